@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+from msgspec import Struct
 
-from audit_core.model import Check, Fact, Frozen, Probe, Reason, Value
+from audit_core.model import Check, Fact, Probe, Reason, Value
 
 if TYPE_CHECKING:
     from audit_core.results import PackSource
@@ -18,7 +19,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-class ProbeReply(Frozen):
+class ProbeReply(Struct, frozen=True, kw_only=True):
     """What a prober brings back: the answer's bytes, or why there is none."""
 
     stdout: bytes = b""
@@ -29,7 +30,7 @@ class ProbeReply(Frozen):
     truncated: bool = False
 
 
-class Prober(Frozen):
+class Prober(Struct, frozen=True, kw_only=True):
     """Answers Probe requests named `name`. `entry` is `module:function`, run in a child process:
 
     `function(args: dict, timeout_s: int, limit: int) -> ProbeReply`. `describe` is the one line
@@ -42,7 +43,7 @@ class Prober(Frozen):
     tool: str | None = None
 
 
-class Exporter(Frozen):
+class Exporter(Struct, frozen=True, kw_only=True):
     """Writes results in one file format. `write` yields (name, bytes-like path) pairs."""
 
     name: str

@@ -8,13 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
-
-
-class Frozen(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of every value: frozen, slotted, built by keyword."""
 
 
 # --- closed sets ------------------------------------------------------------------------------
@@ -116,7 +113,7 @@ class Coverage(enum.StrEnum):
 # --- text that is stored language-free ----------------------------------------------------------
 
 
-class Message(Frozen):
+class Message(Struct, frozen=True, kw_only=True):
     """A message id (its English text with `{name}` places) and the values for the places."""
 
     id: str
@@ -131,8 +128,8 @@ def msg(text: str, /, **args: Value) -> Message:
 # --- targets ------------------------------------------------------------------------------------
 
 
-class Target(Frozen):
-    """One thing audited. `settings` holds what the inventory declares for its kind, as plain data."""
+class Target(Struct, frozen=True, kw_only=True):
+    """One thing audited. `settings` is what the inventory declares for its kind, as data."""
 
     id: str
     kind: Kind
@@ -148,7 +145,7 @@ class Target(Frozen):
 # --- requests -----------------------------------------------------------------------------------
 
 
-class Command(Frozen, tag="command"):
+class Command(Struct, frozen=True, kw_only=True, tag="command"):
     """A program with its exact argv, run on the target.
 
     `ok` lists the exit statuses that mean an answer. `missing` is what exit status 127 (no such
@@ -165,7 +162,7 @@ class Command(Frozen, tag="command"):
     partial_ok: bool = False
 
 
-class ReadFile(Frozen, tag="file"):
+class ReadFile(Struct, frozen=True, kw_only=True, tag="file"):
     """The bytes of one regular file of the target; a missing file is NOT_PRESENT."""
 
     path: str
@@ -175,7 +172,7 @@ class ReadFile(Frozen, tag="file"):
     partial_ok: bool = False
 
 
-class Probe(Frozen, tag="probe"):
+class Probe(Struct, frozen=True, kw_only=True, tag="probe"):
     """A question put over the network from the collector by the named prober of a plugin."""
 
     prober: str
@@ -197,7 +194,7 @@ def request_digest(request: Request) -> str:
 
 
 class Status(enum.StrEnum):
-    """How asking ended. ANSWERED: the program ended by itself and its reply came whole or capped."""
+    """How asking ended. ANSWERED: the program ended by itself, its reply whole or capped."""
 
     ANSWERED = "answered"
     NOT_PRESENT = "not_present"
@@ -211,7 +208,7 @@ class Status(enum.StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-class Observation(Frozen):
+class Observation(Struct, frozen=True, kw_only=True):
     """The answer as received, without its bytes, which stand in the bundle under their digests.
 
     Times are UTC, ISO 8601. `how` says over what and as whom it was asked. `detail` is why a
@@ -242,7 +239,7 @@ def observation_digest(observation: Observation) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
-class Answer(Frozen):
+class Answer(Struct, frozen=True, kw_only=True):
     """What a parser is given: the bytes of one answered request and what is known about them."""
 
     stdout: bytes
@@ -266,14 +263,14 @@ class Answer(Frozen):
 # --- facts --------------------------------------------------------------------------------------
 
 
-class Known(Frozen):
+class Known(Struct, frozen=True, kw_only=True):
     """A typed value parsed from observations, and the digests of those observations."""
 
     value: Any
     evidence: tuple[str, ...] = ()
 
 
-class Absent(Frozen):
+class Absent(Struct, frozen=True, kw_only=True):
     """No value, and why. `said` is for the reader; `evidence` is what was seen all the same."""
 
     reason: Reason
@@ -285,7 +282,7 @@ class ParseError(Exception):
     """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE."""
 
 
-class Platform(Frozen):
+class Platform(Struct, frozen=True, kw_only=True):
     """The closed list of what discovery settles about a host; `unknown` where it could not."""
 
     os_id: str = "unknown"
@@ -300,7 +297,7 @@ Ask = Request | Callable[[Target], "Request | Message"]
 Parser = Callable[[Answer], Any]
 
 
-class Provider(Frozen):
+class Provider(Struct, frozen=True, kw_only=True):
     """One way to learn a fact: what to ask and how to read the answer, guarded by platform.
 
     `ask` may be a function of the target; it returns a Message when nothing can be asked because
@@ -313,7 +310,7 @@ class Provider(Frozen):
     when: dict[str, tuple[str, ...]] = {}
 
 
-class Fact(Frozen):
+class Fact(Struct, frozen=True, kw_only=True):
     """Something to know about a target of `kind`, with its providers in order of preference."""
 
     id: str
@@ -326,7 +323,7 @@ class Fact(Frozen):
         return hash(self.id)
 
 
-class Optional_(Frozen):
+class Optional_(Struct, frozen=True, kw_only=True):
     """A need that may be not present: the check then receives None. Nothing else is forgiven."""
 
     fact: Fact
@@ -346,7 +343,7 @@ Need = Fact | Optional_ | Builtin
 # --- checks and findings ------------------------------------------------------------------------
 
 
-class Judgement(Frozen):
+class Judgement(Struct, frozen=True, kw_only=True):
     """What a check returns: the verdict, what was seen, what was expected."""
 
     verdict: Verdict
@@ -354,7 +351,7 @@ class Judgement(Frozen):
     expected: Message | None = None
 
 
-class Knob(Frozen):
+class Knob(Struct, frozen=True, kw_only=True):
     """One keyword parameter of a check: policy sets it. `tightens` is up, down, subset or None."""
 
     name: str
@@ -363,7 +360,7 @@ class Knob(Frozen):
     tightens: str | None = None
 
 
-class Check(Frozen):
+class Check(Struct, frozen=True, kw_only=True):
     """A pure function from facts and parameters to a judgement. `title` is its docstring line."""
 
     id: str
@@ -381,7 +378,7 @@ class Check(Frozen):
         return hash(self.id)
 
 
-class Finding(Frozen):
+class Finding(Struct, frozen=True, kw_only=True):
     """Check × target. `why` is a code: the reason for absence, or of a fault; empty otherwise."""
 
     id: str
@@ -398,7 +395,7 @@ class Finding(Frozen):
     remedy: Message | None = None
 
 
-class Conclusion(Frozen):
+class Conclusion(Struct, frozen=True, kw_only=True):
     """Clause × object. `missing` is what a person still has to bring, in message form."""
 
     catalog: str

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from audit_core.model import Conclusion, Finding, Frozen, Target
+from audit_core.model import Conclusion, Finding, Target
 
 SCHEMA = "dengbao/results/1"
 
 
-class RunStamp(Frozen):
+class RunStamp(Struct, frozen=True, kw_only=True):
     """Which run this is and with what it was made. Times are UTC, ISO 8601.
 
     `plugins` maps plugin name to version, `policy` catalog or profile id to its SHA-256.
@@ -30,11 +31,12 @@ class RunStamp(Frozen):
     faults: tuple[str, ...] = ()
 
 
-class Clause(Frozen):
+class Clause(Struct, frozen=True, kw_only=True):
     """One requirement item (测评项) as data. Texts are gists in own words, never the standard's.
 
     `layer`, `control_point` and `gist` are Chinese; the `_en` twins are translations. `methods`
-    are of interview, examine, test. `objects` is the object list of GB/T 28448 as data. `confidence`
+    are of interview, examine, test. `objects` is the object list of GB/T 28448 as data.
+    `confidence`
     says how sure the source of the row is; anything but `read` must be shown as unverified.
     """
 
@@ -59,7 +61,7 @@ class Clause(Frozen):
     note: str = ""
 
 
-class CheckInfo(Frozen):
+class CheckInfo(Struct, frozen=True, kw_only=True):
     """What a reader needs to know of a check."""
 
     id: str
@@ -68,7 +70,7 @@ class CheckInfo(Frozen):
     version: int
 
 
-class Evidence(Frozen):
+class Evidence(Struct, frozen=True, kw_only=True):
     """One observation as the evidence index lists it; `digest` is what findings refer to."""
 
     digest: str
@@ -90,7 +92,7 @@ class Evidence(Frozen):
     stderr_size: int
 
 
-class Results(Frozen):
+class Results(Struct, frozen=True, kw_only=True):
     """Everything that evaluation says about one run, language-free."""
 
     schema: str

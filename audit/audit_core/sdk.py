@@ -173,7 +173,7 @@ def check(
     kind: Kind | None = None,
     remedy: Message | None = None,
 ) -> Callable[[Callable[..., Judgement]], Check]:
-    """Make a function a check. Its docstring's first line is the title: what is true when it passes.
+    """Make a function a check; its docstring's first line says what is true when it passes.
 
     The function gets one positional value per need, in order, and the knobs by keyword.
     `when_absent` is the judgement when a needed fact is NOT_PRESENT; without it that is
