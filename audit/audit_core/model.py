@@ -33,7 +33,7 @@ class Kind(enum.StrEnum):
 
 
 class ObjectType(enum.StrEnum):
-    """What an object is to the assessor (测评对象类型): thirteen of layer 计算环境, three of the rest."""
+    """What an object is to the assessor (测评对象类型): 13 of 计算环境, 3 of the other layers."""
 
     NETWORK_DEVICE = "network_device"
     SECURITY_DEVICE = "security_device"
