@@ -61,8 +61,9 @@ _UNSEEN = re.compile(f"[{_INVISIBLE}]")
 _HEX = "(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 # A run of backslashes is doubled where what follows would otherwise read as an escape: a literal
 # escape, or a character that becomes one with a backslash.
+# The tail is optional so that a run is passed over once: a look-ahead would make it quadratic.
 _BACKSLASHES = re.compile(
-    rf"\\+(?={_HEX}|[\x80-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_NONCHARACTERS}])"
+    rf"(\\+)({_HEX}|[\x80-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_NONCHARACTERS}])?"
 )
 _XML_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 # What needs no second look: printable, composed, no backslash.
@@ -70,6 +71,10 @@ _PLAIN = re.compile(
     r"[\t\n -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]*"
 )
 _FORMULA_STARTS = tuple("=+-@＝＋－＠﹦﹢﹣﹫")
+
+
+def _doubled(match: re.Match[str]) -> str:
+    return match[1] * 2 + match[2] if match[2] else match[1]
 
 
 def _backslashed(code: int) -> str:
@@ -114,7 +119,7 @@ def show(text: str, *, lines: bool = True) -> str:
     """
     shown = text
     if not _PLAIN.fullmatch(text):
-        shown = _SPECIAL.sub(_shown, _BACKSLASHES.sub(lambda m: m.group() * 2, text))
+        shown = _SPECIAL.sub(_shown, _BACKSLASHES.sub(_doubled, text))
         if not unicodedata.is_normalized("NFC", shown):
             shown = _mark_twins(shown)
     if shown and shown.isspace():

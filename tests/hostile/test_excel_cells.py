@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import time
 from typing import Any
 
 import openpyxl
@@ -26,7 +27,7 @@ NAMES = {
     "FSI": 0x2068, "PDI": 0x2069, "BOM": 0xFEFF,
 }  # fmt: skip
 ESCAPE = re.compile(
-    r"(?P<run>\\+)(?P<hex>x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
+    r"(?P<run>(?<!\\)\\+)(?P<hex>x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
     "|(?P<picture>[\u2400-\u2424])"
     r"|⟪(?:U\+(?P<code>[0-9A-F]+)|(?P<name>\w+))⟫"
 )
@@ -151,6 +152,14 @@ def test_a_long_text_is_cut_with_its_digest(text: str) -> None:
     assert units(read) <= 32_767
     assert read.endswith(f"sha256 {hashlib.sha256(text.encode()).hexdigest()}]")
     assert "… [truncated, " in read
+
+
+@pytest.mark.parametrize("unit", ["\\", "\x1b", "_x", "e\u0301", "⟪", "\u202e", "\n", "="])
+def test_showing_takes_linear_time(unit: str) -> None:
+    started = time.process_time()
+    show(unit * 100_000)
+    cell(unit * 1_000_000)
+    assert time.process_time() - started < 3
 
 
 def test_a_text_at_the_limit_is_whole() -> None:
