@@ -1,0 +1,261 @@
+"""Strict YAML in, policy out: catalogs, mappings and profiles of all policy folders.
+
+Nothing is read before it is asked for. What is wrong in a file is an InputError of one line that
+names file, line, dotted path and what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from audit_core.errors import ConfigError, UsageError
+from audit_core.model import Check, Coverage, Message
+from audit_core.policy import catalogs as _catalogs
+from audit_core.policy import mappings as _mappings
+from audit_core.policy import profiles as _profiles
+from audit_core.policy.missing import generated
+from audit_core.policy.model import (
+    Binding,
+    Catalog,
+    Comparator,
+    DeclaredCheck,
+    Fit,
+    Problem,
+    Profile,
+    ProfileInfo,
+    Twin,
+)
+from audit_core.policy.strict_yaml import load_bytes, nearest, quoted, read_bytes
+from audit_core.results import Clause
+
+__all__ = [
+    "Binding", "Catalog", "Comparator", "DeclaredCheck", "Fit", "Policy", "Problem", "Profile",
+    "ProfileInfo", "Twin", "load_policy", "load_profile",
+]  # fmt: skip
+
+
+def load_policy(dirs: Iterable[Path]) -> Policy:
+    """The policy in `dirs`, each with `catalogs/`, `mappings/`, `profiles/`; nothing read yet."""
+    return Policy(dirs)
+
+
+def load_profile(name: str, checks: Mapping[str, Check], dirs: Iterable[Path]) -> Profile:
+    """The profile `name` (an id, or the path of a YAML file) over the policy in `dirs`."""
+    return load_policy(dirs).profile(name, checks)
+
+
+_Name = Callable[[Path], str]
+_Known = Callable[[], tuple[str, ...]]
+
+
+class Policy:
+    """What several policy folders hold, read when asked for."""
+
+    def __init__(self, dirs: Iterable[Path]) -> None:
+        self._dirs = tuple(dict.fromkeys(Path(d) for d in dirs))
+        self._catalogs: dict[str, Catalog] = {}
+        self._mappings: dict[str, _mappings.Mapping] = {}
+        self._raw: dict[str, bytes] = {}
+
+    def catalog_ids(self) -> tuple[str, ...]:
+        """The ids of all catalogs, sorted."""
+        return self._names("catalogs/*/catalog.yaml", lambda path: path.parent.name)
+
+    def profile_ids(self) -> tuple[str, ...]:
+        """The ids of all profiles, sorted."""
+        return self._names("profiles/*.yaml", lambda path: path.stem)
+
+    def catalogs(self) -> tuple[Catalog, ...]:
+        """All catalogs, by id."""
+        return tuple(self.catalog(id) for id in self.catalog_ids())
+
+    def profiles(self) -> tuple[ProfileInfo, ...]:
+        """All profiles of the folders, by id."""
+        return tuple(self._info(self._profile_path(id)) for id in self.profile_ids())
+
+    def catalog(self, id: str) -> Catalog:
+        """The catalog `id`; raises UsageError for one that is not there, InputError if broken."""
+        if id not in self._catalogs:
+            path = self._only(f"catalogs/{id}/catalog.yaml", id, "catalog", self.catalog_ids)
+            self._catalogs[id] = _catalogs.load_catalog(path.parent)
+        return self._catalogs[id]
+
+    def mapping(self, id: str) -> _mappings.Mapping:
+        """The mapping of catalog `id` from all folders; empty where nobody maps it."""
+        if id not in self._mappings:
+            documents = []
+            for index, folder in enumerate(self._dirs):
+                for path in _mappings.mapping_files(folder, id):
+                    raw = read_bytes(path)
+                    self._raw[f"mappings/{id}/{index}/{path.name}"] = raw
+                    documents.append(load_bytes(raw, str(path)))
+            self._mappings[id] = _mappings.read_mapping(tuple(documents), self.catalog(id))
+        return self._mappings[id]
+
+    def profile(self, name: str, checks: Mapping[str, Check]) -> Profile:
+        """The profile `name`, an id or the path of a YAML file; `checks` are what plugins offer."""
+        layers = self._layers(name)
+        return _Assembly(self, layers, checks).profile()
+
+    def raw_mappings(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """The mapping files of catalogs `ids` as read, under names that hold no local path."""
+        wanted = tuple(f"mappings/{id}/" for id in ids)
+        return {name: raw for name, raw in self._raw.items() if name.startswith(wanted)}
+
+    def _names(self, pattern: str, name: _Name) -> tuple[str, ...]:
+        return tuple(sorted({name(p) for d in self._dirs for p in d.glob(pattern)}))
+
+    def _only(self, relative: str, id: str, what: str, known: _Known) -> Path:
+        plain = id and not any(c in id for c in "/\\\0") and not id.startswith(".")
+        found = [d / relative for d in self._dirs if (d / relative).is_file()] if plain else []
+        if not found:
+            ids = known()
+            there = ", ".join(ids) or "none"
+            raise UsageError(f"no {what} {quoted(id)}{nearest(id, ids)} (there are: {there})")
+        if len(found) > 1:
+            raise ConfigError(f"{what} {id} stands in two policy folders: {found[0]}, {found[1]}")
+        return found[0]
+
+    def _profile_path(self, name: str) -> Path:
+        if name.endswith((".yaml", ".yml")):
+            return Path(name)
+        return self._only(f"profiles/{name}.yaml", name, "profile", self.profile_ids)
+
+    def _info(self, path: Path) -> ProfileInfo:
+        file = _profiles.read_layer(path).file
+        return ProfileInfo(
+            id=file.id, title=file.title.zh, title_en=file.title.en, extends=file.extends,
+            file=str(path),
+        )  # fmt: skip
+
+    def _layers(self, name: str) -> tuple[_profiles.Layer, ...]:
+        layers: list[_profiles.Layer] = []
+        path: Path | None = self._profile_path(name)
+        while path is not None:
+            layer = _profiles.read_layer(path)
+            if layer.file.id in {other.file.id for other in layers}:
+                layer.document.fail(("id",), "each profile once", quoted(layer.file.id))
+            layers.insert(0, layer)
+            path = self._parent(layer, path)
+        return tuple(layers)
+
+    def _parent(self, layer: _profiles.Layer, path: Path) -> Path | None:
+        wanted = layer.file.extends
+        if wanted is None:
+            return None
+        if wanted.endswith((".yaml", ".yml")):
+            return path.parent / wanted
+        if wanted not in self.profile_ids():
+            hint = nearest(wanted, self.profile_ids())
+            layer.document.fail(("extends",), "the id of a profile", quoted(wanted), hint)
+        return self._profile_path(wanted)
+
+
+class _Assembly:
+    """Puts a profile together from its layers (base first), the catalogs and the mappings."""
+
+    def __init__(
+        self, policy: Policy, layers: tuple[_profiles.Layer, ...], checks: Mapping[str, Check]
+    ) -> None:
+        self._policy = policy
+        self._layers = layers
+        self._checks = checks
+        self._clauses = self._take_clauses()
+        self._declared: list[DeclaredCheck] = []
+        self._declared_for: dict[tuple[str, str], dict[str, Coverage]] = {}
+        self._declare()
+
+    def profile(self) -> Profile:
+        """The whole."""
+        bindings = tuple(b for clause in self._clauses for b in self._bindings(clause))
+        file = self._layers[-1].file
+        mapped = frozenset(b.check for b in bindings)
+        return Profile(
+            id=file.id, title=file.title.zh, title_en=file.title.en, clauses=self._clauses,
+            bindings=bindings, missing={(c.catalog, c.id): self._missing(c) for c in self._clauses},
+            params=_profiles.merged_params(self._layers, self._checks, mapped),
+            declared_checks=tuple(self._declared),
+            catalogs=tuple(dict.fromkeys(c.catalog for c in self._clauses)),
+            sha256=self._sha256(),
+        )  # fmt: skip
+
+    def _take_clauses(self) -> tuple[Clause, ...]:
+        found: dict[tuple[str, str], Clause] = {}
+        for layer in self._layers:
+            for index, use in enumerate(layer.file.catalogs):
+                ids = self._policy.catalog_ids()
+                if use.catalog not in ids:
+                    place = ("catalogs", index, "catalog")
+                    hint = nearest(use.catalog, ids)
+                    layer.document.fail(place, "the id of a catalog", quoted(use.catalog), hint)
+                catalog = self._policy.catalog(use.catalog)
+                for clause in _profiles.taken(layer, index, use, catalog):
+                    found.setdefault((clause.catalog, clause.id), clause)
+        if not found:
+            self._layers[-1].document.fail(("catalogs",), "at least one clause", "none")
+        return tuple(found.values())
+
+    def _declare(self) -> None:
+        for layer in self._layers:
+            for index, written in enumerate(layer.file.checks):
+                if any(written.id == other.id for other in self._declared):
+                    place = ("checks", index, "id")
+                    layer.document.fail(place, "each check once", quoted(written.id))
+                self._declared.append(_profiles.declared(layer, index, self._checks))
+                for at, target in enumerate(written.clauses):
+                    key = self._target(layer, ("checks", index, "clauses", at), target)
+                    self._declared_for.setdefault(key, {})[written.id] = target.coverage
+
+    def _target(
+        self, layer: _profiles.Layer, place: tuple[str | int, ...], target: _profiles.DeclaredFor
+    ) -> tuple[str, str]:
+        keys = [
+            (c.catalog, c.id)
+            for c in self._clauses
+            if c.id == target.clause and target.catalog in (None, c.catalog)
+        ]
+        if len(keys) != 1:
+            expected = "a clause of this profile" if not keys else "a catalog with the clause"
+            hint = nearest(target.clause, [c.id for c in self._clauses]) if not keys else ""
+            layer.document.fail((*place, "clause"), expected, quoted(target.clause), hint)
+        return keys[0]
+
+    def _bindings(self, clause: Clause) -> list[Binding]:
+        found = dict(self._own(clause))
+        for id, coverage in self._crossed(clause).items():
+            found[id] = _mappings.stronger(found.get(id, coverage), coverage)
+        found |= self._declared_for.get((clause.catalog, clause.id), {})
+        return [
+            Binding(catalog=clause.catalog, clause=clause.id, check=id, coverage=found[id])
+            for id in sorted(found)
+        ]
+
+    def _own(self, clause: Clause) -> dict[str, Coverage]:
+        catalog = self._policy.catalog(clause.catalog)
+        return self._policy.mapping(clause.catalog).of(catalog, clause.id)
+
+    def _crossed(self, clause: Clause) -> dict[str, Coverage]:
+        # what only people can attest is not supported by a machine's word either
+        if clause.attribute == "attest":
+            return {}
+        found: dict[str, Coverage] = {}
+        for id, other in self._policy.catalog(clause.catalog).crosswalk.get(clause.id, ()):
+            theirs = self._policy.mapping(id).of(self._policy.catalog(id), other)
+            for check, coverage in _mappings.capped(theirs).items():
+                found[check] = _mappings.stronger(found.get(check, coverage), coverage)
+        return found
+
+    def _missing(self, clause: Clause) -> tuple[Message, ...]:
+        catalog = self._policy.catalog(clause.catalog)
+        said = self._policy.mapping(clause.catalog).missing_of(catalog, clause.id)
+        return said or (generated(clause),)
+
+    def _sha256(self) -> str:
+        files = {f"profiles/{n}": layer.raw for n, layer in enumerate(self._layers)}
+        used = {c.catalog for c in self._clauses}
+        for id in tuple(used):
+            for pairs in self._policy.catalog(id).crosswalk.values():
+                used |= {other for other, _ in pairs}
+        files |= self._policy.raw_mappings(sorted(used))
+        return _catalogs.digest(files)

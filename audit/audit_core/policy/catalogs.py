@@ -1,0 +1,186 @@
+"""Catalogs: a folder with `catalog.yaml`, `clauses.csv`, and perhaps `en.csv`, `crosswalk.csv`."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from audit_core.errors import InputError
+from audit_core.model import ObjectType
+from audit_core.policy.model import Bilingual, Catalog, Fit, Twin
+from audit_core.policy.strict_yaml import load_bytes, nearest, quoted
+from audit_core.results import Clause
+
+MAX_BYTES = 16 << 20
+METHODS = ("interview", "examine", "test")
+SCOPES = ("general", "cloud", "mobile", "iot", "ics")
+_COLUMNS = {
+    "id", "unit", "level", "scope", "layer", "layer_id", "control_point", "gist", "attribute",
+    "methods", "objects", "applies_to", "high_risk_rule", "confidence", "note", "twin", "twin_fit",
+}  # fmt: skip
+
+
+class _About(Struct, frozen=True, kw_only=True):
+    id: str
+    title: Bilingual
+    edition: str
+    source: str
+    confidence: str
+    licence: str
+
+
+def load_catalog(folder: Path) -> Catalog:
+    """The catalog in `folder`; raises InputError with file and line."""
+    files = _Files(folder)
+    document = load_bytes(files.read("catalog.yaml"), str(folder / "catalog.yaml"))
+    about = document.convert(_About)
+    if about.id != folder.name:
+        document.fail(("id",), f"the folder's name {folder.name!r}", quoted(about.id))
+    english = _english(files)
+    clauses: list[Clause] = []
+    twins: dict[str, Twin] = {}
+    for row in files.rows("clauses.csv", required=("id", "gist")):
+        clauses.append(_clause(about.id, row, english))
+        if row.get("twin"):
+            twins[row["id"]] = Twin(clause=row["twin"], fit=_fit(row))
+    _no_twice(files.path("clauses.csv"), clauses)
+    return Catalog(
+        id=about.id, title=about.title.zh, title_en=about.title.en, edition=about.edition,
+        source=about.source, confidence=about.confidence, licence=about.licence,
+        clauses=tuple(clauses), twins=twins, crosswalk=_crosswalk(files), sha256=files.sha256(),
+    )  # fmt: skip
+
+
+class _Row(dict[str, str]):
+    """A row of a table that knows where it stands."""
+
+    def __init__(self, values: dict[str, str], where: str) -> None:
+        super().__init__(values)
+        self.where = where
+
+    def words(self, column: str, known: tuple[str, ...]) -> tuple[str, ...]:
+        """The words of a cell, each of which must be known."""
+        words = tuple(self.get(column, "").split())
+        for word in words:
+            if word not in known:
+                raise InputError(
+                    f"{self.where}: {column}: expected one of {', '.join(known)}, "
+                    f"got {quoted(word)}{nearest(word, known)}"
+                )
+        return words
+
+
+class _Files:
+    """The files of one catalog; each that was read goes into the digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, bytes] = {}
+
+    def path(self, name: str) -> Path:
+        return self._folder / name
+
+    def has(self, name: str) -> bool:
+        return self.path(name).is_file()
+
+    def read(self, name: str) -> bytes:
+        try:
+            with self.path(name).open("rb") as stream:
+                raw = stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise InputError(f"{self.path(name)}: cannot be read: {error.strerror}") from error
+        if len(raw) > MAX_BYTES:
+            raise InputError(f"{self.path(name)}:1: expected at most {MAX_BYTES} bytes, got more")
+        self._read[name] = raw
+        return raw
+
+    def rows(self, name: str, required: tuple[str, ...]) -> Iterator[_Row]:
+        path = self.path(name)
+        try:
+            text = self.read(name).decode("utf-8-sig")
+            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+            header = next(reader, [])
+            for column in required:
+                if column not in header:
+                    raise InputError(f"{path}:1: expected a column {column!r}, got none")
+            for cells in reader:
+                where = f"{path}:{reader.line_num}"
+                if len(cells) != len(header):
+                    raise InputError(f"{where}: expected {len(header)} columns, got {len(cells)}")
+                yield _Row(dict(zip(header, cells, strict=True)), where)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path}: expected a CSV table in UTF-8: {error}") from error
+
+    def sha256(self) -> str:
+        return digest(self._read)
+
+
+def digest(files: dict[str, bytes]) -> str:
+    """One SHA-256 over named files: equal only if names and bytes are."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(f"{name}\0{len(files[name])}\0".encode())
+        total.update(files[name])
+    return total.hexdigest()
+
+
+def _english(files: _Files) -> dict[str, str]:
+    if not files.has("en.csv"):
+        return {}
+    return {row["text"]: row["en"] for row in files.rows("en.csv", required=("text", "en"))}
+
+
+def _crosswalk(files: _Files) -> dict[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    if files.has("crosswalk.csv"):
+        for row in files.rows("crosswalk.csv", required=("clause", "catalog", "other")):
+            pair = (row["catalog"], row["other"])
+            found[row["clause"]] = (*found.get(row["clause"], ()), pair)
+    return found
+
+
+def _level(row: _Row) -> int | None:
+    text = row.get("level", "")
+    if text and text not in ("1", "2", "3", "4", "5"):
+        raise InputError(f"{row.where}: level: expected 1 to 5 or nothing, got {quoted(text)}")
+    return int(text) if text else None
+
+
+def _fit(row: _Row) -> Fit:
+    return Fit(row.words("twin_fit", tuple(Fit))[0]) if row.get("twin_fit") else Fit.SAME
+
+
+def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
+    unknown = sorted(set(row) - _COLUMNS)
+    if unknown:
+        raise InputError(
+            f"{row.where}: expected known columns, got {quoted(unknown[0])}"
+            f"{nearest(unknown[0], _COLUMNS)}"
+        )
+    get = row.get
+    return Clause(
+        catalog=catalog, id=row["id"], unit=get("unit") or None, level=_level(row),
+        scope=(row.words("scope", SCOPES) or ("general",))[0],
+        layer=get("layer", ""), layer_id=get("layer_id", ""),
+        layer_en=english.get(get("layer", ""), ""),
+        control_point=get("control_point", ""),
+        control_point_en=english.get(get("control_point", ""), ""),
+        gist=row["gist"], gist_en=english.get(row["gist"], ""),
+        attribute=get("attribute", ""), methods=row.words("methods", METHODS),
+        objects=get("objects", ""), applies_to=row.words("applies_to", tuple(ObjectType)),
+        high_risk_rule=get("high_risk_rule", ""), confidence=get("confidence") or "unverified",
+        note=get("note", ""),
+    )  # fmt: skip
+
+
+def _no_twice(path: Path, clauses: list[Clause]) -> None:
+    seen: set[str] = set()
+    for clause in clauses:
+        if clause.id in seen:
+            raise InputError(f"{path}: expected each clause once, got {quoted(clause.id)} again")
+        seen.add(clause.id)

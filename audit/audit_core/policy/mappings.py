@@ -1,0 +1,130 @@
+"""Mappings: which checks speak for which clause, written once and carried to twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from audit_core.model import Coverage, Message
+from audit_core.policy.model import Bilingual, Catalog, Fit
+from audit_core.policy.strict_yaml import Document, nearest, quoted
+
+_RANK = {Coverage.NONE: 0, Coverage.SUPPORTS: 1, Coverage.PARTIAL: 2, Coverage.FULL: 3}
+
+
+class MappedCheck(Struct, frozen=True, kw_only=True):
+    """One check of a clause."""
+
+    check: str
+    coverage: Coverage
+
+
+class _Item(Struct, frozen=True, kw_only=True):
+    clause: str
+    checks: tuple[MappedCheck, ...] = ()
+    missing: Bilingual | None = None
+
+
+class Mapping(Struct, frozen=True, kw_only=True):
+    """The mapping of one catalog: clause to checks with coverage, and to what is missing.
+
+    `lines` is where each (clause, check) stands; `twice` what was written more than once, where.
+    """
+
+    checks: dict[str, dict[str, Coverage]]
+    missing: dict[str, tuple[Message, ...]]
+    lines: dict[tuple[str, str], tuple[str, int]]
+    twice: tuple[tuple[str, int, str], ...]
+
+    def of(self, catalog: Catalog, clause: str) -> dict[str, Coverage]:
+        """The checks of `clause`; its twin's where the mapping does not name the clause itself.
+
+        A demand that is not the twin's own is never settled in full by the twin's checks.
+        """
+        if clause in self.checks or clause in self.missing:
+            return self.checks.get(clause, {})
+        twin = catalog.twins.get(clause)
+        if twin is None:
+            return {}
+        found = self.checks.get(twin.clause, {})
+        return found if twin.fit is Fit.SAME else capped(found)
+
+    def missing_of(self, catalog: Catalog, clause: str) -> tuple[Message, ...]:
+        """What the mapping says people must bring for `clause`; nothing when only a twin says."""
+        if clause in self.checks or clause in self.missing:
+            return self.missing.get(clause, ())
+        twin = catalog.twins.get(clause)
+        if twin is None or twin.fit is not Fit.SAME:
+            return ()
+        return self.missing.get(twin.clause, ())
+
+
+def capped(checks: dict[str, Coverage]) -> dict[str, Coverage]:
+    """`checks` with no coverage above partial."""
+    return {k: weaker(v, Coverage.PARTIAL) for k, v in checks.items()}
+
+
+def weaker(a: Coverage, b: Coverage) -> Coverage:
+    """The lesser of two coverages."""
+    return min(a, b, key=_RANK.__getitem__)
+
+
+def stronger(a: Coverage, b: Coverage) -> Coverage:
+    """The greater of two coverages."""
+    return max(a, b, key=_RANK.__getitem__)
+
+
+def mapping_files(folder: Path, catalog: str) -> tuple[Path, ...]:
+    """The mapping files of `catalog` in a policy folder, sorted."""
+    single, several = folder / "mappings" / f"{catalog}.yaml", folder / "mappings" / catalog
+    found = [single] if single.is_file() else []
+    return tuple(found + sorted(several.glob("*.yaml")))
+
+
+def read_mapping(documents: tuple[Document, ...], catalog: Catalog) -> Mapping:
+    """The mapping that `documents` spell; raises InputError for a clause that does not exist."""
+    known = {clause.id for clause in catalog.clauses}
+    reader = _Reader(known)
+    for document in documents:
+        items = document.convert(tuple[_Item, ...])
+        for index, item in enumerate(items):
+            reader.add(document, index, item)
+    return Mapping(
+        checks=reader.checks, missing=reader.missing, lines=reader.lines, twice=tuple(reader.twice)
+    )
+
+
+class _Reader:
+    def __init__(self, known: set[str]) -> None:
+        self._known = known
+        self.checks: dict[str, dict[str, Coverage]] = {}
+        self.missing: dict[str, tuple[Message, ...]] = {}
+        self.lines: dict[tuple[str, str], tuple[str, int]] = {}
+        self.twice: list[tuple[str, int, str]] = []
+
+    def add(self, document: Document, index: int, item: _Item) -> None:
+        if item.clause not in self._known:
+            hint = nearest(item.clause, self._known)
+            what = "a clause of this catalog"
+            document.fail((index, "clause"), what, quoted(item.clause), hint)
+        held = self.checks.setdefault(item.clause, {})
+        for at, mapped in enumerate(item.checks):
+            line = document.line((index, "checks", at))
+            if mapped.coverage is Coverage.NONE:
+                at_coverage = (index, "checks", at, "coverage")
+                document.fail(at_coverage, "full, partial or supports", "'none'")
+            self._take(held, item.clause, mapped, (document.file, line))
+        if item.missing is not None:
+            said = Message(id=item.missing.en)
+            self.missing[item.clause] = (*self.missing.get(item.clause, ()), said)
+
+    def _take(
+        self, held: dict[str, Coverage], clause: str, mapped: MappedCheck, at: tuple[str, int]
+    ) -> None:
+        key = (clause, mapped.check)
+        if key in self.lines:
+            self.twice.append((*at, f"{mapped.check} is mapped to {clause} twice"))
+        self.lines.setdefault(key, at)
+        # of two claims the lesser stands: a clause must not look settled by a slip
+        held[mapped.check] = weaker(held.get(mapped.check, mapped.coverage), mapped.coverage)

@@ -1,0 +1,48 @@
+"""What people have to bring for a clause that no check settles, in both languages."""
+
+from __future__ import annotations
+
+from audit_core.model import Message, msg
+from audit_core.results import Clause
+
+_METHODS = {
+    "interview": ("interview", "访谈"),
+    "examine": ("examination", "核查"),
+    "test": ("testing", "测试"),
+}
+_OBJECTS = {
+    "network_device": ("network devices", "网络设备"),
+    "security_device": ("security devices", "安全设备"),
+    "application": ("applications", "应用系统"),
+    "management_platform": ("management platforms", "管理平台"),
+    "server": ("servers", "服务器"),
+    "database": ("databases", "数据库"),
+    "terminal": ("terminals", "终端"),
+    "authentication_data": ("authentication data", "鉴别数据"),
+    "business_data": ("important business data", "重要业务数据"),
+    "audit_data": ("important audit data", "重要审计数据"),
+    "configuration_data": ("important configuration data", "重要配置数据"),
+    "video_data": ("important video data", "重要视频数据"),
+    "personal_information": ("important personal information", "重要个人信息"),
+    "site": ("the site", "机房"),
+    "network": ("the network", "网络"),
+    "organisation": ("the organisation", "机构"),
+}
+
+
+def generated(clause: Clause) -> Message:
+    """The request to people for `clause`: by which methods, of which objects, about what.
+
+    It carries both languages; the translation of its id takes the Chinese ones.
+    """
+    methods = [_METHODS[m] for m in clause.methods] or [_METHODS["examine"]]
+    objects = [_OBJECTS[o] for o in clause.applies_to]
+    return msg(
+        "To be settled by {methods} of {objects}: {gist}",
+        methods=" / ".join(m[0] for m in methods),
+        methods_zh="、".join(m[1] for m in methods),
+        objects=", ".join(o[0] for o in objects),
+        objects_zh=clause.objects.replace("/", "、") or "、".join(o[1] for o in objects),
+        gist=clause.gist_en or clause.gist,
+        gist_zh=clause.gist,
+    )

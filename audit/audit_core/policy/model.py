@@ -1,0 +1,135 @@
+"""What policy files say, as values."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.model import Coverage, Message, Severity
+from audit_core.results import Clause
+
+
+class Bilingual(Struct, frozen=True, kw_only=True):
+    """A text in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+class Fit(enum.StrEnum):
+    """How a clause's demand relates to the demand of its twin: the same, more or less."""
+
+    SAME = "same"
+    STRONGER = "stronger"
+    WEAKER = "weaker"
+
+
+class Twin(Struct, frozen=True, kw_only=True):
+    """The clause of another level for which mappings are written, and how well it fits."""
+
+    clause: str
+    fit: Fit
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """One edition of a standard as data.
+
+    `twins` says, for clauses that no mapping names, whose mapping holds for them. `crosswalk` is
+    clause to (catalog, clause): checks of those support it. `sha256` is over all its files.
+    """
+
+    id: str
+    title: str
+    title_en: str
+    edition: str
+    source: str
+    confidence: str
+    licence: str
+    clauses: tuple[Clause, ...]
+    twins: dict[str, Twin]
+    crosswalk: dict[str, tuple[tuple[str, str], ...]]
+    sha256: str
+
+
+class Binding(Struct, frozen=True, kw_only=True):
+    """A check that speaks for a clause, and how much of the clause it settles."""
+
+    catalog: str
+    clause: str
+    check: str
+    coverage: Coverage
+
+
+class Comparator(enum.StrEnum):
+    """The comparisons a profile can declare without Python."""
+
+    EQUALS = "equals"
+    ONE_OF = "one_of"
+    NONE_OF = "none_of"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    MATCHES = "matches"
+    SUBSET_OF = "subset_of"
+    CONTAINS = "contains"
+    ABSENT = "absent"
+
+
+class DeclaredCheck(Struct, frozen=True, kw_only=True):
+    """A check that a profile declares: a fact, a field of its value, a comparison.
+
+    `field` is a dotted path into the value, empty for the value itself. `where` is `FILE:LINE`.
+    """
+
+    id: str
+    title: str
+    title_zh: str
+    fact: str
+    field: str
+    comparator: Comparator
+    operand: Any
+    severity: Severity
+    where: str
+
+
+class ProfileInfo(Struct, frozen=True, kw_only=True):
+    """What a list of profiles shows."""
+
+    id: str
+    title: str
+    title_en: str
+    extends: str | None
+    file: str
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """Which clauses, bound to which checks, with which parameters.
+
+    A binding may name a check that no installed plugin offers; it stays, for the clause must not
+    look covered by silence. `missing` holds, for every clause, what people have to bring wherever
+    the checks do not settle it in full; `(catalog, clause)` is the key. `params` holds what the
+    profile sets, typed; a check's own defaults stand for the rest.
+    """
+
+    id: str
+    title: str
+    title_en: str
+    clauses: tuple[Clause, ...]
+    bindings: tuple[Binding, ...]
+    missing: dict[tuple[str, str], tuple[Message, ...]]
+    params: dict[str, dict[str, Any]]
+    declared_checks: tuple[DeclaredCheck, ...]
+    catalogs: tuple[str, ...]
+    sha256: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, order=True):
+    """Something that lint found."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"

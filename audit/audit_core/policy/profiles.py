@@ -1,0 +1,209 @@
+"""Profiles: which clauses, bound to which checks, with which parameters; overlays only tighten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct
+
+from audit_core.model import Check, Coverage, Knob, Severity
+from audit_core.policy.model import Bilingual, Catalog, Comparator, DeclaredCheck
+from audit_core.policy.strict_yaml import Document, Place, load_bytes, nearest, quoted, read_bytes
+from audit_core.results import Clause
+
+
+class CatalogUse(Struct, frozen=True, kw_only=True):
+    """The clauses of a catalog that a profile takes: of one level, of some scopes."""
+
+    catalog: str
+    level: int | None = None
+    scopes: tuple[Literal["general", "cloud", "mobile", "iot", "ics"], ...] = ("general",)
+
+
+class DeclaredFor(Struct, frozen=True, kw_only=True):
+    """A clause that a declared check speaks for."""
+
+    clause: str
+    catalog: str | None = None
+    coverage: Coverage = Coverage.PARTIAL
+
+
+class Declaration(Struct, frozen=True, kw_only=True):
+    """A declared check as written; exactly one of the comparators is there."""
+
+    id: str
+    title: Bilingual
+    fact: str
+    field: str = ""
+    severity: Severity = Severity.MEDIUM
+    clauses: tuple[DeclaredFor, ...]
+    equals: Any = UNSET
+    one_of: Any = UNSET
+    none_of: Any = UNSET
+    at_least: Any = UNSET
+    at_most: Any = UNSET
+    matches: Any = UNSET
+    subset_of: Any = UNSET
+    contains: Any = UNSET
+    absent: Any = UNSET
+
+
+class ProfileFile(Struct, frozen=True, kw_only=True):
+    """A profile file as written; `params` are read again by the types of their knobs."""
+
+    id: str
+    title: Bilingual
+    extends: str | None = None
+    catalogs: tuple[CatalogUse, ...] = ()
+    params: dict[str, dict[str, Any]] = {}
+    checks: tuple[Declaration, ...] = ()
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """One profile file with the lines it was read from."""
+
+    document: Document
+    file: ProfileFile
+    raw: bytes
+
+
+def read_layer(path: Path) -> Layer:
+    """The profile file at `path`; raises InputError."""
+    raw = read_bytes(path)
+    document = load_bytes(raw, str(path))
+    return Layer(document=document, file=document.convert(ProfileFile), raw=raw)
+
+
+# --- clauses ------------------------------------------------------------------------------------
+
+
+def taken(layer: Layer, index: int, use: CatalogUse, catalog: Catalog) -> tuple[Clause, ...]:
+    """The clauses that one `catalogs` entry takes; raises InputError when there are none."""
+    place: Place = ("catalogs", index)
+    levels = sorted({str(c.level) for c in catalog.clauses if c.level is not None})
+    written = str(use.level) if use.level is not None else None
+    if levels and written not in levels:
+        got = quoted(written) if written else "nothing"
+        layer.document.fail((*place, "level"), f"one of {', '.join(levels)}", got)
+    if not levels and written:
+        layer.document.fail((*place, "level"), "no level (this catalog has none)", quoted(written))
+    return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in use.scopes)
+
+
+# --- parameters ---------------------------------------------------------------------------------
+
+
+def merged_params(
+    layers: tuple[Layer, ...], checks: Mapping[str, Check], mapped: frozenset[str]
+) -> dict[str, dict[str, Any]]:
+    """The parameters that `layers` (base first) set; raises InputError for a loosening one."""
+    found: dict[str, dict[str, Any]] = {}
+    for depth, layer in enumerate(layers):
+        for id in layer.file.params:
+            check = checks.get(id)
+            if check is None:
+                _must_be_mapped(layer, id, checks, mapped)
+                continue
+            held = found.setdefault(id, {})
+            for name in layer.file.params[id]:
+                knob = _knob(layer, check, name)
+                held[name] = _value(layer, check, knob, held if depth else None)
+    return found
+
+
+def _must_be_mapped(
+    layer: Layer, id: str, checks: Mapping[str, Check], mapped: frozenset[str]
+) -> None:
+    # a mapped check without a plugin stays undetermined; any other name is a slip that would
+    # leave its author believing in a limit nobody applies
+    if id not in mapped:
+        known = {*checks, *mapped}
+        layer.document.fail(("params", id), "the id of a check", quoted(id), nearest(id, known))
+
+
+def _knob(layer: Layer, check: Check, name: str) -> Knob:
+    knobs = {knob.name: knob for knob in check.knobs}
+    if name not in knobs:
+        expected = f"one of {', '.join(sorted(knobs))}" if knobs else "no parameters"
+        place = ("params", check.id, name)
+        layer.document.fail(place, expected, quoted(name), nearest(name, knobs))
+    return knobs[name]
+
+
+def _value(layer: Layer, check: Check, knob: Knob, held: dict[str, Any] | None) -> Any:
+    place = ("params", check.id, knob.name)
+    node = layer.document.at(place)
+    value: Any = layer.document.convert(knob.type, node, place)
+    if held is not None:
+        before = held.get(knob.name, knob.default)
+        if not tightens(knob.tightens, before, value):
+            expected = f"a value that tightens {_shown(before)} ({_direction(knob.tightens)})"
+            layer.document.fail(place, expected, _shown(value))
+    return value
+
+
+def tightens(direction: str | None, before: Any, after: Any) -> bool:
+    """Whether `after` asks at least as much as `before`; without a direction only equality does.
+
+    None stands for no demand, so that anything tightens it.
+    """
+    if before == after or (before is None and direction is not None):
+        return True
+    if after is None or direction is None:
+        return False
+    if direction == "subset":
+        return set(after) <= set(before)
+    return bool(after >= before if direction == "up" else after <= before)
+
+
+def _direction(direction: str | None) -> str:
+    words = {"up": "no less", "down": "no more", "subset": "nothing added"}
+    return words.get(direction or "", "this parameter is fixed by the profile that is extended")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, frozenset | set | tuple | list):
+        items = sorted(str(v) for v in value)
+        return quoted(", ".join(items))
+    return quoted(str(value))
+
+
+# --- declared checks ----------------------------------------------------------------------------
+
+_LISTS = (Comparator.ONE_OF, Comparator.NONE_OF, Comparator.SUBSET_OF)
+
+
+def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredCheck:
+    """The declared check at `index`; raises InputError unless it has exactly one comparator."""
+    document, written = layer.document, layer.file.checks[index]
+    place: Place = ("checks", index)
+    if written.id in checks:
+        document.fail((*place, "id"), "an id that no plugin uses", quoted(written.id))
+    given = [c for c in Comparator if getattr(written, c.value) is not UNSET]
+    if len(given) != 1:
+        expected = f"exactly one of {', '.join(Comparator)}"
+        got = ", ".join(given) if given else "none"
+        document.fail(place, expected, got)
+    return DeclaredCheck(
+        id=written.id, title=written.title.en, title_zh=written.title.zh, fact=written.fact,
+        field=written.field, comparator=given[0], operand=_operand(document, place, given[0]),
+        severity=written.severity, where=f"{document.file}:{document.line(place)}",
+    )  # fmt: skip
+
+
+def _operand(document: Document, place: Place, comparator: Comparator) -> Any:
+    place = (*place, comparator.value)
+    node = document.at(place)
+    kinds: dict[Comparator, Any] = {
+        Comparator.AT_LEAST: int | float,
+        Comparator.AT_MOST: int | float,
+        Comparator.MATCHES: str,
+        Comparator.ABSENT: Literal["true"],
+    }
+    kind = kinds.get(comparator, tuple[Any, ...] if comparator in _LISTS else Any)
+    value = document.convert(kind, node, place)
+    if value is None or isinstance(value, dict):
+        document.fail(place, "a text, number, true or false", node.shown() if node else "nothing")
+    return value
