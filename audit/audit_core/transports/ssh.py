@@ -38,8 +38,29 @@ _PACKET_MAX = 256 << 10  # as OpenSSH: PACKET_MAX_SIZE; the library itself would
 _BANNER_MAX = 16 << 10
 _JOIN_S = 5.0
 _GRACE_S = 1.0  # between our own deadline and the cutting of the connection
+_KILL_S = 3.0
 _AGENT_S = 20.0
 _CONNECT_TRIES = 2
+
+# Kills what an earlier channel of this connection left running. sshd is the parent of the shells of
+# all channels, each the leader of a session; `timeout` makes a group of its own but stays in that.
+# A name in /proc/PID/stat may hold newlines and brackets: only what follows the last `)` is read.
+_KILLER = b"""\
+up=$PPID
+all() {
+  for d in /proc/[0-9]*; do
+    s=
+    while IFS= read -r l; do s="$s $l"; done 2>/dev/null <"$d/stat" || continue
+    set -- ${s##*) }
+    [ $# -gt 4 ] && echo "${d#/proc/} $2 $4"
+  done
+}
+seen=$(all)
+echo "$seen" | while read -r pid parent session; do
+  [ "$parent" = "$up" ] && [ "$session" = "$pid" ] && [ "$pid" != $$ ] || continue
+  echo "$seen" | while read -r p _ s; do [ "$s" = "$pid" ] && kill -9 "$p"; done
+done 2>/dev/null
+"""
 
 
 class SshAccess(Struct, frozen=True, kw_only=True):
@@ -114,8 +135,9 @@ class SshSession:
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`.
 
-        At the deadline or the limit the shell's process group is killed (OpenSSH from 7.9; others
-        see their pipes closed); what runs under a `timeout` of its own ends by that.
+        At the deadline or the limit what the script started is killed, which takes up to four
+        seconds more. That fails where the server lets no second channel be opened; what runs under
+        a `timeout`, or as another user, then ends by that or by its closed pipes.
         """
         exchange = _Exchange(self._link, script, limit)
         with _Watchdog(self._link.cut, deadline_s + _GRACE_S) as watchdog:
@@ -126,7 +148,15 @@ class SshSession:
             exchange.end(ended)
         if watchdog.fired or ended is Ended.DEADLINE:
             ended, detail = Ended.DEADLINE, f"no end within {deadline_s:g} s"
+        if ended in (Ended.DEADLINE, Ended.LIMIT) and self._link.transport.is_active():
+            self._kill_rest()
         return exchange.reply(ended, detail)
+
+    def _kill_rest(self) -> None:
+        killer = _Exchange(self._link, _KILLER, 4096)
+        with _Watchdog(self._link.cut, _KILL_S + _GRACE_S), contextlib.suppress(Exception):
+            ended, _ = killer.carry_out(time.monotonic() + _KILL_S)
+            killer.end(ended)
 
     def close(self) -> None:
         """The connection is gone and no thread is left. May be called twice."""
