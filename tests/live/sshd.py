@@ -31,6 +31,15 @@ def program(name: str) -> str:
     return found
 
 
+def need_root() -> None:
+    """The test is skipped for an ordinary user, and fails where CI=true."""
+    if os.geteuid() != 0:
+        reason = "needs root, to make an account"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 def keygen(path: Path, type: str = "ed25519", passphrase: str = "", bits: int = 0) -> Path:
     """A new key pair at `path` and `path`.pub."""
     size = ["-b", str(bits)] if bits else []
@@ -76,6 +85,11 @@ class Sshd:
         """The listening process."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def client_public(self) -> str:
+        """The line of authorized_keys that lets `client_key` in."""
+        return public(self.client_key)
 
     @property
     def name(self) -> str:
@@ -127,6 +141,9 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             "PermitRootLogin yes",
             "LogLevel VERBOSE",
+            # bash reads ~/.bashrc for sshd unless it sees that it is a shell in a shell: what the
+            # developer of this machine has there is none of the tests' business.
+            "SetEnv SHLVL=2",
         ]
 
     def _listening(self) -> bool:

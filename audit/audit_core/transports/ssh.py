@@ -136,8 +136,9 @@ class SshSession:
         """The reply of `/bin/sh -s` fed with `script`.
 
         At the deadline or the limit what the script started is killed, which takes up to four
-        seconds more. That fails where the server lets no second channel be opened; what runs under
-        a `timeout`, or as another user, then ends by that or by its closed pipes.
+        seconds more. What escapes: everything where the server lets no second channel be opened,
+        programs of another user (sudo), and what was put in the background by a shell that ended.
+        Such a program ends by its own `timeout` or by its closed pipes.
         """
         exchange = _Exchange(self._link, script, limit)
         with _Watchdog(self._link.cut, deadline_s + _GRACE_S) as watchdog:
@@ -591,6 +592,7 @@ class _Exchange:
     def __init__(self, link: _Link, script: bytes, limit: int) -> None:
         self._link = link
         self._left = memoryview(script)
+        self._fed = False
         self._limit = limit
         self._out, self._err = Capped(limit), Capped(limit)
         self._channel: paramiko.Channel | None = None
@@ -610,7 +612,7 @@ class _Exchange:
             if wait <= 0:
                 return Ended.DEADLINE, ""
             # Nothing wakes us when the window for the rest of the script opens: look again soon.
-            ready.poll(1000 * min(wait, 0.02 if self._left else wait))
+            ready.poll(1000 * min(wait, wait if self._fed else 0.02))
         return self._status(channel, deadline)
 
     def _opened(self, deadline: float) -> paramiko.Channel:
@@ -635,12 +637,13 @@ class _Exchange:
         return out_ended and err_ended
 
     def _feed(self, channel: paramiko.Channel) -> None:
-        if not self._left:
+        if self._fed:
             return
-        with contextlib.suppress(TimeoutError, OSError):  # no window; or the shell is gone
+        with contextlib.suppress(OSError):  # no window yet (TimeoutError); or the shell is gone
             while self._left:
                 self._left = self._left[channel.send(self._left[: 32 << 10].tobytes()) :]
             channel.shutdown_write()
+            self._fed = True
 
     def _drain(self, read: Callable[[int], bytes], kept: Capped) -> bool:
         """Read all there is; whether the stream is at its end."""

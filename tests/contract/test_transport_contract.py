@@ -1,0 +1,243 @@
+"""What every transport must do: one suite, over each of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit_core.transports import Ended, ScriptReply, Session, Transport
+from audit_core.transports.local import LocalTransport
+from audit_core.transports.ssh import SshAccess, SshTransport
+from live.sshd import Sshd
+from live.threads import none_left
+
+LIMIT = 8 << 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sshd]:
+    with Sshd() as sshd:
+        yield sshd
+
+
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.live)])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    if request.param == "local":
+        return LocalTransport()
+    sshd: Sshd = request.getfixturevalue("server")
+    access = SshAccess(
+        host=sshd.host, port=sshd.port, user=sshd.user, key=str(sshd.client_key),
+        known_hosts=(str(sshd.known_hosts),),
+    )  # fmt: skip
+    return SshTransport(access)
+
+
+@pytest.fixture
+def session(transport: Transport) -> Iterator[Session]:
+    with none_left(), transport.open() as opened:
+        yield opened
+
+
+def run(
+    session: Session, script: str | bytes, *, deadline_s: float = 10.0, limit: int = LIMIT
+) -> ScriptReply:
+    raw = script.encode() if isinstance(script, str) else script
+    return session.run(raw, deadline_s=deadline_s, limit=limit)
+
+
+def alive(leader: int) -> list[str]:
+    """The processes of a session that can still run something."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text(errors="replace")
+        except OSError:
+            continue
+        state, _, _, session = text.rpartition(")")[2].split()[:4]
+        if int(session) == leader and state not in "ZX":
+            found.append(text)
+    return found
+
+
+def assert_gone(leader: int) -> None:
+    deadline = time.monotonic() + 2.0
+    while (left := alive(leader)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert left == []
+
+
+def test_it_says_how_it_reaches_the_target(session: Session) -> None:
+    assert session.how.startswith(("local process as uid ", "ssh "))
+
+
+def test_both_streams_come_back_apart(session: Session) -> None:
+    reply = run(session, "echo out; echo err >&2\n")
+    assert (reply.stdout, reply.stderr) == (b"out\n", b"err\n")
+    assert (reply.ended, reply.exit_code) == (Ended.EXITED, 0)
+
+
+def test_every_byte_comes_through(session: Session) -> None:
+    octal = "".join(f"\\\\{n:03o}" for n in range(256))
+    reply = run(session, f"printf {octal}; printf {octal} >&2\n")
+    assert reply.stdout == reply.stderr == bytes(range(256))
+
+
+def test_bytes_of_the_script_come_through(session: Session) -> None:
+    odd = bytes(n for n in range(1, 256) if n not in b"'")
+    reply = run(session, b"printf %s '" + odd + b"'\n")
+    assert reply.stdout == odd
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 124, 127, 255])
+def test_the_exit_code_is_the_shells(session: Session, code: int) -> None:
+    reply = run(session, f"exit {code}\n")
+    assert (reply.ended, reply.exit_code) == (Ended.EXITED, code)
+
+
+def test_an_empty_script_is_an_answer(session: Session) -> None:
+    reply = run(session, "")
+    assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.EXITED, 0)
+
+
+def test_a_shell_that_is_killed_has_no_exit_code(session: Session) -> None:
+    reply = run(session, "echo begun; kill -9 $$\n")
+    assert (reply.stdout, reply.ended, reply.exit_code) == (b"begun\n", Ended.CLOSED, None)
+    assert reply.detail
+
+
+def test_six_megabytes_on_stderr_and_nothing_on_stdout(session: Session) -> None:
+    reply = run(session, "head -c 6000000 /dev/zero >&2\n")
+    assert (reply.ended, len(reply.stdout), len(reply.stderr)) == (Ended.EXITED, 0, 6000000)
+
+
+def test_output_while_the_script_is_still_being_read(session: Session) -> None:
+    line = f"echo {'x' * 400}; echo {'y' * 400} >&2\n"
+    reply = run(session, line * 3500, deadline_s=20)  # 2.8 MB in, 1.4 MB out on each stream
+    assert reply.ended is Ended.EXITED
+    assert (len(reply.stdout), len(reply.stderr)) == (401 * 3500, 401 * 3500)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_endless_output_stops_at_the_limit_and_its_process_is_gone(
+    session: Session, stream: str
+) -> None:
+    noise, pid = ("", " >&2") if stream == "stdout" else (" >&2", "")
+    reply = run(session, f"echo $${pid}; yes 123456789{noise}\n", limit=100_000)
+    assert (reply.ended, reply.exit_code) == (Ended.LIMIT, None)
+    assert len(getattr(reply, stream)) == 100_000
+    assert_gone(int(reply.stderr if stream == "stdout" else reply.stdout))
+
+
+def test_output_of_exactly_the_limit_is_whole(session: Session) -> None:
+    reply = run(session, "head -c 5000 /dev/zero\n", limit=5000)
+    assert (reply.ended, len(reply.stdout)) == (Ended.EXITED, 5000)
+
+
+def test_one_byte_more_is_cut(session: Session) -> None:
+    reply = run(session, "head -c 5001 /dev/zero\n", limit=5000)
+    assert (reply.ended, reply.exit_code, len(reply.stdout)) == (Ended.LIMIT, None, 5000)
+
+
+def test_a_drip_ends_at_the_deadline_with_what_came(session: Session) -> None:
+    begun = time.monotonic()
+    reply = run(session, "echo $$ >&2; while :; do echo x; sleep 0.05; done\n", deadline_s=0.7)
+    assert time.monotonic() - begun < 2.5
+    assert (reply.ended, reply.exit_code) == (Ended.DEADLINE, None)
+    assert b"x\nx\n" in reply.stdout
+    assert_gone(int(reply.stderr))
+
+
+def test_a_program_under_timeout_is_gone_too(session: Session) -> None:
+    reply = run(session, "echo $$; timeout 30 sleep 30\n", deadline_s=0.7)
+    assert reply.ended is Ended.DEADLINE
+    assert_gone(int(reply.stdout))
+
+
+def test_a_child_that_holds_the_output_open_is_waited_for_until_the_deadline(
+    session: Session,
+) -> None:
+    # Over SSH nobody can say any more who started the child: it stays, so it is a short one.
+    reply = run(session, "sleep 2 & exit 0\n", deadline_s=0.5)
+    assert (reply.ended, reply.exit_code) == (Ended.DEADLINE, None)
+
+
+def test_a_child_of_a_shell_that_ended_is_gone_here() -> None:
+    with LocalTransport().open() as session:
+        reply = run(session, "echo $$; sleep 30 & exit 0\n", deadline_s=0.5)
+    assert reply.ended is Ended.DEADLINE
+    assert_gone(int(reply.stdout))
+
+
+def test_the_session_goes_on_after_deadline_and_limit(session: Session) -> None:
+    assert run(session, "sleep 30\n", deadline_s=0.3).ended is Ended.DEADLINE
+    assert run(session, "yes\n", limit=10).ended is Ended.LIMIT
+    reply = run(session, "echo again\n")
+    assert (reply.stdout, reply.ended) == (b"again\n", Ended.EXITED)
+
+
+def test_stdin_ends_with_the_script(session: Session) -> None:
+    reply = run(session, "cat; echo done\n", deadline_s=5)
+    assert (reply.stdout, reply.ended) == (b"done\n", Ended.EXITED)
+
+
+def test_there_is_no_terminal(session: Session) -> None:
+    assert run(session, "test -t 0 || test -t 1 || test -t 2; echo $?\n").stdout == b"1\n"
+
+
+def test_a_script_of_300_kilobytes(session: Session) -> None:
+    text = "".join(f"# {n:08d} {'-' * 85}\n" for n in range(3100))
+    assert len(text) > 295_000
+    reply = run(session, f"{text}wc -c <<'E'\n{text}E\n")
+    assert int(reply.stdout) == len(text)
+
+
+def test_a_script_that_stops_reading_itself(session: Session) -> None:
+    reply = run(session, "exit 7\n" + "# padding\n" * 30_000)
+    assert (reply.ended, reply.exit_code) == (Ended.EXITED, 7)
+
+
+def test_what_the_collector_has_in_its_environment_stays_here(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGBAO_PLANTED", "a secret of the collector")
+    with transport.open() as session:
+        reply = run(session, "env\n")
+    assert b"PATH=" in reply.stdout
+    assert b"DENGBAO_PLANTED" not in reply.stdout
+    assert b"a secret" not in reply.stdout
+
+
+def test_fifty_rounds_on_one_session(session: Session) -> None:
+    files = len(os.listdir("/proc/self/fd"))
+    for n in range(50):
+        assert run(session, f"echo {n}\n").stdout == f"{n}\n".encode()
+    assert len(os.listdir("/proc/self/fd")) <= files
+
+
+def test_it_can_be_closed_twice(transport: Transport) -> None:
+    files = len(os.listdir("/proc/self/fd"))
+    with none_left():
+        session = transport.open()
+        assert run(session, "echo x\n").stdout == b"x\n"
+        session.close()
+        session.close()
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_a_transport_opens_more_than_once(transport: Transport) -> None:
+    for _ in range(2):
+        with transport.open() as session:
+            assert run(session, "echo x\n").stdout == b"x\n"
+
+
+def test_the_local_environment_is_three_names(tmp_path: Path) -> None:
+    with LocalTransport().open() as session:
+        reply = run(session, "env; pwd\n")
+    names = {line.partition(b"=")[0] for line in reply.stdout.splitlines() if b"=" in line}
+    assert names <= {b"PATH", b"LC_ALL", b"HOME", b"PWD", b"OLDPWD", b"SHLVL", b"_"}
+    assert b"LC_ALL=C\n" in reply.stdout
+    assert reply.stdout.endswith(b"\n/\n")
