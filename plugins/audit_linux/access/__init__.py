@@ -1,6 +1,8 @@
-"""Facts and checks."""
+"""Who may enter a Linux host and what they may do there (身份鉴别, 访问控制)."""
 
-from audit_core.model import Check, Fact
+from __future__ import annotations
 
-FACTS: tuple[Fact, ...] = ()
-CHECKS: tuple[Check, ...] = ()
+from audit_linux.access import accounts, pam
+
+FACTS = (*accounts.FACTS, pam.PAM)
+CHECKS = (*accounts.CHECKS,)

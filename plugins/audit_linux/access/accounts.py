@@ -1,0 +1,494 @@
+"""Accounts: who exists, who can log in, and what protects the password (never the hash itself)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.sdk import (
+    COLLECTED_AT,
+    Answer,
+    Command,
+    Down,
+    Judgement,
+    ParseError,
+    Privilege,
+    ReadFile,
+    Severity,
+    Subset,
+    check,
+    expect,
+    fact,
+    failed,
+    listed,
+    msg,
+    not_applicable,
+    passed,
+    undetermined,
+)
+from audit_linux.access._text import names, number
+
+_ROWS = 200_000
+_NO_LOGIN = re.compile(r"/(?:nologin|false|true|sync|halt|shutdown|git-shell|null)$")
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One line of passwd(5). `field` is what the password field is, never its text."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+    field: str  # empty shadowed locked other
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether the shell lets somebody in; no shell at all means /bin/sh."""
+        return not _NO_LOGIN.search(self.shell)
+
+
+class Accounts(Struct, frozen=True, kw_only=True):
+    """The local accounts in file order, and the NIS entries that pull in others."""
+
+    rows: tuple[Account, ...]
+    nis: tuple[str, ...] = ()
+
+
+class Secret(Struct, frozen=True, kw_only=True):
+    """What /etc/shadow says of one account, without the hash.
+
+    `scheme` is the crypt(5) prefix, `DES`, `?` for what is none, or empty. Days as in shadow(5);
+    None where the field is empty.
+    """
+
+    name: str
+    locked: bool
+    scheme: str
+    changed: int | None
+    minimum: int | None
+    maximum: int | None
+    expires: int | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether somebody can log in with this password, an empty one included."""
+        return not self.locked
+
+
+def _fields(line: str, count: int) -> list[str]:
+    fields = line.rstrip("\r").split(":")
+    if len(fields) != count:
+        raise ParseError(f"{len(fields)} fields where {count} belong")
+    return fields
+
+
+def _rows(answer: Answer) -> list[str]:
+    lines = [line for line in answer.lines if line.strip() and not line.startswith("#")]
+    if len(lines) > _ROWS:
+        raise ParseError("more accounts than can be judged")
+    return lines
+
+
+def _integer(text: str) -> int:
+    value = number(text)
+    if value is None or value < 0:
+        raise ParseError(f"not an id: {text[:40]!r}")
+    return value
+
+
+def _account(line: str) -> Account:
+    name, secret, uid, gid, _, home, shell = _fields(line, 7)
+    if not name:
+        raise ParseError("an account without a name")
+    known = {"": "empty", "x": "shadowed"}
+    return Account(
+        name=name,
+        uid=_integer(uid),
+        gid=_integer(gid),
+        home=home,
+        shell=shell,
+        field=known.get(secret, "locked" if secret[0] in "!*" else "other"),
+    )
+
+
+def parse_passwd(answer: Answer) -> Accounts:
+    """The accounts of /etc/passwd; a line that passwd(5) does not allow is an error."""
+    rows, nis = [], []
+    for line in _rows(answer):
+        if line[0] in "+-":
+            nis.append(line.split(":", 1)[0])
+        else:
+            rows.append(_account(line))
+    if not rows:
+        raise ParseError("no account at all")
+    return Accounts(rows=tuple(rows), nis=tuple(nis))
+
+
+ACCOUNTS = fact("linux.accounts", Accounts, ask=ReadFile(path="/etc/passwd"), parse=parse_passwd)
+
+# Only the scheme leaves the host: `$6$` of `$6$salt$hash`, DES for thirteen crypt characters, `?`
+# for anything else. A line that shadow(5) does not allow is answered by one word.
+_TAIL = r"((:-?[0-9]*){7})$"
+_NAME = r"^([^:$]*):([!*]*)"
+_SED = (
+    "/usr/bin/sed", "-nE",
+    "-e", "s/^[+-].*/NIS/p", "-e", "t",
+    "-e", rf"s/{_NAME}(\$[0-9A-Za-z-]{{1,16}}\$)[^:]*{_TAIL}/\1:\2\3\4/p", "-e", "t",
+    "-e", rf"s/{_NAME}{_TAIL}/\1:\2\3/p", "-e", "t",
+    "-e", rf"s/{_NAME}[./0-9A-Za-z]{{13}}{_TAIL}/\1:\2DES\3/p", "-e", "t",
+    "-e", rf"s/{_NAME}[^:]+{_TAIL}/\1:\2?\3/p", "-e", "t",
+    "-e", "s/^.+/MALFORMED/p",
+    "/etc/shadow",
+)  # fmt: skip
+
+
+def _days(text: str) -> int | None:
+    return None if text == "" else number(text)
+
+
+def _secret(line: str) -> Secret:
+    name, field, changed, minimum, maximum, _, _, expires, _ = _fields(line, 9)
+    scheme = field.lstrip("!*")
+    if not name or not re.fullmatch(r"(?:\$[0-9A-Za-z-]{1,16}\$|DES|\?)?", scheme):
+        raise ParseError("not a line of the shadow request")
+    return Secret(
+        name=name,
+        locked=field != scheme,
+        scheme=scheme,
+        changed=_days(changed),
+        minimum=_days(minimum),
+        maximum=_days(maximum),
+        expires=_days(expires),
+    )
+
+
+def parse_shadow(answer: Answer) -> tuple[Secret, ...]:
+    """What protects each account's password; a name that stands twice is an error."""
+    rows = [_secret(line) for line in _rows(answer) if line != "NIS"]
+    if not rows or len({row.name for row in rows}) != len(rows):
+        raise ParseError("no account, or one that stands twice")
+    return tuple(rows)
+
+
+SHADOW = fact(
+    "linux.shadow",
+    tuple[Secret, ...],
+    ask=Command(argv=_SED, privilege=Privilege.ROOT),
+    parse=parse_shadow,
+)
+
+
+class Login(Struct, frozen=True, kw_only=True):
+    """When an account last logged in (UTC, ISO 8601), None for never as far as is recorded."""
+
+    name: str
+    last: str | None
+
+
+_LATEST = re.compile(
+    r" [A-Z][a-z]{2} ([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9:]{8}) ([+-][0-9]{4}) ([0-9]{4})$"
+)
+
+
+def _login(line: str) -> Login:
+    name = line.split(" ", 1)[0]
+    if line.endswith("**Never logged in**"):
+        return Login(name=name, last=None)
+    found = _LATEST.search(line)
+    if not name or found is None:
+        raise ParseError(f"not a line of lastlog: {line[:120]!r}")
+    try:
+        moment = datetime.strptime(" ".join(found.groups()), "%b %d %H:%M:%S %z %Y")
+        return Login(name=name, last=moment.astimezone(UTC).isoformat())
+    except (ValueError, OverflowError) as error:
+        raise ParseError(f"no date: {line[-40:]!r}") from error
+
+
+def parse_lastlog(answer: Answer) -> tuple[Login, ...]:
+    """The last login per account as lastlog(8) tells it."""
+    lines = answer.lines
+    if not lines or not lines[0].startswith("Username"):
+        raise ParseError("lastlog without its heading")
+    return tuple(_login(line.rstrip()) for line in lines[1:] if line.strip())
+
+
+LASTLOG = fact(
+    "linux.lastlog", tuple[Login, ...], ask=Command(argv=("lastlog",)), parse=parse_lastlog
+)
+
+
+def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Account, Secret]]:
+    secrets = {secret.name: secret for secret in shadow}
+    return [
+        (account, secrets[account.name])
+        for account in accounts.rows
+        if account.has_shell
+        and account.field == "shadowed"
+        and account.name in secrets
+        and secrets[account.name].usable
+    ]
+
+
+_NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))
+
+
+@check(
+    "linux.uid-unique",
+    needs=ACCOUNTS,
+    severity=Severity.MEDIUM,
+    remedy=msg("Give each account its own user id with usermod -u, or remove the duplicate"),
+)
+def uid_unique(accounts: Accounts) -> Judgement:
+    """Each local account has its own user id."""
+    owners: dict[int, set[str]] = defaultdict(set)
+    for account in accounts.rows:
+        owners[account.uid].add(account.name)
+    shared = [f"{uid}: {', '.join(sorted(who))}" for uid, who in owners.items() if len(who) > 1]
+    expected = msg("no user id belongs to two accounts")
+    if shared:
+        said = msg("{count} user ids are shared: {names}", count=len(shared), names=names(shared))
+        return failed(said, expected=expected)
+    return passed(
+        msg("{count} accounts, each with its own user id", count=len(accounts.rows)),
+        expected=expected,
+    )
+
+
+@check(
+    "linux.user-name-unique",
+    needs=ACCOUNTS,
+    severity=Severity.MEDIUM,
+    remedy=msg("Rename or remove the duplicate entries in /etc/passwd with vipw"),
+)
+def user_name_unique(accounts: Accounts) -> Judgement:
+    """Each local account name stands once in /etc/passwd."""
+    twice = [name for name, times in Counter(a.name for a in accounts.rows).items() if times > 1]
+    expected = msg("no account name stands twice")
+    if twice:
+        return failed(
+            msg("{count} account names stand twice: {names}", count=len(twice), names=names(twice)),
+            expected=expected,
+        )
+    return passed(
+        msg("{count} accounts, each name once", count=len(accounts.rows)), expected=expected
+    )
+
+
+@check(
+    "linux.root-only-uid-0",
+    needs=ACCOUNTS,
+    severity=Severity.HIGH,
+    remedy=msg("Give accounts other than root a user id of their own; grant rights through sudo"),
+)
+def root_only_uid_0(accounts: Accounts) -> Judgement:
+    """Only root has user id 0."""
+    others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
+    said = (
+        msg("Accounts with user id 0 besides root: {names}", names=names(others))
+        if others
+        else msg("No account besides root has user id 0")
+    )
+    return expect(not others, said=said, expected=msg("only root has user id 0"))
+
+
+@check(
+    "linux.no-empty-password",
+    needs=(ACCOUNTS, SHADOW),
+    severity=Severity.HIGH,
+    remedy=msg("Set a password with passwd, or lock the account with passwd -l"),
+)
+def no_empty_password(accounts: Accounts, shadow: tuple[Secret, ...]) -> Judgement:
+    """No account has an empty password."""
+    empty = {a.name for a in accounts.rows if a.field == "empty"}
+    empty |= {s.name for s in shadow if s.usable and not s.scheme}
+    said = (
+        msg(
+            "{count} accounts have an empty password: {names}", count=len(empty), names=names(empty)
+        )
+        if empty
+        else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
+    )
+    return expect(not empty, said=said, expected=msg("no empty password field"))
+
+
+# crypt(5): yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256; $sm3$ as openEuler writes it.
+_STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$"})
+
+
+@check(
+    "linux.password-hash",
+    needs=(ACCOUNTS, SHADOW),
+    severity=Severity.HIGH,
+    remedy=msg(
+        "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
+    ),
+)
+def password_hash(
+    accounts: Accounts,
+    shadow: tuple[Secret, ...],
+    *,
+    allowed: Annotated[frozenset[str], Subset] = _STRONG,
+) -> Judgement:
+    """Stored passwords are hashed with a strong scheme."""
+    exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
+    hashed = [s for s in shadow if s.scheme]
+    weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in allowed]
+    expected = msg("one of {allowed}, kept in /etc/shadow", allowed=listed(allowed))
+    if weak or exposed:
+        bad = [*weak, *exposed]
+        return failed(
+            msg("{count} passwords are weakly stored: {names}", count=len(bad), names=names(bad)),
+            expected=expected,
+        )
+    if not hashed:
+        return not_applicable(msg("No account has a stored password"))
+    seen = listed({s.scheme for s in hashed})
+    return passed(
+        msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=seen),
+        expected=expected,
+    )
+
+
+@check(
+    "linux.password-age",
+    needs=(ACCOUNTS, SHADOW),
+    severity=Severity.MEDIUM,
+    remedy=msg("Run chage -M 90 for each of the named accounts"),
+)
+def password_age(
+    accounts: Accounts, shadow: tuple[Secret, ...], *, max_days: Annotated[int, Down] = 90
+) -> Judgement:
+    """Every account that can log in must change its password in time."""
+    logins = _usable(accounts, shadow)
+    if not logins:
+        return _NO_PASSWORDS
+    late = [
+        f"{a.name} ({'-' if s.maximum is None else s.maximum})"
+        for a, s in logins
+        if s.maximum is None or not 0 < s.maximum <= max_days
+    ]
+    expected = msg("maximum password age of 1 to {days} days", days=max_days)
+    if late:
+        return failed(
+            msg(
+                "{count} accounts need not change their password in time (days): {names}",
+                count=len(late),
+                names=names(late),
+            ),
+            expected=expected,
+        )
+    longest = max(s.maximum or 0 for _, s in logins)
+    return passed(
+        msg("{count} accounts, longest password age {days} days", count=len(logins), days=longest),
+        expected=expected,
+    )
+
+
+_DEFAULTS = frozenset({
+    "adm", "admin", "bin", "daemon", "ftp", "games", "gopher", "guest", "halt", "lp", "mail",
+    "news", "nobody", "operator", "shutdown", "sync", "sys", "test", "user", "uucp", "www-data",
+})  # fmt: skip
+
+
+@check(
+    "linux.default-accounts",
+    needs=(ACCOUNTS, SHADOW),
+    severity=Severity.MEDIUM,
+    remedy=msg("Remove the named accounts, or lock them and give them the shell nologin"),
+)
+def default_accounts(
+    accounts: Accounts, shadow: tuple[Secret, ...], *, accounts_named: frozenset[str] = _DEFAULTS
+) -> Judgement:
+    """Default accounts cannot log in with a password."""
+    there = [a.name for a in accounts.rows if a.name in accounts_named]
+    usable = {a.name for a, _ in _usable(accounts, shadow)}
+    usable |= {a.name for a in accounts.rows if a.has_shell and a.field in ("empty", "other")}
+    active = [name for name in there if name in usable]
+    expected = msg("default accounts are removed, locked or without a login shell")
+    if active:
+        return failed(
+            msg("Default accounts that can log in: {names}", names=names(active)), expected=expected
+        )
+    return passed(
+        msg("{count} default accounts, none can log in with a password", count=len(there)),
+        expected=expected,
+    )
+
+
+_GENERIC = frozenset({
+    "admin", "administrator", "common", "demo", "dev", "guest", "ops", "operator", "public",
+    "share", "shared", "temp", "test", "tmp", "user", "yunwei",
+})  # fmt: skip
+
+
+@check(
+    "linux.shared-accounts",
+    needs=ACCOUNTS,
+    severity=Severity.LOW,
+    remedy=msg("Give each person an account of their own and remove the shared one"),
+)
+def shared_accounts(accounts: Accounts, *, generic: frozenset[str] = _GENERIC) -> Judgement:
+    """No account that can log in has a name that suggests several people share it."""
+    hits = [a.name for a in accounts.rows if a.has_shell and a.name.lower() in generic]
+    able = [a.name for a in accounts.rows if a.has_shell]
+    expected = msg("each login account belongs to one person")
+    if hits:
+        return undetermined(
+            msg("Ask who uses these accounts with generic names: {names}", names=names(hits)),
+            expected=expected,
+        )
+    return passed(
+        msg("{count} accounts with a login shell: {names}", count=len(able), names=names(able)),
+        expected=expected,
+    )
+
+
+def _idle(login: Login, now: datetime) -> int | None:
+    return None if login.last is None else (now - datetime.fromisoformat(login.last)).days
+
+
+@check(
+    "linux.stale-accounts",
+    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
+)
+def stale_accounts(
+    accounts: Accounts,
+    logins: tuple[Login, ...],
+    collected_at: str,
+    *,
+    max_idle_days: Annotated[int, Down] = 90,
+) -> Judgement:
+    """Every account with a login shell was used lately."""
+    now = datetime.fromisoformat(collected_at)
+    known = {login.name: _idle(login, now) for login in logins}
+    able = [a.name for a in accounts.rows if a.has_shell]
+    idle = {name: known.get(name) for name in able}
+    stale = [f"{name} ({days})" for name, days in idle.items() if (days or 0) > max_idle_days]
+    never = [name for name, days in idle.items() if days is None or days < 0]
+    expected = msg("last login at most {days} days ago", days=max_idle_days)
+    unused = msg("No usable record of a login of: {names}", names=names(never))
+    if stale:
+        old = msg(
+            "{count} accounts unused for longer (days): {names}",
+            count=len(stale),
+            names=names(stale),
+        )
+        return failed(*((old, unused) if never else (old,)), expected=expected)
+    if never:
+        return undetermined(unused, expected=expected)
+    recent = msg("{count} accounts with a login shell, all used lately", count=len(able))
+    return passed(recent, expected=expected)
+
+
+FACTS = (ACCOUNTS, SHADOW, LASTLOG)
+CHECKS = (
+    uid_unique, user_name_unique, root_only_uid_0, no_empty_password, password_hash, password_age,
+    default_accounts, shared_accounts, stale_accounts,
+)  # fmt: skip

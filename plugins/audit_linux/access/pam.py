@@ -1,0 +1,247 @@
+"""PAM: which modules really run for a service, with includes, jumps and controls resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from audit_core.sdk import Absent, Answer, ParseError, fact
+from audit_linux.access._find import Blob, ask_files, parse_files
+
+_TYPES = ("auth", "account", "password", "session")
+_PLAIN = {
+    "required": {"success": "ok", "new_authtok_reqd": "ok", "ignore": "ignore", "default": "bad"},
+    "requisite": {"success": "ok", "new_authtok_reqd": "ok", "ignore": "ignore", "default": "die"},
+    "sufficient": {"success": "done", "new_authtok_reqd": "done", "default": "ignore"},
+    "optional": {"success": "ok", "new_authtok_reqd": "ok", "default": "ignore"},
+}
+_WORD = re.compile(r"\[((?:[^\]\\]|\\.)*)\]|(\S+)")
+_DEEPEST = 16
+_MOST_RULES = 300
+_MOST_PATHS = 256
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of a PAM file. `kind` is a module type, or `@include` with the file in `module`."""
+
+    kind: str
+    control: str
+    module: str
+    args: tuple[str, ...] = ()
+
+
+class Pam(Struct, frozen=True, kw_only=True):
+    """The PAM services of a host by name; the file under /etc wins over the vendor's."""
+
+    services: dict[str, tuple[Line, ...]]
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One step of a resolved stack; `inner` is a substack, whose ends and jumps stay inside it."""
+
+    module: str
+    actions: dict[str, str]
+    args: tuple[str, ...] = ()
+    inner: tuple[Rule, ...] = ()
+
+    def action(self, outcome: str) -> str:
+        """What the stack does when the module returns `outcome`."""
+        return self.actions.get(outcome, self.actions.get("default", "ignore"))
+
+    def option(self, name: str) -> str | None:
+        """The value of the last `name=value` argument."""
+        values = [a.partition("=")[2] for a in self.args if a.startswith(name + "=")]
+        return values[-1] if values else None
+
+
+def _joined(lines: list[str]) -> Iterator[str]:
+    pending: list[str] = []
+    for raw in lines:
+        line = raw.rstrip("\r").split("#", 1)[0]
+        if line.rstrip().endswith("\\"):
+            pending.append(line.rstrip()[:-1])
+            continue
+        yield " ".join([*pending, line]).strip()
+        pending = []
+    if pending:
+        yield " ".join(pending).strip()
+
+
+def _line(text: str) -> Line:
+    words = [
+        (m[1] is not None, m[2] if m[1] is None else m[1].replace("\\]", "]"))
+        for m in _WORD.finditer(text)
+    ]
+    kind = words[0][1].lower().removeprefix("-")
+    if kind == "@include" and len(words) == 2:
+        return Line(kind=kind, control="", module=words[1][1].rsplit("/", 1)[-1])
+    if kind not in _TYPES or len(words) < 3:
+        raise ParseError(f"not a PAM rule: {text[:120]!r}")
+    control = f"[{words[1][1]}]" if words[1][0] else words[1][1].lower()
+    return Line(
+        kind=kind,
+        control=control,
+        module=words[2][1].rsplit("/", 1)[-1],
+        args=tuple(word for _, word in words[3:]),
+    )
+
+
+def _service(blob: Blob) -> tuple[Line, ...]:
+    return tuple(_line(text) for text in _joined(blob.lines) if text)
+
+
+def parse_pam(answer: Answer) -> Pam | Absent:
+    """The services of /etc/pam.d, with those of /usr/lib/pam.d that it does not replace."""
+    blobs = parse_files(answer)
+    if isinstance(blobs, Absent):
+        return blobs
+    services: dict[str, tuple[Line, ...]] = {}
+    for blob in sorted(blobs, key=lambda b: b.path.startswith("/etc/")):
+        name = blob.path.rsplit("/", 1)[-1]
+        if not re.search(r"\.(?:dpkg-\w+|rpm\w+|bak|orig)$|~$", name):
+            services[name] = _service(blob)
+    return Pam(services=services)
+
+
+PAM = fact("linux.pam", Pam, ask=ask_files("/etc/pam.d", "/usr/lib/pam.d"), parse=parse_pam)
+
+
+class Unresolved(Exception):
+    """The stack cannot be told with certainty; the text says why."""
+
+
+def _actions(control: str) -> dict[str, str]:
+    if not control.startswith("["):
+        if control not in _PLAIN:
+            raise Unresolved(f"unknown control {control!r}")
+        return _PLAIN[control]
+    pairs = [word.partition("=") for word in control[1:-1].split()]
+    return {key: value for key, _, value in pairs}
+
+
+def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> Iterator[Rule]:
+    if name not in pam.services:
+        raise Unresolved(f"included file {name!r} was not found")
+    if depth > _DEEPEST:
+        raise Unresolved("includes are nested too deeply")
+    for line in pam.services[name]:
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise Unresolved("the stack is too long")
+        if line.kind == "@include":
+            yield from _resolve(pam, line.module, kind, depth + 1, budget)
+        elif line.kind != kind:
+            continue
+        elif line.control == "include":
+            yield from _resolve(pam, line.module, kind, depth + 1, budget)
+        elif line.control == "substack":
+            inner = tuple(_resolve(pam, line.module, kind, depth + 1, budget))
+            yield Rule(module="", actions=_PLAIN["required"], inner=inner)
+        else:
+            yield Rule(module=line.module, actions=_actions(line.control), args=line.args)
+
+
+def stack(pam: Pam, service: str, kind: str) -> tuple[Rule, ...]:
+    """The rules of `kind` that libpam runs for `service`; `other` stands in for a missing file.
+
+    Raises Unresolved when an included file is missing or the includes do not end.
+    """
+    name = service if service in pam.services else "other"
+    return tuple(_resolve(pam, name, kind, 0, [_MOST_RULES]))
+
+
+Outcomes = Callable[[Rule], tuple[str, ...]]
+Reached = tuple[Rule, ...]
+
+
+class _Path(Struct, kw_only=True):
+    """One way through a stack: rules seen, whether it failed so far, whether it has ended."""
+
+    seen: Reached = ()
+    failed: bool = False
+    ended: bool = False
+
+
+def _step(path: _Path, rule: Rule, outcome: str) -> tuple[_Path, int]:
+    action = rule.action(outcome)
+    skip = int(action) if re.fullmatch("[0-9]{1,3}", action) else 0
+    failed = action in ("bad", "die") or (path.failed and action != "reset")
+    ended = action == "die" or (action == "done" and not path.failed)
+    return _Path(seen=(*path.seen, rule), failed=failed, ended=ended), skip
+
+
+def _left(path: _Path) -> _Path:
+    return _Path(seen=path.seen, failed=path.failed)
+
+
+def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> list[_Path]:
+    work, done = [(at, path)], []
+    while work:
+        index, now = work.pop()
+        if now.ended or index >= len(rules):
+            done.append(now)
+        elif rules[index].inner:
+            inner = _run(rules[index].inner, 0, now, outcomes)
+            work.extend((index + 1, _left(after)) for after in inner)
+        else:
+            for outcome in outcomes(rules[index]):
+                after, skip = _step(now, rules[index], outcome)
+                work.append((index + 1 + skip, after))
+        if len(work) + len(done) > _MOST_PATHS:
+            raise Unresolved("the stack branches too often")
+    return done
+
+
+def paths(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Reached, ...]:
+    """The rules that run, once for each way the stack can go when modules return `outcomes`."""
+    return tuple(path.seen for path in _run(rules, 0, _Path(), outcomes))
+
+
+# Modules that ask for a password or another proof: for a wrong one they return auth_err.
+PROOF = frozenset({
+    "pam_unix.so", "pam_unix2.so", "pam_sss.so", "pam_ldap.so", "pam_winbind.so", "pam_krb5.so",
+    "pam_pwdb.so", "pam_tcb.so",
+})  # fmt: skip
+_FAILS = frozenset({"pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"})
+_SUCCEEDS = frozenset({
+    "pam_permit.so", "pam_env.so", "pam_faildelay.so", "pam_cap.so", "pam_nologin.so",
+    "pam_group.so", "pam_faillock.so", "pam_tally2.so", "pam_tally.so", "pam_localuser.so",
+    "pam_securetty.so", "pam_shells.so", "pam_keyinit.so", "pam_selinux.so", "pam_sepermit.so",
+    "pam_loginuid.so", "pam_limits.so", "pam_umask.so", "pam_access.so", "pam_time.so",
+    "pam_issue.so", "pam_warn.so", "pam_echo.so", "pam_mail.so", "pam_motd.so", "pam_lastlog.so",
+})  # fmt: skip
+
+
+def _predicate(rule: Rule) -> tuple[str, ...]:
+    """What pam_usertype and pam_succeed_if return for an ordinary local user."""
+    words = tuple(word for word in rule.args if word not in ("quiet", "quiet_success", "debug"))
+    if rule.module == "pam_usertype.so":
+        return ("auth_err",) if "issystem" in words else ("success",)
+    if words[:2] in (("uid", ">="), ("uid", ">")) and words[2:] in (("1000",), ("500",), ("999",)):
+        return ("success",)
+    if words[:2] in (("uid", "<"), ("uid", "<=")) and words[2:] in (("1000",), ("500",), ("999",)):
+        return ("auth_err",)
+    return ("success", "auth_err")
+
+
+def wrong_password(rule: Rule) -> tuple[str, ...]:
+    """What a module may return when an ordinary local user gives a wrong password."""
+    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
+        return _predicate(rule)
+    if rule.module in PROOF or rule.module in _FAILS:
+        return ("auth_err",)
+    return ("success",) if rule.module in _SUCCEEDS else ("success", "auth_err")
+
+
+def accepted(rule: Rule) -> tuple[str, ...]:
+    """What a module may return when an ordinary local user sets a password that all accept."""
+    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
+        return _predicate(rule)
+    return ("auth_err",) if rule.module in _FAILS else ("success",)
+
+
+def enforced(rule: Rule) -> bool:
+    """Whether the stack fails when this module refuses."""
+    return rule.action("authtok_err") in ("bad", "die")
