@@ -1,0 +1,219 @@
+"""Debian, Ubuntu and what is made from them: what apt knows, asked without writing anything.
+
+apt builds a package cache on disk when root asks; `Dir::Cache::pkgcache=` keeps it in memory.
+`apt list --upgradable` is used rather than a simulated upgrade because it also lists packages
+that are held or phased, each with the archives that offer the new version.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from audit_core.sdk import Answer, Command, ParseError
+from audit_patch.model import (
+    Automatic,
+    Listing,
+    Metadata,
+    Pending,
+    Security,
+    Signatures,
+    Source,
+    Sources,
+    Update,
+)
+from audit_patch.text import records
+
+_IN_MEMORY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+
+UPGRADABLE = Command(argv=("apt", *_IN_MEMORY, "list", "--upgradable"), timeout_s=60, limit=4 << 20)
+POLICY = Command(argv=("apt-cache", *_IN_MEMORY, "policy"), timeout_s=60)
+LISTS = Command(
+    argv=(
+        "find", "/var/lib/apt", "-maxdepth", "2", "-type", "f",
+        "(", "-path", "/var/lib/apt/lists/*Release",
+        "-o", "-path", "/var/lib/apt/periodic/update-success-stamp", ")",
+        "-printf", r"%T@\0%P\0",
+    ),
+)  # fmt: skip
+# Only options are printed: an address in a source line may carry a password.
+OPTIONS = Command(
+    argv=(
+        "grep", "-RZEio", "--exclude-dir=auth.conf.d", "--exclude=auth.conf",
+        "-e", r"^[[:space:]]*deb[[:space:]]+(\[[^]]*\])?",
+        "-e", r"^[[:space:]]*(types|enabled|trusted|allow-insecure|allow-weak"
+              r"|allow-downgrade-to-insecure)[[:space:]]*:.*",
+        "-e", r"^[^/#]*Allow(Unauthenticated|InsecureRepositories|WeakRepositories"
+              r"|DowngradeToInsecureRepositories)[[:space:]]+[^;]*",
+        "/etc/apt",
+    ),
+    ok=(0, 1),
+)  # fmt: skip
+AUTOMATIC = Command(
+    argv=(
+        "apt-config", "shell",
+        "enable", "APT::Periodic::Enable",
+        "lists", "APT::Periodic::Update-Package-Lists",
+        "upgrade", "APT::Periodic::Unattended-Upgrade",
+    ),
+)  # fmt: skip
+
+_UPGRADABLE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9+.-]*)/(?P<archives>[^ ]*) (?P<new>[^ ]+) (?P<arch>[^ ]+) "
+    r"\[upgradable from: (?P<old>[^ \]]+)\]"
+)
+_RELEASE = re.compile(r" +release (?P<fields>.+)")
+_PRIORITY = re.compile(r" *(-?\d{1,6}) \S")
+_INSTALLED = 100
+_SECURITY = re.compile(r"(^|[-/ ])security($|[-/ ])", re.IGNORECASE)
+_YES = frozenset({"yes", "true", "1", "on", "with", "enable"})
+
+
+def is_security(archive: str) -> bool:
+    """Whether an archive's name says that it carries security updates (`jammy-security`)."""
+    return bool(_SECURITY.search(archive))
+
+
+def _complaints(answer: Answer) -> None:
+    """apt ends with 0 although a source could not be read: then an empty list means nothing."""
+    text = answer.stderr.decode("utf-8", "replace")
+    for line in text.splitlines():
+        if line.startswith(("E:", "W:")):
+            raise ParseError(f"apt complained: {line[:200]}")
+
+
+def _rows(answer: Answer) -> list[re.Match[str]]:
+    _complaints(answer)
+    lines = [line for line in answer.lines if line]
+    if not lines or not lines[0].startswith("Listing..."):
+        raise ParseError("no `Listing...` line")
+    rows = [_UPGRADABLE.fullmatch(line) for line in lines[1:]]
+    if None in rows:
+        raise ParseError(f"not a line of apt list: {lines[1 + rows.index(None)][:200]!r}")
+    return [row for row in rows if row]
+
+
+def _update(row: re.Match[str]) -> Update:
+    return Update(name=row["name"], candidate=row["new"], installed=row["old"])
+
+
+def parse_pending(answer: Answer) -> Pending:
+    """Every package whose candidate is newer than what is installed."""
+    return Pending(updates=tuple(_update(row) for row in _rows(answer)))
+
+
+def parse_security(answer: Answer) -> Security:
+    """Those whose candidate is offered by a security archive."""
+    rows = [r for r in _rows(answer) if any(is_security(a) for a in r["archives"].split(","))]
+    return Security(updates=tuple(_update(row) for row in rows), labelled=None)
+
+
+def _source(fields: str, priority: int) -> Source | None:
+    """The source of one `release` line of apt-cache policy; None for the installed packages.
+
+    Only the archive (`a=`) tells security, for that is what `apt list` prints: Debian 10 and
+    older call their security archive `oldstable` as well. A source pinned below what is
+    installed (100) offers no update.
+    """
+    pairs = dict(f.split("=", 1) for f in fields.split(",") if "=" in f)
+    if pairs.get("a") == "now":
+        return None
+    shown = " ".join(n for n in (pairs.get("l", ""), pairs.get("n", ""), pairs.get("c", "")) if n)
+    security = is_security(pairs.get("a", "")) and priority >= _INSTALLED
+    return Source(name=shown or fields, security=security)
+
+
+def parse_policy(answer: Answer) -> Sources:
+    """The archives that apt draws from by their release data, and the pinned packages."""
+    _complaints(answer)
+    lines = answer.lines
+    if not lines or lines[0] != "Package files:" or "Pinned packages:" not in lines:
+        raise ParseError("not the output of apt-cache policy")
+    cut = lines.index("Pinned packages:")
+    found: dict[Source, None] = {}
+    for above, line in itertools.pairwise(lines[1:cut]):
+        priority, release = _PRIORITY.match(above), _RELEASE.fullmatch(line)
+        if priority and release and (source := _source(release["fields"], int(priority[1]))):
+            found[source] = None
+    pinned = tuple(line.strip() for line in lines[cut + 1 :] if line.strip())
+    return Sources(items=tuple(found), pinned=pinned)
+
+
+def parse_lists(answer: Answer) -> Metadata:
+    """When the archives published what apt holds, and when apt last noted a whole refresh."""
+    listings, stamp = [], None
+    for at, path in records(answer.stdout, 2):
+        if path.startswith("periodic/"):
+            stamp = float(at)
+        else:
+            name = path.removeprefix("lists/")
+            suite = name.rpartition("_dists_")[2].replace("_", " ").removesuffix("Release")
+            listings.append(
+                Listing(source=name, at=float(at), security=_security_list(name, suite))
+            )
+    return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), stamp=stamp)
+
+
+def _security_list(name: str, suite: str) -> bool:
+    # Debian 10 and older: security.debian.org_debian-security_dists_buster_updates_InRelease
+    return is_security(suite) or name.startswith("security.debian.org_")
+
+
+def _loose(text: str) -> bool:
+    """Whether an option's text says yes to using a source without a good signature."""
+    key, _, value = text.replace("=", ":", 1).partition(":")
+    return key.strip().lower() != "allow-weak" and value.strip().strip('"').lower() in _YES
+
+
+def _one_line(text: str) -> list[str]:
+    """The options in `deb [a=b c=d]` that switch the signature check off."""
+    options = text.partition("[")[2].rstrip("]").split()
+    names = ("trusted=", "allow-insecure=", "allow-downgrade-to-insecure=")
+    return [o for o in options if o.lower().startswith(names) and _loose(o)]
+
+
+def _matches(answer: Answer) -> list[tuple[str, str]]:
+    if not answer.stdout:
+        return []
+    rows = [line.partition("\0") for line in answer.lines]
+    if any(not mark for _, mark, _ in rows):
+        raise ParseError("grep printed a line without a file name")
+    return [(path, text.strip()) for path, _, text in rows]
+
+
+def parse_options(answer: Answer) -> Signatures:
+    """The sources and settings of apt that take packages without a signature check."""
+    count = 0
+    unverified: list[str] = []
+    doubtful: list[str] = []
+    rows = _matches(answer)
+    switched_off = {p for p, t in rows if re.fullmatch(r"(?i)enabled\s*:\s*(no|false|0)", t)}
+    for path, text in rows:
+        if path.endswith(".list") and text.lower().startswith("deb"):
+            count += 1
+            unverified += [f"{path}: {o}" for o in _one_line(text)]
+        elif path.endswith(".sources") and ":" in text:
+            count += text.lower().startswith("types")
+            if not text.lower().startswith(("types", "enabled")) and _loose(text):
+                (doubtful if path in switched_off else unverified).append(f"{path}: {text}")
+        elif _global(path, text):
+            unverified.append(f"{path}: {text}")
+    return Signatures(sources=count, unverified=tuple(unverified), doubtful=tuple(doubtful))
+
+
+def _global(path: str, text: str) -> bool:
+    """Whether `text` is a setting of apt.conf that switches signature checks off."""
+    if not path.startswith(("/etc/apt/apt.conf.d/", "/etc/apt/apt.conf")):
+        return False
+    key, _, value = text.rpartition(" ")
+    return "weak" not in key.lower() and value.strip('"\t ').lower() in _YES
+
+
+def parse_automatic(answer: Answer) -> Automatic:
+    """Whether apt's daily job is told to install upgrades."""
+    rows = [line.partition("=") for line in answer.lines]
+    if any(not value.startswith("'") for _, _, value in rows):
+        raise ParseError("not the output of apt-config shell")
+    values = {key: value.strip("'") for key, _, value in rows}
+    on = values.get("enable", "1") != "0" and values.get("upgrade", "0") not in {"", "0"}
+    return Automatic(installs=on, settings=tuple(f"{k}={v}" for k, v in sorted(values.items())))

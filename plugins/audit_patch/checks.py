@@ -1,0 +1,347 @@
+"""The checks of this plugin. An empty list counts only with fresh, labelled metadata."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+from audit_core.sdk import (
+    COLLECTED_AT,
+    PLATFORM,
+    Down,
+    Judgement,
+    Message,
+    Platform,
+    Severity,
+    check,
+    expect,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_patch.facts import (
+    AUTOMATIC,
+    KERNELS,
+    METADATA,
+    PENDING,
+    RELEASE,
+    SECURITY,
+    SIGNATURES,
+    SOURCES,
+    UPDATERS,
+)
+from audit_patch.model import (
+    Automatic,
+    Kernels,
+    Metadata,
+    Pending,
+    Release,
+    Security,
+    Signatures,
+    Sources,
+    Update,
+)
+from audit_patch.releases import find_support
+
+_DAY = 86_400
+_SLACK = 300  # seconds that two clocks may differ before a time stamp is in the future
+_SHOWN = 10
+
+
+def _epoch(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _first(names: Iterable[str]) -> tuple[str, ...]:
+    """At most ten names, so that a record stays readable; the count is told beside them."""
+    return tuple(names)[:_SHOWN]
+
+
+def _names(updates: tuple[Update, ...]) -> tuple[str, ...]:
+    return _first(f"{u.name} {u.candidate}" for u in updates)
+
+
+def _dates(metadata: Metadata, sources: Sources) -> list[float]:
+    """The times that tell how fresh the metadata are; empty where one is missing.
+
+    apt: a security archive is published every few days, a release archive hardly ever, so the
+    newest security list counts where there is one. rpm: every repository in effect counts.
+    """
+    if metadata.by_source:
+        held = {x.source: x.at for x in metadata.listings}
+        if any(s.name not in held for s in sources.items):
+            return []
+        return [min((held[s.name] for s in sources.items), default=0.0)]
+    marked = [x.at for x in metadata.listings if x.security] or [x.at for x in metadata.listings]
+    return [max(marked)] if marked else []
+
+
+def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Message:
+    """When the metadata were last known to be fresh, or why that cannot be told."""
+    if not sources.items:
+        return msg("No package source is in effect, so no update can be seen")
+    dates = _dates(metadata, sources)
+    if not dates:
+        return msg("The host holds no metadata for its package sources")
+    at = max([*dates, *([metadata.stamp] if metadata.stamp is not None else [])])
+    if at > now + _SLACK:
+        return msg("The time stamp of the package metadata is in the future")
+    return at
+
+
+def _days(seconds: float) -> float:
+    return round(seconds / _DAY, 1)
+
+
+def _stale(
+    metadata: Metadata, sources: Sources, now: float, max_days: int, max_published_days: int
+) -> Message | None:
+    """Why an empty list of updates means nothing, or None when it can be trusted."""
+    at = _refreshed(metadata, sources, now)
+    if isinstance(at, Message):
+        return at
+    if now - at > max_days * _DAY:
+        return msg(
+            "The package metadata are {days} days old: updates published since cannot be seen",
+            days=_days(now - at),
+        )
+    published = _dates(metadata, sources)[0]
+    if now - published > max_published_days * _DAY:
+        return msg(
+            "The newest metadata that the mirror served were published {days} days ago:"
+            " it may be frozen",
+            days=_days(now - published),
+        )
+    return None
+
+
+def _unlabelled(security: Security, sources: Sources) -> bool:
+    by_name = any(s.security for s in sources.items)
+    return not (by_name if security.labelled is None else security.labelled)
+
+
+@check(
+    "patch.security-updates",
+    needs=(SECURITY, METADATA, SOURCES, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Assess and install the pending security updates, then restart what uses them"),
+)
+def security_updates(
+    security: Security,
+    metadata: Metadata,
+    sources: Sources,
+    collected_at: str,
+    *,
+    max_days: Annotated[int, Down] = 7,
+    max_published_days: Annotated[int, Down] = 30,
+) -> Judgement:
+    """No security update of the distribution is pending."""
+    none = msg("no pending security update, by metadata at most {days} days old", days=max_days)
+    if security.updates:
+        said = msg(
+            "{count} security updates are pending, among them {names}",
+            count=len(security.updates), names=_names(security.updates),
+        )  # fmt: skip
+        return failed(said, expected=none)
+    if _unlabelled(security, sources):
+        said = msg("The package sources in effect do not tell which updates mend security")
+        return undetermined(said, expected=none)
+    if sources.pinned:
+        said = msg("Pinned packages hide their updates: {names}", names=_first(sources.pinned))
+        return undetermined(said, expected=none)
+    now = _epoch(collected_at)
+    if why := _stale(metadata, sources, now, max_days, max_published_days):
+        return undetermined(msg("No security update is listed as pending"), why, expected=none)
+    at = _refreshed(metadata, sources, now)
+    age = _days(now - at) if isinstance(at, float) else None
+    said = msg("No security update is pending; the metadata are {days} days old", days=age)
+    return passed(said, expected=none)
+
+
+@check(
+    "patch.other-updates",
+    needs=(PENDING, METADATA, SOURCES, COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Install the pending updates at the next maintenance window"),
+)
+def other_updates(
+    pending: Pending,
+    metadata: Metadata,
+    sources: Sources,
+    collected_at: str,
+    *,
+    max_waiting_days: Annotated[int, Down] = 90,
+    max_days: Annotated[int, Down] = 7,
+    max_published_days: Annotated[int, Down] = 30,
+) -> Judgement:
+    """No update of any kind has been pending for longer than the site allows."""
+    wanted = msg("no update pending for more than {days} days", days=max_waiting_days)
+    now = _epoch(collected_at)
+    if not pending.updates:
+        if why := _stale(metadata, sources, now, max_days, max_published_days):
+            return undetermined(msg("No update is listed as pending"), why, expected=wanted)
+        return passed(msg("No update is pending"), expected=wanted)
+    said = msg(
+        "{count} updates are pending, among them {names}",
+        count=len(pending.updates), names=_names(pending.updates),
+    )  # fmt: skip
+    newest = max((x.at for x in metadata.listings), default=now)
+    if now - newest > max_waiting_days * _DAY:
+        why = msg("All of them have been known for at least {days} days", days=_days(now - newest))
+        return failed(said, why, expected=wanted)
+    why = msg("The metadata do not tell since when each of them has been pending")
+    return undetermined(said, why, expected=wanted)
+
+
+@check(
+    "patch.metadata-fresh",
+    needs=(METADATA, SOURCES, COLLECTED_AT),
+    severity=Severity.LOW,
+    remedy=msg("Let the host refresh its package metadata daily (apt update, dnf makecache)"),
+)
+def metadata_fresh(
+    metadata: Metadata,
+    sources: Sources,
+    collected_at: str,
+    *,
+    max_days: Annotated[int, Down] = 7,
+) -> Judgement:
+    """The package metadata on the host are fresh enough to know of new updates."""
+    wanted = msg("metadata at most {days} days old", days=max_days)
+    now = _epoch(collected_at)
+    at = _refreshed(metadata, sources, now)
+    if isinstance(at, Message):
+        future = bool(sources.items) and bool(_dates(metadata, sources))
+        return undetermined(at, expected=wanted) if future else failed(at, expected=wanted)
+    said = msg("The package metadata are {days} days old", days=_days(now - at))
+    return expect(now - at <= max_days * _DAY, said=said, expected=wanted)
+
+
+def _flavour(version: str) -> str:
+    """What tells kernels of one line from those of another: `amd64`, `rt`, `x86_64+debug`."""
+    return re.sub(r"el\d+(_\d+)?|[\d.]+", "", version)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in re.findall(r"[0-9]{1,9}", version))
+
+
+@check(
+    "patch.kernel-current",
+    needs=(KERNELS, PLATFORM),
+    severity=Severity.MEDIUM,
+    remedy=msg("Reboot into the newest installed kernel"),
+)
+def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
+    """The host runs the newest kernel it has installed, and no reboot is pending."""
+    running = platform.kernel
+    wanted = msg("the newest installed kernel is running and no reboot is asked for")
+    same = [k for k in kernels.installed if _flavour(k) == _flavour(running)]
+    newest = max(same, key=_order, default="")
+    if newest and _order(newest) > _order(running):
+        said = msg(
+            "Kernel {running} is running, {newest} is installed", running=running, newest=newest
+        )
+        return failed(said, expected=wanted)
+    if kernels.reboot_required:
+        said = msg("The system asks for a reboot (/run/reboot-required); kernel {running} is"
+                   " running", running=running)  # fmt: skip
+        return failed(said, expected=wanted)
+    if newest != running:
+        said = msg(
+            "Kernel {running} is running, and /boot holds no image of it ({installed})",
+            running=running, installed=_first(kernels.installed),
+        )  # fmt: skip
+        return undetermined(said, expected=wanted)
+    return passed(
+        msg("Kernel {running} is running, the newest installed", running=running), expected=wanted
+    )
+
+
+@check(
+    "patch.release-supported",
+    needs=(RELEASE, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Move to a supported release, or bring the contract for extended support"),
+)
+def release_supported(release: Release, collected_at: str) -> Judgement:
+    """The release of the distribution still receives security updates."""
+    label, row = find_support(release.id, release.name, release.version, release.version_id)
+    today = datetime.fromisoformat(collected_at).date().isoformat()
+    wanted = msg("a release that is supported on {day}", day=today)
+    if row is None or (row.confidence == "read" and row.end is None):
+        said = msg("No end of support is known for {release}", release=label)
+        return undetermined(said, expected=wanted)
+    if row.confidence != "read":
+        said = msg(
+            "End of support of {release}: {end} (unverified, bring the vendor's statement)",
+            release=label, end=row.end or "?",
+        )  # fmt: skip
+        return undetermined(said, expected=wanted)
+    said = msg(
+        "{release} is supported until {end} (source: {source})",
+        release=label, end=row.end, source=row.source,
+    )  # fmt: skip
+    if row.end and today <= row.end:
+        return passed(said, expected=wanted)
+    if row.extended and today <= row.extended:
+        more = msg(
+            "Until {end} it is only under a contract for extended support: bring it",
+            end=row.extended,
+        )
+        return undetermined(said, more, expected=wanted)
+    return failed(said, expected=wanted)
+
+
+@check(
+    "patch.automatic-updates",
+    needs=(AUTOMATIC, UPDATERS),
+    severity=Severity.LOW,
+)
+def automatic_updates(automatic: Automatic, updaters: tuple[str, ...]) -> Judgement:
+    """The host installs updates by the distribution's own automatic mechanism."""
+    wanted = msg("automatic updates, or a record of how people install them")
+    if automatic.installs and updaters:
+        said = msg(
+            "Automatic updates are configured: {settings}; installed: {programs}",
+            settings=_first(automatic.settings), programs=updaters,
+        )  # fmt: skip
+        return passed(said, expected=wanted)
+    said = msg("No automatic update mechanism is configured: updates are installed by people")
+    return undetermined(said, expected=wanted)
+
+
+@check(
+    "patch.sources-verified",
+    needs=SIGNATURES,
+    severity=Severity.HIGH,
+    remedy=msg("Remove trusted=yes / gpgcheck=0 and install the key of the source"),
+)
+def sources_verified(signatures: Signatures) -> Judgement:
+    """Every package source is used only with its signature checked."""
+    wanted = msg("signature checks on for every source")
+    if signatures.unverified:
+        said = msg(
+            "Sources used without a signature check: {sources}",
+            sources=_first(signatures.unverified),
+        )
+        return failed(said, expected=wanted)
+    if signatures.doubtful:
+        said = msg(
+            "These settings may switch the signature check off: {settings}",
+            settings=_first(signatures.doubtful),
+        )
+        return undetermined(said, expected=wanted)
+    if not signatures.sources:
+        return undetermined(msg("No package source is configured"), expected=wanted)
+    said = msg("{count} sources, all with their signature checked", count=signatures.sources)
+    return passed(said, expected=wanted)
+
+
+CHECKS = (
+    security_updates, other_updates, metadata_fresh, kernel_current, release_supported,
+    automatic_updates, sources_verified,
+)  # fmt: skip

@@ -1,0 +1,63 @@
+"""What does not depend on the package manager: kernels, the release, the updater's presence."""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.sdk import Absent, Answer, Command, ParseError
+from audit_patch.model import Kernels, Release
+from audit_patch.rpm import refused_by
+
+KERNELS = Command(
+    argv=(
+        "find", "/boot", "/run/reboot-required", "-maxdepth", "1", "(", "-name", "vmlinu[xz]-*",
+        "-o", "-name", "reboot-required", ")", "-printf", r"%p\0",
+    ),
+    ok=(0, 1),
+)  # fmt: skip
+RELEASE = Command(argv=("cat", "/etc/os-release"), limit=1 << 16)
+# Programs that install updates by themselves; a setting without its program does nothing.
+UPDATERS = Command(
+    argv=(
+        "find", "/usr/bin/unattended-upgrade", "/usr/bin/dnf-automatic", "/usr/sbin/yum-cron",
+        "-maxdepth", "0", "-printf", r"%p\0",
+    ),
+    ok=(0, 1),
+)  # fmt: skip
+
+_ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
+
+
+def _paths(answer: Answer) -> list[str]:
+    if answer.stdout and not answer.stdout.endswith(b"\0"):
+        raise ParseError("the last path is cut")
+    return answer.text.split("\0")[:-1]
+
+
+def parse_kernels(answer: Answer) -> Kernels | Absent:
+    """The kernel images in /boot but for rescue images, and the mark that asks for a reboot."""
+    if refused := refused_by(answer):
+        return refused
+    names = [path.rpartition("/")[2] for path in _paths(answer)]
+    versions = {n.partition("-")[2] for n in names if n.startswith("vmlinu")}
+    versions = {v for v in versions if v[:1].isdigit() and not v.startswith("0-rescue")}
+    return Kernels(installed=tuple(sorted(versions)), reboot_required="reboot-required" in names)
+
+
+def parse_release(answer: Answer) -> Release:
+    """The identification in /etc/os-release."""
+    rows = (_ASSIGNMENT.fullmatch(line) for line in answer.lines)
+    found = {row[1]: row[2].strip().strip("\"'") for row in rows if row}
+    if "ID" not in found:
+        raise ParseError("no ID= line")
+    return Release(
+        id=found["ID"].lower(),
+        name=found.get("NAME", ""),
+        version_id=found.get("VERSION_ID", ""),
+        version=found.get("VERSION", ""),
+    )
+
+
+def parse_updaters(answer: Answer) -> tuple[str, ...] | Absent:
+    """The programs for automatic updates that are installed."""
+    return refused_by(answer) or tuple(sorted(_paths(answer)))

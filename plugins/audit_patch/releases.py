@@ -1,0 +1,100 @@
+"""Until when distributions are supported, as data.
+
+`confidence` says where a row is from: `read` rows name their source, `recalled` rows were written
+from memory and never settle a verdict. `end` is the last day of the support that comes without a
+further contract, `extended` the last day of support that has to be bought; None is not known.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Support(Struct, frozen=True, kw_only=True):
+    """The support of one release: ISO dates, and how sure the row is."""
+
+    end: str | None
+    extended: str | None = None
+    source: str
+    confidence: str = "read"
+
+
+_DISTRO_INFO = "distro-info-data 0.58+deb12u6"
+_EOL = "endoflife.date (2024-2026)"
+
+
+def _rows(id: str, source: str, rows: dict[str, tuple[str, str | None]]) -> dict[str, Support]:
+    return {
+        f"{id} {version}": Support(end=end, extended=extended, source=source)
+        for version, (end, extended) in rows.items()
+    }
+
+
+def _recalled(end: str | None) -> Support:
+    return Support(end=end, source="memory", confidence="recalled")
+
+
+SUPPORT: dict[str, Support] = {
+    # Debian: the end of LTS; extended is ELTS.
+    **_rows("debian", _DISTRO_INFO, {
+        "8": ("2018-06-17", "2025-06-30"), "9": ("2022-06-30", "2027-06-30"),
+        "10": ("2024-06-30", "2029-06-30"), "11": ("2026-08-31", "2031-06-30"),
+        "12": ("2028-06-30", "2033-06-30"), "13": ("2030-06-30", "2035-06-30"),
+    }),
+    # Ubuntu: standard support; extended is ESM and the legacy add-on.
+    **_rows("ubuntu", _DISTRO_INFO, {
+        "14.04": ("2019-04-25", "2026-04-28"), "16.04": ("2021-04-30", "2028-04-25"),
+        "18.04": ("2023-05-31", "2030-04-30"), "20.04": ("2025-05-29", "2032-04-27"),
+        "22.04": ("2027-06-01", "2034-04-25"), "24.04": ("2029-05-31", "2036-04-29"),
+        "26.04": ("2031-05-29", "2038-04-27"),
+    }),
+    **_rows("rhel", _EOL, {
+        "6": ("2020-11-30", "2024-06-30"), "7": ("2024-06-30", "2028-06-30"),
+        "8": ("2029-05-31", "2032-05-31"), "9": ("2032-05-31", "2035-05-31"),
+    }),
+    **_rows("rocky", _EOL, {"8": ("2029-05-31", None), "9": ("2032-05-31", None)}),
+    **_rows("almalinux", _EOL, {
+        "8": ("2029-03-01", None), "9": ("2032-05-31", None), "10": ("2035-05-31", None),
+    }),
+    **_rows("centos", _EOL, {
+        "6": ("2020-11-30", None), "7": ("2024-06-30", None), "8": ("2021-12-31", None),
+    }),
+    **_rows("centos-stream", _EOL, {
+        "8": ("2024-05-31", None), "9": ("2027-05-31", None), "10": ("2030-01-01", None),
+    }),
+    # openEuler: each service pack ends on a day of its own; os-release tells it in VERSION only.
+    **_rows("openeuler", _EOL, {
+        "20.03 (LTS)": ("2021-03-31", None), "20.03 (LTS-SP1)": ("2022-12-31", None),
+        "20.03 (LTS-SP2)": ("2022-04-30", None), "20.03 (LTS-SP3)": ("2023-12-31", None),
+        "20.03 (LTS-SP4)": ("2025-11-30", None), "22.03 (LTS)": ("2024-03-31", None),
+        "22.03 (LTS-SP1)": ("2024-12-31", None), "22.03 (LTS-SP2)": ("2024-03-31", None),
+        "22.03 (LTS-SP3)": ("2025-12-31", None), "22.03 (LTS-SP4)": ("2026-06-30", None),
+        "24.03 (LTS)": ("2026-05-31", None), "24.03 (LTS-SP1)": ("2026-12-31", None),
+        "24.03 (LTS-SP2)": ("2026-03-31", None), "24.03 (LTS-SP3)": ("2027-12-31", None),
+        "24.03 (LTS-SP4)": ("2027-03-31", None),
+    }),
+    **_rows("anolis", _EOL, {"8": ("2031-03-31", None)}),
+    **_rows("sles", _EOL, {
+        "12.3": ("2019-06-30", "2022-06-30"), "12.4": ("2020-06-30", "2023-06-30"),
+        "12.5": ("2024-10-31", "2027-10-31"), "15.1": ("2021-01-31", "2024-01-31"),
+        "15.2": ("2021-12-31", "2024-12-31"), "15.3": ("2022-12-31", "2025-12-31"),
+        "15.4": ("2023-12-31", "2026-12-31"), "15.5": ("2024-12-31", "2027-12-31"),
+    }),
+    "sles 15.6": _recalled("2025-12-31"),
+    "sles 15.7": _recalled("2031-07-31"),
+    "rhel 10": _recalled("2035-05-31"),
+    "rocky 10": _recalled("2035-05-31"),
+    # The vendors' own dates could not be read; what holds is in the maintenance contract.
+    "kylin V10": _recalled(None),
+    "uos 20": _recalled(None),
+}  # fmt: skip
+
+
+def find_support(id: str, name: str, version: str, version_id: str) -> tuple[str, Support | None]:
+    """The label of a release and its row, the most exact one; no row is None."""
+    if id == "centos" and "stream" in name.lower():
+        id = "centos-stream"
+    for text in (version, version_id, version_id.partition(".")[0]):
+        if row := SUPPORT.get(f"{id} {text}"):
+            return f"{id} {text}", row
+    return f"{id} {version_id or version}", None

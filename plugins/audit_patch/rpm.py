@@ -1,0 +1,220 @@
+"""dnf and yum: what their caches know. `-C` keeps them from downloading anything.
+
+As root dnf adds lines to its own log and takes its own lock; it changes nothing else. Plugins are
+off: that of subscription-manager talks to the network and prints into the answer, and versionlock
+hides updates. Excludes are off for the same reason: an update that is held back is still pending.
+"""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.sdk import Absent, Answer, Command, ParseError, Reason, msg
+from audit_patch.model import (
+    Automatic,
+    Listing,
+    Metadata,
+    Pending,
+    Security,
+    Signatures,
+    Source,
+    Sources,
+    Update,
+)
+from audit_patch.text import records
+
+_QUIET = ("-C", "-q", "--noplugins", "--disableexcludes=all")
+
+
+def check_update(program: str) -> Command:
+    """The question for all pending updates; 100 means that there are some."""
+    return Command(
+        argv=(program, *_QUIET, "check-update"), timeout_s=90, limit=4 << 20, ok=(0, 100)
+    )
+
+
+def updateinfo(program: str) -> Command:
+    """The question for every security advisory that concerns an installed package."""
+    argv = (program, *_QUIET, "updateinfo", "list", "--security", "--all")
+    if program == "yum":
+        argv = (program, *_QUIET, "updateinfo", "list", "security", "all")
+    return Command(argv=argv, timeout_s=90, limit=8 << 20)
+
+
+CACHES = Command(
+    argv=(
+        "find", "/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum", "-maxdepth", "5",
+        "-type", "f", "-name", "repomd.xml", "-printf", r"%T@\0%P\0",
+    ),
+    ok=(0, 1),
+)  # fmt: skip
+# An address in a repository file may carry a password: only the switches are printed.
+SWITCHES = r"^[[:space:]]*(\[[^]]*\]|(enabled|gpgcheck|pkg_gpgcheck|repo_gpgcheck)[[:space:]]*=.*)"
+REPOS = Command(
+    argv=(
+        "grep", "-RZEio", "--include=*.repo", "--include=dnf.conf", "--include=yum.conf",
+        "-e", SWITCHES, "/etc/dnf/dnf.conf", "/etc/yum.conf", "/etc/yum.repos.d",
+    ),
+    ok=(0, 1, 2),
+)  # fmt: skip
+AUTOMATIC = Command(
+    argv=(
+        "grep", "-ZEHo", "-e",
+        r"^[[:space:]]*(apply_updates|upgrade_type|update_cmd)[[:space:]]*=.*",
+        "/etc/dnf/automatic.conf", "/etc/yum/yum-cron.conf",
+    ),
+    ok=(0, 1, 2),
+)  # fmt: skip
+
+_UPDATE = re.compile(r"(?P<name>[^\s.][^\s]*)\.(?P<arch>[a-z0-9_]+) +(?P<new>\S+) +(?P<repo>\S+)")
+_ADVISORY = re.compile(
+    r"(?P<done>i )? *(?P<id>\S+) +(?P<kind>[^ ]*(?:Sec\.|security|unknown)\S*) +(?P<package>\S+)"
+)
+_TROUBLE = re.compile(r"(?im)^(error|ignoring|failed|cannot|could not|warning|no such command)\b")
+_NO = frozenset({"0", "no", "false", "off"})
+_YES = frozenset({"1", "yes", "true", "on"})
+
+
+def _complaints(answer: Answer) -> None:
+    """dnf ends well although it left a repository out: then an empty list means nothing."""
+    text = answer.stderr.decode("utf-8", "replace")
+    if found := _TROUBLE.search(text):
+        raise ParseError(f"complaint: {text[found.start() : found.start() + 200]}")
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Lines as one per package: yum and old dnf wrap rows that are too wide."""
+    rows: list[str] = []
+    for line in lines:
+        if line.startswith(" ") and rows and not _UPDATE.fullmatch(rows[-1]):
+            rows[-1] += line
+        elif line.strip():
+            rows.append(line.rstrip())
+    return rows
+
+
+def parse_check_update(answer: Answer) -> Pending:
+    """Every package that the cached metadata have a newer version of."""
+    _complaints(answer)
+    rows = _joined(_before_obsoletes(answer.lines))
+    matches = [_UPDATE.fullmatch(row) for row in rows]
+    if None in matches:
+        raise ParseError(f"not a line of check-update: {rows[matches.index(None)][:200]!r}")
+    if bool(rows) != (answer.exit_code == 100):
+        raise ParseError(f"{len(rows)} updates, yet exit status {answer.exit_code}")
+    updates = [Update(name=m["name"], candidate=m["new"]) for m in matches if m]
+    return Pending(updates=tuple(updates))
+
+
+def _before_obsoletes(lines: list[str]) -> list[str]:
+    mark = "Obsoleting Packages"
+    return lines[: lines.index(mark)] if mark in lines else lines
+
+
+def parse_updateinfo(answer: Answer) -> Security:
+    """The packages with a security advisory that is not installed yet.
+
+    No advisory at all, not even an installed one, means that the repositories carry none.
+    """
+    _complaints(answer)
+    rows = [line.rstrip() for line in answer.lines if line.strip()]
+    matches = [_ADVISORY.fullmatch(row) for row in rows]
+    if None in matches:
+        raise ParseError(f"not a line of updateinfo: {rows[matches.index(None)][:200]!r}")
+    todo = [m for m in matches if m and not m["done"]]
+    updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
+    return Security(updates=tuple(updates), labelled=bool(rows))
+
+
+def refused_by(answer: Answer) -> Absent | None:
+    """NOT_PERMITTED if find or grep was refused; a path that is not there is no matter."""
+    for line in answer.stderr.decode("utf-8", "replace").splitlines():
+        if line.endswith("Permission denied"):
+            said = msg("The host refused to show it: {error}", error=line[:300])
+            return Absent(reason=Reason.NOT_PERMITTED, said=said)
+        if not line.endswith("No such file or directory"):
+            raise ParseError(line[:200])
+    return None
+
+
+def parse_caches(answer: Answer) -> Metadata | Absent:
+    """When each repository's metadata were last refreshed (dnf touches them when unchanged)."""
+    if refused := refused_by(answer):
+        return refused
+    listings = []
+    for at, path in records(answer.stdout, 2):
+        parts = path.removesuffix("/repomd.xml").removesuffix("/repodata").split("/")
+        source = re.sub(r"-[0-9a-f]{16}$", "", parts[-1])
+        listings.append(Listing(source=source, at=float(at)))
+    return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
+
+
+def _settings(answer: Answer) -> list[tuple[str, str]]:
+    rows = [line.partition("\0") for line in answer.lines]
+    if any(not mark for _, mark, _ in rows):
+        raise ParseError("grep printed a line without a file name")
+    return [(path, text.strip()) for path, _, text in rows]
+
+
+def _sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
+    """Settings by (file, section)."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    section = ""
+    for path, text in _settings(answer):
+        if text.startswith("["):
+            section = text.strip("[]")
+            found.setdefault((path, section), {})
+        else:
+            key, _, value = text.partition("=")
+            place = found.setdefault((path, section), {})
+            place[key.strip().lower()] = value.strip().lower()
+    return found
+
+
+def _enabled(settings: dict[str, str]) -> bool:
+    return settings.get("enabled", "1") not in _NO
+
+
+def repositories(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
+    """The settings of every enabled repository by (file, id)."""
+    found = _sections(answer)
+    return {k: v for k, v in found.items() if k[1] not in {"main", ""} and _enabled(v)}
+
+
+def parse_sources(answer: Answer) -> Sources | Absent:
+    """The enabled repositories by their id."""
+    if refused := refused_by(answer):
+        return refused
+    names = sorted({section for _, section in repositories(answer)})
+    return Sources(items=tuple(Source(name=name) for name in names))
+
+
+def parse_signatures(answer: Answer) -> Signatures | Absent:
+    """The enabled repositories whose packages are taken without a signature check.
+
+    Without a setting of its own a repository follows [main], whose own default is unchecked.
+    """
+    if refused := refused_by(answer):
+        return refused
+    mains = [v for (_, section), v in _sections(answer).items() if section == "main"]
+    default = "1" if any(_checked(main, "0") for main in mains) else "0"
+    found = repositories(answer)
+    open_ones = [
+        f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default)}"
+        for (path, section), values in found.items()
+        if not _checked(values, default)
+    ]
+    return Signatures(sources=len(found), unverified=tuple(open_ones))
+
+
+def _checked(values: dict[str, str], default: str) -> bool:
+    return values.get("pkg_gpgcheck", values.get("gpgcheck", default)) in _YES
+
+
+def parse_automatic(answer: Answer) -> Automatic | Absent:
+    """Whether dnf-automatic or yum-cron is told to install updates."""
+    if refused := refused_by(answer):
+        return refused
+    settings = [(path, re.sub(r"\s*=\s*", "=", text)) for path, text in _settings(answer)]
+    on = any(t.lower().partition("=")[2] in _YES for _, t in settings if "apply_updates" in t)
+    return Automatic(installs=on, settings=tuple(f"{p}: {t}" for p, t in settings))

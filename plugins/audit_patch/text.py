@@ -1,0 +1,31 @@
+"""Small readers that several parsers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audit_core.sdk import ParseError
+
+
+def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
+    """The NUL-terminated fields of `raw`, `width` at a time; the first must be a decimal number.
+
+    Raises ParseError for a cut or misshapen answer. Bytes that are not UTF-8 survive exactly.
+    """
+    if raw and not raw.endswith(b"\0"):
+        raise ParseError("the last record is cut")
+    fields = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    if len(fields) % width:
+        raise ParseError("a record is cut")
+    for start in range(0, len(fields), width):
+        row = tuple(fields[start : start + width])
+        if not is_number(row[0]):
+            raise ParseError(f"not a time: {row[0][:40]!r}")
+        yield row
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is a plain decimal number of ASCII digits, as find prints times."""
+    whole, _, part = text.removeprefix("-").partition(".")
+    both = whole + part
+    return bool(whole) and len(both) < 40 and both.isascii() and both.isdigit()

@@ -1,0 +1,99 @@
+"""SUSE: what zypper's cache knows. `--no-refresh` keeps it from downloading anything."""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.sdk import Absent, Answer, Command, ParseError
+from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
+from audit_patch.rpm import SWITCHES, refused_by, repositories
+
+_QUIET = ("zypper", "--no-refresh", "--non-interactive", "--quiet")
+
+UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4 << 20)
+PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20)
+# libzypp touches the index when a refresh finds it unchanged.
+CACHES = Command(
+    argv=(
+        "find", "/var/cache/zypp/raw", "-maxdepth", "4", "-type", "f", "-name", "repomd.xml",
+        "-printf", r"%T@\0%P\0",
+    ),
+    ok=(0, 1),
+)  # fmt: skip
+REPOS = Command(
+    argv=(
+        "grep", "-RZEio", "--include=*.repo", "-e", SWITCHES, "/etc/zypp/repos.d",
+    ),
+    ok=(0, 1, 2),
+)  # fmt: skip
+
+_RULE = re.compile(r"[-+]+")
+_COUNT = re.compile(r"\d+ patch(es)? needed( \(\d+ security patch(es)?\))?|No updates found\.")
+_TROUBLE = re.compile(r"(?im)^(error|warning: repository|skipping|some of the repositories)")
+
+
+def _table(answer: Answer, wanted: str) -> list[list[str]]:
+    """The cells of zypper's table; no rows where it says that there are no updates."""
+    both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
+    if found := _TROUBLE.search(both):
+        raise ParseError(f"complaint: {both[found.start() : found.start() + 200]}")
+    lines = [line for line in answer.lines if line.strip() and not _COUNT.fullmatch(line.strip())]
+    if not lines:
+        if "No updates found." in answer.text:
+            return []
+        raise ParseError("neither a table nor `No updates found.`")
+    head = [cell.strip() for cell in lines[0].split("|")]
+    if wanted not in head or len(lines) < 2 or not _RULE.fullmatch(lines[1]):
+        raise ParseError("not a table of zypper")
+    return [head, *(_cells(line, len(head)) for line in lines[2:])]
+
+
+def _cells(line: str, width: int) -> list[str]:
+    cells = [cell.strip() for cell in line.split("|")]
+    if len(cells) != width:
+        raise ParseError(f"{len(cells)} cells where {width} were expected: {line[:200]!r}")
+    return cells
+
+
+def _dicts(table: list[list[str]]) -> list[dict[str, str]]:
+    return [dict(zip(table[0], row, strict=True)) for row in table[1:]]
+
+
+def parse_updates(answer: Answer) -> Pending:
+    """Every package that the cached metadata have a newer version of."""
+    updates = [
+        Update(
+            name=row["Name"], candidate=row["Available Version"], installed=row["Current Version"]
+        )
+        for row in _dicts(_table(answer, "Available Version"))
+    ]
+    return Pending(updates=tuple(updates))
+
+
+def parse_patches(answer: Answer) -> Security:
+    """The security patches that are needed. No patch at all means the repositories carry none."""
+    rows = _dicts(_table(answer, "Category"))
+    todo = [r for r in rows if r["Category"] == "security" and r["Status"] == "needed"]
+    updates = tuple(Update(name=r["Name"], candidate=r["Severity"]) for r in todo)
+    return Security(updates=updates, labelled=any(r["Category"] == "security" for r in rows))
+
+
+def parse_sources(answer: Answer) -> Sources | Absent:
+    """The enabled repositories by their alias."""
+    if refused := refused_by(answer):
+        return refused
+    names = sorted({section for _, section in repositories(answer)})
+    return Sources(items=tuple(Source(name=name) for name in names))
+
+
+def parse_signatures(answer: Answer) -> Signatures | Absent:
+    """The enabled repositories that are set to go unchecked; the default of zypp is to check."""
+    if refused := refused_by(answer):
+        return refused
+    found = repositories(answer)
+    open_ones = [
+        f"{path}: [{section}] gpgcheck={values['gpgcheck']}"
+        for (path, section), values in found.items()
+        if values.get("gpgcheck", "1") in {"0", "no", "false", "off"}
+    ]
+    return Signatures(sources=len(found), unverified=tuple(open_ones))
