@@ -1,0 +1,302 @@
+"""Many requests as one POSIX sh script, and its two output streams cut back into replies. PURE.
+
+Each request's output stands between two marker lines on both streams; the marker starts with a
+random nonce that no file on the target can know. The stream is not framed by byte counts: a count
+ahead of the data needs a temporary file on the target, and we write nothing there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from audit_core.model import Command, Privilege, ReadFile, Status
+
+ShellRequest = Command | ReadFile
+STDERR_LIMIT = 64 << 10
+_TIMEOUT = "/usr/bin/timeout"
+_STAT = ("/usr/bin/stat", "-L", "-c", "%F|%s")
+_HEAD = "/usr/bin/head"
+_SUM = "/usr/bin/sha256sum"
+
+
+class Raw(Struct, frozen=True, kw_only=True):
+    """One request's reply as received, before it is stored."""
+
+    status: Status
+    exit_code: int | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    truncated: bool = False
+    detail: str = ""
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """What the script found first: numeric user id, and whether sudo and timeout exist."""
+
+    uid: int
+    sudo: bool
+    timeout: bool
+
+
+_PROLOGUE = r"""main() {
+LC_ALL=C; LANG=C; PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL LANG PATH
+unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS LS_COLORS TZ
+umask 077
+cd / || exit 1
+U=$(id -u); S=no; T=no
+command -v sudo >/dev/null 2>&1 && S=yes
+[ -x /usr/bin/timeout ] && T=yes
+printf '\n%s H %s %s %s\n' "$N" "$U" "$S" "$T"
+[ $T = yes ] || return 0
+if [ "$U" = 0 ]; then R=; else R='sudo -n --'; fi
+r() {
+i=$1; c=$2; shift 2
+printf '\n%s B %s\n' "$N" "$i"; printf '\n%s B %s\n' "$N" "$i" >&2
+{ rc=$( { { { "$@" </dev/null 3>&- 5>&- 6>&- 7>&-; echo $? >&7; } 2>&3 |
+  head -c "$c" >&5; } 3>&1 | head -c %ERR% >&6; } 7>&1 ); } 5>&1 6>&2
+printf '\n%s E %s %s\n' "$N" "$i" "$rc"; printf '\n%s E %s %s\n' "$N" "$i" "$rc" >&2
+}
+f() {
+i=$1; c=$2; t=$3; p=$4; q=$5
+s=$($q /usr/bin/timeout -k 2 "$t" /usr/bin/stat -L -c '%F|%s' -- "$p" 2>&1 </dev/null); rc=$?
+printf '\n%s B %s.s\n%s\n%s E %s.s %s\n' "$N" "$i" "$s" "$N" "$i" "$rc"
+case $s in 'regular'*) ;; *) return 0;; esac
+r "$i" "$c" $q /usr/bin/timeout -k 2 "$t" /usr/bin/head -c "$c" -- "$p"
+z=${s##*|}
+[ "$z" -lt "$c" ] 2>/dev/null || return 0
+r "$i.d" 200 $q /usr/bin/timeout -k 2 "$t" /usr/bin/sha256sum -- "$p"
+}
+"""
+
+
+def root_argvs(request: ShellRequest) -> tuple[tuple[str, ...], ...]:
+    """The exact argvs that `request` runs through sudo; empty for a request of user privilege."""
+    if request.privilege is not Privilege.ROOT:
+        return ()
+    wrap = (_TIMEOUT, "-k", "2", str(request.timeout_s))
+    if isinstance(request, Command):
+        return ((*wrap, *request.argv),)
+    cap = str(request.limit + 1)
+    return (
+        (*wrap, *_STAT, "--", request.path),
+        (*wrap, _HEAD, "-c", cap, "--", request.path),
+        (*wrap, _SUM, "--", request.path),
+    )
+
+
+def _call(index: int, request: ShellRequest) -> str:
+    root = request.privilege is Privilege.ROOT
+    cap = str(request.limit + 1)
+    if isinstance(request, Command):
+        wrap = f"{'$R ' if root else ''}{_TIMEOUT} -k 2 {request.timeout_s}"
+        return f"r {index} {cap} {wrap} {shlex.join(request.argv)}\n"
+    sudo = '"$R"' if root else "''"
+    return f"f {index} {cap} {request.timeout_s} {shlex.quote(request.path)} {sudo}\n"
+
+
+def render(requests: Sequence[ShellRequest], nonce: str) -> bytes:
+    """One sh script that asks all `requests` in order and frames the replies with `nonce`.
+
+    It is one function called on the last line, so that a connection cut half-way runs nothing.
+    """
+    body = "".join(_call(i, request) for i, request in enumerate(requests))
+    prologue = _PROLOGUE.replace("%ERR%", str(STDERR_LIMIT))
+    script = f"N={nonce}\n{prologue}{body}printf '\\n%s Z\\n' \"$N\"\n}}\nmain\n"
+    return script.encode("utf-8", "surrogateescape")
+
+
+class _Frame(Struct):
+    body: bytes = b""
+    exit_code: int | None = None
+    closed: bool = False
+    twice: bool = False
+
+
+def _frames(stream: bytes, nonce: str) -> dict[str, _Frame]:
+    mark = re.compile(rb"\n%s (?:B ([0-9.sd]+)|E ([0-9.sd]+) ([0-9]*))\n" % nonce.encode())
+    frames: dict[str, _Frame] = {}
+    opened, start = "", 0
+    for hit in mark.finditer(_doubled(stream, nonce)):
+        if hit[1] is not None:
+            opened, start = hit[1].decode(), hit.end()
+            frames[opened] = _Frame(twice=opened in frames)
+        elif opened == hit[2].decode():
+            frame = frames[opened]
+            frame.body, frame.closed = hit.string[start : hit.start()], True
+            frame.exit_code = int(hit[3]) if hit[3] else None
+            opened = ""
+    if opened:
+        frames[opened].body = stream_tail(_doubled(stream, nonce), start)
+    return frames
+
+
+def _doubled(stream: bytes, nonce: str) -> bytes:
+    """`stream` with the newline between two adjacent markers doubled, so that each has its own."""
+    mark = nonce.encode()
+    return re.sub(rb"(\n%s [^\n]*\n)(?=%s )" % (mark, mark), rb"\1\n", stream)
+
+
+def stream_tail(stream: bytes, start: int) -> bytes:
+    """What stands after the last opened marker: the part of an answer that was cut off."""
+    return stream[start:]
+
+
+def header(stdout: bytes, nonce: str) -> Header | None:
+    """What the script said of itself first, or None where nothing of it came."""
+    hit = re.search(rb"\n%s H ([0-9]+) (yes|no) (yes|no)\n" % nonce.encode(), stdout)
+    if hit is None:
+        return None
+    return Header(uid=int(hit[1]), sudo=hit[2] == b"yes", timeout=hit[3] == b"yes")
+
+
+_DENIED = re.compile(rb"\A(?:sudo: |Sorry, user )", re.MULTILINE)
+
+
+def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
+    if sudo and code == 1 and _DENIED.search(stderr):
+        return Status.NOT_PERMITTED
+    known = {
+        124: Status.TIMED_OUT,
+        137: Status.TIMED_OUT,
+        126: Status.NOT_PERMITTED,
+        127: Status.NOT_PRESENT,
+    }
+    return known.get(code, Status.ANSWERED)
+
+
+def _stat_status(text: bytes) -> Status:
+    if b"No such file or directory" in text or b"Not a directory" in text:
+        return Status.NOT_PRESENT
+    if b"ermission denied" in text or _DENIED.search(text):
+        return Status.NOT_PERMITTED
+    return Status.MALFORMED
+
+
+class Unframed(Struct, frozen=True, kw_only=True):
+    """The replies in the order of the requests. None: the request was never begun."""
+
+    header: Header | None
+    replies: tuple[Raw | None, ...]
+
+
+def unframe(
+    requests: Sequence[ShellRequest], nonce: str, stdout: bytes, stderr: bytes, *, cut: Status
+) -> Unframed:
+    """`stdout` and `stderr` cut into one reply per request.
+
+    `cut` is the status of a request that was begun and never ended (TIMED_OUT at a deadline,
+    NO_REPLY on a closed connection); its partial bytes are kept.
+    """
+    head = header(stdout, nonce)
+    out, err = _frames(stdout, nonce), _frames(stderr, nonce)
+    replies = tuple(
+        _reply(str(i), request, head, out, err, cut) for i, request in enumerate(requests)
+    )
+    return Unframed(header=head, replies=replies)
+
+
+def _reply(
+    key: str,
+    request: ShellRequest,
+    head: Header | None,
+    out: dict[str, _Frame],
+    err: dict[str, _Frame],
+    cut: Status,
+) -> Raw | None:
+    if head is not None and not head.timeout:
+        return Raw(status=Status.UNSUPPORTED, detail="no /usr/bin/timeout on the target")
+    sudo = request.privilege is Privilege.ROOT and head is not None and head.uid != 0
+    if sudo and head is not None and not head.sudo:
+        return Raw(status=Status.NOT_PERMITTED, detail="no sudo on the target")
+    if isinstance(request, ReadFile):
+        return _file_reply(key, request, out, err, cut, sudo=sudo)
+    return _command_reply(key, request.limit, out, err, cut, sudo=sudo)
+
+
+def _command_reply(
+    key: str,
+    limit: int,
+    out: dict[str, _Frame],
+    err: dict[str, _Frame],
+    cut: Status,
+    *,
+    sudo: bool,
+) -> Raw | None:
+    frame = out.get(key)
+    if frame is None:
+        return None
+    errors = err.get(key, _Frame()).body
+    body, truncated = frame.body[:limit], len(frame.body) > limit
+    if frame.twice:
+        return Raw(status=Status.MALFORMED, stdout=body, stderr=errors, detail="marker seen twice")
+    if not frame.closed:
+        return Raw(status=cut, stdout=body, stderr=errors, truncated=True)
+    if frame.exit_code is None:
+        return Raw(status=Status.NO_REPLY, stdout=body, stderr=errors, truncated=truncated)
+    status = _by_exit_code(frame.exit_code, errors, sudo=sudo)
+    if truncated and status is not Status.TIMED_OUT:
+        status = Status.ANSWERED
+    return Raw(
+        status=status,
+        exit_code=frame.exit_code,
+        stdout=body,
+        stderr=errors,
+        truncated=truncated,
+    )
+
+
+def _file_reply(
+    key: str,
+    request: ReadFile,
+    out: dict[str, _Frame],
+    err: dict[str, _Frame],
+    cut: Status,
+    *,
+    sudo: bool,
+) -> Raw | None:
+    stat = out.get(key + ".s")
+    if stat is None:
+        return None
+    if not stat.closed:
+        return Raw(status=cut, stderr=stat.body, truncated=True)
+    if stat.exit_code != 0:
+        if stat.exit_code in (124, 137):
+            return Raw(status=Status.TIMED_OUT, exit_code=stat.exit_code)
+        return Raw(status=_stat_status(stat.body), exit_code=stat.exit_code, stderr=stat.body)
+    if not stat.body.startswith(b"regular"):
+        kind = stat.body.partition(b"|")[0].decode("ascii", "replace")
+        return Raw(status=Status.NOT_REGULAR, detail=f"it is a {kind}")
+    reply = _command_reply(key, request.limit, out, err, cut, sudo=sudo)
+    if reply is None or reply.status is not Status.ANSWERED:
+        return reply
+    if reply.exit_code != 0:
+        return _unread(reply)
+    return _verified(reply, out.get(key + ".d"))
+
+
+def _unread(reply: Raw) -> Raw:
+    status = _stat_status(reply.stderr)
+    return Raw(status=status, exit_code=reply.exit_code, stderr=reply.stderr)
+
+
+def _verified(reply: Raw, second: _Frame | None) -> Raw:
+    """`reply`, unless the file's digest taken after it was read is another one: it changed."""
+    if reply.truncated:
+        return reply
+    seen = hashlib.sha256(reply.stdout).hexdigest().encode()
+    told = second.body.removeprefix(b"\\").split(b" ")[0] if second is not None else b""
+    if seen == told:
+        return reply
+    return Raw(
+        status=Status.CHANGED,
+        exit_code=reply.exit_code,
+        stdout=reply.stdout,
+        stderr=reply.stderr,
+        detail="the file changed while it was read",
+    )

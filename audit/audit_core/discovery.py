@@ -1,0 +1,81 @@
+"""The first round: what a host is. Fixed requests, and their answers as a Platform. PURE."""
+
+from __future__ import annotations
+
+from audit_core.model import Answer, Command, Platform, ReadFile, Request
+
+OS_RELEASE = ReadFile(path="/etc/os-release", limit=64 << 10)
+KERNEL = Command(argv=("uname", "-sr"))
+_MANAGERS = {
+    "/usr/bin/apt-get": "apt",
+    "/usr/bin/dnf": "dnf",
+    "/usr/bin/yum": "yum",
+    "/usr/bin/zypper": "zypper",
+    "/sbin/apk": "apk",
+}
+MANAGERS = Command(argv=("ls", "-d", *_MANAGERS), ok=(0, 1, 2))
+INIT = Command(argv=("ls", "-d", "/run/systemd/system", "/proc"), ok=(0, 1, 2))
+REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT)
+
+_FAMILIES = {
+    "debian": "debian",
+    "ubuntu": "debian",
+    "uos": "debian",
+    "deepin": "debian",
+    "rhel": "rhel",
+    "centos": "rhel",
+    "fedora": "rhel",
+    "rocky": "rhel",
+    "almalinux": "rhel",
+    "openeuler": "rhel",
+    "anolis": "rhel",
+    "kylin": "rhel",
+    "ol": "rhel",
+    "suse": "suse",
+    "sles": "suse",
+    "opensuse": "suse",
+    "alpine": "alpine",
+    "arch": "arch",
+}
+
+
+def _os_release(text: str) -> dict[str, str]:
+    found = {}
+    for line in text.split("\n"):
+        key, sign, value = line.strip().partition("=")
+        if sign and key.isidentifier():
+            found[key] = value.strip("\"'")
+    return found
+
+
+def _family(release: dict[str, str]) -> str:
+    names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
+    return next((_FAMILIES[n] for n in names if n in _FAMILIES), "unknown")
+
+
+def _manager(text: str) -> str:
+    there = set(text.split("\n"))
+    return next((name for path, name in _MANAGERS.items() if path in there), "unknown")
+
+
+def _init(text: str) -> str:
+    lines = set(text.split("\n"))
+    if "/run/systemd/system" in lines:
+        return "systemd"
+    return "other" if "/proc" in lines else "unknown"
+
+
+def platform(answers: dict[Request, Answer]) -> Platform:
+    """The platform that the answered requests show; `unknown` for what was not answered."""
+    release: dict[str, str] = {}
+    if OS_RELEASE in answers:
+        release = _os_release(answers[OS_RELEASE].text)
+    kernel = answers[KERNEL].text.strip()[:200] if KERNEL in answers else "unknown"
+    return Platform(
+        os_id=release.get("ID", "unknown")[:64],
+        os_family=_family(release),
+        version_id=release.get("VERSION_ID", "unknown")[:64],
+        package_manager=_manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown",
+        init=_init(answers[INIT].text) if INIT in answers else "unknown",
+        kernel=kernel,
+    )

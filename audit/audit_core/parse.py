@@ -1,0 +1,195 @@
+"""From the observations of a group to typed facts about its targets. PURE.
+
+Could-not-look is settled here: whatever was not answered in full becomes Absent with its reason,
+and no parser, and so no check, ever sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from audit_core import discovery
+from audit_core.model import (
+    Absent,
+    Answer,
+    Command,
+    Fact,
+    Known,
+    Message,
+    Observation,
+    ParseError,
+    Platform,
+    Probe,
+    Provider,
+    Reason,
+    Request,
+    Status,
+    Target,
+    msg,
+    observation_digest,
+    request_digest,
+)
+from audit_core.plan import holds, request_of
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What a bundle holds about one group: observations by request digest, and their bytes.
+
+    `fault` is why the group could not be reached at all, with its reason.
+    """
+
+    observations: Mapping[str, Observation]
+    blob: Callable[[str], bytes]
+    fault: tuple[Reason, str] | None = None
+
+
+_STATUS_REASONS = {
+    Status.NOT_PRESENT: Reason.NOT_PRESENT,
+    Status.NOT_PERMITTED: Reason.NOT_PERMITTED,
+    Status.NOT_REGULAR: Reason.UNPARSABLE,
+    Status.CHANGED: Reason.UNPARSABLE,
+    Status.TIMED_OUT: Reason.TIMED_OUT,
+    Status.UNREACHABLE: Reason.UNREACHABLE,
+    Status.NO_REPLY: Reason.UNREACHABLE,
+    Status.MALFORMED: Reason.UNPARSABLE,
+    Status.UNSUPPORTED: Reason.UNSUPPORTED,
+}
+
+
+def asked_text(request: Request) -> str:
+    """`request` as one line for a reader: the argv, the path, or the prober and its arguments."""
+    if isinstance(request, Command):
+        return " ".join(request.argv)
+    if isinstance(request, Probe):
+        args = " ".join(f"{k}={v}" for k, v in sorted(request.args.items()))
+        return f"{request.prober} {args}"
+    return request.path
+
+
+_SAID = {
+    Status.NOT_PRESENT: msg("{asked}: not present"),
+    Status.NOT_PERMITTED: msg("{asked}: not permitted"),
+    Status.NOT_REGULAR: msg("{asked}: not a regular file, left unread ({detail})"),
+    Status.CHANGED: msg("{asked}: it changed while it was read"),
+    Status.TIMED_OUT: msg("{asked}: no answer in time"),
+    Status.UNREACHABLE: msg("{asked}: could not be reached ({detail})"),
+    Status.NO_REPLY: msg("{asked}: the connection ended before the answer was whole"),
+    Status.MALFORMED: msg("{asked}: the answer could not be told from its frame"),
+    Status.UNSUPPORTED: msg("{asked}: cannot be asked here ({detail})"),
+}
+
+
+def _absent(reason: Reason, said: Message, observation: Observation) -> Absent:
+    return Absent(reason=reason, said=said, evidence=(observation_digest(observation),))
+
+
+def _unanswered(observation: Observation) -> Absent:
+    request, status = observation.request, observation.status
+    reason = _STATUS_REASONS[status]
+    if status is Status.NOT_PRESENT and isinstance(request, Command):
+        reason = request.missing
+    said = Message(
+        id=_SAID[status].id,
+        args={"asked": asked_text(request), "detail": observation.detail},
+    )
+    return _absent(reason, said, observation)
+
+
+def answer(observation: Observation, seen: Seen, target: Target) -> Answer | Absent:
+    """The answer that a parser may see, or why there is none."""
+    request, asked = observation.request, asked_text(observation.request)
+    if observation.status is not Status.ANSWERED:
+        return _unanswered(observation)
+    if observation.truncated and not request.partial_ok:
+        said = msg(
+            "{asked}: the answer was cut at {size} bytes", asked=asked, size=observation.stdout_size
+        )
+        return _absent(Reason.TRUNCATED, said, observation)
+    code = observation.exit_code
+    cut = observation.truncated and code == 141  # SIGPIPE: we closed the pipe at the cap
+    if code is None or (isinstance(request, Command) and code not in request.ok and not cut):
+        said = msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
+        return _absent(Reason.UNPARSABLE, said, observation)
+    return Answer(
+        stdout=seen.blob(observation.stdout_sha256),
+        stderr=seen.blob(observation.stderr_sha256),
+        exit_code=code,
+        truncated=observation.truncated,
+        collected_at=observation.started,
+        target=target,
+    )
+
+
+def read(
+    provider: Provider, observation: Observation, seen: Seen, target: Target
+) -> Known | Absent:
+    """What `provider` makes of one observation; a parser that raises costs only this fact."""
+    got = answer(observation, seen, target)
+    if isinstance(got, Absent):
+        return got
+    evidence = (observation_digest(observation),)
+    try:
+        value = provider.parse(got)
+    except ParseError as error:
+        said = msg(
+            "{asked}: {error}", asked=asked_text(observation.request), error=str(error)[:500]
+        )
+        return _absent(Reason.UNPARSABLE, said, observation)
+    except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
+        said = msg("The parser failed with {error}", error=type(error).__name__)
+        return _absent(Reason.FAULT, said, observation)
+    if isinstance(value, Absent):
+        return Absent(reason=value.reason, said=value.said, evidence=evidence)
+    return Known(value=value, evidence=evidence)
+
+
+def platform(seen: Seen, target: Target) -> Platform:
+    """The platform of a group's host, as far as its discovery round was answered."""
+    answers: dict[Request, Answer] = {}
+    for request in discovery.REQUESTS:
+        observation = seen.observations.get(request_digest(request))
+        if observation is None:
+            continue
+        got = answer(observation, seen, target)
+        if isinstance(got, Answer):
+            answers[request] = got
+    return discovery.platform(answers)
+
+
+def _one(provider: Provider, seen: Seen, target: Target) -> Known | Absent:
+    request = request_of(provider, target)
+    if isinstance(request, Message):
+        return Absent(reason=Reason.NOT_COLLECTED, said=request)
+    observation = seen.observations.get(request_digest(request))
+    if observation is not None:
+        return read(provider, observation, seen, target)
+    if seen.fault is not None:
+        reason, detail = seen.fault
+        return Absent(reason=reason, said=msg("Not reached: {detail}", detail=detail))
+    said = msg("{asked}: not asked in this run", asked=asked_text(request))
+    return Absent(reason=Reason.NOT_COLLECTED, said=said)
+
+
+def learn(fact: Fact, seen: Seen, target: Target, platform: Platform) -> Known | Absent:
+    """`fact` about `target`: the first provider for this platform that is not unsupported."""
+    fitting = [p for p in fact.providers if holds(p, platform)]
+    last: Known | Absent | None = None
+    for provider in fitting:
+        last = _one(provider, seen, target)
+        if isinstance(last, Known) or last.reason is not Reason.UNSUPPORTED:
+            return last
+    if last is not None:
+        return last
+    if seen.fault is not None:
+        reason, detail = seen.fault
+        return Absent(reason=reason, said=msg("Not reached: {detail}", detail=detail))
+    said = msg(
+        "No way to learn {fact} on this platform (system {os}, packages {packages}, init {init})",
+        fact=fact.id,
+        os=platform.os_id,
+        packages=platform.package_manager,
+        init=platform.init,
+    )
+    return Absent(reason=Reason.UNSUPPORTED, said=said)
