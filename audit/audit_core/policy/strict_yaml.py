@@ -353,21 +353,28 @@ def _union(doc: Document, kinds: tuple[Any, ...], node: Node, place: Place) -> A
     if type(None) in kinds and node.is_null:
         return None
     rest = [k for k in kinds if k is not type(None)]
-    # the strictest first, so that `5` is a number where a number is allowed
-    rest.sort(key=lambda k: 1 if k is str else 0)
-    for kind in rest[:-1]:
+    fitting = [k for k in rest if _shape(k) is _shape_of(node)] or rest
+    # text last, so that `5` is a number where a number is allowed
+    fitting.sort(key=lambda k: 1 if k is str else 0)
+    for kind in fitting[:-1]:
         try:
             return _convert(doc, kind, node, place)
         except InputError:
-            if isinstance(node.value, dict if _takes_mapping(kind) else ()):
-                raise
-    return _convert(doc, rest[-1], node, place)
+            continue
+    return _convert(doc, fitting[-1], node, place)
 
 
-def _takes_mapping(kind: Any) -> bool:
-    if typing.get_origin(kind) is dict:
-        return True
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+def _shape_of(node: Node) -> type:
+    return type(node.value)
+
+
+def _shape(kind: Any) -> type:
+    """Which of str, list and dict a node must hold to spell `kind`."""
+    origin = typing.get_origin(kind)
+    if origin in (tuple, list, frozenset, set):
+        return list
+    struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return dict if struct or origin in (dict, Mapping) else str
 
 
 def _choice(doc: Document, node: Node, place: Place, known: dict[str, Any]) -> Any:
