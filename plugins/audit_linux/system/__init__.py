@@ -1,6 +1,32 @@
-"""Facts and checks."""
+"""How a Linux host is kept: audit trail, time, services, sockets, guards, trust, storage."""
 
 from audit_core.model import Check, Fact
+from audit_linux.system import (
+    auditing,
+    firewall,
+    intrusion,
+    kernel,
+    listeners,
+    logs,
+    malware,
+    packages,
+    processes,
+    remote_log,
+    residual,
+    services,
+    storage,
+    timesync,
+    trust,
+    units,
+)  # fmt: skip
 
-FACTS: tuple[Fact, ...] = ()
-CHECKS: tuple[Check, ...] = ()
+FACTS: tuple[Fact, ...] = (
+    processes.PROCESSES, *units.FACTS, *auditing.FACTS, *logs.FACTS, *remote_log.FACTS,
+    *timesync.FACTS, *listeners.FACTS, *firewall.FACTS, *packages.FACTS, *malware.FACTS,
+    *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
+)  # fmt: skip
+CHECKS: tuple[Check, ...] = (
+    *auditing.CHECKS, *logs.CHECKS, *remote_log.CHECKS, *timesync.CHECKS, *services.CHECKS,
+    *listeners.CHECKS, *firewall.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
+    *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
+)  # fmt: skip

@@ -1,0 +1,99 @@
+"""What the modules of this package share: short lists, set-up files read in one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.model import Answer, Command, Message, Reason, Target
+from audit_core.sdk import Absent, ParseError, msg
+
+SHOWN = 20
+DAY = 86400
+
+
+def capped(values: Iterable[object]) -> tuple[str, ...]:
+    """The first 20 of `values` in order, each once; a last `…` when there are more."""
+    every = sorted({str(v) for v in values})
+    return (*every[:SHOWN], "…") if len(every) > SHOWN else tuple(every)
+
+
+def script(text: str, **options: Any) -> Command:
+    """A request that runs the fixed POSIX sh `text` with the rights of the login user."""
+    return Command(argv=("sh", "-c", text), **options)
+
+
+def declared(target: Target, name: str) -> tuple[str, ...] | None:
+    """What the inventory lists for `target` under `name`; None when it does not declare it.
+
+    Raises TypeError for anything but a list of text or numbers: the engine reports the fault.
+    """
+    value = target.settings.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"settings.{name} of target {target.id} must be a list")
+    return tuple(str(item) for item in value)
+
+
+class ConfFile(Struct, frozen=True, kw_only=True):
+    """One set-up file: its path and its lines without line ends (CR LF counts as one)."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+def conf_request(files: tuple[str, ...], folders: tuple[tuple[str, str], ...] = ()) -> Command:
+    """A request for `files` and for each glob in `folders` (folder, pattern), read in one go.
+
+    Each line of a file comes with a space before it, so no content can pose as a heading:
+    `F path` a file follows, `U path` it is there and cannot be read.
+    """
+    names = " ".join((*files, *(f"{folder}/{pattern}" for folder, pattern in folders)))
+    closed = "; ".join(
+        f"[ ! -d {folder} ] || {{ [ -r {folder} ] && [ -x {folder} ]; }} || echo 'U {folder}'"
+        for folder, _ in folders
+    )
+    return script(
+        f'for f in {names}; do [ -f "$f" ] || continue; '
+        'if [ ! -r "$f" ]; then printf \'U %s\\n\' "$f"; continue; fi; '
+        "printf 'F %s\\n' \"$f\"; sed 's/^/ /' \"$f\" || exit 3; echo; done"
+        + (f"; {closed}" if closed else "")
+        + "; exit 0",
+        limit=2 << 20,
+    )
+
+
+def parse_conf(answer: Answer) -> tuple[ConfFile, ...] | Absent:
+    """The files of a `conf_request`; NOT_PERMITTED when one is unreadable, NOT_PRESENT for none."""
+    found: list[tuple[str, list[str]]] = []
+    closed: list[str] = []
+    for line in answer.lines:
+        if line.startswith("F /"):
+            found.append((line[2:], []))
+        elif line.startswith("U /"):
+            closed.append(line[2:])
+        elif line.startswith(" ") and found:
+            found[-1][1].append(line[1:].removesuffix("\r"))
+        elif line:
+            raise ParseError(f"unexpected line {line[:80]!r}")
+    if closed:
+        said = msg("Cannot read {paths}", paths=capped(closed))
+        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+    if not found:
+        return Absent(reason=Reason.NOT_PRESENT, said=msg("None of the set-up files is there"))
+    return tuple(ConfFile(path=path, lines=tuple(lines)) for path, lines in found)
+
+
+def whole_number(text: str, *, most: int = 1 << 62) -> int:
+    """`text` as a number of 1 to 19 ASCII digits, at most `most`; anything else is a ParseError."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) > most:
+        raise ParseError(f"not a number: {text[:40]!r}")
+    return int(text)
+
+
+def joined(*messages: Message | None) -> tuple[Message, ...]:
+    """`messages` without the Nones."""
+    return tuple(m for m in messages if m is not None)

@@ -1,0 +1,353 @@
+"""The audit trail of the kernel: is it on, what does it record, who could stop it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
+from audit_core.sdk import (
+    ParseError,
+    Severity,
+    check,
+    expect,
+    fact,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_linux.system._common import capped, whole_number
+from audit_linux.system.processes import PROCESSES, Process, running, shown
+
+RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
+
+NO_TOOLS = msg("The audit tools are not installed (no auditctl)")
+
+
+class AuditStatus(Struct, frozen=True, kw_only=True):
+    """The kernel's audit state: enabled 0 off, 1 on, 2 on and locked until reboot."""
+
+    enabled: int
+    pid: int
+    lost: int
+
+
+def parse_status(answer: Answer) -> AuditStatus:
+    """The state from `auditctl -s`, in the form of audit 2.3+ or the older one-liner."""
+    pairs = re.findall(r"\b([a-z_]{1,32})[ =](\d{1,18})\b", answer.text, re.ASCII)
+    values = dict(pairs)
+    if len(values) != len(pairs) or not {"enabled", "pid"} <= set(values):
+        raise ParseError("no audit status")
+    return AuditStatus(enabled=whole_number(values["enabled"], most=2), pid=int(values["pid"]),
+                       lost=int(values.get("lost", "0")))  # fmt: skip
+
+
+STATUS = fact(
+    "linux.audit-status",
+    AuditStatus,
+    ask=Command(
+        argv=("/usr/sbin/auditctl", "-s"), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT
+    ),
+    parse=parse_status,
+)
+
+
+class AuditRule(Struct, frozen=True, kw_only=True):
+    """One loaded rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`."""
+
+    text: str
+    path: str = ""
+    folder: bool = False
+    perm: str = ""
+    lists: str = ""
+    syscalls: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+
+    @property
+    def never(self) -> bool:
+        """True when the rule suppresses records instead of making them."""
+        return "never" in self.lists.split(",")
+
+    @property
+    def every_user(self) -> bool:
+        """False when it is limited to one user, program or outcome."""
+        limits = r"(auid|loginuid|uid|gid|egid|exe|pid|ppid|success)=|euid=(?!0$)|exit"
+        return not any(re.match(limits, f) for f in self.fields)
+
+    def watches(self, path: str) -> bool:
+        """True when changing `path` makes a record."""
+        below = self.folder and path.startswith(self.path.rstrip("/") + "/")
+        same = self.path.rstrip("/") == path
+        return not self.never and bool({"w", "a"} & set(self.perm)) and (same or below)
+
+
+def _options(line: str) -> list[tuple[str, str]]:
+    words = line.split()
+    if len(words) % 2:
+        raise ParseError(f"not an audit rule: {line[:80]!r}")
+    return list(zip(words[::2], words[1::2], strict=True))
+
+
+def _rule(line: str) -> AuditRule:
+    options = _options(line)
+    first, value = options[0]
+    fields = tuple(v for o, v in options if o in ("-F", "-C"))
+    named = dict(f.split("=", 1) for f in fields if re.match(r"(path|dir|perm)=", f))
+    perm = next((v for o, v in options if o == "-p"), named.get("perm", "rwxa"))
+    if first == "-w":
+        # A watch on a directory and one on a file look alike; both cover what is below.
+        return AuditRule(text=line, path=value, folder=True, perm=perm, lists="always,exit")
+    if first not in ("-a", "-A"):
+        raise ParseError(f"not an audit rule: {line[:80]!r}")
+    calls = tuple(name for o, v in options if o == "-S" for name in v.split(","))
+    return AuditRule(
+        text=line, path=named.get("path", named.get("dir", "")), folder="dir" in named,
+        perm=perm, lists=value, syscalls=calls, fields=fields,
+    )  # fmt: skip
+
+
+def parse_rules(answer: Answer) -> tuple[AuditRule, ...]:
+    """The rules that `auditctl -l` lists; `No rules` is an answer and gives none."""
+    lines = [line.rstrip() for line in answer.lines if line.strip()]
+    if lines == ["No rules"]:
+        return ()
+    if not lines:
+        raise ParseError("auditctl -l said nothing")
+    return tuple(_rule(line) for line in lines)
+
+
+RULES = fact(
+    "linux.audit-rules",
+    tuple[AuditRule, ...],
+    ask=Command(
+        argv=("/usr/sbin/auditctl", "-l"),
+        privilege=Privilege.ROOT,
+        missing=Reason.NOT_PRESENT,
+        limit=2 << 20,
+    ),
+    parse=parse_rules,
+)
+
+
+@check(
+    "linux.audit-daemon",
+    needs=PROCESSES,
+    severity=Severity.HIGH,
+    remedy=msg("Install auditd, enable its service and start it"),
+)
+def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
+    """The audit daemon runs."""
+    daemons = running(processes, ("auditd",))
+    others = running(processes, RECORDERS[1:])
+    expected = msg("a process auditd that runs as root")
+    if daemons:
+        said = msg("Seen: {processes}", processes=capped(shown(daemons)))
+        return passed(said, expected=expected)
+    return failed(
+        msg("No auditd among {count} processes", count=len(processes)),
+        msg("System log daemons seen: {processes}", processes=capped(shown(others)) or ("-",)),
+        expected=expected,
+    )
+
+
+@check(
+    "linux.audit-enabled",
+    needs=STATUS,
+    severity=Severity.HIGH,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("Start auditd and remove audit=0 from the kernel command line"),
+)
+def audit_enabled(status: AuditStatus) -> Judgement:
+    """The kernel records audit events and hands them to the audit daemon."""
+    said = msg(
+        "enabled {enabled}, audit daemon pid {pid}, records lost {lost}",
+        enabled=status.enabled, pid=status.pid, lost=status.lost,
+    )  # fmt: skip
+    ok = status.enabled >= 1 and status.pid > 0
+    return expect(ok, said=said, expected=msg("enabled 1 or 2 and a daemon's pid"))
+
+
+def _calls(rule: AuditRule, *names: str) -> bool:
+    """True when `rule` records one of the calls `names` whatever they are made on."""
+    plain = not rule.path and not rule.never and rule.lists in ("always,exit", "exit,always")
+    return plain and bool({"all", *names} & set(rule.syscalls))
+
+
+def _identity(rules: tuple[AuditRule, ...]) -> bool:
+    files = ("/etc/passwd", "/etc/shadow", "/etc/group")
+    return all(any(r.watches(path) for r in rules) for path in files)
+
+
+def _privilege(rules: tuple[AuditRule, ...]) -> bool:
+    def about_sudo(rule: AuditRule) -> bool:
+        run = rule.path in ("/usr/bin/sudo", "/bin/su", "/usr/bin/su") and "x" in rule.perm
+        raised = any(f in ("euid=0", "uid!=euid", "auid!=euid") for f in rule.fields)
+        return (run and not rule.never) or (_calls(rule, "execve") and raised)
+
+    return any(r.watches("/etc/sudoers") or about_sudo(r) for r in rules)
+
+
+def _time(rules: tuple[AuditRule, ...]) -> bool:
+    return any(_calls(r, "settimeofday", "clock_settime", "adjtimex") for r in rules)
+
+
+def _logins(rules: tuple[AuditRule, ...]) -> bool:
+    files = (
+        "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/run/faillock", "/run/faillock",
+        "/var/log/tallylog", "/var/log/faillog", "/var/run/utmp", "/run/utmp",
+    )  # fmt: skip
+    return any(r.watches(path) for path in files for r in rules)
+
+
+TOPICS: dict[str, Callable[[tuple[AuditRule, ...]], bool]] = {
+    "identity": _identity,
+    "privilege": _privilege,
+    "time": _time,
+    "logins": _logins,
+}
+
+
+def _silencer(rule: AuditRule) -> bool:
+    """True for a rule that switches recording off altogether."""
+    return rule.never and not rule.fields and not rule.path
+
+
+@check(
+    "linux.audit-rules",
+    needs=RULES,
+    severity=Severity.MEDIUM,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("Load rules for account files, sudo, clock changes and login records (audit.rules)"),
+)
+def audit_rules(
+    rules: tuple[AuditRule, ...],
+    *,
+    topics: frozenset[str] = frozenset({"identity", "privilege", "time", "logins"}),
+) -> Judgement:
+    """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
+    expected = msg("rules for every user on {topics}", topics=capped(topics))
+    silent = [r.text for r in rules if _silencer(r)]
+    if silent:
+        said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
+        return failed(said, expected=expected)
+    unknown = topics - set(TOPICS)
+    if unknown:
+        return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
+    wide = tuple(r for r in rules if r.every_user)
+    lacking = [topic for topic in topics if not TOPICS[topic](wide)]
+    said = msg("{count} rules are loaded; not covered: {lacking}", count=len(rules),
+               lacking=capped(lacking) or ("-",))  # fmt: skip
+    return expect(not lacking, said=said, expected=expected)
+
+
+@check(
+    "linux.audit-locked",
+    needs=STATUS,
+    severity=Severity.LOW,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("End the audit rules with -e 2 and reboot"),
+)
+def audit_locked(status: AuditStatus) -> Judgement:
+    """The audit rules are locked until the next start."""
+    said = msg("enabled {enabled}", enabled=status.enabled)
+    return expect(status.enabled == 2, said=said, expected=msg("enabled 2"))
+
+
+@check(
+    "linux.audit-process-owner",
+    needs=PROCESSES,
+    severity=Severity.HIGH,
+    remedy=msg("Run auditd and the system log daemon as root or as a service account"),
+)
+def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
+    """The processes that record events belong to no person's account."""
+    names = {name[:15] for name in RECORDERS}
+    recorders = [p for p in processes if p.name in names]
+    owned = [p for p in recorders if not p.by_system]
+    expected = msg("owner root or a service account (uid under 1000)")
+    if owned:
+        said = msg("A person's account can stop: {processes}", processes=capped(shown(owned)))
+        return failed(said, expected=expected)
+    if not recorders:
+        return failed(msg("No process that records events is seen"), expected=expected)
+    said = msg("Seen: {processes}", processes=capped(shown(recorders)))
+    return passed(said, expected=expected)
+
+
+class AuditdConf(Struct, frozen=True, kw_only=True):
+    """auditd.conf, keys and values in lower case."""
+
+    values: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """The value of `name`, or the daemon's own default (auditd.conf(5))."""
+        return self.values.get(name, DEFAULTS.get(name, ""))
+
+
+# What auditd 2.x and 3.x take when the line is missing: src/auditd-config.c, clear_config().
+DEFAULTS = {
+    "max_log_file": "0", "max_log_file_action": "ignore", "num_logs": "0",
+    "space_left_action": "ignore", "disk_full_action": "ignore", "disk_error_action": "ignore",
+    "log_file": "/var/log/audit/audit.log", "write_logs": "yes",
+}  # fmt: skip
+
+
+def parse_auditd_conf(answer: Answer) -> AuditdConf:
+    """`name = value` lines; `#` starts a comment only at the start of a line."""
+    values = {}
+    for line in answer.lines:
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParseError(f"not a setting: {text[:80]!r}")
+        values[name.strip().lower()] = value.strip().lower()
+    return AuditdConf(values=values)
+
+
+AUDITD_CONF = fact(
+    "linux.auditd-conf",
+    AuditdConf,
+    ask=ReadFile(path="/etc/audit/auditd.conf", privilege=Privilege.ROOT),
+    parse=parse_auditd_conf,
+)
+
+
+@check(
+    "linux.audit-storage",
+    needs=AUDITD_CONF,
+    severity=Severity.MEDIUM,
+    when_absent=failed(msg("There is no /etc/audit/auditd.conf")),
+    remedy=msg("Set max_log_file_action, space_left_action and disk_full_action in auditd.conf"),
+)
+def audit_storage(conf: AuditdConf) -> Judgement:
+    """auditd rotates its log and does not ignore a disk that runs full."""
+    keys = (
+        "write_logs", "max_log_file", "max_log_file_action", "num_logs", "space_left_action",
+        "disk_full_action", "disk_error_action",
+    )  # fmt: skip
+    said = msg("{settings}", settings=tuple(f"{k} = {conf.get(k)}" for k in keys))
+    rotates = conf.get("max_log_file_action") == "keep_logs" or (
+        conf.get("max_log_file_action") == "rotate" and _at_least(conf.get("num_logs"), 2)
+    )
+    wary = all(
+        conf.get(key).split(" ")[0] not in ("ignore", "")
+        for key in ("space_left_action", "disk_full_action", "disk_error_action")
+    )
+    expected = msg("write_logs yes, action rotate (num_logs 2 or more) or keep_logs, no ignore")
+    ok = rotates and wary and conf.get("write_logs") == "yes"
+    return expect(ok, said=said, expected=expected)
+
+
+def _at_least(text: str, least: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least
+
+
+FACTS = (STATUS, RULES, AUDITD_CONF)
+CHECKS = (
+    audit_daemon, audit_enabled, audit_rules, audit_locked, audit_process_owner, audit_storage,
+)  # fmt: skip

@@ -1,0 +1,133 @@
+"""Does something on the host notice break-ins and changed files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.model import Answer, Judgement, Target
+from audit_core.sdk import (
+    TARGET,
+    Absent,
+    Down,
+    ParseError,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    not_present,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.system._common import DAY, capped, script, whole_number
+from audit_linux.system.malware import agent_judgement, agents_seen
+from audit_linux.system.processes import PROCESSES, Process, running, shown
+
+# Process names; as for malware agents, the vendors' own are from memory where not ClamAV's peers.
+AGENTS = {
+    "wazuh-agentd": "Wazuh",
+    "ossec-agentd": "OSSEC",
+    "ossec-analysisd": "OSSEC",
+    "wazuh-analysisd": "Wazuh",
+    "falco": "Falco",
+    "suricata": "Suricata",
+    "samhain": "Samhain",
+    "tetragon": "Tetragon",
+    "elkeid-agent": "Elkeid",
+    "AliYunDun": "阿里云安全中心",
+    "YDService": "腾讯云主机安全",
+    "titanagent": "青藤万相",
+    "hostguard": "华为云企业主机安全",
+    "edr_agent": "深信服 EDR",
+    "ds_agent": "亚信/趋势 Deep Security",
+    "wdavdaemon": "Microsoft Defender",
+    "falcon-sensor": "CrowdStrike",
+}
+
+
+@check(
+    "linux.intrusion-agent",
+    needs=(TARGET, PROCESSES),
+    severity=Severity.MEDIUM,
+    remedy=msg("Install a host intrusion detection agent; declare intrusion_agents if its name "
+               "differs"),
+)  # fmt: skip
+def intrusion_agent(target: Target, processes: tuple[Process, ...]) -> Judgement:
+    """An agent that detects intrusions runs."""
+    seen, products = agents_seen(target, processes, AGENTS, "intrusion_agents")
+    return agent_judgement(seen, products, len(processes), "intrusion_agents")
+
+
+class Baseline(Struct, frozen=True, kw_only=True):
+    """The data bases of AIDE or Tripwire by path with time of change, and the host's time."""
+
+    now: int
+    files: tuple[tuple[str, int], ...]
+
+
+def parse_baseline(answer: Answer) -> Baseline | Absent:
+    """Data bases of file integrity checkers; NOT_PRESENT when there is none."""
+    now = whole_number(answer.lines[0] if answer.lines else "", most=1 << 40)
+    files = []
+    for line in answer.lines[1:]:
+        changed, space, path = line.partition(" ")
+        if not space or not path.startswith("/"):
+            raise ParseError(f"not a file: {line[:80]!r}")
+        files.append((path, whole_number(changed, most=1 << 40)))
+    if not files:
+        return not_present(msg("No data base of AIDE or Tripwire"))
+    return Baseline(now=now, files=tuple(files))
+
+
+BASELINE = fact(
+    "linux.integrity-baseline",
+    Baseline,
+    # A folder that may not be entered hides its files: that must not read as "there is none".
+    ask=script(
+        "date +%s; for d in /var/lib/aide /var/lib/tripwire; do [ -d $d ] || continue; "
+        "[ -r $d ] && [ -x $d ] || exit 126; "
+        'for f in $d/aide.db $d/aide.db.gz $d/*.twd; do [ -s "$f" ] || continue; '
+        "stat -L -c '%Y %n' \"$f\" || exit 126; done; done"
+    ),
+    parse=parse_baseline,
+)
+
+MONITORS = ("wazuh-syscheckd", "ossec-syscheckd", "samhain", "aideinit", "osqueryd")
+
+
+@check(
+    "linux.file-integrity",
+    needs=(PROCESSES, optional(BASELINE)),
+    severity=Severity.MEDIUM,
+    remedy=msg("Initialise AIDE and check daily, or run an agent that watches files"),
+)
+def file_integrity(
+    processes: tuple[Process, ...],
+    baseline: Baseline | None,
+    *,
+    max_age_days: Annotated[int, Down] = 365,
+) -> Judgement:
+    """A file integrity checker has a baseline or watches files as they change."""
+    expected = msg("an AIDE or Tripwire data base of at most {days} days, or a watching process",
+                   days=max_age_days)  # fmt: skip
+    seen = running(processes, MONITORS)
+    if seen:
+        said = msg("Seen: {processes}", processes=capped(shown(seen)))
+        return passed(said, expected=expected)
+    if baseline is None:
+        said = msg("No data base of AIDE or Tripwire and no watching process")
+        return failed(said, expected=expected)
+    ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
+    said = msg("{files}", files=capped(f"{path}: {age} days" for path, age in ages))
+    if min(age for _, age in ages) > max_age_days:
+        return failed(said, expected=expected)
+    # A data base alone does not show that anything is compared with it.
+    return undetermined(said, msg("Whether it is checked regularly was not seen"),
+                        expected=expected)  # fmt: skip
+
+
+FACTS = (BASELINE,)
+CHECKS = (intrusion_agent, file_integrity)

@@ -1,0 +1,176 @@
+"""Is what lies on the disks encrypted: data, and memory that was swapped out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from audit_core.model import Answer, Command, Judgement, Target
+from audit_core.sdk import (
+    TARGET,
+    ParseError,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    not_applicable,
+    passed,
+    undetermined,
+)
+from audit_linux.system._common import capped, declared, script
+
+DEEPEST = 16
+
+
+class Mount(Struct, frozen=True, kw_only=True):
+    """A mounted block device; `encrypted` when a dm-crypt layer stands beneath it."""
+
+    device: str
+    place: str
+    encrypted: bool
+
+
+def _places(node: dict[str, Any]) -> list[str]:
+    many = node.get("mountpoints")
+    places = many if isinstance(many, list) else [node.get("mountpoint")]
+    if not all(place is None or isinstance(place, str) for place in places):
+        raise ParseError("a mount point is not text")
+    return [place for place in places if place]
+
+
+def _mounts(nodes: Any, encrypted: bool, deep: int) -> list[Mount]:
+    if not isinstance(nodes, list) or deep > DEEPEST:
+        raise ParseError("not a tree of block devices")
+    found: list[Mount] = []
+    for node in nodes:
+        if not isinstance(node, dict) or not isinstance(node.get("name"), str):
+            raise ParseError("not a block device")
+        inner = encrypted or node.get("type") == "crypt"
+        found += [Mount(device=node["name"], place=p, encrypted=inner) for p in _places(node)]
+        found += _mounts(node.get("children", []), inner, deep + 1)
+    return found
+
+
+def parse_lsblk(answer: Answer) -> tuple[Mount, ...]:
+    """Mounted devices from `lsblk -J`; on several legs (RAID) all of them must be encrypted."""
+    try:
+        document = msgspec.json.decode(answer.stdout)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ParseError(f"not JSON: {error}") from error
+    if not isinstance(document, dict) or "blockdevices" not in document:
+        raise ParseError("no list of block devices")
+    merged: dict[tuple[str, str], bool] = {}
+    for mount in _mounts(document["blockdevices"], False, 0):
+        key = (mount.device, mount.place)
+        merged[key] = merged.get(key, True) and mount.encrypted
+    return tuple(Mount(device=d, place=p, encrypted=e) for (d, p), e in sorted(merged.items()))
+
+
+MOUNTS = fact(
+    "linux.block-devices",
+    tuple[Mount, ...],
+    ask=Command(argv=("lsblk", "-J", "-o", "NAME,TYPE,FSTYPE,MOUNTPOINT")),
+    parse=parse_lsblk,
+)
+
+
+def _holding(path: str, mounts: tuple[Mount, ...]) -> Mount | None:
+    """The block device that `path` lies on by the longest mount point, or None."""
+    fitting = [m for m in mounts
+               if m.place == path or path.startswith(m.place.rstrip("/") + "/")]  # fmt: skip
+    return max(fitting, key=lambda m: len(m.place), default=None)
+
+
+@check(
+    "linux.data-encrypted",
+    needs=(TARGET, MOUNTS),
+    severity=Severity.MEDIUM,
+    remedy=msg("Put the data on LUKS volumes, or show that the application encrypts it"),
+)
+def data_encrypted(target: Target, mounts: tuple[Mount, ...]) -> Judgement:
+    """The data mounts lie on encrypted block devices."""
+    expected = msg("dm-crypt (LUKS) beneath each path of data_mounts")
+    plain = capped(f"{m.place} ({m.device})" for m in mounts if not m.encrypted)
+    crypt = capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted)
+    seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=crypt or ("-",),
+               plain=plain or ("-",))  # fmt: skip
+    paths = declared(target, "data_mounts")
+    if not paths:
+        said = msg("Declare settings.data_mounts of this target: where important data lies")
+        return undetermined(seen, said, expected=expected)
+    holding = {path: _holding(path, mounts) for path in paths}
+    # lsblk does not show network shares, and one may lie over a folder of the root file system.
+    unknown = [p for p, m in holding.items() if m is None or (m.place == "/" and p != "/")]
+    bare = [p for p, m in holding.items() if m and not m.encrypted and p not in unknown]
+    if bare:
+        return failed(seen, msg("Not encrypted: {paths}", paths=capped(bare)), expected=expected)
+    if unknown:
+        said = msg("Not below a mount point of a block device other than /: {paths}",
+                   paths=capped(unknown))  # fmt: skip
+        return undetermined(seen, said, expected=expected)
+    return passed(seen, expected=expected)
+
+
+class Swap(Struct, frozen=True, kw_only=True):
+    """One swap area: its path, its kind (partition or file) and its device's dm UUID."""
+
+    path: str
+    kind: str
+    uuid: str
+
+
+def parse_swaps(answer: Answer) -> tuple[Swap, ...]:
+    """Swap areas of /proc/swaps, each followed by the device-mapper UUID of its device."""
+    found = []
+    for line in answer.lines:
+        parts = line.split(" ")
+        if len(parts) != 3 or not parts[0].startswith("/") or parts[1] not in ("partition", "file"):
+            raise ParseError(f"not a swap area: {line[:80]!r}")
+        found.append(Swap(path=parts[0], kind=parts[1], uuid=parts[2]))
+    return tuple(found)
+
+
+SWAPS = fact(
+    "linux.swaps",
+    tuple[Swap, ...],
+    # The kernel writes a blank in a path as \040, so the first two words are path and kind.
+    ask=script(
+        "{ read -r head || exit 3; case $head in Filename*) ;; *) exit 3;; esac; "
+        'while read -r path kind rest; do r=$(readlink -f "$path"); '
+        'u=$(cat "/sys/class/block/${r##*/}/dm/uuid" 2>/dev/null); '
+        'echo "$path $kind ${u:--}"; done; } < /proc/swaps'
+    ),
+    parse=parse_swaps,
+)
+
+
+def _guarded(swap: Swap) -> bool:
+    """True for a dm-crypt device and for compressed memory, which never reaches a disk."""
+    return swap.uuid.startswith("CRYPT-") or swap.path.startswith("/dev/zram")
+
+
+@check(
+    "linux.swap-encrypted",
+    needs=SWAPS,
+    severity=Severity.LOW,
+    remedy=msg("Turn swap off or put it on dm-crypt with a new key at each start"),
+)
+def swap_encrypted(swaps: tuple[Swap, ...]) -> Judgement:
+    """Memory that is swapped out is encrypted or stays off the disk."""
+    if not swaps:
+        return not_applicable(msg("No swap is in use"))
+    expected = msg("swap on dm-crypt or zram only")
+    said = msg("Swap: {swaps}", swaps=capped(f"{s.path} ({s.kind}, {s.uuid[:12]})" for s in swaps))
+    if all(_guarded(s) for s in swaps):
+        return passed(said, expected=expected)
+    if any(not _guarded(s) and s.kind == "partition" for s in swaps):
+        return failed(said, expected=expected)
+    return undetermined(said, msg("Whether the disk under a swap file is encrypted was not seen"),
+                        expected=expected)  # fmt: skip
+
+
+FACTS = (MOUNTS, SWAPS)
+CHECKS = (data_encrypted, swap_encrypted)

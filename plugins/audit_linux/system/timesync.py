@@ -1,0 +1,174 @@
+"""Is the clock set by a time service, and how far off is it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.model import Answer, Judgement, Message
+from audit_core.sdk import (
+    Down,
+    ParseError,
+    Severity,
+    check,
+    expect,
+    fact,
+    failed,
+    msg,
+    undetermined,
+)
+from audit_linux.system._common import script, whole_number
+from audit_linux.system.processes import PROCESSES, Process, running, shown
+
+DAEMONS = ("chronyd", "ntpd", "systemd-timesyncd", "openntpd", "ptp4l", "phc2sys")
+
+# Each tool answers for itself, so that one without an answer does not silence the others.
+SCRIPT = (
+    "date +%s; "
+    "echo '== chrony'; chronyc -c -n tracking 2>&1; echo \"rc=$?\"; "
+    "echo '== ntpq'; ntpq -pn 2>&1; echo \"rc=$?\"; "
+    "echo '== timedatectl'; timedatectl show 2>&1; echo \"rc=$?\"; "
+    "echo '== timesync'; timedatectl timesync-status 2>&1; echo \"rc=$?\""
+)
+
+
+class Sync(Struct, frozen=True, kw_only=True):
+    """What one time service says. `offset_s`, `age_s` (since the last update): None if untold."""
+
+    service: str
+    synchronised: bool
+    source: str = ""
+    offset_s: float | None = None
+    age_s: float | None = None
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,18})?", text, re.ASCII):
+        raise ParseError(f"not a number: {text[:40]!r}")
+    return float(text)
+
+
+def _chrony(lines: list[str], now: int) -> Sync | None:
+    if not lines or lines[0].count(",") != 13:
+        return None
+    fields = lines[0].split(",")
+    local = fields[0] in ("7F7F0101", "00000000")
+    return Sync(
+        service="chrony",
+        synchronised=fields[13] in ("Normal", "Insert second", "Delete second") and not local,
+        source=fields[1],
+        offset_s=_number(fields[4]),
+        age_s=now - _number(fields[3]),
+    )
+
+
+def _ntpq(lines: list[str]) -> Sync | None:
+    if not any(line.startswith("=====") for line in lines):
+        return None
+    for line in lines:
+        fields = line[1:].split()
+        if line[:1] in ("*", "o") and len(fields) == 10 and fields[1] != ".LOCL.":
+            offset = _number(fields[8]) / 1000
+            return Sync(service="ntpd", synchronised=True, source=fields[0], offset_s=offset)
+    return Sync(service="ntpd", synchronised=False)
+
+
+_OFFSET = re.compile(r" *Offset: ([+-]?\d{1,9}(?:\.\d{1,9})?)(us|ms|s)", re.ASCII)
+_SERVER = re.compile(r" *Server: (\S{1,255})")
+_UNIT = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def _timedatectl(lines: list[str], status: list[str]) -> Sync | None:
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    if "NTPSynchronized" not in values:
+        return None
+    offset = next((m for line in status if (m := _OFFSET.fullmatch(line))), None)
+    server = next((m for line in status if (m := _SERVER.match(line))), None)
+    return Sync(
+        service="systemd",
+        synchronised=values["NTPSynchronized"] == "yes",
+        source=server[1] if server else "",
+        offset_s=float(offset[1]) * _UNIT[offset[2]] if offset else None,
+    )
+
+
+def parse_timesync(answer: Answer) -> tuple[Sync, ...]:
+    """What each time service that answered says, the ones that tell an offset first."""
+    lines = answer.lines
+    sections: dict[str, list[str]] = {"": []}
+    current = ""
+    for line in lines:
+        if line.startswith("== "):
+            current = line[3:]
+            if current in sections:
+                raise ParseError(f"section {current[:20]!r} comes twice")
+            sections[current] = []
+        else:
+            sections[current].append(line)
+    if set(sections) != {"", "chrony", "ntpq", "timedatectl", "timesync"}:
+        raise ParseError("sections are missing")
+    now = whole_number(sections[""][0] if sections[""] else "", most=1 << 40)
+    told = (
+        _chrony(sections["chrony"], now),
+        _ntpq(sections["ntpq"]),
+        _timedatectl(sections["timedatectl"], sections["timesync"]),
+    )
+    known = tuple(sync for sync in told if sync is not None)
+    # systemd repeats the kernel's flag; the daemon that disciplines the clock knows better.
+    return tuple(s for s in known if s.service != "systemd") or known
+
+
+TIMESYNC = fact(
+    "linux.time-sync", tuple[Sync, ...], ask=script(SCRIPT, timeout_s=40), parse=parse_timesync
+)
+
+
+def _told(sync: Sync) -> Message:
+    if sync.offset_s is None:
+        return msg("{service} says the clock is synchronised; it tells no offset",
+                   service=sync.service)  # fmt: skip
+    return msg(
+        "{service} keeps the clock by {source}, offset {offset} s",
+        service=sync.service, source=sync.source, offset=f"{sync.offset_s:.6f}",
+    )  # fmt: skip
+
+
+@check(
+    "linux.time-sync",
+    needs=(TIMESYNC, PROCESSES),
+    severity=Severity.MEDIUM,
+    remedy=msg("Point chrony, ntpd or systemd-timesyncd at the site's common time source"),
+)
+def time_sync(
+    syncs: tuple[Sync, ...],
+    processes: tuple[Process, ...],
+    *,
+    max_offset_s: Annotated[float, Down] = 1.0,
+    max_age_s: Annotated[int, Down] = 86400,
+) -> Judgement:
+    """A time service keeps the clock."""
+    expected = msg("synchronised, at most {offset} s off, updated in the last {age} s",
+                   offset=max_offset_s, age=max_age_s)  # fmt: skip
+    good = [s for s in syncs if s.synchronised]
+    if good:
+        sync = next((s for s in good if s.offset_s is not None), good[0])
+        near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
+        fresh = sync.age_s is None or sync.age_s <= max_age_s
+        age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
+        told = (_told(sync),) if sync.age_s is None else (_told(sync), age)
+        return expect(near and fresh, said=told, expected=expected)
+    daemons = running(processes, DAEMONS)
+    if syncs:
+        said = msg("Not synchronised, says {services}", services=tuple(s.service for s in syncs))
+        return failed(said, expected=expected)
+    if daemons:
+        said = msg("{processes} runs, but no tool here tells whether it keeps the clock",
+                   processes=tuple(shown(daemons)))  # fmt: skip
+        return undetermined(said, expected=expected)
+    return expect(False, said=msg("No time service runs and none answers"), expected=expected)
+
+
+FACTS = (TIMESYNC,)
+CHECKS = (time_sync,)
