@@ -50,11 +50,11 @@ unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS LS_COLORS TZ
 umask 077
 cd / || exit 1
 U=$(id -u); S=no; T=no
-command -v sudo >/dev/null 2>&1 && S=yes
+%FIND% >/dev/null 2>&1 && S=yes
 [ -x /usr/bin/timeout ] && T=yes
 printf '\n%s H %s %s %s\n' "$N" "$U" "$S" "$T"
 [ $T = yes ] || return 0
-if [ "$U" = 0 ]; then R=; else R='sudo -n --'; fi
+if [ "$U" = 0 ]; then R=; else R='%SUDO%'; fi
 r() {
 i=$1; c=$2; shift 2
 printf '\n%s B %s\n' "$N" "$i"; printf '\n%s B %s\n' "$N" "$i" >&2
@@ -100,13 +100,16 @@ def _call(index: int, request: ShellRequest) -> str:
     return f"f {index} {cap} {request.timeout_s} {shlex.quote(request.path)} {sudo}\n"
 
 
-def render(requests: Sequence[ShellRequest], nonce: str) -> bytes:
+def render(requests: Sequence[ShellRequest], nonce: str, *, sudo: bool = True) -> bytes:
     """One sh script that asks all `requests` in order and frames the replies with `nonce`.
 
     It is one function called on the last line, so that a connection cut half-way runs nothing.
+    Without `sudo`, requests that need root are refused unless the login is root.
     """
     body = "".join(_call(i, request) for i, request in enumerate(requests))
     prologue = _PROLOGUE.replace("%ERR%", str(STDERR_LIMIT))
+    prologue = prologue.replace("%SUDO%", "sudo -n --" if sudo else "false")
+    prologue = prologue.replace("%FIND%", "command -v sudo" if sudo else "false")
     script = f"N={nonce}\n{prologue}{body}printf '\\n%s Z\\n' \"$N\"\n}}\nmain\n"
     return script.encode("utf-8", "surrogateescape")
 

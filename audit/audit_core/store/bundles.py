@@ -1,0 +1,179 @@
+"""One bundle: what one target and its parts answered in one run."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from audit_core.errors import InputError
+from audit_core.model import Observation, Reason, Request, Status, request_digest
+from audit_core.redact import redact
+from audit_core.store import frames
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """What a bundle is of."""
+
+    run: str
+    target: str
+
+
+class FaultFrame(Struct, frozen=True, kw_only=True):
+    """The target could not be reached, why, and what the user can do about it."""
+
+    reason: Reason
+    detail: str
+    hint: str = ""
+
+
+class RoundFrame(Struct, frozen=True, kw_only=True):
+    """A round is over; how the target was reached."""
+
+    round: int
+    how: str
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """One answer as it came in, not yet redacted, with everything known about it."""
+
+    request: Request
+    status: Status
+    exit_code: int | None
+    stdout: bytes
+    stderr: bytes
+    truncated: bool
+    round: int
+    started: str
+    ended: str
+    how: str
+    detail: str
+
+
+class BundleWriter:
+    """Appends to one bundle. Everything passes redaction here, and nowhere else, before a write."""
+
+    def __init__(self, path: Path, head: Head, secrets: tuple[bytes, ...] = ()) -> None:
+        self._secrets = secrets
+        self._blobs: set[str] = set()
+        fresh = not path.exists()
+        self._file = frames.Appender(path)
+        for frame in () if fresh else frames.read(path):
+            if frame.kind == "blob":
+                self._blobs.add(hashlib.sha256(frame.payload).hexdigest())
+            fresh = False
+        if fresh or frames.whole_length(path) == len(frames.MAGIC):
+            self._file.append("head", msgspec.json.encode(head))
+
+    def add(self, target: str, reply: Reply) -> Observation:
+        """Stores `reply` and returns the observation that stands for it."""
+        out, err = redact(reply.stdout, self._secrets), redact(reply.stderr, self._secrets)
+        observation = Observation(
+            target=target,
+            request=reply.request,
+            request_digest=request_digest(reply.request),
+            status=reply.status,
+            exit_code=reply.exit_code,
+            stdout_sha256=self._blob(out.data),
+            stderr_sha256=self._blob(err.data),
+            stdout_size=len(out.data),
+            stderr_size=len(err.data),
+            truncated=reply.truncated,
+            round=reply.round,
+            started=reply.started,
+            ended=reply.ended,
+            how=self._clean(reply.how),
+            detail=self._clean(reply.detail),
+            redactions=tuple(dict.fromkeys((*out.rules, *err.rules))),
+        )
+        self._file.append("obs", msgspec.json.encode(observation, order="sorted"))
+        return observation
+
+    def _clean(self, text: str) -> str:
+        raw = text.encode("utf-8", "backslashreplace")
+        return redact(raw, self._secrets).data.decode("utf-8", "replace")
+
+    def _blob(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in self._blobs:
+            self._file.append("blob", data)
+            self._blobs.add(digest)
+        return digest
+
+    def fault(self, reason: Reason, detail: str, hint: str = "") -> None:
+        """Stores that the target could not be reached."""
+        frame = FaultFrame(reason=reason, detail=self._clean(detail), hint=self._clean(hint))
+        self._file.append("fault", msgspec.json.encode(frame))
+        self._file.sync()
+
+    def round_done(self, number: int, how: str) -> None:
+        """Stores that round `number` is over; it survives a power cut from here on."""
+        frame = RoundFrame(round=number, how=self._clean(how))
+        self._file.append("round", msgspec.json.encode(frame))
+        self._file.sync()
+
+    def finish(self) -> None:
+        """Stores that nothing more will come, and closes the file."""
+        self._file.append("end", b"")
+        self._file.sync()
+        self._file.close()
+
+    def close(self) -> None:
+        """Closes the file as it stands."""
+        self._file.close()
+
+
+class Bundle:
+    """What a bundle file holds. Bytes of answers are read from disk when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.head: Head | None = None
+        self.observations: dict[str, Observation] = {}
+        self.fault: FaultFrame | None = None
+        self.rounds: tuple[RoundFrame, ...] = ()
+        self.complete = False
+        self._blobs: dict[str, tuple[int, int]] = {}
+        for frame in frames.read(path):
+            self._take(frame)
+
+    def _take(self, frame: frames.Frame) -> None:
+        try:
+            self._take_known(frame)
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{self.path}: frame at byte {frame.offset}: {error}") from error
+
+    def _take_known(self, frame: frames.Frame) -> None:
+        match frame.kind:
+            case "blob":
+                digest = hashlib.sha256(frame.payload).hexdigest()
+                self._blobs[digest] = (frame.offset, len(frame.payload))
+            case "obs":
+                seen = msgspec.json.decode(frame.payload, type=Observation)
+                self.observations[seen.request_digest] = seen
+                self.fault = None
+            case "head":
+                self.head = msgspec.json.decode(frame.payload, type=Head)
+            case "fault":
+                self.fault = msgspec.json.decode(frame.payload, type=FaultFrame)
+            case "round":
+                done = msgspec.json.decode(frame.payload, type=RoundFrame)
+                self.rounds = (*self.rounds, done)
+            case "end":
+                self.complete = True
+            case _:
+                raise InputError(f"{self.path}: unknown frame {frame.kind!r}")
+
+    def blob(self, sha256: str) -> bytes:
+        """The bytes stored under `sha256`; raises InputError where they are missing or altered."""
+        if sha256 not in self._blobs:
+            raise InputError(f"{self.path}: no bytes are stored under {sha256}")
+        offset, size = self._blobs[sha256]
+        with self.path.open("rb") as handle:
+            handle.seek(offset)
+            data = handle.read(size)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise InputError(f"{self.path}: the bytes stored under {sha256} were altered")
+        return data

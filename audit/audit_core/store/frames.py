@@ -1,0 +1,143 @@
+"""The bundle file: frames with a kind, a length and a digest, appended and never rewritten.
+
+    DENGBAO-BUNDLE 1\\n
+    KIND LENGTH SHA256\\n PAYLOAD \\n        (any number of times)
+
+A frame that was being written when the process died is torn: readers stop before it, and the next
+writer cuts it off. Whatever stands in a whole frame is never touched again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from msgspec import Struct
+
+from audit_core.errors import InputError, StoreError
+
+MAGIC = b"DENGBAO-BUNDLE 1\n"
+_HEAD = re.compile(rb"([a-z]{1,16}) ([0-9]{1,12}) ([0-9a-f]{64})\n")
+_HEAD_MAX = 16 + 1 + 12 + 1 + 64 + 1
+
+
+class Frame(Struct, frozen=True, kw_only=True):
+    """One whole frame, with the place of its payload in the file."""
+
+    kind: str
+    payload: bytes
+    offset: int
+
+
+def encode(kind: str, payload: bytes) -> bytes:
+    """The bytes of one frame."""
+    digest = hashlib.sha256(payload).hexdigest()
+    return b"%s %d %s\n%s\n" % (kind.encode(), len(payload), digest.encode(), payload)
+
+
+def _next(handle: IO[bytes]) -> Frame | None:
+    head = handle.readline(_HEAD_MAX)
+    hit = _HEAD.fullmatch(head)
+    if hit is None:
+        return None
+    offset, size = handle.tell(), int(hit[2])
+    payload = handle.read(size)
+    if len(payload) != size or handle.read(1) != b"\n":
+        return None
+    if hashlib.sha256(payload).hexdigest().encode() != hit[3]:
+        return None
+    return Frame(kind=hit[1].decode(), payload=payload, offset=offset)
+
+
+def read(path: Path) -> Iterator[Frame]:
+    """The whole frames of `path` in order; stops at a torn one. InputError if not a bundle."""
+    with path.open("rb") as handle:
+        if handle.read(len(MAGIC)) != MAGIC:
+            raise InputError(f"{path}: not a bundle (expected it to start with {MAGIC!r})")
+        while (frame := _next(handle)) is not None:
+            yield frame
+
+
+def whole_length(path: Path) -> int:
+    """The number of bytes up to the end of the last whole frame."""
+    end = len(MAGIC)
+    for frame in read(path):
+        end = frame.offset + len(frame.payload) + 1
+    return end
+
+
+class Appender:
+    """Appends frames to one file; a write that fails raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._fd = os.open(path, flags, 0o600)
+            self._prepare()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot write: {error.strerror}") from error
+
+    def _prepare(self) -> None:
+        size = os.fstat(self._fd).st_size
+        if size < len(MAGIC):
+            os.ftruncate(self._fd, 0)
+            self._write(MAGIC)
+            return
+        whole = whole_length(self._path)
+        if whole < size:
+            os.ftruncate(self._fd, whole)
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._fd, left) :]
+
+    def append(self, kind: str, payload: bytes) -> None:
+        """Adds one frame."""
+        try:
+            self._write(encode(kind, payload))
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot write: {error.strerror}") from error
+
+    def sync(self) -> None:
+        """Everything appended so far survives a power cut."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot write: {error.strerror}") from error
+
+    def close(self) -> None:
+        """The file is closed; may be called twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def sync_folder(path: Path) -> None:
+    """The names in `path` survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """`path` holds `data`, or, if this fails, what it held before."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("xb") as handle:
+            os.fchmod(handle.fileno(), 0o600)
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot write: {error.strerror}") from error
