@@ -265,9 +265,9 @@ def firewall_input(
     refused = {d.family for d in defaults if d.verdict == "drop"}
     ipv4 = bool(refused & {"ip", "inet"})
     ipv6 = no_ipv6 or bool(refused & {"ip6", "inet"})
-    said = msg("Input chains: {chains}; IPv6 is {state}",
+    said = msg("Input chains: {chains}; disable_ipv6={state}",
                chains=capped(d.where for d in defaults) or ("-",),
-               state="off" if no_ipv6 else "on")  # fmt: skip
+               state=sysctl.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
     return expect(ipv4 and ipv6, said=said, expected=expected)
 
 

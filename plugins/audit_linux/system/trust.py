@@ -82,9 +82,13 @@ def secure_boot(boot: Boot) -> Judgement:
     """The firmware starts only signed software (Secure Boot is on)."""
     if boot.container:
         return not_applicable(_IN_CONTAINER)
-    state = "none" if boot.secure_boot is None else "on" if boot.secure_boot else "off"
-    said = msg("UEFI {uefi}, Secure Boot {state}, setup mode {setup}", uefi=boot.uefi, state=state,
-               setup=boot.setup_mode)  # fmt: skip
+    state = "-" if boot.secure_boot is None else str(int(boot.secure_boot))
+    said = msg(
+        "UEFI={uefi}, SecureBoot={state}, SetupMode={setup}",
+        uefi=int(boot.uefi),
+        state=state,
+        setup=int(boot.setup_mode),
+    )
     ok = boot.secure_boot is True and not boot.setup_mode
     return expect(ok, said=said, expected=msg("Secure Boot on, setup mode off"))
 
