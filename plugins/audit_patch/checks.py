@@ -45,6 +45,7 @@ from audit_patch.model import (
     Update,
 )
 from audit_patch.releases import find_support
+from audit_patch.text import shown
 
 _DAY = 86_400
 _SLACK = 300  # seconds that two clocks may differ before a time stamp is in the future
@@ -57,7 +58,7 @@ def _epoch(moment: str) -> float:
 
 def _first(names: Iterable[str]) -> tuple[str, ...]:
     """At most ten names, so that a record stays readable; the count is told beside them."""
-    return tuple(names)[:_SHOWN]
+    return tuple(shown(name) for name in tuple(names)[:_SHOWN])
 
 
 def _names(updates: tuple[Update, ...]) -> tuple[str, ...]:
@@ -243,7 +244,9 @@ def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
     newest = max(same, key=_order, default="")
     if newest and _order(newest) > _order(running):
         said = msg(
-            "Kernel {running} is running, {newest} is installed", running=running, newest=newest
+            "Kernel {running} is running, {newest} is installed",
+            running=running,
+            newest=shown(newest),
         )
         return failed(said, expected=wanted)
     if kernels.reboot_required:
@@ -270,6 +273,7 @@ def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
 def release_supported(release: Release, collected_at: str) -> Judgement:
     """The release of the distribution still receives security updates."""
     label, row = find_support(release.id, release.name, release.version, release.version_id)
+    label = shown(label)
     today = datetime.fromisoformat(collected_at).date().isoformat()
     wanted = msg("a release that is supported on {day}", day=today)
     if row is None or (row.confidence == "read" and row.end is None):
@@ -307,7 +311,7 @@ def automatic_updates(automatic: Automatic, updaters: tuple[str, ...]) -> Judgem
     if automatic.installs and updaters:
         said = msg(
             "Automatic updates are configured: {settings}; installed: {programs}",
-            settings=_first(automatic.settings), programs=updaters,
+            settings=_first(automatic.settings), programs=_first(updaters),
         )  # fmt: skip
         return passed(said, expected=wanted)
     said = msg("No automatic update mechanism is configured: updates are installed by people")

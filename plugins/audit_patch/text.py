@@ -29,3 +29,8 @@ def is_number(text: str) -> bool:
     whole, _, part = text.removeprefix("-").partition(".")
     both = whole + part
     return bool(whole) and len(both) < 40 and both.isascii() and both.isdigit()
+
+
+def shown(text: str) -> str:
+    """`text` as every sink can encode it; bytes that are not UTF-8 stand as `\\xff`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,373 @@
+"""The checks of a backup set. Ages are judged by the host's clock; what the skew between it and
+the collector's leaves open is undetermined."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from statistics import median
+from typing import Annotated
+
+from audit_backup import declared
+from audit_backup.facts import CLOCK, FILES, HEADS, WAY
+from audit_backup.magic import encrypted_as, plain_as
+from audit_backup.model import BackupFile, Files, Head
+from audit_core.sdk import (
+    COLLECTED_AT,
+    TARGET,
+    Down,
+    Judgement,
+    Kind,
+    Message,
+    Severity,
+    Target,
+    Up,
+    check,
+    expect,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+
+_WRITING = 120  # seconds since the last change within which a file may still be written
+_SKEW = 120  # seconds that the clocks may differ before ages are widened by the difference
+_SHOWN = 10
+_NO_FOLDER = failed(msg("The declared backup folder does not exist"))
+_NO_FILE = msg("No file in the declared folder matches the declared pattern")
+
+
+def _hours(seconds: float) -> float:
+    return round(seconds / 3600, 1)
+
+
+def _skew(clock: int, collected_at: str) -> float:
+    """By how many seconds an age may be wrong."""
+    difference = abs(clock - datetime.fromisoformat(collected_at).timestamp())
+    return difference if difference > _SKEW else 0.0
+
+
+def _settled(files: Files, clock: int) -> list[BackupFile]:
+    """The files that nobody is writing any more, newest first."""
+    return [f for f in files.files if clock - f.at >= _WRITING]
+
+
+def _ahead(files: Files, clock: int) -> Message | None:
+    """That the newest file is dated in the future, if it is."""
+    if not files.files or files.files[0].at <= clock + _WRITING:
+        return None
+    newest = files.files[0]
+    return msg(
+        "The newest file {name} is dated {hours} h in the future by the host's own clock",
+        name=newest.name, hours=_hours(newest.at - clock),
+    )  # fmt: skip
+
+
+def _writing(files: Files, clock: int) -> tuple[Message, ...]:
+    """That the newest file may still be written, if it may."""
+    if not files.files or clock - files.files[0].at >= _WRITING:
+        return ()
+    name = files.files[0].name
+    return (msg("{name} was changed within the last 2 minutes and was left out", name=name),)
+
+
+def _cut(files: Files) -> Message | None:
+    return None if files.complete else msg("The folder holds too many files to list them all")
+
+
+@check(
+    "backup.present",
+    needs=FILES,
+    severity=Severity.HIGH,
+    when_absent=_NO_FOLDER,
+    remedy=msg("Set the backup up, or correct what the inventory declares"),
+)
+def present(files: Files) -> Judgement:
+    """The declared backup set exists and holds at least one file with content."""
+    wanted = msg("at least one file with content")
+    full = [f for f in files.files if f.size > 0]
+    if not full and (cut := _cut(files)):
+        return undetermined(cut, expected=wanted)
+    if not files.files:
+        return failed(_NO_FILE, expected=wanted)
+    said = msg("{count} files with content of {all}", count=len(full), all=len(files.files))
+    return expect(bool(full), said=said, expected=wanted)
+
+
+@check(
+    "backup.fresh",
+    needs=(FILES, CLOCK, TARGET, COLLECTED_AT),
+    severity=Severity.HIGH,
+    when_absent=_NO_FOLDER,
+    remedy=msg("Find out why the backup job did not run or did not finish"),
+)
+def fresh(
+    files: Files,
+    clock: int,
+    target: Target,
+    collected_at: str,
+    *,
+    max_rpo_hours: Annotated[int, Down] = 8760,
+) -> Judgement:
+    """The newest backup is no older than the declared recovery point objective."""
+    rpo = declared.rpo_hours(target)
+    if isinstance(rpo, Message):
+        return undetermined(rpo)
+    allowed = min(rpo, float(max_rpo_hours))
+    wanted = msg("newest backup at most {hours} h old", hours=allowed)
+    if ahead := _ahead(files, clock):
+        return undetermined(ahead, expected=wanted)
+    full = [f for f in _settled(files, clock) if f.size > 0]
+    if not full:
+        return _nothing_to_date(files, clock, wanted)
+    return _dated(full[0], files, clock, _skew(clock, collected_at), allowed, wanted)
+
+
+def _nothing_to_date(files: Files, clock: int, wanted: Message) -> Judgement:
+    if cut := _cut(files):
+        return undetermined(cut, expected=wanted)
+    if writing := _writing(files, clock):
+        return undetermined(*writing, expected=wanted)
+    said = msg("No file with content is in the declared folder") if files.files else _NO_FILE
+    return failed(said, expected=wanted)
+
+
+def _dated(
+    newest: BackupFile, files: Files, clock: int, skew: float, allowed: float, wanted: Message
+) -> Judgement:
+    age = clock - newest.at
+    said = msg(
+        "The newest backup {name} is {hours} h old ({size} bytes)",
+        name=newest.name, hours=_hours(age), size=newest.size,
+    )  # fmt: skip
+    noted = _writing(files, clock)
+    if age + skew <= allowed * 3600:
+        return passed(said, *noted, expected=wanted)
+    if cut := _cut(files):
+        return undetermined(said, cut, expected=wanted)
+    if skew and age - skew <= allowed * 3600:
+        differ = msg("The clocks of host and collector differ by {hours} h", hours=_hours(skew))
+        return undetermined(said, differ, expected=wanted)
+    if noted:
+        return undetermined(said, *noted, expected=wanted)
+    return failed(said, expected=wanted)
+
+
+@check(
+    "backup.copies",
+    needs=(FILES, CLOCK, TARGET),
+    severity=Severity.MEDIUM,
+    when_absent=_NO_FOLDER,
+    remedy=msg("Keep more generations, or correct the declared number"),
+)
+def enough_copies(
+    files: Files, clock: int, target: Target, *, minimum: Annotated[int, Up] = 1
+) -> Judgement:
+    """As many generations are kept as the inventory declares."""
+    stated = declared.copies(target)
+    if isinstance(stated, Message):
+        return undetermined(stated)
+    needed = max(stated, minimum)
+    wanted = msg("at least {count} generations", count=needed)
+    if ahead := _ahead(files, clock):
+        return undetermined(ahead, expected=wanted)
+    held = sum(f.size > 0 for f in _settled(files, clock))
+    said = msg("{count} files with content, each counted as a generation", count=held)
+    if held < needed and (cut := _cut(files)):
+        return undetermined(said, cut, expected=wanted)
+    if held < needed and held + len(_writing(files, clock)) >= needed:
+        return undetermined(said, *_writing(files, clock), expected=wanted)
+    return expect(held >= needed, said=(said, *_writing(files, clock)), expected=wanted)
+
+
+@check(
+    "backup.size",
+    needs=(FILES, CLOCK, TARGET),
+    severity=Severity.HIGH,
+    when_absent=_NO_FOLDER,
+    remedy=msg("Check the log of the backup job: the newest backup may have been cut short"),
+)
+def plausible_size(
+    files: Files, clock: int, target: Target, *, least_percent: Annotated[int, Up] = 50
+) -> Judgement:
+    """The newest backup is not empty and not much smaller than the earlier ones."""
+    least = declared.min_bytes(target)
+    if isinstance(least, Message):
+        return undetermined(least)
+    wanted = msg(
+        "not empty, at least {least} bytes and {percent} % of the median of the earlier ones",
+        least=least or 1, percent=least_percent,
+    )  # fmt: skip
+    if why := _cut(files) or _ahead(files, clock):
+        return undetermined(why, expected=wanted)
+    settled, noted = _settled(files, clock), _writing(files, clock)
+    if not settled and noted:
+        return undetermined(*noted, expected=wanted)
+    if not settled:
+        return failed(_NO_FILE, expected=wanted)
+    return _sized(settled, noted, least, least_percent, wanted)
+
+
+def _sized(
+    settled: list[BackupFile],
+    noted: tuple[Message, ...],
+    least: int | None,
+    percent: int,
+    wanted: Message,
+) -> Judgement:
+    newest, earlier = settled[0], [f.size for f in settled[1:] if f.size > 0]
+    usual = median(earlier) if earlier else None
+    said = msg(
+        "The newest backup {name} has {size} bytes; the median of {count} earlier ones is {median}",
+        name=newest.name, size=newest.size, count=len(earlier), median=usual,
+    )  # fmt: skip
+    too_small = newest.size < (least or 1)
+    if too_small or (usual is not None and newest.size * 100 < usual * percent):
+        return failed(said, *noted, expected=wanted)
+    if usual is None and least is None:
+        more = msg("There is nothing to compare it with: declare `min_bytes`")
+        return undetermined(said, more, *noted, expected=wanted)
+    return passed(said, *noted, expected=wanted)
+
+
+@check(
+    "backup.permissions",
+    needs=(FILES, WAY),
+    severity=Severity.MEDIUM,
+    when_absent=_NO_FOLDER,
+    remedy=msg("Take the rights of others from the backup files or their folder (chmod o-rwx)"),
+)
+def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
+    """Accounts without a role in the backup can neither read nor change its files."""
+    wanted = msg("no rights for others on the files, or a folder on the way closed to them")
+    if any(not mode & 0o001 for mode in way):
+        return passed(msg("A folder on the way to the backups is closed to others"))
+    last = way[-1] if way else 0
+    if last & 0o002 and not last & 0o1000:
+        said = msg("Others may delete and replace backups: the folder has mode {mode}",
+                   mode=f"{last:04o}")  # fmt: skip
+        return failed(said, expected=wanted)
+    exposed = [f for f in files.files if f.mode & 0o006 and f.reachable]
+    if exposed:
+        said = msg(
+            "{count} files are open to others, among them {files}",
+            count=len(exposed), files=tuple(f"{f.name} ({f.mode:04o})" for f in exposed[:_SHOWN]),
+        )  # fmt: skip
+        return failed(said, expected=wanted)
+    if cut := _cut(files):
+        return undetermined(cut, expected=wanted)
+    if not files.files:
+        return undetermined(_NO_FILE, expected=wanted)
+    said = msg("None of {count} files is open to others", count=len(files.files))
+    return passed(said, expected=wanted)
+
+
+@check(
+    "backup.encrypted",
+    needs=(HEADS, CLOCK, TARGET),
+    severity=Severity.MEDIUM,
+    when_absent=_NO_FOLDER,
+    remedy=msg("Encrypt backups before they are stored"),
+)
+def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgement:
+    """The newest backup is encrypted, as its first bytes tell."""
+    stated = declared.encrypted(target)
+    if isinstance(stated, Message):
+        return undetermined(stated)
+    wanted = msg("a file that begins like an encrypted one")
+    if heads and heads[0].at > clock + _WRITING:
+        said = msg("{name} is dated in the future by the host's own clock", name=heads[0].name)
+        return undetermined(said, expected=wanted)
+    settled = [h for h in heads if clock - h.at >= _WRITING and h.bytes != b""]
+    if not settled:
+        return undetermined(msg("No finished backup is young enough to look into"), expected=wanted)
+    newest = settled[0]
+    if newest.bytes is None:
+        said = msg(
+            "The account may not read {name}: let it read the file, or declare"
+            " `privilege: root` for this backup set",
+            name=newest.name,
+        )
+        return undetermined(said, expected=wanted)
+    return _by_magic(newest.name, newest.bytes, stated, wanted)
+
+
+def _by_magic(name: str, head: bytes, stated: bool | None, wanted: Message) -> Judgement:
+    if found := encrypted_as(head):
+        said = msg("{name} begins like {format}", name=name, format=found)
+        return passed(said, expected=wanted)
+    if not (found := plain_as(head)):
+        said = msg("{name} begins with {bytes}, which tells nothing", name=name, bytes=head.hex())
+        return undetermined(said, expected=wanted)
+    said = msg("{name} begins like {format}, which is not encrypted", name=name, format=found)
+    if stated is None:
+        more = msg("Encryption below the file cannot be seen: declare `encrypted`, bring proof")
+        return undetermined(said, more, expected=wanted)
+    more = (
+        msg("The inventory declares that the files are encrypted")
+        if stated
+        else msg("The inventory declares that the files are not encrypted")
+    )
+    return failed(said, more, expected=wanted)
+
+
+@check(
+    "backup.offsite",
+    needs=TARGET,
+    kind=Kind.BACKUP_SET,
+    severity=Severity.MEDIUM,
+    remedy=msg("Keep a copy at another site and declare where it is"),
+)
+def has_offsite_copy(target: Target) -> Judgement:
+    """A copy of the backup is declared to be at another site."""
+    stated = declared.offsite(target)
+    wanted = msg("an off-site copy")
+    if isinstance(stated, Message):
+        return undetermined(stated)
+    if stated is None:
+        return undetermined(msg("Declare `offsite`, where the off-site copy is"), expected=wanted)
+    if stated is False:
+        return failed(msg("The inventory declares that there is no off-site copy"), expected=wanted)
+    if stated is True:
+        said = msg("An off-site copy is declared in the inventory, not verified")
+    else:
+        said = msg(
+            "The off-site copy is at {place}: declared in the inventory, not verified", place=stated
+        )
+    return passed(said, expected=wanted)
+
+
+@check(
+    "backup.restore-tested",
+    needs=(TARGET, COLLECTED_AT),
+    kind=Kind.BACKUP_SET,
+    severity=Severity.MEDIUM,
+    remedy=msg("Test a restore, keep the record and declare the day"),
+)
+def restore_tested(
+    target: Target, collected_at: str, *, max_days: Annotated[int, Down] = 365
+) -> Judgement:
+    """A restore from the backup is declared to have been tested recently enough."""
+    stated = declared.restore_tested(target)
+    if isinstance(stated, Message):
+        return undetermined(stated)
+    wanted = msg("a restore test within {days} days", days=max_days)
+    days = (datetime.fromisoformat(collected_at).date() - stated).days
+    if days < -1:
+        said = msg("The declared day of the restore test {day} is in the future", day=_iso(stated))
+        return undetermined(said, expected=wanted)
+    said = msg(
+        "A restore was tested on {day}, {days} days before: declared in the inventory,"
+        " not verified",
+        day=_iso(stated), days=days,
+    )  # fmt: skip
+    return expect(days <= max_days, said=said, expected=wanted)
+
+
+def _iso(day: date) -> str:
+    return day.isoformat()
+
+
+CHECKS = (
+    present, fresh, enough_copies, plausible_size, kept_from_others, is_encrypted,
+    has_offsite_copy, restore_tested,
+)  # fmt: skip

@@ -1,0 +1,215 @@
+"""The facts of a backup set. Its requests run on the host that the set is a part of.
+
+Every request has a fixed shape; only what the inventory declares goes into it. The folder begins
+and ends with a slash, so that find can take it neither for an option nor for a plain file.
+"""
+
+from __future__ import annotations
+
+import math
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+
+from audit_backup import declared
+from audit_backup.model import BackupFile, Files, Head
+from audit_core.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Kind,
+    Message,
+    ParseError,
+    Privilege,
+    Reason,
+    Target,
+    fact,
+    msg,
+)
+
+_FIND = "/usr/bin/find"
+_OD = "/usr/bin/od"
+_LIMIT = 1 << 20  # some 15,000 files
+_HEAD = 16
+
+
+def _command(
+    target: Target, make: Callable[[str, str, str], tuple[str, ...]], limit: int
+) -> Command | Message:
+    """A command made from folder, pattern and depth, or what the inventory has to declare."""
+    folder, pattern = declared.folder(target), declared.pattern(target)
+    depth, root = declared.depth(target), declared.as_root(target)
+    for value in (folder, pattern, depth, root):
+        if isinstance(value, Message):
+            return value
+    return Command(
+        argv=make(str(folder), str(pattern), str(depth)),
+        privilege=Privilege.ROOT if root else Privilege.USER,
+        timeout_s=60, limit=limit, ok=(0, 1), partial_ok=True,
+    )  # fmt: skip
+
+
+def ask_files(target: Target) -> Command | Message:
+    """List the set's files and folders: type, mtime, size, mode and name, NUL after each."""
+    return _command(
+        target,
+        lambda folder, pattern, depth: (
+            _FIND, "-H", folder, "-maxdepth", depth, "-xdev",
+            "(", "-type", "d", "-o", "-type", "f", "-name", pattern, ")",
+            "-printf", r"%T@\0%y\0%s\0%m\0%P\0",
+        ),
+        _LIMIT,
+    )  # fmt: skip
+
+
+def ask_heads(target: Target) -> Command | Message:
+    """Read the first 16 bytes of each file that is younger than the recovery point objective."""
+    hours = declared.rpo_hours(target)
+    if isinstance(hours, Message):
+        return hours
+    minutes = str(math.ceil(hours * 60))
+    return _command(
+        target,
+        lambda folder, pattern, depth: (
+            _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
+            "-mmin", f"-{minutes}", "-printf", r"%T@\0%P\0",
+            "(", "-exec", _OD, "-An", "-v", f"-N{_HEAD}", "-tx1", "{}", ";",
+            "-printf", "r", "-o", "-true", ")", "-printf", r"\0",
+        ),
+        _LIMIT,
+    )  # fmt: skip
+
+
+def ask_way(target: Target) -> Command | Message:
+    """The modes of every folder on the way down to the set, from / on."""
+    folder = declared.folder(target)
+    if isinstance(folder, Message):
+        return folder
+    way = [folder]
+    while way[-1] != "/":
+        way.append(posixpath.dirname(way[-1].rstrip("/")))
+    return Command(argv=("stat", "-L", "-c", "%a", "--", *reversed(way)))
+
+
+def _fields(answer: Answer, width: int) -> Iterator[list[str]]:
+    """Whole records only: a cut answer loses its last one, any other must be whole."""
+    cells = answer.text.split("\0")
+    rest = cells.pop()
+    if (rest or len(cells) % width) and not answer.truncated:
+        raise ParseError("the listing does not end with a whole record")
+    for start in range(0, len(cells) - width + 1, width):
+        yield cells[start : start + width]
+
+
+def _refusal(answer: Answer) -> Absent | None:
+    """What find could not do, as an absence; files that vanished meanwhile are no matter."""
+    folder = str(declared.folder(answer.target))
+    lines = answer.stderr.decode("utf-8", "surrogateescape").splitlines()
+    for line in lines:
+        if line.endswith(": Permission denied"):
+            said = msg(
+                "The account may not read it ({error}): let it read the folder, or declare"
+                " `privilege: root` for this backup set",
+                error=line[:300],
+            )
+            return Absent(reason=Reason.NOT_PERMITTED, said=said)
+        if not line.endswith(": No such file or directory"):
+            raise ParseError(f"find: {line[:200]}")
+        if not answer.stdout:
+            said = msg("The declared backup folder {folder} does not exist", folder=folder)
+            return Absent(reason=Reason.NOT_PRESENT, said=said)
+    return None
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"-?[0-9]{1,19}(\.[0-9]{1,12})?", text):
+        raise ParseError(f"not a time: {text[:40]!r}")
+    return float(text)
+
+
+def _whole(text: str, base: int) -> int:
+    if not re.fullmatch(r"[0-7]{1,5}" if base == 8 else r"[0-9]{1,19}", text):
+        raise ParseError(f"not a number: {text[:40]!r}")
+    return int(text, base)
+
+
+def _shown(name: str) -> str:
+    """`name` as text that every sink can encode; bytes that are not UTF-8 stand as `\\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _reachable(name: str, folders: dict[str, int]) -> bool:
+    """Whether others can pass through every folder between the set's own and the file."""
+    way = name.split("/")[:-1]
+    return all(folders.get("/".join(way[: i + 1]), 1) & 0o001 for i in range(len(way)))
+
+
+def parse_files(answer: Answer) -> Files | Absent:
+    """The files of the set, newest first."""
+    if absent := _refusal(answer):
+        return absent
+    folders: dict[str, int] = {}
+    files = []
+    for at, kind, size, mode, name in _fields(answer, 5):
+        if kind not in ("d", "f"):
+            raise ParseError(f"neither file nor folder: {kind[:40]!r}")
+        if kind == "d":
+            folders[name] = _whole(mode, 8)
+            continue
+        files.append(
+            BackupFile(
+                name=_shown(name), size=_whole(size, 10), mode=_whole(mode, 8), at=_number(at),
+                reachable=_reachable(name, folders),
+            )
+        )  # fmt: skip
+    if "" not in folders and not answer.truncated:
+        raise ParseError("the listing lacks the folder itself")
+    newest_first = tuple(sorted(files, key=lambda f: (-f.at, f.name)))
+    return Files(files=newest_first, complete=not answer.truncated)
+
+
+def _bytes(text: str) -> bytes | None:
+    """What od printed; without the `r` that find adds when od ended well, it could not read."""
+    if not re.fullmatch(r"([0-9a-f \n]*r)?", text):
+        raise ParseError(f"not from od: {text[:60]!r}")
+    try:
+        return bytes.fromhex(text[:-1]) if text else None
+    except ValueError as error:
+        raise ParseError(f"not from od: {text[:60]!r}") from error
+
+
+def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
+    """The first bytes of the young files, newest first; unreadable ones with None."""
+    if answer.truncated:
+        said = msg("The set has too many recent files to look into")
+        return Absent(reason=Reason.TRUNCATED, said=said)
+    heads = [
+        Head(name=_shown(name), at=_number(at), bytes=_bytes(text))
+        for at, name, text in _fields(answer, 3)
+    ]
+    if not heads and (absent := _refusal(answer)):
+        return absent
+    return tuple(sorted(heads, key=lambda h: (-h.at, h.name)))
+
+
+def parse_way(answer: Answer) -> tuple[int, ...]:
+    """Mode bits of / and every folder below it down to the set's own."""
+    return tuple(_whole(line, 8) for line in answer.lines)
+
+
+def parse_clock(answer: Answer) -> int:
+    """Epoch seconds by the clock of the host."""
+    return _whole(answer.text.strip(), 10)
+
+
+FILES = fact("backup.files", Files, ask=ask_files, parse=parse_files, kind=Kind.BACKUP_SET)
+HEADS = fact(
+    "backup.heads", tuple[Head, ...], ask=ask_heads, parse=parse_heads, kind=Kind.BACKUP_SET
+)
+WAY = fact("backup.way", tuple[int, ...], ask=ask_way, parse=parse_way, kind=Kind.BACKUP_SET)
+CLOCK = fact(
+    "backup.clock", int, kind=Kind.BACKUP_SET,
+    ask=Command(argv=("date", "+%s")), parse=parse_clock,
+)  # fmt: skip
+
+FACTS = (FILES, HEADS, WAY, CLOCK)
