@@ -142,10 +142,12 @@ class SshSession:
         """
         exchange = _Exchange(self._link, script, limit)
         with _Watchdog(self._link.cut, deadline_s + _GRACE_S) as watchdog:
+            deadline = time.monotonic() + deadline_s
             try:
-                ended, detail = exchange.carry_out(time.monotonic() + deadline_s)
+                ended, detail = exchange.carry_out(deadline)
             except Exception as error:  # noqa: BLE001 (the library passes on whatever broke in it)
-                ended, detail = Ended.CLOSED, _told(error)
+                late = time.monotonic() >= deadline
+                ended, detail = Ended.DEADLINE if late else Ended.CLOSED, _told(error)
             exchange.end(ended)
         if watchdog.fired or ended is Ended.DEADLINE:
             ended, detail = Ended.DEADLINE, f"no end within {deadline_s:g} s"

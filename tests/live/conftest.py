@@ -1,0 +1,78 @@
+"""Fixtures that need this machine: an account of its own, an SSH agent, no thread left behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from live.sshd import need_root, program
+from live.threads import none_left
+
+
+class Account:
+    """A local login with a password."""
+
+    def __init__(self, name: str, password: str, home: Path) -> None:
+        self.name = name
+        self.password = password
+        self.home = home
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """An account that exists for one test."""
+    need_root()
+    name = f"dbt{os.getpid()}x{secrets.token_hex(2)}"
+    account = Account(name, secrets.token_hex(12), Path("/home") / name)
+    subprocess.run([program("useradd"), "-m", "-s", "/bin/bash", name], check=True)
+    try:
+        line = f"{name}:{account.password}\n".encode()
+        subprocess.run([program("chpasswd")], input=line, check=True)
+        yield account
+    finally:
+        _remove(account)
+
+
+def _remove(account: Account) -> None:
+    """The account is gone, with what may still run as it for a moment."""
+    for _ in range(50):
+        done = subprocess.run([program("userdel"), "-r", account.name], capture_output=True)
+        if done.returncode != 8:  # userdel(8): the user is logged in or has processes
+            break
+        time.sleep(0.1)
+    shutil.rmtree(account.home, ignore_errors=True)
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """A real ssh-agent in SSH_AUTH_SOCK; call the fixture to add a key to it."""
+    sock = tmp_path / "agent"
+    process = subprocess.Popen(
+        [program("ssh-agent"), "-D", "-a", str(sock)], stdout=subprocess.DEVNULL
+    )
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+    deadline = time.monotonic() + 5
+    while not sock.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    def add(key: Path) -> None:
+        subprocess.run([program("ssh-add"), "-q", str(key)], check=True, capture_output=True)
+
+    try:
+        yield add
+    finally:
+        process.terminate()
+        process.wait(5)
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    with none_left():
+        yield
