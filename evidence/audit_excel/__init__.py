@@ -1,1 +1,35 @@
-"""audit_excel."""
+"""Writes results as the Excel workbook that an assessment works from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit_core.errors import ToolMissing
+from audit_core.hooks import Exporter, hookimpl
+
+if TYPE_CHECKING:
+    from audit_core.results import PackSource
+
+
+def _write(source: PackSource, folder: Path) -> Iterable[Path]:
+    try:
+        from audit_excel.book import write  # openpyxl takes its time to load
+    except ModuleNotFoundError as error:
+        if error.name != "openpyxl":
+            raise
+        raise ToolMissing("openpyxl is not installed: pip install 'dengbao[excel]'") from error
+    return write(source, folder)
+
+
+@hookimpl
+def dengbao_exporters() -> tuple[Exporter, ...]:
+    """The exporter `excel`, which writes `workbook.xlsx`."""
+    return (Exporter(name="excel", write=_write),)
+
+
+@hookimpl
+def dengbao_locales() -> tuple[Path, ...]:
+    """The texts of the workbook in Chinese."""
+    return (Path(__file__).parent / "locale",)

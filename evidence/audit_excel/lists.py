@@ -1,0 +1,253 @@
+"""Issues (问题清单), what people must bring (待补充材料), check results, assets, evidence index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audit_core.model import Finding, Severity, Target, msg
+from audit_core.results import Evidence
+from audit_excel.issues import Issue
+from audit_excel.plan import Plan
+from audit_excel.sheet import Box, Column, Frame, Link, table
+from audit_excel.view import View
+
+Row = list[Box | str | int]
+_RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
+
+
+# --- issues ---------------------------------------------------------------------------------------
+
+
+def _issue_columns(view: View) -> list[Column]:
+    text = view.text
+    severities = tuple(view.severity(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
+    retests = (text("mended"), text("partly mended"), text("not mended"), text("risk accepted"))
+    return [
+        Column(text("Issue no."), 8),
+        Column(text("Security problem"), 44),
+        Column(text("Object"), 18),
+        Column(text("Related items"), 20),
+        Column(text("Severity"), 9, severities),
+        Column(text("High-risk rule"), 14),
+        Column(text("Advice"), 36),
+        Column(text("Responsible"), 12),
+        Column(text("Due date"), 12, date=True),
+        Column(text("Result of retest"), 14, retests),
+    ]
+
+
+def _rules(view: View, issue: Issue) -> tuple[str, ...]:
+    rules = [view.clause(c).high_risk_rule for c in issue.conclusions]
+    listed = sorted({rule for rule in rules if rule})
+    # That a rule names the clause does not say that its case is given here.
+    return (view.comma.join(listed), view.text("(a person decides)")) if listed else ("—",)
+
+
+def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
+    first = issue.conclusions[0] if issue.conclusions else None
+    link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
+    items = tuple(
+        f"{c.clause} {c.unit}" if c.unit else c.clause for c in issue.conclusions
+    )  # fmt: skip
+    finding = issue.finding
+    part = finding.target if finding and finding.target != issue.object else ""
+    check = (f"〔{finding.check}〕" if view.zh else f"[{finding.check}]") if finding else ""
+    remedy = view.say(finding.remedy) if finding and finding.remedy else ""
+    return [
+        Box(f"T{number:03d}", "link_centre" if link else "centre", link),
+        Box((f"{issue.problem} {check}".strip(),)),
+        Box((issue.object, part) if part else (issue.object,)),
+        Box(items or (view.text("none"),)),
+        Box(view.severity(issue.severity), issue.severity.value),
+        Box(_rules(view, issue), "centre"),
+        Box((remedy,)),
+        *[Box("", "fill_in")] * 3,
+    ]
+
+
+def issue_sheet(frame: Frame, view: View, plan: Plan) -> None:
+    """The issue list, its last three columns left to people."""
+    table(
+        frame, plan.issues,
+        title=view.text("Issues"),
+        info=[view.text("One row for each problem of an object; the number leads to its record"),
+              view.disclaimer],
+        columns=_issue_columns(view),
+        rows=(_issue_row(view, plan, n, i) for n, i in enumerate(plan.issue_list, 1)),
+        frozen=1,
+        tab=_RED_TAB,
+    )  # fmt: skip
+
+
+# --- what people must bring -----------------------------------------------------------------------
+
+
+def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
+    for number, conclusion in enumerate(plan.wanted, 1):
+        clause = view.clause(conclusion)
+        record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
+        yield [
+            Box(number, "centre"),
+            Box(conclusion.target, "link", record),
+            view.control_point(clause),
+            Box(view.item(clause)),
+            Box(tuple(view.to_bring(conclusion))),
+            Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
+            Box(view.coverage(conclusion.coverage), "centre"),
+            *[Box("", "fill_in")] * 3,
+        ]
+
+
+def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
+    """What a person has to bring, per item and object."""
+    text = view.text
+    columns = [
+        Column(text("No."), 6), Column(text("Object"), 18), Column(text("Control point"), 16),
+        Column(text("Item"), 34), Column(text("What to bring"), 44),
+        Column(text("Conformity"), 14), Column(text("Covered by checks"), 12),
+        Column(text("Answer or document"), 24), Column(text("Brought by"), 12),
+        Column(text("Date"), 12, date=True),
+    ]  # fmt: skip
+    table(
+        frame, plan.missing,
+        title=text("To be brought"),
+        info=[text("These items cannot be concluded by checks alone; until then they are open"),
+              view.disclaimer],
+        columns=columns, rows=_missing_rows(view, plan), frozen=2, tab=_RED_TAB,
+    )  # fmt: skip
+
+
+# --- check results --------------------------------------------------------------------------------
+
+
+def _params(finding: Finding) -> tuple[str, ...]:
+    return tuple(f"{name} = {finding.params[name]}" for name in sorted(finding.params))
+
+
+def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
+    check = view.checks.get(finding.check)
+    indexes = view.evidence_indexes([finding])
+    link = plan.evidence.row(min(indexes) - 1) if indexes else None
+    title = view.say(msg(check.title)) if check else ""
+    style = {"pass": "conforming", "fail": "nonconforming", "not_applicable": "not_applicable"}
+    return [
+        Box(number, "centre"),
+        finding.target,
+        Box((title, f"{finding.check} v{finding.check_version}")),
+        Box(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
+        Box(view.severity(finding.severity), "centre"),
+        Box((view.seen(finding),)),
+        Box(_params(finding)),
+        Box(view.evidence_text([finding]), "link_centre" if link else "centre", link),
+    ]
+
+
+def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
+    """Every finding, also those that no clause rests on."""
+    text = view.text
+    columns = [
+        Column(text("No."), 7), Column(text("Object"), 20), Column(text("Check"), 40),
+        Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Seen"), 70),
+        Column(text("Parameters"), 28), Column(text("Evidence"), 16),
+    ]  # fmt: skip
+    rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.results.findings, 1))
+    table(
+        frame, plan.checks, title=text("Check results"),
+        info=[text("What each check saw; conclusions on items stand in the record sheets")],
+        columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
+    )  # fmt: skip
+
+
+# --- assets ---------------------------------------------------------------------------------------
+
+
+def _setting(value: object) -> str:
+    return str(value) if isinstance(value, str | int | float | bool) else repr(value)
+
+
+def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
+    place = plan.objects.get(target.id)
+    link = Link(sheet=place.names[0]) if place else None
+    settings = tuple(f"{k} = {_setting(v)}" for k, v in sorted(target.settings.items()))
+    return [
+        Box(number, "centre"),
+        Box(target.id, "link" if link else "text", link),
+        view.kind(target.kind),
+        view.object_type(target.object_type),
+        target.parent or "",
+        target.address or "",
+        target.zone or "",
+        target.business_system or "",
+        target.owner or "",
+        Box(settings),
+    ]
+
+
+def asset_sheet(frame: Frame, view: View, plan: Plan) -> None:
+    """Every target, parts included, with what the inventory declares."""
+    text = view.text
+    columns = [
+        Column(text("No."), 6), Column(text("Object"), 26), Column(text("Kind"), 12),
+        Column(text("Object type"), 16), Column(text("Part of"), 16), Column(text("Address"), 22),
+        Column(text("Zone"), 14), Column(text("Business system"), 18), Column(text("Owner"), 14),
+        Column(text("Declared settings"), 50),
+    ]  # fmt: skip
+    rows = (_asset_row(view, plan, n, t) for n, t in enumerate(view.results.targets, 1))
+    table(
+        frame, plan.assets, title=text("Assets"),
+        info=[text("What was audited; parts that were declared or found stand with what they "
+                   "belong to")],
+        columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
+    )  # fmt: skip
+
+
+# --- evidence -------------------------------------------------------------------------------------
+
+
+def _answered(view: View, seen: Evidence) -> tuple[str, ...]:
+    exit_code = [] if seen.exit_code is None else [
+        view.say(msg("exit code {code}", code=seen.exit_code))
+    ]  # fmt: skip
+    cut = [view.text("cut at the size limit")] if seen.truncated else []
+    rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(seen.redactions)))]
+    detail = [seen.detail] if seen.detail else []
+    return (seen.status, *exit_code, *cut, *(rules if seen.redactions else []), *detail)
+
+
+def _digests(seen: Evidence) -> tuple[str, ...]:
+    streams = (("stdout", seen.stdout_sha256, seen.stdout_size),
+               ("stderr", seen.stderr_sha256, seen.stderr_size))  # fmt: skip
+    shown = [f"{name} {size} B {digest}" for name, digest, size in streams if size]
+    return (*shown, f"observation {seen.digest.removeprefix('sha256:')}")
+
+
+def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
+    path = view.source.evidence_path(seen.digest)
+    return [
+        Box(view.evidence_number(number), "centre"),
+        seen.target,
+        Box((seen.kind, seen.asked)),
+        Box(seen.privilege, "centre"),
+        Box((seen.started, seen.ended)),
+        Box(_answered(view, seen)),
+        seen.how,
+        Box(_digests(seen)),
+        Box(path, "link", Link(file=path)),
+    ]  # fmt: skip
+
+
+def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
+    """Every observation: who was asked what, as whom, when, what came back, under which digest."""
+    text = view.text
+    columns = [
+        Column(text("No."), 9), Column(text("Object"), 20), Column(text("Asked"), 46),
+        Column(text("As user"), 8), Column(text("From / to (UTC)"), 23), Column(text("Answer"), 22),
+        Column(text("How, over which session"), 30), Column("SHA-256", 52),
+        Column(text("Evidence file"), 34),
+    ]  # fmt: skip
+    rows = (_evidence_row(view, n, o) for n, o in enumerate(view.results.observations, 1))
+    table(
+        frame, plan.evidence, title=text("Evidence index"),
+        info=[text("As told by each object at the time given, over the session named")],
+        columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
+    )  # fmt: skip

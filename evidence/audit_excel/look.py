@@ -1,0 +1,138 @@
+"""How the workbook looks: fonts, colours, styles, and how high a row must be to show its text.
+
+Conclusions are told apart by word, weight and lightness, so that they survive a grey printer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+
+LINE_POINTS = 15.0
+MAX_POINTS = 409.0
+"""Excel shows no row higher than this."""
+
+NAVY = "1F3864"
+PALE = "F2F5FA"
+RED = "C00000"
+COLOURS = {
+    "conforming": "70AD47",
+    "partly_conforming": "FFD966",
+    "nonconforming": "C00000",
+    "not_applicable": "D9D9D9",
+    "not_assessed": "9DC3E6",
+}
+
+_THIN = Side(style="thin", color="BFBFBF")
+_BOX = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
+_NO_FILL = PatternFill()
+
+
+class _Style(NamedTuple):
+    size: float = 10
+    bold: bool = False
+    italic: bool = False
+    underline: bool = False
+    colour: str = "000000"
+    fill: PatternFill = _NO_FILL
+    across: str = "left"
+    down: str = "top"
+    boxed: bool = True
+
+
+def _solid(colour: str) -> PatternFill:
+    return PatternFill("solid", fgColor=colour, bgColor=colour)
+
+
+def _hatched(colour: str) -> PatternFill:
+    return PatternFill("lightUp", fgColor=colour, bgColor="FFFFFF")
+
+
+_STYLES = {
+    "text": _Style(),
+    "centre": _Style(across="center"),
+    "value": _Style(down="center"),
+    "number": _Style(across="right", down="center"),
+    "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center", down="center"),
+    "label": _Style(bold=True, fill=_solid(PALE), down="center"),
+    "fill_in": _Style(fill=_solid("FFFBE6")),
+    "link": _Style(underline=True, colour="0563C1"),
+    "link_value": _Style(underline=True, colour="0563C1", down="center"),
+    "link_centre": _Style(underline=True, colour="0563C1", across="center"),
+    "title": _Style(size=14, bold=True, colour=NAVY, down="center", boxed=False),
+    "cover": _Style(size=24, bold=True, colour=NAVY, across="center", down="center", boxed=False),
+    "subtitle": _Style(size=13, across="center", down="center", boxed=False),
+    "section": _Style(size=12, bold=True, colour=NAVY, down="center", boxed=False),
+    "note": _Style(size=9, colour="595959", boxed=False),
+    "plain": _Style(boxed=False),
+    "alarm": _Style(
+        size=12, bold=True, colour="FFFFFF", fill=_solid(RED), across="center", down="center"
+    ),
+    "disclaimer": _Style(size=12, bold=True, colour=RED, across="center", down="center"),
+    "conforming": _Style(fill=_solid("E2EFDA"), across="center"),
+    "partly_conforming": _Style(bold=True, fill=_solid("FFD966"), across="center"),
+    "nonconforming": _Style(bold=True, colour="FFFFFF", fill=_solid(RED), across="center"),
+    "not_applicable": _Style(colour="595959", fill=_solid("D9D9D9"), across="center"),
+    "not_assessed": _Style(italic=True, fill=_hatched("9DC3E6"), across="center"),
+    "high": _Style(bold=True, colour="FFFFFF", fill=_solid(RED), across="center"),
+    "medium": _Style(bold=True, fill=_solid("FFD966"), across="center"),
+    "low": _Style(fill=_solid("E2EFDA"), across="center"),
+}
+
+
+def font_of(lang: str) -> str:
+    """The font for `lang`: one that Office and WPS bring along."""
+    return "等线" if lang == "zh" else "Calibri"
+
+
+class Look:
+    """Makes styled cells; each style is registered in the workbook once."""
+
+    def __init__(self, lang: str) -> None:
+        self._font = font_of(lang)
+        self._arrays: dict[tuple[str, bool], Any] = {}
+
+    def cell(self, sheet: Any, style: str, *, quoted: bool = False) -> Any:
+        """An empty cell of `sheet` in `style`."""
+        made: Any = WriteOnlyCell(sheet)
+        key = (style, quoted)
+        if key not in self._arrays:
+            self._dress(made, _STYLES[style], quoted)
+            self._arrays[key] = made._style
+        # The array of a finished cell is shared: setting four objects per cell costs ten times
+        # as much as all else, and openpyxl offers no other way to say "like that one".
+        made._style = self._arrays[key]
+        return made
+
+    def _dress(self, made: Cell, style: _Style, quoted: bool) -> None:
+        made.font = Font(
+            name=self._font, size=style.size, bold=style.bold, italic=style.italic,
+            underline="single" if style.underline else None, color=style.colour,
+        )  # fmt: skip
+        made.fill = style.fill
+        made.alignment = Alignment(horizontal=style.across, vertical=style.down, wrap_text=True)
+        if style.boxed:
+            made.border = _BOX
+        made.quotePrefix = quoted
+
+
+def lines_of(text: str, width: float) -> int:
+    """How many lines `text` takes in a column of `width`; East Asian characters count double."""
+    room = max(width * 1.03 - 1, 1)
+    # Bytes of UTF-8 tell width well enough: 1 for ASCII, 3 for what is two columns wide.
+    return sum(
+        max(1, math.ceil((len(line) + len(line.encode())) / 2 / room)) for line in text.split("\n")
+    )
+
+
+def height_of(lines: int, size: float = 10) -> float:
+    """Points that a row with `lines` lines needs, as far as Excel allows."""
+    return min(lines * LINE_POINTS * size / 10 + 3, MAX_POINTS)
+
+
+def size_of(style: str) -> float:
+    """Font size of `style` in points."""
+    return _STYLES[style].size

@@ -1,0 +1,70 @@
+"""Which worksheets a workbook has and where their rows stand, settled before any is written."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from audit_core.model import Conclusion
+from audit_excel.issues import Issue, issues
+from audit_excel.names import SheetNames
+from audit_excel.sheet import MAX_ROWS, Link, Place, reserve
+from audit_excel.view import View
+
+MAX_OBJECTS = 1_000
+"""Objects side by side on one worksheet of the matrix."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The worksheets, by what they hold, and the rows of every record."""
+
+    cover: Place
+    overview: Place
+    matrix: tuple[Place, ...]
+    issues: Place
+    missing: Place
+    checks: Place
+    assets: Place
+    evidence: Place
+    confirmation: Place
+    layers: dict[str, Place]
+    objects: dict[str, Place]
+    issue_list: tuple[Issue, ...]
+    wanted: tuple[Conclusion, ...]
+    record_rows: dict[tuple[str, str, str], Link]
+
+
+def _record_rows(view: View, objects: dict[str, Place]) -> dict[tuple[str, str, str], Link]:
+    return {
+        (c.catalog, c.clause, c.target): objects[id].row(index)
+        for id, conclusions in view.by_object.items()
+        for index, c in enumerate(conclusions)
+    }
+
+
+def make_plan(view: View, *, rows_each: int = MAX_ROWS, objects_each: int = MAX_OBJECTS) -> Plan:
+    """The plan of the workbook of `view`; fixed names are taken before names of targets."""
+    names, text = SheetNames(), view.text
+
+    def place(title: str, rows: int = 0) -> Place:
+        return reserve(names, title, rows, rows_each)
+
+    found = tuple(issues(view))
+    wanted = tuple(c for cs in view.by_object.values() for c in cs if view.to_bring(c))
+    blocks = max(1, -(-len(view.by_object) // objects_each))
+    fixed = {
+        "cover": place(text("Cover")),
+        "overview": place(text("Overview")),
+        "issues": place(text("Issues"), len(found)),
+        "missing": place(text("To be brought"), len(wanted)),
+        "checks": place(text("Check results"), len(view.results.findings)),
+        "assets": place(text("Assets"), len(view.results.targets)),
+        "evidence": place(text("Evidence index"), len(view.results.observations)),
+        "confirmation": place(text("Confirmation")),
+    }
+    matrix = tuple(place(text("Clause matrix"), len(view.used_clauses)) for _ in range(blocks))
+    layers = {name: place(name, len(cs)) for name, cs in view.by_layer.items()}
+    objects = {id: place(id, len(cs)) for id, cs in view.by_object.items()}
+    return Plan(
+        **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=wanted,
+        record_rows=_record_rows(view, objects),
+    )  # fmt: skip

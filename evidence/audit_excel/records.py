@@ -1,0 +1,118 @@
+"""Clause matrix (条款矩阵) and the record sheets per object and per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from audit_core.model import Conclusion, msg
+from audit_excel.plan import Plan
+from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Sheet, table
+from audit_excel.view import View, count
+
+WIDE_MATRIX = 12
+"""Objects that still fit on a page side by side; more run over several pages."""
+
+
+def matrix(frame: Frame, view: View, plan: Plan, *, objects_each: int) -> None:
+    """Clauses against objects, one coloured word each; several sheets for many objects."""
+    ids = list(view.by_object)
+    for block, place in enumerate(plan.matrix):
+        _matrix(frame, view, place, ids[block * objects_each : (block + 1) * objects_each])
+
+
+def _matrix(frame: Frame, view: View, place: Place, ids: Sequence[str]) -> None:
+    found = {(c.catalog, c.clause, c.target): c for id in ids for c in view.by_object[id]}
+    clauses = iter(view.used_clauses)
+    for name in place.names:
+        sheet = Sheet(frame, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5")
+        sheet.freeze(FIRST_ROW, 4)
+        if len(ids) > WIDE_MATRIX:
+            sheet.wide_on_paper()
+        sheet.wide(Box(view.text("Clause matrix"), "title"), columns=3)
+        sheet.wide(Box(view.text("Empty: the item does not concern this type of object"), "note"),
+                   columns=3)  # fmt: skip
+        heads = (view.text("Layer"), view.text("Control point"), view.text("Item"))
+        sheet.row([Box(head, "head") for head in (*heads, *ids)])
+        for _, clause in zip(range(place.rows_each), clauses, strict=False):
+            key = (clause.catalog, clause.id)
+            cells = [_mark(view, found.get((*key, id))) for id in ids]
+            about = (view.layer(clause), view.control_point(clause), Box(view.item(clause)))
+            sheet.row([*about, *cells])
+        sheet.filter(HEAD_ROW)
+        sheet.close()
+
+
+def _mark(view: View, conclusion: Conclusion | None) -> Box:
+    # No link: LibreOffice would print it in its own blue, unreadable on red.
+    if conclusion is None:
+        return Box("", "centre")
+    return Box(view.result(conclusion.conclusion), conclusion.conclusion.value)
+
+
+def _columns(view: View, *, with_object: bool) -> list[Column]:
+    text = view.text
+    columns = [
+        Column(text("No."), 6),
+        Column(text("Control point"), 16),
+        Column(text("Item"), 34),
+        Column(text("Object"), 18),
+        Column(text("Result record"), 78),
+        Column(text("Conformity"), 14),
+        Column(text("Evidence"), 16),
+    ]
+    return columns if with_object else columns[:3] + columns[4:]
+
+
+def _evidence_box(view: View, plan: Plan, conclusion: Conclusion) -> Box:
+    findings = view.findings_of(conclusion)
+    text, indexes = view.evidence_text(findings), view.evidence_indexes(findings)
+    if not indexes:
+        return Box(text, "centre")
+    return Box(text, "link_centre", plan.evidence.row(min(indexes) - 1))
+
+
+def _rows(
+    view: View, plan: Plan, conclusions: Sequence[Conclusion], *, with_object: bool
+) -> Iterator[list[Box | str | int]]:
+    for number, conclusion in enumerate(conclusions, 1):
+        clause = view.clause(conclusion)
+        record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
+        object = [Box(conclusion.target, "link", record)] if with_object else []
+        yield [
+            Box(number, "centre"),
+            view.control_point(clause),
+            Box(view.item(clause)),
+            *object,
+            Box(view.record(conclusion)),
+            Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
+            _evidence_box(view, plan, conclusion),
+        ]
+
+
+def object_sheets(frame: Frame, view: View, plan: Plan) -> None:
+    """One record sheet per object."""
+    for id, conclusions in view.by_object.items():
+        info = [view.about(id), view.tally(count(conclusions)), view.disclaimer]
+        table(
+            frame, plan.objects[id],
+            title=view.say(msg("Result records: {object}", object=id)),
+            info=info,
+            columns=_columns(view, with_object=False),
+            rows=_rows(view, plan, conclusions, with_object=False),
+            frozen=3,
+            tab="70AD47",
+        )  # fmt: skip
+
+
+def layer_sheets(frame: Frame, view: View, plan: Plan) -> None:
+    """One record sheet per layer, with every object that its items concern."""
+    for name, conclusions in view.by_layer.items():
+        table(
+            frame, plan.layers[name],
+            title=view.say(msg("Result records of layer: {layer}", layer=name)),
+            info=[view.tally(count(conclusions)), view.disclaimer],
+            columns=_columns(view, with_object=True),
+            rows=_rows(view, plan, conclusions, with_object=True),
+            frozen=4,
+            tab="2F75B5",
+        )  # fmt: skip
