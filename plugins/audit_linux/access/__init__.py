@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from audit_linux.access import accounts, pam
+from audit_linux.access import (
+    accounts,
+    files,
+    lockout,
+    mac,
+    pam,
+    passwords,
+    sessions,
+    sshd,
+    sudo,
+)
 
-FACTS = (*accounts.FACTS, pam.PAM)
-CHECKS = (*accounts.CHECKS,)
+_PARTS = (accounts, passwords, lockout, sessions, sshd, sudo, files, mac)
+
+FACTS = (pam.PAM, *(fact for part in _PARTS for fact in part.FACTS))
+CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)

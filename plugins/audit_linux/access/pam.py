@@ -152,6 +152,11 @@ def stack(pam: Pam, service: str, kind: str) -> tuple[Rule, ...]:
     return tuple(_resolve(pam, name, kind, 0, [_MOST_RULES]))
 
 
+def entrances(pam: Pam) -> tuple[str, ...]:
+    """The services through which people log in: the console and SSH, as far as they exist."""
+    return tuple(name for name in ("login", "sshd") if name in pam.services) or ("other",)
+
+
 Outcomes = Callable[[Rule], tuple[str, ...]]
 Reached = tuple[Rule, ...]
 

@@ -1,0 +1,161 @@
+"""Start-up files of login shells: which statements set something, and whether surely."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from audit_core.sdk import Absent, Answer, fact
+from audit_linux.access._find import Blob, ask_files, parse_files
+
+_SPLIT = re.compile(r"(;;|;|&&|\|\||\||&)")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+_LABEL = re.compile(r"^[^()\s]*\)\s*")
+_OPEN = frozenset({"if", "for", "while", "until", "case", "select", "{", "function", "("})
+_CLOSE = frozenset({"fi", "done", "esac", "}", ")"})
+_KEYWORDS = frozenset({"then", "else", "elif", "do", "in"})
+_DECLARE = frozenset({"export", "readonly", "declare", "typeset"})
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    """One simple command of a start-up file; `sure` when nothing decides whether it runs."""
+
+    path: str
+    words: tuple[str, ...]
+    sure: bool
+
+
+class Startup(Struct, frozen=True, kw_only=True):
+    """The statements about TMOUT and umask, in the order in which a login shell meets them."""
+
+    statements: tuple[Statement, ...]
+
+
+def _words(part: str) -> list[str]:
+    words = _LABEL.sub("", part.strip(), count=1).split()
+    while words and words[0] in _KEYWORDS:
+        words = words[1:]
+    return words
+
+
+def _statements(blob: Blob, sure_file: bool) -> Iterator[Statement]:
+    depth = 0
+    text = "\n".join(blob.lines).replace("\\\n", " ")
+    for raw in text.split("\n"):
+        depends = False
+        for part in _SPLIT.split(_COMMENT.sub("", raw.rstrip("\r"))):
+            if part in ("&&", "||", "|", "&"):
+                depends = True
+                continue
+            words = _words(part)
+            if not words:
+                continue
+            if words[0] in _OPEN or words[-1] == "{":
+                depth += 1
+            elif words[0] in _CLOSE:
+                depth = max(0, depth - 1)
+            elif "TMOUT" in part or words[0] == "umask":
+                sure = sure_file and depth == 0 and not depends
+                yield Statement(path=blob.path, words=tuple(words), sure=sure)
+
+
+def _order(path: str) -> tuple[int, str]:
+    if path == "/etc/profile":
+        return 0, path
+    return (1 if path.startswith("/etc/profile.d/") else 2), path
+
+
+def parse_startup(answer: Answer) -> Startup | Absent:
+    """What /etc/profile, its drop-ins and the system's bashrc say of TMOUT and umask.
+
+    A drop-in runs surely only if /etc/profile speaks of profile.d; whether a bashrc runs is up
+    to the shell and the user.
+    """
+    blobs = parse_files(answer)
+    if isinstance(blobs, Absent):
+        return blobs
+    drop_ins = any(b.path == "/etc/profile" and b"profile.d" in b.body for b in blobs)
+    found: list[Statement] = []
+    for blob in sorted(blobs, key=lambda b: _order(b.path)):
+        rank = _order(blob.path)[0]
+        if rank == 1 and not blob.path.endswith((".sh", "/sh.local")):
+            continue
+        found.extend(_statements(blob, sure_file=rank == 0 or (rank == 1 and drop_ins)))
+    return Startup(statements=tuple(found))
+
+
+STARTUP = fact(
+    "linux.shell-startup",
+    Startup,
+    ask=ask_files("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"),
+    parse=parse_startup,
+)
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """One assignment: `text` as written, whether it surely runs, whether it is made read-only."""
+
+    path: str
+    text: str
+    sure: bool
+    readonly: bool = False
+
+
+def _unquoted(text: str) -> str:
+    return text.strip("\"'")
+
+
+def _timeout(statement: Statement) -> Setting | None:
+    words = statement.words
+    declared = words[0] in _DECLARE
+    if words[0] == "unset" and "TMOUT" in words:
+        return Setting(path=statement.path, text="0", sure=statement.sure)
+    plain = all("=" in word for word in words)
+    given = [word[6:] for word in words if word.startswith("TMOUT=")]
+    frozen = "readonly" in words or any(re.match(r"-\w*r", word) for word in words)
+    if given and (declared or plain):
+        return Setting(
+            path=statement.path,
+            text=_unquoted(given[-1]),
+            sure=statement.sure,
+            readonly=declared and frozen,
+        )
+    if declared and frozen and "TMOUT" in words:
+        return Setting(path=statement.path, text="", sure=statement.sure, readonly=True)
+    return None
+
+
+def timeouts(startup: Startup) -> tuple[Setting, ...]:
+    """The values of TMOUT that a login shell can end with, the surest first.
+
+    A value made read-only stays; a later statement that surely runs replaces what came before.
+    """
+    left: list[Setting] = []
+    for statement in startup.statements:
+        new = _timeout(statement) if any("TMOUT" in word for word in statement.words) else None
+        if new is None or (left and left[0].readonly and left[0].sure):
+            continue
+        if not new.text:
+            left = [_frozen(old) if new.sure else old for old in left]
+        elif new.sure:
+            left = [new]
+        else:
+            left.append(new)
+    return tuple(left)
+
+
+def _frozen(old: Setting) -> Setting:
+    return Setting(path=old.path, text=old.text, sure=old.sure, readonly=True)
+
+
+def umasks(startup: Startup) -> tuple[Setting, ...]:
+    """The values of umask that a login shell can end with."""
+    left: list[Setting] = []
+    for statement in startup.statements:
+        if statement.words[0] == "umask" and len(statement.words) > 1:
+            text = _unquoted(statement.words[-1])
+            new = Setting(path=statement.path, text=text, sure=statement.sure)
+            left = [new] if new.sure else [*left, new]
+    return tuple(left)
