@@ -1,0 +1,99 @@
+"""A real handshake by the collector's OpenSSL: is the chain trusted here, and what is the chain."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from audit_tls.report import Outcome, Trust
+from audit_tls.wire import is_name
+
+_CAP = 1536 << 10
+
+
+def handshake(where: tuple[str, int], name: str, until: float, *, verify: bool) -> Trust:
+    """What OpenSSL says of the chain of `where`; with `verify=False` only the chain counts."""
+    context = _context(verify=verify)
+    anchors, store = _anchors(context)
+    bare = Trust(
+        outcome=Outcome.UNSETTLED, anchors=anchors, store=store, library=ssl.OPENSSL_VERSION
+    )
+    try:
+        chain = _shake(context, where, name, until)
+    except ssl.SSLCertVerificationError as error:
+        said, code = error.verify_message, error.verify_code
+        return replace(bare, outcome=Outcome.UNTRUSTED, code=code, said=said)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        return replace(bare, said=str(error))
+    return replace(bare, outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED, chain=chain)
+
+
+def _context(*, verify: bool) -> ssl.SSLContext:
+    # level 0: keys and hashes have checks of their own, here only the chain is asked about
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    context.load_default_certs()
+    return context
+
+
+def _anchors(context: ssl.SSLContext) -> tuple[int, str]:
+    """How many trust anchors there are, and where. A folder is read by OpenSSL only as needed."""
+    paths = ssl.get_default_verify_paths()
+    count = context.cert_store_stats()["x509_ca"]
+    folder = Path(paths.capath) if paths.capath else None
+    if folder is not None and folder.is_dir():
+        named = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+        count = max(count, sum(1 for p in folder.iterdir() if named.fullmatch(p.name)))
+    return count, ", ".join(p for p in (paths.cafile, paths.capath) if p)
+
+
+def _shake(
+    context: ssl.SSLContext, where: tuple[str, int], name: str, until: float
+) -> tuple[bytes, ...]:
+    """The chain after a whole handshake. Through memory, for the deadline is on all of it."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server_name = name if is_name(name) else None
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
+    with socket.create_connection(where, timeout=_left(until)) as peer:
+        total = 0
+        while True:
+            try:
+                tls.do_handshake()
+                return _chain(tls)
+            except ssl.SSLWantReadError:
+                peer.settimeout(_left(until))
+                peer.sendall(outgoing.read())
+            data = peer.recv(65536)
+            total += len(data)
+            if not data or total > _CAP:
+                raise ConnectionError("closed during the handshake" if not data else "too long")
+            incoming.write(data)
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the handshake took too long")
+    return left
+
+
+def _chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The chain as sent, DER. Python 3.13 has it in public, 3.11 and 3.12 inside; else the leaf."""
+    public = getattr(tls, "get_unverified_chain", None)
+    if public is not None:
+        return tuple(public())
+    inner: Any = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)
+    found = inner() if inner is not None else None
+    if found:
+        return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in found)
+    leaf = tls.getpeercert(binary_form=True)
+    return (leaf,) if leaf else ()

@@ -1,0 +1,77 @@
+"""The observation: what was sent to an endpoint and what came back, as JSON. No conclusions.
+
+The prober writes it, the parser reads it; both decode the replies with the same code, so that the
+bytes alone carry every statement.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+SCHEMA = "dengbao/tls-report/1"
+
+
+class Ended(enum.StrEnum):
+    """How one connection ended."""
+
+    ANSWERED = "answered"  # a hello or an alert came, whole
+    CLOSED = "closed"  # the peer closed before either
+    RESET = "reset"
+    TIMED_OUT = "timed_out"
+    CAPPED = "capped"  # more bytes than are read
+    NOT_TLS = "not_tls"
+    REFUSED = "refused"  # no TCP connection: refused
+    UNREACHABLE = "unreachable"  # no TCP connection: no route, or no answer in time
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One hello. `offered` is the suites in hex, four digits each; `reply` the bytes received."""
+
+    version: int
+    offered: str
+    ended: Ended
+    reply: bytes = b""
+    detail: str = ""
+
+    @property
+    def suites(self) -> frozenset[int]:
+        """The suites that were offered."""
+        return frozenset(int(self.offered[i : i + 4], 16) for i in range(0, len(self.offered), 4))
+
+
+class Outcome(enum.StrEnum):
+    """How the verification of the chain ended."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+    UNSETTLED = "unsettled"
+
+
+class Trust(Struct, frozen=True, kw_only=True):
+    """Verification by the collector's OpenSSL against the collector's trust store.
+
+    `code` and `said` are OpenSSL's X509_V_ERR number and words. `anchors` counts the certificates
+    of the store; the name is not part of it. `chain` is DER as the server sent it to this client.
+    """
+
+    outcome: Outcome
+    code: int = 0
+    said: str = ""
+    anchors: int = 0
+    store: str = ""
+    library: str = ""
+    chain: tuple[bytes, ...] = ()
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything that was asked of one endpoint, in order. `stopped` is why asking ended early."""
+
+    schema: str
+    address: str
+    port: int
+    server_name: str
+    attempts: tuple[Attempt, ...]
+    trust: Trust | None = None
+    stopped: str = ""

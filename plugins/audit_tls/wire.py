@@ -1,0 +1,265 @@
+"""TLS as bytes: writing a ClientHello, and reading what a server says before encryption. PURE.
+
+RFC 5246, RFC 8446, RFC 6101 (SSL 3.0). TLCP 1.1 (GB/T 38636-2020) is taken to use the framing of
+TLS 1.1 with version 0x0101: recalled, not read, unverified.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from audit_tls.suites import SSL3, TLCP, TLS10, TLS12, TLS13
+
+_HANDSHAKE, _ALERT, _CCS, _DATA = 22, 21, 20, 23
+_MAX_RECORD = (1 << 14) + 2048
+_SERVER_HELLO, _CERTIFICATE, _KEY_EXCHANGE, _HELLO_DONE = 2, 11, 12, 14
+_SCSV = 0x00FF
+
+GROUP_NAMES = {
+    19: "secp192r1", 21: "secp224r1", 22: "secp256k1", 23: "secp256r1", 24: "secp384r1",
+    25: "secp521r1", 26: "brainpoolP256r1", 27: "brainpoolP384r1", 28: "brainpoolP512r1",
+    29: "x25519", 30: "x448", 41: "curveSM2", 256: "ffdhe2048", 257: "ffdhe3072",
+    258: "ffdhe4096", 259: "ffdhe6144", 260: "ffdhe8192", 4588: "X25519MLKEM768",
+}  # fmt: skip
+# Oldest last: a server that takes its client's order shows the best it has.
+_GROUPS = (29, 23, 24, 25, 30, 26, 27, 28, 41, 22, 21, 19, 256, 257, 258)
+# Old hashes at the end, so that a certificate signed with SHA-1 or MD5 is shown, not withheld.
+_SIGNATURES = (
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
+    0x0401, 0x0501, 0x0601, 0x0708, 0x0303, 0x0301, 0x0402, 0x0302, 0x0203, 0x0201, 0x0202, 0x0101,
+)  # fmt: skip
+_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+
+class NotTls(Exception):
+    """The peer sent bytes that no TLS server sends here; `str()` says which."""
+
+
+class ServerHello(Struct, frozen=True, kw_only=True):
+    """What the server settled on. `group` is the key-exchange group of TLS 1.3, or None."""
+
+    version: int
+    suite: int
+    group: int | None = None
+    retry: bool = False
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def _vector(width: int, body: bytes) -> bytes:
+    return len(body).to_bytes(width, "big") + body
+
+
+def _numbers(numbers: Sequence[int]) -> bytes:
+    return b"".join(n.to_bytes(2, "big") for n in numbers)
+
+
+def _extension(number: int, body: bytes) -> bytes:
+    return struct.pack(">H", number) + _vector(2, body)
+
+
+def is_name(server_name: str) -> bool:
+    """Whether `server_name` is a name that may be sent as such, and no address."""
+    try:
+        ipaddress.ip_address(server_name)
+    except ValueError:
+        return bool(server_name)
+    return False
+
+
+def _extensions(version: int, server_name: str, key: bytes) -> bytes:
+    found = b""
+    if is_name(server_name):  # RFC 6066: literal addresses are not permitted
+        host = b"\0" + _vector(2, server_name.encode("ascii"))
+        found += _extension(0, _vector(2, host))
+    if version == TLCP:
+        return found
+    found += _extension(10, _vector(2, _numbers(_GROUPS)))
+    found += _extension(11, _vector(1, b"\0"))
+    if version >= TLS12:
+        found += _extension(13, _vector(2, _numbers(_SIGNATURES)))
+    if version == TLS13:
+        found += _extension(43, _vector(1, struct.pack(">H", TLS13)))
+        found += _extension(45, _vector(1, b"\1"))
+        found += _extension(51, _vector(2, struct.pack(">H", 29) + _vector(2, key)))
+    return found
+
+
+def client_hello(version: int, suites: Sequence[int], server_name: str, random: bytes) -> bytes:
+    """One record with a ClientHello that offers `suites` in exactly `version`.
+
+    `random` is 96 bytes: the client's random, a session id and an X25519 share, which nobody holds
+    the private key of, for no handshake is ever finished.
+    """
+    assert len(random) == 96  # noqa: S101 (a slip of the caller, not of a peer)
+    written = TLS12 if version == TLS13 else version
+    body = struct.pack(">H", written) + random[:32]
+    body += _vector(1, random[32:64] if version == TLS13 else b"")
+    offered = list(suites) if version in (TLS13, TLCP) else [*suites, _SCSV]
+    body += _vector(2, _numbers(offered)) + _vector(1, b"\0")
+    if version != SSL3:
+        extensions = _extensions(version, server_name, random[64:96])
+        body += _vector(2, extensions) if extensions else b""
+    message = b"\1" + _vector(3, body)
+    record = version if version in (SSL3, TLCP) else TLS10
+    return struct.pack(">BH", _HANDSHAKE, record) + _vector(2, message)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+class Flight:
+    """What a server has said so far; fed with bytes as they come, in linear time.
+
+    `hello`, `alert` (level, description), `certificates` (DER, the server's own first),
+    `key_exchange` (the body of ServerKeyExchange) and `done` tell what is there.
+    """
+
+    def __init__(self) -> None:
+        self.hello: ServerHello | None = None
+        self.alert: tuple[int, int] | None = None
+        self.certificates: tuple[bytes, ...] = ()
+        self.key_exchange: bytes | None = None
+        self.done = False
+        self._raw = bytearray()
+        self._handshake = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Read `data`; raises NotTls for what cannot be the plaintext part of a handshake."""
+        self._raw += data
+        start = 0
+        while not self.over and len(self._raw) - start >= 5:
+            kind, version, size = struct.unpack_from(">BHH", self._raw, start)
+            _check_record(kind, version, size)
+            if len(self._raw) - start < 5 + size:
+                break
+            self._record(kind, bytes(self._raw[start + 5 : start + 5 + size]))
+            start += 5 + size
+        del self._raw[:start]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more that can be read will come."""
+        return self.alert is not None or self.done
+
+    def _record(self, kind: int, body: bytes) -> None:
+        if kind == _ALERT:
+            if len(body) < 2:
+                raise NotTls("an alert of fewer than 2 bytes")
+            # a warning (unrecognized_name, RFC 6066) may stand before the hello
+            if body[0] != 1 or body[1] == 0:
+                self.alert = (body[0], body[1])
+        elif kind == _HANDSHAKE:
+            self._handshake += body
+            self._messages()
+        else:
+            # what follows is encrypted (TLS 1.3), or has no place before a hello
+            if self.hello is None:
+                raise NotTls(f"a record of type {kind} before the server's hello")
+            self.done = True
+
+    def _messages(self) -> None:
+        start = 0
+        while not self.done and len(self._handshake) - start >= 4:
+            size = int.from_bytes(self._handshake[start + 1 : start + 4], "big")
+            if len(self._handshake) - start < 4 + size:
+                break
+            body = bytes(self._handshake[start + 4 : start + 4 + size])
+            self._message(self._handshake[start], body)
+            start += 4 + size
+        del self._handshake[:start]
+
+    def _message(self, kind: int, body: bytes) -> None:
+        if self.hello is None and kind != _SERVER_HELLO:
+            raise NotTls(f"a handshake message of type {kind} before the server's hello")
+        if kind == _SERVER_HELLO and self.hello is None:
+            self.hello = _server_hello(body)
+            self.done = self.hello.version == TLS13
+        elif kind == _CERTIFICATE:
+            self.certificates = _certificates(body)
+        elif kind == _KEY_EXCHANGE:
+            self.key_exchange = body
+        elif kind == _HELLO_DONE:
+            self.done = True
+
+
+def _check_record(kind: int, version: int, size: int) -> None:
+    major = version >> 8
+    if kind not in (_HANDSHAKE, _ALERT, _CCS, _DATA) or (major != 3 and version != TLCP):
+        raise NotTls(f"no TLS record: type {kind}, version 0x{version:04X}")
+    if size > _MAX_RECORD or size == 0:
+        raise NotTls(f"a record of {size} bytes")
+
+
+class _Reader:
+    def __init__(self, body: bytes) -> None:
+        self._body, self._at = body, 0
+
+    def take(self, size: int) -> bytes:
+        found = self._body[self._at : self._at + size]
+        if len(found) != size:
+            raise NotTls("a message that ends too early")
+        self._at += size
+        return found
+
+    def number(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "big")
+
+    def vector(self, width: int) -> bytes:
+        return self.take(self.number(width))
+
+    @property
+    def left(self) -> int:
+        return len(self._body) - self._at
+
+
+def _server_hello(body: bytes) -> ServerHello:
+    read = _Reader(body)
+    version, random = read.number(2), read.take(32)
+    read.vector(1)
+    suite = read.number(2)
+    read.take(1)
+    extensions = _Reader(read.vector(2)) if read.left else _Reader(b"")
+    group = None
+    while extensions.left:
+        kind, value = extensions.number(2), extensions.vector(2)
+        if kind == 43 and len(value) == 2:
+            version = int.from_bytes(value, "big")
+        if kind == 51 and len(value) >= 2:
+            group = int.from_bytes(value[:2], "big")
+    return ServerHello(version=version, suite=suite, group=group, retry=random == _RETRY_RANDOM)
+
+
+def _certificates(body: bytes) -> tuple[bytes, ...]:
+    read = _Reader(_Reader(body).vector(3))
+    found = []
+    while read.left:
+        found.append(read.vector(3))
+    return tuple(found)
+
+
+class KeyExchange(Struct, frozen=True, kw_only=True):
+    """The server's share: `group` by name, and the bits of the prime for a prime field."""
+
+    group: str
+    prime_bits: int | None = None
+
+
+def key_exchange(body: bytes, *, finite_field: bool) -> KeyExchange | None:
+    """What a ServerKeyExchange of a DHE or ECDHE suite says, or None where it cannot be read."""
+    read = _Reader(body)
+    try:
+        if finite_field:
+            bits = int.from_bytes(read.vector(2), "big").bit_length()
+            return KeyExchange(group=f"ffdh {bits}", prime_bits=bits)
+        if read.number(1) != 3:  # named_curve, RFC 8422 5.4
+            return KeyExchange(group="explicit curve")
+        number = read.number(2)
+        return KeyExchange(group=GROUP_NAMES.get(number, f"group {number}"))
+    except NotTls:
+        return None
