@@ -95,21 +95,23 @@ def _from_env(name: str) -> str:
 
 def read_private_file(path: str) -> str:
     """The text of a file that only its owner can read; ConfigError for any other."""
-    full = os.path.expanduser(path)
     try:
-        # O_NONBLOCK: a fifo must not hang the run; it is refused below.
-        fd = os.open(full, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(os.path.expanduser(path), "rb", opener=_open_without_waiting) as file:
+            _refuse_open_file(path, os.fstat(file.fileno()))
+            raw = file.read(_FILE_LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the secret: {error.strerror}") from error
-    with os.fdopen(fd, "rb") as file:
-        _refuse_open_file(path, os.fstat(fd))
-        raw = file.read(_FILE_LIMIT + 1)
     if len(raw) > _FILE_LIMIT:
         raise ConfigError(f"{path}: larger than {_FILE_LIMIT} bytes, this is no secret")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: the secret is not UTF-8 text") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # A fifo must not hang the run; it is refused once it is open.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _refuse_open_file(path: str, status: os.stat_result) -> None:

@@ -38,7 +38,7 @@ _PACKET_MAX = 256 << 10  # as OpenSSH: PACKET_MAX_SIZE; the library itself would
 _BANNER_MAX = 16 << 10
 _JOIN_S = 5.0
 _GRACE_S = 1.0  # between our own deadline and the cutting of the connection
-_KILL_S = 3.0
+_KILL_S = 2.0
 _AGENT_S = 20.0
 _CONNECT_TRIES = 2
 
