@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from audit_core.errors import InputError
 from audit_core.model import Observation, Reason, Request, Status, request_digest
-from audit_core.redact import redact
+from audit_core.redact import Redacted, redact
 from audit_core.store import frames
 
 
@@ -55,7 +56,9 @@ class Reply(Struct, frozen=True, kw_only=True):
 class BundleWriter:
     """Appends to one bundle. Everything passes redaction here, and nowhere else, before a write."""
 
-    def __init__(self, path: Path, head: Head, secrets: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, head: Head, secrets: Callable[[], tuple[bytes, ...]] = tuple
+    ) -> None:
         self._secrets = secrets
         self._blobs: set[str] = set()
         fresh = not path.exists()
@@ -69,7 +72,7 @@ class BundleWriter:
 
     def add(self, target: str, reply: Reply) -> Observation:
         """Stores `reply` and returns the observation that stands for it."""
-        out, err = redact(reply.stdout, self._secrets), redact(reply.stderr, self._secrets)
+        out, err = self._cut(reply.stdout), self._cut(reply.stderr)
         observation = Observation(
             target=target,
             request=reply.request,
@@ -91,9 +94,13 @@ class BundleWriter:
         self._file.append("obs", msgspec.json.encode(observation, order="sorted"))
         return observation
 
+    def _cut(self, data: bytes) -> Redacted:
+        # asked for each time: a secret may be resolved after this writer was made
+        return redact(data, self._secrets())
+
     def _clean(self, text: str) -> str:
         raw = text.encode("utf-8", "backslashreplace")
-        return redact(raw, self._secrets).data.decode("utf-8", "replace")
+        return self._cut(raw).data.decode("utf-8", "replace")
 
     def _blob(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,8 @@ _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 class RunFile(Struct, frozen=True, kw_only=True):
     """What a run was asked to do. No credential stands here, and no way to reach a target.
 
-    `profile` is the id or path as given. `only` are the targets that were chosen, empty for all.
+    `profile` is the id or path as given. `only` are the targets that were chosen, empty for all;
+    `extensions` the scopes beyond the general one that the system declares.
     """
 
     schema: str
@@ -46,6 +47,7 @@ class RunFile(Struct, frozen=True, kw_only=True):
     plugins: dict[str, str]
     targets: tuple[Target, ...]
     only: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
 
 
@@ -112,7 +114,7 @@ class Run:
         path = self.bundle_path(target)
         return Bundle(path) if path.exists() else None
 
-    def writer(self, target: str, secrets: tuple[bytes, ...]) -> BundleWriter:
+    def writer(self, target: str, secrets: Callable[[], tuple[bytes, ...]] = tuple) -> BundleWriter:
         """A writer that goes on where the bundle of `target` ends."""
         return BundleWriter(self.bundle_path(target), Head(run=self.id, target=target), secrets)
 

@@ -1,0 +1,325 @@
+"""Runs the rounds of a plan over transports: the only stage that touches targets."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import msgspec
+from msgspec import Struct
+
+from audit_core import batch, parse, plan, probe_child
+from audit_core.errors import DengbaoError
+from audit_core.hooks import Prober, ProbeReply
+from audit_core.model import (
+    Command,
+    Platform,
+    Probe,
+    ReadFile,
+    Reason,
+    Request,
+    Status,
+    request_digest,
+)
+from audit_core.store.bundles import Bundle, BundleWriter, Reply
+from audit_core.store.runs import Run
+from audit_core.transports import Ended, ScriptReply, Session, Transport, TransportError
+
+_ROUND_SECONDS = 600
+_STREAM_LIMIT = 64 << 20
+_FRAME_ROOM = 512
+_LOCKOUT = 3
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """How a group is reached. `credential` names the credential (never its value) for lock-outs."""
+
+    transport: Transport
+    credential: str
+    sudo: bool = True
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Something that a progress display may show."""
+
+    target: str
+    stage: str
+    done: int
+    total: int
+
+
+class Lockouts:
+    """Counts refusals per credential: one refused by three targets is not tried on a fourth."""
+
+    def __init__(self) -> None:
+        self._refused: dict[str, int] = {}
+        self._guard = threading.Lock()
+
+    def spent(self, credential: str) -> bool:
+        """Whether `credential` has been refused too often to try again."""
+        with self._guard:
+            return self._refused.get(credential, 0) >= _LOCKOUT
+
+    def refused(self, credential: str) -> None:
+        """Counts one refusal."""
+        with self._guard:
+            self._refused[credential] = self._refused.get(credential, 0) + 1
+
+
+def now() -> str:
+    """This moment in UTC, ISO 8601 with milliseconds."""
+    moment = datetime.datetime.now(datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Collector:
+    """Collects the groups of one run."""
+
+    def __init__(
+        self,
+        run: Run,
+        routes: Mapping[str, Route],
+        probers: Mapping[str, Prober],
+        *,
+        known_secrets: Callable[[], tuple[bytes, ...]] = tuple,
+        on_event: Callable[[Event], None] = lambda event: None,
+        at_once: int = 16,
+    ) -> None:
+        self._run = run
+        self._routes = routes
+        self._probers = probers
+        self._secrets = known_secrets
+        self._on_event = on_event
+        self._at_once = at_once
+        self._lockouts = Lockouts()
+        self._stop = threading.Event()
+
+    def collect(self, groups: Sequence[plan.Group]) -> None:
+        """Collects all `groups`, several at once; raises StoreError when storing fails."""
+        wanted = [g for g in groups if plan.everything(g)]
+        if not wanted:
+            return
+        with ThreadPoolExecutor(min(self._at_once, len(wanted))) as pool:
+            tasks = [pool.submit(self._one, group) for group in wanted]
+            try:
+                done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _one(self, group: plan.Group) -> None:
+        before = self._run.bundle(group.root.id)
+        if before is not None and before.complete:
+            self._tell(group, "done", 1, 1)
+            return
+        writer = self._run.writer(group.root.id, self._secrets)
+        try:
+            self._rounds(group, writer)
+            writer.finish()
+        except DengbaoError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a bug of ours costs one target, visibly)
+            writer.fault(Reason.FAULT, f"internal error: {type(error).__name__}: {error}")
+            writer.finish()
+        finally:
+            writer.close()
+        self._tell(group, "done", 1, 1)
+
+    def _tell(self, group: plan.Group, stage: str, done: int, total: int) -> None:
+        self._on_event(Event(target=group.root.id, stage=stage, done=done, total=total))
+
+    def _bundle(self, group: plan.Group) -> Bundle:
+        return Bundle(self._run.bundle_path(group.root.id))
+
+    def _left(self, group: plan.Group, wanted: Sequence[Request]) -> list[Request]:
+        held = self._bundle(group).observations
+        return [r for r in wanted if request_digest(r) not in held]
+
+    def _rounds(self, group: plan.Group, writer: BundleWriter) -> None:
+        first = plan.discovery_round(group)
+        if first:
+            self._shell_rounds(group, writer, first)
+        main = plan.main_round(group, self._platform(group))
+        probes = [r for r in self._left(group, main) if isinstance(r, Probe)]
+        for index, probe in enumerate(probes):
+            self._tell(group, "network", index, len(probes))
+            self._probe(group, writer, probe)
+        if probes:
+            writer.round_done(3, "from the collector over the network")
+
+    def _platform(self, group: plan.Group) -> Platform:
+        bundle = self._bundle(group)
+        seen = parse.Seen(observations=bundle.observations, blob=bundle.blob)
+        return parse.platform(seen, group.root)
+
+    def _shell_rounds(
+        self, group: plan.Group, writer: BundleWriter, first: Sequence[Request]
+    ) -> None:
+        route = self._routes.get(group.root.id)
+        if route is None:
+            writer.fault(Reason.NOT_COLLECTED, "the inventory declares no access to this target")
+            return
+        if self._lockouts.spent(route.credential):
+            detail = f"the credential was refused by {_LOCKOUT} targets and is not tried on more"
+            writer.fault(Reason.NOT_PERMITTED, detail)
+            return
+        self._tell(group, "connect", 0, 1)
+        try:
+            with route.transport.open() as session:
+                self._round(group, writer, session, 1, first, route)
+                main = plan.main_round(group, self._platform(group))
+                self._round(group, writer, session, 2, main, route)
+        except TransportError as error:
+            if error.credential_refused:
+                self._lockouts.refused(route.credential)
+            writer.fault(error.reason, error.detail, error.hint)
+
+    def _round(
+        self,
+        group: plan.Group,
+        writer: BundleWriter,
+        session: Session,
+        number: int,
+        wanted: Sequence[Request],
+        route: Route,
+    ) -> None:
+        left = [r for r in self._left(group, wanted) if isinstance(r, Command | ReadFile)]
+        if not left:
+            return
+        self._tell(group, "ask", 0, len(left))
+        nonce, started = secrets.token_hex(16), now()
+        script = batch.render(left, nonce, sudo=route.sudo)
+        told = session.run(script, deadline_s=_seconds(left), limit=_limit(left))
+        self._store(group, writer, session.how, number, left, nonce, told, started)
+        writer.round_done(number, session.how)
+
+    def _store(
+        self,
+        group: plan.Group,
+        writer: BundleWriter,
+        how: str,
+        number: int,
+        asked: Sequence[Command | ReadFile],
+        nonce: str,
+        told: ScriptReply,
+        started: str,
+    ) -> None:
+        cut = Status.TIMED_OUT if told.ended is Ended.DEADLINE else Status.NO_REPLY
+        got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=cut)
+        if got.header is not None:
+            how = f"{how}, uid {got.header.uid}"
+        ended = now()
+        for request, raw in zip(asked, got.replies, strict=True):
+            raw = raw or batch.Raw(status=cut, detail=told.detail or f"the script {told.ended}")
+            reply = Reply(
+                request=request,
+                status=raw.status,
+                exit_code=raw.exit_code,
+                stdout=raw.stdout,
+                stderr=raw.stderr,
+                truncated=raw.truncated,
+                round=number,
+                started=started,
+                ended=ended,
+                how=how,
+                detail=raw.detail,
+            )
+            writer.add(group.root.id, reply)
+
+    def _probe(self, group: plan.Group, writer: BundleWriter, probe: Probe) -> None:
+        started = now()
+        prober = self._probers.get(probe.prober)
+        if prober is None:
+            got = ProbeReply(reason=Reason.UNSUPPORTED, detail=f"no prober {probe.prober}")
+        else:
+            got = ask_prober(prober, probe)
+        writer.add(group.root.id, _probe_reply(probe, got, started))
+
+
+_PROBE_STATUS = {
+    Reason.NOT_PRESENT: Status.NOT_PRESENT,
+    Reason.NOT_PERMITTED: Status.NOT_PERMITTED,
+    Reason.UNREACHABLE: Status.UNREACHABLE,
+    Reason.TIMED_OUT: Status.TIMED_OUT,
+    Reason.UNSUPPORTED: Status.UNSUPPORTED,
+    Reason.NOT_COLLECTED: Status.UNSUPPORTED,
+}
+
+
+def _probe_reply(probe: Probe, got: ProbeReply, started: str) -> Reply:
+    status = Status.ANSWERED
+    if got.reason is not None:
+        status = _PROBE_STATUS.get(got.reason, Status.MALFORMED)
+    return Reply(
+        request=probe,
+        status=status,
+        exit_code=got.exit_code if got.reason is None else None,
+        stdout=got.stdout[: probe.limit],
+        stderr=got.stderr[: batch.STDERR_LIMIT],
+        truncated=got.truncated or len(got.stdout) > probe.limit,
+        round=3,
+        started=started,
+        ended=now(),
+        how="from the collector over the network",
+        detail=got.detail,
+    )
+
+
+def ask_prober(prober: Prober, probe: Probe) -> ProbeReply:
+    """What `prober` answers, asked in a child process that is killed past its time."""
+    order = probe_child.Order(
+        entry=prober.entry,
+        args=probe.args,
+        timeout_s=probe.timeout_s,
+        limit=probe.limit,
+        path=tuple(sys.path),
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-m", "audit_core.probe_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    try:
+        out, err = child.communicate(msgspec.json.encode(order), timeout=probe.timeout_s + 15)
+    except subprocess.TimeoutExpired:
+        return ProbeReply(reason=Reason.TIMED_OUT, detail="the prober did not end in time")
+    finally:
+        _kill_group(child)
+    return _told(child.returncode, out, err)
+
+
+def _told(code: int, out: bytes, err: bytes) -> ProbeReply:
+    try:
+        if code == 0:
+            return msgspec.json.decode(out, type=ProbeReply)
+    except msgspec.MsgspecError:
+        pass
+    detail = f"the prober died (exit status {code})"
+    return ProbeReply(reason=Reason.FAULT, detail=detail, stderr=err[-2000:])
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+
+
+def _seconds(requests: Sequence[Command | ReadFile]) -> float:
+    return min(_ROUND_SECONDS, 30 + sum(r.timeout_s for r in requests))
+
+
+def _limit(requests: Sequence[Command | ReadFile]) -> int:
+    return min(_STREAM_LIMIT, sum(r.limit + _FRAME_ROOM for r in requests) + (1 << 20))
