@@ -14,6 +14,8 @@ from audit_core.model import Check, Coverage, Message
 from audit_core.policy import catalogs as _catalogs
 from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
+from audit_core.policy.declared import build_check
+from audit_core.policy.lint import lint_profile
 from audit_core.policy.missing import generated
 from audit_core.policy.model import (
     Binding,
@@ -31,7 +33,7 @@ from audit_core.results import Clause
 
 __all__ = [
     "Binding", "Catalog", "Comparator", "DeclaredCheck", "Fit", "Policy", "Problem", "Profile",
-    "ProfileInfo", "Twin", "load_policy", "load_profile",
+    "ProfileInfo", "Twin", "build_check", "load_policy", "load_profile",
 ]  # fmt: skip
 
 
@@ -77,8 +79,8 @@ class Policy:
     def catalog(self, id: str) -> Catalog:
         """The catalog `id`; raises UsageError for one that is not there, InputError if broken."""
         if id not in self._catalogs:
-            path = self._only(f"catalogs/{id}/catalog.yaml", id, "catalog", self.catalog_ids)
-            self._catalogs[id] = _catalogs.load_catalog(path.parent)
+            folder = self.catalog_file(id, "catalog.yaml").parent
+            self._catalogs[id] = _catalogs.load_catalog(folder)
         return self._catalogs[id]
 
     def mapping(self, id: str) -> _mappings.Mapping:
@@ -97,6 +99,23 @@ class Policy:
         """The profile `name`, an id or the path of a YAML file; `checks` are what plugins offer."""
         layers = self._layers(name)
         return _Assembly(self, layers, checks).profile()
+
+    def lint(self, name: str, checks: Mapping[str, Check]) -> tuple[Problem, ...]:
+        """What is wrong with profile `name` and what it uses, although it loads; sorted."""
+        return lint_profile(self, self.profile(name, checks), checks)
+
+    def catalog_file(self, id: str, name: str) -> Path:
+        """The file `name` of catalog `id`."""
+        path = self._only(f"catalogs/{id}/catalog.yaml", id, "catalog", self.catalog_ids)
+        return path.parent / name
+
+    def used_catalogs(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """`ids` and the catalogs that their crosswalks lead to, sorted."""
+        used = set(ids)
+        for id in tuple(used):
+            for pairs in self.catalog(id).crosswalk.values():
+                used |= {other for other, _ in pairs}
+        return tuple(sorted(used))
 
     def raw_mappings(self, ids: Iterable[str]) -> dict[str, bytes]:
         """The mapping files of catalogs `ids` as read, under names that hold no local path."""
@@ -253,9 +272,6 @@ class _Assembly:
 
     def _sha256(self) -> str:
         files = {f"profiles/{n}": layer.raw for n, layer in enumerate(self._layers)}
-        used = {c.catalog for c in self._clauses}
-        for id in tuple(used):
-            for pairs in self._policy.catalog(id).crosswalk.values():
-                used |= {other for other, _ in pairs}
-        files |= self._policy.raw_mappings(sorted(used))
+        used = self._policy.used_catalogs(c.catalog for c in self._clauses)
+        files |= self._policy.raw_mappings(used)
         return _catalogs.digest(files)

@@ -1,0 +1,57 @@
+"""What is wrong with a policy although it can be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from audit_core.model import Check
+from audit_core.policy.model import Catalog, Problem, Profile
+from audit_core.policy.strict_yaml import nearest, quoted
+
+if TYPE_CHECKING:
+    from audit_core.policy import Policy
+
+
+def lint_profile(
+    policy: Policy, profile: Profile, checks: Mapping[str, Check]
+) -> tuple[Problem, ...]:
+    """The problems of `profile` and of the catalogs and mappings it uses, sorted by place."""
+    found: set[Problem] = set()
+    known = {*checks, *(declared.id for declared in profile.declared_checks)}
+    for id in policy.used_catalogs(profile.catalogs):
+        catalog = policy.catalog(id)
+        found.update(_mapping_problems(policy, catalog, known))
+        found.update(_translations(policy, catalog))
+    found.update(_empty_clauses(policy, profile))
+    return tuple(sorted(found))
+
+
+def _mapping_problems(policy: Policy, catalog: Catalog, known: set[str]) -> Iterator[Problem]:
+    mapping = policy.mapping(catalog.id)
+    for file, line, text in mapping.twice:
+        yield Problem(file=file, line=line, text=text)
+    for (clause, check), (file, line) in mapping.lines.items():
+        if check not in known:
+            text = f"{clause}: no plugin offers check {quoted(check)}{nearest(check, known)}"
+            yield Problem(file=file, line=line, text=text)
+
+
+def _translations(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
+    file = str(policy.catalog_file(catalog.id, "clauses.csv"))
+    for line, clause in enumerate(catalog.clauses, 2):
+        for name in ("layer", "control_point", "gist"):
+            if getattr(clause, name) and not getattr(clause, f"{name}_en"):
+                text = f"{clause.id}: {name} has no English text in en.csv"
+                yield Problem(file=file, line=line, text=text)
+
+
+def _empty_clauses(policy: Policy, profile: Profile) -> Iterator[Problem]:
+    bound = {(b.catalog, b.clause) for b in profile.bindings}
+    for clause in profile.clauses:
+        key = (clause.catalog, clause.id)
+        if not clause.applies_to or not (clause.methods or key in bound):
+            file = policy.catalog_file(clause.catalog, "clauses.csv")
+            ids = [c.id for c in policy.catalog(clause.catalog).clauses]
+            text = f"{clause.id}: nothing says of what or by which method it is assessed"
+            yield Problem(file=str(file), line=ids.index(clause.id) + 2, text=text)
