@@ -88,7 +88,7 @@ def ask_way(target: Target) -> Command | Message:
     way = [folder]
     while way[-1] != "/":
         way.append(posixpath.dirname(way[-1].rstrip("/")))
-    return Command(argv=("stat", "-L", "-c", "%a", "--", *reversed(way)))
+    return Command(argv=("stat", "-L", "-c", "%a", "--", *reversed(way)), ok=(0, 1))
 
 
 def _fields(answer: Answer, width: int) -> Iterator[list[str]]:
@@ -104,7 +104,7 @@ def _fields(answer: Answer, width: int) -> Iterator[list[str]]:
 def _refusal(answer: Answer) -> Absent | None:
     """What find could not do, as an absence; files that vanished meanwhile are no matter."""
     folder = str(declared.folder(answer.target))
-    lines = answer.stderr.decode("utf-8", "surrogateescape").splitlines()
+    lines = answer.stderr.decode("utf-8", "backslashreplace").splitlines()
     for line in lines:
         if line.endswith(": Permission denied"):
             said = msg(
@@ -192,9 +192,15 @@ def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
     return tuple(sorted(heads, key=lambda h: (-h.at, h.name)))
 
 
-def parse_way(answer: Answer) -> tuple[int, ...]:
-    """Mode bits of / and every folder below it down to the set's own."""
-    return tuple(_whole(line, 8) for line in answer.lines)
+def parse_way(answer: Answer) -> tuple[int, ...] | Absent:
+    """Mode bits of / and every folder below it down to the set's own.
+
+    A folder that is closed to others ends the way: what lies below it need not be seen.
+    """
+    modes = tuple(_whole(line, 8) for line in answer.lines)
+    if answer.exit_code == 0 or any(not mode & 0o001 for mode in modes):
+        return modes
+    return _refusal(answer) or modes
 
 
 def parse_clock(answer: Answer) -> int:

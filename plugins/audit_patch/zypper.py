@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from audit_core.sdk import Absent, Answer, Command, ParseError
 from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
 from audit_patch.rpm import SWITCHES, refused_by, repositories
 
-_QUIET = ("zypper", "--no-refresh", "--non-interactive", "--quiet")
+_QUIET = ("zypper", "--no-refresh", "--non-interactive")
 
 UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4 << 20)
 PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20)
@@ -27,25 +28,29 @@ REPOS = Command(
     ok=(0, 1, 2),
 )  # fmt: skip
 
-_RULE = re.compile(r"[-+]+")
-_COUNT = re.compile(r"\d+ patch(es)? needed( \(\d+ security patch(es)?\))?|No updates found\.")
-_TROUBLE = re.compile(r"(?im)^(error|warning: repository|skipping|some of the repositories)")
+_RULE = re.compile(r"-+(\+-+)+")
+_NONE = "No updates found."
+_TROUBLE = re.compile(
+    r"(?im)^(error|warning: (skipping|repository|the repo)|some of the repositories)"
+)
 
 
 def _table(answer: Answer, wanted: str) -> list[list[str]]:
-    """The cells of zypper's table; no rows where it says that there are no updates."""
+    """The cells of zypper's table, head first; empty where it says that there are no updates."""
     both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
     if found := _TROUBLE.search(both):
         raise ParseError(f"complaint: {both[found.start() : found.start() + 200]}")
-    lines = [line for line in answer.lines if line.strip() and not _COUNT.fullmatch(line.strip())]
-    if not lines:
-        if "No updates found." in answer.text:
-            return []
-        raise ParseError("neither a table nor `No updates found.`")
-    head = [cell.strip() for cell in lines[0].split("|")]
-    if wanted not in head or len(lines) < 2 or not _RULE.fullmatch(lines[1]):
-        raise ParseError("not a table of zypper")
-    return [head, *(_cells(line, len(head)) for line in lines[2:])]
+    lines = answer.lines
+    rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
+    if not rules and _NONE in lines:
+        return []
+    if len(rules) != 1 or rules[0] == 0:
+        raise ParseError(f"neither one table nor `{_NONE}`")
+    head = [cell.strip() for cell in lines[rules[0] - 1].split("|")]
+    if wanted not in head:
+        raise ParseError(f"the table has no column {wanted}")
+    rows = itertools.takewhile(str.strip, lines[rules[0] + 1 :])
+    return [head, *(_cells(line, len(head)) for line in rows)]
 
 
 def _cells(line: str, width: int) -> list[str]:
