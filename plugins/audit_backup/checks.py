@@ -233,7 +233,6 @@ def _sized(
     "backup.permissions",
     needs=(FILES, WAY),
     severity=Severity.MEDIUM,
-    when_absent=_NO_FOLDER,
     remedy=msg("Take the rights of others from the backup files or their folder (chmod o-rwx)"),
 )
 def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
@@ -265,7 +264,6 @@ def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
     "backup.encrypted",
     needs=(HEADS, CLOCK, TARGET),
     severity=Severity.MEDIUM,
-    when_absent=_NO_FOLDER,
     remedy=msg("Encrypt backups before they are stored"),
 )
 def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgement:

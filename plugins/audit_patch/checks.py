@@ -66,7 +66,7 @@ def _names(updates: tuple[Update, ...]) -> tuple[str, ...]:
 
 
 def _dates(metadata: Metadata, sources: Sources) -> list[float]:
-    """The times that tell how fresh the metadata are; empty where one is missing.
+    """The times that tell how fresh the metadata are, oldest first; empty where one is missing.
 
     apt: a security archive is published every few days, a release archive hardly ever, so the
     newest security list counts where there is one. rpm: every repository in effect counts.
@@ -75,7 +75,7 @@ def _dates(metadata: Metadata, sources: Sources) -> list[float]:
         held = {x.source: x.at for x in metadata.listings}
         if any(s.name not in held for s in sources.items):
             return []
-        return [min((held[s.name] for s in sources.items), default=0.0)]
+        return sorted(held[s.name] for s in sources.items)
     marked = [x.at for x in metadata.listings if x.security] or [x.at for x in metadata.listings]
     return [max(marked)] if marked else []
 
@@ -87,10 +87,10 @@ def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Mess
     dates = _dates(metadata, sources)
     if not dates:
         return msg("The host holds no metadata for its package sources")
-    at = max([*dates, *([metadata.stamp] if metadata.stamp is not None else [])])
-    if at > now + _SLACK:
+    stamps = [metadata.stamp] if metadata.stamp is not None else []
+    if max(dates + stamps) > now + _SLACK:
         return msg("The time stamp of the package metadata is in the future")
-    return at
+    return max([dates[0], *stamps])
 
 
 def _days(seconds: float) -> float:

@@ -1,0 +1,282 @@
+"""Every verdict of audit_backup's checks, with the edges of each."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+import audit_backup
+from audit_backup import checks
+from audit_backup.magic import encrypted_as, plain_as
+from audit_backup.model import BackupFile, Files, Head
+from audit_core.model import Judgement, Kind, ObjectType, Target, Verdict
+
+NOW = "2026-11-23T12:00:00+00:00"
+CLOCK = 1795435200
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+
+
+def target(**settings: Any) -> Target:
+    return Target(
+        id="web1/backup:db", kind=Kind.BACKUP_SET, object_type=ObjectType.BUSINESS_DATA,
+        parent="web1", settings={"path": "/backup", **settings},
+    )  # fmt: skip
+
+
+def judge(check: Any, *facts: object, **knobs: object) -> Judgement:
+    judgement = check.judge(*facts, **knobs)
+    assert isinstance(judgement, Judgement)
+    return judgement
+
+
+def files(*rows: tuple[float, int], complete: bool = True, mode: int = 0o600) -> Files:
+    """Files by (age in hours, size), newest first."""
+    found = [
+        BackupFile(name=f"db-{i}", size=size, mode=mode, at=CLOCK - hours * 3600)
+        for i, (hours, size) in enumerate(rows)
+    ]
+    return Files(files=tuple(sorted(found, key=lambda f: -f.at)), complete=complete)
+
+
+MINUTE = 1 / 60
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (files((1, 5)), PASS),
+        (files((1, 0), (2, 5)), PASS),
+        (files((1, 0)), FAIL),
+        (files(), FAIL),
+        (files(complete=False), UNDETERMINED),
+        (files((1, 0), complete=False), UNDETERMINED),
+        (files((1, 5), complete=False), PASS),
+    ],
+)
+def test_present(found: Files, verdict: Verdict) -> None:
+    assert judge(checks.present, found).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "clock", "verdict"),
+    [
+        (files((23, 5)), CLOCK, PASS),
+        (files((24, 5)), CLOCK, PASS),
+        (files((24.01, 5)), CLOCK, FAIL),
+        (files((1, 0), (30, 5)), CLOCK, FAIL),  # the young one is empty
+        (files(), CLOCK, FAIL),
+        (files((1, 0)), CLOCK, FAIL),
+        (files((-1, 5), (2, 5)), CLOCK, UNDETERMINED),
+        (files((MINUTE, 5), (30, 5)), CLOCK, UNDETERMINED),  # only the one being written is young
+        (files((MINUTE, 5), (2, 5)), CLOCK, PASS),
+        (files((MINUTE, 5)), CLOCK, UNDETERMINED),
+        (files((2, 5), complete=False), CLOCK, PASS),
+        (files((30, 5), complete=False), CLOCK, UNDETERMINED),
+        (files(complete=False), CLOCK, UNDETERMINED),
+        (files((2, 5)), CLOCK + 60, PASS),
+        (files((20, 5)), CLOCK + 3600, PASS),  # 21 h by the host, at most 22 h
+        (files((22.5, 5)), CLOCK + 3600, UNDETERMINED),
+        (files((200, 5)), CLOCK + 3600, FAIL),
+        (files((10, 5)), CLOCK - 86400 * 365, UNDETERMINED),
+    ],
+)
+def test_fresh(found: Files, clock: int, verdict: Verdict) -> None:
+    assert judge(checks.fresh, found, clock, target(rpo_hours=24), NOW).verdict is verdict
+
+
+@pytest.mark.parametrize("rpo", [None, "24", 0, -1])
+def test_without_an_objective_it_is_said_what_to_declare(rpo: object) -> None:
+    got = judge(checks.fresh, files((1, 5)), CLOCK, target(rpo_hours=rpo), NOW)
+    assert got.verdict is UNDETERMINED
+    assert "rpo_hours" in got.said[0].id
+
+
+def test_policy_may_tighten_the_objective() -> None:
+    got = judge(checks.fresh, files((20, 5)), CLOCK, target(rpo_hours=24), NOW, max_rpo_hours=12)
+    assert got.verdict is FAIL
+
+
+def test_a_file_being_written_is_noted() -> None:
+    got = judge(checks.fresh, files((MINUTE, 5), (2, 5)), CLOCK, target(rpo_hours=24), NOW)
+    assert [m.args["name"] for m in got.said] == ["db-1", "db-0"]
+
+
+@pytest.mark.parametrize(
+    ("found", "copies", "verdict"),
+    [
+        (files((1, 5), (2, 5)), 2, PASS),
+        (files((1, 5), (2, 5)), 3, FAIL),
+        (files((1, 5), (2, 0)), 2, FAIL),
+        (files(), 1, FAIL),
+        (files((1, 5), (2, 5), complete=False), 3, UNDETERMINED),
+        (files((1, 5), (2, 5), complete=False), 2, PASS),
+        (files((MINUTE, 5), (2, 5)), 2, UNDETERMINED),
+        (files((-5, 5), (2, 5)), 1, UNDETERMINED),
+        (files((1, 5)), None, UNDETERMINED),
+        (files((1, 5)), 0, UNDETERMINED),
+        (files((1, 5)), True, UNDETERMINED),
+    ],
+)
+def test_copies(found: Files, copies: object, verdict: Verdict) -> None:
+    assert judge(checks.enough_copies, found, CLOCK, target(copies=copies)).verdict is verdict
+
+
+def test_policy_may_ask_for_more_copies() -> None:
+    got = judge(checks.enough_copies, files((1, 5)), CLOCK, target(copies=1), minimum=2)
+    assert got.verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("found", "least", "verdict"),
+    [
+        (files((1, 100), (2, 100)), None, PASS),
+        (files((1, 50), (2, 100)), None, PASS),
+        (files((1, 49), (2, 100)), None, FAIL),
+        (files((1, 49), (2, 100), (3, 60), (4, 40)), None, PASS),
+        (files((1, 0), (2, 100)), None, FAIL),
+        (files((1, 0)), None, FAIL),
+        (files((1, 100)), None, UNDETERMINED),
+        (files((1, 100)), 100, PASS),
+        (files((1, 99)), 100, FAIL),
+        (files((1, 99), (2, 99)), 100, FAIL),
+        (files((MINUTE, 1), (2, 100), (3, 100)), None, PASS),
+        (files((MINUTE, 1)), None, UNDETERMINED),
+        (files((1, 100), (2, 100), complete=False), None, UNDETERMINED),
+        (files((-1, 100), (2, 100)), None, UNDETERMINED),
+        (files(), None, FAIL),
+        (files((1, 100), (2, 100)), "big", UNDETERMINED),
+    ],
+)
+def test_size(found: Files, least: object, verdict: Verdict) -> None:
+    assert judge(checks.plausible_size, found, CLOCK, target(min_bytes=least)).verdict is verdict
+
+
+OPEN = (0o755, 0o755)
+
+
+@pytest.mark.parametrize(
+    ("found", "way", "verdict"),
+    [
+        (files((1, 5)), OPEN, PASS),
+        (files((1, 5), mode=0o644), OPEN, FAIL),
+        (files((1, 5), mode=0o602), OPEN, FAIL),
+        (files((1, 5), mode=0o644), (0o755, 0o700, 0o755), PASS),
+        (files((1, 5), mode=0o644), (0o755, 0o750), PASS),
+        (files((1, 5)), (0o755, 0o777), FAIL),
+        (files((1, 5)), (0o755, 0o1777), PASS),
+        (files((1, 5), complete=False), OPEN, UNDETERMINED),
+        (files((1, 5), mode=0o644, complete=False), OPEN, FAIL),
+        (files(), OPEN, UNDETERMINED),
+    ],
+)
+def test_permissions(found: Files, way: tuple[int, ...], verdict: Verdict) -> None:
+    assert judge(checks.kept_from_others, found, way).verdict is verdict
+
+
+def test_a_file_in_a_closed_folder_is_not_open() -> None:
+    shut = BackupFile(name="d/x", size=1, mode=0o644, at=1, reachable=False)
+    got = judge(checks.kept_from_others, Files(files=(shut,), complete=True), OPEN)
+    assert got.verdict is PASS
+
+
+GZIP, AGE = b"\x1f\x8b\x08\x00", b"age-encryption.o"
+
+
+def head(content: bytes | None, hours: float = 1) -> Head:
+    return Head(name="db", at=CLOCK - hours * 3600, bytes=content)
+
+
+@pytest.mark.parametrize(
+    ("heads", "stated", "verdict"),
+    [
+        ((head(AGE),), None, PASS),
+        ((head(AGE), head(GZIP, 2)), True, PASS),
+        ((head(GZIP), head(AGE, 2)), True, FAIL),
+        ((head(GZIP),), False, FAIL),
+        ((head(GZIP),), None, UNDETERMINED),
+        ((head(b"\x00\x01\x02"),), True, UNDETERMINED),
+        ((head(None), head(AGE, 2)), True, UNDETERMINED),
+        ((head(b""), head(AGE, 2)), True, PASS),
+        ((head(GZIP, MINUTE), head(AGE, 2)), True, PASS),
+        ((head(AGE, -1),), True, UNDETERMINED),
+        ((), True, UNDETERMINED),
+        ((head(AGE),), "yes", UNDETERMINED),
+    ],
+)
+def test_encrypted(heads: tuple[Head, ...], stated: object, verdict: Verdict) -> None:
+    assert judge(checks.is_encrypted, heads, CLOCK, target(encrypted=stated)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("content", "encrypted", "plain"),
+    [
+        (b"Salted__\x01\x02", "openssl enc", ""),
+        (b"LUKS\xba\xbe\x00\x02", "LUKS", ""),
+        (b"-----BEGIN PGP MESSAGE", "OpenPGP message (armoured)", ""),
+        (b"-----BEGIN PGP PUBLIC", "", ""),
+        (b"\x85\x01\x8c\x03\x00\x01\x02", "OpenPGP message", ""),
+        (b"\x84\x5e\x03\x00\x01\x02", "OpenPGP message", ""),
+        (b"\x8c\x0d\x04\x09\x03\x02", "OpenPGP message", ""),
+        (b"\xc3\x2e\x04\x09\x03\x02", "OpenPGP message", ""),
+        (b"\xc1\xc0\x4c\x03\x00\x01", "OpenPGP message", ""),
+        (b"\x99\x01\x0d\x04\x00\x00", "", ""),  # a public key
+        (b"\x85\x01\x8c\x07\x00\x01", "", ""),
+        (b"PK\x03\x04\x14\x00\x01\x00", "zip (encrypted)", ""),
+        (b"PK\x03\x04\x14\x00\x00\x00", "", "zip"),
+        (b"PK\x03\x04", "", ""),
+        (b"PGDMP\x01\x0e", "", "pg_dump archive"),
+        (b"", "", ""),
+    ],
+)
+def test_magic(content: bytes, encrypted: str, plain: str) -> None:
+    assert (encrypted_as(content), plain_as(content)) == (encrypted, plain)
+
+
+@pytest.mark.parametrize(
+    ("stated", "verdict"),
+    [
+        ("city B, vault 2", PASS),
+        (True, PASS),
+        (False, FAIL),
+        (None, UNDETERMINED),
+        ("", UNDETERMINED),
+        (3, UNDETERMINED),
+    ],
+)
+def test_offsite(stated: object, verdict: Verdict) -> None:
+    got = judge(checks.has_offsite_copy, target(offsite=stated))
+    assert got.verdict is verdict
+    assert (verdict is PASS) == ("not verified" in got.said[0].id)
+
+
+@pytest.mark.parametrize(
+    ("stated", "verdict"),
+    [
+        ("2026-11-01", PASS),
+        (datetime.date(2026, 11, 1), PASS),
+        ("2025-11-23", PASS),
+        ("2025-11-22", FAIL),
+        ("2026-11-24", PASS),  # the collector's day may be another one
+        ("2026-12-24", UNDETERMINED),
+        ("last week", UNDETERMINED),
+        (20261101, PASS),
+        (None, UNDETERMINED),
+    ],
+)
+def test_restore_tested(stated: object, verdict: Verdict) -> None:
+    got = judge(checks.restore_tested, target(restore_tested=stated), NOW)
+    assert got.verdict is verdict
+
+
+def test_a_set_that_does_not_exist_fails_where_its_files_are_asked_for() -> None:
+    absent = {c.id for c in checks.CHECKS if c.when_absent and c.when_absent.verdict is FAIL}
+    assert absent == {"backup.present", "backup.fresh", "backup.copies", "backup.size"}
+
+
+def test_the_plugin_offers_its_facts_checks_and_texts() -> None:
+    assert {c.id for c in audit_backup.dengbao_checks()} >= {"backup.fresh", "backup.size"}
+    assert {f.id for f in audit_backup.dengbao_facts()} >= {"backup.files", "backup.clock"}
+    assert all(c.kind is Kind.BACKUP_SET for c in audit_backup.dengbao_checks())
+    assert all(path.is_dir() for path in audit_backup.dengbao_locales())

@@ -1,0 +1,330 @@
+"""The requests of audit_backup run for real on real folders, hostile names included."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_backup import declared, facts
+from audit_backup.model import Files
+from audit_core.model import (
+    Absent,
+    Answer,
+    Command,
+    Kind,
+    Message,
+    ObjectType,
+    ParseError,
+    Privilege,
+    Reason,
+    Target,
+)
+
+ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def target(path: object = "/backup", **settings: Any) -> Target:
+    return Target(
+        id="web1/backup:db", kind=Kind.BACKUP_SET, object_type=ObjectType.BUSINESS_DATA,
+        parent="web1", settings={"path": path, **settings},
+    )  # fmt: skip
+
+
+def answer(
+    where: Target, out: bytes = b"", err: bytes = b"", status: int = 0, cut: bool = False
+) -> Answer:
+    return Answer(
+        stdout=out, stderr=err, exit_code=status, truncated=cut,
+        collected_at="2026-11-23T12:00:00+00:00", target=where,
+    )  # fmt: skip
+
+
+def run(
+    ask: Callable[[Target], Command | Message], where: Target, as_user: tuple[str, ...] = ()
+) -> Answer:
+    command = ask(where)
+    assert isinstance(command, Command)
+    argv = [*as_user, *command.argv]
+    done = subprocess.run(
+        argv, capture_output=True, env=ENV, stdin=subprocess.DEVNULL, check=False, cwd="/"
+    )
+    assert done.returncode in command.ok, done.stderr
+    return answer(where, done.stdout, done.stderr, done.returncode)
+
+
+def listed(where: Target) -> Files:
+    files = facts.parse_files(run(facts.ask_files, where))
+    assert isinstance(files, Files)
+    return files
+
+
+def put(folder: Path, name: bytes, size: int = 10, age: float = 3600, mode: int = 0o640) -> None:
+    path = os.path.join(os.fsencode(folder), name)
+    with open(path, "wb") as file:
+        file.write(b"x" * size)
+    os.chmod(path, mode)
+    then = time.time() - age
+    os.utime(path, (then, then))
+
+
+HOSTILE = [
+    b"new\nline", b"\x1b[2J\x1b]0;x\x07", b"-rf", b"\xff\xfe\x80", "\u202egnp.db".encode(),
+    b"$(id)", b";id", b"' '", b"%s%n{0}", b"*", b"a\\0b", b"r", b"x" * 255,
+]  # fmt: skip
+
+
+def test_files_with_hostile_names_are_listed_exactly(tmp_path: Path) -> None:
+    for number, name in enumerate(HOSTILE):
+        put(tmp_path, name, size=number, age=3600 + number)
+    files = listed(target(str(tmp_path)))
+    assert [f.size for f in files.files] == list(range(len(HOSTILE)))
+    assert [f.name for f in files.files] == [n.decode("utf-8", "backslashreplace") for n in HOSTILE]
+    assert files.complete
+
+
+def test_names_can_be_encoded_everywhere(tmp_path: Path) -> None:
+    put(tmp_path, b"\xff")
+    assert listed(target(str(tmp_path))).files[0].name.encode() == rb"\xff"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*", {"db-1.gz", "-rf", "notes"}),
+        ("db-*.gz", {"db-1.gz"}),
+        ("-rf", {"-rf"}),
+        ("-delete", set()),
+        ("$(touch pwned)", set()),
+        ("; touch pwned", set()),
+        (")", set()),
+    ],
+)
+def test_a_pattern_is_inert(tmp_path: Path, pattern: str, names: set[str]) -> None:
+    for name in (b"db-1.gz", b"-rf", b"notes"):
+        put(tmp_path, name)
+    assert {f.name for f in listed(target(str(tmp_path), pattern=pattern)).files} == names
+    assert sorted(os.listdir(tmp_path)) == ["-rf", "db-1.gz", "notes"]
+
+
+@pytest.mark.parametrize("name", ["$(id)", "; ls", "-x", "a b", "'", "数据"])
+def test_a_folder_name_is_inert(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    put(folder, b"one")
+    assert len(listed(target(str(folder))).files) == 1
+
+
+def test_modes_and_times_are_the_files_own(tmp_path: Path) -> None:
+    put(tmp_path, b"one", mode=0o604, age=7200)
+    file = listed(target(str(tmp_path))).files[0]
+    assert file.mode == 0o604
+    assert abs(time.time() - file.at - 7200) < 5
+
+
+def test_links_and_pipes_are_no_backups(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe")
+    assert listed(target(str(tmp_path))).files == ()
+
+
+def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    put(tmp_path / "real", b"one")
+    (tmp_path / "link").symlink_to("real")
+    assert [f.name for f in listed(target(str(tmp_path / "link"))).files] == ["one"]
+
+
+def test_depth_is_kept_and_closed_folders_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "day").mkdir(mode=0o755)
+    (tmp_path / "shut").mkdir(mode=0o700)
+    put(tmp_path / "day", b"one")
+    put(tmp_path / "shut", b"two")
+    assert listed(target(str(tmp_path))).files == ()
+    deep = {f.name: f.reachable for f in listed(target(str(tmp_path), depth=2)).files}
+    assert deep == {"day/one": True, "shut/two": False}
+
+
+def test_a_folder_that_is_not_there_is_not_present(tmp_path: Path) -> None:
+    where = target(str(tmp_path / "gone"))
+    for ask, parse in ((facts.ask_files, facts.parse_files), (facts.ask_heads, facts.parse_heads)):
+        where = target(str(tmp_path / "gone"), rpo_hours=24)
+        got = parse(run(ask, where))
+        assert isinstance(got, Absent)
+        assert got.reason is Reason.NOT_PRESENT
+
+
+def test_a_plain_file_in_place_of_the_folder_settles_nothing(tmp_path: Path) -> None:
+    put(tmp_path, b"one")
+    with pytest.raises(ParseError, match="Not a directory"):
+        facts.parse_files(run(facts.ask_files, target(str(tmp_path / "one"))))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becoming another account takes root")
+def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
+    folder = Path("/tmp") / f"dengbao-backup-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    try:
+        put(folder, b"one")
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        where = target(str(folder), rpo_hours=24)
+        for ask, parse in (
+            (facts.ask_files, facts.parse_files), (facts.ask_heads, facts.parse_heads)
+        ):  # fmt: skip
+            got = parse(run(ask, where, nobody))
+            assert isinstance(got, Absent)
+            assert got.reason is Reason.NOT_PERMITTED
+            assert "privilege: root" in got.said.id
+        way = facts.parse_way(run(facts.ask_way, where, nobody))
+        assert isinstance(way, tuple)
+        assert way[-1] == 0o700
+        folder.chmod(0o711)
+        (folder / "one").chmod(0o600)
+        assert isinstance(facts.parse_files(run(facts.ask_files, where, nobody)), Absent)
+        folder.chmod(0o755)
+        heads = facts.parse_heads(run(facts.ask_heads, where, nobody))
+        assert not isinstance(heads, Absent)
+        assert [(h.name, h.bytes) for h in heads] == [("one", None)]
+    finally:
+        (folder / "one").unlink()
+        folder.rmdir()
+
+
+def test_heads_of_young_files_only(tmp_path: Path) -> None:
+    put(tmp_path, b"old", age=25 * 3600)
+    put(tmp_path, b"-new", size=40, age=600)
+    put(tmp_path, b"empty", size=0, age=300)
+    heads = facts.parse_heads(run(facts.ask_heads, target(str(tmp_path), rpo_hours=24)))
+    assert not isinstance(heads, Absent)
+    assert [(h.name, h.bytes) for h in heads] == [("empty", b""), ("-new", b"x" * 16)]
+
+
+def test_the_way_from_the_root(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir(mode=0o750)
+    way = facts.parse_way(run(facts.ask_way, target(str(folder))))
+    assert not isinstance(way, Absent)
+    assert len(way) == len(folder.parts)
+    assert way[-1] == 0o750
+
+
+def test_the_clock_is_this_machines() -> None:
+    command = facts.CLOCK.providers[0].ask
+    assert isinstance(command, Command)
+    assert abs(facts.parse_clock(run(lambda _: command, target())) - time.time()) < 5
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        None,
+        "",
+        "backup",
+        "-rf",
+        "/a\nb",
+        "/a\x1bb",
+        "/a/../../etc",
+        "/",
+        "//",
+        "/proc/1",
+        7,
+        "/\udcff",
+    ],
+)
+def test_a_folder_that_cannot_be_meant_is_not_asked_for(path: object) -> None:
+    where = target(path, rpo_hours=24)
+    for ask in (facts.ask_files, facts.ask_heads, facts.ask_way):
+        assert isinstance(ask(where), Message)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pattern": ""}, {"pattern": "a/b"}, {"pattern": "a\nb"}, {"pattern": 7}, {"depth": 0},
+        {"depth": 9}, {"depth": True}, {"depth": "2"}, {"privilege": "wheel"},
+    ],
+)  # fmt: skip
+def test_other_settings_that_cannot_be_meant(settings: dict[str, Any]) -> None:
+    assert isinstance(facts.ask_files(target(**settings)), Message)
+
+
+def test_root_is_asked_for_only_where_it_is_declared() -> None:
+    plain, root = facts.ask_files(target()), facts.ask_files(target(privilege="root"))
+    assert isinstance(plain, Command)
+    assert isinstance(root, Command)
+    assert (plain.privilege, root.privilege) == (Privilege.USER, Privilege.ROOT)
+    assert root.argv[0].startswith("/")
+
+
+@pytest.mark.parametrize("hours", [None, 0, -1, True, "24", float("nan"), float("inf")])
+def test_an_objective_that_cannot_be_meant(hours: object) -> None:
+    assert isinstance(declared.rpo_hours(target(rpo_hours=hours)), Message)
+    assert isinstance(facts.ask_heads(target(rpo_hours=hours)), Message)
+
+
+FOLDER = b"1.0\0d\x000\x00755\0\0"
+FILE = b"5.5\0f\x0010\x00640\0one\0"
+
+
+def test_a_cut_listing_keeps_its_whole_records() -> None:
+    got = facts.parse_files(answer(target(), FOLDER + FILE + FILE[:9], cut=True))
+    assert isinstance(got, Files)
+    assert ([f.name for f in got.files], got.complete) == (["one"], False)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", FILE, FOLDER + FILE[:9], FOLDER + FILE.replace(b"f", b"s"), FOLDER + b"x" + FILE,
+            FOLDER + FILE.replace(b"640", b"999"), FOLDER + FILE.replace(b"5.5", "٥".encode())],
+)  # fmt: skip
+def test_a_listing_of_another_shape_is_not_read(raw: bytes) -> None:
+    with pytest.raises(ParseError):
+        facts.parse_files(answer(target(), raw))
+
+
+def test_a_disk_error_settles_nothing() -> None:
+    with pytest.raises(ParseError, match="Stale"):
+        facts.parse_files(answer(target(), FOLDER, b"find: '/b/x': Stale file handle\n", 1))
+
+
+def test_a_file_that_vanished_meanwhile_is_no_matter() -> None:
+    gone = b"find: '/backup/tmp': No such file or directory\n"
+    assert isinstance(facts.parse_files(answer(target(), FOLDER + FILE, gone, 1)), Files)
+
+
+def test_too_many_young_files_are_not_looked_into() -> None:
+    got = facts.parse_heads(answer(target(), b"1.0\0a\0 78r\0", cut=True))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.TRUNCATED
+
+
+PIECES = st.sampled_from([FOLDER, FILE, b"\0", b" 78\nr\0", b"1.0\0a\0r\0", b"\xff", b"755\n"])
+BYTES = st.binary(max_size=100) | st.lists(PIECES, max_size=8).map(b"".join)
+PARSERS = [p.parse for f in facts.FACTS for p in f.providers]
+
+
+@given(parse=st.sampled_from(PARSERS), out=BYTES, err=BYTES, cut=st.booleans())
+def test_a_parser_returns_or_says_that_it_cannot_read(
+    parse: Callable[[Answer], object], out: bytes, err: bytes, cut: bool
+) -> None:
+    try:
+        assert parse(answer(target(), out, err, 0, cut)) is not None
+    except ParseError:
+        return
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_whatever_is_declared_stays_one_argument(path: str, pattern: str) -> None:
+    asked = facts.ask_files(target("/" + path, pattern=pattern))
+    if isinstance(asked, Command):
+        assert asked.argv[2].startswith("/")
+        assert asked.argv[2].endswith("/")
+        assert asked.argv[13] == pattern
+        assert len(asked.argv) == 17
+        assert not any(c in "".join(asked.argv) for c in "\0\n\x1b")

@@ -1,0 +1,247 @@
+"""Every verdict of audit_patch's checks, and what keeps an empty list from passing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import audit_patch
+from audit_core.model import Judgement, Platform, Verdict
+from audit_patch import checks
+from audit_patch.model import (
+    Automatic,
+    Kernels,
+    Listing,
+    Metadata,
+    Pending,
+    Release,
+    Security,
+    Signatures,
+    Source,
+    Sources,
+    Update,
+)
+
+NOW = "2026-11-23T12:00:00+00:00"
+EPOCH = 1795435200.0
+DAY = 86400
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+ONE = (Update(name="openssl", candidate="3.0.17-1", installed="3.0.15-1"),)
+APT = Sources(items=(Source(name="Debian-Security", security=True), Source(name="Debian")))
+DNF = Sources(items=(Source(name="baseos"), Source(name="appstream")))
+
+
+def judge(check: Any, *facts: object, **knobs: object) -> Judgement:
+    judgement = check.judge(*facts, **knobs)
+    assert isinstance(judgement, Judgement)
+    return judgement
+
+
+def apt_lists(days: float, *, stamp: float | None = None, other: float = 400) -> Metadata:
+    return Metadata(
+        listings=(
+            Listing(source="s", at=EPOCH - days * DAY, security=True),
+            Listing(source="m", at=EPOCH - other * DAY),
+        ),
+        stamp=None if stamp is None else EPOCH - stamp * DAY,
+    )
+
+
+def dnf_caches(baseos: float, appstream: float | None) -> Metadata:
+    found = [Listing(source="baseos", at=EPOCH - baseos * DAY)]
+    if appstream is not None:
+        found.append(Listing(source="appstream", at=EPOCH - appstream * DAY))
+    return Metadata(listings=tuple(found), by_source=True)
+
+
+NOTHING = Metadata(listings=())
+
+
+@pytest.mark.parametrize(
+    ("updates", "labelled", "metadata", "sources", "verdict"),
+    [
+        (ONE, None, apt_lists(1), APT, FAIL),
+        (ONE, None, apt_lists(99), APT, FAIL),
+        ((), None, apt_lists(1), APT, PASS),
+        ((), None, apt_lists(7), APT, PASS),
+        ((), None, apt_lists(7.01), APT, UNDETERMINED),
+        ((), None, apt_lists(20, stamp=1), APT, PASS),
+        ((), None, apt_lists(31, stamp=1), APT, UNDETERMINED),  # a frozen mirror
+        ((), None, apt_lists(99, other=1), APT, UNDETERMINED),  # only another source is fresh
+        ((), None, apt_lists(-1), APT, UNDETERMINED),
+        ((), None, NOTHING, APT, UNDETERMINED),
+        ((), None, apt_lists(1), Sources(items=()), UNDETERMINED),
+        ((), None, apt_lists(1), Sources(items=(Source(name="D", security=False),)), UNDETERMINED),
+        ((), None, apt_lists(1), Sources(items=APT.items, pinned=("openssl",)), UNDETERMINED),
+        ((), True, dnf_caches(1, 1), DNF, PASS),
+        ((), True, dnf_caches(1, 8), DNF, UNDETERMINED),
+        ((), True, dnf_caches(1, None), DNF, UNDETERMINED),
+        ((), True, dnf_caches(1, -1), DNF, UNDETERMINED),
+        ((), False, dnf_caches(1, 1), DNF, UNDETERMINED),
+        ((), True, dnf_caches(1, 1), Sources(items=()), UNDETERMINED),
+    ],
+)
+def test_security_updates(
+    updates: tuple[Update, ...],
+    labelled: bool | None,
+    metadata: Metadata,
+    sources: Sources,
+    verdict: Verdict,
+) -> None:
+    security = Security(updates=updates, labelled=labelled)
+    got = judge(checks.security_updates, security, metadata, sources, NOW)
+    assert got.verdict is verdict
+
+
+def test_what_is_pending_is_named_and_counted() -> None:
+    many = tuple(Update(name=f"p{i}", candidate="1") for i in range(25))
+    security = Security(updates=many, labelled=None)
+    said = judge(checks.security_updates, security, apt_lists(1), APT, NOW).said[0]
+    assert said.args["count"] == 25
+    assert said.args["names"] == tuple(f"p{i} 1" for i in range(10))
+
+
+def test_a_stricter_age_is_kept() -> None:
+    security = Security(updates=(), labelled=None)
+    got = judge(checks.security_updates, security, apt_lists(3), APT, NOW, max_days=2)
+    assert got.verdict is UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("updates", "metadata", "verdict"),
+    [
+        ((), apt_lists(1), PASS),
+        ((), apt_lists(9), UNDETERMINED),
+        (ONE, apt_lists(1), UNDETERMINED),
+        (ONE, apt_lists(90), UNDETERMINED),
+        (ONE, apt_lists(91), FAIL),
+        (ONE, NOTHING, UNDETERMINED),
+    ],
+)
+def test_other_updates(updates: tuple[Update, ...], metadata: Metadata, verdict: Verdict) -> None:
+    got = judge(checks.other_updates, Pending(updates=updates), metadata, APT, NOW)
+    assert got.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sources", "verdict"),
+    [
+        (apt_lists(7), APT, PASS),
+        (apt_lists(8), APT, FAIL),
+        (apt_lists(8, stamp=2), APT, PASS),
+        (apt_lists(-2), APT, UNDETERMINED),
+        (NOTHING, APT, FAIL),
+        (apt_lists(1), Sources(items=()), FAIL),
+        (dnf_caches(1, 2), DNF, PASS),
+        (dnf_caches(1, 9), DNF, FAIL),
+        (dnf_caches(1, None), DNF, FAIL),
+    ],
+)
+def test_metadata_fresh(metadata: Metadata, sources: Sources, verdict: Verdict) -> None:
+    assert judge(checks.metadata_fresh, metadata, sources, NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("running", "installed", "reboot", "verdict"),
+    [
+        ("6.1.0-37-amd64", ("6.1.0-37-amd64", "6.1.0-9-amd64"), False, PASS),
+        ("6.1.0-9-amd64", ("6.1.0-37-amd64", "6.1.0-9-amd64"), False, FAIL),
+        ("6.1.0-37-amd64", ("6.1.0-37-amd64",), True, FAIL),
+        ("6.1.0-37-amd64", ("6.1.0-37-amd64", "6.9.0-1-cloud-amd64"), False, PASS),
+        ("6.1.0-38-amd64", ("6.1.0-37-amd64",), False, UNDETERMINED),
+        ("6.18.44-host", (), False, UNDETERMINED),
+        ("unknown", ("6.1.0-37-amd64",), False, UNDETERMINED),
+        (
+            "5.14.0-362.8.1.el9_3.x86_64",
+            ("5.14.0-362.8.1.el9_3.x86_64", "5.14.0-427.13.1.el9_4.x86_64"),
+            False,
+            FAIL,
+        ),
+        (
+            "5.14.0-427.13.1.el9_4.x86_64",
+            ("5.14.0-427.13.1.el9_4.x86_64", "5.14.0-503.1.1.el9_5.x86_64+debug"),
+            False,
+            PASS,
+        ),
+    ],
+)
+def test_kernel_current(
+    running: str, installed: tuple[str, ...], reboot: bool, verdict: Verdict
+) -> None:
+    kernels = Kernels(installed=installed, reboot_required=reboot)
+    assert judge(checks.kernel_current, kernels, Platform(kernel=running)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("id", "name", "version_id", "version", "day", "verdict"),
+    [
+        ("debian", "Debian", "12", "12 (bookworm)", "2028-06-30", PASS),
+        ("debian", "Debian", "12", "12 (bookworm)", "2028-07-01", UNDETERMINED),
+        ("debian", "Debian", "12", "12 (bookworm)", "2033-07-01", FAIL),
+        ("debian", "Debian", "", "", "2026-11-23", UNDETERMINED),  # sid
+        ("ubuntu", "Ubuntu", "22.04", "22.04.5 LTS", "2026-11-23", PASS),
+        ("ubuntu", "Ubuntu", "20.04", "20.04.6 LTS", "2026-11-23", UNDETERMINED),
+        ("centos", "CentOS Linux", "7", "7 (Core)", "2026-11-23", FAIL),
+        ("centos", "CentOS Linux", "8", "8", "2022-01-01", FAIL),
+        ("centos", "CentOS Stream", "9", "9", "2026-11-23", PASS),
+        ("rocky", "Rocky Linux", "9.6", "9.6 (Blue Onyx)", "2026-11-23", PASS),
+        ("rocky", "Rocky Linux", "10.0", "10.0", "2026-11-23", UNDETERMINED),  # recalled
+        ("openeuler", "openEuler", "24.03", "24.03 (LTS-SP3)", "2026-11-23", PASS),
+        ("openeuler", "openEuler", "24.03", "24.03 (LTS)", "2026-11-23", FAIL),
+        ("openeuler", "openEuler", "24.03", "", "2026-11-23", UNDETERMINED),
+        ("sles", "SLES", "15.5", "15-SP5", "2026-11-23", UNDETERMINED),
+        ("kylin", "Kylin", "V10", "V10 (Lance)", "2026-11-23", UNDETERMINED),
+        ("plan9", "Plan 9", "4", "4", "2026-11-23", UNDETERMINED),
+    ],
+)
+def test_release_supported(
+    id: str, name: str, version_id: str, version: str, day: str, verdict: Verdict
+) -> None:
+    release = Release(id=id, name=name, version_id=version_id, version=version)
+    got = judge(checks.release_supported, release, f"{day}T12:00:00+00:00")
+    assert got.verdict is verdict
+
+
+def test_a_recalled_date_is_called_unverified() -> None:
+    release = Release(id="sles", name="SLES", version_id="15.7", version="15-SP7")
+    assert "unverified" in judge(checks.release_supported, release, NOW).said[0].id
+
+
+@pytest.mark.parametrize(
+    ("installs", "programs", "verdict"),
+    [
+        (True, ("/usr/bin/unattended-upgrade",), PASS),
+        (True, (), UNDETERMINED),
+        (False, ("/usr/bin/unattended-upgrade",), UNDETERMINED),
+    ],
+)
+def test_automatic_updates(installs: bool, programs: tuple[str, ...], verdict: Verdict) -> None:
+    automatic = Automatic(installs=installs, settings=())
+    assert judge(checks.automatic_updates, automatic, programs).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("signatures", "verdict"),
+    [
+        (Signatures(sources=2), PASS),
+        (Signatures(sources=0), UNDETERMINED),
+        (Signatures(sources=2, unverified=("a: trusted=yes",)), FAIL),
+        (Signatures(sources=0, unverified=("a: AllowUnauthenticated 1",)), FAIL),
+        (Signatures(sources=2, doubtful=("a: Trusted: yes",)), UNDETERMINED),
+    ],
+)
+def test_sources_verified(signatures: Signatures, verdict: Verdict) -> None:
+    assert judge(checks.sources_verified, signatures).verdict is verdict
+
+
+def test_names_from_a_host_can_be_encoded_everywhere() -> None:
+    hostile = Security(updates=(Update(name="a\udcff", candidate="1"),), labelled=None)
+    said = judge(checks.security_updates, hostile, apt_lists(1), APT, NOW).said[0]
+    assert said.args["names"] == (r"a\xff 1",)
+
+
+def test_the_plugin_offers_its_facts_checks_and_texts() -> None:
+    assert {f.id for f in audit_patch.dengbao_facts()} >= {"patch.pending", "patch.metadata"}
+    assert len({c.id for c in audit_patch.dengbao_checks()}) == len(checks.CHECKS)
+    assert all(path.is_dir() for path in audit_patch.dengbao_locales())
