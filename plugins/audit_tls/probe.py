@@ -12,7 +12,8 @@ import ipaddress
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -77,14 +78,23 @@ def _nothing_heard(report: Report) -> tuple[Reason | None, str]:
     return Reason.UNREACHABLE, detail or "nothing was asked"
 
 
+# handshake_failure, illegal_parameter, protocol_version, insufficient_security
+_REFUSALS = frozenset({40, 47, 70, 71})
+
+
 # --- reading an attempt ---------------------------------------------------------------------------
 
 
 def flight_of(attempt: Attempt) -> Flight:
     """What the reply says, as far as it can be read."""
+    return _flight(attempt.reply)
+
+
+@lru_cache(maxsize=64)  # one report asks for each of its at most 40 replies several times
+def _flight(reply: bytes) -> Flight:
     flight = Flight()
     with contextlib.suppress(NotTls):  # what stands before it was read; `ended` tells the rest
-        flight.feed(attempt.reply)
+        flight.feed(reply)
     return flight
 
 
@@ -107,6 +117,26 @@ def accepted_suite(attempt: Attempt) -> int | None:
     return hello.suite
 
 
+def is_refusal(attempt: Attempt) -> bool:
+    """Whether an alert says that nothing offered will do."""
+    alert = alert_of(attempt)
+    return alert is not None and alert[1] in _REFUSALS
+
+
+def is_doubtful(attempt: Attempt) -> bool:
+    """Closed without a word, or ended by an alert that speaks of something else.
+
+    Windows closes, and OpenSSL 3 says internal_error, where a version is switched off.
+    """
+    if attempt.ended in (Ended.CLOSED, Ended.RESET):
+        return not attempt.reply
+    return alert_of(attempt) is not None and not is_refusal(attempt)
+
+
+def _asks_for(kind: str, suite: int) -> bool:
+    return authenticates_with(suite) == kind
+
+
 # --- asking ---------------------------------------------------------------------------------------
 
 
@@ -119,6 +149,7 @@ class Asker:
         self._attempts: list[Attempt] = []
         self._flight_room = _FLIGHTS_CAP
         self._silent = 0
+        self._doubt = False
         self._kinds: set[str] = set()  # certificate kinds whose chain has been read
         self._trust: Trust | None = None
 
@@ -139,18 +170,24 @@ class Asker:
         spoken = [v for v in _ORDER if self._first(v)]
         if not spoken:
             return
+        self._control(spoken[0])
         for version in spoken:
-            self._enumerate(version, filter(is_weak, suites_of(version)))
+            self._any(version, is_weak, whole=False)
+        self._control(spoken[0])
         self._trust = self._verify()
+        for version in (v for v in spoken if v not in (TLS13, TLCP)):
+            self._any(version, has_forward_secrecy, whole=False)
+            self._any(version, is_finite_field, whole=True)
+            for kind in ("ECDSA", "RSA"):
+                self._any(version, partial(_asks_for, kind), whole=True)
         for version in spoken:
-            if version not in (TLS13, TLCP):
-                self._any(version, filter(has_forward_secrecy, suites_of(version)))
-                self._any(version, filter(is_finite_field, suites_of(version)), whole=True)
-        for version in spoken:
-            self._enumerate(version, suites_of(version))
-        if any(a.ended in (Ended.CLOSED, Ended.RESET) for a in self._attempts):
-            # were those refusals, or has it stopped talking to us?
-            self._ask(spoken[0], suites_of(spoken[0]))
+            self._enumerate(version)
+        self._control(spoken[0])
+
+    def _control(self, version: int) -> None:
+        """Was the last one turned away for what it offered, or do we hear nothing more?"""
+        if self._doubt:
+            self._ask(version, suites_of(version))
 
     def _first(self, version: int) -> bool:
         return self._ask(version, suites_of(version), whole=True) is not None
@@ -159,23 +196,27 @@ class Asker:
         found = (accepted_suite(a) for a in self._attempts if a.version == version)
         return {suite for suite in found if suite is not None}
 
-    def _any(self, version: int, suites: Iterable[int], *, whole: bool = False) -> None:
-        wanted = tuple(suites)
-        if whole or not self._taken(version).intersection(wanted):
-            self._ask(version, wanted, whole=whole)
+    def _any(self, version: int, wanted: Callable[[int], bool], *, whole: bool) -> None:
+        if not any(wanted(s) for s in self._taken(version)):
+            self._ask(version, tuple(filter(wanted, suites_of(version))), whole=whole)
 
-    def _enumerate(self, version: int, suites: Iterable[int]) -> None:
-        wanted = tuple(suites)
-        while True:
-            taken = self._taken(version)
-            rest = tuple(s for s in wanted if s not in taken)
-            if not rest or self._ask(version, rest) is None:
-                return
+    def _enumerate(self, version: int) -> None:
+        for wanted in (is_weak, lambda _: True):
+            while rest := self._untaken(version, wanted):
+                if self._ask(version, rest) is None:
+                    break
+
+    def _untaken(self, version: int, wanted: Callable[[int], bool]) -> tuple[int, ...]:
+        """The suites still open: neither taken nor part of an offer that was turned down."""
+        taken = self._taken(version)
+        asked = [a for a in self._attempts if a.version == version and accepted_suite(a) is None]
+        closed = frozenset[int]().union(*(a.suites for a in asked))
+        return tuple(s for s in suites_of(version) if wanted(s) and s not in taken | closed)
 
     def _ask(self, version: int, suites: Sequence[int], *, whole: bool = False) -> int | None:
-        """The suite that was taken, or None; a closed connection is tried once more."""
+        """The suite that was taken, or None; what is doubtful is tried once more."""
         attempt = self._attempt(version, suites, whole=whole)
-        if attempt.ended in (Ended.CLOSED, Ended.RESET) and hello_of(attempt) is None:
+        if is_doubtful(attempt):
             attempt = self._attempt(version, suites, whole=whole)
         return accepted_suite(attempt)
 
@@ -220,6 +261,7 @@ class Asker:
             raise _Stop("no connection")
         unheard = attempt.ended is not Ended.ANSWERED and hello_of(attempt) is None
         dropped = attempt.ended in (Ended.CLOSED, Ended.RESET)
+        self._doubt = is_doubtful(attempt) or (self._doubt and hello_of(attempt) is None)
         self._silent = self._silent + 1 if unheard and not dropped else 0
         if self._silent >= _SILENT:
             raise _Stop(f"{_SILENT} connections in a row without an answer")

@@ -398,10 +398,12 @@ _FORWARD = re.compile(r"^TLS_(?:EC)?DHE_|^ECDHE_|^TLS_ECCPWD_")
 
 
 def suites_of(version: int) -> tuple[int, ...]:
-    """Every suite that may be offered in `version`, in the order of their numbers."""
-    if version == TLS13:
-        return tuple(sorted(_ONLY_TLS13))
-    return tuple(sorted(_ONLY_TLCP if version == TLCP else _OLDER))
+    """Every suite that may be offered in `version`, those with forward secrecy first, weak last.
+
+    A server that takes its client's order then shows the best it has.
+    """
+    found = {TLS13: _ONLY_TLS13, TLCP: _ONLY_TLCP}.get(version, _OLDER)
+    return tuple(sorted(found, key=lambda n: (is_weak(n), not has_forward_secrecy(n), n)))
 
 
 def suite_name(number: int) -> str:

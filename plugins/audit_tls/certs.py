@@ -1,0 +1,205 @@
+"""Certificates as a server sent them, read without trusting a byte of them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import ipaddress
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+_EC_PUBLIC_KEY = "1.2.840.10045.2.1"
+# GM/T 0006 object identifiers; curve and hash of the Chinese commercial algorithms.
+_CURVES = {"1.2.156.10197.1.301": ("SM2", 256)}
+_SIGNATURES = {"1.2.156.10197.1.501": "sm3"}
+
+
+class Certificate(Struct, frozen=True, kw_only=True):
+    """One certificate. None: that part could not be read, and `problems` says why.
+
+    Times are UTC, ISO 8601. `key` is `RSA`, `EC secp256r1`, `SM2`, `Ed25519` …; `key_bits` its
+    size, or None where it is not known what the size means. `hash` is the hash of the signature;
+    `intrinsic` for Ed25519 and Ed448. `self_signed`: issuer and subject are the same and the key
+    verifies the signature, or cannot be tried.
+    """
+
+    sha256: str
+    subject: str | None = None
+    issuer: str | None = None
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    not_before: str | None = None
+    not_after: str | None = None
+    key: str | None = None
+    key_bits: int | None = None
+    hash: str | None = None
+    self_signed: bool | None = None
+    problems: tuple[str, ...] = ()
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """What stands in `der`; never raises, whatever the bytes are."""
+    problems: list[str] = []
+    found = _Reading(problems)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # negative serial numbers and the like
+        values = found.everything(der)
+    digest = hashlib.sha256(der).hexdigest()
+    return Certificate(sha256=digest, problems=tuple(problems), **values)
+
+
+class _Reading:
+    def __init__(self, problems: list[str]) -> None:
+        self._problems = problems
+
+    def part(self, what: str, read: Callable[[], Any]) -> Any:
+        """The value of `read`, or None with the problem noted: a library may raise anything."""
+        try:
+            return read()
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException as error:  # noqa: BLE001 (a panic of the Rust side is no Exception)
+            self._problems.append(f"{what}: {type(error).__name__}: {str(error)[:200]}")
+            return None
+
+    def everything(self, der: bytes) -> dict[str, Any]:
+        from cryptography import x509
+
+        cert = self.part("certificate", lambda: x509.load_der_x509_certificate(der))
+        if cert is None:
+            return {}
+        key, bits = self.part("key", lambda: _key(cert)) or (None, None)
+        dns, ips = self.part("alternative names", lambda: _names(cert)) or ((), ())
+        return {
+            "subject": self.part("subject", lambda: cert.subject.rfc4514_string()),
+            "issuer": self.part("issuer", lambda: cert.issuer.rfc4514_string()),
+            "names": dns,
+            "addresses": ips,
+            "not_before": self.part("start", lambda: _moment(cert.not_valid_before_utc)),
+            "not_after": self.part("end", lambda: _moment(cert.not_valid_after_utc)),
+            "key": key,
+            "key_bits": bits,
+            "hash": self.part("signature", lambda: _hash(cert)),
+            "self_signed": self.part("issuer", lambda: _self_signed(cert)),
+        }
+
+
+def _moment(at: datetime.datetime) -> str:
+    return at.isoformat()
+
+
+def _names(cert: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    from cryptography import x509
+
+    try:
+        found = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return (), ()
+    addresses = tuple(str(a) for a in found.get_values_for_type(x509.IPAddress))
+    return tuple(found.get_values_for_type(x509.DNSName)), addresses
+
+
+def _key(cert: Any) -> tuple[str, int | None]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+
+    try:
+        key = cert.public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        return _unusual_key(cert.tbs_certificate_bytes)
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}", key.key_size
+    if isinstance(key, dsa.DSAPublicKey):
+        return "DSA", key.key_size
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "Ed25519", 256
+    if isinstance(key, ed448.Ed448PublicKey):
+        return "Ed448", 456
+    return type(key).__name__, None
+
+
+def _hash(cert: Any) -> str:
+    oid = cert.signature_algorithm_oid.dotted_string
+    if oid in _SIGNATURES:
+        return _SIGNATURES[oid]
+    algorithm = cert.signature_hash_algorithm
+    return "intrinsic" if algorithm is None else str(algorithm.name)
+
+
+def _self_signed(cert: Any) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
+    if cert.subject != cert.issuer:
+        return False
+    try:
+        cert.verify_directly_issued_by(cert)
+    except InvalidSignature:
+        return False
+    except Exception:  # noqa: BLE001 (SM2 and the like cannot be tried: the names stand alone)
+        return True
+    return True
+
+
+# --- keys that the library does not know --------------------------------------------------------
+
+
+def _unusual_key(tbs: bytes) -> tuple[str, int | None]:
+    """The key's algorithm by its object identifiers, found by walking the DER (RFC 5280 4.1)."""
+    (_, body), *_ = _elements(tbs)
+    fields = [f for f in _elements(body) if f[0] != 0xA0]  # without the explicit version
+    # serial, signature, issuer, validity, subject, subjectPublicKeyInfo
+    algorithm = next(_elements(fields[5][1]))[1]
+    oids = [_oid(value) for tag, value in _elements(algorithm) if tag == 6]
+    if oids[0] != _EC_PUBLIC_KEY:
+        return oids[0], None
+    curve = oids[1] if len(oids) > 1 else "explicit parameters"
+    return _CURVES.get(curve, (f"EC {curve}", None))
+
+
+def _elements(body: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 2 <= len(body):
+        tag, size, at = body[at], body[at + 1], at + 2
+        if size & 0x80:
+            width = size & 0x7F
+            size, at = int.from_bytes(body[at : at + width], "big"), at + width
+        yield tag, body[at : at + size]
+        at += size
+
+
+def _oid(value: bytes) -> str:
+    parts, number = [], 0
+    for byte in value[:64]:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            parts.append(number)
+            number = 0
+    first = min(parts[0] // 40, 2)
+    return ".".join(str(n) for n in (first, parts[0] - 40 * first, *parts[1:]))
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+def matches(certificate: Certificate, server_name: str) -> bool:
+    """Whether `server_name` is among the alternative names (RFC 9525; the CN does not count)."""
+    with contextlib.suppress(ValueError):
+        address = str(ipaddress.ip_address(server_name))
+        return address in certificate.addresses
+    wanted = server_name.rstrip(".").lower()
+    return any(_name_matches(name.rstrip(".").lower(), wanted) for name in certificate.names)
+
+
+def _name_matches(name: str, wanted: str) -> bool:
+    if "*" not in name:
+        return name == wanted
+    # one whole left-most label, and at least two labels after it
+    head, _, rest = name.partition(".")
+    label, _, tail = wanted.partition(".")
+    return head == "*" and "." in rest and "*" not in rest and bool(label) and rest == tail

@@ -1,0 +1,360 @@
+"""The checks of this plugin. What was seen to be weak fails; what did not come out never passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+from audit_core.sdk import (
+    COLLECTED_AT,
+    TARGET,
+    Judgement,
+    Message,
+    Severity,
+    Target,
+    Up,
+    check,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_tls.certs import Certificate
+from audit_tls.facts import (
+    CERTIFICATES,
+    ENDPOINT,
+    TRUST,
+    Certificates,
+    Endpoint,
+    Support,
+    Version,
+)
+from audit_tls.report import Outcome, Trust
+
+_OLD = ("SSLv3", "TLS 1.0", "TLS 1.1")
+_TLCP = "TLCP 1.1"
+_DAY = 86_400
+_SHOWN = 10
+_WEAK_HASHES = frozenset({"md2", "md4", "md5", "sha1"})
+_STRONG_HASHES = frozenset(
+    {"sha224", "sha256", "sha384", "sha512", "sha512-224", "sha512-256", "sha3-224", "sha3-256",
+     "sha3-384", "sha3-512", "sm3", "intrinsic"}
+)  # fmt: skip
+_WEAK_GROUPS = frozenset({"secp192r1"})
+_UNREAD = "could not be read"
+
+
+def _names(versions: Iterable[Version]) -> tuple[str, ...]:
+    return tuple(v.name for v in versions)
+
+
+def _spoken(endpoint: Endpoint) -> Message:
+    spoken = _names(v for v in endpoint.versions if v.support is Support.YES)
+    if endpoint.server_name:
+        return msg(
+            "Spoken with server name {name}: {versions}",
+            name=endpoint.server_name, versions=spoken,
+        )  # fmt: skip
+    return msg("Spoken without a server name: {versions}", versions=spoken)
+
+
+def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
+    if not endpoint.stopped:
+        return ()
+    return (msg("Asking ended early: {why}", why=endpoint.stopped),)
+
+
+@check(
+    "tls.no-old-versions",
+    needs=ENDPOINT,
+    severity=Severity.HIGH,
+    remedy=msg("Switch off SSLv3, TLS 1.0 and TLS 1.1; offer TLS 1.2 and TLS 1.3"),
+)
+def no_old_versions(endpoint: Endpoint) -> Judgement:
+    """The endpoint does not speak SSLv3, TLS 1.0 or TLS 1.1."""
+    wanted = msg("none of {versions}", versions=_OLD)
+    old = [v for v in endpoint.versions if v.name in _OLD]
+    seen = _names(v for v in old if v.support is Support.YES)
+    if seen:
+        said = msg("Old versions are accepted: {versions}", versions=seen)
+        return failed(said, _spoken(endpoint), expected=wanted)
+    open_ = _names(v for v in old if v.support is not Support.NO)
+    if open_:
+        said = msg("Whether these are accepted did not come out: {versions}", versions=open_)
+        return undetermined(said, _spoken(endpoint), *_stopped(endpoint), expected=wanted)
+    said = msg("Turned down: {versions}", versions=_names(old))
+    return passed(_spoken(endpoint), said, expected=wanted)
+
+
+def _weak(version: Version) -> Message:
+    return msg(
+        "{version} accepts {count} weak suites seen, among them {suites}",
+        version=version.name, count=len(version.weak), suites=version.weak[:_SHOWN],
+    )  # fmt: skip
+
+
+def _accepts(version: Version) -> Message:
+    return msg("{version} accepts {suites}", version=version.name, suites=version.accepted[:_SHOWN])
+
+
+@check(
+    "tls.no-weak-suites",
+    needs=ENDPOINT,
+    severity=Severity.HIGH,
+    remedy=msg("Leave only suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 or SM4-GCM"),
+)
+def no_weak_suites(endpoint: Endpoint) -> Judgement:
+    """No cipher suite with NULL, EXPORT, anonymous, RC4, DES, 3DES or MD5 is accepted."""
+    wanted = msg("no suite with NULL, EXPORT, anon, RC4, RC2, DES, 3DES, IDEA or MD5")
+    weak = [v for v in endpoint.versions if v.weak]
+    if weak:
+        return failed(*map(_weak, weak), *_stopped(endpoint), expected=wanted)
+    open_ = _names(v for v in endpoint.versions if not v.weak_settled)
+    if open_:
+        said = msg("Weak suites were not all answered for {versions}", versions=open_)
+        return undetermined(said, *_stopped(endpoint), expected=wanted)
+    spoken = [v for v in endpoint.versions if v.support is Support.YES]
+    said = msg("Every weak suite that was offered was turned down")
+    return passed(said, *map(_accepts, spoken), expected=wanted)
+
+
+@check(
+    "tls.forward-secrecy",
+    needs=ENDPOINT,
+    severity=Severity.MEDIUM,
+    remedy=msg("Offer ECDHE suites, and prefer them"),
+)
+def forward_secrecy(endpoint: Endpoint) -> Judgement:
+    """Every version of TLS that is spoken offers suites with forward secrecy."""
+    wanted = msg("ECDHE or DHE suites in every version spoken")
+    # TLCP is left out: its common suites have none by their standard
+    spoken = [v for v in endpoint.versions if v.support is Support.YES and v.name != _TLCP]
+    without = _names(v for v in spoken if v.forward is False)
+    if without:
+        said = msg("No suite with forward secrecy is accepted in {versions}", versions=without)
+        return failed(said, expected=wanted)
+    open_ = _names(v for v in spoken if v.forward is None)
+    if open_:
+        said = msg("Whether forward secrecy is offered did not come out: {versions}",
+                   versions=open_)  # fmt: skip
+        return undetermined(said, *_stopped(endpoint), expected=wanted)
+    if not spoken:
+        return undetermined(msg("Only TLCP is spoken; see its own rules"), expected=wanted)
+    said = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
+    return passed(said, msg("Groups seen: {groups}", groups=endpoint.groups), expected=wanted)
+
+
+# --- certificates ---------------------------------------------------------------------------------
+
+
+def _label(cert: Certificate) -> str:
+    return f"{(cert.subject or '')[:120]} (sha256 {cert.sha256[:16]}…)"
+
+
+def _unread(certs: Iterable[Certificate], part: str) -> tuple[Message, ...]:
+    return tuple(
+        msg(
+            "The {part} of certificate {label} cannot be read: {problems}",
+            part=part, label=_label(c), problems=c.problems[:3] or (_UNREAD,),
+        )
+        for c in certs
+    )  # fmt: skip
+
+
+def _days_left(cert: Certificate, now: datetime) -> float | None:
+    """Days to the end; negative when it is over; minus infinity when it has not begun."""
+    if cert.not_before is None or cert.not_after is None:
+        return None
+    if datetime.fromisoformat(cert.not_before) > now:
+        return float("-inf")
+    return (datetime.fromisoformat(cert.not_after) - now).total_seconds() / _DAY
+
+
+def _validity(cert: Certificate, left: float) -> Message:
+    if left == float("-inf"):
+        return msg(
+            "Certificate {label} is not valid before {start}",
+            label=_label(cert), start=cert.not_before,
+        )  # fmt: skip
+    return msg(
+        "Certificate {label} is valid from {start} to {end}, {days} days from the collection",
+        label=_label(cert), start=cert.not_before, end=cert.not_after, days=round(left, 1),
+    )  # fmt: skip
+
+
+@check(
+    "tls.certificate-valid",
+    needs=(CERTIFICATES, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Renew the certificate, and let its renewal be watched"),
+)
+def certificate_valid(
+    certificates: Certificates, collected_at: str, *, min_days: Annotated[int, Up] = 30
+) -> Judgement:
+    """The server's certificate is valid and does not expire soon."""
+    wanted = msg("valid at the collection and for at least {days} days more", days=min_days)
+    now = datetime.fromisoformat(collected_at)
+    left = [(c, _days_left(c, now)) for c in certificates.own]
+    bad = [(c, days) for c, days in left if days is not None and days < min_days]
+    if bad:
+        return failed(*(_validity(c, days) for c, days in bad), expected=wanted)
+    unread = [c for c, days in left if days is None]
+    if unread:
+        return undetermined(*_unread(unread, "period"), expected=wanted)
+    return passed(*(_validity(c, d) for c, d in left if d is not None), expected=wanted)
+
+
+def _strength(cert: Certificate, least: dict[str, int]) -> bool | None:
+    """Whether the key is strong enough, or None where its kind or size is not known."""
+    if cert.key is None or cert.key_bits is None:
+        return None
+    wanted = least.get(cert.key.split(" ", maxsplit=1)[0])
+    return None if wanted is None else cert.key_bits >= wanted
+
+
+def _key(cert: Certificate) -> Message:
+    return msg(
+        "Certificate {label} has a key {key} of {bits} bits",
+        label=_label(cert), key=cert.key, bits=cert.key_bits,
+    )  # fmt: skip
+
+
+@check(
+    "tls.key-strength",
+    needs=(CERTIFICATES, ENDPOINT),
+    severity=Severity.HIGH,
+    remedy=msg("Use RSA keys of 2048 bits or more, EC or SM2 keys, and groups of 2048 bits"),
+)
+def key_strength(
+    certificates: Certificates,
+    endpoint: Endpoint,
+    *,
+    rsa_bits: Annotated[int, Up] = 2048,
+    ec_bits: Annotated[int, Up] = 224,
+) -> Judgement:
+    """The server's keys and key-exchange groups have a strength of at least 112 bits."""
+    wanted = msg(
+        "RSA and prime groups of at least {rsa} bits, elliptic curves of at least {ec}",
+        rsa=rsa_bits, ec=ec_bits,
+    )  # fmt: skip
+    least = {"RSA": rsa_bits, "DSA": rsa_bits}
+    least |= dict.fromkeys(("EC", "SM2", "Ed25519", "Ed448"), ec_bits)
+    strength = [(c, _strength(c, least)) for c in certificates.own]
+    small = tuple(b for b in endpoint.prime_bits if b < rsa_bits)
+    weak = tuple(g for g in endpoint.groups if g in _WEAK_GROUPS)
+    if small or weak or any(s is False for _, s in strength):
+        why = [_key(c) for c, s in strength if s is False]
+        if small:
+            why.append(msg("The key exchange uses a prime of {bits} bits", bits=small))
+        if weak:
+            why.append(msg("The key exchange uses the group {groups}", groups=weak))
+        return failed(*why, expected=wanted)
+    unread = [c for c, s in strength if s is None]
+    odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
+    if odd:
+        said = msg("The strength of these groups is not known: {groups}", groups=odd)
+        return undetermined(said, expected=wanted)
+    if unread:
+        known = [_key(c) for c in unread if c.key is not None]
+        noted = _unread((c for c in unread if c.key is None), "key")
+        return undetermined(*known, *noted, expected=wanted)
+    groups = msg("Groups seen: {groups}", groups=endpoint.groups)
+    return passed(*(_key(c) for c, _ in strength), groups, expected=wanted)
+
+
+def _signature(cert: Certificate) -> Message:
+    return msg("Certificate {label} is signed with {hash}", label=_label(cert), hash=cert.hash)
+
+
+@check(
+    "tls.signature-hash",
+    needs=CERTIFICATES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Have the certificate issued anew with SHA-256 or SM3"),
+)
+def signature_hash(certificates: Certificates) -> Judgement:
+    """The certificates that the server sends are not signed with MD5 or SHA-1."""
+    wanted = msg("a signature with SHA-2, SHA-3, SM3, Ed25519 or Ed448")
+    # the signature of a root on itself protects nothing
+    certs = [*certificates.own, *(c for c in certificates.issuers if not c.self_signed)]
+    weak = [c for c in certs if c.hash in _WEAK_HASHES]
+    if weak:
+        return failed(*map(_signature, weak[:_SHOWN]), expected=wanted)
+    unread = [c for c in certs if c.hash not in _STRONG_HASHES]
+    if unread:
+        return undetermined(*_unread(unread[:_SHOWN], "signature"), expected=wanted)
+    if certificates.unread:
+        said = msg("{count} more certificates were sent and not read", count=certificates.unread)
+        return undetermined(said, expected=wanted)
+    return passed(*map(_signature, certs), expected=wanted)
+
+
+def _sans(cert: Certificate) -> Message:
+    return msg(
+        "Certificate {label} names {count} hosts, among them {names}",
+        label=_label(cert), count=len(cert.names) + len(cert.addresses),
+        names=(*cert.names, *cert.addresses)[:_SHOWN],
+    )  # fmt: skip
+
+
+def _names_unread(cert: Certificate) -> bool:
+    parts = ("alternative names:", "certificate:")
+    return any(p.startswith(parts) for p in cert.problems)
+
+
+@check(
+    "tls.certificate-name",
+    needs=CERTIFICATES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Have a certificate issued that carries the name users connect to"),
+)
+def certificate_name(certificates: Certificates) -> Judgement:
+    """The certificate carries the name that users connect to."""
+    name = certificates.server_name
+    if not name:
+        said = msg("Declare server_name, the name that users connect to")
+        return undetermined(said, *map(_sans, certificates.own[:_SHOWN]))
+    wanted = msg("{name} among the alternative names", name=name)
+    wrong = [c for c in certificates.own if c.sha256 in certificates.unnamed]
+    unread = [c for c in wrong if _names_unread(c)]
+    if len(wrong) > len(unread):
+        return failed(*(_sans(c) for c in wrong if c not in unread), expected=wanted)
+    if unread:
+        return undetermined(*_unread(unread, "list of names"), expected=wanted)
+    return passed(*map(_sans, certificates.own), expected=wanted)
+
+
+@check(
+    "tls.certificate-trusted",
+    needs=(TRUST, TARGET),
+    severity=Severity.MEDIUM,
+    remedy=msg("Use a certificate of a trusted authority and send its whole chain"),
+)
+def certificate_trusted(trust: Trust, target: Target) -> Judgement:
+    """The certificate chain leads to an authority that this collector trusts."""
+    wanted = msg("a chain to one of {count} anchors in {store}",
+                 count=trust.anchors, store=trust.store)  # fmt: skip
+    if trust.outcome is Outcome.TRUSTED:
+        return passed(msg("The chain was verified by {library}", library=trust.library),
+                      expected=wanted)  # fmt: skip
+    said = msg("The chain was not verified: {why} (code {code})", why=trust.said, code=trust.code)
+    if trust.outcome is Outcome.UNSETTLED:
+        return undetermined(said, expected=wanted)
+    if not trust.anchors:
+        return undetermined(said, msg("This collector has no trust anchors"), expected=wanted)
+    if target.settings.get("trust") == "private" and trust.code in _UNKNOWN_ISSUER:
+        private = msg("A private authority is declared (trust: private): bring its certificate"
+                      " policy and how clients come to trust it")  # fmt: skip
+        return undetermined(said, private, expected=wanted)
+    return failed(said, expected=wanted)
+
+
+# X509_V_ERR: unable to get issuer (2, 20), self-signed leaf (18) or in chain (19), unable to
+# verify the leaf (21). An expired or revoked certificate is no matter of whose authority it is.
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+
+CHECKS = (
+    no_old_versions, no_weak_suites, forward_secrecy, certificate_valid, key_strength,
+    signature_hash, certificate_name, certificate_trusted,
+)  # fmt: skip
