@@ -40,23 +40,27 @@ def _words(part: str) -> list[str]:
     return words
 
 
+def _parts(line: str) -> Iterator[tuple[str, bool]]:
+    """The simple commands of a line, and whether && or a pipe decides over each."""
+    depends = False
+    for part in _SPLIT.split(_COMMENT.sub("", line.rstrip("\r"))):
+        if _SPLIT.fullmatch(part):
+            depends = part not in (";", ";;")
+        elif part.strip():
+            yield part, depends
+
+
 def _statements(blob: Blob, sure_file: bool) -> Iterator[Statement]:
     depth = 0
     text = "\n".join(blob.lines).replace("\\\n", " ")
-    for raw in text.split("\n"):
-        depends = False
-        for part in _SPLIT.split(_COMMENT.sub("", raw.rstrip("\r"))):
-            if part in ("&&", "||", "|", "&"):
-                depends = True
-                continue
+    for line in text.split("\n"):
+        for part, depends in _parts(line):
             words = _words(part)
-            if not words:
-                continue
-            if words[0] in _OPEN or words[-1] == "{":
-                depth += 1
-            elif words[0] in _CLOSE:
+            opens = bool(words) and (words[0] in _OPEN or "{" in words)
+            if words and words[0] in _CLOSE:
                 depth = max(0, depth - 1)
-            elif "TMOUT" in part or words[0] == "umask":
+            depth += opens
+            if words and ("TMOUT" in part or "umask" in words):
                 sure = sure_file and depth == 0 and not depends
                 yield Statement(path=blob.path, words=tuple(words), sure=sure)
 
@@ -107,6 +111,9 @@ def _unquoted(text: str) -> str:
     return text.strip("\"'")
 
 
+_HARMLESS = frozenset({"[", "[[", "test", "echo", "printf", "umask"})
+
+
 def _timeout(statement: Statement) -> Setting | None:
     words = statement.words
     declared = words[0] in _DECLARE
@@ -124,7 +131,9 @@ def _timeout(statement: Statement) -> Setting | None:
         )
     if declared and frozen and "TMOUT" in words:
         return Setting(path=statement.path, text="", sure=statement.sure, readonly=True)
-    return None
+    if words[0] in _HARMLESS or (declared and "TMOUT" in words):
+        return None
+    return Setting(path=statement.path, text="?", sure=False)
 
 
 def timeouts(startup: Startup) -> tuple[Setting, ...]:
@@ -154,8 +163,9 @@ def umasks(startup: Startup) -> tuple[Setting, ...]:
     """The values of umask that a login shell can end with."""
     left: list[Setting] = []
     for statement in startup.statements:
-        if statement.words[0] == "umask" and len(statement.words) > 1:
-            text = _unquoted(statement.words[-1])
-            new = Setting(path=statement.path, text=text, sure=statement.sure)
+        if "umask" in statement.words[:-1]:
+            plain = statement.words[0] == "umask" and len(statement.words) == 2
+            text = _unquoted(statement.words[-1]) if plain else "?"
+            new = Setting(path=statement.path, text=text, sure=plain and statement.sure)
             left = [new] if new.sure else [*left, new]
     return tuple(left)

@@ -20,6 +20,7 @@ from audit_core.sdk import (
     ReadFile,
     Severity,
     Subset,
+    Verdict,
     check,
     expect,
     fact,
@@ -234,6 +235,14 @@ def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Accoun
     ]
 
 
+def _whole(accounts: Accounts, judgement: Judgement) -> Judgement:
+    """PASS only where no NIS entry pulls in accounts that nobody looked at."""
+    if judgement.verdict is not Verdict.PASS or not accounts.nis:
+        return judgement
+    nis = msg("Accounts from NIS were not looked at: {names}", names=names(accounts.nis))
+    return undetermined(*judgement.said, nis, expected=judgement.expected)
+
+
 _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))
 
 
@@ -253,9 +262,12 @@ def uid_unique(accounts: Accounts) -> Judgement:
     if shared:
         said = msg("{count} user ids are shared: {names}", count=len(shared), names=names(shared))
         return failed(said, expected=expected)
-    return passed(
-        msg("{count} accounts, each with its own user id", count=len(accounts.rows)),
-        expected=expected,
+    return _whole(
+        accounts,
+        passed(
+            msg("{count} accounts, each with its own user id", count=len(accounts.rows)),
+            expected=expected,
+        ),
     )
 
 
@@ -274,8 +286,11 @@ def user_name_unique(accounts: Accounts) -> Judgement:
             msg("{count} account names stand twice: {names}", count=len(twice), names=names(twice)),
             expected=expected,
         )
-    return passed(
-        msg("{count} accounts, each name once", count=len(accounts.rows)), expected=expected
+    return _whole(
+        accounts,
+        passed(
+            msg("{count} accounts, each name once", count=len(accounts.rows)), expected=expected
+        ),
     )
 
 
@@ -293,7 +308,7 @@ def root_only_uid_0(accounts: Accounts) -> Judgement:
         if others
         else msg("No account besides root has user id 0")
     )
-    return expect(not others, said=said, expected=msg("only root has user id 0"))
+    return _whole(accounts, expect(not others, said=said, expected=msg("only root has user id 0")))
 
 
 @check(
@@ -313,7 +328,7 @@ def no_empty_password(accounts: Accounts, shadow: tuple[Secret, ...]) -> Judgeme
         if empty
         else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
     )
-    return expect(not empty, said=said, expected=msg("no empty password field"))
+    return _whole(accounts, expect(not empty, said=said, expected=msg("no empty password field")))
 
 
 # crypt(5): yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256; $sm3$ as openEuler writes it.
@@ -348,9 +363,12 @@ def password_hash(
     if not hashed:
         return not_applicable(msg("No account has a stored password"))
     seen = listed({s.scheme for s in hashed})
-    return passed(
-        msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=seen),
-        expected=expected,
+    return _whole(
+        accounts,
+        passed(
+            msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=seen),
+            expected=expected,
+        ),
     )
 
 
@@ -383,9 +401,16 @@ def password_age(
             expected=expected,
         )
     longest = max(s.maximum or 0 for _, s in logins)
-    return passed(
-        msg("{count} accounts, longest password age {days} days", count=len(logins), days=longest),
-        expected=expected,
+    return _whole(
+        accounts,
+        passed(
+            msg(
+                "{count} accounts, longest password age {days} days",
+                count=len(logins),
+                days=longest,
+            ),
+            expected=expected,
+        ),
     )
 
 
@@ -414,9 +439,12 @@ def default_accounts(
         return failed(
             msg("Default accounts that can log in: {names}", names=names(active)), expected=expected
         )
-    return passed(
-        msg("{count} default accounts, none can log in with a password", count=len(there)),
-        expected=expected,
+    return _whole(
+        accounts,
+        passed(
+            msg("{count} default accounts, none can log in with a password", count=len(there)),
+            expected=expected,
+        ),
     )
 
 
@@ -442,9 +470,12 @@ def shared_accounts(accounts: Accounts, *, generic: frozenset[str] = _GENERIC) -
             msg("Ask who uses these accounts with generic names: {names}", names=names(hits)),
             expected=expected,
         )
-    return passed(
-        msg("{count} accounts with a login shell: {names}", count=len(able), names=names(able)),
-        expected=expected,
+    return _whole(
+        accounts,
+        passed(
+            msg("{count} accounts with a login shell: {names}", count=len(able), names=names(able)),
+            expected=expected,
+        ),
     )
 
 
@@ -484,7 +515,7 @@ def stale_accounts(
     if never:
         return undetermined(unused, expected=expected)
     recent = msg("{count} accounts with a login shell, all used lately", count=len(able))
-    return passed(recent, expected=expected)
+    return _whole(accounts, passed(recent, expected=expected))
 
 
 FACTS = (ACCOUNTS, SHADOW, LASTLOG)

@@ -65,21 +65,21 @@ def parse_modes(answer: Answer) -> Modes | Absent:
     return Modes(found=tuple(sorted(found, key=lambda m: m.path)), whole=denied is None)
 
 
-_PASSWD, _SHADOW, _KEY, _CONFIG, _CRON = 0o644, 0o640, 0o640, 0o644, 0o755
+_OPEN, _CLOSED, _FOLDER = 0o644, 0o640, 0o755
 _MOST = {
-    "/etc/passwd": _PASSWD, "/etc/passwd-": _PASSWD, "/etc/group": _PASSWD, "/etc/group-": _PASSWD,
-    "/etc/shadow": _SHADOW, "/etc/shadow-": _SHADOW, "/etc/gshadow": _SHADOW,
-    "/etc/gshadow-": _SHADOW, "/etc/security/opasswd": 0o600,
-    "/etc/sudoers": 0o640, "/etc/sudoers.d": _CRON, "/etc/ssh/sshd_config": _CONFIG,
-    "/etc/ssh/sshd_config.d": _CRON, "/etc/ssh/ssh_host_rsa_key": _KEY,
-    "/etc/ssh/ssh_host_ecdsa_key": _KEY, "/etc/ssh/ssh_host_ed25519_key": _KEY,
-    "/etc/ssh/ssh_host_dsa_key": _KEY, "/etc/login.defs": _CONFIG, "/etc/pam.d": _CRON,
-    "/etc/profile": _CONFIG, "/etc/profile.d": _CRON, "/etc/crontab": _CONFIG,
-    "/etc/cron.d": _CRON, "/etc/cron.hourly": _CRON, "/etc/cron.daily": _CRON,
-    "/etc/cron.weekly": _CRON, "/etc/cron.monthly": _CRON,
+    "/etc/passwd": _OPEN, "/etc/passwd-": _OPEN, "/etc/group": _OPEN, "/etc/group-": _OPEN,
+    "/etc/shadow": _CLOSED, "/etc/shadow-": _CLOSED, "/etc/gshadow": _CLOSED,
+    "/etc/gshadow-": _CLOSED, "/etc/security/opasswd": 0o600,
+    "/etc/sudoers": _CLOSED, "/etc/sudoers.d": _FOLDER, "/etc/ssh/sshd_config": _OPEN,
+    "/etc/ssh/sshd_config.d": _FOLDER, "/etc/ssh/ssh_host_rsa_key": _CLOSED,
+    "/etc/ssh/ssh_host_ecdsa_key": _CLOSED, "/etc/ssh/ssh_host_ed25519_key": _CLOSED,
+    "/etc/ssh/ssh_host_dsa_key": _CLOSED, "/etc/login.defs": _OPEN, "/etc/pam.d": _FOLDER,
+    "/etc/profile": _OPEN, "/etc/profile.d": _FOLDER, "/etc/crontab": _OPEN,
+    "/etc/cron.d": _FOLDER, "/etc/cron.hourly": _FOLDER, "/etc/cron.daily": _FOLDER,
+    "/etc/cron.weekly": _FOLDER, "/etc/cron.monthly": _FOLDER,
 }  # fmt: skip
 # Groups that hold nobody who logs in: their reading right is how the distribution works.
-_READERS = {_SHADOW: ("root", "shadow"), _KEY: ("root", "ssh_keys", "shadow")}
+_READERS = ("root", "shadow", "ssh_keys")
 
 FILE_MODES = fact(
     "linux.file-modes",
@@ -91,16 +91,19 @@ HOME_MODES = fact(
     "linux.home-modes",
     Modes,
     ask=Command(
-        argv=("find", "/root", "/home", "-maxdepth", "1", "-type", "d", "-printf", _FORMAT),
+        argv=(
+            "find", "/root", "/home", "-maxdepth", "1", "-not", "-path", "/root/*",
+            "-type", "d", "-printf", _FORMAT,
+        ),
         ok=(0, 1),
     ),
     parse=parse_modes,
-)
+)  # fmt: skip
 
 
 def _wrong(mode: Mode) -> bool:
     most = _MOST.get(mode.path, 0)
-    readers = _READERS.get(most, (mode.group,))
+    readers = _READERS if most == _CLOSED else (mode.group,)
     return (
         mode.uid != 0
         or bool(mode.bits & 0o7777 & ~most)

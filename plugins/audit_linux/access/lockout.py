@@ -20,7 +20,7 @@ from audit_core.sdk import (
     optional,
     undetermined,
 )
-from audit_linux.access._text import number
+from audit_linux.access._text import number, shown
 from audit_linux.access.pam import (
     PAM,
     PROOF,
@@ -56,16 +56,16 @@ class Lock(Struct, frozen=True, kw_only=True):
     root: bool
 
 
-def _seconds(text: str) -> int:
+def _seconds(name: str, text: str) -> int:
     value = 0 if text == "never" else number(text)
     if value is None or value < 0:
-        raise Unresolved(f"{text!r} is no number")
+        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
     return value
 
 
 def _option(rules: tuple[Rule, ...], conf: dict[str, str], name: str, default: str) -> int:
     told = [value for rule in rules if (value := rule.option(name)) is not None]
-    return _seconds(told[0] if told else conf.get(name, default))
+    return _seconds(name, told[0] if told else conf.get(name, default))
 
 
 def _faillock(seen: tuple[Rule, ...], conf: dict[str, str]) -> Lock | None:
@@ -78,7 +78,7 @@ def _faillock(seen: tuple[Rule, ...], conf: dict[str, str]) -> Lock | None:
     if not any(r.action("auth_err") in ("bad", "die") for r in before) or not after:
         return None
     if any(r.option("conf") for _, r in rules):
-        raise Unresolved("faillock reads a file of its own (conf=)")
+        raise Unresolved(msg("faillock reads a settings file of its own (conf=)"))
     return Lock(
         module="pam_faillock.so",
         deny=_option(before, conf, "deny", "3"),
@@ -109,18 +109,19 @@ def _locks(pam: Pam, service: str, conf: dict[str, str]) -> set[Lock | None]:
     return {_faillock(way, conf) or _tally(way) for way in ways}
 
 
-def _told(service: str, lock: Lock | None) -> Message:
+def _told(service: str, lock: Lock | None) -> tuple[Message, ...]:
     if lock is None:
-        return msg("{service}: failed logins never lock an account", service=service)
-    return msg(
-        "{service}: {module}, locked after {deny} failures for {unlock} s (0: until unlocked), "
-        "root locked too: {root}",
+        return (msg("{service}: failed logins never lock an account", service=service),)
+    how = msg(
+        "{service}: {module}, deny = {deny}, unlock_time = {unlock} s (0: until unlocked by hand)",
         service=service,
         module=lock.module,
         deny=lock.deny,
         unlock=lock.unlock,
-        root="yes" if lock.root else "no",
     )
+    if lock.root:
+        return (how,)
+    return how, msg("{service}: root itself is not locked", service=service)
 
 
 def _good(lock: Lock | None, max_deny: int, min_unlock: int) -> bool:
@@ -156,12 +157,12 @@ def login_lockout(
     try:
         found = {service: _locks(pam, service, values) for service in services}
     except Unresolved as error:
-        why = msg("The PAM stack cannot be told with certainty: {why}", why=str(error))
-        return undetermined(why, expected=expected)
+        return undetermined(error.said, expected=expected)
     said = tuple(
-        _told(service, lock)
+        told
         for service, locks in found.items()
         for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
+        for told in _told(service, lock)
     )
     verdicts = {
         service: {_good(lock, max_deny, min_unlock) for lock in locks}

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, Answer, ParseError, fact
+from audit_core.sdk import Absent, Answer, Message, ParseError, fact, msg
 from audit_linux.access._find import Blob, ask_files, parse_files
+from audit_linux.access._text import shown
 
 _TYPES = ("auth", "account", "password", "session")
 _PLAIN = {
@@ -17,7 +18,7 @@ _PLAIN = {
     "sufficient": {"success": "done", "new_authtok_reqd": "done", "default": "ignore"},
     "optional": {"success": "ok", "new_authtok_reqd": "ok", "default": "ignore"},
 }
-_WORD = re.compile(r"\[((?:[^\]\\]|\\.)*)\]|(\S+)")
+_WORD = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]|(\S+)")
 _DEEPEST = 16
 _MOST_RULES = 300
 _MOST_PATHS = 256
@@ -88,8 +89,15 @@ def _line(text: str) -> Line:
     )
 
 
+_BROKEN = Line(kind="broken", control="", module="")
+
+
 def _service(blob: Blob) -> tuple[Line, ...]:
-    return tuple(_line(text) for text in _joined(blob.lines) if text)
+    """The lines of one file; a file that libpam would refuse spoils only who includes it."""
+    try:
+        return tuple(_line(text) for text in _joined(blob.lines) if text)
+    except ParseError:
+        return (_BROKEN,)
 
 
 def parse_pam(answer: Answer) -> Pam | Absent:
@@ -109,13 +117,17 @@ PAM = fact("linux.pam", Pam, ask=ask_files("/etc/pam.d", "/usr/lib/pam.d"), pars
 
 
 class Unresolved(Exception):
-    """The stack cannot be told with certainty; the text says why."""
+    """The stack cannot be told with certainty; `said` is why."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said.id)
+        self.said = said
 
 
 def _actions(control: str) -> dict[str, str]:
     if not control.startswith("["):
         if control not in _PLAIN:
-            raise Unresolved(f"unknown control {control!r}")
+            raise Unresolved(msg("PAM control {control} is not known", control=shown(control)))
         return _PLAIN[control]
     pairs = [word.partition("=") for word in control[1:-1].split()]
     return {key: value for key, _, value in pairs}
@@ -123,13 +135,15 @@ def _actions(control: str) -> dict[str, str]:
 
 def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> Iterator[Rule]:
     if name not in pam.services:
-        raise Unresolved(f"included file {name!r} was not found")
+        raise Unresolved(msg("PAM file {name} was not found", name=shown(name)))
     if depth > _DEEPEST:
-        raise Unresolved("includes are nested too deeply")
+        raise Unresolved(msg("PAM files include one another without end"))
     for line in pam.services[name]:
         budget[0] -= 1
         if budget[0] < 0:
-            raise Unresolved("the stack is too long")
+            raise Unresolved(msg("The PAM stack is too long to follow"))
+        if line == _BROKEN:
+            raise Unresolved(msg("PAM file {name} has a line that is no rule", name=shown(name)))
         if line.kind == "@include":
             yield from _resolve(pam, line.module, kind, depth + 1, budget)
         elif line.kind != kind:
@@ -195,7 +209,7 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
                 after, skip = _step(now, rules[index], outcome)
                 work.append((index + 1 + skip, after))
         if len(work) + len(done) > _MOST_PATHS:
-            raise Unresolved("the stack branches too often")
+            raise Unresolved(msg("The PAM stack branches too often to follow"))
     return done
 
 

@@ -142,7 +142,7 @@ def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int
         return default
     value = number(text)
     if value is None:
-        raise Unresolved(f"{name} = {text!r} is no number")
+        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
     return value
 
 
@@ -185,14 +185,14 @@ def _own(rule: Rule) -> Quality:
 
 def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
     if any(rule.module == "pam_passwdqc.so" for rule in seen):
-        raise Unresolved("pam_passwdqc has rules of its own")
+        raise Unresolved(msg("pam_passwdqc is in use; its rules are not worked out"))
     found = [_own(rule) for rule in seen if rule.module == "pam_unix.so"]
     for rule in seen:
         own = {} if rule.module == "pam_cracklib.so" else settings
         if rule.module in _QUALITY and _acts(rule, own):
             found.append(quality_of(rule, own, platform))
     if not found:
-        raise Unresolved("no module that sets local passwords was found")
+        raise Unresolved(msg("No PAM module that sets local passwords was found"))
     best = max(found, key=lambda q: (q.length, q.classes))
     classes = max(q.classes for q in found)
     return Quality(module=best.module, length=best.length, classes=classes, for_root=best.for_root)
@@ -202,17 +202,18 @@ def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -
     """What passwd(1) asks of a user's new password on the weakest way through its stack."""
     values = settings.values if settings else {}
     ways = paths(stack(pam, "passwd", "password"), accepted)
-    return min(
-        (_strictest(way, values, platform) for way in ways), key=lambda q: (q.length, q.classes)
+    found = [_strictest(way, values, platform) for way in ways]
+    shortest = min(found, key=lambda q: q.length)
+    return Quality(
+        module=shortest.module,
+        length=shortest.length,
+        classes=min(q.classes for q in found),
+        for_root=all(q.for_root for q in found),
     )
 
 
 def _unresolved(error: Unresolved) -> Judgement:
-    return undetermined(msg("The PAM stack cannot be told with certainty: {why}", why=str(error)))
-
-
-def _seen_quality(quality: Quality) -> tuple[str, int, int]:
-    return quality.module, quality.length, quality.classes
+    return undetermined(error.said)
 
 
 _HARDEN = msg(

@@ -48,9 +48,9 @@ def session_timeout(
     said = msg("TMOUT is set (? where a condition decides): {settings}", settings=_said(found))
     good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
     hold = (
-        msg("Users cannot change it: {readonly}", readonly="yes")
+        msg("TMOUT is read-only: users cannot change it")
         if all(s.readonly for s in found)
-        else msg("Users can change it: TMOUT is not read-only")
+        else msg("TMOUT is not read-only: users can change it")
     )
     if good == {False} and not any(number(s.text) is None for s in found):
         return failed(said, hold, expected=expected)
@@ -74,7 +74,7 @@ def _pam_umask(pam: Pam) -> bool:
     ways = [w for s in services for w in paths(stack(pam, s, "session"), accepted)]
     rules = [[rule for rule in way if rule.module == "pam_umask.so"] for way in ways]
     if any(rule.option("umask") is not None for found in rules for rule in found):
-        raise Unresolved("pam_umask has a value of its own")
+        raise Unresolved(msg("pam_umask has a value of its own"))
     return all(rules)
 
 

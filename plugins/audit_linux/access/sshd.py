@@ -271,6 +271,25 @@ def sshd_empty_passwords(servers: Servers, sshd: Sshd, files: SshdFiles | None) 
     )
 
 
+@check(
+    "linux.sshd-pam",
+    needs=_NEEDS,
+    severity=Severity.MEDIUM,
+    when_absent=_NO_SERVER,
+    remedy=msg("Set UsePAM yes in sshd_config"),
+)
+def sshd_pam(servers: Servers, sshd: Sshd, files: SshdFiles | None) -> Judgement:
+    """The SSH server logs in through PAM, so that lock-outs and account rules act."""
+    return _judge(
+        servers,
+        sshd,
+        files,
+        ("usepam",),
+        lambda _, value: value.lower() == "yes",
+        msg("UsePAM yes"),
+    )
+
+
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -343,7 +362,8 @@ def sshd_idle(
     keys = ("clientaliveinterval", "clientalivecountmax")
     changed = [o for o in (files.overrides if files else ()) if o.key in keys]
     expected = msg("interval × count of 1 to {seconds} s", seconds=max_seconds)
-    if interval is None or count is None:
+    if interval is None or count is None or (interval and not count):
+        # A count of 0 means at once before OpenSSH 8.2, and never since.
         return undetermined(*said, expected=expected)
     if not _within(interval * count, max_seconds):
         return failed(*said, expected=expected)
@@ -397,7 +417,7 @@ _KEX = frozenset({
 _KINDS = (
     "ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
-    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "sm2", "sm2-cert",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
 )  # fmt: skip
 
 
@@ -405,7 +425,7 @@ def _certified(kind: str) -> str:
     return f"{kind.removesuffix('@openssh.com')}-cert-v01@openssh.com"
 
 
-_HOST_KEYS = frozenset((*_KINDS, *(_certified(kind) for kind in _KINDS)))
+_HOST_KEYS = frozenset(("sm2", "sm2-cert", *_KINDS, *(_certified(kind) for kind in _KINDS)))
 
 _STRONG = msg("Remove the named algorithms from sshd_config (or from the crypto policy)")
 
@@ -481,7 +501,12 @@ def sshd_host_keys(
 def _narrow(pattern: str) -> bool:
     """Whether an AllowUsers pattern holds for some addresses only."""
     _, at, host = pattern.rpartition("@")
-    return bool(at) and host.strip("*.?:") != "" and host not in ("0.0.0.0/0", "::/0")
+    return (
+        bool(at)
+        and "!" not in host
+        and host.strip("*.?:") != ""
+        and host not in ("0.0.0.0/0", "::/0")
+    )
 
 
 @check(
@@ -638,6 +663,6 @@ def no_plain_logins(ports: Ports, programs: tuple[str, ...] | None) -> Judgement
 
 FACTS = (SERVERS, SSHD, SSHD_FILES, LISTENING, PROGRAMS)
 CHECKS = (
-    sshd_root_login, sshd_empty_passwords, sshd_login_limits, sshd_idle, sshd_ciphers, sshd_macs,
-    sshd_kex, sshd_host_keys, sshd_source_limited, second_factor, no_plain_logins,
+    sshd_root_login, sshd_empty_passwords, sshd_pam, sshd_login_limits, sshd_idle, sshd_ciphers,
+    sshd_macs, sshd_kex, sshd_host_keys, sshd_source_limited, second_factor, no_plain_logins,
 )  # fmt: skip

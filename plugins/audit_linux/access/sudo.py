@@ -33,6 +33,7 @@ from audit_linux.access._text import names
 _MAIN = "/etc/sudoers"
 _DROP_INS = "/etc/sudoers.d/"
 _MOST = 5000
+_LONGEST = 65536
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -51,7 +52,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 class Sudoers(Struct, frozen=True, kw_only=True):
     """What /etc/sudoers and its drop-ins grant.
 
-    `exempt` are Defaults that switch authentication off, by scope. `unread` are lines or files
+    `exempt` are Defaults lines that switch authentication off. `unread` are lines or files
     that were not understood or not read: what they grant is unknown.
     """
 
@@ -135,9 +136,12 @@ class _Reader:
                 kept = self.aliases.setdefault(f"{alias[1][0]} {name.strip().rstrip('+')}", [])
                 kept.extend(_split(members, ","))
         elif line.startswith("Defaults"):
-            scope, _, settings = line.removeprefix("Defaults").partition(" ")
-            if re.search(r"(?:^|[\s,])!\s*authenticate(?:$|[\s,])", settings.replace("\t", " ")):
-                self.exempt.append(scope or "ALL")
+            if not re.search(r"[\s,]!\s*authenticate(?:$|[\s,])", line):
+                return
+            if line.startswith("Defaults!"):  # for some commands only: which is not worked out
+                raise _Unread
+            if not re.match(r"Defaults:\s*root\s", line):
+                self.exempt.append(line)
         else:
             self.specs.append(line)
 
@@ -149,7 +153,7 @@ class _Reader:
                 found.append(member)
             elif depth < 8:
                 found.extend(self.expand(kind, inner, depth + 1))
-            if depth >= 8 or len(found) > _MOST:
+            if depth >= 8 or len(found) > _MOST // 5:
                 raise _Unread
         return found
 
@@ -198,6 +202,10 @@ _SHELLS = frozenset({
 })  # fmt: skip
 
 
+# No arguments at all (`""` forbids them), or those of a root shell through su and sudo.
+_ROOT_SHELL = frozenset({"", '""', "-", "-l", "--login", "-i", "-s", "root", "- root", "-l root"})
+
+
 def _everything(command: str) -> bool:
     """Whether this command lets its user run any command."""
     if command == "ALL":
@@ -205,7 +213,9 @@ def _everything(command: str) -> bool:
     program, _, args = command.partition(" ")
     if program.endswith("/") or (program.endswith("/*") and not args):
         return not command.startswith("!")
-    return program.startswith("/") and program.rsplit("/", 1)[-1] in _SHELLS and args in ("", "*")
+    if not program.startswith("/") or program.rsplit("/", 1)[-1] not in _SHELLS:
+        return False
+    return "*" in args or args.strip() in _ROOT_SHELL
 
 
 _INCLUDE = re.compile(r'[@#](include|includedir)\s+"?([^"]+?)"?\s*')
@@ -233,6 +243,8 @@ def _read(reader: _Reader, blob: Blob, blobs: tuple[Blob, ...], nested: bool) ->
 
 def _take(reader: _Reader, line: str) -> None:
     try:
+        if len(line) > _LONGEST:
+            raise _Unread
         reader.take(line)
     except _Unread:
         reader.unread.append(line)
@@ -315,10 +327,9 @@ def _told(grant: Grant) -> str:
 def sudo_password(sudoers: Sudoers) -> Judgement:
     """Nobody becomes root through sudo without giving a password."""
     free = [_told(g) for g in _full(sudoers) if g.no_password]
-    exempt = [f"Defaults{'' if s == 'ALL' else s} !authenticate" for s in sudoers.exempt]
     expected = msg("no NOPASSWD for ALL commands, no !authenticate")
-    if free or exempt:
-        said = msg("Root without a password: {names}", names=names([*free, *exempt]))
+    if free or sudoers.exempt:
+        said = msg("Root without a password: {names}", names=names([*free, *sudoers.exempt]))
         return failed(said, expected=expected)
     seen = msg("{count} rules of sudoers, none gives root without a password",
                count=len(sudoers.grants))  # fmt: skip
