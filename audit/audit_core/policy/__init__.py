@@ -95,10 +95,15 @@ class Policy:
             self._mappings[id] = _mappings.read_mapping(tuple(documents), self.catalog(id))
         return self._mappings[id]
 
-    def profile(self, name: str, checks: Mapping[str, Check]) -> Profile:
-        """The profile `name`, an id or the path of a YAML file; `checks` are what plugins offer."""
+    def profile(
+        self, name: str, checks: Mapping[str, Check], extensions: tuple[str, ...] = ()
+    ) -> Profile:
+        """The profile `name`, an id or the path of a YAML file; `checks` are what plugins offer.
+
+        `extensions` are scopes that the system declares: their clauses come on top.
+        """
         layers = self._layers(name)
-        return _Assembly(self, layers, checks).profile()
+        return _Assembly(self, layers, checks, extensions).profile()
 
     def lint(self, name: str, checks: Mapping[str, Check]) -> tuple[Problem, ...]:
         """What is wrong with profile `name` and what it uses, although it loads; sorted."""
@@ -175,8 +180,13 @@ class _Assembly:
     """Puts a profile together from its layers (base first), the catalogs and the mappings."""
 
     def __init__(
-        self, policy: Policy, layers: tuple[_profiles.Layer, ...], checks: Mapping[str, Check]
+        self,
+        policy: Policy,
+        layers: tuple[_profiles.Layer, ...],
+        checks: Mapping[str, Check],
+        extensions: tuple[str, ...],
     ) -> None:
+        self._extensions = extensions
         self._policy = policy
         self._layers = layers
         self._checks = checks
@@ -209,7 +219,7 @@ class _Assembly:
                     hint = nearest(use.catalog, ids)
                     layer.document.fail(place, "the id of a catalog", quoted(use.catalog), hint)
                 catalog = self._policy.catalog(use.catalog)
-                for clause in _profiles.taken(layer, index, use, catalog):
+                for clause in _profiles.taken(layer, index, use, catalog, self._extensions):
                     found.setdefault((clause.catalog, clause.id), clause)
         if not found:
             self._layers[-1].document.fail(("catalogs",), "at least one clause", "none")

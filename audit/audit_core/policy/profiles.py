@@ -79,7 +79,9 @@ def read_layer(path: Path) -> Layer:
 # --- clauses ------------------------------------------------------------------------------------
 
 
-def taken(layer: Layer, index: int, use: CatalogUse, catalog: Catalog) -> tuple[Clause, ...]:
+def taken(
+    layer: Layer, index: int, use: CatalogUse, catalog: Catalog, extensions: tuple[str, ...]
+) -> tuple[Clause, ...]:
     """The clauses that one `catalogs` entry takes; raises InputError when there are none."""
     place: Place = ("catalogs", index)
     levels = sorted({str(c.level) for c in catalog.clauses if c.level is not None})
@@ -89,7 +91,8 @@ def taken(layer: Layer, index: int, use: CatalogUse, catalog: Catalog) -> tuple[
         layer.document.fail((*place, "level"), f"one of {', '.join(levels)}", got)
     if not levels and written:
         layer.document.fail((*place, "level"), "no level (this catalog has none)", quoted(written))
-    return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in use.scopes)
+    scopes = {*use.scopes, *extensions}
+    return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in scopes)
 
 
 # --- parameters ---------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def quoted(text: str) -> str:
 def nearest(text: str, known: Iterable[str]) -> str:
     """`; did you mean 'X'?` for the known word most like `text`, or nothing."""
     found = difflib.get_close_matches(text[:80], list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return f"; did you mean {str(found[0])!r}?" if found else ""
 
 
 def dotted(place: Place) -> str:

@@ -1,0 +1,452 @@
+"""Profiles: clauses, bindings with their coverage, parameters that overlays only tighten."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+import audit_profiles
+from audit_core.errors import ConfigError, InputError, UsageError
+from audit_core.model import Check, Coverage, Judgement, Message, Severity
+from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
+from audit_core.policy.profiles import tightens
+from audit_core.sdk import Command as Ask
+from audit_core.sdk import Down, Subset, Up, check, fact, passed
+
+SHIPPED = Path(audit_profiles.__file__).parent
+FACT = fact("t.fact", int, ask=Ask(argv=("true",)), parse=lambda answer: 1)
+
+
+@check("t.length", needs=FACT, severity=Severity.HIGH)
+def length(
+    value: int,
+    *,
+    minimum: Annotated[int, Up] = 8,
+    days: Annotated[int | None, Down] = None,
+    allowed: Annotated[frozenset[str], Subset] = frozenset({"a", "b"}),
+    word: str = "x",
+    strict: Annotated[bool, Up] = False,
+) -> Judgement:
+    """Long enough."""
+    return passed()
+
+
+CHECKS = {length.id: length}
+
+CATALOG = """\
+id: std
+title: {zh: 标准, en: Standard}
+edition: "1"
+source: made up for this test
+confidence: read
+licence: none
+"""
+CLAUSES = """\
+id,level,scope,gist,methods,applies_to,objects,twin,twin_fit
+2.1,2,general,甲,examine,server,服务器,3.1,same
+2.2,2,general,乙,examine,server,服务器,3.2,weaker
+3.1,3,general,甲,examine test,server database,服务器/数据库,,
+3.2,3,general,乙,interview,server,,,
+3.3,3,cloud,丙,,server,,,
+4.1,4,general,甲甲,examine,server,服务器,3.1,stronger
+4.2,4,general,丁,examine,server,服务器,,
+"""
+OTHER = """\
+id,gist,attribute,applies_to,methods
+o1,子,auto,server,examine
+o2,丑,attest,organisation,interview
+o3,寅,both,organisation,interview
+"""
+CROSSWALK = "clause,catalog,other\no1,std,3.1\no1,std,3.2\no2,std,3.1\n"
+MAPPING = """\
+- clause: 3.1
+  checks:
+    - {check: t.length, coverage: full}
+    - {check: t.gone, coverage: supports}
+- clause: 3.2
+  checks: [{check: t.length, coverage: partial}]
+  missing: {en: Show the list, zh: 提供清单}
+"""
+PROFILE = """\
+id: base
+title: {zh: 基, en: Base}
+catalogs:
+  - {catalog: std, level: 3}
+params:
+  t.length: {minimum: 10}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    std, other = tmp_path / "catalogs" / "std", tmp_path / "catalogs" / "other"
+    for path in (std, other, tmp_path / "profiles", tmp_path / "mappings"):
+        path.mkdir(parents=True)
+    (std / "catalog.yaml").write_text(CATALOG)
+    (std / "clauses.csv").write_text(CLAUSES)
+    (std / "en.csv").write_text("text,en\n甲,first\n")
+    (other / "catalog.yaml").write_text(CATALOG.replace("id: std", "id: other"))
+    (other / "clauses.csv").write_text(OTHER)
+    (other / "crosswalk.csv").write_text(CROSSWALK)
+    (tmp_path / "mappings" / "std.yaml").write_text(MAPPING)
+    (tmp_path / "profiles" / "base.yaml").write_text(PROFILE)
+    return tmp_path
+
+
+def profile(folder: Path, text: str | None = None, name: str = "mine") -> Profile:
+    if text is None:
+        return load_profile(name, CHECKS, [folder])
+    path = folder / "profiles" / f"{name}.yaml"
+    path.write_text(f"id: {name}\ntitle: {{zh: 我, en: Mine}}\n{text}")
+    return load_profile(name, CHECKS, [folder])
+
+
+def error(folder: Path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        profile(folder, text)
+    line = str(caught.value)
+    assert line.isprintable()
+    return line.removeprefix(f"{folder}/profiles/")
+
+
+def coverage(found: Profile) -> dict[tuple[str, str], Coverage]:
+    return {(b.clause, b.check): b.coverage for b in found.bindings}
+
+
+# --- clauses and bindings -----------------------------------------------------------------------
+
+
+def test_a_profile_takes_the_clauses_of_its_level_and_scopes(folder: Path) -> None:
+    assert [c.id for c in profile(folder, name="base").clauses] == ["3.1", "3.2"]
+    found = profile(folder, "catalogs: [{catalog: std, level: 3, scopes: [general, cloud]}]")
+    assert [c.id for c in found.clauses] == ["3.1", "3.2", "3.3"]
+
+
+def test_a_mapping_binds_checks_with_their_coverage(folder: Path) -> None:
+    assert coverage(profile(folder, name="base")) == {
+        ("3.1", "t.length"): Coverage.FULL,
+        ("3.1", "t.gone"): Coverage.SUPPORTS,
+        ("3.2", "t.length"): Coverage.PARTIAL,
+    }
+
+
+def test_a_check_that_no_plugin_offers_keeps_its_binding(folder: Path) -> None:
+    found = load_profile("base", {}, [folder])
+    gone = Binding(catalog="std", clause="3.1", check="t.gone", coverage=Coverage.SUPPORTS)
+    assert gone in found.bindings
+    assert found.params == {}
+
+
+def test_a_twin_that_asks_the_same_is_covered_alike(folder: Path) -> None:
+    found = coverage(profile(folder, "catalogs: [{catalog: std, level: 2}]"))
+    assert found[("2.1", "t.length")] is Coverage.FULL
+
+
+def test_a_twin_that_asks_more_or_less_is_never_settled_in_full(folder: Path) -> None:
+    mapping = MAPPING.replace("coverage: partial", "coverage: full")
+    (folder / "mappings" / "std.yaml").write_text(mapping)
+    found = coverage(profile(folder, "catalogs: [{catalog: std, level: 4}]"))
+    assert found[("4.1", "t.length")] is Coverage.PARTIAL
+    assert found[("4.1", "t.gone")] is Coverage.SUPPORTS
+    found = coverage(profile(folder, "catalogs: [{catalog: std, level: 2}]"))
+    assert found[("2.2", "t.length")] is Coverage.PARTIAL
+
+
+def test_a_mapping_of_its_own_comes_before_that_of_the_twin(folder: Path) -> None:
+    text = MAPPING + "- clause: 2.1\n  checks: [{check: t.own, coverage: partial}]\n"
+    (folder / "mappings" / "std.yaml").write_text(text + "- clause: 2.2\n")
+    found = coverage(profile(folder, "catalogs: [{catalog: std, level: 2}]"))
+    assert found == {("2.1", "t.own"): Coverage.PARTIAL}
+
+
+def test_a_clause_without_twin_and_mapping_has_no_checks_but_is_there(folder: Path) -> None:
+    found = profile(folder, "catalogs: [{catalog: std, level: 4}]")
+    assert [c.id for c in found.clauses] == ["4.1", "4.2"]
+    assert not [b for b in found.bindings if b.clause == "4.2"]
+    assert found.missing[("std", "4.2")]
+
+
+def test_a_crosswalk_supports_at_most_in_part_and_never_what_people_attest(folder: Path) -> None:
+    found = profile(folder, "catalogs: [{catalog: other}]")
+    assert coverage(found) == {
+        ("o1", "t.length"): Coverage.PARTIAL,
+        ("o1", "t.gone"): Coverage.SUPPORTS,
+    }
+
+
+def test_mappings_of_several_files_and_folders_are_joined(folder: Path, tmp_path: Path) -> None:
+    (folder / "mappings" / "std").mkdir()
+    more = "- clause: 3.2\n  checks: [{check: t.more, coverage: supports}]\n"
+    (folder / "mappings" / "std" / "more.yaml").write_text(more)
+    second = tmp_path / "second"
+    (second / "mappings").mkdir(parents=True)
+    (second / "mappings" / "std.yaml").write_text(more.replace("t.more", "t.third"))
+    found = coverage(load_profile("base", CHECKS, [folder, second]))
+    assert found[("3.2", "t.more")] is found[("3.2", "t.third")] is Coverage.SUPPORTS
+
+
+def test_of_two_claims_the_lesser_stands(folder: Path) -> None:
+    text = MAPPING + "- clause: 3.1\n  checks: [{check: t.length, coverage: supports}]\n"
+    (folder / "mappings" / "std.yaml").write_text(text)
+    assert coverage(profile(folder, name="base"))[("3.1", "t.length")] is Coverage.SUPPORTS
+
+
+# --- what is missing ----------------------------------------------------------------------------
+
+
+def test_every_clause_says_what_people_have_to_bring(folder: Path) -> None:
+    found = profile(folder, name="base")
+    assert found.missing[("std", "3.2")] == (Message(id="Show the list"),)
+    (message,) = found.missing[("std", "3.1")]
+    assert message.args == {
+        "methods": "examination / testing", "methods_zh": "核查、测试",
+        "objects": "servers, databases", "objects_zh": "服务器、数据库",
+        "gist": "first", "gist_zh": "甲",
+    }  # fmt: skip
+
+
+def test_a_clause_whose_methods_were_not_read_still_asks_for_evidence(folder: Path) -> None:
+    found = profile(folder, "catalogs: [{catalog: std, level: 3, scopes: [cloud]}]")
+    (message,) = found.missing[("std", "3.3")]
+    assert message.args["methods_zh"] == "核查"
+    assert message.args["objects_zh"] == "服务器"
+    assert message.args["gist"] == "丙"
+
+
+def test_what_a_mapping_says_is_missing_holds_for_the_same_demand_only(folder: Path) -> None:
+    found = profile(folder, "catalogs: [{catalog: std, level: 2}]")
+    assert found.missing[("std", "2.2")] != (Message(id="Show the list"),)
+    clauses = CLAUSES.replace("3.2,weaker", "3.2,same")
+    (folder / "catalogs" / "std" / "clauses.csv").write_text(clauses)
+    found = profile(folder, "catalogs: [{catalog: std, level: 2}]")
+    assert found.missing[("std", "2.2")] == (Message(id="Show the list"),)
+
+
+# --- parameters ---------------------------------------------------------------------------------
+
+
+def test_parameters_have_the_types_of_their_knobs(folder: Path) -> None:
+    text = "extends: base\nparams: {t.length: {allowed: [a], days: 90, strict: true}}"
+    assert profile(folder, text).params == {
+        "t.length": {"minimum": 10, "allowed": frozenset({"a"}), "days": 90, "strict": True}
+    }
+
+
+def test_a_profile_without_a_base_sets_what_it_likes(folder: Path) -> None:
+    text = "catalogs: [{catalog: std, level: 3}]\nparams: {t.length: {minimum: 1, word: y}}"
+    assert profile(folder, text).params == {"t.length": {"minimum": 1, "word": "y"}}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ("{minimum: 9}", "mine.yaml:4: params.t.length.minimum: expected a value that tightens "
+         "'10' (no less), got '9'"),
+        ("{allowed: [a, c]}", "mine.yaml:4: params.t.length.allowed: expected a value that "
+         "tightens 'a, b' (nothing added), got 'a, c'"),
+        ("{word: y}", "mine.yaml:4: params.t.length.word: expected a value that tightens 'x' "
+         "(this parameter is fixed by the profile that is extended), got 'y'"),
+        ("{minimum: ten}", "mine.yaml:4: params.t.length.minimum: expected a whole number, "
+         "got 'ten'"),
+        ("{minimum: 010}", "mine.yaml:4: params.t.length.minimum: expected a whole number"),
+        ("{minimun: 12}", "mine.yaml:4: params.t.length.minimun: expected one of allowed, days, "
+         "minimum, strict, word, got 'minimun'; did you mean 'minimum'?"),
+        ("{strict: yes}", "mine.yaml:4: params.t.length.strict: expected true or false, got 'yes'"),
+        ("{allowed: a}", "mine.yaml:4: params.t.length.allowed: expected a list, got 'a'"),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_loosens_or_does_not_fit_is_refused(
+    folder: Path, params: str, message: str
+) -> None:
+    assert error(folder, f"extends: base\nparams: {{t.length: {params}}}").startswith(message)
+
+
+def test_tightening_holds_over_every_step(folder: Path) -> None:
+    profile(folder, "extends: base\nparams: {t.length: {minimum: 12}}", "middle")
+    line = error(folder, "extends: middle\nparams: {t.length: {minimum: 11}}")
+    assert "tightens '12' (no less), got '11'" in line
+    found = profile(folder, "extends: middle\nparams: {t.length: {minimum: 14}}")
+    assert found.params == {"t.length": {"minimum": 14}}
+
+
+@pytest.mark.parametrize(
+    ("direction", "before", "after", "tighter"),
+    [
+        ("up", 8, 8, True), ("up", 8, 9, True), ("up", 8, 7, False),
+        ("down", 8, 7, True), ("down", 8, 9, False),
+        ("down", None, 9, True), ("down", 9, None, False), (None, None, "x", False),
+        ("subset", ("a", "b"), ("b",), True), ("subset", ("a",), (), True),
+        ("subset", ("a",), ("a", "b"), False),
+        ("up", False, True, True), ("up", True, False, False), (None, "x", "x", True),
+    ],
+)  # fmt: skip
+def test_what_tightens(direction: str | None, before: Any, after: Any, tighter: bool) -> None:
+    assert tightens(direction, before, after) is tighter
+
+
+def test_an_unknown_check_is_a_slip_unless_a_mapping_names_it(folder: Path) -> None:
+    line = error(folder, "extends: base\nparams: {t.lenght: {minimum: 12}}")
+    assert line == (
+        "mine.yaml:4: params.t.lenght: expected the id of a check, got 't.lenght'; "
+        "did you mean 't.length'?"
+    )
+    found = profile(folder, "extends: base\nparams: {t.gone: {minimum: 12}}")
+    assert found.params == {"t.length": {"minimum": 10}}
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("catalogs: [{catalog: sdt, level: 3}]", "mine.yaml:3: catalogs[0].catalog: expected the "
+         "id of a catalog, got 'sdt'; did you mean 'std'?"),
+        ("catalogs: [{catalog: std}]", "mine.yaml:3: catalogs[0].level: expected one of 2, 3, 4, "
+         "got nothing"),
+        ("catalogs: [{catalog: std, level: 1}]", "mine.yaml:3: catalogs[0].level: expected one of "
+         "2, 3, 4, got '1'"),
+        ("catalogs: [{catalog: other, level: 3}]", "mine.yaml:3: catalogs[0].level: expected no "
+         "level (this catalog has none), got '3'"),
+        ("catalogs: [{catalog: std, level: 2, scopes: [ics]}]", "mine.yaml:3: catalogs: expected "
+         "at least one clause, got none"),
+        ("catalogs: []", "mine.yaml:3: catalogs: expected at least one clause"),
+        ("extends: bas", "mine.yaml:3: extends: expected the id of a profile, got 'bas'; did you "
+         "mean 'base'?"),
+        ("extends: mine", "mine.yaml:1: id: expected each profile once, got 'mine'"),
+        ("catalog: []", "mine.yaml:3: catalog: expected one of the keys"),
+    ],
+)  # fmt: skip
+def test_a_broken_profile_is_refused_with_its_line(folder: Path, text: str, message: str) -> None:
+    assert error(folder, text).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ("- clause: 3.9", "std.yaml:1: [0].clause: expected a clause of this catalog, got '3.9'; "
+         "did you mean '3.3'?"),
+        ("- clause: 3.1\n  checks:\n  - {check: a, coverage: ful}", "std.yaml:3: [0].checks[0]."
+         "coverage: expected one of full, partial, supports, none, got 'ful'; did you mean "),
+        ("- clause: 3.1\n  checks:\n  - {check: a, coverage: none}", "std.yaml:3: [0].checks[0]."
+         "coverage: expected full, partial or supports, got 'none'"),
+        ("- clause: 3.1\n  missing: {en: x}", "std.yaml:2: [0].missing.zh: expected a value"),
+        ("clause: 3.1", "std.yaml:1: (top): expected a list, got a mapping"),
+    ],
+)  # fmt: skip
+def test_a_broken_mapping_is_refused_with_its_line(
+    folder: Path, mapping: str, message: str
+) -> None:
+    (folder / "mappings" / "std.yaml").write_text(mapping)
+    with pytest.raises(InputError) as caught:
+        profile(folder, name="base")
+    assert str(caught.value).removeprefix(f"{folder}/mappings/").startswith(message)
+
+
+def test_a_profile_can_be_a_file_anywhere(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere.yml"
+    path.write_text("id: site\ntitle: {zh: 我, en: Mine}\nextends: base\n")
+    found = load_profile(str(path), CHECKS, [folder])
+    assert (found.id, len(found.clauses)) == ("site", 2)
+    path.with_name("next.yaml").write_text(
+        "id: next\ntitle: {zh: 我, en: Mine}\nextends: elsewhere.yml\n"
+    )
+    assert len(load_profile(str(path.with_name("next.yaml")), CHECKS, [folder]).clauses) == 2
+    with pytest.raises(InputError, match="cannot be read"):
+        load_profile(str(tmp_path / "none.yaml"), CHECKS, [folder])
+
+
+@pytest.mark.parametrize("name", ["bse", "", "../profiles/base", ".", "a\0b", "base/"])
+def test_an_unknown_name_is_wrong_use(folder: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="no profile"):
+        load_profile(name, CHECKS, [folder])
+
+
+def test_two_folders_with_one_profile_are_refused(folder: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    (second / "profiles").mkdir(parents=True)
+    (second / "profiles" / "base.yaml").write_text(PROFILE)
+    with pytest.raises(ConfigError, match="stands in two policy folders"):
+        load_profile("base", CHECKS, [folder, second])
+
+
+def test_the_digest_changes_with_the_profile_its_base_and_its_mapping(folder: Path) -> None:
+    text = "extends: base\nparams: {t.length: {minimum: 12}}"
+    digests = [profile(folder, text).sha256, profile(folder, text + "\n#").sha256]
+    (folder / "profiles" / "base.yaml").write_text(PROFILE + "#")
+    digests.append(profile(folder, text).sha256)
+    (folder / "mappings" / "std.yaml").write_text(MAPPING + "#")
+    digests.append(profile(folder, text).sha256)
+    assert len(set(digests)) == 4
+    assert profile(folder, text).sha256 == digests[-1]
+
+
+def test_the_digest_does_not_know_where_the_files_are(folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    for name in ("catalogs", "profiles", "mappings"):
+        shutil.copytree(folder / name, moved / name)
+    first, second = (load_profile("base", CHECKS, [d]).sha256 for d in (folder, moved))
+    assert first == second
+
+
+# --- lint ---------------------------------------------------------------------------------------
+
+
+def lint(folder: Path, name: str = "base") -> list[str]:
+    found = load_policy([folder]).lint(name, CHECKS)
+    return [str(problem).removeprefix(f"{folder}/") for problem in found]
+
+
+def test_lint_names_file_and_line(folder: Path) -> None:
+    text = MAPPING + "- clause: 3.1\n  checks: [{check: t.length, coverage: full}]\n"
+    (folder / "mappings" / "std.yaml").write_text(text)
+    wide = "catalogs: [{catalog: std, level: 3, scopes: [general, cloud]}]"
+    profile(folder, wide, "wide")
+    found = lint(folder, "wide")
+    assert "mappings/std.yaml:4: 3.1: no plugin offers check 't.gone'" in found
+    assert "mappings/std.yaml:9: t.length is mapped to 3.1 twice" in found
+    assert "catalogs/std/clauses.csv:3: 2.2: gist has no English text in en.csv" in found
+    assert (
+        "catalogs/std/clauses.csv:6: 3.3: nothing says of what or by which method it is assessed"
+        in found
+    )
+
+
+def test_lint_has_nothing_to_say_of_what_is_whole(folder: Path) -> None:
+    english = "text,en\n" + "".join(f"{text},x\n" for text in ("甲", "乙", "丙", "丁", "甲甲"))
+    (folder / "catalogs" / "std" / "en.csv").write_text(english)
+    (folder / "mappings" / "std.yaml").write_text(MAPPING.replace("t.gone", "t.length2"))
+    checks: dict[str, Check] = {**CHECKS, "t.length2": length}
+    assert load_policy([folder]).lint("base", checks) == ()
+
+
+# --- what is shipped ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("gbt22239-l2", 135), ("gbt22239-l3", 211), ("smart-finance", 47)]
+)
+def test_every_clause_is_in_the_shipped_profile(name: str, count: int) -> None:
+    found = load_policy([SHIPPED]).profile(name, {})
+    assert len(found.clauses) == len({c.id for c in found.clauses}) == count
+    assert set(found.missing) == {(c.catalog, c.id) for c in found.clauses}
+    assert all(found.missing.values())
+
+
+def test_the_shipped_profiles_are_listed() -> None:
+    found = load_policy([SHIPPED]).profiles()
+    assert [p.id for p in found] == ["gbt22239-l2", "gbt22239-l3", "smart-finance"]
+
+
+def test_loading_the_level_3_profile_takes_under_60_ms_of_cpu() -> None:
+    assert min(_seconds() for _ in range(5)) < 0.06
+
+
+def _seconds() -> float:
+    started = time.process_time()
+    Policy([SHIPPED]).profile("gbt22239-l3", {})
+    return time.process_time() - started
