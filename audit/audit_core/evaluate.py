@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core import __version__, assess, declared, judge, parse, plan
+from audit_core import __version__, assess, judge, parse, plan
 from audit_core.errors import ConfigError, DengbaoError
 from audit_core.i18n import Translator
 from audit_core.model import (
@@ -39,6 +39,7 @@ from audit_core.model import (
     observation_digest,
 )
 from audit_core.plugins import Registry, facts_of
+from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
 from audit_core.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp, encode
 from audit_core.store.bundles import Bundle
@@ -59,12 +60,8 @@ class Work(Struct, frozen=True, kw_only=True):
 
 def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, ...], set[str]]:
     """The checks that `profile` binds or declares, by id, and the ids that no plugin offers."""
-    found = {
-        d.id: declared.as_check(d, registry.facts[d.fact])
-        for d in profile.declared_checks
-        if d.fact in registry.facts
-    }
-    unknown = {d.id for d in profile.declared_checks if d.fact not in registry.facts}
+    found = {d.id: build_check(d, registry.facts) for d in profile.declared_checks}
+    unknown = set()
     for binding in profile.bindings:
         if binding.check in registry.checks:
             found.setdefault(binding.check, registry.checks[binding.check])

@@ -1,0 +1,136 @@
+"""The commands that prepare or make a run: plan, collect, run."""
+
+from __future__ import annotations
+
+from audit_core import plan as planning
+from audit_core.cli import progress, stored
+from audit_core.cli.context import Chosen, Context, resolved
+from audit_core.cli.output import note, print_json, print_table, say
+from audit_core.collect import Collector, now
+from audit_core.errors import ConfigError, UsageError
+from audit_core.evaluate import profile_checks
+from audit_core.model import Command, Probe, ReadFile, Request
+from audit_core.parse import asked_text
+from audit_core.store.runs import Run
+
+
+def plan(context: Context) -> int:
+    """Prints every request that would run, per target, or the sudoers file for them."""
+    inventory, sha256 = context.inventory()
+    profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
+    chosen = context.chosen(profile, inventory, sha256)
+    if context.args.sudoers:
+        return _sudoers(context, chosen)
+    rows = [(g.root.id, *_row(r, context)) for g in chosen.groups for r in planning.everything(g)]
+    if context.args.format == "json":
+        keys = ("target", "privilege", "kind", "asked", "timeout_s")
+        print_json({"requests": [dict(zip(keys, row, strict=True)) for row in rows]})
+        return 0
+    heads = [context.text(h) for h in ("target", "privilege", "kind", "what is asked", "seconds")]
+    print_table(context.text("Requests of {profile}", profile=profile.id), heads, rows, right=1)
+    return 0
+
+
+def _row(request: Request, context: Context) -> tuple[str, str, str, int]:
+    if isinstance(request, Probe):
+        prober = context.registry.probers.get(request.prober)
+        shown = prober.describe(request) if prober is not None else asked_text(request)
+        return ("collector", "network", shown, request.timeout_s)
+    kind = "file" if isinstance(request, ReadFile) else "command"
+    return (request.privilege.value, kind, asked_text(request), request.timeout_s)
+
+
+def _sudoers(context: Context, chosen: Chosen) -> int:
+    user = context.args.sudoers
+    if not user.replace("-", "").replace("_", "").replace(".", "").isalnum() or user[0] in "-.":
+        raise UsageError(f"{user!r} is not a user name")
+    requests = [r for g in chosen.groups for r in planning.everything(g)]
+    print(planning.sudoers(requests, user), end="")
+    return 0
+
+
+def collect(context: Context) -> int:
+    """Asks the targets and stores their answers; prints the run's id."""
+    run = _collected(context)
+    say(run.id)
+    return 0
+
+
+def run(context: Context) -> int:
+    """Collects, evaluates, packs; prints the table per layer and the path of the pack."""
+    made = _collected(context)
+    return stored.conclude(context, made, output=context.args.output)
+
+
+def _collected(context: Context) -> Run:
+    if context.args.resume:
+        return _resumed(context)
+    if context.args.profile is None:
+        raise UsageError("say which PROFILE to audit against (dengbao profile list shows them)")
+    inventory, sha256 = context.inventory()
+    profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
+    chosen = context.chosen(profile, resolved(inventory), sha256)
+    made = context.store.create(context.run_file(context.args.profile, profile, chosen))
+    _carry_out(context, made, chosen)
+    return made
+
+
+def _resumed(context: Context) -> Run:
+    made = context.store.unfinished()
+    if made is None:
+        raise UsageError("no run was cut off: there is nothing to resume")
+    file = made.file
+    inventory, sha256 = context.inventory()
+    if sha256 != file.inventory_sha256:
+        raise ConfigError(f"{made.id} was begun with another inventory; give that one with -i")
+    profile = context.profile(file.profile, file.extensions)
+    if profile.sha256 != file.profile_sha256:
+        raise ConfigError(f"{made.id} was begun under another version of {file.profile}")
+    # The targets as they were looked up when the run began: nothing is looked up twice.
+    checks, _ = profile_checks(profile, context.registry)
+    groups = planning.groups(file.targets, checks)
+    held = Chosen(inventory=inventory, sha256=sha256, groups=groups, targets=file.targets)
+    _carry_out(context, made, held)
+    return made
+
+
+def _carry_out(context: Context, made: Run, chosen: Chosen) -> None:
+    _warn(context, chosen)
+    total = [g.root.id for g in chosen.groups if planning.everything(g)]
+    with made.lock(), progress.shown(context, total) as on_event:
+        collector = Collector(
+            made,
+            context.routes(chosen),
+            context.registry.probers,
+            known_secrets=context.known_secrets,
+            on_event=on_event,
+            at_once=max(1, context.args.at_once),
+        )
+        collector.collect(chosen.groups)
+        context.store.seal(made, now())
+    _tell_faults(context, made, chosen)
+
+
+def _warn(context: Context, chosen: Chosen) -> None:
+    # GA/T 1735.1: tools warn of their impact before they start.
+    requests = [r for g in chosen.groups for r in planning.everything(g)]
+    root = sum(
+        1 for r in requests if isinstance(r, Command | ReadFile) and r.privilege.value == "root"
+    )
+    line = (
+        "Read-only audit: up to {count} requests to {targets} targets, {root} of them as root "
+        "where sudo allows it; dengbao plan lists each one"
+    )
+    targets = sum(1 for g in chosen.groups if planning.everything(g))
+    note(context.text(line, count=len(requests), targets=targets, root=root))
+    for fault in context.registry.faults:
+        note(context.translator.say(fault.said))
+
+
+def _tell_faults(context: Context, made: Run, chosen: Chosen) -> None:
+    for group in chosen.groups:
+        bundle = made.bundle(group.root.id)
+        if bundle is not None and bundle.fault is not None:
+            note(f"{group.root.id}: {bundle.fault.detail}")
+            if bundle.fault.hint:
+                note(f"  {bundle.fault.hint}")

@@ -1,0 +1,197 @@
+"""What commands share: plugins, policy, inventory, routes, the store."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import secrets
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from audit_core import __version__, plan
+from audit_core.collect import Route, now
+from audit_core.errors import UsageError
+from audit_core.evaluate import Work, profile_checks
+from audit_core.i18n import Translator
+from audit_core.inventory import Access, Inventory, Sudo, Via, default_inventory
+from audit_core.model import Target
+from audit_core.plugins import Registry, load
+from audit_core.policy import Policy, Profile, load_policy
+from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
+from audit_core.transports.local import LocalTransport
+from audit_core.transports.scope import resolve
+from audit_core.transports.secrets import Secrets
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """The inventory of a run with its digest, and the groups its checks ask about."""
+
+    inventory: Inventory
+    sha256: str
+    groups: tuple[plan.Group, ...]
+    targets: tuple[Target, ...]
+
+
+class Context:
+    """Lazily, what a command needs."""
+
+    def __init__(self, args: argparse.Namespace, lang: str) -> None:
+        self.args = args
+        self.lang = lang
+        self.secrets = Secrets()
+
+    @cached_property
+    def registry(self) -> Registry:
+        """What the installed plugins offer."""
+        return load()
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the policy folders of the plugins hold."""
+        return load_policy(self.registry.policy_dirs)
+
+    @cached_property
+    def translator(self) -> Translator:
+        """Messages in the language of the command."""
+        return Translator(self.lang, self.registry.locale_dirs)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store that was named, or the default one."""
+        return Store(getattr(self.args, "store", None) or default_store())
+
+    def text(self, source: str, **values: object) -> str:
+        """`source` translated, with `{name}` places filled in literally."""
+        said = self.translator.text(source)
+        for name, value in values.items():
+            said = said.replace("{" + name + "}", str(value))
+        return said
+
+    def profile(self, name: str, extensions: tuple[str, ...] = ()) -> Profile:
+        """The profile `name`, with the clauses of the system's declared extensions."""
+        return self.policy.profile(name, self.registry.checks, extensions)
+
+    def work(self, profile: Profile) -> Work:
+        """Everything that an evaluation under `profile` depends on."""
+        digests = {id: self.policy.catalog(id).sha256 for id in profile.catalogs}
+        return Work(profile=profile, registry=self.registry, policy=digests)
+
+    def inventory(self) -> tuple[Inventory, str]:
+        """The inventory that was named, or this machine, and its digest."""
+        from audit_core.inventory import load_inventory
+
+        path: Path | None = getattr(self.args, "inventory", None)
+        if path is None:
+            return default_inventory(), hashlib.sha256(b"this machine").hexdigest()
+        inventory = load_inventory(path)
+        return inventory, hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def chosen(self, profile: Profile, inventory: Inventory, sha256: str) -> Chosen:
+        """The targets that `-t` leaves and what is asked about them."""
+        targets = _only(inventory.targets, getattr(self.args, "target", []))
+        checks, _ = profile_checks(profile, self.registry)
+        groups = plan.groups(targets, checks)
+        return Chosen(inventory=inventory, sha256=sha256, groups=groups, targets=targets)
+
+    def run_file(self, name: str, profile: Profile, chosen: Chosen) -> RunFile:
+        """The stamp of a new run of `chosen` that begins now."""
+        started = now()
+        return RunFile(
+            schema=RUN_SCHEMA,
+            id=_run_id(started),
+            started=started,
+            profile=_profile_name(name),
+            profile_sha256=profile.sha256,
+            inventory_sha256=chosen.sha256,
+            dengbao=__version__,
+            plugins={p.name: p.version for p in self.registry.plugins},
+            targets=chosen.targets,
+            only=tuple(self.args.target),
+            extensions=tuple(chosen.inventory.system.extensions),
+            faults=tuple(Translator("en").say(f.said) for f in self.registry.faults),
+        )
+
+    def routes(self, chosen: Chosen) -> dict[str, Route]:
+        """How each group of `chosen` is reached."""
+        found = {}
+        for group in chosen.groups:
+            access = chosen.inventory.access_of(group.root)
+            if access is not None:
+                found[group.root.id] = self.route(access, chosen.inventory.scope)
+        return found
+
+    def route(self, access: Access, scope: Iterable[str] | None) -> Route:
+        """How `access` is carried out; nothing is contacted yet."""
+        sudo = access.sudo is Sudo.PER_COMMAND
+        if access.via is Via.LOCAL or access.login is None:
+            return Route(transport=LocalTransport(), credential="local", sudo=sudo)
+        from audit_core.transports.lazy import LazySsh
+
+        login = access.login
+        used = login.key or login.password or login.agent_fingerprint or "agent"
+        transport = LazySsh(
+            login, access.jump, None if scope is None else tuple(scope), self.secrets
+        )
+        return Route(transport=transport, credential=f"{login.user} {used}", sudo=sudo)
+
+    def known_secrets(self) -> tuple[bytes, ...]:
+        """Every secret this process has resolved, as bytes: none may reach a stored byte."""
+        return tuple(s.reveal().encode("utf-8", "surrogateescape") for s in self.secrets.known())
+
+
+def _run_id(started: str) -> str:
+    # Sorts by time; the rest tells apart runs begun in the same millisecond.
+    stamp = started.replace("-", "").replace(":", "")
+    return f"{stamp[:15]}Z-{int(stamp[16:19]):03x}{secrets.token_hex(2)[:3]}"
+
+
+def _profile_name(name: str) -> str:
+    return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
+
+
+def _only(targets: tuple[Target, ...], wanted: list[str]) -> tuple[Target, ...]:
+    if not wanted:
+        return targets
+    there = {t.id for t in targets}
+    for name in wanted:
+        if name not in there:
+            raise UsageError(f"no target {name!r} in the inventory (there are: {_some(there)})")
+    by_id = {t.id: t for t in targets}
+    always = ("site", "network", "organisation")
+    return tuple(
+        t
+        for t in targets
+        if t.kind.value in always
+        or t.id in wanted
+        or plan.root_of(t, by_id).id in wanted
+        or any(by_id[w].parent == t.id for w in wanted)
+    )
+
+
+def _some(names: set[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:10]) + (", …" if len(listed) > 10 else "")
+
+
+def resolved(inventory: Inventory) -> Inventory:
+    """`inventory` with each address that will be contacted looked up once and held to the scope."""
+    targets = tuple(_resolved(t, inventory.scope) for t in inventory.targets)
+    return structs.replace(inventory, targets=targets)
+
+
+def _resolved(target: Target, scope: tuple[str, ...] | None) -> Target:
+    from audit_core.transports import TransportError
+
+    if target.address is None:
+        return target
+    try:
+        address = resolve(target.address, scope)
+    except TransportError:
+        return target  # asked all the same, so that the finding says that the name is unknown
+    settings = dict(target.settings)
+    if address != target.address:
+        settings.setdefault("server_name", target.address)
+    return structs.replace(target, address=address, settings=settings)

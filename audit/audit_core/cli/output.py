@@ -1,0 +1,58 @@
+"""Printing: whatever comes from outside is shown, never interpreted, by the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from audit_core.shown import show
+
+
+def tty(text: object) -> str:
+    """`text` on one line, safe to print: no byte of it moves a cursor or sets a title."""
+    return show(str(text), lines=False).replace("\t", "\u2409")
+
+
+def complain(line: str) -> None:
+    """One line on stderr."""
+    print(f"dengbao: {tty(line)}", file=sys.stderr)
+
+
+def note(line: str) -> None:
+    """One line of information on stderr, so that stdout stays data."""
+    print(tty(line), file=sys.stderr)
+
+
+def print_json(document: Any) -> None:
+    """`document` as JSON on stdout."""
+    from audit_core.results import encode
+
+    sys.stdout.buffer.write(encode(document))
+    sys.stdout.flush()
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: int = 0
+) -> None:
+    """A table on stdout; the last `right` columns are numbers. Cells are plain text, no markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    table = Table(title=Text(tty(title), style="bold"), box=SIMPLE_HEAD, title_justify="left")
+    for index, name in enumerate(columns):
+        numeric = index >= len(columns) - right
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(tty(cell)) for cell in row))
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=160)
+    console.print(table)
+
+
+def say(line: str = "") -> None:
+    """One line on stdout."""
+    print(tty(line) if line else "")

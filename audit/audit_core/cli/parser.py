@@ -1,0 +1,183 @@
+"""The words of the command and their help, in English and Chinese."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from audit_core.i18n import LANGUAGES, Translator, default_language
+
+EXIT_CODES = (
+    (0, "all assessed and conforming"),
+    (1, "something does not conform"),
+    (2, "something could not be determined"),
+    (3, "both: something does not conform, something could not be determined"),
+    (64, "wrong use of the command"),
+    (65, "an input file is broken"),
+    (69, "a needed tool is missing"),
+    (74, "cannot read or write"),
+    (78, "bad configuration"),
+    (130, "interrupted"),
+)
+
+
+def language(words: list[str]) -> str:
+    """The language that `--lang` asks for, else that of the locale."""
+    for index, word in enumerate(words):
+        given = word.partition("=")[2] if word.startswith("--lang=") else ""
+        if word == "--lang" and index + 1 < len(words):
+            given = words[index + 1]
+        if given in LANGUAGES:
+            return given
+    return default_language()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with 64 on wrong use: 2 is a verdict of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        from audit_core.cli.output import complain
+
+        complain(f"{message} ({self.prog} --help)")
+        self.exit(64)
+
+
+def parse(words: list[str], lang: str) -> argparse.Namespace:
+    """The parsed words; raises SystemExit after help or a complaint."""
+    return _build(Translator(lang)).parse_args(words)
+
+
+def _build(t: Translator) -> _Parser:
+    argparse._ = t.text  # type: ignore[attr-defined]  # its own words: usage, options, errors
+    codes = "\n".join(f"  {code:>3}  {t.text(text)}" for code, text in EXIT_CODES)
+    parser = _Parser(
+        prog="dengbao",
+        description=t.text("Audits live systems against 等保 and writes the evidence pack."),
+        epilog=f"{t.text('exit codes:')}\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", "-V", action="store_true", help=t.text("print the version"))
+    parser.add_argument("--lang", choices=LANGUAGES, help=t.text("language of all output"))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _Commands(commands, t).add_all()
+    return parser
+
+
+class _Commands:
+    def __init__(self, commands: argparse._SubParsersAction[_Parser], t: Translator) -> None:
+        self._commands = commands
+        self._t = t
+
+    def add_all(self) -> None:
+        self._run()
+        self._plan()
+        self._collect()
+        self._stored()
+        self._lists()
+
+    def _command(self, name: str, help: str) -> _Parser:
+        text = self._t.text(help)
+        made = self._commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
+                          help=self._t.text("language of all output"))  # fmt: skip
+        return made
+
+    def _option(self, parser: argparse.ArgumentParser, *names: str, help: str, **more: object):  # type: ignore[no-untyped-def]
+        return parser.add_argument(*names, help=self._t.text(help), **more)  # type: ignore[arg-type]
+
+    def _store(self, parser: argparse.ArgumentParser) -> None:
+        text = "folder of the runs (default: $DENGBAO_STORE, else the user's state folder)"
+        self._option(parser, "--store", type=Path, metavar="DIR", help=text)
+
+    def _format(self, parser: argparse.ArgumentParser) -> None:
+        self._option(parser, "--format", choices=("table", "json"), default="table",
+                     help="how to print (default: table)")  # fmt: skip
+
+    def _scope(self, parser: argparse.ArgumentParser, *, profile: str | None = None) -> None:
+        self._option(parser, "profile", nargs=profile, metavar="PROFILE",
+                     help="id of a profile, or the path of one (.yaml)")  # fmt: skip
+        self._option(parser, "-i", "--inventory", type=Path, metavar="FILE",
+                     help="inventory of targets (default: this machine)")  # fmt: skip
+        self._option(parser, "-t", "--target", action="append", default=[], metavar="TARGET",
+                     help="only this target (may be repeated)")  # fmt: skip
+
+    def _collecting(self, parser: argparse.ArgumentParser) -> None:
+        self._scope(parser, profile="?")
+        self._store(parser)
+        self._option(parser, "--resume", action="store_true",
+                     help="finish the newest run that was cut off")  # fmt: skip
+        self._option(parser, "--at-once", type=int, default=16, metavar="N",
+                     help="most hosts asked at once (default: 16)")  # fmt: skip
+        self._option(parser, "--quiet", action="store_true", help="no progress display")
+
+    def _run(self) -> None:
+        run = self._command("run", "collect, evaluate and pack in one go")
+        self._collecting(run)
+        self._option(run, "-o", "--output", type=Path, metavar="PACK",
+                     help="where to write the evidence pack (.zip)")  # fmt: skip
+        self._key(run)
+        self._format(run)
+
+    def _key(self, parser: argparse.ArgumentParser) -> None:
+        self._option(parser, "--key", type=Path, metavar="FILE",
+                     help="signing key, PEM (default: one made in the store)")  # fmt: skip
+
+    def _plan(self) -> None:
+        plan = self._command("plan", "print every request that would run, before anything runs")
+        self._scope(plan)
+        self._option(plan, "--sudoers", nargs="?", const="dengbao", metavar="USER",
+                     help="print the least sudoers file for USER (default: dengbao)")  # fmt: skip
+        self._format(plan)
+
+    def _collect(self) -> None:
+        self._collecting(self._command("collect", "ask the targets and store their answers"))
+
+    def _one_run(self, name: str, help: str) -> _Parser:
+        made = self._command(name, help)
+        self._option(made, "run", metavar="RUN", help="id of a run, a unique prefix, or latest")
+        self._store(made)
+        return made
+
+    def _stored(self) -> None:
+        text = "judge this profile (default: the run's own)"
+        evaluate = self._one_run("evaluate", "judge what a run collected")
+        self._option(evaluate, "--profile", metavar="P", help=text)
+        self._format(evaluate)
+        results = self._one_run("results", "print the results of a run")
+        self._option(results, "--profile", metavar="P", help=text)
+        self._format(results)
+        pack = self._one_run("pack", "write the evidence pack of a run")
+        self._option(pack, "--profile", metavar="P", help=text)
+        self._option(pack, "-o", "--output", type=Path, required=True, metavar="FILE",
+                     help="where to write the evidence pack (.zip)")  # fmt: skip
+        self._key(pack)
+        verify = self._one_run("verify", "check a pack or a run against its digests and signature")
+        self._option(verify, "--key", type=Path, metavar="PUB",
+                     help="public key that must have signed, PEM")  # fmt: skip
+        self._format(verify)
+
+    def _lists(self) -> None:
+        for noun, verbs, text in (
+            ("catalog", ("list", "show"), "standards as data"),
+            ("profile", ("list", "show", "lint"), "which clauses, bound to which checks"),
+            ("check", ("list", "show"), "what the plugins can check"),
+            ("plugin", ("list",), "what is installed"),
+        ):
+            made = self._command(noun, text)
+            verbs_of = made.add_subparsers(dest="verb", metavar="|".join(verbs), required=True)
+            for verb in verbs:
+                self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
+        doctor = self._command("doctor", "what is installed, what is missing, what targets allow")
+        self._option(doctor, "-i", "--inventory", type=Path, metavar="FILE",
+                     help="inventory of targets (default: this machine)")  # fmt: skip
+        self._format(doctor)
+
+    def _verb(self, parser: argparse.ArgumentParser, verb: str) -> None:
+        parser.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
+                            help=self._t.text("language of all output"))  # fmt: skip
+        if verb != "list":
+            many = "?" if verb == "lint" else None
+            self._option(parser, "name", metavar="ID", nargs=many, help="which one")
+        self._format(parser)

@@ -1,0 +1,61 @@
+"""The live display of a collection, on stderr; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from audit_core.cli.context import Context
+from audit_core.cli.output import note, tty
+from audit_core.collect import Event
+
+_STAGES = {
+    "connect": "connecting",
+    "ask": "asking {total} questions",
+    "network": "looking from outside",
+    "done": "done",
+}
+
+
+@contextmanager
+def shown(context: Context, targets: list[str]) -> Iterator[Callable[[Event], None]]:
+    """What to call with each event while the display is up."""
+    if context.args.quiet:
+        yield lambda event: None
+    elif sys.stderr.isatty():
+        with _live(context, targets) as on_event:
+            yield on_event
+    else:
+        yield lambda event: _line(context, event)
+
+
+def _stage(context: Context, event: Event) -> str:
+    return context.text(_STAGES.get(event.stage, event.stage), total=event.total)
+
+
+def _line(context: Context, event: Event) -> None:
+    note(f"{event.target}: {_stage(context, event)}")
+
+
+@contextmanager
+def _live(context: Context, targets: list[str]) -> Iterator[Callable[[Event], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        overall = progress.add_task(context.text("targets"), total=len(targets))
+
+        def on_event(event: Event) -> None:
+            done = 1 if event.stage == "done" else 0
+            line = tty(f"{event.target[:40]}: {_stage(context, event)}")
+            progress.update(overall, description=line, advance=done)
+
+        yield on_event

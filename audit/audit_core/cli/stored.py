@@ -1,0 +1,114 @@
+"""The commands about a stored run: evaluate, results, pack, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit_core import evaluate as evaluation
+from audit_core.cli import summary
+from audit_core.cli.context import Context
+from audit_core.cli.output import note, print_json, print_table, say
+from audit_core.errors import InputError, UsageError
+from audit_core.model import Result, Verdict
+from audit_core.policy import Profile
+from audit_core.results import Results, decode
+from audit_core.store.frames import write_whole
+from audit_core.store.runs import Run
+from audit_core.views import results_view
+
+
+def _profile(context: Context, run: Run) -> Profile:
+    file = run.file
+    return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
+
+
+def _evaluated(context: Context, run: Run) -> tuple[Results, bytes]:
+    """The results of `run`, stored and returned; what it was collected from is checked first."""
+    profile = _profile(context, run)
+    raw = evaluation.evaluate(run, context.work(profile))
+    path = run.results_path(profile.id)
+    if not path.exists() or path.read_bytes() != raw:
+        write_whole(path, raw)
+    return decode(raw), raw
+
+
+def exit_code(results: Results) -> int:
+    """0 conforming, 1 something does not conform, 2 something undetermined, 3 both."""
+    bad = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
+    fails = any(c.conclusion in bad for c in results.conclusions)
+    open_ = any(c.conclusion is Result.NOT_ASSESSED for c in results.conclusions)
+    blind = any(f.verdict is Verdict.UNDETERMINED for f in results.findings)
+    failed = fails or any(f.verdict is Verdict.FAIL for f in results.findings)
+    return (1 if failed else 0) | (2 if open_ or blind or not results.run.complete else 0)
+
+
+def conclude(context: Context, run: Run, *, output: Path | None) -> int:
+    """Evaluates `run`, prints what came of it, and writes the pack to `output` if given."""
+    results, raw = _evaluated(context, run)
+    packed = _packed(context, run, results, raw, output) if output is not None else None
+    if context.args.format == "json":
+        print_json(results_view(results, context.translator))
+    else:
+        summary.print_summary(context, results)
+        if packed is not None:
+            say(context.text("Evidence pack: {path}", path=packed))
+    return exit_code(results)
+
+
+def evaluate(context: Context) -> int:
+    """Judges a stored run and prints what came of it."""
+    return conclude(context, context.store.find(context.args.run), output=None)
+
+
+def results(context: Context) -> int:
+    """Prints the results of a stored run."""
+    return conclude(context, context.store.find(context.args.run), output=None)
+
+
+def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Path) -> Path:
+    from audit_core.pack import keys, writer
+
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; name the pack's file")
+    key = context.args.key
+    signing = keys.load(key) if key is not None else keys.of_store(context.store.root)
+    writer.write_pack(
+        run,
+        results,
+        raw,
+        exporters=context.registry.exporters,
+        lang=context.lang,
+        translator=context.translator,
+        out=output,
+        key=signing,
+    )
+    return output
+
+
+def pack(context: Context) -> int:
+    """Writes the evidence pack of a stored run."""
+    run = context.store.find(context.args.run)
+    results, raw = _evaluated(context, run)
+    path = _packed(context, run, results, raw, context.args.output)
+    say(context.text("Evidence pack: {path}", path=path))
+    return 0
+
+
+def verify(context: Context) -> int:
+    """Checks a pack or a run; 0 where everything agrees, else 65."""
+    from audit_core.pack import verify as verifying
+
+    name = context.args.run
+    path = Path(name)
+    thing = path if path.is_file() else context.store.find(name)
+    report = verifying.verify(thing, trusted_key=context.args.key)
+    if context.args.format == "json":
+        print_json(report)
+    else:
+        rows = [(context.text("ok"), line) for line in report.checked]
+        rows += [(context.text("WRONG"), line) for line in report.problems]
+        print_table(context.text("Verification of {name}", name=name), ["", ""], rows)
+    if report.problems:
+        note(context.text("{count} problems: do not rely on it", count=len(report.problems)))
+        return InputError.exit_code
+    return 0
