@@ -45,9 +45,10 @@ class _SameZip(zipfile.ZipFile):
 def _moment(text: str) -> datetime.datetime:
     try:
         told = datetime.datetime.fromisoformat(text)
-    except ValueError:
+        zoned = told if told.tzinfo else told.replace(tzinfo=datetime.UTC)
+        return zoned.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+    except (ValueError, OverflowError):
         return datetime.datetime(*_EPOCH)  # noqa: DTZ001 (the file format knows no zone)
-    return told.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
 
 
 def _save(book: Workbook, path: Path, ended: str) -> None:

@@ -55,7 +55,7 @@ _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
 _PICTURES = "\u2400-\u2424"
 _BRACKET = "\u27ea"
 _SPECIAL = re.compile(
-    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_INVISIBLE}{_NONCHARACTERS}]"
+    f"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_INVISIBLE}{_NONCHARACTERS}]"
 )
 _UNSEEN = re.compile(f"[{_INVISIBLE}]")
 _HEX = "(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
@@ -68,7 +68,7 @@ _BACKSLASHES = re.compile(
 _XML_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 # What needs no second look: printable, composed, no backslash.
 _PLAIN = re.compile(
-    r"[\t\n -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]*"
+    r"[\t -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]*"
 )
 _FORMULA_STARTS = tuple("=+-@＝＋－＠﹦﹢﹣﹫")
 
@@ -107,15 +107,16 @@ def _mark_twins(text: str) -> str:
 
 def _blank(text: str) -> str:
     # Spreadsheet programs drop text that is white space only.
-    pictures = {" ": "\u2420", "\t": "\u2409", "\n": "\u240a"}
+    pictures = {" ": "\u2420", "\t": "\u2409"}
     return "".join(pictures.get(c) or _backslashed(ord(c)) for c in text)
 
 
-def show(text: str, *, lines: bool = True) -> str:
+def show(text: str) -> str:
     """`text` with everything that a reader would not see made visible, reversibly.
 
     Controls are pictures (`␛`), directions and zero widths names (`⟪RLO⟫`), bytes that were not
-    UTF-8 `\\xff`, other unprintables `\\ufffe`. Newlines stay unless `lines` is false; tabs stay.
+    UTF-8 `\\xff`, other unprintables `\\ufffe`. A newline is `␊`: lines are made by
+    :func:`cell_of_lines` only, so that no value can forge one. Tabs stay.
     """
     shown = text
     if not _PLAIN.fullmatch(text):
@@ -124,7 +125,7 @@ def show(text: str, *, lines: bool = True) -> str:
             shown = _mark_twins(shown)
     if shown and shown.isspace():
         return _blank(shown)
-    return shown if lines else shown.replace("\n", "\u240a")
+    return shown
 
 
 def units(text: str) -> int:
@@ -179,5 +180,5 @@ def cell(text: str) -> CellText:
 def cell_of_lines(lines: Iterable[str]) -> CellText:
     """A cell with one line for each of `lines`: a newline in the data is shown, never made."""
     raw = tuple(lines)
-    clipped = (_cut(show(r[: MAX_LINE_UNITS + 1], lines=False), r, MAX_LINE_UNITS) for r in raw)
+    clipped = (_cut(show(r[: MAX_LINE_UNITS + 1]), r, MAX_LINE_UNITS) for r in raw)
     return _finish("\n".join(clipped), "\n".join(raw))

@@ -16,6 +16,7 @@ from audit_excel.plan import Plan
 from audit_excel.sheet import Box, Frame, Link, Sheet
 from audit_excel.view import Counts, View, count
 
+FILES_ON_ONE_PAGE = 12
 POINTS_PER_CM = 28.35
 MAX_BARS = 20
 """Objects in the chart; the table below it lists them all."""
@@ -52,6 +53,7 @@ def cover(frame: Frame, view: View, plan: Plan) -> None:
     """What this is, of which run, made with what; an incomplete run says so first."""
     sheet = Sheet(frame, plan.cover.names[0], (26, 104), tab="1F3864")
     sheet.raw.sheet_view.showGridLines = False
+    sheet.raw.print_options.horizontalCentered = True
     sheet.one_page()
     sheet.gap()
     heading = view.text("Classified protection self-assessment: evidence workbook")
@@ -222,15 +224,17 @@ def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
     yield text("Files listed above"), len(view.source.digests)
     yield text("Objects"), len(plan.objects)
     yield text("Items concluded on objects"), len(results.conclusions)
-    yield text("Check results"), len(results.findings)
+    yield text("Checks judged"), len(results.findings)
     yield text("Observations (evidence)"), len(results.observations)
-    yield text("Issues"), len(plan.issue_list)
+    yield text("Issues listed"), len(plan.issue_list)
 
 
 def confirmation(frame: Frame, view: View, plan: Plan) -> None:
     """What the client signs: every file with its digests, the counts and the root digest."""
     sheet = Sheet(frame, plan.confirmation.names[0], (34, 36, 38, 38), tab="7F7F7F")
     text = view.text
+    if len(view.source.digests) <= FILES_ON_ONE_PAGE:
+        sheet.one_page()
     sheet.wide(Box(text("Confirmation of the evidence handed over"), "title"))
     run = view.run
     lead = msg("Run {run}, {started} to {ended} (UTC), profile {profile}",

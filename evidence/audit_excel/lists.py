@@ -218,7 +218,7 @@ def _digests(seen: Evidence) -> tuple[str, ...]:
     streams = (("stdout", seen.stdout_sha256, seen.stdout_size),
                ("stderr", seen.stderr_sha256, seen.stderr_size))  # fmt: skip
     shown = [f"{name} {size} B {digest}" for name, digest, size in streams if size]
-    return (*shown, f"observation {seen.digest.removeprefix('sha256:')}")
+    return (*shown, f"record {seen.digest.removeprefix('sha256:')}")
 
 
 def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
@@ -240,10 +240,10 @@ def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
     """Every observation: who was asked what, as whom, when, what came back, under which digest."""
     text = view.text
     columns = [
-        Column(text("No."), 9), Column(text("Object"), 20), Column(text("Asked"), 46),
-        Column(text("As user"), 8), Column(text("From / to (UTC)"), 23), Column(text("Answer"), 22),
-        Column(text("How, over which session"), 30), Column("SHA-256", 52),
-        Column(text("Evidence file"), 34),
+        Column(text("No."), 9), Column(text("Object"), 18), Column(text("Asked"), 40),
+        Column(text("As user"), 9), Column(text("From / to (UTC)"), 22),
+        Column(text("Answer"), 18), Column(text("How, over which session"), 27),
+        Column("SHA-256", 67), Column(text("Evidence file"), 30),
     ]  # fmt: skip
     rows = (_evidence_row(view, n, o) for n, o in enumerate(view.results.observations, 1))
     table(

@@ -119,13 +119,31 @@ class Look:
         made.quotePrefix = quoted
 
 
+def _columns(text: str) -> float:
+    # Bytes of UTF-8 tell width well enough: 1 for ASCII, 3 for what is two columns wide.
+    return (len(text) + len(text.encode())) / 2
+
+
+def _wrapped(line: str, room: float) -> int:
+    needed = _columns(line)
+    if needed <= room or " " not in line:
+        return max(1, math.ceil(needed / room))
+    lines, used = 1, 0.0
+    for word in line.split(" "):
+        width = _columns(word)
+        if used + width <= room or not word.isascii():  # East Asian text breaks anywhere
+            used += width + 1
+        else:
+            lines, used = lines + 1, width + 1
+        overflow = max(0, math.ceil((used - 1) / room) - 1)
+        lines, used = lines + overflow, used - overflow * room
+    return lines
+
+
 def lines_of(text: str, width: float) -> int:
     """How many lines `text` takes in a column of `width`; East Asian characters count double."""
     room = max(width * 1.03 - 1, 1)
-    # Bytes of UTF-8 tell width well enough: 1 for ASCII, 3 for what is two columns wide.
-    return sum(
-        max(1, math.ceil((len(line) + len(line.encode())) / 2 / room)) for line in text.split("\n")
-    )
+    return sum(_wrapped(line, room) for line in text.split("\n"))
 
 
 def height_of(lines: int, size: float = 10) -> float:

@@ -7,7 +7,7 @@ import re
 from audit_excel.cells import show, units
 
 MAX_UNITS = 31
-_FORBIDDEN = re.compile(r"[\[\]:*?/\\\n\t]")
+_FORBIDDEN = re.compile(r"[\[\]:*?/\\\t]")
 
 
 def _clip(text: str, limit: int) -> str:
@@ -17,7 +17,7 @@ def _clip(text: str, limit: int) -> str:
 
 
 def _cleaned(wanted: str) -> str:
-    name = _FORBIDDEN.sub("_", show(wanted[:200], lines=False)).strip(" '")
+    name = _FORBIDDEN.sub("_", show(wanted[:200])).strip(" '")
     return _clip(name, MAX_UNITS) or "_"
 
 

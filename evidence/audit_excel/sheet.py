@@ -43,7 +43,7 @@ class Link(NamedTuple):
 
     sheet: str = ""
     row: int = 1
-    file: str = ""
+    file: str | None = None
 
 
 class Box(NamedTuple):
@@ -91,7 +91,7 @@ def may_link(path: str) -> bool:
 
 def _margin(text: str) -> str:
     # An ampersand starts a code there, and all parts together have 255 characters.
-    return show(text[:84], lines=False)[:84].replace("&", "＆")
+    return show(text[:84])[:84].replace("&", "＆")
 
 
 class Sheet:
@@ -221,7 +221,7 @@ class Sheet:
 
     def _link(self, made: Any, link: Link, column: int) -> None:
         ref = f"{get_column_letter(column)}{self._row}"
-        if link.file:
+        if link.file is not None:
             if not may_link(link.file):
                 return
             target = Hyperlink(ref=ref, target=link.file)

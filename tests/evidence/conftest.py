@@ -277,13 +277,13 @@ def _source(results: Results | None = None, lang: str = "zh", **more: Any) -> Pa
     return PackSource(results or _results(), **(given | more))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_source() -> MakeSource:
     """Makes a source from results (a small system by default) in a language."""
     return _source
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_results() -> Results:
     """Three hosts, one with a TLS part, against all 211 general items of level 3."""
     return _results()

@@ -108,7 +108,7 @@ def decoded(value: object) -> str:
         ("{{7*7}} ${x} %s%n {0.__class__}", "{{7*7}} ${x} %s%n {0.__class__}"),
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),
         ("口令最小长度=8，要求三类字符", "口令最小长度=8，要求三类字符"),
-        ("a\nb\tc", "a\nb\tc"),
+        ("a\nb\tc", "a␊b\tc"),
     ],
 )
 def test_what_nobody_sees_is_shown(text: str, shown: str) -> None:
@@ -187,7 +187,7 @@ def test_one_long_value_does_not_push_out_the_others() -> None:
 @settings(max_examples=600, deadline=None)
 def test_shown_text_can_be_read_back(text: str) -> None:
     assert unshow(show(text)) == text
-    assert "\n" not in show(text, lines=False)
+    assert "\n" not in show(text)
 
 
 @given(texts=st.lists(st.one_of(any_text, nasty), min_size=1, max_size=8))
