@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from audit_core.model import Answer, Command, Message, Reason, Target
@@ -85,6 +86,14 @@ def parse_conf(answer: Answer) -> tuple[ConfFile, ...] | Absent:
     if not found:
         return Absent(reason=Reason.NOT_PRESENT, said=msg("None of the set-up files is there"))
     return tuple(ConfFile(path=path, lines=tuple(lines)) for path, lines in found)
+
+
+def json_document(raw: bytes) -> Any:
+    """The value that `raw` holds as JSON; ParseError for what is none, or too deep."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ParseError(f"not JSON: {error}") from error
 
 
 def whole_number(text: str, *, most: int = 1 << 62) -> int:

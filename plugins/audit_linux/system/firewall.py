@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from audit_core.model import Answer, Command, Judgement, Privilege, Reason
@@ -20,17 +19,24 @@ from audit_core.sdk import (
     msg,
     not_present,
     optional,
+    undetermined,
 )
-from audit_linux.system._common import capped
+from audit_linux.system._common import capped, json_document
 from audit_linux.system.kernel import SYSCTL
 
 DEEPEST = 32
+# shlex takes seconds for a line of half a megabyte.
+LONGEST = 8192
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """One rule. `verdict` is accept, drop, jump, goto, return or empty (it only counts)."""
+    """One rule. `verdict` is accept, drop, jump, goto, return or empty (it only counts).
+
+    `interface` is named when arriving there is the rule's only condition.
+    """
 
     conditional: bool
+    interface: str = ""
     verdict: str = ""
     to: str = ""
 
@@ -57,6 +63,7 @@ def _nft_rule(expr: Any) -> Rule:
     if not isinstance(expr, list) or not all(isinstance(e, dict) and len(e) == 1 for e in expr):
         raise ParseError("not a rule")
     conditional, verdict, to = False, "", ""
+    matches = [value for e in expr for key, value in e.items() if key == "match"]
     for key, value in ((k, v) for e in expr for k, v in e.items()):
         if key in ("accept", "drop", "return"):
             verdict = key
@@ -68,7 +75,17 @@ def _nft_rule(expr: Any) -> Rule:
             verdict = "drop" if value.get("name") in ("REJECT", "DROP") else verdict
         elif key not in _NO_MATCH:
             conditional = True
-    return Rule(conditional=conditional, verdict=verdict, to=to)
+    interface = _interface(matches[0]) if len(matches) == 1 else ""
+    return Rule(conditional=conditional, interface=interface, verdict=verdict, to=to)
+
+
+def _interface(match: Any) -> str:
+    """The interface that an nft match compares the arrival with, or empty."""
+    left = match.get("left") if isinstance(match, dict) else None
+    meta = left.get("meta") if isinstance(left, dict) else None
+    key = meta.get("key") if isinstance(meta, dict) else None
+    named = key in ("iif", "iifname") and match.get("op") == "=="
+    return str(match.get("right", "")) if named else ""
 
 
 def _text(values: dict[str, Any], *keys: str) -> tuple[str, ...]:
@@ -80,10 +97,7 @@ def _text(values: dict[str, Any], *keys: str) -> tuple[str, ...]:
 
 def parse_nft(answer: Answer) -> Ruleset:
     """The chains of `nft -j list ruleset`; none when the ruleset is empty."""
-    try:
-        document = msgspec.json.decode(answer.stdout)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ParseError(f"not JSON: {error}") from error
+    document = json_document(answer.stdout)
     items = document.get("nftables") if isinstance(document, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ParseError("no list of nftables objects")
@@ -123,6 +137,8 @@ _GO_ON = frozenset({"LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "TRACE", "AUDIT"
 
 def _words(line: str) -> list[str]:
     """The words of one line, quotes as iptables writes them undone."""
+    if len(line) > LONGEST:
+        raise ParseError(f"a line of {len(line)} characters")
     try:
         return shlex.split(line) if '"' in line else line.split()
     except ValueError as error:
@@ -139,7 +155,9 @@ def _iptables_rule(words: list[str]) -> Rule:
         return Rule(conditional=conditional)
     target = words[at + 1]
     if target in _TARGETS:
-        return Rule(conditional=conditional, verdict=_TARGETS[target])
+        alone = words[:1] == ["-i"] and at == 2
+        return Rule(conditional=conditional, interface=words[1] if alone else "",
+                    verdict=_TARGETS[target])  # fmt: skip
     if target in _GO_ON:
         return Rule(conditional=conditional)
     verdict = "goto" if words[at] in ("-g", "--goto") else "jump"
@@ -225,6 +243,23 @@ def _default(chain: Chain, chains: dict[tuple[str, ...], Chain]) -> str:
     return _walk(chain, chains, [100_000], 0) or chain.policy or "accept"
 
 
+def _wide(*rulesets: Ruleset | None) -> set[str]:
+    """Interfaces, the loopback aside, whose every packet some reachable input rule accepts."""
+    chains = {(c.tool, c.family, c.table, c.name): c for ruleset in rulesets for c in ruleset or ()}
+    todo = [c for c in chains.values() if c.hook == "input"]
+    seen, found = set(todo), set()
+    while todo:
+        chain = todo.pop()
+        for rule in chain.rules:
+            if rule.verdict == "accept" and rule.interface not in ("", "lo"):
+                found.add(rule.interface)
+            other = chains.get((chain.tool, chain.family, chain.table, rule.to))
+            if rule.to and other and other not in seen:
+                seen.add(other)
+                todo.append(other)
+    return found
+
+
 class Default(Struct, frozen=True, kw_only=True):
     """What one input chain does with a packet that no condition of its rules fits."""
 
@@ -268,6 +303,10 @@ def firewall_input(
     said = msg("Input chains: {chains}; disable_ipv6={state}",
                chains=capped(d.where for d in defaults) or ("-",),
                state=sysctl.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
+    wide = _wide(nft, iptables, ip6tables)
+    if ipv4 and ipv6 and wide:
+        open_ = msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
+        return undetermined(said, open_, expected=expected)
     return expect(ipv4 and ipv6, said=said, expected=expected)
 
 

@@ -154,7 +154,7 @@ HOST_SINCE = fact(
 # --- modes --------------------------------------------------------------------------------------
 
 # Records of logins and privilege: nobody but root and the log group may read them.
-_PRIVATE = re.compile(r"(auth\.log|secure|syslog|messages|audit/)(?![a-z])")
+_PRIVATE = re.compile(r"(?:auth\.log|secure|syslog|messages)(?![a-z])|audit/")
 
 
 def _closed(tree: LogTree) -> tuple[str, ...]:
@@ -235,6 +235,8 @@ def _wordlists(lines: tuple[str, ...]) -> list[list[str]]:
         if inside:
             inside = words[:1] != ["endscript"]
             continue
+        if len(words) > 1000:
+            raise ParseError(f"a line of {len(words)} words")
         if words and not words[0].startswith("#"):
             inside = words[0] in ("postrotate", "prerotate", "firstaction", "lastaction",
                                   "preremove")  # fmt: skip

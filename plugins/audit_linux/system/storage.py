@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from audit_core.model import Answer, Command, Judgement, Target
@@ -20,7 +19,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.system._common import capped, declared, script
+from audit_linux.system._common import capped, declared, json_document, script
 
 DEEPEST = 16
 
@@ -56,10 +55,7 @@ def _mounts(nodes: Any, encrypted: bool, deep: int) -> list[Mount]:
 
 def parse_lsblk(answer: Answer) -> tuple[Mount, ...]:
     """Mounted devices from `lsblk -J`; on several legs (RAID) all of them must be encrypted."""
-    try:
-        document = msgspec.json.decode(answer.stdout)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ParseError(f"not JSON: {error}") from error
+    document = json_document(answer.stdout)
     if not isinstance(document, dict) or "blockdevices" not in document:
         raise ParseError("no list of block devices")
     merged: dict[tuple[str, str], bool] = {}

@@ -1,0 +1,241 @@
+"""The audit trail: daemon, kernel state, rules, who could stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
+from audit_linux.system import auditing
+from audit_linux.system.auditing import AuditStatus
+from audit_linux.system.processes import Process, parse_processes, running
+
+Make = Callable[..., Answer]
+Read = Callable[[str], Answer]
+
+
+def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
+    return Process(pid=pid, uid=uid, name=name)
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def test_processes_of_a_recording(recorded: Read) -> None:
+    found = parse_processes(recorded("processes"))
+    assert not isinstance(found, Absent)
+    assert [(p.pid, p.uid, p.name) for p in found][:2] == [(1, 0, "sh"), (3, 103, "chronyd")]
+
+
+def test_a_hidden_process_1_is_not_permitted(answer: Make) -> None:
+    absent = parse_processes(answer("  900  1000 bash\n  901  1000 ps\n"))
+    assert isinstance(absent, Absent)
+    assert absent.reason is Reason.NOT_PERMITTED
+
+
+@pytest.mark.parametrize("text", ["", "one two three\n", "1\n", "PID UID COMMAND\n1 0 init\n"])
+def test_what_is_no_list_of_processes_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        parse_processes(answer(text))
+
+
+def test_zombies_and_people_s_processes_do_not_count(answer: Make) -> None:
+    found = parse_processes(
+        answer("1 0 init\n2 0 clamd <defunct>\n3 1000 clamd\n4 0 clamd helper\n5 65534 auditd\n")
+    )
+    assert not isinstance(found, Absent)
+    assert running(found, ("clamd", "auditd")) == ()
+
+
+def test_long_names_are_cut_like_the_kernel_cuts_them() -> None:
+    assert running((_process("systemd-timesyn"),), ("systemd-timesyncd",))
+
+
+# --- daemon and owner ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("processes", "verdict"),
+    [
+        ((_process("auditd"),), Verdict.PASS),
+        ((_process("kauditd"),), Verdict.FAIL),
+        ((_process("rsyslogd"),), Verdict.FAIL),
+        ((_process("auditd", uid=1001),), Verdict.FAIL),
+    ],
+)
+def test_daemon(processes: tuple[Process, ...], verdict: Verdict) -> None:
+    assert auditing.audit_daemon.judge(processes).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("processes", "verdict"),
+    [
+        ((_process("auditd"), _process("rsyslogd", uid=104)), Verdict.PASS),
+        ((_process("auditd"), _process("rsyslogd", uid=1000)), Verdict.FAIL),
+        ((_process("bash"),), Verdict.FAIL),
+    ],
+)
+def test_owner(processes: tuple[Process, ...], verdict: Verdict) -> None:
+    assert auditing.audit_process_owner.judge(processes).verdict is verdict
+
+
+# --- status -------------------------------------------------------------------------------------
+
+
+def test_status_of_a_recording(recorded: Read) -> None:
+    status = auditing.parse_status(recorded("audit-status-off"))
+    assert status == AuditStatus(enabled=0, pid=0, lost=0)
+
+
+def test_status_in_the_old_form(answer: Make) -> None:
+    # invented after RHEL 6
+    text = "AUDIT_STATUS: enabled=2 flag=1 pid=812 rate_limit=0 backlog_limit=320 lost=4 backlog=0"
+    assert auditing.parse_status(answer(text)) == AuditStatus(enabled=2, pid=812, lost=4)
+
+
+@pytest.mark.parametrize("text", ["", "No rules", "enabled 1\n", "enabled 7\npid 1\n",
+                                  "enabled 1\nenabled 2\npid 3\n"])  # fmt: skip
+def test_what_is_no_status_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        auditing.parse_status(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("enabled", "pid", "on", "locked"),
+    [
+        (0, 0, Verdict.FAIL, Verdict.FAIL),
+        (1, 0, Verdict.FAIL, Verdict.FAIL),
+        (1, 9, Verdict.PASS, Verdict.FAIL),
+        (2, 9, Verdict.PASS, Verdict.PASS),
+        (0, 9, Verdict.FAIL, Verdict.FAIL),
+    ],
+)
+def test_enabled_and_locked(enabled: int, pid: int, on: Verdict, locked: Verdict) -> None:
+    status = AuditStatus(enabled=enabled, pid=pid, lost=0)
+    assert auditing.audit_enabled.judge(status).verdict is on
+    assert auditing.audit_locked.judge(status).verdict is locked
+
+
+@pytest.mark.parametrize(
+    "check", [auditing.audit_enabled, auditing.audit_rules, auditing.audit_locked]
+)
+def test_no_audit_tools_is_a_fail(check: object) -> None:
+    absent = getattr(check, "when_absent", None)
+    assert absent is not None
+    assert absent.verdict is Verdict.FAIL
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def test_rules_of_a_recording_cover_everything(recorded: Read) -> None:
+    rules = auditing.parse_rules(recorded("audit-rules"))
+    assert len(rules) == 8
+    assert auditing.audit_rules.judge(rules).verdict is Verdict.PASS
+
+
+def test_no_rules_is_an_answer(recorded: Read) -> None:
+    assert auditing.parse_rules(recorded("audit-rules-none")) == ()
+    judgement = auditing.audit_rules.judge(())
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.said[0].args["lacking"] == ("identity", "logins", "privilege", "time")
+
+
+@pytest.mark.parametrize("text", ["", "You must be root\n", "-w\n", "-x /etc -p wa\n"])
+def test_what_is_no_rule_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        auditing.parse_rules(answer(text))
+
+
+IDENTITY = "-w /etc/passwd -p wa -k i\n-w /etc/shadow -p wa -k i\n-w /etc/group -p wa -k i\n"
+TIME = "-a always,exit -F arch=b64 -S clock_settime -F a0=0x0 -F key=time-change\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "covered"),
+    [
+        (IDENTITY, "identity", True),
+        ("-w /etc/passwd -p wa -k i\n-w /etc/group -p wa -k i\n", "identity", False),
+        ("-w /etc -p wa\n", "identity", True),
+        ("-a always,exit -S all -F dir=/etc -F perm=wa -F key=i\n", "identity", True),
+        (IDENTITY.replace("wa", "r"), "identity", False),
+        ("-w /etc/passwd.d -p wa\n", "identity", False),
+        ("-w /etc/sudoers -p wa\n", "privilege", True),
+        ("-w /etc/sudoers.d -p wa\n", "privilege", False),
+        ("-a always,exit -F path=/usr/bin/sudo -F perm=x -F auid>=1000\n", "privilege", True),
+        ("-a never,exit -F path=/usr/bin/sudo -F perm=x\n", "privilege", False),
+        ("-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0\n", "privilege", True),
+        ("-a always,exit -F arch=b64 -S execve -F auid=1001 -F euid=0\n", "privilege", False),
+        (TIME, "time", True),
+        (TIME.replace("always", "never"), "time", False),
+        (TIME.replace("a0=0x0", "auid=1000"), "time", False),
+        (TIME.replace("a0=0x0", "exit=-EPERM"), "time", False),
+        (TIME.replace("a0=0x0", "exe=/usr/bin/date"), "time", False),
+        ("-a always,exit -S all -F path=/usr/bin/passwd -F perm=x\n", "time", False),
+        ("-w /var/log/lastlog -p wa\n", "logins", True),
+        ("-w /var/log -p wa\n", "logins", True),
+        ("-w /var/log/lastlogs -p wa\n", "logins", False),
+    ],
+)
+def test_rule_covers_topic(text: str, topic: str, covered: bool, answer: Make) -> None:
+    rules = auditing.parse_rules(answer(text))
+    judgement = auditing.audit_rules.judge(rules, topics=frozenset({topic}))
+    assert judgement.verdict is (Verdict.PASS if covered else Verdict.FAIL)
+
+
+@pytest.mark.parametrize("silencer", ["-a never,task\n", "-a never,exit -S all\n"])
+def test_a_rule_that_silences_everything_fails(silencer: str, recorded: Read, answer: Make) -> None:
+    text = recorded("audit-rules").text + silencer
+    judgement = auditing.audit_rules.judge(auditing.parse_rules(answer(text)))
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.said[0].args["rules"] == (silencer.strip(),)
+
+
+def test_an_unknown_topic_settles_nothing() -> None:
+    judgement = auditing.audit_rules.judge((), topics=frozenset({"moon"}))
+    assert judgement.verdict is Verdict.UNDETERMINED
+
+
+# --- auditd.conf --------------------------------------------------------------------------------
+
+
+def test_debian_s_own_auditd_conf_passes(recorded: Read) -> None:
+    conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
+    assert auditing.audit_storage.judge(conf).verdict is Verdict.PASS
+
+
+GOOD = {
+    "max_log_file_action": "ROTATE", "num_logs": "5", "space_left_action": "email",
+    "disk_full_action": "halt", "disk_error_action": "exec /usr/local/bin/x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.PASS),
+        ({"max_log_file_action": "keep_logs", "num_logs": "0"}, Verdict.PASS),
+        ({"num_logs": "1"}, Verdict.FAIL),
+        ({"num_logs": "²"}, Verdict.FAIL),
+        ({"max_log_file_action": "ignore"}, Verdict.FAIL),
+        ({"max_log_file_action": "suspend"}, Verdict.FAIL),
+        ({"space_left_action": "IGNORE"}, Verdict.FAIL),
+        ({"disk_full_action": "ignore"}, Verdict.FAIL),
+        ({"write_logs": "no"}, Verdict.FAIL),
+    ],
+)
+def test_storage(changes: dict[str, str], verdict: Verdict, answer: Make) -> None:
+    text = "# comment\r\n" + "".join(f"{k} = {v}\r\n" for k, v in {**GOOD, **changes}.items())
+    conf = auditing.parse_auditd_conf(answer(text))
+    assert auditing.audit_storage.judge(conf).verdict is verdict
+
+
+def test_an_empty_auditd_conf_falls_back_to_the_daemon_s_defaults(answer: Make) -> None:
+    conf = auditing.parse_auditd_conf(answer("#\n"))
+    assert auditing.audit_storage.judge(conf).verdict is Verdict.FAIL
+
+
+def test_an_auditd_conf_with_a_line_that_is_no_setting_is_refused(answer: Make) -> None:
+    with pytest.raises(ParseError):
+        auditing.parse_auditd_conf(answer("num_logs 5\n"))

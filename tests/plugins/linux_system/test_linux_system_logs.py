@@ -1,0 +1,365 @@
+"""Log files: modes, retention, reach, durability, forwarding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Target, Verdict
+from audit_linux.system import logs, remote_log
+from audit_linux.system.processes import Process
+from audit_linux.system.units import Units
+
+Make = Callable[..., Answer]
+Read = Callable[[str], Answer]
+NOW = 1_795_434_704
+DAY = 86_400
+TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
+
+
+def _tree(*records: str) -> logs.LogTree:
+    text = f"{NOW}\n" + "".join(f"{r}//" for r in ("755_d_0_0_4096_1.0_-1.-000000010_", *records))
+    return logs.parse_log_tree(
+        Answer(stdout=text.encode(), stderr=b"", exit_code=0, truncated=False, collected_at="",
+               target=TARGET)
+    )  # fmt: skip
+
+
+def _file(
+    path: str, mode: str = "640", age: int = 0, born: int | None = None, size: int = 9
+) -> str:
+    birth = "-1.-000000010" if born is None else f"{NOW - born * DAY}.5"
+    return f"{mode}_f_0_4_{size}_{NOW - age * DAY}.1234567890_{birth}_{path}"
+
+
+# --- the tree and the modes ---------------------------------------------------------------------
+
+
+def test_log_tree_of_a_recording(recorded: Read) -> None:
+    tree = logs.parse_log_tree(recorded("log-files"))
+    by_path = {f.path: f for f in tree.files}
+    assert by_path[""].folder
+    assert by_path["audit"].mode == 0o750
+    assert by_path["apt/term.log"].gid == 4
+    assert by_path["dpkg.log"].born == 0
+    assert logs.log_file_modes.judge(tree).verdict is Verdict.PASS
+
+
+def test_hostile_names_stay_names() -> None:
+    tree = _tree(_file("a\n777_f_0_0_0_0_0_b"), _file("x_y_z"), _file("\udcff".encode(
+        "utf-8", "surrogateescape").decode("latin-1")))  # fmt: skip
+    assert [f.path for f in tree.files][1:3] == ["a\n777_f_0_0_0_0_0_b", "x_y_z"]
+
+
+@pytest.mark.parametrize("text", ["", "5\n", "x\n755_d_0_0_1_1.0_0_//", "5\n755_d_0_0_1_1.0_0_"])
+def test_a_list_that_is_not_whole_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        logs.parse_log_tree(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        ((_file("auth.log"), _file("dpkg.log", "644")), Verdict.PASS),
+        ((_file("auth.log", "644"),), Verdict.FAIL),
+        ((_file("auth.log.2.gz", "644"),), Verdict.FAIL),
+        ((_file("secure-20261101", "604"),), Verdict.FAIL),
+        ((_file("dpkg.log", "646"),), Verdict.FAIL),
+        ((_file("messagesbus", "644"),), Verdict.PASS),
+        (("750_d_0_4_4096_1.0_0_audit", _file("audit/audit.log", "644")), Verdict.PASS),
+        (("755_d_0_4_4096_1.0_0_audit", _file("audit/audit.log", "644")), Verdict.FAIL),
+        (("1777_d_0_4_4096_1.0_0_app",), Verdict.PASS),
+        (("777_d_0_4_4096_1.0_0_app",), Verdict.FAIL),
+        (("711_d_0_4_4096_1.0_0_app",), Verdict.UNDETERMINED),
+    ],
+)
+def test_modes(records: tuple[str, ...], verdict: Verdict) -> None:
+    assert logs.log_file_modes.judge(_tree(*records)).verdict is verdict
+
+
+def test_a_long_list_of_files_is_cut() -> None:
+    judgement = logs.log_file_modes.judge(_tree(*(_file(f"f{i}", "666") for i in range(90))))
+    assert judgement.said[0].args["count"] == 90
+    assert len(judgement.said[0].args["paths"]) == 21  # type: ignore[arg-type]
+
+
+def test_audit_files(recorded: Read, answer: Make) -> None:
+    assert logs.parse_audit_files(recorded("audit-files")) == ()
+    gone = answer("", b"find: '/var/log/audit': No such file or directory\n", 1)
+    assert isinstance(logs.parse_audit_files(gone), Absent)
+    with pytest.raises(ParseError):
+        logs.parse_audit_files(answer("", b"find: Permission denied\n", 1))
+
+
+# --- retention ----------------------------------------------------------------------------------
+
+
+def _rotations(answer: Make, text: str, main: str = "weekly\nrotate 4\n") -> logs.Rotation:
+    body = "F /etc/logrotate.d/x\n" + "".join(f" {line}\n" for line in text.split("\n"))
+    head = "F /etc/logrotate.conf\n" + "".join(f" {line}\n" for line in main.split("\n"))
+    found = logs.parse_rotations(answer(body + "\n" + head + "\n"))
+    assert not isinstance(found, Absent)
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("/var/log/syslog\n{\n\trotate 26\n\tweekly\n}", 182),
+        ("/var/log/syslog {\n rotate 26\n}", 182),
+        ("/var/log/syslog { rotate 26 }", 182),
+        ("/var/log/syslog {\n}", 28),
+        ("/var/log/syslog {\n daily\n rotate 180\n maxage 90\n}", 90),
+        ("/var/log/syslog {\n monthly\n rotate 6\n}", 180),
+        ("/var/log/syslog {\n rotate -1\n}", 1 << 20),
+        ("/var/log/syslog {\n rotate 0\n}", 0),
+        ("/var/log/syslog {\n size 100M\n rotate 400\n}", None),
+        ("/var/log/syslog {\n size 100M\n rotate 26\n weekly\n}", 182),
+        ("/var/log/syslog {\n maxsize 1G\n rotate 400\n weekly\n}", None),
+        ("/var/log/syslog {\n # rotate 400\n rotate 4\n}", 28),
+        ("/var/log/syslog {\n rotate 4\n postrotate\n rotate 900\n }\n endscript\n}", 28),
+        ("/var/log/syslog {\r\n rotate 30\r\n}\r", 210),
+    ],
+)
+def test_days_kept(text: str, days: int | None, answer: Make) -> None:
+    assert _rotations(answer, text).days == days
+
+
+def test_a_stanza_without_end_is_refused(answer: Make) -> None:
+    with pytest.raises(ParseError):
+        _rotations(answer, "/var/log/syslog {\n rotate 4\n")
+
+
+def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
+    rotations = logs.parse_rotations(recorded("logrotate"))
+    judgement = logs.log_retention.judge(_tree(_file("syslog"), _file("auth.log")), rotations)
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.said[0].args["days"] == 28
+
+
+@pytest.mark.parametrize(
+    ("files", "days", "verdict"),
+    [
+        (("syslog",), 182, Verdict.PASS),
+        (("syslog",), 179, Verdict.FAIL),
+        (("syslog",), None, Verdict.UNDETERMINED),
+        (("syslog", "auth.log"), 182, Verdict.UNDETERMINED),
+        (("syslog", "auth.log"), 28, Verdict.FAIL),
+        ((), 182, Verdict.UNDETERMINED),
+    ],
+)
+def test_retention(files: tuple[str, ...], days: int | None, verdict: Verdict) -> None:
+    rotation = logs.Rotation(paths=("/var/log/syslog",), days=days, words="")
+    judgement = logs.log_retention.judge(_tree(*(_file(f) for f in files)), (rotation,))
+    assert judgement.verdict is verdict
+
+
+def test_without_logrotate_retention_is_not_settled() -> None:
+    assert logs.log_retention.judge(_tree(_file("syslog")), None).verdict is Verdict.UNDETERMINED
+
+
+# --- the oldest record --------------------------------------------------------------------------
+
+JOURNAL = "journal/" + "0a" * 16 + "/system@" + "0b" * 16 + "-" + "0" * 16 + "-{:016x}.journal"
+
+
+def _journal(days: int) -> str:
+    return _file(JOURNAL.format((NOW - days * DAY) * 1_000_000), age=1)
+
+
+@pytest.mark.parametrize(
+    ("tree", "audit", "installed", "verdict"),
+    [
+        # old enough by the time of the last record in the oldest copy
+        ((_file("syslog"), _file("syslog.9.gz", age=200)), (), 900, Verdict.PASS),
+        ((_journal(190),), (), 900, Verdict.PASS),
+        # too young for certain
+        ((_file("syslog"), _file("syslog.4.gz", age=30)), (), 900, Verdict.FAIL),
+        ((_journal(30),), (), 900, Verdict.FAIL),
+        ((_file("syslog", born=20),), (), 900, Verdict.FAIL),
+        # one month's rotation may hide what is missing
+        ((_file("syslog"), _file("syslog.6.gz", age=160)), (), 900, Verdict.UNDETERMINED),
+        # one file, and nothing tells when it began
+        ((_file("syslog"),), (), 900, Verdict.UNDETERMINED),
+        # copytruncate keeps an old birth over new content
+        ((_file("syslog", born=800),), (), 900, Verdict.UNDETERMINED),
+        # a young host is no fail
+        ((_journal(30),), (), 31, Verdict.NOT_APPLICABLE),
+        ((_journal(30),), (), None, Verdict.UNDETERMINED),
+        # the audit trail counts for itself, and auditd renames
+        ((_journal(190),), (_file("audit.log", born=20),), 900, Verdict.FAIL),
+        ((_journal(190),), (_file("audit.log", born=200),), 900, Verdict.PASS),
+        # empty files hold no record
+        ((_file("syslog.9", age=400, size=0), _journal(20)), (), 900, Verdict.FAIL),
+        ((_file("wtmp", age=400),), (), 900, Verdict.FAIL),
+    ],
+)
+def test_oldest(
+    tree: tuple[str, ...], audit: tuple[str, ...], installed: int | None, verdict: Verdict
+) -> None:
+    since = None if installed is None else NOW - installed * DAY
+    files = _tree(*audit).files[1:]
+    assert logs.log_oldest.judge(_tree(*tree), files, since).verdict is verdict
+
+
+def test_installed_at(recorded: Read, answer: Make) -> None:
+    assert logs.parse_host_since(recorded("installed-at")) == 1_750_775_860
+    assert logs.parse_host_since(answer("7_9_/\n")) == 7
+    assert isinstance(logs.parse_host_since(answer("0_9_/\n")), Absent)
+    with pytest.raises(ParseError):
+        logs.parse_host_since(answer("stat: no\n"))
+
+
+# --- on disk ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("records", "storage", "verdict"),
+    [
+        ((_file("syslog"),), "", Verdict.PASS),
+        ((_file("syslog", size=0),), "", Verdict.FAIL),
+        ((_journal(3),), "", Verdict.PASS),
+        ((_journal(3),), "persistent", Verdict.PASS),
+        ((_journal(3),), "volatile", Verdict.FAIL),
+        ((), "persistent", Verdict.FAIL),
+    ],
+)
+def test_durable(records: tuple[str, ...], storage: str, verdict: Verdict) -> None:
+    conf = logs.JournalConf(storage=storage)
+    assert logs.log_durable.judge(_tree(*records), conf).verdict is verdict
+
+
+def test_journald_drop_ins_go_over_the_main_file(recorded: Read, answer: Make) -> None:
+    assert logs.parse_journal_conf(recorded("journald")) == logs.JournalConf()
+    text = (
+        "F /etc/systemd/journald.conf\n [Journal]\n Storage=auto\n\n"
+        "F /usr/lib/systemd/journald.conf.d/10-a.conf\n Storage=none\n\n"
+        "F /etc/systemd/journald.conf.d/10-a.conf\n Storage=volatile\r\n #Storage=persistent\n\n"
+    )
+    conf = logs.parse_journal_conf(answer(text))
+    assert isinstance(conf, logs.JournalConf)
+    assert conf.storage == "volatile"
+
+
+# --- forwarding ---------------------------------------------------------------------------------
+
+
+def _rsyslog(answer: Make, text: str) -> remote_log.Forwards:
+    body = "F /etc/rsyslog.conf\n" + "".join(f" {line}\n" for line in text.split("\n")) + "\n"
+    found = remote_log.parse_rsyslog(answer(body))
+    assert not isinstance(found, Absent)
+    return found
+
+
+RUNNING = (Process(pid=1, uid=0, name="init"), Process(pid=9, uid=0, name="rsyslogd"))
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("*.* @@log.example.com:514", Verdict.PASS),
+        ("*.*\t@192.0.2.7", Verdict.PASS),
+        ("*.* @@(o)[2001:db8::1]:514", Verdict.PASS),
+        ("*.* @(z9,o)log.example.com:514;RSYSLOG_Format", Verdict.PASS),
+        ("authpriv.* :omrelp:log.example.com:2514", Verdict.PASS),
+        ("auth,authpriv.info @@log.example.com", Verdict.PASS),
+        ('*.* action(type="omfwd" target="192.0.2.7" port="514"\n protocol="tcp")', Verdict.PASS),
+        ('action(type="omfwd" Target="192.0.2.7")', Verdict.PASS),
+        ("# *.* @@log.example.com", Verdict.FAIL),
+        ("/* *.* @@log.example.com\n*/", Verdict.FAIL),
+        ("*.* @@127.0.0.1:514", Verdict.FAIL),
+        ("*.* @localhost", Verdict.FAIL),
+        ("*.* @@[::1]:514", Verdict.FAIL),
+        ("*.* /var/log/all@example", Verdict.FAIL),
+        ("mail.* @@log.example.com", Verdict.UNDETERMINED),
+        ("*.*;auth,authpriv.none @@log.example.com", Verdict.UNDETERMINED),
+        ("authpriv.err @@log.example.com", Verdict.UNDETERMINED),
+        (':msg,contains,"x" @@log.example.com', Verdict.UNDETERMINED),
+        ("if $programname == 'sshd' then {\n*.* @@log.example.com\n}", Verdict.UNDETERMINED),
+        ('ruleset(name="r"){\n action(type="omfwd" target="192.0.2.7")\n}', Verdict.UNDETERMINED),
+        ("$IncludeConfig /opt/site.conf", Verdict.UNDETERMINED),
+        ('include(file="/opt/*.conf" mode="optional")', Verdict.UNDETERMINED),
+        ('action(type="omfile" file="/var/log/x")', Verdict.FAIL),
+        ("*.* @@log.example.com\r", Verdict.PASS),
+    ],
+)
+def test_rsyslog(text: str, verdict: Verdict, answer: Make) -> None:
+    forwards = _rsyslog(answer, text)
+    judgement = remote_log.log_remote.judge(RUNNING, forwards, None, None, None)
+    assert judgement.verdict is verdict
+
+
+def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
+    assert remote_log.parse_rsyslog(recorded("rsyslog")) == remote_log.Forwards(forwards=())
+
+
+def test_a_drop_in_counts_only_when_it_is_included(answer: Make) -> None:
+    drop = "F /etc/rsyslog.d/a.conf\n *.* @@log.example.com\n\n"
+    without = remote_log.parse_rsyslog(answer("F /etc/rsyslog.conf\n \n\n" + drop))
+    include = "F /etc/rsyslog.conf\n $IncludeConfig /etc/rsyslog.d/*.conf\n\n"
+    within = remote_log.parse_rsyslog(answer(include + drop))
+    assert isinstance(without, remote_log.Forwards)
+    assert isinstance(within, remote_log.Forwards)
+    assert without.forwards == ()
+    assert within.forwards[0].every
+
+
+def test_a_daemon_that_does_not_run_forwards_nothing(answer: Make) -> None:
+    forwards = _rsyslog(answer, "*.* @@log.example.com")
+    judgement = remote_log.log_remote.judge(RUNNING[:1], forwards, None, None, None)
+    assert judgement.verdict is Verdict.FAIL
+
+
+# invented after the syslog-ng 3.38 manual
+NG = """F /etc/syslog-ng/syslog-ng.conf
+ source s_src { system(); internal(); };
+ destination d_net { network("192.0.2.7" port(514) transport("tcp")); };
+ destination d_file { file("/var/log/messages"); };
+ filter f_auth { facility(auth, authpriv); };
+ log { source(s_src); destination(d_file); };
+ log { source(s_src); PLACE };
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"),
+    [
+        ("destination(d_net);", Verdict.PASS),
+        ("# destination(d_net);", Verdict.FAIL),
+        ("filter(f_auth); destination(d_net);", Verdict.UNDETERMINED),
+        ("destination(d_file);", Verdict.FAIL),
+    ],
+)
+def test_syslog_ng(place: str, verdict: Verdict, answer: Make) -> None:
+    text = NG.replace("PLACE", place.replace("#", "\n #") + "\n")
+    forwards = remote_log.parse_syslog_ng(answer(text.replace("\n }", "\n  }")))
+    assert isinstance(forwards, remote_log.Forwards)
+    processes = (*RUNNING[:1], Process(pid=5, uid=0, name="syslog-ng"))
+    judgement = remote_log.log_remote.judge(processes, None, forwards, None, None)
+    assert judgement.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("url", "active", "verdict"),
+    [
+        ("https://log.example.com:19532", True, Verdict.PASS),
+        ("https://log.example.com:19532", False, Verdict.FAIL),
+        ("http://localhost:19532", True, Verdict.FAIL),
+        ("", True, Verdict.FAIL),
+    ],
+)
+def test_journal_upload(url: str, active: bool, verdict: Verdict, answer: Make) -> None:
+    text = f"F /etc/systemd/journal-upload.conf\n [Upload]\n # URL=x\n URL={url}\n\n"
+    names = {"systemd-journal-upload.service"} if active else set()
+    units = Units(active=frozenset(names), enabled=frozenset())
+    upload = remote_log.parse_upload(answer(text))
+    judgement = remote_log.log_remote.judge(RUNNING, None, None, upload, units)
+    assert judgement.verdict is verdict
+
+
+def test_another_shipper_settles_nothing() -> None:
+    processes = (*RUNNING, Process(pid=7, uid=0, name="filebeat"))
+    judgement = remote_log.log_remote.judge(processes, None, None, None, None)
+    assert judgement.verdict is Verdict.UNDETERMINED

@@ -1,0 +1,449 @@
+"""Time, services, sockets, packet filter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from audit_core.model import Absent, Answer, ParseError, Target, Verdict
+from audit_linux.system import firewall, listeners, services, timesync, units
+from audit_linux.system.listeners import Listener
+from audit_linux.system.processes import Process
+from audit_linux.system.timesync import Sync
+from audit_linux.system.units import Units
+
+Make = Callable[..., Answer]
+Read = Callable[[str], Answer]
+MakeTarget = Callable[..., Target]
+INIT = Process(pid=1, uid=0, name="init")
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+def test_chrony_of_a_recording(recorded: Read) -> None:
+    (sync,) = timesync.parse_timesync(recorded("timesync-chrony"))
+    assert (sync.service, sync.synchronised, sync.source) == ("chrony", True, "127.0.0.1")
+    assert sync.offset_s == pytest.approx(-1.378e-6)
+    assert sync.age_s == pytest.approx(-0.13, abs=0.01)
+    assert timesync.time_sync.judge((sync,), (INIT,)).verdict is Verdict.PASS
+
+
+def test_no_service_answers_in_a_recording(recorded: Read) -> None:
+    assert timesync.parse_timesync(recorded("timesync-none")) == ()
+
+
+def _sections(chrony: str = "", ntpq: str = "", timedatectl: str = "", status: str = "") -> str:
+    return (f"1795434704\n== chrony\n{chrony}\nrc=0\n== ntpq\n{ntpq}\nrc=0\n"
+            f"== timedatectl\n{timedatectl}\nrc=0\n== timesync\n{status}\nrc=0\n")  # fmt: skip
+
+
+UNSYNCHRONISED = ("00000000,,0,0.000000000,0.000000000,0.000000000,0.000000000,0.000,0.000,0.000,"
+                  "1.000000000,1.000000000,0.0,Not synchronised")  # fmt: skip
+# invented after ntpq 4.2.8 and systemd 252
+NTPQ = (
+    "     remote           refid      st t when poll reach   delay   offset  jitter\n"
+    "==============================================================================\n"
+    "+192.0.2.8       .GPS.            1 u   23   64  377    0.512    9.912   0.103\n"
+    "{0}192.0.2.7       {1}            1 u   23   64  377    0.512    {2}   0.103"
+)
+STATUS = "       Server: 192.0.2.9 (ntp.example.com)\n      Offset: {0}\n       Delay: 1.1ms"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (_sections(chrony=UNSYNCHRONISED), [("chrony", False, None)]),
+        (_sections(ntpq=NTPQ.format("*", ".GPS.", "12.5")), [("ntpd", True, 0.0125)]),
+        (_sections(ntpq=NTPQ.format(" ", ".GPS.", "12.5")), [("ntpd", False, None)]),
+        (_sections(ntpq=NTPQ.format("*", ".LOCL.", "0.0")), [("ntpd", False, None)]),
+        (_sections(timedatectl="NTP=yes\nNTPSynchronized=yes"), [("systemd", True, None)]),
+        (_sections(timedatectl="NTPSynchronized=yes", status=STATUS.format("-23.4ms")),
+         [("systemd", True, -0.0234)]),
+        (_sections(timedatectl="NTPSynchronized=yes", status=STATUS.format("+12us")),
+         [("systemd", True, 12e-6)]),
+        (_sections(timedatectl="NTPSynchronized=no"), [("systemd", False, None)]),
+        # the daemon that sets the clock knows better than the kernel's flag
+        (_sections(chrony=UNSYNCHRONISED, timedatectl="NTPSynchronized=yes"),
+         [("chrony", False, None)]),
+        (_sections(timedatectl="Unknown operation show."), []),
+    ],
+)  # fmt: skip
+def test_time_services(
+    text: str, expected: list[tuple[str, bool, float | None]], answer: Make
+) -> None:
+    syncs = timesync.parse_timesync(answer(text))
+    told = [(s.service, s.synchronised) for s in syncs]
+    assert told == [e[:2] for e in expected]
+    for sync, (_, synchronised, offset) in zip(syncs, expected, strict=True):
+        assert not synchronised or sync.offset_s == (offset and pytest.approx(offset))
+
+
+@pytest.mark.parametrize("text", ["", "x\n", _sections()[:40], _sections() + "== chrony\n"])
+def test_time_sections_must_be_whole(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        timesync.parse_timesync(answer(text))
+
+
+def _sync(**changes: Any) -> Sync:
+    return Sync(**{"service": "chrony", "synchronised": True, "source": "192.0.2.1",
+                   "offset_s": 0.2, "age_s": 60.0, **changes})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("syncs", "daemon", "knobs", "verdict"),
+    [
+        ((_sync(),), "chronyd", {}, Verdict.PASS),
+        ((_sync(offset_s=-1.01),), "chronyd", {}, Verdict.FAIL),
+        ((_sync(offset_s=1.0),), "chronyd", {}, Verdict.PASS),
+        ((_sync(),), "chronyd", {"max_offset_s": 0.1}, Verdict.FAIL),
+        ((_sync(age_s=86_401.0),), "chronyd", {}, Verdict.FAIL),
+        ((_sync(offset_s=None, age_s=None),), "x", {}, Verdict.PASS),
+        ((_sync(synchronised=False),), "chronyd", {}, Verdict.FAIL),
+        ((), "chronyd", {}, Verdict.UNDETERMINED),
+        ((), "bash", {}, Verdict.FAIL),
+    ],
+)
+def test_time(
+    syncs: tuple[Sync, ...], daemon: str, knobs: dict[str, float], verdict: Verdict
+) -> None:
+    processes = (INIT, Process(pid=8, uid=100, name=daemon))
+    assert timesync.time_sync.judge(syncs, processes, **knobs).verdict is verdict
+
+
+# --- services -----------------------------------------------------------------------------------
+
+
+def test_without_systemd_units_are_not_present(recorded: Read) -> None:
+    assert isinstance(units.parse_units(recorded("units-not-systemd")), Absent)
+
+
+# invented after systemd 252
+UNITS = """== units
+cups.socket loaded active running CUPS Scheduler
+ssh.service loaded active running OpenBSD Secure Shell server
+● vsftpd.service loaded failed failed vsftpd FTP server
+ypbind.service not-found inactive dead ypbind.service
+
+== files
+cups.service enabled enabled
+rpcbind.socket disabled enabled
+xinetd.service masked enabled
+
+== end 0
+"""
+
+
+def test_units(answer: Make) -> None:
+    found = units.parse_units(answer(UNITS))
+    assert found == Units(active=frozenset({"cups.socket", "ssh.service"}),
+                          enabled=frozenset({"cups.service"}))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", UNITS[:300], UNITS.replace("== end 0", "== end 1"), UNITS.replace(" masked ", " what "),
+     UNITS.replace("loaded active running CUPS Scheduler", "loaded")],
+)  # fmt: skip
+def test_units_must_be_whole(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        units.parse_units(answer(text))
+
+
+def test_start_links(recorded: Read, answer: Make) -> None:
+    assert "ssh" in units.parse_links(recorded("start-links"))
+    assert units.parse_links(answer("")) == frozenset()
+    with pytest.raises(ParseError):
+        units.parse_links(answer("S01ssh"))
+
+
+NONE = Units(active=frozenset(), enabled=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("process", "units_", "links", "needed", "verdict"),
+    [
+        ("sshd", NONE, (), (), Verdict.PASS),
+        ("sshd", None, ("ssh",), (), Verdict.PASS),
+        ("rpcbind", NONE, (), (), Verdict.FAIL),
+        ("rpcbind", NONE, (), ("rpcbind",), Verdict.PASS),
+        ("sshd", Units(active=frozenset({"telnet.socket"}), enabled=frozenset()), (), (),
+         Verdict.FAIL),
+        ("sshd", Units(active=frozenset({"tftp@1.service"}), enabled=frozenset()), (), (),
+         Verdict.FAIL),
+        ("sshd", Units(active=frozenset(), enabled=frozenset({"cups.service"})), (), (),
+         Verdict.FAIL),
+        ("sshd", Units(active=frozenset({"cups.path.service"}), enabled=frozenset()), (), (),
+         Verdict.PASS),
+        ("sshd", None, ("xinetd",), (), Verdict.FAIL),
+        # systemd passes over links that a native unit replaces
+        ("sshd", NONE, ("xinetd",), (), Verdict.PASS),
+    ],
+)  # fmt: skip
+def test_risky_services(
+    process: str, units_: Units | None, links: tuple[str, ...], needed: tuple[str, ...],
+    verdict: Verdict, target: MakeTarget,
+) -> None:  # fmt: skip
+    processes = (INIT, Process(pid=8, uid=0, name=process))
+    host = target(needed_services=list(needed))
+    judgement = services.risky_services.judge(host, processes, units_, frozenset(links))
+    assert judgement.verdict is verdict
+
+
+def test_without_systemd_the_finding_says_so(target: MakeTarget) -> None:
+    judgement = services.risky_services.judge(target(), (INIT,), None, frozenset())
+    assert any("rc links" in m.id for m in judgement.said)
+
+
+# --- sockets ------------------------------------------------------------------------------------
+
+
+def test_sockets_of_a_recording(recorded: Read) -> None:
+    found = listeners.parse_listeners(recorded("listeners-ss"))
+    assert {i.number for i in found if not i.loopback} == {"111/udp", "22/tcp", "8080/tcp"}
+    assert {i.number for i in found if i.loopback} == {"53/udp", "68/udp", "6379/tcp", "631/tcp"}
+
+
+# recorded on Debian 12, Linux 6, `cat /proc/net/…` in its own network namespace, 2026-11-23
+PROC = """== proc
+tcp
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 29441 1
+   1: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 29443 1
+tcp6
+  sl  local_address                         remote_address                        st tx_queue
+   0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 0:0 00:0 0
+   1: 00000000000000000000000001000000:0277 00000000000000000000000000000000:0000 0A 0:0 00:0 0
+udp
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+13830: 3500007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 29446 2
+13888: 00000000:006F 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 29444 2
+"""
+
+
+def test_sockets_where_ss_is_missing(answer: Make) -> None:
+    found = listeners.parse_listeners(answer(PROC))
+    assert {i.number for i in found if not i.loopback} == {"22/tcp", "8080/tcp", "111/udp"}
+    assert {i.number for i in found if i.loopback} == {"6379/tcp", "631/tcp", "53/udp"}
+
+
+def test_an_established_connection_does_not_listen(answer: Make) -> None:
+    found = listeners.parse_listeners(answer(PROC.replace("0000 0A", "0000 01")))
+    assert {i.number for i in found} == {"53/udp", "111/udp"}
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "address", "loopback"),
+    [
+        ("tcp   LISTEN 0      4096   [::]:22   [::]:*", "22/tcp", "::", False),
+        ("tcp   LISTEN 0      4096   *:22   *:*", "22/tcp", "*", False),
+        ("udp   UNCONN 0  0  0.0.0.0%eth0:68  0.0.0.0:*", "68/udp", "0.0.0.0%eth0", False),
+        ("udp   UNCONN 0  0  [fe80::1]%eth0:546  [::]:*", "546/udp", "fe80::1%eth0", False),
+        ("tcp   LISTEN 0  9  [::ffff:127.0.0.1]:80  *:*", "80/tcp", "::ffff:127.0.0.1", True),
+        ("tcp   LISTEN 0  9  127.9.9.9:80  0.0.0.0:*", "80/tcp", "127.9.9.9", True),
+        ("tcp   LISTEN 0  9  127.evil:80  0.0.0.0:*", "80/tcp", "127.evil", False),
+    ],
+)
+def test_ss_lines(line: str, number: str, address: str, loopback: bool, answer: Make) -> None:
+    (found,) = listeners.parse_listeners(answer(f"== ss\n{line}\n"))
+    assert (found.number, found.address, found.loopback) == (number, address, loopback)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tcp LISTEN", "== ss\nNetid State Recv-Q\n", "== proc\n",
+             "== proc\ntcp\n  0: zz\n", "== ss\ntcp LISTEN 0 1 0.0.0.0:70000 0.0.0.0:*\n"],
+)  # fmt: skip
+def test_what_is_no_list_of_sockets_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        listeners.parse_listeners(answer(text))
+
+
+def _on(*numbers: str, address: str = "0.0.0.0") -> tuple[Listener, ...]:
+    pairs = [n.split("/") for n in numbers]
+    return tuple(Listener(protocol=p, address=address, port=int(n)) for n, p in pairs)
+
+
+@pytest.mark.parametrize(
+    ("sockets", "allowed", "verdict"),
+    [
+        (_on("22/tcp"), ["22/tcp"], Verdict.PASS),
+        (_on("22/tcp", "80/tcp"), ["22/tcp"], Verdict.FAIL),
+        (_on("22/udp"), ["22/tcp"], Verdict.FAIL),
+        (_on("8000/tcp", "8010/tcp"), ["8000-8010/tcp"], Verdict.PASS),
+        (_on("8011/tcp"), ["8000-8010/tcp"], Verdict.FAIL),
+        (_on("80/tcp", address="127.0.0.1"), [], Verdict.PASS),
+        (_on("80/tcp"), [], Verdict.FAIL),
+        (_on("80/tcp"), None, Verdict.UNDETERMINED),
+        (_on("80/tcp"), ["80"], Verdict.UNDETERMINED),
+        (_on("80/tcp"), ["90-80/tcp"], Verdict.UNDETERMINED),
+        (_on("80/tcp"), ["0-99999/tcp"], Verdict.UNDETERMINED),
+        ((), None, Verdict.UNDETERMINED),
+    ],
+)
+def test_allowed(
+    sockets: tuple[Listener, ...], allowed: list[str] | None, verdict: Verdict, target: MakeTarget
+) -> None:
+    host = target() if allowed is None else target(allowed_ports=allowed)
+    assert listeners.listening_allowed.judge(host, sockets).verdict is verdict
+
+
+def test_an_allow_list_that_is_text_is_a_fault(target: MakeTarget) -> None:
+    with pytest.raises(TypeError, match="allowed_ports"):
+        listeners.listening_allowed.judge(target(allowed_ports="22/tcp"), ())
+
+
+@pytest.mark.parametrize(
+    ("sockets", "verdict"),
+    [
+        (_on("22/tcp"), Verdict.PASS),
+        (_on("23/tcp"), Verdict.FAIL),
+        (_on("6379/tcp", address="::"), Verdict.FAIL),
+        (_on("6379/tcp", address="127.0.0.1"), Verdict.PASS),
+        (_on("514/udp"), Verdict.PASS),
+        (_on("514/tcp"), Verdict.FAIL),
+        (_on("873/tcp"), Verdict.UNDETERMINED),
+        (_on("873/tcp", "445/tcp"), Verdict.FAIL),
+        ((), Verdict.PASS),
+    ],
+)
+def test_high_risk(sockets: tuple[Listener, ...], verdict: Verdict) -> None:
+    assert listeners.listening_high_risk.judge(sockets).verdict is verdict
+
+
+# --- packet filter ------------------------------------------------------------------------------
+
+ON = {"net.ipv6.conf.all.disable_ipv6": "0"}
+OFF = {"net.ipv6.conf.all.disable_ipv6": "1"}
+
+
+@pytest.mark.parametrize(
+    ("nft", "iptables", "ip6tables", "sysctl", "verdict"),
+    [
+        ("nft-drop", None, None, ON, Verdict.PASS),
+        ("nft-empty", None, None, ON, Verdict.FAIL),
+        ("nft-empty", "iptables-drop", None, ON, Verdict.FAIL),
+        ("nft-empty", "iptables-drop", "ip6tables-accept", ON, Verdict.FAIL),
+        ("nft-empty", "iptables-drop", "ip6tables-accept", OFF, Verdict.PASS),
+        ("nft-empty", "iptables-drop", None, {}, Verdict.PASS),
+        ("nft-of-iptables", None, None, OFF, Verdict.PASS),
+        (None, "iptables-ufw", "ip6tables-ufw", ON, Verdict.PASS),
+        ("nft-ufw", None, None, ON, Verdict.PASS),
+        (None, None, None, ON, Verdict.FAIL),
+    ],
+)
+def test_firewall_of_recordings(
+    nft: str | None, iptables: str | None, ip6tables: str | None, sysctl: dict[str, str],
+    verdict: Verdict, recorded: Read,
+) -> None:  # fmt: skip
+    judgement = firewall.firewall_input.judge(
+        firewall.parse_nft(recorded(nft)) if nft else None,
+        firewall.parse_iptables4(recorded(iptables)) if iptables else None,
+        firewall.parse_iptables6(recorded(ip6tables)) if ip6tables else None,
+        sysctl,
+    )
+    assert judgement.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict"),
+    [
+        ("-P INPUT DROP", Verdict.PASS),
+        ("-P INPUT ACCEPT", Verdict.FAIL),
+        ("-P INPUT ACCEPT\n-A INPUT -p tcp --dport 23 -j DROP", Verdict.FAIL),
+        ("-P INPUT ACCEPT\n-A INPUT -j DROP", Verdict.PASS),
+        ("-P INPUT DROP\n-A INPUT -j ACCEPT", Verdict.FAIL),
+        ('-P INPUT DROP\n-A INPUT -m comment --comment "a b" -j ACCEPT', Verdict.FAIL),
+        ("-P INPUT DROP\n-A INPUT -j LOG\n-A INPUT -j x\n-N x\n-A x -j ACCEPT", Verdict.FAIL),
+        ("-P INPUT ACCEPT\n-N x\n-A INPUT -j x\n-A x -j RETURN\n-A x -j DROP", Verdict.FAIL),
+        ("-P INPUT ACCEPT\n-N x\n-A INPUT -g x\n-A INPUT -j DROP\n-A x -p tcp -j DROP",
+         Verdict.FAIL),
+        ("-P INPUT DROP\n-N x\n-A INPUT -j x\n-A x -j x", Verdict.FAIL),
+    ],
+)  # fmt: skip
+def test_iptables_rules(rules: str, verdict: Verdict, answer: Make) -> None:
+    ruleset = firewall.parse_iptables4(answer(rules + "\n"))
+    judgement = firewall.firewall_input.judge(None, ruleset, None, OFF)
+    assert judgement.verdict is verdict
+
+
+def test_a_table_that_nft_keeps_is_not_present_to_iptables(answer: Make) -> None:
+    said = b"iptables v1.8.9 (nf_tables): table `filter' is incompatible, use 'nft' tool.\n"
+    assert isinstance(firewall.parse_iptables4(answer("", said, 1)), Absent)
+    with pytest.raises(ParseError):
+        firewall.parse_iptables4(answer("", b"Permission denied (you must be root)", 1))
+
+
+def _nft(*expr: dict[str, Any], policy: str = "accept", hook: str = "input") -> str:
+    place = {"family": "inet", "table": "t"}
+    chain = {"chain": {**place, "name": "c", "hook": hook, "policy": policy}}
+    rule = {"rule": {**place, "chain": "c", "expr": list(expr)}}
+    return json.dumps({"nftables": [chain, rule]})
+
+
+MATCH = {"match": {"op": "==", "left": {"meta": {"key": "iif"}}, "right": "lo"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (_nft({"counter": {}}, {"drop": None}), Verdict.PASS),
+        (_nft({"reject": {"type": "icmpx"}}), Verdict.PASS),
+        (_nft(MATCH, {"drop": None}), Verdict.FAIL),
+        (_nft({"vmap": {}}, {"drop": None}), Verdict.FAIL),
+        (_nft({"limit": {}}, {"drop": None}), Verdict.FAIL),
+        (_nft({"accept": None}, policy="drop"), Verdict.FAIL),
+        (_nft({"mangle": {}}, {"accept": None}, policy="drop"), Verdict.FAIL),
+        (_nft(MATCH, {"accept": None}, policy="drop"), Verdict.PASS),
+        (_nft(MATCH, {"accept": None}, policy="drop", hook="forward"), Verdict.FAIL),
+    ],
+)
+def test_nft_rules(text: str, verdict: Verdict, answer: Make) -> None:
+    ruleset = firewall.parse_nft(answer(text))
+    assert firewall.firewall_input.judge(ruleset, None, None, ON).verdict is verdict
+
+
+ETH = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth0"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "wide"),
+    [
+        (_nft(ETH, {"accept": None}, policy="drop"), ("eth0",)),
+        (_nft(ETH, MATCH, {"accept": None}, policy="drop"), None),
+        (_nft(ETH, {"drop": None}, policy="drop"), None),
+    ],
+)
+def test_accepting_a_whole_interface_settles_nothing(
+    text: str, wide: tuple[str, ...] | None, answer: Make
+) -> None:
+    judgement = firewall.firewall_input.judge(firewall.parse_nft(answer(text)), None, None, ON)
+    assert judgement.verdict is (Verdict.UNDETERMINED if wide else Verdict.PASS)
+    assert not wide or judgement.said[1].args["interfaces"] == wide
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict"),
+    [
+        ("-P INPUT DROP\n-A INPUT -i eth0 -j ACCEPT", Verdict.UNDETERMINED),
+        ("-P INPUT DROP\n-N x\n-A INPUT -p tcp -j x\n-A x -i eth0 -j ACCEPT",
+         Verdict.UNDETERMINED),
+        ("-P INPUT DROP\n-A FORWARD -i eth0 -j ACCEPT", Verdict.PASS),
+        ("-P INPUT DROP\n-A INPUT -i lo -j ACCEPT", Verdict.PASS),
+        ("-P INPUT DROP\n-A INPUT -i eth0 -p tcp -j ACCEPT", Verdict.PASS),
+        ("-P INPUT ACCEPT\n-A INPUT -i eth0 -j ACCEPT", Verdict.FAIL),
+    ],
+)  # fmt: skip
+def test_iptables_accepts_a_whole_interface(rules: str, verdict: Verdict, answer: Make) -> None:
+    ruleset = firewall.parse_iptables4(answer(rules + "\n"))
+    assert firewall.firewall_input.judge(None, ruleset, None, OFF).verdict is verdict
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"nftables": [1]}', '{"nftables": "x"}',
+                                  '{"nftables": [{"chain": {"family": 1}}]}',
+                                  '{"nftables": [{"rule": {"expr": 5}}]}'])  # fmt: skip
+def test_what_is_no_ruleset_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        firewall.parse_nft(answer(text))
