@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from audit_core.model import Kind, ObjectType, Target
+from audit_core.model import Kind, ObjectType, Privilege, Target
 from audit_core.policy.strict_yaml import (
     Document,
     Entry,
@@ -167,6 +167,8 @@ class _Endpoint(Struct, frozen=True, kw_only=True):
     id: str | None = None
     address: str | None = None
     server_name: str | None = None
+    trust: Literal["public", "private"] | None = None
+    starttls: str | None = None
     object_type: ObjectType | None = None
     settings: dict[str, Any] = {}
 
@@ -175,6 +177,8 @@ class _Backup(Struct, frozen=True, kw_only=True):
     id: str
     path: str
     pattern: str = "*"
+    depth: int | None = None
+    privilege: Privilege | None = None
     rpo_hours: float | None = None
     copies: int | None = None
     min_bytes: int | None = None
@@ -364,8 +368,9 @@ class _Reader:
             self._doc.fail((*place, "address"), "an address here or at the target", "nothing")
         self._plain_settings((*place, "settings"), written.settings)
         settings = {**written.settings, "port": written.port}
-        if written.server_name is not None:
-            settings["server_name"] = written.server_name
+        for key in ("server_name", "trust", "starttls"):
+            if getattr(written, key) is not None:
+                settings[key] = getattr(written, key)
         name = written.id if written.id is not None else f"tls:{written.port}"
         return self._part(
             place, parent, name, kind=Kind.ENDPOINT, address=address, settings=settings,
@@ -393,7 +398,7 @@ class _Reader:
             self._doc.fail((*place, "path"), "an absolute path", quoted(written.path))
         if "/" in written.pattern or not written.pattern.isprintable():
             self._doc.fail((*place, "pattern"), "a file name pattern", quoted(written.pattern))
-        for name in ("rpo_hours", "copies", "min_bytes"):
+        for name in ("rpo_hours", "copies", "min_bytes", "depth"):
             value = getattr(written, name)
             if value is not None and value <= 0:
                 self._doc.fail((*place, name), "a number above 0", str(value))

@@ -118,8 +118,8 @@ class Policy:
         """`ids` and the catalogs that their crosswalks lead to, sorted."""
         used = set(ids)
         for id in tuple(used):
-            for pairs in self.catalog(id).crosswalk.values():
-                used |= {other for other, _ in pairs}
+            for crossings in self.catalog(id).crosswalk.values():
+                used |= {crossing.catalog for crossing in crossings}
         return tuple(sorted(used))
 
     def raw_mappings(self, ids: Iterable[str]) -> dict[str, bytes]:
@@ -269,9 +269,10 @@ class _Assembly:
         if clause.attribute == "attest":
             return {}
         found: dict[str, Coverage] = {}
-        for id, other in self._policy.catalog(clause.catalog).crosswalk.get(clause.id, ()):
-            theirs = self._policy.mapping(id).of(self._policy.catalog(id), other)
-            for check, coverage in _mappings.capped(theirs).items():
+        for crossing in self._policy.catalog(clause.catalog).crosswalk.get(clause.id, ()):
+            catalog = self._policy.catalog(crossing.catalog)
+            theirs = self._policy.mapping(crossing.catalog).of(catalog, crossing.clause)
+            for check, coverage in _mappings.capped(theirs, crossing.coverage).items():
                 found[check] = _mappings.stronger(found.get(check, coverage), coverage)
         return found
 

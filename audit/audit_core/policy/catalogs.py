@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import ObjectType
-from audit_core.policy.model import Bilingual, Catalog, Fit, Twin
+from audit_core.model import Coverage, ObjectType
+from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
 from audit_core.policy.strict_yaml import load_bytes, nearest, quoted
 from audit_core.results import Clause
 
@@ -135,12 +135,16 @@ def _english(files: _Files) -> dict[str, str]:
     return {row["text"]: row["en"] for row in files.rows("en.csv", required=("text", "en"))}
 
 
-def _crosswalk(files: _Files) -> dict[str, tuple[tuple[str, str], ...]]:
-    found: dict[str, tuple[tuple[str, str], ...]] = {}
-    if files.has("crosswalk.csv"):
-        for row in files.rows("crosswalk.csv", required=("clause", "catalog", "other")):
-            pair = (row["catalog"], row["other"])
-            found[row["clause"]] = (*found.get(row["clause"], ()), pair)
+def _crosswalk(files: _Files) -> dict[str, tuple[Crossing, ...]]:
+    found: dict[str, tuple[Crossing, ...]] = {}
+    if not files.has("crosswalk.csv"):
+        return found
+    columns = ("clause", "catalog", "other", "coverage")
+    for row in files.rows("crosswalk.csv", required=columns):
+        words = row.words("coverage", (Coverage.PARTIAL, Coverage.SUPPORTS))
+        coverage = Coverage(words[0]) if words else Coverage.SUPPORTS
+        crossing = Crossing(catalog=row["catalog"], clause=row["other"], coverage=coverage)
+        found[row["clause"]] = (*found.get(row["clause"], ()), crossing)
     return found
 
 

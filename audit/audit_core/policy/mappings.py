@@ -11,6 +11,11 @@ from audit_core.policy.model import Bilingual, Catalog, Fit
 from audit_core.policy.strict_yaml import Document, nearest, quoted
 
 _RANK = {Coverage.NONE: 0, Coverage.SUPPORTS: 1, Coverage.PARTIAL: 2, Coverage.FULL: 3}
+_CAP = {
+    Fit.SAME: Coverage.FULL,
+    Fit.STRONGER: Coverage.PARTIAL,
+    Fit.WEAKER: Coverage.SUPPORTS,
+}
 
 
 class MappedCheck(Struct, frozen=True, kw_only=True):
@@ -40,15 +45,16 @@ class Mapping(Struct, frozen=True, kw_only=True):
     def of(self, catalog: Catalog, clause: str) -> dict[str, Coverage]:
         """The checks of `clause`; its twin's where the mapping does not name the clause itself.
 
-        A demand that is not the twin's own is never settled in full by the twin's checks.
+        Where the clause asks more than its twin, the twin's checks settle it in part at most: what
+        fails there fails here too. Where it asks less, they only support it: what fails there
+        may still suffice here.
         """
         if clause in self.checks or clause in self.missing:
             return self.checks.get(clause, {})
         twin = catalog.twins.get(clause)
         if twin is None:
             return {}
-        found = self.checks.get(twin.clause, {})
-        return found if twin.fit is Fit.SAME else capped(found)
+        return capped(self.checks.get(twin.clause, {}), _CAP[twin.fit])
 
     def missing_of(self, catalog: Catalog, clause: str) -> tuple[Message, ...]:
         """What the mapping says people must bring for `clause`; nothing when only a twin says."""
@@ -60,9 +66,9 @@ class Mapping(Struct, frozen=True, kw_only=True):
         return self.missing.get(twin.clause, ())
 
 
-def capped(checks: dict[str, Coverage]) -> dict[str, Coverage]:
-    """`checks` with no coverage above partial."""
-    return {k: weaker(v, Coverage.PARTIAL) for k, v in checks.items()}
+def capped(checks: dict[str, Coverage], cap: Coverage) -> dict[str, Coverage]:
+    """`checks` with no coverage above `cap`."""
+    return {check: weaker(coverage, cap) for check, coverage in checks.items()}
 
 
 def weaker(a: Coverage, b: Coverage) -> Coverage:

@@ -33,11 +33,19 @@ class Twin(Struct, frozen=True, kw_only=True):
     fit: Fit
 
 
+class Crossing(Struct, frozen=True, kw_only=True):
+    """A clause of another catalog whose checks speak for a clause: to support it, or in part."""
+
+    catalog: str
+    clause: str
+    coverage: Coverage
+
+
 class Catalog(Struct, frozen=True, kw_only=True):
     """One edition of a standard as data.
 
-    `twins` says, for clauses that no mapping names, whose mapping holds for them. `crosswalk` is
-    clause to (catalog, clause): checks of those support it. `sha256` is over all its files.
+    `twins` says, for clauses that no mapping names, whose mapping holds for them. `crosswalk` says
+    which clauses of other catalogs speak for a clause. `sha256` is over all its files.
     """
 
     id: str
@@ -49,7 +57,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     licence: str
     clauses: tuple[Clause, ...]
     twins: dict[str, Twin]
-    crosswalk: dict[str, tuple[tuple[str, str], ...]]
+    crosswalk: dict[str, tuple[Crossing, ...]]
     sha256: str
 
 

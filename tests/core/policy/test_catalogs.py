@@ -9,6 +9,7 @@ import pytest
 
 import audit_profiles
 from audit_core.errors import InputError
+from audit_core.model import Coverage
 from audit_core.policy import Fit, Policy, load_policy
 from audit_core.policy.catalogs import load_catalog
 from audit_core.results import Clause
@@ -180,11 +181,20 @@ def test_what_only_people_attest_concerns_the_organisation(smart: tuple[Clause, 
 def test_the_crosswalk_leads_to_clauses_of_level_3(policy: Policy) -> None:
     by_id = {clause.id: clause for clause in policy.catalog("gbt22239-2019").clauses}
     crosswalk = policy.catalog("smart-finance").crosswalk
-    assert crosswalk["7.2.2"] == tuple(
-        ("gbt22239-2019", id) for id in ("8.1.2.1c", "8.1.2.1d", "8.1.3.1a", "8.1.3.2a")
-    )
-    for pairs in crosswalk.values():
-        assert all(by_id[other].level == 3 for _, other in pairs)
+    assert [(c.clause, c.coverage) for c in crosswalk["7.2.2"]] == [
+        ("8.1.2.1c", Coverage.PARTIAL),
+        ("8.1.2.1d", Coverage.SUPPORTS),
+        ("8.1.3.1a", Coverage.SUPPORTS),
+        ("8.1.3.2a", Coverage.SUPPORTS),
+    ]
+    for crossings in crosswalk.values():
+        assert all(by_id[c.clause].level == 3 for c in crossings)
+
+
+def test_principles_and_services_are_supported_only(policy: Policy) -> None:
+    for clause, crossings in policy.catalog("smart-finance").crosswalk.items():
+        if clause[0] in "45":
+            assert {c.coverage for c in crossings} == {Coverage.SUPPORTS}
 
 
 @pytest.mark.parametrize("id", ["gbt22239-2019", "smart-finance"])

@@ -35,13 +35,14 @@ targets:
     owner: 李四
     allowed_ports: [22, 443/tcp, 8000-8010/tcp]
     endpoints:
-      - {port: 443, server_name: www.example.com}
+      - {port: 443, server_name: www.example.com, trust: private}
       - {id: admin, port: 8443, address: 10.1.2.9, object_type: management_platform}
     backups:
       - id: db
         path: /backup/db
         pattern: "*.sql.gz"
         rpo_hours: 24
+        privilege: root
         copies: 2
         offsite: true
         restore_tested: 2026-05-31
@@ -94,7 +95,7 @@ def test_an_endpoint_is_an_object_like_its_host_unless_it_says_otherwise() -> No
     assert targets["web1/tls:443"] == Target(
         id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, parent="web1",
         zone="dmz", owner="李四", business_system="网上银行", address="10.1.2.3",
-        settings={"port": 443, "server_name": "www.example.com"},
+        settings={"port": 443, "server_name": "www.example.com", "trust": "private"},
     )  # fmt: skip
     admin = targets["web1/admin"]
     assert (admin.object_type, admin.address) == (ObjectType.MANAGEMENT_PLATFORM, "10.1.2.9")
@@ -104,7 +105,7 @@ def test_a_backup_set_carries_what_was_declared_and_nothing_else() -> None:
     backup = by_id(read(FULL))["web1/backup:db"]
     assert backup.settings == {
         "path": "/backup/db", "pattern": "*.sql.gz", "rpo_hours": 24.0, "copies": 2,
-        "offsite": True, "restore_tested": "2026-05-31",
+        "privilege": "root", "offsite": True, "restore_tested": "2026-05-31",
     }  # fmt: skip
     assert backup.parent == "web1"
     assert backup.object_type is ObjectType.BUSINESS_DATA

@@ -11,9 +11,11 @@ import pytest
 
 import audit_profiles
 from audit_core.errors import ConfigError, InputError, UsageError
+from audit_core.i18n import Translator
 from audit_core.model import Check, Coverage, Judgement, Message, Severity
 from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
 from audit_core.policy.profiles import tightens
+from audit_core.policy.strict_yaml import load_file
 from audit_core.sdk import Command as Ask
 from audit_core.sdk import Down, Subset, Up, check, fact, passed
 
@@ -61,7 +63,13 @@ o1,子,auto,server,examine
 o2,丑,attest,organisation,interview
 o3,寅,both,organisation,interview
 """
-CROSSWALK = "clause,catalog,other\no1,std,3.1\no1,std,3.2\no2,std,3.1\n"
+CROSSWALK = """\
+clause,catalog,other,coverage
+o1,std,3.1,partial
+o1,std,3.2,supports
+o2,std,3.1,partial
+o3,std,3.1,supports
+"""
 MAPPING = """\
 - clause: 3.1
   checks:
@@ -147,13 +155,11 @@ def test_a_twin_that_asks_the_same_is_covered_alike(folder: Path) -> None:
 
 
 def test_a_twin_that_asks_more_or_less_is_never_settled_in_full(folder: Path) -> None:
-    mapping = MAPPING.replace("coverage: partial", "coverage: full")
-    (folder / "mappings" / "std.yaml").write_text(mapping)
     found = coverage(profile(folder, "catalogs: [{catalog: std, level: 4}]"))
     assert found[("4.1", "t.length")] is Coverage.PARTIAL
     assert found[("4.1", "t.gone")] is Coverage.SUPPORTS
     found = coverage(profile(folder, "catalogs: [{catalog: std, level: 2}]"))
-    assert found[("2.2", "t.length")] is Coverage.PARTIAL
+    assert found[("2.2", "t.length")] is Coverage.SUPPORTS
 
 
 def test_a_mapping_of_its_own_comes_before_that_of_the_twin(folder: Path) -> None:
@@ -175,7 +181,16 @@ def test_a_crosswalk_supports_at_most_in_part_and_never_what_people_attest(folde
     assert coverage(found) == {
         ("o1", "t.length"): Coverage.PARTIAL,
         ("o1", "t.gone"): Coverage.SUPPORTS,
+        ("o3", "t.length"): Coverage.SUPPORTS,
+        ("o3", "t.gone"): Coverage.SUPPORTS,
     }
+
+
+def test_a_crosswalk_settles_nothing_in_full(folder: Path) -> None:
+    text = CROSSWALK.replace("partial", "full")
+    (folder / "catalogs" / "other" / "crosswalk.csv").write_text(text)
+    with pytest.raises(InputError, match="coverage: expected one of partial, supports, got 'full'"):
+        profile(folder, "catalogs: [{catalog: other}]")
 
 
 def test_mappings_of_several_files_and_folders_are_joined(folder: Path, tmp_path: Path) -> None:
@@ -450,3 +465,29 @@ def _seconds() -> float:
     started = time.process_time()
     Policy([SHIPPED]).profile("gbt22239-l3", {})
     return time.process_time() - started
+
+
+def test_what_people_have_to_bring_reads_in_both_languages() -> None:
+    missing = load_policy([SHIPPED]).profile("gbt22239-l3", {}).missing
+    (message,) = missing[("gbt22239-2019", "8.1.4.11b")]
+    assert Translator("en").say(message) == (
+        "To be settled by examination of applications, databases, authentication data, important "
+        "business data, important audit data, important configuration data, important video data, "
+        "important personal information: Unauthorised access to personal information and its "
+        "unlawful use are forbidden"
+    )
+    chinese = Translator("zh", [SHIPPED / "locale"]).say(message)
+    assert chinese == (
+        "须人工补充：核查；测评对象：业务应用系统、数据库管理系统；测评内容：禁止未授权访问与非法使用个人信息"
+    )
+
+
+def test_the_chinese_of_every_shipped_mapping_is_in_the_catalogue_of_messages() -> None:
+    chinese = Translator("zh", [SHIPPED / "locale"])
+    for path in sorted((SHIPPED / "mappings").rglob("*.yaml")):
+        document = load_file(path)
+        for index, _ in enumerate(document.root.value):
+            both = document.at((index, "missing"))
+            if both is not None:
+                text = {key: entry.node.value for key, entry in both.value.items()}
+                assert chinese.text(text["en"]) == text["zh"], f"{path}:{both.line}"
