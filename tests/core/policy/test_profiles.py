@@ -134,6 +134,11 @@ def test_a_profile_takes_the_clauses_of_its_level_and_scopes(folder: Path) -> No
     assert [c.id for c in found.clauses] == ["3.1", "3.2", "3.3"]
 
 
+def test_extensions_that_the_system_declares_come_on_top(folder: Path) -> None:
+    found = load_policy([folder]).profile("base", CHECKS, ("cloud",))
+    assert [c.id for c in found.clauses] == ["3.1", "3.2", "3.3"]
+
+
 def test_a_mapping_binds_checks_with_their_coverage(folder: Path) -> None:
     assert coverage(profile(folder, name="base")) == {
         ("3.1", "t.length"): Coverage.FULL,
