@@ -1,0 +1,129 @@
+"""The checks of this plugin. A port that gave no answer is never taken for a closed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from audit_core.sdk import (
+    TARGET,
+    Judgement,
+    Message,
+    Severity,
+    Target,
+    check,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_nmap.facts import PORTS, Ports
+from audit_nmap.ports import PRINTERS, ranges, read_ports
+
+# Plain-text or remote-shell services, file shares, and services that trust whoever connects.
+# 21 FTP, 23 telnet, 111 rpcbind, 135/137-139/445 Windows shares, 512-514 r-commands, 873 rsync,
+# 2049 NFS, 2375 Docker, 2379 etcd, 3389 RDP, 5900-5901 VNC, 6000 X11, 6379 Redis, 9200
+# Elasticsearch, 10255 kubelet, 11211 memcached, 27017 MongoDB, 50070 HDFS.
+HIGH_RISK = frozenset(
+    {"21/tcp", "23/tcp", "111/tcp", "135/tcp", "137-139/tcp", "445/tcp", "512-514/tcp", "873/tcp",
+     "2049/tcp", "2375/tcp", "2379/tcp", "3389/tcp", "5900-5901/tcp", "6000/tcp", "6379/tcp",
+     "9200/tcp", "10255/tcp", "11211/tcp", "27017/tcp", "50070/tcp"}
+)  # fmt: skip
+
+
+def _listed(ports: Iterable[int]) -> str:
+    return ranges(ports) or "-"
+
+
+def _scanned(ports: Ports) -> Message:
+    return msg(
+        "Scanned from {source}: TCP ports {ports} of {address} ({count} ports; printer ports"
+        " {printers} are never scanned)",
+        source=ports.source or "?", ports=_listed(ports.scanned), address=ports.address,
+        count=len(ports.scanned), printers=_listed(PRINTERS),
+    )  # fmt: skip
+
+
+def _open(ports: Ports) -> Message:
+    if not ports.open:
+        return msg("No open port was seen among {count} that answered", count=len(ports.closed))
+    return msg("Open TCP ports: {ports}", ports=_listed(ports.open))
+
+
+def _silent(ports: Iterable[int]) -> Message:
+    numbers = frozenset(ports)
+    return msg(
+        "{count} ports gave no answer, so whether they are open is not known: {ports}",
+        count=len(numbers), ports=_listed(numbers),
+    )  # fmt: skip
+
+
+def _not_from_outside(ports: Ports) -> Judgement:
+    """What listens on loopback is not exposed, and no firewall stands before it: nothing is said."""
+    said = msg("The collector scanned its own machine, which does not show what others can reach:"
+               " scan from another machine")  # fmt: skip
+    return undetermined(said, _open(ports), _scanned(ports))
+
+
+_REMEDY = msg("Stop the services that are not needed, or close their ports in the host's firewall")
+
+
+@check("nmap.allowed-ports", needs=(PORTS, TARGET), severity=Severity.MEDIUM, remedy=_REMEDY)
+def allowed_ports(
+    ports: Ports, target: Target, *, high_risk: frozenset[str] = HIGH_RISK
+) -> Judgement:
+    """The ports that answer the collector are among those declared as needed."""
+    if ports.from_itself:
+        return _not_from_outside(ports)
+    written = target.settings.get("allowed_ports")
+    if written is None:
+        return _undeclared(ports, high_risk)
+    allowed = frozenset[int]() if written in ([], ()) else read_ports(written)
+    if allowed is None:
+        said = msg("allowed_ports is not a list of TCP ports such as 22/tcp or 8000-8010/tcp")
+        return undetermined(said, _open(ports), _scanned(ports))
+    wanted = msg("open ports only among {ports}", ports=_listed(allowed))
+    beyond = ports.open - allowed
+    if beyond:
+        said = msg("Open and not declared: {ports}", ports=_listed(beyond))
+        return failed(said, _open(ports), _scanned(ports), expected=wanted)
+    if ports.silent - allowed:
+        return undetermined(
+            _open(ports), _silent(ports.silent - allowed), _scanned(ports), expected=wanted
+        )
+    return passed(_open(ports), _scanned(ports), expected=wanted)
+
+
+def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
+    wanted = msg("allowed_ports declared in the inventory, and no other port open")
+    bad = ports.open & (read_ports(tuple(high_risk)) or frozenset())
+    if bad:
+        said = msg("High-risk ports are open and not declared: {ports}", ports=_listed(bad))
+        return failed(said, _open(ports), _scanned(ports), expected=wanted)
+    said = msg("allowed_ports is not declared, so there is nothing to compare with")
+    return undetermined(said, _open(ports), _scanned(ports), expected=wanted)
+
+
+@check("nmap.no-high-risk-ports", needs=PORTS, severity=Severity.HIGH, remedy=_REMEDY)
+def no_high_risk_ports(ports: Ports, *, high_risk: frozenset[str] = HIGH_RISK) -> Judgement:
+    """No high-risk port answers the collector."""
+    if ports.from_itself:
+        return _not_from_outside(ports)
+    listed = read_ports(tuple(high_risk)) if high_risk else frozenset[int]()
+    if listed is None:
+        return undetermined(msg("high_risk is not a list of TCP ports such as 23/tcp"))
+    wanted = msg("none of {ports} open", ports=_listed(listed))
+    bad = ports.open & listed
+    if bad:
+        said = msg("High-risk ports are open: {ports}", ports=_listed(bad))
+        return failed(said, _scanned(ports), expected=wanted)
+    if listed & ports.silent:
+        return undetermined(_silent(listed & ports.silent), _scanned(ports), expected=wanted)
+    unseen = listed - ports.scanned
+    if unseen:
+        said = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))
+        return undetermined(said, _open(ports), _scanned(ports), expected=wanted)
+    said = msg("High-risk ports answered as closed: {ports}", ports=_listed(listed))
+    return passed(said, _open(ports), _scanned(ports), expected=wanted)
+
+
+CHECKS = (allowed_ports, no_high_risk_ports)

@@ -1,0 +1,59 @@
+"""Port ranges as people write them: `22`, `22/tcp`, `8000-8010/tcp`. PURE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_ITEM = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/tcp)?")
+
+# Some printers print what is sent to these (nmap's own exclusion list, and lpd and ipp).
+PRINTERS = frozenset({515, 631, *range(9100, 9108)})
+
+# All privileged ports, and those above at which services that should not face a network wait:
+# databases, caches, orchestration, remote desktops, consoles. About 1,300 ports, seconds at 300/s.
+DEFAULT_RANGE = (
+    "1-1024,1080,1099,1433-1434,1521,1883,2049,2181,2222,2375-2380,3000,3128,3260,3306,3389,3690,"
+    "4369,4848,5000-5001,5432,5555,5601,5672,5900-5910,5984-5986,6000-6010,6379-6380,6443,"
+    "7001-7002,7077,7199,8000-8100,8161,8443,8500,8848,8888-8889,9000-9001,9042,9090-9099,9200,"
+    "9300,9418,9876,10000,10050-10051,10250-10255,10909,10911,11211,15672,16379,18080,20880,"
+    "22122,27017-27019,50000,50070,61616"
+)
+
+
+def read_ports(written: object) -> frozenset[int] | None:
+    """The TCP ports that a text (comma separated), a number or a list of these means; else None."""
+    if isinstance(written, bool):
+        return None
+    if isinstance(written, int | str):
+        items = str(written).split(",")
+    elif isinstance(written, list | tuple) and all(type(x) in (int, str) for x in written):
+        items = [part for x in written for part in str(x).split(",")]
+    else:
+        return None
+    found: set[int] = set()
+    for item in items:
+        span = _span(item.strip())
+        if span is None:
+            return None
+        found.update(span)
+    return frozenset(found)
+
+
+def _span(item: str) -> range | None:
+    hit = _ITEM.fullmatch(item) if item.isascii() else None
+    if hit is None:
+        return None
+    first, last = int(hit[1]), int(hit[2] or hit[1])
+    return range(first, last + 1) if 0 < first <= last < 65536 else None
+
+
+def ranges(ports: Iterable[int]) -> str:
+    """`ports` in nmap's words, each run written once: `22,80-82`."""
+    runs: list[list[int]] = []
+    for port in sorted(set(ports)):
+        if runs and port == runs[-1][1] + 1:
+            runs[-1][1] = port
+        else:
+            runs.append([port, port])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
