@@ -178,11 +178,19 @@ def test_a_closed_port(files: Path) -> None:
     assert "Connection refused" in error.detail
 
 
-def test_a_banner_without_end_is_not_read_to_its_end(files: Path) -> None:
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(b"", id="banner"),
+        pytest.param(b"SSH-2.0-x\r\n" + struct.pack(">I", 0xFFFFFFFC), id="packet"),
+    ],
+)
+def test_what_has_no_end_is_not_read_to_its_end(files: Path, first: bytes) -> None:
     sent = 0
 
     def flood(conn: socket.socket) -> None:
         nonlocal sent
+        conn.sendall(first)
         chunk = os.urandom(1 << 16).replace(b"\n", b"x")
         while sent < 1 << 30:
             sent += conn.send(chunk)
@@ -200,8 +208,9 @@ def test_a_banner_without_end_is_not_read_to_its_end(files: Path) -> None:
     [
         pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="http"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\n", id="tls"),
-        pytest.param((ESC * 20 + "\n").encode("latin-1") * 101, id="escapes"),
-        pytest.param(b"SSH-1.5-" + ESC.encode("latin-1") + b"\r\n", id="old and escapes"),
+        pytest.param((ESC * 20 + "\n").encode("latin-1") * 101, id="escapes, not UTF-8"),
+        pytest.param((ESC * 20 + "\n").encode() * 101, id="escapes"),
+        pytest.param(f"SSH-{ESC}-x\r\n".encode(), id="escapes as version"),
         pytest.param(b"SSH-2.0\r\n", id="half"),
         pytest.param(b"SSH-2.0-x\r\n" + struct.pack(">I", 0xFFFFFFFC) + bytes(64), id="4 GiB"),
         pytest.param(b"SSH-2.0-x\r\n" + struct.pack(">I", 12) + b"\x04\xff" + bytes(64), id="255"),
@@ -413,6 +422,23 @@ def test_a_server_that_opens_no_channel(files: Path) -> None:
 
     reply = reply_of(files, None, server=No())
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.CLOSED, None)
+
+
+def test_a_server_that_is_not_ready_for_the_next_channel(files: Path) -> None:
+    class Busy(Server):
+        refusals = 3
+
+        def check_channel_request(self, kind: str, chanid: int) -> int:
+            self.refusals -= 1
+            no = OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+            return no if self.refusals >= 0 else OPEN_SUCCEEDED
+
+    def act(_: paramiko.Transport, channel: paramiko.Channel) -> None:
+        channel.send_exit_status(0)
+        channel.close()
+
+    reply = reply_of(files, act, server=Busy())
+    assert (reply.ended, reply.exit_code) == (Ended.EXITED, 0)
 
 
 def test_a_server_that_never_answers_the_channel(files: Path) -> None:

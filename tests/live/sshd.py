@@ -140,6 +140,7 @@ class Sshd:
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "PermitRootLogin yes",
+            "MaxStartups 100",
             "LogLevel VERBOSE",
             # bash reads ~/.bashrc for sshd unless it sees that it is a shell in a shell: what the
             # developer of this machine has there is none of the tests' business.

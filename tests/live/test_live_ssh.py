@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -404,6 +405,19 @@ def test_a_connection_that_breaks_midway(server: Sshd) -> None:
         assert reply.detail == "the server closed the connection"
         again = session.run(b"echo x\n", deadline_s=5, limit=100)
         assert (again.stdout, again.ended, again.exit_code) == (b"", Ended.CLOSED, None)
+
+
+def test_small_packets_are_not_held_back(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[socket.socket] = []
+    connect = socket.create_connection
+
+    def remember(*args: Any, **named: Any) -> socket.socket:
+        made.append(connect(*args, **named))
+        return made[-1]
+
+    monkeypatch.setattr(socket, "create_connection", remember)
+    with SshTransport(access(server)).open():
+        assert made[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 # --- jump hosts ---------------------------------------------------------------------------------

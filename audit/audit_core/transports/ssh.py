@@ -141,7 +141,7 @@ class SshSession:
         Such a program ends by its own `timeout` or by its closed pipes.
         """
         exchange = _Exchange(self._link, script, limit)
-        with _Watchdog(self._link.cut, deadline_s + _GRACE_S) as watchdog:
+        with _Watchdog(self._link.cut, deadline_s + _GRACE_S):
             deadline = time.monotonic() + deadline_s
             try:
                 ended, detail = exchange.carry_out(deadline)
@@ -149,8 +149,8 @@ class SshSession:
                 late = time.monotonic() >= deadline
                 ended, detail = Ended.DEADLINE if late else Ended.CLOSED, _told(error)
             exchange.end(ended)
-        if watchdog.fired or ended is Ended.DEADLINE:
-            ended, detail = Ended.DEADLINE, f"no end within {deadline_s:g} s"
+        if ended is Ended.DEADLINE:
+            detail = f"no end within {deadline_s:g} s"
         if ended in (Ended.DEADLINE, Ended.LIMIT) and self._link.transport.is_active():
             self._kill_rest()
         return exchange.reply(ended, detail)
@@ -695,7 +695,7 @@ class _Exchange:
         """What came in, with how it ended."""
         return ScriptReply(
             stdout=self._out.value(), stderr=self._err.value(), ended=ended,
-            exit_code=self._code if ended is Ended.EXITED else None, detail=detail,
+            exit_code=self._code, detail=detail,
         )  # fmt: skip
 
 
