@@ -1,0 +1,100 @@
+"""One pass over a pack: every member hashed as it streams by, the documents kept."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import IO
+
+from msgspec import Struct
+
+from audit_core.model import Message, msg
+from audit_core.pack import documents as d
+from audit_core.pack import rests
+from audit_core.pack.report import Gathering
+from audit_core.pack.zips import Member, Zip
+
+# What is read into memory whole, and up to which size.
+_KEPT = {
+    d.RESULTS: 1 << 30,
+    d.MANIFEST: 512 << 20,
+    d.SUMS: 512 << 20,
+    d.RUN: 64 << 20,
+    d.SEAL: 64 << 20,
+    d.SIGNATURE: 1 << 20,
+    d.KEY: 64 << 10,
+}
+_RECORD_MAX = 4 << 20
+
+
+class Contents(Struct, kw_only=True):
+    """What could be read. `names` are in the order of the zip, `records` by folder.
+
+    `times` are the times of the members, as a zip writes them.
+    """
+
+    names: list[str]
+    files: dict[str, d.File]
+    kept: dict[str, bytes]
+    records: dict[str, rests.Record]
+    times: set[tuple[int, int]]
+
+
+def read(handle: IO[bytes], out: Gathering) -> Contents:
+    """The contents of the zip; what is wrong with it goes to `out`. NotZip if it is none."""
+    archive = Zip(handle)
+    out.extend(archive.problems)
+    found = Contents(names=[], files={}, kept={}, records={}, times=set())
+    for number, member in enumerate(archive.members):
+        fault = archive.fault(number)
+        if fault is not None:
+            out.wrong(fault, member.name)
+        elif member.name in found.files:
+            out.wrong(msg("It stands in the zip twice"), member.name)
+        elif (problem := _take(archive, member, found)) is not None:
+            out.wrong(problem, member.name)
+    out.checked.append(msg("{count} files read, none unpacked to disk", count=len(found.files)))
+    return found
+
+
+def _keep_max(name: str) -> int:
+    return _RECORD_MAX if d.OBSERVATION_NAME.fullmatch(name) else _KEPT.get(name, -1)
+
+
+def _take(archive: Zip, member: Member, found: Contents) -> Message | None:
+    most = _keep_max(member.name)
+    if member.size > most >= 0:
+        return msg("It is larger than dengbao reads")
+    sha256, kept = hashlib.sha256(), bytearray()
+    sm3 = hashlib.new("sm3") if d.HAS_SM3 else None
+    try:
+        for piece in archive.read(member):
+            sha256.update(piece)
+            if sm3 is not None:
+                sm3.update(piece)
+            if most >= 0:
+                kept += piece
+    except ValueError as error:
+        return msg("It cannot be read: {error}", error=str(error))
+    found.names.append(member.name)
+    found.times.add(member.when)
+    found.files[member.name] = d.File(
+        name=member.name,
+        size=member.size,
+        sha256=sha256.hexdigest(),
+        sm3=sm3.hexdigest() if sm3 is not None else None,
+    )
+    return _keep(member.name, bytes(kept), found) if most >= 0 else None
+
+
+def _keep(name: str, raw: bytes, found: Contents) -> Message | None:
+    hit = d.OBSERVATION_NAME.fullmatch(name)
+    if hit is None:
+        found.kept[name] = raw
+        return None
+    seen = rests.record(raw)
+    if isinstance(seen, Message):
+        return seen
+    found.records[name.rpartition("/")[0]] = seen
+    if not hit[1].endswith("-" + found.files[name].sha256[:16]):
+        return msg("It does not stand in the folder of its digest")
+    return None

@@ -1,0 +1,82 @@
+"""What stands in a pack besides the evidence: names, the manifest, and how digests are joined.
+
+PACK.zip
+  evidence/NNNNN-DIGEST16/stdout.txt stderr.txt   what came back; a stream that was empty has none
+  evidence/NNNNN-DIGEST16/observation.json        who was asked what, when, how; its SHA-256 is the
+                                                  digest that findings refer to
+  results.json run.json seal.json                 what was concluded, asked, and sealed
+  (whatever exporters write)                      workbook.xlsx
+  manifest.json                                   every file above with size and digests
+  signature.dsse.json signing-key.pub.pem         who vouches for manifest.json
+  SHA256SUMS                                      every file above, for `sha256sum -c`
+
+Names never hold a byte that came from a target.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+SCHEMA = "dengbao/manifest/1"
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+SIGNATURE = "signature.dsse.json"
+KEY = "signing-key.pub.pem"
+RESULTS, RUN, SEAL = "results.json", "run.json", "seal.json"
+TAIL = (MANIFEST, SIGNATURE, KEY, SUMS)
+NAME = re.compile(r"(?=.{1,200}\Z)[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+OBSERVATION_NAME = re.compile(r"evidence/([0-9]{5,9}-[0-9a-f]{16})/observation\.json")
+HAS_SM3 = "sm3" in hashlib.algorithms_available
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """One file of the pack. `sm3` is null where the machine that packed had no SM3."""
+
+    name: str
+    size: int
+    sha256: str
+    sm3: str | None = None
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a pack holds and what it was made from; digests are SHA-256 in hex.
+
+    `files` are in the order of the zip. `root` is the digest of the lines `SHA256  NAME`, sorted by
+    name, of all `files`; `evidence_root` the same without what exporters wrote: it is the root
+    digest that the workbook prints. `previous` is the digest of the seal made before this run's,
+    null for the first. `faults` are the exporters that failed, by name.
+    """
+
+    schema: str
+    run: str
+    dengbao: str
+    plugins: dict[str, str]
+    profile: str
+    inventory_sha256: str
+    policy: dict[str, str]
+    lang: str
+    seal_sha256: str | None
+    previous: str | None
+    root: str
+    evidence_root: str
+    files: tuple[File, ...]
+    faults: tuple[str, ...] = ()
+
+
+def sums(files: Iterable[tuple[str, str]]) -> bytes:
+    """(name, SHA-256) pairs as `sha256sum` writes them, sorted by name."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(files)).encode("ascii")
+
+
+def root(files: Iterable[tuple[str, str]]) -> str:
+    """The one digest that stands for all `files`: SHA-256 (hex) over their sums."""
+    return hashlib.sha256(sums(files)).hexdigest()
+
+
+def exported(name: str) -> bool:
+    """Whether `name` was written by an exporter, not by dengbao itself."""
+    return not name.startswith("evidence/") and name not in (RESULTS, RUN, SEAL, *TAIL)

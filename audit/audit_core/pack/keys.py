@@ -1,0 +1,136 @@
+"""Ed25519 keys: the one a store makes for itself, one the user gives, one a pack brings along."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from audit_core.errors import ConfigError, InputError, StoreError
+from audit_core.store.frames import sync_folder
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+_MAX = 64 << 10
+_NAME = "ed25519.pem"
+
+
+class SigningKey(Struct, frozen=True, kw_only=True):
+    """A key that signs. `fingerprint` is the SHA-256 (hex) of the raw public key."""
+
+    private: Ed25519PrivateKey
+    fingerprint: str
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.fingerprint})"
+
+
+def fingerprint(public: Ed25519PublicKey) -> str:
+    """The SHA-256 (hex) of the 32 raw bytes of `public`."""
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()
+
+
+def public_pem(public: Ed25519PublicKey) -> bytes:
+    """`public` as PEM (SubjectPublicKeyInfo)."""
+    from cryptography.hazmat.primitives import serialization as s
+
+    return public.public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _signing(private: Ed25519PrivateKey) -> SigningKey:
+    return SigningKey(private=private, fingerprint=fingerprint(private.public_key()))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as handle:
+            return handle.read(_MAX)
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the key: {error.strerror}") from error
+
+
+def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
+    """The private key in `path` (PEM, PKCS#8, Ed25519); raises InputError for anything else."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        private = load_pem_private_key(_read(path), passphrase)
+    except TypeError as error:
+        # cryptography says TypeError both for a missing and for a superfluous passphrase.
+        said = "is encrypted: give its passphrase" if passphrase is None else "is not encrypted"
+        raise InputError(f"{path}: the key {said}") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        said = "not a PEM private key, or the wrong passphrase"
+        raise InputError(f"{path}: {said}") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise InputError(f"{path}: expected an Ed25519 key, found {type(private).__name__}")
+    return _signing(private)
+
+
+def parse_public(raw: bytes) -> Ed25519PublicKey | None:
+    """The Ed25519 public key in the PEM `raw`, or None where it is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        public = load_pem_public_key(raw)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return public if isinstance(public, Ed25519PublicKey) else None
+
+
+def load_public(path: Path) -> Ed25519PublicKey:
+    """The Ed25519 public key in `path` (PEM); raises InputError for anything else."""
+    public = parse_public(_read(path))
+    if public is None:
+        raise InputError(f"{path}: not an Ed25519 public key in PEM")
+    return public
+
+
+def of_store(root: Path) -> SigningKey:
+    """The key of the store at `root`, made on first use; raises StoreError or ConfigError."""
+    path = root / "keys" / _NAME
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path)
+        mode = path.stat().st_mode & 0o077
+    except OSError as error:
+        raise StoreError(f"{path}: cannot write: {error.strerror}") from error
+    if mode:
+        raise ConfigError(f"{path}: others than its owner can reach the signing key: chmod 600 it")
+    return load(path)
+
+
+def _make(path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as handle:
+            handle.write(pem)
+            handle.flush()
+            os.fsync(handle.fileno())
+        # A link fails where another process was faster: then its key is the store's key.
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)

@@ -1,0 +1,71 @@
+"""What checking a pack or a run says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.model import Message, msg
+from audit_core.pack.zips import Problem
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What was checked, what is not as it must be, and what a reader should know besides.
+
+    It is whole exactly where `problems` is empty. `signer` is the fingerprint of the key whose
+    signature holds; `trusted` says that it is the key that the reader asked for. A signature by a
+    key that merely came along shows that nothing was changed since, not who made the pack.
+    """
+
+    subject: str
+    checked: tuple[Message, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[Message, ...] = ()
+    signer: str | None = None
+    trusted: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is as it must be."""
+        return not self.problems
+
+
+MOST = 1000
+
+
+class Gathering:
+    """A report being written; holds the first thousand problems and counts the others."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+        self._more = 0
+        self.checked: list[Message] = []
+        self.notes: list[Message] = []
+
+    def wrong(self, said: Message, where: str = "") -> None:
+        """Something is not as it must be."""
+        self.extend((Problem(where=where, said=said),))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Some things are not as they must be."""
+        for problem in problems:
+            if len(self._problems) < MOST:
+                self._problems.append(problem)
+            else:
+                self._more += 1
+
+    def report(self, subject: str, signer: str | None = None, trusted: bool = False) -> Report:
+        """The report on `subject`."""
+        problems = tuple(self._problems)
+        if self._more:
+            said = msg("{count} more problems are not listed", count=self._more)
+            problems += (Problem(where="", said=said),)
+        return Report(
+            subject=subject,
+            checked=tuple(self.checked),
+            problems=problems,
+            notes=tuple(self.notes),
+            signer=signer,
+            trusted=trusted,
+        )

@@ -1,0 +1,276 @@
+"""Checks a pack or a run with nothing but its own bytes: no database, network or plugin."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from audit_core.errors import InputError
+from audit_core.model import Message, msg
+from audit_core.pack import contents, keys, rests, signing
+from audit_core.pack import documents as d
+from audit_core.pack.archive import zip_time
+from audit_core.pack.contents import Contents
+from audit_core.pack.report import Gathering, Report
+from audit_core.pack.verify_run import verify_run
+from audit_core.pack.zips import NotZip
+from audit_core.store.runs import Run, RunFile, Seal
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+T = TypeVar("T")
+
+
+def verify(
+    subject: Path | Run, *, trusted_key: Path | None = None, fingerprint: str | None = None
+) -> Report:
+    """What is wrong with a pack or a run, if anything.
+
+    `trusted_key` is a public key (PEM), `fingerprint` the SHA-256 (hex) of one, by which the pack
+    must be signed; they say nothing of a run, which carries no signature. Raises InputError only
+    where a file cannot be opened or `trusted_key` is no key.
+    """
+    if isinstance(subject, Run):
+        return verify_run(subject)
+    trusted = keys.load_public(trusted_key) if trusted_key is not None else None
+    out = Gathering()
+    try:
+        with subject.open("rb") as handle:
+            signer = _pack(handle, out, trusted, fingerprint)
+    except OSError as error:
+        raise InputError(f"{subject}: cannot read: {error.strerror}") from error
+    asked = trusted is not None or fingerprint is not None
+    return out.report(str(subject), signer, trusted=asked and signer is not None)
+
+
+def _pack(
+    handle: IO[bytes], out: Gathering, trusted: Ed25519PublicKey | None, wanted: str | None
+) -> str | None:
+    """Checks the pack; the fingerprint of its signer where the signature holds."""
+    try:
+        found = contents.read(handle, out)
+    except NotZip as error:
+        out.wrong(error.said)
+        return None
+    manifest = _document(found, d.MANIFEST, d.Manifest, d.SCHEMA, out)
+    if manifest is not None:
+        _listed(found, manifest, out)
+        _roots(manifest, out)
+    _sums(found, out)
+    _outputs(found, out)
+    _records(found, manifest, out)
+    return _signature(found, manifest, out, trusted, wanted)
+
+
+def _document(found: Contents, name: str, type: type[T], schema: str, out: Gathering) -> T | None:
+    raw = found.kept.get(name)
+    if raw is None:
+        out.wrong(msg("It is missing"), name)
+        return None
+    document: Any = rests.decoded(raw, type)
+    if isinstance(document, Message):
+        out.wrong(document, name)
+        return None
+    if document.schema != schema:
+        out.wrong(msg("Expected the schema {schema}", schema=schema), name)
+        return None
+    if name != d.RESULTS and _ambiguous(raw):
+        out.wrong(msg("It names a field twice"), name)
+    return document  # type: ignore[no-any-return]
+
+
+def _ambiguous(raw: bytes) -> bool:
+    """Whether a key stands twice in one object: readers then differ in which of them they take."""
+
+    def pairs(items: list[tuple[str, Any]]) -> None:
+        if len({key for key, _ in items}) != len(items):
+            raise KeyError
+
+    try:
+        json.loads(raw, object_pairs_hook=pairs)
+    except (KeyError, ValueError, RecursionError):
+        return True
+    return False
+
+
+def _listed(found: Contents, manifest: d.Manifest, out: Gathering) -> None:
+    expected = [file.name for file in manifest.files]
+    if len(set(expected)) != len(expected) or set(expected) & set(d.TAIL):
+        out.wrong(msg("It lists a file twice, or one that cannot be listed"), d.MANIFEST)
+    known = {*expected, *d.TAIL}
+    for name in found.names:
+        if name not in known:
+            out.wrong(msg("It is not in the manifest"), name)
+    for file in manifest.files:
+        seen = found.files.get(file.name)
+        if seen is None:
+            out.wrong(msg("It is missing or could not be read"), file.name)
+        elif _differs(seen, file):
+            out.wrong(msg("It is not the file that the manifest lists"), file.name)
+    if [name for name in found.names if name in known] != [*expected, *d.TAIL]:
+        out.wrong(msg("The files do not stand in the order of the manifest"))
+    out.checked.append(
+        msg("Sizes and digests of the {count} files in the manifest", count=len(expected))
+    )
+
+
+def _differs(seen: d.File, told: d.File) -> bool:
+    if seen.sm3 is not None and told.sm3 not in (None, seen.sm3):
+        return True
+    return (seen.size, seen.sha256) != (told.size, told.sha256)
+
+
+def _roots(manifest: d.Manifest, out: Gathering) -> None:
+    pairs = [(file.name, file.sha256) for file in manifest.files]
+    if not all(d.NAME.fullmatch(name) and digest.isascii() for name, digest in pairs):
+        out.wrong(msg("It lists a name that dengbao does not give"), d.MANIFEST)
+        return
+    if manifest.root != d.root(pairs):
+        out.wrong(msg("Its root digest is not that of its files"), d.MANIFEST)
+    if manifest.evidence_root != d.root(p for p in pairs if not d.exported(p[0])):
+        out.wrong(msg("Its root digest of the evidence is not that of its files"), d.MANIFEST)
+    out.checked.append(msg("Root digest {root}", root=manifest.root))
+
+
+def _sums(found: Contents, out: Gathering) -> None:
+    if d.SUMS not in found.kept:
+        out.wrong(msg("It is missing"), d.SUMS)
+        return
+    files = [(f.name, f.sha256) for f in found.files.values() if f.name != d.SUMS]
+    if found.kept[d.SUMS] != d.sums(files):
+        out.wrong(msg("It does not list exactly the files of the pack"), d.SUMS)
+
+
+def _outputs(found: Contents, out: Gathering) -> None:
+    for folder, record in found.records.items():
+        for name, digest in (("stdout.txt", record.stdout), ("stderr.txt", record.stderr)):
+            file = found.files.get(f"{folder}/{name}")
+            if (file.sha256 if file is not None else rests.EMPTY) != digest:
+                said = msg("It is not the output that the observation names")
+                out.wrong(said, f"{folder}/{name}")
+    for name in found.names:
+        folder, _, file_name = name.rpartition("/")
+        if name.startswith("evidence/") and (
+            folder not in found.records
+            or file_name not in ("observation.json", "stdout.txt", "stderr.txt")
+        ):
+            out.wrong(msg("It belongs to no observation"), name)
+
+
+def _there(found: Contents) -> dict[str, rests.Record]:
+    """The observations whose record and outputs are all there and right."""
+    whole = {}
+    for folder, record in found.records.items():
+        streams = ((record.stdout, "stdout.txt"), (record.stderr, "stderr.txt"))
+        files = [(digest, found.files.get(f"{folder}/{name}")) for digest, name in streams]
+        if all((f.sha256 if f is not None else rests.EMPTY) == digest for digest, f in files):
+            whole["sha256:" + found.files[f"{folder}/observation.json"].sha256] = record
+    return whole
+
+
+def _records(found: Contents, manifest: d.Manifest | None, out: Gathering) -> None:
+    run = _document(found, d.RUN, RunFile, "dengbao/run/1", out)
+    seal = None
+    if d.SEAL in found.kept:
+        seal = _document(found, d.SEAL, Seal, "dengbao/seal/1", out)
+    elif manifest is not None and manifest.seal_sha256 is not None:
+        out.wrong(msg("It is missing"), d.SEAL)
+    else:
+        out.notes.append(msg("The run was not collected to its end, so it is not sealed"))
+    slim = _document(found, d.RESULTS, rests.Slim, "dengbao/results/1", out)
+    if slim is not None:
+        out.extend(rests.problems(slim, _there(found), d.RESULTS))
+        if found.times - {zip_time(slim.run.started)}:
+            out.wrong(msg("The times in the zip are not that of the run"))
+        out.checked.append(
+            msg(
+                "{findings} findings and {conclusions} conclusions rest on what is in the pack",
+                findings=len(slim.findings),
+                conclusions=len(slim.conclusions),
+            )
+        )
+    _agree(found, manifest, run, seal, slim, out)
+
+
+def _agree(
+    found: Contents,
+    manifest: d.Manifest | None,
+    run: RunFile | None,
+    seal: Seal | None,
+    slim: rests.Slim | None,
+    out: Gathering,
+) -> None:
+    """The documents tell the same of the run."""
+    told = [(d.RUN, run.id)] if run is not None else []
+    told += [(d.SEAL, seal.run)] if seal is not None else []
+    told += [(d.RESULTS, slim.run.id)] if slim is not None else []
+    told += [(d.MANIFEST, manifest.run)] if manifest is not None else []
+    if len({id for _, id in told}) > 1:
+        out.wrong(msg("The documents are of different runs"))
+    if seal is not None:
+        file = found.files.get(d.RUN)
+        if file is not None and file.sha256 != seal.run_sha256:
+            out.wrong(msg("It is not the file that the seal names"), d.RUN)
+        if slim is not None and slim.run.bundles != seal.bundles:
+            out.wrong(msg("Its bundles are not those of the seal"), d.RESULTS)
+    if manifest is not None:
+        file = found.files.get(d.SEAL)
+        previous = seal.previous if seal is not None else None
+        if manifest.seal_sha256 != (file.sha256 if file is not None else None) or (
+            seal is not None and manifest.previous != previous
+        ):
+            out.wrong(msg("Its seal is not the one in the pack"), d.MANIFEST)
+
+
+def _signature(
+    found: Contents,
+    manifest: d.Manifest | None,
+    out: Gathering,
+    trusted: Ed25519PublicKey | None,
+    wanted: str | None,
+) -> str | None:
+    envelope, own = found.kept.get(d.SIGNATURE), keys.parse_public(found.kept.get(d.KEY, b""))
+    if envelope is None or d.KEY not in found.kept:
+        out.wrong(msg("It is missing"), d.KEY if envelope is not None else d.SIGNATURE)
+        return None
+    if own is None:
+        out.wrong(msg("It is not an Ed25519 public key"), d.KEY)
+    public = trusted if trusted is not None else own
+    if public is None:
+        return None
+    print_ = keys.fingerprint(public)
+    if wanted is not None and print_ != wanted.lower().removeprefix("sha256:"):
+        out.wrong(msg("The pack brings the key {found}, not {wanted}", found=print_, wanted=wanted))
+        return None
+    said = signing.statement(envelope, public)
+    if said is None:
+        by = signing.signer(envelope) or "?"
+        out.wrong(
+            msg("The signature is not by the key {key} (it names {by})", key=print_, by=by[:80]),
+            d.SIGNATURE,
+        )
+        return None
+    if own is not None and keys.fingerprint(own) != print_:
+        out.wrong(msg("It is not the key that signed"), d.KEY)
+    if not _said_of(said, found, manifest):
+        out.wrong(msg("The signature is not over this manifest"), d.SIGNATURE)
+        return None
+    out.checked.append(msg("Signature by the key {key}", key=print_))
+    if trusted is None and wanted is None:
+        out.notes.append(
+            msg(
+                "The key came with the pack: that shows that the pack is whole, not who made it. "
+                "Compare its fingerprint, or give the key that you know (--key)."
+            )
+        )
+    return print_
+
+
+def _said_of(said: signing.Statement, found: Contents, manifest: d.Manifest | None) -> bool:
+    raw = found.kept.get(d.MANIFEST)
+    if raw is None or manifest is None or not signing.vouches(said, raw):
+        return False
+    expected = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
+    return said.predicate == expected

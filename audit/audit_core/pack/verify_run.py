@@ -1,0 +1,118 @@
+"""Checks a run in a store: its seal, the chain, its bundles, and what its results rest on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from audit_core.errors import DengbaoError
+from audit_core.model import Observation, msg, observation_digest
+from audit_core.pack import rests
+from audit_core.pack.report import Gathering, Report
+from audit_core.store import frames
+from audit_core.store.bundles import Bundle
+from audit_core.store.runs import Run, check_seal, file_digest
+
+
+def verify_run(run: Run) -> Report:
+    """What is wrong with `run`, if anything. Never raises for what stands on disk."""
+    out = Gathering()
+    for check in (_seal, _chain, _evidence):
+        try:
+            check(run, out)
+        except DengbaoError as error:
+            out.wrong(msg("{error}", error=str(error)))
+        except OSError as error:
+            said = msg("Cannot be read: {error}", error=error.strerror or str(error))
+            out.wrong(said, Path(str(error.filename or run.folder)).name)
+    return out.report(run.id)
+
+
+def _seal(run: Run, out: Gathering) -> None:
+    for line in check_seal(run):
+        out.wrong(msg("{error}", error=line))
+    out.checked.append(msg("Seal over the stamp of the run and its bundles"))
+    if run.file.id != run.id:
+        out.wrong(msg("The documents are of different runs"))
+
+
+def _chain(run: Run, out: Gathering) -> None:
+    seal = run.seal
+    if seal is None:
+        return
+    before = [p for p in run.folder.parent.glob("*/seal.json") if p.parent.name < run.id]
+    if seal.previous is None:
+        # A run that began earlier may have been finished later: then it was sealed later, too.
+        if any(_sealed(path) < seal.sealed for path in before):
+            out.wrong(msg("The seal leaves out the run that was sealed before it"))
+    elif seal.previous not in {file_digest(path) for path in before}:
+        out.wrong(msg("The run sealed before this one was altered or is gone"))
+    out.checked.append(msg("Chain to the run sealed before"))
+
+
+def _sealed(path: Path) -> str:
+    seal = Run(path.parent).seal
+    return seal.sealed if seal is not None else ""
+
+
+def _evidence(run: Run, out: Gathering) -> None:
+    records: dict[str, rests.Record] = {}
+    for path in sorted((run.folder / "bundles").glob("*.bundle")):
+        _bundle(run, path, records, out)
+    out.checked.append(msg("{count} observations, with every byte of them", count=len(records)))
+    for path in sorted((run.folder / "results").glob("*.json")):
+        _results(path, records, out)
+
+
+def _bundle(run: Run, path: Path, records: dict[str, rests.Record], out: Gathering) -> None:
+    where = f"bundles/{path.name}"
+    try:
+        bundle = Bundle(path)
+    except DengbaoError as error:
+        out.wrong(msg("{error}", error=str(error)), where)
+        return
+    if frames.whole_length(path) != path.stat().st_size:
+        out.wrong(msg("It ends in a frame that is torn or was altered"), where)
+    if not bundle.complete:
+        out.wrong(msg("It was not collected to its end"), where)
+    if bundle.head is None or bundle.head.run != run.id:
+        out.wrong(msg("It is not of this run"), where)
+    blobs = set()
+    for frame in frames.read(path):
+        if frame.kind == "blob":
+            blobs.add(hashlib.sha256(frame.payload).hexdigest())
+        elif frame.kind == "obs":
+            _observation(frame.payload, blobs, records, where, out)
+
+
+def _observation(
+    raw: bytes, blobs: set[str], records: dict[str, rests.Record], where: str, out: Gathering
+) -> None:
+    seen = msgspec.json.decode(raw, type=Observation)
+    digest = "sha256:" + hashlib.sha256(raw).hexdigest()
+    if digest != observation_digest(seen):
+        out.wrong(msg("The observation {digest} is not written as dengbao writes it",
+                      digest=digest), where)  # fmt: skip
+    elif {seen.stdout_sha256, seen.stderr_sha256} <= blobs:
+        records[digest] = rests.Record(seen.stdout_sha256, seen.stderr_sha256)
+    else:
+        out.wrong(msg("The observation {digest} lacks its output", digest=digest), where)
+
+
+def _results(path: Path, records: Mapping[str, rests.Record], out: Gathering) -> None:
+    slim = rests.decoded(path.read_bytes(), rests.Slim)
+    where = f"results/{path.name}"
+    if not isinstance(slim, rests.Slim):
+        out.wrong(slim, where)
+        return
+    out.extend(rests.problems(slim, records, where))
+    said = msg(
+        "{findings} findings and {conclusions} conclusions in {where} rest on what is stored",
+        findings=len(slim.findings),
+        conclusions=len(slim.conclusions),
+        where=where,
+    )
+    out.checked.append(said)

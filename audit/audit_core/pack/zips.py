@@ -1,0 +1,263 @@
+"""Reads the zips that dengbao writes, and no others. Nothing is ever unpacked to disk.
+
+A zip says everything twice (before each member and in the directory at the end) and readers differ
+in whom they believe; that, overlaps, hidden gaps and bombs are what hostile zips are made of. So
+the layout is held to what the writer makes: members back to back from byte 0, the directory right
+behind them, the end record last, both tellings equal. APPNOTE.TXT 6.3.10, sections 4.3 and 4.4.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+from msgspec import Struct
+
+from audit_core.model import Message, msg
+from audit_core.pack.archive import RATIO, SMALL
+from audit_core.pack.documents import NAME
+
+_CHUNK = 256 << 10
+_END = struct.Struct("<4s4H2LH")
+_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_DIRECTORY_MAX = 256 << 20  # 1.5 million members
+_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
+_WIDE = (1 << 31) - 1  # from here on zipfile writes 64-bit fields
+_STORED, _DEFLATED = 0, 8
+_MADE_BY = 3 << 8  # Unix, where attributes are a file mode
+_FILE = stat.S_IFREG | 0o644
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Something that is not as it must be. `where` is a name in the pack, empty for the whole.
+
+    `where` may be any text that a hostile pack holds: escape it before it is shown.
+    """
+
+    where: str
+    said: Message
+
+
+class NotZip(Exception):
+    """The file is no zip that could be read any further; `said` is why."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said.id)
+        self.said = said
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """One member as the directory tells it. `start` is where its local header begins."""
+
+    name: str
+    raw: bytes
+    made: int
+    version: int
+    flags: int
+    method: int
+    when: tuple[int, int]
+    crc: int
+    packed: int
+    size: int
+    attributes: int
+    start: int
+    more: bool
+
+    @property
+    def usual(self) -> bool:
+        """Whether the directory says no more of it than dengbao writes."""
+        wide = self.size * 1.05 > _WIDE or max(self.packed, self.start) > _WIDE
+        version = 45 if wide else 20
+        return not self.more and self.version == version and self.made == _MADE_BY | version
+
+    @property
+    def head(self) -> bytes:
+        """The local header that belongs to this entry of the directory."""
+        size, packed, version, extra = self.size, self.packed, 20, b""
+        if size * 1.05 > _WIDE:
+            extra = struct.pack("<2H2Q", 1, 16, size, packed)
+            size, packed, version = _MAX32, _MAX32, 45
+        fixed = (b"PK\x03\x04", version, self.flags, self.method, *self.when, self.crc)
+        return _LOCAL.pack(*fixed, packed, size, len(self.raw), len(extra)) + self.raw + extra
+
+
+class Zip:
+    """The directory of a zip and, in `problems`, what is wrong with its layout."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+        self.problems: list[Problem] = []
+        self._length = handle.seek(0, os.SEEK_END)
+        count, size, start = self._end()
+        if size > _DIRECTORY_MAX:
+            raise NotZip(msg("The directory of the zip is too large ({size} bytes)", size=size))
+        self.members = tuple(_entries(self._at(start, size)))
+        if len(self.members) != count:
+            self._wrong(
+                msg(
+                    "The zip says it has {said} members and lists {listed}",
+                    said=count,
+                    listed=len(self.members),
+                )
+            )
+        self._misplaced = self._check_layout(start)
+
+    def _wrong(self, said: Message, where: str = "") -> None:
+        self.problems.append(Problem(where=where, said=said))
+
+    def _at(self, start: int, size: int) -> bytes:
+        if start < 0:
+            return b""
+        self._handle.seek(start)
+        return self._handle.read(size)
+
+    def _end(self) -> tuple[int, int, int]:
+        """The number of members, the size of the directory, and where it starts."""
+        at = self._length - _END.size
+        raw = self._at(at, _END.size)
+        if len(raw) != _END.size or not raw.startswith(b"PK\x05\x06"):
+            raise NotZip(msg("Not a zip as dengbao writes it: its end record is not at the end"))
+        _, disk, disk2, here, count, size, start, comment = _END.unpack(raw)
+        told = (here, count, size, start)
+        if self._at(at - _LOCATOR.size, 4) == b"PK\x06\x07":
+            at -= _END64.size + _LOCATOR.size
+            count, size, start = self._end64(at)
+        clipped = (min(count, _MAX16),) * 2 + (min(size, _MAX32), min(start, _MAX32))
+        if disk or disk2 or comment or told != clipped or start + size != at:
+            raise NotZip(msg("The end of the zip is cut off or wrong"))
+        return count, size, start
+
+    def _end64(self, at: int) -> tuple[int, int, int]:
+        raw = self._at(at, _END64.size)
+        if len(raw) != _END64.size:
+            raise NotZip(msg("The end of the zip is cut off or wrong"))
+        count, size, start = map(int, _END64.unpack(raw)[7:])
+        locator = self._at(at + _END64.size, _LOCATOR.size)
+        again = _END64.pack(b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+        if raw != again or locator != _LOCATOR.pack(b"PK\x06\x07", 0, at, 1):
+            raise NotZip(msg("The end of the zip is cut off or wrong"))
+        return count, size, start
+
+    def _check_layout(self, directory: int) -> frozenset[int]:
+        at, misplaced = 0, set()
+        for number, member in enumerate(self.members):
+            if member.start != at:
+                misplaced.add(number)
+            at = max(at, member.start + len(member.head) + member.packed)
+        if at != directory:
+            self._wrong(msg("There are bytes in the zip that belong to no member"))
+        return frozenset(misplaced)
+
+    def fault(self, number: int) -> Message | None:
+        """Why the member of that number must not be read, or None."""
+        member = self.members[number]
+        if not NAME.fullmatch(member.name) or member.raw != member.name.encode():
+            return msg("Its name is not one that dengbao gives")
+        if member.flags & 0x2041:
+            return msg("It is encrypted")
+        if member.attributes != _FILE << 16:
+            return msg("It is not a plain file with the usual mode")
+        if member.flags or member.method not in (_STORED, _DEFLATED):
+            return msg("It is packed in a way that dengbao does not use")
+        if not member.usual:
+            return msg("The directory of the zip holds more about it than dengbao writes")
+        if number in self._misplaced:
+            return msg("It overlaps another member, leaves a gap or stands out of order")
+        if member.size > SMALL and member.size > RATIO * member.packed:
+            return msg("It would grow more than {ratio} times when unpacked", ratio=RATIO)
+        if self._at(member.start, len(member.head)) != member.head:
+            return msg("Its header and the directory of the zip contradict each other")
+        return None
+
+    def read(self, member: Member) -> Iterator[bytes]:
+        """The bytes of `member` piece by piece; ValueError at the first contradiction.
+
+        Never more than its size as told, whatever the data would unpack to.
+        """
+        crc, left = 0, member.size
+        for piece in self._unpacked(member):
+            crc, left = zlib.crc32(piece, crc), left - len(piece)
+            if left < 0:
+                raise ValueError("longer than told")
+            yield piece
+        if left or crc != member.crc:
+            raise ValueError("shorter than told, or a wrong checksum")
+
+    def _packed(self, member: Member) -> Iterator[bytes]:
+        at = member.start + len(member.head)
+        end = at + member.packed
+        while at < end:
+            piece = self._at(at, min(_CHUNK, end - at))
+            if not piece:
+                raise ValueError("cut off")
+            at += len(piece)
+            yield piece
+
+    def _unpacked(self, member: Member) -> Iterator[bytes]:
+        if member.method == _STORED:
+            yield from self._packed(member)
+            return
+        inflate = zlib.decompressobj(-15)
+        try:
+            for piece in self._packed(member):
+                if inflate.eof:
+                    raise ValueError("goes on after its end")
+                yield from _inflated(inflate, piece)
+            yield inflate.flush()
+        except zlib.error as error:
+            raise ValueError("cannot be unpacked") from error
+        if not inflate.eof or inflate.unused_data:
+            raise ValueError("does not end where told")
+
+
+def _inflated(inflate: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
+    while piece:
+        yield inflate.decompress(piece, _CHUNK)
+        piece = inflate.unconsumed_tail
+
+
+def _entries(directory: bytes) -> Iterator[Member]:
+    at = 0
+    while at < len(directory):
+        fixed = directory[at : at + _ENTRY.size]
+        if len(fixed) != _ENTRY.size or not fixed.startswith(b"PK\x01\x02"):
+            raise NotZip(msg("The directory of the zip is broken at byte {at}", at=at))
+        fields = _ENTRY.unpack(fixed)
+        at += _ENTRY.size
+        rest = directory[at : at + sum(fields[10:13])]
+        at += sum(fields[10:13])
+        yield _entry(fields, rest)
+
+
+def _entry(fields: tuple[int, ...], rest: bytes) -> Member:
+    _, made, version, flags, method, time, day, crc, packed, size = fields[:10]
+    name_size, extra_size, comment_size, disk, internal, attributes, start = fields[10:]
+    raw, extra = rest[:name_size], rest[name_size : name_size + extra_size]
+    wide = [n for n in (size, packed, start) if n == _MAX32]
+    head = struct.pack("<2H", 1, 8 * len(wide))
+    if wide and extra.startswith(head) and len(extra) == len(head) + 8 * len(wide):
+        big = iter(struct.unpack(f"<{len(wide)}Q", extra[len(head) :]))
+        size, packed, start = (next(big) if n == _MAX32 else n for n in (size, packed, start))
+        extra = b""
+    return Member(
+        name=raw.decode("ascii", "backslashreplace"),
+        raw=raw,
+        made=made,
+        version=version,
+        flags=flags,
+        method=method,
+        when=(time, day),
+        crc=crc,
+        packed=packed,
+        size=size,
+        attributes=attributes,
+        start=start,
+        more=bool(extra or comment_size or disk or internal or len(raw) != name_size),
+    )
