@@ -1,7 +1,8 @@
 """The facts of a backup set. Its requests run on the host that the set is a part of.
 
 Every request has a fixed shape; only what the inventory declares goes into it. The folder begins
-and ends with a slash, so that find can take it neither for an option nor for a plain file.
+and ends with a slash, so that find can take it neither for an option nor for a plain file. No
+argument holds a backslash: sudoers reads it as an escape twice.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+
+from msgspec import structs
 
 from audit_backup import declared
 from audit_backup.model import BackupFile, Files, Head
@@ -50,13 +53,13 @@ def _command(
 
 
 def ask_files(target: Target) -> Command | Message:
-    """List the set's files and folders: type, mtime, size, mode and name, NUL after each."""
+    """List the set's files and folders: mtime, type, size, mode and path, NUL after each."""
     return _command(
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev",
             "(", "-type", "d", "-o", "-type", "f", "-name", pattern, ")",
-            "-printf", r"%T@\0%y\0%s\0%m\0%P\0",
+            "-printf", "%T@ %y %s %m ", "-print0",
         ),
         _LIMIT,
     )  # fmt: skip
@@ -72,9 +75,9 @@ def ask_heads(target: Target) -> Command | Message:
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-mmin", f"-{minutes}", "-printf", r"%T@\0%P\0",
+            "-mmin", f"-{minutes}", "-printf", "%T@ ", "-print0",
             "(", "-exec", _OD, "-An", "-v", f"-N{_HEAD}", "-tx1", "{}", ";",
-            "-printf", "r", "-o", "-true", ")", "-printf", r"\0",
+            "-printf", "r", "-o", "-true", ")", "-print0",
         ),
         _LIMIT,
     )  # fmt: skip
@@ -91,14 +94,20 @@ def ask_way(target: Target) -> Command | Message:
     return Command(argv=("stat", "-L", "-c", "%a", "--", *reversed(way)), ok=(0, 1))
 
 
-def _fields(answer: Answer, width: int) -> Iterator[list[str]]:
-    """Whole records only: a cut answer loses its last one, any other must be whole."""
-    cells = answer.text.split("\0")
-    rest = cells.pop()
-    if (rest or len(cells) % width) and not answer.truncated:
+def _records(answer: Answer) -> list[str]:
+    """What stands before each NUL; a cut answer loses its last record, any other must be whole."""
+    *whole, rest = answer.text.split("\0")
+    if rest and not answer.truncated:
         raise ParseError("the listing does not end with a whole record")
-    for start in range(0, len(cells) - width + 1, width):
-        yield cells[start : start + width]
+    return whole
+
+
+def _below(path: str, answer: Answer) -> str:
+    """`path` as seen from the set's folder; empty for the folder itself."""
+    folder = str(declared.folder(answer.target))
+    if not path.startswith(folder):
+        raise ParseError(f"a path outside of the folder: {path[:200]!r}")
+    return path.removeprefix(folder)
 
 
 def _refusal(answer: Answer) -> Absent | None:
@@ -106,10 +115,12 @@ def _refusal(answer: Answer) -> Absent | None:
     folder = str(declared.folder(answer.target))
     lines = answer.stderr.decode("utf-8", "backslashreplace").splitlines()
     for line in lines:
+        if answer.truncated and line.endswith(": Broken pipe"):
+            continue
         if line.endswith(": Permission denied"):
             said = msg(
                 "The account may not read it ({error}): let it read the folder, or declare"
-                " `privilege: root` for this backup set",
+                " `privilege: root` under `settings` of this backup set",
                 error=line[:300],
             )
             return Absent(reason=Reason.NOT_PERMITTED, said=said)
@@ -144,26 +155,29 @@ def _reachable(name: str, folders: dict[str, int]) -> bool:
     return all(folders.get("/".join(way[: i + 1]), 1) & 0o001 for i in range(len(way)))
 
 
+def _entry(record: str, answer: Answer) -> tuple[str, BackupFile]:
+    """Kind and file of one record: mtime, kind, size, mode and path."""
+    cells = record.split(" ", 4)
+    if len(cells) != 5 or cells[1] not in ("d", "f"):
+        raise ParseError(f"not a record of the listing: {record[:200]!r}")
+    at, kind, size, mode, path = cells
+    name = _below(path, answer)
+    return kind, BackupFile(name=name, size=_whole(size, 10), mode=_whole(mode, 8), at=_number(at))
+
+
 def parse_files(answer: Answer) -> Files | Absent:
     """The files of the set, newest first."""
     if absent := _refusal(answer):
         return absent
-    folders: dict[str, int] = {}
-    files = []
-    for at, kind, size, mode, name in _fields(answer, 5):
-        if kind not in ("d", "f"):
-            raise ParseError(f"neither file nor folder: {kind[:40]!r}")
-        if kind == "d":
-            folders[name] = _whole(mode, 8)
-            continue
-        files.append(
-            BackupFile(
-                name=_shown(name), size=_whole(size, 10), mode=_whole(mode, 8), at=_number(at),
-                reachable=_reachable(name, folders),
-            )
-        )  # fmt: skip
+    entries = [_entry(record, answer) for record in _records(answer)]
+    folders = {e.name: e.mode for kind, e in entries if kind == "d"}
     if "" not in folders and not answer.truncated:
         raise ParseError("the listing lacks the folder itself")
+    files = [
+        structs.replace(e, name=_shown(e.name), reachable=_reachable(e.name, folders))
+        for kind, e in entries
+        if kind == "f"
+    ]
     newest_first = tuple(sorted(files, key=lambda f: (-f.at, f.name)))
     return Files(files=newest_first, complete=not answer.truncated)
 
@@ -178,14 +192,25 @@ def _bytes(text: str) -> bytes | None:
         raise ParseError(f"not from od: {text[:60]!r}") from error
 
 
+def _head(first: str, second: str, answer: Answer) -> Head:
+    """`first` is the time and the path, `second` what od printed and the path again."""
+    at, mark, path = first.partition(" ")
+    if not mark or not second.endswith(path):
+        raise ParseError(f"not a record of the heads: {first[:200]!r}")
+    name = _shown(_below(path, answer))
+    return Head(name=name, at=_number(at), bytes=_bytes(second.removesuffix(path)))
+
+
 def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
     """The first bytes of the young files, newest first; unreadable ones with None."""
     if answer.truncated:
         said = msg("The set has too many recent files to look into")
         return Absent(reason=Reason.TRUNCATED, said=said)
+    cells = _records(answer)
+    if len(cells) % 2:
+        raise ParseError("a record is cut")
     heads = [
-        Head(name=_shown(name), at=_number(at), bytes=_bytes(text))
-        for at, name, text in _fields(answer, 3)
+        _head(first, second, answer) for first, second in zip(cells[::2], cells[1::2], strict=True)
     ]
     if not heads and (absent := _refusal(answer)):
         return absent

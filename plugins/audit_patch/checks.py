@@ -238,7 +238,7 @@ def _order(version: str) -> tuple[int, ...]:
 )
 def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
     """The host runs the newest kernel it has installed, and no reboot is pending."""
-    running = shown(platform.kernel)
+    running = shown(platform.kernel).removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
     same = [k for k in kernels.installed if _flavour(k) == _flavour(running)]
     newest = max(same, key=_order, default="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from audit_core.sdk import Absent, Answer, Command, ParseError
+from audit_core.sdk import Absent, Answer, Command, ParseError, ReadFile
 from audit_patch.model import Kernels, Release
 from audit_patch.rpm import refused_by
 
@@ -15,7 +15,8 @@ KERNELS = Command(
     ),
     ok=(0, 1),
 )  # fmt: skip
-RELEASE = Command(argv=("cat", "/etc/os-release"), limit=1 << 16)
+# The same request as that of discovery, so that it is asked once.
+RELEASE = ReadFile(path="/etc/os-release", limit=64 << 10)
 # Programs that install updates by themselves; a setting without its program does nothing.
 UPDATERS = Command(
     argv=(

@@ -261,6 +261,7 @@ def test_root_is_asked_for_only_where_it_is_declared() -> None:
     assert isinstance(root, Command)
     assert (plain.privilege, root.privilege) == (Privilege.USER, Privilege.ROOT)
     assert root.argv[0].startswith("/")
+    assert not any("\\" in word for word in root.argv)
 
 
 @pytest.mark.parametrize("hours", [None, 0, -1, True, "24", float("nan"), float("inf")])
@@ -269,18 +270,20 @@ def test_an_objective_that_cannot_be_meant(hours: object) -> None:
     assert isinstance(facts.ask_heads(target(rpo_hours=hours)), Message)
 
 
-FOLDER = b"1.0\0d\x000\x00755\0\0"
-FILE = b"5.5\0f\x0010\x00640\0one\0"
+FOLDER = b"1.0 d 0 755 /backup/\0"
+FILE = b"5.5 f 10 640 /backup/one\0"
 
 
-def test_a_cut_listing_keeps_its_whole_records() -> None:
-    got = facts.parse_files(answer(target(), FOLDER + FILE + FILE[:9], cut=True))
+@pytest.mark.parametrize("err", [b"", b"find: 'standard output': Broken pipe\n"])
+def test_a_cut_listing_keeps_its_whole_records(err: bytes) -> None:
+    got = facts.parse_files(answer(target(), FOLDER + FILE + FILE[:9], err, 141, cut=True))
     assert isinstance(got, Files)
     assert ([f.name for f in got.files], got.complete) == (["one"], False)
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", FILE, FOLDER + FILE[:9], FOLDER + FILE.replace(b"f", b"s"), FOLDER + b"x" + FILE,
+    "raw", [b"", FILE, FOLDER + FILE[:9], FOLDER + FILE.replace(b" f", b" s"),
+            FOLDER + FILE.replace(b"/b", b"/x"), FOLDER + b"x" + FILE,
             FOLDER + FILE.replace(b"640", b"999"), FOLDER + FILE.replace(b"5.5", "٥".encode())],
 )  # fmt: skip
 def test_a_listing_of_another_shape_is_not_read(raw: bytes) -> None:
@@ -299,12 +302,14 @@ def test_a_file_that_vanished_meanwhile_is_no_matter() -> None:
 
 
 def test_too_many_young_files_are_not_looked_into() -> None:
-    got = facts.parse_heads(answer(target(), b"1.0\0a\0 78r\0", cut=True))
+    got = facts.parse_heads(answer(target(), b"1.0 /backup/a\0 78r/backup/a\0", cut=True))
     assert isinstance(got, Absent)
     assert got.reason is Reason.TRUNCATED
 
 
-PIECES = st.sampled_from([FOLDER, FILE, b"\0", b" 78\nr\0", b"1.0\0a\0r\0", b"\xff", b"755\n"])
+PIECES = st.sampled_from(
+    [FOLDER, FILE, b"\0", b" 78\nr/backup/a\0", b"1.0 /backup/a\0", b"\xff", b"755\n"]
+)
 BYTES = st.binary(max_size=100) | st.lists(PIECES, max_size=8).map(b"".join)
 PARSERS = [p.parse for f in facts.FACTS for p in f.providers]
 
@@ -326,5 +331,5 @@ def test_whatever_is_declared_stays_one_argument(path: str, pattern: str) -> Non
         assert asked.argv[2].startswith("/")
         assert asked.argv[2].endswith("/")
         assert asked.argv[13] == pattern
-        assert len(asked.argv) == 17
+        assert len(asked.argv) == 18
         assert not any(c in "".join(asked.argv) for c in "\0\n\x1b")

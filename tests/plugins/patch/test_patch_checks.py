@@ -146,6 +146,7 @@ def test_metadata_fresh(metadata: Metadata, sources: Sources, verdict: Verdict) 
     ("running", "installed", "reboot", "verdict"),
     [
         ("6.1.0-37-amd64", ("6.1.0-37-amd64", "6.1.0-9-amd64"), False, PASS),
+        ("Linux 6.1.0-37-amd64", ("6.1.0-37-amd64", "6.1.0-9-amd64"), False, PASS),
         ("6.1.0-9-amd64", ("6.1.0-37-amd64", "6.1.0-9-amd64"), False, FAIL),
         ("6.1.0-37-amd64", ("6.1.0-37-amd64",), True, FAIL),
         ("6.1.0-37-amd64", ("6.1.0-37-amd64", "6.9.0-1-cloud-amd64"), False, PASS),

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_core.model import Absent, Answer, Command, Kind, ObjectType, ParseError, Reason, Target
+from audit_core.model import (
+    Absent,
+    Answer,
+    Command,
+    Kind,
+    ObjectType,
+    ParseError,
+    ReadFile,
+    Reason,
+    Target,
+)
 from audit_patch import apk, apt, facts, host, rpm, zypper
 from audit_patch.model import Listing, Pending, Source, Update
 
@@ -447,7 +457,7 @@ def test_kernels_of_a_real_folder(tmp_path: Path) -> None:
 
 
 def test_release_of_this_machine() -> None:
-    assert host.parse_release(run(host.RELEASE)).id != ""
+    assert host.parse_release(answer(Path(host.RELEASE.path).read_bytes())).id != ""
 
 
 def test_release_of_openeuler_tells_its_service_pack() -> None:
@@ -490,6 +500,8 @@ def test_a_parser_returns_or_says_that_it_cannot_read(
 def test_requests_write_nothing_and_need_no_root() -> None:
     for fact in facts.FACTS:
         for provider in fact.providers:
-            assert isinstance(provider.ask, Command)
-            assert provider.ask.privilege == "user"
-            assert not {"update", "refresh", "install", "makecache"} & set(provider.ask.argv)
+            ask = provider.ask
+            assert isinstance(ask, Command | ReadFile)
+            assert ask.privilege == "user"
+            argv = ask.argv if isinstance(ask, Command) else ()
+            assert not {"update", "refresh", "install", "makecache"} & set(argv)
