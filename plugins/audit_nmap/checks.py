@@ -58,7 +58,7 @@ def _silent(ports: Iterable[int]) -> Message:
 
 
 def _not_from_outside(ports: Ports) -> Judgement:
-    """What listens on loopback is not exposed, and no firewall stands before it: nothing is said."""
+    """What listens on loopback is not exposed, and no firewall stands before it: no verdict."""
     said = msg("The collector scanned its own machine, which does not show what others can reach:"
                " scan from another machine")  # fmt: skip
     return undetermined(said, _open(ports), _scanned(ports))

@@ -30,7 +30,7 @@ from audit_tls.facts import (
     Support,
     Version,
 )
-from audit_tls.report import Outcome, Trust
+from audit_tls.report import Outcome, Stopped, Trust
 
 _OLD = ("SSLv3", "TLS 1.0", "TLS 1.1")
 _TLCP = "TLCP 1.1"
@@ -42,7 +42,6 @@ _STRONG_HASHES = frozenset(
      "sha3-384", "sha3-512", "sm3", "intrinsic"}
 )  # fmt: skip
 _WEAK_GROUPS = frozenset({"secp192r1"})
-_UNREAD = "could not be read"
 
 
 def _names(versions: Iterable[Version]) -> tuple[str, ...]:
@@ -59,10 +58,15 @@ def _spoken(endpoint: Endpoint) -> Message:
     return msg("Spoken without a server name: {versions}", versions=spoken)
 
 
+_STOPPED = {
+    Stopped.DEADLINE: msg("Asking ended early: the time for this endpoint was used up"),
+    Stopped.CONNECTIONS: msg("Asking ended early: the number of connections was used up"),
+    Stopped.SILENCE: msg("Asking ended early: connections in a row had no answer"),
+}
+
+
 def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
-    if not endpoint.stopped:
-        return ()
-    return (msg("Asking ended early: {why}", why=endpoint.stopped),)
+    return (_STOPPED[endpoint.stopped],) if endpoint.stopped in _STOPPED else ()
 
 
 @check(
@@ -95,7 +99,10 @@ def _weak(version: Version) -> Message:
 
 
 def _accepts(version: Version) -> Message:
-    return msg("{version} accepts {suites}", version=version.name, suites=version.accepted[:_SHOWN])
+    return msg(
+        "{version} accepts {count} suites seen, among them {suites}",
+        version=version.name, count=len(version.accepted), suites=version.accepted[:_SHOWN],
+    )  # fmt: skip
 
 
 @check(
@@ -152,11 +159,11 @@ def _label(cert: Certificate) -> str:
     return f"{(cert.subject or '')[:120]} (sha256 {cert.sha256[:16]}…)"
 
 
-def _unread(certs: Iterable[Certificate], part: str) -> tuple[Message, ...]:
+def _unread(certs: Iterable[Certificate]) -> tuple[Message, ...]:
     return tuple(
         msg(
-            "The {part} of certificate {label} cannot be read: {problems}",
-            part=part, label=_label(c), problems=c.problems[:3] or (_UNREAD,),
+            "Certificate {label} cannot be read in full: {problems}",
+            label=_label(c), problems=c.problems[:3],
         )
         for c in certs
     )  # fmt: skip
@@ -201,7 +208,7 @@ def certificate_valid(
         return failed(*(_validity(c, days) for c, days in bad), expected=wanted)
     unread = [c for c, days in left if days is None]
     if unread:
-        return undetermined(*_unread(unread, "period"), expected=wanted)
+        return undetermined(*_unread(unread), expected=wanted)
     return passed(*(_validity(c, d) for c, d in left if d is not None), expected=wanted)
 
 
@@ -257,7 +264,7 @@ def key_strength(
         return undetermined(said, expected=wanted)
     if unread:
         known = [_key(c) for c in unread if c.key is not None]
-        noted = _unread((c for c in unread if c.key is None), "key")
+        noted = _unread(c for c in unread if c.key is None)
         return undetermined(*known, *noted, expected=wanted)
     groups = msg("Groups seen: {groups}", groups=endpoint.groups)
     return passed(*(_key(c) for c, _ in strength), groups, expected=wanted)
@@ -283,7 +290,9 @@ def signature_hash(certificates: Certificates) -> Judgement:
         return failed(*map(_signature, weak[:_SHOWN]), expected=wanted)
     unread = [c for c in certs if c.hash not in _STRONG_HASHES]
     if unread:
-        return undetermined(*_unread(unread[:_SHOWN], "signature"), expected=wanted)
+        odd = [c for c in unread if c.hash is not None]
+        noted = _unread(c for c in unread if c.hash is None)
+        return undetermined(*map(_signature, odd[:_SHOWN]), *noted[:_SHOWN], expected=wanted)
     if certificates.unread:
         said = msg("{count} more certificates were sent and not read", count=certificates.unread)
         return undetermined(said, expected=wanted)
@@ -321,7 +330,7 @@ def certificate_name(certificates: Certificates) -> Judgement:
     if len(wrong) > len(unread):
         return failed(*(_sans(c) for c in wrong if c not in unread), expected=wanted)
     if unread:
-        return undetermined(*_unread(unread, "list of names"), expected=wanted)
+        return undetermined(*_unread(unread), expected=wanted)
     return passed(*map(_sans, certificates.own), expected=wanted)
 
 

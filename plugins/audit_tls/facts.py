@@ -24,7 +24,7 @@ from audit_core.sdk import (
 )
 from audit_tls.certs import Certificate, matches, read_certificate
 from audit_tls.probe import accepted_suite, flight_of, is_doubtful, is_refusal
-from audit_tls.report import SCHEMA, Attempt, Report, Trust
+from audit_tls.report import SCHEMA, Attempt, Report, Stopped, Trust
 from audit_tls.suites import (
     TLCP,
     VERSION_NAMES,
@@ -71,7 +71,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     versions: tuple[Version, ...]
     groups: tuple[str, ...] = ()
     prime_bits: tuple[int, ...] = ()
-    stopped: str = ""
+    stopped: Stopped = Stopped.NO
 
 
 class Certificates(Struct, frozen=True, kw_only=True):

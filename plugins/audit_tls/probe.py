@@ -20,7 +20,7 @@ import msgspec
 
 from audit_core.hooks import ProbeReply
 from audit_core.model import Reason
-from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Trust
+from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
 from audit_tls.suites import (
     SSL3,
     TLCP,
@@ -46,7 +46,11 @@ _NO_TCP = (Ended.REFUSED, Ended.UNREACHABLE)
 
 
 class _Stop(Exception):
-    """No more may be asked; `str()` is why."""
+    """No more may be asked."""
+
+    def __init__(self, why: Stopped) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
 def run(args: dict[str, Any], timeout_s: int, limit: int) -> ProbeReply:
@@ -155,11 +159,11 @@ class Asker:
 
     def report(self) -> Report:
         """What was asked and answered; `stopped` where the bounds ended it."""
-        stopped = ""
+        stopped = Stopped.NO
         try:
             self._ask_all()
         except _Stop as stop:
-            stopped = str(stop)
+            stopped = stop.why
         return Report(
             schema=SCHEMA, address=self._where[0], port=self._where[1], server_name=self._name,
             attempts=tuple(self._attempts), trust=self._trust, stopped=stopped,
@@ -250,21 +254,21 @@ class Asker:
         """When the next connection must end; raises _Stop when there may be none."""
         now = time.monotonic()
         if now >= self._deadline:
-            raise _Stop("the time for this endpoint is used up")
+            raise _Stop(Stopped.DEADLINE)
         if self._left <= 0:
-            raise _Stop("the number of connections for this endpoint is used up")
+            raise _Stop(Stopped.CONNECTIONS)
         self._left -= 1
         return min(now + _EACH_S, self._deadline)
 
     def _mind(self, attempt: Attempt) -> None:
         if attempt.ended in _NO_TCP and len(self._attempts) == 1:
-            raise _Stop("no connection")
+            raise _Stop(Stopped.NO_CONNECTION)
         unheard = attempt.ended is not Ended.ANSWERED and hello_of(attempt) is None
         dropped = attempt.ended in (Ended.CLOSED, Ended.RESET)
         self._doubt = is_doubtful(attempt) or (self._doubt and hello_of(attempt) is None)
         self._silent = self._silent + 1 if unheard and not dropped else 0
         if self._silent >= _SILENT:
-            raise _Stop(f"{_SILENT} connections in a row without an answer")
+            raise _Stop(Stopped.SILENCE)
 
     def _verify(self) -> Trust:
         from audit_tls import chain

@@ -49,6 +49,16 @@ class Outcome(enum.StrEnum):
     UNSETTLED = "unsettled"
 
 
+class Stopped(enum.StrEnum):
+    """Why asking ended before everything was asked."""
+
+    NO = ""
+    NO_CONNECTION = "no_connection"
+    DEADLINE = "deadline"
+    CONNECTIONS = "connections"
+    SILENCE = "silence"
+
+
 class Trust(Struct, frozen=True, kw_only=True):
     """Verification by the collector's OpenSSL against the collector's trust store.
 
@@ -66,7 +76,7 @@ class Trust(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """Everything that was asked of one endpoint, in order. `stopped` is why asking ended early."""
+    """Everything that was asked of one endpoint, in order."""
 
     schema: str
     address: str
@@ -74,4 +84,4 @@ class Report(Struct, frozen=True, kw_only=True):
     server_name: str
     attempts: tuple[Attempt, ...]
     trust: Trust | None = None
-    stopped: str = ""
+    stopped: Stopped = Stopped.NO
