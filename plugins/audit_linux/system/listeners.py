@@ -123,7 +123,8 @@ LISTENERS = fact(
     parse=parse_listeners,
 )
 
-_ENTRY = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?/(tcp|udp)", re.ASCII)
+# A bare number is a TCP port, as in the rest of the inventory.
+_ENTRY = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp))?", re.ASCII)
 
 
 def _allowed(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[str]]:
@@ -134,7 +135,7 @@ def _allowed(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list
         low = int(match[1]) if match else 0
         high = int(match[2] or match[1]) if match else 0
         if match and 0 < low <= high <= 65535:
-            ranges.append((match[3], low, high))
+            ranges.append((match[3] or "tcp", low, high))
         else:
             bad.append(entry)
     return ranges, bad

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Command, Judgement, Message, Privilege
+from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
 from audit_core.sdk import (
     Absent,
     ParseError,
@@ -85,8 +85,20 @@ def _records(text: str) -> tuple[LogFile, ...]:
     return tuple(_log_file(part) for part in parts)
 
 
-def parse_log_tree(answer: Answer) -> LogTree:
-    """The files that `find` listed after the host's time."""
+# Logs of single programs may be closed to this account; without these nothing can be said.
+_NEEDED = re.compile(rb"find: ['\"]?(/var/log(?:/journal[^'\"]{0,200})?)['\"]?: Permission denied")
+
+
+def parse_log_tree(answer: Answer) -> LogTree | Absent:
+    """The files that `find` listed after the host's time.
+
+    NOT_PERMITTED when /var/log itself or the journal's folder may not be listed.
+    """
+    closed = _NEEDED.findall(answer.stderr)
+    if closed:
+        paths = capped(path.decode("utf-8", "surrogateescape") for path in closed)
+        said = msg("Cannot read {paths}", paths=paths)
+        return Absent(reason=Reason.NOT_PERMITTED, said=said)
     head, newline, rest = answer.text.partition("\n")
     if not newline or not rest:
         raise ParseError("the list is empty")

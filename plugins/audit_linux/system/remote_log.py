@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Annotated, Any
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Judgement
+from audit_core.model import Answer, Judgement, Verdict
 from audit_core.sdk import (
     Absent,
     ParseError,
     Severity,
+    Up,
     check,
     fact,
     failed,
@@ -21,6 +23,17 @@ from audit_core.sdk import (
     undetermined,
 )
 from audit_linux.system._common import ConfFile, capped, conf_request, parse_conf
+from audit_linux.system.logs import (
+    AUDIT_FILES,
+    HOST_SINCE,
+    LOG_TREE,
+    ROTATIONS,
+    LogFile,
+    LogTree,
+    Rotation,
+    log_oldest,
+    log_retention,
+)  # fmt: skip
 from audit_linux.system.processes import PROCESSES, Process, running, shown
 from audit_linux.system.units import UNITS, Units
 
@@ -301,5 +314,42 @@ def _unsettled(
     return None
 
 
+@check(
+    "linux.log-kept-or-sent",
+    needs=(
+        LOG_TREE,
+        optional(ROTATIONS),
+        optional(AUDIT_FILES),
+        optional(HOST_SINCE),
+        *log_remote.needs,
+    ),
+    severity=Severity.HIGH,
+    remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
+)
+def log_kept_or_sent(
+    tree: LogTree,
+    rotations: tuple[Rotation, ...] | None,
+    audit: tuple[LogFile, ...] | None,
+    since: int | None,
+    *sending: Any,
+    min_days: Annotated[int, Up] = 180,
+) -> Judgement:
+    """The system log is kept at least 180 days on the host or is sent to another machine."""
+    expected = msg("kept at least {days} days, or forwarded to another machine", days=min_days)
+    kept = log_retention.judge(tree, rotations, min_days=min_days)
+    oldest = log_oldest.judge(tree, audit, since, min_days=min_days)
+    sent = log_remote.judge(*sending)
+    said = (*kept.said, *oldest.said, *sent.said)
+    long = kept.verdict is Verdict.PASS and oldest.verdict in (
+        Verdict.PASS,
+        Verdict.NOT_APPLICABLE,
+    )
+    if sent.verdict is Verdict.PASS or long:
+        return passed(*said, expected=expected)
+    if sent.verdict is Verdict.FAIL and Verdict.FAIL in (kept.verdict, oldest.verdict):
+        return failed(*said, expected=expected)
+    return undetermined(*said, expected=expected)
+
+
 FACTS = (RSYSLOG, SYSLOG_NG, UPLOAD)
-CHECKS = (log_remote,)
+CHECKS = (log_remote, log_kept_or_sent)

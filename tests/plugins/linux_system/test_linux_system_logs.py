@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Target, Verdict
+from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Reason, Target, Verdict
 from audit_linux.system import logs, remote_log
 from audit_linux.system.processes import Process
 from audit_linux.system.units import Units
@@ -20,10 +20,12 @@ TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
 
 def _tree(*records: str) -> logs.LogTree:
     text = f"{NOW}\n" + "".join(f"{r}//" for r in ("755_d_0_0_4096_1.0_-1.-000000010_", *records))
-    return logs.parse_log_tree(
+    found = logs.parse_log_tree(
         Answer(stdout=text.encode(), stderr=b"", exit_code=0, truncated=False, collected_at="",
                target=TARGET)
     )  # fmt: skip
+    assert isinstance(found, logs.LogTree)
+    return found
 
 
 def _file(
@@ -38,12 +40,33 @@ def _file(
 
 def test_log_tree_of_a_recording(recorded: Read) -> None:
     tree = logs.parse_log_tree(recorded("log-files"))
+    assert isinstance(tree, logs.LogTree)
     by_path = {f.path: f for f in tree.files}
     assert by_path[""].folder
     assert by_path["audit"].mode == 0o750
     assert by_path["apt/term.log"].gid == 4
     assert by_path["dpkg.log"].born == 0
     assert logs.log_file_modes.judge(tree).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("path", "closed"),
+    [
+        ("/var/log", True),
+        ("/var/log/journal", True),
+        ("/var/log/journal/0a", True),
+        ("/var/log/audit", False),
+        ("/var/log/private", False),
+    ],
+)
+def test_a_closed_log_folder_is_not_an_empty_one(path: str, closed: bool, answer: Make) -> None:
+    said = f"find: '{path}': Permission denied\n".encode()
+    tree = logs.parse_log_tree(answer(f"{NOW}\n755_d_0_0_4096_1.0_-1.-000000010_//", said, 1))
+    if closed:
+        assert isinstance(tree, Absent)
+        assert tree.reason is Reason.NOT_PERMITTED
+    else:
+        assert isinstance(tree, logs.LogTree)
 
 
 def test_hostile_names_stay_names() -> None:
@@ -363,3 +386,31 @@ def test_another_shipper_settles_nothing() -> None:
     processes = (*RUNNING, Process(pid=7, uid=0, name="filebeat"))
     judgement = remote_log.log_remote.judge(processes, None, None, None, None)
     assert judgement.verdict is Verdict.UNDETERMINED
+
+
+YOUNG, LONG = (_file("syslog"), _file("syslog.4.gz", age=30)), (_file("syslog"), _file(
+    "syslog.27.gz", age=190))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "days", "config", "verdict"),
+    [
+        (LONG, 182, "", Verdict.PASS),
+        (YOUNG, 28, "*.* @@log.example.com", Verdict.PASS),
+        (YOUNG, 28, "", Verdict.FAIL),
+        (YOUNG, 182, "", Verdict.FAIL),
+        (LONG, 28, "", Verdict.FAIL),
+        (LONG, None, "", Verdict.UNDETERMINED),
+        (YOUNG, 28, "mail.* @@log.example.com", Verdict.UNDETERMINED),
+    ],
+)
+def test_kept_or_sent(
+    files: tuple[str, ...], days: int | None, config: str, verdict: Verdict, answer: Make
+) -> None:
+    rotations = (logs.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
+    sending = (RUNNING, _rsyslog(answer, config), None, None, None)
+    judgement = remote_log.log_kept_or_sent.judge(
+        _tree(*files), rotations, None, NOW - 900 * DAY, *sending
+    )
+    assert judgement.verdict is verdict
+    assert len(judgement.said) >= 3
