@@ -63,7 +63,7 @@ def cover(frame: Frame, view: View, plan: Plan) -> None:
     _warnings(view, sheet)
     sheet.gap()
     for name, value in _facts(view):
-        sheet.row([Box(name, "label"), Box(value, "value")])
+        sheet.row([Box(name, "label"), value])
     for fault in view.run.faults:
         sheet.row([Box(view.text("Fault during the run"), "label"), Box(fault, "nonconforming")])
     _contents(view, plan, sheet)
@@ -86,10 +86,10 @@ def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
         (plan.confirmation, text("Files with digests, and signatures")),
     )
     for place, about in listed:
-        sheet.row([Box(place.names[0], "link_value", Link(sheet=place.names[0])),
-                   Box(about, "value")])  # fmt: skip
+        sheet.row([Box(place.names[0], "link", Link(sheet=place.names[0])),
+                   about])  # fmt: skip
     about = view.say(msg("One record sheet for each of {count} objects", count=len(plan.objects)))
-    sheet.row([Box(view.text("Record sheets"), "label"), Box(about, "value")])
+    sheet.row([Box(view.text("Record sheets"), "label"), about])
 
 
 # --- overview -------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def overview(frame: Frame, view: View, plan: Plan) -> None:
     total = count(view.results.conclusions)
     sheet.wide(Box(view.text("Items per layer"), "section"), columns=7)
     layers = [
-        (Box(name, "link_value", Link(sheet=plan.layers[name].names[0])), count(cs))
+        (Box(name, "link", Link(sheet=plan.layers[name].names[0])), count(cs))
         for name, cs in view.by_layer.items()
     ]
     by_layer = _count_table(view, sheet, view.text("Layer"), layers, total)
@@ -195,7 +195,7 @@ def _objects(view: View, plan: Plan, sheet: Sheet, total: Counts) -> int:
     sheet.gap()
     sheet.wide(Box(view.text("Items per object"), "section"), columns=7)
     objects = [
-        (Box(id, "link_value", Link(sheet=plan.objects[id].names[0])), count(cs))
+        (Box(id, "link", Link(sheet=plan.objects[id].names[0])), count(cs))
         for id, cs in view.by_object.items()
     ]
     return _count_table(view, sheet, view.text("Object"), objects, total)
@@ -250,8 +250,8 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
                    "note"))  # fmt: skip
     sheet.wide(Box(text("Counts"), "section"))
     for label, number in _amounts(view, plan):
-        sheet.row([Box(label, "label"), Box(str(number), "value")])
-    sheet.row([Box(text("Root digest"), "label"), Box(view.source.root_digest, "value")])
+        sheet.row([Box(label, "label"), str(number)])
+    sheet.row([Box(text("Root digest"), "label"), view.source.root_digest])
     _returned(view, sheet)
     _signatures(view, sheet)
     sheet.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.model import Finding, Severity, Target, msg
+from audit_core.model import Conclusion, Finding, Severity, Target, msg
 from audit_core.results import Evidence
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
@@ -43,19 +43,23 @@ def _rules(view: View, issue: Issue) -> tuple[str, ...]:
     return (view.comma.join(listed), view.text("(a person decides)")) if listed else ("—",)
 
 
+def _item(view: View, conclusion: Conclusion) -> str:
+    note = view.unverified(view.clause(conclusion))
+    parts = (conclusion.clause, conclusion.unit, f"※ {note}" if note else "")
+    return " ".join(part for part in parts if part)
+
+
 def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
     first = issue.conclusions[0] if issue.conclusions else None
     link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
-    items = tuple(
-        f"{c.clause} {c.unit}" if c.unit else c.clause for c in issue.conclusions
-    )  # fmt: skip
+    items = tuple(_item(view, c) for c in issue.conclusions)
     finding = issue.finding
     part = finding.target if finding and finding.target != issue.object else ""
     check = (f"〔{finding.check}〕" if view.zh else f"[{finding.check}]") if finding else ""
     remedy = view.say(finding.remedy) if finding and finding.remedy else ""
     return [
         Box(f"T{number:03d}", "link_centre" if link else "centre", link),
-        Box((f"{issue.problem} {check}".strip(),)),
+        Box((issue.problem, check) if check else (issue.problem,)),
         Box((issue.object, part) if part else (issue.object,)),
         Box(items or (view.text("none"),)),
         Box(view.severity(issue.severity), issue.severity.value),
@@ -211,13 +215,18 @@ def _answered(view: View, seen: Evidence) -> tuple[str, ...]:
     cut = [view.text("cut at the size limit")] if seen.truncated else []
     rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(seen.redactions)))]
     detail = [seen.detail] if seen.detail else []
-    return (seen.status, *exit_code, *cut, *(rules if seen.redactions else []), *detail)
+    sizes = [f"{name} {size} B" for name, _, size in _streams(seen)]
+    return (seen.status, *exit_code, *sizes, *cut, *(rules if seen.redactions else []), *detail)
+
+
+def _streams(seen: Evidence) -> list[tuple[str, str, int]]:
+    streams = [("stdout", seen.stdout_sha256, seen.stdout_size),
+               ("stderr", seen.stderr_sha256, seen.stderr_size)]  # fmt: skip
+    return [stream for stream in streams if stream[2]]
 
 
 def _digests(seen: Evidence) -> tuple[str, ...]:
-    streams = (("stdout", seen.stdout_sha256, seen.stdout_size),
-               ("stderr", seen.stderr_sha256, seen.stderr_size))  # fmt: skip
-    shown = [f"{name} {size} B {digest}" for name, digest, size in streams if size]
+    shown = [f"{name} {digest}" for name, digest, _ in _streams(seen)]
     return (*shown, f"record {seen.digest.removeprefix('sha256:')}")
 
 
@@ -243,7 +252,7 @@ def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
         Column(text("No."), 9), Column(text("Object"), 18), Column(text("Asked"), 40),
         Column(text("As user"), 9), Column(text("From / to (UTC)"), 22),
         Column(text("Answer"), 18), Column(text("How, over which session"), 27),
-        Column("SHA-256", 67), Column(text("Evidence file"), 30),
+        Column("SHA-256", 74), Column(text("Evidence file"), 30),
     ]  # fmt: skip
     rows = (_evidence_row(view, n, o) for n, o in enumerate(view.results.observations, 1))
     table(

@@ -39,7 +39,7 @@ class _Style(NamedTuple):
     colour: str = "000000"
     fill: PatternFill = _NO_FILL
     across: str = "left"
-    down: str = "top"
+    down: str = "center"
     boxed: bool = True
 
 
@@ -54,24 +54,20 @@ def _hatched(colour: str) -> PatternFill:
 _STYLES = {
     "text": _Style(),
     "centre": _Style(across="center"),
-    "value": _Style(down="center"),
-    "number": _Style(across="right", down="center"),
-    "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center", down="center"),
-    "label": _Style(bold=True, fill=_solid(PALE), down="center"),
+    "number": _Style(across="right"),
+    "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),
+    "label": _Style(bold=True, fill=_solid(PALE)),
     "fill_in": _Style(fill=_solid("FFFBE6")),
     "link": _Style(underline=True, colour="0563C1"),
-    "link_value": _Style(underline=True, colour="0563C1", down="center"),
     "link_centre": _Style(underline=True, colour="0563C1", across="center"),
-    "title": _Style(size=14, bold=True, colour=NAVY, down="center", boxed=False),
-    "cover": _Style(size=24, bold=True, colour=NAVY, across="center", down="center", boxed=False),
-    "subtitle": _Style(size=13, across="center", down="center", boxed=False),
-    "section": _Style(size=12, bold=True, colour=NAVY, down="center", boxed=False),
+    "title": _Style(size=14, bold=True, colour=NAVY, boxed=False),
+    "cover": _Style(size=24, bold=True, colour=NAVY, across="center", boxed=False),
+    "subtitle": _Style(size=13, across="center", boxed=False),
+    "section": _Style(size=12, bold=True, colour=NAVY, boxed=False),
     "note": _Style(size=9, colour="595959", boxed=False),
     "plain": _Style(boxed=False),
-    "alarm": _Style(
-        size=12, bold=True, colour="FFFFFF", fill=_solid(RED), across="center", down="center"
-    ),
-    "disclaimer": _Style(size=12, bold=True, colour=RED, across="center", down="center"),
+    "alarm": _Style(size=12, bold=True, colour="FFFFFF", fill=_solid(RED), across="center"),
+    "disclaimer": _Style(size=12, bold=True, colour=RED, across="center"),
     "conforming": _Style(fill=_solid("E2EFDA"), across="center"),
     "partly_conforming": _Style(bold=True, fill=_solid("FFD966"), across="center"),
     "nonconforming": _Style(bold=True, colour="FFFFFF", fill=_solid(RED), across="center"),

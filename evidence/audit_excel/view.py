@@ -333,7 +333,8 @@ class View:
         ]
         lines += [self.say(msg("Note: {note}", note=self.say(m))) for m in conclusion.why]
         lines += self._reason_demanded(conclusion)
-        return tuple(lines + self._asked_of_people(conclusion))
+        lines += self._asked_of_people(conclusion)
+        return tuple(lines) or (self.text("NOTHING RECORDED: this result rests on nothing seen"),)
 
     def _reason_demanded(self, conclusion: Conclusion) -> list[str]:
         if conclusion.conclusion is not Result.NOT_APPLICABLE or conclusion.why:

@@ -219,7 +219,7 @@ def test_issues_lead_to_their_records(book: Any, lang: str) -> None:
     sheet = book[SHEETS[lang][3]]
     found = rows(sheet)
     assert [row[0] for row in found] == ["T001", "T002"]
-    assert "ssh.root-login" in found[0][1]
+    assert found[0][1].endswith({"zh": "〔ssh.root-login〕", "en": "[ssh.root-login]"}[lang])
     assert found[0][2] == "web1"
     assert found[0][3] == "8.1.4.1c L3-CES1-03\n8.1.4.2b L3-CES1-06"
     assert found[0][4] == {"zh": "高", "en": "High"}[lang]
@@ -423,6 +423,34 @@ def test_not_applicable_without_a_reason_is_shown_as_a_fault(
     )
     made = written(make_source(replace(small_results, conclusions=bare)), tmp_path)
     assert records(made, "web1")["8.1.4.11a"][0] == "【未记录不适用原因：移交前必须补写】"
+
+
+def test_a_result_that_rests_on_nothing_is_shown_as_a_fault(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    first = replace(small_results.conclusions[0], conclusion=Result.CONFORMING)
+    results = replace(small_results, conclusions=(first, *small_results.conclusions[1:]))
+    made = written(make_source(results), tmp_path)
+    assert records(made, "site")["8.1.1.1a"][0] == "【无任何记录：本结论没有所见依据】"
+
+
+def test_a_pass_without_a_value_says_so(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    mute = tuple(replace(f, said=()) for f in small_results.findings)
+    made = records(written(make_source(replace(small_results, findings=mute)), tmp_path), "db1")
+    assert made["8.1.4.3a"][0] == "未记录所见值 〔通过 · audit.running〕"
+    assert "未能判定，原因：无权限查看 〔" in made["8.1.4.1b"][0]
+    assert "不适用，原因：【未记录不适用原因：移交前必须补写】" in made["8.1.4.1c"][0]
+
+
+def test_a_run_that_found_nothing_is_still_a_workbook(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    empty = replace(small_results, targets=(), clauses=(), checks=(), findings=(),
+                    conclusions=(), observations=())  # fmt: skip
+    made = written(make_source(empty, digests={}), tmp_path)
+    assert made.sheetnames == [*SHEETS["zh"][:5], *SHEETS["zh"][-4:]]
 
 
 def test_nothing_is_lost_that_refers_to_what_is_not_there(
