@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from audit_core.model import Answer, Judgement
-from audit_core.sdk import ParseError, Severity, check, expect, fact, msg
+from audit_core.sdk import ParseError, Severity, check, expect, fact, msg, undetermined
 from audit_linux.system._common import capped, script
 
 KEYS = (
@@ -68,12 +68,15 @@ def kernel_hardening(
     sysctl: dict[str, str], *, keys: frozenset[str] = frozenset(WANTED)
 ) -> Judgement:
     """The kernel randomises addresses and refuses redirects and source routes."""
+    unknown = keys - set(WANTED)
+    if unknown:
+        return undetermined(msg("No value is set down for {keys}", keys=capped(unknown)))
     seen = {key: sysctl[key] for key in keys if key in sysctl}
-    wrong = [f"{k} = {v}" for k, v in seen.items() if v not in WANTED.get(k, (v,))]
+    wrong = [f"{k} = {v}" for k, v in seen.items() if v not in WANTED[k]]
     said = msg("{settings}; not as expected: {wrong}",
                settings=capped(f"{k} = {v}" for k, v in seen.items()),
                wrong=capped(wrong) or ("-",))  # fmt: skip
-    wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys if k in WANTED)
+    wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys)
     return expect(not wrong, said=said, expected=msg("{settings}", settings=wanted))
 
 

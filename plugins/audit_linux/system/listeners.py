@@ -127,8 +127,12 @@ LISTENERS = fact(
 _ENTRY = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp))?", re.ASCII)
 
 
-def _allowed(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[str]]:
-    """Ranges of the allow list, and the entries that are none."""
+def _within(item: Listener, ranges: list[tuple[str, int, int]]) -> bool:
+    return any(p == item.protocol and low <= item.port <= high for p, low, high in ranges)
+
+
+def _ranges(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[str]]:
+    """The ranges that `entries` name, and the entries that name none."""
     ranges, bad = [], []
     for entry in entries:
         match = _ENTRY.fullmatch(entry.strip().lower())
@@ -159,13 +163,12 @@ def listening_allowed(target: Target, listeners: tuple[Listener, ...]) -> Judgem
     entries = declared(target, "allowed_ports")
     if entries is None:
         return undetermined(seen, msg("Declare settings.allowed_ports of this target, e.g. 22/tcp"))
-    ranges, bad = _allowed(entries)
+    ranges, bad = _ranges(entries)
     if bad:
         return undetermined(seen, msg("allowed_ports: not a port like 22/tcp or 8000-8010/tcp: "
                                       "{entries}", entries=capped(bad)))  # fmt: skip
     expected = msg("only {entries}", entries=capped(entries) or ("-",))
-    extra = [i for i in exposed
-             if not any(p == i.protocol and a <= i.port <= b for p, a, b in ranges)]  # fmt: skip
+    extra = [i for i in exposed if not _within(i, ranges)]
     if extra:
         said = msg("{count} not on the list: {sockets}", count=len(extra),
                    sockets=capped(i.text for i in extra))  # fmt: skip
@@ -195,9 +198,12 @@ def listening_high_risk(
     listeners: tuple[Listener, ...], *, ports: frozenset[str] = HIGH_RISK
 ) -> Judgement:
     """No high-risk port waits for connections from outside."""
+    ranges, bad = _ranges(tuple(ports))
+    if bad:
+        return undetermined(msg("ports: not a port like 23/tcp: {entries}", entries=capped(bad)))
     exposed = _exposed(listeners)
-    risky = [i for i in exposed if i.number in ports]
-    open_ = [i for i in exposed if i.number in DEPENDS - ports]
+    risky = [i for i in exposed if _within(i, ranges)]
+    open_ = [i for i in exposed if i.number in DEPENDS and i not in risky]
     expected = msg("none of the ports {ports}", ports=tuple(sorted(ports)))
     if risky:
         said = msg("High-risk ports reachable from outside (by number; the service was not asked): "

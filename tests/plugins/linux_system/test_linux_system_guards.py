@@ -304,6 +304,11 @@ def test_settings_must_be_whole(text: str, answer: Make) -> None:
         kernel.parse_sysctl(answer(text))
 
 
+def test_a_key_without_a_known_value_settles_nothing() -> None:
+    judgement = kernel.kernel_hardening.judge(HARD, keys=frozenset({"kernel.panic"}))
+    assert judgement.verdict is Verdict.UNDETERMINED
+
+
 HARD = {k: v[0] for k, v in kernel.WANTED.items()}
 
 

@@ -315,6 +315,19 @@ def test_high_risk(sockets: tuple[Listener, ...], verdict: Verdict) -> None:
     assert listeners.listening_high_risk.judge(sockets).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("ports", "verdict"),
+    [
+        ({"137-139/tcp"}, Verdict.FAIL),
+        ({"8080/tcp"}, Verdict.PASS),
+        ({"smb"}, Verdict.UNDETERMINED),
+    ],
+)
+def test_high_risk_ports_are_policy(ports: set[str], verdict: Verdict) -> None:
+    judgement = listeners.listening_high_risk.judge(_on("138/tcp"), ports=frozenset(ports))
+    assert judgement.verdict is verdict
+
+
 # --- packet filter ------------------------------------------------------------------------------
 
 ON = {"net.ipv6.conf.all.disable_ipv6": "0"}
