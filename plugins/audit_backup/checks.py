@@ -32,7 +32,7 @@ from audit_core.sdk import (
 _WRITING = 120  # seconds since the last change within which a file may still be written
 _SKEW = 120  # seconds that the clocks may differ before ages are widened by the difference
 _SHOWN = 10
-_NO_FOLDER = failed(msg("The declared backup folder does not exist"))
+_NO_FOLDER = failed(msg("Without its folder the backup set holds no backup"))
 _NO_FILE = msg("No file in the declared folder matches the declared pattern")
 
 

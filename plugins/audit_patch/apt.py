@@ -32,7 +32,8 @@ LISTS = Command(
     argv=(
         "find", "/var/lib/apt", "-maxdepth", "2", "-type", "f",
         "(", "-path", "/var/lib/apt/lists/*Release",
-        "-o", "-path", "/var/lib/apt/periodic/update-success-stamp", ")",
+        "-o", "-path", "/var/lib/apt/periodic/update-success-stamp",
+        "-o", "-path", "/var/lib/apt/periodic/update-stamp", ")",
         "-printf", r"%T@\0%P\0",
     ),
 )  # fmt: skip
@@ -144,7 +145,7 @@ def parse_lists(answer: Answer) -> Metadata:
     listings, stamp = [], None
     for at, path in records(answer.stdout, 2):
         if path.startswith("periodic/"):
-            stamp = float(at)
+            stamp = max(float(at), stamp or float(at))
         else:
             name = path.removeprefix("lists/")
             suite = name.rpartition("_dists_")[2].replace("_", " ").removesuffix("Release")

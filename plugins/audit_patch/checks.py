@@ -50,6 +50,11 @@ from audit_patch.text import shown
 _DAY = 86_400
 _SLACK = 300  # seconds that two clocks may differ before a time stamp is in the future
 _SHOWN = 10
+_KERNEL = re.compile(
+    r"(?P<base>.*?)([-.](?P<line>(?:x86_64|aarch64|loongarch64|ppc64le|s390x|riscv64|i686"
+    r"|(?<=-)[a-z])[\w.+-]*))?",
+    re.ASCII,
+)
 
 
 def _epoch(moment: str) -> float:
@@ -72,7 +77,10 @@ def _dates(metadata: Metadata, sources: Sources) -> list[float]:
     newest security list counts where there is one. rpm: every repository in effect counts.
     """
     if metadata.by_source:
-        held = {x.source: x.at for x in metadata.listings}
+        # A repository whose address changed leaves an older cache behind: the newest is in use.
+        held: dict[str, float] = {}
+        for x in metadata.listings:
+            held[x.source] = max(x.at, held.get(x.source, x.at))
         if any(s.name not in held for s in sources.items):
             return []
         return sorted(held[s.name] for s in sources.items)
@@ -106,7 +114,7 @@ def _stale(
         return at
     if now - at > max_days * _DAY:
         return msg(
-            "The package metadata are {days} days old: updates published since cannot be seen",
+            "The package metadata date from {days} days ago: later updates cannot be seen",
             days=_days(now - at),
         )
     published = _dates(metadata, sources)[0]
@@ -158,7 +166,7 @@ def security_updates(
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     at = _refreshed(metadata, sources, now)
     age = _days(now - at) if isinstance(at, float) else None
-    said = msg("No security update is pending; the metadata are {days} days old", days=age)
+    said = msg("No security update is pending; the metadata date from {days} days ago", days=age)
     return passed(said, expected=none)
 
 
@@ -217,17 +225,21 @@ def metadata_fresh(
     if isinstance(at, Message):
         future = bool(sources.items) and bool(_dates(metadata, sources))
         return undetermined(at, expected=wanted) if future else failed(at, expected=wanted)
-    said = msg("The package metadata are {days} days old", days=_days(now - at))
-    return expect(now - at <= max_days * _DAY, said=said, expected=wanted)
+    said = msg("The package metadata date from {days} days ago", days=_days(now - at))
+    fresh = now - at <= max_days * _DAY
+    if not fresh and not metadata.by_source and metadata.stamp is None:
+        # apt does not touch a list that the archive had no newer version of.
+        why = msg("Whether the host has asked for newer ones since cannot be told")
+        return undetermined(said, why, expected=wanted)
+    return expect(fresh, said=said, expected=wanted)
 
 
-def _flavour(version: str) -> str:
-    """What tells kernels of one line from those of another: `amd64`, `rt`, `x86_64+debug`."""
-    return re.sub(r"el\d+(_\d+)?|[\d.]+", "", version)
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(n) for n in re.findall(r"[0-9]{1,9}", version))
+def _kernel(version: str) -> tuple[tuple[int, ...], str]:
+    """The numbers to order a kernel by, and its line (`amd64`, `cloud-amd64`, `x86_64+debug`)."""
+    found = _KERNEL.fullmatch(version)
+    base, line = (found["base"], found["line"] or "") if found else (version, "")
+    branch = "rt" if ".rt" in base else "uek" if "uek" in base else ""
+    return tuple(int(n) for n in re.findall(r"[0-9]{1,9}", base)), line + branch
 
 
 @check(
@@ -240,9 +252,9 @@ def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
     """The host runs the newest kernel it has installed, and no reboot is pending."""
     running = shown(platform.kernel).removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
-    same = [k for k in kernels.installed if _flavour(k) == _flavour(running)]
-    newest = max(same, key=_order, default="")
-    if newest and _order(newest) > _order(running):
+    same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
+    newest = max(same, key=_kernel, default="")
+    if newest and _kernel(newest) > _kernel(running):
         said = msg(
             "Kernel {running} is running, {newest} is installed",
             running=running,

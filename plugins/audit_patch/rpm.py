@@ -159,8 +159,9 @@ def _settings(answer: Answer) -> list[tuple[str, str]]:
 def _sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
     """Settings by (file, section)."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    section = ""
+    section = before = ""
     for path, text in _settings(answer):
+        section, before = section if path == before else "", path
         if text.startswith("["):
             section = text.strip("[]")
             found.setdefault((path, section), {})

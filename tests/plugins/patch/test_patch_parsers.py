@@ -152,6 +152,11 @@ def test_apt_success_stamp_is_kept_apart() -> None:
     )
 
 
+def test_the_later_of_two_stamps_counts() -> None:
+    raw = b"17.5\0periodic/update-success-stamp\x009\0periodic/update-stamp\0"
+    assert apt.parse_lists(answer(raw)).stamp == 17.5
+
+
 def test_the_oldest_layout_of_debian_security_is_known() -> None:
     name = "security.debian.org_debian-security_dists_buster_updates_InRelease"
     assert apt.parse_lists(answer(f"1\0lists/{name}\0".encode())).listings[0].security
@@ -368,6 +373,13 @@ def test_repositories_and_their_signature_checks(
         assert (names, signatures.sources, signatures.unverified) == ([], 0, ())
     else:
         assert (names, len(signatures.unverified)) == (["appstream"], unverified)
+
+
+def test_a_section_ends_with_its_file(tmp_path: Path) -> None:
+    files = {"yum.repos.d/a.repo": "[a]\ngpgcheck=1\n", "yum.repos.d/b.repo": "gpgcheck=0\n[b]\n"}
+    got = rpm.parse_signatures(repos(tmp_path, {"dnf.conf": "[main]\ngpgcheck=1\n", **files}))
+    assert not isinstance(got, Absent)
+    assert (got.sources, got.unverified) == (2, ())
 
 
 def test_dnf_automatic() -> None:
