@@ -41,10 +41,10 @@ def account() -> Iterator[Account]:
 
 
 def _remove(account: Account) -> None:
-    """The account is gone, with what may still run as it for a moment."""
-    for _ in range(50):
-        done = subprocess.run([program("userdel"), "-r", account.name], capture_output=True)
-        if done.returncode != 8:  # userdel(8): the user is logged in or has processes
+    """The account is gone, also if something still runs as it."""
+    for options in ["-r"] * 20 + ["-rf"]:
+        command = [program("userdel"), options, account.name]
+        if subprocess.run(command, capture_output=True).returncode != 8:  # userdel(8): in use
             break
         time.sleep(0.1)
     shutil.rmtree(account.home, ignore_errors=True)

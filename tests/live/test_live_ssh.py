@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -58,6 +60,16 @@ def seen(key: Path) -> str:
     """The fingerprint as ssh-keygen prints it."""
     command = [program("ssh-keygen"), "-l", "-f", f"{key}.pub"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]
+
+
+def commands_of(account: Account) -> list[str]:
+    """What runs as this account, without what has ended and waits to be collected."""
+    uid, found = pwd.getpwnam(account.name).pw_uid, []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == uid:
+                found.append((folder / "cmdline").read_text(errors="replace"))
+    return [command for command in found if command]
 
 
 # --- host keys ----------------------------------------------------------------------------------
@@ -393,6 +405,18 @@ def test_one_session_at_a_time_is_enough(account: Account) -> None:
         assert reply.ended is Ended.DEADLINE
         reply = session.run(b"echo x\n", deadline_s=5, limit=100)
         assert (reply.stdout, reply.exit_code) == (b"x\n", 0)
+
+
+@pytest.mark.parametrize("script", ["sleep 30", "timeout 30 sleep 30", "timeout 30 yes >&2"])
+def test_an_ordinary_login_leaves_nothing_running(account: Account, script: str) -> None:
+    with (
+        Sshd(user=account.name) as sshd,
+        SshTransport(access(sshd)).open() as session,
+    ):
+        reply = session.run(f"{script}\n".encode(), deadline_s=0.5, limit=100_000)
+        assert reply.ended in (Ended.DEADLINE, Ended.LIMIT)
+        assert [c for c in commands_of(account) if "30" in c] == []
+        assert commands_of(account)  # sshd's own: that they can be seen at all
 
 
 def test_a_connection_that_breaks_midway(server: Sshd) -> None:

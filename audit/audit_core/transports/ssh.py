@@ -42,7 +42,7 @@ _KILL_S = 2.0
 _AGENT_S = 20.0
 _CONNECT_TRIES = 2
 
-# Kills what an earlier channel of this connection left running. sshd is the parent of the shells of
+# Kills what other channels of this connection are running. sshd is the parent of the shells of
 # all channels, each the leader of a session; `timeout` makes a group of its own but stays in that.
 # A name in /proc/PID/stat may hold newlines and brackets: only what follows the last `)` is read.
 _KILLER = b"""\
@@ -135,10 +135,10 @@ class SshSession:
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`.
 
-        At the deadline or the limit what the script started is killed, which takes up to four
-        seconds more. What escapes: everything where the server lets no second channel be opened,
-        programs of another user (sudo), and what was put in the background by a shell that ended.
-        Such a program ends by its own `timeout` or by its closed pipes.
+        At the deadline or the limit what the script started is killed, which takes up to three
+        seconds more. What escapes: everything but the shell's process group where the server opens
+        no second channel, programs of another user (sudo), and what was put in the background by a
+        shell that ended. Such a program ends by its own `timeout` or by its closed pipes.
         """
         exchange = _Exchange(self._link, script, limit)
         with _Watchdog(self._link.cut, deadline_s + _GRACE_S):
@@ -148,18 +148,23 @@ class SshSession:
             except Exception as error:  # noqa: BLE001 (the library passes on whatever broke in it)
                 late = time.monotonic() >= deadline
                 ended, detail = Ended.DEADLINE if late else Ended.CLOSED, _told(error)
-            exchange.end(ended)
+        with _Watchdog(self._link.cut, _KILL_S + _GRACE_S):
+            if ended in (Ended.DEADLINE, Ended.LIMIT) and not self._kill_all():
+                exchange.kill()
+            exchange.close()
         if ended is Ended.DEADLINE:
             detail = f"no end within {deadline_s:g} s"
-        if ended in (Ended.DEADLINE, Ended.LIMIT) and self._link.transport.is_active():
-            self._kill_rest()
         return exchange.reply(ended, detail)
 
-    def _kill_rest(self) -> None:
+    def _kill_all(self) -> bool:
+        """Kill what runs in this login, from a second channel; whether that could be done."""
         killer = _Exchange(self._link, _KILLER, 4096)
-        with _Watchdog(self._link.cut, _KILL_S + _GRACE_S), contextlib.suppress(Exception):
-            ended, _ = killer.carry_out(time.monotonic() + _KILL_S)
-            killer.end(ended)
+        try:
+            return killer.carry_out(time.monotonic() + _KILL_S)[0] is Ended.EXITED
+        except Exception:  # noqa: BLE001 (no channel, or no connection any more)
+            return False
+        finally:
+            killer.close()
 
     def close(self) -> None:
         """The connection is gone and no thread is left. May be called twice."""
@@ -671,25 +676,27 @@ class _Exchange:
             return Ended.CLOSED, "the server closed the connection"
         return Ended.CLOSED, "the server closed the channel without an exit status"
 
-    def end(self, ended: Ended) -> None:
-        """The channel is closed; what was cut short is killed. Never raises."""
+    def kill(self) -> None:
+        """Ask the server to kill the shell's process group; OpenSSH does so from 7.9, not for root.
+
+        RFC 4254, 6.9; the library has no call for it.
+        """
         if self._channel is None:
             return
-        with contextlib.suppress(Exception):
-            if ended in (Ended.DEADLINE, Ended.LIMIT):
-                self._kill(self._channel)
-            self._channel.close()
-
-    def _kill(self, channel: paramiko.Channel) -> None:
-        """RFC 4254, 6.9; the library has no call for it."""
-        library = _library()
-        message = library.Message()
-        message.add_byte(library.common.cMSG_CHANNEL_REQUEST)
-        message.add_int(channel.remote_chanid)
+        message = _library().Message()
+        message.add_byte(_library().common.cMSG_CHANNEL_REQUEST)
+        message.add_int(self._channel.remote_chanid)
         message.add_string("signal")
         message.add_boolean(False)
         message.add_string("KILL")
-        self._link.transport._send_user_message(message)  # type: ignore[attr-defined]
+        with contextlib.suppress(Exception):  # the connection may be gone: then nothing can be done
+            self._link.transport._send_user_message(message)  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """The channel is closed, on our side at least. Never raises."""
+        if self._channel is not None:
+            with contextlib.suppress(Exception):
+                self._channel.close()
 
     def reply(self, ended: Ended, detail: str) -> ScriptReply:
         """What came in, with how it ended."""
