@@ -39,6 +39,12 @@ _SEVERITIES = {
     Severity.LOW: msg("Low"),
 }
 _RANKS = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
+_ORDER = {
+    Verdict.FAIL: 0,
+    Verdict.UNDETERMINED: 1,
+    Verdict.NOT_APPLICABLE: 2,
+    Verdict.PASS: 3,
+}
 _COVERAGES = {
     Coverage.FULL: msg("in full"),
     Coverage.PARTIAL: msg("in part"),
@@ -325,7 +331,9 @@ class View:
 
     def record(self, conclusion: Conclusion) -> tuple[str, ...]:
         """The result record (结果记录): what was seen, why, and what a person has to bring."""
-        lines = [self._line(f, conclusion.target) for f in self.findings_of(conclusion)]
+        # The worst first: a row has a greatest height, and paper ends there.
+        found = sorted(self.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
+        lines = [self._line(f, conclusion.target) for f in found]
         lines += [
             self.say(msg("Finding {id} is not among the results", id=id))
             for id in conclusion.findings
