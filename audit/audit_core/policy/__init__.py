@@ -285,4 +285,5 @@ class _Assembly:
         files = {f"profiles/{n}": layer.raw for n, layer in enumerate(self._layers)}
         used = self._policy.used_catalogs(c.catalog for c in self._clauses)
         files |= self._policy.raw_mappings(used)
+        files |= {f"catalogs/{id}": self._policy.catalog(id).sha256.encode() for id in used}
         return _catalogs.digest(files)

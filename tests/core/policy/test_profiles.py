@@ -13,9 +13,10 @@ import audit_profiles
 from audit_core.errors import ConfigError, InputError, UsageError
 from audit_core.i18n import Translator
 from audit_core.model import Check, Coverage, Judgement, Message, Severity
+from audit_core.plugins import load as load_plugins
 from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
 from audit_core.policy.profiles import tightens
-from audit_core.policy.strict_yaml import load_file
+from audit_core.policy.strict_yaml import load_bytes, load_file
 from audit_core.sdk import Command as Ask
 from audit_core.sdk import Down, Subset, Up, check, fact, passed
 
@@ -394,14 +395,16 @@ def test_two_folders_with_one_profile_are_refused(folder: Path, tmp_path: Path) 
         load_profile("base", CHECKS, [folder, second])
 
 
-def test_the_digest_changes_with_the_profile_its_base_and_its_mapping(folder: Path) -> None:
+def test_the_digest_changes_with_everything_a_profile_rests_on(folder: Path) -> None:
     text = "extends: base\nparams: {t.length: {minimum: 12}}"
     digests = [profile(folder, text).sha256, profile(folder, text + "\n#").sha256]
     (folder / "profiles" / "base.yaml").write_text(PROFILE + "#")
     digests.append(profile(folder, text).sha256)
     (folder / "mappings" / "std.yaml").write_text(MAPPING + "#")
     digests.append(profile(folder, text).sha256)
-    assert len(set(digests)) == 4
+    (folder / "catalogs" / "std" / "clauses.csv").write_text(CLAUSES.replace("丁", "戊"))
+    digests.append(profile(folder, text).sha256)
+    assert len(set(digests)) == 5
     assert profile(folder, text).sha256 == digests[-1]
 
 
@@ -460,6 +463,21 @@ def test_every_clause_is_in_the_shipped_profile(name: str, count: int) -> None:
 def test_the_shipped_profiles_are_listed() -> None:
     found = load_policy([SHIPPED]).profiles()
     assert [p.id for p in found] == ["gbt22239-l2", "gbt22239-l3", "smart-finance"]
+
+
+def test_every_parameter_of_every_shipped_check_has_a_form_in_yaml() -> None:
+    knobs = [(c.id, k) for c in load_plugins().checks.values() for k in c.knobs]
+    assert knobs
+    for id, knob in knobs:
+        for written in (b"x", b"1", b"true", b"[x]", b"[1]"):
+            document = load_bytes(written, id)
+            try:
+                document.convert(knob.type)
+            except InputError:
+                continue
+            break
+        else:
+            pytest.fail(f"{id}: nothing can be written for {knob.name}: {knob.type}")
 
 
 def test_loading_the_level_3_profile_takes_under_60_ms_of_cpu() -> None:
