@@ -81,7 +81,7 @@ class AuditRule(Struct, frozen=True, kw_only=True):
         """True when changing `path` makes a record."""
         below = self.folder and path.startswith(self.path.rstrip("/") + "/")
         same = self.path.rstrip("/") == path
-        return not self.never and bool({"w", "a"} & set(self.perm)) and (same or below)
+        return not self.never and "w" in self.perm and (same or below)
 
 
 def _options(line: str) -> list[tuple[str, str]]:

@@ -24,11 +24,9 @@ from audit_core.sdk import (
 )
 from audit_linux.system._common import ConfFile, capped, conf_request, parse_conf
 from audit_linux.system.logs import (
-    AUDIT_FILES,
     HOST_SINCE,
     LOG_TREE,
     ROTATIONS,
-    LogFile,
     LogTree,
     Rotation,
     log_oldest,
@@ -319,7 +317,6 @@ def _unsettled(
     needs=(
         LOG_TREE,
         optional(ROTATIONS),
-        optional(AUDIT_FILES),
         optional(HOST_SINCE),
         *log_remote.needs,
     ),
@@ -329,7 +326,6 @@ def _unsettled(
 def log_kept_or_sent(
     tree: LogTree,
     rotations: tuple[Rotation, ...] | None,
-    audit: tuple[LogFile, ...] | None,
     since: int | None,
     *sending: Any,
     min_days: Annotated[int, Up] = 180,
@@ -337,7 +333,7 @@ def log_kept_or_sent(
     """The system log is kept at least 180 days on the host or is sent to another machine."""
     expected = msg("kept at least {days} days, or forwarded to another machine", days=min_days)
     kept = log_retention.judge(tree, rotations, min_days=min_days)
-    oldest = log_oldest.judge(tree, audit, since, min_days=min_days)
+    oldest = log_oldest.judge(tree, None, since, min_days=min_days)
     sent = log_remote.judge(*sending)
     said = (*kept.said, *oldest.said, *sent.said)
     long = kept.verdict is Verdict.PASS and oldest.verdict in (

@@ -63,8 +63,11 @@ BOOT = fact(
         't=$(cat $d/tpm_version_major 2>/dev/null || echo 1); done; echo "tpm=$t"; '
         "i=; for w in $(cat /proc/cmdline); do case $w in ima_policy=*|ima_appraise=*|ima_tcb) "
         'i="$i $w";; esac; done; echo "ima=$i"; '
-        "c=0; if [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -e /run/systemd/container ]; "
-        "then c=1; fi; echo container=$c"
+        # A machine whose image was made from a container keeps the mark, but it has kthreadd as
+        # its second process, which a container does not see.
+        "c=0; for m in /.dockerenv /run/.containerenv /run/systemd/container; do "
+        '[ -e $m ] && [ "$(cat /proc/2/comm 2>/dev/null)" != kthreadd ] && c=1; done; '
+        "echo container=$c"
     ),
     parse=parse_boot,
 )

@@ -160,6 +160,7 @@ TIME = "-a always,exit -F arch=b64 -S clock_settime -F a0=0x0 -F key=time-change
         ("-w /etc -p wa\n", "identity", True),
         ("-a always,exit -S all -F dir=/etc -F perm=wa -F key=i\n", "identity", True),
         (IDENTITY.replace("wa", "r"), "identity", False),
+        (IDENTITY.replace("wa", "a"), "identity", False),
         ("-w /etc/passwd.d -p wa\n", "identity", False),
         ("-w /etc/sudoers -p wa\n", "privilege", True),
         ("-w /etc/sudoers.d -p wa\n", "privilege", False),

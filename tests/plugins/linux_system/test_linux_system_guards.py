@@ -186,6 +186,11 @@ def test_a_container_is_started_by_its_host(recorded: Read) -> None:
     assert trust.measured_boot.judge(boot).verdict is Verdict.NOT_APPLICABLE
 
 
+def test_a_machine_made_from_a_container_s_image_is_a_machine(recorded: Read) -> None:
+    boot = trust.parse_boot(recorded("boot-machine"))
+    assert trust.secure_boot.judge(boot).verdict is Verdict.FAIL
+
+
 BOOT = {"uefi": "1", "secureboot": "1", "setupmode": "0", "tpm": "2",
         "ima": " ima_policy=tcb", "container": "0"}  # fmt: skip
 

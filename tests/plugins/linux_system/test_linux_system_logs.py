@@ -410,7 +410,7 @@ def test_kept_or_sent(
     rotations = (logs.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
     sending = (RUNNING, _rsyslog(answer, config), None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
-        _tree(*files), rotations, None, NOW - 900 * DAY, *sending
+        _tree(*files), rotations, NOW - 900 * DAY, *sending
     )
     assert judgement.verdict is verdict
     assert len(judgement.said) >= 3
