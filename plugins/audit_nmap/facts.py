@@ -73,6 +73,8 @@ def _root(raw: bytes) -> Any:
         raise ParseError(f"not a whole XML document: {error}") from error
     if root.tag != "nmaprun" or root.get("scanner") != "nmap":
         raise ParseError("not a document of nmap")
+    if sum(1 for _ in root.iter("nmaprun")) != 1:
+        raise ParseError("more than one document of nmap")
     return root
 
 

@@ -1,0 +1,151 @@
+"""Tables of the port checks, and the texts of the plugin."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import audit_nmap
+from audit_core.model import Kind, ObjectType, Reason, Target, Verdict
+from audit_nmap.checks import HIGH_RISK, allowed_ports, no_high_risk_ports
+from audit_nmap.facts import Ports
+from audit_nmap.ports import DEFAULT_RANGE, PRINTERS, read_ports
+from audit_nmap.probe import run
+
+FOLDER = Path(audit_nmap.__file__).parent
+DEFAULT = (read_ports(DEFAULT_RANGE) or frozenset()) - PRINTERS
+
+
+def ports(*open_: int, silent: frozenset[int] = frozenset(), source: str = "10.0.0.1") -> Ports:
+    rest = DEFAULT - silent - set(open_)
+    return Ports(
+        address="10.0.0.2", source=source, open=frozenset(open_), closed=rest, silent=silent
+    )
+
+
+def target(**settings: Any) -> Target:
+    return Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, settings=settings)
+
+
+def said(judgement: Any) -> str:
+    return " ".join(m.id.format(**m.args) for m in judgement.said)
+
+
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("seen", "settings", "verdict"),
+    [
+        (ports(22), {"allowed_ports": ["22/tcp"]}, P),
+        (ports(), {"allowed_ports": []}, P),
+        (ports(22, 8005), {"allowed_ports": ["22/tcp", "8000-8010/tcp"]}, P),
+        (ports(22, 80), {"allowed_ports": ["22/tcp"]}, F),
+        (ports(22), {"allowed_ports": []}, F),
+        (ports(22, 80, silent=frozenset({81})), {"allowed_ports": ["22/tcp"]}, F),
+        (ports(22, silent=frozenset({81})), {"allowed_ports": ["22/tcp"]}, U),
+        (ports(22, silent=frozenset({81})), {"allowed_ports": ["22/tcp", "81"]}, P),
+        (ports(22), {"allowed_ports": "22/udp"}, U),
+        (ports(22), {"allowed_ports": {"22": 1}}, U),
+        (ports(22), {}, U),
+        (ports(), {}, U),
+        (ports(22, 6379), {}, F),
+        (ports(22, source="10.0.0.2"), {"allowed_ports": ["22/tcp"]}, U),
+        (ports(22, 80, source="10.0.0.2"), {"allowed_ports": ["22/tcp"]}, U),
+    ],
+)
+def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) -> None:
+    judged = allowed_ports.judge(seen, target(**settings))
+    assert judged.verdict is verdict
+    assert "1-514,516-630" in said(judged)  # the range that was scanned, exactly
+    assert seen.source in said(judged)
+
+
+@pytest.mark.parametrize(
+    ("seen", "high_risk", "verdict"),
+    [
+        (ports(22), HIGH_RISK, P),
+        (ports(23), HIGH_RISK, F),
+        (ports(23, silent=frozenset({21})), HIGH_RISK, F),
+        (ports(22, silent=frozenset({21})), HIGH_RISK, U),
+        (ports(22, silent=frozenset({1000})), HIGH_RISK, P),
+        (ports(silent=DEFAULT), HIGH_RISK, U),
+        (ports(22), HIGH_RISK | {"65000/tcp"}, U),  # never scanned
+        (ports(22), frozenset({"22/tcp"}), F),
+        (ports(22), frozenset({"22/udp"}), U),
+        (ports(22), frozenset(), P),
+        (ports(22, source="10.0.0.2"), HIGH_RISK, U),
+    ],
+)
+def test_no_high_risk_ports(seen: Ports, high_risk: frozenset[str], verdict: Verdict) -> None:
+    assert no_high_risk_ports.judge(seen, high_risk=high_risk).verdict is verdict
+
+
+def test_every_high_risk_port_is_in_the_default_range() -> None:
+    assert (read_ports(tuple(HIGH_RISK)) or frozenset({0})) <= DEFAULT
+
+
+def test_said_names_what_is_open() -> None:
+    judged = allowed_ports.judge(ports(22, 80), target(allowed_ports=["22/tcp"]))
+    assert said(judged).startswith("Open and not declared: 80 Open TCP ports: 22,80")
+
+
+@pytest.mark.parametrize("address", ["-iL/etc/passwd", "web1", "", "127.0.0.1 -sV"])
+def test_prober_takes_addresses_only(address: str) -> None:
+    reply = run({"address": address, "ports": "22", "max_rate": 1}, 5, 1 << 20)
+    assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
+
+
+@pytest.mark.parametrize("ports_", ["", "22 -sV", "-", "T:22"])
+def test_prober_takes_ports_only(ports_: str) -> None:
+    reply = run({"address": "127.0.0.1", "ports": ports_, "max_rate": 1}, 5, 1 << 20)
+    assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def msgids() -> set[str]:
+    found = {check.title for check in audit_nmap.dengbao_checks()}
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "msg":
+                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
+                found.add(str(node.args[0].value))
+    return found
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_every_port_text_has_its_chinese() -> None:
+    (folder,) = audit_nmap.dengbao_locales()
+    zh = gettext.translation("audit_nmap", folder, ["zh"])
+    held = {str(key) for key in vars(zh)["_catalog"]} - {""}
+    assert held == msgids()
+    for text in held:
+        assert any("\u4e00" <= c <= "\u9fff" for c in zh.gettext(text)), text
+        assert places(zh.gettext(text)) == places(text), text
+
+
+def test_only_this_package_imports_nmap() -> None:
+    roots = ("audit", "plugins", "evidence", "profiles")
+    files = [f for r in roots for f in (FOLDER.parents[1] / r).rglob("*.py")]
+    importing = {f.parent.name for f in files if _imports_nmap(f)}
+    assert importing == {"audit_nmap"}
+
+
+def _imports_nmap(path: Path) -> bool:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return "nmap" in names
