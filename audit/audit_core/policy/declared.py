@@ -81,6 +81,7 @@ def _bare(kind: Any) -> Any:
 
 
 def _field_type(declared: DeclaredCheck, kind: Any) -> Any:
+    """The type of the field; the path into a dict is one key, for keys may hold dots."""
     kind = _bare(kind)
     for step in declared.field.split(".") if declared.field else ():
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -89,7 +90,7 @@ def _field_type(declared: DeclaredCheck, kind: Any) -> Any:
                 _refuse(declared, "field", f"one of {', '.join(fields)}", step, fields)
             kind = _bare(fields[step])
         elif typing.get_origin(kind) is dict:
-            kind = _bare(typing.get_args(kind)[1])
+            return _bare(typing.get_args(kind)[1])
         else:
             _refuse(declared, "field", "no further field", step)
     return kind
@@ -193,8 +194,12 @@ def _is_absent(declared: DeclaredCheck, expected: Message) -> Judgement:
 
 
 def _field(declared: DeclaredCheck, value: Any) -> Any:
-    for step in declared.field.split(".") if declared.field else ():
-        value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
+    rest = declared.field
+    while rest:
+        if isinstance(value, dict):
+            return value.get(rest)
+        step, _, rest = rest.partition(".")
+        value = getattr(value, step, None)
     return value
 
 

@@ -37,7 +37,7 @@ class Thing(Struct, frozen=True, kw_only=True):
     ports: frozenset[int] = frozenset({22, 443})
     maybe: str | None = None
     deep: Deep = Deep(size=3)
-    table: dict[str, int] = field(default_factory=lambda: {"k": 1})
+    table: dict[str, int] = field(default_factory=lambda: {"k": 1, "k.with.dots": 2})
 
 
 THING = fact("t.thing", Thing, ask=Command(argv=("true",)), parse=lambda answer: Thing())
@@ -84,6 +84,7 @@ def judge(
         ("ratio", "at_most", 0.5, Verdict.PASS),
         ("deep.size", "at_least", 3, Verdict.PASS),
         ("table.k", "equals", 1, Verdict.PASS),
+        ("table.k.with.dots", "equals", 2, Verdict.PASS),
         ("word", "matches", "[a-c]+", Verdict.PASS),
         ("word", "matches", "ab", Verdict.FAIL),
         ("words", "matches", "[ab]", Verdict.PASS),

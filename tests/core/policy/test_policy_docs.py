@@ -1,0 +1,44 @@
+"""The examples of docs/inventory.md and docs/policy.md are taken as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from audit_core.inventory import load_inventory
+from audit_core.model import ObjectType
+from audit_core.plugins import load
+from audit_core.policy import build_check, load_profile
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def blocks(name: str) -> list[str]:
+    """The YAML blocks of a page."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_inventory_is_one(tmp_path: Path) -> None:
+    (text,) = blocks("inventory.md")
+    path = tmp_path / "inventory.yaml"
+    path.write_text(text, encoding="utf-8")
+    inventory = load_inventory(path)
+    assert [t.id for t in inventory.targets] == [
+        "web1", "web1/tls:443", "web1/backup:db", "db1", "this-machine", "dc1", "network",
+        "organisation",
+    ]  # fmt: skip
+    assert inventory.targets[3].object_type is ObjectType.SERVER
+
+
+@pytest.mark.parametrize(("index", "count"), [(0, 211), (1, 211 + 46), (2, 211)])
+def test_a_profile_is_one(tmp_path: Path, index: int, count: int) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(blocks("policy.md")[index], encoding="utf-8")
+    registry = load()
+    found = load_profile(str(path), registry.checks, registry.policy_dirs)
+    assert len(found.clauses) == count
+    for declared in found.declared_checks:
+        assert build_check(declared, registry.facts).kind == "host"
