@@ -78,7 +78,10 @@ def _result(counted: Sequence[tuple[Coverage, Finding]], coverage: Coverage) -> 
         return Result.PARTLY_CONFORMING if passes else Result.NONCONFORMING
     if not counted or Verdict.UNDETERMINED in verdicts or coverage is not Coverage.FULL:
         return Result.NOT_ASSESSED
-    return Result.CONFORMING if passes else Result.NOT_APPLICABLE
+    if (Coverage.FULL, Verdict.PASS) in [(c, f.verdict) for c, f in counted]:
+        return Result.CONFORMING
+    # A part that passes beside a whole that does not apply settles nothing.
+    return Result.NOT_ASSESSED if passes else Result.NOT_APPLICABLE
 
 
 def _incomplete(

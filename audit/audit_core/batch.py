@@ -90,7 +90,8 @@ def root_argvs(request: ShellRequest) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _call(index: int, request: ShellRequest) -> str:
+def call_line(index: int, request: ShellRequest) -> str:
+    """The line of the script that asks `request` as number `index`."""
     root = request.privilege is Privilege.ROOT
     cap = str(request.limit + 1)
     if isinstance(request, Command):
@@ -106,12 +107,27 @@ def render(requests: Sequence[ShellRequest], nonce: str, *, sudo: bool = True) -
     It is one function called on the last line, so that a connection cut half-way runs nothing.
     Without `sudo`, requests that need root are refused unless the login is root.
     """
-    body = "".join(_call(i, request) for i, request in enumerate(requests))
+    body = "".join(call_line(i, request) for i, request in enumerate(requests))
     prologue = _PROLOGUE.replace("%ERR%", str(STDERR_LIMIT))
     prologue = prologue.replace("%SUDO%", "sudo -n --" if sudo else "false")
     prologue = prologue.replace("%FIND%", "command -v sudo" if sudo else "false")
     script = f"N={nonce}\n{prologue}{body}printf '\\n%s Z\\n' \"$N\"\n}}\nmain\n"
     return script.encode("utf-8", "surrogateescape")
+
+
+def frame(index: str, nonce: str, body: bytes, code: int) -> bytes:
+    """`body` as the script frames it on one stream."""
+    mark = nonce.encode(), index.encode()
+    return b"\n%s B %s\n%s\n%s E %s %d\n" % (*mark, body, *mark, code)
+
+
+def frame_file(index: str, nonce: str, stat: bytes, body: bytes) -> bytes:
+    """A file's `body` as the script frames it on stdout, after what `stat` said of it."""
+    if not stat.startswith(b"regular"):
+        return frame(f"{index}.s", nonce, stat, 0 if b"|" in stat else 1)
+    told = hashlib.sha256(body).hexdigest().encode() + b"  -"
+    parts = frame(f"{index}.s", nonce, stat, 0), frame(index, nonce, body, 0)
+    return b"".join((*parts, frame(f"{index}.d", nonce, told, 0)))
 
 
 class _Frame(Struct):

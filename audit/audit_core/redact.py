@@ -18,8 +18,8 @@ _RULES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     (
         "private-key",
         re.compile(
-            rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[A-Za-z0-9+/=\s:,.\-]{0,20000}"
-            rb"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)"
+            rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s:,.]|-(?!----))*+"
+            rb"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
         ),
     ),
     (

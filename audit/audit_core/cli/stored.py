@@ -105,7 +105,7 @@ def verify(context: Context) -> int:
     if context.args.format == "json":
         print_json(report)
     else:
-        rows = [(context.text("ok"), line) for line in report.checked]
+        rows = [(context.text("ok"), str(line)) for line in report.checked]
         rows += [(context.text("WRONG"), line) for line in report.problems]
         print_table(context.text("Verification of {name}", name=name), ["", ""], rows)
     if report.problems:

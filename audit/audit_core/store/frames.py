@@ -1,10 +1,10 @@
 """The bundle file: frames with a kind, a length and a digest, appended and never rewritten.
 
     DENGBAO-BUNDLE 1\\n
-    KIND LENGTH SHA256\\n PAYLOAD \\n        (any number of times)
+    KIND LENGTH SHA256\\n PAYLOAD \\n        (any number of times; the digest is over KIND\\n PAYLOAD)
 
 A frame that was being written when the process died is torn: readers stop before it, and the next
-writer cuts it off. Whatever stands in a whole frame is never touched again.
+writer moves it, and whatever follows, to a file `.torn` beside. A whole frame is never touched.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -35,8 +36,12 @@ class Frame(Struct, frozen=True, kw_only=True):
 
 def encode(kind: str, payload: bytes) -> bytes:
     """The bytes of one frame."""
-    digest = hashlib.sha256(payload).hexdigest()
-    return b"%s %d %s\n%s\n" % (kind.encode(), len(payload), digest.encode(), payload)
+    head = kind.encode(), len(payload), _digest(kind.encode(), payload)
+    return b"%s %d %s\n%s\n" % (*head, payload)
+
+
+def _digest(kind: bytes, payload: bytes) -> bytes:
+    return hashlib.sha256(b"%s\n%s" % (kind, payload)).hexdigest().encode()
 
 
 def _next(handle: IO[bytes]) -> Frame | None:
@@ -48,7 +53,7 @@ def _next(handle: IO[bytes]) -> Frame | None:
     payload = handle.read(size)
     if len(payload) != size or handle.read(1) != b"\n":
         return None
-    if hashlib.sha256(payload).hexdigest().encode() != hit[3]:
+    if _digest(hit[1], payload) != hit[3]:
         return None
     return Frame(kind=hit[1].decode(), payload=payload, offset=offset)
 
@@ -90,7 +95,17 @@ class Appender:
             return
         whole = whole_length(self._path)
         if whole < size:
+            self._set_aside(whole)
             os.ftruncate(self._fd, whole)
+
+    def _set_aside(self, whole: int) -> None:
+        # Usually half a frame; after damage in the middle it may hold whole ones: kept, not lost.
+        torn = self._path.with_name(self._path.name + ".torn")
+        with self._path.open("rb") as source, torn.open("ab") as target:
+            source.seek(whole)
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)

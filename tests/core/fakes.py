@@ -1,0 +1,156 @@
+"""Facts, checks, registries and runs made up for tests of the core."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audit_core import plugins
+from audit_core.evaluate import Work
+from audit_core.hooks import hookimpl
+from audit_core.model import (
+    Answer,
+    Check,
+    Command,
+    Coverage,
+    Judgement,
+    Kind,
+    Message,
+    ObjectType,
+    Severity,
+    Status,
+    Target,
+    msg,
+)
+from audit_core.policy.model import Binding, Profile
+from audit_core.results import Clause
+from audit_core.sdk import check, expect, fact
+from audit_core.store.bundles import Reply
+from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
+
+HOST = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
+SITE = Target(id="site", kind=Kind.SITE, object_type=ObjectType.SITE)
+ORG = Target(id="organisation", kind=Kind.ORGANISATION, object_type=ObjectType.ORGANISATION)
+TARGETS = (HOST, SITE, ORG)
+
+
+def read_colour(answer: Answer) -> str:
+    return answer.text.strip()
+
+
+COLOUR = Command(argv=("cat", "/colour"))
+colour = fact("fake.colour", str, ask=COLOUR, parse=read_colour)
+
+
+@check("fake.blue", needs=colour, severity=Severity.HIGH)
+def blue(seen: str, *, wanted: str = "blue") -> Judgement:
+    """The colour is blue."""
+    return expect(
+        seen == wanted,
+        said=msg("the colour is {seen}", seen=seen),
+        expected=msg("{wanted}", wanted=wanted),
+    )
+
+
+def module_of(*checks: Check) -> Any:
+    """A plugin module that offers `checks`."""
+    made = types.ModuleType("fake_plugin")
+
+    @hookimpl
+    def dengbao_checks() -> tuple[Check, ...]:
+        return checks
+
+    made.dengbao_checks = dengbao_checks  # type: ignore[attr-defined]
+    return made
+
+
+def registry_of(*checks: Check) -> plugins.Registry:
+    return plugins.load((("fake", module_of(*checks)),))
+
+
+def clause(id: str, **more: Any) -> Clause:
+    given = {"layer_id": "computing", "layer": "安全计算环境", "applies_to": ("server",)} | more
+    return Clause(catalog="cat", id=id, **given)
+
+
+def profile_of(bindings: Sequence[tuple[str, str, Coverage]], clauses: Sequence[Clause]) -> Profile:
+    return Profile(
+        id="fake",
+        title="假",
+        title_en="fake",
+        clauses=tuple(clauses),
+        bindings=tuple(
+            Binding(catalog="cat", clause=c, check=k, coverage=v) for c, k, v in bindings
+        ),
+        missing={("cat", c.id): (msg("bring {what}", what=c.id),) for c in clauses},
+        params={},
+        declared_checks=(),
+        catalogs=("cat",),
+        sha256="0" * 64,
+    )
+
+
+def work_of(*checks: Check, coverage: Coverage = Coverage.FULL) -> Work:
+    clauses = [clause(f"1.{n}") for n, _ in enumerate(checks)]
+    bindings = [(f"1.{n}", c.id, coverage) for n, c in enumerate(checks)]
+    profile = profile_of(bindings, clauses)
+    return Work(profile=profile, registry=registry_of(*checks), policy={"cat": "1" * 64})
+
+
+def reply(
+    request: Any = COLOUR,
+    stdout: bytes = b"blue\n",
+    *,
+    status: Status = Status.ANSWERED,
+    exit_code: int | None = 0,
+    truncated: bool = False,
+    detail: str = "",
+) -> Reply:
+    return Reply(
+        request=request,
+        status=status,
+        exit_code=exit_code,
+        stdout=stdout,
+        stderr=b"",
+        truncated=truncated,
+        round=2,
+        started="2026-01-02T03:04:05.000Z",
+        ended="2026-01-02T03:04:06.000Z",
+        how="test",
+        detail=detail,
+    )
+
+
+def new_run(root: Path, targets: Sequence[Target] = TARGETS, id: str = "") -> Run:
+    file = RunFile(
+        schema=RUN_SCHEMA,
+        id=id or "20260102T030405Z-000abc",
+        started="2026-01-02T03:04:05.000Z",
+        profile="fake",
+        profile_sha256="0" * 64,
+        inventory_sha256="0" * 64,
+        dengbao="0",
+        plugins={},
+        targets=tuple(targets),
+    )
+    return Store(root).create(file)
+
+
+def collected(root: Path, *replies: Reply, sealed: bool = True) -> Run:
+    run = new_run(root)
+    writer = run.writer(HOST.id)
+    for one in replies:
+        writer.add(HOST.id, one)
+    writer.round_done(2, "test")
+    writer.finish()
+    if sealed:
+        Store(root).seal(run, "2026-01-02T03:05:00.000Z")
+    return run
+
+
+def text_of(message: Message) -> str:
+    from audit_core.i18n import Translator
+
+    return Translator("en").say(message)

@@ -1,0 +1,187 @@
+"""The script and its streams: real shells on one side, hostile bytes on the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_core import batch
+from audit_core.model import Command, Privilege, ReadFile, Status
+
+NONCE = "0123456789abcdef" * 2
+SHELLS = [["sh"], ["bash"], ["busybox", "sh"]]
+
+
+def asked(
+    requests: list[batch.ShellRequest], shell: list[str] | None = None
+) -> tuple[batch.Raw | None, ...]:
+    done = subprocess.run(
+        [*(shell or ["sh"]), "-s"], input=batch.render(requests, NONCE), capture_output=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    got = batch.unframe(requests, NONCE, done.stdout, done.stderr, cut=Status.NO_REPLY)
+    return got.replies
+
+
+def one(request: batch.ShellRequest, shell: list[str] | None = None) -> batch.Raw:
+    (got,) = asked([request], shell)
+    assert got is not None
+    return got
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda s: s[0])
+def test_every_way_to_end(shell: list[str], tmp_path: Path) -> None:
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"{shell[0]} is not installed")
+    both = "printf 'a\\0b'; echo e >&2; exit 3"
+    answered, cut, late, none, streams, empty = asked(
+        [
+            Command(argv=("echo", "x y")),
+            Command(argv=("yes",), limit=1000),
+            Command(argv=("sleep", "9"), timeout_s=1),
+            Command(argv=("no-such-program",)),
+            Command(argv=("sh", "-c", both)),
+            Command(argv=("true",)),
+        ],
+        shell,
+    )
+    assert answered == batch.Raw(status=Status.ANSWERED, exit_code=0, stdout=b"x y\n")
+    assert cut is not None
+    assert (cut.status, cut.truncated, len(cut.stdout)) == (Status.ANSWERED, True, 1000)
+    assert late is not None
+    assert late.status is Status.TIMED_OUT
+    assert none is not None
+    assert (none.status, none.exit_code) == (Status.NOT_PRESENT, 127)
+    assert streams is not None
+    assert (streams.exit_code, streams.stdout, streams.stderr) == (3, b"a\0b", b"e\n")
+    assert empty == batch.Raw(status=Status.ANSWERED, exit_code=0)
+
+
+def test_files_of_every_kind(tmp_path: Path) -> None:
+    plain, fifo, hole, link = (tmp_path / n for n in ("plain", "fifo", "hole", "-rf $(x)\n;"))
+    plain.write_bytes(b"one\ntwo")
+    os.mkfifo(fifo)
+    with hole.open("wb") as handle:
+        handle.truncate(1 << 40)
+    link.symlink_to(plain)
+    paths = [plain, fifo, hole, link, tmp_path, tmp_path / "gone", plain / "below"]
+    requests = [ReadFile(path=str(p), limit=1000) for p in paths]
+    got = asked([*requests, ReadFile(path="/dev/zero"), ReadFile(path="/proc/version")])
+    assert all(r is not None for r in got)
+    status = [r.status for r in got if r is not None]
+    assert status == [
+        Status.ANSWERED,
+        Status.NOT_REGULAR,
+        Status.ANSWERED,
+        Status.ANSWERED,
+        Status.NOT_REGULAR,
+        Status.NOT_PRESENT,
+        Status.NOT_PRESENT,
+        Status.NOT_REGULAR,
+        Status.ANSWERED,
+    ]
+    assert got[0] is not None
+    assert got[0].stdout == b"one\ntwo"
+    assert got[2] is not None
+    assert got[2].truncated
+    assert len(got[2].stdout) == 1000
+    assert got[3] is not None
+    assert got[3].stdout == b"one\ntwo"
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_an_answer(tmp_path: Path) -> None:
+    request = ReadFile(path="/x")
+    body = batch.frame_file("0", NONCE, b"regular file|3", b"one")
+    changed = body.replace(b"\none\n", b"\ntwo\n")
+    good = batch.unframe([request], NONCE, _header() + body, b"", cut=Status.NO_REPLY)
+    bad = batch.unframe([request], NONCE, _header() + changed, b"", cut=Status.NO_REPLY)
+    assert good.replies[0] is not None
+    assert good.replies[0].status is Status.ANSWERED
+    assert bad.replies[0] is not None
+    assert bad.replies[0].status is Status.CHANGED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_an_ordinary_user_may_not_read_is_not_permitted(tmp_path: Path) -> None:
+    drop = ["setpriv", "--reuid=65534", "--clear-groups", "sh"]
+    requests: list[batch.ShellRequest] = [
+        ReadFile(path="/etc/shadow"),
+        ReadFile(path="/root/.profile"),
+        Command(argv=("/usr/bin/id",), privilege=Privilege.ROOT),
+        ReadFile(path="/etc/shadow", privilege=Privilege.ROOT),
+        ReadFile(path="/etc/passwd"),
+    ]
+    status = [r.status for r in asked(requests, drop) if r is not None]
+    assert status == [Status.NOT_PERMITTED] * 4 + [Status.ANSWERED]
+
+
+def _header(uid: int = 0, sudo: str = "yes", timeout: str = "yes") -> bytes:
+    return f"\n{NONCE} H {uid} {sudo} {timeout}\n".encode()
+
+
+def test_without_sudo_or_timeout_nothing_is_taken_for_an_answer() -> None:
+    root = Command(argv=("/usr/bin/id",), privilege=Privilege.ROOT)
+    frames = batch.frame("0", NONCE, b"sudo: not found", 127)
+    no_sudo = batch.unframe([root], NONCE, _header(1000, "no") + frames, b"", cut=Status.NO_REPLY)
+    assert no_sudo.replies[0] is not None
+    assert no_sudo.replies[0].status is Status.NOT_PERMITTED
+    header = _header(timeout="no")
+    no_timeout = batch.unframe([root], NONCE, header, b"", cut=Status.NO_REPLY)
+    assert no_timeout.replies[0] is not None
+    assert no_timeout.replies[0].status is Status.UNSUPPORTED
+
+
+def test_output_that_imitates_the_markers_stays_output() -> None:
+    other = "f" * 32
+    fake = f"\n{other} E 0 0\n\n{other} B 1\nPASS\n"
+    got = one(Command(argv=("printf", "%s", fake)))
+    assert got.stdout.decode() == fake
+
+
+def test_a_marker_seen_twice_is_malformed() -> None:
+    stream = _header() + batch.frame("0", NONCE, b"good", 0) + batch.frame("0", NONCE, b"evil", 0)
+    got = batch.unframe([Command(argv=("x",))], NONCE, stream, b"", cut=Status.NO_REPLY)
+    assert got.replies[0] is not None
+    assert got.replies[0].status is Status.MALFORMED
+
+
+@pytest.mark.parametrize("keep", range(0, 200, 7))
+def test_a_stream_cut_anywhere_never_yields_a_wrong_answer(keep: int) -> None:
+    requests = [Command(argv=("a",)), Command(argv=("b",))]
+    whole = _header() + batch.frame("0", NONCE, b"first", 0) + batch.frame("1", NONCE, b"second", 0)
+    got = batch.unframe(requests, NONCE, whole[:keep], b"", cut=Status.TIMED_OUT)
+    for raw, want in zip(got.replies, (b"first", b"second"), strict=True):
+        if raw is not None and raw.status is Status.ANSWERED:
+            assert raw.stdout == want
+        elif raw is not None:
+            assert raw.status is Status.TIMED_OUT
+            assert want.startswith(raw.stdout.removesuffix(b"\n" + NONCE.encode()[:1])[:1])
+
+
+@given(st.binary(max_size=400), st.binary(max_size=100))
+def test_any_bytes_are_survived(stdout: bytes, stderr: bytes) -> None:
+    requests = [Command(argv=("a",)), ReadFile(path="/b")]
+    got = batch.unframe(requests, NONCE, stdout, stderr, cut=Status.NO_REPLY)
+    assert got.replies == (None, None)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=30), min_size=1))
+def test_arguments_arrive_as_they_were_given(words: list[str]) -> None:
+    argv = ("/usr/bin/printf", "%s\\n", *words)
+    script = batch.render([Command(argv=argv)], NONCE).decode("utf-8", "surrogateescape")
+    line = next(x for x in script.split("\nr 0 ")[1:])
+    import shlex
+
+    assert tuple(shlex.split(line.split("\nprintf '")[0]))[-len(argv) :] == argv
+
+
+def test_the_script_cannot_be_started_half() -> None:
+    script = batch.render([Command(argv=("touch", "/x"))], NONCE)
+    assert script.endswith(b"}\nmain\n")
+    assert script.count(b"\nmain\n") == 1

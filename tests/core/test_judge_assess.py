@@ -1,0 +1,217 @@
+"""Findings and conclusions: what was not looked at never passes, nor what is seen in part."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from audit_core import assess, judge
+from audit_core.model import (
+    Absent,
+    Builtin,
+    Coverage,
+    Finding,
+    Judgement,
+    Known,
+    Message,
+    Reason,
+    Result,
+    Severity,
+    Verdict,
+    msg,
+)
+from audit_core.sdk import TARGET, check, fact, not_applicable, optional, passed
+
+from .fakes import COLOUR, HOST, ORG, SITE, TARGETS, blue, clause, colour, read_colour
+
+BLIND = [r for r in Reason if r is not Reason.NOT_PRESENT]
+
+
+def found(got: Known | Absent, what: Any = blue) -> Finding:
+    return judge.judge(what, HOST, lambda fact: got, {Builtin.TARGET: HOST}, {})
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_absence_is_undetermined_before_the_check_is_called(reason: Reason) -> None:
+    def explode(*_: Any, **__: Any) -> Judgement:
+        raise AssertionError("the check was called without a value")
+
+    got = found(Absent(reason=reason, said=msg("no")), structs.replace(blue, judge=explode))
+    assert (got.verdict, got.why) == (Verdict.UNDETERMINED, reason.value)
+    assert got.said == (msg("no"),)
+
+
+@pytest.mark.parametrize("reason", BLIND)
+def test_only_what_is_not_present_takes_the_check_s_own_word_for_it(reason: Reason) -> None:
+    what = structs.replace(blue, when_absent=not_applicable(msg("there is no colour")))
+    assert found(Absent(reason=reason, said=msg("?")), what).verdict is Verdict.UNDETERMINED
+    absent = found(Absent(reason=Reason.NOT_PRESENT, said=msg("gone")), what)
+    assert absent.verdict is Verdict.NOT_APPLICABLE
+    assert absent.said == (msg("there is no colour"), msg("gone"))
+
+
+@pytest.mark.parametrize("reason", BLIND)
+def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> None:
+    second = fact("fake.second", str, ask=COLOUR, parse=read_colour)
+
+    @check("fake.maybe", needs=(colour, optional(second)), severity=Severity.LOW)
+    def maybe(seen: str, other: str | None) -> Judgement:
+        """The second may be missing."""
+        return passed(msg("{seen} {other}", seen=seen, other=other))
+
+    def lookup(why: Reason) -> Any:
+        other = Absent(reason=why, said=msg("x"))
+        return lambda wanted: Known(value="blue") if wanted == colour else other
+
+    blind = judge.judge(maybe, HOST, lookup(reason), {}, {})
+    gone = judge.judge(maybe, HOST, lookup(Reason.NOT_PRESENT), {}, {})
+    assert (blind.verdict, blind.why) == (Verdict.UNDETERMINED, reason.value)
+    assert gone.said == (msg("{seen} {other}", seen="blue", other=None),)
+
+
+def test_blindness_outweighs_absence() -> None:
+    second = fact("fake.second", str, ask=COLOUR, parse=read_colour)
+    gone = Absent(reason=Reason.NOT_PRESENT, said=msg("gone"))
+    dark = Absent(reason=Reason.TIMED_OUT, said=msg("dark"))
+
+    @check("fake.two", needs=(colour, second), severity=Severity.LOW, when_absent=passed(msg("!")))
+    def two(a: str, b: str) -> Judgement:
+        """Both."""
+        return passed(msg("x"))
+
+    got = judge.judge(two, HOST, lambda wanted: gone if wanted == colour else dark, {}, {})
+    assert (got.verdict, got.why) == (Verdict.UNDETERMINED, "timed_out")
+
+
+def test_a_check_that_raises_or_says_nothing_costs_its_own_finding_only() -> None:
+    def broken(*_: Any, **__: Any) -> Judgement:
+        raise ZeroDivisionError("secret detail")
+
+    def silent(*_: Any, **__: Any) -> Judgement:
+        return Judgement(verdict=Verdict.PASS, said=())
+
+    for function in (broken, silent):
+        got = found(Known(value="blue"), structs.replace(blue, judge=function))
+        assert (got.verdict, got.why) == (Verdict.UNDETERMINED, "fault")
+    assert "secret detail" not in str(found(Known(value="b"), structs.replace(blue, judge=broken)))
+
+
+def test_builtins_and_parameters_reach_the_check() -> None:
+    @check("fake.target", needs=(TARGET, colour), severity=Severity.LOW)
+    def named(target: Any, seen: str, *, suffix: str = "!") -> Judgement:
+        """The name is said."""
+        return passed(msg("{text}", text=target.id + seen + suffix))
+
+    got = judge.judge(
+        named, HOST, lambda f: Known(value="x"), {Builtin.TARGET: HOST}, {"suffix": "?"}
+    )
+    assert got.said == (msg("{text}", text="web1x?"),)
+    assert got.params == {"suffix": "?"}
+
+
+# --- conclusions --------------------------------------------------------------------------------
+
+
+def finding(verdict: Verdict, name: str = "c") -> Finding:
+    return Finding(
+        id=f"{name}@web1",
+        check=name,
+        check_version=1,
+        target="web1",
+        verdict=verdict,
+        severity=Severity.HIGH,
+        why="",
+        said=(msg("seen"),),
+        expected=None,
+        evidence=(),
+    )
+
+
+def concluded(*mapped: tuple[Coverage, Verdict]) -> Result:
+    pairs = [(c, finding(v, f"c{n}")) for n, (c, v) in enumerate(mapped)]
+    return assess.conclude(clause("1.1"), HOST, pairs, (msg("bring"),)).conclusion
+
+
+P, F, N, U = Verdict.PASS, Verdict.FAIL, Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
+FULL, PART, SUPP = Coverage.FULL, Coverage.PARTIAL, Coverage.SUPPORTS
+
+
+@pytest.mark.parametrize(
+    ("mapped", "expected"),
+    [
+        ((), Result.NOT_ASSESSED),
+        (((FULL, P),), Result.CONFORMING),
+        (((FULL, F),), Result.NONCONFORMING),
+        (((FULL, N),), Result.NOT_APPLICABLE),
+        (((FULL, U),), Result.NOT_ASSESSED),
+        (((PART, P),), Result.NOT_ASSESSED),
+        (((PART, F),), Result.NONCONFORMING),
+        (((PART, N),), Result.NOT_ASSESSED),
+        (((SUPP, P),), Result.NOT_ASSESSED),
+        (((SUPP, F),), Result.NOT_ASSESSED),
+        (((FULL, P), (FULL, F)), Result.PARTLY_CONFORMING),
+        (((FULL, P), (FULL, U)), Result.NOT_ASSESSED),
+        (((FULL, P), (FULL, N)), Result.CONFORMING),
+        (((FULL, F), (FULL, U)), Result.NONCONFORMING),
+        (((FULL, P), (PART, U)), Result.NOT_ASSESSED),
+        (((FULL, N), (PART, P)), Result.NOT_ASSESSED),
+        (((FULL, P), (SUPP, F)), Result.CONFORMING),
+        (((PART, P), (PART, F)), Result.PARTLY_CONFORMING),
+    ],
+)
+def test_conclusions(mapped: Any, expected: Result) -> None:
+    assert concluded(*mapped) is expected
+
+
+def test_no_mix_without_full_coverage_and_a_pass_ever_conforms() -> None:
+    every = list(itertools.product((FULL, PART, SUPP), (P, F, N, U)))
+    for size in (1, 2, 3):
+        for mapped in itertools.product(every, repeat=size):
+            if concluded(*mapped) is not Result.CONFORMING:
+                continue
+            assert (FULL, P) in mapped
+            assert not any(v in (F, U) for c, v in mapped if c is not SUPP)
+
+
+def test_what_people_must_bring_is_asked_wherever_the_clause_is_not_settled() -> None:
+    said: tuple[Message, ...] = (msg("bring"),)
+    half = assess.conclude(clause("1.1"), HOST, [(PART, finding(F))], said)
+    full = assess.conclude(clause("1.1"), HOST, [(FULL, finding(P))], said)
+    dark = assess.conclude(clause("1.1"), HOST, [(FULL, finding(F)), (FULL, finding(U))], said)
+    assert (half.missing, full.missing, dark.missing) == (said, (), said)
+
+
+def test_an_object_type_that_never_has_the_clause_is_not_applicable_with_a_reason() -> None:
+    got = assess.conclude(clause("1.1", applies_to=("database",)), HOST, [(FULL, finding(F))], ())
+    assert got.conclusion is Result.NOT_APPLICABLE
+    assert got.why
+
+
+def test_every_clause_stands_on_every_object_it_concerns() -> None:
+    clauses = [
+        clause("1.1"),
+        clause("1.2", applies_to=("database",)),
+        clause("2.1", layer_id="physical", applies_to=("site",)),
+        clause("3.1", layer_id="policies", applies_to=("organisation",)),
+        clause("4.1", layer_id="", applies_to=()),
+    ]
+    got = assess.assess(clauses, TARGETS, [], {}, {})
+    assert [(c.clause, c.target) for c in got] == [
+        ("1.1", HOST.id),
+        ("1.2", HOST.id),
+        ("2.1", SITE.id),
+        ("3.1", ORG.id),
+        ("4.1", ORG.id),
+    ]
+
+
+def test_findings_of_parts_count_for_the_object_they_are_part_of() -> None:
+    part = structs.replace(HOST, id="web1/tls:443", parent="web1")
+    failed = structs.replace(finding(F), target=part.id, id="c@web1/tls:443")
+    got = assess.assess(
+        [clause("1.1")], (HOST, part), [failed], {("cat", "1.1"): [("c", FULL)]}, {}
+    )
+    assert [(c.target, c.conclusion) for c in got] == [("web1", Result.NONCONFORMING)]
