@@ -3,6 +3,7 @@
 `find … -printf %s -print0 -exec cat` writes for each file its size in bytes, its path (which
 starts with a slash and ends with NUL), then exactly that many bytes. Nothing in a file's content
 can pass for a header, and a file that changed under the reader breaks the frame and is noticed.
+Where the collector cut a secret out, sizes no longer hold: then headers are found by their NUL.
 """
 
 from __future__ import annotations
@@ -77,12 +78,49 @@ def _cut(raw: bytes) -> list[Blob]:
     return blobs
 
 
+_MARK = b"[redacted:"
+
+
+def _cut_redacted(raw: bytes) -> list[Blob]:
+    """The files of an answer from which secrets were cut, so that some sizes no longer hold.
+
+    Strict in return: no file may hold a NUL, one that was cut must end in a newline, and the size
+    of every other must hold.
+    """
+    head, *pieces = raw.split(b"\0")
+    blobs: list[Blob] = []
+    for at, piece in enumerate(pieces):
+        header = _HEADER.fullmatch(head)
+        if header is None or len(blobs) >= _MOST_FILES:
+            raise ParseError("no file header where one belongs")
+        last = at == len(pieces) - 1
+        size = len(piece) if last else int(header[1])
+        if _MARK in piece and not last:
+            size = piece.rfind(b"\n") + 1
+        if _MARK not in piece and int(header[1]) != (len(piece) if last else size):
+            raise ParseError("a file is not as long as announced")
+        blobs.append(Blob(path=header[2].decode("utf-8", "surrogateescape"), body=piece[:size]))
+        head = piece[size:]
+    if head:
+        raise ParseError("something stands after the last file")
+    return blobs
+
+
+def _blobs(raw: bytes) -> list[Blob]:
+    try:
+        return _cut(raw)
+    except ParseError:
+        if _MARK not in raw:
+            raise
+        return _cut_redacted(raw)
+
+
 def parse_files(answer: Answer) -> tuple[Blob, ...] | Absent:
     """The files in path order; NOT_PRESENT when there is none."""
     denied = refused(answer.stderr)
     if denied is not None:
         return denied
-    blobs = _cut(answer.stdout)
+    blobs = _blobs(answer.stdout)
     if len({blob.path for blob in blobs}) != len(blobs):
         raise ParseError("one path is told twice")
     if not blobs:

@@ -113,7 +113,7 @@ def _account(line: str) -> Account:
         gid=_integer(gid),
         home=home,
         shell=shell,
-        field=known.get(secret, "locked" if secret[0] in "!*" else "other"),
+        field=known.get(secret, "locked" if secret[:1] in ("!", "*") else "other"),
     )
 
 

@@ -205,9 +205,10 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
             inner = _run(rules[index].inner, 0, now, outcomes)
             work.extend((index + 1, _left(after)) for after in inner)
         else:
-            for outcome in outcomes(rules[index]):
-                after, skip = _step(now, rules[index], outcome)
-                work.append((index + 1 + skip, after))
+            # Answers that lead to the same place are one way, not two.
+            steps = [_step(now, rules[index], outcome) for outcome in outcomes(rules[index])]
+            ways = {(after.failed, after.ended, skip): (after, skip) for after, skip in steps}
+            work.extend((index + 1 + skip, after) for after, skip in ways.values())
         if len(work) + len(done) > _MOST_PATHS:
             raise Unresolved(msg("The PAM stack branches too often to follow"))
     return done

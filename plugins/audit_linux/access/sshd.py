@@ -18,6 +18,7 @@ from audit_core.sdk import (
     Message,
     ParseError,
     Privilege,
+    Reason,
     Severity,
     Subset,
     Verdict,
@@ -106,7 +107,9 @@ def parse_sshd_t(answer: Answer) -> Sshd:
 SSHD = fact(
     "linux.sshd",
     Sshd,
-    ask=Command(argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT),
+    ask=Command(
+        argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT
+    ),
     parse=parse_sshd_t,
 )
 
@@ -181,8 +184,16 @@ SSHD_FILES = fact(
     parse=parse_sshd_files,
 )
 
-_NEEDS = (SERVERS, SSHD, optional(SSHD_FILES))
+# Only SERVERS can show that there is no SSH server: sshd may stand in another place than usual.
+_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES))
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
+
+
+def _elsewhere(servers: Servers) -> Judgement:
+    """There is an SSH server, and it is not the distribution's: nobody looked at it."""
+    return undetermined(
+        msg("Another SSH server was not looked at: {names}", names=names(servers.others))
+    )
 
 
 def _unsure(servers: Servers, files: SshdFiles | None) -> list[Message]:
@@ -238,12 +249,14 @@ _ALIASES = {"without-password": "prohibit-password"}
 )
 def sshd_root_login(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     allowed: Annotated[frozenset[str], Subset] = frozenset({"no"}),
 ) -> Judgement:
     """Root cannot log in directly over SSH."""
+    if sshd is None:
+        return _elsewhere(servers)
 
     def good(_: str, value: str) -> bool:
         return _ALIASES.get(value.lower(), value.lower()) in allowed
@@ -259,8 +272,10 @@ def sshd_root_login(
     when_absent=_NO_SERVER,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
-def sshd_empty_passwords(servers: Servers, sshd: Sshd, files: SshdFiles | None) -> Judgement:
+def sshd_empty_passwords(servers: Servers, sshd: Sshd | None, files: SshdFiles | None) -> Judgement:
     """The SSH server refuses empty passwords."""
+    if sshd is None:
+        return _elsewhere(servers)
     return _judge(
         servers,
         sshd,
@@ -278,8 +293,10 @@ def sshd_empty_passwords(servers: Servers, sshd: Sshd, files: SshdFiles | None) 
     when_absent=_NO_SERVER,
     remedy=msg("Set UsePAM yes in sshd_config"),
 )
-def sshd_pam(servers: Servers, sshd: Sshd, files: SshdFiles | None) -> Judgement:
+def sshd_pam(servers: Servers, sshd: Sshd | None, files: SshdFiles | None) -> Judgement:
     """The SSH server logs in through PAM, so that lock-outs and account rules act."""
+    if sshd is None:
+        return _elsewhere(servers)
     return _judge(
         servers,
         sshd,
@@ -314,13 +331,15 @@ def _within(value: int | None, most: int) -> bool:
 )
 def sshd_login_limits(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     max_tries: Annotated[int, Down] = 5,
     max_grace: Annotated[int, Down] = 120,
 ) -> Judgement:
     """The SSH server limits how often and how long somebody may try to log in."""
+    if sshd is None:
+        return _elsewhere(servers)
 
     def good(key: str, value: str) -> bool:
         if key == "maxauthtries":
@@ -344,12 +363,14 @@ def sshd_login_limits(
 )
 def sshd_idle(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     max_seconds: Annotated[int, Down] = 900,
 ) -> Judgement:
     """The SSH server drops connections whose client no longer answers."""
+    if sshd is None:
+        return _elsewhere(servers)
     interval = seconds(sshd.one("clientaliveinterval"))
     count = number(sshd.one("clientalivecountmax"))
     said = [
@@ -439,12 +460,14 @@ _STRONG = msg("Remove the named algorithms from sshd_config (or from the crypto 
 )
 def sshd_ciphers(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _CIPHERS,
 ) -> Judgement:
     """The SSH server offers strong ciphers only."""
+    if sshd is None:
+        return _elsewhere(servers)
     return _only(servers, files, sshd, "ciphers", allowed)
 
 
@@ -457,12 +480,14 @@ def sshd_ciphers(
 )
 def sshd_macs(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _MACS,
 ) -> Judgement:
     """The SSH server offers strong message authentication only."""
+    if sshd is None:
+        return _elsewhere(servers)
     return _only(servers, files, sshd, "macs", allowed)
 
 
@@ -471,12 +496,14 @@ def sshd_macs(
 )
 def sshd_kex(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _KEX,
 ) -> Judgement:
     """The SSH server offers strong key exchanges only."""
+    if sshd is None:
+        return _elsewhere(servers)
     return _only(servers, files, sshd, "kexalgorithms", allowed)
 
 
@@ -489,12 +516,14 @@ def sshd_kex(
 )
 def sshd_host_keys(
     servers: Servers,
-    sshd: Sshd,
+    sshd: Sshd | None,
     files: SshdFiles | None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _HOST_KEYS,
 ) -> Judgement:
     """The SSH server proves itself with strong host key signatures only."""
+    if sshd is None:
+        return _elsewhere(servers)
     return _only(servers, files, sshd, "hostkeyalgorithms", allowed)
 
 
@@ -516,8 +545,10 @@ def _narrow(pattern: str) -> bool:
     when_absent=_NO_SERVER,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
-def sshd_source_limited(servers: Servers, sshd: Sshd, files: SshdFiles | None) -> Judgement:
+def sshd_source_limited(servers: Servers, sshd: Sshd | None, files: SshdFiles | None) -> Judgement:
     """The SSH server itself admits users from named addresses only."""
+    if sshd is None:
+        return _elsewhere(servers)
     users = tuple(v for line in sshd.values.get("allowusers", ()) for v in line.split())
     groups = tuple(v for line in sshd.values.get("allowgroups", ()) for v in line.split())
     said = msg(
@@ -564,18 +595,22 @@ def _otp(pam: Pam) -> tuple[str, ...]:
 
 @check(
     "linux.second-factor",
-    needs=(*_NEEDS, PAM),
+    needs=(*_NEEDS, optional(PAM)),
     severity=Severity.MEDIUM,
-    when_absent=not_applicable(msg("No SSH server program is installed")),
+    when_absent=_NO_SERVER,
     remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
 )
-def second_factor(servers: Servers, sshd: Sshd, files: SshdFiles | None, pam: Pam) -> Judgement:
+def second_factor(
+    servers: Servers, sshd: Sshd | None, files: SshdFiles | None, pam: Pam | None
+) -> Judgement:
     """Login over SSH takes two different factors on this host."""
+    if sshd is None:
+        return _elsewhere(servers)
     methods = sshd.one("authenticationmethods") or "any"
     said = msg("AuthenticationMethods is {methods}", methods=shown(methods))
     expected = msg("two factors, one of them based on cryptography")
     try:
-        modules = _otp(pam)
+        modules = _otp(pam) if pam else ()
     except Unresolved:
         modules = ()
     otp = msg("One-time password modules in PAM: {names}", names=modules or ("-",))

@@ -24,6 +24,7 @@ from audit_core.sdk import (
     msg,
     not_applicable,
     not_present,
+    optional,
     passed,
     undetermined,
 )
@@ -346,14 +347,14 @@ def _unless_unread(sudoers: Sudoers, seen: Message, expected: Message) -> Judgem
 
 @check(
     "linux.sudo-scope",
-    needs=(SUDOERS, GROUPS),
+    needs=(SUDOERS, optional(GROUPS)),
     severity=Severity.MEDIUM,
     when_absent=_NO_SUDO,
     remedy=msg("Name the commands that each role needs instead of ALL"),
 )
 def sudo_scope(
     sudoers: Sudoers,
-    groups: Groups,
+    groups: Groups | None,
     *,
     admins: Annotated[frozenset[str], Subset] = frozenset({"root", "%sudo", "%wheel", "%admin"}),
 ) -> Judgement:
@@ -365,9 +366,8 @@ def sudo_scope(
         said = msg("Others may run any command as root: {names}", names=names(others))
         return failed(said, expected=expected)
     entitled = {who for g in full for who in g.who if who.startswith("%")}
-    members = [
-        f"{group}: {', '.join(groups.members.get(group[1:], ())) or '-'}" for group in entitled
-    ]
+    known = groups.members if groups else {}
+    members = [f"{group}: {', '.join(known.get(group[1:], ())) or '-'}" for group in entitled]
     seen = msg("Groups with full rights and their members: {names}", names=names(members) or ("-",))
     return _unless_unread(sudoers, seen, expected)
 

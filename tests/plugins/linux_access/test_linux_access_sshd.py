@@ -1,0 +1,303 @@
+"""The SSH server: each check on both sides of its limits, Match blocks, and other servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from audit_core.model import (
+    Absent,
+    Answer,
+    Check,
+    Kind,
+    Known,
+    Message,
+    ObjectType,
+    Optional_,
+    Reason,
+    Target,
+    Verdict,
+)
+from audit_linux.access import sshd as mod
+from audit_linux.access.pam import Pam, parse_pam
+from audit_linux.access.sshd import Override, Ports, Servers, Sshd, SshdFiles, parse_sshd_t
+
+Make = Callable[..., Answer]
+PASS, FAIL = Verdict.PASS, Verdict.FAIL
+NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
+USUAL = Servers(distribution=True, others=())
+BOTH = Servers(distribution=True, others=("/usr/local/sbin/sshd",))
+OTHER = Servers(distribution=False, others=("/usr/sbin/dropbear",))
+SSHD_CHECKS = [c for c in mod.CHECKS if c is not mod.no_plain_logins]
+
+
+def told(**values: str) -> Sshd:
+    return Sshd(values={key: (value,) for key, value in values.items()})
+
+
+def match(key: str, value: str) -> SshdFiles:
+    return SshdFiles(overrides=(Override(criteria="User bob", key=key, value=value),))
+
+
+# key, value, verdict; the same value in a Match block over a good one gives the same verdict.
+_VALUES: list[tuple[Check, str, str, str, Verdict]] = [
+    (mod.sshd_root_login, "permitrootlogin", "no", "no", PASS),
+    (mod.sshd_root_login, "permitrootlogin", "no", "yes", FAIL),
+    (mod.sshd_root_login, "permitrootlogin", "no", "without-password", FAIL),
+    (mod.sshd_root_login, "permitrootlogin", "no", "forced-commands-only", FAIL),
+    (mod.sshd_empty_passwords, "permitemptypasswords", "no", "no", PASS),
+    (mod.sshd_empty_passwords, "permitemptypasswords", "no", "yes", FAIL),
+    (mod.sshd_pam, "usepam", "yes", "yes", PASS),
+    (mod.sshd_pam, "usepam", "yes", "no", FAIL),
+    (mod.sshd_login_limits, "maxauthtries", "5", "5", PASS),
+    (mod.sshd_login_limits, "maxauthtries", "5", "6", FAIL),
+    (mod.sshd_login_limits, "maxauthtries", "5", "1", PASS),
+    (mod.sshd_login_limits, "maxauthtries", "5", "0", FAIL),
+    (mod.sshd_login_limits, "maxauthtries", "5", "x", FAIL),
+    (mod.sshd_login_limits, "logingracetime", "60", "120", PASS),
+    (mod.sshd_login_limits, "logingracetime", "60", "121", FAIL),
+    (mod.sshd_login_limits, "logingracetime", "60", "0", FAIL),
+    (mod.sshd_login_limits, "logingracetime", "60", "2m", PASS),
+    (mod.sshd_login_limits, "logingracetime", "60", "1m61", FAIL),
+]
+_OTHER_KEY = {"maxauthtries": {"logingracetime": "60"}, "logingracetime": {"maxauthtries": "5"}}
+
+
+@pytest.mark.parametrize(("check", "key", "good", "value", "verdict"), _VALUES)
+def test_values(check: Check, key: str, good: str, value: str, verdict: Verdict) -> None:
+    rest = _OTHER_KEY.get(key, {})
+    assert check.judge(USUAL, told(**{key: value}, **rest), None).verdict is verdict
+    sshd = told(**{key: good}, **rest)
+    judged = check.judge(USUAL, sshd, match(key, value))
+    assert judged.verdict is verdict
+    assert (len(judged.said) > len(rest) + 1) is (verdict is FAIL)
+    assert check.judge(USUAL, sshd, match("x11forwarding", value)).verdict is PASS
+
+
+@pytest.mark.parametrize(("check", "key"), sorted({(c.id, k) for c, k, *_ in _VALUES}))
+def test_a_keyword_that_was_not_told_is_no_verdict(check: str, key: str) -> None:
+    chosen = next(c for c in mod.CHECKS if c.id == check)
+    assert chosen.judge(USUAL, told(port="22", **_OTHER_KEY.get(key, {})), None).verdict is (
+        UNDETERMINED
+    )
+
+
+def test_root_login_knob() -> None:
+    sshd = told(permitrootlogin="without-password")
+    allowed = frozenset({"no", "prohibit-password"})
+    assert mod.sshd_root_login.judge(USUAL, sshd, None, allowed=allowed).verdict is PASS
+    assert (
+        mod.sshd_root_login.judge(USUAL, told(permitrootlogin="yes"), None, allowed=allowed).verdict
+        is FAIL
+    )
+
+
+def test_limits_knobs() -> None:
+    sshd = told(maxauthtries="4", logingracetime="60")
+    assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_tries=3).verdict is FAIL
+    assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_grace=59).verdict is FAIL
+    assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_tries=4, max_grace=60).verdict is PASS
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("120", 120), ("2m", 120), ("1h30m", 5400), ("1H", 3600), ("1w", 604800), ("1d2", 86402),
+     ("", None), ("m", None), ("-1", None), ("1y", None), ("none", None), ("1" * 10, None)],
+)  # fmt: skip
+def test_seconds(text: str, value: int | None) -> None:
+    if text == "1" * 10:
+        assert mod.seconds(text) == 1111111111  # two groups of digits, as sshd adds them
+    else:
+        assert mod.seconds(text) == value
+
+
+@pytest.mark.parametrize(
+    ("interval", "count", "verdict"),
+    [("300", "3", PASS), ("301", "3", FAIL), ("0", "3", FAIL), ("900", "1", PASS),
+     ("901", "1", FAIL), ("5m", "3", PASS), ("300", "0", UNDETERMINED), ("0", "0", FAIL),
+     ("x", "3", UNDETERMINED), ("300", "x", UNDETERMINED)],
+)  # fmt: skip
+def test_idle(interval: str, count: str, verdict: Verdict) -> None:
+    sshd = told(clientaliveinterval=interval, clientalivecountmax=count)
+    assert mod.sshd_idle.judge(USUAL, sshd, None).verdict is verdict
+
+
+def test_idle_match_and_knob() -> None:
+    sshd = told(clientaliveinterval="300", clientalivecountmax="2")
+    assert mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", "0")).verdict is (
+        UNDETERMINED
+    )
+    assert mod.sshd_idle.judge(USUAL, sshd, None, max_seconds=600).verdict is PASS
+    assert mod.sshd_idle.judge(USUAL, sshd, None, max_seconds=599).verdict is FAIL
+
+
+_ALGORITHMS = [
+    (mod.sshd_ciphers, "ciphers", "aes256-ctr",
+     ["aes128-cbc", "3des-cbc", "arcfour", "blowfish-cbc", "none", "aes256-ctr2"]),
+    (mod.sshd_macs, "macs", "hmac-sha2-256",
+     ["hmac-md5", "hmac-md5-etm@openssh.com", "hmac-sha1-96", "hmac-ripemd160", "none"]),
+    (mod.sshd_kex, "kexalgorithms", "curve25519-sha256",
+     ["diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1",
+      "diffie-hellman-group-exchange-sha1"]),
+    (mod.sshd_host_keys, "hostkeyalgorithms", "rsa-sha2-256",
+     ["ssh-dss", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "key", "good", "weak"), _ALGORITHMS)
+def test_algorithms(check: Check, key: str, good: str, weak: list[str]) -> None:
+    assert check.judge(USUAL, told(**{key: good}), None).verdict is PASS
+    for name in weak:
+        judged = check.judge(USUAL, told(**{key: f"{good},{name}"}), None)
+        assert judged.verdict is FAIL
+        assert judged.said[0].args["weak"] == (name,)
+    assert check.judge(USUAL, told(port="22"), None).verdict is UNDETERMINED
+    only = frozenset({"other"})
+    assert check.judge(USUAL, told(**{key: good}), None, allowed=only).verdict is FAIL
+
+
+@pytest.mark.parametrize("check", [row[0] for row in _ALGORITHMS], ids=lambda c: str(c.id))
+def test_what_debian_12_offers_is_accepted(check: Check, recording: Make) -> None:
+    sshd = parse_sshd_t(recording("linux.sshd"))
+    assert check.judge(USUAL, sshd, None).verdict is PASS
+
+
+@pytest.mark.parametrize(
+    ("users", "verdict"),
+    [
+        ((), UNDETERMINED),
+        (("bob",), UNDETERMINED),
+        (("bob@10.0.0.5",), PASS),
+        (("bob@10.0.0.5", "eve"), UNDETERMINED),
+        (("*@10.0.0.0/8",), PASS),
+        (("bob@*",), UNDETERMINED),
+        (("bob@*.*",), UNDETERMINED),
+        (("bob@0.0.0.0/0",), UNDETERMINED),
+        (("bob@",), UNDETERMINED),
+        (("bob@!10.0.0.5",), UNDETERMINED),
+        (("bob@10.0.0.5 eve@10.0.0.6",), PASS),
+    ],
+)
+def test_sources(users: tuple[str, ...], verdict: Verdict) -> None:
+    sshd = Sshd(values={"allowusers": users} if users else {"port": ("22",)})
+    assert mod.sshd_source_limited.judge(USUAL, sshd, None).verdict is verdict
+    widened = mod.sshd_source_limited.judge(USUAL, sshd, match("allowusers", "*"))
+    assert widened.verdict is UNDETERMINED
+
+
+@pytest.fixture(scope="session")
+def pam(files: Make) -> Pam:
+    """A host whose sshd asks for a one-time password as well."""
+    text = "auth required pam_google_authenticator.so\nauth required pam_unix.so\n"
+    got = parse_pam(files({"/etc/pam.d/sshd": text}))
+    assert isinstance(got, Pam)
+    return got
+
+
+@pytest.mark.parametrize(
+    ("methods", "verdict"),
+    [
+        ("any", UNDETERMINED),
+        ("", UNDETERMINED),
+        ("publickey", UNDETERMINED),
+        ("publickey,password", PASS),
+        ("publickey,keyboard-interactive:pam", PASS),
+        ("publickey,publickey", UNDETERMINED),
+        ("password,keyboard-interactive", UNDETERMINED),
+        ("publickey,password publickey", UNDETERMINED),
+        ("publickey,password publickey,keyboard-interactive", PASS),
+    ],
+)
+def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
+    sshd = told(authenticationmethods=methods)
+    assert mod.second_factor.judge(USUAL, sshd, None, None).verdict is verdict
+    changed = match("authenticationmethods", "any")
+    assert mod.second_factor.judge(USUAL, sshd, changed, pam).verdict is UNDETERMINED
+
+
+def test_second_factor_names_the_modules(pam: Pam) -> None:
+    said = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, pam).said
+    assert said[1].args["names"] == ("pam_google_authenticator.so",)
+    none = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None).said
+    assert none[1].args["names"] == ("-",)
+
+
+# --- other servers, absence -------------------------------------------------------------------
+
+_GOOD = told(
+    permitrootlogin="no", permitemptypasswords="no", usepam="yes", maxauthtries="4",
+    logingracetime="60", clientaliveinterval="300", clientalivecountmax="2", ciphers="aes256-ctr",
+    macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
+    allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
+)  # fmt: skip
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None,)}
+
+
+@pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
+def test_a_server_nobody_looked_at_is_never_passed(check: Check) -> None:
+    more = _MORE.get(check.id, ())
+    assert check.judge(USUAL, _GOOD, None, *more).verdict is PASS
+    assert check.judge(USUAL, _GOOD, SshdFiles(), *more).verdict is PASS
+    assert check.judge(BOTH, _GOOD, None, *more).verdict is UNDETERMINED
+    assert check.judge(OTHER, _GOOD, None, *more).verdict is UNDETERMINED
+    assert check.judge(OTHER, None, None, *more).verdict is UNDETERMINED
+    foreign = SshdFiles(foreign=("/etc/x",))
+    assert check.judge(USUAL, _GOOD, foreign, *more).verdict is UNDETERMINED
+
+
+def test_a_failure_stays_one_beside_another_server() -> None:
+    bad = told(permitrootlogin="yes")
+    assert mod.sshd_root_login.judge(BOTH, bad, None).verdict is FAIL
+
+
+@pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
+@pytest.mark.parametrize(
+    ("servers", "sshd", "verdict"),
+    [
+        (Reason.NOT_PRESENT, Reason.NOT_PRESENT, NA),
+        (Reason.NOT_PRESENT, Reason.NOT_PERMITTED, UNDETERMINED),
+        (Reason.NOT_PERMITTED, Reason.NOT_PRESENT, UNDETERMINED),
+        (Reason.UNPARSABLE, Reason.NOT_PRESENT, UNDETERMINED),
+        (None, Reason.NOT_PRESENT, UNDETERMINED),
+        (None, Reason.NOT_PERMITTED, UNDETERMINED),
+        (None, Reason.UNPARSABLE, UNDETERMINED),
+        (None, Reason.TIMED_OUT, UNDETERMINED),
+        (None, Reason.TRUNCATED, UNDETERMINED),
+    ],
+)
+def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Verdict) -> None:
+    from audit_core.judge import judge
+
+    def lookup(fact: Any) -> Known | Absent:
+        if fact is mod.SERVERS and servers is None:
+            return Known(value=OTHER)
+        reason = servers if fact is mod.SERVERS else sshd if fact is mod.SSHD else None
+        return Absent(reason=reason or Reason.NOT_PRESENT, said=Message(id="x"))
+
+    target = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
+    assert all(isinstance(n, Optional_) for n in check.needs[1:])
+    assert judge(check, target, lookup, {}, {}).verdict is verdict
+
+
+# --- plain text -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ports", "programs", "verdict"),
+    [
+        ({22}, None, PASS),
+        (set(), None, PASS),
+        ({22, 23}, None, FAIL),
+        ({512}, None, FAIL),
+        ({513}, None, FAIL),
+        ({514}, None, FAIL),
+        ({511, 515, 24}, None, PASS),
+        ({22}, ("/usr/sbin/in.telnetd",), UNDETERMINED),
+        ({23}, ("/usr/sbin/in.telnetd",), FAIL),
+    ],
+)
+def test_plain_logins(ports: set[int], programs: tuple[str, ...] | None, verdict: Verdict) -> None:
+    judged = mod.no_plain_logins.judge(Ports(tcp=frozenset(ports)), programs)
+    assert judged.verdict is verdict
