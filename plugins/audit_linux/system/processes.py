@@ -28,7 +28,7 @@ class Process(Struct, frozen=True, kw_only=True):
 
 
 def parse_processes(answer: Answer) -> tuple[Process, ...] | Absent:
-    """Processes from `ps -eo pid=,uid=,comm=`; zombies are left out.
+    """Processes from `ps -eo pid=,uid=,comm=`; a zombie's name ends in `<defunct>`.
 
     NOT_PERMITTED when process 1 is hidden (/proc mounted with hidepid): who is not seen may run.
     """
@@ -38,9 +38,8 @@ def parse_processes(answer: Answer) -> tuple[Process, ...] | Absent:
         if len(parts) < 2:
             raise ParseError(f"not a process: {line[:80]!r}")
         name = parts[2].rstrip(" ") if len(parts) == 3 else ""
-        if not name.endswith("<defunct>"):
-            pid, uid = whole_number(parts[0]), whole_number(parts[1])
-            found.append(Process(pid=pid, uid=uid, name=name))
+        pid, uid = whole_number(parts[0]), whole_number(parts[1])
+        found.append(Process(pid=pid, uid=uid, name=name))
     if not found:
         raise ParseError("no process listed")
     if all(process.pid != 1 for process in found):

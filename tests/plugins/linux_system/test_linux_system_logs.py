@@ -8,6 +8,7 @@ import pytest
 
 from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Reason, Target, Verdict
 from audit_linux.system import logs, remote_log
+from audit_linux.system._common import ConfFile, parse_conf
 from audit_linux.system.processes import Process
 from audit_linux.system.units import Units
 
@@ -263,6 +264,17 @@ def test_journald_drop_ins_go_over_the_main_file(recorded: Read, answer: Make) -
     conf = logs.parse_journal_conf(answer(text))
     assert isinstance(conf, logs.JournalConf)
     assert conf.storage == "volatile"
+
+
+def test_set_up_files_come_whole_and_apart(answer: Make) -> None:
+    text = "F /etc/a\n one\r\n F /etc/fake\n \n\nF /etc/b\n\n"
+    assert parse_conf(answer(text)) == (
+        ConfFile(path="/etc/a", lines=("one", "F /etc/fake", "")),
+        ConfFile(path="/etc/b", lines=()),
+    )
+    for broken in ("one\n", " one\n", "F etc/a\n", "F /etc/a\none\n"):
+        with pytest.raises(ParseError):
+            parse_conf(answer(broken))
 
 
 # --- forwarding ---------------------------------------------------------------------------------

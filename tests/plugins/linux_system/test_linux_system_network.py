@@ -57,6 +57,8 @@ STATUS = "       Server: 192.0.2.9 (ntp.example.com)\n      Offset: {0}\n       
     ("text", "expected"),
     [
         (_sections(chrony=UNSYNCHRONISED), [("chrony", False, None)]),
+        # its own clock as the source
+        (_sections(chrony="7F7F0101,,8" + ",0.0" * 10 + ",Normal"), [("chrony", False, None)]),
         (_sections(ntpq=NTPQ.format("*", ".GPS.", "12.5")), [("ntpd", True, 0.0125)]),
         (_sections(ntpq=NTPQ.format(" ", ".GPS.", "12.5")), [("ntpd", False, None)]),
         (_sections(ntpq=NTPQ.format("*", ".LOCL.", "0.0")), [("ntpd", False, None)]),
@@ -145,7 +147,8 @@ def test_units(answer: Make) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", UNITS[:300], UNITS.replace("== end 0", "== end 1"), UNITS.replace(" masked ", " what "),
+    ["", UNITS[:300], "== units\n\n== files\n",
+     UNITS.replace("== end 0", "== end 1"), UNITS.replace(" masked ", " what "),
      UNITS.replace("loaded active running CUPS Scheduler", "loaded")],
 )  # fmt: skip
 def test_units_must_be_whole(text: str, answer: Make) -> None:
@@ -410,6 +413,7 @@ MATCH = {"match": {"op": "==", "left": {"meta": {"key": "iif"}}, "right": "lo"}}
         (_nft({"vmap": {}}, {"drop": None}), Verdict.FAIL),
         (_nft({"limit": {}}, {"drop": None}), Verdict.FAIL),
         (_nft({"accept": None}, policy="drop"), Verdict.FAIL),
+        (_nft(MATCH, {"drop": None}, policy=""), Verdict.FAIL),
         (_nft({"mangle": {}}, {"accept": None}, policy="drop"), Verdict.FAIL),
         (_nft(MATCH, {"accept": None}, policy="drop"), Verdict.PASS),
         (_nft(MATCH, {"accept": None}, policy="drop", hook="forward"), Verdict.FAIL),
