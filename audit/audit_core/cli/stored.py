@@ -105,8 +105,12 @@ def verify(context: Context) -> int:
     if context.args.format == "json":
         print_json(report)
     else:
-        rows = [(context.text("ok"), str(line)) for line in report.checked]
-        rows += [(context.text("WRONG"), line) for line in report.problems]
+        say_ = context.translator.say
+        rows = [(context.text("ok"), say_(m)) for m in report.checked]
+        rows += [(context.text("note"), say_(m)) for m in report.notes]
+        rows += [
+            (context.text("WRONG"), f"{p.where} {say_(p.said)}".strip()) for p in report.problems
+        ]
         print_table(context.text("Verification of {name}", name=name), ["", ""], rows)
     if report.problems:
         note(context.text("{count} problems: do not rely on it", count=len(report.problems)))
