@@ -307,6 +307,14 @@ def _stanzas(file: ConfFile, defaults: dict[str, str]) -> list[Rotation]:
     return found
 
 
+# Left-overs that logrotate passes over: tabooext in logrotate(8).
+_TABOO = (
+    ",v", ".bak", ".cfsaved", ".disabled", ".dpkg-bak", ".dpkg-del", ".dpkg-dist", ".dpkg-new",
+    ".dpkg-old", ".dpkg-tmp", ".rhn-cfg-tmp-", ".rpmnew", ".rpmorig", ".rpmsave", ".swp",
+    ".ucf-dist", ".ucf-new", ".ucf-old", "~",
+)  # fmt: skip
+
+
 def parse_rotations(answer: Answer) -> tuple[Rotation, ...] | Absent:
     """The stanzas of logrotate.conf and logrotate.d; the former's settings hold for the latter."""
     files = parse_conf(answer)
@@ -314,7 +322,7 @@ def parse_rotations(answer: Answer) -> tuple[Rotation, ...] | Absent:
         return files
     defaults: dict[str, str] = {}
     main = [f for f in files if f.path == "/etc/logrotate.conf"]
-    rest = [f for f in files if f.path != "/etc/logrotate.conf"]
+    rest = [f for f in files if f.path != "/etc/logrotate.conf" and not f.path.endswith(_TABOO)]
     return tuple(r for f in (*main, *rest) for r in _stanzas(f, defaults))
 
 
@@ -338,7 +346,15 @@ def _covers(rotation: Rotation, name: str) -> bool:
 
 
 def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, Rotation | None]:
-    return {n: next((r for r in rotations if _covers(r, n)), None) for n in present}
+    """The stanza of each log; of several the one that promises least, an unclear one first."""
+
+    def promise(rotation: Rotation) -> int:
+        return -1 if rotation.days is None else rotation.days
+
+    return {
+        name: min((r for r in rotations if _covers(r, name)), key=promise, default=None)
+        for name in present
+    }
 
 
 @check(

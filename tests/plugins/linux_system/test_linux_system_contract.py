@@ -116,10 +116,10 @@ BOMBS = [
 @pytest.mark.parametrize("parse", PARSERS)
 def test_no_input_makes_a_parser_slow(parse: Callable[[Answer], Any]) -> None:
     for bomb in BOMBS:
-        start = time.perf_counter()
+        start = time.process_time()
         with contextlib.suppress(ParseError):
             parse(_answer(bomb))
-        assert time.perf_counter() - start < 2, bomb[:40]
+        assert time.process_time() - start < 2, bomb[:40]
 
 
 def test_ids_are_unique_and_carry_the_plugin_s_name() -> None:

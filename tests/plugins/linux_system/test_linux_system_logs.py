@@ -155,6 +155,25 @@ def test_a_stanza_without_end_is_refused(answer: Make) -> None:
         _rotations(answer, "/var/log/syslog {\n rotate 4\n")
 
 
+def test_a_left_over_set_up_file_does_not_count(answer: Make) -> None:
+    text = "F /etc/logrotate.conf\n weekly\n\n" + "".join(
+        f"F /etc/logrotate.d/syslog{end}\n /var/log/syslog {{\n rotate {count}\n }}\n\n"
+        for end, count in (("", 4), (".rpmsave", 90), ("~", 90))
+    )
+    found = logs.parse_rotations(answer(text))
+    assert not isinstance(found, Absent)
+    assert [r.days for r in found] == [28]
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"),
+    [((200, 28), Verdict.FAIL), ((200, None), Verdict.UNDETERMINED), ((200, 190), Verdict.PASS)],
+)
+def test_of_two_stanzas_the_lesser_counts(days: tuple[int | None, ...], verdict: Verdict) -> None:
+    rotations = tuple(logs.Rotation(paths=("/var/log/syslog",), days=d, words="") for d in days)
+    assert logs.log_retention.judge(_tree(_file("syslog")), rotations).verdict is verdict
+
+
 def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
     rotations = logs.parse_rotations(recorded("logrotate"))
     judgement = logs.log_retention.judge(_tree(_file("syslog"), _file("auth.log")), rotations)
@@ -329,11 +348,17 @@ def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
     assert remote_log.parse_rsyslog(recorded("rsyslog")) == remote_log.Forwards(forwards=())
 
 
-def test_a_drop_in_counts_only_when_it_is_included(answer: Make) -> None:
+@pytest.mark.parametrize(
+    "include",
+    [
+        "$IncludeConfig /etc/rsyslog.d/*.conf",
+        'include(file="/etc/rsyslog.d/*.conf" mode="optional")',  # as RHEL 9 has it
+    ],
+)
+def test_a_drop_in_counts_only_when_it_is_included(include: str, answer: Make) -> None:
     drop = "F /etc/rsyslog.d/a.conf\n *.* @@log.example.com\n\n"
     without = remote_log.parse_rsyslog(answer("F /etc/rsyslog.conf\n \n\n" + drop))
-    include = "F /etc/rsyslog.conf\n $IncludeConfig /etc/rsyslog.d/*.conf\n\n"
-    within = remote_log.parse_rsyslog(answer(include + drop))
+    within = remote_log.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n {include}\n\n" + drop))
     assert isinstance(without, remote_log.Forwards)
     assert isinstance(within, remote_log.Forwards)
     assert without.forwards == ()
