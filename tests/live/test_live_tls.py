@@ -1,0 +1,458 @@
+"""The TLS prober against real OpenSSL servers, and against peers that are none."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import ipaddress
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from audit_core.hooks import ProbeReply
+from audit_core.model import (
+    Absent,
+    Answer,
+    Builtin,
+    Judgement,
+    Kind,
+    ObjectType,
+    Probe,
+    Reason,
+    Target,
+    Verdict,
+)
+from audit_tls.checks import CHECKS
+from audit_tls.facts import FACTS, Certificates, Endpoint, ask, parse_certificates, parse_endpoint
+from audit_tls.probe import run
+
+pytestmark = pytest.mark.live
+
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+# RFC 2409, second Oakley group: 1024 bits
+OAKLEY_2 = int(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
+    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
+    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF",
+    16,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def openssl() -> str:
+    found = shutil.which("openssl")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("openssl is not installed, and in CI nothing is skipped")
+        pytest.skip("openssl is not installed")
+    return found
+
+
+# --- certificates and servers ---------------------------------------------------------------------
+
+
+def issue(key: Any, issuer_key: Any, *, days: tuple[int, int] = (-1, 90), ca: bool = False) -> Any:
+    now = datetime.datetime.now(datetime.UTC)
+    alone = key is issuer_key and not ca
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA" if ca else "localhost")])
+    issuer = subject if alone else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+def write(path: Path, *items: Any) -> Path:
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    with path.open("wb") as file:
+        for item in items:
+            if isinstance(item, x509.Certificate):
+                file.write(item.public_bytes(pem))
+            else:
+                file.write(
+                    item.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, plain)
+                )
+    return path
+
+
+def dh_parameters(prime: int, generator: int) -> str:
+    """PKCS #3 parameters as PEM; the library is about to drop them."""
+    raw = prime.to_bytes(129, "big")
+    numbers = b"\x02\x81\x81" + raw + b"\x02\x01" + bytes([generator])
+    body = base64.encodebytes(b"\x30\x81" + bytes([len(numbers)]) + numbers).decode()
+    return f"-----BEGIN DH PARAMETERS-----\n{body}-----END DH PARAMETERS-----\n"
+
+
+class Material:
+    """An authority and what it issued, as files."""
+
+    def __init__(self, folder: Path, openssl: str) -> None:
+        ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        weak = rsa.generate_private_key(65537, 1024)
+        self.folder = folder
+        self.ca = write(folder / "ca.pem", issue(ca_key, ca_key, ca=True))
+        self.good = write(folder / "good.pem", key, issue(key, ca_key))
+        self.expired = write(folder / "expired.pem", weak, issue(weak, weak, days=(-9, -1)))
+        self.sha1 = folder / "sha1.pem"
+        write(self.sha1, weak)
+        made = subprocess.run(
+            [openssl, "req", "-x509", "-sha1", "-key", self.sha1, "-days", "90",
+             "-subj", "/CN=old", "-addext", "subjectAltName=DNS:old.example"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        with self.sha1.open("ab") as file:
+            file.write(made.stdout)
+        self.prime = folder / "dh.pem"
+        self.prime.write_text(dh_parameters(OAKLEY_2, 2))
+        self.conf = folder / "openssl.cnf"
+        self.conf.write_text(
+            "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n"
+            "[c]\nMinProtocol = None\nCipherString = ALL:@SECLEVEL=0\n"
+        )
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory, openssl: str) -> Material:
+    return Material(tmp_path_factory.mktemp("tls"), openssl)
+
+
+Serve = Callable[..., int]
+
+
+@pytest.fixture
+def serve(openssl: str, material: Material) -> Iterator[Serve]:
+    """Starts `openssl s_server` with a certificate and options; returns its port."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(cert: Path, *options: str) -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        argv = [openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-key", str(cert),
+                "-cert", str(cert), "-quiet", *options]  # fmt: skip
+        env = {**os.environ, "OPENSSL_CONF": str(material.conf)}
+        quiet: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        running.append(subprocess.Popen(argv, env=env, **quiet))
+        _wait(port, running[-1])
+        return port
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(100):
+        assert process.poll() is None, "the server ended at once"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    pytest.fail("the server does not answer")
+
+
+def make(port: int, **settings: object) -> Target:
+    held: dict[str, object] = {"port": port, "server_name": "localhost", **settings}
+    return Target(
+        id="web1/tls", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, address="127.0.0.1",
+        settings=held,
+    )  # fmt: skip
+
+
+def answer(target: Target) -> Answer:
+    probe = ask(target)
+    assert isinstance(probe, Probe)
+    reply = run(dict(probe.args), probe.timeout_s, probe.limit)
+    assert (reply.reason, reply.truncated) == (None, False)
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    return Answer(
+        stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at=now,
+        target=target,
+    )  # fmt: skip
+
+
+def judge(port: int, **settings: object) -> dict[str, Judgement]:
+    """Every check on the endpoint, as the engine would call it."""
+    target = make(port, **settings)
+    told = answer(target)
+    values: dict[Any, Any] = {f: f.providers[0].parse(told) for f in FACTS}
+    values |= {Builtin.TARGET: target, Builtin.COLLECTED_AT: told.collected_at}
+    assert not [v for v in values.values() if isinstance(v, Absent)]
+    return {c.id: c.judge(*(values[n] for n in c.needs)) for c in CHECKS}
+
+
+def verdicts(judged: dict[str, Judgement]) -> dict[str, Verdict]:
+    return {id.removeprefix("tls."): j.verdict for id, j in judged.items()}
+
+
+ALL_PASS = {check.id.removeprefix("tls."): P for check in CHECKS}
+
+
+# --- real servers ---------------------------------------------------------------------------------
+
+MODERN = ("-no_tls1", "-no_tls1_1", "-cipher", "ECDHE+AESGCM")
+
+
+def test_a_good_server_passes_everything(
+    serve: Serve, material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(material.ca))
+    assert verdicts(judge(serve(material.good, *MODERN))) == ALL_PASS
+
+
+def test_only_tls13(serve: Serve, material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(material.ca))
+    port = serve(material.good, "-tls1_3", "-cert_chain", str(material.ca))
+    assert verdicts(judge(port)) == ALL_PASS
+    found = parse_certificates(answer(make(port)))
+    assert isinstance(found, Certificates)
+    assert (len(found.own), len(found.issuers)) == (1, 1)
+
+
+def test_an_authority_that_this_machine_does_not_know(serve: Serve, material: Material) -> None:
+    port = serve(material.good, *MODERN)
+    assert verdicts(judge(port)) == ALL_PASS | {"certificate-trusted": F}
+    assert verdicts(judge(port, trust="private")) == ALL_PASS | {"certificate-trusted": U}
+
+
+def test_another_name(serve: Serve, material: Material) -> None:
+    port = serve(material.good, *MODERN)
+    assert verdicts(judge(port, server_name="bank.example"))["certificate-name"] is F
+    assert verdicts(judge(port, server_name="127.0.0.1"))["certificate-name"] is P
+    assert verdicts(judge(port, server_name=""))["certificate-name"] is U
+
+
+def test_a_bad_server_fails(serve: Serve, material: Material) -> None:
+    port = serve(material.expired, "-cipher", "ALL:@SECLEVEL=0", "-dhparam", str(material.prime))
+    judged = judge(port)
+    assert verdicts(judged) == {
+        "no-old-versions": F, "no-weak-suites": F, "forward-secrecy": P, "certificate-valid": F,
+        "key-strength": F, "signature-hash": P, "certificate-name": P, "certificate-trusted": F,
+    }  # fmt: skip
+    assert judged["tls.no-old-versions"].said[0].args["versions"] == ("TLS 1.0", "TLS 1.1")
+    told = {m.id for m in judged["tls.key-strength"].said}
+    assert "The key exchange uses a prime of {bits} bits" in told
+    assert "Certificate {label} has a key {key} of {bits} bits" in told
+
+
+def test_a_certificate_signed_with_sha1(serve: Serve, material: Material) -> None:
+    judged = judge(serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0"))
+    assert judged["tls.signature-hash"].verdict is F
+    assert judged["tls.signature-hash"].said[0].args["hash"] == "sha1"
+
+
+def test_only_tls10(serve: Serve, material: Material) -> None:
+    judged = judge(serve(material.sha1, "-tls1", "-cipher", "kRSA:@SECLEVEL=0"))
+    assert judged["tls.no-old-versions"].said[0].args["versions"] == ("TLS 1.0",)
+    assert judged["tls.forward-secrecy"].verdict is F
+
+
+def test_null_encryption(serve: Serve, material: Material) -> None:
+    judged = judge(serve(material.sha1, "-tls1_2", "-cipher", "eNULL:@SECLEVEL=0"))
+    weak = judged["tls.no-weak-suites"]
+    assert weak.verdict is F
+    assert "TLS_RSA_WITH_NULL_SHA256" in weak.said[0].args["suites"]  # type: ignore[operator]
+
+
+def test_suites_are_those_that_openssl_was_given(serve: Serve, material: Material) -> None:
+    cipher = "AES128-SHA:ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305:@SECLEVEL=0"
+    found = parse_endpoint(answer(make(serve(material.sha1, "-tls1_2", "-cipher", cipher))))
+    assert isinstance(found, Endpoint)
+    (accepted,) = (v.accepted for v in found.versions if v.accepted)
+    assert accepted == (
+        "TLS_RSA_WITH_AES_128_CBC_SHA",
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    )
+
+
+def test_both_certificates_of_a_server_are_seen(serve: Serve, material: Material) -> None:
+    weak = str(material.sha1)
+    port = serve(material.good, "-tls1_2", "-dcert", weak, "-dkey", weak,
+                 "-cipher", "ALL:@SECLEVEL=0")  # fmt: skip
+    found = parse_certificates(answer(make(port)))
+    assert isinstance(found, Certificates)
+    assert {c.key for c in found.own} == {"EC secp256r1", "RSA"}
+
+
+def test_connections_are_bounded(serve: Serve, material: Material) -> None:
+    port = serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0")
+    args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 9}
+    reply = run(args, 30, 8 << 20)
+    assert reply.stdout.count(b'"offered"') == 9
+    assert b'"stopped":"connections"' in reply.stdout
+
+
+# --- peers that do not speak TLS ------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def peer(talk: Callable[[socket.socket, int], None]) -> Iterator[int]:
+    """A listener that hands each connection and its number to `talk`."""
+    listener, closing = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def one(connection: socket.socket, number: int) -> None:
+        with connection, contextlib.suppress(OSError):
+            talk(connection, number)
+            connection.settimeout(20)
+            while connection.recv(65536):  # until the prober hangs up
+                pass
+
+    def accept() -> None:
+        number = 0
+        while not closing.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                threads.append(threading.Thread(target=one, args=(connection, number)))
+                threads[-1].start()
+                number += 1
+
+    listener.settimeout(0.1)
+    threads.append(threading.Thread(target=accept))
+    threads[0].start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        closing.set()
+        for thread in threads:
+            thread.join(10)
+        listener.close()
+
+
+def mute(connection: socket.socket, number: int) -> None:
+    connection.recv(65536)
+
+
+def drip(connection: socket.socket, number: int) -> None:
+    for byte in b"\x16\x03\x03\x40\x00" + bytes(1000):
+        connection.sendall(bytes([byte]))
+        time.sleep(0.2)
+
+
+def garbage(connection: socket.socket, number: int) -> None:
+    while True:
+        connection.sendall(b"A" * 65536)
+
+
+def giant_record(connection: socket.socket, number: int) -> None:
+    connection.sendall(b"\x16\x03\x03\xff\xff" + bytes(70_000))
+
+
+def endless_records(connection: socket.socket, number: int) -> None:
+    connection.recv(65536)
+    connection.sendall(struct.pack(">BHH", 22, 0x0303, 4) + b"\x02\xff\xff\xff")
+    while True:
+        connection.sendall((struct.pack(">BHH", 22, 0x0303, 1000) + bytes(1000)) * 60)
+
+
+def plain_http(connection: socket.socket, number: int) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def hang_up(connection: socket.socket, number: int) -> None:
+    connection.recv(65536)
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def reset(connection: socket.socket, number: int) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def probe(port: int, timeout_s: int = 4) -> tuple[ProbeReply, float]:
+    args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 40}
+    started = time.monotonic()
+    reply = run(args, timeout_s, 8 << 20)
+    return reply, time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason", "word"),
+    [
+        (mute, Reason.TIMED_OUT, "nothing usable"),
+        (drip, Reason.TIMED_OUT, "nothing usable"),
+        (garbage, Reason.UNPARSABLE, "does not speak TLS"),
+        (giant_record, Reason.UNPARSABLE, "65535 bytes"),
+        (endless_records, Reason.UNPARSABLE, "more than"),
+        (plain_http, Reason.UNPARSABLE, "does not speak TLS"),
+        (hang_up, Reason.UNREACHABLE, "closed without"),
+        (reset, Reason.UNREACHABLE, "closed without"),
+    ],
+    ids=lambda x: getattr(x, "__name__", None),
+)
+def test_peers_that_do_not_speak_tls(
+    talk: Callable[[socket.socket, int], None], reason: Reason, word: str
+) -> None:
+    with peer(talk) as port:
+        reply, seconds = probe(port)
+    assert (reply.reason, word in reply.detail) == (reason, True), reply.detail
+    assert seconds < 4
+    assert len(reply.stdout) < 8 << 20
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        reply, seconds = probe(bound.getsockname()[1])
+    assert (reply.reason, "refused" in reply.detail) == (Reason.UNREACHABLE, True)
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("address", ["localhost", "-x", "", "127.0.0.1 "])
+def test_names_are_not_looked_up(address: str) -> None:
+    args = {"address": address, "port": 443, "server_name": "", "max_connections": 40}
+    assert run(args, 4, 1 << 20).reason is Reason.NOT_COLLECTED
+
+
+HELLO = struct.pack(">BHHBBHH32xBHB", 22, 0x0303, 42, 2, 0, 38, 0x0303, 0, 0xC02F, 0)
+
+
+def test_a_server_that_falls_silent_never_passes() -> None:
+    def talk(connection: socket.socket, number: int) -> None:
+        connection.recv(65536)
+        if number == 0:
+            connection.sendall(HELLO)
+
+    with peer(talk) as port:
+        reply, seconds = probe(port)
+    assert (reply.reason, seconds < 4) == (None, True)
+    told = Answer(
+        stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
+        collected_at="2026-11-23T12:00:00+00:00", target=make(port),
+    )  # fmt: skip
+    found = parse_endpoint(told)
+    assert isinstance(found, Endpoint)
+    by_id = {c.id: c for c in CHECKS}
+    for id in ("tls.no-old-versions", "tls.no-weak-suites"):
+        assert by_id[id].judge(found).verdict is U
+    assert isinstance(parse_certificates(told), Absent)
+
+
+def test_facts_share_one_request() -> None:
+    asked = {f.providers[0].ask for f in FACTS}
+    assert asked == {ask}

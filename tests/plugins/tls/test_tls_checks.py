@@ -1,0 +1,323 @@
+"""Tables of the TLS checks: weak fails, unsettled is undetermined, and only the rest passes."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import audit_tls
+from audit_core.model import Check, Judgement, Kind, ObjectType, Target, Verdict
+from audit_tls.certs import Certificate
+from audit_tls.checks import (
+    CHECKS,
+    certificate_name,
+    certificate_trusted,
+    certificate_valid,
+    forward_secrecy,
+    key_strength,
+    no_old_versions,
+    no_weak_suites,
+    signature_hash,
+)
+from audit_tls.facts import Certificates, Endpoint, Support, Version
+from audit_tls.report import Outcome, Stopped, Trust
+from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
+
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+AT = "2026-11-23T12:00:00+00:00"
+FOLDER = Path(audit_tls.__file__).parent
+NAMES_OF_VERSIONS = ("SSLv3", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3", "TLCP 1.1")
+
+
+def version(name: str, letter: str, **more: Any) -> Version:
+    """y: spoken and good, n: not spoken, u: did not come out."""
+    support = {"y": Support.YES, "n": Support.NO, "u": Support.UNSETTLED}[letter]
+    table: dict[str, dict[str, Any]] = {
+        "y": {"accepted": ("TLS_X",), "weak_settled": True, "forward": True},
+        "n": {"weak_settled": True, "forward": False},
+        "u": {},
+    }
+    held = table[letter]
+    return Version(name=name, support=support, **(held | more))
+
+
+def endpoint(
+    letters: str, changed: dict[str, dict[str, Any]] | None = None, **more: Any
+) -> Endpoint:
+    changed = changed or {}
+    versions = tuple(
+        version(n, c, **changed.get(n, {})) for n, c in zip(NAMES_OF_VERSIONS, letters, strict=True)
+    )
+    return Endpoint(**{"server_name": "", "versions": versions, "groups": ("x25519",)} | more)
+
+
+def said(judgement: Judgement) -> str:
+    return " ".join(m.id.format(**m.args) for m in judgement.said)
+
+
+@pytest.mark.parametrize(
+    ("letters", "verdict"),
+    [
+        ("nnnyyn", P),
+        ("nnnyyy", P),
+        ("nnnyuu", P),
+        ("nnyyyn", F),
+        ("nyuyyn", F),
+        ("ynnnnn", F),
+        ("unnyyn", U),
+        ("nunyyn", U),
+        ("nnuyyn", U),
+    ],
+)
+def test_no_old_versions(letters: str, verdict: Verdict) -> None:
+    assert no_old_versions.judge(endpoint(letters)).verdict is verdict
+
+
+RC4 = {"weak": ("TLS_RSA_WITH_RC4_128_SHA",)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (endpoint("nnnyyn"), P),
+        (endpoint("nnnyyn", {"TLS 1.2": RC4}), F),
+        (endpoint("nnnyyn", {"TLS 1.2": RC4 | {"weak_settled": False}}), F),
+        (endpoint("unnyyn", {"TLS 1.2": RC4}), F),
+        (endpoint("nnnyyn", {"TLS 1.2": {"weak_settled": False}}), U),
+        (endpoint("nnnyyu"), U),
+        (endpoint("unnyyn"), U),
+    ],
+)
+def test_no_weak_suites(seen: Endpoint, verdict: Verdict) -> None:
+    assert no_weak_suites.judge(seen).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (endpoint("nnnyyn"), P),
+        (endpoint("nnnnyn"), P),
+        (endpoint("nnnyyn", {"TLS 1.2": {"forward": False}}), F),
+        (endpoint("nynyyn", {"TLS 1.0": {"forward": False}, "TLS 1.2": {"forward": None}}), F),
+        (endpoint("nnnyyn", {"TLS 1.2": {"forward": None}}), U),
+        (endpoint("nnnyyy", {"TLCP 1.1": {"forward": False}}), P),
+        (endpoint("nnnnny"), U),
+    ],
+)
+def test_forward_secrecy(seen: Endpoint, verdict: Verdict) -> None:
+    assert forward_secrecy.judge(seen).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("stopped", "word"),
+    [(Stopped.DEADLINE, "time"), (Stopped.CONNECTIONS, "number"), (Stopped.SILENCE, "no answer")],
+)
+def test_why_asking_ended_is_said(stopped: Stopped, word: str) -> None:
+    assert word in said(no_weak_suites.judge(endpoint("unnyyn", stopped=stopped)))
+
+
+# --- certificates ---------------------------------------------------------------------------------
+
+
+def cert(**more: Any) -> Certificate:
+    plain: dict[str, Any] = {
+        "sha256": "ab" * 32, "subject": "CN=a", "issuer": "CN=ca", "names": ("a.example",),
+        "not_before": "2026-01-01T00:00:00+00:00", "not_after": "2027-01-01T00:00:00+00:00",
+        "key": "RSA", "key_bits": 2048, "hash": "sha256", "self_signed": False,
+    }  # fmt: skip
+    return Certificate(**(plain | more))
+
+
+UNREAD = Certificate(sha256="cd" * 32, problems=("certificate: ValueError: x",))
+
+
+def certs(*own: Certificate, **more: Any) -> Certificates:
+    return Certificates(**{"server_name": "a.example", "own": own} | more)
+
+
+@pytest.mark.parametrize(
+    ("own", "params", "verdict"),
+    [
+        ((cert(),), {}, P),
+        ((cert(),), {"min_days": 39}, F),
+        ((cert(),), {"min_days": 38}, P),  # 38.5 days are left
+        ((cert(not_after="2026-12-22T00:00:00+00:00"),), {}, F),
+        ((cert(not_after="2026-11-22T00:00:00+00:00"),), {"min_days": 0}, F),
+        ((cert(not_before="2026-11-24T00:00:00+00:00"),), {}, F),
+        ((cert(not_after="9999-12-31T23:59:59+00:00"),), {}, P),
+        ((cert(not_after=None),), {}, U),
+        ((cert(), UNREAD), {}, U),
+        ((cert(not_after="2026-11-22T00:00:00+00:00"), UNREAD), {}, F),
+    ],
+)
+def test_certificate_valid(
+    own: tuple[Certificate, ...], params: dict[str, int], verdict: Verdict
+) -> None:
+    assert certificate_valid.judge(certs(*own), AT, **params).verdict is verdict
+
+
+GOOD = endpoint("nnnyyn", prime_bits=(2048,))
+
+
+@pytest.mark.parametrize(
+    ("own", "seen", "params", "verdict"),
+    [
+        ((cert(),), GOOD, {}, P),
+        ((cert(key_bits=2047),), GOOD, {}, F),
+        ((cert(),), GOOD, {"rsa_bits": 3072}, F),
+        ((cert(key="EC secp224r1", key_bits=224),), GOOD, {}, P),
+        ((cert(key="EC secp192r1", key_bits=192),), GOOD, {}, F),
+        ((cert(key="SM2", key_bits=256),), GOOD, {}, P),
+        ((cert(key="Ed25519", key_bits=256),), GOOD, {}, P),
+        ((cert(key="DSA", key_bits=1024),), GOOD, {}, F),
+        ((cert(key="EC 1.2.3", key_bits=None),), GOOD, {}, U),
+        ((cert(key="Odd", key_bits=9999),), GOOD, {}, U),
+        ((UNREAD,), GOOD, {}, U),
+        ((UNREAD, cert(key_bits=1024)), GOOD, {}, F),
+        ((cert(),), endpoint("nnnyyn", prime_bits=(1024, 2048)), {}, F),
+        ((cert(),), endpoint("nnnyyn", groups=("secp192r1",)), {}, F),
+        ((cert(),), endpoint("nnnyyn", groups=("explicit curve",)), {}, U),
+        ((cert(),), endpoint("nnnyyn", groups=("group 4711",)), {}, U),
+    ],
+)
+def test_key_strength(
+    own: tuple[Certificate, ...], seen: Endpoint, params: dict[str, int], verdict: Verdict
+) -> None:
+    assert key_strength.judge(certs(*own), seen, **params).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (certs(cert()), P),
+        (certs(cert(hash="sm3")), P),
+        (certs(cert(hash="intrinsic")), P),
+        (certs(cert(hash="sha1")), F),
+        (certs(cert(hash="md5")), F),
+        (certs(cert(hash="sha1", self_signed=True)), F),
+        (certs(cert(), issuers=(cert(hash="sha1"),)), F),
+        (certs(cert(), issuers=(cert(hash="sha1", self_signed=True),)), P),
+        (certs(cert(hash=None)), U),
+        (certs(cert(hash="gost")), U),
+        (certs(UNREAD), U),
+        (certs(cert(), issuers=(UNREAD,)), U),
+        (certs(cert(), unread=1), U),
+        (certs(cert(hash="sha1"), issuers=(UNREAD,), unread=1), F),
+    ],
+)
+def test_signature_hash(seen: Certificates, verdict: Verdict) -> None:
+    assert signature_hash.judge(seen).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (certs(cert()), P),
+        (certs(cert(), unnamed=(cert().sha256,)), F),
+        (certs(UNREAD, unnamed=(UNREAD.sha256,)), U),
+        (certs(UNREAD, cert(), unnamed=(UNREAD.sha256, cert().sha256)), F),
+        (certs(cert(), server_name=""), U),
+    ],
+)
+def test_certificate_name(seen: Certificates, verdict: Verdict) -> None:
+    assert certificate_name.judge(seen).verdict is verdict
+
+
+def target(**settings: Any) -> Target:
+    return Target(id="e", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, settings=settings)
+
+
+def trust(outcome: Outcome, code: int = 0, anchors: int = 140) -> Trust:
+    return Trust(outcome=outcome, code=code, said="words", anchors=anchors, store="/etc/ssl")
+
+
+@pytest.mark.parametrize(
+    ("seen", "settings", "verdict"),
+    [
+        (trust(Outcome.TRUSTED), {}, P),
+        (trust(Outcome.TRUSTED), {"trust": "private"}, P),
+        (trust(Outcome.UNTRUSTED, 18), {}, F),
+        (trust(Outcome.UNTRUSTED, 10), {}, F),
+        (trust(Outcome.UNTRUSTED, 20), {"trust": "public"}, F),
+        (trust(Outcome.UNTRUSTED, 20), {"trust": "private"}, U),
+        (trust(Outcome.UNTRUSTED, 18), {"trust": "private"}, U),
+        (trust(Outcome.UNTRUSTED, 10), {"trust": "private"}, F),  # expired, whoever issued it
+        (trust(Outcome.UNTRUSTED, 20, anchors=0), {}, U),
+        (trust(Outcome.UNSETTLED), {}, U),
+    ],
+)
+def test_certificate_trusted(seen: Trust, settings: dict[str, Any], verdict: Verdict) -> None:
+    assert certificate_trusted.judge(seen, target(**settings)).verdict is verdict
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
+def test_every_check_is_of_endpoints_and_says_what_it_saw(check: Check) -> None:
+    assert check.kind is Kind.ENDPOINT
+    assert check.remedy is not None
+    assert check.when_absent is None
+
+
+# --- suites ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "weak", "forward"),
+    [
+        ("TLS_RSA_WITH_NULL_SHA", True, False),
+        ("TLS_RSA_EXPORT_WITH_RC4_40_MD5", True, False),
+        ("TLS_DH_anon_WITH_AES_128_CBC_SHA", True, False),
+        ("TLS_ECDHE_RSA_WITH_RC4_128_SHA", True, True),
+        ("TLS_DHE_RSA_WITH_DES_CBC_SHA", True, True),
+        ("TLS_RSA_WITH_3DES_EDE_CBC_SHA", True, False),
+        ("TLS_KRB5_WITH_IDEA_CBC_SHA", True, False),
+        ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", False, True),
+        ("TLS_RSA_WITH_AES_128_CBC_SHA", False, False),
+        ("TLS_DH_RSA_WITH_AES_128_CBC_SHA", False, False),
+        ("TLS_ECDH_RSA_WITH_AES_128_CBC_SHA", False, False),
+        ("TLS_AES_128_GCM_SHA256", False, True),
+        ("TLS_SHA256_SHA256", True, True),
+        ("TLS_SM4_GCM_SM3", False, True),
+        ("ECC_SM4_GCM_SM3", False, False),
+        ("ECDHE_SM4_CBC_SM3", False, True),
+    ],
+)
+def test_what_a_name_says(name: str, weak: bool, forward: bool) -> None:
+    (number,) = (n for n, held in NAMES.items() if held == name)
+    assert (is_weak(number), has_forward_secrecy(number)) == (weak, forward)
+
+
+def test_no_suite_is_offered_in_two_ages() -> None:
+    assert not set(suites_of(TLS12)) & set(suites_of(TLS13))
+    assert len(suites_of(TLS12)) > 300
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def msgids() -> set[str]:
+    found = {check.title for check in audit_tls.dengbao_checks()}
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "msg":
+                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
+                found.add(str(node.args[0].value))
+    return found
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_every_tls_text_has_its_chinese() -> None:
+    (folder,) = audit_tls.dengbao_locales()
+    zh = gettext.translation("audit_tls", folder, ["zh"])
+    held = {str(key) for key in vars(zh)["_catalog"]} - {""}
+    assert held == msgids()
+    for text in held:
+        assert any("\u4e00" <= c <= "\u9fff" for c in zh.gettext(text)), text
+        assert places(zh.gettext(text)) == places(text), text

@@ -1,0 +1,464 @@
+"""TLS reports become facts by their bytes; the replies here are invented, byte by byte."""
+
+from __future__ import annotations
+
+import datetime
+import struct
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_core.model import (
+    Absent,
+    Answer,
+    Kind,
+    Message,
+    ObjectType,
+    ParseError,
+    Probe,
+    Reason,
+    Target,
+)
+from audit_tls.certs import Certificate, matches, read_certificate
+from audit_tls.facts import (
+    Certificates,
+    Endpoint,
+    Support,
+    ask,
+    parse_certificates,
+    parse_endpoint,
+    parse_trust,
+)
+from audit_tls.report import SCHEMA, Attempt, Ended, Report
+from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, TLS13, is_weak, suites_of
+from audit_tls.wire import Flight, NotTls, client_hello, key_exchange
+
+GOOD, DHE, NULL = 0xC02F, 0x009E, 0x0001
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+# --- invented replies -----------------------------------------------------------------------------
+
+
+def record(kind: int, body: bytes, version: int = TLS12) -> bytes:
+    return struct.pack(">BHH", kind, version, len(body)) + body
+
+
+def message(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
+def hello(version: int, suite: int) -> bytes:
+    written, extensions = version, b""
+    if version == TLS13:
+        share = struct.pack(">HHHH", 51, 4, 29, 0)
+        written, extensions = TLS12, struct.pack(">HHH", 43, 2, TLS13) + share
+        extensions = len(extensions).to_bytes(2, "big") + extensions
+    body = struct.pack(">H", written) + bytes(32) + b"\0" + struct.pack(">HB", suite, 0)
+    return record(22, message(2, body + extensions))
+
+
+def alert(code: int, level: int = 2) -> bytes:
+    return record(21, bytes([level, code]))
+
+
+def chain(*ders: bytes) -> bytes:
+    listed = b"".join(len(d).to_bytes(3, "big") + d for d in ders)
+    body = message(11, len(listed).to_bytes(3, "big") + listed)
+    return b"".join(record(22, body[i : i + 16384]) for i in range(0, len(body), 16384))
+
+
+def attempt(version: int, reply: bytes, ended: Ended = Ended.ANSWERED, **more: Any) -> Attempt:
+    suites = more.get("suites", suites_of(version))
+    offered = "".join(f"{s:04x}" for s in suites)
+    return Attempt(version=version, offered=offered, ended=ended, reply=reply)
+
+
+def answer(raw: bytes) -> Answer:
+    target = Target(id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER)
+    return Answer(
+        stdout=raw, stderr=b"", exit_code=0, truncated=False,
+        collected_at="2026-11-23T12:00:00+00:00", target=target,
+    )  # fmt: skip
+
+
+def report(*attempts: Attempt, server_name: str = "") -> Answer:
+    whole = Report(
+        schema=SCHEMA, address="127.0.0.1", port=443, server_name=server_name, attempts=attempts
+    )
+    return answer(msgspec.json.encode(whole))
+
+
+def endpoint(*attempts: Attempt) -> Endpoint:
+    found = parse_endpoint(report(*attempts))
+    assert isinstance(found, Endpoint)
+    return found
+
+
+def support(found: Endpoint, name: str) -> Support:
+    (version,) = (v for v in found.versions if v.name == name)
+    return version.support
+
+
+SPOKEN = attempt(TLS12, hello(TLS12, GOOD))
+
+
+# --- what is a refusal ----------------------------------------------------------------------------
+
+
+def same(reply: bytes, ended: Ended, times: int, *, control: bool) -> tuple[Attempt, ...]:
+    tried = tuple(attempt(TLS10, reply, ended) for _ in range(times))
+    return (SPOKEN, *tried, *((SPOKEN,) if control else ()))
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        (same(alert(70), Ended.ANSWERED, 1, control=False), Support.NO),
+        (same(alert(40), Ended.ANSWERED, 1, control=False), Support.NO),
+        (same(hello(SSL3, NULL), Ended.ANSWERED, 1, control=False), Support.NO),
+        (same(hello(TLS10, 0x002F), Ended.ANSWERED, 1, control=False), Support.YES),
+        (same(hello(TLS10, 0x002F), Ended.TIMED_OUT, 1, control=False), Support.YES),
+        (same(hello(TLS12, GOOD), Ended.ANSWERED, 1, control=True), Support.UNSETTLED),
+        (same(hello(TLS10, 0x1301), Ended.ANSWERED, 1, control=True), Support.UNSETTLED),
+        (same(alert(80), Ended.ANSWERED, 1, control=True), Support.UNSETTLED),
+        (same(alert(80), Ended.ANSWERED, 2, control=False), Support.UNSETTLED),
+        (same(alert(80), Ended.ANSWERED, 2, control=True), Support.NO),
+        (same(b"", Ended.CLOSED, 1, control=True), Support.UNSETTLED),
+        (same(b"", Ended.CLOSED, 2, control=False), Support.UNSETTLED),
+        (same(b"", Ended.CLOSED, 2, control=True), Support.NO),
+        (same(b"", Ended.RESET, 2, control=True), Support.NO),
+        (same(b"\x16\x03", Ended.CLOSED, 2, control=True), Support.UNSETTLED),
+        (same(b"", Ended.TIMED_OUT, 2, control=True), Support.UNSETTLED),
+        (same(b"", Ended.REFUSED, 2, control=True), Support.UNSETTLED),
+        (same(b"HTTP/1.1 400", Ended.NOT_TLS, 2, control=True), Support.UNSETTLED),
+        (same(b"", Ended.CLOSED, 0, control=False), Support.UNSETTLED),
+    ],
+)
+def test_support(attempts: tuple[Attempt, ...], expected: Support) -> None:
+    assert support(endpoint(*attempts), "TLS 1.0") is expected
+
+
+def test_a_refusal_of_some_suites_is_no_refusal_of_the_version() -> None:
+    some = attempt(TLS10, alert(40), suites=(GOOD, NULL))
+    assert support(endpoint(SPOKEN, some), "TLS 1.0") is Support.UNSETTLED
+
+
+def test_weak_suites_are_settled_only_when_each_was_answered() -> None:
+    weak = tuple(s for s in suites_of(TLS12) if is_weak(s))
+    refused = attempt(TLS12, alert(40), suites=weak)
+    partly = attempt(TLS12, alert(40), suites=weak[1:])
+    slow = attempt(TLS12, b"", Ended.TIMED_OUT, suites=weak)
+    for last, settled in ((refused, True), (partly, False), (slow, False)):
+        (version,) = (v for v in endpoint(SPOKEN, last).versions if v.name == "TLS 1.2")
+        assert (version.weak_settled, version.weak) == (settled, ())
+
+
+def test_weak_suite_seen() -> None:
+    found = endpoint(SPOKEN, attempt(TLS12, hello(TLS12, NULL), suites=(NULL,)))
+    (version,) = (v for v in found.versions if v.name == "TLS 1.2")
+    assert version.weak == ("TLS_RSA_WITH_NULL_MD5",)
+    assert version.forward is True
+
+
+def test_tls13_and_its_group() -> None:
+    found = endpoint(attempt(TLS13, hello(TLS13, 0x1301)))
+    assert support(found, "TLS 1.3") is Support.YES
+    assert found.groups == ("x25519",)
+
+
+def test_prime_of_the_key_exchange() -> None:
+    prime = (1 << 1023 | 1).to_bytes(128, "big")
+    share = message(12, b"\0\x80" + prime)
+    found = endpoint(attempt(TLS12, hello(TLS12, DHE) + record(22, share)))
+    assert found.prime_bits == (1024,)
+
+
+def test_every_handshake_turned_down_is_not_looked_at() -> None:
+    versions = (TLS12, TLS13, TLS10, TLS11, SSL3, TLCP)
+    found = parse_endpoint(report(*(attempt(v, alert(40)) for v in versions)))
+    assert isinstance(found, Absent)
+    assert found.reason is Reason.NOT_COLLECTED
+
+
+def test_no_certificate_and_no_verification() -> None:
+    for parse in (parse_certificates, parse_trust):
+        found = parse(report(SPOKEN))
+        assert isinstance(found, Absent)
+        assert found.reason is Reason.NOT_COLLECTED
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"null", b"{}", b"[" * 100_000, b'{"schema":"x"}',
+        report(attempt(0x7777, b"", suites=(GOOD,))).stdout,
+        msgspec.json.encode(Report(schema="other", address="", port=1, server_name="",
+                                   attempts=())),
+        report(SPOKEN).stdout.replace(b'"offered":"', b'"offered":"zzzz', 1),
+        report(SPOKEN).stdout.replace(b'"offered":"', b'"offered":"0', 1),
+    ],
+)  # fmt: skip
+def test_no_report(raw: bytes) -> None:
+    for parse in (parse_endpoint, parse_certificates, parse_trust):
+        with pytest.raises(ParseError):
+            parse(answer(raw))
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_as_report(raw: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_endpoint(answer(raw))
+
+
+@given(st.binary(max_size=200), st.sampled_from(Ended), st.sampled_from((TLS12, TLS13, SSL3)))
+def test_any_bytes_as_reply(reply: bytes, ended: Ended, version: int) -> None:
+    told = report(attempt(version, reply, ended))
+    for parse in (parse_endpoint, parse_certificates, parse_trust):
+        assert isinstance(parse(told), Endpoint | Certificates | Absent)
+
+
+@given(st.integers(0, 3000), st.binary(min_size=1, max_size=4))
+def test_any_damage_to_a_flight(at: int, new: bytes) -> None:
+    whole = hello(TLS12, DHE) + chain(DER, DER) + record(22, message(12, bytes(300)))
+    at %= len(whole)
+    broken = whole[:at] + new + whole[at + len(new) :]
+    told = report(attempt(TLS12, broken), server_name="a.example")
+    assert isinstance(parse_endpoint(told), Endpoint | Absent)
+    assert isinstance(parse_certificates(told), Certificates | Absent)
+
+
+# --- bytes of the protocol ------------------------------------------------------------------------
+
+
+def test_flight_is_the_same_however_it_is_cut() -> None:
+    whole = hello(TLS12, DHE) + chain(b"abc", b"d") + record(22, message(14, b""))
+    at_once, by_byte = Flight(), Flight()
+    at_once.feed(whole)
+    for i in range(len(whole)):
+        by_byte.feed(whole[i : i + 1])
+    for flight in (at_once, by_byte):
+        assert flight.hello is not None
+        assert (flight.hello.suite, flight.certificates, flight.done) == (DHE, (b"abc", b"d"), True)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n", b"SSH-2.0-OpenSSH_9.2", bytes(5), b"\xff" * 5,
+        b"\x16\x03\x03\xff\xff", b"\x16\x03\x03\0\0", record(20, b"\1"), record(23, b"x"),
+        record(21, b"\2"), record(22, message(11, b"")), record(22, message(2, b"\3\3")),
+    ],
+)  # fmt: skip
+def test_what_no_server_says(raw: bytes) -> None:
+    with pytest.raises(NotTls):
+        Flight().feed(raw)
+
+
+def test_endless_flight_is_read_in_linear_time() -> None:
+    flight, started = Flight(), time.monotonic()
+    flight.feed(hello(TLS12, GOOD))
+    one = record(22, b"\x0b")
+    flight.feed(one + record(22, b"\xff\xff\xff"))
+    for _ in range(100_000):
+        flight.feed(record(22, b"x"))
+    assert time.monotonic() - started < 5
+    assert flight.certificates == ()
+
+
+def test_warning_before_the_hello() -> None:
+    flight = Flight()
+    flight.feed(alert(112, level=1) + hello(TLS12, GOOD))
+    assert flight.hello is not None
+    assert flight.alert is None
+
+
+def test_hello_has_its_name_and_suites() -> None:
+    sent = client_hello(TLS12, (GOOD, NULL), "a.example", bytes(96))
+    assert b"a.example" in sent
+    assert struct.pack(">HHHH", 6, GOOD, NULL, 0x00FF) in sent
+    assert b"127.0.0.1" not in client_hello(TLS12, (GOOD,), "127.0.0.1", bytes(96))
+    assert client_hello(SSL3, (NULL,), "a.example", bytes(96)).endswith(b"\1\0")
+
+
+def test_key_exchange_that_cannot_be_read() -> None:
+    assert key_exchange(b"", finite_field=False) is None
+    assert key_exchange(b"\xff\xff", finite_field=True) is None
+    curve = key_exchange(b"\x03\x00\x13", finite_field=False)
+    assert curve is not None
+    assert curve.group == "secp192r1"
+
+
+# --- certificates ---------------------------------------------------------------------------------
+
+
+def certificate(
+    *,
+    key: Any = KEY,
+    cn: str = "a.example",
+    names: tuple[str, ...] = ("a.example",),
+    end: int = 2027,
+) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, cn)])
+    algorithm = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+        .not_valid_after(datetime.datetime(end, 12, 31, 23, 59, 59, tzinfo=datetime.UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
+        .sign(key, algorithm)
+    )
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+DER = certificate()
+
+
+def test_plain_certificate() -> None:
+    found = read_certificate(DER)
+    assert found == Certificate(
+        sha256=found.sha256, subject="CN=a.example", issuer="CN=a.example", names=("a.example",),
+        not_before="2026-01-01T00:00:00+00:00", not_after="2027-12-31T23:59:59+00:00",
+        key="EC secp256r1", key_bits=256, hash="sha256", self_signed=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "bits", "hash_"),
+    [
+        (rsa.generate_private_key(65537, 1024), "RSA", 1024, "sha256"),
+        (ed25519.Ed25519PrivateKey.generate(), "Ed25519", 256, "intrinsic"),
+    ],
+)
+def test_keys(key: Any, name: str, bits: int, hash_: str) -> None:
+    found = read_certificate(certificate(key=key))
+    assert (found.key, found.key_bits, found.hash) == (name, bits, hash_)
+
+
+SECP256R1 = bytes.fromhex("06082a8648ce3d030107")
+
+
+def test_curve_that_the_library_does_not_know() -> None:
+    sm2 = read_certificate(DER.replace(SECP256R1, bytes.fromhex("06082a811ccf5501822d")))
+    assert (sm2.key, sm2.key_bits) == ("SM2", 256)
+    odd = read_certificate(DER.replace(SECP256R1, bytes.fromhex("06082a811ccf55018101")))
+    assert (odd.key, odd.key_bits) == ("EC 1.2.156.10197.1.129", None)
+
+
+def test_year_9999() -> None:
+    assert read_certificate(certificate(end=9999)).not_after == "9999-12-31T23:59:59+00:00"
+
+
+def test_negative_serial() -> None:
+    found = read_certificate(DER.replace(b"\x02\x01\x01\x30", b"\x02\x01\xff\x30"))
+    assert found.subject == "CN=a.example"
+    assert found.problems == ()
+
+
+def test_nul_in_the_name() -> None:
+    found = read_certificate(certificate(cn="a.example\0.b", names=("a.example\0.b",)))
+    assert found.subject is not None
+    assert not matches(found, "a.example")
+    assert matches(found, "a.example\0.b")
+
+
+def test_names_of_one_megabyte() -> None:
+    names = tuple(f"host-{i:08d}.example" for i in range(50_000))
+    der = certificate(names=names)
+    assert len(der) > 1 << 20
+    told = report(attempt(TLS12, hello(TLS12, GOOD) + chain(der)), server_name=names[-1])
+    started = time.monotonic()
+    found = parse_certificates(told)
+    assert time.monotonic() - started < 5
+    assert isinstance(found, Certificates)
+    assert len(found.own[0].names) == 50_000
+    assert found.unnamed == ()
+
+
+def test_more_certificates_than_are_read() -> None:
+    ders = tuple(DER[:-1] + bytes([i]) for i in range(40))
+    found = parse_certificates(report(attempt(TLS12, hello(TLS12, GOOD) + chain(*ders))))
+    assert isinstance(found, Certificates)
+    assert (len(found.own), len(found.issuers), found.unread) == (1, 20, 19)
+
+
+@given(st.integers(0, len(DER) - 1), st.binary(min_size=1, max_size=6))
+def test_any_damage_to_a_certificate(at: int, new: bytes) -> None:
+    found = read_certificate(DER[:at] + new + DER[at + len(new) :])
+    assert found.problems or found.subject is not None
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_as_certificate(raw: bytes) -> None:
+    assert read_certificate(raw).problems
+
+
+@pytest.mark.parametrize(
+    ("names", "server_name", "expected"),
+    [
+        (("a.example",), "a.example", True),
+        (("A.Example",), "a.EXAMPLE.", True),
+        (("*.example.cn",), "a.example.cn", True),
+        (("*.example.cn",), "a.b.example.cn", False),
+        (("*.example.cn",), "example.cn", False),
+        (("*.cn",), "example.cn", False),
+        (("*",), "example", False),
+        (("a*.example.cn",), "ab.example.cn", False),
+        (("*.*.cn",), "a.b.cn", False),
+        ((), "a.example", False),
+        (("127.0.0.1",), "127.0.0.1", False),
+    ],
+)
+def test_names(names: tuple[str, ...], server_name: str, expected: bool) -> None:
+    assert matches(Certificate(sha256="", names=names), server_name) is expected
+
+
+def test_addresses() -> None:
+    held = Certificate(sha256="", addresses=("10.0.0.1", "::1"))
+    assert matches(held, "10.0.0.1")
+    assert matches(held, "0:0::1")
+    assert not matches(held, "10.0.0.2")
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+def target(address: str | None = "10.0.0.1", **settings: object) -> Target:
+    return Target(
+        id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, address=address,
+        settings=settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("port", [443, "8443"])
+def test_ask(port: object) -> None:
+    asked = ask(target(port=port, server_name="a.example"))
+    assert isinstance(asked, Probe)
+    assert asked.args == {
+        "address": "10.0.0.1", "port": int(str(port)), "server_name": "a.example",
+        "max_connections": 40,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        target(None), target("web1"), target("-x"), target(port="x"), target(port=0),
+        target(port=65536), target(starttls="smtp"), target(server_name="口令"),
+        target(server_name="a b"), target(server_name="a" * 300),
+    ],
+)  # fmt: skip
+def test_ask_for_a_declaration(wrong: Target) -> None:
+    assert isinstance(ask(wrong), Message)
