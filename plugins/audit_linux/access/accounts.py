@@ -236,8 +236,8 @@ def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Accoun
 
 
 def _whole(accounts: Accounts, judgement: Judgement) -> Judgement:
-    """PASS only where no NIS entry pulls in accounts that nobody looked at."""
-    if judgement.verdict is not Verdict.PASS or not accounts.nis:
+    """`judgement`, but nothing good where NIS entries pull in accounts that nobody looked at."""
+    if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not accounts.nis:
         return judgement
     nis = msg("Accounts from NIS were not looked at: {names}", names=names(accounts.nis))
     return undetermined(*judgement.said, nis, expected=judgement.expected)
@@ -361,7 +361,7 @@ def password_hash(
             expected=expected,
         )
     if not hashed:
-        return not_applicable(msg("No account has a stored password"))
+        return _whole(accounts, not_applicable(msg("No account has a stored password")))
     seen = listed({s.scheme for s in hashed})
     return _whole(
         accounts,
@@ -384,7 +384,7 @@ def password_age(
     """Every account that can log in must change its password in time."""
     logins = _usable(accounts, shadow)
     if not logins:
-        return _NO_PASSWORDS
+        return _whole(accounts, _NO_PASSWORDS)
     late = [
         f"{a.name} ({'-' if s.maximum is None else s.maximum})"
         for a, s in logins

@@ -152,9 +152,11 @@ def _flag(rule: Rule, settings: dict[str, str], name: str) -> bool:
 
 def _old(platform: Platform, module: str) -> bool:
     """Whether credits are on and the length is 9 by default: cracklib, libpwquality before 1.4."""
-    return module == "pam_cracklib.so" or (
-        platform.os_family == "rhel" and platform.version_id.split(".")[0] == "7"
+    release = platform.version_id.split(".")[0]
+    dated = (platform.os_family == "rhel" and release in ("6", "7")) or (
+        platform.os_id == "amzn" and release == "2"
     )
+    return dated or module == "pam_cracklib.so"
 
 
 def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Quality:

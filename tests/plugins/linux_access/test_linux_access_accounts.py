@@ -77,6 +77,19 @@ def test_root_only_uid_0(rows: tuple[Account, ...], verdict: Verdict) -> None:
     assert mod.root_only_uid_0.judge(some(*rows)).verdict is verdict
 
 
+def test_accounts_from_nis_are_never_passed_over() -> None:
+    nis = some(who("a", shell="/sbin/nologin"), nis=("+",))
+    given = (secret("a", "", locked=True),)
+    assert mod.password_hash.judge(nis, given).verdict is UNDETERMINED
+    assert mod.password_age.judge(nis, given).verdict is UNDETERMINED
+    assert mod.no_empty_password.judge(nis, given).verdict is UNDETERMINED
+    assert mod.default_accounts.judge(nis, given).verdict is UNDETERMINED
+    assert mod.shared_accounts.judge(nis).verdict is UNDETERMINED
+    assert mod.stale_accounts.judge(nis, (), NOW).verdict is UNDETERMINED
+    assert mod.user_name_unique.judge(nis).verdict is UNDETERMINED
+    assert mod.root_only_uid_0.judge(nis).verdict is UNDETERMINED
+
+
 @pytest.mark.parametrize(
     ("field", "given", "verdict"),
     [

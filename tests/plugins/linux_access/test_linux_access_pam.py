@@ -36,6 +36,7 @@ Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 DEBIAN = Platform(os_id="debian", os_family="debian", version_id="12")
 EL9 = Platform(os_id="rocky", os_family="rhel", version_id="9.4")
+AMAZON2 = Platform(os_id="amzn", os_family="rhel", version_id="2")
 EL7 = Platform(os_id="centos", os_family="rhel", version_id="7")
 
 # invented: authselect's profile "sssd" with the features with-faillock and with-pwhistory
@@ -229,6 +230,32 @@ def test_controls(text: str, ways: list[list[str]], pam: MakePam) -> None:
     assert modules(pam({"sshd": text}), "sshd", "auth") == ways
 
 
+@pytest.mark.parametrize(
+    ("rule", "reached"),
+    [
+        ("pam_succeed_if.so uid >= 1000 quiet_success", {False}),
+        ("pam_succeed_if.so quiet uid > 999", {False}),
+        ("pam_succeed_if.so uid < 1000 quiet", {True}),
+        ("pam_succeed_if.so uid <= 999", {True}),
+        ("pam_succeed_if.so uid >= 5000", {True, False}),
+        ("pam_succeed_if.so user ingroup admins", {True, False}),
+        ("pam_usertype.so isregular", {False}),
+        ("pam_usertype.so issystem", {True}),
+        ("pam_localuser.so", {False}),
+        ("pam_rootok.so", {True}),
+    ],
+)
+def test_predicates_for_an_ordinary_user(rule: str, reached: set[bool], pam: MakePam) -> None:
+    text = f"auth [success=1 default=ignore] {rule}\nauth required pam_cap.so\n"
+    ways = modules(pam({"sshd": text + "auth required pam_env.so"}), "sshd", "auth")
+    assert {"pam_cap.so" in way for way in ways} == reached
+
+
+def test_the_longest_stack_that_is_followed(pam: MakePam) -> None:
+    got = pam({"sshd": "auth required pam_env.so\n" * 300})
+    assert len(stack(got, "sshd", "auth")) == 300
+
+
 def test_a_substack_ends_only_itself(pam: MakePam) -> None:
     inner = "auth requisite pam_deny.so\nauth required pam_env.so"
     got = pam({"sshd": "auth substack in\nauth required pam_cap.so", "in": inner})
@@ -271,6 +298,7 @@ UNIX = "\npassword required pam_unix.so use_authtok"
         ("password requisite pam_pwquality.so", None, DEBIAN, (8, 0)),
         ("password requisite pam_pwquality.so", None, EL7, (6, 0)),
         ("password requisite pam_pwquality.so", {"minlen": "12"}, EL7, (8, 0)),
+        ("password requisite pam_pwquality.so", {"minlen": "12"}, AMAZON2, (8, 0)),
         ("password requisite pam_pwquality.so minlen=10", {"minlen": "14"}, EL9, (10, 0)),
         ("password requisite pam_pwquality.so", {"minlen": "4"}, EL9, (6, 0)),
         ("password requisite pam_pwquality.so", {"minlen": "8", "dcredit": "1"}, EL9, (7, 0)),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_core.model import Absent, Answer, ParseError, Provider, Reason
@@ -118,6 +118,7 @@ def test_recorded_login_defs(recording: Make) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_arbitrary_bytes_never_break_a_parser(provider: Provider, answer: Make) -> None:
+    @settings(deadline=None)
     @given(out=st.binary(max_size=300), err=st.binary(max_size=60))
     def tried(out: bytes, err: bytes) -> None:
         _read(provider, answer(out, err))
@@ -130,6 +131,7 @@ def test_damaged_recordings_never_break_a_parser(path: Path, answer: Make) -> No
     fact = next(f for f in access.FACTS if f.id == path.stem)
     raw = path.read_bytes()
 
+    @settings(deadline=None)
     @given(
         at=st.integers(0, len(raw)),
         cut=st.integers(0, 40),
@@ -372,22 +374,22 @@ def test_login_defs_last_value_wins_as_in_shadow(answer: Make) -> None:
 
 def test_pwquality_main_file_wins_over_drop_ins(files: Make) -> None:
     main, folder = "/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d/"
-    settings = parse_pwquality(
+    got = parse_pwquality(
         files({
             main: "minlen = 9 # why\r\n",
             folder + "90.conf": "minlen=20\nminclass = 4\nenforce_for_root\n",
             folder + "10.conf": "minclass=1\nucredit -1\n",
         })
     )  # fmt: skip
-    assert not isinstance(settings, Absent)
-    assert settings.values == {
+    assert not isinstance(got, Absent)
+    assert got.values == {
         "minlen": "9", "minclass": "4", "enforce_for_root": "", "ucredit": "-1"
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("length", "fine"), [(1022, True), (1023, False)])
 def test_pwquality_refuses_what_the_library_refuses(length: int, fine: bool, files: Make) -> None:
-    answer = files({"/etc/security/pwquality.conf": "#" * length})
+    answer = files({"/etc/security/pwquality.conf": "minlen = 9\n" + "#" * length})
     if fine:
         parse_pwquality(answer)
     else:
