@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -241,3 +243,11 @@ def test_the_local_environment_is_three_names(tmp_path: Path) -> None:
     assert names <= {b"PATH", b"LC_ALL", b"HOME", b"PWD", b"OLDPWD", b"SHLVL", b"_"}
     assert b"LC_ALL=C\n" in reply.stdout
     assert reply.stdout.endswith(b"\n/\n")
+
+
+def test_the_ssh_library_is_loaded_only_when_it_is_used() -> None:
+    program = "import sys, audit_core.transports.ssh as s; print(*sys.modules)"
+    env = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
+    assert "audit_core.transports.ssh" in done.stdout.split()
+    assert not {"paramiko", "cryptography"} & set(done.stdout.split())

@@ -151,6 +151,7 @@ def test_a_server_that_does_not_get_on_with_it(files: Path, handle: Handler) -> 
         begun = time.monotonic()
         error = refusal(access(files, server.port, login_timeout_s=0.6))
         assert time.monotonic() - begun < 2
+        assert server.connections == 1
     assert error.reason is Reason.TIMED_OUT
     assert "no login within 0.6 s" in error.detail
     assert not error.credential_refused
@@ -176,6 +177,28 @@ def test_a_closed_port(files: Path) -> None:
     error = refusal(access(files, port))
     assert error.reason is Reason.UNREACHABLE
     assert "Connection refused" in error.detail
+
+
+@pytest.mark.parametrize(("failures", "tries"), [(1, 2), (9, 2)])
+def test_only_the_tcp_connection_is_tried_again_and_once(
+    files: Path, monkeypatch: pytest.MonkeyPatch, failures: int, tries: int
+) -> None:
+    tried = 0
+    connect = socket.create_connection
+
+    def fail_first(*args: Any, **named: Any) -> socket.socket:
+        nonlocal tried
+        tried += 1
+        if tried <= failures:
+            raise ConnectionResetError(104, "Connection reset by peer")
+        return connect(*args, **named)
+
+    monkeypatch.setattr(socket, "create_connection", fail_first)
+    with Listener(lambda conn: None) as server:
+        error = refusal(access(files, server.port))
+        assert server.connections == (0 if failures > 1 else 1)
+    assert error.reason is Reason.UNREACHABLE
+    assert tried == tries
 
 
 @pytest.mark.parametrize(

@@ -383,6 +383,15 @@ def test_a_forced_command_answers_in_the_scripts_place() -> None:
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"not for you\n", Ended.EXITED, 4)
 
 
+def test_a_forced_command_that_does_not_end(account: Account) -> None:
+    with (
+        Sshd(["ForceCommand echo x; exec sleep 2"], user=account.name) as sshd,
+        SshTransport(access(sshd)).open() as session,
+    ):
+        reply = session.run(b"echo it works\n", deadline_s=0.3, limit=100)
+    assert (reply.stdout, reply.ended, reply.exit_code) == (b"x\n", Ended.DEADLINE, None)
+
+
 def test_an_account_without_a_shell(account: Account) -> None:
     change = [program("usermod"), "-s", program("nologin"), account.name]
     subprocess.run(change, check=True)

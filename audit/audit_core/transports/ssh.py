@@ -60,6 +60,7 @@ echo "$seen" | while read -r pid parent session; do
   [ "$parent" = "$up" ] && [ "$session" = "$pid" ] && [ "$pid" != $$ ] || continue
   echo "$seen" | while read -r p _ s; do [ "$s" = "$pid" ] && kill -9 "$p"; done
 done 2>/dev/null
+echo killed
 """
 
 
@@ -160,11 +161,13 @@ class SshSession:
         """Kill what runs in this login, from a second channel; whether that could be done."""
         killer = _Exchange(self._link, _KILLER, 4096)
         try:
-            return killer.carry_out(time.monotonic() + _KILL_S)[0] is Ended.EXITED
+            ended, detail = killer.carry_out(time.monotonic() + _KILL_S)
         except Exception:  # noqa: BLE001 (no channel, or no connection any more)
             return False
         finally:
             killer.close()
+        # Not only the end: a forced command ends too, and kills nothing.
+        return killer.reply(ended, detail).stdout.endswith(b"killed\n")
 
     def close(self) -> None:
         """The connection is gone and no thread is left. May be called twice."""
