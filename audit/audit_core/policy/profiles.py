@@ -158,11 +158,13 @@ def tightens(direction: str | None, before: Any, after: Any) -> bool:
         return False
     if direction == "subset":
         return set(after) <= set(before)
+    if direction == "superset":
+        return set(after) >= set(before)
     return bool(after >= before if direction == "up" else after <= before)
 
 
 def _direction(direction: str | None) -> str:
-    words = {"up": "no less", "down": "no more", "subset": "nothing added"}
+    words = {"up": "no less", "down": "no more", "subset": "nothing added", "superset": "nothing left out"}
     return words.get(direction or "", "this parameter is fixed by the profile that is extended")
 
 
