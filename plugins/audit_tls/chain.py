@@ -31,7 +31,11 @@ def handshake(where: tuple[str, int], name: str, until: float, *, verify: bool) 
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, said=said)
     except (OSError, ValueError) as error:  # SSLError is an OSError
         return replace(bare, said=str(error))
-    return replace(bare, outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED, chain=chain)
+    return replace(
+        bare,
+        outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED,
+        chain=tuple(der.hex() for der in chain),
+    )
 
 
 def _context(*, verify: bool) -> ssl.SSLContext:

@@ -38,6 +38,7 @@ from audit_tls.wire import GROUP_NAMES, KeyExchange, key_exchange
 
 _MAX_CONNECTIONS = 40
 _TIMEOUT_S = 90
+_LIMIT = 16 << 20
 _MOST_ISSUERS = 20
 
 
@@ -120,7 +121,7 @@ def ask(target: Target) -> Probe | Message:
         "address": target.address, "port": port, "server_name": name,
         "max_connections": _MAX_CONNECTIONS,
     }  # fmt: skip
-    return Probe(prober="tls", args=args, timeout_s=_TIMEOUT_S)
+    return Probe(prober="tls", args=args, timeout_s=_TIMEOUT_S, limit=_LIMIT)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -131,14 +132,22 @@ def _report(answer: Answer) -> Report:
         report = msgspec.json.decode(answer.stdout, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError(f"not a report: {error}") from error
-    if report.schema != SCHEMA or any(not _sound(a) for a in report.attempts):
+    chain = report.trust.chain if report.trust is not None else ()
+    if (
+        report.schema != SCHEMA
+        or not all(map(_sound, report.attempts))
+        or not all(map(_hex, chain))
+    ):
         raise ParseError("not a report of this prober")
     return report
 
 
+def _hex(text: str) -> bool:
+    return len(text) % 2 == 0 and not text.strip("0123456789abcdef")
+
+
 def _sound(attempt: Attempt) -> bool:
-    digits = set("0123456789abcdef")
-    whole = len(attempt.offered) % 4 == 0 and digits.issuperset(attempt.offered)
+    whole = len(attempt.offered) % 4 == 0 and _hex(attempt.offered) and _hex(attempt.reply)
     return whole and attempt.version in VERSION_NAMES
 
 
@@ -230,7 +239,7 @@ def _chains(report: Report) -> Iterable[tuple[int, tuple[bytes, ...]]]:
             # TLCP sends one to sign and one to encrypt (GB/T 38636-2020, recalled)
             yield (2 if attempt.version == TLCP else 1), flight.certificates
     if report.trust is not None and report.trust.chain:
-        yield 1, report.trust.chain
+        yield 1, tuple(bytes.fromhex(der) for der in report.trust.chain)
 
 
 def parse_certificates(answer: Answer) -> Certificates | Absent:

@@ -39,7 +39,7 @@ from audit_tls.wire import Flight, NotTls, ServerHello, client_hello
 _EACH_S = 5.0
 _HELLO_CAP = 64 << 10
 _FLIGHT_CAP = 1536 << 10
-_FLIGHTS_CAP = 4 << 20  # over all connections: as base64 it stays below the request's limit
+_FLIGHTS_CAP = 3 << 20  # over all connections: in hex, with a chain, below the request's limit
 _SILENT = 3  # connections in a row without an answer after which asking ends
 _ORDER = (TLS12, TLS13, TLS10, TLS11, SSL3, TLCP)
 _NO_TCP = (Ended.REFUSED, Ended.UNREACHABLE)
@@ -95,10 +95,10 @@ def flight_of(attempt: Attempt) -> Flight:
 
 
 @lru_cache(maxsize=64)  # one report asks for each of its at most 40 replies several times
-def _flight(reply: bytes) -> Flight:
+def _flight(reply: str) -> Flight:
     flight = Flight()
     with contextlib.suppress(NotTls):  # what stands before it was read; `ended` tells the rest
-        flight.feed(reply)
+        flight.feed(bytes.fromhex(reply))
     return flight
 
 
@@ -230,7 +230,7 @@ class Asker:
         reply, ended, detail = _talk(self._where, hello, until, self._enough(whole))
         attempt = Attempt(
             version=version, offered="".join(f"{s:04x}" for s in suites), ended=ended,
-            reply=reply, detail=detail,
+            reply=reply.hex(), detail=detail,
         )  # fmt: skip
         self._flight_room -= len(reply)
         self._attempts.append(attempt)

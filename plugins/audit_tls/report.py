@@ -1,7 +1,8 @@
 """The observation: what was sent to an endpoint and what came back, as JSON. No conclusions.
 
 The prober writes it, the parser reads it; both decode the replies with the same code, so that the
-bytes alone carry every statement.
+bytes alone carry every statement. Bytes stand in lower-case hex: in base64 about one report in a
+hundred holds what looks like a cloud access key, and would be cut before it is stored.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ class Ended(enum.StrEnum):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One hello. `offered` is the suites in hex, four digits each; `reply` the bytes received."""
+    """One hello. `offered` is the suites, four digits each; `reply` the bytes received, in hex."""
 
     version: int
     offered: str
     ended: Ended
-    reply: bytes = b""
+    reply: str = ""
     detail: str = ""
 
     @property
@@ -63,7 +64,8 @@ class Trust(Struct, frozen=True, kw_only=True):
     """Verification by the collector's OpenSSL against the collector's trust store.
 
     `code` and `said` are OpenSSL's X509_V_ERR number and words. `anchors` counts the certificates
-    of the store; the name is not part of it. `chain` is DER as the server sent it to this client.
+    of the store; the name is not part of it. `chain` is DER in hex, as the server sent it to this
+    client.
     """
 
     outcome: Outcome
@@ -72,7 +74,7 @@ class Trust(Struct, frozen=True, kw_only=True):
     anchors: int = 0
     store: str = ""
     library: str = ""
-    chain: tuple[bytes, ...] = ()
+    chain: tuple[str, ...] = ()
 
 
 class Report(Struct, frozen=True, kw_only=True):

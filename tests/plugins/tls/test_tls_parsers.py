@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import struct
 import time
@@ -27,6 +28,7 @@ from audit_core.model import (
     Reason,
     Target,
 )
+from audit_core.redact import redact
 from audit_tls.certs import Certificate, matches, read_certificate
 from audit_tls.facts import (
     Certificates,
@@ -79,7 +81,7 @@ def chain(*ders: bytes) -> bytes:
 def attempt(version: int, reply: bytes, ended: Ended = Ended.ANSWERED, **more: Any) -> Attempt:
     suites = more.get("suites", suites_of(version))
     offered = "".join(f"{s:04x}" for s in suites)
-    return Attempt(version=version, offered=offered, ended=ended, reply=reply)
+    return Attempt(version=version, offered=offered, ended=ended, reply=reply.hex())
 
 
 def answer(raw: bytes) -> Answer:
@@ -205,6 +207,11 @@ def test_no_certificate_and_no_verification() -> None:
                                    attempts=())),
         report(SPOKEN).stdout.replace(b'"offered":"', b'"offered":"zzzz', 1),
         report(SPOKEN).stdout.replace(b'"offered":"', b'"offered":"0', 1),
+        report(SPOKEN).stdout.replace(b'"reply":"', b'"reply":"0', 1),
+        report(SPOKEN).stdout.replace(b'"reply":"16', b'"reply":"x6', 1),
+        report(SPOKEN).stdout.replace(b'"reply":"16', b'"reply":"1 6 ', 1),
+        report(SPOKEN).stdout.replace(b'"trust":null', b'"trust":{"outcome":"trusted",'
+                                      b'"chain":["z"]}'),
     ],
 )  # fmt: skip
 def test_no_report(raw: bytes) -> None:
@@ -462,3 +469,10 @@ def test_ask(port: object) -> None:
 )  # fmt: skip
 def test_ask_for_a_declaration(wrong: Target) -> None:
     assert isinstance(ask(wrong), Message)
+
+
+def test_no_report_looks_like_a_secret() -> None:
+    """What is cut before it is stored could not be read again: hex holds nothing to cut."""
+    reply = base64.b64decode("AKIA" + "A" * 28)
+    assert redact(base64.b64encode(reply)).rules == ("access-key",)
+    assert redact(report(attempt(TLS12, reply)).stdout).rules == ()
