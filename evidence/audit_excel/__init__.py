@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit_core.errors import ToolMissing
+from audit_core.errors import StoreError, ToolMissing
 from audit_core.hooks import Exporter, hookimpl
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ def _write(source: PackSource, folder: Path) -> Iterable[Path]:
         if error.name != "openpyxl":
             raise
         raise ToolMissing("openpyxl is not installed: pip install 'dengbao[excel]'") from error
-    return write(source, folder)
+    try:
+        return write(source, folder)
+    except OSError as error:
+        raise StoreError(f"cannot write the workbook: {error}") from error
 
 
 @hookimpl

@@ -89,9 +89,9 @@ def may_link(path: str) -> bool:
     return len(path) <= 250 and _RELATIVE.fullmatch(path) is not None
 
 
-def _margin(text: str) -> str:
+def _margin(text: str, room: int = 84) -> str:
     # An ampersand starts a code there, and all parts together have 255 characters.
-    return show(text[:84])[:84].replace("&", "＆")
+    return show(text[:room])[:room].replace("&", "＆")
 
 
 class Sheet:
@@ -118,7 +118,7 @@ class Sheet:
         margins.left = margins.right = 0.4
         margins.top, margins.bottom = 0.7, 0.65
         head, foot = raw.oddHeader, raw.oddFooter
-        head.left.text = _margin(frame.title)
+        head.left.text = _margin(frame.title, 44)
         head.center.text = _margin(frame.alarm) if frame.alarm else " "
         head.right.text = "&A"
         foot.left.text = _margin(frame.disclaimer)

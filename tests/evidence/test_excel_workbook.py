@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po
 from msgspec.structs import replace
 
 import audit_excel
+from audit_core.errors import StoreError
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -630,6 +631,14 @@ def test_the_exporter_writes_into_the_folder(make_source: MakeSource, tmp_path: 
     (exporter,) = audit_excel.dengbao_exporters()
     assert list(exporter.write(make_source(), tmp_path)) == [tmp_path / "workbook.xlsx"]
     assert list(tmp_path.iterdir()) == [tmp_path / "workbook.xlsx"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    (exporter,) = audit_excel.dengbao_exporters()
+    with pytest.raises(StoreError, match="cannot write the workbook: .*absent"):
+        exporter.write(make_source(), tmp_path / "absent")
 
 
 def test_every_text_is_translated() -> None:
