@@ -352,7 +352,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 
 class Knob(Struct, frozen=True, kw_only=True):
-    """One keyword parameter of a check: policy sets it. `tightens`: up down subset superset None."""
+    """One keyword parameter of a check. `tightens` is up, down, subset, superset or None."""
 
     name: str
     type: Any

@@ -52,7 +52,8 @@ from audit_core.model import (
 __all__ = [
     "COLLECTED_AT", "PLATFORM", "TARGET", "Absent", "Answer", "Builtin", "Check", "Command",
     "Down", "Fact", "Judgement", "Kind", "Message", "Need", "ParseError", "Platform", "Privilege",
-    "Probe", "Provider", "ReadFile", "Reason", "Severity", "Subset", "Superset", "Target", "Up", "Verdict",
+    "Probe", "Provider", "ReadFile", "Reason", "Severity", "Subset", "Superset", "Target",
+    "Up", "Verdict",
     "check", "expect", "fact", "failed", "listed", "msg", "not_applicable", "not_present",
     "optional", "passed", "provider", "undetermined",
 ]  # fmt: skip

@@ -164,7 +164,12 @@ def tightens(direction: str | None, before: Any, after: Any) -> bool:
 
 
 def _direction(direction: str | None) -> str:
-    words = {"up": "no less", "down": "no more", "subset": "nothing added", "superset": "nothing left out"}
+    words = {
+        "up": "no less",
+        "down": "no more",
+        "subset": "nothing added",
+        "superset": "nothing left out",
+    }
     return words.get(direction or "", "this parameter is fixed by the profile that is extended")
 
 

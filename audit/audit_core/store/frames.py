@@ -1,7 +1,7 @@
 """The bundle file: frames with a kind, a length and a digest, appended and never rewritten.
 
     DENGBAO-BUNDLE 1\\n
-    KIND LENGTH SHA256\\n PAYLOAD \\n        (any number of times; the digest is over KIND\\n PAYLOAD)
+    KIND LENGTH SHA256\\n PAYLOAD \\n        (repeated; digest of KIND\\n PAYLOAD)
 
 A frame that was being written when the process died is torn: readers stop before it, and the next
 writer moves it, and whatever follows, to a file `.torn` beside. A whole frame is never touched.
