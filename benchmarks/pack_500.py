@@ -150,7 +150,8 @@ def _lines(hosts: int) -> Iterator[str]:
         (path,) = exporter.write(source, Path(folder))
         size = path.stat().st_size / (1 << 20)
     took = time.monotonic() - started
-    yield f"workbook {size:.1f} MB  took {took:.0f} s  peak {_peak_mb():.0f} MB (limit {LIMIT_MB} MB)"
+    peak = f"peak {_peak_mb():.0f} MB (limit {LIMIT_MB} MB)"
+    yield f"workbook {size:.1f} MB  took {took:.0f} s  {peak}"
 
 
 def main() -> int:

@@ -637,7 +637,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(
     make_source: MakeSource, tmp_path: Path
 ) -> None:
     (exporter,) = audit_excel.dengbao_exporters()
-    with pytest.raises(StoreError, match="cannot write the workbook: .*absent"):
+    with pytest.raises(StoreError, match=r"cannot write the workbook: .*absent"):
         exporter.write(make_source(), tmp_path / "absent")
 
 
