@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core import batch, parse, plan, probe_child
-from audit_core.errors import DengbaoError
+from audit_core.errors import ConfigError, DengbaoError
 from audit_core.hooks import Prober, ProbeReply
 from audit_core.model import (
     Command,
@@ -183,6 +183,8 @@ class Collector:
             if error.credential_refused:
                 self._lockouts.refused(route.credential)
             writer.fault(error.reason, error.detail, error.hint)
+        except ConfigError as error:  # of this target's own access: the others go on
+            writer.fault(Reason.NOT_COLLECTED, str(error))
 
     def _round(
         self,

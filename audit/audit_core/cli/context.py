@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import secrets
 from collections.abc import Iterable
 from functools import cached_property
@@ -13,7 +14,7 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.collect import Route, now
-from audit_core.errors import UsageError
+from audit_core.errors import ToolMissing, UsageError
 from audit_core.evaluate import Work, profile_checks
 from audit_core.i18n import Translator
 from audit_core.inventory import Access, Inventory, Sudo, Via, default_inventory
@@ -128,6 +129,8 @@ class Context:
         sudo = access.sudo is Sudo.PER_COMMAND
         if access.via is Via.LOCAL or access.login is None:
             return Route(transport=LocalTransport(), credential="local", sudo=sudo)
+        if importlib.util.find_spec("paramiko") is None:
+            raise ToolMissing("hosts over SSH need paramiko: pip install 'dengbao[ssh]'")
         from audit_core.transports.lazy import LazySsh
 
         login = access.login

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from audit_core.transports import Session
 from audit_core.transports.hostkeys import DEFAULT_FILES
-from audit_core.transports.scope import resolve
+from audit_core.transports.scope import as_address, resolve
 from audit_core.transports.secrets import Secrets
 from audit_core.transports.ssh import SshAccess, SshTransport
 
@@ -50,15 +50,24 @@ class LazySsh:
         self._jump = jump
         self._scope = scope
         self._secrets = secrets
+        self._built: SshTransport | None = None
 
     def open(self) -> Session:
         """An open session; raises TransportError, or ConfigError for what is outside the scope."""
+        # Built once: the transport remembers that its credential was refused.
+        if self._built is None:
+            self._built = self._build()
+        return self._built.open()
+
+    def _build(self) -> SshTransport:
         jump = None
         if self._jump is not None:
             jump = _access(self._jump, resolve(self._jump.address, self._scope), None)
-        # Behind a jump host the jump host looks the name up.
-        address = self._login.address if jump else resolve(self._login.address, self._scope)
-        return SshTransport(_access(self._login, address, jump), self._secrets).open()
+        # Behind a jump host the jump host looks names up; a literal address is held to the scope.
+        address = self._login.address
+        if jump is None or as_address(address) is not None:
+            address = resolve(address, self._scope)
+        return SshTransport(_access(self._login, address, jump), self._secrets)
 
 
 def _access(login: LoginLike, address: str, jump: SshAccess | None) -> SshAccess:
