@@ -19,6 +19,7 @@ from audit_core.results import Clause
 MAX_BYTES = 16 << 20
 METHODS = ("interview", "examine", "test")
 SCOPES = ("general", "cloud", "mobile", "iot", "ics")
+_OBJECT_TYPES = tuple(t.value for t in ObjectType)
 _COLUMNS = {
     "id", "unit", "level", "scope", "layer", "layer_id", "control_point", "gist", "attribute",
     "methods", "objects", "applies_to", "high_risk_rule", "confidence", "note", "twin", "twin_fit",
@@ -160,8 +161,8 @@ def _fit(row: _Row) -> Fit:
 
 
 def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
-    unknown = sorted(set(row) - _COLUMNS)
-    if unknown:
+    if not row.keys() <= _COLUMNS:
+        unknown = sorted(set(row) - _COLUMNS)
         raise InputError(
             f"{row.where}: expected known columns, got {quoted(unknown[0])}"
             f"{nearest(unknown[0], _COLUMNS)}"
@@ -176,7 +177,7 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
         control_point_en=english.get(get("control_point", ""), ""),
         gist=row["gist"], gist_en=english.get(row["gist"], ""),
         attribute=get("attribute", ""), methods=row.words("methods", METHODS),
-        objects=get("objects", ""), applies_to=row.words("applies_to", tuple(ObjectType)),
+        objects=get("objects", ""), applies_to=row.words("applies_to", _OBJECT_TYPES),
         high_risk_rule=get("high_risk_rule", ""), confidence=get("confidence") or "unverified",
         note=get("note", ""),
     )  # fmt: skip
