@@ -17,7 +17,7 @@ from audit_core.sdk import (
     undetermined,
 )
 from audit_nmap.facts import PORTS, Ports
-from audit_nmap.ports import PRINTERS, ranges, read_ports
+from audit_nmap.ports import PRINTERS, ranges, read_ports, without_udp
 
 # Plain-text or remote-shell services, file shares, and services that trust whoever connects.
 # 21 FTP, 23 telnet, 111 rpcbind, 135/137-139/445 Windows shares, 512-514 r-commands, 873 rsync,
@@ -77,7 +77,7 @@ def allowed_ports(
     written = target.settings.get("allowed_ports")
     if written is None:
         return _undeclared(ports, high_risk)
-    allowed = frozenset[int]() if written in ([], ()) else read_ports(written)
+    allowed = read_ports(without_udp(written))
     if allowed is None:
         said = msg("allowed_ports is not a list of TCP ports such as 22/tcp or 8000-8010/tcp")
         return undetermined(said, _open(ports), _scanned(ports))

@@ -12,7 +12,6 @@ from audit_core.sdk import Absent, Answer, Message, ParseError, Probe, Reason, T
 from audit_nmap.ports import DEFAULT_RANGE, PRINTERS, ranges, read_ports
 
 _MAX_RATE = 300  # connections begun per second
-_MOST_PORTS = 65535
 
 
 class Ports(Struct, frozen=True, kw_only=True):
@@ -46,7 +45,7 @@ def ask(target: Target) -> Probe | Message:
         return msg("Declare address, the IP address of {target} to scan", target=target.id)
     written = target.settings.get("scan_ports", DEFAULT_RANGE)
     wanted = read_ports(written)
-    if wanted is None:
+    if not wanted:
         return msg(
             "Declare scan_ports of {target} as TCP ports such as 1-1024,3306: {written}",
             target=target.id, written=str(written)[:200],

@@ -40,6 +40,13 @@ def read_ports(written: object) -> frozenset[int] | None:
     return frozenset(found)
 
 
+def without_udp(written: object) -> object:
+    """A declared list without its UDP ports, which a TCP scan says nothing of."""
+    if not isinstance(written, list | tuple):
+        return written
+    return tuple(x for x in written if not str(x).endswith("/udp"))
+
+
 def _span(item: str) -> range | None:
     hit = _ITEM.fullmatch(item) if item.isascii() else None
     if hit is None:

@@ -288,6 +288,8 @@ def _talk(
         peer = socket.create_connection(where, timeout=max(0.01, until - time.monotonic()))
     except ConnectionRefusedError:
         return b"", Ended.REFUSED, "the connection was refused"
+    except ConnectionResetError as error:
+        return b"", Ended.RESET, str(error)
     except OSError as error:
         return b"", Ended.UNREACHABLE, f"no connection: {error}"
     with peer:

@@ -190,7 +190,9 @@ def test_only_addresses_are_scanned(address: str | None) -> None:
     assert isinstance(ask(target("22", address)), Message)
 
 
-@pytest.mark.parametrize("ports", ["", "-", "22;id", "0", "65536", "9-1", "U:53", None, True, 2.5])
+@pytest.mark.parametrize(
+    "ports", ["", "-", "22;id", "0", "65536", "9-1", "U:53", "53/udp", [], None, True, 2.5]
+)
 def test_only_tcp_ports_are_scanned(ports: object) -> None:
     assert isinstance(ask(target(ports)), Message)
 
