@@ -230,10 +230,11 @@ def _entries(directory: bytes) -> Iterator[Member]:
         if len(fixed) != _ENTRY.size or not fixed.startswith(b"PK\x01\x02"):
             raise NotZip(msg("The directory of the zip is broken at byte {at}", at=at))
         fields = _ENTRY.unpack(fixed)
-        at += _ENTRY.size
-        rest = directory[at : at + sum(fields[10:13])]
-        at += sum(fields[10:13])
-        yield _entry(fields, rest)
+        end = at + _ENTRY.size + sum(fields[10:13])
+        if end > len(directory):
+            raise NotZip(msg("The directory of the zip is broken at byte {at}", at=at))
+        yield _entry(fields, directory[at + _ENTRY.size : end])
+        at = end
 
 
 def _entry(fields: tuple[int, ...], rest: bytes) -> Member:
@@ -259,5 +260,5 @@ def _entry(fields: tuple[int, ...], rest: bytes) -> Member:
         size=size,
         attributes=attributes,
         start=start,
-        more=bool(extra or comment_size or disk or internal or len(raw) != name_size),
+        more=bool(extra or comment_size or disk or internal),
     )
