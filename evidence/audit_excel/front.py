@@ -17,6 +17,7 @@ from audit_excel.sheet import Box, Frame, Link, Sheet
 from audit_excel.view import Counts, View, count
 
 FILES_ON_ONE_PAGE = 12
+MAX_FILES = 1_000_000
 POINTS_PER_CM = 28.35
 MAX_BARS = 20
 """Objects in the chart; the table below it lists them all."""
@@ -221,7 +222,7 @@ def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
 
 def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
     text, results = view.text, view.results
-    yield text("Files listed above"), len(view.source.digests)
+    yield text("Files listed below"), len(view.source.digests)
     yield text("Objects"), len(plan.objects)
     yield text("Items concluded on objects"), len(results.conclusions)
     yield text("Checks judged"), len(results.findings)
@@ -241,20 +242,28 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
                run=run.id, started=run.started, ended=run.ended, profile=run.profile)  # fmt: skip
     sheet.wide(Box(view.say(lead), "plain"))
     _warnings(view, sheet)
-    sheet.wide(Box(text("Files"), "section"))
-    sheet.row([Box(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
-    for name, digests in sorted(view.source.digests.items()):
-        known = (digests.get(kind, "") for kind in ("md5", "sha256", "sm3"))
-        sheet.row([name, *known])
-    sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
-                   "note"))  # fmt: skip
     sheet.wide(Box(text("Counts"), "section"))
     for label, number in _amounts(view, plan):
         sheet.row([Box(label, "label"), str(number)])
     sheet.row([Box(text("Root digest"), "label"), view.source.root_digest])
     _returned(view, sheet)
     _signatures(view, sheet)
+    _files(view, sheet)
     sheet.close()
+
+
+def _files(view: View, sheet: Sheet) -> None:
+    # Last: a large pack has tens of thousands, and people sign above them.
+    text, digests = view.text, view.source.digests
+    sheet.wide(Box(text("Files"), "section"))
+    sheet.row([Box(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
+    for name in sorted(digests)[:MAX_FILES]:
+        sheet.row([name, *(digests[name].get(kind, "") for kind in ("md5", "sha256", "sm3"))])
+    if len(digests) > MAX_FILES:
+        more = msg("{count} more files stand in SHA256SUMS", count=len(digests) - MAX_FILES)
+        sheet.wide(Box(view.say(more), "alarm"))
+    sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
+                   "note"))  # fmt: skip
 
 
 def _returned(view: View, sheet: Sheet) -> None:

@@ -133,7 +133,7 @@ class View:
         self.checks = {c.id: c for c in results.checks}
         self.findings = {f.id: f for f in results.findings}
         self._evidence = {o.digest: n for n, o in enumerate(results.observations, 1)}
-        self._digits = max(4, len(str(len(results.observations))))
+        self._digits = max(5, len(str(len(results.observations))))
         self.by_object, self.by_layer = self._grouped()
 
     def _grouped(self) -> tuple[dict[str, list[Conclusion]], dict[str, list[Conclusion]]]:

@@ -36,6 +36,7 @@ from audit_core.model import (
 )
 from audit_core.results import PackSource, Results
 from audit_excel import book as book_module
+from audit_excel import front
 from audit_excel import sheet as sheet_module
 
 MakeSource = Callable[..., PackSource]
@@ -153,13 +154,13 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
         "〔未通过 · tls.protocols〕\n"
         "不适用，原因：未安装 telnet 服务端 〔不适用 · telnet.absent〕",
         "不符合",
-        "E0001、E0005",
+        "E00001、E00005",
     )
     assert found["8.1.4.1a"] == (
         "口令最小长度=8，要求 3 类字符；要求：不小于 8 〔通过 · password.length〕\n"
         "说明：自动检查仅覆盖操作系统自身口令\n待补充：访谈口令重置权限并提供记录",
         "未测",
-        "E0002–E0003",
+        "E00002–E00003",
     )
     assert found["8.1.4.1b"][0].startswith(
         "未能判定，原因：无权限查看；sudo 需要口令，未获授权 〔未能判定 · login.lockout〕\n待补充："
@@ -275,7 +276,7 @@ def test_every_observation_is_in_the_index_with_its_file(
     sheet = book[SHEETS[lang][-2]]
     for number, seen in enumerate(source.results.observations):
         row = [c.value for c in sheet[4 + number]]
-        assert row[0] == f"E{number + 1:04d}"
+        assert row[0] == f"E{number + 1:05d}"
         assert row[1] == seen.target
         assert row[2] == f"{seen.kind}\n{seen.asked}"
         assert row[3] == seen.privilege
@@ -293,6 +294,13 @@ def test_the_confirmation_names_every_file(book: Any, source: PackSource, lang: 
     for name, digests in source.digests.items():
         assert (name, digests["md5"], digests["sha256"], digests["sm3"]) in found
     assert any(source.root_digest in row for row in found)
+
+
+def test_files_beyond_the_limit_are_counted(
+    make_source: MakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "MAX_FILES", 2)
+    assert rows(written(make_source(), tmp_path)["确认单"])[-2][0] == "另有 1 个文件见 SHA256SUMS"
 
 
 def test_the_disclaimer_stands_on_every_sheet_or_page(book: Any, lang: str) -> None:
