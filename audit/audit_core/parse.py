@@ -90,11 +90,13 @@ def _unanswered(observation: Observation) -> Absent:
     reason = _STATUS_REASONS[status]
     if status is Status.NOT_PRESENT and isinstance(request, Command):
         reason = request.missing
-    said = Message(
-        id=_SAID[status].id,
-        args={"asked": asked_text(request), "detail": observation.detail},
-    )
-    return _absent(reason, said, observation)
+    said = _SAID[status]
+    if status is Status.MALFORMED and isinstance(request, Probe):
+        # A prober has no frame: it died, or brought something that is no reply.
+        reason, said = Reason.FAULT, msg("{asked}: no usable answer ({detail})")
+    asked = asked_text(request)
+    filled = Message(id=said.id, args={"asked": asked, "detail": observation.detail})
+    return _absent(reason, filled, observation)
 
 
 def answer(observation: Observation, seen: Seen, target: Target) -> Answer | Absent:

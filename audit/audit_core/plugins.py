@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from audit_core.model import Check, Fact, Message, Optional_, msg
 
 GROUP = "dengbao.plugins"
 _OWN = "dengbao"
-_IMPORT_SECONDS = 20
+_TRIAL_SECONDS = 20
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -58,25 +60,44 @@ class Registry(Struct, frozen=True, kw_only=True):
     owner: dict[str, str]
 
 
-def _dies_on_import(module: str) -> str:
-    """Why importing `module` in a child process fails by hanging or dying, or an empty text.
+_TRIAL = """
+import os, sys
+sys.path[:] = {path!r}
+try:
+    import {module} as plugin
+    for name, offer in list(vars(plugin).items()):
+        if name.startswith("dengbao_") and callable(offer):
+            list(offer())
+except Exception:
+    pass
+os.write({mark_to}, b"done")
+"""
 
-    A foreign plugin that calls `os._exit` or sleeps at import would take the run with it; one
-    trial in a child costs about 0.1 s and only foreign plugins pay it.
+
+def _dies(module: str) -> str:
+    """Why trying `module` in a child process fails by hanging or dying, or an empty text.
+
+    A foreign plugin that calls `os._exit` or sleeps at import or in a hook would take the run with
+    it, and `os._exit(0)` would even look like a run that found nothing wrong; one trial in a child
+    costs about 0.1 s and only foreign plugins pay it.
     """
-    code = f"import sys; sys.path[:] = {sys.path!r}\ntry:\n import {module}\nexcept Exception: pass"
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_IMPORT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"its import took more than {_IMPORT_SECONDS} s"
-    return "" if done.returncode == 0 else f"its import ended the process ({done.returncode})"
+    with tempfile.TemporaryFile() as mark:
+        code = _TRIAL.format(path=sys.path, module=module, mark_to=mark.fileno())
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_TRIAL_SECONDS,
+                pass_fds=(mark.fileno(),),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"its import took more than {_TRIAL_SECONDS} s"
+        mark.seek(0)
+        whole = mark.read() == b"done"
+    return "" if whole else f"its import ended the process ({done.returncode})"
 
 
 def _entry_points() -> list[importlib.metadata.EntryPoint]:
@@ -87,12 +108,12 @@ def _entry_points() -> list[importlib.metadata.EntryPoint]:
 def _load(entry: importlib.metadata.EntryPoint) -> tuple[Any, str]:
     """The plugin's module, or None and why not."""
     if entry.dist is not None and entry.dist.name != _OWN:
-        dead = _dies_on_import(entry.module)
+        dead = _dies(entry.module)
         if dead:
             return None, dead
     try:
         return entry.load(), ""
-    except Exception as error:  # noqa: BLE001 (a plugin may raise anything; it costs only itself)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may raise anything; it costs only itself)
         return None, f"{type(error).__name__}: {error}"
 
 
@@ -104,7 +125,7 @@ def _call(manager: pluggy.PluginManager, plugin: Any, hook: str) -> tuple[list[A
     others = [p for p in manager.get_plugins() if p is not plugin]
     try:
         return [x for got in manager.subset_hook_caller(hook, others)() for x in got], ""
-    except Exception as error:  # noqa: BLE001 (as above)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (as above)
         return [], f"{hook}: {type(error).__name__}: {error}"
 
 

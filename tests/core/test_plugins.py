@@ -1,0 +1,347 @@
+"""A plugin that is broken, hostile or absent costs its own findings, with the fault named."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_core import plugins
+from audit_core.collect import ask_prober
+from audit_core.evaluate import evaluate
+from audit_core.hooks import Prober
+from audit_core.model import Answer, Check, Judgement, Probe, Reason, Severity, Verdict, msg
+from audit_core.results import Results, decode
+from audit_core.sdk import check, fact, passed
+from core.fakes import COLOUR, blue, collected, colour, read_colour, reply, work_of
+from core.toy import install, toy
+from live.product import Done, dengbao, environment
+
+GOOD = """
+@check("toy.good", needs=fact("toy.true", str, ask=Command(argv=("echo", "yes")),
+       parse=lambda a: a.text.strip()), severity=Severity.LOW)
+def good(seen):
+    \"\"\"It says yes.\"\"\"
+    return expect(seen == "yes", said=msg("it says {seen}", seen=seen))
+"""
+
+BROKEN = {
+    "import_error": ("import no_such_module_at_all\n", "ModuleNotFoundError"),
+    "raises": ("raise RuntimeError('out of order')\n", "out of order"),
+    "base_exception": ("raise SystemExit(0)\n", "its import ended the process"),
+    "exits": ("import os\nos._exit(0)\n", "its import ended the process"),
+    "dies": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", "ended the process"),
+    "misspelt": ("@hookimpl\ndef dengbao_cheks():\n    return []\n", "dengbao_cheks"),
+    "raising_hook": ("@hookimpl\ndef dengbao_checks():\n    1 / 0\n", "ZeroDivisionError"),
+    "wrong_offer": ("@hookimpl\ndef dengbao_checks():\n    return [1]\n", "expected Check, got"),
+    "exit_in_hook": ("@hookimpl\ndef dengbao_checks():\n    exit(0)\n", "ended the process"),
+    "os_exit_in_hook": (
+        "import os\n@hookimpl\ndef dengbao_checks():\n    os._exit(0)\n", "ended the process"
+    ),
+    "none_offer": (
+        "@hookimpl\ndef dengbao_facts():\n    return 5\n", "TypeError"
+    ),
+}  # fmt: skip
+
+
+def run_toy(tmp_path: Path, *, timeout_s: float = 120) -> tuple[Done, dict[str, Any]]:
+    """A run under the profile `toy` on this machine, and its findings by check."""
+    env = environment(tmp_path, (tmp_path / "site",))
+    done = dengbao(
+        "run",
+        "toy",
+        "--store",
+        tmp_path / "store",
+        "--format",
+        "json",
+        env=env,
+        timeout_s=timeout_s,
+    )
+    done.ended(0, 1, 2, 3)
+    return done, {f["check"]: f for f in done.json["findings"]}
+
+
+def test_invariant_9_plugins_that_do_not_load_are_named_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    site = tmp_path / "site"
+    toy(site, GOOD, ["toy.good"])
+    for name, (source, _) in BROKEN.items():
+        install(site, f"bad_{name}", source)
+    done, findings = run_toy(tmp_path)
+    assert findings["toy.good"]["verdict"] == "pass"
+    faults = done.json["run"]["faults"]
+    for name, (_, said) in BROKEN.items():
+        told = [f for f in faults if f"bad_{name} " in f]
+        assert told, (name, faults)
+        assert said in told[0]
+    assert done.json["run"]["plugins"].keys() >= {"linux", "tls", "profiles", "toyplugin"}
+
+
+def test_two_plugins_that_offer_the_same_check_do_not_replace_each_other(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    toy(site, GOOD, ["toy.good"])
+    twin = GOOD.replace('"yes"', '"no"').replace("toy.true", "toy.false")
+    install(site, "zz_twin", twin + "\n@hookimpl\ndef dengbao_checks():\n    return [good]\n")
+    done, findings = run_toy(tmp_path)
+    assert findings["toy.good"]["said"] == "it says yes"
+    assert any("toy.good is offered by toyplugin already" in f for f in done.json["run"]["faults"])
+
+
+FAULTY = (
+    GOOD
+    + """
+import os
+yes = fact("toy.yes", str, ask=Command(argv=("echo", "yes")), parse=lambda a: a.text.strip())
+def explode(answer):
+    raise KeyError("a detail that may be a secret")
+def leave(answer):
+    os._exit(0)
+boom = fact("toy.boom", str, ask=Command(argv=("echo", "1")), parse=explode)
+gone = fact("toy.gone", str, ask=Command(argv=("echo", "2")), parse=leave)
+
+@check("toy.raises", needs=yes, severity=Severity.HIGH)
+def raises(seen):
+    \"\"\"It raises.\"\"\"
+    raise LookupError(seen)
+
+@check("toy.none", needs=yes, severity=Severity.HIGH)
+def none(seen):
+    \"\"\"It returns nothing.\"\"\"
+
+@check("toy.true-ish", needs=yes, severity=Severity.HIGH)
+def trueish(seen):
+    \"\"\"It returns True.\"\"\"
+    return True
+
+@check("toy.parser", needs=boom, severity=Severity.HIGH)
+def parser(seen):
+    \"\"\"Its parser raises.\"\"\"
+    return passed(msg("x"))
+
+@check("toy.exit", needs=yes, severity=Severity.HIGH)
+def leaves(seen):
+    \"\"\"It ends the process.\"\"\"
+    os._exit(0)
+
+@check("toy.parser-exit", needs=gone, severity=Severity.HIGH)
+def parser_leaves(seen):
+    \"\"\"Its parser ends the process.\"\"\"
+    return passed(msg("x"))
+
+@check("toy.sysexit", needs=yes, severity=Severity.HIGH)
+def sysexit(seen):
+    \"\"\"It raises SystemExit.\"\"\"
+    raise SystemExit(0)
+
+@check("toy.segv", needs=yes, severity=Severity.HIGH)
+def segv(seen):
+    \"\"\"It is killed.\"\"\"
+    os.kill(os.getpid(), 11)
+"""
+)
+FAULTS = ["toy.raises", "toy.none", "toy.true-ish", "toy.parser", "toy.exit", "toy.parser-exit",
+          "toy.sysexit", "toy.segv"]  # fmt: skip
+
+
+def test_invariant_9_checks_and_parsers_that_raise_or_die_cost_their_own_finding(
+    tmp_path: Path,
+) -> None:
+    toy(tmp_path / "site", FAULTY, ["toy.good", *FAULTS])
+    done, findings = run_toy(tmp_path)
+    assert findings["toy.good"]["verdict"] == "pass"
+    for name in FAULTS:
+        assert (findings[name]["verdict"], findings[name]["why"]) == ("undetermined", "fault"), name
+    assert "LookupError" in findings["toy.raises"]["said"]
+    assert "KeyError" in findings["toy.parser"]["said"]
+    assert "toy.exit" in findings["toy.exit"]["said"]
+    assert "toy.gone" in findings["toy.parser-exit"]["said"]
+    assert b"a detail that may be a secret" not in done.out + done.err
+
+
+def _loop(*_: Any) -> Any:
+    while True:
+        pass
+
+
+def _regex(answer: Answer) -> str:
+    import re
+
+    return str(re.match(r"(a+)+$", "a" * 40 + "!"))
+
+
+def _waits(*_: Any) -> Any:
+    time.sleep(1000)
+
+
+def _named(id: str, parse: Any = read_colour, judge: Any = None) -> Check:
+    seen = fact(f"{id}.fact", str, ask=COLOUR, parse=parse)
+
+    def function(value: str) -> Judgement:
+        """It ends."""
+        return judge(value) if judge else passed(msg("x"))
+
+    return check(id, needs=seen, severity=Severity.LOW)(function)
+
+
+@pytest.mark.parametrize(
+    ("id", "parse", "judge", "fault"),
+    [
+        ("hang.check", read_colour, _loop, "hang.check"),
+        ("hang.sleep", read_colour, _waits, "hang.sleep"),
+        ("hang.parser", _loop, None, "hang.parser.fact"),
+        ("hang.regex", _regex, None, "hang.regex.fact"),
+    ],
+)
+def test_invariant_9_what_hangs_is_left_out_and_named(
+    tmp_path: Path, id: str, parse: Any, judge: Any, fault: str
+) -> None:
+    work = work_of(blue, _named(id, parse, judge), _named("after.it"))
+    run = collected(tmp_path, reply())
+    begun = time.monotonic()
+    results = decode(evaluate(run, work, step_seconds=1.5))
+    assert time.monotonic() - begun < 30
+    found = {f.check: f for f in results.findings}
+    assert found["fake.blue"].verdict is found["after.it"].verdict is Verdict.PASS
+    assert (found[id].verdict, found[id].why) == (Verdict.UNDETERMINED, "fault")
+    assert fault in found[id].said[0].args.values()
+
+
+def test_results_with_a_fault_are_the_same_bytes_again(tmp_path: Path) -> None:
+    run = collected(tmp_path, reply())
+    work = work_of(blue, _named("hang.parser", _loop))
+    assert evaluate(run, work, step_seconds=1.0) == evaluate(run, work, step_seconds=1.0)
+
+
+def test_a_fact_that_hangs_is_left_out_for_every_check_that_needs_it(tmp_path: Path) -> None:
+    slow = fact("slow.fact", str, ask=COLOUR, parse=_loop)
+
+    @check("slow.a", needs=(colour, slow), severity=Severity.LOW)
+    def first(a: str, b: str) -> Judgement:
+        """A."""
+        return passed(msg("x"))
+
+    @check("slow.b", needs=(slow, colour), severity=Severity.LOW)
+    def second(a: str, b: str) -> Judgement:
+        """B."""
+        return passed(msg("x"))
+
+    run = collected(tmp_path, reply())
+    begun = time.monotonic()
+    results: Results = decode(evaluate(run, work_of(blue, first, second), step_seconds=1.5))
+    assert time.monotonic() - begun < 10  # it was tried once, not once for each check
+    verdicts = {f.check: f.verdict for f in results.findings}
+    blind = Verdict.UNDETERMINED
+    assert verdicts == {"fake.blue": Verdict.PASS, "slow.a": blind, "slow.b": blind}
+
+
+# --- probers ------------------------------------------------------------------------------------
+
+PROBERS = """
+import os, sys, time
+from audit_core.hooks import ProbeReply
+def dies(args, timeout_s, limit): os._exit(9)
+def lies(args, timeout_s, limit):
+    print('{"stdout": "AAAA"}'); sys.stdout.flush(); os._exit(0)
+def raises(args, timeout_s, limit): raise RuntimeError("no")
+def eats(args, timeout_s, limit): return ProbeReply(stdout=b"x" * (3 << 30))
+def hangs(args, timeout_s, limit): time.sleep(1000)
+def wrong(args, timeout_s, limit): return 5
+def noisy(args, timeout_s, limit):
+    print("noise on stdout"); return ProbeReply(stdout=b"calm")
+"""
+
+
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> Any:
+    (tmp_path / "toy_probers.py").write_text(PROBERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    prober = Prober(name="toy", entry=f"toy_probers:{name}", describe=str)
+    return ask_prober(prober, Probe(prober="toy", timeout_s=1))
+
+
+@pytest.mark.parametrize("name", ["dies", "lies", "raises", "eats", "wrong", "missing"])
+def test_invariant_9_a_prober_that_dies_answers_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    got = ask(tmp_path, monkeypatch, name)
+    assert (got.reason, got.stdout) == (Reason.FAULT, b"")
+    assert "died" in got.detail
+
+
+def test_invariant_9_a_prober_that_hangs_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.monotonic()
+    got = ask(tmp_path, monkeypatch, "hangs")
+    assert got.reason is Reason.TIMED_OUT
+    assert time.monotonic() - begun < 30
+
+
+def test_what_a_prober_prints_is_not_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(tmp_path, monkeypatch, "noisy").stdout == b"calm"
+
+
+PROBED = (
+    GOOD
+    + """
+import os
+def answer_dead(args, timeout_s, limit):
+    os._exit(3)
+
+@hookimpl
+def dengbao_probers():
+    return [Prober(name="toy.dead", entry="toyplugin:answer_dead", describe=str)]
+
+dead = fact("toy.dead", str, kind=Kind.HOST, ask=Probe(prober="toy.dead"), parse=lambda a: a.text)
+none = fact("toy.no-prober", str, kind=Kind.HOST, ask=Probe(prober="toy.not-there"),
+            parse=lambda a: a.text)
+
+@check("toy.probed", needs=dead, severity=Severity.HIGH)
+def probed(seen):
+    \"\"\"It was probed.\"\"\"
+    return passed(msg("x"))
+
+@check("toy.unprobed", needs=none, severity=Severity.HIGH)
+def unprobed(seen):
+    \"\"\"It was probed by nobody.\"\"\"
+    return passed(msg("x"))
+"""
+)
+
+
+def test_invariant_9_a_run_with_a_dying_prober_and_a_missing_one(tmp_path: Path) -> None:
+    toy(tmp_path / "site", PROBED, ["toy.good", "toy.probed", "toy.unprobed"])
+    _, findings = run_toy(tmp_path)
+    assert findings["toy.good"]["verdict"] == "pass"
+    assert findings["toy.probed"]["verdict"] == "undetermined"
+    assert "died" in findings["toy.probed"]["said"]
+    assert (findings["toy.unprobed"]["verdict"], findings["toy.unprobed"]["why"]) == (
+        "undetermined", "unsupported",
+    )  # fmt: skip
+
+
+# --- what is left after a fault -----------------------------------------------------------------
+
+
+def test_a_plugin_left_out_for_a_misspelt_hook_offers_nothing_at_all() -> None:
+    import types
+
+    from audit_core.hooks import hookimpl
+
+    module: Any = types.ModuleType("half")
+
+    @hookimpl
+    def dengbao_checks() -> tuple[Check, ...]:
+        return (blue,)
+
+    @hookimpl
+    def dengbao_chekcs() -> None: ...
+
+    module.dengbao_checks, module.dengbao_chekcs = dengbao_checks, dengbao_chekcs
+    registry = plugins.load((("half", module),))
+    assert "fake.blue" not in registry.checks
+    assert any(f.plugin == "half" for f in registry.faults)

@@ -1,0 +1,83 @@
+"""A foreign plugin with a catalog, a mapping and a profile of its own, installed by writing it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_HEAD = """
+from pathlib import Path
+from audit_core.hooks import Prober, ProbeReply, hookimpl
+from audit_core.sdk import *
+from audit_core.sdk import msg, fact, check, expect, passed, failed
+from audit_core.sdk import Command, Kind, ParseError, Privilege, Probe, ReadFile, Severity
+
+HERE = Path(__file__).parent
+"""
+
+_CATALOG = """\
+id: toy
+title: {zh: 玩具标准, en: Toy standard}
+edition: "1"
+source: made up for this test
+confidence: read
+licence: none
+"""
+
+
+def install(
+    site: Path, name: str, source: str, *, files: Mapping[str, str] | None = None, head: str = _HEAD
+) -> Path:
+    """Package `name` with its metadata in `site`, as pip would leave them."""
+    package = site / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(head + textwrap.dedent(source))
+    for path, text in (files or {}).items():
+        (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).write_text(text)
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[dengbao.plugins]\n{name} = {name}\n")
+    return package
+
+
+def policy(checks: Sequence[str], coverage: str = "full") -> dict[str, str]:
+    """A catalog with one clause per check, its mapping and the profile `toy`."""
+    rows = "".join(
+        f"1.{n},1,general,条款{n},计算,computing,控制点,examine,server,服务器\n"
+        for n, _ in enumerate(checks)
+    )
+    heads = "id,level,scope,gist,layer,layer_id,control_point,methods,applies_to,objects\n"
+    mapping = "".join(
+        f"- clause: 1.{n}\n  checks:\n    - {{check: {check}, coverage: {coverage}}}\n"
+        f"  missing: {{zh: 一样东西, en: Something}}\n"
+        for n, check in enumerate(checks)
+    )
+    profile = (
+        "id: toy\ntitle: {zh: 玩具, en: Toy}\n"
+        "catalogs:\n  - {catalog: toy, level: 1, scopes: [general]}\n"
+    )
+    return {
+        "catalogs/toy/catalog.yaml": _CATALOG,
+        "catalogs/toy/clauses.csv": heads + rows,
+        "mappings/toy.yaml": mapping,
+        "profiles/toy.yaml": profile,
+    }
+
+
+OFFERS = """
+@hookimpl
+def dengbao_checks():
+    return [v for v in globals().values() if type(v).__name__ == "Check"]
+
+@hookimpl
+def dengbao_policy():
+    return [HERE]
+"""
+
+
+def toy(site: Path, source: str, checks: Sequence[str], *, name: str = "toyplugin") -> Path:
+    """A plugin that offers every check in `source`, and the profile `toy` with `checks`."""
+    return install(site, name, source + OFFERS, files=policy(checks))
