@@ -14,6 +14,7 @@ from audit_core.model import (
     Coverage,
     Finding,
     Message,
+    ObjectType,
     Result,
     Severity,
     Target,
@@ -157,14 +158,20 @@ def assess(
     )
 
 
+# Objects of the whole system: what any target tells counts for their clauses.
+_WIDE = frozenset({ObjectType.SITE, ObjectType.NETWORK, ObjectType.ORGANISATION})
+
+
 def _by_object(
     targets: Sequence[Target], findings: Sequence[Finding]
 ) -> dict[tuple[str, str], list[Finding]]:
     by_id = {t.id: t for t in targets}
+    wide = tuple(t.id for t in targets if t.object_type in _WIDE)
     found: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         target = by_id[finding.target]
         while target.parent is not None:
             target = by_id[target.parent]
-        found.setdefault((target.id, finding.check), []).append(finding)
+        for id in dict.fromkeys((target.id, *wide)):
+            found.setdefault((id, finding.check), []).append(finding)
     return found

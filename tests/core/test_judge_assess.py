@@ -17,6 +17,7 @@ from audit_core.model import (
     Judgement,
     Known,
     Message,
+    ObjectType,
     Reason,
     Result,
     Severity,
@@ -215,3 +216,14 @@ def test_findings_of_parts_count_for_the_object_they_are_part_of() -> None:
         [clause("1.1")], (HOST, part), [failed], {("cat", "1.1"): [("c", FULL)]}, {}
     )
     assert [(c.target, c.conclusion) for c in got] == [("web1", Result.NONCONFORMING)]
+
+
+def test_what_any_host_tells_counts_for_the_clauses_of_the_whole_system() -> None:
+    network = structs.replace(SITE, id="network", object_type=ObjectType.NETWORK)
+    wide = clause("2.1", layer_id="communication", applies_to=("network",))
+    got = assess.assess(
+        [wide], (HOST, network), [finding(F, "c")], {("cat", "2.1"): [("c", Coverage.PARTIAL)]}, {}
+    )
+    assert [(c.target, c.conclusion, c.findings) for c in got] == [
+        ("network", Result.NONCONFORMING, ("c@web1",))
+    ]
