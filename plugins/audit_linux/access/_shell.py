@@ -131,7 +131,7 @@ def _timeout(statement: Statement) -> Setting | None:
         )
     if declared and frozen and "TMOUT" in words:
         return Setting(path=statement.path, text="", sure=statement.sure, readonly=True)
-    if words[0] in _HARMLESS or (declared and "TMOUT" in words):
+    if words[0] in _HARMLESS or declared:
         return None
     return Setting(path=statement.path, text="?", sure=False)
 

@@ -59,6 +59,7 @@ def test_no_start_up_file(answer: Make) -> None:
         ("TMOUT=\\\n300\n", UNDETERMINED),  # a shell joins these two lines without a space
         ("#TMOUT=300\n", FAIL),
         ("x=1 # TMOUT=300\n", FAIL),
+        ("TMOUT=300\nexport X=$TMOUT\n", PASS),
         ("TMOUT=300 command\n", UNDETERMINED),
         ("echo TMOUT=300\n", FAIL),
         ("[ -z $TMOUT ] && exit\n", FAIL),
@@ -130,6 +131,10 @@ def test_timeout_knobs(startup: MakeStartup) -> None:
     assert session_timeout.judge(plain, max_seconds=599).verdict is FAIL
     assert session_timeout.judge(plain, require_readonly=True).verdict is FAIL
     assert session_timeout.judge(fixed, require_readonly=True).verdict is PASS
+    flags = startup({"/etc/profile": "declare -x -r TMOUT=600\n"})
+    assert session_timeout.judge(flags, require_readonly=True).verdict is PASS
+    exported = startup({"/etc/profile": "declare -x TMOUT=600\n"})
+    assert session_timeout.judge(exported, require_readonly=True).verdict is FAIL
 
 
 # --- umask ------------------------------------------------------------------------------------
@@ -188,6 +193,13 @@ def test_umask(
     defs = None if default is None else LoginDefs(values={"UMASK": default})
     judged = umask.judge(startup({"/etc/profile": profile}), defs, pam(session or "# none\n"))
     assert judged.verdict is verdict
+
+
+def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -> None:
+    half = parse_pam(files({"/etc/pam.d/sshd": WIRED, "/etc/pam.d/login": "# none\n"}))
+    assert isinstance(half, Pam)
+    judged = umask.judge(startup({"/etc/profile": "x\n"}), LoginDefs(values={"UMASK": "027"}), half)
+    assert judged.verdict is UNDETERMINED
 
 
 def test_umask_knob(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:

@@ -183,6 +183,8 @@ def test_what_debian_12_offers_is_accepted(check: Check, recording: Make) -> Non
 def test_sources(users: tuple[str, ...], verdict: Verdict) -> None:
     sshd = Sshd(values={"allowusers": users} if users else {"port": ("22",)})
     assert mod.sshd_source_limited.judge(USUAL, sshd, None).verdict is verdict
+    told_users = mod.sshd_source_limited.judge(USUAL, sshd, None).said[0].args["users"]
+    assert told_users == (tuple(sorted(" ".join(users).split())) or ("-",))
     widened = mod.sshd_source_limited.judge(USUAL, sshd, match("allowusers", "*"))
     assert widened.verdict is UNDETERMINED
 
@@ -219,6 +221,7 @@ def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     said = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, pam).said
+    assert said[0].args["methods"] == "any"
     assert said[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None).said
     assert none[1].args["names"] == ("-",)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.model import Check, Kind
+from audit_core.model import Check, Command, Kind
 from audit_core.sdk import Down, Subset, Up
 from audit_linux import access, dengbao_checks, dengbao_facts
 
@@ -84,6 +84,16 @@ def test_every_check_is_complete(check: Check) -> None:
     for knob in check.knobs:
         assert knob.tightens in (Up, Down, Subset, None)
         assert isinstance(knob.default, (int, frozenset))
+
+
+def test_what_find_and_grep_end_with_when_something_is_missing_is_an_answer() -> None:
+    asked = [p.ask for fact in access.FACTS for p in fact.providers]
+    commands = [a for a in asked if isinstance(a, Command)]
+    codes = {(c.argv[0].rsplit("/", 1)[-1], c.ok) for c in commands}
+    assert codes == {
+        ("find", (0, 1)), ("grep", (0, 1, 2)), ("sed", (0,)), ("ss", (0,)), ("lastlog", (0,)),
+        ("sshd", (0,)),
+    }  # fmt: skip
 
 
 def test_every_fact_that_a_check_needs_is_offered() -> None:
