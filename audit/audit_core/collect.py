@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import secrets
@@ -255,6 +256,7 @@ _PROBE_STATUS = {
     Reason.TIMED_OUT: Status.TIMED_OUT,
     Reason.UNSUPPORTED: Status.UNSUPPORTED,
     Reason.NOT_COLLECTED: Status.UNSUPPORTED,
+    Reason.FAULT: Status.FAULT,
 }
 
 
@@ -314,9 +316,10 @@ def _told(code: int, out: bytes, err: bytes) -> ProbeReply:
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
+    # Also what the prober left behind: the group outlives its leader.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
+    child.communicate()
 
 
 def _seconds(requests: Sequence[Command | ReadFile]) -> float:

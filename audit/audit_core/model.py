@@ -205,6 +205,7 @@ class Status(enum.StrEnum):
     UNREACHABLE = "unreachable"
     NO_REPLY = "no_reply"
     MALFORMED = "malformed"
+    FAULT = "fault"
     UNSUPPORTED = "unsupported"
 
 

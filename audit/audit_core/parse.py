@@ -55,6 +55,7 @@ _STATUS_REASONS = {
     Status.NO_REPLY: Reason.UNREACHABLE,
     Status.MALFORMED: Reason.UNPARSABLE,
     Status.UNSUPPORTED: Reason.UNSUPPORTED,
+    Status.FAULT: Reason.FAULT,
 }
 
 
@@ -78,6 +79,13 @@ _SAID = {
     Status.NO_REPLY: msg("{asked}: the connection ended before the answer was whole"),
     Status.MALFORMED: msg("{asked}: the answer could not be told from its frame"),
     Status.UNSUPPORTED: msg("{asked}: cannot be asked here ({detail})"),
+    Status.FAULT: msg("{asked}: no usable answer ({detail})"),
+}
+# A prober has no frame and tells why in its own words.
+_PROBE_SAID = {
+    Status.TIMED_OUT: msg("{asked}: no answer in time ({detail})"),
+    Status.MALFORMED: msg("{asked}: the answer could not be read ({detail})"),
+    Status.NOT_PERMITTED: msg("{asked}: not permitted ({detail})"),
 }
 
 
@@ -91,9 +99,8 @@ def _unanswered(observation: Observation) -> Absent:
     if status is Status.NOT_PRESENT and isinstance(request, Command):
         reason = request.missing
     said = _SAID[status]
-    if status is Status.MALFORMED and isinstance(request, Probe):
-        # A prober has no frame: it died, or brought something that is no reply.
-        reason, said = Reason.FAULT, msg("{asked}: no usable answer ({detail})")
+    if isinstance(request, Probe):
+        said = _PROBE_SAID.get(status, said)
     asked = asked_text(request)
     filled = Message(id=said.id, args={"asked": asked, "detail": observation.detail})
     return _absent(reason, filled, observation)

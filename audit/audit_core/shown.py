@@ -33,7 +33,7 @@ _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
 _PICTURES = "\u2400-\u2424"
 _BRACKET = "\u27ea"
 _SPECIAL = re.compile(
-    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_INVISIBLE}{_NONCHARACTERS}]"
+    f"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_INVISIBLE}{_NONCHARACTERS}]"
 )
 _UNSEEN = re.compile(f"[{_INVISIBLE}]")
 _HEX = "(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
@@ -45,7 +45,7 @@ _BACKSLASHES = re.compile(
 )
 # What needs no second look: printable, composed, no backslash.
 _PLAIN = re.compile(
-    r"[\t\n -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]*"
+    r"[\t -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]*"
 )
 
 
@@ -82,16 +82,17 @@ def _mark_twins(text: str) -> str:
 
 
 def _blank(text: str) -> str:
-    # Spreadsheet programs drop text that is white space only.
-    pictures = {" ": "\u2420", "\t": "\u2409", "\n": "\u240a"}
+    # What is white space only looks like nothing, and spreadsheet programs drop it.
+    pictures = {" ": "\u2420", "\t": "\u2409"}
     return "".join(pictures.get(c) or _backslashed(ord(c)) for c in text)
 
 
-def show(text: str, *, lines: bool = True) -> str:
+def show(text: str) -> str:
     """`text` with everything that a reader would not see made visible, reversibly.
 
     Controls are pictures (`␛`), directions and zero widths names (`⟪RLO⟫`), bytes that were not
-    UTF-8 `\\xff`, other unprintables `\\ufffe`. Newlines stay unless `lines` is false; tabs stay.
+    UTF-8 `\\xff`, other unprintables `\\ufffe`. A newline is `␊`: no value forges a line.
+    Tabs stay.
     """
     shown = text
     if not _PLAIN.fullmatch(text):
@@ -100,4 +101,4 @@ def show(text: str, *, lines: bool = True) -> str:
             shown = _mark_twins(shown)
     if shown and shown.isspace():
         return _blank(shown)
-    return shown if lines else shown.replace("\n", "\u240a")
+    return shown

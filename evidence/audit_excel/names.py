@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from audit_excel.cells import show, units
+from audit_core.shown import show
+from audit_excel.cells import units
 
 MAX_UNITS = 31
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\t]")

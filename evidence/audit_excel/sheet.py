@@ -12,7 +12,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from audit_excel.cells import CellText, cell, cell_of_lines, show
+from audit_core.shown import show
+from audit_excel.cells import CellText, cell, cell_of_lines
 from audit_excel.look import Look, height_of, lines_of, size_of
 from audit_excel.names import SheetNames, quoted
 

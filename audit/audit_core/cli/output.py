@@ -11,7 +11,7 @@ from audit_core.shown import show
 
 def tty(text: object) -> str:
     """`text` on one line, safe to print: no byte of it moves a cursor or sets a title."""
-    return show(str(text), lines=False).replace("\t", "\u2409")
+    return show(str(text)).replace("\t", "\u2409")
 
 
 def complain(line: str) -> None:
