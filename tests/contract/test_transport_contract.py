@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.inventory import Login
 from audit_core.transports import Ended, ScriptReply, Session, Transport
+from audit_core.transports.lazy import LazySsh
 from audit_core.transports.local import LocalTransport
+from audit_core.transports.secrets import Secrets
 from audit_core.transports.ssh import SshAccess, SshTransport
 from live.sshd import Sshd
 from live.threads import none_left
@@ -26,14 +29,25 @@ def server() -> Iterator[Sshd]:
         yield sshd
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.live)])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("ssh", marks=pytest.mark.live),
+        pytest.param("lazy", marks=pytest.mark.live),
+    ]
+)
 def transport(request: pytest.FixtureRequest) -> Transport:
     if request.param == "local":
         return LocalTransport()
     sshd: Sshd = request.getfixturevalue("server")
+    key, known = str(sshd.client_key), (str(sshd.known_hosts),)
+    if request.param == "lazy":
+        login = Login(
+            address=sshd.host, port=sshd.port, user=sshd.user, key=key, known_hosts=known
+        )  # fmt: skip
+        return LazySsh(login, None, ("127.0.0.0/8",), Secrets())
     access = SshAccess(
-        host=sshd.host, port=sshd.port, user=sshd.user, key=str(sshd.client_key),
-        known_hosts=(str(sshd.known_hosts),),
+        host=sshd.host, port=sshd.port, user=sshd.user, key=key, known_hosts=known
     )  # fmt: skip
     return SshTransport(access)
 

@@ -70,6 +70,7 @@ def _collected(context: Context) -> Run:
     inventory, sha256 = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, resolved(inventory), sha256)
+    context.resolve_secrets(chosen)
     made = context.store.create(context.run_file(context.args.profile, profile, chosen))
     _carry_out(context, made, chosen)
     return made
@@ -90,6 +91,7 @@ def _resumed(context: Context) -> Run:
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)
     held = Chosen(inventory=inventory, sha256=sha256, groups=groups, targets=file.targets)
+    context.resolve_secrets(held)
     _carry_out(context, made, held)
     return made
 

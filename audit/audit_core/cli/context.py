@@ -24,7 +24,7 @@ from audit_core.policy import Policy, Profile, load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
 from audit_core.transports.local import LocalTransport
 from audit_core.transports.scope import resolve
-from audit_core.transports.secrets import Secrets
+from audit_core.transports.secrets import Secrets, is_reference
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -139,6 +139,20 @@ class Context:
             login, access.jump, None if scope is None else tuple(scope), self.secrets
         )
         return Route(transport=transport, credential=f"{login.user} {used}", sudo=sudo)
+
+    def resolve_secrets(self, chosen: Chosen) -> None:
+        """Every secret that the access to `chosen` refers to is known; ConfigError for a missing one.
+
+        All of them before the first byte is stored: what one host holds of another's is cut too.
+        """
+        for group in chosen.groups:
+            access = chosen.inventory.access_of(group.root)
+            for login in (access.login, access.jump) if access is not None else ():
+                if login is None:
+                    continue
+                for given in (login.key, login.passphrase, login.password):
+                    if given is not None and is_reference(given):
+                        self.secrets.resolve(given)
 
     def known_secrets(self) -> tuple[bytes, ...]:
         """Every secret this process has resolved, as bytes: none may reach a stored byte."""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import Observation, Reason, Request, Status, request_digest
+from audit_core.model import Observation, Probe, Reason, Request, Status, request_digest
 from audit_core.redact import Redacted, redact
 from audit_core.store import frames
 
@@ -160,7 +160,9 @@ class Bundle:
             case "obs":
                 seen = msgspec.json.decode(frame.payload, type=Observation)
                 self.observations[seen.request_digest] = seen
-                self.fault = None
+                # What the collector sees over the network says nothing of the way to the host.
+                if not isinstance(seen.request, Probe):
+                    self.fault = None
             case "head":
                 self.head = msgspec.json.decode(frame.payload, type=Head)
             case "fault":
