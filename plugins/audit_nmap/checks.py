@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 from audit_core.sdk import (
     TARGET,
     Judgement,
     Message,
     Severity,
+    Superset,
     Target,
     check,
     failed,
@@ -69,7 +71,7 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 @check("nmap.allowed-ports", needs=(PORTS, TARGET), severity=Severity.MEDIUM, remedy=_REMEDY)
 def allowed_ports(
-    ports: Ports, target: Target, *, high_risk: frozenset[str] = HIGH_RISK
+    ports: Ports, target: Target, *, high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK
 ) -> Judgement:
     """The ports that answer the collector are among those declared as needed."""
     if ports.from_itself:
@@ -104,7 +106,9 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
 
 
 @check("nmap.no-high-risk-ports", needs=PORTS, severity=Severity.HIGH, remedy=_REMEDY)
-def no_high_risk_ports(ports: Ports, *, high_risk: frozenset[str] = HIGH_RISK) -> Judgement:
+def no_high_risk_ports(
+    ports: Ports, *, high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK
+) -> Judgement:
     """No high-risk port answers the collector."""
     if ports.from_itself:
         return _not_from_outside(ports)

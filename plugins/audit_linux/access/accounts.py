@@ -20,6 +20,7 @@ from audit_core.sdk import (
     ReadFile,
     Severity,
     Subset,
+    Superset,
     Verdict,
     check,
     expect,
@@ -427,7 +428,10 @@ _DEFAULTS = frozenset({
     remedy=msg("Remove the named accounts, or lock them and give them the shell nologin"),
 )
 def default_accounts(
-    accounts: Accounts, shadow: tuple[Secret, ...], *, accounts_named: frozenset[str] = _DEFAULTS
+    accounts: Accounts,
+    shadow: tuple[Secret, ...],
+    *,
+    accounts_named: Annotated[frozenset[str], Superset] = _DEFAULTS,
 ) -> Judgement:
     """Default accounts cannot log in with a password."""
     there = [a.name for a in accounts.rows if a.name in accounts_named]
@@ -460,7 +464,9 @@ _GENERIC = frozenset({
     severity=Severity.LOW,
     remedy=msg("Give each person an account of their own and remove the shared one"),
 )
-def shared_accounts(accounts: Accounts, *, generic: frozenset[str] = _GENERIC) -> Judgement:
+def shared_accounts(
+    accounts: Accounts, *, generic: Annotated[frozenset[str], Superset] = _GENERIC
+) -> Judgement:
     """No account that can log in has a name that suggests several people share it."""
     hits = [a.name for a in accounts.rows if a.has_shell and a.name.lower() in generic]
     able = [a.name for a in accounts.rows if a.has_shell]

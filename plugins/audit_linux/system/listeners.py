@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
+from typing import Annotated
 
 from msgspec import Struct
 
@@ -13,6 +14,7 @@ from audit_core.sdk import (
     TARGET,
     ParseError,
     Severity,
+    Superset,
     check,
     expect,
     fact,
@@ -195,7 +197,7 @@ DEPENDS = frozenset({"873/tcp"})
     remedy=msg("Stop the service or bind it to 127.0.0.1"),
 )
 def listening_high_risk(
-    listeners: tuple[Listener, ...], *, ports: frozenset[str] = HIGH_RISK
+    listeners: tuple[Listener, ...], *, ports: Annotated[frozenset[str], Superset] = HIGH_RISK
 ) -> Judgement:
     """No high-risk port waits for connections from outside."""
     ranges, bad = _ranges(tuple(ports))

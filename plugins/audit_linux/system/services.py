@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from audit_core.model import Judgement, Target
-from audit_core.sdk import TARGET, Severity, check, expect, msg, optional
+from audit_core.sdk import TARGET, Severity, Superset, check, expect, msg, optional
 from audit_linux.system._common import capped, declared, joined
 from audit_linux.system.processes import PROCESSES, Process
 from audit_linux.system.units import LINKS, UNITS, Units
@@ -41,7 +43,7 @@ def risky_services(
     units: Units | None,
     links: frozenset[str],
     *,
-    denied: frozenset[str] = RISKY,
+    denied: Annotated[frozenset[str], Superset] = RISKY,
 ) -> Judgement:
     """No risky network service runs or starts at boot."""
     wanted = denied - set(declared(target, "needed_services") or ())
