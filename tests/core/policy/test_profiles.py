@@ -302,6 +302,7 @@ def test_tightening_holds_over_every_step(folder: Path) -> None:
         ("down", None, 9, True), ("down", 9, None, False), (None, None, "x", False),
         ("subset", ("a", "b"), ("b",), True), ("subset", ("a",), (), True),
         ("subset", ("a",), ("a", "b"), False),
+        ("superset", ("a",), ("a", "b"), True), ("superset", ("a", "b"), ("a",), False),
         ("up", False, True, True), ("up", True, False, False), (None, "x", "x", True),
     ],
 )  # fmt: skip
