@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from audit_core import batch, plugins
 from audit_core.i18n import Translator
@@ -32,7 +31,7 @@ from audit_core.model import (
 )
 from audit_core.plan import request_of
 from audit_core.store.bundles import Bundle
-from audit_core.transports import Ended, ScriptReply
+from audit_core.transports import Closing, Ended, ScriptReply
 
 HOSTILE: tuple[bytes, ...] = (
     b"",
@@ -51,7 +50,7 @@ HOSTILE: tuple[bytes, ...] = (
 """Answers that a hostile target may give; a parser returns, or raises ParseError, for each."""
 
 
-class ReplaySession:
+class ReplaySession(Closing):
     """Answers scripts with what a bundle holds; what was not recorded is left unanswered."""
 
     def __init__(self, bundle: Bundle, uid: int = 0) -> None:
@@ -91,17 +90,6 @@ class ReplaySession:
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ReplayTransport:

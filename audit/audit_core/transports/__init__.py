@@ -73,6 +73,24 @@ class Session(Protocol):
     ) -> None: ...
 
 
+class Closing:
+    """A session that is closed at the end of its `with`."""
+
+    def close(self) -> None:
+        """Nothing is left running. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 class Transport(Protocol):
     """Knows how to open sessions to one target."""
 

@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 from typing import IO, Self
 
-from audit_core.transports import Ended, ScriptReply
+from audit_core.transports import Closing, Ended, ScriptReply
 from audit_core.transports.streams import Capped
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -24,7 +24,7 @@ class LocalTransport:
         return LocalSession()
 
 
-class LocalSession:
+class LocalSession(Closing):
     """Runs scripts on this machine. One thread uses it at a time."""
 
     def __init__(self) -> None:
@@ -43,17 +43,6 @@ class LocalSession:
 
     def close(self) -> None:
         """Nothing is left running; each script's processes ended with its reply."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Exchange:

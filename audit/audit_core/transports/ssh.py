@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from audit_core.errors import ConfigError, ToolMissing
 from audit_core.model import Reason
-from audit_core.transports import Ended, ScriptReply, TransportError, hostkeys
+from audit_core.transports import Closing, Ended, ScriptReply, TransportError, hostkeys
 from audit_core.transports.hostkeys import Trust
 from audit_core.transports.scope import as_address, checked_host, checked_user
 from audit_core.transports.secrets import Secrets, is_reference, read_private_file
@@ -126,7 +126,7 @@ class SshTransport:
             raise
 
 
-class SshSession:
+class SshSession(Closing):
     """A login on one host. One thread uses it at a time."""
 
     def __init__(self, link: _Link) -> None:
@@ -172,17 +172,6 @@ class SshSession:
     def close(self) -> None:
         """The connection is gone and no thread is left. May be called twice."""
         self._link.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 # --- before anything is sent --------------------------------------------------------------------
