@@ -126,7 +126,8 @@ def _escaped(word: str) -> str:
 
 def _line(argv: Sequence[str]) -> str | None:
     """`argv` as sudoers has it, or None where no line can say it."""
-    if not all(word.isprintable() for word in argv):
+    # A control character has no escape, and a blank is lost where the line ends.
+    if not all(word.isprintable() for word in argv) or argv[-1][-1:] in ("", " "):
         return None
     # sudo compares the arguments joined by blanks; an empty one shows as two blanks in a row,
     # which count only when they are escaped.

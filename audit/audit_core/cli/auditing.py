@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from audit_core import plan as planning
 from audit_core.cli import progress, stored
 from audit_core.cli.context import Chosen, Context, resolved
@@ -13,13 +15,16 @@ from audit_core.model import Command, Probe, ReadFile, Request
 from audit_core.parse import asked_text
 from audit_core.store.runs import Run
 
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
+
 
 def plan(context: Context) -> int:
     """Prints every request that would run, per target, or the sudoers file for them."""
     inventory, sha256 = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory, sha256)
-    if context.args.sudoers:
+    if context.args.sudoers is not None:
         return _sudoers(context, chosen)
     rows = [(g.root.id, *_row(r, context)) for g in chosen.groups for r in planning.everything(g)]
     if context.args.format == "json":
@@ -42,7 +47,8 @@ def _row(request: Request, context: Context) -> tuple[str, str, str, int]:
 
 def _sudoers(context: Context, chosen: Chosen) -> int:
     user = context.args.sudoers
-    if not user.replace("-", "").replace("_", "").replace(".", "").isalnum() or user[0] in "-.":
+    # All in capitals it would be an alias of sudoers, and ALL every user there is.
+    if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
         raise UsageError(f"{user!r} is not a user name")
     requests = [r for g in chosen.groups for r in planning.everything(g)]
     print(planning.sudoers(requests, user), end="")

@@ -141,7 +141,7 @@ class Context:
         return Route(transport=transport, credential=f"{login.user} {used}", sudo=sudo)
 
     def resolve_secrets(self, chosen: Chosen) -> None:
-        """Every secret that the access to `chosen` refers to is known; ConfigError for a missing one.
+        """Every secret that access to `chosen` refers to is known; ConfigError for a missing one.
 
         All of them before the first byte is stored: what one host holds of another's is cut too.
         """
