@@ -166,7 +166,7 @@ def test_a_stream_cut_anywhere_never_yields_a_wrong_answer(keep: int) -> None:
 
 @given(st.binary(max_size=400), st.binary(max_size=100))
 def test_any_bytes_are_survived(stdout: bytes, stderr: bytes) -> None:
-    requests = [Command(argv=("a",)), ReadFile(path="/b")]
+    requests: list[batch.ShellRequest] = [Command(argv=("a",)), ReadFile(path="/b")]
     got = batch.unframe(requests, NONCE, stdout, stderr, cut=Status.NO_REPLY)
     assert got.replies == (None, None)
 
