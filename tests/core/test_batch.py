@@ -171,7 +171,7 @@ def test_any_bytes_are_survived(stdout: bytes, stderr: bytes) -> None:
     assert got.replies == (None, None)
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=30), min_size=1))
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30), min_size=1))
 def test_arguments_arrive_as_they_were_given(words: list[str]) -> None:
     argv = ("/usr/bin/printf", "%s\\n", *words)
     script = batch.render([Command(argv=argv)], NONCE).decode("utf-8", "surrogateescape")
