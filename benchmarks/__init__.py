@@ -1,0 +1,8 @@
+"""Side by side against peers, as ratios within one run: `python -m benchmarks`, or `make bench`."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# The servers are those of the live tests; tests/ is no source root and is not installed.
+sys.path.insert(0, str(ROOT / "tests"))

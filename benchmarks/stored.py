@@ -1,0 +1,121 @@
+"""What is done with a stored run: evaluating it, and packing 500 hosts × 211 items."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit_core import evaluate
+from audit_core.collect import now
+from audit_core.inventory import default_inventory
+from audit_core.model import Conclusion
+from audit_core.results import decode, encode
+from audit_core.store.bundles import Bundle, BundleWriter, Reply
+from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
+from benchmarks import questions
+from benchmarks.clients import BIN, Clients
+from benchmarks.hosts import Repeats, Say
+from benchmarks.processes import Job, Memory, cost_of, run
+from benchmarks.servers import farm
+from benchmarks.table import Row, limited
+
+_AIM_MS = 30
+_AIM_MB = 500
+_HOSTS = 500
+_FEW = 20
+_ALWAYS = default_inventory().targets[1:]  # the site, the network and the organisation
+
+
+def rows(repeats: Repeats, say: Say) -> Iterator[Row]:
+    """Every row about a stored run."""
+    with farm(1) as hosts, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        say("one real run, to be stored")
+        whole = questions.asked(questions.WHOLE)
+        bundle = Clients(hosts, whole, folder / "real").run.bundle(hosts[0].id)
+        assert bundle is not None
+        yield from _evaluating(bundle, whole, folder, repeats, say)
+        yield from _packing(bundle, whole, folder, say)
+
+
+def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store) -> Run:
+    """A sealed run of `count` hosts that all gave the answers in `bundle`, at one site."""
+    ids = [f"web{n:04d}" for n in range(count)]
+    work, started = asked.work, now()
+    made = store.create(RunFile(
+        schema=RUN_SCHEMA, id=f"20261123T080000Z-{count:06x}", started=started,
+        profile=asked.profile, profile_sha256=work.profile.sha256, inventory_sha256="",
+        dengbao="", plugins={}, targets=(*(questions.target(id) for id in ids), *_ALWAYS),
+    ))  # fmt: skip
+    replies = [_reply(bundle, digest) for digest in bundle.observations]
+    for id in ids:
+        _write(made.writer(id), id, replies)
+    store.seal(made, now())
+    return made
+
+
+def _write(writer: BundleWriter, id: str, replies: list[Reply]) -> None:
+    for reply in replies:
+        writer.add(id, reply)
+    writer.round_done(1, "cloned")
+    writer.finish()
+
+
+def _reply(bundle: Bundle, digest: str) -> Reply:
+    o = bundle.observations[digest]
+    return Reply(
+        request=o.request, status=o.status, exit_code=o.exit_code,
+        stdout=bundle.blob(o.stdout_sha256), stderr=bundle.blob(o.stderr_sha256),
+        truncated=o.truncated, round=o.round, started=o.started, ended=o.ended, how=o.how,
+        detail=o.detail,
+    )  # fmt: skip
+
+
+def _evaluating(
+    bundle: Bundle, asked: questions.Questions, folder: Path, repeats: Repeats, say: Say
+) -> Iterator[Row]:
+    say("evaluating")
+    one = cloned(bundle, asked, 1, Store(folder / "one"))
+    few = cloned(bundle, asked, _FEW, Store(folder / "few"))
+    times = 3 * repeats.pairs
+    whole = [1000 * cost_of(lambda: evaluate.evaluate(one, asked.work)).wall for _ in range(times)]
+    many = [
+        1000 / _FEW * cost_of(lambda: evaluate.evaluate(few, asked.work)).wall
+        for _ in range(repeats.pairs)
+    ]
+    inside = [1000 * cost_of(lambda: encode(_compute(one, asked))).cpu for _ in range(times)]
+    yield limited("evaluating a stored host, watchdog's process included", whole, _AIM_MS, "ms", 0)
+    yield limited(f"the same, per host of a run of {_FEW}", many, _AIM_MS, "ms", 0)
+    yield limited("the same, one host, CPU without the watchdog", inside, _AIM_MS, "ms", 0)
+
+
+def _compute(made: Run, asked: questions.Questions) -> object:
+    return evaluate.compute(made, asked.work, frozenset(), lambda name: None)
+
+
+def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say) -> Iterator[Row]:
+    say(f"writing {_HOSTS} bundles")
+    store = Store(folder / "large")
+    made = cloned(bundle, asked, _HOSTS, store)
+    pack = folder / "large.zip"
+    say("packing")
+    argv = (str(BIN / "dengbao"), "pack", made.id, "--store", str(store.root), "-o", str(pack))
+    with Memory() as memory:
+        cost = run([Job(argv=argv)], folder)
+    assert cost.code == 0, f"dengbao pack ended with {cost.code}"
+    results = decode(made.results_path(asked.profile).read_bytes())
+    what = (
+        f"`dengbao pack` of {_HOSTS} hosts x {_items(results.conclusions)} items, "
+        f"{len(results.observations)} observations: "
+    )
+    size = pack.stat().st_size / (1 << 20)
+    yield limited(
+        f"{what}peak memory of the largest process", [memory.largest_mb], _AIM_MB, "MB", 0
+    )
+    yield limited(f"{what}peak memory of all its processes", [memory.peak_mb], _AIM_MB, "MB", 0)
+    yield Row(what=f"{what}time, size", ours=f"{cost.wall:.0f} s, {size:.0f} MB")
+
+
+def _items(conclusions: tuple[Conclusion, ...]) -> int:
+    return len({(c.catalog, c.clause) for c in conclusions})
