@@ -56,10 +56,11 @@ def _sudoers(context: Context, chosen: Chosen) -> int:
 
 
 def collect(context: Context) -> int:
-    """Asks the targets and stores their answers; prints the run's id."""
-    run = _collected(context)
-    say(run.id)
-    return 0
+    """Asks the targets, stores their answers, prints the run's id; 2 where one was not reached."""
+    made = _collected(context)
+    say(made.id)
+    bundles = (made.bundle(t.id) for t in made.file.targets)
+    return 2 if any(b is not None and b.fault is not None for b in bundles) else 0
 
 
 def run(context: Context) -> int:

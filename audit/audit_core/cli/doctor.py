@@ -8,11 +8,13 @@ import secrets
 import shutil
 from collections.abc import Iterator
 
-from audit_core import __version__, batch
+from audit_core import __version__, batch, plan
 from audit_core.cli.context import Chosen, Context
 from audit_core.cli.output import print_json, print_table
 from audit_core.collect import Route
-from audit_core.model import Command, Status, Target
+from audit_core.errors import ConfigError
+from audit_core.inventory import Inventory
+from audit_core.model import Command, ReadFile, Status, Target
 from audit_core.transports import TransportError
 
 _LIBRARIES = {
@@ -22,6 +24,7 @@ _LIBRARIES = {
 }
 _TRIAL = (Command(argv=("/usr/bin/id", "-u")),)
 Row = tuple[str, str, str]
+Argv = tuple[str, ...]
 
 
 def doctor(context: Context) -> int:
@@ -29,7 +32,10 @@ def doctor(context: Context) -> int:
     here = _here(context)
     inventory, sha256 = context.inventory()
     chosen = Chosen(inventory=inventory, sha256=sha256, groups=(), targets=inventory.targets)
-    targets = [_target(context, t.id, r) for t, r in _routes(context, chosen)]
+    targets = [
+        _target(context, t.id, r, _root_argvs(context, t, inventory))
+        for t, r in _routes(context, chosen)
+    ]
     if context.args.format == "json":
         keys = ("what", "state", "detail")
         print_json([dict(zip(keys, row, strict=True)) for row in (*here, *targets)])
@@ -67,20 +73,36 @@ def _routes(context: Context, chosen: Chosen) -> Iterator[tuple[Target, Route]]:
             yield target, context.route(access, chosen.inventory.scope)
 
 
-def _target(context: Context, name: str, route: Route) -> Row:
+def _root_argvs(context: Context, target: Target, inventory: Inventory) -> list[Argv]:
+    """What any check of any plugin would run as root on `target` and its parts."""
+    members = [t for t in inventory.targets if target.id in (t.id, t.parent)]
+    groups = plan.groups(members, tuple(context.registry.checks.values()))
+    requests = [r for g in groups for r in plan.everything(g)]
+    shell = [r for r in requests if isinstance(r, Command | ReadFile)]
+    return sorted({argv for r in shell for argv in batch.root_argvs(r)})
+
+
+def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row:
+    # sudo -l CMD only says whether CMD would be allowed; nothing of it runs.
+    trial = [Command(argv=("/usr/bin/sudo", "-n", "-l", "--", *argv), ok=(0, 1)) for argv in argvs]
     nonce = secrets.token_hex(16)
     try:
         with route.transport.open() as session:
-            script = batch.render(_TRIAL, nonce, sudo=route.sudo)
-            told = session.run(script, deadline_s=30, limit=1 << 20)
+            script = batch.render([*_TRIAL, *trial], nonce, sudo=route.sudo)
+            told = session.run(script, deadline_s=120, limit=4 << 20)
             how = session.how
     except TransportError as error:
         return (name, "out of reach", f"{error.detail} {error.hint}".strip())
-    got = batch.unframe(_TRIAL, nonce, told.stdout, told.stderr, cut=Status.NO_REPLY)
+    except ConfigError as error:
+        return (name, "out of reach", str(error))
+    asked = [*_TRIAL, *trial]
+    got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=Status.NO_REPLY)
     if got.header is None:
-        return (name, "out of reach", "no answer to a trial script")
+        return (name, "out of reach", context.text("no answer to a trial script"))
     if got.header.uid == 0:
-        return (name, "ok", f"{how}; root")
-    allowed = got.header.sudo and route.sudo
-    rights = "each root request needs its sudoers line" if allowed else "no sudo"
-    return (name, "ok", f"{how}; {rights}")
+        return (name, "ok", context.text("{how}; root, so every request is allowed", how=how))
+    if not (got.header.sudo and route.sudo):
+        return (name, "ok", context.text("{how}; no sudo: what needs root stays open", how=how))
+    allowed = sum(1 for r in got.replies[1:] if r is not None and r.exit_code == 0)
+    line = "{how}; sudo allows {allowed} of {count} commands that need root"
+    return (name, "ok", context.text(line, how=how, allowed=allowed, count=len(argvs)))
