@@ -174,7 +174,8 @@ def header(stdout: bytes, nonce: str) -> Header | None:
     return Header(uid=int(hit[1]), sudo=hit[2] == b"yes", timeout=hit[3] == b"yes")
 
 
-_DENIED = re.compile(rb"\A(?:sudo: |Sorry, user )", re.MULTILINE)
+# sudo also grumbles that it cannot resolve the host's own name, and then runs the command.
+_DENIED = re.compile(rb"^(?:sudo: (?!unable to resolve host)|Sorry, user )", re.MULTILINE)
 
 
 def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:

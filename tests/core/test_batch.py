@@ -171,7 +171,11 @@ def test_any_bytes_are_survived(stdout: bytes, stderr: bytes) -> None:
     assert got.replies == (None, None)
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30), min_size=1))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30), min_size=1
+    )
+)
 def test_arguments_arrive_as_they_were_given(words: list[str]) -> None:
     argv = ("/usr/bin/printf", "%s\\n", *words)
     script = batch.render([Command(argv=argv)], NONCE).decode("utf-8", "surrogateescape")
@@ -185,3 +189,22 @@ def test_the_script_cannot_be_started_half() -> None:
     script = batch.render([Command(argv=("touch", "/x"))], NONCE)
     assert script.endswith(b"}\nmain\n")
     assert script.count(b"\nmain\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("stderr", "status"),
+    [
+        (b"sudo: a password is required\n", Status.NOT_PERMITTED),
+        (b"Sorry, user x is not allowed to execute y as root on z.\n", Status.NOT_PERMITTED),
+        (b"sudo: unable to resolve host z: Name or service not known\n", Status.ANSWERED),
+        (b"sudo: unable to resolve host z\nsudo: a password is required\n", Status.NOT_PERMITTED),
+        (b"find: no such file\n", Status.ANSWERED),
+    ],
+)
+def test_a_grumbling_sudo_is_no_refusal(stderr: bytes, status: Status) -> None:
+    root = Command(argv=("/usr/bin/find",), privilege=Privilege.ROOT)
+    out = _header(1000) + batch.frame("0", NONCE, b"x", 1)
+    err = batch.frame("0", NONCE, stderr, 1)
+    got = batch.unframe([root], NONCE, out, err, cut=Status.NO_REPLY)
+    assert got.replies[0] is not None
+    assert got.replies[0].status is status
