@@ -43,10 +43,7 @@ check: .venv/.dev
 	@$(BIN)/lint-imports
 
 bench: .venv/.bench tools
-	@for script in benchmarks/*.py; do \
-		case $$script in benchmarks/_*) continue;; esac; \
-		$(BIN)/python $$script || exit $$?; \
-	done
+	@$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
