@@ -208,3 +208,21 @@ def test_a_grumbling_sudo_is_no_refusal(stderr: bytes, status: Status) -> None:
     got = batch.unframe([root], NONCE, out, err, cut=Status.NO_REPLY)
     assert got.replies[0] is not None
     assert got.replies[0].status is status
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda s: s[0])
+def test_a_grumbling_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sudo").write_text(
+        "#!/bin/sh\necho 'sudo: unable to resolve host z: no name' >&2\nshift 2\nexec \"$@\"\n"
+    )
+    (tmp_path / "sudo").chmod(0o755)
+    (tmp_path / "file").write_text("seen")
+    request = ReadFile(path=str(tmp_path / "file"), privilege=Privilege.ROOT)
+    script = batch.render([request], NONCE).decode()
+    script = script.replace("R='sudo -n --'", f"R='{tmp_path}/sudo -n --'").replace(
+        'if [ "$U" = 0 ]', "if false"
+    )
+    done = subprocess.run([*shell, "-s"], input=script.encode(), capture_output=True, check=False)
+    got = batch.unframe([request], NONCE, done.stdout, done.stderr, cut=Status.NO_REPLY)
+    assert got.replies[0] is not None
+    assert (got.replies[0].status, got.replies[0].stdout) == (Status.ANSWERED, b"seen")
