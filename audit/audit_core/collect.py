@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import msgspec
@@ -54,6 +54,10 @@ class Event(Struct, frozen=True, kw_only=True):
     stage: str
     done: int
     total: int
+
+
+class _Abandoned(Exception):
+    """The run is being given up; what was under way is neither an answer nor a fault."""
 
 
 class Lockouts:
@@ -101,22 +105,51 @@ class Collector:
         self._at_once = at_once
         self._lockouts = Lockouts()
         self._stop = threading.Event()
+        self._ways_out: dict[object, Callable[[], None]] = {}
+        self._guard = threading.Lock()
 
     def collect(self, groups: Sequence[plan.Group]) -> None:
         """Collects all `groups`, several at once; raises StoreError when storing fails."""
         wanted = [g for g in groups if plan.everything(g)]
         if not wanted:
             return
-        with ThreadPoolExecutor(min(self._at_once, len(wanted))) as pool:
+        pool = ThreadPoolExecutor(min(self._at_once, len(wanted)))
+        try:
             tasks = [pool.submit(self._one, group) for group in wanted]
-            try:
-                done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-                for task in done:
-                    task.result()
-            except BaseException:
-                self._stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        except BaseException:
+            self._abandon()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
+
+    def _abandon(self) -> None:
+        """Breaks off what is being asked; from here on nothing more is stored."""
+        self._stop.set()
+        with self._guard:
+            ways_out = tuple(self._ways_out.values())
+        for way_out in ways_out:
+            with contextlib.suppress(Exception):
+                way_out()
+
+    @contextlib.contextmanager
+    def _breakable(self, way_out: Callable[[], None]) -> Iterator[None]:
+        """What happens in the block is broken off by `way_out` when the run is abandoned.
+
+        A reply that came in by then may be half of one: it is dropped, and asked for on resume.
+        """
+        key = object()
+        with self._guard:
+            self._ways_out[key] = way_out
+        try:
+            yield
+        finally:
+            with self._guard:
+                del self._ways_out[key]
+        if self._stop.is_set():
+            raise _Abandoned
 
     def _one(self, group: plan.Group) -> None:
         before = self._run.bundle(group.root.id)
@@ -127,9 +160,11 @@ class Collector:
         try:
             self._rounds(group, writer)
             writer.finish()
-        except DengbaoError:
+        except (DengbaoError, _Abandoned):
             raise
-        except Exception as error:  # noqa: BLE001 (a bug of ours costs one target, visibly)
+        except Exception as error:
+            if self._stop.is_set():
+                raise
             writer.fault(Reason.FAULT, f"internal error: {type(error).__name__}: {error}")
             writer.finish()
         finally:
@@ -181,6 +216,8 @@ class Collector:
                 main = plan.main_round(group, self._platform(group))
                 self._round(group, writer, session, 2, main, route)
         except TransportError as error:
+            if self._stop.is_set():
+                raise
             if error.credential_refused:
                 self._lockouts.refused(route.credential)
             writer.fault(error.reason, error.detail, error.hint)
@@ -202,7 +239,8 @@ class Collector:
         self._tell(group, "ask", 0, len(left))
         nonce, started = secrets.token_hex(16), now()
         script = batch.render(left, nonce, sudo=route.sudo)
-        told = session.run(script, deadline_s=_seconds(left), limit=_limit(left))
+        with self._breakable(session.close):
+            told = session.run(script, deadline_s=_seconds(left), limit=_limit(left))
         self._store(group, writer, session.how, number, left, nonce, told, started)
         writer.round_done(number, session.how)
 
@@ -245,7 +283,8 @@ class Collector:
         if prober is None:
             got = ProbeReply(reason=Reason.UNSUPPORTED, detail=f"no prober {probe.prober}")
         else:
-            got = ask_prober(prober, probe)
+            with self._breakable(asking := Asking()):
+                got = ask_prober(prober, probe, asking)
         writer.add(group.root.id, _probe_reply(probe, got, started))
 
 
@@ -279,7 +318,17 @@ def _probe_reply(probe: Probe, got: ProbeReply, started: str) -> Reply:
     )
 
 
-def ask_prober(prober: Prober, probe: Probe) -> ProbeReply:
+class Asking:
+    """A prober's process while it is asked; calling this ends it."""
+
+    child: subprocess.Popen[bytes] | None = None
+
+    def __call__(self) -> None:
+        if self.child is not None:
+            os.killpg(self.child.pid, signal.SIGKILL)
+
+
+def ask_prober(prober: Prober, probe: Probe, asking: Asking | None = None) -> ProbeReply:
     """What `prober` answers, asked in a child process that is killed past its time."""
     order = probe_child.Order(
         entry=prober.entry,
@@ -296,6 +345,8 @@ def ask_prober(prober: Prober, probe: Probe) -> ProbeReply:
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
+    if asking is not None:
+        asking.child = child
     try:
         out, err = child.communicate(msgspec.json.encode(order), timeout=probe.timeout_s + 15)
     except subprocess.TimeoutExpired:

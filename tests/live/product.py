@@ -102,6 +102,7 @@ class Running:
     def _read(handle: Any) -> bytes:
         handle.seek(0)
         data: bytes = handle.read()
+        handle.close()
         return data
 
 
@@ -114,11 +115,7 @@ def dengbao(
     *words: object, env: Mapping[str, str], timeout_s: float = 180, prefix: tuple[str, ...] = ()
 ) -> Done:
     """`dengbao WORDS`, ended."""
-    running = start(*words, env=env, prefix=prefix)
-    done = running.wait(timeout_s)
-    running._out.close()
-    running._err.close()
-    return done
+    return start(*words, env=env, prefix=prefix).wait(timeout_s)
 
 
 def every_byte(folder: Path) -> dict[Path, bytes]:

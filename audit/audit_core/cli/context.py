@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import secrets
@@ -14,7 +15,7 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.collect import Route, now
-from audit_core.errors import ToolMissing, UsageError
+from audit_core.errors import ConfigError, ToolMissing, UsageError
 from audit_core.evaluate import Work, profile_checks
 from audit_core.i18n import Translator
 from audit_core.inventory import Access, Inventory, Sudo, Via, default_inventory
@@ -141,7 +142,7 @@ class Context:
         return Route(transport=transport, credential=f"{login.user} {used}", sudo=sudo)
 
     def resolve_secrets(self, chosen: Chosen) -> None:
-        """Every secret that access to `chosen` refers to is known; ConfigError for a missing one.
+        """Every secret that access to `chosen` refers to is known from here on, if there is one.
 
         All of them before the first byte is stored: what one host holds of another's is cut too.
         """
@@ -152,7 +153,8 @@ class Context:
                     continue
                 for given in (login.key, login.passphrase, login.password):
                     if given is not None and is_reference(given):
-                        self.secrets.resolve(given)
+                        with contextlib.suppress(ConfigError):  # told when this host is opened
+                            self.secrets.resolve(given)
 
     def known_secrets(self) -> tuple[bytes, ...]:
         """Every secret this process has resolved, as bytes: none may reach a stored byte."""

@@ -29,6 +29,7 @@ class LocalSession(Closing):
 
     def __init__(self) -> None:
         self.how = f"local process as uid {os.geteuid()}"
+        self._shell: subprocess.Popen[bytes] | None = None
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`, in `/`, with PATH, LC_ALL and HOME only."""
@@ -38,11 +39,14 @@ class LocalSession(Closing):
             ["/bin/sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0, start_new_session=True, env=env, cwd="/",
         )  # fmt: skip
+        self._shell = shell
         with _Exchange(shell, script, limit) as exchange:
             return exchange.carry_out(time.monotonic() + deadline_s, deadline_s)
 
     def close(self) -> None:
-        """Nothing is left running; each script's processes ended with its reply."""
+        """Nothing is left running; what still does (in another thread) is killed."""
+        if self._shell is not None and self._shell.returncode is None:
+            _kill_session(self._shell.pid)
 
 
 class _Exchange:

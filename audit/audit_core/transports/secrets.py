@@ -100,7 +100,7 @@ def read_private_file(path: str) -> str:
             _refuse_open_file(path, os.fstat(file.fileno()))
             raw = file.read(_FILE_LIMIT + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the secret: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     if len(raw) > _FILE_LIMIT:
         raise ConfigError(f"{path}: larger than {_FILE_LIMIT} bytes, this is no secret")
     try:
