@@ -79,6 +79,8 @@ class _Group:
         self._step = step
         self._facts: dict[tuple[str, str], Known | Absent] = {}
         self.platform = parse.platform(self._seen, group.root)
+        # Of this group, not of the run: a run that was resumed asked some targets later.
+        self.collected_at = min((o.started for o in self._seen.observations.values()), default="")
 
     def lookup(self, target: Target) -> judge.Lookup:
         return lambda fact: self._learn(fact, target)
@@ -120,7 +122,7 @@ def _group_findings(
     for target in group.members:
         builtins = {
             Builtin.TARGET: target,
-            Builtin.COLLECTED_AT: file.started,
+            Builtin.COLLECTED_AT: facts.collected_at or file.started,
             Builtin.PLATFORM: facts.platform,
         }
         for check in checks:

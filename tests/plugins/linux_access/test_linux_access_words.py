@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.model import Check, Command, Kind
-from audit_core.sdk import Down, Subset, Up
+from audit_core.sdk import Down, Subset, Superset, Up
 from audit_linux import access, dengbao_checks, dengbao_facts
 
 PACKAGE = Path(access.__file__).parent
@@ -82,7 +82,7 @@ def test_every_check_is_complete(check: Check) -> None:
     assert check.remedy is not None
     assert check.title.endswith(".")
     for knob in check.knobs:
-        assert knob.tightens in (Up, Down, Subset, None)
+        assert knob.tightens in (Up, Down, Subset, Superset, None)
         assert isinstance(knob.default, (int, frozenset))
 
 

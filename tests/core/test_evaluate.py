@@ -1,0 +1,34 @@
+"""Evaluation: what time a judge sees, and that what a run was sealed with is what is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import structs
+
+from audit_core import evaluate
+from audit_core.model import Judgement, Severity
+from audit_core.results import decode
+from audit_core.sdk import COLLECTED_AT, check, msg, passed
+
+from .fakes import HOST, collected, colour, new_run, reply, work_of
+
+
+@check("fake.when", needs=(COLLECTED_AT, colour), severity=Severity.LOW)
+def when(moment: str, seen: str) -> Judgement:
+    """The moment is said."""
+    return passed(msg("{moment}", moment=moment))
+
+
+def test_a_judge_sees_when_the_target_was_asked_not_when_the_run_began(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    writer = run.writer(HOST.id)
+    writer.add(HOST.id, structs.replace(reply(), started="2026-01-05T00:00:00.000Z"))
+    writer.finish()
+    (finding,) = decode(evaluate.evaluate(run, work_of(when))).findings
+    assert finding.said == (msg("{moment}", moment="2026-01-05T00:00:00.000Z"),)
+
+
+def test_an_unsealed_run_is_told_to_be_incomplete(tmp_path: Path) -> None:
+    results = decode(evaluate.evaluate(collected(tmp_path, reply(), sealed=False), work_of(when)))
+    assert not results.run.complete
