@@ -25,14 +25,15 @@ MAX_BARS = 20
 
 def _facts(view: View) -> Iterable[tuple[str, str]]:
     text, run = view.text, view.run
-    yield text("Audited"), view.title
-    yield text("Run id"), run.id
+    systems = dict.fromkeys(t.business_system for t in view.targets.values() if t.business_system)
+    yield text("Business system"), view.comma.join(systems)
+    yield text("Audited against"), view.title
     yield text("Profile"), run.profile
-    yield text("Started (UTC)"), run.started
-    yield text("Ended (UTC)"), run.ended
+    yield text("Run id"), run.id
+    yield text("Started (UTC)"), view.local_moment(run.started)
+    yield text("Ended (UTC)"), view.local_moment(run.ended)
     yield text("Tool version"), f"dengbao {run.dengbao}"
-    for name, version in sorted(run.plugins.items()):
-        yield text("Plugin"), f"{name} {version}"
+    yield text("Plugins"), view.comma.join(f"{n} {v}" for n, v in sorted(run.plugins.items()))
     for name, digest in sorted(run.policy.items()):
         yield text("Catalog or profile"), f"{name}  sha256:{digest}"
     yield text("Carried through"), text("yes") if run.complete else view.alarm
@@ -64,7 +65,7 @@ def cover(frame: Frame, view: View, plan: Plan) -> None:
     _warnings(view, sheet)
     sheet.gap()
     for name, value in _facts(view):
-        sheet.row([Box(name, "label"), value])
+        sheet.row([Box(name, "label"), Box(value, "text" if value else "fill_in")])
     for fault in view.run.faults:
         sheet.row([Box(view.text("Fault during the run"), "label"), Box(fault, "nonconforming")])
     _contents(view, plan, sheet)
@@ -196,7 +197,7 @@ def _objects(view: View, plan: Plan, sheet: Sheet, total: Counts) -> int:
     sheet.gap()
     sheet.wide(Box(view.text("Items per object"), "section"), columns=7)
     objects = [
-        (Box(id, "link", Link(sheet=plan.objects[id].names[0])), count(cs))
+        (Box(view.name(id), "link", Link(sheet=plan.objects[id].names[0])), count(cs))
         for id, cs in view.by_object.items()
     ]
     return _count_table(view, sheet, view.text("Object"), objects, total)
@@ -205,7 +206,9 @@ def _objects(view: View, plan: Plan, sheet: Sheet, total: Counts) -> int:
 def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
     layers, objects = len(view.by_layer), len(view.by_object)
     shown = min(objects, MAX_BARS)
-    title = view.say(msg("Items per object (first {shown} of {all})", shown=shown, all=objects))
+    title = view.text("Items per object")
+    if shown < objects:
+        title = view.say(msg("Items per object (first {shown} of {all})", shown=shown, all=objects))
     down = 24.0
     for chart in (
         _pie(sheet, by_layer, by_layer + layers + 1, view.text("All items")),
@@ -239,7 +242,8 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
     sheet.wide(Box(text("Confirmation of the evidence handed over"), "title"))
     run = view.run
     lead = msg("Run {run}, {started} to {ended} (UTC), profile {profile}",
-               run=run.id, started=run.started, ended=run.ended, profile=run.profile)  # fmt: skip
+               run=run.id, started=view.moment(run.started), ended=view.moment(run.ended),
+               profile=run.profile)  # fmt: skip
     sheet.wide(Box(view.say(lead), "plain"))
     _warnings(view, sheet)
     sheet.wide(Box(text("Counts"), "section"))

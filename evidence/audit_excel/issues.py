@@ -15,7 +15,7 @@ class Issue(Struct, frozen=True, kw_only=True):
     """A security problem of one object, with the conclusions it bears on."""
 
     object: str
-    problem: str
+    problem: tuple[str, ...]
     severity: Severity
     conclusions: tuple[Conclusion, ...]
     finding: Finding | None = None
@@ -38,7 +38,7 @@ def _of_finding(view: View, finding: Finding, related: list[Conclusion]) -> Issu
     parent = target.parent if target else None
     return Issue(
         object=related[0].target if related else parent or finding.target,
-        problem=view.seen(finding),
+        problem=view.problem(finding),
         severity=finding.severity,
         conclusions=tuple(related),
         finding=finding,
@@ -48,7 +48,7 @@ def _of_finding(view: View, finding: Finding, related: list[Conclusion]) -> Issu
 def _of_conclusion(view: View, conclusion: Conclusion) -> Issue:
     said = view.says(conclusion.why) or view.text("no reason was recorded")
     return Issue(
-        object=conclusion.target, problem=said, severity=conclusion.severity or Severity.LOW,
+        object=conclusion.target, problem=(said,), severity=conclusion.severity or Severity.LOW,
         conclusions=(conclusion,),
     )  # fmt: skip
 

@@ -24,11 +24,11 @@ def _issue_columns(view: View) -> list[Column]:
     retests = (text("mended"), text("partly mended"), text("not mended"), text("risk accepted"))
     return [
         Column(text("Issue no."), 8),
-        Column(text("Security problem"), 44),
-        Column(text("Object"), 18),
-        Column(text("Related items"), 20),
+        Column(text("Security problem"), 56),
+        Column(text("Object"), 16),
+        Column(text("Related items"), 18),
         Column(text("Severity"), 9, severities),
-        Column(text("High-risk rule"), 14),
+        Column(text("High-risk rule"), 16),
         Column(text("Advice"), 36),
         Column(text("Responsible"), 12),
         Column(text("Due date"), 12, date=True),
@@ -37,8 +37,8 @@ def _issue_columns(view: View) -> list[Column]:
 
 
 def _rules(view: View, issue: Issue) -> tuple[str, ...]:
-    rules = [view.clause(c).high_risk_rule for c in issue.conclusions]
-    listed = sorted({rule for rule in rules if rule})
+    rules = [r for c in issue.conclusions for r in view.clause(c).high_risk_rule.split(";")]
+    listed = sorted({rule.strip() for rule in rules if rule.strip()})
     # That a rule names the clause does not say that its case is given here.
     return (view.comma.join(listed), view.text("(a person decides)")) if listed else ("—",)
 
@@ -55,12 +55,12 @@ def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
     items = tuple(_item(view, c) for c in issue.conclusions)
     finding = issue.finding
     part = finding.target if finding and finding.target != issue.object else ""
-    check = (f"〔{finding.check}〕" if view.zh else f"[{finding.check}]") if finding else ""
+    check = [f"〔{finding.check}〕" if view.zh else f"[{finding.check}]"] if finding else []
     remedy = view.say(finding.remedy) if finding and finding.remedy else ""
     return [
         Box(f"T{number:03d}", "link_centre" if link else "centre", link),
-        Box((issue.problem, check) if check else (issue.problem,)),
-        Box((issue.object, part) if part else (issue.object,)),
+        Box((*issue.problem, *check), "record"),
+        Box((view.name(issue.object), *([part] if part else []))),
         Box(items or (view.text("none"),)),
         Box(view.severity(issue.severity), issue.severity.value),
         Box(_rules(view, issue), "centre"),
@@ -75,6 +75,8 @@ def issue_sheet(frame: Frame, view: View, plan: Plan) -> None:
         frame, plan.issues,
         title=view.text("Issues"),
         info=[view.text("One row for each problem of an object; the number leads to its record"),
+              view.text("High-risk rules are numbered as in the guide of 2025 on deciding high "
+                        "risks (trial)"),
               view.disclaimer],
         columns=_issue_columns(view),
         rows=(_issue_row(view, plan, n, i) for n, i in enumerate(plan.issue_list, 1)),
@@ -92,7 +94,7 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
         record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
         yield [
             Box(number, "centre"),
-            Box(conclusion.target, "link", record),
+            Box(view.name(conclusion.target), "link", record),
             view.control_point(clause),
             Box(view.item(clause)),
             Box(tuple(view.to_bring(conclusion))),
@@ -124,25 +126,27 @@ def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
 # --- check results --------------------------------------------------------------------------------
 
 
-def _params(finding: Finding) -> tuple[str, ...]:
-    return tuple(f"{name} = {finding.params[name]}" for name in sorted(finding.params))
+def _params(view: View, finding: Finding) -> tuple[str, ...]:
+    params = finding.params
+    return tuple(f"{name} = {view.listed(params[name])}" for name in sorted(params))
 
 
 def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
     check = view.checks.get(finding.check)
     indexes = view.evidence_indexes([finding])
-    link = plan.evidence.row(min(indexes) - 1) if indexes else None
+    lines = view.evidence_lines([finding])
+    link = plan.evidence.row(min(indexes) - 1) if indexes and len(lines) == 1 else None
     title = view.say(msg(check.title)) if check else ""
     style = {"pass": "conforming", "fail": "nonconforming", "not_applicable": "not_applicable"}
     return [
         Box(number, "centre"),
-        finding.target,
+        view.name(finding.target),
         Box((title, f"{finding.check} v{finding.check_version}")),
         Box(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
         Box(view.severity(finding.severity), "centre"),
-        Box((view.seen(finding),)),
-        Box(_params(finding)),
-        Box(view.evidence_text([finding]), "link_centre" if link else "centre", link),
+        Box((view.seen(finding),), "record"),
+        Box(_params(view, finding)),
+        Box(lines, "link_centre" if link else "centre", link),
     ]
 
 
@@ -165,17 +169,13 @@ def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
 # --- assets ---------------------------------------------------------------------------------------
 
 
-def _setting(value: object) -> str:
-    return str(value) if isinstance(value, str | int | float | bool) else repr(value)
-
-
 def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
     place = plan.objects.get(target.id)
     link = Link(sheet=place.names[0]) if place else None
-    settings = tuple(f"{k} = {_setting(v)}" for k, v in sorted(target.settings.items()))
+    settings = tuple(f"{k} = {view.listed(v)}" for k, v in sorted(target.settings.items()))
     return [
         Box(number, "centre"),
-        Box(target.id, "link" if link else "text", link),
+        Box(view.name(target.id), "link" if link else "text", link),
         view.kind(target.kind),
         view.object_type(target.object_type),
         target.parent or "",
@@ -216,7 +216,14 @@ def _answered(view: View, seen: Evidence) -> tuple[str, ...]:
     rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(seen.redactions)))]
     detail = [seen.detail] if seen.detail else []
     sizes = [f"{name} {size} B" for name, _, size in _streams(seen)]
-    return (seen.status, *exit_code, *sizes, *cut, *(rules if seen.redactions else []), *detail)
+    return (
+        view.status(seen),
+        *exit_code,
+        *sizes,
+        *cut,
+        *(rules if seen.redactions else []),
+        *detail,
+    )
 
 
 def _streams(seen: Evidence) -> list[tuple[str, str, int]]:
@@ -225,9 +232,10 @@ def _streams(seen: Evidence) -> list[tuple[str, str, int]]:
     return [stream for stream in streams if stream[2]]
 
 
-def _digests(seen: Evidence) -> tuple[str, ...]:
-    shown = [f"{name} {digest}" for name, digest, _ in _streams(seen)]
-    return (*shown, f"record {seen.digest.removeprefix('sha256:')}")
+def _digests(view: View, seen: Evidence) -> tuple[str, ...]:
+    shown = [(name, digest) for name, digest, _ in _streams(seen)]
+    shown.append((view.text("record"), seen.digest.removeprefix("sha256:")))
+    return tuple(f"{name} {digest}" for name, digest in shown)
 
 
 def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
@@ -235,12 +243,12 @@ def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
     return [
         Box(view.evidence_number(number), "centre"),
         seen.target,
-        Box((seen.kind, seen.asked)),
-        Box(seen.privilege, "centre"),
-        Box((seen.started, seen.ended)),
+        Box((view.asked(seen), seen.asked)),
+        Box(view.rights(seen), "centre"),
+        Box((view.moment(seen.started), view.moment(seen.ended))),
         Box(_answered(view, seen)),
         seen.how,
-        Box(_digests(seen)),
+        Box(_digests(view, seen)),
         Box(path, "link", Link(file=path)),
     ]  # fmt: skip
 
@@ -250,9 +258,9 @@ def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
     text = view.text
     columns = [
         Column(text("No."), 9), Column(text("Object"), 18), Column(text("Asked"), 40),
-        Column(text("As user"), 9), Column(text("From / to (UTC)"), 22),
-        Column(text("Answer"), 18), Column(text("How, over which session"), 27),
-        Column("SHA-256", 74), Column(text("Evidence file"), 30),
+        Column(text("As user"), 10), Column(text("From / to (UTC)"), 19),
+        Column(text("Answer"), 16), Column(text("How, over which session"), 32),
+        Column("SHA-256", 42), Column(text("Evidence file"), 42),
     ]  # fmt: skip
     rows = (_evidence_row(view, n, o) for n, o in enumerate(view.results.observations, 1))
     table(

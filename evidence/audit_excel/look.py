@@ -53,6 +53,8 @@ def _hatched(colour: str) -> PatternFill:
 
 _STYLES = {
     "text": _Style(),
+    # From the top: Excel shows no row higher than 409 points and cuts from both ends otherwise.
+    "record": _Style(down="top"),
     "centre": _Style(across="center"),
     "number": _Style(across="right"),
     "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),

@@ -63,7 +63,7 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, objects_each: int = MAX_
     }
     matrix = tuple(place(text("Clause matrix"), len(view.used_clauses)) for _ in range(blocks))
     layers = {name: place(name, len(cs)) for name, cs in view.by_layer.items()}
-    objects = {id: place(id, len(cs)) for id, cs in view.by_object.items()}
+    objects = {id: place(view.name(id), len(cs)) for id, cs in view.by_object.items()}
     return Plan(
         **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=wanted,
         record_rows=_record_rows(view, objects),

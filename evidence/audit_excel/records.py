@@ -32,7 +32,7 @@ def _matrix(frame: Frame, view: View, place: Place, ids: Sequence[str]) -> None:
         sheet.wide(Box(view.text("Empty: the item does not concern this type of object"), "note"),
                    columns=3)  # fmt: skip
         heads = (view.text("Layer"), view.text("Control point"), view.text("Item"))
-        sheet.row([Box(head, "head") for head in (*heads, *ids)])
+        sheet.row([Box(head, "head") for head in (*heads, *map(view.name, ids))])
         for _, clause in zip(range(place.rows_each), clauses, strict=False):
             key = (clause.catalog, clause.id)
             cells = [_mark(view, found.get((*key, id))) for id in ids]
@@ -65,10 +65,11 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
 
 def _evidence_box(view: View, plan: Plan, conclusion: Conclusion) -> Box:
     findings = view.findings_of(conclusion)
-    text, indexes = view.evidence_text(findings), view.evidence_indexes(findings)
-    if not indexes:
-        return Box(text, "centre")
-    return Box(text, "link_centre", plan.evidence.row(min(indexes) - 1))
+    lines, indexes = view.evidence_lines(findings), view.evidence_indexes(findings)
+    # LibreOffice shows a linked cell on one line and cuts it: a list of runs is no link.
+    if not indexes or len(lines) > 1:
+        return Box(lines, "centre")
+    return Box(lines, "link_centre", plan.evidence.row(min(indexes) - 1))
 
 
 def _rows(
@@ -77,25 +78,29 @@ def _rows(
     for number, conclusion in enumerate(conclusions, 1):
         clause = view.clause(conclusion)
         record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
-        object = [Box(conclusion.target, "link", record)] if with_object else []
+        object = [Box(view.name(conclusion.target), "link", record)] if with_object else []
         yield [
             Box(number, "centre"),
             view.control_point(clause),
             Box(view.item(clause)),
             *object,
-            Box(view.record(conclusion)),
+            Box(view.record(conclusion), "record"),
             Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
             _evidence_box(view, plan, conclusion),
         ]
 
 
+def _cut_note(view: View) -> str:
+    return view.text("Long lists are cut in the records; they stand in full in the check results")
+
+
 def object_sheets(frame: Frame, view: View, plan: Plan) -> None:
     """One record sheet per object."""
     for id, conclusions in view.by_object.items():
-        info = [view.about(id), view.tally(count(conclusions)), view.disclaimer]
+        info = [view.about(id), view.tally(count(conclusions)), _cut_note(view), view.disclaimer]
         table(
             frame, plan.objects[id],
-            title=view.say(msg("Result records: {object}", object=id)),
+            title=view.say(msg("Result records: {object}", object=view.name(id))),
             info=info,
             columns=_columns(view, with_object=False),
             rows=_rows(view, plan, conclusions, with_object=False),
@@ -110,7 +115,7 @@ def layer_sheets(frame: Frame, view: View, plan: Plan) -> None:
         table(
             frame, plan.layers[name],
             title=view.say(msg("Result records of layer: {layer}", layer=name)),
-            info=[view.tally(count(conclusions)), view.disclaimer],
+            info=[view.tally(count(conclusions)), _cut_note(view), view.disclaimer],
             columns=_columns(view, with_object=True),
             rows=_rows(view, plan, conclusions, with_object=True),
             frozen=4,

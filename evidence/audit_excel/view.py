@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from msgspec.structs import replace
 
 from audit_core.model import (
     Conclusion,
@@ -14,7 +19,9 @@ from audit_core.model import (
     ObjectType,
     Result,
     Severity,
+    Status,
     Target,
+    Value,
     Verdict,
     msg,
 )
@@ -62,6 +69,9 @@ _REASONS = {
     "unsupported": msg("not supported on this platform"),
     "fault": msg("fault in the tool"),
 }
+_TOLD = frozenset({"inconclusive", "reason_given"})
+"""Codes that add nothing: the finding says what its reason is."""
+
 _KINDS = {
     Kind.HOST: msg("Host"),
     Kind.ENDPOINT: msg("Endpoint"),
@@ -92,6 +102,37 @@ _OBJECT_TYPES = {
     ObjectType.NETWORK: msg("Network"),
     ObjectType.ORGANISATION: msg("Organisation"),
 }
+_IMPLIED = {
+    Kind.SITE: msg("Machine room"),
+    Kind.NETWORK: msg("Whole network"),
+    Kind.ORGANISATION: msg("Audited organisation"),
+}
+_CONFIDENCES = {
+    "by numbering rule": msg("number follows from the numbering rule"),
+    "draft for comment, numbering may change": msg("draft for comment, numbering may change"),
+    "recalled": msg("from memory"),
+    "unverified": msg("source not read"),
+    "unknown": msg("not in the catalog"),
+}
+_STATUSES = {
+    Status.ANSWERED: msg("answered"),
+    Status.NOT_PRESENT: msg("not there"),
+    Status.NOT_PERMITTED: msg("not permitted"),
+    Status.NOT_REGULAR: msg("not a regular file"),
+    Status.CHANGED: msg("changed while it was read"),
+    Status.TIMED_OUT: msg("timed out"),
+    Status.UNREACHABLE: msg("not reachable"),
+    Status.NO_REPLY: msg("no reply"),
+    Status.MALFORMED: msg("malformed reply"),
+    Status.FAULT: msg("fault in the tool"),
+    Status.UNSUPPORTED: msg("not supported on this platform"),
+}
+_ASKED = {
+    "command": msg("Command"),
+    "file": msg("File"),
+    "probe": msg("Probe over the network"),
+}
+_RIGHTS = {"user": msg("login user"), "root": msg("root")}
 _METHODS = {
     "interview": msg("interview"),
     "examine": msg("examine"),
@@ -100,6 +141,17 @@ _METHODS = {
 
 Counts = dict[Result, int]
 ClauseKey = tuple[str, str]
+
+_EMPTY: tuple[Value, ...] = ((), None, "-", ("-",))
+
+FEW = 6
+"""Items of a list that a record shows; the check results have them all."""
+
+SHORT = 160
+"""Characters of one value that a record shows; the check results have them all."""
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+_BEIJING = datetime.timezone(datetime.timedelta(hours=8))
 
 
 def count(conclusions: Iterable[Conclusion]) -> Counts:
@@ -126,7 +178,7 @@ class View:
     def __init__(self, source: PackSource) -> None:
         results = source.results
         self.source, self.results, self.run = source, results, results.run
-        self.text, self.say = source.text, source.say
+        self.text = source.text
         self.zh = source.lang == "zh"
         self.clauses = {(c.catalog, c.id): c for c in results.clauses}
         self.targets = {t.id: t for t in results.targets}
@@ -135,6 +187,7 @@ class View:
         self._evidence = {o.digest: n for n, o in enumerate(results.observations, 1)}
         self._digits = max(5, len(str(len(results.observations))))
         self.by_object, self.by_layer = self._grouped()
+        self._names = self._named()
 
     def _grouped(self) -> tuple[dict[str, list[Conclusion]], dict[str, list[Conclusion]]]:
         clause_rank = {key: rank for rank, key in enumerate(self.clauses)}
@@ -152,7 +205,37 @@ class View:
         ids = sorted(objects, key=lambda t: (target_rank.get(t, len(target_rank)), t))
         return {id: objects[id] for id in ids}, dict(layers)
 
+    def _named(self) -> dict[str, str]:
+        # Site, network and organisation are there without having been declared: under their kind.
+        words = {k.value: self.say(m) for k, m in _IMPLIED.items()}
+        free = {id: word for id, word in words.items() if word not in self.targets}
+        return {id: w for id, w in free.items() if id in self.targets}
+
     # --- words ------------------------------------------------------------------------------
+
+    def say(self, message: Message) -> str:
+        """`message` in the pack's language; what is empty is `none`, never a bare dash."""
+        empty = {name: self.text("none") for name, v in message.args.items() if v in _EMPTY}
+        return self.source.say(replace(message, args=message.args | empty) if empty else message)
+
+    def name(self, id: str) -> str:
+        """The object `id` as people call it; ids that nobody gave are shown as a word."""
+        return self._names.get(id, id)
+
+    def moment(self, text: str) -> str:
+        """A time of the results without the marks of ISO 8601; whatever else, as it stands."""
+        hit = _MOMENT.fullmatch(text)
+        return f"{hit[1]} {hit[2]}" if hit else text
+
+    def local_moment(self, text: str) -> str:
+        """A time of the results in UTC; in Chinese with the time in Beijing beside it."""
+        if not self.zh or not _MOMENT.fullmatch(text):
+            return self.moment(text)
+        try:
+            there = datetime.datetime.fromisoformat(text).astimezone(_BEIJING)
+        except (ValueError, OverflowError):
+            return self.moment(text)
+        return f"{self.moment(text)}（北京时间 {there:%Y-%m-%d %H:%M:%S}）"
 
     @property
     def used_clauses(self) -> list[Clause]:
@@ -215,9 +298,45 @@ class View:
         """`type` in words."""
         return self.say(_OBJECT_TYPES[type])
 
+    def status(self, seen: Evidence) -> str:
+        """How asking ended, in words."""
+        known = {s.value: m for s, m in _STATUSES.items()}.get(seen.status)
+        return self.say(known) if known else seen.status
+
+    def asked(self, seen: Evidence) -> str:
+        """What kind of question it was, in words."""
+        return self.say(_ASKED[seen.kind]) if seen.kind in _ASKED else seen.kind
+
+    def rights(self, seen: Evidence) -> str:
+        """With which rights it was asked, in words."""
+        if seen.kind == "probe":
+            return self.text("over the network")
+        return self.say(_RIGHTS[seen.privilege]) if seen.privilege in _RIGHTS else seen.privilege
+
+    def listed(self, value: object) -> str:
+        """A setting or a parameter as text: lists as lists are written, whole numbers whole."""
+        if isinstance(value, list | tuple | set | frozenset):
+            return self.comma.join(self.listed(v) for v in value) or self.text("none")
+        if isinstance(value, bool):
+            return self.text("yes") if value else self.text("no")
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        return str(value) if isinstance(value, str | int | float) else repr(value)
+
     def says(self, messages: Sequence[Message]) -> str:
         """`messages` as one sentence."""
         return self.semicolon.join(self.say(m) for m in messages)
+
+    def _brief(self, message: Message) -> Message:
+        return replace(message, args={n: self._cut(v) for n, v in message.args.items()})
+
+    def _cut(self, value: Value) -> Value:
+        if isinstance(value, tuple) and len(value) > FEW + 1:
+            rest = msg("… {count} in all", count=len(value))
+            return (*value[:FEW], self.source.say(rest))
+        if isinstance(value, str) and len(value) > SHORT:
+            return value[: SHORT * 3 // 4] + "…"
+        return value
 
     # --- clauses ----------------------------------------------------------------------------
 
@@ -244,7 +363,9 @@ class View:
         """The note that a clause carries unless its row was read in a source; else empty."""
         if clause.confidence == "read":
             return ""
-        return self.say(msg("Unverified ({confidence})", confidence=clause.confidence))
+        known = _CONFIDENCES.get(clause.confidence)
+        how = self.say(known) if known else clause.confidence
+        return self.say(msg("Unverified ({confidence})", confidence=how))
 
     def item(self, clause: Clause) -> tuple[str, ...]:
         """The item as lines: its id and unit code, its gist, and whether it is unverified."""
@@ -284,7 +405,7 @@ class View:
         """Where the observations that `findings` rest on stand in the index (from 1)."""
         return [self._evidence[d] for f in findings for d in f.evidence if d in self._evidence]
 
-    def evidence_text(self, findings: Sequence[Finding]) -> str:
+    def evidence_lines(self, findings: Sequence[Finding]) -> tuple[str, ...]:
         """The numbers of the observations, runs drawn together; unknown digests in full."""
         parts = [
             self.evidence_number(first) + (f"–{self.evidence_number(last)}" if last > first else "")
@@ -292,7 +413,7 @@ class View:
         ]
         lost = {d for f in findings for d in f.evidence if d not in self._evidence}
         parts += [self.say(msg("{digest} (not in the index)", digest=d)) for d in sorted(lost)]
-        return self.comma.join(parts)
+        return tuple(parts)
 
     # --- records ----------------------------------------------------------------------------
 
@@ -301,39 +422,68 @@ class View:
         return [self.findings[id] for id in conclusion.findings if id in self.findings]
 
     def reason(self, finding: Finding) -> str:
-        """Why `finding` is not determined or not applicable, its code in words first."""
+        """Why `finding` is not determined, its code in words first."""
         known = _REASONS.get(finding.why)
-        code = self.say(known) if known else finding.why
+        code = self.say(known) if known else "" if finding.why in _TOLD else finding.why
         return self.semicolon.join(part for part in (code, self.says(finding.said)) if part)
+
+    def brief(self, finding: Finding) -> Finding:
+        """`finding` with long lists cut: never what was seen of a failure, always the demand."""
+        expected = self._brief(finding.expected) if finding.expected else None
+        whole = finding.verdict is Verdict.FAIL
+        said = finding.said if whole else tuple(self._brief(m) for m in finding.said)
+        return replace(finding, said=said, expected=expected)
 
     def seen(self, finding: Finding) -> str:
         """What was seen and expected, as a record states it."""
-        said = self.says(finding.said) or self.text("no value was recorded")
         if finding.verdict is Verdict.UNDETERMINED:
             body = self.say(msg("not determined because: {why}", why=self.reason(finding)))
         elif finding.verdict is Verdict.NOT_APPLICABLE:
             why = self.says(finding.said) or self._no_reason()
-            body = self.say(msg("not applicable because: {why}", why=why))
+            return self.say(msg("not applicable because: {why}", why=why))
         else:
-            body = said
+            body = self.said(finding)
         if finding.expected is None:
             return body
         expected = self.say(finding.expected)
         return body + self.semicolon + self.say(msg("expected: {expected}", expected=expected))
 
+    def said(self, finding: Finding) -> str:
+        """What was seen, or that no value was recorded."""
+        return self.says(finding.said) or self.text("no value was recorded")
+
+    def problem(self, finding: Finding) -> tuple[str, ...]:
+        """The deviation as a problem statement: what was seen, which demand it does not meet."""
+        brief = self.brief(finding)
+        check = self.checks.get(finding.check)
+        title = self.say(msg(check.title)).rstrip(".。") if check else finding.check
+        unmet = msg('It does not meet: "{title}"', title=title)
+        if brief.expected is not None:
+            unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,
+                        expected=self.say(brief.expected))  # fmt: skip
+        return self.say(msg("Seen: {said}.", said=self.said(brief))), self.say(unmet)
+
     def _no_reason(self) -> str:
         return self.text("NO REASON RECORDED: write it before handing this over")
 
-    def _line(self, finding: Finding, object: str) -> str:
-        part = "" if finding.target == object else f"[{finding.target}] "
-        mark = f"{self.verdict(finding.verdict)} · {finding.check}"
-        return f"{part}{self.seen(finding)} " + (f"〔{mark}〕" if self.zh else f"[{mark}]")
+    def _lines(self, findings: Iterable[Finding], object: str) -> list[str]:
+        """A line for each finding; findings that say the same of the same share one."""
+
+        def line(f: Finding) -> tuple[str, str]:
+            part = "" if f.target == object else f"[{f.target}] "
+            return part + self.seen(self.brief(f)), self.verdict(f.verdict)
+
+        lines = []
+        for (said, verdict), alike in groupby(findings, key=line):
+            mark = f"{verdict} · {self.comma.join(f.check for f in alike)}"
+            lines.append(f"{said} 〔{mark}〕" if self.zh else f"{said} [{mark}]")
+        return lines
 
     def record(self, conclusion: Conclusion) -> tuple[str, ...]:
         """The result record (结果记录): what was seen, why, and what a person has to bring."""
         # The worst first: a row has a greatest height, and paper ends there.
         found = sorted(self.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
-        lines = [self._line(f, conclusion.target) for f in found]
+        lines = self._lines(found, conclusion.target)
         lines += [
             self.say(msg("Finding {id} is not among the results", id=id))
             for id in conclusion.findings
@@ -354,7 +504,9 @@ class View:
     def _asked_of_people(self, conclusion: Conclusion) -> list[str]:
         wanted = self.to_bring(conclusion)
         lines = [self.say(msg("To be brought: {what}", what=what)) for what in wanted]
-        if conclusion.conclusion is Result.NOT_ASSESSED and not conclusion.findings:
+        if conclusion.conclusion is Result.NOT_ASSESSED and not (
+            conclusion.findings or conclusion.why
+        ):
             lines.insert(0, self.text("Not assessed: no check covers this item"))
         return lines
 
@@ -370,7 +522,7 @@ class View:
                 msg(
                     "a record by a person ({methods}) on: {objects}",
                     methods=methods or self.text("method as the standard says"),
-                    objects=clause.objects or conclusion.target,
+                    objects=clause.objects or self.name(conclusion.target),
                 )
             )
         ]

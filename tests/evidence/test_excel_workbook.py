@@ -25,6 +25,7 @@ from audit_core.errors import StoreError
 from audit_core.model import (
     Conclusion,
     Coverage,
+    Finding,
     Kind,
     Message,
     ObjectType,
@@ -49,14 +50,19 @@ WORDS = {
 SHEETS = {
     "zh": ["封面", "总览", "条款矩阵", "问题清单", "待补充材料", "安全物理环境", "安全通信网络",
            "安全区域边界", "安全计算环境", "安全管理中心", "安全管理制度", "安全管理机构",
-           "安全管理人员", "安全建设管理", "安全运维管理", "web1", "db1", "app2", "site", "lan",
+           "安全管理人员", "安全建设管理", "安全运维管理", "web1", "db1", "app2", "机房", "lan",
            "org", "检查明细", "资产清单", "证据索引", "确认单"],
     "en": ["Cover", "Overview", "Clause matrix", "Issues", "To be brought", "Physical environment",
            "Communication network", "Area boundary", "Computing environment", "Management centre",
            "安全管理制度", "安全管理机构", "安全管理人员", "安全建设管理", "安全运维管理", "web1",
-           "db1", "app2", "site", "lan", "org", "Check results", "Assets", "Evidence index",
+           "db1", "app2", "Machine room", "lan", "org", "Check results", "Assets", "Evidence index",
            "Confirmation"],
 }  # fmt: skip
+
+
+def name(id: str, lang: str = "zh") -> str:
+    """What the workbook calls the object `id`; only the site stands under its kind."""
+    return {"zh": "机房", "en": "Machine room"}[lang] if id == "site" else id
 
 
 def written(source: PackSource, folder: Path, **more: int) -> Any:
@@ -115,7 +121,7 @@ def test_a_record_sheet_has_a_row_for_every_conclusion_of_its_object(
     clauses = {c.id: c for c in results.clauses}
     for target in ("web1", "db1", "app2", "site", "lan", "org"):
         wanted = [c for c in results.conclusions if c.target == target]
-        found = rows(book[target])
+        found = rows(book[name(target, lang)])
         assert [row[0] for row in found] == list(range(1, len(wanted) + 1))
         for conclusion, row in zip(wanted, found, strict=True):
             clause = clauses[conclusion.clause]
@@ -152,9 +158,9 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
         "PermitRootLogin 为 yes；要求：no、prohibit-password 之一 〔未通过 · ssh.root-login〕\n"
         "[web1/tls:443] 该端点提供 TLSv1.0、TLSv1.2；要求：仅 TLS 1.2 及以上 "
         "〔未通过 · tls.protocols〕\n"
-        "不适用，原因：未安装 telnet 服务端 〔不适用 · telnet.absent〕",
+        "不适用：未安装 telnet 服务端 〔不适用 · telnet.absent〕",
         "不符合",
-        "E00001、E00005",
+        "E00001\nE00005",
     )
     assert found["8.1.4.1a"] == (
         "口令最小长度=8，要求 3 类字符；要求：不小于 8 〔通过 · password.length〕\n"
@@ -163,7 +169,7 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
         "E00002–E00003",
     )
     assert found["8.1.4.1b"][0].startswith(
-        "未能判定，原因：无权限查看；sudo 需要口令，未获授权 〔未能判定 · login.lockout〕\n待补充："
+        "未能判定：无权限查看；sudo 需要口令，未获授权 〔未能判定 · login.lockout〕\n待补充："
     )
     assert found["8.1.4.2c"][0].startswith("未测：没有自动检查覆盖本项\n待补充：")
     assert found["8.1.4.11a"][:2] == ("说明：本机不存储个人信息", "不适用")
@@ -172,7 +178,7 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
 def test_what_was_not_assessed_says_what_to_bring(book: Any, lang: str) -> None:
     mark = {"zh": "待补充：", "en": "To be brought: "}[lang]
     for target in ("web1", "site", "org"):
-        for record, conformity, _ in records(book, target).values():
+        for record, conformity, _ in records(book, name(target, lang)).values():
             assert (mark in record) or conformity != word(Result.NOT_ASSESSED, lang)
 
 
@@ -195,7 +201,7 @@ def test_the_overview_counts_what_the_results_hold(
     of: dict[str, Counter[Result]] = {}
     for c in results.conclusions:
         of.setdefault(layer[c.clause], Counter())[c.conclusion] += 1
-        of.setdefault(c.target, Counter())[c.conclusion] += 1
+        of.setdefault(name(c.target, lang), Counter())[c.conclusion] += 1
     found = {r[0]: r[1:7] for r in rows(book[SHEETS[lang][1]], 1) if isinstance(r[1], int)}
     total = Counter(c.conclusion for c in results.conclusions)
     sums = {name: (c.total(), *(c[r] for r in Result)) for name, c in of.items()}
@@ -214,7 +220,9 @@ def test_the_matrix_holds_every_conclusion(book: Any, source: PackSource, lang: 
         if row[n]
     }
     conclusions = source.results.conclusions
-    assert found == {(c.clause, c.target): word(c.conclusion, lang) for c in conclusions}
+    assert found == {
+        (c.clause, name(c.target, lang)): word(c.conclusion, lang) for c in conclusions
+    }
 
 
 def test_issues_lead_to_their_records(book: Any, lang: str) -> None:
@@ -246,7 +254,7 @@ def test_people_fill_in_from_lists(book: Any, lang: str) -> None:
 def test_the_list_of_what_to_bring_is_complete(book: Any, source: PackSource, lang: str) -> None:
     found = [(r[3].split("  ")[0], r[1]) for r in rows(book[SHEETS[lang][4]])]
     wanted = {
-        (c.clause, c.target)
+        (c.clause, name(c.target, lang))
         for c in source.results.conclusions
         if c.missing or c.conclusion is Result.NOT_ASSESSED
     }
@@ -265,9 +273,10 @@ def test_every_target_is_an_asset(book: Any, source: PackSource, lang: str) -> N
     found = rows(book[SHEETS[lang][-3]])
     targets = source.results.targets
     assert [(r[1], r[4] or None, r[5] or None) for r in found] == [
-        (t.id, t.parent, t.address) for t in targets
+        (name(t.id, lang), t.parent, t.address) for t in targets
     ]
-    assert found[0][9] == "allowed_ports = [22, 443]\nrpo_hours = 24"
+    listed = {"zh": "22、443", "en": "22, 443"}[lang]
+    assert found[0][9] == f"allowed_ports = {listed}\nrpo_hours = 24"
 
 
 def test_every_observation_is_in_the_index_with_its_file(
@@ -278,10 +287,10 @@ def test_every_observation_is_in_the_index_with_its_file(
         row = [c.value for c in sheet[4 + number]]
         assert row[0] == f"E{number + 1:05d}"
         assert row[1] == seen.target
-        assert row[2] == f"{seen.kind}\n{seen.asked}"
-        assert row[3] == seen.privilege
-        assert row[4] == f"{seen.started}\n{seen.ended}"
-        assert row[5].startswith(seen.status)
+        assert row[2] == {"zh": "命令", "en": "Command"}[lang] + "\n" + seen.asked
+        assert row[3] == "root"
+        assert row[4] == "2026-11-23 08:00:00\n2026-11-23 08:00:01"
+        assert row[5].startswith({"zh": "已应答\n", "en": "answered\n"}[lang])
         assert row[6] == seen.how
         assert seen.stdout_sha256 in row[7]
         assert seen.digest.removeprefix("sha256:") in row[7]
@@ -322,6 +331,109 @@ def test_unverified_items_say_so_wherever_they_stand(
     items = [t.split("\n") for _, t in texts(book) if re.match(r"\d+\.[\d.]+[a-z]?  L3", t)]
     for lines in items:
         assert (lines[0].split("  ")[0] in unread) == any(mark in line for line in lines)
+
+
+# --- what an assessor reads -----------------------------------------------------------------------
+
+
+def with_findings(results: Results, *changed: Finding) -> Results:
+    """`results` with the findings of the same ids replaced."""
+    known = {f.id: f for f in changed}
+    return replace(results, findings=tuple(known.get(f.id, f) for f in results.findings))
+
+
+def test_a_problem_states_the_deviation_with_the_value_seen(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    first = rows(written(make_source(), tmp_path)["问题清单"])[0]
+    assert first[1] == (
+        "经核查：PermitRootLogin 为 yes。\n"
+        "不满足“SSH 不允许 root 用口令登录”的要求（应为：no、prohibit-password 之一）\n"
+        "〔ssh.root-login〕"
+    )
+
+
+def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_results(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    many = tuple(f"cipher-{n}" for n in range(20))
+    old = next(f for f in small_results.findings if f.id == "audit.running@web1")
+    seen = replace(old, said=(msg("{value}", value=many),), expected=msg("{text}", text="y" * 500))
+    made = written(make_source(with_findings(small_results, seen)), tmp_path)
+    record = records(made, "web1")["8.1.4.3a"][0]
+    assert "cipher-5、…等共 20 项；要求：" in record
+    assert "cipher-6" not in record
+    assert len(record) < 400
+    whole = next(r[5] for r in rows(made["检查明细"]) if "audit.running" in r[2])
+    assert all(cipher in whole for cipher in many)
+    assert "y" * 500 in whole
+
+
+def test_what_was_seen_of_a_failure_is_never_cut(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    many = tuple(f"port-{n}" for n in range(20))
+    old = next(f for f in small_results.findings if f.id == "ssh.root-login@web1")
+    failed = replace(old, said=(msg("{value}", value=many),))
+    made = written(make_source(with_findings(small_results, failed)), tmp_path)
+    assert "port-19" in records(made, "web1")["8.1.4.1c"][0]
+    assert "port-19" in rows(made["问题清单"])[0][1]
+
+
+def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    blind = [
+        replace(f, verdict=Verdict.UNDETERMINED, said=(msg("no way in"),), expected=None,
+                why="unreachable")
+        for f in small_results.findings if f.target == "web1"
+    ]  # fmt: skip
+    made = written(make_source(with_findings(small_results, *blind)), tmp_path)
+    lines = records(made, "web1")["8.1.4.1c"][0].split("\n")
+    assert lines[1] == "未能判定：无法连接；no way in 〔未能判定 · ssh.root-login、telnet.absent〕"
+
+
+@pytest.mark.parametrize("code", ["inconclusive", "reason_given", "brand_new"])
+def test_codes_are_never_shown_where_the_finding_says_its_reason(
+    code: str, small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    old = next(f for f in small_results.findings if f.id == "login.lockout@web1")
+    made = written(make_source(with_findings(small_results, replace(old, why=code))), tmp_path)
+    record = records(made, "web1")["8.1.4.1b"][0]
+    assert record.startswith("未能判定：")
+    assert (code in record) == (code == "brand_new")
+
+
+def test_an_empty_value_is_a_word(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    old = next(f for f in small_results.findings if f.id == "audit.running@web1")
+    bare = replace(old, said=(msg("agents: {a}; TPM {b}; {c}", a=(), b=None, c=("-",)),))
+    made = written(make_source(with_findings(small_results, bare)), tmp_path)
+    assert records(made, "web1")["8.1.4.3a"][0].startswith("agents: 无; TPM 无; 无 〔")
+
+
+def test_a_declared_object_keeps_its_id_beside_the_word_for_an_undeclared_one(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    named = Target(id="机房", kind=Kind.SITE, object_type=ObjectType.SITE)
+    made = written(
+        make_source(replace(small_results, targets=(*small_results.targets, named))), tmp_path
+    )
+    assert "site" in made.sheetnames
+    assert [r[1] for r in rows(made["资产清单"])][-4:] == ["site", "lan", "org", "机房"]
+
+
+def test_the_cover_says_what_was_audited_when_and_leaves_room_where_nobody_said(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    cover = {r[0]: r[1] for r in rows(written(make_source(), tmp_path)["封面"], 1)}
+    assert cover["业务系统"] == "网上银行"
+    assert cover["测评依据"] == "网上银行系统 等级保护自查（第三级）"
+    assert cover["开始时间（UTC）"] == "2026-11-23 08:00:00（北京时间 2026-11-23 16:00:00）"
+    assert cover["插件"] == "linux 0.1.0、tls 0.1.0"
+    bare = replace(small_results, targets=())
+    assert ("业务系统", None) in rows(written(make_source(bare), tmp_path)["封面"], 1)
 
 
 # --- how it looks ---------------------------------------------------------------------------------
@@ -438,7 +550,7 @@ def test_a_result_that_rests_on_nothing_is_shown_as_a_fault(
     first = replace(small_results.conclusions[0], conclusion=Result.CONFORMING)
     results = replace(small_results, conclusions=(first, *small_results.conclusions[1:]))
     made = written(make_source(results), tmp_path)
-    assert records(made, "site")["8.1.1.1a"][0] == "【无任何记录：本结论没有所见依据】"
+    assert records(made, "机房")["8.1.1.1a"][0] == "【无任何记录：本结论没有所见依据】"
 
 
 def test_a_pass_without_a_value_says_so(
@@ -447,8 +559,8 @@ def test_a_pass_without_a_value_says_so(
     mute = tuple(replace(f, said=()) for f in small_results.findings)
     made = records(written(make_source(replace(small_results, findings=mute)), tmp_path), "db1")
     assert made["8.1.4.3a"][0] == "未记录所见值 〔通过 · audit.running〕"
-    assert "未能判定，原因：无权限查看 〔" in made["8.1.4.1b"][0]
-    assert "不适用，原因：【未记录不适用原因：移交前必须补写】" in made["8.1.4.1c"][0]
+    assert "未能判定：无权限查看 〔" in made["8.1.4.1b"][0]
+    assert "不适用：【未记录不适用原因：移交前必须补写】" in made["8.1.4.1c"][0]
 
 
 def test_a_run_that_found_nothing_is_still_a_workbook(
@@ -475,7 +587,7 @@ def test_nothing_is_lost_that_refers_to_what_is_not_there(
         findings=(loose, *small_results.findings[1:]),
     )
     made = written(make_source(results), tmp_path)
-    record = records(made, "ghost")["9.9\n※ 未核实（unknown）"]
+    record = records(made, "ghost")["9.9\n※ 未核实（不在标准数据中）"]
     assert record[0] == "结果中没有检查记录 lost@ghost\n说明：seen by eye"
     assert [r[1] for r in rows(made["问题清单"])][1] == "seen by eye"
     assert "sha256:beef（不在证据索引中）" in records(made, "web1")["8.1.4.2b"][2]
@@ -531,7 +643,7 @@ def test_large_tables_go_over_several_sheets(make_source: MakeSource, tmp_path: 
     matrices = [n for n in made.sheetnames if n.startswith("条款矩阵")]
     assert len(matrices) == 3 * 11
     assert {id for n in matrices for id in rows(made[n], 3)[0][3:]} == {
-        "web1", "db1", "app2", "site", "lan", "org",
+        "web1", "db1", "app2", "机房", "lan", "org",
     }  # fmt: skip
     link = made["安全计算环境-6"]["D4"].hyperlink.location
     where, cell = link.rsplit("!", 1)
