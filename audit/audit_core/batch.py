@@ -178,7 +178,11 @@ def header(stdout: bytes, nonce: str) -> Header | None:
 
 
 # sudo also grumbles that it cannot resolve the host's own name, and then runs the command.
-_DENIED = re.compile(rb"^(?:sudo: (?!unable to resolve host)|Sorry, user )", re.MULTILINE)
+_DENIED = re.compile(
+    rb"^(?:sudo(?:-rs)?: (?!unable to resolve host)|Sorry, user )"
+    rb"|^\S+ is not (?:in the sudoers file|allowed to run sudo)",
+    re.MULTILINE,
+)
 
 
 def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
@@ -193,8 +197,20 @@ def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
     return known.get(code, Status.ANSWERED)
 
 
-def _stat_status(text: bytes) -> Status:
-    if b"No such file or directory" in text or b"Not a directory" in text:
+# Only the tool's own complaint tells that a file is not there: sudo and timeout use the same words
+# of other files, and of the tool itself.
+_ABSENT = re.compile(
+    rb"^(?:/usr/bin/)?(?:stat|head): .*(?:No such file or directory|Not a directory)$",
+    re.MULTILINE,
+)
+
+
+def _stat_status(text: bytes, code: int) -> Status:
+    if code == 127:
+        return Status.UNSUPPORTED
+    if _ABSENT.search(text.rstrip(b"\n")) and not re.search(
+        rb"^sudo.*required", text, re.MULTILINE
+    ):
         return Status.NOT_PRESENT
     if b"ermission denied" in text or _DENIED.search(text):
         return Status.NOT_PERMITTED
@@ -291,11 +307,13 @@ def _file_reply(
     if stat.exit_code != 0:
         if stat.exit_code in (124, 137):
             return Raw(status=Status.TIMED_OUT, exit_code=stat.exit_code)
-        return Raw(status=_stat_status(stat.body), exit_code=stat.exit_code, stderr=stat.body)
+        return _unread(Raw(status=cut, exit_code=stat.exit_code, stderr=stat.body))
     if not stat.body.startswith(b"regular"):
         kind = stat.body.partition(b"|")[0].decode("ascii", "replace")
         return Raw(status=Status.NOT_REGULAR, detail=f"it is a {kind}")
     reply = _command_reply(key, request.limit, out, err, cut, sudo=sudo)
+    if reply is not None and reply.exit_code == 127:
+        return _unread(reply)
     if reply is None or reply.status is not Status.ANSWERED:
         return reply
     if reply.exit_code != 0:
@@ -304,8 +322,11 @@ def _file_reply(
 
 
 def _unread(reply: Raw) -> Raw:
-    status = _stat_status(reply.stderr)
-    return Raw(status=status, exit_code=reply.exit_code, stderr=reply.stderr)
+    """Why a file was not read. 127: the tool is not where we ask for it (BusyBox has /bin/stat)."""
+    code = reply.exit_code or 0
+    detail = "no /usr/bin/stat or head on the target" if code == 127 else ""
+    status = _stat_status(reply.stderr, code)
+    return Raw(status=status, exit_code=code, stderr=reply.stderr, detail=detail)
 
 
 def _verified(reply: Raw, second: _Frame | None) -> Raw:

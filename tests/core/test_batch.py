@@ -196,6 +196,9 @@ def test_the_script_cannot_be_started_half() -> None:
     [
         (b"sudo: a password is required\n", Status.NOT_PERMITTED),
         (b"Sorry, user x is not allowed to execute y as root on z.\n", Status.NOT_PERMITTED),
+        (b"x is not in the sudoers file.\n", Status.NOT_PERMITTED),
+        (b"x is not allowed to run sudo on z.\n", Status.NOT_PERMITTED),
+        (b"sudo-rs: interactive authentication is required\n", Status.NOT_PERMITTED),
         (b"sudo: unable to resolve host z: Name or service not known\n", Status.ANSWERED),
         (b"sudo: unable to resolve host z\nsudo: a password is required\n", Status.NOT_PERMITTED),
         (b"find: no such file\n", Status.ANSWERED),
@@ -226,3 +229,32 @@ def test_a_grumbling_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> Non
     got = batch.unframe([request], NONCE, done.stdout, done.stderr, cut=Status.NO_REPLY)
     assert got.replies[0] is not None
     assert (got.replies[0].status, got.replies[0].stdout) == (Status.ANSWERED, b"seen")
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "status"),
+    [
+        (1, b"stat: cannot statx '/x': No such file or directory", Status.NOT_PRESENT),
+        (1, b"/usr/bin/stat: cannot stat '/x/y': Not a directory", Status.NOT_PRESENT),
+        (1, b"stat: can't stat '/x': No such file or directory", Status.NOT_PRESENT),
+        (1, b"stat: cannot statx '/x': Permission denied", Status.NOT_PERMITTED),
+        # the tool, or a file of sudo's own, is missing: that says nothing of the file asked for
+        (
+            127,
+            b"timeout: failed to run command '/usr/bin/stat': No such file or directory",
+            Status.UNSUPPORTED,
+        ),
+        (127, b"timeout: can't execute '/usr/bin/stat': No such file or directory",
+         Status.UNSUPPORTED),
+        (1, b"sudo: unable to open /run/sudo/ts: No such file or directory\n"
+            b"sudo: a password is required", Status.NOT_PERMITTED),
+    ],
+)  # fmt: skip
+def test_only_stat_itself_tells_that_a_file_is_missing(
+    code: int, told: bytes, status: Status
+) -> None:
+    out = _header(1000) + batch.frame("0.s", NONCE, told, code)
+    asked_for = [ReadFile(path="/x", privilege=Privilege.ROOT)]
+    got = batch.unframe(asked_for, NONCE, out, b"", cut=Status.NO_REPLY)
+    assert got.replies[0] is not None
+    assert got.replies[0].status is status
