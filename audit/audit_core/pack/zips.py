@@ -71,19 +71,39 @@ class Member(Struct, frozen=True, kw_only=True):
     more: bool
 
     @property
-    def usual(self) -> bool:
-        """Whether the directory says no more of it than dengbao writes."""
-        wide = self.size * 1.05 > _WIDE or max(self.packed, self.start) > _WIDE
-        version = 45 if wide else 20
-        return not self.more and self.version == version and self.made == _MADE_BY | version
+    def _wide(self) -> bool:
+        return self.size * 1.05 > _WIDE
 
     @property
-    def head(self) -> bytes:
-        """The local header that belongs to this entry of the directory."""
-        size, packed, version, extra = self.size, self.packed, 20, b""
-        if size * 1.05 > _WIDE:
-            extra = struct.pack("<2H2Q", 1, 16, size, packed)
-            size, packed, version = _MAX32, _MAX32, 45
+    def _between(self) -> bool:
+        # Python before 3.11.4 makes room for 64 bits here and then does not use it.
+        return self._wide and max(self.size, self.packed) <= _WIDE
+
+    @property
+    def usual(self) -> bool:
+        """Whether the directory says no more of it than dengbao writes."""
+        wide = self._wide or self.start > _WIDE
+        versions = {45 if wide else 20}
+        if self._between and self.start <= _WIDE:
+            versions.add(20)
+        known = self.version in versions and self.made == _MADE_BY | self.version
+        return known and not self.more
+
+    @property
+    def head_size(self) -> int:
+        """The number of bytes of its local header."""
+        return _LOCAL.size + len(self.raw) + (20 if self._wide else 0)
+
+    @property
+    def heads(self) -> tuple[bytes, ...]:
+        """The local headers that may belong to this entry of the directory."""
+        if not self._wide:
+            return (self._head(self.size, self.packed, 20, b""),)
+        extra = struct.pack("<2H2Q", 1, 16, self.size, self.packed)
+        wide = self._head(_MAX32, _MAX32, 45, extra)
+        return (wide, self._head(self.size, self.packed, 20, extra)) if self._between else (wide,)
+
+    def _head(self, size: int, packed: int, version: int, extra: bytes) -> bytes:
         fixed = (b"PK\x03\x04", version, self.flags, self.method, *self.when, self.crc)
         return _LOCAL.pack(*fixed, packed, size, len(self.raw), len(extra)) + self.raw + extra
 
@@ -150,7 +170,7 @@ class Zip:
         for number, member in enumerate(self.members):
             if member.start != at:
                 misplaced.add(number)
-            at = max(at, member.start + len(member.head) + member.packed)
+            at = max(at, member.start + member.head_size + member.packed)
         if at != directory:
             self._wrong(msg("There are bytes in the zip that belong to no member"))
         return frozenset(misplaced)
@@ -172,7 +192,7 @@ class Zip:
             return msg("It overlaps another member, leaves a gap or stands out of order")
         if member.size > SMALL and member.size > RATIO * member.packed:
             return msg("It would grow more than {ratio} times when unpacked", ratio=RATIO)
-        if self._at(member.start, len(member.head)) != member.head:
+        if self._at(member.start, member.head_size) not in member.heads:
             return msg("Its header and the directory of the zip contradict each other")
         return None
 
@@ -191,7 +211,7 @@ class Zip:
             raise ValueError("shorter than told, or a wrong checksum")
 
     def _packed(self, member: Member) -> Iterator[bytes]:
-        at = member.start + len(member.head)
+        at = member.start + member.head_size
         end = at + member.packed
         while at < end:
             piece = self._at(at, min(_CHUNK, end - at))
