@@ -75,6 +75,13 @@ class Running:
         if self.process.returncode is None:
             os.kill(self.process.pid, number)
 
+    def finish(self) -> None:
+        """Reaped, its streams closed; for a command that was killed."""
+        if self.process.returncode is None:
+            self.process.wait(30)
+        self._out.close()
+        self._err.close()
+
     def wait(self, timeout_s: float) -> Done:
         """How it ended; killed, and a failure, where that takes longer than `timeout_s`."""
         deadline = time.monotonic() + timeout_s

@@ -59,9 +59,15 @@ def _next(handle: IO[bytes]) -> Frame | None:
 
 
 def read(path: Path) -> Iterator[Frame]:
-    """The whole frames of `path` in order; stops at a torn one. InputError if not a bundle."""
+    """The whole frames of `path` in order; stops at a torn one. InputError if not a bundle.
+
+    A file that ends within the first line, as a full disk leaves it, is a bundle without frames.
+    """
     with path.open("rb") as handle:
-        if handle.read(len(MAGIC)) != MAGIC:
+        begun = handle.read(len(MAGIC))
+        if len(begun) < len(MAGIC) and MAGIC.startswith(begun):
+            return
+        if begun != MAGIC:
             raise InputError(f"{path}: not a bundle (expected it to start with {MAGIC!r})")
         while (frame := _next(handle)) is not None:
             yield frame

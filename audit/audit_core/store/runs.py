@@ -156,9 +156,10 @@ class Store:
         return Run(folder)
 
     def ids(self) -> tuple[str, ...]:
-        """The ids of all runs, oldest first."""
+        """The ids of all runs, oldest first. A folder without a stamp never became a run."""
         try:
-            names = [p.name for p in (self.root / "runs").iterdir()]
+            folders = (self.root / "runs").iterdir()
+            names = [p.name for p in folders if (p / "run.json").exists()]
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as error:
@@ -183,7 +184,7 @@ class Store:
         """The newest run that is not sealed, or None."""
         for id in reversed(self.ids()):
             run = Run(self.root / "runs" / id)
-            if run.seal is None and (run.folder / "run.json").exists():
+            if run.seal is None:
                 return run
         return None
 

@@ -1,0 +1,310 @@
+"""Killed at any point, a run loses nothing that was stored, and resuming it ends as if unharmed."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from audit_core.results import Results, decode
+from audit_core.store import frames
+from audit_core.store.runs import Run, Store
+from core.toy import toy
+from live.island import need_namespaces
+from live.product import Done, Running, dengbao, environment, start
+from live.sshd import program
+
+_CHAINS, _KILLS = 12, 5  # 60 kills
+_HOSTS = 6
+
+SOURCE = """
+def noise(n):
+    words = ("sh", "-c", "sleep 0.08; seq %d; echo $0" % (200 * n), "n%d" % n)
+    return fact("toy.noise%d" % n, int, ask=Command(argv=words),
+                parse=lambda a: len(a.lines))
+
+def line_check(n):
+    @check("toy.lines%d" % n, needs=noise(n), severity=Severity.LOW)
+    def lines(seen):
+        \"\"\"There are few lines.\"\"\"
+        return expect(seen < 500, said=msg("{seen} lines", seen=seen))
+    return lines
+
+one, two, three = line_check(1), line_check(2), line_check(3)
+
+def slow(args, timeout_s, limit):
+    import time
+    time.sleep(0.05)
+    return ProbeReply(stdout=b"open")
+
+@hookimpl
+def dengbao_probers():
+    return [Prober(name="toy.slow", entry="toyplugin:slow", describe=str)]
+
+@check("toy.probed", needs=fact("toy.port", str, kind=Kind.ENDPOINT, parse=lambda a: a.text,
+       ask=lambda t: Probe(prober="toy.slow", args={"port": t.settings["port"]})),
+       severity=Severity.LOW)
+def probed(seen):
+    \"\"\"It is closed.\"\"\"
+    return expect(seen == "closed", said=msg("it is {seen}", seen=seen))
+"""
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """The plugin, the inventory, and how a run of it goes when nobody interferes."""
+
+    base: Path
+    env: dict[str, str]
+    inventory: Path
+    told: tuple[Any, Any]
+    seconds: float
+
+
+def told(results: Results) -> tuple[Any, Any]:
+    """What two runs of the same have in common: everything but times, ids and digests."""
+    findings = [
+        (f.id, f.verdict, f.severity, f.why, f.said, f.expected, f.params, len(f.evidence))
+        for f in results.findings
+    ]
+    return findings, results.conclusions
+
+
+def results_of(store: Path) -> Results:
+    run = Store(store).find("latest")
+    (path,) = (run.folder / "results").glob("*.json")
+    return decode(path.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    base = tmp_path_factory.mktemp("crash")
+    toy(base / "site", SOURCE, ["toy.lines1", "toy.lines2", "toy.lines3", "toy.probed"])
+    hosts = "".join(f"  - {{id: h{n}, access: {{via: local}}}}\n" for n in range(_HOSTS))
+    inventory = base / "inventory.yaml"
+    inventory.write_text(
+        f"targets:\n{hosts}  - {{id: e, access: {{via: local}}, endpoints: [{{port: 1}}]}}\n"
+    )
+    env = environment(base, (base / "site",))
+    done = go(World(base=base, env=env, inventory=inventory, told=((), ()), seconds=0), base / "s")
+    whole = told(results_of(base / "s"))
+    assert len(whole[0]) == 3 * (_HOSTS + 1) + 1
+    assert "unreachable" not in str(whole)
+    return World(base=base, env=env, inventory=inventory, told=whole, seconds=done.seconds)
+
+
+def words(world: World, store: Path, *more: object) -> list[object]:
+    """The words of a new run, or of the one that was cut off."""
+    what = ["--resume"] if Store(store).unfinished() is not None else ["toy"]
+    return ["run", *what, "-i", world.inventory, "--store", store, "--at-once", "2", *more]
+
+
+def go(world: World, store: Path) -> Done:
+    return dengbao(*words(world, store), env=world.env).ended(3)
+
+
+def bundles(store: Path) -> Iterator[Path]:
+    yield from sorted(store.glob("runs/*/bundles/*.bundle"))
+
+
+def whole_part(path: Path) -> bytes:
+    """The bytes of a bundle up to the end of its last whole frame."""
+    raw = path.read_bytes()
+    if len(raw) < len(frames.MAGIC):
+        return b""
+    return raw[: frames.whole_length(path)]
+
+
+def whole_parts(store: Path) -> dict[Path, bytes]:
+    return {path: whole_part(path) for path in bundles(store)}
+
+
+def wait_and_kill(running: Running, store: Path, dice: random.Random, world: World) -> bool:
+    """Kills after a random time, or a moment after a bundle grew; whether it was still running."""
+    deadline = time.monotonic() + 60
+    if dice.random() < 0.5:
+        time.sleep(dice.uniform(0.3, 1.0) * world.seconds)
+    else:
+        before = {p: p.stat().st_size for p in bundles(store)}
+        for _ in range(dice.randrange(1, 5)):
+            while running.process.poll() is None and time.monotonic() < deadline:
+                now = {p: p.stat().st_size for p in bundles(store)}
+                if now != before:
+                    before = now
+                    break
+                time.sleep(0.001)
+        time.sleep(dice.uniform(0, 0.15))
+    return running.process.poll() is None
+
+
+@pytest.mark.parametrize("seed", range(_CHAINS))
+def test_sigkill_at_any_point_loses_no_observation(world: World, tmp_path: Path, seed: int) -> None:
+    dice, kills, tries = random.Random(seed), 0, 0
+    held: dict[Path, bytes] = {}
+    while kills < _KILLS:
+        tries += 1
+        assert tries < 6 * _KILLS
+        running = start(*words(world, tmp_path), env=world.env)
+        alive = wait_and_kill(running, tmp_path, dice, world)
+        running.signal(signal.SIGKILL)
+        running.finish()
+        kills += alive
+        after = whole_parts(tmp_path)
+        for path, before in held.items():
+            assert after[path].startswith(before), f"{path} lost what was stored"
+        held = after
+    if Store(tmp_path).unfinished() is not None or not list(tmp_path.glob("runs/*/seal.json")):
+        go(world, tmp_path)
+    else:
+        dengbao("evaluate", "latest", "--store", tmp_path, env=world.env).ended(3)
+    for path, before in held.items():
+        assert path.read_bytes().startswith(before)
+    results = results_of(tmp_path)
+    assert results.run.complete
+    assert told(results) == world.told
+    verified = dengbao("verify", "latest", "--store", tmp_path, env=world.env)
+    assert verified.code == 0, verified.stdout
+
+
+def test_nothing_is_asked_twice_when_a_run_goes_on(world: World, tmp_path: Path) -> None:
+    running = start(*words(world, tmp_path), env=world.env)
+    while sum(Run(p.parent.parent).bundle_path("h0").exists() for p in bundles(tmp_path)) < 1:
+        assert running.process.poll() is None
+        time.sleep(0.005)
+    first = next(bundles(tmp_path))
+    while b"\nend 0 " not in first.read_bytes():
+        assert running.process.poll() is None
+        time.sleep(0.005)
+    running.signal(signal.SIGKILL)
+    running.finish()
+    before = first.read_bytes()
+    go(world, tmp_path)
+    assert first.read_bytes() == before
+
+
+def test_interrupted_and_resumed(world: World, tmp_path: Path) -> None:
+    for _ in range(3):
+        before = {p: p.stat().st_size for p in bundles(tmp_path)}
+        running = start(*words(world, tmp_path), env=world.env)
+        while before == {p: p.stat().st_size for p in bundles(tmp_path)}:
+            assert running.process.poll() is None
+            time.sleep(0.005)
+        running.signal(signal.SIGINT)
+        done = running.wait(30)
+        assert done.code == 130
+        assert b"Traceback" not in done.err
+    go(world, tmp_path)
+    assert told(results_of(tmp_path)) == world.told
+
+
+@pytest.mark.parametrize("keep", [0, 1, len(frames.MAGIC) - 1])
+def test_a_bundle_cut_in_its_first_line_is_begun_again(
+    world: World, tmp_path: Path, keep: int
+) -> None:
+    go(world, tmp_path)
+    (seal,) = tmp_path.glob("runs/*/seal.json")
+    seal.unlink()
+    first = next(bundles(tmp_path))
+    first.write_bytes(first.read_bytes()[:keep])
+    go(world, tmp_path)
+    assert told(results_of(tmp_path)) == world.told
+
+
+def test_a_limit_on_files_ends_with_74_and_what_is_durable(world: World, tmp_path: Path) -> None:
+    prefix = (program("prlimit"), "--fsize=4000")
+    done = dengbao(*words(world, tmp_path), env=world.env, prefix=prefix)
+    assert done.code == 74
+    assert b"Traceback" not in done.err
+    assert "cannot write" in done.stderr
+    held = whole_parts(tmp_path)
+    assert held
+    go(world, tmp_path)
+    for path, before in held.items():
+        assert path.read_bytes().startswith(before)
+    assert told(results_of(tmp_path)) == world.told
+
+
+def test_a_full_disk_ends_with_74_and_is_resumed_elsewhere(world: World, tmp_path: Path) -> None:
+    need_namespaces()
+    store, kept = tmp_path / "store", tmp_path / "kept"
+    store.mkdir()
+    small, copy = shlex.quote(str(store)), shlex.quote(str(kept))
+    script = (
+        f"mount --make-rprivate /; mount -t tmpfs -o size=40k none {small}\n"
+        f'"$@"; code=$?; cp -a {small} {copy}; exit $code'
+    )
+    prefix = (program("unshare"), "--mount", "sh", "-c", script, "sh")
+    done = dengbao(*words(world, store), env=world.env, prefix=prefix)
+    assert done.code == 74, done.stderr
+    assert b"Traceback" not in done.err
+    assert "No space left on device" in done.stderr
+    held = whole_parts(kept)
+    if Store(kept).unfinished() is None:  # not even the stamp found room
+        shutil.rmtree(kept)
+    go(world, kept)
+    for path, before in held.items():
+        assert not path.exists() or path.read_bytes().startswith(before)
+    assert told(results_of(kept)) == world.told
+
+
+def test_a_store_that_is_read_only_ends_with_74(world: World, tmp_path: Path) -> None:
+    need_namespaces()
+    go(world, tmp_path)
+    before = {p: p.read_bytes() for p in bundles(tmp_path)}
+    place = shlex.quote(str(tmp_path))
+    script = (
+        f"mount --make-rprivate /; mount --bind {place} {place}; "
+        f'mount -o remount,ro,bind {place}; exec "$@"'
+    )
+    prefix = (program("unshare"), "--mount", "sh", "-c", script, "sh")
+    done = dengbao("run", "toy", "-i", world.inventory, "--store", tmp_path, "--quiet",
+                   env=world.env, prefix=prefix)  # fmt: skip
+    assert done.code == 74
+    assert len(done.stderr.strip().split("\n")) == 1
+    assert "Read-only file system" in done.stderr
+    # what is there can still be read, for the results stand already
+    seen = dengbao("results", "latest", "--store", tmp_path, env=world.env, prefix=prefix)
+    seen.ended(3)
+    assert {p: p.read_bytes() for p in bundles(tmp_path)} == before
+
+
+def test_a_run_killed_before_its_stamp_was_written_is_no_run(world: World, tmp_path: Path) -> None:
+    go(world, tmp_path)
+    stub = tmp_path / "runs" / "29991231T235959Z-000abc"
+    (stub / "bundles").mkdir(parents=True)
+    (stub / ".run.json.123").write_text("{")
+    dengbao("results", "latest", "--store", tmp_path, env=world.env).ended(3)
+    assert Store(tmp_path).unfinished() is None
+
+
+def test_no_shell_of_a_killed_run_lives_on(world: World, tmp_path: Path) -> None:
+    """What was started on this machine ends by itself: its pipes are closed, its time is short."""
+    mark = f"n{random.randrange(10**9)}"
+    toy(tmp_path / "site", SOURCE.replace('"n%d" % n', f'"{mark}"').replace("0.08", "3"),
+        ["toy.lines1"])  # fmt: skip
+    env = environment(tmp_path, (tmp_path / "site",))
+    running = start("run", "toy", "--store", tmp_path / "store", env=env)
+
+    def alive() -> bool:
+        return (
+            subprocess.run(["pgrep", "-f", f"seq .* {mark}$"], capture_output=True).returncode == 0
+        )
+
+    deadline = time.monotonic() + 30
+    while not alive():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.signal(signal.SIGKILL)
+    running.finish()
+    deadline = time.monotonic() + 25
+    while alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive()
