@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.sdk import (
     Absent,
@@ -32,6 +32,7 @@ from audit_core.sdk import (
     not_present,
     optional,
     passed,
+    provider,
     undetermined,
 )
 from audit_linux.access._find import Blob, ask_files, parse_files, refused
@@ -67,9 +68,11 @@ SERVERS = fact(
     Servers,
     ask=Command(
         argv=(
-            "find", "/usr/sbin", "/usr/bin", "/usr/local", "/opt", "-xdev", "-maxdepth", "4",
-            "(", "-name", "sshd", "-o", "-name", "dropbear", ")", "-not", "-type", "d", "-print0",
+            "/usr/bin/find", "/usr/sbin", "/usr/bin", "/usr/local", "/opt", "-xdev", "-maxdepth",
+            "4", "(", "-name", "sshd", "-o", "-name", "dropbear", ")", "-not", "-type", "d",
+            "-print0",
         ),
+        privilege=Privilege.ROOT,  # a folder that is closed to others may hold a second server
         ok=(0, 1),
     ),
     parse=parse_servers,
@@ -136,10 +139,15 @@ def _words(raw: str) -> tuple[str, str]:
     found = re.match(r'([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+|(?="))', line)
     if not found:
         return line.lower(), ""
-    return found[1].lower(), line[found.end() :].strip().strip('"')
+    value = re.split(r"[ \t]#", line[found.end() :], maxsplit=1)[0]  # since OpenSSH 8.7
+    return found[1].lower(), value.strip().strip('"')
 
 
-def _scan(blob: Blob) -> tuple[list[Override], list[str], bool]:
+# Made by update-crypto-policies; RHEL 9 includes it from a drop-in.
+_POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
+
+
+def _scan(blob: Blob, read: frozenset[str]) -> tuple[list[Override], list[str], bool]:
     """The Match settings of a file, its includes, and whether it includes the usual folder."""
     criteria, overrides, foreign, usual = "", [], [], False
     for raw in blob.lines:
@@ -149,7 +157,7 @@ def _scan(blob: Blob) -> tuple[list[Override], list[str], bool]:
         elif key == "include":
             here = value in ("/etc/ssh/sshd_config.d/*.conf", "sshd_config.d/*.conf")
             usual |= here and not criteria
-            if not here or criteria:
+            if (not here and value not in read) or criteria:
                 foreign.append(value)
         elif key and criteria:
             overrides.append(Override(criteria=criteria, key=key, value=value))
@@ -164,10 +172,12 @@ def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
     main = [b for b in blobs if b.path == "/etc/ssh/sshd_config"]
     if not main:
         return not_present(msg("There is no /etc/ssh/sshd_config"))
-    overrides, foreign, usual = _scan(main[0])
+    read = frozenset(b.path for b in blobs if b.path == _POLICY)
+    overrides, foreign, usual = _scan(main[0], read)
     for blob in blobs:
-        if usual and blob.path.startswith("/etc/ssh/sshd_config.d/") and _is_drop_in(blob.path):
-            more, others, _ = _scan(blob)
+        drop_in = blob.path.startswith("/etc/ssh/sshd_config.d/") and _is_drop_in(blob.path)
+        if blob.path in read or (usual and drop_in):
+            more, others, _ = _scan(blob, read)
             overrides, foreign = overrides + more, foreign + others
     return SshdFiles(overrides=tuple(overrides), foreign=tuple(foreign))
 
@@ -180,12 +190,91 @@ def _is_drop_in(path: str) -> bool:
 SSHD_FILES = fact(
     "linux.sshd-files",
     SshdFiles,
-    ask=ask_files("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", root=True),
+    ask=ask_files("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", _POLICY, root=True),
     parse=parse_sshd_files,
 )
 
+
+class Running(Struct, frozen=True, kw_only=True):
+    """What the running SSH servers were told on their command lines, which beats every file.
+
+    `set` maps a keyword to the values that were given for it with -o; `other` are command lines
+    with options whose effect is not worked out, such as another file.
+    """
+
+    set: dict[str, tuple[str, ...]]
+    other: tuple[str, ...] = ()
+
+
+# Options without an effect on the settings that are judged: -D, -e, -q, -t … and ports.
+_PLAIN_OPTION = re.compile(r"-[46DdeiqRrtT]+|-E\S+|-p\d+")
+
+
+def parse_running(answer: Answer) -> Running:
+    """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
+    if answer.stderr.strip():
+        raise ParseError(f"ps complained: {answer.stderr[:120]!r}")
+    given: dict[str, tuple[str, ...]] = {}
+    other: list[str] = []
+    for line in answer.lines:
+        words = _listener(line)
+        while words:
+            word = words.pop(0)
+            if word == "-o" and words:
+                word += words.pop(0)
+            if word in ("-p", "-E") and words:
+                words.pop(0)
+            elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
+                key = option[1].lower()
+                given[key] = (*given.get(key, ()), option[2])
+            elif not _PLAIN_OPTION.fullmatch(word):
+                other.append(line)
+                break
+    return Running(set=given, other=tuple(dict.fromkeys(other)))
+
+
+def _listener(line: str) -> list[str]:
+    """The words after the program of a server that listens; none for a session's process."""
+    text = re.sub(r"\[listener\].*$", "", line.strip().removeprefix("sshd: "))
+    program, *words = text.split() or [""]
+    return words if program.rsplit("/", 1)[-1] == "sshd" and program.startswith("/") else []
+
+
+# RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
+# options of the running server: `sshd -T` knows nothing of them.
+RUNNING = fact(
+    "linux.sshd-running",
+    Running,
+    # As root, because /proc may hide the processes of others. Older systems have /bin/ps only.
+    providers=tuple(
+        provider(
+            Command(
+                argv=(ps, "-ww", "-C", "sshd", "-o", "args="), privilege=Privilege.ROOT, ok=(0, 1)
+            ),
+            parse_running,
+        )
+        for ps in ("/usr/bin/ps", "/bin/ps")
+    ),
+)
+
+
+def _as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[Servers, Sshd]:
+    """Both as the running server has them: a value of its command line is the one that holds."""
+    if running is None:
+        return servers, sshd
+    told = {key: (_plain(values),) for key, values in running.set.items()}
+    others = (*servers.others, *running.other)
+    return structs.replace(servers, others=others), Sshd(values=sshd.values | told)
+
+
+def _plain(values: tuple[str, ...]) -> str:
+    """The one value in force; empty where it adds to a default or servers differ."""
+    one = values[0] if len(set(values)) == 1 else ""
+    return "" if one.startswith(("+", "-", "^")) else one
+
+
 # Only SERVERS can show that there is no SSH server: sshd may stand in another place than usual.
-_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES))
+_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES), optional(RUNNING))
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
 
@@ -251,12 +340,14 @@ def sshd_root_login(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     allowed: Annotated[frozenset[str], Subset] = frozenset({"no"}),
 ) -> Judgement:
     """Root cannot log in directly over SSH."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
 
     def good(_: str, value: str) -> bool:
         return _ALIASES.get(value.lower(), value.lower()) in allowed
@@ -272,10 +363,16 @@ def sshd_root_login(
     when_absent=_NO_SERVER,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
-def sshd_empty_passwords(servers: Servers, sshd: Sshd | None, files: SshdFiles | None) -> Judgement:
+def sshd_empty_passwords(
+    servers: Servers,
+    sshd: Sshd | None,
+    files: SshdFiles | None,
+    running: Running | None = None,
+) -> Judgement:
     """The SSH server refuses empty passwords."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     return _judge(
         servers,
         sshd,
@@ -293,10 +390,16 @@ def sshd_empty_passwords(servers: Servers, sshd: Sshd | None, files: SshdFiles |
     when_absent=_NO_SERVER,
     remedy=msg("Set UsePAM yes in sshd_config"),
 )
-def sshd_pam(servers: Servers, sshd: Sshd | None, files: SshdFiles | None) -> Judgement:
+def sshd_pam(
+    servers: Servers,
+    sshd: Sshd | None,
+    files: SshdFiles | None,
+    running: Running | None = None,
+) -> Judgement:
     """The SSH server logs in through PAM, so that lock-outs and account rules act."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     return _judge(
         servers,
         sshd,
@@ -333,6 +436,7 @@ def sshd_login_limits(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     max_tries: Annotated[int, Down] = 5,
     max_grace: Annotated[int, Down] = 120,
@@ -340,6 +444,7 @@ def sshd_login_limits(
     """The SSH server limits how often and how long somebody may try to log in."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
 
     def good(key: str, value: str) -> bool:
         if key == "maxauthtries":
@@ -365,12 +470,14 @@ def sshd_idle(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     max_seconds: Annotated[int, Down] = 900,
 ) -> Judgement:
     """The SSH server drops connections whose client no longer answers."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     interval = seconds(sshd.one("clientaliveinterval"))
     count = number(sshd.one("clientalivecountmax"))
     said = [
@@ -462,12 +569,14 @@ def sshd_ciphers(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _CIPHERS,
 ) -> Judgement:
     """The SSH server offers strong ciphers only."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     return _only(servers, files, sshd, "ciphers", allowed)
 
 
@@ -482,12 +591,14 @@ def sshd_macs(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _MACS,
 ) -> Judgement:
     """The SSH server offers strong message authentication only."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     return _only(servers, files, sshd, "macs", allowed)
 
 
@@ -498,12 +609,14 @@ def sshd_kex(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _KEX,
 ) -> Judgement:
     """The SSH server offers strong key exchanges only."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     return _only(servers, files, sshd, "kexalgorithms", allowed)
 
 
@@ -518,12 +631,14 @@ def sshd_host_keys(
     servers: Servers,
     sshd: Sshd | None,
     files: SshdFiles | None,
+    running: Running | None = None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _HOST_KEYS,
 ) -> Judgement:
     """The SSH server proves itself with strong host key signatures only."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     return _only(servers, files, sshd, "hostkeyalgorithms", allowed)
 
 
@@ -545,10 +660,16 @@ def _narrow(pattern: str) -> bool:
     when_absent=_NO_SERVER,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
-def sshd_source_limited(servers: Servers, sshd: Sshd | None, files: SshdFiles | None) -> Judgement:
+def sshd_source_limited(
+    servers: Servers,
+    sshd: Sshd | None,
+    files: SshdFiles | None,
+    running: Running | None = None,
+) -> Judgement:
     """The SSH server itself admits users from named addresses only."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     users = tuple(v for line in sshd.values.get("allowusers", ()) for v in line.split())
     groups = tuple(v for line in sshd.values.get("allowgroups", ()) for v in line.split())
     said = msg(
@@ -595,17 +716,22 @@ def _otp(pam: Pam) -> tuple[str, ...]:
 
 @check(
     "linux.second-factor",
-    needs=(*_NEEDS, optional(PAM)),
+    needs=(*_NEEDS[:3], optional(PAM), _NEEDS[3]),
     severity=Severity.MEDIUM,
     when_absent=_NO_SERVER,
     remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
 )
 def second_factor(
-    servers: Servers, sshd: Sshd | None, files: SshdFiles | None, pam: Pam | None
+    servers: Servers,
+    sshd: Sshd | None,
+    files: SshdFiles | None,
+    pam: Pam | None,
+    running: Running | None = None,
 ) -> Judgement:
     """Login over SSH takes two different factors on this host."""
     if sshd is None:
         return _elsewhere(servers)
+    servers, sshd = _as_running(servers, sshd, running)
     methods = sshd.one("authenticationmethods") or "any"
     said = msg("AuthenticationMethods is {methods}", methods=shown(methods))
     expected = msg("two factors, one of them based on cryptography")
@@ -696,7 +822,7 @@ def no_plain_logins(ports: Ports, programs: tuple[str, ...] | None) -> Judgement
     return passed(silent, msg("No such server is installed"), expected=expected)
 
 
-FACTS = (SERVERS, SSHD, SSHD_FILES, LISTENING, PROGRAMS)
+FACTS = (SERVERS, SSHD, SSHD_FILES, RUNNING, LISTENING, PROGRAMS)
 CHECKS = (
     sshd_root_login, sshd_empty_passwords, sshd_pam, sshd_login_limits, sshd_idle, sshd_ciphers,
     sshd_macs, sshd_kex, sshd_host_keys, sshd_source_limited, second_factor, no_plain_logins,

@@ -16,6 +16,7 @@ from audit_core.model import (
     Message,
     ObjectType,
     Optional_,
+    ParseError,
     Reason,
     Target,
     Verdict,
@@ -248,6 +249,71 @@ def test_a_server_nobody_looked_at_is_never_passed(check: Check) -> None:
     assert check.judge(OTHER, None, None, *more).verdict is UNDETERMINED
     foreign = SshdFiles(foreign=("/etc/x",))
     assert check.judge(USUAL, _GOOD, foreign, *more).verdict is UNDETERMINED
+
+
+# RHEL 8.10, openssh-8.0p1, policy DEFAULT, invented after sshd.service and update-crypto-policies
+_RHEL_8 = (
+    "/usr/sbin/sshd -D -oCiphers=aes256-gcm@openssh.com,aes256-cbc,aes128-cbc "
+    "-oMACs=hmac-sha2-256 -oKexAlgorithms=curve25519-sha256\n"
+    "sshd: root@pts/0\n"
+)
+
+
+def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
+    running = mod.parse_running(answer(_RHEL_8))
+    weak = mod.sshd_ciphers.judge(USUAL, _GOOD, None, running)
+    assert weak.verdict is FAIL
+    assert weak.said[0].args["weak"] == ("aes128-cbc", "aes256-cbc")
+    assert mod.sshd_macs.judge(USUAL, _GOOD, None, running).verdict is PASS
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("", PASS),
+        ("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n", PASS),
+        ("/usr/sbin/sshd -D -e -p 2212 -E /x -p22\n", PASS),
+        ("/usr/sbin/sshd -D -o Port=22\n", PASS),
+        ("sshd: bob [priv]\nsshd: bob -f x\n", PASS),
+        ("/usr/sbin/sshd -D -f /etc/ssh/other\n", UNDETERMINED),
+        ("/usr/sbin/sshd -o Include=x -o\n", UNDETERMINED),
+        ("/usr/sbin/sshd -D -oCiphers=+aes256-cbc\n", UNDETERMINED),
+        ("/usr/sbin/sshd -oCiphers=aes256-ctr\n/usr/sbin/sshd -oCiphers=aes128-ctr\n",
+         UNDETERMINED),
+    ],
+)  # fmt: skip
+def test_options_that_are_not_worked_out_settle_nothing(
+    line: str, verdict: Verdict, answer: Make
+) -> None:
+    running = mod.parse_running(answer(line))
+    assert mod.sshd_ciphers.judge(USUAL, _GOOD, None, running).verdict is verdict
+
+
+def test_a_ps_that_complains_shows_nothing(answer: Make) -> None:
+    with pytest.raises(ParseError):
+        mod.parse_running(answer("", b"ps: unrecognized option: C\n"))
+
+
+def test_a_comment_behind_a_match_setting_is_no_value(files: Make) -> None:
+    text = "Match User bob\n  PermitRootLogin no # see 17\n"
+    got = mod.parse_sshd_files(files({"/etc/ssh/sshd_config": text}))
+    assert isinstance(got, SshdFiles)
+    assert mod.sshd_root_login.judge(USUAL, _GOOD, got).verdict is PASS
+
+
+def test_the_crypto_policy_that_rhel_9_includes_is_read(files: Make) -> None:
+    policy = "/etc/crypto-policies/back-ends/opensshserver.config"
+    texts = {
+        "/etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n",
+        "/etc/ssh/sshd_config.d/50-redhat.conf": f"Include {policy}\n",
+    }
+    unread = mod.parse_sshd_files(files(texts))
+    assert isinstance(unread, SshdFiles)
+    assert unread.foreign == (policy,)
+    read = mod.parse_sshd_files(files({**texts, policy: "Match all\nPermitRootLogin yes\n"}))
+    assert isinstance(read, SshdFiles)
+    assert read.foreign == ()
+    assert mod.sshd_root_login.judge(USUAL, _GOOD, read).verdict is FAIL
 
 
 def test_a_failure_stays_one_beside_another_server() -> None:
