@@ -8,7 +8,16 @@ from typing import Any
 from msgspec import Struct, structs
 
 from audit_core.i18n import Translator
-from audit_core.model import Conclusion, Finding, Message, Target
+from audit_core.model import (
+    Conclusion,
+    Coverage,
+    Finding,
+    Message,
+    Result,
+    Severity,
+    Target,
+    Verdict,
+)
 from audit_core.policy.model import Catalog
 from audit_core.results import CheckInfo, Clause, Evidence, Results, RunStamp
 
@@ -24,8 +33,8 @@ class FindingView(Struct, frozen=True, kw_only=True):
     check_version: int
     title: str
     target: str
-    verdict: str
-    severity: str
+    verdict: Verdict
+    severity: Severity
     why: str
     said: str
     expected: str | None
@@ -41,9 +50,9 @@ class ConclusionView(Struct, frozen=True, kw_only=True):
     clause: str
     unit: str | None
     target: str
-    conclusion: str
-    coverage: str
-    severity: str | None
+    conclusion: Result
+    coverage: Coverage
+    severity: Severity | None
     why: str
     missing: tuple[str, ...]
     findings: tuple[str, ...]
@@ -109,8 +118,8 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
         check_version=f.check_version,
         title=t.text(titles.get(f.check, "")),
         target=f.target,
-        verdict=f.verdict.value,
-        severity=f.severity.value,
+        verdict=f.verdict,
+        severity=f.severity,
         why=f.why,
         said=joined(f.said, t.say, t.lang),
         expected=t.say(f.expected) if f.expected is not None else None,
@@ -126,9 +135,9 @@ def _conclusion(c: Conclusion, t: Translator) -> ConclusionView:
         clause=c.clause,
         unit=c.unit,
         target=c.target,
-        conclusion=c.conclusion.value,
-        coverage=c.coverage.value,
-        severity=c.severity.value if c.severity is not None else None,
+        conclusion=c.conclusion,
+        coverage=c.coverage,
+        severity=c.severity,
         why=joined(c.why, t.say, t.lang),
         missing=tuple(t.say(m) for m in c.missing),
         findings=c.findings,

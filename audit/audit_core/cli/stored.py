@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
 from audit_core.cli import summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_table, say
-from audit_core.errors import InputError, UsageError
+from audit_core.errors import InputError, ToolMissing, UsageError
 from audit_core.model import Result, Verdict
 from audit_core.policy import Profile
 from audit_core.results import Results, decode
 from audit_core.store.frames import write_whole
 from audit_core.store.runs import Run
 from audit_core.views import results_view
+
+if TYPE_CHECKING:
+    from audit_core.pack.keys import SigningKey
+    from audit_core.pack.writer import Packed
 
 
 def _profile(context: Context, run: Run) -> Profile:
@@ -27,7 +32,10 @@ def _evaluated(context: Context, run: Run) -> tuple[Results, bytes]:
     profile = _profile(context, run)
     raw = evaluation.evaluate(run, context.work(profile))
     path = run.results_path(profile.id)
-    if not path.exists() or path.read_bytes() != raw:
+    before = path.read_bytes() if path.exists() else None
+    if before is not None and before != raw:
+        note(context.text("The results differ from those of the last evaluation: policy changed"))
+    if before != raw:
         write_whole(path, raw)
     return decode(raw), raw
 
@@ -51,8 +59,9 @@ def conclude(context: Context, run: Run, *, output: Path | None) -> int:
     else:
         summary.print_summary(context, results)
         if packed is not None:
-            say(context.text("Evidence pack: {path}", path=packed))
-    return exit_code(results)
+            say(context.text("Evidence pack: {path}", path=packed.path))
+    # A pack without its workbook is not what was asked for, whatever the verdicts.
+    return ToolMissing.exit_code if packed is not None and packed.faults else exit_code(results)
 
 
 def evaluate(context: Context) -> int:
@@ -65,14 +74,14 @@ def results(context: Context) -> int:
     return conclude(context, context.store.find(context.args.run), output=None)
 
 
-def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Path) -> Path:
+def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Path) -> Packed:
     from audit_core.pack import keys, writer
 
     if output.is_dir():
         raise UsageError(f"{output} is a folder; name the pack's file")
     key = context.args.key
-    signing = keys.load(key) if key is not None else keys.of_store(context.store.root)
-    writer.write_pack(
+    signing = _signing(context, key) if key is not None else keys.of_store(context.store.root)
+    packed = writer.write_pack(
         run,
         results,
         raw,
@@ -82,16 +91,28 @@ def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Pa
         out=output,
         key=signing,
     )
-    return output
+    for fault in packed.faults:
+        note(context.translator.say(fault))
+    return packed
+
+
+def _signing(context: Context, path: Path) -> SigningKey:
+    from audit_core.pack import keys
+
+    phrase = None
+    if b"ENCRYPTED" in path.read_bytes()[:4096]:
+        asked = context.secrets.resolve(f"prompt:{context.text('Passphrase of the signing key')}")
+        phrase = asked.reveal().encode()
+    return keys.load(path, phrase)
 
 
 def pack(context: Context) -> int:
     """Writes the evidence pack of a stored run."""
     run = context.store.find(context.args.run)
     results, raw = _evaluated(context, run)
-    path = _packed(context, run, results, raw, context.args.output)
-    say(context.text("Evidence pack: {path}", path=path))
-    return 0
+    packed = _packed(context, run, results, raw, context.args.output)
+    say(context.text("Evidence pack: {path}", path=packed.path))
+    return ToolMissing.exit_code if packed.faults else 0
 
 
 def verify(context: Context) -> int:
