@@ -26,7 +26,11 @@ from audit_patch.text import records
 
 _IN_MEMORY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
-UPGRADABLE = Command(argv=("apt", *_IN_MEMORY, "list", "--upgradable"), timeout_s=60, limit=4 << 20)
+# All versions: the newest may come from another archive than a security update that it contains.
+UPGRADABLE = Command(
+    argv=("apt", *_IN_MEMORY, "list", "--upgradable", "--all-versions"),
+    timeout_s=60, limit=8 << 20,
+)  # fmt: skip
 POLICY = Command(argv=("apt-cache", *_IN_MEMORY, "policy"), timeout_s=60)
 LISTS = Command(
     argv=(
@@ -60,8 +64,8 @@ AUTOMATIC = Command(
 )  # fmt: skip
 
 _UPGRADABLE = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9+.-]*)/(?P<archives>[^ ]*) (?P<new>[^ ]+) (?P<arch>[^ ]+) "
-    r"\[upgradable from: (?P<old>[^ \]]+)\]"
+    r"(?P<name>[a-z0-9][a-z0-9+.-]*)/(?P<archives>[^ ]*) (?P<new>[^ ]+) (?P<arch>[^ ]+)"
+    r"(?: \[(?:upgradable from: (?P<old>[^ \]]+)|(?P<state>[^\]]*))\])?"
 )
 _RELEASE = re.compile(r" +release (?P<fields>.+)")
 _PRIORITY = re.compile(r" *(-?\d{1,6}) \S")
@@ -100,13 +104,26 @@ def _update(row: re.Match[str]) -> Update:
 
 def parse_pending(answer: Answer) -> Pending:
     """Every package whose candidate is newer than what is installed."""
-    return Pending(updates=tuple(_update(row) for row in _rows(answer)))
+    return Pending(updates=tuple(_update(row) for row in _rows(answer) if row["old"]))
 
 
 def parse_security(answer: Answer) -> Security:
-    """Those whose candidate is offered by a security archive."""
-    rows = [r for r in _rows(answer) if any(is_security(a) for a in r["archives"].split(","))]
-    return Security(updates=tuple(_update(row) for row in rows), labelled=None)
+    """Those with a version in a security archive that is newer than the one installed."""
+    found: dict[re.Match[str], None] = {}
+    update = None
+    for row in _rows(answer):
+        if row["old"]:
+            update = row
+        # Versions stand newest first: what follows the installed one is older than it.
+        elif not update or row["state"] or _package(row) != _package(update):
+            update = None
+        if update and any(is_security(a) for a in row["archives"].split(",")):
+            found[update] = None
+    return Security(updates=tuple(_update(row) for row in found), labelled=None)
+
+
+def _package(row: re.Match[str]) -> tuple[str, str]:
+    return row["name"], row["arch"]
 
 
 def _source(fields: str, priority: int) -> Source | None:
@@ -206,8 +223,8 @@ def _global(path: str, text: str) -> bool:
     """Whether `text` is a setting of apt.conf that switches signature checks off."""
     if not path.startswith(("/etc/apt/apt.conf.d/", "/etc/apt/apt.conf")):
         return False
-    key, _, value = text.rpartition(" ")
-    return "weak" not in key.lower() and value.strip('"\t ').lower() in _YES
+    value = text.split()[-1]
+    return "weak" not in text.lower() and value.strip('"').lower() in _YES
 
 
 def parse_automatic(answer: Answer) -> Automatic:

@@ -75,6 +75,36 @@ def test_apt_lists_a_held_package_as_pending() -> None:
     assert [u.name for u in held.updates] == ["jq"]
 
 
+# Debian 12.15, `apt list --upgradable --all-versions`, 2026-11-23; the security archive is invented
+_MASKED = b"""Listing...
+bash/oldstable 5.2.15-2+b13 amd64 [upgradable from: 5.2.15-1]
+bash/stable-security 5.2.15-1.5 amd64
+bash/now 5.2.15-1 amd64 [installed,upgradable to: 5.2.15-2+b13]
+
+"""
+
+
+def test_a_security_update_behind_a_newer_version_of_another_archive_is_pending() -> None:
+    security = apt.parse_security(answer(_MASKED))
+    assert [u.name for u in security.updates] == ["bash"]
+    assert [u.candidate for u in apt.parse_pending(answer(_MASKED)).updates] == ["5.2.15-2+b13"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # older than the one installed, of another architecture, of another package, never newer
+        b"a/u 3 amd64 [upgradable from: 2]\na/now 2 amd64 [installed,upgradable to: 3]\n"
+        b"a/x-security 1 amd64\n",
+        b"a/u 3 amd64 [upgradable from: 2]\na/x-security 3 i386\n",
+        b"a/u 3 amd64 [upgradable from: 2]\n\nb/x-security 3 amd64\n",
+        b"a/x-security 4 amd64\na/u 3 amd64 [upgradable from: 2]\n",
+    ],
+)
+def test_other_versions_are_no_pending_security_update(text: bytes) -> None:
+    assert apt.parse_security(answer(b"Listing...\n" + text)).updates == ()
+
+
 def test_apts_usual_warning_is_no_complaint() -> None:
     quiet = recording("debian12-apt-upgradable-stderr.txt").stdout
     assert b"stable CLI" in quiet
@@ -233,6 +263,7 @@ def test_a_trusted_stanza_beside_a_disabled_one_is_doubtful(tmp_path: Path) -> N
     ("text", "count"),
     [
         ('APT::Get::AllowUnauthenticated "true";\n', 1),
+        ('APT::Get::AllowUnauthenticated\t"true";\n', 1),
         ("APT { Get { AllowUnauthenticated 1; }; };\n", 1),
         ('Acquire::AllowInsecureRepositories "true";\n', 1),
         ('Acquire::AllowInsecureRepositories "false";\n', 0),
