@@ -1,0 +1,189 @@
+"""The pages against the program: links, exit codes, commands, hooks and targets of make."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit_core import hooks
+from audit_core.cli import parser
+from audit_core.i18n import Translator
+from audit_core.inventory import load_inventory
+
+ROOT = Path(__file__).parents[2]
+READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+_COMMAND = re.compile(r"^(?:\.venv/bin/)?dengbao (?P<words>.*)")
+
+
+def shown(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """The blocks of `kind` on a page, without comments."""
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+    return [re.sub(r"\s+#.*", "", "\n" + block).strip() for block in found]
+
+
+def lines(page: Path) -> list[str]:
+    """What a reader types, as the console blocks of a page show it."""
+    typed = "\n".join(blocks(page, "console")).split("\n")
+    return [line.removeprefix("$ ") for line in typed if line.startswith("$ ")]
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The words of each shown call of dengbao, without what the shell takes away."""
+    for line in lines(page):
+        if hit := _COMMAND.match(line):
+            yield shlex.split(hit["words"].split(">")[0])
+
+
+def links(page: Path) -> set[str]:
+    return set(re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")))
+
+
+def built() -> argparse.ArgumentParser:
+    return parser._build(Translator("en"))
+
+
+def names() -> set[str]:
+    """Every command that the parser knows."""
+    (choices,) = (a.choices for a in built()._actions if isinstance(a, argparse._SubParsersAction))
+    return set(choices)
+
+
+def anchor(heading: str) -> str:
+    """The anchor that a heading gets on a page."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        if link.startswith("https://"):
+            continue
+        path, _, place = link.partition("#")
+        led = (page.parent / path).resolve() if path else page
+        assert led.exists(), link
+        assert led.is_relative_to(ROOT), link
+        if place:
+            headings = re.findall(r"^#+ (.*)$", led.read_text(encoding="utf-8"), re.MULTILINE)
+            assert place in {anchor(h) for h in headings}, link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_blocks_are_closed(page: Path) -> None:
+    assert page.read_text(encoding="utf-8").count("```") % 2 == 0
+
+
+# --- the readmes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", READMES)
+def test_the_exit_codes_are_those_of_the_program(lang: str) -> None:
+    text = READMES[lang].read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE)
+    say = Translator(lang).text
+    assert told == [(str(code), say(words)) for code, words in parser.EXIT_CODES]
+
+
+def test_both_readmes_show_the_same_commands_and_the_same_inventory() -> None:
+    english, chinese = READMES["en"], READMES["zh"]
+    assert lines(english) == lines(chinese)
+    assert lines(english)
+    assert blocks(english, "yaml") == blocks(chinese, "yaml")
+
+
+def test_both_readmes_have_the_same_sections_links_and_figures() -> None:
+    english, chinese = (page.read_text(encoding="utf-8") for page in READMES.values())
+    assert english.count("\n## ") == chinese.count("\n## ")
+    assert links(READMES["en"]) - {"README.zh-CN.md"} == links(READMES["zh"]) - {"README.md"}
+    rows = [re.findall(r"^  \S.*?((?: +\d+){5})$", text, re.MULTILINE)
+            for text in (english, chinese)]  # fmt: skip
+    assert [r.split() for r in rows[0]] == [r.split() for r in rows[1]]
+    assert len(rows[0]) == 11
+
+
+@pytest.mark.parametrize("lang", READMES)
+def test_the_table_adds_up(lang: str) -> None:
+    text = READMES[lang].read_text(encoding="utf-8")
+    found = re.findall(r"^  \S.*?((?: +\d+){5})$", text, re.MULTILINE)
+    *layers, total = [[int(n) for n in row.split()] for row in found]
+    assert [sum(column) for column in zip(*layers, strict=True)] == total
+    assert sum(total) >= 211
+
+
+def test_the_inventory_of_the_readme_is_one(tmp_path: Path) -> None:
+    (text,) = blocks(READMES["en"], "yaml")
+    path = tmp_path / "inventory.yaml"
+    path.write_text(text, encoding="utf-8")
+    ids = [t.id for t in load_inventory(path).targets]
+    assert ids[:3] == ["web1", "web1/tls:443", "web1/backup:db"]
+
+
+@pytest.mark.parametrize("lang", READMES)
+def test_nothing_is_left_to_fill_in(lang: str) -> None:
+    assert "@@" not in READMES[lang].read_text(encoding="utf-8")
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_every_command_shown_is_one_that_the_program_takes(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in commands(page):
+        if words == ["--help"]:
+            continue
+        try:
+            built().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{words}: {capsys.readouterr().err}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_every_command_named_is_in_the_help(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:\.venv/bin/)?dengbao ([a-z]+)[^`]*`", text))
+    named |= {w for words in commands(page) for w in words if w in names()}
+    assert named <= names()
+    helped = built().format_help()
+    assert all(re.search(rf"^ +{name} +\S", helped, re.MULTILINE) for name in named)
+
+
+def test_the_readme_names_the_main_commands() -> None:
+    text = READMES["en"].read_text(encoding="utf-8")
+    assert {w for words in commands(READMES["en"]) for w in words} >= {"plan", "doctor", "run"}
+    assert all(f"`{name}`" in text for name in ("run", "collect", "evaluate", "pack"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_every_target_of_make_that_is_named_exists(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:`|^\$ )make ([a-z]+)", text, re.MULTILINE)) <= targets
+
+
+# --- hooks ----------------------------------------------------------------------------------------
+
+
+def test_hooks_named_exist_and_every_hook_is_named() -> None:
+    offered = {name for name in vars(hooks) if name.startswith("dengbao_")}
+    pages = [ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    # The worked plugin of CONTRIBUTING is a module `dengbao_tmux`.
+    named = set(re.findall(r"\bdengbao_[a-z]+", text)) - {"dengbao_tmux"}
+    assert named <= offered
+    assert offered == named
