@@ -8,6 +8,7 @@ the fault. The parent stays alive whatever a plugin does.
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import select
 import signal
@@ -47,6 +48,8 @@ from audit_core.store.runs import Run, RunFile
 
 STEP_SECONDS = 10.0
 _MOST_RESTARTS = 50
+_STEP_BYTES = 512
+_LOOKS = 8  # how often in STEP_SECONDS the parent looks whether the child moved
 Step = Callable[[str], None]
 
 
@@ -256,10 +259,39 @@ def evaluate(run: Run, work: Work, *, step_seconds: float = STEP_SECONDS) -> byt
     raise ConfigError(f"{run.id}: more than {_MOST_RESTARTS} checks hang or die; see plugin list")
 
 
+class _Steps:
+    """The step that the child is at, in memory that parent and child share.
+
+    Not a pipe: each of the 130 steps of a host would wake the parent.
+    """
+
+    def __init__(self) -> None:
+        self._page = mmap.mmap(-1, _STEP_BYTES)
+        self._count = 0
+
+    def enter(self, name: str) -> None:
+        """The step `name` begins."""
+        self._count += 1
+        text = name.encode("utf-8", "backslashreplace")
+        self._page[:] = (b"%d %s" % (self._count, text))[:_STEP_BYTES].ljust(_STEP_BYTES, b"\0")
+
+    def seen(self) -> bytes:
+        """Bytes that differ from step to step."""
+        return self._page[:]
+
+    def last(self) -> str:
+        """The name of the step begun last, or empty."""
+        return self._page[:].rstrip(b"\0").partition(b" ")[2].decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """The memory is given back."""
+        self._page.close()
+
+
 def _attempt(run: Run, work: Work, deny: frozenset[str], step_seconds: float) -> bytes | str:
     """The results, or the step at which the child hung or died."""
     result_r, result_w = os.pipe()
-    step_r, step_w = os.pipe()
+    steps = _Steps()
     with warnings.catch_warnings():
         # No other thread of ours runs here; what a library left asleep holds no lock we take.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -267,21 +299,16 @@ def _attempt(run: Run, work: Work, deny: frozenset[str], step_seconds: float) ->
         pid = os.fork()
     if pid == 0:
         os.close(result_r)
-        os.close(step_r)
-        _child(run, work, deny, step_w, result_w)
+        _child(run, work, deny, steps.enter, result_w)
     os.close(result_w)
-    os.close(step_w)
     try:
-        return _watch(pid, result_r, step_r, step_seconds)
+        return _outcome(_watch(pid, result_r, steps, step_seconds), steps.last())
     finally:
         os.close(result_r)
-        os.close(step_r)
+        steps.close()
 
 
-def _child(run: Run, work: Work, deny: frozenset[str], step_w: int, result_w: int) -> None:
-    def step(name: str) -> None:
-        os.write(step_w, name.encode("utf-8", "backslashreplace")[:500] + b"\n")
-
+def _child(run: Run, work: Work, deny: frozenset[str], step: Step, result_w: int) -> None:
     code = 70
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -297,38 +324,38 @@ def _send(result_w: int, run: Run, work: Work, deny: frozenset[str], step: Step)
         text = f"{error.exit_code} {error}"
         data, mark = text.encode("utf-8", "backslashreplace"), b"E"
     with os.fdopen(result_w, "wb") as out:
-        out.write(data + mark)
+        out.write(data)
+        out.write(mark)
     return 0
 
 
-def _watch(pid: int, result_r: int, step_r: int, step_seconds: float) -> bytes | str:
-    data, last, tail = bytearray(), "", b""
-    open_fds, deadline = [result_r, step_r], time.monotonic() + step_seconds
-    while result_r in open_fds:
-        ready, _, _ = select.select(open_fds, [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
+def _watch(pid: int, result_r: int, steps: _Steps, step_seconds: float) -> bytearray:
+    """What the child sends; it is killed when it neither sends nor enters a step for so long."""
+    data, seen = bytearray(), b""
+    moved = time.monotonic()
+    while True:
+        ready, _, _ = select.select([result_r], [], [], step_seconds / _LOOKS)
+        if ready:
+            chunk = os.read(result_r, 1 << 16)
+            if not chunk:
+                break
+            data += chunk
+        if ready or steps.seen() != seen:
+            seen, moved = steps.seen(), time.monotonic()
+        elif time.monotonic() - moved > step_seconds:
             os.kill(pid, signal.SIGKILL)
             break
-        for fd in ready:
-            chunk = os.read(fd, 1 << 16)
-            if not chunk:
-                open_fds.remove(fd)
-            elif fd == result_r:
-                data += chunk
-                deadline = time.monotonic() + step_seconds
-            else:
-                *whole, tail = (tail + chunk).split(b"\n")
-                last = whole[-1].decode() if whole else last
-                deadline = time.monotonic() + step_seconds
     os.waitpid(pid, 0)
-    return _outcome(bytes(data), last)
+    return data
 
 
-def _outcome(data: bytes, last: str) -> bytes | str:
-    if data.endswith(b"R"):
-        return data[:-1]
-    if data.endswith(b"E"):
-        raise _again(data[:-1].decode())
+def _outcome(data: bytearray, last: str) -> bytes | str:
+    mark = bytes(data[-1:])
+    del data[-1:]
+    if mark == b"R":
+        return bytes(data)
+    if mark == b"E":
+        raise _again(data.decode())
     return last
 
 
