@@ -51,7 +51,7 @@ def compared(
         what=what,
         ours=spread(ours, unit, digits),
         peer=f"{named} {spread(peer, unit, digits)}",
-        ratio=spread(ratios, "").replace(" (", " (").replace("  ", " ").strip(),
+        ratio=spread(ratios, "").replace("  ", " ").strip(),
         aim="" if aim is None else f"<= {aim:g}",
         met=None if aim is None else statistics.median(ratios) <= aim,
     )
