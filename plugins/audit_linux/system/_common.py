@@ -53,15 +53,19 @@ def conf_request(files: tuple[str, ...], folders: tuple[tuple[str, str], ...] = 
     `F path` a file follows, `U path` it is there and cannot be read.
     """
     names = " ".join((*files, *(f"{folder}/{pattern}" for folder, pattern in folders)))
-    closed = "; ".join(
+    closed = [
         f"[ ! -d {folder} ] || {{ [ -r {folder} ] && [ -x {folder} ]; }} || echo 'U {folder}'"
         for folder, _ in folders
-    )
+    ]
+    # Behind a closed folder, and behind a link into one, a file looks as if it were missing.
+    above = {path.rpartition("/")[0] for path in (*files, *(folder for folder, _ in folders))}
+    closed += [f"[ ! -d {path} ] || [ -x {path} ] || echo 'U {path}'" for path in sorted(above)]
     return script(
-        f'for f in {names}; do [ -f "$f" ] || continue; '
+        f'for f in {names}; do if [ -L "$f" ] && [ ! -e "$f" ] && [ "$(id -u)" != 0 ]; '
+        'then printf \'U %s\\n\' "$f"; fi; [ -f "$f" ] || continue; '
         'if [ ! -r "$f" ]; then printf \'U %s\\n\' "$f"; continue; fi; '
         "printf 'F %s\\n' \"$f\"; sed 's/^/ /' \"$f\" || exit 3; echo; done"
-        + (f"; {closed}" if closed else "")
+        + "".join(f"; {line}" for line in closed)
         + "; exit 0",
         limit=2 << 20,
     )

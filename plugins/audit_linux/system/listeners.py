@@ -117,7 +117,9 @@ LISTENERS = fact(
     "linux.listeners",
     tuple[Listener, ...],
     ask=script(
-        'if o=$(ss -H -tulnp 2>/dev/null); then echo "== ss"; printf \'%s\\n\' "$o"; '
+        # Where ss says nothing, without an error, the kernel's own tables are asked as well.
+        'if o=$(ss -H -tulnp 2>/dev/null) && [ -n "$o" ]; then '
+        'echo "== ss"; printf \'%s\\n\' "$o"; '
         "else echo '== proc'; for t in tcp tcp6 udp udp6; do "
         "[ -e /proc/net/$t ] || continue; echo $t; cat /proc/net/$t || exit 3; done; fi",
         limit=4 << 20,

@@ -23,6 +23,13 @@ RISKY = frozenset({
 })  # fmt: skip
 
 
+# As processes these are also what a user calls: clients, and plain tools such as time(1).
+_ALSO_COMMANDS = frozenset({
+    "telnet", "rsh", "rlogin", "rexec", "tftp", "finger", "talk", "ntalk", "echo", "time",
+    "chargen", "daytime", "discard", "smb", "uucp",
+})  # fmt: skip
+
+
 def _base(unit: str) -> str:
     return unit.rpartition(".")[0].partition("@")[0] if "." in unit else unit
 
@@ -47,7 +54,7 @@ def risky_services(
 ) -> Judgement:
     """No risky network service runs or starts at boot."""
     wanted = denied - set(declared(target, "needed_services") or ())
-    short = {name[:15]: name for name in wanted}
+    short = {name[:15] for name in wanted - _ALSO_COMMANDS}
     seen = [f"{p.name} (pid {p.pid}, uid {p.uid})" for p in processes if p.name in short]
     booted = units or Units(active=frozenset(), enabled=frozenset())
     active, enabled = _found(booted.active, wanted), _found(booted.enabled, wanted)

@@ -150,11 +150,11 @@ def _guarded(swap: Swap) -> bool:
 
 @check(
     "linux.swap-encrypted",
-    needs=SWAPS,
+    needs=(SWAPS, MOUNTS),
     severity=Severity.LOW,
     remedy=msg("Turn swap off or put it on dm-crypt with a new key at each start"),
 )
-def swap_encrypted(swaps: tuple[Swap, ...]) -> Judgement:
+def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...] = ()) -> Judgement:
     """Memory that is swapped out is encrypted or stays off the disk."""
     if not swaps:
         return not_applicable(msg("No swap is in use"))
@@ -162,8 +162,16 @@ def swap_encrypted(swaps: tuple[Swap, ...]) -> Judgement:
     said = msg("Swap: {swaps}", swaps=capped(f"{s.path} ({s.kind}, {s.uuid[:12]})" for s in swaps))
     if all(_guarded(s) for s in swaps):
         return passed(said, expected=expected)
-    if any(not _guarded(s) and s.kind == "partition" for s in swaps):
+    bare = [s for s in swaps if not _guarded(s) and s.kind == "partition"]
+    # The swap of an encrypted LVM is a plain volume itself: what lies beneath it counts.
+    beneath = [m.encrypted for m in mounts if m.place == "[SWAP]" and "zram" not in m.device]
+    if len(beneath) >= len(bare) == len(swaps) and all(beneath):
+        return passed(said, msg("dm-crypt lies beneath it"), expected=expected)
+    if bare and not any(beneath):
         return failed(said, expected=expected)
+    if bare:
+        unclear = msg("Which of the swap areas lie on an encrypted disk was not seen")
+        return undetermined(said, unclear, expected=expected)
     return undetermined(said, msg("Whether the disk under a swap file is encrypted was not seen"),
                         expected=expected)  # fmt: skip
 

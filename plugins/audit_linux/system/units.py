@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from audit_core.model import Answer
+from audit_core.model import Answer, Reason
 from audit_core.sdk import Absent, ParseError, fact, msg, not_present
 from audit_linux.system._common import script
 
@@ -36,10 +36,11 @@ def parse_units(answer: Answer) -> Units | Absent:
     active = set()
     for line in head.split("\n")[1:]:
         words = line.lstrip("●*× ").split(None, 4)
-        if len(words) >= 4 and words[2] in ("active", "activating", "reloading"):
-            active.add(words[0])
-        elif words and len(words) < 4:
+        # systemctl says in words, and with status 0, that it ignores the question in a chroot
+        if words and (len(words) < 4 or not words[0].endswith((".service", ".socket"))):
             raise ParseError(f"not a unit: {line[:80]!r}")
+        if words and words[2] in ("active", "activating", "reloading"):
+            active.add(words[0])
     enabled = set()
     for line in lines.split("\n"):
         words = line.split()
@@ -68,9 +69,16 @@ UNITS = fact(
 )
 
 
-def parse_links(answer: Answer) -> frozenset[str]:
+def parse_links(answer: Answer) -> frozenset[str] | Absent:
     """Names that start-up links (S20name) start in the run levels 2 to 5; empty where none."""
-    if answer.text.count("/") == 0 and answer.stdout:
+    for line in answer.stderr.decode("utf-8", "replace").splitlines():
+        if line.endswith("Permission denied"):
+            return Absent(
+                reason=Reason.NOT_PERMITTED, said=msg("Cannot read {paths}", paths=(line[:200],))
+            )
+        if not line.endswith("No such file or directory"):
+            raise ParseError(f"find: {line[:200]}")
+    if (answer.text.count("/") == 0 and answer.stdout) or b"[redacted:" in answer.stdout:
         raise ParseError("not a list of links")
     names = answer.text.split("/")
     if names.pop() != "":
@@ -82,8 +90,8 @@ LINKS = fact(
     "linux.start-links",
     frozenset[str],
     ask=script(
-        "find /etc/rc[2-5].d /etc/rc.d/rc[2-5].d -maxdepth 1 -name 'S[0-9][0-9]*' "
-        "-printf '%f/' 2>/dev/null; exit 0"
+        "find /etc/rc[2-5].d /etc/rc.d/rc[2-5].d -maxdepth 1 -name 'S[0-9][0-9]*' -printf '%f/'",
+        ok=(0, 1),
     ),
     parse=parse_links,
 )

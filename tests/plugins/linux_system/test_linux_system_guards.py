@@ -291,6 +291,26 @@ def test_swap(text: str, verdict: Verdict, answer: Make) -> None:
     assert storage.swap_encrypted.judge(storage.parse_swaps(answer(text))).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("encrypted", "verdict"),
+    [
+        ((True,), Verdict.PASS),
+        ((False,), Verdict.FAIL),
+        ((True, False), Verdict.UNDETERMINED),
+        ((), Verdict.FAIL),
+    ],
+)
+def test_swap_on_an_encrypted_lvm(
+    encrypted: tuple[bool, ...], verdict: Verdict, answer: Make
+) -> None:
+    swaps = storage.parse_swaps(answer("/dev/dm-2 partition LVM-abcdef\n"))
+    mounts = tuple(
+        storage.Mount(device=f"vg-swap{i}", place="[SWAP]", encrypted=e)
+        for i, e in enumerate(encrypted)
+    )
+    assert storage.swap_encrypted.judge(swaps, mounts).verdict is verdict
+
+
 # --- kernel -------------------------------------------------------------------------------------
 
 

@@ -451,3 +451,10 @@ def test_kept_or_sent(
     )
     assert judgement.verdict is verdict
     assert len(judgement.said) >= 3
+
+
+def test_a_list_that_a_secret_was_cut_from_is_not_whole(answer: Callable[..., Answer]) -> None:
+    # the cut runs to the next blank, over every record up to there
+    text = f"{NOW}\n755_d_0_0_4096_1_1_//644_f_0_0_1_1_1_x/password=[redacted:assigned-secret]//"
+    with pytest.raises(ParseError):
+        logs.parse_log_tree(answer(text))

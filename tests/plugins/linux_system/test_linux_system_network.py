@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Answer, ParseError, Target, Verdict
+from audit_core.model import Absent, Answer, ParseError, Reason, Target, Verdict
 from audit_linux.system import firewall, listeners, services, timesync, units
 from audit_linux.system.listeners import Listener
 from audit_linux.system.processes import Process
@@ -106,6 +106,10 @@ def _sync(**changes: Any) -> Sync:
         ((_sync(offset_s=None, age_s=None),), "x", {}, Verdict.PASS),
         ((_sync(synchronised=False),), "chronyd", {}, Verdict.FAIL),
         ((), "chronyd", {}, Verdict.UNDETERMINED),
+        # chronyd with cmdport 0 answers root only: another account hears the kernel's flag alone
+        ((_sync(service="systemd", synchronised=False),), "chronyd", {}, Verdict.UNDETERMINED),
+        ((_sync(service="systemd", synchronised=False),), "systemd-timesyn", {}, Verdict.FAIL),
+        ((_sync(service="systemd", synchronised=False),), "bash", {}, Verdict.FAIL),
         ((), "bash", {}, Verdict.FAIL),
     ],
 )
@@ -157,10 +161,41 @@ def test_units_must_be_whole(text: str, answer: Make) -> None:
 
 
 def test_start_links(recorded: Read, answer: Make) -> None:
-    assert "ssh" in units.parse_links(recorded("start-links"))
+    found = units.parse_links(recorded("start-links"))
+    assert isinstance(found, frozenset)
+    assert "ssh" in found
     assert units.parse_links(answer("")) == frozenset()
     with pytest.raises(ParseError):
         units.parse_links(answer("S01ssh"))
+
+
+@pytest.mark.parametrize("line", [b"find: unrecognized: -printf\n", b"x: I/O error\n"])
+def test_a_find_that_complains_lists_no_links(line: bytes, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        units.parse_links(answer("", line, 1))
+
+
+def test_closed_start_links_are_not_absent_ones(answer: Make) -> None:
+    closed = answer("", b"find: '/etc/rc3.d': Permission denied\n", 1)
+    missing = answer("", b"find: '/etc/rc.d/rc2.d': No such file or directory\n", 1)
+    got = units.parse_links(closed)
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.NOT_PERMITTED
+    assert units.parse_links(missing) == frozenset()
+
+
+def test_a_systemctl_that_ignores_the_question_lists_nothing(answer: Make) -> None:
+    text = "== units\nRunning in chroot, ignoring command 'list-units'\n\n== files\n\n== end 0\n"
+    with pytest.raises(ParseError):
+        units.parse_units(answer(text))
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("telnet", Verdict.PASS), ("time", Verdict.PASS),
+                                               ("in.telnetd", Verdict.FAIL)])  # fmt: skip
+def test_a_client_is_no_service(name: str, verdict: Verdict, target: Callable[..., Target]) -> None:
+    processes = (INIT, Process(pid=8, uid=1000, name=name))
+    judged = services.risky_services.judge(target(), processes, NONE, frozenset())
+    assert judged.verdict is verdict
 
 
 NONE = Units(active=frozenset(), enabled=frozenset())

@@ -1,0 +1,182 @@
+"""An account without rights may see less than root; what it sees never says another thing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from audit_core import evaluate, plan, plugins
+from audit_core.collect import Collector, Route
+from audit_core.model import Answer, Command, Kind, ObjectType, Target, Verdict
+from audit_core.policy import load_policy
+from audit_core.results import Results, decode
+from audit_core.sdk import Absent, Reason
+from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
+from audit_core.transports import Ended, ScriptReply
+from audit_linux.system._common import conf_request, parse_conf
+from audit_linux.system.units import LINKS, parse_links
+from live.sshd import need_root, program
+
+NOBODY = 65534
+TARGETS = (Target(id="here", kind=Kind.HOST, object_type=ObjectType.SERVER, address="127.0.0.1"),)
+_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
+
+
+def dropped() -> list[str]:
+    """What to put before a command so that it runs without any right."""
+    return [program("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+
+class DroppedSession:
+    """Runs scripts on this machine after `prefix`."""
+
+    def __init__(self, prefix: list[str]) -> None:
+        self.how = "local"
+        self._prefix = prefix
+
+    def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
+        done = subprocess.run(
+            [*self._prefix, "/bin/sh", "-s"], input=script, capture_output=True, cwd="/",
+            env=_ENV, timeout=deadline_s, check=False,
+        )  # fmt: skip
+        return ScriptReply(
+            stdout=done.stdout, stderr=done.stderr, ended=Ended.EXITED, exit_code=done.returncode
+        )
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class DroppedTransport:
+    """Opens sessions whose scripts run after `prefix`."""
+
+    def __init__(self, *prefix: str) -> None:
+        self._prefix = [*prefix]
+
+    def open(self) -> DroppedSession:
+        return DroppedSession(self._prefix)
+
+
+def _judged(store: Path, transport: DroppedTransport) -> Results:
+    registry = plugins.load()
+    profile = load_policy(registry.policy_dirs).profile("gbt22239-l3", registry.checks)
+    work = evaluate.Work(profile=profile, registry=registry, policy={})
+    run = Store(store).create(
+        RunFile(
+            schema=RUN_SCHEMA, id="20261123T120000Z-000000", started="2026-11-23T12:00:00.000Z",
+            profile="gbt22239-l3", profile_sha256="", inventory_sha256="", dengbao="", plugins={},
+            targets=TARGETS,
+        )
+    )  # fmt: skip
+    checks, _ = evaluate.profile_checks(profile, registry)
+    shell = [c for c in checks if not c.id.startswith("nmap.")]
+    Collector(run, {"here": Route(transport=transport, credential="x")}, {}).collect(
+        plan.groups(TARGETS, shell)
+    )
+    return decode(evaluate.evaluate(run, work))
+
+
+def test_an_account_without_rights_gives_no_other_verdict(tmp_path: Path) -> None:
+    need_root()
+    full = _judged(tmp_path / "root", DroppedTransport())
+    less = _judged(tmp_path / "less", DroppedTransport(*dropped()))
+    told = {f.id: f.verdict for f in less.findings}
+    seen = {f.id: f.verdict for f in full.findings}
+    other = {
+        id: (verdict, told[id])
+        for id, verdict in seen.items()
+        if told[id] not in (verdict, Verdict.UNDETERMINED)
+    }
+    assert other == {}
+    # both really looked, and root saw more
+    assert Verdict.PASS in told.values()
+    assert list(told.values()).count(Verdict.UNDETERMINED) > list(seen.values()).count(
+        Verdict.UNDETERMINED
+    )
+
+
+# --- folders that are closed --------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that every account can reach, unlike pytest's own."""
+    need_root()
+    folder = Path("/tmp") / f"dbt-open-{os.getpid()}"
+    folder.mkdir(mode=0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _answer(command: Command, *prefix: str) -> Answer:
+    done = subprocess.run(
+        [*prefix, *command.argv], capture_output=True, env=_ENV, cwd="/", check=False
+    )
+    assert done.returncode in command.ok, done.stderr
+    return Answer(
+        stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode, truncated=False,
+        collected_at="2026-11-23T12:00:00.000Z", target=TARGETS[0],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("closed", ["", "conf.d", "conf.d/a.conf"])
+def test_set_up_files_behind_a_closed_door_are_not_missing(closed: str, open_to_all: Path) -> None:
+    top = open_to_all / "syslog-ng"
+    (top / "conf.d").mkdir(parents=True)
+    (top / "main.conf").write_text("x\n")
+    (top / "conf.d" / "a.conf").write_text("y\n")
+    ask = conf_request((f"{top}/main.conf",), ((f"{top}/conf.d", "*.conf"),))
+    whole = parse_conf(_answer(ask, *dropped()))
+    assert isinstance(whole, tuple)
+    assert len(whole) == 2
+    (top / closed).chmod(0o600)
+    got = parse_conf(_answer(ask, *dropped()))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.NOT_PERMITTED
+
+
+def test_a_link_into_a_closed_folder_is_not_missing(open_to_all: Path) -> None:
+    (open_to_all / "closed").mkdir(mode=0o700)
+    (open_to_all / "closed" / "a").write_text("x\n")
+    (open_to_all / "main.conf").symlink_to(open_to_all / "closed" / "a")
+    ask = conf_request((f"{open_to_all}/main.conf",))
+    got = parse_conf(_answer(ask, *dropped()))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.NOT_PERMITTED
+
+
+def test_start_links_in_a_closed_folder_are_not_missing(open_to_all: Path) -> None:
+    folder = open_to_all / "rc2.d"
+    folder.mkdir()
+    (folder / "S20telnetd").symlink_to("/bin/true")
+    ask = LINKS.providers[0].ask
+    assert isinstance(ask, Command)
+    text = ask.argv[2].replace("/etc/rc[2-5].d", f"{open_to_all}/rc[2-5].d")
+    moved = Command(argv=("sh", "-c", text), ok=ask.ok)
+    links = parse_links(_answer(moved, *dropped()))
+    assert isinstance(links, frozenset)
+    assert "telnetd" in links
+    folder.chmod(0o700)
+    got = parse_links(_answer(moved, *dropped()))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.NOT_PERMITTED
