@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
@@ -61,21 +62,39 @@ class _Abandoned(Exception):
 
 
 class Lockouts:
-    """Counts refusals per credential: one refused by three targets is not tried on a fourth."""
+    """Counts refusals per credential: one refused by three targets is not tried on a fourth.
+
+    A try whose outcome is open counts as well, as long as the credential was taken nowhere: else
+    the targets that are asked at once would all have refused it before the third was counted.
+    """
 
     def __init__(self) -> None:
-        self._refused: dict[str, int] = {}
-        self._guard = threading.Lock()
+        self._refused: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+        self._taken: set[str] = set()
+        self._change = threading.Condition()
 
-    def spent(self, credential: str) -> bool:
-        """Whether `credential` has been refused too often to try again."""
-        with self._guard:
-            return self._refused.get(credential, 0) >= _LOCKOUT
+    def may_try(self, credential: str) -> bool:
+        """Whether `credential` may be tried, once that can be told; then `tried` must follow."""
+        with self._change:
+            self._change.wait_for(lambda: not self._in_doubt(credential))
+            if self._refused[credential] >= _LOCKOUT:
+                return False
+            self._open[credential] += 1
+            return True
 
-    def refused(self, credential: str) -> None:
-        """Counts one refusal."""
-        with self._guard:
-            self._refused[credential] = self._refused.get(credential, 0) + 1
+    def _in_doubt(self, credential: str) -> bool:
+        refused, tries = self._refused[credential], self._open[credential]
+        return credential not in self._taken and refused < _LOCKOUT <= refused + tries
+
+    def tried(self, credential: str, *, taken: bool = False, refused: bool = False) -> None:
+        """Counts how one try ended; neither, where the target did not get as far."""
+        with self._change:
+            self._open[credential] -= 1
+            self._refused[credential] += refused
+            if taken:
+                self._taken.add(credential)
+            self._change.notify_all()
 
 
 def now() -> str:
@@ -205,24 +224,34 @@ class Collector:
         if route is None:
             writer.fault(Reason.NOT_COLLECTED, "the inventory declares no access to this target")
             return
-        if self._lockouts.spent(route.credential):
+        if not self._lockouts.may_try(route.credential):
             detail = f"the credential was refused by {_LOCKOUT} targets and is not tried on more"
             writer.fault(Reason.NOT_PERMITTED, detail)
             return
         self._tell(group, "connect", 0, 1)
         try:
-            with route.transport.open() as session:
+            with self._opened(route) as session:
                 self._round(group, writer, session, 1, first, route)
                 main = plan.main_round(group, self._platform(group))
                 self._round(group, writer, session, 2, main, route)
         except TransportError as error:
             if self._stop.is_set():
                 raise
-            if error.credential_refused:
-                self._lockouts.refused(route.credential)
             writer.fault(error.reason, error.detail, error.hint)
         except ConfigError as error:  # of this target's own access: the others go on
             writer.fault(Reason.NOT_COLLECTED, str(error))
+
+    def _opened(self, route: Route) -> Session:
+        taken = refused = False
+        try:
+            session = route.transport.open()
+            taken = True
+        except TransportError as error:
+            refused = error.credential_refused
+            raise
+        finally:
+            self._lockouts.tried(route.credential, taken=taken, refused=refused)
+        return session
 
     def _round(
         self,

@@ -38,8 +38,8 @@ class Island(Sshd):
 
     `files` are written into its /etc (None removes one), then `setup` (sh, as root) runs in the
     namespace. There is an ordinary account `audit` with a password; `user` says who logs in.
-    `sshd_config` is what stands in its /etc/ssh/sshd_config, where `sshd -T` reads it: the running
-    server's own lines are `config_lines`.
+    With `sshd_config` the server runs with that in its /etc/ssh/sshd_config, where `sshd -T` reads
+    it, and this class's own lines behind it; else with `config_lines` and a file of its own.
     """
 
     def __init__(
@@ -56,8 +56,7 @@ class Island(Sshd):
         self.password = secrets.token_hex(12)
         self._files = dict(files or {})
         self._setup = setup
-        if sshd_config is not None:
-            self._files["/etc/ssh/sshd_config"] = sshd_config.encode()
+        self._sshd_config = sshd_config
         if sudoers is not None:
             self._files["/etc/sudoers.d/dengbao"] = sudoers.encode()
 
@@ -65,14 +64,19 @@ class Island(Sshd):
         config = self.folder / "config"
         config.write_text("\n".join([*self._lines, *self._defaults()]) + "\n")
         self._private_etc()
+        command = f"{sshd} -D -e -f {shlex.quote(str(config))}"
+        if self._sshd_config is not None:
+            own = "\n".join([self._sshd_config, *self._defaults()]) + "\n"
+            (self.folder / "etc" / "ssh" / "sshd_config").write_text(own)
+            command = f"{sshd} -D -e"
         enter = [program("unshare"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*enter, "sh", "-euc", self._script(sshd, config)], stdin=subprocess.DEVNULL,
+                [*enter, "sh", "-euc", self._script(command)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd="/",
             )  # fmt: skip
 
-    def _script(self, sshd: str, config: Path) -> str:
+    def _script(self, command: str) -> str:
         etc = shlex.quote(str(self.folder / "etc"))
         return f"""
 mount --make-rprivate /
@@ -80,7 +84,7 @@ mount --bind {etc} /etc
 mount -t tmpfs -o mode=755 none /home
 mkdir -p /home/{USER}; chown {_UID}:{_UID} /home/{USER}
 {self._setup}
-exec {sshd} -D -e -f {shlex.quote(str(config))}
+exec {command}
 """
 
     def _private_etc(self) -> None:
