@@ -117,7 +117,8 @@ def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
     table(
         frame, plan.missing,
         title=text("To be brought"),
-        info=[text("These items cannot be concluded by checks alone; until then they are open"),
+        info=[text("Checks alone cannot conclude these items; the conformity is that before "
+                   "people add to it"),
               view.disclaimer],
         columns=columns, rows=_missing_rows(view, plan), frozen=2, tab=_RED_TAB,
     )  # fmt: skip
@@ -243,7 +244,7 @@ def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
     return [
         Box(view.evidence_number(number), "centre"),
         seen.target,
-        Box((view.asked(seen), seen.asked)),
+        Box((view.asked(seen), seen.asked), "record"),
         Box(view.rights(seen), "centre"),
         Box((view.moment(seen.started), view.moment(seen.ended))),
         Box(_answered(view, seen)),

@@ -54,7 +54,7 @@ def _hatched(colour: str) -> PatternFill:
 _STYLES = {
     "text": _Style(),
     # From the top: Excel shows no row higher than 409 points and cuts from both ends otherwise.
-    "record": _Style(down="top"),
+    "record": _Style(size=9, down="top"),
     "centre": _Style(across="center"),
     "number": _Style(across="right"),
     "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),
@@ -144,7 +144,7 @@ def lines_of(text: str, width: float) -> int:
     return sum(_wrapped(line, room) for line in text.split("\n"))
 
 
-def height_of(lines: int, size: float = 10) -> float:
+def height_of(lines: float, size: float = 10) -> float:
     """Points that a row with `lines` lines needs, as far as Excel allows."""
     return min(lines * LINE_POINTS * size / 10 + 3, MAX_POINTS)
 

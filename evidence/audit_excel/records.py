@@ -54,11 +54,11 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
     columns = [
         Column(text("No."), 6),
         Column(text("Control point"), 16),
-        Column(text("Item"), 34),
+        Column(text("Item"), 30),
         Column(text("Object"), 18),
-        Column(text("Result record"), 78),
-        Column(text("Conformity"), 14),
-        Column(text("Evidence"), 16),
+        Column(text("Result record"), 96),
+        Column(text("Conformity"), 12),
+        Column(text("Evidence"), 15),
     ]
     return columns if with_object else columns[:3] + columns[4:]
 

@@ -119,7 +119,7 @@ class Sheet:
         margins.left = margins.right = 0.4
         margins.top, margins.bottom = 0.7, 0.65
         head, foot = raw.oddHeader, raw.oddFooter
-        head.left.text = _margin(frame.title, 44)
+        head.left.text = _margin(frame.title, 80)
         head.center.text = _margin(frame.alarm) if frame.alarm else " "
         head.right.text = "&A"
         foot.left.text = _margin(frame.disclaimer)
@@ -192,12 +192,13 @@ class Sheet:
 
     def _append(self, boxes: Sequence[Box | str | int], height: float) -> None:
         self._row += 1
-        made, lines = [], 1
+        made, lines = [], 1.0
         for column, given in enumerate(boxes):
             box = given if isinstance(given, Box) else Box(given)
             text = self._text(box)
             if not height and text.text:
-                lines = max(lines, lines_of(text.text, self._widths[column]))
+                small = size_of(box.style) / 10
+                lines = max(lines, lines_of(text.text, self._widths[column] / small) * small)
             made.append(self._made(box, text, column + 1))
         # A dimension per row would stay in memory; each is dropped once its row is written.
         height = height or height_of(lines)

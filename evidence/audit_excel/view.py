@@ -144,7 +144,7 @@ ClauseKey = tuple[str, str]
 
 _EMPTY: tuple[Value, ...] = ((), None, "-", ("-",))
 
-FEW = 6
+FEW = 4
 """Items of a list that a record shows; the check results have them all."""
 
 SHORT = 160
@@ -428,8 +428,13 @@ class View:
         return self.semicolon.join(part for part in (code, self.says(finding.said)) if part)
 
     def brief(self, finding: Finding) -> Finding:
-        """`finding` with long lists cut: never what was seen of a failure, always the demand."""
+        """`finding` with long lists cut: never what was seen of a failure, always the demand.
+
+        A pass whose demand is too long to state leaves it to the check results.
+        """
         expected = self._brief(finding.expected) if finding.expected else None
+        if finding.verdict is Verdict.PASS and expected != finding.expected:
+            expected = None
         whole = finding.verdict is Verdict.FAIL
         said = finding.said if whole else tuple(self._brief(m) for m in finding.said)
         return replace(finding, said=said, expected=expected)

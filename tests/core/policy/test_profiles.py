@@ -502,7 +502,7 @@ def test_what_people_have_to_bring_reads_in_both_languages() -> None:
     )
     chinese = Translator("zh", [SHIPPED / "locale"]).say(message)
     assert chinese == (
-        "须人工补充：核查；测评对象：业务应用系统、数据库管理系统；测评内容：禁止未授权访问与非法使用个人信息"
+        "人工核查；测评对象：业务应用系统、数据库管理系统；测评内容：禁止未授权访问与非法使用个人信息"
     )
 
 
