@@ -48,7 +48,14 @@ def _os_release(text: str) -> dict[str, str]:
     return found
 
 
-def _family(release: dict[str, str]) -> str:
+_PACKAGED = {"apt": "debian", "dnf": "rhel", "yum": "rhel"}
+_TWOFOLD = frozenset({"kylin", "uos"})
+
+
+def _family(release: dict[str, str], manager: str) -> str:
+    """The family by name; Kylin and UOS bear one name for two, which their packages tell apart."""
+    if release.get("ID") in _TWOFOLD and manager in _PACKAGED:
+        return _PACKAGED[manager]
     names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
     return next((_FAMILIES[n] for n in names if n in _FAMILIES), "unknown")
 
@@ -71,11 +78,12 @@ def platform(answers: dict[Request, Answer]) -> Platform:
     if OS_RELEASE in answers:
         release = _os_release(answers[OS_RELEASE].text)
     kernel = answers[KERNEL].text.strip()[:200] if KERNEL in answers else "unknown"
+    manager = _manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown"
     return Platform(
         os_id=release.get("ID", "unknown")[:64],
-        os_family=_family(release),
+        os_family=_family(release, manager),
         version_id=release.get("VERSION_ID", "unknown")[:64],
-        package_manager=_manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown",
+        package_manager=manager,
         init=_init(answers[INIT].text) if INIT in answers else "unknown",
         kernel=kernel,
     )

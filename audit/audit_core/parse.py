@@ -116,6 +116,10 @@ def answer(observation: Observation, seen: Seen, target: Target) -> Answer | Abs
             "{asked}: the answer was cut at {size} bytes", asked=asked, size=observation.stdout_size
         )
         return _absent(Reason.TRUNCATED, said, observation)
+    if "known-secret" in observation.redactions:
+        # A password that is a common word, such as an account's name, was cut there too.
+        said = msg("{asked}: a secret of this run stood in the answer and was cut out", asked=asked)
+        return _absent(Reason.UNPARSABLE, said, observation)
     code = observation.exit_code
     cut = observation.truncated and code == 141  # SIGPIPE: we closed the pipe at the cap
     if code is None or (isinstance(request, Command) and code not in request.ok and not cut):

@@ -31,12 +31,13 @@ _RULES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         re.compile(
             rb"(?i)(?<![a-z0-9])((?:[a-z0-9]{1,20}[_-]){0,3}"
             rb"(?:password|passphrase|pwd|secret|token|api[_-]?key|secret[_-]?key|access[_-]?key)"
-            rb"[\"']?[ \t]{0,4}[=:][ \t]{0,4})(?!\[redacted)[^\s,;]{1,400}"
+            # NUL ends a record: the next one stays whole
+            rb"[\"']?[ \t]{0,4}[=:][ \t]{0,4})(?!\[redacted)[^\s,;\0]{1,400}"
         ),
     ),
     (
         "url-credential",
-        re.compile(rb"([a-z][a-z0-9+.-]{1,20}://[^/\s:@]{1,100}:)[^/\s@]{1,200}(?=@)"),
+        re.compile(rb"([a-z][a-z0-9+.-]{1,20}://[^/\s:@\0]{1,100}:)[^/\s@\0]{1,200}(?=@)"),
     ),
     ("bearer", re.compile(rb"(?i)(bearer[ ]{1,4})[A-Za-z0-9._~+/=-]{8,2000}")),
     ("access-key", re.compile(rb"(?<![A-Z0-9])(?:AKIA|ASIA|LTAI)[A-Za-z0-9]{12,40}")),

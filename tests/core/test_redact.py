@@ -44,6 +44,12 @@ def test_configuration_stays_as_it_is(data: bytes) -> None:
     assert redact(data).data == data
 
 
+@pytest.mark.parametrize("name", [b"a/token=1.gz", b"x://u:p"])
+def test_a_cut_ends_with_its_record(name: bytes) -> None:
+    got = redact(b"1.5 f 10 644 " + name + b"\0" + b"2.5\0f\x00@b\0")
+    assert got.data.endswith(b"\x002.5\0f\x00@b\0")
+
+
 def test_known_secrets_go_wherever_they_stand() -> None:
     got = redact(b"prefix Tr0ub4dor&3 suffix", (b"Tr0ub4dor&3",))
     assert got.data == b"prefix [redacted:known-secret] suffix"

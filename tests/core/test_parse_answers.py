@@ -1,0 +1,60 @@
+"""Which answers reach a parser, and what discovery makes of a host."""
+
+from __future__ import annotations
+
+import pytest
+
+from audit_core import discovery, parse
+from audit_core.model import Absent, Answer, Observation, ReadFile, Reason, Request, Status
+from core.fakes import HOST
+
+ASKED = ReadFile(path="/etc/passwd")
+
+
+def _seen(redactions: tuple[str, ...]) -> Observation:
+    return Observation(
+        target=HOST.id, request=ASKED, request_digest="", status=Status.ANSWERED, exit_code=0,
+        stdout_sha256="", stderr_sha256="", stdout_size=1, stderr_size=0, round=2,
+        started="2026-11-23T12:00:00.000Z", ended="", how="", redactions=redactions,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("redactions", "settled"),
+    [((), True), (("assigned-secret",), True), (("crypt-hash", "known-secret"), False)],
+)
+def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
+    redactions: tuple[str, ...], settled: bool
+) -> None:
+    # the account `admin` is gone from /etc/passwd when the run's own password is `admin`
+    seen = parse.Seen(observations={}, blob=lambda sha256: b"x")
+    got = parse.answer(_seen(redactions), seen, HOST)
+    assert isinstance(got, Answer) is settled
+    assert settled or (isinstance(got, Absent) and got.reason is Reason.UNPARSABLE)
+
+
+def _answer(text: str) -> Answer:
+    return Answer(
+        stdout=text.encode(), stderr=b"", exit_code=0, truncated=False, collected_at="", target=HOST
+    )
+
+
+@pytest.mark.parametrize(
+    ("release", "manager", "family"),
+    [
+        ('ID="kylin"\nVERSION_ID="V10"\n', "/usr/bin/dnf", "rhel"),
+        ("ID=kylin\nID_LIKE=debian\n", "/usr/bin/apt-get", "debian"),
+        ("ID=uos\n", "/usr/bin/apt-get", "debian"),
+        ('ID="uos"\nVERSION_ID="20"\n', "/usr/bin/dnf", "rhel"),
+        ("ID=uos\n", "", "debian"),
+        ("ID=debian\n", "/usr/bin/dnf", "debian"),
+    ],
+)
+def test_one_name_for_two_families_is_told_apart_by_packages(
+    release: str, manager: str, family: str
+) -> None:
+    answers: dict[Request, Answer] = {
+        discovery.OS_RELEASE: _answer(release),
+        discovery.MANAGERS: _answer(f"{manager}\n"),
+    }
+    assert discovery.platform(answers).os_family == family
