@@ -430,12 +430,12 @@ class View:
     def brief(self, finding: Finding) -> Finding:
         """`finding` with long lists cut: never what was seen of a failure, always the demand.
 
-        A pass whose demand is too long to state leaves it to the check results.
+        What did not fail leaves a demand that is too long to state to the check results.
         """
         expected = self._brief(finding.expected) if finding.expected else None
-        if finding.verdict is Verdict.PASS and expected != finding.expected:
-            expected = None
         whole = finding.verdict is Verdict.FAIL
+        if expected != finding.expected and not whole:
+            expected = None
         said = finding.said if whole else tuple(self._brief(m) for m in finding.said)
         return replace(finding, said=said, expected=expected)
 
