@@ -75,11 +75,20 @@ def _logical(blob: Blob) -> Iterator[str]:
         yield _bare("".join(pending))
 
 
+_USER_ID = re.compile(r"#-?[0-9]")
+
+
 def _bare(line: str) -> str:
     """The line without its comment; `#` before a digit is a user id, `\\#` is a character."""
     if re.match(r"\s*#(?:include|includedir)\s", line):
         return line.strip()
-    return re.split(r"(?:^|(?<=\s))#(?!-?[0-9])", line, maxsplit=1)[0].strip()
+    quoted = False
+    for at, char in enumerate(line):
+        escaped = at > 0 and line[at - 1] == "\\"
+        quoted ^= char == '"' and not escaped
+        if char == "#" and not (quoted or escaped or _USER_ID.match(line, at)):
+            return line[:at].strip()
+    return line.strip()
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -137,7 +146,7 @@ class _Reader:
                 kept = self.aliases.setdefault(f"{alias[1][0]} {name.strip().rstrip('+')}", [])
                 kept.extend(_split(members, ","))
         elif line.startswith("Defaults"):
-            if not re.search(r"[\s,]!\s*authenticate(?:$|[\s,])", line):
+            if not re.search(r"[\s,]!\s*authenticate(?:$|[\s,])|\bexempt_group\s*=", line):
                 return
             if line.startswith("Defaults!"):  # for some commands only: which is not worked out
                 raise _Unread
