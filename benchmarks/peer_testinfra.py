@@ -8,6 +8,7 @@ is that of this process and of the `ssh` programs it started, without those in t
 
 from __future__ import annotations
 
+import importlib
 import json
 import resource
 import subprocess
@@ -39,6 +40,7 @@ def main() -> None:
     """Asks, then tells."""
     backend, order = sys.argv[1], json.load(sys.stdin)
     warnings.simplefilter("ignore")
+    importlib.import_module(f"testinfra.backend.{backend}")
     started, cpu = time.monotonic(), _cpu()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = sum(pool.map(lambda host: _ask(backend, host, order), order["hosts"]))
