@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+from msgspec import structs
+
 from audit_core.model import (
     Absent,
     Builtin,
@@ -71,6 +74,58 @@ def judge(
     params: Mapping[str, Any],
 ) -> Finding:
     """The finding of `check` on `target`. A fact that could not be had never reaches the check."""
+    found = _judged(check, target, lookup, builtins, params)
+    try:
+        return _storable(found)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        # Found here, it costs this finding; found when all are written, it would cost them all.
+        return faulted(check, target, msg("The check failed with {error}", error=_named(error)))
+
+
+def _named(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _storable(finding: Finding) -> Finding:
+    """`finding` as it will be read back; raises what its encoding raises."""
+    expected = finding.expected
+    spelt = structs.replace(
+        finding,
+        said=tuple(_spelt(m) for m in finding.said),
+        expected=None if expected is None else _spelt(expected),
+        params={},
+    )
+    read_back = msgspec.json.decode(msgspec.json.encode(spelt), type=Finding)
+    return structs.replace(read_back, params=finding.params)
+
+
+def _spelt(message: Message) -> Message:
+    args = {name: _utf8(value) for name, value in message.args.items()}
+    return Message(id=message.id, args=args)
+
+
+def _utf8(value: Any) -> Any:
+    """`value` with bytes of the target that were not UTF-8 spelt `\\xff`: JSON cannot hold them."""
+    if isinstance(value, tuple | list):
+        return tuple(_utf8(v) for v in value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, str):  # a set, say, has another order in each process
+        raise TypeError(type(value).__name__)
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, as JSON can write it
+        raw = value.encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _judged(
+    check: Check,
+    target: Target,
+    lookup: Lookup,
+    builtins: Mapping[Builtin, Any],
+    params: Mapping[str, Any],
+) -> Finding:
     values: list[Any] = []
     evidence: list[str] = []
     stops: list[Absent] = []
@@ -128,7 +183,7 @@ def _called(check: Check, values: list[Any], params: Mapping[str, Any]) -> Judge
         if not judgement.said:
             raise TypeError("a check returns a Judgement that says what was seen")
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
-        said = msg("The check failed with {error}", error=f"{type(error).__name__}")
+        said = msg("The check failed with {error}", error=_named(error))
         return Judgement(verdict=Verdict.UNDETERMINED, said=(said,))
     return judgement
 

@@ -237,6 +237,35 @@ def test_a_fact_that_hangs_is_left_out_for_every_check_that_needs_it(tmp_path: P
     assert verdicts == {"fake.blue": Verdict.PASS, "slow.a": blind, "slow.b": blind}
 
 
+@pytest.mark.parametrize("value", [object(), {"a": 1}, {1, 2}, b"bytes", ("a", ("b",))], ids=repr)
+def test_invariant_9_what_cannot_be_written_costs_the_check_that_said_it(
+    tmp_path: Path, value: Any
+) -> None:
+    def says(seen: str) -> Judgement:
+        return passed(msg("{value}", value=value))
+
+    work = work_of(blue, _named("odd.said", judge=says), _named("zz.last"))
+    found = {f.check: f for f in decode(evaluate(collected(tmp_path, reply()), work)).findings}
+    assert found["fake.blue"].verdict is found["zz.last"].verdict is Verdict.PASS
+    assert (found["odd.said"].verdict, found["odd.said"].why) == (Verdict.UNDETERMINED, "fault")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"), [(b"a\xffb\n", "a\\xffb"), (b"\xed\xa0\x80\n", "\\xed\\xa0\\x80")]
+)
+def test_bytes_that_are_no_text_are_spelt_in_findings(
+    tmp_path: Path, raw: bytes, said: str
+) -> None:
+    results = decode(evaluate(collected(tmp_path, reply(stdout=raw)), work_of(blue)))
+    assert results.findings[0].said[0].args == {"seen": said}
+
+
+def test_half_a_surrogate_pair_is_spelt(tmp_path: Path) -> None:
+    work = work_of(_named("half", judge=lambda seen: passed(msg("{x}", x=("\ud800", "ok")))))
+    results = decode(evaluate(collected(tmp_path, reply()), work))
+    assert results.findings[0].said[0].args == {"x": ("\\xed\\xa0\\x80", "ok")}
+
+
 # --- probers ------------------------------------------------------------------------------------
 
 PROBERS = """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from audit_core.shown import show
+
+_UNSEEN = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def tty(text: object) -> str:
@@ -28,7 +31,9 @@ def print_json(document: Any) -> None:
     """`document` as JSON on stdout."""
     from audit_core.results import encode
 
-    sys.stdout.buffer.write(encode(document))
+    # JSON leaves these as they are; a terminal would obey them.
+    text = _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", encode(document).decode())
+    sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
 
 
