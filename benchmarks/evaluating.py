@@ -15,7 +15,6 @@ from pathlib import Path
 from audit_core import evaluate
 from audit_core.results import encode
 from audit_core.store.runs import Store
-
 from benchmarks.processes import cost_of
 from benchmarks.questions import asked
 
