@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.model import Answer, Judgement, Verdict
 from audit_core.sdk import (
@@ -148,6 +148,19 @@ def _rsyslog_forwards(file: ConfFile) -> list[Forward]:
     return found
 
 
+def _drops_logins(file: ConfFile) -> bool:
+    """True when a legacy rule stops records about logins, so that later rules never see them."""
+    before = ""
+    for line in _uncomment("\n".join(file.lines)).split("\n"):
+        words = line.split()
+        if not words:
+            continue
+        before = before if words[0] == "&" else words[0]
+        if len(words) > 1 and words[-1] in ("stop", "~") and _selects_logins(before):
+            return True
+    return False
+
+
 def parse_rsyslog(answer: Answer) -> Forwards | Absent:
     """The forwarding rules of rsyslog.conf and, if it includes them, rsyslog.d/*.conf."""
     files = parse_conf(answer)
@@ -161,6 +174,8 @@ def parse_rsyslog(answer: Answer) -> Forwards | Absent:
     ours = ("/etc/rsyslog.d/*.conf", "/etc/rsyslog.d/", "/etc/rsyslog.d/*")
     used = [f for f in files if f is main or any(i in ours for i in included)]
     found = [forward for f in used for forward in _rsyslog_forwards(f)]
+    if any(_drops_logins(f) for f in used):
+        found = [structs.replace(forward, every=False) for forward in found]
     unread = capped(i for i in included if i not in ours)
     return Forwards(forwards=tuple(found), unread=unread)
 

@@ -458,3 +458,24 @@ def test_a_list_that_a_secret_was_cut_from_is_not_whole(answer: Callable[..., An
     text = f"{NOW}\n755_d_0_0_4096_1_1_//644_f_0_0_1_1_1_x/password=[redacted:assigned-secret]//"
     with pytest.raises(ParseError):
         logs.parse_log_tree(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "every"),
+    [
+        ("auth,authpriv.* /var/log/auth.log\n& stop", False),
+        ("auth,authpriv.* stop", False),
+        ("*.info ~", False),
+        (':syslogtag, isequal, "[CLOUDINIT]" /var/log/cloud-init.log\n& stop', True),
+        ("mail.* /var/log/mail.log\n& stop", True),
+        ("# auth.* stop", True),
+    ],
+)
+def test_records_that_a_rule_stops_are_not_sent(
+    rule: str, every: bool, answer: Callable[..., Answer]
+) -> None:
+    text = f"{rule}\n*.* @@192.0.2.1\n"
+    lines = "".join(f" {line}\n" for line in text.split("\n"))
+    got = remote_log.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
+    assert isinstance(got, remote_log.Forwards)
+    assert [f.every for f in got.forwards] == [every]
