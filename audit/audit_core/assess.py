@@ -59,7 +59,7 @@ def conclude(
     counted = [(c, f) for c, f in mapped if c in (Coverage.FULL, Coverage.PARTIAL)]
     coverage = _coverage(mapped)
     result = _result(counted, coverage)
-    why = _why(result, counted)
+    why = _why(result, coverage, counted)
     left = missing if _incomplete(result, coverage, counted) else ()
     return _made(clause, target, result, coverage, mapped, why=why, missing=left)
 
@@ -92,9 +92,13 @@ def _incomplete(
     return result is Result.NOT_ASSESSED or blind or coverage is not Coverage.FULL
 
 
-def _why(result: Result, counted: Sequence[tuple[Coverage, Finding]]) -> tuple[Message, ...]:
+def _why(
+    result: Result, coverage: Coverage, counted: Sequence[tuple[Coverage, Finding]]
+) -> tuple[Message, ...]:
     if result is Result.NOT_APPLICABLE:
         return tuple(m for _, f in counted for m in f.said)
+    if result is Result.NONCONFORMING and _incomplete(result, coverage, counted):
+        return (msg("Nothing passed so far; what is still open may make this partly conforming"),)
     if result is not Result.NOT_ASSESSED:
         return ()
     if not counted:

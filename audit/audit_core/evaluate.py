@@ -211,6 +211,7 @@ def _stamp(run: Run, file: RunFile, work: Work) -> RunStamp:
         complete=seal is not None,
         bundles=bundles,
         faults=file.faults + tuple(_fault_lines(work.registry)),
+        system=file.system,
     )
 
 

@@ -29,6 +29,7 @@ class RunStamp(Struct, frozen=True, kw_only=True):
     complete: bool
     bundles: dict[str, str]
     faults: tuple[str, ...] = ()
+    system: str = ""
 
 
 class Clause(Struct, frozen=True, kw_only=True):

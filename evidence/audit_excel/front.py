@@ -25,7 +25,9 @@ MAX_BARS = 20
 
 def _facts(view: View) -> Iterable[tuple[str, str]]:
     text, run = view.text, view.run
-    systems = dict.fromkeys(t.business_system for t in view.targets.values() if t.business_system)
+    named = (view.results.run.system,) if view.results.run.system else ()
+    declared = (t.business_system for t in view.targets.values() if t.business_system)
+    systems = dict.fromkeys((*named, *declared))
     yield text("Business system"), view.comma.join(systems)
     yield text("Audited against"), view.title
     yield text("Profile"), run.profile

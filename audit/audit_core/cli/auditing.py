@@ -65,6 +65,8 @@ def collect(context: Context) -> int:
 
 def run(context: Context) -> int:
     """Collects, evaluates, packs; prints the table per layer and the path of the pack."""
+    if context.args.output is not None:
+        stored.check_output(context.args.output)  # before an hour of asking, not after
     made = _collected(context)
     return stored.conclude(context, made, output=context.args.output)
 

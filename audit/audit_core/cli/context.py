@@ -113,6 +113,7 @@ class Context:
             targets=chosen.targets,
             only=tuple(self.args.target),
             extensions=tuple(chosen.inventory.system.extensions),
+            system=chosen.inventory.system.name or "",
             faults=tuple(Translator("en").say(f.said) for f in self.registry.faults),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from audit_core import evaluate as evaluation
 from audit_core.cli import summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_table, say
-from audit_core.errors import InputError, ToolMissing, UsageError
+from audit_core.errors import InputError, StoreError, ToolMissing, UsageError
 from audit_core.model import Result, Verdict
 from audit_core.policy import Profile
 from audit_core.results import Results, decode
@@ -74,11 +75,20 @@ def results(context: Context) -> int:
     return conclude(context, context.store.find(context.args.run), output=None)
 
 
+def check_output(output: Path) -> None:
+    """Nothing, where a pack can be written to `output`; raises UsageError or StoreError."""
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; name the pack's file")
+    if not output.parent.is_dir():
+        raise StoreError(f"{output}: there is no folder {output.parent}")
+    if not os.access(output.parent, os.W_OK):
+        raise StoreError(f"{output}: the folder {output.parent} cannot be written to")
+
+
 def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Path) -> Packed:
     from audit_core.pack import keys, writer
 
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder; name the pack's file")
+    check_output(output)
     key = context.args.key
     signing = _signing(context, key) if key is not None else keys.of_store(context.store.root)
     packed = writer.write_pack(

@@ -34,7 +34,7 @@ class RunFile(Struct, frozen=True, kw_only=True):
     """What a run was asked to do. No credential stands here, and no way to reach a target.
 
     `profile` is the id or path as given. `only` are the targets that were chosen, empty for all;
-    `extensions` the scopes beyond the general one that the system declares.
+    `extensions` the scopes beyond the general one that the system declares, `system` its name.
     """
 
     schema: str
@@ -48,6 +48,7 @@ class RunFile(Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     only: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
+    system: str = ""
     faults: tuple[str, ...] = ()
 
 
