@@ -17,7 +17,12 @@ from audit_core import __version__
 from benchmarks import hosts, start, stored
 from benchmarks.table import Row, markdown
 
-_PARTS = {"start": start.rows, "hosts": hosts.rows, "stored": stored.rows}
+_PARTS = {
+    "start": start.rows,
+    "hosts": hosts.rows,
+    "evaluate": stored.evaluating,
+    "pack": stored.packing,
+}
 _READING = """\
 Each number is a median with the least and the greatest value; each ratio is the median of the
 ratios of pairs that were measured one right after the other. Everything, the twenty hosts

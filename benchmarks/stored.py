@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -28,16 +29,26 @@ _FEW = 20
 _ALWAYS = default_inventory().targets[1:]  # the site, the network and the organisation
 
 
-def rows(repeats: Repeats, say: Say) -> Iterator[Row]:
-    """Every row about a stored run."""
-    with farm(1) as hosts, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        say("one real run, to be stored")
-        whole = questions.asked(questions.WHOLE)
-        bundle = Clients(hosts, whole, folder / "real").run.bundle(hosts[0].id)
-        assert bundle is not None
+def evaluating(repeats: Repeats, say: Say) -> Iterator[Row]:
+    """Judging what one real host answered."""
+    with _real(say) as (bundle, whole, folder):
         yield from _evaluating(bundle, whole, folder, repeats, say)
+
+
+def packing(_: Repeats, say: Say) -> Iterator[Row]:
+    """Packing 500 hosts that answered as one real host did."""
+    with _real(say) as (bundle, whole, folder):
         yield from _packing(bundle, whole, folder, say)
+
+
+@contextlib.contextmanager
+def _real(say: Say) -> Iterator[tuple[Bundle, questions.Questions, Path]]:
+    say("one real run, to be stored")
+    with farm(1) as hosts, tempfile.TemporaryDirectory() as name:
+        whole = questions.asked(questions.WHOLE)
+        bundle = Clients(hosts, whole, Path(name) / "real").run.bundle(hosts[0].id)
+        assert bundle is not None
+        yield bundle, whole, Path(name)
 
 
 def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store) -> Run:
