@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from audit_core.model import Answer, Command, Judgement, Target
-from audit_core.sdk import TARGET, ParseError, Severity, check, expect, fact, msg, provider
+from audit_core.sdk import (
+    TARGET,
+    ParseError,
+    Severity,
+    Superset,
+    check,
+    expect,
+    fact,
+    msg,
+    provider,
+)
 from audit_linux.system._common import capped, declared
 
 
@@ -65,7 +76,10 @@ NEEDLESS = frozenset({
     remedy=msg("Remove what the server does not need, or declare it in needed_packages"),
 )
 def needless_packages(
-    target: Target, packages: frozenset[str], *, denied: frozenset[str] = NEEDLESS
+    target: Target,
+    packages: frozenset[str],
+    *,
+    denied: Annotated[frozenset[str], Superset] = NEEDLESS,
 ) -> Judgement:
     """No compiler, sniffer, plain-text client or desktop is installed without need."""
     needed = frozenset(declared(target, "needed_packages") or ())
