@@ -27,7 +27,7 @@ _READING = """\
 Each number is a median with the least and the greatest value; each ratio is the median of the
 ratios of pairs that were measured one right after the other. Everything, the twenty hosts
 included, runs on one machine, so wall times rise and fall with whatever else it does, most of all
-those of twenty hosts at once; CPU times and counts hold still. The aims are those of the project,
+those of twenty hosts at once; CPU times move less, counts not at all. The aims are the project's,
 met or not. What is compared, and how, stands at the top of each file in `benchmarks/`.
 """
 
