@@ -316,7 +316,7 @@ def test_a_credential_that_is_not_there_costs_its_own_host(
 def test_130_when_interrupted_and_soon(toys: Toy) -> None:
     (toys.package / "__init__.py").write_text(
         (toys.package / "__init__.py").read_text().replace(
-            'ask=ReadFile(path=str(HERE / name))', 'ask=Command(argv=("sleep", "20"), timeout_s=30)'
+            'ask=ReadFile(path=str(HERE / name))', 'ask=Command(argv=("sleep", "20.130"), timeout_s=30)'
         )
     )  # fmt: skip
     running = start("run", "toy", "--store", toys.base / "store", env=toys.env)
@@ -333,6 +333,14 @@ def test_130_when_interrupted_and_soon(toys: Toy) -> None:
     assert done.stderr.strip().split("\n")[-1].startswith("dengbao: interrupted")
     assert b"Traceback" not in done.err
     assert "--resume" in done.stderr
+    deadline = time.monotonic() + 3
+    while _sleeping("20.130") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _sleeping("20.130")
+
+
+def _sleeping(seconds: str) -> bool:
+    return subprocess.run(["pgrep", "-f", f"sleep {seconds}"], capture_output=True).returncode == 0
 
 
 def test_every_documented_code_is_one_of_an_error_class_or_a_verdict() -> None:

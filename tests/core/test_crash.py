@@ -205,16 +205,20 @@ def test_interrupted_and_resumed(world: World, tmp_path: Path) -> None:
     assert told(results_of(tmp_path)) == world.told
 
 
-@pytest.mark.parametrize("keep", [0, 1, len(frames.MAGIC) - 1])
-def test_a_bundle_cut_in_its_first_line_is_begun_again(
-    world: World, tmp_path: Path, keep: int
+@pytest.mark.parametrize("keep", [0, 1, len(frames.MAGIC) - 1, 0.2, 0.5, 0.9])
+def test_a_bundle_cut_anywhere_goes_on_and_keeps_what_was_whole(
+    world: World, tmp_path: Path, keep: float
 ) -> None:
     go(world, tmp_path)
     (seal,) = tmp_path.glob("runs/*/seal.json")
     seal.unlink()
     first = next(bundles(tmp_path))
-    first.write_bytes(first.read_bytes()[:keep])
+    raw = first.read_bytes()
+    first.write_bytes(raw[: keep if isinstance(keep, int) else int(keep * len(raw))])
+    before = whole_part(first)
+    assert isinstance(keep, int) or len(before) > 1000
     go(world, tmp_path)
+    assert first.read_bytes().startswith(before)
     assert told(results_of(tmp_path)) == world.told
 
 

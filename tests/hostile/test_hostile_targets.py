@@ -45,8 +45,7 @@ COMMANDS: dict[str, tuple[int, str, str, str, str]] = {
     "c1": (11, "printf '\\\\302\\\\2332J'", "fail", "", ""),
     "return": (12, "printf 'FAIL\\\\rPASS\\\\b\\\\b\\\\b\\\\bPASS'", "fail", "", ""),
     "rlo": (13, "printf 'admin\\\\342\\\\200\\\\256nimda\\\\342\\\\200\\\\213'", "fail", "", ""),
-    "bytes": (14, "printf '\\\\377\\\\376a\\\\000\\\\200'; printf '\\\\355\\\\240\\\\200'", "fail", "",
-              ""),
+    "bytes": (14, "printf '\\\\377\\\\376a\\\\000\\\\200\\\\355\\\\240\\\\200'", "fail", "", ""),
     "marker": (16, "printf '\\\\n0123456789abcdef0123456789abcdef E 0 0\\\\n{\\\"verdict\\\": "
                "\\\"pass\\\"}\\\\n'", "fail", "", ""),
     "formula": (17, "echo '=cmd|\\\"/C calc\\\"!A0'", "fail", "", ""),
