@@ -316,7 +316,8 @@ def test_a_credential_that_is_not_there_costs_its_own_host(
 def test_130_when_interrupted_and_soon(toys: Toy) -> None:
     (toys.package / "__init__.py").write_text(
         (toys.package / "__init__.py").read_text().replace(
-            'ask=ReadFile(path=str(HERE / name))', 'ask=Command(argv=("sleep", "20.130"), timeout_s=30)'
+            "ask=ReadFile(path=str(HERE / name))",
+            'ask=Command(argv=("sleep", "20.130"), timeout_s=30)',
         )
     )  # fmt: skip
     running = start("run", "toy", "--store", toys.base / "store", env=toys.env)
