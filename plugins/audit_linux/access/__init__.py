@@ -9,12 +9,14 @@ from audit_linux.access import (
     mac,
     pam,
     passwords,
+    plain_logins,
     sessions,
     sshd,
+    sshd_checks,
     sudo,
 )
 
-_PARTS = (accounts, passwords, lockout, sessions, sshd, sudo, files, mac)
+_PARTS = (accounts, passwords, lockout, sessions, plain_logins, sudo, files, mac)
 
-FACTS = (pam.PAM, *(fact for part in _PARTS for fact in part.FACTS))
-CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
+FACTS = (pam.PAM, *sshd.FACTS, *(fact for part in _PARTS for fact in part.FACTS))
+CHECKS = (*sshd_checks.CHECKS, *(check for part in _PARTS for check in part.CHECKS))

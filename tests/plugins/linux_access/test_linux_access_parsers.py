@@ -18,9 +18,8 @@ from audit_linux.access.accounts import parse_lastlog, parse_passwd, parse_shado
 from audit_linux.access.files import parse_modes
 from audit_linux.access.mac import parse_mandatory
 from audit_linux.access.passwords import parse_login_defs, parse_pwquality
+from audit_linux.access.plain_logins import parse_listening, parse_programs
 from audit_linux.access.sshd import (
-    parse_listening,
-    parse_programs,
     parse_servers,
     parse_sshd_files,
     parse_sshd_t,

@@ -21,9 +21,12 @@ from audit_core.model import (
     Target,
     Verdict,
 )
-from audit_linux.access import sshd as mod
+from audit_linux.access import plain_logins
+from audit_linux.access import sshd as ssh_facts
+from audit_linux.access import sshd_checks as mod
 from audit_linux.access.pam import Pam, parse_pam
-from audit_linux.access.sshd import Override, Ports, Servers, Sshd, SshdFiles, parse_sshd_t
+from audit_linux.access.plain_logins import Ports
+from audit_linux.access.sshd import Override, Servers, Sshd, SshdFiles, parse_sshd_t
 
 Make = Callable[..., Answer]
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
@@ -31,7 +34,7 @@ NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
 USUAL = Servers(distribution=True, others=())
 BOTH = Servers(distribution=True, others=("/usr/local/sbin/sshd",))
 OTHER = Servers(distribution=False, others=("/usr/sbin/dropbear",))
-SSHD_CHECKS = [c for c in mod.CHECKS if c is not mod.no_plain_logins]
+SSHD_CHECKS = list(mod.CHECKS)
 
 
 def told(**values: str) -> Sshd:
@@ -260,7 +263,7 @@ _RHEL_8 = (
 
 
 def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
-    running = mod.parse_running(answer(_RHEL_8))
+    running = ssh_facts.parse_running(answer(_RHEL_8))
     weak = mod.sshd_ciphers.judge(USUAL, _GOOD, None, running)
     assert weak.verdict is FAIL
     assert weak.said[0].args["weak"] == ("aes128-cbc", "aes256-cbc")
@@ -285,18 +288,18 @@ def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
 def test_options_that_are_not_worked_out_settle_nothing(
     line: str, verdict: Verdict, answer: Make
 ) -> None:
-    running = mod.parse_running(answer(line))
+    running = ssh_facts.parse_running(answer(line))
     assert mod.sshd_ciphers.judge(USUAL, _GOOD, None, running).verdict is verdict
 
 
 def test_a_ps_that_complains_shows_nothing(answer: Make) -> None:
     with pytest.raises(ParseError):
-        mod.parse_running(answer("", b"ps: unrecognized option: C\n"))
+        ssh_facts.parse_running(answer("", b"ps: unrecognized option: C\n"))
 
 
 def test_a_comment_behind_a_match_setting_is_no_value(files: Make) -> None:
     text = "Match User bob\n  PermitRootLogin no # see 17\n"
-    got = mod.parse_sshd_files(files({"/etc/ssh/sshd_config": text}))
+    got = ssh_facts.parse_sshd_files(files({"/etc/ssh/sshd_config": text}))
     assert isinstance(got, SshdFiles)
     assert mod.sshd_root_login.judge(USUAL, _GOOD, got).verdict is PASS
 
@@ -307,10 +310,10 @@ def test_the_crypto_policy_that_rhel_9_includes_is_read(files: Make) -> None:
         "/etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n",
         "/etc/ssh/sshd_config.d/50-redhat.conf": f"Include {policy}\n",
     }
-    unread = mod.parse_sshd_files(files(texts))
+    unread = ssh_facts.parse_sshd_files(files(texts))
     assert isinstance(unread, SshdFiles)
     assert unread.foreign == (policy,)
-    read = mod.parse_sshd_files(files({**texts, policy: "Match all\nPermitRootLogin yes\n"}))
+    read = ssh_facts.parse_sshd_files(files({**texts, policy: "Match all\nPermitRootLogin yes\n"}))
     assert isinstance(read, SshdFiles)
     assert read.foreign == ()
     assert mod.sshd_root_login.judge(USUAL, _GOOD, read).verdict is FAIL
@@ -340,9 +343,9 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
     from audit_core.judge import judge
 
     def lookup(fact: Any) -> Known | Absent:
-        if fact is mod.SERVERS and servers is None:
+        if fact is ssh_facts.SERVERS and servers is None:
             return Known(value=OTHER)
-        reason = servers if fact is mod.SERVERS else sshd if fact is mod.SSHD else None
+        reason = servers if fact is ssh_facts.SERVERS else sshd if fact is ssh_facts.SSHD else None
         return Absent(reason=reason or Reason.NOT_PRESENT, said=Message(id="x"))
 
     target = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
@@ -368,5 +371,5 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
     ],
 )
 def test_plain_logins(ports: set[int], programs: tuple[str, ...] | None, verdict: Verdict) -> None:
-    judged = mod.no_plain_logins.judge(Ports(tcp=frozenset(ports)), programs)
+    judged = plain_logins.no_plain_logins.judge(Ports(tcp=frozenset(ports)), programs)
     assert judged.verdict is verdict
