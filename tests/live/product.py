@@ -18,6 +18,11 @@ from msgspec import Struct
 ENTRY = "from audit_core.cli import entry; entry()"
 
 
+def _usual_signals() -> None:
+    # A shell's background job ignores SIGINT, and so would every child: a CI may be one.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Done(Struct, frozen=True, kw_only=True):
     """How one command ended. `max_kb` is the peak memory of it and of what it waited for."""
 
@@ -68,6 +73,7 @@ class Running:
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", ENTRY, *words], stdin=subprocess.DEVNULL,
             stdout=self._out, stderr=self._err, env=dict(env), cwd="/", start_new_session=True,
+            preexec_fn=_usual_signals,
         )  # fmt: skip
 
     def signal(self, number: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.errors import InputError, UsageError
+from audit_core.evaluate import profile_checks
 from audit_core.model import Check
 from audit_core.policy.strict_yaml import nearest
 from audit_core.results import Clause
@@ -90,6 +91,8 @@ def lint(context: Context) -> int:
     """What is wrong with the policy, a line each; 65 where something is."""
     given = context.args.name
     names = [given] if given is not None else list(context.policy.profile_ids())
+    for name in names:  # what cannot be built at all is an error with its line
+        profile_checks(context.profile(name), context.registry)
     found = [p for name in names for p in context.policy.lint(name, context.registry.checks)]
     problems = list(dict.fromkeys(found))
     for problem in problems:
