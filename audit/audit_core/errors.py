@@ -11,13 +11,29 @@ What can happen to a target is never an exception that leaves a stage: it is a v
 (:class:`audit_core.model.Absent`).
 """
 
+import re
 from typing import ClassVar
+
+from audit_core.model import Message
+
+_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 class DengbaoError(Exception):
-    """Something the user can put right; `str()` is one clear line."""
+    """Something the user can put right; `str()` is one clear line in English.
+
+    `said` is that line as a message, for the reader's language; None where it is English only.
+    """
 
     exit_code: ClassVar[int] = 70
+
+    def __init__(self, said: Message | str) -> None:
+        self.said = said if isinstance(said, Message) else None
+        super().__init__(said if isinstance(said, str) else _english(said))
+
+
+def _english(said: Message) -> str:
+    return _PLACE.sub(lambda hit: str(said.args.get(hit[1], hit[0])), said.id)
 
 
 class UsageError(DengbaoError):

@@ -255,9 +255,21 @@ def evaluate(run: Run, work: Work, *, step_seconds: float = STEP_SECONDS) -> byt
         if isinstance(outcome, bytes):
             return outcome
         if not outcome or outcome in deny:
-            raise ConfigError(f"{run.id}: evaluation died ({outcome or 'before its first step'})")
+            raise ConfigError(
+                msg(
+                    "{name}: evaluation died ({step})",
+                    name=str(run.id),
+                    step=str(outcome or "before its first step"),
+                )
+            )
         deny |= {outcome}
-    raise ConfigError(f"{run.id}: more than {_MOST_RESTARTS} checks hang or die; see plugin list")
+    raise ConfigError(
+        msg(
+            "{name}: more than {most_restarts} checks hang or die; see plugin list",
+            name=str(run.id),
+            most_restarts=str(_MOST_RESTARTS),
+        )
+    )
 
 
 class _Steps:

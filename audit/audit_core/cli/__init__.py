@@ -34,10 +34,16 @@ def _guarded(args: argparse.Namespace, lang: str) -> int:
 
         return dispatch(args, lang)
     except DengbaoError as error:
-        complain(str(error))
+        from audit_core.i18n import Translator
+
+        said = error.said
+        complain(str(error) if said is None else Translator(lang).say(said))
         return error.exit_code
     except KeyboardInterrupt:
-        complain("interrupted; dengbao run --resume goes on from here")
+        from audit_core.i18n import Translator
+
+        line = "interrupted; dengbao run --resume goes on from here"
+        complain(Translator(lang).text(line))
         return 130
     except BrokenPipeError:
         sys.stderr.close()

@@ -11,7 +11,7 @@ from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.collect import Collector, now
 from audit_core.errors import ConfigError, UsageError
 from audit_core.evaluate import profile_checks
-from audit_core.model import Command, Probe, ReadFile, Request
+from audit_core.model import Command, Probe, ReadFile, Request, msg
 from audit_core.parse import asked_text
 from audit_core.store.runs import Run
 
@@ -49,7 +49,7 @@ def _sudoers(context: Context, chosen: Chosen) -> int:
     user = context.args.sudoers
     # All in capitals it would be an alias of sudoers, and ALL every user there is.
     if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
-        raise UsageError(f"{user!r} is not a user name")
+        raise UsageError(msg("{user} is not a user name", user=repr(user)))
     requests = [r for g in chosen.groups for r in planning.everything(g)]
     print(planning.sudoers(requests, user), end="")
     return 0
@@ -75,7 +75,9 @@ def _collected(context: Context) -> Run:
     if context.args.resume:
         return _resumed(context)
     if context.args.profile is None:
-        raise UsageError("say which PROFILE to audit against (dengbao profile list shows them)")
+        raise UsageError(
+            msg("say which PROFILE to audit against (dengbao profile list shows them)")
+        )
     inventory, sha256 = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, resolved(inventory), sha256)
@@ -88,14 +90,22 @@ def _collected(context: Context) -> Run:
 def _resumed(context: Context) -> Run:
     made = context.store.unfinished()
     if made is None:
-        raise UsageError("no run was cut off: there is nothing to resume")
+        raise UsageError(msg("no run was cut off: there is nothing to resume"))
     file = made.file
     inventory, sha256 = context.inventory()
     if sha256 != file.inventory_sha256:
-        raise ConfigError(f"{made.id} was begun with another inventory; give that one with -i")
+        raise ConfigError(
+            msg("{name} was begun with another inventory; give that one with -i", name=str(made.id))
+        )
     profile = context.profile(file.profile, file.extensions)
     if profile.sha256 != file.profile_sha256:
-        raise ConfigError(f"{made.id} was begun under another version of {file.profile}")
+        raise ConfigError(
+            msg(
+                "{name} was begun under another version of {profile}",
+                name=str(made.id),
+                profile=str(file.profile),
+            )
+        )
     # The targets as they were looked up when the run began: nothing is looked up twice.
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)

@@ -19,7 +19,7 @@ from audit_core.errors import ConfigError, ToolMissing, UsageError
 from audit_core.evaluate import Work, profile_checks
 from audit_core.i18n import Translator
 from audit_core.inventory import Access, Inventory, Sudo, Via, default_inventory
-from audit_core.model import Target
+from audit_core.model import Target, msg
 from audit_core.plugins import Registry, load
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
@@ -132,7 +132,7 @@ class Context:
         if access.via is Via.LOCAL or access.login is None:
             return Route(transport=LocalTransport(), credential="local", sudo=sudo)
         if importlib.util.find_spec("paramiko") is None:
-            raise ToolMissing("hosts over SSH need paramiko: pip install 'dengbao[ssh]'")
+            raise ToolMissing(msg("hosts over SSH need paramiko: pip install 'dengbao[ssh]'"))
         from audit_core.transports.lazy import LazySsh
 
         login = access.login
@@ -178,7 +178,13 @@ def _only(targets: tuple[Target, ...], wanted: list[str]) -> tuple[Target, ...]:
     there = {t.id for t in targets}
     for name in wanted:
         if name not in there:
-            raise UsageError(f"no target {name!r} in the inventory (there are: {_some(there)})")
+            raise UsageError(
+                msg(
+                    "no target {name} in the inventory (there are: {there})",
+                    name=repr(name),
+                    there=str(_some(there)),
+                )
+            )
     by_id = {t.id: t for t in targets}
     always = ("site", "network", "organisation")
     return tuple(

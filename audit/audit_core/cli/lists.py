@@ -9,7 +9,7 @@ from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.errors import InputError, UsageError
 from audit_core.evaluate import profile_checks
-from audit_core.model import Check
+from audit_core.model import Check, msg
 from audit_core.policy.strict_yaml import nearest
 from audit_core.results import Clause
 from audit_core.views import catalog_view
@@ -117,7 +117,9 @@ def check(context: Context) -> int:
     known = context.registry.checks
     name = context.args.name
     if name not in known:
-        raise UsageError(f"no check {name!r}{nearest(name, list(known))}")
+        raise UsageError(
+            msg("no check {name}{hint}", name=repr(name), hint=str(nearest(name, list(known))))
+        )
     c = known[name]
     rows: list[tuple[Any, ...]] = [
         ("id", c.id), ("title", context.text(c.title)), ("kind", c.kind.value),

@@ -11,7 +11,7 @@ from audit_core.cli import summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.errors import InputError, StoreError, ToolMissing, UsageError
-from audit_core.model import Result, Verdict
+from audit_core.model import Result, Verdict, msg
 from audit_core.policy import Profile
 from audit_core.results import Results, decode
 from audit_core.store.frames import write_whole
@@ -78,11 +78,23 @@ def results(context: Context) -> int:
 def check_output(output: Path) -> None:
     """Nothing, where a pack can be written to `output`; raises UsageError or StoreError."""
     if output.is_dir():
-        raise UsageError(f"{output} is a folder; name the pack's file")
+        raise UsageError(msg("{output} is a folder; name the pack's file", output=str(output)))
     if not output.parent.is_dir():
-        raise StoreError(f"{output}: there is no folder {output.parent}")
+        raise StoreError(
+            msg(
+                "{output}: there is no folder {parent}",
+                output=str(output),
+                parent=str(output.parent),
+            )
+        )
     if not os.access(output.parent, os.W_OK):
-        raise StoreError(f"{output}: the folder {output.parent} cannot be written to")
+        raise StoreError(
+            msg(
+                "{output}: the folder {parent} cannot be written to",
+                output=str(output),
+                parent=str(output.parent),
+            )
+        )
 
 
 def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Path) -> Packed:

@@ -10,6 +10,7 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.errors import InputError, StoreError
+from audit_core.model import msg
 from audit_core.results import Evidence
 from audit_core.store import frames
 from audit_core.store.runs import Run
@@ -43,13 +44,21 @@ class Stored:
         """The bytes stored under `sha256`; raises InputError where they are missing or altered."""
         place = self._places.get(bytes.fromhex(sha256))
         if place is None:
-            raise InputError(f"no bundle of this run holds bytes under sha256:{sha256}")
+            raise InputError(
+                msg("no bundle of this run holds bytes under sha256:{sha256}", sha256=str(sha256))
+            )
         handle = self._handle(place.bundle)
         handle.seek(place.offset)
         data = handle.read(place.size)
         if hashlib.sha256(data).hexdigest() != sha256:
             path = self._paths[place.bundle]
-            raise InputError(f"{path}: the bytes under sha256:{sha256} were altered")
+            raise InputError(
+                msg(
+                    "{path}: the bytes under sha256:{sha256} were altered",
+                    path=str(path),
+                    sha256=str(sha256),
+                )
+            )
         return data
 
     def _handle(self, number: int) -> IO[bytes]:
@@ -76,7 +85,7 @@ class Folders:
             for number, seen in enumerate(observations, 1)
         }
         if len(self._names) != len(observations):
-            raise InputError("results: an observation is listed twice")
+            raise InputError(msg("results: an observation is listed twice"))
         self._empty = {seen.digest for seen in observations if not seen.stdout_size}
 
     def name(self, digest: str) -> str:
@@ -84,7 +93,9 @@ class Folders:
         try:
             return self._names[digest]
         except KeyError as error:
-            raise InputError(f"results: no observation {digest} is listed") from error
+            raise InputError(
+                msg("results: no observation {digest} is listed", digest=str(digest))
+            ) from error
 
     def shown(self, digest: str) -> str:
         """The file that shows what came back: the output, or where it was empty the record."""
@@ -96,7 +107,7 @@ def hex_of(digest: str) -> str:
     """The hex digits of a digest written `sha256:…`; raises InputError for any other text."""
     method, _, digits = digest.partition(":")
     if method != "sha256" or len(digits) != 64 or digits.strip("0123456789abcdef"):
-        raise InputError(f"results: {digest[:80]!r} is not a digest")
+        raise InputError(msg("results: {digest} is not a digest", digest=repr(digest[:80])))
     return digits
 
 
@@ -114,4 +125,10 @@ def readable(run: Run) -> Stored:
     try:
         return Stored(run)
     except OSError as error:
-        raise StoreError(f"{run.folder}: cannot read: {error.strerror}") from error
+        raise StoreError(
+            msg(
+                "{folder}: cannot read: {strerror}",
+                folder=str(run.folder),
+                strerror=str(error.strerror),
+            )
+        ) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from audit_core.errors import ConfigError, InputError, StoreError
+from audit_core.model import msg
 from audit_core.store.frames import sync_folder
 
 if TYPE_CHECKING:
@@ -54,7 +55,13 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as handle:
             return handle.read(_MAX)
     except OSError as error:
-        raise InputError(f"{path}: cannot read the key: {error.strerror}") from error
+        raise InputError(
+            msg(
+                "{path}: cannot read the key: {strerror}",
+                path=str(path),
+                strerror=str(error.strerror),
+            )
+        ) from error
 
 
 def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
@@ -68,12 +75,18 @@ def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
     except TypeError as error:
         # cryptography says TypeError both for a missing and for a superfluous passphrase.
         said = "is encrypted: give its passphrase" if passphrase is None else "is not encrypted"
-        raise InputError(f"{path}: the key {said}") from error
+        raise InputError(msg("{path}: the key {said}", path=str(path), said=str(said))) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         said = "not a PEM private key, or the wrong passphrase"
-        raise InputError(f"{path}: {said}") from error
+        raise InputError(msg("{path}: {said}", path=str(path), said=str(said))) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise InputError(f"{path}: expected an Ed25519 key, found {type(private).__name__}")
+        raise InputError(
+            msg(
+                "{path}: expected an Ed25519 key, found {name}",
+                path=str(path),
+                name=str(type(private).__name__),
+            )
+        )
     return _signing(private)
 
 
@@ -94,7 +107,7 @@ def load_public(path: Path) -> Ed25519PublicKey:
     """The Ed25519 public key in `path` (PEM); raises InputError for anything else."""
     public = parse_public(_read(path))
     if public is None:
-        raise InputError(f"{path}: not an Ed25519 public key in PEM")
+        raise InputError(msg("{path}: not an Ed25519 public key in PEM", path=str(path)))
     return public
 
 
@@ -107,9 +120,16 @@ def of_store(root: Path) -> SigningKey:
             _make(path)
         mode = path.stat().st_mode & 0o077
     except OSError as error:
-        raise StoreError(f"{path}: cannot write: {error.strerror}") from error
+        raise StoreError(
+            msg("{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror))
+        ) from error
     if mode:
-        raise ConfigError(f"{path}: others than its owner can reach the signing key: chmod 600 it")
+        raise ConfigError(
+            msg(
+                "{path}: others than its owner can reach the signing key: chmod 600 it",
+                path=str(path),
+            )
+        )
     return load(path)
 
 

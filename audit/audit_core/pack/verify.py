@@ -40,7 +40,13 @@ def verify(
         with subject.open("rb") as handle:
             signer = _pack(handle, out, trusted, fingerprint)
     except OSError as error:
-        raise InputError(f"{subject}: cannot read: {error.strerror}") from error
+        raise InputError(
+            msg(
+                "{subject}: cannot read: {strerror}",
+                subject=str(subject),
+                strerror=str(error.strerror),
+            )
+        ) from error
     asked = trusted is not None or fingerprint is not None
     return out.report(str(subject), signer, trusted=asked and signer is not None)
 

@@ -77,7 +77,9 @@ def write_pack(
             manifest, faults = _fill(job, handle, Path(folder), lang)
             size = handle.seek(0, os.SEEK_END)
     except OSError as error:
-        raise StoreError(f"{out}: cannot write: {error.strerror or error}") from error
+        raise StoreError(
+            msg("{out}: cannot write: {error}", out=str(out), error=str(error.strerror or error))
+        ) from error
     return Packed(
         path=out,
         files=len(manifest.files) + len(d.TAIL),
@@ -90,16 +92,28 @@ def write_pack(
 
 def _same_run(run: Run, results: Results) -> None:
     if results.run.id != run.id:
-        raise InputError(f"the results are of run {results.run.id}, not of {run.id}")
+        raise InputError(
+            msg(
+                "the results are of run {other}, not of {name}",
+                other=str(results.run.id),
+                name=str(run.id),
+            )
+        )
     # To sign what was altered after it was sealed would make it look whole again.
     if run.seal is not None and (wrong := check_seal(run)):
-        raise InputError(f"{run.folder}: not as it was sealed: {'; '.join(wrong[:5])}")
+        raise InputError(
+            msg(
+                "{folder}: not as it was sealed: {wrong}",
+                folder=str(run.folder),
+                wrong=str("; ".join(wrong[:5])),
+            )
+        )
 
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[IO[bytes]]:
     if out.is_dir():
-        raise StoreError(f"{out}: cannot write: it is a folder")
+        raise StoreError(msg("{out}: cannot write: it is a folder", out=str(out)))
     fd, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")  # made with mode 0600
     temporary = Path(name)
     try:

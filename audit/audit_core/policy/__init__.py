@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from audit_core.errors import ConfigError, UsageError
-from audit_core.model import Check, Coverage, Message
+from audit_core.model import Check, Coverage, Message, msg
 from audit_core.policy import catalogs as _catalogs
 from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
@@ -136,9 +136,25 @@ class Policy:
         if not found:
             ids = known()
             there = ", ".join(ids) or "none"
-            raise UsageError(f"no {what} {quoted(id)}{nearest(id, ids)} (there are: {there})")
+            raise UsageError(
+                msg(
+                    "no {what} {name}{hint} (there are: {there})",
+                    what=str(what),
+                    name=str(quoted(id)),
+                    hint=str(nearest(id, ids)),
+                    there=str(there),
+                )
+            )
         if len(found) > 1:
-            raise ConfigError(f"{what} {id} stands in two policy folders: {found[0]}, {found[1]}")
+            raise ConfigError(
+                msg(
+                    "{what} {name} stands in two policy folders: {first}, {second}",
+                    what=str(what),
+                    name=str(id),
+                    first=str(found[0]),
+                    second=str(found[1]),
+                )
+            )
         return found[0]
 
     def _profile_path(self, name: str) -> Path:

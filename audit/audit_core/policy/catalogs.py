@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import Coverage, ObjectType
+from audit_core.model import Coverage, ObjectType, msg
 from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
 from audit_core.policy.strict_yaml import load_bytes, nearest, quoted
 from audit_core.results import Clause
@@ -70,8 +70,14 @@ class _Row(dict[str, str]):
         for word in words:
             if word not in known:
                 raise InputError(
-                    f"{self.where}: {column}: expected one of {', '.join(known)}, "
-                    f"got {quoted(word)}{nearest(word, known)}"
+                    msg(
+                        "{where}: {column}: expected one of {known}, got {word}{hint}",
+                        where=str(self.where),
+                        column=str(column),
+                        known=str(", ".join(known)),
+                        word=str(quoted(word)),
+                        hint=str(nearest(word, known)),
+                    )
                 )
         return words
 
@@ -94,9 +100,21 @@ class _Files:
             with self.path(name).open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         except OSError as error:
-            raise InputError(f"{self.path(name)}: cannot be read: {error.strerror}") from error
+            raise InputError(
+                msg(
+                    "{name}: cannot be read: {strerror}",
+                    name=str(self.path(name)),
+                    strerror=str(error.strerror),
+                )
+            ) from error
         if len(raw) > MAX_BYTES:
-            raise InputError(f"{self.path(name)}:1: expected at most {MAX_BYTES} bytes, got more")
+            raise InputError(
+                msg(
+                    "{name}:1: expected at most {max_bytes} bytes, got more",
+                    name=str(self.path(name)),
+                    max_bytes=str(MAX_BYTES),
+                )
+            )
         self._read[name] = raw
         return raw
 
@@ -108,14 +126,33 @@ class _Files:
             header = next(reader, [])
             for column in required:
                 if column not in header:
-                    raise InputError(f"{path}:1: expected a column {column!r}, got none")
+                    raise InputError(
+                        msg(
+                            "{path}:1: expected a column {column}, got none",
+                            path=str(path),
+                            column=repr(column),
+                        )
+                    )
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if len(cells) != len(header):
-                    raise InputError(f"{where}: expected {len(header)} columns, got {len(cells)}")
+                    raise InputError(
+                        msg(
+                            "{where}: expected {header} columns, got {cells}",
+                            where=str(where),
+                            header=str(len(header)),
+                            cells=str(len(cells)),
+                        )
+                    )
                 yield _Row(dict(zip(header, cells, strict=True)), where)
         except (UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{path}: expected a CSV table in UTF-8: {error}") from error
+            raise InputError(
+                msg(
+                    "{path}: expected a CSV table in UTF-8: {error}",
+                    path=str(path),
+                    error=str(error),
+                )
+            ) from error
 
     def sha256(self) -> str:
         return digest(self._read)
@@ -152,7 +189,13 @@ def _crosswalk(files: _Files) -> dict[str, tuple[Crossing, ...]]:
 def _level(row: _Row) -> int | None:
     text = row.get("level", "")
     if text and text not in ("1", "2", "3", "4", "5"):
-        raise InputError(f"{row.where}: level: expected 1 to 5 or nothing, got {quoted(text)}")
+        raise InputError(
+            msg(
+                "{where}: level: expected 1 to 5 or nothing, got {text}",
+                where=str(row.where),
+                text=str(quoted(text)),
+            )
+        )
     return int(text) if text else None
 
 
@@ -164,8 +207,12 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
     if not row.keys() <= _COLUMNS:
         unknown = sorted(set(row) - _COLUMNS)
         raise InputError(
-            f"{row.where}: expected known columns, got {quoted(unknown[0])}"
-            f"{nearest(unknown[0], _COLUMNS)}"
+            msg(
+                "{where}: expected known columns, got {unknown}{columns}",
+                where=str(row.where),
+                unknown=str(quoted(unknown[0])),
+                columns=str(nearest(unknown[0], _COLUMNS)),
+            )
         )
     get = row.get
     return Clause(
@@ -187,5 +234,11 @@ def _no_twice(path: Path, clauses: list[Clause]) -> None:
     seen: set[str] = set()
     for clause in clauses:
         if clause.id in seen:
-            raise InputError(f"{path}: expected each clause once, got {quoted(clause.id)} again")
+            raise InputError(
+                msg(
+                    "{path}: expected each clause once, got {name} again",
+                    path=str(path),
+                    name=str(quoted(clause.id)),
+                )
+            )
         seen.add(clause.id)

@@ -62,8 +62,15 @@ def _refuse(
     declared: DeclaredCheck, what: str, expected: str, got: str, known: typing.Iterable[str] = ()
 ) -> NoReturn:
     raise InputError(
-        f"{declared.where}: checks.{declared.id}.{what}: expected {expected}, got {quoted(got)}"
-        f"{nearest(got, known)}"
+        msg(
+            "{where}: checks.{name}.{what}: expected {expected}, got {got}{known}",
+            where=str(declared.where),
+            name=str(declared.id),
+            what=str(what),
+            expected=str(expected),
+            got=str(quoted(got)),
+            known=str(nearest(got, known)),
+        )
     )
 
 

@@ -22,6 +22,7 @@ import msgspec
 import yaml
 
 from audit_core.errors import InputError
+from audit_core.model import msg
 
 MAX_DEPTH = 40
 MAX_BYTES = 2 << 20
@@ -104,7 +105,15 @@ class Document:
     def fail_at(self, line: int, place: Place, expected: str, got: str, hint: str = "") -> NoReturn:
         """Raises InputError for `place` with a line that is already known."""
         raise InputError(
-            f"{self.file}:{line}: {dotted(place)}: expected {expected}, got {got}{hint}"
+            msg(
+                "{file}:{line}: {place}: expected {expected}, got {got}{hint}",
+                file=str(self.file),
+                line=str(line),
+                place=str(dotted(place)),
+                expected=str(expected),
+                got=str(got),
+                hint=str(hint),
+            )
         )
 
     def line(self, place: Place) -> int:
@@ -148,7 +157,9 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(
+            msg("{path}: cannot be read: {strerror}", path=str(path), strerror=str(error.strerror))
+        ) from error
 
 
 def load_file(path: Path) -> Document:
@@ -159,15 +170,33 @@ def load_file(path: Path) -> Document:
 def load_bytes(raw: bytes, file: str) -> Document:
     """The document in `raw`; raises InputError that names `file`."""
     if len(raw) > MAX_BYTES:
-        raise InputError(f"{file}:1: (top): expected at most {MAX_BYTES} bytes, got more")
+        raise InputError(
+            msg(
+                "{file}:1: (top): expected at most {max_bytes} bytes, got more",
+                file=str(file),
+                max_bytes=str(MAX_BYTES),
+            )
+        )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{file}:{line}: (top): expected UTF-8, got other bytes") from error
+        raise InputError(
+            msg(
+                "{file}:{line}: (top): expected UTF-8, got other bytes",
+                file=str(file),
+                line=str(line),
+            )
+        ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(f"{file}:{line}: (top): expected text, got a NUL byte")
+        raise InputError(
+            msg(
+                "{file}:{line}: (top): expected text, got a NUL byte",
+                file=str(file),
+                line=str(line),
+            )
+        )
     try:
         return Document(file, _Builder(file).build(yaml.parse(text, Loader=_LOADER)))
     except yaml.YAMLError as error:
@@ -230,7 +259,16 @@ class _Builder:
         return stack[-1].place_of(node) if stack else ()
 
     def refuse(self, line: int, expected: str, got: str, place: Place = ()) -> NoReturn:
-        raise InputError(f"{self._file}:{line}: {dotted(place)}: expected {expected}, got {got}")
+        raise InputError(
+            msg(
+                "{file}:{line}: {place}: expected {expected}, got {got}",
+                file=str(self._file),
+                line=str(line),
+                place=str(dotted(place)),
+                expected=str(expected),
+                got=str(got),
+            )
+        )
 
 
 class _Open:

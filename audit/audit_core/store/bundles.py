@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import Observation, Probe, Reason, Request, Status, request_digest
+from audit_core.model import Observation, Probe, Reason, Request, Status, msg, request_digest
 from audit_core.redact import Redacted, redact
 from audit_core.store import frames
 
@@ -150,7 +150,14 @@ class Bundle:
         try:
             self._take_known(frame)
         except msgspec.MsgspecError as error:
-            raise InputError(f"{self.path}: frame at byte {frame.offset}: {error}") from error
+            raise InputError(
+                msg(
+                    "{path}: frame at byte {offset}: {error}",
+                    path=str(self.path),
+                    offset=str(frame.offset),
+                    error=str(error),
+                )
+            ) from error
 
     def _take_known(self, frame: frames.Frame) -> None:
         match frame.kind:
@@ -173,16 +180,30 @@ class Bundle:
             case "end":
                 self.complete = True
             case _:
-                raise InputError(f"{self.path}: unknown frame {frame.kind!r}")
+                raise InputError(
+                    msg("{path}: unknown frame {kind}", path=str(self.path), kind=repr(frame.kind))
+                )
 
     def blob(self, sha256: str) -> bytes:
         """The bytes stored under `sha256`; raises InputError where they are missing or altered."""
         if sha256 not in self._blobs:
-            raise InputError(f"{self.path}: no bytes are stored under {sha256}")
+            raise InputError(
+                msg(
+                    "{path}: no bytes are stored under {sha256}",
+                    path=str(self.path),
+                    sha256=str(sha256),
+                )
+            )
         offset, size = self._blobs[sha256]
         with self.path.open("rb") as handle:
             handle.seek(offset)
             data = handle.read(size)
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise InputError(f"{self.path}: the bytes stored under {sha256} were altered")
+            raise InputError(
+                msg(
+                    "{path}: the bytes stored under {sha256} were altered",
+                    path=str(self.path),
+                    sha256=str(sha256),
+                )
+            )
         return data

@@ -20,6 +20,7 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.errors import InputError, StoreError
+from audit_core.model import msg
 
 MAGIC = b"DENGBAO-BUNDLE 1\n"
 _HEAD = re.compile(rb"([a-z]{1,16}) ([0-9]{1,12}) ([0-9a-f]{64})\n")
@@ -68,7 +69,13 @@ def read(path: Path) -> Iterator[Frame]:
         if len(begun) < len(MAGIC) and MAGIC.startswith(begun):
             return
         if begun != MAGIC:
-            raise InputError(f"{path}: not a bundle (expected it to start with {MAGIC!r})")
+            raise InputError(
+                msg(
+                    "{path}: not a bundle (expected it to start with {magic})",
+                    path=str(path),
+                    magic=repr(MAGIC),
+                )
+            )
         while (frame := _next(handle)) is not None:
             yield frame
 
@@ -91,7 +98,11 @@ class Appender:
             self._fd = os.open(path, flags, 0o600)
             self._prepare()
         except OSError as error:
-            raise StoreError(f"{path}: cannot write: {error.strerror}") from error
+            raise StoreError(
+                msg(
+                    "{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror)
+                )
+            ) from error
 
     def _prepare(self) -> None:
         size = os.fstat(self._fd).st_size
@@ -123,14 +134,26 @@ class Appender:
         try:
             self._write(encode(kind, payload))
         except OSError as error:
-            raise StoreError(f"{self._path}: cannot write: {error.strerror}") from error
+            raise StoreError(
+                msg(
+                    "{path}: cannot write: {strerror}",
+                    path=str(self._path),
+                    strerror=str(error.strerror),
+                )
+            ) from error
 
     def sync(self) -> None:
         """Everything appended so far survives a power cut."""
         try:
             os.fsync(self._fd)
         except OSError as error:
-            raise StoreError(f"{self._path}: cannot write: {error.strerror}") from error
+            raise StoreError(
+                msg(
+                    "{path}: cannot write: {strerror}",
+                    path=str(self._path),
+                    strerror=str(error.strerror),
+                )
+            ) from error
 
     def close(self) -> None:
         """The file is closed; may be called twice."""
@@ -161,4 +184,6 @@ def write_whole(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StoreError(f"{path}: cannot write: {error.strerror}") from error
+        raise StoreError(
+            msg("{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror))
+        ) from error

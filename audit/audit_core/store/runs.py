@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.errors import InputError, StoreError, UsageError
-from audit_core.model import Target
+from audit_core.model import Target, msg
 from audit_core.results import encode
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
@@ -91,9 +91,11 @@ class Run:
         try:
             return msgspec.json.decode(path.read_bytes(), type=RunFile)
         except FileNotFoundError as error:
-            raise InputError(f"{path}: missing; this run never began") from error
+            raise InputError(
+                msg("{path}: missing; this run never began", path=str(path))
+            ) from error
         except msgspec.MsgspecError as error:
-            raise InputError(f"{path}: {error}") from error
+            raise InputError(msg("{path}: {error}", path=str(path), error=str(error))) from error
 
     @property
     def seal(self) -> Seal | None:
@@ -104,7 +106,7 @@ class Run:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Seal)
         except msgspec.MsgspecError as error:
-            raise InputError(f"{path}: {error}") from error
+            raise InputError(msg("{path}: {error}", path=str(path), error=str(error))) from error
 
     def bundle_path(self, target: str) -> Path:
         """Where the bundle of `target` stands, or will."""
@@ -131,7 +133,9 @@ class Run:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise StoreError(f"{self.folder}: another process works on this run") from error
+                raise StoreError(
+                    msg("{folder}: another process works on this run", folder=str(self.folder))
+                ) from error
             yield
 
 
@@ -151,7 +155,13 @@ class Store:
             (folder / "bundles").mkdir(mode=0o700)
             (folder / "results").mkdir(mode=0o700)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot write: {error.strerror}") from error
+            raise StoreError(
+                msg(
+                    "{folder}: cannot write: {strerror}",
+                    folder=str(folder),
+                    strerror=str(error.strerror),
+                )
+            ) from error
         frames.write_whole(folder / "run.json", encode(file))
         frames.sync_folder(self.root / "runs")
         return Run(folder)
@@ -164,22 +174,47 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as error:
-            raise StoreError(f"{self.root}: cannot read: {error.strerror}") from error
+            raise StoreError(
+                msg(
+                    "{root}: cannot read: {strerror}",
+                    root=str(self.root),
+                    strerror=str(error.strerror),
+                )
+            ) from error
         return tuple(sorted(n for n in names if _ID.fullmatch(n)))
 
     def find(self, name: str) -> Run:
         """The run that `name` (an id, a unique prefix of one, or `latest`) means."""
         ids = self.ids()
         if not ids:
-            raise UsageError(f"{self.root}: there is no run yet; dengbao run PROFILE makes one")
+            raise UsageError(
+                msg(
+                    "{root}: there is no run yet; dengbao run PROFILE makes one",
+                    root=str(self.root),
+                )
+            )
         if name == "latest":
             return Run(self.root / "runs" / ids[-1])
         hits = [i for i in ids if i == name] or [i for i in ids if name and i.startswith(name)]
         if len(hits) == 1:
             return Run(self.root / "runs" / hits[0])
         if hits:
-            raise UsageError(f"{name!r} means {len(hits)} runs: {', '.join(hits[:5])}")
-        raise UsageError(f"no run {name!r} in {self.root} (the newest is {ids[-1]})")
+            raise UsageError(
+                msg(
+                    "{name} means {count} runs: {names}",
+                    name=repr(name),
+                    count=str(len(hits)),
+                    names=str(", ".join(hits[:5])),
+                )
+            )
+        raise UsageError(
+            msg(
+                "no run {name} in {root} (the newest is {newest})",
+                name=repr(name),
+                root=str(self.root),
+                newest=str(ids[-1]),
+            )
+        )
 
     def unfinished(self) -> Run | None:
         """The newest run that is not sealed, or None."""

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from audit_core.errors import ConfigError
+from audit_core.model import msg
 
 DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
@@ -106,7 +107,13 @@ def _lines(path: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read known host keys: {error.strerror}") from error
+        raise ConfigError(
+            msg(
+                "{path}: cannot read known host keys: {strerror}",
+                path=str(path),
+                strerror=str(error.strerror),
+            )
+        ) from error
 
 
 def _parse(line: str, name: str, place: str) -> KnownKey | None:

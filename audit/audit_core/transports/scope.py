@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 
 from audit_core.errors import ConfigError
-from audit_core.model import Reason
+from audit_core.model import Reason, msg
 from audit_core.transports import TransportError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -24,12 +24,20 @@ def checked_host(name: str) -> str:
         return name
     shown = _shown(name)
     if not name.isascii():
-        raise ConfigError(f"{shown}: write the host name in its ASCII form{_ascii_form(name)}")
+        raise ConfigError(
+            msg(
+                "{shown}: write the host name in its ASCII form{name}",
+                shown=str(shown),
+                name=str(_ascii_form(name)),
+            )
+        )
     labels = name.removesuffix(".").split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ConfigError(f"{shown}: not a host name or address")
+        raise ConfigError(msg("{shown}: not a host name or address", shown=str(shown)))
     if _NUMBER.fullmatch(labels[-1]):
-        raise ConfigError(f"{shown}: not an address; write it as four decimal numbers")
+        raise ConfigError(
+            msg("{shown}: not an address; write it as four decimal numbers", shown=str(shown))
+        )
     return name
 
 
@@ -37,7 +45,7 @@ def checked_user(name: str) -> str:
     """`name` if it can be a login name; ConfigError otherwise."""
     plain = name.isprintable() and not re.search(r"[\s*]", name)
     if not plain or name.startswith("-") or not 0 < len(name) <= 255:
-        raise ConfigError(f"{_shown(name)}: not a user name")
+        raise ConfigError(msg("{name}: not a user name", name=str(_shown(name))))
     return name
 
 
@@ -64,14 +72,26 @@ def resolve(name: str, allowed: Iterable[str] | None) -> str:
         if _in_scope(address, networks):
             return str(address)
     shown = ", ".join(str(a) for a in addresses)
-    raise ConfigError(f"{name}: {shown} is outside the declared scope; nothing was sent to it")
+    raise ConfigError(
+        msg(
+            "{name}: {shown} is outside the declared scope; nothing was sent to it",
+            name=str(name),
+            shown=str(shown),
+        )
+    )
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise ConfigError(f"{_shown(text)}: not a network of the scope: {error}") from error
+        raise ConfigError(
+            msg(
+                "{text}: not a network of the scope: {error}",
+                text=str(_shown(text)),
+                error=str(error),
+            )
+        ) from error
 
 
 def _addresses(name: str) -> list[Address]:

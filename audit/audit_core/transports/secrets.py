@@ -15,6 +15,7 @@ import threading
 from typing import NoReturn
 
 from audit_core.errors import ConfigError
+from audit_core.model import msg
 
 _SCHEMES = ("env", "file", "prompt", "keyring", "vault")
 _FILE_LIMIT = 64 << 10
@@ -73,7 +74,9 @@ def _resolve(reference: str) -> Secret:
     scheme, _, rest = reference.partition(":")
     if not is_reference(reference) or not rest:
         # The text is not repeated: it may be a secret written where a reference belongs.
-        raise ConfigError("a secret is given as env:NAME, file:PATH, prompt:LABEL or keyring:S/U")
+        raise ConfigError(
+            msg("a secret is given as env:NAME, file:PATH, prompt:LABEL or keyring:S/U")
+        )
     match scheme:
         case "env":
             return Secret(_from_env(rest))
@@ -83,13 +86,20 @@ def _resolve(reference: str) -> Secret:
             return Secret(_from_prompt(rest))
         case "keyring":
             return Secret(_from_keyring(rest))
-    raise ConfigError(f"{reference}: vault references are not available in this version")
+    raise ConfigError(
+        msg(
+            "{reference}: vault references are not available in this version",
+            reference=str(reference),
+        )
+    )
 
 
 def _from_env(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise ConfigError(f"env:{name}: the environment variable is not set or is empty")
+        raise ConfigError(
+            msg("env:{name}: the environment variable is not set or is empty", name=str(name))
+        )
     return value
 
 
@@ -100,13 +110,21 @@ def read_private_file(path: str) -> str:
             _refuse_open_file(path, os.fstat(file.fileno()))
             raw = file.read(_FILE_LIMIT + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ConfigError(
+            msg("{path}: cannot be read ({strerror})", path=str(path), strerror=str(error.strerror))
+        ) from error
     if len(raw) > _FILE_LIMIT:
-        raise ConfigError(f"{path}: larger than {_FILE_LIMIT} bytes, this is no secret")
+        raise ConfigError(
+            msg(
+                "{path}: larger than {file_limit} bytes, this is no secret",
+                path=str(path),
+                file_limit=str(_FILE_LIMIT),
+            )
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: the secret is not UTF-8 text") from error
+        raise ConfigError(msg("{path}: the secret is not UTF-8 text", path=str(path))) from error
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -116,9 +134,11 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 def _refuse_open_file(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"{path}: the secret is not in a regular file")
+        raise ConfigError(msg("{path}: the secret is not in a regular file", path=str(path)))
     if status.st_uid not in (0, os.geteuid()):
-        raise ConfigError(f"{path}: the file with the secret belongs to another user")
+        raise ConfigError(
+            msg("{path}: the file with the secret belongs to another user", path=str(path))
+        )
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
         raise ConfigError(f"{path}: others may use the secret (mode {mode:04o}); chmod 600 it")
@@ -127,17 +147,22 @@ def _refuse_open_file(path: str, status: os.stat_result) -> None:
 def _from_prompt(label: str) -> str:
     # getpass falls back to an echoing read of stdin without a terminal: never that.
     if not sys.stdin.isatty():
-        raise ConfigError(f"prompt:{label}: there is no terminal to ask on")
+        raise ConfigError(msg("prompt:{label}: there is no terminal to ask on", label=str(label)))
     return getpass.getpass(f"{label}: ")
 
 
 def _from_keyring(place: str) -> str:
     if importlib.util.find_spec("keyring") is None:
         raise ConfigError(
-            f"keyring:{place}: not available, the Python library keyring is not installed"
+            msg(
+                "keyring:{place}: not available, the Python library keyring is not installed",
+                place=str(place),
+            )
         )
     service, _, user = place.rpartition("/")
     value = importlib.import_module("keyring").get_password(service, user)
     if not value:
-        raise ConfigError(f"keyring:{place}: the keyring holds no such secret")
+        raise ConfigError(
+            msg("keyring:{place}: the keyring holds no such secret", place=str(place))
+        )
     return str(value)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec import Struct
 
 from audit_core.errors import ConfigError, ToolMissing
-from audit_core.model import Reason
+from audit_core.model import Reason, msg
 from audit_core.transports import Closing, Ended, ScriptReply, TransportError, hostkeys
 from audit_core.transports.hostkeys import Trust
 from audit_core.transports.scope import as_address, checked_host, checked_user
@@ -184,11 +184,17 @@ def _check(access: SshAccess) -> None:
     checked_host(access.key_name)
     checked_user(access.user)
     if not 0 < access.port < 65536:
-        raise ConfigError(f"{access.host}: {access.port} is not a port")
+        raise ConfigError(
+            msg("{host}: {port} is not a port", host=str(access.host), port=str(access.port))
+        )
     if access.jump is None and as_address(access.host) is None:
-        raise ConfigError(f"{access.host}: connect to a checked address, not to a name")
+        raise ConfigError(
+            msg("{host}: connect to a checked address, not to a name", host=str(access.host))
+        )
     if access.key is None and access.password is None and not access.use_agent:
-        raise ConfigError(f"{access.where}: no key, password or agent to log in with")
+        raise ConfigError(
+            msg("{where}: no key, password or agent to log in with", where=str(access.where))
+        )
     if access.jump is not None:
         _check(access.jump)
 
@@ -200,7 +206,7 @@ def _library() -> ModuleType:
         with _without("invoke"):
             import paramiko
     except ImportError as error:
-        raise ToolMissing("SSH needs paramiko: pip install 'dengbao[ssh]'") from error
+        raise ToolMissing(msg("SSH needs paramiko: pip install 'dengbao[ssh]'")) from error
     log = logging.getLogger("paramiko")
     log.addHandler(logging.NullHandler())
     log.propagate = False
@@ -272,9 +278,13 @@ def _key_from_text(text: str, phrase: str | None, source: str) -> paramiko.PKey:
         need = (
             "is encrypted: give passphrase: a reference" if phrase is None else "has no passphrase"
         )
-        raise ConfigError(f"{source}: the private key {need}") from error
+        raise ConfigError(
+            msg("{source}: the private key {need}", source=str(source), need=str(need))
+        ) from error
     except Exception as error:
-        raise ConfigError(f"{source}: not a private key, or the wrong passphrase") from error
+        raise ConfigError(
+            msg("{source}: not a private key, or the wrong passphrase", source=str(source))
+        ) from error
     return _as_library_key(type(key).__name__, plain.decode(), source)
 
 
@@ -286,13 +296,20 @@ def _as_library_key(kind: str, text: str, source: str) -> paramiko.PKey:
         if kind.removeprefix("_").startswith(prefix):
             key: paramiko.PKey = make.from_private_key(io.StringIO(text))
             return key
-    raise ConfigError(f"{source}: keys of this type are not supported (ed25519, RSA, ECDSA are)")
+    raise ConfigError(
+        msg(
+            "{source}: keys of this type are not supported (ed25519, RSA, ECDSA are)",
+            source=str(source),
+        )
+    )
 
 
 def _agent_credential(access: SshAccess) -> _Credential:
     path = os.environ.get("SSH_AUTH_SOCK")
     if not path:
-        raise ConfigError(f"{access.where}: no SSH agent (SSH_AUTH_SOCK is not set)")
+        raise ConfigError(
+            msg("{where}: no SSH agent (SSH_AUTH_SOCK is not set)", where=str(access.where))
+        )
     agent = _library().agent.AgentSSH()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -305,7 +322,9 @@ def _agent_credential(access: SshAccess) -> _Credential:
         raise
     except Exception as error:
         sock.close()
-        raise ConfigError(f"{access.where}: the SSH agent does not answer") from error
+        raise ConfigError(
+            msg("{where}: the SSH agent does not answer", where=str(access.where))
+        ) from error
     return _Credential(
         kind="agent key", login=lambda t, user: t.auth_publickey(user, key), close=sock.close
     )
@@ -317,7 +336,13 @@ def _pick(keys: tuple[paramiko.AgentKey, ...], access: SshAccess) -> paramiko.Ag
     for key in keys:
         if wanted is None or hostkeys.fingerprint(key.asbytes()) == wanted:
             return key
-    raise ConfigError(f"{access.where}: the SSH agent holds no key{f' {wanted}' if wanted else ''}")
+    raise ConfigError(
+        msg(
+            "{where}: the SSH agent holds no key{wanted}",
+            where=str(access.where),
+            wanted=str(f" {wanted}" if wanted else ""),
+        )
+    )
 
 
 # --- from the first packet to the login ---------------------------------------------------------
