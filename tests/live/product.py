@@ -16,6 +16,18 @@ from typing import Any
 from msgspec import Struct
 
 ENTRY = "from audit_core.cli import entry; entry()"
+# The peak is told by the command itself: what the kernel tells of a child begins with the peak of
+# the process that forked it, here of the whole test session.
+_MEASURED = f"""
+import atexit, os, resource
+def tell():
+    with open("/proc/self/status") as status:
+        own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    with open(os.environ["PEAK_FILE"], "w") as peak:
+        peak.write(str(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)))
+atexit.register(tell)
+{ENTRY}
+"""
 
 
 def _usual_signals() -> None:
@@ -69,10 +81,13 @@ class Running:
     def __init__(self, words: tuple[str, ...], env: Mapping[str, str], prefix: tuple[str, ...]):
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the command runs)
         self._err = tempfile.TemporaryFile()  # noqa: SIM115
+        self._peak = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        os.fchmod(self._peak.fileno(), 0o666)  # the command may run as somebody else
+        env = {**env, "PEAK_FILE": self._peak.name}
         self._begun = time.monotonic()
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-c", ENTRY, *words], stdin=subprocess.DEVNULL,
-            stdout=self._out, stderr=self._err, env=dict(env), cwd="/", start_new_session=True,
+            [*prefix, sys.executable, "-c", _MEASURED, *words], stdin=subprocess.DEVNULL,
+            stdout=self._out, stderr=self._err, env=env, cwd="/", start_new_session=True,
             preexec_fn=_usual_signals,
         )  # fmt: skip
 
@@ -87,6 +102,7 @@ class Running:
             self.process.wait(30)
         self._out.close()
         self._err.close()
+        self._peak.close()
 
     def wait(self, timeout_s: float) -> Done:
         """How it ended; killed, and a failure, where that takes longer than `timeout_s`."""
@@ -107,7 +123,7 @@ class Running:
             code=self.process.returncode,
             out=self._read(self._out),
             err=self._read(self._err),
-            max_kb=usage.ru_maxrss,
+            max_kb=int(self._read(self._peak) or usage.ru_maxrss),
             seconds=time.monotonic() - self._begun,
         )
 
