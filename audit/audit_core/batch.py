@@ -144,17 +144,18 @@ def _frames(stream: bytes, nonce: str) -> dict[str, _Frame]:
     mark = re.compile(rb"\n%s (?:B ([0-9.sd]+)|E ([0-9.sd]+) ([0-9]*))\n" % nonce.encode())
     frames: dict[str, _Frame] = {}
     opened, start = "", 0
-    for hit in mark.finditer(_doubled(stream, nonce)):
+    stream = _doubled(stream, nonce)
+    for hit in mark.finditer(stream):
         if hit[1] is not None:
             opened, start = hit[1].decode(), hit.end()
             frames[opened] = _Frame(twice=opened in frames)
         elif opened == hit[2].decode():
             frame = frames[opened]
-            frame.body, frame.closed = hit.string[start : hit.start()], True
+            frame.body, frame.closed = stream[start : hit.start()], True
             frame.exit_code = int(hit[3]) if hit[3] else None
             opened = ""
     if opened:
-        frames[opened].body = stream_tail(_doubled(stream, nonce), start)
+        frames[opened].body = stream[start:]  # the part of an answer that was cut off
     return frames
 
 
@@ -162,11 +163,6 @@ def _doubled(stream: bytes, nonce: str) -> bytes:
     """`stream` with the newline between two adjacent markers doubled, so that each has its own."""
     mark = nonce.encode()
     return re.sub(rb"(\n%s [^\n]*\n)(?=%s )" % (mark, mark), rb"\1\n", stream)
-
-
-def stream_tail(stream: bytes, start: int) -> bytes:
-    """What stands after the last opened marker: the part of an answer that was cut off."""
-    return stream[start:]
 
 
 def header(stdout: bytes, nonce: str) -> Header | None:

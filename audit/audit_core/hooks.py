@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 from msgspec import Struct
 
-from audit_core.model import Check, Fact, Probe, Reason, Value
+from audit_core.model import Check, Fact, Probe, Reason
 
 if TYPE_CHECKING:
     from audit_core.results import PackSource
@@ -84,6 +84,3 @@ def dengbao_policy() -> Iterable[Path]:
 def dengbao_locales() -> Iterable[Path]:
     """Folders with `LANG/LC_MESSAGES/*.mo` that translate this plugin's messages."""
     raise NotImplementedError
-
-
-__all__ = ["PROJECT", "Any", "Exporter", "ProbeReply", "Prober", "Value", "hookimpl", "hookspec"]

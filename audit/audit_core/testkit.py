@@ -88,9 +88,6 @@ class ReplaySession(Closing):
         code = _code(seen)
         return batch.frame(index, nonce, out, code), batch.frame(index, nonce, err, code)
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 class ReplayTransport:
     """Opens sessions that answer with what `bundle` holds."""
