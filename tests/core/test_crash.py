@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from audit_core.results import Results, decode
 from audit_core.store import frames
-from audit_core.store.runs import Run, Store
+from audit_core.store.runs import Store
 from core.toy import toy
 from live.island import need_namespaces
 from live.product import Done, Running, dengbao, environment, start
@@ -25,6 +25,7 @@ from live.sshd import program
 
 _CHAINS, _KILLS = 12, 5  # 60 kills
 _HOSTS = 6
+_TRIES = 12
 
 SOURCE = """
 def noise(n):
@@ -174,33 +175,52 @@ def test_sigkill_at_any_point_loses_no_observation(world: World, tmp_path: Path,
     assert verified.code == 0, verified.stdout
 
 
-def test_nothing_is_asked_twice_when_a_run_goes_on(world: World, tmp_path: Path) -> None:
-    running = start(*words(world, tmp_path), env=world.env)
-    while sum(Run(p.parent.parent).bundle_path("h0").exists() for p in bundles(tmp_path)) < 1:
-        assert running.process.poll() is None
+def grown(running: Running, store: Path) -> bool:
+    """Waits until a bundle grew; false when the run had ended by itself before it was seen."""
+    before = {p: p.stat().st_size for p in bundles(store)}
+    while before == {p: p.stat().st_size for p in bundles(store)}:
+        if running.has_ended:
+            return False
         time.sleep(0.005)
-    first = next(bundles(tmp_path))
-    while b"\nend 0 " not in first.read_bytes():
-        assert running.process.poll() is None
+    return True
+
+
+def killed_after_its_first_host(world: World, store: Path) -> Path | None:
+    """The bundle that was finished when the run was killed; None when the run was faster."""
+    running = start(*words(world, store), env=world.env)
+    while not any(b"\nend 0 " in path.read_bytes() for path in bundles(store)):
+        assert running.process.poll() in {None, 3}
         time.sleep(0.005)
     running.signal(signal.SIGKILL)
     running.finish()
+    if Store(store).unfinished() is None:
+        return None
+    return next(path for path in bundles(store) if b"\nend 0 " in path.read_bytes())
+
+
+def test_nothing_is_asked_twice_when_a_run_goes_on(world: World, tmp_path: Path) -> None:
+    stores = (tmp_path / str(n) for n in range(_TRIES))
+    cut = ((store, killed_after_its_first_host(world, store)) for store in stores)
+    store, first = next((store, first) for store, first in cut if first is not None)
     before = first.read_bytes()
-    go(world, tmp_path)
+    go(world, store)
     assert first.read_bytes() == before
 
 
 def test_interrupted_and_resumed(world: World, tmp_path: Path) -> None:
-    for _ in range(3):
-        before = {p: p.stat().st_size for p in bundles(tmp_path)}
+    """A busy machine may let a run end before it is interrupted: then the next one is."""
+    interrupted = 0
+    for _ in range(_TRIES):
         running = start(*words(world, tmp_path), env=world.env)
-        while before == {p: p.stat().st_size for p in bundles(tmp_path)}:
-            assert running.process.poll() is None
-            time.sleep(0.005)
-        running.signal(signal.SIGINT)
+        if grown(running, tmp_path):
+            running.signal(signal.SIGINT)
         done = running.wait(30)
-        assert done.code == 130
+        assert done.code in {130, 3}
         assert b"Traceback" not in done.err
+        interrupted += done.code == 130
+        if interrupted == 3:
+            break
+    assert interrupted == 3
     go(world, tmp_path)
     assert told(results_of(tmp_path)) == world.told
 

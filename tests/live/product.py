@@ -96,6 +96,12 @@ class Running:
         if self.process.returncode is None:
             os.kill(self.process.pid, number)
 
+    @property
+    def has_ended(self) -> bool:
+        """True once the command ended; it is left for `wait` to reap."""
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.process.pid, how) is not None
+
     def finish(self) -> None:
         """Reaped, its streams closed; for a command that was killed."""
         if self.process.returncode is None:
