@@ -17,10 +17,12 @@ from audit_core.transports.lazy import LazySsh
 from audit_core.transports.local import LocalTransport
 from audit_core.transports.secrets import Secrets
 from audit_core.transports.ssh import SshAccess, SshTransport
+from live.patience import PATIENCE_S, eventually
 from live.sshd import Sshd
 from live.threads import none_left
 
 LIMIT = 8 << 20
+DEADLINES_S = (0.7, 5.0, 40.0)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +61,20 @@ def session(transport: Transport) -> Iterator[Session]:
 
 
 def run(
-    session: Session, script: str | bytes, *, deadline_s: float = 10.0, limit: int = LIMIT
+    session: Session, script: str | bytes, *, deadline_s: float = PATIENCE_S, limit: int = LIMIT
 ) -> ScriptReply:
     raw = script.encode() if isinstance(script, str) else script
     return session.run(raw, deadline_s=deadline_s, limit=limit)
+
+
+def run_past_its_deadline(session: Session, script: str, *, after: bytes) -> ScriptReply:
+    """The reply at a deadline by which `after` had come; a busy machine needs a later one."""
+    for deadline_s in DEADLINES_S:
+        reply = run(session, script, deadline_s=deadline_s)
+        assert (reply.ended, reply.exit_code) == (Ended.DEADLINE, None)
+        if after in reply.stdout:
+            return reply
+    raise AssertionError(f"not begun within {DEADLINES_S[-1]:g} s")
 
 
 def alive(leader: int) -> list[str]:
@@ -80,10 +92,7 @@ def alive(leader: int) -> list[str]:
 
 
 def assert_gone(leader: int) -> None:
-    deadline = time.monotonic() + 2.0
-    while (left := alive(leader)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert left == []
+    assert eventually(lambda: not alive(leader)), alive(leader)
 
 
 def test_it_says_how_it_reaches_the_target(session: Session) -> None:
@@ -132,7 +141,7 @@ def test_six_megabytes_on_stderr_and_nothing_on_stdout(session: Session) -> None
 
 def test_output_while_the_script_is_still_being_read(session: Session) -> None:
     line = f"echo {'x' * 400}; echo {'y' * 400} >&2\n"
-    reply = run(session, line * 3500, deadline_s=20)  # 2.8 MB in, 1.4 MB out on each stream
+    reply = run(session, line * 3500)  # 2.8 MB in, 1.4 MB out on each stream
     assert reply.ended is Ended.EXITED
     assert (len(reply.stdout), len(reply.stderr)) == (401 * 3500, 401 * 3500)
 
@@ -160,31 +169,32 @@ def test_one_byte_more_is_cut(session: Session) -> None:
 
 def test_a_drip_ends_at_the_deadline_with_what_came(session: Session) -> None:
     begun = time.monotonic()
-    reply = run(session, "echo $$ >&2; while :; do echo x; sleep 0.05; done\n", deadline_s=0.7)
-    assert time.monotonic() - begun < 2.5
-    assert (reply.ended, reply.exit_code) == (Ended.DEADLINE, None)
-    assert b"x\nx\n" in reply.stdout
+    drip = "echo $$ >&2; while :; do echo x; sleep 0.05; done\n"
+    reply = run_past_its_deadline(session, drip, after=b"x\nx\n")
+    assert time.monotonic() - begun < sum(DEADLINES_S) + PATIENCE_S  # it has no end of its own
     assert_gone(int(reply.stderr))
 
 
 def test_a_program_under_timeout_is_gone_too(session: Session) -> None:
-    reply = run(session, "echo $$; timeout 30 sleep 30\n", deadline_s=0.7)
-    assert reply.ended is Ended.DEADLINE
-    assert_gone(int(reply.stdout))
+    program = "echo $$; timeout 900 sh -c 'echo started; exec sleep 900'\n"
+    reply = run_past_its_deadline(session, program, after=b"started\n")
+    assert_gone(int(reply.stdout.split()[0]))
 
 
 def test_a_child_that_holds_the_output_open_is_waited_for_until_the_deadline(
-    session: Session,
+    session: Session, tmp_path: Path
 ) -> None:
-    # Over SSH nobody can say any more who started the child: it stays, so it is a short one.
-    reply = run(session, "sleep 2 & exit 0\n", deadline_s=0.5)
+    # Over SSH nobody can say any more who started the child: it stays, until it is told to go.
+    stay = tmp_path / "stay"
+    stay.touch()
+    reply = run(session, f"while [ -e '{stay}' ]; do sleep 0.1; done & exit 0\n", deadline_s=0.5)
+    stay.unlink()
     assert (reply.ended, reply.exit_code) == (Ended.DEADLINE, None)
 
 
 def test_a_child_of_a_shell_that_ended_is_gone_here() -> None:
     with LocalTransport().open() as session:
-        reply = run(session, "echo $$; sleep 30 & exit 0\n", deadline_s=0.5)
-    assert reply.ended is Ended.DEADLINE
+        reply = run_past_its_deadline(session, "sleep 900 & echo $$; exit 0\n", after=b"\n")
     assert_gone(int(reply.stdout))
 
 
@@ -196,7 +206,7 @@ def test_the_session_goes_on_after_deadline_and_limit(session: Session) -> None:
 
 
 def test_stdin_ends_with_the_script(session: Session) -> None:
-    reply = run(session, "cat; echo done\n", deadline_s=5)
+    reply = run(session, "cat; echo done\n")
     assert (reply.stdout, reply.ended) == (b"done\n", Ended.EXITED)
 
 
@@ -241,7 +251,7 @@ def test_it_can_be_closed_twice(transport: Transport) -> None:
         assert run(session, "echo x\n").stdout == b"x\n"
         session.close()
         session.close()
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(os.listdir("/proc/self/fd")) <= files
 
 
 def test_a_transport_opens_more_than_once(transport: Transport) -> None:
