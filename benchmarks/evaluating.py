@@ -25,7 +25,7 @@ def main() -> None:
     made, work = Store(Path(store)).find(run), asked(profile).work
     costs = [cost_of(lambda: evaluate.evaluate(made, work)) for _ in range(int(times))]
     inside = [
-        cost_of(lambda: encode(evaluate.compute(made, work, frozenset(), lambda name: None)))
+        cost_of(lambda: encode(evaluate.compute(made, work, evaluate.LeftOut(), lambda name: None)))
         for _ in range(int(times))
     ]
     told = {

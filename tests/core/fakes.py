@@ -138,13 +138,17 @@ def new_run(root: Path, targets: Sequence[Target] = TARGETS, id: str = "") -> Ru
     return Store(root).create(file)
 
 
-def collected(root: Path, *replies: Reply, sealed: bool = True) -> Run:
-    run = new_run(root)
-    writer = run.writer(HOST.id)
-    for one in replies:
-        writer.add(HOST.id, one)
-    writer.round_done(2, "test")
-    writer.finish()
+def collected(
+    root: Path, *replies: Reply, sealed: bool = True, hosts: Sequence[Target] = (HOST,)
+) -> Run:
+    """A run in which each of `hosts` gave all `replies`."""
+    run = new_run(root, (*hosts, SITE, ORG))
+    for host in hosts:
+        writer = run.writer(host.id)
+        for one in replies:
+            writer.add(host.id, one)
+        writer.round_done(2, "test")
+        writer.finish()
     if sealed:
         Store(root).seal(run, "2026-01-02T03:05:00.000Z")
     return run

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from audit_core import plugins
 from audit_core.collect import ask_prober
@@ -15,7 +16,7 @@ from audit_core.hooks import Prober
 from audit_core.model import Answer, Check, Judgement, Probe, Reason, Severity, Verdict, msg
 from audit_core.results import Results, decode
 from audit_core.sdk import check, fact, passed
-from core.fakes import COLOUR, blue, collected, colour, read_colour, reply, work_of
+from core.fakes import COLOUR, HOST, blue, collected, colour, read_colour, reply, work_of
 from core.toy import install, toy
 from live.product import Done, dengbao, environment
 
@@ -207,6 +208,18 @@ def test_invariant_9_what_hangs_is_left_out_and_named(
     assert found["fake.blue"].verdict is found["after.it"].verdict is Verdict.PASS
     assert (found[id].verdict, found[id].why) == (Verdict.UNDETERMINED, "fault")
     assert fault in found[id].said[0].args.values()
+
+
+@pytest.mark.parametrize("parser", [True, False])
+def test_what_hangs_everywhere_is_not_tried_everywhere(tmp_path: Path, parser: bool) -> None:
+    bad = _named("hang.all", _loop) if parser else _named("hang.all", judge=_loop)
+    hosts = [structs.replace(HOST, id=f"web{n}") for n in range(8)]
+    run = collected(tmp_path, reply(), hosts=hosts)
+    results = decode(evaluate(run, work_of(blue, bad), step_seconds=0.4))
+    found = [f for f in results.findings if f.check == "hang.all"]
+    assert [(f.verdict, f.why) for f in found] == [(Verdict.UNDETERMINED, "fault")] * 8
+    assert sum("not tried here" in f.said[0].id for f in found) == 3
+    assert all(f.verdict is Verdict.PASS for f in results.findings if f.check == "fake.blue")
 
 
 def test_results_with_a_fault_are_the_same_bytes_again(tmp_path: Path) -> None:

@@ -1,26 +1,13 @@
-"""From a run's bundles to its results, in a child process that a watchdog guards.
-
-Evaluation is a pure function of bundles and policy, so it can be begun again: a check or parser
-that hangs or kills its process is left out the next time round and becomes a finding that names
-the fault. The parent stays alive whatever a plugin does.
-"""
+"""From a run's bundles to its results. A pure function of the bundles and the policy: no clock."""
 
 from __future__ import annotations
 
-import gc
-import mmap
-import os
-import select
-import signal
-import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core import __version__, assess, judge, parse, plan
-from audit_core.errors import ConfigError, DengbaoError
 from audit_core.i18n import Translator
 from audit_core.model import (
     Absent,
@@ -31,6 +18,7 @@ from audit_core.model import (
     Finding,
     Kind,
     Known,
+    Message,
     Observation,
     Probe,
     ReadFile,
@@ -42,15 +30,55 @@ from audit_core.model import (
 from audit_core.plugins import Registry, facts_of
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
-from audit_core.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp, encode
+from audit_core.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, RunFile
 
-STEP_SECONDS = 10.0
-_MOST_RESTARTS = 50
-_STEP_BYTES = 512
-_LOOKS = 8  # how often in STEP_SECONDS the parent looks whether the child moved
+_SAME = 5  # on so many targets may one parser or check hang; then it is left out everywhere
 Step = Callable[[str], None]
+
+
+class LeftOut(Struct, frozen=True):
+    """The steps at which an evaluation hung or died, such as `check linux.umask@web1`."""
+
+    steps: frozenset[str] = frozenset()
+
+    def __contains__(self, step: str) -> bool:
+        return step in self.steps
+
+    def with_step(self, step: str) -> LeftOut:
+        """`step` left out, too."""
+        return LeftOut(self.steps | {step})
+
+    def of(self, kind: str, id: str, target: Target) -> Message | None:
+        """Why the `kind` (`check`, `fact`) called `id` is not tried on `target`; None where it is.
+
+        What hangs on every host would else cost a restart for each of them.
+        """
+        if _step(kind, id, target) in self.steps:
+            return _HERE[kind](id)
+        hung = sum(1 for step in self.steps if step.startswith(f"{kind} {id}@"))
+        return _ELSEWHERE[kind](id, hung) if hung >= _SAME else None
+
+
+_HERE = {
+    "check": lambda id: msg("The check {check} hung or died", check=id),
+    "fact": lambda id: msg("The parser of {fact} hung or died", fact=id),
+}
+_ELSEWHERE = {
+    "check": lambda id, count: msg(
+        "The check {check} hung or died on {count} other targets and was not tried here",
+        check=id, count=count,
+    ),
+    "fact": lambda id, count: msg(
+        "The parser of {fact} hung or died on {count} other targets and was not tried here",
+        fact=id, count=count,
+    ),
+}  # fmt: skip
+
+
+def _step(kind: str, id: str, target: Target) -> str:
+    return f"{kind} {id}@{target.id}"
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -76,9 +104,9 @@ def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, .
 class _Group:
     """Facts of one group, learned once each."""
 
-    def __init__(self, group: plan.Group, bundle: Bundle | None, deny: frozenset[str], step: Step):
+    def __init__(self, group: plan.Group, bundle: Bundle | None, left_out: LeftOut, step: Step):
         self._seen = _seen(group, bundle)
-        self._deny = deny
+        self._left_out = left_out
         self._step = step
         self._facts: dict[tuple[str, str], Known | Absent] = {}
         self.platform = parse.platform(self._seen, group.root)
@@ -91,12 +119,11 @@ class _Group:
     def _learn(self, fact: Fact, target: Target) -> Known | Absent:
         key = (fact.id, target.id)
         if key not in self._facts:
-            name = f"fact {fact.id}@{target.id}"
-            if name in self._deny:
-                said = msg("The parser of {fact} hung or died", fact=fact.id)
+            said = self._left_out.of("fact", fact.id, target)
+            if said is not None:
                 self._facts[key] = Absent(reason=Reason.FAULT, said=said)
             else:
-                self._step(name)
+                self._step(_step("fact", fact.id, target))
                 self._facts[key] = parse.learn(fact, self._seen, target, self.platform)
         return self._facts[key]
 
@@ -118,10 +145,10 @@ def _group_findings(
     file: RunFile,
     checks: Sequence[Check],
     params: Mapping[str, Mapping[str, Any]],
-    deny: frozenset[str],
+    left_out: LeftOut,
     step: Step,
 ) -> Iterable[Finding]:
-    facts = _Group(group, bundle, deny, step)
+    facts = _Group(group, bundle, left_out, step)
     for target in group.members:
         builtins = {
             Builtin.TARGET: target,
@@ -131,15 +158,14 @@ def _group_findings(
         for check in checks:
             if check.kind is not target.kind:
                 continue
-            name = f"check {check.id}@{target.id}"
-            if name in deny:
-                said = msg("The check {check} hung or died", check=check.id)
+            said = left_out.of("check", check.id, target)
+            if said is not None:
                 yield judge.faulted(check, target, said)
                 continue
             lookup = facts.lookup(target)
             for fact in facts_of(check):
                 lookup(fact)  # first, so that a parser that hangs is not taken for the check
-            step(name)
+            step(_step("check", check.id, target))
             yield judge.judge(check, target, lookup, builtins, _values(check, params))
 
 
@@ -147,15 +173,19 @@ def _values(check: Check, params: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     return {k.name: k.default for k in check.knobs} | dict(params.get(check.id, {}))
 
 
-def compute(run: Run, work: Work, deny: frozenset[str], step: Step) -> Results:
-    """The results of `run` under the profile of `work`. Equal inputs give equal results."""
+def compute(run: Run, work: Work, left_out: LeftOut, step: Step) -> Results:
+    """The results of `run` under the profile of `work`. Equal inputs give equal results.
+
+    `step` is told the name of each parser and check before it begins; what `left_out`
+    names hung or died before and is a finding that names the fault instead.
+    """
     file, profile = run.file, work.profile
     checks, unknown = profile_checks(profile, work.registry)
     findings: list[Finding] = []
     observations: list[Evidence] = []
     for group in plan.groups(file.targets, checks):
         bundle = run.bundle(group.root.id)
-        findings += _group_findings(group, bundle, file, checks, profile.params, deny, step)
+        findings += _group_findings(group, bundle, file, checks, profile.params, left_out, step)
         if bundle is not None:
             observations += [_evidence(o) for o in bundle.observations.values()]
     findings += [judge.missing(i, t) for i in sorted(unknown) for t in _hosts(file)]
@@ -184,8 +214,6 @@ def compute(run: Run, work: Work, deny: frozenset[str], step: Step) -> Results:
 
 def _plain(finding: Finding) -> Finding:
     """`finding` with its parameters as plain data, sets sorted: JSON has no sets."""
-    from msgspec import structs
-
     plain = {
         name: sorted(value) if isinstance(value, set | frozenset) else value
         for name, value in finding.params.items()
@@ -242,140 +270,3 @@ def _evidence(o: Observation) -> Evidence:
         stdout_size=o.stdout_size,
         stderr_size=o.stderr_size,
     )
-
-
-# --- the watchdog -------------------------------------------------------------------------------
-
-
-def evaluate(run: Run, work: Work, *, step_seconds: float = STEP_SECONDS) -> bytes:
-    """The results of `run` as canonical JSON; raises what broken input raises."""
-    deny: frozenset[str] = frozenset()
-    for _ in range(_MOST_RESTARTS):
-        outcome = _attempt(run, work, deny, step_seconds)
-        if isinstance(outcome, bytes):
-            return outcome
-        if not outcome or outcome in deny:
-            raise ConfigError(
-                msg(
-                    "{name}: evaluation died ({step})",
-                    name=str(run.id),
-                    step=str(outcome or "before its first step"),
-                )
-            )
-        deny |= {outcome}
-    raise ConfigError(
-        msg(
-            "{name}: more than {most_restarts} checks hang or die; see plugin list",
-            name=str(run.id),
-            most_restarts=str(_MOST_RESTARTS),
-        )
-    )
-
-
-class _Steps:
-    """The step that the child is at, in memory that parent and child share.
-
-    Not a pipe: each of the 130 steps of a host would wake the parent.
-    """
-
-    def __init__(self) -> None:
-        self._page = mmap.mmap(-1, _STEP_BYTES)
-        self._count = 0
-
-    def enter(self, name: str) -> None:
-        """The step `name` begins."""
-        self._count += 1
-        text = name.encode("utf-8", "backslashreplace")
-        self._page[:] = (b"%d %s" % (self._count, text))[:_STEP_BYTES].ljust(_STEP_BYTES, b"\0")
-
-    def seen(self) -> bytes:
-        """Bytes that differ from step to step."""
-        return self._page[:]
-
-    def last(self) -> str:
-        """The name of the step begun last, or empty."""
-        return self._page[:].rstrip(b"\0").partition(b" ")[2].decode("utf-8", "replace")
-
-    def close(self) -> None:
-        """The memory is given back."""
-        self._page.close()
-
-
-def _attempt(run: Run, work: Work, deny: frozenset[str], step_seconds: float) -> bytes | str:
-    """The results, or the step at which the child hung or died."""
-    result_r, result_w = os.pipe()
-    steps = _Steps()
-    with warnings.catch_warnings():
-        # No other thread of ours runs here; what a library left asleep holds no lock we take.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        gc.freeze()
-        pid = os.fork()
-    if pid == 0:
-        os.close(result_r)
-        _child(run, work, deny, steps.enter, result_w)
-    os.close(result_w)
-    try:
-        return _outcome(_watch(pid, result_r, steps, step_seconds), steps.last())
-    finally:
-        os.close(result_r)
-        steps.close()
-
-
-def _child(run: Run, work: Work, deny: frozenset[str], step: Step, result_w: int) -> None:
-    code = 70
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        code = _send(result_w, run, work, deny, step)
-    finally:
-        os._exit(code)
-
-
-def _send(result_w: int, run: Run, work: Work, deny: frozenset[str], step: Step) -> int:
-    try:
-        data, mark = encode(compute(run, work, deny, step)), b"R"
-    except DengbaoError as error:
-        text = f"{error.exit_code} {error}"
-        data, mark = text.encode("utf-8", "backslashreplace"), b"E"
-    with os.fdopen(result_w, "wb") as out:
-        out.write(data)
-        out.write(mark)
-    return 0
-
-
-def _watch(pid: int, result_r: int, steps: _Steps, step_seconds: float) -> bytearray:
-    """What the child sends; it is killed when it neither sends nor enters a step for so long."""
-    data, seen = bytearray(), b""
-    moved = time.monotonic()
-    while True:
-        ready, _, _ = select.select([result_r], [], [], step_seconds / _LOOKS)
-        if ready:
-            chunk = os.read(result_r, 1 << 16)
-            if not chunk:
-                break
-            data += chunk
-        if ready or steps.seen() != seen:
-            seen, moved = steps.seen(), time.monotonic()
-        elif time.monotonic() - moved > step_seconds:
-            os.kill(pid, signal.SIGKILL)
-            break
-    os.waitpid(pid, 0)
-    return data
-
-
-def _outcome(data: bytearray, last: str) -> bytes | str:
-    mark = bytes(data[-1:])
-    del data[-1:]
-    if mark == b"R":
-        return bytes(data)
-    if mark == b"E":
-        raise _again(data.decode())
-    return last
-
-
-def _again(text: str) -> DengbaoError:
-    from audit_core import errors
-
-    code, _, line = text.partition(" ")
-    classes = (errors.UsageError, errors.InputError, errors.StoreError, errors.ConfigError)
-    made = next((c for c in classes if str(c.exit_code) == code), ConfigError)
-    return made(line)
