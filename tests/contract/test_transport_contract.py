@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.inventory import Login
-from audit_core.transports import Ended, ScriptReply, Session, Transport
+from audit_core.transports import Ended, ScriptReply, Session, Transport, ssh
 from audit_core.transports.lazy import LazySsh
 from audit_core.transports.local import LocalTransport
 from audit_core.transports.secrets import Secrets
@@ -23,6 +23,13 @@ from live.threads import none_left
 
 LIMIT = 8 << 20
 DEADLINES_S = (0.7, 5.0, 40.0)
+
+
+@pytest.fixture(autouse=True)
+def _time_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is killed at a deadline is killed, however busy this machine is."""
+    monkeypatch.setattr(ssh, "_KILL_S", PATIENCE_S)
+    monkeypatch.setattr(ssh, "_GRACE_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +56,8 @@ def transport(request: pytest.FixtureRequest) -> Transport:
         )  # fmt: skip
         return LazySsh(login, None, ("127.0.0.0/8",), Secrets())
     access = SshAccess(
-        host=sshd.host, port=sshd.port, user=sshd.user, key=key, known_hosts=known
+        host=sshd.host, port=sshd.port, user=sshd.user, key=key, known_hosts=known,
+        login_timeout_s=PATIENCE_S,
     )  # fmt: skip
     return SshTransport(access)
 

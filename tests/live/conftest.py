@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from live.patience import PATIENCE_S, eventually
 from live.sshd import need_root, program
 from live.threads import none_left
 
@@ -58,9 +59,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         [program("ssh-agent"), "-D", "-a", str(sock)], stdout=subprocess.DEVNULL
     )
     monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
-    deadline = time.monotonic() + 5
-    while not sock.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(sock.exists)
 
     def add(key: Path) -> None:
         subprocess.run([program("ssh-add"), "-q", str(key)], check=True, capture_output=True)
@@ -69,7 +68,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         yield add
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from live.patience import PATIENCE_S
 from live.sshd import Sshd, need_root, program
 
 _UID = 4242
@@ -118,7 +119,7 @@ exec {command}
         # unshare holds SIGTERM back; with it, by --kill-child, its whole process namespace ends.
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
 

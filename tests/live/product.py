@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+HANGS_S = 900.0  # no command takes a tenth of it, on any machine that is worth testing on
 ENTRY = "from audit_core.cli import entry; entry()"
 # The peak is told by the command itself: what the kernel tells of a child begins with the peak of
 # the process that forked it, here of the whole test session.
@@ -105,12 +106,12 @@ class Running:
     def finish(self) -> None:
         """Reaped, its streams closed; for a command that was killed."""
         if self.process.returncode is None:
-            self.process.wait(30)
+            self.process.wait(HANGS_S)
         self._out.close()
         self._err.close()
         self._peak.close()
 
-    def wait(self, timeout_s: float) -> Done:
+    def wait(self, timeout_s: float = HANGS_S) -> Done:
         """How it ended; killed, and a failure, where that takes longer than `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
@@ -147,7 +148,7 @@ def start(*words: object, env: Mapping[str, str], prefix: tuple[str, ...] = ()) 
 
 
 def dengbao(
-    *words: object, env: Mapping[str, str], timeout_s: float = 180, prefix: tuple[str, ...] = ()
+    *words: object, env: Mapping[str, str], timeout_s: float = HANGS_S, prefix: tuple[str, ...] = ()
 ) -> Done:
     """`dengbao WORDS`, ended."""
     return start(*words, env=env, prefix=prefix).wait(timeout_s)

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +15,9 @@ from typing import Self
 
 import pytest
 
+from live.patience import PATIENCE_S, eventually
+
 _PLACES = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
-_START_S = 10.0
 
 
 def program(name: str) -> str:
@@ -148,13 +148,19 @@ class Sshd:
         ]
 
     def _listening(self) -> bool:
-        assert self._process is not None
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            if b"Server listening" in self.log.read_bytes():
-                return True
-            time.sleep(0.01)
-        return False
+        process = self._process
+        assert process is not None
+
+        def settled() -> bool:
+            return b"Server listening" in self.log.read_bytes() or process.poll() is not None
+
+        eventually(settled)
+        return b"Server listening" in self.log.read_bytes()
+
+    def logged(self, words: bytes) -> int:
+        """How often `words` stand in the log, once they do: sshd answers first, then writes."""
+        eventually(lambda: words in self.log.read_bytes())
+        return self.log.read_bytes().count(words)
 
     def stop(self) -> None:
         """Not running, its files gone. May be called twice."""
@@ -164,7 +170,7 @@ class Sshd:
     def _end(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def __enter__(self) -> Self:
