@@ -12,9 +12,10 @@ What can happen to a target is never an exception that leaves a stage: it is a v
 """
 
 import re
+from collections.abc import Callable
 from typing import ClassVar
 
-from audit_core.model import Message
+from audit_core.model import Message, Value
 
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
@@ -23,17 +24,33 @@ class DengbaoError(Exception):
     """Something the user can put right; `str()` is one clear line in English.
 
     `said` is that line as a message, for the reader's language; None where it is English only.
+    `parts` are places of `said` that are words, too, and not values: each is said by itself.
     """
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, said: Message | str) -> None:
+    def __init__(self, said: Message | str, /, **parts: Message) -> None:
+        self._parts = parts
+        if isinstance(said, Message):
+            args = {**said.args, **{name: _english(part) for name, part in parts.items()}}
+            said = Message(id=said.id, args=args)
         self.said = said if isinstance(said, Message) else None
         super().__init__(said if isinstance(said, str) else _english(said))
 
+    def told(self, say: Callable[[Message], str]) -> str:
+        """The line in the language of `say`, which renders one message."""
+        if self.said is None:
+            return str(self)
+        parts = {name: say(part) for name, part in self._parts.items()}
+        return say(Message(id=self.said.id, args={**self.said.args, **parts}))
+
 
 def _english(said: Message) -> str:
-    return _PLACE.sub(lambda hit: str(said.args.get(hit[1], hit[0])), said.id)
+    return _PLACE.sub(lambda hit: _shown(said.args.get(hit[1], hit[0])), said.id)
+
+
+def _shown(value: Value) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class UsageError(DengbaoError):

@@ -15,15 +15,9 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from audit_core.model import Kind, ObjectType, Privilege, Target
-from audit_core.policy.strict_yaml import (
-    Document,
-    Entry,
-    Node,
-    Place,
-    load_file,
-    quoted,
-)
+from audit_core.model import Kind, Message, ObjectType, Privilege, Target, msg
+from audit_core.policy.strict_yaml import Document, Entry, Node, load_file
+from audit_core.policy.words import NOTHING, Place, as_is, seen
 
 _ID_MAX = 100
 _TEXT_MAX = 200
@@ -264,7 +258,7 @@ class _Reader:
 
     def inventory(self) -> Inventory:
         if not self._file.targets:
-            self._doc.fail(("targets",), "at least one target", "none")
+            self._doc.fail(("targets",), msg("at least one target"), msg("none"))
         self._system()
         targets: list[Target] = []
         access: dict[str, Access] = {}
@@ -283,7 +277,7 @@ class _Reader:
     def _system(self) -> None:
         level = self._file.system.level
         if level is not None and not 1 <= level <= 5:
-            self._doc.fail(("system", "level"), "1 to 5", str(level))
+            self._doc.fail(("system", "level"), msg("1 to 5"), as_is(str(level)))
         for name in ("name", "business_system", "owner"):
             self._text(("system", name), getattr(self._file.system, name))
 
@@ -307,8 +301,8 @@ class _Reader:
 
     def _reserved(self, place: Place, written: _Target) -> None:
         if written.id in tuple(_ALWAYS) and written.kind != written.id:
-            expected = f"another id ({written.id!r} is the {written.id} itself)"
-            self._doc.fail((*place, "id"), expected, quoted(written.id))
+            expected = msg("another id (this one stands for the whole {name})", name=written.id)
+            self._doc.fail((*place, "id"), expected, seen(written.id))
 
     def _settings(self, place: Place, written: _Target) -> dict[str, Any]:
         settings = dict(written.settings)
@@ -316,7 +310,8 @@ class _Reader:
             given = getattr(written, name)
             if given is not None:
                 if name in settings:
-                    self._doc.fail((*place, name), f"{name} once", "it in settings too")
+                    expected = msg("{name} once", name=name)
+                    self._doc.fail((*place, name), expected, msg("it in settings too"))
                 settings[name] = given
             where: Place = (*place, name) if given is not None else (*place, "settings", name)
             if name in settings:
@@ -328,17 +323,19 @@ class _Reader:
         for name, value in settings.items():
             values = value if isinstance(value, tuple) else (value,)
             if any(isinstance(v, dict | tuple) for v in values):
-                self._doc.fail((*place, name), "a plain value or a list of them", "more levels")
+                expected = msg("a plain value or a list of them")
+                self._doc.fail((*place, name), expected, msg("more levels"))
 
     def _ports(self, place: Place, value: Any) -> None:
         if not isinstance(value, tuple):
-            self._doc.fail(place, "a list of ports, e.g. [22/tcp, 8000-8010/tcp]", "one value")
+            expected = msg("a list of ports, e.g. [22/tcp, 8000-8010/tcp]")
+            self._doc.fail(place, expected, msg("one value"))
         for index, item in enumerate(value):
             found = _PORTS.fullmatch(str(item))
             low, high = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
             if not low <= high <= 65535:
-                expected = "a port like 22, 22/tcp or 8000-8010/tcp"
-                self._doc.fail((*place, index), expected, quoted(str(item)))
+                expected = msg("a port like 22, 22/tcp or 8000-8010/tcp")
+                self._doc.fail((*place, index), expected, seen(str(item)))
 
     # --- parts
 
@@ -365,7 +362,8 @@ class _Reader:
         if address is None and access is not None and access.via is Via.LOCAL:
             address = "127.0.0.1"
         if address is None:
-            self._doc.fail((*place, "address"), "an address here or at the target", "nothing")
+            expected = msg("an address here or at the target")
+            self._doc.fail((*place, "address"), expected, NOTHING)
         self._plain_settings((*place, "settings"), written.settings)
         settings = {**written.settings, "port": written.port}
         for key in ("server_name", "trust", "starttls"):
@@ -381,7 +379,8 @@ class _Reader:
         self, place: Place, written: _Backup, parent: Target, access: Access | None
     ) -> Target:
         if access is None:
-            self._doc.fail(place, "a target that is reached (access)", "one that is not")
+            expected = msg("a target that is reached (access)")
+            self._doc.fail(place, expected, msg("one that is not"))
         self._check_backup(place, written)
         self._plain_settings((*place, "settings"), written.settings)
         fields = structs.asdict(written)
@@ -395,16 +394,18 @@ class _Reader:
 
     def _check_backup(self, place: Place, written: _Backup) -> None:
         if not written.path.startswith("/") or not written.path.isprintable():
-            self._doc.fail((*place, "path"), "an absolute path", quoted(written.path))
+            self._doc.fail((*place, "path"), msg("an absolute path"), seen(written.path))
         if "/" in written.pattern or not written.pattern.isprintable():
-            self._doc.fail((*place, "pattern"), "a file name pattern", quoted(written.pattern))
+            expected = msg("a file name pattern")
+            self._doc.fail((*place, "pattern"), expected, seen(written.pattern))
         for name in ("rpo_hours", "copies", "min_bytes", "depth"):
             value = getattr(written, name)
             if value is not None and value <= 0:
-                self._doc.fail((*place, name), "a number above 0", str(value))
+                self._doc.fail((*place, name), msg("a number above 0"), as_is(str(value)))
         tested = written.restore_tested
         if tested is not None and not _DATE.fullmatch(tested):
-            self._doc.fail((*place, "restore_tested"), "a date like 2026-05-31", quoted(tested))
+            expected = msg("a date like 2026-05-31")
+            self._doc.fail((*place, "restore_tested"), expected, seen(tested))
 
     def _part(self, place: Place, parent: Target, name: str, **fields: Any) -> Target:
         self._id((*place, "id"), name.replace(":", "."), shown=name, under=parent.id)
@@ -420,7 +421,7 @@ class _Reader:
         place = (*place, "access")
         if given is None:
             if written.kind is Kind.HOST:
-                self._doc.fail(place, "how to reach it, e.g. {via: local}", "nothing")
+                self._doc.fail(place, msg("how to reach it, e.g. {via: local}"), NOTHING)
             return None
         if given.via is Via.LOCAL:
             self._nothing_remote(place)
@@ -436,12 +437,12 @@ class _Reader:
         written = node.value if node is not None else {}
         for key in written:
             if key not in ("via", "sudo"):
-                self._doc.fail((*place, key), "only via and sudo for local", quoted(key))
+                self._doc.fail((*place, key), msg("only via and sudo for local"), seen(key))
 
     def _login(self, place: Place, given: _Login, address: str | None) -> Login:
         address = given.address or address
         if address is None:
-            self._doc.fail((*place, "address"), "an address to log in to", "nothing")
+            self._doc.fail((*place, "address"), msg("an address to log in to"), NOTHING)
         if given.address is not None:
             self._address((*place, "address"), address)
         self._user((*place, "user"), given.user)
@@ -452,7 +453,7 @@ class _Reader:
         if given.host_key_name is not None:
             self._host((*place, "host_key_name"), given.host_key_name)
         if not (given.key or given.password or given.agent):
-            self._doc.fail(place, "key, password or agent", "none of them")
+            self._doc.fail(place, msg("key, password or agent"), msg("none of them"))
         fields = {k: v for k, v in structs.asdict(given).items() if k in Login.__struct_fields__}
         known = given.known_hosts
         fields["known_hosts"] = (known,) if isinstance(known, str) else known
@@ -465,21 +466,23 @@ class _Reader:
     ) -> None:
         wrong = _wrong_id(id)
         if wrong is not None:
-            self._doc.fail(place, wrong, quoted(shown if shown is not None else id))
+            self._doc.fail(place, wrong, seen(shown if shown is not None else id))
         key = unicodedata.normalize("NFKC", f"{under or ''}/{shown or id}").casefold()
         if key in self._seen:
-            self._doc.fail(place, f"each id once ({self._seen[key]} is there)", quoted(shown or id))
+            expected = msg("each id once ({other} is there)", other=self._seen[key])
+            self._doc.fail(place, expected, seen(shown or id))
         self._seen[key] = shown or id
 
     def _text(self, place: Place, text: str | None) -> None:
         if text is not None and (len(text) > _TEXT_MAX or not text.isprintable()):
-            self._doc.fail(place, f"printable text up to {_TEXT_MAX} characters", quoted(text))
+            expected = msg("printable text up to {count} characters", count=_TEXT_MAX)
+            self._doc.fail(place, expected, seen(text))
 
     def _host(self, place: Place, name: str) -> None:
         if not _is_host(name):
             # what looks like a login may hold a password: it is not repeated
-            got = "a login" if "@" in name else quoted(name)
-            self._doc.fail(place, "a host name (ASCII) or an address", got)
+            got = msg("a login") if "@" in name else seen(name)
+            self._doc.fail(place, msg("a host name (ASCII) or an address"), got)
 
     def _address(self, place: Place, address: str) -> None:
         self._host(place, address)
@@ -490,29 +493,33 @@ class _Reader:
         if isinstance(literal, ipaddress.IPv6Address) and literal.ipv4_mapped is not None:
             literal = literal.ipv4_mapped
         if self._networks is not None and not any(literal in net for net in self._networks):
-            self._doc.fail(place, "an address inside the declared scope", quoted(address))
+            self._doc.fail(place, msg("an address inside the declared scope"), seen(address))
 
     def _user(self, place: Place, user: str | None) -> None:
         if user is None:
-            self._doc.fail(place, "the user to log in as", "nothing")
+            self._doc.fail(place, msg("the user to log in as"), NOTHING)
         plain = user.isprintable() and not re.search(r"[\s*:@]", user)
         if not plain or user.startswith("-") or not 0 < len(user) <= 255:
-            got = "a login" if ":" in user or "@" in user else quoted(user)
-            self._doc.fail(place, "a user name", got)
+            got = msg("a login") if ":" in user or "@" in user else seen(user)
+            self._doc.fail(place, msg("a user name"), got)
 
     def _port(self, place: Place, port: int) -> None:
         if not 1 <= port <= 65535:
-            self._doc.fail(place, "a port from 1 to 65535", str(port))
+            self._doc.fail(place, msg("a port from 1 to 65535"), as_is(str(port)))
 
     def _reference(self, place: Place, text: str | None) -> None:
         if text is not None and not (_REFERENCE.fullmatch(text) and text.isprintable()):
-            expected = "a reference to the secret (env:NAME, file:PATH, prompt:LABEL, keyring:S/U)"
-            self._doc.fail(place, expected, "something else (not shown; it may be the secret)")
+            expected = msg(
+                "a reference to the secret (env:NAME, file:PATH, prompt:LABEL, keyring:S/U)"
+            )
+            got = msg("something else (not shown; it may be the secret)")
+            self._doc.fail(place, expected, got)
 
     def _key(self, place: Place, key: str | None) -> None:
         if key is not None and (not key.isprintable() or "-----" in key or len(key) > 1000):
-            expected = "the path of a key file, or a reference to the key"
-            self._doc.fail(place, expected, "something else (not shown; it may be the key)")
+            expected = msg("the path of a key file, or a reference to the key")
+            got = msg("something else (not shown; it may be the key)")
+            self._doc.fail(place, expected, got)
 
     def _scope(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network] | None:
         if self._file.scope is None:
@@ -522,21 +529,22 @@ class _Reader:
             try:
                 networks.append(ipaddress.ip_network(text))
             except ValueError:
-                self._doc.fail(("scope", index), "a network like 10.0.0.0/8", quoted(text))
+                expected = msg("a network like 10.0.0.0/8")
+                self._doc.fail(("scope", index), expected, seen(text))
         return networks
 
 
-def _wrong_id(id: str) -> str | None:
+def _wrong_id(id: str) -> Message | None:
     """What is expected of an id that `id` is not, or None."""
     if not 0 < len(id) <= _ID_MAX:
-        return f"an id of 1 to {_ID_MAX} characters"
+        return msg("an id of 1 to {count} characters", count=_ID_MAX)
     if not id[0].isalnum() or not all(c.isalnum() or c in "._-" for c in id):
-        return "an id of letters, digits, '.', '_' and '-' that starts with a letter or digit"
+        return msg("an id of letters, digits, '.', '_' and '-' that starts with a letter or digit")
     if unicodedata.normalize("NFKC", id) != id:
-        return "an id in its usual Unicode form (NFKC)"
+        return msg("an id in its usual Unicode form (NFKC)")
     scripts = {unicodedata.name(c, "?").split()[0] for c in id if c.isalpha()}
     if "LATIN" in scripts and scripts & {"CYRILLIC", "GREEK"}:
-        return "an id without letters that only look Latin"
+        return msg("an id without letters that only look Latin")
     return None
 
 

@@ -36,8 +36,7 @@ def _guarded(args: argparse.Namespace, lang: str) -> int:
     except DengbaoError as error:
         from audit_core.i18n import Translator
 
-        said = error.said
-        complain(str(error) if said is None else Translator(lang).say(said))
+        complain(error.told(Translator(lang).say))
         return error.exit_code
     except KeyboardInterrupt:
         from audit_core.i18n import Translator

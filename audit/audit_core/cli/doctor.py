@@ -94,7 +94,7 @@ def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row
     except TransportError as error:
         return (name, "out of reach", f"{error.detail} {error.hint}".strip())
     except ConfigError as error:
-        return (name, "out of reach", str(error))
+        return (name, "out of reach", error.told(context.translator.say))
     asked = [*_TRIAL, *trial]
     got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=Status.NO_REPLY)
     if got.header is None:

@@ -10,7 +10,7 @@ from audit_core.cli.output import print_json, print_table, say
 from audit_core.errors import InputError, UsageError
 from audit_core.evaluate import profile_checks
 from audit_core.model import Check, msg
-from audit_core.policy.strict_yaml import nearest
+from audit_core.policy.words import nearest
 from audit_core.results import Clause
 from audit_core.views import catalog_view
 
@@ -94,9 +94,10 @@ def lint(context: Context) -> int:
     for name in names:  # what cannot be built at all is an error with its line
         profile_checks(context.profile(name), context.registry)
     found = [p for name in names for p in context.policy.lint(name, context.registry.checks)]
-    problems = list(dict.fromkeys(found))
+    said = [f"{p.file}:{p.line}: {context.translator.say(p.said)}" for p in found]
+    problems = list(dict.fromkeys(said))
     for problem in problems:
-        say(str(problem))
+        say(problem)
     if problems:
         return InputError.exit_code
     say(context.text("No problems"))
@@ -117,9 +118,7 @@ def check(context: Context) -> int:
     known = context.registry.checks
     name = context.args.name
     if name not in known:
-        raise UsageError(
-            msg("no check {name}{hint}", name=repr(name), hint=str(nearest(name, list(known))))
-        )
+        raise UsageError(msg("no check {name}{hint}", name=repr(name)), hint=nearest(name, known))
     c = known[name]
     rows: list[tuple[Any, ...]] = [
         ("id", c.id), ("title", context.text(c.title)), ("kind", c.kind.value),

@@ -28,7 +28,8 @@ from audit_core.policy.model import (
     ProfileInfo,
     Twin,
 )
-from audit_core.policy.strict_yaml import load_bytes, nearest, quoted, read_bytes
+from audit_core.policy.strict_yaml import load_bytes, read_bytes
+from audit_core.policy.words import SILENT, Place, as_is, nearest, quoted, seen
 from audit_core.results import Clause
 
 __all__ = [
@@ -111,7 +112,7 @@ class Policy:
 
     def catalog_file(self, id: str, name: str) -> Path:
         """The file `name` of catalog `id`."""
-        path = self._only(f"catalogs/{id}/catalog.yaml", id, "catalog", self.catalog_ids)
+        path = self._only(f"catalogs/{id}/catalog.yaml", id, msg("catalog"), self.catalog_ids)
         return path.parent / name
 
     def used_catalogs(self, ids: Iterable[str]) -> tuple[str, ...]:
@@ -130,37 +131,33 @@ class Policy:
     def _names(self, pattern: str, name: _Name) -> tuple[str, ...]:
         return tuple(sorted({name(p) for d in self._dirs for p in d.glob(pattern)}))
 
-    def _only(self, relative: str, id: str, what: str, known: _Known) -> Path:
+    def _only(self, relative: str, id: str, what: Message, known: _Known) -> Path:
         plain = id and not any(c in id for c in "/\\\0") and not id.startswith(".")
         found = [d / relative for d in self._dirs if (d / relative).is_file()] if plain else []
         if not found:
             ids = known()
-            there = ", ".join(ids) or "none"
             raise UsageError(
-                msg(
-                    "no {what} {name}{hint} (there are: {there})",
-                    what=str(what),
-                    name=str(quoted(id)),
-                    hint=str(nearest(id, ids)),
-                    there=str(there),
-                )
+                msg("no {what} {name}{hint} (there are: {there})", name=quoted(id)),
+                what=what,
+                hint=nearest(id, ids),
+                there=as_is(", ".join(ids)) if ids else msg("none"),
             )
         if len(found) > 1:
             raise ConfigError(
                 msg(
                     "{what} {name} stands in two policy folders: {first}, {second}",
-                    what=str(what),
-                    name=str(id),
+                    name=id,
                     first=str(found[0]),
                     second=str(found[1]),
-                )
+                ),
+                what=what,
             )
         return found[0]
 
     def _profile_path(self, name: str) -> Path:
         if name.endswith((".yaml", ".yml")):
             return Path(name)
-        return self._only(f"profiles/{name}.yaml", name, "profile", self.profile_ids)
+        return self._only(f"profiles/{name}.yaml", name, msg("profile"), self.profile_ids)
 
     def _info(self, path: Path) -> ProfileInfo:
         file = _profiles.read_layer(path).file
@@ -175,7 +172,7 @@ class Policy:
         while path is not None:
             layer = _profiles.read_layer(path)
             if layer.file.id in {other.file.id for other in layers}:
-                layer.document.fail(("id",), "each profile once", quoted(layer.file.id))
+                layer.document.fail(("id",), msg("each profile once"), seen(layer.file.id))
             layers.insert(0, layer)
             path = self._parent(layer, path)
         return tuple(layers)
@@ -188,7 +185,8 @@ class Policy:
             return path.parent / wanted
         if wanted not in self.profile_ids():
             hint = nearest(wanted, self.profile_ids())
-            layer.document.fail(("extends",), "the id of a profile", quoted(wanted), hint)
+            expected = msg("the id of a profile")
+            layer.document.fail(("extends",), expected, seen(wanted), hint)
         return self._profile_path(wanted)
 
 
@@ -233,12 +231,14 @@ class _Assembly:
                 if use.catalog not in ids:
                     place = ("catalogs", index, "catalog")
                     hint = nearest(use.catalog, ids)
-                    layer.document.fail(place, "the id of a catalog", quoted(use.catalog), hint)
+                    expected = msg("the id of a catalog")
+                    layer.document.fail(place, expected, seen(use.catalog), hint)
                 catalog = self._policy.catalog(use.catalog)
                 for clause in _profiles.taken(layer, index, use, catalog, self._extensions):
                     found.setdefault((clause.catalog, clause.id), clause)
         if not found:
-            self._layers[-1].document.fail(("catalogs",), "at least one clause", "none")
+            expected = msg("at least one clause")
+            self._layers[-1].document.fail(("catalogs",), expected, msg("none"))
         return tuple(found.values())
 
     def _declare(self) -> None:
@@ -246,14 +246,14 @@ class _Assembly:
             for index, written in enumerate(layer.file.checks):
                 if any(written.id == other.id for other in self._declared):
                     place = ("checks", index, "id")
-                    layer.document.fail(place, "each check once", quoted(written.id))
+                    layer.document.fail(place, msg("each check once"), seen(written.id))
                 self._declared.append(_profiles.declared(layer, index, self._checks))
                 for at, target in enumerate(written.clauses):
                     key = self._target(layer, ("checks", index, "clauses", at), target)
                     self._declared_for.setdefault(key, {})[written.id] = target.coverage
 
     def _target(
-        self, layer: _profiles.Layer, place: tuple[str | int, ...], target: _profiles.DeclaredFor
+        self, layer: _profiles.Layer, place: Place, target: _profiles.DeclaredFor
     ) -> tuple[str, str]:
         keys = [
             (c.catalog, c.id)
@@ -261,9 +261,11 @@ class _Assembly:
             if c.id == target.clause and target.catalog in (None, c.catalog)
         ]
         if len(keys) != 1:
-            expected = "a clause of this profile" if not keys else "a catalog with the clause"
-            hint = nearest(target.clause, [c.id for c in self._clauses]) if not keys else ""
-            layer.document.fail((*place, "clause"), expected, quoted(target.clause), hint)
+            hint = nearest(target.clause, [c.id for c in self._clauses]) if not keys else SILENT
+            expected = msg("a clause of this profile")
+            if keys:
+                expected = msg("a catalog, too (several have this clause)")
+            layer.document.fail((*place, "clause"), expected, seen(target.clause), hint)
         return keys[0]
 
     def _bindings(self, clause: Clause) -> list[Binding]:

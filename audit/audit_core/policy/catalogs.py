@@ -11,9 +11,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import Coverage, ObjectType, msg
+from audit_core.model import Coverage, Message, ObjectType, msg
 from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
-from audit_core.policy.strict_yaml import load_bytes, nearest, quoted
+from audit_core.policy.strict_yaml import load_bytes
+from audit_core.policy.words import nearest, one_of, quoted, seen, why
 from audit_core.results import Clause
 
 MAX_BYTES = 16 << 20
@@ -41,7 +42,8 @@ def load_catalog(folder: Path) -> Catalog:
     document = load_bytes(files.read("catalog.yaml"), str(folder / "catalog.yaml"))
     about = document.convert(_About)
     if about.id != folder.name:
-        document.fail(("id",), f"the folder's name {folder.name!r}", quoted(about.id))
+        expected = msg("the folder's name {name}", name=repr(folder.name))
+        document.fail(("id",), expected, seen(about.id))
     english = _english(files)
     clauses: list[Clause] = []
     twins: dict[str, Twin] = {}
@@ -69,16 +71,9 @@ class _Row(dict[str, str]):
         words = tuple(self.get(column, "").split())
         for word in words:
             if word not in known:
-                raise InputError(
-                    msg(
-                        "{where}: {column}: expected one of {known}, got {word}{hint}",
-                        where=str(self.where),
-                        column=str(column),
-                        known=str(", ".join(known)),
-                        word=str(quoted(word)),
-                        hint=str(nearest(word, known)),
-                    )
-                )
+                said = msg("{where}: {column}: expected {expected}, got {word}{hint}",
+                           where=self.where, column=column, word=quoted(word))  # fmt: skip
+                raise InputError(said, expected=one_of(known), hint=nearest(word, known))
         return words
 
 
@@ -100,13 +95,8 @@ class _Files:
             with self.path(name).open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         except OSError as error:
-            raise InputError(
-                msg(
-                    "{name}: cannot be read: {strerror}",
-                    name=str(self.path(name)),
-                    strerror=str(error.strerror),
-                )
-            ) from error
+            said = msg("{path}: cannot be read: {strerror}", path=str(self.path(name)))
+            raise InputError(said, strerror=why(error)) from error
         if len(raw) > MAX_BYTES:
             raise InputError(
                 msg(
@@ -145,14 +135,13 @@ class _Files:
                         )
                     )
                 yield _Row(dict(zip(header, cells, strict=True)), where)
-        except (UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
             raise InputError(
-                msg(
-                    "{path}: expected a CSV table in UTF-8: {error}",
-                    path=str(path),
-                    error=str(error),
-                )
+                msg("{path}: expected a CSV table in UTF-8", path=str(path))
             ) from error
+        except csv.Error as error:
+            said = msg("{path}: expected a CSV table: {error}", path=str(path))
+            raise InputError(said, error=Message(id=str(error))) from error
 
     def sha256(self) -> str:
         return digest(self._read)
@@ -208,11 +197,11 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
         unknown = sorted(set(row) - _COLUMNS)
         raise InputError(
             msg(
-                "{where}: expected known columns, got {unknown}{columns}",
-                where=str(row.where),
-                unknown=str(quoted(unknown[0])),
-                columns=str(nearest(unknown[0], _COLUMNS)),
-            )
+                "{where}: expected known columns, got {unknown}{hint}",
+                where=row.where,
+                unknown=quoted(unknown[0]),
+            ),
+            hint=nearest(unknown[0], _COLUMNS),
         )
     get = row.get
     return Clause(

@@ -17,7 +17,7 @@ import msgspec
 from audit_core.errors import InputError
 from audit_core.model import Check, Fact, Judgement, Message, Scalar, Value, Verdict, msg
 from audit_core.policy.model import Comparator, DeclaredCheck
-from audit_core.policy.strict_yaml import nearest, quoted
+from audit_core.policy.words import nearest, one_of, seen
 
 _SUBJECT_MAX = 1000
 _LISTED_MAX = 20
@@ -42,7 +42,7 @@ def build_check(declared: DeclaredCheck, facts: Mapping[str, Fact]) -> Check:
     """The check that `declared` describes; InputError where its fact, field or value cannot be."""
     fact = facts.get(declared.fact)
     if fact is None:
-        _refuse(declared, "fact", "a fact that a plugin offers", declared.fact, facts)
+        _refuse(declared, "fact", msg("a fact that a plugin offers"), declared.fact, facts)
     kind = _field_type(declared, fact.type)
     operand = _operand(declared, kind)
     expected = _EXPECTED[declared.comparator](_listed(declared.operand))
@@ -59,18 +59,22 @@ def build_check(declared: DeclaredCheck, facts: Mapping[str, Fact]) -> Check:
 
 
 def _refuse(
-    declared: DeclaredCheck, what: str, expected: str, got: str, known: typing.Iterable[str] = ()
+    declared: DeclaredCheck,
+    what: str,
+    expected: Message,
+    got: str,
+    known: typing.Iterable[str] = (),
 ) -> NoReturn:
     raise InputError(
         msg(
-            "{where}: checks.{name}.{what}: expected {expected}, got {got}{known}",
-            where=str(declared.where),
-            name=str(declared.id),
-            what=str(what),
-            expected=str(expected),
-            got=str(quoted(got)),
-            known=str(nearest(got, known)),
-        )
+            "{where}: checks.{name}.{what}: expected {expected}, got {got}{hint}",
+            where=declared.where,
+            name=declared.id,
+            what=what,
+        ),
+        expected=expected,
+        got=seen(got),
+        hint=nearest(got, known),
     )
 
 
@@ -94,12 +98,12 @@ def _field_type(declared: DeclaredCheck, kind: Any) -> Any:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             fields = {f.name: f.type for f in msgspec.structs.fields(kind)}
             if step not in fields:
-                _refuse(declared, "field", f"one of {', '.join(fields)}", step, fields)
+                _refuse(declared, "field", one_of(fields), step, fields)
             kind = _bare(fields[step])
         elif typing.get_origin(kind) is dict:
             return _bare(typing.get_args(kind)[1])
         else:
-            _refuse(declared, "field", "no further field", step)
+            _refuse(declared, "field", msg("no further field"), step)
     return kind
 
 
@@ -110,9 +114,9 @@ def _operand(declared: DeclaredCheck, kind: Any) -> Any:
     if comparator is Comparator.ABSENT:
         return None
     if many and comparator in _ONE:
-        _refuse(declared, comparator, "a field with one value", f"a list in {declared.field!r}")
+        _refuse(declared, comparator, msg("a field with one value, not a list"), declared.field)
     if not many and kind is not Any and comparator is Comparator.SUBSET_OF:
-        _refuse(declared, comparator, "a field with a list", declared.field)
+        _refuse(declared, comparator, msg("a field with a list"), declared.field)
     item = _bare(typing.get_args(kind)[0]) if many else kind
     if comparator is Comparator.MATCHES:
         return _pattern(declared, item)
@@ -125,7 +129,7 @@ def _operand(declared: DeclaredCheck, kind: Any) -> Any:
 
 def _number(declared: DeclaredCheck, kind: Any) -> float:
     if kind not in (int, float, Any):
-        _refuse(declared, declared.comparator, "a field with a number", declared.field)
+        _refuse(declared, declared.comparator, msg("a field with a number"), declared.field)
     return typing.cast(float, declared.operand)
 
 
@@ -133,16 +137,28 @@ def _as(declared: DeclaredCheck, kind: Any, written: Any) -> Scalar:
     text = {True: "true", False: "false"}[written] if isinstance(written, bool) else str(written)
     choices = _choices(kind)
     if choices and text not in choices:
-        _refuse(declared, declared.comparator, f"one of {', '.join(choices)}", text, choices)
+        _refuse(declared, declared.comparator, one_of(choices), text, choices)
     if choices:
         return text
     if kind is str:
         return text
     if (kind is bool) != isinstance(written, bool) and kind is not Any:
-        _refuse(declared, declared.comparator, f"a value of type {kind.__name__}", text)
+        _refuse(declared, declared.comparator, _of_type(kind), text)
     if kind in (int, float) and not isinstance(written, int):
-        _refuse(declared, declared.comparator, "a whole number", text)
+        _refuse(declared, declared.comparator, msg("a whole number"), text)
     return typing.cast(Scalar, written)
+
+
+def _of_type(kind: Any) -> Message:
+    if kind is bool:
+        return msg("true or false")
+    return (
+        msg("a number") if kind in (int, float) else msg("a value of type {type}", type=str(kind))
+    )
+
+
+def _at(error: re.error) -> int:
+    return (error.pos or 0) + 1
 
 
 def _choices(kind: Any) -> tuple[str, ...]:
@@ -156,14 +172,17 @@ def _choices(kind: Any) -> tuple[str, ...]:
 def _pattern(declared: DeclaredCheck, kind: Any) -> re.Pattern[str]:
     text = declared.operand
     if kind not in (str, Any) and not (isinstance(kind, type) and issubclass(kind, str)):
-        _refuse(declared, "matches", "a field with text", declared.field)
+        _refuse(declared, "matches", msg("a field with text"), declared.field)
     if not _is_tame(text):
-        expected = "a pattern with at most two of * + {n,}, none on a group, no back reference"
+        expected = msg(
+            "a pattern with at most two repeats (*, +, braces), none on a group, no back reference"
+        )
         _refuse(declared, "matches", expected, text)
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:
-        _refuse(declared, "matches", f"a regular expression ({error})", text)
+        expected = msg("a regular expression (wrong at character {place})", place=_at(error))
+        _refuse(declared, "matches", expected, text)
 
 
 def _is_tame(pattern: str) -> bool:

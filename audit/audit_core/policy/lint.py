@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from audit_core.model import Check
+from audit_core.model import Check, Message, msg
 from audit_core.policy.model import Catalog, Problem, Profile
-from audit_core.policy.strict_yaml import nearest, quoted
+from audit_core.policy.words import nearest_word, quoted
 
 if TYPE_CHECKING:
     from audit_core.policy import Policy
@@ -17,24 +17,33 @@ def lint_profile(
     policy: Policy, profile: Profile, checks: Mapping[str, Check]
 ) -> tuple[Problem, ...]:
     """The problems of `profile` and of the catalogs and mappings it uses, sorted by place."""
-    found: set[Problem] = set()
+    found: list[Problem] = []
     known = {*checks, *(declared.id for declared in profile.declared_checks)}
     for id in policy.used_catalogs(profile.catalogs):
         catalog = policy.catalog(id)
-        found.update(_mapping_problems(policy, catalog, known))
-        found.update(_translations(policy, catalog))
-    found.update(_empty_clauses(policy, profile))
-    return tuple(sorted(found))
+        found.extend(_mapping_problems(policy, catalog, known))
+        found.extend(_translations(policy, catalog))
+    found.extend(_empty_clauses(policy, profile))
+    return tuple(sorted(found, key=lambda p: (p.file, p.line, p.said.id, str(p.said.args))))
 
 
 def _mapping_problems(policy: Policy, catalog: Catalog, known: set[str]) -> Iterator[Problem]:
     mapping = policy.mapping(catalog.id)
-    for file, line, text in mapping.twice:
-        yield Problem(file=file, line=line, text=text)
+    for file, line, said in mapping.twice:
+        yield Problem(file=file, line=line, said=said)
     for (clause, check), (file, line) in mapping.lines.items():
         if check not in known:
-            text = f"{clause}: no plugin offers check {quoted(check)}{nearest(check, known)}"
-            yield Problem(file=file, line=line, text=text)
+            yield Problem(file=file, line=line, said=_unknown(clause, check, known))
+
+
+def _unknown(clause: str, check: str, known: set[str]) -> Message:
+    name, word = quoted(check), nearest_word(check, known)
+    if word is None:
+        return msg("{clause}: no plugin offers check {name}", clause=clause, name=name)
+    return msg(
+        "{clause}: no plugin offers check {name}; did you mean {word}?",
+        clause=clause, name=name, word=repr(word),
+    )  # fmt: skip
 
 
 def _translations(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
@@ -42,8 +51,8 @@ def _translations(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for line, clause in enumerate(catalog.clauses, 2):
         for name in ("layer", "control_point", "gist"):
             if getattr(clause, name) and not getattr(clause, f"{name}_en"):
-                text = f"{clause.id}: {name} has no English text in en.csv"
-                yield Problem(file=file, line=line, text=text)
+                said = msg("{id}: {name} has no English text in en.csv", id=clause.id, name=name)
+                yield Problem(file=file, line=line, said=said)
 
 
 def _empty_clauses(policy: Policy, profile: Profile) -> Iterator[Problem]:
@@ -53,5 +62,5 @@ def _empty_clauses(policy: Policy, profile: Profile) -> Iterator[Problem]:
         if not clause.applies_to or not (clause.methods or key in bound):
             file = policy.catalog_file(clause.catalog, "clauses.csv")
             ids = [c.id for c in policy.catalog(clause.catalog).clauses]
-            text = f"{clause.id}: nothing says of what or by which method it is assessed"
-            yield Problem(file=str(file), line=ids.index(clause.id) + 2, text=text)
+            said = msg("{id}: nothing says of what or by which method it is assessed", id=clause.id)
+            yield Problem(file=str(file), line=ids.index(clause.id) + 2, said=said)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from audit_core.model import Coverage, Message
+from audit_core.model import Coverage, Message, msg
 from audit_core.policy.model import Bilingual, Catalog, Fit
-from audit_core.policy.strict_yaml import Document, nearest, quoted
+from audit_core.policy.strict_yaml import Document
+from audit_core.policy.words import nearest, one_of, seen
 
 _RANK = {Coverage.NONE: 0, Coverage.SUPPORTS: 1, Coverage.PARTIAL: 2, Coverage.FULL: 3}
 _CAP = {
@@ -40,7 +41,7 @@ class Mapping(Struct, frozen=True, kw_only=True):
     checks: dict[str, dict[str, Coverage]]
     missing: dict[str, tuple[Message, ...]]
     lines: dict[tuple[str, str], tuple[str, int]]
-    twice: tuple[tuple[str, int, str], ...]
+    twice: tuple[tuple[str, int, Message], ...]
 
     def of(self, catalog: Catalog, clause: str) -> dict[str, Coverage]:
         """The checks of `clause`; its twin's where the mapping does not name the clause itself.
@@ -107,19 +108,19 @@ class _Reader:
         self.checks: dict[str, dict[str, Coverage]] = {}
         self.missing: dict[str, tuple[Message, ...]] = {}
         self.lines: dict[tuple[str, str], tuple[str, int]] = {}
-        self.twice: list[tuple[str, int, str]] = []
+        self.twice: list[tuple[str, int, Message]] = []
 
     def add(self, document: Document, index: int, item: _Item) -> None:
         if item.clause not in self._known:
             hint = nearest(item.clause, self._known)
-            what = "a clause of this catalog"
-            document.fail((index, "clause"), what, quoted(item.clause), hint)
+            what = msg("a clause of this catalog")
+            document.fail((index, "clause"), what, seen(item.clause), hint)
         held = self.checks.setdefault(item.clause, {})
         for at, mapped in enumerate(item.checks):
             line = document.line((index, "checks", at))
             if mapped.coverage is Coverage.NONE:
                 at_coverage = (index, "checks", at, "coverage")
-                document.fail(at_coverage, "full, partial or supports", "'none'")
+                document.fail(at_coverage, one_of(_CAP.values()), seen(mapped.coverage.value))
             self._take(held, item.clause, mapped, (document.file, line))
         if item.missing is not None:
             said = Message(id=item.missing.en)
@@ -130,7 +131,8 @@ class _Reader:
     ) -> None:
         key = (clause, mapped.check)
         if key in self.lines:
-            self.twice.append((*at, f"{mapped.check} is mapped to {clause} twice"))
+            said = msg("{check} is mapped to {clause} twice", check=mapped.check, clause=clause)
+            self.twice.append((*at, said))
         self.lines.setdefault(key, at)
         # of two claims the lesser stands: a clause must not look settled by a slip
         held[mapped.check] = weaker(held.get(mapped.check, mapped.coverage), mapped.coverage)

@@ -132,12 +132,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class Problem(Struct, frozen=True, kw_only=True, order=True):
+class Problem(Struct, frozen=True, kw_only=True):
     """Something that lint found."""
 
     file: str
     line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
+    said: Message

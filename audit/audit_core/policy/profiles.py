@@ -8,9 +8,18 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
-from audit_core.model import Check, Coverage, Knob, Severity
+from audit_core.model import Check, Coverage, Knob, Message, Severity, msg
 from audit_core.policy.model import Bilingual, Catalog, Comparator, DeclaredCheck
-from audit_core.policy.strict_yaml import Document, Place, load_bytes, nearest, quoted, read_bytes
+from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
+from audit_core.policy.words import (
+    NOTHING,
+    Place,
+    as_is,
+    nearest,
+    one_of,
+    quoted,
+    seen,
+)
 from audit_core.results import Clause
 
 
@@ -87,10 +96,11 @@ def taken(
     levels = sorted({str(c.level) for c in catalog.clauses if c.level is not None})
     written = str(use.level) if use.level is not None else None
     if levels and written not in levels:
-        got = quoted(written) if written else "nothing"
-        layer.document.fail((*place, "level"), f"one of {', '.join(levels)}", got)
+        got = seen(written) if written else NOTHING
+        layer.document.fail((*place, "level"), one_of(levels), got)
     if not levels and written:
-        layer.document.fail((*place, "level"), "no level (this catalog has none)", quoted(written))
+        expected = msg("no level (this catalog has none)")
+        layer.document.fail((*place, "level"), expected, seen(written))
     scopes = {*use.scopes, *extensions}
     return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in scopes)
 
@@ -123,15 +133,16 @@ def _must_be_mapped(
     # leave its author believing in a limit nobody applies
     if id not in mapped:
         known = {*checks, *mapped}
-        layer.document.fail(("params", id), "the id of a check", quoted(id), nearest(id, known))
+        expected = msg("the id of a check")
+        layer.document.fail(("params", id), expected, seen(id), nearest(id, known))
 
 
 def _knob(layer: Layer, check: Check, name: str) -> Knob:
     knobs = {knob.name: knob for knob in check.knobs}
     if name not in knobs:
-        expected = f"one of {', '.join(sorted(knobs))}" if knobs else "no parameters"
+        expected = one_of(sorted(knobs)) if knobs else msg("no parameters")
         place = ("params", check.id, name)
-        layer.document.fail(place, expected, quoted(name), nearest(name, knobs))
+        layer.document.fail(place, expected, seen(name), nearest(name, knobs))
     return knobs[name]
 
 
@@ -142,8 +153,7 @@ def _value(layer: Layer, check: Check, knob: Knob, held: dict[str, Any] | None) 
     if held is not None:
         before = held.get(knob.name, knob.default)
         if not tightens(knob.tightens, before, value):
-            expected = f"a value that tightens {_shown(before)} ({_direction(knob.tightens)})"
-            layer.document.fail(place, expected, _shown(value))
+            layer.document.fail(place, _tighter(knob.tightens, before), as_is(_shown(value)))
     return value
 
 
@@ -163,14 +173,18 @@ def tightens(direction: str | None, before: Any, after: Any) -> bool:
     return bool(after >= before if direction == "up" else after <= before)
 
 
-def _direction(direction: str | None) -> str:
-    words = {
-        "up": "no less",
-        "down": "no more",
-        "subset": "nothing added",
-        "superset": "nothing left out",
-    }
-    return words.get(direction or "", "this parameter is fixed by the profile that is extended")
+def _tighter(direction: str | None, before: Any) -> Message:
+    held = _shown(before)
+    match direction:
+        case "up":
+            return msg("a value that tightens {held} (no less)", held=held)
+        case "down":
+            return msg("a value that tightens {held} (no more)", held=held)
+        case "subset":
+            return msg("a value that tightens {held} (nothing added)", held=held)
+        case "superset":
+            return msg("a value that tightens {held} (nothing left out)", held=held)
+    return msg("{held} (the profile that is extended fixes this parameter)", held=held)
 
 
 def _shown(value: Any) -> str:
@@ -190,12 +204,11 @@ def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredC
     document, written = layer.document, layer.file.checks[index]
     place: Place = ("checks", index)
     if written.id in checks:
-        document.fail((*place, "id"), "an id that no plugin uses", quoted(written.id))
+        document.fail((*place, "id"), msg("an id that no plugin uses"), seen(written.id))
     given = [c for c in Comparator if getattr(written, c.value) is not UNSET]
     if len(given) != 1:
-        expected = f"exactly one of {', '.join(Comparator)}"
-        got = ", ".join(given) if given else "none"
-        document.fail(place, expected, got)
+        expected = msg("exactly one of {known}", known=tuple(Comparator))
+        document.fail(place, expected, as_is(", ".join(given)) if given else msg("none"))
     return DeclaredCheck(
         id=written.id, title=written.title.en, title_zh=written.title.zh, fact=written.fact,
         field=written.field, comparator=given[0], operand=_operand(document, place, given[0]),
@@ -215,5 +228,6 @@ def _operand(document: Document, place: Place, comparator: Comparator) -> Any:
     kind = kinds.get(comparator, tuple[Any, ...] if comparator in _LISTS else Any)
     value = document.convert(kind, node, place)
     if value is None or isinstance(value, dict):
-        document.fail(place, "a text, number, true or false", node.shown() if node else "nothing")
+        expected = msg("a text, number, true or false")
+        document.fail(place, expected, node.shown() if node else NOTHING)
     return value

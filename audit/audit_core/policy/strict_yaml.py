@@ -8,13 +8,12 @@ the parser's events, so that nothing deep or aliased is ever composed.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import functools
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union
 
@@ -22,7 +21,18 @@ import msgspec
 import yaml
 
 from audit_core.errors import InputError
-from audit_core.model import msg
+from audit_core.model import Message, msg
+from audit_core.policy.words import (
+    NOTHING,
+    SILENT,
+    Place,
+    as_is,
+    dotted,
+    nearest,
+    one_of,
+    seen,
+    why,
+)
 
 MAX_DEPTH = 40
 MAX_BYTES = 2 << 20
@@ -33,8 +43,6 @@ _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 _NULLS = ("", "~", "null")
 
 T = TypeVar("T")
-Step = str | int
-Place = tuple[Step, ...]
 
 
 class Node:
@@ -52,13 +60,13 @@ class Node:
         """Whether nothing, `~` or `null` was written, without quotes."""
         return self.plain and self.value in _NULLS
 
-    def shown(self) -> str:
+    def shown(self) -> Message:
         """What was written, for an error message: quoted, escaped and cut."""
         if isinstance(self.value, dict):
-            return "a mapping"
+            return msg("a mapping")
         if isinstance(self.value, list):
-            return "a list"
-        return "nothing" if self.plain and self.value == "" else quoted(self.value)
+            return msg("a list")
+        return NOTHING if self.plain and self.value == "" else seen(self.value)
 
 
 class Entry(typing.NamedTuple):
@@ -68,29 +76,6 @@ class Entry(typing.NamedTuple):
     node: Node
 
 
-def quoted(text: str) -> str:
-    """`text` in quotes for a message: control characters escaped, cut at 60 characters."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def nearest(text: str, known: Iterable[str]) -> str:
-    """`; did you mean 'X'?` for the known word most like `text`, or nothing."""
-    found = difflib.get_close_matches(text[:80], list(known), n=1, cutoff=0.6)
-    return f"; did you mean {str(found[0])!r}?" if found else ""
-
-
-def dotted(place: Place) -> str:
-    """`place` as it is written in messages: `targets[0].id`."""
-    out = ""
-    for step in place:
-        if isinstance(step, int):
-            out += f"[{step}]"
-        else:
-            name = step if step.isprintable() and len(step) <= 60 else quoted(step)
-            out += f".{name}" if out else name
-    return out or "(top)"
-
-
 class Document:
     """A parsed file: its nodes, and errors that name their lines."""
 
@@ -98,23 +83,17 @@ class Document:
         self.file = file
         self.root = root
 
-    def fail(self, place: Place, expected: str, got: str, hint: str = "") -> NoReturn:
+    def fail(
+        self, place: Place, expected: Message, got: Message, hint: Message = SILENT
+    ) -> NoReturn:
         """Raises InputError for `place`: `FILE:LINE: path: expected X, got Y`."""
         self.fail_at(self.line(place), place, expected, got, hint)
 
-    def fail_at(self, line: int, place: Place, expected: str, got: str, hint: str = "") -> NoReturn:
+    def fail_at(
+        self, line: int, place: Place, expected: Message, got: Message, hint: Message = SILENT
+    ) -> NoReturn:
         """Raises InputError for `place` with a line that is already known."""
-        raise InputError(
-            msg(
-                "{file}:{line}: {place}: expected {expected}, got {got}{hint}",
-                file=str(self.file),
-                line=str(line),
-                place=str(dotted(place)),
-                expected=str(expected),
-                got=str(got),
-                hint=str(hint),
-            )
-        )
+        raise wrong(self.file, line, place, expected, got, hint)
 
     def line(self, place: Place) -> int:
         """The line of `place`, or of the nearest place around it that was written."""
@@ -148,6 +127,19 @@ class Document:
         return found
 
 
+def wrong(
+    file: str, line: int, place: Place, expected: Message, got: Message, hint: Message = SILENT
+) -> InputError:
+    """The error `FILE:LINE: path: expected X, got Y`, with the nearest right spelling."""
+    return InputError(
+        msg("{file}:{line}: {place}: expected {expected}, got {got}{hint}", file=file, line=line),
+        place=dotted(place),
+        expected=expected,
+        got=got,
+        hint=hint,
+    )
+
+
 # --- reading ------------------------------------------------------------------------------------
 
 
@@ -157,9 +149,8 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(
-            msg("{path}: cannot be read: {strerror}", path=str(path), strerror=str(error.strerror))
-        ) from error
+        said = msg("{path}: cannot be read: {strerror}", path=str(path))
+        raise InputError(said, strerror=why(error)) from error
 
 
 def load_file(path: Path) -> Document:
@@ -170,47 +161,32 @@ def load_file(path: Path) -> Document:
 def load_bytes(raw: bytes, file: str) -> Document:
     """The document in `raw`; raises InputError that names `file`."""
     if len(raw) > MAX_BYTES:
-        raise InputError(
-            msg(
-                "{file}:1: (top): expected at most {max_bytes} bytes, got more",
-                file=str(file),
-                max_bytes=str(MAX_BYTES),
-            )
-        )
+        raise wrong(file, 1, (), msg("at most {count} bytes", count=MAX_BYTES), msg("more"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            msg(
-                "{file}:{line}: (top): expected UTF-8, got other bytes",
-                file=str(file),
-                line=str(line),
-            )
-        ) from error
+        raise wrong(file, line, (), msg("text in UTF-8"), msg("other bytes")) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(
-            msg(
-                "{file}:{line}: (top): expected text, got a NUL byte",
-                file=str(file),
-                line=str(line),
-            )
-        )
+        raise wrong(file, line, (), msg("text"), msg("a NUL byte"))
     try:
         return Document(file, _Builder(file).build(yaml.parse(text, Loader=_LOADER)))
     except yaml.YAMLError as error:
-        raise InputError(_syntax(file, text, error)) from error
+        raise _syntax(file, text, error) from error
 
 
-def _syntax(file: str, text: str, error: yaml.YAMLError) -> str:
+def _syntax(file: str, text: str, error: yaml.YAMLError) -> InputError:
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark is not None else 1
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return f"{file}:{line}: (top): expected printable text, got a control character"
-    problem = getattr(error, "problem", None) or "this cannot be read"
-    return f"{file}:{line}: (top): expected YAML, got a mistake in it: {problem}"
+        return wrong(file, line, (), msg("printable text"), msg("a control character"))
+    said = msg("{file}:{line}: {place}: expected YAML, got a mistake in it: {problem}",
+               file=file, line=line)  # fmt: skip
+    problem = getattr(error, "problem", None)
+    told = Message(id=problem) if problem else msg("this cannot be read")
+    return InputError(said, place=dotted(()), problem=told)
 
 
 class _Builder:
@@ -236,39 +212,30 @@ class _Builder:
             if isinstance(event, yaml.CollectionStartEvent):
                 stack.append(_Open(node, self._place(stack, node)))
         if len(roots) != 1:
-            self.refuse(1, "one document", f"{len(roots)}")
+            self.refuse(1, msg("one document"), as_is(str(len(roots))))
         return roots[0]
 
     def _node(self, event: Any, stack: list[_Open]) -> Node | None:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            self.refuse(line, "no anchors and aliases", quoted(event.anchor))
+            self.refuse(line, msg("no anchors and aliases"), seen(event.anchor))
         if getattr(event, "tag", None) is not None:
-            self.refuse(line, "no tags", quoted(event.tag))
+            self.refuse(line, msg("no tags"), seen(event.tag))
         if isinstance(event, yaml.DocumentStartEvent) and (event.tags or event.version):
-            self.refuse(line, "no directives", "one")
+            self.refuse(line, msg("no directives"), msg("one"))
         if isinstance(event, yaml.ScalarEvent):
             return Node(event.value, line, plain=event.style is None or event.style == "")
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) >= MAX_DEPTH:
-                self.refuse(line, f"at most {MAX_DEPTH} levels", "more")
+                self.refuse(line, msg("at most {count} levels", count=MAX_DEPTH), msg("more"))
             return Node([] if isinstance(event, yaml.SequenceStartEvent) else {}, line)
         return None
 
     def _place(self, stack: list[_Open], node: Node) -> Place:
         return stack[-1].place_of(node) if stack else ()
 
-    def refuse(self, line: int, expected: str, got: str, place: Place = ()) -> NoReturn:
-        raise InputError(
-            msg(
-                "{file}:{line}: {place}: expected {expected}, got {got}",
-                file=str(self._file),
-                line=str(line),
-                place=str(dotted(place)),
-                expected=str(expected),
-                got=str(got),
-            )
-        )
+    def refuse(self, line: int, expected: Message, got: Message, place: Place = ()) -> NoReturn:
+        raise wrong(self._file, line, place, expected, got)
 
 
 class _Open:
@@ -300,13 +267,14 @@ class _Open:
 
     def _take_key(self, node: Node, builder: _Builder) -> None:
         if not isinstance(node.value, str):
-            builder.refuse(node.line, "a plain key", node.shown(), self._place)
+            builder.refuse(node.line, msg("a plain key"), node.shown(), self._place)
         if node.plain and node.value == "<<":
-            builder.refuse(node.line, "no merge keys", "'<<'", self._place)
+            builder.refuse(node.line, msg("no merge keys"), seen("<<"), self._place)
         if node.value in self._node.value:
             first = self._node.value[node.value].line
             place = (*self._place, node.value)
-            builder.refuse(node.line, f"each key once (first on line {first})", "it again", place)
+            expected = msg("each key once (first on line {first})", first=first)
+            builder.refuse(node.line, expected, msg("it again"), place)
         self._key = node
 
 
@@ -377,13 +345,13 @@ def as_written(node: Node) -> Any:
     return int(value) if _INT.fullmatch(value) and value != "-0" else value
 
 
-_READERS: dict[Any, tuple[str, Callable[[Node], Any]]] = {
-    str: ("text", _text),
-    bool: ("true or false", _bool),
-    int: ("a whole number", lambda node: int(_matched(_INT, node))),
-    float: ("a number", lambda node: float(_matched(_FLOAT, node))),
-    Any: ("a value", as_written),
-    object: ("a value", as_written),
+_READERS: dict[Any, tuple[Message, Callable[[Node], Any]]] = {
+    str: (msg("text"), _text),
+    bool: (msg("true or false"), _bool),
+    int: (msg("a whole number"), lambda node: int(_matched(_INT, node))),
+    float: (msg("a number"), lambda node: float(_matched(_FLOAT, node))),
+    Any: (msg("a value"), as_written),
+    object: (msg("a value"), as_written),
 }
 
 
@@ -417,18 +385,19 @@ def _shape(kind: Any) -> type:
 
 def _choice(doc: Document, node: Node, place: Place, known: dict[str, Any]) -> Any:
     if not isinstance(node.value, str) or node.value not in known:
-        hint = nearest(node.value, known) if isinstance(node.value, str) else ""
-        doc.fail_at(node.line, place, f"one of {', '.join(known)}", node.shown(), hint)
+        hint = nearest(node.value, known) if isinstance(node.value, str) else SILENT
+        doc.fail_at(node.line, place, one_of(known), node.shown(), hint)
     return known[node.value]
 
 
 def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: Place) -> Any:
     if not isinstance(node.value, list):
-        doc.fail_at(node.line, place, "a list", node.shown())
+        doc.fail_at(node.line, place, msg("a list"), node.shown())
     args = typing.get_args(kind)
     if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
         if len(node.value) != len(args):
-            doc.fail_at(node.line, place, f"{len(args)} values", f"{len(node.value)}")
+            expected = msg("{count} values", count=len(args))
+            doc.fail_at(node.line, place, expected, as_is(str(len(node.value))))
         pairs = zip(args, node.value, strict=True)
     else:
         pairs = zip([args[0]] * len(node.value), node.value, strict=True)
@@ -437,7 +406,7 @@ def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: Place) -
 
 def _mapping(doc: Document, kind: Any, node: Node, place: Place) -> dict[str, Any]:
     if not isinstance(node.value, dict):
-        doc.fail_at(node.line, place, "a mapping", node.shown())
+        doc.fail_at(node.line, place, msg("a mapping"), node.shown())
     return {
         key: _convert(doc, kind, entry.node, (*place, key)) for key, entry in node.value.items()
     }
@@ -450,15 +419,15 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
 
 def _struct(doc: Document, kind: type[msgspec.Struct], node: Node, place: Place) -> Any:
     if not isinstance(node.value, dict):
-        doc.fail_at(node.line, place, "a mapping", node.shown())
+        doc.fail_at(node.line, place, msg("a mapping"), node.shown())
     fields, values = _fields(kind), {}
     for key, entry in node.value.items():
         field = fields.get(key)
         if field is None:
-            known = f"one of the keys {', '.join(sorted(fields))}"
-            doc.fail_at(entry.line, (*place, key), known, quoted(key), nearest(key, fields))
+            known = msg("one of the keys {keys}", keys=tuple(sorted(fields)))
+            doc.fail_at(entry.line, (*place, key), known, seen(key), nearest(key, fields))
         values[field.name] = _convert(doc, field.type, entry.node, (*place, key))
     for name, field in fields.items():
         if field.required and field.name not in values:
-            doc.fail_at(node.line, (*place, name), "a value", "nothing")
+            doc.fail_at(node.line, (*place, name), msg("a value"), NOTHING)
     return kind(**values)

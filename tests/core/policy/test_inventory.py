@@ -238,7 +238,7 @@ NOTHING_SHOWN = "got something else (not shown; it may be the"
          "5: targets[0].settings.a: expected a plain value or a list of them"),
         (f'{SSH}    zone: "a\\nb"', "5: targets[0].zone: expected printable text"),
         (f"{SSH}  - {{id: site, access: {{via: local}}}}",
-         "5: targets[1].id: expected another id ('site' is the site itself), got 'site'"),
+         "5: targets[1].id: expected another id (this one stands for the whole site), got 'site'"),
     ],
 )  # fmt: skip
 def test_a_refusal_names_line_and_place(text: str, message: str) -> None:

@@ -269,8 +269,8 @@ def test_a_profile_without_a_base_sets_what_it_likes(folder: Path) -> None:
          "'10' (no less), got '9'"),
         ("{allowed: [a, c]}", "mine.yaml:4: params.t.length.allowed: expected a value that "
          "tightens 'a, b' (nothing added), got 'a, c'"),
-        ("{word: y}", "mine.yaml:4: params.t.length.word: expected a value that tightens 'x' "
-         "(this parameter is fixed by the profile that is extended), got 'y'"),
+        ("{word: y}", "mine.yaml:4: params.t.length.word: "
+         "expected 'x' (the profile that is extended fixes this parameter), got 'y'"),
         ("{minimum: ten}", "mine.yaml:4: params.t.length.minimum: expected a whole number, "
          "got 'ten'"),
         ("{minimum: 010}", "mine.yaml:4: params.t.length.minimum: expected a whole number"),
@@ -355,7 +355,7 @@ def test_a_broken_profile_is_refused_with_its_line(folder: Path, text: str, mess
         ("- clause: 3.1\n  checks:\n  - {check: a, coverage: ful}", "std.yaml:3: [0].checks[0]."
          "coverage: expected one of full, partial, supports, none, got 'ful'; did you mean "),
         ("- clause: 3.1\n  checks:\n  - {check: a, coverage: none}", "std.yaml:3: [0].checks[0]."
-         "coverage: expected full, partial or supports, got 'none'"),
+         "coverage: expected one of full, partial, supports, got 'none'"),
         ("- clause: 3.1\n  missing: {en: x}", "std.yaml:2: [0].missing.zh: expected a value"),
         ("clause: 3.1", "std.yaml:1: (top): expected a list, got a mapping"),
     ],
@@ -422,7 +422,8 @@ def test_the_digest_does_not_know_where_the_files_are(folder: Path, tmp_path: Pa
 
 def lint(folder: Path, name: str = "base") -> list[str]:
     found = load_policy([folder]).lint(name, CHECKS)
-    return [str(problem).removeprefix(f"{folder}/") for problem in found]
+    say = Translator("en").say
+    return [f"{p.file}:{p.line}: {say(p.said)}".removeprefix(f"{folder}/") for p in found]
 
 
 def test_lint_names_file_and_line(folder: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_type_gets_what_it_asks_for(yaml_text: str, field: str, value: object)
         ("text: !!str 5", "f.yaml:1: (top): expected no tags, got 'tag:yaml.org,2002:str'"),
         ("text: ! 5", "f.yaml:1: (top): expected no tags, got '!'"),
         ("%YAML 1.1\n---\ntext: a", "f.yaml:1: (top): expected no directives, got one"),
-        (b"a: b\ntext: \xff", "f.yaml:2: (top): expected UTF-8, got other bytes"),
+        (b"a: b\ntext: \xff", "f.yaml:2: (top): expected text in UTF-8, got other bytes"),
         (b"a: b\ntext: \0", "f.yaml:2: (top): expected text, got a NUL byte"),
         (b"a: b\ntext: \x1b[2J", "f.yaml:2: (top): expected printable text, got a control"),
         ('text: "\\e[2J"\ncolour: "\\e[2J"', "f.yaml:2: colour: expected one of red, green, "
