@@ -41,6 +41,7 @@ from audit_core.model import (
 from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS, Certificates, Endpoint, ask, parse_certificates, parse_endpoint
 from audit_tls.probe import run
+from live.patience import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.live
 
@@ -149,7 +150,7 @@ def serve(openssl: str, material: Material) -> Iterator[Serve]:
     """Starts `openssl s_server` with a certificate and options; returns its port."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(cert: Path, *options: str) -> int:
+    def try_to_start(cert: Path, *options: str) -> int | None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
@@ -158,8 +159,13 @@ def serve(openssl: str, material: Material) -> Iterator[Serve]:
         env = {**os.environ, "OPENSSL_CONF": str(material.conf)}
         quiet: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         running.append(subprocess.Popen(argv, env=env, **quiet))
-        _wait(port, running[-1])
-        return port
+        return port if _listens(port, running[-1]) else None
+
+    def start(cert: Path, *options: str) -> int:
+        for _ in range(3):  # a free port may be taken before the server binds it
+            if port := try_to_start(cert, *options):
+                return port
+        pytest.fail("the server does not answer")
 
     yield start
     for process in running:
@@ -167,13 +173,14 @@ def serve(openssl: str, material: Material) -> Iterator[Serve]:
         process.wait()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        assert process.poll() is None, "the server ended at once"
+def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    def answers() -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    pytest.fail("the server does not answer")
+            return True
+        return False
+
+    eventually(lambda: process.poll() is not None or answers())
+    return process.poll() is None and answers()
 
 
 def make(port: int, **settings: object) -> Target:
@@ -189,7 +196,10 @@ def answer(target: Target) -> Answer:
     assert isinstance(probe, Probe)
     (prober,) = audit_tls.dengbao_probers()
     assert f"port {target.settings['port']}" in prober.describe(probe)
-    reply = ask_prober(prober, probe)  # in a child process, as in a run
+    # In a child process, as in a run. A server of ours that took 5 s to answer: the machine stood
+    # still, and what is told then is right but not what is to be seen here.
+    replies = (ask_prober(prober, probe) for _ in range(5))
+    reply = next(reply for reply in replies if b'"timed_out"' not in reply.stdout)
     assert (reply.reason, reply.truncated) == (None, False)
     now = datetime.datetime.now(datetime.UTC).isoformat()
     return Answer(
@@ -305,7 +315,7 @@ def test_both_certificates_of_a_server_are_seen(serve: Serve, material: Material
 def test_connections_are_bounded(serve: Serve, material: Material) -> None:
     port = serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0")
     args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 9}
-    reply = run(args, 30, 8 << 20)
+    reply = run(args, int(PATIENCE_S), 8 << 20)
     assert reply.stdout.count(b'"offered"') == 9
     assert b'"stopped":"connections"' in reply.stdout
 
@@ -322,7 +332,7 @@ def peer(talk: Callable[[socket.socket, int], None]) -> Iterator[int]:
     def one(connection: socket.socket, number: int) -> None:
         with connection, contextlib.suppress(OSError):
             talk(connection, number)
-            connection.settimeout(20)
+            connection.settimeout(PATIENCE_S)
             while connection.recv(65536):  # until the prober hangs up
                 pass
 
@@ -343,7 +353,7 @@ def peer(talk: Callable[[socket.socket, int], None]) -> Iterator[int]:
     finally:
         closing.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENCE_S)
         listener.close()
 
 
@@ -388,18 +398,18 @@ def reset(connection: socket.socket, number: int) -> None:
     connection.close()
 
 
-def probe(port: int, timeout_s: int = 4) -> tuple[ProbeReply, float]:
+def probe(port: int, timeout_s: float = PATIENCE_S) -> ProbeReply:
+    """What is told of the port, within its time and what a busy machine may add to it."""
     args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 40}
     started = time.monotonic()
-    reply = run(args, timeout_s, 8 << 20)
-    return reply, time.monotonic() - started
+    reply = run(args, int(timeout_s), 8 << 20)
+    assert time.monotonic() - started < timeout_s + PATIENCE_S / 2
+    return reply
 
 
 @pytest.mark.parametrize(
     ("talk", "reason", "word"),
     [
-        (mute, Reason.TIMED_OUT, "nothing usable"),
-        (drip, Reason.TIMED_OUT, "nothing usable"),
         (garbage, Reason.UNPARSABLE, "does not speak TLS"),
         (giant_record, Reason.UNPARSABLE, "65535 bytes"),
         (endless_records, Reason.UNPARSABLE, "more than"),
@@ -413,18 +423,24 @@ def test_peers_that_do_not_speak_tls(
     talk: Callable[[socket.socket, int], None], reason: Reason, word: str
 ) -> None:
     with peer(talk) as port:
-        reply, seconds = probe(port)
+        reply = probe(port)
     assert (reply.reason, word in reply.detail) == (reason, True), reply.detail
-    assert seconds < 4
     assert len(reply.stdout) < 8 << 20
+
+
+@pytest.mark.parametrize("talk", [mute, drip], ids=["mute", "drip"])
+def test_peers_that_take_their_time(talk: Callable[[socket.socket, int], None]) -> None:
+    with peer(talk) as port:
+        reply = probe(port, timeout_s=4)
+    assert (reply.reason, "nothing usable" in reply.detail) == (Reason.TIMED_OUT, True)
+    assert len(reply.stdout) < 1 << 20
 
 
 def test_nobody_listens() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        reply, seconds = probe(bound.getsockname()[1])
+        reply = probe(bound.getsockname()[1])
     assert (reply.reason, "refused" in reply.detail) == (Reason.UNREACHABLE, True)
-    assert seconds < 1
 
 
 @pytest.mark.parametrize("address", ["localhost", "-x", "", "127.0.0.1 "])
@@ -442,12 +458,15 @@ def test_a_server_that_falls_silent_never_passes() -> None:
         if number == 0:
             connection.sendall(HELLO)
 
-    with peer(talk) as port:
-        reply, seconds = probe(port)
-    assert (reply.reason, seconds < 4) == (None, True)
+    def heard(timeout_s: float) -> ProbeReply:
+        with peer(talk) as port:
+            return probe(port, timeout_s)
+
+    # A busy machine may not have heard the hello in the shorter time.
+    reply = next(r for r in map(heard, (4, 20)) if r.reason is None)
     told = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
-        collected_at="2026-11-23T12:00:00+00:00", target=make(port),
+        collected_at="2026-11-23T12:00:00+00:00", target=make(443),
     )  # fmt: skip
     found = parse_endpoint(told)
     assert isinstance(found, Endpoint)
