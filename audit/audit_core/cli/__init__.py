@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
 import os
+import signal
 import sys
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns its exit code. What goes wrong is one line on stderr."""
-    from audit_core.cli.parser import language, parse
+    from audit_core.cli.parser import language
 
     words = sys.argv[1:] if argv is None else argv
-    if words in (["--version"], ["-V"]):
-        from audit_core import __version__
-
-        print(f"dengbao {__version__}")
-        return 0
     lang = language(words)
     try:
-        args = parse(words, lang)
+        return _guarded(words, lang)
     except SystemExit as ended:
         return int(ended.code or 0)
-    return _guarded(args, lang)
 
 
-def _guarded(args: argparse.Namespace, lang: str) -> int:
+def _guarded(words: list[str], lang: str) -> int:
     from audit_core.cli.output import complain
     from audit_core.errors import DengbaoError
 
     try:
-        from audit_core.cli.commands import dispatch
-
-        return dispatch(args, lang)
+        return _carried_out(words, lang)
     except DengbaoError as error:
         from audit_core.i18n import Translator
 
         complain(error.told(Translator(lang).say))
         return error.exit_code
     except KeyboardInterrupt:
-        from audit_core.i18n import Translator
-
-        line = "interrupted; dengbao run --resume goes on from here"
-        complain(Translator(lang).text(line))
+        complain(_interrupted(words, lang))
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _drop_stdout()
         return 141
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -53,15 +44,76 @@ def _guarded(args: argparse.Namespace, lang: str) -> int:
         return 74
 
 
+def _carried_out(words: list[str], lang: str) -> int:
+    from audit_core.cli.parser import parse
+
+    if words in (["--version"], ["-V"]):  # nothing else is imported for it
+        from audit_core import __version__
+
+        print(f"dengbao {__version__}", flush=True)
+        return 0
+    try:
+        args = parse(words, lang)
+        from audit_core.cli.commands import dispatch
+
+        return dispatch(args, lang)
+    finally:
+        sys.stdout.flush()  # here, where a full disk or a closed pipe is still told as one
+
+
+def _interrupted(words: list[str], lang: str) -> str:
+    from audit_core.i18n import Translator
+
+    if {"run", "collect"} & set(words):
+        line = "interrupted; the same command with --resume goes on with a run that was cut off"
+    else:
+        line = "interrupted"
+    return Translator(lang).text(line)
+
+
+def _drop_stdout() -> None:
+    """What is still buffered has no reader; flushing it at exit would end in a second error."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+
+
 def entry() -> None:
     """The console script."""
+    _ready()
     try:
         code = main()
     except KeyboardInterrupt:
         code = 130
+    except Exception:  # noqa: BLE001 (Python would end with 1, and 1 is a verdict)
+        code = _told_fault()
     if code == 130:
         # A thread that waits for a target to speak would hold the process for half a minute.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, AttributeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _told_fault() -> int:
+    import traceback
+
+    traceback.print_exc()
+    return 70
+
+
+def _ready() -> None:
+    """Streams that can be written to whatever comes, and an end that tidies up."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: else a file of the store would get the number, and stray prints
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The terminal may lack letters that a target has.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, signal.default_int_handler)

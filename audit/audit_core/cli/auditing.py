@@ -6,7 +6,7 @@ import re
 
 from audit_core import plan as planning
 from audit_core.cli import progress, stored
-from audit_core.cli.context import Chosen, Context, resolved
+from audit_core.cli.context import Chosen, Context, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.collect import Collector, now
 from audit_core.errors import ConfigError, UsageError
@@ -97,6 +97,11 @@ def _resumed(context: Context) -> Run:
         raise ConfigError(
             msg("{name} was begun with another inventory; give that one with -i", name=str(made.id))
         )
+    given = context.args.profile
+    if given is not None and profile_name(given) != file.profile:
+        raise ConfigError(
+            msg("{name} was begun under {profile}", name=str(made.id), profile=str(file.profile))
+        )
     profile = context.profile(file.profile, file.extensions)
     if profile.sha256 != file.profile_sha256:
         raise ConfigError(
@@ -139,8 +144,8 @@ def _warn(context: Context, chosen: Chosen) -> None:
         1 for r in requests if isinstance(r, Command | ReadFile) and r.privilege.value == "root"
     )
     line = (
-        "Read-only audit: up to {count} requests to {targets} targets, {root} of them as root "
-        "where sudo allows it; dengbao plan lists each one"
+        "Read-only audit. Targets: {targets}. Requests: up to {count}, of them as root where sudo "
+        "allows it: {root}. dengbao plan lists each one"
     )
     targets = sum(1 for g in chosen.groups if planning.everything(g))
     note(context.text(line, count=len(requests), targets=targets, root=root))
@@ -152,6 +157,7 @@ def _tell_faults(context: Context, made: Run, chosen: Chosen) -> None:
     for group in chosen.groups:
         bundle = made.bundle(group.root.id)
         if bundle is not None and bundle.fault is not None:
-            note(f"{group.root.id}: {bundle.fault.detail}")
-            if bundle.fault.hint:
-                note(f"  {bundle.fault.hint}")
+            say_message = context.translator.say
+            note(f"{group.root.id}: {say_message(bundle.fault.why)}")
+            if bundle.fault.to_do is not None:
+                note(f"  {say_message(bundle.fault.to_do)}")

@@ -27,6 +27,8 @@ from audit_core.transports.local import LocalTransport
 from audit_core.transports.scope import resolve
 from audit_core.transports.secrets import Secrets, is_reference
 
+THIS_MACHINE = hashlib.sha256(b"this machine").hexdigest()
+
 
 class Chosen(Struct, frozen=True, kw_only=True):
     """The inventory of a run with its digest, and the groups its checks ask about."""
@@ -87,7 +89,7 @@ class Context:
 
         path: Path | None = getattr(self.args, "inventory", None)
         if path is None:
-            return default_inventory(), hashlib.sha256(b"this machine").hexdigest()
+            return default_inventory(), THIS_MACHINE
         inventory = load_inventory(path)
         return inventory, hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -105,7 +107,7 @@ class Context:
             schema=RUN_SCHEMA,
             id=_run_id(started),
             started=started,
-            profile=_profile_name(name),
+            profile=profile_name(name),
             profile_sha256=profile.sha256,
             inventory_sha256=chosen.sha256,
             dengbao=__version__,
@@ -168,7 +170,8 @@ def _run_id(started: str) -> str:
     return f"{stamp[:15]}Z-{int(stamp[16:19]):03x}{secrets.token_hex(2)[:3]}"
 
 
-def _profile_name(name: str) -> str:
+def profile_name(name: str) -> str:
+    """The id of a profile, or its path from wherever the next command is called."""
     return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
 
 

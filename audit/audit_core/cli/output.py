@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit_core.shown import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _UNSEEN = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -19,7 +23,8 @@ def tty(text: object) -> str:
 
 def complain(line: str) -> None:
     """One line on stderr."""
-    print(f"dengbao: {tty(line)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a terminal that hung up, a full disk: nobody to tell
+        print(f"dengbao: {tty(line)}", file=sys.stderr)
 
 
 def note(line: str) -> None:
@@ -42,20 +47,34 @@ def print_table(
 ) -> None:
     """A table on stdout; the last `right` columns are numbers. Cells are plain text, no markup."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    table = Table(title=Text(tty(title), style="bold"), box=SIMPLE_HEAD, title_justify="left")
+    table = Table(
+        title=Text(tty(title), style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,  # the table per layer fits 80 columns in both languages
+        pad_edge=False,
+        show_header=any(columns),
+    )
     for index, name in enumerate(columns):
         numeric = index >= len(columns) - right
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(tty(cell)) for cell in row))
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=160)
-    console.print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with 1, and 1 is a verdict
+
+    width = None if sys.stdout.isatty() else 160
+    return Plain(highlight=False, markup=False, emoji=False, width=width)
 
 
 def say(line: str = "") -> None:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
+from audit_core import __version__
 from audit_core.i18n import LANGUAGES, Translator, default_language
 
 EXIT_CODES = (
@@ -16,6 +17,7 @@ EXIT_CODES = (
     (64, "wrong use of the command"),
     (65, "an input file is broken"),
     (69, "a needed tool is missing"),
+    (70, "a fault of dengbao itself"),
     (74, "cannot read or write"),
     (78, "bad configuration"),
     (130, "interrupted"),
@@ -48,6 +50,15 @@ def parse(words: list[str], lang: str) -> argparse.Namespace:
     return _build(Translator(lang)).parse_args(words)
 
 
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:9]) == 0:
+        raise ValueError(text)
+    return int(text[:9])
+
+
+_number.__name__ = "int"  # what argparse calls it when it complains
+
+
 def _build(t: Translator) -> _Parser:
     argparse._ = t.text  # type: ignore[attr-defined]  # its own words: usage, options, errors
     codes = "\n".join(f"  {code:>3}  {t.text(text)}" for code, text in EXIT_CODES)
@@ -58,7 +69,8 @@ def _build(t: Translator) -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", "-V", action="store_true", help=t.text("print the version"))
+    parser.add_argument("--version", "-V", action="version", version=f"dengbao {__version__}",
+                        help=t.text("print the version"))  # fmt: skip
     parser.add_argument("--lang", choices=LANGUAGES, help=t.text("language of all output"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _Commands(commands, t).add_all()
@@ -108,7 +120,7 @@ class _Commands:
         self._store(parser)
         self._option(parser, "--resume", action="store_true",
                      help="finish the newest run that was cut off")  # fmt: skip
-        self._option(parser, "--at-once", type=int, default=16, metavar="N",
+        self._option(parser, "--at-once", type=_number, default=16, metavar="N",
                      help="most hosts asked at once (default: 16)")  # fmt: skip
         self._option(parser, "--quiet", action="store_true", help="no progress display")
 

@@ -35,7 +35,8 @@ def _evaluated(context: Context, run: Run) -> tuple[Results, bytes]:
     path = run.results_path(profile.id)
     before = path.read_bytes() if path.exists() else None
     if before is not None and before != raw:
-        note(context.text("The results differ from those of the last evaluation: policy changed"))
+        line = "The results differ from those of the last evaluation: program or policy changed"
+        note(context.text(line))
     if before != raw:
         write_whole(path, raw)
     return decode(raw), raw
@@ -58,7 +59,7 @@ def conclude(context: Context, run: Run, *, output: Path | None) -> int:
     if context.args.format == "json":
         print_json(results_view(results, context.translator))
     else:
-        summary.print_summary(context, results)
+        summary.print_summary(context, results, run)
         if packed is not None:
             say(context.text("Evidence pack: {path}", path=packed.path))
     # A pack without its workbook is not what was asked for, whatever the verdicts.
@@ -79,6 +80,8 @@ def check_output(output: Path) -> None:
     """Nothing, where a pack can be written to `output`; raises UsageError or StoreError."""
     if output.is_dir():
         raise UsageError(msg("{output} is a folder; name the pack's file", output=str(output)))
+    if output.exists() and not output.is_file():
+        raise UsageError(msg("{output} is no regular file", output=str(output)))
     if not output.parent.is_dir():
         raise StoreError(
             msg(
@@ -156,6 +159,6 @@ def verify(context: Context) -> int:
         ]
         print_table(context.text("Verification of {name}", name=name), ["", ""], rows)
     if report.problems:
-        note(context.text("{count} problems: do not rely on it", count=len(report.problems)))
+        note(context.text("Do not rely on it; problems: {count}", count=len(report.problems)))
         return InputError.exit_code
     return 0

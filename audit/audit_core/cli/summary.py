@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import shlex
+import shutil
+import sys
 from collections import Counter
+from pathlib import Path
 
-from audit_core.cli.context import Context
+from audit_core.cli.context import THIS_MACHINE, Context
 from audit_core.cli.output import print_table, say
 from audit_core.model import Finding, Result, Severity, Verdict
 from audit_core.results import Results
+from audit_core.store.runs import Run
 from audit_core.views import DISCLAIMER, joined
 
 _WORST = 12
@@ -22,11 +29,11 @@ NAMES = {
 _RANK = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
 
 
-def print_summary(context: Context, results: Results) -> None:
+def print_summary(context: Context, results: Results, run: Run) -> None:
     """The counts per layer, the findings, the worst of them, and what could not be seen."""
     _layers(context, results)
     _findings(context, results)
-    _blind(context, results)
+    _blind(context, results, run)
     say(context.text(DISCLAIMER))
     say(context.text("Run: {id}", id=results.run.id))
 
@@ -76,18 +83,38 @@ def _short(text: str) -> str:
     return text if len(text) <= 160 else text[:159] + "…"
 
 
-def _blind(context: Context, results: Results) -> None:
+def _blind(context: Context, results: Results, run: Run) -> None:
     blind = [f for f in results.findings if f.verdict is Verdict.UNDETERMINED]
     if not blind:
         return
     why = Counter(f.why for f in blind)
-    parts = ", ".join(f"{context.text(w)} {n}" for w, n in sorted(why.items()))
+    sep = "、" if context.lang == "zh" else ", "
+    parts = sep.join(f"{context.text(w)} {n}" for w, n in sorted(why.items()))
     say(context.text("Not determined: {count} ({parts})", count=len(blind), parts=parts))
     if why["not_permitted"]:
-        say(
-            context.text(
-                "What needs root would be allowed by: dengbao plan {profile} --sudoers USER "
-                "> /etc/sudoers.d/dengbao",
-                profile=results.run.profile,
-            )
-        )
+        line = "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
+        say(f"{context.text(line)} {_sudoers(context, run)}")
+
+
+def _sudoers(context: Context, run: Run) -> str:
+    """The command that prints the sudoers file for `run`, as this user would type it."""
+    file = run.file
+    here = file.inventory_sha256 == THIS_MACHINE
+    given = getattr(context.args, "inventory", None) or "INVENTORY"
+    words = [_command(), "plan", file.profile, *(() if here else ("-i", str(given)))]
+    return shlex.join([*words, "--sudoers", _user() if here else "USER"])
+
+
+def _command() -> str:
+    called = Path(sys.argv[0])
+    if called.name != "dengbao":
+        return "dengbao"
+    found = shutil.which("dengbao")
+    return "dengbao" if found and called.exists() and called.samefile(found) else str(called)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return "USER"

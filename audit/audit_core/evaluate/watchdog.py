@@ -96,7 +96,8 @@ def _attempt(run: Run, work: Work, left_out: LeftOut, step_seconds: float) -> by
 def _child(run: Run, work: Work, left_out: LeftOut, step: Step, result_w: int) -> None:
     code = 70
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_DFL)
         code = _send(result_w, run, work, left_out, step)
     finally:
         os._exit(code)
