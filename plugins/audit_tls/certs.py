@@ -15,6 +15,15 @@ from msgspec import Struct
 _EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 # GM/T 0006 object identifiers; curve and hash of the Chinese commercial algorithms.
 _CURVES = {"1.2.156.10197.1.301": ("SM2", 256)}
+# SEC 2 and RFC 5639 curves below 112 bits, which the library no longer knows.
+_SMALL_CURVES = {
+    "1.3.132.0.1": 163, "1.3.132.0.2": 163, "1.3.132.0.15": 163, "1.3.132.0.4": 113,
+    "1.3.132.0.5": 113, "1.3.132.0.6": 112, "1.3.132.0.7": 112, "1.3.132.0.8": 160,
+    "1.3.132.0.9": 160, "1.3.132.0.30": 160, "1.3.132.0.22": 131, "1.3.132.0.23": 131,
+    "1.3.132.0.24": 193, "1.3.132.0.25": 193, "1.3.132.0.28": 128, "1.3.132.0.29": 128,
+    "1.3.132.0.31": 192, "1.2.840.10045.3.1.1": 192, "1.3.36.3.3.2.8.1.1.1": 160,
+    "1.3.36.3.3.2.8.1.1.2": 160, "1.3.36.3.3.2.8.1.1.3": 192, "1.3.36.3.3.2.8.1.1.4": 192,
+}  # fmt: skip
 _SIGNATURES = {"1.2.156.10197.1.501": "sm3"}
 
 
@@ -159,7 +168,7 @@ def _unusual_key(tbs: bytes) -> tuple[str, int | None]:
     if oids[0] != _EC_PUBLIC_KEY:
         return oids[0], None
     curve = oids[1] if len(oids) > 1 else "explicit parameters"
-    return _CURVES.get(curve, (f"EC {curve}", None))
+    return _CURVES.get(curve, (f"EC {curve}", _SMALL_CURVES.get(curve)))
 
 
 def _elements(body: bytes) -> Iterator[tuple[int, bytes]]:

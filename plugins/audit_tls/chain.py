@@ -17,13 +17,17 @@ from audit_tls.wire import is_name
 _CAP = 1536 << 10
 
 
-def handshake(where: tuple[str, int], name: str, until: float, *, verify: bool) -> Trust:
-    """What OpenSSL says of the chain of `where`; with `verify=False` only the chain counts."""
-    context = _context(verify=verify)
+def handshake(where: tuple[str, int], name: str, until: float, kind: str, *, verify: bool) -> Trust:
+    """What OpenSSL says of the chain of `where`; with `verify=False` only the chain counts.
+
+    `kind`: `RSA` or `ECDSA` asks for a certificate of this kind, which TLS 1.3 has no way to.
+    """
+    context = _context(kind, verify=verify)
     anchors, store = _anchors(context)
     bare = Trust(
-        outcome=Outcome.UNSETTLED, anchors=anchors, store=store, library=ssl.OPENSSL_VERSION
-    )
+        outcome=Outcome.UNSETTLED, anchors=anchors, store=store, library=ssl.OPENSSL_VERSION,
+        kind=kind,
+    )  # fmt: skip
     try:
         chain = _shake(context, where, name, until)
     except ssl.SSLCertVerificationError as error:
@@ -31,6 +35,8 @@ def handshake(where: tuple[str, int], name: str, until: float, *, verify: bool) 
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, said=said)
     except (OSError, ValueError) as error:  # SSLError is an OSError
         return replace(bare, said=str(error))
+    if not chain:
+        return replace(bare, said="the handshake ended without a certificate")
     return replace(
         bare,
         outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED,
@@ -38,11 +44,15 @@ def handshake(where: tuple[str, int], name: str, until: float, *, verify: bool) 
     )
 
 
-def _context(*, verify: bool) -> ssl.SSLContext:
+def _context(kind: str, *, verify: bool) -> ssl.SSLContext:
     # level 0: keys and hashes have checks of their own, here only the chain is asked about
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    # an anonymous handshake succeeds without any certificate: it must not be a way out
+    suites = f"a{kind}" if kind else "ALL:COMPLEMENTOFALL"
+    context.set_ciphers(f"{suites}:!aNULL:!PSK:!SRP:@SECLEVEL=0")
+    if kind:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     context.load_default_certs()
@@ -65,7 +75,7 @@ def _shake(
 ) -> tuple[bytes, ...]:
     """The chain after a whole handshake. Through memory, for the deadline is on all of it."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server_name = name if is_name(name) else None
+    server_name = name.rstrip(".") if is_name(name) else None
     tls = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
     with socket.create_connection(where, timeout=_left(until)) as peer:
         total = 0

@@ -26,11 +26,13 @@ from audit_tls.facts import (
     ENDPOINT,
     TRUST,
     Certificates,
+    Chains,
     Endpoint,
     Support,
     Version,
 )
-from audit_tls.report import Outcome, Stopped, Trust
+from audit_tls.report import Outcome, Stopped
+from audit_tls.wire import GROUP_NAMES, WEAK_GROUPS
 
 _OLD = ("SSLv3", "TLS 1.0", "TLS 1.1")
 _TLCP = "TLCP 1.1"
@@ -41,7 +43,7 @@ _STRONG_HASHES = frozenset(
     {"sha224", "sha256", "sha384", "sha512", "sha512-224", "sha512-256", "sha3-224", "sha3-256",
      "sha3-384", "sha3-512", "sm3", "intrinsic"}
 )  # fmt: skip
-_WEAK_GROUPS = frozenset({"secp192r1"})
+_WEAK_GROUPS = frozenset(GROUP_NAMES[number] for number in WEAK_GROUPS)
 
 
 def _names(versions: Iterable[Version]) -> tuple[str, ...]:
@@ -65,6 +67,17 @@ _STOPPED = {
 }
 
 
+def _why_open(version: Version) -> Message:
+    """What came in place of an answer that settles something."""
+    words = ", ".join(version.unsettling)
+    if version.unsettling == ("closed",):
+        return msg("{version}: the connection was dropped without a word, as a limit or a device in"
+                   " between would do, too", version=version.name)  # fmt: skip
+    if not version.unsettling:
+        return msg("{version}: not asked to the end", version=version.name)
+    return msg("{version}: what came settles nothing ({words})", version=version.name, words=words)
+
+
 def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
     return (_STOPPED[endpoint.stopped],) if endpoint.stopped in _STOPPED else ()
 
@@ -73,6 +86,7 @@ def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
     "tls.no-old-versions",
     needs=ENDPOINT,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Switch off SSLv3, TLS 1.0 and TLS 1.1; offer TLS 1.2 and TLS 1.3"),
 )
 def no_old_versions(endpoint: Endpoint) -> Judgement:
@@ -83,10 +97,12 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
     if seen:
         said = msg("Old versions are accepted: {versions}", versions=seen)
         return failed(said, _spoken(endpoint), expected=wanted)
-    open_ = _names(v for v in old if v.support is not Support.NO)
+    open_ = [v for v in old if v.support is not Support.NO]
     if open_:
-        said = msg("Whether these are accepted did not come out: {versions}", versions=open_)
-        return undetermined(said, _spoken(endpoint), *_stopped(endpoint), expected=wanted)
+        said = msg("Whether these are accepted did not come out: {versions}",
+                   versions=_names(open_))  # fmt: skip
+        why = (*map(_why_open, open_), *_stopped(endpoint))
+        return undetermined(said, *why, _spoken(endpoint), expected=wanted)
     said = msg("Turned down: {versions}", versions=_names(old))
     return passed(_spoken(endpoint), said, expected=wanted)
 
@@ -109,6 +125,7 @@ def _accepts(version: Version) -> Message:
     "tls.no-weak-suites",
     needs=ENDPOINT,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Leave only suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 or SM4-GCM"),
 )
 def no_weak_suites(endpoint: Endpoint) -> Judgement:
@@ -117,10 +134,11 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     weak = [v for v in endpoint.versions if v.weak]
     if weak:
         return failed(*map(_weak, weak), *_stopped(endpoint), expected=wanted)
-    open_ = _names(v for v in endpoint.versions if not v.weak_settled)
+    open_ = [v for v in endpoint.versions if not v.weak_settled]
     if open_:
-        said = msg("Weak suites were not all answered for {versions}", versions=open_)
-        return undetermined(said, *_stopped(endpoint), expected=wanted)
+        said = msg("Weak suites were not all answered for {versions}", versions=_names(open_))
+        why = (*map(_why_open, open_), *_stopped(endpoint))
+        return undetermined(said, *why, expected=wanted)
     spoken = [v for v in endpoint.versions if v.support is Support.YES]
     said = msg("Every weak suite that was offered was turned down")
     return passed(said, *map(_accepts, spoken), expected=wanted)
@@ -130,6 +148,7 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     "tls.forward-secrecy",
     needs=ENDPOINT,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Offer ECDHE suites, and prefer them"),
 )
 def forward_secrecy(endpoint: Endpoint) -> Judgement:
@@ -169,6 +188,15 @@ def _unread(certs: Iterable[Certificate]) -> tuple[Message, ...]:
     )  # fmt: skip
 
 
+def _unseen(certificates: Certificates) -> tuple[Message, ...]:
+    """That the endpoint has, or may have, certificates that nobody looked at."""
+    if not certificates.unseen:
+        return ()
+    said = msg("The endpoint has, or may have, certificates of other kinds that were not seen:"
+               " {kinds}", kinds=certificates.unseen)  # fmt: skip
+    return (said,)
+
+
 def _days_left(cert: Certificate, now: datetime) -> float | None:
     """Days to the end; negative when it is over; minus infinity when it has not begun."""
     if cert.not_before is None or cert.not_after is None:
@@ -194,6 +222,7 @@ def _validity(cert: Certificate, left: float) -> Message:
     "tls.certificate-valid",
     needs=(CERTIFICATES, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Renew the certificate, and let its renewal be watched"),
 )
 def certificate_valid(
@@ -209,7 +238,10 @@ def certificate_valid(
     unread = [c for c, days in left if days is None]
     if unread:
         return undetermined(*_unread(unread), expected=wanted)
-    return passed(*(_validity(c, d) for c, d in left if d is not None), expected=wanted)
+    said = tuple(_validity(c, d) for c, d in left if d is not None)
+    if certificates.unseen:
+        return undetermined(*_unseen(certificates), *said, expected=wanted)
+    return passed(*said, expected=wanted)
 
 
 def _strength(cert: Certificate, least: dict[str, int]) -> bool | None:
@@ -231,6 +263,7 @@ def _key(cert: Certificate) -> Message:
     "tls.key-strength",
     needs=(CERTIFICATES, ENDPOINT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Use RSA keys of 2048 bits or more, EC or SM2 keys, and groups of 2048 bits"),
 )
 def key_strength(
@@ -266,8 +299,19 @@ def key_strength(
         known = [_key(c) for c in unread if c.key is not None]
         noted = _unread(c for c in unread if c.key is None)
         return undetermined(*known, *noted, expected=wanted)
-    groups = msg("Groups seen: {groups}", groups=endpoint.groups)
-    return passed(*(_key(c) for c, _ in strength), groups, expected=wanted)
+    told = (*(_key(c) for c, _ in strength), msg("Groups seen: {groups}", groups=endpoint.groups))
+    if endpoint.unsettled or certificates.unseen:
+        gaps = (*_groups_open(endpoint), *_unseen(certificates))
+        return undetermined(*gaps, *told, *_stopped(endpoint), expected=wanted)
+    return passed(*told, expected=wanted)
+
+
+def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:
+    if not endpoint.unsettled:
+        return ()
+    said = msg("Whether weak groups are taken did not come out: {versions}",
+               versions=endpoint.unsettled)  # fmt: skip
+    return (said,)
 
 
 def _signature(cert: Certificate) -> Message:
@@ -278,6 +322,7 @@ def _signature(cert: Certificate) -> Message:
     "tls.signature-hash",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Have the certificate issued anew with SHA-256 or SM3"),
 )
 def signature_hash(certificates: Certificates) -> Judgement:
@@ -296,6 +341,8 @@ def signature_hash(certificates: Certificates) -> Judgement:
     if certificates.unread:
         said = msg("{count} more certificates were sent and not read", count=certificates.unread)
         return undetermined(said, expected=wanted)
+    if certificates.unseen:
+        return undetermined(*_unseen(certificates), *map(_signature, certs), expected=wanted)
     return passed(*map(_signature, certs), expected=wanted)
 
 
@@ -316,6 +363,7 @@ def _names_unread(cert: Certificate) -> bool:
     "tls.certificate-name",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Have a certificate issued that carries the name users connect to"),
 )
 def certificate_name(certificates: Certificates) -> Judgement:
@@ -331,6 +379,8 @@ def certificate_name(certificates: Certificates) -> Judgement:
         return failed(*(_sans(c) for c in wrong if c not in unread), expected=wanted)
     if unread:
         return undetermined(*_unread(unread), expected=wanted)
+    if certificates.unseen:
+        return undetermined(*_unseen(certificates), *map(_sans, certificates.own), expected=wanted)
     return passed(*map(_sans, certificates.own), expected=wanted)
 
 
@@ -338,12 +388,18 @@ def certificate_name(certificates: Certificates) -> Judgement:
     "tls.certificate-trusted",
     needs=(TRUST, TARGET),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Use a certificate of a trusted authority and send its whole chain"),
 )
-def certificate_trusted(trust: Trust, target: Target) -> Judgement:
+def certificate_trusted(chains: Chains, target: Target) -> Judgement:
     """The certificate chain leads to an authority that this collector trusts."""
+    trust = chains.worst
     wanted = msg("a chain to one of {count} anchors in {store}",
                  count=trust.anchors, store=trust.store)  # fmt: skip
+    if trust.outcome is Outcome.TRUSTED and chains.unverified:
+        said = msg("{count} more certificates of the endpoint were seen whose chain was not"
+                   " verified", count=chains.unverified)  # fmt: skip
+        return undetermined(said, expected=wanted)
     if trust.outcome is Outcome.TRUSTED:
         return passed(msg("The chain was verified by {library}", library=trust.library),
                       expected=wanted)  # fmt: skip

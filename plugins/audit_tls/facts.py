@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import Struct
@@ -23,20 +23,25 @@ from audit_core.sdk import (
     msg,
 )
 from audit_tls.certs import Certificate, matches, read_certificate
-from audit_tls.probe import accepted_suite, flight_of, is_doubtful, is_refusal
-from audit_tls.report import SCHEMA, Attempt, Report, Stopped, Trust
+from audit_tls.reading import accepted_suite, flight_of, hello_of, is_refusal, unsettling
+from audit_tls.report import SCHEMA, Attempt, Outcome, Report, Stopped, Trust
 from audit_tls.suites import (
     TLCP,
+    TLS12,
+    TLS13,
     VERSION_NAMES,
+    authenticates_with,
     has_forward_secrecy,
+    has_hint,
+    is_elliptic,
     is_finite_field,
     is_weak,
     suite_name,
     suites_of,
 )
-from audit_tls.wire import GROUP_NAMES, KeyExchange, key_exchange
+from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow, key_exchange
 
-_MAX_CONNECTIONS = 40
+_MAX_CONNECTIONS = 100
 _TIMEOUT_S = 90
 _LIMIT = 16 << 20
 _MOST_ISSUERS = 20
@@ -54,7 +59,8 @@ class Version(Struct, frozen=True, kw_only=True):
     """One protocol version as offered by the endpoint.
 
     `weak_settled`: every weak suite was either taken or turned down. `forward`: a suite with
-    forward secrecy is taken, is not, or None where that did not come out.
+    forward secrecy is taken, is not, or None where that did not come out. `unsettling`: how the
+    attempts ended that say nothing, each in a word.
     """
 
     name: str
@@ -63,28 +69,43 @@ class Version(Struct, frozen=True, kw_only=True):
     weak: tuple[str, ...] = ()
     weak_settled: bool = False
     forward: bool | None = None
+    unsettling: tuple[str, ...] = ()
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """What the endpoint negotiates. `groups` and `prime_bits` are those seen, not all it has."""
+    """What the endpoint negotiates. `groups` and `prime_bits` are those seen, not all it has.
+
+    `unsettled`: the versions in which it did not come out whether weak groups are taken.
+    """
 
     server_name: str
     versions: tuple[Version, ...]
     groups: tuple[str, ...] = ()
     prime_bits: tuple[int, ...] = ()
+    unsettled: tuple[str, ...] = ()
     stopped: Stopped = Stopped.NO
 
 
 class Certificates(Struct, frozen=True, kw_only=True):
     """`own`: the endpoint's own certificates; `issuers`: the others it sent; `unnamed`: own ones
     in which `server_name` is not among the names (empty when no name is declared). `unread` counts
-    certificates beyond the first 20, which are not looked at."""
+    certificates beyond the first 20, which are not looked at. `unseen`: the kinds of certificates
+    that the endpoint has, or may have, and that were not seen."""
 
     server_name: str
     own: tuple[Certificate, ...]
     issuers: tuple[Certificate, ...] = ()
     unnamed: tuple[str, ...] = ()
     unread: int = 0
+    unseen: tuple[str, ...] = ()
+
+
+class Chains(Struct, frozen=True, kw_only=True):
+    """How the collector's OpenSSL verified the chains: the worst of them, and `unverified`, how
+    many certificates of the endpoint's own were seen whose chain was not verified."""
+
+    worst: Trust
+    unverified: int = 0
 
 
 # --- asking ---------------------------------------------------------------------------------------
@@ -132,7 +153,7 @@ def _report(answer: Answer) -> Report:
         report = msgspec.json.decode(answer.stdout, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError(f"not a report: {error}") from error
-    chain = report.trust.chain if report.trust is not None else ()
+    chain = [der for trust in report.trusts for der in trust.chain]
     if (
         report.schema != SCHEMA
         or not all(map(_sound, report.attempts))
@@ -154,31 +175,33 @@ def _sound(attempt: Attempt) -> bool:
 def _refused(report: Report, index: int) -> bool:
     """Whether attempt `index` shows that none of what it offered is accepted.
 
-    An alert that says so; another version than the only one offered; or twice a doubtful end while
-    the endpoint went on to answer others.
+    An alert does only where the endpoint accepts something afterwards: one that turns down
+    everybody says nothing of what was offered.
     """
     attempt = report.attempts[index]
-    flight = flight_of(attempt)
-    if flight.hello is not None:
-        return flight.hello.version < attempt.version or (
-            attempt.version == TLCP and flight.hello.version != TLCP
-        )
-    if is_refusal(attempt):
-        return True
-    before, later = report.attempts[:index], report.attempts[index + 1 :]
-    twice = is_doubtful(attempt) and any(
-        is_doubtful(a) and (a.version, a.offered) == (attempt.version, attempt.offered)
-        for a in before
+    if not is_refusal(attempt):
+        return False
+    later = report.attempts[index + 1 :]
+    return hello_of(attempt) is not None or any(accepted_suite(a) is not None for a in later)
+
+
+def _turned(report: Report, version: int, narrow: Narrow = Narrow.NO) -> frozenset[int]:
+    """The suites that were turned down in `version`, when offered with `narrow`."""
+    refused = (
+        a.suites
+        for i, a in enumerate(report.attempts)
+        if (a.version, a.narrow) == (version, narrow) and _refused(report, i)
     )
-    return twice and any(accepted_suite(a) is not None for a in later)
+    return frozenset[int]().union(*refused)
+
+
+def _taken(report: Report, version: int, narrow: Narrow | None = None) -> frozenset[int]:
+    mine = (a for a in report.attempts if a.version == version and narrow in (None, a.narrow))
+    return frozenset(s for a in mine if (s := accepted_suite(a)) is not None)
 
 
 def _version(report: Report, version: int) -> Version:
-    mine = [i for i, a in enumerate(report.attempts) if a.version == version]
-    taken = {s for i in mine if (s := accepted_suite(report.attempts[i])) is not None}
-    turned = frozenset[int]().union(
-        *(report.attempts[i].suites for i in mine if _refused(report, i))
-    )
+    taken, turned = _taken(report, version), _turned(report, version)
     everything = frozenset(suites_of(version))
     support = Support.NO if turned >= everything else Support.UNSETTLED
     settled = taken | turned
@@ -190,7 +213,17 @@ def _version(report: Report, version: int) -> Version:
         weak=_suite_names(s for s in taken if is_weak(s)),
         weak_settled=settled.issuperset(s for s in everything if is_weak(s)),
         forward=True if taken & forward else False if forward <= turned else None,
+        unsettling=_unsettling(report, version),
     )
+
+
+def _unsettling(report: Report, version: int) -> tuple[str, ...]:
+    words = (
+        unsettling(a)
+        for i, a in enumerate(report.attempts)
+        if a.version == version and accepted_suite(a) is None and not _refused(report, i)
+    )
+    return tuple(dict.fromkeys(words))
 
 
 def _suite_names(suites: Iterable[int]) -> tuple[str, ...]:
@@ -199,17 +232,39 @@ def _suite_names(suites: Iterable[int]) -> tuple[str, ...]:
 
 def _shares(report: Report) -> Iterable[KeyExchange]:
     for attempt in report.attempts:
-        suite, flight = accepted_suite(attempt), flight_of(attempt)
-        if suite is None or flight.hello is None:
-            continue
-        if flight.hello.group is not None:
-            group = flight.hello.group
-            yield KeyExchange(group=GROUP_NAMES.get(group, f"group {group}"))
-        # anonymous and static suites have a weakness of their own, told elsewhere
-        if flight.key_exchange is not None and has_forward_secrecy(suite):
-            share = key_exchange(flight.key_exchange, finite_field=is_finite_field(suite))
-            if share is not None:
-                yield share
+        hello, share = hello_of(attempt), _share(attempt)
+        if accepted_suite(attempt) is not None and hello is not None and hello.group is not None:
+            yield KeyExchange(group=GROUP_NAMES.get(hello.group, f"group {hello.group}"))
+        if share is not None:
+            yield share
+
+
+def _share(attempt: Attempt) -> KeyExchange | None:
+    suite, body = accepted_suite(attempt), flight_of(attempt).key_exchange
+    # anonymous and static suites have a weakness of their own, told elsewhere
+    if suite is None or body is None or not has_forward_secrecy(suite):
+        return None
+    return key_exchange(body, finite_field=is_finite_field(suite), hint=has_hint(suite))
+
+
+def _groups_unsettled(report: Report) -> Iterable[str]:
+    """The versions spoken in which no answer tells the prime, or whether weak curves are taken."""
+    older = [v for v in VERSION_NAMES if v not in (TLS13, TLCP) and _taken(report, v)]
+    for version in older:
+        if not _settled(report, version, is_finite_field, Narrow.OWN_PRIMES):
+            yield f"{VERSION_NAMES[version]} (DHE)"
+    # curves are no matter of the version: the best is asked
+    for version in older[-1:]:
+        if not _settled(report, version, is_elliptic, Narrow.WEAK_CURVES):
+            yield f"{VERSION_NAMES[version]} (ECDHE)"
+
+
+def _settled(report: Report, version: int, wanted: Callable[[int], bool], narrow: Narrow) -> bool:
+    """Whether a share was read in an answer to `narrow`, or all that is `wanted` turned down."""
+    mine = [a for a in report.attempts if (a.version, a.narrow) == (version, narrow)]
+    if any(accepted_suite(a) is not None for a in mine):
+        return any(_share(a) is not None for a in mine)
+    return _turned(report, version, narrow).issuperset(s for s in suites_of(version) if wanted(s))
 
 
 _NOTHING = msg("The endpoint turned down every handshake; declare server_name if it needs one")
@@ -222,11 +277,13 @@ def parse_endpoint(answer: Answer) -> Endpoint | Absent:
     if all(v.support is not Support.YES for v in versions):
         return Absent(reason=Reason.NOT_COLLECTED, said=_NOTHING)
     shares = tuple(_shares(report))
+    unsettled = tuple(_groups_unsettled(report))
     return Endpoint(
         server_name=report.server_name,
         versions=versions,
         groups=tuple(sorted({s.group for s in shares})),
         prime_bits=tuple(sorted({s.prime_bits for s in shares if s.prime_bits is not None})),
+        unsettled=unsettled,
         stopped=report.stopped,
     )
 
@@ -238,8 +295,9 @@ def _chains(report: Report) -> Iterable[tuple[int, tuple[bytes, ...]]]:
         if flight.certificates:
             # TLCP sends one to sign and one to encrypt (GB/T 38636-2020, recalled)
             yield (2 if attempt.version == TLCP else 1), flight.certificates
-    if report.trust is not None and report.trust.chain:
-        yield 1, tuple(bytes.fromhex(der) for der in report.trust.chain)
+    for trust in report.trusts:
+        if trust.chain:
+            yield 1, tuple(bytes.fromhex(der) for der in trust.chain)
 
 
 def parse_certificates(answer: Answer) -> Certificates | Absent:
@@ -261,21 +319,54 @@ def parse_certificates(answer: Answer) -> Certificates | Absent:
         issuers=tuple(map(read_certificate, rest[:_MOST_ISSUERS])),
         unnamed=tuple(c.sha256 for c in read if name and not matches(c, name)),
         unread=max(0, len(rest) - _MOST_ISSUERS),
+        unseen=tuple(_unseen(report, read)),
     )
 
 
-def parse_trust(answer: Answer) -> Trust | Absent:
-    """How the collector's OpenSSL verified the chain."""
+_KINDS = {"RSA": "RSA", "EC": "ECDSA", "Ed25519": "EdDSA", "Ed448": "EdDSA", "DSA": "DSS"}
+
+
+def _unseen(report: Report, own: tuple[Certificate, ...]) -> Iterable[str]:
+    """The kinds that were not turned down in every version spoken, and that no certificate is."""
+    spoken = [v for v in VERSION_NAMES if v != TLCP and _taken(report, v)]
+    seen = {_KINDS.get((c.key or "").split(" ", maxsplit=1)[0]) for c in own}
+    for kind in ("RSA", "ECDSA", "EdDSA", "DSS"):
+        if kind not in seen and not all(_has_none(report, v, kind) for v in spoken):
+            yield kind
+
+
+def _has_none(report: Report, version: int, kind: str) -> bool:
+    """Whether `version` shows that there is no certificate of `kind`, or cannot show it."""
+    if version == TLS13:
+        return kind == "DSS" or _turned(report, TLS13, Narrow(kind)).issuperset(suites_of(TLS13))
+    if kind == "EdDSA" and version != TLS12:
+        return True
+    # ECDSA and EdDSA share their suites
+    turned = _turned(report, version)
+    if version == TLS12 and kind in ("ECDSA", "EdDSA"):
+        turned |= _turned(report, version, Narrow(kind))
+    by = "ECDSA" if kind == "EdDSA" else kind
+    return turned.issuperset(s for s in suites_of(version) if authenticates_with(s) == by)
+
+
+_WORST = (Outcome.UNTRUSTED, Outcome.UNSETTLED, Outcome.TRUSTED)
+
+
+def parse_trust(answer: Answer) -> Chains | Absent:
+    """How the collector's OpenSSL verified the chains."""
     report = _report(answer)
-    if report.trust is None:
+    if not report.trusts:
         return Absent(reason=Reason.NOT_COLLECTED, said=msg("The chain was not verified"))
-    return msgspec.structs.replace(report.trust, chain=())
+    worst = min(report.trusts, key=lambda t: _WORST.index(t.outcome))
+    own = {der for count, chain in _chains(report) for der in chain[:count]}
+    tried = {bytes.fromhex(t.chain[0]) for t in report.trusts if t.chain}
+    return Chains(worst=msgspec.structs.replace(worst, chain=()), unverified=len(own - tried))
 
 
 ENDPOINT = fact("tls.endpoint", Endpoint, ask=ask, parse=parse_endpoint, kind=Kind.ENDPOINT)
 CERTIFICATES = fact(
     "tls.certificates", Certificates, ask=ask, parse=parse_certificates, kind=Kind.ENDPOINT
 )
-TRUST = fact("tls.trust", Trust, ask=ask, parse=parse_trust, kind=Kind.ENDPOINT)
+TRUST = fact("tls.trust", Chains, ask=ask, parse=parse_trust, kind=Kind.ENDPOINT)
 
 FACTS = (ENDPOINT, CERTIFICATES, TRUST)

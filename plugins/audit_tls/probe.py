@@ -7,19 +7,26 @@ bytes are capped; connections are counted.
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from audit_core.hooks import ProbeReply
 from audit_core.model import Reason
+from audit_tls.reading import (
+    accepted_suite,
+    alert_of,
+    hello_of,
+    is_dropped,
+    is_refusal,
+    is_troubled,
+)
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
 from audit_tls.suites import (
     SSL3,
@@ -29,12 +36,15 @@ from audit_tls.suites import (
     TLS12,
     TLS13,
     authenticates_with,
+    exchange_of,
     has_forward_secrecy,
+    in_offers,
+    is_elliptic,
     is_finite_field,
     is_weak,
     suites_of,
 )
-from audit_tls.wire import Flight, NotTls, ServerHello, client_hello
+from audit_tls.wire import Flight, Narrow, NotTls, client_hello
 
 _EACH_S = 5.0
 _HELLO_CAP = 64 << 10
@@ -70,7 +80,7 @@ def run(args: dict[str, Any], timeout_s: int, limit: int) -> ProbeReply:
 def _nothing_heard(report: Report) -> tuple[Reason | None, str]:
     """Why there is no answer at all, or None where the endpoint spoke TLS at least once."""
     ended = {a.ended for a in report.attempts}
-    if any(hello_of(a) or alert_of(a) for a in report.attempts):
+    if any(hello_of(a) or alert_of(a) is not None for a in report.attempts):
         return None, ""
     detail = next((a.detail for a in report.attempts if a.detail), "")
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
@@ -80,61 +90,6 @@ def _nothing_heard(report: Report) -> tuple[Reason | None, str]:
     if Ended.CLOSED in ended or Ended.RESET in ended:
         return Reason.UNREACHABLE, "every connection was closed without an answer"
     return Reason.UNREACHABLE, detail or "nothing was asked"
-
-
-# handshake_failure, illegal_parameter, protocol_version, insufficient_security
-_REFUSALS = frozenset({40, 47, 70, 71})
-
-
-# --- reading an attempt ---------------------------------------------------------------------------
-
-
-def flight_of(attempt: Attempt) -> Flight:
-    """What the reply says, as far as it can be read."""
-    return _flight(attempt.reply)
-
-
-@lru_cache(maxsize=64)  # one report asks for each of its at most 40 replies several times
-def _flight(reply: str) -> Flight:
-    flight = Flight()
-    with contextlib.suppress(NotTls):  # what stands before it was read; `ended` tells the rest
-        flight.feed(bytes.fromhex(reply))
-    return flight
-
-
-def hello_of(attempt: Attempt) -> ServerHello | None:
-    """The server's hello, if there is one."""
-    return flight_of(attempt).hello
-
-
-def alert_of(attempt: Attempt) -> tuple[int, int] | None:
-    """The alert that stands in place of a hello, if there is one."""
-    flight = flight_of(attempt)
-    return flight.alert if flight.hello is None else None
-
-
-def accepted_suite(attempt: Attempt) -> int | None:
-    """The suite the server took, when it took one of those offered in the version asked for."""
-    hello = hello_of(attempt)
-    if hello is None or hello.version != attempt.version or hello.suite not in attempt.suites:
-        return None
-    return hello.suite
-
-
-def is_refusal(attempt: Attempt) -> bool:
-    """Whether an alert says that nothing offered will do."""
-    alert = alert_of(attempt)
-    return alert is not None and alert[1] in _REFUSALS
-
-
-def is_doubtful(attempt: Attempt) -> bool:
-    """Closed without a word, or ended by an alert that speaks of something else.
-
-    Windows closes, and OpenSSL 3 says internal_error, where a version is switched off.
-    """
-    if attempt.ended in (Ended.CLOSED, Ended.RESET):
-        return not attempt.reply
-    return alert_of(attempt) is not None and not is_refusal(attempt)
 
 
 def _asks_for(kind: str, suite: int) -> bool:
@@ -153,9 +108,9 @@ class Asker:
         self._attempts: list[Attempt] = []
         self._flight_room = _FLIGHTS_CAP
         self._silent = 0
-        self._doubt = False
+        self._known: tuple[int, tuple[int, ...]] | None = None  # an offer that was taken
         self._kinds: set[str] = set()  # certificate kinds whose chain has been read
-        self._trust: Trust | None = None
+        self._trusts: tuple[Trust, ...] = ()
 
     def report(self) -> Report:
         """What was asked and answered; `stopped` where the bounds ended it."""
@@ -166,75 +121,127 @@ class Asker:
             stopped = stop.why
         return Report(
             schema=SCHEMA, address=self._where[0], port=self._where[1], server_name=self._name,
-            attempts=tuple(self._attempts), trust=self._trust, stopped=stopped,
+            attempts=tuple(self._attempts), trusts=self._trusts, stopped=stopped,
         )  # fmt: skip
 
     def _ask_all(self) -> None:
         # what a verdict rests on comes first; the plain enumeration has what is left
-        spoken = [v for v in _ORDER if self._first(v)]
+        spoken = [v for v in _ORDER if self._speaks(v)]
         if not spoken:
             return
-        self._control(spoken[0])
+        self._control()
+        older = [v for v in spoken if v not in (TLS13, TLCP)]
         for version in spoken:
-            self._any(version, is_weak, whole=False)
-        self._control(spoken[0])
-        self._trust = self._verify()
-        for version in (v for v in spoken if v not in (TLS13, TLCP)):
-            self._any(version, has_forward_secrecy, whole=False)
-            self._any(version, is_finite_field, whole=True)
-            for kind in ("ECDSA", "RSA"):
-                self._any(version, partial(_asks_for, kind), whole=True)
+            self._any(version, is_weak)
+        for version in older:
+            self._any(version, has_forward_secrecy)
+        self._control()
+        self._key_exchange(older)
+        self._certificates(spoken, older)
+        self._control()
+        self._verify(older)
         for version in spoken:
             self._enumerate(version)
-        self._control(spoken[0])
 
-    def _control(self, version: int) -> None:
-        """Was the last one turned away for what it offered, or do we hear nothing more?"""
-        if self._doubt:
-            self._ask(version, suites_of(version))
+    def _control(self) -> None:
+        """Was what came before turned down for what it offered, or do we hear nothing more?"""
+        if self._known is not None:
+            self._attempt(*self._known)
 
-    def _first(self, version: int) -> bool:
-        return self._ask(version, suites_of(version), whole=True) is not None
+    def _speaks(self, version: int) -> bool:
+        for offer in in_offers(suites_of(version)):
+            if self._ask(version, offer, whole=True) is not None:
+                return True
+            if not any(is_refusal(a) for a in self._attempts[-1:]):
+                break  # the version stays open, whatever is said to the rest
+        return False
+
+    def _key_exchange(self, older: Sequence[int]) -> None:
+        for version in older:
+            self._each(version, is_finite_field, Narrow.OWN_PRIMES)
+        for version in older[:1]:
+            self._each(version, is_elliptic, Narrow.WEAK_CURVES)
+
+    def _certificates(self, spoken: Sequence[int], older: Sequence[int]) -> None:
+        for version in older:
+            for kind in ("ECDSA", "RSA", "DSS"):
+                self._any(version, partial(_asks_for, kind), whole=True)
+        if any(_asks_for("ECDSA", s) for s in self._taken(TLS12)):
+            for narrow in (Narrow.ECDSA, Narrow.EDDSA):  # one kind of suites, two of keys
+                self._each(TLS12, partial(_asks_for, "ECDSA"), narrow)
+        if TLS13 in spoken:
+            for narrow in (Narrow.RSA, Narrow.ECDSA, Narrow.EDDSA):
+                self._ask(TLS13, suites_of(TLS13), narrow=narrow)
 
     def _taken(self, version: int) -> set[int]:
         found = (accepted_suite(a) for a in self._attempts if a.version == version)
         return {suite for suite in found if suite is not None}
 
-    def _any(self, version: int, wanted: Callable[[int], bool], *, whole: bool) -> None:
+    def _any(self, version: int, wanted: Callable[[int], bool], *, whole: bool = False) -> None:
         if not any(wanted(s) for s in self._taken(version)):
-            self._ask(version, tuple(filter(wanted, suites_of(version))), whole=whole)
+            self._each(version, wanted, Narrow.NO, whole=whole)
+
+    def _each(
+        self, version: int, wanted: Callable[[int], bool], narrow: Narrow, *, whole: bool = True
+    ) -> None:
+        """Offers the suites that are `wanted`, until one is taken."""
+        for offer in in_offers(tuple(filter(wanted, suites_of(version)))):
+            if self._ask(version, offer, whole=whole, narrow=narrow) is not None:
+                break
 
     def _enumerate(self, version: int) -> None:
         for wanted in (is_weak, lambda _: True):
             while rest := self._untaken(version, wanted):
-                if self._ask(version, rest) is None:
-                    break
+                self._ask(version, in_offers(rest)[0])
 
     def _untaken(self, version: int, wanted: Callable[[int], bool]) -> tuple[int, ...]:
-        """The suites still open: neither taken nor part of an offer that was turned down."""
+        """The suites still open: neither taken nor part of an offer that was not."""
         taken = self._taken(version)
-        asked = [a for a in self._attempts if a.version == version and accepted_suite(a) is None]
-        closed = frozenset[int]().union(*(a.suites for a in asked))
+        asked = [a for a in self._attempts if (a.version, a.narrow) == (version, Narrow.NO)]
+        missed = (a.suites for a in asked if accepted_suite(a) is None)
+        closed = frozenset[int]().union(*missed)
         return tuple(s for s in suites_of(version) if wanted(s) and s not in taken | closed)
 
-    def _ask(self, version: int, suites: Sequence[int], *, whole: bool = False) -> int | None:
-        """The suite that was taken, or None; what is doubtful is tried once more."""
-        attempt = self._attempt(version, suites, whole=whole)
-        if is_doubtful(attempt):
-            attempt = self._attempt(version, suites, whole=whole)
-        return accepted_suite(attempt)
+    def _ask(
+        self, version: int, suites: tuple[int, ...], *, whole: bool = False,
+        narrow: Narrow = Narrow.NO,
+    ) -> int | None:  # fmt: skip
+        """The suite that was taken, or None; what settles nothing is asked once more, apart."""
+        attempt = self._attempt(version, suites, whole=whole, narrow=narrow)
+        if accepted_suite(attempt) is not None or is_refusal(attempt):
+            return accepted_suite(attempt)
+        if is_troubled(attempt):
+            again = _by_exchange(suites)
+        else:
+            again = (suites,) if is_dropped(attempt) or alert_of(attempt) is not None else ()
+        for part in again:
+            attempt = self._attempt(version, part, whole=whole, narrow=narrow, extended=True)
+            if accepted_suite(attempt) is not None:
+                return accepted_suite(attempt)
+        return None
 
-    def _attempt(self, version: int, suites: Sequence[int], *, whole: bool) -> Attempt:
+    def _attempt(self, version: int, suites: tuple[int, ...], **how: Any) -> Attempt:
+        attempt = self._once(version, suites, **how)
+        if self._known is None and accepted_suite(attempt) is not None:
+            self._known = (version, suites)
+        self._mind(attempt)
+        return attempt
+
+    def _once(
+        self, version: int, suites: tuple[int, ...], *, whole: bool = False,
+        narrow: Narrow = Narrow.NO, extended: bool = False,
+    ) -> Attempt:  # fmt: skip
         until = self._next()
-        hello = client_hello(version, suites, self._name, os.urandom(96))
+        hello = client_hello(
+            version, suites, self._name, os.urandom(96), narrow=narrow, extended=extended
+        )
         reply, ended, detail = _talk(self._where, hello, until, self._enough(whole))
         attempt = Attempt(
             version=version, offered="".join(f"{s:04x}" for s in suites), ended=ended,
-            reply=reply.hex(), detail=detail,
+            reply=reply.hex(), detail=detail, narrow=narrow,
         )  # fmt: skip
         self._flight_room -= len(reply)
         self._attempts.append(attempt)
-        self._mind(attempt)
         return attempt
 
     def _enough(self, whole: bool) -> Callable[[Flight], tuple[bool, int]]:
@@ -264,20 +271,38 @@ class Asker:
         if attempt.ended in _NO_TCP and len(self._attempts) == 1:
             raise _Stop(Stopped.NO_CONNECTION)
         unheard = attempt.ended is not Ended.ANSWERED and hello_of(attempt) is None
-        dropped = attempt.ended in (Ended.CLOSED, Ended.RESET)
-        self._doubt = is_doubtful(attempt) or (self._doubt and hello_of(attempt) is None)
-        self._silent = self._silent + 1 if unheard and not dropped else 0
-        if self._silent >= _SILENT:
+        # before anything was taken, a drop may be how a version is turned down
+        counted = unheard and not (is_dropped(attempt) and self._known is None)
+        self._silent = self._silent + 1 if counted else 0
+        if self._silent >= _SILENT and not self._alive():
             raise _Stop(Stopped.SILENCE)
 
-    def _verify(self) -> Trust:
+    def _alive(self) -> bool:
+        """Whether what was taken before is taken still."""
+        self._silent = 0
+        return self._known is not None and accepted_suite(self._once(*self._known)) is not None
+
+    def _verify(self, older: Sequence[int]) -> None:
+        """One whole handshake; where there are two kinds of certificates, one for each of them."""
+        taken = {authenticates_with(s) for v in older for s in self._taken(v)}
+        kinds = [k for k in ("ECDSA", "RSA") if k in taken]
+        for kind in kinds if len(kinds) > 1 else [""]:
+            self._trusts += (self._trust(kind),)
+
+    def _trust(self, kind: str) -> Trust:
         from audit_tls import chain
 
-        found = chain.handshake(self._where, self._name, self._next(), verify=True)
+        found = chain.handshake(self._where, self._name, self._next(), kind, verify=True)
         if found.outcome is Outcome.UNTRUSTED:
-            seen = chain.handshake(self._where, self._name, self._next(), verify=False)
+            seen = chain.handshake(self._where, self._name, self._next(), kind, verify=False)
             return msgspec.structs.replace(found, chain=seen.chain)
         return found
+
+
+def _by_exchange(suites: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """`suites` by how they agree on a key."""
+    ways = dict.fromkeys(map(exchange_of, suites))
+    return tuple(tuple(s for s in suites if exchange_of(s) == way) for way in ways)
 
 
 def _talk(

@@ -11,6 +11,8 @@ import enum
 
 from msgspec import Struct
 
+from audit_tls.wire import Narrow
+
 SCHEMA = "dengbao/tls-report/1"
 
 
@@ -28,13 +30,17 @@ class Ended(enum.StrEnum):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One hello. `offered` is the suites, four digits each; `reply` the bytes received, in hex."""
+    """One hello. `offered` is the suites, four digits each; `reply` the bytes received, in hex.
+
+    `narrow` says what else was offered only in part: then nothing but that was turned down.
+    """
 
     version: int
     offered: str
     ended: Ended
     reply: str = ""
     detail: str = ""
+    narrow: Narrow = Narrow.NO
 
     @property
     def suites(self) -> frozenset[int]:
@@ -65,7 +71,8 @@ class Trust(Struct, frozen=True, kw_only=True):
 
     `code` and `said` are OpenSSL's X509_V_ERR number and words. `anchors` counts the certificates
     of the store; the name is not part of it. `chain` is DER in hex, as the server sent it to this
-    client.
+    client. `kind`: the only kind of certificate that was asked for, or empty for the server's own
+    choice.
     """
 
     outcome: Outcome
@@ -75,15 +82,16 @@ class Trust(Struct, frozen=True, kw_only=True):
     store: str = ""
     library: str = ""
     chain: tuple[str, ...] = ()
+    kind: str = ""
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """Everything that was asked of one endpoint, in order."""
+    """Everything that was asked of one endpoint, in order. `trusts` has one of each kind asked."""
 
     schema: str
     address: str
     port: int
     server_name: str
     attempts: tuple[Attempt, ...]
-    trust: Trust | None = None
+    trusts: tuple[Trust, ...] = ()
     stopped: Stopped = Stopped.NO

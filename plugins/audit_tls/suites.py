@@ -7,6 +7,7 @@ and recalled, not read: unverified.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 SSL3, TLS10, TLS11, TLS12, TLS13, TLCP = 0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0x0101
 
@@ -397,13 +398,41 @@ _WEAK = re.compile(r"NULL|EXPORT|_anon_|RC4|RC2|DES|IDEA|_MD5$")
 _FORWARD = re.compile(r"^TLS_(?:EC)?DHE_|^ECDHE_|^TLS_ECCPWD_")
 
 
+# What servers in use implement, and no more than 64 with the signalling suite: some servers drop or
+# refuse a hello with more than 64 suites, others one with 128 or more (nmap's ssl-enum-ciphers and
+# testssl.sh keep below that for the same reason).
+_LIKELY = re.compile(
+    r"^TLS_(?:(?:RSA|DHE_RSA|ECDHE_RSA|ECDHE_ECDSA)(?:_EXPORT)?_|(?:EC)?DH_anon_(?:EXPORT_)?)"
+    r"WITH_(?!.*(?:CCM|ARIA|CAMELLIA|SEED|IDEA))"
+)
+_CHUNK = 100
+# RFC 5246 and its kin define these for TLS 1.2; those with PSK and CBC (RFC 5487) for TLS 1.0, too.
+_ONLY_TLS12 = re.compile(r"GCM|CCM|CHACHA|^(?!.*(?:NULL|PSK.*CBC)).*_SHA(?:256|384)$")
+
+
 def suites_of(version: int) -> tuple[int, ...]:
     """Every suite that may be offered in `version`, those with forward secrecy first, weak last.
 
     A server that takes its client's order then shows the best it has.
     """
     found = {TLS13: _ONLY_TLS13, TLCP: _ONLY_TLCP}.get(version, _OLDER)
+    if version in (SSL3, TLS10, TLS11):
+        found = frozenset(n for n in found if not _ONLY_TLS12.search(suite_name(n)))
     return tuple(sorted(found, key=lambda n: (is_weak(n), not has_forward_secrecy(n), n)))
+
+
+def in_offers(suites: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """`suites` in hellos that servers bear: the likely ones first, and by themselves."""
+    likely = tuple(s for s in suites if _LIKELY.search(suite_name(s)))
+    rest = tuple(s for s in suites if s not in likely)
+    chunks = (rest[i : i + _CHUNK] for i in range(0, len(rest), _CHUNK))
+    return tuple(offer for offer in (likely, *chunks) if offer)
+
+
+def exchange_of(number: int) -> str:
+    """`EC`, `DH` or `other`: how the suite agrees on a key."""
+    name = suite_name(number)
+    return "EC" if "ECDH" in name else "DH" if "DH" in name else "other"
 
 
 def suite_name(number: int) -> str:
@@ -419,6 +448,16 @@ def is_weak(number: int) -> bool:
 def has_forward_secrecy(number: int) -> bool:
     """Whether a stolen private key does not open recorded sessions. Anonymous ones do not count."""
     return number in _ONLY_TLS13 or bool(_FORWARD.search(suite_name(number)))
+
+
+def has_hint(number: int) -> bool:
+    """Whether the server's share stands behind a hint for a pre-shared key (RFC 4279 3, 4)."""
+    return "PSK" in suite_name(number)
+
+
+def is_elliptic(number: int) -> bool:
+    """Whether the suite uses ephemeral Diffie-Hellman over an elliptic curve that is named."""
+    return suite_name(number).startswith("TLS_ECDHE_")
 
 
 def is_finite_field(number: int) -> bool:

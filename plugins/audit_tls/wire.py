@@ -6,6 +6,7 @@ TLS 1.1 with version 0x0101: recalled, not read, unverified.
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 import struct
 from collections.abc import Sequence
@@ -19,19 +20,36 @@ _MAX_RECORD = (1 << 14) + 2048
 _SERVER_HELLO, _CERTIFICATE, _KEY_EXCHANGE, _HELLO_DONE = 2, 11, 12, 14
 _SCSV = 0x00FF
 
+# IANA's TLS Supported Groups; those of WEAK_GROUPS are below 112 bits of strength.
 GROUP_NAMES = {
-    19: "secp192r1", 21: "secp224r1", 22: "secp256k1", 23: "secp256r1", 24: "secp384r1",
-    25: "secp521r1", 26: "brainpoolP256r1", 27: "brainpoolP384r1", 28: "brainpoolP512r1",
-    29: "x25519", 30: "x448", 41: "curveSM2", 256: "ffdhe2048", 257: "ffdhe3072",
-    258: "ffdhe4096", 259: "ffdhe6144", 260: "ffdhe8192", 4588: "X25519MLKEM768",
+    1: "sect163k1", 2: "sect163r1", 3: "sect163r2", 4: "sect193r1", 5: "sect193r2",
+    6: "sect233k1", 7: "sect233r1", 8: "sect239k1", 9: "sect283k1", 10: "sect283r1",
+    11: "sect409k1", 12: "sect409r1", 13: "sect571k1", 14: "sect571r1",
+    15: "secp160k1", 16: "secp160r1", 17: "secp160r2", 18: "secp192k1",
+    19: "secp192r1", 20: "secp224k1", 21: "secp224r1", 22: "secp256k1", 23: "secp256r1",
+    24: "secp384r1", 25: "secp521r1", 26: "brainpoolP256r1", 27: "brainpoolP384r1",
+    28: "brainpoolP512r1", 29: "x25519", 30: "x448", 31: "brainpoolP256r1tls13",
+    32: "brainpoolP384r1tls13", 33: "brainpoolP512r1tls13", 41: "curveSM2", 256: "ffdhe2048",
+    257: "ffdhe3072", 258: "ffdhe4096", 259: "ffdhe6144", 260: "ffdhe8192",
+    4587: "SecP256r1MLKEM768", 4588: "X25519MLKEM768", 4589: "SecP384r1MLKEM1024",
 }  # fmt: skip
-# Oldest last: a server that takes its client's order shows the best it has.
-_GROUPS = (29, 23, 24, 25, 30, 26, 27, 28, 41, 22, 21, 19, 256, 257, 258)
+WEAK_GROUPS = (*range(1, 6), *range(15, 20))
+_PRIME_GROUPS = tuple(range(256, 261))
+# Weak and rare last: a server that takes its client's order shows the best it has.
+_CURVES = (
+    29, 23, 24, 25, 30, 26, 27, 28, 41, 4588, 4587, 4589, 31, 32, 33, 22, 21, 20,
+    *range(14, 5, -1), *reversed(WEAK_GROUPS),
+)  # fmt: skip
 # Old hashes at the end, so that a certificate signed with SHA-1 or MD5 is shown, not withheld.
 _SIGNATURES = (
     0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
     0x0401, 0x0501, 0x0601, 0x0708, 0x0303, 0x0301, 0x0402, 0x0302, 0x0203, 0x0201, 0x0202, 0x0101,
 )  # fmt: skip
+_BY_KIND = {
+    "ECDSA": (0x0403, 0x0503, 0x0603, 0x081A, 0x081B, 0x081C, 0x0303, 0x0203),
+    "EdDSA": (0x0807, 0x0808),
+    "RSA": (0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B, 0x0401, 0x0501, 0x0601, 0x0201),
+}
 _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 
@@ -72,17 +90,35 @@ def is_name(server_name: str) -> bool:
     return False
 
 
-def _extensions(version: int, server_name: str, key: bytes) -> bytes:
+class Narrow(enum.StrEnum):
+    """What of a hello, beside its suites, is less than everything that may be offered."""
+
+    NO = ""
+    RSA = "RSA"  # signatures that only a certificate of this kind can make
+    ECDSA = "ECDSA"
+    EDDSA = "EdDSA"
+    WEAK_CURVES = "weak curves"
+    OWN_PRIMES = "own primes"  # no groups of RFC 7919: the server shows the prime it was given
+
+
+def _groups(narrow: Narrow) -> tuple[int, ...]:
+    if narrow is Narrow.WEAK_CURVES:
+        return WEAK_GROUPS
+    return _CURVES if narrow is Narrow.OWN_PRIMES else (*_CURVES, *_PRIME_GROUPS)
+
+
+def _extensions(version: int, server_name: str, key: bytes, narrow: Narrow) -> bytes:
     found = b""
-    if is_name(server_name):  # RFC 6066: literal addresses are not permitted
-        host = b"\0" + _vector(2, server_name.encode("ascii"))
+    if is_name(server_name):  # RFC 6066: literal addresses are not permitted, nor a dot at the end
+        host = b"\0" + _vector(2, server_name.rstrip(".").encode("ascii"))
         found += _extension(0, _vector(2, host))
     if version == TLCP:
         return found
-    found += _extension(10, _vector(2, _numbers(_GROUPS)))
+    found += _extension(10, _vector(2, _numbers(_groups(narrow))))
     found += _extension(11, _vector(1, b"\0"))
     if version >= TLS12:
-        found += _extension(13, _vector(2, _numbers(_SIGNATURES)))
+        signatures = _BY_KIND.get(narrow.value, _SIGNATURES)
+        found += _extension(13, _vector(2, _numbers(signatures)))
     if version == TLS13:
         found += _extension(43, _vector(1, struct.pack(">H", TLS13)))
         found += _extension(45, _vector(1, b"\1"))
@@ -90,11 +126,20 @@ def _extensions(version: int, server_name: str, key: bytes) -> bytes:
     return found
 
 
-def client_hello(version: int, suites: Sequence[int], server_name: str, random: bytes) -> bytes:
+def client_hello(
+    version: int,
+    suites: Sequence[int],
+    server_name: str,
+    random: bytes,
+    *,
+    narrow: Narrow = Narrow.NO,
+    extended: bool = False,
+) -> bytes:
     """One record with a ClientHello that offers `suites` in exactly `version`.
 
     `random` is 96 bytes: the client's random, a session id and an X25519 share, which nobody holds
-    the private key of, for no handshake is ever finished.
+    the private key of, for no handshake is ever finished. `extended`: with extensions even in
+    SSL 3.0, for servers that answer nobody without a name.
     """
     assert len(random) == 96  # noqa: S101 (a slip of the caller, not of a peer)
     written = TLS12 if version == TLS13 else version
@@ -102,8 +147,8 @@ def client_hello(version: int, suites: Sequence[int], server_name: str, random: 
     body += _vector(1, random[32:64] if version == TLS13 else b"")
     offered = list(suites) if version in (TLS13, TLCP) else [*suites, _SCSV]
     body += _vector(2, _numbers(offered)) + _vector(1, b"\0")
-    if version != SSL3:
-        extensions = _extensions(version, server_name, random[64:96])
+    if version != SSL3 or extended:
+        extensions = _extensions(version, server_name, random[64:96], narrow)
         body += _vector(2, extensions) if extensions else b""
     message = b"\1" + _vector(3, body)
     record = version if version in (SSL3, TLCP) else TLS10
@@ -250,10 +295,15 @@ class KeyExchange(Struct, frozen=True, kw_only=True):
     prime_bits: int | None = None
 
 
-def key_exchange(body: bytes, *, finite_field: bool) -> KeyExchange | None:
-    """What a ServerKeyExchange of a DHE or ECDHE suite says, or None where it cannot be read."""
+def key_exchange(body: bytes, *, finite_field: bool, hint: bool) -> KeyExchange | None:
+    """What a ServerKeyExchange of a DHE or ECDHE suite says, or None where it cannot be read.
+
+    `hint`: the suite has a pre-shared key, so that a hint which key stands before the share.
+    """
     read = _Reader(body)
     try:
+        if hint:
+            read.vector(2)
         if finite_field:
             bits = int.from_bytes(read.vector(2), "big").bit_length()
             return KeyExchange(group=f"ffdh {bits}", prime_bits=bits)

@@ -24,7 +24,7 @@ from audit_tls.checks import (
     no_weak_suites,
     signature_hash,
 )
-from audit_tls.facts import Certificates, Endpoint, Support, Version
+from audit_tls.facts import Certificates, Chains, Endpoint, Support, Version
 from audit_tls.report import Outcome, Stopped, Trust
 from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
 
@@ -161,6 +161,23 @@ def test_certificate_valid(
     assert certificate_valid.judge(certs(*own), AT, **params).verdict is verdict
 
 
+def test_a_certificate_that_was_not_seen_is_not_valid() -> None:
+    assert certificate_valid.judge(certs(cert(), unseen=("RSA",)), AT).verdict is U
+    assert key_strength.judge(certs(cert(), unseen=("RSA",)), GOOD).verdict is U
+    gone = cert(not_after="2026-11-22T00:00:00+00:00")
+    assert certificate_valid.judge(certs(gone, unseen=("RSA",)), AT).verdict is F
+
+
+@pytest.mark.parametrize(
+    ("unsettling", "word"),
+    [(("closed",), "dropped"), ((), "not asked"), (("alert 47", "timed_out"), "alert 47, timed")],
+)
+def test_why_a_version_is_open_is_said(unsettling: tuple[str, ...], word: str) -> None:
+    seen = endpoint("unnyyn", {"SSLv3": {"unsettling": unsettling}})
+    assert word in said(no_old_versions.judge(seen))
+    assert word in said(no_weak_suites.judge(seen))
+
+
 GOOD = endpoint("nnnyyn", prime_bits=(2048,))
 
 
@@ -183,6 +200,9 @@ GOOD = endpoint("nnnyyn", prime_bits=(2048,))
         ((cert(),), endpoint("nnnyyn", groups=("secp192r1",)), {}, F),
         ((cert(),), endpoint("nnnyyn", groups=("explicit curve",)), {}, U),
         ((cert(),), endpoint("nnnyyn", groups=("group 4711",)), {}, U),
+        ((cert(),), endpoint("nnnyyn", groups=("secp160r1", "x25519")), {}, F),
+        ((cert(),), endpoint("nnnyyn", unsettled=("TLS 1.2 (DHE)",)), {}, U),
+        ((cert(),), endpoint("nnnyyn", prime_bits=(1024,), unsettled=("TLS 1.2 (DHE)",)), {}, F),
     ],
 )
 def test_key_strength(
@@ -207,6 +227,8 @@ def test_key_strength(
         (certs(UNREAD), U),
         (certs(cert(), issuers=(UNREAD,)), U),
         (certs(cert(), unread=1), U),
+        (certs(cert(), unseen=("RSA",)), U),
+        (certs(cert(hash="sha1"), unseen=("RSA",)), F),
         (certs(cert(hash="sha1"), issuers=(UNREAD,), unread=1), F),
     ],
 )
@@ -222,6 +244,8 @@ def test_signature_hash(seen: Certificates, verdict: Verdict) -> None:
         (certs(UNREAD, unnamed=(UNREAD.sha256,)), U),
         (certs(UNREAD, cert(), unnamed=(UNREAD.sha256, cert().sha256)), F),
         (certs(cert(), server_name=""), U),
+        (certs(cert(), unseen=("RSA",)), U),
+        (certs(cert(), unnamed=(cert().sha256,), unseen=("RSA",)), F),
     ],
 )
 def test_certificate_name(seen: Certificates, verdict: Verdict) -> None:
@@ -232,8 +256,9 @@ def target(**settings: Any) -> Target:
     return Target(id="e", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, settings=settings)
 
 
-def trust(outcome: Outcome, code: int = 0, anchors: int = 140) -> Trust:
-    return Trust(outcome=outcome, code=code, said="words", anchors=anchors, store="/etc/ssl")
+def trust(outcome: Outcome, code: int = 0, anchors: int = 140, unverified: int = 0) -> Chains:
+    worst = Trust(outcome=outcome, code=code, said="words", anchors=anchors, store="/etc/ssl")
+    return Chains(worst=worst, unverified=unverified)
 
 
 @pytest.mark.parametrize(
@@ -249,9 +274,11 @@ def trust(outcome: Outcome, code: int = 0, anchors: int = 140) -> Trust:
         (trust(Outcome.UNTRUSTED, 10), {"trust": "private"}, F),  # expired, whoever issued it
         (trust(Outcome.UNTRUSTED, 20, anchors=0), {}, U),
         (trust(Outcome.UNSETTLED), {}, U),
+        (trust(Outcome.TRUSTED, unverified=1), {}, U),
+        (trust(Outcome.UNTRUSTED, 18, unverified=1), {}, F),
     ],
 )
-def test_certificate_trusted(seen: Trust, settings: dict[str, Any], verdict: Verdict) -> None:
+def test_certificate_trusted(seen: Chains, settings: dict[str, Any], verdict: Verdict) -> None:
     assert certificate_trusted.judge(seen, target(**settings)).verdict is verdict
 
 

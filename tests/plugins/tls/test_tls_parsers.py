@@ -40,10 +40,24 @@ from audit_tls.facts import (
     parse_trust,
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Report
-from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, TLS13, is_weak, suites_of
-from audit_tls.wire import Flight, NotTls, client_hello, key_exchange
+from audit_tls.suites import (
+    SSL3,
+    TLCP,
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+    exchange_of,
+    in_offers,
+    is_elliptic,
+    is_finite_field,
+    is_weak,
+    suites_of,
+)
+from audit_tls.wire import Flight, Narrow, NotTls, client_hello, key_exchange
 
-GOOD, DHE, NULL = 0xC02F, 0x009E, 0x0001
+GOOD, DHE, NULL, DHE_PSK, ECDHE_PSK = 0xC02F, 0x009E, 0x0001, 0x00AA, 0xC037
+WAYS = ("EC", "DH", "other")
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -81,7 +95,8 @@ def chain(*ders: bytes) -> bytes:
 def attempt(version: int, reply: bytes, ended: Ended = Ended.ANSWERED, **more: Any) -> Attempt:
     suites = more.get("suites", suites_of(version))
     offered = "".join(f"{s:04x}" for s in suites)
-    return Attempt(version=version, offered=offered, ended=ended, reply=reply.hex())
+    narrow = more.get("narrow", Narrow.NO)
+    return Attempt(version=version, offered=offered, ended=ended, reply=reply.hex(), narrow=narrow)
 
 
 def answer(raw: bytes) -> Answer:
@@ -124,8 +139,18 @@ def same(reply: bytes, ended: Ended, times: int, *, control: bool) -> tuple[Atte
 @pytest.mark.parametrize(
     ("attempts", "expected"),
     [
-        (same(alert(70), Ended.ANSWERED, 1, control=False), Support.NO),
-        (same(alert(40), Ended.ANSWERED, 1, control=False), Support.NO),
+        (same(alert(70), Ended.ANSWERED, 1, control=True), Support.NO),
+        (same(alert(40), Ended.ANSWERED, 1, control=True), Support.NO),
+        (same(alert(71), Ended.ANSWERED, 1, control=True), Support.NO),
+        (same(alert(70), Ended.ANSWERED, 1, control=False), Support.UNSETTLED),
+        (same(alert(40), Ended.ANSWERED, 2, control=False), Support.UNSETTLED),
+        (same(alert(0, level=1), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
+        (same(alert(10), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
+        (same(alert(47), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
+        (same(alert(49), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
+        (same(alert(50), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
+        (same(alert(112), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
+        (same(alert(120), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
         (same(hello(SSL3, NULL), Ended.ANSWERED, 1, control=False), Support.NO),
         (same(hello(TLS10, 0x002F), Ended.ANSWERED, 1, control=False), Support.YES),
         (same(hello(TLS10, 0x002F), Ended.TIMED_OUT, 1, control=False), Support.YES),
@@ -133,11 +158,11 @@ def same(reply: bytes, ended: Ended, times: int, *, control: bool) -> tuple[Atte
         (same(hello(TLS10, 0x1301), Ended.ANSWERED, 1, control=True), Support.UNSETTLED),
         (same(alert(80), Ended.ANSWERED, 1, control=True), Support.UNSETTLED),
         (same(alert(80), Ended.ANSWERED, 2, control=False), Support.UNSETTLED),
-        (same(alert(80), Ended.ANSWERED, 2, control=True), Support.NO),
+        (same(alert(80), Ended.ANSWERED, 2, control=True), Support.UNSETTLED),
         (same(b"", Ended.CLOSED, 1, control=True), Support.UNSETTLED),
         (same(b"", Ended.CLOSED, 2, control=False), Support.UNSETTLED),
-        (same(b"", Ended.CLOSED, 2, control=True), Support.NO),
-        (same(b"", Ended.RESET, 2, control=True), Support.NO),
+        (same(b"", Ended.CLOSED, 2, control=True), Support.UNSETTLED),
+        (same(b"", Ended.RESET, 2, control=True), Support.UNSETTLED),
         (same(b"\x16\x03", Ended.CLOSED, 2, control=True), Support.UNSETTLED),
         (same(b"", Ended.TIMED_OUT, 2, control=True), Support.UNSETTLED),
         (same(b"", Ended.REFUSED, 2, control=True), Support.UNSETTLED),
@@ -149,9 +174,37 @@ def test_support(attempts: tuple[Attempt, ...], expected: Support) -> None:
     assert support(endpoint(*attempts), "TLS 1.0") is expected
 
 
+def test_trouble_of_the_server_counts_only_where_it_had_no_choice() -> None:
+    by_way = {w: tuple(s for s in suites_of(TLS10) if exchange_of(s) == w) for w in WAYS}
+    apart = [attempt(TLS10, alert(80), suites=suites) for suites in by_way.values()]
+    assert support(endpoint(SPOKEN, *apart, SPOKEN), "TLS 1.0") is Support.NO
+    assert support(endpoint(SPOKEN, *apart), "TLS 1.0") is Support.UNSETTLED
+    assert support(endpoint(SPOKEN, *apart[1:], SPOKEN), "TLS 1.0") is Support.UNSETTLED
+
+
+def test_a_narrow_offer_turns_down_nothing_else() -> None:
+    for narrow in set(Narrow) - {Narrow.NO}:
+        narrowed = attempt(TLS10, alert(40), narrow=narrow)
+        assert support(endpoint(SPOKEN, narrowed, SPOKEN), "TLS 1.0") is Support.UNSETTLED
+
+
+def test_what_settles_nothing_is_told() -> None:
+    tried = (attempt(TLS10, b"", Ended.RESET), attempt(TLS10, alert(47)), attempt(TLS10, alert(47)))
+    (version,) = (v for v in endpoint(SPOKEN, *tried).versions if v.name == "TLS 1.0")
+    assert version.unsettling == ("closed", "alert 47")
+
+
+@pytest.mark.parametrize("version", [SSL3, TLS10, TLS11, TLS12, TLS13, TLCP])
+def test_offers_are_those_that_servers_bear(version: int) -> None:
+    offers = in_offers(suites_of(version))
+    assert sorted(s for offer in offers for s in offer) == sorted(suites_of(version))
+    assert len(offers[0]) < 64  # with the signalling suite no more than 64
+    assert all(len(offer) < 127 for offer in offers)
+
+
 def test_a_refusal_of_some_suites_is_no_refusal_of_the_version() -> None:
     some = attempt(TLS10, alert(40), suites=(GOOD, NULL))
-    assert support(endpoint(SPOKEN, some), "TLS 1.0") is Support.UNSETTLED
+    assert support(endpoint(SPOKEN, some, SPOKEN), "TLS 1.0") is Support.UNSETTLED
 
 
 def test_weak_suites_are_settled_only_when_each_was_answered() -> None:
@@ -160,7 +213,8 @@ def test_weak_suites_are_settled_only_when_each_was_answered() -> None:
     partly = attempt(TLS12, alert(40), suites=weak[1:])
     slow = attempt(TLS12, b"", Ended.TIMED_OUT, suites=weak)
     for last, settled in ((refused, True), (partly, False), (slow, False)):
-        (version,) = (v for v in endpoint(SPOKEN, last).versions if v.name == "TLS 1.2")
+        found = endpoint(SPOKEN, last, SPOKEN)
+        (version,) = (v for v in found.versions if v.name == "TLS 1.2")
         assert (version.weak_settled, version.weak) == (settled, ())
 
 
@@ -182,6 +236,54 @@ def test_prime_of_the_key_exchange() -> None:
     share = message(12, b"\0\x80" + prime)
     found = endpoint(attempt(TLS12, hello(TLS12, DHE) + record(22, share)))
     assert found.prime_bits == (1024,)
+
+
+@pytest.mark.parametrize(
+    ("suite", "hint", "groups", "primes"),
+    [
+        (DHE_PSK, b"\0\0", ("ffdh 2048",), (2048,)),
+        (DHE_PSK, b"\0\3key", ("ffdh 2048",), (2048,)),
+        (ECDHE_PSK, b"\0\3key", ("x25519",), ()),
+    ],
+)
+def test_a_share_behind_a_hint(
+    suite: int, hint: bytes, groups: tuple[str, ...], primes: tuple[int, ...]
+) -> None:
+    prime = (1 << 2047 | 1).to_bytes(256, "big")
+    share = b"\1\0" + prime if suite == DHE_PSK else b"\3\0\x1d\x20" + bytes(32)
+    reply = hello(TLS12, suite) + record(22, message(12, hint + share))
+    found = endpoint(attempt(TLS12, reply))
+    assert (found.groups, found.prime_bits) == (groups, primes)
+
+
+PRIMES = tuple(s for s in suites_of(TLS12) if is_finite_field(s))
+CURVES = tuple(s for s in suites_of(TLS12) if is_elliptic(s))
+NO_PRIME = attempt(TLS12, alert(40), suites=PRIMES, narrow=Narrow.OWN_PRIMES)
+NO_CURVE = attempt(TLS12, alert(40), suites=CURVES, narrow=Narrow.WEAK_CURVES)
+SMALL = record(22, message(12, b"\0\x80" + (1 << 1023 | 1).to_bytes(128, "big")))
+CURVE = record(22, message(12, b"\3\0\x17\x20" + bytes(32)))
+
+
+@pytest.mark.parametrize(
+    ("attempts", "unsettled"),
+    [
+        ((NO_PRIME, NO_CURVE, SPOKEN), ()),
+        ((NO_PRIME, NO_CURVE), ("TLS 1.2 (DHE)", "TLS 1.2 (ECDHE)")),
+        ((NO_CURVE, SPOKEN), ("TLS 1.2 (DHE)",)),
+        ((NO_PRIME, SPOKEN), ("TLS 1.2 (ECDHE)",)),
+        ((attempt(TLS12, alert(40), suites=PRIMES), NO_CURVE, SPOKEN), ("TLS 1.2 (DHE)",)),
+        ((attempt(TLS12, hello(TLS12, DHE) + SMALL, narrow=Narrow.OWN_PRIMES), NO_CURVE, SPOKEN),
+         ()),
+        ((attempt(TLS12, hello(TLS12, DHE), narrow=Narrow.OWN_PRIMES), NO_CURVE, SPOKEN),
+         ("TLS 1.2 (DHE)",)),
+        ((NO_PRIME, attempt(TLS12, hello(TLS12, GOOD) + CURVE, narrow=Narrow.WEAK_CURVES), SPOKEN),
+         ()),
+    ],
+)  # fmt: skip
+def test_whether_weak_groups_are_settled(
+    attempts: tuple[Attempt, ...], unsettled: tuple[str, ...]
+) -> None:
+    assert endpoint(SPOKEN, *attempts).unsettled == unsettled
 
 
 def test_every_handshake_turned_down_is_not_looked_at() -> None:
@@ -210,8 +312,8 @@ def test_no_certificate_and_no_verification() -> None:
         report(SPOKEN).stdout.replace(b'"reply":"', b'"reply":"0', 1),
         report(SPOKEN).stdout.replace(b'"reply":"16', b'"reply":"x6', 1),
         report(SPOKEN).stdout.replace(b'"reply":"16', b'"reply":"1 6 ', 1),
-        report(SPOKEN).stdout.replace(b'"trust":null', b'"trust":{"outcome":"trusted",'
-                                      b'"chain":["z"]}'),
+        report(SPOKEN).stdout.replace(b'"trusts":[]', b'"trusts":[{"outcome":"trusted",'
+                                      b'"chain":["z"]}]'),
     ],
 )  # fmt: skip
 def test_no_report(raw: bytes) -> None:
@@ -294,12 +396,15 @@ def test_hello_has_its_name_and_suites() -> None:
     assert struct.pack(">HHHH", 6, GOOD, NULL, 0x00FF) in sent
     assert b"127.0.0.1" not in client_hello(TLS12, (GOOD,), "127.0.0.1", bytes(96))
     assert client_hello(SSL3, (NULL,), "a.example", bytes(96)).endswith(b"\1\0")
+    assert b"a.example" in client_hello(SSL3, (NULL,), "a.example", bytes(96), extended=True)
+    assert b"a.example." not in client_hello(TLS12, (GOOD,), "a.example.", bytes(96))
 
 
 def test_key_exchange_that_cannot_be_read() -> None:
-    assert key_exchange(b"", finite_field=False) is None
-    assert key_exchange(b"\xff\xff", finite_field=True) is None
-    curve = key_exchange(b"\x03\x00\x13", finite_field=False)
+    assert key_exchange(b"", finite_field=False, hint=False) is None
+    assert key_exchange(b"\xff\xff", finite_field=True, hint=False) is None
+    assert key_exchange(b"\0\1", finite_field=True, hint=True) is None
+    curve = key_exchange(b"\x03\x00\x13", finite_field=False, hint=False)
     assert curve is not None
     assert curve.group == "secp192r1"
 
@@ -455,7 +560,7 @@ def test_ask(port: object) -> None:
     assert isinstance(asked, Probe)
     assert asked.args == {
         "address": "10.0.0.1", "port": int(str(port)), "server_name": "a.example",
-        "max_connections": 40,
+        "max_connections": 100,
     }  # fmt: skip
 
 

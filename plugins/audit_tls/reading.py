@@ -1,0 +1,82 @@
+"""What one attempt says: taken, turned down, or neither. PURE.
+
+Only an answer turns down. handshake_failure, protocol_version and insufficient_security speak of
+what was offered (RFC 5246 7.2.2). internal_error is what OpenSSL 3 says for a version below its
+security level, but a server in trouble says it, too: it counts only where everything offered agrees
+on keys in one way, so that no choice of the server's own stands between. Any other alert speaks of
+the hello, of the name or of the server, and a dropped connection of nobody knows what: a limit, a
+device in between, or a version that is switched off (as Windows does it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import lru_cache
+
+from audit_tls.report import Attempt, Ended
+from audit_tls.suites import TLCP, exchange_of
+from audit_tls.wire import Flight, NotTls, ServerHello
+
+_REFUSALS = frozenset({40, 70, 71})
+_INTERNAL_ERROR = 80
+
+
+def flight_of(attempt: Attempt) -> Flight:
+    """What the reply says, as far as it can be read."""
+    return _flight(attempt.reply)
+
+
+@lru_cache(maxsize=128)  # one report asks for each of its at most 100 replies several times
+def _flight(reply: str) -> Flight:
+    flight = Flight()
+    with contextlib.suppress(NotTls):  # what stands before it was read; `ended` tells the rest
+        flight.feed(bytes.fromhex(reply))
+    return flight
+
+
+def hello_of(attempt: Attempt) -> ServerHello | None:
+    """The server's hello, if there is one."""
+    return flight_of(attempt).hello
+
+
+def alert_of(attempt: Attempt) -> int | None:
+    """The number of the alert that stands in place of a hello, if there is one."""
+    flight = flight_of(attempt)
+    return flight.alert[1] if flight.hello is None and flight.alert is not None else None
+
+
+def accepted_suite(attempt: Attempt) -> int | None:
+    """The suite the server took, when it took one of those offered in the version asked for."""
+    hello = hello_of(attempt)
+    if hello is None or hello.version != attempt.version or hello.suite not in attempt.suites:
+        return None
+    return hello.suite
+
+
+def is_refusal(attempt: Attempt) -> bool:
+    """Whether the answer says that nothing offered will do."""
+    hello = hello_of(attempt)
+    if hello is not None:  # another version than the only one offered
+        older = hello.version < attempt.version
+        return older or (attempt.version == TLCP and hello.version != TLCP)
+    alert = alert_of(attempt)
+    in_one_way = len({exchange_of(s) for s in attempt.suites}) == 1
+    return alert in _REFUSALS or (alert == _INTERNAL_ERROR and in_one_way)
+
+
+def is_troubled(attempt: Attempt) -> bool:
+    """Whether the server speaks of an error of its own, which another offer may not meet."""
+    return alert_of(attempt) == _INTERNAL_ERROR
+
+
+def is_dropped(attempt: Attempt) -> bool:
+    """Whether the connection ended without an answer."""
+    return attempt.ended in (Ended.CLOSED, Ended.RESET) and hello_of(attempt) is None
+
+
+def unsettling(attempt: Attempt) -> str:
+    """In a word, why an attempt that is neither taken nor turned down says nothing."""
+    alert = alert_of(attempt)
+    if alert is not None:
+        return f"alert {alert}"
+    return "closed" if is_dropped(attempt) else attempt.ended.value
