@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -277,6 +280,10 @@ def test_78_for_a_resume_that_is_not_the_same_audit(toys: Toy) -> None:
     inventory.write_text("targets:\n  - {id: b, access: {via: local}}\n")
     resume = ["run", "--resume", "--store", toys.base / "store", "--quiet", "-i", inventory]
     assert "another inventory" in one_line(toys(*resume), 78)
+    other = ["run", "gbt22239-l2", *resume[1:]]
+    inventory.write_text("targets:\n  - {id: a, access: {via: local}}\n")
+    assert "begun under toy" in one_line(toys(*other), 78)
+    toys(*resume[:1], "toy", *resume[1:]).ended(0)
 
 
 def test_78_for_an_address_outside_the_scope(toys: Toy) -> None:
@@ -340,6 +347,28 @@ def test_130_when_interrupted_and_soon(toys: Toy) -> None:
     assert not _sleeping("20.130")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_130_and_no_shell_left_when_ended_from_outside(toys: Toy, number: int) -> None:
+    asleep = f"21.13{number}"
+    (toys.package / "__init__.py").write_text(
+        (toys.package / "__init__.py").read_text().replace(
+            "ask=ReadFile(path=str(HERE / name))",
+            f'ask=Command(argv=("sleep", "{asleep}"), timeout_s=30)',
+        )
+    )  # fmt: skip
+    running = start("run", "toy", "--store", toys.base / f"store{number}", env=toys.env)
+    deadline = time.monotonic() + 30
+    while not _sleeping(asleep):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.signal(number)
+    assert running.wait(60).ended(130).stderr.count("--resume") == 1
+    deadline = time.monotonic() + 3
+    while _sleeping(asleep) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _sleeping(asleep)
+
+
 def _sleeping(seconds: str) -> bool:
     return subprocess.run(["pgrep", "-f", f"sleep {seconds}"], capture_output=True).returncode == 0
 
@@ -348,7 +377,14 @@ def test_every_documented_code_is_one_of_an_error_class_or_a_verdict() -> None:
     from audit_core import errors
 
     classes = {c.exit_code for c in errors.DengbaoError.__subclasses__()}
-    assert {code for code, _ in EXIT_CODES} == classes | {0, 1, 2, 3, errors.DengbaoError.exit_code, 130}
+    assert {code for code, _ in EXIT_CODES} == classes | {
+        0,
+        1,
+        2,
+        3,
+        errors.DengbaoError.exit_code,
+        130,
+    }
 
 
 # --- languages ----------------------------------------------------------------------------------
@@ -449,11 +485,68 @@ def test_json_alone_stands_on_stdout(toys: Toy) -> None:
         assert done.code in (0, 1)
 
 
-def test_a_reader_that_goes_away_is_no_traceback(bare: dict[str, str]) -> None:
-    line = f'"{sys.executable}" -c "{ENTRY}" catalog show gbt22239-2019 | head -1'
+@pytest.mark.parametrize("words", ["catalog show gbt22239-2019", "check list --format json"])
+def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict(
+    bare: dict[str, str], words: str
+) -> None:
+    line = f'("{sys.executable}" -c "{ENTRY}" {words}; echo $? >&2) | true'
     done = subprocess.run(["sh", "-c", line], env=bare, capture_output=True, text=True)
-    assert "Traceback" not in done.stderr
-    assert "Error" not in done.stderr
+    assert done.stderr == "141\n"
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(bare: dict[str, str]) -> None:
+    env = {**bare, "PYTHONIOENCODING": "ascii"}
+    shown = dengbao("--lang", "zh", "profile", "list", env=env).ended(0)
+    assert "\\u7b49\\u7ea7\\u4fdd\\u62a4" in shown.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_cost_nothing_but_what_is_printed(toys: Toy, closed: str) -> None:
+    toys.colours("blue", "red")
+    store = toys.base / "store"
+    line = f'"{sys.executable}" -c "{ENTRY}" run toy --format json --store "{store}" {closed}'
+    done = subprocess.run(["sh", "-c", line], env=toys.env, capture_output=True, text=True)
+    assert done.returncode == 1
+    if ">&-" not in closed.replace("2>&-", ""):
+        assert json.loads(done.stdout)["run"]["complete"]
+    toys("verify", "latest", "--store", store).ended(0)
+
+
+def test_70_for_a_fault_of_our_own_and_never_a_verdict(bare: dict[str, str]) -> None:
+    program = f"import audit_core.cli.commands as c; c.dispatch = lambda *a: 1 / 0; {ENTRY}"
+    done = subprocess.run([sys.executable, "-c", program, "doctor"], env=bare, capture_output=True)
+    assert done.returncode == 70
+    assert b"ZeroDivisionError" in done.stderr
+
+
+def test_the_version_in_any_company(bare: dict[str, str]) -> None:
+    said = dengbao("--version", env=bare).ended(0).stdout
+    assert said.startswith("dengbao ")
+    assert dengbao("--lang", "zh", "--version", env=bare).ended(0).stdout == said
+
+
+def test_64_for_a_pack_in_place_of_a_device(toys: Toy) -> None:
+    os.mkfifo(toys.base / "pipe")
+    done = toys("run", "toy", "-o", toys.base / "pipe").ended(64)
+    assert "no regular file" in done.stderr
+
+
+def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> None:
+    (toys.package / "__init__.py").write_text(
+        (toys.package / "__init__.py").read_text().replace(
+            "ask=ReadFile(path=str(HERE / name))",
+            'ask=Command(argv=("sh", "-c", "exit 126"))',
+        )
+    )  # fmt: skip
+    inventory = toys.base / "my inventory.yaml"
+    inventory.write_text("targets: [{id: a, access: {via: local, sudo: none}}]\n")
+    for given, user in (((), pwd.getpwuid(os.getuid()).pw_name), (("-i", inventory), "USER")):
+        shown = toys("run", "toy", *given, "--store", toys.base / "store").stdout
+        (line,) = [s for s in shown.split("\n") if "/etc/sudoers.d/dengbao" in s]
+        typed = ["plan", "toy", *map(str, given), "--sudoers", user]
+        assert shlex.split(line.partition(": ")[2]) == ["dengbao", *typed]
+        typed[-1] = "audit"
+        assert toys(*typed).ended(0).stdout.startswith("# dengbao")
 
 
 def test_only_the_chosen_target_is_asked(toys: Toy) -> None:
