@@ -19,10 +19,23 @@ KEYS = (
 )  # fmt: skip
 
 
+# What each network interface has for itself: the key is a path, for names hold dots.
+_INTERFACE = re.compile(
+    r"= (net/ipv[46]/conf/[^/\s]{1,64}/(?:accept_redirects|forwarding|disable_ipv6)) (\d{1,3})",
+    re.ASCII,
+)
+
+
 def parse_sysctl(answer: Answer) -> dict[str, str]:
-    """Values by key; a key that this kernel does not have is missing."""
+    """Values by key; a key that this kernel does not have is missing.
+
+    Those of the single interfaces stand under `net/ipv4/conf/eth0/forwarding` and the like.
+    """
     values: dict[str, str] = {}
     for line in answer.lines:
+        if own := _INTERFACE.fullmatch(line):
+            values[own[1]] = own[2]
+            continue
         match = re.fullmatch(r"(\d) ([a-z0-9_.]{1,80}) ?(.*)", line, re.ASCII)
         if match is None or match[2] not in KEYS or match[2] in values:
             raise ParseError(f"not a setting: {line[:80]!r}")
@@ -41,7 +54,10 @@ SYSCTL = fact(
     ask=script(
         f"for k in {' '.join(KEYS)}; do p=/proc/sys/$(echo $k | tr . /); [ -e $p ] || continue; "
         'if v=$(cat $p 2>/dev/null); then printf "0 %s %s\\n" "$k" "$v"; '
-        'else echo "1 $k"; fi; done'
+        'else echo "1 $k"; fi; done; '
+        "cd /proc/sys && for f in net/ipv4/conf/*/accept_redirects net/ipv4/conf/*/forwarding "
+        "net/ipv6/conf/*/accept_redirects net/ipv6/conf/*/forwarding "
+        'net/ipv6/conf/*/disable_ipv6; do [ -r "$f" ] && echo "= $f $(cat "$f")"; done; exit 0'
     ),
     parse=parse_sysctl,
 )
@@ -57,11 +73,50 @@ WANTED: dict[str, tuple[str, ...]] = {
     "net.ipv6.conf.all.accept_redirects": ("0",),
 }
 
+_V6 = frozenset({"net.ipv6.conf.all.accept_redirects"})
+_REDIRECTS = _V6 | {"net.ipv4.conf.all.accept_redirects"}
+
+
+def _by_interface(sysctl: dict[str, str], family: str, name: str) -> dict[str, str]:
+    """The values of `name` by interface; not of `all` and `default`, nor of the loopback."""
+    path = re.compile(rf"net/{family}/conf/([^/]+)/{name}")
+    found = {m[1]: value for key, value in sysctl.items() if (m := path.fullmatch(key))}
+    return {k: v for k, v in found.items() if k not in ("all", "default", "lo")}
+
+
+def ipv6_off(sysctl: dict[str, str]) -> bool:
+    """True when no interface but the loopback has IPv6; `all` counts where none is told."""
+    own = _by_interface(sysctl, "ipv6", "disable_ipv6")
+    return all(v == "1" for v in own.values()) if own else (
+        sysctl.get("net.ipv6.conf.all.disable_ipv6") != "0"
+    )  # fmt: skip
+
+
+def _redirected(sysctl: dict[str, str]) -> list[str]:
+    """Settings of interfaces that accept redirects whatever `all` says.
+
+    Documentation/networking/ip-sysctl.rst: on IPv4 `all` or the interface is enough unless the
+    interface forwards, then both are needed; on IPv6 the interface alone counts, and only where
+    it does not forward.
+    """
+    both = sysctl.get("net.ipv4.conf.all.accept_redirects") != "0"
+    forwards = {f: _by_interface(sysctl, f, "forwarding") for f in ("ipv4", "ipv6")}
+    off = _by_interface(sysctl, "ipv6", "disable_ipv6")
+    wrong = {
+        "ipv4": [i for i, v in _by_interface(sysctl, "ipv4", "accept_redirects").items()
+                 if v != "0" and (both or forwards["ipv4"].get(i) != "1")],
+        "ipv6": [i for i, v in _by_interface(sysctl, "ipv6", "accept_redirects").items()
+                 if v != "0" and forwards["ipv6"].get(i) != "1" and off.get(i) != "1"],
+    }  # fmt: skip
+    return [f"net.{f}.conf.{i}.accept_redirects = {sysctl[f'net/{f}/conf/{i}/accept_redirects']}"
+            for f, names in wrong.items() for i in names]  # fmt: skip
+
 
 @check(
     "linux.kernel-hardening",
     needs=SYSCTL,
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Set the values in /etc/sysctl.d and run sysctl --system"),
 )
 def kernel_hardening(
@@ -71,13 +126,20 @@ def kernel_hardening(
     unknown = keys - set(WANTED)
     if unknown:
         return undetermined(msg("No value is set down for {keys}", keys=capped(unknown)))
-    seen = {key: sysctl[key] for key in keys if key in sysctl}
+    wanted_keys = keys - _V6 if ipv6_off(sysctl) else keys
+    seen = {key: sysctl[key] for key in wanted_keys if key in sysctl}
     wrong = [f"{k} = {v}" for k, v in seen.items() if v not in WANTED[k]]
+    if keys & _REDIRECTS:
+        wrong += _redirected(sysctl)
     said = msg("{settings}; not as expected: {wrong}",
                settings=capped(f"{k} = {v}" for k, v in seen.items()),
                wrong=capped(wrong) or ("-",))  # fmt: skip
     wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys)
-    return expect(not wrong, said=said, expected=msg("{settings}", settings=wanted))
+    expected = msg("{settings}", settings=wanted)
+    if not wrong and (missing := wanted_keys - set(seen)):
+        told = msg("This kernel does not tell {keys}", keys=capped(missing))
+        return undetermined(said, told, expected=expected)
+    return expect(not wrong, said=said, expected=expected)
 
 
 FACTS = (SYSCTL,)

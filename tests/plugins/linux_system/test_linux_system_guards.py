@@ -351,6 +351,41 @@ def test_hardening(changes: dict[str, str], verdict: Verdict) -> None:
     assert kernel.kernel_hardening.judge({**HARD, **changes}).verdict is verdict
 
 
+_OWN = "net/{}/conf/eth0/{}".format
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        # on IPv4 the interface alone is enough unless it forwards; on IPv6 only it counts
+        ({_OWN("ipv4", "accept_redirects"): "1"}, Verdict.FAIL),
+        ({_OWN("ipv4", "accept_redirects"): "0"}, Verdict.PASS),
+        ({_OWN("ipv4", "accept_redirects"): "1", _OWN("ipv4", "forwarding"): "1"}, Verdict.PASS),
+        ({_OWN("ipv6", "accept_redirects"): "1"}, Verdict.FAIL),
+        ({_OWN("ipv6", "accept_redirects"): "1", _OWN("ipv6", "forwarding"): "1"}, Verdict.PASS),
+        ({"net/ipv6/conf/lo/accept_redirects": "1"}, Verdict.PASS),
+        ({"net/ipv6/conf/default/accept_redirects": "1"}, Verdict.PASS),
+        # without IPv6 its settings are no matter
+        ({_OWN("ipv6", "accept_redirects"): "1", _OWN("ipv6", "disable_ipv6"): "1",
+          "net.ipv6.conf.all.accept_redirects": "1"}, Verdict.PASS),
+    ],
+)  # fmt: skip
+def test_redirects_are_judged_by_interface(changes: dict[str, str], verdict: Verdict) -> None:
+    values = {**HARD, "net.ipv6.conf.all.disable_ipv6": "0", **changes}
+    assert kernel.kernel_hardening.judge(values).verdict is verdict
+
+
+def test_a_setting_that_the_kernel_does_not_tell_is_no_pass() -> None:
+    values = {k: v for k, v in HARD.items() if k != "net.ipv4.tcp_syncookies"}
+    assert kernel.kernel_hardening.judge(values).verdict is Verdict.UNDETERMINED
+
+
+def test_interfaces_with_dots_in_their_names(answer: Make) -> None:
+    text = "0 kernel.randomize_va_space 2\n= net/ipv4/conf/eth0.7/accept_redirects 1\n"
+    values = kernel.parse_sysctl(answer(text))
+    assert values["net/ipv4/conf/eth0.7/accept_redirects"] == "1"
+
+
 @pytest.mark.parametrize(
     ("suid", "pattern", "verdict"),
     [

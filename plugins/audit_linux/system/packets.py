@@ -1,0 +1,109 @@
+"""Chains of packet filter rules, and what becomes of a packet in them."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+DEEPEST = 32
+# Rules followed for one packet: a ruleset too tangled to follow counts as accepting.
+_LONGEST_WALK = 100_000
+
+# New connections from an address, to a port and on an interface that no rule names.
+TCP = frozenset({"tcp4", "tcp6"})
+UDP = frozenset({"udp4", "udp6"})
+IPV4 = frozenset({"tcp4", "udp4"})
+IPV6 = frozenset({"tcp6", "udp6"})
+EVERY = TCP | UDP
+NONE: frozenset[str] = frozenset()
+
+# Of 65536 ports: from here on a rule that accepts a range of ports opens the host.
+MANY_PORTS = 32768
+ALL_PORTS = 65535
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule. `verdict` is accept, drop, jump, goto, return or empty (it only counts).
+
+    `fits` are the packets that meet its conditions for sure, the interface aside; `on` the
+    interfaces that it is limited to, `off` those that it leaves out (`eth*` and `eth+` are
+    patterns). `foreign`: it holds a condition that this tool cannot show.
+    """
+
+    fits: frozenset[str] = EVERY
+    on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    verdict: str = ""
+    to: str = ""
+    foreign: bool = False
+
+    def meets(self, packet: str, interface: str) -> bool:
+        """True when `packet` that arrives on `interface` (empty: one not named) meets the rule."""
+        if packet not in self.fits:
+            return False
+        if self.on:
+            return any(_same(interface, name) for name in self.on)
+        return not any(_same(interface, name) for name in self.off)
+
+
+def _same(interface: str, name: str) -> bool:
+    if name.endswith(("*", "+")):
+        return interface.startswith(name[:-1]) and bool(interface)
+    return interface == name
+
+
+class Chain(Struct, frozen=True, kw_only=True):
+    """A chain of one table; `hook` and `policy` are empty unless packets enter by it."""
+
+    tool: str
+    family: str
+    table: str
+    name: str
+    hook: str = ""
+    policy: str = ""
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def packets(self) -> frozenset[str]:
+        """The packets that the chain sees by its family."""
+        return {"ip": IPV4, "ip6": IPV6, "inet": EVERY}.get(self.family, NONE)
+
+
+Ruleset = tuple[Chain, ...]
+Chains = dict[tuple[str, ...], Chain]
+
+
+def by_name(ruleset: Ruleset) -> Chains:
+    """The chains by tool, family, table and name, as a jump finds them."""
+    return {(c.tool, c.family, c.table, c.name): c for c in ruleset}
+
+
+def ports_fit(count: int, verdict: str) -> bool:
+    """True when a condition on `count` ports lets a port through that no rule names."""
+    return count >= ALL_PORTS or (verdict == "accept" and count > MANY_PORTS)
+
+
+def verdict_on(packet: str, interface: str, chain: Chain, chains: Chains) -> str:
+    """What `chain` does with `packet` on `interface`: accept or drop."""
+    end = _walk((packet, interface), chain, chains, [_LONGEST_WALK], 0)
+    return end or chain.policy or "accept"
+
+
+def _walk(
+    what: tuple[str, str], chain: Chain, chains: Chains, left: list[int], deep: int
+) -> str:  # fmt: skip
+    """accept, drop, or empty where the packet comes out at the end of the chain."""
+    for rule in chain.rules:
+        left[0] -= 1
+        if left[0] < 0 or deep > DEEPEST:
+            return "accept"
+        if not rule.verdict or not rule.meets(*what):
+            continue
+        if rule.verdict in ("accept", "drop"):
+            return rule.verdict
+        if rule.verdict == "return":
+            return ""
+        other = chains.get((chain.tool, chain.family, chain.table, rule.to))
+        end = _walk(what, other, chains, left, deep + 1) if other else ""
+        if end or rule.verdict == "goto":
+            return end
+    return ""
