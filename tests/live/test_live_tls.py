@@ -2,224 +2,45 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import datetime
-import ipaddress
-import os
-import shutil
 import socket
 import struct
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
 
-import audit_tls
-from audit_core.collect import ask_prober
 from audit_core.hooks import ProbeReply
 from audit_core.model import (
     Absent,
     Answer,
-    Builtin,
-    Judgement,
-    Kind,
-    ObjectType,
-    Probe,
     Reason,
-    Target,
     Verdict,
 )
 from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS, Certificates, Endpoint, ask, parse_certificates, parse_endpoint
 from audit_tls.probe import run
-from live.patience import PATIENCE_S, eventually
+from live.patience import PATIENCE_S
+from live.tls_servers import Material, answer, judge, make, peer, s_server, verdicts
 
 pytestmark = pytest.mark.live
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
-# RFC 2409, second Oakley group: 1024 bits
-OAKLEY_2 = int(
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
-    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
-    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF",
-    16,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def openssl() -> str:
-    found = shutil.which("openssl")
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("openssl is not installed, and in CI nothing is skipped")
-        pytest.skip("openssl is not installed")
-    return found
-
-
-# --- certificates and servers ---------------------------------------------------------------------
-
-
-def issue(key: Any, issuer_key: Any, *, days: tuple[int, int] = (-1, 90), ca: bool = False) -> Any:
-    now = datetime.datetime.now(datetime.UTC)
-    alone = key is issuer_key and not ca
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA" if ca else "localhost")])
-    issuer = subject if alone else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(days=days[0]))
-        .not_valid_after(now + datetime.timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .sign(issuer_key, hashes.SHA256())
-    )
-
-
-def write(path: Path, *items: Any) -> Path:
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    with path.open("wb") as file:
-        for item in items:
-            if isinstance(item, x509.Certificate):
-                file.write(item.public_bytes(pem))
-            else:
-                file.write(
-                    item.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, plain)
-                )
-    return path
-
-
-def dh_parameters(prime: int, generator: int) -> str:
-    """PKCS #3 parameters as PEM; the library is about to drop them."""
-    raw = prime.to_bytes(129, "big")
-    numbers = b"\x02\x81\x81" + raw + b"\x02\x01" + bytes([generator])
-    body = base64.encodebytes(b"\x30\x81" + bytes([len(numbers)]) + numbers).decode()
-    return f"-----BEGIN DH PARAMETERS-----\n{body}-----END DH PARAMETERS-----\n"
-
-
-class Material:
-    """An authority and what it issued, as files."""
-
-    def __init__(self, folder: Path, openssl: str) -> None:
-        ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-        weak = rsa.generate_private_key(65537, 1024)
-        self.folder = folder
-        self.ca = write(folder / "ca.pem", issue(ca_key, ca_key, ca=True))
-        self.good = write(folder / "good.pem", key, issue(key, ca_key))
-        self.expired = write(folder / "expired.pem", weak, issue(weak, weak, days=(-9, -1)))
-        self.sha1 = folder / "sha1.pem"
-        write(self.sha1, weak)
-        made = subprocess.run(
-            [openssl, "req", "-x509", "-sha1", "-key", self.sha1, "-days", "90",
-             "-subj", "/CN=old", "-addext", "subjectAltName=DNS:old.example"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        with self.sha1.open("ab") as file:
-            file.write(made.stdout)
-        self.prime = folder / "dh.pem"
-        self.prime.write_text(dh_parameters(OAKLEY_2, 2))
-        self.conf = folder / "openssl.cnf"
-        self.conf.write_text(
-            "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n"
-            "[c]\nMinProtocol = None\nCipherString = ALL:@SECLEVEL=0\n"
-        )
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory, openssl: str) -> Material:
-    return Material(tmp_path_factory.mktemp("tls"), openssl)
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return Material(tmp_path_factory.mktemp("tls"))
 
 
 Serve = Callable[..., int]
 
 
 @pytest.fixture
-def serve(openssl: str, material: Material) -> Iterator[Serve]:
+def serve(material: Material) -> Iterator[Serve]:
     """Starts `openssl s_server` with a certificate and options; returns its port."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def try_to_start(cert: Path, *options: str) -> int | None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        argv = [openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-key", str(cert),
-                "-cert", str(cert), "-quiet", *options]  # fmt: skip
-        env = {**os.environ, "OPENSSL_CONF": str(material.conf)}
-        quiet: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        running.append(subprocess.Popen(argv, env=env, **quiet))
-        return port if _listens(port, running[-1]) else None
-
-    def start(cert: Path, *options: str) -> int:
-        for _ in range(3):  # a free port may be taken before the server binds it
-            if port := try_to_start(cert, *options):
-                return port
-        pytest.fail("the server does not answer")
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
-
-
-def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
-    def answers() -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
-    eventually(lambda: process.poll() is not None or answers())
-    return process.poll() is None and answers()
-
-
-def make(port: int, **settings: object) -> Target:
-    held: dict[str, object] = {"port": port, "server_name": "localhost", **settings}
-    return Target(
-        id="web1/tls", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, address="127.0.0.1",
-        settings=held,
-    )  # fmt: skip
-
-
-def answer(target: Target) -> Answer:
-    probe = ask(target)
-    assert isinstance(probe, Probe)
-    (prober,) = audit_tls.dengbao_probers()
-    assert f"port {target.settings['port']}" in prober.describe(probe)
-    # In a child process, as in a run. A server of ours that took 5 s to answer: the machine stood
-    # still, and what is told then is right but not what is to be seen here.
-    replies = (ask_prober(prober, probe) for _ in range(5))
-    reply = next(reply for reply in replies if b'"timed_out"' not in reply.stdout)
-    assert (reply.reason, reply.truncated) == (None, False)
-    now = datetime.datetime.now(datetime.UTC).isoformat()
-    return Answer(
-        stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at=now,
-        target=target,
-    )  # fmt: skip
-
-
-def judge(port: int, **settings: object) -> dict[str, Judgement]:
-    """Every check on the endpoint, as the engine would call it."""
-    target = make(port, **settings)
-    told = answer(target)
-    values: dict[Any, Any] = {f: f.providers[0].parse(told) for f in FACTS}
-    values |= {Builtin.TARGET: target, Builtin.COLLECTED_AT: told.collected_at}
-    assert not [v for v in values.values() if isinstance(v, Absent)]
-    return {c.id: c.judge(*(values[n] for n in c.needs)) for c in CHECKS}
-
-
-def verdicts(judged: dict[str, Judgement]) -> dict[str, Verdict]:
-    return {id.removeprefix("tls."): j.verdict for id, j in judged.items()}
+    with contextlib.ExitStack() as running:
+        yield lambda cert, *options: running.enter_context(s_server(material, cert, *options))
 
 
 ALL_PASS = {check.id.removeprefix("tls."): P for check in CHECKS}
@@ -321,40 +142,6 @@ def test_connections_are_bounded(serve: Serve, material: Material) -> None:
 
 
 # --- peers that do not speak TLS ------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def peer(talk: Callable[[socket.socket, int], None]) -> Iterator[int]:
-    """A listener that hands each connection and its number to `talk`."""
-    listener, closing = socket.create_server(("127.0.0.1", 0)), threading.Event()
-    threads: list[threading.Thread] = []
-
-    def one(connection: socket.socket, number: int) -> None:
-        with connection, contextlib.suppress(OSError):
-            talk(connection, number)
-            connection.settimeout(PATIENCE_S)
-            while connection.recv(65536):  # until the prober hangs up
-                pass
-
-    def accept() -> None:
-        number = 0
-        while not closing.is_set():
-            with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                threads.append(threading.Thread(target=one, args=(connection, number)))
-                threads[-1].start()
-                number += 1
-
-    listener.settimeout(0.1)
-    threads.append(threading.Thread(target=accept))
-    threads[0].start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        closing.set()
-        for thread in threads:
-            thread.join(PATIENCE_S)
-        listener.close()
 
 
 def mute(connection: socket.socket, number: int) -> None:
