@@ -28,6 +28,7 @@ from audit_core.model import (
     Reason,
     Request,
     Status,
+    msg,
     request_digest,
 )
 from audit_core.store.bundles import Bundle, BundleWriter, Reply
@@ -184,7 +185,10 @@ class Collector:
         except Exception as error:
             if self._stop.is_set():
                 raise
-            writer.fault(Reason.FAULT, f"internal error: {type(error).__name__}: {error}")
+            said = msg(
+                "internal error: {kind}: {error}", kind=type(error).__name__, error=str(error)
+            )
+            writer.fault(Reason.FAULT, said)
             writer.finish()
         finally:
             writer.close()
@@ -222,11 +226,15 @@ class Collector:
     ) -> None:
         route = self._routes.get(group.root.id)
         if route is None:
-            writer.fault(Reason.NOT_COLLECTED, "the inventory declares no access to this target")
+            said = msg("The inventory declares no access to this target")
+            writer.fault(Reason.NOT_COLLECTED, said)
             return
         if not self._lockouts.may_try(route.credential):
-            detail = f"the credential was refused by {_LOCKOUT} targets and is not tried on more"
-            writer.fault(Reason.NOT_PERMITTED, detail)
+            said = msg(
+                "The credential was refused by {count} targets and is not tried on more",
+                count=_LOCKOUT,
+            )
+            writer.fault(Reason.NOT_PERMITTED, said)
             return
         self._tell(group, "connect", 0, 1)
         try:
@@ -237,9 +245,9 @@ class Collector:
         except TransportError as error:
             if self._stop.is_set():
                 raise
-            writer.fault(error.reason, error.detail, error.hint)
+            writer.fault(error.reason, error.said, error.remedy)
         except ConfigError as error:  # of this target's own access: the others go on
-            writer.fault(Reason.NOT_COLLECTED, str(error))
+            writer.fault(Reason.NOT_COLLECTED, error.said or msg("{text}", text=str(error)))
 
     def _opened(self, route: Route) -> Session:
         taken = refused = False

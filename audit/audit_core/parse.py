@@ -37,12 +37,12 @@ from audit_core.plan import holds, request_of
 class Seen(Struct, frozen=True, kw_only=True):
     """What a bundle holds about one group: observations by request digest, and their bytes.
 
-    `fault` is why the group could not be reached at all, with its reason.
+    `fault` is why the group could not be reached at all: the reason, and what to tell.
     """
 
     observations: Mapping[str, Observation]
     blob: Callable[[str], bytes]
-    fault: tuple[Reason, str] | None = None
+    fault: tuple[Reason, Message] | None = None
 
 
 _STATUS_REASONS = {
@@ -179,8 +179,8 @@ def _one(provider: Provider, seen: Seen, target: Target) -> Known | Absent:
     if observation is not None:
         return read(provider, observation, seen, target)
     if seen.fault is not None:
-        reason, detail = seen.fault
-        return Absent(reason=reason, said=msg("Not reached: {detail}", detail=detail))
+        reason, said = seen.fault
+        return Absent(reason=reason, said=said)
     said = msg("{asked}: not asked in this run", asked=asked_text(request))
     return Absent(reason=Reason.NOT_COLLECTED, said=said)
 
@@ -196,8 +196,8 @@ def learn(fact: Fact, seen: Seen, target: Target, platform: Platform) -> Known |
     if last is not None:
         return last
     if seen.fault is not None:
-        reason, detail = seen.fault
-        return Absent(reason=reason, said=msg("Not reached: {detail}", detail=detail))
+        reason, said = seen.fault
+        return Absent(reason=reason, said=said)
     said = msg(
         "No way to learn {fact} on this platform (system {os}, packages {packages}, init {init})",
         fact=fact.id,

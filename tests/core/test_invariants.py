@@ -205,7 +205,7 @@ def test_invariant_2_no_reason_for_not_reaching_a_target_is_a_verdict(
 ) -> None:
     run = new_run(tmp_path)
     writer = run.writer(HOST.id)
-    writer.fault(reason, "why")
+    writer.fault(reason, msg("why"))
     writer.finish()
     Store(tmp_path).seal(run, "2026-01-02T03:05:00.000Z")
     assert_blind(judged(run, absent_check(COLOUR)), reason.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.errors import InputError, StoreError, UsageError
-from audit_core.model import Command, Reason, observation_digest
+from audit_core.model import Command, Reason, msg, observation_digest
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
 from audit_core.store.runs import Store, check_seal
@@ -141,7 +141,7 @@ def test_a_full_disk_ends_with_a_clear_line_and_what_is_durable(tmp_path: Path) 
 
 def test_a_fault_is_told_and_forgotten_once_something_was_answered(tmp_path: Path) -> None:
     writer = BundleWriter(tmp_path / "b", HEAD)
-    writer.fault(Reason.UNREACHABLE, "refused", "try again")
+    writer.fault(Reason.UNREACHABLE, msg("refused"), msg("try again"))
     assert Bundle(tmp_path / "b").fault is not None
     writer.add("t", reply())
     writer.close()

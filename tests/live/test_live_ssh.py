@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+import audit_core.transports.ssh
 from audit_core.errors import ConfigError
 from audit_core.model import Reason
-from audit_core.transports import Ended, ScriptReply, TransportError, ssh
+from audit_core.transports import Ended, ScriptReply, TransportError
 from audit_core.transports.ssh import SshAccess, SshSession, SshTransport
 from live.conftest import Account
-from live.patience import PATIENCE_S, eventually
+from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
 from live.sshd import Sshd, keygen, program, public
 
 pytestmark = pytest.mark.live
@@ -30,9 +31,7 @@ AddKey = Callable[[Path], None]
 
 @pytest.fixture(autouse=True)
 def _time_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is killed at a deadline is killed, however busy this machine is."""
-    monkeypatch.setattr(ssh, "_KILL_S", PATIENCE_S)
-    monkeypatch.setattr(ssh, "_GRACE_S", PATIENCE_S)
+    give_ssh_the_time_to_kill(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -188,14 +187,6 @@ def test_a_host_known_by_other_types_only(server: Sshd, tmp_path: Path) -> None:
         known.write_text(f"{only_ed25519.name} {key}\n")
         error = refusal(access(only_ed25519, known_hosts=(str(known),)))
     assert "known by keys of other types" in error.detail
-
-
-def test_host_certificates_are_named_as_not_supported(server: Sshd, tmp_path: Path) -> None:
-    known = tmp_path / "known_hosts"
-    known.write_text(f"@cert-authority * {public(server.host_keys['ed25519'])}\n")
-    error = refusal(access(server, known_hosts=(str(known),)))
-    assert "@cert-authority" in error.detail
-    assert "not supported" in error.hint
 
 
 # --- keys, agent, passwords ---------------------------------------------------------------------
@@ -384,13 +375,6 @@ def test_servers_with_few_algorithms(lines: list[str]) -> None:
         assert_works(access(sshd))
 
 
-def test_a_server_without_a_common_algorithm() -> None:
-    with Sshd(["Ciphers chacha20-poly1305@openssh.com"]) as sshd:
-        error = refusal(access(sshd))
-    assert error.reason is Reason.UNREACHABLE
-    assert "no acceptable ciphers" in error.detail
-
-
 def test_a_login_shell_that_talks_first(account: Account) -> None:
     account.home.joinpath(".bashrc").write_text("echo WELCOME; echo notice >&2\n")
     with Sshd(["SetEnv DENGBAO=1", "Banner /etc/hostname"], user=account.name) as sshd:
@@ -407,7 +391,9 @@ def test_a_forced_command_answers_in_the_scripts_place() -> None:
 def test_a_forced_command_that_does_not_end(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "_KILL_S", 0.5)  # what is to kill it is the forced command again
+    monkeypatch.setattr(
+        audit_core.transports.ssh, "_KILL_S", 0.5
+    )  # what is to kill it is the forced command again
     stay = account.home / "stay"
     stay.touch()
     forced = f"ForceCommand echo x; while [ -e {stay} ]; do sleep 0.1; done"

@@ -92,7 +92,8 @@ def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row
             told = session.run(script, deadline_s=120, limit=4 << 20)
             how = session.how
     except TransportError as error:
-        return (name, "out of reach", f"{error.detail} {error.hint}".strip())
+        why = [error.said, *([error.remedy] if error.remedy is not None else [])]
+        return (name, "out of reach", " ".join(context.translator.say(m) for m in why))
     except ConfigError as error:
         return (name, "out of reach", error.told(context.translator.say))
     asked = [*_TRIAL, *trial]

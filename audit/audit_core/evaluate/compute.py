@@ -135,7 +135,7 @@ def _seen(group: plan.Group, bundle: Bundle | None) -> parse.Seen:
     return parse.Seen(
         observations=bundle.observations,
         blob=bundle.blob,
-        fault=(fault.reason, fault.detail) if fault is not None else None,
+        fault=(fault.reason, fault.why) if fault is not None else None,
     )
 
 

@@ -10,7 +10,17 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import Observation, Probe, Reason, Request, Status, msg, request_digest
+from audit_core.i18n import Translator
+from audit_core.model import (
+    Message,
+    Observation,
+    Probe,
+    Reason,
+    Request,
+    Status,
+    msg,
+    request_digest,
+)
 from audit_core.redact import Redacted, redact
 from audit_core.store import frames
 
@@ -23,11 +33,27 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 class FaultFrame(Struct, frozen=True, kw_only=True):
-    """The target could not be reached, why, and what the user can do about it."""
+    """The target could not be reached, why, and what the user can do about it.
+
+    `said` and `remedy` are for the reader's language, `detail` and `hint` are the same in English;
+    older bundles have only these.
+    """
 
     reason: Reason
     detail: str
     hint: str = ""
+    said: Message | None = None
+    remedy: Message | None = None
+
+    @property
+    def why(self) -> Message:
+        """Why the target could not be reached."""
+        return self.said or msg("Not reached: {detail}", detail=self.detail)
+
+    @property
+    def to_do(self) -> Message | None:
+        """What the user can do about it, or None."""
+        return self.remedy or (msg("{text}", text=self.hint) if self.hint else None)
 
 
 class RoundFrame(Struct, frozen=True, kw_only=True):
@@ -109,11 +135,24 @@ class BundleWriter:
             self._blobs.add(digest)
         return digest
 
-    def fault(self, reason: Reason, detail: str, hint: str = "") -> None:
+    def fault(self, reason: Reason, said: Message, remedy: Message | None = None) -> None:
         """Stores that the target could not be reached."""
-        frame = FaultFrame(reason=reason, detail=self._clean(detail), hint=self._clean(hint))
+        english = Translator("en").say
+        said = self._clean_message(said)
+        remedy = self._clean_message(remedy) if remedy is not None else None
+        frame = FaultFrame(
+            reason=reason,
+            detail=english(said),
+            hint=english(remedy) if remedy is not None else "",
+            said=said,
+            remedy=remedy,
+        )
         self._file.append("fault", msgspec.json.encode(frame))
         self._file.sync()
+
+    def _clean_message(self, said: Message) -> Message:
+        args = {k: self._clean(v) if isinstance(v, str) else v for k, v in said.args.items()}
+        return Message(id=said.id, args=args)
 
     def round_done(self, number: int, how: str) -> None:
         """Stores that round `number` is over; it survives a power cut from here on."""

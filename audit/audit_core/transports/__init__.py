@@ -8,7 +8,8 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from audit_core.model import Reason
+from audit_core.i18n import Translator
+from audit_core.model import Message, Reason
 
 
 class Ended(enum.StrEnum):
@@ -31,20 +32,35 @@ class ScriptReply(Struct, frozen=True, kw_only=True):
 
 
 class TransportError(Exception):
-    """The target could not be reached or logged in to; `reason` and one line that says why.
+    """The target could not be reached or logged in to; `reason`, and `said`, which tells why.
 
-    `hint` is what the user can do about it (a command to run), or empty. `credential_refused` is
+    `remedy` is what the user can do about it (a command to run), or None. `credential_refused` is
     true when the target answered and refused the credential: it counts towards lock-outs.
     """
 
     def __init__(
-        self, reason: Reason, detail: str, *, hint: str = "", credential_refused: bool = False
+        self,
+        reason: Reason,
+        said: Message,
+        *,
+        remedy: Message | None = None,
+        credential_refused: bool = False,
     ) -> None:
-        super().__init__(detail)
+        super().__init__(Translator("en").say(said))
         self.reason = reason
-        self.detail = detail
-        self.hint = hint
+        self.said = said
+        self.remedy = remedy
         self.credential_refused = credential_refused
+
+    @property
+    def detail(self) -> str:
+        """`said` in English."""
+        return str(self)
+
+    @property
+    def hint(self) -> str:
+        """`remedy` in English, or an empty text."""
+        return "" if self.remedy is None else Translator("en").say(self.remedy)
 
 
 class Session(Protocol):

@@ -1,7 +1,7 @@
 """known_hosts(5): which keys a host is known by, and what an offered key is worth.
 
 Hashed names, `[host]:port`, patterns with `*`, `?` and `!`, and `@revoked` are honoured.
-`@cert-authority` lines are seen but not used: host certificates are not supported.
+`@cert-authority` lines make no key known: they say whose signature on a certificate would.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from msgspec import Struct
 from audit_core.errors import ConfigError
 from audit_core.model import msg
 
+_CERTIFIED = "-cert-v01@"
 DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 
@@ -59,10 +60,10 @@ def known_keys(paths: Iterable[str], host: str, port: int) -> tuple[KnownKey, ..
 
     ConfigError for a file that cannot be read.
     """
-    name, found = name_for(host, port), []
+    names, found = (name_for(host, port), host.lower()), []
     for path in paths:
         for number, line in enumerate(_lines(path), 1):
-            key = _parse(line, name, f"{path}:{number}")
+            key = _parse(line, names, f"{path}:{number}")
             if key is not None:
                 found.append(key)
     return tuple(found)
@@ -70,7 +71,7 @@ def known_keys(paths: Iterable[str], host: str, port: int) -> tuple[KnownKey, ..
 
 def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
     """What a key that the server has proven to hold is worth."""
-    if any(k.marker == "@revoked" and k.blob == blob for k in known):
+    if is_revoked(known, blob):
         return Trust.REVOKED
     plain = [k for k in known if not k.marker]
     if any(k.blob == blob for k in plain):
@@ -79,21 +80,35 @@ def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
         return Trust.CHANGED
     if plain:
         return Trust.OTHER_TYPE
-    return Trust.AUTHORITY_ONLY if _has_authority(known) else Trust.UNKNOWN
+    return Trust.AUTHORITY_ONLY if has_authority(known) else Trust.UNKNOWN
 
 
 def prefer(known: tuple[KnownKey, ...], supported: tuple[str, ...]) -> tuple[str, ...]:
     """`supported` host key algorithms, those first under which the host is known.
 
     Without this the two sides may agree on a type that known_hosts does not hold (RFC 4253, 7.1).
+    A host that is known by its authority only is asked for its certificate.
     """
     types = {k.type for k in known if not k.marker}
     first = tuple(a for a in supported if _type_of(a) in types)
+    if not first and has_authority(known):
+        first = tuple(a for a in supported if _CERTIFIED in a)
     return first + tuple(a for a in supported if a not in first)
 
 
-def _has_authority(known: tuple[KnownKey, ...]) -> bool:
+def has_authority(known: tuple[KnownKey, ...]) -> bool:
+    """Whether some authority may vouch for the host."""
     return any(k.marker == "@cert-authority" for k in known)
+
+
+def is_authority(known: tuple[KnownKey, ...], blob: bytes) -> bool:
+    """Whether the key `blob` may vouch for the host."""
+    return any(k.marker == "@cert-authority" and k.blob == blob for k in known)
+
+
+def is_revoked(known: tuple[KnownKey, ...], blob: bytes) -> bool:
+    """Whether the key `blob` must not be taken, whoever shows it."""
+    return any(k.marker == "@revoked" and k.blob == blob for k in known)
 
 
 def _type_of(algorithm: str) -> str:
@@ -116,11 +131,17 @@ def _lines(path: str) -> list[str]:
         ) from error
 
 
-def _parse(line: str, name: str, place: str) -> KnownKey | None:
-    """The key on this line if it is for `name`; a line that cannot be read is for nobody."""
+def _parse(line: str, names: tuple[str, str], place: str) -> KnownKey | None:
+    """The key on this line if it is for `names`; a line that cannot be read is for nobody.
+
+    `names` are with the port and without. As in OpenSSH an authority vouches for all ports of the
+    hosts it is named for; and what is revoked at one port is taken at none.
+    """
     fields = line.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
-    if len(fields) < 3 or fields[0].startswith("#") or not _matches(fields[0], name):
+    if len(fields) < 3 or fields[0].startswith("#"):
+        return None
+    if not any(_matches(fields[0], name) for name in (names if marker else names[:1])):
         return None
     try:
         blob = base64.b64decode(fields[2], validate=True)
@@ -135,14 +156,15 @@ def _matches(names: str, name: str) -> bool:
     hit = False
     for pattern in names.lower().split(","):
         if pattern.startswith("!"):
-            if _matches_pattern(pattern[1:], name):
+            if matches_pattern(pattern[1:], name):
                 return False
-        elif _matches_pattern(pattern, name):
+        elif matches_pattern(pattern, name):
             hit = True
     return hit
 
 
-def _matches_pattern(pattern: str, name: str) -> bool:
+def matches_pattern(pattern: str, name: str) -> bool:
+    """Whether `name` is as `pattern` says, in which `*` and `?` stand for others."""
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
     return re.fullmatch("".join(parts), name) is not None
 

@@ -141,7 +141,13 @@ def _refuse_open_file(path: str, status: os.stat_result) -> None:
         )
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
-        raise ConfigError(f"{path}: others may use the secret (mode {mode:04o}); chmod 600 it")
+        raise ConfigError(
+            msg(
+                "{path}: others may use the secret (mode {mode}); chmod 600 it",
+                path=path,
+                mode=f"{mode:04o}",
+            )
+        )
 
 
 def _from_prompt(label: str) -> str:

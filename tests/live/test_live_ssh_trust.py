@@ -1,0 +1,236 @@
+"""Host certificates, and servers too old or too odd to agree with, by Debian's own sshd."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit_core.i18n import Translator
+from audit_core.model import Reason
+from audit_core.transports import TransportError, hostkeys
+from audit_core.transports.ssh import SshAccess, SshTransport
+from audit_core.transports.ssh._certificates import refusal as refused
+from live.sshd import Sshd, keygen, program, public
+
+pytestmark = pytest.mark.live
+CHINESE = Translator("zh").say
+
+
+def access(sshd: Sshd, known: Path, name: str = "web1") -> SshAccess:
+    return SshAccess(
+        host=sshd.host, port=sshd.port, user=sshd.user, key=str(sshd.client_key),
+        known_hosts=(str(known),), login_timeout_s=60.0, host_name_for_keys=name,
+    )  # fmt: skip
+
+
+def refusal(way: SshAccess) -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        SshTransport(way).open()
+    assert caught.value.reason is Reason.UNREACHABLE
+    assert not caught.value.credential_refused
+    assert CHINESE(caught.value.said) != caught.value.detail
+    return caught.value
+
+
+def blob(path: Path) -> bytes:
+    """The bytes of a public key or certificate."""
+    return base64.b64decode(path.read_text().split()[1])
+
+
+def how(way: SshAccess) -> str:
+    with SshTransport(way).open() as session:
+        assert session.run(b"echo x\n", deadline_s=60, limit=100).stdout == b"x\n"
+        return session.how
+
+
+# --- certificates -------------------------------------------------------------------------------
+
+
+class Authority:
+    """A key that signs host keys, and a server that shows what it signed."""
+
+    def __init__(self, folder: Path, type: str = "ed25519") -> None:
+        self.key = keygen(folder / f"ca_{type}", type)
+        self.known = folder / "known_hosts"
+
+    def sign(self, key: Path, *options: str) -> Path:
+        """The certificate that is then beside `key`."""
+        sign = [program("ssh-keygen"), "-q", "-s", str(self.key), "-I", "host", *options]
+        subprocess.run([*sign, f"{key}.pub"], check=True, capture_output=True)
+        return key.with_name(f"{key.name}-cert.pub")
+
+    def vouches_for(self, names: str, marker: str = "@cert-authority") -> None:
+        """A line of known_hosts."""
+        with self.known.open("a") as file:
+            file.write(f"{marker} {names} {public(self.key)}\n")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd, Path]]:
+    """One server; the certificate that it shows is written by each test."""
+    folder = tmp_path_factory.mktemp("hosts")
+    folder.chmod(0o755)
+    key = keygen(folder / "host")
+    lines = [f"HostKey {key}", f"HostCertificate {key}-cert.pub"]
+    # sshd reads the certificate when it starts, and again for each connection.
+    Authority(folder).sign(key, "-h", "-n", "web1")
+    with Sshd(lines) as sshd:
+        yield sshd, key
+
+
+NAMED = ("-h", "-n", "web1")
+
+
+@pytest.mark.parametrize("type", ["ed25519", "ecdsa", "rsa"])
+@pytest.mark.parametrize("names", ["web1", "*", "web1,db1", "[web1]:PORT"])
+def test_an_authority_makes_a_host_known(
+    hosts: tuple[Sshd, Path], tmp_path: Path, type: str, names: str
+) -> None:
+    sshd, key = hosts
+    authority = Authority(tmp_path, type)
+    authority.sign(key, *NAMED)
+    authority.vouches_for(names.replace("PORT", str(sshd.port)))
+    shown = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], capture_output=True, text=True)
+    assert f"host key {shown.stdout.split()[1]}" in how(access(sshd, authority.known))
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("-h", "-n", "web2"), "is not for web1"),
+        (("-h",), "is not for web1"),
+        (("-n", "web1"), "a user's, not a host's"),
+        (("-h", "-n", "web1", "-V", "20200101:20200102"), "not valid at this time"),
+        (("-h", "-n", "web1", "-V", "20900101:20910101"), "not valid at this time"),
+    ],
+)
+def test_a_certificate_that_vouches_for_nothing(
+    hosts: tuple[Sshd, Path], authority: Authority, options: tuple[str, ...], word: str
+) -> None:
+    sshd, key = hosts
+    authority.sign(key, *options)
+    authority.vouches_for("web1")
+    error = refusal(access(sshd, authority.known))
+    assert word in error.detail
+    assert "ssh-keyscan" in error.hint
+
+
+def test_no_altered_certificate_vouches_for_anything(authority: Authority, tmp_path: Path) -> None:
+    key = keygen(tmp_path / "host")
+    whole = blob(authority.sign(key, *NAMED))
+    authority.vouches_for("web1")
+    known = hostkeys.known_keys((str(authority.known),), "web1", 22)
+    assert refused(whole, blob(Path(f"{key}.pub")), "web1", known, time.time()) is None
+    for n in range(len(whole)):
+        altered = whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :]
+        assert refused(altered, blob(Path(f"{key}.pub")), "web1", known, time.time()) is not None
+    other = blob(Path(f"{keygen(tmp_path / 'other')}.pub"))
+    assert refused(whole, other, "web1", known, time.time()) is not None
+    users = blob(authority.sign(key, "-n", "web1"))
+    wrong = refused(users, blob(Path(f"{key}.pub")), "web1", known, time.time())
+    assert wrong is not None
+    assert "a user's" in wrong.id
+
+
+def test_an_authority_for_another_host_vouches_for_nothing(
+    hosts: tuple[Sshd, Path], authority: Authority
+) -> None:
+    sshd, key = hosts
+    authority.sign(key, *NAMED)
+    authority.vouches_for("db1")
+    assert "unknown host key" in refusal(access(sshd, authority.known)).detail
+
+
+def test_a_certificate_of_another_authority(
+    hosts: tuple[Sshd, Path], authority: Authority, tmp_path: Path
+) -> None:
+    sshd, key = hosts
+    (tmp_path / "other").mkdir()
+    Authority(tmp_path / "other").sign(key, *NAMED)
+    authority.vouches_for("web1")
+    assert "not a @cert-authority for this host" in refusal(access(sshd, authority.known)).detail
+
+
+def test_a_revoked_authority_vouches_for_nothing(
+    hosts: tuple[Sshd, Path], authority: Authority
+) -> None:
+    sshd, key = hosts
+    authority.sign(key, *NAMED)
+    authority.vouches_for("web1")
+    authority.vouches_for("web1", "@revoked")
+    assert "is revoked" in refusal(access(sshd, authority.known)).detail
+
+
+def test_a_revoked_key_is_refused_with_any_certificate(
+    hosts: tuple[Sshd, Path], authority: Authority
+) -> None:
+    sshd, key = hosts
+    authority.sign(key, *NAMED)
+    authority.vouches_for("web1")
+    with authority.known.open("a") as file:
+        file.write(f"@revoked * {public(key)}\n")
+    assert "THE HOST KEY IS REVOKED" in refusal(access(sshd, authority.known)).detail
+
+
+def test_a_key_that_changed_is_not_saved_by_its_certificate(
+    hosts: tuple[Sshd, Path], authority: Authority, tmp_path: Path
+) -> None:
+    sshd, key = hosts
+    authority.sign(key, *NAMED)
+    authority.vouches_for("web1")
+    with authority.known.open("a") as file:
+        file.write(f"[web1]:{sshd.port} {public(keygen(tmp_path / 'before'))}\n")
+    assert "THE HOST KEY HAS CHANGED" in refusal(access(sshd, authority.known)).detail
+
+
+def test_the_authoritys_own_key_is_no_host_key(authority: Authority) -> None:
+    # the host shows the very key that stands on the line, without any certificate
+    with Sshd() as sshd:
+        key = public(sshd.host_keys["ed25519"])
+        authority.known.write_text(f"@cert-authority * {key}\n")
+        assert "showed no certificate" in refusal(access(sshd, authority.known)).detail
+
+
+def test_an_authority_that_signs_with_sha1(hosts: tuple[Sshd, Path], tmp_path: Path) -> None:
+    sshd, key = hosts
+    authority = Authority(tmp_path, "rsa")
+    authority.sign(key, "-t", "ssh-rsa", *NAMED)
+    authority.vouches_for("web1")
+    assert "SHA-1" in refusal(access(sshd, authority.known)).detail
+
+
+# --- nothing in common --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "word", "remedy"),
+    [
+        (["HostKeyAlgorithms ssh-rsa"], "no host key algorithm in common; the server offers only "
+         "ssh-rsa", "sign only with SHA-1"),
+        (["Ciphers chacha20-poly1305@openssh.com"], "no cipher in common; the server offers only "
+         "chacha20-poly1305@openssh.com", "current algorithm"),
+        (["KexAlgorithms diffie-hellman-group1-sha1"], "no key exchange algorithm in common; the "
+         "server offers only diffie-hellman-group1-sha1", "current algorithm"),
+        (["MACs umac-64@openssh.com", "Ciphers aes256-ctr"], "no MAC algorithm in common; the "
+         "server offers only umac-64@openssh.com", "current algorithm"),
+    ],
+)  # fmt: skip
+def test_a_server_without_a_common_algorithm(
+    tmp_path: Path, lines: list[str], word: str, remedy: str
+) -> None:
+    with Sshd(lines, host_key_types=("rsa",)) as sshd:
+        error = refusal(access(sshd, sshd.known_hosts, "127.0.0.1"))
+    assert word in error.detail
+    assert remedy in error.hint
+    assert error.remedy is not None
+    assert CHINESE(error.remedy) != error.hint
