@@ -32,13 +32,17 @@ UPGRADABLE = Command(
     timeout_s=60, limit=8 << 20,
 )  # fmt: skip
 POLICY = Command(argv=("apt-cache", *_IN_MEMORY, "policy"), timeout_s=60)
+# The date that the archive signed: the time of a file is that of the copy on a mirror that does
+# not keep times, and such a mirror may stand still. Without a date the file's time has to do.
 LISTS = Command(
     argv=(
-        "find", "/var/lib/apt", "-maxdepth", "2", "-type", "f",
-        "(", "-path", "/var/lib/apt/lists/*Release",
-        "-o", "-path", "/var/lib/apt/periodic/update-success-stamp",
-        "-o", "-path", "/var/lib/apt/periodic/update-stamp", ")",
-        "-printf", r"%T@\0%P\0",
+        "sh", "-c",
+        "cd /var/lib/apt || exit 1; for f in lists/*Release periodic/update-success-stamp "
+        'periodic/update-stamp; do [ -f "$f" ] || continue; '
+        """d=; case $f in lists/*) d=$(sed -n '/^Date: /{s///p;q;}' "$f");; esac; """
+        '{ [ -n "$d" ] && t=$(date -d "$d" +%s 2>/dev/null); } || '
+        't=$(stat -L -c %Y "$f") || exit 1; '
+        """printf '%s\\0%s\\0' "$t" "$f"; done""",
     ),
 )  # fmt: skip
 # Only options are printed: an address in a source line may carry a password.
@@ -138,7 +142,8 @@ def _source(fields: str, priority: int) -> Source | None:
         return None
     shown = " ".join(n for n in (pairs.get("l", ""), pairs.get("n", ""), pairs.get("c", "")) if n)
     security = is_security(pairs.get("a", "")) and priority >= _INSTALLED
-    return Source(name=shown or fields, security=security)
+    suite = pairs.get("n", "").partition("-")[0]
+    return Source(name=shown or fields, security=security, suite=suite)
 
 
 def parse_policy(answer: Answer) -> Sources:
@@ -223,6 +228,9 @@ def _global(path: str, text: str) -> bool:
     """Whether `text` is a setting of apt.conf that switches signature checks off."""
     if not path.startswith(("/etc/apt/apt.conf.d/", "/etc/apt/apt.conf")):
         return False
+    name = path.rpartition("/")[2]
+    if "." in name and not name.endswith(".conf"):
+        return False  # apt passes over left-overs such as 50x.bak and 50x.dpkg-old
     value = text.split()[-1]
     return "weak" not in text.lower() and value.strip('"').lower() in _YES
 

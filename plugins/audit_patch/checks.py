@@ -19,6 +19,7 @@ from audit_core.sdk import (
     expect,
     failed,
     msg,
+    optional,
     passed,
     undetermined,
 )
@@ -31,6 +32,7 @@ from audit_patch.facts import (
     SECURITY,
     SIGNATURES,
     SOURCES,
+    STARTERS,
     UPDATERS,
 )
 from audit_patch.model import (
@@ -127,21 +129,29 @@ def _stale(
     return None
 
 
-def _unlabelled(security: Security, sources: Sources) -> bool:
-    by_name = any(s.security for s in sources.items)
+def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
+    """Whether nothing here would tell that an update mends security.
+
+    On Debian and Ubuntu a security archive counts for its own release only: the one that was
+    left in the sources when the rest was moved on offers nothing, whatever is pending.
+    """
+    own = release.codename if release.id in ("debian", "ubuntu") else ""
+    by_name = any(s.security and (not own or s.suite in ("", own)) for s in sources.items)
     return not (by_name if security.labelled is None else security.labelled)
 
 
 @check(
     "patch.security-updates",
-    needs=(SECURITY, METADATA, SOURCES, COLLECTED_AT),
+    needs=(SECURITY, METADATA, SOURCES, RELEASE, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
     security: Security,
     metadata: Metadata,
     sources: Sources,
+    release: Release,
     collected_at: str,
     *,
     max_days: Annotated[int, Down] = 7,
@@ -155,7 +165,7 @@ def security_updates(
             count=len(security.updates), names=_names(security.updates),
         )  # fmt: skip
         return failed(said, expected=none)
-    if _unlabelled(security, sources):
+    if _unlabelled(security, sources, release):
         said = msg("The package sources in effect do not tell which updates mend security")
         return undetermined(said, expected=none)
     if sources.pinned:
@@ -174,6 +184,7 @@ def security_updates(
     "patch.other-updates",
     needs=(PENDING, METADATA, SOURCES, COLLECTED_AT),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
@@ -192,6 +203,10 @@ def other_updates(
     if not pending.updates:
         if why := _stale(metadata, sources, now, max_days, max_published_days):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
+        if sources.pinned:
+            hidden = _first(sources.pinned)
+            return undetermined(msg("Pinned packages hide their updates: {names}", names=hidden),
+                                expected=wanted)  # fmt: skip
         return passed(msg("No update is pending"), expected=wanted)
     said = msg(
         "{count} updates are pending, among them {names}",
@@ -209,6 +224,7 @@ def other_updates(
     "patch.metadata-fresh",
     needs=(METADATA, SOURCES, COLLECTED_AT),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Let the host refresh its package metadata daily (apt update, dnf makecache)"),
 )
 def metadata_fresh(
@@ -234,22 +250,28 @@ def metadata_fresh(
     return expect(fresh, said=said, expected=wanted)
 
 
-def _kernel(version: str) -> tuple[tuple[int, ...], str]:
-    """The numbers to order a kernel by, and its line (`amd64`, `cloud-amd64`, `x86_64+debug`)."""
+def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """What to order a kernel by, and its line (`amd64`, `cloud-amd64`, `x86_64+debug`).
+
+    As in rpm a number is newer than a word: 362.8.1.el9_3 is newer than 362.el9.
+    """
     found = _KERNEL.fullmatch(version)
     base, line = (found["base"], found["line"] or "") if found else (version, "")
     branch = "rt" if ".rt" in base else "uek" if "uek" in base else ""
-    return tuple(int(n) for n in re.findall(r"[0-9]{1,9}", base)), line + branch
+    parts = re.findall(r"[0-9]{1,9}|[a-zA-Z]+", base)
+    order = tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts)
+    return order, line + branch
 
 
 @check(
     "patch.kernel-current",
     needs=(KERNELS, PLATFORM),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Reboot into the newest installed kernel"),
 )
 def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
-    """The host runs the newest kernel it has installed, and no reboot is pending."""
+    """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = shown(platform.kernel).removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
     same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
@@ -314,10 +336,13 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
 
 @check(
     "patch.automatic-updates",
-    needs=(AUTOMATIC, UPDATERS),
+    needs=(AUTOMATIC, UPDATERS, optional(STARTERS)),
     severity=Severity.LOW,
+    version=2,
 )
-def automatic_updates(automatic: Automatic, updaters: tuple[str, ...]) -> Judgement:
+def automatic_updates(
+    automatic: Automatic, updaters: tuple[str, ...], starters: tuple[str, ...] | None
+) -> Judgement:
     """The host installs updates by the distribution's own automatic mechanism."""
     wanted = msg("automatic updates, or a record of how people install them")
     if automatic.installs and updaters:
@@ -325,7 +350,11 @@ def automatic_updates(automatic: Automatic, updaters: tuple[str, ...]) -> Judgem
             "Automatic updates are configured: {settings}; installed: {programs}",
             settings=_first(automatic.settings), programs=_first(updaters),
         )  # fmt: skip
-        return passed(said, expected=wanted)
+        if not starters:
+            idle = msg("No active timer of systemd starts them")
+            return undetermined(said, idle, expected=wanted)
+        started = msg("They are started by {units}", units=_first(starters))
+        return passed(said, started, expected=wanted)
     said = msg("No automatic update mechanism is configured: updates are installed by people")
     return undetermined(said, expected=wanted)
 
@@ -334,6 +363,7 @@ def automatic_updates(automatic: Automatic, updaters: tuple[str, ...]) -> Judgem
     "patch.sources-verified",
     needs=SIGNATURES,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Remove trusted=yes / gpgcheck=0 and install the key of the source"),
 )
 def sources_verified(signatures: Signatures) -> Judgement:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from audit_core.sdk import fact, provider
+from typing import Any
+
+from audit_core.model import Parser
+from audit_core.sdk import Command, Fact, fact, provider
 from audit_patch import apk, apt, host, rpm, zypper
 from audit_patch.model import (
     Automatic,
@@ -15,67 +18,62 @@ from audit_patch.model import (
     Sources,
 )
 
-PENDING = fact(
-    "patch.pending",
-    Pending,
-    providers=(
-        provider(apt.UPGRADABLE, apt.parse_pending, package_manager="apt"),
-        provider(rpm.check_update("dnf"), rpm.parse_check_update, package_manager="dnf"),
-        provider(rpm.check_update("yum"), rpm.parse_check_update, package_manager="yum"),
-        provider(zypper.UPDATES, zypper.parse_updates, package_manager="zypper"),
-        provider(apk.UPDATES, apk.parse_pending, package_manager="apk"),
-    ),
-)
-SECURITY = fact(
-    "patch.security",
-    Security,
-    providers=(
-        provider(apt.UPGRADABLE, apt.parse_security, package_manager="apt"),
-        provider(rpm.updateinfo("dnf"), rpm.parse_updateinfo, package_manager="dnf"),
-        provider(rpm.updateinfo("yum"), rpm.parse_updateinfo, package_manager="yum"),
-        provider(zypper.PATCHES, zypper.parse_patches, package_manager="zypper"),
-        provider(apk.UPDATES, apk.parse_security, package_manager="apk"),
-    ),
-)
-SOURCES = fact(
-    "patch.sources",
-    Sources,
-    providers=(
-        provider(apt.POLICY, apt.parse_policy, package_manager="apt"),
-        provider(rpm.REPOS, rpm.parse_sources, package_manager=("dnf", "yum")),
-        provider(zypper.REPOS, zypper.parse_sources, package_manager="zypper"),
-    ),
-)
-METADATA = fact(
-    "patch.metadata",
-    Metadata,
-    providers=(
-        provider(apt.LISTS, apt.parse_lists, package_manager="apt"),
-        provider(rpm.CACHES, rpm.parse_caches, package_manager=("dnf", "yum")),
-        provider(zypper.CACHES, rpm.parse_caches, package_manager="zypper"),
-    ),
-)
-SIGNATURES = fact(
-    "patch.signatures",
-    Signatures,
-    providers=(
-        provider(apt.OPTIONS, apt.parse_options, package_manager="apt"),
-        provider(rpm.REPOS, rpm.parse_signatures, package_manager=("dnf", "yum")),
-        provider(zypper.REPOS, zypper.parse_signatures, package_manager="zypper"),
-    ),
-)
-AUTOMATIC = fact(
-    "patch.automatic",
-    Automatic,
-    providers=(
-        provider(apt.AUTOMATIC, apt.parse_automatic, package_manager="apt"),
-        provider(rpm.AUTOMATIC, rpm.parse_automatic, package_manager=("dnf", "yum")),
-    ),
-)
+Way = tuple[Command, Parser]
+
+
+def _each(id: str, type_: Any, **ways: Way) -> Fact:
+    """The fact `id`, learnt from each package manager in its way; yum's is dnf's unless told."""
+    if "dnf" in ways:
+        ways.setdefault("yum", ways["dnf"])
+    found = (provider(ask, parse, package_manager=m) for m, (ask, parse) in ways.items())
+    return fact(id, type_, providers=tuple(found))
+
+
+PENDING = _each(
+    "patch.pending", Pending,
+    apt=(apt.UPGRADABLE, apt.parse_pending),
+    dnf=(rpm.check_update("dnf"), rpm.parse_check_update),
+    yum=(rpm.check_update("yum"), rpm.parse_check_update),
+    zypper=(zypper.UPDATES, zypper.parse_updates),
+    apk=(apk.UPDATES, apk.parse_pending),
+)  # fmt: skip
+SECURITY = _each(
+    "patch.security", Security,
+    apt=(apt.UPGRADABLE, apt.parse_security),
+    dnf=(rpm.updateinfo("dnf"), rpm.parse_updateinfo),
+    yum=(rpm.updateinfo("yum"), rpm.parse_updateinfo),
+    zypper=(zypper.PATCHES, zypper.parse_patches),
+    apk=(apk.UPDATES, apk.parse_security),
+)  # fmt: skip
+SOURCES = _each(
+    "patch.sources", Sources,
+    apt=(apt.POLICY, apt.parse_policy),
+    dnf=(rpm.REPOS, rpm.parse_sources),
+    zypper=(zypper.REPOS, zypper.parse_sources),
+)  # fmt: skip
+METADATA = _each(
+    "patch.metadata", Metadata,
+    apt=(apt.LISTS, apt.parse_lists),
+    dnf=(rpm.CACHES, rpm.parse_caches),
+    zypper=(zypper.CACHES, rpm.parse_caches),
+)  # fmt: skip
+SIGNATURES = _each(
+    "patch.signatures", Signatures,
+    apt=(apt.OPTIONS, apt.parse_options),
+    dnf=(rpm.REPOS, rpm.parse_signatures),
+    zypper=(zypper.REPOS, zypper.parse_signatures),
+)  # fmt: skip
+AUTOMATIC = _each(
+    "patch.automatic", Automatic,
+    apt=(apt.AUTOMATIC, apt.parse_automatic),
+    dnf=(rpm.AUTOMATIC, rpm.parse_automatic),
+)  # fmt: skip
 UPDATERS = fact("patch.updaters", tuple[str, ...], ask=host.UPDATERS, parse=host.parse_updaters)
+STARTERS = fact("patch.starters", tuple[str, ...], ask=host.STARTERS, parse=host.parse_starters)
 KERNELS = fact("patch.kernels", Kernels, ask=host.KERNELS, parse=host.parse_kernels)
 RELEASE = fact("patch.release", Release, ask=host.RELEASE, parse=host.parse_release)
 
 FACTS = (
-    PENDING, SECURITY, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS, KERNELS, RELEASE,
+    PENDING, SECURITY, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS, STARTERS, KERNELS,
+    RELEASE,
 )  # fmt: skip

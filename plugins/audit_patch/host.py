@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from audit_core.sdk import Absent, Answer, Command, ParseError, ReadFile
+from audit_core.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    ReadFile,
+    Reason,
+    msg,
+    not_present,
+)
 from audit_patch.model import Kernels, Release
 from audit_patch.rpm import refused_by
 
@@ -25,6 +34,14 @@ UPDATERS = Command(
     ),
     ok=(0, 1),
 )  # fmt: skip
+# What starts those programs; each state is told on a line of its own.
+_STARTERS = (
+    "apt-daily-upgrade.timer", "dnf-automatic.timer", "dnf-automatic-install.timer",
+    "dnf5-automatic.timer", "yum-cron.service",
+)  # fmt: skip
+STARTERS = Command(
+    argv=("systemctl", "is-active", *_STARTERS), ok=(0, 1, 3, 4), missing=Reason.NOT_PRESENT
+)
 
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
 
@@ -56,9 +73,20 @@ def parse_release(answer: Answer) -> Release:
         name=found.get("NAME", ""),
         version_id=found.get("VERSION_ID", ""),
         version=found.get("VERSION", ""),
+        codename=found.get("VERSION_CODENAME", ""),
     )
 
 
 def parse_updaters(answer: Answer) -> tuple[str, ...] | Absent:
     """The programs for automatic updates that are installed."""
     return refused_by(answer) or tuple(sorted(_paths(answer)))
+
+
+def parse_starters(answer: Answer) -> tuple[str, ...] | Absent:
+    """The active timers and services for automatic updates; NOT_PRESENT without systemd."""
+    if b"not been booted with systemd" in answer.stderr:
+        return not_present(msg("systemd does not run here"))
+    states = answer.lines
+    if len(states) != len(_STARTERS):
+        raise ParseError(f"{len(states)} states of {len(_STARTERS)} units")
+    return tuple(n for n, state in zip(_STARTERS, states, strict=True) if state == "active")

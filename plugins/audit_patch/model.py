@@ -30,10 +30,14 @@ class Security(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A package source in effect. `security` is None where its name does not tell."""
+    """A package source in effect. `security` is None where its name does not tell.
+
+    `suite` is the code name of the release that it is for (apt), empty where not told.
+    """
 
     name: str
     security: bool | None = None
+    suite: str = ""
 
 
 class Sources(Struct, frozen=True, kw_only=True):
@@ -96,3 +100,4 @@ class Release(Struct, frozen=True, kw_only=True):
     name: str
     version_id: str
     version: str
+    codename: str = ""

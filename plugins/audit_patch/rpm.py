@@ -54,6 +54,7 @@ REPOS = Command(
     argv=(
         "grep", "-RZEio", "--include=*.repo", "--include=dnf.conf", "--include=yum.conf",
         "-e", SWITCHES, "/etc/dnf/dnf.conf", "/etc/yum.conf", "/etc/yum.repos.d",
+        "/etc/yum/repos.d", "/etc/distro.repos.d",
     ),
     ok=(0, 1, 2),
 )  # fmt: skip
@@ -114,7 +115,8 @@ def _before_obsoletes(lines: list[str]) -> list[str]:
 def parse_updateinfo(answer: Answer) -> Security:
     """The packages with a security advisory that is not installed yet.
 
-    No advisory at all, not even an installed one, means that the repositories carry none.
+    No advisory at all, not even an installed one, means that the repositories carry none. Those
+    of EPEL tell nothing of the distribution below it (CentOS labels no update).
     """
     _complaints(answer)
     rows = [line.rstrip() for line in answer.lines if line.strip()]
@@ -123,7 +125,10 @@ def parse_updateinfo(answer: Answer) -> Security:
         raise ParseError(f"not a line of updateinfo: {rows[matches.index(None)][:200]!r}")
     todo = [m for m in matches if m and not m["done"]]
     updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
-    return Security(updates=tuple(updates), labelled=bool(rows))
+    return Security(
+        updates=tuple(updates),
+        labelled=any(not m["id"].startswith("FEDORA-EPEL") for m in matches if m),
+    )
 
 
 def refused_by(answer: Answer) -> Absent | None:
@@ -156,7 +161,7 @@ def _settings(answer: Answer) -> list[tuple[str, str]]:
     return [(path, text.strip()) for path, _, text in rows]
 
 
-def _sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
+def sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
     """Settings by (file, section)."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     section = before = ""
@@ -178,7 +183,7 @@ def _enabled(settings: dict[str, str]) -> bool:
 
 def repositories(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
     """The settings of every enabled repository by (file, id)."""
-    found = _sections(answer)
+    found = sections(answer)
     return {k: v for k, v in found.items() if k[1] not in {"main", ""} and _enabled(v)}
 
 
@@ -197,8 +202,12 @@ def parse_signatures(answer: Answer) -> Signatures | Absent:
     """
     if refused := refused_by(answer):
         return refused
-    mains = [v for (_, section), v in _sections(answer).items() if section == "main"]
-    default = "1" if any(_checked(main, "0") for main in mains) else "0"
+    mains = {path: v for (path, section), v in sections(answer).items() if section == "main"}
+    # Where dnf is set up, a yum.conf of its own is a left-over that nothing reads.
+    main = next((v for path, v in mains.items() if path.endswith("/dnf.conf")), None)
+    default = (
+        "1" if _checked(next(iter(mains.values()), {}) if main is None else main, "0") else "0"
+    )
     found = repositories(answer)
     open_ones = [
         f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default)}"

@@ -7,7 +7,7 @@ import re
 
 from audit_core.sdk import Absent, Answer, Command, ParseError
 from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
-from audit_patch.rpm import SWITCHES, refused_by, repositories
+from audit_patch.rpm import SWITCHES, refused_by, repositories, sections
 
 _QUIET = ("zypper", "--no-refresh", "--non-interactive")
 
@@ -23,7 +23,8 @@ CACHES = Command(
 )  # fmt: skip
 REPOS = Command(
     argv=(
-        "grep", "-RZEio", "--include=*.repo", "-e", SWITCHES, "/etc/zypp/repos.d",
+        "grep", "-RZEio", "--include=*.repo", "--include=zypp.conf", "-e", SWITCHES,
+        "/etc/zypp/zypp.conf", "/etc/zypp/repos.d",
     ),
     ok=(0, 1, 2),
 )  # fmt: skip
@@ -92,13 +93,18 @@ def parse_sources(answer: Answer) -> Sources | Absent:
 
 
 def parse_signatures(answer: Answer) -> Signatures | Absent:
-    """The enabled repositories that are set to go unchecked; the default of zypp is to check."""
+    """The enabled repositories that go unchecked, by their own setting or that of zypp.conf.
+
+    The default of zypp is to check.
+    """
     if refused := refused_by(answer):
         return refused
     found = repositories(answer)
+    mains = [v for (_, section), v in sections(answer).items() if section == "main"]
+    default = next((main["gpgcheck"] for main in mains if "gpgcheck" in main), "1")
     open_ones = [
-        f"{path}: [{section}] gpgcheck={values['gpgcheck']}"
+        f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default)}"
         for (path, section), values in found.items()
-        if values.get("gpgcheck", "1") in {"0", "no", "false", "off"}
+        if values.get("gpgcheck", default) in {"0", "no", "false", "off"}
     ]
     return Signatures(sources=len(found), unverified=tuple(open_ones))

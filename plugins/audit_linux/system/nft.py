@@ -92,6 +92,8 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     return EVERY if usual and (usual in values) != other else NONE
 
 
+# nft 1.0.6 writes the flag `dormant` of a table as `ip`, the first name of another list.
+_DORMANT = frozenset({"dormant", "ip"})
 _ARRIVAL = frozenset({("meta", "iif"), ("meta", "iifname")})
 
 
@@ -179,7 +181,7 @@ def parse_nft(answer: Answer) -> Ruleset:
     dormant: set[tuple[str, ...]] = set()
     for item in items:
         table, chain, rule = item.get("table"), item.get("chain"), item.get("rule")
-        if isinstance(table, dict) and "dormant" in _values(table.get("flags")):
+        if isinstance(table, dict) and _DORMANT & {str(v) for v in _values(table.get("flags"))}:
             dormant.add(_text(table, "family", "name"))
         elif isinstance(chain, dict):
             heads[_text(chain, "family", "table", "name")] = chain

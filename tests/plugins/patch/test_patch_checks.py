@@ -29,6 +29,7 @@ DAY = 86400
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 ONE = (Update(name="openssl", candidate="3.0.17-1", installed="3.0.15-1"),)
 APT = Sources(items=(Source(name="Debian-Security", security=True), Source(name="Debian")))
+BOOKWORM = Release(id="debian", name="", version_id="12", version="", codename="bookworm")
 DNF = Sources(items=(Source(name="baseos"), Source(name="appstream")))
 
 
@@ -90,7 +91,21 @@ def test_security_updates(
     verdict: Verdict,
 ) -> None:
     security = Security(updates=updates, labelled=labelled)
-    got = judge(checks.security_updates, security, metadata, sources, NOW)
+    got = judge(checks.security_updates, security, metadata, sources, BOOKWORM, NOW)
+    assert got.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("suites", "verdict"),
+    [(("bookworm",), PASS), (("bullseye",), UNDETERMINED), (("bullseye", "bookworm"), PASS)],
+)
+def test_the_security_archive_of_another_release_tells_nothing(
+    suites: tuple[str, ...], verdict: Verdict
+) -> None:
+    items = tuple(Source(name=f"S {s}", security=True, suite=s) for s in suites)
+    security = Security(updates=(), labelled=None)
+    sources = Sources(items=(*items, Source(name="Debian", suite="bookworm")))
+    got = judge(checks.security_updates, security, apt_lists(1), sources, BOOKWORM, NOW)
     assert got.verdict is verdict
 
 
@@ -98,20 +113,20 @@ def test_an_older_cache_of_the_same_repository_is_no_matter() -> None:
     old = Listing(source="baseos", at=EPOCH - 400 * DAY)
     both = Metadata(listings=(*dnf_caches(1, 1).listings, old), by_source=True)
     security = Security(updates=(), labelled=True)
-    assert judge(checks.security_updates, security, both, DNF, NOW).verdict is PASS
+    assert judge(checks.security_updates, security, both, DNF, BOOKWORM, NOW).verdict is PASS
 
 
 def test_what_is_pending_is_named_and_counted() -> None:
     many = tuple(Update(name=f"p{i}", candidate="1") for i in range(25))
     security = Security(updates=many, labelled=None)
-    said = judge(checks.security_updates, security, apt_lists(1), APT, NOW).said[0]
+    said = judge(checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW).said[0]
     assert said.args["count"] == 25
     assert said.args["names"] == tuple(f"p{i} 1" for i in range(10))
 
 
 def test_a_stricter_age_is_kept() -> None:
     security = Security(updates=(), labelled=None)
-    got = judge(checks.security_updates, security, apt_lists(3), APT, NOW, max_days=2)
+    got = judge(checks.security_updates, security, apt_lists(3), APT, BOOKWORM, NOW, max_days=2)
     assert got.verdict is UNDETERMINED
 
 
@@ -129,6 +144,12 @@ def test_a_stricter_age_is_kept() -> None:
 def test_other_updates(updates: tuple[Update, ...], metadata: Metadata, verdict: Verdict) -> None:
     got = judge(checks.other_updates, Pending(updates=updates), metadata, APT, NOW)
     assert got.verdict is verdict
+
+
+def test_pinned_packages_may_hide_any_update() -> None:
+    pinned = Sources(items=APT.items, pinned=("nginx",))
+    got = judge(checks.other_updates, Pending(updates=()), apt_lists(1), pinned, NOW)
+    assert got.verdict is UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -170,6 +191,25 @@ def test_metadata_fresh(metadata: Metadata, sources: Sources, verdict: Verdict) 
         (
             "5.14.0-362.8.1.el9_3.x86_64",
             ("5.14.0-362.8.1.el9_3.x86_64", "5.14.0-427.13.1.el9_4.x86_64"),
+            False,
+            FAIL,
+        ),
+        # the first kernel of a minor release is older than its updates
+        (
+            "5.14.0-362.8.1.el9_3.x86_64",
+            ("5.14.0-362.8.1.el9_3.x86_64", "5.14.0-362.el9.x86_64"),
+            False,
+            PASS,
+        ),
+        (
+            "4.18.0-513.el8.x86_64",
+            ("4.18.0-513.el8.x86_64", "4.18.0-513.5.1.el8_9.x86_64"),
+            False,
+            FAIL,
+        ),
+        (
+            "4.19.90-52.22.v2207.ky10.x86_64",
+            ("4.19.90-52.22.v2207.ky10.x86_64", "4.19.90-52.39.v2207.ky10.x86_64"),
             False,
             FAIL,
         ),
@@ -224,16 +264,20 @@ def test_a_recalled_date_is_called_unverified() -> None:
 
 
 @pytest.mark.parametrize(
-    ("installs", "programs", "verdict"),
+    ("installs", "programs", "starters", "verdict"),
     [
-        (True, ("/usr/bin/unattended-upgrade",), PASS),
-        (True, (), UNDETERMINED),
-        (False, ("/usr/bin/unattended-upgrade",), UNDETERMINED),
+        (True, ("/usr/bin/unattended-upgrade",), ("apt-daily-upgrade.timer",), PASS),
+        (True, ("/usr/bin/unattended-upgrade",), (), UNDETERMINED),
+        (True, ("/usr/bin/unattended-upgrade",), None, UNDETERMINED),
+        (True, (), ("apt-daily-upgrade.timer",), UNDETERMINED),
+        (False, ("/usr/bin/unattended-upgrade",), ("apt-daily-upgrade.timer",), UNDETERMINED),
     ],
 )
-def test_automatic_updates(installs: bool, programs: tuple[str, ...], verdict: Verdict) -> None:
+def test_automatic_updates(
+    installs: bool, programs: tuple[str, ...], starters: tuple[str, ...] | None, verdict: Verdict
+) -> None:
     automatic = Automatic(installs=installs, settings=())
-    assert judge(checks.automatic_updates, automatic, programs).verdict is verdict
+    assert judge(checks.automatic_updates, automatic, programs, starters).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -252,7 +296,7 @@ def test_sources_verified(signatures: Signatures, verdict: Verdict) -> None:
 
 def test_names_from_a_host_can_be_encoded_everywhere() -> None:
     hostile = Security(updates=(Update(name="a\udcff", candidate="1"),), labelled=None)
-    said = judge(checks.security_updates, hostile, apt_lists(1), APT, NOW).said[0]
+    said = judge(checks.security_updates, hostile, apt_lists(1), APT, BOOKWORM, NOW).said[0]
     assert said.args["names"] == (r"a\xff 1",)
 
 

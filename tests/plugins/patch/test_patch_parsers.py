@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +135,10 @@ def test_apt_text_of_another_shape_is_not_read(text: bytes) -> None:
 
 def test_apt_sources_are_told_by_release_data() -> None:
     sources = apt.parse_policy(recording("debian12-apt-policy.txt"))
-    assert Source(name="Debian-Security bookworm-security main", security=True) in sources.items
+    security = Source(
+        name="Debian-Security bookworm-security main", security=True, suite="bookworm"
+    )
+    assert security in sources.items
     assert [s.security for s in sources.items].count(True) == 1
     assert sources.pinned == ()
 
@@ -185,6 +189,26 @@ def test_apt_success_stamp_is_kept_apart() -> None:
 def test_the_later_of_two_stamps_counts() -> None:
     raw = b"17.5\0periodic/update-success-stamp\x009\0periodic/update-stamp\0"
     assert apt.parse_lists(answer(raw)).stamp == 17.5
+
+
+def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: Path) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    head = "Origin: Debian\nSuite: stable-security\n"
+    (lists / "m_dists_x-security_InRelease").write_text(
+        f"{head}Date: Tue, 01 Jul 2025 10:00:00 UTC\n"
+    )
+    (lists / "m_dists_x_Release").write_text(head)
+    (lists / "m_dists_y_Release").write_text(head + "Date: no day\n")
+    os.utime(lists / "m_dists_x_Release", (7, 7))
+    os.utime(lists / "m_dists_y_Release", (8, 8))
+    shell, option, script = apt.LISTS.argv
+    command = Command(argv=(shell, option, script.replace("/var/lib/apt", str(tmp_path))))
+    found = apt.parse_lists(run(command))
+    assert [(x.at, x.security) for x in found.listings] == [
+        (1751364000.0, True), (7.0, False), (8.0, False)
+    ]  # fmt: skip
+    assert found.stamp is None
 
 
 def test_the_oldest_layout_of_debian_security_is_known() -> None:
@@ -275,6 +299,14 @@ def test_apt_settings_that_skip_signatures(tmp_path: Path, text: str, count: int
 
 
 @pytest.mark.parametrize(
+    ("name", "count"), [("99x.conf", 1), ("99x.bak", 0), ("99x.dpkg-old", 0), ("99x.conf.save", 0)]
+)
+def test_left_over_settings_of_apt_do_not_count(tmp_path: Path, name: str, count: int) -> None:
+    text = 'APT::Get::AllowUnauthenticated "true";\n'
+    assert len(options(tmp_path, {f"apt.conf.d/{name}": text}).unverified) == count
+
+
+@pytest.mark.parametrize(
     ("text", "installs"),
     [
         ("", False),
@@ -334,6 +366,14 @@ def test_dnf_advisories_that_are_all_installed() -> None:
 def test_repositories_without_advisories_label_nothing() -> None:
     security = rpm.parse_updateinfo(recording("dnf4-updateinfo-none.txt"))
     assert (security.updates, security.labelled) == ((), False)
+
+
+def test_advisories_of_epel_alone_label_nothing_of_the_distribution() -> None:
+    # invented after CentOS 7 with EPEL: the base repositories carry no advisories
+    epel = b"i FEDORA-EPEL-2026-0123456789 Important/Sec. nagios-4.4.9-1.el7.x86_64\n"
+    assert rpm.parse_updateinfo(answer(epel)).labelled is False
+    own = b"i RHSA-2026:0001 Important/Sec. openssl-libs-3.0.7-1.el9.x86_64\n"
+    assert rpm.parse_updateinfo(answer(epel + own)).labelled is True
 
 
 @pytest.mark.parametrize(
@@ -404,6 +444,30 @@ def test_repositories_and_their_signature_checks(
         assert (names, signatures.sources, signatures.unverified) == ([], 0, ())
     else:
         assert (names, len(signatures.unverified)) == (["appstream"], unverified)
+
+
+def test_a_yum_conf_beside_that_of_dnf_does_not_count(tmp_path: Path) -> None:
+    files = {"yum.conf": "[main]\ngpgcheck=1\n", "yum.repos.d/a.repo": "[a]\n"}
+    got = rpm.parse_signatures(repos(tmp_path, {"dnf.conf": "[main]\nbest=True\n", **files}))
+    assert not isinstance(got, Absent)
+    assert len(got.unverified) == 1
+
+
+@pytest.mark.parametrize(
+    ("main", "repo", "unverified"),
+    [("", "", 0), ("gpgcheck = off", "", 1), ("gpgcheck=off", "gpgcheck=1", 0),
+     ("", "gpgcheck=0", 1)],
+)  # fmt: skip
+def test_zypp_s_own_setting_is_the_default_of_its_repositories(
+    tmp_path: Path, main: str, repo: str, unverified: int
+) -> None:
+    (tmp_path / "repos.d").mkdir()
+    (tmp_path / "zypp.conf").write_text(f"[main]\n{main}\n")
+    (tmp_path / "repos.d" / "a.repo").write_text(f"[a]\n{repo}\n")
+    swap = {f"/etc/zypp/{n}": str(tmp_path / n) for n in ("zypp.conf", "repos.d")}
+    got = zypper.parse_signatures(run(zypper.REPOS, swap=swap))
+    assert not isinstance(got, Absent)
+    assert (got.sources, len(got.unverified)) == (1, unverified)
 
 
 def test_a_section_ends_with_its_file(tmp_path: Path) -> None:
@@ -508,6 +572,16 @@ def test_release_of_openeuler_tells_its_service_pack() -> None:
     text = b'NAME="openEuler"\nVERSION="24.03 (LTS-SP3)"\nID="openEuler"\nVERSION_ID="24.03"\n'
     release = host.parse_release(answer(text))
     assert (release.id, release.version) == ("openeuler", "24.03 (LTS-SP3)")
+
+
+# systemd 252: a line for each unit asked for; `unknown` is that of older ones
+def test_what_starts_automatic_updates() -> None:
+    got = host.parse_starters(answer(b"active\ninactive\nunknown\nfailed\ninactive\n"))
+    assert got == ("apt-daily-upgrade.timer",)
+    with pytest.raises(ParseError):
+        host.parse_starters(answer(b"active\n"))
+    said = b"System has not been booted with systemd as init system (PID 1). Can't operate.\n"
+    assert isinstance(host.parse_starters(answer(b"", said, 1)), Absent)
 
 
 def test_updaters_of_this_machine_are_listed_or_not() -> None:
