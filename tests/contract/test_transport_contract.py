@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from audit_core.inventory import Login
-from audit_core.transports import Ended, ScriptReply, Session, Transport, ssh
+from audit_core.transports import Ended, ScriptReply, Session, Transport
 from audit_core.transports.lazy import LazySsh
 from audit_core.transports.local import LocalTransport
 from audit_core.transports.secrets import Secrets
 from audit_core.transports.ssh import SshAccess, SshTransport
-from live.patience import PATIENCE_S, eventually
+from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
 from live.sshd import Sshd
 from live.threads import none_left
 
@@ -27,9 +27,7 @@ DEADLINES_S = (0.7, 5.0, 40.0)
 
 @pytest.fixture(autouse=True)
 def _time_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is killed at a deadline is killed, however busy this machine is."""
-    monkeypatch.setattr(ssh, "_KILL_S", PATIENCE_S)
-    monkeypatch.setattr(ssh, "_GRACE_S", PATIENCE_S)
+    give_ssh_the_time_to_kill(monkeypatch)
 
 
 @pytest.fixture(scope="module")
