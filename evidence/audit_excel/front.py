@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from openpyxl.chart import BarChart, PieChart, Reference
+from openpyxl.chart import BarChart, Reference
 from openpyxl.chart.label import DataLabelList
 from openpyxl.chart.legend import Legend
 from openpyxl.chart.marker import DataPoint
@@ -22,13 +22,19 @@ POINTS_PER_CM = 28.35
 MAX_BARS = 20
 """Objects in the chart; the table below it lists them all."""
 
+ROWS_ON_ONE_PAGE = 45
+"""Rows of the overview that are still read when they are printed on one page."""
+
+
+def _system(view: View) -> str:
+    named = (view.results.run.system,) if view.results.run.system else ()
+    declared = (t.business_system for t in view.targets.values() if t.business_system)
+    return view.comma.join(dict.fromkeys((*named, *declared)))
+
 
 def _facts(view: View) -> Iterable[tuple[str, str]]:
     text, run = view.text, view.run
-    named = (view.results.run.system,) if view.results.run.system else ()
-    declared = (t.business_system for t in view.targets.values() if t.business_system)
-    systems = dict.fromkeys((*named, *declared))
-    yield text("Business system"), view.comma.join(systems)
+    yield text("Business system"), _system(view)
     yield text("Audited against"), view.title
     yield text("Profile"), run.profile
     yield text("Run id"), run.id
@@ -92,7 +98,8 @@ def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
     for place, about in listed:
         sheet.row([Box(place.names[0], "link", Link(sheet=place.names[0])),
                    about])  # fmt: skip
-    about = view.say(msg("One record sheet for each of {count} objects", count=len(plan.objects)))
+    about = view.say(msg("One record sheet for each of {count} objects; the names in the overview "
+                         "lead to them", count=len(plan.objects)))  # fmt: skip
     sheet.row([Box(view.text("Record sheets"), "label"), about])
 
 
@@ -125,6 +132,7 @@ def _bars(sheet: Sheet, head: int, rows: int, title: str) -> BarChart:
         _coloured(series, result)
     chart.x_axis.scaling.orientation = "maxMin"  # the first row of the table on top
     chart.x_axis.delete = chart.y_axis.delete = False
+    chart.y_axis.crosses = "max"  # the numbers below, since the first row is on top
     chart.y_axis.majorGridlines = None
     chart.y_axis.number_format = "0"
     chart.legend = Legend()
@@ -133,8 +141,10 @@ def _bars(sheet: Sheet, head: int, rows: int, title: str) -> BarChart:
     return chart
 
 
-def _pie(sheet: Sheet, head: int, total: int, title: str) -> PieChart:
-    chart = PieChart()
+def _totals(sheet: Sheet, head: int, total: int, title: str) -> BarChart:
+    # No pie: what is few beside many would be a sliver, its number unreadable.
+    chart = BarChart()
+    chart.type, chart.grouping, chart.gapWidth = "col", "clustered", 60
     chart.title = title
     data = Reference(sheet.raw, min_col=3, max_col=7, min_row=total)
     chart.add_data(data, from_rows=True)
@@ -145,9 +155,11 @@ def _pie(sheet: Sheet, head: int, total: int, title: str) -> PieChart:
         chart.series[0].data_points.append(point)
     chart.dataLabels = DataLabelList(showVal=True, showPercent=False, showCatName=False,
                                      showSerName=False, showLegendKey=False)  # fmt: skip
-    chart.legend = Legend()
-    chart.legend.position = "r"
-    chart.width, chart.height = 11, 8.5
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.y_axis.majorGridlines = None
+    chart.y_axis.number_format = "0"
+    chart.legend = None
+    chart.width, chart.height = 19, 7.5
     return chart
 
 
@@ -180,6 +192,8 @@ def overview(frame: Frame, view: View, plan: Plan) -> None:
     by_object = _objects(view, plan, sheet, total)
     if layers:
         _charts(view, sheet, by_layer, by_object)
+    if sheet.last_row <= ROWS_ON_ONE_PAGE:
+        sheet.one_page()  # a chart must not be cut in two
     sheet.close()
 
 
@@ -213,7 +227,7 @@ def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
         title = view.say(msg("Items per object (first {shown} of {all})", shown=shown, all=objects))
     down = 24.0
     for chart in (
-        _pie(sheet, by_layer, by_layer + layers + 1, view.text("All items")),
+        _totals(sheet, by_layer, by_layer + layers + 1, view.text("All items")),
         _bars(sheet, by_layer, layers, view.text("Items per layer")),
         _bars(sheet, by_object, shown, title),
     ):
@@ -237,7 +251,7 @@ def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
 
 def confirmation(frame: Frame, view: View, plan: Plan) -> None:
     """What the client signs: every file with its digests, the counts and the root digest."""
-    sheet = Sheet(frame, plan.confirmation.names[0], (34, 36, 38, 38), tab="7F7F7F")
+    sheet = Sheet(frame, plan.confirmation.names[0], (44, 36, 56, 56), tab="7F7F7F")
     text = view.text
     if len(view.source.digests) <= FILES_ON_ONE_PAGE:
         sheet.one_page()
@@ -248,10 +262,15 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
                profile=run.profile)  # fmt: skip
     sheet.wide(Box(view.say(lead), "plain"))
     _warnings(view, sheet)
+    system = _system(view)
+    sheet.row([Box(text("Business system"), "label"), Box(system, "text" if system else "fill_in")])
     sheet.wide(Box(text("Counts"), "section"))
     for label, number in _amounts(view, plan):
         sheet.row([Box(label, "label"), str(number)])
-    sheet.row([Box(text("Root digest"), "label"), view.source.root_digest])
+    root = Box(view.source.root_digest, "digest")
+    sheet.row([Box(text("Root digest"), "label"), root,
+               Box(text("SHA-256 over the list of the files below; dengbao verify prints it"),
+                   "note")])  # fmt: skip
     _returned(view, sheet)
     _signatures(view, sheet)
     _files(view, sheet)
@@ -261,15 +280,20 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
 def _files(view: View, sheet: Sheet) -> None:
     # Last: a large pack has tens of thousands, and people sign above them.
     text, digests = view.text, view.source.digests
+    if len(digests) > FILES_ON_ONE_PAGE:
+        sheet.new_page(sheet.last_row + 4)
     sheet.wide(Box(text("Files"), "section"))
+    sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
+                   "note"))  # fmt: skip
+    sheet.wide(Box(text("This workbook and what is written after it (manifest, signature) stand in "
+                        "SHA256SUMS"), "note"))  # fmt: skip
     sheet.row([Box(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
     for name in sorted(digests)[:MAX_FILES]:
-        sheet.row([name, *(digests[name].get(kind, "") for kind in ("md5", "sha256", "sm3"))])
+        found = (digests[name].get(kind, "") for kind in ("md5", "sha256", "sm3"))
+        sheet.row([Box(told, "digest") for told in (name, *found)])
     if len(digests) > MAX_FILES:
         more = msg("{count} more files stand in SHA256SUMS", count=len(digests) - MAX_FILES)
         sheet.wide(Box(view.say(more), "alarm"))
-    sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
-                   "note"))  # fmt: skip
 
 
 def _returned(view: View, sheet: Sheet) -> None:
@@ -288,6 +312,8 @@ def _returned(view: View, sheet: Sheet) -> None:
 def _signatures(view: View, sheet: Sheet) -> None:
     text = view.text
     sheet.wide(Box(text("Signatures"), "section"))
+    sheet.wide(Box(text("The undersigned confirm that the files listed on the next pages, with the "
+                        "digests given there, are what was handed over"), "plain"))  # fmt: skip
     heads = ("", text("Name in print"), text("Signature"), text("Date"))
     sheet.row([Box(h, "head") for h in heads])
     for who in (text("Audited organisation"), text("Auditor"), text("Witness")):

@@ -21,18 +21,20 @@ _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 def _issue_columns(view: View) -> list[Column]:
     text = view.text
     severities = tuple(view.severity(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
+    states = (text("open"), text("in progress"), text("awaiting retest"), text("closed"))
     retests = (text("mended"), text("partly mended"), text("not mended"), text("risk accepted"))
     return [
-        Column(text("Issue no."), 8),
+        Column(text("Issue no."), 9),
         Column(text("Security problem"), 56),
-        Column(text("Object"), 16),
-        Column(text("Related items"), 18),
-        Column(text("Severity"), 9, severities),
-        Column(text("High-risk rule"), 16),
+        Column(text("Object"), 18),
+        Column(text("Related items"), 22),
+        Column(text("Severity"), 10, severities),
+        Column(text("High-risk rule"), 18),
         Column(text("Advice"), 36),
         Column(text("Responsible"), 12),
         Column(text("Due date"), 12, date=True),
-        Column(text("Result of retest"), 14, retests),
+        Column(text("Status"), 11, states),
+        Column(text("Result of retest"), 12, retests),
     ]
 
 
@@ -65,12 +67,14 @@ def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
         Box(view.severity(issue.severity), issue.severity.value),
         Box(_rules(view, issue), "centre"),
         Box((remedy,)),
-        *[Box("", "fill_in")] * 3,
+        *[Box("", "fill_in")] * 2,
+        Box(view.text("open"), "fill_in"),
+        Box("", "fill_in"),
     ]
 
 
 def issue_sheet(frame: Frame, view: View, plan: Plan) -> None:
-    """The issue list, its last three columns left to people."""
+    """The issue list, its last four columns left to people."""
     table(
         frame, plan.issues,
         title=view.text("Issues"),
@@ -97,6 +101,7 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
             Box(view.name(conclusion.target), "link", record),
             view.control_point(clause),
             Box(view.item(clause)),
+            Box(view.methods(clause), "centre"),
             Box(tuple(view.to_bring(conclusion))),
             Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
             Box(view.coverage(conclusion.coverage), "centre"),
@@ -109,7 +114,7 @@ def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
     text = view.text
     columns = [
         Column(text("No."), 6), Column(text("Object"), 18), Column(text("Control point"), 16),
-        Column(text("Item"), 34), Column(text("What to bring"), 44),
+        Column(text("Item"), 34), Column(text("Method"), 12), Column(text("What to bring"), 44),
         Column(text("Conformity"), 14), Column(text("Covered by checks"), 12),
         Column(text("Answer or document"), 24), Column(text("Brought by"), 12),
         Column(text("Date"), 12, date=True),
@@ -146,7 +151,7 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
         Box(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
         Box(view.severity(finding.severity), "centre"),
         Box((view.seen(finding),), "record"),
-        Box(_params(view, finding)),
+        Box(_params(view, finding), "record"),
         Box(lines, "link_centre" if link else "centre", link),
     ]
 
@@ -173,6 +178,7 @@ def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
 def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
     place = plan.objects.get(target.id)
     link = Link(sheet=place.names[0]) if place else None
+    declared = (target.address, target.zone, target.business_system, target.owner)
     settings = tuple(f"{k} = {view.listed(v)}" for k, v in sorted(target.settings.items()))
     return [
         Box(number, "centre"),
@@ -180,10 +186,7 @@ def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
         view.kind(target.kind),
         view.object_type(target.object_type),
         target.parent or "",
-        target.address or "",
-        target.zone or "",
-        target.business_system or "",
-        target.owner or "",
+        *[Box(told or "", "text" if told else "fill_in") for told in declared],
         Box(settings),
     ]
 
@@ -201,7 +204,8 @@ def asset_sheet(frame: Frame, view: View, plan: Plan) -> None:
     table(
         frame, plan.assets, title=text("Assets"),
         info=[text("What was audited; parts that were declared or found stand with what they "
-                   "belong to")],
+                   "belong to"),
+              text("Yellow: the inventory does not say it")],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
     )  # fmt: skip
 
@@ -246,11 +250,11 @@ def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
         seen.target,
         Box((view.asked(seen), seen.asked), "record"),
         Box(view.rights(seen), "centre"),
-        Box((view.moment(seen.started), view.moment(seen.ended))),
+        Box((view.moment(seen.started), view.moment(seen.ended)), "digest"),
         Box(_answered(view, seen)),
-        seen.how,
-        Box(_digests(view, seen)),
-        Box(path, "link", Link(file=path)),
+        Box(view.session(seen), "digest"),
+        Box(_digests(view, seen), "digest"),
+        Box(path, "digest_link", Link(file=path)),
     ]  # fmt: skip
 
 
@@ -260,8 +264,8 @@ def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
     columns = [
         Column(text("No."), 9), Column(text("Object"), 18), Column(text("Asked"), 40),
         Column(text("As user"), 10), Column(text("From / to (UTC)"), 19),
-        Column(text("Answer"), 16), Column(text("How, over which session"), 32),
-        Column("SHA-256", 42), Column(text("Evidence file"), 42),
+        Column(text("Answer"), 18), Column(text("How, over which session"), 30),
+        Column("SHA-256", 60), Column(text("Evidence file"), 38),
     ]  # fmt: skip
     rows = (_evidence_row(view, n, o) for n, o in enumerate(view.results.observations, 1))
     table(

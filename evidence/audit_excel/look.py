@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
+NARROW = "Calibri"
+"""The font of digests in every language: 64 digits on one line."""
+
 LINE_POINTS = 15.0
 MAX_POINTS = 409.0
 """Excel shows no row higher than this."""
@@ -41,6 +44,7 @@ class _Style(NamedTuple):
     across: str = "left"
     down: str = "center"
     boxed: bool = True
+    narrow: bool = False
 
 
 def _solid(colour: str) -> PatternFill:
@@ -55,6 +59,8 @@ _STYLES = {
     "text": _Style(),
     # From the top: Excel shows no row higher than 409 points and cuts from both ends otherwise.
     "record": _Style(size=9, down="top"),
+    "digest": _Style(size=8, narrow=True),
+    "digest_link": _Style(size=8, underline=True, colour="0563C1", narrow=True),
     "centre": _Style(across="center"),
     "number": _Style(across="right"),
     "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),
@@ -83,7 +89,7 @@ _STYLES = {
 
 def font_of(lang: str) -> str:
     """The font for `lang`: one that Office and WPS bring along."""
-    return "等线" if lang == "zh" else "Calibri"
+    return "等线" if lang == "zh" else NARROW
 
 
 class Look:
@@ -91,6 +97,8 @@ class Look:
 
     def __init__(self, lang: str) -> None:
         self._font = font_of(lang)
+        # Calibri is narrow. Where 等线 is missing, what stands in for it has wide Latin letters.
+        self._latin = 1.1 if lang == "zh" else 0.95
         self._arrays: dict[tuple[str, bool], Any] = {}
 
     def cell(self, sheet: Any, style: str, *, quoted: bool = False) -> Any:
@@ -105,10 +113,16 @@ class Look:
         made._style = self._arrays[key]
         return made
 
+    def lines(self, text: str, style: str, width: float) -> float:
+        """How many lines of 10 points `text` takes in `style` in a column of `width`."""
+        look = _STYLES[style]
+        small = look.size / 10
+        return lines_of(text, width / small, 1.0 if look.narrow else self._latin) * small
+
     def _dress(self, made: Cell, style: _Style, quoted: bool) -> None:
         made.font = Font(
-            name=self._font, size=style.size, bold=style.bold, italic=style.italic,
-            underline="single" if style.underline else None, color=style.colour,
+            name=NARROW if style.narrow else self._font, size=style.size, color=style.colour,
+            bold=style.bold, italic=style.italic, underline="single" if style.underline else None,
         )  # fmt: skip
         made.fill = style.fill
         made.alignment = Alignment(horizontal=style.across, vertical=style.down, wrap_text=True)
@@ -117,18 +131,18 @@ class Look:
         made.quotePrefix = quoted
 
 
-def _columns(text: str) -> float:
+def _columns(text: str, latin: float) -> float:
     # Bytes of UTF-8 tell width well enough: 1 for ASCII, 3 for what is two columns wide.
-    return (len(text) + len(text.encode())) / 2
+    return len(text) * (1.5 * latin - 1) + len(text.encode()) * (1 - latin / 2)
 
 
-def _wrapped(line: str, room: float) -> int:
-    needed = _columns(line)
+def _wrapped(line: str, room: float, latin: float) -> int:
+    needed = _columns(line, latin)
     if needed <= room or " " not in line:
         return max(1, math.ceil(needed / room))
     lines, used = 1, 0.0
     for word in line.split(" "):
-        width = _columns(word)
+        width = _columns(word, latin)
         if used + width <= room or not word.isascii():  # East Asian text breaks anywhere
             used += width + 1
         else:
@@ -138,17 +152,15 @@ def _wrapped(line: str, room: float) -> int:
     return lines
 
 
-def lines_of(text: str, width: float) -> int:
-    """How many lines `text` takes in a column of `width`; East Asian characters count double."""
+def lines_of(text: str, width: float, latin: float = 1.0) -> int:
+    """How many lines `text` takes in a column of `width`.
+
+    East Asian characters take two columns, all others `latin` of one.
+    """
     room = max(width * 1.03 - 1, 1)
-    return sum(_wrapped(line, room) for line in text.split("\n"))
+    return sum(_wrapped(line, room, latin) for line in text.split("\n"))
 
 
-def height_of(lines: float, size: float = 10) -> float:
-    """Points that a row with `lines` lines needs, as far as Excel allows."""
-    return min(lines * LINE_POINTS * size / 10 + 3, MAX_POINTS)
-
-
-def size_of(style: str) -> float:
-    """Font size of `style` in points."""
-    return _STYLES[style].size
+def height_of(lines: float) -> float:
+    """Points that a row with `lines` lines of 10 points needs, as far as Excel allows."""
+    return min(lines * LINE_POINTS + 3, MAX_POINTS)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audit_core.model import Conclusion, msg
+from audit_excel.cells import cell_of_lines
+from audit_excel.look import MAX_POINTS, height_of
 from audit_excel.plan import Plan
 from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Sheet, table
 from audit_excel.view import View, count
+
+RECORD_WIDTH = 96
+SURELY_FITS = (8, 1_000)
+"""So few lines with so few characters need not be measured: no row is too low for them."""
 
 WIDE_MATRIX = 12
 """Objects that still fit on a page side by side; more run over several pages."""
@@ -56,9 +62,9 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
         Column(text("Control point"), 16),
         Column(text("Item"), 30),
         Column(text("Object"), 18),
-        Column(text("Result record"), 96),
-        Column(text("Conformity"), 12),
-        Column(text("Evidence"), 15),
+        Column(text("Result record"), RECORD_WIDTH),
+        Column(text("Conformity"), 14),
+        Column(text("Evidence"), 17),
     ]
     return columns if with_object else columns[:3] + columns[4:]
 
@@ -66,14 +72,40 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
 def _evidence_box(view: View, plan: Plan, conclusion: Conclusion) -> Box:
     findings = view.findings_of(conclusion)
     lines, indexes = view.evidence_lines(findings), view.evidence_indexes(findings)
+    if not lines:
+        return Box("—", "centre")
     # LibreOffice shows a linked cell on one line and cuts it: a list of runs is no link.
     if not indexes or len(lines) > 1:
         return Box(lines, "centre")
     return Box(lines, "link_centre", plan.evidence.row(min(indexes) - 1))
 
 
+def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]:
+    """The record; where no row is high enough for it, it leaves out what did not fail, and says so.
+
+    What a person has to bring stands at its end: it must not fall off the page.
+    """
+    lines = view.record(conclusion)
+    if len(lines) <= SURELY_FITS[0] and sum(map(len, lines)) <= SURELY_FITS[1]:
+        return lines
+    shown = (cell_of_lines((line,)).text for line in lines)
+    needed = [frame.look.lines(line, "record", RECORD_WIDTH) for line in shown]
+    if height_of(sum(needed)) < MAX_POINTS:
+        return lines
+    seen, keep = len(view.seen_lines(conclusion)), max(view.failed_lines(conclusion), 1)
+    cut = seen
+    while cut > keep and height_of(sum(needed) + 1) >= MAX_POINTS:
+        cut -= 1
+        needed.pop(cut)
+    if cut >= seen:
+        return lines
+    rest = msg("{count} more lines, none of a failed check, stand in the check results",
+               count=seen - cut)  # fmt: skip
+    return (*lines[:cut], view.say(rest), *lines[seen:])
+
+
 def _rows(
-    view: View, plan: Plan, conclusions: Sequence[Conclusion], *, with_object: bool
+    frame: Frame, view: View, plan: Plan, conclusions: Sequence[Conclusion], *, with_object: bool
 ) -> Iterator[list[Box | str | int]]:
     for number, conclusion in enumerate(conclusions, 1):
         clause = view.clause(conclusion)
@@ -84,7 +116,7 @@ def _rows(
             view.control_point(clause),
             Box(view.item(clause)),
             *object,
-            Box(view.record(conclusion), "record"),
+            Box(_record(frame, view, conclusion), "record"),
             Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
             _evidence_box(view, plan, conclusion),
         ]
@@ -97,13 +129,14 @@ def _cut_note(view: View) -> str:
 def object_sheets(frame: Frame, view: View, plan: Plan) -> None:
     """One record sheet per object."""
     for id, conclusions in view.by_object.items():
-        info = [view.about(id), view.tally(count(conclusions)), _cut_note(view), view.disclaimer]
+        info = [view.about(id), *view.seen_over(id), view.tally(count(conclusions)),
+                _cut_note(view), view.disclaimer]  # fmt: skip
         table(
             frame, plan.objects[id],
             title=view.say(msg("Result records: {object}", object=view.name(id))),
             info=info,
             columns=_columns(view, with_object=False),
-            rows=_rows(view, plan, conclusions, with_object=False),
+            rows=_rows(frame, view, plan, conclusions, with_object=False),
             frozen=3,
             tab="70AD47",
         )  # fmt: skip
@@ -117,7 +150,7 @@ def layer_sheets(frame: Frame, view: View, plan: Plan) -> None:
             title=view.say(msg("Result records of layer: {layer}", layer=name)),
             info=[view.tally(count(conclusions)), _cut_note(view), view.disclaimer],
             columns=_columns(view, with_object=True),
-            rows=_rows(view, plan, conclusions, with_object=True),
+            rows=_rows(frame, view, plan, conclusions, with_object=True),
             frozen=4,
             tab="2F75B5",
         )  # fmt: skip

@@ -11,10 +11,11 @@ from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.pagebreak import Break
 
 from audit_core.shown import show
 from audit_excel.cells import CellText, cell, cell_of_lines
-from audit_excel.look import Look, height_of, lines_of, size_of
+from audit_excel.look import Look, height_of
 from audit_excel.names import SheetNames, quoted
 
 MAX_ROWS = 1_000_000
@@ -148,6 +149,11 @@ class Sheet:
         """Print the worksheet on a single page."""
         self._raw.page_setup.fitToHeight = 1
 
+    def new_page(self, head: int) -> None:
+        """On paper a new page begins here; each one that follows repeats row `head`."""
+        self._raw.row_breaks.append(Break(id=self._row))
+        self._raw.print_title_rows = f"{head}:{head}"
+
     def freeze(self, row: int, column: int = 1) -> None:
         """Keep what stands above `row` and left of `column` in sight, on paper too."""
         self._raw.freeze_panes = f"{get_column_letter(column)}{row}"
@@ -170,9 +176,9 @@ class Sheet:
         span = columns or len(self._widths)
         text = self._text(box)
         room = sum(self._widths[:span])
-        lines = lines_of(text.text, room * 10 / size_of(box.style))
+        lines = self._frame.look.lines(text.text, box.style, room)
         fillers = [Box("", box.style)] * (span - 1)
-        self._append([box, *fillers], height_of(lines, size_of(box.style)))
+        self._append([box, *fillers], height_of(lines))
         if span > 1:
             last = get_column_letter(span)
             self._raw.merged_cells.add(f"A{self._row}:{last}{self._row}")
@@ -197,8 +203,8 @@ class Sheet:
             box = given if isinstance(given, Box) else Box(given)
             text = self._text(box)
             if not height and text.text:
-                small = size_of(box.style) / 10
-                lines = max(lines, lines_of(text.text, self._widths[column] / small) * small)
+                needed = self._frame.look.lines(text.text, box.style, self._widths[column])
+                lines = max(lines, needed)
             made.append(self._made(box, text, column + 1))
         # A dimension per row would stay in memory; each is dropped once its row is written.
         height = height or height_of(lines)

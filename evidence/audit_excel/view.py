@@ -6,7 +6,6 @@ import datetime
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from msgspec.structs import replace
 
@@ -26,6 +25,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.results import Clause, Evidence, PackSource
+from audit_excel.sessions import session, sessions
 
 RESULTS = {
     Result.CONFORMING: msg("Conforming"),
@@ -172,6 +172,14 @@ def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
     return runs
 
 
+def _turned(parts: dict[str, list[str]]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    turned: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for part, checks in parts.items():
+        key = tuple(checks)
+        turned[key] = (*turned.get(key, ()), part)
+    return turned
+
+
 class View:
     """Look-ups over one source. Objects and clauses keep the order of the results."""
 
@@ -187,6 +195,7 @@ class View:
         self._evidence = {o.digest: n for n, o in enumerate(results.observations, 1)}
         self._digits = max(5, len(str(len(results.observations))))
         self.by_object, self.by_layer = self._grouped()
+        self._looked = self._by_whole()
         self._names = self._named()
 
     def _grouped(self) -> tuple[dict[str, list[Conclusion]], dict[str, list[Conclusion]]]:
@@ -204,6 +213,15 @@ class View:
             layers[self.layer(self.clause(conclusion))].append(conclusion)
         ids = sorted(objects, key=lambda t: (target_rank.get(t, len(target_rank)), t))
         return {id: objects[id] for id in ids}, dict(layers)
+
+    def _by_whole(self) -> dict[str, list[Evidence]]:
+        # What was seen of a part was seen of the object that it belongs to.
+        looked: dict[str, list[Evidence]] = defaultdict(list)
+        for seen in self.results.observations:
+            target = self.targets.get(seen.target)
+            whole = target.parent if target and target.parent else seen.target
+            looked[whole].append(seen)
+        return dict(looked)
 
     def _named(self) -> dict[str, str]:
         # Site, network and organisation are there without having been declared: under their kind.
@@ -340,6 +358,10 @@ class View:
 
     # --- clauses ----------------------------------------------------------------------------
 
+    def methods(self, clause: Clause) -> str:
+        """By which methods a person assesses `clause`, in words; empty where nothing says it."""
+        return self.comma.join(self.say(_METHODS[m]) for m in clause.methods if m in _METHODS)
+
     def clause(self, conclusion: Conclusion) -> Clause:
         """The clause of `conclusion`; one that the results do not hold is marked as unknown."""
         known = self.clauses.get((conclusion.catalog, conclusion.clause))
@@ -390,6 +412,15 @@ class View:
         )
         colon = "：" if self.zh else ": "
         return self.semicolon.join(f"{name}{colon}{value}" for name, value in labelled if value)
+
+    def seen_over(self, id: str) -> tuple[str, ...]:
+        """Over which sessions, as whom and when `id` and its parts were looked at."""
+        lines = sessions(self._looked.get(id, ()), self.moment, self.say)
+        return lines or (self.text("Nothing was seen of this object itself in this run"),)
+
+    def session(self, seen: Evidence) -> str:
+        """Over which session it was asked, in words."""
+        return session(seen.how, self.say)
 
     def tally(self, counts: Counts) -> str:
         """`counts` in one line."""
@@ -472,24 +503,38 @@ class View:
         return self.text("NO REASON RECORDED: write it before handing this over")
 
     def _lines(self, findings: Iterable[Finding], object: str) -> list[str]:
-        """A line for each finding; findings that say the same of the same share one."""
-
-        def line(f: Finding) -> tuple[str, str]:
-            part = "" if f.target == object else f"[{f.target}] "
-            return part + self.seen(self.brief(f)), self.verdict(f.verdict)
-
+        """A line for each finding; findings that say the same share one, of several parts too."""
+        alike: dict[tuple[str, str], dict[str, list[str]]] = {}
+        for f in findings:
+            parts = alike.setdefault((self.seen(self.brief(f)), self.verdict(f.verdict)), {})
+            parts.setdefault("" if f.target == object else f.target, []).append(f.check)
         lines = []
-        for (said, verdict), alike in groupby(findings, key=line):
-            mark = f"{verdict} · {self.comma.join(f.check for f in alike)}"
-            lines.append(f"{said} 〔{mark}〕" if self.zh else f"{said} [{mark}]")
+        for (said, verdict), parts in alike.items():
+            for checks, targets in _turned(parts).items():
+                of = f"[{self.comma.join(targets)}] " if targets != ("",) else ""
+                mark = f"{verdict} · {self.comma.join(checks)}"
+                lines.append(of + (f"{said} 〔{mark}〕" if self.zh else f"{said} [{mark}]"))
         return lines
 
     def record(self, conclusion: Conclusion) -> tuple[str, ...]:
         """The result record (结果记录): what was seen, why, and what a person has to bring."""
-        # The worst first: a row has a greatest height, and paper ends there.
+        return (*self.seen_lines(conclusion), *self.open_lines(conclusion)) or (
+            self.text("NOTHING RECORDED: this result rests on nothing seen"),
+        )
+
+    def seen_lines(self, conclusion: Conclusion) -> tuple[str, ...]:
+        """What its findings saw, the worst first: a row has a greatest height."""
         found = sorted(self.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
-        lines = self._lines(found, conclusion.target)
-        lines += [
+        return tuple(self._lines(found, conclusion.target))
+
+    def failed_lines(self, conclusion: Conclusion) -> int:
+        """How many of the first lines are about what failed."""
+        failed = [f for f in self.findings_of(conclusion) if f.verdict is Verdict.FAIL]
+        return len(self._lines(failed, conclusion.target))
+
+    def open_lines(self, conclusion: Conclusion) -> tuple[str, ...]:
+        """What follows the findings: why it is so concluded, and what a person has to bring."""
+        lines = [
             self.say(msg("Finding {id} is not among the results", id=id))
             for id in conclusion.findings
             if id not in self.findings
@@ -497,7 +542,7 @@ class View:
         lines += [self.say(msg("Note: {note}", note=self.say(m))) for m in conclusion.why]
         lines += self._reason_demanded(conclusion)
         lines += self._asked_of_people(conclusion)
-        return tuple(lines) or (self.text("NOTHING RECORDED: this result rests on nothing seen"),)
+        return tuple(lines)
 
     def _reason_demanded(self, conclusion: Conclusion) -> list[str]:
         if conclusion.conclusion is not Result.NOT_APPLICABLE or conclusion.why:
@@ -521,7 +566,7 @@ class View:
         if wanted or conclusion.conclusion is not Result.NOT_ASSESSED:
             return wanted
         clause = self.clause(conclusion)
-        methods = self.comma.join(self.say(_METHODS[m]) for m in clause.methods if m in _METHODS)
+        methods = self.methods(clause)
         return [
             self.say(
                 msg(

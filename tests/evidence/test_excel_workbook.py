@@ -245,7 +245,8 @@ def test_issues_lead_to_their_records(book: Any, lang: str) -> None:
 def test_people_fill_in_from_lists(book: Any, lang: str) -> None:
     rules = book[SHEETS[lang][3]].data_validations.dataValidation
     lists = {str(r.sqref): r.formula1 for r in rules if r.type == "list"}
-    assert set(lists) == {"E4:E5", "J4:J5"}
+    assert set(lists) == {"E4:E5", "J4:J5", "K4:K5"}
+    assert [row[9] for row in rows(book[SHEETS[lang][3]])] == [lists["J4:J5"].split(",")[0][1:]] * 2
     assert lists["E4:E5"] == {"zh": '"高,中,低"', "en": '"High,Medium,Low"'}[lang]
     assert [str(r.sqref) for r in rules if r.type == "date"] == ["I4:I5"]
     assert all(len(r.formula1) <= 255 for r in rules)
@@ -291,7 +292,13 @@ def test_every_observation_is_in_the_index_with_its_file(
         assert row[3] == "root"
         assert row[4] == "2026-11-23 08:00:00\n2026-11-23 08:00:01"
         assert row[5].startswith({"zh": "已应答\n", "en": "answered\n"}[lang])
-        assert row[6] == seen.how
+        assert (
+            row[6]
+            == {
+                "zh": "SSH 登录 audit@192.0.2.10，主机密钥 SHA256:abc",
+                "en": "SSH as audit@192.0.2.10, host key SHA256:abc",
+            }[lang]
+        )
         assert seen.stdout_sha256 in row[7]
         assert seen.digest.removeprefix("sha256:") in row[7]
         path = source.evidence_path(seen.digest)
@@ -309,7 +316,7 @@ def test_files_beyond_the_limit_are_counted(
     make_source: MakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(front, "MAX_FILES", 2)
-    assert rows(written(make_source(), tmp_path)["确认单"])[-2][0] == "另有 1 个文件见 SHA256SUMS"
+    assert rows(written(make_source(), tmp_path)["确认单"])[-1][0] == "另有 1 个文件见 SHA256SUMS"
 
 
 def test_the_disclaimer_stands_on_every_sheet_or_page(book: Any, lang: str) -> None:
