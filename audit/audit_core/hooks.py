@@ -76,7 +76,7 @@ def dengbao_exporters() -> Iterable[Exporter]:
 
 @hookspec
 def dengbao_policy() -> Iterable[Path]:
-    """Folders with `catalogs/` and `profiles/`."""
+    """Folders with `catalogs/`, `mappings/` or `profiles/`."""
     raise NotImplementedError
 
 

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 _FILE = re.compile(
-    r"^`([a-z_]+\.(?:toml|py|yaml))`\n\n```[a-z]+\n(.*?)^```", re.MULTILINE | re.DOTALL
+    r"^`([a-z0-9_/-]+\.(?:toml|py|yaml))`\n\n```[a-z]+\n(.*?)^```", re.MULTILINE | re.DOTALL
 )
+_ENTRY = "from audit_core.cli import entry; entry()"
 
 
-def shown(folder: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files as they are shown, and beside them what pip would write of the plugin."""
+    made = tmp_path_factory.mktemp("plugin")
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    made = {}
     for name, body in _FILE.findall(text):
-        made[name] = folder / name
-        made[name].write_text(body, encoding="utf-8")
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text(body, encoding="utf-8")
+    project = tomllib.loads((made / "pyproject.toml").read_text())["project"]
+    info = made / "dengbao_tmux-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    ((group, entries),) = project["entry-points"].items()
+    lines = "".join(f"{name} = {value}\n" for name, value in entries.items())
+    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
     return made
 
 
@@ -32,24 +48,29 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_its_own_tests_pass(tmp_path: Path) -> None:
-    assert set(shown(tmp_path)) == {
-        "pyproject.toml", "dengbao_tmux.py", "test_dengbao_tmux.py", "tmux.yaml",
+def test_every_file_is_shown(folder: Path) -> None:
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*.*") if p.is_file()}
+    assert {f for f in files if "dist-info" not in f} == {
+        "pyproject.toml", "dengbao_tmux/__init__.py", "test_dengbao_tmux.py",
+        "dengbao_tmux/mappings/gbt22239-2019.yaml",
     }  # fmt: skip
-    done = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_dengbao_tmux.py")
+
+
+def test_its_own_tests_pass(folder: Path) -> None:
+    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_dengbao_tmux.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
 
 
-def test_it_installs_and_its_check_is_judged(tmp_path: Path) -> None:
-    shown(tmp_path)
-    installed = tmp_path / "dengbao_tmux-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: dengbao-tmux\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text("[dengbao.plugins]\ntmux = dengbao_tmux\n")
-    command = "from audit_core.cli import entry; entry()"
-    listed = run(tmp_path, "-c", command, "plugin", "list", "--format", "json")
+def test_its_check_is_judged_for_its_clause(folder: Path) -> None:
+    listed = run(folder, "-c", _ENTRY, "plugin", "list", "--format", "json")
     assert '"tmux"' in listed.stdout, listed.stdout + listed.stderr
-    done = run(tmp_path, "-c", command, "run", "tmux.yaml", "--format", "json", "--quiet")
+    words = ("run", "gbt22239-l3", "--format", "json", "--quiet")
+    done = run(folder, "-c", _ENTRY, *words)
     assert done.returncode in (1, 2, 3), done.stderr
-    assert '"site.tmux-locks@localhost"' in done.stdout
+    (found,) = [
+        c
+        for c in json.loads(done.stdout)["conclusions"]
+        if (c["clause"], c["target"]) == ("8.1.4.1b", "localhost")
+    ]
+    assert "tmux.lock@localhost" in found["findings"]
