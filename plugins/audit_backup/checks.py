@@ -3,7 +3,8 @@ the collector's leaves open is undetermined."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date, datetime
 from statistics import median
 from typing import Annotated
 
@@ -74,10 +75,35 @@ def _cut(files: Files) -> Message | None:
     return None if files.complete else msg("The folder holds too many files to list them all")
 
 
+def _elsewhere(files: Files) -> Message | None:
+    """That backups may lie where nobody looked, if they may."""
+    if files.deeper:
+        names = tuple(f.name for f in files.deeper[:_SHOWN])
+        return msg(
+            "{count} folders were not looked into, among them {names}: declare `depth`",
+            count=len(files.deeper), names=names,
+        )  # fmt: skip
+    if files.links:
+        return msg("{count} symbolic links were not followed", count=files.links)
+    return None
+
+
+def _nothing(files: Files, wanted: Message) -> Judgement:
+    """What an empty set means."""
+    if unseen := _cut(files) or _elsewhere(files):
+        return undetermined(_NO_FILE, unseen, expected=wanted)
+    if not files.aside:
+        return failed(_NO_FILE, expected=wanted)
+    names = tuple(f.name for f in files.aside[:_SHOWN])
+    said = msg("Only logs, sums or unfinished files are there: {names}", names=names)
+    return failed(said, expected=wanted)
+
+
 @check(
     "backup.present",
     needs=FILES,
     severity=Severity.HIGH,
+    version=2,
     when_absent=_NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -88,7 +114,7 @@ def present(files: Files) -> Judgement:
     if not full and (cut := _cut(files)):
         return undetermined(cut, expected=wanted)
     if not files.files:
-        return failed(_NO_FILE, expected=wanted)
+        return _nothing(files, wanted)
     said = msg("{count} files with content of {all}", count=len(full), all=len(files.files))
     return expect(bool(full), said=said, expected=wanted)
 
@@ -97,6 +123,7 @@ def present(files: Files) -> Judgement:
     "backup.fresh",
     needs=(FILES, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     when_absent=_NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -127,8 +154,39 @@ def _nothing_to_date(files: Files, clock: int, wanted: Message) -> Judgement:
         return undetermined(cut, expected=wanted)
     if writing := _writing(files, clock):
         return undetermined(*writing, expected=wanted)
-    said = msg("No file with content is in the declared folder") if files.files else _NO_FILE
-    return failed(said, expected=wanted)
+    if not files.files:
+        return _nothing(files, wanted)
+    return failed(msg("No file with content is in the declared folder"), expected=wanted)
+
+
+# A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.
+_DAY = re.compile(
+    r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=(?:\d\d){0,3}(?:\D|$))",
+    re.ASCII,
+)
+_ANYWHERE = 14 * 3600  # seconds by which a day may end later in another time zone
+
+
+def _named_days(name: str) -> list[date]:
+    """The days that `name` tells."""
+    found = []
+    for parts in _DAY.findall(name):
+        try:
+            found.append(date(*map(int, parts)))
+        except ValueError:
+            continue
+    return found
+
+
+def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | None:
+    """That the name tells a day too long ago: copying gives an old backup the time of the copy."""
+    day = max(_named_days(newest.name), default=None)
+    if day is None:
+        return None
+    over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400 + _ANYWHERE
+    if clock - over <= allowed * 3600:
+        return None
+    return msg("Its name says {day}: it may be the copy of an older backup", day=_iso(day))
 
 
 def _dated(
@@ -141,9 +199,14 @@ def _dated(
     )  # fmt: skip
     noted = _writing(files, clock)
     if age + skew <= allowed * 3600:
+        if older := _older_by_name(newest, clock, allowed):
+            return undetermined(said, older, *noted, expected=wanted)
         return passed(said, *noted, expected=wanted)
     if cut := _cut(files):
         return undetermined(said, cut, expected=wanted)
+    young = [f for f in files.deeper if clock - f.at - skew <= allowed * 3600]
+    if young and (unseen := _elsewhere(files)):
+        return undetermined(said, unseen, expected=wanted)
     if skew and age - skew <= allowed * 3600:
         differ = msg("The clocks of host and collector differ by {hours} h", hours=_hours(skew))
         return undetermined(said, differ, expected=wanted)
@@ -156,6 +219,7 @@ def _dated(
     "backup.copies",
     needs=(FILES, CLOCK, TARGET),
     severity=Severity.MEDIUM,
+    version=2,
     when_absent=_NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -170,19 +234,43 @@ def enough_copies(
     wanted = msg("at least {count} generations", count=needed)
     if ahead := _ahead(files, clock):
         return undetermined(ahead, expected=wanted)
-    held = sum(f.size > 0 for f in _settled(files, clock))
-    said = msg("{count} files with content, each counted as a generation", count=held)
-    if held < needed and (cut := _cut(files)):
-        return undetermined(said, cut, expected=wanted)
-    if held < needed and held + len(_writing(files, clock)) >= needed:
-        return undetermined(said, *_writing(files, clock), expected=wanted)
-    return expect(held >= needed, said=(said, *_writing(files, clock)), expected=wanted)
+    full = [f for f in _settled(files, clock) if f.size > 0]
+    apart = _generations(full, declared.rpo_hours(target))
+    said = msg(
+        "{files} files with content, {count} of them apart in time", files=len(full), count=apart
+    )
+    noted = _writing(files, clock)
+    if apart >= needed:
+        return passed(said, *noted, expected=wanted)
+    if unseen := _cut(files) or _elsewhere(files):
+        return undetermined(said, unseen, expected=wanted)
+    if len(full) >= needed:
+        parts = msg("Files of one time may be the parts of one generation")
+        return undetermined(said, parts, *noted, expected=wanted)
+    if len(full) + len(noted) >= needed:
+        return undetermined(said, *noted, expected=wanted)
+    return failed(said, *noted, expected=wanted)
+
+
+def _generations(full: list[BackupFile], rpo: float | Message) -> int:
+    """How many of the files are surely backups of their own, by their times or days in names.
+
+    Dumps of one night are the parts of one generation: a quarter of the objective keeps them
+    together and keeps nightly ones apart.
+    """
+    least = 1800.0 if isinstance(rpo, Message) else min(rpo * 900, 86400.0 / 2)
+    count, last = 0, None
+    for file in full:
+        if last is None or last - file.at >= least:
+            count, last = count + 1, file.at
+    return max(count, len({tuple(days) for f in full if (days := _named_days(f.name))}))
 
 
 @check(
     "backup.size",
     needs=(FILES, CLOCK, TARGET),
     severity=Severity.HIGH,
+    version=2,
     when_absent=_NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may have been cut short"),
 )
@@ -203,7 +291,7 @@ def plausible_size(
     if not settled and noted:
         return undetermined(*noted, expected=wanted)
     if not settled:
-        return failed(_NO_FILE, expected=wanted)
+        return _nothing(files, wanted)
     return _sized(settled, noted, least, least_percent, wanted)
 
 
@@ -220,6 +308,9 @@ def _sized(
         "The newest backup {name} has {size} bytes; the median of {count} earlier ones is {median}",
         name=newest.name, size=newest.size, count=len(earlier), median=usual,
     )  # fmt: skip
+    if newest.sparse:
+        empty = msg("Not one block of it is on disk: it is a hole, or lies elsewhere")
+        return undetermined(said, empty, *noted, expected=wanted)
     too_small = newest.size < (least or 1)
     if too_small or (usual is not None and newest.size * 100 < usual * percent):
         return failed(said, *noted, expected=wanted)
@@ -233,6 +324,7 @@ def _sized(
     "backup.permissions",
     needs=(FILES, WAY),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Take the rights of others from the backup files or their folder (chmod o-rwx)"),
 )
 def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
@@ -240,12 +332,16 @@ def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
     wanted = msg("no rights for others on the files, or a folder on the way closed to them")
     if any(not mode & 0o001 for mode in way):
         return passed(msg("A folder on the way to the backups is closed to others"))
-    last = way[-1] if way else 0
-    if last & 0o002 and not last & 0o1000:
+    loose = [mode for mode in way if mode & 0o002 and not mode & 0o1000]
+    if loose:
         said = msg("Others may delete and replace backups: the folder has mode {mode}",
-                   mode=f"{last:04o}")  # fmt: skip
+                   mode=f"{loose[-1]:04o}")  # fmt: skip
         return failed(said, expected=wanted)
-    exposed = [f for f in files.files if f.mode & 0o006 and f.reachable]
+    if files.open_folders:
+        said = msg("Others may delete and replace backups in {folders}",
+                   folders=files.open_folders[:_SHOWN])  # fmt: skip
+        return failed(said, expected=wanted)
+    exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
     if exposed:
         said = msg(
             "{count} files are open to others, among them {files}",
@@ -254,8 +350,8 @@ def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
         return failed(said, expected=wanted)
     if cut := _cut(files):
         return undetermined(cut, expected=wanted)
-    if not files.files:
-        return undetermined(_NO_FILE, expected=wanted)
+    if not files.files or any(f.reachable and f.mode & 0o001 for f in files.deeper):
+        return undetermined(_elsewhere(files) or _NO_FILE, expected=wanted)
     said = msg("None of {count} files is open to others", count=len(files.files))
     return passed(said, expected=wanted)
 
@@ -264,6 +360,7 @@ def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
     "backup.encrypted",
     needs=(HEADS, CLOCK, TARGET),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Encrypt backups before they are stored"),
 )
 def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgement:

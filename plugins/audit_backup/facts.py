@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import structs
 
@@ -53,13 +53,13 @@ def _command(
 
 
 def ask_files(target: Target) -> Command | Message:
-    """List the set's files and folders: mtime, type, size, mode and path, NUL after each."""
+    """List files, links and folders: mtime, type, size, mode, blocks and path, NUL after each."""
     return _command(
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev",
-            "(", "-type", "d", "-o", "-type", "f", "-name", pattern, ")",
-            "-printf", "%T@ %y %s %m ", "-print0",
+            "(", "-type", "d", "-o", "(", "-type", "f", "-o", "-type", "l", ")",
+            "-name", pattern, ")", "-printf", "%T@ %y %s %m %b ", "-print0",
         ),
         _LIMIT,
     )  # fmt: skip
@@ -156,13 +156,33 @@ def _reachable(name: str, folders: dict[str, int]) -> bool:
 
 
 def _entry(record: str, answer: Answer) -> tuple[str, BackupFile]:
-    """Kind and file of one record: mtime, kind, size, mode and path."""
-    cells = record.split(" ", 4)
-    if len(cells) != 5 or cells[1] not in ("d", "f"):
+    """Kind and file of one record: mtime, kind, size, mode, blocks and path."""
+    cells = record.split(" ", 5)
+    if len(cells) != 6 or cells[1] not in ("d", "f", "l"):
         raise ParseError(f"not a record of the listing: {record[:200]!r}")
-    at, kind, size, mode, path = cells
-    name = _below(path, answer)
-    return kind, BackupFile(name=name, size=_whole(size, 10), mode=_whole(mode, 8), at=_number(at))
+    at, kind, size, mode, blocks, path = cells
+    bytes_ = _whole(size, 10)
+    return kind, BackupFile(
+        name=_below(path, answer), size=bytes_, mode=_whole(mode, 8), at=_number(at),
+        sparse=bytes_ > _INLINE and _whole(blocks, 10) == 0,
+    )  # fmt: skip
+
+
+# Some file systems keep files of up to a page within their index, without a block.
+_INLINE = 4096
+# What stands beside backups: records and sums of the job, and what it has not finished.
+_ASIDE = (
+    ".log", ".err", ".md5", ".md5sum", ".sha1", ".sha1sum", ".sha256", ".sha256sum", ".sha512",
+    ".sha512sum", ".sm3", ".sig", ".lock", ".pid", ".part", ".partial", ".tmp", ".temp",
+    ".filepart", ".incomplete", ".swp", "~",
+)  # fmt: skip
+
+
+def _is_aside(path: str, pattern: str) -> bool:
+    """Whether the name says that it is no backup; what the pattern names is one."""
+    name, asked = path.rpartition("/")[2].lower(), pattern.lower()
+    hidden = name.startswith(".") and not asked.startswith(".")
+    return hidden or any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
 
 
 def parse_files(answer: Answer) -> Files | Absent:
@@ -170,16 +190,31 @@ def parse_files(answer: Answer) -> Files | Absent:
     if absent := _refusal(answer):
         return absent
     entries = [_entry(record, answer) for record in _records(answer)]
-    folders = {e.name: e.mode for kind, e in entries if kind == "d"}
+    folders = {e.name: e for kind, e in entries if kind == "d"}
     if "" not in folders and not answer.truncated:
         raise ParseError("the listing lacks the folder itself")
-    files = [
-        structs.replace(e, name=_shown(e.name), reachable=_reachable(e.name, folders))
-        for kind, e in entries
-        if kind == "f"
-    ]
-    newest_first = tuple(sorted(files, key=lambda f: (-f.at, f.name)))
-    return Files(files=newest_first, complete=not answer.truncated)
+    modes = {name: e.mode for name, e in folders.items()}
+    pattern, depth = str(declared.pattern(answer.target)), declared.depth(answer.target)
+    files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
+    below = [e for name, e in folders.items() if name not in ("", "lost+found")]
+
+    def shown(found: Iterable[BackupFile]) -> tuple[BackupFile, ...]:
+        return tuple(
+            structs.replace(e, name=_shown(e.name), reachable=_reachable(e.name, modes))
+            for e in found
+        )
+
+    return Files(
+        files=shown(f for f in files if not _is_aside(f.name, pattern)),
+        aside=shown(f for f in files if _is_aside(f.name, pattern)),
+        deeper=shown(e for e in below if e.name.count("/") + 1 == depth),
+        links=sum(kind == "l" for kind, _ in entries),
+        open_folders=tuple(
+            e.name for e in shown(below) if e.reachable and e.mode & 0o003 == 0o003
+            and not e.mode & 0o1000
+        ),
+        complete=not answer.truncated,
+    )  # fmt: skip
 
 
 def _bytes(text: str) -> bytes | None:
@@ -209,10 +244,12 @@ def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
     cells = _records(answer)
     if len(cells) % 2:
         raise ParseError("a record is cut")
-    heads = [
+    pattern = str(declared.pattern(answer.target))
+    every = [
         _head(first, second, answer) for first, second in zip(cells[::2], cells[1::2], strict=True)
     ]
-    if not heads and (absent := _refusal(answer)):
+    heads = [head for head in every if not _is_aside(head.name, pattern)]
+    if not every and (absent := _refusal(answer)):
         return absent
     return tuple(sorted(heads, key=lambda h: (-h.at, h.name)))
 

@@ -86,6 +86,91 @@ def test_fresh(found: Files, clock: int, verdict: Verdict) -> None:
     assert judge(checks.fresh, found, clock, target(rpo_hours=24), NOW).verdict is verdict
 
 
+def named(*rows: tuple[str, float]) -> Files:
+    """Files by (name, age in hours), newest first."""
+    return Files(
+        files=tuple(
+            BackupFile(name=n, size=5, mode=0o600, at=CLOCK - hours * 3600) for n, hours in rows
+        ),
+        complete=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("db-20261122.sql.gz", PASS),
+        ("db_2026-11-22_0200.sql.gz", PASS),
+        ("db-20261123021500.sql.gz", PASS),
+        ("20261101/db.sql.gz", UNDETERMINED),  # copied today, made three weeks ago
+        ("db-2026.11.20.dump", UNDETERMINED),
+        ("db-20261101-to-20261123.gz", PASS),
+        ("db-20261399.gz", PASS),  # no day
+        ("db-120261101.gz", PASS),
+        ("db-2026110112345678.gz", PASS),
+    ],
+)
+def test_a_copy_made_today_of_an_old_backup_is_not_fresh(name: str, verdict: Verdict) -> None:
+    got = judge(checks.fresh, named((name, 1)), CLOCK, target(rpo_hours=24), NOW)
+    assert got.verdict is verdict
+
+
+DIRECTORY = (BackupFile(name="2026-11-23", size=4096, mode=0o755, at=CLOCK - 3600),)
+OLD_DIRECTORY = (BackupFile(name="scripts", size=4096, mode=0o755, at=CLOCK - 9e6),)
+LOG = (BackupFile(name="backup.log", size=9, mode=0o600, at=CLOCK - 3600),)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (Files(files=(), complete=True, deeper=DIRECTORY), UNDETERMINED),
+        (Files(files=(), complete=True, links=3), UNDETERMINED),
+        (Files(files=(), complete=True, aside=LOG), FAIL),
+    ],
+)
+def test_an_empty_set_fails_only_where_all_of_it_was_seen(found: Files, verdict: Verdict) -> None:
+    where = target(rpo_hours=24, copies=1, min_bytes=1)
+    assert judge(checks.present, found).verdict is verdict
+    assert judge(checks.fresh, found, CLOCK, where, NOW).verdict is verdict
+    assert judge(checks.plausible_size, found, CLOCK, where).verdict is verdict
+    expected = UNDETERMINED if verdict is UNDETERMINED else FAIL
+    assert judge(checks.enough_copies, found, CLOCK, where).verdict is expected
+
+
+@pytest.mark.parametrize(
+    ("deeper", "verdict"), [((), FAIL), (DIRECTORY, UNDETERMINED), (OLD_DIRECTORY, FAIL)]
+)
+def test_a_young_folder_may_hold_the_newest_backup(
+    deeper: tuple[BackupFile, ...], verdict: Verdict
+) -> None:
+    found = Files(files=files((90, 5)).files, complete=True, deeper=deeper)
+    got = judge(checks.fresh, found, CLOCK, target(rpo_hours=24), NOW)
+    assert got.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        # five data bases dumped in one night are one generation, or may be
+        (named(*((f"db{i}.gz", 1 + i / 10) for i in range(5))), UNDETERMINED),
+        (named(*((f"db{i}.gz", 1 + i * 24) for i in range(3))), PASS),
+        # copied at once: the days in their names keep them apart
+        (named(("a-20261121", 1), ("a-20261122", 1), ("a-20261123", 1)), PASS),
+        (named(("a-20261123", 1), ("b-20261123", 1), ("c-20261123", 1)), UNDETERMINED),
+        (named(("a", 1), ("b", 30)), FAIL),
+    ],
+)
+def test_generations_are_told_apart_by_time(found: Files, verdict: Verdict) -> None:
+    where = target(copies=3, rpo_hours=24)
+    assert judge(checks.enough_copies, found, CLOCK, where).verdict is verdict
+
+
+def test_a_file_without_a_block_on_disk_holds_nothing() -> None:
+    hole = BackupFile(name="a", size=1 << 30, mode=0o600, at=CLOCK - 3600, sparse=True)
+    found = Files(files=(hole, *files((30, 1 << 30)).files), complete=True)
+    assert judge(checks.plausible_size, found, CLOCK, target()).verdict is UNDETERMINED
+
+
 @pytest.mark.parametrize("rpo", [None, "24", 0, -1])
 def test_without_an_objective_it_is_said_what_to_declare(rpo: object) -> None:
     got = judge(checks.fresh, files((1, 5)), CLOCK, target(rpo_hours=rpo), NOW)
@@ -166,6 +251,20 @@ OPEN = (0o755, 0o755)
         (files((1, 5), mode=0o644), (0o755, 0o750), PASS),
         (files((1, 5)), (0o755, 0o777), FAIL),
         (files((1, 5)), (0o755, 0o1777), PASS),
+        # who may write to a folder above may put another in the place of the set's
+        (files((1, 5)), (0o755, 0o777, 0o755), FAIL),
+        (files((1, 5)), (0o755, 0o1777, 0o755), PASS),
+        (Files(files=files((1, 5)).files, complete=True, open_folders=("daily",)), OPEN, FAIL),
+        (Files(files=files((1, 5)).files, complete=True, deeper=DIRECTORY), OPEN, UNDETERMINED),
+        (
+            Files(
+                files=files((1, 5)).files,
+                complete=True,
+                aside=(BackupFile(name="a.log", size=1, mode=0o606, at=1),),
+            ),
+            OPEN,
+            FAIL,
+        ),
         (files((1, 5), complete=False), OPEN, UNDETERMINED),
         (files((1, 5), mode=0o644, complete=False), OPEN, FAIL),
         (files(), OPEN, UNDETERMINED),

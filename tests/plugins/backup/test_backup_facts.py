@@ -143,6 +143,35 @@ def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
     assert [f.name for f in listed(target(str(tmp_path / "link"))).files] == ["one"]
 
 
+def test_what_is_no_backup_by_its_name_is_set_aside(tmp_path: Path) -> None:
+    names = {"db.sql.gz", "db.sql.gz.md5", "backup.log", "db.sql.gz.part", ".db.sql.gz.Xy12", "a~"}
+    for name in names:
+        put(tmp_path, name.encode(), age=600)
+    files = listed(target(str(tmp_path)))
+    assert [f.name for f in files.files] == ["db.sql.gz"]
+    assert {f.name for f in files.aside} == names - {"db.sql.gz"}
+    heads = facts.parse_heads(run(facts.ask_heads, target(str(tmp_path), rpo_hours=24)))
+    assert not isinstance(heads, Absent)
+    assert [h.name for h in heads] == ["db.sql.gz"]
+    asked = listed(target(str(tmp_path), pattern="*.log"))
+    assert [f.name for f in asked.files] == ["backup.log"]
+
+
+def test_folders_beyond_the_depth_links_and_holes_are_told(tmp_path: Path) -> None:
+    for name in ("2026-11-23", "lost+found", "open"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "latest").symlink_to("2026-11-23")
+    with (tmp_path / "hole").open("wb") as file:
+        file.truncate(1 << 20)
+    put(tmp_path, b"small")
+    files = listed(target(str(tmp_path)))
+    assert {f.name for f in files.deeper} == {"2026-11-23", "open"}
+    assert (files.links, files.open_folders) == (1, ("open",))
+    assert {f.name: f.sparse for f in files.files} == {"hole": True, "small": False}
+    assert listed(target(str(tmp_path), depth=2)).deeper == ()
+
+
 def test_depth_is_kept_and_closed_folders_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "day").mkdir(mode=0o755)
     (tmp_path / "shut").mkdir(mode=0o700)
@@ -271,8 +300,8 @@ def test_an_objective_that_cannot_be_meant(hours: object) -> None:
     assert isinstance(facts.ask_heads(target(rpo_hours=hours)), Message)
 
 
-FOLDER = b"1.0 d 0 755 /backup/\0"
-FILE = b"5.5 f 10 640 /backup/one\0"
+FOLDER = b"1.0 d 0 755 8 /backup/\0"
+FILE = b"5.5 f 10 640 8 /backup/one\0"
 
 
 @pytest.mark.parametrize("err", [b"", b"find: 'standard output': Broken pipe\n"])
@@ -331,6 +360,6 @@ def test_whatever_is_declared_stays_one_argument(path: str, pattern: str) -> Non
     if isinstance(asked, Command):
         assert asked.argv[2].startswith("/")
         assert asked.argv[2].endswith("/")
-        assert asked.argv[13] == pattern
-        assert len(asked.argv) == 18
+        assert asked.argv[asked.argv.index("-printf") - 2] == pattern
+        assert len(asked.argv) == 23
         assert not any(c in "".join(asked.argv) for c in "\0\n\x1b")
