@@ -8,24 +8,54 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import posixpath
 import re
 import unicodedata
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from audit_core.model import Kind, Message, ObjectType, Privilege, Target, msg
+from audit_core.model import Kind, ObjectType, Privilege, Target, msg
 from audit_core.policy.strict_yaml import Document, Entry, Node, load_file
-from audit_core.policy.words import NOTHING, Place, as_is, seen
+from audit_core.policy.words import (
+    NOTHING,
+    SILENT,
+    Place,
+    as_is,
+    nearest_word,
+    one_of,
+    seen,
+    wrong_id,
+    wrong_text,
+)
 
-_ID_MAX = 100
 _TEXT_MAX = 200
-_REFERENCE = re.compile(r"(env|file|prompt|keyring|vault):[^\s].*")
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(file|prompt):\S.*|keyring:[^\s/].*/.*\S")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)")
 _PORTS = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?(?:/(?:tcp|udp))?")
-_DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Words that mean yes or no to their writer, where the name of a place is expected.
+_NO_PLACE = {
+    "yes",
+    "no",
+    "y",
+    "n",
+    "on",
+    "off",
+    "none",
+    "n/a",
+    "na",
+    "-",
+    "有",
+    "无",
+    "是",
+    "否",
+    "没有",
+}
 _CREDENTIALS = ("key", "passphrase", "password", "agent", "agent_fingerprint")
 
 _OBJECT_TYPE = {
@@ -41,6 +71,15 @@ _OBJECT_TYPE = {
     Kind.ORGANISATION: ObjectType.ORGANISATION,
 }
 _ALWAYS = (Kind.SITE, Kind.NETWORK, Kind.ORGANISATION)
+_PARTS = (Kind.ENDPOINT, Kind.BACKUP_SET)
+_DATA = (
+    ObjectType.AUTHENTICATION_DATA, ObjectType.BUSINESS_DATA, ObjectType.AUDIT_DATA,
+    ObjectType.CONFIGURATION_DATA, ObjectType.VIDEO_DATA, ObjectType.PERSONAL_INFORMATION,
+)  # fmt: skip
+_DEVICES = (
+    ObjectType.SERVER, ObjectType.TERMINAL, ObjectType.DATABASE, ObjectType.NETWORK_DEVICE,
+    ObjectType.SECURITY_DEVICE, ObjectType.APPLICATION, ObjectType.MANAGEMENT_PLATFORM,
+)  # fmt: skip
 
 
 # --- what comes out -----------------------------------------------------------------------------
@@ -286,6 +325,7 @@ class _Reader:
     def _target(self, place: Place, written: _Target) -> Target:
         self._id((*place, "id"), written.id)
         self._reserved(place, written)
+        self._type(place, written.kind, written.object_type)
         for name in ("zone", "business_system", "owner"):
             self._text((*place, name), getattr(written, name))
         if written.address is not None:
@@ -304,8 +344,18 @@ class _Reader:
             expected = msg("another id (this one stands for the whole {name})", name=written.id)
             self._doc.fail((*place, "id"), expected, seen(written.id))
 
+    def _type(self, place: Place, kind: Kind, given: ObjectType | None) -> None:
+        """Refuses what would take an object out of its layer, and so from under its clauses."""
+        if kind in _PARTS and len(place) == 2:
+            known = one_of(k for k in Kind if k not in _PARTS)
+            self._doc.fail((*place, "kind"), known, seen(kind.value))
+        fitting = _fitting(kind)
+        if given is not None and given not in fitting:
+            self._doc.fail((*place, "object_type"), one_of(fitting), seen(given.value))
+
     def _settings(self, place: Place, written: _Target) -> dict[str, Any]:
         settings = dict(written.settings)
+        self._no_fields((*place, "settings"), settings, _Target, ("allowed_ports", "scan_ports"))
         for name in ("allowed_ports", "scan_ports"):
             given = getattr(written, name)
             if given is not None:
@@ -318,6 +368,19 @@ class _Reader:
                 self._ports(where, settings[name])
         self._plain_settings((*place, "settings"), settings)
         return settings
+
+    def _no_fields(
+        self, place: Place, settings: dict[str, Any], kind: type[Struct], known: tuple[str, ...]
+    ) -> None:
+        """Refuses keys under settings that belong beside it, well or badly spelt."""
+        for name in settings:
+            word = nearest_word(name, kind.__struct_fields__, least=0.85)
+            if word is not None and name not in known:
+                hint = SILENT if word == name else msg("; did you mean {word}?", word=repr(word))
+                expected = msg("{name} beside settings, not under it", name=word)
+                if word in known:
+                    expected = msg("a name that only plugins know")
+                self._doc.fail((*place, name), expected, seen(name), hint)
 
     def _plain_settings(self, place: Place, settings: dict[str, Any]) -> None:
         for name, value in settings.items():
@@ -335,7 +398,8 @@ class _Reader:
             low, high = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
             if not low <= high <= 65535:
                 expected = msg("a port like 22, 22/tcp or 8000-8010/tcp")
-                self._doc.fail((*place, index), expected, seen(str(item)))
+                node = self._doc.at((*place, index))
+                self._doc.fail((*place, index), expected, node.shown() if node else NOTHING)
 
     # --- parts
 
@@ -356,14 +420,15 @@ class _Reader:
         self._port((*place, "port"), written.port)
         if written.server_name is not None:
             self._host((*place, "server_name"), written.server_name)
-        if written.address is not None:
-            self._address((*place, "address"), written.address)
         address = written.address or parent.address
         if address is None and access is not None and access.via is Via.LOCAL:
             address = "127.0.0.1"
         if address is None:
             expected = msg("an address here or at the target")
             self._doc.fail((*place, "address"), expected, NOTHING)
+        self._address((*place, "address"), address)
+        self._type(place, Kind.ENDPOINT, written.object_type)
+        self._no_fields((*place, "settings"), written.settings, _Endpoint, ())
         self._plain_settings((*place, "settings"), written.settings)
         settings = {**written.settings, "port": written.port}
         for key in ("server_name", "trust", "starttls"):
@@ -382,6 +447,8 @@ class _Reader:
             expected = msg("a target that is reached (access)")
             self._doc.fail(place, expected, msg("one that is not"))
         self._check_backup(place, written)
+        self._type(place, Kind.BACKUP_SET, written.object_type)
+        self._no_fields((*place, "settings"), written.settings, _Backup, ())
         self._plain_settings((*place, "settings"), written.settings)
         fields = structs.asdict(written)
         own = {k: v for k, v in fields.items() if v is not None}
@@ -393,9 +460,12 @@ class _Reader:
         )  # fmt: skip
 
     def _check_backup(self, place: Place, written: _Backup) -> None:
-        if not written.path.startswith("/") or not written.path.isprintable():
-            self._doc.fail((*place, "path"), msg("an absolute path"), seen(written.path))
-        if "/" in written.pattern or not written.pattern.isprintable():
+        path = written.path
+        if not path.startswith("/") or not path.isprintable() or ".." in path.split("/"):
+            self._doc.fail((*place, "path"), msg("an absolute path without .."), seen(path))
+        if posixpath.normpath(path).strip("/") == "":
+            self._doc.fail((*place, "path"), msg("the folder of the backups"), seen(path))
+        if "/" in written.pattern or not written.pattern.isprintable() or not written.pattern:
             expected = msg("a file name pattern")
             self._doc.fail((*place, "pattern"), expected, seen(written.pattern))
         for name in ("rpo_hours", "copies", "min_bytes", "depth"):
@@ -403,9 +473,18 @@ class _Reader:
             if value is not None and value <= 0:
                 self._doc.fail((*place, name), msg("a number above 0"), as_is(str(value)))
         tested = written.restore_tested
-        if tested is not None and not _DATE.fullmatch(tested):
+        self._place_of((*place, "offsite"), written.offsite)
+        if tested is not None and not _is_date(tested):
             expected = msg("a date like 2026-05-31")
             self._doc.fail((*place, "restore_tested"), expected, seen(tested))
+
+    def _place_of(self, place: Place, offsite: bool | str | None) -> None:
+        # `no` is text here: it would count as the name of a place where a copy is
+        if isinstance(offsite, str):
+            word = offsite.strip().casefold()
+            if word in _NO_PLACE or word in ("true", "false") or wrong_text(offsite, _TEXT_MAX):
+                expected = msg("true, false or the place of the off-site copy")
+                self._doc.fail(place, expected, seen(offsite))
 
     def _part(self, place: Place, parent: Target, name: str, **fields: Any) -> Target:
         self._id((*place, "id"), name.replace(":", "."), shown=name, under=parent.id)
@@ -450,6 +529,7 @@ class _Reader:
         for name in ("password", "passphrase"):
             self._reference((*place, name), getattr(given, name))
         self._key((*place, "key"), given.key)
+        self._agent(place, given)
         if given.host_key_name is not None:
             self._host((*place, "host_key_name"), given.host_key_name)
         if not (given.key or given.password or given.agent):
@@ -464,7 +544,7 @@ class _Reader:
     def _id(
         self, place: Place, id: str, *, shown: str | None = None, under: str | None = None
     ) -> None:
-        wrong = _wrong_id(id)
+        wrong = wrong_id(id)
         if wrong is not None:
             self._doc.fail(place, wrong, seen(shown if shown is not None else id))
         key = unicodedata.normalize("NFKC", f"{under or ''}/{shown or id}").casefold()
@@ -474,9 +554,9 @@ class _Reader:
         self._seen[key] = shown or id
 
     def _text(self, place: Place, text: str | None) -> None:
-        if text is not None and (len(text) > _TEXT_MAX or not text.isprintable()):
-            expected = msg("printable text up to {count} characters", count=_TEXT_MAX)
-            self._doc.fail(place, expected, seen(text))
+        wrong = wrong_text(text, _TEXT_MAX) if text is not None else None
+        if wrong is not None:
+            self._doc.fail(place, wrong, seen(text or ""))
 
     def _host(self, place: Place, name: str) -> None:
         if not _is_host(name):
@@ -492,6 +572,8 @@ class _Reader:
             return
         if isinstance(literal, ipaddress.IPv6Address) and literal.ipv4_mapped is not None:
             literal = literal.ipv4_mapped
+        if literal.is_unspecified or literal.is_multicast or str(literal) == "255.255.255.255":
+            self._doc.fail(place, msg("the address of one host"), seen(address))
         if self._networks is not None and not any(literal in net for net in self._networks):
             self._doc.fail(place, msg("an address inside the declared scope"), seen(address))
 
@@ -508,6 +590,9 @@ class _Reader:
             self._doc.fail(place, msg("a port from 1 to 65535"), as_is(str(port)))
 
     def _reference(self, place: Place, text: str | None) -> None:
+        if text is not None and text.startswith("vault:"):
+            expected = msg("a reference that this version can follow (env, file, prompt, keyring)")
+            self._doc.fail(place, expected, msg("a vault reference"))
         if text is not None and not (_REFERENCE.fullmatch(text) and text.isprintable()):
             expected = msg(
                 "a reference to the secret (env:NAME, file:PATH, prompt:LABEL, keyring:S/U)"
@@ -516,13 +601,31 @@ class _Reader:
             self._doc.fail(place, expected, got)
 
     def _key(self, place: Place, key: str | None) -> None:
-        if key is not None and (not key.isprintable() or "-----" in key or len(key) > 1000):
+        if key is not None and (
+            not key.strip() or not key.isprintable() or "-----" in key or len(key) > 1000
+        ):
             expected = msg("the path of a key file, or a reference to the key")
             got = msg("something else (not shown; it may be the key)")
             self._doc.fail(place, expected, got)
 
+    def _agent(self, place: Place, given: _Login) -> None:
+        if given.passphrase is not None and given.key is None:
+            self._doc.fail((*place, "passphrase"), msg("a key that it opens"), msg("no key"))
+        known = given.agent_fingerprint
+        if known is not None and not _FINGERPRINT.fullmatch(known):
+            expected = msg("a fingerprint as ssh-keygen -l prints it (SHA256:...)")
+            self._doc.fail((*place, "agent_fingerprint"), expected, seen(known))
+        files = given.known_hosts
+        for name in (files,) if isinstance(files, str) else files:
+            if not name.strip() or not name.isprintable():
+                self._doc.fail((*place, "known_hosts"), msg("the path of a file"), seen(name))
+
     def _scope(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network] | None:
         if self._file.scope is None:
+            # written and left empty it would mean that anything may be contacted
+            if self._doc.at(("scope",)) is not None:
+                expected = msg("a list of networks; without the key nothing is limited")
+                self._doc.fail(("scope",), expected, NOTHING)
             return None
         networks = []
         for index, text in enumerate(self._file.scope):
@@ -534,18 +637,18 @@ class _Reader:
         return networks
 
 
-def _wrong_id(id: str) -> Message | None:
-    """What is expected of an id that `id` is not, or None."""
-    if not 0 < len(id) <= _ID_MAX:
-        return msg("an id of 1 to {count} characters", count=_ID_MAX)
-    if not id[0].isalnum() or not all(c.isalnum() or c in "._-" for c in id):
-        return msg("an id of letters, digits, '.', '_' and '-' that starts with a letter or digit")
-    if unicodedata.normalize("NFKC", id) != id:
-        return msg("an id in its usual Unicode form (NFKC)")
-    scripts = {unicodedata.name(c, "?").split()[0] for c in id if c.isalpha()}
-    if "LATIN" in scripts and scripts & {"CYRILLIC", "GREEK"}:
-        return msg("an id without letters that only look Latin")
-    return None
+def _fitting(kind: Kind) -> tuple[ObjectType, ...]:
+    """What an object of `kind` can be to the assessor."""
+    if kind in _ALWAYS:
+        return (_OBJECT_TYPE[kind],)
+    return _DATA if kind in (Kind.DATA_SET, Kind.BACKUP_SET) else _DEVICES
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text)) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _is_host(name: str) -> bool:

@@ -39,8 +39,10 @@ def _guarded(words: list[str], lang: str) -> int:
         _drop_stdout()
         return 141
     except OSError as error:
+        from audit_core.i18n import Translator
+
         where = f"{error.filename}: " if error.filename else ""
-        complain(f"{where}{error.strerror or error}")
+        complain(f"{where}{Translator(lang).text(error.strerror or str(error))}")
         return 74
 
 

@@ -130,7 +130,7 @@ def _carry_out(context: Context, made: Run, chosen: Chosen) -> None:
             context.registry.probers,
             known_secrets=context.known_secrets,
             on_event=on_event,
-            at_once=max(1, context.args.at_once),
+            at_once=context.args.at_once,
         )
         collector.collect(chosen.groups)
         context.store.seal(made, now())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from audit_core import __version__
 from audit_core.i18n import LANGUAGES, Translator, default_language
+from audit_core.model import msg
 
 EXIT_CODES = (
     (0, "all assessed and conforming"),
@@ -22,6 +25,8 @@ EXIT_CODES = (
     (78, "bad configuration"),
     (130, "interrupted"),
 )
+_MOST_AT_ONCE = 256
+_FINGERPRINT = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 
 
 def language(words: list[str]) -> str:
@@ -45,18 +50,34 @@ class _Parser(argparse.ArgumentParser):
         self.exit(64)
 
 
+def _count(most: int, t: Translator) -> Callable[[str], int]:
+    """Reads a whole number from 1 to `most`."""
+
+    def read(word: str) -> int:
+        if not re.fullmatch(r"[1-9][0-9]{0,8}", word) or int(word) > most:
+            said = msg("a whole number from 1 to {most} is needed, not {word}",
+                       most=most, word=repr(word))  # fmt: skip
+            raise argparse.ArgumentTypeError(t.say(said))
+        return int(word)
+
+    return read
+
+
+def _fingerprint(t: Translator) -> Callable[[str], str]:
+    """Reads the SHA-256 of a public key."""
+
+    def read(word: str) -> str:
+        if not _FINGERPRINT.fullmatch(word):
+            said = msg("a fingerprint has 64 hexadecimal digits, not {word}", word=repr(word[:80]))
+            raise argparse.ArgumentTypeError(t.say(said))
+        return word
+
+    return read
+
+
 def parse(words: list[str], lang: str) -> argparse.Namespace:
     """The parsed words; raises SystemExit after help or a complaint."""
     return _build(Translator(lang)).parse_args(words)
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:9]) == 0:
-        raise ValueError(text)
-    return int(text[:9])
-
-
-_number.__name__ = "int"  # what argparse calls it when it complains
 
 
 def _build(t: Translator) -> _Parser:
@@ -120,8 +141,8 @@ class _Commands:
         self._store(parser)
         self._option(parser, "--resume", action="store_true",
                      help="finish the newest run that was cut off")  # fmt: skip
-        self._option(parser, "--at-once", type=_number, default=16, metavar="N",
-                     help="most hosts asked at once (default: 16)")  # fmt: skip
+        self._option(parser, "--at-once", type=_count(_MOST_AT_ONCE, self._t), default=16,
+                     metavar="N", help="most hosts asked at once (default: 16)")  # fmt: skip
         self._option(parser, "--quiet", action="store_true", help="no progress display")
 
     def _run(self) -> None:
@@ -168,6 +189,8 @@ class _Commands:
         verify = self._one_run("verify", "check a pack or a run against its digests and signature")
         self._option(verify, "--key", type=Path, metavar="PUB",
                      help="public key that must have signed, PEM")  # fmt: skip
+        self._option(verify, "--fingerprint", type=_fingerprint(self._t), metavar="SHA256",
+                     help="fingerprint of the public key that must have signed")  # fmt: skip
         self._format(verify)
 
     def _lists(self) -> None:

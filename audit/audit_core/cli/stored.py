@@ -147,12 +147,19 @@ def verify(context: Context) -> int:
     name = context.args.run
     path = Path(name)
     thing = path if path.is_file() else context.store.find(name)
-    report = verifying.verify(thing, trusted_key=context.args.key)
+    key, fingerprint = context.args.key, context.args.fingerprint
+    if isinstance(thing, Run) and (key is not None or fingerprint is not None):
+        raise UsageError(
+            msg("a stored run carries no signature; --key and --fingerprint are for packs")
+        )
+    report = verifying.verify(thing, trusted_key=key, fingerprint=fingerprint)
     if context.args.format == "json":
         print_json(report)
     else:
         say_ = context.translator.say
-        rows = [(context.text("ok"), say_(m)) for m in report.checked]
+        # What was looked at is not in order as long as something is wrong with it.
+        state = context.text("looked at" if report.problems else "ok")
+        rows = [(state, say_(m)) for m in report.checked]
         rows += [(context.text("note"), say_(m)) for m in report.notes]
         rows += [
             (context.text("WRONG"), f"{p.where} {say_(p.said)}".strip()) for p in report.problems

@@ -171,18 +171,34 @@ class Policy:
         path: Path | None = self._profile_path(name)
         while path is not None:
             layer = _profiles.read_layer(path)
+            self._own_id(layer, path)
             if layer.file.id in {other.file.id for other in layers}:
                 layer.document.fail(("id",), msg("each profile once"), seen(layer.file.id))
             layers.insert(0, layer)
             path = self._parent(layer, path)
         return tuple(layers)
 
+    def _own_id(self, layer: _profiles.Layer, path: Path) -> None:
+        """Refuses an id under which results would pass for those of another profile."""
+        id = layer.file.id
+        for folder in self._dirs:
+            theirs = folder / "profiles" / f"{id}.yaml"
+            if theirs.is_file() and not theirs.samefile(path):
+                expected = msg("an id that no other profile has")
+                layer.document.fail(("id",), expected, seen(id))
+            if path.parent == folder / "profiles" and path.stem != id:
+                expected = msg("the file's name {name}", name=repr(path.stem))
+                layer.document.fail(("id",), expected, seen(id))
+
     def _parent(self, layer: _profiles.Layer, path: Path) -> Path | None:
         wanted = layer.file.extends
         if wanted is None:
             return None
         if wanted.endswith((".yaml", ".yml")):
-            return path.parent / wanted
+            parent = path.parent / wanted
+            if not parent.is_file():
+                layer.document.fail(("extends",), msg("a profile file that exists"), seen(wanted))
+            return parent
         if wanted not in self.profile_ids():
             hint = nearest(wanted, self.profile_ids())
             expected = msg("the id of a profile")
@@ -213,7 +229,7 @@ class _Assembly:
         """The whole."""
         bindings = tuple(b for clause in self._clauses for b in self._bindings(clause))
         file = self._layers[-1].file
-        mapped = frozenset(b.check for b in bindings)
+        mapped = frozenset(b.check for b in bindings) - {c.id for c in self._declared}
         return Profile(
             id=file.id, title=file.title.zh, title_en=file.title.en, clauses=self._clauses,
             bindings=bindings, missing={(c.catalog, c.id): self._missing(c) for c in self._clauses},
@@ -249,12 +265,17 @@ class _Assembly:
                     layer.document.fail(place, msg("each check once"), seen(written.id))
                 self._declared.append(_profiles.declared(layer, index, self._checks))
                 for at, target in enumerate(written.clauses):
-                    key = self._target(layer, ("checks", index, "clauses", at), target)
-                    self._declared_for.setdefault(key, {})[written.id] = target.coverage
+                    spoken_at: Place = ("checks", index, "clauses", at)
+                    key = self._target(layer, spoken_at, target)
+                    spoken = self._declared_for.setdefault(key, {})
+                    if written.id in spoken:
+                        layer.document.fail(spoken_at, msg("each clause once"), seen(target.clause))
+                    spoken[written.id] = target.coverage
 
     def _target(
         self, layer: _profiles.Layer, place: Place, target: _profiles.DeclaredFor
     ) -> tuple[str, str]:
+        _profiles.check_target(layer, place, target, self._clauses)
         keys = [
             (c.catalog, c.id)
             for c in self._clauses

@@ -51,11 +51,15 @@ def load_catalog(folder: Path) -> Catalog:
         clauses.append(_clause(about.id, row, english))
         if row.get("twin"):
             twins[row["id"]] = Twin(clause=row["twin"], fit=_fit(row))
-    _no_twice(files.path("clauses.csv"), clauses)
+    path = files.path("clauses.csv")
+    _no_twice(path, clauses)
+    crosswalk = _crosswalk(files)
+    _known_clauses(path, clauses, tuple(twin.clause for twin in twins.values()))
+    _known_clauses(files.path("crosswalk.csv"), clauses, tuple(crosswalk))
     return Catalog(
         id=about.id, title=about.title.zh, title_en=about.title.en, edition=about.edition,
         source=about.source, confidence=about.confidence, licence=about.licence,
-        clauses=tuple(clauses), twins=twins, crosswalk=_crosswalk(files), sha256=files.sha256(),
+        clauses=tuple(clauses), twins=twins, crosswalk=crosswalk, sha256=files.sha256(),
     )  # fmt: skip
 
 
@@ -203,6 +207,10 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
             ),
             hint=nearest(unknown[0], _COLUMNS),
         )
+    if not row["id"].strip():
+        raise InputError(
+            msg("{where}: id: expected the id of a clause, got nothing", where=row.where)
+        )
     get = row.get
     return Clause(
         catalog=catalog, id=row["id"], unit=get("unit") or None, level=_level(row),
@@ -217,6 +225,14 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
         high_risk_rule=get("high_risk_rule", ""), confidence=get("confidence") or "unverified",
         note=get("note", ""),
     )  # fmt: skip
+
+
+def _known_clauses(path: Path, clauses: list[Clause], named: tuple[str, ...]) -> None:
+    known = [clause.id for clause in clauses]
+    for id in sorted(set(named) - set(known)):
+        said = msg("{path}: expected a clause of this catalog, got {name}{hint}",
+                   path=str(path), name=quoted(id))  # fmt: skip
+        raise InputError(said, hint=nearest(id, known))
 
 
 def _no_twice(path: Path, clauses: list[Clause]) -> None:

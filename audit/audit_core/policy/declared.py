@@ -104,7 +104,18 @@ def _field_type(declared: DeclaredCheck, kind: Any) -> Any:
             return _bare(typing.get_args(kind)[1])
         else:
             _refuse(declared, "field", msg("no further field"), step)
+    if declared.comparator is not Comparator.ABSENT:
+        _must_compare(declared, kind)
     return kind
+
+
+def _must_compare(declared: DeclaredCheck, kind: Any) -> None:
+    """Refuses a whole record, which is never equal to anything one can write."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = tuple(f.name for f in msgspec.structs.fields(kind))
+        _refuse(declared, "field", one_of(fields), declared.field)
+    if kind is dict or typing.get_origin(kind) is dict:
+        _refuse(declared, "field", msg("the name of an entry"), declared.field)
 
 
 def _operand(declared: DeclaredCheck, kind: Any) -> Any:

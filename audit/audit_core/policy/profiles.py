@@ -19,8 +19,12 @@ from audit_core.policy.words import (
     one_of,
     quoted,
     seen,
+    wrong_id,
+    wrong_text,
 )
 from audit_core.results import Clause
+
+_TITLE_MAX = 200
 
 
 class CatalogUse(Struct, frozen=True, kw_only=True):
@@ -82,7 +86,20 @@ def read_layer(path: Path) -> Layer:
     """The profile file at `path`; raises InputError."""
     raw = read_bytes(path)
     document = load_bytes(raw, str(path))
-    return Layer(document=document, file=document.convert(ProfileFile), raw=raw)
+    file = document.convert(ProfileFile)
+    _named(document, (), file.id, file.title)
+    return Layer(document=document, file=file, raw=raw)
+
+
+def _named(document: Document, place: Place, id: str, title: Bilingual) -> None:
+    wrong = wrong_id(id)
+    if wrong is not None:
+        document.fail((*place, "id"), wrong, seen(id))
+    for lang in ("zh", "en"):
+        text = getattr(title, lang)
+        wrong = wrong_text(text, _TITLE_MAX)
+        if wrong is not None:
+            document.fail((*place, "title", lang), wrong, seen(text))
 
 
 # --- clauses ------------------------------------------------------------------------------------
@@ -150,6 +167,8 @@ def _value(layer: Layer, check: Check, knob: Knob, held: dict[str, Any] | None) 
     place = ("params", check.id, knob.name)
     node = layer.document.at(place)
     value: Any = layer.document.convert(knob.type, node, place)
+    if isinstance(value, int | float) and value < 0:  # all are counts, ages and lengths
+        layer.document.fail(place, msg("a number that is not negative"), as_is(str(value)))
     if held is not None:
         before = held.get(knob.name, knob.default)
         if not tightens(knob.tightens, before, value):
@@ -194,6 +213,20 @@ def _shown(value: Any) -> str:
     return quoted(str(value))
 
 
+def check_target(
+    layer: Layer, place: Place, target: DeclaredFor, clauses: tuple[Clause, ...]
+) -> None:
+    """Refuses a coverage of nothing, and a catalog that the profile does not take from."""
+    if target.coverage is Coverage.NONE:
+        known = one_of(c for c in Coverage if c is not Coverage.NONE)
+        layer.document.fail((*place, "coverage"), known, seen("none"))
+    catalogs = sorted({c.catalog for c in clauses})
+    if target.catalog is not None and target.catalog not in catalogs:
+        hint = nearest(target.catalog, catalogs)
+        expected = one_of(catalogs)
+        layer.document.fail((*place, "catalog"), expected, seen(target.catalog), hint)
+
+
 # --- declared checks ----------------------------------------------------------------------------
 
 _LISTS = (Comparator.ONE_OF, Comparator.NONE_OF, Comparator.SUBSET_OF)
@@ -203,6 +236,7 @@ def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredC
     """The declared check at `index`; raises InputError unless it has exactly one comparator."""
     document, written = layer.document, layer.file.checks[index]
     place: Place = ("checks", index)
+    _named(document, place, written.id, written.title)
     if written.id in checks:
         document.fail((*place, "id"), msg("an id that no plugin uses"), seen(written.id))
     given = [c for c in Comparator if getattr(written, c.value) is not UNSET]
@@ -227,7 +261,19 @@ def _operand(document: Document, place: Place, comparator: Comparator) -> Any:
     }
     kind = kinds.get(comparator, tuple[Any, ...] if comparator in _LISTS else Any)
     value = document.convert(kind, node, place)
-    if value is None or isinstance(value, dict):
-        expected = msg("a text, number, true or false")
-        document.fail(place, expected, node.shown() if node else NOTHING)
+    _plain_operand(document, place, value)
+    if comparator in (Comparator.ONE_OF, Comparator.NONE_OF) and not value:
+        # compared with nothing, a value is always none of it
+        document.fail(place, msg("at least one value"), msg("none"))
     return value
+
+
+def _plain_operand(document: Document, place: Place, value: Any) -> None:
+    """Refuses what no value can be compared with: nothing, a mapping, a list in a list."""
+    items = value if isinstance(value, tuple) else (value,)
+    for index, item in enumerate(items):
+        if item is None or isinstance(item, dict | tuple):
+            at = (*place, index) if isinstance(value, tuple) else place
+            node = document.at(at)
+            expected = msg("a text, number, true or false")
+            document.fail(at, expected, node.shown() if node else NOTHING)

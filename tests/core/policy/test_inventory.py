@@ -24,7 +24,7 @@ from audit_core.policy.strict_yaml import load_bytes
 
 FULL = """\
 system: {name: 网银, level: 3, extensions: [cloud], business_system: 网上银行, owner: 张三}
-scope: [10.0.0.0/8, "2001:db8::/32"]
+scope: [10.0.0.0/8, 127.0.0.1/32, "2001:db8::/32"]
 defaults:
   zone: dmz
   access: {user: audit, key: ~/.ssh/id_ed25519, known_hosts: [/etc/ssh/known]}
@@ -216,7 +216,7 @@ NOTHING_SHOWN = "got something else (not shown; it may be the"
         ("targets: [{id: a, kind: application, backups: [{id: b, path: /b}]}]",
          "1: targets[0].backups[0]: expected a target that is reached (access)"),
         (f"{SSH}    backups: [{{id: b, path: b}}]",
-         "5: targets[0].backups[0].path: expected an absolute path, got 'b'"),
+         "5: targets[0].backups[0].path: expected an absolute path without .., got 'b'"),
         (f"{SSH}    backups: [{{id: b, path: /b, pattern: ../x}}]",
          "5: targets[0].backups[0].pattern: expected a file name pattern"),
         (f"{SSH}    backups: [{{id: b, path: /b, rpo_hours: 0}}]",
