@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pwd
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,9 @@ from audit_core.i18n import Translator
 from audit_core.model import Reason, Severity
 from core.literals import ARGPARSE, literals
 from core.toy import toy
-from live.product import ENTRY, Done, dengbao, environment, start
+from live.patience import eventually
+from live.processes import running
+from live.product import ENTRY, HANGS_S, Done, Running, dengbao, environment, start
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -63,6 +64,13 @@ class Toy:
             (self.package / name).unlink(missing_ok=True)
             if colour is not None:
                 (self.package / name).write_text(colour)
+
+    def asks(self, request: str) -> None:
+        """The checks ask `request` instead of reading a file."""
+        module = self.package / "__init__.py"
+        asked = "ReadFile(path=str(HERE / name))"
+        assert asked in module.read_text()
+        module.write_text(module.read_text().replace(asked, request))
 
     def __call__(self, *words: object, **env: str) -> Done:
         return dengbao(*words, env=self.env | env)
@@ -320,57 +328,36 @@ def test_a_credential_that_is_not_there_costs_its_own_host(
     assert verdicts["toy.blue@a"] == ("undetermined", "not_collected")
 
 
+ENDLESS_S = 3600
+_numbers = itertools.count()
+
+
+def start_what_sleeps(toys: Toy) -> tuple[Running, str]:
+    """A run whose only question does not end by itself, and the command it waits for."""
+    asleep = f"sleep {ENDLESS_S}.{os.getpid()}{next(_numbers)}"
+    toys.asks(f'Command(argv=tuple("{asleep}".split()), timeout_s={ENDLESS_S})')
+    started = start("run", "toy", "--store", toys.base / "store", env=toys.env)
+    assert eventually(lambda: running(asleep) or started.has_ended)
+    return started, asleep
+
+
 def test_130_when_interrupted_and_soon(toys: Toy) -> None:
-    (toys.package / "__init__.py").write_text(
-        (toys.package / "__init__.py").read_text().replace(
-            "ask=ReadFile(path=str(HERE / name))",
-            'ask=Command(argv=("sleep", "20.130"), timeout_s=30)',
-        )
-    )  # fmt: skip
-    running = start("run", "toy", "--store", toys.base / "store", env=toys.env)
-    deadline = time.monotonic() + 30
-    while not list((toys.base / "store").glob("runs/*/bundles/*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.3)
-    begun = time.monotonic()
-    running.signal(signal.SIGINT)
-    done = running.wait(60)
+    started, asleep = start_what_sleeps(toys)
+    started.signal(signal.SIGINT)
+    done = started.wait(ENDLESS_S / 10)
     assert done.code == 130
-    assert time.monotonic() - begun < 5
     assert done.stderr.strip().split("\n")[-1].startswith("dengbao: interrupted")
     assert b"Traceback" not in done.err
     assert "--resume" in done.stderr
-    deadline = time.monotonic() + 3
-    while _sleeping("20.130") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _sleeping("20.130")
+    assert eventually(lambda: not running(asleep))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_130_and_no_shell_left_when_ended_from_outside(toys: Toy, number: int) -> None:
-    asleep = f"21.13{number}"
-    (toys.package / "__init__.py").write_text(
-        (toys.package / "__init__.py").read_text().replace(
-            "ask=ReadFile(path=str(HERE / name))",
-            f'ask=Command(argv=("sleep", "{asleep}"), timeout_s=30)',
-        )
-    )  # fmt: skip
-    running = start("run", "toy", "--store", toys.base / f"store{number}", env=toys.env)
-    deadline = time.monotonic() + 30
-    while not _sleeping(asleep):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    running.signal(number)
-    assert running.wait(60).ended(130).stderr.count("--resume") == 1
-    deadline = time.monotonic() + 3
-    while _sleeping(asleep) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _sleeping(asleep)
-
-
-def _sleeping(seconds: str) -> bool:
-    return subprocess.run(["pgrep", "-f", f"sleep {seconds}"], capture_output=True).returncode == 0
+    started, asleep = start_what_sleeps(toys)
+    started.signal(number)
+    assert started.wait(ENDLESS_S / 10).ended(130).stderr.count("--resume") == 1
+    assert eventually(lambda: not running(asleep))
 
 
 def test_every_documented_code_is_one_of_an_error_class_or_a_verdict() -> None:
@@ -489,9 +476,12 @@ def test_json_alone_stands_on_stdout(toys: Toy) -> None:
 def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict(
     bare: dict[str, str], words: str
 ) -> None:
-    line = f'("{sys.executable}" -c "{ENTRY}" {words}; echo $? >&2) | true'
-    done = subprocess.run(["sh", "-c", line], env=bare, capture_output=True, text=True)
-    assert done.stderr == "141\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", ENTRY, *words.split()]
+    done = subprocess.run(command, env=bare, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_letters_that_the_terminal_lacks_are_escaped(bare: dict[str, str]) -> None:
@@ -532,12 +522,7 @@ def test_64_for_a_pack_in_place_of_a_device(toys: Toy) -> None:
 
 
 def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> None:
-    (toys.package / "__init__.py").write_text(
-        (toys.package / "__init__.py").read_text().replace(
-            "ask=ReadFile(path=str(HERE / name))",
-            'ask=Command(argv=("sh", "-c", "exit 126"))',
-        )
-    )  # fmt: skip
+    toys.asks('Command(argv=("sh", "-c", "exit 126"))')
     inventory = toys.base / "my inventory.yaml"
     inventory.write_text("targets: [{id: a, access: {via: local, sudo: none}}]\n")
     for given, user in (((), pwd.getpwuid(os.getuid()).pw_name), (("-i", inventory), "USER")):
@@ -564,38 +549,30 @@ def test_only_the_chosen_target_is_asked(toys: Toy) -> None:
 
 
 def test_two_processes_do_not_resume_one_run(toys: Toy) -> None:
-    shutil.rmtree(toys.base / "store", ignore_errors=True)
-    (toys.package / "__init__.py").write_text(
-        (toys.package / "__init__.py").read_text().replace(
-            'ask=ReadFile(path=str(HERE / name))', 'ask=Command(argv=("sleep", "4"))'
-        )
-    )  # fmt: skip
-    running = start("run", "toy", "--store", toys.base / "store", env=toys.env)
-    deadline = time.monotonic() + 30
-    while not list((toys.base / "store").glob("runs/*/bundles/*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    stay = toys.package / "stay"
+    stay.touch()
+    words = ("sh", "-c", 'while [ -e "$0" ]; do sleep 0.1; done', str(stay))
+    toys.asks(f"Command(argv={words!r}, timeout_s={ENDLESS_S})")
+    started = start("run", "toy", "--store", toys.base / "store", env=toys.env)
+    eventually(lambda: list((toys.base / "store").glob("runs/*/bundles/*")))
     second = toys("run", "--resume", "--store", toys.base / "store")
-    running.wait(60).ended(1)
+    stay.unlink()
+    started.wait().ended(1)
     assert second.code == 74
     assert "another process" in second.stderr
 
 
-def test_130_also_while_a_host_does_not_speak(toys: Toy, silent_port: int) -> None:
-    inventory = toys.base / "inventory.yaml"
-    inventory.write_text(
-        "targets:\n  - id: a\n    address: 127.0.0.1\n    access: {user: a, password: env:A_PW,"
-        f" port: {silent_port}}}\n"
-    )
-    running = start("run", "toy", "-i", inventory, "--store", toys.base / "store",
-                    env=toys.env | {"A_PW": "x1x2x3x4"})  # fmt: skip
-    deadline = time.monotonic() + 30
-    while not list((toys.base / "store").glob("runs/*/bundles/*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.5)
-    begun = time.monotonic()
-    running.signal(signal.SIGINT)
-    done = running.wait(60)
-    assert done.code == 130
-    assert time.monotonic() - begun < 5
+def test_130_also_while_a_host_does_not_speak(toys: Toy) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(HANGS_S)
+        inventory = toys.base / "inventory.yaml"
+        inventory.write_text(
+            "targets:\n  - id: a\n    address: 127.0.0.1\n    access: {user: a, password: env:A_PW,"
+            f" port: {silent.getsockname()[1]}}}\n"
+        )
+        started = start("run", "toy", "-i", inventory, "--store", toys.base / "store",
+                        env=toys.env | {"A_PW": "x1x2x3x4"})  # fmt: skip
+        connection, _ = silent.accept()
+        with connection:  # it is there, and waits for a first word
+            started.signal(signal.SIGINT)
+            assert started.wait().code == 130

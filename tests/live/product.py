@@ -32,8 +32,10 @@ atexit.register(tell)
 
 
 def _usual_signals() -> None:
-    # A shell's background job ignores SIGINT, and so would every child: a CI may be one.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # A shell's background job ignores SIGINT, one under nohup SIGHUP, and so would every child:
+    # a CI may be one.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Done(Struct, frozen=True, kw_only=True):
