@@ -11,6 +11,7 @@ from audit_linux.access import (
     passwords,
     plain_logins,
     sessions,
+    sources,
     sshd,
     sshd_checks,
     sudo,
@@ -18,5 +19,5 @@ from audit_linux.access import (
 
 _PARTS = (accounts, passwords, lockout, sessions, plain_logins, sudo, files, mac)
 
-FACTS = (pam.PAM, *sshd.FACTS, *(fact for part in _PARTS for fact in part.FACTS))
+FACTS = (pam.PAM, sources.SOURCES, *sshd.FACTS, *(fact for part in _PARTS for fact in part.FACTS))
 CHECKS = (*sshd_checks.CHECKS, *(check for part in _PARTS for check in part.CHECKS))

@@ -21,7 +21,6 @@ from audit_core.sdk import (
     Severity,
     Subset,
     Superset,
-    Verdict,
     check,
     expect,
     fact,
@@ -33,9 +32,14 @@ from audit_core.sdk import (
     undetermined,
 )
 from audit_linux.access._text import names, number
+from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
 
 _ROWS = 200_000
-_NO_LOGIN = re.compile(r"/(?:nologin|false|true|sync|halt|shutdown|git-shell|null)$")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Only where the system keeps its programs: /opt/x/false may be a shell.
+_NO_LOGIN = re.compile(
+    r"(?:/usr)?(?:/local)?/s?bin/(?:nologin|false|true|sync|halt|shutdown|git-shell)|/dev/null"
+)
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -51,7 +55,7 @@ class Account(Struct, frozen=True, kw_only=True):
     @property
     def has_shell(self) -> bool:
         """Whether the shell lets somebody in; no shell at all means /bin/sh."""
-        return not _NO_LOGIN.search(self.shell)
+        return not _NO_LOGIN.fullmatch(self.shell)
 
 
 class Accounts(Struct, frozen=True, kw_only=True):
@@ -80,6 +84,10 @@ class Secret(Struct, frozen=True, kw_only=True):
     def usable(self) -> bool:
         """Whether somebody can log in with this password, an empty one included."""
         return not self.locked
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the account has ended (usermod -e), for passwords and keys alike."""
+        return self.expires is not None and 0 <= self.expires <= (now - _EPOCH).days
 
 
 def _fields(line: str, count: int) -> list[str]:
@@ -236,12 +244,9 @@ def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Accoun
     ]
 
 
-def _whole(accounts: Accounts, judgement: Judgement) -> Judgement:
-    """`judgement`, but nothing good where NIS entries pull in accounts that nobody looked at."""
-    if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not accounts.nis:
-        return judgement
-    nis = msg("Accounts from NIS were not looked at: {names}", names=names(accounts.nis))
-    return undetermined(*judgement.said, nis, expected=judgement.expected)
+def _whole(accounts: Accounts, sources: Sources, judgement: Judgement) -> Judgement:
+    """`judgement`, but nothing good where there are accounts that nobody looked at."""
+    return seen_here(judgement, (*names(accounts.nis), *sources.passwd))
 
 
 _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))
@@ -249,11 +254,12 @@ _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable pass
 
 @check(
     "linux.uid-unique",
-    needs=ACCOUNTS,
+    needs=(ACCOUNTS, SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Give each account its own user id with usermod -u, or remove the duplicate"),
 )
-def uid_unique(accounts: Accounts) -> Judgement:
+def uid_unique(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
     """Each local account has its own user id."""
     owners: dict[int, set[str]] = defaultdict(set)
     for account in accounts.rows:
@@ -265,6 +271,7 @@ def uid_unique(accounts: Accounts) -> Judgement:
         return failed(said, expected=expected)
     return _whole(
         accounts,
+        sources,
         passed(
             msg("{count} accounts, each with its own user id", count=len(accounts.rows)),
             expected=expected,
@@ -274,11 +281,12 @@ def uid_unique(accounts: Accounts) -> Judgement:
 
 @check(
     "linux.user-name-unique",
-    needs=ACCOUNTS,
+    needs=(ACCOUNTS, SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Rename or remove the duplicate entries in /etc/passwd with vipw"),
 )
-def user_name_unique(accounts: Accounts) -> Judgement:
+def user_name_unique(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
     """Each local account name stands once in /etc/passwd."""
     twice = [name for name, times in Counter(a.name for a in accounts.rows).items() if times > 1]
     expected = msg("no account name stands twice")
@@ -289,6 +297,7 @@ def user_name_unique(accounts: Accounts) -> Judgement:
         )
     return _whole(
         accounts,
+        sources,
         passed(
             msg("{count} accounts, each name once", count=len(accounts.rows)), expected=expected
         ),
@@ -297,11 +306,12 @@ def user_name_unique(accounts: Accounts) -> Judgement:
 
 @check(
     "linux.root-only-uid-0",
-    needs=ACCOUNTS,
+    needs=(ACCOUNTS, SOURCES),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Give accounts other than root a user id of their own; grant rights through sudo"),
 )
-def root_only_uid_0(accounts: Accounts) -> Judgement:
+def root_only_uid_0(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
     """Only root has user id 0."""
     others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
     said = (
@@ -309,16 +319,21 @@ def root_only_uid_0(accounts: Accounts) -> Judgement:
         if others
         else msg("No account besides root has user id 0")
     )
-    return _whole(accounts, expect(not others, said=said, expected=msg("only root has user id 0")))
+    return _whole(
+        accounts, sources, expect(not others, said=said, expected=msg("only root has user id 0"))
+    )
 
 
 @check(
     "linux.no-empty-password",
-    needs=(ACCOUNTS, SHADOW),
+    needs=(ACCOUNTS, SHADOW, SOURCES),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Set a password with passwd, or lock the account with passwd -l"),
 )
-def no_empty_password(accounts: Accounts, shadow: tuple[Secret, ...]) -> Judgement:
+def no_empty_password(
+    accounts: Accounts, shadow: tuple[Secret, ...], sources: Sources = LOCAL
+) -> Judgement:
     """No account has an empty password."""
     empty = {a.name for a in accounts.rows if a.field == "empty"}
     empty |= {s.name for s in shadow if s.usable and not s.scheme}
@@ -329,7 +344,9 @@ def no_empty_password(accounts: Accounts, shadow: tuple[Secret, ...]) -> Judgeme
         if empty
         else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
     )
-    return _whole(accounts, expect(not empty, said=said, expected=msg("no empty password field")))
+    return _whole(
+        accounts, sources, expect(not empty, said=said, expected=msg("no empty password field"))
+    )
 
 
 # crypt(5): yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256; $sm3$ as openEuler writes it.
@@ -338,8 +355,9 @@ _STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$",
 
 @check(
     "linux.password-hash",
-    needs=(ACCOUNTS, SHADOW),
+    needs=(ACCOUNTS, SHADOW, SOURCES),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
     ),
@@ -347,6 +365,7 @@ _STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$",
 def password_hash(
     accounts: Accounts,
     shadow: tuple[Secret, ...],
+    sources: Sources = LOCAL,
     *,
     allowed: Annotated[frozenset[str], Subset] = _STRONG,
 ) -> Judgement:
@@ -362,10 +381,11 @@ def password_hash(
             expected=expected,
         )
     if not hashed:
-        return _whole(accounts, not_applicable(msg("No account has a stored password")))
+        return _whole(accounts, sources, not_applicable(msg("No account has a stored password")))
     seen = listed({s.scheme for s in hashed})
     return _whole(
         accounts,
+        sources,
         passed(
             msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=seen),
             expected=expected,
@@ -375,17 +395,22 @@ def password_hash(
 
 @check(
     "linux.password-age",
-    needs=(ACCOUNTS, SHADOW),
+    needs=(ACCOUNTS, SHADOW, SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Run chage -M 90 for each of the named accounts"),
 )
 def password_age(
-    accounts: Accounts, shadow: tuple[Secret, ...], *, max_days: Annotated[int, Down] = 90
+    accounts: Accounts,
+    shadow: tuple[Secret, ...],
+    sources: Sources = LOCAL,
+    *,
+    max_days: Annotated[int, Down] = 90,
 ) -> Judgement:
     """Every account that can log in must change its password in time."""
     logins = _usable(accounts, shadow)
     if not logins:
-        return _whole(accounts, _NO_PASSWORDS)
+        return _whole(accounts, sources, _NO_PASSWORDS)
     late = [
         f"{a.name} ({'-' if s.maximum is None else s.maximum})"
         for a, s in logins
@@ -404,6 +429,7 @@ def password_age(
     longest = max(s.maximum or 0 for _, s in logins)
     return _whole(
         accounts,
+        sources,
         passed(
             msg(
                 "{count} accounts, longest password age {days} days",
@@ -423,13 +449,15 @@ _DEFAULTS = frozenset({
 
 @check(
     "linux.default-accounts",
-    needs=(ACCOUNTS, SHADOW),
+    needs=(ACCOUNTS, SHADOW, SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Remove the named accounts, or lock them and give them the shell nologin"),
 )
 def default_accounts(
     accounts: Accounts,
     shadow: tuple[Secret, ...],
+    sources: Sources = LOCAL,
     *,
     accounts_named: Annotated[frozenset[str], Superset] = _DEFAULTS,
 ) -> Judgement:
@@ -445,6 +473,7 @@ def default_accounts(
         )
     return _whole(
         accounts,
+        sources,
         passed(
             msg("{count} default accounts, none can log in with a password", count=len(there)),
             expected=expected,
@@ -458,17 +487,26 @@ _GENERIC = frozenset({
 })  # fmt: skip
 
 
+def _stem(name: str) -> str:
+    """The name without a number behind it: test01 is test."""
+    return re.sub(r"[-_.]?[0-9]+$", "", name.lower())
+
+
 @check(
     "linux.shared-accounts",
-    needs=ACCOUNTS,
+    needs=(ACCOUNTS, SOURCES),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Give each person an account of their own and remove the shared one"),
 )
 def shared_accounts(
-    accounts: Accounts, *, generic: Annotated[frozenset[str], Superset] = _GENERIC
+    accounts: Accounts,
+    sources: Sources = LOCAL,
+    *,
+    generic: Annotated[frozenset[str], Superset] = _GENERIC,
 ) -> Judgement:
     """No account that can log in has a name that suggests several people share it."""
-    hits = [a.name for a in accounts.rows if a.has_shell and a.name.lower() in generic]
+    hits = [a.name for a in accounts.rows if a.has_shell and _stem(a.name) in generic]
     able = [a.name for a in accounts.rows if a.has_shell]
     expected = msg("each login account belongs to one person")
     if hits:
@@ -478,6 +516,7 @@ def shared_accounts(
         )
     return _whole(
         accounts,
+        sources,
         passed(
             msg("{count} accounts with a login shell: {names}", count=len(able), names=names(able)),
             expected=expected,
@@ -491,21 +530,25 @@ def _idle(login: Login, now: datetime) -> int | None:
 
 @check(
     "linux.stale-accounts",
-    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT),
+    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
 )
 def stale_accounts(
     accounts: Accounts,
     logins: tuple[Login, ...],
     collected_at: str,
+    shadow: tuple[Secret, ...] = (),
+    sources: Sources = LOCAL,
     *,
     max_idle_days: Annotated[int, Down] = 90,
 ) -> Judgement:
-    """Every account with a login shell was used lately."""
+    """Every account that can log in was used lately."""
     now = datetime.fromisoformat(collected_at)
     known = {login.name: _idle(login, now) for login in logins}
-    able = [a.name for a in accounts.rows if a.has_shell]
+    over = {s.name for s in shadow if s.expired(now)}
+    able = [a.name for a in accounts.rows if a.has_shell and a.name not in over]
     idle = {name: known.get(name) for name in able}
     stale = [f"{name} ({days})" for name, days in idle.items() if (days or 0) > max_idle_days]
     never = [name for name, days in idle.items() if days is None or days < 0]
@@ -520,8 +563,8 @@ def stale_accounts(
         return failed(*((old, unused) if never else (old,)), expected=expected)
     if never:
         return undetermined(unused, expected=expected)
-    recent = msg("{count} accounts with a login shell, all used lately", count=len(able))
-    return _whole(accounts, passed(recent, expected=expected))
+    recent = msg("{count} accounts that can log in, all used lately", count=len(able))
+    return _whole(accounts, sources, passed(recent, expected=expected))
 
 
 FACTS = (ACCOUNTS, SHADOW, LASTLOG)

@@ -14,25 +14,30 @@ from audit_core.sdk import (
     Severity,
     Up,
     check,
-    expect,
     fact,
+    failed,
     msg,
     optional,
+    passed,
     undetermined,
 )
 from audit_linux.access._text import number, shown
 from audit_linux.access.pam import (
     PAM,
-    PROOF,
+    Outcomes,
     Pam,
     Rule,
     Unresolved,
     entrances,
     paths,
+    right_password,
     stack,
+    ways,
     wrong_password,
 )
 from audit_linux.access.passwords import Settings, parse_settings
+from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
+from audit_linux.access.sshd import SSHD, Sshd
 
 FAILLOCK = fact(
     "linux.faillock",
@@ -63,50 +68,80 @@ def _seconds(name: str, text: str) -> int:
     return value
 
 
-def _option(rules: tuple[Rule, ...], conf: dict[str, str], name: str, default: str) -> int:
-    told = [value for rule in rules if (value := rule.option(name)) is not None]
-    return _seconds(name, told[0] if told else conf.get(name, default))
+def _option(rule: Rule, conf: dict[str, str], name: str, default: str) -> int:
+    told = rule.option(name)
+    return _seconds(name, conf.get(name, default) if told is None else told)
 
 
-def _faillock(seen: tuple[Rule, ...], conf: dict[str, str]) -> Lock | None:
-    """The lock of faillock: it denies at preauth, counts at authfail, and needs them both."""
-    modules = [rule.module for rule in seen]
-    proof = min((i for i, module in enumerate(modules) if module in PROOF), default=len(seen))
-    rules = [(i, r) for i, r in enumerate(seen) if r.module == "pam_faillock.so"]
-    before = tuple(r for i, r in rules if "preauth" in r.args and i < proof)
-    after = tuple(r for i, r in rules if "authfail" in r.args and i > proof)
-    if not any(r.action("auth_err") in ("bad", "die") for r in before) or not after:
-        return None
-    if any(r.option("conf") for _, r in rules):
+def _lock(rule: Rule, conf: dict[str, str], deny: str, unlock: str) -> Lock:
+    words = {arg.partition("=")[0] for arg in rule.args} | set(conf)
+    return Lock(
+        module=rule.module,
+        deny=_option(rule, conf, "deny", deny),
+        unlock=_option(rule, conf, "unlock_time", unlock),
+        root=bool(words & {"even_deny_root", "root_unlock_time"}),
+    )
+
+
+def _counts(rule: Rule) -> bool:
+    """Whether this rule counts a failed login."""
+    return rule.module in _TALLY or (rule.module == "pam_faillock.so" and "authfail" in rule.args)
+
+
+def _denies(rule: Rule) -> bool:
+    """Whether this rule refuses a locked account, however right the password is."""
+    if rule.module == "pam_faillock.so":
+        return bool({"preauth", "authsucc", "authfail"} & set(rule.args))
+    return rule.module in _TALLY
+
+
+def _when_locked(modules: tuple[str, ...]) -> Outcomes:
+    """What modules return to the right password of an account that `modules` have locked."""
+
+    def outcomes(rule: Rule) -> tuple[str, ...]:
+        locked = rule.module in modules and _denies(rule)
+        return ("auth_err",) if locked else right_password(rule)
+
+    return outcomes
+
+
+def _of(
+    modules: tuple[str, ...], rules: tuple[Rule, ...], conf: dict[str, str]
+) -> set[Lock | None]:
+    """The locks that `modules` put on an account; None for a way on which they never act.
+
+    A lock acts where each wrong password is counted, and where a locked account is refused even
+    with the right one: a stack that ends before the module is asked has no lock.
+    """
+    counted = {
+        any(rule.module in modules and _counts(rule) for rule in way)
+        for way in paths(rules, wrong_password)
+    }
+    if counted == {False}:
+        return {None}
+    locked = ways(rules, _when_locked(modules))
+    granted = {way.granted for way in locked}
+    refusing = [
+        rule for way in locked if not way.granted
+        for rule in way.seen if rule.module in modules and _denies(rule)
+    ]  # fmt: skip
+    if granted == {True} or not refusing:
+        return {None}
+    rule = refusing[0]
+    if rule.option("conf") is not None:
         raise Unresolved(msg("faillock reads a settings file of its own (conf=)"))
-    return Lock(
-        module="pam_faillock.so",
-        deny=_option(before, conf, "deny", "3"),
-        unlock=_option(before, conf, "unlock_time", "600"),
-        root=_root(before, conf),
+    lock = (
+        _lock(rule, conf, "3", "600")
+        if rule.module == "pam_faillock.so"
+        else _lock(rule, {}, "0", "0")
     )
-
-
-def _root(rules: tuple[Rule, ...], conf: dict[str, str]) -> bool:
-    words = {arg.partition("=")[0] for rule in rules for arg in rule.args} | set(conf)
-    return bool(words & {"even_deny_root", "root_unlock_time"})
-
-
-def _tally(seen: tuple[Rule, ...]) -> Lock | None:
-    rules = tuple(r for r in seen if r.module in _TALLY and r.action("auth_err") in ("bad", "die"))
-    if not rules:
-        return None
-    return Lock(
-        module=rules[0].module,
-        deny=_option(rules, {}, "deny", "0"),
-        unlock=_option(rules, {}, "unlock_time", "0"),
-        root=_root(rules, {}),
-    )
+    return {lock, None} if True in granted or False in counted else {lock}
 
 
 def _locks(pam: Pam, service: str, conf: dict[str, str]) -> set[Lock | None]:
-    ways = paths(stack(pam, service, "auth"), wrong_password)
-    return {_faillock(way, conf) or _tally(way) for way in ways}
+    rules = stack(pam, service, "auth")
+    found = _of(("pam_faillock.so",), rules, conf)
+    return _of(_TALLY, rules, conf) if found == {None} else found
 
 
 def _told(service: str, lock: Lock | None) -> tuple[Message, ...]:
@@ -130,10 +165,21 @@ def _good(lock: Lock | None, max_deny: int, min_unlock: int) -> bool:
     return lock.unlock == 0 or lock.unlock >= min_unlock
 
 
+def _over_ssh(sshd: Sshd | None) -> Message | None:
+    """Why a lock of PAM does not act over SSH; None where it does, or where there is no server."""
+    if sshd is None or sshd.one("usepam").lower() == "yes":
+        return None
+    return msg(
+        "The SSH server does not use PAM (UsePAM is {value}): failed logins over SSH never lock",
+        value=shown(sshd.one("usepam") or "-"),
+    )
+
+
 @check(
     "linux.login-lockout",
-    needs=(PAM, optional(FAILLOCK)),
+    needs=(PAM, optional(FAILLOCK), optional(SSHD), SOURCES),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
         "deny and unlock_time in /etc/security/faillock.conf"
@@ -142,6 +188,8 @@ def _good(lock: Lock | None, max_deny: int, min_unlock: int) -> bool:
 def login_lockout(
     pam: Pam,
     conf: Settings | None,
+    sshd: Sshd | None = None,
+    sources: Sources = LOCAL,
     *,
     max_deny: Annotated[int, Down] = 5,
     min_unlock: Annotated[int, Up] = 300,
@@ -152,28 +200,25 @@ def login_lockout(
         deny=max_deny,
         unlock=min_unlock,
     )
-    services = entrances(pam)
-    values = conf.values if conf else {}
     try:
-        found = {service: _locks(pam, service, values) for service in services}
+        values = conf.values if conf else {}
+        found = {service: _locks(pam, service, values) for service in entrances(pam)}
     except Unresolved as error:
         return undetermined(error.said, expected=expected)
-    said = tuple(
+    said = [
         told
         for service, locks in found.items()
         for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
         for told in _told(service, lock)
-    )
-    verdicts = {
-        service: {_good(lock, max_deny, min_unlock) for lock in locks}
-        for service, locks in found.items()
-    }
-    if {False} in verdicts.values():
-        return expect(False, said=said, expected=expected)
-    if {True, False} in verdicts.values():
-        unclear = msg("Whether the lock acts depends on what other modules answer")
-        return undetermined(*said, unclear, expected=expected)
-    return expect(True, said=said, expected=expected)
+    ]
+    verdicts = [{_good(k, max_deny, min_unlock) for k in locks} for locks in found.values()]
+    without = _over_ssh(sshd)
+    if {False} in verdicts or without:
+        return failed(*said, *((without,) if without else ()), expected=expected)
+    if {True, False} in verdicts:
+        said.append(msg("Whether the lock acts depends on what other modules answer"))
+        return undetermined(*said, expected=expected)
+    return seen_here(passed(*said, expected=expected), sources.passwd)
 
 
 FACTS = (FAILLOCK,)

@@ -175,24 +175,35 @@ Outcomes = Callable[[Rule], tuple[str, ...]]
 Reached = tuple[Rule, ...]
 
 
+class Way(Struct, frozen=True, kw_only=True):
+    """One way through a stack: the rules that ran, and whether libpam answers success."""
+
+    seen: Reached
+    granted: bool
+
+
 class _Path(Struct, kw_only=True):
-    """One way through a stack: rules seen, whether it failed so far, whether it has ended."""
+    """A way so far: whether something failed, whether something succeeded, whether it has ended."""
 
     seen: Reached = ()
     failed: bool = False
+    proven: bool = False
     ended: bool = False
 
 
 def _step(path: _Path, rule: Rule, outcome: str) -> tuple[_Path, int]:
     action = rule.action(outcome)
     skip = int(action) if re.fullmatch("[0-9]{1,3}", action) else 0
-    failed = action in ("bad", "die") or (path.failed and action != "reset")
+    taken = action in ("ok", "done")
+    bad = action in ("bad", "die") or (taken and outcome != "success")
+    failed = bad or (path.failed and action != "reset")
+    proven = (taken and not failed) or (path.proven and action != "reset")
     ended = action == "die" or (action == "done" and not path.failed)
-    return _Path(seen=(*path.seen, rule), failed=failed, ended=ended), skip
+    return _Path(seen=(*path.seen, rule), failed=failed, proven=proven, ended=ended), skip
 
 
 def _left(path: _Path) -> _Path:
-    return _Path(seen=path.seen, failed=path.failed)
+    return _Path(seen=path.seen, failed=path.failed, proven=path.proven)
 
 
 def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> list[_Path]:
@@ -207,16 +218,23 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
         else:
             # Answers that lead to the same place are one way, not two.
             steps = [_step(now, rules[index], outcome) for outcome in outcomes(rules[index])]
-            ways = {(after.failed, after.ended, skip): (after, skip) for after, skip in steps}
-            work.extend((index + 1 + skip, after) for after, skip in ways.values())
+            found = {(a.failed, a.proven, a.ended, skip): (a, skip) for a, skip in steps}
+            work.extend((index + 1 + skip, after) for after, skip in found.values())
         if len(work) + len(done) > _MOST_PATHS:
             raise Unresolved(msg("The PAM stack branches too often to follow"))
     return done
 
 
+def ways(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Way, ...]:
+    """Each way the stack can go when modules return `outcomes`, and what comes of it."""
+    done = _run(rules, 0, _Path(), outcomes)
+    return tuple(Way(seen=path.seen, granted=path.proven and not path.failed) for path in done)
+
+
 def paths(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Reached, ...]:
     """The rules that run, once for each way the stack can go when modules return `outcomes`."""
-    return tuple(path.seen for path in _run(rules, 0, _Path(), outcomes))
+    found = {tuple(id(rule) for rule in way.seen): way.seen for way in ways(rules, outcomes)}
+    return tuple(found.values())
 
 
 # Modules that ask for a password or another proof: for a wrong one they return auth_err.
@@ -224,6 +242,7 @@ PROOF = frozenset({
     "pam_unix.so", "pam_unix2.so", "pam_sss.so", "pam_ldap.so", "pam_winbind.so", "pam_krb5.so",
     "pam_pwdb.so", "pam_tcb.so",
 })  # fmt: skip
+LOCAL_PROOF = frozenset({"pam_unix.so", "pam_unix2.so", "pam_pwdb.so", "pam_tcb.so"})
 _FAILS = frozenset({"pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"})
 _SUCCEEDS = frozenset({
     "pam_permit.so", "pam_env.so", "pam_faildelay.so", "pam_cap.so", "pam_nologin.so",
@@ -250,9 +269,16 @@ def wrong_password(rule: Rule) -> tuple[str, ...]:
     """What a module may return when an ordinary local user gives a wrong password."""
     if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
         return _predicate(rule)
+    if rule.module == "pam_faillock.so" and "authfail" in rule.args:
+        return ("ignore",)
     if rule.module in PROOF or rule.module in _FAILS:
         return ("auth_err",)
     return ("success",) if rule.module in _SUCCEEDS else ("success", "auth_err")
+
+
+def right_password(rule: Rule) -> tuple[str, ...]:
+    """What a module may return when an ordinary local user gives the right password."""
+    return ("success",) if rule.module in LOCAL_PROOF else wrong_password(rule)
 
 
 def accepted(rule: Rule) -> tuple[str, ...]:
@@ -262,6 +288,14 @@ def accepted(rule: Rule) -> tuple[str, ...]:
     return ("auth_err",) if rule.module in _FAILS else ("success",)
 
 
-def enforced(rule: Rule) -> bool:
-    """Whether the stack fails when this module refuses."""
-    return rule.action("authtok_err") in ("bad", "die")
+def enforced(way: Reached, at: int) -> bool:
+    """Whether no password is set when the module at `at` of a password stack refuses it.
+
+    It must stand before the module that sets the password. Where the stack goes on after the
+    refusal (required), that module asks for another password unless it has use_authtok.
+    """
+    rule, setters = way[at], [r for r in way[at + 1 :] if r.module in LOCAL_PROOF]
+    refused = {rule.action(outcome) for outcome in ("authtok_err", "maxtries")}
+    if any(r.module in LOCAL_PROOF for r in way[:at]) or not refused <= {"bad", "die"}:
+        return False
+    return refused == {"die"} or all("use_authtok" in setter.args for setter in setters)

@@ -40,6 +40,7 @@ from audit_linux.access.pam import (
     paths,
     stack,
 )
+from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
 
 
 class LoginDefs(Struct, frozen=True, kw_only=True):
@@ -174,24 +175,25 @@ def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Qual
     )
 
 
-def _acts(rule: Rule, settings: dict[str, str]) -> bool:
+def _acts(seen: Reached, at: int, settings: dict[str, str]) -> bool:
+    rule = seen[at]
     on = rule.module == "pam_cracklib.so" or _value(rule, settings, "enforcing", 1) != 0
-    return enforced(rule) and on
+    return on and enforced(seen, at)
 
 
-def _own(rule: Rule) -> Quality:
-    """What pam_unix itself asks: six characters unless minlen= says otherwise."""
-    length = _value(rule, {}, "minlen", 6)
+def _own(rule: Rule, platform: Platform) -> Quality:
+    """What pam_unix itself asks: minlen=, else six characters in Debian's build and none else."""
+    length = _value(rule, {}, "minlen", 6 if platform.os_family == "debian" else 0)
     return Quality(module=rule.module, length=length, classes=0, for_root=False)
 
 
 def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
     if any(rule.module == "pam_passwdqc.so" for rule in seen):
         raise Unresolved(msg("pam_passwdqc is in use; its rules are not worked out"))
-    found = [_own(rule) for rule in seen if rule.module == "pam_unix.so"]
-    for rule in seen:
+    found = [_own(rule, platform) for rule in seen if rule.module == "pam_unix.so"]
+    for at, rule in enumerate(seen):
         own = {} if rule.module == "pam_cracklib.so" else settings
-        if rule.module in _QUALITY and _acts(rule, own):
+        if rule.module in _QUALITY and _acts(seen, at, own):
             found.append(quality_of(rule, own, platform))
     if not found:
         raise Unresolved(msg("No PAM module that sets local passwords was found"))
@@ -226,14 +228,16 @@ _HARDEN = msg(
 
 @check(
     "linux.password-length-floor",
-    needs=(PAM, optional(PWQUALITY), PLATFORM),
+    needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
     severity=Severity.HIGH,
+    version=2,
     remedy=_HARDEN,
 )
 def password_length_floor(
     pam: Pam,
     settings: Settings | None,
     platform: Platform,
+    sources: Sources = LOCAL,
     *,
     minimum: Annotated[int, Up] = 6,
 ) -> Judgement:
@@ -242,7 +246,7 @@ def password_length_floor(
         quality = effective_quality(pam, settings, platform)
     except Unresolved as error:
         return _unresolved(error)
-    return expect(
+    judged = expect(
         quality.length >= minimum,
         said=msg(
             "Minimum password length {length}, enforced by {module}",
@@ -251,18 +255,21 @@ def password_length_floor(
         ),
         expected=msg("at least {length} characters", length=minimum),
     )
+    return seen_here(judged, sources.passwd)
 
 
 @check(
     "linux.password-quality",
-    needs=(PAM, optional(PWQUALITY), PLATFORM),
+    needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=_HARDEN,
 )
 def password_quality(
     pam: Pam,
     settings: Settings | None,
     platform: Platform,
+    sources: Sources = LOCAL,
     *,
     min_length: Annotated[int, Up] = 8,
     min_classes: Annotated[int, Up] = 3,
@@ -282,7 +289,7 @@ def password_quality(
     ]
     if not quality.for_root:
         said.append(msg("Not enforced when root sets a password (no enforce_for_root)"))
-    return expect(
+    judged = expect(
         quality.length >= min_length and quality.classes >= min_classes,
         said=tuple(said),
         expected=msg(
@@ -291,12 +298,13 @@ def password_quality(
             classes=min_classes,
         ),
     )
+    return seen_here(judged, sources.passwd)
 
 
 def _remembered(seen: Reached, settings: dict[str, str]) -> int:
     most = 0
-    for rule in seen:
-        if rule.module == "pam_pwhistory.so" and enforced(rule):
+    for at, rule in enumerate(seen):
+        if rule.module == "pam_pwhistory.so" and enforced(seen, at):
             most = max(most, _value(rule, settings, "remember", 10))
         if rule.module == "pam_unix.so":
             most = max(most, _value(rule, {}, "remember", 0))
@@ -305,12 +313,17 @@ def _remembered(seen: Reached, settings: dict[str, str]) -> int:
 
 @check(
     "linux.password-history",
-    needs=(PAM, optional(PWHISTORY)),
+    needs=(PAM, optional(PWHISTORY), SOURCES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Add pam_pwhistory.so remember=5 as required before pam_unix.so in the stack"),
 )
 def password_history(
-    pam: Pam, settings: Settings | None, *, remember: Annotated[int, Up] = 5
+    pam: Pam,
+    settings: Settings | None,
+    sources: Sources = LOCAL,
+    *,
+    remember: Annotated[int, Up] = 5,
 ) -> Judgement:
     """Recent passwords cannot be used again."""
     try:
@@ -319,11 +332,12 @@ def password_history(
         kept = min(_remembered(way, values) for way in ways)
     except Unresolved as error:
         return _unresolved(error)
-    return expect(
+    judged = expect(
         kept >= remember,
         said=msg("{count} earlier passwords are remembered", count=kept),
         expected=msg("at least {count} earlier passwords", count=remember),
     )
+    return seen_here(judged, sources.passwd)
 
 
 @check(

@@ -177,7 +177,7 @@ def test_default_accounts(account: Account, given: Secret, verdict: Verdict) -> 
         (who("alice"), PASS),
         (who("TEST"), UNDETERMINED),
         (who("guest", shell="/sbin/nologin"), PASS),
-        (who("guest1"), PASS),
+        (who("guest1"), UNDETERMINED),
     ],
 )
 def test_shared_accounts(account: Account, verdict: Verdict) -> None:

@@ -31,6 +31,7 @@ from audit_linux.access.passwords import (
     password_length_floor,
     password_quality,
 )
+from audit_linux.access.sshd import Sshd
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -270,14 +271,29 @@ def test_unknown_modules_that_decide_nothing_are_no_branch(pam: MakePam) -> None
 
 
 @pytest.mark.parametrize(
-    ("control", "holds"),
-    [("required", True), ("requisite", True), ("sufficient", False), ("optional", False),
-     ("[success=ok default=bad]", True), ("[success=1 default=ignore]", False),
-     ("[default=die]", True), ("[success=ok authtok_err=die default=ignore]", True)],
+    ("control", "unix", "holds"),
+    [("required", "use_authtok", True), ("required", "", False), ("requisite", "", True),
+     ("sufficient", "use_authtok", False), ("optional", "use_authtok", False),
+     ("[success=ok default=bad]", "use_authtok", True), ("[success=ok default=bad]", "", False),
+     ("[success=1 default=ignore]", "use_authtok", False), ("[default=die]", "", True),
+     ("[success=ok authtok_err=die default=ignore]", "use_authtok", False),
+     ("[success=ok authtok_err=die maxtries=die default=ignore]", "", True)],
 )  # fmt: skip
-def test_enforced(control: str, holds: bool, pam: MakePam) -> None:
-    (rule,) = stack(pam({"x": f"password {control} pam_pwquality.so"}), "x", "password")
-    assert enforced(rule) is holds
+def test_enforced(control: str, unix: str, holds: bool, pam: MakePam) -> None:
+    # Tried with passwd(1) of Debian 12: after `required` pam_unix without use_authtok asks again
+    # and sets what it is given; only the command's exit status says that something was refused.
+    text = f"password {control} pam_pwquality.so\npassword required pam_unix.so {unix}"
+    assert enforced(stack(pam({"x": text}), "x", "password"), 0) is holds
+
+
+def test_what_stands_after_the_module_that_sets_the_password_comes_too_late(pam: MakePam) -> None:
+    # Tried with passwd(1) of Debian 12: "password unchanged", and it is changed.
+    text = "password required pam_unix.so\npassword requisite {}.so minlen=12 remember=5"
+    late = pam({"passwd": text.format("pam_pwquality")})
+    assert quality(late, None, DEBIAN) == (6, 0)
+    assert password_history.judge(pam({"passwd": text.format("pam_pwhistory")}), None).verdict is (
+        FAIL
+    )
 
 
 # --- password quality -------------------------------------------------------------------------
@@ -305,8 +321,9 @@ UNIX = "\npassword required pam_unix.so use_authtok"
         ("password requisite pam_pwquality.so", {"dcredit": "-1", "ucredit": "-1"}, EL9, (8, 2)),
         ("password requisite pam_pwquality.so", {"dcredit": "-5", "lcredit": "-5"}, EL9, (10, 2)),
         ("password requisite pam_pwquality.so", {"minclass": "3", "ocredit": "-1"}, EL9, (8, 3)),
-        ("password optional pam_pwquality.so", {"minlen": "14"}, EL9, (6, 0)),
-        ("password requisite pam_pwquality.so", {"minlen": "14", "enforcing": "0"}, EL9, (6, 0)),
+        ("password optional pam_pwquality.so", {"minlen": "14"}, EL9, (0, 0)),
+        ("password optional pam_pwquality.so", {"minlen": "14"}, DEBIAN, (6, 0)),
+        ("password requisite pam_pwquality.so", {"minlen": "14", "enforcing": "0"}, EL9, (0, 0)),
         ("password requisite pam_cracklib.so minlen=12 minclass=2", {"minlen": "30"}, EL9, (8, 2)),
         ("", {"minlen": "14", "minclass": "4"}, DEBIAN, (6, 0)),
     ],
@@ -332,7 +349,7 @@ def test_quality_of_whole_stacks(debian: dict[str, str], pam: MakePam) -> None:
 def test_the_weakest_way_counts(pam: MakePam) -> None:
     text = "password [success=1 default=ignore] pam_succeed_if.so user ingroup x\n"
     text += "password requisite pam_pwquality.so" + UNIX
-    assert quality(pam({"passwd": text}), {"minlen": "12", "minclass": "3"}, EL9) == (6, 0)
+    assert quality(pam({"passwd": text}), {"minlen": "12", "minclass": "3"}, EL9) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -486,6 +503,51 @@ def test_lockout_must_hold_on_the_console_too(debian: dict[str, str], pam: MakeP
     assert lock(pam(only)) is PASS
 
 
+# invented: what CIS for Debian and pam_faillock(8) show
+CIS = """\
+auth required pam_faillock.so preauth
+auth [success=1 default=ignore] pam_unix.so nullok
+auth [default=die] pam_faillock.so authfail
+auth sufficient pam_faillock.so authsucc
+auth requisite pam_deny.so
+auth required pam_permit.so
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (CIS, PASS),
+        (_without(CIS, "preauth"), PASS),  # authsucc refuses a locked account as well
+        (_without(_without(CIS, "preauth"), "authsucc"), FAIL),
+        (CIS.replace("success=1", "success=3"), PASS),
+        (CIS.replace("success=1", "success=2"), PASS),
+        (_without(CIS, "preauth").replace("success=1", "success=3"), FAIL),
+        (
+            CIS.replace("auth required pam_faillock.so preauth", "auth sufficient pam_permit.so"),
+            FAIL,
+        ),
+        ("auth sufficient pam_ssh_agent_auth.so\n" + CIS, UNDETERMINED),
+        (_without(CIS, "authfail"), FAIL),
+    ],
+)
+def test_lockout_acts_where_a_locked_account_is_refused(
+    text: str, verdict: Verdict, pam: MakePam
+) -> None:
+    assert lock(pam({"sshd": text})) is verdict
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [({"usepam": "yes"}, PASS), ({"usepam": "no"}, FAIL), ({"port": "22"}, FAIL), (None, PASS)],
+)
+def test_lockout_over_ssh_needs_a_server_that_uses_pam(
+    values: dict[str, str] | None, verdict: Verdict, pam: MakePam
+) -> None:
+    sshd = None if values is None else Sshd(values={k: (v,) for k, v in values.items()})
+    assert login_lockout.judge(pam(EL), None, sshd).verdict is verdict
+
+
 def test_lockout_after_the_deny_of_debian_is_dead(debian: dict[str, str], pam: MakePam) -> None:
     common = debian["common-auth"]
     dead = "auth required pam_faillock.so preauth\n" + common
@@ -511,6 +573,14 @@ def test_lockout_of_tally2(args: str, verdict: Verdict, pam: MakePam) -> None:
     assert lock(pam({"sshd": TALLY.format(args)})) is verdict
     optional = TALLY.format(args).replace("auth required pam_tally2", "auth optional pam_tally2")
     assert lock(pam({"sshd": optional})) is FAIL
+
+
+@pytest.mark.parametrize("control", ["sufficient", "[success=done default=ignore]"])
+def test_tally2_behind_a_module_that_ends_the_stack_never_refuses(
+    control: str, pam: MakePam
+) -> None:
+    text = f"auth {control} pam_unix.so\nauth required pam_tally2.so deny=3 unlock_time=600\n"
+    assert lock(pam({"sshd": text + "auth required pam_deny.so"})) is FAIL
 
 
 def test_lockout_that_depends_on_others(pam: MakePam) -> None:

@@ -24,7 +24,7 @@ from audit_linux.access.sshd import (
     parse_sshd_files,
     parse_sshd_t,
 )
-from audit_linux.access.sudo import parse_group, parse_sudoers
+from audit_linux.access.sudoers import parse_group, parse_sudoers
 
 Make = Callable[..., Answer]
 PROVIDERS = [
@@ -89,9 +89,9 @@ def test_recorded_sshd(recording: Make) -> None:
 def test_recorded_sudoers(recording: Make) -> None:
     sudoers = parse_sudoers(recording("linux.sudoers"))
     assert not isinstance(sudoers, Absent)
-    assert [(g.who, g.everything, g.no_password) for g in sudoers.grants] == [
-        (("root",), True, False),
-        (("%sudo",), True, False),
+    assert [(g.who, g.command, g.no_password) for g in sudoers.grants] == [
+        (("root",), "ALL", False),
+        (("%sudo",), "ALL", False),
     ]
     assert sudoers.unread == ()
 

@@ -12,13 +12,11 @@ import pytest
 from audit_core.model import Absent, Answer, Command, Privilege, Reason, Verdict
 from audit_core.plan import sudoers as least_sudoers
 from audit_linux import access
-from audit_linux.access.sudo import (
-    Groups,
-    Sudoers,
-    parse_sudoers,
-    sudo_password,
-    sudo_scope,
-)
+from audit_linux.access.pam import parse_pam
+from audit_linux.access.sources import LOCAL, Sources
+from audit_linux.access.sudo import sudo_password, sudo_scope
+from audit_linux.access.sudo_risks import Risk, risk
+from audit_linux.access.sudoers import Groups, Sudoers, parse_sudoers
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -75,7 +73,7 @@ Read = Callable[..., Sudoers]
         ("bob ALL=NOPASSWD: /bin/bash", FAIL, FAIL),
         ('bob ALL=NOPASSWD: /bin/bash ""', FAIL, FAIL),
         ("bob ALL=NOPASSWD: /bin/bash -c *", FAIL, FAIL),
-        ("bob ALL=NOPASSWD: /bin/bash /opt/run.sh", PASS, PASS),
+        ("bob ALL=NOPASSWD: /bin/bash /opt/run.sh", UNDETERMINED, PASS),
         ("bob ALL=NOPASSWD: /usr/bin/su -", FAIL, FAIL),
         ("bob ALL=NOPASSWD: /usr/bin/su - oracle", PASS, PASS),
         ("bob ALL=NOPASSWD: /usr/bin/", FAIL, FAIL),
@@ -110,12 +108,183 @@ Read = Callable[..., Sudoers]
         ("# " + "x" * 70000, PASS, PASS),
         ("bob ALL=" + "/a," * 30000 + "ALL", UNDETERMINED, UNDETERMINED),
         ("bob ALL=NOPASSWD: ALL\n@include /etc/more", FAIL, FAIL),
+        # Tried with cvtsudoers 1.9.13: a comment ends with its line, a backslash or not.
+        ("# note \\\nbob ALL=(ALL) NOPASSWD: ALL", FAIL, FAIL),
+        ("bob ALL=(ALL) NOPASSWD: \\  \n ALL", FAIL, FAIL),
+        ("bob ALL=NOPASSWD: sha224:ab==, sha224:cd== /bin/bash", FAIL, FAIL),
+        ("bob ALL=NOPASSWD: sha224:ab==", UNDETERMINED, UNDETERMINED),
+        ("bob ALL=(ALL,!root) NOPASSWD: ALL", PASS, PASS),
+        ("bob ALL=(!root,ALL) NOPASSWD: ALL", FAIL, FAIL),
+        ("Defaults timestamp_timeout=-1", FAIL, PASS),
+        ("Defaults timestamp_timeout=1440", FAIL, PASS),
+        ("Defaults timestamp_timeout=1439.5", PASS, PASS),
+        ("Defaults timestamp_timeout=soon", UNDETERMINED, UNDETERMINED),
+        ("Defaults timestamp_timeout=-1\nDefaults timestamp_timeout=5", PASS, PASS),
+        ("Defaults !authenticate\nDefaults authenticate", PASS, PASS),
+        ("Defaults:bob !authenticate\nDefaults authenticate", FAIL, PASS),
+        ("Defaults:bob, eve !authenticate", FAIL, PASS),
+        ("Defaults>oracle !authenticate", PASS, PASS),
+        ("Defaults>oracle,root !authenticate", FAIL, PASS),
+        ("Defaults>ORACLE !authenticate", FAIL, PASS),
+        ("Defaults runas_default=oracle", UNDETERMINED, UNDETERMINED),
+        ("Defaults targetpw", PASS, PASS),
+        ("bob ALL=NOPASSWD: SETENV: /usr/bin/id", FAIL, PASS),
+        ("bob ALL=NOPASSWD: SETENV: NOSETENV: /usr/bin/id", PASS, PASS),
+        ("Defaults setenv\nbob ALL=NOPASSWD: /usr/bin/id", FAIL, PASS),
+        ("Defaults setenv", PASS, PASS),
+        ('Defaults env_keep += "A LD_PRELOAD"\nbob ALL=NOPASSWD: /usr/bin/id', FAIL, PASS),
+        ('Defaults env_keep -= "LD_PRELOAD"\nbob ALL=NOPASSWD: /usr/bin/id', PASS, PASS),
+        ('Defaults env_keep = "LS_COLORS"\nbob ALL=NOPASSWD: /usr/bin/id', PASS, PASS),
+        ("bob ALL=/usr/bin/vim", PASS, FAIL),
+        ("%wheel ALL=/usr/bin/vim", PASS, PASS),
     ],
 )
 def test_rules(line: str, password: Verdict, scope: Verdict, read: Read) -> None:
     got = read(BASE + line + "\n")
     assert sudo_password.judge(got).verdict is password
     assert sudo_scope.judge(got, None).verdict is scope
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("ALL", Risk.ROOT),
+        ("!/bin/bash", Risk.NONE),
+        ("list", Risk.NONE),
+        ("^/usr/bin/[a-z]+$", Risk.UNSEEN),
+        # shells and languages
+        ("/bin/sh", Risk.ROOT),
+        ('/bin/sh ""', Risk.ROOT),
+        ("/bin/bash -p", Risk.ROOT),
+        ("/usr/bin/python3.11", Risk.ROOT),
+        ("/usr/bin/python3 /opt/x.py", Risk.UNSEEN),
+        ("/usr/bin/python3 /opt/*.py", Risk.ROOT),
+        ("/usr/bin/perl /home/bob/x.pl", Risk.REPLACEABLE),
+        # editors, pagers and clients: a fixed file does not hold them
+        ("/usr/bin/vim.basic /etc/hosts", Risk.ROOT),
+        ("/usr/bin/less /var/log/syslog", Risk.ROOT),
+        ("/usr/bin/mysql -e status", Risk.ROOT),
+        ("/usr/sbin/visudo", Risk.ROOT),
+        ("/usr/sbin/chpasswd", Risk.ROOT),
+        # what decides are the arguments
+        ("/usr/bin/find", Risk.ROOT),
+        ('/usr/bin/find ""', Risk.NONE),
+        ("/usr/bin/find /srv -name x", Risk.NONE),
+        ("/usr/bin/find /srv -name *", Risk.ROOT),
+        ("/usr/bin/find /srv -name \\*", Risk.NONE),
+        ("/usr/bin/find /srv -exec /bin/cat {} \\;", Risk.NONE),
+        ("/usr/bin/find /srv -exec vi {} \\;", Risk.ROOT),
+        ("/usr/bin/tar czf /backup/a.tgz /srv", Risk.NONE),
+        ("/usr/bin/tar czf /backup/a.tgz [a-z]", Risk.ROOT),
+        ("/usr/bin/cp", Risk.ROOT),
+        ("/usr/bin/dd", Risk.ROOT),
+        ("/usr/bin/tee /var/log/a", Risk.NONE),
+        ("/usr/bin/tee -a /etc/sudoers", Risk.ROOT),
+        ("/usr/bin/awk", Risk.ROOT),
+        ("/usr/bin/systemctl", Risk.ROOT),
+        ("/usr/bin/systemctl restart nginx", Risk.NONE),
+        ("/usr/bin/systemctl restart *", Risk.ROOT),
+        ("/usr/bin/systemctl edit nginx", Risk.ROOT),
+        ("/usr/bin/systemctl status nginx", Risk.PAGER),
+        ("/usr/bin/systemctl --no-pager status nginx", Risk.NONE),
+        ("/usr/bin/journalctl", Risk.PAGER),
+        ("/usr/bin/journalctl --no-pager -u x", Risk.NONE),
+        ("/usr/bin/crontab -l", Risk.NONE),
+        ("/usr/bin/crontab -e", Risk.ROOT),
+        ("/usr/bin/passwd bob", Risk.NONE),
+        ("/usr/bin/passwd root", Risk.ROOT),
+        ("/usr/bin/passwd [A-Za-z]*", Risk.ROOT),
+        ("/usr/bin/su", Risk.ROOT),
+        ("/usr/bin/su - oracle", Risk.NONE),
+        ("/usr/bin/su - root", Risk.ROOT),
+        ("/usr/bin/su -l", Risk.ROOT),
+        ("/usr/bin/git pull", Risk.UNSEEN),
+        ("/usr/bin/make install", Risk.UNSEEN),
+        ("sudoedit", Risk.ROOT),
+        ("sudoedit /etc/motd", Risk.NONE),
+        ("sudoedit /etc/sudoers.d/x", Risk.ROOT),
+        ("sudoedit /srv/*", Risk.ROOT),
+        # what starts another program is that program
+        ("/usr/bin/env", Risk.ROOT),
+        ("/usr/bin/timeout 5 /bin/bash", Risk.ROOT),
+        ("/usr/bin/timeout -k 2 5 /usr/bin/id -u", Risk.NONE),
+        ("/usr/bin/env A=1 vim", Risk.ROOT),
+        ("/usr/bin/nice -n 5 /usr/bin/find /srv -name \\*", Risk.NONE),
+        ("/usr/bin/sudo -i", Risk.ROOT),
+        # where it stands
+        ("/usr/bin/id", Risk.NONE),
+        ("/usr/bin/id *", Risk.NONE),
+        ("/opt/app/ctl restart", Risk.UNSEEN),
+        ("/usr/local/bin/backup.sh", Risk.UNSEEN),
+        ("/home/bob/run.sh", Risk.REPLACEABLE),
+        ("/tmp/x", Risk.REPLACEABLE),
+        ("/opt/bash", Risk.ROOT),
+        # folders and wildcards in the name
+        ("/usr/bin/", Risk.ROOT),
+        ("/usr/bin/*", Risk.ROOT),
+        ("/usr/bin/* status", Risk.ROOT),
+        ("/usr/bin/v?m", Risk.ROOT),
+        ("/usr/sbin/check_*", Risk.ROOT),  # check_by_ssh is one of them
+        ("/usr/sbin/lv[sd]", Risk.NONE),
+        ("/usr/local/nagios/libexec/check_*", Risk.UNSEEN),
+        ("/opt/*/run", Risk.UNSEEN),
+    ],
+)
+def test_what_a_command_can_be_turned_into(command: str, expected: Risk) -> None:
+    assert risk(command) is expected
+
+
+_VERDICTS = {
+    Risk.ROOT: FAIL, Risk.REPLACEABLE: FAIL, Risk.UNSEEN: UNDETERMINED, Risk.PAGER: UNDETERMINED,
+    Risk.NONE: PASS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [("/usr/bin/vi", Risk.ROOT), ("/home/bob/x", Risk.REPLACEABLE), ("/opt/x", Risk.UNSEEN),
+     ("/usr/bin/journalctl", Risk.PAGER), ("/usr/bin/id", Risk.NONE)],
+)  # fmt: skip
+def test_what_a_command_without_a_password_is_judged(command: str, seen: Risk, read: Read) -> None:
+    judged = sudo_password.judge(read(f"{BASE}bob ALL=NOPASSWD: {command}\n"))
+    assert judged.verdict is _VERDICTS[seen]
+    assert any((f"bob = {command}",) in said.args.values() for said in judged.said)
+    asked = sudo_password.judge(read(f"{BASE}bob ALL={command}\n"))
+    assert asked.verdict is PASS
+
+
+@pytest.mark.parametrize(
+    ("auth", "verdict"),
+    [
+        ("auth required pam_unix.so", PASS),
+        ("auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so", PASS),
+        ("auth sufficient pam_permit.so\nauth required pam_unix.so", FAIL),
+        ("auth [success=1 default=ignore] pam_unix.so\nauth required pam_permit.so", FAIL),
+        ("auth sufficient pam_ssh_agent_auth.so\nauth required pam_unix.so", UNDETERMINED),
+        ("auth sufficient pam_succeed_if.so user ingroup x\nauth required pam_unix.so",
+         UNDETERMINED),
+        ("auth required pam_u2f.so\nauth required pam_unix.so", PASS),
+        ("auth include gone", UNDETERMINED),
+    ],
+)  # fmt: skip
+def test_sudo_asks_whom_its_pam_stack_asks(
+    auth: str, verdict: Verdict, read: Read, files: Make
+) -> None:
+    pam = parse_pam(files({"/etc/pam.d/sudo": auth}))
+    assert sudo_password.judge(read(BASE), LOCAL, pam).verdict is verdict
+
+
+def test_rules_from_a_directory_are_never_passed_over(read: Read) -> None:
+    far = Sources(sudoers=("sss (LDAP)",))
+    assert sudo_password.judge(read(BASE), far).verdict is UNDETERMINED
+    assert sudo_scope.judge(read(BASE), None, far).verdict is UNDETERMINED
+    assert sudo_scope.judge(read(BASE), None, Sources(passwd=("ldap",))).verdict is UNDETERMINED
+    assert sudo_password.judge(None, far).verdict is UNDETERMINED
+    assert sudo_scope.judge(None, None, far).verdict is UNDETERMINED
+    assert sudo_password.judge(None, LOCAL).verdict is Verdict.NOT_APPLICABLE
+    assert sudo_scope.judge(None, None, LOCAL).verdict is Verdict.NOT_APPLICABLE
+    bad = read(BASE + "bob ALL=NOPASSWD: ALL\n")
+    assert sudo_password.judge(bad, far).verdict is FAIL
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,224 @@
+"""What a command that sudo grants can be turned into: a root shell, a file of one's choice.
+
+The names are those that GTFOBins (https://gtfobins.github.io) lists under sudo for `shell`,
+`command` or `file write`, and what belongs to the same families. A program that only reads files
+is not among them.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from fnmatch import fnmatchcase
+
+
+class Risk(enum.StrEnum):
+    """What a command gives to whoever may run it as root. The order is that of gravity."""
+
+    ROOT = "root"  # any command, or any file written
+    REPLACEABLE = "replaceable"  # it stands where ordinary users may write
+    UNSEEN = "unseen"  # a program of the site, or one ruled by files of the site
+    PAGER = "pager"  # a pager opens, which systemd 247 and later lock
+    NONE = "none"
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# With a fixed script they do what the script says; else anything.
+_INTERPRETERS = _names("""
+    sh bash dash ash zsh ksh mksh csh tcsh fish rbash busybox toybox python pypy perl ruby lua
+    luajit php node nodejs tclsh wish expect gawk awk mawk nawk java jjs jrunscript jshell guile
+    julia octave ghci irb pwsh scala groovy ld ld-linux
+""")
+# They start a shell whatever file they are given, or take their commands from the keyboard.
+_ALWAYS = _names("""
+    vi vim vimdiff view rvim rview nvim nano rnano pico emacs ed red ex joe jed mc mcedit micro ne
+    sensible-editor editor visudo vipw vigr less more most pg man sensible-pager pager ftp sftp
+    telnet lftp mysql mariadb psql sqlite sqlite3 redis-cli mongo mongosh gdb lldb screen tmux
+    script scriptreplay rlwrap ipython cpan debugfs parted fdisk iftop mail mailx mutt at batch
+    parallel chpasswd newusers newgrp sg ghostscript gs dialog capsh setpriv pkexec doas
+""")
+# Their arguments decide: free ones run a command or write a file.
+_ARGUMENTS = _names("""
+    7z 7za 7zr aa-exec add-shell adduser alien ansible ansible-playbook ansible-test apache2 apk
+    apt apt-get aptitude ar aria2c arj aws bconsole borg bpftrace bundle bundler busctl byebug c89
+    c99 cabal cc cdist certbot chattr check_by_ssh check_ssl_cert chgrp chmod choom chown chroot
+    chrt chsh cmake cobc composer coredumpctl cowsay cowthink cp cpio cpulimit crash crictl
+    crontab csplit csvtool ctr curl dc dd debconf debootstrap distcc dmesg dmsetup dnf docker
+    docker-compose dos2unix dotnet dpkg dstat dvips easy_install eb elvish enscript env exiftool
+    facter fail2ban-client fakeroot find firejail flock g++ gcc gcloud gem genie ghc gimp ginsh
+    git gitlab-ctl gmake gnuplot gpasswd grc groupmod gtester helm hping httpd insmod install
+    ionice ip ip6tables ip6tables-save ipset iptables iptables-save ispell k3s keepalived kexec
+    kmod knife kubectl latex latexmk ld.so ldconfig ln logrotate logsave losetup ltrace lualatex
+    luatex lwp-download lxc lxd machinectl make mkfs mknod mmdebstrap modprobe mount msfconsole
+    msgfilter mtr multitime mv mysqld mysqldump nasm nc ncat ncdu nerdctl netcat nft nginx nice
+    nmap nohup npm npx nroff nsenter ntpdate openssl openvpn opkg pacman pandoc passwd patch pdb
+    pdflatex pdftex perf perlbug pexec pg_ctl pg_dump pic pidstat pip podman posh postfix pppd pry
+    psad psftp puppet qemu-system rake ranger rc rclone rcp restic rpm rpmbuild rpmdb rpmquery
+    rpmverify rscript rsync rtorrent run-mailcap run-parts runc runcon runscript runuser salt-call
+    sash scanmem scp sed semanage sendmail service setarch setcap setfacl setlock setsid shuf slsh
+    smbclient snap socat softlimit sort split sponge ssh ssh-agent ssh-copy-id ssh-keygen sshpass
+    start-stop-daemon stdbuf strace su sudo sudoedit swapon sysctl systemctl systemd-nspawn
+    systemd-run tar task taskset tasksh tc tcpdump tdbtool tee terraform tex tftp time timeout
+    tmate top torify torsocks truncate tshark umount unshare unsquashfs unzip update-alternatives
+    useradd usermod uudecode vagrant valgrind virsh volatility watch wget wireshark xargs xdotool
+    xelatex xetex xxd yarn yash yum zip zsoelim zypper
+""")
+# Ruled by files of the site (hooks, make files, playbooks), whatever the arguments are.
+_BY_FILES = _names("""
+    make gmake git npm npx yarn pip gem bundle rake composer ansible ansible-playbook cmake
+    docker-compose terraform vagrant puppet salt-call logrotate run-parts tmate chroot nsenter
+    unshare systemd-nspawn
+""")
+_WRAPPERS = _names("""
+    env timeout nice ionice nohup stdbuf setsid taskset time chrt flock strace ltrace watch xargs
+    systemd-run cpulimit choom setarch fakeroot start-stop-daemon sudo
+""")
+_PAGERS = _names("journalctl loginctl timedatectl resolvectl networkctl bootctl")
+_SHOWING = _names("""
+    status cat help list-units list-unit-files list-timers list-sockets list-jobs list-dependencies
+""")
+_STDIN_TO_FILE = _names("tee dd sponge")
+_SYSTEM = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec",
+           "/lib", "/lib64")  # fmt: skip
+_OF_USERS = re.compile(r"/(?:home|tmp|var/tmp|dev/shm|run/user)/")
+# Whoever writes one of these is root.
+_KEYS_TO_ALL = re.compile(
+    r"(?:of=)?/(?:root/|boot/|bin/|sbin/|usr/|lib|etc/(?:passwd|shadow|group|gshadow|sudoers|pam|cron"
+    r"|ssh/|profile|bash|ld\.so|security/|systemd/|init|rc|default/|sysconfig/|environment|modprobe"
+    r"|udev/|logrotate))"
+)
+
+
+def risk(command: str) -> Risk:
+    """What `command`, as written in sudoers, gives to whoever may run it as root."""
+    if command.startswith("!") or command in ("list", ""):
+        return Risk.NONE
+    if command == "ALL":
+        return Risk.ROOT
+    if command.startswith("^"):
+        return Risk.UNSEEN
+    words = re.findall(r"(?:\\.|[^\s\\])+", command)
+    return _program(words[0], words[1:])
+
+
+def _wild(word: str) -> bool:
+    """Whether a wildcard stands in `word`; one behind a backslash is a character."""
+    return bool(re.search(r"[*?\[]|^\^", re.sub(r"\\.", "", word)))
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"\\(.)", r"\1", word)
+
+
+def _stem(path: str) -> str:
+    """The name that the lists have: python3.11 is python, vim.basic is vim."""
+    name = path.rsplit("/", 1)[-1]
+    return name if name in _ARGUMENTS else re.sub(r"[-0-9]+$", "", name.split(".")[0]) or name
+
+
+def _program(path: str, args: list[str]) -> Risk:
+    if path != "sudoedit" and not path.startswith("/"):
+        return Risk.UNSEEN
+    if _OF_USERS.match(path):
+        return Risk.REPLACEABLE
+    folder, _, name = path.rpartition("/")
+    if _wild(path):
+        return _pattern(folder, name)
+    if not name:
+        return Risk.ROOT  # a whole folder
+    known = _known(_stem(_plain(path)), args)
+    if known is Risk.NONE and folder not in _SYSTEM and path != "sudoedit":
+        return Risk.UNSEEN
+    return known
+
+
+def _pattern(folder: str, name: str) -> Risk:
+    if name == "*" or not folder:
+        return Risk.ROOT
+    listed = _INTERPRETERS | _ALWAYS | _ARGUMENTS
+    if folder in _SYSTEM:
+        return Risk.ROOT if any(fnmatchcase(one, name) for one in listed) else Risk.NONE
+    return Risk.UNSEEN
+
+
+def _known(name: str, args: list[str]) -> Risk:
+    none = args in (['""'], ["''"])
+    if name in _ALWAYS:
+        return Risk.ROOT
+    if name in _PAGERS:
+        return Risk.NONE if "--no-pager" in args else Risk.PAGER
+    free = not args or any(_wild(word) for word in args)
+    if free and name in _INTERPRETERS | _ARGUMENTS:
+        return Risk.ROOT
+    if name in _INTERPRETERS:
+        return _script(args, none)
+    return _fixed(name, [] if none else args)
+
+
+def _script(args: list[str], none: bool) -> Risk:
+    """An interpreter with a fixed script does what the script says, and that was not looked at."""
+    if none or all(word.startswith("-") for word in args):
+        return Risk.ROOT
+    return Risk.REPLACEABLE if any(_OF_USERS.match(word) for word in args) else Risk.UNSEEN
+
+
+def _fixed(name: str, written: list[str]) -> Risk:
+    """A program of the lists whose arguments are fixed."""
+    args = [_plain(word) for word in written]
+    if name in _WRAPPERS:
+        return _wrapped(name, written)
+    if name == "find":
+        at = [i for i, word in enumerate(args) if re.fullmatch("-(?:exec|ok)(?:dir)?", word)]
+        return _worst([_named(written[i + 1 :]) for i in at])
+    if name in _BY_FILES:
+        return Risk.UNSEEN
+    if name == "systemctl":
+        return _systemctl(args)
+    keys = any(_KEYS_TO_ALL.match(word) for word in args)
+    root = {
+        "su": _becomes_root(args),
+        "runuser": _becomes_root(args),
+        "passwd": args in ([], ["root"]),
+        "crontab": "-l" not in args,
+        "sudoedit": keys,
+    }
+    return Risk.ROOT if root.get(name, name in _STDIN_TO_FILE and keys) else Risk.NONE
+
+
+def _systemctl(args: list[str]) -> Risk:
+    verb = next((word for word in args if not word.startswith("-")), "list-units")
+    if verb == "edit":
+        return Risk.ROOT
+    return Risk.PAGER if verb in _SHOWING and "--no-pager" not in args else Risk.NONE
+
+
+def _becomes_root(args: list[str]) -> bool:
+    """Whether su(1) is for root here: its user is the first word that is no option."""
+    users = [word for word in args if not word.startswith("-")]
+    return not users or users[0] == "root" or any("=" in u and "root" in u for u in args)
+
+
+def _wrapped(name: str, args: list[str]) -> Risk:
+    """What the wrapped command gives: it starts at the first word that names a program."""
+    if name == "sudo" and {"-i", "-s", "--login", "--shell"} & set(args):
+        return Risk.ROOT
+    for at, word in enumerate(args):
+        if word.startswith("/") or _stem(_plain(word)) in _INTERPRETERS | _ALWAYS | _ARGUMENTS:
+            return _named(args[at:])
+    return Risk.ROOT if name in ("env", "sudo") else Risk.NONE
+
+
+def _named(words: list[str]) -> Risk:
+    """What a command gives that a program starts, found on the path where no slash is in it."""
+    if not words:
+        return Risk.NONE
+    path = words[0] if words[0].startswith("/") else f"/usr/bin/{words[0]}"
+    return _program(path, words[1:] or ['""'])
+
+
+def _worst(risks: list[Risk]) -> Risk:
+    order = list(Risk)
+    return min(risks, key=order.index, default=Risk.NONE)
