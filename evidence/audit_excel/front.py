@@ -267,8 +267,7 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
     sheet.wide(Box(text("Counts"), "section"))
     for label, number in _amounts(view, plan):
         sheet.row([Box(label, "label"), str(number)])
-    root = Box(view.source.root_digest, "digest")
-    sheet.row([Box(text("Root digest"), "label"), root,
+    sheet.row([Box(text("Root digest"), "label"), view.source.root_digest,
                Box(text("SHA-256 over the list of the files below; dengbao verify prints it"),
                    "note")])  # fmt: skip
     _returned(view, sheet)

@@ -1,0 +1,289 @@
+"""A pack of this machine, read as an assessor reads it: its parts say the same, its links open.
+
+Nothing here uses the exporter's own code: workbook, results.json and zip are held side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from live.product import dengbao, environment
+
+RESULTS = ("conforming", "partly_conforming", "nonconforming", "not_applicable", "not_assessed")
+WORDS = {
+    "zh": ("符合", "部分符合", "不符合", "不适用", "未测"),
+    "en": ("Conforming", "Partly conforming", "Nonconforming", "Not applicable", "Not assessed"),
+}
+VERDICTS = {
+    "zh": {"pass": "通过", "fail": "未通过", "not_applicable": "不适用",
+           "undetermined": "未能判定"},
+    "en": {"pass": "pass", "fail": "fail", "not_applicable": "not applicable",
+           "undetermined": "not determined"},
+}  # fmt: skip
+SHEETS = {
+    "zh": ("总览", "条款矩阵", "问题清单", "待补充材料", "检查明细", "资产清单", "证据索引",
+           "确认单"),
+    "en": ("Overview", "Clause matrix", "Issues", "To be brought", "Check results", "Assets",
+           "Evidence index", "Confirmation"),
+}  # fmt: skip
+IMPLIED = {
+    "zh": {"site": "机房", "network": "整体网络", "organisation": "被测单位"},
+    "en": {"site": "Machine room", "network": "Whole network",
+           "organisation": "Audited organisation"},
+}  # fmt: skip
+INVENTORY = """
+system: {name: 手机银行}
+defaults: {zone: 生产区}
+targets:
+  - id: here
+    owner: 张三
+    business_system: 手机银行
+    access: {via: local}
+    backups:
+      - {id: db, path: /no/such/backup, rpo_hours: 24, copies: 3}
+  - id: gone
+    address: 127.0.0.9
+    access: {user: nobody, port: 9, password: env:GONE}
+  - {id: db1, kind: database, address: 127.0.0.1}
+"""
+
+
+class Pack:
+    """What is in a pack: its members, its results, its workbook; sheets by their English name."""
+
+    def __init__(self, path: Path, lang: str) -> None:
+        self.lang = lang
+        with zipfile.ZipFile(path) as archive:
+            self.files = {name: archive.read(name) for name in archive.namelist()}
+        self.results: Any = json.loads(self.files["results.json"])
+        self.manifest: Any = json.loads(self.files["manifest.json"])
+        self.book: Any = openpyxl.load_workbook(io.BytesIO(self.files["workbook.xlsx"]))
+        self.conclusions: list[Any] = self.results["conclusions"]
+        self.findings: dict[str, Any] = {f["id"]: f for f in self.results["findings"]}
+        self.clauses: dict[Any, Any] = {(c["catalog"], c["id"]): c for c in self.results["clauses"]}
+        self.seen: list[Any] = self.results["observations"]
+
+    def sheet(self, english: str) -> Any:
+        return self.book[SHEETS[self.lang][SHEETS["en"].index(english)]]
+
+    def rows(self, name: str, first: int = 4) -> list[tuple[Any, ...]]:
+        return list(self.book[name].iter_rows(min_row=first, values_only=True))
+
+    def table(self, english: str, first: int = 4) -> list[tuple[Any, ...]]:
+        return self.rows(self.sheet(english).title, first)
+
+    def word(self, conclusion: Any) -> str:
+        return WORDS[self.lang][RESULTS.index(conclusion["conclusion"])]
+
+    def called(self, target: str) -> str:
+        return IMPLIED[self.lang].get(target, target)
+
+    def layer(self, conclusion: Any) -> str:
+        clause = self.clauses[conclusion["catalog"], conclusion["clause"]]
+        return str(clause["layer" if self.lang == "zh" else "layer_en"])
+
+    def of(self, target: str) -> list[Any]:
+        return [c for c in self.conclusions if c["target"] == target]
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("agrees")
+    env = environment(folder, GONE="nobody-has-this-one")
+    (folder / "inventory.yaml").write_text(INVENTORY, encoding="utf-8")
+    dengbao("collect", "gbt22239-l3", "-i", folder / "inventory.yaml", "--quiet", "--store",
+            folder / "store", env=env).ended(2)  # fmt: skip
+    return folder, env
+
+
+@pytest.fixture(scope="module", params=["zh", "en"])
+def pack(request: pytest.FixtureRequest, collected: tuple[Path, dict[str, str]]) -> Pack:
+    folder, env = collected
+    path = folder / f"{request.param}.zip"
+    dengbao("pack", "latest", "--lang", request.param, "--store", folder / "store", "-o", path,
+            env=env).ended(0)  # fmt: skip
+    return Pack(path, request.param)
+
+
+def test_it_is_about_something(pack: Pack) -> None:
+    assert {f["verdict"] for f in pack.findings.values()} >= {"pass", "fail", "undetermined"}
+    assert len({c["conclusion"] for c in pack.conclusions}) >= 3
+
+
+def test_the_overview_has_the_numbers_of_the_results(pack: Pack) -> None:
+    found = [r[:7] for r in pack.table("Overview", 1) if isinstance(r[1], int)]
+
+    def told(name: str, group: list[Any]) -> tuple[Any, ...]:
+        counts = Counter(c["conclusion"] for c in group)
+        return (name, len(group), *(counts[r] for r in RESULTS))
+
+    layers = list(dict.fromkeys(pack.layer(c) for c in pack.conclusions))
+    targets = list(dict.fromkeys(c["target"] for c in pack.conclusions))
+    wanted = {told(n, [c for c in pack.conclusions if pack.layer(c) == n]) for n in layers}
+    wanted |= {told(pack.called(t), pack.of(t)) for t in targets}
+    total = told({"zh": "合计", "en": "Total"}[pack.lang], pack.conclusions)
+    assert Counter(found) == Counter(wanted) + Counter({total: 2})
+
+
+def test_the_line_of_the_overview_counts_the_issues_and_what_is_wanted(pack: Pack) -> None:
+    severities = Counter(row[4] for row in pack.table("Issues"))
+    words = {"zh": ("高", "中", "低"), "en": ("High", "Medium", "Low")}[pack.lang]
+    line = next(r[0] for r in pack.table("Overview", 1) if re.match("Issues|问题", str(r[0])))
+    told = [int(n) for n in re.findall(r"\d+", line)]
+    brought = pack.table("To be brought")
+    assert told == [severities.total(), *(severities[w] for w in words), len(brought)]
+
+
+def test_matrix_layer_and_object_sheets_conclude_alike(pack: Pack) -> None:
+    head, *body = pack.table("Clause matrix", 3)
+    matrix = Counter(
+        (pack.called(head[n]), row[2].split("  ")[0], row[n])
+        for row in body
+        for n in range(3, len(head))
+        if row[n]
+    )
+    wanted = Counter((pack.called(c["target"]), c["clause"], pack.word(c))
+                     for c in pack.conclusions)  # fmt: skip
+    objects = Counter(
+        (pack.called(target), row[2].split("  ")[0], row[4])
+        for target in {c["target"] for c in pack.conclusions}
+        for row in pack.rows(pack.called(target))
+    )
+    layers = Counter(
+        (row[3], row[2].split("  ")[0], row[5])
+        for layer in {pack.layer(c) for c in pack.conclusions}
+        for row in pack.rows(layer)
+    )
+    assert matrix == wanted
+    assert objects == wanted
+    assert layers == wanted
+
+
+def test_a_record_names_every_check_it_rests_on_and_its_evidence(pack: Pack) -> None:
+    number = {seen["digest"]: f"E{n:05d}" for n, seen in enumerate(pack.seen, 1)}
+    for target in {c["target"] for c in pack.conclusions}:
+        for row, c in zip(pack.rows(pack.called(target)), pack.of(target), strict=True):
+            findings = [pack.findings[id] for id in c["findings"]]
+            left_out = re.search("检查明细|stand in the check results", row[3])
+            for finding in findings:
+                if finding["verdict"] == "fail" or not left_out:
+                    assert finding["check"] in row[3], (c, row[3])
+                    assert VERDICTS[pack.lang][finding["verdict"]] in row[3]
+            wanted = {number[digest] for f in findings for digest in f["evidence"]}
+            assert _numbers(row[5]) == wanted, c
+
+
+def _numbers(cell: str) -> set[str]:
+    found = set()
+    for line in cell.split("\n"):
+        first, _, last = line.partition("–")
+        if first != "—":
+            found |= {f"E{n:05d}" for n in range(int(first[1:]), int((last or first)[1:]) + 1)}
+    return found
+
+
+def test_a_record_never_repeats_the_clause_and_is_never_empty(pack: Pack) -> None:
+    for target in {c["target"] for c in pack.conclusions}:
+        for row, c in zip(pack.rows(pack.called(target)), pack.of(target), strict=True):
+            clause = pack.clauses[c["catalog"], c["clause"]]
+            gist = clause["gist" if pack.lang == "zh" else "gist_en"]
+            assert row[3].strip() not in ("", gist)
+            if c["conclusion"] == "not_assessed":
+                assert re.search("待补充：|To be brought: ", row[3]), row
+
+
+def test_each_record_sheet_says_over_what_as_whom_and_when(pack: Pack) -> None:
+    told = str(pack.book["here"].cell(2, 1).value)
+    seen = [s for s in pack.seen if s["target"] == "here"]
+    uid = {"zh": "本机进程，uid ", "en": "a process on this machine, uid "}[pack.lang]
+    assert re.search(rf"{uid}\d", told)
+    for moment in (min(s["started"] for s in seen), max(s["ended"] for s in seen)):
+        assert moment[:19].replace("T", " ") in told
+    nothing = {"zh": "未对此测评对象本身取证", "en": "Nothing was seen of this object"}[pack.lang]
+    assert nothing in str(pack.book["db1"].cell(2, 1).value)
+
+
+def test_issues_are_the_failed_checks_and_the_conclusions_without_one(pack: Pack) -> None:
+    failed = [f for f in pack.findings.values() if f["verdict"] == "fail"]
+    named = Counter(re.findall(r"[\[〔]([a-z.\-0-9]+)[\]〕]$", row[1])[0]
+                    for row in pack.table("Issues") if row[1][-1] in "]〕")  # fmt: skip
+    assert named == Counter(f["check"] for f in failed)
+    covered = {id for f in failed for id in [f["id"]]}
+    bare = [
+        c
+        for c in pack.conclusions
+        if c["conclusion"] in RESULTS[1:3] and not covered & set(c["findings"])
+    ]
+    assert len(pack.table("Issues")) == len(failed) + len(bare)
+    numbers = [row[0] for row in pack.table("Issues")]
+    assert numbers == [f"T{n:03d}" for n in range(1, len(numbers) + 1)]
+
+
+def test_every_check_and_every_observation_has_its_row(pack: Pack) -> None:
+    checks = [
+        (r[1], r[2].split("\n")[-1].split(" v")[0], r[3]) for r in pack.table("Check results")
+    ]
+    assert checks == [
+        (pack.called(f["target"]), f["check"], VERDICTS[pack.lang][f["verdict"]])
+        for f in pack.findings.values()
+    ]
+    index = [(r[1], r[2].split("\n", 1)[1]) for r in pack.table("Evidence index")]
+    assert index == [(s["target"], s["asked"]) for s in pack.seen]
+    assert [r[1] for r in pack.table("Assets")] == [
+        pack.called(t["id"]) for t in pack.results["targets"]
+    ]
+
+
+def test_what_people_must_bring_is_all_that_is_missing(pack: Pack) -> None:
+    brought = Counter((r[1], r[3].split("  ")[0]) for r in pack.table("To be brought"))
+    assert brought == Counter(
+        (pack.called(c["target"]), c["clause"])
+        for c in pack.conclusions
+        if c["missing"] or c["conclusion"] == "not_assessed"
+    )
+
+
+def test_every_link_opens(pack: Pack) -> None:
+    files, places = set(), 0
+    for sheet in pack.book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.hyperlink is None:
+                    continue
+                if cell.hyperlink.target is not None:
+                    files.add(cell.hyperlink.target)
+                    continue
+                where, _, ref = cell.hyperlink.location.rpartition("!")
+                name = where.strip("'").replace("''", "'")
+                assert int(ref[1:]) <= pack.book[name].max_row, cell.hyperlink.location
+                places += 1
+    assert files <= set(pack.files)
+    assert len(files) == len(pack.seen)
+    assert places > 50
+
+
+def test_the_confirmation_lists_what_is_in_the_zip(pack: Pack) -> None:
+    found = {r[0]: r[1:4] for r in pack.table("Confirmation", 1)}
+    tail = {"workbook.xlsx", "manifest.json", "signature.dsse.json", "signing-key.pub.pem",
+            "SHA256SUMS"}  # fmt: skip
+    listed = {name: r for name, r in found.items() if name in pack.files}
+    assert listed.keys() == pack.files.keys() - tail
+    for name, (md5, sha256, sm3) in listed.items():
+        data = pack.files[name]
+        assert md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+        assert sha256 == hashlib.sha256(data).hexdigest()
+        assert sm3 == (hashlib.new("sm3", data).hexdigest() if sm3 else None)
+    lines = "".join(f"{listed[name][1]}  {name}\n" for name in sorted(listed))
+    root = hashlib.sha256(lines.encode()).hexdigest()
+    assert root == pack.manifest["evidence_root"]
+    assert root in {value for r in found.values() for value in r}
