@@ -6,7 +6,6 @@ import random
 import shlex
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +19,13 @@ from audit_core.store import frames
 from audit_core.store.runs import Store
 from core.toy import toy
 from live.island import need_namespaces
+from live.patience import eventually
+from live.processes import running as command_lines
 from live.product import Done, Running, dengbao, environment, start
 from live.sshd import program
 
 _CHAINS, _KILLS = 12, 5  # 60 kills
 _HOSTS = 6
-_TRIES = 12
 
 SOURCE = """
 def noise(n):
@@ -45,6 +45,9 @@ one, two, three = line_check(1), line_check(2), line_check(3)
 def slow(args, timeout_s, limit):
     import time
     time.sleep(0.05)
+    while (HERE / "hold").exists():
+        (HERE / "waiting").touch()
+        time.sleep(0.05)
     return ProbeReply(stdout=b"open")
 
 @hookimpl
@@ -68,6 +71,23 @@ class World(Struct, frozen=True, kw_only=True):
     inventory: Path
     told: tuple[Any, Any]
     seconds: float
+
+
+class Hold:
+    """The file that the plugin's prober waits to see gone, and the one that says it waits."""
+
+    def __init__(self, package: Path) -> None:
+        self._hold, self._waiting = package / "hold", package / "waiting"
+
+    def on(self) -> None:
+        self._hold.touch()
+        self._waiting.unlink(missing_ok=True)
+
+    def off(self) -> None:
+        self._hold.unlink(missing_ok=True)
+
+    def waited_for(self) -> bool:
+        return self._waiting.exists()
 
 
 def told(results: Results) -> tuple[Any, Any]:
@@ -116,6 +136,10 @@ def bundles(store: Path) -> Iterator[Path]:
     yield from sorted(store.glob("runs/*/bundles/*.bundle"))
 
 
+def sizes(store: Path) -> dict[Path, int]:
+    return {path: path.stat().st_size for path in bundles(store)}
+
+
 def whole_part(path: Path) -> bytes:
     """The bytes of a bundle up to the end of its last whole frame."""
     raw = path.read_bytes()
@@ -134,10 +158,10 @@ def wait_and_kill(running: Running, store: Path, dice: random.Random, world: Wor
     if dice.random() < 0.5:
         time.sleep(dice.uniform(0.3, 1.0) * world.seconds)
     else:
-        before = {p: p.stat().st_size for p in bundles(store)}
+        before = sizes(store)
         for _ in range(dice.randrange(1, 5)):
             while running.process.poll() is None and time.monotonic() < deadline:
-                now = {p: p.stat().st_size for p in bundles(store)}
+                now = sizes(store)
                 if now != before:
                     before = now
                     break
@@ -152,7 +176,7 @@ def test_sigkill_at_any_point_loses_no_observation(world: World, tmp_path: Path,
     held: dict[Path, bytes] = {}
     while kills < _KILLS:
         tries += 1
-        assert tries < 6 * _KILLS
+        assert tries < 20 * _KILLS
         running = start(*words(world, tmp_path), env=world.env)
         alive = wait_and_kill(running, tmp_path, dice, world)
         running.signal(signal.SIGKILL)
@@ -175,52 +199,55 @@ def test_sigkill_at_any_point_loses_no_observation(world: World, tmp_path: Path,
     assert verified.code == 0, verified.stdout
 
 
-def grown(running: Running, store: Path) -> bool:
-    """Waits until a bundle grew; false when the run had ended by itself before it was seen."""
-    before = {p: p.stat().st_size for p in bundles(store)}
-    while before == {p: p.stat().st_size for p in bundles(store)}:
-        if running.has_ended:
-            return False
-        time.sleep(0.005)
-    return True
+@pytest.fixture
+def held(world: World) -> Iterator[Hold]:
+    """While it is there no run ends by itself: the last question waits until it is gone."""
+    hold = Hold(world.base / "site" / "toyplugin")
+    hold.on()
+    yield hold
+    hold.off()
 
 
-def killed_after_its_first_host(world: World, store: Path) -> Path | None:
-    """The bundle that was finished when the run was killed; None when the run was faster."""
+def killed_after_its_first_host(world: World, store: Path) -> Path:
+    """The bundle that was finished when the run was killed."""
     running = start(*words(world, store), env=world.env)
-    while not any(b"\nend 0 " in path.read_bytes() for path in bundles(store)):
-        assert running.process.poll() in {None, 3}
-        time.sleep(0.005)
+
+    def finished() -> list[Path]:
+        return [path for path in bundles(store) if b"\nend 0 " in path.read_bytes()]
+
+    eventually(finished)
     running.signal(signal.SIGKILL)
     running.finish()
-    if Store(store).unfinished() is None:
-        return None
-    return next(path for path in bundles(store) if b"\nend 0 " in path.read_bytes())
+    return finished()[0]
 
 
-def test_nothing_is_asked_twice_when_a_run_goes_on(world: World, tmp_path: Path) -> None:
-    stores = (tmp_path / str(n) for n in range(_TRIES))
-    cut = ((store, killed_after_its_first_host(world, store)) for store in stores)
-    store, first = next((store, first) for store, first in cut if first is not None)
+def test_nothing_is_asked_twice_when_a_run_goes_on(
+    world: World, tmp_path: Path, held: Hold
+) -> None:
+    first = killed_after_its_first_host(world, tmp_path)
     before = first.read_bytes()
-    go(world, store)
+    assert Store(tmp_path).unfinished() is not None
+    held.off()
+    go(world, tmp_path)
     assert first.read_bytes() == before
 
 
-def test_interrupted_and_resumed(world: World, tmp_path: Path) -> None:
-    """A busy machine may let a run end before it is interrupted: then the next one is."""
-    interrupted = 0
-    for _ in range(_TRIES):
-        running = start(*words(world, tmp_path), env=world.env)
-        if grown(running, tmp_path):
-            running.signal(signal.SIGINT)
-        done = running.wait(30)
-        assert done.code in {130, 3}
+def interrupted(world: World, store: Path, held: Hold) -> Done:
+    """How a run ended that was interrupted as soon as it had stored something."""
+    held.on()
+    before = sizes(store)
+    running = start(*words(world, store), env=world.env)
+    assert eventually(lambda: sizes(store) != before or held.waited_for())
+    running.signal(signal.SIGINT)
+    return running.wait()
+
+
+def test_interrupted_and_resumed(world: World, tmp_path: Path, held: Hold) -> None:
+    for _ in range(3):
+        done = interrupted(world, tmp_path, held)
+        assert done.code == 130
         assert b"Traceback" not in done.err
-        interrupted += done.code == 130
-        if interrupted == 3:
-            break
-    assert interrupted == 3
+    held.off()
     go(world, tmp_path)
     assert told(results_of(tmp_path)) == world.told
 
@@ -312,23 +339,15 @@ def test_a_run_killed_before_its_stamp_was_written_is_no_run(world: World, tmp_p
 def test_no_shell_of_a_killed_run_lives_on(world: World, tmp_path: Path) -> None:
     """What was started on this machine ends by itself: its pipes are closed, its time is short."""
     mark = f"n{random.randrange(10**9)}"
-    toy(tmp_path / "site", SOURCE.replace('"n%d" % n', f'"{mark}"').replace("0.08", "3"),
-        ["toy.lines1"])  # fmt: skip
+    hold = tmp_path / "hold"
+    hold.touch()
+    source = SOURCE.replace('"n%d" % n', f'"{mark}"')
+    source = source.replace("sleep 0.08;", f"while [ -e {hold} ]; do sleep 0.1; done;")
+    toy(tmp_path / "site", source, ["toy.lines1"])
     env = environment(tmp_path, (tmp_path / "site",))
-    running = start("run", "toy", "--store", tmp_path / "store", env=env)
-
-    def alive() -> bool:
-        return (
-            subprocess.run(["pgrep", "-f", f"seq .* {mark}$"], capture_output=True).returncode == 0
-        )
-
-    deadline = time.monotonic() + 30
-    while not alive():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    running.signal(signal.SIGKILL)
-    running.finish()
-    deadline = time.monotonic() + 25
-    while alive() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive()
+    run = start("run", "toy", "--store", tmp_path / "store", env=env)
+    assert eventually(lambda: command_lines(mark))
+    run.signal(signal.SIGKILL)
+    run.finish()
+    hold.unlink()
+    assert eventually(lambda: not command_lines(mark))
