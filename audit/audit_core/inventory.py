@@ -32,7 +32,9 @@ from audit_core.policy.words import (
 )
 
 _TEXT_MAX = 200
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(file|prompt):\S.*|keyring:[^\s/].*/.*\S")
+_REFERENCE = re.compile(
+    r"env:[A-Za-z_][A-Za-z0-9_]*|(file|prompt|vault):\S.*|keyring:[^\s/].*/.*\S"
+)
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)")
@@ -590,9 +592,6 @@ class _Reader:
             self._doc.fail(place, msg("a port from 1 to 65535"), as_is(str(port)))
 
     def _reference(self, place: Place, text: str | None) -> None:
-        if text is not None and text.startswith("vault:"):
-            expected = msg("a reference that this version can follow (env, file, prompt, keyring)")
-            self._doc.fail(place, expected, msg("a vault reference"))
         if text is not None and not (_REFERENCE.fullmatch(text) and text.isprintable()):
             expected = msg(
                 "a reference to the secret (env:NAME, file:PATH, prompt:LABEL, keyring:S/U)"

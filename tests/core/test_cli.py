@@ -135,6 +135,8 @@ def one_line(done: Done, code: int) -> str:
         ["catalog", "show", "no-such-catalog"], ["profile", "show", "gbt22239-l33"],
         ["check", "show", "no-such-check"], ["plan"], ["plan", "gbt22239-l3", "--format", "xml"],
         ["--lang", "fr", "plugin", "list"], ["run", "--at-once", "many", "gbt22239-l3"],
+        ["run", "gbt22239-l3", "--at-once", "0"], ["run", "gbt22239-l3", "--at-once", "-3"],
+        ["run", "gbt22239-l3", "--at-once", "1000"], ["verify", "x.zip", "--fingerprint", "ab"],
         ["verify", "no-such-run"], ["pack", "latest", "-o", "/tmp"],
     ],
     ids=" ".join,
@@ -220,6 +222,23 @@ def test_65_for_a_bundle_or_stamp_that_was_altered(toys: Toy) -> None:
     (stamp,) = store.glob("runs/*/run.json")
     stamp.write_text("{")
     one_line(toys("results", "latest", "--store", store), 65)
+
+
+def test_a_pack_is_held_to_the_fingerprint_that_was_given(toys: Toy) -> None:
+    toys.colours("blue", "blue")
+    pack, store = toys.base / "p.zip", ("--store", toys.base / "store")
+    toys.run("-o", pack).ended(0)
+    signer = str(toys("verify", pack, "--format", "json").ended(0).json["signer"])
+    for known in (signer, f"SHA256:{signer.upper()}"):
+        shown = toys("verify", pack, "--fingerprint", known).ended(0).stdout
+        assert "came with the pack" not in shown
+    other = toys("verify", pack, "--fingerprint", "0" * 64)
+    assert other.code == 65
+    assert "0" * 64 in other.stdout.replace("\n", "")
+    # a stored run carries no signature: nothing may look as if it had been held to one
+    line = one_line(toys("verify", "latest", *store, "--fingerprint", signer), 64)
+    assert "no signature" in line
+    one_line(toys("verify", "latest", *store, "--key", pack), 64)
 
 
 def test_an_altered_answer_is_never_a_verdict(toys: Toy) -> None:
