@@ -2,7 +2,9 @@
 
 Each request's output stands between two marker lines on both streams; the marker starts with a
 random nonce that no file on the target can know. The stream is not framed by byte counts: a count
-ahead of the data needs a temporary file on the target, and we write nothing there.
+ahead of the data needs a temporary file on the target, and we write nothing there. A command's exit
+status counts only where the two programs that carried its streams say that they ended well: on a
+target where no more processes can be started they may not, and silence would look like an answer.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.model import Command, Privilege, ReadFile, Status
 
@@ -22,6 +24,13 @@ _TIMEOUT = "/usr/bin/timeout"
 _STAT = ("/usr/bin/stat", "-L", "-c", "%F|%s")
 _HEAD = "/usr/bin/head"
 _SUM = "/usr/bin/sha256sum"
+
+# Why a request has no answer, where the status alone does not tell: `Raw.detail` is one of these.
+NO_TIMEOUT = "no /usr/bin/timeout that knows -k on the target"
+NO_SUDO = "no sudo on the target"
+NO_TOOLS = "no stat, head or sha256sum in /usr/bin on the target"
+NO_PROCESS = "the target could not start the programs that it takes"
+VANISHED = "the file went away while it was read"
 
 
 class Raw(Struct, frozen=True, kw_only=True):
@@ -53,21 +62,28 @@ L='
 cd / || exit 1
 U=$(id -u); S=no; T=no
 %FIND% >/dev/null 2>&1 && S=yes
-[ -x /usr/bin/timeout ] && T=yes
+/usr/bin/timeout -k 2 9 sh -c 'exit 7' </dev/null >/dev/null 2>&1
+[ $? = 7 ] && T=yes
 printf '\n%s H %s %s %s\n' "$N" "$U" "$S" "$T"
 [ $T = yes ] || return 0
 if [ "$U" = 0 ]; then R=; else R='%SUDO%'; fi
 r() {
 i=$1; c=$2; shift 2
 printf '\n%s B %s\n' "$N" "$i"; printf '\n%s B %s\n' "$N" "$i" >&2
-{ rc=$( { { { "$@" </dev/null 3>&- 5>&- 6>&- 7>&-; echo $? >&7; } 2>&3 |
-  head -c "$c" >&5; } 3>&1 | head -c %ERR% >&6; } 7>&1 ); } 5>&1 6>&2
+{ w=$( { { { "$@" </dev/null 3>&- 5>&- 6>&- 7>&-; echo $? >&7; } 2>&3 |
+  { head -c "$c" >&5; echo o$? >&7; }; } 3>&1 |
+  { head -c %ERR% >&6; echo e$? >&7; }; } 7>&1 ); } 5>&1 6>&2
+rc=; k=
+for x in $w; do case $x in o0|e0) k=$k$x;; [0-9]*) rc=$x;; esac; done
+[ ${#k} = 4 ] || rc=
 printf '\n%s E %s %s\n' "$N" "$i" "$rc"; printf '\n%s E %s %s\n' "$N" "$i" "$rc" >&2
 }
 f() {
 i=$1; c=$2; t=$3; p=$4; q=$5
-s=$($q /usr/bin/timeout -k 2 "$t" /usr/bin/stat -L -c '%F|%s' -- "$p" 2>&1 </dev/null); rc=$?
-s=${s#'sudo: unable to resolve host'*"$L"}
+printf '\n%s B %s.s\n' "$N" "$i" >&2
+s=$($q /usr/bin/timeout -k 2 "$t" /usr/bin/stat -L -c '%F|%s' -- "$p" </dev/null); rc=$?
+printf '\n%s E %s.s %s\n' "$N" "$i" "$rc" >&2
+s=${s##*"$L"}
 printf '\n%s B %s.s\n%s\n%s E %s.s %s\n' "$N" "$i" "$s" "$N" "$i" "$rc"
 case $s in 'regular'*) ;; *) return 0;; esac
 r "$i" "$c" $q /usr/bin/timeout -k 2 "$t" /usr/bin/head -c "$c" -- "$p"
@@ -173,10 +189,20 @@ def header(stdout: bytes, nonce: str) -> Header | None:
     return Header(uid=int(hit[1]), sudo=hit[2] == b"yes", timeout=hit[3] == b"yes")
 
 
-# sudo also grumbles that it cannot resolve the host's own name, and then runs the command.
+# sudo also grumbles of what does not keep it from running the command. It has a line for each time
+# that it does; a line of its own that is not known here is taken for that.
 _DENIED = re.compile(
-    rb"^(?:sudo(?:-rs)?: (?!unable to resolve host)|Sorry, user )"
-    rb"|^\S+ is not (?:in the sudoers file|allowed to run sudo)",
+    rb"^(?:sudo|doas)[^:\n ]{0,20}: (?!unable to resolve host|setrlimit\()"
+    rb"|^Sorry, "
+    rb"|^[^\n]+ (?:is not in the sudoers file|is not allowed to (?:run sudo|execute)"
+    rb"|may not run sudo)",
+    re.MULTILINE,
+)
+# A program may end with 127 for reasons of its own, as a script does that misses one of its tools:
+# only `timeout` (GNU, BusyBox, uutils) tells that the program asked for is not there.
+_NO_PROGRAM = re.compile(
+    rb"^(?:/usr/bin/)?timeout: (?:failed to run command [^\n]*|can't execute [^\n]*"
+    rb"|failed to execute process): No such file or directory(?: \(os error 2\))?$",
     re.MULTILINE,
 )
 
@@ -184,11 +210,12 @@ _DENIED = re.compile(
 def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
     if sudo and code == 1 and _DENIED.search(stderr):
         return Status.NOT_PERMITTED
+    if code == 127 and _NO_PROGRAM.search(stderr):
+        return Status.NOT_PRESENT
     known = {
         124: Status.TIMED_OUT,
         137: Status.TIMED_OUT,
         126: Status.NOT_PERMITTED,
-        127: Status.NOT_PRESENT,
     }
     return known.get(code, Status.ANSWERED)
 
@@ -196,7 +223,7 @@ def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
 # Only the tool's own complaint tells that a file is not there: sudo and timeout use the same words
 # of other files, and of the tool itself.
 _ABSENT = re.compile(
-    rb"^(?:/usr/bin/)?(?:stat|head): .*(?:No such file or directory|Not a directory)$",
+    rb"^(?:/usr/bin/)?(?:stat|head|sha256sum): .*(?:No such file or directory|Not a directory)$",
     re.MULTILINE,
 )
 
@@ -204,11 +231,11 @@ _ABSENT = re.compile(
 def _stat_status(text: bytes, code: int) -> Status:
     if code == 127:
         return Status.UNSUPPORTED
-    if _ABSENT.search(text.rstrip(b"\n")) and not re.search(
-        rb"^sudo.*required", text, re.MULTILINE
-    ):
+    if _DENIED.search(text):
+        return Status.NOT_PERMITTED
+    if _ABSENT.search(text.rstrip(b"\n")):
         return Status.NOT_PRESENT
-    if b"ermission denied" in text or _DENIED.search(text):
+    if b"ermission denied" in text:
         return Status.NOT_PERMITTED
     return Status.MALFORMED
 
@@ -244,11 +271,13 @@ def _reply(
     err: dict[str, _Frame],
     cut: Status,
 ) -> Raw | None:
-    if head is not None and not head.timeout:
-        return Raw(status=Status.UNSUPPORTED, detail="no /usr/bin/timeout on the target")
-    sudo = request.privilege is Privilege.ROOT and head is not None and head.uid != 0
-    if sudo and head is not None and not head.sudo:
-        return Raw(status=Status.NOT_PERMITTED, detail="no sudo on the target")
+    if head is None:  # then nothing tells how the rest was asked
+        return None
+    if not head.timeout:
+        return Raw(status=Status.UNSUPPORTED, detail=NO_TIMEOUT)
+    sudo = request.privilege is Privilege.ROOT and head.uid != 0
+    if sudo and not head.sudo:
+        return Raw(status=Status.NOT_PERMITTED, detail=NO_SUDO)
     if isinstance(request, ReadFile):
         return _file_reply(key, request, out, err, cut, sudo=sudo)
     return _command_reply(key, request.limit, out, err, cut, sudo=sudo)
@@ -273,7 +302,13 @@ def _command_reply(
     if not frame.closed:
         return Raw(status=cut, stdout=body, stderr=errors, truncated=True)
     if frame.exit_code is None:
-        return Raw(status=Status.NO_REPLY, stdout=body, stderr=errors, truncated=truncated)
+        return Raw(
+            status=Status.MALFORMED,
+            stdout=body,
+            stderr=errors,
+            truncated=truncated,
+            detail=NO_PROCESS,
+        )
     status = _by_exit_code(frame.exit_code, errors, sudo=sudo)
     if truncated and status is not Status.TIMED_OUT:
         status = Status.ANSWERED
@@ -298,45 +333,71 @@ def _file_reply(
     stat = out.get(key + ".s")
     if stat is None:
         return None
+    told = stat.body + err.get(key + ".s", _Frame()).body
     if not stat.closed:
-        return Raw(status=cut, stderr=stat.body, truncated=True)
+        return Raw(status=cut, stderr=told, truncated=True)
     if stat.exit_code != 0:
-        if stat.exit_code in (124, 137):
-            return Raw(status=Status.TIMED_OUT, exit_code=stat.exit_code)
-        return _unread(Raw(status=cut, exit_code=stat.exit_code, stderr=stat.body))
+        return _unread(Raw(status=cut, exit_code=stat.exit_code, stderr=told))
     if not stat.body.startswith(b"regular"):
         kind = stat.body.partition(b"|")[0].decode("ascii", "replace")
         return Raw(status=Status.NOT_REGULAR, detail=f"it is a {kind}")
     reply = _command_reply(key, request.limit, out, err, cut, sudo=sudo)
-    if reply is not None and reply.exit_code == 127:
-        return _unread(reply)
-    if reply is None or reply.status is not Status.ANSWERED:
+    if reply is None or reply.status is Status.MALFORMED:
         return reply
-    if reply.exit_code != 0:
-        return _unread(reply)
-    return _verified(reply, out.get(key + ".d"))
+    if reply.exit_code not in (None, 0):
+        return _lost(_unread(reply))
+    if reply.status is not Status.ANSWERED or reply.truncated:
+        return reply
+    second = out.get(key + ".d")
+    if second is None and _size(stat.body) > request.limit:  # then it was not asked for
+        return _changed(reply)
+    if second is None or not second.closed:
+        return structs.replace(reply, status=cut, exit_code=None)
+    return _verified(reply, second, err.get(key + ".d", _Frame()).body)
+
+
+def _size(stat: bytes) -> int:
+    digits = stat.rpartition(b"|")[2].strip()
+    return int(digits) if digits.isdigit() else 0
 
 
 def _unread(reply: Raw) -> Raw:
     """Why a file was not read. 127: the tool is not where we ask for it (BusyBox has /bin/stat)."""
     code = reply.exit_code or 0
-    detail = "no /usr/bin/stat or head on the target" if code == 127 else ""
-    status = _stat_status(reply.stderr, code)
-    return Raw(status=status, exit_code=code, stderr=reply.stderr, detail=detail)
+    status = {124: Status.TIMED_OUT, 137: Status.TIMED_OUT}.get(code)
+    status = status or _stat_status(reply.stderr, code)
+    detail = NO_TOOLS if status is Status.UNSUPPORTED else ""
+    if status is Status.MALFORMED:
+        detail = _last_words(reply.stderr) or f"exit status {code}"
+    return structs.replace(reply, status=status, detail=detail)
 
 
-def _verified(reply: Raw, second: _Frame | None) -> Raw:
+def _last_words(text: bytes) -> str:
+    """What a tool said last, such as `Input/output error`."""
+    line = text.strip().rpartition(b"\n")[2]
+    return line.rpartition(b": ")[2][:200].decode("ascii", "backslashreplace")
+
+
+def _lost(reply: Raw) -> Raw:
+    """`reply` of a file that was there a moment ago: being gone now, it is not one that is not."""
+    if reply.status is not Status.NOT_PRESENT:
+        return reply
+    return structs.replace(reply, status=Status.CHANGED, detail=VANISHED)
+
+
+def _verified(reply: Raw, second: _Frame, errors: bytes) -> Raw:
     """`reply`, unless the file's digest taken after it was read is another one: it changed."""
-    if reply.truncated:
-        return reply
+    if second.exit_code is None:
+        return structs.replace(reply, status=Status.MALFORMED, detail=NO_PROCESS)
+    if second.exit_code != 0:
+        return _lost(_unread(structs.replace(reply, exit_code=second.exit_code, stderr=errors)))
     seen = hashlib.sha256(reply.stdout).hexdigest().encode()
-    told = second.body.removeprefix(b"\\").split(b" ")[0] if second is not None else b""
-    if seen == told:
-        return reply
-    return Raw(
-        status=Status.CHANGED,
-        exit_code=reply.exit_code,
-        stdout=reply.stdout,
-        stderr=reply.stderr,
-        detail="the file changed while it was read",
+    last = second.body.rstrip(b"\n").rpartition(b"\n")[2]
+    told = last.removeprefix(b"\\").split(b" ")[0]
+    return reply if seen == told else _changed(reply)
+
+
+def _changed(reply: Raw) -> Raw:
+    return structs.replace(
+        reply, status=Status.CHANGED, detail="the file changed while it was read"
     )

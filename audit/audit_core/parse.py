@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from audit_core import discovery
+from audit_core import batch, discovery
 from audit_core.model import (
     Absent,
     Answer,
@@ -81,6 +81,25 @@ _SAID = {
     Status.UNSUPPORTED: msg("{asked}: cannot be asked here ({detail})"),
     Status.FAULT: msg("{asked}: no usable answer ({detail})"),
 }
+# What a shell was asked: the details that the transport tells, each in the reader's language.
+_DETAIL_SAID = {
+    batch.NO_TIMEOUT: msg(
+        "{asked}: cannot be asked here: the target has no /usr/bin/timeout that knows -k"
+    ),
+    batch.NO_SUDO: msg("{asked}: not permitted: the target has no sudo"),
+    batch.NO_TOOLS: msg(
+        "{asked}: cannot be asked here: the target lacks stat, head or sha256sum in /usr/bin"
+    ),
+    batch.NO_PROCESS: msg(
+        "{asked}: no usable answer: the target could not start the programs that it takes"
+    ),
+    batch.VANISHED: msg("{asked}: it went away while it was read"),
+    "it is a directory": msg("{asked}: a folder, left unread"),
+    "it is a fifo": msg("{asked}: a named pipe, left unread"),
+    "it is a character special file": msg("{asked}: a device, left unread"),
+    "it is a block special file": msg("{asked}: a device, left unread"),
+    "it is a socket": msg("{asked}: a socket, left unread"),
+}
 # A prober has no frame and tells why in its own words.
 _PROBE_SAID = {
     Status.TIMED_OUT: msg("{asked}: no answer in time ({detail})"),
@@ -99,8 +118,10 @@ def _unanswered(observation: Observation) -> Absent:
     if status is Status.NOT_PRESENT and isinstance(request, Command):
         reason = request.missing
     said = _SAID[status]
-    if isinstance(request, Probe):
+    if isinstance(request, Probe) or (observation.detail and status is Status.MALFORMED):
         said = _PROBE_SAID.get(status, said)
+    if not isinstance(request, Probe):
+        said = _DETAIL_SAID.get(observation.detail, said)
     asked = asked_text(request)
     filled = Message(id=said.id, args={"asked": asked, "detail": observation.detail})
     return _absent(reason, filled, observation)
