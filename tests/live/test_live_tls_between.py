@@ -1,0 +1,137 @@
+"""What limits and devices do between the prober and a real server: never another verdict."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from audit_core.model import Verdict
+from live.tls_servers import Material, Rule, between, judge, s_server, verdicts
+
+pytestmark = pytest.mark.live
+
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return Material(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def bad(material: Material) -> Iterator[int]:
+    """A server that speaks TLS 1.0 and 1.1, takes 3DES-like old suites and has a weak key."""
+    cipher = (
+        "AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256:ADH-AES128-SHA:@SECLEVEL=0"
+    )
+    with s_server(material, material.expired, "-cipher", cipher, "-serverpref") as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def seen(bad: int) -> dict[str, Verdict]:
+    """What is seen of the server with nothing between."""
+    found = verdicts(judge(bad))
+    assert {id for id, v in found.items() if v is F} == {
+        "no-old-versions", "no-weak-suites", "certificate-valid", "key-strength",
+        "certificate-trusted",
+    }  # fmt: skip
+    return found
+
+
+# --- what may come in place of an answer ----------------------------------------------------------
+
+
+def alert(number: int) -> bytes:
+    return struct.pack(">BHHBB", 21, 0x0303, 2, 2, number)
+
+
+def close(connection: socket.socket) -> None:
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def version_of(hello: bytes) -> int:
+    """The version a hello offers, RFC 8446 4.2.1 or the one in its body."""
+    return 0x0304 if b"\0\x2b\0\3\2\3\4" in hello else int.from_bytes(hello[9:11], "big")
+
+
+def suites_in(hello: bytes) -> int:
+    at = 43 + 1 + hello[43]
+    return int.from_bytes(hello[at : at + 2], "big") // 2
+
+
+Act = bytes | Callable[[socket.socket], None]
+WAYS: dict[str, Act] = {
+    "closed": close, "reset": reset, "handshake_failure": alert(40), "internal_error": alert(80),
+    "protocol_version": alert(70), "access_denied": alert(49), "illegal_parameter": alert(47),
+    "close_notify": struct.pack(">BHHBB", 21, 0x0303, 2, 1, 0),
+}  # fmt: skip
+SAYS_NOTHING = ("closed", "reset", "access_denied", "illegal_parameter", "close_notify")
+
+
+def other(found: dict[str, Verdict], seen: dict[str, Verdict]) -> set[str]:
+    """The checks that are settled, and otherwise than when nothing is between."""
+    return {id for id, v in found.items() if v not in (U, seen[id])}
+
+
+@pytest.mark.parametrize("way", SAYS_NOTHING)
+def test_a_device_that_drops_old_versions(way: str, bad: int, seen: dict[str, Verdict]) -> None:
+    """What drops is not the server: whether it speaks them to others did not come out."""
+    rule: Rule = lambda _, hello: WAYS[way] if version_of(hello) < 0x0303 else None  # noqa: E731
+    with between(bad, rule) as port:
+        found = verdicts(judge(port))
+    assert found["no-old-versions"] is U
+    assert found | {"no-old-versions": F} == seen
+
+
+def test_a_device_that_swallows_old_versions(bad: int, seen: dict[str, Verdict]) -> None:
+    """Three silences in a row are no reason to give up on what is spoken."""
+
+    def rule(number: int, hello: bytes) -> Callable[[socket.socket], None] | None:
+        return (lambda _: None) if version_of(hello) < 0x0303 else None
+
+    with between(bad, rule) as port:
+        found = verdicts(judge(port, silences=True))
+    assert found | {"no-old-versions": F} == seen
+
+
+@pytest.mark.parametrize("most", [64, 127])
+def test_a_server_that_bears_no_large_hello(most: int, bad: int, seen: dict[str, Verdict]) -> None:
+    rule: Rule = lambda _, hello: alert(40) if suites_in(hello) > most else None  # noqa: E731
+    with between(bad, rule) as port:
+        assert verdicts(judge(port)) == seen
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_limit_after_some_connections(way: str, bad: int, seen: dict[str, Verdict]) -> None:
+    for most in (1, 3, 8, 20):
+        rule: Rule = lambda n, _, most=most: WAYS[way] if n >= most else None  # type: ignore[misc]  # noqa: E731
+        with between(bad, rule) as port:
+            assert not other(verdicts(judge(port)), seen), most
+
+
+@pytest.mark.parametrize("every", [2, 3])
+@pytest.mark.parametrize("way", ["closed", "reset", "access_denied"])
+def test_a_limit_that_lets_some_through(
+    way: str, every: int, bad: int, seen: dict[str, Verdict]
+) -> None:
+    """Were a drop a refusal, a limit at half the pace would turn down each other version."""
+    for open_ in (0, 1):
+        rule: Rule = lambda n, _, o=open_: WAYS[way] if (n % every != 0) == o else None  # type: ignore[misc]  # noqa: E731
+        with between(bad, rule) as port:
+            assert not other(verdicts(judge(port)), seen)
+
+
+def test_a_server_that_answers_nobody_without_its_name(bad: int, seen: dict[str, Verdict]) -> None:
+    rule: Rule = lambda _, hello: None if b"localhost" in hello else alert(112)  # noqa: E731
+    with between(bad, rule) as port:
+        assert verdicts(judge(port)) == seen
+        assert set(verdicts(judge(port, server_name="")).values()) == {U}
