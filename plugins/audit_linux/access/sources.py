@@ -57,7 +57,7 @@ def parse_sources(answer: Answer) -> Sources | Absent:
     denied = refused(answer.stderr)
     if denied is not None:
         return denied
-    conf, mark, processes = answer.text.partition("== processes\n")
+    conf, mark, processes = answer.text.rpartition("== processes\n")
     if not mark:
         raise ParseError("the list of processes is missing")
     domains = _domains([line for line in processes.split("\n") if line.strip()])

@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from audit_core.model import Verdict
 from audit_linux.access import accounts as mod
 from audit_linux.access.accounts import SHADOW, Account, Accounts, Login, Secret
+from audit_linux.access.sources import Sources
 
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
 NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
@@ -88,6 +90,37 @@ def test_accounts_from_nis_are_never_passed_over() -> None:
     assert mod.stale_accounts.judge(nis, (), NOW).verdict is UNDETERMINED
     assert mod.user_name_unique.judge(nis).verdict is UNDETERMINED
     assert mod.root_only_uid_0.judge(nis).verdict is UNDETERMINED
+
+
+def test_accounts_from_a_directory_are_never_passed_over() -> None:
+    far, quiet = Sources(passwd=("sss (corp)",)), some(who("a", shell="/sbin/nologin"))
+    given = (secret("a", "", locked=True),)
+    for check in (mod.password_hash, mod.password_age, mod.no_empty_password, mod.default_accounts):
+        assert check.judge(quiet, given, far).verdict is UNDETERMINED
+    for check in (mod.shared_accounts, mod.uid_unique, mod.user_name_unique, mod.root_only_uid_0):
+        assert check.judge(quiet, far).verdict is UNDETERMINED
+        assert check.judge(quiet).verdict is PASS
+    assert mod.stale_accounts.judge(quiet, (), NOW, (), far).verdict is UNDETERMINED
+    assert mod.root_only_uid_0.judge(some(who("toor", 0)), far).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("shell", "lets_in"),
+    [("/usr/sbin/nologin", False), ("/sbin/nologin", False), ("/bin/false", False),
+     ("/usr/local/bin/git-shell", False), ("/dev/null", False), ("", True), ("/bin/sh", True),
+     ("/opt/x/false", True), ("/tmp/nologin", True), ("/usr/bin/nologin2", True)],
+)  # fmt: skip
+def test_which_shells_let_somebody_in(shell: str, lets_in: bool) -> None:
+    assert who("a", shell=shell).has_shell is lets_in
+
+
+@pytest.mark.parametrize(
+    ("expires", "verdict"),
+    [(1, PASS), (20780, PASS), (20781, UNDETERMINED), (None, UNDETERMINED), (-1, UNDETERMINED)],
+)
+def test_an_account_past_its_end_is_not_stale(expires: int | None, verdict: Verdict) -> None:
+    ended = structs.replace(secret("a"), expires=expires)  # NOW is day 20780
+    assert mod.stale_accounts.judge(some(who("a")), (), NOW, (ended,)).verdict is verdict
 
 
 @pytest.mark.parametrize(

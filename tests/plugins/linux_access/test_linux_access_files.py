@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from audit_core.model import Verdict
+from audit_core.model import Answer, Verdict
 from audit_linux.access.accounts import Account, Accounts
-from audit_linux.access.files import Mode, Modes, file_modes, home_modes
+from audit_linux.access.files import Mode, Modes, file_modes, home_modes, parse_modes
 from audit_linux.access.mac import Mandatory, mandatory_access_control
+from audit_linux.access.sources import Sources
+from audit_linux.access.sudoers import Groups
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 
 
-def mode(path: str, bits: int, uid: int = 0, group: str = "root") -> Mode:
-    return Mode(path=path, bits=bits, uid=uid, group=group, kind="f")
+Make = Callable[..., Answer]
+NOBODY = Accounts(rows=())
+
+
+def mode(path: str, bits: int, uid: int = 0, group: str = "root", acl: bool | None = False) -> Mode:
+    return Mode(path=path, bits=bits, uid=uid, group=group, kind="f", acl=acl)
+
+
+def link(path: str, kind: str) -> Mode:
+    return Mode(path=path, bits=0o777, uid=0, group="root", kind=kind)
+
+
+def judged(*found: Mode, whole: bool = True) -> Verdict:
+    verdict: Verdict = file_modes.judge(Modes(found=found, whole=whole), None, NOBODY, None).verdict
+    return verdict
+
+
+def person(name: str, uid: int, home: str, shell: str = "/bin/bash") -> Account:
+    return Account(name=name, uid=uid, gid=uid, home=home, shell=shell, field="shadowed")
 
 
 CORE = (mode("/etc/passwd", 0o644), mode("/etc/shadow", 0o640, group="shadow"))
@@ -48,23 +69,96 @@ CORE = (mode("/etc/passwd", 0o644), mode("/etc/shadow", 0o640, group="shadow"))
     ],
 )
 def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
-    assert file_modes.judge(Modes(found=(*CORE, *found), whole=True)).verdict is verdict
+    assert judged(*CORE, *found) is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (mode("/etc/profile.d/x.sh", 0o644), PASS),
+        (mode("/etc/profile.d/x.sh", 0o755), PASS),
+        (mode("/etc/profile.d/x.sh", 0o666), FAIL),
+        (mode("/etc/cron.daily/x", 0o775), FAIL),
+        (mode("/etc/pam.d/sshd", 0o644, uid=1000), FAIL),
+        (mode("/etc/sudoers.d/x", 0o440), PASS),
+        (mode("/etc/ssh/ssh_host_sm2_key", 0o644), FAIL),
+        (mode("/etc/ssh/ssh_host_sm2_key.pub", 0o644), PASS),
+        (link("/etc/profile.d/x.sh", "l"), PASS),  # to nowhere
+        (link("/etc/profile.d/x.sh", "c"), PASS),  # to /dev/null
+    ],
+)
+def test_file_modes_inside_the_folders(found: Mode, verdict: Verdict) -> None:
+    inside = Modes(found=(found,), whole=True)
+    whole = Modes(found=CORE, whole=True)
+    assert file_modes.judge(whole, inside, NOBODY, None).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("folder", "closed", "whole", "verdict"),
+    [
+        (mode("/etc/sudoers.d", 0o750), ("/etc/sudoers.d",), False, PASS),
+        (mode("/etc/sudoers.d", 0o751), ("/etc/sudoers.d",), False, UNDETERMINED),
+        (mode("/etc/sudoers.d", 0o750), ("/etc/cron.d",), False, UNDETERMINED),
+        (mode("/etc/sudoers.d", 0o750), (), False, UNDETERMINED),
+        (mode("/etc/sudoers.d", 0o750), (), True, PASS),
+    ],
+)
+def test_only_a_folder_that_is_closed_to_others_may_hide_its_inside(
+    folder: Mode, closed: tuple[str, ...], whole: bool, verdict: Verdict
+) -> None:
+    inside = Modes(found=(mode("/etc/pam.d/x", 0o644),), whole=whole, closed=closed)
+    modes = Modes(found=(*CORE, folder), whole=True)
+    assert file_modes.judge(modes, inside, NOBODY, None).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("acl", "verdict"), [(False, PASS), (True, UNDETERMINED), (None, UNDETERMINED)]
+)
+def test_an_acl_is_never_passed_over(acl: bool | None, verdict: Verdict) -> None:
+    # Tried on Debian 12: after setfacl -m u:bob:r /etc/shadow its mode is 0640 as before.
+    shadow = mode("/etc/shadow", 0o640, group="shadow", acl=acl)
+    assert judged(CORE[0], shadow) is verdict
+    home = mode("/home/bob", 0o750, 1000, acl=acl)
+    accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
+    assert home_modes.judge(accounts, Modes(found=(home,), whole=True)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("members", "gid", "verdict"),
+    [((), 1000, PASS), (("bob",), 1000, FAIL), ((), 42, FAIL), (("root",), 1000, PASS)],
+)
+def test_a_group_that_reads_secrets_holds_nobody(
+    members: tuple[str, ...], gid: int, verdict: Verdict
+) -> None:
+    bob = Account(name="bob", uid=1000, gid=gid, home="/", shell="/bin/sh", field="shadowed")
+    groups = Groups(members={"shadow": members}, gids={"shadow": 42})
+    whole = Modes(found=CORE, whole=True)
+    assert file_modes.judge(whole, None, Accounts(rows=(bob,)), groups).verdict is verdict
+
+
+def test_the_line_of_ls_shows_the_acl_and_nothing_else(answer: Make) -> None:
+    lines = (
+        b"-rw-r-----+ 1 0 42 9  /etc/a\n640 0 shadow f /etc/a\0"
+        b"-rw-r-----. 1 0 42 9  /etc/b\n640 0 shadow f /etc/b\0"
+        b"drwx------ 2 0 0 9  /etc/c\\n+\n700 0 root d /etc/c\n+\0"
+        b"640 0 root f /etc/d\0"
+    )
+    got = parse_modes(answer(lines, b"find: '/etc/x': Permission denied\n"))
+    assert isinstance(got, Modes)
+    assert [m.acl for m in got.found] == [True, False, False, None]
+    assert (got.whole, got.closed) == (False, ("/etc/x",))
 
 
 def test_file_modes_need_the_whole_picture_to_pass() -> None:
-    assert file_modes.judge(Modes(found=CORE, whole=False)).verdict is UNDETERMINED
-    assert file_modes.judge(Modes(found=CORE[:1], whole=True)).verdict is UNDETERMINED
-    bad = Modes(found=(mode("/etc/shadow", 0o644),), whole=False)
-    assert file_modes.judge(bad).verdict is FAIL
+    assert judged(*CORE, whole=False) is UNDETERMINED
+    assert judged(*CORE[:1]) is UNDETERMINED
+    assert judged(mode("/etc/shadow", 0o644), whole=False) is FAIL
 
 
 def test_file_modes_names_what_is_wrong() -> None:
-    said = file_modes.judge(Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)).said[0]
+    wrong = Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)
+    said = file_modes.judge(wrong, None, NOBODY, None).said[0]
     assert said.args["names"] == ("/etc/passwd 0666 uid 7 root",)
-
-
-def person(name: str, uid: int, home: str, shell: str = "/bin/bash") -> Account:
-    return Account(name=name, uid=uid, gid=uid, home=home, shell=shell, field="shadowed")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +181,12 @@ def test_home_modes(found: Mode, verdict: Verdict) -> None:
         )
     )
     assert home_modes.judge(accounts, Modes(found=(found,), whole=True)).verdict is verdict
+
+
+def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
+    accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
+    modes = Modes(found=(mode("/home/bob", 0o700, 1000),), whole=True)
+    assert home_modes.judge(accounts, modes, Sources(passwd=("ldap",))).verdict is UNDETERMINED
 
 
 def test_home_modes_knob() -> None:
