@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from audit_core import batch
 from audit_core.model import Command, Privilege, ReadFile, Status
+from live.product import HANGS_S
 
 NONCE = "0123456789abcdef" * 2
 SHELLS = [["sh"], ["bash"], ["busybox", "sh"]]
@@ -23,7 +24,7 @@ def asked(
 ) -> tuple[batch.Raw | None, ...]:
     done = subprocess.run(
         [*(shell or ["sh"]), "-s"], input=batch.render(requests, NONCE), capture_output=True,
-        check=False, timeout=60,
+        check=False, timeout=HANGS_S,
     )  # fmt: skip
     got = batch.unframe(requests, NONCE, done.stdout, done.stderr, cut=Status.NO_REPLY)
     return got.replies
@@ -44,7 +45,7 @@ def test_every_way_to_end(shell: list[str], tmp_path: Path) -> None:
         [
             Command(argv=("echo", "x y")),
             Command(argv=("yes",), limit=1000),
-            Command(argv=("sleep", "9"), timeout_s=1),
+            Command(argv=("sleep", "300"), timeout_s=1),
             Command(argv=("no-such-program",)),
             Command(argv=("sh", "-c", both)),
             Command(argv=("true",)),

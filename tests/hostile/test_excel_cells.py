@@ -160,7 +160,7 @@ def test_showing_takes_linear_time(unit: str) -> None:
     started = time.process_time()
     show(unit * 100_000)
     cell(unit * 1_000_000)
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 10  # 0.2 s were measured
 
 
 def test_a_text_at_the_limit_is_whole() -> None:

@@ -373,13 +373,13 @@ def test_what_no_server_says(raw: bytes) -> None:
 
 
 def test_endless_flight_is_read_in_linear_time() -> None:
-    flight, started = Flight(), time.monotonic()
+    flight, started = Flight(), time.process_time()
     flight.feed(hello(TLS12, GOOD))
     one = record(22, b"\x0b")
     flight.feed(one + record(22, b"\xff\xff\xff"))
     for _ in range(100_000):
         flight.feed(record(22, b"x"))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 10  # 0.2 s were measured
     assert flight.certificates == ()
 
 
@@ -491,9 +491,9 @@ def test_names_of_one_megabyte() -> None:
     der = certificate(names=names)
     assert len(der) > 1 << 20
     told = report(attempt(TLS12, hello(TLS12, GOOD) + chain(der)), server_name=names[-1])
-    started = time.monotonic()
+    started = time.process_time()
     found = parse_certificates(told)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 10  # 0.2 s were measured
     assert isinstance(found, Certificates)
     assert len(found.own[0].names) == 50_000
     assert found.unnamed == ()
