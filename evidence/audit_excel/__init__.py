@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from audit_core.hooks import Exporter, hookimpl
 
 if TYPE_CHECKING:
     from audit_core.results import PackSource
+
+# openpyxl writes other bytes where lxml happens to be installed; it reads this when it is imported.
+os.environ.setdefault("OPENPYXL_LXML", "False")
 
 
 def _write(source: PackSource, folder: Path) -> Iterable[Path]:

@@ -508,6 +508,19 @@ def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
+def test_bytes_do_not_depend_on_whether_lxml_is_installed(tmp_path: Path) -> None:
+    # openpyxl prefers lxml where it finds it, and its bytes differ. This one has only a version.
+    (tmp_path / "lxml").mkdir()
+    (tmp_path / "lxml" / "__init__.py").write_text("")
+    (tmp_path / "lxml" / "etree.py").write_text("LXML_VERSION = (6, 0, 0, 0)\n")
+    script = "import audit_excel, lxml.etree, openpyxl.xml; print(openpyxl.xml.LXML)"
+    paths = os.pathsep.join((str(tmp_path), *(str(ROOT / name) for name in ("audit", "evidence"))))
+    env = {k: v for k, v in os.environ.items() if k != "OPENPYXL_LXML"}
+    done = subprocess.run([sys.executable, "-c", script], env={**env, "PYTHONPATH": paths},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout == "False\n"
+
+
 def test_the_file_carries_the_time_of_the_run_only(make_source: MakeSource, tmp_path: Path) -> None:
     (path,) = book_module.write(make_source(), tmp_path)
     with zipfile.ZipFile(path) as archive:
