@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ def shown(context: Context, targets: list[str]) -> Iterator[Callable[[Event], No
     """What to call with each event while the display is up."""
     if context.args.quiet:
         yield lambda event: None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":  # it would show nothing
         with _live(context, targets) as on_event:
             yield on_event
     else:
