@@ -168,11 +168,11 @@ _LONG = 4 << 20
 )
 def test_one_huge_line_takes_no_time(provider: Provider, unit: bytes, answer: Make) -> None:
     line = unit * (_LONG // len(unit))
-    begun = time.monotonic()
+    begun = time.process_time()
     _read(provider, answer(line))
     framed = b"%d/etc/sudoers\0%s" % (len(line), line)
     _read(provider, answer(framed))
-    assert time.monotonic() - begun < 8
+    assert time.process_time() - begun < 60  # 3 s were measured; quadratic is hours
 
 
 # --- words ------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_no_input_makes_a_parser_slow(parse: Callable[[Answer], Any]) -> None:
         start = time.process_time()
         with contextlib.suppress(ParseError):
             parse(_answer(bomb))
-        assert time.process_time() - start < 2, bomb[:40]
+        assert time.process_time() - start < 10, bomb[:40]  # 0.3 s were measured
 
 
 def test_ids_are_unique_and_carry_the_plugin_s_name() -> None:
