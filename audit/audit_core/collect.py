@@ -22,6 +22,7 @@ from audit_core.errors import ConfigError, DengbaoError
 from audit_core.hooks import Prober, ProbeReply
 from audit_core.model import (
     Command,
+    Message,
     Platform,
     Probe,
     ReadFile,
@@ -42,10 +43,15 @@ _LOCKOUT = 3
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """How a group is reached. `credential` names the credential (never its value) for lock-outs."""
+    """How a group is reached.
+
+    `credential` and `jump_credential` name what is offered to the target and to the jump host in
+    front of it (never the value), for lock-outs.
+    """
 
     transport: Transport
     credential: str
+    jump_credential: str | None = None
     sudo: bool = True
 
 
@@ -229,7 +235,7 @@ class Collector:
             said = msg("The inventory declares no access to this target")
             writer.fault(Reason.NOT_COLLECTED, said)
             return
-        if not self._lockouts.may_try(route.credential):
+        if not self._may_try(route):
             said = msg(
                 "The credential was refused by {count} targets and is not tried on more",
                 count=_LOCKOUT,
@@ -239,9 +245,9 @@ class Collector:
         self._tell(group, "connect", 0, 1)
         try:
             with self._opened(route) as session:
-                self._round(group, writer, session, 1, first, route)
-                main = plan.main_round(group, self._platform(group))
-                self._round(group, writer, session, 2, main, route)
+                if self._round(group, writer, session, 1, first, route):
+                    main = plan.main_round(group, self._platform(group))
+                    self._round(group, writer, session, 2, main, route)
         except TransportError as error:
             if self._stop.is_set():
                 raise
@@ -249,17 +255,41 @@ class Collector:
         except ConfigError as error:  # of this target's own access: the others go on
             writer.fault(Reason.NOT_COLLECTED, error.said or msg("{text}", text=str(error)))
 
+    def _may_try(self, route: Route) -> bool:
+        held: list[str] = []
+        # In one order for all, or two targets would wait for one another; one name, one try.
+        for name in sorted({route.credential, route.jump_credential or route.credential}):
+            if not self._lockouts.may_try(name):
+                for other in held:
+                    self._lockouts.tried(other)
+                return False
+            held.append(name)
+        return True
+
     def _opened(self, route: Route) -> Session:
-        taken = refused = False
+        error: TransportError | None = None
+        reached = False
         try:
             session = route.transport.open()
-            taken = True
-        except TransportError as error:
-            refused = error.credential_refused
+            reached = True
+        except TransportError as caught:
+            error = caught
             raise
         finally:
-            self._lockouts.tried(route.credential, taken=taken, refused=refused)
+            self._count(route, error, reached)
         return session
+
+    def _count(self, route: Route, error: TransportError | None, reached: bool) -> None:
+        refused = error is not None and error.credential_refused
+        jump = route.jump_credential
+        if jump in (None, route.credential):
+            self._lockouts.tried(route.credential, taken=reached, refused=refused)
+            return
+        at_jump = error is not None and error.at_jump
+        # What the target refused was offered to it through the jump host.
+        passed = reached or (refused and not at_jump)
+        self._lockouts.tried(route.credential, taken=reached, refused=refused and not at_jump)
+        self._lockouts.tried(jump, taken=passed, refused=refused and at_jump)
 
     def _round(
         self,
@@ -269,17 +299,24 @@ class Collector:
         number: int,
         wanted: Sequence[Request],
         route: Route,
-    ) -> None:
+    ) -> bool:
+        """Asks what is left to ask; whether the target ran the script at all."""
         left = [r for r in self._left(group, wanted) if isinstance(r, Command | ReadFile)]
         if not left:
-            return
+            return True
         self._tell(group, "ask", 0, len(left))
         nonce, started = secrets.token_hex(16), now()
         script = batch.render(left, nonce, sudo=route.sudo)
+        seconds, limit = _seconds(left), _limit(left)
         with self._breakable(session.close):
-            told = session.run(script, deadline_s=_seconds(left), limit=_limit(left))
+            told = session.run(script, deadline_s=seconds, limit=limit)
+        if batch.header(told.stdout, nonce) is None:
+            reason, said = _not_run(told, seconds, limit)
+            writer.fault(reason, said, _A_SHELL)
+            return False
         self._store(group, writer, session.how, number, left, nonce, told, started)
         writer.round_done(number, session.how)
+        return True
 
     def _store(
         self,
@@ -323,6 +360,49 @@ class Collector:
             with self._breakable(asking := Asking()):
                 got = ask_prober(prober, probe, asking)
         writer.add(group.root.id, _probe_reply(probe, got, started))
+
+
+_A_SHELL = msg(
+    "Give this account a POSIX shell, without a forced command (ForceCommand, command=) or a limit "
+    "on its sessions"
+)
+_SHOWN = 200
+
+
+def _not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
+    """Why the login ran no script: nologin, a forced command, file transfer only, a full server."""
+    match told.ended:
+        case Ended.DEADLINE:
+            said = msg(
+                "The account's login runs no shell script: nothing came within {seconds} s",
+                seconds=seconds,
+            )
+            return Reason.TIMED_OUT, said
+        case Ended.LIMIT:
+            said = msg(
+                "The account's login printed more than {limit} bytes before a script ran",
+                limit=limit,
+            )
+            return Reason.TRUNCATED, said
+        case Ended.CLOSED:
+            said = msg("The connection was closed after the login, before a script ran")
+            return Reason.UNREACHABLE, said
+    words = b"\n".join(filter(None, (told.stdout.strip(), told.stderr.strip())))
+    output = words[: 4 * _SHOWN].decode("utf-8", "backslashreplace")[:_SHOWN]
+    if output:
+        said = msg(
+            "The account's login runs no shell script: it ended with exit status {code} and said "
+            "{output}",
+            code=told.exit_code,
+            output=output,
+        )
+        return Reason.NOT_PERMITTED, said
+    said = msg(
+        "The account's login runs no shell script: it ended with exit status {code} and said "
+        "nothing",
+        code=told.exit_code,
+    )
+    return Reason.NOT_PERMITTED, said
 
 
 _PROBE_STATUS = {
@@ -407,7 +487,12 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
     # Also what the prober left behind: the group outlives its leader.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-    child.communicate()
+    child.wait()
+    # What left the group may hold the pipes open: their end is not waited for.
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _seconds(requests: Sequence[Command | ReadFile]) -> float:

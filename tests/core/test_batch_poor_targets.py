@@ -67,7 +67,10 @@ def test_no_answer_is_lost_where_no_more_processes_can_be_started(
         pytest.skip(f"{shell[0]} is not installed")
     poor = ["prlimit", f"--nproc={most}", "--", "setpriv", f"--reuid={54000 + most}",
             "--clear-groups", "--"]  # fmt: skip
-    requests = [Command(argv=("echo", "whole"), timeout_s=1), ReadFile(path="/etc/hostname")]
+    requests: tuple[batch.ShellRequest, ...] = (
+        Command(argv=("echo", "whole"), timeout_s=1),
+        ReadFile(path="/etc/hostname"),
+    )
     # bash tries again for a while, longer than anybody waits here
     got = asked(*requests, shell=(*poor, "timeout", "-s", "KILL", "5", *shell))
     for raw, whole in zip(got, (b"whole\n", Path("/etc/hostname").read_bytes()), strict=True):

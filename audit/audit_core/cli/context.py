@@ -18,7 +18,7 @@ from audit_core.collect import Route, now
 from audit_core.errors import ConfigError, ToolMissing, UsageError
 from audit_core.evaluate import Work, profile_checks
 from audit_core.i18n import Translator
-from audit_core.inventory import Access, Inventory, Sudo, Via, default_inventory
+from audit_core.inventory import Access, Inventory, Login, Sudo, Via, default_inventory
 from audit_core.model import Target, msg
 from audit_core.plugins import Registry, load
 from audit_core.policy import Policy, Profile, load_policy
@@ -138,11 +138,15 @@ class Context:
         from audit_core.transports.lazy import LazySsh
 
         login = access.login
-        used = login.key or login.password or login.agent_fingerprint or "agent"
         transport = LazySsh(
             login, access.jump, None if scope is None else tuple(scope), self.secrets
         )
-        return Route(transport=transport, credential=f"{login.user} {used}", sudo=sudo)
+        return Route(
+            transport=transport,
+            credential=_named(login),
+            jump_credential=None if access.jump is None else _named(access.jump),
+            sudo=sudo,
+        )
 
     def resolve_secrets(self, chosen: Chosen) -> None:
         """Every secret that access to `chosen` refers to is known from here on, if there is one.
@@ -198,6 +202,11 @@ def _only(targets: tuple[Target, ...], wanted: list[str]) -> tuple[Target, ...]:
         or plan.root_of(t, by_id).id in wanted
         or any(by_id[w].parent == t.id for w in wanted)
     )
+
+
+def _named(login: Login) -> str:
+    """The name of what is logged in with, never its value."""
+    return f"{login.user} {login.key or login.password or login.agent_fingerprint or 'agent'}"
 
 
 def _some(names: set[str]) -> str:

@@ -36,7 +36,10 @@ class TransportError(Exception):
 
     `remedy` is what the user can do about it (a command to run), or None. `credential_refused` is
     true when the target answered and refused the credential: it counts towards lock-outs.
+    `at_jump` is true where this is about the jump host in front of the target.
     """
+
+    at_jump = False
 
     def __init__(
         self,

@@ -22,10 +22,18 @@ def reach(access: SshAccess, secrets: Secrets) -> Link:
     known = hostkeys.known_keys(access.known_hosts, access.key_name, access.port)
     offer = credential(access, secrets)
     try:
-        parent = reach(access.jump, secrets) if access.jump is not None else None
+        parent = _reach_jump(access.jump, secrets) if access.jump is not None else None
         return _log_in(dial(access, parent), known, offer)
     finally:
         offer.close()
+
+
+def _reach_jump(access: SshAccess, secrets: Secrets) -> Link:
+    try:
+        return reach(access, secrets)
+    except TransportError as error:
+        error.at_jump = True
+        raise
 
 
 def _log_in(link: Link, known: tuple[hostkeys.KnownKey, ...], offer: Credential) -> Link:
