@@ -7,7 +7,9 @@ from audit_linux.system import (
     intrusion,
     kernel,
     listeners,
-    logs,
+    log_files,
+    log_reach,
+    log_rotation,
     malware,
     packages,
     processes,
@@ -21,12 +23,14 @@ from audit_linux.system import (
 )  # fmt: skip
 
 FACTS: tuple[Fact, ...] = (
-    processes.PROCESSES, *units.FACTS, *auditing.FACTS, *logs.FACTS, *remote_log.FACTS,
+    processes.PROCESSES, *units.FACTS, *auditing.FACTS, *log_files.FACTS,
+    *log_rotation.FACTS, *log_reach.FACTS, *remote_log.FACTS,
     *timesync.FACTS, *listeners.FACTS, *firewall.FACTS, *packages.FACTS, *malware.FACTS,
     *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
-    *auditing.CHECKS, *logs.CHECKS, *remote_log.CHECKS, *timesync.CHECKS, *services.CHECKS,
+    *auditing.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS, *log_reach.CHECKS,
+    *remote_log.CHECKS, *timesync.CHECKS, *services.CHECKS,
     *listeners.CHECKS, *firewall.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
     *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
 )  # fmt: skip

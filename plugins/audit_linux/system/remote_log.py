@@ -23,15 +23,9 @@ from audit_core.sdk import (
     undetermined,
 )
 from audit_linux.system._common import ConfFile, capped, conf_request, parse_conf
-from audit_linux.system.logs import (
-    HOST_SINCE,
-    LOG_TREE,
-    ROTATIONS,
-    LogTree,
-    Rotation,
-    log_oldest,
-    log_retention,
-)  # fmt: skip
+from audit_linux.system.log_files import LOG_TREE, LogTree
+from audit_linux.system.log_reach import HOST_SINCE, log_oldest
+from audit_linux.system.log_rotation import ROTATIONS, Rotation, log_retention
 from audit_linux.system.processes import PROCESSES, Process, running, shown
 from audit_linux.system.units import UNITS, Units
 
@@ -348,7 +342,7 @@ def log_kept_or_sent(
     """The system log is kept at least 180 days on the host or is sent to another machine."""
     expected = msg("kept at least {days} days, or forwarded to another machine", days=min_days)
     kept = log_retention.judge(tree, rotations, min_days=min_days)
-    oldest = log_oldest.judge(tree, None, since, min_days=min_days)
+    oldest = log_oldest.judge(tree, None, since, rotations, min_days=min_days)
     sent = log_remote.judge(*sending)
     said = (*kept.said, *oldest.said, *sent.said)
     long = kept.verdict is Verdict.PASS and oldest.verdict in (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Reason, Target, Verdict
-from audit_linux.system import logs, remote_log
+from audit_linux.system import auditing, log_files, log_reach, log_rotation, remote_log
 from audit_linux.system._common import ConfFile, parse_conf
 from audit_linux.system.processes import Process
 from audit_linux.system.units import Units
@@ -19,13 +20,13 @@ DAY = 86_400
 TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
 
 
-def _tree(*records: str) -> logs.LogTree:
+def _tree(*records: str) -> log_files.LogTree:
     text = f"{NOW}\n" + "".join(f"{r}//" for r in ("755_d_0_0_4096_1.0_-1.-000000010_", *records))
-    found = logs.parse_log_tree(
+    found = log_files.parse_log_tree(
         Answer(stdout=text.encode(), stderr=b"", exit_code=0, truncated=False, collected_at="",
                target=TARGET)
     )  # fmt: skip
-    assert isinstance(found, logs.LogTree)
+    assert isinstance(found, log_files.LogTree)
     return found
 
 
@@ -40,14 +41,14 @@ def _file(
 
 
 def test_log_tree_of_a_recording(recorded: Read) -> None:
-    tree = logs.parse_log_tree(recorded("log-files"))
-    assert isinstance(tree, logs.LogTree)
+    tree = log_files.parse_log_tree(recorded("log-files"))
+    assert isinstance(tree, log_files.LogTree)
     by_path = {f.path: f for f in tree.files}
     assert by_path[""].folder
     assert by_path["audit"].mode == 0o750
     assert by_path["apt/term.log"].gid == 4
     assert by_path["dpkg.log"].born == 0
-    assert logs.log_file_modes.judge(tree).verdict is Verdict.PASS
+    assert log_files.log_file_modes.judge(tree).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -62,12 +63,12 @@ def test_log_tree_of_a_recording(recorded: Read) -> None:
 )
 def test_a_closed_log_folder_is_not_an_empty_one(path: str, closed: bool, answer: Make) -> None:
     said = f"find: '{path}': Permission denied\n".encode()
-    tree = logs.parse_log_tree(answer(f"{NOW}\n755_d_0_0_4096_1.0_-1.-000000010_//", said, 1))
+    tree = log_files.parse_log_tree(answer(f"{NOW}\n755_d_0_0_4096_1.0_-1.-000000010_//", said, 1))
     if closed:
         assert isinstance(tree, Absent)
         assert tree.reason is Reason.NOT_PERMITTED
     else:
-        assert isinstance(tree, logs.LogTree)
+        assert isinstance(tree, log_files.LogTree)
 
 
 def test_hostile_names_stay_names() -> None:
@@ -79,7 +80,7 @@ def test_hostile_names_stay_names() -> None:
 @pytest.mark.parametrize("text", ["", "5\n", "x\n755_d_0_0_1_1.0_0_//", "5\n755_d_0_0_1_1.0_0_"])
 def test_a_list_that_is_not_whole_is_refused(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
-        logs.parse_log_tree(answer(text))
+        log_files.parse_log_tree(answer(text))
 
 
 @pytest.mark.parametrize(
@@ -96,33 +97,47 @@ def test_a_list_that_is_not_whole_is_refused(text: str, answer: Make) -> None:
         (("1777_d_0_4_4096_1.0_0_app",), Verdict.PASS),
         (("777_d_0_4_4096_1.0_0_app",), Verdict.FAIL),
         (("711_d_0_4_4096_1.0_0_app",), Verdict.UNDETERMINED),
+        (("755_d_0_4_4096_1.0_0_a/b/c/d/e/f",), Verdict.UNDETERMINED),
+        # who owns the record may change it
+        (("640_f_1001_4_9_1.0_0_auth.log",), Verdict.FAIL),
+        (("660_f_0_1001_9_1.0_0_secure-20261101",), Verdict.FAIL),
+        (("640_f_0_1001_9_1.0_0_secure",), Verdict.PASS),
+        (("750_d_1001_4_9_1.0_0_audit",), Verdict.FAIL),
+        (("644_f_1001_1001_9_1.0_0_app.log",), Verdict.PASS),
+        ((_file("journal/" + "0a" * 16 + "/system.journal", "644"),), Verdict.FAIL),
+        # a link leads to where nobody looked
+        (("777_l_0_0_9_1.0_0_messages",), Verdict.UNDETERMINED),
+        (("777_l_0_0_9_1.0_0_audit",), Verdict.UNDETERMINED),
+        (("777_l_0_0_9_1.0_0_README",), Verdict.PASS),
     ],
 )
 def test_modes(records: tuple[str, ...], verdict: Verdict) -> None:
-    assert logs.log_file_modes.judge(_tree(*records)).verdict is verdict
+    assert log_files.log_file_modes.judge(_tree(*records)).verdict is verdict
 
 
 def test_a_long_list_of_files_is_cut() -> None:
-    judgement = logs.log_file_modes.judge(_tree(*(_file(f"f{i}", "666") for i in range(90))))
+    judgement = log_files.log_file_modes.judge(_tree(*(_file(f"f{i}", "666") for i in range(90))))
     assert judgement.said[0].args["count"] == 90
     assert len(judgement.said[0].args["paths"]) == 21  # type: ignore[arg-type]
 
 
 def test_audit_files(recorded: Read, answer: Make) -> None:
-    assert logs.parse_audit_files(recorded("audit-files")) == ()
+    assert log_files.parse_audit_files(recorded("audit-files")) == ()
     gone = answer("", b"find: '/var/log/audit': No such file or directory\n", 1)
-    assert isinstance(logs.parse_audit_files(gone), Absent)
+    assert isinstance(log_files.parse_audit_files(gone), Absent)
     with pytest.raises(ParseError):
-        logs.parse_audit_files(answer("", b"find: Permission denied\n", 1))
+        log_files.parse_audit_files(answer("", b"find: Permission denied\n", 1))
 
 
 # --- retention ----------------------------------------------------------------------------------
 
 
-def _rotations(answer: Make, text: str, main: str = "weekly\nrotate 4\n") -> logs.Rotation:
+def _rotations(
+    answer: Make, text: str, main: str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n"
+) -> log_rotation.Rotation:
     body = "F /etc/logrotate.d/x\n" + "".join(f" {line}\n" for line in text.split("\n"))
     head = "F /etc/logrotate.conf\n" + "".join(f" {line}\n" for line in main.split("\n"))
-    found = logs.parse_rotations(answer(body + "\n" + head + "\n"))
+    found = log_rotation.parse_rotations(answer(body + "\n" + head + "\n"))
     assert not isinstance(found, Absent)
     return found[0]
 
@@ -144,10 +159,44 @@ def _rotations(answer: Make, text: str, main: str = "weekly\nrotate 4\n") -> log
         ("/var/log/syslog {\n # rotate 400\n rotate 4\n}", 28),
         ("/var/log/syslog {\n rotate 4\n postrotate\n rotate 900\n }\n endscript\n}", 28),
         ("/var/log/syslog {\r\n rotate 30\r\n}\r", 210),
+        ("/var/log/syslog {\n rotate=30\n}", 210),
+        ("/var/log/syslog {\n rotate = 30\n}", 210),
+        ("/var/log/syslog {\n hourly\n rotate 4380\n}", 182),
     ],
 )
 def test_days_kept(text: str, days: int | None, answer: Make) -> None:
     assert _rotations(answer, text).days == days
+
+
+@pytest.mark.parametrize(
+    ("main", "days"),
+    [
+        # checked with logrotate 3.21.0 -d on Debian 12
+        ("weekly\nrotate 4\ninclude /etc/logrotate.d\nrotate 52\n", (28,)),
+        ("include /etc/logrotate.d\nweekly\nrotate 52\n", (None,)),
+        ("weekly\nrotate 4\n", ()),
+        ("weekly\nrotate 4\ninclude /etc/local.d\ninclude /etc/logrotate.d\n", (None, 28)),
+    ],
+)
+def test_what_stands_before_the_include_holds(
+    main: str, days: tuple[int | None, ...], answer: Make
+) -> None:
+    text = "F /etc/logrotate.d/x\n /var/log/syslog {\n }\n\nF /etc/logrotate.conf\n"
+    found = log_rotation.parse_rotations(
+        answer(text + "".join(f" {line}\n" for line in main.split("\n")) + "\n")
+    )
+    assert not isinstance(found, Absent)
+    assert tuple(r.days for r in found) == days
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covered"),
+    [("/var/log/syslog", True), ("/var/log/sys*", True), ("/var/log/*", True),
+     ("/var/log/*.log", False), ("/var/log/[r-t]yslog", True), ("/var/log/syslog.1", False)],
+)  # fmt: skip
+def test_a_stanza_covers_by_its_patterns(pattern: str, covered: bool) -> None:
+    rotation = log_rotation.Rotation(paths=("/x", pattern), days=1, words="")
+    assert rotation.covers("syslog") is covered
 
 
 def test_a_stanza_without_end_is_refused(answer: Make) -> None:
@@ -156,11 +205,11 @@ def test_a_stanza_without_end_is_refused(answer: Make) -> None:
 
 
 def test_a_left_over_set_up_file_does_not_count(answer: Make) -> None:
-    text = "F /etc/logrotate.conf\n weekly\n\n" + "".join(
+    text = "F /etc/logrotate.conf\n weekly\n include /etc/logrotate.d\n\n" + "".join(
         f"F /etc/logrotate.d/syslog{end}\n /var/log/syslog {{\n rotate {count}\n }}\n\n"
         for end, count in (("", 4), (".rpmsave", 90), ("~", 90))
     )
-    found = logs.parse_rotations(answer(text))
+    found = log_rotation.parse_rotations(answer(text))
     assert not isinstance(found, Absent)
     assert [r.days for r in found] == [28]
 
@@ -170,13 +219,17 @@ def test_a_left_over_set_up_file_does_not_count(answer: Make) -> None:
     [((200, 28), Verdict.FAIL), ((200, None), Verdict.UNDETERMINED), ((200, 190), Verdict.PASS)],
 )
 def test_of_two_stanzas_the_lesser_counts(days: tuple[int | None, ...], verdict: Verdict) -> None:
-    rotations = tuple(logs.Rotation(paths=("/var/log/syslog",), days=d, words="") for d in days)
-    assert logs.log_retention.judge(_tree(_file("syslog")), rotations).verdict is verdict
+    rotations = tuple(
+        log_rotation.Rotation(paths=("/var/log/syslog",), days=d, words="") for d in days
+    )
+    assert log_rotation.log_retention.judge(_tree(_file("syslog")), rotations).verdict is verdict
 
 
 def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
-    rotations = logs.parse_rotations(recorded("logrotate"))
-    judgement = logs.log_retention.judge(_tree(_file("syslog"), _file("auth.log")), rotations)
+    rotations = log_rotation.parse_rotations(recorded("logrotate"))
+    judgement = log_rotation.log_retention.judge(
+        _tree(_file("syslog"), _file("auth.log")), rotations
+    )
     assert judgement.verdict is Verdict.FAIL
     assert judgement.said[0].args["days"] == 28
 
@@ -193,13 +246,16 @@ def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
     ],
 )
 def test_retention(files: tuple[str, ...], days: int | None, verdict: Verdict) -> None:
-    rotation = logs.Rotation(paths=("/var/log/syslog",), days=days, words="")
-    judgement = logs.log_retention.judge(_tree(*(_file(f) for f in files)), (rotation,))
+    rotation = log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words="")
+    judgement = log_rotation.log_retention.judge(_tree(*(_file(f) for f in files)), (rotation,))
     assert judgement.verdict is verdict
 
 
 def test_without_logrotate_retention_is_not_settled() -> None:
-    assert logs.log_retention.judge(_tree(_file("syslog")), None).verdict is Verdict.UNDETERMINED
+    assert (
+        log_rotation.log_retention.judge(_tree(_file("syslog")), None).verdict
+        is Verdict.UNDETERMINED
+    )
 
 
 # --- the oldest record --------------------------------------------------------------------------
@@ -211,11 +267,57 @@ def _journal(days: int) -> str:
     return _file(JOURNAL.format((NOW - days * DAY) * 1_000_000), age=1)
 
 
+_COPIES = tuple(_file(f"syslog.{i}.gz", age=30 * i) for i in range(1, 8))
+
+
+def test_records_that_lie_elsewhere_are_not_missing() -> None:
+    since = NOW - 900 * DAY
+    moved = log_rotation.Rotation(
+        paths=("/var/log/syslog",), days=210, words="", olddir="/data/old"
+    )  # fmt: skip
+    plain = log_rotation.Rotation(paths=("/var/log/syslog",), days=210, words="")
+    tree = _tree(_file("syslog", born=3), _journal(20))
+    judge = log_reach.log_oldest.judge
+    assert judge(tree, None, since, (plain,)).verdict is Verdict.FAIL
+    assert judge(tree, None, since, (moved,)).verdict is Verdict.UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"),
+    [("/var/log/audit/audit.log", Verdict.PASS), ("/data/audit/audit.log", Verdict.UNDETERMINED)],
+)
+def test_an_audit_trail_that_was_not_listed_is_no_pass(place: str, verdict: Verdict) -> None:
+    conf = auditing.AuditdConf(values={"log_file": place})
+    judgement = log_reach.log_oldest.judge(_tree(_journal(190)), (), NOW - 900 * DAY, None, conf)
+    assert judgement.verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("tree", "audit", "installed", "verdict"),
     [
         # old enough by the time of the last record in the oldest copy
-        ((_file("syslog"), _file("syslog.9.gz", age=200)), (), 900, Verdict.PASS),
+        ((_file("syslog"), *_COPIES), (), 900, Verdict.PASS),
+        # one old copy that was left behind says nothing of the months between
+        ((_file("syslog"), _file("syslog.9.gz", age=200)), (), 900, Verdict.UNDETERMINED),
+        (
+            (_file("syslog"), _file("syslog.1", age=5, born=12), _file("syslog.bak", age=400)),
+            (),
+            900,
+            Verdict.UNDETERMINED,
+        ),
+        # the records of other hosts, and of persons, are not those of this host
+        (
+            (_journal(9), _file("journal/remote/remote-web2.journal", born=300)),
+            (),
+            900,
+            Verdict.FAIL,
+        ),
+        (
+            (_journal(9), _file("journal/" + "0a" * 16 + "/user-1000.journal", born=300)),
+            (),
+            900,
+            Verdict.FAIL,
+        ),
         ((_journal(190),), (), 900, Verdict.PASS),
         # too young for certain
         ((_file("syslog"), _file("syslog.4.gz", age=30)), (), 900, Verdict.FAIL),
@@ -243,15 +345,15 @@ def test_oldest(
 ) -> None:
     since = None if installed is None else NOW - installed * DAY
     files = _tree(*audit).files[1:]
-    assert logs.log_oldest.judge(_tree(*tree), files, since).verdict is verdict
+    assert log_reach.log_oldest.judge(_tree(*tree), files, since).verdict is verdict
 
 
 def test_installed_at(recorded: Read, answer: Make) -> None:
-    assert logs.parse_host_since(recorded("installed-at")) == 1_750_775_860
-    assert logs.parse_host_since(answer("7_9_/\n")) == 7
-    assert isinstance(logs.parse_host_since(answer("0_9_/\n")), Absent)
+    assert log_reach.parse_host_since(recorded("installed-at")) == 1_750_775_860
+    assert log_reach.parse_host_since(answer("7_9_/\n")) == 7
+    assert isinstance(log_reach.parse_host_since(answer("0_9_/\n")), Absent)
     with pytest.raises(ParseError):
-        logs.parse_host_since(answer("stat: no\n"))
+        log_reach.parse_host_since(answer("stat: no\n"))
 
 
 # --- on disk ------------------------------------------------------------------------------------
@@ -262,6 +364,12 @@ def test_installed_at(recorded: Read, answer: Make) -> None:
     [
         ((_file("syslog"),), "", Verdict.PASS),
         ((_file("syslog", size=0),), "", Verdict.FAIL),
+        # freshly rotated
+        ((_file("syslog", size=0), _file("syslog.1", age=1)), "", Verdict.PASS),
+        # left over from a daemon that was removed
+        ((_file("syslog", age=300),), "", Verdict.FAIL),
+        ((_file("syslog", age=300), _journal(3)), "", Verdict.PASS),
+        ((_file("journal/remote/remote-web2.journal"),), "", Verdict.FAIL),
         ((_journal(3),), "", Verdict.PASS),
         ((_journal(3),), "persistent", Verdict.PASS),
         ((_journal(3),), "volatile", Verdict.FAIL),
@@ -269,19 +377,24 @@ def test_installed_at(recorded: Read, answer: Make) -> None:
     ],
 )
 def test_durable(records: tuple[str, ...], storage: str, verdict: Verdict) -> None:
-    conf = logs.JournalConf(storage=storage)
-    assert logs.log_durable.judge(_tree(*records), conf).verdict is verdict
+    conf = log_reach.JournalConf(storage=storage)
+    assert log_reach.log_durable.judge(_tree(*records), conf).verdict is verdict
+
+
+def test_a_log_in_memory_does_not_outlive_a_restart() -> None:
+    tree = structs.replace(_tree(_file("syslog")), filesystem="tmpfs")
+    assert log_reach.log_durable.judge(tree, None).verdict is Verdict.FAIL
 
 
 def test_journald_drop_ins_go_over_the_main_file(recorded: Read, answer: Make) -> None:
-    assert logs.parse_journal_conf(recorded("journald")) == logs.JournalConf()
+    assert log_reach.parse_journal_conf(recorded("journald")) == log_reach.JournalConf()
     text = (
         "F /etc/systemd/journald.conf\n [Journal]\n Storage=auto\n\n"
         "F /usr/lib/systemd/journald.conf.d/10-a.conf\n Storage=none\n\n"
         "F /etc/systemd/journald.conf.d/10-a.conf\n Storage=volatile\r\n #Storage=persistent\n\n"
     )
-    conf = logs.parse_journal_conf(answer(text))
-    assert isinstance(conf, logs.JournalConf)
+    conf = log_reach.parse_journal_conf(answer(text))
+    assert isinstance(conf, log_reach.JournalConf)
     assert conf.storage == "volatile"
 
 
@@ -425,8 +538,7 @@ def test_another_shipper_settles_nothing() -> None:
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
-YOUNG, LONG = (_file("syslog"), _file("syslog.4.gz", age=30)), (_file("syslog"), _file(
-    "syslog.27.gz", age=190))  # fmt: skip
+YOUNG, LONG = (_file("syslog"), _file("syslog.4.gz", age=30)), (_file("syslog"), *_COPIES)
 
 
 @pytest.mark.parametrize(
@@ -444,7 +556,7 @@ YOUNG, LONG = (_file("syslog"), _file("syslog.4.gz", age=30)), (_file("syslog"),
 def test_kept_or_sent(
     files: tuple[str, ...], days: int | None, config: str, verdict: Verdict, answer: Make
 ) -> None:
-    rotations = (logs.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
+    rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
     sending = (RUNNING, _rsyslog(answer, config), None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
         _tree(*files), rotations, NOW - 900 * DAY, *sending
@@ -457,7 +569,7 @@ def test_a_list_that_a_secret_was_cut_from_is_not_whole(answer: Callable[..., An
     # the cut runs to the next blank, over every record up to there
     text = f"{NOW}\n755_d_0_0_4096_1_1_//644_f_0_0_1_1_1_x/password=[redacted:assigned-secret]//"
     with pytest.raises(ParseError):
-        logs.parse_log_tree(answer(text))
+        log_files.parse_log_tree(answer(text))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,234 @@
+"""The files under /var/log, and who may read and change them."""
+
+from __future__ import annotations
+
+import re
+import stat
+
+from msgspec import Struct
+
+from audit_core.model import Answer, Command, Judgement, Privilege, Reason
+from audit_core.sdk import (
+    Absent,
+    ParseError,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    not_present,
+    passed,
+    undetermined,
+)
+from audit_linux.system._common import capped, script, whole_number
+
+# A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
+FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
+
+
+class LogFile(Struct, frozen=True, kw_only=True):
+    """A file or folder under /var/log. Times are seconds of the host's clock, `born` 0 unknown."""
+
+    path: str
+    folder: bool
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    changed: int
+    born: int
+
+
+class LogTree(Struct, frozen=True, kw_only=True):
+    """Files and folders under /var/log, six deep, and the host's time when it was listed.
+
+    `links` are the paths of symbolic links, `filesystem` the type that /var/log lies on, empty
+    where it was not told.
+    """
+
+    now: int
+    files: tuple[LogFile, ...]
+    links: tuple[str, ...] = ()
+    filesystem: str = ""
+
+
+DEPTH = 6
+SECURITY_LOGS = ("auth.log", "secure", "syslog", "messages")
+
+
+_RECORD = re.compile(
+    r"([0-7]{1,5})_(f|d|l)_(\d{1,10})_(\d{1,10})_(\d{1,18})_(-?\d{1,12})(?:\.[-\d]{1,12})?"
+    r"_(-?\d{0,12})(?:\.[-\d]{1,12})?_(.*)",
+    re.ASCII | re.DOTALL,
+)
+
+
+def _log_file(record: str) -> tuple[str, LogFile]:
+    match = _RECORD.fullmatch(record)
+    if match is None:
+        raise ParseError(f"not a file record: {record[:80]!r}")
+    mode, kind, uid, gid, size, changed, born, path = match.groups()
+    return kind, LogFile(
+        path=path, folder=kind == "d", mode=int(mode, 8), uid=int(uid), gid=int(gid),
+        size=int(size), changed=int(changed), born=max(int(born or 0), 0),
+    )  # fmt: skip
+
+
+def _records(text: str) -> list[tuple[str, LogFile]]:
+    """Each record of find with its kind: f, d or l."""
+    parts = text.split("//")
+    if "[redacted:" in text:  # a cut may have swallowed whole records
+        raise ParseError("a secret was cut out of the list")
+    if parts.pop() != "":
+        raise ParseError("the last record is not whole")
+    # The top folder has an empty path, so its record ends in `_` and the next follows at once.
+    return [_log_file(part) for part in parts]
+
+
+# Logs of single programs may be closed to this account; without these nothing can be said.
+_NEEDED = re.compile(rb"find: ['\"]?(/var/log(?:/journal[^'\"]{0,200})?)['\"]?: Permission denied")
+
+
+def parse_log_tree(answer: Answer) -> LogTree | Absent:
+    """The files that `find` listed after the host's time.
+
+    NOT_PERMITTED when /var/log itself or the journal's folder may not be listed.
+    """
+    closed = _NEEDED.findall(answer.stderr)
+    if closed:
+        paths = capped(path.decode("utf-8", "surrogateescape") for path in closed)
+        said = msg("Cannot read {paths}", paths=paths)
+        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+    head, newline, rest = answer.text.partition("\n")
+    if not newline or not rest:
+        raise ParseError("the list is empty")
+    now, _, filesystem = head.partition(" ")
+    records = _records(rest)
+    return LogTree(
+        now=whole_number(now, most=1 << 40),
+        files=tuple(file for kind, file in records if kind != "l"),
+        links=tuple(file.path for kind, file in records if kind == "l"),
+        filesystem=filesystem.strip(),
+    )
+
+
+# Exit status 1: some folder may not be looked into, which its own record shows.
+LOG_TREE = fact(
+    "linux.log-files",
+    LogTree,
+    ask=script(
+        'echo "$(date +%s) $(stat -f -L -c %T /var/log)" && find -H /var/log '
+        f"-maxdepth {DEPTH} '(' -type f -o -type d -o -type l ')' -printf '{FORMAT}'",
+        limit=8 << 20,
+        ok=(0, 1),
+    ),
+    parse=parse_log_tree,
+)
+
+
+def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Absent:
+    """The files of /var/log/audit; NOT_PRESENT when there is no such folder."""
+    if answer.exit_code != 0:
+        if b"No such file or directory" in answer.stderr and not answer.stdout:
+            return not_present(msg("There is no folder {path}", path="/var/log/audit"))
+        raise ParseError("find could not list /var/log/audit")
+    return tuple(file for _, file in _records(answer.text))
+
+
+AUDIT_FILES = fact(
+    "linux.audit-files",
+    tuple[LogFile, ...],
+    ask=Command(
+        argv=("/usr/bin/find", "/var/log/audit", "-maxdepth", "1", "-type", "f", "-printf", FORMAT),
+        privilege=Privilege.ROOT,
+        ok=(0, 1),
+    ),
+    parse=parse_audit_files,
+)
+
+
+def is_log(path: str, name: str) -> bool:
+    """True for `name` itself and its rotated copies: auth.log.2.gz, messages-20261123."""
+    return path == name or path.startswith((f"{name}.", f"{name}-"))
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+# Records of logins and privilege: nobody but root and the log group may read them.
+_PRIVATE = re.compile(r"(?:auth\.log|secure|syslog|messages)(?![a-z])|(?:audit|journal)(?:/|$)")
+# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).
+_FIRST_PERSON = 1000
+
+
+def _closed(tree: LogTree) -> tuple[str, ...]:
+    """Folders that others may not enter: what is below them is out of reach."""
+    return tuple(
+        f"{f.path}/" for f in tree.files if f.folder and f.path and not f.mode & stat.S_IXOTH
+    )
+
+
+def _loose(tree: LogTree) -> list[str]:
+    closed = _closed(tree)
+    loose = []
+    for file in tree.files:
+        if file.folder or file.path.startswith(closed):
+            continue
+        private = _PRIVATE.match(file.path) and file.mode & stat.S_IROTH
+        if file.mode & stat.S_IWOTH or private:
+            loose.append(f"/var/log/{file.path} ({file.mode:04o})")
+    return loose
+
+
+def _owned(tree: LogTree) -> list[str]:
+    """Records of logins, and the folders they lie in, that belong to a person."""
+    return [
+        f"/var/log/{f.path} ({f.mode:04o}, uid {f.uid}, gid {f.gid})" for f in tree.files
+        if (not f.path or _PRIVATE.match(f.path))
+        and (f.uid >= _FIRST_PERSON or (f.gid >= _FIRST_PERSON and f.mode & stat.S_IWGRP))
+    ]  # fmt: skip
+
+
+def _hidden(tree: LogTree) -> list[str]:
+    """Where files lie that others may reach, and that were not seen.
+
+    Folders that others may enter and not list, folders too deep, links in the place of records.
+    """
+    folders = [
+        f.path for f in tree.files
+        if f.folder and f.mode & stat.S_IXOTH and not f.path.startswith(_closed(tree))
+        and (not f.mode & stat.S_IROTH or f.path.count("/") == DEPTH - 1)
+    ]  # fmt: skip
+    return [f"/var/log/{path}" for path in (*folders, *filter(_PRIVATE.match, tree.links))]
+
+
+@check(
+    "linux.log-file-modes",
+    needs=LOG_TREE,
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit"),
+)
+def log_file_modes(tree: LogTree) -> Judgement:
+    """No account without privilege can change log files or read those about logins."""
+    expected = msg("no log file writable by others; login and audit records not readable by others")
+    loose, hidden = _loose(tree), _hidden(tree)
+    folders = [
+        f"/var/log/{f.path} ({f.mode:04o})" for f in tree.files
+        if f.folder and f.mode & stat.S_IWOTH and not f.mode & stat.S_ISVTX
+        and not f.path.startswith(_closed(tree))
+    ]  # fmt: skip
+    wrong = loose + folders + _owned(tree)
+    if wrong:
+        said = msg("{count} of {all} are open to others: {paths}", count=len(wrong),
+                   all=len(tree.files), paths=capped(wrong))  # fmt: skip
+        return failed(said, expected=expected)
+    if hidden:
+        said = msg("What lies here was not seen: {paths}", paths=capped(hidden))
+        return undetermined(said, expected=expected)
+    said = msg("{count} files and folders under /var/log, none open to others",
+               count=len(tree.files))  # fmt: skip
+    return passed(said, expected=expected)
+
+
+FACTS = (LOG_TREE, AUDIT_FILES)
+CHECKS = (log_file_modes,)
