@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, Answer, fact
+from audit_core.sdk import Absent, Answer, Command, ParseError, fact
 from audit_linux.access._find import Blob, ask_files, parse_files
 
 _SPLIT = re.compile(r"(;;|;|&&|\|\||\||&)")
@@ -50,10 +50,14 @@ def _parts(line: str) -> Iterator[tuple[str, bool]]:
             yield part, depends
 
 
-def _statements(blob: Blob, sure_file: bool) -> Iterator[Statement]:
-    depth = 0
+_LEAVES = frozenset({"return", "exit", "exec", "logout"})
+
+
+def _statements(blob: Blob, sure_file: bool) -> Iterator[tuple[int, Statement]]:
+    """The statements with their line numbers; none is sure behind a way out or a here-document."""
+    depth, left = 0, False
     text = "\n".join(blob.lines).replace("\\\n", " ")
-    for line in text.split("\n"):
+    for number, line in enumerate(text.split("\n")):
         for part, depends in _parts(line):
             words = _words(part)
             opens = bool(words) and (words[0] in _OPEN or "{" in words)
@@ -61,40 +65,76 @@ def _statements(blob: Blob, sure_file: bool) -> Iterator[Statement]:
                 depth = max(0, depth - 1)
             depth += opens
             if words and ("TMOUT" in part or "umask" in words):
-                sure = sure_file and depth == 0 and not depends
-                yield Statement(path=blob.path, words=tuple(words), sure=sure)
+                sure = sure_file and depth == 0 and not depends and not left
+                yield number, Statement(path=blob.path, words=tuple(words), sure=sure)
+            left |= "<<" in part or (bool(words) and words[0] in _LEAVES)
 
 
-def _order(path: str) -> tuple[int, str]:
-    if path == "/etc/profile":
-        return 0, path
-    return (1 if path.startswith("/etc/profile.d/") else 2), path
+_MAIN = "/etc/profile"
+_SOURCES = re.compile(r"/etc/profile\.d\b")
+
+
+def _sourcing(blob: Blob) -> int | None:
+    """The number of the line of /etc/profile from which its drop-ins run."""
+    text = "\n".join(blob.lines).replace("\\\n", " ")
+    for number, line in enumerate(text.split("\n")):
+        if _SOURCES.search(_COMMENT.sub("", line)):
+            return number
+    return None
+
+
+def _rank(path: str) -> int:
+    return 1 if path.startswith("/etc/profile.d/") else 2
 
 
 def parse_startup(answer: Answer) -> Startup | Absent:
-    """What /etc/profile, its drop-ins and the system's bashrc say of TMOUT and umask.
+    """What /etc/profile, its drop-ins and the system's bashrc say of TMOUT and umask, in order.
 
-    A drop-in runs surely only if /etc/profile speaks of profile.d; whether a bashrc runs is up
-    to the shell and the user.
+    A drop-in runs surely only if /etc/profile speaks of profile.d, and from that line on; whether
+    a bashrc runs is up to the shell and the user.
     """
     blobs = parse_files(answer)
     if isinstance(blobs, Absent):
         return blobs
-    drop_ins = any(b.path == "/etc/profile" and b"profile.d" in b.body for b in blobs)
-    found: list[Statement] = []
-    for blob in sorted(blobs, key=lambda b: _order(b.path)):
-        rank = _order(blob.path)[0]
-        if rank == 1 and not blob.path.endswith((".sh", "/sh.local")):
+    main = next((blob for blob in blobs if blob.path == _MAIN), None)
+    at = _sourcing(main) if main else None
+    own = list(_statements(main, sure_file=True)) if main else []
+    found = [statement for number, statement in own if at is None or number <= at]
+    rest = [statement for number, statement in own if at is not None and number > at]
+    others = [blob for blob in blobs if blob is not main]
+    for blob in sorted(others, key=lambda b: (_rank(b.path), b.path)):
+        drop_in = _rank(blob.path) == 1
+        if not drop_in:
+            found, rest = found + rest, []
+        elif not blob.path.endswith((".sh", "/sh.local")):
             continue
-        found.extend(_statements(blob, sure_file=rank == 0 or (rank == 1 and drop_ins)))
-    return Startup(statements=tuple(found))
+        sure = drop_in and at is not None
+        found.extend(statement for _, statement in _statements(blob, sure_file=sure))
+    return Startup(statements=(*found, *rest))
 
 
 STARTUP = fact(
     "linux.shell-startup",
     Startup,
-    ask=ask_files("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"),
+    ask=ask_files(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"),
     parse=parse_startup,
+)
+
+
+def parse_environment(answer: Answer) -> tuple[str, ...]:
+    """The lines of /etc/environment that name TMOUT; pam_env sets them before the shell starts."""
+    if answer.stderr.strip():
+        raise ParseError(f"grep complained: {answer.stderr[:120]!r}")
+    lines = [line.strip() for line in answer.lines]
+    return tuple(line for line in lines if re.match(r"(?:export\s+)?TMOUT\b", line))
+
+
+# Only these lines: the file may hold passwords of proxies.
+ENVIRONMENT = fact(
+    "linux.environment-timeout",
+    tuple[str, ...],
+    ask=Command(argv=("grep", "-s", "TMOUT", "/etc/environment"), ok=(0, 1, 2)),
+    parse=parse_environment,
 )
 
 

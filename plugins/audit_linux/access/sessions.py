@@ -6,8 +6,10 @@ import re
 from typing import Annotated
 
 from audit_core.sdk import (
+    PLATFORM,
     Down,
     Judgement,
+    Platform,
     Severity,
     Up,
     check,
@@ -15,11 +17,22 @@ from audit_core.sdk import (
     failed,
     msg,
     optional,
+    passed,
     undetermined,
 )
-from audit_linux.access._shell import STARTUP, Setting, Startup, timeouts, umasks
+from audit_linux.access._shell import ENVIRONMENT, STARTUP, Setting, Startup, timeouts, umasks
 from audit_linux.access._text import names, number
-from audit_linux.access.pam import PAM, Pam, Unresolved, accepted, entrances, paths, stack
+from audit_linux.access.accounts import ACCOUNTS, Account, Accounts
+from audit_linux.access.pam import (
+    PAM,
+    Pam,
+    Reached,
+    Unresolved,
+    accepted,
+    entrances,
+    paths,
+    stack,
+)
 from audit_linux.access.passwords import LOGIN_DEFS, LoginDefs
 
 
@@ -30,12 +43,16 @@ def _said(found: tuple[Setting, ...]) -> tuple[str, ...]:
 
 @check(
     "linux.session-timeout",
-    needs=STARTUP,
+    needs=(STARTUP, ACCOUNTS, PLATFORM, ENVIRONMENT),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )
 def session_timeout(
     startup: Startup,
+    accounts: Accounts,
+    platform: Platform,
+    environment: tuple[str, ...] = (),
     *,
     max_seconds: Annotated[int, Down] = 600,
     require_readonly: Annotated[bool, Up] = False,
@@ -43,6 +60,9 @@ def session_timeout(
     """An idle login shell ends by itself."""
     found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
+    if not found and environment:
+        said = msg("TMOUT stands in /etc/environment only: {lines}", lines=names(environment))
+        return undetermined(said, expected=expected)
     if not found:
         return failed(msg("TMOUT is not set for login shells"), expected=expected)
     said = msg("TMOUT is set (? where a condition decides): {settings}", settings=_said(found))
@@ -54,9 +74,25 @@ def session_timeout(
     )
     if good == {False} and not any(number(s.text) is None for s in found):
         return failed(said, hold, expected=expected)
-    if good == {True} and found[0].sure:
-        return expect(True, said=(said, hold), expected=expected)
-    return undetermined(said, hold, expected=expected)
+    deaf = names(f"{a.name} ({a.shell or '-'})" for a in accounts.rows if _deaf(a, platform))
+    if good == {True} and found[0].sure and not deaf:
+        return passed(said, hold, expected=expected)
+    others = (msg("Shells that do not obey TMOUT of /etc/profile: {names}", names=deaf),)
+    return undetermined(said, hold, *(others if deaf else ()), expected=expected)
+
+
+_OBEYS = frozenset({"bash", "rbash", "ksh", "ksh93", "mksh", "rksh"})
+_SH_IS_BASH = frozenset({"rhel", "suse", "arch"})
+
+
+def _deaf(account: Account, platform: Platform) -> bool:
+    """Whether the account gets a shell that knows no TMOUT (dash) or reads other files (zsh, csh).
+
+    /bin/sh is bash on RHEL, SUSE and their kin, dash on Debian and Ubuntu.
+    """
+    shell = account.shell.rsplit("/", 1)[-1] or "sh"
+    bash = platform.os_family in _SH_IS_BASH
+    return account.has_shell and shell not in _OBEYS and not (shell == "sh" and bash)
 
 
 def _short(setting: Setting, most: int) -> bool:
@@ -68,20 +104,27 @@ def _mask(text: str) -> int | None:
     return int(text, 8) if re.fullmatch("[0-7]{1,4}", text) else None
 
 
-def _pam_umask(pam: Pam) -> bool:
-    """Whether pam_umask applies login.defs in every session over SSH and on the console."""
-    services = entrances(pam)
-    ways = [w for s in services for w in paths(stack(pam, s, "session"), accepted)]
-    rules = [[rule for rule in way if rule.module == "pam_umask.so"] for way in ways]
-    if any(rule.option("umask") is not None for found in rules for rule in found):
-        raise Unresolved(msg("pam_umask has a value of its own"))
-    return all(rules)
+def _grouped(mask: int) -> int:
+    """The mask of pam_umask's usergroups: the group is masked as the owner is."""
+    return (mask & ~0o070) | ((mask >> 3) & 0o070)
+
+
+def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
+    """The masks that pam_umask sets on this way; without it 022 of init, or nobody knows."""
+    rules = [rule for rule in seen if rule.module == "pam_umask.so"]
+    if not rules:
+        return {told if told == 0o022 else None}
+    own = rules[-1].option("umask")
+    mask = told if own is None else _mask(own)
+    grouped = mask is not None and "usergroups" in rules[-1].args
+    return {mask, _grouped(mask or 0)} if grouped else {mask}
 
 
 @check(
     "linux.umask",
     needs=(STARTUP, optional(LOGIN_DEFS), PAM),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )
 def umask(startup: Startup, defs: LoginDefs | None, pam: Pam, *, masked: int = 0o027) -> Judgement:
@@ -94,7 +137,7 @@ def umask(startup: Startup, defs: LoginDefs | None, pam: Pam, *, masked: int = 0
                 settings=_said(found))] if found else []  # fmt: skip
     said.append(msg("UMASK in /etc/login.defs: {value}", value=default))
     if not (found and found[0].sure):
-        values.append(_default(defs, pam))
+        values.extend(_defaults(defs, pam))
     if any(value is None for value in values):
         return undetermined(*said, expected=expected)
     good = {(value or 0) & masked == masked for value in values}
@@ -103,14 +146,15 @@ def umask(startup: Startup, defs: LoginDefs | None, pam: Pam, *, masked: int = 0
     return expect(good == {True}, said=tuple(said), expected=expected)
 
 
-def _default(defs: LoginDefs | None, pam: Pam) -> int | None:
-    """The umask before any start-up file: UMASK where pam_umask applies it, else 022 of init."""
+def _defaults(defs: LoginDefs | None, pam: Pam) -> set[int | None]:
+    """The umasks before any start-up file, over SSH and on the console; None for an unknown one."""
     told = _mask(defs.values.get("UMASK", "022")) if defs else 0o022
     try:
-        return told if told == 0o022 or _pam_umask(pam) else None
+        ways = [w for s in entrances(pam) for w in paths(stack(pam, s, "session"), accepted)]
     except Unresolved:
-        return None
+        return {told if told == 0o022 else None}
+    return {mask for way in ways for mask in _by_pam(way, told)}
 
 
-FACTS = (STARTUP,)
+FACTS = (STARTUP, ENVIRONMENT)
 CHECKS = (session_timeout, umask)

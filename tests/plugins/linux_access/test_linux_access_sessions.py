@@ -6,14 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, Verdict
-from audit_linux.access._shell import Startup, parse_startup, timeouts, umasks
+from audit_core.model import Absent, Answer, ParseError, Platform, Verdict
+from audit_linux.access._shell import Startup, parse_environment, parse_startup, timeouts, umasks
+from audit_linux.access.accounts import Account, Accounts
 from audit_linux.access.pam import Pam, parse_pam
 from audit_linux.access.passwords import LoginDefs
 from audit_linux.access.sessions import session_timeout, umask
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+EL = Platform(os_family="rhel")
+ALICE = Accounts(
+    rows=(Account(name="a", uid=1, gid=1, home="/", shell="/bin/bash", field="shadowed"),)
+)
 SOURCES = "for i in /etc/profile.d/*.sh; do\n  . $i\ndone\n"
 
 
@@ -37,7 +42,7 @@ def test_recorded_debian(recording: Make) -> None:
     assert isinstance(got, Startup)
     assert timeouts(got) == ()
     assert umasks(got) == ()
-    assert session_timeout.judge(got).verdict is FAIL
+    assert session_timeout.judge(got, ALICE, EL).verdict is FAIL
 
 
 def test_no_start_up_file(answer: Make) -> None:
@@ -85,10 +90,14 @@ def test_no_start_up_file(answer: Make) -> None:
         ("TMOUT=300\nif [ a ]; then TMOUT=200; fi\n", PASS),
         ("if [ a ]; then TMOUT=0; fi\n", FAIL),
         ("if [ a ]; then TMOUT=0; fi\nTMOUT=300\n", PASS),
+        ("[ a ] && return\nTMOUT=300\n", UNDETERMINED),
+        ("exit 0\nTMOUT=300\n", UNDETERMINED),
+        ("TMOUT=300\nreturn\n", PASS),
+        ("cat <<END\nTMOUT=300\nEND\n", UNDETERMINED),
     ],
 )
 def test_timeout_in_profile(text: str, verdict: Verdict, startup: MakeStartup) -> None:
-    assert session_timeout.judge(startup({"/etc/profile": text})).verdict is verdict
+    assert session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -112,29 +121,83 @@ def test_timeout_in_profile(text: str, verdict: Verdict, startup: MakeStartup) -
         ),
         (
             {
-                "/etc/profile": SOURCES + "TMOUT=9999\n",
+                "/etc/profile": SOURCES + "TMOUT=9999\n",  # what stands behind the loop runs last
+                "/etc/profile.d/a.sh": "TMOUT=300\n",
+            },
+            FAIL,
+        ),
+        (
+            {
+                "/etc/profile": "TMOUT=9999\n" + SOURCES,
                 "/etc/profile.d/a.sh": "TMOUT=300\n",
             },
             PASS,
+        ),
+        (
+            {
+                "/etc/profile": SOURCES + "TMOUT=9999\n",
+                "/etc/profile.d/a.sh": "readonly TMOUT=300\n",
+            },
+            PASS,
+        ),
+        (
+            {"/etc/profile": "# see /etc/profile.d\n", "/etc/profile.d/a.sh": "TMOUT=300\n"},
+            UNDETERMINED,
         ),
     ],
 )
 def test_timeout_over_files(
     contents: dict[str, str], verdict: Verdict, startup: MakeStartup
 ) -> None:
-    assert session_timeout.judge(startup(contents)).verdict is verdict
+    assert session_timeout.judge(startup(contents), ALICE, EL).verdict is verdict
+
+
+def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
+    told = parse_environment(answer("# TMOUT\nTMOUT=300\nexport TMOUT=1\nX_TMOUT=1\nTMOUTS=1\n"))
+    assert told == ("TMOUT=300", "export TMOUT=1")
+    assert parse_environment(answer("", b"", 1)) == ()
+    none, some = startup({"/etc/profile": "x\n"}), startup({"/etc/profile": "TMOUT=300\n"})
+    assert session_timeout.judge(none, ALICE, EL, told).verdict is UNDETERMINED
+    assert session_timeout.judge(none, ALICE, EL, ()).verdict is FAIL
+    assert session_timeout.judge(some, ALICE, EL, told).verdict is PASS
+    with pytest.raises(ParseError):
+        parse_environment(answer("", b"grep: unknown option\n"))
 
 
 def test_timeout_knobs(startup: MakeStartup) -> None:
     plain = startup({"/etc/profile": "TMOUT=600\n"})
     fixed = startup({"/etc/profile": "readonly TMOUT=600\n"})
-    assert session_timeout.judge(plain, max_seconds=599).verdict is FAIL
-    assert session_timeout.judge(plain, require_readonly=True).verdict is FAIL
-    assert session_timeout.judge(fixed, require_readonly=True).verdict is PASS
+    assert session_timeout.judge(plain, ALICE, EL, max_seconds=599).verdict is FAIL
+    assert session_timeout.judge(plain, ALICE, EL, require_readonly=True).verdict is FAIL
+    assert session_timeout.judge(fixed, ALICE, EL, require_readonly=True).verdict is PASS
     flags = startup({"/etc/profile": "declare -x -r TMOUT=600\n"})
-    assert session_timeout.judge(flags, require_readonly=True).verdict is PASS
+    assert session_timeout.judge(flags, ALICE, EL, require_readonly=True).verdict is PASS
     exported = startup({"/etc/profile": "declare -x TMOUT=600\n"})
-    assert session_timeout.judge(exported, require_readonly=True).verdict is FAIL
+    assert session_timeout.judge(exported, ALICE, EL, require_readonly=True).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("shell", "family", "verdict"),
+    [
+        ("/bin/bash", "debian", PASS),
+        ("/usr/bin/ksh", "rhel", PASS),
+        ("/bin/sh", "rhel", PASS),
+        ("", "rhel", PASS),
+        ("/bin/sh", "debian", UNDETERMINED),  # dash knows no TMOUT
+        ("", "debian", UNDETERMINED),
+        ("/bin/sh", "unknown", UNDETERMINED),
+        ("/bin/zsh", "rhel", UNDETERMINED),
+        ("/bin/csh", "rhel", UNDETERMINED),
+        ("/usr/sbin/nologin", "debian", PASS),
+    ],
+)
+def test_timeout_holds_only_for_shells_that_obey_it(
+    shell: str, family: str, verdict: Verdict, startup: MakeStartup
+) -> None:
+    bob = Account(name="bob", uid=1, gid=1, home="/", shell=shell, field="shadowed")
+    given = startup({"/etc/profile": "TMOUT=300\n"})
+    judged = session_timeout.judge(given, Accounts(rows=(bob,)), Platform(os_family=family))
+    assert judged.verdict is verdict
 
 
 # --- umask ------------------------------------------------------------------------------------
@@ -178,7 +241,13 @@ def pam(files: Make) -> Callable[[str], Pam]:
         ("x\n", "027", "", UNDETERMINED),
         ("x\n", "026", WIRED, FAIL),
         ("x\n", "junk", WIRED, UNDETERMINED),
-        ("x\n", "027", "session optional pam_umask.so umask=022\n", UNDETERMINED),
+        ("x\n", "027", "session optional pam_umask.so umask=022\n", FAIL),
+        ("x\n", "022", "session optional pam_umask.so umask=027\n", PASS),
+        ("x\n", None, "session optional pam_umask.so umask=0077\n", PASS),
+        ("x\n", "022", "session optional pam_umask.so umask=x\n", UNDETERMINED),
+        # Tried on Debian 12: 0007 for a user whose group bears his name.
+        ("x\n", "027", "session optional pam_umask.so usergroups\n", UNDETERMINED),
+        ("x\n", "022", "session optional pam_umask.so usergroups\n", FAIL),
         ("x\n", "027", "session include missing\n", UNDETERMINED),
     ],
 )
