@@ -1,0 +1,148 @@
+"""Accounts and servers that let one in and then do not do as they are asked, by Debian's sshd."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from audit_core import batch, plan
+from audit_core.collect import Collector, Route
+from audit_core.model import Privilege, ReadFile, Reason, Status
+from audit_core.store.bundles import Bundle
+from audit_core.transports import Ended
+from audit_core.transports.ssh import SshAccess, SshTransport
+from core.fakes import HOST, blue, new_run
+from live.conftest import Account
+from live.island import USER, Island, need_namespaces
+from live.sshd import Sshd, program
+
+pytestmark = pytest.mark.live
+NONCE = "0123456789abcdef" * 2
+
+
+def access(sshd: Sshd) -> SshAccess:
+    return SshAccess(
+        host=sshd.host, port=sshd.port, user=sshd.user, key=str(sshd.client_key),
+        known_hosts=(str(sshd.known_hosts),), login_timeout_s=60.0,
+    )  # fmt: skip
+
+
+def collected(sshd: Sshd, folder: Path) -> Bundle:
+    run = new_run(folder)
+    routes = {HOST.id: Route(transport=SshTransport(access(sshd)), credential="x")}
+    Collector(run, routes, {}).collect(plan.groups((HOST,), (blue,)))
+    bundle = run.bundle(HOST.id)
+    assert bundle is not None
+    return bundle
+
+
+def shell(account: Account, path: str) -> None:
+    subprocess.run([program("usermod"), "-s", path, account.name], check=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "words"),
+    [
+        ("/usr/sbin/nologin", Reason.NOT_PERMITTED, "This account is currently not available"),
+        ("/bin/false", Reason.NOT_PERMITTED, "exit status 1 and said nothing"),
+        ("/bin/true", Reason.NOT_PERMITTED, "exit status 0 and said nothing"),
+        ("/bin/rbash", Reason.NOT_PERMITTED, "restricted"),
+        ("/usr/bin/python3", Reason.NOT_PERMITTED, "Traceback"),
+        ("/usr/bin/cat", Reason.NOT_PERMITTED, "invalid option"),
+    ],
+)
+def test_an_account_whose_shell_is_none(
+    account: Account, tmp_path: Path, path: str, reason: Reason, words: str
+) -> None:
+    shell(account, path)
+    with Sshd(user=account.name) as sshd:
+        bundle = collected(sshd, tmp_path)
+    assert bundle.fault is not None
+    assert bundle.fault.reason is reason
+    assert words in bundle.fault.detail
+    assert bundle.observations == {}
+
+
+@pytest.mark.parametrize("path", ["/bin/sh", "/bin/bash", "/bin/dash"])
+def test_an_account_whose_shell_is_one(account: Account, tmp_path: Path, path: str) -> None:
+    shell(account, path)
+    for name in (".bashrc", ".profile", ".bash_profile"):
+        (account.home / name).write_text("echo 'a profile speaks'; umask 777; PATH=/nowhere\n")
+    with Sshd(["SetEnv SHLVL=0"], user=account.name) as sshd:
+        bundle = collected(sshd, tmp_path)
+    assert bundle.fault is None
+    (seen,) = [o for o in bundle.observations.values() if getattr(o.request, "argv", ()) ==
+               ("cat", "/colour")]  # fmt: skip
+    assert (seen.status, seen.exit_code) == (Status.ANSWERED, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ForceCommand internal-sftp", Reason.NOT_PERMITTED),
+        ("ForceCommand /usr/lib/openssh/sftp-server", Reason.NOT_PERMITTED),
+        ("ForceCommand echo menu; exit 0", Reason.NOT_PERMITTED),
+        ("ForceCommand kill -9 $PPID", Reason.UNREACHABLE),
+    ],
+)
+def test_a_server_that_runs_something_else(tmp_path: Path, line: str, reason: Reason) -> None:
+    with Sshd([line]) as sshd:
+        bundle = collected(sshd, tmp_path)
+    assert bundle.fault is not None
+    assert bundle.fault.reason is reason
+    assert bundle.observations == {}
+
+
+def test_an_account_with_no_session_left(tmp_path: Path) -> None:
+    need_namespaces()
+    files: dict[str, bytes | None] = {
+        "/etc/security/limits.d/x.conf": f"{USER} - maxlogins 0\n".encode(),
+        "/etc/pam.d/sshd": b"auth required pam_permit.so\naccount required pam_permit.so\n"
+        b"session required pam_limits.so\n",
+    }
+    with Island(["UsePAM yes"], user=USER, files=files) as sshd:
+        bundle = collected(sshd, tmp_path)
+    assert bundle.fault is not None
+    assert bundle.fault.reason in (Reason.NOT_PERMITTED, Reason.UNREACHABLE)
+    assert bundle.observations == {}
+
+
+def test_what_pam_says_to_a_user_of_sudo_does_not_stand_in_the_answer(tmp_path: Path) -> None:
+    need_namespaces()
+    files: dict[str, bytes | None] = {
+        "/etc/pam.d/sudo": b"auth required pam_permit.so\naccount required pam_permit.so\n"
+        b"account optional pam_echo.so your password ends soon\n"
+        b"session required pam_permit.so\nsession optional pam_echo.so welcome\n",
+    }
+    rule = f"{USER} ALL=(root) NOPASSWD: ALL\n"
+    asked = [ReadFile(path="/etc/login.defs", privilege=Privilege.ROOT)]
+    with (
+        Island(user=USER, files=files, sudoers=rule) as sshd,
+        SshTransport(access(sshd)).open() as session,
+    ):
+        told = session.run(batch.render(asked, NONCE), deadline_s=120, limit=1 << 20)
+    (got,) = batch.unframe(asked, NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY).replies
+    assert got is not None
+    assert (got.status, got.stdout) == (Status.ANSWERED, Path("/etc/login.defs").read_bytes())
+
+
+def test_keys_are_exchanged_again_in_the_middle_of_an_answer() -> None:
+    with (
+        Sshd(["RekeyLimit 1M"]) as sshd,
+        SshTransport(access(sshd)).open() as session,
+    ):
+        script = b"head -c 12000000 /dev/zero | tr '\\0' x; echo end\n"
+        told = session.run(script, deadline_s=120, limit=16 << 20)
+    assert (told.ended, told.exit_code) == (Ended.EXITED, 0)
+    assert told.stdout == b"x" * 12_000_000 + b"end\n"
+
+
+def test_a_server_that_asks_whether_we_are_still_there() -> None:
+    with (
+        Sshd(["ClientAliveInterval 1", "ClientAliveCountMax 2"]) as sshd,
+        SshTransport(access(sshd)).open() as session,
+    ):
+        told = session.run(b"sleep 5; echo awake\n", deadline_s=120, limit=100)
+    assert (told.stdout, told.ended) == (b"awake\n", Ended.EXITED)
