@@ -22,6 +22,7 @@ _LIBRARIES = {
     "nmap": "ports from outside (extra net)",
     "openpyxl": "the workbook (extra excel)",
 }
+_PROJECTS = {"nmap": "python-nmap"}  # whose module has the name of the program it calls
 _TRIAL = (Command(argv=("/usr/bin/id", "-u")),)
 Row = tuple[str, str, str]
 Argv = tuple[str, ...]
@@ -55,13 +56,14 @@ def _here(context: Context) -> list[Row]:
     ]
     for name, use in _LIBRARIES.items():
         there = importlib.util.find_spec(name) is not None
-        rows.append((name, "ok" if there else "missing", use))
+        rows.append((_PROJECTS.get(name, name), "ok" if there else "missing", use))
     for prober in context.registry.probers.values():
         if prober.tool is not None:
             found = shutil.which(prober.tool)
             rows.append((prober.tool, "ok" if found else "missing", found or prober.name))
     english = context.translator
-    rows += [(p.name, "ok", f"plugin {p.version}") for p in context.registry.plugins]
+    plugin = context.text("plugin")
+    rows += [(p.name, "ok", f"{plugin} {p.version}") for p in context.registry.plugins]
     rows += [(f.plugin, "fault", english.say(f.said)) for f in context.registry.faults]
     return rows
 

@@ -120,13 +120,18 @@ def check(context: Context) -> int:
     if name not in known:
         raise UsageError(msg("no check {name}{hint}", name=repr(name)), hint=nearest(name, known))
     c = known[name]
-    rows: list[tuple[Any, ...]] = [
-        ("id", c.id), ("title", context.text(c.title)), ("kind", c.kind.value),
-        ("severity", c.severity.value), ("version", c.version),
-        ("plugin", context.registry.owner.get(c.id, "")),
-        ("facts", ", ".join(_facts(c))),
-    ]  # fmt: skip
-    rows += [(f"parameter {k.name}", f"{_shown(k.default)} ({k.tightens or '-'})") for k in c.knobs]
+    # JSON is for programs: its words are the same in both languages.
+    text = str if context.args.format == "json" else context.text
+    heads = ("id", "title", "kind", "severity", "version", "plugin", "facts")
+    values = (
+        c.id, context.text(c.title), c.kind.value, text(c.severity.value), c.version,
+        context.registry.owner.get(c.id, ""), ", ".join(_facts(c)),
+    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = [(text(h), v) for h, v in zip(heads, values, strict=True)]
+    rows += [
+        (f"{text('parameter')} {k.name}", f"{_shown(k.default)} ({text(k.tightens or '-')})")
+        for k in c.knobs
+    ]
     return _listed(context, c.id, ("field", "value"), rows)
 
 

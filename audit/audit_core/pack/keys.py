@@ -74,11 +74,14 @@ def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
         private = load_pem_private_key(_read(path), passphrase)
     except TypeError as error:
         # cryptography says TypeError both for a missing and for a superfluous passphrase.
-        said = "is encrypted: give its passphrase" if passphrase is None else "is not encrypted"
-        raise InputError(msg("{path}: the key {said}", path=str(path), said=str(said))) from error
+        if passphrase is None:
+            said = msg("{path}: the key is encrypted: give its passphrase", path=str(path))
+        else:
+            said = msg("{path}: the key is not encrypted", path=str(path))
+        raise InputError(said) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        said = "not a PEM private key, or the wrong passphrase"
-        raise InputError(msg("{path}: {said}", path=str(path), said=str(said))) from error
+        said = msg("{path}: not a PEM private key, or the wrong passphrase", path=str(path))
+        raise InputError(said) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise InputError(
             msg(
