@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 import audit_profiles
+from audit_core.assess import assess
+from audit_core.model import Kind, ObjectType, Result, Target
+from audit_core.policy import load_policy
 
 CATALOGS = Path(audit_profiles.__file__).parent / "catalogs"
 
@@ -115,6 +118,23 @@ def test_which_objects_an_item_of_level_3_never_concerns(items: list[dict[str, s
     assert len(wanted) == 34
     found = {row["id"]: set(row["applies_to"].split()) for row in items if row["id"] in wanted}
     assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("profile", "clauses"),
+    [
+        ("gbt22239-l3", {"8.1.4.4d", "8.1.4.11a", "8.1.4.11b"}),
+        ("gbt22239-l2", {"7.1.4.4d", "7.1.4.10a", "7.1.4.10b"}),
+        ("smart-finance", set()),
+    ],
+)
+def test_what_never_applies_to_a_server(profile: str, clauses: set[str]) -> None:
+    policy = load_policy([CATALOGS.parent])
+    host = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
+    concluded = assess(policy.profile(profile, {}).clauses, [host], [], {}, {})
+    never = {c.clause for c in concluded if c.conclusion is Result.NOT_APPLICABLE}
+    assert never == clauses
+    assert all(c.why for c in concluded)
 
 
 def test_the_smart_finance_draft_is_whole() -> None:
