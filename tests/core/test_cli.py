@@ -260,6 +260,8 @@ def test_65_for_what_is_no_pack(bare: dict[str, str], tmp_path: Path) -> None:
         done = dengbao("verify", path, env=bare)
         assert done.code == 65
         assert b"Traceback" not in done.err
+    for name in ("pack.zip", "./no/pack"):
+        assert "no such file" in one_line(dengbao("verify", name, env=bare), 65)
 
 
 def test_69_without_a_library_that_is_needed(toys: Toy, silent_port: int) -> None:
@@ -290,6 +292,7 @@ def test_74_where_nothing_can_be_written(toys: Toy) -> None:
     file.write_text("x")
     line = one_line(toys("run", "toy", "--store", file / "below", "--quiet"), 74)
     assert "cannot write" in line or "Not a directory" in line
+    assert "a file, not a folder" in one_line(toys("run", "toy", "--store", file, "--quiet"), 74)
     done = toys.run("-o", "/proc/no/such/pack.zip")
     assert done.code == 74
     assert b"Traceback" not in done.err

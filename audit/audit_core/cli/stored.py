@@ -146,6 +146,8 @@ def verify(context: Context) -> int:
 
     name = context.args.run
     path = Path(name)
+    if not path.is_file() and (path.suffix == ".zip" or path.name != name):
+        raise InputError(msg("{name}: there is no such file", name=name))
     thing = path if path.is_file() else context.store.find(name)
     key, fingerprint = context.args.key, context.args.fingerprint
     if isinstance(thing, Run) and (key is not None or fingerprint is not None):

@@ -148,6 +148,8 @@ class Store:
     def create(self, file: RunFile) -> Run:
         """A new run, its stamp durable on disk; raises StoreError."""
         folder = self.root / "runs" / file.id
+        if self.root.is_file():
+            raise StoreError(msg("{root}: is a file, not a folder of runs", root=str(self.root)))
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.root / "runs").mkdir(mode=0o700, exist_ok=True)
