@@ -14,6 +14,7 @@ from audit_core import hooks
 from audit_core.cli import parser
 from audit_core.i18n import Translator
 from audit_core.inventory import load_inventory
+from audit_core.plugins import load
 
 ROOT = Path(__file__).parents[2]
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
@@ -187,3 +188,22 @@ def test_hooks_named_exist_and_every_hook_is_named() -> None:
     named = set(re.findall(r"\bdengbao_[a-z]+", text)) - {"dengbao_tmux"}
     assert named <= offered
     assert offered == named
+
+
+# --- changelog ------------------------------------------------------------------------------------
+
+
+def test_every_version_that_was_raised_stands_under_results_change() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    told = text.partition("### Results change")[2].partition("\n## ")[0]
+    raised = {id: c.version for id, c in load().checks.items() if c.version > 1}
+    entries = [" ".join(e.split()) for e in told.split("\n- ")]
+    missing = {
+        id: version
+        for id, version in raised.items()
+        if not any(
+            re.search(rf"`(?:{re.escape(id)}|{id.partition('.')[0]}\.\*)`.* {version}:", entry)
+            for entry in entries
+        )
+    }
+    assert missing == {}
