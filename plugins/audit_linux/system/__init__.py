@@ -15,8 +15,10 @@ from audit_linux.system import (
     processes,
     remote_log,
     residual,
+    rsyslog,
     services,
     storage,
+    syslog_ng,
     timesync,
     trust,
     units,
@@ -24,7 +26,7 @@ from audit_linux.system import (
 
 FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *auditing.FACTS, *log_files.FACTS,
-    *log_rotation.FACTS, *log_reach.FACTS, *remote_log.FACTS,
+    *log_rotation.FACTS, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG, *remote_log.FACTS,
     *timesync.FACTS, *listeners.FACTS, *firewall.FACTS, *packages.FACTS, *malware.FACTS,
     *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
 )  # fmt: skip

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 
 import pytest
 from msgspec import structs
 
 from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Reason, Target, Verdict
-from audit_linux.system import auditing, log_files, log_reach, log_rotation, remote_log
+from audit_linux.system import (
+    auditing,
+    forwards,
+    log_files,
+    log_reach,
+    log_rotation,
+    remote_log,
+    rsyslog,
+    syslog_ng,
+)
 from audit_linux.system._common import ConfFile, parse_conf
 from audit_linux.system.processes import Process
 from audit_linux.system.units import Units
@@ -17,7 +28,7 @@ Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
 NOW = 1_795_434_704
 DAY = 86_400
-TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
+TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, address="web1.example.com")
 
 
 def _tree(*records: str) -> log_files.LogTree:
@@ -412,9 +423,9 @@ def test_set_up_files_come_whole_and_apart(answer: Make) -> None:
 # --- forwarding ---------------------------------------------------------------------------------
 
 
-def _rsyslog(answer: Make, text: str) -> remote_log.Forwards:
+def _rsyslog(answer: Make, text: str) -> forwards.Forwards:
     body = "F /etc/rsyslog.conf\n" + "".join(f" {line}\n" for line in text.split("\n")) + "\n"
-    found = remote_log.parse_rsyslog(answer(body))
+    found = rsyslog.parse_rsyslog(answer(body))
     assert not isinstance(found, Absent)
     return found
 
@@ -429,7 +440,30 @@ RUNNING = (Process(pid=1, uid=0, name="init"), Process(pid=9, uid=0, name="rsysl
         ("*.*\t@192.0.2.7", Verdict.PASS),
         ("*.* @@(o)[2001:db8::1]:514", Verdict.PASS),
         ("*.* @(z9,o)log.example.com:514;RSYSLOG_Format", Verdict.PASS),
-        ("authpriv.* :omrelp:log.example.com:2514", Verdict.PASS),
+        ("auth,authpriv.* :omrelp:log.example.com:2514", Verdict.PASS),
+        # sshd of Debian uses auth, sudo and PAM use authpriv
+        ("authpriv.* @@log.example.com", Verdict.UNDETERMINED),
+        ("auth.* @@log.example.com", Verdict.UNDETERMINED),
+        ("*.* @@0.0.0.0", Verdict.FAIL),
+        ("*.* @@localhost4", Verdict.FAIL),
+        ("*.* @@WEB1.example.com", Verdict.FAIL),  # itself
+        ('action(type="omfwd" target=["192.0.2.7", "192.0.2.8"])', Verdict.PASS),
+        ('action(type="omkafka" broker=["k:9092"] topic="log")', Verdict.UNDETERMINED),
+        ("*.* :omkafka:", Verdict.UNDETERMINED),
+        # rsyslogd 8.2302 takes a line break for a blank
+        (
+            'if $programname == "x" then\n   action(type="omfwd" target="192.0.2.7")',
+            Verdict.UNDETERMINED,
+        ),
+        ('mail.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.UNDETERMINED),
+        ('*.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.PASS),
+        ("if $msg contains 'x' then\n  *.* @@log.example.com", Verdict.UNDETERMINED),
+        ('*.* /var/log/x\naction(type="omfwd" target="192.0.2.7")', Verdict.PASS),
+        ("$RuleSet r\n*.* @@log.example.com\n", Verdict.UNDETERMINED),
+        (
+            "$RuleSet r\n*.* /x\n$RuleSet RSYSLOG_DefaultRuleset\n*.* @@log.example.com",
+            Verdict.PASS,
+        ),
         ("auth,authpriv.info @@log.example.com", Verdict.PASS),
         ('*.* action(type="omfwd" target="192.0.2.7" port="514"\n protocol="tcp")', Verdict.PASS),
         ('action(type="omfwd" Target="192.0.2.7")', Verdict.PASS),
@@ -452,13 +486,13 @@ RUNNING = (Process(pid=1, uid=0, name="init"), Process(pid=9, uid=0, name="rsysl
     ],
 )
 def test_rsyslog(text: str, verdict: Verdict, answer: Make) -> None:
-    forwards = _rsyslog(answer, text)
-    judgement = remote_log.log_remote.judge(RUNNING, forwards, None, None, None)
+    found = _rsyslog(answer, text)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None)
     assert judgement.verdict is verdict
 
 
 def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
-    assert remote_log.parse_rsyslog(recorded("rsyslog")) == remote_log.Forwards(forwards=())
+    assert rsyslog.parse_rsyslog(recorded("rsyslog")) == forwards.Forwards(forwards=())
 
 
 @pytest.mark.parametrize(
@@ -470,23 +504,24 @@ def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
 )
 def test_a_drop_in_counts_only_when_it_is_included(include: str, answer: Make) -> None:
     drop = "F /etc/rsyslog.d/a.conf\n *.* @@log.example.com\n\n"
-    without = remote_log.parse_rsyslog(answer("F /etc/rsyslog.conf\n \n\n" + drop))
-    within = remote_log.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n {include}\n\n" + drop))
-    assert isinstance(without, remote_log.Forwards)
-    assert isinstance(within, remote_log.Forwards)
+    without = rsyslog.parse_rsyslog(answer("F /etc/rsyslog.conf\n \n\n" + drop))
+    within = rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n {include}\n\n" + drop))
+    assert isinstance(without, forwards.Forwards)
+    assert isinstance(within, forwards.Forwards)
     assert without.forwards == ()
     assert within.forwards[0].every
 
 
 def test_a_daemon_that_does_not_run_forwards_nothing(answer: Make) -> None:
-    forwards = _rsyslog(answer, "*.* @@log.example.com")
-    judgement = remote_log.log_remote.judge(RUNNING[:1], forwards, None, None, None)
+    found = _rsyslog(answer, "*.* @@log.example.com")
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING[:1], found, None, None, None)
     assert judgement.verdict is Verdict.FAIL
 
 
 # invented after the syslog-ng 3.38 manual
 NG = """F /etc/syslog-ng/syslog-ng.conf
  source s_src { system(); internal(); };
+ source s_net { network(ip("0.0.0.0") port(514)); };
  destination d_net { network("192.0.2.7" port(514) transport("tcp")); };
  destination d_file { file("/var/log/messages"); };
  filter f_auth { facility(auth, authpriv); };
@@ -502,15 +537,26 @@ NG = """F /etc/syslog-ng/syslog-ng.conf
         ("destination(d_net);", Verdict.PASS),
         ("# destination(d_net);", Verdict.FAIL),
         ("filter(f_auth); destination(d_net);", Verdict.UNDETERMINED),
+        ('destination { network("192.0.2.7"); };', Verdict.PASS),
+        # what comes from other hosts, and what another path takes off first
+        ("}; log { source(s_net); destination(d_net);", Verdict.UNDETERMINED),
+        (
+            "destination(d_net); }; log { source(s_src); destination(d_file); flags(final);",
+            Verdict.UNDETERMINED,
+        ),
         ("destination(d_file);", Verdict.FAIL),
+        (
+            'destination(d_file); };\n @include "/opt/site.conf"\n log { source(s_src);',
+            Verdict.UNDETERMINED,
+        ),
     ],
 )
 def test_syslog_ng(place: str, verdict: Verdict, answer: Make) -> None:
     text = NG.replace("PLACE", place.replace("#", "\n #") + "\n")
-    forwards = remote_log.parse_syslog_ng(answer(text.replace("\n }", "\n  }")))
-    assert isinstance(forwards, remote_log.Forwards)
+    found = syslog_ng.parse_syslog_ng(answer(text.replace("\n }", "\n  }")))
+    assert isinstance(found, forwards.Forwards)
     processes = (*RUNNING[:1], Process(pid=5, uid=0, name="syslog-ng"))
-    judgement = remote_log.log_remote.judge(processes, None, forwards, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, found, None, None)
     assert judgement.verdict is verdict
 
 
@@ -528,13 +574,13 @@ def test_journal_upload(url: str, active: bool, verdict: Verdict, answer: Make) 
     names = {"systemd-journal-upload.service"} if active else set()
     units = Units(active=frozenset(names), enabled=frozenset())
     upload = remote_log.parse_upload(answer(text))
-    judgement = remote_log.log_remote.judge(RUNNING, None, None, upload, units)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units)
     assert judgement.verdict is verdict
 
 
 def test_another_shipper_settles_nothing() -> None:
     processes = (*RUNNING, Process(pid=7, uid=0, name="filebeat"))
-    judgement = remote_log.log_remote.judge(processes, None, None, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, None, None, None)
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
@@ -557,7 +603,7 @@ def test_kept_or_sent(
     files: tuple[str, ...], days: int | None, config: str, verdict: Verdict, answer: Make
 ) -> None:
     rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
-    sending = (RUNNING, _rsyslog(answer, config), None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(answer, config), None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
         _tree(*files), rotations, NOW - 900 * DAY, *sending
     )
@@ -581,6 +627,25 @@ def test_a_list_that_a_secret_was_cut_from_is_not_whole(answer: Callable[..., An
         (':syslogtag, isequal, "[CLOUDINIT]" /var/log/cloud-init.log\n& stop', True),
         ("mail.* /var/log/mail.log\n& stop", True),
         ("# auth.* stop", True),
+        ("mail.* stop", True),
+        ("mail.*;auth.* stop", False),
+        (':programname, isequal, "sshd" stop', False),
+        (':programname, isequal, "haproxy" stop', True),
+        (':programname, !isequal, "haproxy" stop', False),
+        (':programname, startswith, "" ~', False),
+        (':msg, contains, "Accepted" ~', False),
+        ("if $programname == 'sshd' then stop", False),
+        ("if $programname == 'haproxy' then stop", True),
+        ("if $programname == 'haproxy' then {\n  /var/log/haproxy.log\n  stop\n}", True),
+        ("if $programname == 'haproxy' then\n  stop", True),
+        ("if $programname == 'a' or $programname == 'sshd' then stop", False),
+        ("if $programname == 'a' or $msg contains 'b' then stop", False),
+        ("if not ($programname == 'a') then stop", False),
+        ("if $programname == 'a' then {\n /x\n} else {\n stop\n}", False),
+        ("auth,authpriv.* {\n  /var/log/auth.log\n  stop\n}", False),
+        ('ruleset(name="r") {\n *.* /var/log/r.log\n stop\n}', True),
+        ("*.* @@192.0.2.9\n& stop", True),
+        ("*.* /var/log/nonstop", True),
     ],
 )
 def test_records_that_a_rule_stops_are_not_sent(
@@ -588,6 +653,21 @@ def test_records_that_a_rule_stops_are_not_sent(
 ) -> None:
     text = f"{rule}\n*.* @@192.0.2.1\n"
     lines = "".join(f" {line}\n" for line in text.split("\n"))
-    got = remote_log.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
-    assert isinstance(got, remote_log.Forwards)
-    assert [f.every for f in got.forwards] == [every]
+    got = rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
+    assert isinstance(got, forwards.Forwards)
+    assert {f.every for f in got.forwards} == {every}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["if x then", "{", "}", ':a, isequal, "b" stop', 'action(type="omfwd" target="h")', "@@h", "",
+     'if $programname == "a" then { stop }', 'action(type="omfwd") ' * 40],
+)  # fmt: skip
+def test_a_hostile_set_up_file_is_read_in_little_time(
+    line: str, answer: Callable[..., Answer]
+) -> None:
+    lines = (f" {line}\n" * 40_000)[: 2 << 20]  # what the request lets through
+    started = time.process_time()
+    with contextlib.suppress(ParseError):
+        rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
+    assert time.process_time() - started < 5
