@@ -13,6 +13,7 @@ from audit_linux.access import (
     sessions,
     sources,
     sshd,
+    sshd_algorithms,
     sshd_checks,
     sudo,
 )
@@ -20,4 +21,8 @@ from audit_linux.access import (
 _PARTS = (accounts, passwords, lockout, sessions, plain_logins, sudo, files, mac)
 
 FACTS = (pam.PAM, sources.SOURCES, *sshd.FACTS, *(fact for part in _PARTS for fact in part.FACTS))
-CHECKS = (*sshd_checks.CHECKS, *(check for part in _PARTS for check in part.CHECKS))
+CHECKS = (
+    *sshd_checks.CHECKS,
+    *sshd_algorithms.CHECKS,
+    *(check for part in _PARTS for check in part.CHECKS),
+)

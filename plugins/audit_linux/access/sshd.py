@@ -179,8 +179,8 @@ SSHD_FILES = fact(
 class Running(Struct, frozen=True, kw_only=True):
     """What the running SSH servers were told on their command lines, which beats every file.
 
-    `set` maps a keyword to the values that were given for it with -o; `other` are command lines
-    with options whose effect is not worked out, such as another file.
+    `set` maps a keyword to the values that were given for it with -o; `other` are command lines of
+    other servers, and those with options whose effect is not worked out, such as another file.
     """
 
     set: dict[str, tuple[str, ...]]
@@ -197,8 +197,14 @@ def parse_running(answer: Answer) -> Running:
         raise ParseError(f"ps complained: {answer.stderr[:120]!r}")
     given: dict[str, tuple[str, ...]] = {}
     other: list[str] = []
-    for line in answer.lines:
-        words = _listener(line)
+    listening = [line for line in answer.lines if _listens(line)]
+    if not listening and any(line.strip() for line in answer.lines):
+        other.append(PER_CONNECTION)
+    for line in listening:
+        program, *words = _command(line)
+        if program not in _DISTRIBUTIONS:
+            other.append(line)
+            continue
         while words:
             word = words.pop(0)
             if word == "-o" and words:
@@ -214,11 +220,22 @@ def parse_running(answer: Answer) -> Running:
     return Running(set=given, other=tuple(dict.fromkeys(other)))
 
 
-def _listener(line: str) -> list[str]:
-    """The words after the program of a server that listens; none for a session's process."""
+_DISTRIBUTIONS = (DISTRIBUTION, "/sbin/sshd")
+# Sessions without a server that listens: inetd or ssh@.service starts one for each connection,
+# with options that no process shows.
+PER_CONNECTION = "sshd -i"
+
+
+def _command(line: str) -> list[str]:
     text = re.sub(r"\[listener\].*$", "", line.strip().removeprefix("sshd: "))
-    program, *words = text.split() or [""]
-    return words if program.rsplit("/", 1)[-1] == "sshd" and program.startswith("/") else []
+    return text.split() or [""]
+
+
+def _listens(line: str) -> bool:
+    """Whether this is a server that waits for connections, not the process of a session."""
+    program = _command(line)[0]
+    name = program.rsplit("/", 1)[-1]
+    return name == "dropbear" or (name == "sshd" and program.startswith("/"))
 
 
 # RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
@@ -230,7 +247,9 @@ RUNNING = fact(
     providers=tuple(
         provider(
             Command(
-                argv=(ps, "-ww", "-C", "sshd", "-o", "args="), privilege=Privilege.ROOT, ok=(0, 1)
+                argv=(ps, "-ww", "-C", "sshd", "-C", "dropbear", "-o", "args="),
+                privilege=Privilege.ROOT,
+                ok=(0, 1),
             ),
             parse_running,
         )

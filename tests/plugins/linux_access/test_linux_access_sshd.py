@@ -23,6 +23,7 @@ from audit_core.model import (
 )
 from audit_linux.access import plain_logins
 from audit_linux.access import sshd as ssh_facts
+from audit_linux.access import sshd_algorithms as strong
 from audit_linux.access import sshd_checks as mod
 from audit_linux.access.pam import Pam, parse_pam
 from audit_linux.access.plain_logins import Ports
@@ -34,7 +35,7 @@ NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
 USUAL = Servers(distribution=True, others=())
 BOTH = Servers(distribution=True, others=("/usr/local/sbin/sshd",))
 OTHER = Servers(distribution=False, others=("/usr/sbin/dropbear",))
-SSHD_CHECKS = list(mod.CHECKS)
+SSHD_CHECKS = [*mod.CHECKS, *strong.CHECKS]
 
 
 def told(**values: str) -> Sshd:
@@ -80,12 +81,57 @@ def test_values(check: Check, key: str, good: str, value: str, verdict: Verdict)
     assert check.judge(USUAL, sshd, match("x11forwarding", value)).verdict is PASS
 
 
-@pytest.mark.parametrize(("check", "key"), sorted({(c.id, k) for c, k, *_ in _VALUES}))
+_TOLD = sorted({(c.id, k) for c, k, *_ in _VALUES if k != "usepam"})
+
+
+@pytest.mark.parametrize(("check", "key"), _TOLD)
 def test_a_keyword_that_was_not_told_is_no_verdict(check: str, key: str) -> None:
-    chosen = next(c for c in mod.CHECKS if c.id == check)
+    chosen = next(c for c in SSHD_CHECKS if c.id == check)
     assert chosen.judge(USUAL, told(port="22", **_OTHER_KEY.get(key, {})), None).verdict is (
         UNDETERMINED
     )
+
+
+def test_a_server_without_pam_does_not_tell_of_it() -> None:
+    assert mod.sshd_pam.judge(USUAL, told(port="22"), None).verdict is FAIL
+    unclear = ssh_facts.Running(set={"usepam": ("yes", "no")})
+    assert mod.sshd_pam.judge(USUAL, told(usepam="yes"), None, unclear).verdict is UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "verdict"),
+    [
+        ("denyusers", ("root",), PASS),
+        ("denyusers", ("bob", "r*"), PASS),
+        ("denyusers", ("root@10.0.0.1",), FAIL),
+        ("denyusers", ("rootless",), FAIL),
+        ("allowusers", ("bob@10.0.0.1", "eve"), PASS),
+        ("allowusers", ("*@10.0.0.1",), FAIL),
+        ("allowusers", ("root@10.0.0.1",), FAIL),
+        ("allowgroups", ("admins",), FAIL),
+    ],
+)
+def test_root_may_be_shut_out_by_name(key: str, values: tuple[str, ...], verdict: Verdict) -> None:
+    sshd = Sshd(values={"permitrootlogin": ("yes",), key: values})
+    assert mod.sshd_root_login.judge(USUAL, sshd, None).verdict is verdict
+    assert mod.sshd_root_login.judge(USUAL, sshd, match(key, "x")).verdict is FAIL
+    assert mod.sshd_root_login.judge(BOTH, sshd, None).verdict is (
+        UNDETERMINED if verdict is PASS else FAIL
+    )
+
+
+@pytest.mark.parametrize(
+    ("on", "extra", "verdict"),
+    [
+        ("no", "gss-group14-sha1-", PASS),
+        ("yes", "gss-group14-sha1-", FAIL),
+        ("yes", "gss-gex-sha1-,gss-group16-sha512-", FAIL),
+        ("yes", "gss-group16-sha512-,gss-curve25519-sha256-", PASS),
+    ],
+)
+def test_key_exchanges_of_gssapi_are_offered_too(on: str, extra: str, verdict: Verdict) -> None:
+    sshd = told(kexalgorithms="curve25519-sha256", gssapikeyexchange=on, gssapikexalgorithms=extra)
+    assert strong.sshd_kex.judge(USUAL, sshd, None).verdict is verdict
 
 
 def test_root_login_knob() -> None:
@@ -138,14 +184,14 @@ def test_idle_match_and_knob() -> None:
 
 
 _ALGORITHMS = [
-    (mod.sshd_ciphers, "ciphers", "aes256-ctr",
+    (strong.sshd_ciphers, "ciphers", "aes256-ctr",
      ["aes128-cbc", "3des-cbc", "arcfour", "blowfish-cbc", "none", "aes256-ctr2"]),
-    (mod.sshd_macs, "macs", "hmac-sha2-256",
+    (strong.sshd_macs, "macs", "hmac-sha2-256",
      ["hmac-md5", "hmac-md5-etm@openssh.com", "hmac-sha1-96", "hmac-ripemd160", "none"]),
-    (mod.sshd_kex, "kexalgorithms", "curve25519-sha256",
+    (strong.sshd_kex, "kexalgorithms", "curve25519-sha256",
      ["diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1",
       "diffie-hellman-group-exchange-sha1"]),
-    (mod.sshd_host_keys, "hostkeyalgorithms", "rsa-sha2-256",
+    (strong.sshd_host_keys, "hostkeyalgorithms", "rsa-sha2-256",
      ["ssh-dss", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com"]),
 ]  # fmt: skip
 
@@ -179,6 +225,9 @@ def test_what_debian_12_offers_is_accepted(check: Check, recording: Make) -> Non
         (("bob@*",), UNDETERMINED),
         (("bob@*.*",), UNDETERMINED),
         (("bob@0.0.0.0/0",), UNDETERMINED),
+        (("bob@0.0.0.0/1",), UNDETERMINED),
+        (("bob@::/0",), UNDETERMINED),
+        (("bob@fd00::/8",), PASS),
         (("bob@",), UNDETERMINED),
         (("bob@!10.0.0.5",), UNDETERMINED),
         (("bob@10.0.0.5 eve@10.0.0.6",), PASS),
@@ -214,20 +263,25 @@ def pam(files: Make) -> Pam:
         ("password,keyboard-interactive", UNDETERMINED),
         ("publickey,password publickey", UNDETERMINED),
         ("publickey,password publickey,keyboard-interactive", PASS),
+        ("hostbased,publickey", UNDETERMINED),
+        ("hostbased,publickey,password", PASS),
+        ("gssapi-with-mic,password", UNDETERMINED),
+        ("publickey,gssapi-with-mic", PASS),
+        ("none", UNDETERMINED),
     ],
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = told(authenticationmethods=methods)
-    assert mod.second_factor.judge(USUAL, sshd, None, None).verdict is verdict
+    assert mod.second_factor.judge(USUAL, sshd, None, None, None).verdict is verdict
     changed = match("authenticationmethods", "any")
-    assert mod.second_factor.judge(USUAL, sshd, changed, pam).verdict is UNDETERMINED
+    assert mod.second_factor.judge(USUAL, sshd, changed, None, pam).verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
-    said = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, pam).said
+    said = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None, pam).said
     assert said[0].args["methods"] == "any"
     assert said[1].args["names"] == ("pam_google_authenticator.so",)
-    none = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None).said
+    none = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None, None).said
     assert none[1].args["names"] == ("-",)
 
 
@@ -239,7 +293,7 @@ _GOOD = told(
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None,)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None, None)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
@@ -264,10 +318,10 @@ _RHEL_8 = (
 
 def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
     running = ssh_facts.parse_running(answer(_RHEL_8))
-    weak = mod.sshd_ciphers.judge(USUAL, _GOOD, None, running)
+    weak = strong.sshd_ciphers.judge(USUAL, _GOOD, None, running)
     assert weak.verdict is FAIL
     assert weak.said[0].args["weak"] == ("aes128-cbc", "aes256-cbc")
-    assert mod.sshd_macs.judge(USUAL, _GOOD, None, running).verdict is PASS
+    assert strong.sshd_macs.judge(USUAL, _GOOD, None, running).verdict is PASS
 
 
 @pytest.mark.parametrize(
@@ -277,7 +331,11 @@ def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
         ("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n", PASS),
         ("/usr/sbin/sshd -D -e -p 2212 -E /x -p22\n", PASS),
         ("/usr/sbin/sshd -D -o Port=22\n", PASS),
-        ("sshd: bob [priv]\nsshd: bob -f x\n", PASS),
+        ("sshd: bob [priv]\nsshd: bob -f x\n", UNDETERMINED),  # by inetd, or one by one
+        ("/usr/sbin/sshd -D\nsshd: bob [priv]\nsshd: bob -f x\n", PASS),
+        ("/opt/ssh/sbin/sshd -D\n", UNDETERMINED),
+        ("/usr/sbin/sshd -D\n/usr/sbin/dropbear -p 2222\n", UNDETERMINED),
+        ("/usr/sbin/sshd -D\ndropbear -F\n", UNDETERMINED),
         ("/usr/sbin/sshd -D -f /etc/ssh/other\n", UNDETERMINED),
         ("/usr/sbin/sshd -o Include=x -o\n", UNDETERMINED),
         ("/usr/sbin/sshd -D -oCiphers=+aes256-cbc\n", UNDETERMINED),
@@ -289,7 +347,7 @@ def test_options_that_are_not_worked_out_settle_nothing(
     line: str, verdict: Verdict, answer: Make
 ) -> None:
     running = ssh_facts.parse_running(answer(line))
-    assert mod.sshd_ciphers.judge(USUAL, _GOOD, None, running).verdict is verdict
+    assert strong.sshd_ciphers.judge(USUAL, _GOOD, None, running).verdict is verdict
 
 
 def test_a_ps_that_complains_shows_nothing(answer: Make) -> None:
