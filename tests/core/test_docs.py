@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -188,6 +189,31 @@ def test_hooks_named_exist_and_every_hook_is_named() -> None:
     named = set(re.findall(r"\bdengbao_[a-z]+", text)) - {"dengbao_tmux"}
     assert named <= offered
     assert offered == named
+
+
+# --- architecture ---------------------------------------------------------------------------------
+
+
+def test_every_room_of_the_house_is_on_its_plan() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z0-9_]+)/?`", text))
+    core = {p.name.partition(".")[0] for p in (ROOT / "audit/audit_core").glob("[a-z]*")}
+    assert core - {"locale", "py"} <= named
+    roots = ("audit", "plugins", "evidence", "profiles")
+    packages = {f"{r}/{p.parent.name}" for r in roots for p in (ROOT / r).glob("*/__init__.py")}
+    assert {p for p in packages if p not in text} == set()
+
+
+def test_every_path_and_function_that_the_architecture_names_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`([a-z_/]+/[a-z_]+\.py)`", text))
+    homes = (ROOT, ROOT / "audit/audit_core")
+    assert {p for p in paths if not any((home / p).is_file() for home in homes)} == set()
+    core = {p.stem for p in (ROOT / "audit/audit_core").glob("*.py")}
+    calls = {c for c in re.findall(r"`([a-z_]+)\.([a-z_]+)`", text) if c[0] in core}
+    assert ("batch", "render") in calls
+    for module, function in calls:
+        assert hasattr(importlib.import_module(f"audit_core.{module}"), function), function
 
 
 # --- changelog ------------------------------------------------------------------------------------
