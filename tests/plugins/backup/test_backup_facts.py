@@ -127,7 +127,7 @@ def test_modes_and_times_are_the_files_own(tmp_path: Path) -> None:
     put(tmp_path, b"one", mode=0o604, age=7200)
     file = listed(target(str(tmp_path))).files[0]
     assert file.mode == 0o604
-    assert abs(time.time() - file.at - 7200) < 5
+    assert abs((tmp_path / "one").stat().st_mtime - file.at) < 1
 
 
 def test_links_and_pipes_are_no_backups(tmp_path: Path) -> None:
@@ -248,7 +248,9 @@ def test_the_way_from_the_root(tmp_path: Path) -> None:
 def test_the_clock_is_this_machines() -> None:
     command = facts.CLOCK.providers[0].ask
     assert isinstance(command, Command)
-    assert abs(facts.parse_clock(run(lambda _: command, target())) - time.time()) < 5
+    before = time.time()
+    told = facts.parse_clock(run(lambda _: command, target()))
+    assert before - 1 <= told <= time.time() + 1
 
 
 @pytest.mark.parametrize(
