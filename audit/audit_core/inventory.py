@@ -7,6 +7,7 @@ repeat it. Access is kept apart from targets, so that nothing of it reaches a bu
 from __future__ import annotations
 
 import enum
+import hashlib
 import ipaddress
 import posixpath
 import re
@@ -18,7 +19,7 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from audit_core.model import Kind, ObjectType, Privilege, Target, msg
-from audit_core.policy.strict_yaml import Document, Entry, Node, load_file
+from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes
 from audit_core.policy.words import (
     NOTHING,
     SILENT,
@@ -142,13 +143,15 @@ class Inventory(Struct, frozen=True, kw_only=True):
     """All targets, parts after their parents; how to reach hosts, by target id.
 
     `scope` are the networks that may be contacted; None where none were declared. A part is reached
-    over its parent.
+    over its parent. `sha256` is that of the file, empty
+    without one.
     """
 
     system: System
     targets: tuple[Target, ...]
     access: dict[str, Access]
     scope: tuple[str, ...] | None = None
+    sha256: str = ""
 
     def access_of(self, target: Target) -> Access | None:
         """How `target`, or the host it is a part of, is reached; None where nothing is declared."""
@@ -166,7 +169,9 @@ def default_inventory() -> Inventory:
 
 def load_inventory(path: Path) -> Inventory:
     """The inventory in the YAML file `path`; raises InputError with file, line and place."""
-    return read_inventory(load_file(path))
+    raw = read_bytes(path)  # once: a pipe has no second time, and a file may change
+    read = read_inventory(load_bytes(raw, str(path)))
+    return structs.replace(read, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def read_inventory(document: Document) -> Inventory:

@@ -91,7 +91,7 @@ class Context:
         if path is None:
             return default_inventory(), THIS_MACHINE
         inventory = load_inventory(path)
-        return inventory, hashlib.sha256(path.read_bytes()).hexdigest()
+        return inventory, inventory.sha256
 
     def chosen(self, profile: Profile, inventory: Inventory, sha256: str) -> Chosen:
         """The targets that `-t` leaves and what is asked about them."""

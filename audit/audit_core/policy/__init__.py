@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
-from audit_core.errors import ConfigError, UsageError
+from audit_core.errors import ConfigError, InputError, UsageError
 from audit_core.model import Check, Coverage, Message, msg
 from audit_core.policy import catalogs as _catalogs
 from audit_core.policy import mappings as _mappings
@@ -21,6 +22,7 @@ from audit_core.policy.model import (
     Binding,
     Catalog,
     Comparator,
+    Crossing,
     DeclaredCheck,
     Fit,
     Problem,
@@ -60,6 +62,7 @@ class Policy:
         self._catalogs: dict[str, Catalog] = {}
         self._mappings: dict[str, _mappings.Mapping] = {}
         self._raw: dict[str, bytes] = {}
+        self._ids: dict[str, frozenset[str]] = {}
 
     def catalog_ids(self) -> tuple[str, ...]:
         """The ids of all catalogs, sorted."""
@@ -104,6 +107,8 @@ class Policy:
         `extensions` are scopes that the system declares: their clauses come on top.
         """
         layers = self._layers(name)
+        used = [u.catalog for layer in layers for u in layer.file.catalogs]
+        self._check_crossings(id for id in used if id in self.catalog_ids())
         return _Assembly(self, layers, checks, extensions).profile()
 
     def lint(self, name: str, checks: Mapping[str, Check]) -> tuple[Problem, ...]:
@@ -178,6 +183,28 @@ class Policy:
             path = self._parent(layer, path)
         return tuple(layers)
 
+    def _check_crossings(self, ids: Iterable[str]) -> None:
+        """Refuses a crosswalk to what is not there: its clauses would stay without a word."""
+        there = self.catalog_ids()
+        for crossing in (c for id in ids for cs in self.catalog(id).crosswalk.values() for c in cs):
+            if crossing.catalog not in there:
+                _no_crossing(crossing, msg("the id of a catalog"), crossing.catalog, there)
+            clauses = self._clause_ids(crossing.catalog)
+            if crossing.clause not in clauses:
+                expected = msg("a clause of the other catalog")
+                _no_crossing(crossing, expected, crossing.clause, clauses)
+
+    def _clause_ids(self, id: str) -> frozenset[str]:
+        if id not in self._ids:
+            self._ids[id] = frozenset(c.id for c in self.catalog(id).clauses)
+        return self._ids[id]
+
+    def mapped_catalogs(self) -> dict[str, Path]:
+        """The catalogs that mapping files name by their own names, and one such file of each."""
+        found = [p for d in self._dirs for p in sorted(d.glob("mappings/*"))]
+        named = {p.stem if p.is_file() else p.name: p for p in found if _is_mapping(p)}
+        return dict(sorted(named.items()))
+
     def _own_id(self, layer: _profiles.Layer, path: Path) -> None:
         """Refuses an id under which results would pass for those of another profile."""
         id = layer.file.id
@@ -204,6 +231,17 @@ class Policy:
             expected = msg("the id of a profile")
             layer.document.fail(("extends",), expected, seen(wanted), hint)
         return self._profile_path(wanted)
+
+
+def _no_crossing(crossing: Crossing, expected: Message, got: str, known: Iterable[str]) -> NoReturn:
+    raise InputError(
+        msg("{where}: expected {expected}, got {got}{hint}", where=crossing.where),
+        expected=expected, got=seen(got), hint=nearest(got, known),
+    )  # fmt: skip
+
+
+def _is_mapping(path: Path) -> bool:
+    return path.suffix == ".yaml" if path.is_file() else any(path.glob("*.yaml"))
 
 
 class _Assembly:

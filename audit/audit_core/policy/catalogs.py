@@ -14,10 +14,11 @@ from audit_core.errors import InputError
 from audit_core.model import Coverage, Message, ObjectType, msg
 from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
 from audit_core.policy.strict_yaml import load_bytes
-from audit_core.policy.words import nearest, one_of, quoted, seen, why
+from audit_core.policy.words import nearest, one_of, quoted, seen, why, wrong_text
 from audit_core.results import Clause
 
 MAX_BYTES = 16 << 20
+_TITLE_MAX = 200
 METHODS = ("interview", "examine", "test")
 SCOPES = ("general", "cloud", "mobile", "iot", "ics")
 _OBJECT_TYPES = tuple(t.value for t in ObjectType)
@@ -44,22 +45,20 @@ def load_catalog(folder: Path) -> Catalog:
     if about.id != folder.name:
         expected = msg("the folder's name {name}", name=repr(folder.name))
         document.fail(("id",), expected, seen(about.id))
+    for lang in ("zh", "en"):
+        wrong = wrong_text(getattr(about.title, lang), _TITLE_MAX)
+        if wrong is not None:
+            document.fail(("title", lang), wrong, seen(getattr(about.title, lang)))
     english = _english(files)
-    clauses: list[Clause] = []
-    twins: dict[str, Twin] = {}
-    for row in files.rows("clauses.csv", required=("id", "gist")):
-        clauses.append(_clause(about.id, row, english))
-        if row.get("twin"):
-            twins[row["id"]] = Twin(clause=row["twin"], fit=_fit(row))
-    path = files.path("clauses.csv")
-    _no_twice(path, clauses)
-    crosswalk = _crosswalk(files)
-    _known_clauses(path, clauses, tuple(twin.clause for twin in twins.values()))
-    _known_clauses(files.path("crosswalk.csv"), clauses, tuple(crosswalk))
+    rows = tuple(files.rows("clauses.csv", required=("id", "gist")))
+    known = _ids(rows)
+    clauses = tuple(_clause(about.id, row, english) for row in rows)
+    twins = {row["id"]: _twin(row, known) for row in rows if row.get("twin")}
+    crosswalk = _crosswalk(files, known)
     return Catalog(
         id=about.id, title=about.title.zh, title_en=about.title.en, edition=about.edition,
         source=about.source, confidence=about.confidence, licence=about.licence,
-        clauses=tuple(clauses), twins=twins, crosswalk=crosswalk, sha256=files.sha256(),
+        clauses=clauses, twins=twins, crosswalk=crosswalk, sha256=files.sha256(),
     )  # fmt: skip
 
 
@@ -79,6 +78,15 @@ class _Row(dict[str, str]):
                            where=self.where, column=column, word=quoted(word))  # fmt: skip
                 raise InputError(said, expected=one_of(known), hint=nearest(word, known))
         return words
+
+    def word(self, column: str, known: tuple[str, ...]) -> str | None:
+        """The one word of a cell, which must be known; None where the cell is empty."""
+        words = self.words(column, known)
+        if len(words) > 1:
+            said = msg("{where}: {column}: expected one word, got {text}",
+                       where=self.where, column=column, text=quoted(self[column]))  # fmt: skip
+            raise InputError(said)
+        return words[0] if words else None
 
 
 class _Files:
@@ -118,6 +126,11 @@ class _Files:
             text = self.read(name).decode("utf-8-sig")
             reader = csv.reader(io.StringIO(text, newline=""), strict=True)
             header = next(reader, [])
+            twice = sorted({c for c in header if header.count(c) > 1})
+            if twice:
+                said = msg("{path}:1: expected each column once, got {column} again",
+                           path=str(path), column=quoted(twice[0]))  # fmt: skip
+                raise InputError(said)
             for column in required:
                 if column not in header:
                     raise InputError(
@@ -138,6 +151,8 @@ class _Files:
                             cells=str(len(cells)),
                         )
                     )
+                for column, cell in zip(header, cells, strict=True):
+                    _must_be_plain(where, column, cell)
                 yield _Row(dict(zip(header, cells, strict=True)), where)
         except UnicodeDecodeError as error:
             raise InputError(
@@ -149,6 +164,13 @@ class _Files:
 
     def sha256(self) -> str:
         return digest(self._read)
+
+
+def _must_be_plain(where: str, column: str, cell: str) -> None:
+    if not cell.isprintable():
+        said = msg("{where}: {column}: expected printable text on one line, got {text}",
+                   where=where, column=column, text=quoted(cell))  # fmt: skip
+        raise InputError(said)
 
 
 def digest(files: dict[str, bytes]) -> str:
@@ -166,16 +188,50 @@ def _english(files: _Files) -> dict[str, str]:
     return {row["text"]: row["en"] for row in files.rows("en.csv", required=("text", "en"))}
 
 
-def _crosswalk(files: _Files) -> dict[str, tuple[Crossing, ...]]:
+def _ids(rows: tuple[_Row, ...]) -> tuple[str, ...]:
+    """The ids of the clauses; raises InputError for none, for a broken one and for one twice."""
+    seen_at: dict[str, str] = {}
+    for row in rows:
+        id = row["id"]
+        if not id or " " in id:
+            said = msg("{where}: id: expected the id of a clause, got {id}",
+                       where=row.where, id=quoted(id))  # fmt: skip
+            raise InputError(said)
+        if id in seen_at:
+            raise InputError(
+                msg("{where}: expected each clause once, got {name} again",
+                    where=row.where, name=quoted(id))
+            )  # fmt: skip
+        seen_at[id] = row.where
+    return tuple(seen_at)
+
+
+def _known(row: _Row, column: str, known: tuple[str, ...]) -> str:
+    if row[column] not in known:
+        said = msg("{where}: {column}: expected a clause of this catalog, got {name}{hint}",
+                   where=row.where, column=column, name=quoted(row[column]))  # fmt: skip
+        raise InputError(said, hint=nearest(row[column], known))
+    return row[column]
+
+
+def _crosswalk(files: _Files, known: tuple[str, ...]) -> dict[str, tuple[Crossing, ...]]:
     found: dict[str, tuple[Crossing, ...]] = {}
     if not files.has("crosswalk.csv"):
         return found
     columns = ("clause", "catalog", "other", "coverage")
     for row in files.rows("crosswalk.csv", required=columns):
-        words = row.words("coverage", (Coverage.PARTIAL, Coverage.SUPPORTS))
-        coverage = Coverage(words[0]) if words else Coverage.SUPPORTS
-        crossing = Crossing(catalog=row["catalog"], clause=row["other"], coverage=coverage)
-        found[row["clause"]] = (*found.get(row["clause"], ()), crossing)
+        clause = _known(row, "clause", known)
+        word = row.word("coverage", (Coverage.PARTIAL, Coverage.SUPPORTS))
+        coverage = Coverage(word) if word else Coverage.SUPPORTS
+        crossing = Crossing(
+            catalog=row["catalog"], clause=row["other"], coverage=coverage, where=row.where
+        )
+        held = found.get(clause, ())
+        if (crossing.catalog, crossing.clause) in {(c.catalog, c.clause) for c in held}:
+            said = msg("{where}: expected each pair of clauses once, got {name} again",
+                       where=row.where, name=quoted(f"{clause}, {crossing.clause}"))  # fmt: skip
+            raise InputError(said)
+        found[clause] = (*held, crossing)
     return found
 
 
@@ -192,8 +248,10 @@ def _level(row: _Row) -> int | None:
     return int(text) if text else None
 
 
-def _fit(row: _Row) -> Fit:
-    return Fit(row.words("twin_fit", tuple(Fit))[0]) if row.get("twin_fit") else Fit.SAME
+def _twin(row: _Row, known: tuple[str, ...]) -> Twin:
+    others = tuple(id for id in known if id != row["id"])
+    word = row.word("twin_fit", tuple(Fit))
+    return Twin(clause=_known(row, "twin", others), fit=Fit(word) if word else Fit.SAME)
 
 
 def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
@@ -207,14 +265,10 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
             ),
             hint=nearest(unknown[0], _COLUMNS),
         )
-    if not row["id"].strip():
-        raise InputError(
-            msg("{where}: id: expected the id of a clause, got nothing", where=row.where)
-        )
     get = row.get
     return Clause(
         catalog=catalog, id=row["id"], unit=get("unit") or None, level=_level(row),
-        scope=(row.words("scope", SCOPES) or ("general",))[0],
+        scope=row.word("scope", SCOPES) or "general",
         layer=get("layer", ""), layer_id=get("layer_id", ""),
         layer_en=english.get(get("layer", ""), ""),
         control_point=get("control_point", ""),
@@ -225,25 +279,3 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
         high_risk_rule=get("high_risk_rule", ""), confidence=get("confidence") or "unverified",
         note=get("note", ""),
     )  # fmt: skip
-
-
-def _known_clauses(path: Path, clauses: list[Clause], named: tuple[str, ...]) -> None:
-    known = [clause.id for clause in clauses]
-    for id in sorted(set(named) - set(known)):
-        said = msg("{path}: expected a clause of this catalog, got {name}{hint}",
-                   path=str(path), name=quoted(id))  # fmt: skip
-        raise InputError(said, hint=nearest(id, known))
-
-
-def _no_twice(path: Path, clauses: list[Clause]) -> None:
-    seen: set[str] = set()
-    for clause in clauses:
-        if clause.id in seen:
-            raise InputError(
-                msg(
-                    "{path}: expected each clause once, got {name} again",
-                    path=str(path),
-                    name=str(quoted(clause.id)),
-                )
-            )
-        seen.add(clause.id)

@@ -24,7 +24,20 @@ def lint_profile(
         found.extend(_mapping_problems(policy, catalog, known))
         found.extend(_translations(policy, catalog))
     found.extend(_empty_clauses(policy, profile))
+    found.extend(_unknown_catalogs(policy))
     return tuple(sorted(found, key=lambda p: (p.file, p.line, p.said.id, str(p.said.args))))
+
+
+def _unknown_catalogs(policy: Policy) -> Iterator[Problem]:
+    known = policy.catalog_ids()
+    for id, path in policy.mapped_catalogs().items():
+        if id not in known:
+            word = nearest_word(id, known)
+            said = msg("this is a mapping of no catalog: {name} is none", name=quoted(id))
+            if word is not None:
+                said = msg("this is a mapping of no catalog: {name} is none; did you mean {word}?",
+                           name=quoted(id), word=repr(word))  # fmt: skip
+            yield Problem(file=str(path), line=1, said=said)
 
 
 def _mapping_problems(policy: Policy, catalog: Catalog, known: set[str]) -> Iterator[Problem]:

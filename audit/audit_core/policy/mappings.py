@@ -9,8 +9,9 @@ from msgspec import Struct
 from audit_core.model import Coverage, Message, msg
 from audit_core.policy.model import Bilingual, Catalog, Fit
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import nearest, one_of, seen
+from audit_core.policy.words import nearest, one_of, seen, wrong_id, wrong_text
 
+_TEXT_MAX = 1000
 _RANK = {Coverage.NONE: 0, Coverage.SUPPORTS: 1, Coverage.PARTIAL: 2, Coverage.FULL: 3}
 _CAP = {
     Fit.SAME: Coverage.FULL,
@@ -121,8 +122,16 @@ class _Reader:
             if mapped.coverage is Coverage.NONE:
                 at_coverage = (index, "checks", at, "coverage")
                 document.fail(at_coverage, one_of(_CAP.values()), seen(mapped.coverage.value))
+            wrong = wrong_id(mapped.check)
+            if wrong is not None:
+                document.fail((index, "checks", at, "check"), wrong, seen(mapped.check))
             self._take(held, item.clause, mapped, (document.file, line))
         if item.missing is not None:
+            for lang in ("zh", "en"):
+                wrong = wrong_text(getattr(item.missing, lang), _TEXT_MAX)
+                if wrong is not None:
+                    given = seen(getattr(item.missing, lang))
+                    document.fail((index, "missing", lang), wrong, given)
             said = Message(id=item.missing.en)
             self.missing[item.clause] = (*self.missing.get(item.clause, ()), said)
 

@@ -34,11 +34,15 @@ class Twin(Struct, frozen=True, kw_only=True):
 
 
 class Crossing(Struct, frozen=True, kw_only=True):
-    """A clause of another catalog whose checks speak for a clause: to support it, or in part."""
+    """A clause of another catalog whose checks speak for a clause: to support it, or in part.
+
+    `where` is `FILE:LINE`.
+    """
 
     catalog: str
     clause: str
     coverage: Coverage
+    where: str
 
 
 class Catalog(Struct, frozen=True, kw_only=True):

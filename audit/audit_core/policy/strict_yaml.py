@@ -153,11 +153,6 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(said, strerror=why(error)) from error
 
 
-def load_file(path: Path) -> Document:
-    """The document in `path`; raises InputError."""
-    return load_bytes(read_bytes(path), str(path))
-
-
 def load_bytes(raw: bytes, file: str) -> Document:
     """The document in `raw`; raises InputError that names `file`."""
     if len(raw) > MAX_BYTES:

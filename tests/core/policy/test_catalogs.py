@@ -237,7 +237,15 @@ def test_a_catalog_of_ones_own_is_read(tmp_path: Path) -> None:
         ("id,gist,leyer\n1,x,y\n", "clauses.csv:2: expected known columns, got 'leyer'; did you "
          "mean 'layer'?"),
         ("id,gist\n1,x\n2\n", "clauses.csv:3: expected 2 columns, got 1"),
-        ("id,gist\n1,x\n1,y\n", "clauses.csv: expected each clause once, got '1' again"),
+        ("id,gist\n1,x\n1,y\n", "clauses.csv:3: expected each clause once, got '1' again"),
+        ("id,gist\n ,x\n", "clauses.csv:2: id: expected the id of a clause, got ' '"),
+        ("id,gist\n1,\x1b[2J\n", "clauses.csv:2: gist: expected printable text on one line"),
+        ('id,gist\n1,"a\nb"\n', "clauses.csv:3: gist: expected printable text on one line"),
+        ("id,id,gist\n1,1,x\n", "clauses.csv:1: expected each column once, got 'id' again"),
+        ("id,gist,twin\n1.1,x,1.2\n1.3,y,\n", "clauses.csv:2: twin: expected a clause of this "
+         "catalog, got '1.2'; did you mean '1.3'?"),
+        ("id,gist,twin\n1,x,1\n", "clauses.csv:2: twin: expected a clause of this catalog"),
+        ("id,gist,scope\n1,x,cloud iot\n", "clauses.csv:2: scope: expected one word"),
         ("id,gist,level\n1,x,three\n", "clauses.csv:2: level: expected 1 to 5 or nothing, "
          "got 'three'"),
         ("id,gist,methods\n1,x,exam\n", "clauses.csv:2: methods: expected one of interview, "
@@ -255,6 +263,29 @@ def test_a_broken_table_is_refused_with_its_line(
     with pytest.raises(InputError) as caught:
         load_catalog(folder)
     assert str(caught.value).startswith(f"{folder}/{message}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("2,mine,1,partial\n", "2: clause: expected a clause of this catalog, got '2'"),
+        ("1,mine,1,full\n", "2: coverage: expected one of partial, supports, got 'full'"),
+        ("1,mine,1,partial supports\n", "2: coverage: expected one word"),
+        ("1,mine,1,partial\n1,mine,1,supports\n", "3: expected each pair of clauses once"),
+        ("1,mien,1,partial\n", "2: expected the id of a catalog, got 'mien'; did you mean 'mine'?"),
+        ("1,mine,12,partial\n", "2: expected a clause of the other catalog, got '12'; did you mean "
+         "'1'?"),
+    ],
+)  # fmt: skip
+def test_a_broken_crosswalk_is_refused_with_its_line(
+    tmp_path: Path, rows: str, message: str
+) -> None:
+    folder = write(tmp_path, "id,gist,applies_to\n1,x,server\n")
+    (folder / "crosswalk.csv").write_text("clause,catalog,other,coverage\n" + rows)
+    (tmp_path / "p.yaml").write_text("id: p\ntitle: {zh: a, en: b}\ncatalogs: [{catalog: mine}]\n")
+    with pytest.raises(InputError) as caught:
+        load_policy([tmp_path]).profile(str(tmp_path / "p.yaml"), {})
+    assert str(caught.value).startswith(f"{folder}/crosswalk.csv:{message}")
 
 
 def test_a_catalog_has_the_name_of_its_folder(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from audit_core.model import Check, Coverage, Judgement, Message, Severity
 from audit_core.plugins import load as load_plugins
 from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
 from audit_core.policy.profiles import tightens
-from audit_core.policy.strict_yaml import load_bytes, load_file
+from audit_core.policy.strict_yaml import load_bytes, read_bytes
 from audit_core.sdk import Command as Ask
 from audit_core.sdk import Down, Subset, Up, check, fact, passed
 
@@ -441,6 +441,37 @@ def test_lint_names_file_and_line(folder: Path) -> None:
     )
 
 
+def test_lint_tells_of_a_mapping_that_nobody_reads(folder: Path) -> None:
+    (folder / "mappings" / "sdt.yaml").write_text(MAPPING)
+    said = "this is a mapping of no catalog: 'sdt' is none; did you mean 'std'?"
+    assert f"mappings/sdt.yaml:1: {said}" in lint(folder)
+    (folder / "mappings" / "sdt.yaml").unlink()
+    assert not [line for line in lint(folder) if "no catalog" in line]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ("- clause: 3.1\n  missing: {en: '', zh: 'x'}\n", "2: [0].missing.en: expected printable"),
+        ("- clause: 3.1\n  missing: {en: x}\n", "2: [0].missing.zh: expected a value, got nothing"),
+        ("- clause: 3.1\n  checks: [{check: '', coverage: full}]\n", "2: [0].checks[0].check: "),
+        ("- clause: 3.1\n  checks: [{check: 'a b', coverage: full}]\n", "2: [0].checks[0].check: "),
+        ("clause: 3.1\n", "1: (top): expected a list, got a mapping"),
+    ],
+)  # fmt: skip
+def test_an_empty_word_in_a_mapping_is_refused(folder: Path, mapping: str, message: str) -> None:
+    (folder / "mappings" / "std.yaml").write_text(mapping)
+    with pytest.raises(InputError) as caught:
+        load_policy([folder]).profile("base", CHECKS)
+    assert str(caught.value).startswith(f"{folder}/mappings/std.yaml:{message}")
+
+
+def test_a_shipped_profile_has_the_name_of_its_file(folder: Path) -> None:
+    (folder / "profiles" / "base.yaml").rename(folder / "profiles" / "basis.yaml")
+    with pytest.raises(InputError, match="id: expected the file's name 'basis', got 'base'"):
+        load_policy([folder]).profile("basis", CHECKS)
+
+
 def test_lint_has_nothing_to_say_of_what_is_whole(folder: Path) -> None:
     english = "text,en\n" + "".join(f"{text},x\n" for text in ("甲", "乙", "丙", "丁", "甲甲"))
     (folder / "catalogs" / "std" / "en.csv").write_text(english)
@@ -510,7 +541,7 @@ def test_what_people_have_to_bring_reads_in_both_languages() -> None:
 def test_the_chinese_of_every_shipped_mapping_is_in_the_catalogue_of_messages() -> None:
     chinese = Translator("zh", [SHIPPED / "locale"])
     for path in sorted((SHIPPED / "mappings").rglob("*.yaml")):
-        document = load_file(path)
+        document = load_bytes(read_bytes(path), str(path))
         for index, _ in enumerate(document.root.value):
             both = document.at((index, "missing"))
             if both is not None:

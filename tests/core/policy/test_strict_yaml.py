@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from audit_core.errors import InputError
 from audit_core.policy import strict_yaml
-from audit_core.policy.strict_yaml import Document, as_written, load_bytes, load_file
+from audit_core.policy.strict_yaml import Document, as_written, load_bytes, read_bytes
 
 
 class Colour(enum.StrEnum):
@@ -222,7 +222,7 @@ def test_size_has_a_limit() -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Any) -> None:
     with pytest.raises(InputError, match=r"none\.yaml: cannot be read: No such file"):
-        load_file(tmp_path / "none.yaml")
+        read_bytes(tmp_path / "none.yaml")
 
 
 def test_a_broken_file_is_one_line_with_its_line() -> None:
