@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from audit_core import results, views
-from audit_core.pack import documents
+from audit_core import printed, results, views
+from audit_core.meanings import meaning
+from audit_core.pack import documents, report
 from audit_core.store import runs
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,20 +25,53 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "manifest.json": (documents.Manifest, documents.SCHEMA),
     "run.json": (runs.RunFile, runs.RUN_SCHEMA),
     "seal.json": (runs.Seal, runs.SEAL_SCHEMA),
+    "verify.json": (report.ReportView, report.REPORT_VIEW),
+    "plan.json": (printed.PlanView, printed.PLAN_VIEW),
+    "check.json": (printed.CheckView, printed.CHECK_VIEW),
+    "profile-lint.json": (printed.LintView, printed.LINT_VIEW),
+}
+# File name: the type of a row, the id. What is printed is an array of such rows.
+_LISTS: dict[str, tuple[type, str]] = {
+    "catalog-list.json": (printed.CatalogRow, "dengbao/catalog-list/1"),
+    "profile-list.json": (printed.ProfileRow, "dengbao/profile-list/1"),
+    "profile.json": (printed.ClauseRow, "dengbao/profile-view/1"),
+    "check-list.json": (printed.CheckRow, "dengbao/check-list/1"),
+    "plugin-list.json": (printed.PluginRow, "dengbao/plugin-list/1"),
+    "doctor.json": (printed.DoctorRow, "dengbao/doctor-list/1"),
 }
 
 
 def schema(type: type, id: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of documents whose field `schema` is `id`."""
+    made = _described(type)
+    made["$defs"][type.__name__]["properties"]["schema"]["const"] = id
+    return {"$schema": _DIALECT, "$id": _urn(id), **made}
+
+
+def list_schema(type: type, id: str) -> dict[str, Any]:
+    """The JSON Schema of arrays of `type`, which carry no id themselves."""
+    made = _described(type)
+    array = {"type": "array", "items": {"$ref": made["$ref"]}, "$defs": made["$defs"]}
+    return {"$schema": _DIALECT, "$id": _urn(id), **array}
+
+
+def _urn(id: str) -> str:
+    return f"urn:{id.replace('/', ':')}"
+
+
+def _described(type: type) -> dict[str, Any]:
     made = msgspec.json.schema(type, ref_template="#/$defs/{name}")
-    body = made["$defs"][type.__name__]
-    body["properties"]["schema"] = {"const": id}
-    return {"$schema": _DIALECT, "$id": f"urn:{id.replace('/', ':')}", **made}
+    for name, body in made["$defs"].items():
+        for field, about in body.get("properties", {}).items():
+            about["description"] = meaning(name, field)
+    return made
 
 
 def schemas() -> dict[str, bytes]:
     """Every schema as the bytes of its file, by file name."""
-    return {name: results.encode(schema(*about)) for name, about in _DOCUMENTS.items()}
+    made = {name: schema(*about) for name, about in _DOCUMENTS.items()}
+    made |= {name: list_schema(*about) for name, about in _LISTS.items()}
+    return {name: results.encode(document) for name, document in made.items()}
 
 
 def main(folder: Path) -> None:

@@ -11,7 +11,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from audit_core import i18n, schemas, views
+from audit_core import i18n, meanings, schemas, views
+from audit_core.cli import main
 from audit_core.pack import keys
 from audit_core.pack.writer import write_pack
 from audit_core.policy import Catalog
@@ -56,6 +57,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     view = views.results_view(decode(stored), i18n.Translator("zh"))
     return {
         **found,
+        "store": folder / "store",
+        "pack": folder / "pack.zip",
         "results-stored.json": json.loads(stored),
         "results.json": json.loads(msgspec.json.encode(view)),
         "catalog.json": json.loads(msgspec.json.encode(views.catalog_view(_catalog()))),
@@ -69,19 +72,107 @@ def _catalog() -> Catalog:
     return Policy(load().policy_dirs).catalog("gbt22239-2019")
 
 
+PRINTED = {
+    "catalog.json": ("catalog", "show", "gbt22239-2019"),
+    "catalog-list.json": ("catalog", "list"),
+    "check.json": ("check", "show", "linux.home-modes"),
+    "check-list.json": ("check", "list"),
+    "doctor.json": ("doctor",),
+    "plan.json": ("plan", "gbt22239-l3"),
+    "plugin-list.json": ("plugin", "list"),
+    "profile.json": ("profile", "show", "gbt22239-l3"),
+    "profile-list.json": ("profile", "list"),
+    "profile-lint.json": ("profile", "lint"),
+}
+"""The commands that print without a run, by the schema of what they print."""
+
+WITH_A_RUN = {"results.json": ("results", "evaluate"), "verify.json": ("verify",)}
+WRITTEN = {"manifest.json", "run.json", "seal.json", "results-stored.json"}
+
+
+def printed(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> Any:
+    """What the command prints as JSON, in Chinese, which must not change what programs read."""
+    code = main([*words, "--format", "json", "--lang", "zh"])
+    assert code < 64 or words[0] == "doctor"  # a tool may be missing on this machine
+    return json.loads(capsysbinary.readouterr().out)
+
+
+def test_every_schema_is_of_something_that_is_written_or_printed() -> None:
+    assert schemas.schemas().keys() == WRITTEN | PRINTED.keys() | WITH_A_RUN.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PRINTED))
+def test_what_is_printed_holds_to_its_schema(
+    capsysbinary: pytest.CaptureFixture[bytes], name: str
+) -> None:
+    schema = _schema(name)
+    document = printed(capsysbinary, *PRINTED[name])
+    assert document
+    jsonschema.Draft202012Validator(schema).validate(document)
+    row = document[0] if isinstance(document, list) else document
+    body = schema["$defs"][(schema.get("$ref") or schema["items"]["$ref"]).rpartition("/")[2]]
+    assert row.keys() == body["properties"].keys()
+    assert set(body["required"]) <= row.keys()
+    for key in body["required"]:
+        broken = {k: v for k, v in row.items() if k != key}
+        less = [broken] if isinstance(document, list) else broken
+        assert not jsonschema.Draft202012Validator(schema).is_valid(less), key
+
+
+def test_what_is_printed_of_a_run_holds_to_its_schema(
+    documents: dict[str, Any], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    store = ("--store", str(documents["store"]))
+    for name, commands in WITH_A_RUN.items():
+        for command in commands:
+            document = printed(capsysbinary, command, "latest", *store)
+            jsonschema.Draft202012Validator(_schema(name)).validate(document)
+    document = printed(capsysbinary, "verify", str(documents["pack"]))
+    jsonschema.Draft202012Validator(_schema("verify.json")).validate(document)
+    assert document["whole"]
+    assert {"signer", "trusted", "problems", "notes"} < document.keys()
+
+
+def _described() -> dict[str, set[str]]:
+    fields: dict[str, set[str]] = {}
+    for raw in schemas.schemas().values():
+        for name, body in json.loads(raw)["$defs"].items():
+            fields.setdefault(name, set()).update(body.get("properties", {}))
+    return fields
+
+
+def test_every_field_says_what_it_means() -> None:
+    for raw in schemas.schemas().values():
+        for name, body in json.loads(raw)["$defs"].items():
+            if "properties" in body:
+                assert body["description"], name
+            for field, about in body.get("properties", {}).items():
+                assert about["description"].endswith((".", ")")), (name, field)
+
+
+def test_no_meaning_is_of_a_field_that_is_gone() -> None:
+    fields = _described()
+    known = {field for names in fields.values() for field in names}
+    assert meanings.ANYWHERE.keys() <= known
+    assert meanings.HERE.keys() <= {f"{t}.{f}" for t, names in fields.items() for f in names}
+
+
 def _schema(name: str) -> dict[str, Any]:
     document = json.loads((PUBLISHED / name).read_bytes())
     assert isinstance(document, dict)
     return document
 
 
-@pytest.mark.parametrize("name", sorted(schemas.schemas()))
+KEPT = sorted(WRITTEN | {"results.json", "catalog.json"})
+
+
+@pytest.mark.parametrize("name", KEPT)
 def test_what_is_written_holds_to_its_schema(documents: dict[str, Any], name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(_schema(name))
     jsonschema.Draft202012Validator(_schema(name)).validate(documents[name])
 
 
-@pytest.mark.parametrize("name", sorted(schemas.schemas()))
+@pytest.mark.parametrize("name", KEPT)
 def test_a_schema_refuses_what_is_not_its_document(documents: dict[str, Any], name: str) -> None:
     validator = jsonschema.Draft202012Validator(_schema(name))
     for key in documents[name]:

@@ -13,6 +13,7 @@ from audit_core.errors import ConfigError, UsageError
 from audit_core.evaluate import profile_checks
 from audit_core.model import Command, Probe, ReadFile, Request, msg
 from audit_core.parse import asked_text
+from audit_core.printed import PLAN_VIEW, PlanView, RequestRow
 from audit_core.store.runs import Run
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -28,8 +29,11 @@ def plan(context: Context) -> int:
         return _sudoers(context, chosen)
     rows = [(g.root.id, *_row(r, context)) for g in chosen.groups for r in planning.everything(g)]
     if context.args.format == "json":
-        keys = ("target", "privilege", "kind", "asked", "timeout_s")
-        print_json({"requests": [dict(zip(keys, row, strict=True)) for row in rows]})
+        listed = tuple(
+            RequestRow(target=t, privilege=p, kind=k, asked=a, timeout_s=s)
+            for t, p, k, a, s in rows
+        )
+        print_json(PlanView(schema=PLAN_VIEW, profile=profile.id, requests=listed))
         return 0
     heads = [context.text(h) for h in ("target", "privilege", "kind", "what is asked", "seconds")]
     print_table(context.text("Requests of {profile}", profile=profile.id), heads, rows, right=1)

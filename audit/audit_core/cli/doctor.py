@@ -15,6 +15,7 @@ from audit_core.collect import Route
 from audit_core.errors import ConfigError
 from audit_core.inventory import Inventory
 from audit_core.model import Command, ReadFile, Status, Target
+from audit_core.printed import DoctorRow
 from audit_core.transports import TransportError
 
 _LIBRARIES = {
@@ -38,8 +39,8 @@ def doctor(context: Context) -> int:
         for t, r in _routes(context, chosen)
     ]
     if context.args.format == "json":
-        keys = ("what", "state", "detail")
-        print_json([dict(zip(keys, row, strict=True)) for row in (*here, *targets)])
+        rows = (*here, *targets)
+        print_json([DoctorRow(what=w, state=s, detail=d) for w, s, d in rows])
     else:
         heads = [context.text(h) for h in ("what", "state", "detail")]
         shown = [(w, context.text(s), context.text(d)) for w, s, d in (*here, *targets)]

@@ -5,26 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import Struct, structs
+
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.errors import InputError, UsageError
 from audit_core.evaluate import profile_checks
 from audit_core.model import Check, msg
 from audit_core.policy.words import nearest
+from audit_core.printed import (
+    CHECK_VIEW,
+    LINT_VIEW,
+    BoundCheck,
+    CatalogRow,
+    CheckRow,
+    CheckView,
+    ClauseRow,
+    LintProblem,
+    LintView,
+    Parameter,
+    PluginRow,
+    ProfileRow,
+)
 from audit_core.results import Clause
 from audit_core.views import catalog_view
 
 
-def _listed(
-    context: Context, title: str, heads: Sequence[str], rows: list[tuple[Any, ...]], right: int = 0
-) -> int:
+def _listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0) -> int:
+    """The rows as JSON, or as a table whose columns are their fields."""
     if context.args.format == "json":
-        keys = [head.replace(" ", "_") for head in heads]
-        print_json([dict(zip(keys, row, strict=True)) for row in rows])
-    else:
-        shown = [context.text(head) for head in heads]
-        print_table(context.text(title), shown, rows, right=right)
+        print_json(rows)
+        return 0
+    heads = [context.text(name) for name in rows[0].__struct_fields__] if rows else []
+    shown = [tuple(_cell(v) for v in structs.astuple(row)) for row in rows]
+    print_table(context.text(title), heads, shown, right=right)
     return 0
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ", ".join(f"{b.check} ({b.coverage})" for b in value)
+    return value
 
 
 def _zh(context: Context, zh: str, en: str) -> str:
@@ -34,12 +55,16 @@ def _zh(context: Context, zh: str, en: str) -> str:
 def catalogs(context: Context) -> int:
     """Every catalog with its number of clauses."""
     rows = [
-        (c.id, _zh(context, c.title, c.title_en), c.edition, c.confidence, len(c.clauses))
+        CatalogRow(
+            id=c.id,
+            title=_zh(context, c.title, c.title_en),
+            edition=c.edition,
+            confidence=c.confidence,
+            clauses=len(c.clauses),
+        )
         for c in context.policy.catalogs()
     ]
-    return _listed(
-        context, "Catalogs", ("id", "title", "edition", "confidence", "clauses"), rows, 1
-    )
+    return _listed(context, "Catalogs", rows, 1)
 
 
 def catalog(context: Context) -> int:
@@ -48,9 +73,10 @@ def catalog(context: Context) -> int:
     if context.args.format == "json":
         print_json(catalog_view(found))
         return 0
-    rows = [_clause(context, c) for c in found.clauses]
     heads = ("clause", "unit", "scope", "layer", "control point", "gist")
-    return _listed(context, found.title, heads, rows)
+    rows = [_clause(context, c) for c in found.clauses]
+    print_table(context.text(found.title), [context.text(h) for h in heads], rows)
+    return 0
 
 
 def _clause(context: Context, c: Clause) -> tuple[str, ...]:
@@ -67,24 +93,30 @@ def _clause(context: Context, c: Clause) -> tuple[str, ...]:
 def profiles(context: Context) -> int:
     """Every profile."""
     rows = [
-        (p.id, _zh(context, p.title, p.title_en), p.extends or "")
+        ProfileRow(id=p.id, title=_zh(context, p.title, p.title_en), extends=p.extends or "")
         for p in context.policy.profiles()
     ]
-    return _listed(context, "Profiles", ("id", "title", "extends"), rows)
+    return _listed(context, "Profiles", rows)
 
 
 def profile(context: Context) -> int:
     """One profile: each clause with the checks bound to it."""
     found = context.profile(context.args.name)
-    bound: dict[tuple[str, str], list[str]] = {}
+    bound: dict[tuple[str, str], list[BoundCheck]] = {}
     for b in found.bindings:
-        bound.setdefault((b.catalog, b.clause), []).append(f"{b.check} ({b.coverage})")
+        made = BoundCheck(check=b.check, coverage=b.coverage.value)
+        bound.setdefault((b.catalog, b.clause), []).append(made)
     rows = [
-        (c.catalog, c.id, c.unit or "", _zh(context, c.gist, c.gist_en),
-         ", ".join(bound.get((c.catalog, c.id), [])))
+        ClauseRow(
+            catalog=c.catalog,
+            clause=c.id,
+            unit=c.unit or "",
+            gist=_zh(context, c.gist, c.gist_en),
+            checks=tuple(bound.get((c.catalog, c.id), ())),
+        )
         for c in found.clauses
-    ]  # fmt: skip
-    return _listed(context, found.title, ("catalog", "clause", "unit", "gist", "checks"), rows)
+    ]
+    return _listed(context, found.title, rows)
 
 
 def lint(context: Context) -> int:
@@ -94,23 +126,36 @@ def lint(context: Context) -> int:
     for name in names:  # what cannot be built at all is an error with its line
         profile_checks(context.profile(name), context.registry)
     found = [p for name in names for p in context.policy.lint(name, context.registry.checks)]
-    said = [f"{p.file}:{p.line}: {context.translator.say(p.said)}" for p in found]
-    problems = list(dict.fromkeys(said))
-    for problem in problems:
-        say(problem)
-    if problems:
-        return InputError.exit_code
-    say(context.text("No problems"))
-    return 0
+    told = [
+        LintProblem(file=str(p.file), line=p.line, said=context.translator.say(p.said))
+        for p in found
+    ]
+    problems = tuple(dict.fromkeys(told))
+    if context.args.format == "json":
+        print_json(LintView(schema=LINT_VIEW, problems=problems))
+    else:
+        for p in problems:
+            say(f"{p.file}:{p.line}: {p.said}")
+        if not problems:
+            say(context.text("No problems"))
+    return InputError.exit_code if problems else 0
 
 
 def checks(context: Context) -> int:
     """Every check that a plugin offers."""
+    # JSON is for programs: its words are the same in both languages.
+    text = str if context.args.format == "json" else context.text
     rows = [
-        (c.id, c.kind.value, context.text(c.severity.value), c.version, context.text(c.title))
+        CheckRow(
+            id=c.id,
+            kind=c.kind.value,
+            severity=text(c.severity.value),
+            version=c.version,
+            title=context.text(c.title),
+        )
         for c in sorted(context.registry.checks.values(), key=lambda c: c.id)
     ]
-    return _listed(context, "Checks", ("id", "kind", "severity", "version", "title"), rows)
+    return _listed(context, "Checks", rows)
 
 
 def check(context: Context) -> int:
@@ -119,20 +164,38 @@ def check(context: Context) -> int:
     name = context.args.name
     if name not in known:
         raise UsageError(msg("no check {name}{hint}", name=repr(name)), hint=nearest(name, known))
-    c = known[name]
-    # JSON is for programs: its words are the same in both languages.
-    text = str if context.args.format == "json" else context.text
-    heads = ("id", "title", "kind", "severity", "version", "plugin", "facts")
-    values = (
-        c.id, context.text(c.title), c.kind.value, text(c.severity.value), c.version,
-        context.registry.owner.get(c.id, ""), ", ".join(_facts(c)),
-    )  # fmt: skip
-    rows: list[tuple[Any, ...]] = [(text(h), v) for h, v in zip(heads, values, strict=True)]
+    view = _check_view(context, known[name])
+    if context.args.format == "json":
+        print_json(view)
+        return 0
+    text = context.text
+    rows: list[tuple[Any, ...]] = [
+        (text("id"), view.id), (text("title"), view.title), (text("kind"), view.kind),
+        (text("severity"), text(view.severity)), (text("version"), view.version),
+        (text("plugin"), view.plugin), (text("facts"), ", ".join(view.facts)),
+    ]  # fmt: skip
     rows += [
-        (f"{text('parameter')} {k.name}", f"{_shown(k.default)} ({text(k.tightens or '-')})")
-        for k in c.knobs
+        (f"{text('parameter')} {p.name}", f"{p.default} ({text(p.tightens or '-')})")
+        for p in view.parameters
     ]
-    return _listed(context, c.id, ("field", "value"), rows)
+    print_table(view.id, [text("field"), text("value")], rows)
+    return 0
+
+
+def _check_view(context: Context, c: Check) -> CheckView:
+    return CheckView(
+        schema=CHECK_VIEW,
+        id=c.id,
+        title=context.text(c.title),
+        kind=c.kind.value,
+        severity=c.severity.value,
+        version=c.version,
+        plugin=context.registry.owner.get(c.id, ""),
+        facts=tuple(_facts(c)),
+        parameters=tuple(
+            Parameter(name=k.name, default=_shown(k.default), tightens=k.tightens) for k in c.knobs
+        ),
+    )
 
 
 def _facts(c: Check) -> list[str]:
@@ -150,12 +213,31 @@ def _shown(value: Any) -> str:
 def plugins(context: Context) -> int:
     """Every plugin with its number of offers, and every fault."""
     registry = context.registry
-    rows: list[tuple[Any, ...]] = [
-        (p.name, p.version, "", p.facts, p.checks, p.probers, p.exporters) for p in registry.plugins
+    rows = [
+        PluginRow(
+            name=p.name,
+            version=p.version,
+            fault="",
+            facts=p.facts,
+            checks=p.checks,
+            probers=p.probers,
+            exporters=p.exporters,
+        )
+        for p in registry.plugins
     ]
-    rows += [(f.plugin, "", context.translator.say(f.said), 0, 0, 0, 0) for f in registry.faults]
-    heads = ("name", "version", "fault", "facts", "checks", "probers", "exporters")
-    return _listed(context, "Plugins", heads, rows, 4)
+    rows += [
+        PluginRow(
+            name=f.plugin,
+            version="",
+            fault=context.translator.say(f.said),
+            facts=0,
+            checks=0,
+            probers=0,
+            exporters=0,
+        )
+        for f in registry.faults
+    ]
+    return _listed(context, "Plugins", rows, 4)
 
 
 COMMANDS: dict[tuple[str, str], Callable[[Context], int]] = {

@@ -143,6 +143,7 @@ def pack(context: Context) -> int:
 def verify(context: Context) -> int:
     """Checks a pack or a run; 0 where everything agrees, else 65."""
     from audit_core.pack import verify as verifying
+    from audit_core.pack.report import report_view
 
     name = context.args.run
     path = Path(name)
@@ -156,7 +157,7 @@ def verify(context: Context) -> int:
         )
     report = verifying.verify(thing, trusted_key=key, fingerprint=fingerprint)
     if context.args.format == "json":
-        print_json(report)
+        print_json(report_view(report, context.translator))
     else:
         say_ = context.translator.say
         # What was looked at is not in order as long as something is wrong with it.

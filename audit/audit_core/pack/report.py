@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from audit_core.i18n import Translator
 from audit_core.model import Message, msg
 from audit_core.pack.zips import Problem
 
@@ -29,6 +30,46 @@ class Report(Struct, frozen=True, kw_only=True):
     def whole(self) -> bool:
         """Whether everything is as it must be."""
         return not self.problems
+
+
+REPORT_VIEW = "dengbao/report-view/1"
+
+
+class ProblemView(Struct, frozen=True, kw_only=True):
+    """Something that is not as it must be, as printed."""
+
+    where: str
+    said: str
+
+
+class ReportView(Struct, frozen=True, kw_only=True):
+    """A report as printed by `dengbao verify --format json`, in the language of the command."""
+
+    schema: str
+    lang: str
+    subject: str
+    whole: bool
+    signer: str | None
+    trusted: bool
+    checked: tuple[str, ...]
+    problems: tuple[ProblemView, ...]
+    notes: tuple[str, ...]
+
+
+def report_view(report: Report, translator: Translator) -> ReportView:
+    """`report` with every message rendered in the translator's language."""
+    say = translator.say
+    return ReportView(
+        schema=REPORT_VIEW,
+        lang=translator.lang,
+        subject=report.subject,
+        whole=report.whole,
+        signer=report.signer,
+        trusted=report.trusted,
+        checked=tuple(say(m) for m in report.checked),
+        problems=tuple(ProblemView(where=p.where, said=say(p.said)) for p in report.problems),
+        notes=tuple(say(m) for m in report.notes),
+    )
 
 
 MOST = 1000

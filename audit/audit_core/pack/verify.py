@@ -137,7 +137,13 @@ def _roots(manifest: d.Manifest, out: Gathering) -> None:
         out.wrong(msg("Its root digest is not that of its files"), d.MANIFEST)
     if manifest.evidence_root != d.root(p for p in pairs if not d.exported(p[0])):
         out.wrong(msg("Its root digest of the evidence is not that of its files"), d.MANIFEST)
-    out.checked.append(msg("Root digest {root}", root=manifest.root))
+    out.checked.append(msg("Root digest of the pack {root}", root=manifest.root))
+    out.checked.append(
+        msg(
+            "Root digest of the evidence {root}, the one that the confirmation sheet prints",
+            root=manifest.evidence_root,
+        )
+    )
 
 
 def _sums(found: Contents, out: Gathering) -> None:

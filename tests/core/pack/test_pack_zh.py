@@ -35,4 +35,4 @@ def test_the_compiled_texts_are_those_of_the_source() -> None:
         for message in read_po(handle):
             if message.id:
                 assert chinese.text(str(message.id)) == message.string
-    assert chinese.say(msg("Root digest {root}", root="{root}")) == "根摘要 {root}"
+    assert chinese.say(msg("Signature by the key {key}", key="{key}")) == "签名（密钥指纹 {key}）"
