@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit_linux.access import (
+    account_checks,
     accounts,
     files,
     lockout,
@@ -18,11 +19,18 @@ from audit_linux.access import (
     sudo,
 )
 
-_PARTS = (accounts, passwords, lockout, sessions, plain_logins, sudo, files, mac)
+_PARTS = (passwords, lockout, sessions, plain_logins, sudo, files, mac)
 
-FACTS = (pam.PAM, sources.SOURCES, *sshd.FACTS, *(fact for part in _PARTS for fact in part.FACTS))
+FACTS = (
+    pam.PAM,
+    sources.SOURCES,
+    *sshd.FACTS,
+    *accounts.FACTS,
+    *(fact for part in _PARTS for fact in part.FACTS),
+)
 CHECKS = (
     *sshd_checks.CHECKS,
     *sshd_algorithms.CHECKS,
+    *account_checks.CHECKS,
     *(check for part in _PARTS for check in part.CHECKS),
 )

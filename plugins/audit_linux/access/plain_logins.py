@@ -74,21 +74,27 @@ PROGRAMS = fact(
     parse=parse_programs,
 )
 _PLAIN = {23: "telnet", 512: "rexec", 513: "rlogin", 514: "rsh"}
+_SHARED = 514  # syslog over TCP has no other port in most log servers
 
 
 @check(
     "linux.no-plain-logins",
     needs=(LISTENING, optional(PROGRAMS)),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Stop and remove telnet, rlogin, rsh and rexec; use SSH instead"),
 )
 def no_plain_logins(ports: Ports, programs: tuple[str, ...] | None) -> Judgement:
     """No service for remote login in plain text is installed or listening."""
     open_ports = [f"{port} ({_PLAIN[port]})" for port in sorted(ports.tcp & set(_PLAIN))]
     expected = msg("no telnet, rlogin, rsh or rexec server")
-    if open_ports:
+    if ports.tcp & (set(_PLAIN) - {_SHARED}):
         said = msg("Listening for plain-text logins: {ports}", ports=tuple(open_ports))
         return failed(said, expected=expected)
+    if open_ports:
+        either = msg("TCP port 514 is open: look whether syslog or rsh listens there")
+        there = msg("Installed servers for plain-text logins: {names}", names=programs or ("-",))
+        return undetermined(either, there, expected=expected)
     silent = msg("Nothing listens on the TCP ports 23, 512, 513 and 514")
     if programs:
         there = msg("Installed all the same: {names}", names=names(programs))

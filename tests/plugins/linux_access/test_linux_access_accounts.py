@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from audit_core.model import Verdict
-from audit_linux.access import accounts as mod
+from audit_linux.access import account_checks as mod
 from audit_linux.access.accounts import SHADOW, Account, Accounts, Login, Secret
 from audit_linux.access.sources import Sources
 

@@ -9,7 +9,7 @@ import pytest
 from audit_core.model import Answer, Verdict
 from audit_linux.access.accounts import Account, Accounts
 from audit_linux.access.files import Mode, Modes, file_modes, home_modes, parse_modes
-from audit_linux.access.mac import Mandatory, mandatory_access_control
+from audit_linux.access.mac import Mandatory, mandatory_access_control, parse_mandatory
 from audit_linux.access.sources import Sources
 from audit_linux.access.sudoers import Groups
 
@@ -209,3 +209,34 @@ def test_home_modes_knob() -> None:
 def test_mandatory(selinux: str, enforced: int, loaded: int, verdict: Verdict) -> None:
     given = Mandatory(selinux=selinux, enforced=enforced, loaded=loaded)
     assert mandatory_access_control.judge(given).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("selinux", "configured", "others", "verdict"),
+    [
+        ("enforcing", "enforcing", (), PASS),
+        ("enforcing", "", (), PASS),
+        ("enforcing", "permissive", (), UNDETERMINED),
+        ("enforcing", "disabled", (), UNDETERMINED),
+        ("permissive", "enforcing", (), FAIL),
+        ("off", "", ("kysec",), UNDETERMINED),
+    ],
+)
+def test_mandatory_after_the_next_start_and_beside_other_modules(
+    selinux: str, configured: str, others: tuple[str, ...], verdict: Verdict
+) -> None:
+    given = Mandatory(selinux=selinux, enforced=0, loaded=0, configured=configured, others=others)
+    assert mandatory_access_control.judge(given).verdict is verdict
+
+
+def test_mandatory_is_read_from_the_kernel_and_the_settings(answer: Make) -> None:
+    got = parse_mandatory(
+        answer(
+            "/sys/fs/selinux/enforce:1\n/etc/selinux/config:# SELINUX=disabled\n"
+            "/etc/selinux/config:SELINUX=permissive\n/etc/selinux/config:SELINUXTYPE=targeted\n"
+            "/sys/kernel/security/lsm:lockdown,capability,yama,kysec,bpf\n"
+        )
+    )
+    assert got == Mandatory(
+        selinux="enforcing", enforced=0, loaded=0, configured="permissive", others=("kysec",)
+    )

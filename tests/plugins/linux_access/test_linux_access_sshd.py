@@ -422,7 +422,9 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
         ({22, 23}, None, FAIL),
         ({512}, None, FAIL),
         ({513}, None, FAIL),
-        ({514}, None, FAIL),
+        ({514}, None, UNDETERMINED),  # a log server
+        ({514}, ("/usr/sbin/in.rshd",), UNDETERMINED),
+        ({514, 513}, None, FAIL),
         ({511, 515, 24}, None, PASS),
         ({22}, ("/usr/sbin/in.telnetd",), UNDETERMINED),
         ({23}, ("/usr/sbin/in.telnetd",), FAIL),
