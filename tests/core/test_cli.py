@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -20,7 +21,7 @@ import pytest
 from audit_core.cli.parser import EXIT_CODES, language
 from audit_core.i18n import Translator
 from audit_core.model import Reason, Severity
-from core.literals import ARGPARSE, literals
+from core.literals import ARGPARSE, english_for_good, literals
 from core.toy import toy
 from live.patience import eventually
 from live.processes import running
@@ -435,6 +436,23 @@ def test_every_text_of_the_core_has_its_chinese() -> None:
     assert missing == {}
 
 
+def test_no_error_is_english_for_good() -> None:
+    assert english_for_good() == []
+
+
+def test_what_the_system_says_is_said_in_chinese(bare: dict[str, str], tmp_path: Path) -> None:
+    for code in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO,
+                 errno.ENAMETOOLONG, errno.ENXIO, errno.EPERM, errno.ENOSPC, errno.EROFS,
+                 errno.EMFILE):  # fmt: skip
+        assert Translator("zh").text(os.strerror(code)) != os.strerror(code)
+    for words in (
+        ["plan", "gbt22239-l3", "-i", tmp_path / "none"],
+        ["profile", "lint", "none.yaml"],
+    ):
+        line = one_line(dengbao(*words, "--lang", "zh", env=bare), 65)
+        assert line.endswith("无法读取：没有该文件或目录")
+
+
 def test_places_in_chinese_are_those_of_the_english() -> None:
     chinese = Translator("zh")
     for text in literals():
@@ -544,7 +562,7 @@ def test_64_for_a_pack_in_place_of_a_device(toys: Toy) -> None:
 
 
 def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> None:
-    toys.asks('Command(argv=("sh", "-c", "exit 126"))')
+    toys.asks('Command(argv=("/bin/sh", "-c", "exit 126"), privilege=Privilege.ROOT)')
     inventory = toys.base / "my inventory.yaml"
     inventory.write_text("targets: [{id: a, access: {via: local, sudo: none}}]\n")
     for given, user in (((), pwd.getpwuid(os.getuid()).pw_name), (("-i", inventory), "USER")):
@@ -554,6 +572,13 @@ def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> 
         assert shlex.split(line.partition(": ")[2]) == ["dengbao", *typed]
         typed[-1] = "audit"
         assert toys(*typed).ended(0).stdout.startswith("# dengbao")
+
+
+def test_no_line_allows_root_where_root_would_not_help(toys: Toy) -> None:
+    toys.asks('Command(argv=("/bin/sh", "-c", "exit 126"))')
+    shown = toys.run().ended(2).stdout
+    assert "not_permitted 2" in shown
+    assert "sudoers" not in shown
 
 
 def test_only_the_chosen_target_is_asked(toys: Toy) -> None:

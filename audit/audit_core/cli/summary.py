@@ -12,7 +12,7 @@ from pathlib import Path
 
 from audit_core.cli.context import THIS_MACHINE, Context
 from audit_core.cli.output import print_table, say
-from audit_core.model import Finding, Result, Severity, Verdict
+from audit_core.model import Finding, Privilege, Result, Severity, Status, Verdict
 from audit_core.results import Results
 from audit_core.store.runs import Run
 from audit_core.views import DISCLAIMER, joined
@@ -91,7 +91,8 @@ def _blind(context: Context, results: Results, run: Run) -> None:
     sep = "、" if context.lang == "zh" else ", "
     parts = sep.join(f"{context.text(w)} {n}" for w, n in sorted(why.items()))
     say(context.text("Not determined: {count} ({parts})", count=len(blind), parts=parts))
-    if why["not_permitted"]:
+    refused = [o for o in results.observations if o.status == Status.NOT_PERMITTED]
+    if any(o.privilege == Privilege.ROOT for o in refused):
         line = "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
         say(f"{context.text(line)} {_sudoers(context, run)}")
 
