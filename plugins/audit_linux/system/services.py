@@ -42,6 +42,7 @@ def _found(units: frozenset[str], denied: frozenset[str]) -> list[str]:
     "linux.risky-services",
     needs=(TARGET, PROCESSES, optional(UNITS), LINKS),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Disable and stop them (systemctl disable --now NAME), or declare needed_services"),
 )
 def risky_services(
@@ -58,8 +59,9 @@ def risky_services(
     seen = [f"{p.name} (pid {p.pid}, uid {p.uid})" for p in processes if p.name in short]
     booted = units or Units(active=frozenset(), enabled=frozenset())
     active, enabled = _found(booted.active, wanted), _found(booted.enabled, wanted)
-    # systemd makes units of the links itself and passes over those that a native unit replaces.
-    linked = [] if units else _found(links, wanted)
+    # systemd makes units of the scripts itself and passes over those that a native unit replaces.
+    scripts = {_base(unit) for unit in booted.generated} if units else links
+    linked = _found(links & scripts, wanted)
     said = joined(
         msg("Running processes: {names}", names=capped(seen) or ("-",)),
         msg("Active units: {names}", names=capped(active) or ("-",)) if units else None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Command, Judgement, Target
+from audit_core.model import Answer, Command, Judgement, Message, Target
 from audit_core.sdk import (
-    TARGET,
     ParseError,
     Severity,
     check,
@@ -73,39 +73,72 @@ MOUNTS = fact(
 )
 
 
-def _holding(path: str, mounts: tuple[Mount, ...]) -> Mount | None:
-    """The block device that `path` lies on by the longest mount point, or None."""
-    fitting = [m for m in mounts
-               if m.place == path or path.startswith(m.place.rstrip("/") + "/")]  # fmt: skip
-    return max(fitting, key=lambda m: len(m.place), default=None)
+class Place(Struct, frozen=True, kw_only=True):
+    """What a declared path lies on, links followed: a device or share, and its mount point."""
+
+    path: str
+    source: str
+    mounted: str
+
+
+def _ask_places(target: Target) -> Command | Message:
+    paths = declared(target, "data_mounts") or ()
+    if not paths:
+        return msg("Declare settings.data_mounts of this target: where important data lies")
+    if not all(path.startswith("/") and path.isprintable() for path in paths):
+        return msg("data_mounts has to list absolute paths")
+    return Command(argv=("df", "-P", "--", *paths))
+
+
+_DF = re.compile(
+    r"(\S{1,400}) +\d{1,20} +\d{1,20} +-?\d{1,20} +(?:\d{1,3}%|-) (/.{0,400})", re.ASCII
+)
+
+
+def parse_places(answer: Answer) -> tuple[Place, ...]:
+    """A line of `df -P` for each path of data_mounts, in their order."""
+    paths = declared(answer.target, "data_mounts") or ()
+    rows = [_DF.fullmatch(line) for line in answer.lines[1:]]
+    if len(rows) != len(paths) or None in rows:
+        raise ParseError("df did not tell of every path")
+    found = zip(paths, [row for row in rows if row], strict=True)
+    return tuple(Place(path=path, source=row[1], mounted=row[2]) for path, row in found)
+
+
+PLACES = fact("linux.data-places", tuple[Place, ...], ask=_ask_places, parse=parse_places)
+
+
+def _holding(place: Place, mounts: tuple[Mount, ...]) -> Mount | None:
+    """The block device that `place` lies on; None for shares, and for what lsblk does not show."""
+    if not place.source.startswith("/dev/"):
+        return None
+    name = place.source.rpartition("/")[2]
+    by_name = next((m for m in mounts if m.device == name), None)
+    return by_name or next((m for m in mounts if m.place == place.mounted), None)
 
 
 @check(
     "linux.data-encrypted",
-    needs=(TARGET, MOUNTS),
+    needs=(PLACES, MOUNTS),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Put the data on LUKS volumes, or show that the application encrypts it"),
 )
-def data_encrypted(target: Target, mounts: tuple[Mount, ...]) -> Judgement:
+def data_encrypted(places: tuple[Place, ...], mounts: tuple[Mount, ...]) -> Judgement:
     """The data mounts lie on encrypted block devices."""
     expected = msg("dm-crypt (LUKS) beneath each path of data_mounts")
     plain = capped(f"{m.place} ({m.device})" for m in mounts if not m.encrypted)
     crypt = capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted)
     seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=crypt or ("-",),
                plain=plain or ("-",))  # fmt: skip
-    paths = declared(target, "data_mounts")
-    if not paths:
-        said = msg("Declare settings.data_mounts of this target: where important data lies")
-        return undetermined(seen, said, expected=expected)
-    holding = {path: _holding(path, mounts) for path in paths}
-    # lsblk does not show network shares, and one may lie over a folder of the root file system.
-    unknown = [p for p, m in holding.items() if m is None or (m.place == "/" and p != "/")]
-    bare = [p for p, m in holding.items() if m and not m.encrypted and p not in unknown]
+    holding = {place: _holding(place, mounts) for place in places}
+    # lsblk does not show network shares, memory file systems and volumes of ZFS.
+    unknown = [f"{p.path} ({p.source})" for p, m in holding.items() if m is None]
+    bare = [f"{p.path} ({p.source})" for p, m in holding.items() if m and not m.encrypted]
     if bare:
         return failed(seen, msg("Not encrypted: {paths}", paths=capped(bare)), expected=expected)
     if unknown:
-        said = msg("Not below a mount point of a block device other than /: {paths}",
-                   paths=capped(unknown))  # fmt: skip
+        said = msg("Not on a block device of this host: {paths}", paths=capped(unknown))
         return undetermined(seen, said, expected=expected)
     return passed(seen, expected=expected)
 
@@ -176,5 +209,5 @@ def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...] = ()) -> J
                         expected=expected)  # fmt: skip
 
 
-FACTS = (MOUNTS, SWAPS)
+FACTS = (MOUNTS, PLACES, SWAPS)
 CHECKS = (data_encrypted, swap_encrypted)

@@ -139,6 +139,7 @@ def _told(sync: Sync) -> Message:
     "linux.time-sync",
     needs=(TIMESYNC, PROCESSES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Point chrony, ntpd or systemd-timesyncd at the site's common time source"),
 )
 def time_sync(
@@ -152,6 +153,10 @@ def time_sync(
     expected = msg("synchronised, at most {offset} s off, updated in the last {age} s",
                    offset=max_offset_s, age=max_age_s)  # fmt: skip
     good = [s for s in syncs if s.synchronised]
+    if good and all(s.service == "systemd" for s in good) and not running(processes, DAEMONS):
+        # The kernel keeps its flag for hours after the service was stopped.
+        idle = msg("No time service runs: {names} were looked for", names=DAEMONS)
+        return undetermined(*map(_told, good), idle, expected=expected)
     if good:
         sync = next((s for s in good if s.offset_s is not None), good[0])
         near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s

@@ -12,10 +12,15 @@ NOT_BOOTED = "System has not been booted with systemd"
 
 
 class Units(Struct, frozen=True, kw_only=True):
-    """Names of service and socket units that are active, and of those that start at boot."""
+    """Names of service and socket units that are active, and of those that start at boot.
+
+    `generated` are those that systemd made of start-up scripts: their links tell which of them
+    start at boot.
+    """
 
     active: frozenset[str]
     enabled: frozenset[str]
+    generated: frozenset[str] = frozenset()
 
 
 _STATES = frozenset({
@@ -41,14 +46,17 @@ def parse_units(answer: Answer) -> Units | Absent:
             raise ParseError(f"not a unit: {line[:80]!r}")
         if words and words[2] in ("active", "activating", "reloading"):
             active.add(words[0])
-    enabled = set()
+    enabled, generated = set(), set()
     for line in lines.split("\n"):
         words = line.split()
         if words and (len(words) < 2 or words[1] not in _STATES):
             raise ParseError(f"not a unit file: {line[:80]!r}")
         if len(words) >= 2 and words[1] in ("enabled", "enabled-runtime"):
             enabled.add(words[0])
-    return Units(active=frozenset(active), enabled=frozenset(enabled))
+        if len(words) >= 2 and words[1] == "generated":
+            generated.add(words[0])
+    return Units(active=frozenset(active), enabled=frozenset(enabled),
+                 generated=frozenset(generated))  # fmt: skip
 
 
 # 127 from the shell's own lookup: no systemctl, hence no systemd.

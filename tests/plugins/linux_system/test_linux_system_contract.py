@@ -138,7 +138,11 @@ def test_every_need_is_an_offered_fact() -> None:
 
 
 def _asks() -> list[Any]:
-    return [p.ask for f in system.FACTS for p in f.providers]
+    """Every request; those that are made for a target, for one that declares all they need."""
+    host = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER,
+                  settings={"data_mounts": ["/data"]})  # fmt: skip
+    every = [p.ask for f in system.FACTS for p in f.providers]
+    return [ask(host) if callable(ask) else ask for ask in every]
 
 
 def test_a_root_request_has_an_absolute_program_and_no_shell_or_wildcard() -> None:

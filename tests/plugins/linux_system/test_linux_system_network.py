@@ -112,6 +112,9 @@ def _sync(**changes: Any) -> Sync:
         ((_sync(service="systemd", synchronised=False),), "chronyd", {}, Verdict.UNDETERMINED),
         ((_sync(service="systemd", synchronised=False),), "systemd-timesyn", {}, Verdict.FAIL),
         ((_sync(service="systemd", synchronised=False),), "bash", {}, Verdict.FAIL),
+        # the kernel keeps its flag for hours after the service was stopped
+        ((_sync(service="systemd", offset_s=None),), "bash", {}, Verdict.UNDETERMINED),
+        ((_sync(service="systemd", offset_s=None),), "systemd-timesyn", {}, Verdict.PASS),
         ((), "bash", {}, Verdict.FAIL),
     ],
 )
@@ -140,6 +143,7 @@ ypbind.service not-found inactive dead ypbind.service
 cups.service enabled enabled
 rpcbind.socket disabled enabled
 xinetd.service masked enabled
+vsftpd.service generated -
 
 == end 0
 """
@@ -148,7 +152,8 @@ xinetd.service masked enabled
 def test_units(answer: Make) -> None:
     found = units.parse_units(answer(UNITS))
     assert found == Units(active=frozenset({"cups.socket", "ssh.service"}),
-                          enabled=frozenset({"cups.service"}))  # fmt: skip
+                          enabled=frozenset({"cups.service"}),
+                          generated=frozenset({"vsftpd.service"}))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -221,6 +226,10 @@ NONE = Units(active=frozenset(), enabled=frozenset())
         ("sshd", None, ("xinetd",), (), Verdict.FAIL),
         # systemd passes over links that a native unit replaces
         ("sshd", NONE, ("xinetd",), (), Verdict.PASS),
+        ("sshd", Units(active=frozenset(), enabled=frozenset(),
+                       generated=frozenset({"xinetd.service"})), ("xinetd",), (), Verdict.FAIL),
+        ("sshd", Units(active=frozenset(), enabled=frozenset(),
+                       generated=frozenset({"xinetd.service"})), (), (), Verdict.PASS),
     ],
 )  # fmt: skip
 def test_risky_services(
@@ -329,12 +338,12 @@ def test_allowed(
     sockets: tuple[Listener, ...], allowed: list[str] | None, verdict: Verdict, target: MakeTarget
 ) -> None:
     host = target() if allowed is None else target(allowed_ports=allowed)
-    assert listeners.listening_allowed.judge(host, sockets).verdict is verdict
+    assert listeners.listening_allowed.judge(host, sockets, (INIT,)).verdict is verdict
 
 
 def test_an_allow_list_that_is_text_is_a_fault(target: MakeTarget) -> None:
     with pytest.raises(TypeError, match="allowed_ports"):
-        listeners.listening_allowed.judge(target(allowed_ports="22/tcp"), ())
+        listeners.listening_allowed.judge(target(allowed_ports="22/tcp"), (), (INIT,))
 
 
 @pytest.mark.parametrize(
@@ -352,7 +361,7 @@ def test_an_allow_list_that_is_text_is_a_fault(target: MakeTarget) -> None:
     ],
 )
 def test_high_risk(sockets: tuple[Listener, ...], verdict: Verdict) -> None:
-    assert listeners.listening_high_risk.judge(sockets).verdict is verdict
+    assert listeners.listening_high_risk.judge(sockets, (INIT,)).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -364,8 +373,28 @@ def test_high_risk(sockets: tuple[Listener, ...], verdict: Verdict) -> None:
     ],
 )
 def test_high_risk_ports_are_policy(ports: set[str], verdict: Verdict) -> None:
-    judgement = listeners.listening_high_risk.judge(_on("138/tcp"), ports=frozenset(ports))
+    judgement = listeners.listening_high_risk.judge(_on("138/tcp"), (INIT,), ports=frozenset(ports))
     assert judgement.verdict is verdict
+
+
+CONTAINED = Process(pid=40, uid=0, name="nginx", contained=True)
+
+
+@pytest.mark.parametrize(
+    ("processes", "verdict"),
+    [
+        ((CONTAINED,), Verdict.UNDETERMINED),
+        ((CONTAINED, Process(pid=41, uid=0, name="docker-proxy")), Verdict.PASS),
+        ((Process(pid=42, uid=0, name="dockerd"),), Verdict.PASS),
+    ],
+)
+def test_ports_of_containers_may_show_no_socket(
+    processes: tuple[Process, ...], verdict: Verdict, target: MakeTarget
+) -> None:
+    host = target(allowed_ports=["22/tcp"])
+    every = (INIT, *processes)
+    assert listeners.listening_allowed.judge(host, _on("22/tcp"), every).verdict is verdict
+    assert listeners.listening_high_risk.judge(_on("22/tcp"), every).verdict is verdict
 
 
 # --- packet filter ------------------------------------------------------------------------------

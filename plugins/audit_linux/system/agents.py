@@ -1,0 +1,42 @@
+"""Agents of security products, known by the names of their processes."""
+
+from __future__ import annotations
+
+from audit_core.model import Judgement, Target
+from audit_core.sdk import failed, msg, passed, undetermined
+from audit_linux.system._common import capped, declared
+from audit_linux.system.processes import Process, running, shown
+
+
+def _products(target: Target, known: dict[str, str], setting: str) -> dict[str, str]:
+    """The products by the names of their processes: known ones, and those that are declared."""
+    mine = {name: name for name in declared(target, setting) or ()}
+    return {name[:15]: product for name, product in (known | mine).items()}
+
+
+def agents(
+    target: Target, processes: tuple[Process, ...], known: dict[str, str], setting: str
+) -> tuple[Process, ...]:
+    """The processes that bear a known or declared agent's name and run as the system."""
+    return running(processes, _products(target, known, setting))
+
+
+def judged(
+    target: Target, processes: tuple[Process, ...], known: dict[str, str], setting: str
+) -> Judgement:
+    """PASS when an agent is seen, with its name and owner; FAIL when no process is one."""
+    products = _products(target, known, setting)
+    expected = msg("a known agent, or one declared in {setting}, that runs as the system",
+                   setting=setting)  # fmt: skip
+    if seen := running(processes, products):
+        names = capped({products[p.name] for p in seen})
+        said = msg("Seen by process name: {processes}; known as {products}",
+                   processes=capped(shown(seen)), products=names)  # fmt: skip
+        return passed(said, expected=expected)
+    if named := [p for p in processes if p.name in products]:
+        said = msg("Only in a container or under a person's account: {processes}",
+                   processes=capped(shown(named)))  # fmt: skip
+        return undetermined(said, expected=expected)
+    said = msg("None of {count} processes bears the name of a known or declared agent",
+               count=len(processes))  # fmt: skip
+    return failed(said, expected=expected)
