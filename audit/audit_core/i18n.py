@@ -57,10 +57,12 @@ class Translator:
     def say(self, message: Message) -> str:
         """`message` in this language, with its values put in their places, literally."""
         sep = "、" if self.lang == "zh" else ", "
-        values = {name: self._value(value, sep) for name, value in message.args.items()}
+        values = {name: self._value(name, value, sep) for name, value in message.args.items()}
         return _PLACE.sub(lambda hit: values.get(hit[1], hit[0]), self.text(message.id))
 
-    def _value(self, value: Value, sep: str) -> str:
+    def _value(self, name: str, value: Value, sep: str) -> str:
+        if name == "strerror" and isinstance(value, str):
+            return self.text(value)  # words of the system, not a value that was seen
         if isinstance(value, bool):
             return self.text("yes") if value else self.text("no")
         return show(value, sep=sep)

@@ -108,3 +108,24 @@ def literals() -> dict[str, str]:
                 if any(c.isalpha() for c in re.sub(r"{\w+}", "", text)):
                     found.setdefault(text, path.relative_to(ROOT).as_posix())
     return found
+
+
+_ERRORS = {"UsageError", "InputError", "ToolMissing", "StoreError", "ConfigError"}
+
+
+def english_for_good() -> list[str]:
+    """Where an error is raised in plain English, or a message carries English among its values."""
+    return [
+        f"{path.relative_to(ROOT).as_posix()}:{call.lineno}"
+        for path in sorted(ROOT.rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and any(_stays_english(call))
+    ]
+
+
+def _stays_english(call: ast.Call) -> Iterator[bool]:
+    if _name(call) in _ERRORS and call.args:
+        yield isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp)
+    if _name(call) == "msg":
+        for keyword in call.keywords:
+            yield any(re.search("[a-z] [a-z]", text) for text in _strings(keyword.value))

@@ -14,7 +14,7 @@ from audit_core.errors import InputError
 from audit_core.model import Coverage, Message, ObjectType, msg
 from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
 from audit_core.policy.strict_yaml import load_bytes
-from audit_core.policy.words import nearest, one_of, quoted, seen, why, wrong_text
+from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
 from audit_core.results import Clause
 
 MAX_BYTES = 16 << 20
@@ -107,8 +107,9 @@ class _Files:
             with self.path(name).open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         except OSError as error:
-            said = msg("{path}: cannot be read: {strerror}", path=str(self.path(name)))
-            raise InputError(said, strerror=why(error)) from error
+            said = msg("{path}: cannot be read: {strerror}",
+                       path=str(self.path(name)), strerror=str(error.strerror))  # fmt: skip
+            raise InputError(said) from error
         if len(raw) > MAX_BYTES:
             raise InputError(
                 msg(

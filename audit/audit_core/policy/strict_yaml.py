@@ -31,7 +31,6 @@ from audit_core.policy.words import (
     nearest,
     one_of,
     seen,
-    why,
 )
 
 MAX_DEPTH = 40
@@ -149,8 +148,9 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        said = msg("{path}: cannot be read: {strerror}", path=str(path))
-        raise InputError(said, strerror=why(error)) from error
+        said = msg("{path}: cannot be read: {strerror}",
+                   path=str(path), strerror=str(error.strerror))  # fmt: skip
+        raise InputError(said) from error
 
 
 def load_bytes(raw: bytes, file: str) -> Document:

@@ -80,8 +80,3 @@ def dotted(place: Place) -> Message:
             name = step if step.isprintable() and len(step) <= 60 else quoted(step)
             out += f".{name}" if out else name
     return as_is(out) if out else msg("(top)")
-
-
-def why(error: OSError) -> Message:
-    """Why the system refused, in its own words."""
-    return Message(id=error.strerror or type(error).__name__)
