@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_core.cli import main
@@ -193,9 +193,8 @@ WORDS = st.sampled_from(
 
 
 @st.composite
-def spoilt(draw: st.DrawFn) -> str:
-    """A good inventory with up to four places overwritten."""
-    text = WHOLE
+def spoilt(draw: st.DrawFn, text: str) -> str:
+    """`text` with up to four places overwritten."""
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(text)))
         until = min(len(text), at + draw(st.integers(0, 12)))
@@ -238,13 +237,52 @@ def misfits(draw: st.DrawFn) -> str:
     return f"targets: [{{{', '.join(f'{k}: {v}' for k, v in target.items())}}}]\n"
 
 
-@given(text=spoilt() | misfits())
+@given(text=spoilt(WHOLE) | misfits())
 @settings(max_examples=400, deadline=None)
 def test_no_file_is_more_than_one_clear_line(text: str) -> None:
     for line, missing in wrong_with(text):
         assert re.match(r"i\.yaml:[0-9]+: \S", line)
         assert line.isprintable()
         assert missing == []
+
+
+PROFILE = """\
+id: mine
+title: {zh: 题, en: t}
+extends: gbt22239-l3
+catalogs: [{catalog: smart-finance, scopes: [general]}]
+params: {linux.password-quality: {min_length: 12}, linux.sshd-root-login: {allowed: []}}
+checks:
+  - {id: x.y, title: {zh: a, en: b}, fact: linux.packages, none_of: [nis], severity: high,
+     clauses: [{clause: 8.1.4.4a, catalog: gbt22239-2019, coverage: supports}]}
+  - {id: x.z, title: {zh: a, en: b}, fact: linux.sysctl, field: kernel.x, matches: '[0-9]+',
+     clauses: []}
+"""
+
+
+@given(text=spoilt(PROFILE))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_profile_is_more_than_one_clear_line(
+    registry: Registry, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    for line, missing in wrong_profile(file, registry):
+        assert re.match(re.escape(str(file)) + r":[0-9]+: \S", line)
+        assert line.isprintable()
+        assert missing == []
+
+
+def wrong_profile(file: Path, registry: Registry) -> list[tuple[str, list[str]]]:
+    """As `wrong_with`, of a profile."""
+    policy = load_policy(registry.policy_dirs)
+    try:
+        profile_checks(policy.profile(str(file), registry.checks), registry)
+    except DengbaoError as error:
+        return [(str(error), untranslated(error))]
+    return []
 
 
 def wrong_with(text: str) -> list[tuple[str, list[str]]]:
