@@ -27,7 +27,11 @@ def dengbao_checks() -> Iterable[Check]:
 
 def _describe(probe: Probe) -> str:
     address, ports, rate = (probe.args.get(k) for k in ("address", "ports", "max_rate"))
-    return f"nmap -sT -Pn -n --max-rate {rate} -p {ports} {address}"
+    again = probe.args.get("again")
+    return (
+        f"nmap -sT -Pn -n --max-rate {rate} -p {ports} {address}; then one more connection, at most"
+        f" 10 a second, to each open port and to those of {again} that were closed"
+    )
 
 
 @hookimpl

@@ -19,17 +19,7 @@ from audit_core.sdk import (
     undetermined,
 )
 from audit_nmap.facts import PORTS, Ports
-from audit_nmap.ports import PRINTERS, ranges, read_ports, without_udp
-
-# Plain-text or remote-shell services, file shares, and services that trust whoever connects.
-# 21 FTP, 23 telnet, 111 rpcbind, 135/137-139/445 Windows shares, 512-514 r-commands, 873 rsync,
-# 2049 NFS, 2375 Docker, 2379 etcd, 3389 RDP, 5900-5901 VNC, 6000 X11, 6379 Redis, 9200
-# Elasticsearch, 10255 kubelet, 11211 memcached, 27017 MongoDB, 50070 HDFS.
-HIGH_RISK = frozenset(
-    {"21/tcp", "23/tcp", "111/tcp", "135/tcp", "137-139/tcp", "445/tcp", "512-514/tcp", "873/tcp",
-     "2049/tcp", "2375/tcp", "2379/tcp", "3389/tcp", "5900-5901/tcp", "6000/tcp", "6379/tcp",
-     "9200/tcp", "10255/tcp", "11211/tcp", "27017/tcp", "50070/tcp"}
-)  # fmt: skip
+from audit_nmap.ports import HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
 
 
 def _listed(ports: Iterable[int]) -> str:
@@ -59,6 +49,39 @@ def _silent(ports: Iterable[int]) -> Message:
     )  # fmt: skip
 
 
+_MANY = 100  # of so many ports no host has nearly all open
+
+
+def _unusable(ports: Ports) -> Judgement | None:
+    """Why the scan as a whole says nothing of the host, or None."""
+    if ports.from_itself:
+        return _not_from_outside(ports)
+    if not ports.open | ports.closed:
+        return undetermined(_silent(ports.silent), *_second_look(ports), _scanned(ports))
+    if len(ports.open) >= max(_MANY, 0.9 * len(ports.scanned)):
+        said = msg("Something on the way, or the host's firewall, accepts connections to nearly"
+                   " every port ({count} of {scanned}), so what is behind them is not known",
+                   count=len(ports.open), scanned=len(ports.scanned))  # fmt: skip
+        return undetermined(said, _scanned(ports))
+    return None
+
+
+def _second_look(ports: Ports) -> tuple[Message, ...]:
+    """What a second connection showed to be otherwise than the scan told."""
+    found = []
+    if ports.unconfirmed:
+        found.append(msg("These answered the scan but not a second look: {ports}",
+                         ports=_listed(ports.unconfirmed)))  # fmt: skip
+    if ports.contradicted:
+        found.append(msg("The scan told these as closed and a second look found them open, so no"
+                         " port that it told as closed is taken for closed: {ports}",
+                         ports=_listed(ports.contradicted)))  # fmt: skip
+    if ports.limited:
+        found.append(msg("Connections as fast as the scan's are limited on the way, so no port that"
+                         " it told as closed is taken for closed"))  # fmt: skip
+    return tuple(found)
+
+
 def _not_from_outside(ports: Ports) -> Judgement:
     """What listens on loopback is not exposed, and no firewall stands before it: no verdict."""
     said = msg("The collector scanned its own machine, which does not show what others can reach:"
@@ -69,13 +92,16 @@ def _not_from_outside(ports: Ports) -> Judgement:
 _REMEDY = msg("Stop the services that are not needed, or close their ports in the host's firewall")
 
 
-@check("nmap.allowed-ports", needs=(PORTS, TARGET), severity=Severity.MEDIUM, remedy=_REMEDY)
+@check(
+    "nmap.allowed-ports", needs=(PORTS, TARGET), severity=Severity.MEDIUM, version=2,
+    remedy=_REMEDY,
+)  # fmt: skip
 def allowed_ports(
     ports: Ports, target: Target, *, high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK
 ) -> Judgement:
     """The ports that answer the collector are among those declared as needed."""
-    if ports.from_itself:
-        return _not_from_outside(ports)
+    if (unusable := _unusable(ports)) is not None:
+        return unusable
     written = target.settings.get("allowed_ports")
     if written is None:
         return _undeclared(ports, high_risk)
@@ -87,11 +113,11 @@ def allowed_ports(
     beyond = ports.open - allowed
     if beyond:
         said = msg("Open and not declared: {ports}", ports=_listed(beyond))
-        return failed(said, _open(ports), _scanned(ports), expected=wanted)
+        return failed(said, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
     if ports.silent - allowed:
-        return undetermined(
-            _open(ports), _silent(ports.silent - allowed), _scanned(ports), expected=wanted
-        )
+        said = _silent(ports.silent - allowed)
+        why = (said, *_second_look(ports), _scanned(ports))
+        return undetermined(_open(ports), *why, expected=wanted)
     return passed(_open(ports), _scanned(ports), expected=wanted)
 
 
@@ -105,13 +131,13 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
     return undetermined(said, _open(ports), _scanned(ports), expected=wanted)
 
 
-@check("nmap.no-high-risk-ports", needs=PORTS, severity=Severity.HIGH, remedy=_REMEDY)
+@check("nmap.no-high-risk-ports", needs=PORTS, severity=Severity.HIGH, version=2, remedy=_REMEDY)
 def no_high_risk_ports(
     ports: Ports, *, high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK
 ) -> Judgement:
     """No high-risk port answers the collector."""
-    if ports.from_itself:
-        return _not_from_outside(ports)
+    if (unusable := _unusable(ports)) is not None:
+        return unusable
     listed = read_ports(tuple(high_risk)) if high_risk else frozenset[int]()
     if listed is None:
         return undetermined(msg("high_risk is not a list of TCP ports such as 23/tcp"))
@@ -119,9 +145,10 @@ def no_high_risk_ports(
     bad = ports.open & listed
     if bad:
         said = msg("High-risk ports are open: {ports}", ports=_listed(bad))
-        return failed(said, _scanned(ports), expected=wanted)
+        return failed(said, *_second_look(ports), _scanned(ports), expected=wanted)
     if listed & ports.silent:
-        return undetermined(_silent(listed & ports.silent), _scanned(ports), expected=wanted)
+        why = (*_second_look(ports), _scanned(ports))
+        return undetermined(_silent(listed & ports.silent), *why, expected=wanted)
     unseen = listed - ports.scanned
     if unseen:
         said = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))

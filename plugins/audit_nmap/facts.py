@@ -1,23 +1,28 @@
-"""The fact of the reachable ports, read from nmap's XML, or not at all."""
+"""The fact of the reachable ports: what a scan told, and what a second look bears out of it."""
 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from audit_core.model import Value
-from audit_core.sdk import Absent, Answer, Message, ParseError, Probe, Reason, Target, fact, msg
-from audit_nmap.ports import DEFAULT_RANGE, PRINTERS, ranges, read_ports
+from audit_core.sdk import Absent, Answer, Message, ParseError, Probe, Target, fact, msg
+from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
+from audit_nmap.scan import Scan, SecondLook, read_scan
 
 _MAX_RATE = 300  # connections begun per second
+_MOST_DECLARED = 50
 
 
 class Ports(Struct, frozen=True, kw_only=True):
     """What a scan from `source` found at `address`. Every scanned port is in exactly one set.
 
-    `silent`: no answer that tells open from closed (filtered, dropped, lost, unreachable).
+    `silent`: no answer that tells open from closed (filtered, dropped, lost, unreachable), or one
+    that a second look did not bear out. `unconfirmed`: those of them that the scan told as open.
+    `contradicted`: open ports that the scan told as closed. `limited`: an open port was not open at
+    the pace of the scan. Either way a port counts as closed only by the second look.
     """
 
     address: str
@@ -25,6 +30,9 @@ class Ports(Struct, frozen=True, kw_only=True):
     open: frozenset[int]
     closed: frozenset[int]
     silent: frozenset[int]
+    unconfirmed: frozenset[int] = frozenset()
+    contradicted: frozenset[int] = frozenset()
+    limited: bool = False
 
     @property
     def from_itself(self) -> bool:
@@ -53,104 +61,22 @@ def ask(target: Target) -> Probe | Message:
     ports = wanted - PRINTERS
     if not ports:
         return msg("scan_ports of {target} holds printer ports only", target=target.id)
-    args: dict[str, Value] = {"address": address, "ports": ranges(ports), "max_rate": _MAX_RATE}
+    args: dict[str, Value] = {
+        "address": address, "ports": ranges(ports), "max_rate": _MAX_RATE,
+        "again": ranges(ports & _again(target)),
+    }  # fmt: skip
     # a silent port costs up to three tries
-    return Probe(prober="ports", args=args, timeout_s=120 + 4 * len(ports) // _MAX_RATE)
+    return Probe(prober="ports", args=args, timeout_s=150 + 4 * len(ports) // _MAX_RATE)
+
+
+def _again(target: Target) -> frozenset[int]:
+    """The ports that a verdict hangs on most: looked at twice, also when they are told closed."""
+    declared = read_ports(without_udp(target.settings.get("allowed_ports", ()))) or frozenset()
+    high = read_ports(tuple(HIGH_RISK)) or frozenset()
+    return high | frozenset(sorted(declared)[:_MOST_DECLARED])
 
 
 # --- reading --------------------------------------------------------------------------------------
-
-
-def _root(raw: bytes) -> Any:
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError as XmlError
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root = fromstring(raw)
-    except (XmlError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
-        raise ParseError(f"not a whole XML document: {error}") from error
-    if root.tag != "nmaprun" or root.get("scanner") != "nmap":
-        raise ParseError("not a document of nmap")
-    if sum(1 for _ in root.iter("nmaprun")) != 1:
-        raise ParseError("more than one document of nmap")
-    return root
-
-
-def _only(parent: Any, tag: str) -> Any:
-    found = parent.findall(tag)
-    if len(found) != 1:
-        raise ParseError(f"{len(found)} elements {tag}, expected one")
-    return found[0]
-
-
-def _ports_of(text: str | None, what: str) -> frozenset[int]:
-    found = read_ports(text) if text else None
-    if found is None:
-        raise ParseError(f"{what}: not a list of ports")
-    return found
-
-
-def _count(element: Any) -> int:
-    text = element.get("count", "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 5):
-        raise ParseError(f"{element.tag}: not a count")
-    return int(text)
-
-
-_STATES = {"open": "open", "closed": "closed"}
-
-
-def _collect(host: Any, scanned: frozenset[int]) -> dict[str, frozenset[int]]:
-    """Every scanned port by what is known of it; raises ParseError unless each is told once."""
-    found: dict[str, set[int]] = {"open": set(), "closed": set(), "silent": set()}
-    table, told = _only(host, "ports"), 0
-    for port in table.findall("port"):
-        if port.get("protocol") != "tcp":
-            raise ParseError("a port that is not TCP")
-        numbers = _ports_of(port.get("portid"), "portid")
-        state = str(_only(port, "state").get("state"))
-        found[_STATES.get(state, "silent")] |= numbers
-        told += len(numbers)
-    extras = table.findall("extraports")
-    rest = scanned.difference(*found.values())
-    for extra in extras:
-        numbers = _extra(extra, rest if len(extras) == 1 else None)
-        found[_STATES.get(str(extra.get("state")), "silent")] |= numbers
-        told += len(numbers)
-    everything = frozenset[int]().union(*found.values())
-    if everything != scanned or told != len(scanned):
-        raise ParseError("the ports told are not the ports scanned")
-    return {state: frozenset(ports) for state, ports in found.items()}
-
-
-def _extra(extra: Any, rest: frozenset[int] | None) -> frozenset[int]:
-    """The ports of an `extraports`: as listed by its reasons, or all the rest if it is alone."""
-    listed = [r.get("ports") for r in extra.findall("extrareasons")]
-    if listed and all(listed):
-        numbers = frozenset[int]().union(*(_ports_of(t, "extrareasons") for t in listed))
-    elif rest is not None:
-        numbers = rest
-    else:
-        raise ParseError("extraports do not say which ports")
-    if len(numbers) != _count(extra):
-        raise ParseError("extraports do not add up")
-    return numbers
-
-
-def _finished(root: Any) -> Any:
-    stats = _only(root, "runstats")
-    end = _only(stats, "finished")
-    if end.get("exit") != "success":
-        raise ParseError(f"nmap ended with {end.get('exit')}: {end.get('errormsg')}")
-    return _only(stats, "hosts")
-
-
-def _address(host: Any) -> str:
-    found = [a.get("addr") for a in host.findall("address") if a.get("addrtype") != "mac"]
-    if len(found) != 1:
-        raise ParseError("not one address")
-    return str(found[0])
 
 
 def parse_ports(answer: Answer) -> Ports | Absent:
@@ -158,24 +84,40 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     asked = ask(answer.target)
     if isinstance(asked, Message):
         raise ParseError("nothing was asked of this target")
-    root = _root(answer.stdout)
-    hosts = _finished(root)
-    if not root.findall("host") and hosts.get("up") == "0":
-        return Absent(reason=Reason.UNREACHABLE, said=msg("nmap reports the host as down"))
-    host = _only(root, "host")
-    if host.get("timedout") == "true":
-        return Absent(reason=Reason.TIMED_OUT, said=msg("nmap gave up on the host in time"))
-    if _only(host, "status").get("state") != "up":
-        return Absent(reason=Reason.UNREACHABLE, said=msg("nmap reports the host as down"))
-    info = _only(root, "scaninfo")
-    scanned = _ports_of(info.get("services"), "services")
-    if _address(host) != asked.args["address"] or ranges(scanned) != asked.args["ports"]:
-        raise ParseError("nmap scanned something else than was asked")
-    if info.get("type") != "connect" or info.get("protocol") != "tcp":
-        raise ParseError("not a TCP connect scan")
-    found = _collect(host, scanned)
-    source = answer.stderr.decode("ascii", "replace")
-    return Ports(address=_address(host), source=source, **found)
+    address = str(asked.args["address"])
+    found = read_scan(answer.stdout, address, str(asked.args["ports"]))
+    if isinstance(found, Absent):
+        return found
+    return _seen_twice(address, found, _second_look(answer.stderr))
+
+
+def _second_look(raw: bytes) -> SecondLook:
+    try:
+        return msgspec.json.decode(raw, type=SecondLook)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ParseError(f"not a second look: {error}") from error
+
+
+def _seen_twice(address: str, scan: Scan, second: SecondLook) -> Ports:
+    """What stands after the second look: its word counts where the two differ."""
+    answered, unanswered = _numbers(second.answered), _numbers(second.unanswered)
+    unconfirmed = scan.open & unanswered
+    contradicted = scan.closed & answered
+    doubted = bool(contradicted) or second.limited
+    closed = scan.closed & unanswered if doubted else scan.closed
+    open_ = (scan.open - unconfirmed) | contradicted
+    return Ports(
+        address=address, source=second.source, open=open_, closed=closed,
+        silent=scan.scanned - open_ - closed, unconfirmed=unconfirmed, contradicted=contradicted,
+        limited=second.limited,
+    )  # fmt: skip
+
+
+def _numbers(text: str) -> frozenset[int]:
+    found = read_ports(text) if text else frozenset[int]()
+    if found is None:
+        raise ParseError("a second look at something else than ports")
+    return found
 
 
 PORTS = fact("nmap.ports", Ports, ask=ask, parse=parse_ports)

@@ -21,6 +21,17 @@ DEFAULT_RANGE = (
 )
 
 
+# Plain-text or remote-shell services, file shares, and services that trust whoever connects.
+# 21 FTP, 23 telnet, 111 rpcbind, 135/137-139/445 Windows shares, 512-514 r-commands, 873 rsync,
+# 2049 NFS, 2375 Docker, 2379 etcd, 3389 RDP, 5900-5901 VNC, 6000 X11, 6379 Redis, 9200
+# Elasticsearch, 10255 kubelet, 11211 memcached, 27017 MongoDB, 50070 HDFS.
+HIGH_RISK = frozenset(
+    {"21/tcp", "23/tcp", "111/tcp", "135/tcp", "137-139/tcp", "445/tcp", "512-514/tcp", "873/tcp",
+     "2049/tcp", "2375/tcp", "2379/tcp", "3389/tcp", "5900-5901/tcp", "6000/tcp", "6379/tcp",
+     "9200/tcp", "10255/tcp", "11211/tcp", "27017/tcp", "50070/tcp"}
+)  # fmt: skip
+
+
 def read_ports(written: object) -> frozenset[int] | None:
     """The TCP ports that a text (comma separated), a number or a list of these means; else None."""
     if isinstance(written, bool):

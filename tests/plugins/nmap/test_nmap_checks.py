@@ -12,20 +12,32 @@ import pytest
 
 import audit_nmap
 from audit_core.model import Kind, ObjectType, Reason, Target, Verdict
-from audit_nmap.checks import HIGH_RISK, allowed_ports, no_high_risk_ports
+from audit_nmap.checks import allowed_ports, no_high_risk_ports
 from audit_nmap.facts import Ports
-from audit_nmap.ports import DEFAULT_RANGE, PRINTERS, read_ports
+from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, read_ports
 from audit_nmap.probe import run
 
 FOLDER = Path(audit_nmap.__file__).parent
 DEFAULT = (read_ports(DEFAULT_RANGE) or frozenset()) - PRINTERS
 
 
-def ports(*open_: int, silent: frozenset[int] = frozenset(), source: str = "10.0.0.1") -> Ports:
+def ports(
+    *open_: int, silent: frozenset[int] = frozenset(), source: str = "10.0.0.1", **more: Any
+) -> Ports:
     rest = DEFAULT - silent - set(open_)
     return Ports(
-        address="10.0.0.2", source=source, open=frozenset(open_), closed=rest, silent=silent
-    )
+        address="10.0.0.2", source=source, open=frozenset(open_), closed=rest, silent=silent,
+        **more,
+    )  # fmt: skip
+
+
+def only(state: str, *numbers: int) -> Ports:
+    """A scan of these alone, all in one state."""
+    sets: dict[str, Any] = dict.fromkeys(("open", "closed", "silent"), frozenset())
+    return Ports(address="10.0.0.2", source="10.0.0.1", **sets | {state: frozenset(numbers)})
+
+
+EVERY = tuple(DEFAULT)
 
 
 def target(**settings: Any) -> Target:
@@ -60,6 +72,11 @@ P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
         (ports(22, 6379), {}, F),
         (ports(22, source="10.0.0.2"), {"allowed_ports": ["22/tcp"]}, U),
         (ports(22, 80, source="10.0.0.2"), {"allowed_ports": ["22/tcp"]}, U),
+        (ports(*EVERY), {"allowed_ports": ["22/tcp"]}, U),
+        (ports(*EVERY), {}, U),
+        (ports(*EVERY[:1200]), {"allowed_ports": ["22/tcp"]}, U),
+        (ports(*EVERY[:900]), {"allowed_ports": ["22/tcp"]}, F),
+        (ports(silent=DEFAULT), {"allowed_ports": ["1-65535"]}, U),
     ],
 )
 def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) -> None:
@@ -67,6 +84,37 @@ def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) 
     assert judged.verdict is verdict
     assert "1-514,516-630" in said(judged)  # the range that was scanned, exactly
     assert seen.source in said(judged)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (only("open", 22), P),
+        (only("closed", 22), P),
+        (only("silent", 22), U),  # nothing answered: nobody knows whether the host was there
+        (only("open", *range(20, 70)), P),  # all of a few is no sign of anything
+    ],
+)
+def test_a_scan_of_nothing_but_what_is_allowed(seen: Ports, verdict: Verdict) -> None:
+    assert allowed_ports.judge(seen, target(allowed_ports=["20-70"])).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"unconfirmed": frozenset({81})}, "not a second look: 81"),
+        ({"contradicted": frozenset({22})}, "found them open"),
+        ({"limited": True}, "limited on the way"),
+    ],
+)
+def test_what_the_second_look_showed_is_said(more: dict[str, Any], word: str) -> None:
+    for open_ in ((22,), (22, 23)):
+        seen = ports(*open_, silent=frozenset({21, 81}), **more)
+        for judged in (
+            allowed_ports.judge(seen, target(allowed_ports=[22])), no_high_risk_ports.judge(seen),
+        ):  # fmt: skip
+            assert judged.verdict is (F if 23 in open_ else U)
+            assert word in said(judged)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +131,8 @@ def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) 
         (ports(22), frozenset({"22/udp"}), U),
         (ports(22), frozenset(), P),
         (ports(22, source="10.0.0.2"), HIGH_RISK, U),
+        (ports(*EVERY), HIGH_RISK, U),
+        (ports(*EVERY[:900]), HIGH_RISK, F),
     ],
 )
 def test_no_high_risk_ports(seen: Ports, high_risk: frozenset[str], verdict: Verdict) -> None:
@@ -100,13 +150,15 @@ def test_said_names_what_is_open() -> None:
 
 @pytest.mark.parametrize("address", ["-iL/etc/passwd", "web1", "", "127.0.0.1 -sV"])
 def test_prober_takes_addresses_only(address: str) -> None:
-    reply = run({"address": address, "ports": "22", "max_rate": 1}, 5, 1 << 20)
+    args = {"address": address, "ports": "22", "again": "", "max_rate": 1}
+    reply = run(args, 5, 1 << 20)
     assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
 
 
 @pytest.mark.parametrize("ports_", ["", "22 -sV", "-", "T:22"])
 def test_prober_takes_ports_only(ports_: str) -> None:
-    reply = run({"address": "127.0.0.1", "ports": ports_, "max_rate": 1}, 5, 1 << 20)
+    args = {"address": "127.0.0.1", "ports": ports_, "again": "", "max_rate": 1}
+    reply = run(args, 5, 1 << 20)
     assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
 
 

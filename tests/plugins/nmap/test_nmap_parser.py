@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,9 +36,12 @@ def target(scan_ports: object, address: str | None = "127.0.0.1") -> Target:
     )  # fmt: skip
 
 
-def parse(raw: bytes, scan_ports: str = SCANNED[LISTED]) -> Ports | Absent:
+LOOKED = b'{"source":"127.0.0.9"}'
+
+
+def parse(raw: bytes, scan_ports: str = SCANNED[LISTED], second: bytes = LOOKED) -> Ports | Absent:
     answer = Answer(
-        stdout=raw, stderr=b"127.0.0.9", exit_code=0, truncated=False,
+        stdout=raw, stderr=second, exit_code=0, truncated=False,
         collected_at="2026-11-23T12:05:00+00:00", target=target(scan_ports),
     )  # fmt: skip
     return parse_ports(answer)
@@ -182,6 +186,48 @@ def test_any_damage(at: int, new: bytes) -> None:
     assert isinstance(found, Ports | Absent)
 
 
+# --- the second look ------------------------------------------------------------------------------
+
+
+def seen_twice(**second: object) -> Ports:
+    found = parse(LISTED, second=msgspec.json.encode({"source": "127.0.0.9", **second}))
+    assert isinstance(found, Ports)
+    assert found.scanned == read_ports(SCANNED[LISTED])
+    return found
+
+
+def test_what_a_second_look_bears_out() -> None:
+    assert seen_twice(answered="2323,8022", unanswered="2320-2322") == seen_twice()
+
+
+def test_open_and_not_confirmed_is_not_open() -> None:
+    found = seen_twice(answered="2323", unanswered="8022")
+    assert found.open == {2323}
+    assert found.unconfirmed == found.silent == {8022}
+    assert len(found.closed) == 21
+
+
+def test_one_contradiction_takes_the_word_closed() -> None:
+    found = seen_twice(answered="2323,50070", unanswered="2320")
+    assert found.open == {2323, 8022, 50070}
+    assert found.contradicted == {50070}
+    assert found.closed == {2320}
+
+
+def test_a_limit_takes_the_word_closed() -> None:
+    found = seen_twice(answered="2323", unanswered="2320", limited=True)
+    assert found.open == {2323, 8022}
+    assert found.closed == {2320}
+
+
+@pytest.mark.parametrize(
+    "second", [b"", b"127.0.0.9", b"{}", b'{"source":"","answered":"x"}', b"[" * 100_000]
+)
+def test_no_second_look(second: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse(LISTED, second=second)
+
+
 # --- asking ---------------------------------------------------------------------------------------
 
 
@@ -210,6 +256,14 @@ def test_default_range() -> None:
     asked = ask(Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, address="::1"))
     assert isinstance(asked, Probe)
     assert asked.args["ports"] == ranges(wanted - PRINTERS)
+
+
+def test_what_matters_most_is_asked_again() -> None:
+    held = target("1-100")
+    again = {"allowed_ports": ["80", "99", "53/udp", 4000]}
+    asked = ask(msgspec.structs.replace(held, settings={**held.settings, **again}))
+    assert isinstance(asked, Probe)
+    assert asked.args["again"] == "21,23,80,99"
 
 
 @given(st.frozensets(st.integers(1, 65535), min_size=1, max_size=50))

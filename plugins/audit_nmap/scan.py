@@ -1,0 +1,146 @@
+"""nmap's XML, read only when it is whole, of one host, and of what was asked. PURE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.sdk import Absent, ParseError, Reason, msg
+from audit_nmap.ports import ranges, read_ports
+
+
+class Scan(Struct, frozen=True, kw_only=True):
+    """What nmap told: every scanned port in one set; `silent` is neither open nor closed."""
+
+    open: frozenset[int]
+    closed: frozenset[int]
+    silent: frozenset[int]
+
+    @property
+    def scanned(self) -> frozenset[int]:
+        """All ports that were tried."""
+        return self.open | self.closed | self.silent
+
+
+class SecondLook(Struct, frozen=True, kw_only=True):
+    """The ports that took a plain connection after the scan, and those that did not, in nmap's
+    words. `limited`: an open port did not take every one of a few connections at the pace of the
+    scan. `source` is the collector's own address on the way there, empty where unknown."""
+
+    source: str
+    answered: str = ""
+    unanswered: str = ""
+    limited: bool = False
+
+
+def _root(raw: bytes) -> Any:
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError as XmlError
+    from defusedxml.ElementTree import fromstring
+
+    try:
+        root = fromstring(raw)
+    except (XmlError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
+        raise ParseError(f"not a whole XML document: {error}") from error
+    if root.tag != "nmaprun" or root.get("scanner") != "nmap":
+        raise ParseError("not a document of nmap")
+    if sum(1 for _ in root.iter("nmaprun")) != 1:
+        raise ParseError("more than one document of nmap")
+    return root
+
+
+def _only(parent: Any, tag: str) -> Any:
+    found = parent.findall(tag)
+    if len(found) != 1:
+        raise ParseError(f"{len(found)} elements {tag}, expected one")
+    return found[0]
+
+
+def _ports_of(text: str | None, what: str) -> frozenset[int]:
+    found = read_ports(text) if text else None
+    if found is None:
+        raise ParseError(f"{what}: not a list of ports")
+    return found
+
+
+def _count(element: Any) -> int:
+    text = element.get("count", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        raise ParseError(f"{element.tag}: not a count")
+    return int(text)
+
+
+_STATES = {"open": "open", "closed": "closed"}
+
+
+def _collect(host: Any, scanned: frozenset[int]) -> Scan:
+    """Every scanned port by what is known of it; raises ParseError unless each is told once."""
+    found: dict[str, set[int]] = {"open": set(), "closed": set(), "silent": set()}
+    table, told = _only(host, "ports"), 0
+    for port in table.findall("port"):
+        if port.get("protocol") != "tcp":
+            raise ParseError("a port that is not TCP")
+        numbers = _ports_of(port.get("portid"), "portid")
+        state = str(_only(port, "state").get("state"))
+        found[_STATES.get(state, "silent")] |= numbers
+        told += len(numbers)
+    extras = table.findall("extraports")
+    rest = scanned.difference(*found.values())
+    for extra in extras:
+        numbers = _extra(extra, rest if len(extras) == 1 else None)
+        found[_STATES.get(str(extra.get("state")), "silent")] |= numbers
+        told += len(numbers)
+    everything = frozenset[int]().union(*found.values())
+    if everything != scanned or told != len(scanned):
+        raise ParseError("the ports told are not the ports scanned")
+    return Scan(**{state: frozenset(ports) for state, ports in found.items()})
+
+
+def _extra(extra: Any, rest: frozenset[int] | None) -> frozenset[int]:
+    """The ports of an `extraports`: as listed by its reasons, or all the rest if it is alone."""
+    listed = [r.get("ports") for r in extra.findall("extrareasons")]
+    if listed and all(listed):
+        numbers = frozenset[int]().union(*(_ports_of(t, "extrareasons") for t in listed))
+    elif rest is not None:
+        numbers = rest
+    else:
+        raise ParseError("extraports do not say which ports")
+    if len(numbers) != _count(extra):
+        raise ParseError("extraports do not add up")
+    return numbers
+
+
+def _finished(root: Any) -> Any:
+    stats = _only(root, "runstats")
+    end = _only(stats, "finished")
+    if end.get("exit") != "success":
+        raise ParseError(f"nmap ended with {end.get('exit')}: {end.get('errormsg')}")
+    return _only(stats, "hosts")
+
+
+def _address(host: Any) -> str:
+    found = [a.get("addr") for a in host.findall("address") if a.get("addrtype") != "mac"]
+    if len(found) != 1:
+        raise ParseError("not one address")
+    return str(found[0])
+
+
+def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
+    """The ports of `address`, the one host of a finished scan of exactly `ports`; or ParseError."""
+    root = _root(raw)
+    hosts = _finished(root)
+    if not root.findall("host") and hosts.get("up") == "0":
+        return Absent(reason=Reason.UNREACHABLE, said=msg("nmap reports the host as down"))
+    host = _only(root, "host")
+    if host.get("timedout") == "true":
+        return Absent(reason=Reason.TIMED_OUT, said=msg("nmap gave up on the host in time"))
+    if _only(host, "status").get("state") != "up":
+        return Absent(reason=Reason.UNREACHABLE, said=msg("nmap reports the host as down"))
+    info = _only(root, "scaninfo")
+    scanned = _ports_of(info.get("services"), "services")
+    if _address(host) != address or ranges(scanned) != ports:
+        raise ParseError("nmap scanned something else than was asked")
+    if info.get("type") != "connect" or info.get("protocol") != "tcp":
+        raise ParseError("not a TCP connect scan")
+    return _collect(host, scanned)
