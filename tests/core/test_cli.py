@@ -383,6 +383,19 @@ def test_130_and_no_shell_left_when_ended_from_outside(toys: Toy, number: int) -
     assert eventually(lambda: not running(asleep))
 
 
+def test_130_and_no_child_left_when_a_check_hangs(toys: Toy) -> None:
+    module, told = toys.package / "__init__.py", toys.base / "pid"
+    hang = f"import os; open({str(told)!r}, 'w').write(str(os.getpid()))\n    while True: pass\n"
+    first = "    return expect(seen"
+    module.write_text(module.read_text().replace(first, f"    {hang}{first}", 1))
+    toys.colours("blue", "blue")
+    started = start("run", "toy", "--store", toys.base / "store", env=toys.env)
+    assert eventually(lambda: told.exists() and told.read_text() != "")
+    started.signal(signal.SIGTERM)
+    started.wait(60).ended(130)
+    assert eventually(lambda: not Path(f"/proc/{told.read_text()}").exists())
+
+
 def test_every_documented_code_is_one_of_an_error_class_or_a_verdict() -> None:
     from audit_core import errors
 

@@ -94,7 +94,11 @@ def _collected(context: Context) -> Run:
 def _resumed(context: Context) -> Run:
     made = context.store.unfinished()
     if made is None:
-        raise UsageError(msg("no run was cut off: there is nothing to resume"))
+        raise UsageError(
+            msg(
+                "no run was cut off; dengbao results latest shows the newest, dengbao pack packs it"
+            )
+        )
     file = made.file
     inventory, sha256 = context.inventory()
     if sha256 != file.inventory_sha256:

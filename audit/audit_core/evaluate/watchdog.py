@@ -138,19 +138,24 @@ def _watch(pid: int, result_r: int, steps: _Steps, step_seconds: float) -> bytea
     """What the child sends; it is killed when it neither sends nor enters a step for so long."""
     data, seen = bytearray(), b""
     moved = time.monotonic()
-    while True:
-        ready, _, _ = select.select([result_r], [], [], step_seconds / _LOOKS)
-        if ready:
-            chunk = os.read(result_r, 1 << 16)
-            if not chunk:
+    try:
+        while True:
+            ready, _, _ = select.select([result_r], [], [], step_seconds / _LOOKS)
+            if ready:
+                chunk = os.read(result_r, 1 << 16)
+                if not chunk:
+                    break
+                data += chunk
+            if ready or steps.seen() != seen:
+                seen, moved = steps.seen(), time.monotonic()
+            elif time.monotonic() - moved > step_seconds:
+                os.kill(pid, signal.SIGKILL)
                 break
-            data += chunk
-        if ready or steps.seen() != seen:
-            seen, moved = steps.seen(), time.monotonic()
-        elif time.monotonic() - moved > step_seconds:
-            os.kill(pid, signal.SIGKILL)
-            break
-    os.waitpid(pid, 0)
+    except KeyboardInterrupt:
+        os.kill(pid, signal.SIGKILL)  # nobody else would end a step that hangs
+        raise
+    finally:
+        os.waitpid(pid, 0)
     return data
 
 
