@@ -103,6 +103,13 @@ def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Mess
     return max([dates[0], *stamps])
 
 
+def _published(metadata: Metadata, sources: Sources) -> float:
+    """When what the host holds was published: the newest of it where every source tells."""
+    names = {s.name for s in sources.items}
+    told = [x.published for x in metadata.listings if x.source in names and x.published]
+    return max(told) if told else _dates(metadata, sources)[0]
+
+
 def _days(seconds: float) -> float:
     return round(seconds / _DAY, 1)
 
@@ -119,7 +126,7 @@ def _stale(
             "The package metadata date from {days} days ago: later updates cannot be seen",
             days=_days(now - at),
         )
-    published = _dates(metadata, sources)[0]
+    published = _published(metadata, sources)
     if now - published > max_published_days * _DAY:
         return msg(
             "The newest metadata that the mirror served were published {days} days ago:"

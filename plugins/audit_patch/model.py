@@ -59,11 +59,15 @@ class Signatures(Struct, frozen=True, kw_only=True):
 
 
 class Listing(Struct, frozen=True, kw_only=True):
-    """The metadata of one source, with the time of its file (epoch seconds, host clock)."""
+    """The metadata of one source, with the time of its file (epoch seconds, host clock).
+
+    `published` is when the source made them, where that is told apart.
+    """
 
     source: str
     at: float
     security: bool = False
+    published: float | None = None
 
 
 class Metadata(Struct, frozen=True, kw_only=True):

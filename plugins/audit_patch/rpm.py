@@ -21,7 +21,7 @@ from audit_patch.model import (
     Sources,
     Update,
 )
-from audit_patch.text import records
+from audit_patch.text import is_number, records
 
 _QUIET = ("-C", "-q", "--noplugins", "--disableexcludes=all")
 
@@ -41,13 +41,23 @@ def updateinfo(program: str) -> Command:
     return Command(argv=argv, timeout_s=90, limit=8 << 20)
 
 
-CACHES = Command(
-    argv=(
-        "find", "/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum", "-maxdepth", "5",
-        "-type", "f", "-name", "repomd.xml", "-printf", r"%T@\0%P\0",
-    ),
-    ok=(0, 1),
-)  # fmt: skip
+# The newest time stamp within tells when the repository was made: a copy of it may stand still.
+_MADE = (
+    r"""printf '%s\0' "$(sed -n 's/.*<timestamp>\([0-9]*\).*/\1/p' "$1" """
+    '| sort -n | tail -n 1)"'
+)
+
+
+def caches(folders: tuple[str, ...], depth: int) -> Command:
+    """The question for the index of each repository in `folders`: its times and its path."""
+    argv = (
+        "find", *folders, "-maxdepth", str(depth), "-type", "f", "-name", "repomd.xml",
+        "-printf", r"%T@\0%P\0", "-exec", "sh", "-c", _MADE, "sh", "{}", ";",
+    )  # fmt: skip
+    return Command(argv=argv, ok=(0, 1))
+
+
+CACHES = caches(("/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"), 5)
 # An address in a repository file may carry a password: only the switches are printed.
 SWITCHES = r"^[[:space:]]*(\[[^]]*\]|(enabled|gpgcheck|pkg_gpgcheck|repo_gpgcheck)[[:space:]]*=.*)"
 REPOS = Command(
@@ -147,10 +157,11 @@ def parse_caches(answer: Answer) -> Metadata | Absent:
     if refused := refused_by(answer):
         return refused
     listings = []
-    for at, path in records(answer.stdout, 2):
+    for at, path, made in records(answer.stdout, 3):
         parts = path.removesuffix("/repomd.xml").removesuffix("/repodata").split("/")
         source = re.sub(r"-[0-9a-f]{16}$", "", parts[-1])
-        listings.append(Listing(source=source, at=float(at)))
+        published = float(made) if is_number(made) else None
+        listings.append(Listing(source=source, at=float(at), published=published))
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
 
 

@@ -7,20 +7,14 @@ import re
 
 from audit_core.sdk import Absent, Answer, Command, ParseError
 from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
-from audit_patch.rpm import SWITCHES, refused_by, repositories, sections
+from audit_patch.rpm import SWITCHES, caches, refused_by, repositories, sections
 
 _QUIET = ("zypper", "--no-refresh", "--non-interactive")
 
 UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4 << 20)
 PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20)
 # libzypp touches the index when a refresh finds it unchanged.
-CACHES = Command(
-    argv=(
-        "find", "/var/cache/zypp/raw", "-maxdepth", "4", "-type", "f", "-name", "repomd.xml",
-        "-printf", r"%T@\0%P\0",
-    ),
-    ok=(0, 1),
-)  # fmt: skip
+CACHES = caches(("/var/cache/zypp/raw",), 4)
 REPOS = Command(
     argv=(
         "grep", "-RZEio", "--include=*.repo", "--include=zypp.conf", "-e", SWITCHES,

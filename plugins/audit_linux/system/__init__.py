@@ -5,6 +5,7 @@ from audit_linux.system import (
     auditing,
     firewall,
     intrusion,
+    journald,
     kernel,
     listeners,
     log_files,
@@ -26,7 +27,8 @@ from audit_linux.system import (
 
 FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *auditing.FACTS, *log_files.FACTS,
-    *log_rotation.FACTS, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG, *remote_log.FACTS,
+    *log_rotation.FACTS, journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG,
+    syslog_ng.SYSLOG_NG, *remote_log.FACTS,
     *timesync.FACTS, *listeners.FACTS, *firewall.FACTS, *packages.FACTS, *malware.FACTS,
     *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
 )  # fmt: skip

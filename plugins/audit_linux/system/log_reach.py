@@ -24,8 +24,9 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.system._common import DAY, ConfFile, capped, conf_request, parse_conf, script
+from audit_linux.system._common import DAY, capped, script
 from audit_linux.system.auditing import AUDITD_CONF, AuditdConf
+from audit_linux.system.journald import JOURNAL_CONF, JournalConf
 from audit_linux.system.log_files import (
     AUDIT_FILES,
     LOG_TREE,
@@ -207,62 +208,6 @@ def _elsewhere(
     )
 
 
-# --- elsewhere ----------------------------------------------------------------------------------
-
-
-class JournalConf(Struct, frozen=True, kw_only=True):
-    """journald's settings in force; an empty value is the default."""
-
-    storage: str = ""
-    max_retention: str = ""
-    max_use: str = ""
-
-
-def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
-    """The last value of each key over journald.conf and its drop-ins, in their order."""
-    files = parse_conf(answer)
-    if isinstance(files, Absent):
-        return files
-    values: dict[str, str] = {}
-    for line in (line.strip() for f in _by_precedence(files) for line in f.lines):
-        key, equals, value = line.partition("=")
-        if equals and not line.startswith(("#", ";")):
-            values[key.strip()] = value.strip()
-    return JournalConf(
-        storage=values.get("Storage", ""),
-        max_retention=values.get("MaxRetentionSec", ""),
-        max_use=values.get("SystemMaxUse", ""),
-    )
-
-
-def _by_precedence(files: tuple[ConfFile, ...]) -> list[ConfFile]:
-    """/usr's file, /etc's file, then drop-ins by name, /etc's hiding those of the same name."""
-    drop = {}
-    for folder in ("/usr/lib/", "/run/", "/etc/"):
-        for file in files:
-            if ".d/" in file.path and file.path.startswith(folder):
-                drop[file.path.rpartition("/")[2]] = file
-    main = sorted(
-        (f for f in files if ".d/" not in f.path), key=lambda f: f.path.startswith("/etc")
-    )
-    return [*main[-1:], *(drop[name] for name in sorted(drop))]
-
-
-JOURNAL_CONF = fact(
-    "linux.journald-conf",
-    JournalConf,
-    ask=conf_request(
-        ("/etc/systemd/journald.conf", "/usr/lib/systemd/journald.conf"),
-        (
-            ("/usr/lib/systemd/journald.conf.d", "*.conf"),
-            ("/run/systemd/journald.conf.d", "*.conf"),
-            ("/etc/systemd/journald.conf.d", "*.conf"),
-        ),
-    ),
-    parse=parse_journal_conf,
-)
-
-
 @check(
     "linux.log-durable",
     needs=(LOG_TREE, optional(JOURNAL_CONF)),
@@ -291,5 +236,5 @@ def log_durable(tree: LogTree, journal: JournalConf | None) -> Judgement:
     return expect(bool(lasting), said=said, expected=expected)
 
 
-FACTS = (HOST_SINCE, JOURNAL_CONF)
+FACTS = (HOST_SINCE,)
 CHECKS = (log_oldest, log_durable)

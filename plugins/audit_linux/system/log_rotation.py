@@ -24,6 +24,7 @@ from audit_core.sdk import (
     undetermined,
 )
 from audit_linux.system._common import ConfFile, conf_request, parse_conf
+from audit_linux.system.journald import JOURNAL_CONF, JournalConf
 from audit_linux.system.log_files import LOG_TREE, SECURITY_LOGS, LogTree
 
 # --- how long -----------------------------------------------------------------------------------
@@ -180,13 +181,17 @@ def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, R
 
 @check(
     "linux.log-retention",
-    needs=(LOG_TREE, optional(ROTATIONS)),
+    needs=(LOG_TREE, optional(ROTATIONS), optional(JOURNAL_CONF)),
     severity=Severity.HIGH,
     version=2,
     remedy=msg("In logrotate keep at least 180 days, e.g. weekly with rotate 26"),
 )
 def log_retention(
-    tree: LogTree, rotations: tuple[Rotation, ...] | None, *, min_days: Annotated[int, Up] = 180
+    tree: LogTree,
+    rotations: tuple[Rotation, ...] | None,
+    journal: JournalConf | None = None,
+    *,
+    min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
     """The settings keep the system log at least 180 days."""
     expected = msg("kept at least {days} days", days=min_days)
@@ -196,6 +201,11 @@ def log_retention(
             "There is none of {names} under /var/log; the journal is kept by size, not by time",
             names=SECURITY_LOGS,
         )
+        days = journal.most_days if journal else None
+        if journal and days is not None and days < min_days:
+            short = msg("journald keeps records {days} days (MaxRetentionSec={value})",
+                        days=days, value=journal.max_retention)  # fmt: skip
+            return failed(said, short, expected=expected)
         return undetermined(said, expected=expected)
     keeping = _keeping(present, rotations or ())
     told = tuple(_kept(name, rotation) for name, rotation in keeping.items())

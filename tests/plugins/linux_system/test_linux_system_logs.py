@@ -13,6 +13,7 @@ from audit_core.model import Absent, Answer, Kind, ObjectType, ParseError, Reaso
 from audit_linux.system import (
     auditing,
     forwards,
+    journald,
     log_files,
     log_reach,
     log_rotation,
@@ -262,6 +263,28 @@ def test_retention(files: tuple[str, ...], days: int | None, verdict: Verdict) -
     assert judgement.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("value", "days", "verdict"),
+    [
+        ("1month", 30, Verdict.FAIL),
+        ("2week 3days", 17, Verdict.FAIL),
+        ("2592000", 30, Verdict.FAIL),
+        ("6months", 182, Verdict.UNDETERMINED),  # size may still take them earlier
+        ("1y", 365, Verdict.UNDETERMINED),
+        ("0", None, Verdict.UNDETERMINED),
+        ("", None, Verdict.UNDETERMINED),
+        ("for ever", None, Verdict.UNDETERMINED),
+        ("90 d?", None, Verdict.UNDETERMINED),
+    ],
+)
+def test_a_journal_that_is_told_to_forget_is_not_kept(
+    value: str, days: int | None, verdict: Verdict
+) -> None:
+    conf = journald.JournalConf(max_retention=value)
+    assert conf.most_days == days
+    assert log_rotation.log_retention.judge(_tree(_journal(3)), None, conf).verdict is verdict
+
+
 def test_without_logrotate_retention_is_not_settled() -> None:
     assert (
         log_rotation.log_retention.judge(_tree(_file("syslog")), None).verdict
@@ -388,7 +411,7 @@ def test_installed_at(recorded: Read, answer: Make) -> None:
     ],
 )
 def test_durable(records: tuple[str, ...], storage: str, verdict: Verdict) -> None:
-    conf = log_reach.JournalConf(storage=storage)
+    conf = journald.JournalConf(storage=storage)
     assert log_reach.log_durable.judge(_tree(*records), conf).verdict is verdict
 
 
@@ -398,14 +421,14 @@ def test_a_log_in_memory_does_not_outlive_a_restart() -> None:
 
 
 def test_journald_drop_ins_go_over_the_main_file(recorded: Read, answer: Make) -> None:
-    assert log_reach.parse_journal_conf(recorded("journald")) == log_reach.JournalConf()
+    assert journald.parse_journal_conf(recorded("journald")) == journald.JournalConf()
     text = (
         "F /etc/systemd/journald.conf\n [Journal]\n Storage=auto\n\n"
         "F /usr/lib/systemd/journald.conf.d/10-a.conf\n Storage=none\n\n"
         "F /etc/systemd/journald.conf.d/10-a.conf\n Storage=volatile\r\n #Storage=persistent\n\n"
     )
-    conf = log_reach.parse_journal_conf(answer(text))
-    assert isinstance(conf, log_reach.JournalConf)
+    conf = journald.parse_journal_conf(answer(text))
+    assert isinstance(conf, journald.JournalConf)
     assert conf.storage == "volatile"
 
 

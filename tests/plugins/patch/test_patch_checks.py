@@ -109,6 +109,23 @@ def test_the_security_archive_of_another_release_tells_nothing(
     assert got.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [((1, 400), PASS), ((40, 400), UNDETERMINED), ((None, None), PASS), ((None, 40), UNDETERMINED)],
+)
+def test_a_mirror_that_stands_still_is_noticed(
+    made: tuple[int | None, ...], verdict: Verdict
+) -> None:
+    listings = tuple(
+        Listing(source=name, at=EPOCH - DAY, published=None if days is None else EPOCH - days * DAY)
+        for name, days in zip(("baseos", "appstream"), made, strict=True)
+    )
+    metadata = Metadata(listings=listings, by_source=True)
+    security = Security(updates=(), labelled=True)
+    got = judge(checks.security_updates, security, metadata, DNF, BOOKWORM, NOW)
+    assert got.verdict is verdict
+
+
 def test_an_older_cache_of_the_same_repository_is_no_matter() -> None:
     old = Listing(source="baseos", at=EPOCH - 400 * DAY)
     both = Metadata(listings=(*dnf_caches(1, 1).listings, old), by_source=True)

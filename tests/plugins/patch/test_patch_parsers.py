@@ -386,11 +386,27 @@ def test_dnf_that_leaves_a_repository_out_is_not_read(line: bytes) -> None:
 
 
 def test_dnf_caches_by_repository() -> None:
-    raw = b"5.5\0appstream-0123456789abcdef/repodata/repomd.xml\x006\0x86_64/7/base/repomd.xml\0"
+    raw = b"5.5\0appstream-0123456789abcdef/repodata/repomd.xml\x004\x006\0x86_64/7/base/repomd.xml\0\0"
     metadata = rpm.parse_caches(answer(raw, exit_code=1))
     assert not isinstance(metadata, Absent)
-    assert [(x.source, x.at) for x in metadata.listings] == [("appstream", 5.5), ("base", 6.0)]
+    told = [(x.source, x.at, x.published) for x in metadata.listings]
+    assert told == [("appstream", 5.5, 4.0), ("base", 6.0, None)]
     assert metadata.by_source
+
+
+def test_the_index_of_a_repository_tells_when_it_was_made(tmp_path: Path) -> None:
+    for name, stamps in (
+        ("base-0123456789abcdef", "17 1795432099 9"),
+        ("it's-fedcba9876543210", ""),
+    ):
+        folder = tmp_path / name / "repodata"
+        folder.mkdir(parents=True)
+        lines = "".join(f"    <timestamp>{s}</timestamp>\n" for s in stamps.split())
+        (folder / "repomd.xml").write_text(f"<repomd>\n{lines}</repomd>\n")
+    metadata = rpm.parse_caches(run(rpm.caches((str(tmp_path),), 5)))
+    assert not isinstance(metadata, Absent)
+    told = {x.source: x.published for x in metadata.listings}
+    assert told == {"base": 1795432099.0, "it's": None}
 
 
 def test_a_cache_that_is_closed_to_the_account() -> None:
