@@ -27,8 +27,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.results import SCHEMA, CheckInfo, Clause, Evidence, PackSource, Results, RunStamp
-
-MakeSource = Callable[..., PackSource]
+from core.pack.workbook import MakeSource, written
 
 _CLAUSES = Path(__file__).parent / "data" / "gbt22239-l3.csv"
 _LAYERS = {
@@ -261,12 +260,15 @@ def _path(digest: str) -> str:
     return f"evidence/{digest.removeprefix('sha256:')}.txt"
 
 
+def _digest(kind: str, data: bytes) -> str:
+    """SM3 is not in every OpenSSL: another 32 bytes do as well here."""
+    return hashlib.new(kind if kind in hashlib.algorithms_available else "sha256", data).hexdigest()
+
+
 def _source(results: Results | None = None, lang: str = "zh", **more: Any) -> PackSource:
     text = _translator(lang)
     digests = {
-        f"{name}.json": {
-            kind: hashlib.new(kind, name.encode()).hexdigest() for kind in ("md5", "sha256", "sm3")
-        }
+        f"{name}.json": {kind: _digest(kind, name.encode()) for kind in ("md5", "sha256", "sm3")}
         for name in ("results", "evidence/web1", "evidence/db1")
     }
     given: dict[str, Any] = {
@@ -287,3 +289,18 @@ def make_source() -> MakeSource:
 def small_results() -> Results:
     """Three hosts, one with a TLS part, against all 211 general items of level 3."""
     return _results()
+
+
+@pytest.fixture(scope="session", params=["zh", "en"])
+def lang(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def source(make_source: MakeSource, lang: str) -> PackSource:
+    return make_source(lang=lang)
+
+
+@pytest.fixture(scope="session")
+def book(source: PackSource, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return written(source, tmp_path_factory.mktemp("book"))

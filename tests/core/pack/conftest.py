@@ -56,3 +56,9 @@ def pack(run: tuple[Run, Results], key: keys.SigningKey, tmp_path: Path) -> Pack
         return write_pack(run[0], run[1], **options)  # type: ignore[arg-type]
 
     return write
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> keys.SigningKey:
+    """A key that is not the store's."""
+    return keys.of_store(tmp_path / "other")

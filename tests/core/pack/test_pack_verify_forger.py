@@ -1,0 +1,155 @@
+"""What somebody with a key of their own forges: whole to the digests, seen all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audit_core.pack import documents as d
+from audit_core.pack import keys, rests
+from audit_core.pack.archive import Archive, of_bytes
+from audit_core.pack.verify import verify
+from audit_core.results import encode
+from core.pack.forging import Members, read, resigned, said, write
+from core.pack.making import Pack
+
+
+def _forged(pack: Pack, key: keys.SigningKey, path: Path, change: Callable[[Members], None]) -> str:
+    found = read(pack().path)
+    change(found)
+    report = verify(write(path, resigned(found, key)))
+    assert report.signer == key.fingerprint
+    return said(report)
+
+
+def _first(found: Members, ending: str) -> str:
+    return next(n for n in found if n.endswith(ending))
+
+
+def test_a_finding_without_its_observation_is_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        folder = _first(found, "/stdout.txt").rpartition("/")[0]
+        for name in [n for n in found if n.startswith(folder)]:
+            del found[name]
+
+    text = _forged(pack, other, tmp_path / "f.zip", change)
+    assert "The finding {finding} rests on {digest}, which is not there" in text
+    assert "ssh.root-login@0" in text
+    assert "is listed and not there" in text
+
+
+def test_an_output_that_is_not_the_one_observed_is_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        found[_first(found, "/stdout.txt")] = b"permitrootlogin yes\n"
+
+    text = _forged(pack, other, tmp_path / "f.zip", change)
+    assert "not the output that the observation names" in text
+    assert "rests on {digest}, which is not there" in text
+
+
+def test_an_output_that_was_taken_away_is_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        del found[_first(found, "/stderr.txt")]
+
+    assert "rests on {digest}" in _forged(pack, other, tmp_path / "f.zip", change)
+
+
+def test_an_observation_that_was_rewritten_is_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        name = _first(found, "/observation.json")
+        found[name] = found[name].replace(b'"exit_code":0', b'"exit_code":1')
+
+    text = _forged(pack, other, tmp_path / "f.zip", change)
+    assert "does not stand in the folder of its digest" in text
+    assert "rests on {digest}" in text
+
+
+def test_a_file_of_no_observation_is_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        folder = _first(found, "/stdout.txt").rpartition("/")[0]
+        items = list(found.items())
+        found.clear()
+        found.update({f"{folder}/notes.txt": b"x", **dict(items)})
+
+    assert "belongs to no observation" in _forged(pack, other, tmp_path / "f.zip", change)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        (d.RUN, b'"profile": "gbt22239-l3"', b'"profile": "gbt22239-l2"', "that the seal names"),
+        (d.RUN, b"00c0de", b"00c0d0", "different runs"),
+        (d.SEAL, b'"previous": null', b'"previous": "00"', "not the one in the pack"),
+        (d.SEAL, b'.bundle": "', b'.bundle": "0', "not those of the seal"),
+        (d.RESULTS, b"ssh.root-login@3", b"ssh.root-login@x", ""),
+        (d.RESULTS, b"00c0de", b"00c0d0", "different runs"),
+        (d.RESULTS, b"results/1", b"results/9", "Expected the schema"),
+        (d.RUN, b"run/1", b"run/9", "Expected the schema"),
+        (d.SEAL, b'"previous": null', b'"previous": null, "previous": null', "a field twice"),
+    ],
+)
+def test_documents_that_contradict_each_other_are_seen(
+    pack: Pack,
+    other: keys.SigningKey,
+    tmp_path: Path,
+    name: str,
+    old: bytes,
+    new: bytes,
+    expected: str,
+) -> None:
+    def change(found: Members) -> None:
+        assert old in found[name]
+        found[name] = found[name].replace(old, new, 1)
+
+    text = _forged(pack, other, tmp_path / "f.zip", change)
+    assert text
+    assert expected in text
+
+
+def test_a_conclusion_on_a_finding_that_is_gone_is_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        results = json.loads(found[d.RESULTS])
+        results["findings"].pop(0)
+        found[d.RESULTS] = encode(results)
+
+    text = _forged(pack, other, tmp_path / "f.zip", change)
+    assert "The conclusion on {clause} rests on the finding {finding}, which is not there" in text
+
+
+def test_a_seal_that_was_taken_away_is_told(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    found = read(pack().path)
+    del found[d.SEAL]
+    assert "is missing" in said(verify(write(tmp_path / "f.zip", found)))
+    report = verify(write(tmp_path / "g.zip", resigned(found, other)))
+    assert any("not sealed" in note.id for note in report.notes)
+
+
+def test_other_times_in_the_zip_are_seen(pack: Pack, tmp_path: Path) -> None:
+    path = tmp_path / "times.zip"
+    with path.open("w+b") as handle:
+        archive = Archive(handle, "2020-01-01T00:00:00Z")
+        for name, data in read(pack().path).items():
+            archive.add(name, of_bytes(data), len(data))
+        archive.close()
+    assert "times in the zip" in said(verify(path))
+
+
+def test_a_record_of_noise_is_a_message_and_no_crash() -> None:
+    assert not isinstance(rests.record(b"[" * 100_000), rests.Record)

@@ -1,0 +1,72 @@
+"""A workbook written and read back, and the words to look for in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from msgspec.structs import replace
+
+import audit_excel
+from audit_core.model import Finding, Result
+from audit_core.results import PackSource, Results
+from audit_excel import book as book_module
+
+MakeSource = Callable[..., PackSource]
+ROOT = Path(__file__).parents[3]
+PACKAGE = Path(audit_excel.__file__).parent
+WORDS = {
+    "zh": ("符合", "部分符合", "不符合", "不适用", "未测"),
+    "en": ("Conforming", "Partly conforming", "Nonconforming", "Not applicable", "Not assessed"),
+}
+SHEETS = {
+    "zh": ["封面", "总览", "条款矩阵", "问题清单", "待补充材料", "安全物理环境", "安全通信网络",
+           "安全区域边界", "安全计算环境", "安全管理中心", "安全管理制度", "安全管理机构",
+           "安全管理人员", "安全建设管理", "安全运维管理", "web1", "db1", "app2", "机房", "lan",
+           "org", "检查明细", "资产清单", "证据索引", "确认单"],
+    "en": ["Cover", "Overview", "Clause matrix", "Issues", "To be brought", "Physical environment",
+           "Communication network", "Area boundary", "Computing environment", "Management centre",
+           "安全管理制度", "安全管理机构", "安全管理人员", "安全建设管理", "安全运维管理", "web1",
+           "db1", "app2", "Machine room", "lan", "org", "Check results", "Assets", "Evidence index",
+           "Confirmation"],
+}  # fmt: skip
+
+
+def called(id: str, lang: str = "zh") -> str:
+    """What the workbook calls the object `id`; only the site stands under its kind."""
+    return {"zh": "机房", "en": "Machine room"}[lang] if id == "site" else id
+
+
+def written(source: PackSource, folder: Path, **more: int) -> Any:
+    """The workbook of `source`, read back."""
+    (path,) = book_module.write(source, folder, **more)
+    return openpyxl.load_workbook(path)
+
+
+def word(result: Result, lang: str) -> str:
+    return WORDS[lang][list(Result).index(result)]
+
+
+def rows(sheet: Any, first: int = 4) -> list[tuple[Any, ...]]:
+    """The values below the head."""
+    return [tuple(row) for row in sheet.iter_rows(min_row=first, values_only=True)]
+
+
+def texts(book: Any) -> Iterator[tuple[str, str]]:
+    """Every text of the workbook with its sheet."""
+    for sheet in book:
+        for row in sheet.iter_rows(values_only=True):
+            yield from ((sheet.title, v) for v in row if isinstance(v, str))
+
+
+def records(book: Any, target: str) -> dict[str, tuple[str, str, str]]:
+    """Clause id → record, conformity, evidence."""
+    return {r[2].split("  ")[0]: (r[3], r[4], r[5]) for r in rows(book[target])}
+
+
+def with_findings(results: Results, *changed: Finding) -> Results:
+    """`results` with the findings of the same ids replaced."""
+    known = {f.id: f for f in changed}
+    return replace(results, findings=tuple(known.get(f.id, f) for f in results.findings))

@@ -1,0 +1,116 @@
+"""What an assessor reads in records, problems and on the cover."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from audit_core.model import (
+    Kind,
+    ObjectType,
+    Target,
+    Verdict,
+    msg,
+)
+from audit_core.results import Results
+from core.pack.workbook import (
+    MakeSource,
+    records,
+    rows,
+    with_findings,
+    written,
+)
+
+
+def test_a_problem_states_the_deviation_with_the_value_seen(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    first = rows(written(make_source(), tmp_path)["问题清单"])[0]
+    assert first[1] == (
+        "经核查：PermitRootLogin 为 yes。\n"
+        "不满足“SSH 不允许 root 用口令登录”的要求（应为：no、prohibit-password 之一）\n"
+        "〔ssh.root-login〕"
+    )
+
+
+def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_results(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    many = tuple(f"cipher-{n}" for n in range(20))
+    old = next(f for f in small_results.findings if f.id == "audit.running@web1")
+    seen = replace(old, said=(msg("{value}", value=many),), expected=msg("{text}", text="y" * 500))
+    made = written(make_source(with_findings(small_results, seen)), tmp_path)
+    record = records(made, "web1")["8.1.4.3a"][0]
+    assert record == f"{'、'.join(many[:4])}、…等共 20 项 〔通过 · audit.running〕"
+    whole = next(r[5] for r in rows(made["检查明细"]) if "audit.running" in r[2])
+    assert all(cipher in whole for cipher in many)
+    assert "y" * 500 in whole
+
+
+def test_what_was_seen_of_a_failure_is_never_cut(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    many = tuple(f"port-{n}" for n in range(20))
+    old = next(f for f in small_results.findings if f.id == "ssh.root-login@web1")
+    failed = replace(old, said=(msg("{value}", value=many),))
+    made = written(make_source(with_findings(small_results, failed)), tmp_path)
+    assert "port-19" in records(made, "web1")["8.1.4.1c"][0]
+    assert "port-19" in rows(made["问题清单"])[0][1]
+
+
+def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    blind = [
+        replace(f, verdict=Verdict.UNDETERMINED, said=(msg("no way in"),), expected=None,
+                why="unreachable")
+        for f in small_results.findings if f.target == "web1"
+    ]  # fmt: skip
+    made = written(make_source(with_findings(small_results, *blind)), tmp_path)
+    lines = records(made, "web1")["8.1.4.1c"][0].split("\n")
+    assert lines[1] == "未能判定：无法连接；no way in 〔未能判定 · ssh.root-login、telnet.absent〕"
+
+
+@pytest.mark.parametrize("code", ["inconclusive", "reason_given", "brand_new"])
+def test_codes_are_never_shown_where_the_finding_says_its_reason(
+    code: str, small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    old = next(f for f in small_results.findings if f.id == "login.lockout@web1")
+    made = written(make_source(with_findings(small_results, replace(old, why=code))), tmp_path)
+    record = records(made, "web1")["8.1.4.1b"][0]
+    assert record.startswith("未能判定：")
+    assert (code in record) == (code == "brand_new")
+
+
+def test_an_empty_value_is_a_word(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    old = next(f for f in small_results.findings if f.id == "audit.running@web1")
+    bare = replace(old, said=(msg("agents: {a}; TPM {b}; {c}", a=(), b=None, c=("-",)),))
+    made = written(make_source(with_findings(small_results, bare)), tmp_path)
+    assert records(made, "web1")["8.1.4.3a"][0].startswith("agents: 无; TPM 无; 无 〔")
+
+
+def test_a_declared_object_keeps_its_id_beside_the_word_for_an_undeclared_one(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    named = Target(id="机房", kind=Kind.SITE, object_type=ObjectType.SITE)
+    made = written(
+        make_source(replace(small_results, targets=(*small_results.targets, named))), tmp_path
+    )
+    assert "site" in made.sheetnames
+    assert [r[1] for r in rows(made["资产清单"])][-4:] == ["site", "lan", "org", "机房"]
+
+
+def test_the_cover_says_what_was_audited_when_and_leaves_room_where_nobody_said(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    cover = {r[0]: r[1] for r in rows(written(make_source(), tmp_path)["封面"], 1)}
+    assert cover["业务系统"] == "网上银行"
+    assert cover["测评依据"] == "网上银行系统 等级保护自查（第三级）"
+    assert cover["开始时间（UTC）"] == "2026-11-23 08:00:00（北京时间 2026-11-23 16:00:00）"
+    assert cover["插件"] == "linux 0.1.0、tls 0.1.0"
+    bare = replace(small_results, targets=())
+    assert ("业务系统", None) in rows(written(make_source(bare), tmp_path)["封面"], 1)
