@@ -22,7 +22,7 @@ from audit_patch.model import (
     Sources,
     Update,
 )
-from audit_patch.text import records
+from audit_patch.text import grep_rows, records
 
 _IN_MEMORY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
@@ -195,21 +195,12 @@ def _one_line(text: str) -> list[str]:
     return [o for o in options if o.lower().startswith(names) and _loose(o)]
 
 
-def _matches(answer: Answer) -> list[tuple[str, str]]:
-    if not answer.stdout:
-        return []
-    rows = [line.partition("\0") for line in answer.lines]
-    if any(not mark for _, mark, _ in rows):
-        raise ParseError("grep printed a line without a file name")
-    return [(path, text.strip()) for path, _, text in rows]
-
-
 def parse_options(answer: Answer) -> Signatures:
     """The sources and settings of apt that take packages without a signature check."""
     count = 0
     unverified: list[str] = []
     doubtful: list[str] = []
-    rows = _matches(answer)
+    rows = grep_rows(answer)
     switched_off = {p for p, t in rows if re.fullmatch(r"(?i)enabled\s*:\s*(no|false|0)", t)}
     for path, text in rows:
         if path.endswith(".list") and text.lower().startswith("deb"):

@@ -21,7 +21,7 @@ from audit_patch.model import (
     Sources,
     Update,
 )
-from audit_patch.text import is_number, records
+from audit_patch.text import grep_rows, is_number, records
 
 _QUIET = ("-C", "-q", "--noplugins", "--disableexcludes=all")
 
@@ -165,18 +165,11 @@ def parse_caches(answer: Answer) -> Metadata | Absent:
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
 
 
-def _settings(answer: Answer) -> list[tuple[str, str]]:
-    rows = [line.partition("\0") for line in answer.lines]
-    if any(not mark for _, mark, _ in rows):
-        raise ParseError("grep printed a line without a file name")
-    return [(path, text.strip()) for path, _, text in rows]
-
-
 def sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
     """Settings by (file, section)."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     section = before = ""
-    for path, text in _settings(answer):
+    for path, text in grep_rows(answer):
         section, before = section if path == before else "", path
         if text.startswith("["):
             section = text.strip("[]")
@@ -236,6 +229,6 @@ def parse_automatic(answer: Answer) -> Automatic | Absent:
     """Whether dnf-automatic or yum-cron is told to install updates."""
     if refused := refused_by(answer):
         return refused
-    settings = [(path, re.sub(r"\s*=\s*", "=", text)) for path, text in _settings(answer)]
+    settings = [(path, re.sub(r"\s*=\s*", "=", text)) for path, text in grep_rows(answer)]
     on = any(t.lower().partition("=")[2] in _YES for _, t in settings if "apply_updates" in t)
     return Automatic(installs=on, settings=tuple(f"{p}: {t}" for p, t in settings))

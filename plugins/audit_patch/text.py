@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.sdk import ParseError
+from audit_core.sdk import Answer, ParseError
 
 
 def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
@@ -34,3 +34,11 @@ def is_number(text: str) -> bool:
 def shown(text: str) -> str:
     """`text` as every sink can encode it; bytes that are not UTF-8 stand as `\\xff`."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def grep_rows(answer: Answer) -> list[tuple[str, str]]:
+    """File and text of each line that `grep -Z` printed; ParseError for a line without a file."""
+    rows = [line.partition("\0") for line in answer.lines]
+    if any(not mark for _, mark, _ in rows):
+        raise ParseError("grep printed a line without a file name")
+    return [(path, text.strip()) for path, _, text in rows]

@@ -338,7 +338,7 @@ def audit_locked(status: AuditStatus) -> Judgement:
 def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
     """The processes that record events belong to no person's account."""
     names = {name[:15] for name in RECORDERS}
-    recorders = [p for p in processes if p.name in names]
+    recorders = [p for p in processes if p.name in names and not p.contained]
     owned = [p for p in recorders if not p.by_system]
     expected = msg("owner root or a service account (uid under 1000)")
     if owned:

@@ -56,6 +56,9 @@ UPLOAD = fact(
 )  # fmt: skip
 
 
+_UPLOADER = "systemd-journal-upload.service"
+
+
 def _upload_host(url: str) -> str:
     return re.sub(r"^https?://", "", url).rpartition("@")[2].split("/")[0].rsplit(":", 1)[0]
 
@@ -90,7 +93,7 @@ def log_remote(
         if forwards is not None and running(processes, (daemon,))
     ]
     away = [f for _, fs in live for f in fs.forwards if not is_local(f.target, target.address)]
-    uploading = units is not None and "systemd-journal-upload.service" in units.active
+    uploading = units is not None and _UPLOADER in units.active - units.failing
     if upload and uploading and not is_local(_upload_host(upload), target.address):
         said = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload))
         return passed(said, expected=expected)

@@ -14,13 +14,14 @@ NOT_BOOTED = "System has not been booted with systemd"
 class Units(Struct, frozen=True, kw_only=True):
     """Names of service and socket units that are active, and of those that start at boot.
 
-    `generated` are those that systemd made of start-up scripts: their links tell which of them
-    start at boot.
+    `failing` are those that are started again and again. `generated` are those that systemd made
+    of start-up scripts: their links tell which of them start at boot.
     """
 
     active: frozenset[str]
     enabled: frozenset[str]
     generated: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
 
 
 _STATES = frozenset({
@@ -38,7 +39,7 @@ def parse_units(answer: Answer) -> Units | Absent:
     lines, end, last = tail.rpartition("\n== end 0")
     if not mark or not end or last.strip() or not head.startswith("== units\n"):
         raise ParseError("systemctl did not list to the end")
-    active = set()
+    active, failing = set(), set()
     for line in head.split("\n")[1:]:
         words = line.lstrip("●*× ").split(None, 4)
         # systemctl says in words, and with status 0, that it ignores the question in a chroot
@@ -46,6 +47,8 @@ def parse_units(answer: Answer) -> Units | Absent:
             raise ParseError(f"not a unit: {line[:80]!r}")
         if words and words[2] in ("active", "activating", "reloading"):
             active.add(words[0])
+        if words and words[3].startswith("auto-restart"):
+            failing.add(words[0])
     enabled, generated = set(), set()
     for line in lines.split("\n"):
         words = line.split()
@@ -56,7 +59,7 @@ def parse_units(answer: Answer) -> Units | Absent:
         if len(words) >= 2 and words[1] == "generated":
             generated.add(words[0])
     return Units(active=frozenset(active), enabled=frozenset(enabled),
-                 generated=frozenset(generated))  # fmt: skip
+                 generated=frozenset(generated), failing=frozenset(failing))  # fmt: skip
 
 
 # 127 from the shell's own lookup: no systemctl, hence no systemd.

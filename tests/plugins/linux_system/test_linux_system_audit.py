@@ -117,8 +117,12 @@ def test_daemon(processes: tuple[Process, ...], verdict: Verdict) -> None:
         ((_process("auditd"), _process("rsyslogd", uid=104)), Verdict.PASS),
         ((_process("auditd"), _process("rsyslogd", uid=1000)), Verdict.FAIL),
         ((_process("bash"),), Verdict.FAIL),
+        # that of a container keeps the container's records
+        ((_process("auditd"), Process(pid=8, uid=1000, name="rsyslogd", contained=True)),
+         Verdict.PASS),
+        ((Process(pid=8, uid=0, name="rsyslogd", contained=True),), Verdict.FAIL),
     ],
-)
+)  # fmt: skip
 def test_owner(processes: tuple[Process, ...], verdict: Verdict) -> None:
     assert auditing.audit_process_owner.judge(processes).verdict is verdict
 

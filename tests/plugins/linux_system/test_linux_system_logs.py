@@ -599,6 +599,9 @@ def test_journal_upload(url: str, active: bool, verdict: Verdict, answer: Make) 
     upload = remote_log.parse_upload(answer(text))
     judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units)
     assert judgement.verdict is verdict
+    failing = structs.replace(units, failing=units.active)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, failing)
+    assert judgement.verdict is Verdict.FAIL
 
 
 def test_another_shipper_settles_nothing() -> None:

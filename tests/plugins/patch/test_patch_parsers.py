@@ -386,7 +386,8 @@ def test_dnf_that_leaves_a_repository_out_is_not_read(line: bytes) -> None:
 
 
 def test_dnf_caches_by_repository() -> None:
-    raw = b"5.5\0appstream-0123456789abcdef/repodata/repomd.xml\x004\x006\0x86_64/7/base/repomd.xml\0\0"
+    base = b"6\0x86_64/7/base/repomd.xml\0\0"
+    raw = b"5.5\0appstream-0123456789abcdef/repodata/repomd.xml\x004\0" + base
     metadata = rpm.parse_caches(answer(raw, exit_code=1))
     assert not isinstance(metadata, Absent)
     told = [(x.source, x.at, x.published) for x in metadata.listings]
