@@ -132,7 +132,8 @@ class _Reader:
                 if wrong is not None:
                     given = seen(getattr(item.missing, lang))
                     document.fail((index, "missing", lang), wrong, given)
-            said = Message(id=item.missing.en)
+            # both languages travel with the message; the translation of its id takes the Chinese
+            said = msg("{said}", said=item.missing.en, said_zh=item.missing.zh)
             self.missing[item.clause] = (*self.missing.get(item.clause, ()), said)
 
     def _take(
