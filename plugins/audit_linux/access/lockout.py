@@ -26,6 +26,7 @@ from audit_linux.access.pam import (
     PAM,
     Outcomes,
     Pam,
+    Reached,
     Rule,
     Unresolved,
     entrances,
@@ -83,9 +84,12 @@ def _lock(rule: Rule, conf: dict[str, str], deny: str, unlock: str) -> Lock:
     )
 
 
-def _counts(rule: Rule) -> bool:
-    """Whether this rule counts a failed login."""
-    return rule.module in _TALLY or (rule.module == "pam_faillock.so" and "authfail" in rule.args)
+def _counted(way: Reached, modules: tuple[str, ...]) -> bool:
+    """Whether a failed login that went this way is counted, and not forgotten at once."""
+    rules = [rule for rule in way if rule.module in modules]
+    if any("authsucc" in rule.args for rule in rules):  # it would set the count back to nought
+        return False
+    return any(rule.module in _TALLY or "authfail" in rule.args for rule in rules)
 
 
 def _denies(rule: Rule) -> bool:
@@ -113,10 +117,7 @@ def _of(
     A lock acts where each wrong password is counted, and where a locked account is refused even
     with the right one: a stack that ends before the module is asked has no lock.
     """
-    counted = {
-        any(rule.module in modules and _counts(rule) for rule in way)
-        for way in paths(rules, wrong_password)
-    }
+    counted = {_counted(way, modules) for way in paths(rules, wrong_password)}
     if counted == {False}:
         return {None}
     locked = ways(rules, _when_locked(modules))

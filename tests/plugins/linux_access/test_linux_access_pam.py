@@ -529,6 +529,8 @@ auth required pam_permit.so
         ),
         ("auth sufficient pam_ssh_agent_auth.so\n" + CIS, UNDETERMINED),
         (_without(CIS, "authfail"), FAIL),
+        # authsucc is reached with the wrong password too, and forgets what authfail counted
+        (CIS.replace("[default=die]", "required").replace("requisite", "required"), FAIL),
     ],
 )
 def test_lockout_acts_where_a_locked_account_is_refused(
