@@ -53,7 +53,7 @@ COMMANDS: dict[str, tuple[int, str, str, str, str]] = {
     "rc0": (44, "echo 'error: it did not work' >&2", "fail", "", ""),
     "rc1": (44, "echo fine; exit 1", "undetermined", "unparsable", ""),
     "rc126": (44, "echo fine; exit 126", "undetermined", "not_permitted", ""),
-    "rc127": (44, "echo fine; exit 127", "undetermined", "unsupported", ""),
+    "rc127": (44, "echo fine; exit 127", "undetermined", "unparsable", ""),
     "rc124": (44, "echo fine; exit 124", "undetermined", "timed_out", ""),
     "rc137": (44, "echo fine; exit 137", "undetermined", "timed_out", ""),
     "rc255": (44, "echo fine; exit 255", "undetermined", "unparsable", ""),
