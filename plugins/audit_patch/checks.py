@@ -29,6 +29,7 @@ from audit_patch.facts import (
     METADATA,
     PENDING,
     RELEASE,
+    RESTART,
     SECURITY,
     SIGNATURES,
     SOURCES,
@@ -272,12 +273,12 @@ def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
 
 @check(
     "patch.kernel-current",
-    needs=(KERNELS, PLATFORM),
+    needs=(KERNELS, PLATFORM, optional(RESTART)),
     severity=Severity.MEDIUM,
     version=2,
     remedy=msg("Reboot into the newest installed kernel"),
 )
-def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
+def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None = None) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = shown(platform.kernel).removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
@@ -293,6 +294,10 @@ def kernel_current(kernels: Kernels, platform: Platform) -> Judgement:
     if kernels.reboot_required:
         said = msg("The system asks for a reboot (/run/reboot-required); kernel {running} is"
                    " running", running=running)  # fmt: skip
+        return failed(said, expected=wanted)
+    if restart:
+        said = msg("needs-restarting says that core libraries or services were updated since the"
+                   " last start; kernel {running} is running", running=running)  # fmt: skip
         return failed(said, expected=wanted)
     if newest != running:
         said = msg(

@@ -70,10 +70,11 @@ AUTOMATIC = _each(
 )  # fmt: skip
 UPDATERS = fact("patch.updaters", tuple[str, ...], ask=host.UPDATERS, parse=host.parse_updaters)
 STARTERS = fact("patch.starters", tuple[str, ...], ask=host.STARTERS, parse=host.parse_starters)
+RESTART = fact("patch.restart", bool, ask=host.RESTART, parse=host.parse_restart)
 KERNELS = fact("patch.kernels", Kernels, ask=host.KERNELS, parse=host.parse_kernels)
 RELEASE = fact("patch.release", Release, ask=host.RELEASE, parse=host.parse_release)
 
 FACTS = (
-    PENDING, SECURITY, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS, STARTERS, KERNELS,
-    RELEASE,
+    PENDING, SECURITY, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS, STARTERS, RESTART,
+    KERNELS, RELEASE,
 )  # fmt: skip

@@ -34,6 +34,10 @@ UPDATERS = Command(
     ),
     ok=(0, 1),
 )  # fmt: skip
+# Of yum-utils and dnf-utils: core libraries and services that are newer than the last start.
+RESTART = Command(
+    argv=("needs-restarting", "-r"), ok=(0, 1), timeout_s=60, missing=Reason.NOT_PRESENT
+)
 # What starts those programs; each state is told on a line of its own.
 _STARTERS = (
     "apt-daily-upgrade.timer", "dnf-automatic.timer", "dnf-automatic-install.timer",
@@ -90,3 +94,13 @@ def parse_starters(answer: Answer) -> tuple[str, ...] | Absent:
     if len(states) != len(_STARTERS):
         raise ParseError(f"{len(states)} states of {len(_STARTERS)} units")
     return tuple(n for n, state in zip(_STARTERS, states, strict=True) if state == "active")
+
+
+def parse_restart(answer: Answer) -> bool:
+    """Whether needs-restarting says that the system has to be started anew."""
+    text = answer.text
+    if answer.exit_code == 1 and "Reboot is required" in text:
+        return True
+    if answer.exit_code == 0 and ("should not be necessary" in text or "No core libraries" in text):
+        return False
+    raise ParseError("not the output of needs-restarting -r")

@@ -333,6 +333,7 @@ def audit_locked(status: AuditStatus) -> Judgement:
     "linux.audit-process-owner",
     needs=PROCESSES,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Run auditd and the system log daemon as root or as a service account"),
 )
 def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:

@@ -245,6 +245,16 @@ def test_kernel_current(
     assert judge(checks.kernel_current, kernels, Platform(kernel=running)).verdict is verdict
 
 
+@pytest.mark.parametrize(("restart", "verdict"), [(None, PASS), (False, PASS), (True, FAIL)])
+def test_updated_libraries_ask_for_a_reboot_where_no_file_does(
+    restart: bool | None, verdict: Verdict
+) -> None:
+    kernel = "5.14.0-427.13.1.el9_4.x86_64"
+    kernels = Kernels(installed=(kernel,), reboot_required=False)
+    got = judge(checks.kernel_current, kernels, Platform(kernel=kernel), restart)
+    assert got.verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("id", "name", "version_id", "version", "day", "verdict"),
     [

@@ -591,6 +591,17 @@ def test_release_of_openeuler_tells_its_service_pack() -> None:
     assert (release.id, release.version) == ("openeuler", "24.03 (LTS-SP3)")
 
 
+# invented after needs-restarting of yum-utils 4.0 and 1.1.31
+def test_needs_restarting() -> None:
+    yes = b"Core libraries or services have been updated:\n  * glibc\n\nReboot is required"
+    no = b"No core libraries or services have been updated since boot-up.\n"
+    assert host.parse_restart(answer(yes, exit_code=1)) is True
+    assert host.parse_restart(answer(no + b"Reboot should not be necessary.\n")) is False
+    for broken in (answer(b""), answer(no, exit_code=1), answer(b"Error: x\n", exit_code=1)):
+        with pytest.raises(ParseError):
+            host.parse_restart(broken)
+
+
 # systemd 252: a line for each unit asked for; `unknown` is that of older ones
 def test_what_starts_automatic_updates() -> None:
     got = host.parse_starters(answer(b"active\ninactive\nunknown\nfailed\ninactive\n"))
