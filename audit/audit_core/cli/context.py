@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from audit_core import __version__, plan
+from audit_core.cli.output import note
 from audit_core.collect import Route, now
 from audit_core.errors import ConfigError, ToolMissing, UsageError
 from audit_core.evaluate import Work, profile_checks
@@ -95,10 +96,18 @@ class Context:
 
     def chosen(self, profile: Profile, inventory: Inventory, sha256: str) -> Chosen:
         """The targets that `-t` leaves and what is asked about them."""
+        self._tell_level(profile, inventory)
         targets = _only(inventory.targets, getattr(self.args, "target", []))
         checks, _ = profile_checks(profile, self.registry)
         groups = plan.groups(targets, checks)
         return Chosen(inventory=inventory, sha256=sha256, groups=groups, targets=targets)
+
+    def _tell_level(self, profile: Profile, inventory: Inventory) -> None:
+        declared = inventory.system.level
+        asked = max((c.level for c in profile.clauses if c.level is not None), default=None)
+        if declared is not None and asked is not None and asked < declared:
+            line = "The inventory declares level {declared}; {profile} asks for level {asked} only"
+            note(self.text(line, declared=declared, profile=profile.id, asked=asked))
 
     def run_file(self, name: str, profile: Profile, chosen: Chosen) -> RunFile:
         """The stamp of a new run of `chosen` that begins now."""
