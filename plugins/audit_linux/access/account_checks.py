@@ -199,7 +199,7 @@ def password_hash(
 
 @check(
     "linux.password-age",
-    needs=(ACCOUNTS, SHADOW, SOURCES),
+    needs=(ACCOUNTS, SHADOW, COLLECTED_AT, SOURCES),
     severity=Severity.MEDIUM,
     version=2,
     remedy=msg("Run chage -M 90 for each of the named accounts"),
@@ -207,6 +207,7 @@ def password_hash(
 def password_age(
     accounts: Accounts,
     shadow: tuple[Secret, ...],
+    collected_at: str,
     sources: Sources = LOCAL,
     *,
     max_days: Annotated[int, Down] = 90,
@@ -220,7 +221,17 @@ def password_age(
         for a, s in logins
         if s.maximum is None or not 0 < s.maximum <= max_days
     ]
+    now = datetime.fromisoformat(collected_at)
+    ageless = [a.name for a, s in logins if not s.ages(now)]
     expected = msg("maximum password age of 1 to {days} days", days=max_days)
+    if ageless and not late:
+        return failed(
+            msg(
+                "The last change is dated in the future, so these passwords do not age: {names}",
+                names=names(ageless),
+            ),
+            expected=expected,
+        )
     if late:
         return failed(
             msg(

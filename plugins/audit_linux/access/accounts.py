@@ -61,6 +61,13 @@ class Secret(Struct, frozen=True, kw_only=True):
         """Whether somebody can log in with this password, an empty one included."""
         return not self.locked
 
+    def ages(self, now: datetime) -> bool:
+        """Whether the password ages: PAM lets one alone that was changed on a day to come.
+
+        A last change that is not told counts as long ago: pam_unix then asks for a new password.
+        """
+        return self.changed is None or self.changed <= (now - _EPOCH).days + 1
+
     def expired(self, now: datetime) -> bool:
         """Whether the account has ended (usermod -e), for passwords and keys alike."""
         return self.expires is not None and 0 <= self.expires <= (now - _EPOCH).days

@@ -30,6 +30,7 @@ from audit_core.sdk import (
 from audit_linux.access._find import ask_files, parse_files
 from audit_linux.access._text import c_number, number, shown
 from audit_linux.access.pam import (
+    LOCAL_PROOF,
     PAM,
     Pam,
     Reached,
@@ -202,11 +203,20 @@ def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Q
     return Quality(module=best.module, length=best.length, classes=classes, for_root=best.for_root)
 
 
+def _changes(pam: Pam) -> list[Reached]:
+    """The ways to a new password: passwd(1), and a login with one that has expired."""
+    found = list(paths(stack(pam, "passwd", "password"), accepted))
+    for service in ("login", "sshd"):
+        if service in pam.services:
+            ways = paths(stack(pam, service, "password"), accepted)
+            found += [way for way in ways if any(rule.module in LOCAL_PROOF for rule in way)]
+    return found
+
+
 def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -> Quality:
-    """What passwd(1) asks of a user's new password on the weakest way through its stack."""
+    """What is asked of a user's new password on the weakest way to one."""
     values = settings.values if settings else {}
-    ways = paths(stack(pam, "passwd", "password"), accepted)
-    found = [_strictest(way, values, platform) for way in ways]
+    found = [_strictest(way, values, platform) for way in _changes(pam)]
     shortest = min(found, key=lambda q: q.length)
     return Quality(
         module=shortest.module,
@@ -327,9 +337,8 @@ def password_history(
 ) -> Judgement:
     """Recent passwords cannot be used again."""
     try:
-        ways = paths(stack(pam, "passwd", "password"), accepted)
         values = settings.values if settings else {}
-        kept = min(_remembered(way, values) for way in ways)
+        kept = min(_remembered(way, values) for way in _changes(pam))
     except Unresolved as error:
         return _unresolved(error)
     judged = expect(

@@ -172,13 +172,16 @@ class _Reader:
             raise _Unread
 
     def expand(self, kind: str, members: list[str], depth: int = 0) -> list[str]:
+        """The members with aliases resolved; what an alias excludes, its negation includes."""
         found: list[str] = []
         for member in members:
-            inner = self.aliases.get(f"{kind} {member}")
+            bare = member.lstrip("! \t")
+            inner = self.aliases.get(f"{kind} {bare}")
             if inner is None:
-                found.append(member)
+                found.append(_negated(bare, member.count("!", 0, len(member) - len(bare))))
             elif depth < 8:
-                found.extend(self.expand(kind, inner, depth + 1))
+                sign = "!" * member.count("!", 0, len(member) - len(bare))
+                found.extend(self.expand(kind, [sign + one for one in inner], depth + 1))
             if depth >= 8 or len(found) > _MOST // 5:
                 raise _Unread
         return found
@@ -224,6 +227,10 @@ class _Reader:
                 if not again[1]:
                     raise _Unread
                 waiting.append(again[2].strip())
+
+
+def _negated(bare: str, times: int) -> str:
+    return f"!{bare}" if times % 2 else bare
 
 
 def _for_ever(minutes: str) -> bool:

@@ -83,7 +83,7 @@ def test_accounts_from_nis_are_never_passed_over() -> None:
     nis = some(who("a", shell="/sbin/nologin"), nis=("+",))
     given = (secret("a", "", locked=True),)
     assert mod.password_hash.judge(nis, given).verdict is UNDETERMINED
-    assert mod.password_age.judge(nis, given).verdict is UNDETERMINED
+    assert mod.password_age.judge(nis, given, NOW).verdict is UNDETERMINED
     assert mod.no_empty_password.judge(nis, given).verdict is UNDETERMINED
     assert mod.default_accounts.judge(nis, given).verdict is UNDETERMINED
     assert mod.shared_accounts.judge(nis).verdict is UNDETERMINED
@@ -95,8 +95,9 @@ def test_accounts_from_nis_are_never_passed_over() -> None:
 def test_accounts_from_a_directory_are_never_passed_over() -> None:
     far, quiet = Sources(passwd=("sss (corp)",)), some(who("a", shell="/sbin/nologin"))
     given = (secret("a", "", locked=True),)
-    for check in (mod.password_hash, mod.password_age, mod.no_empty_password, mod.default_accounts):
+    for check in (mod.password_hash, mod.no_empty_password, mod.default_accounts):
         assert check.judge(quiet, given, far).verdict is UNDETERMINED
+    assert mod.password_age.judge(quiet, given, NOW, far).verdict is UNDETERMINED
     for check in (mod.shared_accounts, mod.uid_unique, mod.user_name_unique, mod.root_only_uid_0):
         assert check.judge(quiet, far).verdict is UNDETERMINED
         assert check.judge(quiet).verdict is PASS
@@ -165,7 +166,7 @@ def test_password_hash_in_passwd_and_stricter() -> None:
 )
 def test_password_age(maximum: int | None, verdict: Verdict) -> None:
     given = (secret("a", maximum=maximum),)
-    assert mod.password_age.judge(some(who("a")), given).verdict is verdict
+    assert mod.password_age.judge(some(who("a")), given, NOW).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -179,13 +180,27 @@ def test_password_age(maximum: int | None, verdict: Verdict) -> None:
     ],
 )
 def test_password_age_leaves_out_who_cannot_log_in(account: Account, given: Secret) -> None:
-    assert mod.password_age.judge(some(account), (given,)).verdict is NA
+    assert mod.password_age.judge(some(account), (given,), NOW).verdict is NA
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [(20780, PASS), (0, PASS), (20781, PASS), (20782, FAIL), (None, PASS)],
+)
+def test_a_password_that_was_changed_on_a_day_to_come_does_not_age(
+    changed: int | None, verdict: Verdict
+) -> None:
+    # Tried with su of Debian 12, which asks for a new password where no date is told, and for
+    # none where it is to come. NOW is day 20780, and clocks may be a day apart.
+    given = structs.replace(secret("a"), changed=changed)
+    assert mod.password_age.judge(some(who("a")), (given,), NOW).verdict is verdict
 
 
 def test_password_age_knob_and_empty_shell() -> None:
+    given_shell = some(who("a", shell=""))
     given = (secret("a", maximum=90),)
-    assert mod.password_age.judge(some(who("a", shell="")), given, max_days=89).verdict is FAIL
-    assert mod.password_age.judge(some(who("a", shell="")), given, max_days=90).verdict is PASS
+    assert mod.password_age.judge(given_shell, given, NOW, max_days=89).verdict is FAIL
+    assert mod.password_age.judge(given_shell, given, NOW, max_days=90).verdict is PASS
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,14 @@ def test_enforced(control: str, unix: str, holds: bool, pam: MakePam) -> None:
     assert enforced(stack(pam({"x": text}), "x", "password"), 0) is holds
 
 
+def test_a_login_with_an_expired_password_is_a_way_to_a_new_one(pam: MakePam) -> None:
+    good = "password requisite pam_pwquality.so minlen=12\npassword required pam_pwhistory.so"
+    services = {"passwd": good + UNIX, "sshd": "password required pam_unix.so minlen=7"}
+    assert quality(pam(services), None, EL9) == (7, 0)
+    assert password_history.judge(pam(services), None).verdict is FAIL
+    assert quality(pam({**services, "sshd": "auth required pam_unix.so"}), None, EL9) == (12, 0)
+
+
 def test_what_stands_after_the_module_that_sets_the_password_comes_too_late(pam: MakePam) -> None:
     # Tried with passwd(1) of Debian 12: "password unchanged", and it is changed.
     text = "password required pam_unix.so\npassword requisite {}.so minlen=12 remember=5"

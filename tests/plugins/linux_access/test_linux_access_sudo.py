@@ -114,6 +114,11 @@ Read = Callable[..., Sudoers]
         ("bob ALL=NOPASSWD: sha224:ab==, sha224:cd== /bin/bash", FAIL, FAIL),
         ("bob ALL=NOPASSWD: sha224:ab==", UNDETERMINED, UNDETERMINED),
         ("bob ALL=(ALL,!root) NOPASSWD: ALL", PASS, PASS),
+        # What an alias excludes, its negation includes (cvtsudoers -e tells it so).
+        ("Cmnd_Alias X = ALL, !/bin/su\nbob ALL=NOPASSWD: !X", FAIL, FAIL),
+        ("Cmnd_Alias X = ALL\nbob ALL=NOPASSWD: !X", PASS, PASS),
+        ("Cmnd_Alias X = !ALL\nbob ALL=NOPASSWD: ! X", FAIL, FAIL),
+        ("User_Alias X = !bob\n!X ALL=NOPASSWD: ALL", FAIL, FAIL),
         ("bob ALL=(!root,ALL) NOPASSWD: ALL", FAIL, FAIL),
         ("Defaults timestamp_timeout=-1", FAIL, PASS),
         ("Defaults timestamp_timeout=1440", FAIL, PASS),
