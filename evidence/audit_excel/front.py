@@ -66,7 +66,7 @@ def cover(frame: Frame, view: View, plan: Plan) -> None:
     sheet.raw.print_options.horizontalCentered = True
     sheet.one_page()
     sheet.gap()
-    heading = view.text("Classified protection self-assessment: evidence workbook")
+    heading = view.text("Security self-assessment: evidence workbook")
     sheet.wide(Box(heading, "cover"))
     sheet.wide(Box(view.title, "subtitle"))
     sheet.gap()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.model import Conclusion, Finding, Severity, Target, msg
+from audit_core.model import Finding, Severity, Target, msg
 from audit_core.results import Evidence
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
@@ -45,16 +45,20 @@ def _rules(view: View, issue: Issue) -> tuple[str, ...]:
     return (view.comma.join(listed), view.text("(a person decides)")) if listed else ("—",)
 
 
-def _item(view: View, conclusion: Conclusion) -> str:
-    note = view.unverified(view.clause(conclusion))
-    parts = (conclusion.clause, conclusion.unit, f"※ {note}" if note else "")
-    return " ".join(part for part in parts if part)
+def _items(view: View, issue: Issue) -> tuple[str, ...]:
+    """The items it bears on, each once, also where it bears on several objects."""
+    items, notes = [], []
+    for conclusion in issue.conclusions:
+        note = view.unverified(view.clause(conclusion))
+        parts = (conclusion.clause, conclusion.unit, "※" if note else "")
+        items.append(" ".join(part for part in parts if part))
+        notes += [f"※ {note}"] if note else []
+    return tuple(dict.fromkeys((*items, *notes))) or (view.text("none"),)
 
 
 def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
     first = issue.conclusions[0] if issue.conclusions else None
     link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
-    items = tuple(_item(view, c) for c in issue.conclusions)
     finding = issue.finding
     part = finding.target if finding and finding.target != issue.object else ""
     check = [f"〔{finding.check}〕" if view.zh else f"[{finding.check}]"] if finding else []
@@ -63,7 +67,7 @@ def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
         Box(f"T{number:03d}", "link_centre" if link else "centre", link),
         Box((*issue.problem, *check), "record"),
         Box((view.name(issue.object), *([part] if part else []))),
-        Box(items or (view.text("none"),)),
+        Box(_items(view, issue)),
         Box(view.severity(issue.severity), issue.severity.value),
         Box(_rules(view, issue), "centre"),
         Box((remedy,)),

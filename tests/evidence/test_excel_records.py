@@ -114,3 +114,23 @@ def test_the_cover_says_what_was_audited_when_and_leaves_room_where_nobody_said(
     assert cover["插件"] == "linux 0.1.0、tls 0.1.0"
     bare = replace(small_results, targets=())
     assert ("业务系统", None) in rows(written(make_source(bare), tmp_path)["封面"], 1)
+
+
+def test_an_issue_names_each_item_once_however_many_objects_it_bears_on(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    failed = {f.id for f in small_results.findings if f.verdict is Verdict.FAIL}
+    again = tuple(
+        replace(c, target=target)
+        for c in small_results.conclusions
+        if failed & set(c.findings)
+        for target in ("org", "lan")
+    )
+    assert again
+    results = replace(small_results, conclusions=small_results.conclusions + again)
+    found = [
+        row[3].split("\n") for row in rows(written(make_source(results), tmp_path)["问题清单"])
+    ]
+    assert found
+    assert all(len(set(items)) == len(items) for items in found)
+    assert any(len(items) > 1 for items in found)
