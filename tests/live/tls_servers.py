@@ -1,4 +1,4 @@
-"""TLS servers to look at: real ones, rigged ones and what stands between; and the looking itself."""
+"""TLS servers to look at: real ones, rigged ones, what stands between; and the looking itself."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def write(path: Path, *items: Any) -> Path:
             if isinstance(item, x509.Certificate):
                 file.write(item.public_bytes(pem))
             else:
-                file.write(
-                    item.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-                )
+                file.write(item.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     return path
 
 
@@ -207,7 +205,7 @@ def peer(talk: Callable[[socket.socket, int], None]) -> Iterator[int]:
         listener.close()
 
 
-Rule = Callable[[int, bytes], bytes | None | Callable[[socket.socket], None]]
+Rule = Callable[[int, bytes], bytes | Callable[[socket.socket], None] | None]
 
 
 @contextlib.contextmanager
