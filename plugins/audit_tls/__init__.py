@@ -27,8 +27,9 @@ def dengbao_checks() -> Iterable[Check]:
 
 def _describe(probe: Probe) -> str:
     host, port = probe.args.get("address"), probe.args.get("port")
-    most = probe.args.get("max_connections")
-    return f"TLS hellos to {host} port {port}, one after another, at most {most} connections"
+    most, before = probe.args.get("max_connections"), probe.args.get("starttls")
+    after = f" after STARTTLS ({before})" if before else ""
+    return f"TLS hellos{after} to {host} port {port}, one after another, at most {most} connections"
 
 
 @hookimpl

@@ -11,8 +11,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from audit_tls.report import Outcome, Trust
-from audit_tls.wire import is_name
+from audit_tls.report import Outcome, Place, Trust
+from audit_tls.starttls import Declined, begin
+from audit_tls.wire import NotTls, is_name
 
 _CAP = 1536 << 10
 # An anonymous handshake succeeds without any certificate: it must not be a way out. The rare ones
@@ -20,7 +21,7 @@ _CAP = 1536 << 10
 _NOT = "!aNULL:!PSK:!SRP:!CAMELLIA:!ARIA:!SEED:!IDEA:!AESCCM"
 
 
-def handshake(where: tuple[str, int], name: str, until: float, kind: str, *, verify: bool) -> Trust:
+def handshake(where: Place, until: float, kind: str, *, verify: bool) -> Trust:
     """What OpenSSL says of the chain of `where`; with `verify=False` only the chain counts.
 
     `kind`: `RSA` or `ECDSA` asks for a certificate of this kind, which TLS 1.3 has no way to.
@@ -32,11 +33,11 @@ def handshake(where: tuple[str, int], name: str, until: float, kind: str, *, ver
         kind=kind,
     )  # fmt: skip
     try:
-        chain = _shake(context, where, name, until)
+        chain = _shake(context, where, until)
     except ssl.SSLCertVerificationError as error:
         said, code = error.verify_message, error.verify_code
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, said=said)
-    except (OSError, ValueError) as error:  # SSLError is an OSError
+    except (OSError, ValueError, Declined, NotTls) as error:  # SSLError is an OSError
         return replace(bare, said=str(error))
     if not chain:
         return replace(bare, said="the handshake ended without a certificate")
@@ -72,14 +73,13 @@ def _anchors(context: ssl.SSLContext) -> tuple[int, str]:
     return count, ", ".join(p for p in (paths.cafile, paths.capath) if p)
 
 
-def _shake(
-    context: ssl.SSLContext, where: tuple[str, int], name: str, until: float
-) -> tuple[bytes, ...]:
+def _shake(context: ssl.SSLContext, where: Place, until: float) -> tuple[bytes, ...]:
     """The chain after a whole handshake. Through memory, for the deadline is on all of it."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server_name = name.rstrip(".") if is_name(name) else None
+    server_name = where.name.rstrip(".") if is_name(where.name) else None
     tls = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
-    with socket.create_connection(where, timeout=_left(until)) as peer:
+    with socket.create_connection(where.socket, timeout=_left(until)) as peer:
+        begin(peer, where.starttls, until)
         total = 0
         while True:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -23,10 +24,21 @@ from audit_core.sdk import (
     msg,
 )
 from audit_tls.certs import Certificate, matches, read_certificate
-from audit_tls.reading import accepted_suite, flight_of, hello_of, is_refusal, unsettling
-from audit_tls.report import SCHEMA, Attempt, Outcome, Report, Stopped, Trust
+from audit_tls.reading import (
+    accepted_suite,
+    flight_of,
+    hello_of,
+    is_dropped,
+    is_refusal,
+    unsettling,
+)
+from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
+from audit_tls.starttls import PROTOCOLS
 from audit_tls.suites import (
+    SSL3,
     TLCP,
+    TLS10,
+    TLS11,
     TLS12,
     TLS13,
     VERSION_NAMES,
@@ -41,8 +53,8 @@ from audit_tls.suites import (
 )
 from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow, key_exchange
 
-_MAX_CONNECTIONS = 100
-_TIMEOUT_S = 90
+_MAX_CONNECTIONS = 160
+_TIMEOUT_S = 150
 _LIMIT = 16 << 20
 _MOST_ISSUERS = 20
 
@@ -133,14 +145,16 @@ def ask(target: Target) -> Probe | Message:
         return msg("Declare the IP address of {target}", target=target.id)
     if port is None:
         return msg("Declare the port of {target} as a number from 1 to 65535", target=target.id)
-    if target.settings.get("starttls") not in (None, "", "none"):
-        return msg("STARTTLS is declared for {target}: it is not asked yet", target=target.id)
+    starttls = target.settings.get("starttls") or ""
+    if starttls not in ("", *PROTOCOLS):
+        return msg("Declare starttls of {target} as one of {protocols}",
+                   target=target.id, protocols=PROTOCOLS)  # fmt: skip
     name = str(target.settings.get("server_name") or "")
     if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
         return msg("Declare server_name of {target} in its ASCII form", target=target.id)
     args: dict[str, Value] = {
         "address": target.address, "port": port, "server_name": name,
-        "max_connections": _MAX_CONNECTIONS,
+        "max_connections": _MAX_CONNECTIONS, "starttls": starttls,
     }  # fmt: skip
     return Probe(prober="tls", args=args, timeout_s=_TIMEOUT_S, limit=_LIMIT)
 
@@ -186,13 +200,51 @@ def _refused(report: Report, index: int) -> bool:
 
 
 def _turned(report: Report, version: int, narrow: Narrow = Narrow.NO) -> frozenset[int]:
-    """The suites that were turned down in `version`, when offered with `narrow`."""
+    """The suites that were turned down in `version`, when offered with `narrow`.
+
+    That a version is not spoken never rests on a dropped connection. Which suites are taken in one
+    that is spoken may, where nothing but the offer can be why.
+    """
+    spoken = bool(_taken(report, version))
     refused = (
         a.suites
         for i, a in enumerate(report.attempts)
-        if (a.version, a.narrow) == (version, narrow) and _refused(report, i)
+        if (a.version, a.narrow) == (version, narrow)
+        and (_refused(report, i) or (spoken and _dropped_each_time(report, i)))
     )
     return frozenset[int]().union(*refused)
+
+
+# dropped, taken, dropped at least twice, taken twice: no limit drops in this order
+_EACH_TIME = re.compile(r"DCDD+CC")
+
+
+def _dropped_each_time(report: Report, index: int) -> bool:
+    """Whether what attempt `index` offered was dropped whole and in parts, between ones taken."""
+    first = report.attempts[index]
+    if not is_dropped(first) or not _steady(report):
+        return False
+    after = report.attempts[index : index + 9]
+    return _EACH_TIME.match("".join(_letter(first, a) for a in after)) is not None
+
+
+def _letter(first: Attempt, attempt: Attempt) -> str:
+    if accepted_suite(attempt) is not None:
+        return "C"
+    same = (attempt.version, attempt.narrow) == (first.version, first.narrow)
+    return "D" if same and is_dropped(attempt) and attempt.suites <= first.suites else "?"
+
+
+def _steady(report: Report) -> bool:
+    """Whether nothing that was taken once was dropped at another time."""
+    taken = {(a.version, a.offered, a.narrow) for a in report.attempts if _is_taken(a)}
+    return not any(
+        is_dropped(a) and (a.version, a.offered, a.narrow) in taken for a in report.attempts
+    )
+
+
+def _is_taken(attempt: Attempt) -> bool:
+    return accepted_suite(attempt) is not None
 
 
 def _taken(report: Report, version: int, narrow: Narrow | None = None) -> frozenset[int]:
@@ -249,14 +301,16 @@ def _share(attempt: Attempt) -> KeyExchange | None:
 
 def _groups_unsettled(report: Report) -> Iterable[str]:
     """The versions spoken in which no answer tells the prime, or whether weak curves are taken."""
-    older = [v for v in VERSION_NAMES if v not in (TLS13, TLCP) and _taken(report, v)]
-    for version in older:
+    # primes and curves are no matter of the version: the best before TLS 1.3 is asked
+    for version in _best_older(report):
         if not _settled(report, version, is_finite_field, Narrow.OWN_PRIMES):
             yield f"{VERSION_NAMES[version]} (DHE)"
-    # curves are no matter of the version: the best is asked
-    for version in older[-1:]:
         if not _settled(report, version, is_elliptic, Narrow.WEAK_CURVES):
             yield f"{VERSION_NAMES[version]} (ECDHE)"
+
+
+def _best_older(report: Report) -> list[int]:
+    return [v for v in (TLS12, TLS10, TLS11, SSL3) if _taken(report, v)][:1]
 
 
 def _settled(report: Report, version: int, wanted: Callable[[int], bool], narrow: Narrow) -> bool:
@@ -267,12 +321,23 @@ def _settled(report: Report, version: int, wanted: Callable[[int], bool], narrow
     return _turned(report, version, narrow).issuperset(s for s in suites_of(version) if wanted(s))
 
 
+def _declined(report: Report) -> Absent | None:
+    """That the server spoke its protocol each time and did not begin TLS, or None."""
+    if not report.attempts or any(a.ended is not Ended.DECLINED for a in report.attempts):
+        return None
+    said = msg("The server declines STARTTLS ({protocol}), so no TLS is spoken: {words}",
+               protocol=report.starttls, words=report.attempts[-1].detail)  # fmt: skip
+    return Absent(reason=Reason.NOT_PRESENT, said=said)
+
+
 _NOTHING = msg("The endpoint turned down every handshake; declare server_name if it needs one")
 
 
 def parse_endpoint(answer: Answer) -> Endpoint | Absent:
     """What the endpoint negotiates, from the bytes of its replies."""
     report = _report(answer)
+    if (declined := _declined(report)) is not None:
+        return declined
     versions = tuple(_version(report, v) for v in VERSION_NAMES)
     if all(v.support is not Support.YES for v in versions):
         return Absent(reason=Reason.NOT_COLLECTED, said=_NOTHING)
@@ -303,6 +368,8 @@ def _chains(report: Report) -> Iterable[tuple[int, tuple[bytes, ...]]]:
 def parse_certificates(answer: Answer) -> Certificates | Absent:
     """The certificates that were sent, each once."""
     report = _report(answer)
+    if (declined := _declined(report)) is not None:
+        return declined
     own: dict[bytes, None] = {}
     others: dict[bytes, None] = {}
     for count, chain in _chains(report):
@@ -327,11 +394,11 @@ _KINDS = {"RSA": "RSA", "EC": "ECDSA", "Ed25519": "EdDSA", "Ed448": "EdDSA", "DS
 
 
 def _unseen(report: Report, own: tuple[Certificate, ...]) -> Iterable[str]:
-    """The kinds that were not turned down in every version spoken, and that no certificate is."""
-    spoken = [v for v in VERSION_NAMES if v != TLCP and _taken(report, v)]
+    """The kinds that were not turned down in the versions asked, and that no certificate is."""
+    asked = [*_best_older(report), *([TLS13] if _taken(report, TLS13) else [])]
     seen = {_KINDS.get((c.key or "").split(" ", maxsplit=1)[0]) for c in own}
     for kind in ("RSA", "ECDSA", "EdDSA", "DSS"):
-        if kind not in seen and not all(_has_none(report, v, kind) for v in spoken):
+        if kind not in seen and not all(_has_none(report, v, kind) for v in asked):
             yield kind
 
 
@@ -355,6 +422,8 @@ _WORST = (Outcome.UNTRUSTED, Outcome.UNSETTLED, Outcome.TRUSTED)
 def parse_trust(answer: Answer) -> Chains | Absent:
     """How the collector's OpenSSL verified the chains."""
     report = _report(answer)
+    if (declined := _declined(report)) is not None:
+        return declined
     if not report.trusts:
         return Absent(reason=Reason.NOT_COLLECTED, said=msg("The chain was not verified"))
     worst = min(report.trusts, key=lambda t: _WORST.index(t.outcome))

@@ -27,7 +27,8 @@ from audit_tls.reading import (
     is_refusal,
     is_troubled,
 )
-from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
+from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Place, Report, Stopped, Trust
+from audit_tls.starttls import Declined, begin
 from audit_tls.suites import (
     SSL3,
     TLCP,
@@ -64,13 +65,19 @@ class _Stop(Exception):
 
 
 def run(args: dict[str, Any], timeout_s: int, limit: int) -> ProbeReply:
-    """The report of one endpoint as JSON. `args`: address, port, server_name, max_connections."""
+    """The report of one endpoint as JSON.
+
+    `args`: address, port, server_name, max_connections, starttls (a protocol, or empty).
+    """
     try:
         address = str(ipaddress.ip_address(args["address"]))
     except ValueError:
         return ProbeReply(reason=Reason.NOT_COLLECTED, detail="the address is not an IP address")
-    most = int(args["max_connections"])
-    asker = Asker(address, int(args["port"]), str(args["server_name"] or ""), most, timeout_s * 0.9)
+    where = Place(
+        address=address, port=int(args["port"]), name=str(args["server_name"] or ""),
+        starttls=str(args["starttls"] or ""),
+    )  # fmt: skip
+    asker = Asker(where, int(args["max_connections"]), timeout_s * 0.9)
     report = asker.report()
     reason, detail = _nothing_heard(report)
     raw = msgspec.json.encode(report)
@@ -82,6 +89,8 @@ def _nothing_heard(report: Report) -> tuple[Reason | None, str]:
     ended = {a.ended for a in report.attempts}
     if any(hello_of(a) or alert_of(a) is not None for a in report.attempts):
         return None, ""
+    if ended == {Ended.DECLINED}:
+        return None, ""  # an answer, though not of TLS
     detail = next((a.detail for a in report.attempts if a.detail), "")
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
         return Reason.UNPARSABLE, f"what answers does not speak TLS: {detail}"
@@ -102,8 +111,8 @@ def _asks_for(kind: str, suite: int) -> bool:
 class Asker:
     """One endpoint, asked within its bounds."""
 
-    def __init__(self, address: str, port: int, name: str, most: int, seconds: float) -> None:
-        self._where, self._name, self._left = (address, port), name, most
+    def __init__(self, where: Place, most: int, seconds: float) -> None:
+        self._where, self._left = where, most
         self._deadline = time.monotonic() + seconds
         self._attempts: list[Attempt] = []
         self._flight_room = _FLIGHTS_CAP
@@ -120,7 +129,8 @@ class Asker:
         except _Stop as stop:
             stopped = stop.why
         return Report(
-            schema=SCHEMA, address=self._where[0], port=self._where[1], server_name=self._name,
+            schema=SCHEMA, address=self._where.address, port=self._where.port,
+            server_name=self._where.name, starttls=self._where.starttls,
             attempts=tuple(self._attempts), trusts=self._trusts, stopped=stopped,
         )  # fmt: skip
 
@@ -157,13 +167,12 @@ class Asker:
         return False
 
     def _key_exchange(self, older: Sequence[int]) -> None:
-        for version in older:
+        for version in older[:1]:  # primes, curves and certificates are no matter of the version
             self._each(version, is_finite_field, Narrow.OWN_PRIMES)
-        for version in older[:1]:
             self._each(version, is_elliptic, Narrow.WEAK_CURVES)
 
     def _certificates(self, spoken: Sequence[int], older: Sequence[int]) -> None:
-        for version in older:
+        for version in older[:1]:
             for kind in ("ECDSA", "RSA", "DSS"):
                 self._any(version, partial(_asks_for, kind), whole=True)
         if any(_asks_for("ECDSA", s) for s in self._taken(TLS12)):
@@ -207,18 +216,40 @@ class Asker:
         narrow: Narrow = Narrow.NO,
     ) -> int | None:  # fmt: skip
         """The suite that was taken, or None; what settles nothing is asked once more, apart."""
-        attempt = self._attempt(version, suites, whole=whole, narrow=narrow)
+        how: dict[str, Any] = {"whole": whole, "narrow": narrow}
+        attempt = self._attempt(version, suites, **how)
         if accepted_suite(attempt) is not None or is_refusal(attempt):
             return accepted_suite(attempt)
-        if is_troubled(attempt):
-            again = _by_exchange(suites)
-        else:
-            again = (suites,) if is_dropped(attempt) or alert_of(attempt) is not None else ()
-        for part in again:
-            attempt = self._attempt(version, part, whole=whole, narrow=narrow, extended=True)
+        if is_dropped(attempt) and self._taken(version):
+            return self._insist(version, suites, how)
+        alone = not (is_troubled(attempt) or is_dropped(attempt))
+        if alone and alert_of(attempt) is None:
+            return None
+        # a server may stumble over the way it chose itself, as Dovecot does over DHE
+        return self._first_of(version, (suites,) if alone else _by_exchange(suites), how)
+
+    def _first_of(
+        self, version: int, parts: Sequence[tuple[int, ...]], how: dict[str, Any]
+    ) -> int | None:
+        for part in parts:
+            attempt = self._attempt(version, part, **how, extended=True)
             if accepted_suite(attempt) is not None:
                 return accepted_suite(attempt)
         return None
+
+    def _insist(self, version: int, suites: tuple[int, ...], how: dict[str, Any]) -> int | None:
+        """Asks so that only what is offered can be why the connection is dropped, each time.
+
+        Some servers drop instead of answering (Dovecot, GnuTLS in slapd, Windows); limits do, too,
+        but not in this order: dropped, taken, dropped twice, taken twice.
+        """
+        parts = _by_exchange(suites)
+        self._control()
+        found = self._first_of(version, parts if len(parts) > 1 else (suites, suites), how)
+        if found is None:
+            self._control()
+            self._control()
+        return found
 
     def _attempt(self, version: int, suites: tuple[int, ...], **how: Any) -> Attempt:
         attempt = self._once(version, suites, **how)
@@ -233,7 +264,7 @@ class Asker:
     ) -> Attempt:  # fmt: skip
         until = self._next()
         hello = client_hello(
-            version, suites, self._name, os.urandom(96), narrow=narrow, extended=extended
+            version, suites, self._where.name, os.urandom(96), narrow=narrow, extended=extended
         )
         reply, ended, detail = _talk(self._where, hello, until, self._enough(whole))
         attempt = Attempt(
@@ -292,9 +323,9 @@ class Asker:
     def _trust(self, kind: str) -> Trust:
         from audit_tls import chain
 
-        found = chain.handshake(self._where, self._name, self._next(), kind, verify=True)
+        found = chain.handshake(self._where, self._next(), kind, verify=True)
         if found.outcome is Outcome.UNTRUSTED:
-            seen = chain.handshake(self._where, self._name, self._next(), kind, verify=False)
+            seen = chain.handshake(self._where, self._next(), kind, verify=False)
             return msgspec.structs.replace(found, chain=seen.chain)
         return found
 
@@ -306,11 +337,11 @@ def _by_exchange(suites: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 
 
 def _talk(
-    where: tuple[str, int], hello: bytes, until: float, enough: Callable[[Flight], tuple[bool, int]]
+    where: Place, hello: bytes, until: float, enough: Callable[[Flight], tuple[bool, int]]
 ) -> tuple[bytes, Ended, str]:
     """What `where` replies to `hello` by `until`: bytes, how it ended, and words about that."""
     try:
-        peer = socket.create_connection(where, timeout=max(0.01, until - time.monotonic()))
+        peer = socket.create_connection(where.socket, timeout=max(0.01, until - time.monotonic()))
     except ConnectionRefusedError:
         return b"", Ended.REFUSED, "the connection was refused"
     except ConnectionResetError as error:
@@ -318,7 +349,22 @@ def _talk(
     except OSError as error:
         return b"", Ended.UNREACHABLE, f"no connection: {error}"
     with peer:
-        return _listen(peer, hello, until, enough)
+        return _begin(peer, where.starttls, until) or _listen(peer, hello, until, enough)
+
+
+def _begin(peer: socket.socket, protocol: str, until: float) -> tuple[bytes, Ended, str] | None:
+    """How it ended before the hello, or None when the hello is due."""
+    try:
+        begin(peer, protocol, until)
+    except Declined as error:
+        return b"", Ended.DECLINED, str(error)
+    except NotTls as error:
+        return b"", Ended.NOT_TLS, str(error)
+    except TimeoutError:
+        return b"", Ended.TIMED_OUT, ""
+    except OSError as error:
+        return b"", Ended.RESET, str(error)
+    return None
 
 
 def _listen(

@@ -26,7 +26,7 @@ def flight_of(attempt: Attempt) -> Flight:
     return _flight(attempt.reply)
 
 
-@lru_cache(maxsize=128)  # one report asks for each of its at most 100 replies several times
+@lru_cache(maxsize=256)  # one report asks for each of its at most 160 replies several times
 def _flight(reply: str) -> Flight:
     flight = Flight()
     with contextlib.suppress(NotTls):  # what stands before it was read; `ended` tells the rest

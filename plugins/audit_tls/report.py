@@ -16,6 +16,20 @@ from audit_tls.wire import Narrow
 SCHEMA = "dengbao/tls-report/1"
 
 
+class Place(Struct, frozen=True, kw_only=True):
+    """Where TLS is asked for: an address, perhaps a name, perhaps a protocol that comes before."""
+
+    address: str
+    port: int
+    name: str = ""
+    starttls: str = ""
+
+    @property
+    def socket(self) -> tuple[str, int]:
+        """What a connection is made to."""
+        return self.address, self.port
+
+
 class Ended(enum.StrEnum):
     """How one connection ended."""
 
@@ -25,6 +39,7 @@ class Ended(enum.StrEnum):
     TIMED_OUT = "timed_out"
     CAPPED = "capped"  # more bytes than are read
     NOT_TLS = "not_tls"
+    DECLINED = "declined"  # the server spoke its protocol and did not begin TLS
     REFUSED = "refused"  # no TCP connection: refused
     UNREACHABLE = "unreachable"  # no TCP connection: no route, or no answer in time
 
@@ -86,7 +101,8 @@ class Trust(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """Everything that was asked of one endpoint, in order. `trusts` has one of each kind asked."""
+    """Everything that was asked of one endpoint, in order. `trusts` has one of each kind asked;
+    `starttls` is the protocol before TLS, or empty."""
 
     schema: str
     address: str
@@ -95,3 +111,4 @@ class Report(Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...]
     trusts: tuple[Trust, ...] = ()
     stopped: Stopped = Stopped.NO
+    starttls: str = ""

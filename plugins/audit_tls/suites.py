@@ -411,14 +411,18 @@ _ONLY_TLS12 = re.compile(r"GCM|CCM|CHACHA|^(?!.*(?:NULL|PSK.*CBC)).*_SHA(?:256|3
 
 
 def suites_of(version: int) -> tuple[int, ...]:
-    """Every suite that may be offered in `version`, those with forward secrecy first, weak last.
+    """Every suite that may be offered in `version`, ECDHE first, weak last.
 
     A server that takes its client's order then shows the best it has.
     """
     found = {TLS13: _ONLY_TLS13, TLCP: _ONLY_TLCP}.get(version, _OLDER)
     if version in (SSL3, TLS10, TLS11):
         found = frozenset(n for n in found if not _ONLY_TLS12.search(suite_name(n)))
-    return tuple(sorted(found, key=lambda n: (is_weak(n), not has_forward_secrecy(n), n)))
+    return tuple(sorted(found, key=_worse))
+
+
+def _worse(number: int) -> tuple[bool, bool, bool, int]:
+    return is_weak(number), not has_forward_secrecy(number), is_finite_field(number), number
 
 
 def in_offers(suites: Sequence[int]) -> tuple[tuple[int, ...], ...]:

@@ -135,7 +135,13 @@ def test_both_certificates_of_a_server_are_seen(serve: Serve, material: Material
 
 def test_connections_are_bounded(serve: Serve, material: Material) -> None:
     port = serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0")
-    args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 9}
+    args = {
+        "address": "127.0.0.1",
+        "port": port,
+        "server_name": "",
+        "max_connections": 9,
+        "starttls": "",
+    }
     reply = run(args, int(PATIENCE_S), 8 << 20)
     assert reply.stdout.count(b'"offered"') == 9
     assert b'"stopped":"connections"' in reply.stdout
@@ -187,7 +193,13 @@ def reset(connection: socket.socket, number: int) -> None:
 
 def probe(port: int, timeout_s: float = PATIENCE_S) -> ProbeReply:
     """What is told of the port, within its time and what a busy machine may add to it."""
-    args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 40}
+    args = {
+        "address": "127.0.0.1",
+        "port": port,
+        "server_name": "",
+        "max_connections": 40,
+        "starttls": "",
+    }
     started = time.monotonic()
     reply = run(args, int(timeout_s), 8 << 20)
     assert time.monotonic() - started < timeout_s + PATIENCE_S / 2
@@ -232,7 +244,13 @@ def test_nobody_listens() -> None:
 
 @pytest.mark.parametrize("address", ["localhost", "-x", "", "127.0.0.1 "])
 def test_names_are_not_looked_up(address: str) -> None:
-    args = {"address": address, "port": 443, "server_name": "", "max_connections": 40}
+    args = {
+        "address": address,
+        "port": 443,
+        "server_name": "",
+        "max_connections": 40,
+        "starttls": "",
+    }
     assert run(args, 4, 1 << 20).reason is Reason.NOT_COLLECTED
 
 

@@ -35,7 +35,13 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 def found_by_us(port: int) -> Suites:
-    args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 2000}
+    args = {
+        "address": "127.0.0.1",
+        "port": port,
+        "server_name": "",
+        "max_connections": 2000,
+        "starttls": "",
+    }
     reply = run(args, 300, 64 << 20)
     told = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at="",

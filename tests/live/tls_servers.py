@@ -1,4 +1,4 @@
-"""TLS servers to look at: real ones, rigged ones, what stands between; and the looking itself."""
+"""TLS servers to look at: real, rigged, or with something between; and the looking itself."""
 
 from __future__ import annotations
 

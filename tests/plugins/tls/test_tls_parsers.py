@@ -218,6 +218,53 @@ def test_weak_suites_are_settled_only_when_each_was_answered() -> None:
         assert (version.weak_settled, version.weak) == (settled, ())
 
 
+WEAK = tuple(s for s in suites_of(TLS12) if is_weak(s))
+
+
+def in_order(letters: str, version: int = TLS12) -> Endpoint:
+    """D: weak suites dropped, T: in time, X: what was taken is dropped, C: it is taken again."""
+    told = {
+        "D": attempt(version, b"", Ended.CLOSED, suites=WEAK),
+        "T": attempt(version, b"", Ended.TIMED_OUT, suites=WEAK),
+        "X": attempt(TLS12, b"", Ended.CLOSED),
+        "C": SPOKEN,
+    }
+    return endpoint(SPOKEN, *(told[letter] for letter in letters))
+
+
+@pytest.mark.parametrize(
+    ("letters", "settled"),
+    [
+        ("DCDDCC", True), ("DCDDDCC", True), ("CDCDDCCC", True),
+        ("D", False), ("DC", False), ("DDCC", False), ("DCDC", False), ("DCDCDCDC", False),
+        ("DCDDC", False), ("DCDDD", False), ("DDCDCC", False), ("DTDDCC", False),
+        ("DCDTCC", False), ("DCDDCCX", False), ("XDCDDCC", False), ("DXDDCC", False),
+        ("DDDDDD", False),
+    ],
+)  # fmt: skip
+def test_drops_turn_down_suites_only_where_no_limit_can_be_why(letters: str, settled: bool) -> None:
+    (found,) = (v for v in in_order(letters).versions if v.name == "TLS 1.2")
+    assert (found.weak_settled, found.weak) == (settled, ())
+
+
+def test_drops_never_turn_down_a_version() -> None:
+    everything = attempt(TLS10, b"", Ended.CLOSED)
+    tried = (everything, SPOKEN, everything, everything, SPOKEN, SPOKEN)
+    assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
+
+
+@pytest.mark.parametrize("parse", [parse_endpoint, parse_certificates, parse_trust])
+def test_a_server_that_declines_starttls(parse: Any) -> None:
+    declined = Attempt(version=TLS12, offered="", ended=Ended.DECLINED, detail="502 no")
+    for attempts, reason in (
+        ((declined, declined), Reason.NOT_PRESENT),
+        ((declined, attempt(TLS12, alert(40))), Reason.NOT_COLLECTED),
+    ):
+        found = parse(report(*attempts))
+        assert isinstance(found, Absent)
+        assert found.reason is reason
+
+
 def test_weak_suite_seen() -> None:
     found = endpoint(SPOKEN, attempt(TLS12, hello(TLS12, NULL), suites=(NULL,)))
     (version,) = (v for v in found.versions if v.name == "TLS 1.2")
@@ -560,7 +607,7 @@ def test_ask(port: object) -> None:
     assert isinstance(asked, Probe)
     assert asked.args == {
         "address": "10.0.0.1", "port": int(str(port)), "server_name": "a.example",
-        "max_connections": 100,
+        "max_connections": 160, "starttls": "",
     }  # fmt: skip
 
 
@@ -568,7 +615,7 @@ def test_ask(port: object) -> None:
     "wrong",
     [
         target(None), target("web1"), target("-x"), target(port="x"), target(port=0),
-        target(port=65536), target(starttls="smtp"), target(server_name="口令"),
+        target(port=65536), target(starttls="mysql"), target(server_name="口令"),
         target(server_name="a b"), target(server_name="a" * 300),
     ],
 )  # fmt: skip

@@ -1,0 +1,196 @@
+"""What is said in plain text before the hello, where an endpoint begins without TLS (STARTTLS).
+
+SMTP (RFC 3207), IMAP (RFC 9051 6.2.1), POP3 (RFC 2595 4), FTP (RFC 4217), LDAP (RFC 4511 4.14) and
+PostgreSQL (its manual, 55.2.11). MySQL is left out: a server counts handshakes that are not
+finished, and blocks the collector's address after a hundred (max_connect_errors).
+
+Everything a server says here is bounded: bytes, lines, and the time of the whole connection.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+from audit_tls.wire import NotTls
+
+_CAP = 16 << 10
+_LINE = 2 << 10
+_WORDS = 120
+
+
+class Declined(Exception):
+    """The server speaks the protocol and does not begin TLS; `str()` is what it said, cut short."""
+
+
+class Plain:
+    """The plain part of one connection: what is read is capped, and all of it has one deadline."""
+
+    def __init__(self, peer: socket.socket, until: float) -> None:
+        self._peer, self._until = peer, until
+        self._held = bytearray()
+        self._total = 0
+
+    def send(self, data: bytes) -> None:
+        """Sends `data`, before the deadline."""
+        self._peer.settimeout(max(0.01, self._until - time.monotonic()))
+        self._peer.sendall(data)
+
+    def line(self) -> str:
+        """The next line, ASCII with a mark for all else, without its end."""
+        while b"\n" not in self._held:
+            if len(self._held) > _LINE:
+                raise NotTls("a line without end before STARTTLS")
+            self._more()
+        raw, _, rest = bytes(self._held).partition(b"\n")
+        self._held[:] = rest
+        if len(raw) > _LINE:
+            raise NotTls("a line without end before STARTTLS")
+        return raw.rstrip(b"\r").decode("ascii", "replace")
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        if size > _CAP:
+            raise NotTls(f"{size} bytes announced before STARTTLS")
+        while len(self._held) < size:
+            self._more()
+        raw = bytes(self._held[:size])
+        del self._held[:size]
+        return raw
+
+    def end(self) -> None:
+        """Raises NotTls if anything came behind the last answer, where the hello is due."""
+        if self._held:
+            raise NotTls("more was said after STARTTLS was agreed")
+
+    def _more(self) -> None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the plain part took too long")
+        self._peer.settimeout(left)
+        data = self._peer.recv(4096)
+        if not data:
+            raise ConnectionResetError("closed before STARTTLS")
+        self._total += len(data)
+        if self._total > _CAP:
+            raise NotTls(f"more than {_CAP} bytes before STARTTLS")
+        self._held += data
+
+
+def _words(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:_WORDS])
+
+
+def _reply(plain: Plain) -> tuple[str, list[str]]:
+    """The code and the texts of a reply of SMTP or FTP, which may have several lines."""
+    texts = []
+    line = plain.line()
+    code = line[:3]
+    if not (code.isdigit() and line[3:4] in ("", " ", "-")):
+        raise NotTls(f"not a reply: {_words(line)}")
+    while line[3:4] == "-" or line[:3] != code:
+        texts.append(line[4:])
+        line = plain.line()
+    return code, [*texts, line[4:]]
+
+
+def _expect(plain: Plain, code: str) -> list[str]:
+    found, texts = _reply(plain)
+    if found != code:
+        raise Declined(_words(f"{found} {texts[-1]}"))
+    return texts
+
+
+def _smtp(plain: Plain) -> None:
+    _expect(plain, "220")
+    plain.send(b"EHLO [127.0.0.1]\r\n")  # an address literal: no name is looked up for it
+    offered = _expect(plain, "250")[1:]
+    if "STARTTLS" not in {text.strip().upper() for text in offered}:
+        raise Declined("STARTTLS is not among what EHLO lists")
+    plain.send(b"STARTTLS\r\n")
+    _expect(plain, "220")
+
+
+def _imap(plain: Plain) -> None:
+    greeting = plain.line()
+    if not greeting.upper().startswith("* OK"):
+        raise Declined(_words(greeting)) if greeting.startswith("* ") else NotTls(_words(greeting))
+    plain.send(b"a1 STARTTLS\r\n")
+    line = plain.line()
+    while line.startswith("* "):
+        line = plain.line()
+    if not line.upper().startswith("A1 OK"):
+        raise Declined(_words(line)) if line.startswith("a1 ") else NotTls(_words(line))
+
+
+def _pop3(plain: Plain) -> None:
+    for sent in (b"", b"STLS\r\n"):
+        plain.send(sent)
+        line = plain.line()
+        if not line.startswith("+OK"):
+            raise Declined(_words(line)) if line.startswith("-ERR") else NotTls(_words(line))
+
+
+def _ftp(plain: Plain) -> None:
+    _expect(plain, "220")
+    plain.send(b"AUTH TLS\r\n")
+    _expect(plain, "234")
+
+
+_LDAP_STARTTLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
+
+
+def _ldap(plain: Plain) -> None:
+    plain.send(_LDAP_STARTTLS)
+    message = _element(plain, 0x30)
+    # messageID 1, then [APPLICATION 24] with an ENUMERATED result code in front
+    if message[:4] != b"\x02\x01\x01\x78":
+        raise NotTls("not an LDAP response to StartTLS")
+    body = message[4:]
+    start = 1 if body[:1] < b"\x80" else 1 + (body[0] & 0x7F)
+    if body[start : start + 2] != b"\x0a\x01" or len(body) < start + 3:
+        raise NotTls("not an LDAP result")
+    if body[start + 2] != 0:
+        raise Declined(f"LDAP result code {body[start + 2]}")
+
+
+def _element(plain: Plain, tag: int) -> bytes:
+    head = plain.take(2)
+    if head[0] != tag:
+        raise NotTls(f"not an LDAP message: 0x{head[0]:02X}")
+    size = head[1]
+    if size & 0x80:
+        width = size & 0x7F
+        if not 0 < width <= 4:
+            raise NotTls("an LDAP message of no definite length")
+        size = int.from_bytes(plain.take(width), "big")
+    return plain.take(size)
+
+
+def _postgres(plain: Plain) -> None:
+    plain.send(b"\0\0\0\x08\x04\xd2\x16\x2f")
+    found = plain.take(1)
+    if found == b"N":
+        raise Declined("N")
+    if found != b"S":
+        raise NotTls("not an answer of PostgreSQL to SSLRequest")
+
+
+_SPEAKERS: dict[str, Callable[[Plain], None]] = {
+    "ftp": _ftp, "imap": _imap, "ldap": _ldap, "pop3": _pop3, "postgres": _postgres,
+    "smtp": _smtp,
+}  # fmt: skip
+PROTOCOLS = tuple(_SPEAKERS)
+
+
+def begin(peer: socket.socket, protocol: str, until: float) -> None:
+    """Bring the connection to where the hello is due; nothing to do for an empty `protocol`.
+
+    Raises Declined, NotTls for what is not the protocol, or OSError.
+    """
+    if not protocol:
+        return
+    plain = Plain(peer, until)
+    _SPEAKERS[protocol](plain)
+    plain.end()
