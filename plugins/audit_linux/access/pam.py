@@ -288,14 +288,29 @@ def accepted(rule: Rule) -> tuple[str, ...]:
     return ("auth_err",) if rule.module in _FAILS else ("success",)
 
 
+# Modules of a password stack that ask for a new password where none is left; with use_authtok they
+# fail instead.
+_ASKING = LOCAL_PROOF | {
+    "pam_pwquality.so",
+    "pam_cracklib.so",
+    "pam_passwdqc.so",
+    "pam_pwhistory.so",
+}
+
+
 def enforced(way: Reached, at: int) -> bool:
     """Whether no password is set when the module at `at` of a password stack refuses it.
 
-    It must stand before the module that sets the password. Where the stack goes on after the
-    refusal (required), that module asks for another password unless it has use_authtok.
+    It must stand before the module that sets the password. It takes the password away when it
+    refuses; where the stack goes on all the same, whoever comes next asks for another one unless
+    it has use_authtok. A refusal that leads elsewhere (a jump for success) is not followed.
     """
-    rule, setters = way[at], [r for r in way[at + 1 :] if r.module in LOCAL_PROOF]
-    refused = {rule.action(outcome) for outcome in ("authtok_err", "maxtries")}
-    if any(r.module in LOCAL_PROOF for r in way[:at]) or not refused <= {"bad", "die"}:
+    rule, later = way[at], [r for r in way[at + 1 :] if r.module in _ASKING]
+    if any(r.module in LOCAL_PROOF for r in way[:at]):
         return False
-    return refused == {"die"} or all("use_authtok" in setter.args for setter in setters)
+    refused = {rule.action(outcome) for outcome in ("authtok_err", "maxtries")}
+    if refused == {"die"}:
+        return True
+    jumps = any(action.isdigit() for action in rule.actions.values())
+    safe = all("use_authtok" in r.args for r in later)
+    return refused <= {"bad", "die", "ignore"} and not jumps and bool(later) and safe

@@ -273,10 +273,12 @@ def test_unknown_modules_that_decide_nothing_are_no_branch(pam: MakePam) -> None
 @pytest.mark.parametrize(
     ("control", "unix", "holds"),
     [("required", "use_authtok", True), ("required", "", False), ("requisite", "", True),
-     ("sufficient", "use_authtok", False), ("optional", "use_authtok", False),
+     ("sufficient", "use_authtok", True), ("optional", "use_authtok", True),
+     ("optional", "", False),
      ("[success=ok default=bad]", "use_authtok", True), ("[success=ok default=bad]", "", False),
      ("[success=1 default=ignore]", "use_authtok", False), ("[default=die]", "", True),
-     ("[success=ok authtok_err=die default=ignore]", "use_authtok", False),
+     ("[success=ok authtok_err=die default=ignore]", "use_authtok", True),
+     ("[success=ok authtok_err=die default=ignore]", "", False),
      ("[success=ok authtok_err=die maxtries=die default=ignore]", "", True)],
 )  # fmt: skip
 def test_enforced(control: str, unix: str, holds: bool, pam: MakePam) -> None:
@@ -292,6 +294,14 @@ def test_a_login_with_an_expired_password_is_a_way_to_a_new_one(pam: MakePam) ->
     assert quality(pam(services), None, EL9) == (7, 0)
     assert password_history.judge(pam(services), None).verdict is FAIL
     assert quality(pam({**services, "sshd": "auth required pam_unix.so"}), None, EL9) == (12, 0)
+
+
+def test_a_module_that_asks_again_sets_what_another_refused(pam: MakePam) -> None:
+    # Tried with passwd(1) of Debian 12: pam_pwhistory asks for the password that is then set.
+    text = "password required pam_pwquality.so\npassword required pam_pwhistory.so {}" + UNIX
+    strict = {"minlen": "12"}
+    assert quality(pam({"passwd": text.format("")}), strict, EL9) == (0, 0)
+    assert quality(pam({"passwd": text.format("use_authtok")}), strict, EL9) == (12, 0)
 
 
 def test_what_stands_after_the_module_that_sets_the_password_comes_too_late(pam: MakePam) -> None:
@@ -314,6 +324,7 @@ def quality(pam: Pam, values: dict[str, str] | None, platform: Platform) -> tupl
 
 
 UNIX = "\npassword required pam_unix.so use_authtok"
+_SKIPPED = "password [success=1 default=ignore] pam_pwquality.so\n"
 
 
 @pytest.mark.parametrize(
@@ -329,8 +340,9 @@ UNIX = "\npassword required pam_unix.so use_authtok"
         ("password requisite pam_pwquality.so", {"dcredit": "-1", "ucredit": "-1"}, EL9, (8, 2)),
         ("password requisite pam_pwquality.so", {"dcredit": "-5", "lcredit": "-5"}, EL9, (10, 2)),
         ("password requisite pam_pwquality.so", {"minclass": "3", "ocredit": "-1"}, EL9, (8, 3)),
-        ("password optional pam_pwquality.so", {"minlen": "14"}, EL9, (0, 0)),
-        ("password optional pam_pwquality.so", {"minlen": "14"}, DEBIAN, (6, 0)),
+        ("password optional pam_pwquality.so", {"minlen": "14"}, EL9, (14, 0)),
+        (f"{_SKIPPED}password optional pam_env.so", {"minlen": "14"}, EL9, (0, 0)),
+        (f"{_SKIPPED}password optional pam_env.so", {"minlen": "14"}, DEBIAN, (6, 0)),
         ("password requisite pam_pwquality.so", {"minlen": "14", "enforcing": "0"}, EL9, (0, 0)),
         ("password requisite pam_cracklib.so minlen=12 minclass=2", {"minlen": "30"}, EL9, (8, 2)),
         ("", {"minlen": "14", "minclass": "4"}, DEBIAN, (6, 0)),
@@ -410,7 +422,12 @@ def test_password_quality_that_cannot_be_told(text: str, pam: MakePam) -> None:
         ("password required pam_pwhistory.so", None, PASS),
         ("password required pam_pwhistory.so", {"remember": "4"}, FAIL),
         ("password required pam_pwhistory.so remember=6", {"remember": "4"}, PASS),
-        ("password optional pam_pwhistory.so remember=9", None, FAIL),
+        ("password optional pam_pwhistory.so remember=9", None, PASS),
+        (
+            "password optional pam_pwhistory.so remember=9\npassword required pam_unix.so",
+            None,
+            FAIL,
+        ),
         ("password required pam_pwhistory.so remember=x", None, UNDETERMINED),
         ("", {"remember": "9"}, FAIL),
     ],
