@@ -36,6 +36,16 @@ def _seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     return (*ours, *listed)
 
 
+def _opaque(seen: Ruleset) -> bool:
+    """True when a rule lets packets on by a condition that nft cannot show."""
+    tables = {(c.family, c.table) for c in seen if c.hook == "input"}
+    return any(
+        rule.foreign and rule.verdict in ("accept", "jump", "goto")
+        for chain in seen if (chain.family, chain.table) in tables
+        for rule in chain.rules
+    )  # fmt: skip
+
+
 def _refused(packet: str, interface: str, chains: Chains) -> bool:
     """True when some input chain drops `packet`: it has to get past all of them."""
     return any(
@@ -91,6 +101,8 @@ def firewall_input(
     doubts = joined(
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,
+        msg("nft does not tell the conditions of some rules that accept packets")
+        if refused and _opaque(seen) else None,
         msg("iptables-legacy holds rules besides, which were not listed") if legacy else None,
     )  # fmt: skip
     if doubts:

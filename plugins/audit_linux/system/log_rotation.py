@@ -214,6 +214,10 @@ def log_retention(
     # Without a stanza nothing throws the file away, or something does that was not asked.
     if any(r is None or r.days is None for r in keeping.values()):
         return undetermined(*told, expected=expected)
+    if linked := [name for name in SECURITY_LOGS if name in tree.links]:
+        away = msg("These are links, and what they lead to was not looked at: {names}",
+                   names=tuple(linked))  # fmt: skip
+        return undetermined(*told, away, expected=expected)
     return passed(*told, expected=expected)
 
 

@@ -285,6 +285,14 @@ def test_a_journal_that_is_told_to_forget_is_not_kept(
     assert log_rotation.log_retention.judge(_tree(_journal(3)), None, conf).verdict is verdict
 
 
+def test_a_log_that_lies_elsewhere_is_not_passed() -> None:
+    tree = structs.replace(_tree(_file("auth.log")), links=("messages", "README"))
+    rotation = log_rotation.Rotation(paths=("/var/log/*",), days=200, words="")
+    judgement = log_rotation.log_retention.judge(tree, (rotation,))
+    assert judgement.verdict is Verdict.UNDETERMINED
+    assert judgement.said[-1].args["names"] == ("messages",)
+
+
 def test_without_logrotate_retention_is_not_settled() -> None:
     assert (
         log_rotation.log_retention.judge(_tree(_file("syslog")), None).verdict

@@ -415,9 +415,11 @@ OFF = {"net.ipv6.conf.all.disable_ipv6": "1"}
         ("nft-empty", "iptables-drop", "ip6tables-accept", ON, Verdict.FAIL),
         ("nft-empty", "iptables-drop", "ip6tables-accept", OFF, Verdict.PASS),
         ("nft-empty", "iptables-drop", None, {}, Verdict.PASS),
-        ("nft-of-iptables", None, None, OFF, Verdict.PASS),
+        ("nft-of-iptables", "iptables-drop", None, OFF, Verdict.PASS),
         (None, "iptables-ufw", "ip6tables-ufw", ON, Verdict.PASS),
-        ("nft-ufw", None, None, ON, Verdict.PASS),
+        ("nft-ufw", "iptables-ufw", "ip6tables-ufw", ON, Verdict.PASS),
+        # iptables is not there to tell what its rules mean
+        ("nft-ufw", None, None, ON, Verdict.UNDETERMINED),
         (None, None, None, ON, Verdict.FAIL),
     ],
 )
@@ -605,6 +607,7 @@ def test_what_iptables_shows_counts_where_nft_shows_words_only(answer: Make) -> 
     closed = iptables_.parse_iptables4(answer("-P INPUT DROP\n"))
     assert firewall.firewall_input.judge(listed, open_, None, OFF).verdict is Verdict.FAIL
     assert firewall.firewall_input.judge(listed, closed, None, OFF).verdict is Verdict.PASS
+    assert firewall.firewall_input.judge(listed, None, None, OFF).verdict is Verdict.UNDETERMINED
 
 
 def test_rules_of_iptables_legacy_are_not_overlooked(answer: Make) -> None:
