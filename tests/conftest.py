@@ -1,0 +1,23 @@
+"""What every test takes from the machine is the same on every machine."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No example has a time limit, for a busy machine has none either; and every run tries the same
+# ones, so that one that fails has something to do with what was changed. To search for more:
+# `pytest --hypothesis-profile=default`.
+settings.register_profile(
+    "anywhere",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("anywhere")
+
+# Files that tests write for other accounts must be readable to them.
+os.umask(0o022)
