@@ -163,7 +163,7 @@ def security_updates(
     collected_at: str,
     *,
     max_days: Annotated[int, Down] = 7,
-    max_published_days: Annotated[int, Down] = 30,
+    max_published_days: Annotated[int, Down] = 14,
 ) -> Judgement:
     """No security update of the distribution is pending."""
     none = msg("no pending security update, by metadata at most {days} days old", days=max_days)
@@ -182,8 +182,8 @@ def security_updates(
     now = _epoch(collected_at)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
-    at = _refreshed(metadata, sources, now)
-    age = _days(now - at) if isinstance(at, float) else None
+    # A refresh may have left out the very source that carries security updates.
+    age = _days(now - _published(metadata, sources))
     said = msg("No security update is pending; the metadata date from {days} days ago", days=age)
     return passed(said, expected=none)
 
@@ -203,7 +203,7 @@ def other_updates(
     *,
     max_waiting_days: Annotated[int, Down] = 90,
     max_days: Annotated[int, Down] = 7,
-    max_published_days: Annotated[int, Down] = 30,
+    max_published_days: Annotated[int, Down] = 14,
 ) -> Judgement:
     """No update of any kind has been pending for longer than the site allows."""
     wanted = msg("no update pending for more than {days} days", days=max_waiting_days)

@@ -67,8 +67,9 @@ NOTHING = Metadata(listings=())
         ((), None, apt_lists(1), APT, PASS),
         ((), None, apt_lists(7), APT, PASS),
         ((), None, apt_lists(7.01), APT, UNDETERMINED),
-        ((), None, apt_lists(20, stamp=1), APT, PASS),
-        ((), None, apt_lists(31, stamp=1), APT, UNDETERMINED),  # a frozen mirror
+        ((), None, apt_lists(14, stamp=1), APT, PASS),
+        # a frozen mirror, or a refresh that left the security archive out
+        ((), None, apt_lists(14.1, stamp=1), APT, UNDETERMINED),
         ((), None, apt_lists(99, other=1), APT, UNDETERMINED),  # only another source is fresh
         ((), None, apt_lists(-1), APT, UNDETERMINED),
         ((), None, NOTHING, APT, UNDETERMINED),
