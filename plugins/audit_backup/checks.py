@@ -379,7 +379,7 @@ def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgeme
     if newest.bytes is None:
         said = msg(
             "The account may not read {name}: let it read the file, or declare"
-            " `privilege: root` under `settings` of this backup set",
+            " `privilege: root` for this backup set",
             name=newest.name,
         )
         return undetermined(said, expected=wanted)

@@ -120,7 +120,7 @@ def _refusal(answer: Answer) -> Absent | None:
         if line.endswith(": Permission denied"):
             said = msg(
                 "The account may not read it ({error}): let it read the folder, or declare"
-                " `privilege: root` under `settings` of this backup set",
+                " `privilege: root` for this backup set",
                 error=line[:300],
             )
             return Absent(reason=Reason.NOT_PERMITTED, said=said)
