@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import hooks
+from audit_core import hooks, inventory
 from audit_core.cli import parser
 from audit_core.i18n import Translator
 from audit_core.inventory import load_inventory
@@ -196,6 +196,23 @@ def test_hooks_named_exist_and_every_hook_is_named() -> None:
     named = set(re.findall(r"\bdengbao_[a-z]+", text)) - {"dengbao_tmux"}
     assert named <= offered
     assert offered == named
+
+
+# --- inventory ----------------------------------------------------------------------------------
+
+
+def test_every_key_of_an_inventory_is_on_its_page() -> None:
+    text = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"\b([a-z_]+):", text))
+    files = (inventory._File, inventory._Target, inventory._Endpoint, inventory._Backup,
+             inventory._Access, inventory.System)  # fmt: skip
+    assert {name for file in files for name in file.__struct_fields__} <= told
+    sources = (ROOT / "plugins").rglob("*.py")
+    calls = r"declared\(\w+(?:\.target)?|target\.settings\.get\(|judged\(\w+, \w+, \w+"
+    asked = rf'(?:{calls}),? ?"([a-z_]+)"'
+    settings = {s for path in sources for s in re.findall(asked, path.read_text(encoding="utf-8"))}
+    assert {"data_mounts", "malware_agents", "starttls"} <= settings
+    assert settings <= told
 
 
 # --- architecture ---------------------------------------------------------------------------------
