@@ -98,7 +98,8 @@ class BundleWriter:
 
     def add(self, target: str, reply: Reply) -> Observation:
         """Stores `reply` and returns the observation that stands for it."""
-        out, err = self._cut(reply.stdout), self._cut(reply.stderr)
+        cut = reply.truncated or reply.status is not Status.ANSWERED
+        out, err = self._cut(reply.stdout, cut=cut), self._cut(reply.stderr, cut=True)
         observation = Observation(
             target=target,
             request=reply.request,
@@ -120,9 +121,9 @@ class BundleWriter:
         self._file.append("obs", msgspec.json.encode(observation, order="sorted"))
         return observation
 
-    def _cut(self, data: bytes) -> Redacted:
+    def _cut(self, data: bytes, *, cut: bool = False) -> Redacted:
         # asked for each time: a secret may be resolved after this writer was made
-        return redact(data, self._secrets())
+        return redact(data, self._secrets(), cut=cut)
 
     def _clean(self, text: str) -> str:
         raw = text.encode("utf-8", "backslashreplace")
