@@ -192,11 +192,16 @@ def _included(text: str) -> list[str]:
     return [a or b for a, b in _INCLUDE.findall(text)]
 
 
+# Without one of them rsyslog hears other hosts at most, and nothing of its own.
+_HEARS = re.compile(r"\bim(?:uxsock|journal)\b")
+
+
 def _forwards(texts: dict[str, str], unread: list[str]) -> Forwards:
     scripted = [_scripted(text, path) for path, text in texts.items()]
     found = [f for forwards, _ in scripted for f in forwards]
     found += [f for path, text in texts.items() for f in _legacy(text, path)]
-    if any(_stops_logins(text) for text in texts.values()):
+    deaf = not any(_HEARS.search(text) for text in texts.values())
+    if deaf or any(_stops_logins(text) for text in texts.values()):
         found = [structs.replace(forward, every=False) for forward in found]
     others = {kind for _, kinds in scripted for kind in kinds}
     others |= {k for t in texts.values() for k in _OLD_OUTPUT.findall(t)} - _FORWARDING - _STAYING

@@ -169,7 +169,9 @@ SWAPS = fact(
     ask=script(
         "{ read -r head || exit 3; case $head in Filename*) ;; *) exit 3;; esac; "
         'while read -r path kind rest; do r=$(readlink -f "$path"); '
-        'u=$(cat "/sys/class/block/${r##*/}/dm/uuid" 2>/dev/null); '
+        'd=/sys/class/block/${r##*/}; u=$(cat "$d/dm/uuid" 2>/dev/null); '
+        # compressed memory may be told to write what does not fit to a disk
+        'case $(cat "$d/backing_dev" 2>/dev/null) in ""|none) ;; *) u=backed;; esac; '
         'echo "$path $kind ${u:--}"; done; } < /proc/swaps'
     ),
     parse=parse_swaps,
@@ -178,13 +180,15 @@ SWAPS = fact(
 
 def _guarded(swap: Swap) -> bool:
     """True for a dm-crypt device and for compressed memory, which never reaches a disk."""
-    return swap.uuid.startswith("CRYPT-") or swap.path.startswith("/dev/zram")
+    in_memory = swap.path.startswith("/dev/zram") and swap.uuid != "backed"
+    return swap.uuid.startswith("CRYPT-") or in_memory
 
 
 @check(
     "linux.swap-encrypted",
     needs=(SWAPS, MOUNTS),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Turn swap off or put it on dm-crypt with a new key at each start"),
 )
 def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...] = ()) -> Judgement:

@@ -340,6 +340,7 @@ def test_what_is_no_tree_of_devices_is_refused(text: str, answer: Make) -> None:
         ("", Verdict.NOT_APPLICABLE),
         ("/dev/dm-1 partition CRYPT-PLAIN-swap\n", Verdict.PASS),
         ("/dev/zram0 partition -\n", Verdict.PASS),
+        ("/dev/zram0 partition backed\n", Verdict.FAIL),
         ("/dev/sda3 partition -\n", Verdict.FAIL),
         ("/dev/dm-2 partition LVM-abc\n", Verdict.FAIL),
         ("/swapfile file -\n", Verdict.UNDETERMINED),

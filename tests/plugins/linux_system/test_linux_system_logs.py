@@ -454,8 +454,18 @@ def test_set_up_files_come_whole_and_apart(answer: Make) -> None:
 # --- forwarding ---------------------------------------------------------------------------------
 
 
+LOADED = 'F /etc/rsyslog.conf\n module(load="imuxsock")\n'
+
+
+def test_an_rsyslog_that_hears_other_hosts_only_sends_none_of_its_own_records(answer: Make) -> None:
+    relay = 'module(load="imtcp")\n input(type="imtcp" port="514")\n *.* @@log.example.com'
+    got = rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n {relay}\n"))
+    assert isinstance(got, forwards.Forwards)
+    assert [f.every for f in got.forwards] == [False]
+
+
 def _rsyslog(answer: Make, text: str) -> forwards.Forwards:
-    body = "F /etc/rsyslog.conf\n" + "".join(f" {line}\n" for line in text.split("\n")) + "\n"
+    body = LOADED + "".join(f" {line}\n" for line in text.split("\n")) + "\n"
     found = rsyslog.parse_rsyslog(answer(body))
     assert not isinstance(found, Absent)
     return found
@@ -535,8 +545,8 @@ def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
 )
 def test_a_drop_in_counts_only_when_it_is_included(include: str, answer: Make) -> None:
     drop = "F /etc/rsyslog.d/a.conf\n *.* @@log.example.com\n\n"
-    without = rsyslog.parse_rsyslog(answer("F /etc/rsyslog.conf\n \n\n" + drop))
-    within = rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n {include}\n\n" + drop))
+    without = rsyslog.parse_rsyslog(answer(f"{LOADED}\n{drop}"))
+    within = rsyslog.parse_rsyslog(answer(f"{LOADED} {include}\n\n{drop}"))
     assert isinstance(without, forwards.Forwards)
     assert isinstance(within, forwards.Forwards)
     assert without.forwards == ()
@@ -687,7 +697,7 @@ def test_records_that_a_rule_stops_are_not_sent(
 ) -> None:
     text = f"{rule}\n*.* @@192.0.2.1\n"
     lines = "".join(f" {line}\n" for line in text.split("\n"))
-    got = rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
+    got = rsyslog.parse_rsyslog(answer(f"{LOADED}{lines}"))
     assert isinstance(got, forwards.Forwards)
     assert {f.every for f in got.forwards} == {every}
 
