@@ -72,7 +72,7 @@ clean:
 .venv/.dev: EXTRAS := dev
 .venv/.bench: EXTRAS := bench
 .venv/.audit .venv/.dev .venv/.bench: pyproject.toml | .venv/bin/pip
-	@echo "Installing dengbao[$(EXTRAS)] into .venv"
+	@echo "Installing dengbao[$(EXTRAS)] into .venv; this takes as long as the downloads do"
 	@$(BIN)/pip install -qq --editable '.[$(EXTRAS)]'
 	@touch $@
 
