@@ -224,13 +224,14 @@ def between(server: int, rule: Rule) -> Iterator[int]:
         elif done is not None:
             done(connection)
         else:
-            _relay(connection, server, hello)
+            relay(connection, server, hello)
 
     with peer(talk) as port:
         yield port
 
 
-def _relay(client: socket.socket, server: int, hello: bytes) -> None:
+def relay(client: socket.socket, server: int, hello: bytes = b"") -> None:
+    """What each of the two says goes to the other, `hello` first."""
     with socket.create_connection(("127.0.0.1", server)) as upstream:
         upstream.sendall(hello)
         other = {client: upstream, upstream: client}
