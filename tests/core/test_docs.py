@@ -16,6 +16,7 @@ from audit_core.cli import parser
 from audit_core.i18n import Translator
 from audit_core.inventory import load_inventory
 from audit_core.plugins import load
+from audit_core.redact import redact
 
 ROOT = Path(__file__).parents[2]
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
@@ -213,6 +214,36 @@ def test_every_key_of_an_inventory_is_on_its_page() -> None:
     settings = {s for path in sources for s in re.findall(asked, path.read_text(encoding="utf-8"))}
     assert {"data_mounts", "malware_agents", "starttls"} <= settings
     assert settings <= told
+
+
+# --- security -------------------------------------------------------------------------------------
+
+# Put together here, so that nobody who looks for secrets finds some in this repository.
+_CUT = {
+    "private-key": "-----BEGIN PRIVATE " + "KEY-----\nMIIE\n-----END PRIVATE " + "KEY-----\n",
+    "crypt-hash": "root:$6" + "$saltsalt$" + "a1B2" * 20 + ":19000:0:99999:7:::",
+    "assigned-secret": "密码：" + "hunter2hunter2",
+    "command-line": "mysql -u root -p" + "hunter2hunter2 db",
+    "url-credential": "https://u:" + "hunter2@example.com/",
+    "bearer": "bearer " + "abcdefghijklmnop",
+    "authorization": "Authorization: Basic " + "dXNlcjpodW50ZXIy",
+    "access-key": "AKIA" + "ABCDEFGHIJKLMNOP",
+    "access-token": "ghp_" + "a1B2" * 9,
+    "snmp-community": "rocommunity " + "hunter2hunter2 10.0.0.0/8",
+}
+
+
+def test_the_rules_that_cut_are_those_of_the_code() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^  \| `([a-z-]+)` \|", text, re.MULTILINE))
+    assert told == {"known-secret", *_CUT}
+    assert redact(b"x hunter2 x", (b"hunter2",)).rules == ("known-secret",)
+    for rule, sample in _CUT.items():
+        assert redact(sample.encode()).rules == (rule,), rule
+    source = "".join(p.read_text() for p in (ROOT / "audit/audit_core").glob("redact*/*.py"))
+    made = set(re.findall(r'_rule\(\s*"([a-z-]+)"', source))
+    assert made
+    assert made <= told
 
 
 # --- architecture ---------------------------------------------------------------------------------
