@@ -60,9 +60,10 @@ class Link:
         self._sock = sock
         self._parent = parent
         self.transport: paramiko.Transport = _library.transport(sock)
-        self.transport.banner_timeout = access.login_timeout_s
-        self.transport.handshake_timeout = access.login_timeout_s
-        self.transport.auth_timeout = access.login_timeout_s + GRACE_S  # ours comes first
+        # Ours comes first: it tells what is too late.
+        self.transport.banner_timeout = access.login_timeout_s + GRACE_S
+        self.transport.handshake_timeout = access.login_timeout_s + GRACE_S
+        self.transport.auth_timeout = access.login_timeout_s + GRACE_S
         self.host_key = ""
 
     @property
