@@ -237,7 +237,7 @@ _EXCLUDES = re.compile(r"msgtype(=|!=|<|>|<=|>=)(\w+)", re.ASCII)
 # Types of records without which every event can still be told by whom and on what it was.
 _SPARE = frozenset({
     "CWD", "EOE", "PROCTITLE", "BPF", "CRYPTO_KEY_USER", "CRYPTO_SESSION", "SERVICE_START",
-    "SERVICE_STOP", "NETFILTER_CFG", "CONFIG_CHANGE", "ANOM_PROMISCUOUS", "1307", "1320", "1327",
+    "SERVICE_STOP", "NETFILTER_CFG", "1307", "1320", "1327",
     "1334", "2404", "2407", "1130", "1131", "1325",
 })  # fmt: skip
 _CORE = frozenset({"SYSCALL", "PATH", "1300", "1302"})

@@ -293,6 +293,7 @@ def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer
     "rule",
     [
         "-a always,exclude -F msgtype=USER_LOGIN",
+        "-a always,exclude -F msgtype=CONFIG_CHANGE",
         "-a always,exclude -F msgtype>=1100 -F auid=1001",
         "-a never,user -F uid=0",
         "-a never,exit -S all -F auid=1001",
