@@ -1,10 +1,8 @@
-"""Tables of the port checks, and the texts of the plugin."""
+"""Tables of the port checks."""
 
 from __future__ import annotations
 
 import ast
-import gettext
-import string
 from pathlib import Path
 from typing import Any
 
@@ -160,33 +158,6 @@ def test_prober_takes_ports_only(ports_: str) -> None:
     args = {"address": "127.0.0.1", "ports": ports_, "again": "", "max_rate": 1}
     reply = run(args, 5, 1 << 20)
     assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
-
-
-# --- texts ----------------------------------------------------------------------------------------
-
-
-def msgids() -> set[str]:
-    found = {check.title for check in audit_nmap.dengbao_checks()}
-    for path in FOLDER.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "msg":
-                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
-                found.add(str(node.args[0].value))
-    return found
-
-
-def places(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
-def test_every_port_text_has_its_chinese() -> None:
-    (folder,) = audit_nmap.dengbao_locales()
-    zh = gettext.translation("audit_nmap", folder, ["zh"])
-    held = {str(key) for key in vars(zh)["_catalog"]} - {""}
-    assert held == msgids()
-    for text in held:
-        assert any("\u4e00" <= c <= "\u9fff" for c in zh.gettext(text)), text
-        assert places(zh.gettext(text)) == places(text), text
 
 
 def test_only_this_package_imports_nmap() -> None:

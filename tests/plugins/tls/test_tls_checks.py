@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import gettext
-import string
 from pathlib import Path
 from typing import Any
 
@@ -321,30 +318,3 @@ def test_what_a_name_says(name: str, weak: bool, forward: bool) -> None:
 def test_no_suite_is_offered_in_two_ages() -> None:
     assert not set(suites_of(TLS12)) & set(suites_of(TLS13))
     assert len(suites_of(TLS12)) > 300
-
-
-# --- texts ----------------------------------------------------------------------------------------
-
-
-def msgids() -> set[str]:
-    found = {check.title for check in audit_tls.dengbao_checks()}
-    for path in FOLDER.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "msg":
-                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
-                found.add(str(node.args[0].value))
-    return found
-
-
-def places(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
-def test_every_tls_text_has_its_chinese() -> None:
-    (folder,) = audit_tls.dengbao_locales()
-    zh = gettext.translation("audit_tls", folder, ["zh"])
-    held = {str(key) for key in vars(zh)["_catalog"]} - {""}
-    assert held == msgids()
-    for text in held:
-        assert any("\u4e00" <= c <= "\u9fff" for c in zh.gettext(text)), text
-        assert places(zh.gettext(text)) == places(text), text
