@@ -22,6 +22,9 @@ POINTS_PER_CM = 28.35
 MAX_BARS = 20
 """Objects in the chart; the table below it lists them all."""
 
+SECOND_PAGE = 640.0
+"""Points from the top of an overview of many objects at which its second page has begun."""
+
 ROWS_ON_ONE_PAGE = 45
 """Rows of the overview that are still read when they are printed on one page."""
 
@@ -226,11 +229,15 @@ def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
     if shown < objects:
         title = view.say(msg("Items per object (first {shown} of {all})", shown=shown, all=objects))
     down = 24.0
-    for chart in (
-        _totals(sheet, by_layer, by_layer + layers + 1, view.text("All items")),
-        _bars(sheet, by_layer, layers, view.text("Items per layer")),
-        _bars(sheet, by_object, shown, title),
+    for chart, at_least in (
+        (_totals(sheet, by_layer, by_layer + layers + 1, view.text("All items")), 0.0),
+        (_bars(sheet, by_layer, layers, view.text("Items per layer")), 0.0),
+        (
+            _bars(sheet, by_object, shown, title),
+            SECOND_PAGE if sheet.last_row > ROWS_ON_ONE_PAGE else 0.0,
+        ),
     ):
+        down = max(down, at_least)
         row = sheet.row_at(down)
         sheet.raw.add_chart(chart, f"I{row}")
         down += chart.height * POINTS_PER_CM + 24
@@ -311,8 +318,8 @@ def _returned(view: View, sheet: Sheet) -> None:
 def _signatures(view: View, sheet: Sheet) -> None:
     text = view.text
     sheet.wide(Box(text("Signatures"), "section"))
-    sheet.wide(Box(text("The undersigned confirm that the files listed on the next pages, with the "
-                        "digests given there, are what was handed over"), "plain"))  # fmt: skip
+    sheet.wide(Box(text("The undersigned confirm that the files listed below, with the digests "
+                        "given there, are what was handed over"), "plain"))  # fmt: skip
     heads = ("", text("Name in print"), text("Signature"), text("Date"))
     sheet.row([Box(h, "head") for h in heads])
     for who in (text("Audited organisation"), text("Auditor"), text("Witness")):

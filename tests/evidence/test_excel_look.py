@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from core.pack.workbook import (
     SHEETS,
     WORDS,
+    MakeSource,
+    written,
 )
 
 
@@ -40,3 +43,36 @@ def test_rows_are_high_enough_for_their_text(book: Any) -> None:
         columns = [sum(2 if ord(c) > 0x1100 else 1 for c in line) for line in lines]
         needed = sum(max(1, -(-width // 110)) for width in columns)
         assert sheet.row_dimensions[number].height >= needed * 13.5
+
+
+def test_the_overview_prints_on_one_page_so_that_no_chart_is_cut(book: Any, lang: str) -> None:
+    sheet = book[SHEETS[lang][1]]
+    assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 1)
+
+
+def test_a_chart_of_results_counts_them_in_their_colours(book: Any, lang: str) -> None:
+    totals = book[SHEETS[lang][1]]._charts[0]
+    (series,) = totals.series
+    assert len({p.graphicalProperties.solidFill.srgbClr for p in series.dPt}) == 5
+    assert totals.dataLabels.showVal
+
+
+def test_files_of_a_large_pack_begin_on_a_page_of_their_own_under_a_repeated_head(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    source = make_source()
+    digest = next(iter(source.digests.values()))
+    source.digests = {f"evidence/{n:05d}/stdout.txt": digest for n in range(100)}
+    sheet = written(source, tmp_path)["确认单"]
+    (page,) = sheet.row_breaks.brk
+    head = next(r[0].row for r in sheet.iter_rows(min_row=page.id) if r[1].value == "MD5")
+    assert sheet.print_title_rows == f"${head}:${head}"
+    assert sheet.cell(page.id + 1, 1).value == "文件"
+    assert sheet.row_dimensions[head + 1].height < 20  # each digest on one line
+
+
+def test_what_the_inventory_does_not_say_is_left_to_fill_in(book: Any, lang: str) -> None:
+    sheet = book[SHEETS[lang][-3]]
+    for row in sheet.iter_rows(min_row=4, min_col=6, max_col=9):
+        for cell in row:
+            assert (cell.fill.fgColor.rgb == "00FFFBE6") == (cell.value is None), cell.coordinate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.results import Results
+from audit_excel.sessions import session
 from core.pack.workbook import (
     MakeSource,
     records,
@@ -134,3 +136,55 @@ def test_an_issue_names_each_item_once_however_many_objects_it_bears_on(
     assert found
     assert all(len(set(items)) == len(items) for items in found)
     assert any(len(items) > 1 for items in found)
+
+
+SESSIONS = [
+    (
+        "ssh audit@192.0.2.1:22, host key SHA256:abc, uid 1000",
+        "SSH 登录 audit@192.0.2.1:22，主机密钥 SHA256:abc，登录后 uid 为 1000",
+    ),
+    (
+        "ssh a@h, host key SHA256:x, through ssh b@j, host key SHA256:y, uid 7",
+        "SSH 登录 a@h，主机密钥 SHA256:x，登录后 uid 为 7，"
+        "经跳板机：SSH 登录 b@j，主机密钥 SHA256:y",
+    ),
+    ("local process as uid 0, uid 0", "本机进程，uid 0"),
+    ("from the collector over the network", "由采集机经网络探测"),
+    ("carried by hand", "carried by hand"),
+]
+
+
+@pytest.mark.parametrize(("how", "told"), SESSIONS)
+def test_sessions_are_told_in_words(make_source: MakeSource, how: str, told: str) -> None:
+    assert session(how, make_source().say) == told
+
+
+def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
+    small_results: Results, make_source: MakeSource, tmp_path: Path
+) -> None:
+    host = "web1"
+    passed = next(f for f in small_results.findings if f.verdict is Verdict.PASS)
+    failed = next(f for f in small_results.findings if f.verdict is Verdict.FAIL)
+    many = tuple(
+        replace(of, id=f"{n}.{of.verdict}@{host}", target=host, check=f"{n}.{of.verdict}",
+                said=(msg("seen: {n}", n="长" * 30 + str(n)),))
+        for of, count in ((failed, 3), (passed, 60))
+        for n in range(count)
+    )  # fmt: skip
+    at = next(c for c in small_results.conclusions if c.target == host and c.missing)
+    conclusions = tuple(
+        replace(c, findings=tuple(f.id for f in many)) if c is at else c
+        for c in small_results.conclusions
+    )
+    results = replace(small_results, findings=many, conclusions=conclusions)
+    book = written(make_source(results), tmp_path)
+    row = next(r for r in book[host].iter_rows(min_row=4) if str(r[2].value).startswith(at.clause))
+    lines = str(row[3].value).split("\n")
+    (rest,) = [line for line in lines if line.startswith("另有")]
+    shown = sum("seen: " in line for line in lines)
+    assert shown + int(re.findall(r"\d+", rest)[0]) == 63
+    assert sum("未通过" in line for line in lines[:3]) == 3
+    assert lines[-1].startswith("待补充：")
+    assert book[host].row_dimensions[row[0].row].height < 409
+    checks = [r[2] for r in rows(book["检查明细"])]
+    assert len(checks) == 63
