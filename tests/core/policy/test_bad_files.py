@@ -120,9 +120,8 @@ def test_bytes_that_are_no_yaml_are_refused(tmp_path: Path, raw: bytes) -> None:
     refused(lambda: load_policy([]).profile(str(file), {}), file, BYTES[raw])
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_command_ends_with_65_and_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, store = tmp_path / "p.yaml", tmp_path / "store"
     commands = (
@@ -132,7 +131,7 @@ def test_every_command_ends_with_65_and_one_line(
     )
     for index, (text, told) in enumerate(INVENTORIES.values()):
         file.write_text(text)
-        code = main([*commands[index % 3], "--lang", lang])
+        code = main([*commands[index % 3], "--lang", ("en", "zh")[index % 2]])
         err = capsys.readouterr().err
         assert (code, err.count("\n")) == (65, 1), err
         assert err.startswith(f"dengbao: {file}:{told.partition(':')[0]}")
@@ -141,7 +140,7 @@ def test_every_command_ends_with_65_and_one_line(
         words = (["run", str(file), "--store", str(store)], ["profile", "lint", str(file)])[
             index % 2
         ]
-        code = main([*words, "--lang", lang])
+        code = main([*words, "--lang", ("en", "zh")[index // 2 % 2]])
         err = capsys.readouterr().err
         assert (code, err.count("\n")) == (65, 1), err
         assert err.startswith(f"dengbao: {file}:{told.partition(':')[0]}")
