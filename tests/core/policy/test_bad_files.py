@@ -120,7 +120,7 @@ def test_bytes_that_are_no_yaml_are_refused(tmp_path: Path, raw: bytes) -> None:
     refused(lambda: load_policy([]).profile(str(file), {}), file, BYTES[raw])
 
 
-def test_every_command_ends_with_65_and_one_line(
+def test_every_third_ends_a_command_with_65_and_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, store = tmp_path / "p.yaml", tmp_path / "store"
@@ -129,13 +129,13 @@ def test_every_command_ends_with_65_and_one_line(
         ["doctor", "-i", str(file)],
         ["plan", "gbt22239-l3", "-i", str(file)],
     )
-    for index, (text, told) in enumerate(INVENTORIES.values()):
+    for index, (text, told) in enumerate([*INVENTORIES.values()][::3]):
         file.write_text(text)
         code = main([*commands[index % 3], "--lang", ("en", "zh")[index % 2]])
         err = capsys.readouterr().err
         assert (code, err.count("\n")) == (65, 1), err
         assert err.startswith(f"dengbao: {file}:{told.partition(':')[0]}")
-    for index, (text, told) in enumerate(PROFILES.values()):
+    for index, (text, told) in enumerate([*PROFILES.values()][::3]):
         file.write_text(text)
         words = (["run", str(file), "--store", str(store)], ["profile", "lint", str(file)])[
             index % 2
