@@ -46,9 +46,9 @@ def _named(lines: list[str], database: str) -> list[str]:
 
 def _domains(lines: list[str]) -> list[str] | None:
     """The domains that SSSD serves now, but for its copy of the local files; None: not seen."""
-    if not lines:  # not even process 1: ps is missing, or /proc hides the processes of others
+    if "1" not in lines:  # not even process 1: ps is missing, or /proc hides those of others
         return None
-    told = [_DOMAIN.search(line) for line in lines if "sssd_be" in line.split()[:1][0]]
+    told = [_DOMAIN.search(line) for line in lines if "sssd_be" in line.split()[0]]
     return [found[1] for found in told if found and found[1] != "implicit_files"]
 
 
@@ -60,7 +60,7 @@ def parse_sources(answer: Answer) -> Sources | Absent:
     conf, mark, processes = answer.text.rpartition("== processes\n")
     if not mark:
         raise ParseError("the list of processes is missing")
-    domains = _domains([line for line in processes.split("\n") if line.strip()])
+    domains = _domains([line.strip() for line in processes.split("\n") if line.strip()])
 
     def elsewhere(database: str) -> tuple[str, ...]:
         found = [n for n in _named(conf.split("\n"), database) if n not in _FILES]
@@ -81,7 +81,8 @@ SOURCES = fact(
             "-c",
             "for f in /etc/nsswitch.conf /usr/etc/nsswitch.conf; do "
             'if [ -e "$f" ]; then cat -- "$f"; echo; break; fi; done; '
-            "echo '== processes'; ps -ww -o args= -p 1 -C sssd_be 2>/dev/null; exit 0",
+            "echo '== processes'; ps -o pid= -p 1 2>/dev/null; "
+            "ps -ww -o args= -C sssd_be 2>/dev/null; exit 0",
         )
     ),
     parse=parse_sources,

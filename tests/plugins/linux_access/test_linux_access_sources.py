@@ -13,7 +13,7 @@ from audit_core.model import Absent, Answer, ParseError, Reason
 from audit_linux.access.sources import Sources, parse_sources
 
 Make = Callable[..., Answer]
-INIT = "/usr/lib/systemd/systemd --switched-root\n"
+INIT = "    1\n"
 BACKEND = "/usr/libexec/sssd/sssd_be --domain {} --uid 0 --gid 0 --logger=files\n"
 EL8 = "# generated\npasswd:     sss files systemd\nshadow:     files sss\nsudoers:    files sss\n"
 DEBIAN = "passwd:         files systemd\ngroup: files systemd\n"

@@ -216,6 +216,9 @@ def test_rules(line: str, password: Verdict, scope: Verdict, read: Read) -> None
         ("/usr/bin/env A=1 vim", Risk.ROOT),
         ("/usr/bin/nice -n 5 /usr/bin/find /srv -name \\*", Risk.NONE),
         ("/usr/bin/sudo -i", Risk.ROOT),
+        ("/usr/bin/timeout" + " timeout" * 9000, Risk.UNSEEN),
+        ("/usr/bin/" + "*a" * 9000, Risk.UNSEEN),
+        ("\\", Risk.UNSEEN),
         # where it stands
         ("/usr/bin/id", Risk.NONE),
         ("/usr/bin/id *", Risk.NONE),
