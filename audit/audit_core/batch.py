@@ -207,17 +207,18 @@ _NO_PROGRAM = re.compile(
 )
 
 
+# timeout(1): 124, after -k 137. That of BusyBox has no code of its own; what SIGTERM ends has 143.
+_LATE = (124, 137, 143)
+
+
 def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
     if sudo and code == 1 and _DENIED.search(stderr):
         return Status.NOT_PERMITTED
     if code == 127 and _NO_PROGRAM.search(stderr):
         return Status.NOT_PRESENT
-    known = {
-        124: Status.TIMED_OUT,
-        137: Status.TIMED_OUT,
-        126: Status.NOT_PERMITTED,
-    }
-    return known.get(code, Status.ANSWERED)
+    if code in _LATE:
+        return Status.TIMED_OUT
+    return Status.NOT_PERMITTED if code == 126 else Status.ANSWERED
 
 
 # Only the tool's own complaint tells that a file is not there: sudo and timeout use the same words
@@ -364,8 +365,7 @@ def _size(stat: bytes) -> int:
 def _unread(reply: Raw) -> Raw:
     """Why a file was not read. 127: the tool is not where we ask for it (BusyBox has /bin/stat)."""
     code = reply.exit_code or 0
-    status = {124: Status.TIMED_OUT, 137: Status.TIMED_OUT}.get(code)
-    status = status or _stat_status(reply.stderr, code)
+    status = Status.TIMED_OUT if code in _LATE else _stat_status(reply.stderr, code)
     detail = NO_TOOLS if status is Status.UNSUPPORTED else ""
     if status is Status.MALFORMED:
         detail = _last_words(reply.stderr) or f"exit status {code}"

@@ -109,10 +109,11 @@ def test_the_timeout_of_busybox_tells_that_a_program_is_missing(tmp_path: Path) 
     def change(script: str) -> str:
         return script.replace("/usr/bin/timeout", f"{tmp_path}/timeout")
 
-    found, missing, own = asked(
+    found, missing, own, late = asked(
         Command(argv=("echo", "x")),
         Command(argv=("no-such-program",)),
         Command(argv=("sh", "-c", "exit 127")),
+        Command(argv=("sleep", "30"), timeout_s=1),
         change=change,
     )
     assert found is not None
@@ -121,6 +122,8 @@ def test_the_timeout_of_busybox_tells_that_a_program_is_missing(tmp_path: Path) 
     assert missing.status is Status.NOT_PRESENT
     assert own is not None
     assert own.status is Status.ANSWERED
+    assert late is not None
+    assert late.status is Status.TIMED_OUT
 
 
 @pytest.mark.parametrize("text", ["echo usage >&2; exit 1", "echo usage >&2; exit 125"])
