@@ -6,6 +6,7 @@ import argparse
 import importlib
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,6 +258,17 @@ def test_every_room_of_the_house_is_on_its_plan() -> None:
     roots = ("audit", "plugins", "evidence", "profiles")
     packages = {f"{r}/{p.parent.name}" for r in roots for p in (ROOT / r).glob("*/__init__.py")}
     assert {p for p in packages if p not in text} == set()
+
+
+def test_every_room_of_the_core_has_its_layer() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    placed = {room.strip() for layer in layers for room in layer.split("|")}
+    assert placed == {
+        f"audit_core.{p.name.partition('.')[0]}"
+        for p in (ROOT / "audit/audit_core").glob("[a-z]*")
+        if p.name not in ("locale", "py.typed")
+    }
 
 
 def test_every_path_and_function_that_the_architecture_names_is_there() -> None:
