@@ -30,6 +30,7 @@ from audit_linux.access.pam import (
     Rule,
     Unresolved,
     entrances,
+    installed,
     paths,
     right_password,
     stack,
@@ -89,7 +90,10 @@ def _counted(way: Reached, modules: tuple[str, ...]) -> bool:
     rules = [rule for rule in way if rule.module in modules]
     if any("authsucc" in rule.args for rule in rules):  # it would set the count back to nought
         return False
-    return any(rule.module in _TALLY or "authfail" in rule.args for rule in rules)
+    counting = [rule for rule in rules if rule.module in _TALLY or "authfail" in rule.args]
+    for rule in counting:
+        installed(rule)
+    return bool(counting)
 
 
 def _denies(rule: Rule) -> bool:
@@ -129,6 +133,7 @@ def _of(
     if granted == {True} or not refusing:
         return {None}
     rule = refusing[0]
+    installed(rule)
     if rule.option("conf") is not None:
         raise Unresolved(msg("faillock reads a settings file of its own (conf=)"))
     lock = (

@@ -25,12 +25,16 @@ _MOST_PATHS = 256
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One line of a PAM file. `kind` is a module type, or `@include` with the file in `module`."""
+    """One line of a PAM file. `kind` is a module type, or `@include` with the file in `module`.
+
+    `loose`: a dash stands before it, so that libpam passes over a module that is not installed.
+    """
 
     kind: str
     control: str
     module: str
     args: tuple[str, ...] = ()
+    loose: bool = False
 
 
 class Pam(Struct, frozen=True, kw_only=True):
@@ -40,12 +44,16 @@ class Pam(Struct, frozen=True, kw_only=True):
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """One step of a resolved stack; `inner` is a substack, whose ends and jumps stay inside it."""
+    """One step of a resolved stack; `inner` is a substack, whose ends and jumps stay inside it.
+
+    `loose`: nobody knows whether the module is there.
+    """
 
     module: str
     actions: dict[str, str]
     args: tuple[str, ...] = ()
     inner: tuple[Rule, ...] = ()
+    loose: bool = False
 
     def action(self, outcome: str) -> str:
         """What the stack does when the module returns `outcome`."""
@@ -86,6 +94,7 @@ def _line(text: str) -> Line:
         control=control,
         module=words[2][1].rsplit("/", 1)[-1],
         args=tuple(word for _, word in words[3:]),
+        loose=words[0][1].startswith("-"),
     )
 
 
@@ -154,7 +163,12 @@ def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> I
             inner = tuple(_resolve(pam, line.module, kind, depth + 1, budget))
             yield Rule(module="", actions=_PLAIN["required"], inner=inner)
         else:
-            yield Rule(module=line.module, actions=_actions(line.control), args=line.args)
+            yield Rule(
+                module=line.module,
+                actions=_actions(line.control),
+                args=line.args,
+                loose=line.loose,
+            )
 
 
 def stack(pam: Pam, service: str, kind: str) -> tuple[Rule, ...]:
@@ -286,6 +300,12 @@ def accepted(rule: Rule) -> tuple[str, ...]:
     if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
         return _predicate(rule)
     return ("auth_err",) if rule.module in _FAILS else ("success",)
+
+
+def installed(rule: Rule) -> None:
+    """Raises Unresolved where libpam would pass over the rule if its module were missing."""
+    if rule.loose:
+        raise Unresolved(msg("Whether {module} is installed was not seen", module=rule.module))
 
 
 # Modules of a password stack that ask for a new password where none is left; with use_authtok they

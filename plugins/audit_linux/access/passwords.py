@@ -38,6 +38,7 @@ from audit_linux.access.pam import (
     Unresolved,
     accepted,
     enforced,
+    installed,
     paths,
     stack,
 )
@@ -179,7 +180,10 @@ def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Qual
 def _acts(seen: Reached, at: int, settings: dict[str, str]) -> bool:
     rule = seen[at]
     on = rule.module == "pam_cracklib.so" or _value(rule, settings, "enforcing", 1) != 0
-    return on and enforced(seen, at)
+    if not on or not enforced(seen, at):
+        return False
+    installed(rule)
+    return True
 
 
 def _own(rule: Rule, platform: Platform) -> Quality:
@@ -315,6 +319,7 @@ def _remembered(seen: Reached, settings: dict[str, str]) -> int:
     most = 0
     for at, rule in enumerate(seen):
         if rule.module == "pam_pwhistory.so" and enforced(seen, at):
+            installed(rule)
             most = max(most, _value(rule, settings, "remember", 10))
         if rule.module == "pam_unix.so":
             most = max(most, _value(rule, {}, "remember", 0))

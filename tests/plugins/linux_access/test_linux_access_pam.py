@@ -610,6 +610,21 @@ def test_tally2_behind_a_module_that_ends_the_stack_never_refuses(
     assert lock(pam({"sshd": text + "auth required pam_deny.so"})) is FAIL
 
 
+def test_a_rule_with_a_dash_may_have_no_module(pam: MakePam) -> None:
+    for word in ("preauth", "authfail"):
+        loose = EL_AUTH.replace(f"auth required pam_faillock.so {word}",
+                                f"-auth required pam_faillock.so {word}")  # fmt: skip
+        assert loose != EL_AUTH
+        assert lock(pam({"sshd": loose})) is UNDETERMINED
+    strict = Settings(values={"minlen": "12", "minclass": "3"})
+    for module in ("pam_pwquality.so minlen=12", "pam_pwhistory.so"):
+        got = pam({"passwd": f"-password requisite {module}{UNIX}"})
+        judged = (password_quality.judge(got, strict, EL9), password_history.judge(got, None))
+        assert UNDETERMINED in {one.verdict for one in judged}
+    fine = pam({"sshd": EL_AUTH.replace("auth sufficient pam_sss", "-auth sufficient pam_sss")})
+    assert lock(fine) is PASS
+
+
 def test_lockout_that_depends_on_others(pam: MakePam) -> None:
     text = "auth [success=1 default=ignore] pam_new.so\n" + TALLY.format("deny=5")
     assert lock(pam({"sshd": text})) is UNDETERMINED
