@@ -133,11 +133,12 @@ def parse_rules(answer: Answer) -> tuple[AuditRule, ...]:
     lines = [line.rstrip() for line in answer.lines if line.strip()]
     if lines == ["No rules"]:
         return ()
-    if not lines:
-        raise ParseError("auditctl -l said nothing")
+    if not lines or len(lines) > _MOST_RULES:
+        raise ParseError(f"auditctl -l listed {len(lines)} rules")
     return tuple(_rule(line) for line in lines)
 
 
+_MOST_RULES = 5000  # the largest published rule sets have some hundreds
 RULES = fact(
     "linux.audit-rules",
     tuple[AuditRule, ...],
@@ -269,17 +270,28 @@ def _doubtful(rule: AuditRule) -> bool:
     return rule.never and not rule.every_user and not one
 
 
-def _left(rule: AuditRule, before: tuple[AuditRule, ...]) -> AuditRule | None:
-    """`rule` without the calls that a rule `before` it keeps back: the first that fits decides."""
+def _left(rule: AuditRule, silencers: list[AuditRule]) -> AuditRule | None:
+    """`rule` without the calls that the rules before it keep back: the first that fits decides."""
     silent = [
-        other for other in before
-        if other.never and other.every_user
-        and (other.covers(rule.path) if other.path else not rule.path or rule.folder)
+        other for other in silencers
+        if (other.covers(rule.path) if other.path else not rule.path or rule.folder)
     ]  # fmt: skip
     if any(other.every_call for other in silent):
         return None
     calls = set(rule.syscalls).difference(*(other.syscalls for other in silent))
     return structs.replace(rule, syscalls=tuple(calls)) if calls or not rule.syscalls else None
+
+
+def _recording(rules: tuple[AuditRule, ...]) -> tuple[AuditRule, ...]:
+    """What each rule for every user records after the rules before it had their say."""
+    silencers: list[AuditRule] = []
+    found = []
+    for rule in (r for r in rules if r.every_user):
+        if rule.never:
+            silencers.append(rule)
+        elif (left := _left(rule, silencers)) is not None:
+            found.append(left)
+    return tuple(found)
 
 
 @check(
@@ -304,8 +316,7 @@ def audit_rules(
     unknown = topics - set(TOPICS)
     if unknown:
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
-    left = (_left(r, rules[:i]) for i, r in enumerate(rules) if r.every_user)
-    wide = tuple(r for r in left if r is not None)
+    wide = _recording(rules)
     lacking = [topic for topic in topics if not TOPICS[topic](wide)]
     said = msg("{count} rules are loaded; not covered: {lacking}", count=len(rules),
                lacking=capped(lacking) or ("-",))  # fmt: skip

@@ -193,9 +193,10 @@ def _hidden(tree: LogTree) -> list[str]:
 
     Folders that others may enter and not list, folders too deep, links in the place of records.
     """
+    closed = _closed(tree)
     folders = [
         f.path for f in tree.files
-        if f.folder and f.mode & stat.S_IXOTH and not f.path.startswith(_closed(tree))
+        if f.folder and f.mode & stat.S_IXOTH and not f.path.startswith(closed)
         and (not f.mode & stat.S_IROTH or f.path.count("/") == DEPTH - 1)
     ]  # fmt: skip
     return [f"/var/log/{path}" for path in (*folders, *filter(_PRIVATE.match, tree.links))]
@@ -211,11 +212,11 @@ def _hidden(tree: LogTree) -> list[str]:
 def log_file_modes(tree: LogTree) -> Judgement:
     """No account without privilege can change log files or read those about logins."""
     expected = msg("no log file writable by others; login and audit records not readable by others")
-    loose, hidden = _loose(tree), _hidden(tree)
+    loose, hidden, closed = _loose(tree), _hidden(tree), _closed(tree)
     folders = [
         f"/var/log/{f.path} ({f.mode:04o})" for f in tree.files
         if f.folder and f.mode & stat.S_IWOTH and not f.mode & stat.S_ISVTX
-        and not f.path.startswith(_closed(tree))
+        and not f.path.startswith(closed)
     ]  # fmt: skip
     wrong = loose + folders + _owned(tree)
     if wrong:

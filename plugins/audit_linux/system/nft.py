@@ -92,6 +92,7 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     return EVERY if usual and (usual in values) != other else NONE
 
 
+_MOST_HOOKS = 200
 # nft 1.0.6 writes the flag `dormant` of a table as `ip`, the first name of another list.
 _DORMANT = frozenset({"dormant", "ip"})
 _ARRIVAL = frozenset({("meta", "iif"), ("meta", "iifname")})
@@ -188,6 +189,8 @@ def parse_nft(answer: Answer) -> Ruleset:
         elif isinstance(rule, dict):
             key = _text(rule, "family", "table", "chain")
             rules.setdefault(key, []).extend(_rules(rule.get("expr")))
+    if sum(bool(head.get("hook")) for head in heads.values()) > _MOST_HOOKS:
+        raise ParseError("too many base chains to follow")
     return tuple(
         Chain(tool="nft", family=key[0], table=key[1], name=key[2],
               hook=_text(head, "hook")[0], policy=_text(head, "policy")[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -324,6 +325,16 @@ def test_a_rule_that_silences_everything_fails(silencer: str, recorded: Read, an
     judgement = auditing.audit_rules.judge(auditing.parse_rules(answer(text)))
     assert judgement.verdict is Verdict.FAIL
     assert judgement.said[0].args["rules"] == (silencer.strip(),)
+
+
+def test_many_rules_that_silence_many_are_followed_in_little_time(answer: Make) -> None:
+    never = "-a never,exit -F arch=b64 -S openat -F path=/x\n" * 2500
+    rules = auditing.parse_rules(answer(never + IDENTITY * 800))
+    started = time.process_time()
+    assert auditing.audit_rules.judge(rules).verdict is Verdict.FAIL
+    assert time.process_time() - started < 10
+    with pytest.raises(ParseError):
+        auditing.parse_rules(answer(never * 3))
 
 
 def test_an_unknown_topic_settles_nothing() -> None:

@@ -594,6 +594,15 @@ def test_a_dormant_table_filters_nothing(flags: str | list[str], answer: Make) -
     assert firewall.firewall_input.judge(ruleset, None, None, ON).verdict is Verdict.FAIL
 
 
+def test_a_ruleset_of_too_many_base_chains_is_not_read(answer: Make) -> None:
+    chains = [
+        {"chain": {"family": "inet", "table": "t", "name": f"c{i}", "hook": "input"}}
+        for i in range(201)
+    ]
+    with pytest.raises(ParseError):
+        nft_.parse_nft(answer(json.dumps({"nftables": chains})))
+
+
 def test_what_iptables_shows_counts_where_nft_shows_words_only(answer: Make) -> None:
     # iptables-nft 1.8.9 with `-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT`
     place = {"family": "ip", "table": "filter"}
