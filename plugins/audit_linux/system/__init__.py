@@ -2,6 +2,7 @@
 
 from audit_core.model import Check, Fact
 from audit_linux.system import (
+    audit_rules,
     auditing,
     firewall,
     intrusion,
@@ -26,15 +27,15 @@ from audit_linux.system import (
 )  # fmt: skip
 
 FACTS: tuple[Fact, ...] = (
-    processes.PROCESSES, *units.FACTS, *auditing.FACTS, *log_files.FACTS,
+    processes.PROCESSES, *units.FACTS, *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS,
     *log_rotation.FACTS, journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG,
     syslog_ng.SYSLOG_NG, *remote_log.FACTS,
     *timesync.FACTS, *listeners.FACTS, *firewall.FACTS, *packages.FACTS, *malware.FACTS,
     *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
-    *auditing.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS, *log_reach.CHECKS,
-    *remote_log.CHECKS, *timesync.CHECKS, *services.CHECKS,
+    *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
+    *log_reach.CHECKS, *remote_log.CHECKS, *timesync.CHECKS, *services.CHECKS,
     *listeners.CHECKS, *firewall.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
     *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
 )  # fmt: skip

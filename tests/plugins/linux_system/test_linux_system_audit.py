@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.model import Absent, Answer, Command, ParseError, Reason, Verdict
-from audit_linux.system import auditing
+from audit_linux.system import audit_rules, auditing
 from audit_linux.system.auditing import AuditStatus
 from audit_linux.system.processes import PROCESSES, Process, parse_processes, running
 
@@ -166,7 +166,7 @@ def test_enabled_and_locked(enabled: int, pid: int, on: Verdict, locked: Verdict
 
 
 @pytest.mark.parametrize(
-    "check", [auditing.audit_enabled, auditing.audit_rules, auditing.audit_locked]
+    "check", [auditing.audit_enabled, audit_rules.audit_rules, auditing.audit_locked]
 )
 def test_no_audit_tools_is_a_fail(check: object) -> None:
     absent = getattr(check, "when_absent", None)
@@ -178,14 +178,14 @@ def test_no_audit_tools_is_a_fail(check: object) -> None:
 
 
 def test_rules_of_a_recording_cover_everything(recorded: Read) -> None:
-    rules = auditing.parse_rules(recorded("audit-rules"))
+    rules = audit_rules.parse_rules(recorded("audit-rules"))
     assert len(rules) == 8
-    assert auditing.audit_rules.judge(rules).verdict is Verdict.PASS
+    assert audit_rules.audit_rules.judge(rules).verdict is Verdict.PASS
 
 
 def test_no_rules_is_an_answer(recorded: Read) -> None:
-    assert auditing.parse_rules(recorded("audit-rules-none")) == ()
-    judgement = auditing.audit_rules.judge(())
+    assert audit_rules.parse_rules(recorded("audit-rules-none")) == ()
+    judgement = audit_rules.audit_rules.judge(())
     assert judgement.verdict is Verdict.FAIL
     assert judgement.said[0].args["lacking"] == ("identity", "logins", "privilege", "time")
 
@@ -193,7 +193,7 @@ def test_no_rules_is_an_answer(recorded: Read) -> None:
 @pytest.mark.parametrize("text", ["", "You must be root\n", "-w\n", "-x /etc -p wa\n"])
 def test_what_is_no_rule_is_refused(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
-        auditing.parse_rules(answer(text))
+        audit_rules.parse_rules(answer(text))
 
 
 IDENTITY = "-w /etc/passwd -p wa -k i\n-w /etc/shadow -p wa -k i\n-w /etc/group -p wa -k i\n"
@@ -270,8 +270,8 @@ TIME = (
     ],
 )
 def test_rule_covers_topic(text: str, topic: str, covered: bool, answer: Make) -> None:
-    rules = auditing.parse_rules(answer(text))
-    judgement = auditing.audit_rules.judge(rules, topics=frozenset({topic}))
+    rules = audit_rules.parse_rules(answer(text))
+    judgement = audit_rules.audit_rules.judge(rules, topics=frozenset({topic}))
     assert judgement.verdict is (Verdict.PASS if covered else Verdict.FAIL)
 
 
@@ -286,8 +286,8 @@ def test_rule_covers_topic(text: str, topic: str, covered: bool, answer: Make) -
     ],
 )
 def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer: Make) -> None:
-    rules = auditing.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
-    assert auditing.audit_rules.judge(rules).verdict is Verdict.PASS
+    rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
+    assert audit_rules.audit_rules.judge(rules).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer
 def test_a_rule_that_keeps_records_back_settles_nothing(
     rule: str, recorded: Read, answer: Make
 ) -> None:
-    rules = auditing.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
-    judgement = auditing.audit_rules.judge(rules)
+    rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
+    judgement = audit_rules.audit_rules.judge(rules)
     assert judgement.verdict is Verdict.UNDETERMINED
     assert judgement.said[1].args["rules"] == (rule,)
 
@@ -322,23 +322,23 @@ def test_a_rule_that_keeps_records_back_settles_nothing(
 )  # fmt: skip
 def test_a_rule_that_silences_everything_fails(silencer: str, recorded: Read, answer: Make) -> None:
     text = recorded("audit-rules").text + silencer
-    judgement = auditing.audit_rules.judge(auditing.parse_rules(answer(text)))
+    judgement = audit_rules.audit_rules.judge(audit_rules.parse_rules(answer(text)))
     assert judgement.verdict is Verdict.FAIL
     assert judgement.said[0].args["rules"] == (silencer.strip(),)
 
 
 def test_many_rules_that_silence_many_are_followed_in_little_time(answer: Make) -> None:
     never = "-a never,exit -F arch=b64 -S openat -F path=/x\n" * 2500
-    rules = auditing.parse_rules(answer(never + IDENTITY * 800))
+    rules = audit_rules.parse_rules(answer(never + IDENTITY * 800))
     started = time.process_time()
-    assert auditing.audit_rules.judge(rules).verdict is Verdict.FAIL
+    assert audit_rules.audit_rules.judge(rules).verdict is Verdict.FAIL
     assert time.process_time() - started < 10
     with pytest.raises(ParseError):
-        auditing.parse_rules(answer(never * 3))
+        audit_rules.parse_rules(answer(never * 3))
 
 
 def test_an_unknown_topic_settles_nothing() -> None:
-    judgement = auditing.audit_rules.judge((), topics=frozenset({"moon"}))
+    judgement = audit_rules.audit_rules.judge((), topics=frozenset({"moon"}))
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
