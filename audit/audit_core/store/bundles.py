@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from audit_core.batch import STDERR_LIMIT
 from audit_core.errors import InputError
 from audit_core.i18n import Translator
 from audit_core.model import (
@@ -98,8 +99,9 @@ class BundleWriter:
 
     def add(self, target: str, reply: Reply) -> Observation:
         """Stores `reply` and returns the observation that stands for it."""
-        cut = reply.truncated or reply.status is not Status.ANSWERED
-        out, err = self._cut(reply.stdout, cut=cut), self._cut(reply.stderr, cut=True)
+        broken = reply.status is not Status.ANSWERED
+        out = self._cut(reply.stdout, cut=broken or reply.truncated)
+        err = self._cut(reply.stderr, cut=broken or len(reply.stderr) >= STDERR_LIMIT)
         observation = Observation(
             target=target,
             request=reply.request,
