@@ -139,6 +139,14 @@ def test_a_full_disk_ends_with_a_clear_line_and_what_is_durable(tmp_path: Path) 
     assert [f.payload for f in frames.read(tmp_path / "b")] == [b"kept"]
 
 
+@pytest.mark.parametrize("length", [b"3", b"99", b"999999999999"])
+def test_a_length_that_is_not_there_ends_the_bundle(tmp_path: Path, length: bytes) -> None:
+    whole = frames.MAGIC + frames.encode("head", b"{}")
+    (tmp_path / "b").write_bytes(whole + b"blob " + length + b" " + b"0" * 64 + b"\nxx\n")
+    assert [f.kind for f in frames.read(tmp_path / "b")] == ["head"]
+    assert frames.whole_length(tmp_path / "b") == len(whole)
+
+
 def test_a_fault_is_told_and_forgotten_once_something_was_answered(tmp_path: Path) -> None:
     writer = BundleWriter(tmp_path / "b", HEAD)
     writer.fault(Reason.UNREACHABLE, msg("refused"), msg("try again"))

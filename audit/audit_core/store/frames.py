@@ -51,6 +51,9 @@ def _next(handle: IO[bytes]) -> Frame | None:
     if hit is None:
         return None
     offset, size = handle.tell(), int(hit[2])
+    # Looked at first: room for what a damaged length names would be taken before a byte is read.
+    if size >= os.fstat(handle.fileno()).st_size - offset:
+        return None
     payload = handle.read(size)
     if len(payload) != size or handle.read(1) != b"\n":
         return None
