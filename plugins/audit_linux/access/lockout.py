@@ -130,7 +130,7 @@ def _of(
         rule for way in locked if not way.granted
         for rule in way.seen if rule.module in modules and _denies(rule)
     ]  # fmt: skip
-    if granted == {True} or not refusing:
+    if not refusing:
         return {None}
     rule = refusing[0]
     installed(rule)

@@ -36,6 +36,7 @@ DEBIAN = "passwd:         files systemd\ngroup: files systemd\n"
         ("passwd: files winbind\nsudoers: ldap\n", INIT, ("winbind",), ("ldap",)),
         ("#passwd: ldap\n  passwd :files\n", INIT, (), ()),
         ("passwd: files\r\n", INIT, (), ()),
+        ("== processes\n1\npasswd: ldap\n", INIT, ("ldap",), ()),  # the last mark is ours
         ("passwd: files extrausers\n", INIT, ("extrausers",), ()),
     ],
 )  # fmt: skip

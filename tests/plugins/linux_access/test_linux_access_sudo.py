@@ -111,6 +111,7 @@ Read = Callable[..., Sudoers]
         # Tried with cvtsudoers 1.9.13: a comment ends with its line, a backslash or not.
         ("# note \\\nbob ALL=(ALL) NOPASSWD: ALL", FAIL, FAIL),
         ("bob ALL=(ALL) NOPASSWD: \\  \n ALL", FAIL, FAIL),
+        ("Defaults x \\ # c\nbob ALL=NOPASSWD: ALL", FAIL, FAIL),
         ("bob ALL=NOPASSWD: sha224:ab==, sha224:cd== /bin/bash", FAIL, FAIL),
         ("bob ALL=NOPASSWD: sha224:ab==", UNDETERMINED, UNDETERMINED),
         ("bob ALL=(ALL,!root) NOPASSWD: ALL", PASS, PASS),
