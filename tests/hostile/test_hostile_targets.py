@@ -28,9 +28,14 @@ SECRETS = {
     "config": "db_password = Pl4nted-S3cret",
     "url": "postgres://app:Url-S3cret@db/app",
     "cloud": "AKIAIOSFODNN7EXAMPLE",
+    "json": '{"password": "Js0n planted, x}", "port": 5}',
+    "shell": "export PGPASSWORD=Sh3ll-planted",
+    "htpasswd": "bob:$apr1$saltsalt$Htp4sswdPlanted0123456",
+    "cache": "redis://:R3dis-planted@cache/0",
+    "chinese": "数据库密码：秘密-planted",
 }
 _PARTS = (b"c2VjcmV0LWtleS1ib2R5", b"Hh4shOfAPassword", b"Pl4nted-S3cret", b"Url-S3cret",
-          b"AKIAIOSFODNN7EXAMPLE")  # fmt: skip
+          b"AKIAIOSFODNN7EXAMPLE", b"planted", b"Htp4sswd", "秘密".encode())  # fmt: skip
 
 # name: (row, command line of sh, verdict, why, more arguments of the request)
 COMMANDS: dict[str, tuple[int, str, str, str, str]] = {
