@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hostile.ssh_servers import key_text
-from live.patience import eventually
+from live.patience import eventually, give_ssh_the_time_to_kill
 from live.threads import none_left
 
 
@@ -20,6 +20,12 @@ def nothing_is_left() -> Iterator[None]:
     with none_left():
         yield
     assert eventually(lambda: len(os.listdir("/proc/self/fd")) <= files)
+
+
+@pytest.fixture
+def ours_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's own time-outs come late, also on a machine that stood still for seconds."""
+    give_ssh_the_time_to_kill(monkeypatch)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from hostile.ssh_servers import (
 )
 from live.patience import PATIENCE_S
 
-pytestmark = pytest.mark.usefixtures("nothing_is_left")
+pytestmark = pytest.mark.usefixtures("nothing_is_left", "ours_is_first")
 
 
 def silence(conn: socket.socket) -> None:

@@ -21,7 +21,7 @@ from hostile.ssh_servers import (
 )
 from live.patience import PATIENCE_S
 
-pytestmark = pytest.mark.usefixtures("nothing_is_left")
+pytestmark = pytest.mark.usefixtures("nothing_is_left", "ours_is_first")
 
 
 def test_a_login_that_is_never_answered(files: Path) -> None:
