@@ -235,6 +235,8 @@ class Collector:
             said = msg("The inventory declares no access to this target")
             writer.fault(Reason.NOT_COLLECTED, said)
             return
+        self._tell(group, "connect", 0, 1)
+        # Between this and `_opened` nothing may fail: others wait for how this try ends.
         if not self._may_try(route):
             said = msg(
                 "The credential was refused by {count} targets and is not tried on more",
@@ -242,7 +244,6 @@ class Collector:
             )
             writer.fault(Reason.NOT_PERMITTED, said)
             return
-        self._tell(group, "connect", 0, 1)
         try:
             with self._opened(route) as session:
                 if self._round(group, writer, session, 1, first, route):
