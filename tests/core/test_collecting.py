@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -19,6 +21,7 @@ from audit_core.results import decode
 from audit_core.store.runs import Store
 from audit_core.transports import Closing, Ended, ScriptReply, Session, TransportError
 from core.fakes import HOST, blue, new_run, work_of
+from live.patience import PATIENCE_S
 
 
 class Refusing:
@@ -50,7 +53,7 @@ def tried(tmp_path: Path, *, at_jump: bool, own: str, jump: str | None, count: i
     collector = Collector(new_run(tmp_path, targets), routes, {}, at_once=count)
     thread = threading.Thread(target=collector.collect, args=(groups,), daemon=True)
     thread.start()
-    thread.join(60)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive(), "they wait for one another"
     return seen.total()
 
@@ -134,9 +137,11 @@ def test_a_login_that_runs_no_script_is_told_once(
 
 LEAVES = """
 import subprocess
+from pathlib import Path
 from audit_core.hooks import ProbeReply
 def leaves(args, timeout_s, limit):
-    subprocess.Popen(["sleep", "40"], start_new_session=True)
+    left = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+    Path(__file__).with_name("left").write_text(str(left.pid))
     return ProbeReply(stdout=b"x")
 """
 
@@ -149,5 +154,6 @@ def test_a_process_that_left_its_prober_does_not_hold_the_run_up(
     prober = Prober(name="toy", entry="leaving_prober:leaves", describe=str)
     begun = time.monotonic()
     got = ask_prober(prober, Probe(prober="toy", timeout_s=1))
-    assert time.monotonic() - begun < 35
+    assert time.monotonic() - begun < 1800
+    os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
     assert got.reason is Reason.TIMED_OUT

@@ -295,4 +295,4 @@ def test_a_credential_that_is_cut_in_two_by_the_cap_leaves_no_half(
 def test_no_text_takes_more_than_its_time(text: bytes) -> None:
     begun = time.process_time()
     redact(text, (b"Tr0ub4dor&3",), cut=True)
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < 60  # 2 s were measured
