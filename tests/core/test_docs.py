@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import hooks, inventory
+from audit_core import hooks
 from audit_core.cli import parser
 from audit_core.i18n import Translator
-from audit_core.inventory import load_inventory
+from audit_core.inventory import System, load_inventory, written
 from audit_core.plugins import load
 from audit_core.redact import redact
 
@@ -206,8 +206,8 @@ def test_hooks_named_exist_and_every_hook_is_named() -> None:
 def test_every_key_of_an_inventory_is_on_its_page() -> None:
     text = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"\b([a-z_]+):", text))
-    files = (inventory._File, inventory._Target, inventory._Endpoint, inventory._Backup,
-             inventory._Access, inventory.System)  # fmt: skip
+    files = (written.WrittenFile, written.WrittenTarget, written.WrittenEndpoint,
+             written.WrittenBackup, written.WrittenAccess, System)  # fmt: skip
     assert {name for file in files for name in file.__struct_fields__} <= told
     sources = (ROOT / "plugins").rglob("*.py")
     calls = r"declared\(\w+(?:\.target)?|target\.settings\.get\(|judged\(\w+, \w+, \w+"

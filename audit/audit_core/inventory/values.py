@@ -1,0 +1,132 @@
+"""Single values of an inventory, each refused where it stands."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+
+from audit_core.model import msg
+from audit_core.policy.strict_yaml import Document
+from audit_core.policy.words import NOTHING, Place, as_is, seen, wrong_id, wrong_text
+
+TEXT_MAX = 200
+_REFERENCE = re.compile(
+    r"env:[A-Za-z_][A-Za-z0-9_]*|(file|prompt|vault):\S.*|keyring:[^\s/].*/.*\S"
+)
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NUMBER = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)")
+
+Networks = list[ipaddress.IPv4Network | ipaddress.IPv6Network]
+
+
+def networks(document: Document, scope: tuple[str, ...] | None) -> Networks | None:
+    """The networks that may be contacted; None where none are declared."""
+    if scope is None:
+        # written and left empty it would mean that anything may be contacted
+        if document.at(("scope",)) is not None:
+            expected = msg("a list of networks; without the key nothing is limited")
+            document.fail(("scope",), expected, NOTHING)
+        return None
+    found = []
+    for index, text in enumerate(scope):
+        try:
+            found.append(ipaddress.ip_network(text))
+        except ValueError:
+            expected = msg("a network like 10.0.0.0/8")
+            document.fail(("scope", index), expected, seen(text))
+    return found
+
+
+class Values:
+    """Refuses single values of `document`; `networks` limit its addresses."""
+
+    def __init__(self, document: Document, networks: Networks | None) -> None:
+        self._document = document
+        self._networks = networks
+        self._seen: dict[str, str] = {}
+
+    def id(
+        self, place: Place, id: str, *, shown: str | None = None, under: str | None = None
+    ) -> None:
+        """Refuses an id that is none, or that is there already under `under`."""
+        wrong = wrong_id(id)
+        if wrong is not None:
+            self._document.fail(place, wrong, seen(shown if shown is not None else id))
+        key = unicodedata.normalize("NFKC", f"{under or ''}/{shown or id}").casefold()
+        if key in self._seen:
+            expected = msg("each id once ({other} is there)", other=self._seen[key])
+            self._document.fail(place, expected, seen(shown or id))
+        self._seen[key] = shown or id
+
+    def plain_text(self, place: Place, text: str | None) -> None:
+        """Refuses text that could not stand in a record."""
+        wrong = wrong_text(text, TEXT_MAX) if text is not None else None
+        if wrong is not None:
+            self._document.fail(place, wrong, seen(text or ""))
+
+    def host(self, place: Place, name: str) -> None:
+        """Refuses what is no host name and no address."""
+        if not _is_host(name):
+            # what looks like a login may hold a password: it is not repeated
+            got = msg("a login") if "@" in name else seen(name)
+            self._document.fail(place, msg("a host name (ASCII) or an address"), got)
+
+    def address(self, place: Place, address: str) -> None:
+        """Refuses what is no address of one host inside the scope; names are looked up later."""
+        self.host(place, address)
+        try:
+            literal = ipaddress.ip_address(address)
+        except ValueError:
+            return
+        if isinstance(literal, ipaddress.IPv6Address) and literal.ipv4_mapped is not None:
+            literal = literal.ipv4_mapped
+        if literal.is_unspecified or literal.is_multicast or str(literal) == "255.255.255.255":
+            self._document.fail(place, msg("the address of one host"), seen(address))
+        if self._networks is not None and not any(literal in net for net in self._networks):
+            self._document.fail(place, msg("an address inside the declared scope"), seen(address))
+
+    def user(self, place: Place, user: str | None) -> None:
+        """Refuses what cannot be a user's name."""
+        if user is None:
+            self._document.fail(place, msg("the user to log in as"), NOTHING)
+        plain = user.isprintable() and not re.search(r"[\s*:@]", user)
+        if not plain or user.startswith("-") or not 0 < len(user) <= 255:
+            got = msg("a login") if ":" in user or "@" in user else seen(user)
+            self._document.fail(place, msg("a user name"), got)
+
+    def port(self, place: Place, port: int) -> None:
+        """Refuses what is no port."""
+        if not 1 <= port <= 65535:
+            self._document.fail(place, msg("a port from 1 to 65535"), as_is(str(port)))
+
+    def reference(self, place: Place, text: str | None) -> None:
+        """Refuses what is no reference to a secret; never repeats it."""
+        if text is not None and not (_REFERENCE.fullmatch(text) and text.isprintable()):
+            expected = msg(
+                "a reference to the secret (env:NAME, file:PATH, prompt:LABEL, keyring:S/U)"
+            )
+            got = msg("something else (not shown; it may be the secret)")
+            self._document.fail(place, expected, got)
+
+    def key(self, place: Place, key: str | None) -> None:
+        """Refuses what is no path of a key file and no reference; never repeats it."""
+        if key is not None and (
+            not key.strip() or not key.isprintable() or "-----" in key or len(key) > 1000
+        ):
+            expected = msg("the path of a key file, or a reference to the key")
+            got = msg("something else (not shown; it may be the key)")
+            self._document.fail(place, expected, got)
+
+
+def _is_host(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        pass
+    else:
+        return "%" not in name
+    labels = name.removesuffix(".").split(".")
+    plain = name.isascii() and len(name) <= 253 and all(_LABEL.fullmatch(x) for x in labels)
+    # inet_aton(3) reads 127.1 and 0x7f.1 as addresses: no name may end like that
+    return plain and not _NUMBER.fullmatch(labels[-1])
