@@ -160,7 +160,12 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     if without:
         said = msg("No suite with forward secrecy is accepted in {versions}", versions=without)
         return failed(said, expected=wanted)
-    open_ = _names(v for v in spoken if v.forward is None)
+    # TLS 1.3 has nothing else
+    unsettled = [v for v in endpoint.versions if v.support is Support.UNSETTLED]
+    open_ = (
+        *_names(v for v in spoken if v.forward is None),
+        *_names(v for v in unsettled if v.name not in ("TLS 1.3", _TLCP)),
+    )
     if open_:
         said = msg("Whether forward secrecy is offered did not come out: {versions}",
                    versions=open_)  # fmt: skip

@@ -26,6 +26,7 @@ from audit_core.sdk import (
 from audit_tls.certs import Certificate, matches, read_certificate
 from audit_tls.reading import (
     accepted_suite,
+    alert_of,
     flight_of,
     hello_of,
     is_dropped,
@@ -189,14 +190,16 @@ def _sound(attempt: Attempt) -> bool:
 def _refused(report: Report, index: int) -> bool:
     """Whether attempt `index` shows that none of what it offered is accepted.
 
-    An alert does only where the endpoint accepts something afterwards: one that turns down
-    everybody says nothing of what was offered.
+    An alert does only where the endpoint accepts something afterwards, and what it accepts it
+    accepts each time: one that turns down everybody says nothing of what was offered.
     """
     attempt = report.attempts[index]
     if not is_refusal(attempt):
         return False
+    if hello_of(attempt) is not None:
+        return True
     later = report.attempts[index + 1 :]
-    return hello_of(attempt) is not None or any(accepted_suite(a) is not None for a in later)
+    return any(map(_is_taken, later)) and _steady(report)
 
 
 def _turned(report: Report, version: int, narrow: Narrow = Narrow.NO) -> frozenset[int]:
@@ -236,11 +239,10 @@ def _letter(first: Attempt, attempt: Attempt) -> str:
 
 
 def _steady(report: Report) -> bool:
-    """Whether nothing that was taken once was dropped at another time."""
+    """Whether nothing that was taken once was dropped or turned down at another time."""
     taken = {(a.version, a.offered, a.narrow) for a in report.attempts if _is_taken(a)}
-    return not any(
-        is_dropped(a) and (a.version, a.offered, a.narrow) in taken for a in report.attempts
-    )
+    again = (a for a in report.attempts if (a.version, a.offered, a.narrow) in taken)
+    return not any(is_dropped(a) or alert_of(a) is not None for a in again)
 
 
 def _is_taken(attempt: Attempt) -> bool:

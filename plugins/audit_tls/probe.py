@@ -117,6 +117,8 @@ class Asker:
         self._attempts: list[Attempt] = []
         self._flight_room = _FLIGHTS_CAP
         self._silent = 0
+        self._refusals = 0
+        self._enumerates = False  # no verdict hangs on what is asked then
         self._known: tuple[int, tuple[int, ...]] | None = None  # an offer that was taken
         self._kinds: set[str] = set()  # certificate kinds whose chain has been read
         self._trusts: tuple[Trust, ...] = ()
@@ -150,6 +152,7 @@ class Asker:
         self._certificates(spoken, older)
         self._control()
         self._verify(older)
+        self._enumerates = True
         for version in spoken:
             self._enumerate(version)
 
@@ -158,11 +161,19 @@ class Asker:
         if self._known is not None:
             self._attempt(*self._known)
 
+    def _doubt_refusal(self) -> None:
+        """Is what was taken still taken? Once and twice in turn, so that no limit keeps in step."""
+        self._refusals += 1
+        if not self._enumerates:
+            for _ in range(1 + self._refusals % 2):
+                self._control()
+
     def _speaks(self, version: int) -> bool:
         for offer in in_offers(suites_of(version)):
             if self._ask(version, offer, whole=True) is not None:
                 return True
-            if not any(is_refusal(a) for a in self._attempts[-1:]):
+            mine = [a for a in self._attempts if a.version == version]
+            if not is_refusal(mine[-1]):
                 break  # the version stays open, whatever is said to the rest
         return False
 
@@ -218,6 +229,8 @@ class Asker:
         """The suite that was taken, or None; what settles nothing is asked once more, apart."""
         how: dict[str, Any] = {"whole": whole, "narrow": narrow}
         attempt = self._attempt(version, suites, **how)
+        if is_refusal(attempt):
+            self._doubt_refusal()
         if accepted_suite(attempt) is not None or is_refusal(attempt):
             return accepted_suite(attempt)
         if is_dropped(attempt) and self._taken(version):

@@ -82,14 +82,17 @@ def other(found: dict[str, Verdict], seen: dict[str, Verdict]) -> set[str]:
     return {id for id, v in found.items() if v not in (U, seen[id])}
 
 
+# of what hangs on versions that nobody heard of; a weak suite that was seen fails all the same
+OPEN = {"no-old-versions": U, "forward-secrecy": U}
+
+
 @pytest.mark.parametrize("way", SAYS_NOTHING)
 def test_a_device_that_drops_old_versions(way: str, bad: int, seen: dict[str, Verdict]) -> None:
     """What drops is not the server: whether it speaks them to others did not come out."""
     rule: Rule = lambda _, hello: WAYS[way] if version_of(hello) < 0x0303 else None  # noqa: E731
     with between(bad, rule) as port:
         found = verdicts(judge(port))
-    assert found["no-old-versions"] is U
-    assert found | {"no-old-versions": F} == seen
+    assert found == seen | OPEN
 
 
 def test_a_device_that_swallows_old_versions(bad: int, seen: dict[str, Verdict]) -> None:
@@ -100,7 +103,7 @@ def test_a_device_that_swallows_old_versions(bad: int, seen: dict[str, Verdict])
 
     with between(bad, rule) as port:
         found = verdicts(judge(port, silences=True))
-    assert found | {"no-old-versions": F} == seen
+    assert found == seen | OPEN
 
 
 @pytest.mark.parametrize("most", [64, 127])
@@ -119,7 +122,7 @@ def test_a_limit_after_some_connections(way: str, bad: int, seen: dict[str, Verd
 
 
 @pytest.mark.parametrize("every", [2, 3])
-@pytest.mark.parametrize("way", ["closed", "reset", "access_denied"])
+@pytest.mark.parametrize("way", ["closed", "access_denied", "handshake_failure", "internal_error"])
 def test_a_limit_that_lets_some_through(
     way: str, every: int, bad: int, seen: dict[str, Verdict]
 ) -> None:

@@ -104,6 +104,9 @@ def test_no_weak_suites(seen: Endpoint, verdict: Verdict) -> None:
         (endpoint("nnnyyn", {"TLS 1.2": {"forward": None}}), U),
         (endpoint("nnnyyy", {"TLCP 1.1": {"forward": False}}), P),
         (endpoint("nnnnny"), U),
+        (endpoint("unnyyn"), U),  # it may be spoken, and without forward secrecy
+        (endpoint("nunyyn", {"TLS 1.2": {"forward": False}}), F),
+        (endpoint("nnnyuu"), P),
     ],
 )
 def test_forward_secrecy(seen: Endpoint, verdict: Verdict) -> None:

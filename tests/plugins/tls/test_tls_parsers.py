@@ -174,6 +174,13 @@ def test_support(attempts: tuple[Attempt, ...], expected: Support) -> None:
     assert support(endpoint(*attempts), "TLS 1.0") is expected
 
 
+def test_a_refusal_says_nothing_where_what_is_taken_is_refused_too() -> None:
+    refused, unsteady = attempt(TLS10, alert(70)), attempt(TLS12, alert(70))
+    assert support(endpoint(SPOKEN, refused, SPOKEN), "TLS 1.0") is Support.NO
+    for tried in ((refused, SPOKEN, unsteady), (unsteady, refused, SPOKEN)):
+        assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
+
+
 def test_trouble_of_the_server_counts_only_where_it_had_no_choice() -> None:
     by_way = {w: tuple(s for s in suites_of(TLS10) if exchange_of(s) == w) for w in WAYS}
     apart = [attempt(TLS10, alert(80), suites=suites) for suites in by_way.values()]
