@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import struct
@@ -158,3 +159,11 @@ def test_a_directory_in_another_order_is_seen(pack: Pack, tmp_path: Path) -> Non
     path = tmp_path / "order.zip"
     path.write_bytes(raw[:start] + b"".join(entries) + raw[end:])
     assert "out of order" in said(verify(path))
+
+
+def test_the_root_digest_of_the_signed_sheet_is_told(pack: Pack) -> None:
+    packed = pack()
+    root = json.loads(read(packed.path)[d.MANIFEST])["evidence_root"]
+    told = [m.args["root"] for m in verify(packed.path).checked if "root" in m.args]
+    assert told == [packed.root, root]
+    assert root != packed.root
