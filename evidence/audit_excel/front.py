@@ -14,7 +14,8 @@ from audit_core.model import Result, Severity, msg
 from audit_excel.look import COLOURS
 from audit_excel.plan import Plan
 from audit_excel.sheet import Box, Frame, Link, Sheet
-from audit_excel.view import Counts, View, count
+from audit_excel.view import View, count
+from audit_excel.words import Counts
 
 FILES_ON_ONE_PAGE = 12
 MAX_FILES = 1_000_000

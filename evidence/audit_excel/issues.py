@@ -8,7 +8,8 @@ from collections import defaultdict
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Result, Severity, Verdict
-from audit_excel.view import View, rank
+from audit_excel.telling import problem, rank
+from audit_excel.view import View
 
 
 class Issue(Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ def _of_finding(view: View, finding: Finding, related: list[Conclusion]) -> Issu
     parent = target.parent if target else None
     return Issue(
         object=related[0].target if related else parent or finding.target,
-        problem=view.problem(finding),
+        problem=problem(view, finding),
         severity=finding.severity,
         conclusions=tuple(related),
         finding=finding,

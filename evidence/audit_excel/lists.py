@@ -9,6 +9,7 @@ from audit_core.results import Evidence
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
 from audit_excel.sheet import Box, Column, Frame, Link, table
+from audit_excel.telling import seen, to_bring
 from audit_excel.view import View
 
 Row = list[Box | str | int]
@@ -106,7 +107,7 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
             view.control_point(clause),
             Box(view.item(clause)),
             Box(view.methods(clause), "centre"),
-            Box(tuple(view.to_bring(conclusion))),
+            Box(tuple(to_bring(view, conclusion))),
             Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
             Box(view.coverage(conclusion.coverage), "centre"),
             *[Box("", "fill_in")] * 3,
@@ -154,7 +155,7 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
         Box((title, f"{finding.check} v{finding.check_version}")),
         Box(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
         Box(view.severity(finding.severity), "centre"),
-        Box((view.seen(finding),), "record"),
+        Box((seen(view, finding),), "record"),
         Box(_params(view, finding), "record"),
         Box(lines, "link_centre" if link else "centre", link),
     ]

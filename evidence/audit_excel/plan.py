@@ -8,6 +8,7 @@ from audit_core.model import Conclusion
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
 from audit_excel.sheet import MAX_ROWS, Link, Place, reserve
+from audit_excel.telling import to_bring
 from audit_excel.view import View
 
 MAX_OBJECTS = 1_000
@@ -49,7 +50,7 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, objects_each: int = MAX_
         return reserve(names, title, rows, rows_each)
 
     found = tuple(issues(view))
-    wanted = tuple(c for cs in view.by_object.values() for c in cs if view.to_bring(c))
+    wanted = tuple(c for cs in view.by_object.values() for c in cs if to_bring(view, c))
     blocks = max(1, -(-len(view.by_object) // objects_each))
     fixed = {
         "cover": place(text("Cover")),

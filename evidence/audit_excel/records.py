@@ -9,6 +9,7 @@ from audit_excel.cells import cell_of_lines
 from audit_excel.look import MAX_POINTS, height_of
 from audit_excel.plan import Plan
 from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Sheet, table
+from audit_excel.telling import failed_lines, record, seen_lines
 from audit_excel.view import View, count
 
 RECORD_WIDTH = 96
@@ -85,14 +86,14 @@ def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]
 
     What a person has to bring stands at its end: it must not fall off the page.
     """
-    lines = view.record(conclusion)
+    lines = record(view, conclusion)
     if len(lines) <= SURELY_FITS[0] and sum(map(len, lines)) <= SURELY_FITS[1]:
         return lines
     shown = (cell_of_lines((line,)).text for line in lines)
     needed = [frame.look.lines(line, "record", RECORD_WIDTH) for line in shown]
     if height_of(sum(needed)) < MAX_POINTS:
         return lines
-    seen, keep = len(view.seen_lines(conclusion)), max(view.failed_lines(conclusion), 1)
+    seen, keep = len(seen_lines(view, conclusion)), max(failed_lines(view, conclusion), 1)
     cut = seen
     while cut > keep and height_of(sum(needed) + 1) >= MAX_POINTS:
         cut -= 1

@@ -1,0 +1,203 @@
+"""What a record tells of a conclusion, and an issue of a finding. Pure.
+
+A record states values that were seen, the worst first; long lists are cut, never what failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from audit_core.model import Conclusion, Finding, Message, Result, Severity, Value, Verdict, msg
+from audit_excel.view import View
+
+_REASONS = {
+    "not_present": msg("not present"),
+    "not_permitted": msg("no permission to look"),
+    "unreachable": msg("not reachable"),
+    "timed_out": msg("timed out"),
+    "truncated": msg("the answer was cut off"),
+    "unparsable": msg("the answer could not be read with certainty"),
+    "not_collected": msg("not collected"),
+    "unsupported": msg("not supported on this platform"),
+    "fault": msg("fault in the tool"),
+}
+_TOLD = frozenset({"inconclusive", "reason_given"})
+"""Codes that add nothing: the finding says what its reason is."""
+_RANKS = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
+_ORDER = {
+    Verdict.FAIL: 0,
+    Verdict.UNDETERMINED: 1,
+    Verdict.NOT_APPLICABLE: 2,
+    Verdict.PASS: 3,
+}
+
+FEW = 4
+"""Items of a list that a record shows; the check results have them all."""
+
+SHORT = 160
+"""Characters of one value that a record shows; the check results have them all."""
+
+
+def _turned(parts: dict[str, list[str]]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    turned: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for part, checks in parts.items():
+        key = tuple(checks)
+        turned[key] = (*turned.get(key, ()), part)
+    return turned
+
+
+def _brief_message(view: View, message: Message) -> Message:
+    return replace(message, args={n: _cut(view, v) for n, v in message.args.items()})
+
+
+def _cut(view: View, value: Value) -> Value:
+    if isinstance(value, tuple) and len(value) > FEW + 1:
+        rest = msg("… {count} in all", count=len(value))
+        return (*value[:FEW], view.source.say(rest))
+    if isinstance(value, str) and len(value) > SHORT:
+        return value[: SHORT * 3 // 4] + "…"
+    return value
+
+
+def _reason(view: View, finding: Finding) -> str:
+    """Why `finding` is not determined, its code in words first."""
+    known = _REASONS.get(finding.why)
+    code = view.say(known) if known else "" if finding.why in _TOLD else finding.why
+    return view.semicolon.join(part for part in (code, view.says(finding.said)) if part)
+
+
+def _shortened(view: View, finding: Finding) -> Finding:
+    """`finding` with long lists cut: never what was seen of a failure, always the demand.
+
+    What did not fail leaves a demand that is too long to state to the check results.
+    """
+    expected = _brief_message(view, finding.expected) if finding.expected else None
+    whole = finding.verdict is Verdict.FAIL
+    if expected != finding.expected and not whole:
+        expected = None
+    said = finding.said if whole else tuple(_brief_message(view, m) for m in finding.said)
+    return replace(finding, said=said, expected=expected)
+
+
+def seen(view: View, finding: Finding) -> str:
+    """What was seen and expected, as a record states it."""
+    if finding.verdict is Verdict.UNDETERMINED:
+        body = view.say(msg("not determined because: {why}", why=_reason(view, finding)))
+    elif finding.verdict is Verdict.NOT_APPLICABLE:
+        why = view.says(finding.said) or _no_reason(view)
+        return view.say(msg("not applicable because: {why}", why=why))
+    else:
+        body = _said(view, finding)
+    if finding.expected is None:
+        return body
+    expected = view.say(finding.expected)
+    return body + view.semicolon + view.say(msg("expected: {expected}", expected=expected))
+
+
+def _said(view: View, finding: Finding) -> str:
+    """What was seen, or that no value was recorded."""
+    return view.says(finding.said) or view.text("no value was recorded")
+
+
+def problem(view: View, finding: Finding) -> tuple[str, ...]:
+    """The deviation as a problem statement: what was seen, which demand it does not meet."""
+    brief = _shortened(view, finding)
+    check = view.checks.get(finding.check)
+    title = view.say(msg(check.title)).rstrip(".。") if check else finding.check
+    unmet = msg('It does not meet: "{title}"', title=title)
+    if brief.expected is not None:
+        unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,
+                    expected=view.say(brief.expected))  # fmt: skip
+    return view.say(msg("Seen: {said}.", said=_said(view, brief))), view.say(unmet)
+
+
+def _no_reason(view: View) -> str:
+    return view.text("NO REASON RECORDED: write it before handing this over")
+
+
+def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
+    """A line for each finding; findings that say the same share one, of several parts too."""
+    alike: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for f in findings:
+        parts = alike.setdefault((seen(view, _shortened(view, f)), view.verdict(f.verdict)), {})
+        parts.setdefault("" if f.target == object else f.target, []).append(f.check)
+    lines = []
+    for (said, verdict), parts in alike.items():
+        for checks, targets in _turned(parts).items():
+            of = f"[{view.comma.join(targets)}] " if targets != ("",) else ""
+            mark = f"{verdict} · {view.comma.join(checks)}"
+            lines.append(of + (f"{said} 〔{mark}〕" if view.zh else f"{said} [{mark}]"))
+    return lines
+
+
+def record(view: View, conclusion: Conclusion) -> tuple[str, ...]:
+    """The result record (结果记录): what was seen, why, and what a person has to bring."""
+    return (*seen_lines(view, conclusion), *_open_lines(view, conclusion)) or (
+        view.text("NOTHING RECORDED: this result rests on nothing seen"),
+    )
+
+
+def seen_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
+    """What its findings saw, the worst first: a row has a greatest height."""
+    found = sorted(view.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
+    return tuple(_lines(view, found, conclusion.target))
+
+
+def failed_lines(view: View, conclusion: Conclusion) -> int:
+    """How many of the first lines are about what failed."""
+    failed = [f for f in view.findings_of(conclusion) if f.verdict is Verdict.FAIL]
+    return len(_lines(view, failed, conclusion.target))
+
+
+def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
+    """What follows the findings: why it is so concluded, and what a person has to bring."""
+    lines = [
+        view.say(msg("Finding {id} is not among the results", id=id))
+        for id in conclusion.findings
+        if id not in view.findings
+    ]
+    lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in conclusion.why]
+    lines += _reason_demanded(view, conclusion)
+    lines += _asked_of_people(view, conclusion)
+    return tuple(lines)
+
+
+def _reason_demanded(view: View, conclusion: Conclusion) -> list[str]:
+    if conclusion.conclusion is not Result.NOT_APPLICABLE or conclusion.why:
+        return []
+    reasons = [f.said for f in view.findings_of(conclusion)
+               if f.verdict is Verdict.NOT_APPLICABLE]  # fmt: skip
+    return [] if any(reasons) else [_no_reason(view)]
+
+
+def _asked_of_people(view: View, conclusion: Conclusion) -> list[str]:
+    wanted = to_bring(view, conclusion)
+    lines = [view.say(msg("To be brought: {what}", what=what)) for what in wanted]
+    if conclusion.conclusion is Result.NOT_ASSESSED and not (conclusion.findings or conclusion.why):
+        lines.insert(0, view.text("Not assessed: no check covers this item"))
+    return lines
+
+
+def to_bring(view: View, conclusion: Conclusion) -> list[str]:
+    """What a person has to bring; never empty for what was not assessed."""
+    wanted = [view.say(m) for m in conclusion.missing]
+    if wanted or conclusion.conclusion is not Result.NOT_ASSESSED:
+        return wanted
+    clause = view.clause(conclusion)
+    methods = view.methods(clause)
+    return [
+        view.say(
+            msg(
+                "a record by a person ({methods}) on: {objects}",
+                methods=methods or view.text("method as the standard says"),
+                objects=clause.objects or view.name(conclusion.target),
+            )
+        )
+    ]
+
+
+def rank(severity: Severity) -> int:
+    """0 for the highest severity."""
+    return _RANKS[severity]

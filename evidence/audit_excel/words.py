@@ -1,0 +1,254 @@
+"""The words of a pack in its language: results, kinds, rights, times and lists. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from audit_core.model import (
+    Coverage,
+    Kind,
+    Message,
+    ObjectType,
+    Result,
+    Severity,
+    Status,
+    Value,
+    Verdict,
+    msg,
+)
+from audit_core.results import Clause, Evidence, PackSource
+
+RESULTS = {
+    Result.CONFORMING: msg("Conforming"),
+    Result.PARTLY_CONFORMING: msg("Partly conforming"),
+    Result.NONCONFORMING: msg("Nonconforming"),
+    Result.NOT_APPLICABLE: msg("Not applicable"),
+    Result.NOT_ASSESSED: msg("Not assessed"),
+}
+_VERDICTS = {
+    Verdict.PASS: msg("pass"),
+    Verdict.FAIL: msg("fail"),
+    Verdict.NOT_APPLICABLE: msg("not applicable"),
+    Verdict.UNDETERMINED: msg("not determined"),
+}
+_SEVERITIES = {
+    Severity.HIGH: msg("High"),
+    Severity.MEDIUM: msg("Medium"),
+    Severity.LOW: msg("Low"),
+}
+_COVERAGES = {
+    Coverage.FULL: msg("in full"),
+    Coverage.PARTIAL: msg("in part"),
+    Coverage.SUPPORTS: msg("supporting only"),
+    Coverage.NONE: msg("none"),
+}
+
+_KINDS = {
+    Kind.HOST: msg("Host"),
+    Kind.ENDPOINT: msg("Endpoint"),
+    Kind.BACKUP_SET: msg("Backup set"),
+    Kind.DATABASE: msg("Database"),
+    Kind.NETWORK_DEVICE: msg("Network device"),
+    Kind.APPLICATION: msg("Application"),
+    Kind.DATA_SET: msg("Data set"),
+    Kind.NETWORK: msg("Network"),
+    Kind.SITE: msg("Site"),
+    Kind.ORGANISATION: msg("Organisation"),
+}
+_OBJECT_TYPES = {
+    ObjectType.NETWORK_DEVICE: msg("Network device"),
+    ObjectType.SECURITY_DEVICE: msg("Security device"),
+    ObjectType.APPLICATION: msg("Application system"),
+    ObjectType.MANAGEMENT_PLATFORM: msg("Management platform"),
+    ObjectType.SERVER: msg("Server"),
+    ObjectType.DATABASE: msg("Database"),
+    ObjectType.TERMINAL: msg("Terminal"),
+    ObjectType.AUTHENTICATION_DATA: msg("Authentication data"),
+    ObjectType.BUSINESS_DATA: msg("Important business data"),
+    ObjectType.AUDIT_DATA: msg("Important audit data"),
+    ObjectType.CONFIGURATION_DATA: msg("Important configuration data"),
+    ObjectType.VIDEO_DATA: msg("Important video data"),
+    ObjectType.PERSONAL_INFORMATION: msg("Important personal information"),
+    ObjectType.SITE: msg("Site"),
+    ObjectType.NETWORK: msg("Network"),
+    ObjectType.ORGANISATION: msg("Organisation"),
+}
+IMPLIED = {
+    Kind.SITE: msg("Machine room"),
+    Kind.NETWORK: msg("Whole network"),
+    Kind.ORGANISATION: msg("Audited organisation"),
+}
+_CONFIDENCES = {
+    "by numbering rule": msg("number follows from the numbering rule"),
+    "draft for comment, numbering may change": msg("draft for comment, numbering may change"),
+    "recalled": msg("from memory"),
+    "unverified": msg("source not read"),
+    "unknown": msg("not in the catalog"),
+}
+_STATUSES = {
+    Status.ANSWERED: msg("answered"),
+    Status.NOT_PRESENT: msg("not there"),
+    Status.NOT_PERMITTED: msg("not permitted"),
+    Status.NOT_REGULAR: msg("not a regular file"),
+    Status.CHANGED: msg("changed while it was read"),
+    Status.TIMED_OUT: msg("timed out"),
+    Status.UNREACHABLE: msg("not reachable"),
+    Status.NO_REPLY: msg("no reply"),
+    Status.MALFORMED: msg("malformed reply"),
+    Status.FAULT: msg("fault in the tool"),
+    Status.UNSUPPORTED: msg("not supported on this platform"),
+}
+_ASKED = {
+    "command": msg("Command"),
+    "file": msg("File"),
+    "probe": msg("Probe over the network"),
+}
+_RIGHTS = {"user": msg("login user"), "root": msg("root")}
+_METHODS = {
+    "interview": msg("interview"),
+    "examine": msg("examine"),
+    "test": msg("test"),
+}
+
+_EMPTY: tuple[Value, ...] = ((), None, "-", ("-",))
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+_BEIJING = datetime.timezone(datetime.timedelta(hours=8))
+
+Counts = dict[Result, int]
+
+
+class Words:
+    """Says in the language of `source` what the results hold as codes."""
+
+    def __init__(self, source: PackSource) -> None:
+        self.source = source
+        self.text = source.text
+        self.zh = source.lang == "zh"
+
+    def say(self, message: Message) -> str:
+        """`message` in the pack's language; what is empty is `none`, never a bare dash."""
+        empty = {name: self.text("none") for name, v in message.args.items() if v in _EMPTY}
+        return self.source.say(replace(message, args=message.args | empty) if empty else message)
+
+    def moment(self, text: str) -> str:
+        """A time of the results without the marks of ISO 8601; whatever else, as it stands."""
+        hit = _MOMENT.fullmatch(text)
+        return f"{hit[1]} {hit[2]}" if hit else text
+
+    def local_moment(self, text: str) -> str:
+        """A time of the results in UTC; in Chinese with the time in Beijing beside it."""
+        if not self.zh or not _MOMENT.fullmatch(text):
+            return self.moment(text)
+        try:
+            there = datetime.datetime.fromisoformat(text).astimezone(_BEIJING)
+        except (ValueError, OverflowError):
+            return self.moment(text)
+        return f"{self.moment(text)}（北京时间 {there:%Y-%m-%d %H:%M:%S}）"
+
+    @property
+    def comma(self) -> str:
+        """Between the items of a list."""
+        return "、" if self.zh else ", "
+
+    @property
+    def semicolon(self) -> str:
+        """Between the parts of a sentence."""
+        return "；" if self.zh else "; "
+
+    @property
+    def disclaimer(self) -> str:
+        """The line that every pack carries."""
+        return self.text(
+            "Self-assessment for reference; no substitute for the assessment body's conclusion"
+        )
+
+    def result(self, result: Result) -> str:
+        """`result` in words."""
+        return self.say(RESULTS[result])
+
+    def verdict(self, verdict: Verdict) -> str:
+        """`verdict` in words."""
+        return self.say(_VERDICTS[verdict])
+
+    def severity(self, severity: Severity) -> str:
+        """`severity` in words."""
+        return self.say(_SEVERITIES[severity])
+
+    def coverage(self, coverage: Coverage) -> str:
+        """`coverage` in words."""
+        return self.say(_COVERAGES[coverage])
+
+    def kind(self, kind: Kind) -> str:
+        """`kind` in words."""
+        return self.say(_KINDS[kind])
+
+    def object_type(self, type: ObjectType) -> str:
+        """`type` in words."""
+        return self.say(_OBJECT_TYPES[type])
+
+    def status(self, seen: Evidence) -> str:
+        """How asking ended, in words."""
+        known = {s.value: m for s, m in _STATUSES.items()}.get(seen.status)
+        return self.say(known) if known else seen.status
+
+    def asked(self, seen: Evidence) -> str:
+        """What kind of question it was, in words."""
+        return self.say(_ASKED[seen.kind]) if seen.kind in _ASKED else seen.kind
+
+    def rights(self, seen: Evidence) -> str:
+        """With which rights it was asked, in words."""
+        if seen.kind == "probe":
+            return self.text("over the network")
+        return self.say(_RIGHTS[seen.privilege]) if seen.privilege in _RIGHTS else seen.privilege
+
+    def listed(self, value: object) -> str:
+        """A setting or a parameter as text: lists as lists are written, whole numbers whole."""
+        if isinstance(value, list | tuple | set | frozenset):
+            return self.comma.join(self.listed(v) for v in value) or self.text("none")
+        if isinstance(value, bool):
+            return self.text("yes") if value else self.text("no")
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        return str(value) if isinstance(value, str | int | float) else repr(value)
+
+    def says(self, messages: Sequence[Message]) -> str:
+        """`messages` as one sentence."""
+        return self.semicolon.join(self.say(m) for m in messages)
+
+    def methods(self, clause: Clause) -> str:
+        """By which methods a person assesses `clause`, in words; empty where nothing says it."""
+        return self.comma.join(self.say(_METHODS[m]) for m in clause.methods if m in _METHODS)
+
+    def layer(self, clause: Clause) -> str:
+        """The name of the layer that `clause` belongs to."""
+        name = (clause.layer if self.zh else clause.layer_en) or clause.layer
+        return name or self.text("Other items")
+
+    def control_point(self, clause: Clause) -> str:
+        """The control point of `clause`."""
+        return (clause.control_point if self.zh else clause.control_point_en) or (
+            clause.control_point
+        )
+
+    def unverified(self, clause: Clause) -> str:
+        """The note that a clause carries unless its row was read in a source; else empty."""
+        if clause.confidence == "read":
+            return ""
+        known = _CONFIDENCES.get(clause.confidence)
+        how = self.say(known) if known else clause.confidence
+        return self.say(msg("Unverified ({confidence})", confidence=how))
+
+    def item(self, clause: Clause) -> tuple[str, ...]:
+        """The item as lines: its id and unit code, its gist, and whether it is unverified."""
+        gist = (clause.gist if self.zh else clause.gist_en) or clause.gist
+        note = self.unverified(clause)
+        head = f"{clause.id}  {clause.unit}" if clause.unit else clause.id
+        return tuple(line for line in (head, gist, f"※ {note}" if note else "") if line)
+
+    def tally(self, counts: Counts) -> str:
+        """`counts` in one line."""
+        return self.semicolon.join(f"{self.result(r)} {counts[r]}" for r in Result)
