@@ -437,13 +437,30 @@ def _probe_reply(probe: Probe, got: ProbeReply, started: str) -> Reply:
 
 
 class Asking:
-    """A prober's process while it is asked; calling this ends it."""
+    """A prober's process while it is asked; calling this ends it, also one that begins later."""
 
-    child: subprocess.Popen[bytes] | None = None
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._over = False
+        self._guard = threading.Lock()
+
+    def begun(self, child: subprocess.Popen[bytes]) -> None:
+        """`child` is what asks."""
+        with self._guard:
+            self._child = child
+            if self._over:
+                self._end()
 
     def __call__(self) -> None:
-        if self.child is not None:
-            os.killpg(self.child.pid, signal.SIGKILL)
+        with self._guard:
+            self._over = True
+            self._end()
+
+    def _end(self) -> None:
+        # Only while it is not reaped: later its number may be that of somebody else's group.
+        if self._child is not None and self._child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
 
 
 def ask_prober(prober: Prober, probe: Probe, asking: Asking | None = None) -> ProbeReply:
@@ -464,7 +481,7 @@ def ask_prober(prober: Prober, probe: Probe, asking: Asking | None = None) -> Pr
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     if asking is not None:
-        asking.child = child
+        asking.begun(child)
     try:
         out, err = child.communicate(msgspec.json.encode(order), timeout=probe.timeout_s + 15)
     except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from audit_core import plan
-from audit_core.collect import Collector, Route, ask_prober
+from audit_core.collect import Asking, Collector, Route, ask_prober
 from audit_core.evaluate import evaluate
 from audit_core.hooks import Prober
 from audit_core.i18n import Translator
@@ -157,3 +158,16 @@ def test_a_process_that_left_its_prober_does_not_hold_the_run_up(
     assert time.monotonic() - begun < 1800
     os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
     assert got.reason is Reason.TIMED_OUT
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_prober_is_ended_with_its_run_also_one_that_begins_just_then(late: bool) -> None:
+    asking = Asking()
+    if late:
+        asking()
+    child = subprocess.Popen(["sleep", "900"], start_new_session=True)
+    asking.begun(child)
+    if not late:
+        asking()
+    assert child.wait(PATIENCE_S) == -signal.SIGKILL
+    asking()  # what is reaped is left alone

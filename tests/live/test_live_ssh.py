@@ -19,6 +19,7 @@ from audit_core.model import Reason
 from audit_core.transports import Ended, ScriptReply, TransportError
 from audit_core.transports.ssh import SshAccess, SshSession, SshTransport
 from live.conftest import Account
+from live.island import need_namespaces
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
 from live.sshd import Sshd, keygen, program, public
 
@@ -460,6 +461,22 @@ def test_an_ordinary_login_leaves_nothing_running_that_said_too_much(account: Ac
         assert reply.ended is Ended.LIMIT
         assert eventually(lambda: not running(account)), running(account)
         assert commands_of(account)
+
+
+def test_what_kills_spares_a_machine_whose_ssh_server_is_gone_meanwhile(tmp_path: Path) -> None:
+    """Then its parent is init: what init started, leaders of sessions as well, is not ours."""
+    need_namespaces()
+    killer, ended = tmp_path / "killer", tmp_path / "ended"
+    killer.write_bytes(f"trap 'touch {ended}' EXIT\n".encode() + audit_core.transports.ssh._KILLER)
+    script = f"""
+setsid sleep 900 & service=$!
+sh -c '(sleep 0.2; exec sh -s <{killer} >&2) &'
+while [ ! -e {ended} ]; do sleep 0.1; done
+kill -0 $service && echo spared
+"""
+    enter = [program("unshare"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    done = subprocess.run([*enter, "sh", "-c", script], capture_output=True, text=True)
+    assert done.stdout == "spared\n"
 
 
 def broken_midway(server: Sshd, pause_s: float) -> ScriptReply:

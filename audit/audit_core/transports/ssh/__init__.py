@@ -21,26 +21,40 @@ from audit_core.transports.ssh._words import told
 
 __all__ = ["SshAccess", "SshSession", "SshTransport"]
 
-_KILL_S = 2.0
+_KILL_S = 5.0
 
 # Kills what other channels of this connection are running. sshd is the parent of the shells of
 # all channels, each the leader of a session; `timeout` makes a group of its own but stays in that.
+# Where the connection broke meanwhile, the parent is init, and its children are every service of
+# the machine: nothing is killed unless the parent is an SSH server. What was forked between looking
+# and killing is found in the next turn.
 # A name in /proc/PID/stat may hold newlines and brackets: only what follows the last `)` is read.
 _KILLER = b"""\
-up=$PPID
+up=$PPID mine=' '
+read -r name <"/proc/$up/comm" || exit
+case $up/$name in 1/*) exit ;; */sshd* | */dropbear*) ;; *) exit ;; esac
 all() {
   for d in /proc/[0-9]*; do
     s=
     while IFS= read -r l; do s="$s $l"; done 2>/dev/null <"$d/stat" || continue
     set -- ${s##*) }
-    [ $# -gt 4 ] && echo "${d#/proc/} $2 $4"
+    [ $# -gt 4 ] && [ "$1" != Z ] && [ "$1" != X ] && echo "${d#/proc/} $2 $4"
   done
 }
-seen=$(all)
-echo "$seen" | while read -r pid parent session; do
-  [ "$parent" = "$up" ] && [ "$session" = "$pid" ] && [ "$pid" != $$ ] || continue
-  echo "$seen" | while read -r p _ s; do [ "$s" = "$pid" ] && kill -9 "$p"; done
-done 2>/dev/null
+for turn in 1 2 3 4 5; do
+  seen=$(all) left=
+  while read -r pid parent _; do
+    [ "$parent" = "$up" ] && [ "$pid" != $$ ] && mine="$mine$pid "
+  done <<E
+$seen
+E
+  while read -r pid _ session; do
+    case $mine in *" $pid "* | *" $session "*) kill -9 "$pid" && left=y ;; esac
+  done 2>/dev/null <<E
+$seen
+E
+  [ "$left" ] || break
+done
 echo killed
 """
 
@@ -81,7 +95,7 @@ class SshSession(Closing):
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`.
 
-        At the deadline or the limit what the script started is killed, which takes up to three
+        At the deadline or the limit what the script started is killed, which takes up to six
         seconds more. What escapes: everything but the shell's process group where the server opens
         no second channel, programs of another user (sudo), and what was put in the background by a
         shell that ended. Such a program ends by its own `timeout` or by its closed pipes.
