@@ -570,11 +570,29 @@ def test_closed_streams_cost_nothing_but_what_is_printed(toys: Toy, closed: str)
     toys("verify", "latest", "--store", store).ended(0)
 
 
+def test_no_sudoers_line_for_a_target_without_sudo(bare: dict[str, str], tmp_path: Path) -> None:
+    text = "targets:\n  - {{id: h, access: {{via: local, sudo: {sudo}}}}}\n"
+    path = tmp_path / "inventory.yaml"
+    lines = []
+    for sudo in ("per-command", "none"):
+        path.write_text(text.format(sudo=sudo))
+        words = ("plan", "gbt22239-l3", "-i", path, "--sudoers", "audit")
+        lines.append(dengbao(*words, env=bare).ended(0).stdout.count("NOPASSWD"))
+    assert lines[0] > 10
+    assert lines[1] == 0
+
+
 def test_70_for_a_fault_of_our_own_and_never_a_verdict(bare: dict[str, str]) -> None:
     program = f"import audit_core.cli.commands as c; c.dispatch = lambda *a: 1 / 0; {ENTRY}"
     done = subprocess.run([sys.executable, "-c", program, "doctor"], env=bare, capture_output=True)
     assert done.returncode == 70
     assert b"ZeroDivisionError" in done.stderr
+
+
+def test_without_docstrings_there_are_no_checks_and_that_is_told(bare: dict[str, str]) -> None:
+    done = dengbao("check", "list", env={**bare, "PYTHONOPTIMIZE": "2"}).ended(78)
+    assert "docstrings" in done.stderr
+    assert dengbao("check", "list", env={**bare, "PYTHONOPTIMIZE": "1"}).ended(0).stdout
 
 
 def test_the_version_in_any_company(bare: dict[str, str]) -> None:

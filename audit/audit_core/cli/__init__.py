@@ -54,6 +54,11 @@ def _carried_out(words: list[str], lang: str) -> int:
 
         print(f"dengbao {__version__}", flush=True)
         return 0
+    if sys.flags.optimize > 1:  # titles of checks are docstrings: there would be no check at all
+        from audit_core.errors import ConfigError
+        from audit_core.model import msg
+
+        raise ConfigError(msg("Python runs without docstrings (-OO): checks have no titles then"))
     try:
         args = parse(words, lang)
         from audit_core.cli.commands import dispatch

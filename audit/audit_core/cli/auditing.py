@@ -11,6 +11,7 @@ from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.collect import Collector, now
 from audit_core.errors import ConfigError, UsageError
 from audit_core.evaluate import profile_checks
+from audit_core.inventory import Sudo
 from audit_core.model import Command, Probe, ReadFile, Request, msg
 from audit_core.parse import asked_text
 from audit_core.printed import PLAN_VIEW, PlanView, RequestRow
@@ -54,7 +55,10 @@ def _sudoers(context: Context, chosen: Chosen) -> int:
     # All in capitals it would be an alias of sudoers, and ALL every user there is.
     if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
         raise UsageError(msg("{user} is not a user name", user=repr(user)))
-    requests = [r for g in chosen.groups for r in planning.everything(g)]
+    # Where the inventory says `sudo: none`, a line in sudoers would allow what is never used.
+    unused = {id for id, a in chosen.inventory.access.items() if a.sudo is Sudo.NONE}
+    groups = [g for g in chosen.groups if g.root.id not in unused]
+    requests = [r for g in groups for r in planning.everything(g)]
     print(planning.sudoers(requests, user), end="")
     return 0
 

@@ -96,7 +96,8 @@ def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row
             how = session.how
     except TransportError as error:
         why = [error.said, *([error.remedy] if error.remedy is not None else [])]
-        return (name, "out of reach", " ".join(context.translator.say(m) for m in why))
+        joint = "；" if context.translator.lang == "zh" else "; "
+        return (name, "out of reach", joint.join(context.translator.say(m) for m in why))
     except ConfigError as error:
         return (name, "out of reach", error.told(context.translator.say))
     asked = [*_TRIAL, *trial]

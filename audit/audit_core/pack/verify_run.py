@@ -26,7 +26,7 @@ def verify_run(run: Run) -> Report:
         except DengbaoError as error:
             out.wrong(msg("{error}", error=str(error)))
         except OSError as error:
-            said = msg("Cannot be read: {error}", error=error.strerror or str(error))
+            said = msg("Cannot be read: {strerror}", strerror=error.strerror or str(error))
             out.wrong(said, Path(str(error.filename or run.folder)).name)
     return out.report(run.id)
 

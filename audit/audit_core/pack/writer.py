@@ -78,7 +78,11 @@ def write_pack(
             size = handle.seek(0, os.SEEK_END)
     except OSError as error:
         raise StoreError(
-            msg("{out}: cannot write: {error}", out=str(out), error=str(error.strerror or error))
+            msg(
+                "{out}: cannot write: {strerror}",
+                out=str(out),
+                strerror=str(error.strerror or error),
+            )
         ) from error
     return Packed(
         path=out,

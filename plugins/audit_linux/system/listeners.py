@@ -180,7 +180,7 @@ def listening_allowed(
                sockets=capped(i.text for i in exposed) or ("-",))  # fmt: skip
     entries = declared(target, "allowed_ports")
     if entries is None:
-        return undetermined(seen, msg("Declare settings.allowed_ports of this target, e.g. 22/tcp"))
+        return undetermined(seen, msg("Declare allowed_ports of this target, e.g. 22/tcp"))
     ranges, bad = _ranges(entries)
     if bad:
         return undetermined(seen, msg("allowed_ports: not a port like 22/tcp or 8000-8010/tcp: "
