@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 import msgspec
 from msgspec import Struct
@@ -40,6 +40,9 @@ _ROUND_SECONDS = 600
 _STREAM_LIMIT = 64 << 20
 _FRAME_ROOM = 512
 _LOCKOUT = 3
+# A signal that comes just before Python begins to wait wakes nobody: without this, Ctrl-C would now
+# and then be noticed only when all targets are done.
+_LOOK_S = 0.2
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -142,9 +145,11 @@ class Collector:
         pool = ThreadPoolExecutor(min(self._at_once, len(wanted)))
         try:
             tasks = [pool.submit(self._one, group) for group in wanted]
-            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            left: set[Future[None]] = set(tasks)
+            while left:
+                done, left = wait(left, timeout=_LOOK_S, return_when=FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
         except BaseException:
             self._abandon()
             pool.shutdown(wait=False, cancel_futures=True)

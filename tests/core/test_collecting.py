@@ -22,7 +22,7 @@ from audit_core.results import decode
 from audit_core.store.runs import Store
 from audit_core.transports import Closing, Ended, ScriptReply, Session, TransportError
 from core.fakes import HOST, blue, new_run, work_of
-from live.patience import PATIENCE_S
+from live.patience import PATIENCE_S, eventually
 
 
 class Refusing:
@@ -171,3 +171,38 @@ def test_a_prober_is_ended_with_its_run_also_one_that_begins_just_then(late: boo
         asking()
     assert child.wait(PATIENCE_S) == -signal.SIGKILL
     asking()  # what is reaped is left alone
+
+
+class Interrupting(Closing):
+    """Its script is under way when the signal comes, and comes to a thread that nobody waits in."""
+
+    how = "test"
+
+    def __init__(self) -> None:
+        self.closed, self.broken_off = threading.Event(), False
+
+    def open(self) -> Session:
+        return self
+
+    def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
+        time.sleep(0.5)  # until the main thread waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        self.broken_off = self.closed.wait(20)
+        return ScriptReply(stdout=b"", stderr=b"", ended=Ended.CLOSED, exit_code=None)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_signal_that_wakes_nobody_is_noticed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    session = Interrupting()
+    routes = {HOST.id: Route(transport=session, credential="x")}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Collector(new_run(tmp_path), routes, {}).collect(plan.groups((HOST,), (blue,)))
+        assert eventually(lambda: session.broken_off)
+    finally:
+        signal.signal(signal.SIGINT, before)
