@@ -1,28 +1,24 @@
-"""Runs the rounds of a plan over transports: the only stage that touches targets."""
+"""Runs the rounds of a plan over transports."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import os
 import secrets
-import signal
-import subprocess
-import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
-import msgspec
 from msgspec import Struct
 
-from audit_core import batch, parse, plan, probe_child
+from audit_core import batch, parse, plan
+from audit_core.collect.clock import now
+from audit_core.collect.lockouts import LOCKOUT, Lockouts
+from audit_core.collect.probers import Asking, ask_prober, probe_reply
+from audit_core.collect.silent import A_SHELL, not_run
 from audit_core.errors import ConfigError, DengbaoError
 from audit_core.hooks import Prober, ProbeReply
 from audit_core.model import (
     Command,
-    Message,
     Platform,
     Probe,
     ReadFile,
@@ -39,7 +35,6 @@ from audit_core.transports import Ended, ScriptReply, Session, Transport, Transp
 _ROUND_SECONDS = 600
 _STREAM_LIMIT = 64 << 20
 _FRAME_ROOM = 512
-_LOCKOUT = 3
 # A signal that comes just before Python begins to wait wakes nobody: without this, Ctrl-C would now
 # and then be noticed only when all targets are done.
 _LOOK_S = 0.2
@@ -69,48 +64,6 @@ class Event(Struct, frozen=True, kw_only=True):
 
 class _Abandoned(Exception):
     """The run is being given up; what was under way is neither an answer nor a fault."""
-
-
-class Lockouts:
-    """Counts refusals per credential: one refused by three targets is not tried on a fourth.
-
-    A try whose outcome is open counts as well, as long as the credential was taken nowhere: else
-    the targets that are asked at once would all have refused it before the third was counted.
-    """
-
-    def __init__(self) -> None:
-        self._refused: Counter[str] = Counter()
-        self._open: Counter[str] = Counter()
-        self._taken: set[str] = set()
-        self._change = threading.Condition()
-
-    def may_try(self, credential: str) -> bool:
-        """Whether `credential` may be tried, once that can be told; then `tried` must follow."""
-        with self._change:
-            self._change.wait_for(lambda: not self._in_doubt(credential))
-            if self._refused[credential] >= _LOCKOUT:
-                return False
-            self._open[credential] += 1
-            return True
-
-    def _in_doubt(self, credential: str) -> bool:
-        refused, tries = self._refused[credential], self._open[credential]
-        return credential not in self._taken and refused < _LOCKOUT <= refused + tries
-
-    def tried(self, credential: str, *, taken: bool = False, refused: bool = False) -> None:
-        """Counts how one try ended; neither, where the target did not get as far."""
-        with self._change:
-            self._open[credential] -= 1
-            self._refused[credential] += refused
-            if taken:
-                self._taken.add(credential)
-            self._change.notify_all()
-
-
-def now() -> str:
-    """This moment in UTC, ISO 8601 with milliseconds."""
-    moment = datetime.datetime.now(datetime.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Collector:
@@ -242,10 +195,12 @@ class Collector:
             return
         self._tell(group, "connect", 0, 1)
         # Between this and `_opened` nothing may fail: others wait for how this try ends.
-        if not self._may_try(route):
+        if not self._lockouts.may_try_all(
+            route.credential, route.jump_credential or route.credential
+        ):
             said = msg(
                 "The credential was refused by {count} targets and is not tried on more",
-                count=_LOCKOUT,
+                count=LOCKOUT,
             )
             writer.fault(Reason.NOT_PERMITTED, said)
             return
@@ -261,17 +216,6 @@ class Collector:
         except ConfigError as error:  # of this target's own access: the others go on
             writer.fault(Reason.NOT_COLLECTED, error.said or msg("{text}", text=str(error)))
 
-    def _may_try(self, route: Route) -> bool:
-        held: list[str] = []
-        # In one order for all, or two targets would wait for one another; one name, one try.
-        for name in sorted({route.credential, route.jump_credential or route.credential}):
-            if not self._lockouts.may_try(name):
-                for other in held:
-                    self._lockouts.tried(other)
-                return False
-            held.append(name)
-        return True
-
     def _opened(self, route: Route) -> Session:
         error: TransportError | None = None
         reached = False
@@ -282,20 +226,10 @@ class Collector:
             error = caught
             raise
         finally:
-            self._count(route, error, reached)
+            self._lockouts.tried_through(
+                route.credential, route.jump_credential, error=error, reached=reached
+            )
         return session
-
-    def _count(self, route: Route, error: TransportError | None, reached: bool) -> None:
-        refused = error is not None and error.credential_refused
-        jump = route.jump_credential
-        if jump in (None, route.credential):
-            self._lockouts.tried(route.credential, taken=reached, refused=refused)
-            return
-        at_jump = error is not None and error.at_jump
-        # What the target refused was offered to it through the jump host.
-        passed = reached or (refused and not at_jump)
-        self._lockouts.tried(route.credential, taken=reached, refused=refused and not at_jump)
-        self._lockouts.tried(jump, taken=passed, refused=refused and at_jump)
 
     def _round(
         self,
@@ -317,8 +251,8 @@ class Collector:
         with self._breakable(session.close):
             told = session.run(script, deadline_s=seconds, limit=limit)
         if batch.header(told.stdout, nonce) is None:
-            reason, said = _not_run(told, seconds, limit)
-            writer.fault(reason, said, _A_SHELL)
+            reason, said = not_run(told, seconds, limit)
+            writer.fault(reason, said, A_SHELL)
             return False
         self._store(group, writer, session.how, number, left, nonce, told, started)
         writer.round_done(number, session.how)
@@ -365,157 +299,7 @@ class Collector:
         else:
             with self._breakable(asking := Asking()):
                 got = ask_prober(prober, probe, asking)
-        writer.add(group.root.id, _probe_reply(probe, got, started))
-
-
-_A_SHELL = msg(
-    "Give this account a POSIX shell, without a forced command (ForceCommand, command=) or a limit "
-    "on its sessions"
-)
-_SHOWN = 200
-
-
-def _not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
-    """Why the login ran no script: nologin, a forced command, file transfer only, a full server."""
-    match told.ended:
-        case Ended.DEADLINE:
-            said = msg(
-                "The account's login runs no shell script: nothing came within {seconds} s",
-                seconds=seconds,
-            )
-            return Reason.TIMED_OUT, said
-        case Ended.LIMIT:
-            said = msg(
-                "The account's login printed more than {limit} bytes before a script ran",
-                limit=limit,
-            )
-            return Reason.TRUNCATED, said
-        case Ended.CLOSED:
-            said = msg("The connection was closed after the login, before a script ran")
-            return Reason.UNREACHABLE, said
-    words = b"\n".join(filter(None, (told.stdout.strip(), told.stderr.strip())))
-    output = words[: 4 * _SHOWN].decode("utf-8", "backslashreplace")[:_SHOWN]
-    if output:
-        said = msg(
-            "The account's login runs no shell script: it ended with exit status {code} and said "
-            "{output}",
-            code=told.exit_code,
-            output=output,
-        )
-        return Reason.NOT_PERMITTED, said
-    said = msg(
-        "The account's login runs no shell script: it ended with exit status {code} and said "
-        "nothing",
-        code=told.exit_code,
-    )
-    return Reason.NOT_PERMITTED, said
-
-
-_PROBE_STATUS = {
-    Reason.NOT_PRESENT: Status.NOT_PRESENT,
-    Reason.NOT_PERMITTED: Status.NOT_PERMITTED,
-    Reason.UNREACHABLE: Status.UNREACHABLE,
-    Reason.TIMED_OUT: Status.TIMED_OUT,
-    Reason.UNSUPPORTED: Status.UNSUPPORTED,
-    Reason.NOT_COLLECTED: Status.UNSUPPORTED,
-    Reason.FAULT: Status.FAULT,
-}
-
-
-def _probe_reply(probe: Probe, got: ProbeReply, started: str) -> Reply:
-    status = Status.ANSWERED
-    if got.reason is not None:
-        status = _PROBE_STATUS.get(got.reason, Status.MALFORMED)
-    return Reply(
-        request=probe,
-        status=status,
-        exit_code=got.exit_code if got.reason is None else None,
-        stdout=got.stdout[: probe.limit],
-        stderr=got.stderr[: batch.STDERR_LIMIT],
-        truncated=got.truncated or len(got.stdout) > probe.limit,
-        round=3,
-        started=started,
-        ended=now(),
-        how="from the collector over the network",
-        detail=got.detail,
-    )
-
-
-class Asking:
-    """A prober's process while it is asked; calling this ends it, also one that begins later."""
-
-    def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._over = False
-        self._guard = threading.Lock()
-
-    def begun(self, child: subprocess.Popen[bytes]) -> None:
-        """`child` is what asks."""
-        with self._guard:
-            self._child = child
-            if self._over:
-                self._end()
-
-    def __call__(self) -> None:
-        with self._guard:
-            self._over = True
-            self._end()
-
-    def _end(self) -> None:
-        # Only while it is not reaped: later its number may be that of somebody else's group.
-        if self._child is not None and self._child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._child.pid, signal.SIGKILL)
-
-
-def ask_prober(prober: Prober, probe: Probe, asking: Asking | None = None) -> ProbeReply:
-    """What `prober` answers, asked in a child process that is killed past its time."""
-    order = probe_child.Order(
-        entry=prober.entry,
-        args=probe.args,
-        timeout_s=probe.timeout_s,
-        limit=probe.limit,
-        path=tuple(sys.path),
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-m", "audit_core.probe_child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    if asking is not None:
-        asking.begun(child)
-    try:
-        out, err = child.communicate(msgspec.json.encode(order), timeout=probe.timeout_s + 15)
-    except subprocess.TimeoutExpired:
-        return ProbeReply(reason=Reason.TIMED_OUT, detail="the prober did not end in time")
-    finally:
-        _kill_group(child)
-    return _told(child.returncode, out, err)
-
-
-def _told(code: int, out: bytes, err: bytes) -> ProbeReply:
-    try:
-        if code == 0:
-            return msgspec.json.decode(out, type=ProbeReply)
-    except msgspec.MsgspecError:
-        pass
-    detail = f"the prober died (exit status {code})"
-    return ProbeReply(reason=Reason.FAULT, detail=detail, stderr=err[-2000:])
-
-
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    # Also what the prober left behind: the group outlives its leader.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    # What left the group may hold the pipes open: their end is not waited for.
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
+        writer.add(group.root.id, probe_reply(probe, got, started))
 
 
 def _seconds(requests: Sequence[Command | ReadFile]) -> float:
