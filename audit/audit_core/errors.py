@@ -23,7 +23,7 @@ _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 class DengbaoError(Exception):
     """Something the user can put right; `str()` is one clear line in English.
 
-    `said` is that line as a message, for the reader's language; None where it is English only.
+    `said` is that line as a message, for the reader's language; plain text is a message of its own.
     `parts` are places of `said` that are words, too, and not values: each is said by itself.
     """
 
@@ -31,16 +31,13 @@ class DengbaoError(Exception):
 
     def __init__(self, said: Message | str, /, **parts: Message) -> None:
         self._parts = parts
-        if isinstance(said, Message):
-            args = {**said.args, **{name: _english(part) for name, part in parts.items()}}
-            said = Message(id=said.id, args=args)
-        self.said = said if isinstance(said, Message) else None
-        super().__init__(said if isinstance(said, str) else _english(said))
+        line = Message(id=said) if isinstance(said, str) else said
+        args = {**line.args, **{name: _english(part) for name, part in parts.items()}}
+        self.said = Message(id=line.id, args=args)
+        super().__init__(_english(self.said))
 
     def told(self, say: Callable[[Message], str]) -> str:
         """The line in the language of `say`, which renders one message."""
-        if self.said is None:
-            return str(self)
         parts = {name: say(part) for name, part in self._parts.items()}
         return say(Message(id=self.said.id, args={**self.said.args, **parts}))
 

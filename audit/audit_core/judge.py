@@ -89,17 +89,18 @@ def _named(error: Exception) -> str:
 def _storable(finding: Finding) -> Finding:
     """`finding` as it will be read back; raises what its encoding raises."""
     expected = finding.expected
-    spelt = structs.replace(
+    told = structs.replace(
         finding,
-        said=tuple(_spelt(m) for m in finding.said),
-        expected=None if expected is None else _spelt(expected),
+        said=tuple(spelt(m) for m in finding.said),
+        expected=None if expected is None else spelt(expected),
         params={},
     )
-    read_back = msgspec.json.decode(msgspec.json.encode(spelt), type=Finding)
+    read_back = msgspec.json.decode(msgspec.json.encode(told), type=Finding)
     return structs.replace(read_back, params=finding.params)
 
 
-def _spelt(message: Message) -> Message:
+def spelt(message: Message) -> Message:
+    """`message` with values that JSON can hold."""
     args = {name: _utf8(value) for name, value in message.args.items()}
     return Message(id=message.id, args=args)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from audit_core.model import Conclusion, Finding, Result, Target, msg
+from audit_core.model import Conclusion, Finding, Result, msg
 from audit_core.results import Clause, Evidence, PackSource
 from audit_excel.sessions import session, sessions
 from audit_excel.words import IMPLIED, Counts, Words
@@ -138,10 +138,6 @@ class View(Words):
     def session(self, seen: Evidence) -> str:
         """Over which session it was asked, in words."""
         return session(seen.how, self.say)
-
-    def parts_of(self, id: str) -> list[Target]:
-        """The targets that are parts of `id`."""
-        return [t for t in self.results.targets if t.parent == id]
 
     # --- findings and evidence
 

@@ -17,7 +17,6 @@ from audit_core.model import (
     Coverage,
     Judgement,
     Kind,
-    Message,
     ObjectType,
     Severity,
     Status,
@@ -152,9 +151,3 @@ def collected(
     if sealed:
         Store(root).seal(run, "2026-01-02T03:05:00.000Z")
     return run
-
-
-def text_of(message: Message) -> str:
-    from audit_core.i18n import Translator
-
-    return Translator("en").say(message)

@@ -87,11 +87,6 @@ class Sshd:
         return self._process.pid
 
     @property
-    def client_public(self) -> str:
-        """The line of authorized_keys that lets `client_key` in."""
-        return public(self.client_key)
-
-    @property
     def name(self) -> str:
         """What known_hosts calls this server."""
         return f"[{self.host}]:{self.port}"

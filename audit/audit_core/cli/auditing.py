@@ -23,9 +23,9 @@ _ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 def plan(context: Context) -> int:
     """Prints every request that would run, per target, or the sudoers file for them."""
-    inventory, sha256 = context.inventory()
+    inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
-    chosen = context.chosen(profile, inventory, sha256)
+    chosen = context.chosen(profile, inventory)
     if context.args.sudoers is not None:
         return _sudoers(context, chosen)
     rows = [(g.root.id, *_row(r, context)) for g in chosen.groups for r in planning.everything(g)]
@@ -86,9 +86,9 @@ def _collected(context: Context) -> Run:
         raise UsageError(
             msg("say which PROFILE to audit against (dengbao profile list shows them)")
         )
-    inventory, sha256 = context.inventory()
+    inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
-    chosen = context.chosen(profile, resolved(inventory), sha256)
+    chosen = context.chosen(profile, resolved(inventory))
     context.resolve_secrets(chosen)
     made = context.store.create(context.run_file(context.args.profile, profile, chosen))
     _carry_out(context, made, chosen)
@@ -104,8 +104,8 @@ def _resumed(context: Context) -> Run:
             )
         )
     file = made.file
-    inventory, sha256 = context.inventory()
-    if sha256 != file.inventory_sha256:
+    inventory = context.inventory()
+    if inventory.sha256 != file.inventory_sha256:
         raise ConfigError(
             msg("{name} was begun with another inventory; give that one with -i", name=str(made.id))
         )
@@ -126,7 +126,7 @@ def _resumed(context: Context) -> Run:
     # The targets as they were looked up when the run began: nothing is looked up twice.
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)
-    held = Chosen(inventory=inventory, sha256=sha256, groups=groups, targets=file.targets)
+    held = Chosen(inventory=inventory, groups=groups, targets=file.targets)
     context.resolve_secrets(held)
     _carry_out(context, made, held)
     return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import importlib.util
 import secrets
 from collections.abc import Iterable
@@ -28,14 +27,11 @@ from audit_core.transports.local import LocalTransport
 from audit_core.transports.scope import resolve
 from audit_core.transports.secrets import Secrets, is_reference
 
-THIS_MACHINE = hashlib.sha256(b"this machine").hexdigest()
-
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """The inventory of a run with its digest, and the groups its checks ask about."""
+    """The inventory of a run, and the groups its checks ask about."""
 
     inventory: Inventory
-    sha256: str
     groups: tuple[plan.Group, ...]
     targets: tuple[Target, ...]
 
@@ -84,23 +80,20 @@ class Context:
         digests = {id: self.policy.catalog(id).sha256 for id in profile.catalogs}
         return Work(profile=profile, registry=self.registry, policy=digests)
 
-    def inventory(self) -> tuple[Inventory, str]:
-        """The inventory that was named, or this machine, and its digest."""
+    def inventory(self) -> Inventory:
+        """The inventory that was named, or this machine."""
         from audit_core.inventory import load_inventory
 
         path: Path | None = getattr(self.args, "inventory", None)
-        if path is None:
-            return default_inventory(), THIS_MACHINE
-        inventory = load_inventory(path)
-        return inventory, inventory.sha256
+        return default_inventory() if path is None else load_inventory(path)
 
-    def chosen(self, profile: Profile, inventory: Inventory, sha256: str) -> Chosen:
+    def chosen(self, profile: Profile, inventory: Inventory) -> Chosen:
         """The targets that `-t` leaves and what is asked about them."""
         self._tell_level(profile, inventory)
         targets = _only(inventory.targets, getattr(self.args, "target", []))
         checks, _ = profile_checks(profile, self.registry)
         groups = plan.groups(targets, checks)
-        return Chosen(inventory=inventory, sha256=sha256, groups=groups, targets=targets)
+        return Chosen(inventory=inventory, groups=groups, targets=targets)
 
     def _tell_level(self, profile: Profile, inventory: Inventory) -> None:
         declared = inventory.system.level
@@ -118,7 +111,7 @@ class Context:
             started=started,
             profile=profile_name(name),
             profile_sha256=profile.sha256,
-            inventory_sha256=chosen.sha256,
+            inventory_sha256=chosen.inventory.sha256,
             dengbao=__version__,
             plugins={p.name: p.version for p in self.registry.plugins},
             targets=chosen.targets,

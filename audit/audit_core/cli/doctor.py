@@ -32,8 +32,8 @@ Argv = tuple[str, ...]
 def doctor(context: Context) -> int:
     """Prints what was found; 69 where a tool is missing, 2 where a target is out of reach."""
     here = _here(context)
-    inventory, sha256 = context.inventory()
-    chosen = Chosen(inventory=inventory, sha256=sha256, groups=(), targets=inventory.targets)
+    inventory = context.inventory()
+    chosen = Chosen(inventory=inventory, groups=(), targets=inventory.targets)
     targets = [
         _target(context, t.id, r, _root_argvs(context, t, inventory))
         for t, r in _routes(context, chosen)

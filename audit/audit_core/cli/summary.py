@@ -10,8 +10,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from audit_core.cli.context import THIS_MACHINE, Context
+from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
+from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Privilege, Result, Severity, Status, Verdict
 from audit_core.results import Results
 from audit_core.store.runs import Run

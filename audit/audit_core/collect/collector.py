@@ -214,7 +214,7 @@ class Collector:
                 raise
             writer.fault(error.reason, error.said, error.remedy)
         except ConfigError as error:  # of this target's own access: the others go on
-            writer.fault(Reason.NOT_COLLECTED, error.said or msg("{text}", text=str(error)))
+            writer.fault(Reason.NOT_COLLECTED, error.said)
 
     def _opened(self, route: Route) -> Session:
         error: TransportError | None = None

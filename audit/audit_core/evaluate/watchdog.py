@@ -17,7 +17,7 @@ import warnings
 import msgspec
 from msgspec import Struct
 
-from audit_core import errors
+from audit_core import errors, judge
 from audit_core.errors import ConfigError, DengbaoError
 from audit_core.evaluate.compute import LeftOut, Step, Work, compute
 from audit_core.model import Message, msg
@@ -106,31 +106,19 @@ class _Broken(Struct, frozen=True):
     """An error of the child, as it crosses the pipe."""
 
     exit_code: int
-    said: Message | str
+    said: Message
 
 
 def _send(result_w: int, run: Run, work: Work, left_out: LeftOut, step: Step) -> int:
     try:
         data, mark = encode(compute(run, work, left_out, step)), b"R"
     except DengbaoError as error:
-        data = msgspec.json.encode(_Broken(error.exit_code, _spelt(error)))
+        data = msgspec.json.encode(_Broken(error.exit_code, judge.spelt(error.said)))
         mark = b"E"
     with os.fdopen(result_w, "wb") as out:
         out.write(data)
         out.write(mark)
     return 0
-
-
-def _spelt(error: DengbaoError) -> Message | str:
-    """What `error` says; a file's name need not be UTF-8, and JSON cannot hold one that is not."""
-    if error.said is None:
-        return _utf8(str(error))
-    args = {k: _utf8(v) if isinstance(v, str) else v for k, v in error.said.args.items()}
-    return Message(id=error.said.id, args=args)
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _watch(pid: int, result_r: int, steps: _Steps, step_seconds: float) -> bytearray:

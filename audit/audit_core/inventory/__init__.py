@@ -5,6 +5,7 @@ repeat it. Access is kept apart from targets, so that nothing of it reaches a bu
 """
 
 from audit_core.inventory.model import (
+    THIS_MACHINE,
     Access,
     Inventory,
     Login,
@@ -16,6 +17,6 @@ from audit_core.inventory.model import (
 from audit_core.inventory.reading import load_inventory, read_inventory
 
 __all__ = [
-    "Access", "Inventory", "Login", "Sudo", "System", "Via", "default_inventory",
+    "THIS_MACHINE", "Access", "Inventory", "Login", "Sudo", "System", "Via", "default_inventory",
     "load_inventory", "read_inventory",
 ]  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from typing import Literal
 
 from msgspec import Struct
 
 from audit_core.model import Kind, ObjectType, Target
 
+THIS_MACHINE = hashlib.sha256(b"this machine").hexdigest()
 OBJECT_TYPE = {
     Kind.HOST: ObjectType.SERVER,
     Kind.ENDPOINT: ObjectType.APPLICATION,
@@ -79,8 +81,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     """All targets, parts after their parents; how to reach hosts, by target id.
 
     `scope` are the networks that may be contacted; None where none were declared. A part is reached
-    over its parent. `sha256` is that of the file, empty
-    without one.
+    over its parent. `sha256` is that of the file; `THIS_MACHINE` stands for the one nobody wrote.
     """
 
     system: System
@@ -100,6 +101,7 @@ def default_inventory() -> Inventory:
     return Inventory(
         system=System(), targets=(here, *always((here,))),
         access={"localhost": Access(via=Via.LOCAL)}, scope=("127.0.0.0/8", "::1/128"),
+        sha256=THIS_MACHINE,
     )  # fmt: skip
 
 
