@@ -16,14 +16,11 @@ from audit_core.model import (
     Message,
     ObjectType,
     Result,
-    Severity,
     Target,
     Verdict,
     msg,
 )
 from audit_core.results import Clause
-
-_RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
 
 
 def objects(targets: Iterable[Target]) -> tuple[Target, ...]:
@@ -129,7 +126,7 @@ def _made(
         findings=tuple(sorted(f.id for _, f in mapped)),
         why=why,
         missing=missing,
-        severity=max(failed, key=_RANK.__getitem__) if failed else None,
+        severity=min(failed, key=lambda s: s.rank, default=None),
     )
 
 

@@ -67,6 +67,11 @@ class Severity(enum.StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
 
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return (Severity.HIGH, Severity.MEDIUM, Severity.LOW).index(self)
+
 
 class Reason(enum.StrEnum):
     """Why a fact is absent. Only NOT_PRESENT says something of the target."""

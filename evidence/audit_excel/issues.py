@@ -8,7 +8,7 @@ from collections import defaultdict
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Result, Severity, Verdict
-from audit_excel.telling import problem, rank
+from audit_excel.telling import problem
 from audit_excel.view import View
 
 
@@ -67,4 +67,4 @@ def issues(view: View) -> list[Issue]:
             if c.conclusion in _BAD and (c.catalog, c.clause, c.target) not in covered
         ]
     order = {id: at for at, id in enumerate(view.by_object)}
-    return sorted(found, key=lambda i: (rank(i.severity), order.get(i.object, len(order))))
+    return sorted(found, key=lambda i: (i.severity.rank, order.get(i.object, len(order))))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from audit_core.model import Conclusion, Finding, Message, Result, Severity, Value, Verdict, msg
+from audit_core.model import Conclusion, Finding, Message, Result, Value, Verdict, msg
 from audit_excel.view import View
 
 _REASONS = {
@@ -25,7 +25,6 @@ _REASONS = {
 }
 _TOLD = frozenset({"inconclusive", "reason_given"})
 """Codes that add nothing: the finding says what its reason is."""
-_RANKS = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
 _ORDER = {
     Verdict.FAIL: 0,
     Verdict.UNDETERMINED: 1,
@@ -196,8 +195,3 @@ def to_bring(view: View, conclusion: Conclusion) -> list[str]:
             )
         )
     ]
-
-
-def rank(severity: Severity) -> int:
-    """0 for the highest severity."""
-    return _RANKS[severity]

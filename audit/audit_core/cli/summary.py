@@ -13,7 +13,7 @@ from pathlib import Path
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
 from audit_core.inventory import THIS_MACHINE
-from audit_core.model import Finding, Privilege, Result, Severity, Status, Verdict
+from audit_core.model import Finding, Privilege, Result, Status, Verdict
 from audit_core.results import Results
 from audit_core.store.runs import Run
 from audit_core.views import DISCLAIMER, joined
@@ -27,7 +27,6 @@ NAMES = {
     Result.NOT_APPLICABLE: "n/a",
     Result.NOT_ASSESSED: "not assessed",
 }
-_RANK = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
 
 
 def print_summary(context: Context, results: Results, run: Run) -> None:
@@ -60,7 +59,7 @@ def _layers(context: Context, results: Results) -> None:
 def worst(findings: tuple[Finding, ...]) -> list[Finding]:
     """The failed findings, worst first."""
     failed = [f for f in findings if f.verdict is Verdict.FAIL]
-    return sorted(failed, key=lambda f: (_RANK[f.severity], f.target, f.check))
+    return sorted(failed, key=lambda f: (f.severity.rank, f.target, f.check))
 
 
 def _findings(context: Context, results: Results) -> None:
