@@ -1,0 +1,106 @@
+"""Every text of the command in both languages."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from audit_core.cli.parser import language
+from audit_core.i18n import Translator
+from audit_core.model import Reason, Severity
+from core.command import Toy, one_line
+from core.literals import ARGPARSE, english_for_good, literals
+from live.product import dengbao
+
+COMMANDS = [
+    (), ("run",), ("plan",), ("collect",), ("evaluate",), ("results",), ("pack",), ("verify",),
+    ("catalog",), ("catalog", "list"), ("catalog", "show"), ("profile",), ("profile", "list"),
+    ("profile", "show"), ("profile", "lint"), ("check",), ("check", "list"), ("check", "show"),
+    ("plugin",), ("plugin", "list"), ("doctor",),
+]  # fmt: skip
+
+_LEFT = {
+    "dengbao", "en", "zh", "table", "json", "list", "show", "lint", "latest", "sudoers", "yaml",
+    "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
+    "verify", "catalog", "profile", "check", "plugin", "doctor", "store", "dir",
+}  # fmt: skip
+
+
+def english_words(text: str) -> set[str]:
+    """Words in lower case that are no option, no place in capitals and no name of ours."""
+    text = re.sub(r"--?[a-z][a-z-]*|\$?[A-Z][A-Z_]+|\{[a-z,]+\}|\.[a-z]+", " ", text)
+    return {w for w in re.findall(r"[a-z]{2,}", text) if w not in _LEFT}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda w: " ".join(w) or "dengbao")
+def test_help_in_both_languages(bare: dict[str, str], words: tuple[str, ...]) -> None:
+    english = dengbao(*words, "--help", "--lang", "en", env=bare).ended(0)
+    chinese = dengbao(*words, "--help", "--lang", "zh", env=bare).ended(0)
+    assert english.stdout.startswith("usage: dengbao")
+    assert not re.search("[\u4e00-\u9fff]", english.stdout.replace("等保", ""))
+    assert english_words(chinese.stdout) == set()
+    assert english.err == chinese.err == b""
+
+
+def test_every_text_of_the_core_has_its_chinese() -> None:
+    chinese = Translator("zh")
+    found = literals()
+    assert len(found) > 150  # the walk found the texts
+    for text in ("all assessed and conforming", "standards as data", "Not reached: {detail}",
+                 "which one", "severity", "asking {total} questions", "partly"):  # fmt: skip
+        assert text in found
+    wanted = {**found, **dict.fromkeys(ARGPARSE, "argparse")}
+    codes = [*Severity, *(r for r in Reason), "inconclusive", "ok", "missing", "out of reach"]
+    wanted |= dict.fromkeys(map(str, codes), "codes")
+    missing = {text: where for text, where in wanted.items() if chinese.text(text) == text}
+    assert missing == {}
+
+
+def test_no_error_is_english_for_good() -> None:
+    assert english_for_good() == []
+
+
+def test_what_the_system_says_is_said_in_chinese(bare: dict[str, str], tmp_path: Path) -> None:
+    for code in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO,
+                 errno.ENAMETOOLONG, errno.ENXIO, errno.EPERM, errno.ENOSPC, errno.EROFS,
+                 errno.EMFILE):  # fmt: skip
+        assert Translator("zh").text(os.strerror(code)) != os.strerror(code)
+    for words in (
+        ["plan", "gbt22239-l3", "-i", tmp_path / "none"],
+        ["profile", "lint", "none.yaml"],
+    ):
+        line = one_line(dengbao(*words, "--lang", "zh", env=bare), 65)
+        assert line.endswith("无法读取：没有该文件或目录")
+
+
+def test_places_in_chinese_are_those_of_the_english() -> None:
+    chinese = Translator("zh")
+    for text in literals():
+        english, translated = (set(re.findall(r"{(\w+)}", t)) for t in (text, chinese.text(text)))
+        assert {p.removesuffix("_zh") for p in translated} == english, text
+
+
+def test_the_language_is_that_of_the_option_else_of_the_locale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    assert language(["run"]) == "en"
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert language(["run"]) == "zh"
+    assert language(["run", "--lang", "en"]) == language(["--lang=en", "run"]) == "en"
+
+
+def test_the_table_is_chinese_too(toys: Toy) -> None:
+    toys.colours("red", None)
+    shown = toys.run("--lang", "zh", "--quiet").ended(3)
+    for word in ("玩具", "符合", "部分符合", "不符合", "不适用", "未测", "合计", "未能判定",
+                 "自查参考，不替代测评机构结论", "核查标识"):  # fmt: skip
+        assert word in shown.stdout
+    for word in ("layer", "total", "Not determined", "Worst", "severity", "Run:"):
+        assert word not in shown.stdout
+    assert "只读核查" in shown.stderr

@@ -1,0 +1,126 @@
+"""What the command prints, where, and what it imports and escapes for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.command import Toy, one_line
+from live.product import ENTRY, dengbao, environment
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"]])
+def test_version_and_help_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    program = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print(*sys.modules, sep='\\n', file=sys.stderr))\n"
+        f"sys.argv[1:] = {words!r}\n{ENTRY}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment(tmp_path),
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    loaded = {name.partition(".")[0] for name in done.stderr.split("\n")}
+    heavy = {"paramiko", "openpyxl", "rich", "nmap", "cryptography", "yaml", "pluggy",
+             "securesystemslib", "audit_linux"}  # fmt: skip
+    assert "audit_core" in loaded
+    assert loaded & heavy == set()
+
+
+def test_json_alone_stands_on_stdout(toys: Toy) -> None:
+    toys.colours("red", "blue")
+    for words in (["run", "toy", "--store", toys.base / "store"], ["plan", "toy"],
+                  ["results", "latest", "--store", toys.base / "store"], ["doctor"],
+                  ["catalog", "list"], ["catalog", "show", "toy"], ["profile", "list"],
+                  ["check", "list"], ["plugin", "list"]):  # fmt: skip
+        done = toys(*words, "--format", "json")
+        assert done.json, words
+        # 69: there is no nmap here, and doctor is there to say so
+        assert done.code in ((0, 69) if words == ["doctor"] else (0, 1))
+
+
+@pytest.mark.parametrize("words", ["catalog show gbt22239-2019", "check list --format json"])
+def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict(
+    bare: dict[str, str], words: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", ENTRY, *words.split()]
+    done = subprocess.run(command, env=bare, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(bare: dict[str, str]) -> None:
+    env = {**bare, "PYTHONIOENCODING": "ascii"}
+    shown = dengbao("--lang", "zh", "profile", "list", env=env).ended(0)
+    assert "\\u7b49\\u7ea7\\u4fdd\\u62a4" in shown.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_cost_nothing_but_what_is_printed(toys: Toy, closed: str) -> None:
+    toys.colours("blue", "red")
+    store = toys.base / "store"
+    line = f'"{sys.executable}" -c "{ENTRY}" run toy --format json --store "{store}" {closed}'
+    done = subprocess.run(["sh", "-c", line], env=toys.env, capture_output=True, text=True)
+    assert done.returncode == 1
+    if ">&-" not in closed.replace("2>&-", ""):
+        assert json.loads(done.stdout)["run"]["complete"]
+    toys("verify", "latest", "--store", store).ended(0)
+
+
+def test_no_sudoers_line_for_a_target_without_sudo(bare: dict[str, str], tmp_path: Path) -> None:
+    text = "targets:\n  - {{id: h, access: {{via: local, sudo: {sudo}}}}}\n"
+    path = tmp_path / "inventory.yaml"
+    lines = []
+    for sudo in ("per-command", "none"):
+        path.write_text(text.format(sudo=sudo))
+        words = ("plan", "gbt22239-l3", "-i", path, "--sudoers", "audit")
+        lines.append(dengbao(*words, env=bare).ended(0).stdout.count("NOPASSWD"))
+    assert lines[0] > 10
+    assert lines[1] == 0
+
+
+def test_the_version_in_any_company(bare: dict[str, str]) -> None:
+    said = dengbao("--version", env=bare).ended(0).stdout
+    assert said.startswith("dengbao ")
+    assert dengbao("--lang", "zh", "--version", env=bare).ended(0).stdout == said
+
+
+def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> None:
+    toys.asks('Command(argv=("/bin/sh", "-c", "exit 126"), privilege=Privilege.ROOT)')
+    inventory = toys.base / "my inventory.yaml"
+    inventory.write_text("targets: [{id: a, access: {via: local, sudo: none}}]\n")
+    for given, user in (((), pwd.getpwuid(os.getuid()).pw_name), (("-i", inventory), "USER")):
+        shown = toys("run", "toy", *given, "--store", toys.base / "store").stdout
+        (line,) = [s for s in shown.split("\n") if "/etc/sudoers.d/dengbao" in s]
+        typed = ["plan", "toy", *map(str, given), "--sudoers", user]
+        assert shlex.split(line.partition(": ")[2]) == ["dengbao", *typed]
+        typed[-1] = "audit"
+        assert toys(*typed).ended(0).stdout.startswith("# dengbao")
+
+
+def test_no_line_allows_root_where_root_would_not_help(toys: Toy) -> None:
+    toys.asks('Command(argv=("/bin/sh", "-c", "exit 126"))')
+    shown = toys.run().ended(2).stdout
+    assert "not_permitted 2" in shown
+    assert "sudoers" not in shown
+
+
+def test_only_the_chosen_target_is_asked(toys: Toy) -> None:
+    toys.colours("blue", "blue")
+    inventory = toys.base / "inventory.yaml"
+    inventory.write_text(
+        "targets:\n  - {id: a, access: {via: local}}\n  - {id: b, access: {via: local}}\n"
+    )
+    done = toys.run("-i", inventory, "-t", "b", "--format", "json").ended(0)
+    assert {f["target"] for f in done.json["findings"]} == {"b"}
+    assert {c["target"] for c in done.json["conclusions"]} == {"b"}
+    line = one_line(toys.run("-i", inventory, "-t", "c", "--quiet"), 64)
+    assert "'c'" in line
+    assert "a, b" in line
