@@ -15,7 +15,7 @@ import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED, cMSG_CHANNEL_SUCCESS
 
 from audit_core.model import Reason
 from audit_core.transports import ScriptReply, TransportError
@@ -129,8 +129,19 @@ class Server(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self.asked.set()
         return True
+
+
+class Orderly(paramiko.Transport):
+    """Tells the server when its yes to a command is sent: what it does before would come first.
+
+    A client that sees the channel close before the yes has not run the command.
+    """
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # type: ignore[misc]
+        if data.asbytes()[:1] == cMSG_CHANNEL_SUCCESS and isinstance(self.server_object, Server):
+            self.server_object.asked.set()
 
 
 Act = Callable[[paramiko.Transport, paramiko.Channel], None]
@@ -141,7 +152,7 @@ def playing(server: Server, act: Act | None = None) -> Iterator[int]:
     """The port of a server that does `act` with the first channel that asks for a command."""
 
     def handle(conn: socket.socket) -> None:
-        transport = server.transport = paramiko.Transport(conn)
+        transport = server.transport = Orderly(conn)
         transport.add_server_key(SERVER_KEY)
         try:
             transport.start_server(server=server)

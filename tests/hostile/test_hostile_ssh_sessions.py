@@ -12,6 +12,7 @@ import paramiko
 import pytest
 from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
 
+import audit_core.transports.ssh
 from audit_core.transports import Ended, ScriptReply
 from hostile.ssh_servers import (
     Act,
@@ -193,6 +194,16 @@ def test_a_server_that_never_answers_the_command(files: Path) -> None:
 
     reply = reply_of(files, None, server=Slow(), deadline_s=0.4)
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
+
+
+def test_what_we_cut_ourselves_ended_at_its_deadline(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that stood still it is the cut that is noticed first, and not the deadline."""
+    monkeypatch.setattr(audit_core.transports.ssh, "GRACE_S", 0.4 - PATIENCE_S)
+    reply = reply_of(files, None)
+    assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
+    assert reply.detail.startswith("no end within")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

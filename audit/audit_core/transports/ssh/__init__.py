@@ -101,13 +101,15 @@ class SshSession(Closing):
         shell that ended. Such a program ends by its own `timeout` or by its closed pipes.
         """
         exchange = Exchange(self._link, script, limit)
-        with Watchdog(self._link.cut, deadline_s + GRACE_S):
+        with Watchdog(self._link.cut, deadline_s + GRACE_S) as watchdog:
             deadline = time.monotonic() + deadline_s
             try:
                 ended, detail = exchange.carry_out(deadline)
             except Exception as error:  # noqa: BLE001 (the library passes on whatever broke in it)
                 late = time.monotonic() >= deadline
                 ended, detail = Ended.DEADLINE if late else Ended.CLOSED, told(error)
+        if watchdog.fired and ended is Ended.CLOSED:  # not the server closed it, but we
+            ended = Ended.DEADLINE
         with Watchdog(self._link.cut, _KILL_S + GRACE_S):
             if ended in (Ended.DEADLINE, Ended.LIMIT) and not self._kill_all():
                 exchange.kill()
