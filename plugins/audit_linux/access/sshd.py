@@ -76,16 +76,16 @@ class Sshd(Struct, frozen=True, kw_only=True):
 
 def parse_sshd_t(answer: Answer) -> Sshd:
     """The effective configuration; an answer without the keywords every version prints fails."""
-    values: dict[str, tuple[str, ...]] = {}
+    values: dict[str, list[str]] = {}
     for raw in answer.lines:
         key, _, value = raw.strip().partition(" ")
         if not re.fullmatch("[a-z0-9]+", key):
             raise ParseError(f"not a line of sshd -T: {raw[:120]!r}")
-        values[key] = (*values.get(key, ()), value.strip())
+        values.setdefault(key, []).append(value.strip())
     missing = {"port", "permitrootlogin", "ciphers", "macs", "maxauthtries"} - set(values)
     if missing:
         raise ParseError(f"sshd -T did not tell {sorted(missing)}")
-    return Sshd(values=values)
+    return Sshd(values={key: tuple(told) for key, told in values.items()})
 
 
 SSHD = fact(
@@ -195,7 +195,7 @@ def parse_running(answer: Answer) -> Running:
     """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
     if answer.stderr.strip():
         raise ParseError(f"ps complained: {answer.stderr[:120]!r}")
-    given: dict[str, tuple[str, ...]] = {}
+    given: dict[str, list[str]] = {}
     other: list[str] = []
     listening = [line for line in answer.lines if _listens(line)]
     if not listening and any(line.strip() for line in answer.lines):
@@ -212,12 +212,12 @@ def parse_running(answer: Answer) -> Running:
             if word in ("-p", "-E") and words:
                 words.pop(0)
             elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
-                key = option[1].lower()
-                given[key] = (*given.get(key, ()), option[2])
+                given.setdefault(option[1].lower(), []).append(option[2])
             elif not _PLAIN_OPTION.fullmatch(word):
                 other.append(line)
                 break
-    return Running(set=given, other=tuple(dict.fromkeys(other)))
+    known = {key: tuple(told) for key, told in given.items()}
+    return Running(set=known, other=tuple(dict.fromkeys(other)))
 
 
 _DISTRIBUTIONS = (DISTRIBUTION, "/sbin/sshd")

@@ -72,16 +72,22 @@ def conf_request(files: tuple[str, ...], folders: tuple[tuple[str, str], ...] = 
 
 
 def parse_conf(answer: Answer) -> tuple[ConfFile, ...] | Absent:
-    """The files of a `conf_request`; NOT_PERMITTED when one is unreadable, NOT_PRESENT for none."""
-    found: list[tuple[str, list[str]]] = []
+    """The files of a `conf_request`; NOT_PERMITTED when one is unreadable, NOT_PRESENT for none.
+
+    A file that is told twice, as a name with a line end in it can do, is a ParseError.
+    """
+    found: dict[str, list[str]] = {}
     closed: list[str] = []
+    last: list[str] | None = None
     for line in answer.lines:
         if line.startswith("F /"):
-            found.append((line[2:], []))
+            if line[2:] in found:
+                raise ParseError(f"{line[2:82]!r} was told twice")
+            last = found[line[2:]] = []
         elif line.startswith("U /"):
             closed.append(line[2:])
-        elif line.startswith(" ") and found:
-            found[-1][1].append(line[1:].removesuffix("\r"))
+        elif line.startswith(" ") and last is not None:
+            last.append(line[1:].removesuffix("\r"))
         elif line:
             raise ParseError(f"unexpected line {line[:80]!r}")
     if closed:
@@ -89,7 +95,7 @@ def parse_conf(answer: Answer) -> tuple[ConfFile, ...] | Absent:
         return Absent(reason=Reason.NOT_PERMITTED, said=said)
     if not found:
         return Absent(reason=Reason.NOT_PRESENT, said=msg("None of the set-up files is there"))
-    return tuple(ConfFile(path=path, lines=tuple(lines)) for path, lines in found)
+    return tuple(ConfFile(path=path, lines=tuple(lines)) for path, lines in found.items())
 
 
 def json_document(raw: bytes) -> Any:

@@ -446,7 +446,8 @@ def test_set_up_files_come_whole_and_apart(answer: Make) -> None:
         ConfFile(path="/etc/a", lines=("one", "F /etc/fake", "")),
         ConfFile(path="/etc/b", lines=()),
     )
-    for broken in ("one\n", " one\n", "F etc/a\n", "F /etc/a\none\n"):
+    twice = "F /etc/a\n one\nF /etc/a\n two\n"
+    for broken in ("one\n", " one\n", "F etc/a\n", "F /etc/a\none\n", "U /etc/a\n one\n", twice):
         with pytest.raises(ParseError):
             parse_conf(answer(broken))
 
