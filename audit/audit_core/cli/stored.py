@@ -28,8 +28,12 @@ def _profile(context: Context, run: Run) -> Profile:
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
 
 
-def _evaluated(context: Context, run: Run) -> tuple[Results, bytes]:
-    """The results of `run`, stored and returned; what it was collected from is checked first."""
+def _evaluated(context: Context, run: Run, *, kept: bool = True) -> tuple[Results, bytes]:
+    """The results of `run`, stored and returned.
+
+    Raises StoreError where they cannot be stored, unless they need not be `kept`: then that is
+    told, for whoever reads a store on a read-only medium wants to read it.
+    """
     profile = _profile(context, run)
     raw = evaluation.evaluate(run, context.work(profile))
     path = run.results_path(profile.id)
@@ -38,7 +42,13 @@ def _evaluated(context: Context, run: Run) -> tuple[Results, bytes]:
         line = "The results differ from those of the last evaluation: program or policy changed"
         note(context.text(line))
     if before != raw:
-        write_whole(path, raw)
+        try:
+            write_whole(path, raw)
+        except StoreError as error:
+            if kept:
+                raise
+            said = error.told(context.translator.say)
+            note(context.text("The results are not stored: {error}", error=said))
     return decode(raw), raw
 
 
@@ -55,7 +65,15 @@ def exit_code(results: Results) -> int:
 def conclude(context: Context, run: Run, *, output: Path | None) -> int:
     """Evaluates `run`, prints what came of it, and writes the pack to `output` if given."""
     results, raw = _evaluated(context, run)
-    packed = _packed(context, run, results, raw, output) if output is not None else None
+    packed = None
+    if output is not None:
+        check_output(output)
+        packed = _packed(context, run, results, raw, output, _key(context))
+    return _printed(context, run, results, packed)
+
+
+def _printed(context: Context, run: Run, results: Results, packed: Packed | None) -> int:
+    """The exit code, when it is printed what came of `run`."""
     if context.args.format == "json":
         print_json(results_view(results, context.translator))
     else:
@@ -72,8 +90,10 @@ def evaluate(context: Context) -> int:
 
 
 def results(context: Context) -> int:
-    """Prints the results of a stored run."""
-    return conclude(context, context.store.find(context.args.run), output=None)
+    """Prints the results of a stored run, evaluated anew."""
+    run = context.store.find(context.args.run)
+    found, _ = _evaluated(context, run, kept=False)
+    return _printed(context, run, found, None)
 
 
 def check_output(output: Path) -> None:
@@ -100,12 +120,11 @@ def check_output(output: Path) -> None:
         )
 
 
-def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Path) -> Packed:
-    from audit_core.pack import keys, writer
+def _packed(
+    context: Context, run: Run, results: Results, raw: bytes, output: Path, key: SigningKey
+) -> Packed:
+    from audit_core.pack import writer
 
-    check_output(output)
-    key = context.args.key
-    signing = _signing(context, key) if key is not None else keys.of_store(context.store.root)
     packed = writer.write_pack(
         run,
         results,
@@ -114,11 +133,34 @@ def _packed(context: Context, run: Run, results: Results, raw: bytes, output: Pa
         lang=context.lang,
         translator=context.translator,
         out=output,
-        key=signing,
+        key=key,
     )
     for fault in packed.faults:
         note(context.translator.say(fault))
     return packed
+
+
+def _key(context: Context) -> SigningKey:
+    """The key that was given, else that of the store, made on first use."""
+    from audit_core.pack import keys
+
+    given = context.args.key
+    return _signing(context, given) if given is not None else keys.of_store(context.store.root)
+
+
+def _any_key(context: Context) -> SigningKey:
+    """As `_key`; where the store has none and cannot be written to, one for this pack alone."""
+    from audit_core.pack import keys
+
+    try:
+        return _key(context)
+    except StoreError as error:
+        line = (
+            "The store holds no signing key and none can be made in it: {error}; signed with one "
+            "that is forgotten after this pack, --key FILE signs with yours"
+        )
+        note(context.text(line, error=error.told(context.translator.say)))
+        return keys.passing()
 
 
 def _signing(context: Context, path: Path) -> SigningKey:
@@ -134,8 +176,9 @@ def _signing(context: Context, path: Path) -> SigningKey:
 def pack(context: Context) -> int:
     """Writes the evidence pack of a stored run."""
     run = context.store.find(context.args.run)
-    results, raw = _evaluated(context, run)
-    packed = _packed(context, run, results, raw, context.args.output)
+    results, raw = _evaluated(context, run, kept=False)
+    check_output(context.args.output)
+    packed = _packed(context, run, results, raw, context.args.output, _any_key(context))
     say(context.text("Evidence pack: {path}", path=packed.path))
     return ToolMissing.exit_code if packed.faults else 0
 

@@ -136,6 +136,13 @@ def of_store(root: Path) -> SigningKey:
     return load(path)
 
 
+def passing() -> SigningKey:
+    """A key that nobody has seen before and nobody will see again."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return _signing(Ed25519PrivateKey.generate())
+
+
 def _make(path: Path) -> None:
     from cryptography.hazmat.primitives import serialization as s
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

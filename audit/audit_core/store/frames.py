@@ -9,6 +9,7 @@ writer moves it, and whatever follows, to a file `.torn` beside. A whole frame i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -186,7 +187,8 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a read-only file system even what is not there
+            temporary.unlink(missing_ok=True)
         raise StoreError(
             msg("{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror))
         ) from error
