@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from msgspec import Struct
@@ -189,7 +190,7 @@ def _english(files: _Files) -> dict[str, str]:
     return {row["text"]: row["en"] for row in files.rows("en.csv", required=("text", "en"))}
 
 
-def _ids(rows: tuple[_Row, ...]) -> tuple[str, ...]:
+def _ids(rows: tuple[_Row, ...]) -> KeysView[str]:
     """The ids of the clauses; raises InputError for none, for a broken one and for one twice."""
     seen_at: dict[str, str] = {}
     for row in rows:
@@ -204,10 +205,10 @@ def _ids(rows: tuple[_Row, ...]) -> tuple[str, ...]:
                     where=row.where, name=quoted(id))
             )  # fmt: skip
         seen_at[id] = row.where
-    return tuple(seen_at)
+    return seen_at.keys()
 
 
-def _known(row: _Row, column: str, known: tuple[str, ...]) -> str:
+def _known(row: _Row, column: str, known: AbstractSet[str]) -> str:
     if row[column] not in known:
         said = msg("{where}: {column}: expected a clause of this catalog, got {name}{hint}",
                    where=row.where, column=column, name=quoted(row[column]))  # fmt: skip
@@ -215,7 +216,7 @@ def _known(row: _Row, column: str, known: tuple[str, ...]) -> str:
     return row[column]
 
 
-def _crosswalk(files: _Files, known: tuple[str, ...]) -> dict[str, tuple[Crossing, ...]]:
+def _crosswalk(files: _Files, known: AbstractSet[str]) -> dict[str, tuple[Crossing, ...]]:
     found: dict[str, tuple[Crossing, ...]] = {}
     if not files.has("crosswalk.csv"):
         return found
@@ -249,8 +250,8 @@ def _level(row: _Row) -> int | None:
     return int(text) if text else None
 
 
-def _twin(row: _Row, known: tuple[str, ...]) -> Twin:
-    others = tuple(id for id in known if id != row["id"])
+def _twin(row: _Row, known: AbstractSet[str]) -> Twin:
+    others = known - {row["id"]} if row["twin"] == row["id"] else known
     word = row.word("twin_fit", tuple(Fit))
     return Twin(clause=_known(row, "twin", others), fit=Fit(word) if word else Fit.SAME)
 
