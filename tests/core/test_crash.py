@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import shlex
 import shutil
 import signal
@@ -338,7 +339,7 @@ def test_a_run_killed_before_its_stamp_was_written_is_no_run(world: World, tmp_p
 
 def test_no_shell_of_a_killed_run_lives_on(world: World, tmp_path: Path) -> None:
     """What was started on this machine ends by itself: its pipes are closed, its time is short."""
-    mark = f"n{random.randrange(10**9)}"
+    mark = f"n{secrets.token_hex(8)}"
     hold = tmp_path / "hold"
     hold.touch()
     source = SOURCE.replace('"n%d" % n', f'"{mark}"')

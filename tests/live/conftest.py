@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import secrets
 import shutil
+import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +32,7 @@ class Account:
 def account() -> Iterator[Account]:
     """An account that exists for one test."""
     need_root()
-    name = f"dbt{os.getpid()}x{secrets.token_hex(2)}"
+    name = f"dbt{secrets.token_hex(8)}"
     account = Account(name, secrets.token_hex(12), Path("/home") / name)
     subprocess.run([program("useradd"), "-m", "-s", "/bin/bash", name], check=True)
     try:
@@ -52,19 +54,30 @@ def _remove(account: Account) -> None:
 
 
 @pytest.fixture
-def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
     """A real ssh-agent in SSH_AUTH_SOCK; call the fixture to add a key to it."""
-    sock = tmp_path / "agent"
+    # Not pytest's directory: the path of a socket has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="dbt-", dir="/tmp") as folder:
+        yield from _agent(Path(folder) / "agent", monkeypatch)
+
+
+def _agent(sock: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
     process = subprocess.Popen(
         [program("ssh-agent"), "-D", "-a", str(sock)], stdout=subprocess.DEVNULL
     )
     monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
-    eventually(sock.exists)
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(sock))
+            return True
+        return False
 
     def add(key: Path) -> None:
         subprocess.run([program("ssh-add"), "-q", str(key)], check=True, capture_output=True)
 
     try:
+        assert eventually(answers)
         yield add
     finally:
         process.terminate()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -100,10 +100,11 @@ def test_an_account_without_rights_gives_no_other_verdict(tmp_path: Path) -> Non
     less = _judged(tmp_path / "less", DroppedTransport(*dropped()))
     told = {f.id: f.verdict for f in less.findings}
     seen = {f.id: f.verdict for f in full.findings}
+    slow = {f.id for f in full.findings if f.why == Reason.TIMED_OUT}  # nothing was seen then
     other = {
         id: (verdict, told[id])
         for id, verdict in seen.items()
-        if told[id] not in (verdict, Verdict.UNDETERMINED)
+        if id not in slow and told[id] not in (verdict, Verdict.UNDETERMINED)
     }
     assert other == {}
     # both really looked, and root saw more
@@ -120,8 +121,8 @@ def test_an_account_without_rights_gives_no_other_verdict(tmp_path: Path) -> Non
 def open_to_all() -> Iterator[Path]:
     """A folder that every account can reach, unlike pytest's own."""
     need_root()
-    folder = Path("/tmp") / f"dbt-open-{os.getpid()}"
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix="dbt-open-", dir="/tmp"))
+    folder.chmod(0o755)
     try:
         yield folder
     finally:

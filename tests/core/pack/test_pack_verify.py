@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_core.pack import documents as d
@@ -84,9 +84,7 @@ def test_cut_anywhere_is_seen(pack: Pack, tmp_path: Path) -> None:
         assert not verify(path).whole, size
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200)
 @given(st.binary(max_size=400), st.booleans())
 def test_noise_never_crashes(tmp_path: Path, noise: bytes, zip_like: bool) -> None:
     path = tmp_path / "noise.zip"
@@ -95,9 +93,7 @@ def test_noise_never_crashes(tmp_path: Path, noise: bytes, zip_like: bool) -> No
     assert not verify(path).whole
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(name=st.sampled_from([*sorted(d.TAIL), d.RESULTS, d.RUN, d.SEAL]), noise=st.binary())
 def test_a_document_that_is_noise_never_crashes(
     pack: Pack, tmp_path: Path, name: str, noise: bytes

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_core.cli import main
@@ -260,9 +260,7 @@ checks:
 
 
 @given(text=spoilt(PROFILE))
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 def test_no_profile_is_more_than_one_clear_line(
     registry: Registry, tmp_path: Path, text: str
 ) -> None:

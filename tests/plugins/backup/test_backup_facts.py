@@ -29,6 +29,7 @@ from audit_core.model import (
     Target,
 )
 
+NOW = time.time()  # one for all files: what is a second older stays it, however slow this is
 ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -72,7 +73,7 @@ def put(folder: Path, name: bytes, size: int = 10, age: float = 3600, mode: int 
     with open(path, "wb") as file:
         file.write(b"x" * size)
     os.chmod(path, mode)
-    then = time.time() - age
+    then = NOW - age
     os.utime(path, (then, then))
 
 
