@@ -33,7 +33,7 @@ from audit_linux.access.accounts import (
     Login,
     Secret,
 )
-from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
+from audit_linux.access.sources import SOURCES, Sources, seen_here
 
 
 def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Account, Secret]]:
@@ -63,7 +63,7 @@ _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable pass
     version=2,
     remedy=msg("Give each account its own user id with usermod -u, or remove the duplicate"),
 )
-def uid_unique(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
+def uid_unique(accounts: Accounts, sources: Sources) -> Judgement:
     """Each local account has its own user id."""
     owners: dict[int, set[str]] = defaultdict(set)
     for account in accounts.rows:
@@ -90,7 +90,7 @@ def uid_unique(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
     version=2,
     remedy=msg("Rename or remove the duplicate entries in /etc/passwd with vipw"),
 )
-def user_name_unique(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
+def user_name_unique(accounts: Accounts, sources: Sources) -> Judgement:
     """Each local account name stands once in /etc/passwd."""
     twice = [name for name, times in Counter(a.name for a in accounts.rows).items() if times > 1]
     expected = msg("no account name stands twice")
@@ -115,7 +115,7 @@ def user_name_unique(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
     version=2,
     remedy=msg("Give accounts other than root a user id of their own; grant rights through sudo"),
 )
-def root_only_uid_0(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
+def root_only_uid_0(accounts: Accounts, sources: Sources) -> Judgement:
     """Only root has user id 0."""
     others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
     said = (
@@ -136,7 +136,7 @@ def root_only_uid_0(accounts: Accounts, sources: Sources = LOCAL) -> Judgement:
     remedy=msg("Set a password with passwd, or lock the account with passwd -l"),
 )
 def no_empty_password(
-    accounts: Accounts, shadow: tuple[Secret, ...], sources: Sources = LOCAL
+    accounts: Accounts, shadow: tuple[Secret, ...], sources: Sources
 ) -> Judgement:
     """No account has an empty password."""
     empty = {a.name for a in accounts.rows if a.field == "empty"}
@@ -169,7 +169,7 @@ _STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$",
 def password_hash(
     accounts: Accounts,
     shadow: tuple[Secret, ...],
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     allowed: Annotated[frozenset[str], Subset] = _STRONG,
 ) -> Judgement:
@@ -208,7 +208,7 @@ def password_age(
     accounts: Accounts,
     shadow: tuple[Secret, ...],
     collected_at: str,
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     max_days: Annotated[int, Down] = 90,
 ) -> Judgement:
@@ -272,7 +272,7 @@ _DEFAULTS = frozenset({
 def default_accounts(
     accounts: Accounts,
     shadow: tuple[Secret, ...],
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     accounts_named: Annotated[frozenset[str], Superset] = _DEFAULTS,
 ) -> Judgement:
@@ -316,7 +316,7 @@ def _stem(name: str) -> str:
 )
 def shared_accounts(
     accounts: Accounts,
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     generic: Annotated[frozenset[str], Superset] = _GENERIC,
 ) -> Judgement:
@@ -354,8 +354,8 @@ def stale_accounts(
     accounts: Accounts,
     logins: tuple[Login, ...],
     collected_at: str,
-    shadow: tuple[Secret, ...] = (),
-    sources: Sources = LOCAL,
+    shadow: tuple[Secret, ...],
+    sources: Sources,
     *,
     max_idle_days: Annotated[int, Down] = 90,
 ) -> Judgement:

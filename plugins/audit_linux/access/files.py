@@ -27,7 +27,7 @@ from audit_core.sdk import (
 from audit_linux.access._find import refused
 from audit_linux.access._text import names
 from audit_linux.access.accounts import ACCOUNTS, Accounts
-from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
+from audit_linux.access.sources import SOURCES, Sources, seen_here
 from audit_linux.access.sudoers import GROUPS, Groups
 
 
@@ -240,7 +240,7 @@ def file_modes(
     remedy=msg("chmod 0750 the named home directories and give each to its user"),
 )
 def home_modes(
-    accounts: Accounts, modes: Modes, sources: Sources = LOCAL, *, forbidden: int = 0o027
+    accounts: Accounts, modes: Modes, sources: Sources, *, forbidden: int = 0o027
 ) -> Judgement:
     """The home directory of every account that can log in is closed to others."""
     seen = {mode.path: mode for mode in modes.found}

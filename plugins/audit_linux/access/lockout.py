@@ -38,7 +38,7 @@ from audit_linux.access.pam import (
     wrong_password,
 )
 from audit_linux.access.passwords import Settings, parse_settings
-from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
+from audit_linux.access.sources import SOURCES, Sources, seen_here
 from audit_linux.access.sshd import SSHD, Sshd
 
 FAILLOCK = fact(
@@ -194,8 +194,8 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
 def login_lockout(
     pam: Pam,
     conf: Settings | None,
-    sshd: Sshd | None = None,
-    sources: Sources = LOCAL,
+    sshd: Sshd | None,
+    sources: Sources,
     *,
     max_deny: Annotated[int, Down] = 5,
     min_unlock: Annotated[int, Up] = 300,

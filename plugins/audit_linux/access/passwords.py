@@ -42,7 +42,7 @@ from audit_linux.access.pam import (
     paths,
     stack,
 )
-from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
+from audit_linux.access.sources import SOURCES, Sources, seen_here
 
 
 class LoginDefs(Struct, frozen=True, kw_only=True):
@@ -251,7 +251,7 @@ def password_length_floor(
     pam: Pam,
     settings: Settings | None,
     platform: Platform,
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     minimum: Annotated[int, Up] = 6,
 ) -> Judgement:
@@ -283,7 +283,7 @@ def password_quality(
     pam: Pam,
     settings: Settings | None,
     platform: Platform,
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     min_length: Annotated[int, Up] = 8,
     min_classes: Annotated[int, Up] = 3,
@@ -336,7 +336,7 @@ def _remembered(seen: Reached, settings: dict[str, str]) -> int:
 def password_history(
     pam: Pam,
     settings: Settings | None,
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     remember: Annotated[int, Up] = 5,
 ) -> Judgement:

@@ -15,6 +15,7 @@ from audit_linux.access.sources import Sources
 
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
 NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
+LOCAL = Sources()
 
 
 def who(name: str, uid: int = 1000, shell: str = "/bin/bash", field: str = "shadowed") -> Account:
@@ -47,11 +48,11 @@ ROOT = who("root", 0)
     ],
 )
 def test_uid_unique(rows: tuple[Account, ...], nis: tuple[str, ...], verdict: Verdict) -> None:
-    assert mod.uid_unique.judge(some(*rows, nis=nis)).verdict is verdict
+    assert mod.uid_unique.judge(some(*rows, nis=nis), LOCAL).verdict is verdict
 
 
 def test_uid_unique_names_the_offenders() -> None:
-    said = mod.uid_unique.judge(some(ROOT, who("b", 7), who("a", 7))).said[0]
+    said = mod.uid_unique.judge(some(ROOT, who("b", 7), who("a", 7)), LOCAL).said[0]
     assert said.args == {"count": 1, "names": ("7: a, b",)}
 
 
@@ -64,7 +65,7 @@ def test_uid_unique_names_the_offenders() -> None:
     ],
 )
 def test_user_name_unique(rows: tuple[Account, ...], verdict: Verdict) -> None:
-    assert mod.user_name_unique.judge(some(*rows)).verdict is verdict
+    assert mod.user_name_unique.judge(some(*rows), LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -76,20 +77,20 @@ def test_user_name_unique(rows: tuple[Account, ...], verdict: Verdict) -> None:
     ],
 )
 def test_root_only_uid_0(rows: tuple[Account, ...], verdict: Verdict) -> None:
-    assert mod.root_only_uid_0.judge(some(*rows)).verdict is verdict
+    assert mod.root_only_uid_0.judge(some(*rows), LOCAL).verdict is verdict
 
 
 def test_accounts_from_nis_are_never_passed_over() -> None:
     nis = some(who("a", shell="/sbin/nologin"), nis=("+",))
     given = (secret("a", "", locked=True),)
-    assert mod.password_hash.judge(nis, given).verdict is UNDETERMINED
-    assert mod.password_age.judge(nis, given, NOW).verdict is UNDETERMINED
-    assert mod.no_empty_password.judge(nis, given).verdict is UNDETERMINED
-    assert mod.default_accounts.judge(nis, given).verdict is UNDETERMINED
-    assert mod.shared_accounts.judge(nis).verdict is UNDETERMINED
-    assert mod.stale_accounts.judge(nis, (), NOW).verdict is UNDETERMINED
-    assert mod.user_name_unique.judge(nis).verdict is UNDETERMINED
-    assert mod.root_only_uid_0.judge(nis).verdict is UNDETERMINED
+    assert mod.password_hash.judge(nis, given, LOCAL).verdict is UNDETERMINED
+    assert mod.password_age.judge(nis, given, NOW, LOCAL).verdict is UNDETERMINED
+    assert mod.no_empty_password.judge(nis, given, LOCAL).verdict is UNDETERMINED
+    assert mod.default_accounts.judge(nis, given, LOCAL).verdict is UNDETERMINED
+    assert mod.shared_accounts.judge(nis, LOCAL).verdict is UNDETERMINED
+    assert mod.stale_accounts.judge(nis, (), NOW, (), LOCAL).verdict is UNDETERMINED
+    assert mod.user_name_unique.judge(nis, LOCAL).verdict is UNDETERMINED
+    assert mod.root_only_uid_0.judge(nis, LOCAL).verdict is UNDETERMINED
 
 
 def test_accounts_from_a_directory_are_never_passed_over() -> None:
@@ -100,7 +101,7 @@ def test_accounts_from_a_directory_are_never_passed_over() -> None:
     assert mod.password_age.judge(quiet, given, NOW, far).verdict is UNDETERMINED
     for check in (mod.shared_accounts, mod.uid_unique, mod.user_name_unique, mod.root_only_uid_0):
         assert check.judge(quiet, far).verdict is UNDETERMINED
-        assert check.judge(quiet).verdict is PASS
+        assert check.judge(quiet, LOCAL).verdict is PASS
     assert mod.stale_accounts.judge(quiet, (), NOW, (), far).verdict is UNDETERMINED
     assert mod.root_only_uid_0.judge(some(who("toor", 0)), far).verdict is FAIL
 
@@ -121,7 +122,7 @@ def test_which_shells_let_somebody_in(shell: str, lets_in: bool) -> None:
 )
 def test_an_account_past_its_end_is_not_stale(expires: int | None, verdict: Verdict) -> None:
     ended = structs.replace(secret("a"), expires=expires)  # NOW is day 20780
-    assert mod.stale_accounts.judge(some(who("a")), (), NOW, (ended,)).verdict is verdict
+    assert mod.stale_accounts.judge(some(who("a")), (), NOW, (ended,), LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_an_account_past_its_end_is_not_stale(expires: int | None, verdict: Verd
     ],
 )
 def test_no_empty_password(field: str, given: Secret, verdict: Verdict) -> None:
-    judged = mod.no_empty_password.judge(some(ROOT, who("a", field=field)), (given,))
+    judged = mod.no_empty_password.judge(some(ROOT, who("a", field=field)), (given,), LOCAL)
     assert judged.verdict is verdict
 
 
@@ -147,15 +148,15 @@ def test_no_empty_password(field: str, given: Secret, verdict: Verdict) -> None:
 )
 def test_password_hash(scheme: str, verdict: Verdict) -> None:
     given = (secret("a", scheme, locked=not scheme),)
-    assert mod.password_hash.judge(some(who("a")), given).verdict is verdict
+    assert mod.password_hash.judge(some(who("a")), given, LOCAL).verdict is verdict
 
 
 def test_password_hash_in_passwd_and_stricter() -> None:
-    exposed = mod.password_hash.judge(some(who("a", field="other")), ())
+    exposed = mod.password_hash.judge(some(who("a", field="other")), (), LOCAL)
     assert exposed.verdict is FAIL
     assert exposed.said[0].args["names"] == ("a (passwd)",)
     stricter = mod.password_hash.judge(
-        some(who("a")), (secret("a", "$5$"),), allowed=frozenset({"$6$"})
+        some(who("a")), (secret("a", "$5$"),), LOCAL, allowed=frozenset({"$6$"})
     )
     assert stricter.verdict is FAIL
 
@@ -166,7 +167,7 @@ def test_password_hash_in_passwd_and_stricter() -> None:
 )
 def test_password_age(maximum: int | None, verdict: Verdict) -> None:
     given = (secret("a", maximum=maximum),)
-    assert mod.password_age.judge(some(who("a")), given, NOW).verdict is verdict
+    assert mod.password_age.judge(some(who("a")), given, NOW, LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_password_age(maximum: int | None, verdict: Verdict) -> None:
     ],
 )
 def test_password_age_leaves_out_who_cannot_log_in(account: Account, given: Secret) -> None:
-    assert mod.password_age.judge(some(account), (given,), NOW).verdict is NA
+    assert mod.password_age.judge(some(account), (given,), NOW, LOCAL).verdict is NA
 
 
 @pytest.mark.parametrize(
@@ -193,14 +194,14 @@ def test_a_password_that_was_changed_on_a_day_to_come_does_not_age(
     # Tried with su of Debian 12, which asks for a new password where no date is told, and for
     # none where it is to come. NOW is day 20780, and clocks may be a day apart.
     given = structs.replace(secret("a"), changed=changed)
-    assert mod.password_age.judge(some(who("a")), (given,), NOW).verdict is verdict
+    assert mod.password_age.judge(some(who("a")), (given,), NOW, LOCAL).verdict is verdict
 
 
 def test_password_age_knob_and_empty_shell() -> None:
     given_shell = some(who("a", shell=""))
     given = (secret("a", maximum=90),)
-    assert mod.password_age.judge(given_shell, given, NOW, max_days=89).verdict is FAIL
-    assert mod.password_age.judge(given_shell, given, NOW, max_days=90).verdict is PASS
+    assert mod.password_age.judge(given_shell, given, NOW, LOCAL, max_days=89).verdict is FAIL
+    assert mod.password_age.judge(given_shell, given, NOW, LOCAL, max_days=90).verdict is PASS
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_password_age_knob_and_empty_shell() -> None:
     ],
 )
 def test_default_accounts(account: Account, given: Secret, verdict: Verdict) -> None:
-    assert mod.default_accounts.judge(some(ROOT, account), (given,)).verdict is verdict
+    assert mod.default_accounts.judge(some(ROOT, account), (given,), LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_default_accounts(account: Account, given: Secret, verdict: Verdict) -> 
     ],
 )
 def test_shared_accounts(account: Account, verdict: Verdict) -> None:
-    assert mod.shared_accounts.judge(some(ROOT, account)).verdict is verdict
+    assert mod.shared_accounts.judge(some(ROOT, account), LOCAL).verdict is verdict
 
 
 NOW = "2026-11-23T12:00:00+00:00"
@@ -248,21 +249,21 @@ NOW = "2026-11-23T12:00:00+00:00"
 def test_stale_accounts(last: str | None, verdict: Verdict) -> None:
     logins = (Login(name="a", last=last), Login(name="locked", last=None))
     accounts = some(who("a"), who("locked", shell="/bin/false"))
-    assert mod.stale_accounts.judge(accounts, logins, NOW).verdict is verdict
+    assert mod.stale_accounts.judge(accounts, logins, NOW, (), LOCAL).verdict is verdict
 
 
 def test_stale_accounts_not_in_lastlog_are_not_passed() -> None:
-    judged = mod.stale_accounts.judge(some(who("a")), (), NOW)
+    judged = mod.stale_accounts.judge(some(who("a")), (), NOW, (), LOCAL)
     assert judged.verdict is UNDETERMINED
     old = (Login(name="b", last="2020-01-01T00:00:00+00:00"),)
-    both = mod.stale_accounts.judge(some(who("a"), who("b")), old, NOW)
+    both = mod.stale_accounts.judge(some(who("a"), who("b")), old, NOW, (), LOCAL)
     assert both.verdict is FAIL
     assert len(both.said) == 2
 
 
 def test_a_thousand_offenders_are_counted_and_cut() -> None:
     rows = [who(f"u{i}", 0) for i in range(1000)]
-    said = mod.root_only_uid_0.judge(some(ROOT, *rows)).said[0]
+    said = mod.root_only_uid_0.judge(some(ROOT, *rows), LOCAL).said[0]
     assert isinstance(said.args["names"], tuple)
     assert len(said.args["names"]) == 21
 

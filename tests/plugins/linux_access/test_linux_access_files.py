@@ -14,6 +14,7 @@ from audit_linux.access.sources import Sources
 from audit_linux.access.sudoers import Groups
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+LOCAL = Sources()
 
 
 Make = Callable[..., Answer]
@@ -120,7 +121,7 @@ def test_an_acl_is_never_passed_over(acl: bool | None, verdict: Verdict) -> None
     assert judged(CORE[0], shadow) is verdict
     home = mode("/home/bob", 0o750, 1000, acl=acl)
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
-    assert home_modes.judge(accounts, Modes(found=(home,), whole=True)).verdict is verdict
+    assert home_modes.judge(accounts, Modes(found=(home,), whole=True), LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_home_modes(found: Mode, verdict: Verdict) -> None:
             person("svc", 999, "/srv", "/usr/sbin/nologin"),
         )
     )
-    assert home_modes.judge(accounts, Modes(found=(found,), whole=True)).verdict is verdict
+    assert home_modes.judge(accounts, Modes(found=(found,), whole=True), LOCAL).verdict is verdict
 
 
 def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
@@ -192,7 +193,7 @@ def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
 def test_home_modes_knob() -> None:
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
     modes = Modes(found=(mode("/home/bob", 0o750, 1000),), whole=True)
-    assert home_modes.judge(accounts, modes, forbidden=0o077).verdict is FAIL
+    assert home_modes.judge(accounts, modes, LOCAL, forbidden=0o077).verdict is FAIL
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,12 @@ from audit_linux.access.passwords import (
     password_length_floor,
     password_quality,
 )
+from audit_linux.access.sources import Sources
 from audit_linux.access.sshd import Sshd
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+LOCAL = Sources()
 DEBIAN = Platform(os_id="debian", os_family="debian", version_id="12")
 EL9 = Platform(os_id="rocky", os_family="rhel", version_id="9.4")
 AMAZON2 = Platform(os_id="amzn", os_family="rhel", version_id="2")
@@ -187,7 +189,7 @@ def test_no_pam_at_all(answer: Make) -> None:
 def test_what_cannot_be_told(services: dict[str, str], pam: MakePam) -> None:
     with pytest.raises(Unresolved):
         paths(stack(pam(services), "sshd", "auth"), wrong_password)
-    judged = login_lockout.judge(pam(services), None)
+    judged = login_lockout.judge(pam(services), None, None, LOCAL)
     assert judged.verdict is UNDETERMINED
 
 
@@ -292,7 +294,7 @@ def test_a_login_with_an_expired_password_is_a_way_to_a_new_one(pam: MakePam) ->
     good = "password requisite pam_pwquality.so minlen=12\npassword required pam_pwhistory.so"
     services = {"passwd": good + UNIX, "sshd": "password required pam_unix.so minlen=7"}
     assert quality(pam(services), None, EL9) == (7, 0)
-    assert password_history.judge(pam(services), None).verdict is FAIL
+    assert password_history.judge(pam(services), None, LOCAL).verdict is FAIL
     assert quality(pam({**services, "sshd": "auth required pam_unix.so"}), None, EL9) == (12, 0)
 
 
@@ -309,9 +311,8 @@ def test_what_stands_after_the_module_that_sets_the_password_comes_too_late(pam:
     text = "password required pam_unix.so\npassword requisite {}.so minlen=12 remember=5"
     late = pam({"passwd": text.format("pam_pwquality")})
     assert quality(late, None, DEBIAN) == (6, 0)
-    assert password_history.judge(pam({"passwd": text.format("pam_pwhistory")}), None).verdict is (
-        FAIL
-    )
+    theirs = pam({"passwd": text.format("pam_pwhistory")})
+    assert password_history.judge(theirs, None, LOCAL).verdict is FAIL
 
 
 # --- password quality -------------------------------------------------------------------------
@@ -377,7 +378,7 @@ def test_the_weakest_way_counts(pam: MakePam) -> None:
 )
 def test_password_length_floor(length: str, verdict: Verdict, pam: MakePam) -> None:
     got = pam({"passwd": f"password required pam_unix.so minlen={length}"})
-    assert password_length_floor.judge(got, None, DEBIAN).verdict is verdict
+    assert password_length_floor.judge(got, None, DEBIAN, LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -392,17 +393,17 @@ def test_password_length_floor(length: str, verdict: Verdict, pam: MakePam) -> N
 )
 def test_password_quality(minlen: str, minclass: str, verdict: Verdict, pam: MakePam) -> None:
     settings = Settings(values={"minlen": minlen, "minclass": minclass})
-    assert password_quality.judge(pam(EL), settings, EL9).verdict is verdict
+    assert password_quality.judge(pam(EL), settings, EL9, LOCAL).verdict is verdict
 
 
 def test_password_quality_knobs_and_root(pam: MakePam) -> None:
     settings = Settings(values={"minlen": "9", "minclass": "3", "enforce_for_root": ""})
-    judged = password_quality.judge(pam(EL), settings, EL9, min_length=10)
+    judged = password_quality.judge(pam(EL), settings, EL9, LOCAL, min_length=10)
     assert judged.verdict is FAIL
     assert len(judged.said) == 1
     weak = Settings(values={"minlen": "9", "minclass": "3"})
-    assert len(password_quality.judge(pam(EL), weak, EL9).said) == 2
-    assert password_quality.judge(pam(EL), weak, EL9, min_classes=4).verdict is FAIL
+    assert len(password_quality.judge(pam(EL), weak, EL9, LOCAL).said) == 2
+    assert password_quality.judge(pam(EL), weak, EL9, LOCAL, min_classes=4).verdict is FAIL
 
 
 @pytest.mark.parametrize(
@@ -410,8 +411,8 @@ def test_password_quality_knobs_and_root(pam: MakePam) -> None:
 )
 def test_password_quality_that_cannot_be_told(text: str, pam: MakePam) -> None:
     got = pam({"passwd": text})
-    assert password_quality.judge(got, None, DEBIAN).verdict is UNDETERMINED
-    assert password_length_floor.judge(got, None, DEBIAN).verdict is UNDETERMINED
+    assert password_quality.judge(got, None, DEBIAN, LOCAL).verdict is UNDETERMINED
+    assert password_length_floor.judge(got, None, DEBIAN, LOCAL).verdict is UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -436,14 +437,14 @@ def test_password_history(
     text: str, conf: dict[str, str] | None, verdict: Verdict, pam: MakePam
 ) -> None:
     settings = None if conf is None else Settings(values=conf)
-    assert password_history.judge(pam({"passwd": text + UNIX}), settings).verdict is verdict
+    assert password_history.judge(pam({"passwd": text + UNIX}), settings, LOCAL).verdict is verdict
 
 
 def test_password_history_of_whole_stacks(debian: dict[str, str], pam: MakePam) -> None:
-    assert password_history.judge(pam(debian), None).verdict is FAIL
-    assert password_history.judge(pam(EL), None).verdict is PASS
+    assert password_history.judge(pam(debian), None, LOCAL).verdict is FAIL
+    assert password_history.judge(pam(EL), None, LOCAL).verdict is PASS
     unix = pam({"passwd": "password sufficient pam_unix.so remember=5"})
-    assert password_history.judge(unix, None).verdict is PASS
+    assert password_history.judge(unix, None, LOCAL).verdict is PASS
 
 
 @pytest.mark.parametrize(
@@ -462,7 +463,7 @@ def test_password_age_default(longest: str | None, shortest: str | None, verdict
 
 def lock(pam: Pam, conf: dict[str, str] | None = None, **knobs: int) -> Verdict:
     settings = None if conf is None else Settings(values=conf)
-    verdict: Verdict = login_lockout.judge(pam, settings, **knobs).verdict
+    verdict: Verdict = login_lockout.judge(pam, settings, None, LOCAL, **knobs).verdict
     return verdict
 
 
@@ -497,8 +498,8 @@ def test_lockout_arguments_beat_the_file(pam: MakePam) -> None:
 
 
 def test_lockout_root_is_told(pam: MakePam) -> None:
-    plain = login_lockout.judge(pam(EL), None).said
-    rooted = login_lockout.judge(pam(EL), Settings(values={"even_deny_root": ""})).said
+    plain = login_lockout.judge(pam(EL), None, None, LOCAL).said
+    rooted = login_lockout.judge(pam(EL), Settings(values={"even_deny_root": ""}), None, LOCAL).said
     assert (len(plain), len(rooted)) == (4, 2)
 
 
@@ -572,7 +573,7 @@ def test_lockout_over_ssh_needs_a_server_that_uses_pam(
     values: dict[str, str] | None, verdict: Verdict, pam: MakePam
 ) -> None:
     sshd = None if values is None else Sshd(values={k: (v,) for k, v in values.items()})
-    assert login_lockout.judge(pam(EL), None, sshd).verdict is verdict
+    assert login_lockout.judge(pam(EL), None, sshd, LOCAL).verdict is verdict
 
 
 def test_lockout_after_the_deny_of_debian_is_dead(debian: dict[str, str], pam: MakePam) -> None:
@@ -619,7 +620,10 @@ def test_a_rule_with_a_dash_may_have_no_module(pam: MakePam) -> None:
     strict = Settings(values={"minlen": "12", "minclass": "3"})
     for module in ("pam_pwquality.so minlen=12", "pam_pwhistory.so"):
         got = pam({"passwd": f"-password requisite {module}{UNIX}"})
-        judged = (password_quality.judge(got, strict, EL9), password_history.judge(got, None))
+        judged = (
+            password_quality.judge(got, strict, EL9, LOCAL),
+            password_history.judge(got, None, LOCAL),
+        )
         assert UNDETERMINED in {one.verdict for one in judged}
     fine = pam({"sshd": EL_AUTH.replace("auth sufficient pam_sss", "-auth sufficient pam_sss")})
     assert lock(fine) is PASS
