@@ -187,7 +187,7 @@ class Interrupting(Closing):
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         time.sleep(0.5)  # until the main thread waits
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-        self.broken_off = self.closed.wait(20)
+        self.broken_off = self.closed.wait(PATIENCE_S)
         return ScriptReply(stdout=b"", stderr=b"", ended=Ended.CLOSED, exit_code=None)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import zipfile
 from pathlib import Path
 
@@ -30,13 +31,12 @@ class Told:
         self._env = environment(base, (base / "site",))
         self._store = base / "store"
         (base / "nobody").write_text("")
-        with Sshd() as server, Sshd() as closed:
-            closed.stop()
-            hosts = (host("new", server, known=str(base / "nobody")),)
-            closed_key = host("shut", closed).replace(
-                str(closed.client_key), str(server.client_key)
-            )
-            inv = inventory(base / "i.yaml", *hosts, closed_key)
+        with Sshd() as server, socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))  # bound and not listening: refused
+            new = host("new", server, known=str(base / "nobody"))
+            port = closed.getsockname()[1]
+            shut = host("shut", server).replace(f"port: {server.port}\n", f"port: {port}\n")
+            inv = inventory(base / "i.yaml", new, shut)
             self.run = self._do("run", "toy", "-i", inv, "-o", base / "pack.zip", "--lang", "zh")
         self.pack = base / "pack.zip"
 
