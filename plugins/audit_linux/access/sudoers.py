@@ -12,6 +12,8 @@ from audit_linux.access._find import Blob, ask_files, parse_files
 
 _MAIN = "/etc/sudoers"
 _DROP_INS = "/etc/sudoers.d/"
+_FRONT_END = "/etc/sudo.conf"
+_OTHERS = "/etc/sudoers-rs"
 _MOST = 5000
 _LONGEST = 65536
 _TICKET = "timestamp_timeout"
@@ -21,7 +23,8 @@ _TICKET_MINUTES = 24 * 60  # a password that is asked for once a day is no longe
 class Grant(Struct, frozen=True, kw_only=True):
     """One command that sudoers grants, with aliases resolved.
 
-    `setenv`: whoever runs it may set any environment variable, LD_PRELOAD among them.
+    `setenv`: whoever runs it may set any environment variable, LD_PRELOAD among them. `groups` are
+    those that -g may name. `always`: it holds on every host, at any time, for all of `who`.
     """
 
     who: tuple[str, ...]
@@ -29,10 +32,12 @@ class Grant(Struct, frozen=True, kw_only=True):
     command: str
     no_password: bool
     setenv: bool = False
+    groups: tuple[str, ...] = ()
+    always: bool = False
 
 
 class Sudoers(Struct, frozen=True, kw_only=True):
-    """What /etc/sudoers and its drop-ins grant.
+    """What /etc/sudoers and its drop-ins grant, in their order: of those that match the last holds.
 
     `exempt` are Defaults lines that switch authentication off, or that keep one password valid
     for a day or for ever. `preload` are those that let LD_PRELOAD or all variables through.
@@ -108,6 +113,13 @@ _OPTION = re.compile(
 )
 _DIGEST = re.compile(r"sha(?:224|256|384|512)\s*:\s*\S+(?:\s+|$)")
 _RUNAS = re.compile(r"\(([^()]*)\)\s*")
+# The user that commands run as, and the PAM services that are judged.
+_EXPECTED = {
+    "runas_default": ("root",),
+    **dict.fromkeys(
+        ("pam_service", "pam_login_service", "pam_askpass_service"), ("sudo", "sudo-i")
+    ),
+}
 _FOLDED = re.compile(r"\s*,\s*")
 _DEFAULTS = re.compile(r"Defaults(?:([:@>!])\s*((?:\"[^\"]*\"|\\.|[^\s\"\\])+))?\s+(.*)", re.DOTALL)
 _NOT_ROOT = r"(?!root(?:,|$))[a-z_][a-z0-9_-]*(?:,(?!root(?:,|$))[a-z_][a-z0-9_-]*)*"
@@ -168,7 +180,7 @@ class _Reader:
         elif name == "setenv" or (name == "env_keep" and _PRELOAD.search(value)):
             if not off and setting[3] != "-=":
                 self.preload[line] = line
-        elif name == "runas_default" and value != "root":
+        elif value not in _EXPECTED.get(name, (value,)):
             raise _Unread
 
     def expand(self, kind: str, members: list[str], depth: int = 0) -> list[str]:
@@ -191,19 +203,38 @@ class _Reader:
         users = re.findall(r'(?:"[^"]*"|\\.|[^\s"\\])+', _FOLDED.sub(",", head))
         if not equals or len(users) != 2:
             raise _Unread
-        who = tuple(m for m in self.expand("U", _split(users[0], ",")) if not m.startswith("!"))
-        yield from self._commands(who, rest)
+        listed = self.expand("U", _split(users[0], ","))
+        who = tuple(m for m in listed if not m.startswith("!"))
+        yield from self._commands(who, users[1], rest, whole=len(who) == len(listed))
 
-    def _commands(self, who: tuple[str, ...], text: str) -> Iterator[Grant]:
-        runas, tags = ["root"], dict.fromkeys(("PASSWD", "SETENV"), False)
+    def _everywhere(self, hosts: str) -> bool:
+        return self.expand("H", _split(hosts, ",")) == ["ALL"]
+
+    def _runas(self, text: str) -> tuple[list[str], list[str]]:
+        """The users and groups of `(users : groups)`; members of groups are not followed."""
+        users, _, groups = text.partition(":")
+        listed = _split(users, ",") if users.strip() else []
+        runas = [_name(one) for one in self.expand("R", listed)] or ["(self)"]
+        if any(one.lstrip("!")[:1] in ("%", "+") for one in runas):
+            raise _Unread
+        named = _split(groups, ",") if groups.strip() else []
+        return runas, [_name(one) for one in self.expand("R", named)]
+
+    def _commands(
+        self, who: tuple[str, ...], hosts: str, text: str, *, whole: bool
+    ) -> Iterator[Grant]:
+        runas, groups, always = ["root"], list[str](), whole and self._everywhere(hosts)
+        tags, bound = dict.fromkeys(("PASSWD", "SETENV"), False), False
         waiting = _split(text, ",")[::-1]
+        digest = False
         while waiting:
-            part, digest = waiting.pop(), False
+            part = waiting.pop()
             while found := (_OPTION.match(part) or _RUNAS.match(part) or _TAG.match(part)):
                 if found.re is _RUNAS:
-                    users = found[1].partition(":")[0].strip()
-                    runas = self.expand("R", _split(users, ",")) if users else ["(self)"]
-                elif found.re is _TAG and found[1].removeprefix("NO") in tags:
+                    runas, groups = self._runas(found[1])
+                elif found.re is _OPTION:
+                    bound = True  # a time or a root folder that may not be the one at hand
+                elif found[1].removeprefix("NO") in tags:
                     tags[found[1].removeprefix("NO")] = found[1] in ("NOPASSWD", "SETENV")
                 part = part[found.end() :]
             while found := _DIGEST.match(part):
@@ -217,16 +248,27 @@ class _Reader:
                 yield Grant(
                     who=who,
                     runas=tuple(runas),
+                    groups=tuple(groups),
                     command=one,
                     no_password=tags["PASSWD"],
                     setenv=tags["SETENV"],
+                    always=always and not digest and not bound,
                 )
+            digest = False
             if others:
-                runas, tags = ["root"], dict.fromkeys(tags, False)
+                runas, groups, tags = ["root"], [], dict.fromkeys(tags, False)
                 again = ":".join(others).partition("=")
                 if not again[1]:
                     raise _Unread
+                always, bound = whole and self._everywhere(again[0].strip()), False
                 waiting.append(again[2].strip())
+
+
+def _name(written: str) -> str:
+    """A user or group as sudo reads it: #0 and the group root are root, quotes are none of it."""
+    sign = written[: len(written) - len(written.lstrip("!"))]
+    bare = re.sub(r"\\(.)", r"\1", written[len(sign) :].strip('"'))
+    return sign + ("root" if re.fullmatch(r"#0+|%root|%#0+", bare) else bare)
 
 
 def _negated(bare: str, times: int) -> str:
@@ -271,6 +313,19 @@ def _take(reader: _Reader, line: str) -> None:
         reader.unread.append(line)
 
 
+_POLICY = re.compile(r"(?i:plugin)\s+sudoers_(?:policy|io|audit)\s+(?:\S*/)?sudoers\.so(.*)")
+
+
+def _elsewhere(files: dict[str, Blob]) -> list[str]:
+    """What makes sudo read other rules: another plugin or file in sudo.conf, those of sudo-rs."""
+    found = [_OTHERS] if _OTHERS in files else []
+    for line in _logical(files[_FRONT_END]) if _FRONT_END in files else ():
+        known = _POLICY.fullmatch(line)
+        if line[:7].lower().rstrip() == "plugin" and (not known or "sudoers_file=" in known[1]):
+            found.append(f"{_FRONT_END}: {line}")
+    return found
+
+
 def parse_sudoers(answer: Answer) -> Sudoers | Absent:
     """What sudo grants on this host; NOT_PRESENT where there is no sudoers file."""
     blobs = parse_files(answer)
@@ -281,6 +336,7 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
     if main is None:
         return not_present(msg("There is no sudoers file"))
     reader = _Reader()
+    reader.unread += _elsewhere(files)
     _read(reader, main, blobs, nested=False)
     grants: list[Grant] = []
     for line in reader.specs:
@@ -301,7 +357,7 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
 SUDOERS = fact(
     "linux.sudoers",
     Sudoers,
-    ask=ask_files(_MAIN, _DROP_INS.rstrip("/"), "/usr/etc/sudoers", root=True),
+    ask=ask_files(_MAIN, _DROP_INS.rstrip("/"), "/usr/etc/sudoers", _FRONT_END, _OTHERS, root=True),
     parse=parse_sudoers,
 )
 

@@ -134,11 +134,31 @@ Read = Callable[..., Sudoers]
         ("Defaults>ORACLE !authenticate", FAIL, PASS),
         ("Defaults runas_default=oracle", UNDETERMINED, UNDETERMINED),
         ("Defaults targetpw", PASS, PASS),
-        ("bob ALL=NOPASSWD: SETENV: /usr/bin/id", FAIL, PASS),
+        ("bob ALL=NOPASSWD: SETENV: /usr/bin/id", FAIL, FAIL),
         ("bob ALL=NOPASSWD: SETENV: NOSETENV: /usr/bin/id", PASS, PASS),
-        ("Defaults setenv\nbob ALL=NOPASSWD: /usr/bin/id", FAIL, PASS),
+        ("Defaults setenv\nbob ALL=NOPASSWD: /usr/bin/id", FAIL, FAIL),
         ("Defaults setenv", PASS, PASS),
-        ('Defaults env_keep += "A LD_PRELOAD"\nbob ALL=NOPASSWD: /usr/bin/id', FAIL, PASS),
+        ('Defaults env_keep += "A LD_PRELOAD"\nbob ALL=NOPASSWD: /usr/bin/id', FAIL, FAIL),
+        # Root by other names (sudo 1.9.13 runs these as root).
+        ('bob ALL=("root") NOPASSWD: ALL', FAIL, FAIL),
+        ("bob ALL=(#00) NOPASSWD: ALL", FAIL, FAIL),
+        ("bob ALL=(%root) NOPASSWD: ALL", FAIL, FAIL),
+        ("bob ALL=(%#0) NOPASSWD: ALL", FAIL, FAIL),
+        ("bob ALL=(ALL,!%root) NOPASSWD: ALL", PASS, PASS),
+        ("bob ALL=(%dba) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
+        ("bob ALL=(+admins) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
+        # A group that owns the disks is as good as root.
+        ("bob ALL=(:disk) NOPASSWD: ALL", FAIL, FAIL),
+        ("bob ALL=(oracle:ALL) NOPASSWD: ALL", FAIL, FAIL),
+        ("bob ALL=(:docker) ALL", PASS, FAIL),
+        ("Runas_Alias G = disk\nbob ALL=(:G) NOPASSWD: ALL", FAIL, FAIL),
+        # Any command by a pattern, a library or a program of one's own.
+        ("bob ALL=(ALL) ^.*$", PASS, UNDETERMINED),
+        ("%sudo ALL=(ALL) ^.*$", PASS, PASS),
+        ("bob ALL=(ALL) SETENV: /usr/bin/id", PASS, FAIL),
+        ("bob ALL=(ALL) /home/bob/run.sh", PASS, FAIL),
+        ("Defaults pam_service=lax", UNDETERMINED, UNDETERMINED),
+        ("Defaults pam_service=sudo", PASS, PASS),
         ('Defaults env_keep -= "LD_PRELOAD"\nbob ALL=NOPASSWD: /usr/bin/id', PASS, PASS),
         ('Defaults env_keep = "LS_COLORS"\nbob ALL=NOPASSWD: /usr/bin/id', PASS, PASS),
         ("bob ALL=/usr/bin/vim", PASS, FAIL),
@@ -149,6 +169,97 @@ def test_rules(line: str, password: Verdict, scope: Verdict, read: Read) -> None
     got = read(BASE + line + "\n")
     assert sudo_password.judge(got).verdict is password
     assert sudo_scope.judge(got, None).verdict is scope
+
+
+# Of the entries that match, sudo takes the last. Each of these was put to sudo 1.9.13 as bob, a
+# member of ops (`sudo -n id -u`, `sudo -n -u root -g disk id -u`): nothing that passes here ran.
+# Where it refused and this fails, others than bob are free, or other commands than id.
+@pytest.mark.parametrize(
+    ("before", "after", "password"),
+    [
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL", PASS),
+        ("bob ALL=(ALL) ALL", "bob ALL=(ALL) NOPASSWD: ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "%ops ALL=(ALL) ALL", PASS),
+        ("%ops ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL", FAIL),  # for its other members
+        ("bob ALL=(ALL) NOPASSWD: ALL", "%none ALL=(ALL) ALL", FAIL),
+        ("bob, eve ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL", FAIL),
+        ("bob, eve ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL\neve ALL=(ALL) ALL", PASS),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "ALL ALL=(ALL) ALL", PASS),
+        ("ALL ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "ALL,!bob ALL=(ALL) ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob other=(ALL) ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL,!web1=(ALL) ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL : other=(ALL) ALL", "", FAIL),
+        ("bob other=(ALL) ALL : ALL=(ALL) NOPASSWD: ALL", "", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "Host_Alias X = ALL\nbob X=(ALL) ALL", PASS),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(bin) ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(root) ALL", PASS),
+        # sudo -u root -g disk matches the first and not the second
+        ("bob ALL=(ALL:ALL) NOPASSWD: ALL", "bob ALL=(root) ALL", FAIL),
+        ("bob ALL=(ALL:ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL", FAIL),
+        ("bob ALL=(ALL:ALL) NOPASSWD: ALL", "bob ALL=(ALL:ALL) ALL", PASS),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL:ALL) ALL", PASS),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) NOTAFTER=20200101000000Z ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", f"bob ALL=(ALL) sha224:{56 * '0'} ALL", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) !/usr/bin/vim", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: ALL, !ALL", "", PASS),
+        ("bob ALL=(ALL) NOPASSWD: /usr/bin/vim", "bob ALL=(ALL) !/usr/bin/vim", PASS),
+        ("bob ALL=(ALL) NOPASSWD: /usr/bin/vim", "bob ALL=(ALL) PASSWD: /usr/bin/vim x", FAIL),
+        ("bob ALL=(ALL) NOPASSWD: sudoedit /etc/shadow", "bob ALL=(ALL) ALL", PASS),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL\nbob ALL=(ALL) NOPASSWD: ALL", FAIL),
+    ],
+)
+def test_the_last_entry_that_matches_holds(
+    before: str, after: str, password: Verdict, read: Read
+) -> None:
+    groups = Groups(members={"ops": ("bob",)})
+    got = read(f"{BASE}{before}\n{after}\n")
+    assert not got.unread
+    assert sudo_password.judge(got, LOCAL, None, groups).verdict is password
+
+
+def test_the_last_file_comes_last(read: Read) -> None:
+    main = BASE + "@includedir /etc/sudoers.d\n"
+    free, asked = "bob ALL=(ALL) NOPASSWD: ALL\n", "bob ALL=(ALL) ALL\n"
+    assert sudo_password.judge(read(main, a=free, b=asked)).verdict is PASS
+    assert sudo_password.judge(read(main, a=asked, b=free)).verdict is FAIL
+    assert sudo_password.judge(read(main + asked, a=free)).verdict is PASS
+    assert sudo_password.judge(read(asked + main, a=free)).verdict is FAIL
+
+
+def test_full_rights_that_a_later_entry_takes_away(read: Read) -> None:
+    full = BASE + "bob ALL=(ALL) ALL\n"
+    assert sudo_scope.judge(read(full + "bob ALL=(ALL) !ALL\n"), None).verdict is PASS
+    assert sudo_scope.judge(read(full + "bob ALL=(ALL) PASSWD: ALL\n"), None).verdict is FAIL
+    assert sudo_scope.judge(read(full + "bob other=(ALL) !ALL\n"), None).verdict is FAIL
+
+
+def test_a_thousand_entries_that_overrule_one_another_are_soon_judged(read: Read) -> None:
+    got = read(BASE + "bob ALL=(ALL) NOPASSWD: ALL\n" * 4900)
+    assert sudo_password.judge(got).verdict is FAIL
+
+
+# /etc/sudo.conf may name another plugin or another file, as tried with sudo 1.9.13.
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        ({"/etc/sudo.conf": "# Plugin sudoers_policy other.so\nPath askpass /bin/x\n"}, PASS),
+        ({"/etc/sudo.conf": "Plugin sudoers_policy sudoers.so\n"}, PASS),
+        ({"/etc/sudo.conf": "Plugin sudoers_policy /usr/libexec/sudo/sudoers.so\n"}, PASS),
+        ({"/etc/sudo.conf": "Plugin sudoers_policy sudoers.so sudoers_file=/x\n"}, UNDETERMINED),
+        ({"/etc/sudo.conf": "plugin\tsudoers_policy sudoers.so \\\n sudoers_file=/x\n"},
+         UNDETERMINED),
+        ({"/etc/sudo.conf": "Plugin qpm4u_policy /opt/q/pm4u.so\n"}, UNDETERMINED),
+        ({"/etc/sudoers-rs": "root ALL=(ALL) ALL\n"}, UNDETERMINED),
+    ],
+)  # fmt: skip
+def test_rules_that_sudo_reads_elsewhere(
+    more: dict[str, str], verdict: Verdict, files: Make
+) -> None:
+    got = parse_sudoers(files({"/etc/sudoers": BASE, **more}))
+    assert isinstance(got, Sudoers)
+    assert sudo_password.judge(got).verdict is verdict
+    assert sudo_scope.judge(got, None).verdict is verdict
 
 
 @pytest.mark.parametrize(
