@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+import secrets
 import signal
 import socket
 from pathlib import Path
@@ -16,12 +15,11 @@ from live.processes import running
 from live.product import HANGS_S, Running, start
 
 ENDLESS_S = 3600
-_numbers = itertools.count()
 
 
 def start_what_sleeps(toys: Toy) -> tuple[Running, str]:
     """A run whose only question does not end by itself, and the command it waits for."""
-    asleep = f"sleep {ENDLESS_S}.{os.getpid()}{next(_numbers)}"
+    asleep = f"sleep {ENDLESS_S}.{secrets.randbelow(10**15):015}"
     toys.asks(f'Command(argv=tuple("{asleep}".split()), timeout_s={ENDLESS_S})')
     started = start("run", "toy", "--store", toys.base / "store", env=toys.env)
     assert eventually(lambda: running(asleep) or started.has_ended)
