@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -67,11 +67,11 @@ class Sshd:
         user: str | None = None,
         host_key_types: tuple[str, ...] = ("ed25519",),
     ) -> None:
-        self.user = user or getpass.getuser()
+        self.user = user or pwd.getpwuid(os.geteuid()).pw_name
         self.host = "127.0.0.1"
         self.port = 0
         # Not pytest's directory, which only root may enter: sshd reads keys as the login user.
-        self.folder = Path(tempfile.mkdtemp(prefix="dengbao-sshd-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="dengbao-sshd-", dir="/tmp"))
         self.folder.chmod(0o755)
         self._lines = tuple(config_lines)
         self.host_keys = {t: self.folder / f"host_{t}" for t in host_key_types}
