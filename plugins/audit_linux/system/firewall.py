@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from audit_core.model import Judgement
-from audit_core.sdk import Severity, check, expect, failed, msg, optional, undetermined
+from audit_core.model import Judgement, Message, Target
+from audit_core.sdk import TARGET, Severity, check, expect, failed, msg, optional, undetermined
 from audit_linux.system._common import capped, joined
 from audit_linux.system.iptables import IP6TABLES, IPTABLES
 from audit_linux.system.kernel import SYSCTL, ipv6_off
+from audit_linux.system.listeners import within_declared
 from audit_linux.system.nft import NFT
 from audit_linux.system.packets import (
     IPV4,
@@ -17,6 +18,7 @@ from audit_linux.system.packets import (
     by_name,
     verdict_on,
 )
+from audit_linux.system.published import LISTED, SAVED, SAVED6, Published, together
 
 _TOO_MANY = 500_000
 
@@ -72,11 +74,38 @@ def _open_interfaces(packets: frozenset[str], chains: Chains) -> set[str]:
     return {n for n in names if any(not _refused(p, n, chains) for p in packets)}
 
 
+def _handed_on(
+    listed: tuple[Published, ...] | None, *saved: tuple[Published, ...] | None
+) -> tuple[Published, ...] | None:
+    """What is handed on past the input chains; None where nobody looked."""
+    return None if listed is None and saved[0] is None else together(listed, *saved)
+
+
+def _past_input(target: Target, published: tuple[Published, ...] | None) -> Message | None:
+    """Why refusing on input is not the whole answer: ports that were not declared, or not seen."""
+    if published is None:
+        return msg("Whether ports are handed on to containers (DNAT) was not seen")
+    others = [p.text for p in published if not within_declared(target, p.protocol, p.ports)]
+    if not others:
+        return None
+    return msg("Handed on to containers or other hosts (DNAT), which no input chain sees, "
+               "and not among allowed_ports: {ports}", ports=capped(others))  # fmt: skip
+
+
 @check(
     "linux.firewall-input",
-    needs=(optional(NFT), optional(IPTABLES), optional(IP6TABLES), SYSCTL),
+    needs=(
+        optional(NFT),
+        optional(IPTABLES),
+        optional(IP6TABLES),
+        SYSCTL,
+        optional(LISTED),
+        optional(SAVED),
+        optional(SAVED6),
+        TARGET,
+    ),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(
@@ -84,6 +113,10 @@ def firewall_input(
     iptables: Ruleset | None,
     ip6tables: Ruleset | None,
     sysctl: dict[str, str],
+    listed: tuple[Published, ...] | None,
+    saved: tuple[Published, ...] | None,
+    saved6: tuple[Published, ...] | None,
+    target: Target,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
     expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
@@ -97,18 +130,23 @@ def firewall_input(
     packets = IPV4 if ipv6_off(sysctl) else IPV4 | IPV6
     refused = all(_refused(packet, "", chains) for packet in packets)
     wide = _open_interfaces(packets, chains) if refused else set()
-    legacy = not refused and any(c.tool == "iptables-legacy" for c in seen)
+    legacy = any(c.tool == "iptables-legacy" for c in seen)
+    published = _handed_on(listed, saved, saved6)
+    told = msg("Handed on past the input chains (DNAT): {ports}",
+               ports=capped(p.text for p in published or ()))  # fmt: skip
     doubts = joined(
+        _past_input(target, published) if refused else None,
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,
         msg("nft does not tell the conditions of some rules that accept packets")
         if refused and _opaque(seen) else None,
         msg("iptables-legacy holds rules besides, which were not listed") if legacy else None,
     )  # fmt: skip
+    every = (said, told) if published else (said,)
     if doubts:
-        return undetermined(said, *doubts, expected=expected)
-    return expect(refused, said=said, expected=expected)
+        return undetermined(*every, *doubts, expected=expected)
+    return expect(refused, said=every, expected=expected)
 
 
-FACTS = (NFT, IPTABLES, IP6TABLES)
+FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6)
 CHECKS = (firewall_input,)

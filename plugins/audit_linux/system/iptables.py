@@ -21,7 +21,7 @@ _PORTS = ("--dport", "--dports", "--sport", "--sports", "--ports")
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
-def _words(line: str) -> list[str]:
+def words_of(line: str) -> list[str]:
     """The words of one line, quotes as iptables writes them undone."""
     if len(line) > LONGEST:
         raise ParseError(f"a line of {len(line)} characters")
@@ -109,7 +109,7 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
         raise ParseError("iptables gave no rules")
     policies: dict[str, str] = {}
     rules: dict[str, list[Rule]] = {}
-    for words in (_words(line) for line in answer.lines):
+    for words in (words_of(line) for line in answer.lines):
         if words[:1] == ["-P"] and len(words) >= 3:
             policies[words[1]] = {"ACCEPT": "accept", "DROP": "drop"}.get(words[2], "")
         elif words[:1] == ["-A"] and len(words) >= 2:

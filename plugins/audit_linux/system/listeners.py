@@ -149,6 +149,16 @@ def _ranges(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[
     return ranges, bad
 
 
+def within_declared(target: Target, protocol: str, ports: str) -> bool:
+    """True when `allowed_ports` of `target` lists each of `ports`, such as `80,8000-8010`."""
+    declared_ranges, bad = _ranges(declared(target, "allowed_ports") or ())
+    asked, odd = _ranges(tuple(f"{part}/{protocol}" for part in ports.split(",")))
+    return not (bad or odd) and all(
+        any(p == q and low <= first and last <= high for q, low, high in declared_ranges)
+        for p, first, last in asked
+    )
+
+
 def _exposed(listeners: tuple[Listener, ...]) -> list[Listener]:
     return [item for item in listeners if not item.loopback]
 

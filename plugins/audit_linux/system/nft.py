@@ -26,12 +26,13 @@ _PROTOCOLS = {"tcp": TCP, "udp": UDP, "6": TCP, "17": UDP, "th": EVERY}
 _FAMILIES = {"ip": IPV4, "ipv4": IPV4, "ip6": IPV6, "ipv6": IPV6}
 
 
-def _values(right: Any) -> list[Any]:
+def values_of(right: Any) -> list[Any]:
+    """What a match compares with: the elements of a set, or the one value."""
     inner = right.get("set", right) if isinstance(right, dict) else right
     return inner if isinstance(inner, list) else [inner]
 
 
-def _subject(left: Any) -> tuple[str, str]:
+def subject(left: Any) -> tuple[str, str]:
     """What a match looks at: (`meta`, `l4proto`), (`tcp`, `dport`), (`ct`, `state`) …"""
     if isinstance(left, dict) and isinstance(left.get("&"), list) and left["&"]:
         left = left["&"][0]
@@ -77,8 +78,8 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     """The packets that meet `match` for sure."""
     if match.get("op") not in ("==", "in", "!="):
         return NONE
-    other, values = match["op"] == "!=", _values(match.get("right"))
-    about, field = _subject(match.get("left"))
+    other, values = match["op"] == "!=", values_of(match.get("right"))
+    about, field = subject(match.get("left"))
     if kinds := _kinds(about, field):
         named = kinds[1] & frozenset().union(*(kinds[0].get(str(v), NONE) for v in values))
         return kinds[1] - named if other else named
@@ -102,8 +103,8 @@ def _narrowed(rule: Rule, key: str, value: Any) -> Rule:
     """`rule` with one more statement of its expression."""
     fits, on, off = rule.fits, rule.on, rule.off
     match = value if isinstance(value, dict) else {}
-    if key == "match" and _subject(match.get("left")) in _ARRIVAL:
-        names = tuple(str(v) for v in _values(match.get("right")))
+    if key == "match" and subject(match.get("left")) in _ARRIVAL:
+        names = tuple(str(v) for v in values_of(match.get("right")))
         if match.get("op") == "!=":
             off += names
         else:
@@ -156,7 +157,7 @@ def _rules(expr: Any) -> list[Rule]:
         return [_plain(statements)]
     rest = [(k, v) for k, v in statements if k != "vmap"]
     found = []
-    for pair in _values(maps[0]["data"]):
+    for pair in values_of(maps[0]["data"]):
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
             raise ParseError("not a verdict map")
         match = {"op": "==", "left": maps[0].get("key"), "right": pair[0]}
@@ -171,6 +172,13 @@ def _text(values: dict[str, Any], *keys: str) -> tuple[str, ...]:
     return found
 
 
+def dormant_tables(items: list[dict[str, Any]]) -> set[tuple[str, ...]]:
+    """Family and name of the tables that are switched off."""
+    tables = [t for item in items if isinstance(t := item.get("table"), dict)]
+    off = [t for t in tables if _DORMANT & {str(v) for v in values_of(t.get("flags"))}]
+    return {_text(table, "family", "name") for table in off}
+
+
 def parse_nft(answer: Answer) -> Ruleset:
     """The chains of `nft -j list ruleset`, those of dormant tables left out."""
     document = json_document(answer.stdout)
@@ -179,12 +187,10 @@ def parse_nft(answer: Answer) -> Ruleset:
         raise ParseError("no list of nftables objects")
     rules: dict[tuple[str, ...], list[Rule]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
-    dormant: set[tuple[str, ...]] = set()
+    dormant = dormant_tables(items)
     for item in items:
-        table, chain, rule = item.get("table"), item.get("chain"), item.get("rule")
-        if isinstance(table, dict) and _DORMANT & {str(v) for v in _values(table.get("flags"))}:
-            dormant.add(_text(table, "family", "name"))
-        elif isinstance(chain, dict):
+        chain, rule = item.get("chain"), item.get("rule")
+        if isinstance(chain, dict):
             heads[_text(chain, "family", "table", "name")] = chain
         elif isinstance(rule, dict):
             key = _text(rule, "family", "table", "chain")
@@ -199,14 +205,10 @@ def parse_nft(answer: Answer) -> Ruleset:
     )  # fmt: skip
 
 
-NFT = fact(
-    "linux.nftables",
-    Ruleset,
-    ask=Command(
-        argv=("/usr/sbin/nft", "-j", "list", "ruleset"),
-        privilege=Privilege.ROOT,
-        missing=Reason.NOT_PRESENT,
-        limit=8 << 20,
-    ),
-    parse=parse_nft,
+ASK = Command(
+    argv=("/usr/sbin/nft", "-j", "list", "ruleset"),
+    privilege=Privilege.ROOT,
+    missing=Reason.NOT_PRESENT,
+    limit=8 << 20,
 )
+NFT = fact("linux.nftables", Ruleset, ask=ASK, parse=parse_nft)

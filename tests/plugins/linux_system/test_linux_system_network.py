@@ -8,10 +8,21 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Answer, ParseError, Reason, Target, Verdict
-from audit_linux.system import firewall, kernel, listeners, services, timesync, units
+from audit_core.model import (
+    Absent,
+    Answer,
+    Judgement,
+    Kind,
+    ObjectType,
+    ParseError,
+    Reason,
+    Target,
+    Verdict,
+)
+from audit_linux.system import firewall, kernel, listeners, packets, services, timesync, units
 from audit_linux.system import iptables as iptables_
 from audit_linux.system import nft as nft_
+from audit_linux.system import published as published_
 from audit_linux.system.listeners import Listener
 from audit_linux.system.processes import Process
 from audit_linux.system.timesync import Sync
@@ -402,6 +413,139 @@ def test_ports_of_containers_may_show_no_socket(
 
 # --- packet filter ------------------------------------------------------------------------------
 
+SITE = Target(
+    id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER,
+    settings={"allowed_ports": ("22/tcp", "8080/tcp", "5000-5002/udp", 8443)},
+)  # fmt: skip
+BARE = Target(id="web2", kind=Kind.HOST, object_type=ObjectType.SERVER)
+Ports = tuple[published_.Published, ...]
+
+
+def _judged(
+    nft: packets.Ruleset | None,
+    iptables: packets.Ruleset | Absent | None,
+    ip6tables: packets.Ruleset | Absent | None,
+    sysctl: dict[str, str],
+    listed: Ports | None = (),
+    saved: Ports | None = (),
+    target: Target = BARE,
+) -> Judgement:
+    return firewall.firewall_input.judge(
+        nft, iptables, ip6tables, sysctl, listed, saved, None, target
+    )
+
+
+DOCKER = ("nft-docker", "iptables-docker", "iptables-save-docker")
+
+
+@pytest.mark.parametrize(
+    ("nft", "iptables", "save", "ports"),
+    [
+        (*DOCKER, ("8080/tcp -> 172.17.0.2:80",)),
+        (None, "iptables-docker", "iptables-save-docker", ("8080/tcp -> 172.17.0.2:80",)),
+        ("nft-docker-native", None, None, ("5000-5002/udp -> 172.17.0.4",
+                                           "8080/tcp -> 172.17.0.2:80",
+                                           "8443/tcp -> fd00::2:443")),
+    ],
+)  # fmt: skip
+def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
+    nft: str | None, iptables: str | None, save: str | None, ports: tuple[str, ...],
+    recorded: Read,
+) -> None:  # fmt: skip
+    given = (
+        nft_.parse_nft(recorded(nft)) if nft else None,
+        iptables_.parse_iptables4(recorded(iptables)) if iptables else None,
+        None,
+        OFF,
+    )
+    handed = (
+        published_.parse_listed(recorded(nft)) if nft else None,
+        published_.parse_saved(recorded(save)) if save else None,
+    )
+    bare = _judged(*given, *handed, BARE)
+    assert bare.verdict is Verdict.UNDETERMINED
+    assert bare.said[1].args["ports"] == ports
+    assert bare.said[2].args["ports"] == ports
+    allowed = _judged(*given, *handed, SITE)
+    assert allowed.verdict is Verdict.PASS
+    assert allowed.said[1].args["ports"] == ports
+    unseen = _judged(*given, None, None, SITE)
+    assert unseen.verdict is Verdict.UNDETERMINED
+
+
+def test_nft_alone_tells_the_ports_that_iptables_handed_on(recorded: Read) -> None:
+    told = published_.parse_listed(recorded("nft-docker"))
+    assert [p.text for p in told] == ["8080/tcp"]
+
+
+def _dnat(rule: str, make: Make, table: str = "nat") -> list[str]:
+    return [p.text for p in published_.parse_saved(make(f"*{table}\n{rule}\nCOMMIT\n"))]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        # Podman's netavark, kube-proxy and firewalld in the words of iptables-save
+        ("-A NETAVARK-DN-1 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.88.0.5:80",
+         ["8080/tcp -> 10.88.0.5:80"]),
+        ('-A KUBE-SEP-X -p tcp -m comment --comment "a/b:c" -m tcp -j DNAT --to-destination '
+         "10.244.0.3:53", ["*/tcp -> 10.244.0.3:53"]),
+        ("-A PREROUTING -p tcp -m multiport --dports 80,8000:8010 -j DNAT --to-destination "
+         "10.0.0.2", ["80,8000-8010/tcp -> 10.0.0.2"]),
+        ("-A PREROUTING -p tcp -m tcp ! --dport 22 -j DNAT --to-destination 10.0.0.2",
+         ["*/tcp -> 10.0.0.2"]),
+        ("-A X ! -d 127.0.0.1/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2",
+         ["1/tcp -> 10.0.0.2"]),
+        ("-A PREROUTING -j DNAT --to-destination 10.0.0.2", ["*/* -> 10.0.0.2"]),
+        ("-A X -d 127.0.0.1/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
+        ("-A X -d ::1/128 -p tcp -m tcp --dport 1 -j DNAT --to-destination [fd00::1]:1", []),
+        ("-A X -i lo -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
+        ("-A OUTPUT -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
+        ("-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080", []),
+    ],
+)  # fmt: skip
+def test_dnat_in_the_words_of_iptables(rule: str, text: list[str], answer: Make) -> None:
+    assert _dnat(rule, answer) == text
+    assert _dnat(rule, answer, "mangle") == []
+
+
+def test_saved_rules_that_are_not_whole_are_not_read(answer: Make) -> None:
+    for text in ("*nat\n", "*nat\nwhat\nCOMMIT\n", "iptables-save: no\n"):
+        with pytest.raises(ParseError):
+            published_.parse_saved(answer(text))
+    legacy = b"# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n"
+    with pytest.raises(ParseError):
+        published_.parse_saved(answer("", legacy))
+    assert published_.parse_saved(answer("")) == ()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "within"),
+    [
+        ("tcp", "8080", True), ("udp", "8080", False), ("tcp", "22,8080", True),
+        ("tcp", "8080-8081", False), ("udp", "5001-5002", True), ("tcp", "", False),
+        ("", "8080", False), ("tcp", "8443", True), ("tcp", "http", False),
+    ],
+)  # fmt: skip
+def test_published_ports_that_the_inventory_allows(protocol: str, ports: str, within: bool) -> None:
+    assert listeners.within_declared(SITE, protocol, ports) is within
+    assert not listeners.within_declared(BARE, protocol, ports)
+
+
+def test_a_rule_of_nft_that_maps_ports_is_told_without_them(answer: Make) -> None:
+    place = {"family": "ip", "table": "nat"}
+    to = {"map": {"key": PORT, "data": "@ports"}}
+    chain = {"chain": {**place, "name": "pre", "hook": "prerouting", "policy": "accept"}}
+    rule = {"rule": {**place, "chain": "pre", "expr": [_is(L4, "tcp"), {"dnat": {"addr": to}}]}}
+    text = json.dumps({"nftables": [chain, rule]})
+    assert [p.text for p in published_.parse_listed(answer(text))] == ["*/tcp"]
+    off = {"table": {"family": "ip", "name": "nat", "flags": "dormant"}}
+    asleep = json.dumps({"nftables": [off, chain, rule]})
+    assert published_.parse_listed(answer(asleep)) == ()
+    with pytest.raises(ParseError):
+        published_.parse_listed(answer('{"nftables": [{"rule": {"expr": 1}}]}'))
+
+
 ON = {"net.ipv6.conf.all.disable_ipv6": "0"}
 OFF = {"net.ipv6.conf.all.disable_ipv6": "1"}
 
@@ -427,7 +571,7 @@ def test_firewall_of_recordings(
     nft: str | None, iptables: str | None, ip6tables: str | None, sysctl: dict[str, str],
     verdict: Verdict, recorded: Read,
 ) -> None:  # fmt: skip
-    judgement = firewall.firewall_input.judge(
+    judgement = _judged(
         nft_.parse_nft(recorded(nft)) if nft else None,
         iptables_.parse_iptables4(recorded(iptables)) if iptables else None,
         iptables_.parse_iptables6(recorded(ip6tables)) if ip6tables else None,
@@ -474,7 +618,7 @@ def test_firewall_of_recordings(
 )  # fmt: skip
 def test_iptables_rules(rules: str, verdict: Verdict, answer: Make) -> None:
     ruleset = iptables_.parse_iptables4(answer(rules + "\n"))
-    judgement = firewall.firewall_input.judge(None, ruleset, None, OFF)
+    judgement = _judged(None, ruleset, None, OFF)
     assert judgement.verdict is verdict
 
 
@@ -512,7 +656,7 @@ MATCH = {"match": {"op": "==", "left": {"meta": {"key": "iif"}}, "right": "lo"}}
 )
 def test_nft_rules(text: str, verdict: Verdict, answer: Make) -> None:
     ruleset = nft_.parse_nft(answer(text))
-    assert firewall.firewall_input.judge(ruleset, None, None, ON).verdict is verdict
+    assert _judged(ruleset, None, None, ON).verdict is verdict
 
 
 # nft 1.0.6, `nft -j list ruleset` in a network namespace of its own, Debian 12, 2026-11-23:
@@ -565,7 +709,7 @@ def test_nft_rules_that_every_new_connection_meets(
     expr: tuple[dict[str, Any], ...], verdict: Verdict, answer: Make
 ) -> None:
     ruleset = nft_.parse_nft(answer(_nft(*expr, policy="drop")))
-    assert firewall.firewall_input.judge(ruleset, None, None, ON).verdict is verdict
+    assert _judged(ruleset, None, None, ON).verdict is verdict
 
 
 def test_an_interface_in_a_trusted_zone_of_firewalld_settles_nothing(answer: Make) -> None:
@@ -580,7 +724,7 @@ def test_an_interface_in_a_trusted_zone_of_firewalld_settles_nothing(answer: Mak
     ]
     made = [{"rule": {**place, "chain": chain, "expr": expr}} for chain, expr in rules]
     ruleset = nft_.parse_nft(answer(json.dumps({"nftables": [*heads, *made]})))
-    judgement = firewall.firewall_input.judge(ruleset, None, None, ON)
+    judgement = _judged(ruleset, None, None, ON)
     assert judgement.verdict is Verdict.UNDETERMINED
     assert judgement.said[1].args["interfaces"] == ("eth0",)
 
@@ -591,7 +735,7 @@ def test_a_dormant_table_filters_nothing(flags: str | list[str], answer: Make) -
     document = json.loads(_nft(DROP, policy="drop"))
     document["nftables"].insert(0, {"table": {"family": "inet", "name": "t", "flags": flags}})
     ruleset = nft_.parse_nft(answer(json.dumps(document)))
-    assert firewall.firewall_input.judge(ruleset, None, None, ON).verdict is Verdict.FAIL
+    assert _judged(ruleset, None, None, ON).verdict is Verdict.FAIL
 
 
 def test_a_ruleset_of_too_many_base_chains_is_not_read(answer: Make) -> None:
@@ -614,15 +758,15 @@ def test_what_iptables_shows_counts_where_nft_shows_words_only(answer: Make) -> 
         answer("-P INPUT DROP\n-A INPUT -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\n")
     )
     closed = iptables_.parse_iptables4(answer("-P INPUT DROP\n"))
-    assert firewall.firewall_input.judge(listed, open_, None, OFF).verdict is Verdict.FAIL
-    assert firewall.firewall_input.judge(listed, closed, None, OFF).verdict is Verdict.PASS
-    assert firewall.firewall_input.judge(listed, None, None, OFF).verdict is Verdict.UNDETERMINED
+    assert _judged(listed, open_, None, OFF).verdict is Verdict.FAIL
+    assert _judged(listed, closed, None, OFF).verdict is Verdict.PASS
+    assert _judged(listed, None, None, OFF).verdict is Verdict.UNDETERMINED
 
 
 def test_rules_of_iptables_legacy_are_not_overlooked(answer: Make) -> None:
     warning = b"# Warning: iptables-legacy tables present, use iptables-legacy to see them\n"
     ruleset = iptables_.parse_iptables4(answer("-P INPUT ACCEPT\n", warning))
-    assert firewall.firewall_input.judge((), ruleset, None, OFF).verdict is Verdict.UNDETERMINED
+    assert _judged((), ruleset, None, OFF).verdict is Verdict.UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -634,7 +778,7 @@ def test_ipv6_that_is_on_on_one_interface_is_on(
 ) -> None:
     values = OFF | {f"net/ipv6/conf/{name}/disable_ipv6": v for name, v in own.items()}
     ruleset = iptables_.parse_iptables4(answer("-P INPUT DROP\n"))
-    assert firewall.firewall_input.judge(None, ruleset, None, values).verdict is verdict
+    assert _judged(None, ruleset, None, values).verdict is verdict
     assert kernel.ipv6_off(values) is (verdict is Verdict.PASS)
 
 
@@ -652,7 +796,7 @@ ETH = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth
 def test_accepting_a_whole_interface_settles_nothing(
     text: str, wide: tuple[str, ...] | None, answer: Make
 ) -> None:
-    judgement = firewall.firewall_input.judge(nft_.parse_nft(answer(text)), None, None, ON)
+    judgement = _judged(nft_.parse_nft(answer(text)), None, None, ON)
     assert judgement.verdict is (Verdict.UNDETERMINED if wide else Verdict.PASS)
     assert not wide or judgement.said[1].args["interfaces"] == wide
 
@@ -676,7 +820,7 @@ def test_accepting_a_whole_interface_settles_nothing(
 )  # fmt: skip
 def test_iptables_accepts_a_whole_interface(rules: str, verdict: Verdict, answer: Make) -> None:
     ruleset = iptables_.parse_iptables4(answer(rules + "\n"))
-    assert firewall.firewall_input.judge(None, ruleset, None, OFF).verdict is verdict
+    assert _judged(None, ruleset, None, OFF).verdict is verdict
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"nftables": [1]}', '{"nftables": "x"}',
