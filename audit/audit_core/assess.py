@@ -56,7 +56,7 @@ def conclude(
     counted = [(c, f) for c, f in mapped if c in (Coverage.FULL, Coverage.PARTIAL)]
     coverage = _coverage(mapped)
     result = _result(counted, coverage)
-    why = _why(result, coverage, counted)
+    why = (*_why(result, coverage, counted), *_aside(result, mapped))
     left = missing if _incomplete(result, coverage, counted) else ()
     return _made(clause, target, result, coverage, mapped, why=why, missing=left)
 
@@ -95,7 +95,12 @@ def _why(
     if result is Result.NOT_APPLICABLE:
         return tuple(m for _, f in counted for m in f.said)
     if result is Result.NONCONFORMING and _incomplete(result, coverage, counted):
-        return (msg("Nothing passed so far; what is still open may make this partly conforming"),)
+        # What only supports may have passed, and stands in the same record.
+        said = msg(
+            "Of the checks that count here, none passed so far; "
+            "what is still open may make this partly conforming"
+        )
+        return (said,)
     if result is not Result.NOT_ASSESSED:
         return ()
     if not counted:
@@ -103,6 +108,14 @@ def _why(
     if any(f.verdict is Verdict.UNDETERMINED for _, f in counted):
         return (msg("Something could not be determined"),)
     return (msg("The checks cover this clause only in part"),)
+
+
+def _aside(result: Result, mapped: Sequence[tuple[Coverage, Finding]]) -> tuple[Message, ...]:
+    """Why checks failed and the clause does not fail: they decide nothing."""
+    failed = any(f.verdict is Verdict.FAIL for _, f in mapped)
+    if not failed or result not in (Result.NOT_ASSESSED, Result.CONFORMING):
+        return ()
+    return (msg("The checks that failed are evidence and decide nothing by themselves"),)
 
 
 def _made(

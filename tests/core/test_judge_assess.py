@@ -227,3 +227,25 @@ def test_what_any_host_tells_counts_for_the_clauses_of_the_whole_system() -> Non
     assert [(c.target, c.conclusion, c.findings) for c in got] == [
         ("network", Result.NONCONFORMING, ("c@web1",))
     ]
+
+
+def reasons(*mapped: tuple[Coverage, Finding]) -> list[str]:
+    """The reasons of the conclusion that rests on `mapped`."""
+    return [m.id for m in assess.conclude(clause("1.1"), HOST, mapped, ()).why]
+
+
+def test_a_clause_that_fails_does_not_deny_the_pass_that_stands_beside_it() -> None:
+    # The record names every check; only those that count are spoken of.
+    why = reasons((PART, finding(F)), (SUPP, finding(P)))
+    assert why[0].startswith("Of the checks that count here, none passed")
+
+
+@pytest.mark.parametrize("count", [(), ((PART, P),), ((PART, U),), ((FULL, P),)])
+def test_a_clause_that_does_not_fail_says_why_a_failed_check_decides_nothing(
+    count: tuple[tuple[Coverage, Verdict], ...],
+) -> None:
+    counted = [(coverage, finding(verdict)) for coverage, verdict in count]
+    aside = "The checks that failed are evidence and decide nothing by themselves"
+    assert reasons(*counted, (SUPP, finding(F)))[-1:] == [aside]
+    assert aside not in reasons(*counted, (SUPP, finding(P)))
+    assert aside not in reasons(*counted, (SUPP, finding(F)), (PART, finding(F)))
