@@ -3,6 +3,7 @@ the collector's leaves open is undetermined."""
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime
 from statistics import median
@@ -38,7 +39,8 @@ _NO_FILE = msg("No file in the declared folder matches the declared pattern")
 
 
 def _hours(seconds: float) -> float:
-    return round(seconds / 3600, 1)
+    """Tenths of an hour, upwards: what is over a limit is never shown as within it."""
+    return math.ceil(seconds / 360) / 10
 
 
 def _skew(clock: int, collected_at: str) -> float:

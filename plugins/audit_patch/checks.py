@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -112,7 +113,8 @@ def _published(metadata: Metadata, sources: Sources) -> float:
 
 
 def _days(seconds: float) -> float:
-    return round(seconds / _DAY, 1)
+    """Tenths of a day, upwards: what is over a limit is never shown as within it."""
+    return math.ceil(seconds * 10 / _DAY) / 10
 
 
 def _stale(
@@ -222,7 +224,8 @@ def other_updates(
     )  # fmt: skip
     newest = max((x.at for x in metadata.listings), default=now)
     if now - newest > max_waiting_days * _DAY:
-        why = msg("All of them have been known for at least {days} days", days=_days(now - newest))
+        days = int(now - newest) // _DAY
+        why = msg("All of them have been known for at least {days} days", days=days)
         return failed(said, why, expected=wanted)
     why = msg("The metadata do not tell since when each of them has been pending")
     return undetermined(said, why, expected=wanted)

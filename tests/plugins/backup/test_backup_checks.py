@@ -86,6 +86,13 @@ def test_fresh(found: Files, clock: int, verdict: Verdict) -> None:
     assert judge(checks.fresh, found, clock, target(rpo_hours=24), NOW).verdict is verdict
 
 
+@pytest.mark.parametrize(("age", "shown"), [(24, 24.0), (24.01, 24.1), (23.96, 24.0), (0.5, 0.5)])
+def test_a_backup_that_is_too_old_is_never_shown_as_young_enough(age: float, shown: float) -> None:
+    got = judge(checks.fresh, files((age, 5)), CLOCK, target(rpo_hours=24), NOW)
+    assert got.said[0].args["hours"] == shown
+    assert (got.verdict is PASS) is (shown <= 24)
+
+
 def named(*rows: tuple[str, float]) -> Files:
     """Files by (name, age in hours), newest first."""
     return Files(

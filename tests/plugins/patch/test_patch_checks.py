@@ -189,6 +189,18 @@ def test_metadata_fresh(metadata: Metadata, sources: Sources, verdict: Verdict) 
     assert judge(checks.metadata_fresh, metadata, sources, NOW).verdict is verdict
 
 
+@pytest.mark.parametrize(("age", "shown"), [(7, 7.0), (7.01, 7.1), (6.97, 7.0), (2.65, 2.7)])
+def test_metadata_that_are_too_old_are_never_shown_as_fresh(age: float, shown: float) -> None:
+    got = judge(checks.metadata_fresh, dnf_caches(1, age), DNF, NOW)
+    assert got.said[0].args["days"] == shown
+    assert (got.verdict is PASS) is (shown <= 7)
+
+
+def test_how_long_updates_were_known_is_not_told_as_more_than_it_was() -> None:
+    got = judge(checks.other_updates, Pending(updates=ONE), apt_lists(91.9), APT, NOW)
+    assert [m.args.get("days") for m in got.said] == [None, 91]
+
+
 @pytest.mark.parametrize(
     ("running", "installed", "reboot", "verdict"),
     [
