@@ -53,6 +53,10 @@ STATUS = fact(
 )
 
 
+def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
+    return tuple(p for p in running(processes, ("auditd",)) if p.uid == 0)
+
+
 @check(
     "linux.audit-daemon",
     needs=PROCESSES,
@@ -62,10 +66,9 @@ STATUS = fact(
 )
 def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
     """The audit daemon runs."""
-    daemons = running(processes, ("auditd",))
     others = running(processes, RECORDERS[1:])
     expected = msg("a process auditd that runs as root")
-    daemons = tuple(p for p in daemons if p.uid == 0)
+    daemons = _daemons(processes)
     if daemons:
         said = msg("Seen: {processes}", processes=capped(shown(daemons)))
         return passed(said, expected=expected)
@@ -170,13 +173,13 @@ AUDITD_CONF = fact(
 
 @check(
     "linux.audit-storage",
-    needs=AUDITD_CONF,
+    needs=(AUDITD_CONF, PROCESSES),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     when_absent=failed(msg("There is no /etc/audit/auditd.conf")),
     remedy=msg("Set max_log_file_action, space_left_action and disk_full_action in auditd.conf"),
 )
-def audit_storage(conf: AuditdConf) -> Judgement:
+def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement:
     """auditd rotates its log and does not ignore a disk that runs full."""
     keys = (
         "local_events", "write_logs", "max_log_file", "max_log_file_action", "num_logs",
@@ -193,6 +196,9 @@ def audit_storage(conf: AuditdConf) -> Judgement:
     expected = msg(
         "local_events, write_logs yes, action rotate (num_logs 2 or more) or keep_logs, no ignore"
     )
+    if not _daemons(processes):
+        idle = msg("No auditd runs: its settings keep no records")
+        return failed(said, idle, expected=expected)
     ok = rotates and wary and conf.get("write_logs") == conf.get("local_events") == "yes"
     return expect(ok, said=said, expected=expected)
 

@@ -136,7 +136,7 @@ def measured_boot(boot: Boot) -> Judgement:
     """A TPM is there and the kernel was started with an integrity measurement policy."""
     if boot.container:
         return not_applicable(_IN_CONTAINER)
-    said = msg("TPM version {tpm}; kernel command line: {ima}", tpm=boot.tpm or "-",
+    said = msg("TPM version {tpm}; IMA on the kernel command line: {ima}", tpm=boot.tpm or "-",
                ima=boot.ima or "-")  # fmt: skip
     expected = msg("a TPM, and ima_policy, ima_appraise or ima_tcb on the kernel command line")
     if boot.tpm and not boot.ima and boot.ima_file:

@@ -345,9 +345,29 @@ def test_an_unknown_topic_settles_nothing() -> None:
 # --- auditd.conf --------------------------------------------------------------------------------
 
 
+AUDITD = _process("auditd")
+
+
 def test_debian_s_own_auditd_conf_passes(recorded: Read) -> None:
     conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
-    assert auditing.audit_storage.judge(conf).verdict is Verdict.PASS
+    assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "processes",
+    [
+        (_process("rsyslogd"),),
+        (_process("auditd", uid=1000),),
+        (Process(pid=7, uid=0, name="auditd", contained=True),),
+    ],
+)
+def test_settings_of_a_daemon_that_does_not_run_keep_nothing(
+    processes: tuple[Process, ...], recorded: Read
+) -> None:
+    conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
+    judgement = auditing.audit_storage.judge(conf, processes)
+    assert judgement.verdict is Verdict.FAIL
+    assert "No auditd runs" in judgement.said[-1].id
 
 
 GOOD = {
@@ -374,12 +394,12 @@ GOOD = {
 def test_storage(changes: dict[str, str], verdict: Verdict, answer: Make) -> None:
     text = "# comment\r\n" + "".join(f"{k} = {v}\r\n" for k, v in {**GOOD, **changes}.items())
     conf = auditing.parse_auditd_conf(answer(text))
-    assert auditing.audit_storage.judge(conf).verdict is verdict
+    assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
 
 
 def test_an_empty_auditd_conf_falls_back_to_the_daemon_s_defaults(answer: Make) -> None:
     conf = auditing.parse_auditd_conf(answer("#\n"))
-    assert auditing.audit_storage.judge(conf).verdict is Verdict.FAIL
+    assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.FAIL
 
 
 def test_an_auditd_conf_with_a_line_that_is_no_setting_is_refused(answer: Make) -> None:

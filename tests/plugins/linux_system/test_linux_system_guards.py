@@ -236,6 +236,14 @@ def test_boot(changes: dict[str, str], secure: Verdict, measured: Verdict, answe
     assert trust.measured_boot.judge(boot).verdict is measured
 
 
+def test_no_kernel_command_line_is_called_empty_that_was_searched_for_ima_only(
+    recorded: Read,
+) -> None:
+    said = trust.measured_boot.judge(trust.parse_boot(recorded("boot-machine"))).said[0]
+    assert "IMA on the kernel command line: {ima}" in said.id
+    assert said.args["ima"] == "-"
+
+
 @pytest.mark.parametrize("text", ["", "uefi=1\n", "uefi=1\nuefi=0\n", "x=1\n", "uefi=2\n"])
 def test_what_does_not_tell_the_start_is_refused(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
