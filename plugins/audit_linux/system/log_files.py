@@ -7,7 +7,7 @@ import stat
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Command, Judgement, Privilege, Reason
+from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
 from audit_core.sdk import (
     Absent,
     ParseError,
@@ -20,7 +20,8 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.system._common import capped, script, whole_number
+from audit_linux.system._common import capped, joined, script, whole_number
+from audit_linux.system.log_acls import LOG_ACLS, Acl, Entry
 
 # A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
 FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
@@ -156,8 +157,12 @@ def is_log(path: str, name: str) -> bool:
 
 # Records of logins and privilege: nobody but root and the log group may read them.
 _PRIVATE = re.compile(r"(?:auth\.log|secure|syslog|messages)(?![a-z])|(?:audit|journal)(?:/|$)")
-# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).
+# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs); 100 is the group
+# `users`, which holds everybody on SUSE.
 _FIRST_PERSON = 1000
+_USERS = 100
+# What these file systems grant by access lists of their own, neither modes nor getfacl tell.
+_FOREIGN = re.compile(r"nfs\d?|cifs|smb.*|fuse.*|ceph|afs|gfs.*|v9fs|9p", re.ASCII)
 
 
 def _closed(tree: LogTree) -> tuple[str, ...]:
@@ -184,7 +189,52 @@ def _owned(tree: LogTree) -> list[str]:
     return [
         f"/var/log/{f.path} ({f.mode:04o}, uid {f.uid}, gid {f.gid})" for f in tree.files
         if (not f.path or _PRIVATE.match(f.path))
-        and (f.uid >= _FIRST_PERSON or (f.gid >= _FIRST_PERSON and f.mode & stat.S_IWGRP))
+        and (f.uid >= _FIRST_PERSON or (_of_people(f.gid) and f.mode & stat.S_IWGRP))
+    ]  # fmt: skip
+
+
+def _of_people(gid: int) -> bool:
+    return gid >= _FIRST_PERSON or gid == _USERS
+
+
+def _of_person(entry: Entry) -> bool:
+    return _of_people(entry.id) if entry.group else entry.id >= _FIRST_PERSON
+
+
+def _granted(acls: tuple[Acl, ...]) -> list[str]:
+    """What access lists let people change, whatever the modes say."""
+    return [
+        f"/var/log/{acl.path} (ACL: {entry.text})"
+        for acl in acls for entry in acl.entries if "w" in entry.rights and _of_person(entry)
+    ]  # fmt: skip
+
+
+def _readers(tree: LogTree, acls: tuple[Acl, ...]) -> list[str]:
+    """Who besides root and the log groups may read records of logins, or services change them.
+
+    An auditor may be meant to: what nobody has decided here is not judged. A list that lets people
+    into a closed folder opens what is below it, too.
+    """
+    closed = _closed(tree)
+    groups = [
+        f"/var/log/{f.path} ({f.mode:04o}, gid {f.gid})" for f in tree.files
+        if not f.folder and _PRIVATE.match(f.path) and _of_people(f.gid) and f.mode & stat.S_IRGRP
+    ]  # fmt: skip
+    lists = [
+        f"/var/log/{acl.path} (ACL: {entry.text})"
+        for acl in acls
+        if _PRIVATE.match(acl.path) or not acl.path or f"{acl.path}/" in closed
+        for entry in acl.entries
+        if (_of_person(entry) and entry.rights != "---") or "w" in entry.rights
+    ]
+    return groups + lists
+
+
+def _untold(acls: tuple[Acl, ...]) -> list[str]:
+    """Lists of which only the + was seen; on a file that others may read one without w is none."""
+    return [
+        f"/var/log/{acl.path}" for acl in acls
+        if not acl.told and (acl.folder or _PRIVATE.match(acl.path) or "w" in acl.mask)
     ]  # fmt: skip
 
 
@@ -202,34 +252,52 @@ def _hidden(tree: LogTree) -> list[str]:
     return [f"/var/log/{path}" for path in (*folders, *filter(_PRIVATE.match, tree.links))]
 
 
+def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
+    """What keeps a good verdict open."""
+    hidden, untold, readers = _hidden(tree), _untold(acls), _readers(tree, acls)
+    return joined(
+        msg("What lies here was not seen: {paths}", paths=capped(hidden)) if hidden else None,
+        msg("An access list is set here, and getfacl is not installed to tell it: {paths}",
+            paths=capped(untold)) if untold else None,
+        msg("Accounts or groups besides root and the log group have rights here; whether they are "
+            "meant to was not told: {paths}", paths=capped(readers)) if readers else None,
+        msg("Access lists of a file system of type {type} were not looked at", type=tree.filesystem)
+        if _FOREIGN.fullmatch(tree.filesystem) else None,
+    )  # fmt: skip
+
+
 @check(
     "linux.log-file-modes",
-    needs=LOG_TREE,
+    needs=(LOG_TREE, LOG_ACLS),
     severity=Severity.MEDIUM,
-    version=2,
-    remedy=msg("chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit"),
+    version=3,
+    remedy=msg(
+        "chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit; "
+        "setfacl -x for accounts of people"
+    ),
 )
-def log_file_modes(tree: LogTree) -> Judgement:
+def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
     """No account without privilege can change log files or read those about logins."""
     expected = msg("no log file writable by others; login and audit records not readable by others")
-    loose, hidden, closed = _loose(tree), _hidden(tree), _closed(tree)
+    closed = _closed(tree)
     folders = [
         f"/var/log/{f.path} ({f.mode:04o})" for f in tree.files
         if f.folder and f.mode & stat.S_IWOTH and not f.mode & stat.S_ISVTX
         and not f.path.startswith(closed)
     ]  # fmt: skip
-    wrong = loose + folders + _owned(tree)
+    wrong = _loose(tree) + folders + _owned(tree) + _granted(acls)
     if wrong:
         said = msg("{count} of {all} are open to others: {paths}", count=len(wrong),
                    all=len(tree.files), paths=capped(wrong))  # fmt: skip
         return failed(said, expected=expected)
-    if hidden:
-        said = msg("What lies here was not seen: {paths}", paths=capped(hidden))
-        return undetermined(said, expected=expected)
     said = msg("{count} files and folders under /var/log, none open to others",
                count=len(tree.files))  # fmt: skip
-    return passed(said, expected=expected)
+    if doubts := _doubts(tree, acls):
+        return undetermined(*doubts, expected=expected)
+    lists = msg("Access lists, none for people: {paths}",
+                paths=capped(f"/var/log/{acl.path}" for acl in acls))  # fmt: skip
+    return passed(said, *((lists,) if acls else ()), expected=expected)
 
 
-FACTS = (LOG_TREE, AUDIT_FILES)
+FACTS = (LOG_TREE, AUDIT_FILES, LOG_ACLS)
 CHECKS = (log_file_modes,)
