@@ -323,7 +323,8 @@ def shared_accounts(
     """No account that can log in has a name that suggests several people share it."""
     hits = [a.name for a in accounts.rows if a.has_shell and _stem(a.name) in generic]
     able = [a.name for a in accounts.rows if a.has_shell]
-    expected = msg("each login account belongs to one person")
+    # That an account is one person's only people can say; here it is the name that was looked at.
+    expected = msg("no generic name among the login accounts: {names}", names=listed(generic))
     if hits:
         return undetermined(
             msg("Ask who uses these accounts with generic names: {names}", names=names(hits)),

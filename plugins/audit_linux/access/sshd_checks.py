@@ -81,7 +81,7 @@ def sshd_root_login(
     def good(_: str, value: str) -> bool:
         return _ALIASES.get(value.lower(), value.lower()) in allowed
 
-    expected = msg("one of {allowed}", allowed=listed(allowed))
+    expected = msg("one of: {allowed}", allowed=listed(allowed))
     value = server.sshd.one("permitrootlogin")
     if value and not good("", value) and _shut_out(server):
         said = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",

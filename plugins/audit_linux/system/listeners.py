@@ -48,9 +48,9 @@ class Listener(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`22/tcp on 0.0.0.0 (sshd)`."""
+        """`22/tcp 0.0.0.0 (sshd)`: no words, for it stands in sentences of either language."""
         name = f" ({self.process})" if self.process else ""
-        return f"{self.number} on {self.address}{name}"
+        return f"{self.number} {self.address}{name}"
 
 
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}", re.ASCII)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from audit_core.model import Verdict
+from audit_core.model import Verdict, msg
 from audit_linux.access import account_checks as mod
 from audit_linux.access.accounts import SHADOW, Account, Accounts, Login, Secret
 from audit_linux.access.sources import Sources
@@ -231,6 +231,13 @@ def test_default_accounts(account: Account, given: Secret, verdict: Verdict) -> 
 )
 def test_shared_accounts(account: Account, verdict: Verdict) -> None:
     assert mod.shared_accounts.judge(some(ROOT, account), LOCAL).verdict is verdict
+
+
+def test_a_pass_on_names_does_not_say_that_accounts_are_not_shared() -> None:
+    judgement = mod.shared_accounts.judge(some(ROOT, who("alice")), LOCAL)
+    assert judgement.expected == msg(
+        "no generic name among the login accounts: {names}", names=tuple(sorted(mod._GENERIC))
+    )
 
 
 NOW = "2026-11-23T12:00:00+00:00"

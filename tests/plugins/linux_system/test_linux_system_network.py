@@ -829,3 +829,8 @@ def test_iptables_accepts_a_whole_interface(rules: str, verdict: Verdict, answer
 def test_what_is_no_ruleset_is_refused(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
         nft_.parse_nft(answer(text))
+
+
+def test_a_listener_is_told_without_words_of_one_language() -> None:
+    listener = Listener(protocol="tcp", address="0.0.0.0", port=22, process="sshd")
+    assert listener.text == "22/tcp 0.0.0.0 (sshd)"
