@@ -44,10 +44,11 @@ def line_check(n):
 one, two, three = line_check(1), line_check(2), line_check(3)
 
 def slow(args, timeout_s, limit):
-    import time
+    import os, time
     time.sleep(0.05)
     while (HERE / "hold").exists():
-        (HERE / "waiting").touch()
+        (HERE / "waiting.new").write_text(str(os.getppid()))
+        (HERE / "waiting.new").rename(HERE / "waiting")
         time.sleep(0.05)
     return ProbeReply(stdout=b"open")
 
@@ -75,20 +76,20 @@ class World(Struct, frozen=True, kw_only=True):
 
 
 class Hold:
-    """The file that the plugin's prober waits to see gone, and the one that says it waits."""
+    """The file that the plugin's prober waits to see gone, and the one that says whose waits."""
 
     def __init__(self, package: Path) -> None:
         self._hold, self._waiting = package / "hold", package / "waiting"
 
     def on(self) -> None:
         self._hold.touch()
-        self._waiting.unlink(missing_ok=True)
 
     def off(self) -> None:
         self._hold.unlink(missing_ok=True)
 
-    def waited_for(self) -> bool:
-        return self._waiting.exists()
+    def waited_for(self, running: Running) -> bool:
+        """Whether its own prober waits, and not one that the run before left behind."""
+        return self._waiting.exists() and self._waiting.read_text() == str(running.process.pid)
 
 
 def told(results: Results) -> tuple[Any, Any]:
@@ -238,7 +239,7 @@ def interrupted(world: World, store: Path, held: Hold) -> Done:
     held.on()
     before = sizes(store)
     running = start(*words(world, store), env=world.env)
-    assert eventually(lambda: sizes(store) != before or held.waited_for())
+    assert eventually(lambda: sizes(store) != before or held.waited_for(running))
     running.signal(signal.SIGINT)
     return running.wait()
 
