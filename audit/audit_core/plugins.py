@@ -172,7 +172,7 @@ class _Builder:
         self.owner: dict[str, str] = {}
 
     def fault(self, plugin: str, why: str) -> None:
-        said = msg("Plugin {plugin} is left out: {why}", plugin=plugin, why=why)
+        said = msg("Plugin {plugin} is left out: {error}", plugin=plugin, error=why)
         self.faults.append(Fault(plugin=plugin, said=said))
 
     def register(self, name: str, version: str, module: Any) -> None:

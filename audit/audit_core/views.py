@@ -97,18 +97,26 @@ def results_view(results: Results, translator: Translator) -> ResultsView:
         schema=RESULTS_VIEW,
         lang=translator.lang,
         disclaimer=translator.text(DISCLAIMER),
-        run=results.run,
+        run=_run(results.run, translator),
         targets=results.targets,
         checks=tuple(structs.replace(c, title=translator.text(c.title)) for c in results.checks),
         findings=tuple(_finding(f, titles, translator) for f in results.findings),
         conclusions=tuple(_conclusion(c, translator) for c in results.conclusions),
-        observations=results.observations,
+        observations=tuple(_evidence(o, translator) for o in results.observations),
     )
 
 
 def joined(messages: tuple[Message, ...], say: Callable[[Message], str], lang: str) -> str:
     """`messages` as one text."""
     return ("；" if lang == "zh" else "; ").join(say(m) for m in messages)
+
+
+def _run(run: RunStamp, t: Translator) -> RunStamp:
+    return structs.replace(run, faults=tuple(t.sentence(fault) for fault in run.faults))
+
+
+def _evidence(o: Evidence, t: Translator) -> Evidence:
+    return structs.replace(o, how=t.session(o.how), detail=t.sentence(o.detail))
 
 
 def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:

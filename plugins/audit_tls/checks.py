@@ -69,13 +69,13 @@ _STOPPED = {
 
 def _why_open(version: Version) -> Message:
     """What came in place of an answer that settles something."""
-    words = ", ".join(version.unsettling)
     if version.unsettling == ("closed",):
         return msg("{version}: the connection was dropped without a word, as a limit or a device in"
                    " between would do, too", version=version.name)  # fmt: skip
     if not version.unsettling:
         return msg("{version}: not asked to the end", version=version.name)
-    return msg("{version}: what came settles nothing ({words})", version=version.name, words=words)
+    return msg("{version}: what came settles nothing ({detail})", version=version.name,
+               detail=version.unsettling)  # fmt: skip
 
 
 def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
@@ -408,7 +408,8 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
     if trust.outcome is Outcome.TRUSTED:
         return passed(msg("The chain was verified by {library}", library=trust.library),
                       expected=wanted)  # fmt: skip
-    said = msg("The chain was not verified: {why} (code {code})", why=trust.said, code=trust.code)
+    said = msg("The chain was not verified: {detail} (code {code})", detail=trust.said,
+               code=trust.code)  # fmt: skip
     if trust.outcome is Outcome.UNSETTLED:
         return undetermined(said, expected=wanted)
     if not trust.anchors:

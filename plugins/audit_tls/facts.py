@@ -327,8 +327,8 @@ def _declined(report: Report) -> Absent | None:
     """That the server spoke its protocol each time and did not begin TLS, or None."""
     if not report.attempts or any(a.ended is not Ended.DECLINED for a in report.attempts):
         return None
-    said = msg("The server declines STARTTLS ({protocol}), so no TLS is spoken: {words}",
-               protocol=report.starttls, words=report.attempts[-1].detail)  # fmt: skip
+    said = msg("The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}",
+               protocol=report.starttls, detail=report.attempts[-1].detail)  # fmt: skip
     return Absent(reason=Reason.NOT_PRESENT, said=said)
 
 

@@ -164,12 +164,12 @@ def test_seals_chain_and_see_every_change(tmp_path: Path) -> None:
     bundle = run.bundle_path(HOST.id)
     raw = bundle.read_bytes()
     bundle.write_bytes(raw.replace(b"blue", b"grey"))
-    assert check_seal(run) == (f"bundles/{bundle.name}: altered",)
+    assert check_seal(run) == (msg("bundles/{name}: altered", name=bundle.name),)
     bundle.unlink()
-    assert check_seal(run) == (f"bundles/{bundle.name}: missing",)
+    assert check_seal(run) == (msg("bundles/{name}: missing", name=bundle.name),)
     bundle.write_bytes(raw)
     (run.folder / "bundles" / "extra").write_bytes(b"")
-    assert check_seal(run) == ("bundles/extra: not in the seal",)
+    assert check_seal(run) == (msg("bundles/{name}: not in the seal", name="extra"),)
 
 
 def test_runs_are_found_by_id_prefix_and_latest(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def verify_run(run: Run) -> Report:
         try:
             check(run, out)
         except DengbaoError as error:
-            out.wrong(msg("{error}", error=str(error)))
+            out.wrong(error.said)
         except OSError as error:
             said = msg("Cannot be read: {strerror}", strerror=error.strerror or str(error))
             out.wrong(said, Path(str(error.filename or run.folder)).name)
@@ -32,8 +32,8 @@ def verify_run(run: Run) -> Report:
 
 
 def _seal(run: Run, out: Gathering) -> None:
-    for line in check_seal(run):
-        out.wrong(msg("{error}", error=line))
+    for wrong in check_seal(run):
+        out.wrong(wrong)
     out.checked.append(msg("Seal over the stamp of the run and its bundles"))
     if run.file.id != run.id:
         out.wrong(msg("The documents are of different runs"))
@@ -72,7 +72,7 @@ def _bundle(run: Run, path: Path, records: dict[str, rests.Record], out: Gatheri
     try:
         bundle = Bundle(path)
     except DengbaoError as error:
-        out.wrong(msg("{error}", error=str(error)), where)
+        out.wrong(error.said, where)
         return
     if frames.whole_length(path) != path.stat().st_size:
         out.wrong(msg("It ends in a frame that is torn or was altered"), where)

@@ -105,13 +105,8 @@ def _same_run(run: Run, results: Results) -> None:
         )
     # To sign what was altered after it was sealed would make it look whole again.
     if run.seal is not None and (wrong := check_seal(run)):
-        raise InputError(
-            msg(
-                "{folder}: not as it was sealed: {wrong}",
-                folder=str(run.folder),
-                wrong=str("; ".join(wrong[:5])),
-            )
-        )
+        said = msg("{folder}: not as it was sealed: {wrong}", folder=str(run.folder))
+        raise InputError(said, wrong=wrong[0])  # verify tells all there is
 
 
 @contextmanager

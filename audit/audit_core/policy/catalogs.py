@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from audit_core.errors import InputError
-from audit_core.model import Coverage, Message, ObjectType, msg
+from audit_core.model import Coverage, ObjectType, msg
 from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
@@ -161,8 +161,9 @@ class _Files:
                 msg("{path}: expected a CSV table in UTF-8", path=str(path))
             ) from error
         except csv.Error as error:
-            said = msg("{path}: expected a CSV table: {error}", path=str(path))
-            raise InputError(said, error=Message(id=str(error))) from error
+            raise InputError(
+                msg("{path}: expected a CSV table: {error}", path=str(path), error=str(error))
+            ) from error
 
     def sha256(self) -> str:
         return digest(self._read)

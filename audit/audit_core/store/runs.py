@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.errors import InputError, StoreError, UsageError
-from audit_core.model import Target, msg
+from audit_core.model import Message, Target, msg
 from audit_core.results import encode
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
@@ -254,18 +254,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def check_seal(run: Run) -> tuple[str, ...]:
+def check_seal(run: Run) -> tuple[Message, ...]:
     """What does not agree with the run's seal; empty where everything stands as sealed."""
     seal = run.seal
     if seal is None:
-        return ("the run is not sealed: it was not collected to the end",)
+        return (msg("the run is not sealed: it was not collected to the end"),)
     wrong = []
     if file_digest(run.folder / "run.json") != seal.run_sha256:
-        wrong.append("run.json was altered")
+        wrong.append(msg("run.json was altered"))
     there = {p.name for p in (run.folder / "bundles").iterdir()}
-    wrong += [f"bundles/{name}: missing" for name in sorted(set(seal.bundles) - there)]
-    wrong += [f"bundles/{name}: not in the seal" for name in sorted(there - set(seal.bundles))]
+    gone, more = sorted(set(seal.bundles) - there), sorted(there - set(seal.bundles))
+    wrong += [msg("bundles/{name}: missing", name=name) for name in gone]
+    wrong += [msg("bundles/{name}: not in the seal", name=name) for name in more]
     for name, digest in seal.bundles.items():
         if name in there and file_digest(run.folder / "bundles" / name) != digest:
-            wrong.append(f"bundles/{name}: altered")
+            wrong.append(msg("bundles/{name}: altered", name=name))
     return tuple(wrong)

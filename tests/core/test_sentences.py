@@ -1,0 +1,104 @@
+"""What is told as text is said in the reader's language where we said it, and quoted otherwise."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
+
+import audit_backup
+import audit_core
+import audit_linux
+import audit_nmap
+import audit_patch
+import audit_tls
+from audit_core import i18n
+from audit_core.model import msg
+from core.sentences import sentences
+
+PACKAGES = [audit_backup, audit_core, audit_linux, audit_nmap, audit_patch, audit_tls]
+FOLDERS = [Path(str(package.__file__)).parent for package in PACKAGES]
+CHINESE = i18n.Translator("zh", [folder / "locale" for folder in FOLDERS])
+# An answer of PostgreSQL that is told as it came.
+VERBATIM = {"N"}
+
+
+def po(folder: Path) -> dict[str, str]:
+    """The sentences of a package and their Chinese, as they are written."""
+    path = folder / "locale/zh/LC_MESSAGES" / f"{folder.name}_sentences.po"
+    with path.open("rb") as file:
+        return {str(m.id): str(m.string) for m in read_po(file) if m.context == "detail"}
+
+
+def bare(text: str) -> str:
+    return re.sub(r"{\w*}", "{}", text)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_every_sentence_in_the_source_has_its_chinese(folder: Path) -> None:
+    told, held = sentences(folder), po(folder)
+    assert told
+    known = {bare(text) for text in held}
+    assert {text: at for text, at in told.items() if text not in known | VERBATIM} == {}
+    for english, chinese in held.items():
+        places = [sorted(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
+        assert places[0] == places[1], english
+        assert re.search("[\u4e00-\u9fff（]", chinese), english
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_every_sentence_is_said_in_chinese(folder: Path) -> None:
+    for english in po(folder):
+        told = re.sub(r"{\w+}", "7", english)
+        assert CHINESE.sentence(told) != told
+        assert "“" not in CHINESE.sentence(told).replace("“7”", ""), told
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("no end within 20 s", "20 秒内未结束"),
+        ("no connection: [Errno 113] No route to host",
+         "未能建立连接：没有到主机的路由（errno 113）"),
+        ("what answers does not speak TLS: not a reply: 220 {x} 你好",
+         "应答方不支持 TLS：不是协议应答：“220 {x} 你好”"),
+        ("Error reading SSH protocol banner", "“Error reading SSH protocol banner”"),
+        ("no end within 20 s and more", "“no end within 20 s and more”"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_nobody_of_us_said_is_quoted_as_it_came(told: str, said: str) -> None:
+    assert CHINESE.sentence(told) == said
+    assert CHINESE.say(msg("{asked}: could not be reached ({detail})", asked="a", detail=told)) == (
+        f"a：无法到达（{said}）"
+    )
+    assert i18n.Translator("en").sentence(told) == told
+
+
+def test_a_session_is_told_in_chinese_and_never_quoted() -> None:
+    jumped = "ssh a@b:22, host key SHA256:x, through ssh c@d:22, host key SHA256:y, uid 5"
+    assert CHINESE.session(jumped) == (
+        "SSH 登录 a@b:22，主机密钥 SHA256:x，登录后 uid 为 5，经跳板机："
+        "SSH 登录 c@d:22，主机密钥 SHA256:y"
+    )
+    assert CHINESE.session("local process as uid 7") == "本机进程，uid 7"
+    assert CHINESE.session("by pigeon") == "by pigeon"
+
+
+def test_sentences_within_sentences_come_to_an_end() -> None:
+    told = "not a report: " * 100_000
+    started = time.process_time()
+    assert CHINESE.sentence(told) == f"“{told}”"
+    assert CHINESE.sentence(told[:1960]).count("不是探测报告") == 3
+    assert time.process_time() - started < 10  # 0.01 s were measured
+
+
+@given(st.text(max_size=60))
+def test_any_text_survives_in_its_quotes(told: str) -> None:
+    said = CHINESE.sentence(f"\x01{told}")
+    assert said == f"“\x01{told}”"
