@@ -189,11 +189,12 @@ def header(stdout: bytes, nonce: str) -> Header | None:
     return Header(uid=int(hit[1]), sudo=hit[2] == b"yes", timeout=hit[3] == b"yes")
 
 
-# sudo also grumbles of what does not keep it from running the command. It has a line for each time
-# that it does; a line of its own that is not known here is taken for that.
+# sudo also grumbles of what does not keep it from running the command, as of a host name that is
+# in no /etc/hosts. A line of its own that is not known here is taken for a refusal.
+_GRUMBLE = rb"(?:unable to resolve host|setrlimit\()"
+_GRUMBLED = re.compile(rb"^sudo: %s[^\n]*\n?" % _GRUMBLE, re.MULTILINE)
 _DENIED = re.compile(
-    rb"^(?:sudo|doas)[^:\n ]{0,20}: (?!unable to resolve host|setrlimit\()"
-    rb"|^Sorry, "
+    rb"^(?:sudo|doas)[^:\n ]{0,20}: (?!%s)" % _GRUMBLE + rb"|^Sorry, "
     rb"|^[^\n]+ (?:is not in the sudoers file|is not allowed to (?:run sudo|execute)"
     rb"|may not run sudo)",
     re.MULTILINE,
@@ -209,6 +210,11 @@ _NO_PROGRAM = re.compile(
 
 # timeout(1): 124, after -k 137. That of BusyBox has no code of its own; what SIGTERM ends has 143.
 _LATE = (124, 137, 143)
+
+
+def own_words(stderr: bytes) -> bytes:
+    """`stderr` without what sudo grumbled of before it ran the command: the command's own words."""
+    return _GRUMBLED.sub(b"", stderr)
 
 
 def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:

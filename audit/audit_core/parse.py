@@ -146,9 +146,10 @@ def answer(observation: Observation, seen: Seen, target: Target) -> Answer | Abs
     if code is None or (isinstance(request, Command) and code not in request.ok and not cut):
         said = msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
         return _absent(Reason.UNPARSABLE, said, observation)
+    stderr = seen.blob(observation.stderr_sha256)
     return Answer(
         stdout=seen.blob(observation.stdout_sha256),
-        stderr=seen.blob(observation.stderr_sha256),
+        stderr=stderr if isinstance(request, Probe) else batch.own_words(stderr),
         exit_code=code,
         truncated=observation.truncated,
         collected_at=observation.started,

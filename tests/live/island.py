@@ -1,6 +1,6 @@
 """A target of its own on this machine: sshd with private copies of /etc, /home and /proc.
 
-It runs in a mount and a process namespace, so that a test can give a target weak settings, hostile
+It runs in a mount, a process and a host name namespace, so that a test can give a target weak settings, hostile
 files and accounts without touching this machine's. Nothing outside sees its mounts, and they are
 gone with its last process.
 """
@@ -70,7 +70,10 @@ class Island(Sshd):
             own = "\n".join([self._sshd_config, *self._defaults()]) + "\n"
             (self.folder / "etc" / "ssh" / "sshd_config").write_text(own)
             command = f"{sshd} -D -e"
-        enter = [program("unshare"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        enter = [
+            program("unshare"), "--mount", "--uts", "--pid", "--fork", "--kill-child",
+            "--mount-proc",
+        ]  # fmt: skip
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*enter, "sh", "-euc", self._script(command)], stdin=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -108,6 +109,25 @@ def test_real_sudo_runs_every_root_request_of_every_plugin_and_nothing_beside_it
         wrong = [w for argv in argvs for w in beside(argv) if w not in argvs]
         granted = [w for w, ok in zip(wrong, listed(server, wrong), strict=True) if ok]
         assert granted == []
+
+
+def test_a_host_that_cannot_resolve_its_own_name_is_judged_all_the_same(tmp_path: Path) -> None:
+    """sudo grumbles of that on stderr before each command; many a host is set up so."""
+    env = environment(tmp_path)
+    names = {"/etc/hosts": b"127.0.0.1 localhost\n", "/etc/resolv.conf": b""}
+    argv = plan.sudoers(root_requests(), USER)
+    with Island(
+        user=USER, sudoers=argv, files=names, setup="hostname nobody-knows", sshd_config=""
+    ) as server:
+        raw = ask(server, root_requests())
+        assert b"unable to resolve host" in raw[0].stderr
+        inv = inventory(tmp_path / "inv.yaml", host("web1", server))
+        done = dengbao(
+            "run", "gbt22239-l3", "-i", inv, "-t", "web1", "--format", "json", env=env
+        ).ended(1, 2, 3)
+    found = {f["check"]: f for f in json.loads(done.stdout)["findings"]}
+    for check in ("linux.sshd-ciphers", "linux.sshd-root-login", "linux.sudo-scope"):
+        assert found[check]["verdict"] in ("pass", "fail"), found[check]
 
 
 def beside(argv: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
