@@ -1,8 +1,8 @@
 """A target of its own on this machine: sshd with private copies of /etc, /home and /proc.
 
-It runs in a mount, a process and a host name namespace, so that a test can give a target weak settings, hostile
-files and accounts without touching this machine's. Nothing outside sees its mounts, and they are
-gone with its last process.
+It runs in a mount, a process and a host name namespace, so that a test can give a target weak
+settings, hostile files and accounts without touching this machine's. Nothing outside sees its
+mounts, and they are gone with its last process.
 """
 
 from __future__ import annotations
