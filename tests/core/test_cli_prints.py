@@ -8,6 +8,7 @@ import pwd
 import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,28 @@ def test_only_the_chosen_target_is_asked(toys: Toy) -> None:
     line = one_line(toys.run("-i", inventory, "-t", "c", "--quiet"), 64)
     assert "'c'" in line
     assert "a, b" in line
+
+
+def test_results_and_packs_of_a_run_that_was_cut_off_say_so(toys: Toy) -> None:
+    toys.colours("red", "blue")
+    toys.run().ended(1)
+    store, pack = toys.base / "store", toys.base / "pack.zip"
+    (seal,) = store.glob("runs/*/seal.json")
+    told = "The run was not collected to its end; dengbao run --resume finishes the newest such"
+    words = (["results", "latest"], ["pack", "latest", "-o", pack], ["evaluate", "latest"])
+    for each in words:
+        assert told not in toys(*each, "--store", store).stderr
+    seal.unlink()
+    for each in words:
+        assert told in toys(*each, "--store", store).stderr
+
+
+def test_no_more_problems_of_a_pack_are_listed_than_can_be_read(toys: Toy) -> None:
+    path = toys.base / "other.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for number in range(100):
+            made.writestr(f"name-{number}", "")
+    shown = toys("verify", path).ended(65)
+    assert shown.stdout.count("WRONG") == 30
+    every = len(toys("verify", path, "--format", "json").ended(65).json["problems"])
+    assert f"{every - 30} more with --format json" in shown.stdout

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from audit_core.pack.writer import Packed
 
 
+_SHOWN = 30  # problems of a pack that are printed: a zip made anew by another program has hundreds
+
+
 def _profile(context: Context, run: Run) -> Profile:
     file = run.file
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
@@ -49,7 +52,11 @@ def _evaluated(context: Context, run: Run, *, kept: bool = True) -> tuple[Result
                 raise
             said = error.told(context.translator.say)
             note(context.text("The results are not stored: {error}", error=said))
-    return decode(raw), raw
+    found = decode(raw)
+    if not found.run.complete:
+        line = "The run was not collected to its end; dengbao run --resume finishes the newest such"
+        note(context.text(line))
+    return found, raw
 
 
 def exit_code(results: Results) -> int:
@@ -208,8 +215,11 @@ def verify(context: Context) -> int:
         rows = [(state, say_(m)) for m in report.checked]
         rows += [(context.text("note"), say_(m)) for m in report.notes]
         rows += [
-            (context.text("WRONG"), f"{p.where} {say_(p.said)}".strip()) for p in report.problems
+            (context.text("WRONG"), f"{p.where} {say_(p.said)}".strip())
+            for p in report.problems[:_SHOWN]
         ]
+        if (more := len(report.problems) - _SHOWN) > 0:
+            rows.append(("", context.text("{count} more with --format json", count=more)))
         print_table(context.text("Verification of {name}", name=name), ["", ""], rows)
     if report.problems:
         note(context.text("Do not rely on it; problems: {count}", count=len(report.problems)))

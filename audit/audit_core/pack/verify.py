@@ -189,7 +189,7 @@ def _records(found: Contents, manifest: d.Manifest | None, out: Gathering) -> No
         seal = _document(found, d.SEAL, Seal, "dengbao/seal/1", out)
     elif manifest is not None and manifest.seal_sha256 is not None:
         out.wrong(msg("It is missing"), d.SEAL)
-    else:
+    elif manifest is not None:
         out.notes.append(msg("The run was not collected to its end, so it is not sealed"))
     slim = _document(found, d.RESULTS, rests.Slim, "dengbao/results/1", out)
     if slim is not None:
