@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
@@ -219,8 +220,13 @@ def _validity(cert: Certificate, left: float) -> Message:
         )  # fmt: skip
     return msg(
         "Certificate {label} is valid from {start} to {end}, {days} days from the collection",
-        label=_label(cert), start=cert.not_before, end=cert.not_after, days=round(left, 1),
+        label=_label(cert), start=cert.not_before, end=cert.not_after, days=_days(left),
     )  # fmt: skip
+
+
+def _days(left: float) -> float:
+    """Tenths of a day, downwards: what is too few is never shown as enough."""
+    return math.floor(left * 10) / 10
 
 
 @check(

@@ -161,6 +161,15 @@ def test_certificate_valid(
     assert certificate_valid.judge(certs(*own), AT, **params).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("end", "days"), [("23T11:59:00", 29.9), ("23T12:00:00", 30.0), ("23T18:00:00", 30.2)]
+)
+def test_too_few_days_are_never_shown_as_enough(end: str, days: float) -> None:
+    got = certificate_valid.judge(certs(cert(not_after=f"2026-12-{end}+00:00")), AT)
+    assert got.said[0].args["days"] == days
+    assert (got.verdict is P) is (days >= 30)
+
+
 def test_a_certificate_that_was_not_seen_is_not_valid() -> None:
     assert certificate_valid.judge(certs(cert(), unseen=("RSA",)), AT).verdict is U
     assert key_strength.judge(certs(cert(), unseen=("RSA",)), GOOD).verdict is U
