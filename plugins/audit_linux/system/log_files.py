@@ -157,6 +157,8 @@ def is_log(path: str, name: str) -> bool:
 
 # Records of logins and privilege: nobody but root and the log group may read them.
 _PRIVATE = re.compile(r"(?:auth\.log|secure|syslog|messages)(?![a-z])|(?:audit|journal)(?:/|$)")
+# SplitMode=uid in journald.conf(5), with copies that were rotated or not closed well.
+_USER_JOURNAL = re.compile(r"journal/[^/]+/user-([0-9]{1,10})(?:@[^/]+)?\.journal~?")
 # Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs); 100 is the group
 # `users`, which holds everybody on SUSE.
 _FIRST_PERSON = 1000
@@ -226,8 +228,17 @@ def _readers(tree: LogTree, acls: tuple[Acl, ...]) -> list[str]:
         if _PRIVATE.match(acl.path) or not acl.path or f"{acl.path}/" in closed
         for entry in acl.entries
         if (_of_person(entry) and entry.rights != "---") or "w" in entry.rights
+        if not _own_journal(acl, entry)
     ]
     return groups + lists
+
+
+def _own_journal(acl: Acl, entry: Entry) -> bool:
+    """Whether this is what systemd lets everybody read: the journal of one's own processes."""
+    journal = _USER_JOURNAL.fullmatch(acl.path)
+    if journal is None or entry.group:
+        return False
+    return (str(entry.id), entry.rights) == (journal[1], "r--")
 
 
 def _untold(acls: tuple[Acl, ...]) -> list[str]:

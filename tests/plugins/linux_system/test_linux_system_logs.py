@@ -147,6 +147,7 @@ PRIVATE = (_file("auth.log"), "700_d_0_0_60_1.0_0_audit", "755_d_0_0_60_1.0_0_ng
     [
         # the lists that systemd sets let adm read the journal, as on every Debian
         ("log-acls", Verdict.PASS, "/var/log/journal"),
+        ("log-acls-systemd", Verdict.PASS, "/var/log/journal"),
         ("log-acls-people", Verdict.FAIL, "/var/log/auth.log (ACL: uid 1001 rw-)"),
         ("log-acls-ls", Verdict.UNDETERMINED, "/var/log/journal"),
         ("log-acls-people-ls", Verdict.UNDETERMINED, "/var/log/auth.log"),
@@ -189,6 +190,13 @@ def _getfacl(path: str, *entries: str) -> str:
         # the mask takes it away again
         ("auth.log", ("user:1001:rw-\t\t\t#effective:r--", "mask::r--"), Verdict.UNDETERMINED),
         ("auth.log", ("user:1001:rw-\t\t\t#effective:---", "mask::---"), Verdict.PASS),
+        # one's own journal, and another's
+        ("journal/0a/user-1001.journal", ("user:1001:r--", "mask::r--"), Verdict.PASS),
+        ("journal/0a/user-1001@0b-1.journal~", ("user:1001:r--", "mask::r--"), Verdict.PASS),
+        ("journal/0a/user-1001.journal", ("user:1002:r--", "mask::r--"), Verdict.UNDETERMINED),
+        ("journal/0a/user-1001.journal", ("group:1001:r--", "mask::r--"), Verdict.UNDETERMINED),
+        ("journal/0a/user-1001.journal", ("user:1001:rw-", "mask::rw-"), Verdict.FAIL),
+        ("journal/0a/system.journal", ("user:1001:r--", "mask::r--"), Verdict.UNDETERMINED),
         # agents and log daemons
         ("auth.log", ("user:998:r--", "mask::r--"), Verdict.PASS),
         ("auth.log", ("user:33:rw-", "mask::rw-"), Verdict.UNDETERMINED),
