@@ -16,6 +16,7 @@ from audit_core.sdk import (
     fact,
     failed,
     msg,
+    not_applicable,
     not_present,
     passed,
     undetermined,
@@ -277,11 +278,20 @@ def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
     )  # fmt: skip
 
 
+def _recorded(tree: LogTree) -> bool:
+    """Whether there is something to guard: records, or a folder of them that is closed to us."""
+    closed = _closed(tree)
+    return any(
+        _PRIVATE.match(f.path) and (f"{f.path}/" in closed if f.folder else f.size > 0)
+        for f in tree.files
+    )
+
+
 @check(
     "linux.log-file-modes",
     needs=(LOG_TREE, LOG_ACLS),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg(
         "chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit; "
         "setfacl -x for accounts of people"
@@ -289,7 +299,8 @@ def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
 )
 def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
     """No account without privilege can change log files or read those about logins."""
-    expected = msg("no log file writable by others; login and audit records not readable by others")
+    expected = msg("no log file writable by others; auth.log, secure, syslog, messages, journal "
+                   "and audit not readable by others")  # fmt: skip
     closed = _closed(tree)
     folders = [
         f"/var/log/{f.path} ({f.mode:04o})" for f in tree.files
@@ -301,10 +312,14 @@ def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
         said = msg("{count} of {all} are open to others: {paths}", count=len(wrong),
                    all=len(tree.files), paths=capped(wrong))  # fmt: skip
         return failed(said, expected=expected)
-    said = msg("{count} files and folders under /var/log, none open to others",
-               count=len(tree.files))  # fmt: skip
     if doubts := _doubts(tree, acls):
         return undetermined(*doubts, expected=expected)
+    if not _recorded(tree):
+        return not_applicable(
+            msg("No records of logins, of the system or of audit lie under /var/log")
+        )
+    said = msg("{count} files and folders under /var/log: none that others may write, no log of "
+               "logins, system or audit that they may read", count=len(tree.files))  # fmt: skip
     lists = msg("Access lists, none for people: {paths}",
                 paths=capped(f"/var/log/{acl.path}" for acl in acls))  # fmt: skip
     return passed(said, *((lists,) if acls else ()), expected=expected)

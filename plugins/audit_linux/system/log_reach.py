@@ -166,7 +166,10 @@ def log_oldest(
     expected = msg("records of at least {days} days", days=min_days)
     reaches = _reaches(tree, audit)
     if not reaches:
-        return failed(msg("No system log, journal or audit log with records"), expected=expected)
+        nothing = msg("No system log, journal or audit log with records")
+        if audit is None:  # nobody looked there, or there is no such folder
+            nothing = msg("No system log or journal with records")
+        return failed(nothing, expected=expected)
     told = tuple(msg("{log}: records of at least {days} days", log=r.log, days=r.least)
                  for r in reaches)  # fmt: skip
     short = [r for r in reaches if r.least < min_days]

@@ -129,6 +129,25 @@ def test_a_list_that_is_not_whole_is_refused(text: str, answer: Make) -> None:
     ],
 )
 def test_modes(records: tuple[str, ...], verdict: Verdict) -> None:
+    tree = _tree(_file("syslog.1"), *records)
+    assert log_files.log_file_modes.judge(tree, ()).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        ((), Verdict.NOT_APPLICABLE),
+        ((_file("dpkg.log", "644"),), Verdict.NOT_APPLICABLE),
+        ((_file("auth.log", size=0), "755_d_0_0_60_1.0_0_journal"), Verdict.NOT_APPLICABLE),
+        ((_file("dpkg.log", "666"),), Verdict.FAIL),
+        (("777_l_0_0_9_1.0_0_messages",), Verdict.UNDETERMINED),
+        ((_file("auth.log"),), Verdict.PASS),
+        (("750_d_0_4_4096_1.0_0_audit",), Verdict.PASS),  # what lies there is closed to us
+    ],
+)
+def test_where_nothing_is_recorded_there_is_nothing_to_guard(
+    records: tuple[str, ...], verdict: Verdict
+) -> None:
     assert log_files.log_file_modes.judge(_tree(*records), ()).verdict is verdict
 
 
@@ -788,6 +807,15 @@ def test_kept_or_sent(
     )
     assert judgement.verdict is verdict
     assert len(judgement.said) >= 3
+
+
+def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(answer: Make) -> None:
+    sending = (TARGET, RUNNING, _rsyslog(answer, ""), None, None, None)
+    judgement = remote_log.log_kept_or_sent.judge(_tree(), None, None, *sending)
+    assert judgement.verdict is Verdict.FAIL
+    assert "No system log or journal with records" in [m.id for m in judgement.said]
+    oldest = log_reach.log_oldest.judge(_tree(), (), None)
+    assert [m.id for m in oldest.said] == ["No system log, journal or audit log with records"]
 
 
 def test_a_list_that_a_secret_was_cut_from_is_not_whole(answer: Callable[..., Answer]) -> None:
