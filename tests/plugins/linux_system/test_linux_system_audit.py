@@ -332,7 +332,7 @@ def test_many_rules_that_silence_many_are_followed_in_little_time(answer: Make) 
     rules = audit_rules.parse_rules(answer(never + IDENTITY * 800))
     started = time.process_time()
     assert audit_rules.audit_rules.judge(rules).verdict is Verdict.FAIL
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 60  # 0.5 s were measured
     with pytest.raises(ParseError):
         audit_rules.parse_rules(answer(never * 3))
 
