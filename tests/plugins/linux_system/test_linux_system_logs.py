@@ -877,4 +877,4 @@ def test_a_hostile_set_up_file_is_read_in_little_time(
     started = time.process_time()
     with contextlib.suppress(ParseError):
         rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 20  # 0.9 s were measured
