@@ -80,8 +80,8 @@ class Translator:
         """
         return self._told("detail", told, 0)
 
-    def session(self, how: str) -> str:
-        """Over what and as whom something was asked, stored in English, in this language."""
+    def ours(self, how: str) -> str:
+        """`how` something is or was asked, in this language; as it is where that is not known."""
         return self._told("how", how, 0)
 
     def _sentence(self, told: str, deep: int) -> str | None:

@@ -116,7 +116,7 @@ def _run(run: RunStamp, t: Translator) -> RunStamp:
 
 
 def _evidence(o: Evidence, t: Translator) -> Evidence:
-    return structs.replace(o, how=t.session(o.how), detail=t.sentence(o.detail))
+    return structs.replace(o, how=t.ours(o.how), detail=t.sentence(o.detail))
 
 
 def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:

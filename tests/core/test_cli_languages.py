@@ -11,7 +11,7 @@ import pytest
 
 from audit_core.cli.parser import language
 from audit_core.i18n import Translator
-from audit_core.model import Reason, Severity
+from audit_core.model import Coverage, Kind, Reason, Severity
 from core.command import Toy, one_line
 from core.literals import ARGPARSE, english_for_good, literals
 from live.product import dengbao
@@ -54,7 +54,7 @@ def test_every_text_of_the_core_has_its_chinese() -> None:
                  "which one", "severity", "asking {total} questions", "partly"):  # fmt: skip
         assert text in found
     wanted = {**found, **dict.fromkeys(ARGPARSE, "argparse")}
-    codes = [*Severity, *(r for r in Reason), "inconclusive", "ok", "missing", "out of reach"]
+    codes = [*Severity, *Reason, *Kind, *Coverage, "inconclusive", "ok", "missing", "out of reach"]
     wanted |= dict.fromkeys(map(str, codes), "codes")
     missing = {text: where for text, where in wanted.items() if chinese.text(text) == text}
     assert missing == {}
@@ -104,3 +104,49 @@ def test_the_table_is_chinese_too(toys: Toy) -> None:
     for word in ("layer", "total", "Not determined", "Worst", "severity", "Run:"):
         assert word not in shown.stdout
     assert "只读核查" in shown.stderr
+
+
+TABLES = [
+    ("catalog", "list"), ("catalog", "show", "smart-finance"), ("profile", "list"),
+    ("profile", "show", "gbt22239-l2"), ("check", "list"), ("check", "show", "backup.size"),
+    ("plugin", "list"),
+]  # fmt: skip
+CODES = {
+    "host", "endpoint", "backup_set", "general", "cloud", "full", "partial", "supports", "draft",
+    "comment", "rows", "numbering",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TABLES, ids=" ".join)
+def test_codes_are_words_in_tables_and_codes_in_json(
+    bare: dict[str, str], words: tuple[str, ...]
+) -> None:
+    shown = dengbao(*words, "--lang", "zh", env=bare).ended(0).stdout
+    cells = {cell.strip() for line in shown.split("\n") for cell in re.split(" {2,}|[()]", line)}
+    assert {cell.split(" ")[0] for cell in cells} & CODES == set()
+    told = [dengbao(*words, "--lang", lang, "--format", "json", env=bare) for lang in ("zh", "en")]
+    codes = [
+        re.findall('"(?:kind|coverage|scope|confidence|privilege)": .*', t.stdout) for t in told
+    ]
+    assert codes[0] == codes[1]
+
+
+def test_what_is_asked_is_told_in_chinese(bare: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yaml"
+    path.write_text(
+        "targets:\n  - id: hhh\n    address: 127.0.0.1\n    access: {via: local}\n"
+        "    endpoints: [{port: 1}]\n"
+    )
+    shown = dengbao("plan", "gbt22239-l3", "-i", path, "--lang", "zh", env=bare).ended(0).stdout
+    rows = re.findall(r"^ hhh +(\S+) +(\S+) ", shown, re.MULTILINE)
+    assert {rights for rights, _ in rows} == {"登录用户", "root", "采集机"}
+    assert {kind for _, kind in rows} == {"命令", "文件", "网络"}
+    unwrapped = re.sub(r"\s", "", shown)
+    for asked in ("端口1逐个发送TLSClientHello", "判为关闭的端口再各连接一次"):
+        assert asked in unwrapped
+
+
+@pytest.mark.parametrize("words", TABLES, ids=" ".join)
+def test_no_chinese_in_english_tables(bare: dict[str, str], words: tuple[str, ...]) -> None:
+    shown = dengbao(*words, "--lang", "en", env=bare).ended(0).stdout
+    assert re.findall("[\u4e00-\u9fff]+", shown) == []

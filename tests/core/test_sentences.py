@@ -82,12 +82,12 @@ def test_what_nobody_of_us_said_is_quoted_as_it_came(told: str, said: str) -> No
 
 def test_a_session_is_told_in_chinese_and_never_quoted() -> None:
     jumped = "ssh a@b:22, host key SHA256:x, through ssh c@d:22, host key SHA256:y, uid 5"
-    assert CHINESE.session(jumped) == (
+    assert CHINESE.ours(jumped) == (
         "SSH 登录 a@b:22，主机密钥 SHA256:x，登录后 uid 为 5，经跳板机："
         "SSH 登录 c@d:22，主机密钥 SHA256:y"
     )
-    assert CHINESE.session("local process as uid 7") == "本机进程，uid 7"
-    assert CHINESE.session("by pigeon") == "by pigeon"
+    assert CHINESE.ours("local process as uid 7") == "本机进程，uid 7"
+    assert CHINESE.ours("by pigeon") == "by pigeon"
 
 
 def test_sentences_within_sentences_come_to_an_end() -> None:

@@ -37,7 +37,9 @@ def plan(context: Context) -> int:
         print_json(PlanView(schema=PLAN_VIEW, profile=profile.id, requests=listed))
         return 0
     heads = [context.text(h) for h in ("target", "privilege", "kind", "what is asked", "seconds")]
-    print_table(context.text("Requests of {profile}", profile=profile.id), heads, rows, right=1)
+    text = context.text
+    shown = [(t, text(p), text(k), a, s) for t, p, k, a, s in rows]
+    print_table(text("Requests of {profile}", profile=profile.id), heads, shown, right=1)
     return 0
 
 
@@ -45,7 +47,7 @@ def _row(request: Request, context: Context) -> tuple[str, str, str, int]:
     if isinstance(request, Probe):
         prober = context.registry.probers.get(request.prober)
         shown = prober.describe(request) if prober is not None else asked_text(request)
-        return ("collector", "network", shown, request.timeout_s)
+        return ("collector", "network", context.translator.ours(shown), request.timeout_s)
     kind = "file" if isinstance(request, ReadFile) else "command"
     return (request.privilege.value, kind, asked_text(request), request.timeout_s)
 

@@ -93,7 +93,7 @@ def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row
         with route.transport.open() as session:
             script = batch.render([*_TRIAL, *trial], nonce, sudo=route.sudo)
             told = session.run(script, deadline_s=120, limit=4 << 20)
-            how = context.translator.session(session.how)
+            how = context.translator.ours(session.how)
     except TransportError as error:
         why = [error.said, *([error.remedy] if error.remedy is not None else [])]
         joint = "；" if context.translator.lang == "zh" else "; "

@@ -37,15 +37,20 @@ def _listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0
         print_json(rows)
         return 0
     heads = [context.text(name) for name in rows[0].__struct_fields__] if rows else []
-    shown = [tuple(_cell(v) for v in structs.astuple(row)) for row in rows]
+    shown = [tuple(_cell(context, v) for v in structs.astuple(row)) for row in rows]
     print_table(context.text(title), heads, shown, right=right)
     return 0
 
 
-def _cell(value: Any) -> Any:
+def _cell(context: Context, value: Any) -> Any:
     if isinstance(value, tuple):
-        return ", ".join(f"{b.check} ({b.coverage})" for b in value)
+        return ", ".join(f"{b.check} ({context.text(b.coverage)})" for b in value)
     return value
+
+
+def _words(context: Context) -> Callable[[str], str]:
+    """Codes as words. JSON is for programs: its codes are the same in both languages."""
+    return str if context.args.format == "json" else context.text
 
 
 def _zh(context: Context, zh: str, en: str) -> str:
@@ -58,8 +63,8 @@ def catalogs(context: Context) -> int:
         CatalogRow(
             id=c.id,
             title=_zh(context, c.title, c.title_en),
-            edition=c.edition,
-            confidence=c.confidence,
+            edition=_words(context)(c.edition),
+            confidence=_words(context)(c.confidence),
             clauses=len(c.clauses),
         )
         for c in context.policy.catalogs()
@@ -75,7 +80,7 @@ def catalog(context: Context) -> int:
         return 0
     heads = ("clause", "unit", "scope", "layer", "control point", "gist")
     rows = [_clause(context, c) for c in found.clauses]
-    print_table(context.text(found.title), [context.text(h) for h in heads], rows)
+    print_table(_zh(context, found.title, found.title_en), [context.text(h) for h in heads], rows)
     return 0
 
 
@@ -83,7 +88,7 @@ def _clause(context: Context, c: Clause) -> tuple[str, ...]:
     return (
         c.id,
         c.unit or "",
-        c.scope,
+        context.text(c.scope),
         _zh(context, c.layer, c.layer_en),
         _zh(context, c.control_point, c.control_point_en),
         _zh(context, c.gist, c.gist_en),
@@ -116,7 +121,7 @@ def profile(context: Context) -> int:
         )
         for c in found.clauses
     ]
-    return _listed(context, found.title, rows)
+    return _listed(context, _zh(context, found.title, found.title_en), rows)
 
 
 def lint(context: Context) -> int:
@@ -143,12 +148,11 @@ def lint(context: Context) -> int:
 
 def checks(context: Context) -> int:
     """Every check that a plugin offers."""
-    # JSON is for programs: its words are the same in both languages.
-    text = str if context.args.format == "json" else context.text
+    text = _words(context)
     rows = [
         CheckRow(
             id=c.id,
-            kind=c.kind.value,
+            kind=text(c.kind.value),
             severity=text(c.severity.value),
             version=c.version,
             title=context.text(c.title),
@@ -170,7 +174,7 @@ def check(context: Context) -> int:
         return 0
     text = context.text
     rows: list[tuple[Any, ...]] = [
-        (text("id"), view.id), (text("title"), view.title), (text("kind"), view.kind),
+        (text("id"), view.id), (text("title"), view.title), (text("kind"), text(view.kind)),
         (text("severity"), text(view.severity)), (text("version"), view.version),
         (text("plugin"), view.plugin), (text("facts"), ", ".join(view.facts)),
     ]  # fmt: skip
