@@ -497,10 +497,73 @@ def test_lockout_arguments_beat_the_file(pam: MakePam) -> None:
     assert lock(el7, min_unlock=601) is FAIL
 
 
+def _said(pam: Pam, conf: dict[str, str]) -> list[str]:
+    judged = login_lockout.judge(pam, Settings(values=conf), None, LOCAL)
+    return [said.id for said in judged.said]
+
+
 def test_lockout_root_is_told(pam: MakePam) -> None:
-    plain = login_lockout.judge(pam(EL), None, None, LOCAL).said
-    rooted = login_lockout.judge(pam(EL), Settings(values={"even_deny_root": ""}), None, LOCAL).said
-    assert (len(plain), len(rooted)) == (4, 2)
+    plain, rooted = _said(pam(EL), {}), _said(pam(EL), {"even_deny_root": ""})
+    assert "{service}: root itself is not locked" in plain
+    assert "{service}: root itself is not locked" not in rooted
+    assert "{service}: root is locked for {unlock} s (0: until unlocked by hand)" in rooted
+
+
+def _stack(preauth: str = "", authfail: str = "") -> dict[str, str]:
+    auth = EL_AUTH.replace("preauth silent", f"preauth silent {preauth}")
+    auth = auth.replace("pam_faillock.so authfail", f"pam_faillock.so authfail {authfail}")
+    assert preauth in auth
+    assert authfail in auth
+    return {"sshd": auth, "login": auth}
+
+
+# What pam_faillock of Linux-PAM 1.5.2 did with five wrong passwords and then the right one.
+@pytest.mark.parametrize(
+    ("conf", "preauth", "authfail", "verdict"),
+    [
+        ({}, "", "", PASS),
+        ({"fail_interval": "2"}, "", "", FAIL),  # two seconds apart: let in
+        ({"fail_interval": "0"}, "", "", FAIL),  # never locked
+        ({"fail_interval": "299"}, "", "", FAIL),
+        ({"fail_interval": "300"}, "", "", PASS),
+        ({"fail_interval": "soon"}, "", "", UNDETERMINED),
+        # the shorter of the two lines forgets, and unlocks
+        ({}, "fail_interval=1", "", FAIL),
+        ({}, "", "fail_interval=1", FAIL),
+        ({}, "unlock_time=1", "", FAIL),
+        ({}, "", "unlock_time=1", FAIL),
+        ({"fail_interval": "1"}, "fail_interval=900", "fail_interval=900", PASS),
+        # what counts is the deny of the line that refuses
+        ({}, "deny=100", "", FAIL),
+        ({}, "", "deny=100", PASS),
+        # counted here, looked for there: never locked
+        ({}, "dir=/run/a", "dir=/run/b", FAIL),
+        ({}, "dir=/run/a", "", FAIL),
+        ({}, "dir=/run/faillock", "dir=/var/run/faillock/", PASS),
+        ({"dir": "/var/log/faillock"}, "", "", PASS),  # it makes this folder
+        ({"dir": "/srv/none/deep"}, "", "", UNDETERMINED),  # but not those above it
+        # members of the group are never locked
+        ({"admin_group": "ops"}, "", "", UNDETERMINED),
+        ({"admin_group": "ops", "even_deny_root": ""}, "", "", PASS),
+        ({"admin_group": "ops", "root_unlock_time": "1"}, "", "", UNDETERMINED),
+        ({"admin_group": "ops", "root_unlock_time": "never"}, "", "", PASS),
+        ({"admin_group": "ops", "deny": "9"}, "", "", FAIL),
+        ({"local_users_only": ""}, "", "", PASS),
+    ],
+)  # fmt: skip
+def test_lockout_as_pam_faillock_does(
+    conf: dict[str, str], preauth: str, authfail: str, verdict: Verdict, pam: MakePam
+) -> None:
+    got = pam({**EL, **_stack(preauth, authfail)})
+    assert lock(got, conf) is verdict
+
+
+def test_lockout_values_that_were_seen_are_told(pam: MakePam) -> None:
+    said = login_lockout.judge(pam(EL), Settings(values={"fail_interval": "42"}), None, LOCAL).said
+    assert [s.args["interval"] for s in said if "interval" in s.args] == [42, 42]
+    told = _said(pam(EL), {"local_users_only": ""})
+    assert "{service}: only accounts of the host's own files are locked" in told
+    assert lock(pam(EL), {"fail_interval": "900"}, min_interval=901) is FAIL
 
 
 def _without(text: str, word: str) -> str:
@@ -595,7 +658,9 @@ TALLY = "auth required pam_tally2.so onerr=fail {}\nauth required pam_unix.so\n"
 @pytest.mark.parametrize(
     ("args", "verdict"),
     [("deny=5 unlock_time=300", PASS), ("deny=6 unlock_time=300", FAIL), ("unlock_time=300", FAIL),
-     ("deny=5 unlock_time=299", FAIL), ("deny=5", PASS), ("deny=0 unlock_time=300", FAIL)],
+     ("deny=5 unlock_time=299", FAIL), ("deny=5", PASS), ("deny=0 unlock_time=300", FAIL),
+     # it counts nothing for what root runs, as login and sshd (pam_tally2(8))
+     ("deny=5 unlock_time=300 magic_root", FAIL)],
 )  # fmt: skip
 def test_lockout_of_tally2(args: str, verdict: Verdict, pam: MakePam) -> None:
     assert lock(pam({"sshd": TALLY.format(args)})) is verdict
