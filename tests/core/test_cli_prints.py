@@ -150,3 +150,15 @@ def test_no_more_problems_of_a_pack_are_listed_than_can_be_read(toys: Toy) -> No
     assert shown.stdout.count("WRONG") == 30
     every = len(toys("verify", path, "--format", "json").ended(65).json["problems"])
     assert f"{every - 30} more with --format json" in shown.stdout
+
+
+def test_nothing_of_a_store_is_open_to_others(toys: Toy) -> None:
+    toys.colours("red", "blue")
+    before = os.umask(0)
+    try:
+        toys.run("-o", toys.base / "pack.zip").ended(1)
+    finally:
+        os.umask(before)
+    kept = [toys.base / "store", toys.base / "pack.zip", *(toys.base / "store").rglob("*")]
+    assert {path.name for path in kept} >= {"lock", "seal.json", "ed25519.pem"}
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []

@@ -129,7 +129,7 @@ class Run:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Only one process collects into a run at a time; raises StoreError for a second."""
-        with (self.folder / "lock").open("w") as handle:
+        with open(self.folder / "lock", "w", opener=_private) as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -137,6 +137,10 @@ class Run:
                     msg("{folder}: another process works on this run", folder=str(self.folder))
                 ) from error
             yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Store:
