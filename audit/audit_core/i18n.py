@@ -14,9 +14,10 @@ from audit_core.model import Message, Value
 LANGUAGES = ("en", "zh")
 OWN = Path(__file__).parent / "locale"
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
-# Places whose values are sentences: of ours where a translation knows them, else of a library or a
-# target, and then quoted as they came in. `how` names a session and is never quoted.
-_SENTENCES = frozenset({"detail", "error", "how"})
+# Places whose values are words of ours where a translation knows them. In the first two they are
+# else those of a library or a target, and quoted as they came in.
+_QUOTED = ("detail", "error")
+_WORDS = (*_QUOTED, "how", "words")
 _CONTEXT = "detail\x04"  # how a .mo file writes `msgctxt "detail"`
 _DEEP = 3  # sentences within sentences: a target may write as many as it likes
 _LONG = 2000
@@ -88,8 +89,9 @@ class Translator:
         """`told` in this language, or None where it is no sentence of ours."""
         if self.lang == "en" or not told:
             return told
-        if told in self._texts:
-            return self._texts[told]
+        exact = self._texts.get(_CONTEXT + told) or self._texts.get(told)
+        if exact:
+            return exact
         if len(told) <= _LONG and deep < _DEEP:
             for pattern, translated in self._sentences:
                 if hit := pattern.fullmatch(told):
@@ -104,7 +106,7 @@ class Translator:
     def _value(self, name: str, value: Value, sep: str, deep: int) -> str:
         if name == "strerror" and isinstance(value, str):
             return self.text(value)  # words of the system, not a value that was seen
-        if name in _SENTENCES and isinstance(value, str | tuple):
+        if name in _WORDS and isinstance(value, str | tuple):
             told = value if isinstance(value, tuple) else (value,)
             return sep.join(self._told(name, show(item), deep) for item in told)
         if isinstance(value, bool):
@@ -115,7 +117,7 @@ class Translator:
         known = self._sentence(value, deep)
         if known is not None:
             return known
-        return value if name == "how" else f"“{value}”"
+        return f"“{value}”" if name in _QUOTED else value
 
 
 def _pattern(text: str) -> re.Pattern[str]:

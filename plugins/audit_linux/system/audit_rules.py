@@ -235,7 +235,7 @@ def audit_rules(
     topics: frozenset[str] = frozenset({"identity", "privilege", "time", "logins"}),
 ) -> Judgement:
     """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
-    expected = msg("rules for every user on {topics}", topics=capped(topics))
+    expected = msg("rules for every user on {words}", words=capped(topics))
     silent = [r.text for r in rules if _silencer(r)]
     if silent:
         said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
@@ -245,8 +245,8 @@ def audit_rules(
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
     wide = _recording(rules)
     lacking = [topic for topic in topics if not TOPICS[topic](wide)]
-    said = msg("{count} rules are loaded; not covered: {lacking}", count=len(rules),
-               lacking=capped(lacking) or ("-",))  # fmt: skip
+    said = msg("{count} rules are loaded; not covered: {words}", count=len(rules),
+               words=capped(lacking) or ("-",))  # fmt: skip
     doubtful = [r.text for r in rules if _doubtful(r)]
     if doubtful and not lacking:
         some = msg("These rules keep records back: {rules}", rules=capped(doubtful))

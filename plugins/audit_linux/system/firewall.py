@@ -124,8 +124,8 @@ def firewall_input(
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
     seen = _seen(nft, iptables, ip6tables)
     chains = by_name(seen)
-    said = msg("Input chains: {chains}; disable_ipv6={state}",
-               chains=capped(_told(c, chains) for c in seen if c.hook == "input") or ("-",),
+    said = msg("Input chains: {words}; disable_ipv6={state}",
+               words=capped(_told(c, chains) for c in seen if c.hook == "input") or ("-",),
                state=sysctl.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
     packets = IPV4 if ipv6_off(sysctl) else IPV4 | IPV6
     refused = all(_refused(packet, "", chains) for packet in packets)

@@ -187,7 +187,7 @@ def test_no_rules_is_an_answer(recorded: Read) -> None:
     assert audit_rules.parse_rules(recorded("audit-rules-none")) == ()
     judgement = audit_rules.audit_rules.judge(())
     assert judgement.verdict is Verdict.FAIL
-    assert judgement.said[0].args["lacking"] == ("identity", "logins", "privilege", "time")
+    assert judgement.said[0].args["words"] == ("identity", "logins", "privilege", "time")
 
 
 @pytest.mark.parametrize("text", ["", "You must be root\n", "-w\n", "-x /etc -p wa\n"])
