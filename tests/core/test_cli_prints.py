@@ -162,3 +162,8 @@ def test_nothing_of_a_store_is_open_to_others(toys: Toy) -> None:
     kept = [toys.base / "store", toys.base / "pack.zip", *(toys.base / "store").rglob("*")]
     assert {path.name for path in kept} >= {"lock", "seal.json", "ed25519.pem"}
     assert [path for path in kept if path.stat().st_mode & 0o077] == []
+
+
+def test_a_profile_has_one_name_in_chinese(bare: dict[str, str]) -> None:
+    said = one_line(dengbao("--lang", "zh", "profile", "show", "none", env=bare), 64)
+    assert said.startswith("dengbao: 没有测评方案 'none'（现有：")
