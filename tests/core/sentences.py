@@ -9,6 +9,7 @@ from pathlib import Path
 # What is raised with a sentence that ends up in an observation or a finding.
 _RAISED = {
     "ParseError", "NotTls", "Declined", "TimeoutError", "ConnectionError", "ConnectionResetError",
+    "ValueError",
 }  # fmt: skip
 # Functions and constants that give such sentences back.
 _GIVEN = {"_nothing_heard", "_status", "carry_out", "_unread", "run"}
