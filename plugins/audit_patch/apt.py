@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import re
 
-from audit_core.sdk import Answer, Command, ParseError
+from audit_core.sdk import Absent, Answer, Command, ParseError, msg, not_present
 from audit_patch.model import (
     Automatic,
+    Esm,
     Listing,
     Metadata,
     Pending,
@@ -44,6 +45,21 @@ LISTS = Command(
         't=$(stat -L -c %Y "$f") || exit 1; '
         """printf '%s\\0%s\\0' "$t" "$f"; done""",
     ),
+)  # fmt: skip
+# Ubuntu keeps the lists of what Ubuntu Pro would bring apart from its own, attached or not; the
+# Pro client refreshes them after each `apt update`. apt compares them with what is installed.
+_ESM = "/var/lib/ubuntu-advantage/apt-esm"
+ESM = Command(
+    argv=(
+        "sh", "-c",
+        f"d={_ESM}; echo '== lists'; [ -d $d ] || exit 0; "
+        'for f in "$d"/var/lib/apt/lists/*Release; do [ -f "$f" ] || continue; '
+        """t=$(date -d "$(sed -n '/^Date: /{s///p;q;}' "$f")" +%s) || exit 3; """
+        """printf '%s %s\n' "$t" "${f##*/}"; done; echo '== apt'; """
+        "exec apt -o Dir=$d -o Dir::State::status=/var/lib/dpkg/status "
+        "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= list --upgradable",
+    ),
+    timeout_s=60, limit=8 << 20,
 )  # fmt: skip
 # Only options are printed: an address in a source line may carry a password.
 OPTIONS = Command(
@@ -93,7 +109,10 @@ def _complaints(answer: Answer) -> None:
 
 def _rows(answer: Answer) -> list[re.Match[str]]:
     _complaints(answer)
-    lines = [line for line in answer.lines if line]
+    return _matches([line for line in answer.lines if line])
+
+
+def _matches(lines: list[str]) -> list[re.Match[str]]:
     if not lines or not lines[0].startswith("Listing..."):
         raise ParseError("no `Listing...` line")
     rows = [_UPGRADABLE.fullmatch(line) for line in lines[1:]]
@@ -124,6 +143,28 @@ def parse_security(answer: Answer) -> Security:
         if update and any(is_security(a) for a in row["archives"].split(",")):
             found[update] = None
     return Security(updates=tuple(_update(row) for row in found), labelled=None)
+
+
+_ESM_LIST = re.compile(r"([0-9]{1,12}) (\S*_dists_[a-z]+-(apps|infra)-security_(?:In)?Release)")
+
+
+def parse_esm(answer: Answer) -> Esm | Absent:
+    """What the lists of Ubuntu Pro would bring; NOT_PRESENT where the host holds none of them."""
+    _complaints(answer)
+    lines = [line for line in answer.lines if line]
+    if lines[:1] != ["== lists"]:
+        raise ParseError("no `== lists` line")
+    if "== apt" not in lines[2:]:
+        return not_present(msg("The host holds no lists of Ubuntu Pro (ESM)"))
+    at = lines.index("== apt")
+    lists = [_ESM_LIST.fullmatch(line) for line in lines[1:at]]
+    if None in lists:
+        raise ParseError(f"not a list of Ubuntu Pro: {lines[1 + lists.index(None)][:120]!r}")
+    dates: dict[str, float] = {}
+    for row in (row for row in lists if row):
+        dates[row[3]] = max(float(row[1]), dates.get(row[3], 0))
+    updates = (_update(row) for row in _matches(lines[at + 1 :]) if row["old"])
+    return Esm(published=dates, updates=tuple(updates))
 
 
 def _package(row: re.Match[str]) -> tuple[str, str]:

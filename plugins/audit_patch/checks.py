@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from audit_core.sdk import (
@@ -26,6 +26,7 @@ from audit_core.sdk import (
 )
 from audit_patch.facts import (
     AUTOMATIC,
+    ESM,
     KERNELS,
     METADATA,
     PENDING,
@@ -39,6 +40,7 @@ from audit_patch.facts import (
 )
 from audit_patch.model import (
     Automatic,
+    Esm,
     Kernels,
     Metadata,
     Pending,
@@ -48,7 +50,7 @@ from audit_patch.model import (
     Sources,
     Update,
 )
-from audit_patch.releases import find_support
+from audit_patch.releases import Support, find_support
 from audit_patch.text import shown
 
 _DAY = 86_400
@@ -150,11 +152,66 @@ def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
     return not (by_name if security.labelled is None else security.labelled)
 
 
+_PRO = {"apps": "UbuntuESMApps", "infra": "UbuntuESM"}
+
+
+def _support_over(release: Release, now: float) -> Support | None:
+    """The support of this release if it is surely over, without a further contract."""
+    _, row = find_support(release.id, release.name, release.version, release.version_id)
+    if row is None or row.confidence != "read" or row.end is None:
+        return None
+    return row if _day(now) > row.end else None
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
+
+
+def _without_pro(sources: Sources, over: Support | None) -> list[str]:
+    """The services of Ubuntu Pro whose fixes this LTS release lacks; `infra` once support ended."""
+    held = {source.name.partition(" ")[0] for source in sources.items if source.security}
+    needed = ("apps", "infra") if over else ("apps",)
+    return [service for service in needed if _PRO[service] not in held]
+
+
+def _pro_only(
+    esm: Esm | None, sources: Sources, release: Release, now: float, max_published_days: int
+) -> Message | None:
+    """Why the archives of Ubuntu are not all there is: what only Ubuntu Pro mends, seen or not."""
+    if release.id != "ubuntu" or "LTS" not in release.version:
+        return None
+    lacking = _without_pro(sources, _support_over(release, now))
+    if not lacking:
+        return None
+    if esm is not None and esm.updates:
+        return msg(
+            "{count} fixes exist only under Ubuntu Pro (ESM), among them {names}",
+            count=len(esm.updates), names=_names(esm.updates),
+        )  # fmt: skip
+    fresh = now - max_published_days * _DAY
+    seen = [] if esm is None else [s for s, at in esm.published.items() if at >= fresh]
+    unseen = tuple(f"esm-{service}" for service in lacking if service not in seen)
+    if not unseen:
+        return None
+    return msg("Whether fixes exist that only Ubuntu Pro brings was not seen ({services}): the host"
+               " holds no fresh list of them", services=unseen)  # fmt: skip
+
+
+def _unsupported(release: Release, sources: Sources, now: float) -> Message | None:
+    """Why nothing is pending on a release that nobody mends; Ubuntu Pro goes on mending."""
+    over = _support_over(release, now)
+    paid = release.id == "ubuntu" and not _without_pro(sources, over)
+    if over is None or (paid and over.extended and _day(now) <= over.extended):
+        return None
+    return msg("Support of this release ended on {end}: that nothing is pending says nothing",
+               end=over.end)  # fmt: skip
+
+
 @check(
     "patch.security-updates",
-    needs=(SECURITY, METADATA, SOURCES, RELEASE, COLLECTED_AT),
+    needs=(SECURITY, METADATA, SOURCES, RELEASE, COLLECTED_AT, optional(ESM)),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -163,6 +220,7 @@ def security_updates(
     sources: Sources,
     release: Release,
     collected_at: str,
+    esm: Esm | None,
     *,
     max_days: Annotated[int, Down] = 7,
     max_published_days: Annotated[int, Down] = 14,
@@ -184,6 +242,13 @@ def security_updates(
     now = _epoch(collected_at)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
+    doubts = (
+        _unsupported(release, sources, now),
+        _pro_only(esm, sources, release, now, max_published_days),
+    )
+    if found := [said for said in doubts if said is not None]:
+        listed = msg("No security update is listed as pending")
+        return undetermined(listed, *found, expected=none)
     # A refresh may have left out the very source that carries security updates.
     age = _days(now - _published(metadata, sources))
     said = msg("No security update is pending; the metadata date from {days} days ago", days=age)

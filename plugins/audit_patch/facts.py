@@ -9,6 +9,7 @@ from audit_core.sdk import Command, Fact, fact, provider
 from audit_patch import apk, apt, host, rpm, zypper
 from audit_patch.model import (
     Automatic,
+    Esm,
     Kernels,
     Metadata,
     Pending,
@@ -68,6 +69,7 @@ AUTOMATIC = _each(
     apt=(apt.AUTOMATIC, apt.parse_automatic),
     dnf=(rpm.AUTOMATIC, rpm.parse_automatic),
 )  # fmt: skip
+ESM = fact("patch.esm", Esm, ask=apt.ESM, parse=apt.parse_esm)
 UPDATERS = fact("patch.updaters", tuple[str, ...], ask=host.UPDATERS, parse=host.parse_updaters)
 STARTERS = fact("patch.starters", tuple[str, ...], ask=host.STARTERS, parse=host.parse_starters)
 RESTART = fact("patch.restart", bool, ask=host.RESTART, parse=host.parse_restart)
@@ -76,5 +78,5 @@ RELEASE = fact("patch.release", Release, ask=host.RELEASE, parse=host.parse_rele
 
 FACTS = (
     PENDING, SECURITY, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS, STARTERS, RESTART,
-    KERNELS, RELEASE,
+    KERNELS, RELEASE, ESM,
 )  # fmt: skip

@@ -29,6 +29,13 @@ class Security(Struct, frozen=True, kw_only=True):
     labelled: bool | None
 
 
+class Esm(Struct, frozen=True, kw_only=True):
+    """What Ubuntu Pro would bring: updates by its own lists (`apps`, `infra`), and their dates."""
+
+    published: dict[str, float]
+    updates: tuple[Update, ...]
+
+
 class Source(Struct, frozen=True, kw_only=True):
     """A package source in effect. `security` is None where its name does not tell.
 

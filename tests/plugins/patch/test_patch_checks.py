@@ -11,6 +11,7 @@ from audit_core.model import Judgement, Platform, Verdict
 from audit_patch import checks
 from audit_patch.model import (
     Automatic,
+    Esm,
     Kernels,
     Listing,
     Metadata,
@@ -47,6 +48,66 @@ def apt_lists(days: float, *, stamp: float | None = None, other: float = 400) ->
         ),
         stamp=None if stamp is None else EPOCH - stamp * DAY,
     )
+
+
+JAMMY = Release(id="ubuntu", name="Ubuntu", version_id="22.04", codename="jammy",
+                version="22.04.5 LTS (Jammy Jellyfish)")  # fmt: skip
+FOCAL = Release(id="ubuntu", name="Ubuntu", version_id="20.04", codename="focal",
+                version="20.04.6 LTS (Focal Fossa)")  # fmt: skip
+PLUCKY = Release(id="ubuntu", name="Ubuntu", version_id="25.04", codename="plucky",
+                 version="25.04 (Plucky Puffin)")  # fmt: skip
+BUSTER = Release(id="debian", name="", version_id="10", version="10 (buster)", codename="buster")
+
+
+def pro(*, days: float = 0, updates: tuple[Update, ...] = (), **more: float) -> Esm:
+    dates = {"apps": days, "infra": days} | more
+    return Esm(published={k: EPOCH - v * DAY for k, v in dates.items()}, updates=updates)
+
+
+def ubuntu(*labels: str) -> Sources:
+    return Sources(items=tuple(Source(name=f"{label} x main", security=True) for label in labels))
+
+
+PLAIN, APPS = ubuntu("Ubuntu"), ubuntu("Ubuntu", "UbuntuESMApps")
+BOTH = ubuntu("Ubuntu", "UbuntuESMApps", "UbuntuESM")
+
+
+@pytest.mark.parametrize(
+    ("release", "sources", "esm", "verdict"),
+    [
+        (JAMMY, PLAIN, pro(), PASS),
+        (JAMMY, PLAIN, pro(updates=ONE), UNDETERMINED),
+        (JAMMY, PLAIN, None, UNDETERMINED),
+        (JAMMY, PLAIN, pro(days=15), UNDETERMINED),  # its lists stand still
+        (JAMMY, PLAIN, pro(infra=99), PASS),  # infra follows when support has ended
+        (JAMMY, APPS, None, PASS),  # its updates are among the others
+        (JAMMY, BOTH, None, PASS),
+        (PLUCKY, PLAIN, None, PASS),  # Ubuntu Pro is for LTS releases
+        # out of support: only Ubuntu Pro goes on
+        (FOCAL, PLAIN, pro(), UNDETERMINED),
+        (FOCAL, APPS, None, UNDETERMINED),
+        (FOCAL, BOTH, None, PASS),
+        (BUSTER, ubuntu("Debian-Security"), None, UNDETERMINED),
+    ],
+)
+def test_no_update_is_pending_where_nobody_offers_any(
+    release: Release, sources: Sources, esm: Esm | None, verdict: Verdict
+) -> None:
+    security = Security(updates=(), labelled=None)
+    got = judge(checks.security_updates, security, apt_lists(1), sources, release, NOW, esm)
+    assert got.verdict is verdict
+    found = Security(updates=ONE, labelled=None)
+    assert judge(checks.security_updates, found, apt_lists(1), sources, release, NOW,
+                 esm).verdict is FAIL  # fmt: skip
+
+
+def test_what_only_ubuntu_pro_mends_is_told() -> None:
+    none = Security(updates=(), labelled=None)
+    got = judge(checks.security_updates, none, apt_lists(1), PLAIN, JAMMY, NOW, pro(updates=ONE))
+    assert got.said[1].args == {"count": 1, "names": ("openssl 3.0.17-1",)}
+    got = judge(checks.security_updates, none, apt_lists(1), PLAIN, FOCAL, NOW, None)
+    assert got.said[1].args == {"end": "2025-05-29"}
+    assert got.said[2].args == {"services": ("esm-apps", "esm-infra")}
 
 
 def dnf_caches(baseos: float, appstream: float | None) -> Metadata:
@@ -92,7 +153,7 @@ def test_security_updates(
     verdict: Verdict,
 ) -> None:
     security = Security(updates=updates, labelled=labelled)
-    got = judge(checks.security_updates, security, metadata, sources, BOOKWORM, NOW)
+    got = judge(checks.security_updates, security, metadata, sources, BOOKWORM, NOW, None)
     assert got.verdict is verdict
 
 
@@ -106,7 +167,7 @@ def test_the_security_archive_of_another_release_tells_nothing(
     items = tuple(Source(name=f"S {s}", security=True, suite=s) for s in suites)
     security = Security(updates=(), labelled=None)
     sources = Sources(items=(*items, Source(name="Debian", suite="bookworm")))
-    got = judge(checks.security_updates, security, apt_lists(1), sources, BOOKWORM, NOW)
+    got = judge(checks.security_updates, security, apt_lists(1), sources, BOOKWORM, NOW, None)
     assert got.verdict is verdict
 
 
@@ -123,7 +184,7 @@ def test_a_mirror_that_stands_still_is_noticed(
     )
     metadata = Metadata(listings=listings, by_source=True)
     security = Security(updates=(), labelled=True)
-    got = judge(checks.security_updates, security, metadata, DNF, BOOKWORM, NOW)
+    got = judge(checks.security_updates, security, metadata, DNF, BOOKWORM, NOW, None)
     assert got.verdict is verdict
 
 
@@ -131,20 +192,22 @@ def test_an_older_cache_of_the_same_repository_is_no_matter() -> None:
     old = Listing(source="baseos", at=EPOCH - 400 * DAY)
     both = Metadata(listings=(*dnf_caches(1, 1).listings, old), by_source=True)
     security = Security(updates=(), labelled=True)
-    assert judge(checks.security_updates, security, both, DNF, BOOKWORM, NOW).verdict is PASS
+    assert judge(checks.security_updates, security, both, DNF, BOOKWORM, NOW, None).verdict is PASS
 
 
 def test_what_is_pending_is_named_and_counted() -> None:
     many = tuple(Update(name=f"p{i}", candidate="1") for i in range(25))
     security = Security(updates=many, labelled=None)
-    said = judge(checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW).said[0]
+    said = judge(checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW, None).said[0]
     assert said.args["count"] == 25
     assert said.args["names"] == tuple(f"p{i} 1" for i in range(10))
 
 
 def test_a_stricter_age_is_kept() -> None:
     security = Security(updates=(), labelled=None)
-    got = judge(checks.security_updates, security, apt_lists(3), APT, BOOKWORM, NOW, max_days=2)
+    got = judge(
+        checks.security_updates, security, apt_lists(3), APT, BOOKWORM, NOW, None, max_days=2
+    )
     assert got.verdict is UNDETERMINED
 
 
@@ -336,7 +399,7 @@ def test_sources_verified(signatures: Signatures, verdict: Verdict) -> None:
 
 def test_names_from_a_host_can_be_encoded_everywhere() -> None:
     hostile = Security(updates=(Update(name="a\udcff", candidate="1"),), labelled=None)
-    said = judge(checks.security_updates, hostile, apt_lists(1), APT, BOOKWORM, NOW).said[0]
+    said = judge(checks.security_updates, hostile, apt_lists(1), APT, BOOKWORM, NOW, None).said[0]
     assert said.args["names"] == (r"a\xff 1",)
 
 

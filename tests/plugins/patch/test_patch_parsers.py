@@ -24,7 +24,7 @@ from audit_core.model import (
     Target,
 )
 from audit_patch import apk, apt, facts, host, rpm, zypper
-from audit_patch.model import Listing, Pending, Source, Update
+from audit_patch.model import Esm, Listing, Pending, Source, Update
 
 RECORDINGS = Path(__file__).parent / "recordings"
 HOST = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
@@ -60,6 +60,34 @@ def test_apt_lists_every_pending_update() -> None:
     pending = apt.parse_pending(recording("debian12-apt-upgradable.txt"))
     assert len(pending.updates) == 134
     assert Update(name="apt", candidate="2.6.2", installed="2.6.1") in pending.updates
+
+
+def test_fixes_that_only_ubuntu_pro_has_are_read_from_its_lists() -> None:
+    esm = apt.parse_esm(recording("apt-esm-fixes.txt"))
+    assert isinstance(esm, Esm)
+    assert esm.published == {"apps": 1795413600.0, "infra": 1795413600.0}
+    assert [u.name for u in esm.updates] == ["bash", "sqlite3"]
+    none = apt.parse_esm(recording("apt-esm-none.txt"))
+    assert isinstance(none, Esm)
+    assert none.updates == ()
+    assert len(none.published) == 2
+
+
+def test_a_host_without_lists_of_ubuntu_pro_is_told_from_one_that_cannot_be_read() -> None:
+    # no Ubuntu, and one whose lists were never fetched
+    for told in (b"== lists\n", b"== lists\n== apt\nListing...\n\n"):
+        got = apt.parse_esm(answer(told))
+        assert isinstance(got, Absent)
+        assert got.reason is Reason.NOT_PRESENT
+    name = b"esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease"
+    for bad in (
+        b"", b"== lists\nx\n== apt\nListing...\n", b"== lists\n1 " + name + b"\n== apt\n",
+        b"== lists\n1 " + name + b"\n== apt\nListing...\nwhat\n",
+    ):  # fmt: skip
+        with pytest.raises(ParseError):
+            apt.parse_esm(answer(bad))
+    with pytest.raises(ParseError):
+        apt.parse_esm(answer(recording("apt-esm-none.txt").stdout, b"W: some list is broken\n"))
 
 
 def test_apt_tells_security_updates_by_their_archive() -> None:
