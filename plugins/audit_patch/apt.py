@@ -55,7 +55,7 @@ ESM = Command(
         f"d={_ESM}; echo '== lists'; [ -d $d ] || exit 0; "
         'for f in "$d"/var/lib/apt/lists/*Release; do [ -f "$f" ] || continue; '
         """t=$(date -d "$(sed -n '/^Date: /{s///p;q;}' "$f")" +%s) || exit 3; """
-        """printf '%s %s\n' "$t" "${f##*/}"; done; echo '== apt'; """
+        """printf '%s %s\\n' "$t" "${f##*/}"; done; echo '== apt'; """
         "exec apt -o Dir=$d -o Dir::State::status=/var/lib/dpkg/status "
         "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= list --upgradable",
     ),
