@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from audit_core import batch, discovery
+from audit_core.i18n import Translator
 from audit_core.model import (
     Check,
     Command,
@@ -20,9 +21,12 @@ from audit_core.model import (
     ReadFile,
     Request,
     Target,
+    msg,
     request_digest,
 )
 from audit_core.plugins import facts_of
+
+_ENGLISH = Translator("en").say
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -135,7 +139,9 @@ def _line(argv: Sequence[str]) -> str | None:
     return f"{argv[0]} {blank.join(_escaped(word) for word in argv[1:])}"
 
 
-def sudoers(requests: Iterable[Request], user: str) -> str:
+def sudoers(
+    requests: Iterable[Request], user: str, say: Callable[[Message], str] = _ENGLISH
+) -> str:
     """The least sudoers file that lets `user` run the root requests: exact argvs, no wildcard."""
     argvs = {
         argv
@@ -146,5 +152,9 @@ def sudoers(requests: Iterable[Request], user: str) -> str:
     lines = sorted(line for argv in argvs if (line := _line(argv)) is not None)
     body = "".join(f"{user} ALL=(root) NOPASSWD: {line}\n" for line in lines)
     left = sum(1 for argv in argvs if _line(argv) is None)
-    note = f"# {left} commands cannot be written in sudoers and are left out.\n" if left else ""
-    return f"# dengbao: what an audit by {user} runs as root. Check with visudo -c.\n{note}{body}"
+    notes = [msg("dengbao: what an audit by {user} runs as root. Check with visudo -c.", user=user)]
+    if left:
+        notes.append(
+            msg("{count} commands cannot be written in sudoers and are left out.", count=left)
+        )
+    return "".join(f"# {say(note)}\n" for note in notes) + body

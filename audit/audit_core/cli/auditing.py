@@ -61,7 +61,7 @@ def _sudoers(context: Context, chosen: Chosen) -> int:
     unused = {id for id, a in chosen.inventory.access.items() if a.sudo is Sudo.NONE}
     groups = [g for g in chosen.groups if g.root.id not in unused]
     requests = [r for g in groups for r in planning.everything(g)]
-    print(planning.sudoers(requests, user), end="")
+    print(planning.sudoers(requests, user, context.translator.say), end="")
     return 0
 
 
