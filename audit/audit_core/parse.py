@@ -64,8 +64,8 @@ def asked_text(request: Request) -> str:
     if isinstance(request, Command):
         return " ".join(request.argv)
     if isinstance(request, Probe):
-        args = " ".join(f"{k}={v}" for k, v in sorted(request.args.items()))
-        return f"{request.prober} {args}"
+        given = sorted((k, v) for k, v in request.args.items() if v not in ("", None))
+        return " ".join((request.prober, *(f"{k}={v}" for k, v in given)))
     return request.path
 
 

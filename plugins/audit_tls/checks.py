@@ -358,6 +358,8 @@ def signature_hash(certificates: Certificates) -> Judgement:
 
 
 def _sans(cert: Certificate) -> Message:
+    if not cert.names and not cert.addresses:
+        return msg("Certificate {label} has no alternative names", label=_label(cert))
     return msg(
         "Certificate {label} names {count} hosts, among them {names}",
         label=_label(cert), count=len(cert.names) + len(cert.addresses),

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from audit_core import discovery, parse
-from audit_core.model import Absent, Answer, Observation, ReadFile, Reason, Request, Status
+from audit_core.model import (
+    Absent,
+    Answer,
+    Observation,
+    Probe,
+    ReadFile,
+    Reason,
+    Request,
+    Status,
+    Value,
+)
 from core.fakes import HOST
 
 ASKED = ReadFile(path="/etc/passwd")
@@ -31,6 +41,13 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
     got = parse.answer(_seen(redactions), seen, HOST)
     assert isinstance(got, Answer) is settled
     assert settled or (isinstance(got, Absent) and got.reason is Reason.UNPARSABLE)
+
+
+def test_a_question_over_the_network_is_told_by_what_it_says() -> None:
+    args: dict[str, Value] = {"port": 443, "address": "192.0.2.1", "server_name": "", "quick": 0}
+    asked = parse.asked_text(Probe(prober="tls", args=args | {"starttls": None}))
+    assert asked == "tls address=192.0.2.1 port=443 quick=0"
+    assert parse.asked_text(Probe(prober="toy")) == "toy"
 
 
 def _answer(text: str) -> Answer:

@@ -261,6 +261,12 @@ def test_certificate_name(seen: Certificates, verdict: Verdict) -> None:
     assert certificate_name.judge(seen).verdict is verdict
 
 
+def test_a_certificate_without_names_is_not_told_to_name_some() -> None:
+    bare = cert(names=())
+    got = certificate_name.judge(certs(bare, unnamed=(bare.sha256,)))
+    assert (got.verdict, got.said[0].id) == (F, "Certificate {label} has no alternative names")
+
+
 def target(**settings: Any) -> Target:
     return Target(id="e", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, settings=settings)
 
