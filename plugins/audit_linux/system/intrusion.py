@@ -128,7 +128,7 @@ def file_integrity(
         said = msg("No data base of AIDE or Tripwire and no watching process")
         return failed(said, expected=expected)
     ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
-    said = msg("{files}", files=capped(f"{path}: {age} days" for path, age in ages))
+    said = msg("{words}", words=capped(f"{path}: {age} days" for path, age in ages))
     if min(age for _, age in ages) > max_age_days:
         return failed(said, expected=expected)
     # A data base alone does not show that anything is compared with it.

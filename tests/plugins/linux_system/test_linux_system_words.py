@@ -11,6 +11,7 @@ from audit_core.i18n import Translator
 from audit_core.model import Judgement, Kind, ObjectType, Target
 from audit_linux.system.audit_rules import audit_rules
 from audit_linux.system.firewall import firewall_input
+from audit_linux.system.intrusion import Baseline, file_integrity
 from audit_linux.system.packets import Chain
 
 LOCALE = Path(str(audit_linux.__file__)).parent / "locale"
@@ -31,6 +32,12 @@ def test_what_is_audited_is_told_in_chinese() -> None:
     ):
         assert said.count(topic) == 2
     assert "审计规则 0 条" in said
+
+
+def test_the_age_of_a_data_base_is_told_in_chinese() -> None:
+    baseline = Baseline(now=30 * 86400, files=(("/var/lib/aide/aide.db", 86400),))
+    said = in_chinese(file_integrity.judge((), baseline))
+    assert "/var/lib/aide/aide.db：29 天前" in said
 
 
 def test_packet_filter_chains_are_told_in_chinese() -> None:
