@@ -174,7 +174,7 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     if not spoken:
         return undetermined(msg("Only TLCP is spoken; see its own rules"), expected=wanted)
     said = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
-    return passed(said, msg("Groups seen: {groups}", groups=endpoint.groups), expected=wanted)
+    return passed(said, msg("Groups seen: {words}", words=endpoint.groups), expected=wanted)
 
 
 # --- certificates ---------------------------------------------------------------------------------
@@ -187,8 +187,8 @@ def _label(cert: Certificate) -> str:
 def _unread(certs: Iterable[Certificate]) -> tuple[Message, ...]:
     return tuple(
         msg(
-            "Certificate {label} cannot be read in full: {problems}",
-            label=_label(c), problems=c.problems[:3],
+            "Certificate {label} cannot be read in full: {words}",
+            label=_label(c), words=c.problems[:3],
         )
         for c in certs
     )  # fmt: skip
@@ -299,18 +299,18 @@ def key_strength(
         if small:
             why.append(msg("The key exchange uses a prime of {bits} bits", bits=small))
         if weak:
-            why.append(msg("The key exchange uses the group {groups}", groups=weak))
+            why.append(msg("The key exchange uses the group {words}", words=weak))
         return failed(*why, expected=wanted)
     unread = [c for c, s in strength if s is None]
     odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
     if odd:
-        said = msg("The strength of these groups is not known: {groups}", groups=odd)
+        said = msg("The strength of these groups is not known: {words}", words=odd)
         return undetermined(said, expected=wanted)
     if unread:
         known = [_key(c) for c in unread if c.key is not None]
         noted = _unread(c for c in unread if c.key is None)
         return undetermined(*known, *noted, expected=wanted)
-    told = (*(_key(c) for c, _ in strength), msg("Groups seen: {groups}", groups=endpoint.groups))
+    told = (*(_key(c) for c, _ in strength), msg("Groups seen: {words}", words=endpoint.groups))
     if endpoint.unsettled or certificates.unseen:
         gaps = (*_groups_open(endpoint), *_unseen(certificates))
         return undetermined(*gaps, *told, *_stopped(endpoint), expected=wanted)
@@ -326,7 +326,7 @@ def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:
 
 
 def _signature(cert: Certificate) -> Message:
-    return msg("Certificate {label} is signed with {hash}", label=_label(cert), hash=cert.hash)
+    return msg("Certificate {label} is signed with {words}", label=_label(cert), words=cert.hash)
 
 
 @check(
