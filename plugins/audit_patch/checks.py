@@ -346,7 +346,7 @@ def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
     version=2,
     remedy=msg("Reboot into the newest installed kernel"),
 )
-def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None = None) -> Judgement:
+def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = shown(platform.kernel).removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")

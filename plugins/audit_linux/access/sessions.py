@@ -52,7 +52,7 @@ def session_timeout(
     startup: Startup,
     accounts: Accounts,
     platform: Platform,
-    environment: tuple[str, ...] = (),
+    environment: tuple[str, ...],
     *,
     max_seconds: Annotated[int, Down] = 600,
     require_readonly: Annotated[bool, Up] = False,

@@ -28,7 +28,6 @@ class Sources(Struct, frozen=True, kw_only=True):
     sudoers: tuple[str, ...] = ()
 
 
-LOCAL = Sources()
 # nss-systemd adds accounts of services, and root and nobody; + and - entries of compat are read
 # with /etc/passwd. Everything else holds accounts that no file of the host shows.
 _FILES = frozenset({"files", "compat", "systemd", "mymachines"})

@@ -20,7 +20,7 @@ from audit_core.sdk import (
 )
 from audit_linux.access._text import names
 from audit_linux.access.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
-from audit_linux.access.sources import LOCAL, SOURCES, Sources, seen_here
+from audit_linux.access.sources import SOURCES, Sources, seen_here
 from audit_linux.access.sudo_risks import Risk, risk
 from audit_linux.access.sudoers import GROUPS, SUDOERS, Grant, Groups, Sudoers
 
@@ -202,9 +202,9 @@ def _unasked(pam: Pam | None) -> bool:
 )
 def sudo_password(
     sudoers: Sudoers | None,
-    sources: Sources = LOCAL,
-    pam: Pam | None = None,
-    groups: Groups | None = None,
+    sources: Sources,
+    pam: Pam | None,
+    groups: Groups | None,
 ) -> Judgement:
     """Nobody becomes root through sudo without giving a password."""
     if sudoers is None:
@@ -259,7 +259,7 @@ def _patterns(sudoers: Sudoers, admins: frozenset[str]) -> list[str]:
 def sudo_scope(
     sudoers: Sudoers | None,
     groups: Groups | None,
-    sources: Sources = LOCAL,
+    sources: Sources,
     *,
     admins: Annotated[frozenset[str], Subset] = frozenset({"root", "%sudo", "%wheel", "%admin"}),
 ) -> Judgement:

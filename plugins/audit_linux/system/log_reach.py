@@ -157,8 +157,8 @@ def log_oldest(
     tree: LogTree,
     audit: tuple[LogFile, ...] | None,
     since: int | None,
-    rotations: tuple[Rotation, ...] | None = None,
-    auditd: AuditdConf | None = None,
+    rotations: tuple[Rotation, ...] | None,
+    auditd: AuditdConf | None,
     *,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:

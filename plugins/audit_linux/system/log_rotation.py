@@ -189,7 +189,7 @@ def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, R
 def log_retention(
     tree: LogTree,
     rotations: tuple[Rotation, ...] | None,
-    journal: JournalConf | None = None,
+    journal: JournalConf | None,
     *,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:

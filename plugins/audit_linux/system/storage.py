@@ -191,7 +191,7 @@ def _guarded(swap: Swap) -> bool:
     version=2,
     remedy=msg("Turn swap off or put it on dm-crypt with a new key at each start"),
 )
-def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...] = ()) -> Judgement:
+def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...]) -> Judgement:
     """Memory that is swapped out is encrypted or stays off the disk."""
     if not swaps:
         return not_applicable(msg("No swap is in use"))

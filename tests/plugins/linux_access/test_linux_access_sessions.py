@@ -42,7 +42,7 @@ def test_recorded_debian(recording: Make) -> None:
     assert isinstance(got, Startup)
     assert timeouts(got) == ()
     assert umasks(got) == ()
-    assert session_timeout.judge(got, ALICE, EL).verdict is FAIL
+    assert session_timeout.judge(got, ALICE, EL, ()).verdict is FAIL
 
 
 def test_no_start_up_file(answer: Make) -> None:
@@ -97,7 +97,7 @@ def test_no_start_up_file(answer: Make) -> None:
     ],
 )
 def test_timeout_in_profile(text: str, verdict: Verdict, startup: MakeStartup) -> None:
-    assert session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL).verdict is verdict
+    assert session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL, ()).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_timeout_in_profile(text: str, verdict: Verdict, startup: MakeStartup) -
 def test_timeout_over_files(
     contents: dict[str, str], verdict: Verdict, startup: MakeStartup
 ) -> None:
-    assert session_timeout.judge(startup(contents), ALICE, EL).verdict is verdict
+    assert session_timeout.judge(startup(contents), ALICE, EL, ()).verdict is verdict
 
 
 def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
@@ -167,13 +167,13 @@ def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
 def test_timeout_knobs(startup: MakeStartup) -> None:
     plain = startup({"/etc/profile": "TMOUT=600\n"})
     fixed = startup({"/etc/profile": "readonly TMOUT=600\n"})
-    assert session_timeout.judge(plain, ALICE, EL, max_seconds=599).verdict is FAIL
-    assert session_timeout.judge(plain, ALICE, EL, require_readonly=True).verdict is FAIL
-    assert session_timeout.judge(fixed, ALICE, EL, require_readonly=True).verdict is PASS
+    assert session_timeout.judge(plain, ALICE, EL, (), max_seconds=599).verdict is FAIL
+    assert session_timeout.judge(plain, ALICE, EL, (), require_readonly=True).verdict is FAIL
+    assert session_timeout.judge(fixed, ALICE, EL, (), require_readonly=True).verdict is PASS
     flags = startup({"/etc/profile": "declare -x -r TMOUT=600\n"})
-    assert session_timeout.judge(flags, ALICE, EL, require_readonly=True).verdict is PASS
+    assert session_timeout.judge(flags, ALICE, EL, (), require_readonly=True).verdict is PASS
     exported = startup({"/etc/profile": "declare -x TMOUT=600\n"})
-    assert session_timeout.judge(exported, ALICE, EL, require_readonly=True).verdict is FAIL
+    assert session_timeout.judge(exported, ALICE, EL, (), require_readonly=True).verdict is FAIL
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_timeout_holds_only_for_shells_that_obey_it(
 ) -> None:
     bob = Account(name="bob", uid=1, gid=1, home="/", shell=shell, field="shadowed")
     given = startup({"/etc/profile": "TMOUT=300\n"})
-    judged = session_timeout.judge(given, Accounts(rows=(bob,)), Platform(os_family=family))
+    judged = session_timeout.judge(given, Accounts(rows=(bob,)), Platform(os_family=family), ())
     assert judged.verdict is verdict
 
 

@@ -13,13 +13,14 @@ from audit_core.model import Absent, Answer, Command, Privilege, Reason, Verdict
 from audit_core.plan import sudoers as least_sudoers
 from audit_linux import access
 from audit_linux.access.pam import parse_pam
-from audit_linux.access.sources import LOCAL, Sources
+from audit_linux.access.sources import Sources
 from audit_linux.access.sudo import sudo_password, sudo_scope
 from audit_linux.access.sudo_risks import Risk, risk
 from audit_linux.access.sudoers import Groups, Sudoers, parse_sudoers
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+LOCAL = Sources()
 BASE = "Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n"
 
 
@@ -167,8 +168,8 @@ Read = Callable[..., Sudoers]
 )
 def test_rules(line: str, password: Verdict, scope: Verdict, read: Read) -> None:
     got = read(BASE + line + "\n")
-    assert sudo_password.judge(got).verdict is password
-    assert sudo_scope.judge(got, None).verdict is scope
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is password
+    assert sudo_scope.judge(got, None, LOCAL).verdict is scope
 
 
 # Of the entries that match, sudo takes the last. Each of these was put to sudo 1.9.13 as bob, a
@@ -221,22 +222,22 @@ def test_the_last_entry_that_matches_holds(
 def test_the_last_file_comes_last(read: Read) -> None:
     main = BASE + "@includedir /etc/sudoers.d\n"
     free, asked = "bob ALL=(ALL) NOPASSWD: ALL\n", "bob ALL=(ALL) ALL\n"
-    assert sudo_password.judge(read(main, a=free, b=asked)).verdict is PASS
-    assert sudo_password.judge(read(main, a=asked, b=free)).verdict is FAIL
-    assert sudo_password.judge(read(main + asked, a=free)).verdict is PASS
-    assert sudo_password.judge(read(asked + main, a=free)).verdict is FAIL
+    assert sudo_password.judge(read(main, a=free, b=asked), LOCAL, None, None).verdict is PASS
+    assert sudo_password.judge(read(main, a=asked, b=free), LOCAL, None, None).verdict is FAIL
+    assert sudo_password.judge(read(main + asked, a=free), LOCAL, None, None).verdict is PASS
+    assert sudo_password.judge(read(asked + main, a=free), LOCAL, None, None).verdict is FAIL
 
 
 def test_full_rights_that_a_later_entry_takes_away(read: Read) -> None:
     full = BASE + "bob ALL=(ALL) ALL\n"
-    assert sudo_scope.judge(read(full + "bob ALL=(ALL) !ALL\n"), None).verdict is PASS
-    assert sudo_scope.judge(read(full + "bob ALL=(ALL) PASSWD: ALL\n"), None).verdict is FAIL
-    assert sudo_scope.judge(read(full + "bob other=(ALL) !ALL\n"), None).verdict is FAIL
+    assert sudo_scope.judge(read(full + "bob ALL=(ALL) !ALL\n"), None, LOCAL).verdict is PASS
+    assert sudo_scope.judge(read(full + "bob ALL=(ALL) PASSWD: ALL\n"), None, LOCAL).verdict is FAIL
+    assert sudo_scope.judge(read(full + "bob other=(ALL) !ALL\n"), None, LOCAL).verdict is FAIL
 
 
 def test_a_thousand_entries_that_overrule_one_another_are_soon_judged(read: Read) -> None:
     got = read(BASE + "bob ALL=(ALL) NOPASSWD: ALL\n" * 4900)
-    assert sudo_password.judge(got).verdict is FAIL
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
 
 
 # /etc/sudo.conf may name another plugin or another file, as tried with sudo 1.9.13.
@@ -258,8 +259,8 @@ def test_rules_that_sudo_reads_elsewhere(
 ) -> None:
     got = parse_sudoers(files({"/etc/sudoers": BASE, **more}))
     assert isinstance(got, Sudoers)
-    assert sudo_password.judge(got).verdict is verdict
-    assert sudo_scope.judge(got, None).verdict is verdict
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is verdict
+    assert sudo_scope.judge(got, None, LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -366,10 +367,10 @@ _VERDICTS = {
      ("/usr/bin/journalctl", Risk.PAGER), ("/usr/bin/id", Risk.NONE)],
 )  # fmt: skip
 def test_what_a_command_without_a_password_is_judged(command: str, seen: Risk, read: Read) -> None:
-    judged = sudo_password.judge(read(f"{BASE}bob ALL=NOPASSWD: {command}\n"))
+    judged = sudo_password.judge(read(f"{BASE}bob ALL=NOPASSWD: {command}\n"), LOCAL, None, None)
     assert judged.verdict is _VERDICTS[seen]
     assert any((f"bob = {command}",) in said.args.values() for said in judged.said)
-    asked = sudo_password.judge(read(f"{BASE}bob ALL={command}\n"))
+    asked = sudo_password.judge(read(f"{BASE}bob ALL={command}\n"), LOCAL, None, None)
     assert asked.verdict is PASS
 
 
@@ -391,20 +392,20 @@ def test_sudo_asks_whom_its_pam_stack_asks(
     auth: str, verdict: Verdict, read: Read, files: Make
 ) -> None:
     pam = parse_pam(files({"/etc/pam.d/sudo": auth}))
-    assert sudo_password.judge(read(BASE), LOCAL, pam).verdict is verdict
+    assert sudo_password.judge(read(BASE), LOCAL, pam, None).verdict is verdict
 
 
 def test_rules_from_a_directory_are_never_passed_over(read: Read) -> None:
     far = Sources(sudoers=("sss (LDAP)",))
-    assert sudo_password.judge(read(BASE), far).verdict is UNDETERMINED
+    assert sudo_password.judge(read(BASE), far, None, None).verdict is UNDETERMINED
     assert sudo_scope.judge(read(BASE), None, far).verdict is UNDETERMINED
     assert sudo_scope.judge(read(BASE), None, Sources(passwd=("ldap",))).verdict is UNDETERMINED
-    assert sudo_password.judge(None, far).verdict is UNDETERMINED
+    assert sudo_password.judge(None, far, None, None).verdict is UNDETERMINED
     assert sudo_scope.judge(None, None, far).verdict is UNDETERMINED
-    assert sudo_password.judge(None, LOCAL).verdict is Verdict.NOT_APPLICABLE
+    assert sudo_password.judge(None, LOCAL, None, None).verdict is Verdict.NOT_APPLICABLE
     assert sudo_scope.judge(None, None, LOCAL).verdict is Verdict.NOT_APPLICABLE
     bad = read(BASE + "bob ALL=NOPASSWD: ALL\n")
-    assert sudo_password.judge(bad, far).verdict is FAIL
+    assert sudo_password.judge(bad, far, None, None).verdict is FAIL
 
 
 @pytest.mark.parametrize(
@@ -419,7 +420,7 @@ def test_rules_from_a_directory_are_never_passed_over(read: Read) -> None:
 )
 def test_drop_ins(include: str, name: str, verdict: Verdict, read: Read) -> None:
     got = read(BASE + include, **{name: "bob ALL=NOPASSWD: ALL"})
-    assert sudo_password.judge(got).verdict is verdict
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is verdict
 
 
 def test_an_alias_of_one_file_holds_in_the_other(read: Read) -> None:
@@ -437,14 +438,14 @@ def test_no_sudoers(files: Make, answer: Make) -> None:
 def test_the_vendor_file_counts_where_there_is_no_other(files: Make) -> None:
     got = parse_sudoers(files({"/usr/etc/sudoers": "bob ALL=NOPASSWD: ALL"}))
     assert isinstance(got, Sudoers)
-    assert sudo_password.judge(got).verdict is FAIL
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
 
 
 def test_members_are_named_and_the_knob_tightens(read: Read) -> None:
     groups = Groups(members={"sudo": ("alice", "bob")})
-    judged = sudo_scope.judge(read(BASE), groups)
+    judged = sudo_scope.judge(read(BASE), groups, LOCAL)
     assert judged.said[0].args["names"] == ("%sudo: alice, bob",)
-    assert sudo_scope.judge(read(BASE), groups, admins=frozenset({"root"})).verdict is FAIL
+    assert sudo_scope.judge(read(BASE), groups, LOCAL, admins=frozenset({"root"})).verdict is FAIL
 
 
 def _root_requests() -> list[Command]:
@@ -457,8 +458,8 @@ def test_the_audit_accounts_own_rules_are_fine(read: Read) -> None:
     got = read(BASE + "@includedir /etc/sudoers.d\n", dengbao=text)
     assert got.unread == ()
     assert len(got.grants) == 2 + len(_root_requests())
-    assert sudo_password.judge(got).verdict is PASS
-    assert sudo_scope.judge(got, None).verdict is PASS
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is PASS
+    assert sudo_scope.judge(got, None, LOCAL).verdict is PASS
 
 
 @pytest.mark.skipif(shutil.which("visudo") is None, reason="visudo is not installed")

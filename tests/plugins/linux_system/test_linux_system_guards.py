@@ -356,7 +356,7 @@ def test_what_is_no_tree_of_devices_is_refused(text: str, answer: Make) -> None:
     ],
 )
 def test_swap(text: str, verdict: Verdict, answer: Make) -> None:
-    assert storage.swap_encrypted.judge(storage.parse_swaps(answer(text))).verdict is verdict
+    assert storage.swap_encrypted.judge(storage.parse_swaps(answer(text)), ()).verdict is verdict
 
 
 @pytest.mark.parametrize(

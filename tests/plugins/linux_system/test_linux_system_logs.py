@@ -387,13 +387,15 @@ def test_of_two_stanzas_the_lesser_counts(days: tuple[int | None, ...], verdict:
     rotations = tuple(
         log_rotation.Rotation(paths=("/var/log/syslog",), days=d, words="") for d in days
     )
-    assert log_rotation.log_retention.judge(_tree(_file("syslog")), rotations).verdict is verdict
+    assert (
+        log_rotation.log_retention.judge(_tree(_file("syslog")), rotations, None).verdict is verdict
+    )
 
 
 def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
     rotations = log_rotation.parse_rotations(recorded("logrotate"))
     judgement = log_rotation.log_retention.judge(
-        _tree(_file("syslog"), _file("auth.log")), rotations
+        _tree(_file("syslog"), _file("auth.log")), rotations, None
     )
     assert judgement.verdict is Verdict.FAIL
     assert judgement.said[0].args["days"] == 28
@@ -412,7 +414,9 @@ def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
 )
 def test_retention(files: tuple[str, ...], days: int | None, verdict: Verdict) -> None:
     rotation = log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words="")
-    judgement = log_rotation.log_retention.judge(_tree(*(_file(f) for f in files)), (rotation,))
+    judgement = log_rotation.log_retention.judge(
+        _tree(*(_file(f) for f in files)), (rotation,), None
+    )
     assert judgement.verdict is verdict
 
 
@@ -441,14 +445,14 @@ def test_a_journal_that_is_told_to_forget_is_not_kept(
 def test_a_log_that_lies_elsewhere_is_not_passed() -> None:
     tree = structs.replace(_tree(_file("auth.log")), links=("messages", "README"))
     rotation = log_rotation.Rotation(paths=("/var/log/*",), days=200, words="")
-    judgement = log_rotation.log_retention.judge(tree, (rotation,))
+    judgement = log_rotation.log_retention.judge(tree, (rotation,), None)
     assert judgement.verdict is Verdict.UNDETERMINED
     assert judgement.said[-1].args["names"] == ("messages",)
 
 
 def test_without_logrotate_retention_is_not_settled() -> None:
     assert (
-        log_rotation.log_retention.judge(_tree(_file("syslog")), None).verdict
+        log_rotation.log_retention.judge(_tree(_file("syslog")), None, None).verdict
         is Verdict.UNDETERMINED
     )
 
@@ -540,7 +544,7 @@ def test_oldest(
 ) -> None:
     since = None if installed is None else NOW - installed * DAY
     files = _tree(*audit).files[1:]
-    assert log_reach.log_oldest.judge(_tree(*tree), files, since).verdict is verdict
+    assert log_reach.log_oldest.judge(_tree(*tree), files, since, None, None).verdict is verdict
 
 
 def test_installed_at(recorded: Read, answer: Make) -> None:
@@ -814,7 +818,7 @@ def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(answer:
     judgement = remote_log.log_kept_or_sent.judge(_tree(), None, None, *sending)
     assert judgement.verdict is Verdict.FAIL
     assert "No system log or journal with records" in [m.id for m in judgement.said]
-    oldest = log_reach.log_oldest.judge(_tree(), (), None)
+    oldest = log_reach.log_oldest.judge(_tree(), (), None, None, None)
     assert [m.id for m in oldest.said] == ["No system log, journal or audit log with records"]
 
 

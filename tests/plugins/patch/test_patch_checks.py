@@ -318,7 +318,7 @@ def test_kernel_current(
     running: str, installed: tuple[str, ...], reboot: bool, verdict: Verdict
 ) -> None:
     kernels = Kernels(installed=installed, reboot_required=reboot)
-    assert judge(checks.kernel_current, kernels, Platform(kernel=running)).verdict is verdict
+    assert judge(checks.kernel_current, kernels, Platform(kernel=running), None).verdict is verdict
 
 
 @pytest.mark.parametrize(("restart", "verdict"), [(None, PASS), (False, PASS), (True, FAIL)])
