@@ -348,7 +348,7 @@ def _idle(login: Login, now: datetime) -> int | None:
     "linux.stale-accounts",
     needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, SOURCES),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
 )
 def stale_accounts(

@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from audit_core.sdk import Answer, Command, ParseError, Privilege, ReadFile, fact
+from audit_core.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    Privilege,
+    ReadFile,
+    Reason,
+    fact,
+    msg,
+    provider,
+)
 from audit_linux.access._text import number
 
 _ROWS = 200_000
@@ -210,8 +221,21 @@ def parse_lastlog(answer: Answer) -> tuple[Login, ...]:
     return tuple(_login(line.rstrip()) for line in lines[1:] if line.strip())
 
 
+def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Absent:
+    """The same as lastlog2(8) tells it; UNSUPPORTED where it holds nothing, as lastlog then may."""
+    if answer.exit_code != 0 or len(answer.lines) < 2:
+        return Absent(reason=Reason.UNSUPPORTED, said=msg("lastlog2 holds no login"))
+    return parse_lastlog(answer)
+
+
+# util-linux 2.40 brought lastlog2; Debian 13 has no lastlog any more.
 LASTLOG = fact(
-    "linux.lastlog", tuple[Login, ...], ask=Command(argv=("lastlog",)), parse=parse_lastlog
+    "linux.lastlog",
+    tuple[Login, ...],
+    providers=(
+        provider(Command(argv=("lastlog2",), ok=(0, 1)), parse_lastlog2),
+        provider(Command(argv=("lastlog",)), parse_lastlog),
+    ),
 )
 
 FACTS = (ACCOUNTS, SHADOW, LASTLOG)

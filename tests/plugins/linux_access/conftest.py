@@ -49,10 +49,10 @@ def files() -> Make:
 
 @pytest.fixture(scope="session")
 def recording() -> Make:
-    """The recorded answer for a fact on Debian 12; recordings/debian12/HEADER.txt says of what."""
+    """The recorded answer for a fact; recordings/<release>/HEADER.txt says of what."""
 
-    def make(fact: str) -> Answer:
-        folder = _RECORDINGS / "debian12"
+    def make(fact: str, release: str = "debian12") -> Answer:
+        folder = _RECORDINGS / release
         err = folder / f"{fact}.err"
         return _answer(
             (folder / f"{fact}.out").read_bytes(), err.read_bytes() if err.exists() else b""

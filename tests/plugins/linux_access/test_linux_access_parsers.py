@@ -14,7 +14,12 @@ from audit_core.model import Absent, Answer, ParseError, Provider, Reason
 from audit_linux import access
 from audit_linux.access._find import parse_files
 from audit_linux.access._text import CAP, c_number, names, number, shown
-from audit_linux.access.accounts import parse_lastlog, parse_passwd, parse_shadow
+from audit_linux.access.accounts import (
+    parse_lastlog,
+    parse_lastlog2,
+    parse_passwd,
+    parse_shadow,
+)
 from audit_linux.access.files import parse_modes
 from audit_linux.access.mac import parse_mandatory
 from audit_linux.access.passwords import parse_login_defs, parse_pwquality
@@ -343,6 +348,21 @@ def test_lastlog_traps(answer: Make) -> None:
     root, alice = parse_lastlog(answer(text))
     assert root.last == "2026-11-23T02:00:00+00:00"
     assert alice.last is None
+
+
+def test_lastlog2_of_debian_13(recording: Make) -> None:
+    got = parse_lastlog2(recording("linux.lastlog", release="debian13"))
+    assert not isinstance(got, Absent)
+    assert [(login.name, login.last) for login in got] == [("audit", "2026-11-23T18:04:07+00:00")]
+
+
+@pytest.mark.parametrize(("text", "code"), [("", 1), ("", 0), ("Username  Port  Latest\n", 0)])
+def test_lastlog2_that_holds_nothing_leaves_it_to_lastlog(
+    text: str, code: int, answer: Make
+) -> None:
+    got = parse_lastlog2(answer(text, exit_code=code))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.UNSUPPORTED
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_what_find_and_grep_end_with_when_something_is_missing_is_an_answer() ->
     codes = {(c.argv[0].rsplit("/", 1)[-1], c.ok) for c in commands}
     assert codes == {
         ("find", (0, 1)), ("grep", (0, 1, 2)), ("sed", (0,)), ("ss", (0,)), ("lastlog", (0,)),
-        ("ps", (0, 1)), ("sshd", (0,)), ("sh", (0,)),
+        ("lastlog2", (0, 1)), ("ps", (0, 1)), ("sshd", (0,)), ("sh", (0,)),
     }  # fmt: skip
 
 
