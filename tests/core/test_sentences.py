@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import time
+import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 from babel.messages.pofile import read_po
 from hypothesis import given
@@ -19,6 +23,7 @@ import audit_patch
 import audit_tls
 from audit_core import i18n
 from audit_core.model import msg
+from core.command import Toy
 from core.sentences import sentences
 
 PACKAGES = [audit_backup, audit_core, audit_linux, audit_nmap, audit_patch, audit_tls]
@@ -102,3 +107,22 @@ def test_sentences_within_sentences_come_to_an_end() -> None:
 def test_any_text_survives_in_its_quotes(told: str) -> None:
     said = CHINESE.sentence(f"\x01{told}")
     assert said == f"“\x01{told}”"
+
+
+def test_an_observation_is_told_in_chinese_in_json_and_workbook(toys: Toy) -> None:
+    (toys.package / "colour").mkdir()
+    pack = toys.base / "pack.zip"
+    done = toys.run("--lang", "zh", "--format", "json", "-o", pack).ended(2)
+    told = {(o["status"], o["detail"]) for o in done.json["observations"]}
+    assert ("not_regular", "是目录") in told
+    assert {o["how"].partition("，")[0] for o in done.json["observations"]} == {
+        f"本机进程 uid {os.geteuid()}"
+    }
+    with zipfile.ZipFile(pack) as zipped:
+        book = openpyxl.load_workbook(io.BytesIO(zipped.read("workbook.xlsx")))
+        stored = zipped.read("results.json")
+    cells = [str(c.value) for row in book["证据索引"].iter_rows() for c in row]
+    assert [cell for cell in cells if "是目录" in cell]
+    assert not [cell for cell in cells if "it is a directory" in cell]
+    # what is stored is the text as it was told, in no other language
+    assert b'"it is a directory"' in stored
