@@ -21,6 +21,7 @@ from audit_core.sdk import (
 )
 from audit_linux.system._common import capped, conf_request, parse_conf
 from audit_linux.system.forwards import Forward, Forwards, is_local
+from audit_linux.system.journald import JOURNAL_CONF, JournalConf
 from audit_linux.system.log_files import LOG_TREE, LogTree
 from audit_linux.system.log_reach import HOST_SINCE, log_oldest
 from audit_linux.system.log_rotation import ROTATIONS, Rotation, log_retention
@@ -137,23 +138,26 @@ def _unsettled(
         LOG_TREE,
         optional(ROTATIONS),
         optional(HOST_SINCE),
+        optional(JOURNAL_CONF),
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
 )
 def log_kept_or_sent(
     tree: LogTree,
     rotations: tuple[Rotation, ...] | None,
     since: int | None,
+    journal: JournalConf | None,
     *sending: Any,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
     """The system log is kept at least 180 days on the host or is sent to another machine."""
     expected = msg("kept at least {days} days, or forwarded to another machine", days=min_days)
-    kept = log_retention.judge(tree, rotations, min_days=min_days)
-    oldest = log_oldest.judge(tree, None, since, rotations, min_days=min_days)
+    kept = log_retention.judge(tree, rotations, journal, min_days=min_days)
+    # The audit trail is not the system log: neither its files nor its settings count here.
+    oldest = log_oldest.judge(tree, None, since, rotations, None, min_days=min_days)
     sent = log_remote.judge(*sending)
     said = (*kept.said, *oldest.said, *sent.said)
     long = kept.verdict is Verdict.PASS and oldest.verdict in (

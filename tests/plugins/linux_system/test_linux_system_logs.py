@@ -477,8 +477,8 @@ def test_records_that_lie_elsewhere_are_not_missing() -> None:
     plain = log_rotation.Rotation(paths=("/var/log/syslog",), days=210, words="")
     tree = _tree(_file("syslog", born=3), _journal(20))
     judge = log_reach.log_oldest.judge
-    assert judge(tree, None, since, (plain,)).verdict is Verdict.FAIL
-    assert judge(tree, None, since, (moved,)).verdict is Verdict.UNDETERMINED
+    assert judge(tree, None, since, (plain,), None).verdict is Verdict.FAIL
+    assert judge(tree, None, since, (moved,), None).verdict is Verdict.UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -807,15 +807,27 @@ def test_kept_or_sent(
     rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
     sending = (TARGET, RUNNING, _rsyslog(answer, config), None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
-        _tree(*files), rotations, NOW - 900 * DAY, *sending
+        _tree(*files), rotations, NOW - 900 * DAY, None, *sending
     )
     assert judgement.verdict is verdict
     assert len(judgement.said) >= 3
 
 
+@pytest.mark.parametrize(("days", "verdict"), [(30, Verdict.FAIL), (400, Verdict.UNDETERMINED)])
+def test_a_journal_that_forgets_early_is_not_kept(
+    days: int, verdict: Verdict, answer: Make
+) -> None:
+    sending = (TARGET, RUNNING, _rsyslog(answer, ""), None, None, None)
+    conf = journald.JournalConf(max_retention=f"{days}day")
+    judgement = remote_log.log_kept_or_sent.judge(
+        _tree(_journal(200)), None, NOW - 900 * DAY, conf, *sending
+    )
+    assert judgement.verdict is verdict
+
+
 def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(answer: Make) -> None:
     sending = (TARGET, RUNNING, _rsyslog(answer, ""), None, None, None)
-    judgement = remote_log.log_kept_or_sent.judge(_tree(), None, None, *sending)
+    judgement = remote_log.log_kept_or_sent.judge(_tree(), None, None, None, *sending)
     assert judgement.verdict is Verdict.FAIL
     assert "No system log or journal with records" in [m.id for m in judgement.said]
     oldest = log_reach.log_oldest.judge(_tree(), (), None, None, None)
