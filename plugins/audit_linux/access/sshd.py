@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
@@ -181,10 +182,12 @@ class Running(Struct, frozen=True, kw_only=True):
 
     `set` maps a keyword to the values that were given for it with -o; `other` are command lines of
     other servers, and those with options whose effect is not worked out, such as another file.
+    `started`: when the oldest that listens was, by the clock of the host, None where none listens.
     """
 
     set: dict[str, tuple[str, ...]]
     other: tuple[str, ...] = ()
+    started: datetime | None = None
 
 
 # Options without an effect on the settings that are judged: -D, -e, -q, -t … and ports.
@@ -197,10 +200,11 @@ def parse_running(answer: Answer) -> Running:
         raise ParseError(f"ps complained: {answer.stderr[:120]!r}")
     given: dict[str, list[str]] = {}
     other: list[str] = []
-    listening = [line for line in answer.lines if _listens(line)]
-    if not listening and any(line.strip() for line in answer.lines):
+    seen = [_process(line) for line in answer.lines if line.strip()]
+    listening = [(at, line) for at, line in seen if _listens(line)]
+    if not listening and seen:
         other.append(PER_CONNECTION)
-    for line in listening:
+    for _, line in listening:
         program, *words = _command(line)
         if program not in _DISTRIBUTIONS:
             other.append(line)
@@ -217,7 +221,26 @@ def parse_running(answer: Answer) -> Running:
                 other.append(line)
                 break
     known = {key: tuple(told) for key, told in given.items()}
-    return Running(set=known, other=tuple(dict.fromkeys(other)))
+    started = min((at for at, _ in listening), default=None)
+    return Running(set=known, other=tuple(dict.fromkeys(other)), started=started)
+
+
+_STARTED = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}) (.*)")
+
+
+def _process(line: str) -> tuple[datetime, str]:
+    """When a process was started, without a time zone, and its command line."""
+    found = _STARTED.fullmatch(line)
+    if found is None:
+        raise ParseError(f"not a line of ps: {line[:120]!r}")
+    return _moment(found[1], "%b %d %H:%M:%S %Y"), found[2]
+
+
+def _moment(text: str, form: str) -> datetime:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 (only compared on the same clock)
+    except ValueError as error:
+        raise ParseError(f"not a time: {text[:40]!r}") from error
 
 
 _DISTRIBUTIONS = (DISTRIBUTION, "/sbin/sshd")
@@ -238,6 +261,8 @@ def _listens(line: str) -> bool:
     return name == "dropbear" or (name == "sshd" and program.startswith("/"))
 
 
+# Since OpenSSH 9.8 a session is an `sshd-session`.
+_PS = ("-ww", "-C", "sshd", "-C", "sshd-session", "-C", "dropbear", "-o", "lstart=", "-o", "args=")
 # RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
 # options of the running server: `sshd -T` knows nothing of them.
 RUNNING = fact(
@@ -247,7 +272,7 @@ RUNNING = fact(
     providers=tuple(
         provider(
             Command(
-                argv=(ps, "-ww", "-C", "sshd", "-C", "dropbear", "-o", "args="),
+                argv=(ps, *_PS),
                 privilege=Privilege.ROOT,
                 ok=(0, 1),
             ),
@@ -256,6 +281,64 @@ RUNNING = fact(
         for ps in ("/usr/bin/ps", "/bin/ps")
     ),
 )
+
+
+_SETTINGS = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d")
+_PID_FILE = "/run/sshd.pid"
+
+
+class SshdTimes(Struct, frozen=True, kw_only=True):
+    """By the clock of the host: when its settings were last changed, and when they were last read.
+
+    The server writes its pid file when it starts and when it reads its settings anew (SIGHUP).
+    """
+
+    changed: datetime
+    path: str
+    read: datetime | None = None
+
+    def unread(self, running: Running | None) -> bool:
+        """Whether the running server may not know what its files say now."""
+        reads = [at for at in (self.read, running.started if running else None) if at]
+        listens = running is not None and running.started is not None
+        return listens and self.changed > max(reads) + _SLACK
+
+
+# ps tells a start to the second, reckoned from when the system was started.
+_SLACK = timedelta(seconds=5)
+_TIME = re.compile(r"([0-9]{4}(?:-[0-9]{2}){2} [0-9]{2}(?::[0-9]{2}){2})[.0-9]* (/.*)", re.DOTALL)
+
+
+def parse_times(answer: Answer) -> SshdTimes | Absent:
+    """The newest change of the server's settings; NOT_PRESENT where it has no file of them."""
+    denied = refused(answer.stderr)
+    if denied is not None:
+        return denied
+    rows = [_TIME.fullmatch(part) for part in answer.text.split("\0")[:-1]]
+    if None in rows or (answer.stdout and not answer.stdout.endswith(b"\0")):
+        raise ParseError("not a list of times")
+    times = {row[2]: _moment(row[1], "%Y-%m-%d %H:%M:%S") for row in rows if row}
+    read = times.pop(_PID_FILE, None)
+    if _SETTINGS[0] not in times:
+        return not_present(msg("There is no /etc/ssh/sshd_config"))
+    path = max(times, key=lambda one: (times[one], one))
+    return SshdTimes(changed=times[path], path=path, read=read)
+
+
+TIMES = fact(
+    "linux.sshd-times",
+    SshdTimes,
+    # As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
+    ask=Command(
+        argv=(
+            "/usr/bin/find", "-L", *_SETTINGS, "/etc/crypto-policies/back-ends", _PID_FILE,
+            "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
+        ),
+        privilege=Privilege.ROOT,
+        ok=(0, 1),
+    ),
+    parse=parse_times,
+)  # fmt: skip
 
 
 def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[Servers, Sshd]:
@@ -273,4 +356,4 @@ def _plain(values: tuple[str, ...]) -> str:
     return "" if one.startswith(("+", "-", "^")) else one
 
 
-FACTS = (SERVERS, SSHD, SSHD_FILES, RUNNING)
+FACTS = (SERVERS, SSHD, SSHD_FILES, RUNNING, TIMES)

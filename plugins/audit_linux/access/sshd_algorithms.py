@@ -90,7 +90,7 @@ def _strong(id: str, severity: Severity, key: str, accepted: frozenset[str], tit
         return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
 
     judge.__doc__ = title
-    version = 2 if key == "kexalgorithms" else 1
+    version = 3 if key == "kexalgorithms" else 2
     return sshd_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
 
 

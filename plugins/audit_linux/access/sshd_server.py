@@ -21,21 +21,23 @@ from audit_core.sdk import (
     optional,
     undetermined,
 )
-from audit_linux.access._text import names
+from audit_linux.access._text import names, shown
 from audit_linux.access.sshd import (
     RUNNING,
     SERVERS,
     SSHD,
     SSHD_FILES,
+    TIMES,
     Override,
     Running,
     Servers,
     Sshd,
     SshdFiles,
+    SshdTimes,
     as_running,
 )
 
-_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES), optional(RUNNING))
+_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES), optional(RUNNING), optional(TIMES))
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
 
@@ -45,13 +47,17 @@ class Server(Struct, frozen=True, kw_only=True):
     programs: Servers
     sshd: Sshd
     files: SshdFiles
+    unread: str = ""
 
     def overrides(self, *keys: str) -> list[Override]:
         """What Match blocks set for `keys`."""
         return [one for one in self.files.overrides if one.key in keys]
 
     def settled(self, judgement: Judgement) -> Judgement:
-        """`judgement`, but nothing good where another server or file was not looked at."""
+        """`judgement`, but nothing good where another server or file was not looked at.
+
+        Nor where the files, that were looked at, are newer than what the running server has read.
+        """
         why = self._unseen()
         if judgement.verdict is not Verdict.PASS or not why:
             return judgement
@@ -64,6 +70,13 @@ class Server(Struct, frozen=True, kw_only=True):
         if self.files.foreign:
             why.append(
                 msg("Included files were not read: {names}", names=names(self.files.foreign))
+            )
+        if self.unread:
+            why.append(
+                msg(
+                    "{path} was changed after the running server was started or last read it",
+                    path=shown(self.unread),
+                )
             )
         return why
 
@@ -92,13 +105,15 @@ def sshd_check(
             sshd: Sshd | None,
             files: SshdFiles | None,
             running: Running | None = None,
+            times: SshdTimes | None = None,
             *more: Any,
             **knobs: Any,
         ) -> Judgement:
             if sshd is None:
                 return undetermined(_another(programs))
             programs, sshd = as_running(programs, sshd, running)
-            server = Server(programs=programs, sshd=sshd, files=files or SshdFiles())
+            unread = times.path if times and times.unread(running) else ""
+            server = Server(programs=programs, sshd=sshd, files=files or SshdFiles(), unread=unread)
             return judge(server, *more, **knobs)
 
         wanted = (*_NEEDS, *also)

@@ -272,16 +272,20 @@ def pam(files: Make) -> Pam:
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = told(authenticationmethods=methods)
-    assert mod.second_factor.judge(USUAL, sshd, None, None, None).verdict is verdict
+    assert mod.second_factor.judge(USUAL, sshd, None, None, None, None).verdict is verdict
     changed = match("authenticationmethods", "any")
-    assert mod.second_factor.judge(USUAL, sshd, changed, None, pam).verdict is UNDETERMINED
+    assert mod.second_factor.judge(USUAL, sshd, changed, None, None, pam).verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
-    said = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None, pam).said
+    said = mod.second_factor.judge(
+        USUAL, told(authenticationmethods="any"), None, None, None, pam
+    ).said
     assert said[0].args["methods"] == "any"
     assert said[1].args["names"] == ("pam_google_authenticator.so",)
-    none = mod.second_factor.judge(USUAL, told(authenticationmethods="any"), None, None, None).said
+    none = mod.second_factor.judge(
+        USUAL, told(authenticationmethods="any"), None, None, None, None
+    ).said
     assert none[1].args["names"] == ("-",)
 
 
@@ -293,7 +297,7 @@ _GOOD = told(
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None, None)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None, None, None)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
@@ -316,8 +320,13 @@ _RHEL_8 = (
 )
 
 
+def _ps(lines: str, at: str = "Mon Nov 23 10:00:00 2026") -> str:
+    """`lines` as ps writes them with the time at which each process was started."""
+    return "".join(f"{at} {line}\n" for line in lines.split("\n") if line)
+
+
 def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
-    running = ssh_facts.parse_running(answer(_RHEL_8))
+    running = ssh_facts.parse_running(answer(_ps(_RHEL_8)))
     weak = strong.sshd_ciphers.judge(USUAL, _GOOD, None, running)
     assert weak.verdict is FAIL
     assert weak.said[0].args["weak"] == ("aes128-cbc", "aes256-cbc")
@@ -332,6 +341,8 @@ def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
         ("/usr/sbin/sshd -D -e -p 2212 -E /x -p22\n", PASS),
         ("/usr/sbin/sshd -D -o Port=22\n", PASS),
         ("sshd: bob [priv]\nsshd: bob -f x\n", UNDETERMINED),  # by inetd, or one by one
+        ("sshd-session: audit [priv]\nsshd-session: audit@notty\n", UNDETERMINED),
+        ("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\nsshd-session: a [priv]\n", PASS),
         ("/usr/sbin/sshd -D\nsshd: bob [priv]\nsshd: bob -f x\n", PASS),
         ("/opt/ssh/sbin/sshd -D\n", UNDETERMINED),
         ("/usr/sbin/sshd -D\n/usr/sbin/dropbear -p 2222\n", UNDETERMINED),
@@ -346,13 +357,73 @@ def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
 def test_options_that_are_not_worked_out_settle_nothing(
     line: str, verdict: Verdict, answer: Make
 ) -> None:
-    running = ssh_facts.parse_running(answer(line))
+    running = ssh_facts.parse_running(answer(_ps(line)))
     assert strong.sshd_ciphers.judge(USUAL, _GOOD, None, running).verdict is verdict
 
 
 def test_a_ps_that_complains_shows_nothing(answer: Make) -> None:
     with pytest.raises(ParseError):
         ssh_facts.parse_running(answer("", b"ps: unrecognized option: C\n"))
+    for odd in ("/usr/sbin/sshd -D\n", "Mon Nov 33 10:00:00 2026 /usr/sbin/sshd -D\n"):
+        with pytest.raises(ParseError):
+            ssh_facts.parse_running(answer(odd))
+
+
+_CONFIG, _DROP_INS, _PID = "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", "/run/sshd.pid"
+
+
+def _times(**at: str) -> str:
+    """What find prints; the fraction of a second is that of a recording."""
+    paths = {"config": _CONFIG, "folder": _DROP_INS, "drop_in": f"{_DROP_INS}/a.conf", "pid": _PID}
+    return "".join(f"2026-11-23 {time}.8036644870 {paths[key]}\0" for key, time in at.items())
+
+
+# OpenSSH 9.2p1: a drop-in written beside the running server holds for `sshd -T` and not for it,
+# until SIGHUP, at which the server keeps its start and writes its pid file anew.
+@pytest.mark.parametrize(
+    ("times", "processes", "verdict"),
+    [
+        ({"config": "09:00:00", "folder": "09:00:00"}, "/usr/sbin/sshd -D", PASS),
+        ({"config": "11:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"config": "09:00:00", "folder": "11:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"config": "09:00:00", "drop_in": "11:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"config": "11:00:00", "pid": "10:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"config": "11:00:00", "pid": "11:00:01"}, "/usr/sbin/sshd -D", PASS),
+        ({"config": "10:00:05"}, "/usr/sbin/sshd -D", PASS),  # ps is not that exact
+        ({"config": "10:00:06"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"config": "11:00:00", "pid": "10:00:00"}, "", PASS),  # none runs: it will read it
+    ],
+)
+def test_settings_that_the_running_server_has_not_read(
+    times: dict[str, str], processes: str, verdict: Verdict, answer: Make
+) -> None:
+    seen = ssh_facts.parse_times(answer(_times(**times)))
+    running = ssh_facts.parse_running(answer(_ps(processes)))
+    judged = mod.sshd_root_login.judge(USUAL, _GOOD, None, running, seen)
+    assert judged.verdict is verdict
+    weak = told(permitrootlogin="yes")
+    assert mod.sshd_root_login.judge(USUAL, weak, None, running, seen).verdict is FAIL
+
+
+def test_the_oldest_server_that_listens_counts(answer: Make) -> None:
+    both = _ps("/usr/sbin/sshd -D") + _ps("/usr/sbin/sshd -p 2222", "Mon Nov 23 08:00:00 2026")
+    session = _ps("sshd: bob [priv]", "Mon Nov 23 01:00:00 2026")
+    running = ssh_facts.parse_running(answer(both + session))
+    assert running.started is not None
+    assert running.started.hour == 8
+
+
+def test_times_that_cannot_be_read(answer: Make) -> None:
+    for odd in ("x\0", _times(config="10:00:00")[:-1], "2026-13-23 10:00:00.5 /etc/x\0"):
+        with pytest.raises(ParseError):
+            ssh_facts.parse_times(answer(odd))
+    none = ssh_facts.parse_times(answer(_times(pid="10:00:00")))
+    assert isinstance(none, Absent)
+    assert none.reason is Reason.NOT_PRESENT
+    closed = answer(_times(config="10:00:00"), b"find: '/etc/ssh/x': Permission denied\n")
+    refused = ssh_facts.parse_times(closed)
+    assert isinstance(refused, Absent)
+    assert refused.reason is Reason.NOT_PERMITTED
 
 
 def test_a_comment_behind_a_match_setting_is_no_value(files: Make) -> None:
