@@ -439,7 +439,10 @@ def test_a_journal_that_is_told_to_forget_is_not_kept(
 ) -> None:
     conf = journald.JournalConf(max_retention=value)
     assert conf.most_days == days
-    assert log_rotation.log_retention.judge(_tree(_journal(3)), None, conf).verdict is verdict
+    judgement = log_rotation.log_retention.judge(_tree(_journal(3)), None, conf)
+    assert judgement.verdict is verdict
+    assert judgement.said[-1].args.get("days") == days
+    assert ("kept by size, not by time" in judgement.said[-1].id) is (days is None)
 
 
 def test_a_log_that_lies_elsewhere_is_not_passed() -> None:
