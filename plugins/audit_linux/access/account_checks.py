@@ -201,7 +201,7 @@ def password_hash(
     "linux.password-age",
     needs=(ACCOUNTS, SHADOW, COLLECTED_AT, SOURCES),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Run chage -M 90 for each of the named accounts"),
 )
 def password_age(
@@ -214,9 +214,11 @@ def password_age(
 ) -> Judgement:
     """Every account that can log in must change its password in time."""
     logins = _usable(accounts, shadow)
-    if not logins:
+    # A hash in /etc/passwd has no ages beside it.
+    late = [f"{a.name} (-)" for a in accounts.rows if a.has_shell and a.field == "other"]
+    if not logins and not late:
         return _whole(accounts, sources, _NO_PASSWORDS)
-    late = [
+    late += [
         f"{a.name} ({'-' if s.maximum is None else s.maximum})"
         for a, s in logins
         if s.maximum is None or not 0 < s.maximum <= max_days

@@ -105,9 +105,14 @@ _INSIDE = (
     "/etc/ssh", "/etc/ssh/sshd_config.d", "/etc/sudoers.d", "/etc/pam.d", "/etc/security",
     "/etc/profile.d", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
     "/etc/cron.monthly",
+    # What systemd, cron's helpers, the loader and the package manager run or load as root.
+    "/etc/systemd/system", "/etc/init.d", "/etc/ld.so.conf.d", "/etc/logrotate.d",
+    "/etc/apt/apt.conf.d", "/etc/udev/rules.d", "/etc/NetworkManager/dispatcher.d",
 )  # fmt: skip
 _MOST = {
     "/": _FOLDER, "/etc": _FOLDER, **dict.fromkeys(_INSIDE, _FOLDER),
+    "/usr": _FOLDER, "/usr/bin": _FOLDER, "/usr/sbin": _FOLDER, "/usr/lib": _FOLDER,
+    "/root": _FOLDER, "/var/spool/cron": _FOLDER,
     "/etc/passwd": _OPEN, "/etc/passwd-": _OPEN, "/etc/group": _OPEN, "/etc/group-": _OPEN,
     "/etc/shadow": _CLOSED, "/etc/shadow-": _CLOSED, "/etc/gshadow": _CLOSED,
     "/etc/gshadow-": _CLOSED, "/etc/security/opasswd": 0o600,
@@ -115,6 +120,8 @@ _MOST = {
     "/etc/profile": _OPEN, "/etc/bash.bashrc": _OPEN, "/etc/bashrc": _OPEN,
     "/etc/environment": _OPEN, "/etc/nsswitch.conf": _OPEN, "/etc/ld.so.preload": _OPEN,
     "/etc/hosts.allow": _OPEN, "/etc/hosts.deny": _OPEN, "/etc/crontab": _OPEN,
+    "/etc/anacrontab": _OPEN, "/etc/rc.local": _FOLDER, "/etc/ld.so.conf": _OPEN,
+    "/etc/logrotate.conf": _OPEN, "/etc/sudo.conf": _OPEN,
 }  # fmt: skip
 _HOST_KEY = re.compile(r"/etc/ssh/ssh_host_.*_key")
 # Groups that hold nobody who logs in: their reading right is how the distribution works.
@@ -203,7 +210,7 @@ def _hidden(modes: Modes, inside: Modes | None) -> bool:
     "linux.file-modes",
     needs=(FILE_MODES, optional(INSIDE_MODES), ACCOUNTS, optional(GROUPS)),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Give the named files to root and take the surplus rights away (chown, chmod)"),
 )
 def file_modes(

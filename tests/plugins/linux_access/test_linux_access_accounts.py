@@ -197,6 +197,16 @@ def test_a_password_that_was_changed_on_a_day_to_come_does_not_age(
     assert mod.password_age.judge(some(who("a")), (given,), NOW, LOCAL).verdict is verdict
 
 
+def test_a_password_kept_in_passwd_never_ages() -> None:
+    exposed = who("a", field="other")
+    for accounts, given in ((some(exposed), ()), (some(exposed, who("b")), (secret("b"),))):
+        judged = mod.password_age.judge(accounts, given, NOW, LOCAL)
+        assert judged.verdict is FAIL
+        assert judged.said[0].args["names"] == ("a (-)",)
+    outside = who("a", field="other", shell="/bin/false")
+    assert mod.password_age.judge(some(outside), (), NOW, LOCAL).verdict is NA
+
+
 def test_password_age_knob_and_empty_shell() -> None:
     given_shell = some(who("a", shell=""))
     given = (secret("a", maximum=90),)

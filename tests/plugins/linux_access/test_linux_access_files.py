@@ -67,6 +67,16 @@ CORE = (mode("/etc/passwd", 0o644), mode("/etc/shadow", 0o640, group="shadow"))
         ((mode("/etc/cron.d", 0o755),), PASS),
         ((mode("/etc/cron.d", 0o775),), FAIL),
         ((mode("/etc/cron.d", 0o1757),), FAIL),
+        # whoever writes here is root at the next start, login or rotation
+        ((mode("/etc/systemd/system", 0o775),), FAIL),
+        ((mode("/etc/ld.so.conf", 0o664),), FAIL),
+        ((mode("/etc/anacrontab", 0o646),), FAIL),
+        ((mode("/etc/rc.local", 0o755),), PASS),
+        ((mode("/etc/rc.local", 0o777),), FAIL),
+        ((mode("/usr/bin", 0o775, group="staff"),), FAIL),
+        ((mode("/usr/bin", 0o555),), PASS),
+        ((mode("/root", 0o777),), FAIL),
+        ((mode("/var/spool/cron", 0o777),), FAIL),
     ],
 )
 def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
@@ -81,6 +91,10 @@ def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
         (mode("/etc/profile.d/x.sh", 0o666), FAIL),
         (mode("/etc/cron.daily/x", 0o775), FAIL),
         (mode("/etc/pam.d/sshd", 0o644, uid=1000), FAIL),
+        (mode("/etc/systemd/system/x.service", 0o666), FAIL),
+        (mode("/etc/systemd/system/x.service", 0o644), PASS),
+        (mode("/etc/logrotate.d/x", 0o644, uid=1000), FAIL),
+        (mode("/etc/ld.so.conf.d/x.conf", 0o664), FAIL),
         (mode("/etc/sudoers.d/x", 0o440), PASS),
         (mode("/etc/ssh/ssh_host_sm2_key", 0o644), FAIL),
         (mode("/etc/ssh/ssh_host_sm2_key.pub", 0o644), PASS),
