@@ -238,7 +238,8 @@ def _stamp(run: Run, file: RunFile, work: Work) -> RunStamp:
         policy={**work.policy, work.profile.id: work.profile.sha256},
         complete=seal is not None,
         bundles=bundles,
-        faults=file.faults + tuple(_fault_lines(work.registry)),
+        # A plugin that could not be loaded then cannot be loaded now either, as a rule.
+        faults=tuple(dict.fromkeys((*file.faults, *_fault_lines(work.registry)))),
         system=file.system,
     )
 
