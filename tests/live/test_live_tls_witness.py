@@ -42,7 +42,9 @@ def found_by_us(port: int) -> Suites:
         "max_connections": 2000,
         "starttls": "",
     }
-    reply = run(args, 300, 64 << 20)
+    # A server of ours that took 5 s to answer: the machine stood still.
+    replies = (run(args, 300, 64 << 20) for _ in range(5))
+    reply = next(r for r in replies if b'"timed_out"' not in r.stdout)
     told = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at="",
         target=make(port),
@@ -140,6 +142,13 @@ def certs(material: Material) -> dict[str, Path]:
     return {n: write(folder / f"{n}.pem", k, issue(k, ca_key)) for n, k in keys.items()}
 
 
+def agree(kind: str, ours: Suites, nmaps: Suites) -> bool:
+    """Whether nmap saw what we saw."""
+    if kind == ED:  # nmap 7.93 offers no EdDSA signature below TLS 1.3, and sees the rest
+        return all(suites <= ours.get(v, frozenset()) for v, suites in nmaps.items())
+    return ours == nmaps
+
+
 @pytest.mark.parametrize("setup", SETUPS)
 def test_the_witnesses_agree(setup: str, material: Material, certs: dict[str, Path]) -> None:
     kind, options = SETUPS[setup]
@@ -148,7 +157,7 @@ def test_the_witnesses_agree(setup: str, material: Material, certs: dict[str, Pa
         assert ours
         assert ours == found_by_openssl(material, port)
         seen = found_by_nmap(port)
-    if kind == ED:  # nmap 7.93 offers no EdDSA signature below TLS 1.3, and sees the rest
-        assert ours.items() >= {v: ours[v] | suites for v, suites in seen.items()}.items()
-    else:
-        assert ours == seen
+        for _ in range(2):  # on a machine that stood still nmap leaves out what it waited for
+            if not agree(kind, ours, seen):
+                seen = found_by_nmap(port)
+    assert agree(kind, ours, seen), (ours, seen)
