@@ -6,6 +6,7 @@ _TIME = "UTC, ISO 8601."
 _HEX = "SHA-256, 64 hex digits."
 _DIGEST = "`sha256:` and 64 hex digits, by which the evidence is found."
 _LANGUAGE = "In the language of the command."
+_TOLD = "English as stored, in the language of the command as printed."
 
 ANYWHERE: dict[str, str] = {
     "address": "Host name or IP address as the inventory declares it; null where it does not.",
@@ -115,6 +116,10 @@ HERE: dict[str, str] = {
     "ConclusionView.severity": "That of its worst failed finding; null where none failed.",
     "DoctorRow.state": "`ok`, `missing`, `fault` or `out of reach`.",
     "DoctorRow.what": "Tool, library, plugin or target.",
+    "Evidence.detail": "Why there was no answer, as told by tool or transport; may be empty. "
+    f"{_TOLD} What dengbao did not say itself is quoted.",
+    "Evidence.how": "Over which session it was asked, with the host key, and as which user id. "
+    f"{_TOLD}",
     "Evidence.kind": "`command`, `file` or `probe`.",
     "Evidence.privilege": "With which rights it was to be asked on the target: `user` or `root`.",
     "Evidence.status": "How asking ended; `answered` alone is an answer.",
@@ -163,6 +168,8 @@ HERE: dict[str, str] = {
     "RunFile.only": "Ids of the targets that were chosen; empty for all.",
     "RunFile.profile_sha256": _HEX,
     "RunStamp.bundles": f"{_HEX} Of each bundle (raw record of a target), by file name.",
+    "RunStamp.faults": "What failed in the tool itself, a line each; empty where nothing did. "
+    f"{_TOLD}",
     "Seal.bundles": f"{_HEX} Of each bundle (raw record of a target), by file name.",
     "Seal.previous": f"{_HEX} Of the seal made before; null for the first.",
     "Seal.run": "Id of the run.",
