@@ -51,7 +51,7 @@ BROKEN = {
 }  # fmt: skip
 
 
-def run_toy(tmp_path: Path, *, timeout_s: float = 120) -> tuple[Done, dict[str, Any]]:
+def run_toy(tmp_path: Path) -> tuple[Done, dict[str, Any]]:
     """A run under the profile `toy` on this machine, and its findings by check."""
     env = environment(tmp_path, (tmp_path / "site",))
     done = dengbao(
@@ -62,7 +62,6 @@ def run_toy(tmp_path: Path, *, timeout_s: float = 120) -> tuple[Done, dict[str, 
         "--format",
         "json",
         env=env,
-        timeout_s=timeout_s,
     )
     done.ended(0, 1, 2, 3)
     return done, {f["check"]: f for f in done.json["findings"]}
