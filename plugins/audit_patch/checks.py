@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
+from msgspec import structs
+
 from audit_core.sdk import (
     COLLECTED_AT,
     PLATFORM,
@@ -141,13 +143,31 @@ def _stale(
     return None
 
 
+def _own_suite(release: Release) -> str:
+    """The code name that the security archive of Debian and Ubuntu bears; empty elsewhere."""
+    return release.codename if release.id in ("debian", "ubuntu") else ""
+
+
+def _own_lists(metadata: Metadata, release: Release) -> Metadata:
+    """`metadata` in which only the security archive of the release itself counts as one.
+
+    Others are fresh by themselves: Ubuntu Pro's, or that of the next release, beside a mirror of
+    the release's own that stands still.
+    """
+    own = re.compile(rf"_dists_{re.escape(_own_suite(release))}(?:-security|_updates)_")
+    if not any(x.security and own.search(x.source) for x in metadata.listings):
+        return metadata
+    lists = (structs.replace(x, security=bool(own.search(x.source))) for x in metadata.listings)
+    return structs.replace(metadata, listings=tuple(lists))
+
+
 def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
     """Whether nothing here would tell that an update mends security.
 
     On Debian and Ubuntu a security archive counts for its own release only: the one that was
     left in the sources when the rest was moved on offers nothing, whatever is pending.
     """
-    own = release.codename if release.id in ("debian", "ubuntu") else ""
+    own = _own_suite(release)
     by_name = any(s.security and (not own or s.suite in ("", own)) for s in sources.items)
     return not (by_name if security.labelled is None else security.labelled)
 
@@ -239,7 +259,7 @@ def security_updates(
     if sources.pinned:
         said = msg("Pinned packages hide their updates: {names}", names=_first(sources.pinned))
         return undetermined(said, expected=none)
-    now = _epoch(collected_at)
+    now, metadata = _epoch(collected_at), _own_lists(metadata, release)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (

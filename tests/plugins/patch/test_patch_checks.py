@@ -101,6 +101,35 @@ def test_no_update_is_pending_where_nobody_offers_any(
                  esm).verdict is FAIL  # fmt: skip
 
 
+def listing(name: str, days: float) -> Listing:
+    return Listing(source=name, at=EPOCH - days * DAY, security=True)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "verdict"),
+    [
+        (("mirror_ubuntu_dists_jammy-security_InRelease", 30),
+         ("esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease", 1), UNDETERMINED),
+        (("mirror_ubuntu_dists_jammy-security_InRelease", 30),
+         ("mirror_ubuntu_dists_noble-security_InRelease", 1), UNDETERMINED),
+        (("mirror_ubuntu_dists_jammy-security_InRelease", 1),
+         ("esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease", 30), PASS),
+        # two mirrors of the same archive: apt takes what either has
+        (("mirror_ubuntu_dists_jammy-security_InRelease", 30),
+         ("security.ubuntu.com_ubuntu_dists_jammy-security_InRelease", 1), PASS),
+        (("mirror_dists_jammy_updates_Release", 1), ("mirror_dists_x-security_Release", 30), PASS),
+    ],
+)  # fmt: skip
+def test_the_releases_own_security_archive_must_be_fresh(
+    own: tuple[str, float], other: tuple[str, float], verdict: Verdict
+) -> None:
+    for lists in ((own, other), (other, own)):
+        metadata = Metadata(listings=tuple(listing(*one) for one in lists), stamp=EPOCH)
+        none = Security(updates=(), labelled=None)
+        got = judge(checks.security_updates, none, metadata, BOTH, JAMMY, NOW, None)
+        assert got.verdict is verdict
+
+
 def test_what_only_ubuntu_pro_mends_is_told() -> None:
     none = Security(updates=(), labelled=None)
     got = judge(checks.security_updates, none, apt_lists(1), PLAIN, JAMMY, NOW, pro(updates=ONE))
