@@ -52,8 +52,8 @@ class Copy:
 
     def __call__(self, *words: object) -> Done:
         places = {"there": shlex.quote(str(self._there)), "here": shlex.quote(str(self.store))}
-        # Root without capabilities is the owner of its files and no more.
-        drop = f"{program('setpriv')} --bounding-set=-all --inh-caps=-all"
+        # Root with this alone reads everything, and writes where its owner may.
+        drop = f"{program('setpriv')} --bounding-set=-all,+dac_read_search --inh-caps=-all"
         script = f'mount --make-rprivate /; {HOW[self.how].format(**places)}; exec {drop} "$@"'
         prefix = (program("unshare"), "--mount", "sh", "-euc", script, "sh")
         return dengbao(*words, "--store", self.store, env=self._env, prefix=prefix)
