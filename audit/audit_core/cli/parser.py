@@ -134,7 +134,8 @@ class _Commands:
         self._option(parser, "-i", "--inventory", type=Path, metavar="FILE",
                      help="inventory of targets (default: this machine)")  # fmt: skip
         self._option(parser, "-t", "--target", action="append", default=[], metavar="TARGET",
-                     help="only this target and its parts, or the one it is part of (may be repeated)")  # fmt: skip
+                     help="only this target and its parts, or the one it is part of (may be "
+                          "repeated)")  # fmt: skip
 
     def _collecting(self, parser: argparse.ArgumentParser) -> None:
         self._scope(parser, profile="?")
