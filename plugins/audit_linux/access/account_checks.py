@@ -336,7 +336,11 @@ def shared_accounts(
         accounts,
         sources,
         passed(
-            msg("{count} accounts with a login shell: {names}", count=len(able), names=names(able)),
+            msg(
+                "{count} accounts with a login shell, none with a generic name: {names}",
+                count=len(able),
+                names=names(able),
+            ),
             expected=expected,
         ),
     )

@@ -245,6 +245,7 @@ def test_shared_accounts(account: Account, verdict: Verdict) -> None:
 
 def test_a_pass_on_names_does_not_say_that_accounts_are_not_shared() -> None:
     judgement = mod.shared_accounts.judge(some(ROOT, who("alice")), LOCAL)
+    assert "none with a generic name" in judgement.said[0].id
     assert judgement.expected == msg(
         "no generic name among the login accounts: {names}", names=tuple(sorted(mod._GENERIC))
     )
