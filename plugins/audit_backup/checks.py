@@ -10,7 +10,7 @@ from statistics import median
 from typing import Annotated
 
 from audit_backup import declared
-from audit_backup.facts import CLOCK, FILES, HEADS, WAY
+from audit_backup.facts import CLOCK, FILES, HEADS, LISTS, WAY, WAY_LISTS
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Files, Head
 from audit_core.sdk import (
@@ -322,18 +322,30 @@ def _sized(
     return passed(said, *noted, expected=wanted)
 
 
+def _by_lists(paths: tuple[str, ...]) -> Message | None:
+    """That access lists grant what no mode shows, if there are any."""
+    if not paths:
+        return None
+    return msg("Access lists (ACL) grant rights that were not looked at: {paths}",
+               paths=paths[:_SHOWN])  # fmt: skip
+
+
 @check(
     "backup.permissions",
-    needs=(FILES, WAY),
+    needs=(FILES, WAY, LISTS, WAY_LISTS),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Take the rights of others from the backup files or their folder (chmod o-rwx)"),
 )
-def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
+def kept_from_others(
+    files: Files, way: tuple[int, ...], lists: tuple[str, ...], way_lists: tuple[str, ...]
+) -> Judgement:
     """Accounts without a role in the backup can neither read nor change its files."""
     wanted = msg("no rights for others on the files, or a folder on the way closed to them")
+    granted = _by_lists((*way_lists, *lists))
     if any(not mode & 0o001 for mode in way):
-        return passed(msg("A folder on the way to the backups is closed to others"))
+        said = msg("A folder on the way to the backups is closed to others")
+        return undetermined(said, granted, expected=wanted) if granted else passed(said)
     loose = [mode for mode in way if mode & 0o002 and not mode & 0o1000]
     if loose:
         said = msg("Others may delete and replace backups: the folder has mode {mode}",
@@ -355,6 +367,8 @@ def kept_from_others(files: Files, way: tuple[int, ...]) -> Judgement:
     if not files.files or any(f.reachable and f.mode & 0o001 for f in files.deeper):
         return undetermined(_elsewhere(files) or _NO_FILE, expected=wanted)
     said = msg("None of {count} files is open to others", count=len(files.files))
+    if granted:
+        return undetermined(said, granted, expected=wanted)
     return passed(said, expected=wanted)
 
 

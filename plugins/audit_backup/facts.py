@@ -32,6 +32,7 @@ from audit_core.sdk import (
 
 _FIND = "/usr/bin/find"
 _OD = "/usr/bin/od"
+_LS = "/usr/bin/ls"
 _LIMIT = 1 << 20  # some 15,000 files
 _HEAD = 16
 
@@ -92,6 +93,31 @@ def ask_way(target: Target) -> Command | Message:
     while way[-1] != "/":
         way.append(posixpath.dirname(way[-1].rstrip("/")))
     return Command(argv=("stat", "-L", "-c", "%a", "--", *reversed(way)), ok=(0, 1))
+
+
+# -b writes a newline in a name as \n, so that each name is one line.
+_LISTED = ("-dnb", "--time-style=+", "--")
+
+
+def ask_lists(target: Target) -> Command | Message:
+    """One line of ls for each folder and file of the set, whose + tells an access list."""
+    return _command(
+        target,
+        lambda folder, pattern, depth: (
+            _FIND, "-H", folder, "-maxdepth", depth, "-xdev",
+            "(", "-type", "d", "-o", "-type", "f", "-name", pattern, ")",
+            "-exec", _LS, *_LISTED, "{}", "+",
+        ),
+        _LIMIT * 4,
+    )  # fmt: skip
+
+
+def ask_way_lists(target: Target) -> Command | Message:
+    """The same for every folder on the way down to the set."""
+    way = ask_way(target)
+    if isinstance(way, Message):
+        return way
+    return Command(argv=("ls", *_LISTED, *way.argv[way.argv.index("--") + 1 :]), ok=(0, 1, 2))
 
 
 def _records(answer: Answer) -> list[str]:
@@ -265,6 +291,25 @@ def parse_way(answer: Answer) -> tuple[int, ...] | Absent:
     return _refusal(answer) or modes
 
 
+_LINE = re.compile(r"[-dlbcpsD][-rwxsStT]{9}([.+@]?) .*?(/.*)")
+
+
+def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
+    """The paths with an access list; a listing that was cut tells nothing."""
+    if answer.truncated:
+        said = msg("The set has too many files to look for access lists")
+        return Absent(reason=Reason.TRUNCATED, said=said)
+    rows = [_LINE.fullmatch(line) for line in answer.lines if line]
+    if not rows or None in rows:
+        raise ParseError("not what ls prints")
+    return tuple(sorted(_shown(row[2]) for row in rows if row and row[1] == "+"))
+
+
+def parse_set_lists(answer: Answer) -> tuple[str, ...] | Absent:
+    """The same of the set itself, where it could be listed."""
+    return (None if answer.truncated else _refusal(answer)) or parse_lists(answer)
+
+
 def parse_clock(answer: Answer) -> int:
     """Epoch seconds by the clock of the host."""
     return _whole(answer.text.strip(), 10)
@@ -275,9 +320,17 @@ HEADS = fact(
     "backup.heads", tuple[Head, ...], ask=ask_heads, parse=parse_heads, kind=Kind.BACKUP_SET
 )
 WAY = fact("backup.way", tuple[int, ...], ask=ask_way, parse=parse_way, kind=Kind.BACKUP_SET)
+LISTS = fact(
+    "backup.access-lists", tuple[str, ...], ask=ask_lists, parse=parse_set_lists,
+    kind=Kind.BACKUP_SET,
+)  # fmt: skip
+WAY_LISTS = fact(
+    "backup.way-access-lists", tuple[str, ...], ask=ask_way_lists, parse=parse_lists,
+    kind=Kind.BACKUP_SET,
+)  # fmt: skip
 CLOCK = fact(
     "backup.clock", int, kind=Kind.BACKUP_SET,
     ask=Command(argv=("date", "+%s")), parse=parse_clock,
 )  # fmt: skip
 
-FACTS = (FILES, HEADS, WAY, CLOCK)
+FACTS = (FILES, HEADS, WAY, LISTS, WAY_LISTS, CLOCK)

@@ -278,12 +278,16 @@ OPEN = (0o755, 0o755)
     ],
 )
 def test_permissions(found: Files, way: tuple[int, ...], verdict: Verdict) -> None:
-    assert judge(checks.kept_from_others, found, way).verdict is verdict
+    assert judge(checks.kept_from_others, found, way, (), ()).verdict is verdict
+    # what a list grants is not known: it takes a good verdict away, and no other
+    for lists in (((), ("/backup",)), (("/backup/db-0",), ())):
+        got = judge(checks.kept_from_others, found, way, *lists).verdict
+        assert got is (UNDETERMINED if verdict is PASS else verdict)
 
 
 def test_a_file_in_a_closed_folder_is_not_open() -> None:
     shut = BackupFile(name="d/x", size=1, mode=0o644, at=1, reachable=False)
-    got = judge(checks.kept_from_others, Files(files=(shut,), complete=True), OPEN)
+    got = judge(checks.kept_from_others, Files(files=(shut,), complete=True), OPEN, (), ())
     assert got.verdict is PASS
 
 

@@ -212,7 +212,8 @@ def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
         for mode in (0o000, 0o111):
             folder.chmod(mode)
             for ask, parse in (
-                (facts.ask_files, facts.parse_files), (facts.ask_heads, facts.parse_heads)
+                (facts.ask_files, facts.parse_files), (facts.ask_heads, facts.parse_heads),
+                (facts.ask_lists, facts.parse_set_lists),
             ):  # fmt: skip
                 got = parse(run(ask, where, account))
                 assert isinstance(got, Absent)
@@ -249,6 +250,38 @@ def test_the_way_from_the_root(tmp_path: Path) -> None:
     assert way[-1] == 0o750
 
 
+def test_a_set_without_access_lists(tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir(mode=0o750)
+    put(folder, b"one", mode=0o640)
+    put(folder, b"two\n x+", mode=0o640)
+    where = target(str(folder))
+    assert facts.parse_set_lists(run(facts.ask_lists, where)) == ()
+    way = facts.parse_lists(run(facts.ask_way_lists, where))
+    assert not isinstance(way, Absent)
+    assert str(folder) not in way
+    gone = facts.parse_set_lists(run(facts.ask_lists, target(str(tmp_path / "gone"))))
+    assert isinstance(gone, Absent)
+    assert gone.reason is Reason.NOT_PRESENT
+
+
+def test_access_lists_of_a_real_listing() -> None:
+    # coreutils 9.1 and acl 2.3.1 on Debian 12, 2026-11-23, after setfacl -m u:1001:r
+    listing = b"""\
+drwxr-xr-x  3 0 0 4096  /backup
+-rw-r----- 1 0    0    0  /backup/a
+drwxr-xr-x. 2 0 0 4096  /backup/t
+-rw-r--r--+ 1 0 0 0  /backup/t/d\\n / e
+"""
+    assert facts.parse_lists(answer(target(), listing)) == ("/backup/t/d\\n / e",)
+    for odd in (b"", b"ls: what\n", listing + b"x\n"):
+        with pytest.raises(ParseError):
+            facts.parse_lists(answer(target(), odd))
+    cut = facts.parse_set_lists(answer(target(), listing[:-9], cut=True))
+    assert isinstance(cut, Absent)
+    assert cut.reason is Reason.TRUNCATED
+
+
 def test_the_clock_is_this_machines() -> None:
     command = facts.CLOCK.providers[0].ask
     assert isinstance(command, Command)
@@ -276,7 +309,8 @@ def test_the_clock_is_this_machines() -> None:
 )
 def test_a_folder_that_cannot_be_meant_is_not_asked_for(path: object) -> None:
     where = target(path, rpo_hours=24)
-    for ask in (facts.ask_files, facts.ask_heads, facts.ask_way):
+    asks = (facts.ask_files, facts.ask_heads, facts.ask_way, facts.ask_lists, facts.ask_way_lists)
+    for ask in asks:
         assert isinstance(ask(where), Message)
 
 
