@@ -144,17 +144,29 @@ def answer(observation: Observation, seen: Seen, target: Target) -> Answer | Abs
     code = observation.exit_code
     cut = observation.truncated and code == 141  # SIGPIPE: we closed the pipe at the cap
     if code is None or (isinstance(request, Command) and code not in request.ok and not cut):
-        said = msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
-        return _absent(Reason.UNPARSABLE, said, observation)
-    stderr = seen.blob(observation.stderr_sha256)
+        return _absent(Reason.UNPARSABLE, _ended(asked, code, observation, seen), observation)
     return Answer(
         stdout=seen.blob(observation.stdout_sha256),
-        stderr=stderr if isinstance(request, Probe) else batch.own_words(stderr),
+        stderr=_stderr(observation, seen),
         exit_code=code,
         truncated=observation.truncated,
         collected_at=observation.started,
         target=target,
     )
+
+
+def _stderr(observation: Observation, seen: Seen) -> bytes:
+    stderr = seen.blob(observation.stderr_sha256)
+    return stderr if isinstance(observation.request, Probe) else batch.own_words(stderr)
+
+
+def _ended(asked: str, code: int | None, observation: Observation, seen: Seen) -> Message:
+    """That the command ended as it should not, with the first line of why: its own words."""
+    words = _stderr(observation, seen).decode("utf-8", "replace").strip().split("\n")[0]
+    if not words:
+        return msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
+    return msg("{asked}: unexpected exit status {code} ({detail})", asked=asked, code=code,
+               detail=words[:200])  # fmt: skip
 
 
 def read(

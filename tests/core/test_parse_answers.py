@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from audit_core import discovery, parse
+from audit_core.i18n import Translator
 from audit_core.model import (
     Absent,
     Answer,
+    Command,
     Observation,
     Probe,
     ReadFile,
@@ -41,6 +44,25 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
     got = parse.answer(_seen(redactions), seen, HOST)
     assert isinstance(got, Answer) is settled
     assert settled or (isinstance(got, Absent) and got.reason is Reason.UNPARSABLE)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (b"", "/bin/x: unexpected exit status 255"),
+        (b"\n /etc/x line 3: Bad option\nmore\n",
+         "/bin/x: unexpected exit status 255 (/etc/x line 3: Bad option)"),
+        (b"sudo: unable to resolve host h: Name or service not known\nBad\xff",
+         "/bin/x: unexpected exit status 255 (Bad\ufffd)"),
+        (b"y" * 999, "/bin/x: unexpected exit status 255 (" + "y" * 200 + ")"),
+    ],
+)  # fmt: skip
+def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, said: str) -> None:
+    asked = structs.replace(_seen(()), request=Command(argv=("/bin/x",)), exit_code=255)
+    got = parse.answer(asked, parse.Seen(observations={}, blob=lambda sha256: stderr), HOST)
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.UNPARSABLE
+    assert Translator("en").say(got.said) == said
 
 
 def test_a_question_over_the_network_is_told_by_what_it_says() -> None:
