@@ -123,9 +123,11 @@ def everything(group: Group) -> tuple[Request, ...]:
 
 def _escaped(word: str) -> str:
     # sudoers(5): , : = # and blanks are special to its reader, which strips one backslash;
-    # * ? [ ] ! ^ are patterns, whose backslash is kept for fnmatch(3). A literal backslash is read
-    # by both and so written four times. A quote must not be escaped. Held by tests with real sudo.
-    return re.sub(r"([,:=*?\[\]!#^ ])", r"\\\1", word.replace("\\", "\\" * 4))
+    # * ? [ ] ! are patterns, whose backslash is kept for fnmatch(3). A literal backslash is read
+    # by both and so written four times. Neither a quote nor ^ may be escaped: before 1.9.10 that is
+    # a syntax error, for which old versions refuse every rule. Since then ^ begins a regular
+    # expression where it comes first, and `timeout` does. Held by tests with real sudo.
+    return re.sub(r"([,:=*?\[\]!# ])", r"\\\1", word.replace("\\", "\\" * 4))
 
 
 def _line(argv: Sequence[str]) -> str | None:
