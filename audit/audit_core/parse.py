@@ -162,7 +162,9 @@ def _stderr(observation: Observation, seen: Seen) -> bytes:
 
 def _ended(asked: str, code: int | None, observation: Observation, seen: Seen) -> Message:
     """That the command ended as it should not, with the first line of why: its own words."""
-    words = _stderr(observation, seen).decode("utf-8", "replace").strip().split("\n")[0]
+    lines = _stderr(observation, seen).decode("utf-8", "replace").split("\n")
+    # apt begins with a warning about its own words, whatever came of it
+    words = next((s for line in lines if (s := line.strip()) and not s.startswith("WARNING:")), "")
     if not words:
         return msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
     return msg("{asked}: unexpected exit status {code} ({detail})", asked=asked, code=code,

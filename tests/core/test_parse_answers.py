@@ -54,6 +54,9 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
          "/bin/x: unexpected exit status 255 (/etc/x line 3: Bad option)"),
         (b"sudo: unable to resolve host h: Name or service not known\nBad\xff",
          "/bin/x: unexpected exit status 255 (Bad\ufffd)"),
+        (b"WARNING: apt has no stable interface\n\nE: Conflicting values\nE: more\n",
+         "/bin/x: unexpected exit status 255 (E: Conflicting values)"),
+        (b"WARNING: nothing more\n", "/bin/x: unexpected exit status 255"),
         (b"y" * 999, "/bin/x: unexpected exit status 255 (" + "y" * 200 + ")"),
     ],
 )  # fmt: skip
