@@ -115,7 +115,7 @@ def test_a_server_that_declines(protocol: str) -> None:
         found = judge(port, starttls=protocol)
     assert set(verdicts(found).values()) == {U}
     assert {j.said[0].id for j in found.values()} == {
-        "The server declines STARTTLS ({protocol}), so no TLS is spoken: {words}"
+        "The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}"
     }
 
 
