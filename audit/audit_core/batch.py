@@ -207,6 +207,13 @@ _NO_PROGRAM = re.compile(
     re.MULTILINE,
 )
 
+# What GNU (exit status 125), BusyBox (1, as grep has it for no match) and uutils say of their fork.
+_NO_FORK = re.compile(
+    rb"^(?:/usr/bin/)?timeout: "
+    rb"(?:[^\n]*\bv?fork\b|failed to execute process: Resource temporarily)",
+    re.MULTILINE,
+)
+
 
 # timeout(1): 124, after -k 137. That of BusyBox has no code of its own; what SIGTERM ends has 143.
 _LATE = (124, 137, 143)
@@ -308,7 +315,7 @@ def _command_reply(
         return Raw(status=Status.MALFORMED, stdout=body, stderr=errors, detail="marker seen twice")
     if not frame.closed:
         return Raw(status=cut, stdout=body, stderr=errors, truncated=True)
-    if frame.exit_code is None:
+    if frame.exit_code is None or (frame.exit_code and _NO_FORK.search(errors)):
         return Raw(
             status=Status.MALFORMED,
             stdout=body,

@@ -126,6 +126,25 @@ def test_the_timeout_of_busybox_tells_that_a_program_is_missing(tmp_path: Path) 
     assert late.status is Status.TIMED_OUT
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("timeout: fork system call failed: Resource temporarily unavailable", 125),
+        ("timeout: vfork: Resource temporarily unavailable", 1),
+        ("timeout: failed to execute process: Resource temporarily unavailable (os error 11)", 125),
+    ],
+)
+def test_a_timeout_that_cannot_fork_is_no_answer(tmp_path: Path, said: str, code: int) -> None:
+    # exit 1 is an answer of grep: nothing found
+    text = f"case $6 in /dev/null) echo '{said}' >&2; exit {code};; esac; shift 3; exec \"$@\""
+    place = tool(tmp_path / "timeout", text)
+    got = one(
+        Command(argv=("grep", "x", "/dev/null"), ok=(0, 1)),
+        lambda script: script.replace("/usr/bin/timeout", place),
+    )
+    assert (got.status, got.detail) == (Status.MALFORMED, batch.NO_PROCESS)
+
+
 @pytest.mark.parametrize("text", ["echo usage >&2; exit 1", "echo usage >&2; exit 125"])
 def test_a_timeout_of_another_kind_runs_nothing(tmp_path: Path, text: str) -> None:
     # BusyBox before 1.34 and coreutils before 8.5 know no -k; exit 1 is an answer of grep and find
