@@ -263,6 +263,15 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
     )
 
 
+def _elsewhere(sshd: Sshd | None) -> Message | None:
+    """That sshd logs in through another PAM service than its own (PAMServiceName, OpenSSH 9.8)."""
+    name = sshd.one("pamservicename") if sshd else ""
+    if name in ("", "sshd"):
+        return None
+    return msg("The SSH server uses the PAM service {name}, which was not looked at",
+               name=shown(name))  # fmt: skip
+
+
 @check(
     "linux.login-lockout",
     needs=(PAM, optional(FAILLOCK), optional(SSHD), SOURCES),
@@ -312,10 +321,11 @@ def login_lockout(
     if {True, False} in verdicts:
         said.append(msg("Whether the lock acts depends on what other modules answer"))
         return undetermined(*said, expected=expected)
-    if spared:
-        said.append(msg("Members of these groups are spared as root is: {names}",
-                        names=names(spared)))  # fmt: skip
-        return undetermined(*said, expected=expected)
+    spares = msg("Members of these groups are spared as root is: {names}", names=names(spared))
+    elsewhere = _elsewhere(sshd)
+    if spared or elsewhere:
+        doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]
+        return undetermined(*said, *doubts, expected=expected)
     return seen_here(passed(*said, expected=expected), sources.passwd)
 
 

@@ -639,6 +639,18 @@ def test_lockout_over_ssh_needs_a_server_that_uses_pam(
     assert login_lockout.judge(pam(EL), None, sshd, LOCAL).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("service", "verdict"), [("sshd", PASS), ("sshd-key", UNDETERMINED), ("", PASS)]
+)
+def test_lockout_of_a_pam_service_that_is_not_sshds_own(
+    service: str, verdict: Verdict, pam: MakePam
+) -> None:
+    # PAMServiceName is new in OpenSSH 9.8; older ones do not tell it.
+    values = {"usepam": ("yes",), **({"pamservicename": (service,)} if service else {})}
+    judged = login_lockout.judge(pam(EL), None, Sshd(values=values), LOCAL)
+    assert judged.verdict is verdict
+
+
 def test_lockout_after_the_deny_of_debian_is_dead(debian: dict[str, str], pam: MakePam) -> None:
     common = debian["common-auth"]
     dead = "auth required pam_faillock.so preauth\n" + common
