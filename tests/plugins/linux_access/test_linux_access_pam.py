@@ -646,7 +646,9 @@ def test_lockout_of_a_pam_service_that_is_not_sshds_own(
     service: str, verdict: Verdict, pam: MakePam
 ) -> None:
     # PAMServiceName is new in OpenSSH 9.8; older ones do not tell it.
-    values = {"usepam": ("yes",), **({"pamservicename": (service,)} if service else {})}
+    values: dict[str, tuple[str, ...]] = {"usepam": ("yes",)}
+    if service:
+        values["pamservicename"] = (service,)
     judged = login_lockout.judge(pam(EL), None, Sshd(values=values), LOCAL)
     assert judged.verdict is verdict
 
