@@ -38,14 +38,19 @@ class Published(Struct, frozen=True, kw_only=True):
 
 _OWN = re.compile(r"127\.|::1(?:/128)?$")
 _TEXT = 60
+_MOST_PORTS = 400  # characters: a longer list is told as any port, never as fewer ports
 
 
 def _option(words: list[str], *names: str) -> str:
     """The value of the first of `names` among `words`; empty where it is missing or negated."""
     for at, word in enumerate(words[:-1]):
         if word in names and (at == 0 or words[at - 1] != "!"):
-            return words[at + 1][:_TEXT]
+            return words[at + 1]
     return ""
+
+
+def _told(ports: str) -> str:
+    return ports if len(ports) <= _MOST_PORTS else ""
 
 
 def _saved(words: list[str]) -> Iterator[Published]:
@@ -54,9 +59,9 @@ def _saved(words: list[str]) -> Iterator[Published]:
         return
     if _OWN.match(_option(words, "-d")) or _option(words, "-i") == "lo":
         return
-    ports = _option(words, "--dport", "--dports").replace(":", "-")
-    to = _option(words, "--to-destination")
-    yield Published(protocol=_option(words, "-p"), ports=ports, to=to)
+    ports = _told(_option(words, "--dport", "--dports").replace(":", "-"))
+    to = _option(words, "--to-destination")[:_TEXT]
+    yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to)
 
 
 def parse_saved(answer: Answer) -> tuple[Published, ...]:
@@ -91,7 +96,7 @@ def _conditions(statements: list[tuple[str, Any]]) -> dict[tuple[str, str], list
     found = {}
     for key, value in statements:
         if key == "match" and isinstance(value, dict) and value.get("op") in ("==", "in"):
-            told = [_written(v)[:_TEXT] for v in values_of(value.get("right"))]
+            told = [_written(v) for v in values_of(value.get("right"))]
             found[subject(value.get("left"))] = told
     return found
 
@@ -120,7 +125,7 @@ def _listed(expr: Any) -> Iterator[Published]:
     ports = next(((a, told) for (a, field), told in seen.items() if field == "dport"), ("", []))
     named = ports[0] if ports[0] in ("tcp", "udp") else ""
     protocol = named or next(iter(seen.get(("meta", "l4proto"), [])), "")
-    yield Published(protocol=protocol, ports=",".join(ports[1])[:_TEXT], to=targets[0])
+    yield Published(protocol=protocol[:_TEXT], ports=_told(",".join(ports[1])), to=targets[0])
 
 
 def parse_listed(answer: Answer) -> tuple[Published, ...]:

@@ -478,6 +478,9 @@ def test_nft_alone_tells_the_ports_that_iptables_handed_on(recorded: Read) -> No
     assert [p.text for p in told] == ["8080/tcp"]
 
 
+_LONG = ",".join(f"{port}:{port + 9}" for port in range(10000, 10700, 100))
+
+
 def _dnat(rule: str, make: Make, table: str = "nat") -> list[str]:
     return [p.text for p in published_.parse_saved(make(f"*{table}\n{rule}\nCOMMIT\n"))]
 
@@ -497,6 +500,11 @@ def _dnat(rule: str, make: Make, table: str = "nat") -> list[str]:
         ("-A X ! -d 127.0.0.1/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2",
          ["1/tcp -> 10.0.0.2"]),
         ("-A PREROUTING -j DNAT --to-destination 10.0.0.2", ["*/* -> 10.0.0.2"]),
+        # a list of ports is told whole or not at all: a cut one would name other ports
+        (f"-A X -p tcp -m multiport --dports {_LONG} -j DNAT --to-destination 10.0.0.2",
+         [f"{_LONG.replace(':', '-')}/tcp -> 10.0.0.2"]),
+        (f"-A X -p tcp -m multiport --dports {_LONG * 9} -j DNAT --to-destination 10.0.0.2",
+         ["*/tcp -> 10.0.0.2"]),
         ("-A X -d 127.0.0.1/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
         ("-A X -d ::1/128 -p tcp -m tcp --dport 1 -j DNAT --to-destination [fd00::1]:1", []),
         ("-A X -i lo -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
