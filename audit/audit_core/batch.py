@@ -215,6 +215,17 @@ _NO_FORK = re.compile(
 )
 
 
+def _not_started(code: int, errors: bytes) -> bool:
+    """Whether timeout(1) could start nothing.
+
+    125 is its own failure. A shell that cannot fork either writes to the same stream, piece by
+    piece: then the words of the two stand in one line.
+    """
+    if code == 125 and b"fork" in errors:
+        return True
+    return code != 0 and _NO_FORK.search(errors) is not None
+
+
 # timeout(1): 124, after -k 137. That of BusyBox has no code of its own; what SIGTERM ends has 143.
 _LATE = (124, 137, 143)
 
@@ -315,7 +326,7 @@ def _command_reply(
         return Raw(status=Status.MALFORMED, stdout=body, stderr=errors, detail="marker seen twice")
     if not frame.closed:
         return Raw(status=cut, stdout=body, stderr=errors, truncated=True)
-    if frame.exit_code is None or (frame.exit_code and _NO_FORK.search(errors)):
+    if frame.exit_code is None or _not_started(frame.exit_code, errors):
         return Raw(
             status=Status.MALFORMED,
             stdout=body,

@@ -75,7 +75,27 @@ def test_no_answer_is_lost_where_no_more_processes_can_be_started(
     got = asked(*requests, shell=(*poor, "timeout", "-s", "KILL", "5", *shell))
     for raw, whole in zip(got, (b"whole\n", Path("/etc/hostname").read_bytes()), strict=True):
         if raw is not None and raw.status is Status.ANSWERED:
-            assert (raw.exit_code, raw.stdout) == (0, whole)
+            assert (raw.exit_code, raw.stdout) == (0, whole), raw
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"/usr/bin/timeout: fork system call failed: Resource temporarily unavailable\n",
+        b"main: /usr/bin/timeout: fork system call failedfork: retry: : Resource temporarily "
+        b"unavailable\nResource temporarily unavailable\n",
+        b"/usr/bin/timeout: main: fork: retry: Resource temporarily unavailable\n"
+        b"fork system call failed: Resource temporarily unavailable\n",
+    ],
+    ids=["alone", "behind the shell", "around the shell"],
+)
+def test_what_shell_and_timeout_say_at_once_is_no_answer(told: bytes) -> None:
+    """Both write to one stream, piece by piece."""
+    out = b"\n%s H 0 no yes\n" % NONCE.encode() + batch.frame("0", NONCE, b"", 125)
+    err = batch.frame("0", NONCE, told, 125)
+    (got,) = batch.unframe([Command(argv=("x",))], NONCE, out, err, cut=Status.NO_REPLY).replies
+    assert got is not None
+    assert (got.status, got.detail) == (Status.MALFORMED, batch.NO_PROCESS)
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda s: s[0])
