@@ -84,11 +84,12 @@ def _ends(later: Grant, denied: bool) -> bool:
 
 
 def _same_users(later: Grant, grant: Grant) -> bool:
-    """Whether `later` matches each request of `grant` to be root, -g among them."""
-    if later.groups not in (("ALL",), grant.groups):
-        return False
-    only_root = later.runas == ("root",) and not grant.groups
-    return only_root or later.runas in (("ALL",), grant.runas)
+    """Whether `later` matches each request of `grant`, -g among them.
+
+    One for root alone does not take ALL back: another account may have user id 0, too.
+    """
+    groups = later.groups in (("ALL",), grant.groups)
+    return groups and later.runas in (("ALL",), grant.runas)
 
 
 def _of_others(sudoers: Sudoers) -> list[tuple[int, Grant]]:

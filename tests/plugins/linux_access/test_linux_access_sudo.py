@@ -174,7 +174,7 @@ def test_rules(line: str, password: Verdict, scope: Verdict, read: Read) -> None
 
 # Of the entries that match, sudo takes the last. Each of these was put to sudo 1.9.13 as bob, a
 # member of ops (`sudo -n id -u`, `sudo -n -u root -g disk id -u`): nothing that passes here ran.
-# Where it refused and this fails, others than bob are free, or other commands than id.
+# Where it refused and this fails, others than bob are free, or other commands and users are.
 @pytest.mark.parametrize(
     ("before", "after", "password"),
     [
@@ -194,7 +194,9 @@ def test_rules(line: str, password: Verdict, scope: Verdict, read: Read) -> None
         ("bob other=(ALL) ALL : ALL=(ALL) NOPASSWD: ALL", "", FAIL),
         ("bob ALL=(ALL) NOPASSWD: ALL", "Host_Alias X = ALL\nbob X=(ALL) ALL", PASS),
         ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(bin) ALL", FAIL),
-        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(root) ALL", PASS),
+        ("bob ALL=(ALL) NOPASSWD: ALL", "bob ALL=(root) ALL", FAIL),  # toor may have uid 0, too
+        ("bob ALL=(root) NOPASSWD: ALL", "bob ALL=(root) ALL", PASS),
+        ("bob ALL=NOPASSWD: ALL", "bob ALL=(ALL) ALL", PASS),
         # sudo -u root -g disk matches the first and not the second
         ("bob ALL=(ALL:ALL) NOPASSWD: ALL", "bob ALL=(root) ALL", FAIL),
         ("bob ALL=(ALL:ALL) NOPASSWD: ALL", "bob ALL=(ALL) ALL", FAIL),
