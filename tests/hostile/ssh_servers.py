@@ -153,6 +153,9 @@ def playing(server: Server, act: Act | None = None) -> Iterator[int]:
 
     def handle(conn: socket.socket) -> None:
         transport = server.transport = Orderly(conn)
+        # By itself the library's server gives up on a client after 15 s.
+        transport.banner_timeout = transport.handshake_timeout = PATIENCE_S
+        transport.auth_timeout = PATIENCE_S
         transport.add_server_key(SERVER_KEY)
         try:
             transport.start_server(server=server)
