@@ -1,0 +1,305 @@
+"""What apt tells of a host becomes facts, by recordings and by text of other shapes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_core.model import Absent, Command, ParseError, Reason
+from audit_patch import apt
+from audit_patch.model import Esm, Listing, Pending, Source, Update
+from recorded.patch import answer, recording, run
+
+
+def test_apt_lists_every_pending_update() -> None:
+    pending = apt.parse_pending(recording("debian12-apt-upgradable.txt"))
+    assert len(pending.updates) == 134
+    assert Update(name="apt", candidate="2.6.2", installed="2.6.1") in pending.updates
+
+
+def test_fixes_that_only_ubuntu_pro_has_are_read_from_its_lists() -> None:
+    esm = apt.parse_esm(recording("apt-esm-fixes.txt"))
+    assert isinstance(esm, Esm)
+    assert esm.published == {"apps": 1795413600.0, "infra": 1795413600.0}
+    assert [u.name for u in esm.updates] == ["bash", "sqlite3"]
+    none = apt.parse_esm(recording("apt-esm-none.txt"))
+    assert isinstance(none, Esm)
+    assert none.updates == ()
+    assert len(none.published) == 2
+
+
+def test_a_host_without_lists_of_ubuntu_pro_is_told_from_one_that_cannot_be_read() -> None:
+    # no Ubuntu, and one whose lists were never fetched
+    for told in (b"== lists\n", b"== lists\n== apt\nListing...\n\n"):
+        got = apt.parse_esm(answer(told))
+        assert isinstance(got, Absent)
+        assert got.reason is Reason.NOT_PRESENT
+    name = b"esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease"
+    for bad in (
+        b"", b"== lists\nx\n== apt\nListing...\n", b"== lists\n1 " + name + b"\n== apt\n",
+        b"== lists\n1 " + name + b"\n== apt\nListing...\nwhat\n",
+    ):  # fmt: skip
+        with pytest.raises(ParseError):
+            apt.parse_esm(answer(bad))
+    with pytest.raises(ParseError):
+        apt.parse_esm(answer(recording("apt-esm-none.txt").stdout, b"W: some list is broken\n"))
+
+
+def test_apt_tells_security_updates_by_their_archive() -> None:
+    security = apt.parse_security(recording("debian12-apt-upgradable.txt"))
+    names = {u.name for u in security.updates}
+    assert len(security.updates) == 81
+    assert "apt" in names
+    assert "appstream" not in names  # oldstable only
+    assert security.labelled is None
+
+
+def test_apt_lists_a_held_package_as_pending() -> None:
+    held = apt.parse_security(recording("debian12-apt-held.txt"))
+    assert [u.name for u in held.updates] == ["jq"]
+
+
+# Debian 12.15, `apt list --upgradable --all-versions`, 2026-11-23; the security archive is invented
+_MASKED = b"""Listing...
+bash/oldstable 5.2.15-2+b13 amd64 [upgradable from: 5.2.15-1]
+bash/stable-security 5.2.15-1.5 amd64
+bash/now 5.2.15-1 amd64 [installed,upgradable to: 5.2.15-2+b13]
+
+"""
+
+
+def test_a_security_update_behind_a_newer_version_of_another_archive_is_pending() -> None:
+    security = apt.parse_security(answer(_MASKED))
+    assert [u.name for u in security.updates] == ["bash"]
+    assert [u.candidate for u in apt.parse_pending(answer(_MASKED)).updates] == ["5.2.15-2+b13"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # older than the one installed, of another architecture, of another package, never newer
+        b"a/u 3 amd64 [upgradable from: 2]\na/now 2 amd64 [installed,upgradable to: 3]\n"
+        b"a/x-security 1 amd64\n",
+        b"a/u 3 amd64 [upgradable from: 2]\na/x-security 3 i386\n",
+        b"a/u 3 amd64 [upgradable from: 2]\n\nb/x-security 3 amd64\n",
+        b"a/x-security 4 amd64\na/u 3 amd64 [upgradable from: 2]\n",
+    ],
+)
+def test_other_versions_are_no_pending_security_update(text: bytes) -> None:
+    assert apt.parse_security(answer(b"Listing...\n" + text)).updates == ()
+
+
+def test_apts_usual_warning_is_no_complaint() -> None:
+    quiet = recording("debian12-apt-upgradable-stderr.txt").stdout
+    assert b"stable CLI" in quiet
+    assert apt.parse_pending(answer(b"Listing...\n", quiet)) == Pending(updates=())
+
+
+@pytest.mark.parametrize("line", [b"W: Failed to fetch x", b"E: The list of sources could not"])
+def test_apt_that_complains_is_not_read(line: bytes) -> None:
+    with pytest.raises(ParseError, match="complained"):
+        apt.parse_pending(answer(b"Listing...\n", line))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\n",
+        b"Listing...\nrubbish\n",
+        "正在列表...\n".encode(),
+        b"Listing...\n\x1b[2J/x 1 a\n",
+    ],
+)
+def test_apt_text_of_another_shape_is_not_read(text: bytes) -> None:
+    with pytest.raises(ParseError):
+        apt.parse_pending(answer(text))
+
+
+def test_apt_sources_are_told_by_release_data() -> None:
+    sources = apt.parse_policy(recording("debian12-apt-policy.txt"))
+    security = Source(
+        name="Debian-Security bookworm-security main", security=True, suite="bookworm"
+    )
+    assert security in sources.items
+    assert [s.security for s in sources.items].count(True) == 1
+    assert sources.pinned == ()
+
+
+def test_apt_without_sources_has_none_in_effect() -> None:
+    assert apt.parse_policy(recording("debian12-apt-nosource-policy.txt")).items == ()
+
+
+def test_a_security_archive_that_is_pinned_away_does_not_count() -> None:
+    sources = apt.parse_policy(recording("debian12-apt-pinned-policy.txt"))
+    assert len(sources.items) == 3
+    assert not any(s.security for s in sources.items)
+
+
+def test_pinned_packages_are_told() -> None:
+    text = b"Package files:\nPinned packages:\n     jq -> 1.6-2.1 with priority 1001\n"
+    assert apt.parse_policy(answer(text)).pinned == ("jq -> 1.6-2.1 with priority 1001",)
+
+
+def test_an_archive_called_oldstable_like_any_other_is_not_taken_for_security() -> None:
+    # invented after Debian 10, whose security archive has a=oldoldstable
+    text = (
+        b"Package files:\n 500 http://x y\n"
+        b"     release v=10,o=Debian,a=oldoldstable,n=buster,l=Debian-Security,c=main\n"
+        b"Pinned packages:\n"
+    )
+    assert [s.security for s in apt.parse_policy(answer(text)).items] == [False]
+
+
+def test_apt_lists_tell_their_times() -> None:
+    metadata = apt.parse_lists(recording("debian12-apt-lists.bin"))
+    assert [x.source for x in metadata.listings if x.security] == [
+        "deb.debian.org_debian-security_dists_bookworm-security_InRelease"
+    ]
+    assert {x.at for x in metadata.listings if x.security} == {1795432099.0}
+    assert metadata.stamp is None
+
+
+def test_apt_success_stamp_is_kept_apart() -> None:
+    raw = b"17.5\0periodic/update-success-stamp\x005\0lists/x_dists_jammy-security_InRelease\0"
+    metadata = apt.parse_lists(answer(raw))
+    assert metadata.stamp == 17.5
+    assert metadata.listings == (
+        Listing(source="x_dists_jammy-security_InRelease", at=5, security=True),
+    )
+
+
+def test_the_later_of_two_stamps_counts() -> None:
+    raw = b"17.5\0periodic/update-success-stamp\x009\0periodic/update-stamp\0"
+    assert apt.parse_lists(answer(raw)).stamp == 17.5
+
+
+def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: Path) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    head = "Origin: Debian\nSuite: stable-security\n"
+    (lists / "m_dists_x-security_InRelease").write_text(
+        f"{head}Date: Tue, 01 Jul 2025 10:00:00 UTC\n"
+    )
+    (lists / "m_dists_x_Release").write_text(head)
+    (lists / "m_dists_y_Release").write_text(head + "Date: no day\n")
+    os.utime(lists / "m_dists_x_Release", (7, 7))
+    os.utime(lists / "m_dists_y_Release", (8, 8))
+    shell, option, script = apt.LISTS.argv
+    command = Command(argv=(shell, option, script.replace("/var/lib/apt", str(tmp_path))))
+    found = apt.parse_lists(run(command))
+    assert [(x.at, x.security) for x in found.listings] == [
+        (1751364000.0, True), (7.0, False), (8.0, False)
+    ]  # fmt: skip
+    assert found.stamp is None
+
+
+def test_the_oldest_layout_of_debian_security_is_known() -> None:
+    name = "security.debian.org_debian-security_dists_buster_updates_InRelease"
+    assert apt.parse_lists(answer(f"1\0lists/{name}\0".encode())).listings[0].security
+
+
+@pytest.mark.parametrize("raw", [b"1\0lists/x", b"1\0", b"x\0lists/x\0", b"\xd9\xa1\0lists/x\0"])
+def test_a_cut_or_misshapen_listing_is_not_read(raw: bytes) -> None:
+    with pytest.raises(ParseError):
+        apt.parse_lists(answer(raw))
+
+
+SOURCES = """\
+Types: deb
+URIs: http://user:hunter2@mirror.example/debian
+Suites: bookworm
+Components: main
+"""
+
+
+def options(tmp_path: Path, files: dict[str, str]) -> Any:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    got = run(apt.OPTIONS, swap={"/etc/apt": str(tmp_path)})
+    assert b"hunter2" not in got.stdout
+    fixed = got.stdout.replace(str(tmp_path).encode(), b"/etc/apt")
+    return apt.parse_options(answer(fixed, exit_code=got.exit_code))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unverified"),
+    [
+        ("sources.list", "deb http://user:hunter2@m/debian bookworm main\n", 0),
+        ("sources.list", "deb [trusted=yes] http://m/debian bookworm main\n", 1),
+        ("sources.list", "  deb  [ arch=amd64 trusted=yes ] http://m/ bookworm main\n", 1),
+        ("sources.list", "deb [arch=amd64 signed-by=/k.gpg] http://m/ bookworm main\n", 0),
+        ("sources.list", "deb [trusted=no] http://m/ bookworm main\n", 0),
+        ("sources.list.d/a.list", "deb [allow-insecure=yes] http://m/ bookworm main\n", 1),
+        ("sources.list.d/a.sources", SOURCES, 0),
+        ("sources.list.d/a.sources", SOURCES + "Trusted: yes\n", 1),
+        ("sources.list.d/a.sources", SOURCES + "trusted:   YES\n", 1),
+        ("sources.list.d/a.sources", SOURCES + "Allow-Insecure: yes\n", 1),
+    ],
+)
+def test_apt_options_that_skip_signatures(
+    tmp_path: Path, name: str, text: str, unverified: int
+) -> None:
+    found = options(tmp_path, {name: text})
+    assert (found.sources, len(found.unverified)) == (1, unverified)
+
+
+def test_apt_comments_and_ignored_files_do_not_count(tmp_path: Path) -> None:
+    found = options(
+        tmp_path,
+        {
+            "sources.list": "# deb [trusted=yes] http://m/ x main\n",
+            "sources.list.d/old.list.bak": "deb [trusted=yes] http://m/ x main\n",
+            "apt.conf.d/50x": '// APT::Get::AllowUnauthenticated "true";\n',
+        },
+    )
+    assert (found.sources, found.unverified, found.doubtful) == (0, (), ())
+
+
+def test_a_trusted_stanza_beside_a_disabled_one_is_doubtful(tmp_path: Path) -> None:
+    found = options(
+        tmp_path, {"sources.list.d/a.sources": "Enabled: no\n" + SOURCES + "Trusted: yes\n"}
+    )
+    assert found.unverified == ()
+    assert found.doubtful == ("/etc/apt/sources.list.d/a.sources: Trusted: yes",)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ('APT::Get::AllowUnauthenticated "true";\n', 1),
+        ('APT::Get::AllowUnauthenticated\t"true";\n', 1),
+        ("APT { Get { AllowUnauthenticated 1; }; };\n", 1),
+        ('Acquire::AllowInsecureRepositories "true";\n', 1),
+        ('Acquire::AllowInsecureRepositories "false";\n', 0),
+        ('Acquire::AllowWeakRepositories "true";\n', 0),
+    ],
+)
+def test_apt_settings_that_skip_signatures(tmp_path: Path, text: str, count: int) -> None:
+    assert len(options(tmp_path, {"apt.conf.d/99x": text}).unverified) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("99x.conf", 1), ("99x.bak", 0), ("99x.dpkg-old", 0), ("99x.conf.save", 0)]
+)
+def test_left_over_settings_of_apt_do_not_count(tmp_path: Path, name: str, count: int) -> None:
+    text = 'APT::Get::AllowUnauthenticated "true";\n'
+    assert len(options(tmp_path, {f"apt.conf.d/{name}": text}).unverified) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "installs"),
+    [
+        ("", False),
+        ("upgrade='1'\nlists='1'\n", True),
+        ("upgrade='0'\n", False),
+        ("enable='0'\nupgrade='1'\n", False),
+    ],
+)
+def test_apt_periodic(text: str, installs: bool) -> None:
+    assert apt.parse_automatic(answer(text.encode())).installs is installs

@@ -1,0 +1,63 @@
+"""Kernels, releases, and what starts updates by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audit_core.model import Absent, ParseError
+from audit_patch import host
+from recorded.patch import answer, run
+
+
+def test_kernels_of_a_real_folder(tmp_path: Path) -> None:
+    for name in (
+        "vmlinuz-6.1.0-37-amd64",
+        "vmlinuz-0-rescue-abc",
+        "config-6.1.0-99-amd64",
+        "vmlinuz-lts",
+    ):
+        (tmp_path / name).touch()
+    (tmp_path / "reboot-required").touch()
+    swap = {"/boot": str(tmp_path), "/run/reboot-required": str(tmp_path / "reboot-required")}
+    kernels = host.parse_kernels(run(host.KERNELS, swap=swap))
+    assert not isinstance(kernels, Absent)
+    assert (kernels.installed, kernels.reboot_required) == (("6.1.0-37-amd64",), True)
+
+
+def test_release_of_this_machine() -> None:
+    assert host.parse_release(answer(Path(host.RELEASE.path).read_bytes())).id != ""
+
+
+def test_release_of_openeuler_tells_its_service_pack() -> None:
+    # invented after openEuler 24.03 (LTS-SP3)
+    text = b'NAME="openEuler"\nVERSION="24.03 (LTS-SP3)"\nID="openEuler"\nVERSION_ID="24.03"\n'
+    release = host.parse_release(answer(text))
+    assert (release.id, release.version) == ("openeuler", "24.03 (LTS-SP3)")
+
+
+# invented after needs-restarting of yum-utils 4.0 and 1.1.31
+def test_needs_restarting() -> None:
+    yes = b"Core libraries or services have been updated:\n  * glibc\n\nReboot is required"
+    no = b"No core libraries or services have been updated since boot-up.\n"
+    assert host.parse_restart(answer(yes, exit_code=1)) is True
+    assert host.parse_restart(answer(no + b"Reboot should not be necessary.\n")) is False
+    for broken in (answer(b""), answer(no, exit_code=1), answer(b"Error: x\n", exit_code=1)):
+        with pytest.raises(ParseError):
+            host.parse_restart(broken)
+
+
+# systemd 252: a line for each unit asked for; `unknown` is that of older ones
+def test_what_starts_automatic_updates() -> None:
+    got = host.parse_starters(answer(b"active\ninactive\nunknown\nfailed\ninactive\n"))
+    assert got == ("apt-daily-upgrade.timer",)
+    with pytest.raises(ParseError):
+        host.parse_starters(answer(b"active\n"))
+    said = b"System has not been booted with systemd as init system (PID 1). Can't operate.\n"
+    assert isinstance(host.parse_starters(answer(b"", said, 1)), Absent)
+
+
+def test_updaters_of_this_machine_are_listed_or_not() -> None:
+    found = host.parse_updaters(run(host.UPDATERS))
+    assert isinstance(found, tuple)

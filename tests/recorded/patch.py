@@ -1,0 +1,34 @@
+"""What package managers said on real hosts, and what a request says on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from audit_core.model import Answer, Command, Kind, ObjectType, Target
+
+RECORDINGS = Path(__file__).parents[1] / "plugins" / "patch" / "recordings"
+HOST = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
+
+
+def answer(stdout: bytes = b"", stderr: bytes = b"", exit_code: int = 0) -> Answer:
+    return Answer(
+        stdout=stdout, stderr=stderr, exit_code=exit_code, truncated=False,
+        collected_at="2026-11-23T12:00:00+00:00", target=HOST,
+    )  # fmt: skip
+
+
+def recording(name: str) -> Answer:
+    """The recording without its header, with the exit status that the header tells."""
+    head, _, body = (RECORDINGS / name).read_bytes().partition(b"#> ---\n")
+    status = head.decode().partition("exit status: ")[2]
+    return answer(body, exit_code=int(status))
+
+
+def run(command: Command, *, swap: dict[str, str] | None = None) -> Answer:
+    """The answer of this machine to `command`, with some of its arguments replaced."""
+    argv = [(swap or {}).get(a, a) for a in command.argv]
+    env = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    done = subprocess.run(argv, capture_output=True, env=env, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode in command.ok, done.stderr
+    return answer(done.stdout, done.stderr, done.returncode)
