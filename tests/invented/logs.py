@@ -1,0 +1,37 @@
+"""Invented log files as find lists them, and the moment at which they are looked at."""
+
+from __future__ import annotations
+
+from audit_core.model import Answer, Kind, ObjectType, Target
+from audit_linux.system import log_files
+
+NOW = 1_795_434_704
+DAY = 86_400
+TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, address="web1.example.com")
+
+
+def log_tree(*records: str) -> log_files.LogTree:
+    text = f"{NOW}\n" + "".join(f"{r}//" for r in ("755_d_0_0_4096_1.0_-1.-000000010_", *records))
+    found = log_files.parse_log_tree(
+        Answer(stdout=text.encode(), stderr=b"", exit_code=0, truncated=False, collected_at="",
+               target=TARGET)
+    )  # fmt: skip
+    assert isinstance(found, log_files.LogTree)
+    return found
+
+
+def log_file(
+    path: str, mode: str = "640", age: int = 0, born: int | None = None, size: int = 9
+) -> str:
+    birth = "-1.-000000010" if born is None else f"{NOW - born * DAY}.5"
+    return f"{mode}_f_0_4_{size}_{NOW - age * DAY}.1234567890_{birth}_{path}"
+
+
+JOURNAL = "journal/" + "0a" * 16 + "/system@" + "0b" * 16 + "-" + "0" * 16 + "-{:016x}.journal"
+
+
+def journal_file(days: int) -> str:
+    return log_file(JOURNAL.format((NOW - days * DAY) * 1_000_000), age=1)
+
+
+COPIES = tuple(log_file(f"syslog.{i}.gz", age=30 * i) for i in range(1, 8))
