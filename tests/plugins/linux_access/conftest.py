@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.model import Answer, Kind, ObjectType, Target
+from audit_linux.access.pam import Pam, parse_pam
 
 _TARGET = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
 _RECORDINGS = Path(__file__).parent / "recordings"
@@ -59,3 +60,27 @@ def recording() -> Make:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def pam(files: Make) -> Callable[[dict[str, str]], Pam]:
+    """Reads services, given as a mapping from name to text."""
+
+    def make(services: dict[str, str]) -> Pam:
+        got = parse_pam(files({f"/etc/pam.d/{name}": text for name, text in services.items()}))
+        assert isinstance(got, Pam)
+        return got
+
+    return make
+
+
+@pytest.fixture
+def debian(recording: Make) -> dict[str, str]:
+    """The recorded services of Debian 12 as text."""
+    raw, services = recording("linux.pam").stdout, {}
+    while raw:
+        head, _, raw = raw.partition(b"\0")
+        size, _, path = head.partition(b"/")
+        services[path.decode().rsplit("/", 1)[-1]] = raw[: int(size)].decode()
+        raw = raw[int(size) :]
+    return services
