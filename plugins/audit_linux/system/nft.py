@@ -179,12 +179,18 @@ def dormant_tables(items: list[dict[str, Any]]) -> set[tuple[str, ...]]:
     return {_text(table, "family", "name") for table in off}
 
 
-def parse_nft(answer: Answer) -> Ruleset:
-    """The chains of `nft -j list ruleset`, those of dormant tables left out."""
+def objects_of(answer: Answer) -> list[dict[str, Any]]:
+    """The objects that `nft -j list ruleset` lists, each under the name of its kind."""
     document = json_document(answer.stdout)
     items = document.get("nftables") if isinstance(document, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ParseError("no list of nftables objects")
+    return items
+
+
+def parse_nft(answer: Answer) -> Ruleset:
+    """The chains of `nft -j list ruleset`, those of dormant tables left out."""
+    items = objects_of(answer)
     rules: dict[tuple[str, ...], list[Rule]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
     dormant = dormant_tables(items)

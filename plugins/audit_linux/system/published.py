@@ -10,9 +10,8 @@ from msgspec import Struct
 
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_core.sdk import Fact, ParseError, fact
-from audit_linux.system._common import json_document
 from audit_linux.system.iptables import words_of
-from audit_linux.system.nft import ASK, dormant_tables, subject, values_of
+from audit_linux.system.nft import ASK, dormant_tables, objects_of, subject, values_of
 
 
 class Published(Struct, frozen=True, kw_only=True):
@@ -130,10 +129,7 @@ def _listed(expr: Any) -> Iterator[Published]:
 
 def parse_listed(answer: Answer) -> tuple[Published, ...]:
     """The ports that rules of `nft -j list ruleset` hand on, those of iptables-nft among them."""
-    document = json_document(answer.stdout)
-    items = document.get("nftables") if isinstance(document, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ParseError("no list of nftables objects")
+    items = objects_of(answer)
     chains = [c for item in items if isinstance(c := item.get("chain"), dict)]
     leaving = {_key(c, "name") for c in chains if c.get("hook") == "output"}
     asleep = dormant_tables(items)
