@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit_core.collect import Collector, Route, now
+from audit_core.connectors import ScriptReply, Session, Transport
+from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.model import Command, ReadFile
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
-from audit_core.transports import ScriptReply, Session, Transport
-from audit_core.transports.ssh import SshAccess, SshTransport
 from benchmarks import ROOT
 from benchmarks.processes import Cost, Job, cost_of, run
 from benchmarks.questions import Questions, target

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from audit_core import evaluate
-from audit_core.results import encode
+from audit_core.model.results import encode
 from audit_core.store.runs import Store
 from benchmarks.processes import cost_of
 from benchmarks.questions import asked
@@ -25,7 +25,9 @@ def main() -> None:
     made, work = Store(Path(store)).find(run), asked(profile).work
     costs = [cost_of(lambda: evaluate.evaluate(made, work)) for _ in range(int(times))]
     inside = [
-        cost_of(lambda: encode(evaluate.compute(made, work, evaluate.LeftOut(), lambda name: None)))
+        cost_of(
+            lambda: encode(evaluate.compute(made, work, evaluate.SkippedSteps(), lambda name: None))
+        )
         for _ in range(int(times))
     ]
     told = {

@@ -30,7 +30,15 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.results import SCHEMA, CheckInfo, Clause, Evidence, PackSource, Results, RunStamp
+from audit_core.model.results import (
+    SCHEMA,
+    CheckInfo,
+    Clause,
+    Evidence,
+    PackSource,
+    Results,
+    RunStamp,
+)
 from audit_excel import dengbao_exporters
 
 LIMIT_MB = 500

@@ -12,9 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from audit_core import plan
+from audit_core.api.plugins import Registry, load
 from audit_core.evaluate import Work, profile_checks
 from audit_core.model import Kind, ObjectType, Target
-from audit_core.plugins import Registry, load
 from audit_core.policy import load_policy
 
 WHOLE = "gbt22239-l3"

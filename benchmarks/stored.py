@@ -12,7 +12,7 @@ from pathlib import Path
 from audit_core.collect import now
 from audit_core.inventory import default_inventory
 from audit_core.model import Conclusion
-from audit_core.results import decode
+from audit_core.model.results import decode
 from audit_core.store.bundles import Bundle, BundleWriter, Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from benchmarks import ROOT, questions

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from audit_core.api.plugins import load
 from audit_core.model import Coverage
-from audit_core.plugins import load
+from audit_core.model.results import Clause
 from audit_core.policy import Policy, Profile, load_policy
-from audit_core.results import Clause
 
 PAGE = Path(__file__).with_name("coverage.md")
 PROFILES = ("gbt22239-l2", "gbt22239-l3", "smart-finance")

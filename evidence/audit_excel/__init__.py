@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit_core.errors import StoreError, ToolMissing
-from audit_core.hooks import Exporter, hookimpl
+from audit_core.api.hooks import Exporter, hookimpl
+from audit_core.model.errors import StoreError, ToolMissing
 
 if TYPE_CHECKING:
-    from audit_core.results import PackSource
+    from audit_core.model.results import PackSource
 
 # openpyxl writes other bytes where lxml happens to be installed; it reads this when it is imported.
 os.environ.setdefault("OPENPYXL_LXML", "False")

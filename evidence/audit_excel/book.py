@@ -12,11 +12,11 @@ from typing import Any
 from openpyxl import Workbook
 from openpyxl.writer.excel import ExcelWriter
 
-from audit_core.results import PackSource
-from audit_excel import front, lists, records
-from audit_excel.look import Look
+from audit_core.model.results import PackSource
+from audit_excel import lists, records, summary_sheets
 from audit_excel.plan import MAX_OBJECTS, make_plan
 from audit_excel.sheet import MAX_ROWS, Frame
+from audit_excel.styles import Look
 from audit_excel.view import View
 
 NAME = "workbook.xlsx"
@@ -83,8 +83,8 @@ def write(
     view, book = View(source), Workbook(write_only=True)
     plan = make_plan(view, rows_each=rows_each, objects_each=objects_each)
     frame = _frame(view, book)
-    front.cover(frame, view, plan)
-    front.overview(frame, view, plan)
+    summary_sheets.cover(frame, view, plan)
+    summary_sheets.overview(frame, view, plan)
     records.matrix(frame, view, plan, objects_each=objects_each)
     lists.issue_sheet(frame, view, plan)
     lists.missing_sheet(frame, view, plan)
@@ -93,7 +93,7 @@ def write(
     lists.check_sheet(frame, view, plan)
     lists.asset_sheet(frame, view, plan)
     lists.evidence_sheet(frame, view, plan)
-    front.confirmation(frame, view, plan)
+    summary_sheets.confirmation(frame, view, plan)
     path = folder / NAME
     _save(book, path, source.results.run.ended)
     return (path,)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from audit_core.shown import show
+from audit_core.text.escape import show
 
 MAX_UNITS = 32_000
 """UTF-16 units of a cell before the note that it was cut; Excel's own limit is 32,767."""

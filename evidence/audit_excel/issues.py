@@ -8,7 +8,7 @@ from collections import defaultdict
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Result, Severity, Verdict
-from audit_excel.telling import problem
+from audit_excel.record_text import problem
 from audit_excel.view import View
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit_core.model import Finding, Severity, Target, msg
-from audit_core.results import Evidence
+from audit_core.model.results import Evidence
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
+from audit_excel.record_text import seen, to_bring
 from audit_excel.sheet import Box, Column, Frame, Link, table
-from audit_excel.telling import seen, to_bring
 from audit_excel.view import View
 
 Row = list[Box | str | int]

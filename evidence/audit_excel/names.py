@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from audit_core.shown import show
+from audit_core.text.escape import show
 from audit_excel.cells import units
 
 MAX_UNITS = 31

@@ -7,8 +7,8 @@ from msgspec import Struct
 from audit_core.model import Conclusion
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
+from audit_excel.record_text import to_bring
 from audit_excel.sheet import MAX_ROWS, Link, Place, reserve
-from audit_excel.telling import to_bring
 from audit_excel.view import View
 
 MAX_OBJECTS = 1_000

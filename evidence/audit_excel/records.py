@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from audit_core.model import Conclusion, msg
 from audit_excel.cells import cell_of_lines
-from audit_excel.look import MAX_POINTS, height_of
 from audit_excel.plan import Plan
+from audit_excel.record_text import failed_lines, record, seen_lines
 from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Sheet, table
-from audit_excel.telling import failed_lines, record, seen_lines
+from audit_excel.styles import MAX_POINTS, height_of
 from audit_excel.view import View, count
 
 RECORD_WIDTH = 96

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from audit_core.model import Message, msg
-from audit_core.results import Evidence
+from audit_core.model.results import Evidence
 
 # As the collector writes them; whatever else is shown as it stands.
 _SSH = re.compile(r"ssh (\S+), host key (\S+?)(?:, through (.+?))?(?:, uid (\d+))?")

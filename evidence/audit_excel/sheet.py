@@ -13,10 +13,10 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.pagebreak import Break
 
-from audit_core.shown import show
+from audit_core.text.escape import show
 from audit_excel.cells import CellText, cell, cell_of_lines
-from audit_excel.look import Look, height_of
 from audit_excel.names import SheetNames, quoted
+from audit_excel.styles import Look, height_of
 
 MAX_ROWS = 1_000_000
 MAX_LINKS = 60_000

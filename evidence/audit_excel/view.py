@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from audit_core.model import Conclusion, Finding, Result, msg
-from audit_core.results import Clause, Evidence, PackSource
+from audit_core.model.results import Clause, Evidence, PackSource
 from audit_excel.sessions import session, sessions
 from audit_excel.words import IMPLIED, Counts, Words
 

@@ -20,7 +20,7 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.results import Clause, Evidence, PackSource
+from audit_core.model.results import Clause, Evidence, PackSource
 
 RESULTS = {
     Result.CONFORMING: msg("Conforming"),

@@ -13,7 +13,7 @@ from audit_backup import declared
 from audit_backup.facts import CLOCK, FILES, HEADS, LISTS, WAY, WAY_LISTS
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Files, Head
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
     Down,

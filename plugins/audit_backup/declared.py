@@ -6,7 +6,7 @@ import math
 import posixpath
 from datetime import date
 
-from audit_core.sdk import Message, Target, msg
+from audit_core.api.sdk import Message, Target, msg
 
 _DEPTHS = range(1, 6)
 _PSEUDO = ("/proc", "/sys", "/dev")

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from audit_backup import declared
 from audit_backup.model import BackupFile, Files, Head
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,

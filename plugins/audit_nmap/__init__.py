@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from audit_core.hooks import Prober, hookimpl
+from audit_core.api.hooks import Prober, hookimpl
 from audit_core.model import Check, Fact, Probe
 
 

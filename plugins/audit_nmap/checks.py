@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     TARGET,
     Judgement,
     Message,

@@ -7,8 +7,8 @@ import ipaddress
 import msgspec
 from msgspec import Struct
 
+from audit_core.api.sdk import Absent, Answer, Message, ParseError, Probe, Target, fact, msg
 from audit_core.model import Value
-from audit_core.sdk import Absent, Answer, Message, ParseError, Probe, Target, fact, msg
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
 from audit_nmap.scan import Scan, SecondLook, read_scan
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from audit_core.hooks import ProbeReply
+from audit_core.api.hooks import ProbeReply
 from audit_core.model import Absent, ParseError, Reason
 from audit_nmap.ports import ranges, read_ports
 from audit_nmap.scan import SecondLook, read_scan

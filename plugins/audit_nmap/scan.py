@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, ParseError, Reason, msg
+from audit_core.api.sdk import Absent, ParseError, Reason, msg
 from audit_nmap.ports import ranges, read_ports
 
 

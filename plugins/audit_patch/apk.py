@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from audit_core.sdk import Answer, Command, ParseError
+from audit_core.api.sdk import Answer, Command, ParseError
 from audit_patch.model import Pending, Security, Update
 
 UPDATES = Command(argv=("apk", "--no-network", "version", "-l", "<"), timeout_s=60)

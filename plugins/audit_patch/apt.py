@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from audit_core.sdk import Absent, Answer, Command, ParseError, msg, not_present
+from audit_core.api.sdk import Absent, Answer, Command, ParseError, msg, not_present
 from audit_patch.model import (
     Automatic,
     Esm,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import structs
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     COLLECTED_AT,
     PLATFORM,
     Down,

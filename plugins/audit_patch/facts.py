@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit_core.api.sdk import Command, Fact, fact, provider
 from audit_core.model import Parser
-from audit_core.sdk import Command, Fact, fact, provider
 from audit_patch import apk, apt, host, rpm, zypper
 from audit_patch.model import (
     Automatic,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from audit_core.sdk import Absent, Answer, Command, ParseError, Reason, msg
+from audit_core.api.sdk import Absent, Answer, Command, ParseError, Reason, msg
 from audit_patch.model import (
     Automatic,
     Listing,

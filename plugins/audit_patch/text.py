@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.sdk import Answer, ParseError
+from audit_core.api.sdk import Answer, ParseError
 
 
 def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from audit_core.sdk import Absent, Answer, Command, ParseError
+from audit_core.api.sdk import Absent, Answer, Command, ParseError
 from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
 from audit_patch.rpm import SWITCHES, caches, refused_by, repositories, sections
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Value
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     Answer,
     Kind,
@@ -23,6 +22,7 @@ from audit_core.sdk import (
     fact,
     msg,
 )
+from audit_core.model import Value
 from audit_tls.certs import Certificate, matches, read_certificate
 from audit_tls.reading import (
     accepted_suite,

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from audit_core.hooks import ProbeReply
+from audit_core.api.hooks import ProbeReply
 from audit_core.model import Reason
 from audit_tls.reading import (
     accepted_suite,

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from audit_core import plugins
+from audit_core.api import plugins
 from audit_core.model import Check
 
 CHECKS = sorted(plugins.load().checks.values(), key=lambda check: check.id)

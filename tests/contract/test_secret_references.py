@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.errors import ConfigError
-from audit_core.transports.secrets import Secret, Secrets
+from audit_core.connectors.secrets import Secret, Secrets
+from audit_core.model.errors import ConfigError
 
 
 def reveal(reference: str) -> str:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.connectors import Ended, ScriptReply, Session, Transport
+from audit_core.connectors.lazy import LazySsh
+from audit_core.connectors.local import LocalTransport
+from audit_core.connectors.secrets import Secrets
+from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.inventory import Login
-from audit_core.transports import Ended, ScriptReply, Session, Transport
-from audit_core.transports.lazy import LazySsh
-from audit_core.transports.local import LocalTransport
-from audit_core.transports.secrets import Secrets
-from audit_core.transports.ssh import SshAccess, SshTransport
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
 from live.sshd import Sshd
 from live.threads import none_left
@@ -276,8 +276,8 @@ def test_the_local_environment_is_three_names(tmp_path: Path) -> None:
 
 
 def test_the_ssh_library_is_loaded_only_when_it_is_used() -> None:
-    program = "import sys, audit_core.transports.ssh as s; print(*sys.modules)"
+    program = "import sys, audit_core.connectors.ssh as s; print(*sys.modules)"
     env = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
-    assert "audit_core.transports.ssh" in done.stdout.split()
+    assert "audit_core.connectors.ssh" in done.stdout.split()
     assert not {"paramiko", "cryptography"} & set(done.stdout.split())

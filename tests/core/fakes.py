@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from audit_core import plugins
+from audit_core.api import plugins
+from audit_core.api.hooks import hookimpl
+from audit_core.api.sdk import check, expect, fact
 from audit_core.evaluate import Work
-from audit_core.hooks import hookimpl
 from audit_core.model import (
     Answer,
     Check,
@@ -23,9 +24,8 @@ from audit_core.model import (
     Target,
     msg,
 )
+from audit_core.model.results import Clause
 from audit_core.policy.model import Binding, Profile
-from audit_core.results import Clause
-from audit_core.sdk import check, expect, fact
 from audit_core.store.bundles import Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 

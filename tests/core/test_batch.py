@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_core import batch
 from audit_core.model import Command, Privilege, ReadFile, Status
+from audit_core.plan import batch
 from live.product import HANGS_S
 
 NONCE = "0123456789abcdef" * 2
@@ -21,7 +21,7 @@ SHELLS = [["sh"], ["bash"], ["busybox", "sh"]]
 
 def asked(
     requests: list[batch.ShellRequest], shell: list[str] | None = None
-) -> tuple[batch.Raw | None, ...]:
+) -> tuple[batch.ScriptResponse | None, ...]:
     done = subprocess.run(
         [*(shell or ["sh"]), "-s"], input=batch.render(requests, NONCE), capture_output=True,
         check=False, timeout=HANGS_S,
@@ -30,7 +30,7 @@ def asked(
     return got.replies
 
 
-def one(request: batch.ShellRequest, shell: list[str] | None = None) -> batch.Raw:
+def one(request: batch.ShellRequest, shell: list[str] | None = None) -> batch.ScriptResponse:
     (got,) = asked([request], shell)
     assert got is not None
     return got
@@ -52,7 +52,7 @@ def test_every_way_to_end(shell: list[str], tmp_path: Path) -> None:
         ],
         shell,
     )
-    assert answered == batch.Raw(status=Status.ANSWERED, exit_code=0, stdout=b"x y\n")
+    assert answered == batch.ScriptResponse(status=Status.ANSWERED, exit_code=0, stdout=b"x y\n")
     assert cut is not None
     assert (cut.status, cut.truncated, len(cut.stdout)) == (Status.ANSWERED, True, 1000)
     assert late is not None
@@ -61,7 +61,7 @@ def test_every_way_to_end(shell: list[str], tmp_path: Path) -> None:
     assert (none.status, none.exit_code) == (Status.NOT_PRESENT, 127)
     assert streams is not None
     assert (streams.exit_code, streams.stdout, streams.stderr) == (3, b"a\0b", b"e\n")
-    assert empty == batch.Raw(status=Status.ANSWERED, exit_code=0)
+    assert empty == batch.ScriptResponse(status=Status.ANSWERED, exit_code=0)
 
 
 def test_files_of_every_kind(tmp_path: Path) -> None:

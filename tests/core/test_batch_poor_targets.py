@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import batch
 from audit_core.model import Command, Privilege, ReadFile, Status
+from audit_core.plan import batch
 
 NONCE = "0123456789abcdef" * 2
 SHELLS = [["sh"], ["bash"], ["busybox", "sh"]]
@@ -23,7 +23,7 @@ def asked(
     *requests: batch.ShellRequest,
     change: Change = lambda script: script,
     shell: tuple[str, ...] = ("sh",),
-) -> list[batch.Raw | None]:
+) -> list[batch.ScriptResponse | None]:
     script = change(batch.render(requests, NONCE).decode())
     done = subprocess.run(
         [*shell, "-s"], input=script.encode(), capture_output=True, check=False, timeout=300
@@ -32,7 +32,9 @@ def asked(
     return list(got.replies)
 
 
-def one(request: batch.ShellRequest, change: Change = lambda script: script) -> batch.Raw:
+def one(
+    request: batch.ShellRequest, change: Change = lambda script: script
+) -> batch.ScriptResponse:
     (got,) = asked(request, change=change)
     assert got is not None
     return got

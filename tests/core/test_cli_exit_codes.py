@@ -164,7 +164,7 @@ def test_without_docstrings_there_are_no_checks_and_that_is_told(bare: dict[str,
 
 
 def test_every_documented_code_is_one_of_an_error_class_or_a_verdict() -> None:
-    from audit_core import errors
+    from audit_core.model import errors
 
     classes = {c.exit_code for c in errors.DengbaoError.__subclasses__()}
     assert {code for code, _ in EXIT_CODES} == classes | {

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from audit_core.cli.parser import language
-from audit_core.i18n import Translator
 from audit_core.model import Coverage, Kind, Reason, Severity
+from audit_core.text.translate import Translator
 from core.command import Toy, one_line
 from core.literals import ARGPARSE, english_for_good, literals
 from live.product import dengbao

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from audit_core import plan
-from audit_core.collect import Asking, Collector, Route, ask_prober
+from audit_core.api.hooks import Prober
+from audit_core.collect import Collector, ProberProcess, Route, ask_prober
+from audit_core.connectors import Closing, Ended, ScriptReply, Session, TransportError
 from audit_core.evaluate import evaluate
-from audit_core.hooks import Prober
-from audit_core.i18n import Translator
 from audit_core.model import Kind, ObjectType, Probe, Reason, Target, Verdict, msg
-from audit_core.results import decode
+from audit_core.model.results import decode
 from audit_core.store.runs import Store
-from audit_core.transports import Closing, Ended, ScriptReply, Session, TransportError
+from audit_core.text.translate import Translator
 from core.fakes import HOST, blue, new_run, work_of
 from live.patience import PATIENCE_S, eventually
 
@@ -139,7 +139,7 @@ def test_a_login_that_runs_no_script_is_told_once(
 LEAVES = """
 import subprocess
 from pathlib import Path
-from audit_core.hooks import ProbeReply
+from audit_core.api.hooks import ProbeReply
 def leaves(args, timeout_s, limit):
     left = subprocess.Popen(["sleep", "3600"], start_new_session=True)
     Path(__file__).with_name("left").write_text(str(left.pid))
@@ -162,7 +162,7 @@ def test_a_process_that_left_its_prober_does_not_hold_the_run_up(
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_prober_is_ended_with_its_run_also_one_that_begins_just_then(late: bool) -> None:
-    asking = Asking()
+    asking = ProberProcess()
     if late:
         asking()
     child = subprocess.Popen(["sleep", "900"], start_new_session=True)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from audit_core.results import Results, decode
+from audit_core.model.results import Results, decode
 from audit_core.store import frames
 from audit_core.store.runs import Store
 from core.toy import toy

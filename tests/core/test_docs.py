@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import hooks
+from audit_core.api import hooks
+from audit_core.api.plugins import load
 from audit_core.cli import parser
-from audit_core.i18n import Translator
-from audit_core.inventory import System, load_inventory, written
-from audit_core.plugins import load
-from audit_core.redact import redact
+from audit_core.inventory import System, inventory_schema, load_inventory
+from audit_core.store.redact import redact
+from audit_core.text.translate import Translator
 
 ROOT = Path(__file__).parents[2]
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
@@ -206,8 +206,9 @@ def test_hooks_named_exist_and_every_hook_is_named() -> None:
 def test_every_key_of_an_inventory_is_on_its_page() -> None:
     text = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"\b([a-z_]+):", text))
-    files = (written.WrittenFile, written.WrittenTarget, written.WrittenEndpoint,
-             written.WrittenBackup, written.WrittenAccess, System)  # fmt: skip
+    files = (inventory_schema.WrittenFile, inventory_schema.WrittenTarget,
+             inventory_schema.WrittenEndpoint,
+             inventory_schema.WrittenBackup, inventory_schema.WrittenAccess, System)  # fmt: skip
     assert {name for file in files for name in file.__struct_fields__} <= told
     sources = (ROOT / "plugins").rglob("*.py")
     calls = r"declared\(\w+(?:\.target)?|target\.settings\.get\(|judged\(\w+, \w+, \w+"

@@ -7,9 +7,9 @@ from pathlib import Path
 from msgspec import structs
 
 from audit_core import evaluate
+from audit_core.api.sdk import COLLECTED_AT, check, msg, passed
 from audit_core.model import Judgement, Severity
-from audit_core.results import decode
-from audit_core.sdk import COLLECTED_AT, check, msg, passed
+from audit_core.model.results import decode
 
 from .fakes import HOST, collected, colour, new_run, reply, work_of
 

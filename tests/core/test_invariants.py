@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-import audit_core.transports
+import audit_core.connectors
+from audit_core.api.sdk import check, fact, optional, passed
 from audit_core.evaluate import evaluate
 from audit_core.model import (
     Absent,
@@ -39,8 +40,7 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
-from audit_core.results import Results, decode
-from audit_core.sdk import check, fact, optional, passed
+from audit_core.model.results import Results, decode
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Store
 from core.fakes import COLOUR, HOST, blue, collected, new_run, reply, work_of
@@ -493,7 +493,7 @@ def test_invariant_7_in_the_run_over_several_hosts_too(spread: Any) -> None:
 def transport_classes() -> set[str]:
     """The classes of the transports package that open sessions."""
     found = set()
-    for info in pkgutil.iter_modules(audit_core.transports.__path__, "audit_core.transports."):
+    for info in pkgutil.iter_modules(audit_core.connectors.__path__, "audit_core.connectors."):
         for name, value in vars(importlib.import_module(info.name)).items():
             own = inspect.isclass(value) and value.__module__ == info.name
             if own and callable(getattr(value, "open", None)):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from audit_core import assess, judge
+from audit_core.api.sdk import TARGET, check, fact, not_applicable, optional, passed
+from audit_core.evaluate import assess, judge
 from audit_core.model import (
     Absent,
     Builtin,
@@ -24,7 +25,6 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.sdk import TARGET, check, fact, not_applicable, optional, passed
 
 from .fakes import COLOUR, HOST, ORG, SITE, TARGETS, blue, clause, colour, read_colour
 

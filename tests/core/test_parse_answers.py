@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from audit_core import discovery, parse
-from audit_core.i18n import Translator
 from audit_core.model import (
     Absent,
     Answer,
@@ -19,6 +17,8 @@ from audit_core.model import (
     Status,
     Value,
 )
+from audit_core.plan import answers, discovery
+from audit_core.text.translate import Translator
 from core.fakes import HOST
 
 ASKED = ReadFile(path="/etc/passwd")
@@ -40,8 +40,8 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
     redactions: tuple[str, ...], settled: bool
 ) -> None:
     # the account `admin` is gone from /etc/passwd when the run's own password is `admin`
-    seen = parse.Seen(observations={}, blob=lambda sha256: b"x")
-    got = parse.answer(_seen(redactions), seen, HOST)
+    seen = answers.Observations(observations={}, blob=lambda sha256: b"x")
+    got = answers.answer(_seen(redactions), seen, HOST)
     assert isinstance(got, Answer) is settled
     assert settled or (isinstance(got, Absent) and got.reason is Reason.UNPARSABLE)
 
@@ -62,7 +62,9 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
 )  # fmt: skip
 def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, said: str) -> None:
     asked = structs.replace(_seen(()), request=Command(argv=("/bin/x",)), exit_code=255)
-    got = parse.answer(asked, parse.Seen(observations={}, blob=lambda sha256: stderr), HOST)
+    got = answers.answer(
+        asked, answers.Observations(observations={}, blob=lambda sha256: stderr), HOST
+    )
     assert isinstance(got, Absent)
     assert got.reason is Reason.UNPARSABLE
     assert Translator("en").say(got.said) == said
@@ -70,9 +72,9 @@ def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, sa
 
 def test_a_question_over_the_network_is_told_by_what_it_says() -> None:
     args: dict[str, Value] = {"port": 443, "address": "192.0.2.1", "server_name": "", "quick": 0}
-    asked = parse.asked_text(Probe(prober="tls", args=args | {"starttls": None}))
+    asked = answers.asked_text(Probe(prober="tls", args=args | {"starttls": None}))
     assert asked == "tls address=192.0.2.1 port=443 quick=0"
-    assert parse.asked_text(Probe(prober="toy")) == "toy"
+    assert answers.asked_text(Probe(prober="toy")) == "toy"
 
 
 def _answer(text: str) -> Answer:

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from audit_core import plugins
+from audit_core.api import plugins
+from audit_core.api.hooks import Prober
+from audit_core.api.sdk import check, fact, passed
 from audit_core.collect import ask_prober
-from audit_core.errors import ConfigError
 from audit_core.evaluate import Work, evaluate
-from audit_core.hooks import Prober
 from audit_core.model import Answer, Check, Judgement, Probe, Reason, Severity, Verdict, msg
-from audit_core.results import Results, decode
-from audit_core.sdk import check, fact, passed
+from audit_core.model.errors import ConfigError
+from audit_core.model.results import Results, decode
 from audit_core.store.runs import Run
 from core.fakes import COLOUR, HOST, blue, collected, colour, read_colour, reply, work_of
 from core.toy import install, toy
@@ -311,7 +311,7 @@ def test_half_a_surrogate_pair_is_spelt(tmp_path: Path) -> None:
 
 PROBERS = """
 import os, sys, time
-from audit_core.hooks import ProbeReply
+from audit_core.api.hooks import ProbeReply
 def dies(args, timeout_s, limit): os._exit(9)
 def lies(args, timeout_s, limit):
     print('{"stdout": "AAAA"}'); sys.stdout.flush(); os._exit(0)
@@ -400,7 +400,7 @@ def test_invariant_9_a_run_with_a_dying_prober_and_a_missing_one(tmp_path: Path)
 def test_a_plugin_left_out_for_a_misspelt_hook_offers_nothing_at_all() -> None:
     import types
 
-    from audit_core.hooks import hookimpl
+    from audit_core.api.hooks import hookimpl
 
     module: Any = types.ModuleType("half")
 

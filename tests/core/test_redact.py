@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit_core.redact import redact
+from audit_core.store.redact import redact
 
 KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\nBBBB\n-----END OPENSSH PRIVATE KEY-----\n"
 TABLE = [

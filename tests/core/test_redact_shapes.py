@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from audit_core.model import Status
-from audit_core.redact import redact
 from audit_core.store.bundles import BundleWriter, Head
+from audit_core.store.redact import redact
 from core.fakes import reply
 
 # All invented. Between « and » stands the secret: no part of it may be left. A ~ is nothing;

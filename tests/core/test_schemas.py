@@ -11,17 +11,18 @@ import jsonschema
 import msgspec
 import pytest
 
-from audit_core import i18n, meanings, schemas, views
 from audit_core.cli import main
+from audit_core.model.results import decode, encode
 from audit_core.pack import keys
 from audit_core.pack.writer import write_pack
 from audit_core.policy import Catalog
-from audit_core.results import decode, encode
 from audit_core.store.runs import Store
+from audit_core.text import translate
+from audit_core.views import field_docs, results_view, schemas
 from core.pack import making
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas"
-AGAIN = "run: PYTHONPATH=audit python -m audit_core.schemas docs/schemas"
+AGAIN = "run: PYTHONPATH=audit python -m audit_core.views.schemas docs/schemas"
 
 
 def test_the_published_schemas_are_those_of_the_code() -> None:
@@ -47,26 +48,26 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         encode(results),
         exporters={},
         lang="en",
-        translator=i18n.Translator("en"),
+        translator=translate.Translator("en"),
         out=folder / "pack.zip",
         key=keys.of_store(store.root),
     )
     with zipfile.ZipFile(folder / "pack.zip") as pack:
         found = {n: json.loads(pack.read(n)) for n in ("manifest.json", "run.json", "seal.json")}
         stored = pack.read("results.json")
-    view = views.results_view(decode(stored), i18n.Translator("zh"))
+    view = results_view.results_view(decode(stored), translate.Translator("zh"))
     return {
         **found,
         "store": folder / "store",
         "pack": folder / "pack.zip",
         "results-stored.json": json.loads(stored),
         "results.json": json.loads(msgspec.json.encode(view)),
-        "catalog.json": json.loads(msgspec.json.encode(views.catalog_view(_catalog()))),
+        "catalog.json": json.loads(msgspec.json.encode(results_view.catalog_view(_catalog()))),
     }
 
 
 def _catalog() -> Catalog:
-    from audit_core.plugins import load
+    from audit_core.api.plugins import load
     from audit_core.policy import Policy
 
     return Policy(load().policy_dirs).catalog("gbt22239-2019")
@@ -153,8 +154,8 @@ def test_every_field_says_what_it_means() -> None:
 def test_no_meaning_is_of_a_field_that_is_gone() -> None:
     fields = _described()
     known = {field for names in fields.values() for field in names}
-    assert meanings.ANYWHERE.keys() <= known
-    assert meanings.HERE.keys() <= {f"{t}.{f}" for t, names in fields.items() for f in names}
+    assert field_docs.ANYWHERE.keys() <= known
+    assert field_docs.HERE.keys() <= {f"{t}.{f}" for t, names in fields.items() for f in names}
 
 
 def _schema(name: str) -> dict[str, Any]:

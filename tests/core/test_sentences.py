@@ -21,14 +21,14 @@ import audit_linux
 import audit_nmap
 import audit_patch
 import audit_tls
-from audit_core import i18n
 from audit_core.model import msg
+from audit_core.text import translate
 from core.command import Toy
 from core.sentences import sentences
 
 PACKAGES = [audit_backup, audit_core, audit_linux, audit_nmap, audit_patch, audit_tls]
 FOLDERS = [Path(str(package.__file__)).parent for package in PACKAGES]
-CHINESE = i18n.Translator("zh", [folder / "locale" for folder in FOLDERS])
+CHINESE = translate.Translator("zh", [folder / "locale" for folder in FOLDERS])
 # An answer of PostgreSQL that is told as it came.
 VERBATIM = {"N"}
 
@@ -82,7 +82,7 @@ def test_what_nobody_of_us_said_is_quoted_as_it_came(told: str, said: str) -> No
     assert CHINESE.say(msg("{asked}: could not be reached ({detail})", asked="a", detail=told)) == (
         f"a：无法到达（{said}）"
     )
-    assert i18n.Translator("en").sentence(told) == told
+    assert translate.Translator("en").sentence(told) == told
 
 
 def test_a_session_is_told_in_chinese_and_never_quoted() -> None:

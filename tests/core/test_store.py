@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.errors import InputError, StoreError, UsageError
 from audit_core.model import Command, Reason, msg, observation_digest
+from audit_core.model.errors import InputError, StoreError, UsageError
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
 from audit_core.store.runs import Store, check_seal

@@ -8,10 +8,10 @@ from pathlib import Path
 
 _HEAD = """
 from pathlib import Path
-from audit_core.hooks import Prober, ProbeReply, hookimpl
-from audit_core.sdk import *
-from audit_core.sdk import msg, fact, check, expect, passed, failed
-from audit_core.sdk import Command, Kind, ParseError, Privilege, Probe, ReadFile, Severity
+from audit_core.api.hooks import Prober, ProbeReply, hookimpl
+from audit_core.api.sdk import *
+from audit_core.api.sdk import msg, fact, check, expect, passed, failed
+from audit_core.api.sdk import Command, Kind, ParseError, Privilege, Probe, ReadFile, Severity
 
 HERE = Path(__file__).parent
 """

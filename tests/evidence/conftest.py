@@ -26,7 +26,15 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.results import SCHEMA, CheckInfo, Clause, Evidence, PackSource, Results, RunStamp
+from audit_core.model.results import (
+    SCHEMA,
+    CheckInfo,
+    Clause,
+    Evidence,
+    PackSource,
+    Results,
+    RunStamp,
+)
 from core.pack.workbook import MakeSource, written
 
 _CLAUSES = Path(__file__).parent / "data" / "gbt22239-l3.csv"

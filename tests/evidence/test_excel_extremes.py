@@ -22,7 +22,7 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.results import Results
+from audit_core.model.results import Results
 from audit_excel import sheet as sheet_module
 from core.pack.workbook import (
     SHEETS,

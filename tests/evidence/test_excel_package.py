@@ -14,7 +14,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import audit_excel
-from audit_core.errors import StoreError
+from audit_core.model.errors import StoreError
 from core.pack.workbook import (
     PACKAGE,
     ROOT,
@@ -25,7 +25,7 @@ from core.pack.workbook import (
 def test_the_plugin_loads_without_openpyxl() -> None:
     script = (
         "import sys; sys.modules['openpyxl'] = None; import audit_excel;"
-        "from audit_core.errors import ToolMissing\n"
+        "from audit_core.model.errors import ToolMissing\n"
         "(exporter,) = audit_excel.dengbao_exporters()\n"
         "try: exporter.write(None, None)\n"
         "except ToolMissing as error: print(exporter.name, error)"

@@ -15,7 +15,7 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.results import Results
+from audit_core.model.results import Results
 from audit_excel.sessions import session
 from core.pack.workbook import (
     MakeSource,

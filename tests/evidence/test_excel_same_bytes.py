@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from audit_core.results import Results
+from audit_core.model.results import Results
 from audit_excel import book as book_module
 from core.pack.workbook import (
     ROOT,

@@ -12,8 +12,7 @@ import pytest
 from audit_core.model import (
     Result,
 )
-from audit_core.results import PackSource
-from audit_excel import front
+from audit_core.model.results import PackSource
 from core.pack.workbook import (
     SHEETS,
     MakeSource,
@@ -231,7 +230,7 @@ def test_the_confirmation_names_every_file(book: Any, source: PackSource, lang: 
 def test_files_beyond_the_limit_are_counted(
     make_source: MakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(front, "MAX_FILES", 2)
+    monkeypatch.setattr("audit_excel.summary_sheets.MAX_FILES", 2)
     assert rows(written(make_source(), tmp_path)["确认单"])[-1][0] == "另有 1 个文件见 SHA256SUMS"
 
 

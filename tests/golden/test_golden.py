@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import evaluate, plan, plugins
+from audit_core import evaluate, plan
+from audit_core.api import plugins
+from audit_core.api.testkit import ReplayTransport
 from audit_core.collect import Collector, Route
 from audit_core.model import Kind, ObjectType, Target
+from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
-from audit_core.results import Results, decode
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
-from audit_core.testkit import ReplayTransport
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "debian-12.bundle"

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED, cMSG_CHANNEL_SUCCESS
 
+from audit_core.connectors import ScriptReply, TransportError
+from audit_core.connectors.hostkeys import name_for
+from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.model import Reason
-from audit_core.transports import ScriptReply, TransportError
-from audit_core.transports.hostkeys import name_for
-from audit_core.transports.ssh import SshAccess, SshTransport
 from live.patience import PATIENCE_S
 
 ESC = "\x1b]52;c;cm0gLXJmIC8=\x07\x9b2J"

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.cell import WriteOnlyCell
 
-from audit_core.shown import show
+from audit_core.text.escape import show
 from audit_excel.cells import MAX_LINE_UNITS, MAX_UNITS, cell, cell_of_lines, units
 from audit_excel.names import SheetNames
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from audit_core.errors import ConfigError
+from audit_core.connectors import TransportError, scope
+from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.model import Reason
-from audit_core.transports import TransportError, scope
-from audit_core.transports.ssh import SshAccess, SshTransport
+from audit_core.model.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 

@@ -12,8 +12,8 @@ import paramiko
 import pytest
 from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
 
-import audit_core.transports.ssh
-from audit_core.transports import Ended, ScriptReply
+import audit_core.connectors.ssh
+from audit_core.connectors import Ended, ScriptReply
 from hostile.ssh_servers import (
     Act,
     Server,
@@ -200,7 +200,7 @@ def test_what_we_cut_ourselves_ended_at_its_deadline(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that stood still it is the cut that is noticed first, and not the deadline."""
-    monkeypatch.setattr(audit_core.transports.ssh, "GRACE_S", 0.4 - PATIENCE_S)
+    monkeypatch.setattr(audit_core.connectors.ssh, "GRACE_S", 0.4 - PATIENCE_S)
     reply = reply_of(files, None)
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
     assert reply.detail.startswith("no end within")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-import audit_core.transports.ssh
-from audit_core.errors import ConfigError
+import audit_core.connectors.ssh
+from audit_core.connectors import Ended, ScriptReply, TransportError
+from audit_core.connectors.ssh import SshAccess, SshSession, SshTransport
 from audit_core.model import Reason
-from audit_core.transports import Ended, ScriptReply, TransportError
-from audit_core.transports.ssh import SshAccess, SshSession, SshTransport
+from audit_core.model.errors import ConfigError
 from live.conftest import Account
 from live.island import need_namespaces
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
@@ -393,7 +393,7 @@ def test_a_forced_command_that_does_not_end(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        audit_core.transports.ssh, "_KILL_S", 0.5
+        audit_core.connectors.ssh, "_KILL_S", 0.5
     )  # what is to kill it is the forced command again
     stay = account.home / "stay"
     stay.touch()
@@ -468,7 +468,7 @@ def test_what_kills_spares_a_machine_whose_ssh_server_is_gone_meanwhile(tmp_path
     """Then its parent is init: what init started, leaders of sessions as well, is not ours."""
     need_namespaces()
     killer, ended = tmp_path / "killer", tmp_path / "ended"
-    killer.write_bytes(f"trap 'touch {ended}' EXIT\n".encode() + audit_core.transports.ssh._KILLER)
+    killer.write_bytes(f"trap 'touch {ended}' EXIT\n".encode() + audit_core.connectors.ssh._KILLER)
     script = f"""
 setsid sleep 900 & service=$!
 sh -c '(sleep 0.2; exec sh -s <{killer} >&2) &'

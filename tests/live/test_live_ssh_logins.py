@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import batch, plan
+from audit_core import plan
 from audit_core.collect import Collector, Route
+from audit_core.connectors import Ended, ScriptReply
+from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.model import Privilege, ReadFile, Reason, Status
+from audit_core.plan import batch
 from audit_core.store.bundles import Bundle
-from audit_core.transports import Ended, ScriptReply
-from audit_core.transports.ssh import SshAccess, SshTransport
 from core.fakes import HOST, blue, new_run
 from live.conftest import Account
 from live.island import USER, Island, need_namespaces

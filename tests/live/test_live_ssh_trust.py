@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.i18n import Translator
+from audit_core.connectors import TransportError, hostkeys
+from audit_core.connectors.ssh import SshAccess, SshTransport
+from audit_core.connectors.ssh._certificates import refusal as refused
 from audit_core.model import Reason
-from audit_core.transports import TransportError, hostkeys
-from audit_core.transports.ssh import SshAccess, SshTransport
-from audit_core.transports.ssh._certificates import refusal as refused
+from audit_core.text.translate import Translator
 from live.sshd import Sshd, keygen, program, public
 
 pytestmark = pytest.mark.live

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from audit_core.hooks import ProbeReply
+from audit_core.api.hooks import ProbeReply
 from audit_core.model import Reason, Verdict
 from audit_tls.probe import run
 from audit_tls.starttls import PROTOCOLS

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from audit_core import batch, plan, plugins
+from audit_core import plan
+from audit_core.api import plugins
+from audit_core.api.testkit import target_of
+from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.model import Command, Kind, Message, Privilege, ReadFile, Request, Status
-from audit_core.testkit import target_of
-from audit_core.transports.ssh import SshAccess, SshTransport
+from audit_core.plan import batch
 from live.island import USER, Island, host, inventory, need_namespaces
 from live.product import dengbao, environment
 from live.sshd import Sshd, program
@@ -46,7 +48,7 @@ def root_requests() -> list[batch.ShellRequest]:
     return list(asked)
 
 
-def ask(server: Sshd, requests: list[batch.ShellRequest]) -> list[batch.Raw]:
+def ask(server: Sshd, requests: list[batch.ShellRequest]) -> list[batch.ScriptResponse]:
     """The replies to `requests` over a real login."""
     access = SshAccess(
         host=server.host, port=server.port, user=server.user, key=str(server.client_key),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from audit_core.hooks import ProbeReply
+from audit_core.api.hooks import ProbeReply
 from audit_core.model import (
     Absent,
     Answer,

@@ -12,14 +12,15 @@ from typing import Self
 
 import pytest
 
-from audit_core import evaluate, plan, plugins
+from audit_core import evaluate, plan
+from audit_core.api import plugins
+from audit_core.api.sdk import Absent, Reason
 from audit_core.collect import Collector, Route
+from audit_core.connectors import Ended, ScriptReply
 from audit_core.model import Answer, Command, Kind, ObjectType, Target, Verdict
+from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
-from audit_core.results import Results, decode
-from audit_core.sdk import Absent, Reason
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
-from audit_core.transports import Ended, ScriptReply
 from audit_linux.system._common import conf_request, parse_conf
 from audit_linux.system.units import LINKS, parse_links
 from live.sshd import need_root, program

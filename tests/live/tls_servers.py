@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 import audit_tls
+from audit_core.api.sdk import undetermined
 from audit_core.collect import ask_prober
 from audit_core.model import (
     Absent,
@@ -36,7 +37,6 @@ from audit_core.model import (
     Target,
     Verdict,
 )
-from audit_core.sdk import undetermined
 from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS, ask
 from live.patience import PATIENCE_S, eventually

@@ -23,12 +23,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _guarded(words: list[str], lang: str) -> int:
     from audit_core.cli.output import complain
-    from audit_core.errors import DengbaoError
+    from audit_core.model.errors import DengbaoError
 
     try:
         return _carried_out(words, lang)
     except DengbaoError as error:
-        from audit_core.i18n import Translator
+        from audit_core.text.translate import Translator
 
         complain(error.told(Translator(lang).say))
         return error.exit_code
@@ -39,7 +39,7 @@ def _guarded(words: list[str], lang: str) -> int:
         _drop_stdout()
         return 141
     except OSError as error:
-        from audit_core.i18n import Translator
+        from audit_core.text.translate import Translator
 
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{Translator(lang).text(error.strerror or str(error))}")
@@ -55,8 +55,8 @@ def _carried_out(words: list[str], lang: str) -> int:
         print(f"dengbao {__version__}", flush=True)
         return 0
     if sys.flags.optimize > 1:  # titles of checks are docstrings: there would be no check at all
-        from audit_core.errors import ConfigError
         from audit_core.model import msg
+        from audit_core.model.errors import ConfigError
 
         raise ConfigError(msg("Python runs without docstrings (-OO): checks have no titles then"))
     try:
@@ -69,7 +69,7 @@ def _carried_out(words: list[str], lang: str) -> int:
 
 
 def _interrupted(words: list[str], lang: str) -> str:
-    from audit_core.i18n import Translator
+    from audit_core.text.translate import Translator
 
     if {"run", "collect"} & set(words):
         line = "interrupted; the same command with --resume goes on with a run that was cut off"

@@ -6,16 +6,16 @@ import re
 
 from audit_core import plan as planning
 from audit_core.cli import progress, stored
-from audit_core.cli.context import Chosen, Context, profile_name, resolved
+from audit_core.cli.context import Context, Selection, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.collect import Collector, now
-from audit_core.errors import ConfigError, UsageError
 from audit_core.evaluate import profile_checks
 from audit_core.inventory import Sudo
 from audit_core.model import Command, Probe, ReadFile, Request, msg
-from audit_core.parse import asked_text
-from audit_core.printed import PLAN_VIEW, PlanView, RequestRow
+from audit_core.model.errors import ConfigError, UsageError
+from audit_core.plan.answers import asked_text
 from audit_core.store.runs import Run
+from audit_core.views.cli_views import PLAN_VIEW, PlanView, RequestRow
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -52,7 +52,7 @@ def _row(request: Request, context: Context) -> tuple[str, str, str, int]:
     return (request.privilege.value, kind, asked_text(request), request.timeout_s)
 
 
-def _sudoers(context: Context, chosen: Chosen) -> int:
+def _sudoers(context: Context, chosen: Selection) -> int:
     user = context.args.sudoers
     # All in capitals it would be an alias of sudoers, and ALL every user there is.
     if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
@@ -128,13 +128,13 @@ def _resumed(context: Context) -> Run:
     # The targets as they were looked up when the run began: nothing is looked up twice.
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)
-    held = Chosen(inventory=inventory, groups=groups, targets=file.targets)
+    held = Selection(inventory=inventory, groups=groups, targets=file.targets)
     context.resolve_secrets(held)
     _carry_out(context, made, held)
     return made
 
 
-def _carry_out(context: Context, made: Run, chosen: Chosen) -> None:
+def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
     _warn(context, chosen)
     total = [g.root.id for g in chosen.groups if planning.everything(g)]
     with made.lock(), progress.shown(context, total) as on_event:
@@ -151,7 +151,7 @@ def _carry_out(context: Context, made: Run, chosen: Chosen) -> None:
     _tell_faults(context, made, chosen)
 
 
-def _warn(context: Context, chosen: Chosen) -> None:
+def _warn(context: Context, chosen: Selection) -> None:
     # GA/T 1735.1: tools warn of their impact before they start.
     requests = [r for g in chosen.groups for r in planning.everything(g)]
     root = sum(
@@ -167,7 +167,7 @@ def _warn(context: Context, chosen: Chosen) -> None:
         note(context.translator.say(fault.said))
 
 
-def _tell_faults(context: Context, made: Run, chosen: Chosen) -> None:
+def _tell_faults(context: Context, made: Run, chosen: Selection) -> None:
     for group in chosen.groups:
         bundle = made.bundle(group.root.id)
         if bundle is not None and bundle.fault is not None:

@@ -13,22 +13,22 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from audit_core import __version__, plan
+from audit_core.api.plugins import Registry, load
 from audit_core.cli.output import note
 from audit_core.collect import Route, now
-from audit_core.errors import ConfigError, ToolMissing, UsageError
+from audit_core.connectors.local import LocalTransport
+from audit_core.connectors.scope import resolve
+from audit_core.connectors.secrets import Secrets, is_reference
 from audit_core.evaluate import Work, profile_checks
-from audit_core.i18n import Translator
 from audit_core.inventory import Access, Inventory, Login, Sudo, Via, default_inventory
 from audit_core.model import Target, msg
-from audit_core.plugins import Registry, load
+from audit_core.model.errors import ConfigError, ToolMissing, UsageError
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
-from audit_core.transports.local import LocalTransport
-from audit_core.transports.scope import resolve
-from audit_core.transports.secrets import Secrets, is_reference
+from audit_core.text.translate import Translator
 
 
-class Chosen(Struct, frozen=True, kw_only=True):
+class Selection(Struct, frozen=True, kw_only=True):
     """The inventory of a run, and the groups its checks ask about."""
 
     inventory: Inventory
@@ -87,13 +87,13 @@ class Context:
         path: Path | None = getattr(self.args, "inventory", None)
         return default_inventory() if path is None else load_inventory(path)
 
-    def chosen(self, profile: Profile, inventory: Inventory) -> Chosen:
+    def chosen(self, profile: Profile, inventory: Inventory) -> Selection:
         """The targets that `-t` leaves and what is asked about them."""
         self._tell_level(profile, inventory)
         targets = _only(inventory.targets, getattr(self.args, "target", []))
         checks, _ = profile_checks(profile, self.registry)
         groups = plan.groups(targets, checks)
-        return Chosen(inventory=inventory, groups=groups, targets=targets)
+        return Selection(inventory=inventory, groups=groups, targets=targets)
 
     def _tell_level(self, profile: Profile, inventory: Inventory) -> None:
         declared = inventory.system.level
@@ -102,7 +102,7 @@ class Context:
             line = "The inventory declares level {declared}; {profile} asks for level {asked} only"
             note(self.text(line, declared=declared, profile=profile.id, asked=asked))
 
-    def run_file(self, name: str, profile: Profile, chosen: Chosen) -> RunFile:
+    def run_file(self, name: str, profile: Profile, chosen: Selection) -> RunFile:
         """The stamp of a new run of `chosen` that begins now."""
         started = now()
         return RunFile(
@@ -121,7 +121,7 @@ class Context:
             faults=tuple(Translator("en").say(f.said) for f in self.registry.faults),
         )
 
-    def routes(self, chosen: Chosen) -> dict[str, Route]:
+    def routes(self, chosen: Selection) -> dict[str, Route]:
         """How each group of `chosen` is reached."""
         found = {}
         for group in chosen.groups:
@@ -137,7 +137,7 @@ class Context:
             return Route(transport=LocalTransport(), credential="local", sudo=sudo)
         if importlib.util.find_spec("paramiko") is None:
             raise ToolMissing(msg("hosts over SSH need paramiko: pip install 'dengbao[ssh]'"))
-        from audit_core.transports.lazy import LazySsh
+        from audit_core.connectors.lazy import LazySsh
 
         login = access.login
         transport = LazySsh(
@@ -150,7 +150,7 @@ class Context:
             sudo=sudo,
         )
 
-    def resolve_secrets(self, chosen: Chosen) -> None:
+    def resolve_secrets(self, chosen: Selection) -> None:
         """Every secret that access to `chosen` refers to is known from here on, if there is one.
 
         All of them before the first byte is stored: what one host holds of another's is cut too.
@@ -223,7 +223,7 @@ def resolved(inventory: Inventory) -> Inventory:
 
 
 def _resolved(target: Target, scope: tuple[str, ...] | None) -> Target:
-    from audit_core.transports import TransportError
+    from audit_core.connectors import TransportError
 
     if target.address is None:
         return target

@@ -8,15 +8,16 @@ import secrets
 import shutil
 from collections.abc import Iterator
 
-from audit_core import __version__, batch, plan
-from audit_core.cli.context import Chosen, Context
+from audit_core import __version__, plan
+from audit_core.cli.context import Context, Selection
 from audit_core.cli.output import print_json, print_table
 from audit_core.collect import Route
-from audit_core.errors import ConfigError
+from audit_core.connectors import TransportError
 from audit_core.inventory import Inventory
 from audit_core.model import Command, ReadFile, Status, Target
-from audit_core.printed import DoctorRow
-from audit_core.transports import TransportError
+from audit_core.model.errors import ConfigError
+from audit_core.plan import batch
+from audit_core.views.cli_views import DoctorRow
 
 _LIBRARIES = {
     "paramiko": "hosts over SSH (extra ssh)",
@@ -33,7 +34,7 @@ def doctor(context: Context) -> int:
     """Prints what was found; 69 where a tool is missing, 2 where a target is out of reach."""
     here = _here(context)
     inventory = context.inventory()
-    chosen = Chosen(inventory=inventory, groups=(), targets=inventory.targets)
+    chosen = Selection(inventory=inventory, groups=(), targets=inventory.targets)
     targets = [
         _target(context, t.id, r, _root_argvs(context, t, inventory))
         for t, r in _routes(context, chosen)
@@ -69,7 +70,7 @@ def _here(context: Context) -> list[Row]:
     return rows
 
 
-def _routes(context: Context, chosen: Chosen) -> Iterator[tuple[Target, Route]]:
+def _routes(context: Context, chosen: Selection) -> Iterator[tuple[Target, Route]]:
     for target in chosen.targets:
         access = chosen.inventory.access.get(target.id)
         if access is not None:

@@ -9,11 +9,12 @@ from msgspec import Struct, structs
 
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
-from audit_core.errors import InputError, UsageError
 from audit_core.evaluate import profile_checks
 from audit_core.model import Check, msg
+from audit_core.model.errors import InputError, UsageError
+from audit_core.model.results import Clause
 from audit_core.policy.words import nearest
-from audit_core.printed import (
+from audit_core.views.cli_views import (
     CHECK_VIEW,
     LINT_VIEW,
     BoundCheck,
@@ -23,12 +24,11 @@ from audit_core.printed import (
     ClauseRow,
     LintProblem,
     LintView,
-    Parameter,
+    ParameterRow,
     PluginRow,
     ProfileRow,
 )
-from audit_core.results import Clause
-from audit_core.views import catalog_view
+from audit_core.views.results_view import catalog_view
 
 
 def _listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0) -> int:
@@ -163,7 +163,7 @@ def checks(context: Context) -> int:
 
 
 def check(context: Context) -> int:
-    """One check with its knobs."""
+    """One check with its parameters."""
     known = context.registry.checks
     name = context.args.name
     if name not in known:
@@ -197,13 +197,14 @@ def _check_view(context: Context, c: Check) -> CheckView:
         plugin=context.registry.owner.get(c.id, ""),
         facts=tuple(_facts(c)),
         parameters=tuple(
-            Parameter(name=k.name, default=_shown(k.default), tightens=k.tightens) for k in c.knobs
+            ParameterRow(name=k.name, default=_shown(k.default), tightens=k.tightens)
+            for k in c.parameters
         ),
     )
 
 
 def _facts(c: Check) -> list[str]:
-    from audit_core.plugins import facts_of
+    from audit_core.api.plugins import facts_of
 
     return [f.id for f in facts_of(c)]
 

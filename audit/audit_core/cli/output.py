@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audit_core.shown import show
+from audit_core.text.escape import show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def note(line: str) -> None:
 
 def print_json(document: Any) -> None:
     """`document` as JSON on stdout."""
-    from audit_core.results import encode
+    from audit_core.model.results import encode
 
     # JSON leaves these as they are; a terminal would obey them.
     text = _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", encode(document).decode())

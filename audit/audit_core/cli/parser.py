@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from audit_core import __version__
-from audit_core.i18n import LANGUAGES, Translator, default_language
 from audit_core.model import msg
+from audit_core.text.translate import LANGUAGES, Translator, default_language
 
 EXIT_CODES = (
     (0, "all assessed and conforming"),

@@ -10,13 +10,13 @@ from audit_core import evaluate as evaluation
 from audit_core.cli import summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_table, say
-from audit_core.errors import InputError, StoreError, ToolMissing, UsageError
 from audit_core.model import Result, Verdict, msg
+from audit_core.model.errors import InputError, StoreError, ToolMissing, UsageError
+from audit_core.model.results import Results, decode
 from audit_core.policy import Profile
-from audit_core.results import Results, decode
 from audit_core.store.frames import write_whole
 from audit_core.store.runs import Run
-from audit_core.views import results_view
+from audit_core.views.results_view import results_view
 
 if TYPE_CHECKING:
     from audit_core.pack.keys import SigningKey

@@ -14,9 +14,9 @@ from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
 from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Privilege, Result, Status, Verdict
-from audit_core.results import Results
+from audit_core.model.results import Results
 from audit_core.store.runs import Run
-from audit_core.views import DISCLAIMER, joined
+from audit_core.views.results_view import DISCLAIMER, joined
 
 _WORST = 12
 _ORDER = tuple(Result)

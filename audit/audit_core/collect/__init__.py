@@ -3,6 +3,6 @@
 from audit_core.collect.clock import now
 from audit_core.collect.collector import Collector, Event, Route
 from audit_core.collect.lockouts import Lockouts
-from audit_core.collect.probers import Asking, ask_prober
+from audit_core.collect.probers import ProberProcess, ask_prober
 
-__all__ = ["Asking", "Collector", "Event", "Lockouts", "Route", "ask_prober", "now"]
+__all__ = ["Collector", "Event", "Lockouts", "ProberProcess", "Route", "ask_prober", "now"]

@@ -10,13 +10,13 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from msgspec import Struct
 
-from audit_core import batch, parse, plan
+from audit_core import plan
+from audit_core.api.hooks import Prober, ProbeReply
 from audit_core.collect.clock import now
 from audit_core.collect.lockouts import LOCKOUT, Lockouts
-from audit_core.collect.probers import Asking, ask_prober, probe_reply
-from audit_core.collect.silent import A_SHELL, not_run
-from audit_core.errors import ConfigError, DengbaoError
-from audit_core.hooks import Prober, ProbeReply
+from audit_core.collect.no_shell import A_SHELL, not_run
+from audit_core.collect.probers import ProberProcess, ask_prober, probe_reply
+from audit_core.connectors import Ended, ScriptReply, Session, Transport, TransportError
 from audit_core.model import (
     Command,
     Platform,
@@ -28,9 +28,10 @@ from audit_core.model import (
     msg,
     request_digest,
 )
+from audit_core.model.errors import ConfigError, DengbaoError
+from audit_core.plan import answers, batch
 from audit_core.store.bundles import Bundle, BundleWriter, Reply
 from audit_core.store.runs import Run
-from audit_core.transports import Ended, ScriptReply, Session, Transport, TransportError
 
 _ROUND_SECONDS = 600
 _STREAM_LIMIT = 64 << 20
@@ -182,8 +183,8 @@ class Collector:
 
     def _platform(self, group: plan.Group) -> Platform:
         bundle = self._bundle(group)
-        seen = parse.Seen(observations=bundle.observations, blob=bundle.blob)
-        return parse.platform(seen, group.root)
+        seen = answers.Observations(observations=bundle.observations, blob=bundle.blob)
+        return answers.platform(seen, group.root)
 
     def _shell_rounds(
         self, group: plan.Group, writer: BundleWriter, first: Sequence[Request]
@@ -275,7 +276,9 @@ class Collector:
             how = f"{how}, uid {got.header.uid}"
         ended = now()
         for request, raw in zip(asked, got.replies, strict=True):
-            raw = raw or batch.Raw(status=cut, detail=told.detail or f"the script {told.ended}")
+            raw = raw or batch.ScriptResponse(
+                status=cut, detail=told.detail or f"the script {told.ended}"
+            )
             reply = Reply(
                 request=request,
                 status=raw.status,
@@ -297,7 +300,7 @@ class Collector:
         if prober is None:
             got = ProbeReply(reason=Reason.UNSUPPORTED, detail=f"no prober {probe.prober}")
         else:
-            with self._breakable(asking := Asking()):
+            with self._breakable(asking := ProberProcess()):
                 got = ask_prober(prober, probe, asking)
         writer.add(group.root.id, probe_reply(probe, got, started))
 

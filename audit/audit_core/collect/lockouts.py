@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from audit_core.transports import TransportError
+from audit_core.connectors import TransportError
 
 LOCKOUT = 3
 

@@ -11,10 +11,11 @@ import threading
 
 import msgspec
 
-from audit_core import batch, probe_child
+from audit_core.api.hooks import Prober, ProbeReply
 from audit_core.collect.clock import now
-from audit_core.hooks import Prober, ProbeReply
+from audit_core.connectors import worker
 from audit_core.model import Probe, Reason, Status
+from audit_core.plan import batch
 from audit_core.store.bundles import Reply
 
 _PROBE_STATUS = {
@@ -48,7 +49,7 @@ def probe_reply(probe: Probe, got: ProbeReply, started: str) -> Reply:
     )
 
 
-class Asking:
+class ProberProcess:
     """A prober's process while it is asked; calling this ends it, also one that begins later."""
 
     def __init__(self) -> None:
@@ -75,9 +76,9 @@ class Asking:
                 os.killpg(self._child.pid, signal.SIGKILL)
 
 
-def ask_prober(prober: Prober, probe: Probe, asking: Asking | None = None) -> ProbeReply:
+def ask_prober(prober: Prober, probe: Probe, asking: ProberProcess | None = None) -> ProbeReply:
     """What `prober` answers, asked in a child process that is killed past its time."""
-    order = probe_child.Order(
+    order = worker.Order(
         entry=prober.entry,
         args=probe.args,
         timeout_s=probe.timeout_s,
@@ -85,7 +86,7 @@ def ask_prober(prober: Prober, probe: Probe, asking: Asking | None = None) -> Pr
         path=tuple(sys.path),
     )
     child = subprocess.Popen(
-        [sys.executable, "-m", "audit_core.probe_child"],
+        [sys.executable, "-m", "audit_core.connectors.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

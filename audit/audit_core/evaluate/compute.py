@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from audit_core import __version__, assess, judge, parse, plan
-from audit_core.i18n import Translator
+from audit_core import __version__, plan
+from audit_core.api.plugins import Registry, facts_of
+from audit_core.evaluate import assess, judge, parse
 from audit_core.model import (
     Absent,
     Builtin,
@@ -27,18 +28,19 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
-from audit_core.plugins import Registry, facts_of
+from audit_core.model.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
+from audit_core.plan import answers
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
-from audit_core.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, RunFile
+from audit_core.text.translate import Translator
 
 _SAME = 5  # on so many targets may one parser or check hang; then it is left out everywhere
 Step = Callable[[str], None]
 
 
-class LeftOut(Struct, frozen=True):
+class SkippedSteps(Struct, frozen=True):
     """The steps at which an evaluation hung or died, such as `check linux.umask@web1`."""
 
     steps: frozenset[str] = frozenset()
@@ -46,9 +48,9 @@ class LeftOut(Struct, frozen=True):
     def __contains__(self, step: str) -> bool:
         return step in self.steps
 
-    def with_step(self, step: str) -> LeftOut:
+    def with_step(self, step: str) -> SkippedSteps:
         """`step` left out, too."""
-        return LeftOut(self.steps | {step})
+        return SkippedSteps(self.steps | {step})
 
     def of(self, kind: str, id: str, target: Target) -> Message | None:
         """Why the `kind` (`check`, `fact`) called `id` is not tried on `target`; None where it is.
@@ -104,12 +106,12 @@ def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, .
 class _Group:
     """Facts of one group, learned once each."""
 
-    def __init__(self, group: plan.Group, bundle: Bundle | None, left_out: LeftOut, step: Step):
+    def __init__(self, group: plan.Group, bundle: Bundle | None, skipped: SkippedSteps, step: Step):
         self._seen = _seen(group, bundle)
-        self._left_out = left_out
+        self._left_out = skipped
         self._step = step
         self._facts: dict[tuple[str, str], Known | Absent] = {}
-        self.platform = parse.platform(self._seen, group.root)
+        self.platform = answers.platform(self._seen, group.root)
         # Of this group, not of the run: a run that was resumed asked some targets later.
         self.collected_at = min((o.started for o in self._seen.observations.values()), default="")
 
@@ -128,11 +130,11 @@ class _Group:
         return self._facts[key]
 
 
-def _seen(group: plan.Group, bundle: Bundle | None) -> parse.Seen:
+def _seen(group: plan.Group, bundle: Bundle | None) -> answers.Observations:
     if bundle is None:
-        return parse.Seen(observations={}, blob=lambda sha256: b"", fault=None)
+        return answers.Observations(observations={}, blob=lambda sha256: b"", fault=None)
     fault = bundle.fault
-    return parse.Seen(
+    return answers.Observations(
         observations=bundle.observations,
         blob=bundle.blob,
         fault=(fault.reason, fault.why) if fault is not None else None,
@@ -145,10 +147,10 @@ def _group_findings(
     file: RunFile,
     checks: Sequence[Check],
     params: Mapping[str, Mapping[str, Any]],
-    left_out: LeftOut,
+    skipped: SkippedSteps,
     step: Step,
 ) -> Iterable[Finding]:
-    facts = _Group(group, bundle, left_out, step)
+    facts = _Group(group, bundle, skipped, step)
     for target in group.members:
         builtins = {
             Builtin.TARGET: target,
@@ -158,7 +160,7 @@ def _group_findings(
         for check in checks:
             if check.kind is not target.kind:
                 continue
-            said = left_out.of("check", check.id, target)
+            said = skipped.of("check", check.id, target)
             if said is not None:
                 yield judge.faulted(check, target, said)
                 continue
@@ -170,13 +172,13 @@ def _group_findings(
 
 
 def _values(check: Check, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {k.name: k.default for k in check.knobs} | dict(params.get(check.id, {}))
+    return {k.name: k.default for k in check.parameters} | dict(params.get(check.id, {}))
 
 
-def compute(run: Run, work: Work, left_out: LeftOut, step: Step) -> Results:
+def compute(run: Run, work: Work, skipped: SkippedSteps, step: Step) -> Results:
     """The results of `run` under the profile of `work`. Equal inputs give equal results.
 
-    `step` is told the name of each parser and check before it begins; what `left_out`
+    `step` is told the name of each parser and check before it begins; what `skipped`
     names hung or died before and is a finding that names the fault instead.
     """
     file, profile = run.file, work.profile
@@ -185,7 +187,7 @@ def compute(run: Run, work: Work, left_out: LeftOut, step: Step) -> Results:
     observations: list[Evidence] = []
     for group in plan.groups(file.targets, checks):
         bundle = run.bundle(group.root.id)
-        findings += _group_findings(group, bundle, file, checks, profile.params, left_out, step)
+        findings += _group_findings(group, bundle, file, checks, profile.params, skipped, step)
         if bundle is not None:
             observations += [_evidence(o) for o in bundle.observations.values()]
     findings += [judge.missing(i, t) for i in sorted(unknown) for t in _hosts(file)]
@@ -256,7 +258,7 @@ def _evidence(o: Observation) -> Evidence:
         digest=observation_digest(o),
         target=o.target,
         kind="probe" if isinstance(request, Probe) else kind,
-        asked=parse.asked_text(request),
+        asked=answers.asked_text(request),
         privilege="user" if isinstance(request, Probe) else request.privilege.value,
         status=o.status.value,
         exit_code=o.exit_code,

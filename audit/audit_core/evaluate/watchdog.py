@@ -17,11 +17,11 @@ import warnings
 import msgspec
 from msgspec import Struct
 
-from audit_core import errors, judge
-from audit_core.errors import ConfigError, DengbaoError
-from audit_core.evaluate.compute import LeftOut, Step, Work, compute
-from audit_core.model import Message, msg
-from audit_core.results import encode
+from audit_core.evaluate import judge
+from audit_core.evaluate.compute import SkippedSteps, Step, Work, compute
+from audit_core.model import Message, errors, msg
+from audit_core.model.errors import ConfigError, DengbaoError
+from audit_core.model.results import encode
 from audit_core.store.runs import Run
 
 STEP_SECONDS = 10.0
@@ -31,16 +31,16 @@ _LOOKS = 20  # how often in STEP_SECONDS the parent looks whether the child move
 
 def evaluate(run: Run, work: Work, *, step_seconds: float = STEP_SECONDS) -> bytes:
     """The results of `run` as canonical JSON; raises what broken input raises."""
-    left_out = LeftOut()
+    skipped = SkippedSteps()
     while True:
-        outcome = _attempt(run, work, left_out, step_seconds)
+        outcome = _attempt(run, work, skipped, step_seconds)
         if isinstance(outcome, bytes):
             return outcome
         if not outcome:
             raise ConfigError(msg("{name}: evaluation died before its first step", name=run.id))
-        if outcome in left_out:
+        if outcome in skipped:
             raise ConfigError(msg("{name}: evaluation died ({step})", name=run.id, step=outcome))
-        left_out = left_out.with_step(outcome)
+        skipped = skipped.with_step(outcome)
 
 
 class _Steps:
@@ -72,7 +72,7 @@ class _Steps:
         self._page.close()
 
 
-def _attempt(run: Run, work: Work, left_out: LeftOut, step_seconds: float) -> bytes | str:
+def _attempt(run: Run, work: Work, skipped: SkippedSteps, step_seconds: float) -> bytes | str:
     """The results, or the step at which the child hung or died."""
     result_r, result_w = os.pipe()
     steps = _Steps()
@@ -83,7 +83,7 @@ def _attempt(run: Run, work: Work, left_out: LeftOut, step_seconds: float) -> by
         pid = os.fork()
     if pid == 0:
         os.close(result_r)
-        _child(run, work, left_out, steps.enter, result_w)
+        _child(run, work, skipped, steps.enter, result_w)
     os.close(result_w)
     try:
         return _outcome(_watch(pid, result_r, steps, step_seconds), steps.last())
@@ -92,12 +92,12 @@ def _attempt(run: Run, work: Work, left_out: LeftOut, step_seconds: float) -> by
         steps.close()
 
 
-def _child(run: Run, work: Work, left_out: LeftOut, step: Step, result_w: int) -> None:
+def _child(run: Run, work: Work, skipped: SkippedSteps, step: Step, result_w: int) -> None:
     code = 70
     try:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, signal.SIG_DFL)
-        code = _send(result_w, run, work, left_out, step)
+        code = _send(result_w, run, work, skipped, step)
     finally:
         os._exit(code)
 
@@ -109,11 +109,11 @@ class _Broken(Struct, frozen=True):
     said: Message
 
 
-def _send(result_w: int, run: Run, work: Work, left_out: LeftOut, step: Step) -> int:
+def _send(result_w: int, run: Run, work: Work, skipped: SkippedSteps, step: Step) -> int:
     try:
-        data, mark = encode(compute(run, work, left_out, step)), b"R"
+        data, mark = encode(compute(run, work, skipped, step)), b"R"
     except DengbaoError as error:
-        data = msgspec.json.encode(_Broken(error.exit_code, judge.spelt(error.said)))
+        data = msgspec.json.encode(_Broken(error.exit_code, judge.json_safe(error.said)))
         mark = b"E"
     with os.fdopen(result_w, "wb") as out:
         out.write(data)

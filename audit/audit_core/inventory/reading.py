@@ -10,11 +10,11 @@ from typing import Any
 from msgspec import structs
 
 from audit_core.inventory.access import AccessReader
+from audit_core.inventory.inventory_schema import WrittenFile, WrittenTarget, merge_defaults
 from audit_core.inventory.model import ALWAYS, OBJECT_TYPE, Access, Inventory, always
 from audit_core.inventory.parts import PartsReader
 from audit_core.inventory.settings import Settings
 from audit_core.inventory.values import Values, networks
-from audit_core.inventory.written import WrittenFile, WrittenTarget, merge_defaults
 from audit_core.model import Target, msg
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 from audit_core.policy.words import NOTHING, Place, as_is, seen

@@ -40,7 +40,7 @@ class Settings:
     def no_fields(
         self, place: Place, settings: dict[str, Any], kind: type[Struct], known: tuple[str, ...]
     ) -> None:
-        """Refuses keys under settings that belong beside it, well or badly spelt."""
+        """Refuses keys under settings that belong beside it, well or badly json_safe."""
         for name in settings:
             word = nearest_word(name, kind.__struct_fields__, least=0.85)
             if word is not None and name not in known:

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from audit_core.model import Message, msg
 from audit_core.pack import documents as d
-from audit_core.pack import rests
-from audit_core.pack.report import Gathering
+from audit_core.pack import evidence_links
+from audit_core.pack.report import ReportBuilder
 from audit_core.pack.zips import Member, Zip
 
 # What is read into memory whole, and up to which size.
@@ -35,11 +35,11 @@ class Contents(Struct, kw_only=True):
     names: list[str]
     files: dict[str, d.File]
     kept: dict[str, bytes]
-    records: dict[str, rests.Record]
+    records: dict[str, evidence_links.Record]
     times: set[tuple[int, int]]
 
 
-def read(handle: IO[bytes], out: Gathering) -> Contents:
+def read(handle: IO[bytes], out: ReportBuilder) -> Contents:
     """The contents of the zip; what is wrong with it goes to `out`. NotZip if it is none."""
     archive = Zip(handle)
     out.extend(archive.problems)
@@ -91,7 +91,7 @@ def _keep(name: str, raw: bytes, found: Contents) -> Message | None:
     if hit is None:
         found.kept[name] = raw
         return None
-    seen = rests.record(raw)
+    seen = evidence_links.record(raw)
     if isinstance(seen, Message):
         return seen
     found.records[name.rpartition("/")[0]] = seen

@@ -9,9 +9,9 @@ from typing import IO
 
 from msgspec import Struct
 
-from audit_core.errors import InputError, StoreError
 from audit_core.model import msg
-from audit_core.results import Evidence
+from audit_core.model.errors import InputError, StoreError
+from audit_core.model.results import Evidence
 from audit_core.store import frames
 from audit_core.store.runs import Run
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from audit_core.errors import ConfigError, InputError, StoreError
 from audit_core.model import msg
+from audit_core.model.errors import ConfigError, InputError, StoreError
 from audit_core.store.frames import sync_folder
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from audit_core.i18n import Translator
 from audit_core.model import Message, msg
 from audit_core.pack.zips import Problem
+from audit_core.text.translate import Translator
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ def report_view(report: Report, translator: Translator) -> ReportView:
 MOST = 1000
 
 
-class Gathering:
+class ReportBuilder:
     """A report being written; holds the first thousand problems and counts the others."""
 
     def __init__(self) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from audit_core.model.results import encode
 from audit_core.pack.documents import MANIFEST
 from audit_core.pack.keys import SigningKey, fingerprint
-from audit_core.results import encode
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

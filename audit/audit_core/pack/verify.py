@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from audit_core.errors import InputError
 from audit_core.model import Message, msg
-from audit_core.pack import contents, keys, rests, signing
+from audit_core.model.errors import InputError
+from audit_core.pack import contents, evidence_links, keys, signing
 from audit_core.pack import documents as d
 from audit_core.pack.archive import zip_time
 from audit_core.pack.contents import Contents
-from audit_core.pack.report import Gathering, Report
+from audit_core.pack.report import Report, ReportBuilder
 from audit_core.pack.verify_run import verify_run
 from audit_core.pack.zips import NotZip
 from audit_core.store.runs import Run, RunFile, Seal
@@ -35,7 +35,7 @@ def verify(
     if isinstance(subject, Run):
         return verify_run(subject)
     trusted = keys.load_public(trusted_key) if trusted_key is not None else None
-    out = Gathering()
+    out = ReportBuilder()
     try:
         with subject.open("rb") as handle:
             signer = _pack(handle, out, trusted, fingerprint)
@@ -52,7 +52,7 @@ def verify(
 
 
 def _pack(
-    handle: IO[bytes], out: Gathering, trusted: Ed25519PublicKey | None, wanted: str | None
+    handle: IO[bytes], out: ReportBuilder, trusted: Ed25519PublicKey | None, wanted: str | None
 ) -> str | None:
     """Checks the pack; the fingerprint of its signer where the signature holds."""
     try:
@@ -70,12 +70,14 @@ def _pack(
     return _signature(found, manifest, out, trusted, wanted)
 
 
-def _document(found: Contents, name: str, type: type[T], schema: str, out: Gathering) -> T | None:
+def _document(
+    found: Contents, name: str, type: type[T], schema: str, out: ReportBuilder
+) -> T | None:
     raw = found.kept.get(name)
     if raw is None:
         out.wrong(msg("It is missing"), name)
         return None
-    document: Any = rests.decoded(raw, type)
+    document: Any = evidence_links.decoded(raw, type)
     if isinstance(document, Message):
         out.wrong(document, name)
         return None
@@ -101,7 +103,7 @@ def _ambiguous(raw: bytes) -> bool:
     return False
 
 
-def _listed(found: Contents, manifest: d.Manifest, out: Gathering) -> None:
+def _listed(found: Contents, manifest: d.Manifest, out: ReportBuilder) -> None:
     expected = [file.name for file in manifest.files]
     if len(set(expected)) != len(expected) or set(expected) & set(d.TAIL):
         out.wrong(msg("It lists a file twice, or one that cannot be listed"), d.MANIFEST)
@@ -128,7 +130,7 @@ def _differs(seen: d.File, told: d.File) -> bool:
     return (seen.size, seen.sha256) != (told.size, told.sha256)
 
 
-def _roots(manifest: d.Manifest, out: Gathering) -> None:
+def _roots(manifest: d.Manifest, out: ReportBuilder) -> None:
     pairs = [(file.name, file.sha256) for file in manifest.files]
     if not all(d.NAME.fullmatch(name) and digest.isascii() for name, digest in pairs):
         out.wrong(msg("It lists a name that dengbao does not give"), d.MANIFEST)
@@ -146,7 +148,7 @@ def _roots(manifest: d.Manifest, out: Gathering) -> None:
     )
 
 
-def _sums(found: Contents, out: Gathering) -> None:
+def _sums(found: Contents, out: ReportBuilder) -> None:
     if d.SUMS not in found.kept:
         out.wrong(msg("It is missing"), d.SUMS)
         return
@@ -155,11 +157,11 @@ def _sums(found: Contents, out: Gathering) -> None:
         out.wrong(msg("It does not list exactly the files of the pack"), d.SUMS)
 
 
-def _outputs(found: Contents, out: Gathering) -> None:
+def _outputs(found: Contents, out: ReportBuilder) -> None:
     for folder, record in found.records.items():
         for name, digest in (("stdout.txt", record.stdout), ("stderr.txt", record.stderr)):
             file = found.files.get(f"{folder}/{name}")
-            if (file.sha256 if file is not None else rests.EMPTY) != digest:
+            if (file.sha256 if file is not None else evidence_links.EMPTY) != digest:
                 said = msg("It is not the output that the observation names")
                 out.wrong(said, f"{folder}/{name}")
     for name in found.names:
@@ -171,18 +173,20 @@ def _outputs(found: Contents, out: Gathering) -> None:
             out.wrong(msg("It belongs to no observation"), name)
 
 
-def _there(found: Contents) -> dict[str, rests.Record]:
+def _there(found: Contents) -> dict[str, evidence_links.Record]:
     """The observations whose record and outputs are all there and right."""
     whole = {}
     for folder, record in found.records.items():
         streams = ((record.stdout, "stdout.txt"), (record.stderr, "stderr.txt"))
         files = [(digest, found.files.get(f"{folder}/{name}")) for digest, name in streams]
-        if all((f.sha256 if f is not None else rests.EMPTY) == digest for digest, f in files):
+        if all(
+            (f.sha256 if f is not None else evidence_links.EMPTY) == digest for digest, f in files
+        ):
             whole["sha256:" + found.files[f"{folder}/observation.json"].sha256] = record
     return whole
 
 
-def _records(found: Contents, manifest: d.Manifest | None, out: Gathering) -> None:
+def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -> None:
     run = _document(found, d.RUN, RunFile, "dengbao/run/1", out)
     seal = None
     if d.SEAL in found.kept:
@@ -191,9 +195,9 @@ def _records(found: Contents, manifest: d.Manifest | None, out: Gathering) -> No
         out.wrong(msg("It is missing"), d.SEAL)
     elif manifest is not None:
         out.notes.append(msg("The run was not collected to its end, so it is not sealed"))
-    slim = _document(found, d.RESULTS, rests.Slim, "dengbao/results/1", out)
+    slim = _document(found, d.RESULTS, evidence_links.ResultIndex, "dengbao/results/1", out)
     if slim is not None:
-        out.extend(rests.problems(slim, _there(found), d.RESULTS))
+        out.extend(evidence_links.problems(slim, _there(found), d.RESULTS))
         if found.times - {zip_time(slim.run.started)}:
             out.wrong(msg("The times in the zip are not that of the run"))
         out.checked.append(
@@ -211,8 +215,8 @@ def _agree(
     manifest: d.Manifest | None,
     run: RunFile | None,
     seal: Seal | None,
-    slim: rests.Slim | None,
-    out: Gathering,
+    slim: evidence_links.ResultIndex | None,
+    out: ReportBuilder,
 ) -> None:
     """The documents tell the same of the run."""
     told = [(d.RUN, run.id)] if run is not None else []
@@ -239,7 +243,7 @@ def _agree(
 def _signature(
     found: Contents,
     manifest: d.Manifest | None,
-    out: Gathering,
+    out: ReportBuilder,
     trusted: Ed25519PublicKey | None,
     wanted: str | None,
 ) -> str | None:

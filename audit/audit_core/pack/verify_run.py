@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from audit_core.errors import DengbaoError
 from audit_core.model import Observation, msg, observation_digest
-from audit_core.pack import rests
-from audit_core.pack.report import Gathering, Report
+from audit_core.model.errors import DengbaoError
+from audit_core.pack import evidence_links
+from audit_core.pack.report import Report, ReportBuilder
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, check_seal, file_digest
@@ -19,7 +19,7 @@ from audit_core.store.runs import Run, check_seal, file_digest
 
 def verify_run(run: Run) -> Report:
     """What is wrong with `run`, if anything. Never raises for what stands on disk."""
-    out = Gathering()
+    out = ReportBuilder()
     for check in (_seal, _chain, _evidence):
         try:
             check(run, out)
@@ -31,7 +31,7 @@ def verify_run(run: Run) -> Report:
     return out.report(run.id)
 
 
-def _seal(run: Run, out: Gathering) -> None:
+def _seal(run: Run, out: ReportBuilder) -> None:
     for wrong in check_seal(run):
         out.wrong(wrong)
     out.checked.append(msg("Seal over the stamp of the run and its bundles"))
@@ -39,7 +39,7 @@ def _seal(run: Run, out: Gathering) -> None:
         out.wrong(msg("The documents are of different runs"))
 
 
-def _chain(run: Run, out: Gathering) -> None:
+def _chain(run: Run, out: ReportBuilder) -> None:
     seal = run.seal
     if seal is None:
         return
@@ -58,8 +58,8 @@ def _sealed(path: Path) -> str:
     return seal.sealed if seal is not None else ""
 
 
-def _evidence(run: Run, out: Gathering) -> None:
-    records: dict[str, rests.Record] = {}
+def _evidence(run: Run, out: ReportBuilder) -> None:
+    records: dict[str, evidence_links.Record] = {}
     for path in sorted((run.folder / "bundles").glob("*.bundle")):
         _bundle(run, path, records, out)
     out.checked.append(msg("{count} observations, with every byte of them", count=len(records)))
@@ -67,7 +67,9 @@ def _evidence(run: Run, out: Gathering) -> None:
         _results(path, records, out)
 
 
-def _bundle(run: Run, path: Path, records: dict[str, rests.Record], out: Gathering) -> None:
+def _bundle(
+    run: Run, path: Path, records: dict[str, evidence_links.Record], out: ReportBuilder
+) -> None:
     where = f"bundles/{path.name}"
     try:
         bundle = Bundle(path)
@@ -89,7 +91,11 @@ def _bundle(run: Run, path: Path, records: dict[str, rests.Record], out: Gatheri
 
 
 def _observation(
-    raw: bytes, blobs: set[str], records: dict[str, rests.Record], where: str, out: Gathering
+    raw: bytes,
+    blobs: set[str],
+    records: dict[str, evidence_links.Record],
+    where: str,
+    out: ReportBuilder,
 ) -> None:
     seen = msgspec.json.decode(raw, type=Observation)
     digest = "sha256:" + hashlib.sha256(raw).hexdigest()
@@ -97,18 +103,18 @@ def _observation(
         out.wrong(msg("The observation {digest} is not written as dengbao writes it",
                       digest=digest), where)  # fmt: skip
     elif {seen.stdout_sha256, seen.stderr_sha256} <= blobs:
-        records[digest] = rests.Record(seen.stdout_sha256, seen.stderr_sha256)
+        records[digest] = evidence_links.Record(seen.stdout_sha256, seen.stderr_sha256)
     else:
         out.wrong(msg("The observation {digest} lacks its output", digest=digest), where)
 
 
-def _results(path: Path, records: Mapping[str, rests.Record], out: Gathering) -> None:
-    slim = rests.decoded(path.read_bytes(), rests.Slim)
+def _results(path: Path, records: Mapping[str, evidence_links.Record], out: ReportBuilder) -> None:
+    slim = evidence_links.decoded(path.read_bytes(), evidence_links.ResultIndex)
     where = f"results/{path.name}"
-    if not isinstance(slim, rests.Slim):
+    if not isinstance(slim, evidence_links.ResultIndex):
         out.wrong(slim, where)
         return
-    out.extend(rests.problems(slim, records, where))
+    out.extend(evidence_links.problems(slim, records, where))
     said = msg(
         "{findings} findings and {conclusions} conclusions in {where} rest on what is stored",
         findings=len(slim.findings),

@@ -12,17 +12,17 @@ from typing import IO
 
 from msgspec import Struct
 
-from audit_core.errors import DengbaoError, InputError, StoreError
-from audit_core.hooks import Exporter
-from audit_core.i18n import Translator
+from audit_core.api.hooks import Exporter
 from audit_core.model import Message, msg
+from audit_core.model.errors import DengbaoError, InputError, StoreError
+from audit_core.model.results import PackSource, Results, encode
 from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
 from audit_core.pack.archive import Archive, of_bytes, of_file
 from audit_core.pack.keys import SigningKey, public_pem
-from audit_core.results import PackSource, Results, encode
 from audit_core.store.frames import sync_folder
 from audit_core.store.runs import Run, check_seal
+from audit_core.text.translate import Translator
 
 
 class Packed(Struct, frozen=True, kw_only=True):

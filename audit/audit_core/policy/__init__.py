@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from audit_core.errors import ConfigError, InputError, UsageError
 from audit_core.model import Check, Coverage, Message, msg
+from audit_core.model.errors import ConfigError, InputError, UsageError
+from audit_core.model.results import Clause
 from audit_core.policy import catalogs as _catalogs
 from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
@@ -22,21 +23,31 @@ from audit_core.policy.model import (
     Binding,
     Catalog,
     Comparator,
-    Crossing,
+    CrosswalkEntry,
     DeclaredCheck,
+    EquivalentClause,
     Fit,
     Problem,
     Profile,
     ProfileInfo,
-    Twin,
 )
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
 from audit_core.policy.words import SILENT, Place, as_is, nearest, quoted, seen
-from audit_core.results import Clause
 
 __all__ = [
-    "Binding", "Catalog", "Comparator", "DeclaredCheck", "Fit", "Policy", "Problem", "Profile",
-    "ProfileInfo", "Twin", "build_check", "load_policy", "load_profile",
+    "Binding",
+    "Catalog",
+    "Comparator",
+    "DeclaredCheck",
+    "EquivalentClause",
+    "Fit",
+    "Policy",
+    "Problem",
+    "Profile",
+    "ProfileInfo",
+    "build_check",
+    "load_policy",
+    "load_profile",
 ]  # fmt: skip
 
 
@@ -233,7 +244,9 @@ class Policy:
         return self._profile_path(wanted)
 
 
-def _no_crossing(crossing: Crossing, expected: Message, got: str, known: Iterable[str]) -> NoReturn:
+def _no_crossing(
+    crossing: CrosswalkEntry, expected: Message, got: str, known: Iterable[str]
+) -> NoReturn:
     raise InputError(
         msg("{where}: expected {expected}, got {got}{hint}", where=crossing.where),
         expected=expected, got=seen(got), hint=nearest(got, known),

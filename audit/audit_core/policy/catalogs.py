@@ -11,12 +11,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from audit_core.errors import InputError
 from audit_core.model import Coverage, ObjectType, msg
-from audit_core.policy.model import Bilingual, Catalog, Crossing, Fit, Twin
+from audit_core.model.errors import InputError
+from audit_core.model.results import Clause
+from audit_core.policy.model import Bilingual, Catalog, CrosswalkEntry, EquivalentClause, Fit
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
-from audit_core.results import Clause
 
 MAX_BYTES = 16 << 20
 _TITLE_MAX = 200
@@ -217,8 +217,8 @@ def _known(row: _Row, column: str, known: AbstractSet[str]) -> str:
     return row[column]
 
 
-def _crosswalk(files: _Files, known: AbstractSet[str]) -> dict[str, tuple[Crossing, ...]]:
-    found: dict[str, tuple[Crossing, ...]] = {}
+def _crosswalk(files: _Files, known: AbstractSet[str]) -> dict[str, tuple[CrosswalkEntry, ...]]:
+    found: dict[str, tuple[CrosswalkEntry, ...]] = {}
     if not files.has("crosswalk.csv"):
         return found
     columns = ("clause", "catalog", "other", "coverage")
@@ -226,7 +226,7 @@ def _crosswalk(files: _Files, known: AbstractSet[str]) -> dict[str, tuple[Crossi
         clause = _known(row, "clause", known)
         word = row.word("coverage", (Coverage.PARTIAL, Coverage.SUPPORTS))
         coverage = Coverage(word) if word else Coverage.SUPPORTS
-        crossing = Crossing(
+        crossing = CrosswalkEntry(
             catalog=row["catalog"], clause=row["other"], coverage=coverage, where=row.where
         )
         held = found.get(clause, ())
@@ -251,10 +251,10 @@ def _level(row: _Row) -> int | None:
     return int(text) if text else None
 
 
-def _twin(row: _Row, known: AbstractSet[str]) -> Twin:
+def _twin(row: _Row, known: AbstractSet[str]) -> EquivalentClause:
     others = known - {row["id"]} if row["twin"] == row["id"] else known
     word = row.word("twin_fit", tuple(Fit))
-    return Twin(clause=_known(row, "twin", others), fit=Fit(word) if word else Fit.SAME)
+    return EquivalentClause(clause=_known(row, "twin", others), fit=Fit(word) if word else Fit.SAME)
 
 
 def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:

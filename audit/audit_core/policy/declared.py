@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, NoReturn, Union
 
 import msgspec
 
-from audit_core.errors import InputError
 from audit_core.model import Check, Fact, Judgement, Message, Scalar, Value, Verdict, msg
+from audit_core.model.errors import InputError
 from audit_core.policy.model import Comparator, DeclaredCheck
 from audit_core.policy.words import nearest, one_of, seen
 
@@ -53,7 +53,7 @@ def build_check(declared: DeclaredCheck, facts: Mapping[str, Fact]) -> Check:
 
     return Check(
         id=declared.id, title=f"{declared.title_zh} / {declared.title}", kind=fact.kind,
-        needs=(fact,), severity=declared.severity, version=1, knobs=(), judge=judge,
+        needs=(fact,), severity=declared.severity, version=1, parameters=(), judge=judge,
         when_absent=_is_absent(declared, expected) if absent else None,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit_core.model import Message, msg
-from audit_core.results import Clause
+from audit_core.model.results import Clause
 
 _METHODS = {
     "interview": ("interview", "访谈"),

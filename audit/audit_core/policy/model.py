@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from audit_core.model import Coverage, Message, Severity
-from audit_core.results import Clause
+from audit_core.model.results import Clause
 
 
 class Bilingual(Struct, frozen=True, kw_only=True):
@@ -26,14 +26,14 @@ class Fit(enum.StrEnum):
     WEAKER = "weaker"
 
 
-class Twin(Struct, frozen=True, kw_only=True):
+class EquivalentClause(Struct, frozen=True, kw_only=True):
     """The clause of another level for which mappings are written, and how well it fits."""
 
     clause: str
     fit: Fit
 
 
-class Crossing(Struct, frozen=True, kw_only=True):
+class CrosswalkEntry(Struct, frozen=True, kw_only=True):
     """A clause of another catalog whose checks speak for a clause: to support it, or in part.
 
     `where` is `FILE:LINE`.
@@ -60,8 +60,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     confidence: str
     licence: str
     clauses: tuple[Clause, ...]
-    twins: dict[str, Twin]
-    crosswalk: dict[str, tuple[Crossing, ...]]
+    twins: dict[str, EquivalentClause]
+    crosswalk: dict[str, tuple[CrosswalkEntry, ...]]
     sha256: str
 
 

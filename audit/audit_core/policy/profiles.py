@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
-from audit_core.model import Check, Coverage, Knob, Message, Severity, msg
+from audit_core.model import Check, Coverage, Message, Parameter, Severity, msg
+from audit_core.model.results import Clause
 from audit_core.policy.model import Bilingual, Catalog, Comparator, DeclaredCheck
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 from audit_core.policy.words import (
@@ -22,7 +23,6 @@ from audit_core.policy.words import (
     wrong_id,
     wrong_text,
 )
-from audit_core.results import Clause
 
 _TITLE_MAX = 200
 
@@ -64,7 +64,7 @@ class Declaration(Struct, frozen=True, kw_only=True):
 
 
 class ProfileFile(Struct, frozen=True, kw_only=True):
-    """A profile file as written; `params` are read again by the types of their knobs."""
+    """A profile file as written; `params` are read again by the types of their parameters."""
 
     id: str
     title: Bilingual
@@ -154,16 +154,16 @@ def _must_be_mapped(
         layer.document.fail(("params", id), expected, seen(id), nearest(id, known))
 
 
-def _knob(layer: Layer, check: Check, name: str) -> Knob:
-    knobs = {knob.name: knob for knob in check.knobs}
-    if name not in knobs:
-        expected = one_of(sorted(knobs)) if knobs else msg("no parameters")
+def _knob(layer: Layer, check: Check, name: str) -> Parameter:
+    parameters = {knob.name: knob for knob in check.parameters}
+    if name not in parameters:
+        expected = one_of(sorted(parameters)) if parameters else msg("no parameters")
         place = ("params", check.id, name)
-        layer.document.fail(place, expected, seen(name), nearest(name, knobs))
-    return knobs[name]
+        layer.document.fail(place, expected, seen(name), nearest(name, parameters))
+    return parameters[name]
 
 
-def _value(layer: Layer, check: Check, knob: Knob, held: dict[str, Any] | None) -> Any:
+def _value(layer: Layer, check: Check, knob: Parameter, held: dict[str, Any] | None) -> Any:
     place = ("params", check.id, knob.name)
     node = layer.document.at(place)
     value: Any = layer.document.convert(knob.type, node, place)

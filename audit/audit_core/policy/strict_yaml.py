@@ -20,8 +20,8 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union
 import msgspec
 import yaml
 
-from audit_core.errors import InputError
 from audit_core.model import Message, msg
+from audit_core.model.errors import InputError
 from audit_core.policy.words import (
     NOTHING,
     SILENT,

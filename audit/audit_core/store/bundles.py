@@ -9,9 +9,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from audit_core.batch import STDERR_LIMIT
-from audit_core.errors import InputError
-from audit_core.i18n import Translator
 from audit_core.model import (
     Message,
     Observation,
@@ -22,8 +19,11 @@ from audit_core.model import (
     msg,
     request_digest,
 )
-from audit_core.redact import Redacted, redact
+from audit_core.model.errors import InputError
+from audit_core.plan.batch import STDERR_LIMIT
 from audit_core.store import frames
+from audit_core.store.redact import Redacted, redact
+from audit_core.text.translate import Translator
 
 
 class Head(Struct, frozen=True, kw_only=True):

@@ -20,8 +20,8 @@ from typing import IO
 
 from msgspec import Struct
 
-from audit_core.errors import InputError, StoreError
 from audit_core.model import msg
+from audit_core.model.errors import InputError, StoreError
 
 MAGIC = b"DENGBAO-BUNDLE 1\n"
 _HEAD = re.compile(rb"([a-z]{1,16}) ([0-9]{1,12}) ([0-9a-f]{64})\n")

@@ -19,9 +19,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from audit_core.errors import InputError, StoreError, UsageError
 from audit_core.model import Message, Target, msg
-from audit_core.results import encode
+from audit_core.model.errors import InputError, StoreError, UsageError
+from audit_core.model.results import encode
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
 

@@ -12,7 +12,16 @@ import re
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, Answer, Command, ParseError, Privilege, Reason, msg, not_present
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    Privilege,
+    Reason,
+    msg,
+    not_present,
+)
 
 _HEADER = re.compile(rb"([0-9]{1,12})(/[^\0]{0,4096})", re.DOTALL)
 _TOOL = re.compile(rb"^(?:/[^\s:]*/)?(?:find|cat): ")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, Answer, Command, ParseError, fact
+from audit_core.api.sdk import Absent, Answer, Command, ParseError, fact
 from audit_linux.access._find import Blob, ask_files, parse_files
 
 _SPLIT = re.compile(r"(;;|;|&&|\|\||\||&)")

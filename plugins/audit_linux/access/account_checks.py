@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Annotated
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     COLLECTED_AT,
     Down,
     Judgement,

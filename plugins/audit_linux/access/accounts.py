@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,

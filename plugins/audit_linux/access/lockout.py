@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Down,
     Judgement,
     Message,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, Answer, Message, ParseError, fact, msg
+from audit_core.api.sdk import Absent, Answer, Message, ParseError, fact, msg
 from audit_linux.access._find import Blob, ask_files, parse_files
 from audit_linux.access._text import shown
 

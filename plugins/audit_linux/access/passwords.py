@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     PLATFORM,
     Absent,
     Answer,

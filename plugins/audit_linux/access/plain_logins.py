@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,

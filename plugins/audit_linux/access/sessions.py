@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     PLATFORM,
     Down,
     Judgement,

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,

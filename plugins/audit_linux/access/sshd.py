@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Annotated
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Down,
     Judgement,
     Message,

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Check,
     Judgement,
     Message,
@@ -107,14 +107,14 @@ def sshd_check(
             running: Running | None = None,
             times: SshdTimes | None = None,
             *more: Any,
-            **knobs: Any,
+            **parameters: Any,
         ) -> Judgement:
             if sshd is None:
                 return undetermined(_another(programs))
             programs, sshd = as_running(programs, sshd, running)
             unread = times.path if times and times.unread(running) else ""
             server = Server(programs=programs, sshd=sshd, files=files or SshdFiles(), unread=unread)
-            return judge(server, *more, **knobs)
+            return judge(server, *more, **parameters)
 
         wanted = (*_NEEDS, *also)
         return check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Judgement,
     Message,
     Severity,

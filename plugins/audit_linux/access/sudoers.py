@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.sdk import Absent, Answer, ParseError, ReadFile, fact, msg, not_present
+from audit_core.api.sdk import Absent, Answer, ParseError, ReadFile, fact, msg, not_present
 from audit_linux.access._find import Blob, ask_files, parse_files
 
 _MAIN = "/etc/sudoers"

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from audit_core.api.sdk import Absent, ParseError, msg
 from audit_core.model import Answer, Command, Message, Reason, Target
-from audit_core.sdk import Absent, ParseError, msg
 
 SHOWN = 20
 DAY = 86400

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from audit_core.api.sdk import failed, msg, passed, undetermined
 from audit_core.model import Judgement, Target
-from audit_core.sdk import failed, msg, passed, undetermined
 from audit_linux.system._common import capped, declared
 from audit_linux.system.processes import Process, running, shown
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from audit_core.model import Answer, Command, Judgement, Privilege, Reason
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     ParseError,
     Severity,
     check,
@@ -18,6 +17,7 @@ from audit_core.sdk import (
     msg,
     undetermined,
 )
+from audit_core.model import Answer, Command, Judgement, Privilege, Reason
 from audit_linux.system._common import capped
 from audit_linux.system.auditing import NO_TOOLS
 

@@ -6,8 +6,7 @@ import re
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     ParseError,
     Severity,
     check,
@@ -17,6 +16,7 @@ from audit_core.sdk import (
     msg,
     passed,
 )
+from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
 from audit_linux.system._common import capped, whole_number
 from audit_linux.system.processes import PROCESSES, Process, running, shown
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from audit_core.api.sdk import TARGET, Severity, check, expect, failed, msg, optional, undetermined
 from audit_core.model import Judgement, Message, Target
-from audit_core.sdk import TARGET, Severity, check, expect, failed, msg, optional, undetermined
 from audit_linux.system._common import capped, joined
 from audit_linux.system.iptables import IP6TABLES, IPTABLES
 from audit_linux.system.kernel import SYSCTL, ipv6_off

@@ -6,8 +6,8 @@ import shlex
 
 from msgspec import structs
 
+from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present
 from audit_core.model import Answer, Command, Privilege, Reason
-from audit_core.sdk import Absent, ParseError, fact, msg, not_present
 from audit_linux.system.packets import EVERY, NONE, TCP, UDP, Chain, Rule, Ruleset, ports_fit
 
 # shlex takes seconds for a line of half a megabyte.

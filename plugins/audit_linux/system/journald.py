@@ -6,8 +6,8 @@ import re
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Absent, fact
 from audit_core.model import Answer
-from audit_core.sdk import Absent, fact
 from audit_linux.system._common import DAY, ConfFile, conf_request, parse_conf
 
 # systemd.time(7); a month is 30.44 days there, which makes six of them 182.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from audit_core.api.sdk import ParseError, Severity, check, expect, fact, msg, undetermined
 from audit_core.model import Answer, Judgement
-from audit_core.sdk import ParseError, Severity, check, expect, fact, msg, undetermined
 from audit_linux.system._common import capped, script
 
 KEYS = (

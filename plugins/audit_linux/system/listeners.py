@@ -9,8 +9,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Judgement, Target
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     TARGET,
     ParseError,
     Severity,
@@ -22,6 +21,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
+from audit_core.model import Answer, Judgement, Target
 from audit_linux.system._common import capped, declared, script, whole_number
 from audit_linux.system.processes import PROCESSES, Process
 

@@ -6,8 +6,8 @@ import re
 
 from msgspec import Struct
 
+from audit_core.api.sdk import ParseError, fact
 from audit_core.model import Answer
-from audit_core.sdk import ParseError, fact
 from audit_linux.system._common import script
 
 

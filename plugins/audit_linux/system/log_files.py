@@ -7,8 +7,7 @@ import stat
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     ParseError,
     Severity,
@@ -21,6 +20,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
+from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
 from audit_linux.system._common import capped, joined, script, whole_number
 from audit_linux.system.log_acls import LOG_ACLS, Acl, Entry
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Judgement, Message
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     ParseError,
     Severity,
@@ -24,6 +23,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
+from audit_core.model import Answer, Judgement, Message
 from audit_linux.system._common import DAY, capped, script
 from audit_linux.system.auditing import AUDITD_CONF, AuditdConf
 from audit_linux.system.journald import JOURNAL_CONF, JournalConf

@@ -9,8 +9,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Judgement, Message
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Absent,
     ParseError,
     Severity,
@@ -23,6 +22,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
+from audit_core.model import Answer, Judgement, Message
 from audit_linux.system._common import ConfFile, conf_request, parse_conf
 from audit_linux.system.journald import JOURNAL_CONF, JournalConf
 from audit_linux.system.log_files import LOG_TREE, SECURITY_LOGS, LogTree

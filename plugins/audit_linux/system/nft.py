@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit_core.api.sdk import ParseError, fact
 from audit_core.model import Answer, Command, Privilege, Reason
-from audit_core.sdk import ParseError, fact
 from audit_linux.system._common import json_document
 from audit_linux.system.packets import (
     EVERY,

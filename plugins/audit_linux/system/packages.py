@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from audit_core.model import Answer, Command, Judgement, Target
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     TARGET,
     ParseError,
     Severity,
@@ -17,6 +16,7 @@ from audit_core.sdk import (
     msg,
     provider,
 )
+from audit_core.model import Answer, Command, Judgement, Target
 from audit_linux.system._common import capped, declared
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Absent, ParseError, fact, msg
 from audit_core.model import Answer, Reason
-from audit_core.sdk import Absent, ParseError, fact, msg
 from audit_linux.system._common import script, whole_number
 
 # Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).

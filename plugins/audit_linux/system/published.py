@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Fact, ParseError, fact
 from audit_core.model import Answer, Command, Privilege, Reason
-from audit_core.sdk import Fact, ParseError, fact
 from audit_linux.system.iptables import words_of
 from audit_linux.system.nft import ASK, dormant_tables, objects_of, subject, values_of
 

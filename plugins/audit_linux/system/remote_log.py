@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from audit_core.model import Answer, Judgement, Target, Verdict
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     TARGET,
     Absent,
     Severity,
@@ -19,6 +18,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
+from audit_core.model import Answer, Judgement, Target, Verdict
 from audit_linux.system._common import capped, conf_request, parse_conf
 from audit_linux.system.forwards import Forward, Forwards, is_local
 from audit_linux.system.journald import JOURNAL_CONF, JournalConf

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from audit_core.api.sdk import Severity, check, expect, msg, undetermined
 from audit_core.model import Judgement
-from audit_core.sdk import Severity, check, expect, msg, undetermined
 from audit_linux.system.kernel import SYSCTL
 
 

@@ -6,8 +6,8 @@ import re
 
 from msgspec import structs
 
+from audit_core.api.sdk import Absent, ParseError, fact
 from audit_core.model import Answer
-from audit_core.sdk import Absent, ParseError, fact
 from audit_linux.system._common import capped, conf_request, parse_conf
 from audit_linux.system.forwards import STRING, Forward, Forwards, uncomment
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from audit_core.api.sdk import TARGET, Severity, Superset, check, expect, msg, optional
 from audit_core.model import Judgement, Target
-from audit_core.sdk import TARGET, Severity, Superset, check, expect, msg, optional
 from audit_linux.system._common import capped, declared, joined
 from audit_linux.system.processes import PROCESSES, Process
 from audit_linux.system.units import LINKS, UNITS, Units

@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Command, Judgement, Message, Target
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     ParseError,
     Severity,
     check,
@@ -19,6 +18,7 @@ from audit_core.sdk import (
     passed,
     undetermined,
 )
+from audit_core.model import Answer, Command, Judgement, Message, Target
 from audit_linux.system._common import capped, declared, json_document, script
 
 DEEPEST = 16

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from audit_core.api.sdk import Absent, ParseError, fact
 from audit_core.model import Answer
-from audit_core.sdk import Absent, ParseError, fact
 from audit_linux.system._common import capped, conf_request, parse_conf
 from audit_linux.system.forwards import Forward, Forwards, uncomment
 

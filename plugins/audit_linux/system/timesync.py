@@ -7,8 +7,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Judgement, Message
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     Down,
     ParseError,
     Severity,
@@ -19,6 +18,7 @@ from audit_core.sdk import (
     msg,
     undetermined,
 )
+from audit_core.model import Answer, Judgement, Message
 from audit_linux.system._common import script, whole_number
 from audit_linux.system.processes import PROCESSES, Process, running, shown
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from audit_core.model import Answer, Judgement
-from audit_core.sdk import (
+from audit_core.api.sdk import (
     ParseError,
     Severity,
     check,
@@ -16,6 +15,7 @@ from audit_core.sdk import (
     not_applicable,
     undetermined,
 )
+from audit_core.model import Answer, Judgement
 from audit_linux.system._common import script
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present
 from audit_core.model import Answer, Reason
-from audit_core.sdk import Absent, ParseError, fact, msg, not_present
 from audit_linux.system._common import script
 
 NOT_BOOTED = "System has not been booted with systemd"

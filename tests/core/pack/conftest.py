@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.hooks import Exporter
-from audit_core.i18n import Translator
+from audit_core.api.hooks import Exporter
+from audit_core.model.results import Results, encode
 from audit_core.pack import keys
 from audit_core.pack.writer import Packed, write_pack
-from audit_core.results import Results, encode
 from audit_core.store.runs import Run, Store
+from audit_core.text.translate import Translator
 from core.pack import making
 from core.pack.making import Pack
 

@@ -7,11 +7,11 @@ import json
 import zipfile
 from pathlib import Path
 
+from audit_core.model.results import encode
 from audit_core.pack import documents as d
 from audit_core.pack import keys, signing
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.report import Report
-from audit_core.results import encode
 
 Members = dict[str, bytes]
 

@@ -23,8 +23,8 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
+from audit_core.model.results import SCHEMA, Evidence, PackSource, Results, RunStamp
 from audit_core.pack.writer import Packed
-from audit_core.results import SCHEMA, Evidence, PackSource, Results, RunStamp
 from audit_core.store.bundles import Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 

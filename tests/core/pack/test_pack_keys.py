@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit_core.errors import ConfigError, InputError, StoreError
+from audit_core.model.errors import ConfigError, InputError, StoreError
 from audit_core.pack import keys
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.model.results import encode
 from audit_core.pack import documents as d
-from audit_core.pack import keys, rests
+from audit_core.pack import evidence_links, keys
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.verify import verify
-from audit_core.results import encode
 from core.pack.forging import Members, read, resigned, said, write
 from core.pack.making import Pack
 
@@ -152,4 +152,4 @@ def test_other_times_in_the_zip_are_seen(pack: Pack, tmp_path: Path) -> None:
 
 
 def test_a_record_of_noise_is_a_message_and_no_crash() -> None:
-    assert not isinstance(rests.record(b"[" * 100_000), rests.Record)
+    assert not isinstance(evidence_links.record(b"[" * 100_000), evidence_links.Record)

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from audit_core.model.results import Results, encode
 from audit_core.pack.report import Report
 from audit_core.pack.verify import verify
-from audit_core.results import Results, encode
 from audit_core.store.runs import Run, Store
 from core.pack import making
 

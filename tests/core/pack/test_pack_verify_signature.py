@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.errors import InputError
+from audit_core.model.errors import InputError
 from audit_core.pack import documents as d
 from audit_core.pack import keys
 from audit_core.pack.verify import verify

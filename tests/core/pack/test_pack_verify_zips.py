@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.errors import InputError
+from audit_core.model.errors import InputError
 from audit_core.pack import documents as d
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.report import MOST

@@ -17,15 +17,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from audit_core.errors import InputError, StoreError, ToolMissing
-from audit_core.hooks import Exporter
+from audit_core.api.hooks import Exporter
 from audit_core.model import msg
+from audit_core.model.errors import InputError, StoreError, ToolMissing
+from audit_core.model.results import PackSource, Results, encode
 from audit_core.pack import documents as d
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.evidence import Folders, hex_of
 from audit_core.pack.verify import verify
 from audit_core.pack.zips import Zip
-from audit_core.results import PackSource, Results, encode
 from audit_core.store.runs import Run, Store
 from core.pack import making
 from core.pack.making import Pack
@@ -294,9 +294,9 @@ def test_an_observation_that_is_not_listed_has_no_path(run: tuple[Run, Results])
 def test_packing_does_not_hold_the_evidence_in_memory(
     store: Store, key: object, tmp_path: Path
 ) -> None:
-    from audit_core.i18n import Translator
     from audit_core.pack.keys import SigningKey
     from audit_core.pack.writer import write_pack
+    from audit_core.text.translate import Translator
 
     assert isinstance(key, SigningKey)
     run, results = _large(store)

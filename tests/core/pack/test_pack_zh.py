@@ -9,8 +9,8 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from audit_core.i18n import OWN, Translator
 from audit_core.model import msg
+from audit_core.text.translate import OWN, Translator
 
 PACKAGE = OWN.parent / "pack"
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 import audit_excel
 from audit_core.model import Finding, Result
-from audit_core.results import PackSource, Results
+from audit_core.model.results import PackSource, Results
 from audit_excel import book as book_module
 
 MakeSource = Callable[..., PackSource]

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit_core.api.plugins import Registry, load
 from audit_core.cli import main
-from audit_core.errors import DengbaoError, InputError
 from audit_core.evaluate import profile_checks
-from audit_core.i18n import Translator
 from audit_core.inventory import load_inventory, read_inventory
 from audit_core.model import Message
-from audit_core.plugins import Registry, load
+from audit_core.model.errors import DengbaoError, InputError
 from audit_core.policy import load_policy
 from audit_core.policy.strict_yaml import load_bytes
+from audit_core.text.translate import Translator
 
 BAD = Path(__file__).parent / "bad"
 CHINESE = Translator("zh")

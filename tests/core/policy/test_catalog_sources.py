@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import audit_profiles
-from audit_core.assess import assess
+from audit_core.evaluate.assess import assess
 from audit_core.model import Kind, ObjectType, Result, Target
 from audit_core.policy import load_policy
 

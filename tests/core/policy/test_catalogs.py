@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import audit_profiles
-from audit_core.errors import InputError
 from audit_core.model import Coverage
+from audit_core.model.errors import InputError
+from audit_core.model.results import Clause
 from audit_core.policy import Fit, Policy, load_policy
 from audit_core.policy.catalogs import load_catalog
-from audit_core.results import Clause
 
 POLICY = Path(audit_profiles.__file__).parent
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct, field
 
-from audit_core.errors import InputError
+from audit_core.api.sdk import fact
 from audit_core.model import Command, Coverage, Fact, Judgement, Kind, Severity, Verdict
+from audit_core.model.errors import InputError
 from audit_core.policy import Comparator, DeclaredCheck, build_check, load_profile
 from audit_core.policy.declared import _is_tame
-from audit_core.sdk import fact
 
 
 class Mode(enum.StrEnum):
@@ -161,7 +161,7 @@ def test_a_fact_that_is_not_there_passes_only_absent() -> None:
 
 def test_the_check_is_like_any_other() -> None:
     check = build_check(declared("word", "equals", "abc"), FACTS)
-    assert (check.id, check.kind, check.needs, check.knobs) == (
+    assert (check.id, check.kind, check.needs, check.parameters) == (
         "mine.check", Kind.HOST, (THING,), ()
     )  # fmt: skip
     assert check.title == "正常 / Fine"

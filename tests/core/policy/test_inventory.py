@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_core.errors import InputError
 from audit_core.inventory import (
     Inventory,
     Sudo,
@@ -20,6 +19,7 @@ from audit_core.inventory import (
     read_inventory,
 )
 from audit_core.model import Kind, ObjectType, Target
+from audit_core.model.errors import InputError
 from audit_core.policy.strict_yaml import load_bytes
 
 FULL = """\

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.api.plugins import load
 from audit_core.inventory import load_inventory
 from audit_core.model import ObjectType
-from audit_core.plugins import load
 from audit_core.policy import build_check, load_profile
 
 DOCS = Path(__file__).parents[3] / "docs"

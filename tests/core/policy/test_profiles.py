@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import pytest
 
 import audit_profiles
-from audit_core.errors import ConfigError, InputError, UsageError
-from audit_core.i18n import Translator
+from audit_core.api.plugins import load as load_plugins
+from audit_core.api.sdk import Command as Ask
+from audit_core.api.sdk import Down, Subset, Up, check, fact, passed
 from audit_core.model import Check, Coverage, Judgement, Message, Severity
-from audit_core.plugins import load as load_plugins
+from audit_core.model.errors import ConfigError, InputError, UsageError
 from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
 from audit_core.policy.profiles import tightens
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
-from audit_core.sdk import Command as Ask
-from audit_core.sdk import Down, Subset, Up, check, fact, passed
+from audit_core.text.translate import Translator
 
 SHIPPED = Path(audit_profiles.__file__).parent
 LIST = Message(id="{said}", args={"said": "Show the list", "said_zh": "提供清单"})
@@ -501,9 +501,9 @@ def test_the_shipped_profiles_are_listed() -> None:
 
 
 def test_every_parameter_of_every_shipped_check_has_a_form_in_yaml() -> None:
-    knobs = [(c.id, k) for c in load_plugins().checks.values() for k in c.knobs]
-    assert knobs
-    for id, knob in knobs:
+    parameters = [(c.id, k) for c in load_plugins().checks.values() for k in c.parameters]
+    assert parameters
+    for id, knob in parameters:
         for written in (b"x", b"1", b"true", b"[x]", b"[1]"):
             document = load_bytes(written, id)
             try:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from audit_core.errors import InputError
+from audit_core.model.errors import InputError
 from audit_core.policy import strict_yaml
 from audit_core.policy.strict_yaml import Document, as_written, load_bytes, read_bytes
 

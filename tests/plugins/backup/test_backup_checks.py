@@ -25,8 +25,8 @@ def target(**settings: Any) -> Target:
     )  # fmt: skip
 
 
-def judge(check: Any, *facts: object, **knobs: object) -> Judgement:
-    judgement = check.judge(*facts, **knobs)
+def judge(check: Any, *facts: object, **parameters: object) -> Judgement:
+    judgement = check.judge(*facts, **parameters)
     assert isinstance(judgement, Judgement)
     return judgement
 

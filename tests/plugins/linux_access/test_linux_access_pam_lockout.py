@@ -32,9 +32,9 @@ password    required      pam_deny.so
 MakePam = Callable[[dict[str, str]], Pam]
 
 
-def lock(pam: Pam, conf: dict[str, str] | None = None, **knobs: int) -> Verdict:
+def lock(pam: Pam, conf: dict[str, str] | None = None, **parameters: int) -> Verdict:
     settings = None if conf is None else Settings(values=conf)
-    verdict: Verdict = login_lockout.judge(pam, settings, None, LOCAL, **knobs).verdict
+    verdict: Verdict = login_lockout.judge(pam, settings, None, LOCAL, **parameters).verdict
     return verdict
 
 

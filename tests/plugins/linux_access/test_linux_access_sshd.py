@@ -469,7 +469,7 @@ def test_a_failure_stays_one_beside_another_server() -> None:
     ],
 )
 def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Verdict) -> None:
-    from audit_core.judge import judge
+    from audit_core.evaluate.judge import judge
 
     def lookup(fact: Any) -> Known | Absent:
         if fact is ssh_facts.SERVERS and servers is None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.api.sdk import Down, Subset, Superset, Up
 from audit_core.model import Check, Command, Kind
-from audit_core.sdk import Down, Subset, Superset, Up
 from audit_linux import access, dengbao_checks, dengbao_facts
 
 PACKAGE = Path(access.__file__).parent
@@ -81,7 +81,7 @@ def test_every_check_is_complete(check: Check) -> None:
     assert check.kind is Kind.HOST
     assert check.remedy is not None
     assert check.title.endswith(".")
-    for knob in check.knobs:
+    for knob in check.parameters:
         assert knob.tightens in (Up, Down, Subset, Superset, None)
         assert isinstance(knob.default, (int, frozenset))
 

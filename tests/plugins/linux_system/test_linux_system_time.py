@@ -89,7 +89,7 @@ def _sync(**changes: Any) -> Sync:
 
 
 @pytest.mark.parametrize(
-    ("syncs", "daemon", "knobs", "verdict"),
+    ("syncs", "daemon", "parameters", "verdict"),
     [
         ((_sync(),), "chronyd", {}, Verdict.PASS),
         ((_sync(offset_s=-1.01),), "chronyd", {}, Verdict.FAIL),
@@ -110,7 +110,7 @@ def _sync(**changes: Any) -> Sync:
     ],
 )
 def test_time(
-    syncs: tuple[Sync, ...], daemon: str, knobs: dict[str, float], verdict: Verdict
+    syncs: tuple[Sync, ...], daemon: str, parameters: dict[str, float], verdict: Verdict
 ) -> None:
     processes = (INIT, Process(pid=8, uid=100, name=daemon))
-    assert timesync.time_sync.judge(syncs, processes, **knobs).verdict is verdict
+    assert timesync.time_sync.judge(syncs, processes, **parameters).verdict is verdict

@@ -7,8 +7,8 @@ from pathlib import Path
 from msgspec import structs
 
 import audit_linux
-from audit_core.i18n import Translator
 from audit_core.model import Judgement, Kind, ObjectType, Target
+from audit_core.text.translate import Translator
 from audit_linux.system.audit_rules import audit_rules
 from audit_linux.system.firewall import firewall_input
 from audit_linux.system.intrusion import Baseline, file_integrity

@@ -34,8 +34,8 @@ BOOKWORM = Release(id="debian", name="", version_id="12", version="", codename="
 DNF = Sources(items=(Source(name="baseos"), Source(name="appstream")))
 
 
-def judge(check: Any, *facts: object, **knobs: object) -> Judgement:
-    judgement = check.judge(*facts, **knobs)
+def judge(check: Any, *facts: object, **parameters: object) -> Judgement:
+    judgement = check.judge(*facts, **parameters)
     assert isinstance(judgement, Judgement)
     return judgement
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.model import Absent, ParseError, Reason
-from audit_core.redact import redact
+from audit_core.store.redact import redact
 from audit_tls.facts import (
     Certificates,
     Endpoint,

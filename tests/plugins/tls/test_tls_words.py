@@ -7,8 +7,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 import audit_tls
-from audit_core.i18n import Translator
 from audit_core.model import Judgement
+from audit_core.text.translate import Translator
 from audit_tls.certs import Certificate, read_certificate
 from audit_tls.checks import key_strength, signature_hash
 from audit_tls.facts import Certificates, Endpoint, parse_endpoint

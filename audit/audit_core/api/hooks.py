@@ -1,0 +1,86 @@
+"""What a plugin may offer. Every hook returns offers; none does work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+from msgspec import Struct
+
+from audit_core.model import Check, Fact, Probe, Reason
+
+if TYPE_CHECKING:
+    from audit_core.model.results import PackSource
+
+PROJECT = "dengbao"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class ProbeReply(Struct, frozen=True, kw_only=True):
+    """What a prober brings back: the answer's bytes, or why there is none."""
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_code: int = 0
+    reason: Reason | None = None
+    detail: str = ""
+    truncated: bool = False
+
+
+class Prober(Struct, frozen=True, kw_only=True):
+    """Answers Probe requests named `name`. `entry` is `module:function`, run in a child process:
+
+    `function(args: dict, timeout_s: int, limit: int) -> ProbeReply`. `describe` is the one line
+    that `plan` prints; `tool` is a program that must be on PATH, or None.
+    """
+
+    name: str
+    entry: str
+    describe: Callable[[Probe], str]
+    tool: str | None = None
+
+
+class Exporter(Struct, frozen=True, kw_only=True):
+    """Writes results in one file format. `write` yields (name, bytes-like path) pairs."""
+
+    name: str
+    write: Callable[[PackSource, Path], Iterable[Path]]
+
+
+@hookspec
+def dengbao_facts() -> Iterable[Fact]:
+    """Facts this plugin knows how to learn."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_checks() -> Iterable[Check]:
+    """Checks this plugin offers."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_probers() -> Iterable[Prober]:
+    """Probers that answer network requests from the collector."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_exporters() -> Iterable[Exporter]:
+    """Exporters that write the files of a pack."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_policy() -> Iterable[Path]:
+    """Folders with `catalogs/`, `mappings/` or `profiles/`."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_locales() -> Iterable[Path]:
+    """Folders with `LANG/LC_MESSAGES/*.mo` that translate this plugin's messages."""
+    raise NotImplementedError

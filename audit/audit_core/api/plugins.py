@@ -1,0 +1,266 @@
+"""Finds plugins, loads them one by one, and holds what they offer.
+
+A plugin that cannot be loaded, or that offers something broken, is a :class:`Fault` of its own:
+the others go on. pluggy's own loader stops at the first one that fails and says nothing of a
+second plugin by the same name, hence the loop here.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pluggy
+from msgspec import Struct
+
+from audit_core.api import hooks
+from audit_core.model import Check, Fact, Message, Optional_, msg
+
+GROUP = "dengbao.plugins"
+_OWN = "dengbao"
+_TRIAL_SECONDS = 20
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """A plugin, or one of its offers, that cannot be used, and why."""
+
+    plugin: str
+    said: Message
+
+
+class Plugin(Struct, frozen=True, kw_only=True):
+    """A loaded plugin: entry point name, version of its distribution, number of offers."""
+
+    name: str
+    version: str
+    facts: int
+    checks: int
+    probers: int
+    exporters: int
+
+
+class Registry(Struct, frozen=True, kw_only=True):
+    """Everything that the loaded plugins offer, by id."""
+
+    plugins: tuple[Plugin, ...]
+    faults: tuple[Fault, ...]
+    facts: dict[str, Fact]
+    checks: dict[str, Check]
+    probers: dict[str, hooks.Prober]
+    exporters: dict[str, hooks.Exporter]
+    policy_dirs: tuple[Path, ...]
+    locale_dirs: tuple[Path, ...]
+    owner: dict[str, str]
+
+
+_TRIAL = """
+import os, sys
+sys.path[:] = {path!r}
+try:
+    import {module} as plugin
+    for name, offer in list(vars(plugin).items()):
+        if name.startswith("dengbao_") and callable(offer):
+            list(offer())
+except Exception:
+    pass
+os.write({mark_to}, b"done")
+"""
+
+
+def _dies(module: str) -> str:
+    """Why trying `module` in a child process fails by hanging or dying, or an empty text.
+
+    A foreign plugin that calls `os._exit` or sleeps at import or in a hook would take the run with
+    it, and `os._exit(0)` would even look like a run that found nothing wrong; one trial in a child
+    costs about 0.1 s and only foreign plugins pay it.
+    """
+    with tempfile.TemporaryFile() as mark:
+        code = _TRIAL.format(path=sys.path, module=module, mark_to=mark.fileno())
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_TRIAL_SECONDS,
+                pass_fds=(mark.fileno(),),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"its import took more than {_TRIAL_SECONDS} s"
+        mark.seek(0)
+        whole = mark.read() == b"done"
+    return "" if whole else f"its import ended the process ({done.returncode})"
+
+
+def _entry_points() -> list[importlib.metadata.EntryPoint]:
+    found = importlib.metadata.entry_points(group=GROUP)
+    return sorted(found, key=lambda e: (_dist(e.dist)[0] != _OWN, e.name, e.value))
+
+
+@functools.cache
+def _dist(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    """Name and version. Each look at one of them would parse the metadata anew, 0.6 ms."""
+    return ("", "unknown") if dist is None else (dist.name, dist.version)
+
+
+def _load(entry: importlib.metadata.EntryPoint) -> tuple[Any, str]:
+    """The plugin's module, or None and why not."""
+    if entry.dist is not None and _dist(entry.dist)[0] != _OWN:
+        dead = _dies(entry.module)
+        if dead:
+            return None, dead
+    try:
+        return entry.load(), ""
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may raise anything; it costs only itself)
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _call(manager: pluggy.PluginManager, plugin: Any, hook: str) -> tuple[list[Any], str]:
+    """What one plugin offers through one hook, or nothing and why."""
+    caller = getattr(manager.hook, hook)
+    if not any(impl.plugin is plugin for impl in caller.get_hookimpls()):
+        return [], ""
+    others = [p for p in manager.get_plugins() if p is not plugin]
+    try:
+        return [x for got in manager.subset_hook_caller(hook, others)() for x in got], ""
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (as above)
+        return [], f"{hook}: {type(error).__name__}: {error}"
+
+
+def _offer_problem(offer: Any, hook: str) -> str:
+    wanted: dict[str, type] = {
+        "dengbao_facts": Fact,
+        "dengbao_checks": Check,
+        "dengbao_probers": hooks.Prober,
+        "dengbao_exporters": hooks.Exporter,
+        "dengbao_policy": Path,
+        "dengbao_locales": Path,
+    }
+    if isinstance(offer, wanted[hook]):
+        return ""
+    return f"{hook}: expected {wanted[hook].__name__}, got {type(offer).__name__}"
+
+
+def _key(offer: Any) -> str:
+    if isinstance(offer, Path):
+        return str(offer)
+    return str(getattr(offer, "id", None) or getattr(offer, "name", ""))
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(hooks.PROJECT)
+        self.manager.add_hookspecs(hooks)
+        self.plugins: list[Plugin] = []
+        self.faults: list[Fault] = []
+        self.tables: dict[str, dict[str, Any]] = {
+            "dengbao_facts": {},
+            "dengbao_checks": {},
+            "dengbao_probers": {},
+            "dengbao_exporters": {},
+            "dengbao_policy": {},
+            "dengbao_locales": {},
+        }
+        self.owner: dict[str, str] = {}
+
+    def fault(self, plugin: str, why: str) -> None:
+        said = msg("Plugin {plugin} is left out: {error}", plugin=plugin, error=why)
+        self.faults.append(Fault(plugin=plugin, said=said))
+
+    def register(self, name: str, version: str, module: Any) -> None:
+        try:
+            if self.manager.has_plugin(name):
+                raise ValueError("another plugin has this name")
+            self.manager.register(module, name)
+            self.manager.check_pending()
+        except Exception as error:  # noqa: BLE001 (a misspelt hook, a clash: this plugin's fault)
+            self.manager.unregister(name=name) if self.manager.get_plugin(name) is module else None
+            self.fault(name, f"{type(error).__name__}: {error}")
+            return
+        counts = {hook: self._take(name, module, hook) for hook in self.tables}
+        self.plugins.append(
+            Plugin(
+                name=name,
+                version=version,
+                facts=counts["dengbao_facts"],
+                checks=counts["dengbao_checks"],
+                probers=counts["dengbao_probers"],
+                exporters=counts["dengbao_exporters"],
+            )
+        )
+
+    def _take(self, name: str, module: Any, hook: str) -> int:
+        offers, why = _call(self.manager, module, hook)
+        if why:
+            self.fault(name, why)
+        taken = 0
+        for offer in offers:
+            key = _key(offer)
+            problem = _offer_problem(offer, hook)
+            if not problem and key in self.tables[hook]:
+                problem = f"{hook}: {key} is offered by {self.owner[hook + key]} already"
+            if problem:
+                self.fault(name, problem)
+                continue
+            self.tables[hook][key] = offer
+            self.owner[hook + key] = name
+            taken += 1
+        return taken
+
+    def build(self) -> Registry:
+        facts, checks = self.tables["dengbao_facts"], self.tables["dengbao_checks"]
+        for item in list(checks.values()):
+            for fact in facts_of(item):
+                facts.setdefault(fact.id, fact)
+        return Registry(
+            plugins=tuple(self.plugins),
+            faults=tuple(self.faults),
+            facts=facts,
+            checks=checks,
+            probers=self.tables["dengbao_probers"],
+            exporters=self.tables["dengbao_exporters"],
+            policy_dirs=tuple(self.tables["dengbao_policy"].values()),
+            locale_dirs=tuple(self.tables["dengbao_locales"].values()),
+            owner={key.removeprefix("dengbao_checks"): name for key, name in self.owner.items()},
+        )
+
+
+def facts_of(check: Check) -> tuple[Fact, ...]:
+    """The facts that `check` needs, in order, optional ones included."""
+    found = []
+    for need in check.needs:
+        if isinstance(need, Fact):
+            found.append(need)
+        elif isinstance(need, Optional_):
+            found.append(need.fact)
+    return tuple(found)
+
+
+def load(extra: Iterable[tuple[str, Any]] = ()) -> Registry:
+    """Everything that the installed plugins, and `extra` (name, module) pairs, offer."""
+    builder = _Builder()
+    for entry in _entry_points():
+        module, why = _load(entry)
+        if why:
+            builder.fault(entry.name, why)
+            continue
+        builder.register(entry.name, _dist(entry.dist)[1], module)
+    for name, module in extra:
+        builder.register(name, "unknown", module)
+    return builder.build()
+
+
+def resolve_entry(entry: str) -> Callable[..., Any]:
+    """The function that `module:function` names."""
+    module, _, name = entry.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    assert callable(function)  # noqa: S101 (a prober's author error, told by the traceback)
+    return function  # type: ignore[no-any-return]

@@ -1,0 +1,215 @@
+"""For authors of plugins: replay a recorded host, and hold a plugin to its contract with pytest.
+
+A recording is a bundle that `dengbao collect` stored: what one real host answered. Replaying it
+runs the whole product with that host's answers and no host.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+from audit_core.api import plugins
+from audit_core.connectors import Closing, Ended, ScriptReply
+from audit_core.model import (
+    Absent,
+    Answer,
+    Check,
+    Command,
+    Fact,
+    Kind,
+    Message,
+    ObjectType,
+    Observation,
+    ParseError,
+    Privilege,
+    ReadFile,
+    Request,
+    Status,
+    Target,
+)
+from audit_core.plan import batch, request_of
+from audit_core.store.bundles import Bundle
+from audit_core.text.translate import Translator
+
+HOSTILE: tuple[bytes, ...] = (
+    b"",
+    b"\n",
+    b"\0" * 100,
+    b"\xff\xfe" + "口令".encode("utf-16-le"),
+    "口令 minlen".encode("gb18030"),
+    b"\x1b]0;title\x07\x1b[2J",
+    b"a" * 1_000_000,
+    b"{" * 10_000,
+    b"=cmd|'/C calc'!A0\n",
+    "x\u202ey\n".encode(),
+    b"key value\n" * 20_000,
+    b"1e999 -1 99999999999999999999999\n",
+)
+"""Answers that a hostile target may give; a parser returns, or raises ParseError, for each."""
+
+
+class ReplaySession(Closing):
+    """Answers scripts with what a bundle holds; what was not recorded is left unanswered."""
+
+    def __init__(self, bundle: Bundle, uid: int = 0) -> None:
+        self.how = "replay of a recorded bundle"
+        self._uid = uid
+        self._bundle = bundle
+        self._by_call = {
+            _key(batch.call_line(0, o.request)): o
+            for o in bundle.observations.values()
+            if isinstance(o.request, Command | ReadFile)
+        }
+
+    def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
+        """The recorded streams for the requests in `script`, framed as a shell would frame them."""
+        text = script.decode("utf-8", "surrogateescape")
+        nonce = text.partition("\n")[0].removeprefix("N=")
+        out, err = [f"\n{nonce} H {self._uid} yes yes\n".encode()], []
+        for line in text.split("\n"):
+            if line.startswith(("r ", "f ")):
+                o, e = self._answer(line, nonce)
+                out.append(o)
+                err.append(e)
+        stdout, stderr = b"".join(out)[:limit], b"".join(err)[:limit]
+        return ScriptReply(stdout=stdout, stderr=stderr, ended=Ended.EXITED, exit_code=0)
+
+    def _answer(self, line: str, nonce: str) -> tuple[bytes, bytes]:
+        seen = self._by_call.get(_key(line))
+        index = line.split(" ")[1]
+        if seen is None:
+            return b"", b""
+        out = self._bundle.blob(seen.stdout_sha256)
+        err = self._bundle.blob(seen.stderr_sha256)
+        if isinstance(seen.request, ReadFile):
+            return batch.frame_file(index, nonce, _stat(seen, out), out), b""
+        code = _code(seen)
+        return batch.frame(index, nonce, out, code), batch.frame(index, nonce, err, code)
+
+
+class ReplayTransport:
+    """Opens sessions that answer with what `bundle` holds."""
+
+    def __init__(self, bundle: Bundle, uid: int = 0) -> None:
+        self._bundle = bundle
+        self._uid = uid
+
+    def open(self) -> ReplaySession:
+        """An open session; it never fails."""
+        return ReplaySession(self._bundle, self._uid)
+
+
+def _key(line: str) -> str:
+    """A call's line without its index."""
+    head, _, rest = line.strip().partition(" ")
+    return f"{head} {rest.partition(' ')[2]}"
+
+
+_CODES = {Status.TIMED_OUT: 124, Status.NOT_PERMITTED: 126, Status.NOT_PRESENT: 127}
+
+
+def _code(seen: Observation) -> int:
+    return seen.exit_code if seen.exit_code is not None else _CODES.get(seen.status, 125)
+
+
+_STATS = {
+    Status.NOT_PRESENT: b"stat: No such file or directory",
+    Status.NOT_PERMITTED: b"stat: Permission denied",
+    Status.NOT_REGULAR: b"fifo|0",
+}
+
+
+def _stat(seen: Observation, out: bytes) -> bytes:
+    return _STATS.get(seen.status, b"regular file|%d" % len(out))
+
+
+# --- the contract -------------------------------------------------------------------------------
+
+
+def target_of(kind: Kind, **settings: Any) -> Target:
+    """A made-up target of `kind` with everything declared that ours look for."""
+    declared = {
+        "port": 443,
+        "server_name": "localhost",
+        "path": "/var/backups",
+        "rpo_hours": 24,
+        "allowed_ports": ["22/tcp"],
+    }
+    return Target(
+        id="sample",
+        kind=kind,
+        object_type=ObjectType.SERVER,
+        address="127.0.0.1",
+        settings={**declared, **settings},
+    )
+
+
+def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
+    """What breaks the contract in a plugin module; empty where everything holds.
+
+    It loads, offers at least one check, every ROOT command is absolute, every parser survives
+    HOSTILE, and titles and remedies of checks have a Chinese translation. It may be installed.
+    """
+    entries = importlib.metadata.entry_points(group=plugins.GROUP)
+    installed = [e.name for e in entries if e.module == module.__name__]
+    name = installed[0] if installed else name
+    registry = plugins.load(() if installed else ((name, module),))
+    english = Translator("en")
+    found = [english.say(f.said) for f in registry.faults if f.plugin == name]
+    mine = [c for c in registry.checks.values() if registry.owner.get(c.id) == name]
+    if not found and not mine:
+        found.append("it offers no check")
+    chinese = Translator("zh", registry.locale_dirs)
+    found += [p for c in mine for p in _check_problems(c, chinese)]
+    facts = {f.id: f for c in mine for f in plugins.facts_of(c)}
+    found += [p for f in facts.values() for p in _fact_problems(f)]
+    return tuple(found)
+
+
+def _check_problems(check: Check, chinese: Translator) -> Iterable[str]:
+    if chinese.text(check.title) == check.title:
+        yield f"{check.id}: its title has no Chinese: {check.title!r}"
+    if check.remedy is not None and chinese.text(check.remedy.id) == check.remedy.id:
+        yield f"{check.id}: its remedy has no Chinese: {check.remedy.id!r}"
+
+
+def _fact_problems(fact: Fact) -> Iterable[str]:
+    target = target_of(fact.kind)
+    for provider in fact.providers:
+        request = request_of(provider, target)
+        if isinstance(request, Message):
+            continue
+        yield from _request_problems(fact, request)
+        for sample in HOSTILE:
+            yield from _parser_problems(fact, provider.parse, sample, target)
+
+
+def _request_problems(fact: Fact, request: Request) -> Iterable[str]:
+    root = isinstance(request, Command) and request.privilege is Privilege.ROOT
+    if root and isinstance(request, Command) and not request.argv[0].startswith("/"):
+        yield f"{fact.id}: a command that runs as root is absolute, not {request.argv[0]!r}"
+    if isinstance(request, Command) and shlex.split(shlex.join(request.argv)) != [*request.argv]:
+        yield f"{fact.id}: its argv does not survive quoting"
+
+
+def _parser_problems(fact: Fact, parse: Any, sample: bytes, target: Target) -> Iterable[str]:
+    answer = Answer(
+        stdout=sample,
+        stderr=b"",
+        exit_code=0,
+        truncated=False,
+        collected_at="2026-01-01T00:00:00.000Z",
+        target=target,
+    )
+    try:
+        got = parse(answer)
+    except ParseError:
+        return
+    except Exception as error:  # noqa: BLE001 (that is what is looked for)
+        yield f"{fact.id}: its parser raises {type(error).__name__} for {sample[:20]!r}"
+        return
+    if isinstance(got, Absent) and not got.said.id:
+        yield f"{fact.id}: its parser says nothing about an absence"

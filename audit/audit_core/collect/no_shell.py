@@ -1,0 +1,48 @@
+"""Why a login ran no script: nologin, a forced command, file transfer only, a full server."""
+
+from __future__ import annotations
+
+from audit_core.connectors import Ended, ScriptReply
+from audit_core.model import Message, Reason, msg
+
+A_SHELL = msg(
+    "Give this account a POSIX shell, without a forced command (ForceCommand, command=) or a limit "
+    "on its sessions"
+)
+_SHOWN = 200
+
+
+def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
+    """The reason, and what there was to see of it."""
+    match told.ended:
+        case Ended.DEADLINE:
+            said = msg(
+                "The account's login runs no shell script: nothing came within {seconds} s",
+                seconds=seconds,
+            )
+            return Reason.TIMED_OUT, said
+        case Ended.LIMIT:
+            said = msg(
+                "The account's login printed more than {limit} bytes before a script ran",
+                limit=limit,
+            )
+            return Reason.TRUNCATED, said
+        case Ended.CLOSED:
+            said = msg("The connection was closed after the login, before a script ran")
+            return Reason.UNREACHABLE, said
+    words = b"\n".join(filter(None, (told.stdout.strip(), told.stderr.strip())))
+    output = words[: 4 * _SHOWN].decode("utf-8", "backslashreplace")[:_SHOWN]
+    if output:
+        said = msg(
+            "The account's login runs no shell script: it ended with exit status {code} and said "
+            "{output}",
+            code=told.exit_code,
+            output=output,
+        )
+        return Reason.NOT_PERMITTED, said
+    said = msg(
+        "The account's login runs no shell script: it ended with exit status {code} and said "
+        "nothing",
+        code=told.exit_code,
+    )
+    return Reason.NOT_PERMITTED, said

@@ -1,0 +1,181 @@
+"""known_hosts(5): which keys a host is known by, and what an offered key is worth.
+
+Hashed names, `[host]:port`, patterns with `*`, `?` and `!`, and `@revoked` are honoured.
+`@cert-authority` lines make no key known: they say whose signature on a certificate would.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.model import msg
+from audit_core.model.errors import ConfigError
+
+_CERTIFIED = "-cert-v01@"
+DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+
+
+class Trust(enum.StrEnum):
+    """What an offered key is worth. Only KNOWN is good."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    OTHER_TYPE = "other_type"
+    CHANGED = "changed"
+    REVOKED = "revoked"
+    AUTHORITY_ONLY = "authority_only"
+
+
+class KnownKey(Struct, frozen=True, kw_only=True):
+    """One line of known_hosts that concerns a host; `marker` is `@revoked` or the like, or ''."""
+
+    marker: str
+    type: str
+    blob: bytes
+    place: str
+
+
+def fingerprint(blob: bytes) -> str:
+    """The fingerprint of a public key as `ssh-keygen -l` prints it."""
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
+
+
+def name_for(host: str, port: int) -> str:
+    """The name under which known_hosts holds a host: bare at port 22, else `[host]:port`."""
+    return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
+
+
+def known_keys(paths: Iterable[str], host: str, port: int) -> tuple[KnownKey, ...]:
+    """The keys that the files hold for a host. No file, no keys.
+
+    ConfigError for a file that cannot be read.
+    """
+    names, found = (name_for(host, port), host.lower()), []
+    for path in paths:
+        for number, line in enumerate(_lines(path), 1):
+            key = _parse(line, names, f"{path}:{number}")
+            if key is not None:
+                found.append(key)
+    return tuple(found)
+
+
+def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
+    """What a key that the server has proven to hold is worth."""
+    if is_revoked(known, blob):
+        return Trust.REVOKED
+    plain = [k for k in known if not k.marker]
+    if any(k.blob == blob for k in plain):
+        return Trust.KNOWN
+    if any(k.type == type for k in plain):
+        return Trust.CHANGED
+    if plain:
+        return Trust.OTHER_TYPE
+    return Trust.AUTHORITY_ONLY if has_authority(known) else Trust.UNKNOWN
+
+
+def prefer(known: tuple[KnownKey, ...], supported: tuple[str, ...]) -> tuple[str, ...]:
+    """`supported` host key algorithms, those first under which the host is known.
+
+    Without this the two sides may agree on a type that known_hosts does not hold (RFC 4253, 7.1).
+    A host that is known by its authority only is asked for its certificate.
+    """
+    types = {k.type for k in known if not k.marker}
+    first = tuple(a for a in supported if _type_of(a) in types)
+    if not first and has_authority(known):
+        first = tuple(a for a in supported if _CERTIFIED in a)
+    return first + tuple(a for a in supported if a not in first)
+
+
+def has_authority(known: tuple[KnownKey, ...]) -> bool:
+    """Whether some authority may vouch for the host."""
+    return any(k.marker == "@cert-authority" for k in known)
+
+
+def is_authority(known: tuple[KnownKey, ...], blob: bytes) -> bool:
+    """Whether the key `blob` may vouch for the host."""
+    return any(k.marker == "@cert-authority" and k.blob == blob for k in known)
+
+
+def is_revoked(known: tuple[KnownKey, ...], blob: bytes) -> bool:
+    """Whether the key `blob` must not be taken, whoever shows it."""
+    return any(k.marker == "@revoked" and k.blob == blob for k in known)
+
+
+def _type_of(algorithm: str) -> str:
+    return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().split("\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(
+            msg(
+                "{path}: cannot read known host keys: {strerror}",
+                path=str(path),
+                strerror=str(error.strerror),
+            )
+        ) from error
+
+
+def _parse(line: str, names: tuple[str, str], place: str) -> KnownKey | None:
+    """The key on this line if it is for `names`; a line that cannot be read is for nobody.
+
+    `names` are with the port and without. As in OpenSSH an authority vouches for all ports of the
+    hosts it is named for; and what is revoked at one port is taken at none.
+    """
+    fields = line.split()
+    marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+    if len(fields) < 3 or fields[0].startswith("#"):
+        return None
+    if not any(_matches(fields[0], name) for name in (names if marker else names[:1])):
+        return None
+    try:
+        blob = base64.b64decode(fields[2], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return KnownKey(marker=marker, type=fields[1], blob=blob, place=place)
+
+
+def _matches(names: str, name: str) -> bool:
+    if names.startswith("|"):
+        return _matches_hashed(names, name)
+    hit = False
+    for pattern in names.lower().split(","):
+        if pattern.startswith("!"):
+            if matches_pattern(pattern[1:], name):
+                return False
+        elif matches_pattern(pattern, name):
+            hit = True
+    return hit
+
+
+def matches_pattern(pattern: str, name: str) -> bool:
+    """Whether `name` is as `pattern` says, in which `*` and `?` stand for others."""
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return re.fullmatch("".join(parts), name) is not None
+
+
+def _matches_hashed(entry: str, name: str) -> bool:
+    try:
+        _, magic, salt, digest = entry.split("|")
+        raw_salt = base64.b64decode(salt, validate=True)
+        raw_digest = base64.b64decode(digest, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    # HMAC-SHA1 is what OpenSSH hashes names with; it hides names, it protects nothing else.
+    wanted = hmac.new(raw_salt, name.encode("utf-8", "surrogateescape"), hashlib.sha1).digest()
+    return magic == "1" and hmac.compare_digest(wanted, raw_digest)

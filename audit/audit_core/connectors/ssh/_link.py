@@ -1,0 +1,150 @@
+"""One SSH connection, from the first TCP packet to its end, through jump hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from audit_core.connectors import TransportError
+from audit_core.connectors.ssh import _library
+from audit_core.connectors.ssh._access import SshAccess
+from audit_core.connectors.ssh._words import told
+from audit_core.model import Message, Reason, msg
+
+if TYPE_CHECKING:
+    import paramiko
+
+_JOIN_S = 5.0
+_CONNECT_TRIES = 2
+GRACE_S = 1.0  # between our own deadline and the cutting of the connection
+
+
+class Watchdog:
+    """Cuts what it is given after so many seconds, unless it is left before. `fired` says so."""
+
+    def __init__(self, cut: Callable[[], None], seconds: float) -> None:
+        self.fired = False
+        self._cut = cut
+        self._timer = threading.Timer(max(0.0, seconds), self._fire)
+        self._timer.daemon = True
+
+    def _fire(self) -> None:
+        self.fired = True
+        self._cut()
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+
+class Link:
+    """One SSH connection, and the connection to the jump host that it runs through."""
+
+    def __init__(self, access: SshAccess, sock: Any, parent: Link | None) -> None:
+        self.access = access
+        self._sock = sock
+        self._parent = parent
+        self.transport: paramiko.Transport = _library.transport(sock)
+        # Ours comes first: it tells what is too late.
+        self.transport.banner_timeout = access.login_timeout_s + GRACE_S
+        self.transport.handshake_timeout = access.login_timeout_s + GRACE_S
+        self.transport.auth_timeout = access.login_timeout_s + GRACE_S
+        self.host_key = ""
+
+    @property
+    def how(self) -> str:
+        """Over what the host is reached, for the record."""
+        own = f"ssh {self.access.where}, host key {self.host_key}"
+        return own if self._parent is None else f"{own}, through {self._parent.how}"
+
+    def cut(self) -> None:
+        """Break the connection at its root: whoever waits on it wakes up. From any thread."""
+        if self._parent is not None:
+            self._parent.cut()
+        else:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        self.transport.close()
+
+    def close(self) -> None:
+        """The connection and its threads are gone."""
+        self.cut()
+        if self.transport.ident is not None:
+            self.transport.join(_JOIN_S)
+        self.transport.packetizer.complete_handshake()  # stops the library's timer thread
+        self._sock.close()
+        if self._parent is not None:
+            self._parent.close()
+
+
+def dial(access: SshAccess, parent: Link | None) -> Link:
+    """A link on which nothing was said yet; `parent`, if any, is closed where there is none."""
+    if parent is None:
+        return Link(access, _connect(access), None)
+    try:
+        with Watchdog(parent.cut, access.connect_timeout_s):
+            sock = parent.transport.open_channel(
+                "direct-tcpip", (access.host, access.port), ("127.0.0.1", 0),
+                timeout=access.connect_timeout_s,
+            )  # fmt: skip
+    except Exception as error:
+        parent.close()
+        said = msg(
+            "{where}: the jump host {jump} did not connect: {error}",
+            where=access.where, jump=parent.access.where, error=told(error),
+        )  # fmt: skip
+        raise TransportError(Reason.UNREACHABLE, said) from error
+    return Link(access, sock, parent)
+
+
+def _connect(access: SshAccess) -> socket.socket:
+    """A TCP connection; one that fails (not one that hangs) is tried a second time."""
+    tries = _CONNECT_TRIES
+    while True:
+        try:
+            address = (access.host, access.port)
+            sock = socket.create_connection(address, timeout=access.connect_timeout_s)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except TimeoutError as error:
+            said = msg(
+                "{where}: no TCP connection within {seconds} s",
+                where=access.where, seconds=access.connect_timeout_s,
+            )  # fmt: skip
+            raise TransportError(Reason.UNREACHABLE, said) from error
+        except OSError as error:
+            tries -= 1
+            if tries == 0:
+                raise TransportError(Reason.UNREACHABLE, _unconnected(access, error)) from error
+            time.sleep(0.1)
+        else:
+            return sock
+
+
+def _unconnected(access: SshAccess, error: OSError) -> Message:
+    match error.errno:
+        case errno.ECONNREFUSED:
+            return msg(
+                "{where}: no TCP connection: Connection refused, nothing listens there",
+                where=access.where,
+            )
+        case errno.EHOSTUNREACH | errno.ENETUNREACH:
+            return msg("{where}: no TCP connection: no route to the host", where=access.where)
+    return msg(
+        "{where}: no TCP connection: {strerror}",
+        where=access.where, strerror=error.strerror or "failed",
+    )  # fmt: skip

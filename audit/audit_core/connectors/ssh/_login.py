@@ -1,0 +1,164 @@
+"""From the first packet to the login, with one attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from audit_core.connectors import TransportError, hostkeys
+from audit_core.connectors.ssh import _library
+from audit_core.connectors.ssh._access import SshAccess
+from audit_core.connectors.ssh._credentials import Credential, Kind, credential
+from audit_core.connectors.ssh._link import Link, Watchdog, dial
+from audit_core.connectors.ssh._trust import verified
+from audit_core.connectors.ssh._words import filled, plain, told
+from audit_core.model import Message, Reason, msg
+
+if TYPE_CHECKING:
+    from audit_core.connectors.secrets import Secrets
+
+
+def reach(access: SshAccess, secrets: Secrets) -> Link:
+    """A logged-in link to the host, through its jump hosts."""
+    known = hostkeys.known_keys(access.known_hosts, access.key_name, access.port)
+    offer = credential(access, secrets)
+    try:
+        parent = _reach_jump(access.jump, secrets) if access.jump is not None else None
+        return _log_in(dial(access, parent), known, offer)
+    finally:
+        offer.close()
+
+
+def _reach_jump(access: SshAccess, secrets: Secrets) -> Link:
+    try:
+        return reach(access, secrets)
+    except TransportError as error:
+        error.at_jump = True
+        raise
+
+
+def _log_in(link: Link, known: tuple[hostkeys.KnownKey, ...], offer: Credential) -> Link:
+    """`link`, logged in; closed again if that fails."""
+    access = link.access
+    try:
+        with Watchdog(link.cut, access.login_timeout_s) as watchdog:
+            try:
+                _shake_hands(link, known)
+                _authenticate(link, offer)
+            except TransportError:
+                if watchdog.fired:
+                    said = msg(
+                        "{where}: no login within {seconds} s",
+                        where=access.where, seconds=access.login_timeout_s,
+                    )  # fmt: skip
+                    raise TransportError(Reason.TIMED_OUT, said) from None
+                raise
+    except BaseException:
+        link.close()
+        raise
+    if access.keepalive_s:
+        link.transport.set_keepalive(access.keepalive_s)
+    return link
+
+
+def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
+    """Agree on keys with the server, and make sure that it is the one that is known."""
+    transport, access = link.transport, link.access
+    _library.ask_for(transport, hostkeys.prefer(known, _library.host_key_types()))
+    try:
+        transport.start_client()
+        key = transport.get_remote_server_key()
+    except _library.library().IncompatiblePeer as error:
+        raise _incompatible(link, error) from error
+    except Exception as error:
+        said = msg(
+            "{where}: no SSH server that we can talk to: {error}",
+            where=access.where, error=told(error),
+        )  # fmt: skip
+        raise TransportError(Reason.UNREACHABLE, said) from error
+    link.host_key = verified(access, known, key)
+
+
+# --- nothing in common --------------------------------------------------------------------------
+
+# By the library's words: what is missing, and the list of the server's that it would stand in.
+_INCOMPATIBLE = {
+    "host key": (
+        "server_key_algo_list",
+        msg("{where}: no host key algorithm in common; the server offers only {offered}"),
+    ),
+    "kex": (
+        "kex_algo_list",
+        msg("{where}: no key exchange algorithm in common; the server offers only {offered}"),
+    ),
+    "ciphers": (
+        "server_encrypt_algo_list",
+        msg("{where}: no cipher in common; the server offers only {offered}"),
+    ),
+    "macs": (
+        "server_mac_algo_list",
+        msg("{where}: no MAC algorithm in common; the server offers only {offered}"),
+    ),
+}
+_OLD_KEYS = {"ssh-rsa", "ssh-dss"}
+
+
+def _incompatible(link: Link, error: Exception) -> TransportError:
+    where = link.access.where
+    for word, (name, said) in _INCOMPATIBLE.items():
+        if word in str(error):
+            offered = _library.offered(link.transport, name)
+            shown = plain(", ".join(offered)) or "-"
+            why = filled(said, where=where, offered=shown)
+            return TransportError(Reason.UNREACHABLE, why, remedy=_remedy_for(offered))
+    said = msg(
+        "{where}: no SSH server that we can talk to: {error}", where=where, error=told(error)
+    )
+    return TransportError(Reason.UNREACHABLE, said)
+
+
+def _remedy_for(offered: tuple[str, ...]) -> Message:
+    if offered and set(offered) <= _OLD_KEYS:
+        return msg(
+            "The server can sign only with SHA-1, which is broken and not spoken here. Update its "
+            "SSH server (OpenSSH 7.2 or later), or give it an Ed25519 or ECDSA host key"
+        )
+    return msg("Allow on the server a current algorithm besides these, or update its SSH server")
+
+
+# --- the login ----------------------------------------------------------------------------------
+
+_NOT_TAKEN = {
+    Kind.KEY: msg("{where}: the server takes no key, only {methods}"),
+    Kind.PASSWORD: msg("{where}: the server takes no password, only {methods}"),
+    Kind.AGENT_KEY: msg("{where}: the server takes no agent key, only {methods}"),
+}
+_FAILED = {
+    Kind.KEY: msg("{where}: the login with the key failed: {error}"),
+    Kind.PASSWORD: msg("{where}: the login with the password failed: {error}"),
+    Kind.AGENT_KEY: msg("{where}: the login with the agent key failed: {error}"),
+}
+_NOT_ENOUGH = {
+    Kind.KEY: msg("{where}: the key was taken, but the server wants a second factor"),
+    Kind.PASSWORD: msg("{where}: the password was taken, but the server wants a second factor"),
+    Kind.AGENT_KEY: msg("{where}: the agent key was taken, but the server wants a second factor"),
+}
+
+
+def _authenticate(link: Link, offer: Credential) -> None:
+    """Log in, with one attempt."""
+    library, where = _library.library(), link.access.where
+    try:
+        more = offer.login(link.transport, link.access.user)
+    except library.BadAuthenticationType as error:
+        methods = plain(", ".join(error.allowed_types)) or "-"
+        said = filled(_NOT_TAKEN[offer.kind], where=where, methods=methods)
+        raise TransportError(Reason.NOT_PERMITTED, said) from error
+    except Exception as error:
+        # A server that hangs up while it looks at a credential (MaxAuthTries 1) has refused it:
+        # counted so, for the harm is a locked account.
+        refused = isinstance(error, library.AuthenticationException | EOFError | OSError)
+        said = filled(_FAILED[offer.kind], where=where, error=told(error))
+        raise TransportError(Reason.NOT_PERMITTED, said, credential_refused=refused) from error
+    if more:
+        said = filled(_NOT_ENOUGH[offer.kind], where=where)
+        raise TransportError(Reason.NOT_PERMITTED, said)

@@ -1,0 +1,212 @@
+"""From facts to findings: one for every check on every target of its kind. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from audit_core.model import (
+    Absent,
+    Builtin,
+    Check,
+    Fact,
+    Finding,
+    Judgement,
+    Known,
+    Message,
+    Optional_,
+    Reason,
+    Severity,
+    Target,
+    Verdict,
+    msg,
+)
+
+Lookup = Callable[[Fact], Known | Absent]
+
+
+def _finding(
+    check: Check,
+    target: Target,
+    judgement: Judgement,
+    *,
+    why: str = "",
+    evidence: tuple[str, ...] = (),
+    params: Mapping[str, Any] | None = None,
+) -> Finding:
+    return Finding(
+        id=f"{check.id}@{target.id}",
+        check=check.id,
+        check_version=check.version,
+        target=target.id,
+        verdict=judgement.verdict,
+        severity=check.severity,
+        why=why,
+        said=judgement.said,
+        expected=judgement.expected,
+        evidence=tuple(sorted(set(evidence))),
+        params=dict(params or {}),
+        remedy=check.remedy if judgement.verdict is Verdict.FAIL else None,
+    )
+
+
+def _could_not_look(absent: Absent) -> Judgement:
+    return Judgement(verdict=Verdict.UNDETERMINED, said=(absent.said,))
+
+
+def _value(need: Any, got: Known | Absent) -> tuple[Any, Absent | None]:
+    """The value for one need, and the absence that stops the check, if it does."""
+    if isinstance(got, Known):
+        return got.value, None
+    if isinstance(need, Optional_) and got.reason is Reason.NOT_PRESENT:
+        return None, None
+    return None, got
+
+
+def judge(
+    check: Check,
+    target: Target,
+    lookup: Lookup,
+    builtins: Mapping[Builtin, Any],
+    params: Mapping[str, Any],
+) -> Finding:
+    """The finding of `check` on `target`. A fact that could not be had never reaches the check."""
+    found = _judged(check, target, lookup, builtins, params)
+    try:
+        return _storable(found)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        # Found here, it costs this finding; found when all are written, it would cost them all.
+        return faulted(check, target, msg("The check failed with {error}", error=_named(error)))
+
+
+def _named(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _storable(finding: Finding) -> Finding:
+    """`finding` as it will be read back; raises what its encoding raises."""
+    expected = finding.expected
+    told = structs.replace(
+        finding,
+        said=tuple(json_safe(m) for m in finding.said),
+        expected=None if expected is None else json_safe(expected),
+        params={},
+    )
+    read_back = msgspec.json.decode(msgspec.json.encode(told), type=Finding)
+    return structs.replace(read_back, params=finding.params)
+
+
+def json_safe(message: Message) -> Message:
+    """`message` with values that JSON can hold."""
+    args = {name: _utf8(value) for name, value in message.args.items()}
+    return Message(id=message.id, args=args)
+
+
+def _utf8(value: Any) -> Any:
+    """`value` with bytes of the target that were not UTF-8 spelt `\\xff`: JSON cannot hold them."""
+    if isinstance(value, tuple | list):
+        return tuple(_utf8(v) for v in value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, str):  # a set, say, has another order in each process
+        raise TypeError(type(value).__name__)
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, as JSON can write it
+        raw = value.encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _judged(
+    check: Check,
+    target: Target,
+    lookup: Lookup,
+    builtins: Mapping[Builtin, Any],
+    params: Mapping[str, Any],
+) -> Finding:
+    values: list[Any] = []
+    evidence: list[str] = []
+    stops: list[Absent] = []
+    for need in check.needs:
+        if isinstance(need, Builtin):
+            values.append(builtins[need])
+            continue
+        got = lookup(need.fact if isinstance(need, Optional_) else need)
+        evidence.extend(got.evidence)
+        value, stop = _value(need, got)
+        values.append(value)
+        if stop is not None:
+            stops.append(stop)
+    if stops:
+        return _stopped(check, target, stops, tuple(evidence), params)
+    judgement = _called(check, values, params)
+    why = _why(judgement)
+    return _finding(check, target, judgement, why=why, evidence=tuple(evidence), params=params)
+
+
+def _why(judgement: Judgement) -> str:
+    faulty = any(m.id == _FAULT for m in judgement.said)
+    if judgement.verdict is Verdict.UNDETERMINED:
+        return Reason.FAULT.value if faulty else "inconclusive"
+    return "reason_given" if judgement.verdict is Verdict.NOT_APPLICABLE else ""
+
+
+def _stopped(
+    check: Check,
+    target: Target,
+    stops: list[Absent],
+    evidence: tuple[str, ...],
+    params: Mapping[str, Any],
+) -> Finding:
+    # What could not be looked at outweighs what is not there: with a blind spot no verdict holds.
+    blind = [s for s in stops if s.reason is not Reason.NOT_PRESENT]
+    stop = (blind or stops)[0]
+    judgement = _could_not_look(stop)
+    if not blind and check.when_absent is not None:
+        given = check.when_absent
+        judgement = Judgement(
+            verdict=given.verdict, said=(*given.said, stop.said), expected=given.expected
+        )
+    return _finding(
+        check, target, judgement, why=stop.reason.value, evidence=evidence, params=params
+    )
+
+
+_FAULT = "The check failed with {error}"
+
+
+def _called(check: Check, values: list[Any], params: Mapping[str, Any]) -> Judgement:
+    try:
+        judgement = check.judge(*values, **params)
+        if not judgement.said:
+            raise TypeError("a check returns a Judgement that says what was seen")
+    except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
+        said = msg("The check failed with {error}", error=_named(error))
+        return Judgement(verdict=Verdict.UNDETERMINED, said=(said,))
+    return judgement
+
+
+def faulted(check: Check, target: Target, said: Message) -> Finding:
+    """The finding of a check that hung or died: undetermined, with the fault named."""
+    judgement = Judgement(verdict=Verdict.UNDETERMINED, said=(said,))
+    return _finding(check, target, judgement, why=Reason.FAULT.value)
+
+
+def missing(check_id: str, target: Target) -> Finding:
+    """The finding of a check that policy names and no plugin offers: undetermined, visible."""
+    said = msg("No installed plugin offers the check {check}", check=check_id)
+    return Finding(
+        id=f"{check_id}@{target.id}",
+        check=check_id,
+        check_version=0,
+        target=target.id,
+        verdict=Verdict.UNDETERMINED,
+        severity=Severity.MEDIUM,
+        why=Reason.UNSUPPORTED.value,
+        said=(said,),
+        expected=None,
+        evidence=(),
+    )

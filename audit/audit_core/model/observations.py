@@ -1,0 +1,80 @@
+"""Answers as received. Pure."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+
+import msgspec
+from msgspec import Struct
+
+from audit_core.model.requests import Request
+from audit_core.model.targets import Target
+
+
+class Status(enum.StrEnum):
+    """How asking ended. ANSWERED: the program ended by itself, its reply whole or capped."""
+
+    ANSWERED = "answered"
+    NOT_PRESENT = "not_present"
+    NOT_PERMITTED = "not_permitted"
+    NOT_REGULAR = "not_regular"
+    CHANGED = "changed"
+    TIMED_OUT = "timed_out"
+    UNREACHABLE = "unreachable"
+    NO_REPLY = "no_reply"
+    MALFORMED = "malformed"
+    FAULT = "fault"
+    UNSUPPORTED = "unsupported"
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """The answer as received, without its bytes, which stand in the bundle under their digests.
+
+    Times are UTC, ISO 8601. `how` says over what and as whom it was asked. `detail` is why a
+    request was not answered, as told by the transport. `redactions` names the rules that cut.
+    """
+
+    target: str
+    request: Request
+    request_digest: str
+    status: Status
+    exit_code: int | None = None
+    stdout_sha256: str
+    stderr_sha256: str
+    stdout_size: int
+    stderr_size: int
+    truncated: bool = False
+    round: int
+    started: str
+    ended: str
+    how: str
+    detail: str = ""
+    redactions: tuple[str, ...] = ()
+
+
+def observation_digest(observation: Observation) -> str:
+    """`sha256:` and the digest under which the bundle holds this observation."""
+    raw = msgspec.json.encode(observation, order="sorted")
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a parser is given: the bytes of one answered request and what is known about them."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+    truncated: bool
+    collected_at: str
+    target: Target
+
+    @property
+    def text(self) -> str:
+        """`stdout` as UTF-8; bytes that are not valid survive as lone surrogates, exactly."""
+        return self.stdout.decode("utf-8", "surrogateescape")
+
+    @property
+    def lines(self) -> list[str]:
+        """`text` cut at newlines only (never at the other Unicode line breaks)."""
+        return self.text.removesuffix("\n").split("\n") if self.stdout else []

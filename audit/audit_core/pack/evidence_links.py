@@ -1,0 +1,118 @@
+"""Whether results rest on evidence that is there: invariant 6, for a pack and for a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from audit_core.model import Message, Observation, msg
+from audit_core.pack.zips import Problem
+
+EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+class _Finding(Struct, frozen=True, kw_only=True):
+    id: str
+    evidence: tuple[str, ...]
+
+
+class _Conclusion(Struct, frozen=True, kw_only=True):
+    catalog: str
+    clause: str
+    target: str
+    findings: tuple[str, ...]
+
+
+class _Listed(Struct, frozen=True, kw_only=True):
+    digest: str
+    stdout_sha256: str
+    stderr_sha256: str
+
+
+class _Stamp(Struct, frozen=True, kw_only=True):
+    id: str
+    started: str
+    bundles: dict[str, str]
+    policy: dict[str, str]
+
+
+class ResultIndex(Struct, frozen=True, kw_only=True):
+    """The part of a results document that says what rests on what."""
+
+    schema: str
+    run: _Stamp
+    findings: tuple[_Finding, ...]
+    conclusions: tuple[_Conclusion, ...]
+    observations: tuple[_Listed, ...]
+
+
+class Record(Struct, frozen=True):
+    """The digests (hex) of the two outputs of one observation."""
+
+    stdout: str
+    stderr: str
+
+
+def decoded(raw: bytes, type: Any) -> Any:
+    """`raw` as `type`, or the Message that says why it is not one. Never raises."""
+    try:
+        return msgspec.json.decode(raw, type=type)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return msg("Cannot be read: {error}", error=str(error)[:300])
+
+
+def record(raw: bytes) -> Record | Message:
+    """What the stored observation `raw` says its outputs were."""
+    seen = decoded(raw, Observation)
+    if isinstance(seen, Message):
+        return seen
+    return Record(seen.stdout_sha256, seen.stderr_sha256)
+
+
+def problems(slim: ResultIndex, records: Mapping[str, Record], where: str) -> Iterator[Problem]:
+    """Findings without their evidence, and conclusions without their findings.
+
+    `records` are the observations that are there whole, by digest (`sha256:…`).
+    """
+    listed = {o.digest: Record(o.stdout_sha256, o.stderr_sha256) for o in slim.observations}
+    for digest, said in listed.items():
+        if digest not in records:
+            yield Problem(where=where, said=_lost(digest=digest))
+        elif records[digest] != said:
+            yield Problem(where=where, said=_other(digest=digest))
+    for finding in slim.findings:
+        for digest in finding.evidence:
+            if digest not in records:
+                yield Problem(where=where, said=_baseless(finding=finding.id, digest=digest))
+    known = {finding.id for finding in slim.findings}
+    for conclusion in slim.conclusions:
+        for missing in sorted(set(conclusion.findings) - known):
+            yield Problem(where=where, said=_unfounded(clause=conclusion.clause, finding=missing))
+
+
+def _lost(*, digest: str) -> Message:
+    return msg("The observation {digest} is listed and not there", digest=digest)
+
+
+def _other(*, digest: str) -> Message:
+    return msg("The observation {digest} is not told as it was stored", digest=digest)
+
+
+def _baseless(*, finding: str, digest: str) -> Message:
+    return msg(
+        "The finding {finding} rests on {digest}, which is not there",
+        finding=finding,
+        digest=digest,
+    )
+
+
+def _unfounded(*, clause: str, finding: str) -> Message:
+    return msg(
+        "The conclusion on {clause} rests on the finding {finding}, which is not there",
+        clause=clause,
+        finding=finding,
+    )

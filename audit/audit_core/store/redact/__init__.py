@@ -1,0 +1,120 @@
+"""Cuts secrets out of bytes before they are stored. PURE; the store calls it at one place.
+
+A rule is exact enough that what a verdict rests on stays: account databases, PAM stacks, mount
+options, paths. Where a secret and its neighbour cannot be told apart, both are cut.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import html
+import json
+import urllib.parse
+from collections.abc import Iterator
+from functools import lru_cache
+
+from msgspec import Struct
+
+from audit_core.store.redact._assigned import without_assigned
+from audit_core.store.redact._shapes import RULES, Cut
+
+_SHORTEST = 4
+
+
+class Redacted(Struct, frozen=True, kw_only=True):
+    """The bytes that may be stored, and the names of the rules that cut something."""
+
+    data: bytes
+    rules: tuple[str, ...]
+
+
+def redact(data: bytes, secrets: tuple[bytes, ...] = (), *, cut: bool = False) -> Redacted:
+    """`data` without the `secrets` this run holds and without what looks like one.
+
+    `cut` says that `data` may end in the middle: of a secret, too.
+    """
+    wide = _wide(data)
+    if wide is not None:
+        inner = redact(data.decode(wide, "surrogatepass").encode("utf-8", "surrogatepass"),
+                       secrets, cut=cut)  # fmt: skip
+        if not inner.rules:
+            return Redacted(data=data, rules=())
+        text = inner.data.decode("utf-8", "surrogatepass")
+        return Redacted(data=text.encode(wide, "surrogatepass"), rules=inner.rules)
+    data, used = _without_known(data, secrets, cut=cut)
+    return _without_likely(data, used)
+
+
+def _wide(data: bytes) -> str | None:
+    """`utf-16-le` or `-be` where the data is such text, by its mark; None for other data."""
+    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if data.startswith(mark) and len(data) % 2 == 0:
+            return name
+    return None
+
+
+def _without_known(
+    data: bytes, secrets: tuple[bytes, ...], *, cut: bool
+) -> tuple[bytes, tuple[str, ...]]:
+    found = False
+    for secret in secrets:
+        for form in _forms(secret) if len(secret) >= _SHORTEST else ():
+            if form in data:
+                data, found = data.replace(form, b"[redacted:known-secret]"), True
+    for secret in secrets if cut else ():
+        size = _begun(data, secret)
+        if size:
+            data, found = data[:-size] + b"[redacted:known-secret]", True
+    return data, ("known-secret",) if found else ()
+
+
+def _begun(data: bytes, secret: bytes) -> int:
+    """With how many first bytes of `secret` `data` ends; 0 where they are too few to tell."""
+    most = min(len(secret) - 1, len(data))
+    sizes = range(most, _SHORTEST - 1, -1)
+    return next((size for size in sizes if data.endswith(secret[:size])), 0)
+
+
+@lru_cache(maxsize=256)
+def _forms(secret: bytes) -> tuple[bytes, ...]:
+    """`secret` as it is, and as it stands in a URL, in JSON, in markup, in other encodings."""
+    return tuple(dict.fromkeys(form for form in _spelt(secret) if len(form) >= _SHORTEST))
+
+
+def _spelt(secret: bytes) -> Iterator[bytes]:
+    yield secret
+    yield urllib.parse.quote(secret, safe="").encode()
+    yield urllib.parse.quote_plus(secret).encode()
+    yield from _in_base64(secret)
+    try:
+        text = secret.decode()
+    except UnicodeDecodeError:
+        return
+    yield json.dumps(text)[1:-1].encode()
+    yield json.dumps(text, ensure_ascii=False)[1:-1].encode()
+    yield html.escape(text).encode()
+    for code in ("gb18030", "utf-16-le", "utf-16-be"):
+        yield text.encode(code)
+
+
+def _in_base64(secret: bytes) -> Iterator[bytes]:
+    """The letters that `secret` has in base64 wherever it begins, `user:secret` included."""
+    if len(secret) < 2 * _SHORTEST:  # of a shorter one too few letters are its own
+        return
+    for shift in range(3):
+        letters = base64.b64encode(bytes(shift) + secret)
+        yield letters[(0, 2, 3)[shift] : len(letters) - (0, 4, 4)[len(bytes(shift) + secret) % 3]]
+
+
+def _without_likely(data: bytes, used: tuple[str, ...]) -> Redacted:
+    rules, small = list(used), data.lower()
+    for rule in RULES:
+        if any(sign in small for sign in rule.signs):
+            data, count = rule.pattern.subn(Cut(rule), data)
+            if count:
+                rules.append(rule.name)
+    rest = without_assigned(data, data.lower() if rules else small)
+    if rest is not data:
+        rules.append("assigned-secret")
+    return Redacted(data=rest, rules=tuple(dict.fromkeys(rules)))

@@ -1,0 +1,1 @@
+"""Messages, translation and the escaping of hostile text."""

@@ -1,0 +1,133 @@
+"""What the listing commands print with `--format json`, as types: stable for other programs. PURE.
+
+Lists are arrays of rows; what is one thing is an object that carries its `schema`. Titles and
+sentences are in the language of the command, all else is code and never translated.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+CHECK_VIEW = "dengbao/check-view/1"
+LINT_VIEW = "dengbao/lint-view/1"
+PLAN_VIEW = "dengbao/plan-view/1"
+
+
+class CatalogRow(Struct, frozen=True, kw_only=True):
+    """A catalog, as `dengbao catalog list` prints it."""
+
+    id: str
+    title: str
+    edition: str
+    confidence: str
+    clauses: int
+
+
+class ProfileRow(Struct, frozen=True, kw_only=True):
+    """A profile, as `dengbao profile list` prints it; `extends` is empty where it extends none."""
+
+    id: str
+    title: str
+    extends: str
+
+
+class BoundCheck(Struct, frozen=True, kw_only=True):
+    """A check that a profile binds to a clause, and how much of the clause it settles."""
+
+    check: str
+    coverage: str
+
+
+class ClauseRow(Struct, frozen=True, kw_only=True):
+    """A clause of a profile, as `dengbao profile show` prints it."""
+
+    catalog: str
+    clause: str
+    unit: str
+    gist: str
+    checks: tuple[BoundCheck, ...]
+
+
+class CheckRow(Struct, frozen=True, kw_only=True):
+    """A check, as `dengbao check list` prints it."""
+
+    id: str
+    kind: str
+    severity: str
+    version: int
+    title: str
+
+
+class ParameterRow(Struct, frozen=True, kw_only=True):
+    """A parameter that a profile may set; `tightens` says in which direction an overlay may."""
+
+    name: str
+    default: str
+    tightens: str | None
+
+
+class CheckView(Struct, frozen=True, kw_only=True):
+    """A check with all there is to know of it, as `dengbao check show` prints it."""
+
+    schema: str
+    id: str
+    title: str
+    kind: str
+    severity: str
+    version: int
+    plugin: str
+    facts: tuple[str, ...]
+    parameters: tuple[ParameterRow, ...]
+
+
+class PluginRow(Struct, frozen=True, kw_only=True):
+    """A plugin with its number of offers, as `dengbao plugin list` prints it."""
+
+    name: str
+    version: str
+    fault: str
+    facts: int
+    checks: int
+    probers: int
+    exporters: int
+
+
+class LintProblem(Struct, frozen=True, kw_only=True):
+    """Something that is wrong with the policy, and where."""
+
+    file: str
+    line: int
+    said: str
+
+
+class LintView(Struct, frozen=True, kw_only=True):
+    """What `dengbao profile lint` found; nothing is wrong exactly where `problems` is empty."""
+
+    schema: str
+    problems: tuple[LintProblem, ...]
+
+
+class RequestRow(Struct, frozen=True, kw_only=True):
+    """A request that would run."""
+
+    target: str
+    privilege: str
+    kind: str
+    asked: str
+    timeout_s: int
+
+
+class PlanView(Struct, frozen=True, kw_only=True):
+    """Every request that `dengbao plan` foresees; each is made at most once."""
+
+    schema: str
+    profile: str
+    requests: tuple[RequestRow, ...]
+
+
+class DoctorRow(Struct, frozen=True, kw_only=True):
+    """What is installed or missing here, or what a target allows, as `dengbao doctor` prints it."""
+
+    what: str
+    state: str
+    detail: str

@@ -1,0 +1,168 @@
+"""What the command prints as JSON: rendered, flat, stable for other programs. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, structs
+
+from audit_core.model import (
+    Conclusion,
+    Coverage,
+    Finding,
+    Message,
+    Result,
+    Severity,
+    Target,
+    Verdict,
+)
+from audit_core.model.results import CheckInfo, Clause, Evidence, Results, RunStamp
+from audit_core.policy.model import Catalog
+from audit_core.text.translate import Translator
+
+RESULTS_VIEW = "dengbao/results-view/1"
+CATALOG_VIEW = "dengbao/catalog-view/1"
+
+
+class FindingView(Struct, frozen=True, kw_only=True):
+    """A finding as printed. `evidence` are digests of observations; `why` is a code, or empty."""
+
+    id: str
+    check: str
+    check_version: int
+    title: str
+    target: str
+    verdict: Verdict
+    severity: Severity
+    why: str
+    said: str
+    expected: str | None
+    remedy: str | None
+    params: dict[str, Any]
+    evidence: tuple[str, ...]
+
+
+class ConclusionView(Struct, frozen=True, kw_only=True):
+    """A conclusion as printed. `findings` are ids of findings; `missing` is asked of a person."""
+
+    catalog: str
+    clause: str
+    unit: str | None
+    target: str
+    conclusion: Result
+    coverage: Coverage
+    severity: Severity | None
+    why: str
+    missing: tuple[str, ...]
+    findings: tuple[str, ...]
+
+
+class ResultsView(Struct, frozen=True, kw_only=True):
+    """Results as printed by `dengbao results --format json`, in the language of the command."""
+
+    schema: str
+    lang: str
+    disclaimer: str
+    run: RunStamp
+    targets: tuple[Target, ...]
+    checks: tuple[CheckInfo, ...]
+    findings: tuple[FindingView, ...]
+    conclusions: tuple[ConclusionView, ...]
+    observations: tuple[Evidence, ...]
+
+
+class CatalogView(Struct, frozen=True, kw_only=True):
+    """A catalog as printed by `dengbao catalog show --format json`."""
+
+    schema: str
+    catalog: str
+    title: str
+    title_en: str
+    edition: str
+    source: str
+    confidence: str
+    licence: str
+    sha256: str
+    clauses: tuple[Clause, ...]
+
+
+DISCLAIMER = "Self-assessment for reference; no substitute for the assessment body's conclusion"
+
+
+def results_view(results: Results, translator: Translator) -> ResultsView:
+    """`results` with every message rendered in the translator's language."""
+    titles = {c.id: c.title for c in results.checks}
+    return ResultsView(
+        schema=RESULTS_VIEW,
+        lang=translator.lang,
+        disclaimer=translator.text(DISCLAIMER),
+        run=_run(results.run, translator),
+        targets=results.targets,
+        checks=tuple(structs.replace(c, title=translator.text(c.title)) for c in results.checks),
+        findings=tuple(_finding(f, titles, translator) for f in results.findings),
+        conclusions=tuple(_conclusion(c, translator) for c in results.conclusions),
+        observations=tuple(_evidence(o, translator) for o in results.observations),
+    )
+
+
+def joined(messages: tuple[Message, ...], say: Callable[[Message], str], lang: str) -> str:
+    """`messages` as one text."""
+    return ("；" if lang == "zh" else "; ").join(say(m) for m in messages)
+
+
+def _run(run: RunStamp, t: Translator) -> RunStamp:
+    return structs.replace(run, faults=tuple(t.sentence(fault) for fault in run.faults))
+
+
+def _evidence(o: Evidence, t: Translator) -> Evidence:
+    return structs.replace(o, how=t.ours(o.how), detail=t.sentence(o.detail))
+
+
+def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
+    return FindingView(
+        id=f.id,
+        check=f.check,
+        check_version=f.check_version,
+        title=t.text(titles.get(f.check, "")),
+        target=f.target,
+        verdict=f.verdict,
+        severity=f.severity,
+        why=f.why,
+        said=joined(f.said, t.say, t.lang),
+        expected=t.say(f.expected) if f.expected is not None else None,
+        remedy=t.say(f.remedy) if f.remedy is not None else None,
+        params=f.params,
+        evidence=f.evidence,
+    )
+
+
+def _conclusion(c: Conclusion, t: Translator) -> ConclusionView:
+    return ConclusionView(
+        catalog=c.catalog,
+        clause=c.clause,
+        unit=c.unit,
+        target=c.target,
+        conclusion=c.conclusion,
+        coverage=c.coverage,
+        severity=c.severity,
+        why=joined(c.why, t.say, t.lang),
+        missing=tuple(t.say(m) for m in c.missing),
+        findings=c.findings,
+    )
+
+
+def catalog_view(catalog: Catalog) -> CatalogView:
+    """`catalog` as printed."""
+    return CatalogView(
+        schema=CATALOG_VIEW,
+        catalog=catalog.id,
+        title=catalog.title,
+        title_en=catalog.title_en,
+        edition=catalog.edition,
+        source=catalog.source,
+        confidence=catalog.confidence,
+        licence=catalog.licence,
+        sha256=catalog.sha256,
+        clauses=catalog.clauses,
+    )

@@ -1,0 +1,86 @@
+"""JSON Schemas of every document that dengbao writes or prints, made from its own types.
+
+`python -m audit_core.views.schemas docs/schemas` writes them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from audit_core.model import results
+from audit_core.pack import documents, report
+from audit_core.store import runs
+from audit_core.views import cli_views, results_view
+from audit_core.views.field_docs import meaning
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# File name: the type, the value of its field `schema`.
+_DOCUMENTS: dict[str, tuple[type, str]] = {
+    "results.json": (results_view.ResultsView, results_view.RESULTS_VIEW),
+    "catalog.json": (results_view.CatalogView, results_view.CATALOG_VIEW),
+    "results-stored.json": (results.Results, results.SCHEMA),
+    "manifest.json": (documents.Manifest, documents.SCHEMA),
+    "run.json": (runs.RunFile, runs.RUN_SCHEMA),
+    "seal.json": (runs.Seal, runs.SEAL_SCHEMA),
+    "verify.json": (report.ReportView, report.REPORT_VIEW),
+    "plan.json": (cli_views.PlanView, cli_views.PLAN_VIEW),
+    "check.json": (cli_views.CheckView, cli_views.CHECK_VIEW),
+    "profile-lint.json": (cli_views.LintView, cli_views.LINT_VIEW),
+}
+# File name: the type of a row, the id. What is printed is an array of such rows.
+_LISTS: dict[str, tuple[type, str]] = {
+    "catalog-list.json": (cli_views.CatalogRow, "dengbao/catalog-list/1"),
+    "profile-list.json": (cli_views.ProfileRow, "dengbao/profile-list/1"),
+    "profile.json": (cli_views.ClauseRow, "dengbao/profile-view/1"),
+    "check-list.json": (cli_views.CheckRow, "dengbao/check-list/1"),
+    "plugin-list.json": (cli_views.PluginRow, "dengbao/plugin-list/1"),
+    "doctor.json": (cli_views.DoctorRow, "dengbao/doctor-list/1"),
+}
+
+
+def schema(type: type, id: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of documents whose field `schema` is `id`."""
+    made = _described(type)
+    made["$defs"][type.__name__]["properties"]["schema"]["const"] = id
+    return {"$schema": _DIALECT, "$id": _urn(id), **made}
+
+
+def list_schema(type: type, id: str) -> dict[str, Any]:
+    """The JSON Schema of arrays of `type`, which carry no id themselves."""
+    made = _described(type)
+    array = {"type": "array", "items": {"$ref": made["$ref"]}, "$defs": made["$defs"]}
+    return {"$schema": _DIALECT, "$id": _urn(id), **array}
+
+
+def _urn(id: str) -> str:
+    return f"urn:{id.replace('/', ':')}"
+
+
+def _described(type: type) -> dict[str, Any]:
+    made = msgspec.json.schema(type, ref_template="#/$defs/{name}")
+    for name, body in made["$defs"].items():
+        for field, about in body.get("properties", {}).items():
+            about["description"] = meaning(name, field)
+    return made
+
+
+def schemas() -> dict[str, bytes]:
+    """Every schema as the bytes of its file, by file name."""
+    made = {name: schema(*about) for name, about in _DOCUMENTS.items()}
+    made |= {name: list_schema(*about) for name, about in _LISTS.items()}
+    return {name: results.encode(document) for name, document in made.items()}
+
+
+def main(folder: Path) -> None:
+    """Every schema stands in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, raw in schemas().items():
+        (folder / name).write_bytes(raw)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

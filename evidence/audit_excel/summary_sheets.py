@@ -1,0 +1,328 @@
+"""Cover (封面), overview with charts (总览) and confirmation sheet (确认单)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from openpyxl.chart import BarChart, Reference
+from openpyxl.chart.label import DataLabelList
+from openpyxl.chart.legend import Legend
+from openpyxl.chart.marker import DataPoint
+
+from audit_core.model import Result, Severity, msg
+from audit_excel.plan import Plan
+from audit_excel.sheet import Box, Frame, Link, Sheet
+from audit_excel.styles import COLOURS
+from audit_excel.view import View, count
+from audit_excel.words import Counts
+
+FILES_ON_ONE_PAGE = 12
+MAX_FILES = 1_000_000
+POINTS_PER_CM = 28.35
+MAX_BARS = 20
+"""Objects in the chart; the table below it lists them all."""
+
+SECOND_PAGE = 640.0
+"""Points from the top of an overview of many objects at which its second page has begun."""
+
+ROWS_ON_ONE_PAGE = 45
+"""Rows of the overview that are still read when they are printed on one page."""
+
+
+def _system(view: View) -> str:
+    named = (view.results.run.system,) if view.results.run.system else ()
+    declared = (t.business_system for t in view.targets.values() if t.business_system)
+    return view.comma.join(dict.fromkeys((*named, *declared)))
+
+
+def _facts(view: View) -> Iterable[tuple[str, str]]:
+    text, run = view.text, view.run
+    yield text("Business system"), _system(view)
+    yield text("Audited against"), view.title
+    yield text("Profile"), run.profile
+    yield text("Run id"), run.id
+    yield text("Started (UTC)"), view.local_moment(run.started)
+    yield text("Ended (UTC)"), view.local_moment(run.ended)
+    yield text("Tool version"), f"dengbao {run.dengbao}"
+    yield text("Plugins"), view.comma.join(f"{n} {v}" for n, v in sorted(run.plugins.items()))
+    for name, digest in sorted(run.policy.items()):
+        yield text("Catalog or profile"), f"{name}  sha256:{digest}"
+    yield text("Carried through"), text("yes") if run.complete else view.alarm
+    yield text("Root digest"), view.source.root_digest
+
+
+def _warnings(view: View, sheet: Sheet) -> None:
+    if view.alarm:
+        sheet.wide(Box(view.alarm, "alarm"))
+    sheet.wide(Box(view.disclaimer, "disclaimer"))
+    if any(c.confidence != "read" for c in view.results.clauses):
+        note = view.text(
+            "Items marked ※ rest on a catalog row that nobody has checked against the standard yet"
+        )
+        sheet.wide(Box(note, "note"))
+
+
+def cover(frame: Frame, view: View, plan: Plan) -> None:
+    """What this is, of which run, made with what; an incomplete run says so first."""
+    sheet = Sheet(frame, plan.cover.names[0], (26, 104), tab="1F3864")
+    sheet.raw.sheet_view.showGridLines = False
+    sheet.raw.print_options.horizontalCentered = True
+    sheet.one_page()
+    sheet.gap()
+    heading = view.text("Security self-assessment: evidence workbook")
+    sheet.wide(Box(heading, "cover"))
+    sheet.wide(Box(view.title, "subtitle"))
+    sheet.gap()
+    _warnings(view, sheet)
+    sheet.gap()
+    for name, value in _facts(view):
+        sheet.row([Box(name, "label"), Box(value, "text" if value else "fill_in")])
+    for fault in view.run.faults:
+        told = view.say(msg("{detail}", detail=fault))
+        sheet.row([Box(view.text("Fault during the run"), "label"), Box(told, "nonconforming")])
+    _contents(view, plan, sheet)
+    sheet.close()
+
+
+def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
+    sheet.gap()
+    sheet.wide(Box(view.text("Contents"), "section"))
+    text = view.text
+    listed = (
+        (plan.overview, text("Counts and charts per layer and object")),
+        (plan.matrix[0], text("Every item on every object")),
+        (plan.issues, text("What does not conform, with room for who mends it and by when")),
+        (plan.missing, text("What people have to bring before these items can be concluded")),
+        *((place, text("Records of this layer")) for place in plan.layers.values()),
+        (plan.checks, text("Every check on every object, as it was judged")),
+        (plan.assets, text("What was audited, how it was reached")),
+        (plan.evidence, text("Every question asked, with the digest of its answer")),
+        (plan.confirmation, text("Files with digests, and signatures")),
+    )
+    for place, about in listed:
+        sheet.row([Box(place.names[0], "link", Link(sheet=place.names[0])),
+                   about])  # fmt: skip
+    about = view.say(msg("One record sheet for each of {count} objects; the names in the overview "
+                         "lead to them", count=len(plan.objects)))  # fmt: skip
+    sheet.row([Box(view.text("Record sheets"), "label"), about])
+
+
+# --- overview -------------------------------------------------------------------------------------
+
+
+def _count_row(name: Box, counts: Counts) -> list[Box]:
+    numbers = [Box(counts[r], "number") for r in Result]
+    return [name, Box(sum(counts.values()), "number"), *numbers]
+
+
+def _count_head(view: View, first: str) -> list[Box]:
+    heads = [Box(view.result(r), r.value) for r in Result]
+    return [Box(first, "head"), Box(view.text("Items"), "head"), *heads]
+
+
+def _coloured(series: Any, result: Result) -> None:
+    series.graphicalProperties.solidFill = COLOURS[result.value]
+    series.graphicalProperties.line.solidFill = "7F7F7F"
+
+
+def _bars(sheet: Sheet, head: int, rows: int, title: str) -> BarChart:
+    chart = BarChart()
+    chart.type, chart.grouping, chart.overlap, chart.gapWidth = "bar", "stacked", 100, 60
+    chart.title = title
+    data = Reference(sheet.raw, min_col=3, max_col=7, min_row=head, max_row=head + rows)
+    chart.add_data(data, titles_from_data=True)
+    chart.set_categories(Reference(sheet.raw, min_col=1, min_row=head + 1, max_row=head + rows))
+    for series, result in zip(chart.series, Result, strict=True):
+        _coloured(series, result)
+    chart.x_axis.scaling.orientation = "maxMin"  # the first row of the table on top
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.y_axis.crosses = "max"  # the numbers below, since the first row is on top
+    chart.y_axis.majorGridlines = None
+    chart.y_axis.number_format = "0"
+    chart.legend = Legend()
+    chart.legend.position = "b"
+    chart.width, chart.height = 19, max(7.5, 3.2 + 0.75 * rows)
+    return chart
+
+
+def _totals(sheet: Sheet, head: int, total: int, title: str) -> BarChart:
+    # No pie: what is few beside many would be a sliver, its number unreadable.
+    chart = BarChart()
+    chart.type, chart.grouping, chart.gapWidth = "col", "clustered", 60
+    chart.title = title
+    data = Reference(sheet.raw, min_col=3, max_col=7, min_row=total)
+    chart.add_data(data, from_rows=True)
+    chart.set_categories(Reference(sheet.raw, min_col=3, max_col=7, min_row=head))
+    for index, result in enumerate(Result):
+        point = DataPoint(idx=index)
+        _coloured(point, result)
+        chart.series[0].data_points.append(point)
+    chart.dataLabels = DataLabelList(showVal=True, showPercent=False, showCatName=False,
+                                     showSerName=False, showLegendKey=False)  # fmt: skip
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.y_axis.majorGridlines = None
+    chart.y_axis.number_format = "0"
+    chart.legend = None
+    chart.width, chart.height = 19, 7.5
+    return chart
+
+
+def _count_table(
+    view: View, sheet: Sheet, first: str, rows: Sequence[tuple[Box, Counts]], total: Counts
+) -> int:
+    sheet.row(_count_head(view, first))
+    head = sheet.last_row
+    for name, counts in rows:
+        sheet.row(_count_row(name, counts))
+    sheet.row(_count_row(Box(view.text("Total"), "label"), total))
+    return head
+
+
+def overview(frame: Frame, view: View, plan: Plan) -> None:
+    """Counts per layer and per object, and the same as charts."""
+    sheet = Sheet(frame, plan.overview.names[0], (34, 10, 14, 14, 14, 14, 14, 3, 60), tab="1F3864")
+    sheet.wide(Box(view.text("Overview"), "title"), columns=7)
+    if view.alarm:
+        sheet.wide(Box(view.alarm, "alarm"), columns=7)
+    sheet.wide(Box(view.disclaimer, "disclaimer"), columns=7)
+    sheet.wide(Box(_severity_line(plan, view), "plain"), columns=7)
+    total = count(view.results.conclusions)
+    sheet.wide(Box(view.text("Items per layer"), "section"), columns=7)
+    layers = [
+        (Box(name, "link", Link(sheet=plan.layers[name].names[0])), count(cs))
+        for name, cs in view.by_layer.items()
+    ]
+    by_layer = _count_table(view, sheet, view.text("Layer"), layers, total)
+    by_object = _objects(view, plan, sheet, total)
+    if layers:
+        _charts(view, sheet, by_layer, by_object)
+    if sheet.last_row <= ROWS_ON_ONE_PAGE:
+        sheet.one_page()  # a chart must not be cut in two
+    sheet.close()
+
+
+def _severity_line(plan: Plan, view: View) -> str:
+    found = [i.severity for i in plan.issue_list]
+    high, medium, low = (found.count(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
+    return view.say(
+        msg(
+            "Issues: {all} (high {high}, medium {medium}, low {low}); items that people must "
+            "still settle: {missing}",
+            all=len(found), high=high, medium=medium, low=low, missing=len(plan.wanted),
+        )
+    )  # fmt: skip
+
+
+def _objects(view: View, plan: Plan, sheet: Sheet, total: Counts) -> int:
+    sheet.gap()
+    sheet.wide(Box(view.text("Items per object"), "section"), columns=7)
+    objects = [
+        (Box(view.name(id), "link", Link(sheet=plan.objects[id].names[0])), count(cs))
+        for id, cs in view.by_object.items()
+    ]
+    return _count_table(view, sheet, view.text("Object"), objects, total)
+
+
+def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
+    layers, objects = len(view.by_layer), len(view.by_object)
+    shown = min(objects, MAX_BARS)
+    title = view.text("Items per object")
+    if shown < objects:
+        title = view.say(msg("Items per object (first {shown} of {all})", shown=shown, all=objects))
+    down = 24.0
+    for chart, at_least in (
+        (_totals(sheet, by_layer, by_layer + layers + 1, view.text("All items")), 0.0),
+        (_bars(sheet, by_layer, layers, view.text("Items per layer")), 0.0),
+        (
+            _bars(sheet, by_object, shown, title),
+            SECOND_PAGE if sheet.last_row > ROWS_ON_ONE_PAGE else 0.0,
+        ),
+    ):
+        down = max(down, at_least)
+        row = sheet.row_at(down)
+        sheet.raw.add_chart(chart, f"I{row}")
+        down += chart.height * POINTS_PER_CM + 24
+
+
+# --- confirmation ---------------------------------------------------------------------------------
+
+
+def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
+    text, results = view.text, view.results
+    yield text("Files listed below"), len(view.source.digests)
+    yield text("Objects"), len(plan.objects)
+    yield text("Items concluded on objects"), len(results.conclusions)
+    yield text("Checks judged"), len(results.findings)
+    yield text("Observations (evidence)"), len(results.observations)
+    yield text("Issues listed"), len(plan.issue_list)
+
+
+def confirmation(frame: Frame, view: View, plan: Plan) -> None:
+    """What the client signs: every file with its digests, the counts and the root digest."""
+    sheet = Sheet(frame, plan.confirmation.names[0], (44, 36, 56, 56), tab="7F7F7F")
+    text = view.text
+    if len(view.source.digests) <= FILES_ON_ONE_PAGE:
+        sheet.one_page()
+    sheet.wide(Box(text("Confirmation of the evidence handed over"), "title"))
+    run = view.run
+    lead = msg("Run {run}, {started} to {ended} (UTC), profile {profile}",
+               run=run.id, started=view.moment(run.started), ended=view.moment(run.ended),
+               profile=run.profile)  # fmt: skip
+    sheet.wide(Box(view.say(lead), "plain"))
+    _warnings(view, sheet)
+    system = _system(view)
+    sheet.row([Box(text("Business system"), "label"), Box(system, "text" if system else "fill_in")])
+    sheet.wide(Box(text("Counts"), "section"))
+    for label, number in _amounts(view, plan):
+        sheet.row([Box(label, "label"), str(number)])
+    sheet.row([Box(text("Root digest"), "label"), view.source.root_digest,
+               Box(text("SHA-256 over the list of the files below; dengbao verify prints it"),
+                   "note")])  # fmt: skip
+    _returned(view, sheet)
+    _signatures(view, sheet)
+    _files(view, sheet)
+    sheet.close()
+
+
+def _files(view: View, sheet: Sheet) -> None:
+    # Last: a large pack has tens of thousands, and people sign above them.
+    text, digests = view.text, view.source.digests
+    if len(digests) > FILES_ON_ONE_PAGE:
+        sheet.new_page(sheet.last_row + 4)
+    sheet.wide(Box(text("Files"), "section"))
+    sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
+                   "note"))  # fmt: skip
+    sheet.wide(Box(text("This workbook and what is written after it (manifest, signature) stand in "
+                        "SHA256SUMS"), "note"))  # fmt: skip
+    sheet.row([Box(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
+    for name in sorted(digests)[:MAX_FILES]:
+        found = (digests[name].get(kind, "") for kind in ("md5", "sha256", "sm3"))
+        sheet.row([Box(told, "digest") for told in (name, *found)])
+    if len(digests) > MAX_FILES:
+        more = msg("{count} more files stand in SHA256SUMS", count=len(digests) - MAX_FILES)
+        sheet.wide(Box(view.say(more), "alarm"))
+
+
+def _returned(view: View, sheet: Sheet) -> None:
+    text = view.text
+    sheet.wide(Box(text("Returned or deleted after the assessment"), "section"))
+    heads = (text("Document, account or data"), text("Received from / kept at"),
+             text("Returned or deleted"), text("Date and signature"))  # fmt: skip
+    sheet.row([Box(h, "head") for h in heads])
+    first = sheet.last_row + 1
+    for _ in range(6):
+        sheet.row([Box("", "fill_in")] * 4, height=24)
+    choices = (text("returned"), text("deleted"), text("kept by agreement"))
+    sheet.choose(3, first, sheet.last_row, choices)
+
+
+def _signatures(view: View, sheet: Sheet) -> None:
+    text = view.text
+    sheet.wide(Box(text("Signatures"), "section"))
+    sheet.wide(Box(text("The undersigned confirm that the files listed below, with the digests "
+                        "given there, are what was handed over"), "plain"))  # fmt: skip
+    heads = ("", text("Name in print"), text("Signature"), text("Date"))
+    sheet.row([Box(h, "head") for h in heads])
+    for who in (text("Audited organisation"), text("Auditor"), text("Witness")):
+        sheet.row([Box(who, "label"), *[Box("", "fill_in")] * 3], height=36)
