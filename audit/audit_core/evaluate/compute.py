@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry, facts_of
-from audit_core.evaluate import assess, judge, parse
+from audit_core.evaluate import assess, judge
+from audit_core.evaluate.group_facts import GroupFacts
+from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.model import (
-    Absent,
     Builtin,
     Check,
     Coverage,
-    Fact,
     Finding,
     Kind,
-    Known,
-    Message,
     Observation,
     Probe,
     ReadFile,
-    Reason,
     Target,
-    msg,
     observation_digest,
 )
 from audit_core.model.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
@@ -35,52 +31,6 @@ from audit_core.policy.model import Profile
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, RunFile
 from audit_core.text.translate import Translator
-
-_SAME = 5  # on so many targets may one parser or check hang; then it is left out everywhere
-Step = Callable[[str], None]
-
-
-class SkippedSteps(Struct, frozen=True):
-    """The steps at which an evaluation hung or died, such as `check linux.umask@web1`."""
-
-    steps: frozenset[str] = frozenset()
-
-    def __contains__(self, step: str) -> bool:
-        return step in self.steps
-
-    def with_step(self, step: str) -> SkippedSteps:
-        """`step` left out, too."""
-        return SkippedSteps(self.steps | {step})
-
-    def of(self, kind: str, id: str, target: Target) -> Message | None:
-        """Why the `kind` (`check`, `fact`) called `id` is not tried on `target`; None where it is.
-
-        What hangs on every host would else cost a restart for each of them.
-        """
-        if _step(kind, id, target) in self.steps:
-            return _HERE[kind](id)
-        hung = sum(1 for step in self.steps if step.startswith(f"{kind} {id}@"))
-        return _ELSEWHERE[kind](id, hung) if hung >= _SAME else None
-
-
-_HERE = {
-    "check": lambda id: msg("The check {check} hung or died", check=id),
-    "fact": lambda id: msg("The parser of {fact} hung or died", fact=id),
-}
-_ELSEWHERE = {
-    "check": lambda id, count: msg(
-        "The check {check} hung or died on {count} other targets and was not tried here",
-        check=id, count=count,
-    ),
-    "fact": lambda id, count: msg(
-        "The parser of {fact} hung or died on {count} other targets and was not tried here",
-        fact=id, count=count,
-    ),
-}  # fmt: skip
-
-
-def _step(kind: str, id: str, target: Target) -> str:
-    return f"{kind} {id}@{target.id}"
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -103,44 +53,6 @@ def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, .
     return tuple(found[key] for key in sorted(found)), unknown
 
 
-class _Group:
-    """Facts of one group, learned once each."""
-
-    def __init__(self, group: plan.Group, bundle: Bundle | None, skipped: SkippedSteps, step: Step):
-        self._seen = _seen(group, bundle)
-        self._left_out = skipped
-        self._step = step
-        self._facts: dict[tuple[str, str], Known | Absent] = {}
-        self.platform = answers.platform(self._seen, group.root)
-        # Of this group, not of the run: a run that was resumed asked some targets later.
-        self.collected_at = min((o.started for o in self._seen.observations.values()), default="")
-
-    def lookup(self, target: Target) -> judge.Lookup:
-        return lambda fact: self._learn(fact, target)
-
-    def _learn(self, fact: Fact, target: Target) -> Known | Absent:
-        key = (fact.id, target.id)
-        if key not in self._facts:
-            said = self._left_out.of("fact", fact.id, target)
-            if said is not None:
-                self._facts[key] = Absent(reason=Reason.FAULT, said=said)
-            else:
-                self._step(_step("fact", fact.id, target))
-                self._facts[key] = parse.learn(fact, self._seen, target, self.platform)
-        return self._facts[key]
-
-
-def _seen(group: plan.Group, bundle: Bundle | None) -> answers.Observations:
-    if bundle is None:
-        return answers.Observations(observations={}, blob=lambda sha256: b"", fault=None)
-    fault = bundle.fault
-    return answers.Observations(
-        observations=bundle.observations,
-        blob=bundle.blob,
-        fault=(fault.reason, fault.why) if fault is not None else None,
-    )
-
-
 def _group_findings(
     group: plan.Group,
     bundle: Bundle | None,
@@ -150,7 +62,7 @@ def _group_findings(
     skipped: SkippedSteps,
     step: Step,
 ) -> Iterable[Finding]:
-    facts = _Group(group, bundle, skipped, step)
+    facts = GroupFacts(group, bundle, skipped, step)
     for target in group.members:
         builtins = {
             Builtin.TARGET: target,
@@ -167,7 +79,7 @@ def _group_findings(
             lookup = facts.lookup(target)
             for fact in facts_of(check):
                 lookup(fact)  # first, so that a parser that hangs is not taken for the check
-            step(_step("check", check.id, target))
+            step(step_name("check", check.id, target))
             yield judge.judge(check, target, lookup, builtins, _values(check, params))
 
 

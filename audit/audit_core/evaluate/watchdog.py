@@ -18,7 +18,8 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.evaluate import judge
-from audit_core.evaluate.compute import SkippedSteps, Step, Work, compute
+from audit_core.evaluate.compute import Work, compute
+from audit_core.evaluate.skipped import SkippedSteps, Step
 from audit_core.model import Message, errors, msg
 from audit_core.model.errors import ConfigError, DengbaoError
 from audit_core.model.results import encode

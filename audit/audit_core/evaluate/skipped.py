@@ -1,0 +1,56 @@
+"""Steps of an evaluation that hung or died, and are left out the next time round. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from audit_core.model import Message, Target, msg
+
+_SAME = 5  # on so many targets may one parser or check hang; then it is left out everywhere
+Step = Callable[[str], None]
+
+
+class SkippedSteps(Struct, frozen=True):
+    """The steps at which an evaluation hung or died, such as `check linux.umask@web1`."""
+
+    steps: frozenset[str] = frozenset()
+
+    def __contains__(self, step: str) -> bool:
+        return step in self.steps
+
+    def with_step(self, step: str) -> SkippedSteps:
+        """`step` left out, too."""
+        return SkippedSteps(self.steps | {step})
+
+    def of(self, kind: str, id: str, target: Target) -> Message | None:
+        """Why the `kind` (`check`, `fact`) called `id` is not tried on `target`; None where it is.
+
+        What hangs on every host would else cost a restart for each of them.
+        """
+        if step_name(kind, id, target) in self.steps:
+            return _HERE[kind](id)
+        hung = sum(1 for step in self.steps if step.startswith(f"{kind} {id}@"))
+        return _ELSEWHERE[kind](id, hung) if hung >= _SAME else None
+
+
+_HERE = {
+    "check": lambda id: msg("The check {check} hung or died", check=id),
+    "fact": lambda id: msg("The parser of {fact} hung or died", fact=id),
+}
+_ELSEWHERE = {
+    "check": lambda id, count: msg(
+        "The check {check} hung or died on {count} other targets and was not tried here",
+        check=id, count=count,
+    ),
+    "fact": lambda id, count: msg(
+        "The parser of {fact} hung or died on {count} other targets and was not tried here",
+        fact=id, count=count,
+    ),
+}  # fmt: skip
+
+
+def step_name(kind: str, id: str, target: Target) -> str:
+    """The name of a step of an evaluation, such as `check linux.umask@web1`."""
+    return f"{kind} {id}@{target.id}"
