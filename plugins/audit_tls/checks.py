@@ -62,9 +62,9 @@ def _spoken(endpoint: Endpoint) -> Message:
 
 
 _STOPPED = {
-    Stopped.DEADLINE: msg("ProberProcess ended early: the time for this endpoint was used up"),
-    Stopped.CONNECTIONS: msg("ProberProcess ended early: the number of connections was used up"),
-    Stopped.SILENCE: msg("ProberProcess ended early: connections in a row had no answer"),
+    Stopped.DEADLINE: msg("Asking ended early: the time for this endpoint was used up"),
+    Stopped.CONNECTIONS: msg("Asking ended early: the number of connections was used up"),
+    Stopped.SILENCE: msg("Asking ended early: connections in a row had no answer"),
 }
 
 
