@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from audit_core.collect import Collector, Route, now
 from audit_core.connectors import ScriptReply, Session, Transport
 from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.model import Command, ReadFile
+from audit_core.model import Command, Probe, ReadFile
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from benchmarks import ROOT
 from benchmarks.processes import Cost, Job, cost_of, run
@@ -117,7 +119,8 @@ class Clients:
     def _for_testinfra(self) -> object:
         bundle = self.run.bundle(self.hosts[0].id)
         assert bundle is not None
-        requests = [o.request for o in bundle.observations.values()]
+        kinds = Command | ReadFile | Probe
+        requests = [msgspec.convert(o.request, kinds) for o in bundle.observations.values()]
         config = self._folder / "ssh_config"
         config.write_text("".join(_ssh_config(host, self._folder) for host in self.hosts))
         return {

@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from audit_core.collect import now
 from audit_core.inventory import default_inventory
-from audit_core.model import Conclusion
+from audit_core.model import Command, Conclusion, Observation, Probe, ReadFile
 from audit_core.model.results import decode
 from audit_core.store.bundles import Bundle, BundleWriter, Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
@@ -60,7 +62,7 @@ def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store)
         profile=asked.profile, profile_sha256=work.profile.sha256, inventory_sha256="",
         dengbao="", plugins={}, targets=(*(questions.target(id) for id in ids), *_ALWAYS),
     ))  # fmt: skip
-    replies = [_reply(bundle, digest) for digest in bundle.observations]
+    replies = [_reply(bundle, seen) for seen in bundle.observations.values()]
     for id in ids:
         _write(made.writer(id), id, replies)
     store.seal(made, now())
@@ -74,10 +76,10 @@ def _write(writer: BundleWriter, id: str, replies: list[Reply]) -> None:
     writer.finish()
 
 
-def _reply(bundle: Bundle, digest: str) -> Reply:
-    o = bundle.observations[digest]
+def _reply(bundle: Bundle, o: Observation) -> Reply:
+    request = msgspec.convert(o.request, Command | ReadFile | Probe)
     return Reply(
-        request=o.request, status=o.status, exit_code=o.exit_code,
+        request=request, status=o.status, exit_code=o.exit_code,
         stdout=bundle.blob(o.stdout_sha256), stderr=bundle.blob(o.stderr_sha256),
         truncated=o.truncated, round=o.round, started=o.started, ended=o.ended, how=o.how,
         detail=o.detail,

@@ -212,6 +212,7 @@ def test_a_grumbling_sudo_is_no_refusal(stderr: bytes, status: Status) -> None:
     got = batch.unframe([root], NONCE, out, err, cut=Status.NO_REPLY)
     assert got.replies[0] is not None
     assert got.replies[0].status is status
+    assert b"unable to resolve" not in got.replies[0].stderr  # of sudo, not of the command
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda s: s[0])

@@ -17,6 +17,7 @@ from audit_core.model import (
     Status,
     Value,
 )
+from audit_core.model.requests import stored
 from audit_core.plan import answers, discovery
 from audit_core.text.translate import Translator
 from core.fakes import HOST
@@ -24,9 +25,11 @@ from core.fakes import HOST
 ASKED = ReadFile(path="/etc/passwd")
 
 
-def _seen(redactions: tuple[str, ...]) -> Observation:
+def _seen(redactions: tuple[str, ...], request: Request = ASKED) -> Observation:
     return Observation(
-        target=HOST.id, request=ASKED, request_digest="", status=Status.ANSWERED, exit_code=0,
+        target=HOST.id, request=stored(request), asked=request.describe(),
+        identity=request.identity(), evidence_kind=request.evidence_kind, privilege="user",
+        status=Status.ANSWERED, exit_code=0,
         stdout_sha256="", stderr_sha256="", stdout_size=1, stderr_size=0, round=2,
         started="2026-11-23T12:00:00.000Z", ended="", how="", redactions=redactions,
     )  # fmt: skip
@@ -41,7 +44,7 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
 ) -> None:
     # the account `admin` is gone from /etc/passwd when the run's own password is `admin`
     seen = answers.Observations(observations={}, blob=lambda sha256: b"x")
-    got = answers.answer(_seen(redactions), seen, HOST)
+    got = answers.answer(ASKED, _seen(redactions), seen, HOST)
     assert isinstance(got, Answer) is settled
     assert settled or (isinstance(got, Absent) and got.reason is Reason.UNPARSABLE)
 
@@ -52,7 +55,7 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
         (b"", "/bin/x: unexpected exit status 255"),
         (b"\n /etc/x line 3: Bad option\nmore\n",
          "/bin/x: unexpected exit status 255 (/etc/x line 3: Bad option)"),
-        (b"sudo: unable to resolve host h: Name or service not known\nBad\xff",
+        (b"Bad\xff",
          "/bin/x: unexpected exit status 255 (Bad\ufffd)"),
         (b"WARNING: apt has no stable interface\n\nE: Conflicting values\nE: more\n",
          "/bin/x: unexpected exit status 255 (E: Conflicting values)"),
@@ -61,10 +64,10 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
     ],
 )  # fmt: skip
 def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, said: str) -> None:
-    asked = structs.replace(_seen(()), request=Command(argv=("/bin/x",)), exit_code=255)
-    got = answers.answer(
-        asked, answers.Observations(observations={}, blob=lambda sha256: stderr), HOST
-    )
+    request = Command(argv=("/bin/x",))
+    observation = structs.replace(_seen((), request), exit_code=255)
+    seen = answers.Observations(observations={}, blob=lambda sha256: stderr)
+    got = answers.answer(request, observation, seen, HOST)
     assert isinstance(got, Absent)
     assert got.reason is Reason.UNPARSABLE
     assert Translator("en").say(got.said) == said
@@ -72,9 +75,9 @@ def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, sa
 
 def test_a_question_over_the_network_is_told_by_what_it_says() -> None:
     args: dict[str, Value] = {"port": 443, "address": "192.0.2.1", "server_name": "", "quick": 0}
-    asked = answers.asked_text(Probe(prober="tls", args=args | {"starttls": None}))
+    asked = Probe(prober="tls", args=args | {"starttls": None}).describe()
     assert asked == "tls address=192.0.2.1 port=443 quick=0"
-    assert answers.asked_text(Probe(prober="toy")) == "toy"
+    assert Probe(prober="toy").describe() == "toy"
 
 
 def _answer(text: str) -> Answer:

@@ -74,8 +74,7 @@ def test_an_account_whose_shell_is_one(account: Account, tmp_path: Path, path: s
     with Sshd(["SetEnv SHLVL=0"], user=account.name) as sshd:
         bundle = collected(sshd, tmp_path)
     assert bundle.fault is None
-    (seen,) = [o for o in bundle.observations.values() if getattr(o.request, "argv", ()) ==
-               ("cat", "/colour")]  # fmt: skip
+    (seen,) = [o for o in bundle.observations.values() if o.asked == "cat /colour"]
     assert (seen.status, seen.exit_code) == (Status.ANSWERED, 1)
 
 

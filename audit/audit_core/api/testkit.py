@@ -11,6 +11,8 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from audit_core.api import plugins
 from audit_core.connectors import Closing, Ended, ScriptReply
 from audit_core.model import (
@@ -59,9 +61,9 @@ class ReplaySession(Closing):
         self._uid = uid
         self._bundle = bundle
         self._by_call = {
-            _key(batch.call_line(0, o.request)): o
+            _key(batch.call_line(0, request)): o
             for o in bundle.observations.values()
-            if isinstance(o.request, Command | ReadFile)
+            if (request := _shell_request(o)) is not None
         }
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
@@ -84,7 +86,7 @@ class ReplaySession(Closing):
             return b"", b""
         out = self._bundle.blob(seen.stdout_sha256)
         err = self._bundle.blob(seen.stderr_sha256)
-        if isinstance(seen.request, ReadFile):
+        if seen.evidence_kind == ReadFile.evidence_kind:
             return batch.frame_file(index, nonce, _stat(seen, out), out), b""
         code = _code(seen)
         return batch.frame(index, nonce, out, code), batch.frame(index, nonce, err, code)
@@ -100,6 +102,13 @@ class ReplayTransport:
     def open(self) -> ReplaySession:
         """An open session; it never fails."""
         return ReplaySession(self._bundle, self._uid)
+
+
+def _shell_request(seen: Observation) -> Command | ReadFile | None:
+    try:
+        return msgspec.convert(seen.request, Command | ReadFile)
+    except msgspec.ValidationError:
+        return None
 
 
 def _key(line: str) -> str:

@@ -11,9 +11,8 @@ from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.collect import Collector, now
 from audit_core.evaluate import profile_checks
 from audit_core.inventory import Sudo
-from audit_core.model import Command, Probe, ReadFile, Request, msg
+from audit_core.model import Privilege, Probe, Request, msg
 from audit_core.model.errors import ConfigError, UsageError
-from audit_core.plan.answers import asked_text
 from audit_core.store.runs import Run
 from audit_core.views.cli_views import PLAN_VIEW, PlanView, RequestRow
 
@@ -46,10 +45,10 @@ def plan(context: Context) -> int:
 def _row(request: Request, context: Context) -> tuple[str, str, str, int]:
     if isinstance(request, Probe):
         prober = context.registry.probers.get(request.prober)
-        shown = prober.describe(request) if prober is not None else asked_text(request)
+        shown = prober.describe(request) if prober is not None else request.describe()
         return ("collector", "network", context.translator.ours(shown), request.timeout_s)
-    kind = "file" if isinstance(request, ReadFile) else "command"
-    return (request.privilege.value, kind, asked_text(request), request.timeout_s)
+    kind = request.evidence_kind
+    return (request.privilege.value, kind, request.describe(), request.timeout_s)
 
 
 def _sudoers(context: Context, chosen: Selection) -> int:
@@ -154,9 +153,7 @@ def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
 def _warn(context: Context, chosen: Selection) -> None:
     # GA/T 1735.1: tools warn of their impact before they start.
     requests = [r for g in chosen.groups for r in planning.everything(g)]
-    root = sum(
-        1 for r in requests if isinstance(r, Command | ReadFile) and r.privilege.value == "root"
-    )
+    root = sum(1 for r in requests if r.privilege is Privilege.ROOT)
     line = (
         "Read-only audit. Targets: {targets}. Requests: up to {count}, of them as root where sudo "
         "allows it: {root}. dengbao plan lists each one"

@@ -26,7 +26,6 @@ from audit_core.model import (
     Request,
     Status,
     msg,
-    request_digest,
 )
 from audit_core.model.errors import ConfigError, DengbaoError
 from audit_core.plan import answers, batch
@@ -167,7 +166,7 @@ class Collector:
 
     def _left(self, group: plan.Group, wanted: Sequence[Request]) -> list[Request]:
         held = self._bundle(group).observations
-        return [r for r in wanted if request_digest(r) not in held]
+        return [r for r in wanted if (group.root.id, r.identity()) not in held]
 
     def _rounds(self, group: plan.Group, writer: BundleWriter) -> None:
         first = plan.discovery_round(group)
@@ -183,7 +182,9 @@ class Collector:
 
     def _platform(self, group: plan.Group) -> Platform:
         bundle = self._bundle(group)
-        seen = answers.Observations(observations=bundle.observations, blob=bundle.blob)
+        seen = answers.Observations(
+            observations=bundle.observations, blob=bundle.blob, parents=group.parents
+        )
         return answers.platform(seen, group.root)
 
     def _shell_rounds(

@@ -19,13 +19,10 @@ from audit_core.model import (
     Finding,
     Kind,
     Observation,
-    Probe,
-    ReadFile,
     Target,
     observation_digest,
 )
 from audit_core.model.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
-from audit_core.plan import answers
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
 from audit_core.store.bundles import Bundle
@@ -164,14 +161,12 @@ def _fault_lines(registry: Registry) -> Iterable[str]:
 
 
 def _evidence(o: Observation) -> Evidence:
-    request = o.request
-    kind = "file" if isinstance(request, ReadFile) else "command"
     return Evidence(
         digest=observation_digest(o),
         target=o.target,
-        kind="probe" if isinstance(request, Probe) else kind,
-        asked=answers.asked_text(request),
-        privilege="user" if isinstance(request, Probe) else request.privilege.value,
+        kind=o.evidence_kind,
+        asked=o.asked,
+        privilege=o.privilege,
         status=o.status.value,
         exit_code=o.exit_code,
         started=o.started,

@@ -45,5 +45,6 @@ def observations_of(group: plan.Group, bundle: Bundle | None) -> answers.Observa
     return answers.Observations(
         observations=bundle.observations,
         blob=bundle.blob,
+        parents=group.parents,
         fault=(fault.reason, fault.why) if fault is not None else None,
     )

@@ -12,29 +12,31 @@ from audit_core.model import (
     Platform,
     Provider,
     Reason,
+    Request,
     Target,
     msg,
     observation_digest,
-    request_digest,
 )
 from audit_core.plan import holds, request_of
-from audit_core.plan.answers import Observations, absent, answer, asked_text
+from audit_core.plan.answers import Observations, absent, answer
 
 
 def read(
-    provider: Provider, observation: Observation, seen: Observations, target: Target
+    provider: Provider,
+    request: Request,
+    observation: Observation,
+    seen: Observations,
+    target: Target,
 ) -> Known | Absent:
     """What `provider` makes of one observation; a parser that raises costs only this fact."""
-    got = answer(observation, seen, target)
+    got = answer(request, observation, seen, target)
     if isinstance(got, Absent):
         return got
     evidence = (observation_digest(observation),)
     try:
         value = provider.parse(got)
     except ParseError as error:
-        said = msg(
-            "{asked}: {error}", asked=asked_text(observation.request), error=str(error)[:500]
-        )
+        said = msg("{asked}: {error}", asked=observation.asked, error=str(error)[:500])
         return absent(Reason.UNPARSABLE, said, observation)
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
         said = msg("The parser failed with {error}", error=type(error).__name__)
@@ -48,13 +50,13 @@ def _one(provider: Provider, seen: Observations, target: Target) -> Known | Abse
     request = request_of(provider, target)
     if isinstance(request, Message):
         return Absent(reason=Reason.NOT_COLLECTED, said=request)
-    observation = seen.observations.get(request_digest(request))
+    observation = seen.find(request, target)
     if observation is not None:
-        return read(provider, observation, seen, target)
+        return read(provider, request, observation, seen, target)
     if seen.fault is not None:
         reason, said = seen.fault
         return Absent(reason=reason, said=said)
-    said = msg("{asked}: not asked in this run", asked=asked_text(request))
+    said = msg("{asked}: not asked in this run", asked=request.describe())
     return Absent(reason=Reason.NOT_COLLECTED, said=said)
 
 

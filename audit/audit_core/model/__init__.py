@@ -27,7 +27,7 @@ from audit_core.model.requests import (
     ReadFile,
     Reason,
     Request,
-    request_digest,
+    merged,
 )
 from audit_core.model.targets import Kind, ObjectType, Target
 
@@ -67,7 +67,7 @@ __all__ = [
     "Target",
     "Value",
     "Verdict",
+    "merged",
     "msg",
     "observation_digest",
-    "request_digest",
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from audit_core.model.requests import Request
 from audit_core.model.targets import Target
 
 
@@ -31,13 +31,19 @@ class Status(enum.StrEnum):
 class Observation(Struct, frozen=True, kw_only=True):
     """The answer as received, without its bytes, which stand in the bundle under their digests.
 
-    Times are UTC, ISO 8601. `how` says over what and as whom it was asked. `detail` is why a
-    request was not answered, as told by the transport. `redactions` names the rules that cut.
+    `target` is the one that was reached to ask. `request` is the request as it was asked, with its
+    type tag: evidence, which evaluation never reads. `asked`, `identity`, `evidence_kind` and
+    `privilege` are what the request said of itself. Times are UTC, ISO 8601. `how` says over what
+    and as whom it was asked. `detail` is why a request was not answered, as told by the transport.
+    `redactions` names the rules that cut.
     """
 
     target: str
-    request: Request
-    request_digest: str
+    request: dict[str, Any]
+    asked: str
+    identity: str
+    evidence_kind: str
+    privilege: str
     status: Status
     exit_code: int | None = None
     stdout_sha256: str

@@ -13,7 +13,6 @@ from msgspec import Struct
 from audit_core.model import (
     Absent,
     Answer,
-    Command,
     Message,
     Observation,
     Platform,
@@ -24,20 +23,31 @@ from audit_core.model import (
     Target,
     msg,
     observation_digest,
-    request_digest,
 )
 from audit_core.plan import batch, discovery
 
 
 class Observations(Struct, frozen=True, kw_only=True):
-    """What a bundle holds about one group: observations by request digest, and their bytes.
+    """What a bundle holds about one group, and the bytes of the answers by their digests.
 
-    `fault` is why the group could not be reached at all: the reason, and what to tell.
+    `observations` are keyed by the target that was reached and the identity of the question;
+    `parents` maps the parts of the group to what they are part of. `fault` is why the group could
+    not be reached at all: the reason, and what to tell.
     """
 
-    observations: Mapping[str, Observation]
+    observations: Mapping[tuple[str, str], Observation]
     blob: Callable[[str], bytes]
+    parents: Mapping[str, str] = {}
     fault: tuple[Reason, Message] | None = None
+
+    def find(self, request: Request, target: Target) -> Observation | None:
+        """The observation of `request`, asked of `target` or else of what it is part of."""
+        identity, place = request.identity(), target.id
+        while (found := self.observations.get((place, identity))) is None:
+            if place not in self.parents:
+                return None
+            place = self.parents[place]
+        return found
 
 
 _STATUS_REASONS = {
@@ -52,16 +62,6 @@ _STATUS_REASONS = {
     Status.UNSUPPORTED: Reason.UNSUPPORTED,
     Status.FAULT: Reason.FAULT,
 }
-
-
-def asked_text(request: Request) -> str:
-    """`request` as one line for a reader: the argv, the path, or the prober and its arguments."""
-    if isinstance(request, Command):
-        return " ".join(request.argv)
-    if isinstance(request, Probe):
-        given = sorted((k, v) for k, v in request.args.items() if v not in ("", None))
-        return " ".join((request.prober, *(f"{k}={v}" for k, v in given)))
-    return request.path
 
 
 _SAID = {
@@ -107,26 +107,30 @@ def absent(reason: Reason, said: Message, observation: Observation) -> Absent:
     return Absent(reason=reason, said=said, evidence=(observation_digest(observation),))
 
 
-def _unanswered(observation: Observation) -> Absent:
-    request, status = observation.request, observation.status
-    reason = _STATUS_REASONS[status]
-    if status is Status.NOT_PRESENT and isinstance(request, Command):
-        reason = request.missing
+def _unanswered(request: Request, observation: Observation) -> Absent:
+    status, probed = observation.status, observation.evidence_kind == Probe.evidence_kind
+    reason = request.if_missing() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
     said = _SAID[status]
-    if isinstance(request, Probe) or (observation.detail and status is Status.MALFORMED):
+    if probed or (observation.detail and status is Status.MALFORMED):
         said = _PROBE_SAID.get(status, said)
-    if not isinstance(request, Probe):
+    if not probed:
         said = _DETAIL_SAID.get(observation.detail, said)
-    asked = asked_text(request)
+    asked = observation.asked
     filled = Message(id=said.id, args={"asked": asked, "detail": observation.detail})
     return absent(reason, filled, observation)
 
 
-def answer(observation: Observation, seen: Observations, target: Target) -> Answer | Absent:
-    """The answer that a parser may see, or why there is none."""
-    request, asked = observation.request, asked_text(observation.request)
+def answer(
+    request: Request, observation: Observation, seen: Observations, target: Target
+) -> Answer | Absent:
+    """The answer that a parser may see, or why there is none.
+
+    `request` is the question as its fact puts it today; what it accepts decides, not what was
+    accepted when it was asked.
+    """
+    asked = observation.asked
     if observation.status is not Status.ANSWERED:
-        return _unanswered(observation)
+        return _unanswered(request, observation)
     if observation.truncated and not request.partial_ok:
         said = msg(
             "{asked}: the answer was cut at {size} bytes", asked=asked, size=observation.stdout_size
@@ -136,28 +140,22 @@ def answer(observation: Observation, seen: Observations, target: Target) -> Answ
         # A password that is a common word, such as an account's name, was cut there too.
         said = msg("{asked}: a secret of this run stood in the answer and was cut out", asked=asked)
         return absent(Reason.UNPARSABLE, said, observation)
-    code = observation.exit_code
-    cut = observation.truncated and code == 141  # SIGPIPE: we closed the pipe at the cap
-    if code is None or (isinstance(request, Command) and code not in request.ok and not cut):
-        return absent(Reason.UNPARSABLE, _ended(asked, code, observation, seen), observation)
+    code, stderr = observation.exit_code, seen.blob(observation.stderr_sha256)
+    if not request.accepts(code, truncated=observation.truncated):
+        return absent(Reason.UNPARSABLE, _ended(asked, code, stderr), observation)
     return Answer(
         stdout=seen.blob(observation.stdout_sha256),
-        stderr=_stderr(observation, seen),
-        exit_code=code,
+        stderr=stderr,
+        exit_code=0 if code is None else code,
         truncated=observation.truncated,
         collected_at=observation.started,
         target=target,
     )
 
 
-def _stderr(observation: Observation, seen: Observations) -> bytes:
-    stderr = seen.blob(observation.stderr_sha256)
-    return stderr if isinstance(observation.request, Probe) else batch.strip_sudo_warnings(stderr)
-
-
-def _ended(asked: str, code: int | None, observation: Observation, seen: Observations) -> Message:
+def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
     """That the command ended as it should not, with the first line of why: its own words."""
-    lines = _stderr(observation, seen).decode("utf-8", "replace").split("\n")
+    lines = stderr.decode("utf-8", "replace").split("\n")
     # apt begins with a warning about its own words, whatever came of it
     words = next((s for line in lines if (s := line.strip()) and not s.startswith("WARNING:")), "")
     if not words:
@@ -170,10 +168,10 @@ def platform(seen: Observations, target: Target) -> Platform:
     """The platform of a group's host, as far as its discovery round was answered."""
     answers: dict[Request, Answer] = {}
     for request in discovery.REQUESTS:
-        observation = seen.observations.get(request_digest(request))
+        observation = seen.find(request, target)
         if observation is None:
             continue
-        got = answer(observation, seen, target)
+        got = answer(request, observation, seen, target)
         if isinstance(got, Answer):
             answers[request] = got
     return discovery.platform(answers)

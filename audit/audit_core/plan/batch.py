@@ -231,11 +231,6 @@ def _not_started(code: int, errors: bytes) -> bool:
 _LATE = (124, 137, 143)
 
 
-def strip_sudo_warnings(stderr: bytes) -> bytes:
-    """`stderr` without what sudo grumbled of before it ran the command: the command's own words."""
-    return _GRUMBLED.sub(b"", stderr)
-
-
 def _by_exit_code(code: int, stderr: bytes, *, sudo: bool) -> Status:
     if sudo and code == 1 and _DENIED.search(stderr):
         return Status.NOT_PERMITTED
@@ -304,9 +299,14 @@ def _reply(
     sudo = request.privilege is Privilege.ROOT and head.uid != 0
     if sudo and not head.sudo:
         return ScriptResponse(status=Status.NOT_PERMITTED, detail=NO_SUDO)
-    if isinstance(request, ReadFile):
-        return _file_reply(key, request, out, err, cut, sudo=sudo)
-    return _command_reply(key, request.limit, out, err, cut, sudo=sudo)
+    reply = (
+        _file_reply(key, request, out, err, cut, sudo=sudo)
+        if isinstance(request, ReadFile)
+        else _command_reply(key, request.limit, out, err, cut, sudo=sudo)
+    )
+    if reply is None or not sudo:
+        return reply
+    return structs.replace(reply, stderr=_GRUMBLED.sub(b"", reply.stderr))
 
 
 def _command_reply(

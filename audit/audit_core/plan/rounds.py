@@ -15,13 +15,12 @@ from audit_core.model import (
     Kind,
     Message,
     Platform,
-    Probe,
     Provider,
     ReadFile,
     Request,
     Target,
+    merged,
     msg,
-    request_digest,
 )
 from audit_core.plan import batch, discovery
 from audit_core.text.translate import Translator
@@ -45,6 +44,11 @@ class Group(Struct, frozen=True, kw_only=True):
     members: tuple[Target, ...]
     asked: tuple[PlannedRequest, ...]
 
+    @property
+    def parents(self) -> dict[str, str]:
+        """What each part of the group is part of, by id."""
+        return {m.id: m.parent for m in self.members if m.parent is not None}
+
 
 def root_of(target: Target, targets: Mapping[str, Target]) -> Target:
     """The target through which `target` is reached: its topmost parent, or itself."""
@@ -56,7 +60,7 @@ def root_of(target: Target, targets: Mapping[str, Target]) -> Target:
 def request_of(provider: Provider, target: Target) -> Request | Message:
     """What `provider` asks of `target`, or the message that says what to declare."""
     ask = provider.ask
-    return ask if isinstance(ask, Command | ReadFile | Probe) else ask(target)
+    return ask if isinstance(ask, Request) else ask(target)
 
 
 def holds(provider: Provider, platform: Platform) -> bool:
@@ -96,29 +100,38 @@ def _asked(members: Sequence[Target], checks: Sequence[Check]) -> tuple[PlannedR
     )
 
 
-def discovery_round(group: Group) -> tuple[Request, ...]:
-    """The requests of the first round; none for a group that asks nothing of a host's shell."""
+def _discovery(group: Group) -> tuple[Request, ...]:
+    """What is asked first; nothing of a group that asks nothing of a host's shell."""
     shell = any(isinstance(a.request, Command | ReadFile) for a in group.asked)
     return discovery.REQUESTS if shell else ()
 
 
+def discovery_round(group: Group) -> tuple[Request, ...]:
+    """The requests of the first round; none for a group that asks nothing of a host's shell."""
+    every = _merged(group)
+    return tuple(every[request.identity()] for request in _discovery(group))
+
+
 def main_round(group: Group, platform: Platform) -> tuple[Request, ...]:
     """The requests of the main round, each once, for the providers whose guards hold."""
-    wanted: dict[str, Request] = {}
+    wanted: dict[str, None] = {}
     for asked in group.asked:
         guarded = all(getattr(platform, n) in values for n, values in asked.when.items())
         if guarded and not isinstance(asked.request, Message):
-            wanted.setdefault(request_digest(asked.request), asked.request)
-    return tuple(wanted.values())
+            wanted[asked.request.identity()] = None
+    # As `everything` has them: what is asked with the longest time is what sudoers allows.
+    every = _merged(group)
+    return tuple(every[identity] for identity in wanted)
 
 
 def everything(group: Group) -> tuple[Request, ...]:
     """Every request that may run for `group` on any platform, each once, discovery first."""
-    wanted = {request_digest(r): r for r in discovery_round(group)}
-    for asked in group.asked:
-        if not isinstance(asked.request, Message):
-            wanted.setdefault(request_digest(asked.request), asked.request)
-    return tuple(wanted.values())
+    return tuple(_merged(group).values())
+
+
+def _merged(group: Group) -> dict[str, Request]:
+    asked = (a.request for a in group.asked if not isinstance(a.request, Message))
+    return merged((*_discovery(group), *asked))
 
 
 def _escaped(word: str) -> str:

@@ -17,9 +17,9 @@ from audit_core.model import (
     Request,
     Status,
     msg,
-    request_digest,
 )
 from audit_core.model.errors import InputError
+from audit_core.model.requests import stored
 from audit_core.plan.batch import STDERR_LIMIT
 from audit_core.store import frames
 from audit_core.store.redact import Redacted, redact
@@ -104,8 +104,11 @@ class BundleWriter:
         err = self._cut(reply.stderr, cut=broken or len(reply.stderr) >= STDERR_LIMIT)
         observation = Observation(
             target=target,
-            request=reply.request,
-            request_digest=request_digest(reply.request),
+            request=stored(reply.request),
+            asked=reply.request.describe(),
+            identity=reply.request.identity(),
+            evidence_kind=reply.request.evidence_kind,
+            privilege=reply.request.privilege.value,
             status=reply.status,
             exit_code=reply.exit_code,
             stdout_sha256=self._blob(out.data),
@@ -180,7 +183,7 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.head: Head | None = None
-        self.observations: dict[str, Observation] = {}
+        self.observations: dict[tuple[str, str], Observation] = {}
         self.fault: FaultFrame | None = None
         self.rounds: tuple[RoundFrame, ...] = ()
         self.complete = False
@@ -208,9 +211,9 @@ class Bundle:
                 self._blobs[digest] = (frame.offset, len(frame.payload))
             case "obs":
                 seen = msgspec.json.decode(frame.payload, type=Observation)
-                self.observations[seen.request_digest] = seen
+                self.observations[seen.target, seen.identity] = seen
                 # What the collector sees over the network says nothing of the way to the host.
-                if not isinstance(seen.request, Probe):
+                if seen.evidence_kind != Probe.evidence_kind:
                     self.fault = None
             case "head":
                 self.head = msgspec.json.decode(frame.payload, type=Head)

@@ -14,7 +14,6 @@ from audit_core.model import (
     Message,
     ObjectType,
     Observation,
-    Probe,
     Result,
     Severity,
     Status,
@@ -90,13 +89,12 @@ def collect(
 
 
 def _evidence(o: Observation) -> Evidence:
-    asked = "probe" if isinstance(o.request, Probe) else "command"
     return Evidence(
         digest=observation_digest(o),
         target=o.target,
-        kind=asked,
-        asked=str(o.request),
-        privilege="user",
+        kind=o.evidence_kind,
+        asked=o.asked,
+        privilege=o.privilege,
         status=o.status,
         exit_code=o.exit_code,
         started=o.started,
