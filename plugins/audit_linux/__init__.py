@@ -1,4 +1,8 @@
-"""What a Linux host can tell about itself: who may do what, and how the system is kept."""
+"""What a Linux host tells about itself, one package per subject.
+
+The subjects import the shared modules beside this file and, in one direction, each other:
+`sudo`, `files` → `accounts` → `ssh`, and `network` → `system`.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,19 @@ from audit_core.model import Check, Fact
 @hookimpl
 def dengbao_facts() -> Iterable[Fact]:
     """Facts about a Linux host."""
-    from audit_linux import access, system
+    from audit_linux import accounts, files, logs, network, ssh, sudo, system
 
-    return (*access.FACTS, *system.FACTS)
+    subjects = (accounts, sudo, ssh, files, logs, network, system)
+    return tuple(fact for subject in subjects for fact in subject.FACTS)
 
 
 @hookimpl
 def dengbao_checks() -> Iterable[Check]:
     """Checks of a Linux host."""
-    from audit_linux import access, system
+    from audit_linux import accounts, files, logs, network, ssh, sudo, system
 
-    return (*access.CHECKS, *system.CHECKS)
+    subjects = (accounts, sudo, ssh, files, logs, network, system)
+    return tuple(check for subject in subjects for check in subject.CHECKS)
 
 
 @hookimpl

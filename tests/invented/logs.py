@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit_core.model import Answer, Kind, ObjectType, Target
-from audit_linux.system import log_files
+from audit_linux.logs import log_files
 
 NOW = 1_795_434_704
 DAY = 86_400

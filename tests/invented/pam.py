@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from audit_core.model import Platform
-from audit_linux.access.pam import Pam
-from audit_linux.access.passwords import Settings, effective_quality
+from audit_linux.accounts.passwords import Settings, effective_quality
+from audit_linux.pam import Pam
 
 DEBIAN = Platform(os_id="debian", os_family="debian", version_id="12")
 EL9 = Platform(os_id="rocky", os_family="rhel", version_id="9.4")

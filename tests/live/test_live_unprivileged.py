@@ -21,8 +21,8 @@ from audit_core.model import Answer, Command, Kind, ObjectType, Target, Verdict
 from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
-from audit_linux.system._common import conf_request, parse_conf
-from audit_linux.system.units import LINKS, parse_links
+from audit_linux.config_lines import conf_request, parse_conf
+from audit_linux.units import LINKS, parse_links
 from live.sshd import need_root, program
 
 NOBODY = 65534

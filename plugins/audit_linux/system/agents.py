@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from audit_core.api.sdk import failed, msg, passed, undetermined
 from audit_core.model import Judgement, Target
-from audit_linux.system._common import capped, declared
-from audit_linux.system.processes import Process, running, shown
+from audit_linux.config_lines import capped, declared
+from audit_linux.processes import Process, running, shown
 
 
 def _products(target: Target, known: dict[str, str], setting: str) -> dict[str, str]:

@@ -22,9 +22,9 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement, Target
-from audit_linux.system._common import DAY, capped, script, whole_number
+from audit_linux.config_lines import DAY, capped, script, whole_number
+from audit_linux.processes import PROCESSES, Process, running, shown
 from audit_linux.system.agents import judged
-from audit_linux.system.processes import PROCESSES, Process, running, shown
 
 # Process names; as for malware agents, the vendors' own are from memory where not ClamAV's peers.
 AGENTS = {

@@ -17,7 +17,7 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_core.model import Answer, Command, Judgement, Target
-from audit_linux.system._common import capped, declared
+from audit_linux.config_lines import capped, declared
 
 
 def parse_dpkg(answer: Answer) -> frozenset[str]:

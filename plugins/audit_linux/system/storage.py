@@ -19,7 +19,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Target
-from audit_linux.system._common import capped, declared, json_document, script
+from audit_linux.config_lines import capped, declared, json_document, script
 
 DEEPEST = 16
 

@@ -19,8 +19,8 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement, Message
-from audit_linux.system._common import script, whole_number
-from audit_linux.system.processes import PROCESSES, Process, running, shown
+from audit_linux.config_lines import script, whole_number
+from audit_linux.processes import PROCESSES, Process, running, shown
 
 DAEMONS = ("chronyd", "ntpd", "systemd-timesyncd", "openntpd", "ptp4l", "phc2sys")
 

@@ -1,0 +1,25 @@
+"""Accounts and passwords of a Linux host, how PAM protects its logins, and its sessions.
+
+Imports the shared modules of `audit_linux` and `audit_linux.ssh`.
+"""
+
+from __future__ import annotations
+
+from audit_core.model import Check, Fact
+from audit_linux import nsswitch, pam
+from audit_linux.accounts import (
+    account_checks,
+    accounts,
+    groups,
+    lockout,
+    passwords,
+    sessions,
+)
+
+FACTS: tuple[Fact, ...] = (
+    pam.PAM, nsswitch.SOURCES, *accounts.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
+    *sessions.FACTS,
+)  # fmt: skip
+CHECKS: tuple[Check, ...] = (
+    *account_checks.CHECKS, *passwords.CHECKS, *lockout.CHECKS, *sessions.CHECKS,
+)  # fmt: skip

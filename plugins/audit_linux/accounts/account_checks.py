@@ -1,0 +1,395 @@
+"""Whether each account is somebody's, has a good password, and is still needed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    Down,
+    Judgement,
+    Severity,
+    Subset,
+    Superset,
+    check,
+    expect,
+    failed,
+    listed,
+    msg,
+    not_applicable,
+    passed,
+    undetermined,
+)
+from audit_linux.accounts.accounts import (
+    ACCOUNTS,
+    LASTLOG,
+    SHADOW,
+    Account,
+    Accounts,
+    Login,
+    Secret,
+)
+from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.text_values import names
+
+
+def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Account, Secret]]:
+    secrets = {secret.name: secret for secret in shadow}
+    return [
+        (account, secrets[account.name])
+        for account in accounts.rows
+        if account.has_shell
+        and account.field == "shadowed"
+        and account.name in secrets
+        and secrets[account.name].usable
+    ]
+
+
+def _whole(accounts: Accounts, sources: Sources, judgement: Judgement) -> Judgement:
+    """`judgement`, but nothing good where there are accounts that nobody looked at."""
+    return seen_here(judgement, (*names(accounts.nis), *sources.passwd))
+
+
+_NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))
+
+
+@check(
+    "linux.uid-unique",
+    needs=(ACCOUNTS, SOURCES),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Give each account its own user id with usermod -u, or remove the duplicate"),
+)
+def uid_unique(accounts: Accounts, sources: Sources) -> Judgement:
+    """Each local account has its own user id."""
+    owners: dict[int, set[str]] = defaultdict(set)
+    for account in accounts.rows:
+        owners[account.uid].add(account.name)
+    shared = [f"{uid}: {', '.join(sorted(who))}" for uid, who in owners.items() if len(who) > 1]
+    expected = msg("no user id belongs to two accounts")
+    if shared:
+        said = msg("{count} user ids are shared: {names}", count=len(shared), names=names(shared))
+        return failed(said, expected=expected)
+    return _whole(
+        accounts,
+        sources,
+        passed(
+            msg("{count} accounts, each with its own user id", count=len(accounts.rows)),
+            expected=expected,
+        ),
+    )
+
+
+@check(
+    "linux.user-name-unique",
+    needs=(ACCOUNTS, SOURCES),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Rename or remove the duplicate entries in /etc/passwd with vipw"),
+)
+def user_name_unique(accounts: Accounts, sources: Sources) -> Judgement:
+    """Each local account name stands once in /etc/passwd."""
+    twice = [name for name, times in Counter(a.name for a in accounts.rows).items() if times > 1]
+    expected = msg("no account name stands twice")
+    if twice:
+        return failed(
+            msg("{count} account names stand twice: {names}", count=len(twice), names=names(twice)),
+            expected=expected,
+        )
+    return _whole(
+        accounts,
+        sources,
+        passed(
+            msg("{count} accounts, each name once", count=len(accounts.rows)), expected=expected
+        ),
+    )
+
+
+@check(
+    "linux.root-only-uid-0",
+    needs=(ACCOUNTS, SOURCES),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Give accounts other than root a user id of their own; grant rights through sudo"),
+)
+def root_only_uid_0(accounts: Accounts, sources: Sources) -> Judgement:
+    """Only root has user id 0."""
+    others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
+    said = (
+        msg("Accounts with user id 0 besides root: {names}", names=names(others))
+        if others
+        else msg("No account besides root has user id 0")
+    )
+    return _whole(
+        accounts, sources, expect(not others, said=said, expected=msg("only root has user id 0"))
+    )
+
+
+@check(
+    "linux.no-empty-password",
+    needs=(ACCOUNTS, SHADOW, SOURCES),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Set a password with passwd, or lock the account with passwd -l"),
+)
+def no_empty_password(
+    accounts: Accounts, shadow: tuple[Secret, ...], sources: Sources
+) -> Judgement:
+    """No account has an empty password."""
+    empty = {a.name for a in accounts.rows if a.field == "empty"}
+    empty |= {s.name for s in shadow if s.usable and not s.scheme}
+    said = (
+        msg(
+            "{count} accounts have an empty password: {names}", count=len(empty), names=names(empty)
+        )
+        if empty
+        else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
+    )
+    return _whole(
+        accounts, sources, expect(not empty, said=said, expected=msg("no empty password field"))
+    )
+
+
+# crypt(5): yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256; $sm3$ as openEuler writes it.
+_STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$"})
+
+
+@check(
+    "linux.password-hash",
+    needs=(ACCOUNTS, SHADOW, SOURCES),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg(
+        "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
+    ),
+)
+def password_hash(
+    accounts: Accounts,
+    shadow: tuple[Secret, ...],
+    sources: Sources,
+    *,
+    allowed: Annotated[frozenset[str], Subset] = _STRONG,
+) -> Judgement:
+    """Stored passwords are hashed with a strong scheme."""
+    exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
+    hashed = [s for s in shadow if s.scheme]
+    weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in allowed]
+    expected = msg("one of {allowed}, kept in /etc/shadow", allowed=listed(allowed))
+    if weak or exposed:
+        bad = [*weak, *exposed]
+        return failed(
+            msg("{count} passwords are weakly stored: {names}", count=len(bad), names=names(bad)),
+            expected=expected,
+        )
+    if not hashed:
+        return _whole(accounts, sources, not_applicable(msg("No account has a stored password")))
+    seen = listed({s.scheme for s in hashed})
+    return _whole(
+        accounts,
+        sources,
+        passed(
+            msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=seen),
+            expected=expected,
+        ),
+    )
+
+
+@check(
+    "linux.password-age",
+    needs=(ACCOUNTS, SHADOW, COLLECTED_AT, SOURCES),
+    severity=Severity.MEDIUM,
+    version=3,
+    remedy=msg("Run chage -M 90 for each of the named accounts"),
+)
+def password_age(
+    accounts: Accounts,
+    shadow: tuple[Secret, ...],
+    collected_at: str,
+    sources: Sources,
+    *,
+    max_days: Annotated[int, Down] = 90,
+) -> Judgement:
+    """Every account that can log in must change its password in time."""
+    logins = _usable(accounts, shadow)
+    # A hash in /etc/passwd has no ages beside it.
+    late = [f"{a.name} (-)" for a in accounts.rows if a.has_shell and a.field == "other"]
+    if not logins and not late:
+        return _whole(accounts, sources, _NO_PASSWORDS)
+    late += [
+        f"{a.name} ({'-' if s.maximum is None else s.maximum})"
+        for a, s in logins
+        if s.maximum is None or not 0 < s.maximum <= max_days
+    ]
+    now = datetime.fromisoformat(collected_at)
+    ageless = [a.name for a, s in logins if not s.ages(now)]
+    expected = msg("maximum password age of 1 to {days} days", days=max_days)
+    if ageless and not late:
+        return failed(
+            msg(
+                "The last change is dated in the future, so these passwords do not age: {names}",
+                names=names(ageless),
+            ),
+            expected=expected,
+        )
+    if late:
+        return failed(
+            msg(
+                "{count} accounts need not change their password in time (days): {names}",
+                count=len(late),
+                names=names(late),
+            ),
+            expected=expected,
+        )
+    longest = max(s.maximum or 0 for _, s in logins)
+    return _whole(
+        accounts,
+        sources,
+        passed(
+            msg(
+                "{count} accounts, longest password age {days} days",
+                count=len(logins),
+                days=longest,
+            ),
+            expected=expected,
+        ),
+    )
+
+
+_DEFAULTS = frozenset({
+    "adm", "admin", "bin", "daemon", "ftp", "games", "gopher", "guest", "halt", "lp", "mail",
+    "news", "nobody", "operator", "shutdown", "sync", "sys", "test", "user", "uucp", "www-data",
+})  # fmt: skip
+
+
+@check(
+    "linux.default-accounts",
+    needs=(ACCOUNTS, SHADOW, SOURCES),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Remove the named accounts, or lock them and give them the shell nologin"),
+)
+def default_accounts(
+    accounts: Accounts,
+    shadow: tuple[Secret, ...],
+    sources: Sources,
+    *,
+    accounts_named: Annotated[frozenset[str], Superset] = _DEFAULTS,
+) -> Judgement:
+    """Default accounts cannot log in with a password."""
+    there = [a.name for a in accounts.rows if a.name in accounts_named]
+    usable = {a.name for a, _ in _usable(accounts, shadow)}
+    usable |= {a.name for a in accounts.rows if a.has_shell and a.field in ("empty", "other")}
+    active = [name for name in there if name in usable]
+    expected = msg("default accounts are removed, locked or without a login shell")
+    if active:
+        return failed(
+            msg("Default accounts that can log in: {names}", names=names(active)), expected=expected
+        )
+    return _whole(
+        accounts,
+        sources,
+        passed(
+            msg("{count} default accounts, none can log in with a password", count=len(there)),
+            expected=expected,
+        ),
+    )
+
+
+_GENERIC = frozenset({
+    "admin", "administrator", "common", "demo", "dev", "guest", "ops", "operator", "public",
+    "share", "shared", "temp", "test", "tmp", "user", "yunwei",
+})  # fmt: skip
+
+
+def _stem(name: str) -> str:
+    """The name without a number behind it: test01 is test."""
+    return re.sub(r"[-_.]?[0-9]+$", "", name.lower())
+
+
+@check(
+    "linux.shared-accounts",
+    needs=(ACCOUNTS, SOURCES),
+    severity=Severity.LOW,
+    version=2,
+    remedy=msg("Give each person an account of their own and remove the shared one"),
+)
+def shared_accounts(
+    accounts: Accounts,
+    sources: Sources,
+    *,
+    generic: Annotated[frozenset[str], Superset] = _GENERIC,
+) -> Judgement:
+    """No account that can log in has a name that suggests several people share it."""
+    hits = [a.name for a in accounts.rows if a.has_shell and _stem(a.name) in generic]
+    able = [a.name for a in accounts.rows if a.has_shell]
+    # That an account is one person's only people can say; here it is the name that was looked at.
+    expected = msg("no generic name among the login accounts: {names}", names=listed(generic))
+    if hits:
+        return undetermined(
+            msg("Ask who uses these accounts with generic names: {names}", names=names(hits)),
+            expected=expected,
+        )
+    return _whole(
+        accounts,
+        sources,
+        passed(
+            msg(
+                "{count} accounts with a login shell, none with a generic name: {names}",
+                count=len(able),
+                names=names(able),
+            ),
+            expected=expected,
+        ),
+    )
+
+
+def _idle(login: Login, now: datetime) -> int | None:
+    return None if login.last is None else (now - datetime.fromisoformat(login.last)).days
+
+
+@check(
+    "linux.stale-accounts",
+    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, SOURCES),
+    severity=Severity.MEDIUM,
+    version=3,
+    remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
+)
+def stale_accounts(
+    accounts: Accounts,
+    logins: tuple[Login, ...],
+    collected_at: str,
+    shadow: tuple[Secret, ...],
+    sources: Sources,
+    *,
+    max_idle_days: Annotated[int, Down] = 90,
+) -> Judgement:
+    """Every account that can log in was used lately."""
+    now = datetime.fromisoformat(collected_at)
+    known = {login.name: _idle(login, now) for login in logins}
+    over = {s.name for s in shadow if s.expired(now)}
+    able = [a.name for a in accounts.rows if a.has_shell and a.name not in over]
+    idle = {name: known.get(name) for name in able}
+    stale = [f"{name} ({days})" for name, days in idle.items() if (days or 0) > max_idle_days]
+    never = [name for name, days in idle.items() if days is None or days < 0]
+    expected = msg("last login at most {days} days ago", days=max_idle_days)
+    unused = msg("No usable record of a login of: {names}", names=names(never))
+    if stale:
+        old = msg(
+            "{count} accounts unused for longer (days): {names}",
+            count=len(stale),
+            names=names(stale),
+        )
+        return failed(*((old, unused) if never else (old,)), expected=expected)
+    if never:
+        return undetermined(unused, expected=expected)
+    recent = msg("{count} accounts that can log in, all used lately", count=len(able))
+    return _whole(accounts, sources, passed(recent, expected=expected))
+
+
+CHECKS = (
+    uid_unique, user_name_unique, root_only_uid_0, no_empty_password, password_hash, password_age,
+    default_accounts, shared_accounts, stale_accounts,
+)  # fmt: skip

@@ -1,0 +1,241 @@
+"""Accounts: who exists, and what protects the password (never the hash itself)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    Privilege,
+    ReadFile,
+    Reason,
+    fact,
+    msg,
+    provider,
+)
+from audit_linux.text_values import number
+
+_ROWS = 200_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Only where the system keeps its programs: /opt/x/false may be a shell.
+_NO_LOGIN = re.compile(
+    r"(?:/usr)?(?:/local)?/s?bin/(?:nologin|false|true|sync|halt|shutdown|git-shell)|/dev/null"
+)
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One line of passwd(5). `field` is what the password field is, never its text."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+    field: str  # empty shadowed locked other
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether the shell lets somebody in; no shell at all means /bin/sh."""
+        return not _NO_LOGIN.fullmatch(self.shell)
+
+
+class Accounts(Struct, frozen=True, kw_only=True):
+    """The local accounts in file order, and the NIS entries that pull in others."""
+
+    rows: tuple[Account, ...]
+    nis: tuple[str, ...] = ()
+
+
+class Secret(Struct, frozen=True, kw_only=True):
+    """What /etc/shadow says of one account, without the hash.
+
+    `scheme` is the crypt(5) prefix, `DES`, `?` for what is none, or empty. Days as in shadow(5);
+    None where the field is empty.
+    """
+
+    name: str
+    locked: bool
+    scheme: str
+    changed: int | None
+    minimum: int | None
+    maximum: int | None
+    expires: int | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether somebody can log in with this password, an empty one included."""
+        return not self.locked
+
+    def ages(self, now: datetime) -> bool:
+        """Whether the password ages: PAM lets one alone that was changed on a day to come.
+
+        A last change that is not told counts as long ago: pam_unix then asks for a new password.
+        """
+        return self.changed is None or self.changed <= (now - _EPOCH).days + 1
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the account has ended (usermod -e), for passwords and keys alike."""
+        return self.expires is not None and 0 <= self.expires <= (now - _EPOCH).days
+
+
+def _fields(line: str, count: int) -> list[str]:
+    fields = line.rstrip("\r").split(":")
+    if len(fields) != count:
+        raise ParseError(f"{len(fields)} fields where {count} belong")
+    return fields
+
+
+def _rows(answer: Answer) -> list[str]:
+    lines = [line for line in answer.lines if line.strip() and not line.startswith("#")]
+    if len(lines) > _ROWS:
+        raise ParseError("more accounts than can be judged")
+    return lines
+
+
+def _integer(text: str) -> int:
+    value = number(text)
+    if value is None or value < 0:
+        raise ParseError(f"not an id: {text[:40]!r}")
+    return value
+
+
+def _account(line: str) -> Account:
+    name, secret, uid, gid, _, home, shell = _fields(line, 7)
+    if not name:
+        raise ParseError("an account without a name")
+    known = {"": "empty", "x": "shadowed"}
+    return Account(
+        name=name,
+        uid=_integer(uid),
+        gid=_integer(gid),
+        home=home,
+        shell=shell,
+        field=known.get(secret, "locked" if secret[:1] in ("!", "*") else "other"),
+    )
+
+
+def parse_passwd(answer: Answer) -> Accounts:
+    """The accounts of /etc/passwd; a line that passwd(5) does not allow is an error."""
+    rows, nis = [], []
+    for line in _rows(answer):
+        if line[0] in "+-":
+            nis.append(line.split(":", 1)[0])
+        else:
+            rows.append(_account(line))
+    if not rows:
+        raise ParseError("no account at all")
+    return Accounts(rows=tuple(rows), nis=tuple(nis))
+
+
+ACCOUNTS = fact("linux.accounts", Accounts, ask=ReadFile(path="/etc/passwd"), parse=parse_passwd)
+
+# Only the scheme leaves the host: `$6$` of `$6$salt$hash`, DES for thirteen crypt characters, `?`
+# for anything else. A line that shadow(5) does not allow is answered by one word.
+_TAIL = r"((:-?[0-9]*){7})$"
+_NAME = r"^([^:$]*):([!*]*)"
+_SED = (
+    "/usr/bin/sed", "-nE",
+    "-e", "s/^[+-].*/NIS/p", "-e", "t",
+    "-e", rf"s/{_NAME}(\$[0-9A-Za-z-]{{1,16}}\$)[^:]*{_TAIL}/\1:\2\3\4/p", "-e", "t",
+    "-e", rf"s/{_NAME}{_TAIL}/\1:\2\3/p", "-e", "t",
+    "-e", rf"s/{_NAME}[./0-9A-Za-z]{{13}}{_TAIL}/\1:\2DES\3/p", "-e", "t",
+    "-e", rf"s/{_NAME}[^:]+{_TAIL}/\1:\2?\3/p", "-e", "t",
+    "-e", "s/^.+/MALFORMED/p",
+    "/etc/shadow",
+)  # fmt: skip
+
+
+def _days(text: str) -> int | None:
+    return None if text == "" else number(text)
+
+
+def _secret(line: str) -> Secret:
+    name, field, changed, minimum, maximum, _, _, expires, _ = _fields(line, 9)
+    scheme = field.lstrip("!*")
+    if not name or not re.fullmatch(r"(?:\$[0-9A-Za-z-]{1,16}\$|DES|\?)?", scheme):
+        raise ParseError("not a line of the shadow request")
+    return Secret(
+        name=name,
+        locked=field != scheme,
+        scheme=scheme,
+        changed=_days(changed),
+        minimum=_days(minimum),
+        maximum=_days(maximum),
+        expires=_days(expires),
+    )
+
+
+def parse_shadow(answer: Answer) -> tuple[Secret, ...]:
+    """What protects each account's password; a name that stands twice is an error."""
+    rows = [_secret(line) for line in _rows(answer) if line != "NIS"]
+    if not rows or len({row.name for row in rows}) != len(rows):
+        raise ParseError("no account, or one that stands twice")
+    return tuple(rows)
+
+
+SHADOW = fact(
+    "linux.shadow",
+    tuple[Secret, ...],
+    ask=Command(argv=_SED, privilege=Privilege.ROOT),
+    parse=parse_shadow,
+)
+
+
+class Login(Struct, frozen=True, kw_only=True):
+    """When an account last logged in (UTC, ISO 8601), None for never as far as is recorded."""
+
+    name: str
+    last: str | None
+
+
+_LATEST = re.compile(
+    r" [A-Z][a-z]{2} ([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9:]{8}) ([+-][0-9]{4}) ([0-9]{4})$"
+)
+
+
+def _login(line: str) -> Login:
+    name = line.split(" ", 1)[0]
+    if line.endswith("**Never logged in**"):
+        return Login(name=name, last=None)
+    found = _LATEST.search(line)
+    if not name or found is None:
+        raise ParseError(f"not a line of lastlog: {line[:120]!r}")
+    try:
+        moment = datetime.strptime(" ".join(found.groups()), "%b %d %H:%M:%S %z %Y")
+        return Login(name=name, last=moment.astimezone(UTC).isoformat())
+    except (ValueError, OverflowError) as error:
+        raise ParseError(f"no date: {line[-40:]!r}") from error
+
+
+def parse_lastlog(answer: Answer) -> tuple[Login, ...]:
+    """The last login per account as lastlog(8) tells it."""
+    lines = answer.lines
+    if not lines or not lines[0].startswith("Username"):
+        raise ParseError("lastlog without its heading")
+    return tuple(_login(line.rstrip()) for line in lines[1:] if line.strip())
+
+
+def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Absent:
+    """The same as lastlog2(8) tells it; UNSUPPORTED where it holds nothing, as lastlog then may."""
+    if answer.exit_code != 0 or len(answer.lines) < 2:
+        return Absent(reason=Reason.UNSUPPORTED, said=msg("lastlog2 holds no login"))
+    return parse_lastlog(answer)
+
+
+# util-linux 2.40 brought lastlog2; Debian 13 has no lastlog any more.
+LASTLOG = fact(
+    "linux.lastlog",
+    tuple[Login, ...],
+    providers=(
+        provider(Command(argv=("lastlog2",), ok=(0, 1)), parse_lastlog2),
+        provider(Command(argv=("lastlog",)), parse_lastlog),
+    ),
+)
+
+FACTS = (ACCOUNTS, SHADOW, LASTLOG)

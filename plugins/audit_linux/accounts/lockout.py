@@ -1,0 +1,333 @@
+"""Lock-out after failed logins: faillock or pam_tally2, counted only where it really acts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Down,
+    Judgement,
+    Message,
+    ReadFile,
+    Severity,
+    Up,
+    check,
+    fact,
+    failed,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.accounts.passwords import Settings, parse_settings
+from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.pam import (
+    PAM,
+    Outcomes,
+    Pam,
+    Reached,
+    Rule,
+    Unresolved,
+    entrances,
+    installed,
+    paths,
+    right_password,
+    stack,
+    ways,
+    wrong_password,
+)
+from audit_linux.ssh.sshd import SSHD, Sshd
+from audit_linux.text_values import names, number, shown
+
+FAILLOCK = fact(
+    "linux.faillock",
+    Settings,
+    ask=ReadFile(path="/etc/security/faillock.conf"),
+    parse=parse_settings,
+)
+
+_TALLY = ("pam_tally2.so", "pam_tally.so")
+
+
+# pam_faillock makes the folder of its counts, but not those above it.
+_ABOVE = ("/run", "/var/log", "/var/lib")
+_DEFAULTS = {"deny": "3", "unlock_time": "600", "fail_interval": "900", "dir": "/var/run/faillock"}
+_NO_DEFAULTS = {"deny": "0", "unlock_time": "0"}
+
+
+class Lock(Struct, frozen=True, kw_only=True):
+    """After how many failures an account is locked, and for how many seconds.
+
+    `deny` 0 never locks; `unlock` 0 is until an administrator unlocks. Only failures within
+    `interval` seconds count; None where none is ever forgotten. `admins` is the group whose members
+    are treated like root, `root_unlock` how long those are locked, None if they are not.
+    """
+
+    module: str
+    deny: int
+    unlock: int
+    interval: int | None = None
+    root_unlock: int | None = None
+    admins: str = ""
+    local: bool = False
+
+
+def _seconds(name: str, text: str) -> int:
+    value = 0 if text == "never" else number(text)
+    if value is None or value < 0:
+        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
+    return value
+
+
+def _word(rule: Rule, conf: dict[str, str], name: str) -> str:
+    told = rule.option(name)
+    return conf.get(name, "") if told is None else told
+
+
+def _option(rule: Rule, conf: dict[str, str], name: str) -> int:
+    return _seconds(name, _word(rule, conf, name))
+
+
+def _shortest(times: list[int]) -> int:
+    """The shortest of these times; 0 stands for ever."""
+    return min((time for time in times if time), default=0)
+
+
+def _lock(rules: list[Rule], conf: dict[str, str]) -> Lock:
+    """The lock of the first of `rules`, which refuses; the others count, and forget in their time.
+
+    Tried with pam_faillock 1.5.2: whichever rule has the shorter time unlocks, or forgets.
+    """
+    rule, faillock = rules[0], "fail_interval" in conf
+    words = {arg.partition("=")[0] for arg in rule.args} | set(conf)
+    unlock = _shortest([_option(one, conf, "unlock_time") for one in rules])
+    root = [_option(one, conf, "root_unlock_time") for one in rules
+            if _word(one, conf, "root_unlock_time")]  # fmt: skip
+    return Lock(
+        module=rule.module,
+        deny=_option(rule, conf, "deny"),
+        unlock=unlock,
+        interval=min(_option(one, conf, "fail_interval") for one in rules) if faillock else None,
+        root_unlock=(_shortest(root) if root else unlock)
+        if words & {"even_deny_root", "root_unlock_time"} else None,
+        admins=_word(rule, conf, "admin_group") if faillock else "",
+        local="local_users_only" in words,
+    )  # fmt: skip
+
+
+def _folder(rule: Rule, conf: dict[str, str]) -> str:
+    """Where this rule keeps or seeks the counts; raises Unresolved where that may not be there."""
+    told = _word(rule, conf, "dir").rstrip("/")
+    folder = "/run/" + told.removeprefix("/var/run/") if told.startswith("/var/run/") else told
+    if folder.rpartition("/")[0] not in _ABOVE:
+        said = msg("faillock keeps its counts in {path}; whether it can was not seen",
+                   path=shown(told))  # fmt: skip
+        raise Unresolved(said)
+    return folder
+
+
+def _counted(way: Reached, modules: tuple[str, ...]) -> bool:
+    """Whether a failed login that went this way is counted, and not forgotten at once."""
+    rules = [rule for rule in way if rule.module in modules]
+    if any("authsucc" in rule.args for rule in rules):  # it would set the count back to nought
+        return False
+    counting = [rule for rule in rules if _counts(rule)]
+    for rule in counting:
+        installed(rule)
+    return bool(counting)
+
+
+def _counts(rule: Rule) -> bool:
+    """Whether this rule counts failures; pam_tally with magic_root does not for what root runs."""
+    if rule.module in _TALLY:
+        return "magic_root" not in rule.args
+    return "authfail" in rule.args
+
+
+def _denies(rule: Rule) -> bool:
+    """Whether this rule refuses a locked account, however right the password is."""
+    if rule.module == "pam_faillock.so":
+        return bool({"preauth", "authsucc", "authfail"} & set(rule.args))
+    return rule.module in _TALLY and "magic_root" not in rule.args
+
+
+def _when_locked(modules: tuple[str, ...]) -> Outcomes:
+    """What modules return to the right password of an account that `modules` have locked."""
+
+    def outcomes(rule: Rule) -> tuple[str, ...]:
+        locked = rule.module in modules and _denies(rule)
+        return ("auth_err",) if locked else right_password(rule)
+
+    return outcomes
+
+
+def _of(
+    modules: tuple[str, ...], rules: tuple[Rule, ...], conf: dict[str, str]
+) -> set[Lock | None]:
+    """The locks that `modules` put on an account; None for a way on which they never act.
+
+    A lock acts where each wrong password is counted, and where a locked account is refused even
+    with the right one: a stack that ends before the module is asked has no lock.
+    """
+    failing = paths(rules, wrong_password)
+    counted = {_counted(way, modules) for way in failing}
+    if counted == {False}:
+        return {None}
+    locked = ways(rules, _when_locked(modules))
+    granted = {way.granted for way in locked}
+    refusing = [
+        next((rule for rule in way.seen if rule.module in modules and _denies(rule)), None)
+        for way in locked if not way.granted
+    ]  # fmt: skip
+    first = [rule for rule in refusing if rule is not None]
+    if not first:
+        return {None}
+    counting = [r for way in failing for r in way if r.module in modules and _counts(r)]
+    found = {_placed([rule, *counting], conf) for rule in first}
+    return found | {None} if True in granted or False in counted else found
+
+
+def _placed(rules: list[Rule], conf: dict[str, str]) -> Lock | None:
+    """The lock of these rules; None where they do not look at the same counts."""
+    installed(rules[0])
+    if any(rule.option("conf") is not None for rule in rules):
+        raise Unresolved(msg("faillock reads a settings file of its own (conf=)"))
+    if rules[0].module != "pam_faillock.so":
+        return _lock(rules, _NO_DEFAULTS)
+    values = _DEFAULTS | conf
+    return _lock(rules, values) if len({_folder(rule, values) for rule in rules}) == 1 else None
+
+
+def _locks(pam: Pam, service: str, conf: dict[str, str]) -> set[Lock | None]:
+    rules = stack(pam, service, "auth")
+    found = _of(("pam_faillock.so",), rules, conf)
+    return _of(_TALLY, rules, conf) if found == {None} else found
+
+
+def _told(service: str, lock: Lock | None) -> tuple[Message, ...]:
+    if lock is None:
+        return (msg("{service}: failed logins never lock an account", service=service),)
+    how = msg(
+        "{service}: {module}, deny = {deny}, unlock_time = {unlock} s (0: until unlocked by hand)",
+        service=service,
+        module=lock.module,
+        deny=lock.deny,
+        unlock=lock.unlock,
+    )
+    within = msg(
+        "{service}: failures within fail_interval = {interval} s count",
+        service=service,
+        interval=lock.interval,
+    )
+    local = msg("{service}: only accounts of the host's own files are locked", service=service)
+    return (
+        how,
+        *((within,) if lock.interval is not None else ()),
+        *((local,) if lock.local else ()),
+        _of_root(service, lock),
+    )
+
+
+def _of_root(service: str, lock: Lock) -> Message:
+    if lock.root_unlock is None:
+        return msg("{service}: root itself is not locked", service=service)
+    return msg("{service}: root is locked for {unlock} s (0: until unlocked by hand)",
+               service=service, unlock=lock.root_unlock)  # fmt: skip
+
+
+def _long(time: int | None, least: int) -> bool:
+    return time is not None and (time == 0 or time >= least)
+
+
+def _good(lock: Lock | None, max_deny: int, min_unlock: int, min_interval: int) -> bool:
+    if lock is None or not 0 < lock.deny <= max_deny:
+        return False
+    kept = lock.interval is None or lock.interval >= min_interval
+    return kept and _long(lock.unlock, min_unlock)
+
+
+def _spared(lock: Lock | None, min_unlock: int) -> bool:
+    """Whether a group is locked like root, and root is not, or not for long."""
+    return lock is not None and bool(lock.admins) and not _long(lock.root_unlock, min_unlock)
+
+
+def _over_ssh(sshd: Sshd | None) -> Message | None:
+    """Why a lock of PAM does not act over SSH; None where it does, or where there is no server."""
+    if sshd is None or sshd.one("usepam").lower() == "yes":
+        return None
+    return msg(
+        "The SSH server does not use PAM (UsePAM is {value}): failed logins over SSH never lock",
+        value=shown(sshd.one("usepam") or "-"),
+    )
+
+
+def _elsewhere(sshd: Sshd | None) -> Message | None:
+    """That sshd logs in through another PAM service than its own (PAMServiceName, OpenSSH 9.8)."""
+    name = sshd.one("pamservicename") if sshd else ""
+    if name in ("", "sshd"):
+        return None
+    return msg("The SSH server uses the PAM service {name}, which was not looked at",
+               name=shown(name))  # fmt: skip
+
+
+@check(
+    "linux.login-lockout",
+    needs=(PAM, optional(FAILLOCK), optional(SSHD), SOURCES),
+    severity=Severity.HIGH,
+    version=3,
+    remedy=msg(
+        "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
+        "deny, unlock_time and fail_interval in /etc/security/faillock.conf"
+    ),
+)
+def login_lockout(
+    pam: Pam,
+    conf: Settings | None,
+    sshd: Sshd | None,
+    sources: Sources,
+    *,
+    max_deny: Annotated[int, Down] = 5,
+    min_unlock: Annotated[int, Up] = 300,
+    min_interval: Annotated[int, Up] = 300,
+) -> Judgement:
+    """Repeated failed logins lock an account, on the console and over SSH."""
+    expected = msg(
+        "locked after at most {deny} failures within at least {interval} s, "
+        "for at least {unlock} s",
+        deny=max_deny,
+        interval=min_interval,
+        unlock=min_unlock,
+    )
+    try:
+        values = conf.values if conf else {}
+        found = {service: _locks(pam, service, values) for service in entrances(pam)}
+    except Unresolved as error:
+        return undetermined(error.said, expected=expected)
+    said = [
+        told
+        for service, locks in found.items()
+        for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
+        for told in _told(service, lock)
+    ]
+    verdicts = [
+        {_good(k, max_deny, min_unlock, min_interval) for k in locks} for locks in found.values()
+    ]
+    spared = {k.admins for locks in found.values() for k in locks if k and _spared(k, min_unlock)}
+    without = _over_ssh(sshd)
+    if {False} in verdicts or without:
+        return failed(*said, *((without,) if without else ()), expected=expected)
+    if {True, False} in verdicts:
+        said.append(msg("Whether the lock acts depends on what other modules answer"))
+        return undetermined(*said, expected=expected)
+    spares = msg("Members of these groups are spared as root is: {names}", names=names(spared))
+    elsewhere = _elsewhere(sshd)
+    if spared or elsewhere:
+        doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]
+        return undetermined(*said, *doubts, expected=expected)
+    return seen_here(passed(*said, expected=expected), sources.passwd)
+
+
+FACTS = (FAILLOCK,)
+CHECKS = (login_lockout,)

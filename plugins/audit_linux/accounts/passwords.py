@@ -1,0 +1,388 @@
+"""Password rules as they really act: the PAM stack of passwd(1) together with its settings."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    PLATFORM,
+    Absent,
+    Answer,
+    Down,
+    Judgement,
+    ParseError,
+    Platform,
+    ReadFile,
+    Severity,
+    Up,
+    check,
+    expect,
+    fact,
+    failed,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.find_files import ask_files, parse_files
+from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.pam import (
+    LOCAL_PROOF,
+    PAM,
+    Pam,
+    Reached,
+    Rule,
+    Unresolved,
+    accepted,
+    enforced,
+    installed,
+    paths,
+    stack,
+)
+from audit_linux.text_values import c_number, number, shown
+
+
+class LoginDefs(Struct, frozen=True, kw_only=True):
+    """login.defs(5): the value of each key; where a key stands twice, the last one holds."""
+
+    values: dict[str, str]
+
+    def number(self, key: str) -> int | None:
+        """The number of `key` as shadow reads it; None where it is missing or no number."""
+        return c_number(self.values.get(key, ""))
+
+    def raw(self, key: str) -> str:
+        """The text of `key` for a reader, `-` where it is not set."""
+        return shown(self.values.get(key, "-"))
+
+
+def parse_login_defs(answer: Answer) -> LoginDefs:
+    """The keys of /etc/login.defs, read as shadow's getdef.c does."""
+    values = {}
+    for raw in answer.lines:
+        line = raw.strip(" \t\r\n\v\f")
+        found = re.match(r"([^ \t]+)[ \t]+", line)
+        if found and not line.startswith("#"):
+            value = line[found.end() :].lstrip(' "\t').split('"', 1)[0]
+            values[found[1]] = value
+    return LoginDefs(values=values)
+
+
+LOGIN_DEFS = fact(
+    "linux.login-defs", LoginDefs, ask=ReadFile(path="/etc/login.defs"), parse=parse_login_defs
+)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """`name = value` settings of a security library; a bare name is set to the empty text."""
+
+    values: dict[str, str]
+
+
+def _settings(lines: list[str]) -> dict[str, str]:
+    values = {}
+    for raw in lines:
+        line = raw.split("#", 1)[0].strip()
+        name, equals, value = line.partition("=")
+        if not equals:
+            name, _, value = line.partition(" ")
+        if name.strip():
+            values[name.strip()] = value.strip()
+    return values
+
+
+def parse_pwquality(answer: Answer) -> Settings | Absent:
+    """The settings of libpwquality: drop-ins in order, then the main file, later ones winning."""
+    blobs = parse_files(answer)
+    if isinstance(blobs, Absent):
+        return blobs
+    values: dict[str, str] = {}
+    for blob in sorted(blobs, key=lambda b: (b.path == "/etc/security/pwquality.conf", b.path)):
+        if any(len(line) > 1022 for line in blob.lines):
+            raise ParseError(f"{blob.path} has a line that libpwquality refuses")
+        values |= _settings(blob.lines)
+    return Settings(values=values)
+
+
+def parse_settings(answer: Answer) -> Settings:
+    """The settings of one file in the style of faillock.conf(5)."""
+    return Settings(values=_settings(answer.lines))
+
+
+PWQUALITY = fact(
+    "linux.pwquality",
+    Settings,
+    ask=ask_files("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d", name="*.conf"),
+    parse=parse_pwquality,
+)
+PWHISTORY = fact(
+    "linux.pwhistory",
+    Settings,
+    ask=ReadFile(path="/etc/security/pwhistory.conf"),
+    parse=parse_settings,
+)
+
+_QUALITY = ("pam_pwquality.so", "pam_cracklib.so")
+_CREDITS = ("dcredit", "ucredit", "lcredit", "ocredit")
+
+
+class Quality(Struct, frozen=True, kw_only=True):
+    """The shortest password and the classes of characters that a user's new password must have."""
+
+    module: str
+    length: int
+    classes: int
+    for_root: bool
+
+
+def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int:
+    text = rule.option(name)
+    text = settings.get(name) if text is None else text
+    if text is None:
+        return default
+    value = number(text)
+    if value is None:
+        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
+    return value
+
+
+def _flag(rule: Rule, settings: dict[str, str], name: str) -> bool:
+    return name in rule.args or name in settings
+
+
+def _old(platform: Platform, module: str) -> bool:
+    """Whether credits are on and the length is 9 by default: cracklib, libpwquality before 1.4."""
+    release = platform.version_id.split(".")[0]
+    dated = (platform.os_family == "rhel" and release in ("6", "7")) or (
+        platform.os_id == "amzn" and release == "2"
+    )
+    return dated or module == "pam_cracklib.so"
+
+
+def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Quality:
+    """What this quality module asks of a password; Unresolved for a value that is no number."""
+    old = _old(platform, rule.module)
+    credits = [_value(rule, settings, name, int(old)) for name in _CREDITS]
+    length = _value(rule, settings, "minlen", 9 if old else 8) - sum(c for c in credits if c > 0)
+    needed = sum(-c for c in credits if c < 0)
+    classes = max(_value(rule, settings, "minclass", 0), sum(c < 0 for c in credits))
+    return Quality(
+        module=rule.module,
+        length=max(length, needed, 6),  # 6 is PWQ_BASE_MIN_LENGTH, and cracklib's own floor
+        classes=classes,
+        for_root=_flag(rule, settings, "enforce_for_root"),
+    )
+
+
+def _acts(seen: Reached, at: int, settings: dict[str, str]) -> bool:
+    rule = seen[at]
+    on = rule.module == "pam_cracklib.so" or _value(rule, settings, "enforcing", 1) != 0
+    if not on or not enforced(seen, at):
+        return False
+    installed(rule)
+    return True
+
+
+def _own(rule: Rule, platform: Platform) -> Quality:
+    """What pam_unix itself asks: minlen=, else six characters in Debian's build and none else."""
+    length = _value(rule, {}, "minlen", 6 if platform.os_family == "debian" else 0)
+    return Quality(module=rule.module, length=length, classes=0, for_root=False)
+
+
+def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
+    if any(rule.module == "pam_passwdqc.so" for rule in seen):
+        raise Unresolved(msg("pam_passwdqc is in use; its rules are not worked out"))
+    found = [_own(rule, platform) for rule in seen if rule.module == "pam_unix.so"]
+    for at, rule in enumerate(seen):
+        own = {} if rule.module == "pam_cracklib.so" else settings
+        if rule.module in _QUALITY and _acts(seen, at, own):
+            found.append(quality_of(rule, own, platform))
+    if not found:
+        raise Unresolved(msg("No PAM module that sets local passwords was found"))
+    best = max(found, key=lambda q: (q.length, q.classes))
+    classes = max(q.classes for q in found)
+    return Quality(module=best.module, length=best.length, classes=classes, for_root=best.for_root)
+
+
+def _changes(pam: Pam) -> list[Reached]:
+    """The ways to a new password: passwd(1), and a login with one that has expired."""
+    found = list(paths(stack(pam, "passwd", "password"), accepted))
+    for service in ("login", "sshd"):
+        if service in pam.services:
+            ways = paths(stack(pam, service, "password"), accepted)
+            found += [way for way in ways if any(rule.module in LOCAL_PROOF for rule in way)]
+    return found
+
+
+def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -> Quality:
+    """What is asked of a user's new password on the weakest way to one."""
+    values = settings.values if settings else {}
+    found = [_strictest(way, values, platform) for way in _changes(pam)]
+    shortest = min(found, key=lambda q: q.length)
+    return Quality(
+        module=shortest.module,
+        length=shortest.length,
+        classes=min(q.classes for q in found),
+        for_root=all(q.for_root for q in found),
+    )
+
+
+def _unresolved(error: Unresolved) -> Judgement:
+    return undetermined(error.said)
+
+
+_HARDEN = msg(
+    "Add pam_pwquality.so as requisite to the password stack and set minlen and minclass in "
+    "/etc/security/pwquality.conf"
+)
+
+
+@check(
+    "linux.password-length-floor",
+    needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=_HARDEN,
+)
+def password_length_floor(
+    pam: Pam,
+    settings: Settings | None,
+    platform: Platform,
+    sources: Sources,
+    *,
+    minimum: Annotated[int, Up] = 6,
+) -> Judgement:
+    """A new password cannot be shorter than the high-risk threshold."""
+    try:
+        quality = effective_quality(pam, settings, platform)
+    except Unresolved as error:
+        return _unresolved(error)
+    judged = expect(
+        quality.length >= minimum,
+        said=msg(
+            "Minimum password length {length}, enforced by {module}",
+            length=quality.length,
+            module=quality.module,
+        ),
+        expected=msg("at least {length} characters", length=minimum),
+    )
+    return seen_here(judged, sources.passwd)
+
+
+@check(
+    "linux.password-quality",
+    needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=_HARDEN,
+)
+def password_quality(
+    pam: Pam,
+    settings: Settings | None,
+    platform: Platform,
+    sources: Sources,
+    *,
+    min_length: Annotated[int, Up] = 8,
+    min_classes: Annotated[int, Up] = 3,
+) -> Judgement:
+    """A new password must be long enough and mix several classes of characters."""
+    try:
+        quality = effective_quality(pam, settings, platform)
+    except Unresolved as error:
+        return _unresolved(error)
+    said = [
+        msg(
+            "Minimum password length {length}, {classes} classes of characters required ({module})",
+            length=quality.length,
+            classes=quality.classes,
+            module=quality.module,
+        )
+    ]
+    if not quality.for_root:
+        said.append(msg("Not enforced when root sets a password (no enforce_for_root)"))
+    judged = expect(
+        quality.length >= min_length and quality.classes >= min_classes,
+        said=tuple(said),
+        expected=msg(
+            "at least {length} characters of {classes} classes",
+            length=min_length,
+            classes=min_classes,
+        ),
+    )
+    return seen_here(judged, sources.passwd)
+
+
+def _remembered(seen: Reached, settings: dict[str, str]) -> int:
+    most = 0
+    for at, rule in enumerate(seen):
+        if rule.module == "pam_pwhistory.so" and enforced(seen, at):
+            installed(rule)
+            most = max(most, _value(rule, settings, "remember", 10))
+        if rule.module == "pam_unix.so":
+            most = max(most, _value(rule, {}, "remember", 0))
+    return most
+
+
+@check(
+    "linux.password-history",
+    needs=(PAM, optional(PWHISTORY), SOURCES),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Add pam_pwhistory.so remember=5 as required before pam_unix.so in the stack"),
+)
+def password_history(
+    pam: Pam,
+    settings: Settings | None,
+    sources: Sources,
+    *,
+    remember: Annotated[int, Up] = 5,
+) -> Judgement:
+    """Recent passwords cannot be used again."""
+    try:
+        values = settings.values if settings else {}
+        kept = min(_remembered(way, values) for way in _changes(pam))
+    except Unresolved as error:
+        return _unresolved(error)
+    judged = expect(
+        kept >= remember,
+        said=msg("{count} earlier passwords are remembered", count=kept),
+        expected=msg("at least {count} earlier passwords", count=remember),
+    )
+    return seen_here(judged, sources.passwd)
+
+
+@check(
+    "linux.password-age-default",
+    needs=LOGIN_DEFS,
+    severity=Severity.MEDIUM,
+    remedy=msg("Set PASS_MAX_DAYS 90 and PASS_MIN_DAYS 1 in /etc/login.defs"),
+)
+def password_age_default(
+    defs: LoginDefs,
+    *,
+    max_days: Annotated[int, Down] = 90,
+    min_days: Annotated[int, Up] = 1,
+) -> Judgement:
+    """New accounts get a minimum and a maximum password age."""
+    longest, shortest = defs.number("PASS_MAX_DAYS"), defs.number("PASS_MIN_DAYS")
+    good = longest is not None and 0 < longest <= max_days
+    said = msg(
+        "PASS_MAX_DAYS {longest}, PASS_MIN_DAYS {shortest} (for accounts made from now on)",
+        longest=defs.raw("PASS_MAX_DAYS"),
+        shortest=defs.raw("PASS_MIN_DAYS"),
+    )
+    expected = msg(
+        "PASS_MAX_DAYS of 1 to {longest}, PASS_MIN_DAYS of at least {shortest}",
+        longest=max_days,
+        shortest=min_days,
+    )
+    if good and (shortest or 0) >= min_days:
+        return passed(said, expected=expected)
+    return failed(said, expected=expected)
+
+
+FACTS = (LOGIN_DEFS, PWQUALITY, PWHISTORY)
+CHECKS = (password_length_floor, password_quality, password_history, password_age_default)

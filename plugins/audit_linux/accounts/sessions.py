@@ -1,0 +1,167 @@
+"""What a login session starts with: an idle time-out, and modes that keep others out."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    PLATFORM,
+    Down,
+    Judgement,
+    Platform,
+    Severity,
+    Up,
+    check,
+    expect,
+    failed,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.accounts.accounts import ACCOUNTS, Account, Accounts
+from audit_linux.accounts.passwords import LOGIN_DEFS, LoginDefs
+from audit_linux.accounts.shell_startup import (
+    ENVIRONMENT,
+    STARTUP,
+    Setting,
+    Startup,
+    timeouts,
+    umasks,
+)
+from audit_linux.pam import (
+    PAM,
+    Pam,
+    Reached,
+    Unresolved,
+    accepted,
+    entrances,
+    paths,
+    stack,
+)
+from audit_linux.text_values import names, number
+
+
+def _said(found: tuple[Setting, ...]) -> tuple[str, ...]:
+    sure = {True: "", False: " ?"}
+    return names(f"{s.path}: {s.text}{sure[s.sure]}" for s in found)
+
+
+@check(
+    "linux.session-timeout",
+    needs=(STARTUP, ACCOUNTS, PLATFORM, ENVIRONMENT),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
+)
+def session_timeout(
+    startup: Startup,
+    accounts: Accounts,
+    platform: Platform,
+    environment: tuple[str, ...],
+    *,
+    max_seconds: Annotated[int, Down] = 600,
+    require_readonly: Annotated[bool, Up] = False,
+) -> Judgement:
+    """An idle login shell ends by itself."""
+    found = timeouts(startup)
+    expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
+    if not found and environment:
+        said = msg("TMOUT stands in /etc/environment only: {lines}", lines=names(environment))
+        return undetermined(said, expected=expected)
+    if not found:
+        return failed(msg("TMOUT is not set for login shells"), expected=expected)
+    said = msg("TMOUT is set (? where a condition decides): {settings}", settings=_said(found))
+    good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
+    hold = (
+        msg("TMOUT is read-only: users cannot change it")
+        if all(s.readonly for s in found)
+        else msg("TMOUT is not read-only: users can change it")
+    )
+    if good == {False} and not any(number(s.text) is None for s in found):
+        return failed(said, hold, expected=expected)
+    deaf = names(f"{a.name} ({a.shell or '-'})" for a in accounts.rows if _deaf(a, platform))
+    if good == {True} and found[0].sure and not deaf:
+        return passed(said, hold, expected=expected)
+    others = (msg("Shells that do not obey TMOUT of /etc/profile: {names}", names=deaf),)
+    return undetermined(said, hold, *(others if deaf else ()), expected=expected)
+
+
+_OBEYS = frozenset({"bash", "rbash", "ksh", "ksh93", "mksh", "rksh"})
+_SH_IS_BASH = frozenset({"rhel", "suse", "arch"})
+
+
+def _deaf(account: Account, platform: Platform) -> bool:
+    """Whether the account gets a shell that knows no TMOUT (dash) or reads other files (zsh, csh).
+
+    /bin/sh is bash on RHEL, SUSE and their kin, dash on Debian and Ubuntu.
+    """
+    shell = account.shell.rsplit("/", 1)[-1] or "sh"
+    bash = platform.os_family in _SH_IS_BASH
+    return account.has_shell and shell not in _OBEYS and not (shell == "sh" and bash)
+
+
+def _short(setting: Setting, most: int) -> bool:
+    value = number(setting.text)
+    return value is not None and 0 < value <= most
+
+
+def _mask(text: str) -> int | None:
+    return int(text, 8) if re.fullmatch("[0-7]{1,4}", text) else None
+
+
+def _grouped(mask: int) -> int:
+    """The mask of pam_umask's usergroups: the group is masked as the owner is."""
+    return (mask & ~0o070) | ((mask >> 3) & 0o070)
+
+
+def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
+    """The masks that pam_umask sets on this way; without it 022 of init, or nobody knows."""
+    rules = [rule for rule in seen if rule.module == "pam_umask.so"]
+    if not rules:
+        return {told if told == 0o022 else None}
+    own = rules[-1].option("umask")
+    mask = told if own is None else _mask(own)
+    grouped = mask is not None and "usergroups" in rules[-1].args
+    return {mask, _grouped(mask or 0)} if grouped else {mask}
+
+
+@check(
+    "linux.umask",
+    needs=(STARTUP, optional(LOGIN_DEFS), PAM),
+    severity=Severity.LOW,
+    version=2,
+    remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
+)
+def umask(startup: Startup, defs: LoginDefs | None, pam: Pam, *, masked: int = 0o027) -> Judgement:
+    """Files that users make are closed to others from the start."""
+    expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
+    found = umasks(startup)
+    default = defs.raw("UMASK") if defs else "-"
+    values = [_mask(s.text) for s in found]
+    said = [msg("umask in start-up files (? where a condition decides): {settings}",
+                settings=_said(found))] if found else []  # fmt: skip
+    said.append(msg("UMASK in /etc/login.defs: {value}", value=default))
+    if not (found and found[0].sure):
+        values.extend(_defaults(defs, pam))
+    if any(value is None for value in values):
+        return undetermined(*said, expected=expected)
+    good = {(value or 0) & masked == masked for value in values}
+    if len(good) == 2:
+        return undetermined(*said, expected=expected)
+    return expect(good == {True}, said=tuple(said), expected=expected)
+
+
+def _defaults(defs: LoginDefs | None, pam: Pam) -> set[int | None]:
+    """The umasks before any start-up file, over SSH and on the console; None for an unknown one."""
+    told = _mask(defs.values.get("UMASK", "022")) if defs else 0o022
+    try:
+        ways = [w for s in entrances(pam) for w in paths(stack(pam, s, "session"), accepted)]
+    except Unresolved:
+        return {told if told == 0o022 else None}
+    return {mask for way in ways for mask in _by_pam(way, told)}
+
+
+FACTS = (STARTUP, ENVIRONMENT)
+CHECKS = (session_timeout, umask)

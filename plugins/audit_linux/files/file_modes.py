@@ -1,0 +1,278 @@
+"""Owners and modes of the files that decide who may do what, and of home directories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Judgement,
+    Message,
+    ParseError,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    not_present,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.accounts.accounts import ACCOUNTS, Accounts
+from audit_linux.accounts.groups import GROUPS, Groups
+from audit_linux.find_files import refused
+from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.text_values import names
+
+
+class Mode(Struct, frozen=True, kw_only=True):
+    """Owner, group, permission bits and type (as find's %y) of one path.
+
+    `acl`: whether an ACL grants more than these (the + of `ls -l`); None where ls said nothing.
+    """
+
+    path: str
+    bits: int
+    uid: int
+    group: str
+    kind: str
+    acl: bool | None = False
+
+
+class Modes(Struct, frozen=True, kw_only=True):
+    """The modes of what exists among the paths asked for; `whole` unless some were refused.
+
+    `closed` are the folders whose inside was refused.
+    """
+
+    found: tuple[Mode, ...]
+    whole: bool
+    closed: tuple[str, ...] = ()
+
+
+_FORMAT = "%m %U %g %y %p\\0"
+_ENTRY = re.compile(
+    r"(?:[-a-zA-Z?][-rwxsStT]{9}([.+@]?) [^\n]*\n)?"
+    r"([0-7]{1,5}) ([0-9]{1,10}) (\S+) (\S) (/[^\0]*)",
+    re.DOTALL,
+)
+_REFUSED = re.compile(rb"^find: '([^'\n]*)': Permission denied$", re.MULTILINE)
+
+
+def _ask(*words: str) -> Command:
+    """The modes of what find finds, each after its line of ls, which alone shows an ACL."""
+    follow = "-dnLb" if "-L" in words else "-dnb"
+    return Command(
+        argv=(
+            "find", *words, "(", "-exec", "ls", follow, "--time-style=+", "--", "{}", ";",
+            "-o", "-true", ")", "-printf", _FORMAT,
+        ),
+        ok=(0, 1),
+    )  # fmt: skip
+
+
+def _mode(part: str) -> Mode:
+    entry = _ENTRY.fullmatch(part)
+    if entry is None:
+        raise ParseError(f"not an entry: {part[:120]!r}")
+    mark, bits, uid, group, kind, path = entry.groups()
+    acl = None if mark is None else mark == "+"
+    return Mode(path=path, bits=int(bits, 8), uid=int(uid), group=group, kind=kind, acl=acl)
+
+
+def parse_modes(answer: Answer) -> Modes | Absent:
+    """The modes that find printed; NOT_PRESENT when it found nothing and saw everything."""
+    denied = refused(answer.stderr)
+    parts = answer.text.split("\0")
+    if parts.pop():
+        raise ParseError("the last entry is not ended")
+    found = [_mode(part) for part in parts]
+    if not found:
+        return denied or not_present(msg("None of these paths exists"))
+    closed = [p.decode("utf-8", "surrogateescape") for p in _REFUSED.findall(answer.stderr)]
+    ordered = tuple(sorted(found, key=lambda m: m.path))
+    return Modes(found=ordered, whole=denied is None, closed=tuple(sorted(closed)))
+
+
+_OPEN, _CLOSED, _FOLDER = 0o644, 0o640, 0o755
+_INSIDE = (
+    "/etc/ssh", "/etc/ssh/sshd_config.d", "/etc/sudoers.d", "/etc/pam.d", "/etc/security",
+    "/etc/profile.d", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
+    "/etc/cron.monthly",
+    # What systemd, cron's helpers, the loader and the package manager run or load as root.
+    "/etc/systemd/system", "/etc/init.d", "/etc/ld.so.conf.d", "/etc/logrotate.d",
+    "/etc/apt/apt.conf.d", "/etc/udev/rules.d", "/etc/NetworkManager/dispatcher.d",
+)  # fmt: skip
+_MOST = {
+    "/": _FOLDER, "/etc": _FOLDER, **dict.fromkeys(_INSIDE, _FOLDER),
+    "/usr": _FOLDER, "/usr/bin": _FOLDER, "/usr/sbin": _FOLDER, "/usr/lib": _FOLDER,
+    "/root": _FOLDER, "/var/spool/cron": _FOLDER,
+    "/etc/passwd": _OPEN, "/etc/passwd-": _OPEN, "/etc/group": _OPEN, "/etc/group-": _OPEN,
+    "/etc/shadow": _CLOSED, "/etc/shadow-": _CLOSED, "/etc/gshadow": _CLOSED,
+    "/etc/gshadow-": _CLOSED, "/etc/security/opasswd": 0o600,
+    "/etc/sudoers": _CLOSED, "/etc/ssh/sshd_config": _OPEN, "/etc/login.defs": _OPEN,
+    "/etc/profile": _OPEN, "/etc/bash.bashrc": _OPEN, "/etc/bashrc": _OPEN,
+    "/etc/environment": _OPEN, "/etc/nsswitch.conf": _OPEN, "/etc/ld.so.preload": _OPEN,
+    "/etc/hosts.allow": _OPEN, "/etc/hosts.deny": _OPEN, "/etc/crontab": _OPEN,
+    "/etc/anacrontab": _OPEN, "/etc/rc.local": _FOLDER, "/etc/ld.so.conf": _OPEN,
+    "/etc/logrotate.conf": _OPEN, "/etc/sudo.conf": _OPEN,
+}  # fmt: skip
+_HOST_KEY = re.compile(r"/etc/ssh/ssh_host_.*_key")
+# Groups that hold nobody who logs in: their reading right is how the distribution works.
+_READERS = ("root", "shadow", "ssh_keys")
+
+FILE_MODES = fact(
+    "linux.file-modes",
+    Modes,
+    ask=_ask("-L", *_MOST, "-maxdepth", "0"),
+    parse=parse_modes,
+)
+INSIDE_MODES = fact(
+    "linux.file-modes-inside",
+    Modes,
+    ask=_ask("-L", *_INSIDE, "-mindepth", "1", "-maxdepth", "1"),
+    parse=parse_modes,
+)
+HOME_MODES = fact(
+    "linux.home-modes",
+    Modes,
+    ask=_ask(
+        "/root", "/home", "-maxdepth", "1", "-not", "-path", "/root/*", "-type", "d",
+    ),
+    parse=parse_modes,
+)  # fmt: skip
+
+
+def _most(path: str) -> int:
+    return _CLOSED if _HOST_KEY.fullmatch(path) else _MOST.get(path, _FOLDER)
+
+
+def _wrong(mode: Mode, peopled: dict[str, str]) -> bool:
+    """Whether `mode` gives rights away; `peopled` are the reading groups that somebody is in."""
+    most = _most(mode.path)
+    readers = set(_READERS) - set(peopled) if most == _CLOSED else {mode.group}
+    return (
+        mode.uid != 0
+        or bool(mode.bits & 0o7777 & ~most)
+        or (mode.group not in readers and bool(mode.bits & 0o070))
+    )
+
+
+def _peopled(accounts: Accounts, groups: Groups | None) -> dict[str, str]:
+    """The groups with a right to read secrets that hold somebody besides root, and whom."""
+    found = {}
+    for name in _READERS:
+        members = set(groups.members.get(name, ())) if groups else set()
+        gid = groups.gids.get(name) if groups else None
+        members |= {a.name for a in accounts.rows if a.has_shell and a.gid == gid and a.uid != 0}
+        if members - {"root"}:
+            found[name] = ", ".join(sorted(members - {"root"}))
+    return found
+
+
+def _shown(mode: Mode) -> str:
+    return f"{mode.path} {mode.bits:04o} uid {mode.uid} {mode.group}"
+
+
+def _judged(modes: Iterable[Mode]) -> list[Mode]:
+    """Files and folders; a link to nowhere or to a device has no rights of its own."""
+    return [mode for mode in modes if mode.kind in ("f", "d")]
+
+
+def _acls(modes: Iterable[Mode]) -> list[Message]:
+    """What keeps a good verdict open: rights that the mode does not show."""
+    found = [mode for mode in modes if mode.acl is not False]
+    more = [mode.path for mode in found if mode.acl]
+    unseen = [mode.path for mode in found if mode.acl is None]
+    said = []
+    if more:
+        said.append(msg("An ACL grants rights that were not looked at: {names}", names=names(more)))
+    if unseen:
+        said.append(msg("Whether an ACL is set was not seen: {names}", names=names(unseen)))
+    return said
+
+
+def _hidden(modes: Modes, inside: Modes | None) -> bool:
+    """Whether something was refused; the inside of a folder that is closed to others is not."""
+    private = {m.path for m in modes.found if m.uid == 0 and not m.bits & 0o007}
+    closed = set(inside.closed) if inside else set()
+    refused_more = inside is not None and not inside.whole and not closed
+    return not modes.whole or refused_more or not closed <= private
+
+
+@check(
+    "linux.file-modes",
+    needs=(FILE_MODES, optional(INSIDE_MODES), ACCOUNTS, optional(GROUPS)),
+    severity=Severity.HIGH,
+    version=3,
+    remedy=msg("Give the named files to root and take the surplus rights away (chown, chmod)"),
+)
+def file_modes(
+    modes: Modes, inside: Modes | None, accounts: Accounts, groups: Groups | None
+) -> Judgement:
+    """The files that decide who may do what belong to root and are closed to others."""
+    found = _judged((*modes.found, *(inside.found if inside else ())))
+    peopled = _peopled(accounts, groups)
+    bad = [_shown(mode) for mode in found if _wrong(mode, peopled)]
+    expected = msg(
+        "owner root; shadow and host keys at most 0640, settings at most 0644, folders 0755"
+    )
+    if bad:
+        said = [msg("{count} paths are too open: {names}", count=len(bad), names=names(bad))]
+        if peopled:
+            members = names(f"{group}: {who}" for group, who in peopled.items())
+            said.append(msg("Groups that may read secrets have members: {names}", names=members))
+        return failed(*said, expected=expected)
+    core = [_shown(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
+    seen = msg("{count} paths looked at, among them {names}", count=len(found), names=names(core))
+    doubts = _acls(found)
+    if _hidden(modes, inside) or len(core) < 2:
+        doubts.append(msg("Some paths could not be seen"))
+    if doubts:
+        return undetermined(seen, *doubts, expected=expected)
+    return passed(seen, expected=expected)
+
+
+@check(
+    "linux.home-modes",
+    needs=(ACCOUNTS, HOME_MODES, SOURCES),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("chmod 0750 the named home directories and give each to its user"),
+)
+def home_modes(
+    accounts: Accounts, modes: Modes, sources: Sources, *, forbidden: int = 0o027
+) -> Judgement:
+    """The home directory of every account that can log in is closed to others."""
+    seen = {mode.path: mode for mode in modes.found}
+    homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
+    bad = [
+        _shown(seen[home])
+        for home, uid in homes
+        if home in seen and (seen[home].bits & forbidden or seen[home].uid not in (0, uid))
+    ]
+    unseen = [home for home, _ in homes if home not in seen]
+    expected = msg("no rights in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
+    if bad:
+        said = msg("{count} home directories are too open: {names}",
+                   count=len(bad), names=names(bad))  # fmt: skip
+        return failed(said, expected=expected)
+    fine = msg("{count} home directories are closed to others", count=len(homes) - len(unseen))
+    doubts = _acls(seen[home] for home in {home for home, _ in homes} if home in seen)
+    if unseen:
+        doubts.append(
+            msg("Not seen, because missing or outside /home: {names}", names=names(unseen))
+        )
+    if doubts:
+        return undetermined(fine, *doubts, expected=expected)
+    return seen_here(passed(fine, expected=expected), sources.passwd)
+
+
+FACTS = (FILE_MODES, INSIDE_MODES, HOME_MODES)
+CHECKS = (file_modes, home_modes)

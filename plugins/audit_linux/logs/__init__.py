@@ -1,0 +1,29 @@
+"""Logs of a Linux host and the kernel's audit: what is recorded, kept, protected and sent away.
+
+Imports the shared modules of `audit_linux` only.
+"""
+
+from __future__ import annotations
+
+from audit_core.model import Check, Fact
+from audit_linux.logs import (
+    audit_rules,
+    auditing,
+    journald,
+    log_files,
+    log_reach,
+    log_rotation,
+    remote_log,
+    rsyslog,
+    syslog_ng,
+)
+
+FACTS: tuple[Fact, ...] = (
+    *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
+    journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
+    *remote_log.FACTS,
+)  # fmt: skip
+CHECKS: tuple[Check, ...] = (
+    *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
+    *log_reach.CHECKS, *remote_log.CHECKS,
+)  # fmt: skip

@@ -1,0 +1,258 @@
+"""What the loaded audit rules record, and what they keep back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from msgspec import Struct, structs
+
+from audit_core.api.sdk import (
+    ParseError,
+    Severity,
+    check,
+    expect,
+    fact,
+    failed,
+    msg,
+    undetermined,
+)
+from audit_core.model import Answer, Command, Judgement, Privilege, Reason
+from audit_linux.config_lines import capped
+from audit_linux.logs.auditing import NO_TOOLS
+
+
+class AuditRule(Struct, frozen=True, kw_only=True):
+    """One loaded rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`."""
+
+    text: str
+    path: str = ""
+    folder: bool = False
+    perm: str = ""
+    lists: str = ""
+    syscalls: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+
+    @property
+    def never(self) -> bool:
+        """True when the rule suppresses records instead of making them."""
+        return "never" in self.lists.split(",")
+
+    @property
+    def every_user(self) -> bool:
+        """True when nothing limits it to some users, programs or outcomes."""
+        return all(_WIDE.fullmatch(f) for f in self.fields)
+
+    @property
+    def every_call(self) -> bool:
+        """True when it is not limited to some system calls."""
+        return not self.syscalls or "all" in self.syscalls
+
+    def covers(self, path: str) -> bool:
+        """True when it is about `path`, or about a folder that `path` lies in."""
+        below = self.folder and path.startswith(self.path.rstrip("/") + "/")
+        return self.path.rstrip("/") == path or below
+
+    def watches(self, path: str) -> bool:
+        """True when changing `path` makes a record."""
+        # Newer auditctl writes the calls out that a permission stands for.
+        opened = "openat" in self.syscalls and any(f.startswith("perm=") for f in self.fields)
+        calls = self.every_call or opened
+        return not self.never and "w" in self.perm and calls and self.covers(path)
+
+
+# Fields that choose no users, programs or outcomes: people's accounts begin at 500 or 1000, root
+# and the daemons act for nobody (-1), and a0=0 is the clock of the day.
+_WIDE = re.compile(
+    r"(arch|key|path|dir|perm)=.*|auid>=(500|1000)|auid>(499|999)|auid!=(-1|unset|4294967295)"
+    r"|euid=0|(auid|uid|euid)!=(auid|uid|euid)|a0=(0x)?0",
+    re.ASCII,
+)
+
+
+def _options(line: str) -> list[tuple[str, str]]:
+    words = line.split()
+    if len(words) % 2:
+        raise ParseError(f"not an audit rule: {line[:80]!r}")
+    return list(zip(words[::2], words[1::2], strict=True))
+
+
+def _rule(line: str) -> AuditRule:
+    options = _options(line)
+    first, value = options[0]
+    fields = tuple(v for o, v in options if o in ("-F", "-C"))
+    named = dict(f.split("=", 1) for f in fields if re.match(r"(path|dir|perm)=", f))
+    perm = next((v for o, v in options if o == "-p"), named.get("perm", "rwxa"))
+    if first == "-w":
+        # A watch on a directory and one on a file look alike; both cover what is below.
+        return AuditRule(text=line, path=value, folder=True, perm=perm, lists="always,exit")
+    if first not in ("-a", "-A"):
+        raise ParseError(f"not an audit rule: {line[:80]!r}")
+    calls = tuple(name for o, v in options if o == "-S" for name in v.split(","))
+    return AuditRule(
+        text=line, path=named.get("path", named.get("dir", "")), folder="dir" in named,
+        perm=perm, lists=value, syscalls=calls, fields=fields,
+    )  # fmt: skip
+
+
+def parse_rules(answer: Answer) -> tuple[AuditRule, ...]:
+    """The rules that `auditctl -l` lists; `No rules` is an answer and gives none."""
+    lines = [line.rstrip() for line in answer.lines if line.strip()]
+    if lines == ["No rules"]:
+        return ()
+    if not lines or len(lines) > _MOST_RULES:
+        raise ParseError(f"auditctl -l listed {len(lines)} rules")
+    return tuple(_rule(line) for line in lines)
+
+
+_MOST_RULES = 5000  # the largest published rule sets have some hundreds
+RULES = fact(
+    "linux.audit-rules",
+    tuple[AuditRule, ...],
+    ask=Command(
+        argv=("/usr/sbin/auditctl", "-l"),
+        privilege=Privilege.ROOT,
+        missing=Reason.NOT_PRESENT,
+        limit=2 << 20,
+    ),
+    parse=parse_rules,
+)
+
+
+def _calls(rule: AuditRule, name: str) -> bool:
+    """True when `rule` records the call `name` of 64-bit programs whatever it is made on."""
+    plain = not rule.path and not rule.never and rule.lists in ("always,exit", "exit,always")
+    return plain and bool({"all", name} & set(rule.syscalls)) and "arch=b32" not in rule.fields
+
+
+def _identity(rules: tuple[AuditRule, ...]) -> bool:
+    files = ("/etc/passwd", "/etc/shadow", "/etc/group")
+    return all(any(r.watches(path) for r in rules) for path in files)
+
+
+def _privilege(rules: tuple[AuditRule, ...]) -> bool:
+    def about_sudo(rule: AuditRule) -> bool:
+        run = rule.path in ("/usr/bin/sudo", "/bin/su", "/usr/bin/su") and "x" in rule.perm
+        raised = any(f in ("euid=0", "uid!=euid", "auid!=euid") for f in rule.fields)
+        return (run and not rule.never) or (_calls(rule, "execve") and raised)
+
+    return any(r.watches("/etc/sudoers") or about_sudo(r) for r in rules)
+
+
+def _time(rules: tuple[AuditRule, ...]) -> bool:
+    # date(1), hwclock(8) and time services each use another of them.
+    names = ("settimeofday", "clock_settime", "adjtimex")
+    return all(any(_calls(r, name) for r in rules) for name in names)
+
+
+def _logins(rules: tuple[AuditRule, ...]) -> bool:
+    files = (
+        "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/run/faillock", "/run/faillock",
+        "/var/log/tallylog", "/var/log/faillog", "/var/run/utmp", "/run/utmp",
+    )  # fmt: skip
+    return any(r.watches(path) for path in files for r in rules)
+
+
+TOPICS: dict[str, Callable[[tuple[AuditRule, ...]], bool]] = {
+    "identity": _identity,
+    "privilege": _privilege,
+    "time": _time,
+    "logins": _logins,
+}
+
+
+_EXCLUDES = re.compile(r"msgtype(=|!=|<|>|<=|>=)(\w+)", re.ASCII)
+# Types of records without which every event can still be told by whom and on what it was.
+_SPARE = frozenset({
+    "CWD", "EOE", "PROCTITLE", "BPF", "CRYPTO_KEY_USER", "CRYPTO_SESSION", "SERVICE_START",
+    "SERVICE_STOP", "NETFILTER_CFG", "1307", "1320", "1327",
+    "1334", "2404", "2407", "1130", "1131", "1325",
+})  # fmt: skip
+_CORE = frozenset({"SYSCALL", "PATH", "1300", "1302"})
+_ONE_PROGRAM = re.compile(r"(exe|subj_type|obj_type)=.*|auid=(-1|unset|4294967295)", re.ASCII)
+
+
+def _excluded(rule: AuditRule) -> list[tuple[str, str]]:
+    """Operator and type of each condition of an exclude rule; the action of such a rule is moot."""
+    return [(m[1], m[2]) for f in rule.fields if (m := _EXCLUDES.fullmatch(f))]
+
+
+def _silencer(rule: AuditRule) -> bool:
+    """True for a rule that switches recording off altogether."""
+    if "exclude" in rule.lists.split(","):
+        types = _excluded(rule)
+        alone = len(types) == len(rule.fields)
+        return alone and all(sign != "=" or name in _CORE for sign, name in types)
+    everything = rule.every_user and rule.every_call and not rule.path
+    return rule.never and everything and "filesystem" not in rule.lists
+
+
+def _doubtful(rule: AuditRule) -> bool:
+    """True for a rule that keeps records back which an assessor would ask about."""
+    if "exclude" in rule.lists.split(","):
+        return not all(sign == "=" and name in _SPARE for sign, name in _excluded(rule))
+    if "filesystem" in rule.lists:
+        return rule.never and rule.fields not in (("fstype=tracefs",), ("fstype=debugfs",))
+    one = any(_ONE_PROGRAM.fullmatch(f) for f in rule.fields)
+    return rule.never and not rule.every_user and not one
+
+
+def _left(rule: AuditRule, silencers: list[AuditRule]) -> AuditRule | None:
+    """`rule` without the calls that the rules before it keep back: the first that fits decides."""
+    silent = [
+        other for other in silencers
+        if (other.covers(rule.path) if other.path else not rule.path or rule.folder)
+    ]  # fmt: skip
+    if any(other.every_call for other in silent):
+        return None
+    calls = set(rule.syscalls).difference(*(other.syscalls for other in silent))
+    return structs.replace(rule, syscalls=tuple(calls)) if calls or not rule.syscalls else None
+
+
+def _recording(rules: tuple[AuditRule, ...]) -> tuple[AuditRule, ...]:
+    """What each rule for every user records after the rules before it had their say."""
+    silencers: list[AuditRule] = []
+    found = []
+    for rule in (r for r in rules if r.every_user):
+        if rule.never:
+            silencers.append(rule)
+        elif (left := _left(rule, silencers)) is not None:
+            found.append(left)
+    return tuple(found)
+
+
+@check(
+    "linux.audit-rules",
+    needs=RULES,
+    severity=Severity.MEDIUM,
+    version=2,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("Load rules for account files, sudo, clock changes and login records (audit.rules)"),
+)
+def audit_rules(
+    rules: tuple[AuditRule, ...],
+    *,
+    topics: frozenset[str] = frozenset({"identity", "privilege", "time", "logins"}),
+) -> Judgement:
+    """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
+    expected = msg("rules for every user on {words}", words=capped(topics))
+    silent = [r.text for r in rules if _silencer(r)]
+    if silent:
+        said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
+        return failed(said, expected=expected)
+    unknown = topics - set(TOPICS)
+    if unknown:
+        return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
+    wide = _recording(rules)
+    lacking = [topic for topic in topics if not TOPICS[topic](wide)]
+    said = msg("{count} rules are loaded; not covered: {words}", count=len(rules),
+               words=capped(lacking) or ("-",))  # fmt: skip
+    doubtful = [r.text for r in rules if _doubtful(r)]
+    if doubtful and not lacking:
+        some = msg("These rules keep records back: {rules}", rules=capped(doubtful))
+        return undetermined(said, some, expected=expected)
+    return expect(not lacking, said=said, expected=expected)
+
+
+FACTS = (RULES,)
+CHECKS = (audit_rules,)

@@ -1,0 +1,213 @@
+"""The audit trail of the kernel: is it on, where is it kept, who could stop it."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    ParseError,
+    Severity,
+    check,
+    expect,
+    fact,
+    failed,
+    msg,
+    passed,
+)
+from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
+from audit_linux.config_lines import capped, whole_number
+from audit_linux.processes import PROCESSES, Process, running, shown
+
+RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
+
+NO_TOOLS = msg("The audit tools are not installed (no auditctl)")
+
+
+class AuditStatus(Struct, frozen=True, kw_only=True):
+    """The kernel's audit state: enabled 0 off, 1 on, 2 on and locked until reboot."""
+
+    enabled: int
+    pid: int
+    lost: int
+
+
+def parse_status(answer: Answer) -> AuditStatus:
+    """The state from `auditctl -s`, in the form of audit 2.3+ or the older one-liner."""
+    pairs = re.findall(r"\b([a-z_]{1,32})[ =](\d{1,18})\b", answer.text, re.ASCII)
+    values = dict(pairs)
+    if len(values) != len(pairs) or not {"enabled", "pid"} <= set(values):
+        raise ParseError("no audit status")
+    return AuditStatus(enabled=whole_number(values["enabled"], most=2), pid=int(values["pid"]),
+                       lost=int(values.get("lost", "0")))  # fmt: skip
+
+
+STATUS = fact(
+    "linux.audit-status",
+    AuditStatus,
+    ask=Command(
+        argv=("/usr/sbin/auditctl", "-s"), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT
+    ),
+    parse=parse_status,
+)
+
+
+def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
+    return tuple(p for p in running(processes, ("auditd",)) if p.uid == 0)
+
+
+@check(
+    "linux.audit-daemon",
+    needs=PROCESSES,
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Install auditd, enable its service and start it"),
+)
+def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
+    """The audit daemon runs."""
+    others = running(processes, RECORDERS[1:])
+    expected = msg("a process auditd that runs as root")
+    daemons = _daemons(processes)
+    if daemons:
+        said = msg("Seen: {processes}", processes=capped(shown(daemons)))
+        return passed(said, expected=expected)
+    return failed(
+        msg("No auditd among {count} processes", count=len(processes)),
+        msg("System log daemons seen: {processes}", processes=capped(shown(others)) or ("-",)),
+        expected=expected,
+    )
+
+
+@check(
+    "linux.audit-enabled",
+    needs=STATUS,
+    severity=Severity.HIGH,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("Start auditd and remove audit=0 from the kernel command line"),
+)
+def audit_enabled(status: AuditStatus) -> Judgement:
+    """The kernel records audit events and hands them to the audit daemon."""
+    said = msg(
+        "enabled {enabled}, audit daemon pid {pid}, records lost {lost}",
+        enabled=status.enabled, pid=status.pid, lost=status.lost,
+    )  # fmt: skip
+    ok = status.enabled >= 1 and status.pid > 0
+    return expect(ok, said=said, expected=msg("enabled 1 or 2 and a daemon's pid"))
+
+
+@check(
+    "linux.audit-locked",
+    needs=STATUS,
+    severity=Severity.LOW,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("End the audit rules with -e 2 and reboot"),
+)
+def audit_locked(status: AuditStatus) -> Judgement:
+    """The audit rules are locked until the next start."""
+    said = msg("enabled {enabled}", enabled=status.enabled)
+    return expect(status.enabled == 2, said=said, expected=msg("enabled 2"))
+
+
+@check(
+    "linux.audit-process-owner",
+    needs=PROCESSES,
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Run auditd and the system log daemon as root or as a service account"),
+)
+def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
+    """The processes that record events belong to no person's account."""
+    names = {name[:15] for name in RECORDERS}
+    recorders = [p for p in processes if p.name in names and not p.contained]
+    owned = [p for p in recorders if not p.by_system]
+    expected = msg("owner root or a service account (uid under 1000)")
+    if owned:
+        said = msg("A person's account can stop: {processes}", processes=capped(shown(owned)))
+        return failed(said, expected=expected)
+    if not recorders:
+        return failed(msg("No process that records events is seen"), expected=expected)
+    said = msg("Seen: {processes}", processes=capped(shown(recorders)))
+    return passed(said, expected=expected)
+
+
+class AuditdConf(Struct, frozen=True, kw_only=True):
+    """auditd.conf, keys and values in lower case."""
+
+    values: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """The value of `name`, or the daemon's own default (auditd.conf(5))."""
+        return self.values.get(name, DEFAULTS.get(name, ""))
+
+
+# What auditd 2.x and 3.x take when the line is missing: src/auditd-config.c, clear_config().
+DEFAULTS = {
+    "max_log_file": "0", "max_log_file_action": "ignore", "num_logs": "0",
+    "space_left_action": "ignore", "disk_full_action": "ignore", "disk_error_action": "ignore",
+    "log_file": "/var/log/audit/audit.log", "write_logs": "yes", "local_events": "yes",
+}  # fmt: skip
+
+
+def parse_auditd_conf(answer: Answer) -> AuditdConf:
+    """`name = value` lines; `#` starts a comment only at the start of a line."""
+    values = {}
+    for line in answer.lines:
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParseError(f"not a setting: {text[:80]!r}")
+        values[name.strip().lower()] = value.strip().lower()
+    return AuditdConf(values=values)
+
+
+AUDITD_CONF = fact(
+    "linux.auditd-conf",
+    AuditdConf,
+    ask=ReadFile(path="/etc/audit/auditd.conf", privilege=Privilege.ROOT),
+    parse=parse_auditd_conf,
+)
+
+
+@check(
+    "linux.audit-storage",
+    needs=(AUDITD_CONF, PROCESSES),
+    severity=Severity.MEDIUM,
+    version=3,
+    when_absent=failed(msg("There is no /etc/audit/auditd.conf")),
+    remedy=msg("Set max_log_file_action, space_left_action and disk_full_action in auditd.conf"),
+)
+def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement:
+    """auditd rotates its log and does not ignore a disk that runs full."""
+    keys = (
+        "local_events", "write_logs", "max_log_file", "max_log_file_action", "num_logs",
+        "space_left_action", "disk_full_action", "disk_error_action",
+    )  # fmt: skip
+    said = msg("{settings}", settings=tuple(f"{k} = {conf.get(k)}" for k in keys))
+    rotates = conf.get("max_log_file_action") == "keep_logs" or (
+        conf.get("max_log_file_action") == "rotate" and _at_least(conf.get("num_logs"), 2)
+    )
+    wary = all(
+        conf.get(key).split(" ")[0] not in ("ignore", "")
+        for key in ("space_left_action", "disk_full_action", "disk_error_action")
+    )
+    expected = msg(
+        "local_events, write_logs yes, action rotate (num_logs 2 or more) or keep_logs, no ignore"
+    )
+    if not _daemons(processes):
+        idle = msg("No auditd runs: its settings keep no records")
+        return failed(said, idle, expected=expected)
+    ok = rotates and wary and conf.get("write_logs") == conf.get("local_events") == "yes"
+    return expect(ok, said=said, expected=expected)
+
+
+def _at_least(text: str, least: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least
+
+
+FACTS = (STATUS, AUDITD_CONF)
+CHECKS = (
+    audit_daemon, audit_enabled, audit_locked, audit_process_owner, audit_storage,
+)  # fmt: skip

@@ -1,0 +1,123 @@
+"""Access lists below /var/log: rights that no mode shows."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from audit_core.api.sdk import ParseError, fact
+from audit_core.model import Answer
+from audit_linux.config_lines import script
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """What one named user or group may do (`rw-`), the mask taken off.
+
+    `later`: it holds for what will be made in this folder (a default entry).
+    """
+
+    group: bool
+    id: int
+    rights: str
+    later: bool = False
+
+    @property
+    def text(self) -> str:
+        """`uid 1001 rw-`."""
+        whose = f"{'gid' if self.group else 'uid'} {self.id} {self.rights}"
+        return f"{whose} (default)" if self.later else whose
+
+
+class Acl(Struct, frozen=True, kw_only=True):
+    """The access list of one path; `path` is below /var/log, empty for the folder itself.
+
+    `told` is False where only its presence was seen (without getfacl). `mask` are then the most
+    that it can grant on a file.
+    """
+
+    path: str
+    entries: tuple[Entry, ...] = ()
+    told: bool = True
+    folder: bool = False
+    mask: str = ""
+
+
+_TOP = "/var/log"
+_ENTRY = re.compile(r"(default:)?(user|group|mask|other):([0-9]{0,10}):([r-][w-][x-])(?:\s+#.*)?")
+_LS = re.compile(r"([-d])[-rwxsStT]{3}([-rwxsS]{3})[-rwxtT]{3}\+ +[0-9]+ +[0-9]+ +[0-9]+ .*?(/.*)")
+_SEEN = re.compile(r"[-d][-rwxsStT]{9}[.+]? ")
+_HARMLESS = (b": Permission denied", b": No such file or directory")
+
+
+def _below(path: str) -> str:
+    if path != _TOP and not path.startswith(f"{_TOP}/"):
+        raise ParseError(f"not below {_TOP}: {path[:80]!r}")
+    return path[len(_TOP) + 1 :]
+
+
+def _common(rights: str, mask: str) -> str:
+    return "".join(a if b == a else "-" for a, b in zip(rights, mask, strict=True))
+
+
+def _list(block: str) -> Acl:
+    """One block of getfacl: comments with the path first, then the entries."""
+    lines = block.split("\n")
+    if not lines[0].startswith("# file: "):
+        raise ParseError(f"not a file of getfacl: {lines[0][:80]!r}")
+    rows = [_ENTRY.fullmatch(line) for line in lines if line and not line.startswith("#")]
+    if None in rows or not rows:
+        raise ParseError("not an access list")
+    found = [row for row in rows if row]
+    masks = {bool(row[1]): row[4] for row in found if row[2] == "mask"}
+    entries = tuple(
+        Entry(
+            group=row[2] == "group",
+            id=int(row[3]),
+            rights=_common(row[4], masks.get(bool(row[1]), "rwx")),
+            later=bool(row[1]),
+        )
+        for row in found
+        if row[2] in ("user", "group") and row[3]
+    )
+    return Acl(path=_below(lines[0].removeprefix("# file: ")), entries=entries)
+
+
+def _marked(line: str) -> Acl:
+    """One line of ls with the + of an access list; its group bits are the mask."""
+    row = _LS.fullmatch(line)
+    if row is None:
+        raise ParseError(f"not a line of ls: {line[:80]!r}")
+    return Acl(path=_below(row[3]), told=False, folder=row[1] == "d", mask=row[2])
+
+
+def parse_log_acls(answer: Answer) -> tuple[Acl, ...]:
+    """The access lists that name somebody besides owner and group; empty where there is none."""
+    for line in answer.stderr.split(b"\n"):
+        if line and not line.endswith(_HARMLESS):
+            raise ParseError(f"complaint: {line[:120]!r}")
+    head, _, rest = answer.text.partition("\n")
+    if head == "== getfacl":
+        blocks = [block for block in rest.split("\n\n") if block.strip()]
+        return tuple(acl for block in blocks if (acl := _list(block.strip("\n"))).entries)
+    lines = rest.removesuffix("\n").split("\n")
+    if head != "== ls" or not _SEEN.match(lines[0]):
+        raise ParseError("neither getfacl nor ls answered")
+    return tuple(_marked(line) for line in lines[1:])
+
+
+# Access lists can be read of what one may not read. Where a folder may not be entered, its own
+# list is told all the same. ls -b writes a newline in a name as \n.
+LOG_ACLS = fact(
+    "linux.log-acls",
+    tuple[Acl, ...],
+    ask=script(
+        "if command -v getfacl >/dev/null; then echo '== getfacl'; "
+        "getfacl -R -s -n -p /var/log; [ $? -le 1 ]; exit; fi; "
+        "echo '== ls'; ls -dnb --time-style=+ -- /var/log || exit 3; "
+        "find -H /var/log -maxdepth 6 '(' -type f -o -type d ')' "
+        "-exec ls -dnb --time-style=+ -- '{}' + | sed -n '/^..........[+]/p'",
+        limit=8 << 20,
+    ),
+    parse=parse_log_acls,
+)

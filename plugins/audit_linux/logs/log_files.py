@@ -1,0 +1,329 @@
+"""The files under /var/log, and who may read and change them."""
+
+from __future__ import annotations
+
+import re
+import stat
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    ParseError,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    not_applicable,
+    not_present,
+    passed,
+    undetermined,
+)
+from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
+from audit_linux.config_lines import capped, joined, script, whole_number
+from audit_linux.logs.log_acls import LOG_ACLS, Acl, Entry
+
+# A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
+FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
+
+
+class LogFile(Struct, frozen=True, kw_only=True):
+    """A file or folder under /var/log. Times are seconds of the host's clock, `born` 0 unknown."""
+
+    path: str
+    folder: bool
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    changed: int
+    born: int
+
+
+class LogTree(Struct, frozen=True, kw_only=True):
+    """Files and folders under /var/log, six deep, and the host's time when it was listed.
+
+    `links` are the paths of symbolic links, `filesystem` the type that /var/log lies on, empty
+    where it was not told.
+    """
+
+    now: int
+    files: tuple[LogFile, ...]
+    links: tuple[str, ...] = ()
+    filesystem: str = ""
+
+
+DEPTH = 6
+SECURITY_LOGS = ("auth.log", "secure", "syslog", "messages")
+
+
+_RECORD = re.compile(
+    r"([0-7]{1,5})_(f|d|l)_(\d{1,10})_(\d{1,10})_(\d{1,18})_(-?\d{1,12})(?:\.[-\d]{1,12})?"
+    r"_(-?\d{0,12})(?:\.[-\d]{1,12})?_(.*)",
+    re.ASCII | re.DOTALL,
+)
+
+
+def _log_file(record: str) -> tuple[str, LogFile]:
+    match = _RECORD.fullmatch(record)
+    if match is None:
+        raise ParseError(f"not a file record: {record[:80]!r}")
+    mode, kind, uid, gid, size, changed, born, path = match.groups()
+    return kind, LogFile(
+        path=path, folder=kind == "d", mode=int(mode, 8), uid=int(uid), gid=int(gid),
+        size=int(size), changed=int(changed), born=max(int(born or 0), 0),
+    )  # fmt: skip
+
+
+def _records(text: str) -> list[tuple[str, LogFile]]:
+    """Each record of find with its kind: f, d or l."""
+    parts = text.split("//")
+    if "[redacted:" in text:  # a cut may have swallowed whole records
+        raise ParseError("a secret was cut out of the list")
+    if parts.pop() != "":
+        raise ParseError("the last record is not whole")
+    # The top folder has an empty path, so its record ends in `_` and the next follows at once.
+    return [_log_file(part) for part in parts]
+
+
+# Logs of single programs may be closed to this account; without these nothing can be said.
+_NEEDED = re.compile(rb"find: ['\"]?(/var/log(?:/journal[^'\"]{0,200})?)['\"]?: Permission denied")
+
+
+def parse_log_tree(answer: Answer) -> LogTree | Absent:
+    """The files that `find` listed after the host's time.
+
+    NOT_PERMITTED when /var/log itself or the journal's folder may not be listed.
+    """
+    closed = _NEEDED.findall(answer.stderr)
+    if closed:
+        paths = capped(path.decode("utf-8", "surrogateescape") for path in closed)
+        said = msg("Cannot read {paths}", paths=paths)
+        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+    head, newline, rest = answer.text.partition("\n")
+    if not newline or not rest:
+        raise ParseError("the list is empty")
+    now, _, filesystem = head.partition(" ")
+    records = _records(rest)
+    return LogTree(
+        now=whole_number(now, most=1 << 40),
+        files=tuple(file for kind, file in records if kind != "l"),
+        links=tuple(file.path for kind, file in records if kind == "l"),
+        filesystem=filesystem.strip(),
+    )
+
+
+# Exit status 1: some folder may not be looked into, which its own record shows.
+LOG_TREE = fact(
+    "linux.log-files",
+    LogTree,
+    ask=script(
+        'echo "$(date +%s) $(stat -f -L -c %T /var/log)" && find -H /var/log '
+        f"-maxdepth {DEPTH} '(' -type f -o -type d -o -type l ')' -printf '{FORMAT}'",
+        limit=8 << 20,
+        ok=(0, 1),
+    ),
+    parse=parse_log_tree,
+)
+
+
+def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Absent:
+    """The files of /var/log/audit; NOT_PRESENT when there is no such folder."""
+    if answer.exit_code != 0:
+        if b"No such file or directory" in answer.stderr and not answer.stdout:
+            return not_present(msg("There is no folder {path}", path="/var/log/audit"))
+        raise ParseError("find could not list /var/log/audit")
+    return tuple(file for _, file in _records(answer.text))
+
+
+AUDIT_FILES = fact(
+    "linux.audit-files",
+    tuple[LogFile, ...],
+    ask=Command(
+        argv=("/usr/bin/find", "/var/log/audit", "-maxdepth", "1", "-type", "f", "-printf", FORMAT),
+        privilege=Privilege.ROOT,
+        ok=(0, 1),
+    ),
+    parse=parse_audit_files,
+)
+
+
+def is_log(path: str, name: str) -> bool:
+    """True for `name` itself and its rotated copies: auth.log.2.gz, messages-20261123."""
+    return path == name or path.startswith((f"{name}.", f"{name}-"))
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+# Records of logins and privilege: nobody but root and the log group may read them.
+_PRIVATE = re.compile(r"(?:auth\.log|secure|syslog|messages)(?![a-z])|(?:audit|journal)(?:/|$)")
+# SplitMode=uid in journald.conf(5), with copies that were rotated or not closed well.
+_USER_JOURNAL = re.compile(r"journal/[^/]+/user-([0-9]{1,10})(?:@[^/]+)?\.journal~?")
+# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs); 100 is the group
+# `users`, which holds everybody on SUSE.
+_FIRST_PERSON = 1000
+_USERS = 100
+# What these file systems grant by access lists of their own, neither modes nor getfacl tell.
+_FOREIGN = re.compile(r"nfs\d?|cifs|smb.*|fuse.*|ceph|afs|gfs.*|v9fs|9p", re.ASCII)
+
+
+def _closed(tree: LogTree) -> tuple[str, ...]:
+    """Folders that others may not enter: what is below them is out of reach."""
+    return tuple(
+        f"{f.path}/" for f in tree.files if f.folder and f.path and not f.mode & stat.S_IXOTH
+    )
+
+
+def _loose(tree: LogTree) -> list[str]:
+    closed = _closed(tree)
+    loose = []
+    for file in tree.files:
+        if file.folder or file.path.startswith(closed):
+            continue
+        private = _PRIVATE.match(file.path) and file.mode & stat.S_IROTH
+        if file.mode & stat.S_IWOTH or private:
+            loose.append(f"/var/log/{file.path} ({file.mode:04o})")
+    return loose
+
+
+def _owned(tree: LogTree) -> list[str]:
+    """Records of logins, and the folders they lie in, that belong to a person."""
+    return [
+        f"/var/log/{f.path} ({f.mode:04o}, uid {f.uid}, gid {f.gid})" for f in tree.files
+        if (not f.path or _PRIVATE.match(f.path))
+        and (f.uid >= _FIRST_PERSON or (_of_people(f.gid) and f.mode & stat.S_IWGRP))
+    ]  # fmt: skip
+
+
+def _of_people(gid: int) -> bool:
+    return gid >= _FIRST_PERSON or gid == _USERS
+
+
+def _of_person(entry: Entry) -> bool:
+    return _of_people(entry.id) if entry.group else entry.id >= _FIRST_PERSON
+
+
+def _granted(acls: tuple[Acl, ...]) -> list[str]:
+    """What access lists let people change, whatever the modes say."""
+    return [
+        f"/var/log/{acl.path} (ACL: {entry.text})"
+        for acl in acls for entry in acl.entries if "w" in entry.rights and _of_person(entry)
+    ]  # fmt: skip
+
+
+def _readers(tree: LogTree, acls: tuple[Acl, ...]) -> list[str]:
+    """Who besides root and the log groups may read records of logins, or services change them.
+
+    An auditor may be meant to: what nobody has decided here is not judged. A list that lets people
+    into a closed folder opens what is below it, too.
+    """
+    closed = _closed(tree)
+    groups = [
+        f"/var/log/{f.path} ({f.mode:04o}, gid {f.gid})" for f in tree.files
+        if not f.folder and _PRIVATE.match(f.path) and _of_people(f.gid) and f.mode & stat.S_IRGRP
+    ]  # fmt: skip
+    lists = [
+        f"/var/log/{acl.path} (ACL: {entry.text})"
+        for acl in acls
+        if _PRIVATE.match(acl.path) or not acl.path or f"{acl.path}/" in closed
+        for entry in acl.entries
+        if (_of_person(entry) and entry.rights != "---") or "w" in entry.rights
+        if not _own_journal(acl, entry)
+    ]
+    return groups + lists
+
+
+def _own_journal(acl: Acl, entry: Entry) -> bool:
+    """Whether this is what systemd lets everybody read: the journal of one's own processes."""
+    journal = _USER_JOURNAL.fullmatch(acl.path)
+    if journal is None or entry.group:
+        return False
+    return (str(entry.id), entry.rights) == (journal[1], "r--")
+
+
+def _untold(acls: tuple[Acl, ...]) -> list[str]:
+    """Lists of which only the + was seen; on a file that others may read one without w is none."""
+    return [
+        f"/var/log/{acl.path}" for acl in acls
+        if not acl.told and (acl.folder or _PRIVATE.match(acl.path) or "w" in acl.mask)
+    ]  # fmt: skip
+
+
+def _hidden(tree: LogTree) -> list[str]:
+    """Where files lie that others may reach, and that were not seen.
+
+    Folders that others may enter and not list, folders too deep, links in the place of records.
+    """
+    closed = _closed(tree)
+    folders = [
+        f.path for f in tree.files
+        if f.folder and f.mode & stat.S_IXOTH and not f.path.startswith(closed)
+        and (not f.mode & stat.S_IROTH or f.path.count("/") == DEPTH - 1)
+    ]  # fmt: skip
+    return [f"/var/log/{path}" for path in (*folders, *filter(_PRIVATE.match, tree.links))]
+
+
+def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
+    """What keeps a good verdict open."""
+    hidden, untold, readers = _hidden(tree), _untold(acls), _readers(tree, acls)
+    return joined(
+        msg("What lies here was not seen: {paths}", paths=capped(hidden)) if hidden else None,
+        msg("An access list is set here, and getfacl is not installed to tell it: {paths}",
+            paths=capped(untold)) if untold else None,
+        msg("Accounts or groups besides root and the log group have rights here; whether they are "
+            "meant to was not told: {paths}", paths=capped(readers)) if readers else None,
+        msg("Access lists of a file system of type {type} were not looked at", type=tree.filesystem)
+        if _FOREIGN.fullmatch(tree.filesystem) else None,
+    )  # fmt: skip
+
+
+def _recorded(tree: LogTree) -> bool:
+    """Whether there is something to guard: records, or a folder of them that is closed to us."""
+    closed = _closed(tree)
+    return any(
+        _PRIVATE.match(f.path) and (f"{f.path}/" in closed if f.folder else f.size > 0)
+        for f in tree.files
+    )
+
+
+@check(
+    "linux.log-file-modes",
+    needs=(LOG_TREE, LOG_ACLS),
+    severity=Severity.MEDIUM,
+    version=4,
+    remedy=msg(
+        "chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit; "
+        "setfacl -x for accounts of people"
+    ),
+)
+def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
+    """No account without privilege can change log files or read those about logins."""
+    expected = msg("no log file writable by others; auth.log, secure, syslog, messages, journal "
+                   "and audit not readable by others")  # fmt: skip
+    closed = _closed(tree)
+    folders = [
+        f"/var/log/{f.path} ({f.mode:04o})" for f in tree.files
+        if f.folder and f.mode & stat.S_IWOTH and not f.mode & stat.S_ISVTX
+        and not f.path.startswith(closed)
+    ]  # fmt: skip
+    wrong = _loose(tree) + folders + _owned(tree) + _granted(acls)
+    if wrong:
+        said = msg("{count} of {all} are open to others: {paths}", count=len(wrong),
+                   all=len(tree.files), paths=capped(wrong))  # fmt: skip
+        return failed(said, expected=expected)
+    if doubts := _doubts(tree, acls):
+        return undetermined(*doubts, expected=expected)
+    if not _recorded(tree):
+        return not_applicable(
+            msg("No records of logins, of the system or of audit lie under /var/log")
+        )
+    said = msg("{count} files and folders under /var/log: none that others may write, no log of "
+               "logins, system or audit that they may read", count=len(tree.files))  # fmt: skip
+    lists = msg("Access lists, none for people: {paths}",
+                paths=capped(f"/var/log/{acl.path}" for acl in acls))  # fmt: skip
+    return passed(said, *((lists,) if acls else ()), expected=expected)
+
+
+FACTS = (LOG_TREE, AUDIT_FILES, LOG_ACLS)
+CHECKS = (log_file_modes,)

@@ -1,0 +1,243 @@
+"""How far back the records on the host go, and whether they outlive a restart."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    ParseError,
+    Severity,
+    Up,
+    check,
+    expect,
+    fact,
+    failed,
+    msg,
+    not_applicable,
+    not_present,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_core.model import Answer, Judgement, Message
+from audit_linux.config_lines import DAY, capped, script
+from audit_linux.logs.auditing import AUDITD_CONF, AuditdConf
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
+from audit_linux.logs.log_files import (
+    AUDIT_FILES,
+    LOG_TREE,
+    SECURITY_LOGS,
+    LogFile,
+    LogTree,
+    is_log,
+)
+from audit_linux.logs.log_rotation import ROTATIONS, Rotation
+
+
+def parse_host_since(answer: Answer) -> int | Absent:
+    """When this installation began, in seconds: machine-id, else an SSH host key, else `/`."""
+    found: dict[str, tuple[int, int]] = {}
+    for line in answer.lines:
+        match = re.fullmatch(r"(\d{1,12})_(\d{1,12})_(/.*)", line, re.ASCII)
+        if match is None:
+            raise ParseError(f"not a stamp: {line[:80]!r}")
+        found[match[3]] = (int(match[1]), int(match[2]))
+    stamps = [found.get("/etc/machine-id", (0, 0))[1]]
+    stamps.append(found.get("/etc/ssh/ssh_host_ed25519_key.pub", (0, 0))[1])
+    stamps.append(found.get("/", (0, 0))[0])
+    since = next((s for s in stamps if s > 0), 0)
+    return since or not_present(msg("Nothing tells when this host was installed"))
+
+
+HOST_SINCE = fact(
+    "linux.installed-at",
+    int,
+    ask=script(
+        "stat -c %W_%Y_%n / /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null; exit 0"
+    ),
+    parse=parse_host_since,
+)
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """How far back the records of one log go: between `least` and `most` days."""
+
+    log: str
+    least: int
+    most: int
+
+
+_SYSTEM_JOURNAL = re.compile(r"journal/[0-9a-f]{32}/system[^/]{0,120}\.journal~?")
+_JOURNAL = re.compile(
+    r"journal/[0-9a-f]{32}/system@[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{16})\.journal"
+)
+_UNKNOWN = 1 << 20
+_MONTH = 31  # days: the longest common rotation, hence what one file may span unseen
+_LIVE = 7  # days without a record after which nothing seems to be written any more
+
+
+def _began(file: LogFile, renamed: bool) -> tuple[int, int]:
+    """The first record of `file` was written between these two times (0: no earliest known).
+
+    The time of change is that of the last record. A file that is rotated by renaming is born with
+    its first record; where `copytruncate` may be used, the birth only says nothing is older.
+    """
+    journal = _JOURNAL.fullmatch(file.path)
+    if journal:
+        return (int(journal[1], 16) // 1_000_000,) * 2
+    packed = file.path.endswith((".gz", ".xz", ".bz2", ".zst", ".lz4", ".lzma"))
+    if not 0 < file.born <= file.changed or packed:
+        return 0, file.changed
+    return file.born, file.born if renamed else file.changed
+
+
+def _reach(log: str, files: list[LogFile], now: int, *, renamed: bool) -> Reach | None:
+    began = [_began(f, renamed) for f in files if f.size > 0]
+    if not began:
+        return None
+    least = (now - _unbroken([f for f in files if f.size > 0], renamed)) // DAY
+    if all(earliest for earliest, _ in began):
+        most = (now - min(earliest for earliest, _ in began)) // DAY
+    else:
+        known = (now - min(latest for _, latest in began)) // DAY
+        most = known + _MONTH if len(began) > 1 else _UNKNOWN
+    return Reach(log=log, least=least, most=most)
+
+
+def _unbroken(files: list[LogFile], renamed: bool) -> int:
+    """When the oldest record was written at the latest that no gap parts from the newest.
+
+    A single old copy that was left behind says nothing of the months between.
+    """
+    newest, *older = sorted(files, key=lambda f: f.changed, reverse=True)
+    earliest, latest = _began(newest, renamed)
+    upto = newest.changed
+    for file in older:
+        if (earliest or upto) - file.changed > (_MONTH + 1) * DAY:
+            break
+        earliest, began = _began(file, renamed)
+        latest, upto = min(latest, began), file.changed
+    return latest
+
+
+def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
+    files = [f for f in tree.files if not f.folder]
+    system = [
+        _reach(name, [f for f in files if is_log(f.path, name)], tree.now, renamed=False)
+        for name in SECURITY_LOGS
+    ]
+    # Below journal/remote lie the records of other hosts, in user-1000.journal those of a person.
+    entries = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
+    journal = _reach("journal", entries, tree.now, renamed=True)
+    # The system log counts once, by its longest copy; the audit trail has no second copy.
+    copies = [r for r in (*system, journal) if r is not None]
+    kernel = _reach("audit", list(audit or ()), tree.now, renamed=True)
+    longest = [max(copies, key=lambda r: (r.least, r.most))] if copies else []
+    return [*longest, *([kernel] if kernel else [])]
+
+
+@check(
+    "linux.log-oldest",
+    needs=(
+        LOG_TREE,
+        optional(AUDIT_FILES),
+        optional(HOST_SINCE),
+        optional(ROTATIONS),
+        optional(AUDITD_CONF),
+    ),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Keep more: raise rotate in logrotate, num_logs in auditd.conf, or send logs away"),
+)
+def log_oldest(
+    tree: LogTree,
+    audit: tuple[LogFile, ...] | None,
+    since: int | None,
+    rotations: tuple[Rotation, ...] | None,
+    auditd: AuditdConf | None,
+    *,
+    min_days: Annotated[int, Up] = 180,
+) -> Judgement:
+    """The records on the host go back at least 180 days."""
+    expected = msg("records of at least {days} days", days=min_days)
+    reaches = _reaches(tree, audit)
+    if not reaches:
+        nothing = msg("No system log, journal or audit log with records")
+        if audit is None:  # nobody looked there, or there is no such folder
+            nothing = msg("No system log or journal with records")
+        return failed(nothing, expected=expected)
+    told = tuple(msg("{log}: records of at least {days} days", log=r.log, days=r.least)
+                 for r in reaches)  # fmt: skip
+    short = [r for r in reaches if r.least < min_days]
+    elsewhere = _elsewhere(rotations, auditd)
+    if not short:
+        return (
+            undetermined(*told, *elsewhere, expected=expected)
+            if _moved(auditd)
+            else passed(*told, expected=expected)
+        )
+    if since is None:
+        unknown = msg("Nothing tells when this host was installed")
+        return undetermined(*told, unknown, expected=expected)
+    age = (tree.now - since) // DAY
+    if age < min_days:
+        young = msg("The host was installed {days} days ago; its settings are judged by "
+                    "linux.log-retention", days=age)  # fmt: skip
+        return not_applicable(*told, young)
+    host = msg("The host was installed {days} days ago", days=age)
+    if any(r.most < min_days for r in short) and not elsewhere:
+        return failed(*told, host, expected=expected)
+    return undetermined(*told, host, *elsewhere, expected=expected)
+
+
+def _moved(auditd: AuditdConf | None) -> str:
+    """Where auditd writes when that is not the folder that was listed."""
+    place = auditd.get("log_file") if auditd else ""
+    return "" if place.startswith("/var/log/audit/") else place
+
+
+def _elsewhere(
+    rotations: tuple[Rotation, ...] | None, auditd: AuditdConf | None
+) -> tuple[Message, ...]:
+    """That older records lie in places that were not listed, if they do."""
+    moved = {r.olddir for r in rotations or () if r.olddir and any(map(r.covers, SECURITY_LOGS))}
+    places = capped({*moved, _moved(auditd)} - {""})
+    return (msg("Records are kept in {places}, which was not listed", places=places),) * bool(
+        places
+    )
+
+
+@check(
+    "linux.log-durable",
+    needs=(LOG_TREE, optional(JOURNAL_CONF)),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Install rsyslog, or set Storage=persistent in journald.conf"),
+)
+def log_durable(tree: LogTree, journal: JournalConf | None) -> Judgement:
+    """The system log is written to disk and outlives a restart."""
+    expected = msg("a system log file with records, or a journal on disk")
+    files = [f for f in tree.files if not f.folder and f.size > 0]
+    text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
+    disk = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
+    storage = (journal.storage if journal else "") or "auto"
+    said = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
+               files=capped(f.path for f in text) or ("-",), count=len(disk),
+               storage=storage)  # fmt: skip
+    if tree.filesystem in ("tmpfs", "ramfs"):
+        memory = msg("/var/log lies in memory ({filesystem})", filesystem=tree.filesystem)
+        return failed(said, memory, expected=expected)
+    lasting = [*text, *(disk if storage in ("auto", "persistent") else ())]
+    days = (tree.now - max((f.changed for f in lasting), default=0)) // DAY
+    if lasting and days > _LIVE:
+        return failed(said, msg("The newest record is {days} days old", days=days),
+                      expected=expected)  # fmt: skip
+    return expect(bool(lasting), said=said, expected=expected)
+
+
+FACTS = (HOST_SINCE,)
+CHECKS = (log_oldest, log_durable)

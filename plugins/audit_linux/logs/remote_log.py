@@ -1,0 +1,175 @@
+"""Are log records sent to another machine."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from audit_core.api.sdk import (
+    TARGET,
+    Absent,
+    Severity,
+    Up,
+    check,
+    fact,
+    failed,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_core.model import Answer, Judgement, Target, Verdict
+from audit_linux.config_lines import capped, conf_request, parse_conf
+from audit_linux.logs.forwards import Forward, Forwards, is_local
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
+from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.log_reach import HOST_SINCE, log_oldest
+from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_retention
+from audit_linux.logs.rsyslog import RSYSLOG
+from audit_linux.logs.syslog_ng import SYSLOG_NG
+from audit_linux.processes import PROCESSES, Process, running, shown
+from audit_linux.units import UNITS, Units
+
+SHIPPERS = (
+    "filebeat", "fluentd", "fluent-bit", "td-agent", "vector", "promtail", "nxlog", "logstash",
+    "ilogtail", "loongcollector", "splunkd",
+)  # fmt: skip
+
+
+def parse_upload(answer: Answer) -> str | Absent:
+    """The URL that journal records are uploaded to; empty when none is set."""
+    files = parse_conf(answer)
+    if isinstance(files, Absent):
+        return files
+    url = ""
+    for line in (line.strip() for f in files for line in f.lines):
+        if line.startswith("URL="):
+            url = line[4:].strip()
+    return url
+
+
+UPLOAD = fact(
+    "linux.journal-upload",
+    str,
+    ask=conf_request(("/etc/systemd/journal-upload.conf",),
+                     (("/etc/systemd/journal-upload.conf.d", "*.conf"),)),
+    parse=parse_upload,
+)  # fmt: skip
+
+
+_UPLOADER = "systemd-journal-upload.service"
+
+
+def _upload_host(url: str) -> str:
+    return re.sub(r"^https?://", "", url).rpartition("@")[2].split("/")[0].rsplit(":", 1)[0]
+
+
+@check(
+    "linux.log-remote",
+    needs=(
+        TARGET,
+        PROCESSES,
+        optional(RSYSLOG),
+        optional(SYSLOG_NG),
+        optional(UPLOAD),
+        optional(UNITS),
+    ),
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Send all records to the log server, e.g. *.* @@log.example.com:514 in rsyslog.d"),
+)
+def log_remote(
+    target: Target,
+    processes: tuple[Process, ...],
+    rsyslog: Forwards | None,
+    syslog_ng: Forwards | None,
+    upload: str | None,
+    units: Units | None,
+) -> Judgement:
+    """System log records, those about logins included, are sent to another machine."""
+    expected = msg("a running log daemon that forwards auth records to a host other than itself")
+    live = [
+        (daemon, forwards)
+        for daemon, forwards in (("rsyslogd", rsyslog), ("syslog-ng", syslog_ng))
+        if forwards is not None and running(processes, (daemon,))
+    ]
+    away = [f for _, fs in live for f in fs.forwards if not is_local(f.target, target.address)]
+    uploading = units is not None and _UPLOADER in units.active - units.failing
+    if upload and uploading and not is_local(_upload_host(upload), target.address):
+        said = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload))
+        return passed(said, expected=expected)
+    whole = [f"{f.target} ({f.file})" for f in away if f.every]
+    if whole:
+        said = msg("Forwarded to {targets}", targets=capped(whole))
+        return passed(said, expected=expected)
+    return _unsettled(away, [fs for _, fs in live], processes) or failed(
+        msg("No forwarding to another machine; log daemons seen: {daemons}",
+            daemons=tuple(name for name, _ in live) or ("-",)),
+        expected=expected,
+    )  # fmt: skip
+
+
+def _unsettled(
+    away: list[Forward], read: list[Forwards], processes: tuple[Process, ...]
+) -> Judgement | None:
+    """An undetermined judgement when something may forward that was not read to the end."""
+    if away:
+        some = capped(f"{f.target} ({f.file})" for f in away)
+        return undetermined(msg("Only part of the records goes to {targets}, or on a condition",
+                                targets=some))  # fmt: skip
+    unread = [path for fs in read for path in fs.unread]
+    if unread:
+        return undetermined(msg("These included files were not read: {paths}",
+                                paths=capped(unread)))  # fmt: skip
+    others = [name for fs in read for name in fs.others]
+    if others:
+        return undetermined(msg("Records are also handed to {outputs}; where they go was not read",
+                                outputs=capped(others)))  # fmt: skip
+    shippers = running(processes, SHIPPERS)
+    if shippers:
+        return undetermined(msg("{processes} runs; where it sends to was not read",
+                                processes=capped(shown(shippers))))  # fmt: skip
+    return None
+
+
+@check(
+    "linux.log-kept-or-sent",
+    needs=(
+        LOG_TREE,
+        optional(ROTATIONS),
+        optional(HOST_SINCE),
+        optional(JOURNAL_CONF),
+        *log_remote.needs,
+    ),
+    severity=Severity.HIGH,
+    version=3,
+    remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
+)
+def log_kept_or_sent(
+    tree: LogTree,
+    rotations: tuple[Rotation, ...] | None,
+    since: int | None,
+    journal: JournalConf | None,
+    *sending: Any,
+    min_days: Annotated[int, Up] = 180,
+) -> Judgement:
+    """The system log is kept at least 180 days on the host or is sent to another machine."""
+    expected = msg("kept at least {days} days, or forwarded to another machine", days=min_days)
+    kept = log_retention.judge(tree, rotations, journal, min_days=min_days)
+    # The audit trail is not the system log: neither its files nor its settings count here.
+    oldest = log_oldest.judge(tree, None, since, rotations, None, min_days=min_days)
+    sent = log_remote.judge(*sending)
+    said = (*kept.said, *oldest.said, *sent.said)
+    long = kept.verdict is Verdict.PASS and oldest.verdict in (
+        Verdict.PASS,
+        Verdict.NOT_APPLICABLE,
+    )
+    if sent.verdict is Verdict.PASS or long:
+        return passed(*said, expected=expected)
+    if sent.verdict is Verdict.FAIL and Verdict.FAIL in (kept.verdict, oldest.verdict):
+        return failed(*said, expected=expected)
+    return undetermined(*said, expected=expected)
+
+
+FACTS = (UPLOAD,)
+CHECKS = (log_remote, log_kept_or_sent)

@@ -1,0 +1,14 @@
+"""What a Linux host offers to the network: listening sockets, services and the packet filter.
+
+Imports the shared modules of `audit_linux` and `audit_linux.system`.
+"""
+
+from __future__ import annotations
+
+from audit_core.model import Check, Fact
+from audit_linux.network import firewall, listeners, plain_logins, services
+
+FACTS: tuple[Fact, ...] = (*plain_logins.FACTS, *listeners.FACTS, *firewall.FACTS)
+CHECKS: tuple[Check, ...] = (
+    *plain_logins.CHECKS, *services.CHECKS, *listeners.CHECKS, *firewall.CHECKS,
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""Does the host's own packet filter refuse what it was not told to accept."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import TARGET, Severity, check, expect, failed, msg, optional, undetermined
+from audit_core.model import Judgement, Message, Target
+from audit_linux.config_lines import capped, joined
+from audit_linux.network.iptables import IP6TABLES, IPTABLES
+from audit_linux.network.listeners import within_declared
+from audit_linux.network.netfilter_model import (
+    IPV4,
+    IPV6,
+    Chain,
+    Chains,
+    Ruleset,
+    by_name,
+    verdict_on,
+)
+from audit_linux.network.nft import NFT
+from audit_linux.network.port_forwards import LISTED, SAVED, SAVED6, Published, together
+from audit_linux.system.kernel import SYSCTL, ipv6_off
+
+_TOO_MANY = 500_000
+
+
+def _seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
+    """Every chain once: what iptables itself shows stands for it where nft cannot show it whole.
+
+    nft lists the filter tables that iptables-nft made, its matches as words without a meaning.
+    """
+    listed = tuple(chain for table in tables for chain in table or ())
+    families = {c.family for c in listed if c.tool == "iptables"}
+    foreign = {(c.family, c.table) for c in nft or () if any(r.foreign for r in c.rules)}
+    ours = (
+        c for c in nft or ()
+        if not (c.table == "filter" and c.family in families and (c.family, c.table) in foreign)
+    )  # fmt: skip
+    return (*ours, *listed)
+
+
+def _opaque(seen: Ruleset) -> bool:
+    """True when a rule lets packets on by a condition that nft cannot show."""
+    tables = {(c.family, c.table) for c in seen if c.hook == "input"}
+    return any(
+        rule.foreign and rule.verdict in ("accept", "jump", "goto")
+        for chain in seen if (chain.family, chain.table) in tables
+        for rule in chain.rules
+    )  # fmt: skip
+
+
+def _refused(packet: str, interface: str, chains: Chains) -> bool:
+    """True when some input chain drops `packet`: it has to get past all of them."""
+    return any(
+        verdict_on(packet, interface, chain, chains) == "drop"
+        for chain in chains.values()
+        if chain.hook == "input" and packet in chain.packets
+    )
+
+
+def _told(chain: Chain, chains: Chains) -> str:
+    every = {verdict_on(packet, "", chain, chains) for packet in chain.packets}
+    verdict = "drop" if every == {"drop"} else "accept"
+    return f"{chain.tool} {chain.family} {chain.table} {chain.name}: {verdict}, " + (
+        f"{len(chain.rules)} rules"
+    )
+
+
+def _open_interfaces(packets: frozenset[str], chains: Chains) -> set[str]:
+    """Interfaces that rules name, the loopback aside, on which some of `packets` is accepted."""
+    rules = [rule for chain in chains.values() for rule in chain.rules]
+    names = {name for rule in rules for name in (*rule.on, *rule.off)} - {"lo"}
+    if len(names) * len(rules) > _TOO_MANY:  # too long to follow: nobody looked, so no pass
+        return names
+    return {n for n in names if any(not _refused(p, n, chains) for p in packets)}
+
+
+def _handed_on(
+    listed: tuple[Published, ...] | None, *saved: tuple[Published, ...] | None
+) -> tuple[Published, ...] | None:
+    """What is handed on past the input chains; None where nobody looked."""
+    return None if listed is None and saved[0] is None else together(listed, *saved)
+
+
+def _past_input(target: Target, published: tuple[Published, ...] | None) -> Message | None:
+    """Why refusing on input is not the whole answer: ports that were not declared, or not seen."""
+    if published is None:
+        return msg("Whether ports are handed on to containers (DNAT) was not seen")
+    others = [p.text for p in published if not within_declared(target, p.protocol, p.ports)]
+    if not others:
+        return None
+    return msg("Handed on to containers or other hosts (DNAT), which no input chain sees, "
+               "and not among allowed_ports: {ports}", ports=capped(others))  # fmt: skip
+
+
+@check(
+    "linux.firewall-input",
+    needs=(
+        optional(NFT),
+        optional(IPTABLES),
+        optional(IP6TABLES),
+        SYSCTL,
+        optional(LISTED),
+        optional(SAVED),
+        optional(SAVED6),
+        TARGET,
+    ),
+    severity=Severity.MEDIUM,
+    version=3,
+    remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
+)
+def firewall_input(
+    nft: Ruleset | None,
+    iptables: Ruleset | None,
+    ip6tables: Ruleset | None,
+    sysctl: dict[str, str],
+    listed: tuple[Published, ...] | None,
+    saved: tuple[Published, ...] | None,
+    saved6: tuple[Published, ...] | None,
+    target: Target,
+) -> Judgement:
+    """The host's packet filter refuses incoming packets that no rule accepts."""
+    expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
+    if nft is None and iptables is None:
+        return failed(msg("Neither nft nor iptables is installed"), expected=expected)
+    seen = _seen(nft, iptables, ip6tables)
+    chains = by_name(seen)
+    said = msg("Input chains: {words}; disable_ipv6={state}",
+               words=capped(_told(c, chains) for c in seen if c.hook == "input") or ("-",),
+               state=sysctl.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
+    packets = IPV4 if ipv6_off(sysctl) else IPV4 | IPV6
+    refused = all(_refused(packet, "", chains) for packet in packets)
+    wide = _open_interfaces(packets, chains) if refused else set()
+    legacy = any(c.tool == "iptables-legacy" for c in seen)
+    published = _handed_on(listed, saved, saved6)
+    told = msg("Handed on past the input chains (DNAT): {ports}",
+               ports=capped(p.text for p in published or ()))  # fmt: skip
+    doubts = joined(
+        _past_input(target, published) if refused else None,
+        msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
+        if wide else None,
+        msg("nft does not tell the conditions of some rules that accept packets")
+        if refused and _opaque(seen) else None,
+        msg("iptables-legacy holds rules besides, which were not listed") if legacy else None,
+    )  # fmt: skip
+    every = (said, told) if published else (said,)
+    if doubts:
+        return undetermined(*every, *doubts, expected=expected)
+    return expect(refused, said=every, expected=expected)
+
+
+FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6)
+CHECKS = (firewall_input,)

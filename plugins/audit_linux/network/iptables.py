@@ -1,0 +1,167 @@
+"""The filter tables of iptables and ip6tables."""
+
+from __future__ import annotations
+
+import shlex
+
+from msgspec import structs
+
+from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present
+from audit_core.model import Answer, Command, Privilege, Reason
+from audit_linux.network.netfilter_model import (
+    EVERY,
+    NONE,
+    TCP,
+    UDP,
+    Chain,
+    Rule,
+    Ruleset,
+    ports_fit,
+)
+
+# shlex takes seconds for a line of half a megabyte.
+LONGEST = 8192
+
+_TARGETS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETURN": "return"}
+# Targets that let the packet go on through the chain; an unknown target may be a chain.
+_GO_ON = frozenset({"LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "TRACE", "AUDIT", "SET"})
+_PROTOCOLS = {"tcp": TCP, "udp": UDP, "all": EVERY}
+_PORTS = ("--dport", "--dports", "--sport", "--sports", "--ports")
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+
+
+def words_of(line: str) -> list[str]:
+    """The words of one line, quotes as iptables writes them undone."""
+    if len(line) > LONGEST:
+        raise ParseError(f"a line of {len(line)} characters")
+    try:
+        return shlex.split(line) if '"' in line else line.split()
+    except ValueError as error:
+        raise ParseError(f"not a rule: {line[:80]!r}") from error
+
+
+def _ports(text: str) -> int:
+    """How many ports a list such as `22,1024:65535` names; 1 for what is no number."""
+    count = 0
+    for part in text.split(","):
+        low, colon, high = part.partition(":")
+        plain = (low + high).isascii() and low.isdigit() and high.isdigit() and len(part) < 12
+        count += int(high) - int(low) + 1 if colon and plain else 1
+    return count
+
+
+def _fits(option: str, value: str, other: bool, verdict: str) -> frozenset[str]:
+    """The packets that meet one condition for sure; `other` when it is negated by `!`."""
+    if option in ("-m", "--match", "--comment"):
+        return EVERY
+    if option == "-p":
+        named = _PROTOCOLS.get(value, NONE)
+        return EVERY - named if other else named
+    if option in _PORTS:
+        return EVERY if ports_fit(_ports(value), verdict) != other else NONE
+    if option == "-s":
+        return EVERY if (value in _ANYWHERE) != other else NONE
+    if option in ("--state", "--ctstate"):
+        return EVERY if ("NEW" in value.split(",")) != other else NONE
+    if option in ("--dst-type", "--pkt-type"):
+        return EVERY if not other and value in ("LOCAL", "unicast") else NONE
+    if option in ("--limit", "--limit-burst"):
+        return EVERY if verdict == "accept" else NONE
+    return NONE
+
+
+def _narrowed(rule: Rule, words: list[str]) -> Rule:
+    """`rule` with the conditions `words`: options with one value each, but for --tcp-flags."""
+    at = 0
+    while at < len(words):
+        other = words[at] == "!"
+        option, *values = words[at + other : at + other + 3]
+        if not values:
+            return structs.replace(rule, fits=NONE)
+        if option == "-i" and other:
+            rule = structs.replace(rule, off=(*rule.off, values[0]))
+        elif option == "-i":
+            rule = structs.replace(rule, on=(*rule.on, values[0]))
+        elif option == "--tcp-flags":
+            fits = TCP if values[1:] == ["SYN"] and not other else NONE
+            rule = structs.replace(rule, fits=rule.fits & fits)
+        else:
+            fits = rule.fits & _fits(option, values[0], other, rule.verdict)
+            rule = structs.replace(rule, fits=fits)
+        at += 2 + other + (option == "--tcp-flags")
+    return rule
+
+
+def _rule(words: list[str]) -> Rule:
+    """The rule of `-A CHAIN …`: what stands before -j or -g chooses packets."""
+    at = next((i for i, w in enumerate(words) if w in ("-j", "-g", "--jump", "--goto")), None)
+    if at is None or at + 1 >= len(words):
+        return Rule()
+    target = words[at + 1]
+    if target in _TARGETS:
+        return _narrowed(Rule(verdict=_TARGETS[target]), words[:at])
+    if target in _GO_ON:
+        return Rule()
+    verdict = "goto" if words[at] in ("-g", "--goto") else "jump"
+    return _narrowed(Rule(verdict=verdict, to=target), words[:at])
+
+
+def _parse(answer: Answer, family: str) -> Ruleset | Absent:
+    """The filter table of `iptables -S`; NOT_PRESENT where nft alone holds that table.
+
+    A chain of the tool `iptables-legacy` without a hook says that there are rules of that tool
+    besides, which were not listed.
+    """
+    if answer.exit_code != 0:
+        if b"is incompatible, use 'nft' tool" in answer.stdout + answer.stderr:
+            return not_present(msg("The filter table is kept by nft"))
+        raise ParseError("iptables gave no rules")
+    policies: dict[str, str] = {}
+    rules: dict[str, list[Rule]] = {}
+    for words in (words_of(line) for line in answer.lines):
+        if words[:1] == ["-P"] and len(words) >= 3:
+            policies[words[1]] = {"ACCEPT": "accept", "DROP": "drop"}.get(words[2], "")
+        elif words[:1] == ["-A"] and len(words) >= 2:
+            rules.setdefault(words[1], []).append(_rule(words[2:]))
+        elif words[:1] == ["-N"] and len(words) == 2:
+            rules.setdefault(words[1], [])
+        elif words and words[0] != "#":
+            raise ParseError(f"not a rule: {' '.join(words)[:80]!r}")
+    if "INPUT" not in policies:
+        raise ParseError("no chain INPUT")
+    chains = tuple(
+        Chain(tool="iptables", family=family, table="filter", name=name,
+              hook="input" if name == "INPUT" else "", policy=policies.get(name, ""),
+              rules=tuple(rules.get(name, ())))
+        for name in sorted({*policies, *rules})
+    )  # fmt: skip
+    legacy = Chain(tool="iptables-legacy", family=family, table="", name="")
+    return (*chains, legacy) if b"legacy tables present" in answer.stderr else chains
+
+
+def parse_iptables4(answer: Answer) -> Ruleset | Absent:
+    """The IPv4 filter table."""
+    return _parse(answer, "ip")
+
+
+def parse_iptables6(answer: Answer) -> Ruleset | Absent:
+    """The IPv6 filter table."""
+    return _parse(answer, "ip6")
+
+
+def _command(program: str) -> Command:
+    return Command(
+        argv=(program, "-S"),
+        privilege=Privilege.ROOT,
+        ok=(0, 1),
+        missing=Reason.NOT_PRESENT,
+        limit=2 << 20,
+    )
+
+
+IPTABLES = fact(
+    "linux.iptables", Ruleset, ask=_command("/usr/sbin/iptables"), parse=parse_iptables4
+)
+IP6TABLES = fact(
+    "linux.ip6tables", Ruleset, ask=_command("/usr/sbin/ip6tables"), parse=parse_iptables6
+)

@@ -1,0 +1,106 @@
+"""Logins in plain text: telnet, rlogin, rsh, rexec."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Judgement,
+    ParseError,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    not_present,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.find_files import refused
+from audit_linux.text_values import names, number
+
+
+class Ports(Struct, frozen=True, kw_only=True):
+    """The TCP ports that something listens on."""
+
+    tcp: frozenset[int]
+
+
+def parse_listening(answer: Answer) -> Ports:
+    """The ports of `ss -H -l -t -n`."""
+    ports = set()
+    for line in answer.lines:
+        fields = line.split()
+        port = number(fields[3].rpartition(":")[2]) if len(fields) >= 5 else None
+        if port is None or not 0 < port < 65536:
+            raise ParseError(f"not a line of ss: {line[:120]!r}")
+        ports.add(port)
+    return Ports(tcp=frozenset(ports))
+
+
+LISTENING = fact(
+    "linux.login-ports",
+    Ports,
+    ask=Command(argv=("ss", "-H", "-l", "-t", "-n")),
+    parse=parse_listening,
+)
+_PROGRAMS = tuple(
+    f"{folder}/{prefix}{name}"
+    for folder in ("/usr/sbin", "/usr/local/sbin", "/usr/libexec")
+    for prefix in ("", "in.")
+    for name in ("telnetd", "rlogind", "rshd", "rexecd", "utelnetd")
+)
+
+
+def parse_programs(answer: Answer) -> tuple[str, ...] | Absent:
+    """The servers for plain-text logins that are installed; NOT_PRESENT when there is none."""
+    denied = refused(answer.stderr)
+    if denied is not None:
+        return denied
+    found = [p.decode("utf-8", "surrogateescape") for p in answer.stdout.split(b"\0") if p]
+    if set(found) - set(_PROGRAMS):
+        raise ParseError("a path that was not asked for")
+    return tuple(sorted(found)) or not_present(msg("No such server is installed"))
+
+
+PROGRAMS = fact(
+    "linux.plain-login-programs",
+    tuple[str, ...],
+    ask=Command(argv=("find", "-L", *_PROGRAMS, "-maxdepth", "0", "-print0"), ok=(0, 1)),
+    parse=parse_programs,
+)
+_PLAIN = {23: "telnet", 512: "rexec", 513: "rlogin", 514: "rsh"}
+_SHARED = 514  # syslog over TCP has no other port in most log servers
+
+
+@check(
+    "linux.no-plain-logins",
+    needs=(LISTENING, optional(PROGRAMS)),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Stop and remove telnet, rlogin, rsh and rexec; use SSH instead"),
+)
+def no_plain_logins(ports: Ports, programs: tuple[str, ...] | None) -> Judgement:
+    """No service for remote login in plain text is installed or listening."""
+    open_ports = [f"{port} ({_PLAIN[port]})" for port in sorted(ports.tcp & set(_PLAIN))]
+    expected = msg("no telnet, rlogin, rsh or rexec server")
+    if ports.tcp & (set(_PLAIN) - {_SHARED}):
+        said = msg("Listening for plain-text logins: {ports}", ports=tuple(open_ports))
+        return failed(said, expected=expected)
+    if open_ports:
+        either = msg("TCP port 514 is open: look whether syslog or rsh listens there")
+        there = msg("Installed servers for plain-text logins: {names}", names=programs or ("-",))
+        return undetermined(either, there, expected=expected)
+    silent = msg("Nothing listens on the TCP ports 23, 512, 513 and 514")
+    if programs:
+        there = msg("Installed all the same: {names}", names=names(programs))
+        return undetermined(silent, there, expected=expected)
+    return passed(silent, msg("No such server is installed"), expected=expected)
+
+
+FACTS = (LISTENING, PROGRAMS)
+CHECKS = (no_plain_logins,)

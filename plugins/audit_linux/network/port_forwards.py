@@ -1,0 +1,164 @@
+"""Ports that the packet filter hands on to containers and other hosts, past its input chains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Fact, ParseError, fact
+from audit_core.model import Answer, Command, Privilege, Reason
+from audit_linux.network.iptables import words_of
+from audit_linux.network.nft import ASK, dormant_tables, objects_of, subject, values_of
+
+
+class Published(Struct, frozen=True, kw_only=True):
+    """A rule that changes the destination of what arrives (DNAT), as `docker run -p` makes it.
+
+    `ports` is as written (`8080`, `8000-8010`), empty where the rule names none.
+    """
+
+    protocol: str
+    ports: str
+    to: str = ""
+
+    @property
+    def number(self) -> str:
+        """`8080/tcp`; `*` stands for what the rule does not name."""
+        return f"{self.ports or '*'}/{self.protocol or '*'}"
+
+    @property
+    def text(self) -> str:
+        """`8080/tcp -> 172.17.0.2:80`."""
+        return f"{self.number} -> {self.to}" if self.to else self.number
+
+
+_OWN = re.compile(r"127\.|::1(?:/128)?$")
+_TEXT = 60
+_MOST_PORTS = 400  # characters: a longer list is told as any port, never as fewer ports
+
+
+def _option(words: list[str], *names: str) -> str:
+    """The value of the first of `names` among `words`; empty where it is missing or negated."""
+    for at, word in enumerate(words[:-1]):
+        if word in names and (at == 0 or words[at - 1] != "!"):
+            return words[at + 1]
+    return ""
+
+
+def _told(ports: str) -> str:
+    return ports if len(ports) <= _MOST_PORTS else ""
+
+
+def _saved(words: list[str]) -> Iterator[Published]:
+    """What `-A CHAIN … -j DNAT …` publishes: nothing that only this host itself can reach."""
+    if _option(words, "-j") != "DNAT" or words[1] == "OUTPUT":
+        return
+    if _OWN.match(_option(words, "-d")) or _option(words, "-i") == "lo":
+        return
+    ports = _told(_option(words, "--dport", "--dports").replace(":", "-"))
+    to = _option(words, "--to-destination")[:_TEXT]
+    yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to)
+
+
+def parse_saved(answer: Answer) -> tuple[Published, ...]:
+    """The ports that the nat table of iptables-save hands on."""
+    if b"legacy tables present" in answer.stderr:
+        raise ParseError("iptables-legacy holds tables besides, which were not listed")
+    found: dict[Published, None] = {}
+    table, open_ = "", False
+    for words in (words_of(line) for line in answer.lines):
+        if words and words[0].startswith("*"):
+            table, open_ = words[0], True
+        elif words[:1] == ["COMMIT"]:
+            open_ = False
+        elif words[:1] == ["-A"] and len(words) > 1 and table == "*nat":
+            found.update(dict.fromkeys(_saved(words)))
+        elif words and words[0][0] not in "#:-[":
+            raise ParseError(f"not a rule: {' '.join(words)[:80]!r}")
+    if open_:
+        raise ParseError("the last table is not ended")
+    return tuple(found)
+
+
+def _written(value: Any) -> str:
+    """A port or a range of the JSON of nft."""
+    if isinstance(value, dict) and isinstance(value.get("range"), list):
+        return "-".join(str(part) for part in value["range"])
+    return str(value)
+
+
+def _conditions(statements: list[tuple[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """What the rule compares with, by what it looks at; without what it excludes."""
+    found = {}
+    for key, value in statements:
+        if key == "match" and isinstance(value, dict) and value.get("op") in ("==", "in"):
+            told = [_written(v) for v in values_of(value.get("right"))]
+            found[subject(value.get("left"))] = told
+    return found
+
+
+def _to(value: Any) -> str:
+    address, port = (value.get("addr"), value.get("port")) if isinstance(value, dict) else ("", "")
+    plain = [str(part)[:_TEXT] for part in (address, port) if isinstance(part, str | int)]
+    return ":".join(plain)
+
+
+def _listed(expr: Any) -> Iterator[Published]:
+    if not isinstance(expr, list) or not all(isinstance(e, dict) for e in expr):
+        raise ParseError("not a rule")
+    statements = [(key, value) for e in expr for key, value in e.items()]
+    targets = [
+        _to(value) for key, value in statements
+        if key == "dnat" or (isinstance(value, dict) and value.get("name") == "DNAT")
+    ]  # fmt: skip
+    if not targets:
+        return
+    seen = _conditions(statements)
+    address = [v for (_, field), told in seen.items() if field == "daddr" for v in told]
+    arrival = [v for (_, field), told in seen.items() if field in ("iif", "iifname") for v in told]
+    if (address and all(_OWN.match(a) for a in address)) or arrival == ["lo"]:
+        return
+    ports = next(((a, told) for (a, field), told in seen.items() if field == "dport"), ("", []))
+    named = ports[0] if ports[0] in ("tcp", "udp") else ""
+    protocol = named or next(iter(seen.get(("meta", "l4proto"), [])), "")
+    yield Published(protocol=protocol[:_TEXT], ports=_told(",".join(ports[1])), to=targets[0])
+
+
+def parse_listed(answer: Answer) -> tuple[Published, ...]:
+    """The ports that rules of `nft -j list ruleset` hand on, those of iptables-nft among them."""
+    items = objects_of(answer)
+    chains = [c for item in items if isinstance(c := item.get("chain"), dict)]
+    leaving = {_key(c, "name") for c in chains if c.get("hook") == "output"}
+    asleep = dormant_tables(items)
+    found: dict[Published, None] = {}
+    for rule in (r for item in items if isinstance(r := item.get("rule"), dict)):
+        if _key(rule, "chain") not in leaving and _key(rule, "chain")[:2] not in asleep:
+            found.update(dict.fromkeys(_listed(rule.get("expr"))))
+    return tuple(found)
+
+
+def _key(item: dict[str, Any], name: str) -> tuple[str, ...]:
+    return str(item.get("family")), str(item.get("table")), str(item.get(name))
+
+
+def _fact(id: str, program: str) -> Fact:
+    # Without a table it lists those in use: with one it would load the module of the table.
+    ask = Command(
+        argv=(program,), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT, limit=8 << 20
+    )
+    return fact(id, tuple[Published, ...], ask=ask, parse=parse_saved)
+
+
+LISTED = fact("linux.nftables-published", tuple[Published, ...], ask=ASK, parse=parse_listed)
+SAVED = _fact("linux.iptables-published", "/usr/sbin/iptables-save")
+SAVED6 = _fact("linux.ip6tables-published", "/usr/sbin/ip6tables-save")
+
+
+def together(*found: tuple[Published, ...] | None) -> tuple[Published, ...]:
+    """Each port once, with where it leads if one of the lists tells it."""
+    every = [one for some in found for one in some or ()]
+    leading = {one.number for one in every if one.to}
+    return tuple(dict.fromkeys(o for o in every if o.to or o.number not in leading))

@@ -1,0 +1,336 @@
+"""PAM: which modules really run for a service, with includes, jumps and controls resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Absent, Answer, Message, ParseError, fact, msg
+from audit_linux.find_files import Blob, ask_files, parse_files
+from audit_linux.text_values import shown
+
+_TYPES = ("auth", "account", "password", "session")
+_PLAIN = {
+    "required": {"success": "ok", "new_authtok_reqd": "ok", "ignore": "ignore", "default": "bad"},
+    "requisite": {"success": "ok", "new_authtok_reqd": "ok", "ignore": "ignore", "default": "die"},
+    "sufficient": {"success": "done", "new_authtok_reqd": "done", "default": "ignore"},
+    "optional": {"success": "ok", "new_authtok_reqd": "ok", "default": "ignore"},
+}
+_WORD = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]|(\S+)")
+_DEEPEST = 16
+_MOST_RULES = 300
+_MOST_PATHS = 256
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of a PAM file. `kind` is a module type, or `@include` with the file in `module`.
+
+    `loose`: a dash stands before it, so that libpam passes over a module that is not installed.
+    """
+
+    kind: str
+    control: str
+    module: str
+    args: tuple[str, ...] = ()
+    loose: bool = False
+
+
+class Pam(Struct, frozen=True, kw_only=True):
+    """The PAM services of a host by name; the file under /etc wins over the vendor's."""
+
+    services: dict[str, tuple[Line, ...]]
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One step of a resolved stack; `inner` is a substack, whose ends and jumps stay inside it.
+
+    `loose`: nobody knows whether the module is there.
+    """
+
+    module: str
+    actions: dict[str, str]
+    args: tuple[str, ...] = ()
+    inner: tuple[Rule, ...] = ()
+    loose: bool = False
+
+    def action(self, outcome: str) -> str:
+        """What the stack does when the module returns `outcome`."""
+        return self.actions.get(outcome, self.actions.get("default", "ignore"))
+
+    def option(self, name: str) -> str | None:
+        """The value of the last `name=value` argument."""
+        values = [a.partition("=")[2] for a in self.args if a.startswith(name + "=")]
+        return values[-1] if values else None
+
+
+def _joined(lines: list[str]) -> Iterator[str]:
+    pending: list[str] = []
+    for raw in lines:
+        line = raw.rstrip("\r").split("#", 1)[0]
+        if line.rstrip().endswith("\\"):
+            pending.append(line.rstrip()[:-1])
+            continue
+        yield " ".join([*pending, line]).strip()
+        pending = []
+    if pending:
+        yield " ".join(pending).strip()
+
+
+def _line(text: str) -> Line:
+    words = [
+        (m[1] is not None, m[2] if m[1] is None else m[1].replace("\\]", "]"))
+        for m in _WORD.finditer(text)
+    ]
+    kind = words[0][1].lower().removeprefix("-")
+    if kind == "@include" and len(words) == 2:
+        return Line(kind=kind, control="", module=words[1][1].rsplit("/", 1)[-1])
+    if kind not in _TYPES or len(words) < 3:
+        raise ParseError(f"not a PAM rule: {text[:120]!r}")
+    control = f"[{words[1][1]}]" if words[1][0] else words[1][1].lower()
+    return Line(
+        kind=kind,
+        control=control,
+        module=words[2][1].rsplit("/", 1)[-1],
+        args=tuple(word for _, word in words[3:]),
+        loose=words[0][1].startswith("-"),
+    )
+
+
+_BROKEN = Line(kind="broken", control="", module="")
+
+
+def _service(blob: Blob) -> tuple[Line, ...]:
+    """The lines of one file; a file that libpam would refuse spoils only who includes it."""
+    try:
+        return tuple(_line(text) for text in _joined(blob.lines) if text)
+    except ParseError:
+        return (_BROKEN,)
+
+
+def parse_pam(answer: Answer) -> Pam | Absent:
+    """The services of /etc/pam.d, with those of /usr/lib/pam.d that it does not replace."""
+    blobs = parse_files(answer)
+    if isinstance(blobs, Absent):
+        return blobs
+    services: dict[str, tuple[Line, ...]] = {}
+    for blob in sorted(blobs, key=lambda b: b.path.startswith("/etc/")):
+        name = blob.path.rsplit("/", 1)[-1]
+        if not re.search(r"\.(?:dpkg-\w+|rpm\w+|bak|orig)$|~$", name):
+            services[name] = _service(blob)
+    return Pam(services=services)
+
+
+PAM = fact("linux.pam", Pam, ask=ask_files("/etc/pam.d", "/usr/lib/pam.d"), parse=parse_pam)
+
+
+class Unresolved(Exception):
+    """The stack cannot be told with certainty; `said` is why."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said.id)
+        self.said = said
+
+
+def _actions(control: str) -> dict[str, str]:
+    if not control.startswith("["):
+        if control not in _PLAIN:
+            raise Unresolved(msg("PAM control {control} is not known", control=shown(control)))
+        return _PLAIN[control]
+    pairs = [word.partition("=") for word in control[1:-1].split()]
+    return {key: value for key, _, value in pairs}
+
+
+def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> Iterator[Rule]:
+    if name not in pam.services:
+        raise Unresolved(msg("PAM file {name} was not found", name=shown(name)))
+    if depth > _DEEPEST:
+        raise Unresolved(msg("PAM files include one another without end"))
+    for line in pam.services[name]:
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise Unresolved(msg("The PAM stack is too long to follow"))
+        if line == _BROKEN:
+            raise Unresolved(msg("PAM file {name} has a line that is no rule", name=shown(name)))
+        if line.kind == "@include":
+            yield from _resolve(pam, line.module, kind, depth + 1, budget)
+        elif line.kind != kind:
+            continue
+        elif line.control == "include":
+            yield from _resolve(pam, line.module, kind, depth + 1, budget)
+        elif line.control == "substack":
+            inner = tuple(_resolve(pam, line.module, kind, depth + 1, budget))
+            yield Rule(module="", actions=_PLAIN["required"], inner=inner)
+        else:
+            yield Rule(
+                module=line.module,
+                actions=_actions(line.control),
+                args=line.args,
+                loose=line.loose,
+            )
+
+
+def stack(pam: Pam, service: str, kind: str) -> tuple[Rule, ...]:
+    """The rules of `kind` that libpam runs for `service`; `other` stands in for a missing file.
+
+    Raises Unresolved when an included file is missing or the includes do not end.
+    """
+    name = service if service in pam.services else "other"
+    return tuple(_resolve(pam, name, kind, 0, [_MOST_RULES]))
+
+
+def entrances(pam: Pam) -> tuple[str, ...]:
+    """The services through which people log in: the console and SSH, as far as they exist."""
+    return tuple(name for name in ("login", "sshd") if name in pam.services) or ("other",)
+
+
+Outcomes = Callable[[Rule], tuple[str, ...]]
+Reached = tuple[Rule, ...]
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """One way through a stack: the rules that ran, and whether libpam answers success."""
+
+    seen: Reached
+    granted: bool
+
+
+class _Path(Struct, kw_only=True):
+    """A way so far: whether something failed, whether something succeeded, whether it has ended."""
+
+    seen: Reached = ()
+    failed: bool = False
+    proven: bool = False
+    ended: bool = False
+
+
+def _step(path: _Path, rule: Rule, outcome: str) -> tuple[_Path, int]:
+    action = rule.action(outcome)
+    skip = int(action) if re.fullmatch("[0-9]{1,3}", action) else 0
+    taken = action in ("ok", "done")
+    bad = action in ("bad", "die") or (taken and outcome != "success")
+    failed = bad or (path.failed and action != "reset")
+    proven = (taken and not failed) or (path.proven and action != "reset")
+    ended = action == "die" or (action == "done" and not path.failed)
+    return _Path(seen=(*path.seen, rule), failed=failed, proven=proven, ended=ended), skip
+
+
+def _left(path: _Path) -> _Path:
+    return _Path(seen=path.seen, failed=path.failed, proven=path.proven)
+
+
+def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> list[_Path]:
+    work, done = [(at, path)], []
+    while work:
+        index, now = work.pop()
+        if now.ended or index >= len(rules):
+            done.append(now)
+        elif rules[index].inner:
+            inner = _run(rules[index].inner, 0, now, outcomes)
+            work.extend((index + 1, _left(after)) for after in inner)
+        else:
+            # Answers that lead to the same place are one way, not two.
+            steps = [_step(now, rules[index], outcome) for outcome in outcomes(rules[index])]
+            found = {(a.failed, a.proven, a.ended, skip): (a, skip) for a, skip in steps}
+            work.extend((index + 1 + skip, after) for after, skip in found.values())
+        if len(work) + len(done) > _MOST_PATHS:
+            raise Unresolved(msg("The PAM stack branches too often to follow"))
+    return done
+
+
+def ways(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Way, ...]:
+    """Each way the stack can go when modules return `outcomes`, and what comes of it."""
+    done = _run(rules, 0, _Path(), outcomes)
+    return tuple(Way(seen=path.seen, granted=path.proven and not path.failed) for path in done)
+
+
+def paths(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Reached, ...]:
+    """The rules that run, once for each way the stack can go when modules return `outcomes`."""
+    found = {tuple(id(rule) for rule in way.seen): way.seen for way in ways(rules, outcomes)}
+    return tuple(found.values())
+
+
+# Modules that ask for a password or another proof: for a wrong one they return auth_err.
+PROOF = frozenset({
+    "pam_unix.so", "pam_unix2.so", "pam_sss.so", "pam_ldap.so", "pam_winbind.so", "pam_krb5.so",
+    "pam_pwdb.so", "pam_tcb.so",
+})  # fmt: skip
+LOCAL_PROOF = frozenset({"pam_unix.so", "pam_unix2.so", "pam_pwdb.so", "pam_tcb.so"})
+_FAILS = frozenset({"pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"})
+_SUCCEEDS = frozenset({
+    "pam_permit.so", "pam_env.so", "pam_faildelay.so", "pam_cap.so", "pam_nologin.so",
+    "pam_group.so", "pam_faillock.so", "pam_tally2.so", "pam_tally.so", "pam_localuser.so",
+    "pam_securetty.so", "pam_shells.so", "pam_keyinit.so", "pam_selinux.so", "pam_sepermit.so",
+    "pam_loginuid.so", "pam_limits.so", "pam_umask.so", "pam_access.so", "pam_time.so",
+    "pam_issue.so", "pam_warn.so", "pam_echo.so", "pam_mail.so", "pam_motd.so", "pam_lastlog.so",
+})  # fmt: skip
+
+
+def _predicate(rule: Rule) -> tuple[str, ...]:
+    """What pam_usertype and pam_succeed_if return for an ordinary local user."""
+    words = tuple(word for word in rule.args if word not in ("quiet", "quiet_success", "debug"))
+    if rule.module == "pam_usertype.so":
+        return ("auth_err",) if "issystem" in words else ("success",)
+    if words[:2] in (("uid", ">="), ("uid", ">")) and words[2:] in (("1000",), ("500",), ("999",)):
+        return ("success",)
+    if words[:2] in (("uid", "<"), ("uid", "<=")) and words[2:] in (("1000",), ("500",), ("999",)):
+        return ("auth_err",)
+    return ("success", "auth_err")
+
+
+def wrong_password(rule: Rule) -> tuple[str, ...]:
+    """What a module may return when an ordinary local user gives a wrong password."""
+    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
+        return _predicate(rule)
+    if rule.module == "pam_faillock.so" and "authfail" in rule.args:
+        return ("ignore",)
+    if rule.module in PROOF or rule.module in _FAILS:
+        return ("auth_err",)
+    return ("success",) if rule.module in _SUCCEEDS else ("success", "auth_err")
+
+
+def right_password(rule: Rule) -> tuple[str, ...]:
+    """What a module may return when an ordinary local user gives the right password."""
+    return ("success",) if rule.module in LOCAL_PROOF else wrong_password(rule)
+
+
+def accepted(rule: Rule) -> tuple[str, ...]:
+    """What a module may return when an ordinary local user sets a password that all accept."""
+    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
+        return _predicate(rule)
+    return ("auth_err",) if rule.module in _FAILS else ("success",)
+
+
+def installed(rule: Rule) -> None:
+    """Raises Unresolved where libpam would pass over the rule if its module were missing."""
+    if rule.loose:
+        raise Unresolved(msg("Whether {module} is installed was not seen", module=rule.module))
+
+
+# Modules of a password stack that ask for a new password where none is left; with use_authtok they
+# fail instead.
+_ASKING = LOCAL_PROOF | {
+    "pam_pwquality.so",
+    "pam_cracklib.so",
+    "pam_passwdqc.so",
+    "pam_pwhistory.so",
+}
+
+
+def enforced(way: Reached, at: int) -> bool:
+    """Whether no password is set when the module at `at` of a password stack refuses it.
+
+    It must stand before the module that sets the password. It takes the password away when it
+    refuses; where the stack goes on all the same, whoever comes next asks for another one unless
+    it has use_authtok. A refusal that leads elsewhere (a jump for success) is not followed.
+    """
+    rule, later = way[at], [r for r in way[at + 1 :] if r.module in _ASKING]
+    if any(r.module in LOCAL_PROOF for r in way[:at]):
+        return False
+    refused = {rule.action(outcome) for outcome in ("authtok_err", "maxtries")}
+    if refused == {"die"}:
+        return True
+    jumps = any(action.isdigit() for action in rule.actions.values())
+    safe = all("use_authtok" in r.args for r in later)
+    return refused <= {"bad", "die", "ignore"} and not jumps and bool(later) and safe

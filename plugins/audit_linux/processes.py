@@ -1,0 +1,92 @@
+"""Which processes run: the ground that other checks stand on where systemd is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Absent, ParseError, fact, msg
+from audit_core.model import Answer, Reason
+from audit_linux.config_lines import script, whole_number
+
+# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).
+FIRST_PERSON = 1000
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """One process. `name` is what the kernel calls it: 15 bytes, and the process may change it.
+
+    `contained`: it runs in a container on this host, hence for the container and not for the host.
+    """
+
+    pid: int
+    uid: int
+    name: str
+    contained: bool = False
+
+    @property
+    def by_system(self) -> bool:
+        """True when it runs as root or as a service account, which a user cannot pretend."""
+        return self.uid < FIRST_PERSON and not self.contained
+
+
+def parse_processes(answer: Answer) -> tuple[Process, ...] | Absent:
+    """Processes from `ps -eo pid=,uid=,comm=`; a zombie's name ends in `<defunct>`.
+
+    After a line `==` stand the ids of those in containers, all of them where the host is one.
+
+    NOT_PERMITTED when process 1 is hidden (/proc mounted with hidepid): who is not seen may run.
+    """
+    found = []
+    lines, inside = _sections(answer.lines)
+    for line in lines:
+        parts = line.split(None, 2)
+        if len(parts) < 2:
+            raise ParseError(f"not a process: {line[:80]!r}")
+        name = parts[2].rstrip(" ") if len(parts) == 3 else ""
+        pid, uid = whole_number(parts[0]), whole_number(parts[1])
+        found.append(Process(pid=pid, uid=uid, name=name, contained=pid in inside))
+    if not found:
+        raise ParseError("no process listed")
+    if all(process.pid != 1 for process in found):
+        said = msg("Process 1 is hidden from this account: the list of processes is not whole")
+        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+    return tuple(found)
+
+
+def _sections(lines: list[str]) -> tuple[list[str], frozenset[int]]:
+    """The lines of ps, and the ids of processes in containers."""
+    if "==" not in lines:
+        return lines, frozenset()
+    at = lines.index("==")
+    ids = frozenset(whole_number(pid) for pid in lines[at + 1 :])
+    return lines[:at], frozenset() if 1 in ids else ids
+
+
+# The control groups that docker, podman, containerd, cri-o, LXC and nspawn give to containers.
+_CONTAINED = (
+    "/docker/[0-9a-f]|docker-[0-9a-f]{12}|libpod-|/kubepods|cri-containerd-|crio-"
+    "|/lxc(\\.payload)?[./]|machine-.*[.]scope"
+)
+PROCESSES = fact(
+    "linux.processes",
+    tuple[Process, ...],
+    ask=script(
+        "ps -eo pid=,uid=,comm= || exit $?; echo ==; "
+        f"grep -lE '{_CONTAINED}' /proc/[0-9]*/cgroup 2>/dev/null | tr -dc '0-9\\n'; exit 0",
+        limit=4 << 20,
+    ),
+    parse=parse_processes,
+)
+
+
+def running(processes: tuple[Process, ...], names: Iterable[str]) -> tuple[Process, ...]:
+    """Those of `processes` that bear one of `names` (cut to 15 bytes) and run as the system."""
+    wanted = {name[:15] for name in names}
+    return tuple(p for p in processes if p.name in wanted and p.by_system)
+
+
+def shown(processes: Iterable[Process]) -> list[str]:
+    """Each process as `name (pid 12, uid 0)`."""
+    return [f"{p.name} (pid {p.pid}, uid {p.uid})" for p in processes]

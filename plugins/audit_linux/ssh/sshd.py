@@ -1,0 +1,359 @@
+"""The SSH server: its effective configuration, and what Match blocks and options take back."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from msgspec import Struct, structs
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    Privilege,
+    Reason,
+    fact,
+    msg,
+    not_present,
+    provider,
+)
+from audit_linux.find_files import Blob, ask_files, parse_files, refused
+
+DISTRIBUTION = "/usr/sbin/sshd"
+
+
+class Servers(Struct, frozen=True, kw_only=True):
+    """The SSH server programs that are installed besides the distribution's."""
+
+    distribution: bool
+    others: tuple[str, ...]
+
+
+def parse_servers(answer: Answer) -> Servers | Absent:
+    """Which SSH servers are installed; NOT_PRESENT only when everything could be searched."""
+    found = [p.decode("utf-8", "surrogateescape") for p in answer.stdout.split(b"\0") if p]
+    if any(not path.startswith("/") for path in found):
+        raise ParseError("not a list of paths")
+    if DISTRIBUTION in found:
+        others = tuple(sorted(path for path in found if path.startswith("/usr/local/")))
+        return Servers(distribution=True, others=others)
+    denied = refused(answer.stderr)
+    if found:
+        return Servers(distribution=False, others=tuple(sorted(found)))
+    return denied or not_present(msg("No SSH server program is installed"))
+
+
+SERVERS = fact(
+    "linux.sshd-programs",
+    Servers,
+    ask=Command(
+        argv=(
+            "/usr/bin/find", "/usr/sbin", "/usr/bin", "/usr/local", "/opt", "-xdev", "-maxdepth",
+            "4", "(", "-name", "sshd", "-o", "-name", "dropbear", ")", "-not", "-type", "d",
+            "-print0",
+        ),
+        privilege=Privilege.ROOT,  # a folder that is closed to others may hold a second server
+        ok=(0, 1),
+    ),
+    parse=parse_servers,
+)  # fmt: skip
+
+
+class Sshd(Struct, frozen=True, kw_only=True):
+    """What `sshd -T` prints: for each keyword its values, in order, as the server will use them."""
+
+    values: dict[str, tuple[str, ...]]
+
+    def one(self, key: str) -> str:
+        """The first value of `key`, empty where it was not told."""
+        return self.values.get(key, ("",))[0]
+
+    def algorithms(self, key: str) -> tuple[str, ...]:
+        """The comma-separated names under `key`."""
+        return tuple(name for name in self.one(key).split(",") if name)
+
+
+def parse_sshd_t(answer: Answer) -> Sshd:
+    """The effective configuration; an answer without the keywords every version prints fails."""
+    values: dict[str, list[str]] = {}
+    for raw in answer.lines:
+        key, _, value = raw.strip().partition(" ")
+        if not re.fullmatch("[a-z0-9]+", key):
+            raise ParseError(f"not a line of sshd -T: {raw[:120]!r}")
+        values.setdefault(key, []).append(value.strip())
+    missing = {"port", "permitrootlogin", "ciphers", "macs", "maxauthtries"} - set(values)
+    if missing:
+        raise ParseError(f"sshd -T did not tell {sorted(missing)}")
+    return Sshd(values={key: tuple(told) for key, told in values.items()})
+
+
+SSHD = fact(
+    "linux.sshd",
+    Sshd,
+    ask=Command(
+        argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT
+    ),
+    parse=parse_sshd_t,
+)
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """One setting inside a Match block, which `sshd -T` leaves out."""
+
+    criteria: str
+    key: str
+    value: str
+
+
+class SshdFiles(Struct, frozen=True, kw_only=True):
+    """What Match blocks set, and files that are included from elsewhere and were not read."""
+
+    overrides: tuple[Override, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+def _words(raw: str) -> tuple[str, str]:
+    line = raw.strip(" \t\r\f")
+    if not line or line.startswith("#"):
+        return "", ""
+    found = re.match(r'([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+|(?="))', line)
+    if not found:
+        return line.lower(), ""
+    value = re.split(r"[ \t]#", line[found.end() :], maxsplit=1)[0]  # since OpenSSH 8.7
+    return found[1].lower(), value.strip().strip('"')
+
+
+# Made by update-crypto-policies; RHEL 9 includes it from a drop-in.
+_POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
+
+
+def _scan(blob: Blob, read: frozenset[str]) -> tuple[list[Override], list[str], bool]:
+    """The Match settings of a file, its includes, and whether it includes the usual folder."""
+    criteria, overrides, foreign, usual = "", [], [], False
+    for raw in blob.lines:
+        key, value = _words(raw)
+        if key == "match":
+            criteria = value
+        elif key == "include":
+            here = value in ("/etc/ssh/sshd_config.d/*.conf", "sshd_config.d/*.conf")
+            usual |= here and not criteria
+            if (not here and value not in read) or criteria:
+                foreign.append(value)
+        elif key and criteria:
+            overrides.append(Override(criteria=criteria, key=key, value=value))
+    return overrides, foreign, usual
+
+
+def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
+    """The Match blocks of sshd_config and, where it includes them, of its drop-ins."""
+    blobs = parse_files(answer)
+    if isinstance(blobs, Absent):
+        return blobs
+    main = [b for b in blobs if b.path == "/etc/ssh/sshd_config"]
+    if not main:
+        return not_present(msg("There is no /etc/ssh/sshd_config"))
+    read = frozenset(b.path for b in blobs if b.path == _POLICY)
+    overrides, foreign, usual = _scan(main[0], read)
+    for blob in blobs:
+        drop_in = blob.path.startswith("/etc/ssh/sshd_config.d/") and _is_drop_in(blob.path)
+        if blob.path in read or (usual and drop_in):
+            more, others, _ = _scan(blob, read)
+            overrides, foreign = overrides + more, foreign + others
+    return SshdFiles(overrides=tuple(overrides), foreign=tuple(foreign))
+
+
+def _is_drop_in(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith(".conf") and not name.startswith(".")
+
+
+SSHD_FILES = fact(
+    "linux.sshd-files",
+    SshdFiles,
+    ask=ask_files("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", _POLICY, root=True),
+    parse=parse_sshd_files,
+)
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """What the running SSH servers were told on their command lines, which beats every file.
+
+    `set` maps a keyword to the values that were given for it with -o; `other` are command lines of
+    other servers, and those with options whose effect is not worked out, such as another file.
+    `started`: when the oldest that listens was, by the clock of the host, None where none listens.
+    """
+
+    set: dict[str, tuple[str, ...]]
+    other: tuple[str, ...] = ()
+    started: datetime | None = None
+
+
+# Options without an effect on the settings that are judged: -D, -e, -q, -t … and ports.
+_PLAIN_OPTION = re.compile(r"-[46DdeiqRrtT]+|-E\S+|-p\d+")
+
+
+def parse_running(answer: Answer) -> Running:
+    """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
+    if answer.stderr.strip():
+        raise ParseError(f"ps complained: {answer.stderr[:120]!r}")
+    given: dict[str, list[str]] = {}
+    other: list[str] = []
+    seen = [_process(line) for line in answer.lines if line.strip()]
+    listening = [(at, line) for at, line in seen if _listens(line)]
+    if not listening and seen:
+        other.append(PER_CONNECTION)
+    for _, line in listening:
+        program, *words = _command(line)
+        if program not in _DISTRIBUTIONS:
+            other.append(line)
+            continue
+        while words:
+            word = words.pop(0)
+            if word == "-o" and words:
+                word += words.pop(0)
+            if word in ("-p", "-E") and words:
+                words.pop(0)
+            elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
+                given.setdefault(option[1].lower(), []).append(option[2])
+            elif not _PLAIN_OPTION.fullmatch(word):
+                other.append(line)
+                break
+    known = {key: tuple(told) for key, told in given.items()}
+    started = min((at for at, _ in listening), default=None)
+    return Running(set=known, other=tuple(dict.fromkeys(other)), started=started)
+
+
+_STARTED = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}) (.*)")
+
+
+def _process(line: str) -> tuple[datetime, str]:
+    """When a process was started, without a time zone, and its command line."""
+    found = _STARTED.fullmatch(line)
+    if found is None:
+        raise ParseError(f"not a line of ps: {line[:120]!r}")
+    return _moment(found[1], "%b %d %H:%M:%S %Y"), found[2]
+
+
+def _moment(text: str, form: str) -> datetime:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 (only compared on the same clock)
+    except ValueError as error:
+        raise ParseError(f"not a time: {text[:40]!r}") from error
+
+
+_DISTRIBUTIONS = (DISTRIBUTION, "/sbin/sshd")
+# Sessions without a server that listens: inetd or ssh@.service starts one for each connection,
+# with options that no process shows.
+PER_CONNECTION = "sshd -i"
+
+
+def _command(line: str) -> list[str]:
+    text = re.sub(r"\[listener\].*$", "", line.strip().removeprefix("sshd: "))
+    return text.split() or [""]
+
+
+def _listens(line: str) -> bool:
+    """Whether this is a server that waits for connections, not the process of a session."""
+    program = _command(line)[0]
+    name = program.rsplit("/", 1)[-1]
+    return name == "dropbear" or (name == "sshd" and program.startswith("/"))
+
+
+# Since OpenSSH 9.8 a session is an `sshd-session`.
+_PS = ("-ww", "-C", "sshd", "-C", "sshd-session", "-C", "dropbear", "-o", "lstart=", "-o", "args=")
+# RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
+# options of the running server: `sshd -T` knows nothing of them.
+RUNNING = fact(
+    "linux.sshd-running",
+    Running,
+    # As root, because /proc may hide the processes of others. Older systems have /bin/ps only.
+    providers=tuple(
+        provider(
+            Command(
+                argv=(ps, *_PS),
+                privilege=Privilege.ROOT,
+                ok=(0, 1),
+            ),
+            parse_running,
+        )
+        for ps in ("/usr/bin/ps", "/bin/ps")
+    ),
+)
+
+
+_SETTINGS = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d")
+_PID_FILE = "/run/sshd.pid"
+
+
+class SshdTimes(Struct, frozen=True, kw_only=True):
+    """By the clock of the host: when its settings were last changed, and when they were last read.
+
+    The server writes its pid file when it starts and when it reads its settings anew (SIGHUP).
+    """
+
+    changed: datetime
+    path: str
+    read: datetime | None = None
+
+    def unread(self, running: Running | None) -> bool:
+        """Whether the running server may not know what its files say now."""
+        reads = [at for at in (self.read, running.started if running else None) if at]
+        listens = running is not None and running.started is not None
+        return listens and self.changed > max(reads) + _SLACK
+
+
+# ps tells a start to the second, reckoned from when the system was started.
+_SLACK = timedelta(seconds=5)
+_TIME = re.compile(r"([0-9]{4}(?:-[0-9]{2}){2} [0-9]{2}(?::[0-9]{2}){2})[.0-9]* (/.*)", re.DOTALL)
+
+
+def parse_times(answer: Answer) -> SshdTimes | Absent:
+    """The newest change of the server's settings; NOT_PRESENT where it has no file of them."""
+    denied = refused(answer.stderr)
+    if denied is not None:
+        return denied
+    rows = [_TIME.fullmatch(part) for part in answer.text.split("\0")[:-1]]
+    if None in rows or (answer.stdout and not answer.stdout.endswith(b"\0")):
+        raise ParseError("not a list of times")
+    times = {row[2]: _moment(row[1], "%Y-%m-%d %H:%M:%S") for row in rows if row}
+    read = times.pop(_PID_FILE, None)
+    if _SETTINGS[0] not in times:
+        return not_present(msg("There is no /etc/ssh/sshd_config"))
+    path = max(times, key=lambda one: (times[one], one))
+    return SshdTimes(changed=times[path], path=path, read=read)
+
+
+TIMES = fact(
+    "linux.sshd-times",
+    SshdTimes,
+    # As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
+    ask=Command(
+        argv=(
+            "/usr/bin/find", "-L", *_SETTINGS, "/etc/crypto-policies/back-ends", _PID_FILE,
+            "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
+        ),
+        privilege=Privilege.ROOT,
+        ok=(0, 1),
+    ),
+    parse=parse_times,
+)  # fmt: skip
+
+
+def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[Servers, Sshd]:
+    """Both as the running server has them: a value of its command line is the one that holds."""
+    if running is None:
+        return servers, sshd
+    told = {key: (_plain(values),) for key, values in running.set.items()}
+    others = (*servers.others, *running.other)
+    return structs.replace(servers, others=others), Sshd(values=sshd.values | told)
+
+
+def _plain(values: tuple[str, ...]) -> str:
+    """The one value in force; empty where it adds to a default or servers differ."""
+    one = values[0] if len(set(values)) == 1 else ""
+    return "" if one.startswith(("+", "-", "^")) else one
+
+
+FACTS = (SERVERS, SSHD, SSHD_FILES, RUNNING, TIMES)

@@ -1,0 +1,114 @@
+"""Whether the SSH server offers strong algorithms only: one table, four checks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    Check,
+    Judgement,
+    Severity,
+    Subset,
+    failed,
+    listed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_linux.ssh.sshd import Sshd
+from audit_linux.ssh.sshd_server import Server, sshd_check
+from audit_linux.text_values import names, shown
+
+# GCM, CTR and ChaCha20-Poly1305; every CBC mode, RC4, Blowfish and CAST is left out.
+_CIPHERS = frozenset({
+    "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com",
+    "aes256-ctr", "aes192-ctr", "aes128-ctr", "sm4-ctr", "sm4-gcm",
+})  # fmt: skip
+
+# HMAC-SHA-1 and UMAC-64 have no known attack as MACs (NIST SP 800-131A) and are OpenSSH's default;
+# a stricter profile takes them out. MD5, RIPEMD and every cut MAC (-96) are left out.
+_MACS = frozenset({
+    "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512",
+    "hmac-sha2-256", "umac-128-etm@openssh.com", "umac-128@openssh.com", "hmac-sm3",
+    "hmac-sha1", "hmac-sha1-etm@openssh.com", "umac-64@openssh.com", "umac-64-etm@openssh.com",
+})  # fmt: skip
+
+# Every exchange with SHA-1 or with the 1024-bit group is left out (RFC 9142).
+_KEX = frozenset({
+    "mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com",
+    "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512",
+    "diffie-hellman-group-exchange-sha256", "sm2-sm3",
+    "gss-group14-sha256-", "gss-group15-sha512-", "gss-group16-sha512-", "gss-group17-sha512-",
+    "gss-group18-sha512-", "gss-nistp256-sha256-", "gss-nistp384-sha384-", "gss-nistp521-sha512-",
+    "gss-curve25519-sha256-", "gss-curve448-sha512-",
+})  # fmt: skip
+
+_KINDS = (
+    "ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+)  # fmt: skip
+
+
+def _certified(kind: str) -> str:
+    return f"{kind.removesuffix('@openssh.com')}-cert-v01@openssh.com"
+
+
+_HOST_KEYS = frozenset(("sm2", "sm2-cert", *_KINDS, *(_certified(kind) for kind in _KINDS)))
+
+
+_REMEDY = msg("Remove the named algorithms from sshd_config (or from the crypto policy)")
+# RFC 4462 and 8732, in the builds of Debian, Ubuntu and RHEL: offered besides the others when on.
+_GSSAPI = "gssapikexalgorithms"
+
+
+def _offered(sshd: Sshd, key: str) -> list[tuple[str, str]]:
+    """The algorithms under `key` that the server offers, each with the keyword that says so."""
+    keys = [key]
+    if key == "kexalgorithms" and sshd.one("gssapikeyexchange").lower() == "yes":
+        keys.append(_GSSAPI)
+    return [(where, name) for where in keys for name in sshd.algorithms(where)]
+
+
+def _strong(id: str, severity: Severity, key: str, accepted: frozenset[str], title: str) -> Check:
+    """The check that `key` names accepted algorithms only; `title` says what is true then."""
+
+    def judge(
+        server: Server, *, allowed: Annotated[frozenset[str], Subset] = accepted
+    ) -> Judgement:
+        expected = msg("only {allowed}", allowed=listed(allowed))
+        offered = _offered(server.sshd, key)
+        if not server.sshd.algorithms(key):
+            return undetermined(msg("{key} was not told", key=key), expected=expected)
+        weak = [name for _, name in offered if name not in allowed]
+        if weak:
+            said = msg("{key} offers {weak}, which are not accepted", key=key, weak=names(weak))
+            return failed(said, expected=expected)
+        told = tuple(shown(name) for _, name in offered)
+        return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
+
+    judge.__doc__ = title
+    version = 3 if key == "kexalgorithms" else 2
+    return sshd_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
+
+
+sshd_ciphers = _strong(
+    "linux.sshd-ciphers", Severity.HIGH, "ciphers", _CIPHERS,
+    "The SSH server offers strong ciphers only.",
+)  # fmt: skip
+sshd_macs = _strong(
+    "linux.sshd-macs", Severity.MEDIUM, "macs", _MACS,
+    "The SSH server offers strong message authentication only.",
+)  # fmt: skip
+sshd_kex = _strong(
+    "linux.sshd-kex", Severity.MEDIUM, "kexalgorithms", _KEX,
+    "The SSH server offers strong key exchanges only.",
+)  # fmt: skip
+sshd_host_keys = _strong(
+    "linux.sshd-host-keys", Severity.MEDIUM, "hostkeyalgorithms", _HOST_KEYS,
+    "The SSH server proves itself with strong host key signatures only.",
+)  # fmt: skip
+
+CHECKS = (sshd_ciphers, sshd_macs, sshd_kex, sshd_host_keys)

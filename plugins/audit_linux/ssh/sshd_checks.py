@@ -1,0 +1,302 @@
+"""Whether the SSH server lets in only whom and how it should."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    Down,
+    Judgement,
+    Message,
+    Severity,
+    Subset,
+    expect,
+    failed,
+    listed,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.pam import PAM, Pam, Unresolved, paths, stack, wrong_password
+from audit_linux.ssh.sshd import Override, Sshd
+from audit_linux.ssh.sshd_server import Server, sshd_check
+from audit_linux.text_values import names, number, shown
+
+
+def _matched(overrides: list[Override]) -> tuple[str, ...]:
+    return names(f"Match {o.criteria}: {o.key} {o.value}" for o in overrides)
+
+
+def _judge(
+    server: Server, keys: tuple[str, ...], good: Callable[[str, str], bool], expected: Message
+) -> Judgement:
+    """PASS when `good` accepts each of `keys` and every Match block that sets one of them."""
+    sshd = server.sshd
+    said = [msg("{key} is {value}", key=key, value=shown(sshd.one(key) or "-")) for key in keys]
+    weak = [o for o in server.overrides(*keys) if not good(o.key, o.value)]
+    if weak:
+        said.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
+    if any(not sshd.one(key) for key in keys):
+        return undetermined(*said, expected=expected)
+    ok = not weak and all(good(key, sshd.one(key)) for key in keys)
+    return server.settled(expect(ok, said=tuple(said), expected=expected))
+
+
+# OpenSSH prints prohibit-password by its old name.
+_ALIASES = {"without-password": "prohibit-password"}
+
+
+def _users(sshd: Sshd, key: str) -> list[str]:
+    return [pattern for line in sshd.values.get(key, ()) for pattern in line.split()]
+
+
+def _names_root(pattern: str) -> bool:
+    return fnmatchcase("root", pattern.partition("@")[0])
+
+
+def _shut_out(server: Server) -> bool:
+    """Whether DenyUsers or AllowUsers keep root out, wherever it comes from."""
+    if server.overrides("denyusers", "allowusers", "permitrootlogin"):
+        return False
+    denied = [p for p in _users(server.sshd, "denyusers") if "@" not in p and _names_root(p)]
+    allowed = _users(server.sshd, "allowusers")
+    return bool(denied) or (bool(allowed) and not any(_names_root(p) for p in allowed))
+
+
+@sshd_check(
+    "linux.sshd-root-login",
+    severity=Severity.HIGH,
+    version=3,
+    remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
+)
+def sshd_root_login(
+    server: Server, *, allowed: Annotated[frozenset[str], Subset] = frozenset({"no"})
+) -> Judgement:
+    """Root cannot log in directly over SSH."""
+
+    def good(_: str, value: str) -> bool:
+        return _ALIASES.get(value.lower(), value.lower()) in allowed
+
+    expected = msg("one of: {allowed}", allowed=listed(allowed))
+    value = server.sshd.one("permitrootlogin")
+    if value and not good("", value) and _shut_out(server):
+        said = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",
+                   value=shown(value))  # fmt: skip
+        return server.settled(passed(said, expected=expected))
+    return _judge(server, ("permitrootlogin",), good, expected)
+
+
+@sshd_check(
+    "linux.sshd-empty-passwords",
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
+)
+def sshd_empty_passwords(server: Server) -> Judgement:
+    """The SSH server refuses empty passwords."""
+    return _judge(
+        server,
+        ("permitemptypasswords",),
+        lambda _, value: value.lower() == "no",
+        msg("PermitEmptyPasswords no"),
+    )
+
+
+@sshd_check(
+    "linux.sshd-pam",
+    severity=Severity.MEDIUM,
+    version=3,
+    remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
+)
+def sshd_pam(server: Server) -> Judgement:
+    """The SSH server logs in through PAM, so that lock-outs and account rules act."""
+    expected = msg("UsePAM yes")
+    if "usepam" not in server.sshd.values:  # sshd -T leaves out what it was built without
+        return failed(msg("The SSH server is built without PAM"), expected=expected)
+    return _judge(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def seconds(text: str) -> int | None:
+    """A time of sshd_config(5), such as 120, 2m or 1h30m, in seconds."""
+    if not re.fullmatch(r"(?:[0-9]{1,9}[smhdwSMHDW]?){1,6}", text):
+        return None
+    parts = re.findall(r"([0-9]+)([a-z]?)", text.lower())
+    return sum(int(count) * _UNITS[unit] for count, unit in parts)
+
+
+def _within(value: int | None, most: int) -> bool:
+    return value is not None and 0 < value <= most
+
+
+@sshd_check(
+    "linux.sshd-login-limits",
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
+)
+def sshd_login_limits(
+    server: Server,
+    *,
+    max_tries: Annotated[int, Down] = 5,
+    max_grace: Annotated[int, Down] = 120,
+) -> Judgement:
+    """The SSH server limits how often and how long somebody may try to log in."""
+
+    def good(key: str, value: str) -> bool:
+        if key == "maxauthtries":
+            return _within(number(value), max_tries)
+        return _within(seconds(value), max_grace)
+
+    expected = msg(
+        "MaxAuthTries of 1 to {tries}, LoginGraceTime of 1 to {grace} s",
+        tries=max_tries,
+        grace=max_grace,
+    )
+    return _judge(server, ("maxauthtries", "logingracetime"), good, expected)
+
+
+@sshd_check(
+    "linux.sshd-idle",
+    severity=Severity.LOW,
+    version=2,
+    remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
+)
+def sshd_idle(
+    server: Server,
+    *,
+    max_seconds: Annotated[int, Down] = 900,
+) -> Judgement:
+    """The SSH server drops connections whose client no longer answers."""
+    sshd = server.sshd
+    interval = seconds(sshd.one("clientaliveinterval"))
+    count = number(sshd.one("clientalivecountmax"))
+    said = [
+        msg(
+            "ClientAliveInterval {interval}, ClientAliveCountMax {count}",
+            interval=interval,
+            count=count,
+        )
+    ]
+    changed = server.overrides("clientaliveinterval", "clientalivecountmax")
+    expected = msg("interval × count of 1 to {seconds} s", seconds=max_seconds)
+    if interval is None or count is None or (interval and not count):
+        # A count of 0 means at once before OpenSSH 8.2, and never since.
+        return undetermined(*said, expected=expected)
+    if not _within(interval * count, max_seconds):
+        return failed(*said, expected=expected)
+    if changed:
+        said.append(msg("Match blocks set other values: {names}", names=_matched(changed)))
+        return undetermined(*said, expected=expected)
+    return server.settled(passed(*said, expected=expected))
+
+
+_PREFIX = re.compile(r"[0-9a-fA-F.:]+/([0-9]{1,3})")
+_NARROWEST_ALL = 8  # a prefix shorter than a class A network names no place
+
+
+def _narrow(pattern: str) -> bool:
+    """Whether an AllowUsers pattern holds for some addresses only."""
+    _, at, host = pattern.rpartition("@")
+    prefix = _PREFIX.fullmatch(host)
+    return (
+        bool(at)
+        and "!" not in host
+        and host.strip("*.?:") != ""
+        and (prefix is None or int(prefix[1]) >= _NARROWEST_ALL)
+    )
+
+
+@sshd_check(
+    "linux.sshd-source-limited",
+    severity=Severity.LOW,
+    version=2,
+    remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
+)
+def sshd_source_limited(server: Server) -> Judgement:
+    """The SSH server itself admits users from named addresses only."""
+    users, groups = _users(server.sshd, "allowusers"), _users(server.sshd, "allowgroups")
+    said = msg(
+        "AllowUsers {users}, AllowGroups {groups}, ListenAddress {addresses}",
+        users=names(users) or ("-",),
+        groups=names(groups) or ("-",),
+        addresses=names(server.sshd.values.get("listenaddress", ())) or ("-",),
+    )
+    expected = msg("every AllowUsers entry names an address (user@address)")
+    if users and all(_narrow(user) for user in users) and not server.overrides("allowusers"):
+        return server.settled(passed(said, expected=expected))
+    elsewhere = msg("SSH itself does not limit addresses; a firewall or a bastion host may do so")
+    return undetermined(said, elsewhere, expected=expected)
+
+
+_OTP = (
+    "pam_google_authenticator*", "pam_oath*", "pam_yubico*", "pam_u2f*", "pam_duo*", "pam_radius*",
+    "pam_pkcs11*", "pam_otp*", "pam_privacyidea*", "pam_linotp*", "pam_rsa*", "pam_securid*",
+)  # fmt: skip
+
+
+# password and keyboard-interactive both end in one PAM password prompt: one proof.
+_PROOFS = {
+    "publickey": "key", "password": "password", "keyboard-interactive": "password",
+    "gssapi-with-mic": "ticket", "gssapi-keyex": "ticket",
+}  # fmt: skip
+
+
+def _two(methods: str) -> bool:
+    """Whether a key and another proof of the user are asked for.
+
+    hostbased proves the client's machine, and a ticket may have been given for the same password.
+    """
+    proofs = {_PROOFS.get(one.partition(":")[0], "") for one in methods.split(",")} - {""}
+    return "key" in proofs and len(proofs) > 1
+
+
+def two_methods(sshd: Sshd) -> bool:
+    """Whether each list of AuthenticationMethods asks for two different proofs."""
+    lists = sshd.one("authenticationmethods").split()
+    return bool(lists) and all(_two(one) for one in lists)
+
+
+def _otp(pam: Pam) -> tuple[str, ...]:
+    ways = paths(stack(pam, "sshd", "auth"), wrong_password)
+    return names(
+        rule.module
+        for way in ways
+        for rule in way
+        if any(fnmatchcase(rule.module, pattern) for pattern in _OTP)
+    )
+
+
+@sshd_check(
+    "linux.second-factor",
+    severity=Severity.MEDIUM,
+    version=3,
+    also=(optional(PAM),),
+    remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
+)
+def second_factor(server: Server, pam: Pam | None) -> Judgement:
+    """Login over SSH takes two different factors on this host."""
+    methods = server.sshd.one("authenticationmethods") or "any"
+    said = msg("AuthenticationMethods is {methods}", methods=shown(methods))
+    expected = msg("two factors, one of them based on cryptography")
+    try:
+        modules = _otp(pam) if pam else ()
+    except Unresolved:
+        modules = ()
+    otp = msg("One-time password modules in PAM: {names}", names=modules or ("-",))
+    if two_methods(server.sshd) and not server.overrides("authenticationmethods"):
+        return server.settled(passed(said, otp, expected=expected))
+    elsewhere = msg("Not settled on this host; a bastion host may ask for the second factor")
+    return undetermined(said, otp, elsewhere, expected=expected)
+
+
+CHECKS = (
+    sshd_root_login, sshd_empty_passwords, sshd_pam, sshd_login_limits, sshd_idle,
+    sshd_source_limited, second_factor,
+)  # fmt: skip

@@ -1,0 +1,125 @@
+"""The SSH server as its checks see it: how it really runs, and when nobody can tell."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Check,
+    Judgement,
+    Message,
+    Need,
+    Severity,
+    Verdict,
+    check,
+    msg,
+    not_applicable,
+    optional,
+    undetermined,
+)
+from audit_linux.ssh.sshd import (
+    RUNNING,
+    SERVERS,
+    SSHD,
+    SSHD_FILES,
+    TIMES,
+    Override,
+    Running,
+    Servers,
+    Sshd,
+    SshdFiles,
+    SshdTimes,
+    as_running,
+)
+from audit_linux.text_values import names, shown
+
+_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES), optional(RUNNING), optional(TIMES))
+_NO_SERVER = not_applicable(msg("No SSH server program is installed"))
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """The distribution's SSH server with the values that hold, and what else there is."""
+
+    programs: Servers
+    sshd: Sshd
+    files: SshdFiles
+    unread: str = ""
+
+    def overrides(self, *keys: str) -> list[Override]:
+        """What Match blocks set for `keys`."""
+        return [one for one in self.files.overrides if one.key in keys]
+
+    def settled(self, judgement: Judgement) -> Judgement:
+        """`judgement`, but nothing good where another server or file was not looked at.
+
+        Nor where the files, that were looked at, are newer than what the running server has read.
+        """
+        why = self._unseen()
+        if judgement.verdict is not Verdict.PASS or not why:
+            return judgement
+        return undetermined(*judgement.said, *why, expected=judgement.expected)
+
+    def _unseen(self) -> list[Message]:
+        why = []
+        if not self.programs.distribution or self.programs.others:
+            why.append(_another(self.programs))
+        if self.files.foreign:
+            why.append(
+                msg("Included files were not read: {names}", names=names(self.files.foreign))
+            )
+        if self.unread:
+            why.append(
+                msg(
+                    "{path} was changed after the running server was started or last read it",
+                    path=shown(self.unread),
+                )
+            )
+        return why
+
+
+def _another(programs: Servers) -> Message:
+    return msg("Another SSH server was not looked at: {names}", names=names(programs.others))
+
+
+def sshd_check(
+    id: str,
+    *,
+    severity: Severity,
+    remedy: Message,
+    version: int = 1,
+    also: tuple[Need, ...] = (),
+) -> Callable[[Callable[..., Judgement]], Check]:
+    """Make a function of a Server (and of what `also` needs) a check.
+
+    It is not asked where there is no SSH server, nor where only another one is installed.
+    """
+
+    def make(judge: Callable[..., Judgement]) -> Check:
+        @functools.wraps(judge)
+        def asked(
+            programs: Servers,
+            sshd: Sshd | None,
+            files: SshdFiles | None,
+            running: Running | None = None,
+            times: SshdTimes | None = None,
+            *more: Any,
+            **parameters: Any,
+        ) -> Judgement:
+            if sshd is None:
+                return undetermined(_another(programs))
+            programs, sshd = as_running(programs, sshd, running)
+            unread = times.path if times and times.unread(running) else ""
+            server = Server(programs=programs, sshd=sshd, files=files or SshdFiles(), unread=unread)
+            return judge(server, *more, **parameters)
+
+        wanted = (*_NEEDS, *also)
+        return check(
+            id, needs=wanted, severity=severity, version=version, when_absent=_NO_SERVER,
+            remedy=remedy,
+        )(asked)  # fmt: skip
+
+    return make

@@ -1,0 +1,292 @@
+"""Who becomes root through sudo: without a password, or who should not at all."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    Judgement,
+    Message,
+    Severity,
+    Subset,
+    check,
+    failed,
+    listed,
+    msg,
+    not_applicable,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.accounts.groups import GROUPS, Groups
+from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
+from audit_linux.sudo.sudo_risks import Risk, risk
+from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
+from audit_linux.text_values import names
+
+_NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
+_ROOT = frozenset({"root", "#0"})
+
+
+# Whoever has one of these reads or writes what he likes, or becomes root at the next command.
+_GROUPS_OF_ROOT = frozenset({
+    "ALL", "root", "disk", "docker", "lxd", "incus", "libvirt", "shadow", "kmem", "sudo", "wheel",
+    "admin",
+})  # fmt: skip
+_MOST_LATER = 200
+
+
+def _as_root(grant: Grant) -> bool:
+    """Whether root is among the users; the last entry about root holds, as sudo reads lists."""
+    told = [user for user in grant.runas if user.lstrip("!") in ("root", "ALL")]
+    return bool(told) and not told[-1].startswith("!")
+
+
+def _mighty(grant: Grant) -> bool:
+    """Whether the command runs as root, or with a group that comes to the same."""
+    return _as_root(grant) or bool(_GROUPS_OF_ROOT & set(grant.groups))
+
+
+def _told(grant: Grant) -> str:
+    return f"{','.join(w for w in grant.who if w not in _ROOT)} = {grant.command}"
+
+
+class _Order:
+    """Which grants a later one overrules: of those that match, sudo takes the last."""
+
+    def __init__(self, sudoers: Sudoers, groups: Groups | None) -> None:
+        self._members = groups.members if groups else {}
+        self._later: dict[str, list[tuple[int, Grant]]] = {}
+        for at, grant in enumerate(sudoers.grants):
+            if grant.always:
+                self._later.setdefault(grant.command.lstrip("!"), []).append((at, grant))
+
+    def overruled(self, at: int, grant: Grant, *, denied: bool) -> bool:
+        """Whether nobody in `grant` gets it free any more, or (`denied`) gets it at all.
+
+        Only what surely matches whenever `grant` does: the same command or ALL, on every host.
+        """
+        same = self._later.get(grant.command, []) if grant.command != "ALL" else []
+        later = [g for n, g in (*same, *self._later.get("ALL", [])) if n > at][:_MOST_LATER]
+        ending = [g for g in later if _ends(g, denied) and _same_users(g, grant)]
+        others = [who for who in grant.who if who not in _ROOT]
+        return bool(ending) and all(any(self._holds(g, who) for g in ending) for who in others)
+
+    def _holds(self, grant: Grant, who: str) -> bool:
+        """Whether `grant` is for `who`; a member whom /etc/group names is in his group."""
+        if {who, "ALL"} & set(grant.who):
+            return True
+        return any(who in self._members.get(g[1:], ()) for g in grant.who if g.startswith("%"))
+
+
+def _ends(later: Grant, denied: bool) -> bool:
+    return later.command.startswith("!") or not (denied or later.no_password)
+
+
+def _same_users(later: Grant, grant: Grant) -> bool:
+    """Whether `later` matches each request of `grant`, -g among them.
+
+    One for root alone does not take ALL back: another account may have user id 0, too.
+    """
+    groups = later.groups in (("ALL",), grant.groups)
+    return groups and later.runas in (("ALL",), grant.runas)
+
+
+def _of_others(sudoers: Sudoers) -> list[tuple[int, Grant]]:
+    """What others than root may run as root, with its place in the order."""
+    found = enumerate(sudoers.grants)
+    return [(at, g) for at, g in found if _mighty(g) and set(g.who) - _ROOT]
+
+
+def _free(sudoers: Sudoers, groups: Groups | None) -> dict[Risk, list[str]]:
+    """What others than root may run as root without a password, by what it gives."""
+    found: dict[Risk, list[str]] = {}
+    order = _Order(sudoers, groups)
+    for at, grant in _of_others(sudoers):
+        if grant.no_password and not order.overruled(at, grant, denied=False):
+            what = Risk.ROOT if grant.setenv else risk(grant.command)
+            found.setdefault(what, []).append(_told(grant))
+    return found
+
+
+def _granted(pam: Pam | None) -> set[bool]:
+    """Whether sudo's PAM stacks let a wrong password pass: surely not, surely, or either."""
+    found = {False}
+    for service in ("sudo", "sudo-i"):
+        if pam is not None and service in pam.services:
+            got = {way.granted for way in ways(stack(pam, service, "auth"), wrong_password)}
+            found = got if got == {True} else found | got
+            if found == {True}:
+                break
+    return found
+
+
+def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
+    """What surely gives root without a password."""
+    preload = sudoers.preload if free else ()
+    rows = (
+        (sudoers.exempt, msg("Root without a password: {names}", names=names(sudoers.exempt))),
+        (
+            Risk.ROOT in free,
+            msg(
+                "Without a password, and a way to a root shell or to any file: {names}",
+                names=names(free.get(Risk.ROOT, [])),
+            ),
+        ),
+        (
+            Risk.REPLACEABLE in free,
+            msg(
+                "Without a password, from folders where users may write: {names}",
+                names=names(free.get(Risk.REPLACEABLE, [])),
+            ),
+        ),
+        (
+            preload,
+            msg(
+                "Variables such as LD_PRELOAD reach commands that need no password: {names}",
+                names=names(preload),
+            ),
+        ),
+    )
+    return [said for wanted, said in rows if wanted]
+
+
+def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> list[Message]:
+    """What may give root without a password, and was not looked at."""
+    rows = [
+        (
+            Risk.UNSEEN in free,
+            msg(
+                "Without a password, and what they do was not looked at: {names}",
+                names=names(free.get(Risk.UNSEEN, [])),
+            ),
+        ),
+        (
+            Risk.PAGER in free,
+            msg(
+                "Without a password, and their pager starts a shell before systemd 247: {names}",
+                names=names(free.get(Risk.PAGER, [])),
+            ),
+        ),
+        (bool(sudoers.unread), _unread(sudoers)),
+    ]
+    try:
+        perhaps = len(_granted(pam)) == 2
+    except Unresolved as error:
+        rows.append((True, error.said))
+    else:
+        said = msg("Whether sudo's PAM stack asks for a password depends on what modules answer")
+        rows.append((perhaps, said))
+    return [said for wanted, said in rows if wanted]
+
+
+def _unread(sudoers: Sudoers) -> Message:
+    return msg("Not understood or not read: {lines}", lines=names(sudoers.unread))
+
+
+def _unasked(pam: Pam | None) -> bool:
+    try:
+        return _granted(pam) == {True}
+    except Unresolved:
+        return False
+
+
+@check(
+    "linux.sudo-password",
+    needs=(optional(SUDOERS), SOURCES, optional(PAM), optional(GROUPS)),
+    severity=Severity.HIGH,
+    version=3,
+    remedy=msg(
+        "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
+        "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
+    ),
+)
+def sudo_password(
+    sudoers: Sudoers | None,
+    sources: Sources,
+    pam: Pam | None,
+    groups: Groups | None,
+) -> Judgement:
+    """Nobody becomes root through sudo without giving a password."""
+    if sudoers is None:
+        return seen_here(_NO_SUDO, sources.sudoers)
+    free = _free(sudoers, groups)
+    expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
+    opened = _open(sudoers, free)
+    if _unasked(pam):
+        opened.append(msg("The PAM stack of sudo asks for no password"))
+    if opened:
+        return failed(*opened, expected=expected)
+    seen = msg(
+        "{count} rules of sudoers, none gives root without a password", count=len(sudoers.grants)
+    )
+    fixed = msg(
+        "Without a password, with fixed effects: {names}", names=names(free.get(Risk.NONE, []))
+    )
+    said = (seen, fixed) if Risk.NONE in free else (seen,)
+    doubts = _doubts(sudoers, free, pam)
+    if doubts:
+        return undetermined(*doubts, expected=expected)
+    return seen_here(passed(*said, expected=expected), sources.sudoers)
+
+
+def _full(sudoers: Sudoers, groups: Groups | None) -> list[Grant]:
+    """What lets others than root run any command, by whatever way."""
+    order = _Order(sudoers, groups)
+    return [
+        grant
+        for at, grant in _of_others(sudoers)
+        if not grant.command.startswith("!")
+        and (
+            grant.setenv or sudoers.preload or risk(grant.command) in (Risk.ROOT, Risk.REPLACEABLE)
+        )
+        and not order.overruled(at, grant, denied=True)
+    ]
+
+
+def _patterns(sudoers: Sudoers, admins: frozenset[str]) -> list[str]:
+    """Regular expressions, which may match any command, for others than administrators."""
+    found = [grant for _, grant in _of_others(sudoers) if grant.command.startswith("^")]
+    return [_told(grant) for grant in found if set(grant.who) - admins - _ROOT]
+
+
+@check(
+    "linux.sudo-scope",
+    needs=(optional(SUDOERS), optional(GROUPS), SOURCES),
+    severity=Severity.MEDIUM,
+    version=3,
+    remedy=msg("Name the commands that each role needs instead of ALL"),
+)
+def sudo_scope(
+    sudoers: Sudoers | None,
+    groups: Groups | None,
+    sources: Sources,
+    *,
+    admins: Annotated[frozenset[str], Subset] = frozenset({"root", "%sudo", "%wheel", "%admin"}),
+) -> Judgement:
+    """Only root and the administrators' groups may run any command through sudo."""
+    if sudoers is None:
+        return seen_here(_NO_SUDO, sources.sudoers)
+    full = _full(sudoers, groups)
+    others = [_told(g) for g in full if set(g.who) - admins - _ROOT]
+    expected = msg("full rights only for {admins}", admins=listed(admins))
+    if others:
+        said = msg("Others may run any command as root: {names}", names=names(others))
+        return failed(said, expected=expected)
+    entitled = {who for g in full for who in g.who if who.startswith("%")}
+    known = groups.members if groups else {}
+    members = [f"{group}: {', '.join(known.get(group[1:], ())) or '-'}" for group in entitled]
+    seen = msg("Groups with full rights and their members: {names}", names=names(members) or ("-",))
+    doubts = [_unread(sudoers)] if sudoers.unread else []
+    if patterns := _patterns(sudoers, admins):
+        said = msg("Which commands these patterns match was not worked out: {names}",
+                   names=names(patterns))  # fmt: skip
+        doubts.append(said)
+    if doubts:
+        return undetermined(seen, *doubts, expected=expected)
+    return seen_here(passed(seen, expected=expected), (*sources.sudoers, *sources.passwd))
+
+
+FACTS = (SUDOERS,)
+CHECKS = (sudo_password, sudo_scope)

@@ -1,0 +1,138 @@
+"""Mandatory access control: SELinux or AppArmor, and whether it is enforced."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Judgement,
+    ParseError,
+    Privilege,
+    Reason,
+    Severity,
+    check,
+    fact,
+    failed,
+    msg,
+    passed,
+    provider,
+    undetermined,
+)
+from audit_linux.text_values import names
+
+_SELINUX = "/sys/fs/selinux/enforce"
+_CONFIG = "/etc/selinux/config"
+_APPARMOR = "/sys/kernel/security/apparmor/profiles"
+_LSM = "/sys/kernel/security/lsm"
+# Security modules that label nothing, or whose state is read above; any other may be a mandatory
+# access control of its own, such as smack, tomoyo or the kysec of Kylin.
+_KNOWN = frozenset({
+    "capability", "lockdown", "landlock", "yama", "loadpin", "safesetid", "integrity", "ima", "evm",
+    "bpf", "ipe", "selinux", "apparmor",
+})  # fmt: skip
+
+
+class Mandatory(Struct, frozen=True, kw_only=True):
+    """`selinux` is enforcing, permissive or off; the counts are AppArmor's loaded profiles.
+
+    `configured` is what SELinux starts with, empty where it is not told; `others` are security
+    modules of the kernel whose state was not looked at.
+    """
+
+    selinux: str
+    enforced: int
+    loaded: int
+    configured: str = ""
+    others: tuple[str, ...] = ()
+
+
+def parse_mandatory(answer: Answer) -> Mandatory | Absent:
+    """What the kernel says; a missing file means that this mechanism is not active."""
+    for complaint in answer.stderr.split(b"\n"):
+        if complaint.endswith(b"Permission denied"):
+            said = msg("The kernel's list of AppArmor profiles needs root to read")
+            return Absent(reason=Reason.NOT_PERMITTED, said=said)
+        if b"grep: /" in complaint and not complaint.endswith(b"No such file or directory"):
+            raise ParseError(f"grep complained: {complaint[:120]!r}")
+    return _mandatory(answer.lines)
+
+
+def _mandatory(lines: list[str]) -> Mandatory:
+    selinux, configured, enforced, loaded = "off", "", 0, 0
+    others: tuple[str, ...] = ()
+    for line in lines:
+        path, _, value = line.partition(":")
+        if path == _SELINUX and value in ("0", "1"):
+            selinux = "enforcing" if value == "1" else "permissive"
+        elif path == _CONFIG:
+            found = re.match(r"\s*SELINUX\s*=\s*(\w+)", value)
+            configured = found[1].lower() if found else configured
+        elif path == _LSM:
+            others = names(name for name in value.split(",") if name not in _KNOWN)
+        elif path == _APPARMOR and value.endswith(")"):
+            loaded += 1
+            enforced += value.endswith((" (enforce)", " (kill)"))
+        else:
+            raise ParseError(f"not an answer about access control: {line[:120]!r}")
+    return Mandatory(
+        selinux=selinux, enforced=enforced, loaded=loaded, configured=configured, others=others
+    )
+
+
+MANDATORY = fact(
+    "linux.mandatory-access-control",
+    Mandatory,
+    providers=(
+        provider(
+            Command(argv=("grep", "-H", ".", _SELINUX, _CONFIG, _LSM), ok=(0, 1, 2)),
+            parse_mandatory,
+            os_family="rhel",
+        ),
+        provider(
+            Command(
+                argv=("/usr/bin/grep", "-H", ".", _SELINUX, _CONFIG, _LSM, _APPARMOR),
+                privilege=Privilege.ROOT,
+                ok=(0, 1, 2),
+            ),
+            parse_mandatory,
+        ),
+    ),
+)
+
+
+@check(
+    "linux.mandatory-access-control",
+    needs=MANDATORY,
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=msg("Enable SELinux in enforcing mode, or AppArmor with profiles in enforce mode"),
+)
+def mandatory_access_control(mandatory: Mandatory) -> Judgement:
+    """Mandatory access control is enforced."""
+    expected = msg("SELinux enforcing, or AppArmor with enforced profiles")
+    said = msg(
+        "SELinux is {selinux}; {enforced} of {loaded} AppArmor profiles are enforced",
+        selinux=mandatory.selinux,
+        enforced=mandatory.enforced,
+        loaded=mandatory.loaded,
+    )
+    if mandatory.enforced > 0:
+        return passed(said, expected=expected)
+    if mandatory.selinux == "enforcing":
+        if mandatory.configured in ("", "enforcing"):
+            return passed(said, expected=expected)
+        later = msg("SELinux will be {mode} after the next start", mode=mandatory.configured)
+        return undetermined(said, later, expected=expected)
+    if mandatory.others:
+        more = msg("Security modules that were not looked at: {names}", names=mandatory.others)
+        return undetermined(said, more, expected=expected)
+    return failed(said, expected=expected)
+
+
+FACTS = (MANDATORY,)
+CHECKS = (mandatory_access_control,)

@@ -1,0 +1,182 @@
+"""Accounts, password hashes, last logins, login.defs and pwquality.conf as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Absent, Answer, ParseError, Reason
+from audit_linux.accounts.accounts import (
+    parse_lastlog,
+    parse_lastlog2,
+    parse_passwd,
+    parse_shadow,
+)
+from audit_linux.accounts.groups import parse_group
+from audit_linux.accounts.passwords import parse_login_defs, parse_pwquality
+
+Make = Callable[..., Answer]
+
+
+def test_recorded_accounts(recording: Make) -> None:
+    accounts = parse_passwd(recording("linux.accounts"))
+    by_name = {a.name: a for a in accounts.rows}
+    assert len(accounts.rows) == 27
+    assert by_name["root"].uid == 0
+    assert by_name["root"].has_shell
+    assert not by_name["daemon"].has_shell
+    assert not by_name["sync"].has_shell
+    assert by_name["postgres"].home == "/var/lib/postgresql"
+    assert {a.field for a in accounts.rows} == {"shadowed"}
+
+
+def test_recorded_shadow_has_schemes_and_no_hash(recording: Make) -> None:
+    answer = recording("linux.shadow")
+    rows = {row.name: row for row in parse_shadow(answer)}
+    assert rows["root"].locked
+    assert rows["root"].maximum == 99999
+    usable = [row for row in rows.values() if row.usable]
+    assert [row.scheme for row in usable] == ["$y$"]
+    assert max(len(line.split(b":")[1]) for line in answer.stdout.splitlines()) <= 4
+
+
+def test_recorded_login_defs(recording: Make) -> None:
+    defs = parse_login_defs(recording("linux.login-defs"))
+    assert defs.number("PASS_MAX_DAYS") == 99999
+    assert defs.raw("UMASK") == "022"
+    assert defs.number("NO_SUCH_KEY") is None
+    assert defs.raw("NO_SUCH_KEY") == "-"
+
+
+# --- single parsers ---------------------------------------------------------------------------
+
+
+def test_passwd_traps(answer: Make) -> None:
+    text = "root:x:0:0::/root:\r\n# note\n\n+@admins::::::\n-bad\n\u202etoor::0:0::/:/bin/sh\n"
+    accounts = parse_passwd(answer(text))
+    assert [a.name for a in accounts.rows] == ["root", "\u202etoor"]
+    assert [a.field for a in accounts.rows] == ["shadowed", "empty"]
+    assert accounts.nis == ("+@admins", "-bad")
+    assert accounts.rows[0].shell == ""
+    assert accounts.rows[0].has_shell
+
+
+def test_passwd_names_are_compared_raw(answer: Make) -> None:
+    rows = parse_passwd(answer(b"caf\xe9:!:1:1::/:/bin/sh\ncaf\xea:abc:2:2::/:/x\n")).rows
+    assert rows[0].name != rows[1].name
+    assert [a.field for a in rows] == ["locked", "other"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "root:x:0:0::/root\n", "root:x:zero:0::/root:/bin/sh\n", ":x:1:1::/:/bin/sh\n",
+     "a:x:-1:1::/:/bin/sh\n", "a:x:1:1::/:/bin/sh:more\n"],
+)  # fmt: skip
+def test_passwd_that_is_none(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        parse_passwd(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("field", "locked", "scheme"),
+    [("$6$", False, "$6$"), ("!$6$", True, "$6$"), ("*", True, ""), ("!!", True, ""),
+     ("", False, ""), ("DES", False, "DES"), ("?", False, "?"), ("*?", True, "?")],
+)  # fmt: skip
+def test_shadow_fields(field: str, locked: bool, scheme: str, answer: Make) -> None:
+    (row,) = parse_shadow(answer(f"a:{field}:19000:1:90:7::20000:\nNIS\n"))
+    assert (row.locked, row.scheme, row.usable) == (locked, scheme, not locked)
+    assert (row.changed, row.minimum, row.maximum, row.expires) == (19000, 1, 90, 20000)
+
+
+@pytest.mark.parametrize(
+    "text", ["MALFORMED\n", "a:$6$x:1:::::: \n", "a::1:2:3\n", "", "a:*:::::::\na:*:::::::\n"]
+)
+def test_shadow_that_is_none(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        parse_shadow(answer(text))
+
+
+def test_lastlog_traps(answer: Make) -> None:
+    text = (
+        "Username         Port     From                                       Latest\n"
+        "root             pts/0    10.0.0.9                                  "
+        "Mon Nov 23 10:00:00 +0800 2026\n"
+        "alice                                      **Never logged in**\n"
+    )
+    root, alice = parse_lastlog(answer(text))
+    assert root.last == "2026-11-23T02:00:00+00:00"
+    assert alice.last is None
+
+
+def test_lastlog2_of_debian_13(recording: Make) -> None:
+    got = parse_lastlog2(recording("linux.lastlog", release="debian13"))
+    assert not isinstance(got, Absent)
+    assert [(login.name, login.last) for login in got] == [("audit", "2026-11-23T18:04:07+00:00")]
+
+
+@pytest.mark.parametrize(("text", "code"), [("", 1), ("", 0), ("Username  Port  Latest\n", 0)])
+def test_lastlog2_that_holds_nothing_leaves_it_to_lastlog(
+    text: str, code: int, answer: Make
+) -> None:
+    got = parse_lastlog2(answer(text, exit_code=code))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "root x\n",
+        "Username\nroot pts/0 Mon Foo 1 10:00:00 +0000 2026\n",
+        "Username\nroot pts/0 Mon Nov 31 10:00:00 +0000 2026\n",
+    ],
+)
+def test_lastlog_that_is_none(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        parse_lastlog(answer(text))
+
+
+def test_login_defs_last_value_wins_as_in_shadow(answer: Make) -> None:
+    text = (
+        "PASS_MAX_DAYS 99999\r\n#PASS_MAX_DAYS 1\nPASS_MAX_DAYS\t90\r\n"
+        'PASS_MIN_DAYS "7" x\nUMASK 027 # no comment here\nALONE\n'
+    )
+    defs = parse_login_defs(answer(text))
+    assert defs.number("PASS_MAX_DAYS") == 90
+    assert defs.number("PASS_MIN_DAYS") == 7
+    assert defs.number("UMASK") is None
+    assert "ALONE" not in defs.values
+
+
+def test_pwquality_main_file_wins_over_drop_ins(files: Make) -> None:
+    main, folder = "/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d/"
+    got = parse_pwquality(
+        files({
+            main: "minlen = 9 # why\r\n",
+            folder + "90.conf": "minlen=20\nminclass = 4\nenforce_for_root\n",
+            folder + "10.conf": "minclass=1\nucredit -1\n",
+        })
+    )  # fmt: skip
+    assert not isinstance(got, Absent)
+    assert got.values == {
+        "minlen": "9", "minclass": "4", "enforce_for_root": "", "ucredit": "-1"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("length", "fine"), [(1022, True), (1023, False)])
+def test_pwquality_refuses_what_the_library_refuses(length: int, fine: bool, files: Make) -> None:
+    answer = files({"/etc/security/pwquality.conf": "minlen = 9\n" + "#" * length})
+    if fine:
+        parse_pwquality(answer)
+    else:
+        with pytest.raises(ParseError):
+            parse_pwquality(answer)
+
+
+def test_group(answer: Make) -> None:
+    groups = parse_group(answer("sudo:x:27:alice,bob\r\n+:::\n# c\n\nempty:x:3:\nsudo:x:1:eve\n"))
+    assert groups.members == {"sudo": ("alice", "bob"), "empty": ()}
+    with pytest.raises(ParseError):
+        parse_group(answer("sudo:x:27\n"))

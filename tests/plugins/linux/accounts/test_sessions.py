@@ -1,0 +1,282 @@
+"""Start-up files of shells: the idle time-out and the umask, sure or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Absent, Answer, ParseError, Platform, Verdict
+from audit_linux.accounts.accounts import Account, Accounts
+from audit_linux.accounts.passwords import LoginDefs
+from audit_linux.accounts.sessions import session_timeout, umask
+from audit_linux.accounts.shell_startup import (
+    Startup,
+    parse_environment,
+    parse_startup,
+    timeouts,
+    umasks,
+)
+from audit_linux.pam import Pam, parse_pam
+
+Make = Callable[..., Answer]
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+EL = Platform(os_family="rhel")
+ALICE = Accounts(
+    rows=(Account(name="a", uid=1, gid=1, home="/", shell="/bin/bash", field="shadowed"),)
+)
+SOURCES = "for i in /etc/profile.d/*.sh; do\n  . $i\ndone\n"
+
+
+@pytest.fixture(scope="session")
+def startup(files: Make) -> Callable[[dict[str, str]], Startup]:
+    """Reads start-up files given as a mapping from path to text."""
+
+    def make(contents: dict[str, str]) -> Startup:
+        got = parse_startup(files(contents))
+        assert isinstance(got, Startup)
+        return got
+
+    return make
+
+
+MakeStartup = Callable[[dict[str, str]], Startup]
+
+
+def test_recorded_debian(recording: Make) -> None:
+    got = parse_startup(recording("linux.shell-startup"))
+    assert isinstance(got, Startup)
+    assert timeouts(got) == ()
+    assert umasks(got) == ()
+    assert session_timeout.judge(got, ALICE, EL, ()).verdict is FAIL
+
+
+def test_no_start_up_file(answer: Make) -> None:
+    assert isinstance(parse_startup(answer("")), Absent)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("TMOUT=600\n", PASS),
+        ("TMOUT=601\n", FAIL),
+        ("TMOUT=1\n", PASS),
+        ("TMOUT=0\n", FAIL),
+        ("TMOUT=-1\n", FAIL),
+        ("export TMOUT=300\r\n", PASS),
+        ("readonly TMOUT=300; export TMOUT\n", PASS),
+        ("declare -rx TMOUT='300'\n", PASS),
+        ('typeset -xr TMOUT="300"\n', PASS),
+        ("TMOUT=\\\n300\n", UNDETERMINED),  # a shell joins these two lines without a space
+        ("#TMOUT=300\n", FAIL),
+        ("x=1 # TMOUT=300\n", FAIL),
+        ("TMOUT=300\nexport X=$TMOUT\n", PASS),
+        ("TMOUT=300 command\n", UNDETERMINED),
+        ("echo TMOUT=300\n", FAIL),
+        ("[ -z $TMOUT ] && exit\n", FAIL),
+        ("export TMOUT\n", FAIL),
+        ("TMOUT=300\nTMOUT=9999\n", FAIL),
+        ("TMOUT=9999\nTMOUT=300\n", PASS),
+        ("TMOUT=300\nunset TMOUT\n", FAIL),
+        ("readonly TMOUT=300\nTMOUT=9999\n", PASS),
+        ("TMOUT=300\nreadonly TMOUT\nTMOUT=0\n", PASS),
+        ("if [ a ]; then\n TMOUT=300\nfi\n", UNDETERMINED),
+        ("if [ a ]; then TMOUT=300; fi\n", UNDETERMINED),
+        ("if [ a ]; then\n x=1\nfi\nTMOUT=300\n", PASS),
+        ("[ a ] && TMOUT=300\n", UNDETERMINED),
+        ("[ a ] && x=1; TMOUT=300\n", PASS),
+        ("case $- in\n *i*) TMOUT=300;;\nesac\n", UNDETERMINED),
+        ("case $- in *i*) TMOUT=300;; esac\n", UNDETERMINED),
+        ("f() {\n TMOUT=300\n}\n", UNDETERMINED),
+        ("f() { x=1; }\nTMOUT=300\n", PASS),
+        ("if a; then\n f() { x; }\n TMOUT=300\nfi\n", UNDETERMINED),
+        ("TMOUT=${T:-300}\n", UNDETERMINED),
+        (": ${TMOUT:=300}\n", UNDETERMINED),
+        ("TMOUT=300\nif [ a ]; then TMOUT=0; fi\n", UNDETERMINED),
+        ("TMOUT=300\nif [ a ]; then TMOUT=200; fi\n", PASS),
+        ("if [ a ]; then TMOUT=0; fi\n", FAIL),
+        ("if [ a ]; then TMOUT=0; fi\nTMOUT=300\n", PASS),
+        ("[ a ] && return\nTMOUT=300\n", UNDETERMINED),
+        ("exit 0\nTMOUT=300\n", UNDETERMINED),
+        ("TMOUT=300\nreturn\n", PASS),
+        ("cat <<END\nTMOUT=300\nEND\n", UNDETERMINED),
+    ],
+)
+def test_timeout_in_profile(text: str, verdict: Verdict, startup: MakeStartup) -> None:
+    assert session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL, ()).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("contents", "verdict"),
+    [
+        ({"/etc/profile": SOURCES, "/etc/profile.d/t.sh": "TMOUT=300\n"}, PASS),
+        ({"/etc/profile": "x\n", "/etc/profile.d/t.sh": "TMOUT=300\n"}, UNDETERMINED),
+        ({"/etc/profile.d/t.sh": "TMOUT=300\n"}, UNDETERMINED),
+        ({"/etc/profile": SOURCES, "/etc/profile.d/t.csh": "TMOUT=300\n"}, FAIL),
+        ({"/etc/profile": SOURCES, "/etc/profile.d/t.sh.bak": "TMOUT=300\n"}, FAIL),
+        ({"/etc/profile": SOURCES, "/etc/profile.d/sh.local": "TMOUT=300\n"}, PASS),
+        ({"/etc/profile": "x", "/etc/bashrc": "TMOUT=300\n"}, UNDETERMINED),
+        ({"/etc/profile": "TMOUT=300\n", "/etc/bash.bashrc": "TMOUT=0\n"}, UNDETERMINED),
+        (
+            {
+                "/etc/profile": SOURCES,
+                "/etc/profile.d/z.sh": "TMOUT=9999\n",
+                "/etc/profile.d/a.sh": "TMOUT=300\n",
+            },
+            FAIL,
+        ),
+        (
+            {
+                "/etc/profile": SOURCES + "TMOUT=9999\n",  # what stands behind the loop runs last
+                "/etc/profile.d/a.sh": "TMOUT=300\n",
+            },
+            FAIL,
+        ),
+        (
+            {
+                "/etc/profile": "TMOUT=9999\n" + SOURCES,
+                "/etc/profile.d/a.sh": "TMOUT=300\n",
+            },
+            PASS,
+        ),
+        (
+            {
+                "/etc/profile": SOURCES + "TMOUT=9999\n",
+                "/etc/profile.d/a.sh": "readonly TMOUT=300\n",
+            },
+            PASS,
+        ),
+        (
+            {"/etc/profile": "# see /etc/profile.d\n", "/etc/profile.d/a.sh": "TMOUT=300\n"},
+            UNDETERMINED,
+        ),
+    ],
+)
+def test_timeout_over_files(
+    contents: dict[str, str], verdict: Verdict, startup: MakeStartup
+) -> None:
+    assert session_timeout.judge(startup(contents), ALICE, EL, ()).verdict is verdict
+
+
+def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
+    told = parse_environment(answer("# TMOUT\nTMOUT=300\nexport TMOUT=1\nX_TMOUT=1\nTMOUTS=1\n"))
+    assert told == ("TMOUT=300", "export TMOUT=1")
+    assert parse_environment(answer("", b"", 1)) == ()
+    none, some = startup({"/etc/profile": "x\n"}), startup({"/etc/profile": "TMOUT=300\n"})
+    assert session_timeout.judge(none, ALICE, EL, told).verdict is UNDETERMINED
+    assert session_timeout.judge(none, ALICE, EL, ()).verdict is FAIL
+    assert session_timeout.judge(some, ALICE, EL, told).verdict is PASS
+    with pytest.raises(ParseError):
+        parse_environment(answer("", b"grep: unknown option\n"))
+
+
+def test_timeout_knobs(startup: MakeStartup) -> None:
+    plain = startup({"/etc/profile": "TMOUT=600\n"})
+    fixed = startup({"/etc/profile": "readonly TMOUT=600\n"})
+    assert session_timeout.judge(plain, ALICE, EL, (), max_seconds=599).verdict is FAIL
+    assert session_timeout.judge(plain, ALICE, EL, (), require_readonly=True).verdict is FAIL
+    assert session_timeout.judge(fixed, ALICE, EL, (), require_readonly=True).verdict is PASS
+    flags = startup({"/etc/profile": "declare -x -r TMOUT=600\n"})
+    assert session_timeout.judge(flags, ALICE, EL, (), require_readonly=True).verdict is PASS
+    exported = startup({"/etc/profile": "declare -x TMOUT=600\n"})
+    assert session_timeout.judge(exported, ALICE, EL, (), require_readonly=True).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("shell", "family", "verdict"),
+    [
+        ("/bin/bash", "debian", PASS),
+        ("/usr/bin/ksh", "rhel", PASS),
+        ("/bin/sh", "rhel", PASS),
+        ("", "rhel", PASS),
+        ("/bin/sh", "debian", UNDETERMINED),  # dash knows no TMOUT
+        ("", "debian", UNDETERMINED),
+        ("/bin/sh", "unknown", UNDETERMINED),
+        ("/bin/zsh", "rhel", UNDETERMINED),
+        ("/bin/csh", "rhel", UNDETERMINED),
+        ("/usr/sbin/nologin", "debian", PASS),
+    ],
+)
+def test_timeout_holds_only_for_shells_that_obey_it(
+    shell: str, family: str, verdict: Verdict, startup: MakeStartup
+) -> None:
+    bob = Account(name="bob", uid=1, gid=1, home="/", shell=shell, field="shadowed")
+    given = startup({"/etc/profile": "TMOUT=300\n"})
+    judged = session_timeout.judge(given, Accounts(rows=(bob,)), Platform(os_family=family), ())
+    assert judged.verdict is verdict
+
+
+# --- umask ------------------------------------------------------------------------------------
+
+WIRED = "session optional pam_umask.so\n"
+
+
+@pytest.fixture(scope="session")
+def pam(files: Make) -> Callable[[str], Pam]:
+    """A host whose sshd has these session rules."""
+
+    def make(session: str) -> Pam:
+        got = parse_pam(files({"/etc/pam.d/sshd": session}))
+        assert isinstance(got, Pam)
+        return got
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("profile", "default", "session", "verdict"),
+    [
+        ("umask 027\n", None, "", PASS),
+        ("umask 077\n", "022", "", PASS),
+        ("umask 0027\n", None, "", PASS),
+        ("umask 022\n", "077", WIRED, FAIL),
+        ("umask 026\n", None, "", FAIL),
+        ("umask 017\n", None, "", FAIL),
+        ("umask 022\numask 027\n", None, "", PASS),
+        ("umask 027\numask 022\n", None, "", FAIL),
+        ("if a; then\n umask 002\nelse\n umask 022\nfi\n", None, "", FAIL),
+        ("if a; then umask 027; fi\n", None, "", UNDETERMINED),
+        ("if a; then umask 027; fi\n", "027", WIRED, PASS),
+        ("umask 027\n[ a ] && umask 022\n", None, "", UNDETERMINED),
+        ("umask u=rwx,g=rx,o=\n", None, "", UNDETERMINED),
+        ("umask -S 027\n", None, "", UNDETERMINED),
+        ("umask\n", "022", "", FAIL),
+        ("x\n", "022", "", FAIL),
+        ("x\n", None, "", FAIL),
+        ("x\n", "027", WIRED, PASS),
+        ("x\n", "027", "", UNDETERMINED),
+        ("x\n", "026", WIRED, FAIL),
+        ("x\n", "junk", WIRED, UNDETERMINED),
+        ("x\n", "027", "session optional pam_umask.so umask=022\n", FAIL),
+        ("x\n", "022", "session optional pam_umask.so umask=027\n", PASS),
+        ("x\n", None, "session optional pam_umask.so umask=0077\n", PASS),
+        ("x\n", "022", "session optional pam_umask.so umask=x\n", UNDETERMINED),
+        # Tried on Debian 12: 0007 for a user whose group bears his name.
+        ("x\n", "027", "session optional pam_umask.so usergroups\n", UNDETERMINED),
+        ("x\n", "022", "session optional pam_umask.so usergroups\n", FAIL),
+        ("x\n", "027", "session include missing\n", UNDETERMINED),
+    ],
+)
+def test_umask(
+    profile: str,
+    default: str | None,
+    session: str,
+    verdict: Verdict,
+    startup: MakeStartup,
+    pam: Callable[[str], Pam],
+) -> None:
+    defs = None if default is None else LoginDefs(values={"UMASK": default})
+    judged = umask.judge(startup({"/etc/profile": profile}), defs, pam(session or "# none\n"))
+    assert judged.verdict is verdict
+
+
+def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -> None:
+    half = parse_pam(files({"/etc/pam.d/sshd": WIRED, "/etc/pam.d/login": "# none\n"}))
+    assert isinstance(half, Pam)
+    judged = umask.judge(startup({"/etc/profile": "x\n"}), LoginDefs(values={"UMASK": "027"}), half)
+    assert judged.verdict is UNDETERMINED
+
+
+def test_umask_knob(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
+    given = startup({"/etc/profile": "umask 022\n"})
+    assert umask.judge(given, None, pam(WIRED), masked=0o022).verdict is PASS

@@ -1,0 +1,235 @@
+"""File modes, home directories, mandatory access control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
+from audit_linux.accounts.accounts import (
+    Account,
+    Accounts,
+)
+from audit_linux.accounts.groups import Groups
+from audit_linux.files.file_modes import Mode, Modes, file_modes, home_modes, parse_modes
+from audit_linux.nsswitch import Sources
+
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+LOCAL = Sources()
+
+
+Make = Callable[..., Answer]
+NOBODY = Accounts(rows=())
+
+
+def mode(path: str, bits: int, uid: int = 0, group: str = "root", acl: bool | None = False) -> Mode:
+    return Mode(path=path, bits=bits, uid=uid, group=group, kind="f", acl=acl)
+
+
+def link(path: str, kind: str) -> Mode:
+    return Mode(path=path, bits=0o777, uid=0, group="root", kind=kind)
+
+
+def judged(*found: Mode, whole: bool = True) -> Verdict:
+    verdict: Verdict = file_modes.judge(Modes(found=found, whole=whole), None, NOBODY, None).verdict
+    return verdict
+
+
+def person(name: str, uid: int, home: str, shell: str = "/bin/bash") -> Account:
+    return Account(name=name, uid=uid, gid=uid, home=home, shell=shell, field="shadowed")
+
+
+CORE = (mode("/etc/passwd", 0o644), mode("/etc/shadow", 0o640, group="shadow"))
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        ((), PASS),
+        ((mode("/etc/group", 0o644),), PASS),
+        ((mode("/etc/group", 0o664),), FAIL),
+        ((mode("/etc/group", 0o645),), FAIL),
+        ((mode("/etc/group", 0o4644),), FAIL),
+        ((mode("/etc/group", 0o644, uid=1),), FAIL),
+        ((mode("/etc/group", 0o644, group="users"),), PASS),
+        ((mode("/etc/gshadow", 0o000),), PASS),
+        ((mode("/etc/gshadow", 0o640, group="users"),), FAIL),
+        ((mode("/etc/gshadow", 0o600, group="users"),), PASS),
+        ((mode("/etc/gshadow", 0o644),), FAIL),
+        ((mode("/etc/gshadow", 0o660),), FAIL),
+        ((mode("/etc/security/opasswd", 0o600),), PASS),
+        ((mode("/etc/security/opasswd", 0o640),), FAIL),
+        ((mode("/etc/ssh/ssh_host_rsa_key", 0o640, group="ssh_keys"),), PASS),
+        ((mode("/etc/ssh/ssh_host_rsa_key", 0o644),), FAIL),
+        ((mode("/etc/sudoers", 0o440),), PASS),
+        ((mode("/etc/sudoers", 0o444),), FAIL),
+        ((mode("/etc/ssh/sshd_config", 0o600),), PASS),
+        ((mode("/etc/ssh/sshd_config", 0o666),), FAIL),
+        ((mode("/etc/cron.d", 0o755),), PASS),
+        ((mode("/etc/cron.d", 0o775),), FAIL),
+        ((mode("/etc/cron.d", 0o1757),), FAIL),
+        # whoever writes here is root at the next start, login or rotation
+        ((mode("/etc/systemd/system", 0o775),), FAIL),
+        ((mode("/etc/ld.so.conf", 0o664),), FAIL),
+        ((mode("/etc/anacrontab", 0o646),), FAIL),
+        ((mode("/etc/rc.local", 0o755),), PASS),
+        ((mode("/etc/rc.local", 0o777),), FAIL),
+        ((mode("/usr/bin", 0o775, group="staff"),), FAIL),
+        ((mode("/usr/bin", 0o555),), PASS),
+        ((mode("/root", 0o777),), FAIL),
+        ((mode("/var/spool/cron", 0o777),), FAIL),
+    ],
+)
+def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
+    assert judged(*CORE, *found) is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (mode("/etc/profile.d/x.sh", 0o644), PASS),
+        (mode("/etc/profile.d/x.sh", 0o755), PASS),
+        (mode("/etc/profile.d/x.sh", 0o666), FAIL),
+        (mode("/etc/cron.daily/x", 0o775), FAIL),
+        (mode("/etc/pam.d/sshd", 0o644, uid=1000), FAIL),
+        (mode("/etc/systemd/system/x.service", 0o666), FAIL),
+        (mode("/etc/systemd/system/x.service", 0o644), PASS),
+        (mode("/etc/logrotate.d/x", 0o644, uid=1000), FAIL),
+        (mode("/etc/ld.so.conf.d/x.conf", 0o664), FAIL),
+        (mode("/etc/sudoers.d/x", 0o440), PASS),
+        (mode("/etc/ssh/ssh_host_sm2_key", 0o644), FAIL),
+        (mode("/etc/ssh/ssh_host_sm2_key.pub", 0o644), PASS),
+        (link("/etc/profile.d/x.sh", "l"), PASS),  # to nowhere
+        (link("/etc/profile.d/x.sh", "c"), PASS),  # to /dev/null
+    ],
+)
+def test_file_modes_inside_the_folders(found: Mode, verdict: Verdict) -> None:
+    inside = Modes(found=(found,), whole=True)
+    whole = Modes(found=CORE, whole=True)
+    assert file_modes.judge(whole, inside, NOBODY, None).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("folder", "closed", "whole", "verdict"),
+    [
+        (mode("/etc/sudoers.d", 0o750), ("/etc/sudoers.d",), False, PASS),
+        (mode("/etc/sudoers.d", 0o751), ("/etc/sudoers.d",), False, UNDETERMINED),
+        (mode("/etc/sudoers.d", 0o750), ("/etc/cron.d",), False, UNDETERMINED),
+        (mode("/etc/sudoers.d", 0o750), (), False, UNDETERMINED),
+        (mode("/etc/sudoers.d", 0o750), (), True, PASS),
+    ],
+)
+def test_only_a_folder_that_is_closed_to_others_may_hide_its_inside(
+    folder: Mode, closed: tuple[str, ...], whole: bool, verdict: Verdict
+) -> None:
+    inside = Modes(found=(mode("/etc/pam.d/x", 0o644),), whole=whole, closed=closed)
+    modes = Modes(found=(*CORE, folder), whole=True)
+    assert file_modes.judge(modes, inside, NOBODY, None).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("acl", "verdict"), [(False, PASS), (True, UNDETERMINED), (None, UNDETERMINED)]
+)
+def test_an_acl_is_never_passed_over(acl: bool | None, verdict: Verdict) -> None:
+    # Tried on Debian 12: after setfacl -m u:bob:r /etc/shadow its mode is 0640 as before.
+    shadow = mode("/etc/shadow", 0o640, group="shadow", acl=acl)
+    assert judged(CORE[0], shadow) is verdict
+    home = mode("/home/bob", 0o750, 1000, acl=acl)
+    accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
+    assert home_modes.judge(accounts, Modes(found=(home,), whole=True), LOCAL).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("members", "gid", "verdict"),
+    [((), 1000, PASS), (("bob",), 1000, FAIL), ((), 42, FAIL), (("root",), 1000, PASS)],
+)
+def test_a_group_that_reads_secrets_holds_nobody(
+    members: tuple[str, ...], gid: int, verdict: Verdict
+) -> None:
+    bob = Account(name="bob", uid=1000, gid=gid, home="/", shell="/bin/sh", field="shadowed")
+    groups = Groups(members={"shadow": members}, gids={"shadow": 42})
+    whole = Modes(found=CORE, whole=True)
+    assert file_modes.judge(whole, None, Accounts(rows=(bob,)), groups).verdict is verdict
+
+
+def test_the_line_of_ls_shows_the_acl_and_nothing_else(answer: Make) -> None:
+    lines = (
+        b"-rw-r-----+ 1 0 42 9  /etc/a\n640 0 shadow f /etc/a\0"
+        b"-rw-r-----. 1 0 42 9  /etc/b\n640 0 shadow f /etc/b\0"
+        b"drwx------ 2 0 0 9  /etc/c\\n+\n700 0 root d /etc/c\n+\0"
+        b"640 0 root f /etc/d\0"
+    )
+    got = parse_modes(answer(lines, b"find: '/etc/x': Permission denied\n"))
+    assert isinstance(got, Modes)
+    assert [m.acl for m in got.found] == [True, False, False, None]
+    assert (got.whole, got.closed) == (False, ("/etc/x",))
+
+
+def test_file_modes_need_the_whole_picture_to_pass() -> None:
+    assert judged(*CORE, whole=False) is UNDETERMINED
+    assert judged(*CORE[:1]) is UNDETERMINED
+    assert judged(mode("/etc/shadow", 0o644), whole=False) is FAIL
+
+
+def test_file_modes_names_what_is_wrong() -> None:
+    wrong = Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)
+    said = file_modes.judge(wrong, None, NOBODY, None).said[0]
+    assert said.args["names"] == ("/etc/passwd 0666 uid 7 root",)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (mode("/home/bob", 0o750, 1000), PASS),
+        (mode("/home/bob", 0o700, 0), PASS),
+        (mode("/home/bob", 0o755, 1000), FAIL),
+        (mode("/home/bob", 0o751, 1000), FAIL),
+        (mode("/home/bob", 0o770, 1000), FAIL),
+        (mode("/home/bob", 0o700, 1001), FAIL),
+        (mode("/home/eve", 0o700, 1000), UNDETERMINED),
+    ],
+)
+def test_home_modes(found: Mode, verdict: Verdict) -> None:
+    accounts = Accounts(
+        rows=(
+            person("bob", 1000, "/home/bob/"),
+            person("svc", 999, "/srv", "/usr/sbin/nologin"),
+        )
+    )
+    assert home_modes.judge(accounts, Modes(found=(found,), whole=True), LOCAL).verdict is verdict
+
+
+def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
+    accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
+    modes = Modes(found=(mode("/home/bob", 0o700, 1000),), whole=True)
+    assert home_modes.judge(accounts, modes, Sources(passwd=("ldap",))).verdict is UNDETERMINED
+
+
+def test_home_modes_knob() -> None:
+    accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
+    modes = Modes(found=(mode("/home/bob", 0o750, 1000),), whole=True)
+    assert home_modes.judge(accounts, modes, LOCAL, forbidden=0o077).verdict is FAIL
+
+
+def test_recorded_modes(recording: Make) -> None:
+    modes = parse_modes(recording("linux.file-modes"))
+    assert not isinstance(modes, Absent)
+    found = {m.path: m for m in modes.found}
+    assert (found["/etc/shadow"].bits, found["/etc/shadow"].group) == (0o640, "shadow")
+    assert modes.whole
+
+
+def test_modes(answer: Make) -> None:
+    modes = parse_modes(answer(b"4755 0 root f /etc/a b\n\0", b"find: '/x': Permission denied"))
+    assert not isinstance(modes, Absent)
+    assert (modes.found[0].bits, modes.found[0].path, modes.whole) == (0o4755, "/etc/a b\n", False)
+    for bad in (b"644 0 root f /etc/a", b"9 0 root f /etc/a\0", b"644 0 root f etc\0"):
+        with pytest.raises(ParseError):
+            parse_modes(answer(bad))
+    none = parse_modes(answer(b"", b"find: '/x': Permission denied\n"))
+    assert isinstance(none, Absent)
+    assert none.reason is Reason.NOT_PERMITTED
+    nothing = parse_modes(answer(b"", b"find: '/x': No such file or directory\n"))
+    assert isinstance(nothing, Absent)
+    assert nothing.reason is Reason.NOT_PRESENT

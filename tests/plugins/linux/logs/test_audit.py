@@ -1,0 +1,332 @@
+"""The audit trail: daemon, kernel state, rules, who could stop it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Answer, ParseError, Verdict
+from audit_linux.logs import audit_rules, auditing
+from audit_linux.logs.auditing import AuditStatus
+from audit_linux.processes import Process
+
+Make = Callable[..., Answer]
+Read = Callable[[str], Answer]
+
+
+def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
+    return Process(pid=pid, uid=uid, name=name)
+
+
+# --- daemon and owner ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("processes", "verdict"),
+    [
+        ((_process("auditd"),), Verdict.PASS),
+        ((_process("kauditd"),), Verdict.FAIL),
+        ((_process("rsyslogd"),), Verdict.FAIL),
+        ((_process("auditd", uid=1001),), Verdict.FAIL),
+        ((_process("auditd", uid=33),), Verdict.FAIL),
+    ],
+)
+def test_daemon(processes: tuple[Process, ...], verdict: Verdict) -> None:
+    assert auditing.audit_daemon.judge(processes).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("processes", "verdict"),
+    [
+        ((_process("auditd"), _process("rsyslogd", uid=104)), Verdict.PASS),
+        ((_process("auditd"), _process("rsyslogd", uid=1000)), Verdict.FAIL),
+        ((_process("bash"),), Verdict.FAIL),
+        # that of a container keeps the container's records
+        ((_process("auditd"), Process(pid=8, uid=1000, name="rsyslogd", contained=True)),
+         Verdict.PASS),
+        ((Process(pid=8, uid=0, name="rsyslogd", contained=True),), Verdict.FAIL),
+    ],
+)  # fmt: skip
+def test_owner(processes: tuple[Process, ...], verdict: Verdict) -> None:
+    assert auditing.audit_process_owner.judge(processes).verdict is verdict
+
+
+# --- status -------------------------------------------------------------------------------------
+
+
+def test_status_of_a_recording(recorded: Read) -> None:
+    status = auditing.parse_status(recorded("audit-status-off"))
+    assert status == AuditStatus(enabled=0, pid=0, lost=0)
+
+
+def test_status_in_the_old_form(answer: Make) -> None:
+    # invented after RHEL 6
+    text = "AUDIT_STATUS: enabled=2 flag=1 pid=812 rate_limit=0 backlog_limit=320 lost=4 backlog=0"
+    assert auditing.parse_status(answer(text)) == AuditStatus(enabled=2, pid=812, lost=4)
+
+
+@pytest.mark.parametrize("text", ["", "No rules", "enabled 1\n", "enabled 7\npid 1\n",
+                                  "enabled 1\nenabled 2\npid 3\n"])  # fmt: skip
+def test_what_is_no_status_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        auditing.parse_status(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("enabled", "pid", "on", "locked"),
+    [
+        (0, 0, Verdict.FAIL, Verdict.FAIL),
+        (1, 0, Verdict.FAIL, Verdict.FAIL),
+        (1, 9, Verdict.PASS, Verdict.FAIL),
+        (2, 9, Verdict.PASS, Verdict.PASS),
+        (0, 9, Verdict.FAIL, Verdict.FAIL),
+    ],
+)
+def test_enabled_and_locked(enabled: int, pid: int, on: Verdict, locked: Verdict) -> None:
+    status = AuditStatus(enabled=enabled, pid=pid, lost=0)
+    assert auditing.audit_enabled.judge(status).verdict is on
+    assert auditing.audit_locked.judge(status).verdict is locked
+
+
+@pytest.mark.parametrize(
+    "check", [auditing.audit_enabled, audit_rules.audit_rules, auditing.audit_locked]
+)
+def test_no_audit_tools_is_a_fail(check: object) -> None:
+    absent = getattr(check, "when_absent", None)
+    assert absent is not None
+    assert absent.verdict is Verdict.FAIL
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def test_rules_of_a_recording_cover_everything(recorded: Read) -> None:
+    rules = audit_rules.parse_rules(recorded("audit-rules"))
+    assert len(rules) == 8
+    assert audit_rules.audit_rules.judge(rules).verdict is Verdict.PASS
+
+
+def test_no_rules_is_an_answer(recorded: Read) -> None:
+    assert audit_rules.parse_rules(recorded("audit-rules-none")) == ()
+    judgement = audit_rules.audit_rules.judge(())
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.said[0].args["words"] == ("identity", "logins", "privilege", "time")
+
+
+@pytest.mark.parametrize("text", ["", "You must be root\n", "-w\n", "-x /etc -p wa\n"])
+def test_what_is_no_rule_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        audit_rules.parse_rules(answer(text))
+
+
+IDENTITY = "-w /etc/passwd -p wa -k i\n-w /etc/shadow -p wa -k i\n-w /etc/group -p wa -k i\n"
+TIME = (
+    "-a always,exit -F arch=b64 -S adjtimex,settimeofday -F key=time-change\n"
+    "-a always,exit -F arch=b64 -S clock_settime -F a0=0x0 -F key=time-change\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "covered"),
+    [
+        (IDENTITY, "identity", True),
+        ("-w /etc/passwd -p wa -k i\n-w /etc/group -p wa -k i\n", "identity", False),
+        ("-w /etc -p wa\n", "identity", True),
+        ("-a always,exit -S all -F dir=/etc -F perm=wa -F key=i\n", "identity", True),
+        (IDENTITY.replace("wa", "r"), "identity", False),
+        (IDENTITY.replace("wa", "a"), "identity", False),
+        ("-w /etc/passwd.d -p wa\n", "identity", False),
+        ("-w /etc/sudoers -p wa\n", "privilege", True),
+        ("-w /etc/sudoers.d -p wa\n", "privilege", False),
+        ("-a always,exit -F path=/usr/bin/sudo -F perm=x -F auid>=1000\n", "privilege", True),
+        ("-a never,exit -F path=/usr/bin/sudo -F perm=x\n", "privilege", False),
+        ("-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0\n", "privilege", True),
+        ("-a always,exit -F arch=b64 -S execve -F auid=1001 -F euid=0\n", "privilege", False),
+        (TIME, "time", True),
+        (TIME.replace("b64", "b32"), "time", False),
+        (TIME.replace(",settimeofday", ""), "time", False),
+        ("-a never,exit -F arch=b64 -S adjtimex\n" + TIME, "time", False),
+        (TIME + "-a never,exit -F arch=b64 -S adjtimex\n", "time", True),
+        # as auditctl 3.0.9 lists them, Debian 12, 2026-11-23
+        (
+            "-a always,exit -F arch=b64 -S all -F path=/etc/passwd -F perm=wa -F key=i\n"
+            "-w /etc/shadow -p wa\n-w /etc/group -p wa\n",
+            "identity",
+            True,
+        ),
+        (
+            IDENTITY.replace(
+                "-w /etc/shadow -p wa",
+                "-a always,exit -F arch=b64 -S unlink -F path=/etc/shadow -F key=x",
+            ),
+            "identity",
+            False,
+        ),
+        (
+            IDENTITY.replace(
+                "-w /etc/group -p wa",
+                "-a always,exit -S all -F path=/etc/group -F perm=wa -F uid!=0",
+            ),
+            "identity",
+            False,
+        ),
+        ("-a never,exit -F arch=b64 -S all -F path=/etc/passwd\n" + IDENTITY, "identity", False),
+        ("-a never,exit -S all -F dir=/etc\n" + IDENTITY, "identity", False),
+        (
+            "-a always,exit -F arch=b64 -S execve -C uid!=euid -F auid!=-1 -F key=u\n",
+            "privilege",
+            True,
+        ),
+        (
+            "-a always,exit -S all -F path=/usr/bin/sudo -F perm=x -F auid<1000\n",
+            "privilege",
+            False,
+        ),
+        (TIME.replace("always", "never"), "time", False),
+        (TIME.replace("a0=0x0", "auid=1000"), "time", False),
+        (TIME.replace("a0=0x0", "exit=-EPERM"), "time", False),
+        (TIME.replace("a0=0x0", "exe=/usr/bin/date"), "time", False),
+        ("-a always,exit -S all -F path=/usr/bin/passwd -F perm=x\n", "time", False),
+        ("-w /var/log/lastlog -p wa\n", "logins", True),
+        ("-w /var/log -p wa\n", "logins", True),
+        ("-w /var/log/lastlogs -p wa\n", "logins", False),
+    ],
+)
+def test_rule_covers_topic(text: str, topic: str, covered: bool, answer: Make) -> None:
+    rules = audit_rules.parse_rules(answer(text))
+    judgement = audit_rules.audit_rules.judge(rules, topics=frozenset({topic}))
+    assert judgement.verdict is (Verdict.PASS if covered else Verdict.FAIL)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-a always,exclude -F msgtype=CWD",
+        "-a never,exclude -F msgtype=CRYPTO_KEY_USER",
+        "-a never,filesystem -F fstype=tracefs",
+        "-a never,exit -F arch=b64 -S adjtimex -F auid=-1 -F uid=100 -F subj_type=chronyd_t",
+        "-a never,exit -S all -F exe=/usr/bin/vmtoolsd",
+    ],
+)
+def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer: Make) -> None:
+    rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
+    assert audit_rules.audit_rules.judge(rules).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-a always,exclude -F msgtype=USER_LOGIN",
+        "-a always,exclude -F msgtype=CONFIG_CHANGE",
+        "-a always,exclude -F msgtype>=1100 -F auid=1001",
+        "-a never,user -F uid=0",
+        "-a never,exit -S all -F auid=1001",
+        "-a never,exit -S all -F uid=0",
+        "-a never,filesystem -F fstype=0xEF53",
+    ],
+)
+def test_a_rule_that_keeps_records_back_settles_nothing(
+    rule: str, recorded: Read, answer: Make
+) -> None:
+    rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
+    judgement = audit_rules.audit_rules.judge(rules)
+    assert judgement.verdict is Verdict.UNDETERMINED
+    assert judgement.said[1].args["rules"] == (rule,)
+
+
+@pytest.mark.parametrize(
+    "silencer",
+    [
+        "-a never,task\n", "-a never,exit -S all\n", "-a never,exit -F arch=b64 -S all\n",
+        "-a never,exit -S all -F auid>=1000 -F auid!=-1\n",
+        "-a always,exclude -F msgtype=SYSCALL\n",
+        "-a always,exclude -F msgtype>=SYSCALL -F msgtype<=1399\n",
+    ],
+)  # fmt: skip
+def test_a_rule_that_silences_everything_fails(silencer: str, recorded: Read, answer: Make) -> None:
+    text = recorded("audit-rules").text + silencer
+    judgement = audit_rules.audit_rules.judge(audit_rules.parse_rules(answer(text)))
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.said[0].args["rules"] == (silencer.strip(),)
+
+
+def test_many_rules_that_silence_many_are_followed_in_little_time(answer: Make) -> None:
+    never = "-a never,exit -F arch=b64 -S openat -F path=/x\n" * 2500
+    rules = audit_rules.parse_rules(answer(never + IDENTITY * 800))
+    started = time.process_time()
+    assert audit_rules.audit_rules.judge(rules).verdict is Verdict.FAIL
+    assert time.process_time() - started < 60  # 0.5 s were measured
+    with pytest.raises(ParseError):
+        audit_rules.parse_rules(answer(never * 3))
+
+
+def test_an_unknown_topic_settles_nothing() -> None:
+    judgement = audit_rules.audit_rules.judge((), topics=frozenset({"moon"}))
+    assert judgement.verdict is Verdict.UNDETERMINED
+
+
+# --- auditd.conf --------------------------------------------------------------------------------
+
+
+AUDITD = _process("auditd")
+
+
+def test_debian_s_own_auditd_conf_passes(recorded: Read) -> None:
+    conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
+    assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "processes",
+    [
+        (_process("rsyslogd"),),
+        (_process("auditd", uid=1000),),
+        (Process(pid=7, uid=0, name="auditd", contained=True),),
+    ],
+)
+def test_settings_of_a_daemon_that_does_not_run_keep_nothing(
+    processes: tuple[Process, ...], recorded: Read
+) -> None:
+    conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
+    judgement = auditing.audit_storage.judge(conf, processes)
+    assert judgement.verdict is Verdict.FAIL
+    assert "No auditd runs" in judgement.said[-1].id
+
+
+GOOD = {
+    "max_log_file_action": "ROTATE", "num_logs": "5", "space_left_action": "email",
+    "disk_full_action": "halt", "disk_error_action": "exec /usr/local/bin/x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.PASS),
+        ({"max_log_file_action": "keep_logs", "num_logs": "0"}, Verdict.PASS),
+        ({"num_logs": "1"}, Verdict.FAIL),
+        ({"num_logs": "²"}, Verdict.FAIL),
+        ({"max_log_file_action": "ignore"}, Verdict.FAIL),
+        ({"max_log_file_action": "suspend"}, Verdict.FAIL),
+        ({"space_left_action": "IGNORE"}, Verdict.FAIL),
+        ({"disk_full_action": "ignore"}, Verdict.FAIL),
+        ({"write_logs": "no"}, Verdict.FAIL),
+        ({"local_events": "no"}, Verdict.FAIL),
+    ],
+)
+def test_storage(changes: dict[str, str], verdict: Verdict, answer: Make) -> None:
+    text = "# comment\r\n" + "".join(f"{k} = {v}\r\n" for k, v in {**GOOD, **changes}.items())
+    conf = auditing.parse_auditd_conf(answer(text))
+    assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
+
+
+def test_an_empty_auditd_conf_falls_back_to_the_daemon_s_defaults(answer: Make) -> None:
+    conf = auditing.parse_auditd_conf(answer("#\n"))
+    assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.FAIL
+
+
+def test_an_auditd_conf_with_a_line_that_is_no_setting_is_refused(answer: Make) -> None:
+    with pytest.raises(ParseError):
+        auditing.parse_auditd_conf(answer("num_logs 5\n"))

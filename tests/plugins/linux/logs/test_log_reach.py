@@ -1,0 +1,364 @@
+"""Whether records outlive a restart, and whether another host holds them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+import pytest
+from msgspec import structs
+
+from audit_core.model import Absent, Answer, ParseError, Verdict
+from audit_linux.config_lines import ConfFile, parse_conf
+from audit_linux.logs import (
+    forwards,
+    journald,
+    log_files,
+    log_reach,
+    log_rotation,
+    remote_log,
+    rsyslog,
+    syslog_ng,
+)
+from audit_linux.processes import Process
+from audit_linux.units import Units
+from invented.logs import COPIES, DAY, NOW, TARGET, journal_file, log_file, log_tree
+
+Make = Callable[..., Answer]
+Read = Callable[[str], Answer]
+
+
+@pytest.mark.parametrize(
+    ("records", "storage", "verdict"),
+    [
+        ((log_file("syslog"),), "", Verdict.PASS),
+        ((log_file("syslog", size=0),), "", Verdict.FAIL),
+        # freshly rotated
+        ((log_file("syslog", size=0), log_file("syslog.1", age=1)), "", Verdict.PASS),
+        # left over from a daemon that was removed
+        ((log_file("syslog", age=300),), "", Verdict.FAIL),
+        ((log_file("syslog", age=300), journal_file(3)), "", Verdict.PASS),
+        ((log_file("journal/remote/remote-web2.journal"),), "", Verdict.FAIL),
+        ((journal_file(3),), "", Verdict.PASS),
+        ((journal_file(3),), "persistent", Verdict.PASS),
+        ((journal_file(3),), "volatile", Verdict.FAIL),
+        ((), "persistent", Verdict.FAIL),
+    ],
+)
+def test_durable(records: tuple[str, ...], storage: str, verdict: Verdict) -> None:
+    conf = journald.JournalConf(storage=storage)
+    assert log_reach.log_durable.judge(log_tree(*records), conf).verdict is verdict
+
+
+def test_a_log_in_memory_does_not_outlive_a_restart() -> None:
+    tree = structs.replace(log_tree(log_file("syslog")), filesystem="tmpfs")
+    assert log_reach.log_durable.judge(tree, None).verdict is Verdict.FAIL
+
+
+def test_journald_drop_ins_go_over_the_main_file(recorded: Read, answer: Make) -> None:
+    assert journald.parse_journal_conf(recorded("journald")) == journald.JournalConf()
+    text = (
+        "F /etc/systemd/journald.conf\n [Journal]\n Storage=auto\n\n"
+        "F /usr/lib/systemd/journald.conf.d/10-a.conf\n Storage=none\n\n"
+        "F /etc/systemd/journald.conf.d/10-a.conf\n Storage=volatile\r\n #Storage=persistent\n\n"
+    )
+    conf = journald.parse_journal_conf(answer(text))
+    assert isinstance(conf, journald.JournalConf)
+    assert conf.storage == "volatile"
+
+
+def test_set_up_files_come_whole_and_apart(answer: Make) -> None:
+    text = "F /etc/a\n one\r\n F /etc/fake\n \n\nF /etc/b\n\n"
+    assert parse_conf(answer(text)) == (
+        ConfFile(path="/etc/a", lines=("one", "F /etc/fake", "")),
+        ConfFile(path="/etc/b", lines=()),
+    )
+    twice = "F /etc/a\n one\nF /etc/a\n two\n"
+    for broken in ("one\n", " one\n", "F etc/a\n", "F /etc/a\none\n", "U /etc/a\n one\n", twice):
+        with pytest.raises(ParseError):
+            parse_conf(answer(broken))
+
+
+LOADED = 'F /etc/rsyslog.conf\n module(load="imuxsock")\n'
+
+
+def test_an_rsyslog_that_hears_other_hosts_only_sends_none_of_its_own_records(answer: Make) -> None:
+    relay = 'module(load="imtcp")\n input(type="imtcp" port="514")\n *.* @@log.example.com'
+    got = rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n {relay}\n"))
+    assert isinstance(got, forwards.Forwards)
+    assert [f.every for f in got.forwards] == [False]
+
+
+def _rsyslog(answer: Make, text: str) -> forwards.Forwards:
+    body = LOADED + "".join(f" {line}\n" for line in text.split("\n")) + "\n"
+    found = rsyslog.parse_rsyslog(answer(body))
+    assert not isinstance(found, Absent)
+    return found
+
+
+RUNNING = (Process(pid=1, uid=0, name="init"), Process(pid=9, uid=0, name="rsyslogd"))
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("*.* @@log.example.com:514", Verdict.PASS),
+        ("*.*\t@192.0.2.7", Verdict.PASS),
+        ("*.* @@(o)[2001:db8::1]:514", Verdict.PASS),
+        ("*.* @(z9,o)log.example.com:514;RSYSLOG_Format", Verdict.PASS),
+        ("auth,authpriv.* :omrelp:log.example.com:2514", Verdict.PASS),
+        # sshd of Debian uses auth, sudo and PAM use authpriv
+        ("authpriv.* @@log.example.com", Verdict.UNDETERMINED),
+        ("auth.* @@log.example.com", Verdict.UNDETERMINED),
+        ("*.* @@0.0.0.0", Verdict.FAIL),
+        ("*.* @@localhost4", Verdict.FAIL),
+        ("*.* @@WEB1.example.com", Verdict.FAIL),  # itself
+        ('action(type="omfwd" target=["192.0.2.7", "192.0.2.8"])', Verdict.PASS),
+        ('action(type="omkafka" broker=["k:9092"] topic="log")', Verdict.UNDETERMINED),
+        ("*.* :omkafka:", Verdict.UNDETERMINED),
+        # rsyslogd 8.2302 takes a line break for a blank
+        (
+            'if $programname == "x" then\n   action(type="omfwd" target="192.0.2.7")',
+            Verdict.UNDETERMINED,
+        ),
+        ('mail.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.UNDETERMINED),
+        ('*.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.PASS),
+        ("if $msg contains 'x' then\n  *.* @@log.example.com", Verdict.UNDETERMINED),
+        ('*.* /var/log/x\naction(type="omfwd" target="192.0.2.7")', Verdict.PASS),
+        ("$RuleSet r\n*.* @@log.example.com\n", Verdict.UNDETERMINED),
+        (
+            "$RuleSet r\n*.* /x\n$RuleSet RSYSLOG_DefaultRuleset\n*.* @@log.example.com",
+            Verdict.PASS,
+        ),
+        ("auth,authpriv.info @@log.example.com", Verdict.PASS),
+        ('*.* action(type="omfwd" target="192.0.2.7" port="514"\n protocol="tcp")', Verdict.PASS),
+        ('action(type="omfwd" Target="192.0.2.7")', Verdict.PASS),
+        ("# *.* @@log.example.com", Verdict.FAIL),
+        ("/* *.* @@log.example.com\n*/", Verdict.FAIL),
+        ("*.* @@127.0.0.1:514", Verdict.FAIL),
+        ("*.* @localhost", Verdict.FAIL),
+        ("*.* @@[::1]:514", Verdict.FAIL),
+        ("*.* /var/log/all@example", Verdict.FAIL),
+        ("mail.* @@log.example.com", Verdict.UNDETERMINED),
+        ("*.*;auth,authpriv.none @@log.example.com", Verdict.UNDETERMINED),
+        ("authpriv.err @@log.example.com", Verdict.UNDETERMINED),
+        (':msg,contains,"x" @@log.example.com', Verdict.UNDETERMINED),
+        ("if $programname == 'sshd' then {\n*.* @@log.example.com\n}", Verdict.UNDETERMINED),
+        ('ruleset(name="r"){\n action(type="omfwd" target="192.0.2.7")\n}', Verdict.UNDETERMINED),
+        ("$IncludeConfig /opt/site.conf", Verdict.UNDETERMINED),
+        ('include(file="/opt/*.conf" mode="optional")', Verdict.UNDETERMINED),
+        ('action(type="omfile" file="/var/log/x")', Verdict.FAIL),
+        ("*.* @@log.example.com\r", Verdict.PASS),
+    ],
+)
+def test_rsyslog(text: str, verdict: Verdict, answer: Make) -> None:
+    found = _rsyslog(answer, text)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None)
+    assert judgement.verdict is verdict
+
+
+def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
+    assert rsyslog.parse_rsyslog(recorded("rsyslog")) == forwards.Forwards(forwards=())
+
+
+@pytest.mark.parametrize(
+    "include",
+    [
+        "$IncludeConfig /etc/rsyslog.d/*.conf",
+        'include(file="/etc/rsyslog.d/*.conf" mode="optional")',  # as RHEL 9 has it
+    ],
+)
+def test_a_drop_in_counts_only_when_it_is_included(include: str, answer: Make) -> None:
+    drop = "F /etc/rsyslog.d/a.conf\n *.* @@log.example.com\n\n"
+    without = rsyslog.parse_rsyslog(answer(f"{LOADED}\n{drop}"))
+    within = rsyslog.parse_rsyslog(answer(f"{LOADED} {include}\n\n{drop}"))
+    assert isinstance(without, forwards.Forwards)
+    assert isinstance(within, forwards.Forwards)
+    assert without.forwards == ()
+    assert within.forwards[0].every
+
+
+def test_a_daemon_that_does_not_run_forwards_nothing(answer: Make) -> None:
+    found = _rsyslog(answer, "*.* @@log.example.com")
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING[:1], found, None, None, None)
+    assert judgement.verdict is Verdict.FAIL
+
+
+# invented after the syslog-ng 3.38 manual
+NG = """F /etc/syslog-ng/syslog-ng.conf
+ source s_src { system(); internal(); };
+ source s_net { network(ip("0.0.0.0") port(514)); };
+ destination d_net { network("192.0.2.7" port(514) transport("tcp")); };
+ destination d_file { file("/var/log/messages"); };
+ filter f_auth { facility(auth, authpriv); };
+ log { source(s_src); destination(d_file); };
+ log { source(s_src); PLACE };
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"),
+    [
+        ("destination(d_net);", Verdict.PASS),
+        ("# destination(d_net);", Verdict.FAIL),
+        ("filter(f_auth); destination(d_net);", Verdict.UNDETERMINED),
+        ('destination { network("192.0.2.7"); };', Verdict.PASS),
+        # what comes from other hosts, and what another path takes off first
+        ("}; log { source(s_net); destination(d_net);", Verdict.UNDETERMINED),
+        (
+            "destination(d_net); }; log { source(s_src); destination(d_file); flags(final);",
+            Verdict.UNDETERMINED,
+        ),
+        ("destination(d_file);", Verdict.FAIL),
+        (
+            'destination(d_file); };\n @include "/opt/site.conf"\n log { source(s_src);',
+            Verdict.UNDETERMINED,
+        ),
+    ],
+)
+def test_syslog_ng(place: str, verdict: Verdict, answer: Make) -> None:
+    text = NG.replace("PLACE", place.replace("#", "\n #") + "\n")
+    found = syslog_ng.parse_syslog_ng(answer(text.replace("\n }", "\n  }")))
+    assert isinstance(found, forwards.Forwards)
+    processes = (*RUNNING[:1], Process(pid=5, uid=0, name="syslog-ng"))
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, found, None, None)
+    assert judgement.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("url", "active", "verdict"),
+    [
+        ("https://log.example.com:19532", True, Verdict.PASS),
+        ("https://log.example.com:19532", False, Verdict.FAIL),
+        ("http://localhost:19532", True, Verdict.FAIL),
+        ("", True, Verdict.FAIL),
+    ],
+)
+def test_journal_upload(url: str, active: bool, verdict: Verdict, answer: Make) -> None:
+    text = f"F /etc/systemd/journal-upload.conf\n [Upload]\n # URL=x\n URL={url}\n\n"
+    names = {"systemd-journal-upload.service"} if active else set()
+    units = Units(active=frozenset(names), enabled=frozenset())
+    upload = remote_log.parse_upload(answer(text))
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units)
+    assert judgement.verdict is verdict
+    failing = structs.replace(units, failing=units.active)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, failing)
+    assert judgement.verdict is Verdict.FAIL
+
+
+def test_another_shipper_settles_nothing() -> None:
+    processes = (*RUNNING, Process(pid=7, uid=0, name="filebeat"))
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, None, None, None)
+    assert judgement.verdict is Verdict.UNDETERMINED
+
+
+YOUNG, LONG = (log_file("syslog"), log_file("syslog.4.gz", age=30)), (log_file("syslog"), *COPIES)
+
+
+@pytest.mark.parametrize(
+    ("files", "days", "config", "verdict"),
+    [
+        (LONG, 182, "", Verdict.PASS),
+        (YOUNG, 28, "*.* @@log.example.com", Verdict.PASS),
+        (YOUNG, 28, "", Verdict.FAIL),
+        (YOUNG, 182, "", Verdict.FAIL),
+        (LONG, 28, "", Verdict.FAIL),
+        (LONG, None, "", Verdict.UNDETERMINED),
+        (YOUNG, 28, "mail.* @@log.example.com", Verdict.UNDETERMINED),
+    ],
+)
+def test_kept_or_sent(
+    files: tuple[str, ...], days: int | None, config: str, verdict: Verdict, answer: Make
+) -> None:
+    rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
+    sending = (TARGET, RUNNING, _rsyslog(answer, config), None, None, None)
+    judgement = remote_log.log_kept_or_sent.judge(
+        log_tree(*files), rotations, NOW - 900 * DAY, None, *sending
+    )
+    assert judgement.verdict is verdict
+    assert len(judgement.said) >= 3
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(30, Verdict.FAIL), (400, Verdict.UNDETERMINED)])
+def test_a_journal_that_forgets_early_is_not_kept(
+    days: int, verdict: Verdict, answer: Make
+) -> None:
+    sending = (TARGET, RUNNING, _rsyslog(answer, ""), None, None, None)
+    conf = journald.JournalConf(max_retention=f"{days}day")
+    judgement = remote_log.log_kept_or_sent.judge(
+        log_tree(journal_file(200)), None, NOW - 900 * DAY, conf, *sending
+    )
+    assert judgement.verdict is verdict
+
+
+def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(answer: Make) -> None:
+    sending = (TARGET, RUNNING, _rsyslog(answer, ""), None, None, None)
+    judgement = remote_log.log_kept_or_sent.judge(log_tree(), None, None, None, *sending)
+    assert judgement.verdict is Verdict.FAIL
+    assert "No system log or journal with records" in [m.id for m in judgement.said]
+    oldest = log_reach.log_oldest.judge(log_tree(), (), None, None, None)
+    assert [m.id for m in oldest.said] == ["No system log, journal or audit log with records"]
+
+
+def test_a_list_that_a_secret_was_cut_from_is_not_whole(answer: Callable[..., Answer]) -> None:
+    # the cut runs to the next blank, over every record up to there
+    text = f"{NOW}\n755_d_0_0_4096_1_1_//644_f_0_0_1_1_1_x/password=[redacted:assigned-secret]//"
+    with pytest.raises(ParseError):
+        log_files.parse_log_tree(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "every"),
+    [
+        ("auth,authpriv.* /var/log/auth.log\n& stop", False),
+        ("auth,authpriv.* stop", False),
+        ("*.info ~", False),
+        (':syslogtag, isequal, "[CLOUDINIT]" /var/log/cloud-init.log\n& stop', True),
+        ("mail.* /var/log/mail.log\n& stop", True),
+        ("# auth.* stop", True),
+        ("mail.* stop", True),
+        ("mail.*;auth.* stop", False),
+        (':programname, isequal, "sshd" stop', False),
+        (':programname, isequal, "haproxy" stop', True),
+        (':programname, !isequal, "haproxy" stop', False),
+        (':programname, startswith, "" ~', False),
+        (':msg, contains, "Accepted" ~', False),
+        ("if $programname == 'sshd' then stop", False),
+        ("if $programname == 'haproxy' then stop", True),
+        ("if $programname == 'haproxy' then {\n  /var/log/haproxy.log\n  stop\n}", True),
+        ("if $programname == 'haproxy' then\n  stop", True),
+        ("if $programname == 'a' or $programname == 'sshd' then stop", False),
+        ("if $programname == 'a' or $msg contains 'b' then stop", False),
+        ("if not ($programname == 'a') then stop", False),
+        ("if $programname == 'a' then {\n /x\n} else {\n stop\n}", False),
+        ("auth,authpriv.* {\n  /var/log/auth.log\n  stop\n}", False),
+        ('ruleset(name="r") {\n *.* /var/log/r.log\n stop\n}', True),
+        ("*.* @@192.0.2.9\n& stop", True),
+        ("*.* /var/log/nonstop", True),
+    ],
+)
+def test_records_that_a_rule_stops_are_not_sent(
+    rule: str, every: bool, answer: Callable[..., Answer]
+) -> None:
+    text = f"{rule}\n*.* @@192.0.2.1\n"
+    lines = "".join(f" {line}\n" for line in text.split("\n"))
+    got = rsyslog.parse_rsyslog(answer(f"{LOADED}{lines}"))
+    assert isinstance(got, forwards.Forwards)
+    assert {f.every for f in got.forwards} == {every}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["if x then", "{", "}", ':a, isequal, "b" stop', 'action(type="omfwd" target="h")', "@@h", "",
+     'if $programname == "a" then { stop }', 'action(type="omfwd") ' * 40],
+)  # fmt: skip
+def test_a_hostile_set_up_file_is_read_in_little_time(
+    line: str, answer: Callable[..., Answer]
+) -> None:
+    lines = (f" {line}\n" * 40_000)[: 2 << 20]  # what the request lets through
+    started = time.process_time()
+    with contextlib.suppress(ParseError):
+        rsyslog.parse_rsyslog(answer(f"F /etc/rsyslog.conf\n{lines}"))
+    assert time.process_time() - started < 20  # 0.9 s were measured

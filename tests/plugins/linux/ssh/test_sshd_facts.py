@@ -1,0 +1,96 @@
+"""The settings of sshd as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Absent, Answer, ParseError, Reason
+from audit_linux.ssh.sshd import (
+    parse_servers,
+    parse_sshd_files,
+    parse_sshd_t,
+)
+
+Make = Callable[..., Answer]
+
+
+def test_recorded_sshd(recording: Make) -> None:
+    sshd = parse_sshd_t(recording("linux.sshd"))
+    assert sshd.one("permitrootlogin") == "without-password"
+    assert sshd.one("maxauthtries") == "6"
+    assert "chacha20-poly1305@openssh.com" in sshd.algorithms("ciphers")
+    assert sshd.values["listenaddress"] == ("[::]:22", "0.0.0.0:22")
+    assert sshd.one("no-such-key") == ""
+
+
+def test_sshd_t_must_be_whole(answer: Make) -> None:
+    whole = b"port 22\npermitrootlogin no\nciphers a\nmacs b\nmaxauthtries 4\nallowusers a\n"
+    assert parse_sshd_t(answer(whole + b"allowusers b\n")).values["allowusers"] == ("a", "b")
+    for line in whole.splitlines()[:-1]:
+        with pytest.raises(ParseError):
+            parse_sshd_t(answer(whole.replace(line + b"\n", b"")))
+    with pytest.raises(ParseError):
+        parse_sshd_t(answer(whole + b"Permission denied!\n"))
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "reason"),
+    [
+        (b"", b"find: '/opt': No such file or directory\n", Reason.NOT_PRESENT),
+        (b"", b"find: '/opt/x': Permission denied\n", Reason.NOT_PERMITTED),
+    ],
+)
+def test_no_ssh_server(out: bytes, err: bytes, reason: Reason, answer: Make) -> None:
+    got = parse_servers(answer(out, err, 1))
+    assert isinstance(got, Absent)
+    assert got.reason is reason
+
+
+def test_ssh_servers(answer: Make) -> None:
+    denied = b"find: '/opt/x': Permission denied\n"
+    usual = parse_servers(answer(b"/usr/sbin/sshd\0/opt/git/sshd\0", denied))
+    assert not isinstance(usual, Absent)
+    assert (usual.distribution, usual.others) == (True, ())
+    both = parse_servers(answer(b"/usr/sbin/sshd\0/usr/local/sbin/sshd\0"))
+    assert not isinstance(both, Absent)
+    assert both.others == ("/usr/local/sbin/sshd",)
+    other = parse_servers(answer(b"/usr/sbin/dropbear\0", denied))
+    assert not isinstance(other, Absent)
+    assert (other.distribution, other.others) == (False, ("/usr/sbin/dropbear",))
+    with pytest.raises(ParseError):
+        parse_servers(answer(b"sshd\0"))
+
+
+def test_sshd_files_tell_match_blocks(files: Make) -> None:
+    got = parse_sshd_files(
+        files({
+            "/etc/ssh/sshd_config": (
+                "Include /etc/ssh/sshd_config.d/*.conf\r\nPermitRootLogin no\r\n"
+                "# Match User x\r\nMatch Address 10.0.0.0/8\r\n  PermitRootLogin = \"yes\"\r\n"
+            ),
+            "/etc/ssh/sshd_config.d/a.conf": "match user bob\nMaxAuthTries=20\nInclude /etc/x\n",
+            "/etc/ssh/sshd_config.d/b.conf~": "Match all\nPermitEmptyPasswords yes\n",
+        })
+    )  # fmt: skip
+    assert not isinstance(got, Absent)
+    assert [(o.criteria, o.key, o.value) for o in got.overrides] == [
+        ("Address 10.0.0.0/8", "permitrootlogin", "yes"),
+        ("user bob", "maxauthtries", "20"),
+    ]
+    assert got.foreign == ("/etc/x",)
+
+
+def test_sshd_drop_ins_count_only_when_included(files: Make) -> None:
+    got = parse_sshd_files(
+        files({
+            "/etc/ssh/sshd_config": "Port 22\n",
+            "/etc/ssh/sshd_config.d/a.conf": "Match all\nPermitRootLogin yes\n",
+        })
+    )  # fmt: skip
+    assert not isinstance(got, Absent)
+    assert got.overrides == ()
+    absent = parse_sshd_files(files({"/etc/ssh/sshd_config.d/a.conf": "Port 22\n"}))
+    assert isinstance(absent, Absent)
+    assert absent.reason is Reason.NOT_PRESENT

@@ -1,0 +1,92 @@
+"""The list of processes, and which of them belong to the system."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audit_core.model import Absent, Answer, Command, ParseError, Reason
+from audit_linux.processes import PROCESSES, Process, parse_processes, running
+
+Make = Callable[..., Answer]
+Read = Callable[[str], Answer]
+
+
+def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
+    return Process(pid=pid, uid=uid, name=name)
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def test_processes_of_a_recording(recorded: Read) -> None:
+    found = parse_processes(recorded("processes"))
+    assert not isinstance(found, Absent)
+    assert [(p.pid, p.uid, p.name) for p in found][:2] == [(1, 0, "sh"), (3, 103, "chronyd")]
+
+
+# control groups as systemd 252 with docker 24, and runc of Kubernetes, name them
+@pytest.mark.parametrize(
+    ("group", "contained"),
+    [
+        ("0::/system.slice/docker-0123456789abcdef.scope", True),
+        ("12:pids:/docker/0123456789abcdef", True),
+        ("0::/kubepods.slice/kubepods-besteffort.slice/cri-containerd-01.scope", True),
+        ("0::/machine.slice/libpod-01ab.scope/container", True),
+        ("0::/lxc.payload.web/system.slice/ssh.service", True),
+        ("0::/machine.slice/machine-web.scope/payload", True),
+        ("0::/system.slice/docker.service", False),
+        ("0::/system.slice/containerd.service", False),
+        ("0::/system.slice/clamav-daemon.service", False),
+        ("0::/", False),
+    ],
+)
+def test_processes_in_containers_are_told_by_their_control_group(
+    group: str, contained: bool, tmp_path: Path, answer: Make
+) -> None:
+    ask = PROCESSES.providers[0].ask
+    assert isinstance(ask, Command)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_text(group + "\n")
+    text = ask.argv[2].replace("ps -eo pid=,uid=,comm=", "printf '1 0 init\\n7 0 clamd\\n'")
+    text = text.replace("/proc/", f"{tmp_path}/").replace(
+        "tr -dc", "sed 's#.*/\\(7\\)/.*#\\1#' | tr -dc"
+    )
+    done = subprocess.run(["sh", "-c", text], capture_output=True, check=True)
+    found = parse_processes(answer(done.stdout))
+    assert not isinstance(found, Absent)
+    assert [p.contained for p in found] == [False, contained]
+    assert bool(running(found, ("clamd",))) is not contained
+
+
+def test_in_a_container_its_own_processes_count(answer: Make) -> None:
+    found = parse_processes(answer("1 0 init\n7 0 clamd\n==\n1\n7\n"))
+    assert not isinstance(found, Absent)
+    assert running(found, ("clamd",)) != ()
+
+
+def test_a_hidden_process_1_is_not_permitted(answer: Make) -> None:
+    absent = parse_processes(answer("  900  1000 bash\n  901  1000 ps\n"))
+    assert isinstance(absent, Absent)
+    assert absent.reason is Reason.NOT_PERMITTED
+
+
+@pytest.mark.parametrize("text", ["", "one two three\n", "1\n", "PID UID COMMAND\n1 0 init\n"])
+def test_what_is_no_list_of_processes_is_refused(text: str, answer: Make) -> None:
+    with pytest.raises(ParseError):
+        parse_processes(answer(text))
+
+
+def test_zombies_and_people_s_processes_do_not_count(answer: Make) -> None:
+    found = parse_processes(
+        answer("1 0 init\n2 0 clamd <defunct>\n3 1000 clamd\n4 0 clamd helper\n5 65534 auditd\n")
+    )
+    assert not isinstance(found, Absent)
+    assert running(found, ("clamd", "auditd")) == ()
+
+
+def test_long_names_are_cut_like_the_kernel_cuts_them() -> None:
+    assert running((_process("systemd-timesyn"),), ("systemd-timesyncd",))

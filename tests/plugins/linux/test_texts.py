@@ -1,0 +1,78 @@
+"""What readers see: every text has its Chinese; lists in words of ours are listed in Chinese."""
+
+from __future__ import annotations
+
+import gettext
+import re
+from pathlib import Path
+
+from babel.messages.extract import extract_from_dir
+from msgspec import structs
+
+import audit_linux
+from audit_core.model import Judgement, Kind, ObjectType, Target
+from audit_core.text.translate import Translator
+from audit_linux.logs.audit_rules import audit_rules
+from audit_linux.network.firewall import firewall_input
+from audit_linux.network.netfilter_model import Chain
+from audit_linux.system.intrusion import Baseline, file_integrity
+
+PACKAGE = Path(str(audit_linux.__file__)).parent
+LOCALE = PACKAGE / "locale"
+PLACES = re.compile(r"\{\w+\}")
+
+
+def _texts() -> set[str]:
+    """The literal argument of every call of msg, and every check's title."""
+    rows = extract_from_dir(PACKAGE, keywords={"msg": None})
+    found = {row[2] for row in rows if isinstance(row[2], str)}
+    return found | {check.title for check in audit_linux.dengbao_checks()}
+
+
+def test_every_text_has_its_chinese_with_the_same_places() -> None:
+    chinese: dict[str, str] = {}
+    for path in LOCALE.rglob("*.mo"):
+        with path.open("rb") as file:
+            chinese |= {k: v for k, v in vars(gettext.GNUTranslations(file))["_catalog"].items()
+                        if isinstance(k, str)}  # fmt: skip
+    texts = _texts()
+    assert len(texts) > 300
+    for text in texts:
+        told = chinese[text]
+        bare = PLACES.sub("", text)
+        assert told != text or not re.search("[A-Za-z]{2}", bare), text
+        assert sorted(PLACES.findall(text)) == sorted(PLACES.findall(told)), text
+
+
+def _in_chinese(judgement: Judgement) -> str:
+    assert judgement.expected is not None
+    return "；".join(map(Translator("zh", [LOCALE]).say, (*judgement.said, judgement.expected)))
+
+
+def test_what_is_audited_is_told_in_chinese() -> None:
+    said = _in_chinese(audit_rules.judge(()))
+    for topic in (
+        "账户变更（identity）",
+        "特权使用（privilege）",
+        "时间修改（time）",
+        "登录（logins）",
+    ):
+        assert said.count(topic) == 2
+    assert "审计规则 0 条" in said
+
+
+def test_the_age_of_a_data_base_is_told_in_chinese() -> None:
+    baseline = Baseline(now=30 * 86400, files=(("/var/lib/aide/aide.db", 86400),))
+    said = _in_chinese(file_integrity.judge((), baseline))
+    assert "/var/lib/aide/aide.db：29 天前" in said
+
+
+def test_packet_filter_chains_are_told_in_chinese() -> None:
+    open_ = Chain(tool="nft", family="inet", table="a", name="in", hook="input", policy="accept")
+    shut = structs.replace(open_, name="shut", policy="drop")
+    target = Target(id="a", kind=Kind.HOST, object_type=ObjectType.SERVER)
+    said = _in_chinese(firewall_input.judge((open_, shut), None, None, {}, (), (), (), target))
+    assert (
+        "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条" in said
+    )
+    assert "“" not in said
