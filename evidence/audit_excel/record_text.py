@@ -23,7 +23,7 @@ _REASONS = {
     "unsupported": msg("not supported on this platform"),
     "fault": msg("fault in the tool"),
 }
-_TOLD = frozenset({"inconclusive", "reason_given"})
+_TOLD = frozenset({"inconclusive", "incomplete", "reason_given"})
 """Codes that add nothing: the finding says what its reason is."""
 _ORDER = {
     Verdict.FAIL: 0,

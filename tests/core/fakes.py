@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,22 @@ from audit_core.api import plugins
 from audit_core.api.hooks import hookimpl
 from audit_core.api.sdk import check, expect, fact
 from audit_core.evaluate import Work
+from audit_core.evaluate.inputs import Inputs, fold
 from audit_core.model import (
+    Absent,
     Answer,
+    Builtin,
     Check,
     Command,
     Coverage,
     Judgement,
     Kind,
+    Known,
     ObjectType,
     Severity,
     Status,
     Target,
+    facts_in,
     msg,
 )
 from audit_core.model.results import Clause
@@ -50,6 +55,14 @@ def blue(seen: str, *, wanted: str = "blue") -> Judgement:
         seen == wanted,
         said=msg("the colour is {seen}", seen=seen),
         expected=msg("{wanted}", wanted=wanted),
+    )
+
+
+def inputs_of(what: Check, lookup: Callable[[Any], Known | Absent]) -> Inputs:
+    """What `what` needs, about HOST, each fact as `lookup` has it."""
+    return fold(
+        (need, Known(value=HOST) if isinstance(need, Builtin) else lookup(facts_in(need)[0]))
+        for need in what.needs
     )
 
 

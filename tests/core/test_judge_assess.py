@@ -12,7 +12,6 @@ from audit_core.api.sdk import TARGET, check, fact, not_applicable, optional, pa
 from audit_core.evaluate import assess, judge
 from audit_core.model import (
     Absent,
-    Builtin,
     Coverage,
     Finding,
     Judgement,
@@ -26,13 +25,13 @@ from audit_core.model import (
     msg,
 )
 
-from .fakes import COLOUR, HOST, ORG, SITE, TARGETS, blue, clause, colour, read_colour
+from .fakes import COLOUR, HOST, ORG, SITE, TARGETS, blue, clause, colour, inputs_of, read_colour
 
 BLIND = [r for r in Reason if r is not Reason.NOT_PRESENT]
 
 
 def found(got: Known | Absent, what: Any = blue) -> Finding:
-    return judge.judge(what, HOST, lambda fact: got, {Builtin.TARGET: HOST}, {})
+    return judge.judge(what, HOST, inputs_of(what, lambda fact: got), {})
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -67,8 +66,8 @@ def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> N
         other = Absent(reason=why, said=msg("x"))
         return lambda wanted: Known(value="blue") if wanted == colour else other
 
-    blind = judge.judge(maybe, HOST, lookup(reason), {}, {})
-    gone = judge.judge(maybe, HOST, lookup(Reason.NOT_PRESENT), {}, {})
+    blind = judge.judge(maybe, HOST, inputs_of(maybe, lookup(reason)), {})
+    gone = judge.judge(maybe, HOST, inputs_of(maybe, lookup(Reason.NOT_PRESENT)), {})
     assert (blind.verdict, blind.why) == (Verdict.UNDETERMINED, reason.value)
     assert gone.said == (msg("{seen} {other}", seen="blue", other=None),)
 
@@ -83,7 +82,8 @@ def test_blindness_outweighs_absence() -> None:
         """Both."""
         return passed(msg("x"))
 
-    got = judge.judge(two, HOST, lambda wanted: gone if wanted == colour else dark, {}, {})
+    inputs = inputs_of(two, lambda wanted: gone if wanted == colour else dark)
+    got = judge.judge(two, HOST, inputs, {})
     assert (got.verdict, got.why) == (Verdict.UNDETERMINED, "timed_out")
 
 
@@ -106,9 +106,7 @@ def test_builtins_and_parameters_reach_the_check() -> None:
         """The name is said."""
         return passed(msg("{text}", text=target.id + seen + suffix))
 
-    got = judge.judge(
-        named, HOST, lambda f: Known(value="x"), {Builtin.TARGET: HOST}, {"suffix": "?"}
-    )
+    got = judge.judge(named, HOST, inputs_of(named, lambda f: Known(value="x")), {"suffix": "?"})
     assert got.said == (msg("{text}", text="web1x?"),)
     assert got.params == {"suffix": "?"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -40,9 +41,9 @@ def root_requests() -> list[batch.ShellRequest]:
     asked: dict[batch.ShellRequest, None] = {}
     for fact in plugins.load().facts.values():
         for provider in fact.providers:
-            for more in ({}, {"privilege": "root"}):
+            for ask, more in itertools.product(provider.every_ask, ({}, {"privilege": "root"})):
                 request: Request | Message
-                request = plan.request_of(provider, target_of(Kind(fact.kind), **more))
+                request = plan.request_of(ask, target_of(Kind(fact.kind), **more))
                 if isinstance(request, Command | ReadFile) and request.privilege is Privilege.ROOT:
                     asked[request] = None
     return list(asked)

@@ -21,7 +21,8 @@ import pluggy
 from msgspec import Struct
 
 from audit_core.api import hooks
-from audit_core.model import Check, Fact, Message, Optional_, msg
+from audit_core.api.linking import Linker, LinkError
+from audit_core.model import Check, Fact, Message, all_facts, msg
 
 GROUP = "dengbao.plugins"
 _OWN = "dengbao"
@@ -216,10 +217,7 @@ class _Builder:
         return taken
 
     def build(self) -> Registry:
-        facts, checks = self.tables["dengbao_facts"], self.tables["dengbao_checks"]
-        for item in list(checks.values()):
-            for fact in facts_of(item):
-                facts.setdefault(fact.id, fact)
+        facts, checks = self._linked()
         return Registry(
             plugins=tuple(self.plugins),
             faults=tuple(self.faults),
@@ -232,16 +230,39 @@ class _Builder:
             owner={key.removeprefix("dengbao_checks"): name for key, name in self.owner.items()},
         )
 
+    def _linked(self) -> tuple[dict[str, Fact], dict[str, Check]]:
+        """The facts and checks that have what they need; the others are faults."""
+        facts, checks = self.tables["dengbao_facts"], self.tables["dengbao_checks"]
+        owners = {id: self.owner["dengbao_facts" + id] for id in facts}
+        makers = {id: self.owner["dengbao_checks" + id] for id in checks}
+        known = dict(facts)
 
-def facts_of(check: Check) -> tuple[Fact, ...]:
-    """The facts that `check` needs, in order, optional ones included."""
-    found = []
-    for need in check.needs:
-        if isinstance(need, Fact):
-            found.append(need)
-        elif isinstance(need, Optional_):
-            found.append(need.fact)
-    return tuple(found)
+        def take(offer: Fact | Check) -> Fact | Check:
+            # What is needed counts as offered, too, and an id means one fact only.
+            owner = (makers if isinstance(offer, Check) else owners)[offer.id]
+            for fact in all_facts(offer.needs):
+                first = owners.setdefault(fact.id, owner)
+                if known.setdefault(fact.id, fact) != fact:
+                    raise LinkError(f"the fact {fact.id} differs from the one that {first} offers")
+            return offer
+
+        for id in facts.keys() - self._each(facts, take, owners).keys():
+            del known[id]
+        checks = self._each(checks, take, makers)
+        linker = Linker(known)
+        return self._each(known, linker.fact, owners), self._each(checks, linker.check, makers)
+
+    def _each(
+        self, offers: dict[str, Any], work: Callable[[Any], Any], owners: dict[str, str]
+    ) -> dict[str, Any]:
+        """What `work` makes of each of `offers`; those that it refuses are faults."""
+        done = {}
+        for id, offer in offers.items():
+            try:
+                done[id] = work(offer)
+            except LinkError as error:
+                self.fault(owners[id], f"{id}: {error}")
+        return done
 
 
 def load(extra: Iterable[tuple[str, Any]] = ()) -> Registry:

@@ -24,19 +24,28 @@ from typing import Annotated, Any
 from audit_core.model import (
     Absent,
     Answer,
+    Answers,
     Ask,
     Builtin,
     Check,
     Command,
+    Each,
+    EachPart,
     Fact,
+    FirstOf,
     Judgement,
     Kind,
+    Known,
+    KnownOrAbsent,
     Message,
+    NamedAsk,
     Need,
+    OfParent,
     Optional_,
     Parameter,
     ParseError,
     Parser,
+    Partial,
     Platform,
     Privilege,
     Probe,
@@ -44,18 +53,21 @@ from audit_core.model import (
     ReadFile,
     Reason,
     Severity,
+    Source,
     Target,
     Verdict,
+    facts_in,
     msg,
 )
 
 __all__ = [
-    "COLLECTED_AT", "PLATFORM", "TARGET", "Absent", "Answer", "Builtin", "Check", "Command",
-    "Down", "Fact", "Judgement", "Kind", "Message", "Need", "ParseError", "Platform", "Privilege",
-    "Probe", "Provider", "ReadFile", "Reason", "Severity", "Subset", "Superset", "Target",
-    "Up", "Verdict",
-    "check", "expect", "fact", "failed", "listed", "msg", "not_applicable", "not_present",
-    "optional", "passed", "provider", "undetermined",
+    "COLLECTED_AT", "PLATFORM", "TARGET", "Absent", "Answer", "Answers", "Builtin", "Check",
+    "Command", "Down", "Fact", "Judgement", "Kind", "Known", "Message", "Need", "ParseError",
+    "Partial", "Platform", "Privilege", "Probe", "Provider", "ReadFile", "Reason", "Severity",
+    "Subset", "Superset", "Target", "Up", "Verdict",
+    "check", "derive", "each", "each_part", "expect", "fact", "failed", "first_of",
+    "known_or_absent", "listed", "msg", "not_applicable", "not_present", "of_parent", "optional",
+    "passed", "provider", "undetermined",
 ]  # fmt: skip
 
 TARGET = Builtin.TARGET
@@ -69,10 +81,21 @@ Subset = "subset"
 Superset = "superset"
 
 
-def provider(ask: Ask, parse: Parser, **when: str | tuple[str, ...]) -> Provider:
-    """One way to learn a fact; `when` guards it, e.g. `package_manager="apt"`."""
+def provider(
+    ask: Ask | None = None,
+    parse: Parser | None = None,
+    *,
+    asks: dict[str, NamedAsk] | None = None,
+    **when: str | tuple[str, ...],
+) -> Provider:
+    """One way to learn a fact; `when` guards it, e.g. `package_manager="apt"`.
+
+    Give `ask` and the parser of its answer, or `asks` by name and the parser of all answers.
+    """
+    if parse is None or (ask is None) == (not asks):
+        raise TypeError("a provider has a parser, and either ask or asks")
     guards = {k: (v,) if isinstance(v, str) else v for k, v in when.items()}
-    return Provider(ask=ask, parse=parse, when=guards)
+    return Provider(ask=ask, asks=asks or {}, parse=parse, when=guards)
 
 
 def fact(
@@ -80,22 +103,81 @@ def fact(
     type: Any,
     *,
     ask: Ask | None = None,
+    asks: dict[str, NamedAsk] | None = None,
     parse: Parser | None = None,
     providers: tuple[Provider, ...] = (),
     kind: Kind = Kind.HOST,
-    follow_up: bool = False,
 ) -> Fact:
-    """The fact `id` with a value of `type`; give `ask` and `parse`, or `providers`."""
-    if (ask is None) != (parse is None) or (ask is None) == (not providers):
-        raise TypeError(f"fact {id}: give ask and parse, or providers")
-    if ask is not None and parse is not None:
-        providers = (Provider(ask=ask, parse=parse),)
-    return Fact(id=id, type=type, kind=kind, providers=providers, follow_up=follow_up)
+    """The fact `id` with a value of `type`; give `ask` or `asks` and `parse`, or `providers`.
+
+    The parser of `ask` is given an Answer, the parser of `asks` an Answers. Each of several
+    requests must be answered, unless it stands in `optional` or `known_or_absent`.
+    """
+    if (parse is None) == (not providers) or (parse is None and (ask or asks)):
+        raise TypeError(f"fact {id}: give ask or asks and parse, or providers")
+    if parse is not None:
+        providers = (provider(ask, parse, asks=asks),)
+    return Fact(id=id, type=type, kind=kind, providers=providers)
 
 
-def optional(fact: Fact) -> Optional_:
-    """`fact`, or None where it is NOT_PRESENT. Could-not-look still ends as undetermined."""
-    return Optional_(fact=fact)
+def derive(
+    id: str,
+    type: Any,
+    *,
+    needs: Need | tuple[Need, ...],
+    make: Callable[..., Any],
+    kind: Kind | None = None,
+) -> Fact:
+    """The fact `id`, made from other facts: `make` gets one value per need, in order.
+
+    It returns the value, `not_present(…)` or a Partial, and may raise ParseError. The evidence is
+    that of all needs; the value is incomplete where one of them is.
+    """
+    wanted = needs if isinstance(needs, tuple) else (needs,)
+    return Fact(
+        id=id, type=type, kind=_kind_of(f"fact {id}", wanted, kind), needs=wanted, make=make
+    )
+
+
+def optional(of: Source | Ask) -> Optional_:
+    """`of`, or None where it is NOT_PRESENT. Could-not-look still ends as undetermined."""
+    return Optional_(of=of)
+
+
+def known_or_absent(of: Source | Ask) -> KnownOrAbsent:
+    """`of`, or its Absent, so that what is sure without it is not lost.
+
+    Where it could not be looked at (`Absent.unknown`), a check can only fail or be undetermined,
+    and a derived fact is incomplete: judge what holds whatever the absent value might be.
+    """
+    return KnownOrAbsent(of=of)
+
+
+def first_of(*facts: Fact | str) -> FirstOf:
+    """The first of `facts` that is known, a complete one before others.
+
+    Only for facts that tell the same: were they to differ, a gap in one could make a pass of a
+    fail. The finding names the fact that was used.
+    """
+    return FirstOf(facts=facts)
+
+
+def of_parent(fact: Fact | str) -> OfParent:
+    """`fact` about the nearest target above that is of the fact's kind."""
+    return OfParent(fact=fact)
+
+
+def each_part(fact: Fact | str) -> EachPart:
+    """`fact` about each target below of the fact's kind: a tuple of (Target, Known | Absent).
+
+    Where one of them could not be looked at, the check can only fail or be undetermined.
+    """
+    return EachPart(fact=fact)
+
+
+def each(kind: Kind, fact: Fact | str) -> Each:
+    """`fact` about each target of `kind` in the run, as with `each_part`."""
+    return Each(kind=kind, fact=fact)
 
 
 def not_present(said: Message) -> Absent:
@@ -155,14 +237,22 @@ def _parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def _kind_of(id: str, needs: tuple[Need, ...], given: Kind | None) -> Kind:
-    kinds = {n.kind for n in needs if isinstance(n, Fact)}
-    kinds |= {n.fact.kind for n in needs if isinstance(n, Optional_)}
+def _kind_of(name: str, needs: tuple[Need, ...], given: Kind | None) -> Kind:
+    kinds = {kind for need in needs for kind in _kinds_in(need)}
     if given is not None:
         kinds.add(given)
     if len(kinds) != 1:
-        raise TypeError(f"check {id}: its facts are of kinds {sorted(kinds)}, it needs exactly one")
+        raise TypeError(f"{name}: its facts are of kinds {sorted(kinds)}, it needs exactly one")
     return kinds.pop()
+
+
+def _kinds_in(need: Need | Ask) -> set[Kind]:
+    """The kinds of the facts in `need` that are about the target itself."""
+    if isinstance(need, Optional_ | KnownOrAbsent):
+        return _kinds_in(need.of)
+    if not isinstance(need, Fact | FirstOf):
+        return set()
+    return {fact.kind for fact in facts_in(need) if isinstance(fact, Fact)}
 
 
 def check(
@@ -187,9 +277,10 @@ def check(
         title = (inspect.getdoc(function) or "").split("\n")[0]
         if not title:
             raise TypeError(f"check {id}: a docstring line says what is true when it passes")
+        of_kind = _kind_of(f"check {id}", wanted, kind)
         return Check(
-            id=id, title=title, kind=_kind_of(id, wanted, kind), needs=wanted, severity=severity,
-            version=version, parameters=_parameters(function), when_absent=when_absent,
+            id=id, title=title, kind=of_kind, needs=wanted, severity=severity, version=version,
+            parameters=_parameters(function), when_absent=when_absent,
             judge=function, remedy=remedy,
         )  # fmt: skip
 

@@ -18,19 +18,29 @@ from audit_core.connectors import Closing, Ended, ScriptReply
 from audit_core.model import (
     Absent,
     Answer,
+    Answers,
     Check,
     Command,
     Fact,
     Kind,
+    KnownOrAbsent,
     Message,
+    NamedAsk,
     ObjectType,
     Observation,
+    Optional_,
     ParseError,
+    Parser,
+    Partial,
     Privilege,
+    Provider,
     ReadFile,
+    Reason,
     Request,
     Status,
     Target,
+    all_facts,
+    msg,
 )
 from audit_core.plan import batch, request_of
 from audit_core.store.bundles import Bundle
@@ -173,7 +183,7 @@ def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
         found.append("it offers no check")
     chinese = Translator("zh", registry.locale_dirs)
     found += [p for c in mine for p in _check_problems(c, chinese)]
-    facts = {f.id: f for c in mine for f in plugins.facts_of(c)}
+    facts = {f.id: f for c in mine for f in all_facts(c.needs)}
     found += [p for f in facts.values() for p in _fact_problems(f)]
     return tuple(found)
 
@@ -188,12 +198,47 @@ def _check_problems(check: Check, chinese: Translator) -> Iterable[str]:
 def _fact_problems(fact: Fact) -> Iterable[str]:
     target = target_of(fact.kind)
     for provider in fact.providers:
-        request = request_of(provider, target)
-        if isinstance(request, Message):
-            continue
-        yield from _request_problems(fact, request)
-        for sample in HOSTILE:
-            yield from _parser_problems(fact, provider.parse, sample, target)
+        requests = [request_of(ask, target) for ask in provider.every_ask]
+        for request in requests:
+            if not isinstance(request, Message):
+                yield from _request_problems(fact, request)
+        if not any(isinstance(request, Message) for request in requests):
+            for given in _given(provider, target):
+                yield from _parser_problems(fact, provider.parse, given)
+
+
+def _given(provider: Provider, target: Target) -> Iterable[Answer | Answers]:
+    """What its parser may be given: each hostile text alone, and as each of several answers."""
+    hostile = [_answer(sample, target) for sample in HOSTILE]
+    if provider.ask is not None:
+        yield from hostile
+        return
+    plain = {name: _answer(b"", target) for name in provider.asks}
+    gone = {name: _unanswered(ask) for name, ask in provider.asks.items()}
+    yield Answers(target=target, named={n: plain[n] if g is ... else g for n, g in gone.items()})
+    for name in provider.asks:
+        for answer in hostile:
+            yield Answers(target=target, named={**plain, name: answer})
+
+
+def _unanswered(ask: NamedAsk) -> Any:
+    """What a parser is given for `ask` where there is no answer; `...` where it is not called."""
+    if isinstance(ask, Optional_):
+        return None
+    if isinstance(ask, KnownOrAbsent):
+        return Absent(reason=Reason.NOT_PERMITTED, said=msg("not permitted"))
+    return ...
+
+
+def _answer(sample: bytes, target: Target) -> Answer:
+    return Answer(
+        stdout=sample,
+        stderr=b"",
+        exit_code=0,
+        truncated=False,
+        collected_at="2026-01-01T00:00:00.000Z",
+        target=target,
+    )
 
 
 def _request_problems(fact: Fact, request: Request) -> Iterable[str]:
@@ -204,21 +249,21 @@ def _request_problems(fact: Fact, request: Request) -> Iterable[str]:
         yield f"{fact.id}: its argv does not survive quoting"
 
 
-def _parser_problems(fact: Fact, parse: Any, sample: bytes, target: Target) -> Iterable[str]:
-    answer = Answer(
-        stdout=sample,
-        stderr=b"",
-        exit_code=0,
-        truncated=False,
-        collected_at="2026-01-01T00:00:00.000Z",
-        target=target,
-    )
+def _parser_problems(fact: Fact, parse: Parser, given: Answer | Answers) -> Iterable[str]:
     try:
-        got = parse(answer)
+        got = parse(given)
     except ParseError:
         return
     except Exception as error:  # noqa: BLE001 (that is what is looked for)
-        yield f"{fact.id}: its parser raises {type(error).__name__} for {sample[:20]!r}"
+        yield f"{fact.id}: its parser raises {type(error).__name__} for {_sample(given)!r}"
         return
     if isinstance(got, Absent) and not got.said.id:
         yield f"{fact.id}: its parser says nothing about an absence"
+    if isinstance(got, Partial) and not (got.problems and all(m.id for m in got.problems)):
+        yield f"{fact.id}: its parser reads a part and does not say what is missing"
+
+
+def _sample(given: Answer | Answers) -> bytes | dict[str, bytes]:
+    if isinstance(given, Answer):
+        return given.stdout[:20]
+    return {n: a.stdout[:20] for n, a in given.named.items() if isinstance(a, Answer)}

@@ -204,9 +204,10 @@ def _check_view(context: Context, c: Check) -> CheckView:
 
 
 def _facts(c: Check) -> list[str]:
-    from audit_core.api.plugins import facts_of
+    from audit_core.model import Fact, facts_in
 
-    return [f.id for f in facts_of(c)]
+    named = (fact for need in c.needs for fact in facts_in(need))
+    return [fact.id for fact in named if isinstance(fact, Fact)]
 
 
 def _shown(value: Any) -> str:

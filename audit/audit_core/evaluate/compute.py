@@ -8,24 +8,25 @@ from typing import Any
 from msgspec import Struct, structs
 
 from audit_core import __version__, plan
-from audit_core.api.plugins import Registry, facts_of
+from audit_core.api.plugins import Registry
 from audit_core.evaluate import assess, judge
-from audit_core.evaluate.group_facts import GroupFacts
+from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.model import (
-    Builtin,
+    Absent,
     Check,
     Coverage,
     Finding,
     Kind,
+    Known,
     Observation,
     Target,
+    Tree,
     observation_digest,
 )
 from audit_core.model.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
-from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, RunFile
 from audit_core.text.translate import Translator
 
@@ -52,32 +53,44 @@ def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, .
 
 def _group_findings(
     group: plan.Group,
-    bundle: Bundle | None,
-    file: RunFile,
+    facts: GroupFacts,
     checks: Sequence[Check],
     params: Mapping[str, Mapping[str, Any]],
     skipped: SkippedSteps,
     step: Step,
 ) -> Iterable[Finding]:
-    facts = GroupFacts(group, bundle, skipped, step)
     for target in group.members:
-        builtins = {
-            Builtin.TARGET: target,
-            Builtin.COLLECTED_AT: facts.collected_at or file.started,
-            Builtin.PLATFORM: facts.platform,
-        }
         for check in checks:
-            if check.kind is not target.kind:
+            if check.kind != target.kind:
                 continue
             said = skipped.of("check", check.id, target)
             if said is not None:
                 yield judge.faulted(check, target, said)
                 continue
-            lookup = facts.lookup(target)
-            for fact in facts_of(check):
-                lookup(fact)  # first, so that a parser that hangs is not taken for the check
+            # First the facts, so that a parser that hangs is not taken for the check.
+            inputs = facts.inputs(check.needs, target)
             step(step_name("check", check.id, target))
-            yield judge.judge(check, target, lookup, builtins, _values(check, params))
+            yield judge.judge(check, target, inputs, _values(check, params))
+
+
+def _shared(
+    groups: Sequence[plan.Group],
+    run: Run,
+    checks: Sequence[Check],
+    skipped: SkippedSteps,
+    step: Step,
+) -> Shared:
+    """What the groups of `run` need of each other."""
+    shared = Shared(tree=Tree(run.file.targets))
+    wanted = crossing(checks)
+    kinds = {fact.kind for fact in wanted}
+    found: dict[tuple[str, str], Known | Absent] = {}
+    for group in groups:
+        if kinds.intersection(t.kind for t in group.members):
+            bundle = run.bundle(group.root.id)
+            facts = GroupFacts(group, bundle, skipped, step, shared, run.file.started)
+            found |= facts.shared(wanted)
+    return Shared(tree=shared.tree, facts=found)
 
 
 def _values(check: Check, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -94,9 +107,12 @@ def compute(run: Run, work: Work, skipped: SkippedSteps, step: Step) -> Results:
     checks, unknown = profile_checks(profile, work.registry)
     findings: list[Finding] = []
     observations: list[Evidence] = []
-    for group in plan.groups(file.targets, checks):
+    groups = plan.groups(file.targets, checks)
+    shared = _shared(groups, run, checks, skipped, step)
+    for group in groups:
         bundle = run.bundle(group.root.id)
-        findings += _group_findings(group, bundle, file, checks, profile.params, skipped, step)
+        facts = GroupFacts(group, bundle, skipped, step, shared, file.started)
+        findings += _group_findings(group, facts, checks, profile.params, skipped, step)
         if bundle is not None:
             observations += [_evidence(o) for o in bundle.observations.values()]
     findings += [judge.missing(i, t) for i in sorted(unknown) for t in _hosts(file)]

@@ -1,40 +1,181 @@
-"""The facts of one group of targets, each learned once. Pure but for the bytes of its bundle."""
+"""The facts of one group of targets, each learned once. Pure but for the bytes of its bundle.
+
+Groups are evaluated independently of each other. What `each(kind, fact)` needs of other groups is
+computed before (`crossing` says what, `GroupFacts.shared` computes it for one group) and given to
+every group as :class:`Shared`. Its values are those of plugins and may be pickled.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
 from audit_core import plan
-from audit_core.evaluate import judge, parse
+from audit_core.evaluate import parse
+from audit_core.evaluate.inputs import Got, Inputs, Members, gather
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
-from audit_core.model import Absent, Fact, Known, Reason, Target
+from audit_core.model import (
+    Absent,
+    Builtin,
+    Check,
+    Each,
+    Fact,
+    KnownOrAbsent,
+    Message,
+    Need,
+    Optional_,
+    Reason,
+    Target,
+    Tree,
+    all_facts,
+    facts_in,
+    msg,
+)
 from audit_core.plan import answers
 from audit_core.store.bundles import Bundle
 
 
-class GroupFacts:
-    """Facts of one group, learned once each."""
+class Shared(Struct, frozen=True, kw_only=True):
+    """What groups know of each other: all targets, and facts by (fact id, target id)."""
 
-    def __init__(self, group: plan.Group, bundle: Bundle | None, skipped: SkippedSteps, step: Step):
+    tree: Tree
+    facts: Mapping[tuple[str, str], Got] = {}
+
+
+def crossing(checks: Iterable[Check]) -> tuple[Fact, ...]:
+    """The facts that `checks` need of targets anywhere in the run, each once, by id."""
+    found: dict[str, Fact] = {}
+    for check in checks:
+        for needs in (check.needs, *(f.needs for f in all_facts(check.needs))):
+            found |= {f.id: f for need in needs for f in _anywhere(need)}
+    return tuple(found[id] for id in sorted(found))
+
+
+def _anywhere(need: Need) -> list[Fact]:
+    if isinstance(need, Optional_ | KnownOrAbsent):
+        return _anywhere(need.of)
+    return [f for f in facts_in(need) if isinstance(f, Fact)] if isinstance(need, Each) else []
+
+
+class GroupFacts:
+    """Facts of one group, learned once each.
+
+    `begun` is the collection time where nothing of the group was observed.
+    """
+
+    def __init__(
+        self,
+        group: plan.Group,
+        bundle: Bundle | None,
+        skipped: SkippedSteps,
+        step: Step,
+        shared: Shared,
+        begun: str,
+    ) -> None:
         self._seen = observations_of(group, bundle)
+        self._members = {t.id: t for t in group.members}
         self._skipped = skipped
         self._step = step
-        self._facts: dict[tuple[str, str], Known | Absent] = {}
-        self.platform = answers.platform(self._seen, group.root)
+        self._shared = shared
+        self._facts: dict[tuple[str, str], Got] = {}
+        self._platform = answers.platform(self._seen, group.root)
         # Of this group, not of the run: a run that was resumed asked some targets later.
-        self.collected_at = min((o.started for o in self._seen.observations.values()), default="")
+        times = (o.started for o in self._seen.observations.values())
+        self._collected_at = min(times, default="") or begun
 
-    def lookup(self, target: Target) -> judge.Lookup:
-        return lambda fact: self._learn(fact, target)
+    def inputs(self, needs: Iterable[Need], target: Target) -> Inputs:
+        """What `needs` give from where `target` stands."""
+        return gather(needs, _View(self, target))
 
-    def _learn(self, fact: Fact, target: Target) -> Known | Absent:
+    def shared(self, facts: Iterable[Fact]) -> dict[tuple[str, str], Got]:
+        """Each of `facts` about every target of its kind in this group."""
+        return {
+            (fact.id, target.id): self.learn(fact, target)
+            for fact in facts
+            for target in self._members.values()
+            if target.kind == fact.kind
+        }
+
+    def known_of(self, target: Target) -> dict[str, Got]:
+        """What was learned about `target` so far, by fact id, sorted."""
+        found = {fact: got for (fact, about), got in self._facts.items() if about == target.id}
+        return {id: found[id] for id in sorted(found)}
+
+    def learn(self, fact: Fact, target: Target) -> Got:
+        """`fact` about `target`, a member of this group."""
         key = (fact.id, target.id)
         if key not in self._facts:
             said = self._skipped.of("fact", fact.id, target)
-            if said is not None:
-                self._facts[key] = Absent(reason=Reason.FAULT, said=said)
-            else:
-                self._step(step_name("fact", fact.id, target))
-                self._facts[key] = parse.learn(fact, self._seen, target, self.platform)
+            got = self._learned(fact, target) if said is None else _hung(said)
+            self._facts[key] = got
         return self._facts[key]
+
+    def _learned(self, fact: Fact, target: Target) -> Got:
+        def begin() -> None:
+            self._step(step_name("fact", fact.id, target))
+
+        if fact.make is not None:
+            return parse.derive(fact, _View(self, target), begin)
+        begin()
+        return parse.learn(fact, self._seen, target, self._platform)
+
+    def builtin(self, which: Builtin, target: Target) -> Any:
+        """The value of a builtin need of `target`."""
+        values = {
+            Builtin.TARGET: target,
+            Builtin.COLLECTED_AT: self._collected_at,
+            Builtin.PLATFORM: self._platform,
+        }
+        return values[which]
+
+    def above(self, fact: Fact, target: Target) -> Got | None:
+        """`fact` about the nearest target above `target` of its kind; None where there is none."""
+        above = self._shared.tree.above(target, fact.kind)
+        return None if above is None else self.learn(fact, above)
+
+    def below(self, fact: Fact, target: Target) -> Members:
+        """`fact` about each target of its kind that is a part of `target`."""
+        below = self._shared.tree.below(target, fact.kind)
+        return tuple((part, self.learn(fact, part)) for part in below)
+
+    def everywhere(self, fact: Fact) -> Members:
+        """`fact` about each target of its kind in the run, as computed before."""
+        targets = self._shared.tree.of_kind(fact.kind)
+        return tuple((t, self._shared.facts.get((fact.id, t.id), _NOT_SHARED)) for t in targets)
+
+
+class _View:
+    """What can be had from where `target` stands; an `inputs.View`."""
+
+    def __init__(self, facts: GroupFacts, target: Target) -> None:
+        self._facts = facts
+        self._target = target
+
+    def builtin(self, which: Builtin) -> Any:
+        return self._facts.builtin(which, self._target)
+
+    def fact(self, fact: Fact) -> Got:
+        return self._facts.learn(fact, self._target)
+
+    def above(self, fact: Fact) -> Got | None:
+        return self._facts.above(fact, self._target)
+
+    def below(self, fact: Fact) -> Members:
+        return self._facts.below(fact, self._target)
+
+    def everywhere(self, fact: Fact) -> Members:
+        return self._facts.everywhere(fact)
+
+
+def _hung(said: Message) -> Absent:
+    return Absent(reason=Reason.FAULT, said=said)
+
+
+_NOT_SHARED = Absent(
+    reason=Reason.NOT_COLLECTED, said=msg("Nothing was learned about another target of this run")
+)
 
 
 def observations_of(group: plan.Group, bundle: Bundle | None) -> answers.Observations:

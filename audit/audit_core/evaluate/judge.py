@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import structs
 
+from audit_core.evaluate.inputs import Gap, Inputs
 from audit_core.model import (
     Absent,
-    Builtin,
     Check,
-    Fact,
     Finding,
     Judgement,
-    Known,
     Message,
-    Optional_,
     Reason,
     Severity,
     Target,
     Verdict,
     msg,
 )
-
-Lookup = Callable[[Fact], Known | Absent]
 
 
 def _finding(
@@ -34,7 +29,7 @@ def _finding(
     judgement: Judgement,
     *,
     why: str = "",
-    evidence: tuple[str, ...] = (),
+    inputs: Inputs | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Finding:
     return Finding(
@@ -47,7 +42,8 @@ def _finding(
         why=why,
         said=judgement.said,
         expected=judgement.expected,
-        evidence=tuple(sorted(set(evidence))),
+        evidence=() if inputs is None else inputs.evidence,
+        sources=() if inputs is None else inputs.sources,
         params=dict(params or {}),
         remedy=check.remedy if judgement.verdict is Verdict.FAIL else None,
     )
@@ -57,24 +53,18 @@ def _could_not_look(absent: Absent) -> Judgement:
     return Judgement(verdict=Verdict.UNDETERMINED, said=(absent.said,))
 
 
-def _value(need: Any, got: Known | Absent) -> tuple[Any, Absent | None]:
-    """The value for one need, and the absence that stops the check, if it does."""
-    if isinstance(got, Known):
-        return got.value, None
-    if isinstance(need, Optional_) and got.reason is Reason.NOT_PRESENT:
-        return None, None
-    return None, got
-
-
 def judge(
     check: Check,
     target: Target,
-    lookup: Lookup,
-    builtins: Mapping[Builtin, Any],
+    inputs: Inputs,
     params: Mapping[str, Any],
 ) -> Finding:
-    """The finding of `check` on `target`. A fact that could not be had never reaches the check."""
-    found = _judged(check, target, lookup, builtins, params)
+    """The finding of `check` on `target`, given `inputs` for its needs.
+
+    A fact that could not be had reaches the check only where it says `known_or_absent`. With such
+    a gap, or with an incomplete fact, a check fails or is undetermined whatever it returns.
+    """
+    found = _judged(check, target, inputs, params)
     try:
         return _storable(found)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -120,31 +110,23 @@ def _utf8(value: Any) -> Any:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _judged(
-    check: Check,
-    target: Target,
-    lookup: Lookup,
-    builtins: Mapping[Builtin, Any],
-    params: Mapping[str, Any],
-) -> Finding:
-    values: list[Any] = []
-    evidence: list[str] = []
-    stops: list[Absent] = []
-    for need in check.needs:
-        if isinstance(need, Builtin):
-            values.append(builtins[need])
-            continue
-        got = lookup(need.fact if isinstance(need, Optional_) else need)
-        evidence.extend(got.evidence)
-        value, stop = _value(need, got)
-        values.append(value)
-        if stop is not None:
-            stops.append(stop)
-    if stops:
-        return _stopped(check, target, stops, tuple(evidence), params)
-    judgement = _called(check, values, params)
+def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, Any]) -> Finding:
+    if inputs.stop is not None:
+        return _stopped(check, target, inputs, inputs.stop, params)
+    judgement = _called(check, inputs.values, params)
     why = _why(judgement)
-    return _finding(check, target, judgement, why=why, evidence=tuple(evidence), params=params)
+    if inputs.gaps and why != Reason.FAULT.value:
+        judgement = _with_gaps(judgement, inputs.gaps)
+        why = inputs.gaps[0].why if judgement.verdict is Verdict.UNDETERMINED else why
+    return _finding(check, target, judgement, why=why, inputs=inputs, params=params)
+
+
+def _with_gaps(judgement: Judgement, gaps: tuple[Gap, ...]) -> Judgement:
+    """`judgement` of a check that did not see everything: a fail stays, a pass is none."""
+    told = tuple(gap.said for gap in gaps)
+    if judgement.verdict is Verdict.FAIL:
+        return structs.replace(judgement, said=(*judgement.said, *told))
+    return structs.replace(judgement, verdict=Verdict.UNDETERMINED, said=(*told, *judgement.said))
 
 
 def _why(judgement: Judgement) -> str:
@@ -155,30 +137,22 @@ def _why(judgement: Judgement) -> str:
 
 
 def _stopped(
-    check: Check,
-    target: Target,
-    stops: list[Absent],
-    evidence: tuple[str, ...],
-    params: Mapping[str, Any],
+    check: Check, target: Target, inputs: Inputs, stop: Absent, params: Mapping[str, Any]
 ) -> Finding:
-    # What could not be looked at outweighs what is not there: with a blind spot no verdict holds.
-    blind = [s for s in stops if s.reason is not Reason.NOT_PRESENT]
-    stop = (blind or stops)[0]
-    judgement = _could_not_look(stop)
-    if not blind and check.when_absent is not None:
+    judgement, why = _could_not_look(stop), stop.reason.value
+    if not stop.unknown and check.when_absent is not None:
         given = check.when_absent
-        judgement = Judgement(
-            verdict=given.verdict, said=(*given.said, stop.said), expected=given.expected
-        )
-    return _finding(
-        check, target, judgement, why=stop.reason.value, evidence=evidence, params=params
-    )
+        judgement = structs.replace(given, said=(*given.said, stop.said))
+        if inputs.gaps:
+            judgement = _with_gaps(judgement, inputs.gaps)
+            why = inputs.gaps[0].why
+    return _finding(check, target, judgement, why=why, inputs=inputs, params=params)
 
 
 _FAULT = "The check failed with {error}"
 
 
-def _called(check: Check, values: list[Any], params: Mapping[str, Any]) -> Judgement:
+def _called(check: Check, values: tuple[Any, ...], params: Mapping[str, Any]) -> Judgement:
     try:
         judgement = check.judge(*values, **params)
         if not judgement.said:

@@ -1,63 +1,32 @@
-"""From the observations of a group to typed facts about its targets. Pure."""
+"""From the observations of a group, and from other facts, to typed facts. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import structs
+
+from audit_core.evaluate.inputs import INCOMPLETE, Gap, Inputs, View, capped, fold, gather
 from audit_core.model import (
     Absent,
+    Answers,
+    Ask,
     Fact,
     Known,
     Message,
-    Observation,
     ParseError,
+    Partial,
     Platform,
     Provider,
     Reason,
-    Request,
     Target,
+    asked_of,
     msg,
     observation_digest,
 )
 from audit_core.plan import holds, request_of
-from audit_core.plan.answers import Observations, absent, answer
-
-
-def read(
-    provider: Provider,
-    request: Request,
-    observation: Observation,
-    seen: Observations,
-    target: Target,
-) -> Known | Absent:
-    """What `provider` makes of one observation; a parser that raises costs only this fact."""
-    got = answer(request, observation, seen, target)
-    if isinstance(got, Absent):
-        return got
-    evidence = (observation_digest(observation),)
-    try:
-        value = provider.parse(got)
-    except ParseError as error:
-        said = msg("{asked}: {error}", asked=observation.asked, error=str(error)[:500])
-        return absent(Reason.UNPARSABLE, said, observation)
-    except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
-        said = msg("The parser failed with {error}", error=type(error).__name__)
-        return absent(Reason.FAULT, said, observation)
-    if isinstance(value, Absent):
-        return Absent(reason=value.reason, said=value.said, evidence=evidence)
-    return Known(value=value, evidence=evidence)
-
-
-def _one(provider: Provider, seen: Observations, target: Target) -> Known | Absent:
-    request = request_of(provider, target)
-    if isinstance(request, Message):
-        return Absent(reason=Reason.NOT_COLLECTED, said=request)
-    observation = seen.find(request, target)
-    if observation is not None:
-        return read(provider, request, observation, seen, target)
-    if seen.fault is not None:
-        reason, said = seen.fault
-        return Absent(reason=reason, said=said)
-    said = msg("{asked}: not asked in this run", asked=request.describe())
-    return Absent(reason=Reason.NOT_COLLECTED, said=said)
+from audit_core.plan.answers import Observations, answer
 
 
 def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) -> Known | Absent:
@@ -65,7 +34,7 @@ def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) ->
     fitting = [p for p in fact.providers if holds(p, platform)]
     last: Known | Absent | None = None
     for provider in fitting:
-        last = _one(provider, seen, target)
+        last = _one(fact, provider, seen, target)
         if isinstance(last, Known) or last.reason is not Reason.UNSUPPORTED:
             return last
     if last is not None:
@@ -81,3 +50,85 @@ def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) ->
         init=platform.init,
     )
     return Absent(reason=Reason.UNSUPPORTED, said=said)
+
+
+def derive(fact: Fact, view: View, begin: Callable[[], None]) -> Known | Absent:
+    """A derived `fact` made of its needs; `begin` is called when they are there."""
+    assert fact.make is not None  # noqa: S101 (a fact is asked or made: `derive` sees to it)
+    inputs = gather(fact.needs, view)
+    begin()
+    return _made(inputs, fact.make, inputs.values, fact.id)
+
+
+def _one(fact: Fact, provider: Provider, seen: Observations, target: Target) -> Known | Absent:
+    """What `provider` makes of the answers to its requests."""
+    if provider.ask is not None:
+        inputs = fold([(provider.ask, _asked(provider.ask, seen, target))])
+        return _made(inputs, provider.parse, inputs.values, _name(provider.ask, target))
+    asks = provider.asks
+    inputs = fold((ask, _asked(asked_of(ask), seen, target)) for ask in asks.values())
+    answers = Answers(target=target, named=dict(zip(asks, inputs.values, strict=True)))
+    return _made(inputs, provider.parse, (answers,), fact.id)
+
+
+def _name(ask: Ask, target: Target) -> str:
+    request = request_of(ask, target)
+    return "" if isinstance(request, Message) else request.describe()
+
+
+def _asked(ask: Ask, seen: Observations, target: Target) -> Known | Absent:
+    """The answer to one request, or why there is none."""
+    request = request_of(ask, target)
+    if isinstance(request, Message):
+        return Absent(reason=Reason.NOT_COLLECTED, said=request)
+    observation = seen.find(request, target)
+    if observation is not None:
+        got = answer(request, observation, seen, target)
+        evidence = (observation_digest(observation),)
+        return got if isinstance(got, Absent) else Known(value=got, evidence=evidence)
+    if seen.fault is not None:
+        reason, said = seen.fault
+        return Absent(reason=reason, said=said)
+    said = msg("{asked}: not asked in this run", asked=request.describe())
+    return Absent(reason=Reason.NOT_COLLECTED, said=said)
+
+
+def _made(
+    inputs: Inputs, make: Callable[..., Any], values: tuple[Any, ...], name: str
+) -> Known | Absent:
+    """What `make` returns for `values`; one that raises costs only this fact."""
+    if inputs.stop is not None:
+        return structs.replace(inputs.stop, evidence=inputs.evidence)
+    try:
+        value = make(*values)
+    except ParseError as error:
+        said = msg("{asked}: {error}", asked=name, error=str(error)[:500])
+        return Absent(reason=Reason.UNPARSABLE, said=said, evidence=inputs.evidence)
+    except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
+        said = msg("The parser failed with {error}", error=type(error).__name__)
+        return Absent(reason=Reason.FAULT, said=said, evidence=inputs.evidence)
+    return _result(value, inputs)
+
+
+def _result(value: Any, inputs: Inputs) -> Known | Absent:
+    gaps = inputs.gaps
+    if isinstance(value, Partial):
+        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, said=said) for said in value.problems)))
+        value = value.value
+    if isinstance(value, Absent):
+        return _absence(value, gaps, inputs.evidence)
+    return Known(
+        value=value,
+        evidence=inputs.evidence,
+        incomplete=tuple(gap.said for gap in gaps),
+        sources=inputs.sources,
+    )
+
+
+def _absence(value: Absent, gaps: tuple[Gap, ...], evidence: tuple[str, ...]) -> Absent:
+    """`value`, but what was not seen in full is never not present."""
+    if value.unknown or not gaps:
+        return Absent(reason=value.reason, said=value.said, evidence=evidence)
+    why = gaps[0].why
+    reason = Reason.UNPARSABLE if why == INCOMPLETE else Reason(why)
+    return Absent(reason=reason, said=gaps[0].said, evidence=evidence)

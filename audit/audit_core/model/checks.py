@@ -71,7 +71,10 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """Check × target. `why` is a code: the reason for absence, or of a fault; empty otherwise."""
+    """Check × target. `why` is a code: the reason for absence, or of a fault; empty otherwise.
+
+    `sources` are the ids of the facts that were used where one of several is enough.
+    """
 
     id: str
     check: str
@@ -83,5 +86,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     said: tuple[Message, ...]
     expected: Message | None
     evidence: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     params: dict[str, Any] = {}
     remedy: Message | None = None

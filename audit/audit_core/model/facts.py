@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from audit_core.model.messages import Message
-from audit_core.model.observations import Answer
 from audit_core.model.requests import Reason, Request
 from audit_core.model.targets import Kind, Target
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """A typed value parsed from observations, and the digests of those observations."""
+    """A typed value, and the digests of the observations that it rests on.
+
+    `incomplete` says what is missing of the value, such as a row that could not be read: a check
+    that sees it may fail but never pass. `sources` are the ids of the facts that `first_of` chose.
+    """
 
     value: Any
     evidence: tuple[str, ...] = ()
+    incomplete: tuple[Message, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class Absent(Struct, frozen=True, kw_only=True):
@@ -27,6 +32,18 @@ class Absent(Struct, frozen=True, kw_only=True):
     reason: Reason
     said: Message
     evidence: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> bool:
+        """Whether this says nothing of the target: it could not be looked at."""
+        return self.reason is not Reason.NOT_PRESENT
+
+
+class Partial(Struct, frozen=True, kw_only=True):
+    """What a parser returns where it read only a part; `problems` says what it could not read."""
+
+    value: Any
+    problems: tuple[Message, ...]
 
 
 class ParseError(Exception):
@@ -44,42 +61,106 @@ class Platform(Struct, frozen=True, kw_only=True):
     kernel: str = "unknown"
 
 
+class Optional_(Struct, frozen=True, kw_only=True):
+    """None where `of` is NOT_PRESENT. Could-not-look is not forgiven."""
+
+    of: Any
+
+
+class KnownOrAbsent(Struct, frozen=True, kw_only=True):
+    """The value of `of`, or its Absent. What could not be looked at makes the rest incomplete."""
+
+    of: Any
+
+
 Ask = Request | Callable[[Target], "Request | Message"]
+NamedAsk = Ask | Optional_ | KnownOrAbsent
 
 
-Parser = Callable[[Answer], Any]
+def asked_of(ask: NamedAsk) -> Ask:
+    """`ask` without what it forgives."""
+    return ask.of if isinstance(ask, Optional_ | KnownOrAbsent) else ask
+
+
+class Answers(Struct, frozen=True, kw_only=True):
+    """The answers to a provider's several requests, by name.
+
+    An answer is an `Answer`; None for an `optional` request whose thing is not present;
+    an :class:`Absent` for a `known_or_absent` request that has no answer.
+    """
+
+    target: Target
+    named: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.named[name]
+
+
+Parser = Callable[[Any], Any]
 
 
 class Provider(Struct, frozen=True, kw_only=True):
     """One way to learn a fact: what to ask and how to read the answer, guarded by platform.
 
-    `ask` may be a function of the target; it returns a Message when nothing can be asked because
+    With `ask` the parser is given the `Answer`, with `asks` the :class:`Answers` by name.
+    An ask may be a function of the target; it returns a Message when nothing can be asked because
     the inventory does not declare what is needed (the fact is then NOT_COLLECTED, the message
     says what to declare). `when` maps a Platform field to the values it holds for.
     """
 
-    ask: Ask
     parse: Parser
+    ask: Ask | None = None
+    asks: dict[str, NamedAsk] = {}
     when: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def every_ask(self) -> tuple[Ask, ...]:
+        """Everything that is asked, without names and what they forgive."""
+        named = tuple(asked_of(ask) for ask in self.asks.values())
+        return named if self.ask is None else (self.ask, *named)
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """Something to know about a target of `kind`, with its providers in order of preference."""
+    """Something to know about a target of `kind`.
+
+    It is asked by `providers`, in order of preference, or derived: `make` is then given one value
+    for each of `needs`.
+    """
 
     id: str
     type: Any
     kind: Kind
-    providers: tuple[Provider, ...]
-    follow_up: bool = False
+    providers: tuple[Provider, ...] = ()
+    needs: tuple[Need, ...] = ()
+    make: Callable[..., Any] | None = None
 
     def __hash__(self) -> int:
         return hash(self.id)
 
 
-class Optional_(Struct, frozen=True, kw_only=True):
-    """A need that may be not present: the check then receives None. Nothing else is forgiven."""
+class FirstOf(Struct, frozen=True, kw_only=True):
+    """The first of several facts that is known; each alone tells the same."""
 
-    fact: Fact
+    facts: tuple[Fact | str, ...]
+
+
+class OfParent(Struct, frozen=True, kw_only=True):
+    """A fact about the nearest target above that is of the fact's kind."""
+
+    fact: Fact | str
+
+
+class EachPart(Struct, frozen=True, kw_only=True):
+    """A fact about every target below that is of the fact's kind, as (target, Known | Absent)."""
+
+    fact: Fact | str
+
+
+class Each(Struct, frozen=True, kw_only=True):
+    """A fact about every target of `kind` in the run, as (target, Known | Absent)."""
+
+    kind: Kind
+    fact: Fact | str
 
 
 class Builtin(enum.Enum):
@@ -90,4 +171,31 @@ class Builtin(enum.Enum):
     PLATFORM = "platform"
 
 
-Need = Fact | Optional_ | Builtin
+# A text is the id of a fact that another plugin may offer; loading puts the fact in its place.
+Source = Fact | str | FirstOf | OfParent
+Need = Source | Optional_ | KnownOrAbsent | EachPart | Each | Builtin
+
+
+def facts_in(need: Need) -> tuple[Fact | str, ...]:
+    """The facts that `need` names itself, not those that they are derived from."""
+    if isinstance(need, Fact | str):
+        return (need,)
+    if isinstance(need, Optional_ | KnownOrAbsent):
+        return facts_in(need.of)
+    if isinstance(need, FirstOf):
+        return need.facts
+    return (need.fact,) if isinstance(need, OfParent | EachPart | Each) else ()
+
+
+def all_facts(needs: Iterable[Need]) -> Iterator[Fact]:
+    """Every fact that `needs` rest on, derivations included, each object once, inputs first."""
+    yield from _walk(needs, set())
+
+
+def _walk(needs: Iterable[Need], seen: set[int]) -> Iterator[Fact]:
+    for need in needs:
+        for fact in facts_in(need):
+            if isinstance(fact, Fact) and id(fact) not in seen:
+                seen.add(id(fact))
+                yield from _walk(fact.needs, seen)
+                yield fact

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from audit_core.api.plugins import facts_of
 from audit_core.model import (
+    Ask,
     Check,
     Command,
     Fact,
-    Kind,
     Message,
     Platform,
     Provider,
@@ -23,6 +22,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.plan import batch, discovery
+from audit_core.plan.wanted import wanted
 from audit_core.text.translate import Translator
 
 _ENGLISH = Translator("en").say
@@ -57,9 +57,8 @@ def root_of(target: Target, targets: Mapping[str, Target]) -> Target:
     return target
 
 
-def request_of(provider: Provider, target: Target) -> Request | Message:
-    """What `provider` asks of `target`, or the message that says what to declare."""
-    ask = provider.ask
+def request_of(ask: Ask, target: Target) -> Request | Message:
+    """What `ask` asks of `target`, or the message that says what to declare."""
     return ask if isinstance(ask, Request) else ask(target)
 
 
@@ -68,35 +67,33 @@ def holds(provider: Provider, platform: Platform) -> bool:
     return all(getattr(platform, name) in values for name, values in provider.when.items())
 
 
-def facts_for(kind: Kind, checks: Iterable[Check]) -> tuple[Fact, ...]:
-    """The facts that `checks` on targets of `kind` need, each once, in a stable order."""
-    found = {f.id: f for check in checks if check.kind is kind for f in facts_of(check)}
-    return tuple(found[key] for key in sorted(found))
-
-
 def groups(targets: Sequence[Target], checks: Sequence[Check]) -> tuple[Group, ...]:
     """Everything that `checks` want to know about `targets`, grouped by how it is reached."""
     by_id = {t.id: t for t in targets}
     members: dict[str, list[Target]] = {}
     for target in targets:
         members.setdefault(root_of(target, by_id).id, []).append(target)
+    facts = wanted(targets, checks)
     return tuple(
-        Group(root=by_id[root], members=tuple(m), asked=_asked(m, checks))
+        Group(root=by_id[root], members=tuple(m), asked=_asked(m, facts))
         for root, m in members.items()
     )
 
 
-def _asked(members: Sequence[Target], checks: Sequence[Check]) -> tuple[PlannedRequest, ...]:
+def _asked(
+    members: Sequence[Target], facts: Mapping[str, tuple[Fact, ...]]
+) -> tuple[PlannedRequest, ...]:
     return tuple(
         PlannedRequest(
             fact=fact.id,
             target=member.id,
-            request=request_of(provider, member),
+            request=request_of(ask, member),
             when=provider.when,
         )
         for member in members
-        for fact in facts_for(member.kind, checks)
+        for fact in facts.get(member.id, ())
         for provider in fact.providers
+        for ask in provider.every_ask
     )
 
 

@@ -41,6 +41,7 @@ class FindingView(Struct, frozen=True, kw_only=True):
     remedy: str | None
     params: dict[str, Any]
     evidence: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
 class ConclusionView(Struct, frozen=True, kw_only=True):
@@ -134,6 +135,7 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
         remedy=t.say(f.remedy) if f.remedy is not None else None,
         params=f.params,
         evidence=f.evidence,
+        sources=f.sources,
     )
 
 

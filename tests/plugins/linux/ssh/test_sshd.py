@@ -20,6 +20,7 @@ from audit_core.model import (
     Reason,
     Target,
     Verdict,
+    facts_in,
 )
 from audit_linux.pam import Pam, parse_pam
 from audit_linux.ssh import sshd as ssh_facts
@@ -467,6 +468,7 @@ def test_a_failure_stays_one_beside_another_server() -> None:
     ],
 )
 def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Verdict) -> None:
+    from audit_core.evaluate.inputs import fold
     from audit_core.evaluate.judge import judge
 
     def lookup(fact: Any) -> Known | Absent:
@@ -477,4 +479,5 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
 
     target = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
     assert all(isinstance(n, Optional_) for n in check.needs[1:])
-    assert judge(check, target, lookup, {}, {}).verdict is verdict
+    pairs = [(need, lookup(facts_in(need)[0])) for need in check.needs]
+    assert judge(check, target, fold(pairs), {}).verdict is verdict

@@ -1,0 +1,91 @@
+"""Puts facts in the place of their ids, and refuses what cannot work, when plugins are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from audit_core.model import (
+    Check,
+    Each,
+    EachPart,
+    Fact,
+    FirstOf,
+    KnownOrAbsent,
+    Need,
+    OfParent,
+    Optional_,
+    all_facts,
+)
+
+
+class LinkError(Exception):
+    """A check or fact needs what there is not; `str()` says which and why."""
+
+
+class Linker:
+    """Links checks and facts to the facts that `facts` holds by id."""
+
+    def __init__(self, facts: Mapping[str, Fact]) -> None:
+        self._facts = facts
+        self._linked: dict[str, Fact] = {}
+        self._open: list[str] = []
+
+    def check(self, check: Check) -> Check:
+        """`check` with facts for needs, or LinkError."""
+        needs = self._needs(check.needs, check.kind)
+        return check if needs == check.needs else structs.replace(check, needs=needs)
+
+    def fact(self, fact: Fact) -> Fact:
+        """`fact` with facts for needs, or LinkError: it may not need itself."""
+        if fact.id in self._open:
+            around = (*self._open[self._open.index(fact.id) :], fact.id)
+            raise LinkError(f"facts need each other: {' → '.join(around)}")
+        if fact.id not in self._linked:
+            self._open.append(fact.id)
+            try:
+                needs = self._needs(fact.needs, fact.kind)
+            finally:
+                self._open.pop()
+            changed = needs != fact.needs
+            self._linked[fact.id] = structs.replace(fact, needs=needs) if changed else fact
+        return self._linked[fact.id]
+
+    def _needs(self, needs: tuple[Need, ...], kind: str) -> tuple[Need, ...]:
+        return tuple(self._need(need, kind) for need in needs)
+
+    def _need(self, need: Need, kind: str) -> Need:
+        if isinstance(need, Fact | str):
+            return self._of_kind(need, kind)
+        if isinstance(need, Optional_ | KnownOrAbsent):
+            return structs.replace(need, of=self._need(need.of, kind))
+        if isinstance(need, FirstOf):
+            return FirstOf(facts=tuple(self._of_kind(fact, kind) for fact in need.facts))
+        if isinstance(need, OfParent | EachPart):
+            return structs.replace(need, fact=self._named(need.fact))
+        return self._each(need) if isinstance(need, Each) else need
+
+    def _each(self, need: Each) -> Each:
+        fact = self._of_kind(need.fact, need.kind)
+        if any(isinstance(_bare(n), Each) for f in all_facts((fact,)) for n in f.needs):
+            # It is computed before what groups need of each other is there.
+            raise LinkError(f"{fact.id} needs other targets itself and cannot stand in each()")
+        return structs.replace(need, fact=fact)
+
+    def _of_kind(self, fact: Fact | str, kind: str) -> Fact:
+        found = self._named(fact)
+        if found.kind != kind:
+            raise LinkError(f"{found.id} is a fact about a {found.kind}, not about a {kind}")
+        return found
+
+    def _named(self, fact: Fact | str) -> Fact:
+        if isinstance(fact, Fact):
+            fact = fact.id
+        if fact not in self._facts:
+            raise LinkError(f"no plugin offers the fact {fact}")
+        return self.fact(self._facts[fact])
+
+
+def _bare(need: Need) -> Need:
+    return need.of if isinstance(need, Optional_ | KnownOrAbsent) else need

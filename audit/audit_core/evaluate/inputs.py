@@ -1,0 +1,201 @@
+"""What a check, a derived fact or a parser is given for what it needs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from audit_core.model import (
+    Absent,
+    Builtin,
+    Each,
+    EachPart,
+    Fact,
+    FirstOf,
+    Known,
+    KnownOrAbsent,
+    Message,
+    Need,
+    OfParent,
+    Optional_,
+    Reason,
+    Target,
+    msg,
+)
+
+Got = Known | Absent
+Members = tuple[tuple[Target, Got], ...]
+INCOMPLETE = "incomplete"
+_MOST_GAPS = 10
+
+
+class View(Protocol):
+    """The facts that can be had from where one target stands."""
+
+    def builtin(self, which: Builtin) -> Any:
+        """The value of a builtin need."""
+
+    def fact(self, fact: Fact) -> Got:
+        """`fact` about the target itself."""
+
+    def above(self, fact: Fact) -> Got | None:
+        """`fact` about the nearest target above of its kind; None where there is none."""
+
+    def below(self, fact: Fact) -> Members:
+        """`fact` about every target below of its kind."""
+
+    def everywhere(self, fact: Fact) -> Members:
+        """`fact` about every target of its kind in the run."""
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """Something that was needed and could not be had in full; `why` is a code."""
+
+    why: str
+    said: Message
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """One value for each need, unless an absence in `stops` forbids to look at them.
+
+    `gaps` tells what is missing of the values. `evidence` are digests, sorted; `sources` the ids
+    of the facts that `first_of` chose.
+    """
+
+    values: tuple[Any, ...]
+    stops: tuple[Absent, ...]
+    gaps: tuple[Gap, ...]
+    evidence: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+
+    @property
+    def stop(self) -> Absent | None:
+        """The absence that outweighs the others: what could not be looked at, if any."""
+        return next((s for s in self.stops if s.unknown), next(iter(self.stops), None))
+
+
+def gather(needs: Iterable[Need], view: View) -> Inputs:
+    """What `needs` give, looked at through `view`."""
+    return fold((need, _got(need, view)) for need in needs)
+
+
+def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
+    """What pairs of a need and what was got for it come to."""
+    values: list[Any] = []
+    stops: list[Absent] = []
+    gaps: list[Gap] = []
+    evidence: set[str] = set()
+    sources: dict[str, None] = {}
+    for need, got in pairs:
+        evidence.update(got.evidence)
+        value, stop = _value(need, got)
+        values.append(value)
+        stops += [] if stop is None else [stop]
+        gaps += _gaps(got, value)
+        sources |= dict.fromkeys(got.sources if isinstance(got, Known) else ())
+    return Inputs(
+        values=tuple(values),
+        stops=tuple(stops),
+        gaps=capped(gaps),
+        evidence=tuple(sorted(evidence)),
+        sources=tuple(sources),
+    )
+
+
+def capped(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Each gap once; of many the first, and how many more there are."""
+    once: list[Gap] = []
+    for gap in gaps:
+        once += [] if gap in once[:_MOST_GAPS] else [gap]
+    more = len(once) - _MOST_GAPS
+    if more <= 0:
+        return tuple(once)
+    rest = Gap(why=once[0].why, said=msg("{count} more that could not be read", count=more))
+    return (*once[:_MOST_GAPS], rest)
+
+
+def _value(need: Any, got: Got) -> tuple[Any, Absent | None]:
+    """The value for one need, and the absence that stops what needs it, if it does."""
+    if isinstance(got, Known):
+        return got.value, None
+    if isinstance(need, KnownOrAbsent):
+        return got, None
+    if isinstance(need, Optional_) and not got.unknown:
+        return None, None
+    return None, got
+
+
+def _gaps(got: Got, value: Any) -> list[Gap]:
+    if isinstance(got, Known):
+        return [Gap(why=INCOMPLETE, said=said) for said in got.incomplete]
+    handed_on = isinstance(value, Absent) and value.unknown
+    return [Gap(why=got.reason.value, said=got.said)] if handed_on else []
+
+
+def _got(need: Need, view: View) -> Got:
+    if isinstance(need, Builtin):
+        return Known(value=view.builtin(need))
+    if isinstance(need, Optional_ | KnownOrAbsent):
+        return _got(need.of, view)
+    if isinstance(need, FirstOf):
+        return _first(need, view)
+    if isinstance(need, EachPart):
+        return _members(view.below(_linked(need.fact)))
+    if isinstance(need, Each):
+        return _members(view.everywhere(_linked(need.fact)))
+    if isinstance(need, OfParent):
+        return _above(_linked(need.fact), view)
+    return view.fact(_linked(need))
+
+
+def _linked(fact: Fact | str) -> Fact:
+    if isinstance(fact, str):  # loading has put a fact in the place of every id
+        raise TypeError(f"the fact {fact} was not loaded")
+    return fact
+
+
+def _above(fact: Fact, view: View) -> Got:
+    got = view.above(fact)
+    if got is not None:
+        return got
+    said = msg("The inventory declares it as a part of no {kind}", kind=str(fact.kind))
+    return Absent(reason=Reason.NOT_COLLECTED, said=said)
+
+
+def _first(need: FirstOf, view: View) -> Got:
+    """The first known fact, a complete one before others; else what outweighs the absences."""
+    facts = [_linked(f) for f in need.facts]
+    tried: list[tuple[Fact, Got]] = []
+    for fact in facts:
+        tried.append((fact, view.fact(fact)))
+        if isinstance(tried[-1][1], Known) and not tried[-1][1].incomplete:
+            break
+    evidence = tuple(sorted({digest for _, got in tried for digest in got.evidence}))
+    known = [(f, g) for f, g in tried if isinstance(g, Known)]
+    for fact, got in sorted(known, key=lambda pair: bool(pair[1].incomplete)):
+        return Known(
+            value=got.value,
+            evidence=evidence,
+            incomplete=got.incomplete,
+            sources=(*got.sources, fact.id),
+        )
+    absences = [g for _, g in tried if isinstance(g, Absent)]
+    stop = next((a for a in absences if a.unknown), absences[0])
+    return Absent(reason=stop.reason, said=stop.said, evidence=evidence)
+
+
+def _members(members: Members) -> Known:
+    """The members as one value, incomplete where one of them could not be looked at."""
+    return Known(
+        value=members,
+        evidence=tuple(sorted({digest for _, got in members for digest in got.evidence})),
+        incomplete=tuple(m for target, got in members for m in _missing(target, got)),
+    )
+
+
+def _missing(target: Target, got: Got) -> tuple[Message, ...]:
+    if isinstance(got, Known):
+        return got.incomplete
+    return (got.said,) if got.unknown else ()
