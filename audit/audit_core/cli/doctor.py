@@ -14,7 +14,7 @@ from audit_core.cli.output import print_json, print_table
 from audit_core.collect import Route
 from audit_core.connectors import TransportError
 from audit_core.inventory import Inventory
-from audit_core.model import Command, ReadFile, Status, Target
+from audit_core.model import Command, Status, Target
 from audit_core.model.errors import ConfigError
 from audit_core.plan import batch
 from audit_core.views.cli_views import DoctorRow
@@ -82,7 +82,7 @@ def _root_argvs(context: Context, target: Target, inventory: Inventory) -> list[
     members = [t for t in inventory.targets if target.id in (t.id, t.parent)]
     groups = plan.groups(members, tuple(context.registry.checks.values()))
     requests = [r for g in groups for r in plan.everything(g)]
-    shell = [r for r in requests if isinstance(r, Command | ReadFile)]
+    shell = [r for r in requests if isinstance(r, batch.ShellRequest)]
     return sorted({argv for r in shell for argv in batch.root_argvs(r)})
 
 

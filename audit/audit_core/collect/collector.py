@@ -18,10 +18,8 @@ from audit_core.collect.no_shell import A_SHELL, not_run
 from audit_core.collect.probers import ProberProcess, ask_prober, probe_reply
 from audit_core.connectors import Ended, ScriptReply, Session, Transport, TransportError
 from audit_core.model import (
-    Command,
     Platform,
     Probe,
-    ReadFile,
     Reason,
     Request,
     Status,
@@ -243,7 +241,7 @@ class Collector:
         route: Route,
     ) -> bool:
         """Asks what is left to ask; whether the target ran the script at all."""
-        left = [r for r in self._left(group, wanted) if isinstance(r, Command | ReadFile)]
+        left = [r for r in self._left(group, wanted) if isinstance(r, batch.ShellRequest)]
         if not left:
             return True
         self._tell(group, "ask", 0, len(left))
@@ -266,7 +264,7 @@ class Collector:
         writer: BundleWriter,
         how: str,
         number: int,
-        asked: Sequence[Command | ReadFile],
+        asked: Sequence[batch.ShellRequest],
         nonce: str,
         told: ScriptReply,
         started: str,
@@ -292,6 +290,7 @@ class Collector:
                 ended=ended,
                 how=how,
                 detail=raw.detail,
+                files=raw.files,
             )
             writer.add(group.root.id, reply)
 
@@ -306,9 +305,9 @@ class Collector:
         writer.add(group.root.id, probe_reply(probe, got, started))
 
 
-def _seconds(requests: Sequence[Command | ReadFile]) -> float:
+def _seconds(requests: Sequence[batch.ShellRequest]) -> float:
     return min(_ROUND_SECONDS, 30 + sum(r.timeout_s for r in requests))
 
 
-def _limit(requests: Sequence[Command | ReadFile]) -> int:
+def _limit(requests: Sequence[batch.ShellRequest]) -> int:
     return min(_STREAM_LIMIT, sum(r.limit + _FRAME_ROOM for r in requests) + (1 << 20))

@@ -20,7 +20,6 @@ from audit_core.model.facts import (
     Need,
     OfParent,
     Optional_,
-    ParseError,
     Parser,
     Partial,
     Platform,
@@ -30,13 +29,21 @@ from audit_core.model.facts import (
     asked_of,
     facts_in,
 )
+from audit_core.model.files import FileEntry, FileStatus
 from audit_core.model.messages import Message, Scalar, Value, msg
-from audit_core.model.observations import Answer, Observation, Status, observation_digest
+from audit_core.model.observations import (
+    Answer,
+    Observation,
+    ParseError,
+    Status,
+    observation_digest,
+)
 from audit_core.model.requests import (
     Command,
     Privilege,
     Probe,
     ReadFile,
+    ReadFiles,
     Reason,
     Request,
     merged,
@@ -57,6 +64,8 @@ __all__ = [
     "Each",
     "EachPart",
     "Fact",
+    "FileEntry",
+    "FileStatus",
     "Finding",
     "FirstOf",
     "Judgement",
@@ -79,6 +88,7 @@ __all__ = [
     "Probe",
     "Provider",
     "ReadFile",
+    "ReadFiles",
     "Reason",
     "Request",
     "Result",

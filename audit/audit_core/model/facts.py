@@ -46,10 +46,6 @@ class Partial(Struct, frozen=True, kw_only=True):
     problems: tuple[Message, ...]
 
 
-class ParseError(Exception):
-    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE."""
-
-
 class Platform(Struct, frozen=True, kw_only=True):
     """The closed list of what discovery settles about a host; `unknown` where it could not."""
 

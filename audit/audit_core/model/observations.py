@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from audit_core.model.files import FileEntry, decode_files
 from audit_core.model.targets import Target
 
 
@@ -65,6 +66,10 @@ def observation_digest(observation: Observation) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
+class ParseError(Exception):
+    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE."""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """What a parser is given: the bytes of one answered request and what is known about them."""
 
@@ -79,6 +84,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """`stdout` as UTF-8; bytes that are not valid survive as lone surrogates, exactly."""
         return self.stdout.decode("utf-8", "surrogateescape")
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """The files of a `ReadFiles` request; ParseError where the bytes are none."""
+        try:
+            return decode_files(self.stdout)
+        except ValueError as error:
+            raise ParseError(str(error)) from error
 
     @property
     def lines(self) -> list[str]:

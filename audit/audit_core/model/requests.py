@@ -39,14 +39,16 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     """A question as data. A plugin adds a type by subclassing with a `tag` of its own.
 
     `timeout_s` and `limit` (bytes of the answer) bound the asking. `partial_ok`: a cut answer is
-    still handed to the parser, which must check `Answer.truncated`. `waiting` names the fields of a
-    type that say nothing about what is asked; all others identify the question where they differ
-    from their default. So the default of such a field is part of its meaning and never changes,
-    and a field that is added later needs a default that means what was asked before.
+    still handed to the parser, which must check `Answer.truncated`. `bounds` names the fields of a
+    type that bound the asking, `waiting` these and all others that say nothing about what is asked.
+    Every other field identifies the question where it differs from its default. So the default of
+    such a field is part of its meaning and never changes, and a field that is added later needs a
+    default that means what was asked before.
     """
 
     evidence_kind: ClassVar[str] = "answer"
-    waiting: ClassVar[frozenset[str]] = frozenset({"timeout_s", "limit", "partial_ok"})
+    bounds: ClassVar[tuple[str, ...]] = ("timeout_s", "limit")
+    waiting: ClassVar[frozenset[str]] = frozenset({*bounds, "partial_ok"})
 
     privilege: Privilege = Privilege.USER
     timeout_s: int = 20
@@ -136,6 +138,55 @@ class ReadFile(Request, frozen=True, kw_only=True, tag="file"):
         return self.path
 
 
+class ReadFiles(Request, frozen=True, kw_only=True, tag="files"):
+    """Several regular files in one answer, `Answer.files`, in the order of their paths.
+
+        ReadFiles(paths=("/etc/sudoers", "/etc/sudoers.d"), depth=1, privilege=Privilege.ROOT)
+        ReadFiles(globs=("/home/*/.ssh/authorized_keys",))
+        ReadFiles(paths=("/var/cache/dnf",), names=("repomd.xml",), depth=5)
+
+    `paths` are absolute. A path that is a file is read; of one that is a directory the files up to
+    `depth` levels below are read, with `names` only those whose name matches one of these patterns
+    (as `find -name`: `*` also stands for a leading dot). `globs` are absolute patterns of files, as
+    of sh: `*`, `?` and `[...]` never stand for a slash, nor for a leading dot. Symbolic links are
+    followed everywhere. Patterns are matched on the target, by find(1).
+
+    Each file has an entry, read or not: see `FileStatus`. A path that is not there is an entry
+    NOT_PRESENT; a glob that nothing matches, and a directory without files, have none. A directory
+    that cannot be looked into is an entry NOT_PERMITTED under its own path. So an answer is
+    complete where every entry is READ or NOT_PRESENT. Files above `file_limit` bytes are
+    TOO_BIG. An answer of more than `limit` bytes or `max_files` entries is cut: `truncated`.
+
+    As root each search is one exact argv of find(1), which itself runs base64(1) and sha256sum(1)
+    on the files: nothing of it depends on what is found, and no shell runs as root.
+    """
+
+    evidence_kind: ClassVar[str] = "files"
+    bounds: ClassVar[tuple[str, ...]] = (*Request.bounds, "file_limit", "max_files")
+    waiting: ClassVar[frozenset[str]] = Request.waiting | {*bounds}
+
+    paths: tuple[str, ...] = ()
+    globs: tuple[str, ...] = ()
+    depth: int = 0
+    names: tuple[str, ...] = ()
+    limit: int = 4 << 20
+    file_limit: int = 1 << 20
+    max_files: int = 5000
+
+    def __post_init__(self) -> None:
+        if not (self.paths or self.globs):
+            raise ValueError("paths or globs are needed")
+        for place in (*self.paths, *self.globs):
+            if not place.startswith("/") or "\0" in place:
+                raise ValueError(f"not an absolute path: {place!r}")
+
+    def describe(self) -> str:
+        """The paths, each with the names and the depth to which files below are read; the globs."""
+        below = " or ".join(self.names) or "*"
+        under = f" ({below}, {self.depth} deep)" if self.depth else ""
+        return " ".join((*(path + under for path in self.paths), *self.globs))
+
+
 class Probe(Request, frozen=True, kw_only=True, tag="probe"):
     """A question put over the network from the collector by the named prober of a plugin."""
 
@@ -163,8 +214,5 @@ def merged(requests: Iterable[Request]) -> dict[str, Request]:
 
 
 def _longer(one: Request, other: Request) -> Request:
-    return structs.replace(
-        one,
-        timeout_s=max(one.timeout_s, other.timeout_s),
-        limit=max(one.limit, other.limit),
-    )
+    widest = {name: max(getattr(one, name), getattr(other, name)) for name in one.bounds}
+    return structs.replace(one, **widest)

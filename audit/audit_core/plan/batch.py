@@ -16,9 +16,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from audit_core.model import Command, Privilege, ReadFile, Status
+from audit_core.model import Command, FileEntry, Privilege, ReadFile, ReadFiles, Status
+from audit_core.plan import find_files
 
-ShellRequest = Command | ReadFile
+ShellRequest = Command | ReadFile | ReadFiles
 STDERR_LIMIT = 64 << 10
 _TIMEOUT = "/usr/bin/timeout"
 _STAT = ("/usr/bin/stat", "-L", "-c", "%F|%s")
@@ -43,6 +44,7 @@ class ScriptResponse(Struct, frozen=True, kw_only=True):
     stderr: bytes = b""
     truncated: bool = False
     detail: str = ""
+    files: tuple[FileEntry, ...] | None = None
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -102,6 +104,8 @@ def root_argvs(request: ShellRequest) -> tuple[tuple[str, ...], ...]:
     wrap = (_TIMEOUT, "-k", "2", str(request.timeout_s))
     if isinstance(request, Command):
         return ((*wrap, *request.argv),)
+    if isinstance(request, ReadFiles):
+        return tuple((*wrap, *search.argv) for search in find_files.searches(request))
     cap = str(request.limit + 1)
     return (
         (*wrap, *_STAT, "--", request.path),
@@ -111,12 +115,18 @@ def root_argvs(request: ShellRequest) -> tuple[tuple[str, ...], ...]:
 
 
 def call_line(index: int, request: ShellRequest) -> str:
-    """The line of the script that asks `request` as number `index`."""
+    """The lines of the script that ask `request` as number `index`."""
     root = request.privilege is Privilege.ROOT
     cap = str(request.limit + 1)
+    wrap = f"{'$R ' if root else ''}{_TIMEOUT} -k 2 {request.timeout_s}"
     if isinstance(request, Command):
-        wrap = f"{'$R ' if root else ''}{_TIMEOUT} -k 2 {request.timeout_s}"
         return f"r {index} {cap} {wrap} {shlex.join(request.argv)}\n"
+    if isinstance(request, ReadFiles):
+        most = find_files.stream_limit(request) + 1
+        return "".join(
+            f"r {index}.f{n} {most} {wrap} {shlex.join(search.argv)}\n"
+            for n, search in enumerate(find_files.searches(request))
+        )
     sudo = '"$R"' if root else "''"
     return f"f {index} {cap} {request.timeout_s} {shlex.quote(request.path)} {sudo}\n"
 
@@ -158,7 +168,7 @@ class _Frame(Struct):
 
 
 def _frames(stream: bytes, nonce: str) -> dict[str, _Frame]:
-    mark = re.compile(rb"\n%s (?:B ([0-9.sd]+)|E ([0-9.sd]+) ([0-9]*))\n" % nonce.encode())
+    mark = re.compile(rb"\n%s (?:B ([0-9.sdf]+)|E ([0-9.sdf]+) ([0-9]*))\n" % nonce.encode())
     frames: dict[str, _Frame] = {}
     opened, start = "", 0
     stream = _doubled(stream, nonce)
@@ -299,11 +309,12 @@ def _reply(
     sudo = request.privilege is Privilege.ROOT and head.uid != 0
     if sudo and not head.sudo:
         return ScriptResponse(status=Status.NOT_PERMITTED, detail=NO_SUDO)
-    reply = (
-        _file_reply(key, request, out, err, cut, sudo=sudo)
-        if isinstance(request, ReadFile)
-        else _command_reply(key, request.limit, out, err, cut, sudo=sudo)
-    )
+    if isinstance(request, ReadFile):
+        reply = _file_reply(key, request, out, err, cut, sudo=sudo)
+    elif isinstance(request, ReadFiles):
+        reply = _files_reply(key, request, out, err, cut, sudo=sudo)
+    else:
+        reply = _command_reply(key, request.limit, out, err, cut, sudo=sudo)
     if reply is None or not sudo:
         return reply
     return structs.replace(reply, stderr=_GRUMBLED.sub(b"", reply.stderr))
@@ -347,6 +358,41 @@ def _command_reply(
         stderr=errors,
         truncated=truncated,
     )
+
+
+def _files_reply(
+    key: str,
+    request: ReadFiles,
+    out: dict[str, _Frame],
+    err: dict[str, _Frame],
+    cut: Status,
+    *,
+    sudo: bool,
+) -> ScriptResponse | None:
+    most = find_files.stream_limit(request)
+    parts: list[find_files.Found] = []
+    errors = b""
+    for n, search in enumerate(find_files.searches(request)):
+        reply = _command_reply(f"{key}.f{n}", most, out, err, cut, sudo=sudo)
+        if reply is None:
+            return None if not parts else ScriptResponse(status=cut, truncated=True)
+        if reply.status is Status.NOT_PRESENT:  # find itself, which the core's own requests take
+            return structs.replace(reply, status=Status.UNSUPPORTED, detail=NO_TOOLS)
+        if reply.status is not Status.ANSWERED:
+            return structs.replace(reply, stdout=b"", detail=reply.detail)
+        errors += reply.stderr
+        try:
+            found = find_files.read_stream(search, reply.stdout, reply.stderr, cut=reply.truncated)
+        except find_files.Unreadable as error:
+            return structs.replace(
+                reply, status=Status.MALFORMED, stdout=b"", exit_code=None, detail=str(error)
+            )
+        parts.append(found)
+    whole = find_files.joined(request, parts)
+    return ScriptResponse(
+        status=Status.ANSWERED, exit_code=0, stderr=errors, truncated=whole.truncated,
+        files=whole.files,
+    )  # fmt: skip
 
 
 def _file_reply(

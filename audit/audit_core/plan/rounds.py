@@ -10,12 +10,10 @@ from msgspec import Struct
 from audit_core.model import (
     Ask,
     Check,
-    Command,
     Fact,
     Message,
     Platform,
     Provider,
-    ReadFile,
     Request,
     Target,
     merged,
@@ -99,7 +97,7 @@ def _asked(
 
 def _discovery(group: Group) -> tuple[Request, ...]:
     """What is asked first; nothing of a group that asks nothing of a host's shell."""
-    shell = any(isinstance(a.request, Command | ReadFile) for a in group.asked)
+    shell = any(isinstance(a.request, batch.ShellRequest) for a in group.asked)
     return discovery.REQUESTS if shell else ()
 
 
@@ -158,7 +156,7 @@ def sudoers(
     argvs = {
         argv
         for request in requests
-        if isinstance(request, Command | ReadFile)
+        if isinstance(request, batch.ShellRequest)
         for argv in batch.root_argvs(request)
     }
     lines = sorted(line for argv in argvs if (line := _line(argv)) is not None)

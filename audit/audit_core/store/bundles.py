@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.model import (
+    FileEntry,
     Message,
     Observation,
     Probe,
@@ -19,6 +20,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.errors import InputError
+from audit_core.model.files import encode_files
 from audit_core.model.requests import stored
 from audit_core.plan.batch import STDERR_LIMIT
 from audit_core.store import frames
@@ -78,6 +80,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     ended: str
     how: str
     detail: str
+    files: tuple[FileEntry, ...] | None = None
 
 
 class BundleWriter:
@@ -100,7 +103,10 @@ class BundleWriter:
     def add(self, target: str, reply: Reply) -> Observation:
         """Stores `reply` and returns the observation that stands for it."""
         broken = reply.status is not Status.ANSWERED
-        out = self._cut(reply.stdout, cut=broken or reply.truncated)
+        if reply.files is None:
+            out = self._cut(reply.stdout, cut=broken or reply.truncated)
+        else:
+            out = self._files(reply.files)
         err = self._cut(reply.stderr, cut=broken or len(reply.stderr) >= STDERR_LIMIT)
         observation = Observation(
             target=target,
@@ -129,6 +135,17 @@ class BundleWriter:
     def _cut(self, data: bytes, *, cut: bool = False) -> Redacted:
         # asked for each time: a secret may be resolved after this writer was made
         return redact(data, self._secrets(), cut=cut)
+
+    def _files(self, files: tuple[FileEntry, ...]) -> Redacted:
+        """`files` as one text, each redacted by itself: the sizes in it hold afterwards."""
+        kept, rules = [], []
+        for file in files:
+            name = self._cut(file.path.encode("utf-8", "surrogateescape"))
+            body = self._cut(file.data)
+            rules += [*name.rules, *body.rules]
+            path = name.data.decode("utf-8", "surrogateescape")
+            kept.append(structs.replace(file, path=path, data=body.data))
+        return Redacted(data=encode_files(kept), rules=tuple(rules))
 
     def _clean(self, text: str) -> str:
         raw = text.encode("utf-8", "backslashreplace")

@@ -1,0 +1,99 @@
+"""Several files in one answer, and how a bundle holds them. Pure.
+
+Each file is one line of JSON and then as many bytes as that line says, and a newline. The sizes are
+counted after redaction, so that they always hold; a person can read the whole.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+
+class FileStatus(enum.StrEnum):
+    """What came of one file. Only of one that was READ are there bytes."""
+
+    READ = "read"
+    NOT_PRESENT = "not_present"  # named in the request, and not there
+    NOT_PERMITTED = "not_permitted"  # also of a directory that may not be looked into
+    NOT_REGULAR = "not_regular"  # a directory, device, socket or pipe where a file was asked for
+    BROKEN_LINK = "broken_link"  # a symbolic link that leads nowhere or in a circle
+    CHANGED = "changed"  # it changed or went away while it was read
+    TOO_BIG = "too_big"
+    FAILED = "failed"
+
+
+class FileEntry(Struct, frozen=True, kw_only=True):
+    """One file of a `ReadFiles` request. `modified` is in seconds since 1970, as of its clock."""
+
+    path: str
+    status: FileStatus
+    size: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    modified: float = 0.0
+    data: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8; those that are not valid survive as lone surrogates, exactly."""
+        return self.data.decode("utf-8", "surrogateescape")
+
+    @property
+    def lines(self) -> list[str]:
+        """`text` cut at newlines only (never at the other Unicode line breaks)."""
+        return self.text.removesuffix("\n").split("\n") if self.data else []
+
+
+def encode_files(files: Iterable[FileEntry]) -> bytes:
+    """The bytes that stand for `files` in a bundle."""
+    return b"".join(_encoded(file) for file in files)
+
+
+def _encoded(file: FileEntry) -> bytes:
+    head: dict[str, Any] = {
+        name: getattr(file, name) for name in FileEntry.__struct_fields__ if name != "data"
+    }
+    # Python's own encoder: a name that is no UTF-8 has lone surrogates, which msgspec refuses.
+    line = json.dumps({**head, "bytes": len(file.data)}, ensure_ascii=True).encode()
+    return b"%s\n%s\n" % (line, file.data)
+
+
+def decode_files(raw: bytes) -> tuple[FileEntry, ...]:
+    """The files that `encode_files` wrote; ValueError for any other bytes."""
+    found, at = [], 0
+    while at < len(raw):
+        end = raw.find(b"\n", at)
+        head = _head(raw[at : end if end > 0 else len(raw)])
+        size = head.pop("bytes", None)
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0 or end < 0:
+            raise ValueError(f"no file at byte {at}")
+        data = raw[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+        if len(data) != size or raw[at - 1 : at] != b"\n":
+            raise ValueError("the last file is not whole")
+        found.append(_entry(head, data))
+    return tuple(found)
+
+
+def _head(line: bytes) -> dict[str, Any]:
+    try:
+        head = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("not the head of a file") from error
+    if not isinstance(head, dict):
+        raise ValueError("not the head of a file")
+    return head
+
+
+def _entry(head: dict[str, Any], data: bytes) -> FileEntry:
+    try:
+        return msgspec.convert({**head, "data": data}, FileEntry, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise ValueError(f"not the head of a file: {error}") from error
