@@ -192,10 +192,10 @@ def test_an_object_type_that_never_has_the_clause_is_not_applicable_with_a_reaso
 def test_every_clause_stands_on_every_object_it_concerns() -> None:
     clauses = [
         clause("1.1"),
-        clause("1.2", applies_to=("database",)),
+        clause("1.2", applies_to=("database",), concerns=("server", "database")),
         clause("2.1", layer_id="physical", applies_to=("site",)),
         clause("3.1", layer_id="policies", applies_to=("organisation",)),
-        clause("4.1", layer_id="", applies_to=()),
+        clause("4.1", layer_id="", applies_to=("organisation",)),
     ]
     got = assess.assess(clauses, TARGETS, [], {}, {})
     assert [(c.clause, c.target) for c in got] == [

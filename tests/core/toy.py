@@ -23,6 +23,8 @@ edition: "1"
 source: made up for this test
 confidence: read
 licence: none
+object_types: [{id: server, zh: 服务器, en: Server}]
+layers: [{id: computing, zh: 计算, en: Computing, objects: [server]}]
 """
 
 
@@ -46,10 +48,10 @@ def install(
 def policy(checks: Sequence[str], coverage: str = "full") -> dict[str, str]:
     """A catalog with one clause per check, its mapping and the profile `toy`."""
     rows = "".join(
-        f"1.{n},1,general,条款{n},计算,computing,控制点,examine,server,服务器\n"
+        f"1.{n},1,general,条款{n},computing,控制点,examine,server,服务器\n"
         for n, _ in enumerate(checks)
     )
-    heads = "id,level,scope,gist,layer,layer_id,control_point,methods,applies_to,objects\n"
+    heads = "id,level,scope,gist,layer_id,control_point,methods,applies_to,objects\n"
     mapping = "".join(
         f"- clause: 1.{n}\n  checks:\n    - {{check: {check}, coverage: {coverage}}}\n"
         f"  missing: {{zh: 一样东西, en: Something}}\n"

@@ -29,14 +29,8 @@ def objects(targets: Iterable[Target]) -> tuple[Target, ...]:
 
 
 def concerns(clause: Clause, target: Target) -> bool:
-    """Whether `clause` has a conclusion on `target` at all: the layer is of the object's world."""
-    layers = {"site": "site", "network": "network", "organisation": "organisation"}
-    world = layers.get(target.object_type.value, "computing")
-    if clause.layer_id == "computing":
-        return world == "computing"
-    if not clause.applies_to:
-        return world == "organisation"
-    return target.object_type.value in clause.applies_to
+    """Whether `clause` has a conclusion on `target` at all: the catalog's layers say so."""
+    return target.object_type.value in (clause.concerns or clause.applies_to)
 
 
 def conclude(

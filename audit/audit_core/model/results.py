@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Target
+from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
 SCHEMA = "dengbao/results/1"
 
@@ -36,9 +37,10 @@ class Clause(Struct, frozen=True, kw_only=True):
     """One requirement item (测评项) as data. Texts are gists in own words, never the standard's.
 
     `layer`, `control_point` and `gist` are Chinese; the `_en` twins are translations. `methods`
-    are of interview, examine, test. `objects` is the object list of GB/T 28448 as data.
-    `confidence`
-    says how sure the source of the row is; anything but `read` must be shown as unverified.
+    are of interview, examine, test. `objects` is the object list of GB/T 28448 as data. The clause
+    has a conclusion on objects of the types in `concerns`; those not in `applies_to` never have
+    the item. `confidence` says how sure the source of the row is; anything but `read` must be
+    shown as unverified.
     """
 
     catalog: str
@@ -57,6 +59,9 @@ class Clause(Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     objects: str = ""
     applies_to: tuple[str, ...] = ()
+    concerns: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = (Step(),)
+    rule: UnitRule = WHOLE_CLAUSE
     high_risk_rule: str = ""
     confidence: str = "read"
     note: str = ""

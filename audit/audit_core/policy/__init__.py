@@ -288,7 +288,16 @@ class _Assembly:
             declared_checks=tuple(self._declared),
             catalogs=tuple(dict.fromkeys(c.catalog for c in self._clauses)),
             sha256=self._sha256(),
+            object_types=tuple({t.id: t for c in self._used() for t in c.object_types}.values()),
+            system_objects=tuple(
+                {o.id: o for c in self._used() for o in c.system_objects}.values()
+            ),
         )  # fmt: skip
+
+    def _used(self) -> list[Catalog]:
+        """The catalogs with clauses in it, the last first: of two names the first one stands."""
+        ids = dict.fromkeys(c.catalog for c in self._clauses)
+        return [self._policy.catalog(id) for id in reversed(ids)]
 
     def _take_clauses(self) -> tuple[Clause, ...]:
         found: dict[tuple[str, str], Clause] = {}

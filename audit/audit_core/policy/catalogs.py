@@ -1,4 +1,5 @@
-"""Catalogs: a folder with `catalog.yaml`, `clauses.csv`, and perhaps `en.csv`, `crosswalk.csv`."""
+"""Catalogs: a folder with `catalog.yaml`, `clauses.csv`, and perhaps `en.csv`, `steps.csv`,
+`unit-rules.csv` and `crosswalk.csv`."""
 
 from __future__ import annotations
 
@@ -9,27 +10,36 @@ from collections.abc import Iterator, KeysView
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import structs
 
-from audit_core.model import Coverage, ObjectType, msg
+from audit_core.model import Coverage, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
-from audit_core.policy.model import Bilingual, Catalog, CrosswalkEntry, EquivalentClause, Fit
+from audit_core.model.units import Step, UnitRule
+from audit_core.policy import steps as _steps
+from audit_core.policy.layers import check_layers, concerned, no_object
+from audit_core.policy.missing import stand_in
+from audit_core.policy.model import (
+    Bilingual,
+    Catalog,
+    CrosswalkEntry,
+    EquivalentClause,
+    Fit,
+    Layer,
+    Structure,
+)
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
 
 MAX_BYTES = 16 << 20
 _TITLE_MAX = 200
-METHODS = ("interview", "examine", "test")
-SCOPES = ("general", "cloud", "mobile", "iot", "ics")
-_OBJECT_TYPES = tuple(t.value for t in ObjectType)
 _COLUMNS = {
-    "id", "unit", "level", "scope", "layer", "layer_id", "control_point", "gist", "attribute",
+    "id", "unit", "level", "scope", "layer_id", "control_point", "gist", "attribute",
     "methods", "objects", "applies_to", "high_risk_rule", "confidence", "note", "twin", "twin_fit",
 }  # fmt: skip
 
 
-class _About(Struct, frozen=True, kw_only=True):
+class _About(Structure, frozen=True, kw_only=True):
     id: str
     title: Bilingual
     edition: str
@@ -50,17 +60,43 @@ def load_catalog(folder: Path) -> Catalog:
         wrong = wrong_text(getattr(about.title, lang), _TITLE_MAX)
         if wrong is not None:
             document.fail(("title", lang), wrong, seen(getattr(about.title, lang)))
+    check_layers(document, about)
     english = _english(files)
     rows = tuple(files.rows("clauses.csv", required=("id", "gist")))
     known = _ids(rows)
-    clauses = tuple(_clause(about.id, row, english) for row in rows)
+    clauses = tuple(_clause(about, row, english) for row in rows)
     twins = {row["id"]: _twin(row, known) for row in rows if row.get("twin")}
     crosswalk = _crosswalk(files, known)
+    clauses = _with_steps(files, about, clauses)
+    for row, clause in zip(rows, clauses, strict=True):
+        if not clause.applies_to:
+            no_object(row.where)
     return Catalog(
         id=about.id, title=about.title.zh, title_en=about.title.en, edition=about.edition,
         source=about.source, confidence=about.confidence, licence=about.licence,
-        clauses=clauses, twins=twins, crosswalk=crosswalk, sha256=files.sha256(),
+        clauses=clauses, twins=twins, crosswalk=crosswalk, scopes=about.scopes,
+        layers=about.layers, object_types=about.object_types,
+        system_objects=about.system_objects, sha256=files.sha256(),
     )  # fmt: skip
+
+
+def _with_steps(files: _Files, about: _About, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
+    """`clauses` with their steps and rules; a clause whose steps nobody knows is one step."""
+    by_id = {c.id: c for c in clauses}
+    steps: dict[str, tuple[Step, ...]] = {}
+    rules: dict[str, UnitRule] = {}
+    if files.has("steps.csv"):
+        known, required = _steps.STEP_COLUMNS, _steps.STEP_REQUIRED
+        steps = _steps.read_steps(files.rows("steps.csv", required, known), by_id)
+    if files.has("unit-rules.csv"):
+        rows = files.rows("unit-rules.csv", _steps.RULE_COLUMNS, _steps.RULE_COLUMNS)
+        rules = _steps.read_rules(rows, by_id, steps)
+    return tuple(
+        structs.replace(c, steps=steps[c.id], rule=rules.get(c.id, _steps.every_step(steps[c.id])))
+        if c.id in steps
+        else structs.replace(c, steps=(stand_in(c, about.object_types),))
+        for c in clauses
+    )
 
 
 class _Row(dict[str, str]):
@@ -122,7 +158,10 @@ class _Files:
         self._read[name] = raw
         return raw
 
-    def rows(self, name: str, required: tuple[str, ...]) -> Iterator[_Row]:
+    def rows(
+        self, name: str, required: tuple[str, ...], known: tuple[str, ...] | None = None
+    ) -> Iterator[_Row]:
+        """The rows of a table; no other columns than `known`, where it is given."""
         path = self.path(name)
         try:
             text = self.read(name).decode("utf-8-sig")
@@ -142,6 +181,11 @@ class _Files:
                             column=repr(column),
                         )
                     )
+            for column in header if known is not None else ():
+                if column not in (known or ()):
+                    said = msg("{path}:1: expected known columns, got {column}{hint}",
+                               path=str(path), column=quoted(column))  # fmt: skip
+                    raise InputError(said, hint=nearest(column, known or ()))
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if len(cells) != len(header):
@@ -257,7 +301,7 @@ def _twin(row: _Row, known: AbstractSet[str]) -> EquivalentClause:
     return EquivalentClause(clause=_known(row, "twin", others), fit=Fit(word) if word else Fit.SAME)
 
 
-def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
+def _clause(about: _About, row: _Row, english: dict[str, str]) -> Clause:
     if not row.keys() <= _COLUMNS:
         unknown = sorted(set(row) - _COLUMNS)
         raise InputError(
@@ -269,16 +313,19 @@ def _clause(catalog: str, row: _Row, english: dict[str, str]) -> Clause:
             hint=nearest(unknown[0], _COLUMNS),
         )
     get = row.get
+    id = row.word("layer_id", tuple(layer.id for layer in about.layers))
+    layer = next((one for one in about.layers if one.id == id), Layer(id="", zh="", en=""))
+    own = row.words("applies_to", layer.objects or tuple(t.id for t in about.object_types))
+    applies_to, concerns = concerned(layer, own)
     return Clause(
-        catalog=catalog, id=row["id"], unit=get("unit") or None, level=_level(row),
-        scope=row.word("scope", SCOPES) or "general",
-        layer=get("layer", ""), layer_id=get("layer_id", ""),
-        layer_en=english.get(get("layer", ""), ""),
+        catalog=about.id, id=row["id"], unit=get("unit") or None, level=_level(row),
+        scope=row.word("scope", tuple(s.id for s in about.scopes)) or about.scopes[0].id,
+        layer=layer.zh, layer_id=layer.id, layer_en=layer.en,
         control_point=get("control_point", ""),
         control_point_en=english.get(get("control_point", ""), ""),
         gist=row["gist"], gist_en=english.get(row["gist"], ""),
-        attribute=get("attribute", ""), methods=row.words("methods", METHODS),
-        objects=get("objects", ""), applies_to=row.words("applies_to", _OBJECT_TYPES),
+        attribute=get("attribute", ""), methods=row.words("methods", _steps.METHODS),
+        objects=get("objects", ""), applies_to=applies_to, concerns=concerns,
         high_risk_rule=get("high_risk_rule", ""), confidence=get("confidence") or "unverified",
         note=get("note", ""),
     )  # fmt: skip

@@ -62,7 +62,7 @@ def _unknown(clause: str, check: str, known: set[str]) -> Message:
 def _translations(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     file = str(policy.catalog_file(catalog.id, "clauses.csv"))
     for line, clause in enumerate(catalog.clauses, 2):
-        for name in ("layer", "control_point", "gist"):
+        for name in ("control_point", "gist"):
             if getattr(clause, name) and not getattr(clause, f"{name}_en"):
                 said = msg("{id}: {name} has no English text in en.csv", id=clause.id, name=name)
                 yield Problem(file=file, line=line, said=said)

@@ -18,6 +18,53 @@ class Bilingual(Struct, frozen=True, kw_only=True):
     en: str
 
 
+class Named(Struct, frozen=True, kw_only=True):
+    """An id with its names in Chinese and in English."""
+
+    id: str
+    zh: str
+    en: str
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """A layer (层面) of a standard.
+
+    `objects` are the object types that its clauses concern; empty where each clause says it
+    itself. With `concerns_all` every object of these types has a conclusion on each clause of the
+    layer, 不适用 where the clause never applies to the type; else it has none there.
+    """
+
+    id: str
+    zh: str
+    en: str
+    objects: tuple[str, ...] = ()
+    concerns_all: bool = False
+
+
+class SystemObject(Struct, frozen=True, kw_only=True):
+    """An object of the whole system: there is always one, and nobody has to declare it.
+
+    What a check finds on any target counts for its clauses: nobody logs in to a network.
+    """
+
+    id: str
+    object_type: str
+    zh: str
+    en: str
+
+
+class Structure(Struct, frozen=True, kw_only=True):
+    """What a standard consists of besides its clauses.
+
+    `scopes` begins with the one that a clause or a profile means where it names none.
+    """
+
+    scopes: tuple[Named, ...] = (Named(id="general", zh="通用", en="General"),)
+    layers: tuple[Layer, ...] = ()
+    object_types: tuple[Named, ...] = ()
+    system_objects: tuple[SystemObject, ...] = ()
+
+
 class Fit(enum.StrEnum):
     """How a clause's demand relates to the demand of its twin: the same, more or less."""
 
@@ -45,7 +92,7 @@ class CrosswalkEntry(Struct, frozen=True, kw_only=True):
     where: str
 
 
-class Catalog(Struct, frozen=True, kw_only=True):
+class Catalog(Structure, frozen=True, kw_only=True):
     """One edition of a standard as data.
 
     `twins` says, for clauses that no mapping names, whose mapping holds for them. `crosswalk` says
@@ -121,7 +168,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     A binding may name a check that no installed plugin offers; it stays, for the clause must not
     look covered by silence. `missing` holds, for every clause, what people have to bring wherever
     the checks do not settle it in full; `(catalog, clause)` is the key. `params` holds what the
-    profile sets, typed; a check's own defaults stand for the rest.
+    profile sets, typed; a check's own defaults stand for the rest. `object_types` and
+    `system_objects` are those of all its catalogs, each id once.
     """
 
     id: str
@@ -134,6 +182,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     declared_checks: tuple[DeclaredCheck, ...]
     catalogs: tuple[str, ...]
     sha256: str
+    object_types: tuple[Named, ...] = ()
+    system_objects: tuple[SystemObject, ...] = ()
 
 
 class Problem(Struct, frozen=True, kw_only=True):

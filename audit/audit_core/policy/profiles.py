@@ -28,11 +28,14 @@ _TITLE_MAX = 200
 
 
 class CatalogUse(Struct, frozen=True, kw_only=True):
-    """The clauses of a catalog that a profile takes: of one level, of some scopes."""
+    """The clauses of a catalog that a profile takes: of one level, of some scopes.
+
+    Without scopes those of the catalog's first one.
+    """
 
     catalog: str
     level: int | None = None
-    scopes: tuple[Literal["general", "cloud", "mobile", "iot", "ics"], ...] = ("general",)
+    scopes: tuple[str, ...] | None = None
 
 
 class DeclaredFor(Struct, frozen=True, kw_only=True):
@@ -118,7 +121,12 @@ def taken(
     if not levels and written:
         expected = msg("no level (this catalog has none)")
         layer.document.fail((*place, "level"), expected, seen(written))
-    scopes = {*use.scopes, *extensions}
+    known = tuple(scope.id for scope in catalog.scopes)
+    for at, scope in enumerate(use.scopes or ()):
+        if scope not in known:
+            hint = nearest(scope, known)
+            layer.document.fail((*place, "scopes", at), one_of(known), seen(scope), hint)
+    scopes = {*(known[:1] if use.scopes is None else use.scopes), *extensions}
     return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in scopes)
 
 

@@ -13,15 +13,12 @@ from audit_core.api.sdk import (
     ReadFile,
     Severity,
     Up,
-    capped,
     check,
     fact,
     failed,
-    integer,
     msg,
     optional,
     passed,
-    shortened,
     undetermined,
 )
 from audit_linux.accounts.passwords import Settings, parse_settings
@@ -42,6 +39,7 @@ from audit_linux.pam import (
     wrong_password,
 )
 from audit_linux.ssh.sshd import SSHD, Sshd
+from audit_linux.text_values import names, number, shown
 
 FAILLOCK = fact(
     "linux.faillock",
@@ -77,11 +75,9 @@ class Lock(Struct, frozen=True, kw_only=True):
 
 
 def _seconds(name: str, text: str) -> int:
-    value = 0 if text == "never" else integer(text)
+    value = 0 if text == "never" else number(text)
     if value is None or value < 0:
-        raise Unresolved(
-            msg("{name} is {value}, which is no number", name=name, value=shortened(text))
-        )
+        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
     return value
 
 
@@ -127,7 +123,7 @@ def _folder(rule: Rule, conf: dict[str, str]) -> str:
     folder = "/run/" + told.removeprefix("/var/run/") if told.startswith("/var/run/") else told
     if folder.rpartition("/")[0] not in _ABOVE:
         said = msg("faillock keeps its counts in {path}; whether it can was not seen",
-                   path=shortened(told))  # fmt: skip
+                   path=shown(told))  # fmt: skip
         raise Unresolved(said)
     return folder
 
@@ -263,7 +259,7 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
         return None
     return msg(
         "The SSH server does not use PAM (UsePAM is {value}): failed logins over SSH never lock",
-        value=shortened(sshd.one("usepam") or "-"),
+        value=shown(sshd.one("usepam") or "-"),
     )
 
 
@@ -273,7 +269,7 @@ def _elsewhere(sshd: Sshd | None) -> Message | None:
     if name in ("", "sshd"):
         return None
     return msg("The SSH server uses the PAM service {name}, which was not looked at",
-               name=shortened(name))  # fmt: skip
+               name=shown(name))  # fmt: skip
 
 
 @check(
@@ -325,7 +321,7 @@ def login_lockout(
     if {True, False} in verdicts:
         said.append(msg("Whether the lock acts depends on what other modules answer"))
         return undetermined(*said, expected=expected)
-    spares = msg("Members of these groups are spared as root is: {names}", names=capped(spared))
+    spares = msg("Members of these groups are spared as root is: {names}", names=names(spared))
     elsewhere = _elsewhere(sshd)
     if spared or elsewhere:
         doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]

@@ -18,16 +18,13 @@ from audit_core.api.sdk import (
     ReadFile,
     Severity,
     Up,
-    c_integer,
     check,
     expect,
     fact,
     failed,
-    integer,
     msg,
     optional,
     passed,
-    shortened,
     undetermined,
 )
 from audit_linux.find_files import ask_files, parse_files
@@ -45,6 +42,7 @@ from audit_linux.pam import (
     paths,
     stack,
 )
+from audit_linux.text_values import c_number, number, shown
 
 
 class LoginDefs(Struct, frozen=True, kw_only=True):
@@ -52,13 +50,13 @@ class LoginDefs(Struct, frozen=True, kw_only=True):
 
     values: dict[str, str]
 
-    def integer(self, key: str) -> int | None:
+    def number(self, key: str) -> int | None:
         """The number of `key` as shadow reads it; None where it is missing or no number."""
-        return c_integer(self.values.get(key, ""))
+        return c_number(self.values.get(key, ""))
 
     def raw(self, key: str) -> str:
         """The text of `key` for a reader, `-` where it is not set."""
-        return shortened(self.values.get(key, "-"))
+        return shown(self.values.get(key, "-"))
 
 
 def parse_login_defs(answer: Answer) -> LoginDefs:
@@ -145,11 +143,9 @@ def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int
     text = settings.get(name) if text is None else text
     if text is None:
         return default
-    value = integer(text)
+    value = number(text)
     if value is None:
-        raise Unresolved(
-            msg("{name} is {value}, which is no number", name=name, value=shortened(text))
-        )
+        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
     return value
 
 
@@ -371,7 +367,7 @@ def password_age_default(
     min_days: Annotated[int, Up] = 1,
 ) -> Judgement:
     """New accounts get a minimum and a maximum password age."""
-    longest, shortest = defs.integer("PASS_MAX_DAYS"), defs.integer("PASS_MIN_DAYS")
+    longest, shortest = defs.number("PASS_MAX_DAYS"), defs.number("PASS_MIN_DAYS")
     good = longest is not None and 0 < longest <= max_days
     said = msg(
         "PASS_MAX_DAYS {longest}, PASS_MIN_DAYS {shortest} (for accounts made from now on)",

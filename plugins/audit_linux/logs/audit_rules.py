@@ -10,7 +10,6 @@ from msgspec import Struct, structs
 from audit_core.api.sdk import (
     ParseError,
     Severity,
-    capped,
     check,
     expect,
     fact,
@@ -19,6 +18,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Command, Judgement, Privilege, Reason
+from audit_linux.config_lines import capped
 from audit_linux.logs.auditing import NO_TOOLS
 
 

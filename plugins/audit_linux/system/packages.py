@@ -10,7 +10,6 @@ from audit_core.api.sdk import (
     ParseError,
     Severity,
     Superset,
-    capped,
     check,
     expect,
     fact,
@@ -18,7 +17,7 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_core.model import Answer, Command, Judgement, Target
-from audit_linux.declared import declared
+from audit_linux.config_lines import capped, declared
 
 
 def parse_dpkg(answer: Answer) -> frozenset[str]:

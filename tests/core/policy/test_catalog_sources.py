@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
 
 import audit_profiles
 from audit_core.evaluate.assess import assess
@@ -76,6 +77,12 @@ def table(catalog: str, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def layers(catalog: str) -> dict[str, str]:
+    """The Chinese names of the layers by id."""
+    about = yaml.safe_load((CATALOGS / catalog / "catalog.yaml").read_text(encoding="utf-8"))
+    return {layer["id"]: layer["zh"] for layer in about["layers"]}
+
+
 def digest(rows: Iterable[tuple[str, ...]]) -> tuple[int, str]:
     lines = sorted(rows)
     raw = "\n".join("|".join(line) for line in lines).encode()
@@ -91,9 +98,11 @@ def test_every_item_is_that_of_its_source(items: list[dict[str, str]]) -> None:
     columns = ("id", "unit", "layer", "control_point", "gist", "attribute", "high_risk_rule",
                "confidence")  # fmt: skip
     found: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    names = layers("gbt22239-2019")
     for row in items:
         key = (row["level"], row["scope"])
-        found.setdefault(key, []).append(tuple(row[c] for c in columns))
+        cells = {**row, "layer": names[row["layer_id"]]}
+        found.setdefault(key, []).append(tuple(cells[c] for c in columns))
     assert {key: digest(rows) for key, rows in found.items()} == ITEMS
 
 

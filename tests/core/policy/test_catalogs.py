@@ -93,6 +93,7 @@ def test_an_item_without_a_letter_is_the_clause_itself(gbt: tuple[Clause, ...]) 
         attribute="G", methods=("examine",),
         objects="终端/服务器设备中的操作系统/移动终端/移动终端管理系统/移动终端管理客户端/控制设备",
         applies_to=("server", "terminal"), high_risk_rule="6.4.4.1", confidence="read",
+        concerns=by_id["8.1.4.1a"].concerns, steps=clause.steps, rule=clause.rule,
     )  # fmt: skip
 
 
@@ -212,6 +213,11 @@ edition: "1"
 source: me
 confidence: read
 licence: none
+scopes: [{id: general, zh: 通用, en: General}, {id: cloud, zh: 云, en: Cloud}]
+object_types:
+  - {id: server, zh: 服务器, en: Server}
+  - {id: database, zh: 数据库, en: Database}
+  - {id: organisation, zh: 机构, en: Organisation}
 """
 
 
@@ -235,7 +241,7 @@ def test_a_catalog_of_ones_own_is_read(tmp_path: Path) -> None:
     [
         ("gist\nx\n", "clauses.csv:1: expected a column 'id', got none"),
         ("id,gist,leyer\n1,x,y\n", "clauses.csv:2: expected known columns, got 'leyer'; did you "
-         "mean 'layer'?"),
+         "mean 'layer_id'?"),
         ("id,gist\n1,x\n2\n", "clauses.csv:3: expected 2 columns, got 1"),
         ("id,gist\n1,x\n1,y\n", "clauses.csv:3: expected each clause once, got '1' again"),
         ("id,gist\n ,x\n", "clauses.csv:2: id: expected the id of a clause, got ' '"),
@@ -245,7 +251,7 @@ def test_a_catalog_of_ones_own_is_read(tmp_path: Path) -> None:
         ("id,gist,twin\n1.1,x,1.2\n1.3,y,\n", "clauses.csv:2: twin: expected a clause of this "
          "catalog, got '1.2'; did you mean '1.3'?"),
         ("id,gist,twin\n1,x,1\n", "clauses.csv:2: twin: expected a clause of this catalog"),
-        ("id,gist,scope\n1,x,cloud iot\n", "clauses.csv:2: scope: expected one word"),
+        ("id,gist,scope\n1,x,cloud general\n", "clauses.csv:2: scope: expected one word"),
         ("id,gist,level\n1,x,three\n", "clauses.csv:2: level: expected 1 to 5 or nothing, "
          "got 'three'"),
         ("id,gist,methods\n1,x,exam\n", "clauses.csv:2: methods: expected one of interview, "
@@ -302,7 +308,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 
 def test_every_change_of_a_catalog_changes_its_digest(tmp_path: Path) -> None:
-    folder = write(tmp_path, "id,gist\n1,x\n")
+    folder = write(tmp_path, "id,gist,applies_to\n1,x,server\n")
     first = load_catalog(folder).sha256
     (folder / "en.csv").write_text("text,en\nx,ex\n")
     second = load_catalog(folder).sha256

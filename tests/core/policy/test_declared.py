@@ -230,6 +230,10 @@ edition: "1"
 source: made up for this test
 confidence: read
 licence: none
+object_types:
+  - {id: server, zh: 服务器, en: Server}
+  - {id: database, zh: 数据库, en: Database}
+  - {id: organisation, zh: 机构, en: Organisation}
 """
 HEAD = """\
 id: mine
@@ -246,7 +250,7 @@ checks:
 def write(folder: Path, text: str) -> Path:
     (folder / "catalogs" / "std").mkdir(parents=True)
     (folder / "catalogs" / "std" / "catalog.yaml").write_text(CATALOG)
-    (folder / "catalogs" / "std" / "clauses.csv").write_text("id,gist\n1.1,x\n")
+    (folder / "catalogs" / "std" / "clauses.csv").write_text("id,gist,applies_to\n1.1,x,server\n")
     path = folder / "mine.yaml"
     path.write_text(text)
     return path

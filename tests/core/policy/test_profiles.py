@@ -49,6 +49,11 @@ edition: "1"
 source: made up for this test
 confidence: read
 licence: none
+scopes: [{id: general, zh: 通用, en: General}, {id: cloud, zh: 云, en: Cloud}]
+object_types:
+  - {id: server, zh: 服务器, en: Server}
+  - {id: database, zh: 数据库, en: Database}
+  - {id: organisation, zh: 机构, en: Organisation}
 """
 CLAUSES = """\
 id,level,scope,gist,methods,applies_to,objects,twin,twin_fit
@@ -336,8 +341,8 @@ def test_an_unknown_check_is_a_slip_unless_a_mapping_names_it(folder: Path) -> N
          "2, 3, 4, got '1'"),
         ("catalogs: [{catalog: other, level: 3}]", "mine.yaml:3: catalogs[0].level: expected no "
          "level (this catalog has none), got '3'"),
-        ("catalogs: [{catalog: std, level: 2, scopes: [ics]}]", "mine.yaml:3: catalogs: expected "
-         "at least one clause, got none"),
+        ("catalogs: [{catalog: std, level: 2, scopes: [ics]}]", "mine.yaml:3: catalogs[0]."
+         "scopes[0]: expected one of general, cloud, got 'ics'"),
         ("catalogs: []", "mine.yaml:3: catalogs: expected at least one clause"),
         ("extends: bas", "mine.yaml:3: extends: expected the id of a profile, got 'bas'; did you "
          "mean 'base'?"),

@@ -1,0 +1,62 @@
+"""Layers, scopes, object types and system objects of a catalog: what `catalog.yaml` declares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from audit_core.model import msg
+from audit_core.model.errors import InputError
+from audit_core.policy.model import Layer, Named, Structure, SystemObject
+from audit_core.policy.strict_yaml import Document
+from audit_core.policy.words import Place, nearest, one_of, seen, wrong_id, wrong_text
+
+_NAME_MAX = 100
+
+
+def check_layers(document: Document, about: Structure) -> None:
+    """Refuses ids that are none or there twice, empty names, and object types nobody declared."""
+    if not about.scopes:
+        document.fail(("scopes",), msg("at least one"), msg("none"))
+    for key in ("scopes", "object_types", "system_objects", "layers"):
+        _named(document, key, getattr(about, key))
+    types = tuple(t.id for t in about.object_types)
+    for index, layer in enumerate(about.layers):
+        for at, type in enumerate(layer.objects):
+            _type(document, ("layers", index, "objects", at), type, types)
+    for index, object in enumerate(about.system_objects):
+        _type(document, ("system_objects", index, "object_type"), object.object_type, types)
+
+
+def _named(document: Document, key: str, named: Sequence[Named | Layer | SystemObject]) -> None:
+    for index, one in enumerate(named):
+        wrong = wrong_id(one.id)
+        if wrong is not None:
+            document.fail((key, index, "id"), wrong, seen(one.id))
+        if any(one.id == other.id for other in named[:index]):
+            document.fail((key, index, "id"), msg("each id once"), seen(one.id))
+        for lang in ("zh", "en"):
+            wrong = wrong_text(getattr(one, lang), _NAME_MAX)
+            if wrong is not None:
+                document.fail((key, index, lang), wrong, seen(getattr(one, lang)))
+
+
+def _type(document: Document, place: Place, type: str, known: tuple[str, ...]) -> None:
+    if type not in known:
+        document.fail(place, one_of(known), seen(type), nearest(type, known))
+
+
+def concerned(layer: Layer, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The object types that a clause applies to and those that it has conclusions on.
+
+    `own` is what the clause's row says; empty for all of its layer.
+    """
+    applies_to = own or layer.objects
+    return applies_to, layer.objects if layer.concerns_all else applies_to
+
+
+def no_object(where: str) -> NoReturn:
+    """Refuses a clause that would have no conclusion anywhere."""
+    expected = msg("an object type, or a layer that names its objects")
+    said = msg("{where}: applies_to: expected {expected}, got nothing", where=where)
+    raise InputError(said, expected=expected)
