@@ -93,7 +93,7 @@ def _answer(text: str) -> Answer:
         ("ID=kylin\nID_LIKE=debian\n", "/usr/bin/apt-get", "debian"),
         ("ID=uos\n", "/usr/bin/apt-get", "debian"),
         ('ID="uos"\nVERSION_ID="20"\n', "/usr/bin/dnf", "rhel"),
-        ("ID=uos\n", "", "debian"),
+        ("ID=uos\n", "", "unknown"),
         ("ID=debian\n", "/usr/bin/dnf", "debian"),
     ],
 )

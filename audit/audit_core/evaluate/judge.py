@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from audit_core.evaluate.fact_values import utf8
 from audit_core.evaluate.inputs import Gap, Inputs
 from audit_core.model import (
     Absent,
@@ -103,11 +104,7 @@ def _utf8(value: Any) -> Any:
         return value
     if not isinstance(value, str):  # a set, say, has another order in each process
         raise TypeError(type(value).__name__)
-    try:
-        raw = value.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half of a pair, as JSON can write it
-        raw = value.encode("utf-8", "surrogatepass")
-    return raw.decode("utf-8", "backslashreplace")
+    return utf8(value)
 
 
 def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, Any]) -> Finding:

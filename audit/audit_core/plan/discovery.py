@@ -54,8 +54,8 @@ _TWOFOLD = frozenset({"kylin", "uos"})
 
 def _family(release: dict[str, str], manager: str) -> str:
     """The family by name; Kylin and UOS bear one name for two, which their packages tell apart."""
-    if release.get("ID") in _TWOFOLD and manager in _PACKAGED:
-        return _PACKAGED[manager]
+    if release.get("ID") in _TWOFOLD:
+        return _PACKAGED.get(manager, "unknown")
     names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
     return next((_FAMILIES[n] for n in names if n in _FAMILIES), "unknown")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     PLATFORM,
@@ -230,6 +230,29 @@ def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -
     )
 
 
+def _qualities(pam: Pam, settings: Settings | None, platform: Platform) -> list[Quality]:
+    """What is asked of a new password: one answer, or each that a platform not known leaves open.
+
+    Defaults are those of the distribution's build: debian and RHEL 7 are the two ends.
+    """
+    assumed = [platform]
+    if platform.os_family == "unknown":
+        ends = {"debian": "12", "rhel": "7"}
+        assumed = [
+            structs.replace(platform, os_family=family, version_id=release)
+            for family, release in ends.items()
+        ]
+    return [effective_quality(pam, settings, one) for one in assumed]
+
+
+def _agreed(judgements: list[Judgement]) -> Judgement:
+    """The judgement on any platform, where they agree."""
+    if len({j.verdict for j in judgements}) == 1:
+        return judgements[0]
+    said = msg("It depends on defaults of the distribution, and which it is is not known")
+    return undetermined(said, expected=judgements[0].expected)
+
+
 def _unresolved(error: Unresolved) -> Judgement:
     return undetermined(error.said)
 
@@ -244,7 +267,7 @@ _HARDEN = msg(
     "linux.password-length-floor",
     needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=_HARDEN,
 )
 def password_length_floor(
@@ -257,10 +280,14 @@ def password_length_floor(
 ) -> Judgement:
     """A new password cannot be shorter than the high-risk threshold."""
     try:
-        quality = effective_quality(pam, settings, platform)
+        found = _qualities(pam, settings, platform)
     except Unresolved as error:
         return _unresolved(error)
-    judged = expect(
+    return seen_here(_agreed([_long(quality, minimum) for quality in found]), sources.passwd)
+
+
+def _long(quality: Quality, minimum: int) -> Judgement:
+    return expect(
         quality.length >= minimum,
         said=msg(
             "Minimum password length {length}, enforced by {module}",
@@ -269,14 +296,13 @@ def password_length_floor(
         ),
         expected=msg("at least {length} characters", length=minimum),
     )
-    return seen_here(judged, sources.passwd)
 
 
 @check(
     "linux.password-quality",
     needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=_HARDEN,
 )
 def password_quality(
@@ -290,9 +316,14 @@ def password_quality(
 ) -> Judgement:
     """A new password must be long enough and mix several classes of characters."""
     try:
-        quality = effective_quality(pam, settings, platform)
+        found = _qualities(pam, settings, platform)
     except Unresolved as error:
         return _unresolved(error)
+    judged = _agreed([_mixed(quality, min_length, min_classes) for quality in found])
+    return seen_here(judged, sources.passwd)
+
+
+def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
     said = [
         msg(
             "Minimum password length {length}, {classes} classes of characters required ({module})",
@@ -303,7 +334,7 @@ def password_quality(
     ]
     if not quality.for_root:
         said.append(msg("Not enforced when root sets a password (no enforce_for_root)"))
-    judged = expect(
+    return expect(
         quality.length >= min_length and quality.classes >= min_classes,
         said=tuple(said),
         expected=msg(
@@ -312,7 +343,6 @@ def password_quality(
             classes=min_classes,
         ),
     )
-    return seen_here(judged, sources.passwd)
 
 
 def _remembered(seen: Reached, settings: dict[str, str]) -> int:

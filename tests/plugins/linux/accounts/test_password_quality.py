@@ -154,3 +154,15 @@ def test_password_age_default(longest: str | None, shortest: str | None, verdict
     given = {"PASS_MAX_DAYS": longest, "PASS_MIN_DAYS": shortest}
     defs = LoginDefs(values={k: v for k, v in given.items() if v is not None})
     assert password_age_default.judge(defs).verdict is verdict
+
+
+def test_a_distribution_that_is_not_known_settles_nothing_that_its_defaults_decide(
+    pam: MakePam,
+) -> None:
+    def verdict(text: str, values: dict[str, str]) -> Verdict:
+        stack = pam({"passwd": text + UNIX})
+        settings = Settings(values=values)
+        return password_length_floor.judge(stack, settings, Platform(), LOCAL).verdict
+
+    assert verdict("", {}) is UNDETERMINED
+    assert verdict("password requisite pam_pwquality.so", {"minlen": "12"}) is PASS
