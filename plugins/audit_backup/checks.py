@@ -3,7 +3,6 @@ the collector's leaves open is undetermined."""
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, date, datetime
 from statistics import median
@@ -15,6 +14,7 @@ from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Files, Head
 from audit_core.api.sdk import (
     COLLECTED_AT,
+    HOUR,
     TARGET,
     Down,
     Judgement,
@@ -23,24 +23,20 @@ from audit_core.api.sdk import (
     Severity,
     Target,
     Up,
+    capped,
     check,
     expect,
     failed,
     msg,
     passed,
+    rounded_up,
     undetermined,
 )
 
 _WRITING = 120  # seconds since the last change within which a file may still be written
 _SKEW = 120  # seconds that the clocks may differ before ages are widened by the difference
-_SHOWN = 10
 _NO_FOLDER = failed(msg("Without its folder the backup set holds no backup"))
 _NO_FILE = msg("No file in the declared folder matches the declared pattern")
-
-
-def _hours(seconds: float) -> float:
-    """Tenths of an hour, upwards: what is over a limit is never shown as within it."""
-    return math.ceil(seconds / 360) / 10
 
 
 def _skew(clock: int, collected_at: str) -> float:
@@ -61,7 +57,7 @@ def _ahead(files: Files, clock: int) -> Message | None:
     newest = files.files[0]
     return msg(
         "The newest file {name} is dated {hours} h in the future by the host's own clock",
-        name=newest.name, hours=_hours(newest.at - clock),
+        name=newest.name, hours=rounded_up(newest.at - clock, HOUR),
     )  # fmt: skip
 
 
@@ -80,7 +76,7 @@ def _cut(files: Files) -> Message | None:
 def _elsewhere(files: Files) -> Message | None:
     """That backups may lie where nobody looked, if they may."""
     if files.deeper:
-        names = tuple(f.name for f in files.deeper[:_SHOWN])
+        names = capped((f.name for f in files.deeper), sort=False)
         return msg(
             "{count} folders were not looked into, among them {names}: declare `depth`",
             count=len(files.deeper), names=names,
@@ -96,7 +92,7 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
         return undetermined(_NO_FILE, unseen, expected=wanted)
     if not files.aside:
         return failed(_NO_FILE, expected=wanted)
-    names = tuple(f.name for f in files.aside[:_SHOWN])
+    names = capped((f.name for f in files.aside), sort=False)
     said = msg("Only logs, sums or unfinished files are there: {names}", names=names)
     return failed(said, expected=wanted)
 
@@ -197,7 +193,7 @@ def _dated(
     age = clock - newest.at
     said = msg(
         "The newest backup {name} is {hours} h old ({size} bytes)",
-        name=newest.name, hours=_hours(age), size=newest.size,
+        name=newest.name, hours=rounded_up(age, HOUR), size=newest.size,
     )  # fmt: skip
     noted = _writing(files, clock)
     if age + skew <= allowed * 3600:
@@ -210,7 +206,9 @@ def _dated(
     if young and (unseen := _elsewhere(files)):
         return undetermined(said, unseen, expected=wanted)
     if skew and age - skew <= allowed * 3600:
-        differ = msg("The clocks of host and collector differ by {hours} h", hours=_hours(skew))
+        differ = msg(
+            "The clocks of host and collector differ by {hours} h", hours=rounded_up(skew, HOUR)
+        )
         return undetermined(said, differ, expected=wanted)
     if noted:
         return undetermined(said, *noted, expected=wanted)
@@ -327,7 +325,7 @@ def _by_lists(paths: tuple[str, ...]) -> Message | None:
     if not paths:
         return None
     return msg("Access lists (ACL) grant rights that were not looked at: {paths}",
-               paths=paths[:_SHOWN])  # fmt: skip
+               paths=capped(paths))  # fmt: skip
 
 
 @check(
@@ -353,13 +351,14 @@ def kept_from_others(
         return failed(said, expected=wanted)
     if files.open_folders:
         said = msg("Others may delete and replace backups in {folders}",
-                   folders=files.open_folders[:_SHOWN])  # fmt: skip
+                   folders=capped(files.open_folders))  # fmt: skip
         return failed(said, expected=wanted)
     exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
     if exposed:
         said = msg(
             "{count} files are open to others, among them {files}",
-            count=len(exposed), files=tuple(f"{f.name} ({f.mode:04o})" for f in exposed[:_SHOWN]),
+            count=len(exposed),
+            files=capped((f"{f.name} ({f.mode:04o})" for f in exposed), sort=False),
         )  # fmt: skip
         return failed(said, expected=wanted)
     if cut := _cut(files):

@@ -26,8 +26,10 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Target,
+    decimal_number,
     fact,
     msg,
+    whole_number,
 )
 
 _FIND = "/usr/bin/find"
@@ -158,23 +160,6 @@ def _refusal(answer: Answer) -> Absent | None:
     return None
 
 
-def _number(text: str) -> float:
-    if not re.fullmatch(r"-?[0-9]{1,19}(\.[0-9]{1,12})?", text):
-        raise ParseError(f"not a time: {text[:40]!r}")
-    return float(text)
-
-
-def _whole(text: str, base: int) -> int:
-    if not re.fullmatch(r"[0-7]{1,5}" if base == 8 else r"[0-9]{1,19}", text):
-        raise ParseError(f"not a number: {text[:40]!r}")
-    return int(text, base)
-
-
-def _shown(name: str) -> str:
-    """`name` as text that every sink can encode; bytes that are not UTF-8 stand as `\\xff`."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _reachable(name: str, folders: dict[str, int]) -> bool:
     """Whether others can pass through every folder between the set's own and the file."""
     way = name.split("/")[:-1]
@@ -187,10 +172,11 @@ def _entry(record: str, answer: Answer) -> tuple[str, BackupFile]:
     if len(cells) != 6 or cells[1] not in ("d", "f", "l"):
         raise ParseError(f"not a record of the listing: {record[:200]!r}")
     at, kind, size, mode, blocks, path = cells
-    bytes_ = _whole(size, 10)
+    bytes_ = whole_number(size)
     return kind, BackupFile(
-        name=_below(path, answer), size=bytes_, mode=_whole(mode, 8), at=_number(at),
-        sparse=bytes_ > _INLINE and _whole(blocks, 10) == 0,
+        name=_below(path, answer), size=bytes_, mode=whole_number(mode, base=8),
+        at=decimal_number(at),
+        sparse=bytes_ > _INLINE and whole_number(blocks) == 0,
     )  # fmt: skip
 
 
@@ -224,19 +210,16 @@ def parse_files(answer: Answer) -> Files | Absent:
     files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
     below = [e for name, e in folders.items() if name not in ("", "lost+found")]
 
-    def shown(found: Iterable[BackupFile]) -> tuple[BackupFile, ...]:
-        return tuple(
-            structs.replace(e, name=_shown(e.name), reachable=_reachable(e.name, modes))
-            for e in found
-        )
+    def with_reach(found: Iterable[BackupFile]) -> tuple[BackupFile, ...]:
+        return tuple(structs.replace(e, reachable=_reachable(e.name, modes)) for e in found)
 
     return Files(
-        files=shown(f for f in files if not _is_aside(f.name, pattern)),
-        aside=shown(f for f in files if _is_aside(f.name, pattern)),
-        deeper=shown(e for e in below if e.name.count("/") + 1 == depth),
+        files=with_reach(f for f in files if not _is_aside(f.name, pattern)),
+        aside=with_reach(f for f in files if _is_aside(f.name, pattern)),
+        deeper=with_reach(e for e in below if e.name.count("/") + 1 == depth),
         links=sum(kind == "l" for kind, _ in entries),
         open_folders=tuple(
-            e.name for e in shown(below) if e.reachable and e.mode & 0o003 == 0o003
+            e.name for e in with_reach(below) if e.reachable and e.mode & 0o003 == 0o003
             and not e.mode & 0o1000
         ),
         complete=not answer.truncated,
@@ -258,8 +241,8 @@ def _head(first: str, second: str, answer: Answer) -> Head:
     at, mark, path = first.partition(" ")
     if not mark or not second.endswith(path):
         raise ParseError(f"not a record of the heads: {first[:200]!r}")
-    name = _shown(_below(path, answer))
-    return Head(name=name, at=_number(at), bytes=_bytes(second.removesuffix(path)))
+    name = _below(path, answer)
+    return Head(name=name, at=decimal_number(at), bytes=_bytes(second.removesuffix(path)))
 
 
 def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
@@ -285,7 +268,7 @@ def parse_way(answer: Answer) -> tuple[int, ...] | Absent:
 
     A folder that is closed to others ends the way: what lies below it need not be seen.
     """
-    modes = tuple(_whole(line, 8) for line in answer.lines)
+    modes = tuple(whole_number(line, base=8) for line in answer.lines)
     if answer.exit_code == 0 or any(not mode & 0o001 for mode in modes):
         return modes
     return _refusal(answer) or modes
@@ -302,7 +285,7 @@ def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
     rows = [_LINE.fullmatch(line) for line in answer.lines if line]
     if not rows or None in rows:
         raise ParseError("not what ls prints")
-    return tuple(sorted(_shown(row[2]) for row in rows if row and row[1] == "+"))
+    return tuple(sorted(row[2] for row in rows if row and row[1] == "+"))
 
 
 def parse_set_lists(answer: Answer) -> tuple[str, ...] | Absent:
@@ -312,7 +295,7 @@ def parse_set_lists(answer: Answer) -> tuple[str, ...] | Absent:
 
 def parse_clock(answer: Answer) -> int:
     """Epoch seconds by the clock of the host."""
-    return _whole(answer.text.strip(), 10)
+    return whole_number(answer.text.strip())
 
 
 FILES = fact("backup.files", Files, ask=ask_files, parse=parse_files, kind=Kind.BACKUP_SET)

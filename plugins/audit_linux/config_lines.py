@@ -1,42 +1,11 @@
-"""What the modules of this package share: short lists, set-up files read in one request."""
+"""Configuration files of a few paths and folders, read in one request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-import msgspec
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, ParseError, msg
-from audit_core.model import Answer, Command, Message, Reason, Target
-
-SHOWN = 20
-DAY = 86400
-
-
-def capped(values: Iterable[object]) -> tuple[str, ...]:
-    """The first 20 of `values` in order, each once; a last `…` when there are more."""
-    every = sorted({str(v) for v in values})
-    return (*every[:SHOWN], "…") if len(every) > SHOWN else tuple(every)
-
-
-def script(text: str, **options: Any) -> Command:
-    """A request that runs the fixed POSIX sh `text` with the rights of the login user."""
-    return Command(argv=("sh", "-c", text), **options)
-
-
-def declared(target: Target, name: str) -> tuple[str, ...] | None:
-    """What the inventory lists for `target` under `name`; None when it does not declare it.
-
-    Raises TypeError for anything but a list of text or numbers: the engine reports the fault.
-    """
-    value = target.settings.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, list | tuple):
-        raise TypeError(f"settings.{name} of target {target.id} must be a list")
-    return tuple(str(item) for item in value)
+from audit_core.api.sdk import Absent, Answer, Command, ParseError, Reason, capped, msg
+from audit_linux.shell_scripts import script
 
 
 class ConfFile(Struct, frozen=True, kw_only=True):
@@ -96,23 +65,3 @@ def parse_conf(answer: Answer) -> tuple[ConfFile, ...] | Absent:
     if not found:
         return Absent(reason=Reason.NOT_PRESENT, said=msg("None of the set-up files is there"))
     return tuple(ConfFile(path=path, lines=tuple(lines)) for path, lines in found.items())
-
-
-def json_document(raw: bytes) -> Any:
-    """The value that `raw` holds as JSON; ParseError for what is none, or too deep."""
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ParseError(f"not JSON: {error}") from error
-
-
-def whole_number(text: str, *, most: int = 1 << 62) -> int:
-    """`text` as a number of 1 to 19 ASCII digits, at most `most`; anything else is a ParseError."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) > most:
-        raise ParseError(f"not a number: {text[:40]!r}")
-    return int(text)
-
-
-def joined(*messages: Message | None) -> tuple[Message, ...]:
-    """`messages` without the Nones."""
-    return tuple(m for m in messages if m is not None)

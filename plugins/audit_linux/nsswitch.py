@@ -13,12 +13,12 @@ from audit_core.api.sdk import (
     Judgement,
     ParseError,
     Verdict,
+    capped,
     fact,
     msg,
     undetermined,
 )
 from audit_linux.find_files import refused
-from audit_linux.text_values import names
 
 
 class Sources(Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ def parse_sources(answer: Answer) -> Sources | Absent:
         if "sss" in found and domains is not None:
             at = found.index("sss")
             found[at : at + 1] = [f"sss ({domain})" for domain in domains]
-        return names(found)
+        return capped(found)
 
     return Sources(passwd=elsewhere("passwd"), sudoers=elsewhere("sudoers"))
 

@@ -7,9 +7,16 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, Answer, Message, ParseError, fact, msg
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Message,
+    ParseError,
+    fact,
+    msg,
+    shortened,
+)
 from audit_linux.find_files import Blob, ask_files, parse_files
-from audit_linux.text_values import shown
 
 _TYPES = ("auth", "account", "password", "session")
 _PLAIN = {
@@ -136,7 +143,7 @@ class Unresolved(Exception):
 def _actions(control: str) -> dict[str, str]:
     if not control.startswith("["):
         if control not in _PLAIN:
-            raise Unresolved(msg("PAM control {control} is not known", control=shown(control)))
+            raise Unresolved(msg("PAM control {control} is not known", control=shortened(control)))
         return _PLAIN[control]
     pairs = [word.partition("=") for word in control[1:-1].split()]
     return {key: value for key, _, value in pairs}
@@ -144,7 +151,7 @@ def _actions(control: str) -> dict[str, str]:
 
 def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> Iterator[Rule]:
     if name not in pam.services:
-        raise Unresolved(msg("PAM file {name} was not found", name=shown(name)))
+        raise Unresolved(msg("PAM file {name} was not found", name=shortened(name)))
     if depth > _DEEPEST:
         raise Unresolved(msg("PAM files include one another without end"))
     for line in pam.services[name]:
@@ -152,7 +159,9 @@ def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> I
         if budget[0] < 0:
             raise Unresolved(msg("The PAM stack is too long to follow"))
         if line == _BROKEN:
-            raise Unresolved(msg("PAM file {name} has a line that is no rule", name=shown(name)))
+            raise Unresolved(
+                msg("PAM file {name} has a line that is no rule", name=shortened(name))
+            )
         if line.kind == "@include":
             yield from _resolve(pam, line.module, kind, depth + 1, budget)
         elif line.kind != kind:

@@ -6,9 +6,15 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, ParseError, fact, msg
+from audit_core.api.sdk import (
+    Absent,
+    ParseError,
+    fact,
+    msg,
+    whole_number,
+)
 from audit_core.model import Answer, Reason
-from audit_linux.config_lines import script, whole_number
+from audit_linux.shell_scripts import script
 
 # Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).
 FIRST_PERSON = 1000
@@ -87,6 +93,6 @@ def running(processes: tuple[Process, ...], names: Iterable[str]) -> tuple[Proce
     return tuple(p for p in processes if p.name in wanted and p.by_system)
 
 
-def shown(processes: Iterable[Process]) -> list[str]:
+def process_labels(processes: Iterable[Process]) -> list[str]:
     """Each process as `name (pid 12, uid 0)`."""
     return [f"{p.name} (pid {p.pid}, uid {p.uid})" for p in processes]

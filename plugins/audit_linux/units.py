@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present
 from audit_core.model import Answer, Reason
-from audit_linux.config_lines import script
+from audit_linux.shell_scripts import script
 
 NOT_BOOTED = "System has not been booted with systemd"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,18 +10,21 @@ from msgspec import structs
 
 from audit_core.api.sdk import (
     COLLECTED_AT,
+    DAY,
     PLATFORM,
     Down,
     Judgement,
     Message,
     Platform,
     Severity,
+    capped,
     check,
     expect,
     failed,
     msg,
     optional,
     passed,
+    rounded_up,
     undetermined,
 )
 from audit_patch.facts import (
@@ -53,11 +54,8 @@ from audit_patch.model import (
     Update,
 )
 from audit_patch.releases import Support, find_support
-from audit_patch.text import shown
 
-_DAY = 86_400
 _SLACK = 300  # seconds that two clocks may differ before a time stamp is in the future
-_SHOWN = 10
 _KERNEL = re.compile(
     r"(?P<base>.*?)([-.](?P<line>(?:x86_64|aarch64|loongarch64|ppc64le|s390x|riscv64|i686"
     r"|(?<=-)[a-z])[\w.+-]*))?",
@@ -69,13 +67,8 @@ def _epoch(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def _first(names: Iterable[str]) -> tuple[str, ...]:
-    """At most ten names, so that a record stays readable; the count is told beside them."""
-    return tuple(shown(name) for name in tuple(names)[:_SHOWN])
-
-
 def _names(updates: tuple[Update, ...]) -> tuple[str, ...]:
-    return _first(f"{u.name} {u.candidate}" for u in updates)
+    return capped((f"{u.name} {u.candidate}" for u in updates), sort=False)
 
 
 def _dates(metadata: Metadata, sources: Sources) -> list[float]:
@@ -116,11 +109,6 @@ def _published(metadata: Metadata, sources: Sources) -> float:
     return max(told) if told else _dates(metadata, sources)[0]
 
 
-def _days(seconds: float) -> float:
-    """Tenths of a day, upwards: what is over a limit is never shown as within it."""
-    return math.ceil(seconds * 10 / _DAY) / 10
-
-
 def _stale(
     metadata: Metadata, sources: Sources, now: float, max_days: int, max_published_days: int
 ) -> Message | None:
@@ -128,17 +116,17 @@ def _stale(
     at = _refreshed(metadata, sources, now)
     if isinstance(at, Message):
         return at
-    if now - at > max_days * _DAY:
+    if now - at > max_days * DAY:
         return msg(
             "The package metadata date from {days} days ago: later updates cannot be seen",
-            days=_days(now - at),
+            days=rounded_up(now - at, DAY),
         )
     published = _published(metadata, sources)
-    if now - published > max_published_days * _DAY:
+    if now - published > max_published_days * DAY:
         return msg(
             "The newest metadata that the mirror served were published {days} days ago:"
             " it may be frozen",
-            days=_days(now - published),
+            days=rounded_up(now - published, DAY),
         )
     return None
 
@@ -208,7 +196,7 @@ def _pro_only(
             "{count} fixes exist only under Ubuntu Pro (ESM), among them {names}",
             count=len(esm.updates), names=_names(esm.updates),
         )  # fmt: skip
-    fresh = now - max_published_days * _DAY
+    fresh = now - max_published_days * DAY
     seen = [] if esm is None else [s for s, at in esm.published.items() if at >= fresh]
     unseen = tuple(f"esm-{service}" for service in lacking if service not in seen)
     if not unseen:
@@ -257,7 +245,7 @@ def security_updates(
         said = msg("The package sources in effect do not tell which updates mend security")
         return undetermined(said, expected=none)
     if sources.pinned:
-        said = msg("Pinned packages hide their updates: {names}", names=_first(sources.pinned))
+        said = msg("Pinned packages hide their updates: {names}", names=capped(sources.pinned))
         return undetermined(said, expected=none)
     now, metadata = _epoch(collected_at), _own_lists(metadata, release)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
@@ -270,7 +258,7 @@ def security_updates(
         listed = msg("No security update is listed as pending")
         return undetermined(listed, *found, expected=none)
     # A refresh may have left out the very source that carries security updates.
-    age = _days(now - _published(metadata, sources))
+    age = rounded_up(now - _published(metadata, sources), DAY)
     said = msg("No security update is pending; the metadata date from {days} days ago", days=age)
     return passed(said, expected=none)
 
@@ -299,7 +287,7 @@ def other_updates(
         if why := _stale(metadata, sources, now, max_days, max_published_days):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         if sources.pinned:
-            hidden = _first(sources.pinned)
+            hidden = capped(sources.pinned)
             return undetermined(msg("Pinned packages hide their updates: {names}", names=hidden),
                                 expected=wanted)  # fmt: skip
         return passed(msg("No update is pending"), expected=wanted)
@@ -308,8 +296,8 @@ def other_updates(
         count=len(pending.updates), names=_names(pending.updates),
     )  # fmt: skip
     newest = max((x.at for x in metadata.listings), default=now)
-    if now - newest > max_waiting_days * _DAY:
-        days = int(now - newest) // _DAY
+    if now - newest > max_waiting_days * DAY:
+        days = int(now - newest) // DAY
         why = msg("All of them have been known for at least {days} days", days=days)
         return failed(said, why, expected=wanted)
     why = msg("The metadata do not tell since when each of them has been pending")
@@ -337,8 +325,8 @@ def metadata_fresh(
     if isinstance(at, Message):
         future = bool(sources.items) and bool(_dates(metadata, sources))
         return undetermined(at, expected=wanted) if future else failed(at, expected=wanted)
-    said = msg("The package metadata date from {days} days ago", days=_days(now - at))
-    fresh = now - at <= max_days * _DAY
+    said = msg("The package metadata date from {days} days ago", days=rounded_up(now - at, DAY))
+    fresh = now - at <= max_days * DAY
     if not fresh and not metadata.by_source and metadata.stamp is None:
         # apt does not touch a list that the archive had no newer version of.
         why = msg("Whether the host has asked for newer ones since cannot be told")
@@ -368,7 +356,7 @@ def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
 )
 def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
-    running = shown(platform.kernel).removeprefix("Linux ")
+    running = platform.kernel.removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
     same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
     newest = max(same, key=_kernel, default="")
@@ -376,7 +364,7 @@ def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -
         said = msg(
             "Kernel {running} is running, {newest} is installed",
             running=running,
-            newest=shown(newest),
+            newest=newest,
         )
         return failed(said, expected=wanted)
     if kernels.reboot_required:
@@ -390,7 +378,7 @@ def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -
     if newest != running:
         said = msg(
             "Kernel {running} is running, and /boot holds no image of it ({installed})",
-            running=running, installed=_first(kernels.installed),
+            running=running, installed=capped(kernels.installed),
         )  # fmt: skip
         return undetermined(said, expected=wanted)
     return passed(
@@ -407,7 +395,6 @@ def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -
 def release_supported(release: Release, collected_at: str) -> Judgement:
     """The release of the distribution still receives security updates."""
     label, row = find_support(release.id, release.name, release.version, release.version_id)
-    label = shown(label)
     today = datetime.fromisoformat(collected_at).date().isoformat()
     wanted = msg("a release that is supported on {day}", day=today)
     if row is None or (row.confidence == "read" and row.end is None):
@@ -448,12 +435,12 @@ def automatic_updates(
     if automatic.installs and updaters:
         said = msg(
             "Automatic updates are configured: {settings}; installed: {programs}",
-            settings=_first(automatic.settings), programs=_first(updaters),
+            settings=capped(automatic.settings), programs=capped(updaters),
         )  # fmt: skip
         if not starters:
             idle = msg("No active timer of systemd starts them")
             return undetermined(said, idle, expected=wanted)
-        started = msg("They are started by {units}", units=_first(starters))
+        started = msg("They are started by {units}", units=capped(starters))
         return passed(said, started, expected=wanted)
     said = msg("No automatic update mechanism is configured: updates are installed by people")
     return undetermined(said, expected=wanted)
@@ -472,13 +459,13 @@ def sources_verified(signatures: Signatures) -> Judgement:
     if signatures.unverified:
         said = msg(
             "Sources used without a signature check: {sources}",
-            sources=_first(signatures.unverified),
+            sources=capped(signatures.unverified),
         )
         return failed(said, expected=wanted)
     if signatures.doubtful:
         said = msg(
             "These settings may switch the signature check off: {settings}",
-            settings=_first(signatures.doubtful),
+            settings=capped(signatures.doubtful),
         )
         return undetermined(said, expected=wanted)
     if not signatures.sources:

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Absent, Answer, Command, ParseError, Reason, msg
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    Reason,
+    decimal,
+    msg,
+)
 from audit_patch.model import (
     Automatic,
     Listing,
@@ -21,7 +29,7 @@ from audit_patch.model import (
     Sources,
     Update,
 )
-from audit_patch.text import grep_rows, is_number, records
+from audit_patch.text import grep_rows, records
 
 _QUIET = ("-C", "-q", "--noplugins", "--disableexcludes=all")
 
@@ -160,7 +168,7 @@ def parse_caches(answer: Answer) -> Metadata | Absent:
     for at, path, made in records(answer.stdout, 3):
         parts = path.removesuffix("/repomd.xml").removesuffix("/repodata").split("/")
         source = re.sub(r"-[0-9a-f]{16}$", "", parts[-1])
-        published = float(made) if is_number(made) else None
+        published = decimal(made)
         listings.append(Listing(source=source, at=float(at), published=published))
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
 

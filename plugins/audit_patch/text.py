@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.api.sdk import Answer, ParseError
+from audit_core.api.sdk import Answer, ParseError, decimal_number
 
 
 def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
@@ -19,21 +19,8 @@ def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
         raise ParseError("a record is cut")
     for start in range(0, len(fields), width):
         row = tuple(fields[start : start + width])
-        if not is_number(row[0]):
-            raise ParseError(f"not a time: {row[0][:40]!r}")
+        decimal_number(row[0])
         yield row
-
-
-def is_number(text: str) -> bool:
-    """Whether `text` is a plain decimal number of ASCII digits, as find prints times."""
-    whole, _, part = text.removeprefix("-").partition(".")
-    both = whole + part
-    return bool(whole) and len(both) < 40 and both.isascii() and both.isdigit()
-
-
-def shown(text: str) -> str:
-    """`text` as every sink can encode it; bytes that are not UTF-8 stand as `\\xff`."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def grep_rows(answer: Answer) -> list[tuple[str, str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
 from audit_core.api.sdk import (
     COLLECTED_AT,
+    DAY,
     TARGET,
     Judgement,
     Message,
@@ -19,6 +19,7 @@ from audit_core.api.sdk import (
     failed,
     msg,
     passed,
+    rounded_down,
     undetermined,
 )
 from audit_tls.certs import Certificate
@@ -37,7 +38,6 @@ from audit_tls.wire import GROUP_NAMES, WEAK_GROUPS
 
 _OLD = ("SSLv3", "TLS 1.0", "TLS 1.1")
 _TLCP = "TLCP 1.1"
-_DAY = 86_400
 _SHOWN = 10
 _WEAK_HASHES = frozenset({"md2", "md4", "md5", "sha1"})
 _STRONG_HASHES = frozenset(
@@ -209,7 +209,7 @@ def _days_left(cert: Certificate, now: datetime) -> float | None:
         return None
     if datetime.fromisoformat(cert.not_before) > now:
         return float("-inf")
-    return (datetime.fromisoformat(cert.not_after) - now).total_seconds() / _DAY
+    return (datetime.fromisoformat(cert.not_after) - now).total_seconds() / DAY
 
 
 def _validity(cert: Certificate, left: float) -> Message:
@@ -220,13 +220,9 @@ def _validity(cert: Certificate, left: float) -> Message:
         )  # fmt: skip
     return msg(
         "Certificate {label} is valid from {start} to {end}, {days} days from the collection",
-        label=_label(cert), start=cert.not_before, end=cert.not_after, days=_days(left),
+        label=_label(cert), start=cert.not_before, end=cert.not_after,
+        days=rounded_down(left * DAY, DAY),
     )  # fmt: skip
-
-
-def _days(left: float) -> float:
-    """Tenths of a day, downwards: what is too few is never shown as enough."""
-    return math.floor(left * 10) / 10
 
 
 @check(

@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     Severity,
     Subset,
     Superset,
+    capped,
     check,
     expect,
     failed,
@@ -33,7 +34,6 @@ from audit_linux.accounts.accounts import (
     Secret,
 )
 from audit_linux.nsswitch import SOURCES, Sources, seen_here
-from audit_linux.text_values import names
 
 
 def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Account, Secret]]:
@@ -50,7 +50,7 @@ def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Accoun
 
 def _whole(accounts: Accounts, sources: Sources, judgement: Judgement) -> Judgement:
     """`judgement`, but nothing good where there are accounts that nobody looked at."""
-    return seen_here(judgement, (*names(accounts.nis), *sources.passwd))
+    return seen_here(judgement, (*capped(accounts.nis), *sources.passwd))
 
 
 _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))
@@ -71,7 +71,7 @@ def uid_unique(accounts: Accounts, sources: Sources) -> Judgement:
     shared = [f"{uid}: {', '.join(sorted(who))}" for uid, who in owners.items() if len(who) > 1]
     expected = msg("no user id belongs to two accounts")
     if shared:
-        said = msg("{count} user ids are shared: {names}", count=len(shared), names=names(shared))
+        said = msg("{count} user ids are shared: {names}", count=len(shared), names=capped(shared))
         return failed(said, expected=expected)
     return _whole(
         accounts,
@@ -96,7 +96,9 @@ def user_name_unique(accounts: Accounts, sources: Sources) -> Judgement:
     expected = msg("no account name stands twice")
     if twice:
         return failed(
-            msg("{count} account names stand twice: {names}", count=len(twice), names=names(twice)),
+            msg(
+                "{count} account names stand twice: {names}", count=len(twice), names=capped(twice)
+            ),
             expected=expected,
         )
     return _whole(
@@ -119,7 +121,7 @@ def root_only_uid_0(accounts: Accounts, sources: Sources) -> Judgement:
     """Only root has user id 0."""
     others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
     said = (
-        msg("Accounts with user id 0 besides root: {names}", names=names(others))
+        msg("Accounts with user id 0 besides root: {names}", names=capped(others))
         if others
         else msg("No account besides root has user id 0")
     )
@@ -143,7 +145,9 @@ def no_empty_password(
     empty |= {s.name for s in shadow if s.usable and not s.scheme}
     said = (
         msg(
-            "{count} accounts have an empty password: {names}", count=len(empty), names=names(empty)
+            "{count} accounts have an empty password: {names}",
+            count=len(empty),
+            names=capped(empty),
         )
         if empty
         else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
@@ -181,7 +185,7 @@ def password_hash(
     if weak or exposed:
         bad = [*weak, *exposed]
         return failed(
-            msg("{count} passwords are weakly stored: {names}", count=len(bad), names=names(bad)),
+            msg("{count} passwords are weakly stored: {names}", count=len(bad), names=capped(bad)),
             expected=expected,
         )
     if not hashed:
@@ -230,7 +234,7 @@ def password_age(
         return failed(
             msg(
                 "The last change is dated in the future, so these passwords do not age: {names}",
-                names=names(ageless),
+                names=capped(ageless),
             ),
             expected=expected,
         )
@@ -239,7 +243,7 @@ def password_age(
             msg(
                 "{count} accounts need not change their password in time (days): {names}",
                 count=len(late),
-                names=names(late),
+                names=capped(late),
             ),
             expected=expected,
         )
@@ -286,7 +290,8 @@ def default_accounts(
     expected = msg("default accounts are removed, locked or without a login shell")
     if active:
         return failed(
-            msg("Default accounts that can log in: {names}", names=names(active)), expected=expected
+            msg("Default accounts that can log in: {names}", names=capped(active)),
+            expected=expected,
         )
     return _whole(
         accounts,
@@ -329,7 +334,7 @@ def shared_accounts(
     expected = msg("no generic name among the login accounts: {names}", names=listed(generic))
     if hits:
         return undetermined(
-            msg("Ask who uses these accounts with generic names: {names}", names=names(hits)),
+            msg("Ask who uses these accounts with generic names: {names}", names=capped(hits)),
             expected=expected,
         )
     return _whole(
@@ -339,7 +344,7 @@ def shared_accounts(
             msg(
                 "{count} accounts with a login shell, none with a generic name: {names}",
                 count=len(able),
-                names=names(able),
+                names=capped(able),
             ),
             expected=expected,
         ),
@@ -375,12 +380,12 @@ def stale_accounts(
     stale = [f"{name} ({days})" for name, days in idle.items() if (days or 0) > max_idle_days]
     never = [name for name, days in idle.items() if days is None or days < 0]
     expected = msg("last login at most {days} days ago", days=max_idle_days)
-    unused = msg("No usable record of a login of: {names}", names=names(never))
+    unused = msg("No usable record of a login of: {names}", names=capped(never))
     if stale:
         old = msg(
             "{count} accounts unused for longer (days): {names}",
             count=len(stale),
-            names=names(stale),
+            names=capped(stale),
         )
         return failed(*((old, unused) if never else (old,)), expected=expected)
     if never:

@@ -16,10 +16,10 @@ from audit_core.api.sdk import (
     ReadFile,
     Reason,
     fact,
+    integer,
     msg,
     provider,
 )
-from audit_linux.text_values import number
 
 _ROWS = 200_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,7 +99,7 @@ def _rows(answer: Answer) -> list[str]:
 
 
 def _integer(text: str) -> int:
-    value = number(text)
+    value = integer(text)
     if value is None or value < 0:
         raise ParseError(f"not an id: {text[:40]!r}")
     return value
@@ -152,7 +152,7 @@ _SED = (
 
 
 def _days(text: str) -> int | None:
-    return None if text == "" else number(text)
+    return None if text == "" else integer(text)
 
 
 def _secret(line: str) -> Secret:

@@ -13,12 +13,15 @@ from audit_core.api.sdk import (
     ReadFile,
     Severity,
     Up,
+    capped,
     check,
     fact,
     failed,
+    integer,
     msg,
     optional,
     passed,
+    shortened,
     undetermined,
 )
 from audit_linux.accounts.passwords import Settings, parse_settings
@@ -39,7 +42,6 @@ from audit_linux.pam import (
     wrong_password,
 )
 from audit_linux.ssh.sshd import SSHD, Sshd
-from audit_linux.text_values import names, number, shown
 
 FAILLOCK = fact(
     "linux.faillock",
@@ -75,9 +77,11 @@ class Lock(Struct, frozen=True, kw_only=True):
 
 
 def _seconds(name: str, text: str) -> int:
-    value = 0 if text == "never" else number(text)
+    value = 0 if text == "never" else integer(text)
     if value is None or value < 0:
-        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
+        raise Unresolved(
+            msg("{name} is {value}, which is no number", name=name, value=shortened(text))
+        )
     return value
 
 
@@ -123,7 +127,7 @@ def _folder(rule: Rule, conf: dict[str, str]) -> str:
     folder = "/run/" + told.removeprefix("/var/run/") if told.startswith("/var/run/") else told
     if folder.rpartition("/")[0] not in _ABOVE:
         said = msg("faillock keeps its counts in {path}; whether it can was not seen",
-                   path=shown(told))  # fmt: skip
+                   path=shortened(told))  # fmt: skip
         raise Unresolved(said)
     return folder
 
@@ -259,7 +263,7 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
         return None
     return msg(
         "The SSH server does not use PAM (UsePAM is {value}): failed logins over SSH never lock",
-        value=shown(sshd.one("usepam") or "-"),
+        value=shortened(sshd.one("usepam") or "-"),
     )
 
 
@@ -269,7 +273,7 @@ def _elsewhere(sshd: Sshd | None) -> Message | None:
     if name in ("", "sshd"):
         return None
     return msg("The SSH server uses the PAM service {name}, which was not looked at",
-               name=shown(name))  # fmt: skip
+               name=shortened(name))  # fmt: skip
 
 
 @check(
@@ -321,7 +325,7 @@ def login_lockout(
     if {True, False} in verdicts:
         said.append(msg("Whether the lock acts depends on what other modules answer"))
         return undetermined(*said, expected=expected)
-    spares = msg("Members of these groups are spared as root is: {names}", names=names(spared))
+    spares = msg("Members of these groups are spared as root is: {names}", names=capped(spared))
     elsewhere = _elsewhere(sshd)
     if spared or elsewhere:
         doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]

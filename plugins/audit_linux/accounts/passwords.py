@@ -18,13 +18,16 @@ from audit_core.api.sdk import (
     ReadFile,
     Severity,
     Up,
+    c_integer,
     check,
     expect,
     fact,
     failed,
+    integer,
     msg,
     optional,
     passed,
+    shortened,
     undetermined,
 )
 from audit_linux.find_files import ask_files, parse_files
@@ -42,7 +45,6 @@ from audit_linux.pam import (
     paths,
     stack,
 )
-from audit_linux.text_values import c_number, number, shown
 
 
 class LoginDefs(Struct, frozen=True, kw_only=True):
@@ -50,13 +52,13 @@ class LoginDefs(Struct, frozen=True, kw_only=True):
 
     values: dict[str, str]
 
-    def number(self, key: str) -> int | None:
+    def integer(self, key: str) -> int | None:
         """The number of `key` as shadow reads it; None where it is missing or no number."""
-        return c_number(self.values.get(key, ""))
+        return c_integer(self.values.get(key, ""))
 
     def raw(self, key: str) -> str:
         """The text of `key` for a reader, `-` where it is not set."""
-        return shown(self.values.get(key, "-"))
+        return shortened(self.values.get(key, "-"))
 
 
 def parse_login_defs(answer: Answer) -> LoginDefs:
@@ -143,9 +145,11 @@ def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int
     text = settings.get(name) if text is None else text
     if text is None:
         return default
-    value = number(text)
+    value = integer(text)
     if value is None:
-        raise Unresolved(msg("{name} is {value}, which is no number", name=name, value=shown(text)))
+        raise Unresolved(
+            msg("{name} is {value}, which is no number", name=name, value=shortened(text))
+        )
     return value
 
 
@@ -397,7 +401,7 @@ def password_age_default(
     min_days: Annotated[int, Up] = 1,
 ) -> Judgement:
     """New accounts get a minimum and a maximum password age."""
-    longest, shortest = defs.number("PASS_MAX_DAYS"), defs.number("PASS_MIN_DAYS")
+    longest, shortest = defs.integer("PASS_MAX_DAYS"), defs.integer("PASS_MIN_DAYS")
     good = longest is not None and 0 < longest <= max_days
     said = msg(
         "PASS_MAX_DAYS {longest}, PASS_MIN_DAYS {shortest} (for accounts made from now on)",

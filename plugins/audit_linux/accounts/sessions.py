@@ -12,9 +12,11 @@ from audit_core.api.sdk import (
     Platform,
     Severity,
     Up,
+    capped,
     check,
     expect,
     failed,
+    integer,
     msg,
     optional,
     passed,
@@ -40,12 +42,11 @@ from audit_linux.pam import (
     paths,
     stack,
 )
-from audit_linux.text_values import names, number
 
 
 def _said(found: tuple[Setting, ...]) -> tuple[str, ...]:
     sure = {True: "", False: " ?"}
-    return names(f"{s.path}: {s.text}{sure[s.sure]}" for s in found)
+    return capped(f"{s.path}: {s.text}{sure[s.sure]}" for s in found)
 
 
 @check(
@@ -68,7 +69,7 @@ def session_timeout(
     found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
     if not found and environment:
-        said = msg("TMOUT stands in /etc/environment only: {lines}", lines=names(environment))
+        said = msg("TMOUT stands in /etc/environment only: {lines}", lines=capped(environment))
         return undetermined(said, expected=expected)
     if not found:
         return failed(msg("TMOUT is not set for login shells"), expected=expected)
@@ -79,9 +80,9 @@ def session_timeout(
         if all(s.readonly for s in found)
         else msg("TMOUT is not read-only: users can change it")
     )
-    if good == {False} and not any(number(s.text) is None for s in found):
+    if good == {False} and not any(integer(s.text) is None for s in found):
         return failed(said, hold, expected=expected)
-    deaf = names(f"{a.name} ({a.shell or '-'})" for a in accounts.rows if _deaf(a, platform))
+    deaf = capped(f"{a.name} ({a.shell or '-'})" for a in accounts.rows if _deaf(a, platform))
     if good == {True} and found[0].sure and not deaf:
         return passed(said, hold, expected=expected)
     others = (msg("Shells that do not obey TMOUT of /etc/profile: {names}", names=deaf),)
@@ -103,7 +104,7 @@ def _deaf(account: Account, platform: Platform) -> bool:
 
 
 def _short(setting: Setting, most: int) -> bool:
-    value = number(setting.text)
+    value = integer(setting.text)
     return value is not None and 0 < value <= most
 
 

@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Severity,
+    capped,
     check,
     fact,
     failed,
@@ -28,7 +29,6 @@ from audit_linux.accounts.accounts import ACCOUNTS, Accounts
 from audit_linux.accounts.groups import GROUPS, Groups
 from audit_linux.find_files import refused
 from audit_linux.nsswitch import SOURCES, Sources, seen_here
-from audit_linux.text_values import names
 
 
 class Mode(Struct, frozen=True, kw_only=True):
@@ -176,7 +176,7 @@ def _peopled(accounts: Accounts, groups: Groups | None) -> dict[str, str]:
     return found
 
 
-def _shown(mode: Mode) -> str:
+def _label(mode: Mode) -> str:
     return f"{mode.path} {mode.bits:04o} uid {mode.uid} {mode.group}"
 
 
@@ -192,9 +192,11 @@ def _acls(modes: Iterable[Mode]) -> list[Message]:
     unseen = [mode.path for mode in found if mode.acl is None]
     said = []
     if more:
-        said.append(msg("An ACL grants rights that were not looked at: {names}", names=names(more)))
+        said.append(
+            msg("An ACL grants rights that were not looked at: {names}", names=capped(more))
+        )
     if unseen:
-        said.append(msg("Whether an ACL is set was not seen: {names}", names=names(unseen)))
+        said.append(msg("Whether an ACL is set was not seen: {names}", names=capped(unseen)))
     return said
 
 
@@ -219,18 +221,18 @@ def file_modes(
     """The files that decide who may do what belong to root and are closed to others."""
     found = _judged((*modes.found, *(inside.found if inside else ())))
     peopled = _peopled(accounts, groups)
-    bad = [_shown(mode) for mode in found if _wrong(mode, peopled)]
+    bad = [_label(mode) for mode in found if _wrong(mode, peopled)]
     expected = msg(
         "owner root; shadow and host keys at most 0640, settings at most 0644, folders 0755"
     )
     if bad:
-        said = [msg("{count} paths are too open: {names}", count=len(bad), names=names(bad))]
+        said = [msg("{count} paths are too open: {names}", count=len(bad), names=capped(bad))]
         if peopled:
-            members = names(f"{group}: {who}" for group, who in peopled.items())
+            members = capped(f"{group}: {who}" for group, who in peopled.items())
             said.append(msg("Groups that may read secrets have members: {names}", names=members))
         return failed(*said, expected=expected)
-    core = [_shown(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
-    seen = msg("{count} paths looked at, among them {names}", count=len(found), names=names(core))
+    core = [_label(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
+    seen = msg("{count} paths looked at, among them {names}", count=len(found), names=capped(core))
     doubts = _acls(found)
     if _hidden(modes, inside) or len(core) < 2:
         doubts.append(msg("Some paths could not be seen"))
@@ -253,7 +255,7 @@ def home_modes(
     seen = {mode.path: mode for mode in modes.found}
     homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
     bad = [
-        _shown(seen[home])
+        _label(seen[home])
         for home, uid in homes
         if home in seen and (seen[home].bits & forbidden or seen[home].uid not in (0, uid))
     ]
@@ -261,13 +263,13 @@ def home_modes(
     expected = msg("no rights in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
     if bad:
         said = msg("{count} home directories are too open: {names}",
-                   count=len(bad), names=names(bad))  # fmt: skip
+                   count=len(bad), names=capped(bad))  # fmt: skip
         return failed(said, expected=expected)
     fine = msg("{count} home directories are closed to others", count=len(homes) - len(unseen))
     doubts = _acls(seen[home] for home in {home for home, _ in homes} if home in seen)
     if unseen:
         doubts.append(
-            msg("Not seen, because missing or outside /home: {names}", names=names(unseen))
+            msg("Not seen, because missing or outside /home: {names}", names=capped(unseen))
         )
     if doubts:
         return undetermined(fine, *doubts, expected=expected)

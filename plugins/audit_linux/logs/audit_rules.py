@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from audit_core.api.sdk import (
     ParseError,
     Severity,
+    capped,
     check,
     expect,
     fact,
@@ -18,7 +19,6 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Command, Judgement, Privilege, Reason
-from audit_linux.config_lines import capped
 from audit_linux.logs.auditing import NO_TOOLS
 
 

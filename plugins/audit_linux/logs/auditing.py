@@ -9,16 +9,17 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     ParseError,
     Severity,
+    capped,
     check,
     expect,
     fact,
     failed,
     msg,
     passed,
+    whole_number,
 )
 from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
-from audit_linux.config_lines import capped, whole_number
-from audit_linux.processes import PROCESSES, Process, running, shown
+from audit_linux.processes import PROCESSES, Process, process_labels, running
 
 RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
 
@@ -70,11 +71,14 @@ def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
     expected = msg("a process auditd that runs as root")
     daemons = _daemons(processes)
     if daemons:
-        said = msg("Seen: {processes}", processes=capped(shown(daemons)))
+        said = msg("Seen: {processes}", processes=capped(process_labels(daemons)))
         return passed(said, expected=expected)
     return failed(
         msg("No auditd among {count} processes", count=len(processes)),
-        msg("System log daemons seen: {processes}", processes=capped(shown(others)) or ("-",)),
+        msg(
+            "System log daemons seen: {processes}",
+            processes=capped(process_labels(others)) or ("-",),
+        ),
         expected=expected,
     )
 
@@ -123,11 +127,13 @@ def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
     owned = [p for p in recorders if not p.by_system]
     expected = msg("owner root or a service account (uid under 1000)")
     if owned:
-        said = msg("A person's account can stop: {processes}", processes=capped(shown(owned)))
+        said = msg(
+            "A person's account can stop: {processes}", processes=capped(process_labels(owned))
+        )
         return failed(said, expected=expected)
     if not recorders:
         return failed(msg("No process that records events is seen"), expected=expected)
-    said = msg("Seen: {processes}", processes=capped(shown(recorders)))
+    said = msg("Seen: {processes}", processes=capped(process_labels(recorders)))
     return passed(said, expected=expected)
 
 

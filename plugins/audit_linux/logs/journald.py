@@ -6,9 +6,13 @@ import re
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, fact
+from audit_core.api.sdk import (
+    DAY,
+    Absent,
+    fact,
+)
 from audit_core.model import Answer
-from audit_linux.config_lines import DAY, ConfFile, conf_request, parse_conf
+from audit_linux.config_lines import ConfFile, conf_request, parse_conf
 
 # systemd.time(7); a month is 30.44 days there, which makes six of them 182.
 _UNITS = (

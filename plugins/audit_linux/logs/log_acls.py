@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import ParseError, fact
 from audit_core.model import Answer
-from audit_linux.config_lines import script
+from audit_linux.shell_scripts import script
 
 
 class Entry(Struct, frozen=True, kw_only=True):

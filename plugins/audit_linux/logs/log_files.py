@@ -11,6 +11,7 @@ from audit_core.api.sdk import (
     Absent,
     ParseError,
     Severity,
+    capped,
     check,
     fact,
     failed,
@@ -18,11 +19,13 @@ from audit_core.api.sdk import (
     not_applicable,
     not_present,
     passed,
+    present,
     undetermined,
+    whole_number,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
-from audit_linux.config_lines import capped, joined, script, whole_number
 from audit_linux.logs.log_acls import LOG_ACLS, Acl, Entry
+from audit_linux.shell_scripts import script
 
 # A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
 FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
@@ -267,7 +270,7 @@ def _hidden(tree: LogTree) -> list[str]:
 def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
     """What keeps a good verdict open."""
     hidden, untold, readers = _hidden(tree), _untold(acls), _readers(tree, acls)
-    return joined(
+    return present(
         msg("What lies here was not seen: {paths}", paths=capped(hidden)) if hidden else None,
         msg("An access list is set here, and getfacl is not installed to tell it: {paths}",
             paths=capped(untold)) if untold else None,

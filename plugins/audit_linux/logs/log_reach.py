@@ -8,10 +8,12 @@ from typing import Annotated
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    DAY,
     Absent,
     ParseError,
     Severity,
     Up,
+    capped,
     check,
     expect,
     fact,
@@ -24,7 +26,6 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement, Message
-from audit_linux.config_lines import DAY, capped, script
 from audit_linux.logs.auditing import AUDITD_CONF, AuditdConf
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_files import (
@@ -36,6 +37,7 @@ from audit_linux.logs.log_files import (
     is_log,
 )
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation
+from audit_linux.shell_scripts import script
 
 
 def parse_host_since(answer: Answer) -> int | Absent:

@@ -10,6 +10,7 @@ from audit_core.api.sdk import (
     Absent,
     Severity,
     Up,
+    capped,
     check,
     fact,
     failed,
@@ -19,7 +20,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement, Target, Verdict
-from audit_linux.config_lines import capped, conf_request, parse_conf
+from audit_linux.config_lines import conf_request, parse_conf
 from audit_linux.logs.forwards import Forward, Forwards, is_local
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_files import LOG_TREE, LogTree
@@ -27,7 +28,7 @@ from audit_linux.logs.log_reach import HOST_SINCE, log_oldest
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_retention
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG
-from audit_linux.processes import PROCESSES, Process, running, shown
+from audit_linux.processes import PROCESSES, Process, process_labels, running
 from audit_linux.units import UNITS, Units
 
 SHIPPERS = (
@@ -128,7 +129,7 @@ def _unsettled(
     shippers = running(processes, SHIPPERS)
     if shippers:
         return undetermined(msg("{processes} runs; where it sends to was not read",
-                                processes=capped(shown(shippers))))  # fmt: skip
+                                processes=capped(process_labels(shippers))))  # fmt: skip
     return None
 
 

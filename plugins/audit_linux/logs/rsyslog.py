@@ -6,9 +6,14 @@ import re
 
 from msgspec import structs
 
-from audit_core.api.sdk import Absent, ParseError, fact
+from audit_core.api.sdk import (
+    Absent,
+    ParseError,
+    capped,
+    fact,
+)
 from audit_core.model import Answer
-from audit_linux.config_lines import capped, conf_request, parse_conf
+from audit_linux.config_lines import conf_request, parse_conf
 from audit_linux.logs.forwards import STRING, Forward, Forwards, uncomment
 
 # The bound on the options keeps a hostile line of `@(` linear.

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Absent, ParseError, fact
+from audit_core.api.sdk import (
+    Absent,
+    ParseError,
+    capped,
+    fact,
+)
 from audit_core.model import Answer
-from audit_linux.config_lines import capped, conf_request, parse_conf
+from audit_linux.config_lines import conf_request, parse_conf
 from audit_linux.logs.forwards import Forward, Forwards, uncomment
 
 _DRIVER = re.compile(r'\b(?:network|syslog|tcp6?|udp6?)\s*\(\s*(?:ip\s*\(\s*)?"?([^"\s();,]+)')

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import TARGET, Severity, check, expect, failed, msg, optional, undetermined
+from audit_core.api.sdk import (
+    TARGET,
+    Severity,
+    capped,
+    check,
+    expect,
+    failed,
+    msg,
+    optional,
+    present,
+    undetermined,
+)
 from audit_core.model import Judgement, Message, Target
-from audit_linux.config_lines import capped, joined
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.listeners import within_declared
 from audit_linux.network.netfilter_model import (
@@ -134,7 +144,7 @@ def firewall_input(
     published = _handed_on(listed, saved, saved6)
     told = msg("Handed on past the input chains (DNAT): {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
-    doubts = joined(
+    doubts = present(
         _past_input(target, published) if refused else None,
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,

@@ -14,16 +14,19 @@ from audit_core.api.sdk import (
     ParseError,
     Severity,
     Superset,
+    capped,
     check,
     fact,
     failed,
     msg,
     passed,
     undetermined,
+    whole_number,
 )
 from audit_core.model import Answer, Judgement, Target
-from audit_linux.config_lines import capped, declared, script, whole_number
+from audit_linux.declared import declared
 from audit_linux.processes import PROCESSES, Process
+from audit_linux.shell_scripts import script
 
 
 class Listener(Struct, frozen=True, kw_only=True):

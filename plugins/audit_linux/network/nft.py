@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_core.api.sdk import ParseError, fact
+from audit_core.api.sdk import (
+    ParseError,
+    fact,
+    json_document,
+)
 from audit_core.model import Answer, Command, Privilege, Reason
-from audit_linux.config_lines import json_document
 from audit_linux.network.netfilter_model import (
     EVERY,
     IPV4,

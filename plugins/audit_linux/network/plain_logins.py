@@ -11,9 +11,11 @@ from audit_core.api.sdk import (
     Judgement,
     ParseError,
     Severity,
+    capped,
     check,
     fact,
     failed,
+    integer,
     msg,
     not_present,
     optional,
@@ -21,7 +23,6 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.find_files import refused
-from audit_linux.text_values import names, number
 
 
 class Ports(Struct, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ def parse_listening(answer: Answer) -> Ports:
     ports = set()
     for line in answer.lines:
         fields = line.split()
-        port = number(fields[3].rpartition(":")[2]) if len(fields) >= 5 else None
+        port = integer(fields[3].rpartition(":")[2]) if len(fields) >= 5 else None
         if port is None or not 0 < port < 65536:
             raise ParseError(f"not a line of ss: {line[:120]!r}")
         ports.add(port)
@@ -97,7 +98,7 @@ def no_plain_logins(ports: Ports, programs: tuple[str, ...] | None) -> Judgement
         return undetermined(either, there, expected=expected)
     silent = msg("Nothing listens on the TCP ports 23, 512, 513 and 514")
     if programs:
-        there = msg("Installed all the same: {names}", names=names(programs))
+        there = msg("Installed all the same: {names}", names=capped(programs))
         return undetermined(silent, there, expected=expected)
     return passed(silent, msg("No such server is installed"), expected=expected)
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from audit_core.api.sdk import TARGET, Severity, Superset, check, expect, msg, optional
+from audit_core.api.sdk import (
+    TARGET,
+    Severity,
+    Superset,
+    capped,
+    check,
+    expect,
+    msg,
+    optional,
+    present,
+)
 from audit_core.model import Judgement, Target
-from audit_linux.config_lines import capped, declared, joined
+from audit_linux.declared import declared
 from audit_linux.processes import PROCESSES, Process
 from audit_linux.units import LINKS, UNITS, Units
 
@@ -62,7 +72,7 @@ def risky_services(
     # systemd makes units of the scripts itself and passes over those that a native unit replaces.
     scripts = {_base(unit) for unit in booted.generated} if units else links
     linked = _found(links & scripts, wanted)
-    said = joined(
+    said = present(
         msg("Running processes: {names}", names=capped(seen) or ("-",)),
         msg("Active units: {names}", names=capped(active) or ("-",)) if units else None,
         msg("Enabled at boot: {names}", names=capped([*enabled, *linked]) or ("-",)),

@@ -9,15 +9,16 @@ from audit_core.api.sdk import (
     Judgement,
     Severity,
     Subset,
+    capped,
     failed,
     listed,
     msg,
     passed,
+    shortened,
     undetermined,
 )
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_server import Server, sshd_check
-from audit_linux.text_values import names, shown
 
 # GCM, CTR and ChaCha20-Poly1305; every CBC mode, RC4, Blowfish and CAST is left out.
 _CIPHERS = frozenset({
@@ -84,9 +85,9 @@ def _strong(id: str, severity: Severity, key: str, accepted: frozenset[str], tit
             return undetermined(msg("{key} was not told", key=key), expected=expected)
         weak = [name for _, name in offered if name not in allowed]
         if weak:
-            said = msg("{key} offers {weak}, which are not accepted", key=key, weak=names(weak))
+            said = msg("{key} offers {weak}, which are not accepted", key=key, weak=capped(weak))
             return failed(said, expected=expected)
-        told = tuple(shown(name) for _, name in offered)
+        told = tuple(shortened(name) for _, name in offered)
         return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
 
     judge.__doc__ = title

@@ -13,22 +13,24 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     Subset,
+    capped,
     expect,
     failed,
+    integer,
     listed,
     msg,
     optional,
     passed,
+    shortened,
     undetermined,
 )
 from audit_linux.pam import PAM, Pam, Unresolved, paths, stack, wrong_password
 from audit_linux.ssh.sshd import Override, Sshd
 from audit_linux.ssh.sshd_server import Server, sshd_check
-from audit_linux.text_values import names, number, shown
 
 
 def _matched(overrides: list[Override]) -> tuple[str, ...]:
-    return names(f"Match {o.criteria}: {o.key} {o.value}" for o in overrides)
+    return capped(f"Match {o.criteria}: {o.key} {o.value}" for o in overrides)
 
 
 def _judge(
@@ -36,7 +38,7 @@ def _judge(
 ) -> Judgement:
     """PASS when `good` accepts each of `keys` and every Match block that sets one of them."""
     sshd = server.sshd
-    said = [msg("{key} is {value}", key=key, value=shown(sshd.one(key) or "-")) for key in keys]
+    said = [msg("{key} is {value}", key=key, value=shortened(sshd.one(key) or "-")) for key in keys]
     weak = [o for o in server.overrides(*keys) if not good(o.key, o.value)]
     if weak:
         said.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
@@ -85,7 +87,7 @@ def sshd_root_login(
     value = server.sshd.one("permitrootlogin")
     if value and not good("", value) and _shut_out(server):
         said = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",
-                   value=shown(value))  # fmt: skip
+                   value=shortened(value))  # fmt: skip
         return server.settled(passed(said, expected=expected))
     return _judge(server, ("permitrootlogin",), good, expected)
 
@@ -151,7 +153,7 @@ def sshd_login_limits(
 
     def good(key: str, value: str) -> bool:
         if key == "maxauthtries":
-            return _within(number(value), max_tries)
+            return _within(integer(value), max_tries)
         return _within(seconds(value), max_grace)
 
     expected = msg(
@@ -176,7 +178,7 @@ def sshd_idle(
     """The SSH server drops connections whose client no longer answers."""
     sshd = server.sshd
     interval = seconds(sshd.one("clientaliveinterval"))
-    count = number(sshd.one("clientalivecountmax"))
+    count = integer(sshd.one("clientalivecountmax"))
     said = [
         msg(
             "ClientAliveInterval {interval}, ClientAliveCountMax {count}",
@@ -224,9 +226,9 @@ def sshd_source_limited(server: Server) -> Judgement:
     users, groups = _users(server.sshd, "allowusers"), _users(server.sshd, "allowgroups")
     said = msg(
         "AllowUsers {users}, AllowGroups {groups}, ListenAddress {addresses}",
-        users=names(users) or ("-",),
-        groups=names(groups) or ("-",),
-        addresses=names(server.sshd.values.get("listenaddress", ())) or ("-",),
+        users=capped(users) or ("-",),
+        groups=capped(groups) or ("-",),
+        addresses=capped(server.sshd.values.get("listenaddress", ())) or ("-",),
     )
     expected = msg("every AllowUsers entry names an address (user@address)")
     if users and all(_narrow(user) for user in users) and not server.overrides("allowusers"):
@@ -265,7 +267,7 @@ def two_methods(sshd: Sshd) -> bool:
 
 def _otp(pam: Pam) -> tuple[str, ...]:
     ways = paths(stack(pam, "sshd", "auth"), wrong_password)
-    return names(
+    return capped(
         rule.module
         for way in ways
         for rule in way
@@ -283,7 +285,7 @@ def _otp(pam: Pam) -> tuple[str, ...]:
 def second_factor(server: Server, pam: Pam | None) -> Judgement:
     """Login over SSH takes two different factors on this host."""
     methods = server.sshd.one("authenticationmethods") or "any"
-    said = msg("AuthenticationMethods is {methods}", methods=shown(methods))
+    said = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
     expected = msg("two factors, one of them based on cryptography")
     try:
         modules = _otp(pam) if pam else ()

@@ -15,10 +15,12 @@ from audit_core.api.sdk import (
     Need,
     Severity,
     Verdict,
+    capped,
     check,
     msg,
     not_applicable,
     optional,
+    shortened,
     undetermined,
 )
 from audit_linux.ssh.sshd import (
@@ -35,7 +37,6 @@ from audit_linux.ssh.sshd import (
     SshdTimes,
     as_running,
 )
-from audit_linux.text_values import names, shown
 
 _NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES), optional(RUNNING), optional(TIMES))
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
@@ -69,20 +70,20 @@ class Server(Struct, frozen=True, kw_only=True):
             why.append(_another(self.programs))
         if self.files.foreign:
             why.append(
-                msg("Included files were not read: {names}", names=names(self.files.foreign))
+                msg("Included files were not read: {names}", names=capped(self.files.foreign))
             )
         if self.unread:
             why.append(
                 msg(
                     "{path} was changed after the running server was started or last read it",
-                    path=shown(self.unread),
+                    path=shortened(self.unread),
                 )
             )
         return why
 
 
 def _another(programs: Servers) -> Message:
-    return msg("Another SSH server was not looked at: {names}", names=names(programs.others))
+    return msg("Another SSH server was not looked at: {names}", names=capped(programs.others))
 
 
 def sshd_check(

@@ -9,6 +9,7 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     Subset,
+    capped,
     check,
     failed,
     listed,
@@ -23,7 +24,6 @@ from audit_linux.nsswitch import SOURCES, Sources, seen_here
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
-from audit_linux.text_values import names
 
 _NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
 _ROOT = frozenset({"root", "#0"})
@@ -126,26 +126,26 @@ def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
     """What surely gives root without a password."""
     preload = sudoers.preload if free else ()
     rows = (
-        (sudoers.exempt, msg("Root without a password: {names}", names=names(sudoers.exempt))),
+        (sudoers.exempt, msg("Root without a password: {names}", names=capped(sudoers.exempt))),
         (
             Risk.ROOT in free,
             msg(
                 "Without a password, and a way to a root shell or to any file: {names}",
-                names=names(free.get(Risk.ROOT, [])),
+                names=capped(free.get(Risk.ROOT, [])),
             ),
         ),
         (
             Risk.REPLACEABLE in free,
             msg(
                 "Without a password, from folders where users may write: {names}",
-                names=names(free.get(Risk.REPLACEABLE, [])),
+                names=capped(free.get(Risk.REPLACEABLE, [])),
             ),
         ),
         (
             preload,
             msg(
                 "Variables such as LD_PRELOAD reach commands that need no password: {names}",
-                names=names(preload),
+                names=capped(preload),
             ),
         ),
     )
@@ -159,14 +159,14 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
             Risk.UNSEEN in free,
             msg(
                 "Without a password, and what they do was not looked at: {names}",
-                names=names(free.get(Risk.UNSEEN, [])),
+                names=capped(free.get(Risk.UNSEEN, [])),
             ),
         ),
         (
             Risk.PAGER in free,
             msg(
                 "Without a password, and their pager starts a shell before systemd 247: {names}",
-                names=names(free.get(Risk.PAGER, [])),
+                names=capped(free.get(Risk.PAGER, [])),
             ),
         ),
         (bool(sudoers.unread), _unread(sudoers)),
@@ -182,7 +182,7 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
 
 
 def _unread(sudoers: Sudoers) -> Message:
-    return msg("Not understood or not read: {lines}", lines=names(sudoers.unread))
+    return msg("Not understood or not read: {lines}", lines=capped(sudoers.unread))
 
 
 def _unasked(pam: Pam | None) -> bool:
@@ -222,7 +222,7 @@ def sudo_password(
         "{count} rules of sudoers, none gives root without a password", count=len(sudoers.grants)
     )
     fixed = msg(
-        "Without a password, with fixed effects: {names}", names=names(free.get(Risk.NONE, []))
+        "Without a password, with fixed effects: {names}", names=capped(free.get(Risk.NONE, []))
     )
     said = (seen, fixed) if Risk.NONE in free else (seen,)
     doubts = _doubts(sudoers, free, pam)
@@ -272,16 +272,18 @@ def sudo_scope(
     others = [_told(g) for g in full if set(g.who) - admins - _ROOT]
     expected = msg("full rights only for {admins}", admins=listed(admins))
     if others:
-        said = msg("Others may run any command as root: {names}", names=names(others))
+        said = msg("Others may run any command as root: {names}", names=capped(others))
         return failed(said, expected=expected)
     entitled = {who for g in full for who in g.who if who.startswith("%")}
     known = groups.members if groups else {}
     members = [f"{group}: {', '.join(known.get(group[1:], ())) or '-'}" for group in entitled]
-    seen = msg("Groups with full rights and their members: {names}", names=names(members) or ("-",))
+    seen = msg(
+        "Groups with full rights and their members: {names}", names=capped(members) or ("-",)
+    )
     doubts = [_unread(sudoers)] if sudoers.unread else []
     if patterns := _patterns(sudoers, admins):
         said = msg("Which commands these patterns match was not worked out: {names}",
-                   names=names(patterns))  # fmt: skip
+                   names=capped(patterns))  # fmt: skip
         doubts.append(said)
     if doubts:
         return undetermined(seen, *doubts, expected=expected)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import failed, msg, passed, undetermined
+from audit_core.api.sdk import (
+    capped,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
 from audit_core.model import Judgement, Target
-from audit_linux.config_lines import capped, declared
-from audit_linux.processes import Process, running, shown
+from audit_linux.declared import declared
+from audit_linux.processes import Process, process_labels, running
 
 
 def _products(target: Target, known: dict[str, str], setting: str) -> dict[str, str]:
@@ -31,11 +37,11 @@ def judged(
     if seen := running(processes, products):
         names = capped({products[p.name] for p in seen})
         said = msg("Seen by process name: {processes}; known as {products}",
-                   processes=capped(shown(seen)), products=names)  # fmt: skip
+                   processes=capped(process_labels(seen)), products=names)  # fmt: skip
         return passed(said, expected=expected)
     if named := [p for p in processes if p.name in products]:
         said = msg("Only in a container or under a person's account: {processes}",
-                   processes=capped(shown(named)))  # fmt: skip
+                   processes=capped(process_labels(named)))  # fmt: skip
         return undetermined(said, expected=expected)
     said = msg("None of {count} processes bears the name of a known or declared agent",
                count=len(processes))  # fmt: skip

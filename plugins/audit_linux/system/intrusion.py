@@ -7,11 +7,13 @@ from typing import Annotated
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    DAY,
     TARGET,
     Absent,
     Down,
     ParseError,
     Severity,
+    capped,
     check,
     fact,
     failed,
@@ -20,10 +22,11 @@ from audit_core.api.sdk import (
     optional,
     passed,
     undetermined,
+    whole_number,
 )
 from audit_core.model import Answer, Judgement, Target
-from audit_linux.config_lines import DAY, capped, script, whole_number
-from audit_linux.processes import PROCESSES, Process, running, shown
+from audit_linux.processes import PROCESSES, Process, process_labels, running
+from audit_linux.shell_scripts import script
 from audit_linux.system.agents import judged
 
 # Process names; as for malware agents, the vendors' own are from memory where not ClamAV's peers.
@@ -118,11 +121,11 @@ def file_integrity(
                    days=max_age_days)  # fmt: skip
     seen = running(processes, MONITORS)
     if seen:
-        said = msg("Seen: {processes}", processes=capped(shown(seen)))
+        said = msg("Seen: {processes}", processes=capped(process_labels(seen)))
         return passed(said, expected=expected)
     if maybe := running(processes, MAY_WATCH):
         said = msg("{processes} runs; whether it watches files was not read",
-                   processes=capped(shown(maybe)))  # fmt: skip
+                   processes=capped(process_labels(maybe)))  # fmt: skip
         return undetermined(said, expected=expected)
     if baseline is None:
         said = msg("No data base of AIDE or Tripwire and no watching process")

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import ParseError, Severity, check, expect, fact, msg, undetermined
+from audit_core.api.sdk import (
+    ParseError,
+    Severity,
+    capped,
+    check,
+    expect,
+    fact,
+    msg,
+    undetermined,
+)
 from audit_core.model import Answer, Judgement
-from audit_linux.config_lines import capped, script
+from audit_linux.shell_scripts import script
 
 KEYS = (
     "kernel.randomize_va_space", "kernel.dmesg_restrict", "kernel.kptr_restrict",

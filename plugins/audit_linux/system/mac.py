@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Severity,
+    capped,
     check,
     fact,
     failed,
@@ -23,7 +24,6 @@ from audit_core.api.sdk import (
     provider,
     undetermined,
 )
-from audit_linux.text_values import names
 
 _SELINUX = "/sys/fs/selinux/enforce"
 _CONFIG = "/etc/selinux/config"
@@ -73,7 +73,7 @@ def _mandatory(lines: list[str]) -> Mandatory:
             found = re.match(r"\s*SELINUX\s*=\s*(\w+)", value)
             configured = found[1].lower() if found else configured
         elif path == _LSM:
-            others = names(name for name in value.split(",") if name not in _KNOWN)
+            others = capped(name for name in value.split(",") if name not in _KNOWN)
         elif path == _APPARMOR and value.endswith(")"):
             loaded += 1
             enforced += value.endswith((" (enforce)", " (kill)"))

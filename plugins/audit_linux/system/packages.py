@@ -10,6 +10,7 @@ from audit_core.api.sdk import (
     ParseError,
     Severity,
     Superset,
+    capped,
     check,
     expect,
     fact,
@@ -17,7 +18,7 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_core.model import Answer, Command, Judgement, Target
-from audit_linux.config_lines import capped, declared
+from audit_linux.declared import declared
 
 
 def parse_dpkg(answer: Answer) -> frozenset[str]:

@@ -10,16 +10,19 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     ParseError,
     Severity,
+    capped,
     check,
     fact,
     failed,
+    json_document,
     msg,
     not_applicable,
     passed,
     undetermined,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Target
-from audit_linux.config_lines import capped, declared, json_document, script
+from audit_linux.declared import declared
+from audit_linux.shell_scripts import script
 
 DEEPEST = 16
 

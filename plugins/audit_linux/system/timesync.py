@@ -12,15 +12,17 @@ from audit_core.api.sdk import (
     ParseError,
     Severity,
     check,
+    decimal_number,
     expect,
     fact,
     failed,
     msg,
     undetermined,
+    whole_number,
 )
 from audit_core.model import Answer, Judgement, Message
-from audit_linux.config_lines import script, whole_number
-from audit_linux.processes import PROCESSES, Process, running, shown
+from audit_linux.processes import PROCESSES, Process, process_labels, running
+from audit_linux.shell_scripts import script
 
 DAEMONS = ("chronyd", "ntpd", "systemd-timesyncd", "openntpd", "ptp4l", "phc2sys")
 
@@ -44,12 +46,6 @@ class Sync(Struct, frozen=True, kw_only=True):
     age_s: float | None = None
 
 
-def _number(text: str) -> float:
-    if not re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,18})?", text, re.ASCII):
-        raise ParseError(f"not a number: {text[:40]!r}")
-    return float(text)
-
-
 def _chrony(lines: list[str], now: int) -> Sync | None:
     if not lines or lines[0].count(",") != 13:
         return None
@@ -59,8 +55,8 @@ def _chrony(lines: list[str], now: int) -> Sync | None:
         service="chrony",
         synchronised=fields[13] in ("Normal", "Insert second", "Delete second") and not local,
         source=fields[1],
-        offset_s=_number(fields[4]),
-        age_s=now - _number(fields[3]),
+        offset_s=decimal_number(fields[4]),
+        age_s=now - decimal_number(fields[3]),
     )
 
 
@@ -70,7 +66,7 @@ def _ntpq(lines: list[str]) -> Sync | None:
     for line in lines:
         fields = line[1:].split()
         if line[:1] in ("*", "o") and len(fields) == 10 and fields[1] != ".LOCL.":
-            offset = _number(fields[8]) / 1000
+            offset = decimal_number(fields[8]) / 1000
             return Sync(service="ntpd", synchronised=True, source=fields[0], offset_s=offset)
     return Sync(service="ntpd", synchronised=False)
 
@@ -169,14 +165,14 @@ def time_sync(
     silent = [p for p in daemons if p.name != "systemd-timesyn"]
     if all(s.service == "systemd" for s in syncs) and silent:
         said = msg("{processes} runs, but no tool here tells whether it keeps the clock",
-                   processes=tuple(shown(silent)))  # fmt: skip
+                   processes=tuple(process_labels(silent)))  # fmt: skip
         return undetermined(said, expected=expected)
     if syncs:
         said = msg("Not synchronised, says {services}", services=tuple(s.service for s in syncs))
         return failed(said, expected=expected)
     if daemons:
         said = msg("{processes} runs, but no tool here tells whether it keeps the clock",
-                   processes=tuple(shown(daemons)))  # fmt: skip
+                   processes=tuple(process_labels(daemons)))  # fmt: skip
         return undetermined(said, expected=expected)
     return expect(False, said=msg("No time service runs and none answers"), expected=expected)
 

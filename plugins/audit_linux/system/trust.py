@@ -16,7 +16,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement
-from audit_linux.config_lines import script
+from audit_linux.shell_scripts import script
 
 
 class Boot(Struct, frozen=True, kw_only=True):

@@ -229,7 +229,7 @@ def test_what_is_pending_is_named_and_counted() -> None:
     security = Security(updates=many, labelled=None)
     said = judge(checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW, None).said[0]
     assert said.args["count"] == 25
-    assert said.args["names"] == tuple(f"p{i} 1" for i in range(10))
+    assert said.args["names"] == (*(f"p{i} 1" for i in range(20)), "+5")
 
 
 def test_a_stricter_age_is_kept() -> None:
@@ -424,12 +424,6 @@ def test_automatic_updates(
 )
 def test_sources_verified(signatures: Signatures, verdict: Verdict) -> None:
     assert judge(checks.sources_verified, signatures).verdict is verdict
-
-
-def test_names_from_a_host_can_be_encoded_everywhere() -> None:
-    hostile = Security(updates=(Update(name="a\udcff", candidate="1"),), labelled=None)
-    said = judge(checks.security_updates, hostile, apt_lists(1), APT, BOOKWORM, NOW, None).said[0]
-    assert said.args["names"] == (r"a\xff 1",)
 
 
 def test_the_plugin_offers_its_facts_checks_and_texts() -> None:

@@ -43,9 +43,9 @@ def test_recorded_shadow_has_schemes_and_no_hash(recording: Make) -> None:
 
 def test_recorded_login_defs(recording: Make) -> None:
     defs = parse_login_defs(recording("linux.login-defs"))
-    assert defs.number("PASS_MAX_DAYS") == 99999
+    assert defs.integer("PASS_MAX_DAYS") == 99999
     assert defs.raw("UMASK") == "022"
-    assert defs.number("NO_SUCH_KEY") is None
+    assert defs.integer("NO_SUCH_KEY") is None
     assert defs.raw("NO_SUCH_KEY") == "-"
 
 
@@ -144,9 +144,9 @@ def test_login_defs_last_value_wins_as_in_shadow(answer: Make) -> None:
         'PASS_MIN_DAYS "7" x\nUMASK 027 # no comment here\nALONE\n'
     )
     defs = parse_login_defs(answer(text))
-    assert defs.number("PASS_MAX_DAYS") == 90
-    assert defs.number("PASS_MIN_DAYS") == 7
-    assert defs.number("UMASK") is None
+    assert defs.integer("PASS_MAX_DAYS") == 90
+    assert defs.integer("PASS_MIN_DAYS") == 7
+    assert defs.integer("UMASK") is None
     assert "ALONE" not in defs.values
 
 

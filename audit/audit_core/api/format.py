@@ -1,0 +1,98 @@
+"""How values of a target are shown in messages, and how numbers in answers are read.
+
+Imports the model only; plugins get these from `audit_core.api.sdk`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from audit_core.model import Message, ParseError
+
+CAP = 20
+"""How many values a message lists before it only counts the rest."""
+HOUR = 3_600
+DAY = 86_400
+_LONGEST = 200
+
+
+def shortened(text: str) -> str:
+    """The first 200 characters of `text`, and `…` where there are more."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def capped(values: Iterable[object], *, sort: bool = True) -> tuple[str, ...]:
+    """The first 20 of `values` as text, each once, and `+N` for N more.
+
+    They come in code point order, or as they are with `sort=False`. Long ones are shortened.
+    """
+    every = list(dict.fromkeys(map(str, values)))
+    chosen = sorted(every) if sort else every
+    more = (f"+{len(chosen) - CAP}",) if len(chosen) > CAP else ()
+    return (*map(shortened, chosen[:CAP]), *more)
+
+
+def present(*messages: Message | None) -> tuple[Message, ...]:
+    """`messages` without the Nones."""
+    return tuple(m for m in messages if m is not None)
+
+
+def rounded_up(seconds: float, unit: int) -> float:
+    """`seconds` in tenths of `unit`, upwards: what is over a limit is never shown as within it."""
+    return math.ceil(seconds * 10 / unit) / 10
+
+
+def rounded_down(seconds: float, unit: int) -> float:
+    """`seconds` in tenths of `unit`, downwards: what is too little is never shown as enough."""
+    return math.floor(seconds * 10 / unit) / 10
+
+
+def integer(text: str) -> int | None:
+    """`text` as a decimal integer of at most 12 digits, else None."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None
+
+
+def c_integer(text: str) -> int | None:
+    """`text` as strtol(3) with base 0 reads it (012 is ten), None when something is left over."""
+    if re.fullmatch(r"[+-]?0[0-7]{1,12}", text):
+        return int(text, 8)
+    if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]{1,12}", text):
+        return int(text, 16)
+    return integer(text.removeprefix("+"))
+
+
+def whole_number(text: str, *, base: int = 10, most: int = 1 << 62) -> int:
+    """`text` as a number without a sign, of at most 19 digits; ParseError for anything else.
+
+    `base` is 10 or 8, `most` the largest that is accepted.
+    """
+    digits = "[0-7]{1,19}" if base == 8 else "[0-9]{1,19}"
+    if not re.fullmatch(digits, text) or int(text, base) > most:
+        raise ParseError(f"not a number: {text[:40]!r}")
+    return int(text, base)
+
+
+def decimal(text: str) -> float | None:
+    """`text` as a number with a sign and a fraction at most, else None."""
+    return float(text) if re.fullmatch(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?", text) else None
+
+
+def decimal_number(text: str) -> float:
+    """`text` as `decimal` reads it; ParseError for anything else."""
+    value = decimal(text)
+    if value is None:
+        raise ParseError(f"not a number: {text[:40]!r}")
+    return value
+
+
+def json_document(raw: bytes) -> Any:
+    """The value that `raw` holds as JSON; ParseError for what is none, or too deep."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ParseError(f"not JSON: {error}") from error

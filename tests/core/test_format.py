@@ -1,0 +1,42 @@
+"""How values are shown in messages, and how numbers are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from audit_core.api import format as api
+from audit_core.model import ParseError
+
+
+def test_lists_are_cut_at_twenty_and_counted() -> None:
+    names = [f"u{i:02}" for i in range(500)]
+    assert api.capped(names[:20]) == tuple(names[:20])
+    assert api.capped(reversed(names[:21])) == (*names[:20], "+1")
+    assert api.capped(["b", "a", "b"], sort=False) == ("b", "a")
+    assert api.capped(["x" * 201, 7]) == ("7", "x" * 200 + "…")
+
+
+def test_what_is_over_or_under_a_limit_is_not_rounded_across_it() -> None:
+    assert api.rounded_up(86_401, api.DAY) == 1.1
+    assert api.rounded_down(86_399, api.DAY) == 0.9
+
+
+def test_integers() -> None:
+    for text, value in (("90", 90), ("-1", -1), ("", None), ("9 0", None), ("٩", None),
+                        ("1" * 13, None), ("90x", None)):  # fmt: skip
+        assert api.integer(text) == value
+    for text, value in (("022", 18), ("0x10", 16), ("10", 10), ("+5", 5), ("0", 0), ("09", 9),
+                        ("90 # x", None)):  # fmt: skip
+        assert api.c_integer(text) == value
+
+
+def test_numbers_that_must_be_there() -> None:
+    assert api.whole_number("0644", base=8) == 0o644
+    assert api.decimal_number("-1.25") == -1.25
+    for text in ("", "-1", "1 ", "٩", "1" * 20, "8"):
+        with pytest.raises(ParseError):
+            api.whole_number(text, most=7)
+    for text in ("", "1.", "1e3", "nan", "1_0"):
+        with pytest.raises(ParseError):
+            api.decimal_number(text)
+        assert api.decimal(text) is None
