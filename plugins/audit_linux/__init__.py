@@ -6,32 +6,12 @@ The subjects import the shared modules beside this file and, in one direction, e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from audit_core.api.hooks import locale_beside, offers
 
-from audit_core.api.hooks import hookimpl
-from audit_core.model import Check, Fact
-
-
-@hookimpl
-def dengbao_facts() -> Iterable[Fact]:
-    """Facts about a Linux host."""
-    from audit_linux import accounts, files, logs, network, ssh, sudo, system
-
-    subjects = (accounts, sudo, ssh, files, logs, network, system)
-    return tuple(fact for subject in subjects for fact in subject.FACTS)
-
-
-@hookimpl
-def dengbao_checks() -> Iterable[Check]:
-    """Checks of a Linux host."""
-    from audit_linux import accounts, files, logs, network, ssh, sudo, system
-
-    subjects = (accounts, sudo, ssh, files, logs, network, system)
-    return tuple(check for subject in subjects for check in subject.CHECKS)
-
-
-@hookimpl
-def dengbao_locales() -> Iterable[Path]:
-    """The Chinese of this plugin's messages."""
-    return [Path(__file__).parent / "locale"]
+_SUBJECTS = (
+    "audit_linux.accounts", "audit_linux.sudo", "audit_linux.ssh", "audit_linux.files",
+    "audit_linux.logs", "audit_linux.network", "audit_linux.system",
+)  # fmt: skip
+dengbao_facts = offers(*(f"{subject}:FACTS" for subject in _SUBJECTS))
+dengbao_checks = offers(*(f"{subject}:CHECKS" for subject in _SUBJECTS))
+dengbao_locales = locale_beside(__file__)

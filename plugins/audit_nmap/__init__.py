@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from audit_core.api.hooks import Prober, hookimpl
-from audit_core.model import Check, Fact, Probe
+from audit_core.api.hooks import Prober, hookimpl, locale_beside, offers
+from audit_core.model import Probe
 
-
-@hookimpl
-def dengbao_facts() -> Iterable[Fact]:
-    """The fact of the reachable ports."""
-    from audit_nmap import facts
-
-    return facts.FACTS
-
-
-@hookimpl
-def dengbao_checks() -> Iterable[Check]:
-    """Checks of the reachable ports."""
-    from audit_nmap import checks
-
-    return checks.CHECKS
+dengbao_facts = offers("audit_nmap.facts:FACTS")
+dengbao_checks = offers("audit_nmap.checks:CHECKS")
+dengbao_locales = locale_beside(__file__)
 
 
 def _describe(probe: Probe) -> str:
@@ -38,9 +25,3 @@ def _describe(probe: Probe) -> str:
 def dengbao_probers() -> Iterable[Prober]:
     """The prober that runs nmap."""
     return [Prober(name="ports", entry="audit_nmap.probe:run", describe=_describe, tool="nmap")]
-
-
-@hookimpl
-def dengbao_locales() -> Iterable[Path]:
-    """The Chinese of this plugin's messages."""
-    return [Path(__file__).parent / "locale"]

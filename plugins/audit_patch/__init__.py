@@ -2,30 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from audit_core.api.hooks import locale_beside, offers
 
-from audit_core.api.hooks import hookimpl
-from audit_core.model import Check, Fact
-
-
-@hookimpl
-def dengbao_facts() -> Iterable[Fact]:
-    """Facts about pending updates, their metadata and sources, and kernels."""
-    from audit_patch import facts
-
-    return facts.FACTS
-
-
-@hookimpl
-def dengbao_checks() -> Iterable[Check]:
-    """Checks of the patch level of a host."""
-    from audit_patch import checks
-
-    return checks.CHECKS
-
-
-@hookimpl
-def dengbao_locales() -> Iterable[Path]:
-    """The Chinese of this plugin's messages."""
-    return [Path(__file__).parent / "locale"]
+dengbao_facts = offers("audit_patch.facts:FACTS")
+dengbao_checks = offers("audit_patch.checks:CHECKS")
+dengbao_locales = locale_beside(__file__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 from msgspec import Struct
@@ -84,3 +85,32 @@ def dengbao_policy() -> Iterable[Path]:
 def dengbao_locales() -> Iterable[Path]:
     """Folders with `LANG/LC_MESSAGES/*.mo` that translate this plugin's messages."""
     raise NotImplementedError
+
+
+def offers(*places: str) -> Callable[[], tuple[Any, ...]]:
+    """An implementation of a hook, which joins what stands at `places`, each `module:NAME`.
+
+    The modules are imported when the hook is called, so that importing a plugin stays cheap::
+
+        dengbao_facts = offers("audit_tls.facts:FACTS")
+    """
+
+    def offered() -> tuple[Any, ...]:
+        return tuple(offer for place in places for offer in _imported(place))
+
+    return hookimpl(offered)
+
+
+def _imported(place: str) -> Iterable[Any]:
+    module, _, name = place.partition(":")
+    found: Iterable[Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def locale_beside(file: str) -> Callable[[], tuple[Path, ...]]:
+    """An implementation of `dengbao_locales`: the folder `locale` beside a plugin's `__file__`."""
+
+    def offered() -> tuple[Path, ...]:
+        return (Path(file).parent / "locale",)
+
+    return hookimpl(offered)
