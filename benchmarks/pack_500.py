@@ -21,9 +21,7 @@ from audit_core.model import (
     Conclusion,
     Coverage,
     Finding,
-    Kind,
     Message,
-    ObjectType,
     Result,
     Severity,
     Target,
@@ -117,7 +115,7 @@ def results(hosts: int) -> Results:
     return Results(
         schema=SCHEMA, run=run, title="五百台主机", title_en="Five hundred hosts",
         targets=tuple(
-            Target(id=id, kind=Kind.HOST, object_type=ObjectType.SERVER, address="192.0.2.1")
+            Target(id=id, kind="host", object_type="server", address="192.0.2.1")
             for id in ids
         ),
         clauses=clauses,

@@ -14,7 +14,7 @@ from msgspec import Struct
 from audit_core import plan
 from audit_core.api.plugins import Registry, load
 from audit_core.evaluate import Work, profile_checks
-from audit_core.model import Kind, ObjectType, Target
+from audit_core.model import Target
 from audit_core.policy import load_policy
 
 WHOLE = "gbt22239-l3"
@@ -36,7 +36,7 @@ class Questions(Struct, frozen=True, kw_only=True):
 
 def target(id: str) -> Target:
     """The host `id`."""
-    return Target(id=id, kind=Kind.HOST, object_type=ObjectType.SERVER)
+    return Target(id=id, kind="host", object_type="server")
 
 
 def asked(profile: str) -> Questions:

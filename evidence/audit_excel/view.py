@@ -73,7 +73,7 @@ class View(Words):
 
     def _named(self) -> dict[str, str]:
         # Site, network and organisation are there without having been declared: under their kind.
-        words = {k.value: self.say(m) for k, m in IMPLIED.items()}
+        words = {k: self.say(m) for k, m in IMPLIED.items()}
         free = {id: word for id, word in words.items() if word not in self.targets}
         return {id: w for id, w in free.items() if id in self.targets}
 

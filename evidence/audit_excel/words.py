@@ -10,9 +10,7 @@ from msgspec.structs import replace
 
 from audit_core.model import (
     Coverage,
-    Kind,
     Message,
-    ObjectType,
     Result,
     Severity,
     Status,
@@ -48,39 +46,39 @@ _COVERAGES = {
 }
 
 _KINDS = {
-    Kind.HOST: msg("Host"),
-    Kind.ENDPOINT: msg("Endpoint"),
-    Kind.BACKUP_SET: msg("Backup set"),
-    Kind.DATABASE: msg("Database"),
-    Kind.NETWORK_DEVICE: msg("Network device"),
-    Kind.APPLICATION: msg("Application"),
-    Kind.DATA_SET: msg("Data set"),
-    Kind.NETWORK: msg("Network"),
-    Kind.SITE: msg("Site"),
-    Kind.ORGANISATION: msg("Organisation"),
+    "host": msg("Host"),
+    "endpoint": msg("Endpoint"),
+    "backup_set": msg("Backup set"),
+    "database": msg("Database"),
+    "network_device": msg("Network device"),
+    "application": msg("Application"),
+    "data_set": msg("Data set"),
+    "network": msg("Network"),
+    "site": msg("Site"),
+    "organisation": msg("Organisation"),
 }
 _OBJECT_TYPES = {
-    ObjectType.NETWORK_DEVICE: msg("Network device"),
-    ObjectType.SECURITY_DEVICE: msg("Security device"),
-    ObjectType.APPLICATION: msg("Application system"),
-    ObjectType.MANAGEMENT_PLATFORM: msg("Management platform"),
-    ObjectType.SERVER: msg("Server"),
-    ObjectType.DATABASE: msg("Database"),
-    ObjectType.TERMINAL: msg("Terminal"),
-    ObjectType.AUTHENTICATION_DATA: msg("Authentication data"),
-    ObjectType.BUSINESS_DATA: msg("Important business data"),
-    ObjectType.AUDIT_DATA: msg("Important audit data"),
-    ObjectType.CONFIGURATION_DATA: msg("Important configuration data"),
-    ObjectType.VIDEO_DATA: msg("Important video data"),
-    ObjectType.PERSONAL_INFORMATION: msg("Important personal information"),
-    ObjectType.SITE: msg("Site"),
-    ObjectType.NETWORK: msg("Network"),
-    ObjectType.ORGANISATION: msg("Organisation"),
+    "network_device": msg("Network device"),
+    "security_device": msg("Security device"),
+    "application": msg("Application system"),
+    "management_platform": msg("Management platform"),
+    "server": msg("Server"),
+    "database": msg("Database"),
+    "terminal": msg("Terminal"),
+    "authentication_data": msg("Authentication data"),
+    "business_data": msg("Important business data"),
+    "audit_data": msg("Important audit data"),
+    "configuration_data": msg("Important configuration data"),
+    "video_data": msg("Important video data"),
+    "personal_information": msg("Important personal information"),
+    "site": msg("Site"),
+    "network": msg("Network"),
+    "organisation": msg("Organisation"),
 }
 IMPLIED = {
-    Kind.SITE: msg("Machine room"),
-    Kind.NETWORK: msg("Whole network"),
-    Kind.ORGANISATION: msg("Audited organisation"),
+    "site": msg("Machine room"),
+    "network": msg("Whole network"),
+    "organisation": msg("Audited organisation"),
 }
 _CONFIDENCES = {
     "by numbering rule": msg("number follows from the numbering rule"),
@@ -182,13 +180,13 @@ class Words:
         """`coverage` in words."""
         return self.say(_COVERAGES[coverage])
 
-    def kind(self, kind: Kind) -> str:
-        """`kind` in words."""
-        return self.say(_KINDS[kind])
+    def kind(self, kind: str) -> str:
+        """`kind` in words; one that no word is known for is its id."""
+        return self.say(_KINDS[kind]) if kind in _KINDS else kind
 
-    def object_type(self, type: ObjectType) -> str:
-        """`type` in words."""
-        return self.say(_OBJECT_TYPES[type])
+    def object_type(self, type: str) -> str:
+        """`type` in words; one that no word is known for is its id."""
+        return self.say(_OBJECT_TYPES[type]) if type in _OBJECT_TYPES else type
 
     def status(self, seen: Evidence) -> str:
         """How asking ended, in words."""

@@ -18,7 +18,6 @@ from audit_core.api.sdk import (
     TARGET,
     Down,
     Judgement,
-    Kind,
     Message,
     Severity,
     Target,
@@ -423,7 +422,7 @@ def _by_magic(name: str, head: bytes, stated: bool | None, wanted: Message) -> J
 @check(
     "backup.offsite",
     needs=TARGET,
-    kind=Kind.BACKUP_SET,
+    kind="backup_set",
     severity=Severity.MEDIUM,
     remedy=msg("Keep a copy at another site and declare where it is"),
 )
@@ -449,7 +448,7 @@ def has_offsite_copy(target: Target) -> Judgement:
 @check(
     "backup.restore-tested",
     needs=(TARGET, COLLECTED_AT),
-    kind=Kind.BACKUP_SET,
+    kind="backup_set",
     severity=Severity.MEDIUM,
     remedy=msg("Test a restore, keep the record and declare the day"),
 )

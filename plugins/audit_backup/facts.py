@@ -20,7 +20,6 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,
-    Kind,
     Message,
     ParseError,
     Privilege,
@@ -298,21 +297,19 @@ def parse_clock(answer: Answer) -> int:
     return whole_number(answer.text.strip())
 
 
-FILES = fact("backup.files", Files, ask=ask_files, parse=parse_files, kind=Kind.BACKUP_SET)
-HEADS = fact(
-    "backup.heads", tuple[Head, ...], ask=ask_heads, parse=parse_heads, kind=Kind.BACKUP_SET
-)
-WAY = fact("backup.way", tuple[int, ...], ask=ask_way, parse=parse_way, kind=Kind.BACKUP_SET)
+FILES = fact("backup.files", Files, ask=ask_files, parse=parse_files, kind="backup_set")
+HEADS = fact("backup.heads", tuple[Head, ...], ask=ask_heads, parse=parse_heads, kind="backup_set")
+WAY = fact("backup.way", tuple[int, ...], ask=ask_way, parse=parse_way, kind="backup_set")
 LISTS = fact(
     "backup.access-lists", tuple[str, ...], ask=ask_lists, parse=parse_set_lists,
-    kind=Kind.BACKUP_SET,
+    kind="backup_set",
 )  # fmt: skip
 WAY_LISTS = fact(
     "backup.way-access-lists", tuple[str, ...], ask=ask_way_lists, parse=parse_lists,
-    kind=Kind.BACKUP_SET,
+    kind="backup_set",
 )  # fmt: skip
 CLOCK = fact(
-    "backup.clock", int, kind=Kind.BACKUP_SET,
+    "backup.clock", int, kind="backup_set",
     ask=Command(argv=("date", "+%s")), parse=parse_clock,
 )  # fmt: skip
 

@@ -13,7 +13,6 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     Absent,
     Answer,
-    Kind,
     Message,
     ParseError,
     Probe,
@@ -434,10 +433,10 @@ def parse_trust(answer: Answer) -> Chains | Absent:
     return Chains(worst=msgspec.structs.replace(worst, chain=()), unverified=len(own - tried))
 
 
-ENDPOINT = fact("tls.endpoint", Endpoint, ask=ask, parse=parse_endpoint, kind=Kind.ENDPOINT)
+ENDPOINT = fact("tls.endpoint", Endpoint, ask=ask, parse=parse_endpoint, kind="endpoint")
 CERTIFICATES = fact(
-    "tls.certificates", Certificates, ask=ask, parse=parse_certificates, kind=Kind.ENDPOINT
+    "tls.certificates", Certificates, ask=ask, parse=parse_certificates, kind="endpoint"
 )
-TRUST = fact("tls.trust", Chains, ask=ask, parse=parse_trust, kind=Kind.ENDPOINT)
+TRUST = fact("tls.trust", Chains, ask=ask, parse=parse_trust, kind="endpoint")
 
 FACTS = (ENDPOINT, CERTIFICATES, TRUST)

@@ -20,9 +20,7 @@ from audit_core.model import (
     Command,
     Coverage,
     Judgement,
-    Kind,
     Known,
-    ObjectType,
     Severity,
     Status,
     Target,
@@ -34,9 +32,9 @@ from audit_core.policy.model import Binding, Profile
 from audit_core.store.bundles import Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 
-HOST = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
-SITE = Target(id="site", kind=Kind.SITE, object_type=ObjectType.SITE)
-ORG = Target(id="organisation", kind=Kind.ORGANISATION, object_type=ObjectType.ORGANISATION)
+HOST = Target(id="web1", kind="host", object_type="server")
+SITE = Target(id="site", kind="site", object_type="site")
+ORG = Target(id="organisation", kind="organisation", object_type="organisation")
 TARGETS = (HOST, SITE, ORG)
 
 

@@ -17,7 +17,7 @@ from audit_core.api.hooks import Prober
 from audit_core.collect import Collector, ProberProcess, Route, ask_prober
 from audit_core.connectors import Closing, Ended, ScriptReply, Session, TransportError
 from audit_core.evaluate import evaluate
-from audit_core.model import Kind, ObjectType, Probe, Reason, Target, Verdict, msg
+from audit_core.model import Probe, Reason, Target, Verdict, msg
 from audit_core.model.results import decode
 from audit_core.store.runs import Store
 from audit_core.text.translate import Translator
@@ -41,9 +41,7 @@ class Refusing:
 
 def tried(tmp_path: Path, *, at_jump: bool, own: str, jump: str | None, count: int = 20) -> int:
     """How often `count` targets were tried, all at once."""
-    targets = [
-        Target(id=f"web{n}", kind=Kind.HOST, object_type=ObjectType.SERVER) for n in range(count)
-    ]
+    targets = [Target(id=f"web{n}", kind="host", object_type="server") for n in range(count)]
     seen: Counter[str] = Counter()
     routes = {
         t.id: Route(transport=Refusing(seen, t.id, at_jump), credential=own.format(id=t.id),

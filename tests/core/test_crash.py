@@ -56,7 +56,7 @@ def slow(args, timeout_s, limit):
 def dengbao_probers():
     return [Prober(name="toy.slow", entry="toyplugin:slow", describe=str)]
 
-@check("toy.probed", needs=fact("toy.port", str, kind=Kind.ENDPOINT, parse=lambda a: a.text,
+@check("toy.probed", needs=fact("toy.port", str, kind="endpoint", parse=lambda a: a.text,
        ask=lambda t: Probe(prober="toy.slow", args={"port": t.settings["port"]})),
        severity=Severity.LOW)
 def probed(seen):

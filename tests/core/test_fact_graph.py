@@ -29,9 +29,7 @@ from audit_core.model import (
     Fact,
     Finding,
     Judgement,
-    Kind,
     Known,
-    ObjectType,
     Partial,
     Severity,
     Status,
@@ -43,8 +41,8 @@ from audit_core.model import (
 from .fakes import SITE, module_of, new_run, registry_of, reply, work_of
 
 P, F, N, U = Verdict.PASS, Verdict.FAIL, Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
-WEB, DB = (Target(id=i, kind=Kind.HOST, object_type=ObjectType.SERVER) for i in ("web", "db"))
-TLS = Target(id="tls", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, parent="web")
+WEB, DB = (Target(id=i, kind="host", object_type="server") for i in ("web", "db"))
+TLS = Target(id="tls", kind="endpoint", object_type="server", parent="web")
 TARGETS = (WEB, TLS, DB, SITE)
 REFUSED = "refused"
 
@@ -61,11 +59,11 @@ def read(answer: Any) -> Any:
     return not_present(msg("there is none")) if text == "none" else text
 
 
-def of(word: str, kind: Kind = Kind.HOST) -> Fact:
+def of(word: str, kind: str = "host") -> Fact:
     return fact(f"t.{word}", str, ask=asking(word), parse=read, kind=kind)
 
 
-A, B, PORT = of("a"), of("b"), of("port", Kind.ENDPOINT)
+A, B, PORT = of("a"), of("b"), of("port", "endpoint")
 
 
 def shown(value: Any) -> str:
@@ -78,7 +76,7 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def checking(*needs: Any, says: Verdict = P, kind: Kind | None = None, **more: Any) -> Check:
+def checking(*needs: Any, says: Verdict = P, kind: str | None = None, **more: Any) -> Check:
     """A check that returns `says` and tells the values of its needs."""
 
     @check("t.check", needs=needs, severity=Severity.LOW, kind=kind, **more)
@@ -181,12 +179,12 @@ def test_needs_reach_parents_parts_and_other_targets(tmp_path: Path) -> None:
     answers = {"a_web": "x", "a_db": "z", "port_tls": "443"}
     up = checking(PORT, of_parent(A))
     assert seen(findings(tmp_path / "u", up, a_web="x", port_tls="443")["tls"])[2] == [("443", "x")]
-    down = checking(each_part(PORT), kind=Kind.HOST)
+    down = checking(each_part(PORT), kind="host")
     got = findings(tmp_path / "d", down, port_tls="443")
     assert [seen(got[t])[2] for t in ("web", "db")] == [[("tls=443",)], [("",)]]
 
     ports = derive("t.ports", str, needs=(A, each_part(PORT)), make=lambda a, p: a + shown(p))
-    wide = checking(each("host", ports), kind=Kind.SITE)  # type: ignore[arg-type]
+    wide = checking(each("host", ports), kind="site")
     got = findings(tmp_path / "w", wide, **answers)
     assert seen(got["site"]) == (P, "", [("web=xtls=443 db=z",)])
     assert len(got["site"].evidence) == 3
@@ -198,24 +196,24 @@ def test_needs_reach_parents_parts_and_other_targets(tmp_path: Path) -> None:
 
 
 def test_a_part_of_nothing_has_no_facts_of_a_parent(tmp_path: Path) -> None:
-    what = checking(of_parent(PORT), kind=Kind.HOST)
+    what = checking(of_parent(PORT), kind="host")
     assert judged(tmp_path, what)[:2] == (U, "not_collected")
 
 
 def test_what_cannot_be_linked_costs_only_what_needs_it() -> None:
     again = fact("t.a", int, ask=Command(argv=("other",)), parse=len)
-    loop = derive("t.loop", str, needs="t.turn", make=str, kind=Kind.HOST)
+    loop = derive("t.loop", str, needs="t.turn", make=str, kind="host")
     turn = derive("t.turn", str, needs=loop, make=str)
-    wide = derive("t.wide", str, needs=each(Kind.HOST, A), make=str, kind=Kind.HOST)
+    wide = derive("t.wide", str, needs=each("host", A), make=str, kind="host")
     wrong = {
         "no plugin offers the fact t.nothing": (optional("t.nothing"),),
         "t.loop → t.turn → t.loop": (known_or_absent(loop), turn),
         "the fact t.a differs": (A, again),
         "t.port is a fact about a endpoint": (A, "t.port", each_part(PORT)),
-        "t.wide needs other targets itself": (each(Kind.HOST, wide),),
+        "t.wide needs other targets itself": (each("host", wide),),
     }
     for said, needs in wrong.items():
-        registry = registry_of(checking(*needs, kind=Kind.HOST))
+        registry = registry_of(checking(*needs, kind="host"))
         told = " ".join(str(f.said.args["error"]) for f in registry.faults if f.plugin == "fake")
         assert said in told
         assert "t.check" not in registry.checks
@@ -223,7 +221,7 @@ def test_what_cannot_be_linked_costs_only_what_needs_it() -> None:
 
 
 def test_an_id_stands_for_a_fact_of_another_plugin(tmp_path: Path) -> None:
-    registry = registry_of(checking("linux.accounts", optional("linux.shadow"), kind=Kind.HOST))
+    registry = registry_of(checking("linux.accounts", optional("linux.shadow"), kind="host"))
     assert not registry.faults
     linked = registry.checks["t.check"]
     assert linked.needs[0] is registry.facts["linux.accounts"]

@@ -54,7 +54,7 @@ TESTS = Path(__file__).parents[1]
 SPREAD = """
 blue_file = fact("toy.colour", str, ask=ReadFile(path=str(HERE / "colour")),
                  parse=lambda a: a.text.strip())
-port = fact("toy.port", str, kind=Kind.ENDPOINT,
+port = fact("toy.port", str, kind="endpoint",
             ask=lambda t: Probe(prober="toy.echo", args={"port": t.settings["port"]}),
             parse=lambda a: a.text)
 

@@ -17,7 +17,6 @@ from audit_core.model import (
     Judgement,
     Known,
     Message,
-    ObjectType,
     Reason,
     Result,
     Severity,
@@ -217,7 +216,7 @@ def test_findings_of_parts_count_for_the_object_they_are_part_of() -> None:
 
 
 def test_what_any_host_tells_counts_for_the_clauses_of_the_whole_system() -> None:
-    network = structs.replace(SITE, id="network", object_type=ObjectType.NETWORK)
+    network = structs.replace(SITE, id="network", object_type="network")
     wide = clause("2.1", layer_id="communication", applies_to=("network",))
     got = assess.assess(
         [wide], (HOST, network), [finding(F, "c")], {("cat", "2.1"): [("c", Coverage.PARTIAL)]}, {}

@@ -366,8 +366,8 @@ def answer_dead(args, timeout_s, limit):
 def dengbao_probers():
     return [Prober(name="toy.dead", entry="toyplugin:answer_dead", describe=str)]
 
-dead = fact("toy.dead", str, kind=Kind.HOST, ask=Probe(prober="toy.dead"), parse=lambda a: a.text)
-none = fact("toy.no-prober", str, kind=Kind.HOST, ask=Probe(prober="toy.not-there"),
+dead = fact("toy.dead", str, kind="host", ask=Probe(prober="toy.dead"), parse=lambda a: a.text)
+none = fact("toy.no-prober", str, kind="host", ask=Probe(prober="toy.not-there"),
             parse=lambda a: a.text)
 
 @check("toy.probed", needs=dead, severity=Severity.HIGH)

@@ -11,7 +11,7 @@ from pathlib import Path
 from audit_core.api.hooks import Prober, ProbeReply, hookimpl
 from audit_core.api.sdk import *
 from audit_core.api.sdk import msg, fact, check, expect, passed, failed
-from audit_core.api.sdk import Command, Kind, ParseError, Privilege, Probe, ReadFile, Severity
+from audit_core.api.sdk import Command, ParseError, Privilege, Probe, ReadFile, Severity
 
 HERE = Path(__file__).parent
 """

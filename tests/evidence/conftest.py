@@ -17,9 +17,7 @@ from audit_core.model import (
     Conclusion,
     Coverage,
     Finding,
-    Kind,
     Message,
-    ObjectType,
     Result,
     Severity,
     Target,
@@ -93,18 +91,18 @@ def _clauses() -> tuple[Clause, ...]:
 def _targets() -> tuple[Target, ...]:
     hosts = [
         Target(
-            id=id, kind=Kind.HOST, object_type=ObjectType.SERVER, address=f"192.0.2.{n}",
+            id=id, kind="host", object_type="server", address=f"192.0.2.{n}",
             zone="DMZ", business_system="网上银行", owner="张三",
             settings={"rpo_hours": 24, "allowed_ports": [22, 443]},
         )
         for n, id in enumerate(_HOSTS, 10)
     ]  # fmt: skip
-    part = Target(id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.APPLICATION,
+    part = Target(id="web1/tls:443", kind="endpoint", object_type="application",
                   parent="web1", address="192.0.2.10:443")  # fmt: skip
     others = [
-        Target(id="site", kind=Kind.SITE, object_type=ObjectType.SITE),
-        Target(id="lan", kind=Kind.NETWORK, object_type=ObjectType.NETWORK),
-        Target(id="org", kind=Kind.ORGANISATION, object_type=ObjectType.ORGANISATION),
+        Target(id="site", kind="site", object_type="site"),
+        Target(id="lan", kind="network", object_type="network"),
+        Target(id="org", kind="organisation", object_type="organisation"),
     ]
     return (*hosts, part, *others)
 

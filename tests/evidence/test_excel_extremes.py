@@ -13,9 +13,7 @@ from msgspec.structs import replace
 from audit_core.model import (
     Conclusion,
     Coverage,
-    Kind,
     Message,
-    ObjectType,
     Result,
     Severity,
     Target,
@@ -134,7 +132,7 @@ def test_forty_targets_with_colliding_names_lose_nothing(
     )  # fmt: skip
     results = replace(
         small_results, clauses=clauses, conclusions=conclusions, findings=(),
-        targets=tuple(Target(id=id, kind=Kind.HOST, object_type=ObjectType.SERVER) for id in ids),
+        targets=tuple(Target(id=id, kind="host", object_type="server") for id in ids),
     )  # fmt: skip
     made = written(make_source(results), tmp_path)
     assert len(made.sheetnames) == len({n.casefold() for n in made.sheetnames}) == 40 + 10

@@ -9,8 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from audit_core.model import (
-    Kind,
-    ObjectType,
     Target,
     Verdict,
     msg,
@@ -98,7 +96,7 @@ def test_an_empty_value_is_a_word(
 def test_a_declared_object_keeps_its_id_beside_the_word_for_an_undeclared_one(
     small_results: Results, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    named = Target(id="机房", kind=Kind.SITE, object_type=ObjectType.SITE)
+    named = Target(id="机房", kind="site", object_type="site")
     made = written(
         make_source(replace(small_results, targets=(*small_results.targets, named))), tmp_path
     )

@@ -13,7 +13,7 @@ from audit_core import evaluate, plan
 from audit_core.api import plugins
 from audit_core.api.testkit import ReplayTransport
 from audit_core.collect import Collector, Route
-from audit_core.model import Kind, ObjectType, Target
+from audit_core.model import Target
 from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
 from audit_core.store.bundles import Bundle
@@ -25,14 +25,14 @@ EXPECTED = HERE / "debian-12.json"
 TARGETS = (
     Target(
         id="web1",
-        kind=Kind.HOST,
-        object_type=ObjectType.SERVER,
+        kind="host",
+        object_type="server",
         address="127.0.0.1",
         settings={"allowed_ports": ("22/tcp", "2212/tcp")},
     ),
-    Target(id="site", kind=Kind.SITE, object_type=ObjectType.SITE),
-    Target(id="network", kind=Kind.NETWORK, object_type=ObjectType.NETWORK),
-    Target(id="organisation", kind=Kind.ORGANISATION, object_type=ObjectType.ORGANISATION),
+    Target(id="site", kind="site", object_type="site"),
+    Target(id="network", kind="network", object_type="network"),
+    Target(id="organisation", kind="organisation", object_type="organisation"),
 )
 
 

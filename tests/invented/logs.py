@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from audit_core.model import Answer, Kind, ObjectType, Target
+from audit_core.model import Answer, Target
 from audit_linux.logs import log_files
 
 NOW = 1_795_434_704
 DAY = 86_400
-TARGET = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, address="web1.example.com")
+TARGET = Target(id="h", kind="host", object_type="server", address="web1.example.com")
 
 
 def log_tree(*records: str) -> log_files.LogTree:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
-from audit_core.model import Answer, Kind, ObjectType, Target
+from audit_core.model import Answer, Target
 from audit_tls.facts import Endpoint, Support, parse_endpoint
 from audit_tls.report import SCHEMA, Attempt, Ended, Report
 from audit_tls.suites import TLS12, TLS13, suites_of
@@ -62,7 +62,7 @@ def attempt(version: int, reply: bytes, ended: Ended = Ended.ANSWERED, **more: A
 
 
 def answer(raw: bytes) -> Answer:
-    target = Target(id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER)
+    target = Target(id="web1/tls:443", kind="endpoint", object_type="server")
     return Answer(
         stdout=raw, stderr=b"", exit_code=0, truncated=False,
         collected_at="2026-11-23T12:00:00+00:00", target=target,

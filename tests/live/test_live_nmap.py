@@ -13,7 +13,7 @@ import pytest
 
 import audit_nmap
 from audit_core.collect import ask_prober
-from audit_core.model import Answer, Kind, ObjectType, Probe, Reason, Target, Value, Verdict
+from audit_core.model import Answer, Probe, Reason, Target, Value, Verdict
 from audit_nmap import probe as prober
 from audit_nmap.checks import allowed_ports, no_high_risk_ports
 from audit_nmap.facts import Ports, ask, parse_ports
@@ -47,7 +47,7 @@ def listeners() -> Iterator[tuple[int, int, int]]:
 
 def scan(address: str, ports: tuple[int, ...], **settings: object) -> tuple[Target, Ports]:
     target = Target(
-        id="here", kind=Kind.HOST, object_type=ObjectType.SERVER, address=address,
+        id="here", kind="host", object_type="server", address=address,
         settings={"scan_ports": list(ports), **settings},
     )  # fmt: skip
     probe = ask(target)

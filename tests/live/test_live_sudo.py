@@ -16,7 +16,7 @@ from audit_core import plan
 from audit_core.api import plugins
 from audit_core.api.testkit import target_of
 from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.model import Command, Kind, Message, Privilege, ReadFile, ReadFiles, Request, Status
+from audit_core.model import Command, Message, Privilege, ReadFile, ReadFiles, Request, Status
 from audit_core.plan import batch
 from live.island import USER, Island, host, inventory, need_namespaces
 from live.product import dengbao, environment
@@ -47,7 +47,7 @@ def root_requests() -> list[batch.ShellRequest]:
         for provider in fact.providers:
             for ask, more in itertools.product(provider.every_ask, ({}, {"privilege": "root"})):
                 request: Request | Message
-                request = plan.request_of(ask, target_of(Kind(fact.kind), **more))
+                request = plan.request_of(ask, target_of(fact.kind, **more))
                 if isinstance(request, batch.ShellRequest) and request.privilege is Privilege.ROOT:
                     asked[request] = None
     return list(asked)

@@ -17,7 +17,7 @@ from audit_core.api import plugins
 from audit_core.api.sdk import Absent, Reason
 from audit_core.collect import Collector, Route
 from audit_core.connectors import Ended, ScriptReply
-from audit_core.model import Answer, Command, Kind, ObjectType, Target, Verdict
+from audit_core.model import Answer, Command, Target, Verdict
 from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
@@ -26,7 +26,7 @@ from audit_linux.units import LINKS, parse_links
 from live.sshd import need_root, program
 
 NOBODY = 65534
-TARGETS = (Target(id="here", kind=Kind.HOST, object_type=ObjectType.SERVER, address="127.0.0.1"),)
+TARGETS = (Target(id="here", kind="host", object_type="server", address="127.0.0.1"),)
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
 
 

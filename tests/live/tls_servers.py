@@ -31,8 +31,6 @@ from audit_core.model import (
     Builtin,
     Check,
     Judgement,
-    Kind,
-    ObjectType,
     Probe,
     Target,
     Verdict,
@@ -250,7 +248,7 @@ def make(port: int, **settings: object) -> Target:
     """An endpoint of this machine, as an inventory declares it."""
     held: dict[str, object] = {"port": port, "server_name": "localhost", **settings}
     return Target(
-        id="web1/tls", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, address="127.0.0.1",
+        id="web1/tls", kind="endpoint", object_type="server", address="127.0.0.1",
         settings=held,
     )  # fmt: skip
 

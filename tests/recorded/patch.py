@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from audit_core.model import Answer, Command, Kind, ObjectType, Target
+from audit_core.model import Answer, Command, Target
 
 RECORDINGS = Path(__file__).parents[1] / "plugins" / "patch" / "recordings"
-HOST = Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER)
+HOST = Target(id="h", kind="host", object_type="server")
 
 
 def answer(stdout: bytes = b"", stderr: bytes = b"", exit_code: int = 0) -> Answer:

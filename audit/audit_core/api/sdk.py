@@ -37,6 +37,7 @@ from audit_core.api.format import (
     whole_number,
 )
 from audit_core.model import (
+    DEFAULT_KIND,
     Absent,
     Answer,
     Answers,
@@ -51,7 +52,6 @@ from audit_core.model import (
     FileStatus,
     FirstOf,
     Judgement,
-    Kind,
     Known,
     KnownOrAbsent,
     Message,
@@ -95,7 +95,6 @@ __all__ = [
     "FileEntry",
     "FileStatus",
     "Judgement",
-    "Kind",
     "Known",
     "Message",
     "Need",
@@ -181,7 +180,7 @@ def fact(
     asks: dict[str, NamedAsk] | None = None,
     parse: Parser | None = None,
     providers: tuple[Provider, ...] = (),
-    kind: Kind = Kind.HOST,
+    kind: str = DEFAULT_KIND,
 ) -> Fact:
     """The fact `id` with a value of `type`; give `ask` or `asks` and `parse`, or `providers`.
 
@@ -201,7 +200,7 @@ def derive(
     *,
     needs: Need | tuple[Need, ...],
     make: Callable[..., Any],
-    kind: Kind | None = None,
+    kind: str | None = None,
 ) -> Fact:
     """The fact `id`, made from other facts: `make` gets one value per need, in order.
 
@@ -250,7 +249,7 @@ def each_part(fact: Fact | str) -> EachPart:
     return EachPart(fact=fact)
 
 
-def each(kind: Kind, fact: Fact | str) -> Each:
+def each(kind: str, fact: Fact | str) -> Each:
     """`fact` about each target of `kind` in the run, as with `each_part`."""
     return Each(kind=kind, fact=fact)
 
@@ -312,7 +311,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def _kind_of(name: str, needs: tuple[Need, ...], given: Kind | None) -> Kind:
+def _kind_of(name: str, needs: tuple[Need, ...], given: str | None) -> str:
     kinds = {kind for need in needs for kind in _kinds_in(need)}
     if given is not None:
         kinds.add(given)
@@ -321,7 +320,7 @@ def _kind_of(name: str, needs: tuple[Need, ...], given: Kind | None) -> Kind:
     return kinds.pop()
 
 
-def _kinds_in(need: Need | Ask) -> set[Kind]:
+def _kinds_in(need: Need | Ask) -> set[str]:
     """The kinds of the facts in `need` that are about the target itself."""
     if isinstance(need, Optional_ | KnownOrAbsent):
         return _kinds_in(need.of)
@@ -337,7 +336,7 @@ def check(
     severity: Severity,
     version: int = 1,
     when_absent: Judgement | None = None,
-    kind: Kind | None = None,
+    kind: str | None = None,
     remedy: Message | None = None,
 ) -> Callable[[Callable[..., Judgement]], Check]:
     """Make a function a check; its docstring's first line says what is true when it passes.

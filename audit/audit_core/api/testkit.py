@@ -22,11 +22,9 @@ from audit_core.model import (
     Check,
     Command,
     Fact,
-    Kind,
     KnownOrAbsent,
     Message,
     NamedAsk,
-    ObjectType,
     Observation,
     Optional_,
     ParseError,
@@ -148,7 +146,7 @@ def _stat(seen: Observation, out: bytes) -> bytes:
 # --- the contract -------------------------------------------------------------------------------
 
 
-def target_of(kind: Kind, **settings: Any) -> Target:
+def target_of(kind: str, **settings: Any) -> Target:
     """A made-up target of `kind` with everything declared that ours look for."""
     declared = {
         "port": 443,
@@ -160,7 +158,7 @@ def target_of(kind: Kind, **settings: Any) -> Target:
     return Target(
         id="sample",
         kind=kind,
-        object_type=ObjectType.SERVER,
+        object_type="server",
         address="127.0.0.1",
         settings={**declared, **settings},
     )

@@ -199,7 +199,7 @@ def _only(targets: tuple[Target, ...], wanted: list[str]) -> tuple[Target, ...]:
     return tuple(
         t
         for t in targets
-        if t.kind.value in always
+        if t.kind in always
         or t.id in wanted
         or plan.root_of(t, by_id).id in wanted
         or any(by_id[w].parent == t.id for w in wanted)

@@ -152,7 +152,7 @@ def checks(context: Context) -> int:
     rows = [
         CheckRow(
             id=c.id,
-            kind=text(c.kind.value),
+            kind=text(c.kind),
             severity=text(c.severity.value),
             version=c.version,
             title=context.text(c.title),
@@ -191,7 +191,7 @@ def _check_view(context: Context, c: Check) -> CheckView:
         schema=CHECK_VIEW,
         id=c.id,
         title=context.text(c.title),
-        kind=c.kind.value,
+        kind=c.kind,
         severity=c.severity.value,
         version=c.version,
         plugin=context.registry.owner.get(c.id, ""),

@@ -14,7 +14,6 @@ from audit_core.model import (
     Coverage,
     Finding,
     Message,
-    ObjectType,
     Result,
     Target,
     Verdict,
@@ -30,7 +29,7 @@ def objects(targets: Iterable[Target]) -> tuple[Target, ...]:
 
 def concerns(clause: Clause, target: Target) -> bool:
     """Whether `clause` has a conclusion on `target` at all: the catalog's layers say so."""
-    return target.object_type.value in (clause.concerns or clause.applies_to)
+    return target.object_type in (clause.concerns or clause.applies_to)
 
 
 def conclude(
@@ -44,7 +43,7 @@ def conclude(
     `mapped` holds the findings on the target and on its parts with the coverage policy gives
     them; `missing` is what a person has to bring where checks do not settle the clause.
     """
-    if clause.applies_to and target.object_type.value not in clause.applies_to:
+    if clause.applies_to and target.object_type not in clause.applies_to:
         said = msg("Clauses of this kind never apply to an object of this type")
         return _made(clause, target, Result.NOT_APPLICABLE, Coverage.NONE, mapped, why=(said,))
     counted = [(c, f) for c, f in mapped if c in (Coverage.FULL, Coverage.PARTIAL)]
@@ -167,7 +166,7 @@ def assess(
 
 
 # Objects of the whole system: what any target tells counts for their clauses.
-_WIDE = frozenset({ObjectType.SITE, ObjectType.NETWORK, ObjectType.ORGANISATION})
+_WIDE = frozenset({"site", "network", "organisation"})
 
 
 def _by_object(

@@ -17,7 +17,6 @@ from audit_core.model import (
     Check,
     Coverage,
     Finding,
-    Kind,
     Known,
     Observation,
     Target,
@@ -149,7 +148,7 @@ def _plain(finding: Finding) -> Finding:
 
 
 def _hosts(file: RunFile) -> list[Target]:
-    return [t for t in file.targets if t.kind is Kind.HOST]
+    return [t for t in file.targets if t.kind == "host"]
 
 
 def _stamp(run: Run, file: RunFile, work: Work) -> RunStamp:

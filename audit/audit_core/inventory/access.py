@@ -7,9 +7,9 @@ import re
 from msgspec import structs
 
 from audit_core.inventory.inventory_schema import WrittenLogin, WrittenTarget
-from audit_core.inventory.model import Access, Login, Via
+from audit_core.inventory.model import Access, Kind, Login, Via
 from audit_core.inventory.values import Values
-from audit_core.model import Kind, msg
+from audit_core.model import msg
 from audit_core.policy.strict_yaml import Document
 from audit_core.policy.words import NOTHING, Place, seen
 

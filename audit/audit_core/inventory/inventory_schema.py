@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from audit_core.inventory.model import Sudo, System, Via
-from audit_core.model import Kind, ObjectType, Privilege
+from audit_core.inventory.model import Kind, ObjectType, Sudo, System, Via
+from audit_core.model import Privilege
 from audit_core.policy.strict_yaml import Document, Entry, Node
 
 _CREDENTIALS = ("key", "passphrase", "password", "agent", "agent_fingerprint")

@@ -8,7 +8,44 @@ from typing import Literal
 
 from msgspec import Struct
 
-from audit_core.model import Kind, ObjectType, Target
+from audit_core.model import Target
+
+
+class Kind(enum.StrEnum):
+    """What kind of thing a target is."""
+
+    HOST = "host"
+    ENDPOINT = "endpoint"
+    BACKUP_SET = "backup_set"
+    DATABASE = "database"
+    NETWORK_DEVICE = "network_device"
+    APPLICATION = "application"
+    DATA_SET = "data_set"
+    NETWORK = "network"
+    SITE = "site"
+    ORGANISATION = "organisation"
+
+
+class ObjectType(enum.StrEnum):
+    """What an object is to the assessor (测评对象类型): 13 of 计算环境, 3 of the other layers."""
+
+    NETWORK_DEVICE = "network_device"
+    SECURITY_DEVICE = "security_device"
+    APPLICATION = "application"
+    MANAGEMENT_PLATFORM = "management_platform"
+    SERVER = "server"
+    DATABASE = "database"
+    TERMINAL = "terminal"
+    AUTHENTICATION_DATA = "authentication_data"
+    BUSINESS_DATA = "business_data"
+    AUDIT_DATA = "audit_data"
+    CONFIGURATION_DATA = "configuration_data"
+    VIDEO_DATA = "video_data"
+    PERSONAL_INFORMATION = "personal_information"
+    SITE = "site"
+    NETWORK = "network"
+    ORGANISATION = "organisation"
+
 
 THIS_MACHINE = hashlib.sha256(b"this machine").hexdigest()
 OBJECT_TYPE = {

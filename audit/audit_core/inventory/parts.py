@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import structs
 
 from audit_core.inventory.inventory_schema import WrittenBackup, WrittenEndpoint, WrittenTarget
-from audit_core.inventory.model import Access, Via
+from audit_core.inventory.model import Access, Kind, Via
 from audit_core.inventory.settings import Settings
 from audit_core.inventory.values import TEXT_MAX, Values
-from audit_core.model import Kind, Target, msg
+from audit_core.model import Target, msg
 from audit_core.policy.strict_yaml import Document
 from audit_core.policy.words import NOTHING, Place, as_is, seen, wrong_text
 

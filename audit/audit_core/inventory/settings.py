@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.inventory.model import ALWAYS, OBJECT_TYPE
-from audit_core.model import Kind, ObjectType, msg
+from audit_core.inventory.model import ALWAYS, OBJECT_TYPE, Kind, ObjectType
+from audit_core.model import msg
 from audit_core.policy.strict_yaml import Document
 from audit_core.policy.words import SILENT, Place, nearest_word, one_of, seen
 

@@ -48,10 +48,11 @@ from audit_core.model.requests import (
     Request,
     merged,
 )
-from audit_core.model.targets import Kind, ObjectType, Target
+from audit_core.model.targets import DEFAULT_KIND, Target
 from audit_core.model.tree import Tree
 
 __all__ = [
+    "DEFAULT_KIND",
     "Absent",
     "Answer",
     "Answers",
@@ -69,13 +70,11 @@ __all__ = [
     "Finding",
     "FirstOf",
     "Judgement",
-    "Kind",
     "Known",
     "KnownOrAbsent",
     "Message",
     "NamedAsk",
     "Need",
-    "ObjectType",
     "Observation",
     "OfParent",
     "Optional_",

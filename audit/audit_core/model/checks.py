@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from audit_core.model.facts import Need
 from audit_core.model.messages import Message
-from audit_core.model.targets import Kind
 
 
 class Severity(enum.StrEnum):
@@ -57,7 +56,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
     id: str
     title: str
-    kind: Kind
+    kind: str
     needs: tuple[Need, ...]
     severity: Severity
     version: int

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from audit_core.model.messages import Message
 from audit_core.model.requests import Reason, Request
-from audit_core.model.targets import Kind, Target
+from audit_core.model.targets import Target
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -125,7 +125,7 @@ class Fact(Struct, frozen=True, kw_only=True):
 
     id: str
     type: Any
-    kind: Kind
+    kind: str
     providers: tuple[Provider, ...] = ()
     needs: tuple[Need, ...] = ()
     make: Callable[..., Any] | None = None
@@ -155,7 +155,7 @@ class EachPart(Struct, frozen=True, kw_only=True):
 class Each(Struct, frozen=True, kw_only=True):
     """A fact about every target of `kind` in the run, as (target, Known | Absent)."""
 
-    kind: Kind
+    kind: str
     fact: Fact | str
 
 

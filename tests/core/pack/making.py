@@ -10,9 +10,7 @@ from audit_core.model import (
     Conclusion,
     Coverage,
     Finding,
-    Kind,
     Message,
-    ObjectType,
     Observation,
     Result,
     Severity,
@@ -33,7 +31,7 @@ NASTY = b"\x1b[2J\r\n=cmd|'/C calc'!A0 ../../etc/passwd \xff\xfe\x00"
 
 
 def _target(name: str) -> Target:
-    return Target(id=name, kind=Kind.HOST, object_type=ObjectType.SERVER, address="192.0.2.1")
+    return Target(id=name, kind="host", object_type="server", address="192.0.2.1")
 
 
 def _reply(argv: tuple[str, ...], out: bytes, err: bytes, status: Status) -> Reply:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 
 from audit_core.api.sdk import fact
-from audit_core.model import Command, Coverage, Fact, Judgement, Kind, Severity, Verdict
+from audit_core.model import Command, Coverage, Fact, Judgement, Severity, Verdict
 from audit_core.model.errors import InputError
 from audit_core.policy import Comparator, DeclaredCheck, build_check, load_profile
 from audit_core.policy.declared import _is_tame
@@ -162,7 +162,7 @@ def test_a_fact_that_is_not_there_passes_only_absent() -> None:
 def test_the_check_is_like_any_other() -> None:
     check = build_check(declared("word", "equals", "abc"), FACTS)
     assert (check.id, check.kind, check.needs, check.parameters) == (
-        "mine.check", Kind.HOST, (THING,), ()
+        "mine.check", "host", (THING,), ()
     )  # fmt: skip
     assert check.title == "正常 / Fine"
 

@@ -18,7 +18,7 @@ from audit_core.inventory import (
     load_inventory,
     read_inventory,
 )
-from audit_core.model import Kind, ObjectType, Target
+from audit_core.model import Target
 from audit_core.model.errors import InputError
 from audit_core.policy.strict_yaml import load_bytes
 
@@ -84,7 +84,7 @@ def test_parts_follow_their_parent_and_the_three_are_always_there() -> None:
 def test_a_target_has_its_own_values_then_the_defaults_then_the_systems() -> None:
     web1 = by_id(read(FULL))["web1"]
     assert web1 == Target(
-        id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER, zone="dmz", owner="李四",
+        id="web1", kind="host", object_type="server", zone="dmz", owner="李四",
         business_system="网上银行", address="10.1.2.3",
         settings={"needed_services": ("cups",), "allowed_ports": (22, "443/tcp", "8000-8010/tcp")},
     )  # fmt: skip
@@ -93,12 +93,12 @@ def test_a_target_has_its_own_values_then_the_defaults_then_the_systems() -> Non
 def test_an_endpoint_is_an_object_like_its_host_unless_it_says_otherwise() -> None:
     targets = by_id(read(FULL))
     assert targets["web1/tls:443"] == Target(
-        id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, parent="web1",
+        id="web1/tls:443", kind="endpoint", object_type="server", parent="web1",
         zone="dmz", owner="李四", business_system="网上银行", address="10.1.2.3",
         settings={"port": 443, "server_name": "www.example.com", "trust": "private"},
     )  # fmt: skip
     admin = targets["web1/admin"]
-    assert (admin.object_type, admin.address) == (ObjectType.MANAGEMENT_PLATFORM, "10.1.2.9")
+    assert (admin.object_type, admin.address) == ("management_platform", "10.1.2.9")
 
 
 def test_a_backup_set_carries_what_was_declared_and_nothing_else() -> None:
@@ -108,7 +108,7 @@ def test_a_backup_set_carries_what_was_declared_and_nothing_else() -> None:
         "privilege": "root", "offsite": True, "restore_tested": "2026-05-31",
     }  # fmt: skip
     assert backup.parent == "web1"
-    assert backup.object_type is ObjectType.BUSINESS_DATA
+    assert backup.object_type == "business_data"
 
 
 def test_access_is_merged_key_by_key() -> None:

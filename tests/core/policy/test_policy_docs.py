@@ -9,7 +9,6 @@ import pytest
 
 from audit_core.api.plugins import load
 from audit_core.inventory import load_inventory
-from audit_core.model import ObjectType
 from audit_core.policy import build_check, load_profile
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -30,7 +29,7 @@ def test_the_inventory_is_one(tmp_path: Path) -> None:
         "web1", "web1/tls:443", "web1/backup:db", "db1", "this-machine", "dc1", "network",
         "organisation",
     ]  # fmt: skip
-    assert inventory.targets[3].object_type is ObjectType.SERVER
+    assert inventory.targets[3].object_type == "server"
 
 
 @pytest.mark.parametrize(("index", "count"), [(0, 211), (1, 211 + 46), (2, 211)])

@@ -11,7 +11,7 @@ import audit_backup
 from audit_backup import checks
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Files, Head
-from audit_core.model import Judgement, Kind, ObjectType, Target, Verdict
+from audit_core.model import Judgement, Target, Verdict
 
 NOW = "2026-11-23T12:00:00+00:00"
 CLOCK = 1795435200
@@ -20,7 +20,7 @@ PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 
 def target(**settings: Any) -> Target:
     return Target(
-        id="web1/backup:db", kind=Kind.BACKUP_SET, object_type=ObjectType.BUSINESS_DATA,
+        id="web1/backup:db", kind="backup_set", object_type="business_data",
         parent="web1", settings={"path": "/backup", **settings},
     )  # fmt: skip
 
@@ -388,5 +388,5 @@ def test_a_set_that_does_not_exist_fails_where_its_files_are_asked_for() -> None
 def test_the_plugin_offers_its_facts_checks_and_texts() -> None:
     assert {c.id for c in audit_backup.dengbao_checks()} >= {"backup.fresh", "backup.size"}
     assert {f.id for f in audit_backup.dengbao_facts()} >= {"backup.files", "backup.clock"}
-    assert all(c.kind is Kind.BACKUP_SET for c in audit_backup.dengbao_checks())
+    assert all(c.kind == "backup_set" for c in audit_backup.dengbao_checks())
     assert all(path.is_dir() for path in audit_backup.dengbao_locales())

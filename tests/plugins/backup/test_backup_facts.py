@@ -20,9 +20,7 @@ from audit_core.model import (
     Absent,
     Answer,
     Command,
-    Kind,
     Message,
-    ObjectType,
     ParseError,
     Privilege,
     Reason,
@@ -35,7 +33,7 @@ ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 def target(path: object = "/backup", **settings: Any) -> Target:
     return Target(
-        id="web1/backup:db", kind=Kind.BACKUP_SET, object_type=ObjectType.BUSINESS_DATA,
+        id="web1/backup:db", kind="backup_set", object_type="business_data",
         parent="web1", settings={"path": path, **settings},
     )  # fmt: skip
 

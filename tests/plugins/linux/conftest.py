@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Answer, Kind, ObjectType, Target
+from audit_core.model import Answer, Target
 from audit_linux.pam import Pam, parse_pam
 
 _RECORDINGS = Path(__file__).parent / "recordings"
@@ -17,7 +17,7 @@ Make = Callable[..., Answer]
 
 
 def _target(**settings: Any) -> Target:
-    return Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER, settings=settings)
+    return Target(id="web1", kind="host", object_type="server", settings=settings)
 
 
 def _answer(stdout: bytes | str = b"", stderr: bytes = b"", exit_code: int = 0) -> Answer:

@@ -10,7 +10,7 @@ from babel.messages.extract import extract_from_dir
 from msgspec import structs
 
 import audit_linux
-from audit_core.model import Judgement, Kind, ObjectType, Target
+from audit_core.model import Judgement, Target
 from audit_core.text.translate import Translator
 from audit_linux.logs.audit_rules import audit_rules
 from audit_linux.network.firewall import firewall_input
@@ -70,7 +70,7 @@ def test_the_age_of_a_data_base_is_told_in_chinese() -> None:
 def test_packet_filter_chains_are_told_in_chinese() -> None:
     open_ = Chain(tool="nft", family="inet", table="a", name="in", hook="input", policy="accept")
     shut = structs.replace(open_, name="shut", policy="drop")
-    target = Target(id="a", kind=Kind.HOST, object_type=ObjectType.SERVER)
+    target = Target(id="a", kind="host", object_type="server")
     said = _in_chinese(firewall_input.judge((open_, shut), None, None, {}, (), (), (), target))
     assert (
         "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条" in said

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import audit_nmap
-from audit_core.model import Kind, ObjectType, Reason, Target, Verdict
+from audit_core.model import Reason, Target, Verdict
 from audit_nmap.checks import allowed_ports, no_high_risk_ports
 from audit_nmap.facts import Ports
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, read_ports
@@ -39,7 +39,7 @@ EVERY = tuple(DEFAULT)
 
 
 def target(**settings: Any) -> Target:
-    return Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, settings=settings)
+    return Target(id="h", kind="host", object_type="server", settings=settings)
 
 
 def said(judgement: Any) -> str:

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from audit_core.model import (
     Absent,
     Answer,
-    Kind,
     Message,
-    ObjectType,
     ParseError,
     Probe,
     Reason,
@@ -31,7 +29,7 @@ SCANNED = {LISTED: "2320-2330,8020-8030,50070", EXTRA: "2320-2400,8022"}
 
 def target(scan_ports: object, address: str | None = "127.0.0.1") -> Target:
     return Target(
-        id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER, address=address,
+        id="web1", kind="host", object_type="server", address=address,
         settings={"scan_ports": scan_ports},
     )  # fmt: skip
 
@@ -253,7 +251,7 @@ def test_printers_are_left_out() -> None:
 def test_default_range() -> None:
     wanted = read_ports(DEFAULT_RANGE)
     assert wanted is not None
-    asked = ask(Target(id="h", kind=Kind.HOST, object_type=ObjectType.SERVER, address="::1"))
+    asked = ask(Target(id="h", kind="host", object_type="server", address="::1"))
     assert isinstance(asked, Probe)
     assert asked.args["ports"] == ranges(wanted - PRINTERS)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from audit_core.model import Kind, Message, ObjectType, Probe, Target
+from audit_core.model import Message, Probe, Target
 from audit_tls.facts import ask
 
 
 def target(address: str | None = "10.0.0.1", **settings: object) -> Target:
     return Target(
-        id="web1/tls:443", kind=Kind.ENDPOINT, object_type=ObjectType.SERVER, address=address,
+        id="web1/tls:443", kind="endpoint", object_type="server", address=address,
         settings=settings,
     )  # fmt: skip
 

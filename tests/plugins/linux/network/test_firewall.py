@@ -12,8 +12,6 @@ from audit_core.model import (
     Absent,
     Answer,
     Judgement,
-    Kind,
-    ObjectType,
     ParseError,
     Target,
     Verdict,
@@ -31,10 +29,10 @@ Read = Callable[[str], Answer]
 
 
 SITE = Target(
-    id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER,
+    id="web1", kind="host", object_type="server",
     settings={"allowed_ports": ("22/tcp", "8080/tcp", "5000-5002/udp", 8443)},
 )  # fmt: skip
-BARE = Target(id="web2", kind=Kind.HOST, object_type=ObjectType.SERVER)
+BARE = Target(id="web2", kind="host", object_type="server")
 Ports = tuple[published_.Published, ...]
 
 

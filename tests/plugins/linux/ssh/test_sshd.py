@@ -11,10 +11,8 @@ from audit_core.model import (
     Absent,
     Answer,
     Check,
-    Kind,
     Known,
     Message,
-    ObjectType,
     Optional_,
     ParseError,
     Reason,
@@ -477,7 +475,7 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
         reason = servers if fact is ssh_facts.SERVERS else sshd if fact is ssh_facts.SSHD else None
         return Absent(reason=reason or Reason.NOT_PRESENT, said=Message(id="x"))
 
-    target = Target(id="web1", kind=Kind.HOST, object_type=ObjectType.SERVER)
+    target = Target(id="web1", kind="host", object_type="server")
     assert all(isinstance(n, Optional_) for n in check.needs[1:])
     pairs = [(need, lookup(facts_in(need)[0])) for need in check.needs]
     assert judge(check, target, fold(pairs), {}).verdict is verdict
