@@ -68,7 +68,7 @@ clean:
 	"$$found" -m venv --clear .venv
 
 # Editable: what is changed in a source file holds at once; only pyproject.toml calls for pip.
-.venv/.audit: EXTRAS := ssh,net,excel
+.venv/.audit: EXTRAS := ssh,net
 .venv/.dev: EXTRAS := dev
 .venv/.bench: EXTRAS := bench
 .venv/.audit .venv/.dev .venv/.bench: pyproject.toml | .venv/bin/pip
