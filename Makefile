@@ -1,6 +1,7 @@
 # make audit   audits this machine and leaves dengbao-evidence.zip
 # make test    installs what tests need and runs them all
 # make bench   compares with other tools, as ratios in one run
+# make messages compiles the translations after an edit of a .po file
 # make clean   removes what these made, except audits and packs
 
 PROFILE ?= gbt22239-l3
@@ -19,12 +20,12 @@ TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client 
 	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils
 
 .NOTPARALLEL:
-.PHONY: help audit test bench clean check tools
+.PHONY: help audit test bench messages clean check tools
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
 
-audit: .venv/.audit
+audit: .venv/.audit messages
 	@touch .venv/.started
 	@code=0; $(BIN)/dengbao run $(PROFILE) --store $(STORE) -o $(PACK) || code=$$?; \
 	if [ $$code -gt 3 ]; then exit $$code; fi; \
@@ -32,7 +33,7 @@ audit: .venv/.audit
 		echo "make audit: the audit ended with $$code and left no pack" >&2; exit 70; \
 	fi
 
-test: .venv/.dev tools check
+test: .venv/.dev messages tools check
 	@$(PYTEST)
 
 check: .venv/.dev
@@ -42,12 +43,19 @@ check: .venv/.dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/.bench tools
+bench: .venv/.bench messages tools
 	@$(BIN)/python -m benchmarks
+
+# The build makes them too; this is for a tree that is already installed.
+messages: | .venv/bin/pip
+	@$(BIN)/python -c 'import polib, hatchling' 2>/dev/null || \
+		$(BIN)/pip install -qq 'hatchling>=1.26' 'polib>=1.2'
+	@$(BIN)/python hatch_build.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find audit plugins evidence profiles tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find audit plugins evidence profiles -name '*.mo' -delete
 
 # The newest Python that can make an environment; an error in one line where there is none.
 .venv/bin/pip:

@@ -24,6 +24,14 @@ settings.load_profile("anywhere")
 os.umask(0o022)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Ends the run in one line where translations are not compiled: many tests would fail."""
+    homes = config.getini("pythonpath")
+    texts = (p for home in homes for p in home.glob("**/locale/*/LC_MESSAGES/*.po"))
+    if missing := [p for p in texts if not p.with_suffix(".mo").exists()]:
+        raise pytest.UsageError(f"{len(missing)} .po files are not compiled: run make messages")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What real and hostile servers do on a busy machine is tried once more; nothing else is.
 
