@@ -1,8 +1,12 @@
-# make audit   audits this machine and leaves dengbao-evidence.zip
-# make test    installs what tests need and runs them all
-# make bench   compares with other tools, as ratios in one run
-# make messages compiles the translations after an edit of a .po file
-# make clean   removes what these made, except audits and packs
+# make audit        audits this machine and leaves dengbao-evidence.zip
+# make test         installs what tests need and runs them all
+# make test-latest  runs them with the newest releases of everything, in an environment of its own
+# make bench        compares with other tools, as ratios in one run
+# make messages     compiles the translations after an edit of a .po file
+# make lock         writes requirements/ anew, with the newest releases that pyproject.toml allows
+# make clean        removes what these made, except audits and packs
+#
+# What they install is fixed by requirements/, with hashes; but for test-latest and lock.
 
 PROFILE ?= gbt22239-l3
 STORE ?= dengbao-store
@@ -14,13 +18,16 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+LOCKED := $(BIN)/pip install -qq --require-hashes --no-build-isolation
+COMPILE := .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --annotation-style line --custom-compile-command 'make lock'
 
 # Programs that tests start, each with the Debian package that brings it.
 TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client nmap:nmap \
 	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils
 
 .NOTPARALLEL:
-.PHONY: help audit test bench messages clean check tools
+.PHONY: help audit test test-latest bench messages lock clean check tools
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -36,6 +43,11 @@ audit: .venv/.audit messages
 test: .venv/.dev messages tools check
 	@$(PYTEST)
 
+test-latest: .venv-latest/bin/pip tools
+	@echo "Installing the newest releases into .venv-latest"
+	@.venv-latest/bin/pip install -qq --upgrade --upgrade-strategy eager --editable '.[dev]'
+	@.venv-latest/bin/pytest
+
 check: .venv/.dev
 	@echo "ruff, mypy, import-linter"
 	@$(BIN)/ruff check --quiet .
@@ -43,22 +55,32 @@ check: .venv/.dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/.bench messages tools
+bench: .venv/.dev messages tools
 	@$(BIN)/python -m benchmarks
 
-# The build makes them too; this is for a tree that is already installed.
-messages: | .venv/bin/pip
-	@$(BIN)/python -c 'import polib, hatchling' 2>/dev/null || \
-		$(BIN)/pip install -qq 'hatchling>=1.26' 'polib>=1.2'
+# The build installs them too; this is for a tree that is already installed.
+messages: .venv/.build
 	@$(BIN)/python hatch_build.py
 
+# dev holds all that the other two hold, so that they agree on every release.
+lock: .venv-lock/bin/pip
+	@.venv-lock/bin/pip install -qq --upgrade uv
+	@$(COMPILE) pyproject.toml --all-extras --output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra ssh --extra net --constraints requirements/dev.txt \
+		--output-file requirements/audit.txt
+	@.venv-lock/bin/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n"); \
+		print("editables", "setuptools", sep="\n")' | \
+		$(COMPILE) - --constraints requirements/dev.txt --output-file requirements/build.txt
+
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-latest .venv-lock build dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find audit plugins evidence profiles tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	find audit plugins evidence profiles -name '*.mo' -delete
 
 # The newest Python that can make an environment; an error in one line where there is none.
-.venv/bin/pip:
+.venv/bin/pip .venv-latest/bin/pip .venv-lock/bin/pip:
 	@found=; bare=; \
 	for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
@@ -72,16 +94,19 @@ clean:
 	if [ -z "$$found" ]; then \
 		echo "make: Python 3.11 or newer is needed: apt install python3 python3-venv" >&2; exit 1; \
 	fi; \
-	echo "Making .venv with $$("$$found" --version)"; \
-	"$$found" -m venv --clear .venv
+	echo "Making $(@:/bin/pip=) with $$("$$found" --version)"; \
+	"$$found" -m venv --clear $(@:/bin/pip=)
 
-# Editable: what is changed in a source file holds at once; only pyproject.toml calls for pip.
-.venv/.audit: EXTRAS := ssh,net
-.venv/.dev: EXTRAS := dev
-.venv/.bench: EXTRAS := bench
-.venv/.audit .venv/.dev .venv/.bench: pyproject.toml | .venv/bin/pip
-	@echo "Installing dengbao[$(EXTRAS)] into .venv; this takes as long as the downloads do"
-	@$(BIN)/pip install -qq --editable '.[$(EXTRAS)]'
+# What builds dengbao and python-nmap, which comes as source only: pip shall fetch no other for it.
+.venv/.build: requirements/build.txt | .venv/bin/pip
+	@$(LOCKED) -r requirements/build.txt
+	@touch $@
+
+# Editable: what is changed in a source file holds at once; only these files call for pip.
+.venv/.audit .venv/.dev: .venv/.%: requirements/%.txt .venv/.build pyproject.toml hatch_build.py
+	@echo "Installing dengbao and requirements/$*.txt into .venv; this takes as long as the downloads do"
+	@$(LOCKED) -r requirements/$*.txt
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 tools:

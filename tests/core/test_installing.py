@@ -1,4 +1,4 @@
-"""What an installation takes: translations that are compiled."""
+"""What an installation takes: releases that are locked, and translations that are compiled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,73 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+_ENTRY = re.compile(
+    r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\\n((?: +--hash=sha256:\w{64}(?: \\)?\n)+)"
+)
+
+
+def locked(lock: Path) -> dict[str, str]:
+    """The releases of a lock file, each with at least one hash; nothing else stands in it."""
+    left = re.sub(r"^ *#.*\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = {}
+    while hit := _ENTRY.match(left):
+        found[hit[1]] = hit[2]
+        left = left[hit.end() :]
+    assert left == ""
+    return found
+
+
+# --- lock files -----------------------------------------------------------------------------------
+
+
+def test_there_is_a_lock_for_building_auditing_and_developing() -> None:
+    assert [lock.stem for lock in LOCKS] == ["audit", "build", "dev"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_a_lock_holds_releases_with_hashes_and_names_no_place(lock: Path) -> None:
+    assert locked(lock)
+    comments = re.findall(r"^ *#.*$", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    assert not [line for line in comments if "://" in line or re.search(r"[ =]/", line)]
+
+
+def test_the_locks_agree_on_every_release() -> None:
+    audit, build, dev = map(locked, LOCKS)
+    assert audit.items() <= dev.items()
+    assert {n: v for n, v in build.items() if n in dev}.items() <= dev.items()
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"),
+    [("audit", ("ssh", "net")), ("dev", ("ssh", "net", "dev", "bench")), ("build", None)],
+)
+def test_a_lock_holds_what_the_project_asks_for(name: str, extras: tuple[str, ...] | None) -> None:
+    held = locked(ROOT / f"requirements/{name}.txt")
+    for want in map(Requirement, asked(extras)):
+        if want.name != "dengbao":
+            assert want.specifier.contains(held[canonicalize_name(want.name)]), f"{want}: make lock"
+
+
+def asked(extras: tuple[str, ...] | None) -> list[str]:
+    """What pyproject.toml asks for with `extras`; without any, to build."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    if extras is None:
+        found: list[str] = project["build-system"]["requires"]
+        return found
+    offered = project["project"]["optional-dependencies"]
+    return [*project["project"]["dependencies"], *(text for e in extras for text in offered[e])]
+
+
+# --- translations ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
