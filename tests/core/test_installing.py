@@ -1,4 +1,4 @@
-"""What an installation takes: releases that are locked, and translations that are compiled."""
+"""What an installation takes: locked releases, compiled translations, a wheel that holds all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 _ENTRY = re.compile(
     r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\\n((?: +--hash=sha256:\w{64}(?: \\)?\n)+)"
@@ -65,12 +67,11 @@ def test_a_lock_holds_what_the_project_asks_for(name: str, extras: tuple[str, ..
 
 def asked(extras: tuple[str, ...] | None) -> list[str]:
     """What pyproject.toml asks for with `extras`; without any, to build."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    said = PROJECT["project"]
     if extras is None:
-        found: list[str] = project["build-system"]["requires"]
-        return found
-    offered = project["project"]["optional-dependencies"]
-    return [*project["project"]["dependencies"], *(text for e in extras for text in offered[e])]
+        return list(PROJECT["build-system"]["requires"])
+    offered = said["optional-dependencies"]
+    return [*said["dependencies"], *(text for extra in extras for text in offered[extra])]
 
 
 # --- translations ---------------------------------------------------------------------------------
@@ -114,3 +115,20 @@ def test_a_broken_translation_is_one_line(texts: Path, text: str, line: str) -> 
     done = compiled(texts)
     assert done.returncode == 1
     assert re.fullmatch(rf"make messages: {line}\n", done.stderr)
+
+
+# --- the wheel ------------------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_every_package_with_its_types_and_translations(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.iterdir()
+    with zipfile.ZipFile(wheel) as zipped:
+        held = set(zipped.namelist())
+    roots = ("audit", "plugins", "evidence", "profiles")
+    packages = [p.parent for root in roots for p in (ROOT / root).glob("*/__init__.py")]
+    assert {f"{p.name}/py.typed" for p in packages} <= held
+    sources = [(p, s) for p in packages for s in p.glob("**/locale/*/LC_MESSAGES/*.po")]
+    assert sources
+    assert {s.relative_to(p.parent).with_suffix(".mo").as_posix() for p, s in sources} <= held
