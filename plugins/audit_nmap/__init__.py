@@ -9,6 +9,7 @@ from audit_core.model import Probe
 
 dengbao_facts = offers("audit_nmap.facts:FACTS")
 dengbao_checks = offers("audit_nmap.checks:CHECKS")
+dengbao_kinds = offers("audit_nmap.settings:KINDS")
 dengbao_locales = locale_beside(__file__)
 
 

@@ -9,6 +9,7 @@ from audit_core.model import Probe
 
 dengbao_facts = offers("audit_tls.facts:FACTS")
 dengbao_checks = offers("audit_tls.checks:CHECKS")
+dengbao_kinds = offers("audit_tls.kind:KINDS")
 dengbao_locales = locale_beside(__file__)
 
 

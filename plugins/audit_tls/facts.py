@@ -149,7 +149,7 @@ def ask(target: Target) -> Probe | Message:
     if starttls not in ("", *PROTOCOLS):
         return msg("Declare starttls of {target} as one of {protocols}",
                    target=target.id, protocols=PROTOCOLS)  # fmt: skip
-    name = str(target.settings.get("server_name") or "")
+    name = str(target.settings.get("server_name") or target.host_name or "")
     if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
         return msg("Declare server_name of {target} in its ASCII form", target=target.id)
     args: dict[str, Value] = {

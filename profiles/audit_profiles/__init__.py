@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from audit_core.api.hooks import hookimpl
+from audit_core.api.hooks import hookimpl, offers
 
 _HERE = Path(__file__).parent
+
+dengbao_kinds = offers("audit_profiles.kinds:KINDS")
 
 
 @hookimpl

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from audit_core.connectors.lazy import LazySsh
 from audit_core.connectors.local import LocalTransport
 from audit_core.connectors.secrets import Secrets
 from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.inventory import Login
+from audit_core.model import HostName, KeyFile
+from audit_shell.access import SshLogin
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
 from live.sshd import Sshd
 from live.threads import none_left
@@ -49,8 +51,9 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     sshd: Sshd = request.getfixturevalue("server")
     key, known = str(sshd.client_key), (str(sshd.known_hosts),)
     if request.param == "lazy":
-        login = Login(
-            address=sshd.host, port=sshd.port, user=sshd.user, key=key, known_hosts=known
+        login: Any = SshLogin(
+            address=HostName(sshd.host), port=sshd.port, user=sshd.user, key=KeyFile(key),
+            known_hosts=known,
         )  # fmt: skip
         return LazySsh(login, None, ("127.0.0.0/8",), Secrets())
     access = SshAccess(

@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from audit_core.api import hooks
 from audit_core.api.plugins import load
 from audit_core.cli import parser
-from audit_core.inventory import System, inventory_schema, load_inventory
+from audit_core.inventory import System, load_inventory
+from audit_core.model.kinds import COMMON_KEYS
 from audit_core.store.redact import redact
 from audit_core.text.translate import Translator
+from installed import registry
 
 ROOT = Path(__file__).parents[2]
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
@@ -131,7 +134,7 @@ def test_the_inventory_of_the_readme_is_one(tmp_path: Path) -> None:
     (text,) = blocks(READMES["en"], "yaml")
     path = tmp_path / "inventory.yaml"
     path.write_text(text, encoding="utf-8")
-    ids = [t.id for t in load_inventory(path).targets]
+    ids = [t.id for t in load_inventory(path, registry()).targets]
     assert ids[:3] == ["web1", "web1/tls:443", "web1/backup:db"]
 
 
@@ -206,16 +209,26 @@ def test_hooks_named_exist_and_every_hook_is_named() -> None:
 def test_every_key_of_an_inventory_is_on_its_page() -> None:
     text = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"\b([a-z_]+):", text))
-    files = (inventory_schema.WrittenFile, inventory_schema.WrittenTarget,
-             inventory_schema.WrittenEndpoint,
-             inventory_schema.WrittenBackup, inventory_schema.WrittenAccess, System)  # fmt: skip
-    assert {name for file in files for name in file.__struct_fields__} <= told
+    offered = registry()
+    schemas: list[type[Struct]] = [s for each in offered.kinds.schemas.values() for s in each]
+    schemas += [c.access for c in offered.connectors.values() if c.access is not None]
+    schemas.append(System)
+    keys = {name for schema in schemas for name in schema.__struct_fields__}
+    keys |= {*COMMON_KEYS, *offered.kinds.by_part_key, "targets", "defaults", "scope", "system"}
+    assert {"data_mounts", "starttls", "backups", "jump"} <= keys
+    assert keys <= told
+    kinds = {id for id, kind in offered.kinds.by_id.items() if not kind.is_part}
+    assert kinds <= told
+
+
+def test_every_setting_that_a_plugin_reads_is_in_a_schema() -> None:
     sources = (ROOT / "plugins").rglob("*.py")
     calls = r"declared\(\w+(?:\.target)?|target\.settings\.get\(|judged\(\w+, \w+, \w+"
     asked = rf'(?:{calls}),? ?"([a-z_]+)"'
-    settings = {s for path in sources for s in re.findall(asked, path.read_text(encoding="utf-8"))}
-    assert {"data_mounts", "malware_agents", "starttls"} <= settings
-    assert settings <= told
+    read = {s for path in sources for s in re.findall(asked, path.read_text(encoding="utf-8"))}
+    assert {"data_mounts", "malware_agents", "starttls"} <= read
+    schemas = [s for each in registry().kinds.schemas.values() for s in each]
+    assert read <= {name for schema in schemas for name in schema.__struct_fields__}
 
 
 # --- security -------------------------------------------------------------------------------------

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 from msgspec import Struct
 
-from audit_core.model import Check, Fact, Probe, Reason
+from audit_core.model import Check, Fact, Kind, KindSettings, Message, Probe, Reason, Request
 
 if TYPE_CHECKING:
     from audit_core.model.results import PackSource
@@ -44,6 +44,36 @@ class Prober(Struct, frozen=True, kw_only=True):
     tool: str | None = None
 
 
+Grant = tuple[Struct, tuple[Request, ...]]
+"""An access of the inventory, and what would be asked over it."""
+
+
+class Connector(Struct, frozen=True, kw_only=True):
+    """A way to ask targets of `kinds` the requests in `accepts`.
+
+    `access` is the schema of `access:` in the inventory, None where nobody logs in; fields of the
+    types `SecretRef`, `KeyFile` and `HostName` are resolved by the core. `open` is
+    `module:function`, imported only when it is used: `function(way: Way) -> Session`.
+
+    `credentials` names what an access logs in with, never its value, that of the host in between
+    first; where one name has been refused by three targets it is not tried on more.
+    `grants(what, user, say)` is the text with the least rights for `user`, in the language of the
+    other side, its remarks rendered by `say`. `isolated`: it runs in a process of its own with a
+    limit on memory, as everything that uses a driver library or reads what strangers send.
+    `login_s` is how long opening may take.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    accepts: tuple[type[Request], ...]
+    open: str
+    access: type[Struct] | None = None
+    credentials: Callable[[Any], tuple[str, ...]] | None = None
+    grants: Callable[[Sequence[Grant], str, Callable[[Message], str]], str] | None = None
+    isolated: bool = False
+    login_s: int = 60
+
+
 class Exporter(Struct, frozen=True, kw_only=True):
     """Writes results in one file format. `write` yields (name, bytes-like path) pairs."""
 
@@ -66,6 +96,18 @@ def dengbao_checks() -> Iterable[Check]:
 @hookspec
 def dengbao_probers() -> Iterable[Prober]:
     """Probers that answer network requests from the collector."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_kinds() -> Iterable[Kind | KindSettings]:
+    """Kinds of targets, and settings for targets of kinds that others offer."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_connectors() -> Iterable[Connector]:
+    """Ways to ask targets."""
     raise NotImplementedError
 
 

@@ -21,8 +21,9 @@ import pluggy
 from msgspec import Struct
 
 from audit_core.api import hooks
+from audit_core.api.kinds import KindOffer, Kinds, joined
 from audit_core.api.linking import Linker, LinkError
-from audit_core.model import Check, Fact, Message, all_facts, msg
+from audit_core.model import Check, Fact, Kind, KindSettings, Message, all_facts, msg
 
 GROUP = "dengbao.plugins"
 _OWN = "dengbao"
@@ -54,6 +55,8 @@ class Registry(Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
     facts: dict[str, Fact]
     checks: dict[str, Check]
+    kinds: Kinds
+    connectors: dict[str, hooks.Connector]
     probers: dict[str, hooks.Prober]
     exporters: dict[str, hooks.Exporter]
     policy_dirs: tuple[Path, ...]
@@ -137,9 +140,11 @@ def _call(manager: pluggy.PluginManager, plugin: Any, hook: str) -> tuple[list[A
 
 
 def _offer_problem(offer: Any, hook: str) -> str:
-    wanted: dict[str, type] = {
+    wanted: dict[str, type | tuple[type, ...]] = {
         "dengbao_facts": Fact,
         "dengbao_checks": Check,
+        "dengbao_kinds": (Kind, KindSettings),
+        "dengbao_connectors": hooks.Connector,
         "dengbao_probers": hooks.Prober,
         "dengbao_exporters": hooks.Exporter,
         "dengbao_policy": Path,
@@ -147,7 +152,12 @@ def _offer_problem(offer: Any, hook: str) -> str:
     }
     if isinstance(offer, wanted[hook]):
         return ""
-    return f"{hook}: expected {wanted[hook].__name__}, got {type(offer).__name__}"
+    return f"{hook}: expected {_named(wanted[hook])}, got {type(offer).__name__}"
+
+
+def _named(types: type | tuple[type, ...]) -> str:
+    each = types if isinstance(types, tuple) else (types,)
+    return " or ".join(t.__name__ for t in each)
 
 
 def _key(offer: Any) -> str:
@@ -165,6 +175,8 @@ class _Builder:
         self.tables: dict[str, dict[str, Any]] = {
             "dengbao_facts": {},
             "dengbao_checks": {},
+            "dengbao_kinds": {},
+            "dengbao_connectors": {},
             "dengbao_probers": {},
             "dengbao_exporters": {},
             "dengbao_policy": {},
@@ -217,8 +229,11 @@ class _Builder:
         return taken
 
     def build(self) -> Registry:
+        kinds = joined(self.tables["dengbao_kinds"].values(), self._refuse_kind)
         facts, checks = self._linked()
         return Registry(
+            kinds=kinds,
+            connectors=self.tables["dengbao_connectors"],
             plugins=tuple(self.plugins),
             faults=tuple(self.faults),
             facts=facts,
@@ -229,6 +244,9 @@ class _Builder:
             locale_dirs=tuple(self.tables["dengbao_locales"].values()),
             owner={key.removeprefix("dengbao_checks"): name for key, name in self.owner.items()},
         )
+
+    def _refuse_kind(self, offer: KindOffer, why: str) -> None:
+        self.fault(self.owner["dengbao_kinds" + offer.id], why)
 
     def _linked(self) -> tuple[dict[str, Fact], dict[str, Check]]:
         """The facts and checks that have what they need; the others are faults."""

@@ -7,6 +7,10 @@ import io
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audit_core.model.errors import DengbaoError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,9 +32,7 @@ def _guarded(words: list[str], lang: str) -> int:
     try:
         return _carried_out(words, lang)
     except DengbaoError as error:
-        from audit_core.text.translate import Translator
-
-        complain(error.told(Translator(lang).say))
+        complain(_told(error, lang))
         return error.exit_code
     except KeyboardInterrupt:
         complain(_interrupted(words, lang))
@@ -44,6 +46,17 @@ def _guarded(words: list[str], lang: str) -> int:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{Translator(lang).text(error.strerror or str(error))}")
         return 74
+
+
+def _told(error: DengbaoError, lang: str) -> str:
+    """The line of `error`; plugins bring the Chinese of their own messages."""
+    from audit_core.text.translate import Translator
+
+    if lang == "en":
+        return error.told(Translator(lang).say)
+    from audit_core.api.plugins import load
+
+    return error.told(Translator(lang, load().locale_dirs).say)
 
 
 def _carried_out(words: list[str], lang: str) -> int:

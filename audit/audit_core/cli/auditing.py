@@ -10,7 +10,6 @@ from audit_core.cli.context import Context, Selection, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.collect import Collector, now
 from audit_core.evaluate import profile_checks
-from audit_core.inventory import Sudo
 from audit_core.model import Privilege, Probe, Request, msg
 from audit_core.model.errors import ConfigError, UsageError
 from audit_core.store.runs import Run
@@ -57,7 +56,7 @@ def _sudoers(context: Context, chosen: Selection) -> int:
     if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
         raise UsageError(msg("{user} is not a user name", user=repr(user)))
     # Where the inventory says `sudo: none`, a line in sudoers would allow what is never used.
-    unused = {id for id, a in chosen.inventory.access.items() if a.sudo is Sudo.NONE}
+    unused = {id for id, a in chosen.inventory.access.items() if a.settings.sudo == "none"}
     groups = [g for g in chosen.groups if g.root.id not in unused]
     requests = [r for g in groups for r in planning.everything(g)]
     print(planning.sudoers(requests, user, context.translator.say), end="")

@@ -20,12 +20,16 @@ from audit_core.connectors.local import LocalTransport
 from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets, is_reference
 from audit_core.evaluate import Work, profile_checks
-from audit_core.inventory import Access, Inventory, Login, Sudo, Via, default_inventory
-from audit_core.model import Target, msg
+from audit_core.inventory import Access, Inventory, this_machine, with_system_objects
+from audit_core.model import KeyFile, SecretRef, Target, msg
 from audit_core.model.errors import ConfigError, ToolMissing, UsageError
+from audit_core.model.schemas import marked
 from audit_core.policy import Policy, Profile, load_policy
+from audit_core.policy.words import Place, nearest, one_of, seen
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
 from audit_core.text.translate import Translator
+
+_SECRET = (SecretRef, KeyFile)
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -85,12 +89,29 @@ class Context:
         from audit_core.inventory import load_inventory
 
         path: Path | None = getattr(self.args, "inventory", None)
-        return default_inventory() if path is None else load_inventory(path)
+        if path is None:
+            return this_machine(self.registry)
+        read = load_inventory(path, self.registry)
+        self._check_extensions(read)
+        return read
+
+    def _check_extensions(self, inventory: Inventory) -> None:
+        """Refuses extensions of the system that no catalog has as a scope."""
+        if not inventory.system.extensions or inventory.document is None:
+            return
+        known = {s.id: None for c in self.policy.catalogs() for s in c.scopes[1:]}
+        for index, given in enumerate(inventory.system.extensions):
+            if given not in known:
+                place: Place = ("system", "extensions", index)
+                hint = nearest(given, known)
+                inventory.document.fail(place, one_of(known), seen(given), hint)
 
     def chosen(self, profile: Profile, inventory: Inventory) -> Selection:
         """The targets that `-t` leaves and what is asked about them."""
         self._tell_level(profile, inventory)
-        targets = _only(inventory.targets, getattr(self.args, "target", []))
+        inventory = with_system_objects(inventory, profile.system_objects)
+        whole = {o.object_type for o in profile.system_objects}
+        targets = _only(inventory.targets, getattr(self.args, "target", []), whole)
         checks, _ = profile_checks(profile, self.registry)
         groups = plan.groups(targets, checks)
         return Selection(inventory=inventory, groups=groups, targets=targets)
@@ -132,21 +153,21 @@ class Context:
 
     def route(self, access: Access, scope: Iterable[str] | None) -> Route:
         """How `access` is carried out; nothing is contacted yet."""
-        sudo = access.sudo is Sudo.PER_COMMAND
-        if access.via is Via.LOCAL or access.login is None:
+        login = access.settings
+        sudo = login.sudo == "per-command"
+        if access.via == "local":
             return Route(transport=LocalTransport(), credential="local", sudo=sudo)
         if importlib.util.find_spec("paramiko") is None:
             raise ToolMissing(msg("hosts over SSH need paramiko: pip install 'dengbao[ssh]'"))
         from audit_core.connectors.lazy import LazySsh
 
-        login = access.login
         transport = LazySsh(
-            login, access.jump, None if scope is None else tuple(scope), self.secrets
+            login, login.jump, None if scope is None else tuple(scope), self.secrets
         )
         return Route(
             transport=transport,
-            credential=_named(login),
-            jump_credential=None if access.jump is None else _named(access.jump),
+            credential=login.named,
+            jump_credential=None if login.jump is None else login.jump.named,
             sudo=sudo,
         )
 
@@ -157,13 +178,10 @@ class Context:
         """
         for group in chosen.groups:
             access = chosen.inventory.access_of(group.root)
-            for login in (access.login, access.jump) if access is not None else ():
-                if login is None:
-                    continue
-                for given in (login.key, login.passphrase, login.password):
-                    if given is not None and is_reference(given):
-                        with contextlib.suppress(ConfigError):  # told when this host is opened
-                            self.secrets.resolve(given)
+            for _, _, given in marked(access.settings, _SECRET) if access is not None else ():
+                if is_reference(given):
+                    with contextlib.suppress(ConfigError):  # told when this host is opened
+                        self.secrets.resolve(given)
 
     def known_secrets(self) -> tuple[bytes, ...]:
         """Every secret this process has resolved, as bytes: none may reach a stored byte."""
@@ -181,7 +199,8 @@ def profile_name(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
 
 
-def _only(targets: tuple[Target, ...], wanted: list[str]) -> tuple[Target, ...]:
+def _only(targets: tuple[Target, ...], wanted: list[str], whole: set[str]) -> tuple[Target, ...]:
+    """`targets` that are `wanted`, what they are parts of, and those of the types in `whole`."""
     if not wanted:
         return targets
     there = {t.id for t in targets}
@@ -195,20 +214,14 @@ def _only(targets: tuple[Target, ...], wanted: list[str]) -> tuple[Target, ...]:
                 )
             )
     by_id = {t.id: t for t in targets}
-    always = ("site", "network", "organisation")
     return tuple(
         t
         for t in targets
-        if t.kind in always
+        if t.object_type in whole
         or t.id in wanted
         or plan.root_of(t, by_id).id in wanted
         or any(by_id[w].parent == t.id for w in wanted)
     )
-
-
-def _named(login: Login) -> str:
-    """The name of what is logged in with, never its value."""
-    return f"{login.user} {login.key or login.password or login.agent_fingerprint or 'agent'}"
 
 
 def _some(names: set[str]) -> str:
@@ -231,7 +244,5 @@ def _resolved(target: Target, scope: tuple[str, ...] | None) -> Target:
         address = resolve(target.address, scope)
     except TransportError:
         return target  # asked all the same, so that the finding says that the name is unknown
-    settings = dict(target.settings)
-    if address != target.address:
-        settings.setdefault("server_name", target.address)
-    return structs.replace(target, address=address, settings=settings)
+    name = target.address if address != target.address else None
+    return structs.replace(target, address=address, host_name=name)

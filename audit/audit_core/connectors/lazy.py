@@ -31,7 +31,7 @@ class LoginLike(Protocol):
     @property
     def agent_fingerprint(self) -> str | None: ...
     @property
-    def known_hosts(self) -> tuple[str, ...]: ...
+    def known_hosts_files(self) -> tuple[str, ...]: ...
     @property
     def host_key_name(self) -> str | None: ...
 
@@ -76,7 +76,7 @@ def _access(login: LoginLike, address: str, jump: SshAccess | None) -> SshAccess
         user=login.user,
         port=login.port,
         host_name_for_keys=login.host_key_name or login.address,
-        known_hosts=login.known_hosts or DEFAULT_FILES,
+        known_hosts=login.known_hosts_files or DEFAULT_FILES,
         key=login.key,
         passphrase=login.passphrase,
         password=login.password,

@@ -1,81 +1,101 @@
-"""How a host is reached, read where it stands."""
+"""How a target is reached, read where it stands."""
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
-from audit_core.inventory.inventory_schema import WrittenLogin, WrittenTarget
-from audit_core.inventory.model import Access, Kind, Login, Via
+from audit_core.api.hooks import Connector
+from audit_core.inventory.keys import Keys, fields
+from audit_core.inventory.model import Access
 from audit_core.inventory.values import Values
-from audit_core.model import msg
-from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import NOTHING, Place, seen
-
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+from audit_core.model import HostName, KeyFile, Kind, Schema, SecretRef, msg
+from audit_core.model.schemas import marked
+from audit_core.policy.strict_yaml import Document, Node, wanted
+from audit_core.policy.words import NOTHING, SILENT, Place, nearest, one_of
 
 
 class AccessReader:
     """Makes the access of each target of `document`."""
 
-    def __init__(self, document: Document, values: Values) -> None:
+    def __init__(self, document: Document, keys: Keys, values: Values) -> None:
         self._document = document
+        self._keys = keys
         self._values = values
 
-    def access(self, place: Place, written: WrittenTarget) -> Access | None:
-        """How the target at `place` is reached; None for what nobody logs in to."""
-        given = written.access
+    def access(self, place: Place, node: Node | None, kind: Kind, address: str | None) -> Access:
+        """What is written under `access` at `place`, for a target at `address`."""
         place = (*place, "access")
-        if given is None:
-            if written.kind is Kind.HOST:
-                self._document.fail(place, msg("how to reach it, e.g. {via: local}"), NOTHING)
-            return None
-        if given.via is Via.LOCAL:
-            self._nothing_remote(place)
-            return Access(via=Via.LOCAL, sudo=given.sudo)
-        login = self._login(place, given, written.address)
-        jump = None
-        if given.jump is not None:
-            jump = self._login((*place, "jump"), given.jump, None)
-        return Access(via=Via.SSH, login=login, jump=jump, sudo=given.sudo)
+        if node is None or node.is_null:
+            example = ", ".join(f"{key}: {value}" for key, value in (kind.here or {}).items())
+            expected = msg("how to reach it")
+            if example:
+                expected = msg("how to reach it, e.g. {example}", example=f"{{{example}}}")
+            self._document.fail(place, expected, NOTHING)
+        self._document.convert(dict[str, object], node, place)
+        connector = self._connector(place, node, kind)
+        schema = connector.access
+        assert schema is not None  # noqa: S101 (only such connectors are chosen)
+        settings = schema(**self._fields(place, node, schema))
+        return Access(via=connector.name, settings=self._checked(place, settings, address))
 
-    def _nothing_remote(self, place: Place) -> None:
-        node = self._document.at(place)
-        written = node.value if node is not None else {}
-        for key in written:
-            if key not in ("via", "sudo"):
-                self._document.fail((*place, key), msg("only via and sudo for local"), seen(key))
+    def _connector(self, place: Place, node: Node, kind: Kind) -> Connector:
+        known = {
+            name: connector
+            for name, connector in self._keys.registry.connectors.items()
+            if kind.id in connector.kinds and connector.access is not None
+        }
+        if not known:
+            expected = msg("no access (no installed plugin reaches the kind {kind})", kind=kind.id)
+            self._document.fail(place, expected, msg("a mapping"))
+        via = node.value.get("via")
+        name = via.node.value if via is not None else kind.access
+        if name is None and len(known) == 1:
+            (name,) = known
+        if not isinstance(name, str) or name not in known:
+            got = via.node.shown() if via is not None else NOTHING
+            hint = nearest(name, known) if via is not None and isinstance(name, str) else SILENT
+            self._document.fail((*place, "via"), one_of(known), got, hint)
+        return known[name]
 
-    def _login(self, place: Place, given: WrittenLogin, address: str | None) -> Login:
-        address = given.address or address
-        if address is None:
-            self._document.fail((*place, "address"), msg("an address to log in to"), NOTHING)
-        if given.address is not None:
-            self._values.address((*place, "address"), address)
-        self._values.user((*place, "user"), given.user)
-        self._values.port((*place, "port"), given.port)
-        for name in ("password", "passphrase"):
-            self._values.reference((*place, name), getattr(given, name))
-        self._values.key((*place, "key"), given.key)
-        self._agent(place, given)
-        if given.host_key_name is not None:
-            self._values.host((*place, "host_key_name"), given.host_key_name)
-        if not (given.key or given.password or given.agent):
-            self._document.fail(place, msg("key, password or agent"), msg("none of them"))
-        fields = {k: v for k, v in structs.asdict(given).items() if k in Login.__struct_fields__}
-        known = given.known_hosts
-        fields["known_hosts"] = (known,) if isinstance(known, str) else known
-        return Login(**{**fields, "address": address})
+    def _fields(self, place: Place, node: Node, schema: type[Struct]) -> dict[str, Any]:
+        known, found = fields(schema), {}
+        for key, entry in node.value.items():
+            if key == "via":
+                continue
+            if key not in known:
+                self._keys.unknown(entry.line, place, key, (*known, "via"))
+            found[key] = self._document.convert(known[key].type, entry.node, (*place, key))
+        for name, field in known.items():
+            if field.required and name not in found:
+                self._document.fail((*place, name), wanted(field.type), NOTHING)
+        return found
 
-    def _agent(self, place: Place, given: WrittenLogin) -> None:
-        if given.passphrase is not None and given.key is None:
-            self._document.fail((*place, "passphrase"), msg("a key that it opens"), msg("no key"))
-        known = given.agent_fingerprint
-        if known is not None and not _FINGERPRINT.fullmatch(known):
-            expected = msg("a fingerprint as ssh-keygen -l prints it (SHA256:...)")
-            self._document.fail((*place, "agent_fingerprint"), expected, seen(known))
-        files = given.known_hosts
-        for name in (files,) if isinstance(files, str) else files:
-            if not name.strip() or not name.isprintable():
-                self._document.fail((*place, "known_hosts"), msg("the path of a file"), seen(name))
+    def _checked(self, place: Place, settings: Any, address: str | None) -> Any:
+        for where, marker, text in marked(settings, (SecretRef, KeyFile, HostName)):
+            check = {
+                SecretRef: self._values.reference,
+                KeyFile: self._values.key,
+                HostName: self._values.address,
+            }[marker]
+            check((*place, *where), text)
+        if "address" in fields(type(settings)) and settings.address is None:
+            if address is None:
+                self._document.fail((*place, "address"), msg("an address to log in to"), NOTHING)
+            settings = structs.replace(settings, address=address)
+        refuse(self._document, place, settings)
+        return settings
+
+
+def refuse(document: Document, place: Place, settings: Any) -> None:
+    """Refuses what the schema of `settings`, or of a Struct in it, finds wrong."""
+    for refusal in settings.refusals() if isinstance(settings, Schema) else ():
+        where = (*place, *refusal.place)
+        node = document.at(where)
+        got = refusal.got or (node.shown() if node is not None else NOTHING)
+        document.fail(where, refusal.expected, got)
+    for name in fields(type(settings)):
+        held = getattr(settings, name)
+        if isinstance(held, Struct):
+            refuse(document, (*place, name), held)

@@ -3,65 +3,84 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
-from audit_core.inventory.access import AccessReader
-from audit_core.inventory.inventory_schema import WrittenFile, WrittenTarget, merge_defaults
-from audit_core.inventory.model import ALWAYS, OBJECT_TYPE, Access, Inventory, always
-from audit_core.inventory.parts import PartsReader
-from audit_core.inventory.settings import Settings
+from audit_core.api.plugins import Registry
+from audit_core.inventory.access import AccessReader, refuse
+from audit_core.inventory.defaults import merge_defaults
+from audit_core.inventory.keys import TWICE, VALUE, Keys, fields, once
+from audit_core.inventory.model import Access, Inventory, System
 from audit_core.inventory.values import Values, networks
-from audit_core.model import Target, msg
-from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
-from audit_core.policy.words import NOTHING, Place, as_is, seen
+from audit_core.model import DEFAULT_KIND, AccessSchema, Kind, Target, msg
+from audit_core.model.kinds import COMMON_KEYS
+from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes, wanted
+from audit_core.policy.words import NOTHING, Place, as_is, nearest, one_of, seen
 
-_PORTS = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?(?:/(?:tcp|udp))?")
+HERE = "127.0.0.1"
+_MAPPING = dict[str, object]
 
 
-def load_inventory(path: Path) -> Inventory:
+def load_inventory(path: Path, registry: Registry) -> Inventory:
     """The inventory in the YAML file `path`; raises InputError with file, line and place."""
     raw = read_bytes(path)  # once: a pipe has no second time, and a file may change
-    read = read_inventory(load_bytes(raw, str(path)))
+    read = read_inventory(load_bytes(raw, str(path)), registry)
     return structs.replace(read, sha256=hashlib.sha256(raw).hexdigest())
 
 
-def read_inventory(document: Document) -> Inventory:
-    """The inventory that `document` spells."""
-    merge_defaults(document)
-    return _Reader(document).inventory()
+def read_inventory(document: Document, registry: Registry) -> Inventory:
+    """The inventory that `document` spells, with the kinds and connectors of `registry`."""
+    return _Reader(document, registry).inventory()
+
+
+class _File(Struct, frozen=True, kw_only=True):
+    targets: tuple[_MAPPING, ...]
+    system: System = System()
+    defaults: _MAPPING = {}
+    scope: tuple[str, ...] | None = None
+
+
+class _Common(Struct, frozen=True, kw_only=True):
+    id: str | None = None
+    object_type: str | None = None
+    zone: str | None = None
+    business_system: str | None = None
+    owner: str | None = None
+    address: str | None = None
+
+
+class _Setting(Struct, frozen=True, kw_only=True):
+    place: Place
+    node: Node
 
 
 class _Reader:
-    """Checks each value where it stands, and makes targets and access of them."""
-
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, registry: Registry) -> None:
         self._document = document
-        self._file = document.convert(WrittenFile)
+        self._keys = Keys(document, registry)
+        self._file = document.convert(_File)
+        merge_defaults(document, self._keys)
         self._values = Values(document, networks(document, self._file.scope))
-        self._settings = Settings(document)
-        self._access = AccessReader(document, self._values)
-        self._parts = PartsReader(document, self._values, self._settings)
+        self._access_reader = AccessReader(document, self._keys, self._values)
+        self._targets: list[Target] = []
+        self._access: dict[str, Access] = {}
 
     def inventory(self) -> Inventory:
         if not self._file.targets:
             self._document.fail(("targets",), msg("at least one target"), msg("none"))
         self._system()
-        targets: list[Target] = []
-        access: dict[str, Access] = {}
-        for index, written in enumerate(self._file.targets):
+        for index in range(len(self._file.targets)):
             place: Place = ("targets", index)
-            target = self._target(place, written)
-            reach = self._access.access(place, written)
-            if reach is not None:
-                access[target.id] = reach
-            targets += [target, *self._parts.parts(place, written, target, reach)]
+            node = self._document.at(place)
+            assert node is not None  # noqa: S101 (it was converted)
+            self._add(place, node, self._kind(place, node), None)
         return Inventory(
-            system=self._file.system, targets=(*targets, *always(tuple(targets))),
-            access=access, scope=self._file.scope,
+            system=self._file.system, targets=tuple(self._targets), access=self._access,
+            scope=self._file.scope, document=self._document,
         )  # fmt: skip
 
     def _system(self) -> None:
@@ -71,54 +90,171 @@ class _Reader:
         for name in ("name", "business_system", "owner"):
             self._values.plain_text(("system", name), getattr(self._file.system, name))
 
-    def _target(self, place: Place, written: WrittenTarget) -> Target:
-        self._values.id((*place, "id"), written.id)
-        self._reserved(place, written)
-        self._settings.object_type(place, written.kind, written.object_type)
-        for name in ("zone", "business_system", "owner"):
-            self._values.plain_text((*place, name), getattr(written, name))
-        if written.address is not None:
-            self._values.address((*place, "address"), written.address)
+    def _kind(self, place: Place, node: Node) -> Kind:
+        entry = node.value.get("kind")
+        id = DEFAULT_KIND
+        if entry is not None:
+            id = self._document.convert(str, entry.node, (*place, "kind"))
+        kind = self._keys.kinds.get(id)
+        if kind is None or kind.is_part:
+            self._keys.unknown_kind(self._document.line((*place, "kind")), place, id)
+        return kind
+
+    def _add(self, place: Place, node: Node, kind: Kind, parent: Target | None) -> None:
+        """Takes the target at `place` and its parts, in the order in which they are written."""
+        self._document.convert(_MAPPING, node, place)
+        parts = self._keys.parts(kind)
+        self._known(place, node, kind, parts)
+        target = self._target(place, node, kind, parent)
+        self._targets.append(target)
+        for key, entry in node.value.items():
+            if key in parts:
+                self._document.convert(tuple[_MAPPING, ...], entry.node, (*place, key))
+                for index, item in enumerate(entry.node.value):
+                    self._add((*place, key, index), item, parts[key], target)
+
+    def _known(self, place: Place, node: Node, kind: Kind, parts: Mapping[str, Kind]) -> None:
+        known = {*COMMON_KEYS, *self._keys.settings(kind), *parts}
+        if len(place) > 2:
+            known -= {"kind"}
+        for key, entry in node.value.items():
+            if key not in known:
+                self._keys.unknown(entry.line, place, key, known)
+
+    def _target(self, place: Place, node: Node, kind: Kind, parent: Target | None) -> Target:
+        common = self._common(place, node)
+        settings = self._settings(place, node, kind)
+        id = self._id(place, common.id, kind, parent, settings)
+        object_type = self._object_type(place, common, kind, parent)
+        if common.address is not None:
+            self._values.address((*place, "address"), common.address)
+        over = parent or Target(id="", kind="", object_type="")
+        address = common.address or over.address
+        self._reach(place, node, kind, id, address, parent)
         system = self._file.system
         return Target(
-            id=written.id, kind=written.kind,
-            object_type=written.object_type or OBJECT_TYPE[written.kind],
-            zone=written.zone, business_system=written.business_system or system.business_system,
-            owner=written.owner or system.owner, address=written.address,
-            settings=self._own_settings(place, written),
+            id=id, kind=kind.id, object_type=object_type,
+            parent=parent.id if parent is not None else None,
+            zone=common.zone or over.zone,
+            business_system=common.business_system or over.business_system
+            or system.business_system,
+            owner=common.owner or over.owner or system.owner,
+            address=self._address(place, kind, address, over.id), settings=settings,
         )  # fmt: skip
 
-    def _reserved(self, place: Place, written: WrittenTarget) -> None:
-        if written.id in tuple(ALWAYS) and written.kind != written.id:
-            expected = msg("another id (this one stands for the whole {name})", name=written.id)
-            self._document.fail((*place, "id"), expected, seen(written.id))
+    def _common(self, place: Place, node: Node) -> _Common:
+        own = {k: e for k, e in node.value.items() if k in _Common.__struct_fields__}
+        common = self._document.convert(_Common, Node(own, node.line), place)
+        if len(place) == 2 and common.id is None:
+            self._document.fail((*place, "id"), VALUE, NOTHING)
+        for name in ("zone", "business_system", "owner"):
+            self._values.plain_text((*place, name), getattr(common, name))
+        return common
 
-    def _own_settings(self, place: Place, written: WrittenTarget) -> dict[str, Any]:
-        settings = dict(written.settings)
-        self._settings.no_fields(
-            (*place, "settings"), settings, WrittenTarget, ("allowed_ports", "scan_ports")
-        )
-        for name in ("allowed_ports", "scan_ports"):
-            given = getattr(written, name)
-            if given is not None:
-                if name in settings:
-                    expected = msg("{name} once", name=name)
-                    self._document.fail((*place, name), expected, msg("it in settings too"))
-                settings[name] = given
-            where: Place = (*place, name) if given is not None else (*place, "settings", name)
-            if name in settings:
-                self._ports(where, settings[name])
-        self._settings.plain((*place, "settings"), settings)
-        return settings
+    def _id(
+        self, place: Place, id: str | None, kind: Kind, parent: Target | None,
+        settings: Mapping[str, Any],
+    ) -> str:  # fmt: skip
+        place = (*place, "id")
+        if parent is None:
+            self._values.id(place, id or "")
+            return id or ""
+        name = kind.part_name(id, settings)
+        if name is None:
+            self._document.fail(place, VALUE, NOTHING)
+        self._values.id(place, name.replace(":", "."), shown=name, under=parent.id)
+        return f"{parent.id}/{name}"
 
-    def _ports(self, place: Place, value: Any) -> None:
-        if not isinstance(value, tuple):
-            expected = msg("a list of ports, e.g. [22/tcp, 8000-8010/tcp]")
-            self._document.fail(place, expected, msg("one value"))
-        for index, item in enumerate(value):
-            found = _PORTS.fullmatch(str(item))
-            low, high = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-            if not low <= high <= 65535:
-                expected = msg("a port like 22, 22/tcp or 8000-8010/tcp")
-                node = self._document.at((*place, index))
-                self._document.fail((*place, index), expected, node.shown() if node else NOTHING)
+    def _object_type(self, place: Place, common: _Common, kind: Kind, parent: Target | None) -> str:
+        given = common.object_type
+        if given is not None:
+            if given not in kind.object_types:
+                # another type would take the object from under its clauses
+                hint = nearest(given, kind.object_types)
+                expected = one_of(kind.object_types)
+                self._document.fail((*place, "object_type"), expected, seen(given), hint)
+            return given
+        if kind.object_type is not None:
+            return kind.object_type
+        inherited = parent is not None and parent.object_type in kind.object_types
+        return parent.object_type if parent and inherited else kind.object_types[0]
+
+    # --- settings -------------------------------------------------------------------------------
+
+    def _settings(self, place: Place, node: Node, kind: Kind) -> dict[str, Any]:
+        written = self._written(place, node, kind)
+        values: dict[str, Any] = {}
+        for schema in self._keys.registry.kinds.schemas[kind.id]:
+            found = {}
+            for name, field in fields(schema).items():
+                if name in written:
+                    setting = written[name]
+                    found[name] = self._document.convert(field.type, setting.node, setting.place)
+                elif field.required:
+                    self._document.fail((*place, name), wanted(field.type), NOTHING)
+            made = schema(**found)
+            refuse(self._document, self._place_of(place, written, found), made)
+            values |= {name: msgspec.to_builtins(value) for name, value in found.items()}
+        return {name: values[name] for name in written}
+
+    def _place_of(
+        self, place: Place, written: Mapping[str, _Setting], found: Mapping[str, Any]
+    ) -> Place:
+        """Where the settings stand: beside the id, or all of them under `settings`."""
+        under = (*place, "settings")
+        all_under = bool(found) and all(written[name].place[:-1] == under for name in found)
+        return under if all_under else place
+
+    def _written(self, place: Place, node: Node, kind: Kind) -> dict[str, _Setting]:
+        known = self._keys.settings(kind)
+        found = {
+            key: _Setting(place=(*place, key), node=entry.node)
+            for key, entry in node.value.items()
+            if key in known
+        }
+        under: Entry | None = node.value.get("settings")
+        if under is None:
+            return found
+        inner: Place = (*place, "settings")
+        self._document.convert(_MAPPING, under.node, inner)
+        for key, entry in under.node.value.items():
+            if key not in known:
+                self._keys.unknown(entry.line, inner, key, known)
+            if key in found:
+                self._document.fail((*place, key), once(key), TWICE)
+            found[key] = _Setting(place=(*inner, key), node=entry.node)
+        return found
+
+    # --- access ---------------------------------------------------------------------------------
+
+    def _reach(
+        self, place: Place, node: Node, kind: Kind, id: str, address: str | None,
+        parent: Target | None,
+    ) -> None:  # fmt: skip
+        entry = node.value.get("access")
+        if entry is not None or (kind.needs_access and parent is None):
+            given = entry.node if entry is not None else None
+            self._access[id] = self._access_reader.access(place, given, kind, address)
+        elif kind.needs_access and parent is not None and self._access_over(parent.id) is None:
+            expected = msg("a target that is reached (access)")
+            self._document.fail(place, expected, msg("one that is not"))
+
+    def _access_over(self, id: str) -> Access | None:
+        """The access of the target `id` or of the nearest one that it is a part of."""
+        while id not in self._access and "/" in id:
+            id = id.rpartition("/")[0]
+        return self._access.get(id)
+
+    def _address(self, place: Place, kind: Kind, address: str | None, parent: str) -> str | None:
+        if address is not None or not kind.needs_address:
+            return address
+        over = self._access_over(parent)
+        if over is None or not isinstance(over.settings, AccessSchema):
+            here = False
+        else:
+            here = over.settings.reaches_here
+        if not here:
+            expected = msg("an address here or at the target")
+            self._document.fail((*place, "address"), expected, NOTHING)
+        self._values.address((*place, "address"), HERE)
+        return HERE

@@ -7,15 +7,14 @@ import re
 import unicodedata
 
 from audit_core.model import msg
+from audit_core.model.schemas import is_host
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import NOTHING, Place, as_is, seen, wrong_id, wrong_text
+from audit_core.policy.words import NOTHING, Place, seen, wrong_id, wrong_text
 
 TEXT_MAX = 200
 _REFERENCE = re.compile(
     r"env:[A-Za-z_][A-Za-z0-9_]*|(file|prompt|vault):\S.*|keyring:[^\s/].*/.*\S"
 )
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-_NUMBER = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)")
 
 Networks = list[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
@@ -67,7 +66,7 @@ class Values:
 
     def host(self, place: Place, name: str) -> None:
         """Refuses what is no host name and no address."""
-        if not _is_host(name):
+        if not is_host(name):
             # what looks like a login may hold a password: it is not repeated
             got = msg("a login") if "@" in name else seen(name)
             self._document.fail(place, msg("a host name (ASCII) or an address"), got)
@@ -86,20 +85,6 @@ class Values:
         if self._networks is not None and not any(literal in net for net in self._networks):
             self._document.fail(place, msg("an address inside the declared scope"), seen(address))
 
-    def user(self, place: Place, user: str | None) -> None:
-        """Refuses what cannot be a user's name."""
-        if user is None:
-            self._document.fail(place, msg("the user to log in as"), NOTHING)
-        plain = user.isprintable() and not re.search(r"[\s*:@]", user)
-        if not plain or user.startswith("-") or not 0 < len(user) <= 255:
-            got = msg("a login") if ":" in user or "@" in user else seen(user)
-            self._document.fail(place, msg("a user name"), got)
-
-    def port(self, place: Place, port: int) -> None:
-        """Refuses what is no port."""
-        if not 1 <= port <= 65535:
-            self._document.fail(place, msg("a port from 1 to 65535"), as_is(str(port)))
-
     def reference(self, place: Place, text: str | None) -> None:
         """Refuses what is no reference to a secret; never repeats it."""
         if text is not None and not (_REFERENCE.fullmatch(text) and text.isprintable()):
@@ -117,16 +102,3 @@ class Values:
             expected = msg("the path of a key file, or a reference to the key")
             got = msg("something else (not shown; it may be the key)")
             self._document.fail(place, expected, got)
-
-
-def _is_host(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        pass
-    else:
-        return "%" not in name
-    labels = name.removesuffix(".").split(".")
-    plain = name.isascii() and len(name) <= 253 and all(_LABEL.fullmatch(x) for x in labels)
-    # inet_aton(3) reads 127.1 and 0x7f.1 as addresses: no name may end like that
-    return plain and not _NUMBER.fullmatch(labels[-1])

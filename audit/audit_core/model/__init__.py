@@ -30,6 +30,7 @@ from audit_core.model.facts import (
     facts_in,
 )
 from audit_core.model.files import FileEntry, FileStatus
+from audit_core.model.kinds import ANY_KIND, Kind, KindSettings, Part, Propose
 from audit_core.model.messages import Message, Scalar, Value, msg
 from audit_core.model.observations import (
     Answer,
@@ -48,12 +49,29 @@ from audit_core.model.requests import (
     Request,
     merged,
 )
+from audit_core.model.schemas import (
+    AccessSchema,
+    HostName,
+    KeyFile,
+    Name,
+    Port,
+    PortRange,
+    Positive,
+    PositiveFloat,
+    Refusal,
+    Schema,
+    SecretRef,
+    Valid,
+    settings_of,
+)
 from audit_core.model.targets import DEFAULT_KIND, Target
 from audit_core.model.tree import Tree
 
 __all__ = [
+    "ANY_KIND",
     "DEFAULT_KIND",
     "Absent",
+    "AccessSchema",
     "Answer",
     "Answers",
     "Ask",
@@ -69,10 +87,15 @@ __all__ = [
     "FileStatus",
     "Finding",
     "FirstOf",
+    "HostName",
     "Judgement",
+    "KeyFile",
+    "Kind",
+    "KindSettings",
     "Known",
     "KnownOrAbsent",
     "Message",
+    "Name",
     "NamedAsk",
     "Need",
     "Observation",
@@ -81,22 +104,32 @@ __all__ = [
     "Parameter",
     "ParseError",
     "Parser",
+    "Part",
     "Partial",
     "Platform",
+    "Port",
+    "PortRange",
+    "Positive",
+    "PositiveFloat",
     "Privilege",
     "Probe",
+    "Propose",
     "Provider",
     "ReadFile",
     "ReadFiles",
     "Reason",
+    "Refusal",
     "Request",
     "Result",
     "Scalar",
+    "Schema",
+    "SecretRef",
     "Severity",
     "Source",
     "Status",
     "Target",
     "Tree",
+    "Valid",
     "Value",
     "Verdict",
     "all_facts",
@@ -105,4 +138,5 @@ __all__ = [
     "merged",
     "msg",
     "observation_digest",
+    "settings_of",
 ]

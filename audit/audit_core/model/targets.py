@@ -15,6 +15,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
     `kind` is the id of a kind that a plugin offers, `object_type` what it is to the assessor
     (测评对象类型), an id of a catalog. `settings` is what the inventory declares, as plain data.
+    `host_name` is the name that was declared where `address` is what it was looked up as.
     """
 
     id: str
@@ -25,4 +26,5 @@ class Target(Struct, frozen=True, kw_only=True):
     business_system: str | None = None
     owner: str | None = None
     address: str | None = None
+    host_name: str | None = None
     settings: dict[str, Any] = {}

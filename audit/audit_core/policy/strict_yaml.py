@@ -22,6 +22,7 @@ import yaml
 
 from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
+from audit_core.model.schemas import Valid
 from audit_core.policy.words import (
     NOTHING,
     SILENT,
@@ -279,7 +280,9 @@ class _Open:
 def _convert(doc: Document, kind: Any, node: Node, place: Place) -> Any:
     origin = typing.get_origin(kind)
     if origin is Annotated:
-        return _convert(doc, typing.get_args(kind)[0], node, place)
+        return _narrowed(doc, kind, node, place)
+    if isinstance(kind, typing.NewType):
+        return _convert(doc, kind.__supertype__, node, place)
     if origin in (Union, types.UnionType):
         return _union(doc, typing.get_args(kind), node, place)
     if origin is Literal:
@@ -293,6 +296,22 @@ def _convert(doc: Document, kind: Any, node: Node, place: Place) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _choice(doc, node, place, {str(m.value): m for m in kind})
     return _plain(doc, kind, node, place)
+
+
+def _narrowed(doc: Document, kind: Any, node: Node, place: Place) -> Any:
+    value = _convert(doc, typing.get_args(kind)[0], node, place)
+    for rule in typing.get_args(kind)[1:]:
+        if isinstance(rule, Valid) and not rule.holds(value):
+            got = rule.got(value) if rule.got is not None else None
+            shown = as_is(str(value)) if isinstance(value, int | float) else node.shown()
+            doc.fail_at(node.line, place, rule.expected, got or shown)
+    return value
+
+
+def wanted(kind: Any) -> Message:
+    """What is expected where a value of the type `kind` has to be and nothing is written."""
+    rules = typing.get_args(kind)[1:] if typing.get_origin(kind) is Annotated else ()
+    return next((rule.expected for rule in rules if isinstance(rule, Valid)), msg("a value"))
 
 
 def _plain(doc: Document, kind: Any, node: Node, place: Place) -> Any:
@@ -372,6 +391,8 @@ def _shape_of(node: Node) -> type:
 def _shape(kind: Any) -> type:
     """Which of str, list and dict a node must hold to spell `kind`."""
     origin = typing.get_origin(kind)
+    if origin is Annotated:
+        return _shape(typing.get_args(kind)[0])
     if origin in (tuple, list, frozenset, set):
         return list
     struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
@@ -424,5 +445,5 @@ def _struct(doc: Document, kind: type[msgspec.Struct], node: Node, place: Place)
         values[field.name] = _convert(doc, field.type, entry.node, (*place, key))
     for name, field in fields.items():
         if field.required and field.name not in values:
-            doc.fail_at(node.line, (*place, name), msg("a value"), NOTHING)
+            doc.fail_at(node.line, (*place, name), wanted(field.type), NOTHING)
     return kind(**values)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_core.api.plugins import Registry, load
+import installed
+from audit_core.api.plugins import Registry
 from audit_core.cli import main
 from audit_core.evaluate import profile_checks
 from audit_core.inventory import load_inventory, read_inventory
@@ -24,7 +25,7 @@ from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.translate import Translator
 
 BAD = Path(__file__).parent / "bad"
-CHINESE = Translator("zh")
+CHINESE = Translator("zh", installed.registry().locale_dirs)
 LOCAL = "targets:\n  - id: a\n    access: {via: local}\n"
 
 
@@ -62,7 +63,7 @@ BYTES = {
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load()
+    return installed.registry()
 
 
 def untranslated(error: DengbaoError) -> list[str]:
@@ -98,7 +99,7 @@ def test_a_broken_inventory_is_refused(tmp_path: Path, name: str) -> None:
     text, told = INVENTORIES[name]
     file = tmp_path / "i.yaml"
     file.write_text(text)
-    refused(lambda: load_inventory(file), file, told)
+    refused(lambda: load_inventory(file, installed.registry()), file, told)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -116,7 +117,7 @@ def test_a_broken_profile_is_refused(registry: Registry, tmp_path: Path, name: s
 def test_bytes_that_are_no_yaml_are_refused(tmp_path: Path, raw: bytes) -> None:
     file = tmp_path / "x.yaml"
     file.write_bytes(raw)
-    refused(lambda: load_inventory(file), file, BYTES[raw])
+    refused(lambda: load_inventory(file, installed.registry()), file, BYTES[raw])
     refused(lambda: load_policy([]).profile(str(file), {}), file, BYTES[raw])
 
 
@@ -153,19 +154,19 @@ def test_every_third_ends_a_command_with_65_and_one_line(
         LOCAL.replace("\n", "\r\n"), "\ufeff" + LOCAL, LOCAL.replace("id: a", "id: 服务器一"),
         '{"targets": [{"id": "a", "access": {"via": "local"}}]}', "scope: []\n" + LOCAL,
         "scope: [10.0.0.0/8, 10.1.0.0/16]\n" + LOCAL, LOCAL + "    allowed_ports: []\n",
-        LOCAL.replace("id: a", "id: 5"), LOCAL + "    settings: {foo: bar}\n",
+        LOCAL.replace("id: a", "id: 5"), LOCAL + "    settings: {data_mounts: [/d]}\n",
         LOCAL + "    backups: [{id: b, path: /b, offsite: false, pattern: '-x'}]\n",
     ],
     ids=range(10),
 )  # fmt: skip
 def test_what_is_unusual_and_right_is_read(text: str) -> None:
-    assert read_inventory(load_bytes(text.encode(), "i.yaml")).targets
+    assert read_inventory(load_bytes(text.encode(), "i.yaml"), installed.registry()).targets
 
 
 def test_an_empty_scope_lets_nothing_be_contacted() -> None:
     text = "scope: []\ntargets:\n  - {id: a, address: 10.0.0.1, access: {user: u, agent: true}}\n"
     refused(
-        lambda: read_inventory(load_bytes(text.encode(), "i.yaml")), "i.yaml",
+        lambda: read_inventory(load_bytes(text.encode(), "i.yaml"), installed.registry()), "i.yaml",
         "3: targets[0].address: expected an address inside the declared scope, got '10.0.0.1'",
     )  # fmt: skip
 
@@ -285,7 +286,9 @@ def wrong_profile(file: Path, registry: Registry) -> list[tuple[str, list[str]]]
 def wrong_with(text: str) -> list[tuple[str, list[str]]]:
     """The error's line and what of it has no Chinese, or nothing; any other error is ours."""
     try:
-        read_inventory(load_bytes(text.encode("utf-8", "surrogatepass"), "i.yaml"))
+        read_inventory(
+            load_bytes(text.encode("utf-8", "surrogatepass"), "i.yaml"), installed.registry()
+        )
     except InputError as error:
         return [(str(error), untranslated(error))]
     return []

@@ -10,6 +10,7 @@ import pytest
 from audit_core.api.plugins import load
 from audit_core.inventory import load_inventory
 from audit_core.policy import build_check, load_profile
+from installed import registry
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -24,10 +25,9 @@ def test_the_inventory_is_one(tmp_path: Path) -> None:
     (text,) = blocks("inventory.md")
     path = tmp_path / "inventory.yaml"
     path.write_text(text, encoding="utf-8")
-    inventory = load_inventory(path)
+    inventory = load_inventory(path, registry())
     assert [t.id for t in inventory.targets] == [
-        "web1", "web1/tls:443", "web1/backup:db", "db1", "this-machine", "dc1", "network",
-        "organisation",
+        "web1", "web1/tls:443", "web1/backup:db", "db1", "this-machine", "dc1",
     ]  # fmt: skip
     assert inventory.targets[3].object_type == "server"
 

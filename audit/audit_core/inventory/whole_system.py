@@ -1,0 +1,51 @@
+"""Targets that nobody has to declare: objects of the whole system, and this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import structs
+
+from audit_core.api.plugins import Registry
+from audit_core.inventory.model import THIS_MACHINE, Inventory
+from audit_core.inventory.reading import read_inventory
+from audit_core.model import DEFAULT_KIND, Target, msg
+from audit_core.model.errors import ConfigError
+from audit_core.policy.model import SystemObject
+from audit_core.policy.strict_yaml import load_bytes
+from audit_core.policy.words import Place, seen
+
+NAME = "localhost"
+
+
+def this_machine(registry: Registry) -> Inventory:
+    """This machine, over no network."""
+    kind = registry.kinds.by_id.get(DEFAULT_KIND)
+    if kind is None or kind.here is None:
+        said = msg("no loaded plugin says how to audit this machine; give an inventory with -i")
+        raise ConfigError(said)
+    access = ", ".join(f"{key}: {value}" for key, value in kind.here.items())
+    text = f"targets: [{{id: {NAME}, access: {{{access}}}}}]\nscope: [127.0.0.0/8, '::1/128']\n"
+    read = read_inventory(load_bytes(text.encode(), NAME), registry)
+    return structs.replace(read, sha256=THIS_MACHINE, document=None)
+
+
+def with_system_objects(inventory: Inventory, objects: Iterable[SystemObject]) -> Inventory:
+    """`inventory` with each of `objects` for which it declares no target of that object type.
+
+    Raises InputError where a target of another type has the id of one.
+    """
+    declared = {target.object_type for target in inventory.targets}
+    added = [o for o in objects if o.object_type not in declared]
+    for each in added:
+        _refuse_id(inventory, each)
+    made = (Target(id=o.id, kind=o.object_type, object_type=o.object_type) for o in added)
+    return structs.replace(inventory, targets=(*inventory.targets, *made))
+
+
+def _refuse_id(inventory: Inventory, object: SystemObject) -> None:
+    tops = [target.id for target in inventory.targets if target.parent is None]
+    if object.id in tops and inventory.document is not None:
+        place: Place = ("targets", tops.index(object.id), "id")
+        expected = msg("another id (this one stands for the whole {name})", name=object.id)
+        inventory.document.fail(place, expected, seen(object.id))

@@ -1,0 +1,23 @@
+"""What the inventory may declare of a Linux host."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import KindSettings, PortRange, Schema
+
+
+class LinuxSettings(Schema, frozen=True, kw_only=True):
+    """Settings that the checks of Linux hosts look at. None: not declared.
+
+    `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
+    that which others do not; `…_agents` are process names of the site's own agents.
+    """
+
+    allowed_ports: tuple[PortRange, ...] | None = None
+    data_mounts: tuple[str, ...] | None = None
+    needed_packages: tuple[str, ...] | None = None
+    needed_services: tuple[str, ...] | None = None
+    malware_agents: tuple[str, ...] | None = None
+    intrusion_agents: tuple[str, ...] | None = None
+
+
+KINDS = (KindSettings(kind="host", settings=LinuxSettings),)

@@ -1,0 +1,19 @@
+"""The kind of target that is a host."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import Kind, msg
+
+HOST = Kind(
+    id="host",
+    title=msg("Host"),
+    object_types=(
+        "server", "terminal", "database", "network_device", "security_device", "application",
+        "management_platform",
+    ),
+    needs_access=True,
+    access="ssh",
+    here={"via": "local"},
+)  # fmt: skip
+
+KINDS = (HOST,)
