@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 import shlex
 import tomllib
@@ -193,14 +192,13 @@ def test_every_target_of_make_that_is_named_exists(page: Path) -> None:
 # --- hooks ----------------------------------------------------------------------------------------
 
 
-def test_hooks_named_exist_and_every_hook_is_named() -> None:
+def test_every_hook_that_is_named_exists() -> None:
     offered = {name for name in vars(hooks) if name.startswith("dengbao_")}
     pages = [ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     # The worked plugin of CONTRIBUTING is a module `dengbao_tmux`.
     named = set(re.findall(r"\bdengbao_[a-z]+", text)) - {"dengbao_tmux"}
     assert named <= offered
-    assert offered == named
 
 
 # --- inventory ----------------------------------------------------------------------------------
@@ -264,37 +262,28 @@ def test_the_rules_that_cut_are_those_of_the_code() -> None:
 # --- architecture ---------------------------------------------------------------------------------
 
 
-def test_every_room_of_the_house_is_on_its_plan() -> None:
+def test_the_architecture_names_every_package_and_stage() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z0-9_]+)/?`", text))
-    core = {p.name.partition(".")[0] for p in (ROOT / "audit/audit_core").glob("[a-z]*")}
-    assert core - {"locale", "py"} <= named
+    core = {p.parent.name for p in (ROOT / "audit/audit_core").glob("*/__init__.py")}
+    assert core <= named
     roots = ("audit", "plugins", "evidence", "profiles")
     packages = {f"{r}/{p.parent.name}" for r in roots for p in (ROOT / r).glob("*/__init__.py")}
     assert {p for p in packages if p not in text} == set()
 
 
-def test_every_room_of_the_core_has_its_layer() -> None:
+def test_every_stage_has_its_layer() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
-    placed = {room.strip() for layer in layers for room in layer.split("|")}
-    assert placed == {
-        f"audit_core.{p.name.partition('.')[0]}"
-        for p in (ROOT / "audit/audit_core").glob("[a-z]*")
-        if p.name not in ("locale", "py.typed")
-    }
+    placed = {stage.strip().split(".")[1] for layer in layers for stage in layer.split("|")}
+    assert placed == {p.parent.name for p in (ROOT / "audit/audit_core").glob("*/__init__.py")}
 
 
-def test_every_path_and_function_that_the_architecture_names_is_there() -> None:
+def test_every_path_that_the_architecture_names_exists() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    paths = set(re.findall(r"`([a-z_/]+/[a-z_]+\.py)`", text))
+    paths = set(re.findall(r"`([a-z_/]+/(?:[a-z_]+\.py)?)`", text))
     homes = (ROOT, ROOT / "audit/audit_core")
-    assert {p for p in paths if not any((home / p).is_file() for home in homes)} == set()
-    core = {p.stem for p in (ROOT / "audit/audit_core").glob("*.py")}
-    calls = {c for c in re.findall(r"`([a-z_]+)\.([a-z_]+)`", text) if c[0] in core}
-    assert ("batch", "render") in calls
-    for module, function in calls:
-        assert hasattr(importlib.import_module(f"audit_core.{module}"), function), function
+    assert {p for p in paths if not any((home / p).exists() for home in homes)} == set()
 
 
 # --- changelog ------------------------------------------------------------------------------------
