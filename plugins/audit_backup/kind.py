@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
+from audit_backup.propose import backups
 from audit_core.api.sdk import (
     ANY_KIND,
     Kind,
     Positive,
     PositiveFloat,
+    Propose,
     Refusal,
     Schema,
     Valid,
@@ -96,7 +98,9 @@ BACKUP_SET = Kind(
     parents=(ANY_KIND,),
     part_key="backups",
     part_name=_named,
+    identity=("path",),
     needs_access=True,
+    propose=(Propose(parent="host", needs=("linux.block-devices",), make=backups),),
 )  # fmt: skip
 
 KINDS = (BACKUP_SET,)

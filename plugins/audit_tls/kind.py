@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from audit_core.api.sdk import ANY_KIND, Kind, Name, Port, Schema, msg
+from audit_core.api.sdk import ANY_KIND, Kind, Name, Port, Propose, Schema, msg
+from audit_tls.propose import endpoints
 
 
 class EndpointSettings(Schema, frozen=True, kw_only=True):
@@ -37,7 +38,11 @@ ENDPOINT = Kind(
     parents=(ANY_KIND,),
     part_key="endpoints",
     part_name=_named,
+    identity=("port",),
     needs_address=True,
+    propose=(
+        Propose(parent="host", needs=("linux.listeners", "nmap.ports"), make=endpoints),
+    ),
 )  # fmt: skip
 
 KINDS = (ENDPOINT,)

@@ -20,13 +20,15 @@ COMMANDS = [
     (), ("run",), ("plan",), ("collect",), ("evaluate",), ("results",), ("pack",), ("verify",),
     ("catalog",), ("catalog", "list"), ("catalog", "show"), ("profile",), ("profile", "list"),
     ("profile", "show"), ("profile", "lint"), ("check",), ("check", "list"), ("check", "show"),
-    ("plugin",), ("plugin", "list"), ("doctor",),
+    ("plugin",), ("plugin", "list"), ("doctor",), ("inventory",), ("inventory", "check"),
+    ("inventory", "suggest"),
 ]  # fmt: skip
 
 _LEFT = {
     "dengbao", "en", "zh", "table", "json", "list", "show", "lint", "latest", "sudoers", "yaml",
     "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
-    "verify", "catalog", "profile", "check", "plugin", "doctor", "store", "dir",
+    "verify", "catalog", "profile", "check", "plugin", "doctor", "store", "dir", "inventory",
+    "suggest",
 }  # fmt: skip
 
 

@@ -14,6 +14,10 @@ def dispatch(args: argparse.Namespace, lang: str) -> int:
         from audit_core.cli import lists
 
         return lists.COMMANDS[(args.command, args.verb)](context)
+    if args.command == "inventory":
+        from audit_core.cli import inventories
+
+        return inventories.COMMANDS[args.verb](context)
     from audit_core.cli import auditing, doctor, stored
 
     commands = {

@@ -31,7 +31,7 @@ from audit_core.views.cli_views import (
 from audit_core.views.results_view import catalog_view
 
 
-def _listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0) -> int:
+def listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0) -> int:
     """The rows as JSON, or as a table whose columns are their fields."""
     if context.args.format == "json":
         print_json(rows)
@@ -69,7 +69,7 @@ def catalogs(context: Context) -> int:
         )
         for c in context.policy.catalogs()
     ]
-    return _listed(context, "Catalogs", rows, 1)
+    return listed(context, "Catalogs", rows, 1)
 
 
 def catalog(context: Context) -> int:
@@ -101,7 +101,7 @@ def profiles(context: Context) -> int:
         ProfileRow(id=p.id, title=_zh(context, p.title, p.title_en), extends=p.extends or "")
         for p in context.policy.profiles()
     ]
-    return _listed(context, "Profiles", rows)
+    return listed(context, "Profiles", rows)
 
 
 def profile(context: Context) -> int:
@@ -121,7 +121,7 @@ def profile(context: Context) -> int:
         )
         for c in found.clauses
     ]
-    return _listed(context, _zh(context, found.title, found.title_en), rows)
+    return listed(context, _zh(context, found.title, found.title_en), rows)
 
 
 def lint(context: Context) -> int:
@@ -159,7 +159,7 @@ def checks(context: Context) -> int:
         )
         for c in sorted(context.registry.checks.values(), key=lambda c: c.id)
     ]
-    return _listed(context, "Checks", rows)
+    return listed(context, "Checks", rows)
 
 
 def check(context: Context) -> int:
@@ -243,7 +243,7 @@ def plugins(context: Context) -> int:
         )
         for f in registry.faults
     ]
-    return _listed(context, "Plugins", rows, 4)
+    return listed(context, "Plugins", rows, 4)
 
 
 COMMANDS: dict[tuple[str, str], Callable[[Context], int]] = {

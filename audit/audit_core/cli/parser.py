@@ -205,10 +205,35 @@ class _Commands:
             verbs_of = made.add_subparsers(dest="verb", metavar="|".join(verbs), required=True)
             for verb in verbs:
                 self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
+        self._inventory()
         doctor = self._command("doctor", "what is installed, what is missing, what targets allow")
         self._option(doctor, "-i", "--inventory", type=Path, metavar="FILE",
                      help="inventory of targets (default: this machine)")  # fmt: skip
         self._format(doctor)
+
+    def _inventory(self) -> None:
+        made = self._command("inventory", "what is audited: checking it, and what a run suggests")
+        verbs = made.add_subparsers(dest="verb", metavar="check|suggest", required=True)
+        check = self._verb_of(verbs, "check", "read an inventory and list its targets")
+        self._option(check, "inventory", type=Path, metavar="FILE", help="inventory of targets")
+        self._format(check)
+        suggest = self._verb_of(
+            verbs, "suggest", "parts that what a run learned suggests; nothing is contacted"
+        )
+        self._option(suggest, "run", metavar="RUN", help="id of a run, a unique prefix, or latest")
+        self._option(suggest, "-i", "--inventory", type=Path, metavar="FILE",
+                     help="the inventory to add them to (default: the run's own)")  # fmt: skip
+        self._option(suggest, "-o", "--output", type=Path, metavar="FILE",
+                     help="write the inventory with these parts to a new file")  # fmt: skip
+        self._store(suggest)
+        self._format(suggest)
+
+    def _verb_of(self, verbs: argparse._SubParsersAction[_Parser], name: str, help: str) -> _Parser:
+        text = self._t.text(help)
+        made = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
+                          help=self._t.text("language of all output"))  # fmt: skip
+        return made
 
     def _verb(self, parser: argparse.ArgumentParser, verb: str) -> None:
         parser.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model.facts import Need
+from audit_core.model.facts import Fact
 from audit_core.model.messages import Message
 
 ANY_KIND = "*"
@@ -40,11 +40,12 @@ class Propose(Struct, frozen=True, kw_only=True):
     """How parts of a kind are found in facts about a target of kind `parent`.
 
     `make` is pure. It gets the target and a value for each of `needs`, None for a fact that is not
-    known, or that no installed plugin offers: a fact of another plugin is named by its id.
+    known, or that no installed plugin offers: a fact of another plugin is named by its id. It is
+    not called where none is known.
     """
 
     parent: str
-    needs: tuple[Need, ...]
+    needs: tuple[Fact | str, ...]
     make: Callable[..., Iterable[Part]]
 
 
@@ -59,7 +60,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     A kind with `parents` (ids of kinds, or `ANY_KIND`) is written at its parent as an item of the
     list `part_key`; its id is that of the parent, a slash, and `part_name(id as written, settings)`
-    (None: an id has to be written). With `alone` it may also stand by itself.
+    (None: an id has to be written). Two parts with the same values of the settings in `identity`
+    are one thing. With `alone` it may also stand by itself.
 
     `needs_access`: it can only be asked over an access of its own or, a part, of its parent.
     `needs_address`: it needs an address, its own or its parent's. `access` is the connector that
@@ -76,6 +78,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     parents: tuple[str, ...] = ()
     part_key: str = ""
     part_name: Callable[[str | None, Mapping[str, Any]], str | None] = own_name
+    identity: tuple[str, ...] = ()
     alone: bool = False
     needs_access: bool = False
     needs_address: bool = False

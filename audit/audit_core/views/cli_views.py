@@ -6,11 +6,14 @@ sentences are in the language of the command, all else is code and never transla
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 CHECK_VIEW = "dengbao/check-view/1"
 LINT_VIEW = "dengbao/lint-view/1"
 PLAN_VIEW = "dengbao/plan-view/1"
+SUGGEST_VIEW = "dengbao/suggest-view/1"
 
 
 class CatalogRow(Struct, frozen=True, kw_only=True):
@@ -131,3 +134,32 @@ class DoctorRow(Struct, frozen=True, kw_only=True):
     what: str
     state: str
     detail: str
+
+
+class TargetRow(Struct, frozen=True, kw_only=True):
+    """A target that an inventory declares, as `dengbao inventory check` prints it."""
+
+    id: str
+    kind: str
+    object_type: str
+    address: str
+    access: str
+
+
+class SuggestedPart(Struct, frozen=True, kw_only=True):
+    """A part of a target that what a run learned suggests to declare."""
+
+    target: str
+    kind: str
+    id: str
+    key: str
+    written: dict[str, Any]
+    why: str
+
+
+class SuggestView(Struct, frozen=True, kw_only=True):
+    """What `dengbao inventory suggest` found."""
+
+    schema: str
+    run: str
+    parts: tuple[SuggestedPart, ...]

@@ -29,6 +29,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "verify.json": (report.ReportView, report.REPORT_VIEW),
     "plan.json": (cli_views.PlanView, cli_views.PLAN_VIEW),
     "check.json": (cli_views.CheckView, cli_views.CHECK_VIEW),
+    "inventory-suggest.json": (cli_views.SuggestView, cli_views.SUGGEST_VIEW),
     "profile-lint.json": (cli_views.LintView, cli_views.LINT_VIEW),
 }
 # File name: the type of a row, the id. What is printed is an array of such rows.
@@ -38,6 +39,7 @@ _LISTS: dict[str, tuple[type, str]] = {
     "profile.json": (cli_views.ClauseRow, "dengbao/profile-view/1"),
     "check-list.json": (cli_views.CheckRow, "dengbao/check-list/1"),
     "plugin-list.json": (cli_views.PluginRow, "dengbao/plugin-list/1"),
+    "inventory-check.json": (cli_views.TargetRow, "dengbao/target-list/1"),
     "doctor.json": (cli_views.DoctorRow, "dengbao/doctor-list/1"),
 }
 

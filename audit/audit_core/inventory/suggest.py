@@ -1,0 +1,90 @@
+"""Which parts facts about targets suggest, that the inventory does not declare yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.api.plugins import Registry
+from audit_core.model import Fact, Kind, Message, Part, Propose, Target
+
+ValueOf = Callable[[Fact, Target], Any]
+"""The value of a fact about a target of a run; None where it is not known."""
+
+
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """A part of `target` that may be declared, and why. `id` is what its id would be."""
+
+    target: str
+    kind: str
+    id: str
+    key: str
+    written: dict[str, Any]
+    why: Message
+
+
+def suggestions(
+    targets: Iterable[Target], registry: Registry, value_of: ValueOf
+) -> tuple[Suggestion, ...]:
+    """The parts that the kinds of `registry` propose for `targets`, in the order of the targets.
+
+    A part is not proposed where a part of the same kind is declared with the same id, or with the
+    same values of the settings that identify its kind.
+    """
+    every = tuple(targets)
+    declared: dict[str, list[Target]] = {}
+    for target in every:
+        declared.setdefault(target.parent or "", []).append(target)
+    return tuple(
+        found
+        for target in every
+        for kind in registry.kinds.by_id.values()
+        for found in _proposed(kind, target, declared.get(target.id, []), registry, value_of)
+    )
+
+
+def _proposed(
+    kind: Kind, target: Target, parts: list[Target], registry: Registry, value_of: ValueOf
+) -> Iterator[Suggestion]:
+    taken = {part.id for part in parts}
+    known = {_identity(kind, p.settings) for p in parts if p.kind == kind.id}
+    for propose in kind.propose:
+        if propose.parent != target.kind:
+            continue
+        for part in _made(propose, target, registry, value_of):
+            name = kind.part_name(part.id, part.settings)
+            identity = _identity(kind, part.settings)
+            if name is None or f"{target.id}/{name}" in taken or identity in known:
+                continue
+            taken.add(f"{target.id}/{name}")
+            known.add(identity)
+            yield Suggestion(
+                target=target.id, kind=kind.id, id=f"{target.id}/{name}", key=kind.part_key,
+                written=_written(part), why=part.why,
+            )  # fmt: skip
+
+
+def _made(
+    propose: Propose, target: Target, registry: Registry, value_of: ValueOf
+) -> Iterable[Part]:
+    values = [_value(need, target, registry, value_of) for need in propose.needs]
+    return () if all(value is None for value in values) else propose.make(target, *values)
+
+
+def _value(need: Fact | str, target: Target, registry: Registry, value_of: ValueOf) -> Any:
+    fact = registry.facts.get(need) if isinstance(need, str) else need
+    return None if fact is None or fact.kind != target.kind else value_of(fact, target)
+
+
+def _identity(kind: Kind, settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    # Without such settings only the id tells parts of this kind apart.
+    if not kind.identity:
+        return (id(settings),)
+    return tuple(settings.get(name) for name in kind.identity)
+
+
+def _written(part: Part) -> dict[str, Any]:
+    beside = {"id": part.id, "address": part.address, "object_type": part.object_type}
+    return {**{k: v for k, v in beside.items() if v is not None}, **part.settings}
