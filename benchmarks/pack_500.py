@@ -14,18 +14,18 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from audit_core.model import (
     Conclusion,
     Coverage,
     Finding,
-    Message,
     Result,
     Severity,
     Target,
     Verdict,
+    english,
     msg,
 )
 from audit_core.model.results import (
@@ -120,7 +120,7 @@ def results(hosts: int) -> Results:
         ),
         clauses=clauses,
         checks=tuple(
-            CheckInfo(id=f"check.{n}", title=f"Check {n}", severity="medium", version=1)
+            CheckInfo(id=f"check.{n}", title=msg("Check {n}", n=n), severity="medium", version=1)
             for n in range(CHECKS)
         ),
         findings=found,
@@ -129,16 +129,9 @@ def results(hosts: int) -> Results:
     )  # fmt: skip
 
 
-def _say(message: Message) -> str:
-    said = message.id
-    for name, value in message.args.items():
-        said = said.replace("{" + name + "}", str(value))
-    return said
-
-
-def _source(of: Results, text: Callable[[str], str]) -> PackSource:
+def _source(of: Results) -> PackSource:
     return PackSource(
-        of, lang="zh", blob=lambda _sha: b"", say=_say, text=text, root_digest="sha256:0",
+        of, lang="zh", blob=lambda _sha: b"", say=english, root_digest="sha256:0",
         evidence_path=lambda digest: f"evidence/{digest[7:]}.txt", digests={},
     )  # fmt: skip
 
@@ -148,7 +141,7 @@ def _peak_mb() -> float:
 
 
 def _lines(hosts: int) -> Iterator[str]:
-    source = _source(results(hosts), lambda text: text)
+    source = _source(results(hosts))
     yield f"hosts {hosts}  items {ITEMS}  results in memory {_peak_mb():.0f} MB"
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

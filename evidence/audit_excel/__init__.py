@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_core.api.hooks import Exporter, hookimpl
+from audit_core.model import msg, verbatim
 from audit_core.model.errors import StoreError, ToolMissing
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ def _write(source: PackSource, folder: Path) -> Iterable[Path]:
     except ModuleNotFoundError as error:
         if error.name != "openpyxl":
             raise
-        raise ToolMissing("openpyxl is not installed: pip install 'dengbao[excel]'") from error
+        raise ToolMissing(msg("openpyxl is not installed: pip install 'dengbao[excel]'")) from error
     try:
         return write(source, folder)
     except OSError as error:
-        raise StoreError(f"cannot write the workbook: {error}") from error
+        raise StoreError(
+            msg("cannot write the workbook: {error}", error=verbatim(str(error)))
+        ) from error
 
 
 @hookimpl

@@ -147,7 +147,7 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
     indexes = view.evidence_indexes([finding])
     lines = view.evidence_lines([finding])
     link = plan.evidence.row(min(indexes) - 1) if indexes and len(lines) == 1 else None
-    title = view.say(msg(check.title)) if check else ""
+    title = view.say(check.title) if check else ""
     style = {"pass": "conforming", "fail": "nonconforming", "not_applicable": "not_applicable"}
     return [
         Box(number, "centre"),

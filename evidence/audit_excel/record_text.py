@@ -104,7 +104,7 @@ def problem(view: View, finding: Finding) -> tuple[str, ...]:
     """The deviation as a problem statement: what was seen, which demand it does not meet."""
     brief = _shortened(view, finding)
     check = view.checks.get(finding.check)
-    title = view.say(msg(check.title)).rstrip(".。") if check else finding.check
+    title = view.say(check.title).rstrip(".。") if check else finding.check
     unmet = msg('It does not meet: "{title}"', title=title)
     if brief.expected is not None:
         unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,

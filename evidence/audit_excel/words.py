@@ -124,8 +124,11 @@ class Words:
 
     def __init__(self, source: PackSource) -> None:
         self.source = source
-        self.text = source.text
         self.zh = source.lang == "zh"
+
+    def text(self, source: str) -> str:
+        """A fixed text of this package in the pack's language."""
+        return self.source.say(Message(id=source, domain="audit_excel"))
 
     def say(self, message: Message) -> str:
         """`message` in the pack's language; what is empty is `none`, never a bare dash."""

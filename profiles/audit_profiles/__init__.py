@@ -1,24 +1,19 @@
-"""Catalogs, mappings, profiles and their translations, as data."""
+"""Catalogs, mappings and profiles, in Chinese and English, as data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from audit_core.api.hooks import hookimpl, offers
+from audit_core.api.hooks import hookimpl, locale_beside, offers
 
 _HERE = Path(__file__).parent
 
 dengbao_kinds = offers("audit_profiles.kinds:KINDS")
+dengbao_locales = locale_beside(__file__)
 
 
 @hookimpl
 def dengbao_policy() -> Iterable[Path]:
     """The folder with the catalogs, mappings and profiles that come with dengbao."""
     return [_HERE]
-
-
-@hookimpl
-def dengbao_locales() -> Iterable[Path]:
-    """The Chinese of what profiles and mappings say."""
-    return [_HERE / "locale"]

@@ -99,7 +99,7 @@ def test_blocks_are_closed(page: Path) -> None:
 def test_the_exit_codes_are_those_of_the_program(lang: str) -> None:
     text = READMES[lang].read_text(encoding="utf-8")
     told = re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE)
-    say = Translator(lang).text
+    say = Translator(lang).say
     assert told == [(str(code), say(words)) for code, words in parser.EXIT_CODES]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gettext
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +21,10 @@ from audit_core.model import (
     Severity,
     Target,
     Verdict,
+    english,
     msg,
 )
+from audit_core.model.messages import render
 from audit_core.model.results import (
     SCHEMA,
     CheckInfo,
@@ -33,6 +34,7 @@ from audit_core.model.results import (
     Results,
     RunStamp,
 )
+from audit_core.text.translate import Translator
 from core.pack.workbook import MakeSource, written
 
 _CLAUSES = Path(__file__).parent / "data" / "gbt22239-l3.csv"
@@ -214,7 +216,8 @@ def _checks() -> tuple[CheckInfo, ...]:
         "tls.protocols": "TLS offers no weak protocol",
     }
     return tuple(
-        CheckInfo(id=id, title=title, severity="medium", version=1) for id, title in titles.items()
+        CheckInfo(id=id, title=msg(title), severity="medium", version=1)
+        for id, title in titles.items()
     )
 
 
@@ -239,27 +242,16 @@ def _results() -> Results:
     )  # fmt: skip
 
 
-def _translator(lang: str) -> Callable[[str], str]:
-    folder = Path(audit_excel.__file__).parent / "locale"
+def _sayer(lang: str) -> Callable[[Message], str]:
     if lang != "zh":
-        return lambda text: text
-    texts = gettext.translation("audit_excel", folder, ["zh"]).gettext
-    return lambda text: _CHINESE.get(text) or texts(text)
+        return english
+    locale = Path(audit_excel.__file__).parent / "locale"
+    texts = Translator("zh", {"audit_excel": locale})
 
+    def text(_: str, id: str) -> str:
+        return _CHINESE.get(id) or texts.text(id, "audit_excel")
 
-def _sayer(lang: str, text: Callable[[str], str]) -> Callable[[Message], str]:
-    comma = "、" if lang == "zh" else ", "
-
-    def shown(value: object) -> str:
-        return comma.join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-    def say(message: Message) -> str:
-        said = text(message.id)
-        for name, value in message.args.items():
-            said = said.replace("{" + name + "}", shown(value))
-        return said
-
-    return say
+    return lambda message: render(message, text, sep="、")
 
 
 def _path(digest: str) -> str:
@@ -272,14 +264,13 @@ def _digest(kind: str, data: bytes) -> str:
 
 
 def _source(results: Results | None = None, lang: str = "zh", **more: Any) -> PackSource:
-    text = _translator(lang)
     digests = {
         f"{name}.json": {kind: _digest(kind, name.encode()) for kind in ("md5", "sha256", "sm3")}
         for name in ("results", "evidence/web1", "evidence/db1")
     }
     given: dict[str, Any] = {
         "lang": lang, "blob": lambda _sha: b"", "evidence_path": _path,
-        "say": _sayer(lang, text), "text": text,
+        "say": _sayer(lang),
         "root_digest": "sha256:" + hashlib.sha256(b"root").hexdigest(), "digests": digests,
     }  # fmt: skip
     return PackSource(results or _results(), **(given | more))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gettext
 import os
 import re
 import subprocess
@@ -10,13 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 
 import audit_excel
 from audit_core.model.errors import StoreError
 from core.pack.workbook import (
-    PACKAGE,
     ROOT,
     MakeSource,
 )
@@ -48,27 +44,6 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(
     (exporter,) = audit_excel.dengbao_exporters()
     with pytest.raises(StoreError, match=r"cannot write the workbook: .*absent"):
         exporter.write(make_source(), tmp_path / "absent")
-
-
-def test_every_text_is_translated() -> None:
-    (folder,) = audit_excel.dengbao_locales()
-    keywords = {"msg": None, "text": None}
-    wanted = {m[2] for m in extract_from_dir(PACKAGE, keywords=keywords)}
-    with (folder / "zh/LC_MESSAGES/audit_excel.po").open("rb") as file:
-        catalog = read_po(file)
-    known = {str(m.id): str(m.string or "") for m in catalog if m.id}
-    assert set(known) == wanted
-    assert all(known.values())
-    for english, chinese in known.items():
-        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese))
-
-
-def test_the_compiled_texts_are_those_of_the_source() -> None:
-    (folder,) = audit_excel.dengbao_locales()
-    with (folder / "zh/LC_MESSAGES/audit_excel.po").open("rb") as file:
-        catalog = read_po(file)
-    texts = gettext.translation("audit_excel", folder, ["zh"])
-    assert all(texts.gettext(str(m.id)) == m.string for m in catalog if m.id)
 
 
 def test_the_benchmark_runs() -> None:

@@ -125,7 +125,10 @@ def dengbao_policy() -> Iterable[Path]:
 
 @hookspec
 def dengbao_locales() -> Iterable[Path]:
-    """Folders with `LANG/LC_MESSAGES/*.mo` that translate this plugin's messages."""
+    """The folder with `LANG/LC_MESSAGES/DOMAIN.mo`; DOMAIN is the plugin's top-level package.
+
+    It translates the messages that modules of this package write, and no others.
+    """
     raise NotImplementedError
 
 

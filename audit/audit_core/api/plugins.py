@@ -49,7 +49,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
 
 
 class Registry(Struct, frozen=True, kw_only=True):
-    """Everything that the loaded plugins offer, by id."""
+    """Everything that the loaded plugins offer, by id. `locales` is the folder of each domain."""
 
     plugins: tuple[Plugin, ...]
     faults: tuple[Fault, ...]
@@ -60,7 +60,7 @@ class Registry(Struct, frozen=True, kw_only=True):
     probers: dict[str, hooks.Prober]
     exporters: dict[str, hooks.Exporter]
     policy_dirs: tuple[Path, ...]
-    locale_dirs: tuple[Path, ...]
+    locales: dict[str, Path]
     owner: dict[str, str]
 
 
@@ -160,6 +160,11 @@ def _named(types: type | tuple[type, ...]) -> str:
     return " or ".join(t.__name__ for t in each)
 
 
+def _domain(module: Any) -> str:
+    """The gettext domain of a plugin: its package. So it translates what it says, and no more."""
+    return str(getattr(module, "__name__", "")).partition(".")[0]
+
+
 def _key(offer: Any) -> str:
     if isinstance(offer, Path):
         return str(offer)
@@ -216,7 +221,7 @@ class _Builder:
             self.fault(name, why)
         taken = 0
         for offer in offers:
-            key = _key(offer)
+            key = _domain(module) if hook == "dengbao_locales" else _key(offer)
             problem = _offer_problem(offer, hook)
             if not problem and key in self.tables[hook]:
                 problem = f"{hook}: {key} is offered by {self.owner[hook + key]} already"
@@ -241,7 +246,7 @@ class _Builder:
             probers=self.tables["dengbao_probers"],
             exporters=self.tables["dengbao_exporters"],
             policy_dirs=tuple(self.tables["dengbao_policy"].values()),
-            locale_dirs=tuple(self.tables["dengbao_locales"].values()),
+            locales=self.tables["dengbao_locales"],
             owner={key.removeprefix("dengbao_checks"): name for key, name in self.owner.items()},
         )
 

@@ -90,10 +90,13 @@ from audit_core.model import (
     Source,
     Target,
     Valid,
+    Value,
+    Verbatim,
     Verdict,
     facts_in,
     msg,
     settings_of,
+    verbatim,
 )
 
 __all__ = [
@@ -147,6 +150,8 @@ __all__ = [
     "Target",
     "Up",
     "Valid",
+    "Value",
+    "Verbatim",
     "Verdict",
     "c_integer",
     "capped",
@@ -177,6 +182,7 @@ __all__ = [
     "settings_of",
     "shortened",
     "undetermined",
+    "verbatim",
     "whole_number",
 ]
 
@@ -384,9 +390,10 @@ def check(
     wanted = needs if isinstance(needs, tuple) else (needs,)
 
     def make(function: Callable[..., Judgement]) -> Check:
-        title = (inspect.getdoc(function) or "").split("\n")[0]
-        if not title:
+        line = (inspect.getdoc(function) or "").split("\n")[0]
+        if not line:
             raise TypeError(f"check {id}: a docstring line says what is true when it passes")
+        title = Message(id=line, domain=function.__module__.partition(".")[0])
         of_kind = _kind_of(f"check {id}", wanted, kind)
         return Check(
             id=id, title=title, kind=of_kind, needs=wanted, severity=severity, version=version,

@@ -9,17 +9,18 @@ from __future__ import annotations
 import importlib.metadata
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from audit_core.api import plugins
+from audit_core.api.texts import text_problems
 from audit_core.connectors import Closing, Ended, ScriptReply
 from audit_core.model import (
     Absent,
     Answer,
     Answers,
-    Check,
     Command,
     Fact,
     KnownOrAbsent,
@@ -38,11 +39,11 @@ from audit_core.model import (
     Status,
     Target,
     all_facts,
+    english,
     msg,
 )
 from audit_core.plan import batch, request_of
 from audit_core.store.bundles import Bundle
-from audit_core.text.translate import Translator
 
 HOSTILE: tuple[bytes, ...] = (
     b"",
@@ -168,29 +169,26 @@ def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
     """What breaks the contract in a plugin module; empty where everything holds.
 
     It loads, offers at least one check, every ROOT command is absolute, every parser survives
-    HOSTILE, and titles and remedies of checks have a Chinese translation. It may be installed.
+    HOSTILE, and every text has its Chinese. It may be installed.
     """
     entries = importlib.metadata.entry_points(group=plugins.GROUP)
     installed = [e.name for e in entries if e.module == module.__name__]
     name = installed[0] if installed else name
     registry = plugins.load(() if installed else ((name, module),))
-    english = Translator("en")
-    found = [english.say(f.said) for f in registry.faults if f.plugin == name]
+    found = [english(f.said) for f in registry.faults if f.plugin == name]
     mine = [c for c in registry.checks.values() if registry.owner.get(c.id) == name]
     if not found and not mine:
         found.append("it offers no check")
-    chinese = Translator("zh", registry.locale_dirs)
-    found += [p for c in mine for p in _check_problems(c, chinese)]
+    found += _text_problems(module, registry.locales)
     facts = {f.id: f for c in mine for f in all_facts(c.needs)}
     found += [p for f in facts.values() for p in _fact_problems(f)]
     return tuple(found)
 
 
-def _check_problems(check: Check, chinese: Translator) -> Iterable[str]:
-    if chinese.text(check.title) == check.title:
-        yield f"{check.id}: its title has no Chinese: {check.title!r}"
-    if check.remedy is not None and chinese.text(check.remedy.id) == check.remedy.id:
-        yield f"{check.id}: its remedy has no Chinese: {check.remedy.id!r}"
+def _text_problems(module: Any, locales: dict[str, Path]) -> Iterable[str]:
+    source = Path(module.__file__)
+    package = source.parent if source.name == "__init__.py" else source
+    return text_problems(package, locales.get(package.stem, package.parent / "none"))
 
 
 def _fact_problems(fact: Fact) -> Iterable[str]:

@@ -41,10 +41,11 @@ def _guarded(words: list[str], lang: str) -> int:
         _drop_stdout()
         return 141
     except OSError as error:
+        from audit_core.text.system_errors import os_error
         from audit_core.text.translate import Translator
 
         where = f"{error.filename}: " if error.filename else ""
-        complain(f"{where}{Translator(lang).text(error.strerror or str(error))}")
+        complain(f"{where}{Translator(lang).say(os_error(error))}")
         return 74
 
 
@@ -53,10 +54,10 @@ def _told(error: DengbaoError, lang: str) -> str:
     from audit_core.text.translate import Translator
 
     if lang == "en":
-        return error.told(Translator(lang).say)
+        return Translator(lang).say(error.said)
     from audit_core.api.plugins import load
 
-    return error.told(Translator(lang, load().locale_dirs).say)
+    return Translator(lang, load().locales).say(error.said)
 
 
 def _carried_out(words: list[str], lang: str) -> int:
@@ -84,11 +85,12 @@ def _carried_out(words: list[str], lang: str) -> int:
 def _interrupted(words: list[str], lang: str) -> str:
     from audit_core.text.translate import Translator
 
+    text = Translator(lang).text
     if {"run", "collect"} & set(words):
-        line = "interrupted; the same command with --resume goes on with a run that was cut off"
-    else:
-        line = "interrupted"
-    return Translator(lang).text(line)
+        return text(
+            "interrupted; the same command with --resume goes on with a run that was cut off"
+        )
+    return text("interrupted")
 
 
 def _drop_stdout() -> None:

@@ -34,9 +34,10 @@ def plan(context: Context) -> int:
         )
         print_json(PlanView(schema=PLAN_VIEW, profile=profile.id, requests=listed))
         return 0
-    heads = [context.text(h) for h in ("target", "privilege", "kind", "what is asked", "seconds")]
     text = context.text
-    shown = [(t, text(p), text(k), a, s) for t, p, k, a, s in rows]
+    heads = (text("target"), text("privilege"), text("kind"), text("what is asked"),
+             text("seconds"))  # fmt: skip
+    shown = [(t, context.code(p), context.code(k), a, s) for t, p, k, a, s in rows]
     print_table(text("Requests of {profile}", profile=profile.id), heads, shown, right=1)
     return 0
 
@@ -153,12 +154,14 @@ def _warn(context: Context, chosen: Selection) -> None:
     # GA/T 1735.1: tools warn of their impact before they start.
     requests = [r for g in chosen.groups for r in planning.everything(g)]
     root = sum(1 for r in requests if r.privilege is Privilege.ROOT)
-    line = (
+    said = msg(
         "Read-only audit. Targets: {targets}. Requests: up to {count}, of them as root where sudo "
-        "allows it: {root}. dengbao plan lists each one"
+        "allows it: {root}. dengbao plan lists each one",
+        targets=sum(1 for g in chosen.groups if planning.everything(g)),
+        count=len(requests),
+        root=root,
     )
-    targets = sum(1 for g in chosen.groups if planning.everything(g))
-    note(context.text(line, count=len(requests), targets=targets, root=root))
+    note(context.translator.say(said))
     for fault in context.registry.faults:
         note(context.translator.say(fault.said))
 

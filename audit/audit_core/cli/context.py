@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry, load
+from audit_core.cli.names import CODES
 from audit_core.cli.output import note
 from audit_core.collect import Route, now
 from audit_core.connectors.local import LocalTransport
@@ -61,7 +62,7 @@ class Context:
     @cached_property
     def translator(self) -> Translator:
         """Messages in the language of the command."""
-        return Translator(self.lang, self.registry.locale_dirs)
+        return Translator(self.lang, self.registry.locales)
 
     @cached_property
     def store(self) -> Store:
@@ -74,6 +75,12 @@ class Context:
         for name, value in values.items():
             said = said.replace("{" + name + "}", str(value))
         return said
+
+    def code(self, code: str) -> str:
+        """`code`, of this program or of a kind of target, in words; itself where it has none."""
+        kind = self.registry.kinds.by_id.get(code)
+        said = kind.title if kind is not None else CODES.get(code)
+        return code if said is None else self.translator.say(said)
 
     def profile(self, name: str, extensions: tuple[str, ...] = ()) -> Profile:
         """The profile `name`, with the clauses of the system's declared extensions."""
@@ -120,8 +127,13 @@ class Context:
         declared = inventory.system.level
         asked = max((c.level for c in profile.clauses if c.level is not None), default=None)
         if declared is not None and asked is not None and asked < declared:
-            line = "The inventory declares level {declared}; {profile} asks for level {asked} only"
-            note(self.text(line, declared=declared, profile=profile.id, asked=asked))
+            said = msg(
+                "The inventory declares level {declared}; {profile} asks for level {asked} only",
+                declared=declared,
+                profile=profile.id,
+                asked=asked,
+            )
+            note(self.translator.say(said))
 
     def run_file(self, name: str, profile: Profile, chosen: Selection) -> RunFile:
         """The stamp of a new run of `chosen` that begins now."""

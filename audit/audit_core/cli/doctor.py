@@ -14,15 +14,15 @@ from audit_core.cli.output import print_json, print_table
 from audit_core.collect import Route
 from audit_core.connectors import TransportError
 from audit_core.inventory import Inventory
-from audit_core.model import Command, Status, Target
+from audit_core.model import Command, Status, Target, msg
 from audit_core.model.errors import ConfigError
 from audit_core.plan import batch
 from audit_core.views.cli_views import DoctorRow
 
 _LIBRARIES = {
-    "paramiko": "hosts over SSH (extra ssh)",
-    "nmap": "ports from outside (extra net)",
-    "openpyxl": "the workbook (extra excel)",
+    "paramiko": msg("hosts over SSH (extra ssh)"),
+    "nmap": msg("ports from outside (extra net)"),
+    "openpyxl": msg("the workbook (extra excel)"),
 }
 _PROJECTS = {"nmap": "python-nmap"}  # whose module has the name of the program it calls
 _TRIAL = (Command(argv=("/usr/bin/id", "-u")),)
@@ -43,8 +43,8 @@ def doctor(context: Context) -> int:
         rows = (*here, *targets)
         print_json([DoctorRow(what=w, state=s, detail=d) for w, s, d in rows])
     else:
-        heads = [context.text(h) for h in ("what", "state", "detail")]
-        shown = [(w, context.text(s), context.text(d)) for w, s, d in (*here, *targets)]
+        heads = [context.text("what"), context.text("state"), context.text("detail")]
+        shown = [(w, context.code(s), d) for w, s, d in (*here, *targets)]
         print_table(context.text("Doctor"), heads, shown)
     if any(state == "missing" for _, state, _ in here):
         return 69
@@ -58,7 +58,9 @@ def _here(context: Context) -> list[Row]:
     ]
     for name, use in _LIBRARIES.items():
         there = importlib.util.find_spec(name) is not None
-        rows.append((_PROJECTS.get(name, name), "ok" if there else "missing", use))
+        rows.append(
+            (_PROJECTS.get(name, name), "ok" if there else "missing", context.translator.say(use))
+        )
     for prober in context.registry.probers.values():
         if prober.tool is not None:
             found = shutil.which(prober.tool)
@@ -100,7 +102,7 @@ def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row
         joint = "；" if context.translator.lang == "zh" else "; "
         return (name, "out of reach", joint.join(context.translator.say(m) for m in why))
     except ConfigError as error:
-        return (name, "out of reach", error.told(context.translator.say))
+        return (name, "out of reach", context.translator.say(error.said))
     asked = [*_TRIAL, *trial]
     got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=Status.NO_REPLY)
     if got.header is None:
@@ -110,5 +112,10 @@ def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row
     if not (got.header.sudo and route.sudo):
         return (name, "ok", context.text("{how}; no sudo: what needs root stays open", how=how))
     allowed = sum(1 for r in got.replies[1:] if r is not None and r.exit_code == 0)
-    line = "{how}; sudo allows {allowed} of {count} commands that need root"
-    return (name, "ok", context.text(line, how=how, allowed=allowed, count=len(argvs)))
+    said = msg(
+        "{how}; sudo allows {allowed} of {count} commands that need root",
+        how=how,
+        allowed=allowed,
+        count=len(argvs),
+    )
+    return (name, "ok", context.translator.say(said))

@@ -23,7 +23,7 @@ def check(context: Context) -> int:
     """What the inventory declares, a target a line; what is wrong with it is an error."""
     inventory = context.inventory()
     rows = [_row(inventory, target) for target in inventory.targets]
-    return listed(context, "Targets", rows)
+    return listed(context, context.text("Targets"), rows)
 
 
 def _row(inventory: Inventory, target: Target) -> TargetRow:
@@ -75,7 +75,7 @@ def _print(context: Context, found: tuple[Suggestion, ...]) -> None:
         say(text("Nothing to add: what the run learned suggests no further parts"))
         return
     heads = [text("target"), text("kind"), text("id"), text("why")]
-    rows = [(s.target, text(s.kind), s.id, context.translator.say(s.why)) for s in found]
+    rows = [(s.target, context.code(s.kind), s.id, context.translator.say(s.why)) for s in found]
     print_table(text("Suggested parts"), heads, rows)
 
 
@@ -115,7 +115,7 @@ def _read_again(
         read = read_inventory(load_bytes(written.encode(), str(output)), context.registry)
     except DengbaoError as error:
         said = msg("The parts cannot be put into this file ({error}); paste them instead",
-                   error=str(error))  # fmt: skip
+                   error=error.said)  # fmt: skip
         raise StoreError(said) from error
     missing = {s.id for s in found} - {target.id for target in read.targets}
     if missing:

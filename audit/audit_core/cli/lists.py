@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import Struct, structs
 
 from audit_core.cli.context import Context
+from audit_core.cli.names import COLUMNS
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.evaluate import profile_checks
-from audit_core.model import Check, msg
+from audit_core.model import Check, Message, english, msg
 from audit_core.model.errors import InputError, UsageError
 from audit_core.model.results import Clause
 from audit_core.policy.words import nearest
@@ -36,21 +37,26 @@ def listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0)
     if context.args.format == "json":
         print_json(rows)
         return 0
-    heads = [context.text(name) for name in rows[0].__struct_fields__] if rows else []
+    heads = [context.translator.say(COLUMNS[n]) for n in rows[0].__struct_fields__] if rows else []
     shown = [tuple(_cell(context, v) for v in structs.astuple(row)) for row in rows]
-    print_table(context.text(title), heads, shown, right=right)
+    print_table(title, heads, shown, right=right)
     return 0
 
 
 def _cell(context: Context, value: Any) -> Any:
     if isinstance(value, tuple):
-        return ", ".join(f"{b.check} ({context.text(b.coverage)})" for b in value)
+        return ", ".join(f"{b.check} ({context.code(b.coverage)})" for b in value)
     return value
 
 
 def _words(context: Context) -> Callable[[str], str]:
     """Codes as words. JSON is for programs: its codes are the same in both languages."""
-    return str if context.args.format == "json" else context.text
+    return str if context.args.format == "json" else context.code
+
+
+def _data(context: Context, said: Message) -> str:
+    """What a catalog says of itself: in English where a program reads it."""
+    return english(said) if context.args.format == "json" else context.translator.say(said)
 
 
 def _zh(context: Context, zh: str, en: str) -> str:
@@ -63,13 +69,13 @@ def catalogs(context: Context) -> int:
         CatalogRow(
             id=c.id,
             title=_zh(context, c.title, c.title_en),
-            edition=_words(context)(c.edition),
-            confidence=_words(context)(c.confidence),
+            edition=_data(context, c.edition),
+            confidence=_data(context, c.confidence),
             clauses=len(c.clauses),
         )
         for c in context.policy.catalogs()
     ]
-    return listed(context, "Catalogs", rows, 1)
+    return listed(context, context.text("Catalogs"), rows, 1)
 
 
 def catalog(context: Context) -> int:
@@ -78,9 +84,11 @@ def catalog(context: Context) -> int:
     if context.args.format == "json":
         print_json(catalog_view(found))
         return 0
-    heads = ("clause", "unit", "scope", "layer", "control point", "gist")
+    text = context.text
+    heads = (text("clause"), text("unit"), text("scope"), text("layer"), text("control point"),
+             text("gist"))  # fmt: skip
     rows = [_clause(context, c) for c in found.clauses]
-    print_table(_zh(context, found.title, found.title_en), [context.text(h) for h in heads], rows)
+    print_table(_zh(context, found.title, found.title_en), heads, rows)
     return 0
 
 
@@ -88,7 +96,7 @@ def _clause(context: Context, c: Clause) -> tuple[str, ...]:
     return (
         c.id,
         c.unit or "",
-        context.text(c.scope),
+        context.code(c.scope),
         _zh(context, c.layer, c.layer_en),
         _zh(context, c.control_point, c.control_point_en),
         _zh(context, c.gist, c.gist_en),
@@ -101,7 +109,7 @@ def profiles(context: Context) -> int:
         ProfileRow(id=p.id, title=_zh(context, p.title, p.title_en), extends=p.extends or "")
         for p in context.policy.profiles()
     ]
-    return listed(context, "Profiles", rows)
+    return listed(context, context.text("Profiles"), rows)
 
 
 def profile(context: Context) -> int:
@@ -155,11 +163,11 @@ def checks(context: Context) -> int:
             kind=text(c.kind),
             severity=text(c.severity.value),
             version=c.version,
-            title=context.text(c.title),
+            title=context.translator.say(c.title),
         )
         for c in sorted(context.registry.checks.values(), key=lambda c: c.id)
     ]
-    return listed(context, "Checks", rows)
+    return listed(context, context.text("Checks"), rows)
 
 
 def check(context: Context) -> int:
@@ -167,19 +175,19 @@ def check(context: Context) -> int:
     known = context.registry.checks
     name = context.args.name
     if name not in known:
-        raise UsageError(msg("no check {name}{hint}", name=repr(name)), hint=nearest(name, known))
+        raise UsageError(msg("no check {name}{hint}", name=repr(name), hint=nearest(name, known)))
     view = _check_view(context, known[name])
     if context.args.format == "json":
         print_json(view)
         return 0
     text = context.text
     rows: list[tuple[Any, ...]] = [
-        (text("id"), view.id), (text("title"), view.title), (text("kind"), text(view.kind)),
-        (text("severity"), text(view.severity)), (text("version"), view.version),
+        (text("id"), view.id), (text("title"), view.title), (text("kind"), context.code(view.kind)),
+        (text("severity"), context.code(view.severity)), (text("version"), view.version),
         (text("plugin"), view.plugin), (text("facts"), ", ".join(view.facts)),
     ]  # fmt: skip
     rows += [
-        (f"{text('parameter')} {p.name}", f"{p.default} ({text(p.tightens or '-')})")
+        (f"{text('parameter')} {p.name}", f"{p.default} ({context.code(p.tightens or '-')})")
         for p in view.parameters
     ]
     print_table(view.id, [text("field"), text("value")], rows)
@@ -190,7 +198,7 @@ def _check_view(context: Context, c: Check) -> CheckView:
     return CheckView(
         schema=CHECK_VIEW,
         id=c.id,
-        title=context.text(c.title),
+        title=context.translator.say(c.title),
         kind=c.kind,
         severity=c.severity.value,
         version=c.version,
@@ -243,7 +251,7 @@ def plugins(context: Context) -> int:
         )
         for f in registry.faults
     ]
-    return listed(context, "Plugins", rows, 4)
+    return listed(context, context.text("Plugins"), rows, 4)
 
 
 COMMANDS: dict[tuple[str, str], Callable[[Context], int]] = {

@@ -9,22 +9,34 @@ from pathlib import Path
 from typing import NoReturn
 
 from audit_core import __version__
-from audit_core.model import msg
+from audit_core.model import Message, msg
 from audit_core.text.translate import LANGUAGES, Translator, default_language
 
 EXIT_CODES = (
-    (0, "all assessed and conforming"),
-    (1, "something does not conform"),
-    (2, "something could not be determined"),
-    (3, "both: something does not conform, something could not be determined"),
-    (64, "wrong use of the command"),
-    (65, "an input file is broken"),
-    (69, "a needed tool is missing"),
-    (70, "a fault of dengbao itself"),
-    (74, "cannot read or write"),
-    (78, "bad configuration"),
-    (130, "interrupted"),
+    (0, msg("all assessed and conforming")),
+    (1, msg("something does not conform")),
+    (2, msg("something could not be determined")),
+    (3, msg("both: something does not conform, something could not be determined")),
+    (64, msg("wrong use of the command")),
+    (65, msg("an input file is broken")),
+    (69, msg("a needed tool is missing")),
+    (70, msg("a fault of dengbao itself")),
+    (74, msg("cannot read or write")),
+    (78, msg("bad configuration")),
+    (130, msg("interrupted")),
 )
+# What argparse looks up in `argparse._` while it prints and complains.
+_ARGPARSE = (
+    msg("usage: "), msg("options"), msg("positional arguments"),
+    msg("show this help message and exit"), msg("unrecognized arguments: %s"),
+    msg("the following arguments are required: %s"), msg("expected one argument"),
+    msg("expected at most one argument"), msg("expected at least one argument"),
+    msg("argument %(argument_name)s: %(message)s"), msg("ignored explicit argument %r"),
+    msg("invalid choice: %(value)r (choose from %(choices)s)"),
+    msg("invalid %(type)s value: %(value)r"), msg("not allowed with argument %s"),
+    msg("unknown parser %(parser_name)r (choices: %(choices)s)"),
+    msg("ambiguous option: %(option)s could match %(matches)s"),
+)  # fmt: skip
 _MOST_AT_ONCE = 256
 _FINGERPRINT = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 
@@ -82,7 +94,7 @@ def parse(words: list[str], lang: str) -> argparse.Namespace:
 
 def _build(t: Translator) -> _Parser:
     argparse._ = t.text  # type: ignore[attr-defined]  # its own words: usage, options, errors
-    codes = "\n".join(f"  {code:>3}  {t.text(text)}" for code, text in EXIT_CODES)
+    codes = "\n".join(f"  {code:>3}  {t.say(said)}" for code, said in EXIT_CODES)
     parser = _Parser(
         prog="dengbao",
         description=t.text("Audits live systems against 等保 and writes the evidence pack."),
@@ -110,126 +122,143 @@ class _Commands:
         self._stored()
         self._lists()
 
-    def _command(self, name: str, help: str) -> _Parser:
-        text = self._t.text(help)
+    def _command(self, name: str, help: Message) -> _Parser:
+        text = self._t.say(help)
         made = self._commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
                           help=self._t.text("language of all output"))  # fmt: skip
         return made
 
-    def _option(self, parser: argparse.ArgumentParser, *names: str, help: str, **more: object):  # type: ignore[no-untyped-def]
-        return parser.add_argument(*names, help=self._t.text(help), **more)  # type: ignore[arg-type]
+    def _option(self, parser: argparse.ArgumentParser, *names: str, help: Message, **more: object):  # type: ignore[no-untyped-def]
+        return parser.add_argument(*names, help=self._t.say(help), **more)  # type: ignore[arg-type]
 
     def _store(self, parser: argparse.ArgumentParser) -> None:
-        text = "folder of the runs (default: $DENGBAO_STORE, else the user's state folder)"
+        text = msg("folder of the runs (default: $DENGBAO_STORE, else the user's state folder)")
         self._option(parser, "--store", type=Path, metavar="DIR", help=text)
 
     def _format(self, parser: argparse.ArgumentParser) -> None:
         self._option(parser, "--format", choices=("table", "json"), default="table",
-                     help="how to print (default: table)")  # fmt: skip
+                     help=msg("how to print (default: table)"))  # fmt: skip
 
     def _scope(self, parser: argparse.ArgumentParser, *, profile: str | None = None) -> None:
         self._option(parser, "profile", nargs=profile, metavar="PROFILE",
-                     help="id of a profile, or the path of one (.yaml)")  # fmt: skip
+                     help=msg("id of a profile, or the path of one (.yaml)"))  # fmt: skip
         self._option(parser, "-i", "--inventory", type=Path, metavar="FILE",
-                     help="inventory of targets (default: this machine)")  # fmt: skip
+                     help=msg("inventory of targets (default: this machine)"))  # fmt: skip
         self._option(parser, "-t", "--target", action="append", default=[], metavar="TARGET",
-                     help="only this target and its parts, or the one it is part of (may be "
-                          "repeated)")  # fmt: skip
+                     help=msg("only this target and its parts, or the one it is part of (may be "
+                          "repeated)"))  # fmt: skip
 
     def _collecting(self, parser: argparse.ArgumentParser) -> None:
         self._scope(parser, profile="?")
         self._store(parser)
         self._option(parser, "--resume", action="store_true",
-                     help="finish the newest run that was cut off")  # fmt: skip
+                     help=msg("finish the newest run that was cut off"))  # fmt: skip
         self._option(parser, "--at-once", type=_count(_MOST_AT_ONCE, self._t), default=16,
-                     metavar="N", help="most hosts asked at once (default: 16)")  # fmt: skip
-        self._option(parser, "--quiet", action="store_true", help="no progress display")
+                     metavar="N", help=msg("most hosts asked at once (default: 16)"))  # fmt: skip
+        self._option(parser, "--quiet", action="store_true", help=msg("no progress display"))
 
     def _run(self) -> None:
-        run = self._command("run", "collect, evaluate and pack in one go")
+        run = self._command("run", msg("collect, evaluate and pack in one go"))
         self._collecting(run)
         self._option(run, "-o", "--output", type=Path, metavar="PACK",
-                     help="where to write the evidence pack (.zip)")  # fmt: skip
+                     help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._key(run)
         self._format(run)
 
     def _key(self, parser: argparse.ArgumentParser) -> None:
         self._option(parser, "--key", type=Path, metavar="FILE",
-                     help="signing key, PEM (default: one made in the store)")  # fmt: skip
+                     help=msg("signing key, PEM (default: one made in the store)"))  # fmt: skip
 
     def _plan(self) -> None:
-        plan = self._command("plan", "print every request that would run, before anything runs")
+        plan = self._command(
+            "plan", msg("print every request that would run, before anything runs")
+        )
         self._scope(plan)
         self._option(plan, "--sudoers", nargs="?", const="dengbao", metavar="USER",
-                     help="print the least sudoers file for USER (default: dengbao)")  # fmt: skip
+                     help=msg("print the least sudoers file for USER "
+                              "(default: dengbao)"))  # fmt: skip
         self._format(plan)
 
     def _collect(self) -> None:
-        self._collecting(self._command("collect", "ask the targets and store their answers"))
+        self._collecting(self._command("collect", msg("ask the targets and store their answers")))
 
-    def _one_run(self, name: str, help: str) -> _Parser:
+    def _one_run(self, name: str, help: Message) -> _Parser:
         made = self._command(name, help)
-        self._option(made, "run", metavar="RUN", help="id of a run, a unique prefix, or latest")
+        self._option(
+            made, "run", metavar="RUN", help=msg("id of a run, a unique prefix, or latest")
+        )
         self._store(made)
         return made
 
     def _stored(self) -> None:
-        text = "judge this profile (default: the run's own)"
-        evaluate = self._one_run("evaluate", "judge what a run collected")
+        text = msg("judge this profile (default: the run's own)")
+        evaluate = self._one_run("evaluate", msg("judge what a run collected"))
         self._option(evaluate, "--profile", metavar="P", help=text)
         self._format(evaluate)
-        results = self._one_run("results", "print the results of a run")
+        results = self._one_run("results", msg("print the results of a run"))
         self._option(results, "--profile", metavar="P", help=text)
         self._format(results)
-        pack = self._one_run("pack", "write the evidence pack of a run")
+        pack = self._one_run("pack", msg("write the evidence pack of a run"))
         self._option(pack, "--profile", metavar="P", help=text)
         self._option(pack, "-o", "--output", type=Path, required=True, metavar="FILE",
-                     help="where to write the evidence pack (.zip)")  # fmt: skip
+                     help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._key(pack)
-        verify = self._one_run("verify", "check a pack or a run against its digests and signature")
+        verify = self._one_run(
+            "verify", msg("check a pack or a run against its digests and signature")
+        )
         self._option(verify, "--key", type=Path, metavar="PUB",
-                     help="public key that must have signed, PEM")  # fmt: skip
+                     help=msg("public key that must have signed, PEM"))  # fmt: skip
         self._option(verify, "--fingerprint", type=_fingerprint(self._t), metavar="SHA256",
-                     help="fingerprint of the public key that must have signed")  # fmt: skip
+                     help=msg("fingerprint of the public key that must have signed"))  # fmt: skip
         self._format(verify)
 
     def _lists(self) -> None:
         for noun, verbs, text in (
-            ("catalog", ("list", "show"), "standards as data"),
-            ("profile", ("list", "show", "lint"), "which clauses, bound to which checks"),
-            ("check", ("list", "show"), "what the plugins can check"),
-            ("plugin", ("list",), "what is installed"),
+            ("catalog", ("list", "show"), msg("standards as data")),
+            ("profile", ("list", "show", "lint"), msg("which clauses, bound to which checks")),
+            ("check", ("list", "show"), msg("what the plugins can check")),
+            ("plugin", ("list",), msg("what is installed")),
         ):
             made = self._command(noun, text)
             verbs_of = made.add_subparsers(dest="verb", metavar="|".join(verbs), required=True)
             for verb in verbs:
                 self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
         self._inventory()
-        doctor = self._command("doctor", "what is installed, what is missing, what targets allow")
+        doctor = self._command(
+            "doctor", msg("what is installed, what is missing, what targets allow")
+        )
         self._option(doctor, "-i", "--inventory", type=Path, metavar="FILE",
-                     help="inventory of targets (default: this machine)")  # fmt: skip
+                     help=msg("inventory of targets (default: this machine)"))  # fmt: skip
         self._format(doctor)
 
     def _inventory(self) -> None:
-        made = self._command("inventory", "what is audited: checking it, and what a run suggests")
+        made = self._command(
+            "inventory", msg("what is audited: checking it, and what a run suggests")
+        )
         verbs = made.add_subparsers(dest="verb", metavar="check|suggest", required=True)
-        check = self._verb_of(verbs, "check", "read an inventory and list its targets")
-        self._option(check, "inventory", type=Path, metavar="FILE", help="inventory of targets")
+        check = self._verb_of(verbs, "check", msg("read an inventory and list its targets"))
+        self._option(
+            check, "inventory", type=Path, metavar="FILE", help=msg("inventory of targets")
+        )
         self._format(check)
         suggest = self._verb_of(
-            verbs, "suggest", "parts that what a run learned suggests; nothing is contacted"
+            verbs, "suggest", msg("parts that what a run learned suggests; nothing is contacted")
         )
-        self._option(suggest, "run", metavar="RUN", help="id of a run, a unique prefix, or latest")
+        self._option(
+            suggest, "run", metavar="RUN", help=msg("id of a run, a unique prefix, or latest")
+        )
         self._option(suggest, "-i", "--inventory", type=Path, metavar="FILE",
-                     help="the inventory to add them to (default: the run's own)")  # fmt: skip
+                     help=msg("the inventory to add them to (default: the run's own)"))  # fmt: skip
         self._option(suggest, "-o", "--output", type=Path, metavar="FILE",
-                     help="write the inventory with these parts to a new file")  # fmt: skip
+                     help=msg("write the inventory with these parts to a new file"))  # fmt: skip
         self._store(suggest)
         self._format(suggest)
 
-    def _verb_of(self, verbs: argparse._SubParsersAction[_Parser], name: str, help: str) -> _Parser:
-        text = self._t.text(help)
+    def _verb_of(
+        self, verbs: argparse._SubParsersAction[_Parser], name: str, help: Message
+    ) -> _Parser:
+        text = self._t.say(help)
         made = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
                           help=self._t.text("language of all output"))  # fmt: skip
@@ -240,5 +269,5 @@ class _Commands:
                             help=self._t.text("language of all output"))  # fmt: skip
         if verb != "list":
             many = "?" if verb == "lint" else None
-            self._option(parser, "name", metavar="ID", nargs=many, help="which one")
+            self._option(parser, "name", metavar="ID", nargs=many, help=msg("which one"))
         self._format(parser)

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, tty
 from audit_core.collect import Event
+from audit_core.model import filled, msg
 
 _STAGES = {
-    "connect": "connecting",
-    "ask": "asking {total} questions",
-    "network": "looking from outside",
-    "done": "done",
+    "connect": msg("connecting"),
+    "ask": msg("asking {total} questions"),
+    "network": msg("looking from outside"),
+    "done": msg("done"),
 }
 
 
@@ -32,7 +33,10 @@ def shown(context: Context, targets: list[str]) -> Iterator[Callable[[Event], No
 
 
 def _stage(context: Context, event: Event) -> str:
-    return context.text(_STAGES.get(event.stage, event.stage), total=event.total)
+    known = _STAGES.get(event.stage)
+    return (
+        event.stage if known is None else context.translator.say(filled(known, total=event.total))
+    )
 
 
 def _line(context: Context, event: Event) -> None:

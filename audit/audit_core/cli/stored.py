@@ -42,20 +42,27 @@ def _evaluated(context: Context, run: Run, *, kept: bool = True) -> tuple[Result
     path = run.results_path(profile.id)
     before = path.read_bytes() if path.exists() else None
     if before is not None and before != raw:
-        line = "The results differ from those of the last evaluation: program or policy changed"
-        note(context.text(line))
+        note(
+            context.text(
+                "The results differ from those of the last evaluation: program or policy changed"
+            )
+        )
     if before != raw:
         try:
             write_whole(path, raw)
         except StoreError as error:
             if kept:
                 raise
-            said = error.told(context.translator.say)
-            note(context.text("The results are not stored: {error}", error=said))
+            said = msg("The results are not stored: {error}", error=error.said)
+            note(context.translator.say(said))
     found = decode(raw)
     if not found.run.complete:
-        line = "The run was not collected to its end; dengbao run --resume finishes the newest such"
-        note(context.text(line))
+        note(
+            context.text(
+                "The run was not collected to its end; "
+                "dengbao run --resume finishes the newest such"
+            )
+        )
     return found, raw
 
 
@@ -162,11 +169,12 @@ def _any_key(context: Context) -> SigningKey:
     try:
         return _key(context)
     except StoreError as error:
-        line = (
+        said = msg(
             "The store holds no signing key and none can be made in it: {error}; signed with one "
-            "that is forgotten after this pack, --key FILE signs with yours"
+            "that is forgotten after this pack, --key FILE signs with yours",
+            error=error.said,
         )
-        note(context.text(line, error=error.told(context.translator.say)))
+        note(context.translator.say(said))
         return keys.passing()
 
 
@@ -211,7 +219,7 @@ def verify(context: Context) -> int:
     else:
         say_ = context.translator.say
         # What was looked at is not in order as long as something is wrong with it.
-        state = context.text("looked at" if report.problems else "ok")
+        state = context.text("looked at") if report.problems else context.code("ok")
         rows = [(state, say_(m)) for m in report.checked]
         rows += [(context.text("note"), say_(m)) for m in report.notes]
         rows += [

@@ -13,7 +13,7 @@ from pathlib import Path
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
 from audit_core.inventory import THIS_MACHINE
-from audit_core.model import Finding, Privilege, Result, Status, Verdict
+from audit_core.model import Finding, Privilege, Result, Status, Verdict, msg
 from audit_core.model.results import Results
 from audit_core.store.runs import Run
 from audit_core.views.results_view import DISCLAIMER, joined
@@ -21,11 +21,11 @@ from audit_core.views.results_view import DISCLAIMER, joined
 _WORST = 12
 _ORDER = tuple(Result)
 NAMES = {
-    Result.CONFORMING: "conforming",
-    Result.PARTLY_CONFORMING: "partly",
-    Result.NONCONFORMING: "nonconforming",
-    Result.NOT_APPLICABLE: "n/a",
-    Result.NOT_ASSESSED: "not assessed",
+    Result.CONFORMING: msg("conforming"),
+    Result.PARTLY_CONFORMING: msg("partly"),
+    Result.NONCONFORMING: msg("nonconforming"),
+    Result.NOT_APPLICABLE: msg("n/a"),
+    Result.NOT_ASSESSED: msg("not assessed"),
 }
 
 
@@ -34,7 +34,7 @@ def print_summary(context: Context, results: Results, run: Run) -> None:
     _layers(context, results)
     _findings(context, results)
     _blind(context, results, run)
-    say(context.text(DISCLAIMER))
+    say(context.translator.say(DISCLAIMER))
     say(context.text("Run: {id}", id=results.run.id))
 
 
@@ -51,7 +51,7 @@ def _layers(context: Context, results: Results) -> None:
     rows = [(n, *(counts[n][r] for r in _ORDER)) for n in order if n in counts]
     total = sum(counts.values(), Counter[Result]())
     rows.append((context.text("total"), *(total[r] for r in _ORDER)))
-    heads = [context.text("layer"), *(context.text(NAMES[r]) for r in _ORDER)]
+    heads = [context.text("layer"), *(context.translator.say(NAMES[r]) for r in _ORDER)]
     title = results.title if context.lang == "zh" else results.title_en or results.title
     print_table(title, heads, rows, right=len(_ORDER))
 
@@ -66,14 +66,15 @@ def _findings(context: Context, results: Results) -> None:
     failed, say_ = worst(results.findings), context.translator.say
     rows = [
         (
-            context.text(f.severity.value),
+            context.code(f.severity.value),
             f.target,
             f.check,
             _short(joined(f.said, say_, context.lang)),
         )
         for f in failed[:_WORST]
     ]
-    heads = [context.text(h) for h in ("severity", "target", "check", "seen")]
+    text = context.text
+    heads = [text("severity"), text("target"), text("check"), text("seen")]
     title = context.text("Worst findings ({shown} of {count})", shown=len(rows), count=len(failed))
     if rows:
         print_table(title, heads, rows)
@@ -89,12 +90,14 @@ def _blind(context: Context, results: Results, run: Run) -> None:
         return
     why = Counter(f.why for f in blind)
     sep = "、" if context.lang == "zh" else ", "
-    parts = sep.join(f"{context.text(w)} {n}" for w, n in sorted(why.items()))
+    parts = sep.join(f"{context.code(w)} {n}" for w, n in sorted(why.items()))
     say(context.text("Not determined: {count} ({parts})", count=len(blind), parts=parts))
     refused = [o for o in results.observations if o.status == Status.NOT_PERMITTED]
     if any(o.privilege == Privilege.ROOT for o in refused):
-        line = "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
-        say(f"{context.text(line)} {_sudoers(context, run)}")
+        told = context.text(
+            "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
+        )
+        say(f"{told} {_sudoers(context, run)}")
 
 
 def _sudoers(context: Context, run: Run) -> str:

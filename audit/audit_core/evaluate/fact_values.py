@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from audit_core.evaluate.inputs import Got
-from audit_core.model import Absent, Reason, msg
+from audit_core.model import Absent, Reason, msg, utf8
 
 _LARGEST = 1 << 63
 
@@ -47,15 +47,6 @@ def _plain(value: Any) -> Any:
 def _key(key: Any) -> str:
     plain = _plain(key)
     return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
-
-
-def utf8(text: str) -> str:
-    """`text` with bytes of the target that were not UTF-8 spelt `\\xff`."""
-    try:
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half of a pair, as JSON can write it
-        raw = text.encode("utf-8", "surrogatepass")
-    return raw.decode("utf-8", "backslashreplace")
 
 
 Shareable = Mapping[tuple[str, str], Got]

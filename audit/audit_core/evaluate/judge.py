@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from audit_core.evaluate.fact_values import utf8
 from audit_core.evaluate.inputs import Gap, Inputs
 from audit_core.model import (
     Absent,
@@ -20,6 +19,7 @@ from audit_core.model import (
     Severity,
     Target,
     Verdict,
+    json_safe,
     msg,
 )
 
@@ -88,23 +88,6 @@ def _storable(finding: Finding) -> Finding:
     )
     read_back = msgspec.json.decode(msgspec.json.encode(told), type=Finding)
     return structs.replace(read_back, params=finding.params)
-
-
-def json_safe(message: Message) -> Message:
-    """`message` with values that JSON can hold."""
-    args = {name: _utf8(value) for name, value in message.args.items()}
-    return Message(id=message.id, args=args)
-
-
-def _utf8(value: Any) -> Any:
-    """`value` with bytes of the target that were not UTF-8 spelt `\\xff`: JSON cannot hold them."""
-    if isinstance(value, tuple | list):
-        return tuple(_utf8(v) for v in value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if not isinstance(value, str):  # a set, say, has another order in each process
-        raise TypeError(type(value).__name__)
-    return utf8(value)
 
 
 def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, Any]) -> Finding:

@@ -17,10 +17,9 @@ import warnings
 import msgspec
 from msgspec import Struct
 
-from audit_core.evaluate import judge
 from audit_core.evaluate.compute import Work, compute
 from audit_core.evaluate.skipped import SkippedSteps, Step
-from audit_core.model import Message, errors, msg
+from audit_core.model import Message, errors, json_safe, msg
 from audit_core.model.errors import ConfigError, DengbaoError
 from audit_core.model.results import encode
 from audit_core.store.runs import Run
@@ -114,7 +113,7 @@ def _send(result_w: int, run: Run, work: Work, skipped: SkippedSteps, step: Step
     try:
         data, mark = encode(compute(run, work, skipped, step)), b"R"
     except DengbaoError as error:
-        data = msgspec.json.encode(_Broken(error.exit_code, judge.json_safe(error.said)))
+        data = msgspec.json.encode(_Broken(error.exit_code, json_safe(error.said)))
         mark = b"E"
     with os.fdopen(result_w, "wb") as out:
         out.write(data)

@@ -16,10 +16,10 @@ from audit_core.inventory.defaults import merge_defaults
 from audit_core.inventory.keys import TWICE, VALUE, Keys, fields, once
 from audit_core.inventory.model import Access, Inventory, System
 from audit_core.inventory.values import Values, networks
-from audit_core.model import DEFAULT_KIND, AccessSchema, Kind, Target, msg
+from audit_core.model import DEFAULT_KIND, AccessSchema, Kind, Target, as_is, msg
 from audit_core.model.kinds import COMMON_KEYS
 from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes, wanted
-from audit_core.policy.words import NOTHING, Place, as_is, nearest, one_of, seen
+from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen
 
 HERE = "127.0.0.1"
 _MAPPING = dict[str, object]

@@ -31,7 +31,20 @@ from audit_core.model.facts import (
 )
 from audit_core.model.files import FileEntry, FileStatus
 from audit_core.model.kinds import ANY_KIND, Kind, KindSettings, Part, Propose
-from audit_core.model.messages import Message, Scalar, Value, msg
+from audit_core.model.messages import (
+    Message,
+    Scalar,
+    Value,
+    Verbatim,
+    as_is,
+    english,
+    filled,
+    json_safe,
+    msg,
+    utf8,
+    verbatim,
+    with_texts,
+)
 from audit_core.model.observations import (
     Answer,
     Observation,
@@ -131,12 +144,20 @@ __all__ = [
     "Tree",
     "Valid",
     "Value",
+    "Verbatim",
     "Verdict",
     "all_facts",
+    "as_is",
     "asked_of",
+    "english",
     "facts_in",
+    "filled",
+    "json_safe",
     "merged",
     "msg",
     "observation_digest",
     "settings_of",
+    "utf8",
+    "verbatim",
+    "with_texts",
 ]

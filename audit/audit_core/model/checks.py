@@ -55,7 +55,7 @@ class Check(Struct, frozen=True, kw_only=True):
     """A pure function from facts and parameters to a judgement. `title` is its docstring line."""
 
     id: str
-    title: str
+    title: Message
     kind: str
     needs: tuple[Need, ...]
     severity: Severity

@@ -11,43 +11,19 @@ What can happen to a target is never an exception that leaves a stage: it is a v
 (:class:`audit_core.model.Absent`).
 """
 
-import re
-from collections.abc import Callable
 from typing import ClassVar
 
-from audit_core.model import Message, Value
-
-_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+from audit_core.model.messages import Message, english
 
 
 class DengbaoError(Exception):
-    """Something the user can put right; `str()` is one clear line in English.
-
-    `said` is that line as a message, for the reader's language; plain text is a message of its own.
-    `parts` are places of `said` that are words, too, and not values: each is said by itself.
-    """
+    """Something the user can put right: one clear line, as a message. `str()` is it in English."""
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, said: Message | str, /, **parts: Message) -> None:
-        self._parts = parts
-        line = Message(id=said) if isinstance(said, str) else said
-        args = {**line.args, **{name: _english(part) for name, part in parts.items()}}
-        self.said = Message(id=line.id, args=args)
-        super().__init__(_english(self.said))
-
-    def told(self, say: Callable[[Message], str]) -> str:
-        """The line in the language of `say`, which renders one message."""
-        parts = {name: say(part) for name, part in self._parts.items()}
-        return say(Message(id=self.said.id, args={**self.said.args, **parts}))
-
-
-def _english(said: Message) -> str:
-    return _PLACE.sub(lambda hit: _shown(said.args.get(hit[1], hit[0])), said.id)
-
-
-def _shown(value: Value) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    def __init__(self, said: Message) -> None:
+        super().__init__(english(said))
+        self.said = said
 
 
 class UsageError(DengbaoError):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Conclusion, Finding, Target
+from audit_core.model import Conclusion, Finding, Message, Target
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
 SCHEMA = "dengbao/results/1"
@@ -71,7 +71,7 @@ class CheckInfo(Struct, frozen=True, kw_only=True):
     """What a reader needs to know of a check."""
 
     id: str
-    title: str
+    title: Message
     severity: str
     version: int
 
@@ -117,8 +117,7 @@ class PackSource:
     """What an exporter is given: the results, the language, and a way to read evidence bytes.
 
     `blob(sha256)` is the stored bytes of an output. `evidence_path(digest)` is where the pack puts
-    that observation, relative to the workbook. `say(message)` renders a Message; `text(source)`
-    translates a fixed English text of the product.
+    that observation, relative to the workbook. `say(message)` renders a Message.
     """
 
     def __init__(
@@ -129,7 +128,6 @@ class PackSource:
         blob: Callable[[str], bytes],
         evidence_path: Callable[[str], str],
         say: Callable[..., str],
-        text: Callable[[str], str],
         root_digest: str,
         digests: dict[str, dict[str, str]],
     ) -> None:
@@ -138,7 +136,6 @@ class PackSource:
         self.blob = blob
         self.evidence_path = evidence_path
         self.say = say
-        self.text = text
         self.root_digest = root_digest
         self.digests = digests
 

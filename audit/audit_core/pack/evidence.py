@@ -14,6 +14,7 @@ from audit_core.model.errors import InputError, StoreError
 from audit_core.model.results import Evidence
 from audit_core.store import frames
 from audit_core.store.runs import Run
+from audit_core.text.system_errors import os_error
 
 
 class Place(Struct, frozen=True):
@@ -127,8 +128,8 @@ def readable(run: Run) -> Stored:
     except OSError as error:
         raise StoreError(
             msg(
-                "{folder}: cannot read: {strerror}",
+                "{folder}: cannot read: {error}",
                 folder=str(run.folder),
-                strerror=str(error.strerror),
+                error=os_error(error),
             )
         ) from error

@@ -13,6 +13,7 @@ from msgspec import Struct
 from audit_core.model import msg
 from audit_core.model.errors import ConfigError, InputError, StoreError
 from audit_core.store.frames import sync_folder
+from audit_core.text.system_errors import os_error
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -57,9 +58,9 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise InputError(
             msg(
-                "{path}: cannot read the key: {strerror}",
+                "{path}: cannot read the key: {error}",
                 path=str(path),
-                strerror=str(error.strerror),
+                error=os_error(error),
             )
         ) from error
 
@@ -124,7 +125,7 @@ def of_store(root: Path) -> SigningKey:
         mode = path.stat().st_mode & 0o077
     except OSError as error:
         raise StoreError(
-            msg("{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror))
+            msg("{path}: cannot write: {error}", path=str(path), error=os_error(error))
         ) from error
     if mode:
         raise ConfigError(

@@ -16,6 +16,7 @@ from audit_core.pack.report import Report, ReportBuilder
 from audit_core.pack.verify_run import verify_run
 from audit_core.pack.zips import NotZip
 from audit_core.store.runs import Run, RunFile, Seal
+from audit_core.text.system_errors import os_error
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -42,9 +43,9 @@ def verify(
     except OSError as error:
         raise InputError(
             msg(
-                "{subject}: cannot read: {strerror}",
+                "{subject}: cannot read: {error}",
                 subject=str(subject),
-                strerror=str(error.strerror),
+                error=os_error(error),
             )
         ) from error
     asked = trusted is not None or fingerprint is not None

@@ -15,6 +15,7 @@ from audit_core.pack.report import Report, ReportBuilder
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, check_seal, file_digest
+from audit_core.text.system_errors import os_error
 
 
 def verify_run(run: Run) -> Report:
@@ -26,7 +27,7 @@ def verify_run(run: Run) -> Report:
         except DengbaoError as error:
             out.wrong(error.said)
         except OSError as error:
-            said = msg("Cannot be read: {strerror}", strerror=error.strerror or str(error))
+            said = msg("Cannot be read: {error}", error=os_error(error))
             out.wrong(said, Path(str(error.filename or run.folder)).name)
     return out.report(run.id)
 

@@ -13,7 +13,7 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.api.hooks import Exporter
-from audit_core.model import Message, msg
+from audit_core.model import Message, filled, msg
 from audit_core.model.errors import DengbaoError, InputError, StoreError
 from audit_core.model.results import PackSource, Results, encode
 from audit_core.pack import documents as d
@@ -22,6 +22,7 @@ from audit_core.pack.archive import Archive, of_bytes, of_file
 from audit_core.pack.keys import SigningKey, public_pem
 from audit_core.store.frames import sync_folder
 from audit_core.store.runs import Run, check_seal
+from audit_core.text.system_errors import os_error
 from audit_core.text.translate import Translator
 
 
@@ -79,9 +80,9 @@ def write_pack(
     except OSError as error:
         raise StoreError(
             msg(
-                "{out}: cannot write: {strerror}",
+                "{out}: cannot write: {error}",
                 out=str(out),
-                strerror=str(error.strerror or error),
+                error=os_error(error),
             )
         ) from error
     return Packed(
@@ -106,7 +107,7 @@ def _same_run(run: Run, results: Results) -> None:
     # To sign what was altered after it was sealed would make it look whole again.
     if run.seal is not None and (wrong := check_seal(run)):
         said = msg("{folder}: not as it was sealed: {wrong}", folder=str(run.folder))
-        raise InputError(said, wrong=wrong[0])  # verify tells all there is
+        raise InputError(filled(said, wrong=wrong[0]))  # verify tells all there is
 
 
 @contextmanager
@@ -173,7 +174,6 @@ def _source(
         blob=stored.get,
         evidence_path=folders.shown,
         say=job.translator.say,
-        text=job.translator.text,
         root_digest=d.root((f.name, f.sha256) for f in archive.files),
         digests=digests,
     )

@@ -21,6 +21,7 @@ from audit_core.model import (
     Request,
     Status,
     Target,
+    filled,
     msg,
     observation_digest,
 )
@@ -116,8 +117,7 @@ def _unanswered(request: Request, observation: Observation) -> Absent:
     if not probed:
         said = _DETAIL_SAID.get(observation.detail, said)
     asked = observation.asked
-    filled = Message(id=said.id, args={"asked": asked, "detail": observation.detail})
-    return absent(reason, filled, observation)
+    return absent(reason, filled(said, asked=asked, detail=observation.detail), observation)
 
 
 def answer(

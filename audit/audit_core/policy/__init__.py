@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from audit_core.model import Check, Coverage, Message, msg
+from audit_core.model import Check, Coverage, Message, as_is, msg
 from audit_core.model.errors import ConfigError, InputError, UsageError
 from audit_core.model.results import Clause
 from audit_core.policy import catalogs as _catalogs
@@ -32,7 +32,7 @@ from audit_core.policy.model import (
     ProfileInfo,
 )
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
-from audit_core.policy.words import SILENT, Place, as_is, nearest, quoted, seen
+from audit_core.policy.words import SILENT, Place, nearest, quoted, seen
 
 __all__ = [
     "Binding",
@@ -153,10 +153,13 @@ class Policy:
         if not found:
             ids = known()
             raise UsageError(
-                msg("no {what} {name}{hint} (there are: {there})", name=quoted(id)),
-                what=what,
-                hint=nearest(id, ids),
-                there=as_is(", ".join(ids)) if ids else msg("none"),
+                msg(
+                    "no {what} {name}{hint} (there are: {there})",
+                    name=quoted(id),
+                    what=what,
+                    hint=nearest(id, ids),
+                    there=as_is(", ".join(ids)) if ids else msg("none"),
+                )
             )
         if len(found) > 1:
             raise ConfigError(
@@ -165,8 +168,8 @@ class Policy:
                     name=id,
                     first=str(found[0]),
                     second=str(found[1]),
-                ),
-                what=what,
+                    what=what,
+                )
             )
         return found[0]
 
@@ -248,9 +251,14 @@ def _no_crossing(
     crossing: CrosswalkEntry, expected: Message, got: str, known: Iterable[str]
 ) -> NoReturn:
     raise InputError(
-        msg("{where}: expected {expected}, got {got}{hint}", where=crossing.where),
-        expected=expected, got=seen(got), hint=nearest(got, known),
-    )  # fmt: skip
+        msg(
+            "{where}: expected {expected}, got {got}{hint}",
+            where=crossing.where,
+            expected=expected,
+            got=seen(got),
+            hint=nearest(got, known),
+        )
+    )
 
 
 def _is_mapping(path: Path) -> bool:

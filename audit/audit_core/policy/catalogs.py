@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from audit_core.model import Coverage, msg
+from audit_core.model import Coverage, Message, as_is, filled, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
@@ -30,6 +30,7 @@ from audit_core.policy.model import (
 )
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
+from audit_core.text.system_errors import os_error
 
 MAX_BYTES = 16 << 20
 _TITLE_MAX = 200
@@ -42,9 +43,9 @@ _COLUMNS = {
 class _About(Structure, frozen=True, kw_only=True):
     id: str
     title: Bilingual
-    edition: str
+    edition: str | Bilingual
     source: str
-    confidence: str
+    confidence: str | Bilingual
     licence: str
 
 
@@ -72,8 +73,8 @@ def load_catalog(folder: Path) -> Catalog:
         if not clause.applies_to:
             no_object(row.where)
     return Catalog(
-        id=about.id, title=about.title.zh, title_en=about.title.en, edition=about.edition,
-        source=about.source, confidence=about.confidence, licence=about.licence,
+        id=about.id, title=about.title.zh, title_en=about.title.en, edition=_said(about.edition),
+        source=about.source, confidence=_said(about.confidence), licence=about.licence,
         clauses=clauses, twins=twins, crosswalk=crosswalk, scopes=about.scopes,
         layers=about.layers, object_types=about.object_types,
         system_objects=about.system_objects, sha256=files.sha256(),
@@ -99,6 +100,10 @@ def _with_steps(files: _Files, about: _About, clauses: tuple[Clause, ...]) -> tu
     )
 
 
+def _said(written: str | Bilingual) -> Message:
+    return as_is(written) if isinstance(written, str) else written.message()
+
+
 class _Row(dict[str, str]):
     """A row of a table that knows where it stands."""
 
@@ -113,7 +118,7 @@ class _Row(dict[str, str]):
             if word not in known:
                 said = msg("{where}: {column}: expected {expected}, got {word}{hint}",
                            where=self.where, column=column, word=quoted(word))  # fmt: skip
-                raise InputError(said, expected=one_of(known), hint=nearest(word, known))
+                raise InputError(filled(said, expected=one_of(known), hint=nearest(word, known)))
         return words
 
     def word(self, column: str, known: tuple[str, ...]) -> str | None:
@@ -144,8 +149,8 @@ class _Files:
             with self.path(name).open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         except OSError as error:
-            said = msg("{path}: cannot be read: {strerror}",
-                       path=str(self.path(name)), strerror=str(error.strerror))  # fmt: skip
+            said = msg("{path}: cannot be read: {error}",
+                       path=str(self.path(name)), error=os_error(error))  # fmt: skip
             raise InputError(said) from error
         if len(raw) > MAX_BYTES:
             raise InputError(
@@ -184,8 +189,9 @@ class _Files:
             for column in header if known is not None else ():
                 if column not in (known or ()):
                     said = msg("{path}:1: expected known columns, got {column}{hint}",
-                               path=str(path), column=quoted(column))  # fmt: skip
-                    raise InputError(said, hint=nearest(column, known or ()))
+                               path=str(path), column=quoted(column),
+                               hint=nearest(column, known or ()))  # fmt: skip
+                    raise InputError(said)
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if len(cells) != len(header):
@@ -257,7 +263,7 @@ def _known(row: _Row, column: str, known: AbstractSet[str]) -> str:
     if row[column] not in known:
         said = msg("{where}: {column}: expected a clause of this catalog, got {name}{hint}",
                    where=row.where, column=column, name=quoted(row[column]))  # fmt: skip
-        raise InputError(said, hint=nearest(row[column], known))
+        raise InputError(filled(said, hint=nearest(row[column], known)))
     return row[column]
 
 
@@ -309,8 +315,8 @@ def _clause(about: _About, row: _Row, english: dict[str, str]) -> Clause:
                 "{where}: expected known columns, got {unknown}{hint}",
                 where=row.where,
                 unknown=quoted(unknown[0]),
-            ),
-            hint=nearest(unknown[0], _COLUMNS),
+                hint=nearest(unknown[0], _COLUMNS),
+            )
         )
     get = row.get
     id = row.word("layer_id", tuple(layer.id for layer in about.layers))

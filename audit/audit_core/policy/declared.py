@@ -52,7 +52,7 @@ def build_check(declared: DeclaredCheck, facts: Mapping[str, Fact]) -> Check:
         return _judge(declared, operand, expected, value)
 
     return Check(
-        id=declared.id, title=f"{declared.title_zh} / {declared.title}", kind=fact.kind,
+        id=declared.id, title=declared.title, kind=fact.kind,
         needs=(fact,), severity=declared.severity, version=1, parameters=(), judge=judge,
         when_absent=_is_absent(declared, expected) if absent else None,
     )  # fmt: skip
@@ -71,10 +71,10 @@ def _refuse(
             where=declared.where,
             name=declared.id,
             what=what,
-        ),
-        expected=expected,
-        got=seen(got),
-        hint=nearest(got, known),
+            expected=expected,
+            got=seen(got),
+            hint=nearest(got, known),
+        )
     )
 
 

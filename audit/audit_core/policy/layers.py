@@ -58,5 +58,6 @@ def concerned(layer: Layer, own: tuple[str, ...]) -> tuple[tuple[str, ...], tupl
 def no_object(where: str) -> NoReturn:
     """Refuses a clause that would have no conclusion anywhere."""
     expected = msg("an object type, or a layer that names its objects")
-    said = msg("{where}: applies_to: expected {expected}, got nothing", where=where)
-    raise InputError(said, expected=expected)
+    raise InputError(
+        msg("{where}: applies_to: expected {expected}, got nothing", where=where, expected=expected)
+    )

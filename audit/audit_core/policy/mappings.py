@@ -133,7 +133,7 @@ class _Reader:
                     given = seen(getattr(item.missing, lang))
                     document.fail((index, "missing", lang), wrong, given)
             # both languages travel with the message; the translation of its id takes the Chinese
-            said = msg("{said}", said=item.missing.en, said_zh=item.missing.zh)
+            said = item.missing.message()
             self.missing[item.clause] = (*self.missing.get(item.clause, ()), said)
 
     def _take(

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model import Coverage, Message, Severity
+from audit_core.model import Coverage, Message, Severity, msg
 from audit_core.model.results import Clause
 
 
@@ -16,6 +16,10 @@ class Bilingual(Struct, frozen=True, kw_only=True):
 
     zh: str
     en: str
+
+    def message(self) -> Message:
+        """It as a message: each reader sees one of the two."""
+        return msg("{said}", said=self.en, said_zh=self.zh)
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -102,9 +106,9 @@ class Catalog(Structure, frozen=True, kw_only=True):
     id: str
     title: str
     title_en: str
-    edition: str
+    edition: Message
     source: str
-    confidence: str
+    confidence: Message
     licence: str
     clauses: tuple[Clause, ...]
     twins: dict[str, EquivalentClause]
@@ -142,8 +146,7 @@ class DeclaredCheck(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    title: str
-    title_zh: str
+    title: Message
     fact: str
     field: str
     comparator: Comparator

@@ -8,14 +8,13 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
-from audit_core.model import Check, Coverage, Message, Parameter, Severity, msg
+from audit_core.model import Check, Coverage, Message, Parameter, Severity, as_is, msg
 from audit_core.model.results import Clause
 from audit_core.policy.model import Bilingual, Catalog, Comparator, DeclaredCheck
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 from audit_core.policy.words import (
     NOTHING,
     Place,
-    as_is,
     nearest,
     one_of,
     quoted,
@@ -252,7 +251,7 @@ def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredC
         expected = msg("exactly one of {known}", known=tuple(Comparator))
         document.fail(place, expected, as_is(", ".join(given)) if given else msg("none"))
     return DeclaredCheck(
-        id=written.id, title=written.title.en, title_zh=written.title.zh, fact=written.fact,
+        id=written.id, title=written.title.message(), fact=written.fact,
         field=written.field, comparator=given[0], operand=_operand(document, place, given[0]),
         severity=written.severity, where=f"{document.file}:{document.line(place)}",
     )  # fmt: skip

@@ -20,19 +20,20 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union
 import msgspec
 import yaml
 
-from audit_core.model import Message, msg
+from audit_core.model import Message, as_is, filled, msg
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid
 from audit_core.policy.words import (
     NOTHING,
     SILENT,
     Place,
-    as_is,
     dotted,
     nearest,
     one_of,
     seen,
 )
+from audit_core.policy.yaml_words import yaml_problem
+from audit_core.text.system_errors import os_error
 
 MAX_DEPTH = 40
 MAX_BYTES = 2 << 20
@@ -132,11 +133,15 @@ def wrong(
 ) -> InputError:
     """The error `FILE:LINE: path: expected X, got Y`, with the nearest right spelling."""
     return InputError(
-        msg("{file}:{line}: {place}: expected {expected}, got {got}{hint}", file=file, line=line),
-        place=dotted(place),
-        expected=expected,
-        got=got,
-        hint=hint,
+        msg(
+            "{file}:{line}: {place}: expected {expected}, got {got}{hint}",
+            file=file,
+            line=line,
+            place=dotted(place),
+            expected=expected,
+            got=got,
+            hint=hint,
+        )
     )
 
 
@@ -149,8 +154,8 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        said = msg("{path}: cannot be read: {strerror}",
-                   path=str(path), strerror=str(error.strerror))  # fmt: skip
+        said = msg("{path}: cannot be read: {error}",
+                   path=str(path), error=os_error(error))  # fmt: skip
         raise InputError(said) from error
 
 
@@ -180,9 +185,8 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> InputError:
         return wrong(file, line, (), msg("printable text"), msg("a control character"))
     said = msg("{file}:{line}: {place}: expected YAML, got a mistake in it: {problem}",
                file=file, line=line)  # fmt: skip
-    problem = getattr(error, "problem", None)
-    told = Message(id=problem) if problem else msg("this cannot be read")
-    return InputError(said, place=dotted(()), problem=told)
+    told = yaml_problem(getattr(error, "problem", None))
+    return InputError(filled(said, place=dotted(()), problem=told))
 
 
 class _Builder:

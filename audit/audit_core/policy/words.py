@@ -6,7 +6,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-from audit_core.model import Message, msg
+from audit_core.model import Message, as_is, msg
 
 Step = str | int
 Place = tuple[Step, ...]
@@ -20,11 +20,6 @@ SILENT = Message(id="")
 def quoted(text: str) -> str:
     """`text` in quotes for a message: control characters escaped, cut at 60 characters."""
     return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def as_is(text: str) -> Message:
-    """`text` in every language: a value, or something that was written."""
-    return Message(id="{text}", args={"text": text})
 
 
 def seen(text: str) -> Message:

@@ -18,6 +18,7 @@ from audit_core.model import (
     Request,
     Status,
     msg,
+    with_texts,
 )
 from audit_core.model.errors import InputError
 from audit_core.model.files import encode_files
@@ -161,8 +162,8 @@ class BundleWriter:
     def fault(self, reason: Reason, said: Message, remedy: Message | None = None) -> None:
         """Stores that the target could not be reached."""
         english = Translator("en").say
-        said = self._clean_message(said)
-        remedy = self._clean_message(remedy) if remedy is not None else None
+        said = with_texts(said, self._clean)
+        remedy = with_texts(remedy, self._clean) if remedy is not None else None
         frame = FaultFrame(
             reason=reason,
             detail=english(said),
@@ -172,10 +173,6 @@ class BundleWriter:
         )
         self._file.append("fault", msgspec.json.encode(frame))
         self._file.sync()
-
-    def _clean_message(self, said: Message) -> Message:
-        args = {k: self._clean(v) if isinstance(v, str) else v for k, v in said.args.items()}
-        return Message(id=said.id, args=args)
 
     def round_done(self, number: int, how: str) -> None:
         """Stores that round `number` is over; it survives a power cut from here on."""

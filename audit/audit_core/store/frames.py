@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError
+from audit_core.text.system_errors import os_error
 
 MAGIC = b"DENGBAO-BUNDLE 1\n"
 _HEAD = re.compile(rb"([a-z]{1,16}) ([0-9]{1,12}) ([0-9a-f]{64})\n")
@@ -103,9 +104,7 @@ class Appender:
             self._prepare()
         except OSError as error:
             raise StoreError(
-                msg(
-                    "{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror)
-                )
+                msg("{path}: cannot write: {error}", path=str(path), error=os_error(error))
             ) from error
 
     def _prepare(self) -> None:
@@ -140,9 +139,9 @@ class Appender:
         except OSError as error:
             raise StoreError(
                 msg(
-                    "{path}: cannot write: {strerror}",
+                    "{path}: cannot write: {error}",
                     path=str(self._path),
-                    strerror=str(error.strerror),
+                    error=os_error(error),
                 )
             ) from error
 
@@ -153,9 +152,9 @@ class Appender:
         except OSError as error:
             raise StoreError(
                 msg(
-                    "{path}: cannot write: {strerror}",
+                    "{path}: cannot write: {error}",
                     path=str(self._path),
-                    strerror=str(error.strerror),
+                    error=os_error(error),
                 )
             ) from error
 
@@ -190,5 +189,5 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):  # of a read-only file system even what is not there
             temporary.unlink(missing_ok=True)
         raise StoreError(
-            msg("{path}: cannot write: {strerror}", path=str(path), strerror=str(error.strerror))
+            msg("{path}: cannot write: {error}", path=str(path), error=os_error(error))
         ) from error

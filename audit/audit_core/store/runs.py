@@ -24,6 +24,7 @@ from audit_core.model.errors import InputError, StoreError, UsageError
 from audit_core.model.results import encode
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
+from audit_core.text.system_errors import os_error
 
 RUN_SCHEMA = "dengbao/run/1"
 SEAL_SCHEMA = "dengbao/seal/1"
@@ -163,9 +164,9 @@ class Store:
         except OSError as error:
             raise StoreError(
                 msg(
-                    "{folder}: cannot write: {strerror}",
+                    "{folder}: cannot write: {error}",
                     folder=str(folder),
-                    strerror=str(error.strerror),
+                    error=os_error(error),
                 )
             ) from error
         frames.write_whole(folder / "run.json", encode(file))
@@ -182,9 +183,9 @@ class Store:
         except OSError as error:
             raise StoreError(
                 msg(
-                    "{root}: cannot read: {strerror}",
+                    "{root}: cannot read: {error}",
                     root=str(self.root),
-                    strerror=str(error.strerror),
+                    error=os_error(error),
                 )
             ) from error
         return tuple(sorted(n for n in names if _ID.fullmatch(n)))

@@ -5,21 +5,22 @@ from __future__ import annotations
 import gettext
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from audit_core.model import Message, Value
+from audit_core.model.messages import render
 
 LANGUAGES = ("en", "zh")
+CORE = "audit_core"
 OWN = Path(__file__).parent / "locale"
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
-# Places whose values are words of ours where a translation knows them. In the first two they are
-# else those of a library or a target, and quoted as they came in.
+# Being replaced by messages within messages: places whose values are stored English sentences.
 _QUOTED = ("detail", "error")
 _WORDS = (*_QUOTED, "how", "words")
-_CONTEXT = "detail\x04"  # how a .mo file writes `msgctxt "detail"`
-_DEEP = 3  # sentences within sentences: a target may write as many as it likes
+_CONTEXT = "detail\x04"
+_DEEP = 3
 _LONG = 2000
 
 
@@ -32,53 +33,77 @@ def default_language(env: dict[str, str] | None = None) -> str:
     return "en"
 
 
-def show(value: Value, *, sep: str = ", ") -> str:
-    """`value` as text: a tuple is listed, a float that is whole has no fraction."""
-    if isinstance(value, tuple):
-        return sep.join(show(item) for item in value) if value else "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "-" if value is None else str(value)
+def read_catalog(folder: Path, lang: str, domain: str) -> dict[str, str]:
+    """The compiled translations of `domain` in `folder`; empty where there are none."""
+    path = folder / lang / "LC_MESSAGES" / f"{domain}.mo"
+    if not path.exists():
+        return {}
+    with path.open("rb") as handle:
+        table: dict[object, str] = vars(gettext.GNUTranslations(handle))["_catalog"]
+    return {k: v for k, v in table.items() if isinstance(k, str) and k and v}
 
 
 class Translator:
-    """Translates fixed texts and renders messages in one language."""
+    """Renders messages in one language; `locales` is the folder of each domain but the core's.
 
-    def __init__(self, lang: str, dirs: Iterable[Path] = ()) -> None:
+    A text without a translation is shown in English.
+    """
+
+    def __init__(self, lang: str, locales: Mapping[str, Path] | None = None) -> None:
         self.lang = lang
-        self._texts: dict[str, str] = {}
-        if lang == "en":
-            return
-        for folder in (OWN, *dirs):
-            for file in sorted((folder / lang / "LC_MESSAGES").glob("*.mo")):
-                with file.open("rb") as handle:
-                    catalog = gettext.GNUTranslations(handle)
-                table: dict[object, str] = vars(catalog)["_catalog"]
-                self._texts.update({k: v for k, v in table.items() if isinstance(k, str) and v})
+        self._folders = {**(locales or {}), CORE: OWN}
+        self._tables: dict[str, dict[str, str]] = {}
 
-    @cached_property
-    def _sentences(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        """The sentences of ours, what says most first, and their translations."""
-        known = [key.removeprefix(_CONTEXT) for key in self._texts if key.startswith(_CONTEXT)]
-        known.sort(key=lambda text: (-len(_PLACE.sub("", text)), text))
-        return tuple((_pattern(text), self._texts[_CONTEXT + text]) for text in known)
-
-    def text(self, source: str) -> str:
+    def text(self, source: str, domain: str = CORE) -> str:
         """`source` in this language; itself where there is no translation."""
-        return self._texts.get(source, source) if source else ""
+        if self.lang == "en" or domain not in self._folders:
+            return source
+        if domain not in self._tables:
+            self._tables[domain] = read_catalog(self._folders[domain], self.lang, domain)
+        return self._tables[domain].get(source, source)
 
     def say(self, message: Message) -> str:
         """`message` in this language, with its values put in their places, literally."""
-        return self._filled(self.text(message.id), message.args, 0)
+        if self.lang != "en":
+            message = self._old(message)
+        return render(message, self._translated, sep="、" if self.lang == "zh" else ", ")
+
+    def _translated(self, domain: str, id: str) -> str:
+        return self.text(id, domain)
+
+    # --- stored English, until every sentence is a message ---------------------------------------
+
+    def _old(self, message: Message) -> Message:
+        args = {name: self._old_value(name, value) for name, value in message.args.items()}
+        return Message(id=message.id, args=args, domain=message.domain)
+
+    def _old_value(self, name: str, value: Value) -> Value:
+        if name == "strerror" and isinstance(value, str):
+            return self.text(value)
+        if name not in _WORDS:
+            return value
+        if isinstance(value, str):
+            return self._told(name, value, 0)
+        if isinstance(value, tuple):
+            return tuple(self._told(name, v, 0) if isinstance(v, str) else v for v in value)
+        return value
+
+    @cached_property
+    def _details(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for domain, folder in self._folders.items():
+            for name in (f"{domain}_sentences", domain):
+                found.update(read_catalog(folder, self.lang, name))
+        return found
+
+    @cached_property
+    def _sentences(self) -> tuple[tuple[re.Pattern[str], str], ...]:
+        known = [k.removeprefix(_CONTEXT) for k in self._details if k.startswith(_CONTEXT)]
+        known.sort(key=lambda text: (-len(_PLACE.sub("", text)), text))
+        return tuple((_pattern(text), self._details[_CONTEXT + text]) for text in known)
 
     def sentence(self, told: str) -> str:
-        """`told`, stored in English, in this language; quoted as it is where nobody of us said it.
-
-        What probers, transports and parsers say is stored as text. The locale folders know their
-        sentences by the context `detail`.
-        """
+        """`told`, stored in English, in this language; quoted where none of us said it."""
         return self._told("detail", told, 0)
 
     def ours(self, how: str) -> str:
@@ -86,10 +111,9 @@ class Translator:
         return self._told("how", how, 0)
 
     def _sentence(self, told: str, deep: int) -> str | None:
-        """`told` in this language, or None where it is no sentence of ours."""
         if self.lang == "en" or not told:
             return told
-        exact = self._texts.get(_CONTEXT + told) or self._texts.get(told)
+        exact = self._details.get(_CONTEXT + told) or self._details.get(told)
         if exact:
             return exact
         if len(told) <= _LONG and deep < _DEEP:
@@ -98,20 +122,14 @@ class Translator:
                     return self._filled(translated, hit.groupdict(), deep + 1)
         return None
 
-    def _filled(self, text: str, args: Mapping[str, Value], deep: int) -> str:
-        sep = "、" if self.lang == "zh" else ", "
-        values = {name: self._value(name, value, sep, deep) for name, value in args.items()}
+    def _filled(self, text: str, args: Mapping[str, str], deep: int) -> str:
+        values = {n: self._found(n, v, deep) for n, v in args.items()}
         return _PLACE.sub(lambda hit: values.get(hit[1], hit[0]), text)
 
-    def _value(self, name: str, value: Value, sep: str, deep: int) -> str:
-        if name == "strerror" and isinstance(value, str):
-            return self.text(value)  # words of the system, not a value that was seen
-        if name in _WORDS and isinstance(value, str | tuple):
-            told = value if isinstance(value, tuple) else (value,)
-            return sep.join(self._told(name, show(item), deep) for item in told)
-        if isinstance(value, bool):
-            return self.text("yes") if value else self.text("no")
-        return show(value, sep=sep)
+    def _found(self, name: str, value: str, deep: int) -> str:
+        if name == "strerror":
+            return self._details.get(value, value)
+        return self._told(name, value, deep) if name in _WORDS else value
 
     def _told(self, name: str, value: str, deep: int) -> str:
         known = self._sentence(value, deep)

@@ -16,6 +16,8 @@ from audit_core.model import (
     Severity,
     Target,
     Verdict,
+    english,
+    msg,
 )
 from audit_core.model.results import CheckInfo, Clause, Evidence, Results, RunStamp
 from audit_core.policy.model import Catalog
@@ -44,6 +46,15 @@ class FindingView(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class CheckInfoView(Struct, frozen=True, kw_only=True):
+    """A check as printed beside the findings."""
+
+    id: str
+    title: str
+    severity: str
+    version: int
+
+
 class ConclusionView(Struct, frozen=True, kw_only=True):
     """A conclusion as printed. `findings` are ids of findings; `missing` is asked of a person."""
 
@@ -67,7 +78,7 @@ class ResultsView(Struct, frozen=True, kw_only=True):
     disclaimer: str
     run: RunStamp
     targets: tuple[Target, ...]
-    checks: tuple[CheckInfo, ...]
+    checks: tuple[CheckInfoView, ...]
     findings: tuple[FindingView, ...]
     conclusions: tuple[ConclusionView, ...]
     observations: tuple[Evidence, ...]
@@ -88,19 +99,22 @@ class CatalogView(Struct, frozen=True, kw_only=True):
     clauses: tuple[Clause, ...]
 
 
-DISCLAIMER = "Self-assessment for reference; no substitute for the assessment body's conclusion"
+DISCLAIMER = msg(
+    "Self-assessment for reference; no substitute for the assessment body's conclusion"
+)
 
 
 def results_view(results: Results, translator: Translator) -> ResultsView:
     """`results` with every message rendered in the translator's language."""
-    titles = {c.id: c.title for c in results.checks}
+    checks = tuple(_check(c, translator) for c in results.checks)
+    titles = {c.id: c.title for c in checks}
     return ResultsView(
         schema=RESULTS_VIEW,
         lang=translator.lang,
-        disclaimer=translator.text(DISCLAIMER),
+        disclaimer=translator.say(DISCLAIMER),
         run=_run(results.run, translator),
         targets=results.targets,
-        checks=tuple(structs.replace(c, title=translator.text(c.title)) for c in results.checks),
+        checks=checks,
         findings=tuple(_finding(f, titles, translator) for f in results.findings),
         conclusions=tuple(_conclusion(c, translator) for c in results.conclusions),
         observations=tuple(_evidence(o, translator) for o in results.observations),
@@ -116,6 +130,10 @@ def _run(run: RunStamp, t: Translator) -> RunStamp:
     return structs.replace(run, faults=tuple(t.sentence(fault) for fault in run.faults))
 
 
+def _check(c: CheckInfo, t: Translator) -> CheckInfoView:
+    return CheckInfoView(id=c.id, title=t.say(c.title), severity=c.severity, version=c.version)
+
+
 def _evidence(o: Evidence, t: Translator) -> Evidence:
     return structs.replace(o, how=t.ours(o.how), detail=t.sentence(o.detail))
 
@@ -125,7 +143,7 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
         id=f.id,
         check=f.check,
         check_version=f.check_version,
-        title=t.text(titles.get(f.check, "")),
+        title=titles.get(f.check, ""),
         target=f.target,
         verdict=f.verdict,
         severity=f.severity,
@@ -161,9 +179,9 @@ def catalog_view(catalog: Catalog) -> CatalogView:
         catalog=catalog.id,
         title=catalog.title,
         title_en=catalog.title_en,
-        edition=catalog.edition,
+        edition=english(catalog.edition),
         source=catalog.source,
-        confidence=catalog.confidence,
+        confidence=english(catalog.confidence),
         licence=catalog.licence,
         sha256=catalog.sha256,
         clauses=catalog.clauses,

@@ -265,7 +265,7 @@ def test_an_exporter_that_fails_costs_only_its_own_files(pack: Pack, bad: Export
 
 def test_a_missing_library_is_told_as_such(pack: Pack, tmp_path: Path) -> None:
     with pytest.raises(ToolMissing):
-        pack(exporters={"bad": _raising(ToolMissing("openpyxl is not installed"))})
+        pack(exporters={"bad": _raising(ToolMissing(msg("openpyxl is not installed")))})
     assert not (tmp_path / "pack.zip").exists()
 
 

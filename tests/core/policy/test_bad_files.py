@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.translate import Translator
 
 BAD = Path(__file__).parent / "bad"
-CHINESE = Translator("zh", installed.registry().locale_dirs)
+CHINESE = Translator("zh", installed.registry().locales)
 LOCAL = "targets:\n  - id: a\n    access: {via: local}\n"
 
 
@@ -68,16 +68,16 @@ def registry() -> Registry:
 
 def untranslated(error: DengbaoError) -> list[str]:
     """The parts of the error's line that have no Chinese."""
-    parts: list[str] = []
+    assert CHINESE.say(error.said).isprintable()
+    english = [m for m in _parts(error.said) if re.search("[a-zA-Z]", re.sub(r"\{\w+\}", "", m.id))]
+    return [m.id for m in english if CHINESE.text(m.id, m.domain) == m.id]
 
-    def say(part: Message) -> str:
-        parts.append(part.id)
-        return CHINESE.say(part)
 
-    line = error.told(say)
-    assert line.isprintable()
-    english = [p for p in parts if re.search("[a-zA-Z]", re.sub(r"\{\w+\}", "", p))]
-    return [p for p in english if CHINESE.text(p) == p]
+def _parts(said: Message) -> Iterator[Message]:
+    yield said
+    for value in said.args.values():
+        if isinstance(value, Message):
+            yield from _parts(value)
 
 
 def refused(read: Callable[[], object], file: object, told: str) -> None:

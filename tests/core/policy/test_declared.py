@@ -16,6 +16,7 @@ from audit_core.model import Command, Coverage, Fact, Judgement, Severity, Verdi
 from audit_core.model.errors import InputError
 from audit_core.policy import Comparator, DeclaredCheck, build_check, load_profile
 from audit_core.policy.declared import _is_tame
+from audit_core.policy.model import Bilingual
 
 
 class Mode(enum.StrEnum):
@@ -44,9 +45,12 @@ THING = fact("t.thing", Thing, ask=Command(argv=("true",)), parse=lambda answer:
 FACTS: dict[str, Fact] = {THING.id: THING}
 
 
+TITLE = Bilingual(zh="正常", en="Fine").message()
+
+
 def declared(field: str, comparator: str, operand: Any = True) -> DeclaredCheck:
     return DeclaredCheck(
-        id="mine.check", title="Fine", title_zh="正常", fact="t.thing", field=field,
+        id="mine.check", title=TITLE, fact="t.thing", field=field,
         comparator=Comparator(comparator), operand=operand, severity=Severity.LOW, where="p.yaml:7",
     )  # fmt: skip
 
@@ -164,7 +168,7 @@ def test_the_check_is_like_any_other() -> None:
     assert (check.id, check.kind, check.needs, check.parameters) == (
         "mine.check", "host", (THING,), ()
     )  # fmt: skip
-    assert check.title == "正常 / Fine"
+    assert check.title == TITLE
 
 
 @pytest.mark.parametrize(

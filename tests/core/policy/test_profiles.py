@@ -14,15 +14,16 @@ import audit_profiles
 from audit_core.api.plugins import load as load_plugins
 from audit_core.api.sdk import Command as Ask
 from audit_core.api.sdk import Down, Subset, Up, check, fact, passed
-from audit_core.model import Check, Coverage, Judgement, Message, Severity
+from audit_core.model import Check, Coverage, Judgement, Severity
 from audit_core.model.errors import ConfigError, InputError, UsageError
 from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
+from audit_core.policy.model import Bilingual
 from audit_core.policy.profiles import tightens
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
 from audit_core.text.translate import Translator
 
 SHIPPED = Path(audit_profiles.__file__).parent
-LIST = Message(id="{said}", args={"said": "Show the list", "said_zh": "提供清单"})
+LIST = Bilingual(en="Show the list", zh="提供清单").message()
 FACT = fact("t.fact", int, ask=Ask(argv=("true",)), parse=lambda answer: 1)
 
 
@@ -539,7 +540,7 @@ def test_what_people_have_to_bring_reads_in_both_languages() -> None:
         "important personal information: Unauthorised access to personal information and its "
         "unlawful use are forbidden"
     )
-    chinese = Translator("zh", [SHIPPED / "locale"]).say(message)
+    chinese = Translator("zh").say(message)
     assert chinese == (
         "人工核查；测评对象：业务应用系统、数据库管理系统；测评内容：禁止未授权访问与非法使用个人信息"
     )
@@ -548,7 +549,7 @@ def test_what_people_have_to_bring_reads_in_both_languages() -> None:
 def test_what_a_mapping_finds_missing_reads_in_both_languages() -> None:
     assert Translator("en").say(LIST) == "Show the list"
     assert Translator("zh").say(LIST) == "提供清单"
-    braces = Message(id="{said}", args={"said": "a {said_zh} b", "said_zh": "甲 {said} 乙"})
+    braces = Bilingual(en="a {said_zh} b", zh="甲 {said} 乙").message()
     assert Translator("zh").say(braces) == "甲 {said} 乙"
 
 

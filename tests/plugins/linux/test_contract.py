@@ -171,7 +171,7 @@ def test_facts_that_checks_need_are_those_that_are_offered() -> None:
 def test_every_check_is_complete(check: Check) -> None:
     assert check.kind == "host"
     assert check.remedy is not None
-    assert check.title.endswith(".")
+    assert check.title.id.endswith(".")
     for parameter in check.parameters:
         assert parameter.tightens in (Up, Down, Subset, Superset, None)
 

@@ -15,7 +15,7 @@ from audit_tls.facts import Certificates, Endpoint, parse_endpoint
 from audit_tls.suites import TLS12
 from invented.tls import DER, GOOD, attempt, hello, report
 
-SAY = Translator("zh", [Path(audit_tls.__file__).parent / "locale"]).say
+SAY = Translator("zh", {"audit_tls": Path(audit_tls.__file__).parent / "locale"}).say
 
 
 def in_chinese(judgement: Judgement) -> str:

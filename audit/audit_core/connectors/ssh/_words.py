@@ -24,4 +24,4 @@ def plain(text: str) -> str:
 
 def filled(said: Message, **values: Value) -> Message:
     """`said` with `values` in its places, beside those that it has."""
-    return Message(id=said.id, args={**values, **said.args})
+    return Message(id=said.id, args={**values, **said.args}, domain=said.domain)

@@ -1,0 +1,75 @@
+"""Codes and columns in words, for tables. JSON is for programs: there codes stay codes."""
+
+from __future__ import annotations
+
+from audit_core.model import Message, msg
+
+CODES: dict[str, Message] = {
+    # severities
+    "low": msg("low"),
+    "medium": msg("medium"),
+    "high": msg("high"),
+    # why something is undetermined
+    "not_present": msg("not_present"),
+    "not_permitted": msg("not_permitted"),
+    "unreachable": msg("unreachable"),
+    "timed_out": msg("timed_out"),
+    "truncated": msg("truncated"),
+    "unparsable": msg("unparsable"),
+    "not_collected": msg("not_collected"),
+    "unsupported": msg("unsupported"),
+    "fault": msg("fault"),
+    "inconclusive": msg("inconclusive"),
+    "incomplete": msg("incomplete"),
+    # how much of a clause a check settles
+    "full": msg("full"),
+    "partial": msg("partial"),
+    "supports": msg("supports"),
+    # scopes of clauses
+    "general": msg("general"),
+    "cloud": msg("cloud"),
+    "mobile": msg("mobile"),
+    "iot": msg("iot"),
+    "ics": msg("ics"),
+    # requests and their rights
+    "command": msg("command"),
+    "network": msg("network"),
+    "file": msg("file"),
+    "user": msg("user"),
+    "collector": msg("collector"),
+    # in which direction an overlay may tighten a parameter
+    "up": msg("up"),
+    "down": msg("down"),
+    "subset": msg("subset"),
+    "superset": msg("superset"),
+    # states of what doctor looks at
+    "ok": msg("ok"),
+    "missing": msg("missing"),
+    "out of reach": msg("out of reach"),
+}
+
+COLUMNS: dict[str, Message] = {
+    "access": msg("access"),
+    "address": msg("address"),
+    "catalog": msg("catalog"),
+    "check": msg("check"),
+    "checks": msg("checks"),
+    "clause": msg("clause"),
+    "clauses": msg("clauses"),
+    "confidence": msg("confidence"),
+    "edition": msg("edition"),
+    "exporters": msg("exporters"),
+    "extends": msg("extends"),
+    "facts": msg("facts"),
+    "fault": msg("fault"),
+    "gist": msg("gist"),
+    "id": msg("id"),
+    "kind": msg("kind"),
+    "name": msg("name"),
+    "object_type": msg("object_type"),
+    "probers": msg("probers"),
+    "severity": msg("severity"),
+    "title": msg("title"),
+    "unit": msg("unit"),
+    "version": msg("version"),
+}
