@@ -6,6 +6,7 @@ runs the whole product with that host's answers and no host.
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import shlex
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from audit_core.model import (
     Answers,
     Command,
     Fact,
+    Kind,
     KnownOrAbsent,
     Message,
     NamedAsk,
@@ -148,20 +150,23 @@ def _stat(seen: Observation, out: bytes) -> bytes:
 
 
 def target_of(kind: str, **settings: Any) -> Target:
-    """A made-up target of `kind` with everything declared that ours look for."""
-    declared = {
-        "port": 443,
-        "server_name": "localhost",
-        "path": "/var/backups",
-        "rpo_hours": 24,
-        "allowed_ports": ["22/tcp"],
-    }
+    """A made-up target of `kind`: what its plugin gives as an example, and `settings`."""
+    known = _installed().kinds.by_id.get(kind)
+    return _sample_of(kind, known, **settings)
+
+
+@functools.cache
+def _installed() -> plugins.Registry:
+    return plugins.load()
+
+
+def _sample_of(kind: str, known: Kind | None, **settings: Any) -> Target:
     return Target(
         id="sample",
         kind=kind,
-        object_type="server",
+        object_type=known.object_types[0] if known is not None else "server",
         address="127.0.0.1",
-        settings={**declared, **settings},
+        settings={**(known.example if known is not None else {}), **settings},
     )
 
 
@@ -181,7 +186,10 @@ def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
         found.append("it offers no check")
     found += _text_problems(module, registry.locales)
     facts = {f.id: f for c in mine for f in all_facts(c.needs)}
-    found += [p for f in facts.values() for p in _fact_problems(f)]
+    kinds = registry.kinds.by_id
+    found += [
+        p for f in facts.values() for p in _fact_problems(f, _sample_of(f.kind, kinds.get(f.kind)))
+    ]
     return tuple(found)
 
 
@@ -191,8 +199,7 @@ def _text_problems(module: Any, locales: dict[str, Path]) -> Iterable[str]:
     return text_problems(package, locales.get(package.stem, package.parent / "none"))
 
 
-def _fact_problems(fact: Fact) -> Iterable[str]:
-    target = target_of(fact.kind)
+def _fact_problems(fact: Fact, target: Target) -> Iterable[str]:
     for provider in fact.providers:
         requests = [request_of(ask, target) for ask in provider.every_ask]
         for request in requests:

@@ -22,15 +22,16 @@ from audit_core.views.cli_views import SUGGEST_VIEW, SuggestedPart, SuggestView,
 def check(context: Context) -> int:
     """What the inventory declares, a target a line; what is wrong with it is an error."""
     inventory = context.inventory()
-    rows = [_row(inventory, target) for target in inventory.targets]
+    kind = str if context.args.format == "json" else context.code
+    rows = [_row(inventory, target, kind(target.kind)) for target in inventory.targets]
     return listed(context, context.text("Targets"), rows)
 
 
-def _row(inventory: Inventory, target: Target) -> TargetRow:
+def _row(inventory: Inventory, target: Target, kind: str) -> TargetRow:
     access = inventory.access_of(target)
     return TargetRow(
         id=target.id,
-        kind=target.kind,
+        kind=kind,
         object_type=target.object_type,
         address=target.address or "",
         access=access.via if access is not None else "",
