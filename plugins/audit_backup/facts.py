@@ -28,6 +28,7 @@ from audit_core.api.sdk import (
     decimal_number,
     fact,
     msg,
+    verbatim,
     whole_number,
 )
 
@@ -125,7 +126,7 @@ def _records(answer: Answer) -> list[str]:
     """What stands before each NUL; a cut answer loses its last record, any other must be whole."""
     *whole, rest = answer.text.split("\0")
     if rest and not answer.truncated:
-        raise ParseError("the listing does not end with a whole record")
+        raise ParseError(msg("the listing does not end with a whole record"))
     return whole
 
 
@@ -133,7 +134,7 @@ def _below(path: str, answer: Answer) -> str:
     """`path` as seen from the set's folder; empty for the folder itself."""
     folder = str(declared.folder(answer.target))
     if not path.startswith(folder):
-        raise ParseError(f"a path outside of the folder: {path[:200]!r}")
+        raise ParseError(msg("a path outside of the folder: {path}", path=verbatim(path)))
     return path.removeprefix(folder)
 
 
@@ -148,11 +149,11 @@ def _refusal(answer: Answer) -> Absent | None:
             said = msg(
                 "The account may not read it ({error}): let it read the folder, or declare"
                 " `privilege: root` for this backup set",
-                error=line[:300],
+                error=verbatim(line),
             )
             return Absent(reason=Reason.NOT_PERMITTED, said=said)
         if not line.endswith(": No such file or directory"):
-            raise ParseError(f"find: {line[:200]}")
+            raise ParseError(msg("find: {detail}", detail=verbatim(line)))
         if not answer.stdout:
             said = msg("The declared backup folder {folder} does not exist", folder=folder)
             return Absent(reason=Reason.NOT_PRESENT, said=said)
@@ -169,7 +170,7 @@ def _entry(record: str, answer: Answer) -> tuple[str, BackupFile]:
     """Kind and file of one record: mtime, kind, size, mode, blocks and path."""
     cells = record.split(" ", 5)
     if len(cells) != 6 or cells[1] not in ("d", "f", "l"):
-        raise ParseError(f"not a record of the listing: {record[:200]!r}")
+        raise ParseError(msg("not a record of the listing: {record}", record=verbatim(record)))
     at, kind, size, mode, blocks, path = cells
     bytes_ = whole_number(size)
     return kind, BackupFile(
@@ -203,7 +204,7 @@ def parse_files(answer: Answer) -> Files | Absent:
     entries = [_entry(record, answer) for record in _records(answer)]
     folders = {e.name: e for kind, e in entries if kind == "d"}
     if "" not in folders and not answer.truncated:
-        raise ParseError("the listing lacks the folder itself")
+        raise ParseError(msg("the listing lacks the folder itself"))
     modes = {name: e.mode for name, e in folders.items()}
     pattern, depth = str(declared.pattern(answer.target)), declared.depth(answer.target)
     files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
@@ -228,18 +229,18 @@ def parse_files(answer: Answer) -> Files | Absent:
 def _bytes(text: str) -> bytes | None:
     """What od printed; without the `r` that find adds when od ended well, it could not read."""
     if not re.fullmatch(r"([0-9a-f \n]*r)?", text):
-        raise ParseError(f"not from od: {text[:60]!r}")
+        raise ParseError(msg("not from od: {text}", text=verbatim(text)))
     try:
         return bytes.fromhex(text[:-1]) if text else None
     except ValueError as error:
-        raise ParseError(f"not from od: {text[:60]!r}") from error
+        raise ParseError(msg("not from od: {text}", text=verbatim(text))) from error
 
 
 def _head(first: str, second: str, answer: Answer) -> Head:
     """`first` is the time and the path, `second` what od printed and the path again."""
     at, mark, path = first.partition(" ")
     if not mark or not second.endswith(path):
-        raise ParseError(f"not a record of the heads: {first[:200]!r}")
+        raise ParseError(msg("not a record of the heads: {record}", record=verbatim(first)))
     name = _below(path, answer)
     return Head(name=name, at=decimal_number(at), bytes=_bytes(second.removesuffix(path)))
 
@@ -251,7 +252,7 @@ def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
         return Absent(reason=Reason.TRUNCATED, said=said)
     cells = _records(answer)
     if len(cells) % 2:
-        raise ParseError("a record is cut")
+        raise ParseError(msg("a record is cut"))
     pattern = str(declared.pattern(answer.target))
     every = [
         _head(first, second, answer) for first, second in zip(cells[::2], cells[1::2], strict=True)
@@ -283,7 +284,7 @@ def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
         return Absent(reason=Reason.TRUNCATED, said=said)
     rows = [_LINE.fullmatch(line) for line in answer.lines if line]
     if not rows or None in rows:
-        raise ParseError("not what ls prints")
+        raise ParseError(msg("not what ls prints"))
     return tuple(sorted(row[2] for row in rows if row and row[1] == "+"))
 
 

@@ -7,7 +7,17 @@ import ipaddress
 import msgspec
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, Answer, Message, ParseError, Probe, Target, fact, msg
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Message,
+    ParseError,
+    Probe,
+    Target,
+    fact,
+    msg,
+    verbatim,
+)
 from audit_core.model import Value
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
 from audit_nmap.scan import Scan, SecondLook, read_scan
@@ -83,7 +93,7 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     """The ports of the one host of a finished scan of exactly what was asked."""
     asked = ask(answer.target)
     if isinstance(asked, Message):
-        raise ParseError("nothing was asked of this target")
+        raise ParseError(msg("nothing was asked of this target"))
     address = str(asked.args["address"])
     found = read_scan(answer.stdout, address, str(asked.args["ports"]))
     if isinstance(found, Absent):
@@ -95,7 +105,7 @@ def _second_look(raw: bytes) -> SecondLook:
     try:
         return msgspec.json.decode(raw, type=SecondLook)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ParseError(f"not a second look: {error}") from error
+        raise ParseError(msg("not a second look: {error}", error=verbatim(str(error)))) from error
 
 
 def _seen_twice(address: str, scan: Scan, second: SecondLook) -> Ports:
@@ -116,7 +126,7 @@ def _seen_twice(address: str, scan: Scan, second: SecondLook) -> Ports:
 def _numbers(text: str) -> frozenset[int]:
     found = read_ports(text) if text else frozenset[int]()
     if found is None:
-        raise ParseError("a second look at something else than ports")
+        raise ParseError(msg("a second look at something else than ports"))
     return found
 
 

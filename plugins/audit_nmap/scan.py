@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, ParseError, Reason, msg
+from audit_core.api.sdk import Absent, ParseError, Reason, msg, verbatim
 from audit_nmap.ports import ranges, read_ports
 
 
@@ -42,32 +42,34 @@ def _root(raw: bytes) -> Any:
     try:
         root = fromstring(raw)
     except (XmlError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
-        raise ParseError(f"not a whole XML document: {error}") from error
+        raise ParseError(
+            msg("not a whole XML document: {error}", error=verbatim(str(error)))
+        ) from error
     if root.tag != "nmaprun" or root.get("scanner") != "nmap":
-        raise ParseError("not a document of nmap")
+        raise ParseError(msg("not a document of nmap"))
     if sum(1 for _ in root.iter("nmaprun")) != 1:
-        raise ParseError("more than one document of nmap")
+        raise ParseError(msg("more than one document of nmap"))
     return root
 
 
 def _only(parent: Any, tag: str) -> Any:
     found = parent.findall(tag)
     if len(found) != 1:
-        raise ParseError(f"{len(found)} elements {tag}, expected one")
+        raise ParseError(msg("{count} elements {name}, expected one", count=len(found), name=tag))
     return found[0]
 
 
 def _ports_of(text: str | None, what: str) -> frozenset[int]:
     found = read_ports(text) if text else None
     if found is None:
-        raise ParseError(f"{what}: not a list of ports")
+        raise ParseError(msg("{what}: not a list of ports", what=what))
     return found
 
 
 def _count(element: Any) -> int:
     text = element.get("count", "")
     if not (text.isascii() and text.isdigit() and len(text) <= 5):
-        raise ParseError(f"{element.tag}: not a count")
+        raise ParseError(msg("{what}: not a count", what=str(element.tag)))
     return int(text)
 
 
@@ -80,7 +82,7 @@ def _collect(host: Any, scanned: frozenset[int]) -> Scan:
     table, told = _only(host, "ports"), 0
     for port in table.findall("port"):
         if port.get("protocol") != "tcp":
-            raise ParseError("a port that is not TCP")
+            raise ParseError(msg("a port that is not TCP"))
         numbers = _ports_of(port.get("portid"), "portid")
         state = str(_only(port, "state").get("state"))
         found[_STATES.get(state, "silent")] |= numbers
@@ -93,7 +95,7 @@ def _collect(host: Any, scanned: frozenset[int]) -> Scan:
         told += len(numbers)
     everything = frozenset[int]().union(*found.values())
     if everything != scanned or told != len(scanned):
-        raise ParseError("the ports told are not the ports scanned")
+        raise ParseError(msg("the ports told are not the ports scanned"))
     return Scan(**{state: frozenset(ports) for state, ports in found.items()})
 
 
@@ -105,9 +107,9 @@ def _extra(extra: Any, rest: frozenset[int] | None) -> frozenset[int]:
     elif rest is not None:
         numbers = rest
     else:
-        raise ParseError("extraports do not say which ports")
+        raise ParseError(msg("extraports do not say which ports"))
     if len(numbers) != _count(extra):
-        raise ParseError("extraports do not add up")
+        raise ParseError(msg("extraports do not add up"))
     return numbers
 
 
@@ -115,14 +117,20 @@ def _finished(root: Any) -> Any:
     stats = _only(root, "runstats")
     end = _only(stats, "finished")
     if end.get("exit") != "success":
-        raise ParseError(f"nmap ended with {end.get('exit')}: {end.get('errormsg')}")
+        raise ParseError(
+            msg(
+                "nmap ended with {exit}: {error}",
+                exit=verbatim(str(end.get("exit"))),
+                error=verbatim(str(end.get("errormsg"))),
+            )
+        )
     return _only(stats, "hosts")
 
 
 def _address(host: Any) -> str:
     found = [a.get("addr") for a in host.findall("address") if a.get("addrtype") != "mac"]
     if len(found) != 1:
-        raise ParseError("not one address")
+        raise ParseError(msg("not one address"))
     return str(found[0])
 
 
@@ -140,7 +148,7 @@ def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
     info = _only(root, "scaninfo")
     scanned = _ports_of(info.get("services"), "services")
     if _address(host) != address or ranges(scanned) != ports:
-        raise ParseError("nmap scanned something else than was asked")
+        raise ParseError(msg("nmap scanned something else than was asked"))
     if info.get("type") != "connect" or info.get("protocol") != "tcp":
-        raise ParseError("not a TCP connect scan")
+        raise ParseError(msg("not a TCP connect scan"))
     return _collect(host, scanned)

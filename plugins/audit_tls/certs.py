@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Message, filled, msg, verbatim
+
 _EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 # GM/T 0006 object identifiers; curve and hash of the Chinese commercial algorithms.
 _CURVES = {"1.2.156.10197.1.301": ("SM2", 256)}
@@ -24,6 +26,10 @@ _SMALL_CURVES = {
     "1.3.132.0.31": 192, "1.2.840.10045.3.1.1": 192, "1.3.36.3.3.2.8.1.1.1": 160,
     "1.3.36.3.3.2.8.1.1.2": 160, "1.3.36.3.3.2.8.1.1.3": 192, "1.3.36.3.3.2.8.1.1.4": 192,
 }  # fmt: skip
+WHOLE = msg("certificate: {error}")
+NAMES = msg("alternative names: {error}")
+"""What of a certificate could not be read, with the error in its place."""
+
 _SIGNATURES = {"1.2.156.10197.1.501": "sm3"}
 
 
@@ -47,12 +53,12 @@ class Certificate(Struct, frozen=True, kw_only=True):
     key_bits: int | None = None
     hash: str | None = None
     self_signed: bool | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 def read_certificate(der: bytes) -> Certificate:
     """What stands in `der`; never raises, whatever the bytes are."""
-    problems: list[str] = []
+    problems: list[Message] = []
     found = _Reading(problems)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # negative serial numbers and the like
@@ -62,38 +68,41 @@ def read_certificate(der: bytes) -> Certificate:
 
 
 class _Reading:
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[Message]) -> None:
         self._problems = problems
 
-    def part(self, what: str, read: Callable[[], Any]) -> Any:
+    def part(self, what: Message, read: Callable[[], Any]) -> Any:
         """The value of `read`, or None with the problem noted: a library may raise anything."""
         try:
             return read()
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # noqa: BLE001 (a panic of the Rust side is no Exception)
-            self._problems.append(f"{what}: {type(error).__name__}: {str(error)[:200]}")
+            told = verbatim(f"{type(error).__name__}: {error}")
+            self._problems.append(filled(what, error=told))
             return None
 
     def everything(self, der: bytes) -> dict[str, Any]:
         from cryptography import x509
 
-        cert = self.part("certificate", lambda: x509.load_der_x509_certificate(der))
+        cert = self.part(WHOLE, lambda: x509.load_der_x509_certificate(der))
         if cert is None:
             return {}
-        key, bits = self.part("key", lambda: _key(cert)) or (None, None)
-        dns, ips = self.part("alternative names", lambda: _names(cert)) or ((), ())
+        key, bits = self.part(msg("key: {error}"), lambda: _key(cert)) or (None, None)
+        dns, ips = self.part(NAMES, lambda: _names(cert)) or ((), ())
         return {
-            "subject": self.part("subject", lambda: cert.subject.rfc4514_string()),
-            "issuer": self.part("issuer", lambda: cert.issuer.rfc4514_string()),
+            "subject": self.part(msg("subject: {error}"), lambda: cert.subject.rfc4514_string()),
+            "issuer": self.part(msg("issuer: {error}"), lambda: cert.issuer.rfc4514_string()),
             "names": dns,
             "addresses": ips,
-            "not_before": self.part("start", lambda: _moment(cert.not_valid_before_utc)),
-            "not_after": self.part("end", lambda: _moment(cert.not_valid_after_utc)),
+            "not_before": self.part(
+                msg("start: {error}"), lambda: _moment(cert.not_valid_before_utc)
+            ),
+            "not_after": self.part(msg("end: {error}"), lambda: _moment(cert.not_valid_after_utc)),
             "key": key,
             "key_bits": bits,
-            "hash": self.part("signature", lambda: _hash(cert)),
-            "self_signed": self.part("issuer", lambda: _self_signed(cert)),
+            "hash": self.part(msg("signature: {error}"), lambda: _hash(cert)),
+            "self_signed": self.part(msg("issuer: {error}"), lambda: _self_signed(cert)),
         }
 
 

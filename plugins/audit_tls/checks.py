@@ -22,7 +22,7 @@ from audit_core.api.sdk import (
     rounded_down,
     undetermined,
 )
-from audit_tls.certs import Certificate
+from audit_tls.certs import NAMES, WHOLE, Certificate
 from audit_tls.facts import (
     CERTIFICATES,
     ENDPOINT,
@@ -76,7 +76,37 @@ def _why_open(version: Version) -> Message:
     if not version.unsettling:
         return msg("{version}: not asked to the end", version=version.name)
     return msg("{version}: what came settles nothing ({detail})", version=version.name,
-               detail=version.unsettling)  # fmt: skip
+               detail=tuple(map(_came, version.unsettling)))  # fmt: skip
+
+
+_CAME = {
+    "closed": msg("the connection was closed"),
+    "answered": msg("an answer"),
+    "timed_out": msg("no answer in time"),
+    "refused": msg("the connection was refused"),
+    "reset": msg("the connection was reset"),
+    "unreachable": msg("no connection"),
+    "not_tls": msg("an answer that is not TLS"),
+    "capped": msg("a longer answer than is read"),
+    "declined": msg("STARTTLS was declined"),
+}
+
+
+def _came(word: str) -> Message:
+    """How an attempt ended that says nothing."""
+    alert = word.removeprefix("alert ")
+    return _CAME[word] if word in _CAME else msg("alert {number}", number=alert)
+
+
+def _group_names(groups: Iterable[str]) -> tuple[str | Message, ...]:
+    return tuple(map(_group_name, groups))
+
+
+def _group_name(group: str) -> str | Message:
+    if group == "explicit curve":
+        return msg("a curve of its own")
+    number = group.removeprefix("group ")
+    return group if number == group else msg("group number {number}", number=number)
 
 
 def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
@@ -174,7 +204,9 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     if not spoken:
         return undetermined(msg("Only TLCP is spoken; see its own rules"), expected=wanted)
     said = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
-    return passed(said, msg("Groups seen: {words}", words=endpoint.groups), expected=wanted)
+    return passed(
+        said, msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)), expected=wanted
+    )
 
 
 # --- certificates ---------------------------------------------------------------------------------
@@ -187,8 +219,8 @@ def _label(cert: Certificate) -> str:
 def _unread(certs: Iterable[Certificate]) -> tuple[Message, ...]:
     return tuple(
         msg(
-            "Certificate {label} cannot be read in full: {words}",
-            label=_label(c), words=c.problems[:3],
+            "Certificate {label} cannot be read in full: {problems}",
+            label=_label(c), problems=c.problems[:3],
         )
         for c in certs
     )  # fmt: skip
@@ -295,18 +327,21 @@ def key_strength(
         if small:
             why.append(msg("The key exchange uses a prime of {bits} bits", bits=small))
         if weak:
-            why.append(msg("The key exchange uses the group {words}", words=weak))
+            why.append(msg("The key exchange uses the group {groups}", groups=weak))
         return failed(*why, expected=wanted)
     unread = [c for c, s in strength if s is None]
     odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
     if odd:
-        said = msg("The strength of these groups is not known: {words}", words=odd)
+        said = msg("The strength of these groups is not known: {groups}", groups=_group_names(odd))
         return undetermined(said, expected=wanted)
     if unread:
         known = [_key(c) for c in unread if c.key is not None]
         noted = _unread(c for c in unread if c.key is None)
         return undetermined(*known, *noted, expected=wanted)
-    told = (*(_key(c) for c, _ in strength), msg("Groups seen: {words}", words=endpoint.groups))
+    told = (
+        *(_key(c) for c, _ in strength),
+        msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)),
+    )
     if endpoint.unsettled or certificates.unseen:
         gaps = (*_groups_open(endpoint), *_unseen(certificates))
         return undetermined(*gaps, *told, *_stopped(endpoint), expected=wanted)
@@ -322,7 +357,8 @@ def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:
 
 
 def _signature(cert: Certificate) -> Message:
-    return msg("Certificate {label} is signed with {words}", label=_label(cert), words=cert.hash)
+    hash = msg("the hash of its algorithm") if cert.hash == "intrinsic" else cert.hash
+    return msg("Certificate {label} is signed with {hash}", label=_label(cert), hash=hash)
 
 
 @check(
@@ -364,8 +400,7 @@ def _sans(cert: Certificate) -> Message:
 
 
 def _names_unread(cert: Certificate) -> bool:
-    parts = ("alternative names:", "certificate:")
-    return any(p.startswith(parts) for p in cert.problems)
+    return any(p.id in (NAMES.id, WHOLE.id) for p in cert.problems)
 
 
 @check(

@@ -20,6 +20,7 @@ from audit_core.api.sdk import (
     Target,
     fact,
     msg,
+    verbatim,
 )
 from audit_core.model import Value
 from audit_tls.certs import Certificate, matches, read_certificate
@@ -166,14 +167,14 @@ def _report(answer: Answer) -> Report:
     try:
         report = msgspec.json.decode(answer.stdout, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ParseError(f"not a report: {error}") from error
+        raise ParseError(msg("not a report: {error}", error=verbatim(str(error)))) from error
     chain = [der for trust in report.trusts for der in trust.chain]
     if (
         report.schema != SCHEMA
         or not all(map(_sound, report.attempts))
         or not all(map(_hex, chain))
     ):
-        raise ParseError("not a report of this prober")
+        raise ParseError(msg("not a report of this prober"))
     return report
 
 

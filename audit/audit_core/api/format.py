@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from audit_core.model import Message, ParseError
+from audit_core.model import Message, ParseError, msg, verbatim
 
 CAP = 20
 """How many values a message lists before it only counts the rest."""
@@ -73,7 +73,7 @@ def whole_number(text: str, *, base: int = 10, most: int = 1 << 62) -> int:
     """
     digits = "[0-7]{1,19}" if base == 8 else "[0-9]{1,19}"
     if not re.fullmatch(digits, text) or int(text, base) > most:
-        raise ParseError(f"not a number: {text[:40]!r}")
+        raise ParseError(msg("not a number: {text}", text=verbatim(text)))
     return int(text, base)
 
 
@@ -86,7 +86,7 @@ def decimal_number(text: str) -> float:
     """`text` as `decimal` reads it; ParseError for anything else."""
     value = decimal(text)
     if value is None:
-        raise ParseError(f"not a number: {text[:40]!r}")
+        raise ParseError(msg("not a number: {text}", text=verbatim(text)))
     return value
 
 
@@ -95,4 +95,4 @@ def json_document(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ParseError(f"not JSON: {error}") from error
+        raise ParseError(msg("not JSON: {error}", error=verbatim(str(error)))) from error

@@ -102,7 +102,7 @@ def _made(
     try:
         value = make(*values)
     except ParseError as error:
-        said = msg("{asked}: {error}", asked=name, error=str(error)[:500])
+        said = msg("{asked}: {error}", asked=name, error=error.said)
         return Absent(reason=Reason.UNPARSABLE, said=said, evidence=inputs.evidence)
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
         said = msg("The parser failed with {error}", error=type(error).__name__)

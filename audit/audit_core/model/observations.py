@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.model.files import FileEntry, decode_files
+from audit_core.model.messages import Message
 from audit_core.model.targets import Target
 
 
@@ -67,7 +68,14 @@ def observation_digest(observation: Observation) -> str:
 
 
 class ParseError(Exception):
-    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE."""
+    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE.
+
+    `said` tells why; text of the target in it is `verbatim`.
+    """
+
+    def __init__(self, said: Message | str) -> None:  # text, until all parsers are ported
+        super().__init__(str(said))
+        self.said: Message | str = said if isinstance(said, Message) else said[:500]
 
 
 class Answer(Struct, frozen=True, kw_only=True):

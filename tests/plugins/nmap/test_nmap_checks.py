@@ -43,7 +43,7 @@ def target(**settings: Any) -> Target:
 
 
 def said(judgement: Any) -> str:
-    return " ".join(m.id.format(**m.args) for m in judgement.said)
+    return " ".join(str(m) for m in judgement.said)
 
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED

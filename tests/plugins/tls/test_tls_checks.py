@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import audit_tls
-from audit_core.model import Check, Judgement, Target, Verdict
-from audit_tls.certs import Certificate
+from audit_core.model import Check, Judgement, Target, Verdict, filled
+from audit_tls.certs import WHOLE, Certificate
 from audit_tls.checks import (
     CHECKS,
     certificate_name,
@@ -54,7 +54,7 @@ def endpoint(
 
 
 def said(judgement: Judgement) -> str:
-    return " ".join(m.id.format(**m.args) for m in judgement.said)
+    return " ".join(str(m) for m in judgement.said)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def cert(**more: Any) -> Certificate:
     return Certificate(**(plain | more))
 
 
-UNREAD = Certificate(sha256="cd" * 32, problems=("certificate: ValueError: x",))
+UNREAD = Certificate(sha256="cd" * 32, problems=(filled(WHOLE, error="x"),))
 
 
 def certs(*own: Certificate, **more: Any) -> Certificates:

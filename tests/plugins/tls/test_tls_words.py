@@ -32,9 +32,9 @@ def test_groups_and_hashes_are_told_in_chinese() -> None:
     odd = replace(seen, groups=("explicit curve", "group 4711", "x25519"))
     cert = read_certificate(DER)
     said = in_chinese(key_strength.judge(certificates(cert), odd))
-    assert "自定义曲线（explicit curve）、编号 4711 的群" in said
+    assert "自定义曲线、编号 4711 的群组" in said
     said = in_chinese(signature_hash.judge(certificates(replace(cert, hash="intrinsic"))))
-    assert "包含在签名算法中（intrinsic）" in said
+    assert "包含在签名算法中" in said
 
 
 def test_what_of_a_certificate_cannot_be_read_is_told_in_chinese() -> None:
