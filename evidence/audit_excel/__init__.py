@@ -24,7 +24,7 @@ def _write(source: PackSource, folder: Path) -> Iterable[Path]:
     except ModuleNotFoundError as error:
         if error.name != "openpyxl":
             raise
-        raise ToolMissing(msg("openpyxl is not installed: pip install 'dengbao[excel]'")) from error
+        raise ToolMissing(msg("openpyxl is not installed: pip install openpyxl")) from error
     try:
         return write(source, folder)
     except OSError as error:

@@ -29,7 +29,7 @@ def test_the_plugin_loads_without_openpyxl() -> None:
     paths = os.pathsep.join(str(ROOT / name) for name in ("audit", "evidence"))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                           check=True, env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
-    assert done.stdout == "excel openpyxl is not installed: pip install 'dengbao[excel]'\n"
+    assert done.stdout == "excel openpyxl is not installed: pip install openpyxl\n"
 
 
 def test_the_exporter_writes_into_the_folder(make_source: MakeSource, tmp_path: Path) -> None:
