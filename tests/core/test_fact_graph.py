@@ -155,8 +155,11 @@ def test_what_was_not_seen_in_full_fails_or_is_undetermined(tmp_path: Path) -> N
         for need, answers in ((A, "bad"), (known_or_absent(A), REFUSED)):
             got = judged(tmp_path / f"{says}{answers}", checking(need, says=says), a_web=answers)
             assert got[0] is want, (says, answers)
-        sure = judged(tmp_path / f"{says}-", checking(known_or_absent(A), says=says), a_web="none")
-        assert (sure[0], sure[2]) == (says, [("<not_present>",)])
+        gone_too = checking(known_or_absent(A), says=says)
+        assert judged(tmp_path / f"{says}-", gone_too, a_web="none")[0] is want
+        sure = checking(known_or_absent(optional(A)), says=says)
+        assert judged(tmp_path / f"{says}+", sure, a_web=REFUSED)[0] is want
+        assert judged(tmp_path / f"{says}=", sure, a_web="none")[2] == [("None",)]
     # What may be missing for another reason is not known to be absent.
     second = checking(A, known_or_absent(B), **gone)
     assert judged(tmp_path / "a", second, a_web="none", b_web="y")[0] is N

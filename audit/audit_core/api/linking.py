@@ -88,4 +88,4 @@ class Linker:
 
 
 def _bare(need: Need) -> Need:
-    return need.of if isinstance(need, Optional_ | KnownOrAbsent) else need
+    return _bare(need.of) if isinstance(need, Optional_ | KnownOrAbsent) else need

@@ -19,7 +19,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from audit_core.api.format import (
     DAY,
@@ -169,6 +169,7 @@ __all__ = [
     "first_of",
     "integer",
     "json_document",
+    "known",
     "known_or_absent",
     "listed",
     "msg",
@@ -176,9 +177,11 @@ __all__ = [
     "not_present",
     "of_parent",
     "optional",
+    "partial",
     "passed",
     "present",
     "provider",
+    "read_rows",
     "rounded_down",
     "rounded_up",
     "settings_of",
@@ -262,13 +265,41 @@ def optional(of: Source | Ask) -> Optional_:
     return Optional_(of=of)
 
 
-def known_or_absent(of: Source | Ask) -> KnownOrAbsent:
+def known_or_absent(of: Source | Ask | Optional_) -> KnownOrAbsent:
     """`of`, or its Absent, so that what is sure without it is not lost.
 
-    Where it could not be looked at (`Absent.unknown`), a check can only fail or be undetermined,
-    and a derived fact is incomplete: judge what holds whatever the absent value might be.
+    A check can then only fail or be undetermined, and a derived fact is incomplete: judge what
+    holds whatever the absent value might be. `known_or_absent(optional(of))` gives None where the
+    thing is NOT_PRESENT, which is knowledge and no gap.
     """
     return KnownOrAbsent(of=of)
+
+
+T = TypeVar("T")
+
+
+def known(value: T | Absent | None) -> T | None:
+    """`value`, or None where it is absent."""
+    return None if isinstance(value, Absent) else value
+
+
+def partial(value: T, problems: Iterable[Message]) -> T | Partial:
+    """For parsers: `value`, which is incomplete where there are `problems`."""
+    told = tuple(problems)
+    return Partial(value=value, problems=told) if told else value
+
+
+def read_rows(
+    lines: Iterable[tuple[int, str]], read: Callable[[str], T]
+) -> tuple[list[T], list[Message]]:
+    """What `read` makes of each numbered line, and which lines it raised ParseError for."""
+    rows, problems = [], []
+    for number, line in lines:
+        try:
+            rows.append(read(line))
+        except ParseError as error:
+            problems.append(msg("line {number}: {error}", number=number, error=str(error)[:200]))
+    return rows, problems
 
 
 def first_of(*facts: Fact | str) -> FirstOf:

@@ -120,18 +120,16 @@ def _value(need: Any, got: Got) -> tuple[Any, Absent | None]:
     """The value for one need, and the absence that stops what needs it, if it does."""
     if isinstance(got, Known):
         return got.value, None
-    if isinstance(need, KnownOrAbsent):
-        return got, None
-    if isinstance(need, Optional_) and not got.unknown:
+    lenient = need.of if isinstance(need, KnownOrAbsent) else need
+    if isinstance(lenient, Optional_) and not got.unknown:
         return None, None
-    return None, got
+    return (got, None) if isinstance(need, KnownOrAbsent) else (None, got)
 
 
 def _gaps(got: Got, value: Any) -> list[Gap]:
     if isinstance(got, Known):
         return [Gap(why=INCOMPLETE, said=said) for said in got.incomplete]
-    handed_on = isinstance(value, Absent) and value.unknown
-    return [Gap(why=got.reason.value, said=got.said)] if handed_on else []
+    return [Gap(why=got.reason.value, said=got.said)] if isinstance(value, Absent) else []
 
 
 def _got(need: Need, view: View) -> Got:

@@ -64,7 +64,10 @@ class Optional_(Struct, frozen=True, kw_only=True):
 
 
 class KnownOrAbsent(Struct, frozen=True, kw_only=True):
-    """The value of `of`, or its Absent. What could not be looked at makes the rest incomplete."""
+    """The value of `of`, or its Absent, which makes the rest incomplete.
+
+    With an `Optional_` in it, None where the thing is NOT_PRESENT, and nothing is incomplete.
+    """
 
     of: Any
 
@@ -75,7 +78,7 @@ NamedAsk = Ask | Optional_ | KnownOrAbsent
 
 def asked_of(ask: NamedAsk) -> Ask:
     """`ask` without what it forgives."""
-    return ask.of if isinstance(ask, Optional_ | KnownOrAbsent) else ask
+    return asked_of(ask.of) if isinstance(ask, Optional_ | KnownOrAbsent) else ask
 
 
 class Answers(Struct, frozen=True, kw_only=True):
