@@ -15,6 +15,8 @@ from audit_core.api.sdk import (
     Verdict,
     capped,
     fact,
+    known,
+    known_or_absent,
     msg,
     undetermined,
 )
@@ -88,8 +90,23 @@ SOURCES = fact(
 )
 
 
-def seen_here(judgement: Judgement, elsewhere: tuple[str, ...]) -> Judgement:
-    """`judgement`, but nothing good where there are accounts or rules that nobody looked at."""
+ELSEWHERE = known_or_absent(SOURCES)
+"""What checks need that fail on what the files of the host show, whatever other sources say."""
+
+
+def seen_here(
+    judgement: Judgement,
+    sources: Sources | Absent,
+    *databases: str,
+    also: tuple[str, ...] = (),
+) -> Judgement:
+    """`judgement`, but nothing good where there are accounts or rules that nobody looked at.
+
+    `databases` are `passwd`, `sudoers` or both; `also` names further sources. Where the sources
+    are not known, the engine lets nothing pass.
+    """
+    told = known(sources) or Sources()
+    elsewhere = (*also, *(name for one in databases for name in getattr(told, one)))
     if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not elsewhere:
         return judgement
     unseen = msg("Only files of the host were looked at, not: {sources}", sources=elsewhere)

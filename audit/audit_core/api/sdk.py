@@ -292,13 +292,20 @@ def partial(value: T, problems: Iterable[Message]) -> T | Partial:
 def read_rows(
     lines: Iterable[tuple[int, str]], read: Callable[[str], T]
 ) -> tuple[list[T], list[Message]]:
-    """What `read` makes of each numbered line, and which lines it raised ParseError for."""
+    """What `read` makes of each numbered line, and which lines it raised ParseError for.
+
+    Raises the first ParseError where no line could be read: then it is something else.
+    """
     rows, problems = [], []
+    first: ParseError | None = None
     for number, line in lines:
         try:
             rows.append(read(line))
         except ParseError as error:
+            first = first or error
             problems.append(msg("line {number}: {error}", number=number, error=str(error)[:200]))
+    if first is not None and not rows:
+        raise first
     return rows, problems
 
 

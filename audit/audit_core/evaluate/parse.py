@@ -107,13 +107,14 @@ def _made(
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
         said = msg("The parser failed with {error}", error=type(error).__name__)
         return Absent(reason=Reason.FAULT, said=said, evidence=inputs.evidence)
-    return _result(value, inputs)
+    return _result(value, inputs, name)
 
 
-def _result(value: Any, inputs: Inputs) -> Known | Absent:
+def _result(value: Any, inputs: Inputs, name: str) -> Known | Absent:
     gaps = inputs.gaps
     if isinstance(value, Partial):
-        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, said=said) for said in value.problems)))
+        told = (msg("{asked}: {error}", asked=name, error=said) for said in value.problems)
+        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, said=said) for said in told)))
         value = value.value
     if isinstance(value, Absent):
         return _absence(value, gaps, inputs.evidence)

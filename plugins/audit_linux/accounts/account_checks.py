@@ -9,6 +9,7 @@ from typing import Annotated
 
 from audit_core.api.sdk import (
     COLLECTED_AT,
+    Absent,
     Down,
     Judgement,
     Severity,
@@ -18,6 +19,8 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
+    known,
+    known_or_absent,
     listed,
     msg,
     not_applicable,
@@ -33,11 +36,13 @@ from audit_linux.accounts.accounts import (
     Login,
     Secret,
 )
-from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 
 
-def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Account, Secret]]:
-    secrets = {secret.name: secret for secret in shadow}
+def _usable(
+    accounts: Accounts, shadow: tuple[Secret, ...] | Absent
+) -> list[tuple[Account, Secret]]:
+    secrets = {secret.name: secret for secret in known(shadow) or ()}
     return [
         (account, secrets[account.name])
         for account in accounts.rows
@@ -48,9 +53,9 @@ def _usable(accounts: Accounts, shadow: tuple[Secret, ...]) -> list[tuple[Accoun
     ]
 
 
-def _whole(accounts: Accounts, sources: Sources, judgement: Judgement) -> Judgement:
+def _whole(accounts: Accounts, sources: Sources | Absent, judgement: Judgement) -> Judgement:
     """`judgement`, but nothing good where there are accounts that nobody looked at."""
-    return seen_here(judgement, (*capped(accounts.nis), *sources.passwd))
+    return seen_here(judgement, sources, "passwd", also=capped(accounts.nis))
 
 
 _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))
@@ -58,12 +63,12 @@ _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable pass
 
 @check(
     "linux.uid-unique",
-    needs=(ACCOUNTS, SOURCES),
+    needs=(ACCOUNTS, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Give each account its own user id with usermod -u, or remove the duplicate"),
 )
-def uid_unique(accounts: Accounts, sources: Sources) -> Judgement:
+def uid_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement:
     """Each local account has its own user id."""
     owners: dict[int, set[str]] = defaultdict(set)
     for account in accounts.rows:
@@ -85,12 +90,12 @@ def uid_unique(accounts: Accounts, sources: Sources) -> Judgement:
 
 @check(
     "linux.user-name-unique",
-    needs=(ACCOUNTS, SOURCES),
+    needs=(ACCOUNTS, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Rename or remove the duplicate entries in /etc/passwd with vipw"),
 )
-def user_name_unique(accounts: Accounts, sources: Sources) -> Judgement:
+def user_name_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement:
     """Each local account name stands once in /etc/passwd."""
     twice = [name for name, times in Counter(a.name for a in accounts.rows).items() if times > 1]
     expected = msg("no account name stands twice")
@@ -112,12 +117,12 @@ def user_name_unique(accounts: Accounts, sources: Sources) -> Judgement:
 
 @check(
     "linux.root-only-uid-0",
-    needs=(ACCOUNTS, SOURCES),
+    needs=(ACCOUNTS, ELSEWHERE),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Give accounts other than root a user id of their own; grant rights through sudo"),
 )
-def root_only_uid_0(accounts: Accounts, sources: Sources) -> Judgement:
+def root_only_uid_0(accounts: Accounts, sources: Sources | Absent) -> Judgement:
     """Only root has user id 0."""
     others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
     said = (
@@ -132,17 +137,17 @@ def root_only_uid_0(accounts: Accounts, sources: Sources) -> Judgement:
 
 @check(
     "linux.no-empty-password",
-    needs=(ACCOUNTS, SHADOW, SOURCES),
+    needs=(ACCOUNTS, known_or_absent(SHADOW), ELSEWHERE),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Set a password with passwd, or lock the account with passwd -l"),
 )
 def no_empty_password(
-    accounts: Accounts, shadow: tuple[Secret, ...], sources: Sources
+    accounts: Accounts, shadow: tuple[Secret, ...] | Absent, sources: Sources | Absent
 ) -> Judgement:
     """No account has an empty password."""
     empty = {a.name for a in accounts.rows if a.field == "empty"}
-    empty |= {s.name for s in shadow if s.usable and not s.scheme}
+    empty |= {s.name for s in known(shadow) or () if s.usable and not s.scheme}
     said = (
         msg(
             "{count} accounts have an empty password: {names}",
@@ -163,23 +168,23 @@ _STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$",
 
 @check(
     "linux.password-hash",
-    needs=(ACCOUNTS, SHADOW, SOURCES),
+    needs=(ACCOUNTS, known_or_absent(SHADOW), ELSEWHERE),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg(
         "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
     ),
 )
 def password_hash(
     accounts: Accounts,
-    shadow: tuple[Secret, ...],
-    sources: Sources,
+    shadow: tuple[Secret, ...] | Absent,
+    sources: Sources | Absent,
     *,
     allowed: Annotated[frozenset[str], Subset] = _STRONG,
 ) -> Judgement:
     """Stored passwords are hashed with a strong scheme."""
     exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
-    hashed = [s for s in shadow if s.scheme]
+    hashed = [s for s in known(shadow) or () if s.scheme]
     weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in allowed]
     expected = msg("one of {allowed}, kept in /etc/shadow", allowed=listed(allowed))
     if weak or exposed:
@@ -203,16 +208,16 @@ def password_hash(
 
 @check(
     "linux.password-age",
-    needs=(ACCOUNTS, SHADOW, COLLECTED_AT, SOURCES),
+    needs=(ACCOUNTS, known_or_absent(SHADOW), COLLECTED_AT, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Run chage -M 90 for each of the named accounts"),
 )
 def password_age(
     accounts: Accounts,
-    shadow: tuple[Secret, ...],
+    shadow: tuple[Secret, ...] | Absent,
     collected_at: str,
-    sources: Sources,
+    sources: Sources | Absent,
     *,
     max_days: Annotated[int, Down] = 90,
 ) -> Judgement:
@@ -270,15 +275,15 @@ _DEFAULTS = frozenset({
 
 @check(
     "linux.default-accounts",
-    needs=(ACCOUNTS, SHADOW, SOURCES),
+    needs=(ACCOUNTS, known_or_absent(SHADOW), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Remove the named accounts, or lock them and give them the shell nologin"),
 )
 def default_accounts(
     accounts: Accounts,
-    shadow: tuple[Secret, ...],
-    sources: Sources,
+    shadow: tuple[Secret, ...] | Absent,
+    sources: Sources | Absent,
     *,
     accounts_named: Annotated[frozenset[str], Superset] = _DEFAULTS,
 ) -> Judgement:
@@ -316,14 +321,14 @@ def _stem(name: str) -> str:
 
 @check(
     "linux.shared-accounts",
-    needs=(ACCOUNTS, SOURCES),
+    needs=(ACCOUNTS, ELSEWHERE),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Give each person an account of their own and remove the shared one"),
 )
 def shared_accounts(
     accounts: Accounts,
-    sources: Sources,
+    sources: Sources | Absent,
     *,
     generic: Annotated[frozenset[str], Superset] = _GENERIC,
 ) -> Judgement:
@@ -357,9 +362,9 @@ def _idle(login: Login, now: datetime) -> int | None:
 
 @check(
     "linux.stale-accounts",
-    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, SOURCES),
+    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
 )
 def stale_accounts(
@@ -367,18 +372,21 @@ def stale_accounts(
     logins: tuple[Login, ...],
     collected_at: str,
     shadow: tuple[Secret, ...],
-    sources: Sources,
+    sources: Sources | Absent,
     *,
     max_idle_days: Annotated[int, Down] = 90,
 ) -> Judgement:
     """Every account that can log in was used lately."""
     now = datetime.fromisoformat(collected_at)
-    known = {login.name: _idle(login, now) for login in logins}
+    used = {login.name: _idle(login, now) for login in logins}
     over = {s.name for s in shadow if s.expired(now)}
-    able = [a.name for a in accounts.rows if a.has_shell and a.name not in over]
-    idle = {name: known.get(name) for name in able}
-    stale = [f"{name} ({days})" for name, days in idle.items() if (days or 0) > max_idle_days]
-    never = [name for name, days in idle.items() if days is None or days < 0]
+    able = [a for a in accounts.rows if a.has_shell and a.name not in over]
+    idle = {a.name: used.get(a.name) for a in able}
+    # Without its line in /etc/shadow an account may have ended.
+    dated = {s.name for s in shadow} | {a.name for a in able if a.field != "shadowed"}
+    late = {name for name, days in idle.items() if (days or 0) > max_idle_days}
+    stale = [f"{name} ({idle[name]})" for name in idle if name in late & dated]
+    never = [n for n, days in idle.items() if days is None or days < 0 or n in late - dated]
     expected = msg("last login at most {days} days ago", days=max_idle_days)
     unused = msg("No usable record of a login of: {names}", names=capped(never))
     if stale:

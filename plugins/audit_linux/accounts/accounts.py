@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -12,13 +13,17 @@ from audit_core.api.sdk import (
     Answer,
     Command,
     ParseError,
+    Partial,
     Privilege,
     ReadFile,
     Reason,
+    capped,
     fact,
     integer,
     msg,
+    partial,
     provider,
+    read_rows,
 )
 
 _ROWS = 200_000
@@ -91,8 +96,12 @@ def _fields(line: str, count: int) -> list[str]:
     return fields
 
 
-def _rows(answer: Answer) -> list[str]:
-    lines = [line for line in answer.lines if line.strip() and not line.startswith("#")]
+def _rows(answer: Answer) -> list[tuple[int, str]]:
+    lines = [
+        (number, line)
+        for number, line in enumerate(answer.lines, 1)
+        if line.strip() and not line.startswith("#")
+    ]
     if len(lines) > _ROWS:
         raise ParseError("more accounts than can be judged")
     return lines
@@ -120,17 +129,14 @@ def _account(line: str) -> Account:
     )
 
 
-def parse_passwd(answer: Answer) -> Accounts:
-    """The accounts of /etc/passwd; a line that passwd(5) does not allow is an error."""
-    rows, nis = [], []
-    for line in _rows(answer):
-        if line[0] in "+-":
-            nis.append(line.split(":", 1)[0])
-        else:
-            rows.append(_account(line))
+def parse_passwd(answer: Answer) -> Accounts | Partial:
+    """The accounts of /etc/passwd; a line that passwd(5) does not allow is told, the rest holds."""
+    lines = _rows(answer)
+    nis = [line.split(":", 1)[0] for _, line in lines if line[0] in "+-"]
+    rows, problems = read_rows(((n, li) for n, li in lines if li[0] not in "+-"), _account)
     if not rows:
         raise ParseError("no account at all")
-    return Accounts(rows=tuple(rows), nis=tuple(nis))
+    return partial(Accounts(rows=tuple(rows), nis=tuple(nis)), problems)
 
 
 ACCOUNTS = fact("linux.accounts", Accounts, ask=ReadFile(path="/etc/passwd"), parse=parse_passwd)
@@ -171,12 +177,17 @@ def _secret(line: str) -> Secret:
     )
 
 
-def parse_shadow(answer: Answer) -> tuple[Secret, ...]:
-    """What protects each account's password; a name that stands twice is an error."""
-    rows = [_secret(line) for line in _rows(answer) if line != "NIS"]
-    if not rows or len({row.name for row in rows}) != len(rows):
-        raise ParseError("no account, or one that stands twice")
-    return tuple(rows)
+def parse_shadow(answer: Answer) -> tuple[Secret, ...] | Partial:
+    """What protects each account's password; of one name the first line holds, as in glibc."""
+    lines = ((number, line) for number, line in _rows(answer) if line != "NIS")
+    rows, problems = read_rows(lines, _secret)
+    if not rows:
+        raise ParseError("no account at all")
+    first = {row.name: row for row in reversed(rows)}
+    if len(first) != len(rows):
+        twice = {name for name, times in Counter(row.name for row in rows).items() if times > 1}
+        problems.append(msg("More than one line for {names}", names=capped(twice)))
+    return partial(tuple(row for row in rows if first[row.name] is row), problems)
 
 
 SHADOW = fact(
@@ -213,15 +224,17 @@ def _login(line: str) -> Login:
         raise ParseError(f"no date: {line[-40:]!r}") from error
 
 
-def parse_lastlog(answer: Answer) -> tuple[Login, ...]:
+def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial:
     """The last login per account as lastlog(8) tells it."""
     lines = answer.lines
     if not lines or not lines[0].startswith("Username"):
         raise ParseError("lastlog without its heading")
-    return tuple(_login(line.rstrip()) for line in lines[1:] if line.strip())
+    told = ((number, line.rstrip()) for number, line in enumerate(lines, 1))
+    rows, problems = read_rows((row for row in told if row[0] > 1 and row[1]), _login)
+    return partial(tuple(rows), problems)
 
 
-def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Absent:
+def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Partial | Absent:
     """The same as lastlog2(8) tells it; UNSUPPORTED where it holds nothing, as lastlog then may."""
     if answer.exit_code != 0 or len(answer.lines) < 2:
         return Absent(reason=Reason.UNSUPPORTED, said=msg("lastlog2 holds no login"))

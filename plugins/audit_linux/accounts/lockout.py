@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Absent,
     Down,
     Judgement,
     Message,
@@ -18,14 +19,17 @@ from audit_core.api.sdk import (
     fact,
     failed,
     integer,
+    known,
+    known_or_absent,
     msg,
     optional,
     passed,
+    present,
     shortened,
     undetermined,
 )
-from audit_linux.accounts.passwords import Settings, parse_settings
-from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.accounts.passwords import SETTINGS_UNREAD, Settings, parse_settings
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import (
     PAM,
     Outcomes,
@@ -276,21 +280,47 @@ def _elsewhere(sshd: Sshd | None) -> Message | None:
                name=shortened(name))  # fmt: skip
 
 
+def _without(pam: Pam | None, over_ssh: Message | None, expected: Message) -> Judgement:
+    """What is sure without the settings of faillock, or without the PAM stacks."""
+    try:
+        never = [service for service in entrances(pam) if _never(pam, service)] if pam else []
+    except Unresolved:
+        never = []
+    said = present(*(_told(service, None)[0] for service in never), over_ssh)
+    if said:
+        return failed(*said, expected=expected)
+    return undetermined(SETTINGS_UNREAD if pam else _STACKS_UNREAD, expected=expected)
+
+
+_STACKS_UNREAD = msg("It depends on the PAM stacks, which were not read")
+
+
+def _never(pam: Pam, service: str) -> bool:
+    """Whether no failed login through `service` is ever counted, whatever the settings are."""
+    ways_in = list(paths(stack(pam, service, "auth"), wrong_password))
+    return not any(_counted(way, one) for way in ways_in for one in (("pam_faillock.so",), _TALLY))
+
+
 @check(
     "linux.login-lockout",
-    needs=(PAM, optional(FAILLOCK), optional(SSHD), SOURCES),
+    needs=(
+        known_or_absent(PAM),
+        known_or_absent(optional(FAILLOCK)),
+        known_or_absent(optional(SSHD)),
+        ELSEWHERE,
+    ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg(
         "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
         "deny, unlock_time and fail_interval in /etc/security/faillock.conf"
     ),
 )
 def login_lockout(
-    pam: Pam,
-    conf: Settings | None,
-    sshd: Sshd | None,
-    sources: Sources,
+    pam: Pam | Absent,
+    conf: Settings | Absent | None,
+    sshd: Sshd | Absent | None,
+    sources: Sources | Absent,
     *,
     max_deny: Annotated[int, Down] = 5,
     min_unlock: Annotated[int, Up] = 300,
@@ -304,6 +334,9 @@ def login_lockout(
         interval=min_interval,
         unlock=min_unlock,
     )
+    without = _over_ssh(known(sshd))
+    if isinstance(pam, Absent) or isinstance(conf, Absent):
+        return _without(known(pam), without, expected)
     try:
         values = conf.values if conf else {}
         found = {service: _locks(pam, service, values) for service in entrances(pam)}
@@ -319,18 +352,17 @@ def login_lockout(
         {_good(k, max_deny, min_unlock, min_interval) for k in locks} for locks in found.values()
     ]
     spared = {k.admins for locks in found.values() for k in locks if k and _spared(k, min_unlock)}
-    without = _over_ssh(sshd)
     if {False} in verdicts or without:
         return failed(*said, *((without,) if without else ()), expected=expected)
     if {True, False} in verdicts:
         said.append(msg("Whether the lock acts depends on what other modules answer"))
         return undetermined(*said, expected=expected)
     spares = msg("Members of these groups are spared as root is: {names}", names=capped(spared))
-    elsewhere = _elsewhere(sshd)
+    elsewhere = _elsewhere(known(sshd))
     if spared or elsewhere:
         doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]
         return undetermined(*said, *doubts, expected=expected)
-    return seen_here(passed(*said, expected=expected), sources.passwd)
+    return seen_here(passed(*said, expected=expected), sources, "passwd")
 
 
 FACTS = (FAILLOCK,)

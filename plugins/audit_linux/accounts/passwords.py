@@ -13,17 +13,20 @@ from audit_core.api.sdk import (
     Answer,
     Down,
     Judgement,
+    Message,
     ParseError,
     Platform,
     ReadFile,
     Severity,
     Up,
+    Verdict,
     c_integer,
     check,
     expect,
     fact,
     failed,
     integer,
+    known_or_absent,
     msg,
     optional,
     passed,
@@ -31,7 +34,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.find_files import ask_files, parse_files
-from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import (
     LOCAL_PROOF,
     PAM,
@@ -234,11 +237,21 @@ def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -
     )
 
 
-def _qualities(pam: Pam, settings: Settings | None, platform: Platform) -> list[Quality]:
+SETTINGS_UNREAD = msg("It depends on a settings file in /etc/security that was not read")
+
+# The strictest that a settings file could say: what is too weak with these is so whatever it says.
+_STRICTEST = Settings(values={
+    "minlen": "9999", "minclass": "4", "enforcing": "1", "enforce_for_root": "", "remember": "400",
+})  # fmt: skip
+
+
+def _qualities(pam: Pam, settings: Settings | Absent | None, platform: Platform) -> list[Quality]:
     """What is asked of a new password: one answer, or each that a platform not known leaves open.
 
-    Defaults are those of the distribution's build: debian and RHEL 7 are the two ends.
+    Defaults are those of the distribution's build: debian and RHEL 7 are the two ends. Where the
+    settings are not known, the most that they could bring is taken.
     """
+    settings = _STRICTEST if isinstance(settings, Absent) else settings
     assumed = [platform]
     if platform.os_family == "unknown":
         ends = {"debian": "12", "rhel": "7"}
@@ -257,6 +270,25 @@ def _agreed(judgements: list[Judgement]) -> Judgement:
     return undetermined(said, expected=judgements[0].expected)
 
 
+def _sure(judgement: Judgement, settings: Settings | Absent | None, *bound: Message) -> Judgement:
+    """`judgement`, but with settings that are not known only a fail, and of it only `bound`."""
+    if not isinstance(settings, Absent):
+        return judgement
+    if judgement.verdict is Verdict.FAIL:
+        return failed(*(bound or judgement.said), expected=judgement.expected)
+    return undetermined(SETTINGS_UNREAD, expected=judgement.expected)
+
+
+def _bound(found: list[Quality]) -> Message:
+    """What the PAM stack lets through at best, whatever the settings are."""
+    return msg(
+        "Whatever its settings file says, the PAM stack asks for at most {length} characters and "
+        "{classes} classes on the weakest way to a new password",
+        length=min(quality.length for quality in found),
+        classes=min(quality.classes for quality in found),
+    )
+
+
 def _unresolved(error: Unresolved) -> Judgement:
     return undetermined(error.said)
 
@@ -269,16 +301,16 @@ _HARDEN = msg(
 
 @check(
     "linux.password-length-floor",
-    needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
+    needs=(PAM, known_or_absent(optional(PWQUALITY)), PLATFORM, ELSEWHERE),
     severity=Severity.HIGH,
     version=3,
     remedy=_HARDEN,
 )
 def password_length_floor(
     pam: Pam,
-    settings: Settings | None,
+    settings: Settings | Absent | None,
     platform: Platform,
-    sources: Sources,
+    sources: Sources | Absent,
     *,
     minimum: Annotated[int, Up] = 6,
 ) -> Judgement:
@@ -287,7 +319,8 @@ def password_length_floor(
         found = _qualities(pam, settings, platform)
     except Unresolved as error:
         return _unresolved(error)
-    return seen_here(_agreed([_long(quality, minimum) for quality in found]), sources.passwd)
+    judged = _agreed([_long(quality, minimum) for quality in found])
+    return seen_here(_sure(judged, settings, _bound(found)), sources, "passwd")
 
 
 def _long(quality: Quality, minimum: int) -> Judgement:
@@ -304,16 +337,16 @@ def _long(quality: Quality, minimum: int) -> Judgement:
 
 @check(
     "linux.password-quality",
-    needs=(PAM, optional(PWQUALITY), PLATFORM, SOURCES),
+    needs=(PAM, known_or_absent(optional(PWQUALITY)), PLATFORM, ELSEWHERE),
     severity=Severity.MEDIUM,
     version=3,
     remedy=_HARDEN,
 )
 def password_quality(
     pam: Pam,
-    settings: Settings | None,
+    settings: Settings | Absent | None,
     platform: Platform,
-    sources: Sources,
+    sources: Sources | Absent,
     *,
     min_length: Annotated[int, Up] = 8,
     min_classes: Annotated[int, Up] = 3,
@@ -324,7 +357,7 @@ def password_quality(
     except Unresolved as error:
         return _unresolved(error)
     judged = _agreed([_mixed(quality, min_length, min_classes) for quality in found])
-    return seen_here(judged, sources.passwd)
+    return seen_here(_sure(judged, settings, _bound(found)), sources, "passwd")
 
 
 def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
@@ -362,21 +395,22 @@ def _remembered(seen: Reached, settings: dict[str, str]) -> int:
 
 @check(
     "linux.password-history",
-    needs=(PAM, optional(PWHISTORY), SOURCES),
+    needs=(PAM, known_or_absent(optional(PWHISTORY)), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Add pam_pwhistory.so remember=5 as required before pam_unix.so in the stack"),
 )
 def password_history(
     pam: Pam,
-    settings: Settings | None,
-    sources: Sources,
+    settings: Settings | Absent | None,
+    sources: Sources | Absent,
     *,
     remember: Annotated[int, Up] = 5,
 ) -> Judgement:
     """Recent passwords cannot be used again."""
     try:
-        values = settings.values if settings else {}
+        told = _STRICTEST if isinstance(settings, Absent) else settings
+        values = told.values if told else {}
         kept = min(_remembered(way, values) for way in _changes(pam))
     except Unresolved as error:
         return _unresolved(error)
@@ -385,7 +419,7 @@ def password_history(
         said=msg("{count} earlier passwords are remembered", count=kept),
         expected=msg("at least {count} earlier passwords", count=remember),
     )
-    return seen_here(judged, sources.passwd)
+    return seen_here(_sure(judged, settings), sources, "passwd")
 
 
 @check(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from audit_core.api.sdk import (
     PLATFORM,
+    Absent,
     Down,
     Judgement,
     Platform,
@@ -17,6 +18,8 @@ from audit_core.api.sdk import (
     expect,
     failed,
     integer,
+    known,
+    known_or_absent,
     msg,
     optional,
     passed,
@@ -51,16 +54,16 @@ def _said(found: tuple[Setting, ...]) -> tuple[str, ...]:
 
 @check(
     "linux.session-timeout",
-    needs=(STARTUP, ACCOUNTS, PLATFORM, ENVIRONMENT),
+    needs=(STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT)),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )
 def session_timeout(
     startup: Startup,
-    accounts: Accounts,
+    accounts: Accounts | Absent,
     platform: Platform,
-    environment: tuple[str, ...],
+    environment: tuple[str, ...] | Absent,
     *,
     max_seconds: Annotated[int, Down] = 600,
     require_readonly: Annotated[bool, Up] = False,
@@ -68,8 +71,12 @@ def session_timeout(
     """An idle login shell ends by itself."""
     found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
+    if not found and isinstance(environment, Absent):
+        return undetermined(_NO_ENVIRONMENT, expected=expected)
     if not found and environment:
-        said = msg("TMOUT stands in /etc/environment only: {lines}", lines=capped(environment))
+        said = msg(
+            "TMOUT stands in /etc/environment only: {lines}", lines=capped(known(environment) or ())
+        )
         return undetermined(said, expected=expected)
     if not found:
         return failed(msg("TMOUT is not set for login shells"), expected=expected)
@@ -82,15 +89,20 @@ def session_timeout(
     )
     if good == {False} and not any(integer(s.text) is None for s in found):
         return failed(said, hold, expected=expected)
-    deaf = capped(f"{a.name} ({a.shell or '-'})" for a in accounts.rows if _deaf(a, platform))
+    deaf = capped(f"{a.name} ({a.shell or '-'})" for a in _rows(accounts) if _deaf(a, platform))
     if good == {True} and found[0].sure and not deaf:
         return passed(said, hold, expected=expected)
     others = (msg("Shells that do not obey TMOUT of /etc/profile: {names}", names=deaf),)
     return undetermined(said, hold, *(others if deaf else ()), expected=expected)
 
 
+_NO_ENVIRONMENT = msg("No start-up file sets TMOUT; /etc/environment was not read")
 _OBEYS = frozenset({"bash", "rbash", "ksh", "ksh93", "mksh", "rksh"})
 _SH_IS_BASH = frozenset({"rhel", "suse", "arch"})
+
+
+def _rows(accounts: Accounts | Absent) -> tuple[Account, ...]:
+    return () if isinstance(accounts, Absent) else accounts.rows
 
 
 def _deaf(account: Account, platform: Platform) -> bool:
@@ -130,20 +142,27 @@ def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
 
 @check(
     "linux.umask",
-    needs=(STARTUP, optional(LOGIN_DEFS), PAM),
+    needs=(STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )
-def umask(startup: Startup, defs: LoginDefs | None, pam: Pam, *, masked: int = 0o027) -> Judgement:
+def umask(
+    startup: Startup,
+    defs: LoginDefs | Absent | None,
+    pam: Pam | Absent,
+    *,
+    masked: int = 0o027,
+) -> Judgement:
     """Files that users make are closed to others from the start."""
     expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
     found = umasks(startup)
-    default = defs.raw("UMASK") if defs else "-"
     values = [_mask(s.text) for s in found]
     said = [msg("umask in start-up files (? where a condition decides): {settings}",
                 settings=_said(found))] if found else []  # fmt: skip
-    said.append(msg("UMASK in /etc/login.defs: {value}", value=default))
+    if not isinstance(defs, Absent):
+        default = defs.raw("UMASK") if defs else "-"
+        said.append(msg("UMASK in /etc/login.defs: {value}", value=default))
     if not (found and found[0].sure):
         values.extend(_defaults(defs, pam))
     if any(value is None for value in values):
@@ -154,9 +173,13 @@ def umask(startup: Startup, defs: LoginDefs | None, pam: Pam, *, masked: int = 0
     return expect(good == {True}, said=tuple(said), expected=expected)
 
 
-def _defaults(defs: LoginDefs | None, pam: Pam) -> set[int | None]:
+def _defaults(defs: LoginDefs | Absent | None, pam: Pam | Absent) -> set[int | None]:
     """The umasks before any start-up file, over SSH and on the console; None for an unknown one."""
-    told = _mask(defs.values.get("UMASK", "022")) if defs else 0o022
+    if isinstance(pam, Absent):
+        return {None}
+    told: int | None = 0o022
+    if defs is not None:
+        told = None if isinstance(defs, Absent) else _mask(defs.values.get("UMASK", "022"))
     try:
         ways = [w for s in entrances(pam) for w in paths(stack(pam, s, "session"), accepted)]
     except Unresolved:

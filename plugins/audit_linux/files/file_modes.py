@@ -19,6 +19,8 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
+    known,
+    known_or_absent,
     msg,
     not_present,
     optional,
@@ -28,7 +30,7 @@ from audit_core.api.sdk import (
 from audit_linux.accounts.accounts import ACCOUNTS, Accounts
 from audit_linux.accounts.groups import GROUPS, Groups
 from audit_linux.find_files import refused
-from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 
 
 class Mode(Struct, frozen=True, kw_only=True):
@@ -164,13 +166,14 @@ def _wrong(mode: Mode, peopled: dict[str, str]) -> bool:
     )
 
 
-def _peopled(accounts: Accounts, groups: Groups | None) -> dict[str, str]:
+def _peopled(accounts: Accounts | None, groups: Groups | None) -> dict[str, str]:
     """The groups with a right to read secrets that hold somebody besides root, and whom."""
     found = {}
+    rows = accounts.rows if accounts else ()
     for name in _READERS:
         members = set(groups.members.get(name, ())) if groups else set()
         gid = groups.gids.get(name) if groups else None
-        members |= {a.name for a in accounts.rows if a.has_shell and a.gid == gid and a.uid != 0}
+        members |= {a.name for a in rows if a.has_shell and a.gid == gid and a.uid != 0}
         if members - {"root"}:
             found[name] = ", ".join(sorted(members - {"root"}))
     return found
@@ -210,17 +213,26 @@ def _hidden(modes: Modes, inside: Modes | None) -> bool:
 
 @check(
     "linux.file-modes",
-    needs=(FILE_MODES, optional(INSIDE_MODES), ACCOUNTS, optional(GROUPS)),
+    needs=(
+        FILE_MODES,
+        known_or_absent(optional(INSIDE_MODES)),
+        known_or_absent(ACCOUNTS),
+        known_or_absent(optional(GROUPS)),
+    ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Give the named files to root and take the surplus rights away (chown, chmod)"),
 )
 def file_modes(
-    modes: Modes, inside: Modes | None, accounts: Accounts, groups: Groups | None
+    modes: Modes,
+    inside: Modes | Absent | None,
+    accounts: Accounts | Absent,
+    groups: Groups | Absent | None,
 ) -> Judgement:
     """The files that decide who may do what belong to root and are closed to others."""
+    inside = known(inside)
     found = _judged((*modes.found, *(inside.found if inside else ())))
-    peopled = _peopled(accounts, groups)
+    peopled = _peopled(known(accounts), known(groups))
     bad = [_label(mode) for mode in found if _wrong(mode, peopled)]
     expected = msg(
         "owner root; shadow and host keys at most 0640, settings at most 0644, folders 0755"
@@ -243,13 +255,13 @@ def file_modes(
 
 @check(
     "linux.home-modes",
-    needs=(ACCOUNTS, HOME_MODES, SOURCES),
+    needs=(ACCOUNTS, HOME_MODES, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("chmod 0750 the named home directories and give each to its user"),
 )
 def home_modes(
-    accounts: Accounts, modes: Modes, sources: Sources, *, forbidden: int = 0o027
+    accounts: Accounts, modes: Modes, sources: Sources | Absent, *, forbidden: int = 0o027
 ) -> Judgement:
     """The home directory of every account that can log in is closed to others."""
     seen = {mode.path: mode for mode in modes.found}
@@ -273,7 +285,7 @@ def home_modes(
         )
     if doubts:
         return undetermined(fine, *doubts, expected=expected)
-    return seen_here(passed(fine, expected=expected), sources.passwd)
+    return seen_here(passed(fine, expected=expected), sources, "passwd")
 
 
 FACTS = (FILE_MODES, INSIDE_MODES, HOME_MODES)

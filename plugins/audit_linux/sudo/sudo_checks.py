@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from audit_core.api.sdk import (
+    Absent,
     Judgement,
     Message,
     Severity,
@@ -12,6 +13,8 @@ from audit_core.api.sdk import (
     capped,
     check,
     failed,
+    known,
+    known_or_absent,
     listed,
     msg,
     not_applicable,
@@ -20,7 +23,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.accounts.groups import GROUPS, Groups
-from audit_linux.nsswitch import SOURCES, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
@@ -55,8 +58,11 @@ def _told(grant: Grant) -> str:
 class _Order:
     """Which grants a later one overrules: of those that match, sudo takes the last."""
 
-    def __init__(self, sudoers: Sudoers, groups: Groups | None) -> None:
-        self._members = groups.members if groups else {}
+    def __init__(self, sudoers: Sudoers, groups: Groups | Absent | None) -> None:
+        told = known(groups)
+        self._members = told.members if told else {}
+        # Who may be in a group that was not read: its rules may overrule any other.
+        self._unread = isinstance(groups, Absent) or bool(told and told.unread)
         self._later: dict[str, list[tuple[int, Grant]]] = {}
         for at, grant in enumerate(sudoers.grants):
             if grant.always:
@@ -77,7 +83,8 @@ class _Order:
         """Whether `grant` is for `who`; a member whom /etc/group names is in his group."""
         if {who, "ALL"} & set(grant.who):
             return True
-        return any(who in self._members.get(g[1:], ()) for g in grant.who if g.startswith("%"))
+        teams = [name for name in grant.who if name.startswith("%")]
+        return any(self._unread or who in self._members.get(g[1:], ()) for g in teams)
 
 
 def _ends(later: Grant, denied: bool) -> bool:
@@ -99,7 +106,7 @@ def _of_others(sudoers: Sudoers) -> list[tuple[int, Grant]]:
     return [(at, g) for at, g in found if _mighty(g) and set(g.who) - _ROOT]
 
 
-def _free(sudoers: Sudoers, groups: Groups | None) -> dict[Risk, list[str]]:
+def _free(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[str]]:
     """What others than root may run as root without a password, by what it gives."""
     found: dict[Risk, list[str]] = {}
     order = _Order(sudoers, groups)
@@ -194,9 +201,14 @@ def _unasked(pam: Pam | None) -> bool:
 
 @check(
     "linux.sudo-password",
-    needs=(optional(SUDOERS), SOURCES, optional(PAM), optional(GROUPS)),
+    needs=(
+        optional(SUDOERS),
+        ELSEWHERE,
+        known_or_absent(optional(PAM)),
+        known_or_absent(optional(GROUPS)),
+    ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -204,17 +216,17 @@ def _unasked(pam: Pam | None) -> bool:
 )
 def sudo_password(
     sudoers: Sudoers | None,
-    sources: Sources,
-    pam: Pam | None,
-    groups: Groups | None,
+    sources: Sources | Absent,
+    pam: Pam | Absent | None,
+    groups: Groups | Absent | None,
 ) -> Judgement:
     """Nobody becomes root through sudo without giving a password."""
     if sudoers is None:
-        return seen_here(_NO_SUDO, sources.sudoers)
+        return seen_here(_NO_SUDO, sources, "sudoers")
     free = _free(sudoers, groups)
     expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
     opened = _open(sudoers, free)
-    if _unasked(pam):
+    if _unasked(known(pam)):
         opened.append(msg("The PAM stack of sudo asks for no password"))
     if opened:
         return failed(*opened, expected=expected)
@@ -225,13 +237,13 @@ def sudo_password(
         "Without a password, with fixed effects: {names}", names=capped(free.get(Risk.NONE, []))
     )
     said = (seen, fixed) if Risk.NONE in free else (seen,)
-    doubts = _doubts(sudoers, free, pam)
+    doubts = _doubts(sudoers, free, known(pam))
     if doubts:
         return undetermined(*doubts, expected=expected)
-    return seen_here(passed(*said, expected=expected), sources.sudoers)
+    return seen_here(passed(*said, expected=expected), sources, "sudoers")
 
 
-def _full(sudoers: Sudoers, groups: Groups | None) -> list[Grant]:
+def _full(sudoers: Sudoers, groups: Groups | Absent | None) -> list[Grant]:
     """What lets others than root run any command, by whatever way."""
     order = _Order(sudoers, groups)
     return [
@@ -253,21 +265,21 @@ def _patterns(sudoers: Sudoers, admins: frozenset[str]) -> list[str]:
 
 @check(
     "linux.sudo-scope",
-    needs=(optional(SUDOERS), optional(GROUPS), SOURCES),
+    needs=(optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Name the commands that each role needs instead of ALL"),
 )
 def sudo_scope(
     sudoers: Sudoers | None,
-    groups: Groups | None,
-    sources: Sources,
+    groups: Groups | Absent | None,
+    sources: Sources | Absent,
     *,
     admins: Annotated[frozenset[str], Subset] = frozenset({"root", "%sudo", "%wheel", "%admin"}),
 ) -> Judgement:
     """Only root and the administrators' groups may run any command through sudo."""
     if sudoers is None:
-        return seen_here(_NO_SUDO, sources.sudoers)
+        return seen_here(_NO_SUDO, sources, "sudoers")
     full = _full(sudoers, groups)
     others = [_told(g) for g in full if set(g.who) - admins - _ROOT]
     expected = msg("full rights only for {admins}", admins=listed(admins))
@@ -275,8 +287,9 @@ def sudo_scope(
         said = msg("Others may run any command as root: {names}", names=capped(others))
         return failed(said, expected=expected)
     entitled = {who for g in full for who in g.who if who.startswith("%")}
-    known = groups.members if groups else {}
-    members = [f"{group}: {', '.join(known.get(group[1:], ())) or '-'}" for group in entitled]
+    told = known(groups)
+    there = told.members if told else {}
+    members = [f"{group}: {', '.join(there.get(group[1:], ())) or '-'}" for group in entitled]
     seen = msg(
         "Groups with full rights and their members: {names}", names=capped(members) or ("-",)
     )
@@ -287,7 +300,7 @@ def sudo_scope(
         doubts.append(said)
     if doubts:
         return undetermined(seen, *doubts, expected=expected)
-    return seen_here(passed(seen, expected=expected), (*sources.sudoers, *sources.passwd))
+    return seen_here(passed(seen, expected=expected), sources, "sudoers", "passwd")
 
 
 FACTS = (SUDOERS,)

@@ -20,12 +20,12 @@ from audit_core.model import (
     Answer,
     Check,
     Command,
-    Fact,
     ParseError,
     Privilege,
     ReadFile,
     Reason,
     Target,
+    all_facts,
 )  # fmt: skip
 
 FACTS = tuple(audit_linux.dengbao_facts())
@@ -163,8 +163,7 @@ def test_ids_are_unique_and_carry_the_plugin_s_name() -> None:
 
 
 def test_facts_that_checks_need_are_those_that_are_offered() -> None:
-    needed = {getattr(need, "fact", need) for check in CHECKS for need in check.needs}
-    assert {x for x in needed if isinstance(x, Fact)} == set(FACTS)
+    assert {fact for check in CHECKS for fact in all_facts(check.needs)} == set(FACTS)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: str(c.id))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, ParseError, Reason
+from audit_core.api.testkit import whole
+from audit_core.model import Absent, Answer, ParseError, Partial, Reason
 from audit_linux.accounts.accounts import (
     parse_lastlog,
     parse_lastlog2,
@@ -20,7 +21,7 @@ Make = Callable[..., Answer]
 
 
 def test_recorded_accounts(recording: Make) -> None:
-    accounts = parse_passwd(recording("linux.accounts"))
+    accounts = whole(parse_passwd(recording("linux.accounts")))
     by_name = {a.name: a for a in accounts.rows}
     assert len(accounts.rows) == 27
     assert by_name["root"].uid == 0
@@ -33,7 +34,7 @@ def test_recorded_accounts(recording: Make) -> None:
 
 def test_recorded_shadow_has_schemes_and_no_hash(recording: Make) -> None:
     answer = recording("linux.shadow")
-    rows = {row.name: row for row in parse_shadow(answer)}
+    rows = {row.name: row for row in whole(parse_shadow(answer))}
     assert rows["root"].locked
     assert rows["root"].maximum == 99999
     usable = [row for row in rows.values() if row.usable]
@@ -54,7 +55,7 @@ def test_recorded_login_defs(recording: Make) -> None:
 
 def test_passwd_traps(answer: Make) -> None:
     text = "root:x:0:0::/root:\r\n# note\n\n+@admins::::::\n-bad\n\u202etoor::0:0::/:/bin/sh\n"
-    accounts = parse_passwd(answer(text))
+    accounts = whole(parse_passwd(answer(text)))
     assert [a.name for a in accounts.rows] == ["root", "\u202etoor"]
     assert [a.field for a in accounts.rows] == ["shadowed", "empty"]
     assert accounts.nis == ("+@admins", "-bad")
@@ -63,7 +64,7 @@ def test_passwd_traps(answer: Make) -> None:
 
 
 def test_passwd_names_are_compared_raw(answer: Make) -> None:
-    rows = parse_passwd(answer(b"caf\xe9:!:1:1::/:/bin/sh\ncaf\xea:abc:2:2::/:/x\n")).rows
+    rows = whole(parse_passwd(answer(b"caf\xe9:!:1:1::/:/bin/sh\ncaf\xea:abc:2:2::/:/x\n"))).rows
     assert rows[0].name != rows[1].name
     assert [a.field for a in rows] == ["locked", "other"]
 
@@ -84,17 +85,30 @@ def test_passwd_that_is_none(text: str, answer: Make) -> None:
      ("", False, ""), ("DES", False, "DES"), ("?", False, "?"), ("*?", True, "?")],
 )  # fmt: skip
 def test_shadow_fields(field: str, locked: bool, scheme: str, answer: Make) -> None:
-    (row,) = parse_shadow(answer(f"a:{field}:19000:1:90:7::20000:\nNIS\n"))
+    (row,) = whole(parse_shadow(answer(f"a:{field}:19000:1:90:7::20000:\nNIS\n")))
     assert (row.locked, row.scheme, row.usable) == (locked, scheme, not locked)
     assert (row.changed, row.minimum, row.maximum, row.expires) == (19000, 1, 90, 20000)
 
 
-@pytest.mark.parametrize(
-    "text", ["MALFORMED\n", "a:$6$x:1:::::: \n", "a::1:2:3\n", "", "a:*:::::::\na:*:::::::\n"]
-)
+@pytest.mark.parametrize("text", ["MALFORMED\n", "a:$6$x:1:::::: \n", "a::1:2:3\n", ""])
 def test_shadow_that_is_none(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
         parse_shadow(answer(text))
+
+
+def test_one_bad_line_does_not_hide_the_others(answer: Make) -> None:
+    bad = "shadow#94:x:1:1:a:b:/:/bin/sh\n"
+    passwd = parse_passwd(answer(f"root:x:0:0::/root:/bin/sh\n{bad}toor:x:0:0::/:/bin/sh\n"))
+    assert isinstance(passwd, Partial)
+    assert [a.name for a in passwd.value.rows] == ["root", "toor"]
+    assert [m.args["number"] for m in passwd.problems] == [2]
+    shadow = parse_shadow(answer("a::::::::\nMALFORMED\na:*:::::::\nb:*:::::::\n"))
+    assert isinstance(shadow, Partial)
+    assert [(s.name, s.usable) for s in shadow.value] == [("a", True), ("b", False)]
+    assert len(shadow.problems) == 2
+    group = parse_group(answer("sudo:x:27:\nops:x\n"))
+    assert isinstance(group, Partial)
+    assert (group.value.unread, set(group.value.members)) == (1, {"sudo"})
 
 
 def test_lastlog_traps(answer: Make) -> None:
@@ -104,14 +118,13 @@ def test_lastlog_traps(answer: Make) -> None:
         "Mon Nov 23 10:00:00 +0800 2026\n"
         "alice                                      **Never logged in**\n"
     )
-    root, alice = parse_lastlog(answer(text))
+    root, alice = whole(parse_lastlog(answer(text)))
     assert root.last == "2026-11-23T02:00:00+00:00"
     assert alice.last is None
 
 
 def test_lastlog2_of_debian_13(recording: Make) -> None:
-    got = parse_lastlog2(recording("linux.lastlog", release="debian13"))
-    assert not isinstance(got, Absent)
+    got = whole(parse_lastlog2(recording("linux.lastlog", release="debian13")))
     assert [(login.name, login.last) for login in got] == [("audit", "2026-11-23T18:04:07+00:00")]
 
 
@@ -176,7 +189,9 @@ def test_pwquality_refuses_what_the_library_refuses(length: int, fine: bool, fil
 
 
 def test_group(answer: Make) -> None:
-    groups = parse_group(answer("sudo:x:27:alice,bob\r\n+:::\n# c\n\nempty:x:3:\nsudo:x:1:eve\n"))
+    groups = whole(
+        parse_group(answer("sudo:x:27:alice,bob\r\n+:::\n# c\n\nempty:x:3:\nsudo:x:1:eve\n"))
+    )
     assert groups.members == {"sudo": ("alice", "bob"), "empty": ()}
     with pytest.raises(ParseError):
         parse_group(answer("sudo:x:27\n"))

@@ -1,0 +1,149 @@
+"""What is certain stays so beside what could not be read or had, and nothing passes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from audit_core.evaluate.inputs import Inputs, fold
+from audit_core.evaluate.judge import judge
+from audit_core.model import (
+    Absent,
+    Answer,
+    Builtin,
+    Check,
+    Known,
+    Message,
+    Partial,
+    Platform,
+    Reason,
+    Target,
+    Verdict,
+    facts_in,
+)
+from audit_linux.accounts import account_checks, lockout, passwords, sessions
+from audit_linux.accounts.accounts import ACCOUNTS, SHADOW, parse_passwd
+from audit_linux.accounts.groups import GROUPS, parse_group
+from audit_linux.accounts.passwords import LOGIN_DEFS, PWHISTORY, PWQUALITY
+from audit_linux.accounts.shell_startup import ENVIRONMENT, STARTUP, Startup, Statement
+from audit_linux.nsswitch import SOURCES, Sources
+from audit_linux.pam import PAM
+from audit_linux.ssh.sshd import SSHD, Sshd
+from audit_linux.sudo import sudo_checks
+from audit_linux.sudo.sudoers import SUDOERS, parse_sudoers
+from invented.pam import EL, UNIX
+
+Make = Callable[..., Answer]
+HOST = Target(id="web1", kind="host", object_type="server")
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+REFUSED = Absent(reason=Reason.NOT_PERMITTED, said=Message(id="refused"))
+NONE = Absent(reason=Reason.NOT_PRESENT, said=Message(id="none"))
+BUILTINS = {Builtin.COLLECTED_AT: "2026-11-23T12:00:00+00:00", Builtin.PLATFORM: Platform()}
+
+
+def got(value: Any) -> Known | Absent:
+    """What the engine makes of what a parser returned."""
+    if isinstance(value, Partial):
+        return Known(value=value.value, incomplete=value.problems)
+    return value if isinstance(value, Absent) else Known(value=value)
+
+
+def verdict(check: Check, facts: dict[Any, Any]) -> Verdict:
+    """The verdict of `check`; a fact that is not among `facts` could not be had."""
+
+    def inputs() -> Inputs:
+        return fold(
+            (need, Known(value=BUILTINS[need]))
+            if isinstance(need, Builtin)
+            else (need, got(facts.get(facts_in(need)[0], REFUSED)))
+            for need in check.needs
+        )
+
+    params = {p.name: p.default for p in check.parameters}
+    return judge(check, HOST, inputs(), params).verdict
+
+
+HEAD = "root:x:0:0::/root:/bin/bash\n"
+BAD = "more:x:1:1:a:b:/:/bin/sh\n"  # eight fields
+TOOR = "toor:x:0:0::/root:/bin/sh\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [(HEAD, P), (HEAD + BAD, U), (HEAD + BAD + TOOR, F), (HEAD + TOOR, F)]
+)
+def test_one_bad_line_of_passwd(text: str, wanted: Verdict, answer: Make) -> None:
+    facts = {ACCOUNTS: parse_passwd(answer(text)), SOURCES: Sources()}
+    assert verdict(account_checks.root_only_uid_0, facts) is wanted
+    del facts[SOURCES]  # nsswitch.conf could not be read
+    assert verdict(account_checks.root_only_uid_0, facts) is (F if wanted is F else U)
+
+
+def test_an_empty_password_shows_without_the_rights_of_root(answer: Make) -> None:
+    open_ = {ACCOUNTS: parse_passwd(answer(HEAD + "guest::1:1::/:/bin/sh\n"))}
+    shut = {ACCOUNTS: parse_passwd(answer(HEAD))}
+    checks = account_checks.no_empty_password, account_checks.default_accounts
+    assert [verdict(check, open_) for check in checks] == [F, F]
+    assert [verdict(check, shut) for check in checks] == [U, U]
+    assert SHADOW not in open_
+
+
+RULE = "audit ALL=(ALL) NOPASSWD: ALL\n"
+
+
+def test_a_gap_in_pam_or_groups_does_not_hide_nopasswd(files: Make, answer: Make) -> None:
+    def rules(text: str, **more: Any) -> dict[Any, Any]:
+        return {SUDOERS: parse_sudoers(files({"/etc/sudoers": text})), SOURCES: Sources(), **more}
+
+    check = sudo_checks.sudo_password
+    assert verdict(check, rules(RULE)) is F
+    assert verdict(check, rules("root ALL=(ALL) ALL\n")) is U
+    assert verdict(check, {**rules("root ALL=(ALL) ALL\n"), PAM: NONE, GROUPS: NONE}) is P
+    # Somebody in a group that was not read may have to give a password after all.
+    asks = RULE + "%ops ALL=(ALL:ALL) PASSWD: ALL\n"
+    assert verdict(check, rules(asks)) is U
+    assert verdict(check, {**rules(asks), GROUPS: NONE}) is F
+    part = parse_group(answer("ops:x:9:bob\nmore:x\n"))
+    assert verdict(check, {**rules(asks), GROUPS: part}) is U
+
+
+def test_a_lock_out_that_never_acts_shows_without_its_settings(pam: Any) -> None:
+    check = lockout.login_lockout
+    bare = pam({"login": "auth required pam_unix.so\n", "sshd": "auth required pam_unix.so\n"})
+    assert verdict(check, {PAM: bare}) is F
+    assert verdict(check, {PAM: pam(EL)}) is U
+    assert verdict(check, {SSHD: Sshd(values={"usepam": ("no",)})}) is F
+    assert verdict(check, {SSHD: Sshd(values={"usepam": ("yes",)})}) is U
+
+
+def test_passwords_that_no_setting_could_make_strong(pam: Any) -> None:
+    weak = pam({"passwd": "password required pam_unix.so minlen=5\n"})
+    asked = pam({"passwd": "password requisite pam_pwquality.so" + UNIX})
+    for check in (passwords.password_length_floor, passwords.password_quality):
+        assert verdict(check, {PAM: weak}) is F
+        assert verdict(check, {PAM: asked}) is U
+        assert verdict(check, {PAM: asked, PWQUALITY: NONE}) in (U, F)
+    assert verdict(passwords.password_history, {PAM: weak}) is F
+    kept = pam({"passwd": "password required pam_pwhistory.so" + UNIX})
+    assert verdict(passwords.password_history, {PAM: kept}) is U
+    assert (
+        verdict(passwords.password_history, {PAM: kept, PWHISTORY: NONE, SOURCES: Sources()}) is P
+    )
+
+
+def startup(*words: str) -> Startup:
+    one = (Statement(path="/etc/profile", words=words, sure=True),) if words else ()
+    return Startup(statements=one)
+
+
+def test_start_up_files_that_settle_it_by_themselves() -> None:
+    check = sessions.session_timeout
+    assert verdict(check, {STARTUP: startup("TMOUT=9999")}) is F
+    assert verdict(check, {STARTUP: startup("TMOUT=60")}) is U
+    assert verdict(check, {STARTUP: startup()}) is U
+    assert verdict(check, {STARTUP: startup(), ENVIRONMENT: ()}) is F
+    assert verdict(sessions.umask, {STARTUP: startup("umask", "022")}) is F
+    assert verdict(sessions.umask, {STARTUP: startup("umask", "077")}) is U
+    assert verdict(sessions.umask, {STARTUP: startup()}) is U
+    assert verdict(sessions.umask, {STARTUP: startup(), LOGIN_DEFS: NONE}) is U
