@@ -356,7 +356,7 @@ def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
 )
 def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
-    running = platform.kernel.removeprefix("Linux ")
+    running = platform["kernel"].removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
     same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
     newest = max(same, key=_kernel, default="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit_core.api.sdk import Kind, msg
+from audit_shell.platform_facts import PLATFORM
 
 HOST = Kind(
     id="host",
@@ -14,6 +15,7 @@ HOST = Kind(
     needs_access=True,
     access="ssh",
     here={"via": "local"},
+    platform=PLATFORM,
 )  # fmt: skip
 
 KINDS = (HOST,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
@@ -11,24 +11,35 @@ import pytest
 from msgspec import Struct
 
 import installed
+from audit_core import plan
 from audit_core.api import plugins
 from audit_core.api.hooks import Connector, hookimpl
 from audit_core.api.sdk import (
+    PLATFORM,
     AccessSchema,
+    Answer,
     Command,
     HostName,
+    Judgement,
     Kind,
     KindSettings,
     Part,
+    Platform,
+    PlatformQuestions,
     Port,
     Propose,
     Refusal,
+    Request,
     Schema,
     SecretRef,
+    Severity,
     Target,
     Valid,
+    check,
     fact,
     msg,
+    passed,
+    provider,
     settings_of,
 )
 from audit_core.inventory import Inventory, read_inventory
@@ -71,10 +82,22 @@ def _tapes(target: Target, seen: Any, other: Any) -> Iterable[Part]:
     return [Part(id=f"t{n}", settings={"shelf": n}, why=msg("Seen")) for n in seen]
 
 
+FIRMWARE = Command(argv=("firmware",))
+
+
+def _platform(answers: Mapping[Request, Answer]) -> Platform:
+    return Platform(values={"firmware": answers[FIRMWARE].text} if FIRMWARE in answers else {})
+
+
 SEEN = fact("toy.shelves", tuple[int, ...], ask=Command(argv=("x",)), parse=str, kind="robot")
+NEW = provider(ask=Command(argv=("new",)), parse=str, firmware="2")
+OLD = provider(ask=Command(argv=("old",)), parse=str, firmware="1")
+SLOTS = fact("toy.slots", str, providers=(NEW, OLD), kind="robot")
 ROBOT = Kind(
     id="robot", title=msg("Robot"), object_types=("server", "terminal"), settings=RobotSettings,
-    needs_access=True, access="robo",
+    needs_access=True, access="robo", platform=PlatformQuestions(
+        names=("firmware",), requests=(FIRMWARE,), asked_with=(Command,), read=_platform
+    ),
 )  # fmt: skip
 TAPE = Kind(
     id="tape", title=msg("Tape"), object_types=("business_data",), settings=TapeSettings,
@@ -82,6 +105,12 @@ TAPE = Kind(
     propose=(Propose(parent="robot", needs=(SEEN, "nobody.fact"), make=_tapes),),
 )  # fmt: skip
 ROBO = Connector(name="robo", kinds=("robot",), accepts=(), access=RobotAccess, open="x:y")
+
+
+@check("toy.slots-known", needs=(SLOTS, PLATFORM), severity=Severity.LOW)
+def slots_known(slots: str, platform: Platform) -> Judgement:
+    """The slots are known."""
+    return passed(msg("Known"))
 
 
 def plugin(kinds: tuple[Any, ...] = (ROBOT, TAPE), **more: tuple[Any, ...]) -> Any:
@@ -94,7 +123,7 @@ def plugin(kinds: tuple[Any, ...] = (ROBOT, TAPE), **more: tuple[Any, ...]) -> A
 @functools.cache
 def registry() -> plugins.Registry:
     colours = plugin((KindSettings(kind="robot", settings=Colour),))
-    toy = plugin(connectors=(ROBO,), facts=(SEEN,))
+    toy = plugin(connectors=(ROBO,), facts=(SEEN, SLOTS), checks=(slots_known,))
     return plugins.load([("toy", toy), ("colours", colours)])
 
 
@@ -173,6 +202,20 @@ def test_a_kind_with_parts_settings_and_access_of_its_own() -> None:
 def test_what_does_not_fit_is_refused_where_it_stands(old: str, new: str, told: str) -> None:
     assert old in R1
     assert error(R1.replace(old, new, 1)).startswith(f"i.yaml:{told}")
+
+
+def test_the_first_round_of_a_kind_chooses_the_providers_of_its_facts() -> None:
+    robot = read(R1).targets[0]
+    (group,) = plan.groups((robot,), (registry().checks["toy.slots-known"],))
+    assert plan.discovery_round(group) == (FIRMWARE,)
+    for firmware, wanted in (("1", ["old"]), ("2", ["new"]), ("3", [])):
+        asked = plan.main_round(group, Platform(values={"firmware": firmware}))
+        assert [r.argv[0] for r in asked if isinstance(r, Command)] == wanted
+    guard = provider(ask=FIRMWARE, parse=str, firmwear="1")
+    wrong = fact("toy.wrong", str, providers=(guard,), kind="robot")
+    found = plugins.load([("toy", plugin(connectors=(ROBO,), facts=(wrong,)))])
+    (fault,) = found.faults
+    assert "toy.wrong: no first round settles firmwear, only firmware" in str(fault.said)
 
 
 def test_parts_are_proposed_from_facts_unless_they_are_declared() -> None:

@@ -18,8 +18,9 @@ from audit_core.model import (
     Value,
 )
 from audit_core.model.requests import stored
-from audit_core.plan import answers, discovery
+from audit_core.plan import answers
 from audit_core.text.translate import Translator
+from audit_shell import platform_facts
 from core.fakes import HOST
 
 ASKED = ReadFile(path="/etc/passwd")
@@ -101,7 +102,7 @@ def test_one_name_for_two_families_is_told_apart_by_packages(
     release: str, manager: str, family: str
 ) -> None:
     answers: dict[Request, Answer] = {
-        discovery.OS_RELEASE: _answer(release),
-        discovery.MANAGERS: _answer(f"{manager}\n"),
+        platform_facts.OS_RELEASE: _answer(release),
+        platform_facts.MANAGERS: _answer(f"{manager}\n"),
     }
-    assert discovery.platform(answers).os_family == family
+    assert platform_facts.platform(answers)["os_family"] == family

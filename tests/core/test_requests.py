@@ -95,4 +95,4 @@ def test_a_question_that_two_facts_put_is_asked_once_with_the_longer_patience() 
     every = [r for r in plan.everything(made) if r.describe() == "x"]
     assert [(r.timeout_s, r.limit) for r in every] == [(60, 9)]
     # as sudoers has it, also where only one of the two facts is asked for
-    assert list(plan.main_round(made, Platform(init="systemd"))) == every
+    assert list(plan.main_round(made, Platform(values={"init": "systemd"}))) == every

@@ -52,7 +52,7 @@ BUNDLE = Bundle(RECORDED)
 
 
 def facts_of(bundle: Recorded) -> GroupFacts:
-    group = plan.Group(root=WEB, members=(WEB,), asked=())
+    (group,) = plan.groups((WEB,), CHECKS)
     shared = Shared(tree=Tree(TARGETS))
     return GroupFacts(group, bundle, SkippedSteps(), lambda step: None, shared, "")  # type: ignore[arg-type]
 

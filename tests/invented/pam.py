@@ -6,10 +6,10 @@ from audit_core.model import Platform
 from audit_linux.accounts.passwords import Settings, effective_quality
 from audit_linux.pam import Pam
 
-DEBIAN = Platform(os_id="debian", os_family="debian", version_id="12")
-EL9 = Platform(os_id="rocky", os_family="rhel", version_id="9.4")
-AMAZON2 = Platform(os_id="amzn", os_family="rhel", version_id="2")
-EL7 = Platform(os_id="centos", os_family="rhel", version_id="7")
+DEBIAN = Platform(values={"os_id": "debian", "os_family": "debian", "version_id": "12"})
+EL9 = Platform(values={"os_id": "rocky", "os_family": "rhel", "version_id": "9.4"})
+AMAZON2 = Platform(values={"os_id": "amzn", "os_family": "rhel", "version_id": "2"})
+EL7 = Platform(values={"os_id": "centos", "os_family": "rhel", "version_id": "7"})
 # invented: authselect's profile "sssd" with the features with-faillock and with-pwhistory
 EL_AUTH = """\
 auth required pam_env.so

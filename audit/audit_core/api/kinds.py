@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Kind, KindSettings
+from audit_core.model import Kind, KindSettings, PlatformQuestions
 from audit_core.model.kinds import COMMON_KEYS
 
 KindOffer = Kind | KindSettings
@@ -21,6 +21,12 @@ class Kinds(Struct, frozen=True, kw_only=True):
     by_id: dict[str, Kind] = {}
     schemas: dict[str, tuple[type[Struct], ...]] = {}
     by_part_key: dict[str, Kind] = {}
+
+    @property
+    def platforms(self) -> dict[str, PlatformQuestions]:
+        """What the first round asks of targets, by kind."""
+        found = {id: kind.platform for id, kind in self.by_id.items()}
+        return {id: asked for id, asked in found.items() if asked is not None}
 
     def parts_of(self, kind: Kind) -> dict[str, Kind]:
         """The kinds that targets of `kind` may have parts of, by the key they are written under."""

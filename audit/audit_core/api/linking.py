@@ -16,6 +16,8 @@ from audit_core.model import (
     Need,
     OfParent,
     Optional_,
+    PlatformQuestions,
+    Provider,
     all_facts,
 )
 
@@ -27,8 +29,11 @@ class LinkError(Exception):
 class Linker:
     """Links checks and facts to the facts that `facts` holds by id."""
 
-    def __init__(self, facts: Mapping[str, Fact]) -> None:
+    def __init__(
+        self, facts: Mapping[str, Fact], platforms: Mapping[str, PlatformQuestions]
+    ) -> None:
         self._facts = facts
+        self._platforms = platforms
         self._linked: dict[str, Fact] = {}
         self._open: list[str] = []
 
@@ -48,9 +53,19 @@ class Linker:
                 needs = self._needs(fact.needs, fact.kind)
             finally:
                 self._open.pop()
-            changed = needs != fact.needs
-            self._linked[fact.id] = structs.replace(fact, needs=needs) if changed else fact
+            providers = tuple(self._provider(p, fact.kind) for p in fact.providers)
+            self._linked[fact.id] = structs.replace(fact, needs=needs, providers=providers)
         return self._linked[fact.id]
+
+    def _provider(self, provider: Provider, kind: str) -> Provider:
+        """`provider` with what the first round asks; LinkError for a guard that nobody settles."""
+        own = self._platforms.get(kind)
+        every = self._platforms.values() if own is None else (own,)
+        known = {name for platform in every for name in platform.names}
+        for name in provider.when:
+            if known and name not in known:
+                raise LinkError(f"no first round settles {name}, only {', '.join(sorted(known))}")
+        return structs.replace(provider, platforms=self._platforms)
 
     def _needs(self, needs: tuple[Need, ...], kind: str) -> tuple[Need, ...]:
         return tuple(self._need(need, kind) for need in needs)

@@ -235,7 +235,7 @@ class _Builder:
 
     def build(self) -> Registry:
         kinds = joined(self.tables["dengbao_kinds"].values(), self._refuse_kind)
-        facts, checks = self._linked()
+        facts, checks = self._linked(kinds)
         return Registry(
             kinds=kinds,
             connectors=self.tables["dengbao_connectors"],
@@ -253,7 +253,7 @@ class _Builder:
     def _refuse_kind(self, offer: KindOffer, why: str) -> None:
         self.fault(self.owner["dengbao_kinds" + offer.id], why)
 
-    def _linked(self) -> tuple[dict[str, Fact], dict[str, Check]]:
+    def _linked(self, kinds: Kinds) -> tuple[dict[str, Fact], dict[str, Check]]:
         """The facts and checks that have what they need; the others are faults."""
         facts, checks = self.tables["dengbao_facts"], self.tables["dengbao_checks"]
         owners = {id: self.owner["dengbao_facts" + id] for id in facts}
@@ -272,7 +272,7 @@ class _Builder:
         for id in facts.keys() - self._each(facts, take, owners).keys():
             del known[id]
         checks = self._each(checks, take, makers)
-        linker = Linker(known)
+        linker = Linker(known, kinds.platforms)
         return self._each(known, linker.fact, owners), self._each(checks, linker.check, makers)
 
     def _each(

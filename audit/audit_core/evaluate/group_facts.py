@@ -80,7 +80,7 @@ class GroupFacts:
         self._step = step
         self._shared = shared
         self._facts: dict[tuple[str, str], Got] = {}
-        self._platform = answers.platform(self._seen, group.root)
+        self._platform = answers.platform(self._seen, group)
         # Of this group, not of the run: a run that was resumed asked some targets later.
         times = (o.started for o in self._seen.observations.values())
         self._collected_at = min(times, default="") or begun

@@ -43,11 +43,9 @@ def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) ->
         reason, said = seen.fault
         return Absent(reason=reason, said=said)
     said = msg(
-        "No way to learn {fact} on this platform (system {os}, packages {packages}, init {init})",
+        "No way to learn {fact} on this platform ({platform})",
         fact=fact.id,
-        os=platform.os_id,
-        packages=platform.package_manager,
-        init=platform.init,
+        platform=tuple(f"{name} {value}" for name, value in platform.values.items()),
     )
     return Absent(reason=Reason.UNSUPPORTED, said=said)
 

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from audit_core.model.messages import Message
+from audit_core.model.observations import Answer
 from audit_core.model.requests import Reason, Request
 from audit_core.model.targets import Target
 
@@ -47,14 +48,16 @@ class Partial(Struct, frozen=True, kw_only=True):
 
 
 class Platform(Struct, frozen=True, kw_only=True):
-    """The closed list of what discovery settles about a host; `unknown` where it could not."""
+    """What the first round settled about a target, by name; `unknown` where it could not."""
 
-    os_id: str = "unknown"
-    os_family: str = "unknown"  # debian rhel suse alpine arch unknown
-    version_id: str = "unknown"
-    package_manager: str = "unknown"  # apt dnf yum zypper apk unknown
-    init: str = "unknown"  # systemd other unknown
-    kernel: str = "unknown"
+    values: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        return self.values.get(name, "unknown")
+
+    def but(self, **values: str) -> Platform:
+        """This platform with other `values`."""
+        return Platform(values={**self.values, **values})
 
 
 class Optional_(Struct, frozen=True, kw_only=True):
@@ -98,19 +101,34 @@ class Answers(Struct, frozen=True, kw_only=True):
 Parser = Callable[[Any], Any]
 
 
+class PlatformQuestions(Struct, frozen=True, kw_only=True):
+    """What the first round asks about a target of a kind, to choose the providers of its facts.
+
+    `read` makes the values of `names` out of the answers that came; it is pure. The requests are
+    put where anything is asked of the target by a request of one of the types in `asked_with`.
+    """
+
+    names: tuple[str, ...]
+    requests: tuple[Request, ...]
+    asked_with: tuple[type[Request], ...]
+    read: Callable[[Mapping[Request, Answer]], Platform]
+
+
 class Provider(Struct, frozen=True, kw_only=True):
     """One way to learn a fact: what to ask and how to read the answer, guarded by platform.
 
     With `ask` the parser is given the `Answer`, with `asks` the :class:`Answers` by name.
     An ask may be a function of the target; it returns a Message when nothing can be asked because
     the inventory does not declare what is needed (the fact is then NOT_COLLECTED, the message
-    says what to declare). `when` maps a Platform field to the values it holds for.
+    says what to declare). `when` maps a name of the platform to the values it holds for.
+    `platforms` are what the kinds ask in the first round, by kind: loading puts them there.
     """
 
     parse: Parser
     ask: Ask | None = None
     asks: dict[str, NamedAsk] = {}
     when: dict[str, tuple[str, ...]] = {}
+    platforms: Mapping[str, PlatformQuestions] = {}
 
     @property
     def every_ask(self) -> tuple[Ask, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model.facts import Fact
+from audit_core.model.facts import Fact, PlatformQuestions
 from audit_core.model.messages import Message
 
 ANY_KIND = "*"
@@ -66,7 +66,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     `needs_access`: it can only be asked over an access of its own or, a part, of its parent.
     `needs_address`: it needs an address, its own or its parent's. `access` is the connector that
     reaches it where `via` names none. `here` is the access to this machine, for the kind that is
-    audited where there is no inventory.
+    audited where there is no inventory. `platform` is what the first round asks of it, to settle
+    the names that its providers are guarded by (`when`).
     """
 
     id: str
@@ -84,6 +85,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     needs_address: bool = False
     access: str | None = None
     here: dict[str, str] | None = None
+    platform: PlatformQuestions | None = None
     propose: tuple[Propose, ...] = ()
 
     def __hash__(self) -> int:

@@ -25,7 +25,8 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
-from audit_core.plan import batch, discovery
+from audit_core.plan import batch
+from audit_core.plan.rounds import Group
 
 
 class Observations(Struct, frozen=True, kw_only=True):
@@ -164,14 +165,17 @@ def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
                detail=words[:200])  # fmt: skip
 
 
-def platform(seen: Observations, target: Target) -> Platform:
-    """The platform of a group's host, as far as its discovery round was answered."""
+def platform(seen: Observations, group: Group) -> Platform:
+    """The platform of the root of `group`, as far as its first round was answered."""
+    asked = group.platform
+    if asked is None:
+        return Platform()
     answers: dict[Request, Answer] = {}
-    for request in discovery.REQUESTS:
-        observation = seen.find(request, target)
+    for request in asked.requests:
+        observation = seen.find(request, group.root)
         if observation is None:
             continue
-        got = answer(request, observation, seen, target)
+        got = answer(request, observation, seen, group.root)
         if isinstance(got, Answer):
             answers[request] = got
-    return discovery.platform(answers)
+    return asked.read(answers)

@@ -13,13 +13,14 @@ from audit_core.model import (
     Fact,
     Message,
     Platform,
+    PlatformQuestions,
     Provider,
     Request,
     Target,
     merged,
     msg,
 )
-from audit_core.plan import batch, discovery
+from audit_core.plan import batch
 from audit_core.plan.wanted import wanted
 from audit_core.text.translate import Translator
 
@@ -33,6 +34,7 @@ class PlannedRequest(Struct, frozen=True, kw_only=True):
     target: str
     request: Request | Message
     when: dict[str, tuple[str, ...]]
+    platforms: Mapping[str, PlatformQuestions] = {}
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -46,6 +48,15 @@ class Group(Struct, frozen=True, kw_only=True):
     def parents(self) -> dict[str, str]:
         """What each part of the group is part of, by id."""
         return {m.id: m.parent for m in self.members if m.parent is not None}
+
+    @property
+    def platform(self) -> PlatformQuestions | None:
+        """What the first round asks; None where nothing is asked of the root that needs it."""
+        for asked in self.asked:
+            known = asked.platforms.get(self.root.kind)
+            if known is not None and isinstance(asked.request, known.asked_with):
+                return known
+        return None
 
 
 def root_of(target: Target, targets: Mapping[str, Target]) -> Target:
@@ -62,7 +73,7 @@ def request_of(ask: Ask, target: Target) -> Request | Message:
 
 def holds(provider: Provider, platform: Platform) -> bool:
     """Whether every guard of `provider` holds on `platform`; unknown never holds."""
-    return all(getattr(platform, name) in values for name, values in provider.when.items())
+    return all(platform[name] in values for name, values in provider.when.items())
 
 
 def groups(targets: Sequence[Target], checks: Sequence[Check]) -> tuple[Group, ...]:
@@ -87,6 +98,7 @@ def _asked(
             target=member.id,
             request=request_of(ask, member),
             when=provider.when,
+            platforms=provider.platforms,
         )
         for member in members
         for fact in facts.get(member.id, ())
@@ -96,13 +108,12 @@ def _asked(
 
 
 def _discovery(group: Group) -> tuple[Request, ...]:
-    """What is asked first; nothing of a group that asks nothing of a host's shell."""
-    shell = any(isinstance(a.request, batch.ShellRequest) for a in group.asked)
-    return discovery.REQUESTS if shell else ()
+    """What is asked first."""
+    return () if group.platform is None else group.platform.requests
 
 
 def discovery_round(group: Group) -> tuple[Request, ...]:
-    """The requests of the first round; none for a group that asks nothing of a host's shell."""
+    """The requests of the first round, which settle the platform of the root."""
     every = _merged(group)
     return tuple(every[request.identity()] for request in _discovery(group))
 
@@ -111,7 +122,7 @@ def main_round(group: Group, platform: Platform) -> tuple[Request, ...]:
     """The requests of the main round, each once, for the providers whose guards hold."""
     wanted: dict[str, None] = {}
     for asked in group.asked:
-        guarded = all(getattr(platform, n) in values for n, values in asked.when.items())
+        guarded = all(platform[n] in values for n, values in asked.when.items())
         if guarded and not isinstance(asked.request, Message):
             wanted[asked.request.identity()] = None
     # As `everything` has them: what is asked with the longest time is what sudoers allows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from audit_core.api.sdk import (
     PLATFORM,
@@ -162,9 +162,9 @@ def _flag(rule: Rule, settings: dict[str, str], name: str) -> bool:
 
 def _old(platform: Platform, module: str) -> bool:
     """Whether credits are on and the length is 9 by default: cracklib, libpwquality before 1.4."""
-    release = platform.version_id.split(".")[0]
-    dated = (platform.os_family == "rhel" and release in ("6", "7")) or (
-        platform.os_id == "amzn" and release == "2"
+    release = platform["version_id"].split(".")[0]
+    dated = (platform["os_family"] == "rhel" and release in ("6", "7")) or (
+        platform["os_id"] == "amzn" and release == "2"
     )
     return dated or module == "pam_cracklib.so"
 
@@ -195,7 +195,7 @@ def _acts(seen: Reached, at: int, settings: dict[str, str]) -> bool:
 
 def _own(rule: Rule, platform: Platform) -> Quality:
     """What pam_unix itself asks: minlen=, else six characters in Debian's build and none else."""
-    length = _value(rule, {}, "minlen", 6 if platform.os_family == "debian" else 0)
+    length = _value(rule, {}, "minlen", 6 if platform["os_family"] == "debian" else 0)
     return Quality(module=rule.module, length=length, classes=0, for_root=False)
 
 
@@ -253,11 +253,10 @@ def _qualities(pam: Pam, settings: Settings | Absent | None, platform: Platform)
     """
     settings = _STRICTEST if isinstance(settings, Absent) else settings
     assumed = [platform]
-    if platform.os_family == "unknown":
+    if platform["os_family"] == "unknown":
         ends = {"debian": "12", "rhel": "7"}
         assumed = [
-            structs.replace(platform, os_family=family, version_id=release)
-            for family, release in ends.items()
+            platform.but(os_family=family, version_id=release) for family, release in ends.items()
         ]
     return [effective_quality(pam, settings, one) for one in assumed]
 

@@ -111,7 +111,7 @@ def _deaf(account: Account, platform: Platform) -> bool:
     /bin/sh is bash on RHEL, SUSE and their kin, dash on Debian and Ubuntu.
     """
     shell = account.shell.rsplit("/", 1)[-1] or "sh"
-    bash = platform.os_family in _SH_IS_BASH
+    bash = platform["os_family"] in _SH_IS_BASH
     return account.has_shell and shell not in _OBEYS and not (shell == "sh" and bash)
 
 

@@ -347,7 +347,10 @@ def test_kernel_current(
     running: str, installed: tuple[str, ...], reboot: bool, verdict: Verdict
 ) -> None:
     kernels = Kernels(installed=installed, reboot_required=reboot)
-    assert judge(checks.kernel_current, kernels, Platform(kernel=running), None).verdict is verdict
+    assert (
+        judge(checks.kernel_current, kernels, Platform(values={"kernel": running}), None).verdict
+        is verdict
+    )
 
 
 @pytest.mark.parametrize(("restart", "verdict"), [(None, PASS), (False, PASS), (True, FAIL)])
@@ -356,7 +359,7 @@ def test_updated_libraries_ask_for_a_reboot_where_no_file_does(
 ) -> None:
     kernel = "5.14.0-427.13.1.el9_4.x86_64"
     kernels = Kernels(installed=(kernel,), reboot_required=False)
-    got = judge(checks.kernel_current, kernels, Platform(kernel=kernel), restart)
+    got = judge(checks.kernel_current, kernels, Platform(values={"kernel": kernel}), restart)
     assert got.verdict is verdict
 
 

@@ -21,7 +21,7 @@ from audit_linux.pam import Pam, parse_pam
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
-EL = Platform(os_family="rhel")
+EL = Platform(values={"os_family": "rhel"})
 ALICE = Accounts(
     rows=(Account(name="a", uid=1, gid=1, home="/", shell="/bin/bash", field="shadowed"),)
 )
@@ -202,7 +202,9 @@ def test_timeout_holds_only_for_shells_that_obey_it(
 ) -> None:
     bob = Account(name="bob", uid=1, gid=1, home="/", shell=shell, field="shadowed")
     given = startup({"/etc/profile": "TMOUT=300\n"})
-    judged = session_timeout.judge(given, Accounts(rows=(bob,)), Platform(os_family=family), ())
+    judged = session_timeout.judge(
+        given, Accounts(rows=(bob,)), Platform(values={"os_family": family}), ()
+    )
     assert judged.verdict is verdict
 
 

@@ -1,8 +1,18 @@
-"""The first round: what a host is. Fixed requests, and their answers as a Platform. PURE."""
+"""What a host is: fixed requests, and their answers as a Platform. Pure."""
 
 from __future__ import annotations
 
-from audit_core.model import Answer, Command, Platform, ReadFile, Request
+from collections.abc import Mapping
+
+from audit_core.api.sdk import (
+    Answer,
+    Command,
+    Platform,
+    PlatformQuestions,
+    ReadFile,
+    ReadFiles,
+    Request,
+)
 
 OS_RELEASE = ReadFile(path="/etc/os-release", limit=64 << 10)
 KERNEL = Command(argv=("uname", "-sr"))
@@ -72,18 +82,28 @@ def _init(text: str) -> str:
     return "other" if "/proc" in lines else "unknown"
 
 
-def platform(answers: dict[Request, Answer]) -> Platform:
+def platform(answers: Mapping[Request, Answer]) -> Platform:
     """The platform that the answered requests show; `unknown` for what was not answered."""
     release: dict[str, str] = {}
     if OS_RELEASE in answers:
         release = _os_release(answers[OS_RELEASE].text)
     kernel = answers[KERNEL].text.strip()[:200] if KERNEL in answers else "unknown"
     manager = _manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown"
-    return Platform(
-        os_id=release.get("ID", "unknown")[:64],
-        os_family=_family(release, manager),
-        version_id=release.get("VERSION_ID", "unknown")[:64],
-        package_manager=manager,
-        init=_init(answers[INIT].text) if INIT in answers else "unknown",
-        kernel=kernel,
-    )
+    init = _init(answers[INIT].text) if INIT in answers else "unknown"
+    values = {
+        "os_id": release.get("ID", "unknown")[:64],
+        "os_family": _family(release, manager),  # debian rhel suse alpine arch unknown
+        "version_id": release.get("VERSION_ID", "unknown")[:64],
+        "package_manager": manager,  # apt dnf yum zypper apk unknown
+        "init": init,  # systemd other unknown
+        "kernel": kernel,
+    }
+    return Platform(values=values)
+
+
+PLATFORM = PlatformQuestions(
+    names=("os_id", "os_family", "version_id", "package_manager", "init", "kernel"),
+    requests=REQUESTS,
+    asked_with=(Command, ReadFile, ReadFiles),
+    read=platform,
+)
