@@ -21,6 +21,7 @@ from audit_core.api.sdk import (
 )
 
 _TEXT_MAX = 200
+_PSEUDO = ("/proc", "/sys", "/dev")
 # Words that mean yes or no to their writer, where the name of a place is expected.
 _NO_PLACE = {
     "yes", "no", "y", "n", "on", "off", "none", "n/a", "na", "-", "true", "false",
@@ -45,6 +46,9 @@ def _is_date(text: str) -> bool:
 
 Directory = Annotated[str, Valid(holds=_is_path, expected=msg("an absolute path without .."))]
 Pattern = Annotated[str, Valid(holds=_is_pattern, expected=msg("a file name pattern"))]
+Depth = Annotated[
+    int, Valid(holds=lambda n: 1 <= n <= 5, expected=msg("a whole number from 1 to 5"))
+]
 Day = Annotated[str, Valid(holds=_is_date, expected=msg("a date like 2026-05-31"))]
 
 
@@ -57,7 +61,7 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
 
     path: Directory
     pattern: Pattern | None = None
-    depth: Positive | None = None
+    depth: Depth | None = None
     privilege: Literal["user", "root"] | None = None
     rpo_hours: PositiveFloat | None = None
     copies: Positive | None = None
@@ -68,7 +72,8 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
 
     def refusals(self) -> Iterable[Refusal]:
         """A whole file system, and an answer where the name of a place is expected."""
-        if posixpath.normpath(self.path).strip("/") == "":
+        clean = "/" + posixpath.normpath(self.path).strip("/")
+        if clean == "/" or clean.startswith(_PSEUDO):
             yield Refusal(place=("path",), expected=msg("the folder of the backups"))
         # `no` is text here: it would count as the name of a place where a copy is
         if isinstance(self.offsite, str) and not _is_place(self.offsite):

@@ -47,7 +47,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
     def access_of(self, target: Target) -> Access | None:
         """How `target`, or what it is a part of, is reached; None where nothing is declared."""
-        by_id = {t.id: t for t in self.targets}
-        while target.id not in self.access and target.parent in by_id:
-            target = by_id[target.parent]
-        return self.access.get(target.id)
+        id, over = target.id, target.parent or ""
+        while id not in self.access and over:
+            id, over = over, over.rpartition("/")[0]  # a part's id begins with that of its parent
+        return self.access.get(id)
