@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from audit_core.collect import now
-from audit_core.model import Command, Conclusion, Observation, Probe, ReadFile, Target
-from audit_core.model.results import decode
+from audit_core.model import Command, Observation, Probe, ReadFile, Target
 from audit_core.store.bundles import Bundle, BundleWriter, Reply
+from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from benchmarks import ROOT, questions
 from benchmarks.clients import BIN, Clients
@@ -123,10 +123,11 @@ def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say)
     with Memory() as memory:
         cost = run([Job(argv=argv)], folder)
     assert cost.code == 0, f"dengbao pack ended with {cost.code}"
-    results = decode(made.results_path(asked.profile).read_bytes())
+    results = ResultsFolder(made.results_path(asked.profile)).stored()
+    assert results is not None
     what = (
-        f"`dengbao pack` of {_HOSTS} hosts x {_items(results.conclusions)} items, "
-        f"{len(results.observations)} observations: "
+        f"`dengbao pack` of {_HOSTS} hosts x {len(results.clauses)} items, "
+        f"{sum(e.observations for e in results.entries)} observations: "
     )
     size = pack.stat().st_size / (1 << 20)
     yield limited(
@@ -134,7 +135,3 @@ def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say)
     )
     yield limited(f"{what}peak memory of all its processes", [memory.peak_mb], _AIM_MB, "MB", 0)
     yield Row(what=f"{what}time, size", ours=f"{cost.wall:.0f} s, {size:.0f} MB")
-
-
-def _items(conclusions: tuple[Conclusion, ...]) -> int:
-    return len({(c.catalog, c.clause) for c in conclusions})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from openpyxl.writer.excel import ExcelWriter
 
 from audit_core.model.results import PackSource
 from audit_excel import lists, records, summary_sheets
-from audit_excel.plan import MAX_OBJECTS, make_plan
+from audit_excel.parts import MAX_OBJECTS, Part, parts
+from audit_excel.plan import SIDE_BY_SIDE, make_plan
 from audit_excel.sheet import MAX_ROWS, Frame
 from audit_excel.styles import Look
 from audit_excel.view import View
 
-NAME = "workbook.xlsx"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can tell
 
 
@@ -77,15 +77,36 @@ def write(
     folder: Path,
     *,
     rows_each: int = MAX_ROWS,
+    side_by_side: int = SIDE_BY_SIDE,
     objects_each: int = MAX_OBJECTS,
 ) -> Iterable[Path]:
-    """`workbook.xlsx` in `folder`; larger tables go over several worksheets."""
-    view, book = View(source), Workbook(write_only=True)
-    plan = make_plan(view, rows_each=rows_each, objects_each=objects_each)
+    """The workbooks in `folder`: `workbook.xlsx`, and others beside it for many objects.
+
+    Larger tables go over several worksheets.
+    """
+    made = parts(source.results, objects_each)
+    home = {entry.object: part.name for part in made for entry in part.entries}
+    for part in made:
+        path = folder / part.name
+        _write(source, part, home, path, rows_each=rows_each, side_by_side=side_by_side)
+        yield path
+
+
+def _write(
+    source: PackSource,
+    part: Part,
+    home: Mapping[str, str],
+    path: Path,
+    *,
+    rows_each: int,
+    side_by_side: int,
+) -> None:
+    view, book = View(source, part, home), Workbook(write_only=True)
+    plan = make_plan(view, rows_each=rows_each, side_by_side=side_by_side)
     frame = _frame(view, book)
     summary_sheets.cover(frame, view, plan)
     summary_sheets.overview(frame, view, plan)
-    records.matrix(frame, view, plan, objects_each=objects_each)
+    records.matrix(frame, view, plan, side_by_side=side_by_side)
     lists.issue_sheet(frame, view, plan)
     lists.missing_sheet(frame, view, plan)
     records.layer_sheets(frame, view, plan)
@@ -94,6 +115,4 @@ def write(
     lists.asset_sheet(frame, view, plan)
     lists.evidence_sheet(frame, view, plan)
     summary_sheets.confirmation(frame, view, plan)
-    path = folder / NAME
     _save(book, path, source.results.run.ended)
-    return (path,)

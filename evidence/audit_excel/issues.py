@@ -46,10 +46,20 @@ def _of_finding(view: View, finding: Finding, related: list[Conclusion]) -> Issu
     )
 
 
+MAX_PROBLEMS = 3
+"""Failed findings that an issue of the whole system states; its record names more."""
+
+
 def _of_conclusion(view: View, conclusion: Conclusion) -> Issue:
-    said = view.says(conclusion.why) or view.text("no reason was recorded")
+    failed = [f for f in view.findings_of(conclusion) if f.verdict is Verdict.FAIL]
+    said = tuple(
+        f"[{view.name(f.target)}] {line}"
+        for f in failed[:MAX_PROBLEMS]
+        for line in problem(view, f)
+    )
+    said = said or (view.says(conclusion.why) or view.text("no reason was recorded"),)
     return Issue(
-        object=conclusion.target, problem=(said,), severity=conclusion.severity or Severity.LOW,
+        object=conclusion.target, problem=said, severity=conclusion.severity or Severity.LOW,
         conclusions=(conclusion,),
     )  # fmt: skip
 
@@ -57,7 +67,7 @@ def _of_conclusion(view: View, conclusion: Conclusion) -> Issue:
 def issues(view: View) -> list[Issue]:
     """All issues, the most severe first, then in the order of the objects."""
     related = _related(view)
-    failed = [f for f in view.results.findings if f.verdict is Verdict.FAIL]
+    failed = [f for f in view.found if f.verdict is Verdict.FAIL]
     found = [_of_finding(view, f, related[f.id]) for f in failed]
     covered = {(c.catalog, c.clause, c.target) for issue in found for c in issue.conclusions}
     for conclusions in view.by_object.values():

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from audit_core.model import Finding, Severity, Target, msg
 from audit_core.model.results import Evidence
+from audit_excel import row_keys
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
 from audit_excel.record_text import seen, to_bring
-from audit_excel.sheet import Box, Column, Frame, Link, table
+from audit_excel.sheet import Box, Column, Frame, Link, Row, table
 from audit_excel.view import View
 
-Row = list[Box | str | int]
 _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 
 
@@ -64,7 +64,7 @@ def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
     part = finding.target if finding and finding.target != issue.object else ""
     check = [f"〔{finding.check}〕" if view.zh else f"[{finding.check}]"] if finding else []
     remedy = view.say(finding.remedy) if finding and finding.remedy else ""
-    return [
+    boxes: list[Box | str | int] = [
         Box(f"T{number:03d}", "link_centre" if link else "centre", link),
         Box((*issue.problem, *check), "record"),
         Box((view.name(issue.object), *([part] if part else []))),
@@ -76,6 +76,13 @@ def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
         Box(view.text("open"), "fill_in"),
         Box("", "fill_in"),
     ]
+    return Row(_issue_key(issue), boxes)
+
+
+def _issue_key(issue: Issue) -> str:
+    if issue.finding is not None:
+        return row_keys.of_finding(issue.finding, "issue")
+    return row_keys.of_conclusion(issue.conclusions[0], "issue")
 
 
 def issue_sheet(frame: Frame, view: View, plan: Plan) -> None:
@@ -101,7 +108,7 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
     for number, conclusion in enumerate(plan.wanted, 1):
         clause = view.clause(conclusion)
         record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
-        yield [
+        boxes: list[Box | str | int] = [
             Box(number, "centre"),
             Box(view.name(conclusion.target), "link", record),
             view.control_point(clause),
@@ -112,6 +119,7 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
             Box(view.coverage(conclusion.coverage), "centre"),
             *[Box("", "fill_in")] * 3,
         ]
+        yield Row(row_keys.of_conclusion(conclusion, "bring"), boxes)
 
 
 def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
@@ -144,12 +152,13 @@ def _params(view: View, finding: Finding) -> tuple[str, ...]:
 
 def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
     check = view.checks.get(finding.check)
-    indexes = view.evidence_indexes([finding])
+    numbers = view.evidence_numbers([finding])
     lines = view.evidence_lines([finding])
-    link = plan.evidence.row(min(indexes) - 1) if indexes and len(lines) == 1 else None
+    one = len(lines) == 1 and bool(numbers)
+    link = plan.evidence.row(view.evidence_row(min(numbers))) if one else None
     title = view.say(check.title) if check else ""
     style = {"pass": "conforming", "fail": "nonconforming", "not_applicable": "not_applicable"}
-    return [
+    boxes: list[Box | str | int] = [
         Box(number, "centre"),
         view.name(finding.target),
         Box((title, f"{finding.check} v{finding.check_version}")),
@@ -159,6 +168,7 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
         Box(_params(view, finding), "record"),
         Box(lines, "link_centre" if link else "centre", link),
     ]
+    return Row(row_keys.of_finding(finding), boxes)
 
 
 def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
@@ -169,7 +179,7 @@ def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
         Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Seen"), 70),
         Column(text("Parameters"), 28), Column(text("Evidence"), 16),
     ]  # fmt: skip
-    rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.results.findings, 1))
+    rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.found, 1))
     table(
         frame, plan.checks, title=text("Check results"),
         info=[text("What each check saw; conclusions on items stand in the record sheets")],
@@ -185,7 +195,7 @@ def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
     link = Link(sheet=place.names[0]) if place else None
     declared = (target.address, target.zone, target.business_system, target.owner)
     settings = tuple(f"{k} = {view.listed(v)}" for k, v in sorted(target.settings.items()))
-    return [
+    boxes: list[Box | str | int] = [
         Box(number, "centre"),
         Box(view.name(target.id), "link" if link else "text", link),
         view.kind(target.kind),
@@ -194,6 +204,7 @@ def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
         *[Box(told or "", "text" if told else "fill_in") for told in declared],
         Box(settings),
     ]
+    return Row(row_keys.of_target(target), boxes)
 
 
 def asset_sheet(frame: Frame, view: View, plan: Plan) -> None:
@@ -205,7 +216,7 @@ def asset_sheet(frame: Frame, view: View, plan: Plan) -> None:
         Column(text("Zone"), 14), Column(text("Business system"), 18), Column(text("Owner"), 14),
         Column(text("Declared settings"), 50),
     ]  # fmt: skip
-    rows = (_asset_row(view, plan, n, t) for n, t in enumerate(view.results.targets, 1))
+    rows = (_asset_row(view, plan, n, t) for n, t in enumerate(view.targets.values(), 1))
     table(
         frame, plan.assets, title=text("Assets"),
         info=[text("What was audited; parts that were declared or found stand with what they "
@@ -249,8 +260,8 @@ def _digests(view: View, seen: Evidence) -> tuple[str, ...]:
 
 
 def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
-    path = view.source.evidence_path(seen.digest)
-    return [
+    path = view.source.evidence_path(number, seen)
+    boxes: list[Box | str | int] = [
         Box(view.evidence_number(number), "centre"),
         seen.target,
         Box((view.asked(seen), seen.asked), "record"),
@@ -261,6 +272,7 @@ def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
         Box(_digests(view, seen), "digest"),
         Box(path, "digest_link", Link(file=path)),
     ]  # fmt: skip
+    return Row(row_keys.of_observation(seen), boxes)
 
 
 def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
@@ -272,7 +284,7 @@ def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
         Column(text("Answer"), 18), Column(text("How, over which session"), 30),
         Column("SHA-256", 60), Column(text("Evidence file"), 38),
     ]  # fmt: skip
-    rows = (_evidence_row(view, n, o) for n, o in enumerate(view.results.observations, 1))
+    rows = (_evidence_row(view, n, o) for n, o in view.observations)
     table(
         frame, plan.evidence, title=text("Evidence index"),
         info=[text("As told by each object at the time given, over the session named")],

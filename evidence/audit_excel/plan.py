@@ -11,7 +11,7 @@ from audit_excel.record_text import to_bring
 from audit_excel.sheet import MAX_ROWS, Link, Place, reserve
 from audit_excel.view import View
 
-MAX_OBJECTS = 1_000
+SIDE_BY_SIDE = 1_000
 """Objects side by side on one worksheet of the matrix."""
 
 
@@ -42,7 +42,7 @@ def _record_rows(view: View, objects: dict[str, Place]) -> dict[tuple[str, str, 
     }
 
 
-def make_plan(view: View, *, rows_each: int = MAX_ROWS, objects_each: int = MAX_OBJECTS) -> Plan:
+def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE_BY_SIDE) -> Plan:
     """The plan of the workbook of `view`; fixed names are taken before names of targets."""
     names, text = SheetNames(), view.text
 
@@ -51,15 +51,15 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, objects_each: int = MAX_
 
     found = tuple(issues(view))
     wanted = tuple(c for cs in view.by_object.values() for c in cs if to_bring(view, c))
-    blocks = max(1, -(-len(view.by_object) // objects_each))
+    blocks = max(1, -(-len(view.by_object) // side_by_side))
     fixed = {
         "cover": place(text("Cover")),
         "overview": place(text("Overview")),
         "issues": place(text("Issues"), len(found)),
         "missing": place(text("To be brought"), len(wanted)),
-        "checks": place(text("Check results"), len(view.results.findings)),
-        "assets": place(text("Assets"), len(view.results.targets)),
-        "evidence": place(text("Evidence index"), len(view.results.observations)),
+        "checks": place(text("Check results"), len(view.found)),
+        "assets": place(text("Assets"), len(view.targets)),
+        "evidence": place(text("Evidence index"), len(view.observations)),
         "confirmation": place(text("Confirmation")),
     }
     matrix = tuple(place(text("Clause matrix"), len(view.used_clauses)) for _ in range(blocks))

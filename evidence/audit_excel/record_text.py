@@ -157,6 +157,9 @@ def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
         for id in conclusion.findings
         if id not in view.findings
     ]
+    if (more := conclusion.finding_count - len(conclusion.findings)) > 0:
+        counted = msg("{count} more findings count here, none with a worse verdict", count=more)
+        lines.append(view.say(counted))
     lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in conclusion.why]
     lines += _reason_demanded(view, conclusion)
     lines += _asked_of_people(view, conclusion)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audit_core.model import Conclusion, msg
+from audit_excel import row_keys
 from audit_excel.cells import cell_of_lines
 from audit_excel.plan import Plan
 from audit_excel.record_text import failed_lines, record, seen_lines
-from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Sheet, table
+from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Row, Sheet, table
 from audit_excel.styles import MAX_POINTS, height_of
 from audit_excel.view import View, count
 
@@ -20,18 +21,18 @@ WIDE_MATRIX = 12
 """Objects that still fit on a page side by side; more run over several pages."""
 
 
-def matrix(frame: Frame, view: View, plan: Plan, *, objects_each: int) -> None:
+def matrix(frame: Frame, view: View, plan: Plan, *, side_by_side: int) -> None:
     """Clauses against objects, one coloured word each; several sheets for many objects."""
     ids = list(view.by_object)
     for block, place in enumerate(plan.matrix):
-        _matrix(frame, view, place, ids[block * objects_each : (block + 1) * objects_each])
+        _matrix(frame, view, place, ids[block * side_by_side : (block + 1) * side_by_side])
 
 
 def _matrix(frame: Frame, view: View, place: Place, ids: Sequence[str]) -> None:
     found = {(c.catalog, c.clause, c.target): c for id in ids for c in view.by_object[id]}
     clauses = iter(view.used_clauses)
     for name in place.names:
-        sheet = Sheet(frame, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5")
+        sheet = Sheet(frame, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5", keyed=True)
         sheet.freeze(FIRST_ROW, 4)
         if len(ids) > WIDE_MATRIX:
             sheet.wide_on_paper()
@@ -39,12 +40,12 @@ def _matrix(frame: Frame, view: View, place: Place, ids: Sequence[str]) -> None:
         sheet.wide(Box(view.text("Empty: the item does not concern this type of object"), "note"),
                    columns=3)  # fmt: skip
         heads = (view.text("Layer"), view.text("Control point"), view.text("Item"))
-        sheet.row([Box(head, "head") for head in (*heads, *map(view.name, ids))])
+        sheet.row([Box(head, "head") for head in (*heads, *map(view.name, ids))], key="key")
         for _, clause in zip(range(place.rows_each), clauses, strict=False):
             key = (clause.catalog, clause.id)
             cells = [_mark(view, found.get((*key, id))) for id in ids]
             about = (view.layer(clause), view.control_point(clause), Box(view.item(clause)))
-            sheet.row([*about, *cells])
+            sheet.row([*about, *cells], key=row_keys.of_clause(clause))
         sheet.filter(HEAD_ROW)
         sheet.close()
 
@@ -72,13 +73,13 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
 
 def _evidence_box(view: View, plan: Plan, conclusion: Conclusion) -> Box:
     findings = view.findings_of(conclusion)
-    lines, indexes = view.evidence_lines(findings), view.evidence_indexes(findings)
+    lines, numbers = view.evidence_lines(findings), view.evidence_numbers(findings)
     if not lines:
         return Box("—", "centre")
     # LibreOffice shows a linked cell on one line and cuts it: a list of runs is no link.
-    if not indexes or len(lines) > 1:
+    if not numbers or len(lines) > 1:
         return Box(lines, "centre")
-    return Box(lines, "link_centre", plan.evidence.row(min(indexes) - 1))
+    return Box(lines, "link_centre", plan.evidence.row(view.evidence_row(min(numbers))))
 
 
 def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]:
@@ -107,12 +108,12 @@ def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]
 
 def _rows(
     frame: Frame, view: View, plan: Plan, conclusions: Sequence[Conclusion], *, with_object: bool
-) -> Iterator[list[Box | str | int]]:
+) -> Iterator[Row]:
     for number, conclusion in enumerate(conclusions, 1):
         clause = view.clause(conclusion)
         record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
         object = [Box(view.name(conclusion.target), "link", record)] if with_object else []
-        yield [
+        boxes: list[Box | str | int] = [
             Box(number, "centre"),
             view.control_point(clause),
             Box(view.item(clause)),
@@ -121,6 +122,7 @@ def _rows(
             Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
             _evidence_box(view, plan, conclusion),
         ]
+        yield Row(row_keys.of_conclusion(conclusion), boxes)
 
 
 def _cut_note(view: View) -> str:

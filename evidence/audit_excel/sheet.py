@@ -40,6 +40,17 @@ class Column(NamedTuple):
     date: bool = False
 
 
+KEY_WIDTH = 20.0
+"""Of the last column of a table, which is hidden and holds the key of each row."""
+
+
+class Row(NamedTuple):
+    """A row of a table and the key that it keeps whenever the table is written again."""
+
+    key: str
+    boxes: Sequence[Box | str | int]
+
+
 class Link(NamedTuple):
     """A place in this workbook, or (`file`) a file beside it."""
 
@@ -99,13 +110,24 @@ def _margin(text: str, room: int = 84) -> str:
 class Sheet:
     """One worksheet, rows appended in order. Close it, so that it holds no file open."""
 
-    def __init__(self, frame: Frame, name: str, widths: Sequence[float], *, tab: str = "") -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        name: str,
+        widths: Sequence[float],
+        *,
+        tab: str = "",
+        keyed: bool = False,
+    ) -> None:
         self._frame, self._widths, self._links, self._row = frame, widths, 0, 0
         self._points, self._tops = 0.0, list[float]()
         self._raw: Any = frame.book.create_sheet(name)
         self.name = name
         for number, width in enumerate(widths, 1):
             self._raw.column_dimensions[get_column_letter(number)].width = width
+        if keyed:
+            hidden = self._raw.column_dimensions[get_column_letter(len(widths) + 1)]
+            hidden.width, hidden.hidden = KEY_WIDTH, True
         self._raw.sheet_view.zoomScale = 90
         if tab:
             self._raw.sheet_properties.tabColor = tab
@@ -183,9 +205,9 @@ class Sheet:
             last = get_column_letter(span)
             self._raw.merged_cells.add(f"A{self._row}:{last}{self._row}")
 
-    def row(self, boxes: Sequence[Box | str | int], *, height: float = 0) -> None:
-        """One row, high enough to show all of it."""
-        self._append(boxes, height)
+    def row(self, boxes: Sequence[Box | str | int], *, height: float = 0, key: str = "") -> None:
+        """One row, high enough to show all of it; `key` stands in the hidden column behind it."""
+        self._append(boxes, height, key)
 
     def gap(self) -> None:
         """An empty row."""
@@ -196,7 +218,7 @@ class Sheet:
             return cell_of_lines(box.value)
         return cell(str(box.value))
 
-    def _append(self, boxes: Sequence[Box | str | int], height: float) -> None:
+    def _append(self, boxes: Sequence[Box | str | int], height: float, key: str = "") -> None:
         self._row += 1
         made, lines = [], 1.0
         for column, given in enumerate(boxes):
@@ -206,6 +228,8 @@ class Sheet:
                 needed = self._frame.look.lines(text.text, box.style, self._widths[column])
                 lines = max(lines, needed)
             made.append(self._made(box, text, column + 1))
+        if key:
+            made.append(self._made(Box(key, "key"), cell(key), len(made) + 1))
         # A dimension per row would stay in memory; each is dropped once its row is written.
         height = height or height_of(lines)
         if self._row <= TOP_ROWS:
@@ -268,20 +292,20 @@ def table(
     title: str,
     info: Sequence[str],
     columns: Sequence[Column],
-    rows: Iterable[Sequence[Box | str | int]],
+    rows: Iterable[Row],
     frozen: int = 0,
     tab: str = "",
 ) -> None:
     """A titled table with frozen head and filter, over the worksheets of `place`."""
     source = iter(rows)
     for name in place.names:
-        sheet = Sheet(frame, name, [c.width for c in columns], tab=tab)
+        sheet = Sheet(frame, name, [c.width for c in columns], tab=tab, keyed=True)
         sheet.freeze(FIRST_ROW, frozen + 1)
         sheet.wide(Box(title, "title"))
         sheet.wide(Box(tuple(info), "note"))
-        sheet.row([Box(c.title, "head") for c in columns])
+        sheet.row([Box(c.title, "head") for c in columns], key="key")
         for _, row in zip(range(place.rows_each), source, strict=False):
-            sheet.row(row)
+            sheet.row(row.boxes, key=row.key)
         sheet.filter(HEAD_ROW)
         _fill_in(sheet, columns)
         sheet.close()

@@ -65,6 +65,7 @@ _STYLES = {
     "number": _Style(across="right"),
     "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),
     "label": _Style(bold=True, fill=_solid(PALE)),
+    "key": _Style(size=8, narrow=True, boxed=False),
     "fill_in": _Style(fill=_solid("FFFBE6")),
     "link": _Style(underline=True, colour="0563C1"),
     "link_centre": _Style(underline=True, colour="0563C1", across="center"),

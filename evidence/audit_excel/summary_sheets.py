@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from openpyxl.chart import BarChart, Reference
@@ -11,10 +12,12 @@ from openpyxl.chart.legend import Legend
 from openpyxl.chart.marker import DataPoint
 
 from audit_core.model import Result, Severity, msg
+from audit_core.model.results import ObjectEntry
+from audit_excel.parts import NAME
 from audit_excel.plan import Plan
 from audit_excel.sheet import Box, Frame, Link, Sheet
 from audit_excel.styles import COLOURS
-from audit_excel.view import View, count
+from audit_excel.view import View, added
 from audit_excel.words import Counts
 
 FILES_ON_ONE_PAGE = 12
@@ -32,13 +35,21 @@ ROWS_ON_ONE_PAGE = 45
 
 def _system(view: View) -> str:
     named = (view.results.run.system,) if view.results.run.system else ()
-    declared = (t.business_system for t in view.targets.values() if t.business_system)
+    declared = (view.part.system,) if view.part.system else _systems(view)
     return view.comma.join(dict.fromkeys((*named, *declared)))
+
+
+def _systems(view: View) -> Iterable[str]:
+    """The business systems that the inventory declares, those of all workbooks in the first."""
+    targets = view.results.targets if view.part.name == NAME else view.targets.values()
+    return (t.business_system for t in targets if t.business_system)
 
 
 def _facts(view: View) -> Iterable[tuple[str, str]]:
     text, run = view.text, view.run
     yield text("Business system"), _system(view)
+    if not view.part.only:
+        yield text("Part"), _part(view)
     yield text("Audited against"), view.title
     yield text("Profile"), run.profile
     yield text("Run id"), run.id
@@ -50,6 +61,18 @@ def _facts(view: View) -> Iterable[tuple[str, str]]:
         yield text("Catalog or profile"), f"{name}  sha256:{digest}"
     yield text("Carried through"), text("yes") if run.complete else view.alarm
     yield text("Root digest"), view.source.root_digest
+
+
+def _part(view: View) -> str:
+    """Which objects of the run stand in this workbook."""
+    names = [view.name(entry.object) for entry in view.part.entries]
+    all = len(view.results.entries)
+    if not names:
+        return view.text("no objects: they stand in the other workbooks")
+    return view.say(
+        msg("{count} of {all} objects: {first} to {last}; {main} has the overview of all",
+            count=len(names), all=all, first=names[0], last=names[-1], main=NAME)
+    )  # fmt: skip
 
 
 def _warnings(view: View, sheet: Sheet) -> None:
@@ -187,16 +210,14 @@ def overview(frame: Frame, view: View, plan: Plan) -> None:
         sheet.wide(Box(view.alarm, "alarm"), columns=7)
     sheet.wide(Box(view.disclaimer, "disclaimer"), columns=7)
     sheet.wide(Box(_severity_line(plan, view), "plain"), columns=7)
-    total = count(view.results.conclusions)
+    counted = _counted(view)
+    total = added(counts for entry in counted for counts in entry.conclusions.values())
     sheet.wide(Box(view.text("Items per layer"), "section"), columns=7)
-    layers = [
-        (Box(name, "link", Link(sheet=plan.layers[name].names[0])), count(cs))
-        for name, cs in view.by_layer.items()
-    ]
+    layers = _layers(view, plan, counted)
     by_layer = _count_table(view, sheet, view.text("Layer"), layers, total)
-    by_object = _objects(view, plan, sheet, total)
+    by_object = _objects(view, plan, sheet, counted, total)
     if layers:
-        _charts(view, sheet, by_layer, by_object)
+        _charts(view, sheet, (by_layer, len(layers)), (by_object, len(counted)))
     if sheet.last_row <= ROWS_ON_ONE_PAGE:
         sheet.one_page()  # a chart must not be cut in two
     sheet.close()
@@ -214,18 +235,49 @@ def _severity_line(plan: Plan, view: View) -> str:
     )  # fmt: skip
 
 
-def _objects(view: View, plan: Plan, sheet: Sheet, total: Counts) -> int:
+def _counted(view: View) -> list[ObjectEntry]:
+    """The objects that the overview counts: its own, in the first workbook those of all."""
+    entries = view.results.entries if view.part.name == NAME else view.part.entries
+    return [entry for entry in entries if entry.conclusions]
+
+
+def _layers(view: View, plan: Plan, counted: Sequence[ObjectEntry]) -> list[tuple[Box, Counts]]:
+    """The counts of each layer, in the order of the clauses."""
+    rows = []
+    for layer, name in view.layers().items():
+        counts = [e.conclusions[layer] for e in counted if layer in e.conclusions]
+        place = plan.layers.get(name)
+        link = Link(sheet=place.names[0]) if place else None
+        if counts:
+            rows.append((Box(name, "link" if link else "label", link), added(counts)))
+    return rows
+
+
+def _objects(
+    view: View, plan: Plan, sheet: Sheet, counted: Sequence[ObjectEntry], total: Counts
+) -> int:
     sheet.gap()
     sheet.wide(Box(view.text("Items per object"), "section"), columns=7)
     objects = [
-        (Box(view.name(id), "link", Link(sheet=plan.objects[id].names[0])), count(cs))
-        for id, cs in view.by_object.items()
+        (
+            Box(view.name(e.object), "link", _record_sheet(view, plan, e.object)),
+            added(e.conclusions.values()),
+        )
+        for e in counted
     ]
     return _count_table(view, sheet, view.text("Object"), objects, total)
 
 
-def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
-    layers, objects = len(view.by_layer), len(view.by_object)
+def _record_sheet(view: View, plan: Plan, object: str) -> Link:
+    place = plan.objects.get(object)
+    return Link(sheet=place.names[0]) if place else Link(file=view.home[object])
+
+
+def _charts(
+    view: View, sheet: Sheet, layer_rows: tuple[int, int], object_rows: tuple[int, int]
+) -> None:
+    by_layer, layers = layer_rows
+    by_object, objects = object_rows
     shown = min(objects, MAX_BARS)
     title = view.text("Items per object")
     if shown < objects:
@@ -249,12 +301,12 @@ def _charts(view: View, sheet: Sheet, by_layer: int, by_object: int) -> None:
 
 
 def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
-    text, results = view.text, view.results
-    yield text("Files listed below"), len(view.source.digests)
+    text = view.text
+    yield text("Files in all"), view.source.files
     yield text("Objects"), len(plan.objects)
-    yield text("Items concluded on objects"), len(results.conclusions)
-    yield text("Checks judged"), len(results.findings)
-    yield text("Observations (evidence)"), len(results.observations)
+    yield text("Items concluded on objects"), len(view.conclusions)
+    yield text("Checks judged"), len(view.found)
+    yield text("Observations (evidence)"), len(view.observations)
     yield text("Issues listed"), len(plan.issue_list)
 
 
@@ -262,7 +314,7 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
     """What the client signs: every file with its digests, the counts and the root digest."""
     sheet = Sheet(frame, plan.confirmation.names[0], (44, 36, 56, 56), tab="7F7F7F")
     text = view.text
-    if len(view.source.digests) <= FILES_ON_ONE_PAGE:
+    if view.source.files <= FILES_ON_ONE_PAGE:
         sheet.one_page()
     sheet.wide(Box(text("Confirmation of the evidence handed over"), "title"))
     run = view.run
@@ -287,8 +339,8 @@ def confirmation(frame: Frame, view: View, plan: Plan) -> None:
 
 def _files(view: View, sheet: Sheet) -> None:
     # Last: a large pack has tens of thousands, and people sign above them.
-    text, digests = view.text, view.source.digests
-    if len(digests) > FILES_ON_ONE_PAGE:
+    text = view.text
+    if view.source.files > FILES_ON_ONE_PAGE:
         sheet.new_page(sheet.last_row + 4)
     sheet.wide(Box(text("Files"), "section"))
     sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
@@ -296,12 +348,24 @@ def _files(view: View, sheet: Sheet) -> None:
     sheet.wide(Box(text("This workbook and what is written after it (manifest, signature) stand in "
                         "SHA256SUMS"), "note"))  # fmt: skip
     sheet.row([Box(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
-    for name in sorted(digests)[:MAX_FILES]:
-        found = (digests[name].get(kind, "") for kind in ("md5", "sha256", "sm3"))
+    files = _digests(view)
+    for name, digests in islice(files, MAX_FILES):
+        found = (digests.get(kind, "") for kind in ("md5", "sha256", "sm3"))
         sheet.row([Box(told, "digest") for told in (name, *found)])
-    if len(digests) > MAX_FILES:
-        more = msg("{count} more files stand in SHA256SUMS", count=len(digests) - MAX_FILES)
+    if left := sum(1 for _ in files):
+        more = msg("{count} more files stand in SHA256SUMS", count=left)
         sheet.wide(Box(view.say(more), "alarm"))
+    if not view.part.only:
+        told = text("The files of the other objects stand in their workbooks, all in SHA256SUMS")
+        sheet.wide(Box(told, "note"))
+
+
+def _digests(view: View) -> Iterator[tuple[str, dict[str, str]]]:
+    """The files of the objects of this workbook, in the first those that are of no object, too."""
+    for entry in view.part.entries:
+        yield from view.source.digests(entry.object)
+    if view.part.name == NAME:
+        yield from view.source.digests("")
 
 
 def _returned(view: View, sheet: Sheet) -> None:

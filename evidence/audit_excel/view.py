@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from audit_core.model import Conclusion, Finding, Result, msg
-from audit_core.model.results import Clause, Evidence, PackSource
+from audit_core.model.results import Clause, Evidence, PackSource, number_width, total
+from audit_excel.parts import Part, members
 from audit_excel.sessions import session, sessions
 from audit_excel.words import IMPLIED, Counts, Words
 
@@ -17,6 +18,12 @@ def count(conclusions: Iterable[Conclusion]) -> Counts:
     for conclusion in conclusions:
         counts[conclusion.conclusion] += 1
     return counts
+
+
+def added(counts: Iterable[Mapping[str, int]]) -> Counts:
+    """The sum of counts by the value of a result."""
+    sums = total(counts)
+    return {result: sums[result] for result in Result}
 
 
 def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -30,18 +37,29 @@ def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 class View(Words):
-    """Look-ups over one source. Objects and clauses keep the order of the results."""
+    """Look-ups over the objects of one workbook, which keep the order of the results.
 
-    def __init__(self, source: PackSource) -> None:
+    Only these objects are in memory; `part` says which workbook of several it is, and `home` in
+    which of them each object stands.
+    """
+
+    def __init__(self, source: PackSource, part: Part, home: Mapping[str, str]) -> None:
         super().__init__(source)
+        self.home = home
         results = source.results
-        self.results, self.run = results, results.run
+        self.part, self.results, self.run = part, results, results.run
         self.clauses = {(c.catalog, c.id): c for c in results.clauses}
-        self.targets = {t.id: t for t in results.targets}
         self.checks = {c.id: c for c in results.checks}
-        self.findings = {f.id: f for f in results.findings}
-        self._evidence = {o.digest: n for n, o in enumerate(results.observations, 1)}
-        self._digits = max(5, len(str(len(results.observations))))
+        objects = [results.object(entry) for entry in part.entries]
+        self.found = tuple(f for o in objects for f in o.findings)
+        self.conclusions = tuple(c for o in objects for c in o.conclusions)
+        self.findings = {f.id: f for o in objects for f in (*o.cited, *o.findings)}
+        self._cited = {f.id for o in objects for f in o.cited} - {f.id for f in self.found}
+        self.targets = members(results.targets, {entry.object for entry in part.entries})
+        self.observations = part.numbered(o.observations for o in objects)
+        self._evidence = {seen.digest: number for number, seen in self.observations}
+        self._rows = {number: row for row, (number, _) in enumerate(self.observations)}
+        self._digits = number_width(results)
         self.by_object, self.by_layer = self._grouped()
         self._looked = self._by_whole()
         self._names = self._named()
@@ -56,7 +74,7 @@ class View(Words):
 
         objects: dict[str, list[Conclusion]] = defaultdict(list)
         layers: dict[str, list[Conclusion]] = defaultdict(list)
-        for conclusion in sorted(self.results.conclusions, key=order):
+        for conclusion in sorted(self.conclusions, key=order):
             objects[conclusion.target].append(conclusion)
             layers[self.layer(self.clause(conclusion))].append(conclusion)
         ids = sorted(objects, key=lambda t: (target_rank.get(t, len(target_rank)), t))
@@ -65,7 +83,7 @@ class View(Words):
     def _by_whole(self) -> dict[str, list[Evidence]]:
         # What was seen of a part was seen of the object that it belongs to.
         looked: dict[str, list[Evidence]] = defaultdict(list)
-        for seen in self.results.observations:
+        for _, seen in self.observations:
             target = self.targets.get(seen.target)
             whole = target.parent if target and target.parent else seen.target
             looked[whole].append(seen)
@@ -96,10 +114,18 @@ class View(Words):
 
     @property
     def used_clauses(self) -> list[Clause]:
-        """Every clause of the results, then those that only a conclusion names."""
-        named = {(c.catalog, c.clause): c for cs in self.by_object.values() for c in cs}
+        """Every clause of the results, then those that only a conclusion names.
+
+        Of one workbook among several, only the clauses that concern one of its objects.
+        """
+        named = {(c.catalog, c.clause): c for c in self.conclusions}
         extra = [self.clause(c) for key, c in named.items() if key not in self.clauses]
-        return [*self.clauses.values(), *extra]
+        known = self.clauses.items()
+        return [*(c for key, c in known if self.part.only or key in named), *extra]
+
+    def layers(self) -> dict[str, str]:
+        """The names of the layers of all clauses, by what the results count them under."""
+        return {c.layer: self.layer(c) for c in self.results.clauses}
 
     def clause(self, conclusion: Conclusion) -> Clause:
         """The clause of `conclusion`; one that the results do not hold is marked as unknown."""
@@ -149,20 +175,23 @@ class View(Words):
         """The number of the observation at `index` (from 1)."""
         return f"E{index:0{self._digits}d}"
 
-    def evidence_indexes(self, findings: Iterable[Finding]) -> list[int]:
-        """Where the observations that `findings` rest on stand in the index (from 1)."""
+    def evidence_row(self, number: int) -> int:
+        """Where the observation of that number stands in the index of this workbook (from 0)."""
+        return self._rows[number]
+
+    def evidence_numbers(self, findings: Iterable[Finding]) -> list[int]:
+        """The numbers of the observations that `findings` rest on."""
         return [self._evidence[d] for f in findings for d in f.evidence if d in self._evidence]
 
     def evidence_lines(self, findings: Sequence[Finding]) -> tuple[str, ...]:
         """The numbers of the observations, runs drawn together; unknown digests in full."""
         parts = [
             self.evidence_number(first) + (f"–{self.evidence_number(last)}" if last > first else "")
-            for first, last in _runs(self.evidence_indexes(findings))
+            for first, last in _runs(self.evidence_numbers(findings))
         ]
-        lost = {d for f in findings for d in f.evidence if d not in self._evidence}
+        own = [f for f in findings if f.id not in self._cited]
+        if len(own) < len(findings):
+            parts.append(self.text("in the workbooks of the objects"))
+        lost = {d for f in own for d in f.evidence if d not in self._evidence}
         parts += [self.say(msg("{digest} (not in the index)", digest=d)) for d in sorted(lost)]
         return tuple(parts)
-
-    def observation(self, index: int) -> Evidence:
-        """The observation at `index` (from 1)."""
-        return self.results.observations[index - 1]

@@ -16,12 +16,11 @@ from audit_core import plan
 from audit_core.api.hooks import Prober
 from audit_core.collect import Collector, ProberProcess, Route, ask_prober
 from audit_core.connectors import Closing, Ended, ScriptReply, Session, TransportError
-from audit_core.evaluate import evaluate
 from audit_core.model import Probe, Reason, Target, Verdict, msg
-from audit_core.model.results import decode
 from audit_core.store.runs import Store
 from audit_core.text.translate import Translator
 from core.fakes import HOST, blue, new_run, work_of
+from core.whole import judged
 from live.patience import PATIENCE_S, eventually
 
 
@@ -125,7 +124,7 @@ def test_a_login_that_runs_no_script_is_told_once(
     assert bundle.fault is not None
     assert words in bundle.fault.detail
     assert "POSIX shell" in bundle.fault.hint
-    (found,) = [f for f in decode(evaluate(run, work_of(blue))).findings if f.target == HOST.id]
+    (found,) = [f for f in judged(run, work_of(blue)).findings if f.target == HOST.id]
     assert (found.verdict, found.why) == (Verdict.UNDETERMINED, why)
     chinese = Translator("zh").say(found.said[0])
     assert "登录" in chinese

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from audit_core.model.results import Results, decode
 from audit_core.store import frames
 from audit_core.store.runs import Store
 from core.toy import toy
+from core.whole import Whole, read
 from live.island import need_namespaces
 from live.patience import eventually
 from live.processes import running as command_lines
@@ -92,7 +92,7 @@ class Hold:
         return self._waiting.exists() and self._waiting.read_text() == str(running.process.pid)
 
 
-def told(results: Results) -> tuple[Any, Any]:
+def told(results: Whole) -> tuple[Any, Any]:
     """What two runs of the same have in common: everything but times, ids and digests."""
     findings = [
         (f.id, f.verdict, f.severity, f.why, f.said, f.expected, f.params, len(f.evidence))
@@ -101,10 +101,8 @@ def told(results: Results) -> tuple[Any, Any]:
     return findings, results.conclusions
 
 
-def results_of(store: Path) -> Results:
-    run = Store(store).find("latest")
-    (path,) = (run.folder / "results").glob("*.json")
-    return decode(path.read_bytes())
+def results_of(store: Path) -> Whole:
+    return read(Store(store).find("latest").folder)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from msgspec import structs
 
-from audit_core import evaluate
 from audit_core.api.sdk import COLLECTED_AT, check, msg, passed
 from audit_core.model import Judgement, Severity
-from audit_core.model.results import decode
 
 from .fakes import HOST, collected, colour, new_run, reply, work_of
+from .whole import judged
 
 
 @check("fake.when", needs=(COLLECTED_AT, colour), severity=Severity.LOW)
@@ -25,10 +24,10 @@ def test_a_judge_sees_when_the_target_was_asked_not_when_the_run_began(tmp_path:
     writer = run.writer(HOST.id)
     writer.add(HOST.id, structs.replace(reply(), started="2026-01-05T00:00:00.000Z"))
     writer.finish()
-    (finding,) = decode(evaluate.evaluate(run, work_of(when))).findings
+    (finding,) = judged(run, work_of(when)).findings
     assert finding.said == (msg("{moment}", moment="2026-01-05T00:00:00.000Z"),)
 
 
 def test_an_unsealed_run_is_told_to_be_incomplete(tmp_path: Path) -> None:
-    results = decode(evaluate.evaluate(collected(tmp_path, reply(), sealed=False), work_of(when)))
+    results = judged(collected(tmp_path, reply(), sealed=False), work_of(when))
     assert not results.run.complete

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from audit_core import evaluate, plan
+from audit_core import plan
 from audit_core.api.sdk import (
     TARGET,
     check,
@@ -39,6 +39,7 @@ from audit_core.model import (
 )
 
 from .fakes import SITE, module_of, new_run, registry_of, reply, work_of
+from .whole import judged as evaluated
 
 P, F, N, U = Verdict.PASS, Verdict.FAIL, Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
 WEB, DB = (Target(id=i, kind="host", object_type="server") for i in ("web", "db"))
@@ -101,8 +102,7 @@ def findings(root: Path, what: Check, **answers: str) -> dict[str, Finding]:
                 writer.add(asked.target, reply(asked.request, text.encode(), status=status))
             writer.finish()
     assert not given, "the plan asks what is needed"
-    work, skipped = work_of(what), evaluate.SkippedSteps()
-    results = evaluate.compute(run, work, skipped, lambda step: None)
+    results = evaluated(run, work_of(what))
     held = {o.digest for o in results.observations}
     assert all(held.issuperset(f.evidence) for f in results.findings)
     return {f.target: f for f in results.findings}

@@ -40,11 +40,11 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
-from audit_core.model.results import Results, decode
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Store
 from core.fakes import COLOUR, HOST, blue, collected, new_run, reply, work_of
 from core.toy import toy
+from core.whole import Whole, judged, read
 from live.product import ENTRY, dengbao, environment, every_byte
 
 TESTS = Path(__file__).parents[1]
@@ -162,11 +162,11 @@ def absent_check(request: Request) -> Check:
     return sure
 
 
-def judged(run: Any, *checks: Check) -> Results:
-    return decode(evaluate(run, work_of(*checks)))
+def judged_by(run: Any, *checks: Check) -> Whole:
+    return judged(run, work_of(*checks))
 
 
-def assert_blind(results: Results, why: str) -> None:
+def assert_blind(results: Whole, why: str) -> None:
     (finding,) = results.findings
     assert (finding.verdict, finding.why) == (Verdict.UNDETERMINED, why)
     assert finding.said
@@ -189,7 +189,7 @@ def test_invariant_2_no_status_but_answered_reaches_a_check(
     tmp_path: Path, status: Status, request_: Request
 ) -> None:
     run = collected(tmp_path, reply(request_, b"blue\n", status=status))
-    results = judged(run, absent_check(request_))
+    results = judged_by(run, absent_check(request_))
     if status is Status.NOT_PRESENT:
         (finding,) = results.findings
         missing_file = request_ is FILE  # a program that is missing says nothing of the target
@@ -208,7 +208,7 @@ def test_invariant_2_no_reason_for_not_reaching_a_target_is_a_verdict(
     writer.fault(reason, msg("why"))
     writer.finish()
     Store(tmp_path).seal(run, "2026-01-02T03:05:00.000Z")
-    assert_blind(judged(run, absent_check(COLOUR)), reason.value)
+    assert_blind(judged_by(run, absent_check(COLOUR)), reason.value)
 
 
 @pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.NOT_PRESENT])
@@ -225,7 +225,7 @@ def test_invariant_2_no_absence_that_a_parser_reports_is_a_verdict(
         """It always passes."""
         return passed(msg("seen"))
 
-    assert_blind(judged(collected(tmp_path, reply()), sure), reason.value)
+    assert_blind(judged_by(collected(tmp_path, reply()), sure), reason.value)
 
 
 @pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.NOT_PRESENT])
@@ -234,7 +234,7 @@ def test_invariant_2_a_missing_program_means_what_its_request_says(
 ) -> None:
     ask = Command(argv=("cat", "/colour"), missing=reason)
     run = collected(tmp_path, reply(ask, status=Status.NOT_PRESENT, exit_code=127))
-    assert_blind(judged(run, absent_check(ask)), reason.value)
+    assert_blind(judged_by(run, absent_check(ask)), reason.value)
 
 
 @pytest.mark.parametrize(
@@ -249,12 +249,12 @@ def test_invariant_2_a_missing_program_means_what_its_request_says(
 )
 def test_invariant_2_half_an_answer_is_none(tmp_path: Path, more: Any, why: str) -> None:
     run = collected(tmp_path, reply(**more))
-    assert_blind(judged(run, absent_check(COLOUR)), why)
+    assert_blind(judged_by(run, absent_check(COLOUR)), why)
 
 
 def test_invariant_2_what_was_never_asked_is_not_collected(tmp_path: Path) -> None:
-    assert_blind(judged(collected(tmp_path), absent_check(COLOUR)), "not_collected")
-    assert_blind(judged(new_run(tmp_path, id="20260102T030405Z-000abd"), blue), "not_collected")
+    assert_blind(judged_by(collected(tmp_path), absent_check(COLOUR)), "not_collected")
+    assert_blind(judged_by(new_run(tmp_path, id="20260102T030405Z-000abd"), blue), "not_collected")
 
 
 def test_invariant_2_a_run_that_was_cut_off_never_ends_with_0(tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ def test_invariant_2_a_run_that_was_cut_off_never_ends_with_0(tmp_path: Path) ->
         collected(tmp_path / "a", reply()),
         collected(tmp_path / "b", reply(), sealed=False),
     )
-    assert exit_code(judged(whole, blue)) & 1 == 0
-    assert exit_code(judged(cut, blue)) & 2 == 2
+    assert exit_code(evaluate(whole, work_of(blue))) & 1 == 0
+    assert exit_code(evaluate(cut, work_of(blue))) & 2 == 2
 
 
 # --- 3: what is covered in part never conforms --------------------------------------------------
@@ -275,7 +275,7 @@ def test_invariant_2_a_run_that_was_cut_off_never_ends_with_0(tmp_path: Path) ->
 def test_invariant_3_a_pass_that_covers_a_part_is_not_assessed(
     tmp_path: Path, coverage: Coverage
 ) -> None:
-    results = decode(evaluate(collected(tmp_path, reply()), work_of(blue, coverage=coverage)))
+    results = judged(collected(tmp_path, reply()), work_of(blue, coverage=coverage))
     (finding,) = results.findings
     assert finding.verdict is Verdict.PASS
     (conclusion,) = [c for c in results.conclusions if c.target == HOST.id]
@@ -287,7 +287,7 @@ def test_invariant_3_a_full_pass_conforms_so_that_the_above_means_something(
     tmp_path: Path,
 ) -> None:
     (conclusion,) = [
-        c for c in judged(collected(tmp_path, reply()), blue).conclusions if c.target == HOST.id
+        c for c in judged_by(collected(tmp_path, reply()), blue).conclusions if c.target == HOST.id
     ]
     assert conclusion.conclusion is Result.CONFORMING
 
@@ -302,7 +302,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, bytes]:
     done = dengbao("run", "gbt22239-l3", "--store", base / "store", "--format", "json",
                    env=environment(base))  # fmt: skip
     done.ended(2, 3)
-    (path,) = (base / "store").glob("runs/*/results/*.json")
+    (path,) = (base / "store").glob("runs/*/results/*/index.json")
     return base, done.json["run"]["id"], path.read_bytes()
 
 
@@ -322,17 +322,17 @@ def test_invariant_4_and_5_evaluating_again_gives_the_bytes_of_the_live_run(
     folder.mkdir()
     done = dengbao("evaluate", run, "--store", base / "store", env=environment(base) | env)
     done.ended(2, 3)
-    (path,) = folder.glob("*.json")
+    (path,) = folder.glob("*/index.json")
     assert path.read_bytes() == before
 
 
 def test_invariant_4_sets_and_order_do_not_show_in_the_bytes(spread: Any) -> None:
     base, env, _ = spread
-    (path,) = (base / "store").glob("runs/*/results/*.json")
+    (path,) = (base / "store").glob("runs/*/results/*/index.json")
     before = path.read_bytes()
-    assert b"azure" in before
+    assert any(b"azure" in object.read_bytes() for object in path.parent.glob("objects/*.json"))
     for seed in ("1", "2", "3", "77"):
-        path.unlink()
+        shutil.rmtree(path.parent)
         dengbao("evaluate", "latest", "--store", base / "store",
                 env=env | {"PYTHONHASHSEED": seed}).ended(3)  # fmt: skip
         assert path.read_bytes() == before
@@ -342,10 +342,10 @@ def test_invariant_4_no_clock_is_read_when_a_bundle_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = collected(tmp_path, reply())
-    before = evaluate(run, work_of(blue))
-    assert b"2026-01-02T03:04:05" in before
+    before = evaluate(run, work_of(blue)).index
+    assert "2026-01-02T03:04:05" in before.run.started
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
-    assert evaluate(run, work_of(blue)) == before
+    assert evaluate(run, work_of(blue)).index == before
 
 
 def test_invariant_5_collect_then_evaluate_is_a_live_run(tmp_path: Path) -> None:
@@ -356,11 +356,7 @@ def test_invariant_5_collect_then_evaluate_is_a_live_run(tmp_path: Path) -> None
     dengbao("evaluate", apart.stdout.strip(), "--store", tmp_path / "apart", env=env).ended(0)
     dengbao("run", "toy", "--store", tmp_path / "live", env=env).ended(0)
 
-    def told(store: str) -> Results:
-        (path,) = (tmp_path / store).glob("runs/*/results/*.json")
-        return decode(path.read_bytes())
-
-    one, two = told("apart"), told("live")
+    one, two = read(tmp_path / "apart"), read(tmp_path / "live")
     assert [(f.id, f.verdict, f.said) for f in one.findings] == [
         (f.id, f.verdict, f.said) for f in two.findings
     ]
@@ -371,8 +367,8 @@ def test_invariant_5_collect_then_evaluate_is_a_live_run(tmp_path: Path) -> None
 def test_invariant_6_all_evidence_stands_in_the_bundle_under_its_digest(
     real: tuple[Path, str, bytes],
 ) -> None:
-    base, run, raw = real
-    results = decode(raw)
+    base, run, _ = real
+    results = read(base / "store" / "runs" / run)
     held: dict[str, Any] = {}
     for path in (base / "store" / "runs" / run / "bundles").iterdir():
         bundle = Bundle(path)

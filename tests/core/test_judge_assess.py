@@ -10,6 +10,7 @@ from msgspec import structs
 
 from audit_core.api.sdk import TARGET, check, fact, not_applicable, optional, passed
 from audit_core.evaluate import assess, judge
+from audit_core.evaluate.tally import LISTED, Tally, added, tallied
 from audit_core.model import (
     Absent,
     Coverage,
@@ -128,8 +129,13 @@ def finding(verdict: Verdict, name: str = "c") -> Finding:
     )
 
 
+def tally(verdict: Verdict, name: str = "c") -> Tally:
+    """What is counted of one finding."""
+    return tallied([finding(verdict, name)])[name]
+
+
 def concluded(*mapped: tuple[Coverage, Verdict]) -> Result:
-    pairs = [(c, finding(v, f"c{n}")) for n, (c, v) in enumerate(mapped)]
+    pairs = [(c, tally(v, f"c{n}")) for n, (c, v) in enumerate(mapped)]
     return assess.conclude(clause("1.1"), HOST, pairs, (msg("bring"),)).conclusion
 
 
@@ -176,14 +182,14 @@ def test_no_mix_without_full_coverage_and_a_pass_ever_conforms() -> None:
 
 def test_what_people_must_bring_is_asked_wherever_the_clause_is_not_settled() -> None:
     said: tuple[Message, ...] = (msg("bring"),)
-    half = assess.conclude(clause("1.1"), HOST, [(PART, finding(F))], said)
-    full = assess.conclude(clause("1.1"), HOST, [(FULL, finding(P))], said)
-    dark = assess.conclude(clause("1.1"), HOST, [(FULL, finding(F)), (FULL, finding(U))], said)
+    half = assess.conclude(clause("1.1"), HOST, [(PART, tally(F))], said)
+    full = assess.conclude(clause("1.1"), HOST, [(FULL, tally(P))], said)
+    dark = assess.conclude(clause("1.1"), HOST, [(FULL, tally(F)), (FULL, tally(U))], said)
     assert (half.missing, full.missing, dark.missing) == (said, (), said)
 
 
 def test_an_object_type_that_never_has_the_clause_is_not_applicable_with_a_reason() -> None:
-    got = assess.conclude(clause("1.1", applies_to=("database",)), HOST, [(FULL, finding(F))], ())
+    got = assess.conclude(clause("1.1", applies_to=("database",)), HOST, [(FULL, tally(F))], ())
     assert got.conclusion is Result.NOT_APPLICABLE
     assert got.why
 
@@ -196,7 +202,7 @@ def test_every_clause_stands_on_every_object_it_concerns() -> None:
         clause("3.1", layer_id="policies", applies_to=("organisation",)),
         clause("4.1", layer_id="", applies_to=("organisation",)),
     ]
-    got = assess.assess(clauses, TARGETS, [], {}, {})
+    got = [c for target in TARGETS for c in assess.assess(clauses, target, {}, {}, {})]
     assert [(c.clause, c.target) for c in got] == [
         ("1.1", HOST.id),
         ("1.2", HOST.id),
@@ -206,34 +212,27 @@ def test_every_clause_stands_on_every_object_it_concerns() -> None:
     ]
 
 
-def test_findings_of_parts_count_for_the_object_they_are_part_of() -> None:
-    part = structs.replace(HOST, id="web1/tls:443", parent="web1")
-    failed = structs.replace(finding(F), target=part.id, id="c@web1/tls:443")
-    got = assess.assess(
-        [clause("1.1")], (HOST, part), [failed], {("cat", "1.1"): [("c", FULL)]}, {}
-    )
-    assert [(c.target, c.conclusion) for c in got] == [("web1", Result.NONCONFORMING)]
+def test_many_findings_of_one_check_are_counted_and_the_worst_of_them_named() -> None:
+    many = [structs.replace(finding(P), id=f"c@p{n}") for n in range(2 * LISTED)]
+    many += [structs.replace(finding(F), id=f"c@f{n}") for n in range(3)]
+    one, two = tallied(many[:70])["c"], tallied(many[70:])["c"]
+    both, all = added(one, two), tallied(many)["c"]
+    assert both == all
+    assert (both.counts, both.count) == ({P: 2 * LISTED, F: 3}, 2 * LISTED + 3)
+    (got,) = assess.assess([clause("1.1")], HOST, {"c": all}, {("cat", "1.1"): [("c", FULL)]}, {})
+    assert got.conclusion is Result.PARTLY_CONFORMING
+    assert (got.finding_count, len(got.findings)) == (2 * LISTED + 3, LISTED)
+    assert {"c@f0", "c@f1", "c@f2", "c@p0"} < set(got.findings)
 
 
-def test_what_any_host_tells_counts_for_the_clauses_of_the_whole_system() -> None:
-    network = structs.replace(SITE, id="network", object_type="network")
-    wide = clause("2.1", layer_id="communication", applies_to=("network",))
-    got = assess.assess(
-        [wide], (HOST, network), [finding(F, "c")], {("cat", "2.1"): [("c", Coverage.PARTIAL)]}, {}
-    )
-    assert [(c.target, c.conclusion, c.findings) for c in got] == [
-        ("network", Result.NONCONFORMING, ("c@web1",))
-    ]
-
-
-def reasons(*mapped: tuple[Coverage, Finding]) -> list[str]:
+def reasons(*mapped: tuple[Coverage, Tally]) -> list[str]:
     """The reasons of the conclusion that rests on `mapped`."""
     return [m.id for m in assess.conclude(clause("1.1"), HOST, mapped, ()).why]
 
 
 def test_a_clause_that_fails_does_not_deny_the_pass_that_stands_beside_it() -> None:
     # The record names every check; only those that count are spoken of.
-    why = reasons((PART, finding(F)), (SUPP, finding(P)))
+    why = reasons((PART, tally(F)), (SUPP, tally(P)))
     assert why[0].startswith("Of the checks that count here, none passed")
 
 
@@ -241,8 +240,8 @@ def test_a_clause_that_fails_does_not_deny_the_pass_that_stands_beside_it() -> N
 def test_a_clause_that_does_not_fail_says_why_a_failed_check_decides_nothing(
     count: tuple[tuple[Coverage, Verdict], ...],
 ) -> None:
-    counted = [(coverage, finding(verdict)) for coverage, verdict in count]
+    counted = [(coverage, tally(verdict)) for coverage, verdict in count]
     aside = "The checks that failed are evidence and decide nothing by themselves"
-    assert reasons(*counted, (SUPP, finding(F)))[-1:] == [aside]
-    assert aside not in reasons(*counted, (SUPP, finding(P)))
-    assert aside not in reasons(*counted, (SUPP, finding(F)), (PART, finding(F)))
+    assert reasons(*counted, (SUPP, tally(F)))[-1:] == [aside]
+    assert aside not in reasons(*counted, (SUPP, tally(P)))
+    assert aside not in reasons(*counted, (SUPP, tally(F)), (PART, tally(F)))

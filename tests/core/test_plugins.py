@@ -15,13 +15,13 @@ from audit_core.api import plugins
 from audit_core.api.hooks import Prober
 from audit_core.api.sdk import check, fact, passed
 from audit_core.collect import ask_prober
-from audit_core.evaluate import Work, evaluate
+from audit_core.evaluate import Work
 from audit_core.model import Answer, Check, Judgement, Probe, Reason, Severity, Verdict, msg
 from audit_core.model.errors import ConfigError
-from audit_core.model.results import Results, decode
 from audit_core.store.runs import Run
 from core.fakes import COLOUR, HOST, blue, collected, colour, read_colour, reply, work_of
 from core.toy import install, toy
+from core.whole import Whole, judged
 from live.product import Done, dengbao, environment
 
 GOOD = """
@@ -192,7 +192,7 @@ def _named(id: str, parse: Any = read_colour, judge: Any = None) -> Check:
 
 def patiently(
     run: Run, work: Work, hangs: str, *, before: Callable[[], object] = lambda: None
-) -> bytes:
+) -> Whole:
     """The results in which nothing but the checks `hangs…` is a fault.
 
     A machine that stands still for as long as a step may take makes any step look like a hang:
@@ -201,10 +201,10 @@ def patiently(
     for step_seconds in (0.5, 2.0, 8.0, 32.0):
         before()
         with contextlib.suppress(ConfigError):  # not even the first step was reached
-            raw = evaluate(run, work, step_seconds=step_seconds)
-            faulted = [f.check for f in decode(raw).findings if f.why == "fault"]
+            results = judged(run, work, step_seconds=step_seconds)
+            faulted = [f.check for f in results.findings if f.why == "fault"]
             if all(check.startswith(hangs) for check in faulted):
-                return raw
+                return results
     raise AssertionError("steps that do not hang were left out")
 
 
@@ -222,7 +222,7 @@ def test_invariant_9_what_hangs_is_left_out_and_named(
 ) -> None:
     work = work_of(blue, _named(id, parse, judge), _named("after.it"))
     run = collected(tmp_path, reply())
-    results = decode(patiently(run, work, "hang."))
+    results = patiently(run, work, "hang.")
     found = {f.check: f for f in results.findings}
     assert found["fake.blue"].verdict is found["after.it"].verdict is Verdict.PASS
     assert (found[id].verdict, found[id].why) == (Verdict.UNDETERMINED, "fault")
@@ -234,7 +234,7 @@ def test_what_hangs_everywhere_is_not_tried_everywhere(tmp_path: Path, parser: b
     bad = _named("hang.all", _loop) if parser else _named("hang.all", judge=_loop)
     hosts = [structs.replace(HOST, id=f"web{n}") for n in range(8)]
     run = collected(tmp_path, reply(), hosts=hosts)
-    results = decode(patiently(run, work_of(blue, bad), "hang."))
+    results = patiently(run, work_of(blue, bad), "hang.")
     found = [f for f in results.findings if f.check == "hang.all"]
     assert [(f.verdict, f.why) for f in found] == [(Verdict.UNDETERMINED, "fault")] * 8
     assert sum("not tried here" in f.said[0].id for f in found) == 3
@@ -268,8 +268,8 @@ def test_a_fact_that_hangs_is_left_out_for_every_check_that_needs_it(tmp_path: P
         return passed(msg("x"))
 
     run = collected(tmp_path, reply())
-    raw = patiently(run, work_of(blue, first, second), "slow.", before=lambda: tries.write_text(""))
-    results: Results = decode(raw)
+    work = work_of(blue, first, second)
+    results = patiently(run, work, "slow.", before=lambda: tries.write_text(""))
     assert tries.read_text() == "once "  # not once for each check
     verdicts = {f.check: f.verdict for f in results.findings}
     blind = Verdict.UNDETERMINED
@@ -286,7 +286,7 @@ def test_invariant_9_what_cannot_be_written_costs_the_check_that_said_it(
         return passed(msg("{value}", value=value))
 
     work = work_of(blue, _named("odd.said", judge=says), _named("zz.last"))
-    found = {f.check: f for f in decode(evaluate(collected(tmp_path, reply()), work)).findings}
+    found = {f.check: f for f in judged(collected(tmp_path, reply()), work).findings}
     assert found["fake.blue"].verdict is found["zz.last"].verdict is Verdict.PASS
     assert (found["odd.said"].verdict, found["odd.said"].why) == (Verdict.UNDETERMINED, "fault")
 
@@ -297,13 +297,13 @@ def test_invariant_9_what_cannot_be_written_costs_the_check_that_said_it(
 def test_bytes_that_are_no_text_are_spelt_in_findings(
     tmp_path: Path, raw: bytes, said: str
 ) -> None:
-    results = decode(evaluate(collected(tmp_path, reply(stdout=raw)), work_of(blue)))
+    results = judged(collected(tmp_path, reply(stdout=raw)), work_of(blue))
     assert results.findings[0].said[0].args == {"seen": said}
 
 
 def test_half_a_surrogate_pair_is_spelt(tmp_path: Path) -> None:
     work = work_of(_named("half", judge=lambda seen: passed(msg("{x}", x=("\ud800", "ok")))))
-    results = decode(evaluate(collected(tmp_path, reply()), work))
+    results = judged(collected(tmp_path, reply()), work)
     assert results.findings[0].said[0].args == {"x": ("\\xed\\xa0\\x80", "ok")}
 
 

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from audit_core.cli import main
-from audit_core.model.results import decode, encode
 from audit_core.pack import keys
 from audit_core.pack.writer import write_pack
 from audit_core.policy import Catalog
@@ -20,6 +19,7 @@ from audit_core.store.runs import Store
 from audit_core.text import translate
 from audit_core.views import field_docs, results_view, schemas
 from core.pack import making
+from core.whole import in_memory
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas"
 AGAIN = "run: PYTHONPATH=audit python -m audit_core.views.schemas docs/schemas"
@@ -44,8 +44,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     results = making.results_of(run, seen)
     write_pack(
         run,
-        results,
-        encode(results),
+        in_memory(results),
         exporters={},
         lang="en",
         translator=translate.Translator("en"),
@@ -54,14 +53,16 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     with zipfile.ZipFile(folder / "pack.zip") as pack:
         found = {n: json.loads(pack.read(n)) for n in ("manifest.json", "run.json", "seal.json")}
-        stored = pack.read("results.json")
-    view = results_view.results_view(decode(stored), translate.Translator("zh"))
+        index = pack.read("results/index.json")
+        (object, *_) = [pack.read(n) for n in pack.namelist() if n.startswith("results/objects/")]
+    printed = b"".join(results_view.json_pieces(in_memory(results), translate.Translator("zh")))
     return {
         **found,
         "store": folder / "store",
         "pack": folder / "pack.zip",
-        "results-stored.json": json.loads(stored),
-        "results.json": json.loads(msgspec.json.encode(view)),
+        "results-index.json": json.loads(index),
+        "object-results.json": json.loads(object),
+        "results.json": json.loads(printed),
         "catalog.json": json.loads(msgspec.json.encode(results_view.catalog_view(_catalog()))),
     }
 
@@ -89,7 +90,7 @@ PRINTED = {
 
 WITH_A_RUN = {"results.json": ("results", "evaluate"), "verify.json": ("verify",)}
 ELSEWHERE = {"inventory-check.json", "inventory-suggest.json"}  # test_inventory_commands
-WRITTEN = {"manifest.json", "run.json", "seal.json", "results-stored.json"}
+WRITTEN = {"manifest.json", "run.json", "seal.json", "results-index.json", "object-results.json"}
 
 
 def printed(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> Any:

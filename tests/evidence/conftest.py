@@ -26,16 +26,15 @@ from audit_core.model import (
 )
 from audit_core.model.messages import render
 from audit_core.model.results import (
-    SCHEMA,
     CheckInfo,
     Clause,
     Evidence,
     PackSource,
-    Results,
     RunStamp,
 )
 from audit_core.text.translate import Translator
 from core.pack.workbook import MakeSource, written
+from core.whole import Whole, in_memory
 
 _CLAUSES = Path(__file__).parent / "data" / "gbt22239-l3.csv"
 _LAYERS = {
@@ -221,13 +220,12 @@ def _checks() -> tuple[CheckInfo, ...]:
     )
 
 
-def _results() -> Results:
+def _results() -> Whole:
     clauses = _clauses()
     evidence = [_observation(host, n) for host in _HOSTS for n in range(5)]
     findings = [f for host in _HOSTS for f in _findings_of(host, evidence)]
     findings.append(msgspec.structs.replace(_TLS, evidence=(evidence[0].digest,)))
-    return Results(
-        schema=SCHEMA,
+    return Whole(
         run=RunStamp(
             id="20261123T080000Z-7f3a", started="2026-11-23T08:00:00Z",
             ended="2026-11-23T08:03:12Z", profile="gbt22239-l3", dengbao="0.1.0",
@@ -254,8 +252,8 @@ def _sayer(lang: str) -> Callable[[Message], str]:
     return lambda message: render(message, text, sep="、")
 
 
-def _path(digest: str) -> str:
-    return f"evidence/{digest.removeprefix('sha256:')}.txt"
+def _path(number: int, seen: Evidence) -> str:
+    return f"evidence/{seen.digest.removeprefix('sha256:')}.txt"
 
 
 def _digest(kind: str, data: bytes) -> str:
@@ -263,17 +261,19 @@ def _digest(kind: str, data: bytes) -> str:
     return hashlib.new(kind if kind in hashlib.algorithms_available else "sha256", data).hexdigest()
 
 
-def _source(results: Results | None = None, lang: str = "zh", **more: Any) -> PackSource:
+def _source(results: Whole | None = None, lang: str = "zh", **more: Any) -> PackSource:
     digests = {
         f"{name}.json": {kind: _digest(kind, name.encode()) for kind in ("md5", "sha256", "sm3")}
         for name in ("results", "evidence/web1", "evidence/db1")
     }
     given: dict[str, Any] = {
-        "lang": lang, "blob": lambda _sha: b"", "evidence_path": _path,
+        "lang": lang, "evidence_path": _path,
         "say": _sayer(lang),
-        "root_digest": "sha256:" + hashlib.sha256(b"root").hexdigest(), "digests": digests,
+        "root_digest": "sha256:" + hashlib.sha256(b"root").hexdigest(),
+        "digests": lambda object: () if object else digests.items(),
+        "files": len(digests),
     }  # fmt: skip
-    return PackSource(results or _results(), **(given | more))
+    return PackSource(in_memory(results or _results()), **(given | more))
 
 
 @pytest.fixture(scope="session")
@@ -283,7 +283,7 @@ def make_source() -> MakeSource:
 
 
 @pytest.fixture(scope="session")
-def small_results() -> Results:
+def small_results() -> Whole:
     """Three hosts, one with a TLS part, against all 211 general items of level 3."""
     return _results()
 

@@ -61,8 +61,11 @@ def test_files_of_a_large_pack_begin_on_a_page_of_their_own_under_a_repeated_hea
     make_source: MakeSource, tmp_path: Path
 ) -> None:
     source = make_source()
-    digest = next(iter(source.digests.values()))
-    source.digests = {f"evidence/{n:05d}/stdout.txt": digest for n in range(100)}
+    digests = next(iter(source.digests("")))[1]
+    source.files = 100
+    source.digests = lambda object: (
+        (f"evidence/{n:05d}/stdout.txt", digests) for n in range(0 if object else 100)
+    )
     sheet = written(source, tmp_path)["确认单"]
     (page,) = sheet.row_breaks.brk
     head = next(r[0].row for r in sheet.iter_rows(min_row=page.id) if r[1].value == "MD5")

@@ -13,7 +13,6 @@ from audit_core.model import (
     Verdict,
     msg,
 )
-from audit_core.model.results import Results
 from audit_excel.sessions import session
 from core.pack.workbook import (
     MakeSource,
@@ -22,6 +21,7 @@ from core.pack.workbook import (
     with_findings,
     written,
 )
+from core.whole import Whole
 
 
 def test_a_problem_states_the_deviation_with_the_value_seen(
@@ -36,7 +36,7 @@ def test_a_problem_states_the_deviation_with_the_value_seen(
 
 
 def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_results(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     many = tuple(f"cipher-{n}" for n in range(20))
     old = next(f for f in small_results.findings if f.id == "audit.running@web1")
@@ -50,7 +50,7 @@ def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_
 
 
 def test_what_was_seen_of_a_failure_is_never_cut(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     many = tuple(f"port-{n}" for n in range(20))
     old = next(f for f in small_results.findings if f.id == "ssh.root-login@web1")
@@ -61,7 +61,7 @@ def test_what_was_seen_of_a_failure_is_never_cut(
 
 
 def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     blind = [
         replace(f, verdict=Verdict.UNDETERMINED, said=(msg("no way in"),), expected=None,
@@ -75,7 +75,7 @@ def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
 
 @pytest.mark.parametrize("code", ["inconclusive", "reason_given", "brand_new"])
 def test_codes_are_never_shown_where_the_finding_says_its_reason(
-    code: str, small_results: Results, make_source: MakeSource, tmp_path: Path
+    code: str, small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     old = next(f for f in small_results.findings if f.id == "login.lockout@web1")
     made = written(make_source(with_findings(small_results, replace(old, why=code))), tmp_path)
@@ -85,7 +85,7 @@ def test_codes_are_never_shown_where_the_finding_says_its_reason(
 
 
 def test_an_empty_value_is_a_word(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     old = next(f for f in small_results.findings if f.id == "audit.running@web1")
     bare = replace(old, said=(msg("agents: {a}; TPM {b}; {c}", a=(), b=None, c=("-",)),))
@@ -94,7 +94,7 @@ def test_an_empty_value_is_a_word(
 
 
 def test_a_declared_object_keeps_its_id_beside_the_word_for_an_undeclared_one(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     named = Target(id="机房", kind="site", object_type="site")
     made = written(
@@ -105,7 +105,7 @@ def test_a_declared_object_keeps_its_id_beside_the_word_for_an_undeclared_one(
 
 
 def test_the_cover_says_what_was_audited_when_and_leaves_room_where_nobody_said(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     cover = {r[0]: r[1] for r in rows(written(make_source(), tmp_path)["封面"], 1)}
     assert cover["业务系统"] == "网上银行"
@@ -117,7 +117,7 @@ def test_the_cover_says_what_was_audited_when_and_leaves_room_where_nobody_said(
 
 
 def test_an_issue_names_each_item_once_however_many_objects_it_bears_on(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     failed = {f.id for f in small_results.findings if f.verdict is Verdict.FAIL}
     again = tuple(
@@ -158,7 +158,7 @@ def test_sessions_are_told_in_words(make_source: MakeSource, how: str, told: str
 
 
 def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     host = "web1"
     passed = next(f for f in small_results.findings if f.verdict is Verdict.PASS)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from audit_core.model.results import Results
 from audit_excel import book as book_module
 from core.pack.workbook import (
     ROOT,
@@ -20,6 +19,7 @@ from core.pack.workbook import (
     MakeSource,
     written,
 )
+from core.whole import Whole
 
 
 def test_the_same_source_is_the_same_bytes(make_source: MakeSource, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_file_carries_the_time_of_the_run_only(make_source: MakeSource, tmp_
 
 
 def test_a_run_with_a_broken_clock_is_still_written(
-    small_results: Results, make_source: MakeSource, tmp_path: Path
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     for ended in ("", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00+14:00", "yesterday"):
         odd = replace(small_results, run=replace(small_results.run, ended=ended))

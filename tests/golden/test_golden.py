@@ -14,10 +14,10 @@ from audit_core.api import plugins
 from audit_core.api.testkit import ReplayTransport
 from audit_core.collect import Collector, Route
 from audit_core.model import Target
-from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
+from core.whole import Whole, judged
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "debian-12.bundle"
@@ -58,18 +58,14 @@ def _run(root: Path) -> Run:
     return Store(root).create(file)
 
 
-def _verdicts(results: Results) -> list[list[str]]:
+def _verdicts(results: Whole) -> list[list[str]]:
     return sorted([f.check, f.target, f.verdict.value, f.why] for f in results.findings)
-
-
-def _judged(run: Run, work: evaluate.Work) -> Results:
-    return decode(evaluate.evaluate(run, work))
 
 
 def test_the_recorded_host_is_judged_as_before(tmp_path: Path, work: evaluate.Work) -> None:
     run = _run(tmp_path)
     shutil.copy(RECORDED, run.bundle_path("web1"))
-    results = _judged(run, work)
+    results = judged(run, work)
     conclusions = [
         [c.clause, c.target, c.conclusion.value, c.coverage.value]
         for c in results.conclusions
@@ -88,7 +84,7 @@ def test_replaying_the_host_gives_what_asking_it_gave(tmp_path: Path, work: eval
     checks, _ = evaluate.profile_checks(work.profile, work.registry)
     route = Route(transport=ReplayTransport(Bundle(RECORDED)), credential="replay")
     Collector(replayed, {"web1": route}, {}).collect(plan.groups(TARGETS, checks))
-    want, got = _judged(recorded, work), _judged(replayed, work)
+    want, got = judged(recorded, work), judged(replayed, work)
     shell = {f.id for f in got.findings if not f.check.startswith("nmap.")}
     assert shell
     assert [f for f in _verdicts(got) if f"{f[0]}@{f[1]}" in shell] == [

@@ -18,11 +18,11 @@ from audit_core.api.sdk import Absent, Reason
 from audit_core.collect import Collector, Route
 from audit_core.connectors import Ended, ScriptReply
 from audit_core.model import Answer, Command, Target, Verdict
-from audit_core.model.results import Results, decode
 from audit_core.policy import load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
 from audit_linux.config_lines import conf_request, parse_conf
 from audit_linux.units import LINKS, parse_links
+from core.whole import Whole, judged
 from live.sshd import need_root, program
 
 NOBODY = 65534
@@ -76,7 +76,7 @@ class DroppedTransport:
         return DroppedSession(self._prefix)
 
 
-def _judged(store: Path, transport: DroppedTransport) -> Results:
+def _judged(store: Path, transport: DroppedTransport) -> Whole:
     registry = plugins.load()
     profile = load_policy(registry.policy_dirs).profile("gbt22239-l3", registry.checks)
     work = evaluate.Work(profile=profile, registry=registry, policy={})
@@ -92,7 +92,7 @@ def _judged(store: Path, transport: DroppedTransport) -> Results:
     Collector(run, {"here": Route(transport=transport, credential="x")}, {}).collect(
         plan.groups(TARGETS, shell)
     )
-    return decode(evaluate.evaluate(run, work))
+    return judged(run, work)
 
 
 def test_an_account_without_rights_gives_no_other_verdict(tmp_path: Path) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from audit_core.cli.context import Context
 
 
 def dispatch(args: argparse.Namespace, lang: str) -> int:
     """Carries out the command that `args` names; returns the exit code."""
-    context = Context(args, lang)
+    with contextlib.closing(Context(args, lang)) as context:
+        return _carried_out(context)
+
+
+def _carried_out(context: Context) -> int:
+    args = context.args
     if args.command in ("catalog", "profile", "check", "plugin"):
         from audit_core.cli import lists
 

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib.util
 import secrets
+import tempfile
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +49,16 @@ class Context:
         self.args = args
         self.lang = lang
         self.secrets = Secrets()
+        self._cleanup = contextlib.ExitStack()
+
+    def temporary_folder(self) -> Path:
+        """A new folder, gone when the command ends."""
+        made = tempfile.TemporaryDirectory(prefix="dengbao-")
+        return Path(self._cleanup.enter_context(made))
+
+    def close(self) -> None:
+        """What the command needed is gone."""
+        self._cleanup.close()
 
     @cached_property
     def registry(self) -> Registry:

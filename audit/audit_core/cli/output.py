@@ -36,9 +36,15 @@ def print_json(document: Any) -> None:
     """`document` as JSON on stdout."""
     from audit_core.model.results import encode
 
-    # JSON leaves these as they are; a terminal would obey them.
-    text = _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", encode(document).decode())
-    sys.stdout.buffer.write(text.encode())
+    print_pieces((encode(document),))
+
+
+def print_pieces(pieces: Iterable[bytes]) -> None:
+    """JSON on stdout, piece by piece; no piece ends within a character."""
+    for piece in pieces:
+        # JSON leaves these as they are; a terminal would obey them.
+        text = _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", piece.decode())
+        sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
 
 

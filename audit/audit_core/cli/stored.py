@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from audit_core import evaluate as evaluation
 from audit_core.cli import summary
 from audit_core.cli.context import Context
-from audit_core.cli.output import note, print_json, print_table, say
+from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.model import Result, Verdict, msg
 from audit_core.model.errors import InputError, StoreError, ToolMissing, UsageError
-from audit_core.model.results import Results, decode
+from audit_core.model.results import Results, total
 from audit_core.policy import Profile
-from audit_core.store.frames import write_whole
+from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
-from audit_core.views.results_view import results_view
+from audit_core.views.results_view import json_pieces
 
 if TYPE_CHECKING:
     from audit_core.pack.keys import SigningKey
@@ -31,31 +31,51 @@ def _profile(context: Context, run: Run) -> Profile:
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
 
 
-def _evaluated(context: Context, run: Run, *, kept: bool = True) -> tuple[Results, bytes]:
-    """The results of `run`, stored and returned.
-
-    Raises StoreError where they cannot be stored, unless they need not be `kept`: then that is
-    told, for whoever reads a store on a read-only medium wants to read it.
-    """
-    profile = _profile(context, run)
-    raw = evaluation.evaluate(run, context.work(profile))
-    path = run.results_path(profile.id)
-    before = path.read_bytes() if path.exists() else None
-    if before is not None and before != raw:
+def _evaluated(context: Context, run: Run) -> Results:
+    """The results of `run`, evaluated now and stored; raises StoreError where they cannot be."""
+    work = context.work(_profile(context, run))
+    folder = ResultsFolder(run.results_path(work.profile.id))
+    before = folder.stored()
+    found = evaluation.evaluate(run, work, folder)
+    if before is not None and before.index != found.index:
         note(
             context.text(
                 "The results differ from those of the last evaluation: program or policy changed"
             )
         )
-    if before != raw:
-        try:
-            write_whole(path, raw)
-        except StoreError as error:
-            if kept:
-                raise
-            said = msg("The results are not stored: {error}", error=error.said)
-            note(context.translator.say(said))
-    found = decode(raw)
+    _tell_incomplete(context, found)
+    return found
+
+
+def _read(context: Context, run: Run) -> Results:
+    """The stored results of `run`; evaluated now where none are stored or others would come out.
+
+    That they cannot be stored is told, for whoever reads a store on a read-only medium wants to
+    read it: then they are made in a temporary folder.
+    """
+    work = context.work(_profile(context, run))
+    folder = ResultsFolder(run.results_path(work.profile.id))
+    found = folder.stored()
+    if found is not None and found.run.complete and found.run == evaluation.stamp(run, work):
+        return found
+    if found is not None and found.run.complete:
+        note(
+            context.text(
+                "The stored results were made by another version of the program, a plugin or the "
+                "policy: evaluated anew"
+            )
+        )
+    try:
+        found = evaluation.evaluate(run, work, folder)
+    except StoreError as error:
+        said = msg("The results are not stored: {error}", error=error.said)
+        note(context.translator.say(said))
+        found = evaluation.evaluate(run, work, ResultsFolder(context.temporary_folder()))
+    _tell_incomplete(context, found)
+    return found
+
+
+def _tell_incomplete(context: Context, found: Results) -> None:
     if not found.run.complete:
         note(
             context.text(
@@ -63,33 +83,32 @@ def _evaluated(context: Context, run: Run, *, kept: bool = True) -> tuple[Result
                 "dengbao run --resume finishes the newest such"
             )
         )
-    return found, raw
 
 
 def exit_code(results: Results) -> int:
     """0 conforming, 1 something does not conform, 2 something undetermined, 3 both."""
+    verdicts = total(entry.verdicts for entry in results.entries)
+    concluded = total(c for entry in results.entries for c in entry.conclusions.values())
     bad = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
-    fails = any(c.conclusion in bad for c in results.conclusions)
-    open_ = any(c.conclusion is Result.NOT_ASSESSED for c in results.conclusions)
-    blind = any(f.verdict is Verdict.UNDETERMINED for f in results.findings)
-    failed = fails or any(f.verdict is Verdict.FAIL for f in results.findings)
-    return (1 if failed else 0) | (2 if open_ or blind or not results.run.complete else 0)
+    failed = any(concluded[result] for result in bad) or verdicts[Verdict.FAIL]
+    blind = concluded[Result.NOT_ASSESSED] or verdicts[Verdict.UNDETERMINED]
+    return (1 if failed else 0) | (2 if blind or not results.run.complete else 0)
 
 
 def conclude(context: Context, run: Run, *, output: Path | None) -> int:
     """Evaluates `run`, prints what came of it, and writes the pack to `output` if given."""
-    results, raw = _evaluated(context, run)
+    results = _evaluated(context, run)
     packed = None
     if output is not None:
         check_output(output)
-        packed = _packed(context, run, results, raw, output, _key(context))
+        packed = _packed(context, run, results, output, _key(context))
     return _printed(context, run, results, packed)
 
 
 def _printed(context: Context, run: Run, results: Results, packed: Packed | None) -> int:
     """The exit code, when it is printed what came of `run`."""
     if context.args.format == "json":
-        print_json(results_view(results, context.translator))
+        print_pieces(json_pieces(results, context.translator))
     else:
         summary.print_summary(context, results, run)
         if packed is not None:
@@ -104,10 +123,9 @@ def evaluate(context: Context) -> int:
 
 
 def results(context: Context) -> int:
-    """Prints the results of a stored run, evaluated anew."""
+    """Prints the results of a stored run."""
     run = context.store.find(context.args.run)
-    found, _ = _evaluated(context, run, kept=False)
-    return _printed(context, run, found, None)
+    return _printed(context, run, _read(context, run), None)
 
 
 def check_output(output: Path) -> None:
@@ -134,15 +152,12 @@ def check_output(output: Path) -> None:
         )
 
 
-def _packed(
-    context: Context, run: Run, results: Results, raw: bytes, output: Path, key: SigningKey
-) -> Packed:
+def _packed(context: Context, run: Run, results: Results, output: Path, key: SigningKey) -> Packed:
     from audit_core.pack import writer
 
     packed = writer.write_pack(
         run,
         results,
-        raw,
         exporters=context.registry.exporters,
         lang=context.lang,
         translator=context.translator,
@@ -191,9 +206,9 @@ def _signing(context: Context, path: Path) -> SigningKey:
 def pack(context: Context) -> int:
     """Writes the evidence pack of a stored run."""
     run = context.store.find(context.args.run)
-    results, raw = _evaluated(context, run, kept=False)
     check_output(context.args.output)
-    packed = _packed(context, run, results, raw, context.args.output, _any_key(context))
+    results = _read(context, run)
+    packed = _packed(context, run, results, context.args.output, _any_key(context))
     say(context.text("Evidence pack: {path}", path=packed.path))
     return ToolMissing.exit_code if packed.faults else 0
 

@@ -7,14 +7,13 @@ import pwd
 import shlex
 import shutil
 import sys
-from collections import Counter
 from pathlib import Path
 
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
 from audit_core.inventory import THIS_MACHINE
-from audit_core.model import Finding, Privilege, Result, Status, Verdict, msg
-from audit_core.model.results import Results
+from audit_core.model import Finding, Result, Severity, Verdict, msg
+from audit_core.model.results import Results, total
 from audit_core.store.runs import Run
 from audit_core.views.results_view import DISCLAIMER, joined
 
@@ -39,31 +38,34 @@ def print_summary(context: Context, results: Results, run: Run) -> None:
 
 
 def _layers(context: Context, results: Results) -> None:
-    layer_of = {(c.catalog, c.id): c for c in results.clauses}
-    counts: dict[str, Counter[Result]] = {}
-    for c in results.conclusions:
-        clause = layer_of[(c.catalog, c.clause)]
-        name = clause.layer if context.lang == "zh" else clause.layer_en or clause.layer
-        counts.setdefault(name, Counter())[c.conclusion] += 1
-    order = dict.fromkeys(
-        c.layer if context.lang == "zh" else c.layer_en or c.layer for c in results.clauses
-    )
-    rows = [(n, *(counts[n][r] for r in _ORDER)) for n in order if n in counts]
-    total = sum(counts.values(), Counter[Result]())
-    rows.append((context.text("total"), *(total[r] for r in _ORDER)))
+    names = {
+        c.layer: c.layer if context.lang == "zh" else c.layer_en or c.layer for c in results.clauses
+    }
+    counts = {
+        layer: total(entry.conclusions.get(layer, {}) for entry in results.entries)
+        for layer in names
+    }
+    rows = [(names[n], *(c[r] for r in _ORDER)) for n, c in counts.items() if c]
+    whole = total(counts.values())
+    rows.append((context.text("total"), *(whole[r] for r in _ORDER)))
     heads = [context.text("layer"), *(context.translator.say(NAMES[r]) for r in _ORDER)]
     title = results.title if context.lang == "zh" else results.title_en or results.title
     print_table(title, heads, rows, right=len(_ORDER))
 
 
-def worst(findings: tuple[Finding, ...]) -> list[Finding]:
-    """The failed findings, worst first."""
-    failed = [f for f in findings if f.verdict is Verdict.FAIL]
-    return sorted(failed, key=lambda f: (f.severity.rank, f.target, f.check))
+def worst(results: Results, most: int = _WORST) -> list[Finding]:
+    """The `most` worst failed findings, the worst first; reads only the objects that have one."""
+    found: list[Finding] = []
+    for severity in sorted(Severity, key=lambda s: s.rank):
+        for entry in results.entries if len(found) < most else ():
+            if entry.failed.get(severity) and len(found) < most:
+                failed = (f for f in results.findings_of(entry) if f.verdict is Verdict.FAIL)
+                found += (f for f in failed if f.severity is severity)
+    return found[:most]
 
 
 def _findings(context: Context, results: Results) -> None:
-    failed, say_ = worst(results.findings), context.translator.say
+    failed, say_ = worst(results), context.translator.say
     rows = [
         (
             context.code(f.severity.value),
@@ -71,11 +73,12 @@ def _findings(context: Context, results: Results) -> None:
             f.check,
             _short(joined(f.said, say_, context.lang)),
         )
-        for f in failed[:_WORST]
+        for f in failed
     ]
     text = context.text
     heads = [text("severity"), text("target"), text("check"), text("seen")]
-    title = context.text("Worst findings ({shown} of {count})", shown=len(rows), count=len(failed))
+    count = total(entry.failed for entry in results.entries).total()
+    title = context.text("Worst findings ({shown} of {count})", shown=len(rows), count=count)
     if rows:
         print_table(title, heads, rows)
 
@@ -85,15 +88,13 @@ def _short(text: str) -> str:
 
 
 def _blind(context: Context, results: Results, run: Run) -> None:
-    blind = [f for f in results.findings if f.verdict is Verdict.UNDETERMINED]
-    if not blind:
+    why = total(entry.undetermined for entry in results.entries)
+    if not why:
         return
-    why = Counter(f.why for f in blind)
     sep = "、" if context.lang == "zh" else ", "
     parts = sep.join(f"{context.code(w)} {n}" for w, n in sorted(why.items()))
-    say(context.text("Not determined: {count} ({parts})", count=len(blind), parts=parts))
-    refused = [o for o in results.observations if o.status == Status.NOT_PERMITTED]
-    if any(o.privilege == Privilege.ROOT for o in refused):
+    say(context.text("Not determined: {count} ({parts})", count=why.total(), parts=parts))
+    if any(entry.root_refused for entry in results.entries):
         told = context.text(
             "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
         )

@@ -183,7 +183,7 @@ class Collector:
         seen = answers.Observations(
             observations=bundle.observations, blob=bundle.blob, parents=group.parents
         )
-        return answers.platform(seen, group)
+        return answers.platform(seen, group.platform, group.root)
 
     def _shell_rounds(
         self, group: plan.Group, writer: BundleWriter, first: Sequence[Request]

@@ -7,12 +7,12 @@ rest, unless something fails: then it is at most 部分符合.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from audit_core.evaluate.tally import Tallies, Tally
 from audit_core.model import (
     Conclusion,
     Coverage,
-    Finding,
     Message,
     Result,
     Target,
@@ -20,11 +20,6 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.results import Clause
-
-
-def objects(targets: Iterable[Target]) -> tuple[Target, ...]:
-    """The targets that are objects of assessment: all that are not part of another."""
-    return tuple(t for t in targets if t.parent is None)
 
 
 def concerns(clause: Clause, target: Target) -> bool:
@@ -35,13 +30,14 @@ def concerns(clause: Clause, target: Target) -> bool:
 def conclude(
     clause: Clause,
     target: Target,
-    mapped: Sequence[tuple[Coverage, Finding]],
+    mapped: Sequence[tuple[Coverage, Tally]],
     missing: tuple[Message, ...],
 ) -> Conclusion:
     """The conclusion of `clause` on `target` from the findings mapped to it there.
 
-    `mapped` holds the findings on the target and on its parts with the coverage policy gives
-    them; `missing` is what a person has to bring where checks do not settle the clause.
+    `mapped` holds the findings on the target and on its parts, counted by check, with the coverage
+    policy gives them; `missing` is what a person has to bring where checks do not settle the
+    clause.
     """
     if clause.applies_to and target.object_type not in clause.applies_to:
         said = msg("Clauses of this kind never apply to an object of this type")
@@ -54,7 +50,7 @@ def conclude(
     return _made(clause, target, result, coverage, mapped, why=why, missing=left)
 
 
-def _coverage(mapped: Sequence[tuple[Coverage, Finding]]) -> Coverage:
+def _coverage(mapped: Sequence[tuple[Coverage, Tally]]) -> Coverage:
     given = {coverage for coverage, _ in mapped}
     for coverage in (Coverage.FULL, Coverage.PARTIAL, Coverage.SUPPORTS):
         if coverage in given:
@@ -62,31 +58,34 @@ def _coverage(mapped: Sequence[tuple[Coverage, Finding]]) -> Coverage:
     return Coverage.NONE
 
 
-def _result(counted: Sequence[tuple[Coverage, Finding]], coverage: Coverage) -> Result:
-    verdicts = [f.verdict for _, f in counted]
-    passes, fails = verdicts.count(Verdict.PASS), verdicts.count(Verdict.FAIL)
-    if fails:
+def _result(counted: Sequence[tuple[Coverage, Tally]], coverage: Coverage) -> Result:
+    passes = _any(counted, Verdict.PASS)
+    if _any(counted, Verdict.FAIL):
         return Result.PARTLY_CONFORMING if passes else Result.NONCONFORMING
-    if not counted or Verdict.UNDETERMINED in verdicts or coverage is not Coverage.FULL:
+    if not counted or _any(counted, Verdict.UNDETERMINED) or coverage is not Coverage.FULL:
         return Result.NOT_ASSESSED
-    if (Coverage.FULL, Verdict.PASS) in [(c, f.verdict) for c, f in counted]:
+    if _any([(c, t) for c, t in counted if c is Coverage.FULL], Verdict.PASS):
         return Result.CONFORMING
     # A part that passes beside a whole that does not apply settles nothing.
     return Result.NOT_ASSESSED if passes else Result.NOT_APPLICABLE
 
 
+def _any(mapped: Sequence[tuple[Coverage, Tally]], verdict: Verdict) -> bool:
+    return any(verdict in tally.counts for _, tally in mapped)
+
+
 def _incomplete(
-    result: Result, coverage: Coverage, counted: Sequence[tuple[Coverage, Finding]]
+    result: Result, coverage: Coverage, counted: Sequence[tuple[Coverage, Tally]]
 ) -> bool:
-    blind = any(f.verdict is Verdict.UNDETERMINED for _, f in counted)
+    blind = _any(counted, Verdict.UNDETERMINED)
     return result is Result.NOT_ASSESSED or blind or coverage is not Coverage.FULL
 
 
 def _why(
-    result: Result, coverage: Coverage, counted: Sequence[tuple[Coverage, Finding]]
+    result: Result, coverage: Coverage, counted: Sequence[tuple[Coverage, Tally]]
 ) -> tuple[Message, ...]:
     if result is Result.NOT_APPLICABLE:
-        return tuple(m for _, f in counted for m in f.said)
+        return tuple(m for _, tally in counted for m in tally.said)
     if result is Result.NONCONFORMING and _incomplete(result, coverage, counted):
         # What only supports may have passed, and stands in the same record.
         said = msg(
@@ -98,15 +97,14 @@ def _why(
         return ()
     if not counted:
         return (msg("No check settles this clause; a person has to look"),)
-    if any(f.verdict is Verdict.UNDETERMINED for _, f in counted):
+    if _any(counted, Verdict.UNDETERMINED):
         return (msg("Something could not be determined"),)
     return (msg("The checks cover this clause only in part"),)
 
 
-def _aside(result: Result, mapped: Sequence[tuple[Coverage, Finding]]) -> tuple[Message, ...]:
+def _aside(result: Result, mapped: Sequence[tuple[Coverage, Tally]]) -> tuple[Message, ...]:
     """Why checks failed and the clause does not fail: they decide nothing."""
-    failed = any(f.verdict is Verdict.FAIL for _, f in mapped)
-    if not failed or result not in (Result.NOT_ASSESSED, Result.CONFORMING):
+    if not _any(mapped, Verdict.FAIL) or result not in (Result.NOT_ASSESSED, Result.CONFORMING):
         return ()
     return (msg("The checks that failed are evidence and decide nothing by themselves"),)
 
@@ -116,12 +114,12 @@ def _made(
     target: Target,
     result: Result,
     coverage: Coverage,
-    mapped: Sequence[tuple[Coverage, Finding]],
+    mapped: Sequence[tuple[Coverage, Tally]],
     *,
     why: tuple[Message, ...] = (),
     missing: tuple[Message, ...] = (),
 ) -> Conclusion:
-    failed = [f.severity for _, f in mapped if f.verdict is Verdict.FAIL]
+    failed = [tally.severity for _, tally in mapped if tally.severity is not None]
     return Conclusion(
         catalog=clause.catalog,
         clause=clause.id,
@@ -129,7 +127,8 @@ def _made(
         target=target.id,
         conclusion=result,
         coverage=coverage,
-        findings=tuple(sorted(f.id for _, f in mapped)),
+        findings=tuple(sorted(id for _, tally in mapped for id in tally.listed)),
+        finding_count=sum(tally.count for _, tally in mapped),
         why=why,
         missing=missing,
         severity=min(failed, key=lambda s: s.rank, default=None),
@@ -138,47 +137,35 @@ def _made(
 
 def assess(
     clauses: Sequence[Clause],
-    targets: Sequence[Target],
-    findings: Sequence[Finding],
+    target: Target,
+    tallies: Tallies,
     bindings: Mapping[tuple[str, str], Sequence[tuple[str, Coverage]]],
     missing: Mapping[tuple[str, str], tuple[Message, ...]],
 ) -> tuple[Conclusion, ...]:
-    """Every clause on every object it concerns, in the order of clauses within objects.
+    """The conclusions on the object `target`: one for each clause that concerns it, in order.
 
-    `bindings` maps (catalog, clause) to the checks and their coverage.
+    `tallies` are the findings that count for it; `bindings` maps (catalog, clause) to the checks
+    and their coverage.
     """
-    by_object = _by_object(targets, findings)
     return tuple(
         conclude(
             clause,
             target,
             [
-                (coverage, finding)
+                (coverage, tallies[check])
                 for check, coverage in bindings.get((clause.catalog, clause.id), ())
-                for finding in by_object.get((target.id, check), ())
+                if check in tallies
             ],
             missing.get((clause.catalog, clause.id), ()),
         )
-        for target in objects(targets)
         for clause in clauses
         if concerns(clause, target)
     )
 
 
-# Objects of the whole system: what any target tells counts for their clauses.
-_WIDE = frozenset({"site", "network", "organisation"})
+_WHOLE = frozenset({"site", "network", "organisation"})
 
 
-def _by_object(
-    targets: Sequence[Target], findings: Sequence[Finding]
-) -> dict[tuple[str, str], list[Finding]]:
-    by_id = {t.id: t for t in targets}
-    wide = tuple(t.id for t in targets if t.object_type in _WIDE)
-    found: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        target = by_id[finding.target]
-        while target.parent is not None:
-            target = by_id[target.parent]
-        for id in dict.fromkeys((target.id, *wide)):
-            found.setdefault((id, finding.check), []).append(finding)
-    return found
+def is_whole(target: Target) -> bool:
+    """Whether what any target tells counts for the clauses of `target`."""
+    return target.object_type in _WHOLE

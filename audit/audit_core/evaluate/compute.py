@@ -1,7 +1,8 @@
-"""From a run's bundles to its results. A pure function of the bundles and the policy: no clock."""
+"""What a run's bundles and the policy say about one object. No clock, and no order matters."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,10 @@ from msgspec import Struct, structs
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
 from audit_core.evaluate import assess, judge
+from audit_core.evaluate.fact_values import json_value, packed, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
+from audit_core.evaluate.tally import Tallies
 from audit_core.model import (
     Absent,
     Check,
@@ -19,14 +22,31 @@ from audit_core.model import (
     Finding,
     Known,
     Observation,
+    Privilege,
+    Reason,
+    Status,
     Target,
     Tree,
+    Verdict,
+    json_safe,
+    msg,
     observation_digest,
 )
-from audit_core.model.results import SCHEMA, CheckInfo, Evidence, Results, RunStamp
+from audit_core.model.results import (
+    INDEX_SCHEMA,
+    OBJECT_SCHEMA,
+    CheckInfo,
+    Evidence,
+    FactValue,
+    ObjectEntry,
+    ObjectResults,
+    ResultsIndex,
+    RunStamp,
+)
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
-from audit_core.store.runs import Run, RunFile
+from audit_core.store.bundles import Bundle
+from audit_core.store.runs import Run
 from audit_core.text.translate import Translator
 
 
@@ -50,92 +70,176 @@ def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, .
     return tuple(found[key] for key in sorted(found)), unknown
 
 
-def _group_findings(
-    group: plan.Group,
-    facts: GroupFacts,
-    checks: Sequence[Check],
-    params: Mapping[str, Mapping[str, Any]],
-    skipped: SkippedSteps,
-    step: Step,
-) -> Iterable[Finding]:
+class Evaluator:
+    """Evaluates the objects of one run, one by one. Equal inputs give equal results.
+
+    An object is a target that is part of no other. `step` is told the name of each parser, check
+    and phase before it begins; what `skipped` names hung or died before and becomes a finding that
+    names the fault.
+    """
+
+    def __init__(self, run: Run, work: Work) -> None:
+        self._run, self._file, self._work = run, run.file, work
+        self._checks, self._unknown = profile_checks(work.profile, work.registry)
+        self._groups = plan.groups(self._file.targets, ())
+        self._bindings: dict[tuple[str, str], list[tuple[str, Coverage]]] = {}
+        for b in work.profile.bindings:
+            self._bindings.setdefault((b.catalog, b.clause), []).append((b.check, b.coverage))
+        self._by_id = {target.id: target for target in self._file.targets}
+        self._crossing = crossing(self._checks)
+        tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
+        self._shared = Shared(tree=tree, platforms=platforms)
+        self.objects = tuple(group.root for group in self._groups)
+
+    def is_whole(self, number: int) -> bool:
+        """Whether the conclusions on that object rest on the findings on every object."""
+        return assess.is_whole(self.objects[number])
+
+    def object_of(self, finding: str) -> str:
+        """The object that the finding of that id is on, or on a part of."""
+        return plan.root_of(self._by_id[finding.partition("@")[2]], self._by_id).id
+
+    def shared_by(self) -> tuple[int, ...]:
+        """The objects of which something has to be learned before any is evaluated."""
+        kinds = {fact.kind for fact in self._crossing}
+        return tuple(
+            number
+            for number, group in enumerate(self._groups)
+            if kinds.intersection(member.kind for member in group.members)
+        )
+
+    def share(self, number: int, skipped: SkippedSteps, step: Step) -> bytes:
+        """What others need of that object, for `with_shared`."""
+        facts, _ = self._facts(self._groups[number], skipped, step)
+        found = facts.shared(self._crossing)
+        step(step_name("share", "", self.objects[number]))
+        return packed(found)
+
+    def with_shared(self, packs: Iterable[bytes]) -> None:
+        """What `share` gave of all objects is known from here on."""
+        self._shared = structs.replace(self._shared, facts=unpacked(packs))
+
+    def look(self, number: int, skipped: SkippedSteps, step: Step) -> ObjectResults:
+        """What is found on the object of that number, without conclusions."""
+        group = self._groups[number]
+        facts, bundle = self._facts(group, skipped, step)
+        findings = tuple(_plain(f) for f in self._findings(group, facts, skipped, step))
+        step(step_name("evidence", "", group.root))
+        seen = () if bundle is None else tuple(bundle.observations.values())
+        return ObjectResults(
+            schema=OBJECT_SCHEMA,
+            object=group.root.id,
+            findings=findings,
+            conclusions=(),
+            observations=tuple(_evidence(o) for o in seen),
+            facts=tuple(_fact_values(group, facts, step)),
+        )
+
+    def _facts(
+        self, group: plan.Group, skipped: SkippedSteps, step: Step
+    ) -> tuple[GroupFacts, Bundle | None]:
+        step(step_name("bundle", "", group.root))
+        bundle = self._run.bundle(group.root.id)
+        return GroupFacts(group, bundle, skipped, step, self._shared, self._file.started), bundle
+
+    def conclude(self, found: ObjectResults, tallies: Tallies) -> ObjectResults:
+        """`found` with the conclusions that `tallies` lead to."""
+        profile, target = self._work.profile, self._by_id[found.object]
+        made = assess.assess(profile.clauses, target, tallies, self._bindings, profile.missing)
+        return structs.replace(found, conclusions=made)
+
+    def _findings(
+        self, group: plan.Group, facts: GroupFacts, skipped: SkippedSteps, step: Step
+    ) -> Iterable[Finding]:
+        params = self._work.profile.params
+        for target in group.members:
+            for check in self._checks:
+                if check.kind != target.kind:
+                    continue
+                said = skipped.of("check", check.id, target)
+                if said is not None:
+                    yield judge.faulted(check, target, said)
+                    continue
+                # First the facts, so that a parser that hangs is not taken for the check.
+                inputs = facts.inputs(check.needs, target)
+                step(step_name("check", check.id, target))
+                yield judge.judge(check, target, inputs, _values(check, params))
+        hosts = [t for t in group.members if t.kind == "host"]
+        yield from (judge.missing(id, t) for id in sorted(self._unknown) for t in hosts)
+
+    def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:
+        """What the index says of the object of `found`."""
+        layer = {(c.catalog, c.id): c.layer for c in self._work.profile.clauses}
+        by_layer: dict[str, Counter[str]] = {}
+        for c in found.conclusions:
+            by_layer.setdefault(layer[c.catalog, c.clause], Counter())[c.conclusion.value] += 1
+        blind = [f for f in found.findings if f.verdict is Verdict.UNDETERMINED]
+        failed = [f for f in found.findings if f.verdict is Verdict.FAIL]
+        return ObjectEntry(
+            object=found.object,
+            sha256=digest,
+            size=size,
+            whole=whole,
+            verdicts=Counter(f.verdict.value for f in found.findings),
+            failed=Counter(f.severity.value for f in failed),
+            undetermined=Counter(f.why for f in blind),
+            conclusions={name: dict(counts) for name, counts in by_layer.items()},
+            observations=len(found.observations),
+            root_refused=sum(map(_refused_root, found.observations)),
+        )
+
+    def index(self, objects: Sequence[ObjectEntry]) -> ResultsIndex:
+        """The index of the results of all objects."""
+        profile = self._work.profile
+        return ResultsIndex(
+            schema=INDEX_SCHEMA,
+            run=stamp(self._run, self._work),
+            title=profile.title,
+            title_en=profile.title_en,
+            targets=self._file.targets,
+            clauses=profile.clauses,
+            checks=tuple(
+                CheckInfo(id=c.id, title=c.title, severity=c.severity, version=c.version)
+                for c in self._checks
+            ),
+            objects=tuple(objects),
+        )
+
+
+def _fact_values(group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
     for target in group.members:
-        for check in checks:
-            if check.kind != target.kind:
-                continue
-            said = skipped.of("check", check.id, target)
-            if said is not None:
-                yield judge.faulted(check, target, said)
-                continue
-            # First the facts, so that a parser that hangs is not taken for the check.
-            inputs = facts.inputs(check.needs, target)
-            step(step_name("check", check.id, target))
-            yield judge.judge(check, target, inputs, _values(check, params))
+        for id, got in facts.known_of(target).items():
+            step(step_name("fact", id, target))
+            yield _fact_value(target, id, got)
 
 
-def _shared(
-    groups: Sequence[plan.Group],
-    run: Run,
-    checks: Sequence[Check],
-    skipped: SkippedSteps,
-    step: Step,
-) -> Shared:
-    """What the groups of `run` need of each other."""
-    shared = Shared(tree=Tree(run.file.targets))
-    wanted = crossing(checks)
-    kinds = {fact.kind for fact in wanted}
-    found: dict[tuple[str, str], Known | Absent] = {}
-    for group in groups:
-        if kinds.intersection(t.kind for t in group.members):
-            bundle = run.bundle(group.root.id)
-            facts = GroupFacts(group, bundle, skipped, step, shared, run.file.started)
-            found |= facts.shared(wanted)
-    return Shared(tree=shared.tree, facts=found)
+def _fact_value(target: Target, id: str, got: Known | Absent) -> FactValue:
+    if isinstance(got, Absent):
+        said = json_safe(got.said)
+        return FactValue(target=target.id, fact=id, reason=got.reason.value, said=said,
+                         evidence=got.evidence)  # fmt: skip
+    try:
+        value = json_value(got.value)
+    except (TypeError, ValueError, RecursionError) as error:
+        said = msg("The value cannot be stored ({error})", error=type(error).__name__)
+        return FactValue(target=target.id, fact=id, reason=Reason.FAULT.value, said=said,
+                         evidence=got.evidence)  # fmt: skip
+    return FactValue(
+        target=target.id,
+        fact=id,
+        value=value,
+        incomplete=tuple(map(json_safe, got.incomplete)),
+        sources=got.sources,
+        evidence=got.evidence,
+    )
+
+
+def _refused_root(seen: Evidence) -> bool:
+    return (seen.status, seen.privilege) == (Status.NOT_PERMITTED, Privilege.ROOT)
 
 
 def _values(check: Check, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {k.name: k.default for k in check.parameters} | dict(params.get(check.id, {}))
-
-
-def compute(run: Run, work: Work, skipped: SkippedSteps, step: Step) -> Results:
-    """The results of `run` under the profile of `work`. Equal inputs give equal results.
-
-    `step` is told the name of each parser and check before it begins; what `skipped`
-    names hung or died before and is a finding that names the fault instead.
-    """
-    file, profile = run.file, work.profile
-    checks, unknown = profile_checks(profile, work.registry)
-    findings: list[Finding] = []
-    observations: list[Evidence] = []
-    groups = plan.groups(file.targets, checks)
-    shared = _shared(groups, run, checks, skipped, step)
-    for group in groups:
-        bundle = run.bundle(group.root.id)
-        facts = GroupFacts(group, bundle, skipped, step, shared, file.started)
-        findings += _group_findings(group, facts, checks, profile.params, skipped, step)
-        if bundle is not None:
-            observations += [_evidence(o) for o in bundle.observations.values()]
-    findings += [judge.missing(i, t) for i in sorted(unknown) for t in _hosts(file)]
-    findings = [_plain(f) for f in findings]
-    bindings: dict[tuple[str, str], list[tuple[str, Coverage]]] = {}
-    for b in profile.bindings:
-        bindings.setdefault((b.catalog, b.clause), []).append((b.check, b.coverage))
-    return Results(
-        schema=SCHEMA,
-        run=_stamp(run, file, work),
-        title=profile.title,
-        title_en=profile.title_en,
-        targets=file.targets,
-        clauses=profile.clauses,
-        checks=tuple(
-            CheckInfo(id=c.id, title=c.title, severity=c.severity, version=c.version)
-            for c in checks
-        ),
-        findings=tuple(findings),
-        conclusions=assess.assess(
-            profile.clauses, file.targets, findings, bindings, profile.missing
-        ),
-        observations=tuple(observations),
-    )
 
 
 def _plain(finding: Finding) -> Finding:
@@ -147,12 +251,9 @@ def _plain(finding: Finding) -> Finding:
     return structs.replace(finding, params=plain)
 
 
-def _hosts(file: RunFile) -> list[Target]:
-    return [t for t in file.targets if t.kind == "host"]
-
-
-def _stamp(run: Run, file: RunFile, work: Work) -> RunStamp:
-    seal = run.seal
+def stamp(run: Run, work: Work) -> RunStamp:
+    """Which run results are of and with what they are made; other stamps, other results."""
+    file, seal = run.file, run.seal
     bundles = {} if seal is None else dict(seal.bundles)
     return RunStamp(
         id=run.id,

@@ -26,6 +26,7 @@ from audit_core.model import (
     Message,
     Need,
     Optional_,
+    PlatformQuestions,
     Reason,
     Target,
     Tree,
@@ -38,10 +39,14 @@ from audit_core.store.bundles import Bundle
 
 
 class Shared(Struct, frozen=True, kw_only=True):
-    """What groups know of each other: all targets, and facts by (fact id, target id)."""
+    """What groups know of each other: all targets, and facts by (fact id, target id).
+
+    `platforms` are the questions of the first round, by kind, for groups that do not bring them.
+    """
 
     tree: Tree
     facts: Mapping[tuple[str, str], Got] = {}
+    platforms: Mapping[str, PlatformQuestions] = {}
 
 
 def crossing(checks: Iterable[Check]) -> tuple[Fact, ...]:
@@ -80,7 +85,8 @@ class GroupFacts:
         self._step = step
         self._shared = shared
         self._facts: dict[tuple[str, str], Got] = {}
-        self._platform = answers.platform(self._seen, group)
+        questions = group.platform or shared.platforms.get(group.root.kind)
+        self._platform = answers.platform(self._seen, questions, group.root)
         # Of this group, not of the run: a run that was resumed asked some targets later.
         times = (o.started for o in self._seen.observations.values())
         self._collected_at = min(times, default="") or begun

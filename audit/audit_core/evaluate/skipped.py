@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from audit_core.model import Message, Target, msg
 
-_SAME = 5  # on so many targets may one parser or check hang; then it is left out everywhere
+SAME = 5
+"""On so many targets may one parser or check hang; then it is left out everywhere."""
+
 Step = Callable[[str], None]
 
 
@@ -20,19 +22,17 @@ class SkippedSteps(Struct, frozen=True):
     def __contains__(self, step: str) -> bool:
         return step in self.steps
 
-    def with_step(self, step: str) -> SkippedSteps:
-        """`step` left out, too."""
-        return SkippedSteps(self.steps | {step})
-
     def of(self, kind: str, id: str, target: Target) -> Message | None:
         """Why the `kind` (`check`, `fact`) called `id` is not tried on `target`; None where it is.
 
         What hangs on every host would else cost a restart for each of them.
         """
+        if not self.steps:
+            return None
         if step_name(kind, id, target) in self.steps:
             return _HERE[kind](id)
-        hung = sum(1 for step in self.steps if step.startswith(f"{kind} {id}@"))
-        return _ELSEWHERE[kind](id, hung) if hung >= _SAME else None
+        hung = sum(1 for step in self.steps if step_id(step) == f"{kind} {id}")
+        return _ELSEWHERE[kind](id, hung) if hung >= SAME else None
 
 
 _HERE = {
@@ -54,3 +54,13 @@ _ELSEWHERE = {
 def step_name(kind: str, id: str, target: Target) -> str:
     """The name of a step of an evaluation, such as `check linux.umask@web1`."""
     return f"{kind} {id}@{target.id}"
+
+
+def step_id(step: str) -> str:
+    """The step `step` on whatever target, such as `check linux.umask`."""
+    return step.partition("@")[0]
+
+
+def can_be_skipped(step: str) -> bool:
+    """Whether `step` runs code of a plugin: then the evaluation can go on without it."""
+    return step.partition(" ")[0] in _HERE

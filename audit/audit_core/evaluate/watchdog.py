@@ -1,161 +1,269 @@
-"""Evaluates in a child process, so that a check or parser that hangs or dies costs only itself.
+"""Evaluates a run in worker processes, so that a check or parser that hangs costs only itself.
 
-Evaluation is a pure function of bundles and policy, so it can be begun again: what hung or killed
-its process is left out the next time round and becomes a finding that names the fault. The parent
-stays alive whatever a plugin does.
+Evaluation is a pure function of bundles and policy, so an object can be begun again: what hung or
+killed its worker is left out the next time round and becomes a finding that names the fault. The
+parent runs no code of a plugin and stays alive whatever one does. It keeps of each object only what
+the index says of it, and counts for the objects of the whole system.
 """
 
 from __future__ import annotations
 
-import gc
-import mmap
 import os
 import select
-import signal
-import warnings
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from audit_core.evaluate.compute import Work, compute
-from audit_core.evaluate.skipped import SkippedSteps, Step
-from audit_core.model import Message, errors, json_safe, msg
+from audit_core.evaluate.compute import Evaluator, Work
+from audit_core.evaluate.schedule import Schedule
+from audit_core.evaluate.skipped import SkippedSteps, Step, can_be_skipped, step_name
+from audit_core.evaluate.tally import Tallies, Tally, added, tallied
+from audit_core.evaluate.workers import Handler, Worker
+from audit_core.model import Finding, Message, errors, json_safe, msg
 from audit_core.model.errors import ConfigError, DengbaoError
-from audit_core.model.results import encode
+from audit_core.model.results import ObjectEntry, ObjectResults, Results, findings_in
+from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
 
 STEP_SECONDS = 10.0
-_STEP_BYTES = 512
-_LOOKS = 20  # how often in STEP_SECONDS the parent looks whether the child moved
+_LOOKS = 20  # how often in STEP_SECONDS the parent looks whether a worker moved
+_PATIENCE = 6  # times as long for a phase of ours, such as reading a bundle from a slow disk
+_TRIES = 3  # of an object whose worker dies in a phase of ours
+_OBJECTS_EACH = 4  # a worker for fewer objects costs more than it saves
 
 
-def evaluate(run: Run, work: Work, *, step_seconds: float = STEP_SECONDS) -> bytes:
-    """The results of `run` as canonical JSON; raises what broken input raises."""
-    skipped = SkippedSteps()
-    while True:
-        outcome = _attempt(run, work, skipped, step_seconds)
-        if isinstance(outcome, bytes):
-            return outcome
-        if not outcome:
-            raise ConfigError(msg("{name}: evaluation died before its first step", name=run.id))
-        if outcome in skipped:
-            raise ConfigError(msg("{name}: evaluation died ({step})", name=run.id, step=outcome))
-        skipped = skipped.with_step(outcome)
+class _Order(Struct, frozen=True):
+    """What a worker is to make of one object: what others need of it, or its results."""
 
-
-class _Steps:
-    """The step that the child is at, in memory that parent and child share.
-
-    Not a pipe: each of the 130 steps of a host would wake the parent.
-    """
-
-    def __init__(self) -> None:
-        self._page = mmap.mmap(-1, _STEP_BYTES)
-        self._count = 0
-
-    def enter(self, name: str) -> None:
-        """The step `name` begins."""
-        self._count += 1
-        text = name.encode("utf-8", "backslashreplace")
-        self._page[:] = (b"%d %s" % (self._count, text))[:_STEP_BYTES].ljust(_STEP_BYTES, b"\0")
-
-    def seen(self) -> bytes:
-        """Bytes that differ from step to step."""
-        return self._page[:]
-
-    def last(self) -> str:
-        """The name of the step begun last, or empty."""
-        return self._page[:].rstrip(b"\0").partition(b" ")[2].decode("utf-8", "replace")
-
-    def close(self) -> None:
-        """The memory is given back."""
-        self._page.close()
-
-
-def _attempt(run: Run, work: Work, skipped: SkippedSteps, step_seconds: float) -> bytes | str:
-    """The results, or the step at which the child hung or died."""
-    result_r, result_w = os.pipe()
-    steps = _Steps()
-    with warnings.catch_warnings():
-        # No other thread of ours runs here; what a library left asleep holds no lock we take.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        gc.freeze()
-        pid = os.fork()
-    if pid == 0:
-        os.close(result_r)
-        _child(run, work, skipped, steps.enter, result_w)
-    os.close(result_w)
-    try:
-        return _outcome(_watch(pid, result_r, steps, step_seconds), steps.last())
-    finally:
-        os.close(result_r)
-        steps.close()
-
-
-def _child(run: Run, work: Work, skipped: SkippedSteps, step: Step, result_w: int) -> None:
-    code = 70
-    try:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_DFL)
-        code = _send(result_w, run, work, skipped, step)
-    finally:
-        os._exit(code)
+    number: int
+    skipped: tuple[str, ...]
+    share: bool
 
 
 class _Broken(Struct, frozen=True):
-    """An error of the child, as it crosses the pipe."""
-
     exit_code: int
     said: Message
 
 
-def _send(result_w: int, run: Run, work: Work, skipped: SkippedSteps, step: Step) -> int:
-    try:
-        data, mark = encode(compute(run, work, skipped, step)), b"R"
-    except DengbaoError as error:
-        data = msgspec.json.encode(_Broken(error.exit_code, json_safe(error.said)))
-        mark = b"E"
-    with os.fdopen(result_w, "wb") as out:
-        out.write(data)
-        out.write(mark)
-    return 0
+class _Outcome(Struct, frozen=True, kw_only=True):
+    """What a worker made of one object: its entry, or, for one of the whole system, its findings.
 
-
-def _watch(pid: int, result_r: int, steps: _Steps, step_seconds: float) -> bytearray:
-    """What the child sends; it is killed when it neither sends nor enters a step for so long.
-
-    Looks are counted, not time: a machine that was suspended meanwhile costs one of them.
+    `shared` is what others need of it, `broken` an error of the worker instead.
     """
-    data, seen, idle = bytearray(), b"", 0
+
+    shared: bytes = b""
+
+    entry: ObjectEntry | None = None
+    found: ObjectResults | None = None
+    tallies: dict[str, Tally] = {}
+    broken: _Broken | None = None
+
+
+def evaluate(
+    run: Run,
+    work: Work,
+    folder: ResultsFolder | None = None,
+    *,
+    step_seconds: float = STEP_SECONDS,
+    workers: int | None = None,
+) -> Results:
+    """The results of `run`, stored in `folder`, by default that of the run.
+
+    Raises what broken input raises, and StoreError where they cannot be stored; what was stored
+    before is then untouched.
+    """
+    folder = folder or ResultsFolder(run.results_path(work.profile.id))
+    folder.begin()
+    evaluator = Evaluator(run, work)
+    count = len(evaluator.objects)
+    most = min(workers or _processors(), max(1, -(-count // _OBJECTS_EACH)))
+    pool = _Pool(partial(_handled, evaluator, folder), run.id, most, step_seconds)
+    hung: dict[int, frozenset[str]] = {}
+    numbers = evaluator.shared_by()
+    shared = list(pool.outcomes(numbers, hung, share=True)) if numbers else []
+    evaluator.with_shared(outcome.shared for outcome in shared)
+    entries: dict[str, ObjectEntry] = {}
+    found: list[ObjectResults] = []
+    totals: dict[str, Tally] = {}
+    for outcome in pool.outcomes(range(count), hung):
+        if outcome.entry is not None:
+            entries[outcome.entry.object] = outcome.entry
+        elif outcome.found is not None:
+            found.append(outcome.found)
+        for check, tally in outcome.tallies.items():
+            totals[check] = added(totals[check], tally) if check in totals else tally
+    for entry in _concluded(evaluator, folder, tuple(entries.values()), found, totals):
+        entries[entry.object] = entry
+    return folder.finish(evaluator.index([entries[o.id] for o in evaluator.objects]))
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# --- in a worker ----------------------------------------------------------------------------------
+
+
+def _handled(evaluator: Evaluator, folder: ResultsFolder, raw: bytes, step: Step) -> bytes:
+    order = msgspec.json.decode(raw, type=_Order)
     try:
-        while True:
-            ready, _, _ = select.select([result_r], [], [], step_seconds / _LOOKS)
-            if ready:
-                chunk = os.read(result_r, 1 << 16)
-                if not chunk:
-                    break
-                data += chunk
-            idle = 0 if ready or steps.seen() != seen else idle + 1
-            seen = steps.seen()
-            if idle > _LOOKS:
-                os.kill(pid, signal.SIGKILL)
-                break
-    except KeyboardInterrupt:
-        os.kill(pid, signal.SIGKILL)  # nobody else would end a step that hangs
-        raise
-    finally:
-        os.waitpid(pid, 0)
-    return data
+        outcome = _made(evaluator, folder, order, step)
+    except DengbaoError as error:
+        broken = _Broken(error.exit_code, json_safe(error.said))
+        outcome = _Outcome(broken=broken)
+    return msgspec.json.encode(outcome)
 
 
-def _outcome(data: bytearray, last: str) -> bytes | str:
-    mark = bytes(data[-1:])
-    del data[-1:]
-    if mark == b"R":
-        return bytes(data)
-    if mark == b"E":
-        raise _again(msgspec.json.decode(data, type=_Broken))
-    return last
+def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step) -> _Outcome:
+    number, target = order.number, evaluator.objects[order.number]
+    skipped = SkippedSteps(frozenset(order.skipped))
+    if order.share:
+        return _Outcome(shared=evaluator.share(number, skipped, step))
+    found = evaluator.look(number, skipped, step)
+    tallies = tallied(found.findings)
+    if evaluator.is_whole(number):
+        return _Outcome(found=found, tallies=tallies)
+    step(step_name("conclude", "", target))
+    found = evaluator.conclude(found, tallies)
+    step(step_name("store", "", target))
+    entry = evaluator.entry(found, *folder.add(found), whole=False)
+    return _Outcome(entry=entry, tallies=tallies)
+
+
+# --- in the parent --------------------------------------------------------------------------------
+
+
+def _concluded(
+    evaluator: Evaluator,
+    folder: ResultsFolder,
+    entries: Iterable[ObjectEntry],
+    found: Sequence[ObjectResults],
+    totals: Tallies,
+) -> Iterator[ObjectEntry]:
+    """The entries of the objects of the whole system, which are concluded last."""
+    concluded = [evaluator.conclude(one, totals) for one in found]
+    named = {id for one in concluded for c in one.conclusions for id in c.findings}
+    known = {f.id: f for f in _named(evaluator, folder, entries, found, named)}
+    for one in concluded:
+        wanted = {id for c in one.conclusions for id in c.findings}
+        wanted -= {finding.id for finding in one.findings}
+        whole = structs.replace(one, cited=tuple(known[id] for id in sorted(wanted)))
+        yield evaluator.entry(whole, *folder.add(whole), whole=True)
+
+
+def _named(
+    evaluator: Evaluator,
+    folder: ResultsFolder,
+    entries: Iterable[ObjectEntry],
+    found: Sequence[ObjectResults],
+    ids: set[str],
+) -> Iterator[Finding]:
+    """The findings of these ids, wherever they stand."""
+    objects = {evaluator.object_of(id) for id in ids}
+    for entry in entries:
+        if entry.object in objects:
+            yield from (f for f in findings_in(folder.load(entry)) if f.id in ids)
+    yield from (f for one in found for f in one.findings if f.id in ids)
+
+
+class _Pool:
+    """The workers of one evaluation; `most` at once, each begun when there is something to do."""
+
+    def __init__(self, handler: Handler, run: str, most: int, step_seconds: float) -> None:
+        self._handler, self._run = handler, run
+        self._most, self._seconds = most, step_seconds
+        self._schedule: Schedule[_Outcome] = Schedule((), {})
+        self._share = False
+        self._idle: list[Worker] = []
+        self._busy: list[Worker] = []
+        self._tries: Counter[int] = Counter()
+        self._next_look = 0.0
+
+    def outcomes(
+        self, numbers: Sequence[int], hung: dict[int, frozenset[str]], *, share: bool = False
+    ) -> Iterator[_Outcome]:
+        """What is made of the objects of these numbers, in order; every worker is gone at the end.
+
+        `hung` are the steps to leave out from the start, and gets those that hang.
+        """
+        self._schedule, self._share = Schedule(numbers, dict(hung)), share
+        taken = iter(numbers)
+        try:
+            while not self._schedule.finished:
+                self._begin()
+                for worker in self._ready():
+                    for own, outcome in self._read(worker):
+                        number = next(taken)
+                        hung |= {number: own} if own else {}
+                        yield outcome
+                self._look()
+        finally:
+            for worker in (*self._idle, *self._busy):
+                worker.end()
+            self._idle, self._busy = [], []
+
+    def _begin(self) -> None:
+        """Every worker that may run has something to do."""
+        while self._idle or len(self._busy) < self._most:
+            number = self._schedule.next()
+            if number is None:
+                return
+            worker = self._idle.pop() if self._idle else Worker(self._handler, self._busy)
+            skipped = tuple(self._schedule.skipped(number).steps)
+            self._busy.append(worker)
+            worker.begin(number, msgspec.json.encode(_Order(number, skipped, self._share)))
+
+    def _ready(self) -> list[Worker]:
+        """The workers that have sent something or died, waiting for one a little."""
+        ready, _, _ = select.select(self._busy, [], [], self._seconds / _LOOKS)
+        return ready
+
+    def _read(self, worker: Worker) -> Iterator[tuple[frozenset[str], _Outcome]]:
+        try:
+            raw = worker.read()
+        except EOFError:
+            self._lost(worker)
+            return
+        if raw is None:
+            return
+        self._busy.remove(worker)
+        self._idle.append(worker)
+        outcome = msgspec.json.decode(raw, type=_Outcome)
+        if outcome.broken is not None:
+            raise _again(outcome.broken)
+        yield from self._schedule.made(worker.number, outcome)
+
+    def _look(self) -> None:
+        """Workers that stand still for too long are killed.
+
+        Looks are counted, not time: a machine that was suspended meanwhile costs one of them.
+        """
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + self._seconds / _LOOKS
+        for worker in tuple(self._busy):
+            looks = _LOOKS if can_be_skipped(worker.step) else _LOOKS * _PATIENCE
+            if worker.stood_still() > looks:
+                self._lost(worker)
+
+    def _lost(self, worker: Worker) -> None:
+        """The worker hung or died: its object is begun again, without the step that did it."""
+        number, step = worker.number, worker.step
+        self._busy.remove(worker)
+        worker.end()
+        if can_be_skipped(step) and step not in self._schedule.skipped(number):
+            self._schedule.hung(number, step)
+            return
+        self._tries[number] += 1
+        if self._tries[number] >= _TRIES:
+            raise ConfigError(msg("{name}: evaluation died ({step})", name=self._run, step=step))
+        self._schedule.again(number)
 
 
 def _again(broken: _Broken) -> DengbaoError:

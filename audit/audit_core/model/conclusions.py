@@ -30,7 +30,11 @@ class Coverage(enum.StrEnum):
 
 
 class Conclusion(Struct, frozen=True, kw_only=True):
-    """Clause × object. `missing` is what a person still has to bring, in message form."""
+    """Clause × object. `missing` is what a person still has to bring, in message form.
+
+    It rests on `finding_count` findings; of each check `findings` names those with the worst
+    verdicts, where there are more than fifty.
+    """
 
     catalog: str
     clause: str
@@ -39,6 +43,7 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     conclusion: Result
     coverage: Coverage
     findings: tuple[str, ...]
+    finding_count: int = 0
     why: tuple[Message, ...] = ()
     missing: tuple[Message, ...] = ()
     severity: Severity | None = None

@@ -1,9 +1,13 @@
-"""The results document: what evaluation produces, what `results` prints and exporters read."""
+"""What evaluation produces, what `results` prints and exporters read.
+
+An index and, for each object, a file of its own: nothing has to hold all of a large run at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +15,8 @@ from msgspec import Struct
 from audit_core.model import Conclusion, Finding, Message, Target
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
-SCHEMA = "dengbao/results/1"
+INDEX_SCHEMA = "dengbao/results-index/1"
+OBJECT_SCHEMA = "dengbao/object-results/1"
 
 
 class RunStamp(Struct, frozen=True, kw_only=True):
@@ -98,8 +103,61 @@ class Evidence(Struct, frozen=True, kw_only=True):
     stderr_size: int
 
 
-class Results(Struct, frozen=True, kw_only=True):
-    """Everything that evaluation says about one run, language-free."""
+class FactValue(Struct, frozen=True, kw_only=True):
+    """A fact about one target: its value as JSON, or why there is none. `said` is for the reader.
+
+    `reason` is empty where `value` holds; `incomplete` then says what is missing of it, `sources`
+    from which facts it was taken.
+    """
+
+    target: str
+    fact: str
+    value: Any = None
+    reason: str = ""
+    said: Message | None = None
+    incomplete: tuple[Message, ...] = ()
+    sources: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+class ObjectResults(Struct, frozen=True, kw_only=True):
+    """Everything that evaluation says about one object and its parts, language-free.
+
+    `cited` are the findings on other objects that its conclusions name: those of an object of the
+    whole system rest on what was found anywhere.
+    """
+
+    schema: str
+    object: str
+    findings: tuple[Finding, ...]
+    cited: tuple[Finding, ...] = ()
+    conclusions: tuple[Conclusion, ...]
+    observations: tuple[Evidence, ...]
+    facts: tuple[FactValue, ...] = ()
+
+
+class ObjectEntry(Struct, frozen=True, kw_only=True):
+    """One object in the index: the digest and size of its file, and what is counted in it.
+
+    `verdicts` counts findings by verdict, `failed` those that failed by severity, `undetermined`
+    those by their reason, `conclusions` by layer (in Chinese) and result. `whole` says that its
+    conclusions rest on what was found on any object.
+    """
+
+    object: str
+    sha256: str
+    size: int
+    whole: bool = False
+    verdicts: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    undetermined: dict[str, int] = {}
+    conclusions: dict[str, dict[str, int]] = {}
+    observations: int = 0
+    root_refused: int = 0
+
+
+class ResultsIndex(Struct, frozen=True, kw_only=True):
+    """What evaluation says about one run, but for what stands in the file of each object."""
 
     schema: str
     run: RunStamp
@@ -108,16 +166,97 @@ class Results(Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     clauses: tuple[Clause, ...]
     checks: tuple[CheckInfo, ...]
+    objects: tuple[ObjectEntry, ...]
+
+
+class _Findings(Struct):
     findings: tuple[Finding, ...]
+
+
+class _Conclusions(Struct):
     conclusions: tuple[Conclusion, ...]
+
+
+class _Observations(Struct):
     observations: tuple[Evidence, ...]
+
+
+T = TypeVar("T")
+
+
+def findings_in(raw: bytes) -> tuple[Finding, ...]:
+    """The findings in the file of one object, and nothing else of it."""
+    return msgspec.json.decode(raw, type=_Findings).findings
+
+
+class Results:
+    """The results of one run. Of the objects only what is being looked at is in memory.
+
+    `load` gives the bytes of the file of an object; it raises InputError where they are not those
+    that the index names.
+    """
+
+    def __init__(self, index: ResultsIndex, load: Callable[[ObjectEntry], bytes]) -> None:
+        self.index = index
+        self.load = load
+        self.run = index.run
+        self.title, self.title_en = index.title, index.title_en
+        self.targets, self.clauses, self.checks = index.targets, index.clauses, index.checks
+        self.entries = index.objects
+
+    def object(self, entry: ObjectEntry) -> ObjectResults:
+        """Everything about the object of `entry`."""
+        return self._part(entry, ObjectResults)
+
+    @property
+    def findings(self) -> Iterator[Finding]:
+        """All findings, object by object."""
+        return (f for e in self.entries for f in findings_in(self.load(e)))
+
+    @property
+    def conclusions(self) -> Iterator[Conclusion]:
+        """All conclusions, object by object."""
+        return (c for e in self.entries for c in self._part(e, _Conclusions).conclusions)
+
+    @property
+    def observations(self) -> Iterator[Evidence]:
+        """All observations, object by object."""
+        return (o for e in self.entries for o in self.observations_of(e))
+
+    def findings_of(self, entry: ObjectEntry) -> tuple[Finding, ...]:
+        """The findings on one object and its parts."""
+        return findings_in(self.load(entry))
+
+    def observations_of(self, entry: ObjectEntry) -> tuple[Evidence, ...]:
+        """What was observed of one object and its parts."""
+        return self._part(entry, _Observations).observations
+
+    def _part(self, entry: ObjectEntry, part: type[T]) -> T:
+        return msgspec.json.decode(self.load(entry), type=part)
+
+
+def number_width(results: Results) -> int:
+    """The digits of the number of an observation, the same for all of a run."""
+    return max(5, len(str(sum(entry.observations for entry in results.entries))))
+
+
+def total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    """The sum of `counts`."""
+    added: Counter[str] = Counter()
+    for more in counts:
+        added.update(more)
+    return added
 
 
 class PackSource:
     """What an exporter is given: the results, the language, and a way to read evidence bytes.
 
-    `blob(sha256)` is the stored bytes of an output. `evidence_path(digest)` is where the pack puts
-    that observation, relative to the workbook. `say(message)` renders a Message.
+    `evidence_path(number, seen)` is where the pack puts that observation, relative to the workbook;
+    observations are numbered from 1 in the order of the results. `say(message)` renders a Message.
+
+    `digests(object)` are the names of the files of the evidence on that object, each with its MD5,
+    SHA-256 and, where there is one, SM3; those that belong to no object are given for an empty
+    name. `files` is their number, and `root_digest` the one digest that stands for them all.
     """
 
     def __init__(
@@ -125,26 +264,50 @@ class PackSource:
         results: Results,
         *,
         lang: str,
-        blob: Callable[[str], bytes],
-        evidence_path: Callable[[str], str],
+        evidence_path: Callable[[int, Evidence], str],
         say: Callable[..., str],
         root_digest: str,
-        digests: dict[str, dict[str, str]],
+        digests: Callable[[str], Iterable[tuple[str, dict[str, str]]]],
+        files: int,
     ) -> None:
         self.results = results
         self.lang = lang
-        self.blob = blob
         self.evidence_path = evidence_path
         self.say = say
         self.root_digest = root_digest
         self.digests = digests
+        self.files = files
+
+
+def encode_pieces(
+    document: Struct, rows: Mapping[str, Callable[[], Iterable[Struct]]]
+) -> Iterator[bytes]:
+    """`document` as `encode` gives it, with `rows` in the fields that they name, in pieces.
+
+    So only what is being written has to be in memory.
+    """
+    for number, name in enumerate(sorted(document.__struct_fields__)):
+        yield b'%s\n "%s": ' % (b"," if number else b"{", name.encode())
+        if name in rows:
+            yield from _array(rows[name]())
+        else:
+            yield _shifted(getattr(document, name), b"\n ")
+    yield b"\n}\n"
+
+
+def _array(rows: Iterable[Struct]) -> Iterator[bytes]:
+    before = b"["
+    for row in rows:
+        yield before + b"\n  " + _shifted(row, b"\n  ")
+        before = b","
+    yield b"[]" if before == b"[" else b"\n ]"
+
+
+def _shifted(value: Any, newline: bytes) -> bytes:
+    # No string in JSON holds a newline.
+    return encode(value).rstrip(b"\n").replace(b"\n", newline)
 
 
 def encode(document: Any) -> bytes:
     """`document` as canonical JSON: the same value is always the same bytes, newline at the end."""
     return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=1) + b"\n"
-
-
-def decode(raw: bytes) -> Results:
-    """The results in `raw`; raises msgspec.DecodeError or ValidationError for anything else."""
-    return msgspec.json.decode(raw, type=Results)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
+import os
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import IO
+
+import msgspec
+from msgspec import Struct
 
 from audit_core.pack.documents import HAS_SM3, File
 
@@ -62,14 +68,23 @@ def _bomb(chunks: Chunks, size: int) -> bool:
     return small * RATIO < size
 
 
+class _Line(Struct, frozen=True, array_like=True):
+    """A file in the spool. `apart`: its name comes before one that was added earlier."""
+
+    file: File
+    md5: str
+    apart: bool
+
+
 class Archive:
-    """A zip being written. `digests` holds MD5, SHA-256 and SM3 of every member so far."""
+    """A zip being written. Its list of files is kept in a temporary file, not in memory."""
 
     def __init__(self, handle: IO[bytes], started: str) -> None:
         self._zip = zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, allowZip64=True)
         self._time = zip_stamp(started)
-        self.files: list[File] = []
-        self.md5: dict[str, str] = {}
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
+        self._greatest = ""
+        self.count = 0
 
     def add(self, name: str, chunks: Chunks, size: int) -> File:
         """Adds one member; `chunks` may be read twice."""
@@ -91,10 +106,39 @@ class Archive:
             sha256=sha256.hexdigest(),
             sm3=sm3.hexdigest() if sm3 else None,
         )
-        self.files.append(file)
-        self.md5[name] = md5.hexdigest()
+        self._list(file, md5.hexdigest())
         return file
+
+    def _list(self, file: File, md5: str) -> None:
+        apart = file.name < self._greatest
+        self._greatest = max(file.name, self._greatest)
+        self._spool.seek(0, os.SEEK_END)
+        self._spool.write(msgspec.json.encode(_Line(file, md5, apart)) + b"\n")
+        self.count += 1
+
+    def mark(self) -> int:
+        """The place in the list after the file added last."""
+        return self._spool.seek(0, os.SEEK_END)
+
+    def listed(self, first: int = 0, last: int | None = None) -> Iterator[tuple[File, str]]:
+        """The files between two marks with their MD5, in the order in which they were added."""
+        return ((line.file, line.md5) for line in self._lines(first, last))
+
+    def digests(self) -> Iterator[tuple[str, str]]:
+        """The names of all files with their SHA-256, sorted by name."""
+        in_order = ((x.file.name, x.file.sha256) for x in self._lines() if not x.apart)
+        apart = sorted((x.file.name, x.file.sha256) for x in self._lines() if x.apart)
+        return heapq.merge(in_order, apart)
+
+    def _lines(self, first: int = 0, last: int | None = None) -> Iterator[_Line]:
+        end = self.mark() if last is None else last
+        while first < end:
+            self._spool.seek(first)
+            raw = self._spool.readline()
+            first += len(raw)
+            yield msgspec.json.decode(raw, type=_Line)
 
     def close(self) -> None:
         """The zip is whole."""
-        self._zip.close()
+        with self._spool:
+            self._zip.close()

@@ -15,7 +15,7 @@ from audit_core.pack.zips import Member, Zip
 
 # What is read into memory whole, and up to which size.
 _KEPT = {
-    d.RESULTS: 1 << 30,
+    d.RESULTS: 512 << 20,
     d.MANIFEST: 512 << 20,
     d.SUMS: 512 << 20,
     d.RUN: 64 << 20,
@@ -24,10 +24,13 @@ _KEPT = {
     d.KEY: 64 << 10,
 }
 _RECORD_MAX = 4 << 20
+_OBJECT_MAX = 256 << 20
 
 
 class Contents(Struct, kw_only=True):
-    """What could be read. `names` are in the order of the zip, `records` by folder.
+    """What could be read. `names` are in the order of the zip.
+
+    `records` are by folder, `objects` by name.
 
     `times` are the times of the members, as a zip writes them.
     """
@@ -36,6 +39,7 @@ class Contents(Struct, kw_only=True):
     files: dict[str, d.File]
     kept: dict[str, bytes]
     records: dict[str, evidence_links.Record]
+    objects: dict[str, evidence_links.ObjectLinks]
     times: set[tuple[int, int]]
 
 
@@ -43,7 +47,7 @@ def read(handle: IO[bytes], out: ReportBuilder) -> Contents:
     """The contents of the zip; what is wrong with it goes to `out`. NotZip if it is none."""
     archive = Zip(handle)
     out.extend(archive.problems)
-    found = Contents(names=[], files={}, kept={}, records={}, times=set())
+    found = Contents(names=[], files={}, kept={}, records={}, objects={}, times=set())
     for number, member in enumerate(archive.members):
         fault = archive.fault(number)
         if fault is not None:
@@ -57,6 +61,8 @@ def read(handle: IO[bytes], out: ReportBuilder) -> Contents:
 
 
 def _keep_max(name: str) -> int:
+    if d.OBJECT_NAME.fullmatch(name):
+        return _OBJECT_MAX
     return _RECORD_MAX if d.OBSERVATION_NAME.fullmatch(name) else _KEPT.get(name, -1)
 
 
@@ -87,6 +93,12 @@ def _take(archive: Zip, member: Member, found: Contents) -> Message | None:
 
 
 def _keep(name: str, raw: bytes, found: Contents) -> Message | None:
+    if d.OBJECT_NAME.fullmatch(name):
+        links = evidence_links.decoded(raw, evidence_links.ObjectLinks)
+        if isinstance(links, Message):
+            return links
+        found.objects[name] = links
+        return None
     hit = d.OBSERVATION_NAME.fullmatch(name)
     if hit is None:
         found.kept[name] = raw

@@ -4,7 +4,8 @@ PACK.zip
   evidence/NNNNN-DIGEST16/stdout.txt stderr.txt   what came back; a stream that was empty has none
   evidence/NNNNN-DIGEST16/observation.json        who was asked what, when, how; its SHA-256 is the
                                                   digest that findings refer to
-  results.json run.json seal.json                 what was concluded, asked, and sealed
+  results/objects/SHA256.json                     what was found and concluded, object by object
+  results/index.json run.json seal.json           which objects these are; what was asked; the seal
   (whatever exporters write)                      workbook.xlsx
   manifest.json                                   every file above with size and digests
   signature.dsse.json signing-key.pub.pem         who vouches for manifest.json
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -26,10 +27,11 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "signature.dsse.json"
 KEY = "signing-key.pub.pem"
-RESULTS, RUN, SEAL = "results.json", "run.json", "seal.json"
+RESULTS, RUN, SEAL = "results/index.json", "run.json", "seal.json"
 TAIL = (MANIFEST, SIGNATURE, KEY, SUMS)
 NAME = re.compile(r"(?=.{1,200}\Z)[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 OBSERVATION_NAME = re.compile(r"evidence/([0-9]{5,9}-[0-9a-f]{16})/observation\.json")
+OBJECT_NAME = re.compile(r"results/objects/[0-9a-f]{64}\.json")
 HAS_SM3 = "sm3" in hashlib.algorithms_available
 
 
@@ -67,16 +69,24 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     faults: tuple[str, ...] = ()
 
 
-def sums(files: Iterable[tuple[str, str]]) -> bytes:
-    """(name, SHA-256) pairs as `sha256sum` writes them, sorted by name."""
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(files)).encode("ascii")
+def sums(files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """(name, SHA-256) pairs, sorted by name, as `sha256sum` writes them, a line each."""
+    return (f"{digest}  {name}\n".encode("ascii") for name, digest in files)
 
 
 def root(files: Iterable[tuple[str, str]]) -> str:
-    """The one digest that stands for all `files`: SHA-256 (hex) over their sums."""
-    return hashlib.sha256(sums(files)).hexdigest()
+    """The one digest that stands for all `files`, sorted by name: SHA-256 (hex) over their sums."""
+    digest = hashlib.sha256()
+    for line in sums(files):
+        digest.update(line)
+    return digest.hexdigest()
 
 
 def exported(name: str) -> bool:
     """Whether `name` was written by an exporter, not by dengbao itself."""
-    return not name.startswith("evidence/") and name not in (RESULTS, RUN, SEAL, *TAIL)
+    return not name.startswith(("evidence/", "results/")) and name not in (RUN, SEAL, *TAIL)
+
+
+def object_name(sha256: str) -> str:
+    """Where what was found on the object stands whose file has this digest (hex)."""
+    return f"results/objects/{sha256}.json"

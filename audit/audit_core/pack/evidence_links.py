@@ -40,12 +40,26 @@ class _Stamp(Struct, frozen=True, kw_only=True):
     policy: dict[str, str]
 
 
+class _Entry(Struct, frozen=True, kw_only=True):
+    object: str
+    sha256: str
+
+
 class ResultIndex(Struct, frozen=True, kw_only=True):
-    """The part of a results document that says what rests on what."""
+    """The part of an index of results that says what it is the index of."""
 
     schema: str
     run: _Stamp
+    objects: tuple[_Entry, ...]
+
+
+class ObjectLinks(Struct, frozen=True, kw_only=True):
+    """The part of the results of an object that says what rests on what."""
+
+    schema: str
+    object: str
     findings: tuple[_Finding, ...]
+    cited: tuple[_Finding, ...]
     conclusions: tuple[_Conclusion, ...]
     observations: tuple[_Listed, ...]
 
@@ -73,25 +87,39 @@ def record(raw: bytes) -> Record | Message:
     return Record(seen.stdout_sha256, seen.stderr_sha256)
 
 
-def problems(slim: ResultIndex, records: Mapping[str, Record], where: str) -> Iterator[Problem]:
+def problems(
+    objects: Mapping[str, ObjectLinks], records: Mapping[str, Record]
+) -> Iterator[Problem]:
     """Findings without their evidence, and conclusions without their findings.
 
-    `records` are the observations that are there whole, by digest (`sha256:…`).
+    `objects` are by the name of their file; `records` are the observations that are there whole, by
+    digest (`sha256:…`).
     """
-    listed = {o.digest: Record(o.stdout_sha256, o.stderr_sha256) for o in slim.observations}
-    for digest, said in listed.items():
-        if digest not in records:
-            yield Problem(where=where, said=_lost(digest=digest))
-        elif records[digest] != said:
-            yield Problem(where=where, said=_other(digest=digest))
-    for finding in slim.findings:
+    known = {finding.id: finding for links in objects.values() for finding in links.findings}
+    for where, links in objects.items():
+        for said in (*_unseen(links, records), *_unfounded_in(links, known)):
+            yield Problem(where=where, said=said)
+
+
+def _unseen(links: ObjectLinks, records: Mapping[str, Record]) -> Iterator[Message]:
+    for o in links.observations:
+        if o.digest not in records:
+            yield _lost(digest=o.digest)
+        elif records[o.digest] != Record(o.stdout_sha256, o.stderr_sha256):
+            yield _other(digest=o.digest)
+    for finding in links.findings:
         for digest in finding.evidence:
             if digest not in records:
-                yield Problem(where=where, said=_baseless(finding=finding.id, digest=digest))
-    known = {finding.id for finding in slim.findings}
-    for conclusion in slim.conclusions:
-        for missing in sorted(set(conclusion.findings) - known):
-            yield Problem(where=where, said=_unfounded(clause=conclusion.clause, finding=missing))
+                yield _baseless(finding=finding.id, digest=digest)
+
+
+def _unfounded_in(links: ObjectLinks, known: Mapping[str, _Finding]) -> Iterator[Message]:
+    for conclusion in links.conclusions:
+        for missing in sorted(set(conclusion.findings) - known.keys()):
+            yield _unfounded(clause=conclusion.clause, finding=missing)
+    for cited in links.cited:
+        if known.get(cited.id) != cited:
+            yield msg("The finding {finding} is not cited as it was found", finding=cited.id)
 
 
 def _lost(*, digest: str) -> Message:

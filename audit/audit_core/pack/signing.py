@@ -45,23 +45,25 @@ class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     predicate: Predicate
 
 
-def _statement(manifest: bytes, predicate: Predicate) -> Statement:
-    digest = hashlib.sha256(manifest).hexdigest()
+def _statement(sha256: str, predicate: Predicate) -> Statement:
     return Statement(
         type=STATEMENT,
-        subject=(Subject(name=MANIFEST, digest={"sha256": digest}),),
+        subject=(Subject(name=MANIFEST, digest={"sha256": sha256}),),
         predicate_type=PREDICATE,
         predicate=predicate,
     )
 
 
-def sign(manifest: bytes, predicate: Predicate, key: SigningKey) -> bytes:
-    """The envelope (JSON) in which `key` vouches for `manifest`; the same every time."""
+def sign(sha256: str, predicate: Predicate, key: SigningKey) -> bytes:
+    """The envelope (JSON) in which `key` vouches for the manifest with this digest (hex).
+
+    The same every time.
+    """
     from securesystemslib.dsse import Envelope
     from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]
 
     public = SSlibKey.from_crypto(key.private.public_key(), keyid=key.fingerprint)
-    payload = encode(_statement(manifest, predicate))
+    payload = encode(_statement(sha256, predicate))
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(key.private, public))
     return encode(envelope.to_dict())
@@ -104,4 +106,4 @@ def statement(envelope: bytes, public: Ed25519PublicKey) -> Statement | None:
 
 def vouches(said: Statement, manifest: bytes) -> bool:
     """Whether `said` is exactly what dengbao says of these bytes of manifest.json."""
-    return said == _statement(manifest, said.predicate)
+    return said == _statement(hashlib.sha256(manifest).hexdigest(), said.predicate)

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
+from audit_core.model.results import INDEX_SCHEMA
 from audit_core.pack import contents, evidence_links, keys, signing
 from audit_core.pack import documents as d
 from audit_core.pack.archive import zip_time
@@ -136,6 +137,7 @@ def _roots(manifest: d.Manifest, out: ReportBuilder) -> None:
     if not all(d.NAME.fullmatch(name) and digest.isascii() for name, digest in pairs):
         out.wrong(msg("It lists a name that dengbao does not give"), d.MANIFEST)
         return
+    pairs.sort()
     if manifest.root != d.root(pairs):
         out.wrong(msg("Its root digest is not that of its files"), d.MANIFEST)
     if manifest.evidence_root != d.root(p for p in pairs if not d.exported(p[0])):
@@ -154,7 +156,7 @@ def _sums(found: Contents, out: ReportBuilder) -> None:
         out.wrong(msg("It is missing"), d.SUMS)
         return
     files = [(f.name, f.sha256) for f in found.files.values() if f.name != d.SUMS]
-    if found.kept[d.SUMS] != d.sums(files):
+    if found.kept[d.SUMS] != b"".join(d.sums(sorted(files))):
         out.wrong(msg("It does not list exactly the files of the pack"), d.SUMS)
 
 
@@ -196,19 +198,34 @@ def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -
         out.wrong(msg("It is missing"), d.SEAL)
     elif manifest is not None:
         out.notes.append(msg("The run was not collected to its end, so it is not sealed"))
-    slim = _document(found, d.RESULTS, evidence_links.ResultIndex, "dengbao/results/1", out)
+    slim = _document(found, d.RESULTS, evidence_links.ResultIndex, INDEX_SCHEMA, out)
     if slim is not None:
-        out.extend(evidence_links.problems(slim, _there(found), d.RESULTS))
+        _objects(found, slim, out)
+        out.extend(evidence_links.problems(found.objects, _there(found)))
         if found.times - {zip_time(slim.run.started)}:
             out.wrong(msg("The times in the zip are not that of the run"))
         out.checked.append(
             msg(
                 "{findings} findings and {conclusions} conclusions rest on what is in the pack",
-                findings=len(slim.findings),
-                conclusions=len(slim.conclusions),
+                findings=sum(len(o.findings) for o in found.objects.values()),
+                conclusions=sum(len(o.conclusions) for o in found.objects.values()),
             )
         )
     _agree(found, manifest, run, seal, slim, out)
+
+
+def _objects(found: Contents, index: evidence_links.ResultIndex, out: ReportBuilder) -> None:
+    """The index names the results of objects that are there, and no others are there."""
+    named = {d.object_name(entry.sha256): entry for entry in index.objects}
+    for name, entry in named.items():
+        file, links = found.files.get(name), found.objects.get(name)
+        if file is None or links is None:
+            out.wrong(msg("The results of {object} are missing", object=entry.object), d.RESULTS)
+        elif (file.sha256, links.object) != (entry.sha256, entry.object):
+            out.wrong(msg("It is not what the index of the results names"), name)
+    for name in found.names:
+        if name.startswith("results/") and name != d.RESULTS and name not in named:
+            out.wrong(msg("It is not in the index of the results"), name)
 
 
 def _agree(

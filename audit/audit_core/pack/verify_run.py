@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from audit_core.model import Observation, msg, observation_digest
+from audit_core.model import Message, Observation, msg, observation_digest
 from audit_core.model.errors import DengbaoError
 from audit_core.pack import evidence_links
 from audit_core.pack.report import Report, ReportBuilder
@@ -64,7 +64,7 @@ def _evidence(run: Run, out: ReportBuilder) -> None:
     for path in sorted((run.folder / "bundles").glob("*.bundle")):
         _bundle(run, path, records, out)
     out.checked.append(msg("{count} observations, with every byte of them", count=len(records)))
-    for path in sorted((run.folder / "results").glob("*.json")):
+    for path in sorted((run.folder / "results").glob("*/index.json")):
         _results(path, records, out)
 
 
@@ -110,16 +110,33 @@ def _observation(
 
 
 def _results(path: Path, records: Mapping[str, evidence_links.Record], out: ReportBuilder) -> None:
-    slim = evidence_links.decoded(path.read_bytes(), evidence_links.ResultIndex)
-    where = f"results/{path.name}"
-    if not isinstance(slim, evidence_links.ResultIndex):
-        out.wrong(slim, where)
+    where = f"results/{path.parent.name}/{path.name}"
+    index = evidence_links.decoded(path.read_bytes(), evidence_links.ResultIndex)
+    if not isinstance(index, evidence_links.ResultIndex):
+        out.wrong(index, where)
         return
-    out.extend(evidence_links.problems(slim, records, where))
+    objects: dict[str, evidence_links.ObjectLinks] = {}
+    for entry in index.objects:
+        name = f"objects/{entry.sha256}.json"
+        raw = _read(path.parent / name)
+        links = evidence_links.decoded(raw, evidence_links.ObjectLinks)
+        if hashlib.sha256(raw).hexdigest() != entry.sha256 or isinstance(links, Message):
+            said = msg("The results of {object} are missing or were altered", object=entry.object)
+            out.wrong(said, where)
+        else:
+            objects[f"results/{path.parent.name}/{name}"] = links
+    out.extend(evidence_links.problems(objects, records))
     said = msg(
         "{findings} findings and {conclusions} conclusions in {where} rest on what is stored",
-        findings=len(slim.findings),
-        conclusions=len(slim.conclusions),
+        findings=sum(len(o.findings) for o in objects.values()),
+        conclusions=sum(len(o.conclusions) for o in objects.values()),
         where=where,
     )
     out.checked.append(said)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -15,13 +17,13 @@ from msgspec import Struct
 from audit_core.api.hooks import Exporter
 from audit_core.model import Message, filled, msg
 from audit_core.model.errors import DengbaoError, InputError, StoreError
-from audit_core.model.results import PackSource, Results, encode
+from audit_core.model.results import PackSource, Results, encode, encode_pieces, number_width
 from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
 from audit_core.pack.archive import Archive, of_bytes, of_file
 from audit_core.pack.keys import SigningKey, public_pem
 from audit_core.store.frames import sync_folder
-from audit_core.store.runs import Run, check_seal
+from audit_core.store.runs import Run, check_seal, file_digest
 from audit_core.text.system_errors import os_error
 from audit_core.text.translate import Translator
 
@@ -40,7 +42,6 @@ class Packed(Struct, frozen=True, kw_only=True):
 class _Job(Struct, frozen=True, kw_only=True):
     run: Run
     results: Results
-    results_bytes: bytes
     exporters: Mapping[str, Exporter]
     translator: Translator
     key: SigningKey
@@ -49,7 +50,6 @@ class _Job(Struct, frozen=True, kw_only=True):
 def write_pack(
     run: Run,
     results: Results,
-    results_bytes: bytes,
     *,
     exporters: Mapping[str, Exporter],
     lang: str,
@@ -66,7 +66,6 @@ def write_pack(
     job = _Job(
         run=run,
         results=results,
-        results_bytes=results_bytes,
         exporters=exporters,
         translator=translator,
         key=key,
@@ -75,7 +74,7 @@ def write_pack(
         with _replacing(out) as handle, tempfile.TemporaryDirectory(
             dir=out.parent, prefix=f".{out.name}."
         ) as folder:  # fmt: skip
-            manifest, faults = _fill(job, handle, Path(folder), lang)
+            manifest, files, faults = _fill(job, handle, Path(folder), lang)
             size = handle.seek(0, os.SEEK_END)
     except OSError as error:
         raise StoreError(
@@ -87,7 +86,7 @@ def write_pack(
         ) from error
     return Packed(
         path=out,
-        files=len(manifest.files) + len(d.TAIL),
+        files=files,
         size=size,
         root=manifest.root,
         fingerprint=key.fingerprint,
@@ -129,53 +128,61 @@ def _replacing(out: Path) -> Iterator[IO[bytes]]:
 
 def _fill(
     job: _Job, handle: IO[bytes], folder: Path, lang: str
-) -> tuple[d.Manifest, tuple[Message, ...]]:
+) -> tuple[d.Manifest, int, tuple[Message, ...]]:
     archive = Archive(handle, job.results.run.started)
     # A zip that is not closed here would try to write its end when it is collected as garbage.
-    with closing(archive), closing(evidence.readable(job.run)) as stored:
-        folders = evidence.Folders(job.results.observations)
-        _add_records(archive, job, stored, folders)
-        source = _source(archive, job, stored, folders, lang)
+    with closing(archive):
+        marks = _add_records(archive, job)
+        source = _source(archive, job, lang, marks)
         failed = _export(archive, job.exporters, source, folder)
         manifest = _manifest(archive, job, lang, tuple(failed))
-        _add_tail(archive, job.key, manifest)
-    return manifest, tuple(failed.values())
+        _add_tail(archive, job.key, manifest, folder)
+        return manifest, archive.count, tuple(failed.values())
 
 
-def _add_records(
-    archive: Archive, job: _Job, stored: evidence.Stored, folders: evidence.Folders
-) -> None:
-    for seen in job.results.observations:
-        for name, data in evidence.files(stored, seen, folders.name(seen.digest)):
-            archive.add(name, of_bytes(data), len(data))
-    archive.add(d.RESULTS, of_bytes(job.results_bytes), len(job.results_bytes))
+def _add_records(archive: Archive, job: _Job) -> dict[str, tuple[int, int]]:
+    """Where the evidence of each object stands in the list of files; of what is none, under ``."""
+    results, marks = job.results, {}
+    numbers, width = itertools.count(1), number_width(results)
+    for entry in results.entries:
+        begun = archive.mark()
+        with evidence.opened(job.run, entry.object) as stored:
+            for seen in results.observations_of(entry):
+                folder = evidence.folder(next(numbers), seen, width)
+                for name, data in evidence.files(stored, seen, folder):
+                    _add(archive, name, data)
+        marks[entry.object] = begun, archive.mark()
+    begun = archive.mark()
+    for entry in results.entries:
+        _add(archive, d.object_name(entry.sha256), results.load(entry))
+    _add(archive, d.RESULTS, encode(results.index))
     for name in (d.RUN, d.SEAL):
         path = job.run.folder / name
         if name == d.RUN or path.exists():
-            data = path.read_bytes()
-            archive.add(name, of_bytes(data), len(data))
+            _add(archive, name, path.read_bytes())
+    return marks | {"": (begun, archive.mark())}
+
+
+def _add(archive: Archive, name: str, data: bytes) -> None:
+    archive.add(name, of_bytes(data), len(data))
 
 
 def _source(
-    archive: Archive,
-    job: _Job,
-    stored: evidence.Stored,
-    folders: evidence.Folders,
-    lang: str,
+    archive: Archive, job: _Job, lang: str, marks: Mapping[str, tuple[int, int]]
 ) -> PackSource:
-    digests = {}
-    for file in archive.files:
-        digests[file.name] = {"md5": archive.md5[file.name], "sha256": file.sha256}
-        if file.sm3 is not None:
-            digests[file.name]["sm3"] = file.sm3
+    def digests(object: str) -> Iterator[tuple[str, dict[str, str]]]:
+        for file, md5 in archive.listed(*marks[object]):
+            sm3 = {"sm3": file.sm3} if file.sm3 is not None else {}
+            yield file.name, {"md5": md5, "sha256": file.sha256, **sm3}
+
     return PackSource(
         job.results,
         lang=lang,
-        blob=stored.get,
-        evidence_path=folders.shown,
+        evidence_path=partial(evidence.shown, width=number_width(job.results)),
         say=job.translator.say,
-        root_digest=d.root((f.name, f.sha256) for f in archive.files),
+        root_digest=d.root(archive.digests()),
         digests=digests,
+        files=archive.count,
     )
 
 
@@ -183,12 +190,13 @@ def _export(
     archive: Archive, exporters: Mapping[str, Exporter], source: PackSource, top: Path
 ) -> dict[str, Message]:
     failed = {}
+    taken = {d.RUN, d.SEAL, *(tail.lower() for tail in d.TAIL)}
     for name, exporter in sorted(exporters.items()):
         folder = top / f"exporter-{len(list(top.iterdir()))}"
         folder.mkdir()
         try:
             paths = sorted(Path(p) for p in exporter.write(source, folder))
-            names = [_export_name(archive, folder, path) for path in paths]
+            names = [_export_name(taken, folder, path) for path in paths]
         except (OSError, DengbaoError):
             raise
         except Exception as error:  # noqa: BLE001 (a plugin's fault costs only its own files)
@@ -200,12 +208,13 @@ def _export(
             continue
         for path, as_name in zip(paths, names, strict=True):
             _add_file(archive, path, as_name)
+            path.unlink()
+        taken.update(as_name.lower() for as_name in names)
     return failed
 
 
-def _export_name(archive: Archive, folder: Path, path: Path) -> str:
+def _export_name(taken: set[str], folder: Path, path: Path) -> str:
     name = path.relative_to(folder).as_posix()
-    taken = {file.name.lower() for file in archive.files}
     if not d.NAME.fullmatch(name) or not d.exported(name) or name.lower() in taken:
         raise ValueError(f"{name!r} cannot be the name of a file in a pack")
     if not stat.S_ISREG(path.lstat().st_mode):
@@ -218,14 +227,10 @@ def _add_file(archive: Archive, path: Path, name: str) -> None:
         archive.add(name, of_file(handle), path.stat().st_size)
 
 
-def _pairs(files: Iterable[d.File]) -> list[tuple[str, str]]:
-    return [(file.name, file.sha256) for file in files]
-
-
 def _manifest(archive: Archive, job: _Job, lang: str, failed: tuple[str, ...]) -> d.Manifest:
+    """The manifest but for its files, which are too many to hold."""
     run, seal = job.run.file, job.run.seal
-    files = tuple(archive.files)
-    digests = dict(_pairs(files))
+    path = job.run.folder / d.SEAL
     return d.Manifest(
         schema=d.SCHEMA,
         run=run.id,
@@ -235,23 +240,26 @@ def _manifest(archive: Archive, job: _Job, lang: str, failed: tuple[str, ...]) -
         inventory_sha256=run.inventory_sha256,
         policy=job.results.run.policy,
         lang=lang,
-        seal_sha256=digests.get(d.SEAL),
+        seal_sha256=file_digest(path) if seal is not None else None,
         previous=seal.previous if seal is not None else None,
-        root=d.root(_pairs(files)),
-        evidence_root=d.root(p for p in _pairs(files) if not d.exported(p[0])),
-        files=files,
+        root=d.root(archive.digests()),
+        evidence_root=d.root(p for p in archive.digests() if not d.exported(p[0])),
+        files=(),
         faults=failed,
     )
 
 
-def _add_tail(archive: Archive, key: SigningKey, manifest: d.Manifest) -> None:
-    raw = encode(manifest)
+def _add_tail(archive: Archive, key: SigningKey, manifest: d.Manifest, folder: Path) -> None:
+    end = archive.mark()
+    rows = {"files": lambda: (file for file, _ in archive.listed(0, end))}
+    written = _add_pieces(archive, d.MANIFEST, encode_pieces(manifest, rows), folder)
     said = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
-    for name, data in (
-        (d.MANIFEST, raw),
-        (d.SIGNATURE, signing.sign(raw, said, key)),
-        (d.KEY, public_pem(key.private.public_key())),
-    ):
-        archive.add(name, of_bytes(data), len(data))
-    data = d.sums(_pairs(archive.files))
-    archive.add(d.SUMS, of_bytes(data), len(data))
+    _add(archive, d.SIGNATURE, signing.sign(written.sha256, said, key))
+    _add(archive, d.KEY, public_pem(key.private.public_key()))
+    _add_pieces(archive, d.SUMS, d.sums(archive.digests()), folder)
+
+
+def _add_pieces(archive: Archive, name: str, pieces: Iterable[bytes], folder: Path) -> d.File:
+    with tempfile.TemporaryFile(dir=folder) as handle:
+        handle.writelines(pieces)
+        return archive.add(name, of_file(handle), handle.tell())

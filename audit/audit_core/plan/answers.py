@@ -16,6 +16,7 @@ from audit_core.model import (
     Message,
     Observation,
     Platform,
+    PlatformQuestions,
     Probe,
     Reason,
     Request,
@@ -26,7 +27,6 @@ from audit_core.model import (
     observation_digest,
 )
 from audit_core.plan import batch
-from audit_core.plan.rounds import Group
 
 
 class Observations(Struct, frozen=True, kw_only=True):
@@ -165,17 +165,16 @@ def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
                detail=words[:200])  # fmt: skip
 
 
-def platform(seen: Observations, group: Group) -> Platform:
-    """The platform of the root of `group`, as far as its first round was answered."""
-    asked = group.platform
+def platform(seen: Observations, asked: PlatformQuestions | None, target: Target) -> Platform:
+    """The platform of `target`, as far as what was `asked` in its first round was answered."""
     if asked is None:
         return Platform()
     answers: dict[Request, Answer] = {}
     for request in asked.requests:
-        observation = seen.find(request, group.root)
+        observation = seen.find(request, target)
         if observation is None:
             continue
-        got = answer(request, observation, seen, group.root)
+        got = answer(request, observation, seen, target)
         if isinstance(got, Answer):
             answers[request] = got
     return asked.read(answers)

@@ -3,7 +3,7 @@
 STORE/runs/ID/run.json          what was asked of whom: written first, never changed
 STORE/runs/ID/bundles/*.bundle  one per target that is reached by itself
 STORE/runs/ID/seal.json         digests of all the above, chained to the run sealed before
-STORE/runs/ID/results/*.json    what evaluation says; can be made again at any time
+STORE/runs/ID/results/PROFILE/  what evaluation says; can be made again at any time
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ class Run:
         return BundleWriter(self.bundle_path(target), Head(run=self.id, target=target), secrets)
 
     def results_path(self, profile: str) -> Path:
-        """Where the results under `profile` stand."""
+        """The folder of the results under `profile`."""
         name = re.sub(r"[^A-Za-z0-9._-]", "_", profile)[:80].lstrip(".") or "profile"
-        return self.folder / "results" / f"{name}.json"
+        return self.folder / "results" / name
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct, structs
@@ -19,12 +19,21 @@ from audit_core.model import (
     english,
     msg,
 )
-from audit_core.model.results import CheckInfo, Clause, Evidence, Results, RunStamp
+from audit_core.model.results import CheckInfo, Clause, Evidence, Results, RunStamp, encode_pieces
 from audit_core.policy.model import Catalog
 from audit_core.text.translate import Translator
 
 RESULTS_VIEW = "dengbao/results-view/1"
 CATALOG_VIEW = "dengbao/catalog-view/1"
+
+
+class CheckInfoView(Struct, frozen=True, kw_only=True):
+    """A check as printed beside the findings."""
+
+    id: str
+    title: str
+    severity: str
+    version: int
 
 
 class FindingView(Struct, frozen=True, kw_only=True):
@@ -46,17 +55,11 @@ class FindingView(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
-class CheckInfoView(Struct, frozen=True, kw_only=True):
-    """A check as printed beside the findings."""
-
-    id: str
-    title: str
-    severity: str
-    version: int
-
-
 class ConclusionView(Struct, frozen=True, kw_only=True):
-    """A conclusion as printed. `findings` are ids of findings; `missing` is asked of a person."""
+    """A conclusion as printed. `findings` are ids of findings; `missing` is asked of a person.
+
+    It rests on `finding_count` findings; of each check `findings` names the fifty worst at most.
+    """
 
     catalog: str
     clause: str
@@ -68,6 +71,7 @@ class ConclusionView(Struct, frozen=True, kw_only=True):
     why: str
     missing: tuple[str, ...]
     findings: tuple[str, ...]
+    finding_count: int
 
 
 class ResultsView(Struct, frozen=True, kw_only=True):
@@ -104,20 +108,31 @@ DISCLAIMER = msg(
 )
 
 
-def results_view(results: Results, translator: Translator) -> ResultsView:
-    """`results` with every message rendered in the translator's language."""
-    checks = tuple(_check(c, translator) for c in results.checks)
-    titles = {c.id: c.title for c in checks}
+def json_pieces(results: Results, translator: Translator) -> Iterator[bytes]:
+    """The ResultsView of `results` as canonical JSON, every message in the translator's language.
+
+    In pieces, so that only what is being written is in memory.
+    """
+    titles = {c.id: translator.say(c.title) for c in results.checks}
+    rows: dict[str, Callable[[], Iterable[Struct]]] = {
+        "findings": lambda: (_finding(f, titles, translator) for f in results.findings),
+        "conclusions": lambda: (_conclusion(c, translator) for c in results.conclusions),
+        "observations": lambda: (_evidence(o, translator) for o in results.observations),
+    }
+    return encode_pieces(_head(results, translator), rows)
+
+
+def _head(results: Results, translator: Translator) -> ResultsView:
     return ResultsView(
         schema=RESULTS_VIEW,
         lang=translator.lang,
         disclaimer=translator.say(DISCLAIMER),
         run=_run(results.run, translator),
         targets=results.targets,
-        checks=checks,
-        findings=tuple(_finding(f, titles, translator) for f in results.findings),
-        conclusions=tuple(_conclusion(c, translator) for c in results.conclusions),
-        observations=tuple(_evidence(o, translator) for o in results.observations),
+        checks=tuple(_check(c, translator) for c in results.checks),
+        findings=(),
+        conclusions=(),
+        observations=(),
     )
 
 
@@ -130,12 +145,12 @@ def _run(run: RunStamp, t: Translator) -> RunStamp:
     return structs.replace(run, faults=tuple(t.sentence(fault) for fault in run.faults))
 
 
-def _check(c: CheckInfo, t: Translator) -> CheckInfoView:
-    return CheckInfoView(id=c.id, title=t.say(c.title), severity=c.severity, version=c.version)
-
-
 def _evidence(o: Evidence, t: Translator) -> Evidence:
     return structs.replace(o, how=t.ours(o.how), detail=t.sentence(o.detail))
+
+
+def _check(c: CheckInfo, t: Translator) -> CheckInfoView:
+    return CheckInfoView(id=c.id, title=t.say(c.title), severity=c.severity, version=c.version)
 
 
 def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
@@ -169,6 +184,7 @@ def _conclusion(c: Conclusion, t: Translator) -> ConclusionView:
         why=joined(c.why, t.say, t.lang),
         missing=tuple(t.say(m) for m in c.missing),
         findings=c.findings,
+        finding_count=c.finding_count,
     )
 
 

@@ -22,7 +22,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, tuple[type, str]] = {
     "results.json": (results_view.ResultsView, results_view.RESULTS_VIEW),
     "catalog.json": (results_view.CatalogView, results_view.CATALOG_VIEW),
-    "results-stored.json": (results.Results, results.SCHEMA),
+    "results-index.json": (results.ResultsIndex, results.INDEX_SCHEMA),
+    "object-results.json": (results.ObjectResults, results.OBJECT_SCHEMA),
     "manifest.json": (documents.Manifest, documents.SCHEMA),
     "run.json": (runs.RunFile, runs.RUN_SCHEMA),
     "seal.json": (runs.Seal, runs.SEAL_SCHEMA),

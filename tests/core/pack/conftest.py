@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from audit_core.api.hooks import Exporter
-from audit_core.model.results import Results, encode
 from audit_core.pack import keys
 from audit_core.pack.writer import Packed, write_pack
+from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run, Store
 from audit_core.text.translate import Translator
 from core.pack import making
 from core.pack.making import Pack
+from core.whole import Whole, in_memory, stored
 
 
 @pytest.fixture
@@ -29,18 +30,18 @@ def key(store: Store) -> keys.SigningKey:
 
 
 @pytest.fixture
-def run(store: Store) -> tuple[Run, Results]:
+def run(store: Store) -> tuple[Run, Whole]:
     """A sealed run of two hosts and its results."""
     seen = making.collect(store, making.RUN_ID)
     run = store.find(making.RUN_ID)
     store.seal(run, "2026-11-23T10:16:00Z")
     results = making.results_of(run, seen)
-    run.results_path("gbt22239-l3").write_bytes(encode(results))
+    stored(results, ResultsFolder(run.results_path("gbt22239-l3")))
     return run, results
 
 
 @pytest.fixture
-def pack(run: tuple[Run, Results], key: keys.SigningKey, tmp_path: Path) -> Pack:
+def pack(run: tuple[Run, Whole], key: keys.SigningKey, tmp_path: Path) -> Pack:
     """Packs the run."""
 
     def write(out: str = "pack.zip", **changes: object) -> Packed:
@@ -50,10 +51,10 @@ def pack(run: tuple[Run, Results], key: keys.SigningKey, tmp_path: Path) -> Pack
             "translator": Translator("en"),
             "out": tmp_path / out,
             "key": key,
-            "results_bytes": encode(run[1]),
         }
         options.update(changes)
-        return write_pack(run[0], run[1], **options)  # type: ignore[arg-type]
+        results = in_memory(run[1])
+        return write_pack(run[0], results, **options)  # type: ignore[arg-type]
 
     return write
 

@@ -48,7 +48,7 @@ def resigned(found: Members, key: keys.SigningKey) -> Members:
         sm3 = hashlib.new("sm3", data).hexdigest() if d.HAS_SM3 else None
         sha256 = hashlib.sha256(data).hexdigest()
         files.append(d.File(name=name, size=len(data), sha256=sha256, sm3=sm3))
-    pairs = [(f.name, f.sha256) for f in files]
+    pairs = sorted((f.name, f.sha256) for f in files)
     seal = dict(pairs).get(d.SEAL)
     manifest |= {
         "files": files,
@@ -62,7 +62,9 @@ def resigned(found: Members, key: keys.SigningKey) -> Members:
     )
     made = {name: data for name, data in found.items() if name not in d.TAIL}
     made[d.MANIFEST] = raw
-    made[d.SIGNATURE] = signing.sign(raw, predicate, key)
+    made[d.SIGNATURE] = signing.sign(hashlib.sha256(raw).hexdigest(), predicate, key)
     made[d.KEY] = keys.public_pem(key.private.public_key())
-    made[d.SUMS] = d.sums((n, hashlib.sha256(b).hexdigest()) for n, b in made.items())
+    made[d.SUMS] = b"".join(
+        d.sums(sorted((n, hashlib.sha256(b).hexdigest()) for n, b in made.items()))
+    )
     return made

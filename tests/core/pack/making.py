@@ -20,10 +20,11 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
-from audit_core.model.results import SCHEMA, Evidence, PackSource, Results, RunStamp
+from audit_core.model.results import Evidence, PackSource, RunStamp
 from audit_core.pack.writer import Packed
 from audit_core.store.bundles import Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
+from core.whole import Whole
 
 Pack = Callable[..., Packed]
 RUN_ID = "20261123T101500Z-00c0de"
@@ -108,7 +109,7 @@ def _evidence(o: Observation) -> Evidence:
     )
 
 
-def results_of(run: Run, seen: list[Observation]) -> Results:
+def results_of(run: Run, seen: list[Observation]) -> Whole:
     """Results with one finding and one conclusion for each observation."""
     seal = run.seal
     findings = tuple(
@@ -149,8 +150,7 @@ def results_of(run: Run, seen: list[Observation]) -> Results:
         complete=seal is not None,
         bundles=seal.bundles if seal is not None else {},
     )
-    return Results(
-        schema=SCHEMA,
+    return Whole(
         run=stamp,
         title="三级",
         title_en="Level 3",
@@ -167,8 +167,9 @@ def listing(source: PackSource, folder: Path) -> Iterable[Path]:
     """An exporter that writes down what it was given."""
     path = folder / "workbook.txt"
     lines = [source.root_digest, source.lang, source.say(Message(id="{a}", args={"a": 1}))]
-    lines += [f"{n} {sorted(v.items())}" for n, v in sorted(source.digests.items())]
-    for seen in source.results.observations:
-        lines += [source.evidence_path(seen.digest), str(len(source.blob(seen.stdout_sha256)))]
+    for object in ("", *(entry.object for entry in source.results.entries)):
+        lines += [f"{n} {sorted(v.items())}" for n, v in source.digests(object)]
+    for number, seen in enumerate(source.results.observations, 1):
+        lines += [source.evidence_path(number, seen), str(seen.stdout_size)]
     path.write_text("\n".join(lines), "utf-8")
     return [path]

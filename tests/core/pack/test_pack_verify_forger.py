@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -94,9 +95,8 @@ def test_a_file_of_no_observation_is_seen(
         (d.RUN, b"00c0de", b"00c0d0", "different runs"),
         (d.SEAL, b'"previous": null', b'"previous": "00"', "not the one in the pack"),
         (d.SEAL, b'.bundle": "', b'.bundle": "0', "not those of the seal"),
-        (d.RESULTS, b"ssh.root-login@3", b"ssh.root-login@x", ""),
         (d.RESULTS, b"00c0de", b"00c0d0", "different runs"),
-        (d.RESULTS, b"results/1", b"results/9", "Expected the schema"),
+        (d.RESULTS, b"results-index/1", b"results-index/9", "Expected the schema"),
         (d.RUN, b"run/1", b"run/9", "Expected the schema"),
         (d.SEAL, b'"previous": null', b'"previous": null, "previous": null', "a field twice"),
     ],
@@ -123,12 +123,31 @@ def test_a_conclusion_on_a_finding_that_is_gone_is_seen(
     pack: Pack, other: keys.SigningKey, tmp_path: Path
 ) -> None:
     def change(found: Members) -> None:
-        results = json.loads(found[d.RESULTS])
-        results["findings"].pop(0)
-        found[d.RESULTS] = encode(results)
+        index = json.loads(found[d.RESULTS])
+        entry = index["objects"][0]
+        object = json.loads(found.pop(d.object_name(entry["sha256"])))
+        object["findings"].pop(0)
+        raw = encode(object)
+        entry["sha256"] = hashlib.sha256(raw).hexdigest()
+        found |= {d.object_name(entry["sha256"]): raw, d.RESULTS: encode(index)}
 
     text = _forged(pack, other, tmp_path / "f.zip", change)
     assert "The conclusion on {clause} rests on the finding {finding}, which is not there" in text
+
+
+def test_results_of_an_object_that_are_not_those_of_the_index_are_seen(
+    pack: Pack, other: keys.SigningKey, tmp_path: Path
+) -> None:
+    def change(found: Members) -> None:
+        first, second, *_ = json.loads(found[d.RESULTS])["objects"]
+        found[d.object_name(first["sha256"])] = found[d.object_name(second["sha256"])]
+        del found[d.object_name(second["sha256"])]
+        found[d.object_name("0" * 64)] = b"{}"
+
+    text = _forged(pack, other, tmp_path / "f.zip", change)
+    assert "It is not what the index of the results names" in text
+    assert "The results of {object} are missing" in text
+    assert "It is not in the index of the results" in text
 
 
 def test_a_seal_that_was_taken_away_is_told(

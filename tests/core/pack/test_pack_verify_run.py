@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from audit_core.model.results import Results, encode
+from audit_core.model.results import encode
 from audit_core.pack.report import Report
 from audit_core.pack.verify import verify
+from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run, Store
 from core.pack import making
+from core.whole import Whole, stored
 
 
 def said(report: Report) -> str:
@@ -24,7 +26,7 @@ def bundle(run: Run) -> Path:
     return sorted((run.folder / "bundles").iterdir())[0]
 
 
-def test_a_run_is_whole(run: tuple[Run, Results]) -> None:
+def test_a_run_is_whole(run: tuple[Run, Whole]) -> None:
     report = verify(run[0])
     assert report.problems == ()
     assert report.subject == run[0].id
@@ -33,7 +35,7 @@ def test_a_run_is_whole(run: tuple[Run, Results]) -> None:
 
 
 @pytest.mark.parametrize("part", [0.001, 0.2, 0.5, 0.8, 0.9999])
-def test_one_byte_of_a_bundle_is_seen(run: tuple[Run, Results], part: float) -> None:
+def test_one_byte_of_a_bundle_is_seen(run: tuple[Run, Whole], part: float) -> None:
     path = bundle(run[0])
     raw = bytearray(path.read_bytes())
     raw[int(len(raw) * part)] ^= 1
@@ -43,7 +45,7 @@ def test_one_byte_of_a_bundle_is_seen(run: tuple[Run, Results], part: float) -> 
     assert path.name in text
 
 
-def test_a_torn_bundle_is_seen_although_resealed(store: Store, run: tuple[Run, Results]) -> None:
+def test_a_torn_bundle_is_seen_although_resealed(store: Store, run: tuple[Run, Whole]) -> None:
     path = bundle(run[0])
     path.write_bytes(path.read_bytes()[:-300])
     store.seal(run[0], "2026-11-23T10:17:00Z")
@@ -53,7 +55,7 @@ def test_a_torn_bundle_is_seen_although_resealed(store: Store, run: tuple[Run, R
     assert "which is not there" in text
 
 
-def test_a_bundle_of_another_run_is_seen(store: Store, run: tuple[Run, Results]) -> None:
+def test_a_bundle_of_another_run_is_seen(store: Store, run: tuple[Run, Whole]) -> None:
     making.collect(store, "20261123T101501Z-000001", ["web1"])
     other = store.find("20261123T101501Z-000001")
     path = other.bundle_path("web1")
@@ -62,7 +64,7 @@ def test_a_bundle_of_another_run_is_seen(store: Store, run: tuple[Run, Results])
     assert "not of this run" in said(verify(other))
 
 
-def test_a_stamp_that_was_altered_is_seen(run: tuple[Run, Results]) -> None:
+def test_a_stamp_that_was_altered_is_seen(run: tuple[Run, Whole]) -> None:
     path = run[0].folder / "run.json"
     path.write_bytes(path.read_bytes().replace(b"gbt22239-l3", b"gbt22239-l2"))
     assert "run.json was altered" in said(verify(run[0]))
@@ -73,22 +75,24 @@ def test_an_unsealed_run_is_told(store: Store) -> None:
     assert "not sealed" in said(verify(store.find(making.RUN_ID)))
 
 
-def test_results_that_rest_on_nothing_are_seen(run: tuple[Run, Results]) -> None:
+def test_results_that_rest_on_nothing_are_seen(run: tuple[Run, Whole]) -> None:
     finding = msgspec.structs.replace(run[1].findings[0], evidence=("sha256:" + "0" * 64,))
     forged = msgspec.structs.replace(run[1], findings=(finding, *run[1].findings[1:]))
-    run[0].results_path("gbt22239-l3").write_bytes(encode(forged))
+    stored(forged, ResultsFolder(run[0].results_path("gbt22239-l3")))
     assert "rests on {digest}, which is not there" in said(verify(run[0]))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[" * 100_000, b"\xff"])
-@pytest.mark.parametrize("name", ["run.json", "seal.json", "results/gbt22239-l3.json", "bundle"])
-def test_noise_never_crashes(run: tuple[Run, Results], name: str, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "name", ["run.json", "seal.json", "results/gbt22239-l3/index.json", "bundle"]
+)
+def test_noise_never_crashes(run: tuple[Run, Whole], name: str, raw: bytes) -> None:
     path = bundle(run[0]) if name == "bundle" else run[0].folder / name
     path.write_bytes(raw)
     assert verify(run[0]).problems
 
 
-def test_what_is_missing_never_crashes(run: tuple[Run, Results]) -> None:
+def test_what_is_missing_never_crashes(run: tuple[Run, Whole]) -> None:
     for path in (run[0].folder / "bundles").iterdir():
         path.unlink()
     (run[0].folder / "bundles").rmdir()

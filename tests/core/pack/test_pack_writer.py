@@ -20,15 +20,16 @@ import pytest
 from audit_core.api.hooks import Exporter
 from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError, ToolMissing
-from audit_core.model.results import PackSource, Results, encode
+from audit_core.model.results import PackSource
 from audit_core.pack import documents as d
 from audit_core.pack.archive import Archive, of_bytes
-from audit_core.pack.evidence import Folders, hex_of
+from audit_core.pack.evidence import folder, hex_of
 from audit_core.pack.verify import verify
 from audit_core.pack.zips import Zip
 from audit_core.store.runs import Run, Store
 from core.pack import making
 from core.pack.making import Pack
+from core.whole import Whole, in_memory
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ def test_a_pack_is_whole(pack: Pack) -> None:
     assert packed.files == len(members(packed.path))
 
 
-def test_every_observation_is_there_as_plain_files(run: tuple[Run, Results], pack: Pack) -> None:
+def test_every_observation_is_there_as_plain_files(run: tuple[Run, Whole], pack: Pack) -> None:
     found = members(pack().path)
     for number, seen in enumerate(run[1].observations, 1):
         folder = f"evidence/{number:05}-{seen.digest[7:23]}"
@@ -67,7 +68,9 @@ def test_no_byte_of_a_target_is_in_a_name(pack: Pack) -> None:
         for info in archive.infolist():
             assert d.NAME.fullmatch(info.filename)
             assert "passwd" not in info.filename
-            assert "db" not in info.filename.removeprefix("evidence/")[22:]
+            assert "db" not in info.filename.partition("/")[2][22:] or d.OBJECT_NAME.match(
+                info.filename
+            )
             assert info.extra == b""
             assert info.external_attr == (stat.S_IFREG | 0o644) << 16
             assert info.date_time == (2026, 11, 23, 10, 15, 0)
@@ -84,14 +87,14 @@ def test_sha256sum_alone_checks_every_file(pack: Pack, tmp_path: Path) -> None:
         ["sha256sum", "-c", "--strict", "--quiet", d.SUMS], cwd=there, check=False
     )
     assert done.returncode == 0
-    (there / "results.json").write_bytes(b"{}")
+    (there / "results" / "index.json").write_bytes(b"{}")
     done = subprocess.run(
         ["sha256sum", "-c", "--status", d.SUMS], cwd=there, check=False, capture_output=True
     )
     assert done.returncode == 1
 
 
-def test_the_manifest_says_what_stands_in_the_zip(pack: Pack, run: tuple[Run, Results]) -> None:
+def test_the_manifest_says_what_stands_in_the_zip(pack: Pack, run: tuple[Run, Whole]) -> None:
     found = members(pack().path)
     manifest = json.loads(found[d.MANIFEST])
     assert [f["name"] for f in manifest["files"]] + list(d.TAIL) == list(found)
@@ -129,9 +132,9 @@ def test_the_workbook_is_told_digests_and_a_root_that_verify_can_make_again(pack
     manifest = json.loads(found[d.MANIFEST])
     assert lines[0] == manifest["evidence_root"] != manifest["root"]
     told = [n for n in found if n not in (*d.TAIL, "workbook.txt")]
-    assert [line.split()[0] for line in lines[3 : 3 + len(told)]] == sorted(told)
-    md5 = hashlib.md5(found["results.json"], usedforsecurity=False).hexdigest()
-    assert any(md5 in line and line.startswith("results.json") for line in lines)
+    assert sorted(line.split()[0] for line in lines[3 : 3 + len(told)]) == sorted(told)
+    md5 = hashlib.md5(found["results/index.json"], usedforsecurity=False).hexdigest()
+    assert any(md5 in line and line.startswith("results/index.json") for line in lines)
     for line in lines:
         if line.startswith("evidence/") and "[" not in line:
             assert line in found
@@ -158,7 +161,7 @@ def test_the_same_run_is_the_same_bytes(
 
 
 def test_an_older_pack_survives_what_fails(
-    pack: Pack, tmp_path: Path, run: tuple[Run, Results]
+    pack: Pack, tmp_path: Path, run: tuple[Run, Whole]
 ) -> None:
     first = pack().path.read_bytes()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -182,7 +185,7 @@ def test_a_pack_is_for_its_owner_alone(pack: Pack) -> None:
     assert stat.S_IMODE(pack().path.stat().st_mode) == 0o600
 
 
-def test_what_was_altered_after_sealing_is_not_signed(run: tuple[Run, Results], pack: Pack) -> None:
+def test_what_was_altered_after_sealing_is_not_signed(run: tuple[Run, Whole], pack: Pack) -> None:
     path = next((run[0].folder / "bundles").iterdir())
     raw = bytearray(path.read_bytes())
     raw[-200] ^= 1
@@ -191,14 +194,14 @@ def test_what_was_altered_after_sealing_is_not_signed(run: tuple[Run, Results], 
         pack()
 
 
-def test_results_of_another_run_are_not_packed(run: tuple[Run, Results], pack: Pack) -> None:
+def test_results_of_another_run_are_not_packed(run: tuple[Run, Whole], pack: Pack) -> None:
     run[0].id = "20261123T101500Z-ffffff"
     with pytest.raises(InputError, match="are of run"):
         pack()
 
 
 def test_evidence_that_is_not_stored_stops_the_pack(
-    run: tuple[Run, Results], pack: Pack, tmp_path: Path
+    run: tuple[Run, Whole], pack: Pack, tmp_path: Path
 ) -> None:
     (run[0].folder / "seal.json").unlink()
     next((run[0].folder / "bundles").iterdir()).unlink()
@@ -207,9 +210,7 @@ def test_evidence_that_is_not_stored_stops_the_pack(
     assert not (tmp_path / "pack.zip").exists()
 
 
-def test_a_run_that_is_not_sealed_is_packed_and_says_so(
-    run: tuple[Run, Results], pack: Pack
-) -> None:
+def test_a_run_that_is_not_sealed_is_packed_and_says_so(run: tuple[Run, Whole], pack: Pack) -> None:
     (run[0].folder / "seal.json").unlink()
     report = verify(pack().path)
     assert report.problems == ()
@@ -243,8 +244,8 @@ def _linking(source: PackSource, folder: Path) -> Iterable[Path]:
     [
         _raising(ValueError("boom")),
         _raising(MemoryError()),
-        _naming("results.json"),
-        _naming("RESULTS.JSON"),
+        _naming("results/x.json"),
+        _naming("RUN.JSON"),
         _naming("evidence/x"),
         _naming("a b.xlsx"),
         _naming("SHA256SUMS"),
@@ -278,17 +279,12 @@ def test_what_a_target_repeats_for_ever_is_not_taken_for_a_bomb(pack: Pack) -> N
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "md5:" + "0" * 64, "sha256:../" + "0" * 61])
-def test_a_digest_that_is_none_never_becomes_a_path(run: tuple[Run, Results], digest: str) -> None:
+def test_a_digest_that_is_none_never_becomes_a_path(run: tuple[Run, Whole], digest: str) -> None:
     with pytest.raises(InputError, match="not a digest"):
         hex_of(digest)
     seen = msgspec.structs.replace(run[1].observations[0], digest=digest)
     with pytest.raises(InputError, match="not a digest"):
-        Folders((seen,))
-
-
-def test_an_observation_that_is_not_listed_has_no_path(run: tuple[Run, Results]) -> None:
-    with pytest.raises(InputError, match="no observation"):
-        Folders(run[1].observations).shown("sha256:" + "0" * 64)
+        folder(1, seen, 5)
 
 
 def test_packing_does_not_hold_the_evidence_in_memory(
@@ -300,13 +296,11 @@ def test_packing_does_not_hold_the_evidence_in_memory(
 
     assert isinstance(key, SigningKey)
     run, results = _large(store)
-    raw = encode(results)
     tracemalloc.start()
     try:
         write_pack(
             run,
-            results,
-            raw,
+            in_memory(results),
             exporters={},
             lang="en",
             translator=Translator("en"),
@@ -321,7 +315,7 @@ def test_packing_does_not_hold_the_evidence_in_memory(
     assert verify(tmp_path / "large.zip").problems == ()
 
 
-def _large(store: Store) -> tuple[Run, Results]:
+def _large(store: Store) -> tuple[Run, Whole]:
     id = "20261123T101501Z-000001"
     making.collect(store, id, ())
     run = store.find(id)

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 import audit_excel
 from audit_core.model import Finding, Result
-from audit_core.model.results import PackSource, Results
+from audit_core.model.results import PackSource
 from audit_excel import book as book_module
+from core.whole import Whole
 
 MakeSource = Callable[..., PackSource]
 ROOT = Path(__file__).parents[3]
@@ -66,7 +67,7 @@ def records(book: Any, target: str) -> dict[str, tuple[str, str, str]]:
     return {r[2].split("  ")[0]: (r[3], r[4], r[5]) for r in rows(book[target])}
 
 
-def with_findings(results: Results, *changed: Finding) -> Results:
+def with_findings(results: Whole, *changed: Finding) -> Whole:
     """`results` with the findings of the same ids replaced."""
     known = {f.id: f for f in changed}
     return replace(results, findings=tuple(known.get(f.id, f) for f in results.findings))

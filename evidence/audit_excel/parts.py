@@ -1,0 +1,100 @@
+"""Which objects stand in which workbook: no program opens one of 500 hosts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from audit_core.model import Target
+from audit_core.model.results import Evidence, ObjectEntry, Results
+
+MAX_OBJECTS = 40
+"""Objects in one workbook. LibreOffice takes about a second for each of them to open it."""
+
+NAME = "workbook.xlsx"
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One workbook: its name, its objects, and before each how many observations there are.
+
+    `system` is the business system of its objects, empty where they are of none or of several.
+    `only` says that there is no other workbook.
+    """
+
+    name: str
+    entries: tuple[ObjectEntry, ...]
+    before: tuple[int, ...]
+    system: str = ""
+    only: bool = True
+
+    def numbered(
+        self, observations: Iterable[Sequence[Evidence]]
+    ) -> tuple[tuple[int, Evidence], ...]:
+        """The observations of each object with their numbers in the run, from 1."""
+        return tuple(
+            (first + n, seen)
+            for first, of_one in zip(self.before, observations, strict=True)
+            for n, seen in enumerate(of_one, 1)
+        )
+
+
+def parts(results: Results, most: int = MAX_OBJECTS) -> tuple[Part, ...]:
+    """The workbooks of `results`: one, or one for the whole and one for each few objects.
+
+    The first holds the objects of the whole system. The others follow business systems.
+    """
+    before = _before(results.entries)
+    if len(results.entries) <= most:
+        return (_part(NAME, results.entries, before),)
+    systems = {t.id: t.business_system or "" for t in results.targets}
+    by_system: dict[str, list[ObjectEntry]] = {}
+    for entry in results.entries:
+        if not entry.whole:
+            by_system.setdefault(systems.get(entry.object, ""), []).append(entry)
+    pieces = [
+        (system, found[at : at + most])
+        for system, found in by_system.items()
+        for at in range(0, len(found), most)
+    ]
+    width = max(2, len(str(len(pieces))))
+    whole = [entry for entry in results.entries if entry.whole]
+    return (
+        _part(NAME, whole, before, only=False),
+        *(
+            _part(f"workbook-{n:0{width}}.xlsx", found, before, system=system, only=False)
+            for n, (system, found) in enumerate(pieces, 1)
+        ),
+    )
+
+
+def _before(entries: Sequence[ObjectEntry]) -> dict[str, int]:
+    before, count = {}, 0
+    for entry in entries:
+        before[entry.object] = count
+        count += entry.observations
+    return before
+
+
+def _part(
+    name: str,
+    entries: Sequence[ObjectEntry],
+    before: dict[str, int],
+    *,
+    system: str = "",
+    only: bool = True,
+) -> Part:
+    first = tuple(before[entry.object] for entry in entries)
+    return Part(name=name, entries=tuple(entries), before=first, system=system, only=only)
+
+
+def members(targets: Sequence[Target], objects: set[str]) -> dict[str, Target]:
+    """The targets that are one of `objects` or a part of one, by id, in their order."""
+    by_id = {target.id: target for target in targets}
+
+    def chain(target: Target | None) -> Iterator[str]:
+        while target is not None:
+            yield target.id
+            target = by_id.get(target.parent) if target.parent is not None else None
+
+    return {target.id: target for target in targets if not objects.isdisjoint(chain(target))}
