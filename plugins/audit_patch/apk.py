@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Answer, Command, ParseError
+from audit_core.api.sdk import Answer, Command, ParseError, Partial, partial, read_rows
 from audit_patch.model import Pending, Security, Update
 
 UPDATES = Command(argv=("apk", "--no-network", "version", "-l", "<"), timeout_s=60)
@@ -14,23 +14,26 @@ _ROW = re.compile(
 )
 
 
-def parse_pending(answer: Answer) -> Pending:
+def _update(line: str) -> Update:
+    row = _ROW.fullmatch(line)
+    if row is None:
+        raise ParseError(f"not a line of apk version: {line[:120]!r}")
+    return Update(name=row["name"], candidate=row["new"], installed=row["old"])
+
+
+def parse_pending(answer: Answer) -> Pending | Partial:
     """Every package that the cached index has a newer version of."""
     if answer.stderr.strip():
         raise ParseError(f"complaint: {answer.stderr[:200]!r}")
-    lines = [line.rstrip() for line in answer.lines if line.strip()]
-    if lines and not lines[0].startswith("Installed:"):
+    lines = [(n, line.rstrip()) for n, line in enumerate(answer.lines, 1) if line.strip()]
+    if not lines or not lines[0][1].startswith("Installed:"):
         raise ParseError("no `Installed:` line")
-    rows = [_ROW.fullmatch(line) for line in lines[1:]]
-    if None in rows or not lines:
-        raise ParseError("not the output of apk version")
-    found = (r for r in rows if r)
-    return Pending(
-        updates=tuple(Update(name=r["name"], candidate=r["new"], installed=r["old"]) for r in found)
-    )
+    updates, problems = read_rows(lines[1:], _update)
+    return partial(Pending(updates=tuple(updates)), problems)
 
 
-def parse_security(answer: Answer) -> Security:
+def parse_security(answer: Answer) -> Security | Partial:
     """Nothing is labelled as security; that the index could be read is all that is known."""
-    parse_pending(answer)
-    return Security(updates=(), labelled=False)
+    pending = parse_pending(answer)
+    problems = pending.problems if isinstance(pending, Partial) else ()
+    return partial(Security(updates=(), labelled=False), problems)

@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
     PLATFORM,
+    Absent,
     Down,
     Judgement,
     Message,
@@ -21,6 +22,8 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
+    known,
+    known_or_absent,
     msg,
     optional,
     passed,
@@ -217,18 +220,25 @@ def _unsupported(release: Release, sources: Sources, now: float) -> Message | No
 
 @check(
     "patch.security-updates",
-    needs=(SECURITY, METADATA, SOURCES, RELEASE, COLLECTED_AT, optional(ESM)),
+    needs=(
+        SECURITY,
+        known_or_absent(METADATA),
+        known_or_absent(SOURCES),
+        known_or_absent(RELEASE),
+        COLLECTED_AT,
+        known_or_absent(optional(ESM)),
+    ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
     security: Security,
-    metadata: Metadata,
-    sources: Sources,
-    release: Release,
+    metadata: Metadata | Absent,
+    sources: Sources | Absent,
+    release: Release | Absent,
     collected_at: str,
-    esm: Esm | None,
+    esm: Esm | Absent | None,
     *,
     max_days: Annotated[int, Down] = 7,
     max_published_days: Annotated[int, Down] = 14,
@@ -241,6 +251,9 @@ def security_updates(
             count=len(security.updates), names=_names(security.updates),
         )  # fmt: skip
         return failed(said, expected=none)
+    if isinstance(metadata, Absent) or isinstance(sources, Absent) or isinstance(release, Absent):
+        # The engine says what is missing.
+        return undetermined(msg("No security update is listed as pending"), expected=none)
     if _unlabelled(security, sources, release):
         said = msg("The package sources in effect do not tell which updates mend security")
         return undetermined(said, expected=none)
@@ -252,7 +265,7 @@ def security_updates(
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (
         _unsupported(release, sources, now),
-        _pro_only(esm, sources, release, now, max_published_days),
+        _pro_only(known(esm), sources, release, now, max_published_days),
     )
     if found := [said for said in doubts if said is not None]:
         listed = msg("No security update is listed as pending")
@@ -265,15 +278,15 @@ def security_updates(
 
 @check(
     "patch.other-updates",
-    needs=(PENDING, METADATA, SOURCES, COLLECTED_AT),
+    needs=(PENDING, METADATA, known_or_absent(SOURCES), COLLECTED_AT),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
     pending: Pending,
     metadata: Metadata,
-    sources: Sources,
+    sources: Sources | Absent,
     collected_at: str,
     *,
     max_waiting_days: Annotated[int, Down] = 90,
@@ -284,6 +297,8 @@ def other_updates(
     wanted = msg("no update pending for more than {days} days", days=max_waiting_days)
     now = _epoch(collected_at)
     if not pending.updates:
+        if isinstance(sources, Absent):
+            return undetermined(msg("No update is listed as pending"), expected=wanted)
         if why := _stale(metadata, sources, now, max_days, max_published_days):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         if sources.pinned:
@@ -349,12 +364,14 @@ def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
 
 @check(
     "patch.kernel-current",
-    needs=(KERNELS, PLATFORM, optional(RESTART)),
+    needs=(KERNELS, PLATFORM, known_or_absent(optional(RESTART))),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Reboot into the newest installed kernel"),
 )
-def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -> Judgement:
+def kernel_current(
+    kernels: Kernels, platform: Platform, restart: bool | Absent | None
+) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = platform["kernel"].removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is asked for")
@@ -371,7 +388,7 @@ def kernel_current(kernels: Kernels, platform: Platform, restart: bool | None) -
         said = msg("The system asks for a reboot (/run/reboot-required); kernel {running} is"
                    " running", running=running)  # fmt: skip
         return failed(said, expected=wanted)
-    if restart:
+    if known(restart):
         said = msg("needs-restarting says that core libraries or services were updated since the"
                    " last start; kernel {running} is running", running=running)  # fmt: skip
         return failed(said, expected=wanted)

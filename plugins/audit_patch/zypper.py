@@ -5,7 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 
-from audit_core.api.sdk import Absent, Answer, Command, ParseError
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Message,
+    ParseError,
+    Partial,
+    msg,
+    partial,
+    read_rows,
+    verbatim,
+)
 from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
 from audit_patch.rpm import SWITCHES, caches, refused_by, repositories, sections
 
@@ -30,52 +41,60 @@ _TROUBLE = re.compile(
 )
 
 
-def _table(answer: Answer, wanted: str) -> list[list[str]]:
-    """The cells of zypper's table, head first; empty where it says that there are no updates."""
+Row = dict[str, str]
+
+
+def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
+    """The rows of zypper's table by its head, none where it says that there are no updates.
+
+    And what is missing: rows of another form, and repositories that it complained about.
+    """
     both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
-    if found := _TROUBLE.search(both):
-        raise ParseError(f"complaint: {both[found.start() : found.start() + 200]}")
+    trouble = _TROUBLE.search(both)
+    said = both[trouble.start() : trouble.start() + 200] if trouble else ""
     lines = answer.lines
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
+    if said and not rules:
+        raise ParseError(f"complaint: {said}")
     if not rules and _NONE in lines:
-        return []
+        return [], []
     if len(rules) != 1 or rules[0] == 0:
         raise ParseError(f"neither one table nor `{_NONE}`")
     head = [cell.strip() for cell in lines[rules[0] - 1].split("|")]
     if wanted not in head:
         raise ParseError(f"the table has no column {wanted}")
-    rows = itertools.takewhile(str.strip, lines[rules[0] + 1 :])
-    return [head, *(_cells(line, len(head)) for line in rows)]
+    body = itertools.takewhile(str.strip, lines[rules[0] + 1 :])
+    rows, problems = read_rows(enumerate(body, rules[0] + 2), lambda line: _row(line, head))
+    complaints = [msg("zypper complained: {text}", text=verbatim(said))] if said else []
+    return rows, [*complaints, *problems]
 
 
-def _cells(line: str, width: int) -> list[str]:
+def _row(line: str, head: list[str]) -> Row:
     cells = [cell.strip() for cell in line.split("|")]
-    if len(cells) != width:
-        raise ParseError(f"{len(cells)} cells where {width} were expected: {line[:200]!r}")
-    return cells
+    if len(cells) != len(head):
+        raise ParseError(f"{len(cells)} cells where {len(head)} were expected: {line[:200]!r}")
+    return dict(zip(head, cells, strict=True))
 
 
-def _dicts(table: list[list[str]]) -> list[dict[str, str]]:
-    return [dict(zip(table[0], row, strict=True)) for row in table[1:]]
-
-
-def parse_updates(answer: Answer) -> Pending:
+def parse_updates(answer: Answer) -> Pending | Partial:
     """Every package that the cached metadata have a newer version of."""
+    rows, problems = _table(answer, "Available Version")
     updates = [
         Update(
             name=row["Name"], candidate=row["Available Version"], installed=row["Current Version"]
         )
-        for row in _dicts(_table(answer, "Available Version"))
+        for row in rows
     ]
-    return Pending(updates=tuple(updates))
+    return partial(Pending(updates=tuple(updates)), problems)
 
 
-def parse_patches(answer: Answer) -> Security:
+def parse_patches(answer: Answer) -> Security | Partial:
     """The security patches that are needed. No patch at all means the repositories carry none."""
-    rows = _dicts(_table(answer, "Category"))
+    rows, problems = _table(answer, "Category")
     todo = [r for r in rows if r["Category"] == "security" and r["Status"] == "needed"]
     updates = tuple(Update(name=r["Name"], candidate=r["Severity"]) for r in todo)
-    return Security(updates=updates, labelled=any(r["Category"] == "security" for r in rows))
+    labelled = any(r["Category"] == "security" for r in rows)
+    return partial(Security(updates=updates, labelled=labelled), problems)
 
 
 def parse_sources(answer: Answer) -> Sources | Absent:

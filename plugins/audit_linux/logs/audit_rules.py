@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     ParseError,
+    Partial,
     Severity,
     capped,
     check,
@@ -16,6 +17,7 @@ from audit_core.api.sdk import (
     fact,
     failed,
     msg,
+    partial,
     undetermined,
 )
 from audit_core.model import Answer, Command, Judgement, Privilege, Reason
@@ -23,9 +25,13 @@ from audit_linux.logs.auditing import NO_TOOLS
 
 
 class AuditRule(Struct, frozen=True, kw_only=True):
-    """One loaded rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`."""
+    """One loaded rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`.
+
+    `unread`: nobody knows what it does.
+    """
 
     text: str
+    unread: bool = False
     path: str = ""
     folder: bool = False
     perm: str = ""
@@ -70,11 +76,15 @@ _WIDE = re.compile(
 )
 
 
+# auditctl quotes nothing: a path or key with a blank ends where the next option begins.
+_OPTION = re.compile(r"(?:^| +)(-[a-zA-Z]) +(?=[^ ])")
+
+
 def _options(line: str) -> list[tuple[str, str]]:
-    words = line.split()
-    if len(words) % 2:
+    head, *words = _OPTION.split(line)
+    if head or not words:
         raise ParseError(f"not an audit rule: {line[:80]!r}")
-    return list(zip(words[::2], words[1::2], strict=True))
+    return [(option, value.rstrip()) for option, value in zip(words[::2], words[1::2], strict=True)]
 
 
 def _rule(line: str) -> AuditRule:
@@ -95,14 +105,29 @@ def _rule(line: str) -> AuditRule:
     )  # fmt: skip
 
 
-def parse_rules(answer: Answer) -> tuple[AuditRule, ...]:
-    """The rules that `auditctl -l` lists; `No rules` is an answer and gives none."""
+def _read(line: str) -> AuditRule:
+    try:
+        return _rule(line)
+    except ParseError:
+        return AuditRule(text=line, unread=True)
+
+
+def parse_rules(answer: Answer) -> tuple[AuditRule, ...] | Partial:
+    """The rules that `auditctl -l` lists; `No rules` is an answer and gives none.
+
+    A rule of another form stands in its place as `unread`, and the rest holds.
+    """
     lines = [line.rstrip() for line in answer.lines if line.strip()]
     if lines == ["No rules"]:
         return ()
     if not lines or len(lines) > _MOST_RULES:
         raise ParseError(f"auditctl -l listed {len(lines)} rules")
-    return tuple(_rule(line) for line in lines)
+    rules = tuple(_read(line) for line in lines)
+    unread = [rule.text for rule in rules if rule.unread]
+    if len(unread) == len(rules):
+        raise ParseError(f"not an audit rule: {lines[0][:80]!r}")
+    told = msg("Rules that could not be read: {rules}", rules=capped(unread))
+    return partial(rules, (told,) if unread else ())
 
 
 _MOST_RULES = 5000  # the largest published rule sets have some hundreds
@@ -225,7 +250,7 @@ def _recording(rules: tuple[AuditRule, ...]) -> tuple[AuditRule, ...]:
     "linux.audit-rules",
     needs=RULES,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     when_absent=failed(NO_TOOLS),
     remedy=msg("Load rules for account files, sudo, clock changes and login records (audit.rules)"),
 )
@@ -236,21 +261,23 @@ def audit_rules(
 ) -> Judgement:
     """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
     expected = msg("rules for every user on {words}", words=capped(topics))
-    silent = [r.text for r in rules if _silencer(r)]
+    silent = [r.text for r in rules if not r.unread and _silencer(r)]
     if silent:
         said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
         return failed(said, expected=expected)
     unknown = topics - set(TOPICS)
     if unknown:
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
-    wide = _recording(rules)
+    wide = _recording(tuple(r for r in rules if not r.unread))
     lacking = [topic for topic in topics if not TOPICS[topic](wide)]
     said = msg("{count} rules are loaded; not covered: {words}", count=len(rules),
                words=capped(lacking) or ("-",))  # fmt: skip
-    doubtful = [r.text for r in rules if _doubtful(r)]
+    doubtful = [r.text for r in rules if not r.unread and _doubtful(r)]
     if doubtful and not lacking:
         some = msg("These rules keep records back: {rules}", rules=capped(doubtful))
         return undetermined(said, some, expected=expected)
+    if lacking and any(r.unread for r in rules):  # which may cover what is lacking
+        return undetermined(said, expected=expected)
     return expect(not lacking, said=said, expected=expected)
 
 

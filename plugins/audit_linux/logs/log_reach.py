@@ -18,6 +18,8 @@ from audit_core.api.sdk import (
     expect,
     fact,
     failed,
+    known,
+    known_or_absent,
     msg,
     not_applicable,
     not_present,
@@ -146,18 +148,18 @@ def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
     "linux.log-oldest",
     needs=(
         LOG_TREE,
-        optional(AUDIT_FILES),
+        known_or_absent(optional(AUDIT_FILES)),
         optional(HOST_SINCE),
         optional(ROTATIONS),
         optional(AUDITD_CONF),
     ),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Keep more: raise rotate in logrotate, num_logs in auditd.conf, or send logs away"),
 )
 def log_oldest(
     tree: LogTree,
-    audit: tuple[LogFile, ...] | None,
+    audit: tuple[LogFile, ...] | Absent | None,
     since: int | None,
     rotations: tuple[Rotation, ...] | None,
     auditd: AuditdConf | None,
@@ -166,7 +168,9 @@ def log_oldest(
 ) -> Judgement:
     """The records on the host go back at least 180 days."""
     expected = msg("records of at least {days} days", days=min_days)
-    reaches = _reaches(tree, audit)
+    reaches = _reaches(tree, known(audit))
+    if not reaches and isinstance(audit, Absent):
+        return undetermined(msg("No system log or journal with records"), expected=expected)
     if not reaches:
         nothing = msg("No system log, journal or audit log with records")
         if audit is None:  # nobody looked there, or there is no such folder
@@ -215,21 +219,22 @@ def _elsewhere(
 
 @check(
     "linux.log-durable",
-    needs=(LOG_TREE, optional(JOURNAL_CONF)),
+    needs=(LOG_TREE, known_or_absent(optional(JOURNAL_CONF))),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Install rsyslog, or set Storage=persistent in journald.conf"),
 )
-def log_durable(tree: LogTree, journal: JournalConf | None) -> Judgement:
+def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgement:
     """The system log is written to disk and outlives a restart."""
     expected = msg("a system log file with records, or a journal on disk")
     files = [f for f in tree.files if not f.folder and f.size > 0]
     text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
     disk = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
-    storage = (journal.storage if journal else "") or "auto"
+    told = known(journal)
+    storage = (told.storage if told else "") or "auto"  # not known: that which keeps most
     said = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
                files=capped(f.path for f in text) or ("-",), count=len(disk),
-               storage=storage)  # fmt: skip
+               storage="?" if isinstance(journal, Absent) else storage)  # fmt: skip
     if tree.filesystem in ("tmpfs", "ramfs"):
         memory = msg("/var/log lies in memory ({filesystem})", filesystem=tree.filesystem)
         return failed(said, memory, expected=expected)

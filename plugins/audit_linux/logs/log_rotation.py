@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
+    known_or_absent,
     msg,
     optional,
     passed,
@@ -181,15 +182,19 @@ def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, R
 
 @check(
     "linux.log-retention",
-    needs=(LOG_TREE, optional(ROTATIONS), optional(JOURNAL_CONF)),
+    needs=(
+        LOG_TREE,
+        known_or_absent(optional(ROTATIONS)),
+        known_or_absent(optional(JOURNAL_CONF)),
+    ),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("In logrotate keep at least 180 days, e.g. weekly with rotate 26"),
 )
 def log_retention(
     tree: LogTree,
-    rotations: tuple[Rotation, ...] | None,
-    journal: JournalConf | None,
+    rotations: tuple[Rotation, ...] | Absent | None,
+    journal: JournalConf | Absent | None,
     *,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
@@ -198,6 +203,8 @@ def log_retention(
     present = [n for n in SECURITY_LOGS if any(f.path == n and not f.folder for f in tree.files)]
     if not present:
         return _journal(journal, min_days, expected)
+    if isinstance(rotations, Absent):
+        return undetermined(_NOT_READ, expected=expected)
     keeping = _keeping(present, rotations or ())
     told = tuple(_kept(name, rotation) for name, rotation in keeping.items())
     if any(r is not None and r.days is not None and r.days < min_days for r in keeping.values()):
@@ -212,8 +219,13 @@ def log_retention(
     return passed(*told, expected=expected)
 
 
-def _journal(journal: JournalConf | None, min_days: int, expected: Message) -> Judgement:
+_NOT_READ = msg("The settings that say how long logs are kept were not read")
+
+
+def _journal(journal: JournalConf | Absent | None, min_days: int, expected: Message) -> Judgement:
     none = msg("There is none of {names} under /var/log", names=SECURITY_LOGS)
+    if isinstance(journal, Absent):
+        return undetermined(none, _NOT_READ, expected=expected)
     days = journal.most_days if journal else None
     if journal is None or days is None:
         said = msg("the journal is kept by size, not by time")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from audit_core.api.sdk import (
     TARGET,
+    Absent,
     Severity,
     capped,
     check,
     expect,
     failed,
+    known,
+    known_or_absent,
     msg,
     optional,
     present,
@@ -107,41 +110,44 @@ def _past_input(target: Target, published: tuple[Published, ...] | None) -> Mess
     needs=(
         optional(NFT),
         optional(IPTABLES),
-        optional(IP6TABLES),
-        SYSCTL,
-        optional(LISTED),
-        optional(SAVED),
-        optional(SAVED6),
+        known_or_absent(optional(IP6TABLES)),
+        known_or_absent(SYSCTL),
+        known_or_absent(optional(LISTED)),
+        known_or_absent(optional(SAVED)),
+        known_or_absent(optional(SAVED6)),
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(
     nft: Ruleset | None,
     iptables: Ruleset | None,
-    ip6tables: Ruleset | None,
-    sysctl: dict[str, str],
-    listed: tuple[Published, ...] | None,
-    saved: tuple[Published, ...] | None,
-    saved6: tuple[Published, ...] | None,
+    ip6tables: Ruleset | Absent | None,
+    sysctl: dict[str, str] | Absent,
+    listed: tuple[Published, ...] | Absent | None,
+    saved: tuple[Published, ...] | Absent | None,
+    saved6: tuple[Published, ...] | Absent | None,
     target: Target,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
     expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
     if nft is None and iptables is None:
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
-    seen = _seen(nft, iptables, ip6tables)
+    # IPv6 counts where all of it was seen; that IPv4 is open is certain without it.
+    only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
+    settings = known(sysctl) or {}
+    seen = _seen(nft, iptables, known(ip6tables))
     chains = by_name(seen)
     said = msg("Input chains: {words}; disable_ipv6={state}",
                words=capped(_told(c, chains) for c in seen if c.hook == "input") or ("-",),
-               state=sysctl.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
-    packets = IPV4 if ipv6_off(sysctl) else IPV4 | IPV6
+               state=settings.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
+    packets = IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6
     refused = all(_refused(packet, "", chains) for packet in packets)
     wide = _open_interfaces(packets, chains) if refused else set()
     legacy = any(c.tool == "iptables-legacy" for c in seen)
-    published = _handed_on(listed, saved, saved6)
+    published = _handed_on(known(listed), known(saved), known(saved6))
     told = msg("Handed on past the input chains (DNAT): {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
     doubts = present(

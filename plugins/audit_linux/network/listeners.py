@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import (
     TARGET,
+    Absent,
     ParseError,
     Severity,
     Superset,
@@ -18,6 +19,8 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
+    known,
+    known_or_absent,
     msg,
     passed,
     undetermined,
@@ -179,13 +182,15 @@ def _forwards_unseen(processes: tuple[Process, ...]) -> bool:
 
 @check(
     "linux.listening-allowed",
-    needs=(TARGET, LISTENERS, PROCESSES),
+    needs=(TARGET, LISTENERS, known_or_absent(PROCESSES)),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Stop the service, bind it to 127.0.0.1, or add the port to allowed_ports"),
 )
 def listening_allowed(
-    target: Target, listeners: tuple[Listener, ...], processes: tuple[Process, ...]
+    target: Target,
+    listeners: tuple[Listener, ...],
+    processes: tuple[Process, ...] | Absent,
 ) -> Judgement:
     """Every socket that others can reach is on the declared list of ports."""
     exposed = _exposed(listeners)
@@ -204,7 +209,7 @@ def listening_allowed(
         said = msg("{count} not on the list: {sockets}", count=len(extra),
                    sockets=capped(i.text for i in extra))  # fmt: skip
         return failed(said, expected=expected)
-    if _forwards_unseen(processes):
+    if _forwards_unseen(known(processes) or ()):
         return undetermined(seen, _UNSEEN, expected=expected)
     return passed(seen, expected=expected)
 
@@ -223,14 +228,14 @@ DEPENDS = frozenset({"873/tcp"})
 
 @check(
     "linux.listening-high-risk",
-    needs=(LISTENERS, PROCESSES),
+    needs=(LISTENERS, known_or_absent(PROCESSES)),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Stop the service or bind it to 127.0.0.1"),
 )
 def listening_high_risk(
     listeners: tuple[Listener, ...],
-    processes: tuple[Process, ...],
+    processes: tuple[Process, ...] | Absent,
     *,
     ports: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
@@ -252,7 +257,7 @@ def listening_high_risk(
         return undetermined(said, expected=expected)
     said = msg("{count} sockets reachable from outside, none on a high-risk port",
                count=len(exposed))  # fmt: skip
-    if _forwards_unseen(processes):
+    if _forwards_unseen(known(processes) or ()):
         return undetermined(said, _UNSEEN, expected=expected)
     return passed(said, expected=expected)
 

@@ -10,16 +10,21 @@ from audit_core.api.sdk import (
     Command,
     Judgement,
     ParseError,
+    Partial,
     Severity,
     capped,
     check,
     fact,
     failed,
     integer,
+    known,
+    known_or_absent,
     msg,
     not_present,
     optional,
+    partial,
     passed,
+    read_rows,
     undetermined,
 )
 from audit_linux.find_files import refused
@@ -31,16 +36,18 @@ class Ports(Struct, frozen=True, kw_only=True):
     tcp: frozenset[int]
 
 
-def parse_listening(answer: Answer) -> Ports:
+def _port(line: str) -> int:
+    fields = line.split()
+    port = integer(fields[3].rpartition(":")[2]) if len(fields) >= 5 else None
+    if port is None or not 0 < port < 65536:
+        raise ParseError(f"not a line of ss: {line[:120]!r}")
+    return port
+
+
+def parse_listening(answer: Answer) -> Ports | Partial:
     """The ports of `ss -H -l -t -n`."""
-    ports = set()
-    for line in answer.lines:
-        fields = line.split()
-        port = integer(fields[3].rpartition(":")[2]) if len(fields) >= 5 else None
-        if port is None or not 0 < port < 65536:
-            raise ParseError(f"not a line of ss: {line[:120]!r}")
-        ports.add(port)
-    return Ports(tcp=frozenset(ports))
+    ports, problems = read_rows(enumerate(answer.lines, 1), _port)
+    return partial(Ports(tcp=frozenset(ports)), problems)
 
 
 LISTENING = fact(
@@ -80,15 +87,15 @@ _SHARED = 514  # syslog over TCP has no other port in most log servers
 
 @check(
     "linux.no-plain-logins",
-    needs=(LISTENING, optional(PROGRAMS)),
+    needs=(LISTENING, known_or_absent(optional(PROGRAMS))),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Stop and remove telnet, rlogin, rsh and rexec; use SSH instead"),
 )
-def no_plain_logins(ports: Ports, programs: tuple[str, ...] | None) -> Judgement:
+def no_plain_logins(ports: Ports, programs: tuple[str, ...] | Absent | None) -> Judgement:
     """No service for remote login in plain text is installed or listening."""
     open_ports = [f"{port} ({_PLAIN[port]})" for port in sorted(ports.tcp & set(_PLAIN))]
-    expected = msg("no telnet, rlogin, rsh or rexec server")
+    expected, programs = msg("no telnet, rlogin, rsh or rexec server"), known(programs)
     if ports.tcp & (set(_PLAIN) - {_SHARED}):
         said = msg("Listening for plain-text logins: {ports}", ports=tuple(open_ports))
         return failed(said, expected=expected)

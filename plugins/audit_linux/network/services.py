@@ -6,11 +6,14 @@ from typing import Annotated
 
 from audit_core.api.sdk import (
     TARGET,
+    Absent,
     Severity,
     Superset,
     capped,
     check,
     expect,
+    known,
+    known_or_absent,
     msg,
     optional,
     present,
@@ -50,33 +53,47 @@ def _found(units: frozenset[str], denied: frozenset[str]) -> list[str]:
 
 @check(
     "linux.risky-services",
-    needs=(TARGET, PROCESSES, optional(UNITS), LINKS),
+    needs=(
+        TARGET,
+        known_or_absent(PROCESSES),
+        known_or_absent(optional(UNITS)),
+        known_or_absent(LINKS),
+    ),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Disable and stop them (systemctl disable --now NAME), or declare needed_services"),
 )
 def risky_services(
     target: Target,
-    processes: tuple[Process, ...],
-    units: Units | None,
-    links: frozenset[str],
+    processes: tuple[Process, ...] | Absent,
+    units: Units | Absent | None,
+    links: frozenset[str] | Absent,
     *,
     denied: Annotated[frozenset[str], Superset] = RISKY,
 ) -> Judgement:
     """No risky network service runs or starts at boot."""
     wanted = denied - set(declared(target, "needed_services") or ())
     short = {name[:15] for name in wanted - _ALSO_COMMANDS}
-    seen = [f"{p.name} (pid {p.pid}, uid {p.uid})" for p in processes if p.name in short]
-    booted = units or Units(active=frozenset(), enabled=frozenset())
+    seen = [
+        f"{p.name} (pid {p.pid}, uid {p.uid})" for p in known(processes) or () if p.name in short
+    ]
+    booted = known(units) or Units(active=frozenset(), enabled=frozenset())
     active, enabled = _found(booted.active, wanted), _found(booted.enabled, wanted)
     # systemd makes units of the scripts itself and passes over those that a native unit replaces.
-    scripts = {_base(unit) for unit in booted.generated} if units else links
-    linked = _found(links & scripts, wanted)
+    there = known(links) or frozenset()
+    scripts = there if units is None else {_base(unit) for unit in booted.generated}
+    linked = _found(there & scripts, wanted)
     said = present(
-        msg("Running processes: {names}", names=capped(seen) or ("-",)),
-        msg("Active units: {names}", names=capped(active) or ("-",)) if units else None,
-        msg("Enabled at boot: {names}", names=capped([*enabled, *linked]) or ("-",)),
-        None if units else msg("systemd is not process 1 here: judged by processes and rc links"),
+        msg("Running processes: {names}", names=capped(seen) or ("-",))
+        if known(processes) is not None
+        else None,
+        msg("Active units: {names}", names=capped(active) or ("-",)) if known(units) else None,
+        msg("Enabled at boot: {names}", names=capped([*enabled, *linked]) or ("-",))
+        if not isinstance(units, Absent)
+        else None,
+        msg("systemd is not process 1 here: judged by processes and rc links")
+        if units is None
+        else None,
     )
     expected = msg("none of {count} names, or declared in needed_services", count=len(wanted))
     return expect(not (seen or active or enabled or linked), said=said, expected=expected)

@@ -72,7 +72,7 @@ def _shut_out(server: Server) -> bool:
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -95,7 +95,7 @@ def sshd_root_login(
 @sshd_check(
     "linux.sshd-empty-passwords",
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
 def sshd_empty_passwords(server: Server) -> Judgement:
@@ -111,7 +111,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 @sshd_check(
     "linux.sshd-pam",
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:
@@ -140,7 +140,7 @@ def _within(value: int | None, most: int) -> bool:
 @sshd_check(
     "linux.sshd-login-limits",
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
 )
 def sshd_login_limits(
@@ -167,7 +167,7 @@ def sshd_login_limits(
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
@@ -218,7 +218,7 @@ def _narrow(pattern: str) -> bool:
 @sshd_check(
     "linux.sshd-source-limited",
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
 def sshd_source_limited(server: Server) -> Judgement:
@@ -278,7 +278,7 @@ def _otp(pam: Pam) -> tuple[str, ...]:
 @sshd_check(
     "linux.second-factor",
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     also=(optional(PAM),),
     remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
 )

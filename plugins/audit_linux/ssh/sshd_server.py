@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Absent,
     Check,
     Judgement,
     Message,
@@ -17,6 +18,8 @@ from audit_core.api.sdk import (
     Verdict,
     capped,
     check,
+    known,
+    known_or_absent,
     msg,
     not_applicable,
     optional,
@@ -38,7 +41,15 @@ from audit_linux.ssh.sshd import (
     as_running,
 )
 
-_NEEDS = (SERVERS, optional(SSHD), optional(SSHD_FILES), optional(RUNNING), optional(TIMES))
+# Match blocks and the times of files only take a pass away; what the server was started with may
+# also take a fail away.
+_NEEDS = (
+    SERVERS,
+    optional(SSHD),
+    known_or_absent(optional(SSHD_FILES)),
+    optional(RUNNING),
+    known_or_absent(optional(TIMES)),
+)
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
 
@@ -104,17 +115,18 @@ def sshd_check(
         def asked(
             programs: Servers,
             sshd: Sshd | None,
-            files: SshdFiles | None,
+            files: SshdFiles | Absent | None,
             running: Running | None = None,
-            times: SshdTimes | None = None,
+            times: SshdTimes | Absent | None = None,
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
             if sshd is None:
                 return undetermined(_another(programs))
             programs, sshd = as_running(programs, sshd, running)
-            unread = times.path if times and times.unread(running) else ""
-            server = Server(programs=programs, sshd=sshd, files=files or SshdFiles(), unread=unread)
+            dated, told = known(times), known(files) or SshdFiles()
+            unread = dated.path if dated and dated.unread(running) else ""
+            server = Server(programs=programs, sshd=sshd, files=told, unread=unread)
             return judge(server, *more, **parameters)
 
         wanted = (*_NEEDS, *also)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from audit_core.evaluate.inputs import Inputs, fold
 from audit_core.evaluate.judge import judge
@@ -28,11 +29,21 @@ from audit_linux.accounts.accounts import ACCOUNTS, SHADOW, parse_passwd
 from audit_linux.accounts.groups import GROUPS, parse_group
 from audit_linux.accounts.passwords import LOGIN_DEFS, PWHISTORY, PWQUALITY
 from audit_linux.accounts.shell_startup import ENVIRONMENT, STARTUP, Startup, Statement
+from audit_linux.logs import log_rotation
+from audit_linux.logs.journald import JOURNAL_CONF
+from audit_linux.logs.log_files import LOG_TREE, LogFile, LogTree
+from audit_linux.logs.log_rotation import ROTATIONS, Rotation
+from audit_linux.network import firewall, services
+from audit_linux.network.iptables import IPTABLES
+from audit_linux.network.netfilter_model import Chain
+from audit_linux.network.nft import NFT
 from audit_linux.nsswitch import SOURCES, Sources
 from audit_linux.pam import PAM
+from audit_linux.processes import PROCESSES, Process
 from audit_linux.ssh.sshd import SSHD, Sshd
 from audit_linux.sudo import sudo_checks
 from audit_linux.sudo.sudoers import SUDOERS, parse_sudoers
+from audit_linux.units import LINKS, UNITS, Units
 from invented.pam import EL, UNIX
 
 Make = Callable[..., Answer]
@@ -40,7 +51,11 @@ HOST = Target(id="web1", kind="host", object_type="server")
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 REFUSED = Absent(reason=Reason.NOT_PERMITTED, said=Message(id="refused"))
 NONE = Absent(reason=Reason.NOT_PRESENT, said=Message(id="none"))
-BUILTINS = {Builtin.COLLECTED_AT: "2026-11-23T12:00:00+00:00", Builtin.PLATFORM: Platform()}
+BUILTINS = {
+    Builtin.TARGET: HOST,
+    Builtin.COLLECTED_AT: "2026-11-23T12:00:00+00:00",
+    Builtin.PLATFORM: Platform(),
+}
 
 
 def got(value: Any) -> Known | Absent:
@@ -147,3 +162,47 @@ def test_start_up_files_that_settle_it_by_themselves() -> None:
     assert verdict(sessions.umask, {STARTUP: startup("umask", "077")}) is U
     assert verdict(sessions.umask, {STARTUP: startup()}) is U
     assert verdict(sessions.umask, {STARTUP: startup(), LOGIN_DEFS: NONE}) is U
+
+
+OPEN = Chain(tool="nft", family="ip", table="filter", name="INPUT", hook="input", policy="accept")
+
+
+def test_an_open_packet_filter_shows_without_ipv6_or_forwards() -> None:
+    shut = structs.replace(OPEN, policy="drop")
+    for chain, wanted in ((OPEN, F), (shut, U)):
+        facts = {NFT: (chain,), IPTABLES: NONE}
+        assert verdict(firewall.firewall_input, facts) is wanted
+    assert verdict(firewall.firewall_input, {NFT: (OPEN,)}) is U
+
+
+def test_a_risky_service_shows_in_any_one_list() -> None:
+    def units(name: str) -> Units:
+        return Units(active=frozenset({name}), enabled=frozenset())
+
+    check = services.risky_services
+    for bad, good, fact in (
+        (units("telnet.socket"), units("ssh.service"), UNITS),
+        ((process("vsftpd"),), (process("sshd"),), PROCESSES),
+    ):
+        assert verdict(check, {fact: bad}) is F
+        assert verdict(check, {fact: good}) is U
+    links = {LINKS: frozenset({"telnet"})}
+    assert verdict(check, links) is U, "a native unit may stand in its place"
+    assert verdict(check, {**links, UNITS: NONE}) is F
+
+
+def process(name: str) -> Process:
+    return Process(pid=7, uid=0, name=name)
+
+
+def test_logs_that_are_kept_too_short_show_without_the_other_settings() -> None:
+    log = LogFile(path="syslog", folder=False, mode=0o640, uid=0, gid=0, size=9, changed=1, born=0)
+    tree = LogTree(files=(log,), now=100)
+    weekly = Rotation(paths=("/var/log/syslog",), days=28, words="weekly")
+    rotations, journal = ROTATIONS, JOURNAL_CONF
+    check = log_rotation.log_retention
+    base = {LOG_TREE: tree}
+    assert verdict(check, {**base, rotations: (weekly,)}) is F
+    assert verdict(check, {**base, rotations: (structs.replace(weekly, days=999),)}) is U
+    assert verdict(check, base) is U
+    assert verdict(check, {LOG_TREE: LogTree(files=(), now=100), journal: NONE}) is U

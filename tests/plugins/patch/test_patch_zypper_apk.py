@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from audit_core.model import ParseError
+from audit_core.api.testkit import whole
+from audit_core.model import ParseError, Partial
 from audit_patch import apk, zypper
 from audit_patch.model import Update
 from recorded.patch import answer, recording
 
 
 def test_zypper_lists_pending_updates() -> None:
-    pending = zypper.parse_updates(recording("zypper-updates.txt"))
+    pending = whole(zypper.parse_updates(recording("zypper-updates.txt")))
     assert pending.updates == (
         Update(name="alpha", candidate="1.0-2", installed="1.0-1"),
         Update(name="beta", candidate="2.0-1", installed="1.0-1"),
@@ -19,7 +20,7 @@ def test_zypper_lists_pending_updates() -> None:
 
 
 def test_zypper_security_patches() -> None:
-    security = zypper.parse_patches(recording("zypper-patches.txt"))
+    security = whole(zypper.parse_patches(recording("zypper-patches.txt")))
     assert [u.name for u in security.updates] == ["DEMO-2026:0001"]
     assert security.labelled is True
 
@@ -28,12 +29,12 @@ def test_zypper_security_patches() -> None:
     ("name", "labelled"), [("zypper-patches-applied.txt", True), ("zypper-patches-none.txt", False)]
 )
 def test_zypper_without_needed_patches(name: str, labelled: bool) -> None:
-    security = zypper.parse_patches(recording(name))
+    security = whole(zypper.parse_patches(recording(name)))
     assert (security.updates, security.labelled) == ((), labelled)
 
 
 def test_zypper_without_updates_says_so() -> None:
-    assert zypper.parse_updates(recording("zypper-none.txt")).updates == ()
+    assert whole(zypper.parse_updates(recording("zypper-none.txt"))).updates == ()
 
 
 @pytest.mark.parametrize(
@@ -50,15 +51,26 @@ def test_zypper_text_that_settles_nothing_is_not_read(text: bytes) -> None:
         zypper.parse_updates(answer(text))
 
 
+def test_what_was_listed_holds_beside_what_was_not() -> None:
+    table = b"Name | Available Version | Current Version\n---+---+---\na | 2 | 1\nb | 2\n"
+    got = zypper.parse_updates(answer(table, b"Warning: Skipping repository 'gone'\n"))
+    assert isinstance(got, Partial)
+    assert [u.name for u in got.value.updates] == ["a"]
+    assert len(got.problems) == 2
+    rows = apk.parse_pending(answer(b"Installed:\na-1-r0 < 2-r0\n?\n"))
+    assert isinstance(rows, Partial)
+    assert [u.name for u in rows.value.updates] == ["a"]
+
+
 def test_apk_lists_pending_updates_without_labels() -> None:
     # invented after apk-tools 2.14 of Alpine 3.19
     text = (
         b"Installed:                                Available:\nbusybox-1.36.1-r15 < 1.36.1-r19\n"
     )
-    assert apk.parse_pending(answer(text)).updates == (
+    assert whole(apk.parse_pending(answer(text))).updates == (
         Update(name="busybox", candidate="1.36.1-r19", installed="1.36.1-r15"),
     )
-    assert apk.parse_security(answer(text)).labelled is False
+    assert whole(apk.parse_security(answer(text))).labelled is False
 
 
 def test_apk_without_an_index_is_not_read() -> None:

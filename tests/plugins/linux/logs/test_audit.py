@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Answer, ParseError, Verdict
+from audit_core.api.testkit import whole
+from audit_core.model import Answer, ParseError, Partial, Verdict
 from audit_linux.logs import audit_rules, auditing
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
@@ -103,7 +104,7 @@ def test_no_audit_tools_is_a_fail(check: object) -> None:
 
 
 def test_rules_of_a_recording_cover_everything(recorded: Read) -> None:
-    rules = audit_rules.parse_rules(recorded("audit-rules"))
+    rules = whole(audit_rules.parse_rules(recorded("audit-rules")))
     assert len(rules) == 8
     assert audit_rules.audit_rules.judge(rules).verdict is Verdict.PASS
 
@@ -113,6 +114,23 @@ def test_no_rules_is_an_answer(recorded: Read) -> None:
     judgement = audit_rules.audit_rules.judge(())
     assert judgement.verdict is Verdict.FAIL
     assert judgement.said[0].args["words"] == ("identity", "logins", "privilege", "time")
+
+
+def test_a_path_with_a_blank_and_a_rule_that_cannot_be_read(answer: Make) -> None:
+    blank = "-w /srv/my files -p wa -k my key\n-a always,exit -F dir=/a b -F perm=wa -F key=x\n"
+    watch, folder = whole(audit_rules.parse_rules(answer(blank)))
+    assert (watch.path, watch.perm, folder.path, folder.folder) == (
+        "/srv/my files",
+        "wa",
+        "/a b",
+        True,
+    )
+    check, odd = audit_rules.audit_rules, "-q something\n"
+    for more, verdict in (("", Verdict.UNDETERMINED), ("-a never,task\n", Verdict.FAIL)):
+        part = audit_rules.parse_rules(answer(odd + blank + more))
+        assert isinstance(part, Partial)
+        assert check.judge(part.value).verdict is verdict
+    assert check.judge(whole(audit_rules.parse_rules(answer(blank)))).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize("text", ["", "You must be root\n", "-w\n", "-x /etc -p wa\n"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from audit_core.api.testkit import whole
 from audit_core.model import (
     Absent,
     Answer,
@@ -49,8 +50,8 @@ Make = Callable[..., Answer]
 
 def test_listening(answer: Make) -> None:
     text = "LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\nLISTEN 0 5 [::]:23 [::]:*\n"
-    assert parse_listening(answer(text)).tcp == {22, 23}
-    assert parse_listening(answer("")).tcp == frozenset()
+    assert whole(parse_listening(answer(text))).tcp == {22, 23}
+    assert whole(parse_listening(answer(""))).tcp == frozenset()
     for bad in (
         "LISTEN 0 128\n",
         "LISTEN 0 128 0.0.0.0:0 *\n",

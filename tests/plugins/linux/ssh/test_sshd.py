@@ -12,6 +12,7 @@ from audit_core.model import (
     Answer,
     Check,
     Known,
+    KnownOrAbsent,
     Message,
     Optional_,
     ParseError,
@@ -476,6 +477,6 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
         return Absent(reason=reason or Reason.NOT_PRESENT, said=Message(id="x"))
 
     target = Target(id="web1", kind="host", object_type="server")
-    assert all(isinstance(n, Optional_) for n in check.needs[1:])
+    assert all(isinstance(n, Optional_ | KnownOrAbsent) for n in check.needs[1:])
     pairs = [(need, lookup(facts_in(need)[0])) for need in check.needs]
     assert judge(check, target, fold(pairs), {}).verdict is verdict
