@@ -102,7 +102,7 @@ def cover(frame: Frame, view: View, plan: Plan) -> None:
     for name, value in _facts(view):
         sheet.row([Box(name, "label"), Box(value, "text" if value else "fill_in")])
     for fault in view.run.faults:
-        told = view.say(msg("{detail}", detail=fault))
+        told = view.say(fault)
         sheet.row([Box(view.text("Fault during the run"), "label"), Box(told, "nonconforming")])
     _contents(view, plan, sheet)
     sheet.close()

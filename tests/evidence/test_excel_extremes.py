@@ -18,6 +18,7 @@ from audit_core.model import (
     Severity,
     Target,
     Verdict,
+    as_is,
     msg,
 )
 from audit_excel import sheet as sheet_module
@@ -35,7 +36,7 @@ from core.whole import Whole
 def test_an_incomplete_run_says_so_loudly(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    run = replace(small_results.run, complete=False, faults=("web1: =fault\x1b[2J",))
+    run = replace(small_results.run, complete=False, faults=(as_is("web1: =fault\x1b[2J"),))
     made = written(make_source(replace(small_results, run=run)), tmp_path)
     line = "本次核查未完成：取证不全，结果仅为部分结果"
     assert {s for s, t in texts(made) if t == line} >= {"封面", "总览", "确认单"}
@@ -202,7 +203,7 @@ def hostile_everywhere(results: Whole) -> Whole:
     return replace(
         results,
         title=HOSTILE,
-        run=replace(results.run, faults=(HOSTILE,), id="=1&C&P\n\x1b"),
+        run=replace(results.run, faults=(as_is(HOSTILE),), id="=1&C&P\n\x1b"),
         targets=tuple(
             replace(t, id=ids[t.id], parent=ids[t.parent] if t.parent else None, owner=HOSTILE,
                     zone="@x", address="+1", business_system="-1", settings={"=a": HOSTILE})

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Kind, KindSettings, PlatformQuestions
+from audit_core.model import Kind, KindSettings, Message, PlatformQuestions, msg, named
 from audit_core.model.kinds import COMMON_KEYS
 
 KindOffer = Kind | KindSettings
-Refuse = Callable[[KindOffer, str], None]
+Refuse = Callable[[KindOffer, Message], None]
 """Called with an offer that is left out, and why."""
 
 
@@ -40,7 +40,7 @@ def joined(offers: Iterable[KindOffer], refuse: Refuse) -> Kinds:
     parts: dict[str, Kind] = {}
     for kind in (o for o in every if isinstance(o, Kind)):
         problem = _problem(kind, parts)
-        if problem:
+        if problem is not None:
             refuse(kind, problem)
             continue
         kinds[kind.id] = kind
@@ -52,7 +52,7 @@ def joined(offers: Iterable[KindOffer], refuse: Refuse) -> Kinds:
         if known is None:
             continue
         problem = _clash(more.settings, known, parts)
-        if problem:
+        if problem is not None:
             refuse(more, problem)
         else:
             schemas[more.kind] = (*known, more.settings)
@@ -63,26 +63,38 @@ def _own(kind: Kind) -> tuple[type[Struct], ...]:
     return () if kind.settings is None else (kind.settings,)
 
 
-def _problem(kind: Kind, parts: Mapping[str, Kind]) -> str:
+def _problem(kind: Kind, parts: Mapping[str, Kind]) -> Message | None:
     if not kind.object_types:
-        return f"{kind.id}: it needs an object type"
+        return msg("{kind}: it needs an object type", kind=kind.id)
     if bool(kind.parents) != bool(kind.part_key):
-        return f"{kind.id}: a kind with parents needs a part_key, and only such a kind"
+        return msg(
+            "{kind}: a kind with parents needs a part_key, and only such a kind", kind=kind.id
+        )
     if kind.part_key in parts or kind.part_key in COMMON_KEYS:
-        return f"{kind.id}: the part_key {kind.part_key} is taken"
-    return "" if kind.settings is None else _clash(kind.settings, (), parts)
+        return msg("{kind}: the part_key {key} is taken", kind=kind.id, key=kind.part_key)
+    return None if kind.settings is None else _clash(kind.settings, (), parts)
 
 
-def _clash(schema: type[Struct], known: Iterable[type[Struct]], parts: Mapping[str, Kind]) -> str:
+def _clash(
+    schema: type[Struct], known: Iterable[type[Struct]], parts: Mapping[str, Kind]
+) -> Message | None:
     types = {f.name: f.type for one in known for f in msgspec.structs.fields(one)}
     try:
         fields = msgspec.structs.fields(schema)
     except Exception as error:  # noqa: BLE001 (a type that cannot be resolved, a foreign class)
-        return f"{schema!r}: {type(error).__name__}: {error}"
+        return msg("{schema}: {error}", schema=repr(schema), error=named(error))
     for field in fields:
         name = field.name
         if name in COMMON_KEYS or name in parts:
-            return f"{schema.__name__}: the setting {name} has the name of a key of every target"
+            return msg(
+                "{schema}: the setting {name} has the name of a key of every target",
+                schema=schema.__name__,
+                name=name,
+            )
         if types.get(name, field.type) != field.type:
-            return f"{schema.__name__}: the setting {name} has another type elsewhere"
-    return ""
+            return msg(
+                "{schema}: the setting {name} has another type elsewhere",
+                schema=schema.__name__,
+                name=name,
+            )
+    return None

@@ -13,17 +13,23 @@ from audit_core.model import (
     Fact,
     FirstOf,
     KnownOrAbsent,
+    Message,
     Need,
     OfParent,
     Optional_,
     PlatformQuestions,
     Provider,
     all_facts,
+    msg,
 )
 
 
 class LinkError(Exception):
-    """A check or fact needs what there is not; `str()` says which and why."""
+    """A check or fact needs what there is not; `said` says which and why."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(str(said))
+        self.said = said
 
 
 class Linker:
@@ -46,7 +52,7 @@ class Linker:
         """`fact` with facts for needs, or LinkError: it may not need itself."""
         if fact.id in self._open:
             around = (*self._open[self._open.index(fact.id) :], fact.id)
-            raise LinkError(f"facts need each other: {' → '.join(around)}")
+            raise LinkError(msg("facts need each other: {facts}", facts=" → ".join(around)))
         if fact.id not in self._linked:
             self._open.append(fact.id)
             try:
@@ -64,7 +70,13 @@ class Linker:
         known = {name for platform in every for name in platform.names}
         for name in provider.when:
             if known and name not in known:
-                raise LinkError(f"no first round settles {name}, only {', '.join(sorted(known))}")
+                raise LinkError(
+                    msg(
+                        "no first round settles {name}, only {known}",
+                        name=name,
+                        known=tuple(sorted(known)),
+                    )
+                )
         return structs.replace(provider, platforms=self._platforms)
 
     def _needs(self, needs: tuple[Need, ...], kind: str) -> tuple[Need, ...]:
@@ -85,20 +97,29 @@ class Linker:
         fact = self._of_kind(need.fact, need.kind)
         if any(isinstance(_bare(n), Each) for f in all_facts((fact,)) for n in f.needs):
             # It is computed before what groups need of each other is there.
-            raise LinkError(f"{fact.id} needs other targets itself and cannot stand in each()")
+            raise LinkError(
+                msg("{fact} needs other targets itself and cannot stand in each()", fact=fact.id)
+            )
         return structs.replace(need, fact=fact)
 
     def _of_kind(self, fact: Fact | str, kind: str) -> Fact:
         found = self._named(fact)
         if found.kind != kind:
-            raise LinkError(f"{found.id} is a fact about a {found.kind}, not about a {kind}")
+            raise LinkError(
+                msg(
+                    "{fact} is a fact about a {own}, not about a {kind}",
+                    fact=found.id,
+                    own=found.kind,
+                    kind=kind,
+                )
+            )
         return found
 
     def _named(self, fact: Fact | str) -> Fact:
         if isinstance(fact, Fact):
             fact = fact.id
         if fact not in self._facts:
-            raise LinkError(f"no plugin offers the fact {fact}")
+            raise LinkError(msg("no plugin offers the fact {fact}", fact=fact))
         return self.fact(self._facts[fact])
 
 

@@ -23,7 +23,7 @@ from msgspec import Struct
 from audit_core.api import hooks
 from audit_core.api.kinds import KindOffer, Kinds, joined
 from audit_core.api.linking import Linker, LinkError
-from audit_core.model import Check, Fact, Kind, KindSettings, Message, all_facts, msg
+from audit_core.model import Check, Fact, Kind, KindSettings, Message, all_facts, msg, named
 
 GROUP = "dengbao.plugins"
 _OWN = "dengbao"
@@ -78,8 +78,8 @@ os.write({mark_to}, b"done")
 """
 
 
-def _dies(module: str) -> str:
-    """Why trying `module` in a child process fails by hanging or dying, or an empty text.
+def _dies(module: str) -> Message | None:
+    """Why trying `module` in a child process fails by hanging or dying, or None.
 
     A foreign plugin that calls `os._exit` or sleeps at import or in a hook would take the run with
     it, and `os._exit(0)` would even look like a run that found nothing wrong; one trial in a child
@@ -98,10 +98,12 @@ def _dies(module: str) -> str:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"its import took more than {_TRIAL_SECONDS} s"
+            return msg("its import took more than {seconds} s", seconds=_TRIAL_SECONDS)
         mark.seek(0)
         whole = mark.read() == b"done"
-    return "" if whole else f"its import ended the process ({done.returncode})"
+    if whole:
+        return None
+    return msg("its import ended the process ({code})", code=done.returncode)
 
 
 def _entry_points() -> list[importlib.metadata.EntryPoint]:
@@ -115,31 +117,33 @@ def _dist(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
     return ("", "unknown") if dist is None else (dist.name, dist.version)
 
 
-def _load(entry: importlib.metadata.EntryPoint) -> tuple[Any, str]:
+def _load(entry: importlib.metadata.EntryPoint) -> tuple[Any, Message | None]:
     """The plugin's module, or None and why not."""
     if entry.dist is not None and _dist(entry.dist)[0] != _OWN:
         dead = _dies(entry.module)
-        if dead:
+        if dead is not None:
             return None, dead
     try:
-        return entry.load(), ""
+        return entry.load(), None
     except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may raise anything; it costs only itself)
-        return None, f"{type(error).__name__}: {error}"
+        return None, named(error)
 
 
-def _call(manager: pluggy.PluginManager, plugin: Any, hook: str) -> tuple[list[Any], str]:
+def _call(
+    manager: pluggy.PluginManager, plugin: Any, hook: str
+) -> tuple[list[Any], Message | None]:
     """What one plugin offers through one hook, or nothing and why."""
     caller = getattr(manager.hook, hook)
     if not any(impl.plugin is plugin for impl in caller.get_hookimpls()):
-        return [], ""
+        return [], None
     others = [p for p in manager.get_plugins() if p is not plugin]
     try:
-        return [x for got in manager.subset_hook_caller(hook, others)() for x in got], ""
+        return [x for got in manager.subset_hook_caller(hook, others)() for x in got], None
     except (Exception, SystemExit) as error:  # noqa: BLE001 (as above)
-        return [], f"{hook}: {type(error).__name__}: {error}"
+        return [], msg("{hook}: {error}", hook=hook, error=named(error))
 
 
-def _offer_problem(offer: Any, hook: str) -> str:
+def _offer_problem(offer: Any, hook: str) -> Message | None:
     wanted: dict[str, type | tuple[type, ...]] = {
         "dengbao_facts": Fact,
         "dengbao_checks": Check,
@@ -151,11 +155,12 @@ def _offer_problem(offer: Any, hook: str) -> str:
         "dengbao_locales": Path,
     }
     if isinstance(offer, wanted[hook]):
-        return ""
-    return f"{hook}: expected {_named(wanted[hook])}, got {type(offer).__name__}"
+        return None
+    return msg("{hook}: expected {wanted}, got {found}", hook=hook,
+               wanted=_names_of(wanted[hook]), found=type(offer).__name__)  # fmt: skip
 
 
-def _named(types: type | tuple[type, ...]) -> str:
+def _names_of(types: type | tuple[type, ...]) -> str:
     each = types if isinstance(types, tuple) else (types,)
     return " or ".join(t.__name__ for t in each)
 
@@ -189,19 +194,20 @@ class _Builder:
         }
         self.owner: dict[str, str] = {}
 
-    def fault(self, plugin: str, why: str) -> None:
+    def fault(self, plugin: str, why: Message) -> None:
         said = msg("Plugin {plugin} is left out: {error}", plugin=plugin, error=why)
         self.faults.append(Fault(plugin=plugin, said=said))
 
     def register(self, name: str, version: str, module: Any) -> None:
+        if self.manager.has_plugin(name):
+            self.fault(name, msg("another plugin has this name"))
+            return
         try:
-            if self.manager.has_plugin(name):
-                raise ValueError("another plugin has this name")
             self.manager.register(module, name)
             self.manager.check_pending()
         except Exception as error:  # noqa: BLE001 (a misspelt hook, a clash: this plugin's fault)
             self.manager.unregister(name=name) if self.manager.get_plugin(name) is module else None
-            self.fault(name, f"{type(error).__name__}: {error}")
+            self.fault(name, named(error))
             return
         counts = {hook: self._take(name, module, hook) for hook in self.tables}
         self.plugins.append(
@@ -217,15 +223,16 @@ class _Builder:
 
     def _take(self, name: str, module: Any, hook: str) -> int:
         offers, why = _call(self.manager, module, hook)
-        if why:
+        if why is not None:
             self.fault(name, why)
         taken = 0
         for offer in offers:
             key = _domain(module) if hook == "dengbao_locales" else _key(offer)
             problem = _offer_problem(offer, hook)
-            if not problem and key in self.tables[hook]:
-                problem = f"{hook}: {key} is offered by {self.owner[hook + key]} already"
-            if problem:
+            if problem is None and key in self.tables[hook]:
+                problem = msg("{hook}: {key} is offered by {owner} already", hook=hook, key=key,
+                              owner=self.owner[hook + key])  # fmt: skip
+            if problem is not None:
                 self.fault(name, problem)
                 continue
             self.tables[hook][key] = offer
@@ -250,7 +257,7 @@ class _Builder:
             owner={key.removeprefix("dengbao_checks"): name for key, name in self.owner.items()},
         )
 
-    def _refuse_kind(self, offer: KindOffer, why: str) -> None:
+    def _refuse_kind(self, offer: KindOffer, why: Message) -> None:
         self.fault(self.owner["dengbao_kinds" + offer.id], why)
 
     def _linked(self, kinds: Kinds) -> tuple[dict[str, Fact], dict[str, Check]]:
@@ -266,7 +273,13 @@ class _Builder:
             for fact in all_facts(offer.needs):
                 first = owners.setdefault(fact.id, owner)
                 if known.setdefault(fact.id, fact) != fact:
-                    raise LinkError(f"the fact {fact.id} differs from the one that {first} offers")
+                    raise LinkError(
+                        msg(
+                            "the fact {fact} differs from the one that {first} offers",
+                            fact=fact.id,
+                            first=first,
+                        )
+                    )
             return offer
 
         for id in facts.keys() - self._each(facts, take, owners).keys():
@@ -284,7 +297,7 @@ class _Builder:
             try:
                 done[id] = work(offer)
             except LinkError as error:
-                self.fault(owners[id], f"{id}: {error}")
+                self.fault(owners[id], msg("{id}: {error}", id=id, error=error.said))
         return done
 
 
@@ -293,7 +306,7 @@ def load(extra: Iterable[tuple[str, Any]] = ()) -> Registry:
     builder = _Builder()
     for entry in _entry_points():
         module, why = _load(entry)
-        if why:
+        if why is not None:
             builder.fault(entry.name, why)
             continue
         builder.register(entry.name, _dist(entry.dist)[1], module)

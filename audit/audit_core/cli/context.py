@@ -162,7 +162,7 @@ class Context:
             only=tuple(self.args.target),
             extensions=tuple(chosen.inventory.system.extensions),
             system=chosen.inventory.system.name or "",
-            faults=tuple(Translator("en").say(f.said) for f in self.registry.faults),
+            faults=tuple(f.said for f in self.registry.faults),
         )
 
     def routes(self, chosen: Selection) -> dict[str, Route]:

@@ -21,6 +21,7 @@ from audit_core.model import (
     Coverage,
     Finding,
     Known,
+    Message,
     Observation,
     Privilege,
     Reason,
@@ -46,8 +47,7 @@ from audit_core.model.results import (
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
 from audit_core.store.bundles import Bundle
-from audit_core.store.runs import Run
-from audit_core.text.translate import Translator
+from audit_core.store.runs import Run, RunFile
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -266,14 +266,14 @@ def stamp(run: Run, work: Work) -> RunStamp:
         complete=seal is not None,
         bundles=bundles,
         # A plugin that could not be loaded then cannot be loaded now either, as a rule.
-        faults=tuple(dict.fromkeys((*file.faults, *_fault_lines(work.registry)))),
+        faults=_faults(file, work.registry),
         system=file.system,
     )
 
 
-def _fault_lines(registry: Registry) -> Iterable[str]:
-    english = Translator("en")
-    return (english.say(f.said) for f in registry.faults)
+def _faults(file: RunFile, registry: Registry) -> tuple[Message, ...]:
+    now = (f.said for f in registry.faults)
+    return (*file.faults, *(said for said in now if said not in file.faults))
 
 
 def _evidence(o: Observation) -> Evidence:

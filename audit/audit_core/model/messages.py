@@ -74,6 +74,11 @@ def verbatim(text: str | bytes, *, most: int = VERBATIM_MAX) -> Verbatim:
     return Verbatim(text=utf8(text if len(text) <= most else text[:most] + "…"))
 
 
+def named(error: BaseException) -> Message:
+    """`error` of a library or a plugin: the name of its type, and its own words."""
+    return msg("{name}: {error}", name=type(error).__name__, error=verbatim(str(error)))
+
+
 def as_is(text: str) -> Message:
     """`text` in every language: a value, or something that was written."""
     return Message(id="{text}", args={"text": text})

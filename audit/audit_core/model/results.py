@@ -34,7 +34,7 @@ class RunStamp(Struct, frozen=True, kw_only=True):
     policy: dict[str, str]
     complete: bool
     bundles: dict[str, str]
-    faults: tuple[str, ...] = ()
+    faults: tuple[Message, ...] = ()
     system: str = ""
 
 

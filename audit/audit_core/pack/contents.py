@@ -11,7 +11,7 @@ from audit_core.model import Message, msg
 from audit_core.pack import documents as d
 from audit_core.pack import evidence_links
 from audit_core.pack.report import ReportBuilder
-from audit_core.pack.zips import Member, Zip
+from audit_core.pack.zips import BadMember, Member, Zip
 
 # What is read into memory whole, and up to which size.
 _KEPT = {
@@ -79,8 +79,8 @@ def _take(archive: Zip, member: Member, found: Contents) -> Message | None:
                 sm3.update(piece)
             if most >= 0:
                 kept += piece
-    except ValueError as error:
-        return msg("It cannot be read: {error}", error=str(error))
+    except BadMember as error:
+        return msg("It cannot be read: {error}", error=error.said)
     found.names.append(member.name)
     found.times.add(member.when)
     found.files[member.name] = d.File(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Message, Observation, msg
+from audit_core.model import Message, Observation, msg, verbatim
 from audit_core.pack.zips import Problem
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -76,7 +76,7 @@ def decoded(raw: bytes, type: Any) -> Any:
     try:
         return msgspec.json.decode(raw, type=type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return msg("Cannot be read: {error}", error=str(error)[:300])
+        return msg("Cannot be read: {error}", error=verbatim(str(error)))
 
 
 def record(raw: bytes) -> Record | Message:

@@ -15,7 +15,7 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.api.hooks import Exporter
-from audit_core.model import Message, filled, msg
+from audit_core.model import Message, filled, msg, named, verbatim
 from audit_core.model.errors import DengbaoError, InputError, StoreError
 from audit_core.model.results import PackSource, Results, encode, encode_pieces, number_width
 from audit_core.pack import documents as d
@@ -186,6 +186,14 @@ def _source(
     )
 
 
+class _BadName(Exception):
+    """A file of an exporter that no pack can hold; `said` is why."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(str(said))
+        self.said = said
+
+
 def _export(
     archive: Archive, exporters: Mapping[str, Exporter], source: PackSource, top: Path
 ) -> dict[str, Message]:
@@ -203,7 +211,7 @@ def _export(
             failed[name] = msg(
                 "Exporter {name} failed, its files are left out: {error}",
                 name=name,
-                error=f"{type(error).__name__}: {error}"[:500],
+                error=error.said if isinstance(error, _BadName) else named(error),
             )
             continue
         for path, as_name in zip(paths, names, strict=True):
@@ -216,9 +224,9 @@ def _export(
 def _export_name(taken: set[str], folder: Path, path: Path) -> str:
     name = path.relative_to(folder).as_posix()
     if not d.NAME.fullmatch(name) or not d.exported(name) or name.lower() in taken:
-        raise ValueError(f"{name!r} cannot be the name of a file in a pack")
+        raise _BadName(msg("{name} cannot be the name of a file in a pack", name=verbatim(name)))
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise ValueError(f"{name!r} is not a regular file")
+        raise _BadName(msg("{name} is not a regular file", name=verbatim(name)))
     return name
 
 

@@ -53,6 +53,14 @@ class NotZip(Exception):
         self.said = said
 
 
+class BadMember(Exception):
+    """A member that contradicts what the zip says of it; `said` is how."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(str(said))
+        self.said = said
+
+
 class Member(Struct, frozen=True, kw_only=True):
     """One member as the directory tells it. `start` is where its local header begins."""
 
@@ -197,7 +205,7 @@ class Zip:
         return None
 
     def read(self, member: Member) -> Iterator[bytes]:
-        """The bytes of `member` piece by piece; ValueError at the first contradiction.
+        """The bytes of `member` piece by piece; BadMember at the first contradiction.
 
         Never more than its size as told, whatever the data would unpack to.
         """
@@ -205,10 +213,10 @@ class Zip:
         for piece in self._unpacked(member):
             crc, left = zlib.crc32(piece, crc), left - len(piece)
             if left < 0:
-                raise ValueError("longer than told")
+                raise BadMember(msg("longer than told"))
             yield piece
         if left or crc != member.crc:
-            raise ValueError("shorter than told, or a wrong checksum")
+            raise BadMember(msg("shorter than told, or a wrong checksum"))
 
     def _packed(self, member: Member) -> Iterator[bytes]:
         at = member.start + member.head_size
@@ -216,7 +224,7 @@ class Zip:
         while at < end:
             piece = self._at(at, min(_CHUNK, end - at))
             if not piece:
-                raise ValueError("cut off")
+                raise BadMember(msg("cut off"))
             at += len(piece)
             yield piece
 
@@ -228,13 +236,13 @@ class Zip:
         try:
             for piece in self._packed(member):
                 if inflate.eof:
-                    raise ValueError("goes on after its end")
+                    raise BadMember(msg("goes on after its end"))
                 yield from _inflated(inflate, piece)
             yield inflate.flush()
         except zlib.error as error:
-            raise ValueError("cannot be unpacked") from error
+            raise BadMember(msg("cannot be unpacked")) from error
         if not inflate.eof or inflate.unused_data:
-            raise ValueError("does not end where told")
+            raise BadMember(msg("does not end where told"))
 
 
 def _inflated(inflate: zlib._Decompress, piece: bytes) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from audit_core.model import Coverage, Message, as_is, filled, msg
+from audit_core.model import Coverage, Message, as_is, filled, msg, verbatim
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
@@ -212,7 +212,11 @@ class _Files:
             ) from error
         except csv.Error as error:
             raise InputError(
-                msg("{path}: expected a CSV table: {error}", path=str(path), error=str(error))
+                msg(
+                    "{path}: expected a CSV table: {error}",
+                    path=str(path),
+                    error=verbatim(str(error)),
+                )
             ) from error
 
     def sha256(self) -> str:

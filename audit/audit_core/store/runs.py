@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Message, Target, msg
+from audit_core.model import Message, Target, msg, verbatim
 from audit_core.model.errors import InputError, StoreError, UsageError
 from audit_core.model.results import encode
 from audit_core.store import frames
@@ -50,7 +50,7 @@ class RunFile(Struct, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     system: str = ""
-    faults: tuple[str, ...] = ()
+    faults: tuple[Message, ...] = ()
 
 
 class Seal(Struct, frozen=True, kw_only=True):
@@ -96,7 +96,9 @@ class Run:
                 msg("{path}: missing; this run never began", path=str(path))
             ) from error
         except msgspec.MsgspecError as error:
-            raise InputError(msg("{path}: {error}", path=str(path), error=str(error))) from error
+            raise InputError(
+                msg("{path}: {error}", path=str(path), error=verbatim(str(error)))
+            ) from error
 
     @property
     def seal(self) -> Seal | None:
@@ -107,7 +109,9 @@ class Run:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Seal)
         except msgspec.MsgspecError as error:
-            raise InputError(msg("{path}: {error}", path=str(path), error=str(error))) from error
+            raise InputError(
+                msg("{path}: {error}", path=str(path), error=verbatim(str(error)))
+            ) from error
 
     def bundle_path(self, target: str) -> Path:
         """Where the bundle of `target` stands, or will."""

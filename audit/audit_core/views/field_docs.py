@@ -228,9 +228,10 @@ HERE: dict[str, str] = {
     "RunFile.extensions": "Scopes beyond `general` that the system declares.",
     "RunFile.only": "Ids of the targets that were chosen; empty for all.",
     "RunFile.profile_sha256": _HEX,
+    "RunView.bundles": f"{_HEX} Of each bundle (raw record of a target), by file name.",
+    "RunView.faults": f"What failed in the tool itself, a line each. {_LANGUAGE}",
     "RunStamp.bundles": f"{_HEX} Of each bundle (raw record of a target), by file name.",
-    "RunStamp.faults": "What failed in the tool itself, a line each; empty where nothing did. "
-    f"{_TOLD}",
+    "RunStamp.faults": "What failed in the tool itself, as messages; empty where nothing did.",
     "Seal.bundles": f"{_HEX} Of each bundle (raw record of a target), by file name.",
     "Seal.previous": f"{_HEX} Of the seal made before; null for the first.",
     "Seal.run": "Id of the run.",

@@ -36,6 +36,22 @@ class CheckInfoView(Struct, frozen=True, kw_only=True):
     version: int
 
 
+class RunView(Struct, frozen=True, kw_only=True):
+    """A run as printed: its stamp, with what failed in the language of the command."""
+
+    id: str
+    started: str
+    ended: str
+    profile: str
+    dengbao: str
+    plugins: dict[str, str]
+    policy: dict[str, str]
+    complete: bool
+    bundles: dict[str, str]
+    faults: tuple[str, ...]
+    system: str
+
+
 class FindingView(Struct, frozen=True, kw_only=True):
     """A finding as printed. `evidence` are digests of observations; `why` is a code, or empty."""
 
@@ -80,7 +96,7 @@ class ResultsView(Struct, frozen=True, kw_only=True):
     schema: str
     lang: str
     disclaimer: str
-    run: RunStamp
+    run: RunView
     targets: tuple[Target, ...]
     checks: tuple[CheckInfoView, ...]
     findings: tuple[FindingView, ...]
@@ -141,8 +157,9 @@ def joined(messages: tuple[Message, ...], say: Callable[[Message], str], lang: s
     return ("；" if lang == "zh" else "; ").join(say(m) for m in messages)
 
 
-def _run(run: RunStamp, t: Translator) -> RunStamp:
-    return structs.replace(run, faults=tuple(t.sentence(fault) for fault in run.faults))
+def _run(run: RunStamp, t: Translator) -> RunView:
+    known = {name: getattr(run, name) for name in run.__struct_fields__}
+    return RunView(**known | {"faults": tuple(t.say(fault) for fault in run.faults)})
 
 
 def _evidence(o: Evidence, t: Translator) -> Evidence:

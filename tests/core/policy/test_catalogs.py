@@ -259,7 +259,7 @@ def test_a_catalog_of_ones_own_is_read(tmp_path: Path) -> None:
         ("id,gist,applies_to\n1,x,servers\n", "clauses.csv:2: applies_to: expected one of"),
         ("id,gist,scope\n1,x,clod\n", "clauses.csv:2: scope: expected one of general"),
         ("id,gist,twin,twin_fit\n1,x,2,sam\n", "clauses.csv:2: twin_fit: expected one of same"),
-        ('id,gist\n1,"x\n', "clauses.csv: expected a CSV table: unexpected end of data"),
+        ('id,gist\n1,"x\n', "clauses.csv: expected a CSV table: “unexpected end of data”"),
     ],
 )  # fmt: skip
 def test_a_broken_table_is_refused_with_its_line(
