@@ -2,6 +2,8 @@
 # make test         installs what tests need and runs them all
 # make test-latest  runs them with the newest releases of everything, in an environment of its own
 # make bench        compares with other tools, as ratios in one run
+# make golden       writes the expected verdicts of the recorded host anew
+# make recordings   adds to the recorded host what BUNDLE=… holds of TARGET=…
 # make messages     compiles the translations after an edit of a .po file
 # make lock         writes requirements/ anew, with the newest releases that pyproject.toml allows
 # make clean        removes what these made, except audits and packs
@@ -27,7 +29,7 @@ TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client 
 	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils
 
 .NOTPARALLEL:
-.PHONY: help audit test test-latest bench messages lock clean check tools
+.PHONY: help audit test test-latest bench golden recordings messages lock clean check tools
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -72,6 +74,12 @@ lock: .venv-lock/bin/pip
 		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n"); \
 		print("editables", "setuptools", sep="\n")' | \
 		$(COMPILE) - --constraints requirements/dev.txt --output-file requirements/build.txt
+
+golden: .venv/.dev messages
+	@UPDATE_GOLDEN=1 $(PYTEST) -q tests/golden
+
+recordings: .venv/.dev messages
+	@PYTHONPATH=tests $(BIN)/python -m golden.record "$(BUNDLE)" "$(TARGET)"
 
 clean:
 	rm -rf .venv .venv-latest .venv-lock build dist

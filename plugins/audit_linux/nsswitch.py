@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     Absent,
-    Answer,
+    Answers,
     Command,
     Judgement,
-    ParseError,
+    ReadFiles,
+    Reason,
     Verdict,
     capped,
     fact,
     known,
     known_or_absent,
     msg,
+    optional,
     undetermined,
 )
-from audit_linux.find_files import refused
+from audit_linux.config_files import whole_files
 
 
 class Sources(Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ _FILES = frozenset({"files", "compat", "systemd", "mymachines"})
 _DOMAIN = re.compile(r"(?:^|\s)--domain[= ](\S+)")
 
 
-def _named(lines: list[str], database: str) -> list[str]:
+def _named(lines: Iterable[str], database: str) -> list[str]:
     found: list[str] = []
     for raw in lines:
         name, colon, services = raw.split("#", 1)[0].partition(":")
@@ -45,26 +48,25 @@ def _named(lines: list[str], database: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _domains(lines: list[str]) -> list[str] | None:
+def _domains(lines: Iterable[str]) -> list[str] | None:
     """The domains that SSSD serves now, but for its copy of the local files; None: not seen."""
-    if "1" not in lines:  # not even process 1: ps is missing, or /proc hides those of others
+    rows = [line.split(None, 1) for line in lines if line.strip()]
+    if not any(row[0] == "1" for row in rows):  # /proc hides the processes of others
         return None
-    told = [_DOMAIN.search(line) for line in lines if "sssd_be" in line.split()[0]]
+    told = [_DOMAIN.search(row[1]) for row in rows if row[0] != "1" and len(row) == 2]
     return [found[1] for found in told if found and found[1] != "implicit_files"]
 
 
-def parse_sources(answer: Answer) -> Sources | Absent:
+def parse_sources(answers: Answers) -> Sources | Absent:
     """The sources of nsswitch.conf; `sss` counts only while SSSD serves a domain, or may do."""
-    denied = refused(answer.stderr)
-    if denied is not None:
-        return denied
-    conf, mark, processes = answer.text.rpartition("== processes\n")
-    if not mark:
-        raise ParseError("the list of processes is missing")
-    domains = _domains([line.strip() for line in processes.split("\n") if line.strip()])
+    files = whole_files(answers["nsswitch"])
+    if isinstance(files, Absent) and files.unknown:
+        return files
+    lines = () if isinstance(files, Absent) else files[0].lines
+    domains = None if answers["sssd"] is None else _domains(answers["sssd"].lines)
 
     def elsewhere(database: str) -> tuple[str, ...]:
-        found = [n for n in _named(conf.split("\n"), database) if n not in _FILES]
+        found = [n for n in _named(lines, database) if n not in _FILES]
         if "sss" in found and domains is not None:
             at = found.index("sss")
             found[at : at + 1] = [f"sss ({domain})" for domain in domains]
@@ -76,16 +78,17 @@ def parse_sources(answer: Answer) -> Sources | Absent:
 SOURCES = fact(
     "linux.account-sources",
     Sources,
-    ask=Command(
-        argv=(
-            "sh",
-            "-c",
-            "for f in /etc/nsswitch.conf /usr/etc/nsswitch.conf; do "
-            'if [ -e "$f" ]; then cat -- "$f"; echo; break; fi; done; '
-            "echo '== processes'; ps -o pid= -p 1 2>/dev/null; "
-            "ps -ww -o args= -C sssd_be 2>/dev/null; exit 0",
-        )
-    ),
+    asks={
+        # The vendor's file counts where there is no other; paths come sorted, /etc first.
+        "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")),
+        "sssd": optional(
+            Command(
+                argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
+                ok=(0, 1),
+                missing=Reason.NOT_PRESENT,
+            )
+        ),
+    },
     parse=parse_sources,
 )
 

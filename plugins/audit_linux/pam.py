@@ -10,13 +10,15 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    FileEntry,
     Message,
     ParseError,
+    ReadFiles,
     fact,
     msg,
     shortened,
 )
-from audit_linux.find_files import Blob, ask_files, parse_files
+from audit_linux.config_files import whole_files
 
 _TYPES = ("auth", "account", "password", "session")
 _PLAIN = {
@@ -108,28 +110,33 @@ def _line(text: str) -> Line:
 _BROKEN = Line(kind="broken", control="", module="")
 
 
-def _service(blob: Blob) -> tuple[Line, ...]:
+def _service(file: FileEntry) -> tuple[Line, ...]:
     """The lines of one file; a file that libpam would refuse spoils only who includes it."""
     try:
-        return tuple(_line(text) for text in _joined(blob.lines) if text)
+        return tuple(_line(text) for text in _joined(file.lines) if text)
     except ParseError:
         return (_BROKEN,)
 
 
 def parse_pam(answer: Answer) -> Pam | Absent:
     """The services of /etc/pam.d, with those of /usr/lib/pam.d that it does not replace."""
-    blobs = parse_files(answer)
-    if isinstance(blobs, Absent):
-        return blobs
+    files = whole_files(answer)
+    if isinstance(files, Absent):
+        return files
     services: dict[str, tuple[Line, ...]] = {}
-    for blob in sorted(blobs, key=lambda b: b.path.startswith("/etc/")):
-        name = blob.path.rsplit("/", 1)[-1]
+    for file in sorted(files, key=lambda b: b.path.startswith("/etc/")):
+        name = file.path.rsplit("/", 1)[-1]
         if not re.search(r"\.(?:dpkg-\w+|rpm\w+|bak|orig)$|~$", name):
-            services[name] = _service(blob)
+            services[name] = _service(file)
     return Pam(services=services)
 
 
-PAM = fact("linux.pam", Pam, ask=ask_files("/etc/pam.d", "/usr/lib/pam.d"), parse=parse_pam)
+PAM = fact(
+    "linux.pam",
+    Pam,
+    ask=ReadFiles(paths=("/etc/pam.d", "/usr/lib/pam.d"), depth=1),
+    parse=parse_pam,
+)
 
 
 class Unresolved(Exception):

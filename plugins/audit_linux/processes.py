@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     Absent,
+    Answers,
+    Command,
     ParseError,
     fact,
     msg,
     whole_number,
 )
-from audit_core.model import Answer, Reason
-from audit_linux.shell_scripts import script
+from audit_core.model import Reason
 
 # Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).
 FIRST_PERSON = 1000
@@ -37,16 +39,14 @@ class Process(Struct, frozen=True, kw_only=True):
         return self.uid < FIRST_PERSON and not self.contained
 
 
-def parse_processes(answer: Answer) -> tuple[Process, ...] | Absent:
+def parse_processes(answers: Answers) -> tuple[Process, ...] | Absent:
     """Processes from `ps -eo pid=,uid=,comm=`; a zombie's name ends in `<defunct>`.
-
-    After a line `==` stand the ids of those in containers, all of them where the host is one.
 
     NOT_PERMITTED when process 1 is hidden (/proc mounted with hidepid): who is not seen may run.
     """
     found = []
-    lines, inside = _sections(answer.lines)
-    for line in lines:
+    inside = _contained(answers["contained"].lines)
+    for line in answers["ps"].lines:
         parts = line.split(None, 2)
         if len(parts) < 2:
             raise ParseError(f"not a process: {line[:80]!r}")
@@ -61,13 +61,14 @@ def parse_processes(answer: Answer) -> tuple[Process, ...] | Absent:
     return tuple(found)
 
 
-def _sections(lines: list[str]) -> tuple[list[str], frozenset[int]]:
-    """The lines of ps, and the ids of processes in containers."""
-    if "==" not in lines:
-        return lines, frozenset()
-    at = lines.index("==")
-    ids = frozenset(whole_number(pid) for pid in lines[at + 1 :])
-    return lines[:at], frozenset() if 1 in ids else ids
+_GROUP = re.compile(r"/proc/([0-9]{1,12})/cgroup")
+
+
+def _contained(paths: Iterable[str]) -> frozenset[int]:
+    """The ids of processes in containers; none where the host is one itself."""
+    rows = [_GROUP.fullmatch(path) for path in paths]
+    ids = frozenset(int(row[1]) for row in rows if row)
+    return frozenset() if 1 in ids else ids
 
 
 # The control groups that docker, podman, containerd, cri-o, LXC and nspawn give to containers.
@@ -78,11 +79,28 @@ _CONTAINED = (
 PROCESSES = fact(
     "linux.processes",
     tuple[Process, ...],
-    ask=script(
-        "ps -eo pid=,uid=,comm= || exit $?; echo ==; "
-        f"grep -lE '{_CONTAINED}' /proc/[0-9]*/cgroup 2>/dev/null | tr -dc '0-9\\n'; exit 0",
-        limit=4 << 20,
-    ),
+    asks={
+        "ps": Command(argv=("ps", "-eo", "pid=,uid=,comm="), limit=4 << 20),
+        # A process that ends meanwhile makes find and grep end with 1.
+        "contained": Command(
+            argv=(
+                "find",
+                "/proc",
+                "-maxdepth",
+                "2",
+                "-path",
+                "/proc/[0-9]*/cgroup",
+                "-exec",
+                "grep",
+                "-lE",
+                _CONTAINED,
+                "{}",
+                "+",
+            ),
+            ok=(0, 1),
+            limit=4 << 20,
+        ),
+    },
     parse=parse_processes,
 )
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present
-from audit_core.model import Answer, Reason
-from audit_linux.shell_scripts import script
+from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Command,
+    ParseError,
+    fact,
+    msg,
+    not_present,
+    optional,
+)
+from audit_core.model import Answer, Optional_, Reason
 
-NOT_BOOTED = "System has not been booted with systemd"
+_NOT_BOOTED = b"System has not been booted with systemd"
 
 
 class Units(Struct, frozen=True, kw_only=True):
@@ -30,27 +38,37 @@ _STATES = frozenset({
 })  # fmt: skip
 
 
-def parse_units(answer: Answer) -> Units | Absent:
+def parse_units(answers: Answers) -> Units | Absent:
     """Units from `systemctl list-units` and `list-unit-files`; NOT_PRESENT without systemd."""
-    text = answer.text
-    if NOT_BOOTED in text.split("\n== files")[0]:
+    loaded, files = answers["units"], answers["files"]
+    if loaded is None or files is None or _NOT_BOOTED in loaded.stderr:
         return not_present(msg("systemd is not process 1 here"))
-    head, mark, tail = text.partition("\n== files\n")
-    lines, end, last = tail.rpartition("\n== end 0")
-    if not mark or not end or last.strip() or not head.startswith("== units\n"):
+    if loaded.exit_code or files.exit_code or not (loaded.stdout and files.stdout):
+        # systemctl ignores the question in a chroot, with status 0
         raise ParseError("systemctl did not list to the end")
+    active, failing = _loaded(loaded.lines)
+    enabled, generated = _unit_files(files.lines)
+    return Units(active=active, enabled=enabled, generated=generated, failing=failing)
+
+
+def _loaded(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The active units, and those that are started again and again."""
     active, failing = set(), set()
-    for line in head.split("\n")[1:]:
+    for line in lines:
         words = line.lstrip("●*× ").split(None, 4)
-        # systemctl says in words, and with status 0, that it ignores the question in a chroot
         if words and (len(words) < 4 or not words[0].endswith((".service", ".socket"))):
             raise ParseError(f"not a unit: {line[:80]!r}")
         if words and words[2] in ("active", "activating", "reloading"):
             active.add(words[0])
         if words and words[3].startswith("auto-restart"):
             failing.add(words[0])
+    return frozenset(active), frozenset(failing)
+
+
+def _unit_files(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The units that are enabled, and those that systemd made of start-up scripts."""
     enabled, generated = set(), set()
-    for line in lines.split("\n"):
+    for line in lines:
         words = line.split()
         if words and (len(words) < 2 or words[1] not in _STATES):
             raise ParseError(f"not a unit file: {line[:80]!r}")
@@ -58,24 +76,27 @@ def parse_units(answer: Answer) -> Units | Absent:
             enabled.add(words[0])
         if len(words) >= 2 and words[1] == "generated":
             generated.add(words[0])
-    return Units(active=frozenset(active), enabled=frozenset(enabled),
-                 generated=frozenset(generated), failing=frozenset(failing))  # fmt: skip
+    return frozenset(enabled), frozenset(generated)
 
 
-# 127 from the shell's own lookup: no systemctl, hence no systemd.
+def _systemctl(verb: str, *words: str) -> Optional_:
+    listing = ("--type=service", "--type=socket", "--no-legend", "--no-pager", "--plain", "--full")
+    # No systemctl, hence no systemd.
+    return optional(
+        Command(
+            argv=("systemctl", verb, *words, *listing),
+            ok=(0, 1),
+            missing=Reason.NOT_PRESENT,
+            limit=2 << 20,
+            timeout_s=30,
+        )
+    )
+
+
 UNITS = fact(
     "linux.units",
     Units,
-    ask=script(
-        "command -v systemctl >/dev/null || "
-        "{ echo 'System has not been booted with systemd: no systemctl'; exit 0; }; "
-        "o='--type=service --type=socket --no-legend --no-pager --plain --full'; "
-        "echo '== units'; systemctl list-units --all $o 2>&1; r=$?; "
-        "echo; echo '== files'; systemctl list-unit-files $o 2>&1; s=$?; "
-        'echo; echo "== end $((r + s))"',
-        limit=2 << 20,
-        timeout_s=30,
-    ),
+    asks={"units": _systemctl("list-units", "--all"), "files": _systemctl("list-unit-files")},
     parse=parse_units,
 )
 
@@ -97,11 +118,12 @@ def parse_links(answer: Answer) -> frozenset[str] | Absent:
     return frozenset(name[3:] for name in names)
 
 
+_RUN_LEVELS = tuple(f"{folder}/rc{n}.d" for folder in ("/etc", "/etc/rc.d") for n in "2345")
 LINKS = fact(
     "linux.start-links",
     frozenset[str],
-    ask=script(
-        "find /etc/rc[2-5].d /etc/rc.d/rc[2-5].d -maxdepth 1 -name 'S[0-9][0-9]*' -printf '%f/'",
+    ask=Command(
+        argv=("find", *_RUN_LEVELS, "-maxdepth", "1", "-name", "S[0-9][0-9]*", "-printf", "%f/"),
         ok=(0, 1),
     ),
     parse=parse_links,

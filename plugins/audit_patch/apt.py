@@ -7,10 +7,20 @@ that are held or phased, each with the archives that offer the new version.
 
 from __future__ import annotations
 
+import email.utils
 import itertools
 import re
 
-from audit_core.api.sdk import Absent, Answer, Command, ParseError, msg, not_present
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Answers,
+    Command,
+    ParseError,
+    msg,
+    not_present,
+)
+from audit_core.model import NamedAsk
 from audit_patch.model import (
     Automatic,
     Esm,
@@ -35,32 +45,46 @@ UPGRADABLE = Command(
 POLICY = Command(argv=("apt-cache", *_IN_MEMORY, "policy"), timeout_s=60)
 # The date that the archive signed: the time of a file is that of the copy on a mirror that does
 # not keep times, and such a mirror may stand still. Without a date the file's time has to do.
-LISTS = Command(
-    argv=(
-        "sh", "-c",
-        "cd /var/lib/apt || exit 1; for f in lists/*Release periodic/update-success-stamp "
-        'periodic/update-stamp; do [ -f "$f" ] || continue; '
-        """d=; case $f in lists/*) d=$(sed -n '/^Date: /{s///p;q;}' "$f");; esac; """
-        '{ [ -n "$d" ] && t=$(date -d "$d" +%s 2>/dev/null); } || '
-        't=$(stat -L -c %Y "$f") || exit 1; '
-        """printf '%s\\0%s\\0' "$t" "$f"; done""",
+_LISTS = "/var/lib/apt/lists"
+_PERIODIC = "/var/lib/apt/periodic"
+
+
+def _dates(folder: str) -> Command:
+    """The question for the date in each release file below `folder`."""
+    return Command(
+        argv=(
+            "grep", "-rsZ", "-m1", "--include=*Release", "--exclude-dir=partial", "-e", "^Date: ",
+            folder,
+        ),
+        ok=(0, 1, 2),
+    )  # fmt: skip
+
+
+LISTS: dict[str, NamedAsk] = {
+    "times": Command(
+        argv=(
+            "find", "-L", _LISTS, _PERIODIC, "-mindepth", "1", "-maxdepth", "1", "-type", "f", "(",
+            "-name", "*Release", "-o", "-name", "update-success-stamp",
+            "-o", "-name", "update-stamp", ")", "-printf", r"%T@\0%p\0",
+        ),
+        ok=(0, 1),
     ),
-)  # fmt: skip
+    "dates": _dates(_LISTS),
+}  # fmt: skip
 # Ubuntu keeps the lists of what Ubuntu Pro would bring apart from its own, attached or not; the
 # Pro client refreshes them after each `apt update`. apt compares them with what is installed.
 _ESM = "/var/lib/ubuntu-advantage/apt-esm"
-ESM = Command(
-    argv=(
-        "sh", "-c",
-        f"d={_ESM}; echo '== lists'; [ -d $d ] || exit 0; "
-        'for f in "$d"/var/lib/apt/lists/*Release; do [ -f "$f" ] || continue; '
-        """t=$(date -d "$(sed -n '/^Date: /{s///p;q;}' "$f")" +%s) || exit 3; """
-        """printf '%s %s\\n' "$t" "${f##*/}"; done; echo '== apt'; """
-        "exec apt -o Dir=$d -o Dir::State::status=/var/lib/dpkg/status "
-        "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= list --upgradable",
+ESM: dict[str, NamedAsk] = {
+    "dates": _dates(f"{_ESM}/var/lib/apt/lists"),
+    "updates": Command(
+        argv=(
+            "apt", "-o", f"Dir={_ESM}", "-o", "Dir::State::status=/var/lib/dpkg/status",
+            *_IN_MEMORY, "list", "--upgradable",
+        ),
+        ok=(0, 100),
+        timeout_s=60, limit=8 << 20,
     ),
-    timeout_s=60, limit=8 << 20,
-)  # fmt: skip
+}  # fmt: skip
 # Only options are printed: an address in a source line may carry a password.
 OPTIONS = Command(
     argv=(
@@ -145,26 +169,41 @@ def parse_security(answer: Answer) -> Security:
     return Security(updates=tuple(_update(row) for row in found), labelled=None)
 
 
-_ESM_LIST = re.compile(r"([0-9]{1,12}) (\S*_dists_[a-z]+-(apps|infra)-security_(?:In)?Release)")
+_ESM_LIST = re.compile(r"\S*_dists_[a-z]+-(apps|infra)-security_(?:In)?Release")
 
 
-def parse_esm(answer: Answer) -> Esm | Absent:
+def parse_esm(answers: Answers) -> Esm | Absent:
     """What the lists of Ubuntu Pro would bring; NOT_PRESENT where the host holds none of them."""
-    _complaints(answer)
-    lines = [line for line in answer.lines if line]
-    if lines[:1] != ["== lists"]:
-        raise ParseError("no `== lists` line")
-    if "== apt" not in lines[2:]:
+    dates = _signed(answers["dates"])
+    if not dates:
         return not_present(msg("The host holds no lists of Ubuntu Pro (ESM)"))
-    at = lines.index("== apt")
-    lists = [_ESM_LIST.fullmatch(line) for line in lines[1:at]]
-    if None in lists:
-        raise ParseError(f"not a list of Ubuntu Pro: {lines[1 + lists.index(None)][:120]!r}")
-    dates: dict[str, float] = {}
-    for row in (row for row in lists if row):
-        dates[row[3]] = max(float(row[1]), dates.get(row[3], 0))
-    updates = (_update(row) for row in _matches(lines[at + 1 :]) if row["old"])
-    return Esm(published=dates, updates=tuple(updates))
+    published: dict[str, float] = {}
+    for path, date in dates.items():
+        row = _ESM_LIST.fullmatch(path.rpartition("/")[2])
+        if row is None or date is None:
+            raise ParseError(f"not a list of Ubuntu Pro: {path[:120]!r}")
+        published[row[1]] = max(date, published.get(row[1], 0))
+    if answers["updates"].exit_code:
+        raise ParseError("apt could not compare the lists of Ubuntu Pro")
+    updates = (_update(row) for row in _rows(answers["updates"]) if row["old"])
+    return Esm(published=published, updates=tuple(updates))
+
+
+def no_esm(answer: Answer) -> Absent:
+    """Only Ubuntu has lists of Ubuntu Pro."""
+    return not_present(msg("The host holds no lists of Ubuntu Pro (ESM)"))
+
+
+def _signed(answer: Answer) -> dict[str, float | None]:
+    """The date in each release file, in seconds since 1970; None where it is none."""
+    return {path: _seconds(text.partition(": ")[2]) for path, text in grep_rows(answer)}
+
+
+def _seconds(date: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _package(row: re.Match[str]) -> tuple[str, str]:
@@ -203,18 +242,24 @@ def parse_policy(answer: Answer) -> Sources:
     return Sources(items=tuple(found), pinned=pinned)
 
 
-def parse_lists(answer: Answer) -> Metadata:
+def parse_lists(answers: Answers) -> Metadata:
     """When the archives published what apt holds, and when apt last noted a whole refresh."""
     listings, stamp = [], None
-    for at, path in records(answer.stdout, 2):
-        if path.startswith("periodic/"):
+    dates = _signed(answers["dates"])
+    for at, path in records(answers["times"].stdout, 2):
+        folder, _, name = path.rpartition("/")
+        if folder == _PERIODIC:
             stamp = max(float(at), stamp or float(at))
-        else:
-            name = path.removeprefix("lists/")
-            suite = name.rpartition("_dists_")[2].replace("_", " ").removesuffix("Release")
-            listings.append(
-                Listing(source=name, at=float(at), security=_security_list(name, suite))
+            continue
+        signed = dates.get(path)
+        suite = name.rpartition("_dists_")[2].replace("_", " ").removesuffix("Release")
+        listings.append(
+            Listing(
+                source=name,
+                at=float(at) if signed is None else signed,
+                security=_security_list(name, suite),
             )
+        )
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), stamp=stamp)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_core.api.sdk import Command, Fact, fact, provider
-from audit_core.model import Parser
+from audit_core.api.sdk import Command, Fact, Provider, fact, provider
+from audit_core.model import NamedAsk, Parser
 from audit_patch import apk, apt, host, rpm, zypper
 from audit_patch.model import (
     Automatic,
@@ -19,15 +19,20 @@ from audit_patch.model import (
     Sources,
 )
 
-Way = tuple[Command, Parser]
+Way = tuple[Command | dict[str, NamedAsk], Parser]
 
 
 def _each(id: str, type_: Any, **ways: Way) -> Fact:
     """The fact `id`, learnt from each package manager in its way; yum's is dnf's unless told."""
     if "dnf" in ways:
         ways.setdefault("yum", ways["dnf"])
-    found = (provider(ask, parse, package_manager=m) for m, (ask, parse) in ways.items())
-    return fact(id, type_, providers=tuple(found))
+    return fact(id, type_, providers=tuple(_provider(m, *way) for m, way in ways.items()))
+
+
+def _provider(manager: str, ask: Command | dict[str, NamedAsk], parse: Parser) -> Provider:
+    if isinstance(ask, Command):
+        return provider(ask, parse, package_manager=manager)
+    return provider(asks=ask, parse=parse, package_manager=manager)
 
 
 PENDING = _each(
@@ -69,7 +74,14 @@ AUTOMATIC = _each(
     apt=(apt.AUTOMATIC, apt.parse_automatic),
     dnf=(rpm.AUTOMATIC, rpm.parse_automatic),
 )  # fmt: skip
-ESM = fact("patch.esm", Esm, ask=apt.ESM, parse=apt.parse_esm)
+ESM = fact(
+    "patch.esm",
+    Esm,
+    providers=(
+        provider(asks=apt.ESM, parse=apt.parse_esm, os_id="ubuntu"),
+        provider(host.RELEASE, apt.no_esm),
+    ),
+)
 UPDATERS = fact("patch.updaters", tuple[str, ...], ask=host.UPDATERS, parse=host.parse_updaters)
 STARTERS = fact("patch.starters", tuple[str, ...], ask=host.STARTERS, parse=host.parse_starters)
 RESTART = fact("patch.restart", bool, ask=host.RESTART, parse=host.parse_restart)

@@ -12,12 +12,14 @@ import re
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    Answers,
     Command,
     ParseError,
     Reason,
     decimal,
     msg,
 )
+from audit_core.model import NamedAsk
 from audit_patch.model import (
     Automatic,
     Listing,
@@ -49,20 +51,14 @@ def updateinfo(program: str) -> Command:
     return Command(argv=argv, timeout_s=90, limit=8 << 20)
 
 
-# The newest time stamp within tells when the repository was made: a copy of it may stand still.
-_MADE = (
-    r"""printf '%s\0' "$(sed -n 's/.*<timestamp>\([0-9]*\).*/\1/p' "$1" """
-    '| sort -n | tail -n 1)"'
-)
-
-
-def caches(folders: tuple[str, ...], depth: int) -> Command:
-    """The question for the index of each repository in `folders`: its times and its path."""
-    argv = (
-        "find", *folders, "-maxdepth", str(depth), "-type", "f", "-name", "repomd.xml",
-        "-printf", r"%T@\0%P\0", "-exec", "sh", "-c", _MADE, "sh", "{}", ";",
-    )  # fmt: skip
-    return Command(argv=argv, ok=(0, 1))
+def caches(folders: tuple[str, ...], depth: int) -> dict[str, NamedAsk]:
+    """The questions for the index of each repository in `folders`: its path, times and stamps."""
+    argv = ("find", *folders, "-maxdepth", str(depth), "-type", "f", "-name", "repomd.xml")
+    stamps = ("-exec", "grep", "-oHZ", "<timestamp>[0-9]*", "{}", "+")
+    return {
+        "times": Command(argv=(*argv, "-printf", r"%T@\0%p\0"), ok=(0, 1)),
+        "stamps": Command(argv=(*argv, *stamps), ok=(0, 1)),
+    }
 
 
 CACHES = caches(("/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"), 5)
@@ -160,16 +156,23 @@ def refused_by(answer: Answer) -> Absent | None:
     return None
 
 
-def parse_caches(answer: Answer) -> Metadata | Absent:
-    """When each repository's metadata were last refreshed (dnf touches them when unchanged)."""
-    if refused := refused_by(answer):
+def parse_caches(answers: Answers) -> Metadata | Absent:
+    """When each repository's metadata were last refreshed (dnf touches them when unchanged).
+
+    The newest time stamp within tells when the repository was made: a copy of it may stand still.
+    """
+    if refused := refused_by(answers["times"]):
         return refused
+    made: dict[str, float] = {}
+    for path, text in grep_rows(answers["stamps"]):
+        stamp = decimal(text.removeprefix("<timestamp>"))
+        if stamp is not None:
+            made[path] = max(stamp, made.get(path, stamp))
     listings = []
-    for at, path, made in records(answer.stdout, 3):
+    for at, path in records(answers["times"].stdout, 2):
         parts = path.removesuffix("/repomd.xml").removesuffix("/repodata").split("/")
         source = re.sub(r"-[0-9a-f]{16}$", "", parts[-1])
-        published = decimal(made)
-        listings.append(Listing(source=source, at=float(at), published=published))
+        listings.append(Listing(source=source, at=float(at), published=made.get(path)))
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
 
 

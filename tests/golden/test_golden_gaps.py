@@ -27,7 +27,7 @@ from audit_core.model import (
 )
 from audit_core.store.bundles import Bundle
 
-from .test_golden import RECORDED, TARGETS
+from .host import TARGETS, recorded
 
 CHECKS = tuple(plugins.load().checks.values())
 WEB = TARGETS[0]
@@ -48,7 +48,7 @@ class Recorded:
         return raw.replace(b"e", self._put) if self._put else raw
 
 
-BUNDLE = Bundle(RECORDED)
+BUNDLE = Bundle(recorded())
 
 
 def facts_of(bundle: Recorded) -> GroupFacts:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from audit_core.model import Answer, Target
+from audit_core.model import Target
 from audit_linux.logs import log_files
+from invented.answers import answers
 
 NOW = 1_795_434_704
 DAY = 86_400
@@ -11,11 +12,8 @@ TARGET = Target(id="h", kind="host", object_type="server", address="web1.example
 
 
 def log_tree(*records: str) -> log_files.LogTree:
-    text = f"{NOW}\n" + "".join(f"{r}//" for r in ("755_d_0_0_4096_1.0_-1.-000000010_", *records))
-    found = log_files.parse_log_tree(
-        Answer(stdout=text.encode(), stderr=b"", exit_code=0, truncated=False, collected_at="",
-               target=TARGET)
-    )  # fmt: skip
+    text = "".join(f"{r}//" for r in ("755_d_0_0_4096_1.0_-1.-000000010_", *records))
+    found = log_files.parse_log_tree(answers(clock=f"{NOW}\n", filesystem="", files=text))
     assert isinstance(found, log_files.LogTree)
     return found
 

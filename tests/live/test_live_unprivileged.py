@@ -17,10 +17,19 @@ from audit_core.api import plugins
 from audit_core.api.sdk import Absent, Reason
 from audit_core.collect import Collector, Route
 from audit_core.connectors import Ended, ScriptReply
-from audit_core.model import Answer, Command, Target, Verdict
+from audit_core.model import (
+    Answer,
+    Command,
+    ReadFiles,
+    Status,
+    Target,
+    Verdict,
+)
+from audit_core.model.files import encode_files
+from audit_core.plan import batch
 from audit_core.policy import load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
-from audit_linux.config_lines import conf_request, parse_conf
+from audit_linux.config_files import ConfigPaths
 from audit_linux.units import LINKS, parse_links
 from core.whole import Whole, judged
 from live.sshd import need_root, program
@@ -130,15 +139,22 @@ def open_to_all() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _answer(command: Command, *prefix: str) -> Answer:
-    done = subprocess.run(
-        [*prefix, *command.argv], capture_output=True, env=_ENV, cwd="/", check=False
-    )
-    assert done.returncode in command.ok, done.stderr
+def _answer(request: Command | ReadFiles, *prefix: str) -> Answer:
+    session = DroppedSession([*prefix])
+    told = session.run(batch.render([request], _NONCE), deadline_s=60, limit=1 << 20)
+    (reply,) = batch.unframe(
+        [request], _NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY
+    ).replies
+    assert reply is not None
+    assert reply.status is Status.ANSWERED
+    stdout = reply.stdout if reply.files is None else encode_files(reply.files)
     return Answer(
-        stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode, truncated=False,
+        stdout=stdout, stderr=reply.stderr, exit_code=reply.exit_code or 0, truncated=False,
         collected_at="2026-11-23T12:00:00.000Z", target=TARGETS[0],
     )  # fmt: skip
+
+
+_NONCE = "0123456789abcdef" * 2
 
 
 @pytest.mark.parametrize("closed", ["", "conf.d", "conf.d/a.conf"])
@@ -147,12 +163,13 @@ def test_set_up_files_behind_a_closed_door_are_not_missing(closed: str, open_to_
     (top / "conf.d").mkdir(parents=True)
     (top / "main.conf").write_text("x\n")
     (top / "conf.d" / "a.conf").write_text("y\n")
-    ask = conf_request((f"{top}/main.conf",), ((f"{top}/conf.d", "*.conf"),))
-    whole = parse_conf(_answer(ask, *dropped()))
+    (top / "conf.d" / "other").touch(mode=0o600)
+    paths = ConfigPaths(files=(f"{top}/main.conf",), folders=(f"{top}/conf.d",), pattern="*.conf")
+    whole = paths.read(_answer(paths.request, *dropped()))
     assert isinstance(whole, tuple)
     assert len(whole) == 2
     (top / closed).chmod(0o600)
-    got = parse_conf(_answer(ask, *dropped()))
+    got = paths.read(_answer(paths.request, *dropped()))
     assert isinstance(got, Absent)
     assert got.reason is Reason.NOT_PERMITTED
 
@@ -161,8 +178,8 @@ def test_a_link_into_a_closed_folder_is_not_missing(open_to_all: Path) -> None:
     (open_to_all / "closed").mkdir(mode=0o700)
     (open_to_all / "closed" / "a").write_text("x\n")
     (open_to_all / "main.conf").symlink_to(open_to_all / "closed" / "a")
-    ask = conf_request((f"{open_to_all}/main.conf",))
-    got = parse_conf(_answer(ask, *dropped()))
+    paths = ConfigPaths(files=(f"{open_to_all}/main.conf",))
+    got = paths.read(_answer(paths.request, *dropped()))
     assert isinstance(got, Absent)
     assert got.reason is Reason.NOT_PERMITTED
 
@@ -173,8 +190,8 @@ def test_start_links_in_a_closed_folder_are_not_missing(open_to_all: Path) -> No
     (folder / "S20telnetd").symlink_to("/bin/true")
     ask = LINKS.providers[0].ask
     assert isinstance(ask, Command)
-    text = ask.argv[2].replace("/etc/rc[2-5].d", f"{open_to_all}/rc[2-5].d")
-    moved = Command(argv=("sh", "-c", text), ok=ask.ok)
+    argv = tuple(word.replace("/etc/rc2.d", str(folder)) for word in ask.argv)
+    moved = Command(argv=argv, ok=ask.ok)
     links = parse_links(_answer(moved, *dropped()))
     assert isinstance(links, frozenset)
     assert "telnetd" in links

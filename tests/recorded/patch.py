@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from audit_core.model import Answer, Command, Target
+from audit_core.model import Answer, Answers, Command, NamedAsk, Target
 
 RECORDINGS = Path(__file__).parents[1] / "plugins" / "patch" / "recordings"
 HOST = Target(id="h", kind="host", object_type="server")
@@ -18,11 +18,26 @@ def answer(stdout: bytes = b"", stderr: bytes = b"", exit_code: int = 0) -> Answ
     )  # fmt: skip
 
 
+def answers(**named: Answer | bytes) -> Answers:
+    """Several answers by name; bytes are what the command wrote."""
+    told = {k: v if isinstance(v, Answer) else answer(v) for k, v in named.items()}
+    return Answers(target=HOST, named=told)
+
+
 def recording(name: str) -> Answer:
     """The recording without its header, with the exit status that the header tells."""
     head, _, body = (RECORDINGS / name).read_bytes().partition(b"#> ---\n")
     status = head.decode().partition("exit status: ")[2]
     return answer(body, exit_code=int(status))
+
+
+def run_all(asks: dict[str, NamedAsk], *, replace: tuple[str, str] = ("", "")) -> Answers:
+    """The answers of this machine to `asks`, with a part of their arguments replaced."""
+    found = {}
+    for name, ask in asks.items():
+        assert isinstance(ask, Command)
+        found[name] = run(ask, swap={a: a.replace(*replace) for a in ask.argv if replace[0] in a})
+    return answers(**found)
 
 
 def run(command: Command, *, swap: dict[str, str] | None = None) -> Answer:

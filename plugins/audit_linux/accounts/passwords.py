@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     ParseError,
     Platform,
     ReadFile,
+    ReadFiles,
     Severity,
     Up,
     Verdict,
@@ -33,7 +34,7 @@ from audit_core.api.sdk import (
     shortened,
     undetermined,
 )
-from audit_linux.find_files import ask_files, parse_files
+from audit_linux.config_files import whole_files
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import (
     LOCAL_PROOF,
@@ -101,14 +102,14 @@ def _settings(lines: list[str]) -> dict[str, str]:
 
 def parse_pwquality(answer: Answer) -> Settings | Absent:
     """The settings of libpwquality: drop-ins in order, then the main file, later ones winning."""
-    blobs = parse_files(answer)
-    if isinstance(blobs, Absent):
-        return blobs
+    files = whole_files(answer)
+    if isinstance(files, Absent):
+        return files
     values: dict[str, str] = {}
-    for blob in sorted(blobs, key=lambda b: (b.path == "/etc/security/pwquality.conf", b.path)):
-        if any(len(line) > 1022 for line in blob.lines):
-            raise ParseError(f"{blob.path} has a line that libpwquality refuses")
-        values |= _settings(blob.lines)
+    for file in sorted(files, key=lambda b: (b.path == "/etc/security/pwquality.conf", b.path)):
+        if any(len(line) > 1022 for line in file.lines):
+            raise ParseError(f"{file.path} has a line that libpwquality refuses")
+        values |= _settings(file.lines)
     return Settings(values=values)
 
 
@@ -120,7 +121,11 @@ def parse_settings(answer: Answer) -> Settings:
 PWQUALITY = fact(
     "linux.pwquality",
     Settings,
-    ask=ask_files("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d", name="*.conf"),
+    ask=ReadFiles(
+        paths=("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d"),
+        depth=1,
+        names=("*.conf",),
+    ),
     parse=parse_pwquality,
 )
 PWHISTORY = fact(

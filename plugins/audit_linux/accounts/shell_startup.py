@@ -7,8 +7,16 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, Answer, Command, ParseError, fact
-from audit_linux.find_files import Blob, ask_files, parse_files
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    FileEntry,
+    ParseError,
+    ReadFiles,
+    fact,
+)
+from audit_linux.config_files import whole_files
 
 _SPLIT = re.compile(r"(;;|;|&&|\|\||\||&)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
@@ -53,10 +61,10 @@ def _parts(line: str) -> Iterator[tuple[str, bool]]:
 _LEAVES = frozenset({"return", "exit", "exec", "logout"})
 
 
-def _statements(blob: Blob, sure_file: bool) -> Iterator[tuple[int, Statement]]:
+def _statements(file: FileEntry, sure_file: bool) -> Iterator[tuple[int, Statement]]:
     """The statements with their line numbers; none is sure behind a way out or a here-document."""
     depth, left = 0, False
-    text = "\n".join(blob.lines).replace("\\\n", " ")
+    text = "\n".join(file.lines).replace("\\\n", " ")
     for number, line in enumerate(text.split("\n")):
         for part, depends in _parts(line):
             words = _words(part)
@@ -66,7 +74,7 @@ def _statements(blob: Blob, sure_file: bool) -> Iterator[tuple[int, Statement]]:
             depth += opens
             if words and ("TMOUT" in part or "umask" in words):
                 sure = sure_file and depth == 0 and not depends and not left
-                yield number, Statement(path=blob.path, words=tuple(words), sure=sure)
+                yield number, Statement(path=file.path, words=tuple(words), sure=sure)
             left |= "<<" in part or (bool(words) and words[0] in _LEAVES)
 
 
@@ -74,9 +82,9 @@ _MAIN = "/etc/profile"
 _SOURCES = re.compile(r"/etc/profile\.d\b")
 
 
-def _sourcing(blob: Blob) -> int | None:
+def _sourcing(file: FileEntry) -> int | None:
     """The number of the line of /etc/profile from which its drop-ins run."""
-    text = "\n".join(blob.lines).replace("\\\n", " ")
+    text = "\n".join(file.lines).replace("\\\n", " ")
     for number, line in enumerate(text.split("\n")):
         if _SOURCES.search(_COMMENT.sub("", line)):
             return number
@@ -93,30 +101,30 @@ def parse_startup(answer: Answer) -> Startup | Absent:
     A drop-in runs surely only if /etc/profile speaks of profile.d, and from that line on; whether
     a bashrc runs is up to the shell and the user.
     """
-    blobs = parse_files(answer)
-    if isinstance(blobs, Absent):
-        return blobs
-    main = next((blob for blob in blobs if blob.path == _MAIN), None)
+    files = whole_files(answer)
+    if isinstance(files, Absent):
+        return files
+    main = next((file for file in files if file.path == _MAIN), None)
     at = _sourcing(main) if main else None
     own = list(_statements(main, sure_file=True)) if main else []
     found = [statement for number, statement in own if at is None or number <= at]
     rest = [statement for number, statement in own if at is not None and number > at]
-    others = [blob for blob in blobs if blob is not main]
-    for blob in sorted(others, key=lambda b: (_rank(b.path), b.path)):
-        drop_in = _rank(blob.path) == 1
+    others = [file for file in files if file is not main]
+    for file in sorted(others, key=lambda b: (_rank(b.path), b.path)):
+        drop_in = _rank(file.path) == 1
         if not drop_in:
             found, rest = found + rest, []
-        elif not blob.path.endswith((".sh", "/sh.local")):
+        elif not file.path.endswith((".sh", "/sh.local")):
             continue
         sure = drop_in and at is not None
-        found.extend(statement for _, statement in _statements(blob, sure_file=sure))
+        found.extend(statement for _, statement in _statements(file, sure_file=sure))
     return Startup(statements=(*found, *rest))
 
 
 STARTUP = fact(
     "linux.shell-startup",
     Startup,
-    ask=ask_files(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"),
+    ask=ReadFiles(paths=(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), depth=1),
     parse=parse_startup,
 )
 

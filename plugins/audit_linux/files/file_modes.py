@@ -29,7 +29,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.accounts.accounts import ACCOUNTS, Accounts
 from audit_linux.accounts.groups import GROUPS, Groups
-from audit_linux.find_files import refused
+from audit_linux.find_errors import refused
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 
 

@@ -12,7 +12,7 @@ from audit_core.api.sdk import (
     fact,
 )
 from audit_core.model import Answer
-from audit_linux.config_lines import ConfFile, conf_request, parse_conf
+from audit_linux.config_files import ConfigFile, ConfigPaths
 
 # systemd.time(7); a month is 30.44 days there, which makes six of them 182.
 _UNITS = (
@@ -43,9 +43,20 @@ class JournalConf(Struct, frozen=True, kw_only=True):
         return seconds // DAY or None
 
 
+_FILES = ConfigPaths(
+    files=("/etc/systemd/journald.conf", "/usr/lib/systemd/journald.conf"),
+    folders=(
+        "/usr/lib/systemd/journald.conf.d",
+        "/run/systemd/journald.conf.d",
+        "/etc/systemd/journald.conf.d",
+    ),
+    pattern="*.conf",
+)
+
+
 def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
     """The last value of each key over journald.conf and its drop-ins, in their order."""
-    files = parse_conf(answer)
+    files = _FILES.read(answer)
     if isinstance(files, Absent):
         return files
     values: dict[str, str] = {}
@@ -59,7 +70,7 @@ def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
     )
 
 
-def _by_precedence(files: tuple[ConfFile, ...]) -> list[ConfFile]:
+def _by_precedence(files: tuple[ConfigFile, ...]) -> list[ConfigFile]:
     """/usr's file, /etc's file, then drop-ins by name, /etc's hiding those of the same name."""
     drop = {}
     for folder in ("/usr/lib/", "/run/", "/etc/"):
@@ -75,13 +86,6 @@ def _by_precedence(files: tuple[ConfFile, ...]) -> list[ConfFile]:
 JOURNAL_CONF = fact(
     "linux.journald-conf",
     JournalConf,
-    ask=conf_request(
-        ("/etc/systemd/journald.conf", "/usr/lib/systemd/journald.conf"),
-        (
-            ("/usr/lib/systemd/journald.conf.d", "*.conf"),
-            ("/run/systemd/journald.conf.d", "*.conf"),
-            ("/etc/systemd/journald.conf.d", "*.conf"),
-        ),
-    ),
+    ask=_FILES.request,
     parse=parse_journal_conf,
 )

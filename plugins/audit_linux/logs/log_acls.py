@@ -6,9 +6,13 @@ import re
 
 from msgspec import Struct
 
-from audit_core.api.sdk import ParseError, fact
+from audit_core.api.sdk import (
+    Command,
+    ParseError,
+    fact,
+    provider,
+)
 from audit_core.model import Answer
-from audit_linux.shell_scripts import script
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -91,19 +95,25 @@ def _marked(line: str) -> Acl:
     return Acl(path=_below(row[3]), told=False, folder=row[1] == "d", mask=row[2])
 
 
-def parse_log_acls(answer: Answer) -> tuple[Acl, ...]:
+def parse_getfacl(answer: Answer) -> tuple[Acl, ...]:
     """The access lists that name somebody besides owner and group; empty where there is none."""
+    _check_complaints(answer)
+    blocks = [block for block in answer.text.split("\n\n") if block.strip()]
+    return tuple(acl for block in blocks if (acl := _list(block.strip("\n"))).entries)
+
+
+def parse_marks(answer: Answer) -> tuple[Acl, ...]:
+    """The paths that ls marks with a + for an access list; empty where there is none."""
+    _check_complaints(answer)
+    if not answer.lines or not all(_SEEN.match(line) for line in answer.lines):
+        raise ParseError("not what ls prints")
+    return tuple(_marked(line) for line in answer.lines if line[10] == "+")
+
+
+def _check_complaints(answer: Answer) -> None:
     for line in answer.stderr.split(b"\n"):
         if line and not line.endswith(_HARMLESS):
             raise ParseError(f"complaint: {line[:120]!r}")
-    head, _, rest = answer.text.partition("\n")
-    if head == "== getfacl":
-        blocks = [block for block in rest.split("\n\n") if block.strip()]
-        return tuple(acl for block in blocks if (acl := _list(block.strip("\n"))).entries)
-    lines = rest.removesuffix("\n").split("\n")
-    if head != "== ls" or not _SEEN.match(lines[0]):
-        raise ParseError("neither getfacl nor ls answered")
-    return tuple(_marked(line) for line in lines[1:])
 
 
 # Access lists can be read of what one may not read. Where a folder may not be entered, its own
@@ -111,13 +121,23 @@ def parse_log_acls(answer: Answer) -> tuple[Acl, ...]:
 LOG_ACLS = fact(
     "linux.log-acls",
     tuple[Acl, ...],
-    ask=script(
-        "if command -v getfacl >/dev/null; then echo '== getfacl'; "
-        "getfacl -R -s -n -p /var/log; [ $? -le 1 ]; exit; fi; "
-        "echo '== ls'; ls -dnb --time-style=+ -- /var/log || exit 3; "
-        "find -H /var/log -maxdepth 6 '(' -type f -o -type d ')' "
-        "-exec ls -dnb --time-style=+ -- '{}' + | sed -n '/^..........[+]/p'",
-        limit=8 << 20,
+    providers=(
+        provider(
+            Command(
+                argv=("getfacl", "-R", "-s", "-n", "-p", "/var/log"), ok=(0, 1), limit=8 << 20
+            ),
+            parse_getfacl,
+        ),
+        provider(
+            Command(
+                argv=(
+                    "find", "-H", "/var/log", "-maxdepth", "6", "(", "-type", "f", "-o",
+                    "-type", "d", ")", "-exec", "ls", "-dnb", "--time-style=+", "--", "{}", "+",
+                ),
+                ok=(0, 1),
+                limit=8 << 20,
+            ),
+            parse_marks,
+        ),
     ),
-    parse=parse_log_acls,
-)
+)  # fmt: skip

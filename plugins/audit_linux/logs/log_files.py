@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import (
     Absent,
+    Answers,
     ParseError,
     Severity,
     capped,
@@ -21,11 +22,10 @@ from audit_core.api.sdk import (
     passed,
     present,
     undetermined,
-    whole_number,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
+from audit_linux.clock import CLOCK, seconds
 from audit_linux.logs.log_acls import LOG_ACLS, Acl, Entry
-from audit_linux.shell_scripts import script
 
 # A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
 FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
@@ -94,26 +94,25 @@ def _records(text: str) -> list[tuple[str, LogFile]]:
 _NEEDED = re.compile(rb"find: ['\"]?(/var/log(?:/journal[^'\"]{0,200})?)['\"]?: Permission denied")
 
 
-def parse_log_tree(answer: Answer) -> LogTree | Absent:
-    """The files that `find` listed after the host's time.
+def parse_log_tree(answers: Answers) -> LogTree | Absent:
+    """The files that `find` listed, with the host's time.
 
     NOT_PERMITTED when /var/log itself or the journal's folder may not be listed.
     """
-    closed = _NEEDED.findall(answer.stderr)
+    listing = answers["files"]
+    closed = _NEEDED.findall(listing.stderr)
     if closed:
         paths = capped(path.decode("utf-8", "surrogateescape") for path in closed)
         said = msg("Cannot read {paths}", paths=paths)
         return Absent(reason=Reason.NOT_PERMITTED, said=said)
-    head, newline, rest = answer.text.partition("\n")
-    if not newline or not rest:
+    records = _records(listing.text)
+    if not records:
         raise ParseError("the list is empty")
-    now, _, filesystem = head.partition(" ")
-    records = _records(rest)
     return LogTree(
-        now=whole_number(now, most=1 << 40),
+        now=seconds(answers["clock"]),
         files=tuple(file for kind, file in records if kind != "l"),
         links=tuple(file.path for kind, file in records if kind == "l"),
-        filesystem=filesystem.strip(),
+        filesystem=answers["filesystem"].text.strip(),
     )
 
 
@@ -121,12 +120,33 @@ def parse_log_tree(answer: Answer) -> LogTree | Absent:
 LOG_TREE = fact(
     "linux.log-files",
     LogTree,
-    ask=script(
-        'echo "$(date +%s) $(stat -f -L -c %T /var/log)" && find -H /var/log '
-        f"-maxdepth {DEPTH} '(' -type f -o -type d -o -type l ')' -printf '{FORMAT}'",
-        limit=8 << 20,
-        ok=(0, 1),
-    ),
+    asks={
+        "clock": CLOCK,
+        "filesystem": Command(argv=("stat", "-f", "-L", "-c", "%T", "/var/log")),
+        "files": Command(
+            argv=(
+                "find",
+                "-H",
+                "/var/log",
+                "-maxdepth",
+                str(DEPTH),
+                "(",
+                "-type",
+                "f",
+                "-o",
+                "-type",
+                "d",
+                "-o",
+                "-type",
+                "l",
+                ")",
+                "-printf",
+                FORMAT,
+            ),
+            limit=8 << 20,
+            ok=(0, 1),
+        ),
+    },
     parse=parse_log_tree,
 )
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     DAY,
     Absent,
+    Command,
     ParseError,
     Severity,
     Up,
@@ -39,7 +40,6 @@ from audit_linux.logs.log_files import (
     is_log,
 )
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation
-from audit_linux.shell_scripts import script
 
 
 def parse_host_since(answer: Answer) -> int | Absent:
@@ -60,8 +60,16 @@ def parse_host_since(answer: Answer) -> int | Absent:
 HOST_SINCE = fact(
     "linux.installed-at",
     int,
-    ask=script(
-        "stat -c %W_%Y_%n / /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null; exit 0"
+    ask=Command(
+        argv=(
+            "stat",
+            "-c",
+            "%W_%Y_%n",
+            "/",
+            "/etc/machine-id",
+            "/etc/ssh/ssh_host_ed25519_key.pub",
+        ),
+        ok=(0, 1),
     ),
     parse=parse_host_since,
 )
@@ -103,11 +111,12 @@ def _reach(log: str, files: list[LogFile], now: int, *, renamed: bool) -> Reach 
     began = [_began(f, renamed) for f in files if f.size > 0]
     if not began:
         return None
-    least = (now - _unbroken([f for f in files if f.size > 0], renamed)) // DAY
+    # A file that was written since the clock was asked is not younger than now.
+    least = max(0, now - _unbroken([f for f in files if f.size > 0], renamed)) // DAY
     if all(earliest for earliest, _ in began):
-        most = (now - min(earliest for earliest, _ in began)) // DAY
+        most = max(0, now - min(earliest for earliest, _ in began)) // DAY
     else:
-        known = (now - min(latest for _, latest in began)) // DAY
+        known = max(0, now - min(latest for _, latest in began)) // DAY
         most = known + _MONTH if len(began) > 1 else _UNKNOWN
     return Reach(log=log, least=least, most=most)
 

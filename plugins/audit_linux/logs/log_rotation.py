@@ -24,7 +24,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement, Message
-from audit_linux.config_lines import ConfFile, conf_request, parse_conf
+from audit_linux.config_files import ConfigFile, ConfigPaths
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree
 
@@ -92,7 +92,7 @@ def _apply(words: list[str], settings: dict[str, str]) -> None:
 
 
 def _stanzas(
-    file: ConfFile, defaults: dict[str, str], include: Callable[[str], list[Rotation]]
+    file: ConfigFile, defaults: dict[str, str], include: Callable[[str], list[Rotation]]
 ) -> list[Rotation]:
     found: list[Rotation] = []
     paths: list[str] = []
@@ -135,13 +135,17 @@ _TABOO = (
 )  # fmt: skip
 
 
+_MAIN = "/etc/logrotate.conf"
+_FILES = ConfigPaths(files=(_MAIN,), folders=("/etc/logrotate.d",))
+
+
 def parse_rotations(answer: Answer) -> tuple[Rotation, ...] | Absent:
     """The stanzas of logrotate.conf and of logrotate.d where the former includes it.
 
     A setting outside of stanzas holds for all that comes after it, in the files that are read
     later, too. An include that was not read may say something of every log.
     """
-    files = parse_conf(answer)
+    files = _FILES.read(answer)
     if isinstance(files, Absent):
         return files
     defaults: dict[str, str] = {}
@@ -159,11 +163,10 @@ def parse_rotations(answer: Answer) -> tuple[Rotation, ...] | Absent:
     return tuple(r for f in main for r in _stanzas(f, defaults, include))
 
 
-_MAIN = "/etc/logrotate.conf"
 ROTATIONS = fact(
     "linux.logrotate",
     tuple[Rotation, ...],
-    ask=conf_request((_MAIN,), (("/etc/logrotate.d", "*"),)),
+    ask=_FILES.request,
     parse=parse_rotations,
 )
 

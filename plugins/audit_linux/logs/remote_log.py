@@ -20,7 +20,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Judgement, Target, Verdict
-from audit_linux.config_lines import conf_request, parse_conf
+from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards, is_local
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_files import LOG_TREE, LogTree
@@ -37,9 +37,16 @@ SHIPPERS = (
 )  # fmt: skip
 
 
+_UPLOAD_FILES = ConfigPaths(
+    files=("/etc/systemd/journal-upload.conf",),
+    folders=("/etc/systemd/journal-upload.conf.d",),
+    pattern="*.conf",
+)
+
+
 def parse_upload(answer: Answer) -> str | Absent:
     """The URL that journal records are uploaded to; empty when none is set."""
-    files = parse_conf(answer)
+    files = _UPLOAD_FILES.read(answer)
     if isinstance(files, Absent):
         return files
     url = ""
@@ -52,8 +59,7 @@ def parse_upload(answer: Answer) -> str | Absent:
 UPLOAD = fact(
     "linux.journal-upload",
     str,
-    ask=conf_request(("/etc/systemd/journal-upload.conf",),
-                     (("/etc/systemd/journal-upload.conf.d", "*.conf"),)),
+    ask=_UPLOAD_FILES.request,
     parse=parse_upload,
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from audit_core.api.sdk import (
     fact,
 )
 from audit_core.model import Answer
-from audit_linux.config_lines import conf_request, parse_conf
+from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import STRING, Forward, Forwards, uncomment
 
 # The bound on the options keeps a hostile line of `@(` linear.
@@ -178,9 +178,12 @@ def _stops_logins(text: str) -> bool:
     return False
 
 
+_FILES = ConfigPaths(files=("/etc/rsyslog.conf",), folders=("/etc/rsyslog.d",), pattern="*.conf")
+
+
 def parse_rsyslog(answer: Answer) -> Forwards | Absent:
     """The forwarding rules of rsyslog.conf and, if it includes them, rsyslog.d/*.conf."""
-    files = parse_conf(answer)
+    files = _FILES.read(answer)
     if isinstance(files, Absent):
         return files
     main = next((f for f in files if f.path == "/etc/rsyslog.conf"), None)
@@ -216,6 +219,6 @@ def _forwards(texts: dict[str, str], unread: list[str]) -> Forwards:
 RSYSLOG = fact(
     "linux.rsyslog-forwards",
     Forwards,
-    ask=conf_request(("/etc/rsyslog.conf",), (("/etc/rsyslog.d", "*.conf"),)),
+    ask=_FILES.request,
     parse=parse_rsyslog,
 )

@@ -11,7 +11,7 @@ from audit_core.api.sdk import (
     fact,
 )
 from audit_core.model import Answer
-from audit_linux.config_lines import conf_request, parse_conf
+from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards, uncomment
 
 _DRIVER = re.compile(r'\b(?:network|syslog|tcp6?|udp6?)\s*\(\s*(?:ip\s*\(\s*)?"?([^"\s();,]+)')
@@ -48,9 +48,14 @@ def _blocks(text: str) -> list[tuple[str, str, str]]:
     return found
 
 
+_FILES = ConfigPaths(
+    files=("/etc/syslog-ng/syslog-ng.conf",), folders=("/etc/syslog-ng/conf.d",), pattern="*.conf"
+)
+
+
 def parse_syslog_ng(answer: Answer) -> Forwards | Absent:
     """The network destinations that a log path of syslog-ng uses; filters make it not `every`."""
-    files = parse_conf(answer)
+    files = _FILES.read(answer)
     if isinstance(files, Absent):
         return files
     # One blank for each run of blanks: then no pattern below can be slow on blanks.
@@ -83,6 +88,6 @@ def _whole(body: str, local: set[str], paths: list[str]) -> bool:
 SYSLOG_NG = fact(
     "linux.syslog-ng-forwards",
     Forwards,
-    ask=conf_request(("/etc/syslog-ng/syslog-ng.conf",), (("/etc/syslog-ng/conf.d", "*.conf"),)),
+    ask=_FILES.request,
     parse=parse_syslog_ng,
 )

@@ -12,7 +12,9 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     TARGET,
     Absent,
+    Command,
     ParseError,
+    Reason,
     Severity,
     Superset,
     capped,
@@ -23,13 +25,13 @@ from audit_core.api.sdk import (
     known_or_absent,
     msg,
     passed,
+    provider,
     undetermined,
     whole_number,
 )
 from audit_core.model import Answer, Judgement, Target
 from audit_linux.declared import declared
 from audit_linux.processes import PROCESSES, Process
-from audit_linux.shell_scripts import script
 
 
 class Listener(Struct, frozen=True, kw_only=True):
@@ -92,46 +94,46 @@ def _address(raw: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(words) == 1 else socket.AF_INET6, packed)
 
 
-def _proc(lines: list[str]) -> list[Listener]:
-    found, table = [], ""
-    for line in lines:
-        if line in ("tcp", "tcp6", "udp", "udp6"):
-            table = line
-        elif table and not line.lstrip().startswith("sl "):
-            match = _PROC.match(line)
-            if match is None:
-                raise ParseError(f"not a socket: {line[:80]!r}")
-            # 0A is TCP_LISTEN, 07 is TCP_CLOSE, which is how an unconnected UDP socket stands.
-            if match[3] == ("0A" if table.startswith("tcp") else "07"):
-                found.append(Listener(protocol=table[:3], address=_address(match[1]),
-                                      port=int(match[2], 16)))  # fmt: skip
-    if "tcp" not in lines:
+_TABLE = re.compile(r"/proc/net/(tcp|udp)6?:(.*)")
+
+
+def parse_tables(answer: Answer) -> tuple[Listener, ...]:
+    """Sockets from /proc/net/{tcp,tcp6,udp,udp6}, each line after its path and a colon."""
+    rows = [_TABLE.fullmatch(line) for line in answer.lines]
+    if not rows or None in rows or not any(row[1] == "tcp" for row in rows if row):
         raise ParseError("no table of TCP sockets")
-    return found
+    found = []
+    for protocol, line in ((row[1], row[2]) for row in rows if row):
+        if line.lstrip().startswith("sl "):
+            continue
+        match = _PROC.match(line)
+        if match is None:
+            raise ParseError(f"not a socket: {line[:80]!r}")
+        # 0A is TCP_LISTEN, 07 is TCP_CLOSE, which is how an unconnected UDP socket stands.
+        if match[3] == ("0A" if protocol == "tcp" else "07"):
+            found.append(Listener(protocol=protocol, address=_address(match[1]),
+                                  port=int(match[2], 16)))  # fmt: skip
+    return tuple(found)
 
 
-def parse_listeners(answer: Answer) -> tuple[Listener, ...]:
-    """Sockets from `ss -H -tulnp`, or from /proc/net/{tcp,tcp6,udp,udp6} where ss is missing."""
+def parse_ss(answer: Answer) -> tuple[Listener, ...] | Absent:
+    """Sockets from `ss -H -tulnp`; UNSUPPORTED where it says nothing, as an old one may."""
     lines = [line for line in answer.lines if line.strip()]
-    if not lines or lines[0] not in ("== ss", "== proc"):
-        raise ParseError("neither ss nor /proc/net answered")
-    every = [_ss_line(line) for line in lines[1:]] if lines[0] == "== ss" else _proc(lines[1:])
-    return tuple(every)
+    if answer.exit_code or not lines:
+        return Absent(reason=Reason.UNSUPPORTED, said=msg("ss lists no socket"))
+    return tuple(map(_ss_line, lines))
 
 
+_TABLES = tuple(f"/proc/net/{name}" for name in ("tcp", "tcp6", "udp", "udp6"))
 LISTENERS = fact(
     "linux.listeners",
     tuple[Listener, ...],
-    ask=script(
-        # Where ss says nothing, without an error, the kernel's own tables are asked as well.
-        'if o=$(ss -H -tulnp 2>/dev/null) && [ -n "$o" ]; then '
-        'echo "== ss"; printf \'%s\\n\' "$o"; '
-        "else echo '== proc'; for t in tcp tcp6 udp udp6; do "
-        "[ -e /proc/net/$t ] || continue; echo $t; cat /proc/net/$t || exit 3; done; fi",
-        limit=4 << 20,
+    providers=(
+        provider(Command(argv=("ss", "-H", "-tulnp"), ok=(0, 1, 255), limit=4 << 20), parse_ss),
+        provider(Command(argv=("grep", "-H", "", *_TABLES), ok=(0, 2), limit=4 << 20),
+                 parse_tables),
     ),
-    parse=parse_listeners,
-)
+)  # fmt: skip
 
 # A bare number is a TCP port, as in the rest of the inventory.
 _ENTRY = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp))?", re.ASCII)

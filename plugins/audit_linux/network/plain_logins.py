@@ -27,7 +27,7 @@ from audit_core.api.sdk import (
     read_rows,
     undetermined,
 )
-from audit_linux.find_files import refused
+from audit_linux.find_errors import refused
 
 
 class Ports(Struct, frozen=True, kw_only=True):

@@ -11,15 +11,18 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,
+    FileEntry,
     ParseError,
     Privilege,
+    ReadFiles,
     Reason,
     fact,
     msg,
     not_present,
     provider,
 )
-from audit_linux.find_files import Blob, ask_files, parse_files, refused
+from audit_linux.config_files import whole_files
+from audit_linux.find_errors import refused
 
 DISTRIBUTION = "/usr/sbin/sshd"
 
@@ -129,10 +132,10 @@ def _words(raw: str) -> tuple[str, str]:
 _POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
 
 
-def _scan(blob: Blob, read: frozenset[str]) -> tuple[list[Override], list[str], bool]:
+def _scan(file: FileEntry, read: frozenset[str]) -> tuple[list[Override], list[str], bool]:
     """The Match settings of a file, its includes, and whether it includes the usual folder."""
     criteria, overrides, foreign, usual = "", [], [], False
-    for raw in blob.lines:
+    for raw in file.lines:
         key, value = _words(raw)
         if key == "match":
             criteria = value
@@ -148,18 +151,18 @@ def _scan(blob: Blob, read: frozenset[str]) -> tuple[list[Override], list[str], 
 
 def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
     """The Match blocks of sshd_config and, where it includes them, of its drop-ins."""
-    blobs = parse_files(answer)
-    if isinstance(blobs, Absent):
-        return blobs
-    main = [b for b in blobs if b.path == "/etc/ssh/sshd_config"]
+    files = whole_files(answer)
+    if isinstance(files, Absent):
+        return files
+    main = [b for b in files if b.path == "/etc/ssh/sshd_config"]
     if not main:
         return not_present(msg("There is no /etc/ssh/sshd_config"))
-    read = frozenset(b.path for b in blobs if b.path == _POLICY)
+    read = frozenset(b.path for b in files if b.path == _POLICY)
     overrides, foreign, usual = _scan(main[0], read)
-    for blob in blobs:
-        drop_in = blob.path.startswith("/etc/ssh/sshd_config.d/") and _is_drop_in(blob.path)
-        if blob.path in read or (usual and drop_in):
-            more, others, _ = _scan(blob, read)
+    for file in files:
+        drop_in = file.path.startswith("/etc/ssh/sshd_config.d/") and _is_drop_in(file.path)
+        if file.path in read or (usual and drop_in):
+            more, others, _ = _scan(file, read)
             overrides, foreign = overrides + more, foreign + others
     return SshdFiles(overrides=tuple(overrides), foreign=tuple(foreign))
 
@@ -172,7 +175,11 @@ def _is_drop_in(path: str) -> bool:
 SSHD_FILES = fact(
     "linux.sshd-files",
     SshdFiles,
-    ask=ask_files("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", _POLICY, root=True),
+    ask=ReadFiles(
+        paths=("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", _POLICY),
+        depth=1,
+        privilege=Privilege.ROOT,
+    ),
     parse=parse_sshd_files,
 )
 

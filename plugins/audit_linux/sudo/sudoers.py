@@ -7,8 +7,18 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, Answer, ParseError, fact, msg, not_present
-from audit_linux.find_files import Blob, ask_files, parse_files
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    FileEntry,
+    ParseError,
+    Privilege,
+    ReadFiles,
+    fact,
+    msg,
+    not_present,
+)
+from audit_linux.config_files import whole_files
 
 _MAIN = "/etc/sudoers"
 _DROP_INS = "/etc/sudoers.d/"
@@ -53,10 +63,10 @@ class Sudoers(Struct, frozen=True, kw_only=True):
 _CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*\\[ \t]*$")
 
 
-def _logical(blob: Blob) -> Iterator[str]:
+def _logical(file: FileEntry) -> Iterator[str]:
     """The lines, joined where a backslash ends one; a comment ends with its line all the same."""
     pending: list[str] = []
-    for raw in blob.lines:
+    for raw in file.lines:
         whole = raw.rstrip("\r")
         line = _bare(whole)
         if line == whole and _CONTINUED.search(line):
@@ -284,22 +294,22 @@ def _for_ever(minutes: str) -> bool:
 _INCLUDE = re.compile(r'[@#](include|includedir)\s+"?([^"]+?)"?\s*')
 
 
-def _included(path: str, blobs: tuple[Blob, ...]) -> list[Blob]:
+def _included(path: str, files: tuple[FileEntry, ...]) -> list[FileEntry]:
     """The drop-ins that sudo reads: names with a dot or a final tilde are passed over."""
     folder = path.rstrip("/") + "/"
-    inside = [b for b in blobs if b.path.startswith(folder)]
+    inside = [b for b in files if b.path.startswith(folder)]
     return [b for b in inside if "." not in b.path[len(folder) :] and not b.path.endswith("~")]
 
 
-def _read(reader: _Reader, blob: Blob, blobs: tuple[Blob, ...], nested: bool) -> None:
-    for line in _logical(blob):
+def _read(reader: _Reader, file: FileEntry, files: tuple[FileEntry, ...], nested: bool) -> None:
+    for line in _logical(file):
         include = _INCLUDE.fullmatch(line)
         if include is None:
             if line:
                 _take(reader, line)
         elif include[1] == "includedir" and include[2].rstrip("/") + "/" == _DROP_INS:
-            for drop_in in _included(include[2], blobs) if not nested else []:
-                _read(reader, drop_in, blobs, nested=True)
+            for drop_in in _included(include[2], files) if not nested else []:
+                _read(reader, drop_in, files, nested=True)
         else:
             reader.unread.append(line)
 
@@ -316,7 +326,7 @@ def _take(reader: _Reader, line: str) -> None:
 _POLICY = re.compile(r"(?i:plugin)\s+sudoers_(?:policy|io|audit)\s+(?:\S*/)?sudoers\.so(.*)")
 
 
-def _elsewhere(files: dict[str, Blob]) -> list[str]:
+def _elsewhere(files: dict[str, FileEntry]) -> list[str]:
     """What makes sudo read other rules: another plugin or file in sudo.conf, those of sudo-rs."""
     found = [_OTHERS] if _OTHERS in files else []
     for line in _logical(files[_FRONT_END]) if _FRONT_END in files else ():
@@ -328,16 +338,16 @@ def _elsewhere(files: dict[str, Blob]) -> list[str]:
 
 def parse_sudoers(answer: Answer) -> Sudoers | Absent:
     """What sudo grants on this host; NOT_PRESENT where there is no sudoers file."""
-    blobs = parse_files(answer)
-    if isinstance(blobs, Absent):
-        return blobs
-    files = {blob.path: blob for blob in blobs}
+    every = whole_files(answer)
+    if isinstance(every, Absent):
+        return every
+    files = {file.path: file for file in every}
     main = files.get(_MAIN) or files.get("/usr/etc/sudoers")
     if main is None:
         return not_present(msg("There is no sudoers file"))
     reader = _Reader()
     reader.unread += _elsewhere(files)
-    _read(reader, main, blobs, nested=False)
+    _read(reader, main, every, nested=False)
     grants: list[Grant] = []
     for line in reader.specs:
         try:
@@ -357,6 +367,10 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
 SUDOERS = fact(
     "linux.sudoers",
     Sudoers,
-    ask=ask_files(_MAIN, _DROP_INS.rstrip("/"), "/usr/etc/sudoers", _FRONT_END, _OTHERS, root=True),
+    ask=ReadFiles(
+        paths=(_MAIN, _DROP_INS.rstrip("/"), "/usr/etc/sudoers", _FRONT_END, _OTHERS),
+        depth=1,
+        privilege=Privilege.ROOT,
+    ),
     parse=parse_sudoers,
 )

@@ -10,11 +10,14 @@ from audit_core.api.sdk import (
     DAY,
     TARGET,
     Absent,
+    Answers,
+    Command,
     Down,
     ParseError,
     Severity,
     capped,
     check,
+    decimal_number,
     fact,
     failed,
     msg,
@@ -22,11 +25,11 @@ from audit_core.api.sdk import (
     optional,
     passed,
     undetermined,
-    whole_number,
 )
-from audit_core.model import Answer, Judgement, Target
+from audit_core.model import Judgement, Target
+from audit_linux.clock import CLOCK, seconds
+from audit_linux.find_errors import refused
 from audit_linux.processes import PROCESSES, Process, process_labels, running
-from audit_linux.shell_scripts import script
 from audit_linux.system.agents import judged
 
 # Process names; as for malware agents, the vendors' own are from memory where not ClamAV's peers.
@@ -71,32 +74,45 @@ class Baseline(Struct, frozen=True, kw_only=True):
     files: tuple[tuple[str, int], ...]
 
 
-def parse_baseline(answer: Answer) -> Baseline | Absent:
+def parse_baseline(answers: Answers) -> Baseline | Absent:
     """Data bases of file integrity checkers; NOT_PRESENT when there is none."""
-    now = whole_number(answer.lines[0] if answer.lines else "", most=1 << 40)
-    files = []
-    for line in answer.lines[1:]:
-        changed, space, path = line.partition(" ")
-        if not space or not path.startswith("/"):
-            raise ParseError(f"not a file: {line[:80]!r}")
-        files.append((path, whole_number(changed, most=1 << 40)))
+    found = answers["files"]
+    # A folder that may not be entered hides its files: that must not read as "there is none".
+    denied = refused(found.stderr)
+    if denied is not None:
+        return denied
+    parts = found.text.split("\0")
+    if parts.pop():
+        raise ParseError("the last entry is not ended")
+    files = tuple(_database(part) for part in parts)
     if not files:
         return not_present(msg("No data base of AIDE or Tripwire"))
-    return Baseline(now=now, files=tuple(files))
+    return Baseline(now=seconds(answers["clock"]), files=files)
+
+
+def _database(part: str) -> tuple[str, int]:
+    changed, space, path = part.partition(" ")
+    if not space or not path.startswith("/"):
+        raise ParseError(f"not a file: {part[:80]!r}")
+    return path, int(decimal_number(changed))
 
 
 BASELINE = fact(
     "linux.integrity-baseline",
     Baseline,
-    # A folder that may not be entered hides its files: that must not read as "there is none".
-    ask=script(
-        "date +%s; for d in /var/lib/aide /var/lib/tripwire; do [ -d $d ] || continue; "
-        "[ -r $d ] && [ -x $d ] || exit 126; "
-        'for f in $d/aide.db $d/aide.db.gz $d/*.twd; do [ -s "$f" ] || continue; '
-        "stat -L -c '%Y %n' \"$f\" || exit 126; done; done"
-    ),
+    asks={
+        "clock": CLOCK,
+        "files": Command(
+            argv=(
+                "find", "-L", "/var/lib/aide", "/var/lib/tripwire", "-mindepth", "1", "-maxdepth",
+                "1", "(", "-name", "aide.db", "-o", "-name", "aide.db.gz", "-o", "-name", "*.twd",
+                ")", "-size", "+0", "-printf", "%T@ %p\\0",
+            ),
+            ok=(0, 1),
+        ),
+    },
     parse=parse_baseline,
-)
+)  # fmt: skip
 
 MONITORS = ("wazuh-syscheckd", "ossec-syscheckd", "samhain")
 # Watches files only where its set-up tells it to.

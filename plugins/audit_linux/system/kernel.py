@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 
 from audit_core.api.sdk import (
+    Answers,
+    Command,
+    FileStatus,
     ParseError,
+    ReadFiles,
     Severity,
     capped,
     check,
@@ -14,8 +18,7 @@ from audit_core.api.sdk import (
     msg,
     undetermined,
 )
-from audit_core.model import Answer, Judgement
-from audit_linux.shell_scripts import script
+from audit_core.model import Judgement
 
 KEYS = (
     "kernel.randomize_va_space", "kernel.dmesg_restrict", "kernel.kptr_restrict",
@@ -30,46 +33,54 @@ KEYS = (
 
 # What each network interface has for itself: the key is a path, for names hold dots.
 _INTERFACE = re.compile(
-    r"= (net/ipv[46]/conf/[^/\s]{1,64}/(?:accept_redirects|forwarding|disable_ipv6)) (\d{1,3})",
+    r"/proc/sys/(net/ipv[46]/conf/[^/\s]{1,64}/(?:accept_redirects|forwarding|disable_ipv6))"
+    r":(\d{1,3})",
     re.ASCII,
 )
+_ROOT = "/proc/sys/"
 
 
-def parse_sysctl(answer: Answer) -> dict[str, str]:
+def parse_sysctl(answers: Answers) -> dict[str, str]:
     """Values by key; a key that this kernel does not have is missing.
 
     Those of the single interfaces stand under `net/ipv4/conf/eth0/forwarding` and the like.
     """
     values: dict[str, str] = {}
-    for line in answer.lines:
-        if own := _INTERFACE.fullmatch(line):
-            values[own[1]] = own[2]
-            continue
-        match = re.fullmatch(r"(\d) ([a-z0-9_.]{1,80}) ?(.*)", line, re.ASCII)
-        if match is None or match[2] not in KEYS or match[2] in values:
-            raise ParseError(f"not a setting: {line[:80]!r}")
-        if match[1] != "0":
-            raise ParseError(f"{match[2]} exists and cannot be read")
-        values[match[2]] = match[3].strip()
+    for file in answers["settings"].files:
+        key = file.path.removeprefix(_ROOT).replace("/", ".")
+        if file.status is FileStatus.READ and key in KEYS:
+            values[key] = file.text.removesuffix("\n").strip()
+        elif file.status is not FileStatus.NOT_PRESENT:
+            raise ParseError(f"{key} exists and cannot be read")
     if "kernel.randomize_va_space" not in values:
         raise ParseError("the kernel's settings were not read to the end")
-    return values
+    return values | _of_interfaces(answers["interfaces"].lines)
+
+
+def _of_interfaces(lines: list[str]) -> dict[str, str]:
+    rows = [_INTERFACE.fullmatch(line) for line in lines]
+    if None in rows:
+        raise ParseError(f"not a setting: {lines[rows.index(None)][:80]!r}")
+    return {row[1]: row[2] for row in rows if row}
 
 
 # /proc/sys is what sysctl itself reads; keys hold no `/`, so `.` and `/` map one to one.
 SYSCTL = fact(
     "linux.sysctl",
     dict[str, str],
-    ask=script(
-        f"for k in {' '.join(KEYS)}; do p=/proc/sys/$(echo $k | tr . /); [ -e $p ] || continue; "
-        'if v=$(cat $p 2>/dev/null); then printf "0 %s %s\\n" "$k" "$v"; '
-        'else echo "1 $k"; fi; done; '
-        "cd /proc/sys && for f in net/ipv4/conf/*/accept_redirects net/ipv4/conf/*/forwarding "
-        "net/ipv6/conf/*/accept_redirects net/ipv6/conf/*/forwarding "
-        'net/ipv6/conf/*/disable_ipv6; do [ -r "$f" ] && echo "= $f $(cat "$f")"; done; exit 0'
-    ),
+    asks={
+        "settings": ReadFiles(paths=tuple(_ROOT + key.replace(".", "/") for key in KEYS)),
+        "interfaces": Command(
+            argv=(
+                "find", f"{_ROOT}net/ipv4/conf", f"{_ROOT}net/ipv6/conf", "-mindepth", "2",
+                "-maxdepth", "2", "(", "-name", "accept_redirects", "-o", "-name", "forwarding",
+                "-o", "-name", "disable_ipv6", ")", "-exec", "grep", "-H", "", "{}", "+",
+            ),
+            ok=(0, 1),
+        ),
+    },
     parse=parse_sysctl,
-)
+)  # fmt: skip
 
 # Value sets from CIS Debian 12 / RHEL 9 sections 1.5 and 3.3; 2 is full randomisation.
 WANTED: dict[str, tuple[str, ...]] = {

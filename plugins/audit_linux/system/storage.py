@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Any
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Answers,
     ParseError,
+    ReadFiles,
     Severity,
     capped,
     check,
@@ -22,7 +25,6 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Answer, Command, Judgement, Message, Target
 from audit_linux.declared import declared
-from audit_linux.shell_scripts import script
 
 DEEPEST = 16
 
@@ -154,29 +156,64 @@ class Swap(Struct, frozen=True, kw_only=True):
     uuid: str
 
 
-def parse_swaps(answer: Answer) -> tuple[Swap, ...]:
-    """Swap areas of /proc/swaps, each followed by the device-mapper UUID of its device."""
+_BLOCK = "/sys/class/block"
+
+
+def parse_swaps(answers: Answers) -> tuple[Swap, ...]:
+    """Swap areas of /proc/swaps, each with the device-mapper UUID of its device.
+
+    The kernel writes a blank in a path as \\040, so the first two words are path and kind.
+    """
+    lines = answers["swaps"].lines
+    if not lines or not lines[0].startswith("Filename"):
+        raise ParseError("not the list of swap areas")
+    links = _links(answers["links"].text)
+    told = {file.path: file.text.strip() for file in answers["devices"].files}
     found = []
-    for line in answer.lines:
-        parts = line.split(" ")
-        if len(parts) != 3 or not parts[0].startswith("/") or parts[1] not in ("partition", "file"):
+    for line in lines[1:]:
+        path, kind = [*line.split(), "", ""][:2]
+        if not path.startswith("/") or kind not in ("partition", "file"):
             raise ParseError(f"not a swap area: {line[:80]!r}")
-        found.append(Swap(path=parts[0], kind=parts[1], uuid=parts[2]))
+        found.append(Swap(path=path, kind=kind, uuid=_uuid(_resolved(path, links), told)))
     return tuple(found)
+
+
+def _links(text: str) -> dict[str, str]:
+    """The symbolic links below /dev with what they point to."""
+    parts = text.split("\0")
+    if parts.pop() or len(parts) % 2:
+        raise ParseError("not a list of links")
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _resolved(path: str, links: dict[str, str]) -> str:
+    """What `path` is a link to; only links that are themselves in /dev are followed."""
+    for _ in range(_MOST_LINKS):
+        if path not in links:
+            break
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), links[path]))
+    return path
+
+
+_MOST_LINKS = 40  # as the kernel
+
+
+def _uuid(path: str, told: dict[str, str]) -> str:
+    device = f"{_BLOCK}/{path.rpartition('/')[2]}"
+    # compressed memory may be told to write what does not fit to a disk
+    if told.get(f"{device}/backing_dev", "none") not in ("", "none"):
+        return "backed"
+    return told.get(f"{device}/dm/uuid") or "-"
 
 
 SWAPS = fact(
     "linux.swaps",
     tuple[Swap, ...],
-    # The kernel writes a blank in a path as \040, so the first two words are path and kind.
-    ask=script(
-        "{ read -r head || exit 3; case $head in Filename*) ;; *) exit 3;; esac; "
-        'while read -r path kind rest; do r=$(readlink -f "$path"); '
-        'd=/sys/class/block/${r##*/}; u=$(cat "$d/dm/uuid" 2>/dev/null); '
-        # compressed memory may be told to write what does not fit to a disk
-        'case $(cat "$d/backing_dev" 2>/dev/null) in ""|none) ;; *) u=backed;; esac; '
-        'echo "$path $kind ${u:--}"; done; } < /proc/swaps'
-    ),
+    asks={
+        "swaps": Command(argv=("cat", "/proc/swaps")),
+        "links": Command(argv=("find", "/dev", "-type", "l", "-printf", "%p\\0%l\\0"), ok=(0, 1)),
+        "devices": ReadFiles(globs=(f"{_BLOCK}/*/dm/uuid", f"{_BLOCK}/*/backing_dev")),
+    },
     parse=parse_swaps,
 )
 

@@ -8,8 +8,10 @@ from typing import Annotated
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Answers,
+    Command,
     Down,
-    ParseError,
+    Reason,
     Severity,
     check,
     decimal_number,
@@ -17,23 +19,14 @@ from audit_core.api.sdk import (
     fact,
     failed,
     msg,
+    optional,
     undetermined,
-    whole_number,
 )
-from audit_core.model import Answer, Judgement, Message
+from audit_core.model import Answer, Judgement, Message, Optional_
+from audit_linux.clock import CLOCK, seconds
 from audit_linux.processes import PROCESSES, Process, process_labels, running
-from audit_linux.shell_scripts import script
 
 DAEMONS = ("chronyd", "ntpd", "systemd-timesyncd", "openntpd", "ptp4l", "phc2sys")
-
-# Each tool answers for itself, so that one without an answer does not silence the others.
-SCRIPT = (
-    "date +%s; "
-    "echo '== chrony'; chronyc -c -n tracking 2>&1; echo \"rc=$?\"; "
-    "echo '== ntpq'; ntpq -pn 2>&1; echo \"rc=$?\"; "
-    "echo '== timedatectl'; timedatectl show 2>&1; echo \"rc=$?\"; "
-    "echo '== timesync'; timedatectl timesync-status 2>&1; echo \"rc=$?\""
-)
 
 
 class Sync(Struct, frozen=True, kw_only=True):
@@ -90,34 +83,38 @@ def _timedatectl(lines: list[str], status: list[str]) -> Sync | None:
     )
 
 
-def parse_timesync(answer: Answer) -> tuple[Sync, ...]:
+def parse_timesync(answers: Answers) -> tuple[Sync, ...]:
     """What each time service that answered says, the ones that tell an offset first."""
-    lines = answer.lines
-    sections: dict[str, list[str]] = {"": []}
-    current = ""
-    for line in lines:
-        if line.startswith("== "):
-            current = line[3:]
-            if current in sections:
-                raise ParseError(f"section {current[:20]!r} comes twice")
-            sections[current] = []
-        else:
-            sections[current].append(line)
-    if set(sections) != {"", "chrony", "ntpq", "timedatectl", "timesync"}:
-        raise ParseError("sections are missing")
-    now = whole_number(sections[""][0] if sections[""] else "", most=1 << 40)
     told = (
-        _chrony(sections["chrony"], now),
-        _ntpq(sections["ntpq"]),
-        _timedatectl(sections["timedatectl"], sections["timesync"]),
+        _chrony(_lines(answers["chrony"]), seconds(answers["clock"])),
+        _ntpq(_lines(answers["ntpq"])),
+        _timedatectl(_lines(answers["timedatectl"]), _lines(answers["timesync"])),
     )
     known = tuple(sync for sync in told if sync is not None)
     # systemd repeats the kernel's flag; the daemon that disciplines the clock knows better.
     return tuple(s for s in known if s.service != "systemd") or known
 
 
+def _lines(answer: Answer | None) -> list[str]:
+    return [] if answer is None else answer.lines
+
+
+def _tool(*argv: str) -> Optional_:
+    """A tool that may be missing; one that reaches no daemon ends with 1 and settles nothing."""
+    return optional(Command(argv=argv, ok=(0, 1), missing=Reason.NOT_PRESENT))
+
+
 TIMESYNC = fact(
-    "linux.time-sync", tuple[Sync, ...], ask=script(SCRIPT, timeout_s=40), parse=parse_timesync
+    "linux.time-sync",
+    tuple[Sync, ...],
+    asks={
+        "clock": CLOCK,
+        "chrony": _tool("chronyc", "-c", "-n", "tracking"),
+        "ntpq": _tool("ntpq", "-pn"),
+        "timedatectl": _tool("timedatectl", "show"),
+        "timesync": _tool("timedatectl", "timesync-status"),
+    },
+    parse=parse_timesync,
 )
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from functools import partial
+
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Command,
+    FileEntry,
+    FileStatus,
     ParseError,
+    ReadFiles,
+    Reason,
     Severity,
+    capped,
     check,
     expect,
     fact,
@@ -15,8 +27,7 @@ from audit_core.api.sdk import (
     not_applicable,
     undetermined,
 )
-from audit_core.model import Answer, Judgement
-from audit_linux.shell_scripts import script
+from audit_core.model import Judgement
 
 
 class Boot(Struct, frozen=True, kw_only=True):
@@ -36,66 +47,109 @@ class Boot(Struct, frozen=True, kw_only=True):
     ima_file: bool = False
 
 
-_KEYS = {"uefi", "secureboot", "setupmode", "tpm", "ima", "container"}
+# The GUIDs are EFI_GLOBAL_VARIABLE (UEFI specification 3.3) and that of shim.
+_VARIABLES = "/sys/firmware/efi/efivars"
+_SECURE_BOOT = f"{_VARIABLES}/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_SETUP_MODE = f"{_VARIABLES}/SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_SHIM_OFF = f"{_VARIABLES}/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+_FIRMWARE = "/sys/firmware/efi"
+_TPM = "/sys/class/tpm"
+_IMA_POLICY = "/etc/ima/ima-policy"
+# A machine whose image was made from a container keeps the mark, but it has kthreadd as its second
+# process, which a container does not see.
+_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
+_SECOND = "/proc/2/comm"
 
 
-# Told only where they are there.
-_MORE = {"shim_off", "ima_file"}
-
-
-def parse_boot(answer: Answer) -> Boot:
-    """Key and value per line; Secure Boot is the fifth byte of the EFI variable."""
-    values: dict[str, str] = {}
-    for line in answer.lines:
-        key, equals, value = line.partition("=")
-        if not equals or key not in {*_KEYS, *_MORE} or key in values:
-            raise ParseError(f"unexpected line {line[:80]!r}")
-        values[key] = value.strip()
-    flags = {"uefi": ("0", "1"), "container": ("0", "1"), "secureboot": ("", "0", "1"),
-             "setupmode": ("", "0", "1")}  # fmt: skip
-    if not set(values) >= _KEYS or any(values[k] not in allowed for k, allowed in flags.items()):
-        raise ParseError("keys are missing or hold other values")
-    secure = values["secureboot"]
+def parse_boot(answers: Answers) -> Boot | Absent:
+    """How the machine was started; NOT_PERMITTED where UEFI does not show its variables."""
+    files = {file.path: file for file in answers["files"].files}
+    places = _sizes(answers["places"].text)
+    uefi = _FIRMWARE in places
+    hidden = [path for path in (_SECURE_BOOT, _SETUP_MODE, _SHIM_OFF) if _closed(files, path)]
+    if uefi and not any(path.startswith(f"{_VARIABLES}/") for path in places):
+        # UEFI without its variables mounted would look like a machine without Secure Boot.
+        hidden.append(_VARIABLES)
+    if hidden:
+        said = msg("Cannot read {paths}", paths=capped(hidden))
+        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+    second = files.get(_SECOND)
     return Boot(
-        uefi=values["uefi"] == "1", secure_boot=None if secure == "" else secure == "1",
-        setup_mode=values["setupmode"] == "1", tpm=values["tpm"][:40], ima=values["ima"][:200],
-        container=values["container"] == "1", shim_off=values.get("shim_off") == "1",
-        ima_file=values.get("ima_file") == "1",
-    )  # fmt: skip
+        uefi=uefi,
+        secure_boot=_variable(files, _SECURE_BOOT),
+        setup_mode=_variable(files, _SETUP_MODE) is True,
+        tpm=_tpm(files, places),
+        ima=_ima(answers["ima"].text)[:200],
+        container=any(map(partial(_there, files), _MARKS))
+        and (second is None or second.text.strip() != "kthreadd"),
+        shim_off=_variable(files, _SHIM_OFF) is True,
+        ima_file=places.get(_IMA_POLICY, 0) > 0,
+    )
 
 
-# The GUID is EFI_GLOBAL_VARIABLE (UEFI specification 3.3); 4 bytes of attributes come first.
-_GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-_VARIABLE = (
-    "f=/sys/firmware/efi/efivars/{name}-" + _GUID + '; v=; if [ -e "$f" ]; then '
-    '[ -r "$f" ] || exit 126; v=$(od -An -t u1 -j4 -N1 "$f" | tr -d " "); fi; echo "{key}=$v"; '
-)
+def _sizes(text: str) -> dict[str, int]:
+    """Size by path, from records of find."""
+    parts = text.split("\0")
+    rows = [re.fullmatch(r"([0-9]{1,19}) (/.*)", part, re.DOTALL) for part in parts[:-1]]
+    if parts[-1] or None in rows:
+        raise ParseError("not a list of paths")
+    return {row[2]: int(row[1]) for row in rows if row}
+
+
+def _there(files: Mapping[str, FileEntry], path: str) -> bool:
+    gone = (FileStatus.NOT_PRESENT, FileStatus.BROKEN_LINK)
+    return path in files and files[path].status not in gone
+
+
+def _closed(files: Mapping[str, FileEntry], path: str) -> bool:
+    return _there(files, path) and files[path].status is not FileStatus.READ
+
+
+def _variable(files: Mapping[str, FileEntry], path: str) -> bool | None:
+    """An EFI variable: 4 bytes of attributes, then 0 or 1; None where the firmware has none."""
+    if not _there(files, path):
+        return None
+    if len(files[path].data) != 5 or files[path].data[4] > 1:
+        raise ParseError(f"{path} is neither 0 nor 1")
+    return files[path].data[4] == 1
+
+
+def _tpm(files: Mapping[str, FileEntry], places: Mapping[str, int]) -> str:
+    """The version of the last TPM; 1 where it tells none, empty without a TPM."""
+    chips = sorted(path for path in places if re.fullmatch(rf"{_TPM}/tpm[0-9].*", path))
+    if not chips:
+        return ""
+    told = files.get(f"{chips[-1]}/tpm_version_major")
+    read = told is not None and told.status is FileStatus.READ
+    return told.text.strip()[:40] if told is not None and read else "1"
+
+
+def _ima(text: str) -> str:
+    """The words of the kernel's command line that switch on integrity measurement."""
+    chosen = re.compile(r"(?:ima_policy|ima_appraise)=.*|ima_tcb")
+    return " ".join(word for word in text.split() if chosen.fullmatch(word))
+
+
 BOOT = fact(
     "linux.boot-trust",
     Boot,
-    ask=script(
-        "u=0; [ -d /sys/firmware/efi ] && u=1; echo uefi=$u; "
-        # UEFI without its variables mounted would look like a machine without Secure Boot.
-        "[ $u = 0 ] || [ -d /sys/firmware/efi/efivars ] || exit 126; "
-        '[ $u = 0 ] || [ -n "$(ls /sys/firmware/efi/efivars)" ] || exit 126; '
-        + _VARIABLE.replace("{name}", "SecureBoot").replace("{key}", "secureboot")
-        + _VARIABLE.replace("{name}", "SetupMode").replace("{key}", "setupmode")
-        + "t=; for d in /sys/class/tpm/tpm[0-9]*; do [ -e $d ] || continue; "
-        't=$(cat $d/tpm_version_major 2>/dev/null || echo 1); done; echo "tpm=$t"; '
-        "i=; for w in $(cat /proc/cmdline); do case $w in ima_policy=*|ima_appraise=*|ima_tcb) "
-        'i="$i $w";; esac; done; echo "ima=$i"; '
-        # A machine whose image was made from a container keeps the mark, but it has kthreadd as
-        # its second process, which a container does not see.
-        "c=0; for m in /.dockerenv /run/.containerenv /run/systemd/container; do "
-        '[ -e $m ] && [ "$(cat /proc/2/comm 2>/dev/null)" != kthreadd ] && c=1; done; '
-        "echo container=$c; "
-        "f=/sys/firmware/efi/efivars/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23; "
-        'if [ -e "$f" ]; then [ -r "$f" ] || exit 126; '
-        'echo "shim_off=$(od -An -t u1 -j4 -N1 "$f" | tr -d " ")"; fi; '
-        "[ ! -s /etc/ima/ima-policy ] || echo ima_file=1"
-    ),
+    asks={
+        "files": ReadFiles(
+            paths=(_SECURE_BOOT, _SETUP_MODE, _SHIM_OFF, *_MARKS, _SECOND),
+            globs=(f"{_TPM}/tpm[0-9]*/tpm_version_major",),
+        ),
+        "places": Command(
+            argv=(
+                "find", "-L", _FIRMWARE, _VARIABLES, _TPM, _IMA_POLICY, "-maxdepth", "1",
+                "-printf", "%s %p\\0",
+            ),
+            ok=(0, 1),
+        ),
+        # Only these words: the command line may hold a password of the boot loader.
+        "ima": Command(argv=("grep", "-oE", "(^| )ima_[^ ]*", "/proc/cmdline"), ok=(0, 1)),
+    },
     parse=parse_boot,
-)
+)  # fmt: skip
 
 _IN_CONTAINER = msg("A container: the machine it runs on started it")
 

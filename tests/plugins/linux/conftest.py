@@ -7,29 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from audit_core.model import Answer, Target
+from audit_core.model import Answer, Answers, Target
 from audit_linux.pam import Pam, parse_pam
+from golden import recordings
+from invented import answers as invented
 
-_RECORDINGS = Path(__file__).parent / "recordings"
+RECORDINGS = Path(__file__).parent / "recordings"
 
 Make = Callable[..., Answer]
 
 
 def _target(**settings: Any) -> Target:
-    return Target(id="web1", kind="host", object_type="server", settings=settings)
-
-
-def _answer(stdout: bytes | str = b"", stderr: bytes = b"", exit_code: int = 0) -> Answer:
-    raw = stdout.encode("utf-8", "surrogateescape") if isinstance(stdout, str) else stdout
-    return Answer(
-        stdout=raw,
-        stderr=stderr,
-        exit_code=exit_code,
-        truncated=False,
-        collected_at="2026-11-23T12:00:00+00:00",
-        target=_target(),
-    )
+    return structs.replace(invented.TARGET, settings=settings)
 
 
 @pytest.fixture(scope="session")
@@ -41,44 +32,53 @@ def target() -> Callable[..., Target]:
 @pytest.fixture(scope="session")
 def answer() -> Make:
     """Makes an Answer of the given output."""
-    return _answer
+    return invented.answer
+
+
+@pytest.fixture(scope="session")
+def answers() -> Callable[..., Answers]:
+    """Makes the Answers to several requests, by name."""
+    return invented.answers
 
 
 @pytest.fixture(scope="session")
 def files() -> Make:
     """Makes the answer of a request for files: a mapping from path to content."""
-
-    def make(contents: dict[str, str], stderr: bytes = b"") -> Answer:
-        raw = b""
-        for path, text in contents.items():
-            body = text.encode("utf-8", "surrogateescape")
-            raw += b"%d%s\0%s" % (len(body), path.encode(), body)
-        return _answer(raw, stderr)
-
-    return make
+    return invented.files
 
 
 @pytest.fixture(scope="session")
 def recording() -> Make:
-    """The recorded answer for a fact; recordings/RELEASE/HEADER.txt says of what."""
+    """The answer of a recorded host for a fact, or for a request of a fact (`FACT.REQUEST`)."""
 
-    def make(fact: str, release: str = "debian12") -> Answer:
-        folder = _RECORDINGS / release
-        err = folder / f"{fact}.err"
-        return _answer(
-            (folder / f"{fact}.out").read_bytes(), err.read_bytes() if err.exists() else b""
-        )
+    def make(fact: str, release: str = "debian-12") -> Answer:
+        told = recordings.read(RECORDINGS / release / f"{fact}.rec")
+        return invented.answer(told.stdout, told.stderr, int(told.exit))
 
     return make
+
+
+def _recorded(name: str) -> Answer:
+    head, _, body = (RECORDINGS / f"{name}.rec").read_bytes().partition(b"\n---\n")
+    err = RECORDINGS / f"{name}.err"
+    code = int(head.rpartition(b"exit ")[2])
+    return invented.answer(body, err.read_bytes() if err.exists() else b"", code)
 
 
 @pytest.fixture(scope="session")
 def recorded() -> Callable[[str], Answer]:
     """Reads recordings/NAME.rec; its first lines say where it is from."""
+    return _recorded
 
-    def read(name: str) -> Answer:
-        head, _, body = (_RECORDINGS / f"{name}.rec").read_bytes().partition(b"\n---\n")
-        return _answer(body, exit_code=int(head.rpartition(b"exit ")[2]))
+
+@pytest.fixture(scope="session")
+def recorded_answers() -> Callable[..., Answers]:
+    """Reads recordings/NAME.ASK.rec for every ASK that is there; `missing` were not present."""
+
+    def read(name: str, *missing: str) -> Answers:
+        found = {path.name.split(".")[1]: _recorded(path.stem)
+                 for path in RECORDINGS.glob(f"{name}.*.rec")}  # fmt: skip
+        return invented.answers(**found, **dict.fromkeys(missing))
 
     return read
 
@@ -98,10 +98,4 @@ def pam(files: Make) -> Callable[[dict[str, str]], Pam]:
 @pytest.fixture
 def debian(recording: Make) -> dict[str, str]:
     """The recorded services of Debian 12 as text."""
-    raw, services = recording("linux.pam").stdout, {}
-    while raw:
-        head, _, raw = raw.partition(b"\0")
-        size, _, path = head.partition(b"/")
-        services[path.decode().rsplit("/", 1)[-1]] = raw[: int(size)].decode()
-        raw = raw[int(size) :]
-    return services
+    return {file.path.rsplit("/", 1)[-1]: file.text for file in recording("linux.pam").files}

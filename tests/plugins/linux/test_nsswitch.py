@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, ParseError, Reason
+from audit_core.model import Absent, Answer, Answers, Reason
 from audit_linux.nsswitch import Sources, parse_sources
 
 Make = Callable[..., Answer]
-INIT = "    1\n"
-BACKEND = "/usr/libexec/sssd/sssd_be --domain {} --uid 0 --gid 0 --logger=files\n"
+MakeAll = Callable[..., Answers]
+INIT = "    1 /sbin/init\n"
+BACKEND = "  812 /usr/libexec/sssd/sssd_be --domain {} --uid 0 --gid 0 --logger=files\n"
 EL8 = "# generated\npasswd:     sss files systemd\nshadow:     files sss\nsudoers:    files sss\n"
 DEBIAN = "passwd:         files systemd\ngroup: files systemd\n"
 
@@ -30,26 +31,40 @@ DEBIAN = "passwd:         files systemd\ngroup: files systemd\n"
         (EL8, INIT + BACKEND.format("corp"), ("sss (corp)",), ("sss (corp)",)),
         (EL8, INIT + BACKEND.format("a") + BACKEND.format("b"), ("sss (a)", "sss (b)"),
          ("sss (a)", "sss (b)")),
-        (EL8, "", ("sss",), ("sss",)),  # /proc hides the processes of others, or ps is missing
+        (EL8, "", ("sss",), ("sss",)),  # /proc hides the processes of others
+        (EL8, None, ("sss",), ("sss",)),  # ps is missing
         ("passwd: files [NOTFOUND=return] ldap # old\n", INIT, ("ldap",), ()),
         ("passwd: compat nis\n", INIT, ("nis",), ()),
         ("passwd: files winbind\nsudoers: ldap\n", INIT, ("winbind",), ("ldap",)),
         ("#passwd: ldap\n  passwd :files\n", INIT, (), ()),
         ("passwd: files\r\n", INIT, (), ()),
-        ("== processes\n1\npasswd: ldap\n", INIT, ("ldap",), ()),  # the last mark is ours
         ("passwd: files extrausers\n", INIT, ("extrausers",), ()),
     ],
 )  # fmt: skip
 def test_sources(
-    conf: str, processes: str, passwd: tuple[str, ...], sudoers: tuple[str, ...], answer: Make
+    conf: str,
+    processes: str | None,
+    passwd: tuple[str, ...],
+    sudoers: tuple[str, ...],
+    files: Make,
+    answers: MakeAll,
 ) -> None:
-    got = parse_sources(answer(f"{conf}\n== processes\n{processes}"))
+    told = files({"/etc/nsswitch.conf": conf})
+    got = parse_sources(answers(nsswitch=told, sssd=processes))
     assert got == Sources(passwd=passwd, sudoers=sudoers)
 
 
-def test_what_could_not_be_read_is_no_answer(answer: Make) -> None:
-    got = parse_sources(answer("== processes\n", b"cat: /etc/nsswitch.conf: Permission denied\n"))
+def test_the_vendor_s_file_counts_where_there_is_no_other(files: Make, answers: MakeAll) -> None:
+    vendor = {"/usr/etc/nsswitch.conf": "passwd: ldap\n"}
+    for told, passwd in ((vendor, ("ldap",)), ({"/etc/nsswitch.conf": DEBIAN, **vendor}, ())):
+        got = parse_sources(answers(nsswitch=files(told), sssd=INIT))
+        assert isinstance(got, Sources)
+        assert got.passwd == passwd
+    assert parse_sources(answers(nsswitch=files({}), sssd=INIT)) == Sources()
+
+
+def test_what_could_not_be_read_is_no_answer(files: Make, answers: MakeAll) -> None:
+    closed = files({}, not_permitted="/etc/nsswitch.conf")
+    got = parse_sources(answers(nsswitch=closed, sssd=INIT))
     assert isinstance(got, Absent)
     assert got.reason is Reason.NOT_PERMITTED
-    with pytest.raises(ParseError):
-        parse_sources(answer(DEBIAN))

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.model import Absent, Answer, Command, ParseError, Reason
+from audit_core.model import Absent, Answers, Command, ParseError, Reason
 from audit_linux.processes import PROCESSES, Process, parse_processes, running
 
-Make = Callable[..., Answer]
-Read = Callable[[str], Answer]
+MakeAll = Callable[..., Answers]
 
 
 def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
@@ -22,8 +21,8 @@ def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
 # --- processes ----------------------------------------------------------------------------------
 
 
-def test_processes_of_a_recording(recorded: Read) -> None:
-    found = parse_processes(recorded("processes"))
+def test_processes_of_a_recording(recorded_answers: MakeAll) -> None:
+    found = parse_processes(recorded_answers("processes"))
     assert not isinstance(found, Absent)
     assert [(p.pid, p.uid, p.name) for p in found][:2] == [(1, 0, "sh"), (3, 103, "chronyd")]
 
@@ -45,45 +44,44 @@ def test_processes_of_a_recording(recorded: Read) -> None:
     ],
 )
 def test_processes_in_containers_are_told_by_their_control_group(
-    group: str, contained: bool, tmp_path: Path, answer: Make
+    group: str, contained: bool, tmp_path: Path, answers: MakeAll
 ) -> None:
-    ask = PROCESSES.providers[0].ask
+    ask = PROCESSES.providers[0].asks["contained"]
     assert isinstance(ask, Command)
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "cgroup").write_text(group + "\n")
-    text = ask.argv[2].replace("ps -eo pid=,uid=,comm=", "printf '1 0 init\\n7 0 clamd\\n'")
-    text = text.replace("/proc/", f"{tmp_path}/").replace(
-        "tr -dc", "sed 's#.*/\\(7\\)/.*#\\1#' | tr -dc"
-    )
-    done = subprocess.run(["sh", "-c", text], capture_output=True, check=True)
-    found = parse_processes(answer(done.stdout))
+    argv = [word.replace("/proc", str(tmp_path)) for word in ask.argv]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    assert done.returncode in ask.ok
+    paths = done.stdout.decode().replace(str(tmp_path), "/proc")
+    found = parse_processes(answers(ps="1 0 init\n7 0 clamd\n", contained=paths))
     assert not isinstance(found, Absent)
     assert [p.contained for p in found] == [False, contained]
     assert bool(running(found, ("clamd",))) is not contained
 
 
-def test_in_a_container_its_own_processes_count(answer: Make) -> None:
-    found = parse_processes(answer("1 0 init\n7 0 clamd\n==\n1\n7\n"))
+def test_in_a_container_its_own_processes_count(answers: MakeAll) -> None:
+    paths = "/proc/1/cgroup\n/proc/7/cgroup\n"
+    found = parse_processes(answers(ps="1 0 init\n7 0 clamd\n", contained=paths))
     assert not isinstance(found, Absent)
     assert running(found, ("clamd",)) != ()
 
 
-def test_a_hidden_process_1_is_not_permitted(answer: Make) -> None:
-    absent = parse_processes(answer("  900  1000 bash\n  901  1000 ps\n"))
+def test_a_hidden_process_1_is_not_permitted(answers: MakeAll) -> None:
+    absent = parse_processes(answers(ps="  900  1000 bash\n  901  1000 ps\n", contained=""))
     assert isinstance(absent, Absent)
     assert absent.reason is Reason.NOT_PERMITTED
 
 
 @pytest.mark.parametrize("text", ["", "one two three\n", "1\n", "PID UID COMMAND\n1 0 init\n"])
-def test_what_is_no_list_of_processes_is_refused(text: str, answer: Make) -> None:
+def test_what_is_no_list_of_processes_is_refused(text: str, answers: MakeAll) -> None:
     with pytest.raises(ParseError):
-        parse_processes(answer(text))
+        parse_processes(answers(ps=text, contained=""))
 
 
-def test_zombies_and_people_s_processes_do_not_count(answer: Make) -> None:
-    found = parse_processes(
-        answer("1 0 init\n2 0 clamd <defunct>\n3 1000 clamd\n4 0 clamd helper\n5 65534 auditd\n")
-    )
+def test_zombies_and_people_s_processes_do_not_count(answers: MakeAll) -> None:
+    told = "1 0 init\n2 0 clamd <defunct>\n3 1000 clamd\n4 0 clamd helper\n5 65534 auditd\n"
+    found = parse_processes(answers(ps=told, contained=""))
     assert not isinstance(found, Absent)
     assert running(found, ("clamd", "auditd")) == ()
 

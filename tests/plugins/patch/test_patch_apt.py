@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Command, ParseError, Reason
+from audit_core.model import Absent, Answer, Answers, ParseError, Reason
 from audit_patch import apt
 from audit_patch.model import Esm, Listing, Pending, Source, Update
-from recorded.patch import answer, recording, run
+from recorded.patch import answer, answers, recording, run, run_all
 
 
 def test_apt_lists_every_pending_update() -> None:
@@ -20,32 +20,41 @@ def test_apt_lists_every_pending_update() -> None:
     assert Update(name="apt", candidate="2.6.2", installed="2.6.1") in pending.updates
 
 
+def _esm(name: str) -> Answers:
+    return answers(dates=recording(f"{name}.dates"), updates=recording(f"{name}.txt"))
+
+
 def test_fixes_that_only_ubuntu_pro_has_are_read_from_its_lists() -> None:
-    esm = apt.parse_esm(recording("apt-esm-fixes.txt"))
+    esm = apt.parse_esm(_esm("apt-esm-fixes"))
     assert isinstance(esm, Esm)
     assert esm.published == {"apps": 1795413600.0, "infra": 1795413600.0}
     assert [u.name for u in esm.updates] == ["bash", "sqlite3"]
-    none = apt.parse_esm(recording("apt-esm-none.txt"))
+    none = apt.parse_esm(_esm("apt-esm-none"))
     assert isinstance(none, Esm)
     assert none.updates == ()
     assert len(none.published) == 2
 
 
 def test_a_host_without_lists_of_ubuntu_pro_is_told_from_one_that_cannot_be_read() -> None:
-    # no Ubuntu, and one whose lists were never fetched
-    for told in (b"== lists\n", b"== lists\n== apt\nListing...\n\n"):
-        got = apt.parse_esm(answer(told))
+    empty = b"Listing...\n"
+    for got in (
+        apt.no_esm(answer(b"ID=debian\n")),
+        apt.parse_esm(answers(dates=b"", updates=empty)),  # the lists were never fetched
+        apt.parse_esm(answers(dates=b"", updates=answer(b"", b"E: no lists\n", 100))),
+    ):
         assert isinstance(got, Absent)
         assert got.reason is Reason.NOT_PRESENT
-    name = b"esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease"
+    dates = recording("apt-esm-none.dates").stdout
     for bad in (
-        b"", b"== lists\nx\n== apt\nListing...\n", b"== lists\n1 " + name + b"\n== apt\n",
-        b"== lists\n1 " + name + b"\n== apt\nListing...\nwhat\n",
-    ):  # fmt: skip
+        answers(dates=b"/x_Release\0Date: Mon, 23 Nov 2026 06:00:00 UTC\n", updates=empty),
+        answers(dates=dates.replace(b"Nov", b"Foo"), updates=empty),
+        answers(dates=dates, updates=b""),
+        answers(dates=dates, updates=empty + b"what\n"),
+        answers(dates=dates, updates=answer(empty, b"W: some list is broken\n")),
+        answers(dates=dates, updates=answer(empty, b"", 100)),
+    ):
         with pytest.raises(ParseError):
-            apt.parse_esm(answer(bad))
-    with pytest.raises(ParseError):
-        apt.parse_esm(answer(recording("apt-esm-none.txt").stdout, b"W: some list is broken\n"))
+            apt.parse_esm(bad)
 
 
 def test_apt_tells_security_updates_by_their_archive() -> None:
@@ -154,8 +163,16 @@ def test_an_archive_called_oldstable_like_any_other_is_not_taken_for_security() 
     assert [s.security for s in apt.parse_policy(answer(text)).items] == [False]
 
 
+def _lists(times: Answer | bytes, dates: bytes = b"") -> Answers:
+    return answers(times=times, dates=dates)
+
+
+LISTS = b"/var/lib/apt/lists"
+STAMPS = b"/var/lib/apt/periodic"
+
+
 def test_apt_lists_tell_their_times() -> None:
-    metadata = apt.parse_lists(recording("debian12-apt-lists.bin"))
+    metadata = apt.parse_lists(_lists(recording("debian12-apt-lists.bin")))
     assert [x.source for x in metadata.listings if x.security] == [
         "deb.debian.org_debian-security_dists_bookworm-security_InRelease"
     ]
@@ -164,8 +181,8 @@ def test_apt_lists_tell_their_times() -> None:
 
 
 def test_apt_success_stamp_is_kept_apart() -> None:
-    raw = b"17.5\0periodic/update-success-stamp\x005\0lists/x_dists_jammy-security_InRelease\0"
-    metadata = apt.parse_lists(answer(raw))
+    raw = b"17.5\0%s/update-success-stamp\0%d\0%s/x_dists_jammy-security_InRelease\0"
+    metadata = apt.parse_lists(_lists(raw % (STAMPS, 5, LISTS)))
     assert metadata.stamp == 17.5
     assert metadata.listings == (
         Listing(source="x_dists_jammy-security_InRelease", at=5, security=True),
@@ -173,8 +190,8 @@ def test_apt_success_stamp_is_kept_apart() -> None:
 
 
 def test_the_later_of_two_stamps_counts() -> None:
-    raw = b"17.5\0periodic/update-success-stamp\x009\0periodic/update-stamp\0"
-    assert apt.parse_lists(answer(raw)).stamp == 17.5
+    raw = b"17.5\0%s/update-success-stamp\0%d\0%s/update-stamp\0" % (STAMPS, 9, STAMPS)
+    assert apt.parse_lists(_lists(raw)).stamp == 17.5
 
 
 def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: Path) -> None:
@@ -188,9 +205,9 @@ def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: 
     (lists / "m_dists_y_Release").write_text(head + "Date: no day\n")
     os.utime(lists / "m_dists_x_Release", (7, 7))
     os.utime(lists / "m_dists_y_Release", (8, 8))
-    shell, option, script = apt.LISTS.argv
-    command = Command(argv=(shell, option, script.replace("/var/lib/apt", str(tmp_path))))
-    found = apt.parse_lists(run(command))
+    (lists / "partial").mkdir()
+    (lists / "partial" / "z_Release").write_text("Date: Tue, 01 Jul 2025 10:00:00 UTC\n")
+    found = apt.parse_lists(run_all(apt.LISTS, replace=("/var/lib/apt", str(tmp_path))))
     assert [(x.at, x.security) for x in found.listings] == [
         (1751364000.0, True), (7.0, False), (8.0, False)
     ]  # fmt: skip
@@ -199,13 +216,13 @@ def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: 
 
 def test_the_oldest_layout_of_debian_security_is_known() -> None:
     name = "security.debian.org_debian-security_dists_buster_updates_InRelease"
-    assert apt.parse_lists(answer(f"1\0lists/{name}\0".encode())).listings[0].security
+    assert apt.parse_lists(_lists(b"1\0%s/%s\0" % (LISTS, name.encode()))).listings[0].security
 
 
-@pytest.mark.parametrize("raw", [b"1\0lists/x", b"1\0", b"x\0lists/x\0", b"\xd9\xa1\0lists/x\0"])
+@pytest.mark.parametrize("raw", [b"1\0/lists/x", b"1\0", b"x\0/x\0", b"\xd9\xa1\0/x\0"])
 def test_a_cut_or_misshapen_listing_is_not_read(raw: bytes) -> None:
     with pytest.raises(ParseError):
-        apt.parse_lists(answer(raw))
+        apt.parse_lists(_lists(raw))
 
 
 SOURCES = """\

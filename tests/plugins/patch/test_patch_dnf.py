@@ -9,7 +9,7 @@ import pytest
 from audit_core.model import Absent, Answer, ParseError, Reason
 from audit_patch import rpm, zypper
 from audit_patch.model import Update
-from recorded.patch import answer, recording, run
+from recorded.patch import answer, answers, recording, run, run_all
 
 
 def test_dnf_lists_pending_updates() -> None:
@@ -76,9 +76,11 @@ def test_dnf_that_leaves_a_repository_out_is_not_read(line: bytes) -> None:
 
 
 def test_dnf_caches_by_repository() -> None:
-    base = b"6\0x86_64/7/base/repomd.xml\0\0"
-    raw = b"5.5\0appstream-0123456789abcdef/repodata/repomd.xml\x004\0" + base
-    metadata = rpm.parse_caches(answer(raw, exit_code=1))
+    base = b"6\0/c/x86_64/7/base/repomd.xml\0"
+    path = b"/c/appstream-0123456789abcdef/repodata/repomd.xml"
+    stamps = b"%s\0<timestamp>4\n%s\0<timestamp>3\n" % (path, path)
+    times = answer(b"5.5\0%s\0%s" % (path, base), exit_code=1)
+    metadata = rpm.parse_caches(answers(times=times, stamps=stamps))
     assert not isinstance(metadata, Absent)
     told = [(x.source, x.at, x.published) for x in metadata.listings]
     assert told == [("appstream", 5.5, 4.0), ("base", 6.0, None)]
@@ -94,7 +96,7 @@ def test_the_index_of_a_repository_tells_when_it_was_made(tmp_path: Path) -> Non
         folder.mkdir(parents=True)
         lines = "".join(f"    <timestamp>{s}</timestamp>\n" for s in stamps.split())
         (folder / "repomd.xml").write_text(f"<repomd>\n{lines}</repomd>\n")
-    metadata = rpm.parse_caches(run(rpm.caches((str(tmp_path),), 5)))
+    metadata = rpm.parse_caches(run_all(rpm.caches((str(tmp_path),), 5)))
     assert not isinstance(metadata, Absent)
     told = {x.source: x.published for x in metadata.listings}
     assert told == {"base": 1795432099.0, "it's": None}
@@ -102,7 +104,7 @@ def test_the_index_of_a_repository_tells_when_it_was_made(tmp_path: Path) -> Non
 
 def test_a_cache_that_is_closed_to_the_account() -> None:
     stderr = b"find: '/var/cache/dnf': Permission denied\n"
-    got = rpm.parse_caches(answer(b"", stderr, exit_code=1))
+    got = rpm.parse_caches(answers(times=answer(b"", stderr, exit_code=1), stamps=b""))
     assert isinstance(got, Absent)
     assert got.reason is Reason.NOT_PERMITTED
 

@@ -7,16 +7,18 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
+from audit_core.model import Absent, Answer, Answers, ParseError, Reason, Verdict
 from audit_linux.logs import log_acls, log_files
 from invented.logs import NOW, log_file, log_tree
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
+ReadAll = Callable[..., Answers]
+MakeAll = Callable[..., Answers]
 
 
-def test_log_tree_of_a_recording(recorded: Read) -> None:
-    tree = log_files.parse_log_tree(recorded("log-files"))
+def test_log_tree_of_a_recording(recorded_answers: ReadAll) -> None:
+    tree = log_files.parse_log_tree(recorded_answers("log-files"))
     assert isinstance(tree, log_files.LogTree)
     by_path = {f.path: f for f in tree.files}
     assert by_path[""].folder
@@ -36,9 +38,12 @@ def test_log_tree_of_a_recording(recorded: Read) -> None:
         ("/var/log/private", False),
     ],
 )
-def test_a_closed_log_folder_is_not_an_empty_one(path: str, closed: bool, answer: Make) -> None:
+def test_a_closed_log_folder_is_not_an_empty_one(
+    path: str, closed: bool, answer: Make, answers: MakeAll
+) -> None:
     said = f"find: '{path}': Permission denied\n".encode()
-    tree = log_files.parse_log_tree(answer(f"{NOW}\n755_d_0_0_4096_1.0_-1.-000000010_//", said, 1))
+    listing = answer("755_d_0_0_4096_1.0_-1.-000000010_//", said, 1)
+    tree = log_files.parse_log_tree(answers(clock=f"{NOW}\n", filesystem="", files=listing))
     if closed:
         assert isinstance(tree, Absent)
         assert tree.reason is Reason.NOT_PERMITTED
@@ -52,10 +57,14 @@ def test_hostile_names_stay_names() -> None:
     assert [f.path for f in tree.files][1:3] == ["a\n777_f_0_0_0_0_0_b", "x_y_z"]
 
 
-@pytest.mark.parametrize("text", ["", "5\n", "x\n755_d_0_0_1_1.0_0_//", "5\n755_d_0_0_1_1.0_0_"])
-def test_a_list_that_is_not_whole_is_refused(text: str, answer: Make) -> None:
+@pytest.mark.parametrize(
+    ("clock", "text"),
+    [("5\n", ""), ("", "755_d_0_0_1_1.0_0_//"), ("x\n", "755_d_0_0_1_1.0_0_//"),
+     ("5\n", "755_d_0_0_1_1.0_0_")],
+)  # fmt: skip
+def test_a_list_that_is_not_whole_is_refused(clock: str, text: str, answers: MakeAll) -> None:
     with pytest.raises(ParseError):
-        log_files.parse_log_tree(answer(text))
+        log_files.parse_log_tree(answers(clock=clock, filesystem="", files=text))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +144,8 @@ PRIVATE = (log_file("auth.log"), "700_d_0_0_60_1.0_0_audit", "755_d_0_0_60_1.0_0
     ],
 )
 def test_access_lists_of_recordings(name: str, verdict: Verdict, told: str, recorded: Read) -> None:
-    acls = log_acls.parse_log_acls(recorded(name))
+    parse = log_acls.parse_marks if name.endswith("-ls") else log_acls.parse_getfacl
+    acls = parse(recorded(name))
     judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
     assert judgement.verdict is verdict
     paths = judgement.said[-1].args["paths"]
@@ -144,7 +154,7 @@ def test_access_lists_of_recordings(name: str, verdict: Verdict, told: str, reco
 
 
 def test_rights_of_people_in_a_recording(recorded: Read) -> None:
-    acls = log_acls.parse_log_acls(recorded("log-acls-people"))
+    acls = log_acls.parse_getfacl(recorded("log-acls-people"))
     judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
     assert judgement.said[0].args["paths"] == (
         "/var/log/auth.log (ACL: uid 1001 rw-)",
@@ -153,6 +163,9 @@ def test_rights_of_people_in_a_recording(recorded: Read) -> None:
         "/var/log/odd\\012name (ACL: uid 1002 rw- (default))",
         "/var/log/odd\\012name (ACL: uid 1002 rwx)",
     )
+
+
+MARKS, GETFACL = log_acls.parse_marks, log_acls.parse_getfacl
 
 
 def _getfacl(path: str, *entries: str) -> str:
@@ -193,8 +206,8 @@ def _getfacl(path: str, *entries: str) -> str:
     ],
 )
 def test_access_lists(path: str, entries: tuple[str, ...], verdict: Verdict, answer: Make) -> None:
-    text = "== getfacl\n" + _getfacl(f"/var/log/{path}".rstrip("/"), *entries)
-    acls = log_acls.parse_log_acls(answer(text))
+    text = _getfacl(f"/var/log/{path}".rstrip("/"), *entries)
+    acls = log_acls.parse_getfacl(answer(text))
     tree = log_tree(*PRIVATE, "700_d_0_0_60_1.0_0_private")
     assert log_files.log_file_modes.judge(tree, acls).verdict is verdict
 
@@ -210,32 +223,33 @@ def test_access_lists(path: str, entries: tuple[str, ...], verdict: Verdict, ans
 )
 def test_lists_of_which_only_the_mark_was_seen(line: str, verdict: Verdict, answer: Make) -> None:
     top = "drwxr-xr-x 6 0 0 160  /var/log\n"
-    acls = log_acls.parse_log_acls(answer(f"== ls\n{top}{line}\n"))
+    acls = log_acls.parse_marks(answer(f"{top}{line}\n"))
     assert log_files.log_file_modes.judge(log_tree(*PRIVATE), acls).verdict is verdict
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("parse", "text", "complaint"),
     [
-        ("", b""),
-        ("== ls\n", b""),
-        ("== ls\nls: unrecognized option\n", b""),
-        ("== ls\ndrwxr-xr-x 6 0 0 160  /var/log\nwhat\n", b""),
-        ("== getfacl\nwhat\n", b""),
-        ("== getfacl\n# file: /etc/shadow\nuser::rw-\nuser:1:rw-\nother::---\n", b""),
-        ("== getfacl\n# file: /var/log/x\nuser:bob:rw-\n", b""),
-        ("== getfacl\n# file: /var/log/x\n", b""),
-        ("== getfacl\n", b"getfacl: /var/log: Input/output error\n"),
+        (MARKS, "", b""),
+        (MARKS, "ls: unrecognized option\n", b""),
+        (MARKS, "drwxr-xr-x 6 0 0 160  /var/log\nwhat\n", b""),
+        (GETFACL, "what\n", b""),
+        (GETFACL, "# file: /etc/shadow\nuser::rw-\nuser:1:rw-\nother::---\n", b""),
+        (GETFACL, "# file: /var/log/x\nuser:bob:rw-\n", b""),
+        (GETFACL, "# file: /var/log/x\n", b""),
+        (GETFACL, "", b"getfacl: /var/log: Input/output error\n"),
     ],
 )
-def test_access_lists_that_cannot_be_read(text: str, complaint: bytes, answer: Make) -> None:
+def test_access_lists_that_cannot_be_read(
+    parse: Callable[[Answer], object], text: str, complaint: bytes, answer: Make
+) -> None:
     with pytest.raises(ParseError):
-        log_acls.parse_log_acls(answer(text, complaint))
+        parse(answer(text, complaint))
 
 
 def test_folders_that_may_not_be_entered_tell_their_own_list(answer: Make) -> None:
     refused = b"getfacl: /var/log/audit: Permission denied\n"
-    assert log_acls.parse_log_acls(answer("== getfacl\n", refused)) == ()
+    assert GETFACL(answer("", refused)) == ()
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,13 @@ from invented.logs import COPIES, DAY, NOW, journal_file, log_file, log_tree
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
+MAIN = "/etc/logrotate.conf"
 
 
 def _rotations(
-    answer: Make, text: str, main: str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n"
+    files: Make, text: str, main: str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n"
 ) -> log_rotation.Rotation:
-    body = "F /etc/logrotate.d/x\n" + "".join(f" {line}\n" for line in text.split("\n"))
-    head = "F /etc/logrotate.conf\n" + "".join(f" {line}\n" for line in main.split("\n"))
-    found = log_rotation.parse_rotations(answer(body + "\n" + head + "\n"))
+    found = log_rotation.parse_rotations(files({MAIN: main, "/etc/logrotate.d/x": text}))
     assert not isinstance(found, Absent)
     return found[0]
 
@@ -47,8 +46,8 @@ def _rotations(
         ("/var/log/syslog {\n hourly\n rotate 4380\n}", 182),
     ],
 )
-def test_days_kept(text: str, days: int | None, answer: Make) -> None:
-    assert _rotations(answer, text).days == days
+def test_days_kept(text: str, days: int | None, files: Make) -> None:
+    assert _rotations(files, text).days == days
 
 
 @pytest.mark.parametrize(
@@ -62,12 +61,10 @@ def test_days_kept(text: str, days: int | None, answer: Make) -> None:
     ],
 )
 def test_what_stands_before_the_include_holds(
-    main: str, days: tuple[int | None, ...], answer: Make
+    main: str, days: tuple[int | None, ...], files: Make
 ) -> None:
-    text = "F /etc/logrotate.d/x\n /var/log/syslog {\n }\n\nF /etc/logrotate.conf\n"
-    found = log_rotation.parse_rotations(
-        answer(text + "".join(f" {line}\n" for line in main.split("\n")) + "\n")
-    )
+    text = "/var/log/syslog {\n}\n"
+    found = log_rotation.parse_rotations(files({MAIN: main, "/etc/logrotate.d/x": text}))
     assert not isinstance(found, Absent)
     assert tuple(r.days for r in found) == days
 
@@ -82,17 +79,17 @@ def test_a_stanza_covers_by_its_patterns(pattern: str, covered: bool) -> None:
     assert rotation.covers("syslog") is covered
 
 
-def test_a_stanza_without_end_is_refused(answer: Make) -> None:
+def test_a_stanza_without_end_is_refused(files: Make) -> None:
     with pytest.raises(ParseError):
-        _rotations(answer, "/var/log/syslog {\n rotate 4\n")
+        _rotations(files, "/var/log/syslog {\n rotate 4\n")
 
 
-def test_a_left_over_set_up_file_does_not_count(answer: Make) -> None:
-    text = "F /etc/logrotate.conf\n weekly\n include /etc/logrotate.d\n\n" + "".join(
-        f"F /etc/logrotate.d/syslog{end}\n /var/log/syslog {{\n rotate {count}\n }}\n\n"
+def test_a_left_over_set_up_file_does_not_count(files: Make) -> None:
+    texts = {MAIN: "weekly\ninclude /etc/logrotate.d\n"} | {
+        f"/etc/logrotate.d/syslog{end}": f"/var/log/syslog {{\nrotate {count}\n}}\n"
         for end, count in (("", 4), (".rpmsave", 90), ("~", 90))
-    )
-    found = log_rotation.parse_rotations(answer(text))
+    }
+    found = log_rotation.parse_rotations(files(texts))
     assert not isinstance(found, Absent)
     assert [r.days for r in found] == [28]
 

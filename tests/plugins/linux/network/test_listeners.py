@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Answer, ParseError, Target, Verdict
+from audit_core.model import Absent, Answer, ParseError, Reason, Target, Verdict
 from audit_linux.network import listeners
 from audit_linux.network.listeners import Listener
 from audit_linux.processes import Process
@@ -18,37 +18,29 @@ INIT = Process(pid=1, uid=0, name="init")
 
 
 def test_sockets_of_a_recording(recorded: Read) -> None:
-    found = listeners.parse_listeners(recorded("listeners-ss"))
+    found = listeners.parse_ss(recorded("listeners-ss"))
+    assert not isinstance(found, Absent)
     assert {i.number for i in found if not i.loopback} == {"111/udp", "22/tcp", "8080/tcp"}
     assert {i.number for i in found if i.loopback} == {"53/udp", "68/udp", "6379/tcp", "631/tcp"}
 
 
-# recorded on Debian 12, Linux 6, `cat /proc/net/…` in its own network namespace, 2026-11-23
-PROC = """== proc
-tcp
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 29441 1
-   1: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 29443 1
-tcp6
-  sl  local_address                         remote_address                        st tx_queue
-   0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 0:0 00:0 0
-   1: 00000000000000000000000001000000:0277 00000000000000000000000000000000:0000 0A 0:0 00:0 0
-udp
-   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-13830: 3500007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 29446 2
-13888: 00000000:006F 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 29444 2
-"""
-
-
-def test_sockets_where_ss_is_missing(answer: Make) -> None:
-    found = listeners.parse_listeners(answer(PROC))
+def test_sockets_where_ss_is_missing(recorded: Read) -> None:
+    found = listeners.parse_tables(recorded("listeners-proc"))
     assert {i.number for i in found if not i.loopback} == {"22/tcp", "8080/tcp", "111/udp"}
     assert {i.number for i in found if i.loopback} == {"6379/tcp", "631/tcp", "53/udp"}
 
 
-def test_an_established_connection_does_not_listen(answer: Make) -> None:
-    found = listeners.parse_listeners(answer(PROC.replace("0000 0A", "0000 01")))
+def test_an_established_connection_does_not_listen(recorded: Read, answer: Make) -> None:
+    text = recorded("listeners-proc").text.replace("0000 0A", "0000 01")
+    found = listeners.parse_tables(answer(text))
     assert {i.number for i in found} == {"53/udp", "111/udp"}
+
+
+def test_an_ss_that_lists_nothing_leaves_it_to_the_kernel_s_tables(answer: Make) -> None:
+    for given in (answer(""), answer("", b"ss: invalid option -- 'H'\n", 255)):
+        got = listeners.parse_ss(given)
+        assert isinstance(got, Absent)
+        assert got.reason is Reason.UNSUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -64,17 +56,19 @@ def test_an_established_connection_does_not_listen(answer: Make) -> None:
     ],
 )
 def test_ss_lines(line: str, number: str, address: str, loopback: bool, answer: Make) -> None:
-    (found,) = listeners.parse_listeners(answer(f"== ss\n{line}\n"))
+    got = listeners.parse_ss(answer(f"{line}\n"))
+    assert not isinstance(got, Absent)
+    (found,) = got
     assert (found.number, found.address, found.loopback) == (number, address, loopback)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "tcp LISTEN", "== ss\nNetid State Recv-Q\n", "== proc\n",
-             "== proc\ntcp\n  0: zz\n", "== ss\ntcp LISTEN 0 1 0.0.0.0:70000 0.0.0.0:*\n"],
-)  # fmt: skip
-def test_what_is_no_list_of_sockets_is_refused(text: str, answer: Make) -> None:
-    with pytest.raises(ParseError):
-        listeners.parse_listeners(answer(text))
+def test_what_is_no_list_of_sockets_is_refused(answer: Make) -> None:
+    for text in ("tcp LISTEN", "Netid State Recv-Q\n", "tcp LISTEN 0 1 0.0.0.0:70000 0.0.0.0:*\n"):
+        with pytest.raises(ParseError):
+            listeners.parse_ss(answer(text))
+    for text in ("", "/proc/net/udp:  sl\n", "/proc/net/tcp:  0: zz\n", "tcp\n"):
+        with pytest.raises(ParseError):
+            listeners.parse_tables(answer(text))
 
 
 def _on(*numbers: str, address: str = "0.0.0.0") -> tuple[Listener, ...]:

@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from audit_core.model import Absent, Answer, Command, Message, ParseError, Target, Verdict
+from audit_core.model import (
+    Absent,
+    Answer,
+    Answers,
+    Command,
+    FileEntry,
+    FileStatus,
+    Message,
+    ParseError,
+    Reason,
+    Target,
+    Verdict,
+)
+from audit_core.model.files import encode_files
 from audit_linux.processes import Process
 from audit_linux.system import (
     intrusion,
@@ -23,6 +36,7 @@ from audit_linux.system import (
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
+MakeAll = Callable[..., Answers]
 MakeTarget = Callable[..., Target]
 INIT = Process(pid=1, uid=0, name="init")
 
@@ -130,23 +144,31 @@ HEADER = "ClamAV-VDB:{} 2026 08-24 +0000:27500:2048123:90:0123456789abcdef:sig"
 NOW = 1_795_434_704  # 2026-11-23T11:51:44Z
 
 
-def _signatures(answer: Make, *days: str) -> Any:
-    return malware.parse_signatures(
-        answer(f"{NOW}\n" + "".join(HEADER.format(day) + "\n" for day in days))
+def _signatures(answers: MakeAll, *days: str) -> Any:
+    paths = ("/var/lib/clamav/daily.cvd", "/var/lib/clamav/daily.cld")
+    heads = "\n".join(
+        f"==> {p} <==\n" + HEADER.format(d) for p, d in zip(paths, days, strict=False)
     )
+    return malware.parse_signatures(answers(clock=f"{NOW}\n", heads=heads))
 
 
-def test_signature_headers(answer: Make) -> None:
+def test_signature_headers(answer: Make, answers: MakeAll) -> None:
     # invented after the header of daily.cvd, which ClamAV documents as 512 bytes of text
-    found = _signatures(answer, "01 Nov", "22 Nov")
+    found = _signatures(answers, "01 Nov", "22 Nov")
     assert found == malware.Signatures(version=27500, built=NOW - 98_864, now=NOW)
-    assert isinstance(_signatures(answer), Absent)
+    said = "head: cannot open '/var/lib/clamav/daily.cld' for reading: {}\n".format
+    for why, reason in (("No such file or directory", Reason.NOT_PRESENT),
+                        ("Permission denied", Reason.NOT_PERMITTED)):  # fmt: skip
+        heads = answer("", said(why).encode(), 1)
+        absent = malware.parse_signatures(answers(clock=f"{NOW}\n", heads=heads))
+        assert isinstance(absent, Absent)
+        assert absent.reason is reason
 
 
 @pytest.mark.parametrize("day", ["32 Nov", "01 Foo", "xx"])
-def test_a_signature_header_with_no_date_is_refused(day: str, answer: Make) -> None:
+def test_a_signature_header_with_no_date_is_refused(day: str, answers: MakeAll) -> None:
     with pytest.raises(ParseError):
-        _signatures(answer, day)
+        _signatures(answers, day)
 
 
 @pytest.mark.parametrize(
@@ -188,66 +210,114 @@ def test_signatures(
         ("bash", 4, Verdict.UNDETERMINED),
     ],
 )
-def test_file_integrity(name: str, age: int | None, verdict: Verdict, answer: Make) -> None:
-    lines = "" if age is None else f"{NOW - age * 86_400} /var/lib/aide/aide.db\n"
-    found = intrusion.parse_baseline(answer(f"{NOW}\n{lines}"))
+def test_file_integrity(name: str, age: int | None, verdict: Verdict, answers: MakeAll) -> None:
+    records = "" if age is None else f"{NOW - age * 86_400}.5 /var/lib/aide/aide.db\0"
+    found = intrusion.parse_baseline(answers(clock=f"{NOW}\n", files=records))
     baseline = None if isinstance(found, Absent) else found
     processes = (INIT, Process(pid=9, uid=0, name=name[:15]))
     assert intrusion.file_integrity.judge(processes, baseline).verdict is verdict
 
 
+def test_a_closed_folder_of_baselines_is_not_an_empty_one(answer: Make, answers: MakeAll) -> None:
+    closed = answer("", b"find: '/var/lib/aide': Permission denied\n", 1)
+    got = intrusion.parse_baseline(answers(clock=f"{NOW}\n", files=closed))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.NOT_PERMITTED
+
+
 # --- trusted start ------------------------------------------------------------------------------
 
 
-def test_a_container_is_started_by_its_host(recorded: Read) -> None:
-    boot = trust.parse_boot(recorded("boot-container"))
+def test_a_container_is_started_by_its_host(recorded_answers: MakeAll) -> None:
+    boot = trust.parse_boot(recorded_answers("boot-container"))
+    assert isinstance(boot, trust.Boot)
     assert trust.secure_boot.judge(boot).verdict is Verdict.NOT_APPLICABLE
     assert trust.measured_boot.judge(boot).verdict is Verdict.NOT_APPLICABLE
 
 
-def test_a_machine_made_from_a_container_s_image_is_a_machine(recorded: Read) -> None:
-    boot = trust.parse_boot(recorded("boot-machine"))
+def test_a_machine_made_from_a_container_s_image_is_a_machine(recorded_answers: MakeAll) -> None:
+    boot = trust.parse_boot(recorded_answers("boot-machine"))
+    assert isinstance(boot, trust.Boot)
     assert trust.secure_boot.judge(boot).verdict is Verdict.FAIL
 
 
-BOOT = {"uefi": "1", "secureboot": "1", "setupmode": "0", "tpm": "2",
-        "ima": " ima_policy=tcb", "container": "0"}  # fmt: skip
+VARIABLES = "/sys/firmware/efi/efivars"
+GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+SHIM = f"{VARIABLES}/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+SECURE, SETUP = f"{VARIABLES}/SecureBoot-{GUID}", f"{VARIABLES}/SetupMode-{GUID}"
+UEFI = ("/sys/firmware/efi", VARIABLES, SECURE)
+TPM = "/sys/class/tpm/tpm0"
+
+
+def _boot(
+    answers: MakeAll,
+    values: dict[str, bytes],
+    places: tuple[str, ...] = (*UEFI, TPM),
+    ima: str = " ima_policy=tcb\n",
+) -> trust.Boot | Absent:
+    """`values` are the bytes of EFI variables after their attributes, and of other files."""
+    attributes = {True: b"\6\0\0\0", False: b""}
+    entries = [
+        FileEntry(path=p, status=FileStatus.READ, data=attributes[p.startswith(VARIABLES)] + data)
+        for p, data in values.items()
+    ]
+    found = "".join(f"9 {place}\0" for place in places)
+    return trust.parse_boot(answers(files=encode_files(entries), places=found, ima=ima))
+
+
+ON = {SECURE: b"\1", SETUP: b"\0", f"{TPM}/tpm_version_major": b"2\n"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "secure", "measured"),
+    ("given", "secure", "measured"),
     [
         ({}, Verdict.PASS, Verdict.PASS),
-        ({"secureboot": "0"}, Verdict.FAIL, Verdict.PASS),
-        ({"setupmode": "1"}, Verdict.FAIL, Verdict.PASS),
-        ({"uefi": "0", "secureboot": "", "setupmode": ""}, Verdict.FAIL, Verdict.PASS),
-        ({"tpm": ""}, Verdict.PASS, Verdict.FAIL),
+        ({"values": {**ON, SECURE: b"\0"}}, Verdict.FAIL, Verdict.PASS),
+        ({"values": {**ON, SETUP: b"\1"}}, Verdict.FAIL, Verdict.PASS),
+        ({"values": {}, "places": (TPM,)}, Verdict.FAIL, Verdict.PASS),
+        ({"places": UEFI}, Verdict.PASS, Verdict.FAIL),
         ({"ima": ""}, Verdict.PASS, Verdict.FAIL),
-        ({"ima": " ima_appraise=off"}, Verdict.PASS, Verdict.FAIL),
-        ({"shim_off": "1"}, Verdict.FAIL, Verdict.PASS),
-        ({"ima": "", "ima_file": "1"}, Verdict.PASS, Verdict.UNDETERMINED),
-        ({"tpm": "", "ima": "", "ima_file": "1"}, Verdict.PASS, Verdict.FAIL),
+        ({"ima": " ima_hash=sha256\n"}, Verdict.PASS, Verdict.FAIL),
+        ({"ima": " ima_appraise=off\n"}, Verdict.PASS, Verdict.FAIL),
+        ({"values": {**ON, SHIM: b"\1"}}, Verdict.FAIL, Verdict.PASS),
+        ({"ima": "", "places": (*UEFI, TPM, "/etc/ima/ima-policy")}, Verdict.PASS,
+         Verdict.UNDETERMINED),
+        ({"ima": "", "places": (*UEFI, "/etc/ima/ima-policy")}, Verdict.PASS, Verdict.FAIL),
     ],
-)
-def test_boot(changes: dict[str, str], secure: Verdict, measured: Verdict, answer: Make) -> None:
-    text = "".join(f"{k}={v}\n" for k, v in {**BOOT, **changes}.items())
-    boot = trust.parse_boot(answer(text))
+)  # fmt: skip
+def test_boot(given: dict[str, Any], secure: Verdict, measured: Verdict, answers: MakeAll) -> None:
+    boot = _boot(answers, **{"values": ON, **given})
+    assert isinstance(boot, trust.Boot)
     assert trust.secure_boot.judge(boot).verdict is secure
     assert trust.measured_boot.judge(boot).verdict is measured
 
 
+def test_uefi_that_does_not_show_its_variables_is_not_permitted(answers: MakeAll) -> None:
+    closed = encode_files([FileEntry(path=SECURE, status=FileStatus.NOT_PERMITTED)])
+    places = "".join(f"9 {place}\0" for place in UEFI)
+    for boot in (
+        trust.parse_boot(answers(files=closed, places=places, ima="")),
+        _boot(answers, {}, places=UEFI[:2]),
+        _boot(answers, {}, places=UEFI[:1]),
+    ):
+        assert isinstance(boot, Absent)
+        assert boot.reason is Reason.NOT_PERMITTED
+
+
 def test_no_kernel_command_line_is_called_empty_that_was_searched_for_ima_only(
-    recorded: Read,
+    recorded_answers: MakeAll,
 ) -> None:
-    said = trust.measured_boot.judge(trust.parse_boot(recorded("boot-machine"))).said[0]
+    boot = trust.parse_boot(recorded_answers("boot-machine"))
+    assert isinstance(boot, trust.Boot)
+    said = trust.measured_boot.judge(boot).said[0]
     assert "IMA on the kernel command line: {ima}" in said.id
     assert said.args["ima"] == "-"
 
 
-@pytest.mark.parametrize("text", ["", "uefi=1\n", "uefi=1\nuefi=0\n", "x=1\n", "uefi=2\n"])
-def test_what_does_not_tell_the_start_is_refused(text: str, answer: Make) -> None:
-    with pytest.raises(ParseError):
-        trust.parse_boot(answer(text))
+def test_what_does_not_tell_the_start_is_refused(answers: MakeAll) -> None:
+    for values, places in (({SECURE: b""}, UEFI), ({SECURE: b"\2"}, UEFI), (ON, ("sys",))):
+        with pytest.raises(ParseError):
+            _boot(answers, values, places=places)
 
 
 # --- storage ------------------------------------------------------------------------------------
@@ -342,21 +412,44 @@ def test_what_is_no_tree_of_devices_is_refused(text: str, answer: Make) -> None:
         storage.parse_lsblk(answer(text))
 
 
+SWAPS = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+LINKS = "/dev/mapper/vg-swap\0../dm-2\0/dev/loop\0loop\0"
+DEVICES = {"/sys/class/block/dm-1/dm/uuid": "CRYPT-PLAIN-swap\n",
+           "/sys/class/block/dm-2/dm/uuid": "LVM-abcdef\n",
+           "/sys/class/block/zram0/backing_dev": "none\n",
+           "/sys/class/block/zram1/backing_dev": "/dev/sda4\n"}  # fmt: skip
+
+
+def _swaps(files: Make, answers: MakeAll, *rows: str) -> tuple[storage.Swap, ...]:
+    swaps = SWAPS + "".join(f"{row}\t975868\t0\t-2\n" for row in rows)
+    return storage.parse_swaps(answers(swaps=swaps, links=LINKS, devices=files(DEVICES)))
+
+
 @pytest.mark.parametrize(
-    ("text", "verdict"),
+    ("rows", "verdict"),
     [
-        ("", Verdict.NOT_APPLICABLE),
-        ("/dev/dm-1 partition CRYPT-PLAIN-swap\n", Verdict.PASS),
-        ("/dev/zram0 partition -\n", Verdict.PASS),
-        ("/dev/zram0 partition backed\n", Verdict.FAIL),
-        ("/dev/sda3 partition -\n", Verdict.FAIL),
-        ("/dev/dm-2 partition LVM-abc\n", Verdict.FAIL),
-        ("/swapfile file -\n", Verdict.UNDETERMINED),
-        ("/dev/zram0 partition -\n/dev/sda3 partition -\n", Verdict.FAIL),
+        ((), Verdict.NOT_APPLICABLE),
+        (("/dev/dm-1   partition",), Verdict.PASS),
+        (("/dev/zram0 partition",), Verdict.PASS),
+        (("/dev/zram1 partition",), Verdict.FAIL),
+        (("/dev/sda3 partition",), Verdict.FAIL),
+        (("/dev/dm-2 partition",), Verdict.FAIL),
+        (("/dev/loop partition",), Verdict.FAIL),
+        (("/swapfile file",), Verdict.UNDETERMINED),
+        (("/dev/zram0 partition", "/dev/sda3 partition"), Verdict.FAIL),
     ],
 )
-def test_swap(text: str, verdict: Verdict, answer: Make) -> None:
-    assert storage.swap_encrypted.judge(storage.parse_swaps(answer(text)), ()).verdict is verdict
+def test_swap(rows: tuple[str, ...], verdict: Verdict, files: Make, answers: MakeAll) -> None:
+    swaps = _swaps(files, answers, *rows)
+    assert storage.swap_encrypted.judge(swaps, ()).verdict is verdict
+
+
+def test_what_is_no_list_of_swap_areas_is_refused(files: Make, answers: MakeAll) -> None:
+    for row in ("swap partition", "/dev/sda3 disk", "/dev/sda3"):
+        with pytest.raises(ParseError):
+            _swaps(files, answers, row)
+    with pytest.raises(ParseError):
+        storage.parse_swaps(answers(swaps="", links="", devices=files({})))
 
 
 @pytest.mark.parametrize(
@@ -369,9 +462,10 @@ def test_swap(text: str, verdict: Verdict, answer: Make) -> None:
     ],
 )
 def test_swap_on_an_encrypted_lvm(
-    encrypted: tuple[bool, ...], verdict: Verdict, answer: Make
+    encrypted: tuple[bool, ...], verdict: Verdict, files: Make, answers: MakeAll
 ) -> None:
-    swaps = storage.parse_swaps(answer("/dev/dm-2 partition LVM-abcdef\n"))
+    swaps = _swaps(files, answers, "/dev/mapper/vg-swap partition")
+    assert swaps[0].uuid == "LVM-abcdef"
     mounts = tuple(
         storage.Mount(device=f"vg-swap{i}", place="[SWAP]", encrypted=e)
         for i, e in enumerate(encrypted)
@@ -382,19 +476,30 @@ def test_swap_on_an_encrypted_lvm(
 # --- kernel -------------------------------------------------------------------------------------
 
 
-def test_settings_of_a_recording(recorded: Read) -> None:
-    values = kernel.parse_sysctl(recorded("sysctl"))
+def test_settings_of_a_recording(recorded_answers: MakeAll) -> None:
+    values = kernel.parse_sysctl(recorded_answers("sysctl"))
     judgement = kernel.kernel_hardening.judge(values)
     assert judgement.verdict is Verdict.FAIL
     assert "fs.protected_symlinks = 0" in judgement.said[0].args["wrong"]  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("text", ["", "0 kernel.dmesg_restrict 1\n", "0 a.b 1\n",
-                                  "1 kernel.randomize_va_space\n",
-                                  "0 kernel.randomize_va_space 2\n" * 2])  # fmt: skip
-def test_settings_must_be_whole(text: str, answer: Make) -> None:
-    with pytest.raises(ParseError):
-        kernel.parse_sysctl(answer(text))
+RANDOMISED = {"/proc/sys/kernel/randomize_va_space": "2\n"}
+
+
+def test_settings_must_be_whole(files: Make, answers: MakeAll) -> None:
+    whole, own = files(RANDOMISED), "/proc/sys/net/ipv4/conf/eth0/forwarding:1\n"
+    assert kernel.parse_sysctl(answers(settings=whole, interfaces=own)) == {
+        "kernel.randomize_va_space": "2", "net/ipv4/conf/eth0/forwarding": "1",
+    }  # fmt: skip
+    for settings, interfaces in (
+        (files({}), ""),
+        (files({"/proc/sys/kernel/dmesg_restrict": "1\n"}), ""),
+        (files({**RANDOMISED, "/proc/sys/a/b": "1\n"}), ""),
+        (files(RANDOMISED, not_permitted="/proc/sys/fs/protected_symlinks"), ""),
+        (whole, own + "net.ipv4.conf.eth0.forwarding = 1\n"),
+    ):
+        with pytest.raises(ParseError):
+            kernel.parse_sysctl(answers(settings=settings, interfaces=interfaces))
 
 
 def test_a_key_without_a_known_value_settles_nothing() -> None:
@@ -448,9 +553,9 @@ def test_a_setting_that_the_kernel_does_not_tell_is_no_pass() -> None:
     assert kernel.kernel_hardening.judge(values).verdict is Verdict.UNDETERMINED
 
 
-def test_interfaces_with_dots_in_their_names(answer: Make) -> None:
-    text = "0 kernel.randomize_va_space 2\n= net/ipv4/conf/eth0.7/accept_redirects 1\n"
-    values = kernel.parse_sysctl(answer(text))
+def test_interfaces_with_dots_in_their_names(files: Make, answers: MakeAll) -> None:
+    own = "/proc/sys/net/ipv4/conf/eth0.7/accept_redirects:1\n"
+    values = kernel.parse_sysctl(answers(settings=files(RANDOMISED), interfaces=own))
     assert values["net/ipv4/conf/eth0.7/accept_redirects"] == "1"
 
 

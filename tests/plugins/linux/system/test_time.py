@@ -7,31 +7,32 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Answer, ParseError, Verdict
+from audit_core.model import Answers, ParseError, Verdict
 from audit_linux.processes import Process
 from audit_linux.system import timesync
 from audit_linux.system.timesync import Sync
 
-Make = Callable[..., Answer]
-Read = Callable[[str], Answer]
+MakeAll = Callable[..., Answers]
 INIT = Process(pid=1, uid=0, name="init")
 
 
-def test_chrony_of_a_recording(recorded: Read) -> None:
-    (sync,) = timesync.parse_timesync(recorded("timesync-chrony"))
+def test_chrony_of_a_recording(recorded_answers: MakeAll) -> None:
+    (sync,) = timesync.parse_timesync(recorded_answers("timesync-chrony", "ntpq"))
     assert (sync.service, sync.synchronised, sync.source) == ("chrony", True, "127.0.0.1")
     assert sync.offset_s == pytest.approx(-1.378e-6)
     assert sync.age_s == pytest.approx(-0.13, abs=0.01)
     assert timesync.time_sync.judge((sync,), (INIT,)).verdict is Verdict.PASS
 
 
-def test_no_service_answers_in_a_recording(recorded: Read) -> None:
-    assert timesync.parse_timesync(recorded("timesync-none")) == ()
+def test_no_service_answers_in_a_recording(recorded_answers: MakeAll) -> None:
+    assert timesync.parse_timesync(recorded_answers("timesync-none", "ntpq")) == ()
 
 
-def _sections(chrony: str = "", ntpq: str = "", timedatectl: str = "", status: str = "") -> str:
-    return (f"1795434704\n== chrony\n{chrony}\nrc=0\n== ntpq\n{ntpq}\nrc=0\n"
-            f"== timedatectl\n{timedatectl}\nrc=0\n== timesync\n{status}\nrc=0\n")  # fmt: skip
+def _sections(
+    chrony: str = "", ntpq: str = "", timedatectl: str = "", status: str = ""
+) -> dict[str, str]:
+    return {"clock": "1795434704\n", "chrony": chrony, "ntpq": ntpq, "timedatectl": timedatectl,
+            "timesync": status}  # fmt: skip
 
 
 UNSYNCHRONISED = ("00000000,,0,0.000000000,0.000000000,0.000000000,0.000000000,0.000,0.000,0.000,"
@@ -47,7 +48,7 @@ STATUS = "       Server: 192.0.2.9 (ntp.example.com)\n      Offset: {0}\n       
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("told", "expected"),
     [
         (_sections(chrony=UNSYNCHRONISED), [("chrony", False, None)]),
         # its own clock as the source
@@ -68,19 +69,19 @@ STATUS = "       Server: 192.0.2.9 (ntp.example.com)\n      Offset: {0}\n       
     ],
 )  # fmt: skip
 def test_time_services(
-    text: str, expected: list[tuple[str, bool, float | None]], answer: Make
+    told: dict[str, str],
+    expected: list[tuple[str, bool, float | None]],
+    answers: MakeAll,
 ) -> None:
-    syncs = timesync.parse_timesync(answer(text))
-    told = [(s.service, s.synchronised) for s in syncs]
-    assert told == [e[:2] for e in expected]
+    syncs = timesync.parse_timesync(answers(**told))
+    assert [(s.service, s.synchronised) for s in syncs] == [e[:2] for e in expected]
     for sync, (_, synchronised, offset) in zip(syncs, expected, strict=True):
         assert not synchronised or sync.offset_s == (offset and pytest.approx(offset))
 
 
-@pytest.mark.parametrize("text", ["", "x\n", _sections()[:40], _sections() + "== chrony\n"])
-def test_time_sections_must_be_whole(text: str, answer: Make) -> None:
+def test_a_clock_that_is_no_number_is_refused(answers: MakeAll) -> None:
     with pytest.raises(ParseError):
-        timesync.parse_timesync(answer(text))
+        timesync.parse_timesync(answers(**{**_sections(), "clock": "x\n"}))
 
 
 def _sync(**changes: Any) -> Sync:

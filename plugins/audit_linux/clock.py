@@ -1,0 +1,12 @@
+"""The clock of the host, which the times of its files are compared with."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import Answer, Command, whole_number
+
+CLOCK = Command(argv=("date", "+%s"))
+
+
+def seconds(answer: Answer) -> int:
+    """The seconds since 1970 that `CLOCK` answered."""
+    return whole_number(answer.text.strip(), most=1 << 40)

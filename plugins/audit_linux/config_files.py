@@ -1,0 +1,100 @@
+"""Configuration files read in one request: what there is, in which order, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    FileEntry,
+    FileStatus,
+    Message,
+    ParseError,
+    ReadFiles,
+    Reason,
+    capped,
+    msg,
+    not_present,
+)
+
+# What is no file to whoever opens it: a program passes over it as over one that is not there.
+_NO_FILE = (FileStatus.NOT_PRESENT, FileStatus.BROKEN_LINK, FileStatus.NOT_REGULAR)
+
+
+def whole_files(answer: Answer) -> tuple[FileEntry, ...] | Absent:
+    """The files that were read, by path; NOT_PRESENT where there is none.
+
+    Where one of them was not read, the answer is Absent with the reason: what it says is unknown.
+    Broken links and what is no regular file are passed over.
+    """
+    return _whole(answer.files)
+
+
+def _whole(given: Iterable[FileEntry]) -> tuple[FileEntry, ...] | Absent:
+    files = [file for file in given if file.status not in _NO_FILE]
+    unread = [file for file in files if file.status is not FileStatus.READ]
+    if unread:
+        return _not_read(unread)
+    return tuple(files) or not_present(msg("None of these files exists"))
+
+
+def _not_read(unread: Iterable[FileEntry]) -> Absent:
+    status = min((file.status for file in unread), key=list(FileStatus).index)
+    paths = capped(file.path for file in unread if file.status is status)
+    reason, said = {
+        FileStatus.NOT_PERMITTED: (Reason.NOT_PERMITTED, msg("Cannot read {paths}", paths=paths)),
+        FileStatus.TOO_BIG: (Reason.TRUNCATED, msg("Too big to be read: {paths}", paths=paths)),
+    }.get(status, (Reason.UNPARSABLE, _unsteady(paths)))
+    return Absent(reason=reason, said=said)
+
+
+def _unsteady(paths: tuple[str, ...]) -> Message:
+    return msg("Not read to the end, or changed meanwhile: {paths}", paths=paths)
+
+
+class ConfigFile(Struct, frozen=True, kw_only=True):
+    """One configuration file: its path and its lines without line ends (CR LF counts as one)."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+class ConfigPaths(Struct, frozen=True, kw_only=True):
+    """Where the configuration of a program lies: `files`, and the files in `folders`.
+
+    Of the files in folders those count whose name matches `pattern` and has no dot in front.
+    """
+
+    files: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    pattern: str = "*"
+
+    @property
+    def request(self) -> ReadFiles:
+        """The request for all of them."""
+        names = () if self.pattern == "*" else (self.pattern,)
+        return ReadFiles(paths=(*self.files, *self.folders), depth=1, names=names)
+
+    def read(self, answer: Answer) -> tuple[ConfigFile, ...] | Absent:
+        """`files` in their order, then those of each folder by name; Absent as `whole_files`."""
+        found = _whole(f for f in answer.files if f.path in self.files or not _hidden(f))
+        if isinstance(found, Absent):
+            return found
+        return tuple(
+            ConfigFile(path=file.path, lines=tuple(line.removesuffix("\r") for line in file.lines))
+            for file in sorted(found, key=lambda file: (self._place(file.path), file.path))
+        )
+
+    def _place(self, path: str) -> int:
+        named = path if path in self.files else path.rpartition("/")[0]
+        places = (*self.files, *self.folders)
+        if named not in places:
+            raise ParseError("a path that was not asked for")
+        return places.index(named)
+
+
+def _hidden(file: FileEntry) -> bool:
+    return file.path.rpartition("/")[2].startswith(".")

@@ -1,0 +1,25 @@
+"""What find(1) and grep(1) say on stderr."""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.api.sdk import Absent, ParseError, Reason, msg
+
+_TOOL = re.compile(rb"^(?:/[^\s:]*/)?(?:find|grep|head): ")
+
+
+def refused(stderr: bytes) -> Absent | None:
+    """Absent(NOT_PERMITTED) when something could not be read; ParseError for other complaints.
+
+    That something is not there is no complaint.
+    """
+    for line in stderr.split(b"\n"):
+        if line.endswith(b"Permission denied"):
+            return Absent(
+                reason=Reason.NOT_PERMITTED,
+                said=msg("Some of the files could not be read: permission denied"),
+            )
+        if _TOOL.match(line) and not line.endswith(b"No such file or directory"):
+            raise ParseError(f"find or grep complained: {line[:200]!r}")
+    return None
