@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     COLLECTED_AT,
     HOUR,
     TARGET,
+    Absent,
     Down,
     Judgement,
     Message,
@@ -26,6 +27,8 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
+    known,
+    known_or_absent,
     msg,
     passed,
     rounded_up,
@@ -329,17 +332,20 @@ def _by_lists(paths: tuple[str, ...]) -> Message | None:
 
 @check(
     "backup.permissions",
-    needs=(FILES, WAY, LISTS, WAY_LISTS),
+    needs=(FILES, WAY, known_or_absent(LISTS), known_or_absent(WAY_LISTS)),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Take the rights of others from the backup files or their folder (chmod o-rwx)"),
 )
 def kept_from_others(
-    files: Files, way: tuple[int, ...], lists: tuple[str, ...], way_lists: tuple[str, ...]
+    files: Files,
+    way: tuple[int, ...],
+    lists: tuple[str, ...] | Absent,
+    way_lists: tuple[str, ...] | Absent,
 ) -> Judgement:
     """Accounts without a role in the backup can neither read nor change its files."""
     wanted = msg("no rights for others on the files, or a folder on the way closed to them")
-    granted = _by_lists((*way_lists, *lists))
+    granted = _by_lists((*(known(way_lists) or ()), *(known(lists) or ())))
     if any(not mode & 0o001 for mode in way):
         said = msg("A folder on the way to the backups is closed to others")
         return undetermined(said, granted, expected=wanted) if granted else passed(said)

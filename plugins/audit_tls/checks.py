@@ -10,6 +10,7 @@ from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
     TARGET,
+    Absent,
     Judgement,
     Message,
     Severity,
@@ -17,6 +18,8 @@ from audit_core.api.sdk import (
     Up,
     check,
     failed,
+    known,
+    known_or_absent,
     msg,
     passed,
     rounded_down,
@@ -300,14 +303,14 @@ def _key(cert: Certificate) -> Message:
 
 @check(
     "tls.key-strength",
-    needs=(CERTIFICATES, ENDPOINT),
+    needs=(known_or_absent(CERTIFICATES), known_or_absent(ENDPOINT)),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Use RSA keys of 2048 bits or more, EC or SM2 keys, and groups of 2048 bits"),
 )
 def key_strength(
-    certificates: Certificates,
-    endpoint: Endpoint,
+    certificates: Certificates | Absent,
+    endpoint: Endpoint | Absent,
     *,
     rsa_bits: Annotated[int, Up] = 2048,
     ec_bits: Annotated[int, Up] = 224,
@@ -319,9 +322,10 @@ def key_strength(
     )  # fmt: skip
     least = {"RSA": rsa_bits, "DSA": rsa_bits}
     least |= dict.fromkeys(("EC", "SM2", "Ed25519", "Ed448"), ec_bits)
-    strength = [(c, _strength(c, least)) for c in certificates.own]
-    small = tuple(b for b in endpoint.prime_bits if b < rsa_bits)
-    weak = tuple(g for g in endpoint.groups if g in _WEAK_GROUPS)
+    own, seen = known(certificates), known(endpoint)
+    strength = [(c, _strength(c, least)) for c in (own.own if own else ())]
+    small = tuple(b for b in (seen.prime_bits if seen else ()) if b < rsa_bits)
+    weak = tuple(g for g in (seen.groups if seen else ()) if g in _WEAK_GROUPS)
     if small or weak or any(s is False for _, s in strength):
         why = [_key(c) for c, s in strength if s is False]
         if small:
@@ -329,23 +333,25 @@ def key_strength(
         if weak:
             why.append(msg("The key exchange uses the group {groups}", groups=weak))
         return failed(*why, expected=wanted)
+    if isinstance(certificates, Absent) or isinstance(endpoint, Absent):
+        return undetermined(msg("Nothing weak was seen so far"), expected=wanted)
     unread = [c for c, s in strength if s is None]
     odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
     if odd:
         said = msg("The strength of these groups is not known: {groups}", groups=_group_names(odd))
         return undetermined(said, expected=wanted)
     if unread:
-        known = [_key(c) for c in unread if c.key is not None]
+        told = [_key(c) for c in unread if c.key is not None]
         noted = _unread(c for c in unread if c.key is None)
-        return undetermined(*known, *noted, expected=wanted)
-    told = (
+        return undetermined(*told, *noted, expected=wanted)
+    all_told = (
         *(_key(c) for c, _ in strength),
         msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)),
     )
     if endpoint.unsettled or certificates.unseen:
         gaps = (*_groups_open(endpoint), *_unseen(certificates))
-        return undetermined(*gaps, *told, *_stopped(endpoint), expected=wanted)
-    return passed(*told, expected=wanted)
+        return undetermined(*gaps, *all_told, *_stopped(endpoint), expected=wanted)
+    return passed(*all_told, expected=wanted)
 
 
 def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:
