@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ WEB, DB = (Target(id=i, kind="host", object_type="server") for i in ("web", "db"
 TLS = Target(id="tls", kind="endpoint", object_type="server", parent="web")
 TARGETS = (WEB, TLS, DB, SITE)
 REFUSED = "refused"
+
+
+def _given(value: Any, _: Any) -> Any:
+    return value
 
 
 def asking(word: str) -> Any:
@@ -168,6 +173,21 @@ def test_what_was_not_seen_in_full_fails_or_is_undetermined(tmp_path: Path) -> N
     hidden = derive("t.hidden", str, needs=A, make=lambda a: not_present(msg("none of it")))
     assert judged(tmp_path / "c", checking(hidden, **gone), a_web="x")[0] is N
     assert judged(tmp_path / "d", checking(hidden, **gone), a_web="bad")[0] is U
+
+
+def test_a_parser_that_tells_nonsense_costs_its_fact_alone(tmp_path: Path) -> None:
+    deep: Any = msg("1")
+    for _ in range(3):
+        deep = msg("{one}", one=deep)
+    cases: dict[str, tuple[Any, str]] = {
+        "deep": (deep, "incomplete"),
+        "none": (None, "fault"),
+        "odd": (msg("{x}", x=[{}]), "fault"),  # type: ignore[arg-type]
+    }
+    for name, (said, why) in cases.items():
+        got = Partial(value=1, problems=(said,))
+        what = checking(fact("t.a", str, ask=asking("a"), parse=functools.partial(_given, got)))
+        assert judged(tmp_path / name, what, a_web="x")[:2] == (U, why)
 
 
 def test_one_of_several_sources_is_enough_and_is_named(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def read_rows(
             rows.append(read(line))
         except ParseError as error:
             first = first or error
-            problems.append(msg("line {number}: {error}", number=number, error=str(error)[:200]))
+            problems.append(msg("line {number}: {error}", number=number, error=error.said))
     if first is not None and not rows:
         raise first
     return rows, problems

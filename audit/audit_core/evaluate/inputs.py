@@ -104,6 +104,14 @@ def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
     )
 
 
+def about(what: str, said: Message | str) -> Message:
+    """`said` with what it is about before it; alone where it nests too deeply for that."""
+    try:
+        return msg("{asked}: {error}", asked=what, error=said)
+    except ValueError:
+        return said if isinstance(said, Message) else msg("{asked}", asked=what)
+
+
 def capped(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """Each gap once; of many the first, and how many more there are."""
     once: list[Gap] = []
@@ -194,6 +202,6 @@ def _members(members: Members) -> Known:
 
 
 def _missing(target: Target, got: Got) -> tuple[Message, ...]:
-    if isinstance(got, Known):
-        return got.incomplete
-    return (got.said,) if got.unknown else ()
+    """What could not be looked at on `target`, with its name."""
+    said = got.incomplete if isinstance(got, Known) else (got.said,) * got.unknown
+    return tuple(about(target.id, one) for one in said)

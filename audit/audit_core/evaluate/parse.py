@@ -7,7 +7,16 @@ from typing import Any
 
 from msgspec import structs
 
-from audit_core.evaluate.inputs import INCOMPLETE, Gap, Inputs, View, capped, fold, gather
+from audit_core.evaluate.inputs import (
+    INCOMPLETE,
+    Gap,
+    Inputs,
+    View,
+    about,
+    capped,
+    fold,
+    gather,
+)
 from audit_core.model import (
     Absent,
     Answers,
@@ -22,6 +31,7 @@ from audit_core.model import (
     Reason,
     Target,
     asked_of,
+    json_safe,
     msg,
     observation_digest,
 )
@@ -98,24 +108,28 @@ def _made(
     if inputs.stop is not None:
         return structs.replace(inputs.stop, evidence=inputs.evidence)
     try:
-        value = make(*values)
-    except ParseError as error:
-        said = msg("{asked}: {error}", asked=name, error=error.said)
-        return Absent(reason=Reason.UNPARSABLE, said=said, evidence=inputs.evidence)
+        return _result(_read(make, values, name), inputs, name)
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
         said = msg("The parser failed with {error}", error=type(error).__name__)
         return Absent(reason=Reason.FAULT, said=said, evidence=inputs.evidence)
-    return _result(value, inputs, name)
+
+
+def _read(make: Callable[..., Any], values: tuple[Any, ...], name: str) -> Any:
+    try:
+        return make(*values)
+    except ParseError as error:
+        return Absent(reason=Reason.UNPARSABLE, said=about(name, error.said))
 
 
 def _result(value: Any, inputs: Inputs, name: str) -> Known | Absent:
+    """`value` as a fact; raises what its messages raise where they cannot be stored."""
     gaps = inputs.gaps
     if isinstance(value, Partial):
-        told = (msg("{asked}: {error}", asked=name, error=said) for said in value.problems)
+        told = (about(name, json_safe(said)) for said in value.problems)
         gaps = capped((*gaps, *(Gap(why=INCOMPLETE, said=said) for said in told)))
         value = value.value
     if isinstance(value, Absent):
-        return _absence(value, gaps, inputs.evidence)
+        return _absence(structs.replace(value, said=json_safe(value.said)), gaps, inputs.evidence)
     return Known(
         value=value,
         evidence=inputs.evidence,
