@@ -24,6 +24,8 @@ from audit_core.model import (
     Finding,
     Result,
     Severity,
+    StepResult,
+    StepState,
     Target,
     Verdict,
     english,
@@ -95,12 +97,12 @@ def _finding(host: str, n: int, evidence: Evidence) -> Finding:
 def _conclusion(clause: Clause, host: str, n: int) -> Conclusion:
     result = _RESULTS[n % len(_RESULTS)]
     open_ = result is Result.NOT_ASSESSED
-    missing = (msg("interview on item {item} of {host}", item=clause.id, host=host),)
     return Conclusion(
         catalog=clause.catalog, clause=clause.id, unit=clause.unit, target=host,
         conclusion=result, coverage=Coverage.PARTIAL,
         findings=() if open_ else (f"check.{n % CHECKS}@{host}", f"check.{n * 7 % CHECKS}@{host}"),
-        missing=missing if open_ else (),
+        steps=(StepResult(number=1, state=StepState.OPEN),) if open_ else (),
+        range=(Result.NONCONFORMING, Result.CONFORMING) if open_ else (result,),
     )  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
             Box(view.item(clause)),
             Box(view.methods(clause), "centre"),
             Box(tuple(to_bring(view, conclusion))),
-            Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
+            Box(view.conclusion(conclusion), conclusion.conclusion.value),
             Box(view.coverage(conclusion.coverage), "centre"),
             *[Box("", "fill_in")] * 3,
         ]

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from audit_core.model import Conclusion, Finding, Message, Result, Value, Verdict, msg
+from audit_core.views.results_view import wanted
 from audit_excel.view import View
 
 _REASONS = {
@@ -183,11 +184,11 @@ def _asked_of_people(view: View, conclusion: Conclusion) -> list[str]:
 
 
 def to_bring(view: View, conclusion: Conclusion) -> list[str]:
-    """What a person has to bring; never empty for what was not assessed."""
-    wanted = [view.say(m) for m in conclusion.missing]
-    if wanted or conclusion.conclusion is not Result.NOT_ASSESSED:
-        return wanted
-    clause = view.clause(conclusion)
+    """What a person has to answer and bring; never empty for what was not assessed."""
+    clause, open_steps = view.clause(conclusion), conclusion.open_steps
+    asked = [s for s in clause.steps if s.number in open_steps and s.question]
+    if asked or conclusion.conclusion is not Result.NOT_ASSESSED:
+        return [view.say(wanted(step, view.source.lang)) for step in asked]
     methods = view.methods(clause)
     return [
         view.say(

@@ -54,7 +54,7 @@ def _mark(view: View, conclusion: Conclusion | None) -> Box:
     # No link: LibreOffice would print it in its own blue, unreadable on red.
     if conclusion is None:
         return Box("", "centre")
-    return Box(view.result(conclusion.conclusion), conclusion.conclusion.value)
+    return Box(view.conclusion(conclusion), conclusion.conclusion.value)
 
 
 def _columns(view: View, *, with_object: bool) -> list[Column]:
@@ -119,7 +119,7 @@ def _rows(
             Box(view.item(clause)),
             *object,
             Box(_record(frame, view, conclusion), "record"),
-            Box(view.result(conclusion.conclusion), conclusion.conclusion.value),
+            Box(view.conclusion(conclusion), conclusion.conclusion.value),
             _evidence_box(view, plan, conclusion),
         ]
         yield Row(row_keys.of_conclusion(conclusion), boxes)

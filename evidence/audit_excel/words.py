@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from audit_core.model import (
+    Conclusion,
     Coverage,
     Message,
     Result,
@@ -170,6 +171,11 @@ class Words:
     def result(self, result: Result) -> str:
         """`result` in words."""
         return self.say(RESULTS[result])
+
+    def conclusion(self, conclusion: Conclusion) -> str:
+        """The word of `conclusion`, marked where answers of people may still better it."""
+        word = self.result(conclusion.conclusion)
+        return self.say(msg("{word} (pending)", word=word)) if conclusion.pending else word
 
     def verdict(self, verdict: Verdict) -> str:
         """`verdict` in words."""

@@ -18,9 +18,9 @@ from audit_core.model import (
     Builtin,
     Check,
     Command,
-    Coverage,
     Judgement,
     Known,
+    Role,
     Severity,
     Status,
     Target,
@@ -28,7 +28,8 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.results import Clause
-from audit_core.policy.model import Binding, Profile
+from audit_core.model.units import Step
+from audit_core.policy.model import Binding, Profile, SystemObject
 from audit_core.store.bundles import Reply
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 
@@ -81,30 +82,39 @@ def registry_of(*checks: Check) -> plugins.Registry:
 
 
 def clause(id: str, **more: Any) -> Clause:
-    given = {"layer_id": "computing", "layer": "安全计算环境", "applies_to": ("server",)} | more
+    step = Step(question="做了吗", question_en="Is it done?", bring="记录", bring_en="The record")
+    given = {
+        "layer_id": "computing", "layer": "安全计算环境", "applies_to": ("server",),
+        "steps": (step,),
+    } | more  # fmt: skip
+    if "applies_to" not in more:  # as in a layer that concerns every object of its types
+        given.setdefault("concerns", ("server", "database"))
     return Clause(catalog="cat", id=id, **given)
 
 
-def profile_of(bindings: Sequence[tuple[str, str, Coverage]], clauses: Sequence[Clause]) -> Profile:
+def profile_of(bindings: Sequence[tuple[str, str, Role]], clauses: Sequence[Clause]) -> Profile:
     return Profile(
         id="fake",
         title="假",
         title_en="fake",
         clauses=tuple(clauses),
         bindings=tuple(
-            Binding(catalog="cat", clause=c, check=k, coverage=v) for c, k, v in bindings
+            Binding(catalog="cat", clause=c, check=k, step=1, role=v) for c, k, v in bindings
         ),
-        missing={("cat", c.id): (msg("bring {what}", what=c.id),) for c in clauses},
         params={},
         declared_checks=(),
         catalogs=("cat",),
         sha256="0" * 64,
+        system_objects=tuple(
+            SystemObject(id=id, object_type=id, zh="全", en="Whole")
+            for id in ("site", "network", "organisation")
+        ),
     )
 
 
-def work_of(*checks: Check, coverage: Coverage = Coverage.FULL) -> Work:
+def work_of(*checks: Check, role: Role = Role.SETTLES) -> Work:
     clauses = [clause(f"1.{n}") for n, _ in enumerate(checks)]
-    bindings = [(f"1.{n}", c.id, coverage) for n, c in enumerate(checks)]
+    bindings = [(f"1.{n}", c.id, role) for n, c in enumerate(checks)]
     profile = profile_of(bindings, clauses)
     return Work(profile=profile, registry=registry_of(*checks), policy={"cat": "1" * 64})
 

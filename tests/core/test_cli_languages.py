@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.cli.parser import language
-from audit_core.model import Coverage, Reason, Severity
+from audit_core.model import Reason, Role, Severity
 from audit_core.text.translate import Translator
 from core.command import Toy, one_line
 from core.literals import ARGPARSE, english_for_good, literals
@@ -56,7 +56,7 @@ def test_every_text_of_the_core_has_its_chinese() -> None:
                  "which one", "severity", "asking {total} questions", "partly"):  # fmt: skip
         assert text in found
     wanted = {**found, **dict.fromkeys(ARGPARSE, "argparse")}
-    codes = [*Severity, *Reason, *Coverage, "inconclusive", "ok", "missing", "out of reach"]
+    codes = [*Severity, *Reason, *Role, "inconclusive", "ok", "missing", "out of reach"]
     wanted |= dict.fromkeys(map(str, codes), "codes")
     missing = {text: where for text, where in wanted.items() if chinese.text(text) == text}
     assert missing == {}

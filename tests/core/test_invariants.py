@@ -34,6 +34,7 @@ from audit_core.model import (
     Reason,
     Request,
     Result,
+    Role,
     Severity,
     Status,
     Verdict,
@@ -142,7 +143,7 @@ def test_invariant_1_every_clause_has_one_conclusion_on_every_object(spread: Any
     by_key = {(c["clause"], c["target"]): c["conclusion"] for c in told["conclusions"]}
     assert by_key["1.0", "a"] == "conforming"
     assert by_key["1.0", "away"] == by_key["1.2", "a"] == "not_assessed"
-    assert by_key["1.1", "b"] == "partly_conforming"
+    assert by_key["1.1", "b"] == "nonconforming"  # of its parts the worst counts
     assert by_key["1.1", "a"] == "not_assessed"  # no part of this kind: nobody looked
 
 
@@ -172,7 +173,7 @@ def assert_blind(results: Whole, why: str) -> None:
     assert finding.said
     (conclusion,) = [c for c in results.conclusions if c.target == HOST.id]
     assert conclusion.conclusion is Result.NOT_ASSESSED
-    assert conclusion.missing
+    assert conclusion.open_steps == (1,)
 
 
 FILE = ReadFile(path="/colour")
@@ -271,16 +272,19 @@ def test_invariant_2_a_run_that_was_cut_off_never_ends_with_0(tmp_path: Path) ->
 # --- 3: what is covered in part never conforms --------------------------------------------------
 
 
-@pytest.mark.parametrize("coverage", [Coverage.PARTIAL, Coverage.SUPPORTS])
-def test_invariant_3_a_pass_that_covers_a_part_is_not_assessed(
-    tmp_path: Path, coverage: Coverage
+@pytest.mark.parametrize(
+    ("role", "coverage"),
+    [(Role.CAN_DENY, Coverage.PARTIAL), (Role.SUPPORTS, Coverage.SUPPORTS)],
+)
+def test_invariant_3_a_pass_that_settles_no_step_is_not_assessed(
+    tmp_path: Path, role: Role, coverage: Coverage
 ) -> None:
-    results = judged(collected(tmp_path, reply()), work_of(blue, coverage=coverage))
+    results = judged(collected(tmp_path, reply()), work_of(blue, role=role))
     (finding,) = results.findings
     assert finding.verdict is Verdict.PASS
     (conclusion,) = [c for c in results.conclusions if c.target == HOST.id]
     assert (conclusion.conclusion, conclusion.coverage) == (Result.NOT_ASSESSED, coverage)
-    assert conclusion.missing == (msg("bring {what}", what="1.0"),)
+    assert conclusion.open_steps == (1,)
 
 
 def test_invariant_3_a_full_pass_conforms_so_that_the_above_means_something(

@@ -23,8 +23,11 @@ edition: "1"
 source: made up for this test
 confidence: read
 licence: none
-object_types: [{id: server, zh: 服务器, en: Server}]
-layers: [{id: computing, zh: 计算, en: Computing, objects: [server]}]
+object_types:
+  - {id: server, zh: 服务器, en: Server}
+  - {id: database, zh: 数据库, en: Database}
+layers:
+  - {id: computing, zh: 计算, en: Computing, objects: [server, database], concerns_all: true}
 """
 
 
@@ -45,7 +48,7 @@ def install(
     return package
 
 
-def policy(checks: Sequence[str], coverage: str = "full") -> dict[str, str]:
+def policy(checks: Sequence[str], role: str = "settles") -> dict[str, str]:
     """A catalog with one clause per check, its mapping and the profile `toy`."""
     rows = "".join(
         f"1.{n},1,general,条款{n},computing,控制点,examine,server,服务器\n"
@@ -53,8 +56,7 @@ def policy(checks: Sequence[str], coverage: str = "full") -> dict[str, str]:
     )
     heads = "id,level,scope,gist,layer_id,control_point,methods,applies_to,objects\n"
     mapping = "".join(
-        f"- clause: 1.{n}\n  checks:\n    - {{check: {check}, coverage: {coverage}}}\n"
-        f"  missing: {{zh: 一样东西, en: Something}}\n"
+        f"- clause: 1.{n}\n  checks:\n    - {{check: {check}, role: {role}}}\n"
         for n, check in enumerate(checks)
     )
     profile = (

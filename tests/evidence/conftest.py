@@ -19,6 +19,8 @@ from audit_core.model import (
     Message,
     Result,
     Severity,
+    StepResult,
+    StepState,
     Target,
     Verdict,
     english,
@@ -32,6 +34,7 @@ from audit_core.model.results import (
     PackSource,
     RunStamp,
 )
+from audit_core.model.units import Step
 from audit_core.text.translate import Translator
 from core.pack.workbook import MakeSource, written
 from core.whole import Whole, in_memory
@@ -69,9 +72,14 @@ _CHINESE = {
     "the checks cover only the operating system's own passwords": (
         "自动检查仅覆盖操作系统自身口令"
     ),
-    "interview on who may reset a password, and its record": "访谈口令重置权限并提供记录",
     "no personal information is kept on this host": "本机不存储个人信息",
 }
+
+
+_ASKED = Step(
+    question="谁可以重置口令？", question_en="Who may reset a password?",
+    bring="重置记录", bring_en="The record of resets",
+)  # fmt: skip
 
 
 def _clauses() -> tuple[Clause, ...]:
@@ -84,6 +92,7 @@ def _clauses() -> tuple[Clause, ...]:
             control_point=r["control_point"], gist=r["gist"], attribute=r["attribute"],
             methods=tuple(r["methods"].split()), objects=r["objects"],
             high_risk_rule=r["high_risk_rule"], confidence=r["confidence"] or "recalled",
+            steps=(_ASKED if r["id"] == "8.1.4.1a" else Step(),),
         )
         for r in rows
     )  # fmt: skip
@@ -158,6 +167,10 @@ _TLS = _finding(
 )  # fmt: skip
 
 
+_OPEN = StepResult(number=1, state=StepState.OPEN)
+_WIDE = (Result.NONCONFORMING, Result.CONFORMING)
+
+
 def _of_host(clause: Clause, host: str) -> Conclusion:
     def made(result: Result, *checks: str, **more: Any) -> Conclusion:
         ids = tuple(f"{check}@{host}" for check in checks)
@@ -170,9 +183,8 @@ def _of_host(clause: Clause, host: str) -> Conclusion:
     match clause.id:
         case "8.1.4.1a":
             covers = msg("the checks cover only the operating system's own passwords")
-            bring = msg("interview on who may reset a password, and its record")
             return made(Result.NOT_ASSESSED, "password.length", coverage=Coverage.PARTIAL,
-                        why=(covers,), missing=(bring,))  # fmt: skip
+                        why=(covers,), steps=(_OPEN,), range=_WIDE)  # fmt: skip
         case "8.1.4.1b":
             return made(Result.NOT_ASSESSED, "login.lockout")
         case "8.1.4.1c" if host == "web1":
@@ -246,8 +258,8 @@ def _sayer(lang: str) -> Callable[[Message], str]:
     locale = Path(audit_excel.__file__).parent / "locale"
     texts = Translator("zh", {"audit_excel": locale})
 
-    def text(_: str, id: str) -> str:
-        return _CHINESE.get(id) or texts.text(id, "audit_excel")
+    def text(domain: str, id: str) -> str:
+        return _CHINESE.get(id) or texts.text(id, domain or "audit_excel")
 
     return lambda message: render(message, text, sep="、")
 

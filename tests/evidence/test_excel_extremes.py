@@ -128,7 +128,7 @@ def test_forty_targets_with_colliding_names_lose_nothing(
     conclusions = tuple(
         Conclusion(catalog=c.catalog, clause=c.id, unit=c.unit, target=id,
                    conclusion=Result.NOT_ASSESSED, coverage=Coverage.NONE, findings=(),
-                   missing=(msg("bring {n}", n=f"<{id}>"),))
+                   why=(msg("bring {n}", n=f"<{id}>"),))
         for c in clauses for id in ids
     )  # fmt: skip
     results = replace(
@@ -215,7 +215,7 @@ def hostile_everywhere(results: Whole) -> Whole:
             for f in results.findings
         ),
         conclusions=tuple(
-            replace(c, target=ids[c.target], why=(bad,), missing=(bad,))
+            replace(c, target=ids[c.target], why=(bad,))
             for c in results.conclusions
         ),
         observations=tuple(

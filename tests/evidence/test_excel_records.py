@@ -169,7 +169,7 @@ def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
         for of, count in ((failed, 3), (passed, 60))
         for n in range(count)
     )  # fmt: skip
-    at = next(c for c in small_results.conclusions if c.target == host and c.missing)
+    at = next(c for c in small_results.conclusions if c.target == host and c.open_steps)
     conclusions = tuple(
         replace(c, findings=tuple(f.id for f in many)) if c is at else c
         for c in small_results.conclusions

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from audit_core.model import (
     Result,
@@ -23,6 +24,7 @@ from core.pack.workbook import (
     word,
     written,
 )
+from core.whole import Whole
 
 
 def test_the_sheets(book: Any, lang: str) -> None:
@@ -62,8 +64,10 @@ def test_a_record_says_what_was_seen_and_never_the_clause(book: Any, source: Pac
                 assert finding.check in row[3]
                 assert all(source.say(said) in row[3] for said in finding.said)
                 assert finding.expected is None or source.say(finding.expected) in row[3]
-            said = (*conclusion.why, *conclusion.missing)
-            assert all(source.say(message) in row[3] for message in said)
+            assert all(source.say(message) in row[3] for message in conclusion.why)
+            assert bool(conclusion.open_steps) == (
+                "谁可以重置口令" in row[3] or "Who may" in row[3]
+            )
             assert gists[conclusion.clause] not in row[3]
 
 
@@ -79,7 +83,7 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
     )
     assert found["8.1.4.1a"] == (
         "口令最小长度=8，要求 3 类字符；要求：不小于 8 〔通过 · password.length〕\n"
-        "说明：自动检查仅覆盖操作系统自身口令\n待补充：访谈口令重置权限并提供记录",
+        "说明：自动检查仅覆盖操作系统自身口令\n待补充：第1步：谁可以重置口令？（需提供：重置记录）",
         "未测",
         "E00002–E00003",
     )
@@ -88,6 +92,21 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
     )
     assert found["8.1.4.2c"][0].startswith("未测：没有自动检查覆盖本项\n待补充：")
     assert found["8.1.4.11a"][:2] == ("说明：本机不存储个人信息", "不适用")
+
+
+def test_a_result_that_answers_can_better_is_marked_and_says_what_is_open(
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
+) -> None:
+    pending = tuple(
+        replace(c, conclusion=Result.NONCONFORMING, pending=True) if c.open_steps else c
+        for c in small_results.conclusions
+    )
+    book = written(make_source(replace(small_results, conclusions=pending), lang="zh"), tmp_path)
+    record, conformity, _ = records(book, "web1")["8.1.4.1a"]
+    assert conformity == "不符合（待定）"
+    assert record.endswith("待补充：第1步：谁可以重置口令？（需提供：重置记录）")
+    (row,) = [r for r in rows(book["条款矩阵"]) if str(r[2]).startswith("8.1.4.1a")]
+    assert "不符合（待定）" in row
 
 
 def test_what_was_not_assessed_says_what_to_bring(book: Any, lang: str) -> None:
@@ -172,7 +191,7 @@ def test_the_list_of_what_to_bring_is_complete(book: Any, source: PackSource, la
     wanted = {
         (c.clause, called(c.target, lang))
         for c in source.results.conclusions
-        if c.missing or c.conclusion is Result.NOT_ASSESSED
+        if c.open_steps or c.conclusion is Result.NOT_ASSESSED
     }
     assert set(found) == wanted
     assert len(found) == len(wanted)

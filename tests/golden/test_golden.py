@@ -59,7 +59,14 @@ def test_the_recorded_host_is_judged_as_before(tmp_path: Path, work: evaluate.Wo
     shutil.copy(recorded(), run.bundle_path("web1"))
     results = judged(run, work)
     conclusions = [
-        [c.clause, c.target, c.conclusion.value, c.coverage.value]
+        [
+            c.clause,
+            c.target,
+            c.conclusion.value + (" (pending)" if c.pending else ""),
+            c.coverage.value,
+            " ".join(f"{s.number}:{s.state.value}" for s in c.steps),
+            " ".join(c.range),
+        ]
         for c in results.conclusions
         if c.target == "web1"
     ]

@@ -247,10 +247,16 @@ def test_the_json_has_the_fields_that_were_promised(fleet: Fleet) -> None:
     for conclusion in told["conclusions"]:
         assert {
             "catalog", "clause", "unit", "target", "conclusion", "coverage", "findings",
+            "range", "steps", "pending",
         } <= conclusion.keys()  # fmt: skip
         assert conclusion["conclusion"] in (
             "conforming", "partly_conforming", "nonconforming", "not_applicable", "not_assessed",
         )  # fmt: skip
+        settled = len(conclusion["range"]) == 1
+        assert settled or conclusion["pending"] or conclusion["conclusion"] == "not_assessed"
+        for step in conclusion["steps"]:
+            assert step["state"] in ("affirmed", "denied", "not_applicable", "open")
+            assert bool(step["question"]) == (step["state"] == "open" and not settled)
         assert conclusion["coverage"] in ("full", "partial", "supports", "none")
         assert set(conclusion["findings"]) <= fleet.by_id.keys()
     clauses = {c["clause"] for c in told["conclusions"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -45,8 +45,13 @@ def listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0)
 
 def _cell(context: Context, value: Any) -> Any:
     if isinstance(value, tuple):
-        return ", ".join(f"{b.check} ({context.code(b.coverage)})" for b in value)
+        return ", ".join(_bound(context, b) for b in value)
     return value
+
+
+def _bound(context: Context, bound: BoundCheck) -> str:
+    step = "" if bound.step is None else f"{bound.step}: "
+    return f"{step}{bound.check} ({context.code(bound.role)})"
 
 
 def _words(context: Context) -> Callable[[str], str]:
@@ -87,16 +92,17 @@ def catalog(context: Context) -> int:
     text = context.text
     heads = (text("clause"), text("unit"), text("scope"), text("layer"), text("control point"),
              text("gist"))  # fmt: skip
-    rows = [_clause(context, c) for c in found.clauses]
+    scopes = {s.id: _zh(context, s.zh, s.en) for s in found.scopes}
+    rows = [_clause(context, c, scopes) for c in found.clauses]
     print_table(_zh(context, found.title, found.title_en), heads, rows)
     return 0
 
 
-def _clause(context: Context, c: Clause) -> tuple[str, ...]:
+def _clause(context: Context, c: Clause, scopes: Mapping[str, str]) -> tuple[str, ...]:
     return (
         c.id,
         c.unit or "",
-        context.code(c.scope),
+        scopes.get(c.scope, c.scope),
         _zh(context, c.layer, c.layer_en),
         _zh(context, c.control_point, c.control_point_en),
         _zh(context, c.gist, c.gist_en),
@@ -117,7 +123,7 @@ def profile(context: Context) -> int:
     found = context.profile(context.args.name)
     bound: dict[tuple[str, str], list[BoundCheck]] = {}
     for b in found.bindings:
-        made = BoundCheck(check=b.check, coverage=b.coverage.value)
+        made = BoundCheck(check=b.check, step=b.step, role=b.role.value)
         bound.setdefault((b.catalog, b.clause), []).append(made)
     rows = [
         ClauseRow(

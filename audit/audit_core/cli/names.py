@@ -21,16 +21,10 @@ CODES: dict[str, Message] = {
     "fault": msg("fault"),
     "inconclusive": msg("inconclusive"),
     "incomplete": msg("incomplete"),
-    # how much of a clause a check settles
-    "full": msg("full"),
-    "partial": msg("partial"),
+    # what a check decides of a step
+    "settles": msg("settles"),
+    "can_deny": msg("can_deny"),
     "supports": msg("supports"),
-    # scopes of clauses
-    "general": msg("general"),
-    "cloud": msg("cloud"),
-    "mobile": msg("mobile"),
-    "iot": msg("iot"),
-    "ics": msg("ics"),
     # requests and their rights
     "command": msg("command"),
     "network": msg("network"),

@@ -18,7 +18,6 @@ from audit_core.evaluate.tally import Tallies
 from audit_core.model import (
     Absent,
     Check,
-    Coverage,
     Finding,
     Known,
     Message,
@@ -82,9 +81,8 @@ class Evaluator:
         self._run, self._file, self._work = run, run.file, work
         self._checks, self._unknown = profile_checks(work.profile, work.registry)
         self._groups = plan.groups(self._file.targets, ())
-        self._bindings: dict[tuple[str, str], list[tuple[str, Coverage]]] = {}
-        for b in work.profile.bindings:
-            self._bindings.setdefault((b.catalog, b.clause), []).append((b.check, b.coverage))
+        self._bindings = assess.by_clause(work.profile.bindings)
+        self._whole = {o.object_type for o in work.profile.system_objects}
         self._by_id = {target.id: target for target in self._file.targets}
         self._crossing = crossing(self._checks)
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
@@ -93,7 +91,7 @@ class Evaluator:
 
     def is_whole(self, number: int) -> bool:
         """Whether the conclusions on that object rest on the findings on every object."""
-        return assess.is_whole(self.objects[number])
+        return self.objects[number].object_type in self._whole
 
     def object_of(self, finding: str) -> str:
         """The object that the finding of that id is on, or on a part of."""
@@ -145,7 +143,7 @@ class Evaluator:
     def conclude(self, found: ObjectResults, tallies: Tallies) -> ObjectResults:
         """`found` with the conclusions that `tallies` lead to."""
         profile, target = self._work.profile, self._by_id[found.object]
-        made = assess.assess(profile.clauses, target, tallies, self._bindings, profile.missing)
+        made = assess.assess(profile.clauses, target, tallies, self._bindings)
         return structs.replace(found, conclusions=made)
 
     def _findings(

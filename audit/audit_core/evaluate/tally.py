@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from audit_core.model import Finding, Message, Severity, Verdict
+from audit_core.model import Message, Severity, Statement, Verdict
 
 LISTED = 50
 """Ids of findings that are kept of one check, the worst first; the others are only counted."""
@@ -46,16 +46,16 @@ Tallies: TypeAlias = Mapping[str, Tally]
 """By the id of the check."""
 
 
-def tallied(findings: Iterable[Finding]) -> dict[str, Tally]:
+def tallied(findings: Iterable[Statement]) -> dict[str, Tally]:
     """`findings` counted by check."""
-    by_check: dict[str, list[Finding]] = {}
+    by_check: dict[str, list[Statement]] = {}
     for finding in findings:
         by_check.setdefault(finding.check, []).append(finding)
     return {check: _tally(found) for check, found in by_check.items()}
 
 
-def _tally(findings: list[Finding]) -> Tally:
-    by_verdict: dict[Verdict, list[Finding]] = {}
+def _tally(findings: list[Statement]) -> Tally:
+    by_verdict: dict[Verdict, list[Statement]] = {}
     for finding in findings:
         by_verdict.setdefault(finding.verdict, []).append(finding)
     failed = (f.severity for f in by_verdict.get(Verdict.FAIL, ()))

@@ -4,7 +4,15 @@ May import nothing of the product but itself.
 """
 
 from audit_core.model.checks import Check, Finding, Judgement, Parameter, Severity, Verdict
-from audit_core.model.conclusions import Conclusion, Coverage, Result
+from audit_core.model.conclusions import (
+    Conclusion,
+    Coverage,
+    Result,
+    Role,
+    Statement,
+    StepResult,
+    StepState,
+)
 from audit_core.model.facts import (
     Absent,
     Answers,
@@ -137,12 +145,16 @@ __all__ = [
     "Refusal",
     "Request",
     "Result",
+    "Role",
     "Scalar",
     "Schema",
     "SecretRef",
     "Severity",
     "Source",
+    "Statement",
     "Status",
+    "StepResult",
+    "StepState",
     "Target",
     "Tree",
     "Valid",

@@ -1,12 +1,13 @@
-"""What findings mean for the clauses of a standard. Pure."""
+"""What is said about the steps of a standard, and what that means for its clauses. Pure."""
 
 from __future__ import annotations
 
 import enum
+from typing import Protocol
 
 from msgspec import Struct
 
-from audit_core.model.checks import Severity
+from audit_core.model.checks import Severity, Verdict
 from audit_core.model.messages import Message
 
 
@@ -20,8 +21,20 @@ class Result(enum.StrEnum):
     NOT_ASSESSED = "not_assessed"
 
 
+class Role(enum.StrEnum):
+    """What a check decides of the step that a mapping binds it to.
+
+    `settles`: passes of all of them affirm the step, a fail denies it. `can_deny`: a fail denies
+    the step, a pass affirms nothing. `supports`: evidence that decides nothing.
+    """
+
+    SETTLES = "settles"
+    CAN_DENY = "can_deny"
+    SUPPORTS = "supports"
+
+
 class Coverage(enum.StrEnum):
-    """How much of a clause the checks mapped to it settle."""
+    """How much of a clause its checks decide: all steps, some of them, none, or no check at all."""
 
     FULL = "full"
     PARTIAL = "partial"
@@ -29,11 +42,45 @@ class Coverage(enum.StrEnum):
     NONE = "none"
 
 
-class Conclusion(Struct, frozen=True, kw_only=True):
-    """Clause × object. `missing` is what a person still has to bring, in message form.
+class StepState(enum.StrEnum):
+    """What is known of a step on an object."""
 
-    It rests on `finding_count` findings; of each check `findings` names those with the worst
-    verdicts, where there are more than fifty.
+    AFFIRMED = "affirmed"
+    DENIED = "denied"
+    NOT_APPLICABLE = "not_applicable"
+    OPEN = "open"
+
+
+class Statement(Protocol):
+    """What somebody says of a subject: a check in a finding; later a person in an attestation."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def check(self) -> str: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def said(self) -> tuple[Message, ...]: ...
+
+
+class StepResult(Struct, frozen=True, kw_only=True):
+    """A step on an object; `findings` are the ids of those that speak to it."""
+
+    number: int
+    state: StepState
+    findings: tuple[str, ...] = ()
+
+
+class Conclusion(Struct, frozen=True, kw_only=True):
+    """Clause × object.
+
+    `range` is every word that is still possible, the worst first. `pending` (待定) says that
+    `conclusion` is the worst of several. The texts of `steps` stand in the clause. It rests on
+    `finding_count` findings; of each check `findings` names those with the worst verdicts, where
+    there are more than fifty.
     """
 
     catalog: str
@@ -41,9 +88,18 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     unit: str | None
     target: str
     conclusion: Result
+    pending: bool = False
+    range: tuple[Result, ...] = ()
     coverage: Coverage
+    steps: tuple[StepResult, ...] = ()
     findings: tuple[str, ...]
     finding_count: int = 0
     why: tuple[Message, ...] = ()
-    missing: tuple[Message, ...] = ()
     severity: Severity | None = None
+
+    @property
+    def open_steps(self) -> tuple[int, ...]:
+        """The steps that people still have to answer; none where no answer changes the word."""
+        if len(self.range) == 1:
+            return ()
+        return tuple(step.number for step in self.steps if step.state is StepState.OPEN)

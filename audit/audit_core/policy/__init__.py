@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from audit_core.model import Check, Coverage, Message, as_is, msg
+from audit_core.model import Check, Message, Role, as_is, msg
 from audit_core.model.errors import ConfigError, InputError, UsageError
 from audit_core.model.results import Clause
 from audit_core.policy import catalogs as _catalogs
@@ -18,7 +18,6 @@ from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
 from audit_core.policy.declared import build_check
 from audit_core.policy.lint import lint_profile
-from audit_core.policy.missing import generated
 from audit_core.policy.model import (
     Binding,
     Catalog,
@@ -281,7 +280,7 @@ class _Assembly:
         self._checks = checks
         self._clauses = self._take_clauses()
         self._declared: list[DeclaredCheck] = []
-        self._declared_for: dict[tuple[str, str], dict[str, Coverage]] = {}
+        self._declared_for: dict[tuple[str, str], _mappings.Roles] = {}
         self._declare()
 
     def profile(self) -> Profile:
@@ -291,7 +290,7 @@ class _Assembly:
         mapped = frozenset(b.check for b in bindings) - {c.id for c in self._declared}
         return Profile(
             id=file.id, title=file.title.zh, title_en=file.title.en, clauses=self._clauses,
-            bindings=bindings, missing={(c.catalog, c.id): self._missing(c) for c in self._clauses},
+            bindings=bindings,
             params=_profiles.merged_params(self._layers, self._checks, mapped),
             declared_checks=tuple(self._declared),
             catalogs=tuple(dict.fromkeys(c.catalog for c in self._clauses)),
@@ -335,10 +334,21 @@ class _Assembly:
                 for at, target in enumerate(written.clauses):
                     spoken_at: Place = ("checks", index, "clauses", at)
                     key = self._target(layer, spoken_at, target)
+                    step = self._step(layer, spoken_at, key, target)
                     spoken = self._declared_for.setdefault(key, {})
-                    if written.id in spoken:
+                    if (step, written.id) in spoken:
                         layer.document.fail(spoken_at, msg("each clause once"), seen(target.clause))
-                    spoken[written.id] = target.coverage
+                    spoken[step, written.id] = target.role
+
+    def _step(
+        self,
+        layer: _profiles.Layer,
+        place: Place,
+        key: tuple[str, str],
+        target: _profiles.DeclaredFor,
+    ) -> int | None:
+        clause = next(c for c in self._clauses if (c.catalog, c.id) == key)
+        return _mappings.step_of(layer.document, place, clause, target.step, target.role)
 
     def _target(
         self, layer: _profiles.Layer, place: Place, target: _profiles.DeclaredFor
@@ -358,35 +368,24 @@ class _Assembly:
         return keys[0]
 
     def _bindings(self, clause: Clause) -> list[Binding]:
-        found = dict(self._own(clause))
-        for id, coverage in self._crossed(clause).items():
-            found[id] = _mappings.stronger(found.get(id, coverage), coverage)
+        found = dict(self._policy.mapping(clause.catalog).of(clause.id))
+        heard = {check for _, check in found}
+        found |= {(None, id): Role.SUPPORTS for id in self._crossed(clause) if id not in heard}
         found |= self._declared_for.get((clause.catalog, clause.id), {})
         return [
-            Binding(catalog=clause.catalog, clause=clause.id, check=id, coverage=found[id])
-            for id in sorted(found)
+            Binding(catalog=clause.catalog, clause=clause.id, check=id, step=step, role=role)
+            for (step, id), role in sorted(found.items(), key=lambda e: (e[0][0] or 0, e[0][1]))
         ]
 
-    def _own(self, clause: Clause) -> dict[str, Coverage]:
-        catalog = self._policy.catalog(clause.catalog)
-        return self._policy.mapping(clause.catalog).of(catalog, clause.id)
-
-    def _crossed(self, clause: Clause) -> dict[str, Coverage]:
+    def _crossed(self, clause: Clause) -> dict[str, None]:
         # what only people can attest is not supported by a machine's word either
         if clause.attribute == "attest":
             return {}
-        found: dict[str, Coverage] = {}
-        for crossing in self._policy.catalog(clause.catalog).crosswalk.get(clause.id, ()):
-            catalog = self._policy.catalog(crossing.catalog)
-            theirs = self._policy.mapping(crossing.catalog).of(catalog, crossing.clause)
-            for check, coverage in _mappings.capped(theirs, crossing.coverage).items():
-                found[check] = _mappings.stronger(found.get(check, coverage), coverage)
-        return found
-
-    def _missing(self, clause: Clause) -> tuple[Message, ...]:
-        catalog = self._policy.catalog(clause.catalog)
-        said = self._policy.mapping(clause.catalog).missing_of(catalog, clause.id)
-        return said or (generated(clause),)
+        return {
+            check: None
+            for crossing in self._policy.catalog(clause.catalog).crosswalk.get(clause.id, ())
+            for _, check in self._policy.mapping(crossing.catalog).of(crossing.clause)
+        }
 
     def _sha256(self) -> str:
         files = {f"profiles/{n}": layer.raw for n, layer in enumerate(self._layers)}

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from msgspec import structs
 
-from audit_core.model import Coverage, Message, as_is, filled, msg, verbatim
+from audit_core.model import Message, as_is, filled, msg, verbatim
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
 from audit_core.policy import steps as _steps
 from audit_core.policy.layers import check_layers, concerned, no_object
-from audit_core.policy.missing import stand_in
 from audit_core.policy.model import (
     Bilingual,
     Catalog,
@@ -28,6 +27,7 @@ from audit_core.policy.model import (
     Layer,
     Structure,
 )
+from audit_core.policy.stand_in import stand_in
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
 from audit_core.text.system_errors import os_error
@@ -275,14 +275,10 @@ def _crosswalk(files: _Files, known: AbstractSet[str]) -> dict[str, tuple[Crossw
     found: dict[str, tuple[CrosswalkEntry, ...]] = {}
     if not files.has("crosswalk.csv"):
         return found
-    columns = ("clause", "catalog", "other", "coverage")
-    for row in files.rows("crosswalk.csv", required=columns):
+    columns = ("clause", "catalog", "other")
+    for row in files.rows("crosswalk.csv", columns, columns):
         clause = _known(row, "clause", known)
-        word = row.word("coverage", (Coverage.PARTIAL, Coverage.SUPPORTS))
-        coverage = Coverage(word) if word else Coverage.SUPPORTS
-        crossing = CrosswalkEntry(
-            catalog=row["catalog"], clause=row["other"], coverage=coverage, where=row.where
-        )
+        crossing = CrosswalkEntry(catalog=row["catalog"], clause=row["other"], where=row.where)
         held = found.get(clause, ())
         if (crossing.catalog, crossing.clause) in {(c.catalog, c.clause) for c in held}:
             said = msg("{where}: expected each pair of clauses once, got {name} again",

@@ -1,85 +1,63 @@
-"""Mappings: which checks speak for which clause, written once and carried to twins."""
+"""Mappings: which checks speak for which steps, carried to the steps that ask the same."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
-from audit_core.model import Coverage, Message, msg
-from audit_core.policy.model import Bilingual, Catalog, Fit
+from audit_core.model import Message, Role, msg
+from audit_core.model.results import Clause
+from audit_core.model.units import SettledBy, Step
+from audit_core.policy.model import Catalog, EquivalentClause, Fit
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import nearest, one_of, seen, wrong_id, wrong_text
+from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id
 
-_TEXT_MAX = 1000
-_RANK = {Coverage.NONE: 0, Coverage.SUPPORTS: 1, Coverage.PARTIAL: 2, Coverage.FULL: 3}
-_CAP = {
-    Fit.SAME: Coverage.FULL,
-    Fit.STRONGER: Coverage.PARTIAL,
-    Fit.WEAKER: Coverage.SUPPORTS,
-}
+_RANK = {Role.SUPPORTS: 0, Role.CAN_DENY: 1, Role.SETTLES: 2}
+_CAP = {Fit.SAME: Role.SETTLES, Fit.STRONGER: Role.CAN_DENY, Fit.WEAKER: Role.SUPPORTS}
+
+Key = tuple[int | None, str]
+"""A step, or None for the clause as a whole, and a check."""
+
+Roles = dict[Key, Role]
 
 
 class MappedCheck(Struct, frozen=True, kw_only=True):
-    """One check of a clause."""
+    """One check of a clause. Without `step` it speaks for the only step, or supports the clause."""
 
     check: str
-    coverage: Coverage
+    step: int | None = None
+    role: Role
 
 
 class _Item(Struct, frozen=True, kw_only=True):
     clause: str
-    checks: tuple[MappedCheck, ...] = ()
-    missing: Bilingual | None = None
+    checks: tuple[MappedCheck, ...]
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
-    """The mapping of one catalog: clause to checks with coverage, and to what is missing.
+    """The mapping of one catalog: what speaks for each clause, by step and check.
 
     `lines` is where each (clause, check) stands; `twice` what was written more than once, where.
     """
 
-    checks: dict[str, dict[str, Coverage]]
-    missing: dict[str, tuple[Message, ...]]
+    checks: dict[str, Roles]
     lines: dict[tuple[str, str], tuple[str, int]]
     twice: tuple[tuple[str, int, Message], ...]
 
-    def of(self, catalog: Catalog, clause: str) -> dict[str, Coverage]:
-        """The checks of `clause`; its twin's where the mapping does not name the clause itself.
-
-        Where the clause asks more than its twin, the twin's checks settle it in part at most: what
-        fails there fails here too. Where it asks less, they only support it: what fails there
-        may still suffice here.
-        """
-        if clause in self.checks or clause in self.missing:
-            return self.checks.get(clause, {})
-        twin = catalog.twins.get(clause)
-        if twin is None:
-            return {}
-        return capped(self.checks.get(twin.clause, {}), _CAP[twin.fit])
-
-    def missing_of(self, catalog: Catalog, clause: str) -> tuple[Message, ...]:
-        """What the mapping says people must bring for `clause`; nothing when only a twin says."""
-        if clause in self.checks or clause in self.missing:
-            return self.missing.get(clause, ())
-        twin = catalog.twins.get(clause)
-        if twin is None or twin.fit is not Fit.SAME:
-            return ()
-        return self.missing.get(twin.clause, ())
+    def of(self, clause: str) -> Roles:
+        """What speaks for `clause`."""
+        return self.checks.get(clause, {})
 
 
-def capped(checks: dict[str, Coverage], cap: Coverage) -> dict[str, Coverage]:
-    """`checks` with no coverage above `cap`."""
-    return {check: weaker(coverage, cap) for check, coverage in checks.items()}
-
-
-def weaker(a: Coverage, b: Coverage) -> Coverage:
-    """The lesser of two coverages."""
+def weaker(a: Role, b: Role) -> Role:
+    """The lesser of two roles."""
     return min(a, b, key=_RANK.__getitem__)
 
 
-def stronger(a: Coverage, b: Coverage) -> Coverage:
-    """The greater of two coverages."""
+def stronger(a: Role, b: Role) -> Role:
+    """The greater of two roles."""
     return max(a, b, key=_RANK.__getitem__)
 
 
@@ -91,58 +69,142 @@ def mapping_files(folder: Path, catalog: str) -> tuple[Path, ...]:
 
 
 def read_mapping(documents: tuple[Document, ...], catalog: Catalog) -> Mapping:
-    """The mapping that `documents` spell; raises InputError for a clause that does not exist."""
-    known = {clause.id for clause in catalog.clauses}
-    reader = _Reader(known)
+    """The mapping that `documents` spell; raises InputError for a clause that does not exist.
+
+    A clause that no document names has what is written for the steps that its own steps repeat.
+    """
+    clauses = {clause.id: clause for clause in catalog.clauses}
+    reader = _Reader(clauses)
     for document in documents:
-        items = document.convert(tuple[_Item, ...])
-        for index, item in enumerate(items):
+        for index, item in enumerate(document.convert(tuple[_Item, ...])):
             reader.add(document, index, item)
-    return Mapping(
-        checks=reader.checks, missing=reader.missing, lines=reader.lines, twice=tuple(reader.twice)
-    )
+    carried = _Carrier(reader.checks, clauses, catalog.twins)
+    checks = {
+        id: reader.checks[id] if id in reader.checks else carried.to(clause)
+        for id, clause in clauses.items()
+    }
+    return Mapping(checks=checks, lines=reader.lines, twice=tuple(reader.twice))
+
+
+class _Carrier:
+    """Carries what is written for some clauses to the others."""
+
+    def __init__(
+        self,
+        written: dict[str, Roles],
+        clauses: dict[str, Clause],
+        twins: dict[str, EquivalentClause],
+    ) -> None:
+        self._written, self._clauses, self._twins = written, clauses, twins
+        self._units = {c.unit: c.id for c in clauses.values() if c.unit}
+
+    def to(self, clause: Clause) -> Roles:
+        """What speaks for `clause`, which no mapping names."""
+        if clause.steps[0].settles is None:
+            return self._whole(clause)
+        found: Roles = {}
+        for step in clause.steps:
+            _add(found, self._repeated(step))
+        heard = {check for _, check in found}
+        for _, check in self._twin(clause):
+            # Where it speaks to a question that this clause does not have, it is evidence.
+            if check not in heard:
+                found[None, check] = Role.SUPPORTS
+        return found
+
+    def _repeated(self, step: Step) -> Iterator[tuple[Key, Role]]:
+        if step.repeats is None or step.duplicate_of is not None:
+            return
+        for (number, check), role in self._written.get(self._units[step.repeats.unit], {}).items():
+            if number == step.repeats.step:
+                allowed = Role.SETTLES if may_settle(step) else Role.CAN_DENY
+                yield (step.number, check), weaker(role, allowed)
+
+    def _twin(self, clause: Clause) -> Roles:
+        twin = self._twins.get(clause.id)
+        return {} if twin is None else self._written.get(twin.clause, {})
+
+    def _whole(self, clause: Clause) -> Roles:
+        """For a clause that is one step because nobody knows its steps.
+
+        What denies a step of the twin denies this clause only where the twin needs every step, and
+        what settles one step of several does not settle a whole clause.
+        """
+        found: Roles = {}
+        twin = self._twins.get(clause.id)
+        if twin is None:
+            return found
+        there = self._clauses[twin.clause]
+        cap = _CAP[twin.fit]
+        if there.steps[0].settles is not None:
+            cap = weaker(cap, Role.CAN_DENY)
+        if len(there.rule.alternatives) > 1:
+            cap = Role.SUPPORTS
+        entries = self._twin(clause).items()
+        _add(found, (((1, check), weaker(role, cap)) for (_, check), role in entries))
+        return found
+
+
+def _add(found: Roles, more: Iterable[tuple[Key, Role]]) -> None:
+    for key, role in more:
+        found[key] = stronger(found.get(key, role), role)
+
+
+def may_settle(step: Step) -> bool:
+    """Whether checks may settle `step`: the data say so, or nothing is known of its clause."""
+    return step.settles in (SettledBy.MACHINE, None)
+
+
+def step_of(
+    document: Document, place: Place, clause: Clause, step: int | None, role: Role
+) -> int | None:
+    """The step of `clause` that is meant at `place`; InputError where there is no such step.
+
+    Refuses to settle a step that a person has to bring something for.
+    """
+    numbers = clause.rule.steps
+    if step is None:
+        if len(numbers) == 1:
+            step = numbers[0]
+        elif role is Role.SUPPORTS:
+            return None
+    if step not in numbers:
+        got = NOTHING if step is None else seen(str(step))
+        document.fail((*place, "step"), one_of(map(str, numbers)), got)
+    known = next(s for s in clause.steps if s.number == step)
+    if role is Role.SETTLES and not may_settle(known):
+        expected = msg("can_deny or supports (this step needs a person)")
+        document.fail((*place, "role"), expected, seen(role.value))
+    return step
 
 
 class _Reader:
-    def __init__(self, known: set[str]) -> None:
-        self._known = known
-        self.checks: dict[str, dict[str, Coverage]] = {}
-        self.missing: dict[str, tuple[Message, ...]] = {}
+    def __init__(self, clauses: dict[str, Clause]) -> None:
+        self._clauses = clauses
+        self.checks: dict[str, Roles] = {}
         self.lines: dict[tuple[str, str], tuple[str, int]] = {}
         self.twice: list[tuple[str, int, Message]] = []
 
     def add(self, document: Document, index: int, item: _Item) -> None:
-        if item.clause not in self._known:
-            hint = nearest(item.clause, self._known)
+        if item.clause not in self._clauses:
+            hint = nearest(item.clause, self._clauses)
             what = msg("a clause of this catalog")
             document.fail((index, "clause"), what, seen(item.clause), hint)
         held = self.checks.setdefault(item.clause, {})
         for at, mapped in enumerate(item.checks):
-            line = document.line((index, "checks", at))
-            if mapped.coverage is Coverage.NONE:
-                at_coverage = (index, "checks", at, "coverage")
-                document.fail(at_coverage, one_of(_CAP.values()), seen(mapped.coverage.value))
+            place: Place = (index, "checks", at)
             wrong = wrong_id(mapped.check)
             if wrong is not None:
-                document.fail((index, "checks", at, "check"), wrong, seen(mapped.check))
-            self._take(held, item.clause, mapped, (document.file, line))
-        if item.missing is not None:
-            for lang in ("zh", "en"):
-                wrong = wrong_text(getattr(item.missing, lang), _TEXT_MAX)
-                if wrong is not None:
-                    given = seen(getattr(item.missing, lang))
-                    document.fail((index, "missing", lang), wrong, given)
-            # both languages travel with the message; the translation of its id takes the Chinese
-            said = item.missing.message()
-            self.missing[item.clause] = (*self.missing.get(item.clause, ()), said)
+                document.fail((*place, "check"), wrong, seen(mapped.check))
+            clause = self._clauses[item.clause]
+            step = step_of(document, place, clause, mapped.step, mapped.role)
+            self._take(held, item.clause, (step, mapped.check), mapped.role,
+                       (document.file, document.line(place)))  # fmt: skip
 
-    def _take(
-        self, held: dict[str, Coverage], clause: str, mapped: MappedCheck, at: tuple[str, int]
-    ) -> None:
-        key = (clause, mapped.check)
-        if key in self.lines:
-            said = msg("{check} is mapped to {clause} twice", check=mapped.check, clause=clause)
+    def _take(self, held: Roles, clause: str, key: Key, role: Role, at: tuple[str, int]) -> None:
+        if key in held:
+            said = msg("{check} is mapped to {clause} twice", check=key[1], clause=clause)
             self.twice.append((*at, said))
-        self.lines.setdefault(key, at)
+        self.lines.setdefault((clause, key[1]), at)
         # of two claims the lesser stands: a clause must not look settled by a slip
-        held[mapped.check] = weaker(held.get(mapped.check, mapped.coverage), mapped.coverage)
+        held[key] = weaker(held.get(key, role), role)

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model import Coverage, Message, Severity, msg
+from audit_core.model import Message, Role, Severity, msg
 from audit_core.model.results import Clause
 
 
@@ -85,14 +85,10 @@ class EquivalentClause(Struct, frozen=True, kw_only=True):
 
 
 class CrosswalkEntry(Struct, frozen=True, kw_only=True):
-    """A clause of another catalog whose checks speak for a clause: to support it, or in part.
-
-    `where` is `FILE:LINE`.
-    """
+    """A clause of another catalog whose checks support a clause. `where` is `FILE:LINE`."""
 
     catalog: str
     clause: str
-    coverage: Coverage
     where: str
 
 
@@ -117,12 +113,16 @@ class Catalog(Structure, frozen=True, kw_only=True):
 
 
 class Binding(Struct, frozen=True, kw_only=True):
-    """A check that speaks for a clause, and how much of the clause it settles."""
+    """A check that speaks for a step of a clause, and what it decides of it.
+
+    `step` is None for what supports the clause as a whole.
+    """
 
     catalog: str
     clause: str
     check: str
-    coverage: Coverage
+    step: int | None
+    role: Role
 
 
 class Comparator(enum.StrEnum):
@@ -169,8 +169,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     """Which clauses, bound to which checks, with which parameters.
 
     A binding may name a check that no installed plugin offers; it stays, for the clause must not
-    look covered by silence. `missing` holds, for every clause, what people have to bring wherever
-    the checks do not settle it in full; `(catalog, clause)` is the key. `params` holds what the
+    look covered by silence. `params` holds what the
     profile sets, typed; a check's own defaults stand for the rest. `object_types` and
     `system_objects` are those of all its catalogs, each id once.
     """
@@ -180,7 +179,6 @@ class Profile(Struct, frozen=True, kw_only=True):
     title_en: str
     clauses: tuple[Clause, ...]
     bindings: tuple[Binding, ...]
-    missing: dict[tuple[str, str], tuple[Message, ...]]
     params: dict[str, dict[str, Any]]
     declared_checks: tuple[DeclaredCheck, ...]
     catalogs: tuple[str, ...]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
-from audit_core.model import Check, Coverage, Message, Parameter, Severity, as_is, msg
+from audit_core.model import Check, Message, Parameter, Role, Severity, as_is, msg
 from audit_core.model.results import Clause
 from audit_core.policy.model import Bilingual, Catalog, Comparator, DeclaredCheck
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
@@ -38,11 +38,12 @@ class CatalogUse(Struct, frozen=True, kw_only=True):
 
 
 class DeclaredFor(Struct, frozen=True, kw_only=True):
-    """A clause that a declared check speaks for."""
+    """A clause that a declared check speaks for; without `step` its only one."""
 
     clause: str
     catalog: str | None = None
-    coverage: Coverage = Coverage.PARTIAL
+    step: int | None = None
+    role: Role = Role.CAN_DENY
 
 
 class Declaration(Struct, frozen=True, kw_only=True):
@@ -223,10 +224,7 @@ def _shown(value: Any) -> str:
 def check_target(
     layer: Layer, place: Place, target: DeclaredFor, clauses: tuple[Clause, ...]
 ) -> None:
-    """Refuses a coverage of nothing, and a catalog that the profile does not take from."""
-    if target.coverage is Coverage.NONE:
-        known = one_of(c for c in Coverage if c is not Coverage.NONE)
-        layer.document.fail((*place, "coverage"), known, seen("none"))
+    """Refuses a catalog that the profile does not take from."""
     catalogs = sorted({c.catalog for c in clauses})
     if target.catalog is not None and target.catalog not in catalogs:
         hint = nearest(target.catalog, catalogs)

@@ -35,10 +35,11 @@ class ProfileRow(Struct, frozen=True, kw_only=True):
 
 
 class BoundCheck(Struct, frozen=True, kw_only=True):
-    """A check that a profile binds to a clause, and how much of the clause it settles."""
+    """A check that a profile binds to a step of a clause, and what it decides of it."""
 
     check: str
-    coverage: str
+    step: int | None
+    role: str
 
 
 class ClauseRow(Struct, frozen=True, kw_only=True):

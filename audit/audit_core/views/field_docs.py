@@ -34,7 +34,8 @@ ANYWHERE: dict[str, str] = {
     "confidence": "How sure the source is; anything but `read` is unverified.",
     "control_point": "The control point, in Chinese.",
     "control_point_en": "The control point, in English.",
-    "coverage": "How much of the clause its checks settle together.",
+    "coverage": "How much of the clause its checks decide: every step of one way to conform "
+    "(`full`), some (`partial`), none (`supports`); `none` where no check speaks for it.",
     "dengbao": "Version of dengbao.",
     "detail": "What there is to say besides, as told by tool or transport; may be empty.",
     "digest": _DIGEST,
@@ -84,6 +85,7 @@ ANYWHERE: dict[str, str] = {
     "params": "The values of the check's parameters, by name; octal modes are plain numbers.",
     "parent": "Id of the target it is a part of; null for a target of its own.",
     "partial_possible": "Whether a unit that does not conform can be partly conforming.",
+    "pending": "Whether `conclusion` is the worst of several words that are still possible (待定).",
     "plugin": "Name of the plugin.",
     "plugins": "Versions of the plugins, by name.",
     "policy": "SHA-256 (hex) of each catalog and profile, by id.",
@@ -93,6 +95,7 @@ ANYWHERE: dict[str, str] = {
     "profile": "Id of the profile, or its path as given.",
     "question": "What is asked, in Chinese.",
     "question_en": "What is asked, in English.",
+    "range": "Every conclusion that is still possible, the worst first; one where all is settled.",
     "redactions": "Names of the redaction rules that cut something out of the answer.",
     "remedy": "What to do about a failure; null where nothing general can be said.",
     "repeats": "The same question in another unit; null for none.",
@@ -109,6 +112,7 @@ ANYWHERE: dict[str, str] = {
     "sha256": _HEX,
     "size": "Bytes.",
     "sm3": "SM3, 64 hex digits; null where the machine that packed had none.",
+    "state": "`affirmed`, `denied`, `not_applicable`, or `open` until somebody answers.",
     "started": _TIME,
     "source": "Where it is from.",
     "step": "Number of the step.",
@@ -130,7 +134,9 @@ ANYWHERE: dict[str, str] = {
 """By the name of the field."""
 
 HERE: dict[str, str] = {
-    "BoundCheck.coverage": "How much of the clause the check settles: full, partial or supports.",
+    "BoundCheck.role": "`settles` (passes affirm the step, a fail denies it), `can_deny` (a fail "
+    "denies it, a pass affirms nothing) or `supports` (evidence).",
+    "BoundCheck.step": "Number of the step; null for what supports the clause as a whole.",
     "CatalogRow.clauses": "Number of clauses.",
     "CatalogView.source": "Where the catalog's data are from.",
     "CheckView.version": "Version of the check; it rises with each change of its verdicts.",
@@ -138,6 +144,8 @@ HERE: dict[str, str] = {
     "CheckRow.version": "Version of the check; it rises with each change of its verdicts.",
     "ClauseRow.checks": "The checks bound to the clause; empty where only people can settle it.",
     "ClauseRow.gist": f"What the clause demands, in own words. {_LANGUAGE}",
+    "Conclusion.steps": "The steps of the clause that count, as they stand on this object.",
+    "ConclusionView.steps": "The steps of the clause that count, as they stand on this object.",
     "Conclusion.severity": "That of its worst failed finding; null where none failed.",
     "ConclusionView.severity": "That of its worst failed finding; null where none failed.",
     "DoctorRow.state": "`ok`, `missing`, `fault` or `out of reach`.",
@@ -199,6 +207,9 @@ HERE: dict[str, str] = {
     "Target.host_name": "The name that was looked up; null where an address was declared.",
     "TargetRow.access": "The connector that reaches it; empty where nothing does.",
     "TargetRow.address": "Address or host name; empty where none is declared.",
+    "StepView.affirmed_if": f"When it counts as affirmed; null where it is not open. {_LANGUAGE}",
+    "StepView.bring": f"What to bring; null where it is not open. {_LANGUAGE}",
+    "StepView.question": f"What is asked of people; null where it is not open. {_LANGUAGE}",
     "ReportView.checked": f"What was looked at, a line each. {_LANGUAGE}",
     "ReportView.notes": f"What a reader should know besides. {_LANGUAGE}",
     "ReportView.signer": "Fingerprint (SHA-256, hex) of the key that signed; null where none did.",

@@ -14,12 +14,15 @@ from audit_core.model import (
     Message,
     Result,
     Severity,
+    StepResult,
+    StepState,
     Target,
     Verdict,
     english,
     msg,
 )
 from audit_core.model.results import CheckInfo, Clause, Evidence, Results, RunStamp, encode_pieces
+from audit_core.model.units import Step
 from audit_core.policy.model import Catalog
 from audit_core.text.translate import Translator
 
@@ -71,6 +74,17 @@ class FindingView(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class StepView(Struct, frozen=True, kw_only=True):
+    """A step as printed; its texts are there only where it is open and somebody has to answer."""
+
+    number: int
+    state: StepState
+    findings: tuple[str, ...]
+    question: str | None = None
+    bring: str | None = None
+    affirmed_if: str | None = None
+
+
 class ConclusionView(Struct, frozen=True, kw_only=True):
     """A conclusion as printed. `findings` are ids of findings; `missing` is asked of a person.
 
@@ -82,7 +96,10 @@ class ConclusionView(Struct, frozen=True, kw_only=True):
     unit: str | None
     target: str
     conclusion: Result
+    pending: bool
+    range: tuple[Result, ...]
     coverage: Coverage
+    steps: tuple[StepView, ...]
     severity: Severity | None
     why: str
     missing: tuple[str, ...]
@@ -130,9 +147,10 @@ def json_pieces(results: Results, translator: Translator) -> Iterator[bytes]:
     In pieces, so that only what is being written is in memory.
     """
     titles = {c.id: translator.say(c.title) for c in results.checks}
+    clauses = {(c.catalog, c.id): c for c in results.clauses}
     rows: dict[str, Callable[[], Iterable[Struct]]] = {
         "findings": lambda: (_finding(f, titles, translator) for f in results.findings),
-        "conclusions": lambda: (_conclusion(c, translator) for c in results.conclusions),
+        "conclusions": lambda: (_conclusion(c, clauses, translator) for c in results.conclusions),
         "observations": lambda: (_evidence(o, translator) for o in results.observations),
     }
     return encode_pieces(_head(results, translator), rows)
@@ -189,20 +207,51 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
     )
 
 
-def _conclusion(c: Conclusion, t: Translator) -> ConclusionView:
+def _conclusion(
+    c: Conclusion, clauses: dict[tuple[str, str], Clause], t: Translator
+) -> ConclusionView:
+    clause = clauses.get((c.catalog, c.clause), Clause(catalog=c.catalog, id=c.clause))
+    asked = {step.number: step for step in clause.steps if step.number in c.open_steps}
     return ConclusionView(
         catalog=c.catalog,
         clause=c.clause,
         unit=c.unit,
         target=c.target,
         conclusion=c.conclusion,
+        pending=c.pending,
+        range=c.range,
         coverage=c.coverage,
+        steps=tuple(_step(step, asked.get(step.number), t.lang) for step in c.steps),
         severity=c.severity,
         why=joined(c.why, t.say, t.lang),
-        missing=tuple(t.say(m) for m in c.missing),
+        missing=tuple(t.say(wanted(step, t.lang)) for step in asked.values()),
         findings=c.findings,
         finding_count=c.finding_count,
     )
+
+
+def _step(seen: StepResult, step: Step | None, lang: str) -> StepView:
+    view = StepView(number=seen.number, state=seen.state, findings=seen.findings)
+    if step is None:
+        return view
+    question, bring, affirmed_if = step_texts(step, lang)
+    return structs.replace(view, question=question, bring=bring, affirmed_if=affirmed_if)
+
+
+def step_texts(step: Step, lang: str) -> tuple[str, str, str]:
+    """The question of `step`, what to bring, and when it is affirmed, in Chinese or English."""
+    if lang == "zh":
+        return step.question, step.bring, step.affirmed_if
+    return step.question_en, step.bring_en, step.affirmed_if_en
+
+
+def wanted(step: Step, lang: str) -> Message:
+    """What a person has to answer and bring for `step`, with its texts in `lang`."""
+    question, bring, _ = step_texts(step, lang)
+    return msg(
+        "Step {number}: {question} (bring: {bring})",
+        number=step.number, question=question, bring=bring,
+    )  # fmt: skip
 
 
 def catalog_view(catalog: Catalog) -> CatalogView:

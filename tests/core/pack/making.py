@@ -15,6 +15,8 @@ from audit_core.model import (
     Result,
     Severity,
     Status,
+    StepResult,
+    StepState,
     Target,
     Verdict,
     msg,
@@ -135,6 +137,8 @@ def results_of(run: Run, seen: list[Observation]) -> Whole:
             target=f.target,
             conclusion=Result.NONCONFORMING,
             coverage=Coverage.PARTIAL,
+            range=(Result.NONCONFORMING,),
+            steps=(StepResult(number=1, state=StepState.DENIED, findings=(f.id,)),),
             findings=(f.id,),
         )
         for f in findings

@@ -254,7 +254,7 @@ catalogs: [{catalog: smart-finance, scopes: [general]}]
 params: {linux.password-quality: {min_length: 12}, linux.sshd-root-login: {allowed: []}}
 checks:
   - {id: x.y, title: {zh: a, en: b}, fact: linux.packages, none_of: [nis], severity: high,
-     clauses: [{clause: 8.1.4.4a, catalog: gbt22239-2019, coverage: supports}]}
+     clauses: [{clause: 8.1.4.4a, catalog: gbt22239-2019, role: supports}]}
   - {id: x.z, title: {zh: a, en: b}, fact: linux.sysctl, field: kernel.x, matches: '[0-9]+',
      clauses: []}
 """

@@ -140,7 +140,7 @@ def test_which_objects_an_item_of_level_3_never_concerns(items: list[dict[str, s
 def test_what_never_applies_to_a_server(profile: str, clauses: set[str]) -> None:
     policy = load_policy([CATALOGS.parent])
     host = Target(id="h", kind="host", object_type="server")
-    concluded = assess(policy.profile(profile, {}).clauses, host, {}, {}, {})
+    concluded = assess(policy.profile(profile, {}).clauses, host, {}, {})
     never = {c.clause for c in concluded if c.conclusion is Result.NOT_APPLICABLE}
     assert never == clauses
     assert all(c.why for c in concluded)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import audit_profiles
-from audit_core.model import Coverage
+from audit_core.model import Role
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
 from audit_core.policy import Fit, Policy, load_policy
@@ -182,20 +182,16 @@ def test_what_only_people_attest_concerns_the_organisation(smart: tuple[Clause, 
 def test_the_crosswalk_leads_to_clauses_of_level_3(policy: Policy) -> None:
     by_id = {clause.id: clause for clause in policy.catalog("gbt22239-2019").clauses}
     crosswalk = policy.catalog("smart-finance").crosswalk
-    assert [(c.clause, c.coverage) for c in crosswalk["7.2.2"]] == [
-        ("8.1.2.1c", Coverage.PARTIAL),
-        ("8.1.2.1d", Coverage.SUPPORTS),
-        ("8.1.3.1a", Coverage.SUPPORTS),
-        ("8.1.3.2a", Coverage.SUPPORTS),
-    ]
+    related = [c.clause for c in crosswalk["7.2.2"]]
+    assert related == ["8.1.2.1c", "8.1.2.1d", "8.1.3.1a", "8.1.3.2a"]
     for crossings in crosswalk.values():
         assert all(by_id[c.clause].level == 3 for c in crossings)
 
 
 def test_principles_and_services_are_supported_only(policy: Policy) -> None:
-    for clause, crossings in policy.catalog("smart-finance").crosswalk.items():
-        if clause[0] in "45":
-            assert {c.coverage for c in crossings} == {Coverage.SUPPORTS}
+    for binding in policy.profile("smart-finance", {}).bindings:
+        if binding.clause[0] in "45":
+            assert binding.role is Role.SUPPORTS
 
 
 @pytest.mark.parametrize("id", ["gbt22239-2019", "smart-finance"])
@@ -274,12 +270,10 @@ def test_a_broken_table_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("2,mine,1,partial\n", "2: clause: expected a clause of this catalog, got '2'"),
-        ("1,mine,1,full\n", "2: coverage: expected one of partial, supports, got 'full'"),
-        ("1,mine,1,partial supports\n", "2: coverage: expected one word"),
-        ("1,mine,1,partial\n1,mine,1,supports\n", "3: expected each pair of clauses once"),
-        ("1,mien,1,partial\n", "2: expected the id of a catalog, got 'mien'; did you mean 'mine'?"),
-        ("1,mine,12,partial\n", "2: expected a clause of the other catalog, got '12'; did you mean "
+        ("2,mine,1\n", "2: clause: expected a clause of this catalog, got '2'"),
+        ("1,mine,1\n1,mine,1\n", "3: expected each pair of clauses once"),
+        ("1,mien,1\n", "2: expected the id of a catalog, got 'mien'; did you mean 'mine'?"),
+        ("1,mine,12\n", "2: expected a clause of the other catalog, got '12'; did you mean "
          "'1'?"),
     ],
 )  # fmt: skip
@@ -287,7 +281,7 @@ def test_a_broken_crosswalk_is_refused_with_its_line(
     tmp_path: Path, rows: str, message: str
 ) -> None:
     folder = write(tmp_path, "id,gist,applies_to\n1,x,server\n")
-    (folder / "crosswalk.csv").write_text("clause,catalog,other,coverage\n" + rows)
+    (folder / "crosswalk.csv").write_text("clause,catalog,other\n" + rows)
     (tmp_path / "p.yaml").write_text("id: p\ntitle: {zh: a, en: b}\ncatalogs: [{catalog: mine}]\n")
     with pytest.raises(InputError) as caught:
         load_policy([tmp_path]).profile(str(tmp_path / "p.yaml"), {})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 
 from audit_core.api.sdk import fact
-from audit_core.model import Command, Coverage, Fact, Judgement, Severity, Verdict
+from audit_core.model import Command, Fact, Judgement, Role, Severity, Verdict
 from audit_core.model.errors import InputError
 from audit_core.policy import Comparator, DeclaredCheck, build_check, load_profile
 from audit_core.policy.declared import _is_tame
@@ -247,7 +247,7 @@ checks:
   - id: mine.check
     title: {zh: 正常, en: Fine}
     fact: t.thing
-    clauses: [{clause: "1.1", coverage: supports}]
+    clauses: [{clause: "1.1", role: supports}]
 """
 
 
@@ -268,8 +268,8 @@ def test_a_declared_check_is_bound_and_built(tmp_path: Path) -> None:
     assert check.where == f"{path}:5"
     assert build_check(check, FACTS).judge(Thing()).verdict is Verdict.PASS
     (binding,) = found.bindings
-    assert (binding.clause, binding.check, binding.coverage) == (
-        "1.1", "mine.check", Coverage.SUPPORTS
+    assert (binding.clause, binding.check, binding.role) == (
+        "1.1", "mine.check", Role.SUPPORTS
     )  # fmt: skip
 
 

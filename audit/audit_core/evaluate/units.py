@@ -1,0 +1,108 @@
+"""From what is said about the steps of a unit to the words that are possible for it. PURE.
+
+A step that nobody has settled is open: it may still be affirmed or denied. Losing a statement can
+therefore only add words to the range of a unit, never take one away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from msgspec import Struct
+
+from audit_core.evaluate.tally import Tally
+from audit_core.model import Result, Role, StepState, Verdict
+from audit_core.model.units import UnitRule
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What statements of one origin say about a step; None is the clause as a whole."""
+
+    step: int | None
+    role: Role
+    tally: Tally
+
+
+class StepView(Struct, frozen=True, kw_only=True):
+    """The state of a step; whether it may still turn out not to apply, where it is open."""
+
+    state: StepState
+    may_not_apply: bool = False
+
+
+def step_view(said: Sequence[Said]) -> StepView:
+    """The state of a step by what is `said` about it: the worst of all parts of the object wins.
+
+    What does not apply drops out beside something that does.
+    """
+    decisive = [s for s in said if s.role is not Role.SUPPORTS]
+    settling = [s for s in said if s.role is Role.SETTLES]
+    if _any(decisive, Verdict.FAIL):
+        return StepView(state=StepState.DENIED)
+    if not settling:
+        return StepView(state=StepState.OPEN)
+    if _any(decisive, Verdict.UNDETERMINED):
+        may = not _any(decisive, Verdict.PASS)
+        return StepView(state=StepState.OPEN, may_not_apply=may)
+    if _any(settling, Verdict.PASS):
+        return StepView(state=StepState.AFFIRMED)
+    # What can only deny passes: something is there that the settling checks do not speak of.
+    passed = _any(decisive, Verdict.PASS)
+    return StepView(state=StepState.OPEN if passed else StepState.NOT_APPLICABLE)
+
+
+def _any(said: Iterable[Said], verdict: Verdict) -> bool:
+    return any(s.tally.counts.get(verdict) for s in said)
+
+
+def unit_range(rule: UnitRule, steps: Mapping[int, StepView]) -> tuple[Result, ...]:
+    """Every word that is possible for a unit, the worst first; 不适用 stands last.
+
+    The worst is where all open steps are denied, the best where all are affirmed.
+    """
+    by_state = {s: frozenset(n for n, v in steps.items() if v.state is s) for s in StepState}
+    affirmed, denied = by_state[StepState.AFFIRMED], by_state[StepState.DENIED]
+    open_ = by_state[StepState.OPEN]
+    decided = bool(affirmed or denied)
+    words = (
+        (Result.NONCONFORMING, _may_fail(rule, affirmed, denied, open_)),
+        (Result.PARTLY_CONFORMING, _may_be_partial(rule, affirmed, denied, open_)),
+        (Result.CONFORMING, _may_conform(rule, affirmed, denied, open_)),
+        (Result.NOT_APPLICABLE, not decided and all(steps[n].may_not_apply for n in open_)),
+    )
+    return tuple(word for word, possible in words if possible)
+
+
+_Steps = AbstractSet[int]
+
+
+def _may_fail(rule: UnitRule, affirmed: _Steps, denied: _Steps, open_: _Steps) -> bool:
+    if rule.partial_possible and affirmed:
+        return False
+    return not rule.holds(affirmed, denied | open_)
+
+
+def _may_be_partial(rule: UnitRule, affirmed: _Steps, denied: _Steps, open_: _Steps) -> bool:
+    """Whether some step can be affirmed and the unit not conform."""
+    if not rule.partial_possible:
+        return False
+    one = [affirmed] if affirmed else [frozenset({number}) for number in open_]
+    return any(not rule.holds(some, (denied | open_) - some) for some in one)
+
+
+def _may_conform(rule: UnitRule, affirmed: _Steps, denied: _Steps, open_: _Steps) -> bool:
+    best = affirmed | open_
+    return bool(best or denied) and rule.holds(best, denied)
+
+
+def printed(words: tuple[Result, ...], steps: Iterable[StepView]) -> tuple[Result, bool]:
+    """The word to print for the range `words`, and whether it is pending (待定).
+
+    未测 while no step is denied and several words are possible; else the worst word.
+    """
+    if len(words) == 1:
+        return words[0], False
+    if any(step.state is StepState.DENIED for step in steps):
+        return words[0], True
+    return Result.NOT_ASSESSED, False
