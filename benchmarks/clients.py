@@ -12,11 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from audit_core.collect import Collector, Route, now
-from audit_core.connectors import ScriptReply, Session, Transport
-from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.model import Command, Probe, ReadFile
+from audit_core.collect import Collector
+from audit_core.connectors import Route, now
+from audit_core.model import Command, ReadFile, ReadFiles
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
+from audit_shell.scripts import ScriptReply, ScriptSession, Transport
+from audit_shell.session import ShellSession
+from audit_shell.ssh import SshAccess, SshTransport
 from benchmarks import ROOT
 from benchmarks.processes import Cost, Job, cost_of, run
 from benchmarks.questions import Questions, target
@@ -49,10 +51,10 @@ def transport(host: Host) -> SshTransport:
 class _Heard:
     """A session that keeps the scripts it was given."""
 
-    def __init__(self, session: Session, scripts: list[bytes]) -> None:
+    def __init__(self, session: ScriptSession, scripts: list[bytes]) -> None:
         self._session = session
         self._scripts = scripts
-        self.how = session.how
+        self.info = session.info
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         self._scripts.append(script)
@@ -73,7 +75,7 @@ class _Hearing:
         self._inner = inner
         self._scripts = scripts
 
-    def open(self) -> Session:
+    def open(self) -> ScriptSession:
         return _Heard(self._inner.open(), self._scripts)
 
 
@@ -106,10 +108,10 @@ class Clients:
         """A run of all hosts, and the scripts of both rounds as one."""
         scripts: list[bytes] = []
         made = new_run(self.store, self.hosts, self.asked.profile)
-        routes = {h.id: _route(transport(h)) for h in self.hosts}
+        routes = {h.id: _route(transport(h), h.id) for h in self.hosts}
         first = self.hosts[0]
-        routes[first.id] = _route(_Hearing(transport(first), scripts))
-        Collector(made, routes, {}).collect(self._groups)
+        routes[first.id] = _route(_Hearing(transport(first), scripts), first.id)
+        Collector(made, routes).collect(self._groups)
         for host in self.hosts:
             bundle = made.bundle(host.id)
             assert bundle is not None
@@ -119,7 +121,7 @@ class Clients:
     def _for_testinfra(self) -> object:
         bundle = self.run.bundle(self.hosts[0].id)
         assert bundle is not None
-        kinds = Command | ReadFile | Probe
+        kinds = Command | ReadFile | ReadFiles
         requests = [msgspec.convert(o.request, kinds) for o in bundle.observations.values()]
         config = self._folder / "ssh_config"
         config.write_text("".join(_ssh_config(host, self._folder) for host in self.hosts))
@@ -133,8 +135,8 @@ class Clients:
     def collector(self) -> Cost:
         """`collect` without the command around it: a new run, its bundles durable on disk."""
         made = new_run(self.store, self.hosts, self.asked.profile)
-        routes = {host.id: _route(transport(host)) for host in self.hosts}
-        return cost_of(lambda: Collector(made, routes, {}).collect(self._groups))
+        routes = {host.id: _route(transport(host), host.id) for host in self.hosts}
+        return cost_of(lambda: Collector(made, routes).collect(self._groups))
 
     def command(self) -> Cost:
         """The whole command `dengbao collect`, from starting Python to the sealed run."""
@@ -163,8 +165,14 @@ def _well(cost: Cost) -> Cost:
     return cost
 
 
-def _route(way: Transport) -> Route:
-    return Route(transport=way, credential="bench")
+def _route(way: Transport, target: str) -> tuple[Route, ...]:
+    shell = (Command, ReadFile, ReadFiles)
+    return (
+        Route(
+            target=target, connector="ssh", accepts=shell, credentials=("bench",),
+            open=lambda: ShellSession(way.open(), sudo=True),
+        ),
+    )  # fmt: skip
 
 
 def _ssh(host: Host, options: tuple[str, ...]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from audit_core.model import (
     Coverage,
     Finding,
     Result,
+    SessionInfo,
     Severity,
     StepResult,
     StepState,
@@ -55,6 +56,9 @@ _RESULTS = (
 )  # fmt: skip
 
 
+_HOW = SessionInfo(connector="ssh", user="audit", address="192.0.2.10:22")
+
+
 def _clauses() -> tuple[Clause, ...]:
     layers = ("安全物理环境", "安全通信网络", "安全区域边界", "安全计算环境", "安全运维管理")
     return tuple(
@@ -76,8 +80,8 @@ def _observation(host: str, n: int) -> Evidence:
     return Evidence(
         digest="sha256:" + _digest(sha), target=host, kind="command", privilege="root",
         asked=f"/usr/sbin/sshd -T -C user=u{n}", status="answered", exit_code=0,
-        started="2026-11-23T08:00:00Z", ended="2026-11-23T08:00:01Z", detail="", truncated=False,
-        how="ssh audit@192.0.2.10, host key SHA256:abc", redactions=(), stdout_sha256=sha,
+        started="2026-11-23T08:00:00Z", ended="2026-11-23T08:00:01Z", detail=None, truncated=False,
+        how=_HOW, redactions=(), stdout_sha256=sha,
         stderr_sha256=sha, stdout_size=2048, stderr_size=0,
     )  # fmt: skip
 

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import msgspec
 
-from audit_core.collect import now
-from audit_core.model import Command, Observation, Probe, ReadFile, Target
-from audit_core.store.bundles import Bundle, BundleWriter, Reply
+from audit_core.connectors import now
+from audit_core.model import (
+    Observation,
+    ReadFiles,
+    Reply,
+    Request,
+    Target,
+)
+from audit_core.model.files import decode_files
+from audit_core.store.bundles import Bundle, BundleWriter, Stamp
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from benchmarks import ROOT, questions
@@ -53,6 +60,9 @@ def _real(say: Say) -> Iterator[tuple[Bundle, questions.Questions, Path]]:
         yield bundle, whole, Path(name)
 
 
+_Answer = tuple[Reply, Stamp]
+
+
 def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store) -> Run:
     """A sealed run of `count` hosts that all gave the answers in `bundle`, at one site."""
     ids = [f"web{n:04d}" for n in range(count)]
@@ -62,28 +72,36 @@ def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store)
         profile=asked.profile, profile_sha256=work.profile.sha256, inventory_sha256="",
         dengbao="", plugins={}, targets=(*(questions.target(id) for id in ids), *_ALWAYS),
     ))  # fmt: skip
-    replies = [_reply(bundle, seen) for seen in bundle.observations.values()]
+    types = _types(asked)
+    replies = [_reply(bundle, seen, types) for seen in bundle.observations.values()]
     for id in ids:
         _write(made.writer(id), id, replies)
     store.seal(made, now())
     return made
 
 
-def _write(writer: BundleWriter, id: str, replies: list[Reply]) -> None:
+def _write(writer: BundleWriter, id: str, replies: list[_Answer]) -> None:
     for reply in replies:
-        writer.add(id, reply)
-    writer.round_done(1, "cloned")
+        writer.add(id, *reply)
+    writer.round_done(1, id, "cloned")
     writer.finish()
 
 
-def _reply(bundle: Bundle, o: Observation) -> Reply:
-    request = msgspec.convert(o.request, Command | ReadFile | Probe)
-    return Reply(
-        request=request, status=o.status, exit_code=o.exit_code,
-        stdout=bundle.blob(o.stdout_sha256), stderr=bundle.blob(o.stderr_sha256),
-        truncated=o.truncated, round=o.round, started=o.started, ended=o.ended, how=o.how,
-        detail=o.detail,
+def _reply(bundle: Bundle, o: Observation, types: dict[str, type[Request]]) -> _Answer:
+    request = msgspec.convert(o.request, types[o.request["type"]])
+    stamp = Stamp(round=o.round, started=o.started, ended=o.ended, how=o.how)
+    stdout = bundle.blob(o.stdout_sha256)
+    reply = Reply(
+        request=request, status=o.status, exit_code=o.exit_code, stdout=stdout,
+        stderr=bundle.blob(o.stderr_sha256), truncated=o.truncated, detail=o.detail,
+        files=decode_files(stdout) if isinstance(request, ReadFiles) else None,
     )  # fmt: skip
+    return reply, stamp
+
+
+def _types(asked: questions.Questions) -> dict[str, type[Request]]:
+    accepted = [t for c in asked.registry.connectors.values() for t in c.accepts]
+    return {str(t.__struct_config__.tag): t for t in accepted}
 
 
 def _evaluating(

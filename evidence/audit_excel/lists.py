@@ -235,7 +235,7 @@ def _answered(view: View, seen: Evidence) -> tuple[str, ...]:
     ]  # fmt: skip
     cut = [view.text("cut at the size limit")] if seen.truncated else []
     rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(seen.redactions)))]
-    detail = [view.say(msg("{detail}", detail=seen.detail))] if seen.detail else []
+    detail = [] if seen.detail is None else [view.say(seen.detail)]
     sizes = [f"{name} {size} B" for name, _, size in _streams(seen)]
     return (
         view.status(seen),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from audit_core.model import Conclusion, Finding, Result, msg
 from audit_core.model.results import Clause, Evidence, PackSource, number_width, total
 from audit_excel.parts import Part, members
-from audit_excel.sessions import session, sessions
+from audit_excel.sessions import sessions
 from audit_excel.words import IMPLIED, Counts, Words
 
 
@@ -163,7 +163,7 @@ class View(Words):
 
     def session(self, seen: Evidence) -> str:
         """Over which session it was asked, in words."""
-        return session(seen.how, self.say)
+        return self.say(seen.how.told())
 
     # --- findings and evidence
 

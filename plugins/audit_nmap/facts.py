@@ -12,14 +12,13 @@ from audit_core.api.sdk import (
     Answer,
     Message,
     ParseError,
-    Probe,
     Target,
     fact,
     msg,
     verbatim,
 )
-from audit_core.model import Value
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
+from audit_nmap.request import PortScan
 from audit_nmap.scan import Scan, SecondLook, read_scan
 
 _MAX_RATE = 300  # connections begun per second
@@ -55,7 +54,7 @@ class Ports(Struct, frozen=True, kw_only=True):
         return self.open | self.closed | self.silent
 
 
-def ask(target: Target) -> Probe | Message:
+def ask(target: Target) -> PortScan | Message:
     """The scan of `target`, or what the inventory has to declare."""
     try:
         address = str(ipaddress.ip_address(target.address or ""))
@@ -71,12 +70,11 @@ def ask(target: Target) -> Probe | Message:
     ports = wanted - PRINTERS
     if not ports:
         return msg("scan_ports of {target} holds printer ports only", target=target.id)
-    args: dict[str, Value] = {
-        "address": address, "ports": ranges(ports), "max_rate": _MAX_RATE,
-        "again": ranges(ports & _again(target)),
-    }  # fmt: skip
     # a silent port costs up to three tries
-    return Probe(prober="ports", args=args, timeout_s=150 + 4 * len(ports) // _MAX_RATE)
+    return PortScan(
+        address=address, ports=ranges(ports), max_rate=_MAX_RATE,
+        again=ranges(ports & _again(target)), timeout_s=150 + 4 * len(ports) // _MAX_RATE,
+    )  # fmt: skip
 
 
 def _again(target: Target) -> frozenset[int]:
@@ -94,8 +92,8 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     asked = ask(answer.target)
     if isinstance(asked, Message):
         raise ParseError(msg("nothing was asked of this target"))
-    address = str(asked.args["address"])
-    found = read_scan(answer.stdout, address, str(asked.args["ports"]))
+    address = asked.address
+    found = read_scan(answer.stdout, address, asked.ports)
     if isinstance(found, Absent):
         return found
     return _seen_twice(address, found, _second_look(answer.stderr))

@@ -1,4 +1,4 @@
-"""The prober: one nmap connect scan of one address from the collector, and a second look.
+"""The connector: one nmap connect scan of one address from the collector, and a second look.
 
 nmap's connect scan can be wrong both ways. Where a firewall rejects with ICMP at a limited rate,
 nmap 7.93 on Linux tells ports as open that nobody listens on; and a limit on new connections that
@@ -16,9 +16,22 @@ from typing import Any
 
 import msgspec
 
-from audit_core.api.hooks import ProbeReply
-from audit_core.model import Absent, ParseError, Reason
+from audit_core.api.sessions import OneByOne
+from audit_core.model import (
+    Absent,
+    Message,
+    ParseError,
+    Reply,
+    Request,
+    Session,
+    SessionInfo,
+    Status,
+    Way,
+    msg,
+    verbatim,
+)
 from audit_nmap.ports import ranges, read_ports
+from audit_nmap.request import PortScan
 from audit_nmap.scan import SecondLook, read_scan
 
 _MOST = 200  # open ports: where there are more, something accepts whatever is asked
@@ -29,26 +42,30 @@ _FEW = 8  # more than a limit of 20 a second lets through in the moment since th
 _MARGIN_S = 5.0
 
 
-def run(args: dict[str, Any], timeout_s: int, limit: int) -> ProbeReply:
-    """nmap's XML as it came. `args`: address (a literal), ports and again (nmap's words), max_rate.
+def open(way: Way) -> Session:
+    """A session that scans ports; nobody logs in."""
+    return OneByOne(scanned, SessionInfo(connector="ports"))
 
-    stderr is the second look, as JSON.
-    """
-    until = time.monotonic() + timeout_s - _MARGIN_S
+
+def scanned(request: Request) -> Reply:
+    """nmap's XML as it came; stderr is the second look, as JSON."""
+    assert isinstance(request, PortScan)  # noqa: S101 (nothing else is accepted)
+    until = time.monotonic() + request.timeout_s - _MARGIN_S
     try:
-        address = ipaddress.ip_address(args["address"])
+        address = ipaddress.ip_address(request.address)
     except ValueError:
-        return ProbeReply(reason=Reason.NOT_COLLECTED, detail="the address is not an IP address")
-    ports, rate = str(args["ports"]), int(args["max_rate"])
-    if read_ports(ports) is None or getattr(address, "scope_id", None):
-        return ProbeReply(reason=Reason.NOT_COLLECTED, detail="not a range of ports or an address")
-    reply = _scan(address, ports, rate, timeout_s)
-    again = read_ports(str(args["again"])) or frozenset()
-    second = _second_look(address, *_wanted(reply.stdout, str(address), ports, again), until)
-    return ProbeReply(
-        stdout=reply.stdout[:limit], stderr=msgspec.json.encode(second), reason=reply.reason,
-        detail=reply.detail, truncated=len(reply.stdout) > limit,
-    )  # fmt: skip
+        return _not_asked(request, msg("the address is not an IP address"))
+    if read_ports(request.ports) is None or getattr(address, "scope_id", None):
+        return _not_asked(request, msg("not a range of ports or an address"))
+    reply = _scan(address, request)
+    again = read_ports(request.again) or frozenset()
+    wanted = _wanted(reply.stdout, str(address), request.ports, again)
+    second = _second_look(address, *wanted, until)
+    return msgspec.structs.replace(reply, stderr=msgspec.json.encode(second))
+
+
+def _not_asked(request: PortScan, why: Message) -> Reply:
+    return Reply(request=request, status=Status.UNSUPPORTED, detail=why)
 
 
 def arguments(
@@ -59,28 +76,29 @@ def arguments(
     return f"-sT -Pn -n{six} --reason --max-rate {rate} --max-retries 2 --host-timeout {host_s}s"
 
 
-def _scan(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address, ports: str, rate: int, timeout_s: int
-) -> ProbeReply:
+def _scan(address: ipaddress.IPv4Address | ipaddress.IPv6Address, request: PortScan) -> Reply:
     try:
         import nmap
     except ImportError:
-        return ProbeReply(reason=Reason.UNSUPPORTED, detail="python-nmap is not installed: pip"
-                          " install 'dengbao[net]'")  # fmt: skip
+        why = msg("python-nmap is not installed: {command}", command="pip install 'dengbao[net]'")
+        return _not_asked(request, why)
     try:
         scanner = nmap.PortScanner()
     except nmap.PortScannerError:
-        return ProbeReply(reason=Reason.UNSUPPORTED, detail="nmap is not installed")
-    options = arguments(address, rate, max(1, int(timeout_s * 0.8)))
-    seconds = max(1, int(timeout_s * 0.9))
+        return _not_asked(request, msg("nmap is not installed"))
+    options = arguments(address, request.max_rate, max(1, int(request.timeout_s * 0.8)))
+    seconds = max(1, int(request.timeout_s * 0.9))
+    status, detail = Status.ANSWERED, None
     try:
-        scanner.scan(hosts=str(address), ports=ports, arguments=options, timeout=seconds)
+        scanner.scan(str(address), ports=request.ports, arguments=options, timeout=seconds)
     except nmap.PortScannerTimeout:
-        return ProbeReply(reason=Reason.TIMED_OUT, detail=f"nmap did not end in {seconds} s")
+        detail = msg("nmap did not end in {seconds} s", seconds=seconds)
+        return Reply(request=request, status=Status.TIMED_OUT, detail=detail)
     except nmap.PortScannerError as error:
-        detail = f"nmap failed: {str(error)[:300]}"
-        return ProbeReply(stdout=_output(scanner), reason=Reason.UNPARSABLE, detail=detail)
-    return ProbeReply(stdout=_output(scanner))
+        status, detail = Status.MALFORMED, msg("nmap failed: {error}", error=verbatim(str(error)))
+    return Reply(
+        request=request, status=status, exit_code=0, stdout=_output(scanner), detail=detail
+    )
 
 
 def _output(scanner: Any) -> bytes:

@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
-from audit_core.api.hooks import Connector
 from audit_core.api.sdk import (
     AccessSchema,
-    Command,
     HostName,
     KeyFile,
     Message,
     Name,
     Port,
-    ReadFile,
-    ReadFiles,
     Refusal,
     SecretRef,
     Valid,
@@ -121,17 +117,6 @@ class LocalAccess(AccessSchema, frozen=True, kw_only=True):
     sudo: Sudo = Sudo.PER_COMMAND
 
 
-_ASKED = (Command, ReadFile, ReadFiles)
-
-CONNECTORS = (
-    Connector(
-        name="ssh", kinds=("host",), accepts=_ASKED, access=SshLogin, open="audit_shell.ssh:open"
-    ),
-    Connector(
-        name="local",
-        kinds=("host",),
-        accepts=_ASKED,
-        access=LocalAccess,
-        open="audit_shell.local:open",
-    ),
-)
+def credentials(login: SshLogin) -> tuple[str, ...]:
+    """The names of what is logged in with, never its value: the host's, then the jump host's."""
+    return (login.named,) if login.jump is None else (login.named, login.jump.named)

@@ -15,14 +15,12 @@ from audit_core.api.sdk import (
     Answer,
     Message,
     ParseError,
-    Probe,
     Reason,
     Target,
     fact,
     msg,
     verbatim,
 )
-from audit_core.model import Value
 from audit_tls.certs import Certificate, matches, read_certificate
 from audit_tls.reading import (
     accepted_suite,
@@ -34,6 +32,7 @@ from audit_tls.reading import (
     unsettling,
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
+from audit_tls.request import TlsHellos
 from audit_tls.starttls import PROTOCOLS
 from audit_tls.suites import (
     SSL3,
@@ -54,9 +53,6 @@ from audit_tls.suites import (
 )
 from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow, key_exchange
 
-_MAX_CONNECTIONS = 160
-_TIMEOUT_S = 150
-_LIMIT = 16 << 20
 _MOST_ISSUERS = 20
 
 
@@ -139,7 +135,7 @@ def _port(settings: dict[str, object]) -> int | None:
     return int(written) if 0 < int(written) < 65536 else None
 
 
-def ask(target: Target) -> Probe | Message:
+def ask(target: Target) -> TlsHellos | Message:
     """The request for `target`, or what the inventory has to declare."""
     port = _port(target.settings)
     if target.address is None or not _is_address(target.address):
@@ -153,11 +149,7 @@ def ask(target: Target) -> Probe | Message:
     name = str(target.settings.get("server_name") or target.host_name or "")
     if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
         return msg("Declare server_name of {target} in its ASCII form", target=target.id)
-    args: dict[str, Value] = {
-        "address": target.address, "port": port, "server_name": name,
-        "max_connections": _MAX_CONNECTIONS, "starttls": starttls,
-    }  # fmt: skip
-    return Probe(prober="tls", args=args, timeout_s=_TIMEOUT_S, limit=_LIMIT)
+    return TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
 
 
 # --- reading --------------------------------------------------------------------------------------

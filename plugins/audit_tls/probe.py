@@ -1,4 +1,4 @@
-"""The prober: asks an endpoint with plain hellos, one connection after another. No handshake of
+"""The connector: asks an endpoint with plain hellos, one connection after another. No handshake of
 ours is finished but the two that verify the chain.
 
 Bounds: every connection, and all of them together, end at a total deadline, whatever drips in;
@@ -17,8 +17,18 @@ from typing import Any
 
 import msgspec
 
-from audit_core.api.hooks import ProbeReply
-from audit_core.model import Reason
+from audit_core.api.sessions import OneByOne
+from audit_core.model import (
+    Message,
+    Reply,
+    Request,
+    Session,
+    SessionInfo,
+    Status,
+    Way,
+    msg,
+    verbatim,
+)
 from audit_tls.reading import (
     accepted_suite,
     alert_of,
@@ -28,6 +38,7 @@ from audit_tls.reading import (
     is_troubled,
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Place, Report, Stopped, Trust
+from audit_tls.request import TlsHellos
 from audit_tls.starttls import Declined, begin
 from audit_tls.suites import (
     SSL3,
@@ -64,41 +75,46 @@ class _Stop(Exception):
         self.why = why
 
 
-def run(args: dict[str, Any], timeout_s: int, limit: int) -> ProbeReply:
-    """The report of one endpoint as JSON.
+def open(way: Way) -> Session:
+    """A session that speaks to endpoints; nobody logs in."""
+    return OneByOne(asked, SessionInfo(connector="tls"))
 
-    `args`: address, port, server_name, max_connections, starttls (a protocol, or empty).
-    """
+
+def asked(request: Request) -> Reply:
+    """The report of one endpoint as JSON."""
+    assert isinstance(request, TlsHellos)  # noqa: S101 (nothing else is accepted)
     try:
-        address = str(ipaddress.ip_address(args["address"]))
+        address = str(ipaddress.ip_address(request.address))
     except ValueError:
-        return ProbeReply(reason=Reason.NOT_COLLECTED, detail="the address is not an IP address")
+        why = msg("the address is not an IP address")
+        return Reply(request=request, status=Status.UNSUPPORTED, detail=why)
     where = Place(
-        address=address, port=int(args["port"]), name=str(args["server_name"] or ""),
-        starttls=str(args["starttls"] or ""),
-    )  # fmt: skip
-    asker = Asker(where, int(args["max_connections"]), timeout_s * 0.9)
-    report = asker.report()
-    reason, detail = _nothing_heard(report)
-    raw = msgspec.json.encode(report)
-    return ProbeReply(stdout=raw[:limit], reason=reason, detail=detail, truncated=len(raw) > limit)
+        address=address, port=request.port, name=request.server_name, starttls=request.starttls
+    )
+    report = Asker(where, request.max_connections, request.timeout_s * 0.9).report()
+    status, detail = _heard(report)
+    stdout = msgspec.json.encode(report)
+    return Reply(request=request, status=status, exit_code=0, stdout=stdout, detail=detail)
 
 
-def _nothing_heard(report: Report) -> tuple[Reason | None, str]:
-    """Why there is no answer at all, or None where the endpoint spoke TLS at least once."""
+def _heard(report: Report) -> tuple[Status, Message | None]:
+    """ANSWERED where the endpoint spoke TLS at least once, or declined to; else why not."""
     ended = {a.ended for a in report.attempts}
     if any(hello_of(a) or alert_of(a) is not None for a in report.attempts):
-        return None, ""
+        return Status.ANSWERED, None
     if ended == {Ended.DECLINED}:
-        return None, ""  # an answer, though not of TLS
-    detail = next((a.detail for a in report.attempts if a.detail), "")
+        return Status.ANSWERED, None  # though not of TLS
+    told = next((verbatim(a.detail) for a in report.attempts if a.detail), None)
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
-        return Reason.UNPARSABLE, f"what answers does not speak TLS: {detail}"
+        return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
     if Ended.TIMED_OUT in ended:
-        return Reason.TIMED_OUT, "the connection was accepted and nothing usable was said in time"
+        said = msg("the connection was accepted and nothing usable was said in time")
+        return Status.TIMED_OUT, said
     if Ended.CLOSED in ended or Ended.RESET in ended:
-        return Reason.UNREACHABLE, "every connection was closed without an answer"
-    return Reason.UNREACHABLE, detail or "nothing was asked"
+        return Status.UNREACHABLE, msg("every connection was closed without an answer")
+    if Ended.REFUSED in ended:
+        return Status.UNREACHABLE, msg("the connection was refused")
+    return Status.UNREACHABLE, msg("no connection: {error}", error=told)
 
 
 def _asks_for(kind: str, suite: int) -> bool:

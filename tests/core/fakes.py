@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from audit_core.api import plugins
-from audit_core.api.hooks import hookimpl
+from audit_core.api.hooks import Connector, hookimpl
 from audit_core.api.sdk import check, expect, fact
+from audit_core.connectors import Pool, Route
+from audit_core.connectors.secrets import Secrets
+from audit_core.connectors.ways import LiveWay
 from audit_core.evaluate import Work
 from audit_core.evaluate.inputs import Inputs, fold
 from audit_core.model import (
@@ -20,7 +24,13 @@ from audit_core.model import (
     Command,
     Judgement,
     Known,
+    Message,
+    ReadFile,
+    ReadFiles,
+    Reply,
+    Request,
     Role,
+    SessionInfo,
     Severity,
     Status,
     Target,
@@ -30,8 +40,10 @@ from audit_core.model import (
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
 from audit_core.policy.model import Binding, Profile, SystemObject
-from audit_core.store.bundles import Reply
+from audit_core.store.bundles import Stamp
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
+from audit_shell.scripts import Transport
+from audit_shell.session import ShellSession
 
 HOST = Target(id="web1", kind="host", object_type="server")
 SITE = Target(id="site", kind="site", object_type="site")
@@ -119,6 +131,34 @@ def work_of(*checks: Check, role: Role = Role.SETTLES) -> Work:
     return Work(profile=profile, registry=registry_of(*checks), policy={"cat": "1" * 64})
 
 
+STAMP = Stamp(
+    round=2,
+    started="2026-01-02T03:04:05.000Z",
+    ended="2026-01-02T03:04:06.000Z",
+    how=SessionInfo(connector="test"),
+)
+
+
+def shell_route(transport: Transport, target: str = HOST.id, credential: str = "x") -> Route:
+    """A route over the scripts of `transport`."""
+    return Route(
+        target=target,
+        connector="ssh",
+        accepts=(Command, ReadFile, ReadFiles),
+        open=lambda: ShellSession(transport.open(), sudo=True),
+        credentials=(credential,),
+    )
+
+
+def ask_isolated(connector: Connector, request: Request) -> Reply:
+    """What a connector in a process of its own answers."""
+    with contextlib.closing(Pool((connector,))) as pool:
+        session = pool.open(connector, LiveWay(HOST, None, None, Secrets()))
+        (answered,) = session.ask((request,))
+        session.close()
+    return answered
+
+
 def reply(
     request: Any = COLOUR,
     stdout: bytes = b"blue\n",
@@ -126,7 +166,7 @@ def reply(
     status: Status = Status.ANSWERED,
     exit_code: int | None = 0,
     truncated: bool = False,
-    detail: str = "",
+    detail: Message | None = None,
 ) -> Reply:
     return Reply(
         request=request,
@@ -135,10 +175,6 @@ def reply(
         stdout=stdout,
         stderr=b"",
         truncated=truncated,
-        round=2,
-        started="2026-01-02T03:04:05.000Z",
-        ended="2026-01-02T03:04:06.000Z",
-        how="test",
         detail=detail,
     )
 
@@ -166,8 +202,8 @@ def collected(
     for host in hosts:
         writer = run.writer(host.id)
         for one in replies:
-            writer.add(host.id, one)
-        writer.round_done(2, "test")
+            writer.add(host.id, one, STAMP)
+        writer.round_done(2, host.id, "test")
         writer.finish()
     if sealed:
         Store(root).seal(run, "2026-01-02T03:05:00.000Z")

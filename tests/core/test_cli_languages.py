@@ -149,7 +149,7 @@ def test_what_is_asked_is_told_in_chinese(bare: dict[str, str], tmp_path: Path) 
 
 
 def test_the_remarks_of_a_sudoers_file_are_in_both_languages(bare: dict[str, str]) -> None:
-    words = ("plan", "gbt22239-l3", "--sudoers", "audit", "--lang")
+    words = ("plan", "gbt22239-l3", "--grants", "audit", "--lang")
     told = [dengbao(*words, lang, env=bare).ended(0).stdout.split("\n") for lang in ("en", "zh")]
     assert told[0][0] == "# dengbao: what an audit by audit runs as root. Check with visudo -c."
     assert told[1][0] == "# dengbao：audit 核查时以 root 权限执行的命令。请用 visudo -c 检查本文件"

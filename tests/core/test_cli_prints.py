@@ -81,7 +81,7 @@ def test_no_sudoers_line_for_a_target_without_sudo(bare: dict[str, str], tmp_pat
     lines = []
     for sudo in ("per-command", "none"):
         path.write_text(text.format(sudo=sudo))
-        words = ("plan", "gbt22239-l3", "-i", path, "--sudoers", "audit")
+        words = ("plan", "gbt22239-l3", "-i", path, "--grants", "audit")
         lines.append(dengbao(*words, env=bare).ended(0).stdout.count("NOPASSWD"))
     assert lines[0] > 10
     assert lines[1] == 0
@@ -100,7 +100,7 @@ def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> 
     for given, user in (((), pwd.getpwuid(os.getuid()).pw_name), (("-i", inventory), "USER")):
         shown = toys("run", "toy", *given, "--store", toys.base / "store").stdout
         (line,) = [s for s in shown.split("\n") if "/etc/sudoers.d/dengbao" in s]
-        typed = ["plan", "toy", *map(str, given), "--sudoers", user]
+        typed = ["plan", "toy", *map(str, given), "--grants", user]
         assert shlex.split(line.partition(": ")[2]) == ["dengbao", *typed]
         typed[-1] = "audit"
         assert toys(*typed).ended(0).stdout.startswith("# dengbao")

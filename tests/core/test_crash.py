@@ -43,18 +43,20 @@ def line_check(n):
 
 one, two, three = line_check(1), line_check(2), line_check(3)
 
-def slow(args, timeout_s, limit):
+def slow_answer(request):
     import os, time
     time.sleep(0.05)
     while (HERE / "hold").exists():
         (HERE / "waiting.new").write_text(str(os.getppid()))
         (HERE / "waiting.new").rename(HERE / "waiting")
         time.sleep(0.05)
-    return ProbeReply(stdout=b"open")
+    return b"open"
+
+slow = probing(slow_answer)
 
 @hookimpl
-def dengbao_probers():
-    return [Prober(name="toy.slow", entry="toyplugin:slow", describe=str)]
+def dengbao_connectors():
+    return [prober("slow", "endpoint")]
 
 @check("toy.probed", needs=fact("toy.port", str, kind="endpoint", parse=lambda a: a.text,
        ask=lambda t: Probe(prober="toy.slow", args={"port": t.settings["port"]})),

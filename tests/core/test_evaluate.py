@@ -9,7 +9,7 @@ from msgspec import structs
 from audit_core.api.sdk import COLLECTED_AT, check, msg, passed
 from audit_core.model import Judgement, Severity
 
-from .fakes import HOST, collected, colour, new_run, reply, work_of
+from .fakes import HOST, STAMP, collected, colour, new_run, reply, work_of
 from .whole import judged
 
 
@@ -22,7 +22,7 @@ def when(moment: str, seen: str) -> Judgement:
 def test_a_judge_sees_when_the_target_was_asked_not_when_the_run_began(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     writer = run.writer(HOST.id)
-    writer.add(HOST.id, structs.replace(reply(), started="2026-01-05T00:00:00.000Z"))
+    writer.add(HOST.id, reply(), structs.replace(STAMP, started="2026-01-05T00:00:00.000Z"))
     writer.finish()
     (finding,) = judged(run, work_of(when)).findings
     assert finding.said == (msg("{moment}", moment="2026-01-05T00:00:00.000Z"),)

@@ -39,7 +39,7 @@ from audit_core.model import (
     msg,
 )
 
-from .fakes import SITE, module_of, new_run, registry_of, reply, work_of
+from .fakes import SITE, STAMP, module_of, new_run, registry_of, reply, work_of
 from .whole import judged as evaluated
 
 P, F, N, U = Verdict.PASS, Verdict.FAIL, Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
@@ -104,7 +104,7 @@ def findings(root: Path, what: Check, **answers: str) -> dict[str, Finding]:
                 assert isinstance(asked.request, Command)
                 text = given.pop(asked.request.argv[1:], "")
                 status = Status.NOT_PERMITTED if text == REFUSED else Status.ANSWERED
-                writer.add(asked.target, reply(asked.request, text.encode(), status=status))
+                writer.add(asked.target, reply(asked.request, text.encode(), status=status), STAMP)
             writer.finish()
     assert not given, "the plan asks what is needed"
     results = evaluated(run, work_of(what))
@@ -137,7 +137,7 @@ def test_a_fact_of_several_answers(tmp_path: Path) -> None:
     got = findings(tmp_path / "a", what, **every)["web"]
     assert (seen(got), len(got.evidence)) == ((P, "", [("1+2+3",)]), 3)
     gap = judged(tmp_path / "b", what, **every | {"three_web": REFUSED})
-    assert gap == (U, "incomplete", ["say three web", "", ("1+2+<not_permitted>",)])
+    assert gap == (U, "incomplete", ["say three web", ("1+2+<not_permitted>",)])
     for name in ("one_web", "two_web"):
         assert judged(tmp_path / name, what, **every | {name: REFUSED})[:2] == (U, "not_permitted")
 

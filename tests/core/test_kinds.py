@@ -207,10 +207,11 @@ def test_what_does_not_fit_is_refused_where_it_stands(old: str, new: str, told: 
 def test_the_first_round_of_a_kind_chooses_the_providers_of_its_facts() -> None:
     robot = read(R1).targets[0]
     (group,) = plan.groups((robot,), (registry().checks["toy.slots-known"],))
-    assert plan.discovery_round(group) == (FIRMWARE,)
+    assert [q.request for q in plan.discovery_round(group)] == [FIRMWARE]
     for firmware, wanted in (("1", ["old"]), ("2", ["new"]), ("3", [])):
         asked = plan.main_round(group, Platform(values={"firmware": firmware}))
-        assert [r.argv[0] for r in asked if isinstance(r, Command)] == wanted
+        requests = [q.request for q in asked]
+        assert [r.argv[0] for r in requests if isinstance(r, Command)] == wanted
     guard = provider(ask=FIRMWARE, parse=str, firmwear="1")
     wrong = fact("toy.wrong", str, providers=(guard,), kind="robot")
     found = plugins.load([("toy", plugin(connectors=(ROBO,), facts=(wrong,)))])

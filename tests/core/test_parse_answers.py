@@ -10,12 +10,11 @@ from audit_core.model import (
     Answer,
     Command,
     Observation,
-    Probe,
     ReadFile,
     Reason,
     Request,
+    SessionInfo,
     Status,
-    Value,
 )
 from audit_core.model.requests import stored
 from audit_core.plan import answers
@@ -32,7 +31,7 @@ def _seen(redactions: tuple[str, ...], request: Request = ASKED) -> Observation:
         identity=request.identity(), evidence_kind=request.evidence_kind, privilege="user",
         status=Status.ANSWERED, exit_code=0,
         stdout_sha256="", stderr_sha256="", stdout_size=1, stderr_size=0, round=2,
-        started="2026-11-23T12:00:00.000Z", ended="", how="", redactions=redactions,
+        started="2026-11-23T12:00:00.000Z", ended="", how=SessionInfo(), redactions=redactions,
     )  # fmt: skip
 
 
@@ -72,13 +71,6 @@ def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, sa
     assert isinstance(got, Absent)
     assert got.reason is Reason.UNPARSABLE
     assert Translator("en").say(got.said) == said
-
-
-def test_a_question_over_the_network_is_told_by_what_it_says() -> None:
-    args: dict[str, Value] = {"port": 443, "address": "192.0.2.1", "server_name": "", "quick": 0}
-    asked = Probe(prober="tls", args=args | {"starttls": None}).describe()
-    assert asked == "tls address=192.0.2.1 port=443 quick=0"
-    assert Probe(prober="toy").describe() == "toy"
 
 
 def _answer(text: str) -> Answer:

@@ -12,11 +12,9 @@ import pytest
 from msgspec import structs
 
 from audit_core.api import plugins
-from audit_core.api.hooks import Prober
 from audit_core.api.sdk import check, fact, passed
-from audit_core.collect import ask_prober
 from audit_core.evaluate import Work
-from audit_core.model import Answer, Check, Judgement, Probe, Reason, Severity, Verdict, msg
+from audit_core.model import Answer, Check, Judgement, Severity, Verdict, msg
 from audit_core.model.errors import ConfigError
 from audit_core.store.runs import Run
 from core.fakes import COLOUR, HOST, blue, collected, colour, read_colour, reply, work_of
@@ -307,70 +305,26 @@ def test_half_a_surrogate_pair_is_spelt(tmp_path: Path) -> None:
     assert results.findings[0].said[0].args == {"x": ("\\xed\\xa0\\x80", "ok")}
 
 
-# --- probers ------------------------------------------------------------------------------------
-
-PROBERS = """
-import os, sys, time
-from audit_core.api.hooks import ProbeReply
-def dies(args, timeout_s, limit): os._exit(9)
-def lies(args, timeout_s, limit):
-    print('{"stdout": "AAAA"}'); sys.stdout.flush(); os._exit(0)
-def raises(args, timeout_s, limit): raise RuntimeError("no")
-def eats(args, timeout_s, limit): return ProbeReply(stdout=b"x" * (3 << 30))
-def hangs(args, timeout_s, limit): time.sleep(1000)
-def wrong(args, timeout_s, limit): return 5
-def noisy(args, timeout_s, limit):
-    print("noise on stdout"); return ProbeReply(stdout=b"calm")
-"""
-
-
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> Any:
-    (tmp_path / "toy_probers.py").write_text(PROBERS)
-    monkeypatch.syspath_prepend(tmp_path)
-    prober = Prober(name="toy", entry=f"toy_probers:{name}", describe=str)
-    return ask_prober(prober, Probe(prober="toy", timeout_s=1))
-
-
-@pytest.mark.parametrize("name", ["dies", "lies", "raises", "eats", "wrong", "missing"])
-def test_invariant_9_a_prober_that_dies_answers_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    got = ask(tmp_path, monkeypatch, name)
-    assert (got.reason, got.stdout) == (Reason.FAULT, b"")
-    assert "died" in got.detail
-
-
-def test_invariant_9_a_prober_that_hangs_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = time.monotonic()
-    got = ask(tmp_path, monkeypatch, "hangs")
-    assert got.reason is Reason.TIMED_OUT
-    assert time.monotonic() - begun < 300
-
-
-def test_what_a_prober_prints_is_not_its_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert ask(tmp_path, monkeypatch, "noisy").stdout == b"calm"
-
+# --- connectors in a process of their own -------------------------------------------------------
 
 PROBED = (
     GOOD
     + """
 import os
-def answer_dead(args, timeout_s, limit):
-    os._exit(3)
+dead = probing(lambda request: os._exit(3))
 
 @hookimpl
-def dengbao_probers():
-    return [Prober(name="toy.dead", entry="toyplugin:answer_dead", describe=str)]
+def dengbao_connectors():
+    return [prober("dead", "host")]
 
-dead = fact("toy.dead", str, kind="host", ask=Probe(prober="toy.dead"), parse=lambda a: a.text)
-none = fact("toy.no-prober", str, kind="host", ask=Probe(prober="toy.not-there"),
-            parse=lambda a: a.text)
+class Other(Request, frozen=True, kw_only=True, tag="toy.other"):
+    def describe(self):
+        return "other"
 
-@check("toy.probed", needs=dead, severity=Severity.HIGH)
+probed_fact = fact("toy.dead", str, kind="host", ask=Probe(prober="dead"), parse=lambda a: a.text)
+none = fact("toy.no-prober", str, kind="host", ask=Other(), parse=lambda a: a.text)
+
+@check("toy.probed", needs=probed_fact, severity=Severity.HIGH)
 def probed(seen):
     \"\"\"It was probed.\"\"\"
     return passed(msg("x"))
@@ -388,7 +342,7 @@ def test_invariant_9_a_run_with_a_dying_prober_and_a_missing_one(tmp_path: Path)
     _, findings = run_toy(tmp_path)
     assert findings["toy.good"]["verdict"] == "pass"
     assert findings["toy.probed"]["verdict"] == "undetermined"
-    assert "died" in findings["toy.probed"]["said"]
+    assert "the process of the connector ended" in findings["toy.probed"]["said"]
     assert (findings["toy.unprobed"]["verdict"], findings["toy.unprobed"]["why"]) == (
         "undetermined", "unsupported",
     )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from audit_core.model import Status
 from audit_core.store.bundles import BundleWriter, Head
 from audit_core.store.redact import redact
-from core.fakes import reply
+from core.fakes import STAMP, reply
 
 # All invented. Between « and » stands the secret: no part of it may be left. A ~ is nothing;
 # it keeps those who look for secrets from finding some in this repository.
@@ -272,7 +272,7 @@ def test_a_credential_that_is_cut_in_two_by_the_cap_leaves_no_half(
     with_half = reply(stdout=b"x" * 50 + secret[:size], status=status,
                       truncated=status is Status.ANSWERED)  # fmt: skip
     writer = BundleWriter(tmp_path / "b", Head(run="r", target="t"), lambda: (secret,))
-    seen = writer.add("t", with_half)
+    seen = writer.add("t", with_half, STAMP)
     writer.close()
     assert secret[:4] not in (tmp_path / "b").read_bytes()
     assert seen.redactions == ("known-secret",)

@@ -17,17 +17,29 @@ from audit_core.model import (
     Known,
     Platform,
     Privilege,
-    Probe,
     ReadFile,
+    ReadFiles,
     Reason,
     Request,
 )
 from core.fakes import HOST, blue, collected, reply
 
+
+class Probe(Request, frozen=True, kw_only=True, tag="probe"):
+    """A type that a plugin adds."""
+
+    port: int = 0
+
+    def describe(self) -> str:
+        """The port."""
+        return str(self.port)
+
+
 ASKED: tuple[Request, ...] = (
     Command(argv=("/usr/bin/x", "-a"), privilege=Privilege.ROOT),
     ReadFile(path="/etc/x"),
-    Probe(prober="toy", args={"port": 1}),
+    ReadFiles(paths=("/etc/x",), globs=("/etc/*.y",), depth=1),
+    Probe(port=1),
 )
 
 
@@ -78,8 +90,8 @@ def test_what_is_asked_and_with_which_rights_tells_questions_apart() -> None:
         Command(argv=("/usr/bin/x", "-a")),
         Command(argv=("/usr/bin/x -a",)),
         ReadFile(path="/etc/x", privilege=Privilege.ROOT),
-        Probe(prober="toy", args={"port": 2}),
-        Probe(prober="toy"),
+        Probe(port=2),
+        Probe(),
     ]
     assert len({request.identity() for request in others}) == len(others)
 
@@ -95,4 +107,4 @@ def test_a_question_that_two_facts_put_is_asked_once_with_the_longer_patience() 
     every = [r for r in plan.everything(made) if r.describe() == "x"]
     assert [(r.timeout_s, r.limit) for r in every] == [(60, 9)]
     # as sudoers has it, also where only one of the two facts is asked for
-    assert list(plan.main_round(made, Platform(values={"init": "systemd"}))) == every
+    assert [q.request for q in plan.main_round(made, Platform(values={"init": "systemd"}))] == every

@@ -13,18 +13,19 @@ from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
 from audit_core.store.runs import Store, check_seal
 
-from .fakes import HOST, collected, new_run, reply
+from .fakes import HOST, STAMP, collected, new_run, reply
 
 HEAD = Head(run="r", target="t")
 
 
 def written(path: Path, count: int = 3) -> list[str]:
     writer = BundleWriter(path, HEAD)
+    asked = (Command(argv=("x", str(n))) for n in range(count))
     digests = [
-        observation_digest(writer.add("t", reply(Command(argv=("x", str(n))), stdout=b"v%d\n" % n)))
-        for n in range(count)
+        observation_digest(writer.add("t", reply(request, stdout=b"v%d\n" % n), STAMP))
+        for n, request in enumerate(asked)
     ]
-    writer.round_done(2, "test")
+    writer.round_done(2, "t", "test")
     writer.finish()
     return digests
 
@@ -64,7 +65,7 @@ def test_going_on_after_a_cut_loses_nothing(tmp_path: Path) -> None:
         path.write_bytes(whole[:cut])
         before = list(Bundle(path).observations) if cut >= len(frames.MAGIC) else []
         writer = BundleWriter(path, HEAD)
-        writer.add("t", reply(Command(argv=("more",))))
+        writer.add("t", reply(Command(argv=("more",))), STAMP)
         writer.finish()
         after = Bundle(path)
         assert list(after.observations)[: len(before)] == before
@@ -149,9 +150,9 @@ def test_a_length_that_is_not_there_ends_the_bundle(tmp_path: Path, length: byte
 
 def test_a_fault_is_told_and_forgotten_once_something_was_answered(tmp_path: Path) -> None:
     writer = BundleWriter(tmp_path / "b", HEAD)
-    writer.fault(Reason.UNREACHABLE, msg("refused"), msg("try again"))
+    writer.fault("t", Reason.UNREACHABLE, msg("refused"), msg("try again"), connector="test")
     assert Bundle(tmp_path / "b").fault is not None
-    writer.add("t", reply())
+    writer.add("t", reply(), STAMP)
     writer.close()
     assert Bundle(tmp_path / "b").fault is None
 
@@ -164,12 +165,12 @@ def test_seals_chain_and_see_every_change(tmp_path: Path) -> None:
     bundle = run.bundle_path(HOST.id)
     raw = bundle.read_bytes()
     bundle.write_bytes(raw.replace(b"blue", b"grey"))
-    assert check_seal(run) == (msg("bundles/{name}: altered", name=bundle.name),)
+    assert [*map(str, check_seal(run))] == [f"bundles/{bundle.name}: altered"]
     bundle.unlink()
-    assert check_seal(run) == (msg("bundles/{name}: missing", name=bundle.name),)
+    assert [*map(str, check_seal(run))] == [f"bundles/{bundle.name}: missing"]
     bundle.write_bytes(raw)
     (run.folder / "bundles" / "extra").write_bytes(b"")
-    assert check_seal(run) == (msg("bundles/{name}: not in the seal", name="extra"),)
+    assert [*map(str, check_seal(run))] == ["bundles/extra: not in the seal"]
 
 
 def test_runs_are_found_by_id_prefix_and_latest(tmp_path: Path) -> None:

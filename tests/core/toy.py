@@ -8,12 +8,35 @@ from pathlib import Path
 
 _HEAD = """
 from pathlib import Path
-from audit_core.api.hooks import Prober, ProbeReply, hookimpl
+from typing import Any, ClassVar
+from audit_core.api.hooks import Connector, hookimpl
+from audit_core.api.sessions import OneByOne
+from audit_core.model import Reply, Request, SessionInfo, Status
 from audit_core.api.sdk import *
 from audit_core.api.sdk import msg, fact, check, expect, passed, failed
-from audit_core.api.sdk import Command, ParseError, Privilege, Probe, ReadFile, Severity
+from audit_core.api.sdk import Command, ParseError, Privilege, ReadFile, Severity
 
 HERE = Path(__file__).parent
+
+class Probe(Request, frozen=True, kw_only=True, tag="toy.probe"):
+    evidence_kind: ClassVar[str] = "probe"
+    prober: str
+    args: dict[str, Any] = {}
+    timeout_s: int = 60
+
+    def describe(self):
+        return " ".join((self.prober, *(f"{k}={v}" for k, v in sorted(self.args.items()))))
+
+def probing(answer):
+    # opens a session that answers with the bytes of `answer(request)`; nobody logs in
+    return lambda way: OneByOne(
+        lambda request: Reply(request=request, stdout=answer(request)),
+        SessionInfo(connector="toy"),
+    )
+
+def prober(name, *kinds):
+    return Connector(name=name, kinds=kinds, accepts=(Probe,), open=f"{__name__}:{name}",
+                     isolated=True)
 """
 
 _CATALOG = """\

@@ -18,6 +18,7 @@ from audit_core.model import (
     Finding,
     Message,
     Result,
+    SessionInfo,
     Severity,
     StepResult,
     StepState,
@@ -117,13 +118,16 @@ def _targets() -> tuple[Target, ...]:
     return (*hosts, part, *others)
 
 
+_HOW = SessionInfo(connector="ssh", user="audit", address="192.0.2.10:22", identity="SHA256:abc")
+
+
 def _observation(target: str, number: int) -> Evidence:
     sha = hashlib.sha256(f"{target} {number}".encode()).hexdigest()
     return Evidence(
         digest=f"sha256:{hashlib.sha256(sha.encode()).hexdigest()}", target=target,
         kind="command", asked=f"/usr/sbin/sshd -T -C user=u{number}", privilege="root",
         status="answered", exit_code=0, started="2026-11-23T08:00:00Z",
-        ended="2026-11-23T08:00:01Z", how="ssh audit@192.0.2.10, host key SHA256:abc", detail="",
+        ended="2026-11-23T08:00:01Z", how=_HOW, detail=None,
         truncated=False, redactions=(), stdout_sha256=sha, stderr_sha256=sha, stdout_size=2048,
         stderr_size=0,
     )  # fmt: skip

@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from audit_core.model import (
+    SessionInfo,
     Target,
     Verdict,
     msg,
 )
-from audit_excel.sessions import session
 from core.pack.workbook import (
     MakeSource,
     records,
@@ -138,23 +138,21 @@ def test_an_issue_names_each_item_once_however_many_objects_it_bears_on(
 
 SESSIONS = [
     (
-        "ssh audit@192.0.2.1:22, host key SHA256:abc, uid 1000",
-        "SSH 登录 audit@192.0.2.1:22，主机密钥 SHA256:abc，登录后 uid 为 1000",
+        SessionInfo(
+            connector="ssh", user="a", address="192.0.2.1:22", identity="SHA256:x", uid=7,
+            through=SessionInfo(connector="ssh", user="b", address="j:22"),
+        ),
+        "经 ssh、用户 a、地址 192.0.2.1:22、身份标识 SHA256:x、uid 7、"
+        "中转主机：经 ssh、用户 b、地址 j:22",
     ),
-    (
-        "ssh a@h, host key SHA256:x, through ssh b@j, host key SHA256:y, uid 7",
-        "SSH 登录 a@h，主机密钥 SHA256:x，登录后 uid 为 7，"
-        "经跳板机：SSH 登录 b@j，主机密钥 SHA256:y",
-    ),
-    ("local process as uid 0, uid 0", "本机进程，uid 0"),
-    ("from the collector over the network", "由采集机经网络探测"),
-    ("carried by hand", "carried by hand"),
-]
+    (SessionInfo(connector="local", uid=0), "经 local、uid 0"),
+    (SessionInfo(connector="ports"), "经 ports"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("how", "told"), SESSIONS)
-def test_sessions_are_told_in_words(make_source: MakeSource, how: str, told: str) -> None:
-    assert session(how, make_source().say) == told
+def test_sessions_are_told_in_words(make_source: MakeSource, how: SessionInfo, told: str) -> None:
+    assert make_source().say(how.told()) == told
 
 
 def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(

@@ -209,7 +209,7 @@ def test_a_record_never_repeats_the_clause_and_is_never_empty(pack: Pack) -> Non
 def test_each_record_sheet_says_over_what_as_whom_and_when(pack: Pack) -> None:
     told = str(pack.book["here"].cell(2, 1).value)
     seen = [s for s in pack.seen if s["target"] == "here"]
-    uid = {"zh": "本机进程，uid ", "en": "a process on this machine, uid "}[pack.lang]
+    uid = {"zh": "经 local、uid ", "en": "over local, uid "}[pack.lang]
     assert re.search(rf"{uid}\d", told)
     for moment in (min(s["started"] for s in seen), max(s["ended"] for s in seen)):
         assert moment[:19].replace("T", " ") in told

@@ -19,17 +19,19 @@ from audit_core.model import (
     NamedAsk,
     Observation,
     ReadFiles,
+    Reply,
     Request,
+    SessionInfo,
     Status,
     Target,
     asked_of,
 )
 from audit_core.model.files import decode_files
 from audit_core.plan import request_of
-from audit_core.store.bundles import Bundle, BundleWriter, Head, Reply
+from audit_core.store.bundles import Bundle, BundleWriter, Head, Stamp
 
 TESTS = Path(__file__).parents[1]
-_HOW = "a recording"
+_HOW = "recording"
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -132,8 +134,8 @@ def bundle(path: Path, asked: tuple[Question, ...], target: Target) -> None:
     for question in asked:
         file = question.folder / f"{question.name}.rec"
         if file.exists() and (told := read(file)).identity == question.request.identity():
-            writer.add(target.id, _reply(question.request, told))
-    writer.round_done(1, _HOW)
+            writer.add(target.id, _reply(question.request, told), _stamp(told))
+    writer.round_done(1, target.id, _HOW)
     writer.finish()
 
 
@@ -144,14 +146,13 @@ def _reply(request: Request, told: Recording) -> Reply:
         exit_code=int(told.exit) if told.exit != "-" else None,
         stdout=told.stdout,
         stderr=told.stderr,
-        truncated=False,
-        round=1,
-        started=told.collected,
-        ended=told.collected,
-        how=_HOW,
-        detail="",
         files=decode_files(told.stdout) if isinstance(request, ReadFiles) else None,
     )
+
+
+def _stamp(told: Recording) -> Stamp:
+    how = SessionInfo(connector=_HOW)
+    return Stamp(round=1, started=told.collected, ended=told.collected, how=how)
 
 
 def left_over(asked: tuple[Question, ...]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -25,7 +26,7 @@ from audit_core.model import (
     Verdict,
     all_facts,
 )
-from audit_core.store.bundles import Bundle
+from audit_core.store.bundles import Bundle, FaultFrame
 
 from .host import TARGETS, recorded
 
@@ -37,7 +38,7 @@ Seen = Mapping[tuple[str, str], Observation]
 class Recorded:
     """The bundle of the recorded host with other observations."""
 
-    fault = None
+    faults: ClassVar[dict[tuple[str, str], FaultFrame]] = {}
 
     def __init__(self, observations: Seen, put: bytes = b"") -> None:
         self.observations = observations
@@ -77,7 +78,7 @@ def test_a_lost_or_refused_answer_only_makes_findings_undetermined() -> None:
     whole = judged(seen, CHECKS)
     assert {f.verdict for f in whole.values()} >= {Verdict.PASS, Verdict.FAIL}
     [group] = plan.groups((WEB,), CHECKS)
-    platform = {request.identity() for request in plan.discovery_round(group)}
+    platform = {q.request.identity() for q in plan.discovery_round(group)}
     wrong = []
     for key, observation in seen.items():
         checks = CHECKS

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from audit_core.connectors import TransportError, scope
-from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.model import Reason
+from audit_core.connectors import scope
+from audit_core.model import ConnectError, Reason
 from audit_core.model.errors import ConfigError
+from audit_shell.ssh import SshAccess, SshTransport
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
@@ -137,6 +137,6 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(TransportError) as caught:
+    with pytest.raises(ConnectError) as caught:
         scope.resolve("web1", None)
     assert caught.value.reason is Reason.UNREACHABLE

@@ -65,7 +65,7 @@ def test_nobody_accepts(files: Path) -> None:
         error = refusal(access(files, port, connect_timeout_s=0.5))
         assert time.monotonic() - begun < PATIENCE_S
     assert error.reason is Reason.UNREACHABLE
-    assert "no TCP connection within 0.5 s" in error.detail
+    assert "no TCP connection within 0.5 s" in str(error)
 
 
 def test_a_closed_port(files: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_closed_port(files: Path) -> None:
         closed.bind(("127.0.0.1", 0))  # bound and not listening: refused
         error = refusal(access(files, closed.getsockname()[1]))
     assert error.reason is Reason.UNREACHABLE
-    assert "Connection refused" in error.detail
+    assert "Connection refused" in str(error)
 
 
 @pytest.mark.parametrize(("failures", "tries"), [(1, 2), (9, 2)])
@@ -148,7 +148,7 @@ def test_what_is_not_an_ssh_server(files: Path, first: bytes) -> None:
     with Listener(say) as server:
         error = refusal(access(files, server.port))
     assert error.reason is Reason.UNREACHABLE
-    assert "no SSH server that we can talk to" in error.detail
+    assert "no SSH server that we can talk to" in str(error)
 
 
 def test_a_reset_instead_of_a_banner(files: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_password_is_offered_once(files: Path) -> None:
     server = Server()
     with playing(server) as port:
         error = refusal(access(files, port, key=None, password="env:PASSWORD"))
-    assert error.credential_refused
+    assert error.refused
     assert server.attempts == ["password"]
 
 
@@ -81,7 +81,7 @@ def test_a_server_that_asks_too_much(
     with playing(server) as port:
         error = refusal(access(files, port, key=None, password="env:PASSWORD"))
     assert error.reason is Reason.NOT_PERMITTED
-    assert "more than for one password" in error.detail
+    assert "more than for one password" in str(error)
     assert server.answers == answers
 
 
@@ -89,5 +89,5 @@ def test_the_password_never_goes_to_a_server_that_is_not_known(files: Path) -> N
     server = Server()
     with playing(server) as port:
         way = access(files, port, key=None, password="env:PASSWORD", known_hosts=())
-        assert "unknown host key" in refusal(way).detail
+        assert "unknown host key" in str(refusal(way))
     assert server.attempts == []

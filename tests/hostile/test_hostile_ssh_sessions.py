@@ -12,8 +12,8 @@ import paramiko
 import pytest
 from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
 
-import audit_core.connectors.ssh
-from audit_core.connectors import Ended, ScriptReply
+import audit_shell.ssh
+from audit_shell.scripts import Ended, ScriptReply
 from hostile.ssh_servers import (
     Act,
     Server,
@@ -47,7 +47,7 @@ def test_no_exit_status_and_a_closed_channel(files: Path) -> None:
 
     reply = reply_of(files, act)
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"part", Ended.CLOSED, None)
-    assert "without an exit status" in reply.detail
+    assert "without an exit status" in str(reply.detail)
 
 
 def test_the_exit_status_before_the_output(files: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_server_that_closes_after_the_login(files: Path) -> None:
 
     reply = reply_of(files, None, server=Gone())
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.CLOSED, None)
-    assert reply.detail == "the server closed the connection"
+    assert str(reply.detail) == "the server closed the connection"
 
 
 def test_a_server_that_opens_no_channel(files: Path) -> None:
@@ -200,10 +200,10 @@ def test_what_we_cut_ourselves_ended_at_its_deadline(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that stood still it is the cut that is noticed first, and not the deadline."""
-    monkeypatch.setattr(audit_core.connectors.ssh, "GRACE_S", 0.4 - PATIENCE_S)
+    monkeypatch.setattr(audit_shell.ssh, "GRACE_S", 0.4 - PATIENCE_S)
     reply = reply_of(files, None)
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
-    assert reply.detail.startswith("no end within")
+    assert str(reply.detail).startswith("no end within")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-import audit_core.connectors.ssh
+import audit_shell.ssh
 
 T = TypeVar("T")
 PATIENCE_S = 120.0  # what takes longer hangs; nothing that is waited for takes a second by itself
@@ -28,7 +28,7 @@ def give_ssh_the_time_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
 
     In use that has three seconds, then the connection is cut.
     """
-    package = audit_core.connectors.ssh.__name__
+    package = audit_shell.ssh.__name__
     for name, module in list(sys.modules.items()):
         if name == package or name.startswith(f"{package}."):
             for limit in {"_KILL_S", "KILL_S", "_GRACE_S", "GRACE_S"} & vars(module).keys():

@@ -11,14 +11,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import audit_nmap
-from audit_core.collect import ask_prober
-from audit_core.model import Answer, Probe, Reason, Target, Value, Verdict
+from audit_core.model import Answer, Status, Target, Verdict
 from audit_nmap import probe as prober
 from audit_nmap.checks import allowed_ports, no_high_risk_ports
 from audit_nmap.facts import Ports, ask, parse_ports
+from audit_nmap.offers import CONNECTORS
 from audit_nmap.ports import ranges
+from audit_nmap.request import PortScan
 from audit_nmap.scan import SecondLook
+from core.fakes import ask_isolated
 
 pytestmark = pytest.mark.live
 
@@ -51,11 +52,10 @@ def scan(address: str, ports: tuple[int, ...], **settings: object) -> tuple[Targ
         settings={"scan_ports": list(ports), **settings},
     )  # fmt: skip
     probe = ask(target)
-    assert isinstance(probe, Probe)
-    (offered,) = audit_nmap.dengbao_probers()
-    assert str(probe.args["ports"]) in offered.describe(probe)
-    reply = ask_prober(offered, probe)  # in a child process, as in a run
-    assert (reply.reason, reply.truncated) == (None, False)
+    assert isinstance(probe, PortScan)
+    assert probe.ports in probe.describe()
+    reply = ask_isolated(CONNECTORS[0], probe)  # in a child process, as in a run
+    assert (reply.status, reply.truncated) == (Status.ANSWERED, False)
     answer = Answer(
         stdout=reply.stdout, stderr=reply.stderr, exit_code=0, truncated=False,
         collected_at="2026-11-23T12:00:00+00:00", target=target,
@@ -106,12 +106,9 @@ def test_many_ports_are_summed_up() -> None:
 
 
 def test_a_scan_that_takes_too_long_is_timed_out() -> None:
-    (offered,) = audit_nmap.dengbao_probers()
-    args: dict[str, Value] = {
-        "address": "127.0.0.1", "ports": "1-65535", "again": "", "max_rate": 10,
-    }  # fmt: skip
-    reply = ask_prober(offered, Probe(prober="ports", args=args, timeout_s=2))
-    assert reply.reason is Reason.TIMED_OUT or b'timedout="true"' in reply.stdout
+    asked = PortScan(address="127.0.0.1", ports="1-65535", again="", max_rate=10, timeout_s=2)
+    reply = ask_isolated(CONNECTORS[0], asked)
+    assert reply.status is Status.TIMED_OUT or b'timedout="true"' in reply.stdout
 
 
 # --- a scan that was wrong ------------------------------------------------------------------------
@@ -176,8 +173,10 @@ def test_open_but_not_at_the_pace_of_the_scan(
     wrongly({first: "open", second: "closed", third: "closed"})
     calls, really = iter(range(1000)), prober._answers
     monkeypatch.setattr(prober, "_answers", lambda *at: next(calls) != 3 and really(*at))
-    args = {"address": "127.0.0.1", "ports": ranges(listeners), "again": str(third), "max_rate": 9}
-    reply = prober.run(args, 60, 1 << 20)
+    asked = PortScan(
+        address="127.0.0.1", ports=ranges(listeners), again=str(third), max_rate=9, timeout_s=60
+    )
+    reply = prober.scanned(asked)
     second_look = msgspec.json.decode(reply.stderr, type=SecondLook)
     assert (second_look.answered, second_look.unanswered) == (str(first), str(third))
     assert second_look.limited

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-import audit_core.connectors.ssh
-from audit_core.connectors import Ended, ScriptReply, TransportError
-from audit_core.connectors.ssh import SshAccess, SshSession, SshTransport
-from audit_core.model import Reason
+import audit_shell.ssh
+from audit_core.model import ConnectError, Reason
 from audit_core.model.errors import ConfigError
+from audit_shell.scripts import Ended, ScriptReply
+from audit_shell.ssh import SshAccess, SshSession, SshTransport
 from live.conftest import Account
 from live.island import need_namespaces
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
@@ -71,8 +71,8 @@ def assert_works(way: SshAccess) -> None:
     assert (reply.stdout, reply.stderr, reply.exit_code) == (b"it works\n", b"", 0)
 
 
-def refusal(way: SshAccess) -> TransportError:
-    with pytest.raises(TransportError) as caught:
+def refusal(way: SshAccess) -> ConnectError:
+    with pytest.raises(ConnectError) as caught:
         SshTransport(way).open()
     return caught.value
 
@@ -104,7 +104,10 @@ def test_the_type_that_is_known_is_the_one_that_is_agreed_on(
     known.write_text(server.known_hosts_line(type))
     with SshTransport(access(server, known_hosts=(str(known),))).open() as session:
         key = seen(server.host_keys[type])
-        assert session.how == f"ssh {server.user}@127.0.0.1:{server.port}, host key {key}"
+        info = session.info
+        assert (info.user, info.address) == (server.user, f"127.0.0.1:{server.port}")
+        assert info.identity == key
+        assert info.server.startswith("OpenSSH")
 
 
 def test_an_unknown_host_is_refused_and_the_hint_is_the_command_that_accepts_it(
@@ -114,10 +117,10 @@ def test_an_unknown_host_is_refused_and_the_hint_is_the_command_that_accepts_it(
     way = access(server, known_hosts=(str(known),))
     error = refusal(way)
     assert error.reason is Reason.UNREACHABLE
-    assert not error.credential_refused
-    assert f"unknown host key ssh-ed25519 {seen(server.host_keys['ed25519'])}" in error.detail
-    assert seen(server.host_keys["ed25519"]) in error.hint
-    command = error.hint.partition("accept it: ")[2]
+    assert not error.refused
+    assert f"unknown host key ssh-ed25519 {seen(server.host_keys['ed25519'])}" in str(error)
+    assert seen(server.host_keys["ed25519"]) in str(error.remedy or "")
+    command = str(error.remedy or "").partition("accept it: ")[2]
     assert command.startswith(f"ssh-keyscan -p {server.port} -t ed25519 -- 127.0.0.1 >> ")
     subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, cwd=tmp_path)
     assert os.listdir(tmp_path) == [known.name]
@@ -130,10 +133,10 @@ def test_a_changed_key_is_another_and_louder_error(server: Sshd, tmp_path: Path)
     known.write_text(f"{server.name} {public(other)}\n")
     error = refusal(access(server, known_hosts=(str(known),)))
     assert error.reason is Reason.UNREACHABLE
-    assert "THE HOST KEY HAS CHANGED" in error.detail
-    assert f"{known}:1" in error.detail
-    assert "ssh-keyscan" not in error.hint
-    command = error.hint.partition("remove the old one: ")[2]
+    assert "THE HOST KEY HAS CHANGED" in str(error)
+    assert f"{known}:1" in str(error)
+    assert "ssh-keyscan" not in str(error.remedy or "")
+    command = str(error.remedy or "").partition("remove the old one: ")[2]
     subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True)
     assert known.read_text() == ""
 
@@ -145,7 +148,7 @@ def test_a_changed_key_is_not_hidden_by_a_known_key_of_another_type(
     known = tmp_path / "known_hosts"
     known.write_text(f"{server.name} {public(other)}\n{server.known_hosts_line('rsa')}")
     error = refusal(access(server, known_hosts=(str(known),)))
-    assert "THE HOST KEY HAS CHANGED" in error.detail
+    assert "THE HOST KEY HAS CHANGED" in str(error)
 
 
 def test_a_revoked_key_is_refused_even_if_it_is_known(server: Sshd, tmp_path: Path) -> None:
@@ -153,8 +156,8 @@ def test_a_revoked_key_is_refused_even_if_it_is_known(server: Sshd, tmp_path: Pa
     line = server.known_hosts_line("ed25519")
     known.write_text(f"{line}@revoked * {public(server.host_keys['ed25519'])}\n")
     error = refusal(access(server, known_hosts=(str(known),)))
-    assert "REVOKED" in error.detail
-    assert error.hint == ""
+    assert "REVOKED" in str(error)
+    assert str(error.remedy or "") == ""
 
 
 def test_hashed_names_are_found(server: Sshd, tmp_path: Path) -> None:
@@ -170,14 +173,14 @@ def test_a_key_known_for_another_port_is_not_this_hosts(server: Sshd, tmp_path: 
     known = tmp_path / "known_hosts"
     key = public(server.host_keys["ed25519"])
     known.write_text(f"127.0.0.1 {key}\n[127.0.0.1]:1 {key}\n")
-    assert "unknown host key" in refusal(access(server, known_hosts=(str(known),))).detail
+    assert "unknown host key" in str(refusal(access(server, known_hosts=(str(known),))))
 
 
 def test_a_host_may_be_known_by_its_name(server: Sshd, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text(f"[web*.Example.org]:{server.port} {public(server.host_keys['rsa'])}\n")
     way = access(server, known_hosts=(str(known),))
-    assert "unknown" in refusal(way).detail
+    assert "unknown" in str(refusal(way))
     assert_works(access(server, known_hosts=(str(known),), host_name_for_keys="web1.example.ORG"))
 
 
@@ -187,7 +190,7 @@ def test_a_host_known_by_other_types_only(server: Sshd, tmp_path: Path) -> None:
         key = public(server.host_keys["rsa"])
         known.write_text(f"{only_ed25519.name} {key}\n")
         error = refusal(access(only_ed25519, known_hosts=(str(known),)))
-    assert "known by keys of other types" in error.detail
+    assert "known by keys of other types" in str(error)
 
 
 # --- keys, agent, passwords ---------------------------------------------------------------------
@@ -257,9 +260,9 @@ def test_a_refused_key_is_tried_once_only(tmp_path: Path) -> None:
     with Sshd() as sshd:
         transport = SshTransport(access(sshd, key=str(key)))
         for _ in range(3):
-            with pytest.raises(TransportError) as caught:
+            with pytest.raises(ConnectError) as caught:
                 transport.open()
-            assert caught.value.credential_refused
+            assert caught.value.refused
             assert caught.value.reason is Reason.NOT_PERMITTED
         assert sshd.logged(b"Connection from") == 1
         assert sshd.logged(b"Failed publickey") == 1
@@ -268,7 +271,7 @@ def test_a_refused_key_is_tried_once_only(tmp_path: Path) -> None:
 def test_a_server_that_hangs_up_at_the_first_failure_has_refused(tmp_path: Path) -> None:
     key = keygen(tmp_path / "stranger")
     with Sshd(["MaxAuthTries 1"]) as sshd:
-        assert refusal(access(sshd, key=str(key))).credential_refused
+        assert refusal(access(sshd, key=str(key))).refused
 
 
 def test_the_agent_logs_in(server: Sshd, agent: AddKey) -> None:
@@ -281,7 +284,7 @@ def test_of_the_agents_keys_one_is_offered(tmp_path: Path, agent: AddKey) -> Non
         agent(keygen(tmp_path / "other"))
         agent(sshd.client_key)
         error = refusal(access(sshd, key=None, use_agent=True))
-        assert error.credential_refused
+        assert error.refused
         assert sshd.logged(b"Failed publickey") == 1
         key = seen(sshd.client_key)
         assert_works(access(sshd, key=None, use_agent=True, agent_fingerprint=key))
@@ -312,9 +315,9 @@ def test_a_wrong_password_is_sent_once(account: Account, monkeypatch: pytest.Mon
     with Sshd(["PasswordAuthentication yes"], user=account.name) as sshd:
         transport = SshTransport(access(sshd, key=None, password="env:PASSWORD"))
         for _ in range(2):
-            with pytest.raises(TransportError) as caught:
+            with pytest.raises(ConnectError) as caught:
                 transport.open()
-            assert caught.value.credential_refused
+            assert caught.value.refused
         assert sshd.logged(b"Failed password") == 1
 
 
@@ -329,7 +332,7 @@ def test_a_password_over_keyboard_interactive(
         if word == "right":
             assert_works(way)
         else:
-            assert refusal(way).credential_refused
+            assert refusal(way).refused
             assert sshd.logged(b"PAM: Authentication failure") == 1
 
 
@@ -340,7 +343,7 @@ def test_a_key_that_fails_never_falls_back_to_the_password(
     key = keygen(tmp_path / "stranger")
     with Sshd(["PasswordAuthentication yes"], user=account.name) as sshd:
         error = refusal(access(sshd, key=str(key), password="env:PASSWORD"))
-        assert error.credential_refused
+        assert error.refused
         assert b"password" not in sshd.log.read_bytes().lower()
 
 
@@ -348,16 +351,16 @@ def test_a_server_that_takes_no_passwords(server: Sshd, monkeypatch: pytest.Monk
     monkeypatch.setenv("PASSWORD", "unused")
     error = refusal(access(server, key=None, password="env:PASSWORD"))
     assert error.reason is Reason.NOT_PERMITTED
-    assert "takes no password, only publickey" in error.detail
-    assert not error.credential_refused
+    assert "takes no password, only publickey" in str(error)
+    assert not error.refused
 
 
 def test_a_server_that_wants_two_factors() -> None:
     lines = ["AuthenticationMethods publickey,password", "PasswordAuthentication yes"]
     with Sshd(lines) as sshd:
         error = refusal(access(sshd))
-    assert "wants a second" in error.detail
-    assert not error.credential_refused
+    assert "wants a second" in str(error)
+    assert not error.refused
 
 
 # --- algorithms, shells, sessions ---------------------------------------------------------------
@@ -393,7 +396,7 @@ def test_a_forced_command_that_does_not_end(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        audit_core.connectors.ssh, "_KILL_S", 0.5
+        audit_shell.ssh, "_KILL_S", 0.5
     )  # what is to kill it is the forced command again
     stay = account.home / "stay"
     stay.touch()
@@ -468,7 +471,7 @@ def test_what_kills_spares_a_machine_whose_ssh_server_is_gone_meanwhile(tmp_path
     """Then its parent is init: what init started, leaders of sessions as well, is not ours."""
     need_namespaces()
     killer, ended = tmp_path / "killer", tmp_path / "ended"
-    killer.write_bytes(f"trap 'touch {ended}' EXIT\n".encode() + audit_core.connectors.ssh._KILLER)
+    killer.write_bytes(f"trap 'touch {ended}' EXIT\n".encode() + audit_shell.ssh._KILLER)
     script = f"""
 setsid sleep 900 & service=$!
 sh -c '(sleep 0.2; exec sh -s <{killer} >&2) &'
@@ -487,7 +490,7 @@ def broken_midway(server: Sshd, pause_s: float) -> ScriptReply:
         reply = session.run(script, deadline_s=PATIENCE_S, limit=100)
         again = session.run(b"echo x\n", deadline_s=PATIENCE_S, limit=100)
     assert (reply.ended, reply.exit_code) == (Ended.CLOSED, None)
-    assert reply.detail.startswith("the server closed the c")
+    assert str(reply.detail).startswith("the server closed the c")
     assert (again.stdout, again.ended, again.exit_code) == (b"", Ended.CLOSED, None)
     return reply
 
@@ -523,10 +526,12 @@ def test_through_a_jump_host(server: Sshd) -> None:
         assert reply.stdout.startswith(b"127.0.0.1 ")
         assert len(big.stdout) == 3000000
         jump_key, key = seen(jump.host_keys["ed25519"]), seen(server.host_keys["ed25519"])
-        assert session.how == (
-            f"ssh {server.user}@127.0.0.1:{server.port}, host key {key}, "
-            f"through ssh {jump.user}@127.0.0.1:{jump.port}, host key {jump_key}"
-        )
+        info = session.info
+        assert (info.address, info.identity) == (f"127.0.0.1:{server.port}", key)
+        assert info.through is not None
+        assert (info.through.address, info.through.identity) == (
+            f"127.0.0.1:{jump.port}", jump_key,
+        )  # fmt: skip
 
 
 def test_a_name_is_resolved_by_the_jump_host(server: Sshd, tmp_path: Path) -> None:
@@ -542,8 +547,8 @@ def test_the_key_behind_a_jump_host_is_verified(server: Sshd, tmp_path: Path) ->
     with Sshd() as jump:
         way = access(server, known_hosts=(str(known),), jump=access(jump))
         error = refusal(way)
-        assert seen(server.host_keys["ed25519"]) in error.detail
-        command = error.hint.partition("accept it: ")[2]
+        assert seen(server.host_keys["ed25519"]) in str(error)
+        command = str(error.remedy or "").partition("accept it: ")[2]
         subprocess.run(["/bin/sh", "-c", command], check=True)
         assert_works(way)
 
@@ -551,15 +556,15 @@ def test_the_key_behind_a_jump_host_is_verified(server: Sshd, tmp_path: Path) ->
 def test_the_jump_hosts_own_key_is_verified(server: Sshd) -> None:
     with Sshd() as jump:
         error = refusal(access(server, jump=access(jump, known_hosts=())))
-    assert error.detail.startswith(f"{jump.user}@127.0.0.1:{jump.port}: unknown host key")
+    assert str(error).startswith(f"{jump.user}@127.0.0.1:{jump.port}: unknown host key")
 
 
 def test_a_jump_host_that_forwards_nothing(server: Sshd) -> None:
     with Sshd(["AllowTcpForwarding no"]) as jump:
         error = refusal(access(server, jump=access(jump)))
     assert error.reason is Reason.UNREACHABLE
-    assert "the jump host" in error.detail
-    assert "did not connect" in error.detail
+    assert "the jump host" in str(error)
+    assert "did not connect" in str(error)
 
 
 def test_a_jump_host_in_front_of_a_closed_port(server: Sshd) -> None:

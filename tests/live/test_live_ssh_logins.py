@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from audit_core import plan
-from audit_core.collect import Collector, Route
-from audit_core.connectors import Ended, ScriptReply
-from audit_core.connectors.ssh import SshAccess, SshTransport
+from audit_core.collect import Collector
 from audit_core.model import Privilege, ReadFile, Reason, Status
-from audit_core.plan import batch
 from audit_core.store.bundles import Bundle
-from core.fakes import HOST, blue, new_run
+from audit_shell import batch
+from audit_shell.scripts import Ended, ScriptReply
+from audit_shell.ssh import SshAccess, SshTransport
+from core.fakes import HOST, blue, new_run, shell_route
 from live.conftest import Account
 from live.island import USER, Island, need_namespaces
 from live.sshd import Sshd, program
@@ -32,8 +32,8 @@ def access(sshd: Sshd) -> SshAccess:
 
 def collected(sshd: Sshd, folder: Path) -> Bundle:
     run = new_run(folder)
-    routes = {HOST.id: Route(transport=SshTransport(access(sshd)), credential="x")}
-    Collector(run, routes, {}).collect(plan.groups((HOST,), (blue,)))
+    routes = {HOST.id: (shell_route(SshTransport(access(sshd))),)}
+    Collector(run, routes).collect(plan.groups((HOST,), (blue,)))
     bundle = run.bundle(HOST.id)
     assert bundle is not None
     return bundle
@@ -62,7 +62,7 @@ def test_an_account_whose_shell_is_none(
         bundle = collected(sshd, tmp_path)
     assert bundle.fault is not None
     assert bundle.fault.reason is reason
-    assert words in bundle.fault.detail
+    assert words in str(bundle.fault.said)
     assert bundle.observations == {}
 
 

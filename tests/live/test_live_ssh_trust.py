@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from audit_core.connectors import TransportError, hostkeys
-from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.connectors.ssh._certificates import refusal as refused
-from audit_core.model import Reason
+from audit_core.model import ConnectError, Reason
 from audit_core.text.translate import Translator
+from audit_shell import hostkeys
+from audit_shell.ssh import SshAccess, SshTransport
+from audit_shell.ssh._certificates import refusal as refused
 from live.sshd import Sshd, keygen, program, public
 
 pytestmark = pytest.mark.live
@@ -28,12 +28,12 @@ def access(sshd: Sshd, known: Path, name: str = "web1") -> SshAccess:
     )  # fmt: skip
 
 
-def refusal(way: SshAccess) -> TransportError:
-    with pytest.raises(TransportError) as caught:
+def refusal(way: SshAccess) -> ConnectError:
+    with pytest.raises(ConnectError) as caught:
         SshTransport(way).open()
     assert caught.value.reason is Reason.UNREACHABLE
-    assert not caught.value.credential_refused
-    assert CHINESE(caught.value.said) != caught.value.detail
+    assert not caught.value.refused
+    assert CHINESE(caught.value.said) != str(caught.value)
     return caught.value
 
 
@@ -45,7 +45,7 @@ def blob(path: Path) -> bytes:
 def how(way: SshAccess) -> str:
     with SshTransport(way).open() as session:
         assert session.run(b"echo x\n", deadline_s=60, limit=100).stdout == b"x\n"
-        return session.how
+        return session.info.identity
 
 
 # --- certificates -------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def test_a_certificate_that_vouches_for_nothing(
     authority.sign(key, *options)
     authority.vouches_for("web1")
     error = refusal(access(sshd, authority.known))
-    assert word in error.detail
-    assert "ssh-keyscan" in error.hint
+    assert word in str(error)
+    assert "ssh-keyscan" in str(error.remedy)
 
 
 def test_no_altered_certificate_vouches_for_anything(authority: Authority, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_an_authority_for_another_host_vouches_for_nothing(
     sshd, key = hosts
     authority.sign(key, *NAMED)
     authority.vouches_for("db1")
-    assert "unknown host key" in refusal(access(sshd, authority.known)).detail
+    assert "unknown host key" in str(refusal(access(sshd, authority.known)))
 
 
 def test_a_certificate_of_another_authority(
@@ -158,7 +158,7 @@ def test_a_certificate_of_another_authority(
     (tmp_path / "other").mkdir()
     Authority(tmp_path / "other").sign(key, *NAMED)
     authority.vouches_for("web1")
-    assert "not a @cert-authority for this host" in refusal(access(sshd, authority.known)).detail
+    assert "not a @cert-authority for this host" in str(refusal(access(sshd, authority.known)))
 
 
 def test_a_revoked_authority_vouches_for_nothing(
@@ -168,7 +168,7 @@ def test_a_revoked_authority_vouches_for_nothing(
     authority.sign(key, *NAMED)
     authority.vouches_for("web1")
     authority.vouches_for("web1", "@revoked")
-    assert "is revoked" in refusal(access(sshd, authority.known)).detail
+    assert "is revoked" in str(refusal(access(sshd, authority.known)))
 
 
 def test_a_revoked_key_is_refused_with_any_certificate(
@@ -179,7 +179,7 @@ def test_a_revoked_key_is_refused_with_any_certificate(
     authority.vouches_for("web1")
     with authority.known.open("a") as file:
         file.write(f"@revoked * {public(key)}\n")
-    assert "THE HOST KEY IS REVOKED" in refusal(access(sshd, authority.known)).detail
+    assert "THE HOST KEY IS REVOKED" in str(refusal(access(sshd, authority.known)))
 
 
 def test_a_key_that_changed_is_not_saved_by_its_certificate(
@@ -190,7 +190,7 @@ def test_a_key_that_changed_is_not_saved_by_its_certificate(
     authority.vouches_for("web1")
     with authority.known.open("a") as file:
         file.write(f"[web1]:{sshd.port} {public(keygen(tmp_path / 'before'))}\n")
-    assert "THE HOST KEY HAS CHANGED" in refusal(access(sshd, authority.known)).detail
+    assert "THE HOST KEY HAS CHANGED" in str(refusal(access(sshd, authority.known)))
 
 
 def test_the_authoritys_own_key_is_no_host_key(authority: Authority) -> None:
@@ -198,7 +198,7 @@ def test_the_authoritys_own_key_is_no_host_key(authority: Authority) -> None:
     with Sshd() as sshd:
         key = public(sshd.host_keys["ed25519"])
         authority.known.write_text(f"@cert-authority * {key}\n")
-        assert "showed no certificate" in refusal(access(sshd, authority.known)).detail
+        assert "showed no certificate" in str(refusal(access(sshd, authority.known)))
 
 
 def test_an_authority_that_signs_with_sha1(hosts: tuple[Sshd, Path], tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_an_authority_that_signs_with_sha1(hosts: tuple[Sshd, Path], tmp_path: P
     authority = Authority(tmp_path, "rsa")
     authority.sign(key, "-t", "ssh-rsa", *NAMED)
     authority.vouches_for("web1")
-    assert "SHA-1" in refusal(access(sshd, authority.known)).detail
+    assert "SHA-1" in str(refusal(access(sshd, authority.known)))
 
 
 # --- nothing in common --------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_a_server_without_a_common_algorithm(
 ) -> None:
     with Sshd(lines, host_key_types=("rsa",)) as sshd:
         error = refusal(access(sshd, sshd.known_hosts, "127.0.0.1"))
-    assert word in error.detail
-    assert remedy in error.hint
+    assert word in str(error)
+    assert remedy in str(error.remedy)
     assert error.remedy is not None
-    assert CHINESE(error.remedy) != error.hint
+    assert CHINESE(error.remedy) != str(error.remedy)

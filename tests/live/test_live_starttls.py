@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from audit_core.api.hooks import ProbeReply
-from audit_core.model import Reason, Verdict
-from audit_tls.probe import run
+from audit_core.model import Reply, Status, Verdict
+from audit_tls.probe import asked
+from audit_tls.request import TlsHellos
 from audit_tls.starttls import PROTOCOLS
 from live.patience import PATIENCE_S
 from live.tls_servers import Material, judge, peer, relay, s_server, verdicts
@@ -82,11 +82,13 @@ def play(connection: socket.socket, steps: tuple[Step, ...]) -> None:
         connection.sendall(said)
 
 
-def ask(port: int, protocol: str, timeout_s: int = int(PATIENCE_S)) -> ProbeReply:
-    args = {"address": "127.0.0.1", "port": port, "server_name": "", "max_connections": 40,
-            "starttls": protocol}  # fmt: skip
+def ask(port: int, protocol: str, timeout_s: int = int(PATIENCE_S)) -> Reply:
+    hellos = TlsHellos(
+        address="127.0.0.1", port=port, max_connections=40, starttls=protocol,
+        timeout_s=timeout_s, limit=8 << 20,
+    )  # fmt: skip
     started = time.monotonic()
-    reply = run(args, timeout_s, 8 << 20)
+    reply = asked(hellos)
     assert time.monotonic() - started < timeout_s + PATIENCE_S / 2
     return reply
 
@@ -119,22 +121,22 @@ def test_a_server_that_declines(protocol: str) -> None:
     }
 
 
-NO_TLS = (Reason.UNPARSABLE, Reason.TIMED_OUT, Reason.UNREACHABLE)
+NO_TLS = (Status.MALFORMED, Status.TIMED_OUT, Status.UNREACHABLE)
 
 
 @pytest.mark.parametrize("protocol", ["imap", "postgres"])
 def test_tls_where_starttls_was_declared_and_the_other_way_round(
     protocol: str, behind: int
 ) -> None:
-    assert ask(behind, protocol, 3).reason in NO_TLS
+    assert ask(behind, protocol, 3).status in NO_TLS
     with peer(lambda connection, _: play(connection, AGREED[protocol])) as port:
-        assert ask(port, "", 3).reason in NO_TLS
+        assert ask(port, "", 3).status in NO_TLS
 
 
-def no_tls_was_heard(reply: ProbeReply) -> bool:
+def no_tls_was_heard(reply: Reply) -> bool:
     """Whether no TLS was heard: a reason, or nothing but declined attempts."""
     only_declined = b'"ended":"declined"' in reply.stdout and b'"reply":"1' not in reply.stdout
-    return reply.reason is not None or only_declined
+    return reply.status is not Status.ANSWERED or only_declined
 
 
 # --- hostile servers ------------------------------------------------------------------------------
@@ -163,7 +165,7 @@ def injected(protocol: str, behind: int) -> Callable[[socket.socket, int], None]
 def test_nothing_stands_between_the_answer_and_tls(protocol: str, behind: int) -> None:
     with peer(injected(protocol, behind)) as port:
         reply = ask(port, protocol)
-    assert (reply.reason, "after STARTTLS" in reply.detail) == (Reason.UNPARSABLE, True)
+    assert (reply.status, "after STARTTLS" in str(reply.detail)) == (Status.MALFORMED, True)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -197,7 +199,7 @@ def test_a_plain_part_that_takes_its_time(protocol: str) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_server_that_hangs_up(protocol: str) -> None:
     with peer(lambda connection, _: connection.shutdown(socket.SHUT_RDWR)) as port:
-        assert ask(port, protocol).reason is Reason.UNREACHABLE
+        assert ask(port, protocol).status is Status.UNREACHABLE
 
 
 def test_a_device_that_strips_starttls_now_and_then(behind: int) -> None:

@@ -15,9 +15,10 @@ import pytest
 from audit_core import plan
 from audit_core.api import plugins
 from audit_core.api.testkit import target_of
-from audit_core.connectors.ssh import SshAccess, SshTransport
 from audit_core.model import Command, Message, Privilege, ReadFile, ReadFiles, Request, Status
-from audit_core.plan import batch
+from audit_shell import batch
+from audit_shell.ssh import SshAccess, SshTransport
+from audit_shell.sudoers import sudoers
 from live.island import USER, Island, host, inventory, need_namespaces
 from live.product import dengbao, environment
 from live.sshd import Sshd, program
@@ -86,7 +87,7 @@ def test_the_printed_file_is_valid_and_holds_no_wildcard(tmp_path: Path) -> None
     env = environment(tmp_path)
     with Island(user=USER) as server:
         inv = inventory(tmp_path / "inv.yaml", host("web1", server, more=BACKUPS))
-        done = dengbao("plan", "gbt22239-l3", "-i", inv, "--sudoers", USER, env=env).ended(0)
+        done = dengbao("plan", "gbt22239-l3", "-i", inv, "--grants", USER, env=env).ended(0)
     visudo(tmp_path, done.stdout)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
     assert len(lines) >= 12
@@ -104,7 +105,7 @@ def test_real_sudo_runs_every_root_request_of_every_plugin_and_nothing_beside_it
 ) -> None:
     requests = root_requests()
     assert len(requests) >= 10
-    text = plan.sudoers(requests, USER)
+    text = sudoers(requests, USER)
     visudo(tmp_path, text)
     with Island(user=USER, sudoers=text) as server:
         for request, raw in zip(requests, ask(server, requests), strict=True):
@@ -126,7 +127,7 @@ def test_a_host_that_cannot_resolve_its_own_name_is_judged_all_the_same(tmp_path
         "/etc/hosts": b"127.0.0.1 localhost\n",
         "/etc/nsswitch.conf": b"passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
     }
-    argv = plan.sudoers(root_requests(), USER)
+    argv = sudoers(root_requests(), USER)
     with Island(
         user=USER, sudoers=argv, files=names, setup="hostname nobody-knows", sshd_config=""
     ) as server:
@@ -181,7 +182,7 @@ def test_no_character_of_an_argument_is_lost_or_widened(tmp_path: Path) -> None:
         for words in ((f"a{w}b", w, "z"), ("a", w))
         if words[-1] not in ("", " ", "a ")  # no line can say it, see below
     ]
-    text = plan.sudoers(requests, USER)
+    text = sudoers(requests, USER)
     assert "left out" not in text
     visudo(tmp_path, text)
     with Island(user=USER, sudoers=text) as server:
@@ -200,7 +201,7 @@ def test_every_escape_is_one_that_old_versions_know() -> None:
     Old ones then refuse every rule of every file. Tried with sudo 1.9.5, 1.9.13 and 1.9.16.
     """
     whole = Command(argv=("/usr/bin/printf", *(f"a{w}b" for w in WORDS)), privilege=Privilege.ROOT)
-    text = plan.sudoers([*root_requests(), whole], USER)
+    text = sudoers([*root_requests(), whole], USER)
     assert set(re.findall(r"\\(.)", text)) <= set("\\*?[]!:,= #")
 
 
@@ -213,7 +214,7 @@ def test_what_no_line_can_say_is_left_out_and_counted() -> None:
         "/srv/\u202e",
     ]
     requests = [ReadFile(path=p, privilege=Privilege.ROOT) for p in bad]
-    text = plan.sudoers(requests, USER)
+    text = sudoers(requests, USER)
     assert f"{3 * len(bad)} commands cannot be written" in text
     assert "NOPASSWD" not in text
 
@@ -222,7 +223,7 @@ def test_what_no_line_can_say_is_left_out_and_counted() -> None:
     "user", ["root ALL", "%wheel", "ALL=", "-x", "a\nb", "#0", "", "ALL", "ADMINS", "用户"]
 )
 def test_a_user_name_that_is_none_is_refused(tmp_path: Path, user: str) -> None:
-    done = dengbao("plan", "gbt22239-l3", "--sudoers", user, env=environment(tmp_path)).ended(64)
+    done = dengbao("plan", "gbt22239-l3", "--grants", user, env=environment(tmp_path)).ended(64)
     assert "NOPASSWD" not in done.stdout
 
 
@@ -240,7 +241,7 @@ def test_with_the_printed_file_the_whole_product_sees_what_it_did_not_see(tmp_pa
 
     with Island(user=USER) as server:
         before = audited(server)
-        printed = dengbao("plan", "gbt22239-l3", "-i", inv, "--sudoers", USER, env=env).stdout
+        printed = dengbao("plan", "gbt22239-l3", "-i", inv, "--grants", USER, env=env).stdout
     with Island(user=USER, sudoers=printed) as server:
         after = audited(server)
     assert before.keys() == after.keys()

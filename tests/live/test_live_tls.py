@@ -7,19 +7,21 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from audit_core.api.hooks import ProbeReply
 from audit_core.model import (
     Absent,
     Answer,
-    Reason,
+    Reply,
+    Status,
     Verdict,
 )
 from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS, Certificates, Endpoint, ask, parse_certificates, parse_endpoint
-from audit_tls.probe import run
+from audit_tls.probe import asked
+from audit_tls.request import TlsHellos
 from live.patience import PATIENCE_S
 from live.tls_servers import Material, answer, judge, make, peer, s_server, verdicts
 
@@ -135,14 +137,14 @@ def test_both_certificates_of_a_server_are_seen(serve: Serve, material: Material
 
 def test_connections_are_bounded(serve: Serve, material: Material) -> None:
     port = serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0")
-    args = {
+    args: dict[str, Any] = {
         "address": "127.0.0.1",
         "port": port,
         "server_name": "",
         "max_connections": 9,
         "starttls": "",
     }
-    reply = run(args, int(PATIENCE_S), 8 << 20)
+    reply = asked(TlsHellos(**args, timeout_s=int(PATIENCE_S), limit=8 << 20))
     assert reply.stdout.count(b'"offered"') == 9
     assert b'"stopped":"connections"' in reply.stdout
 
@@ -191,9 +193,9 @@ def reset(connection: socket.socket, number: int) -> None:
     connection.close()
 
 
-def probe(port: int, timeout_s: float = PATIENCE_S) -> ProbeReply:
+def probe(port: int, timeout_s: float = PATIENCE_S) -> Reply:
     """What is told of the port, within its time and what a busy machine may add to it."""
-    args = {
+    args: dict[str, Any] = {
         "address": "127.0.0.1",
         "port": port,
         "server_name": "",
@@ -201,7 +203,7 @@ def probe(port: int, timeout_s: float = PATIENCE_S) -> ProbeReply:
         "starttls": "",
     }
     started = time.monotonic()
-    reply = run(args, int(timeout_s), 8 << 20)
+    reply = asked(TlsHellos(**args, timeout_s=int(timeout_s), limit=8 << 20))
     assert time.monotonic() - started < timeout_s + PATIENCE_S / 2
     return reply
 
@@ -209,21 +211,21 @@ def probe(port: int, timeout_s: float = PATIENCE_S) -> ProbeReply:
 @pytest.mark.parametrize(
     ("talk", "reason", "word"),
     [
-        (garbage, Reason.UNPARSABLE, "does not speak TLS"),
-        (giant_record, Reason.UNPARSABLE, "65535 bytes"),
-        (endless_records, Reason.UNPARSABLE, "more than"),
-        (plain_http, Reason.UNPARSABLE, "does not speak TLS"),
-        (hang_up, Reason.UNREACHABLE, "closed without"),
-        (reset, Reason.UNREACHABLE, "closed without"),
+        (garbage, Status.MALFORMED, "does not speak TLS"),
+        (giant_record, Status.MALFORMED, "65535 bytes"),
+        (endless_records, Status.MALFORMED, "more than"),
+        (plain_http, Status.MALFORMED, "does not speak TLS"),
+        (hang_up, Status.UNREACHABLE, "closed without"),
+        (reset, Status.UNREACHABLE, "closed without"),
     ],
     ids=lambda x: getattr(x, "__name__", None),
 )
 def test_peers_that_do_not_speak_tls(
-    talk: Callable[[socket.socket, int], None], reason: Reason, word: str
+    talk: Callable[[socket.socket, int], None], reason: Status, word: str
 ) -> None:
     with peer(talk) as port:
         reply = probe(port)
-    assert (reply.reason, word in reply.detail) == (reason, True), reply.detail
+    assert (reply.status, word in str(reply.detail)) == (reason, True), reply.detail
     assert len(reply.stdout) < 8 << 20
 
 
@@ -231,7 +233,7 @@ def test_peers_that_do_not_speak_tls(
 def test_peers_that_take_their_time(talk: Callable[[socket.socket, int], None]) -> None:
     with peer(talk) as port:
         reply = probe(port, timeout_s=4)
-    assert (reply.reason, "nothing usable" in reply.detail) == (Reason.TIMED_OUT, True)
+    assert (reply.status, "nothing usable" in str(reply.detail)) == (Status.TIMED_OUT, True)
     assert len(reply.stdout) < 1 << 20
 
 
@@ -239,19 +241,19 @@ def test_nobody_listens() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         reply = probe(bound.getsockname()[1])
-    assert (reply.reason, "refused" in reply.detail) == (Reason.UNREACHABLE, True)
+    assert (reply.status, "refused" in str(reply.detail)) == (Status.UNREACHABLE, True)
 
 
 @pytest.mark.parametrize("address", ["localhost", "-x", "", "127.0.0.1 "])
 def test_names_are_not_looked_up(address: str) -> None:
-    args = {
+    args: dict[str, Any] = {
         "address": address,
         "port": 443,
         "server_name": "",
         "max_connections": 40,
         "starttls": "",
     }
-    assert run(args, 4, 1 << 20).reason is Reason.NOT_COLLECTED
+    assert asked(TlsHellos(**args, timeout_s=4, limit=1 << 20)).status is Status.UNSUPPORTED
 
 
 HELLO = struct.pack(">BHHBBHH32xBHB", 22, 0x0303, 42, 2, 0, 38, 0x0303, 0, 0xC02F, 0)
@@ -263,12 +265,12 @@ def test_a_server_that_falls_silent_never_passes() -> None:
         if number == 0:
             connection.sendall(HELLO)
 
-    def heard(timeout_s: float) -> ProbeReply:
+    def heard(timeout_s: float) -> Reply:
         with peer(talk) as port:
             return probe(port, timeout_s)
 
     # A busy machine may not have heard the hello in the shorter time.
-    reply = next(r for r in map(heard, (4, 20)) if r.reason is None)
+    reply = next(r for r in map(heard, (4, 20)) if r.status is Status.ANSWERED)
     told = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
         collected_at="2026-11-23T12:00:00+00:00", target=make(443),

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from audit_core.model import Answer
 from audit_tls.facts import Endpoint, parse_endpoint
-from audit_tls.probe import run
+from audit_tls.probe import asked
+from audit_tls.request import TlsHellos
 from live.tls_servers import Material, issue, make, needed, s_server, write
 
 pytestmark = pytest.mark.live
@@ -35,7 +36,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 def found_by_us(port: int) -> Suites:
-    args = {
+    args: dict[str, Any] = {
         "address": "127.0.0.1",
         "port": port,
         "server_name": "",
@@ -43,7 +44,7 @@ def found_by_us(port: int) -> Suites:
         "starttls": "",
     }
     # A server of ours that took 5 s to answer: the machine stood still.
-    replies = (run(args, 300, 64 << 20) for _ in range(5))
+    replies = (asked(TlsHellos(**args, timeout_s=300, limit=64 << 20)) for _ in range(5))
     reply = next(r for r in replies if b'"timed_out"' not in r.stdout)
     told = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at="",

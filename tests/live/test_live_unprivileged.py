@@ -15,22 +15,16 @@ import pytest
 from audit_core import evaluate, plan
 from audit_core.api import plugins
 from audit_core.api.sdk import Absent, Reason
-from audit_core.collect import Collector, Route
-from audit_core.connectors import Ended, ScriptReply
-from audit_core.model import (
-    Answer,
-    Command,
-    ReadFiles,
-    Status,
-    Target,
-    Verdict,
-)
+from audit_core.collect import Collector
+from audit_core.model import Answer, Command, ReadFiles, SessionInfo, Status, Target, Verdict
 from audit_core.model.files import encode_files
-from audit_core.plan import batch
 from audit_core.policy import load_policy
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store
 from audit_linux.config_files import ConfigPaths
 from audit_linux.units import LINKS, parse_links
+from audit_shell import batch
+from audit_shell.scripts import Ended, ScriptReply
+from core.fakes import shell_route
 from core.whole import Whole, judged
 from live.sshd import need_root, program
 
@@ -48,7 +42,7 @@ class DroppedSession:
     """Runs scripts on this machine after `prefix`."""
 
     def __init__(self, prefix: list[str]) -> None:
-        self.how = "local"
+        self.info = SessionInfo(connector="local")
         self._prefix = prefix
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
@@ -98,9 +92,8 @@ def _judged(store: Path, transport: DroppedTransport) -> Whole:
     )  # fmt: skip
     checks, _ = evaluate.profile_checks(profile, registry)
     shell = [c for c in checks if not c.id.startswith("nmap.")]
-    Collector(run, {"here": Route(transport=transport, credential="x")}, {}).collect(
-        plan.groups(TARGETS, shell)
-    )
+    routes = {"here": (shell_route(transport, "here"),)}
+    Collector(run, routes).collect(plan.groups(TARGETS, shell))
     return judged(run, work)
 
 

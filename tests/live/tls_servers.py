@@ -22,21 +22,22 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-import audit_tls
 from audit_core.api.sdk import undetermined
-from audit_core.collect import ask_prober
 from audit_core.model import (
     Absent,
     Answer,
     Builtin,
     Check,
     Judgement,
-    Probe,
+    Status,
     Target,
     Verdict,
 )
 from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS, ask
+from audit_tls.offers import CONNECTORS
+from audit_tls.request import TlsHellos
+from core.fakes import ask_isolated
 from live.patience import PATIENCE_S, eventually
 
 # RFC 2409, second Oakley group: 1024 bits
@@ -256,14 +257,13 @@ def make(port: int, **settings: object) -> Target:
 def answer(target: Target, *, silences: bool = False) -> Answer:
     """What the prober brings back from the target; `silences`: it is one that falls silent."""
     probe = ask(target)
-    assert isinstance(probe, Probe)
-    (prober,) = audit_tls.dengbao_probers()
-    assert f"port {target.settings['port']}" in prober.describe(probe)
+    assert isinstance(probe, TlsHellos)
+    assert f":{target.settings['port']}" in probe.describe()
     # In a child process, as in a run. A server of ours that took 5 s to answer: the machine stood
     # still, and what is told then is right but not what is to be seen here.
-    replies = (ask_prober(prober, probe) for _ in range(5))
+    replies = (ask_isolated(CONNECTORS[0], probe) for _ in range(5))
     reply = next(r for r in replies if silences or b'"timed_out"' not in r.stdout)
-    assert (reply.reason, reply.truncated) == (None, False)
+    assert (reply.status, reply.truncated) == (Status.ANSWERED, False)
     now = datetime.datetime.now(datetime.UTC).isoformat()
     return Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at=now,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 from msgspec import Struct
 
-from audit_core.model import Check, Fact, Kind, KindSettings, Message, Probe, Reason, Request
+from audit_core.model import Check, Fact, Kind, KindSettings, Message, Request
 
 if TYPE_CHECKING:
     from audit_core.model.results import PackSource
@@ -18,30 +18,6 @@ if TYPE_CHECKING:
 PROJECT = "dengbao"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-
-
-class ProbeReply(Struct, frozen=True, kw_only=True):
-    """What a prober brings back: the answer's bytes, or why there is none."""
-
-    stdout: bytes = b""
-    stderr: bytes = b""
-    exit_code: int = 0
-    reason: Reason | None = None
-    detail: str = ""
-    truncated: bool = False
-
-
-class Prober(Struct, frozen=True, kw_only=True):
-    """Answers Probe requests named `name`. `entry` is `module:function`, run in a child process:
-
-    `function(args: dict, timeout_s: int, limit: int) -> ProbeReply`. `describe` is the one line
-    that `plan` prints; `tool` is a program that must be on PATH, or None.
-    """
-
-    name: str
-    entry: str
-    describe: Callable[[Probe], str]
-    tool: str | None = None
 
 
 Grant = tuple[Struct, tuple[Request, ...]]
@@ -55,8 +31,9 @@ class Connector(Struct, frozen=True, kw_only=True):
     types `SecretRef`, `KeyFile` and `HostName` are resolved by the core. `open` is
     `module:function`, imported only when it is used: `function(way: Way) -> Session`.
 
-    `credentials` names what an access logs in with, never its value, that of the host in between
-    first; where one name has been refused by three targets it is not tried on more.
+    `credentials(access)` names what is offered to the target, never its value, and then what is
+    offered to a host in between; without it the user and the references to secrets are the name.
+    What three targets refused under one name is not tried on more.
     `grants(what, user, say)` is the text with the least rights for `user`, in the language of the
     other side, its remarks rendered by `say`. `isolated`: it runs in a process of its own with a
     limit on memory, as everything that uses a driver library or reads what strangers send.
@@ -72,6 +49,18 @@ class Connector(Struct, frozen=True, kw_only=True):
     grants: Callable[[Sequence[Grant], str, Callable[[Message], str]], str] | None = None
     isolated: bool = False
     login_s: int = 60
+
+
+class Requirement(Struct, frozen=True, kw_only=True):
+    """A Python `module` or a `program` that a plugin needs, `name` as users know it, and for what.
+
+    `doctor` looks for it; nothing of it is imported or run.
+    """
+
+    name: str
+    use: Message
+    module: str | None = None
+    program: str | None = None
 
 
 class Exporter(Struct, frozen=True, kw_only=True):
@@ -94,8 +83,8 @@ def dengbao_checks() -> Iterable[Check]:
 
 
 @hookspec
-def dengbao_probers() -> Iterable[Prober]:
-    """Probers that answer network requests from the collector."""
+def dengbao_requirements() -> Iterable[Requirement]:
+    """What this plugin needs on this machine."""
     raise NotImplementedError
 
 

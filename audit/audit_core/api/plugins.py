@@ -44,7 +44,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
     version: str
     facts: int
     checks: int
-    probers: int
+    connectors: int
     exporters: int
 
 
@@ -57,7 +57,7 @@ class Registry(Struct, frozen=True, kw_only=True):
     checks: dict[str, Check]
     kinds: Kinds
     connectors: dict[str, hooks.Connector]
-    probers: dict[str, hooks.Prober]
+    requirements: tuple[hooks.Requirement, ...]
     exporters: dict[str, hooks.Exporter]
     policy_dirs: tuple[Path, ...]
     locales: dict[str, Path]
@@ -149,7 +149,7 @@ def _offer_problem(offer: Any, hook: str) -> Message | None:
         "dengbao_checks": Check,
         "dengbao_kinds": (Kind, KindSettings),
         "dengbao_connectors": hooks.Connector,
-        "dengbao_probers": hooks.Prober,
+        "dengbao_requirements": hooks.Requirement,
         "dengbao_exporters": hooks.Exporter,
         "dengbao_policy": Path,
         "dengbao_locales": Path,
@@ -187,7 +187,7 @@ class _Builder:
             "dengbao_checks": {},
             "dengbao_kinds": {},
             "dengbao_connectors": {},
-            "dengbao_probers": {},
+            "dengbao_requirements": {},
             "dengbao_exporters": {},
             "dengbao_policy": {},
             "dengbao_locales": {},
@@ -216,7 +216,7 @@ class _Builder:
                 version=version,
                 facts=counts["dengbao_facts"],
                 checks=counts["dengbao_checks"],
-                probers=counts["dengbao_probers"],
+                connectors=counts["dengbao_connectors"],
                 exporters=counts["dengbao_exporters"],
             )
         )
@@ -250,7 +250,7 @@ class _Builder:
             faults=tuple(self.faults),
             facts=facts,
             checks=checks,
-            probers=self.tables["dengbao_probers"],
+            requirements=tuple(self.tables["dengbao_requirements"].values()),
             exporters=self.tables["dengbao_exporters"],
             policy_dirs=tuple(self.tables["dengbao_policy"].values()),
             locales=self.tables["dengbao_locales"],
@@ -319,5 +319,5 @@ def resolve_entry(entry: str) -> Callable[..., Any]:
     """The function that `module:function` names."""
     module, _, name = entry.partition(":")
     function = getattr(importlib.import_module(module), name)
-    assert callable(function)  # noqa: S101 (a prober's author error, told by the traceback)
+    assert callable(function)  # noqa: S101 (an author's error, told by the traceback)
     return function  # type: ignore[no-any-return]

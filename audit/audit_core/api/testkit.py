@@ -9,19 +9,18 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from audit_core.api import plugins
 from audit_core.api.texts import text_problems
-from audit_core.connectors import Closing, Ended, ScriptReply
+from audit_core.connectors import Route
 from audit_core.model import (
     Absent,
     Answer,
     Answers,
+    Closing,
     Command,
     Fact,
     Kind,
@@ -35,16 +34,19 @@ from audit_core.model import (
     Partial,
     Privilege,
     Provider,
-    ReadFile,
+    ReadFiles,
     Reason,
+    Reply,
     Request,
+    SessionInfo,
     Status,
     Target,
     all_facts,
     english,
     msg,
 )
-from audit_core.plan import batch, request_of
+from audit_core.model.files import decode_files
+from audit_core.plan import request_of
 from audit_core.store.bundles import Bundle
 
 HOSTILE: tuple[bytes, ...] = (
@@ -65,85 +67,56 @@ HOSTILE: tuple[bytes, ...] = (
 
 
 class ReplaySession(Closing):
-    """Answers scripts with what a bundle holds; what was not recorded is left unanswered."""
+    """Answers with what `bundle` holds of `target`; what was not recorded is left unanswered."""
 
-    def __init__(self, bundle: Bundle, uid: int = 0) -> None:
-        self.how = "replay of a recorded bundle"
-        self._uid = uid
+    def __init__(self, bundle: Bundle, target: str) -> None:
+        self.info = SessionInfo(connector="replay")
         self._bundle = bundle
-        self._by_call = {
-            _key(batch.call_line(0, request)): o
-            for o in bundle.observations.values()
-            if (request := _shell_request(o)) is not None
-        }
+        self._target = target
 
-    def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
-        """The recorded streams for the requests in `script`, framed as a shell would frame them."""
-        text = script.decode("utf-8", "surrogateescape")
-        nonce = text.partition("\n")[0].removeprefix("N=")
-        out, err = [f"\n{nonce} H {self._uid} yes yes\n".encode()], []
-        for line in text.split("\n"):
-            if line.startswith(("r ", "f ")):
-                o, e = self._answer(line, nonce)
-                out.append(o)
-                err.append(e)
-        stdout, stderr = b"".join(out)[:limit], b"".join(err)[:limit]
-        return ScriptReply(stdout=stdout, stderr=stderr, ended=Ended.EXITED, exit_code=0)
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """The recorded answers to those of `requests` that were asked then."""
+        for request in requests:
+            seen = self._bundle.observations.get((self._target, request.identity()))
+            if seen is not None:
+                yield self._reply(request, seen)
 
-    def _answer(self, line: str, nonce: str) -> tuple[bytes, bytes]:
-        seen = self._by_call.get(_key(line))
-        index = line.split(" ")[1]
-        if seen is None:
-            return b"", b""
-        out = self._bundle.blob(seen.stdout_sha256)
-        err = self._bundle.blob(seen.stderr_sha256)
-        if seen.evidence_kind == ReadFile.evidence_kind:
-            return batch.frame_file(index, nonce, _stat(seen, out), out), b""
-        code = _code(seen)
-        return batch.frame(index, nonce, out, code), batch.frame(index, nonce, err, code)
+    def permitted(self, requests: Sequence[Request]) -> Message:
+        """How many of `requests` were answered then."""
+        asked = [(self._target, r.identity()) for r in requests]
+        held = [self._bundle.observations[key] for key in asked if key in self._bundle.observations]
+        answered = sum(1 for seen in held if seen.status is Status.ANSWERED)
+        return msg("{count} requests were answered", count=answered)
 
-
-class ReplayTransport:
-    """Opens sessions that answer with what `bundle` holds."""
-
-    def __init__(self, bundle: Bundle, uid: int = 0) -> None:
-        self._bundle = bundle
-        self._uid = uid
-
-    def open(self) -> ReplaySession:
-        """An open session; it never fails."""
-        return ReplaySession(self._bundle, self._uid)
+    def _reply(self, request: Request, seen: Observation) -> Reply:
+        stdout = self._bundle.blob(seen.stdout_sha256)
+        return Reply(
+            request=request,
+            status=seen.status,
+            exit_code=seen.exit_code,
+            stdout=stdout,
+            stderr=self._bundle.blob(seen.stderr_sha256),
+            truncated=seen.truncated,
+            detail=seen.detail,
+            files=decode_files(stdout) if isinstance(request, ReadFiles) else None,
+            started=seen.started,
+            ended=seen.ended,
+        )
 
 
-def _shell_request(seen: Observation) -> Command | ReadFile | None:
-    try:
-        return msgspec.convert(seen.request, Command | ReadFile)
-    except msgspec.ValidationError:
-        return None
+def replay(bundle: Bundle) -> dict[str, tuple[Route, ...]]:
+    """Routes to all targets in `bundle`, whatever connectors asked them; they never fail."""
+    targets = dict.fromkeys(target for target, _ in bundle.observations)
 
+    def route(target: str) -> Route:
+        return Route(
+            target=target,
+            connector="replay",
+            accepts=(Request,),
+            open=lambda: ReplaySession(bundle, target),
+        )
 
-def _key(line: str) -> str:
-    """A call's line without its index."""
-    head, _, rest = line.strip().partition(" ")
-    return f"{head} {rest.partition(' ')[2]}"
-
-
-_CODES = {Status.TIMED_OUT: 124, Status.NOT_PERMITTED: 126, Status.NOT_PRESENT: 127}
-
-
-def _code(seen: Observation) -> int:
-    return seen.exit_code if seen.exit_code is not None else _CODES.get(seen.status, 125)
-
-
-_STATS = {
-    Status.NOT_PRESENT: b"stat: No such file or directory",
-    Status.NOT_PERMITTED: b"stat: Permission denied",
-    Status.NOT_REGULAR: b"fifo|0",
-}
-
-
-def _stat(seen: Observation, out: bytes) -> bytes:
-    return _STATS.get(seen.status, b"regular file|%d" % len(out))
+    return {target: (route(target),) for target in targets}
 
 
 T = TypeVar("T")

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from audit_core import plan as planning
 from audit_core.cli import progress, stored
 from audit_core.cli.context import Context, Selection, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
-from audit_core.collect import Collector, now
+from audit_core.collect import Collector
+from audit_core.connectors import Route, now, route_of
 from audit_core.evaluate import profile_checks
-from audit_core.model import Privilege, Probe, Request, msg
+from audit_core.model import Privilege, Request, msg
 from audit_core.model.errors import ConfigError, UsageError
 from audit_core.store.runs import Run
 from audit_core.views.cli_views import PLAN_VIEW, PlanView, RequestRow
 
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-_ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
-
 
 def plan(context: Context) -> int:
-    """Prints every request that would run, per target, or the sudoers file for them."""
+    """Prints every request that would run, per target, or the least rights that they take."""
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
-    if context.args.sudoers is not None:
-        return _sudoers(context, chosen)
-    rows = [(g.root.id, *_row(r, context)) for g in chosen.groups for r in planning.everything(g)]
+    if context.args.grants is not None:
+        return _grants(context, chosen)
+    rows = list(_rows(context, chosen))
     if context.args.format == "json":
         listed = tuple(
             RequestRow(target=t, privilege=p, kind=k, asked=a, timeout_s=s)
@@ -42,25 +42,41 @@ def plan(context: Context) -> int:
     return 0
 
 
-def _row(request: Request, context: Context) -> tuple[str, str, str, int]:
-    if isinstance(request, Probe):
-        prober = context.registry.probers.get(request.prober)
-        shown = prober.describe(request) if prober is not None else request.describe()
-        return ("collector", "network", context.translator.ours(shown), request.timeout_s)
-    kind = request.evidence_kind
-    return (request.privilege.value, kind, request.describe(), request.timeout_s)
+def _asked(context: Context, chosen: Selection) -> Iterator[tuple[str, Route | None, Request]]:
+    """Each request once, with the target that is reached for it and the route to it."""
+    routes = context.routes(chosen.inventory).by_target(chosen.targets)
+    for group in chosen.groups:
+        found: dict[tuple[str, str], tuple[str, Route | None, Request]] = {}
+        for question in planning.questions(group):
+            request = question.request
+            route = route_of(request, question.target, routes, group.parents)
+            target = group.root.id if route is None else route.target
+            found.setdefault((target, request.identity()), (target, route, request))
+        yield from found.values()
 
 
-def _sudoers(context: Context, chosen: Selection) -> int:
-    user = context.args.sudoers
-    # All in capitals it would be an alias of sudoers, and ALL every user there is.
-    if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
-        raise UsageError(msg("{user} is not a user name", user=repr(user)))
-    # Where the inventory says `sudo: none`, a line in sudoers would allow what is never used.
-    unused = {id for id, a in chosen.inventory.access.items() if a.settings.sudo == "none"}
-    groups = [g for g in chosen.groups if g.root.id not in unused]
-    requests = [r for g in groups for r in planning.everything(g)]
-    print(planning.sudoers(requests, user, context.translator.say), end="")
+def _rows(context: Context, chosen: Selection) -> Iterator[tuple[str, str, str, str, int]]:
+    for target, route, request in _asked(context, chosen):
+        logs_in = route is None or route.logs_in
+        privilege = request.privilege.value if logs_in else "collector"
+        yield target, privilege, request.evidence_kind, request.describe(), request.timeout_s
+
+
+def _grants(context: Context, chosen: Selection) -> int:
+    """Prints the least rights, in the language of each connector."""
+    asked: dict[str, list[Request]] = {}
+    for target, route, request in _asked(context, chosen):
+        if route is not None and route.logs_in:
+            asked.setdefault(target, []).append(request)
+    # Connectors that share a function share what it writes: one file for hosts near and far.
+    granted: dict[Callable[..., str], list[tuple[Any, tuple[Request, ...]]]] = {}
+    for target, requests in asked.items():
+        access = chosen.inventory.access[target]
+        grants = context.registry.connectors[access.via].grants
+        if grants is not None:
+            granted.setdefault(grants, []).append((access.settings, tuple(requests)))
+    for grants, what in granted.items():
+        print(grants(tuple(what), context.args.grants, context.translator.say), end="")
     return 0
 
 
@@ -90,7 +106,7 @@ def _collected(context: Context) -> Run:
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, resolved(inventory))
-    context.resolve_secrets(chosen)
+    context.routes(chosen.inventory).resolve_secrets(chosen.targets)
     made = context.store.create(context.run_file(context.args.profile, profile, chosen))
     _carry_out(context, made, chosen)
     return made
@@ -128,7 +144,7 @@ def _resumed(context: Context) -> Run:
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)
     held = Selection(inventory=inventory, groups=groups, targets=file.targets)
-    context.resolve_secrets(held)
+    context.routes(held.inventory).resolve_secrets(held.targets)
     _carry_out(context, made, held)
     return made
 
@@ -139,13 +155,14 @@ def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
     with made.lock(), progress.shown(context, total) as on_event:
         collector = Collector(
             made,
-            context.routes(chosen),
-            context.registry.probers,
+            context.routes(chosen.inventory).by_target(chosen.targets),
+            accepted=context.accepted,
             known_secrets=context.known_secrets,
             on_event=on_event,
             at_once=context.args.at_once,
         )
-        collector.collect(chosen.groups)
+        with contextlib.closing(context.pool):
+            collector.collect(chosen.groups)
         context.store.seal(made, now())
     _tell_faults(context, made, chosen)
 
@@ -167,10 +184,10 @@ def _warn(context: Context, chosen: Selection) -> None:
 
 
 def _tell_faults(context: Context, made: Run, chosen: Selection) -> None:
+    say_message = context.translator.say
     for group in chosen.groups:
         bundle = made.bundle(group.root.id)
-        if bundle is not None and bundle.fault is not None:
-            say_message = context.translator.say
-            note(f"{group.root.id}: {say_message(bundle.fault.why)}")
-            if bundle.fault.to_do is not None:
-                note(f"  {say_message(bundle.fault.to_do)}")
+        for fault in bundle.faults.values() if bundle is not None else ():
+            note(f"{fault.target}: {say_message(fault.said)}")
+            if fault.remedy is not None:
+                note(f"  {say_message(fault.remedy)}")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import secrets
 import tempfile
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -17,21 +15,17 @@ from audit_core import __version__, plan
 from audit_core.api.plugins import Registry, load
 from audit_core.cli.names import CODES
 from audit_core.cli.output import note
-from audit_core.collect import Route, now
-from audit_core.connectors.local import LocalTransport
+from audit_core.connectors import Pool, Routes, now
 from audit_core.connectors.scope import resolve
-from audit_core.connectors.secrets import Secrets, is_reference
+from audit_core.connectors.secrets import Secrets
 from audit_core.evaluate import Work, profile_checks
-from audit_core.inventory import Access, Inventory, this_machine, with_system_objects
-from audit_core.model import KeyFile, SecretRef, Target, msg
-from audit_core.model.errors import ConfigError, ToolMissing, UsageError
-from audit_core.model.schemas import marked
+from audit_core.inventory import Inventory, this_machine, with_system_objects
+from audit_core.model import ConnectError, Request, Target, msg
+from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.policy.words import Place, nearest, one_of, seen
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
 from audit_core.text.translate import Translator
-
-_SECRET = (SecretRef, KeyFile)
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -165,46 +159,19 @@ class Context:
             faults=tuple(f.said for f in self.registry.faults),
         )
 
-    def routes(self, chosen: Selection) -> dict[str, Route]:
-        """How each group of `chosen` is reached."""
-        found = {}
-        for group in chosen.groups:
-            access = chosen.inventory.access_of(group.root)
-            if access is not None:
-                found[group.root.id] = self.route(access, chosen.inventory.scope)
-        return found
+    @cached_property
+    def pool(self) -> Pool:
+        """The worker processes of isolated connectors; whoever uses it closes it."""
+        return Pool(self.registry.connectors.values())
 
-    def route(self, access: Access, scope: Iterable[str] | None) -> Route:
-        """How `access` is carried out; nothing is contacted yet."""
-        login = access.settings
-        sudo = login.sudo == "per-command"
-        if access.via == "local":
-            return Route(transport=LocalTransport(), credential="local", sudo=sudo)
-        if importlib.util.find_spec("paramiko") is None:
-            raise ToolMissing(msg("hosts over SSH need paramiko: pip install 'dengbao[ssh]'"))
-        from audit_core.connectors.lazy import LazySsh
+    @property
+    def accepted(self) -> tuple[type[Request], ...]:
+        """The types of requests that some connector answers."""
+        return tuple(t for c in self.registry.connectors.values() for t in c.accepts)
 
-        transport = LazySsh(
-            login, login.jump, None if scope is None else tuple(scope), self.secrets
-        )
-        return Route(
-            transport=transport,
-            credential=login.named,
-            jump_credential=None if login.jump is None else login.jump.named,
-            sudo=sudo,
-        )
-
-    def resolve_secrets(self, chosen: Selection) -> None:
-        """Every secret that access to `chosen` refers to is known from here on, if there is one.
-
-        All of them before the first byte is stored: what one host holds of another's is cut too.
-        """
-        for group in chosen.groups:
-            access = chosen.inventory.access_of(group.root)
-            for _, _, given in marked(access.settings, _SECRET) if access is not None else ():
-                if is_reference(given):
-                    with contextlib.suppress(ConfigError):  # told when this host is opened
-                        self.secrets.resolve(given)
+    def routes(self, inventory: Inventory) -> Routes:
+        """How the targets of `inventory` are reached; nothing is contacted yet."""
+        return Routes(inventory, self.registry.connectors, self.secrets, self.pool)
 
     def known_secrets(self) -> tuple[bytes, ...]:
         """Every secret this process has resolved, as bytes: none may reach a stored byte."""
@@ -259,13 +226,11 @@ def resolved(inventory: Inventory) -> Inventory:
 
 
 def _resolved(target: Target, scope: tuple[str, ...] | None) -> Target:
-    from audit_core.connectors import TransportError
-
     if target.address is None:
         return target
     try:
         address = resolve(target.address, scope)
-    except TransportError:
+    except ConnectError:
         return target  # asked all the same, so that the finding says that the name is unknown
     name = target.address if address != target.address else None
     return structs.replace(target, address=address, host_name=name)

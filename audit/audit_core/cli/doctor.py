@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
-import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from audit_core import __version__, plan
-from audit_core.cli.context import Context, Selection
+from audit_core.api.hooks import Requirement
+from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table
-from audit_core.collect import Route
-from audit_core.connectors import TransportError
+from audit_core.connectors import Route, route_of
 from audit_core.inventory import Inventory
-from audit_core.model import Command, Status, Target, msg
+from audit_core.model import ConnectError, Request, merged, msg
 from audit_core.model.errors import ConfigError
-from audit_core.plan import batch
 from audit_core.views.cli_views import DoctorRow
 
-_LIBRARIES = {
-    "paramiko": msg("hosts over SSH (extra ssh)"),
-    "nmap": msg("ports from outside (extra net)"),
-    "openpyxl": msg("the workbook (extra excel)"),
-}
-_PROJECTS = {"nmap": "python-nmap"}  # whose module has the name of the program it calls
-_TRIAL = (Command(argv=("/usr/bin/id", "-u")),)
 Row = tuple[str, str, str]
-Argv = tuple[str, ...]
 
 
 def doctor(context: Context) -> int:
     """Prints what was found; 69 where a tool is missing, 2 where a target is out of reach."""
     here = _here(context)
-    inventory = context.inventory()
-    chosen = Selection(inventory=inventory, groups=(), targets=inventory.targets)
-    targets = [
-        _target(context, t.id, r, _root_argvs(context, t, inventory))
-        for t, r in _routes(context, chosen)
-    ]
+    with contextlib.closing(context.pool):
+        targets = list(_targets(context, context.inventory()))
     if context.args.format == "json":
         rows = (*here, *targets)
         print_json([DoctorRow(what=w, state=s, detail=d) for w, s, d in rows])
@@ -56,15 +43,7 @@ def _here(context: Context) -> list[Row]:
         ("dengbao", "ok", __version__),
         ("python", "ok", platform.python_version()),
     ]
-    for name, use in _LIBRARIES.items():
-        there = importlib.util.find_spec(name) is not None
-        rows.append(
-            (_PROJECTS.get(name, name), "ok" if there else "missing", context.translator.say(use))
-        )
-    for prober in context.registry.probers.values():
-        if prober.tool is not None:
-            found = shutil.which(prober.tool)
-            rows.append((prober.tool, "ok" if found else "missing", found or prober.name))
+    rows += [_requirement(r, context) for r in context.registry.requirements]
     english = context.translator
     plugin = context.text("plugin")
     rows += [(p.name, "ok", f"{plugin} {p.version}") for p in context.registry.plugins]
@@ -72,50 +51,43 @@ def _here(context: Context) -> list[Row]:
     return rows
 
 
-def _routes(context: Context, chosen: Selection) -> Iterator[tuple[Target, Route]]:
-    for target in chosen.targets:
-        access = chosen.inventory.access.get(target.id)
-        if access is not None:
-            yield target, context.route(access, chosen.inventory.scope)
+def _requirement(needed: Requirement, context: Context) -> Row:
+    use = context.translator.say(needed.use)
+    if needed.program is not None and (found := shutil.which(needed.program)) is not None:
+        return (needed.name, "ok", found)
+    if needed.module is not None and importlib.util.find_spec(needed.module) is not None:
+        return (needed.name, "ok", use)
+    return (needed.name, "missing", use)
 
 
-def _root_argvs(context: Context, target: Target, inventory: Inventory) -> list[Argv]:
-    """What any check of any plugin would run as root on `target` and its parts."""
-    members = [t for t in inventory.targets if target.id in (t.id, t.parent)]
-    groups = plan.groups(members, tuple(context.registry.checks.values()))
-    requests = [r for g in groups for r in plan.everything(g)]
-    shell = [r for r in requests if isinstance(r, batch.ShellRequest)]
-    return sorted({argv for r in shell for argv in batch.root_argvs(r)})
+def _targets(context: Context, inventory: Inventory) -> Iterator[Row]:
+    """What each target that somebody logs in to would allow of what any check asks."""
+    checks = tuple(context.registry.checks.values())
+    routes = context.routes(inventory)
+    by_target = routes.by_target(inventory.targets)
+    asked: dict[str, list[Request]] = {}
+    for group in plan.groups(inventory.targets, checks):
+        for question in plan.questions(group):
+            route = route_of(question.request, question.target, by_target, group.parents)
+            if route is not None and route.logs_in:
+                asked.setdefault(route.target, []).append(question.request)
+    for target in inventory.targets:
+        for route in by_target[target.id]:
+            if route.logs_in:
+                yield _target(context, route, asked.get(target.id, ()))
 
 
-def _target(context: Context, name: str, route: Route, argvs: list[Argv]) -> Row:
-    # sudo -l CMD only says whether CMD would be allowed; nothing of it runs.
-    trial = [Command(argv=("/usr/bin/sudo", "-n", "-l", "--", *argv), ok=(0, 1)) for argv in argvs]
-    nonce = secrets.token_hex(16)
+def _target(context: Context, route: Route, requests: Sequence[Request]) -> Row:
+    say = context.translator.say
     try:
-        with route.transport.open() as session:
-            script = batch.render([*_TRIAL, *trial], nonce, sudo=route.sudo)
-            told = session.run(script, deadline_s=120, limit=4 << 20)
-            how = context.translator.ours(session.how)
-    except TransportError as error:
+        session = route.open()
+        with contextlib.closing(session):
+            allowed = session.permitted(tuple(merged(requests).values()))
+            said = msg("{how}; {allowed}", how=session.info.told(), allowed=allowed)
+    except ConnectError as error:
         why = [error.said, *([error.remedy] if error.remedy is not None else [])]
         joint = "；" if context.translator.lang == "zh" else "; "
-        return (name, "out of reach", joint.join(context.translator.say(m) for m in why))
+        return (route.target, "out of reach", joint.join(map(say, why)))
     except ConfigError as error:
-        return (name, "out of reach", context.translator.say(error.said))
-    asked = [*_TRIAL, *trial]
-    got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=Status.NO_REPLY)
-    if got.header is None:
-        return (name, "out of reach", context.text("no answer to a trial script"))
-    if got.header.uid == 0:
-        return (name, "ok", context.text("{how}; root, so every request is allowed", how=how))
-    if not (got.header.sudo and route.sudo):
-        return (name, "ok", context.text("{how}; no sudo: what needs root stays open", how=how))
-    allowed = sum(1 for r in got.replies[1:] if r is not None and r.exit_code == 0)
-    said = msg(
-        "{how}; sudo allows {allowed} of {count} commands that need root",
-        how=how,
-        allowed=allowed,
-        count=len(argvs),
-    )
-    return (name, "ok", context.translator.say(said))
+        return (route.target, "out of reach", say(error.said))
+    return (route.target, "ok", say(said))

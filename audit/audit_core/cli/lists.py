@@ -240,7 +240,7 @@ def plugins(context: Context) -> int:
             fault="",
             facts=p.facts,
             checks=p.checks,
-            probers=p.probers,
+            connectors=p.connectors,
             exporters=p.exporters,
         )
         for p in registry.plugins
@@ -252,7 +252,7 @@ def plugins(context: Context) -> int:
             fault=context.translator.say(f.said),
             facts=0,
             checks=0,
-            probers=0,
+            connectors=0,
             exporters=0,
         )
         for f in registry.faults

@@ -61,7 +61,7 @@ COLUMNS: dict[str, Message] = {
     "kind": msg("kind"),
     "name": msg("name"),
     "object_type": msg("object_type"),
-    "probers": msg("probers"),
+    "connectors": msg("connectors"),
     "severity": msg("severity"),
     "title": msg("title"),
     "unit": msg("unit"),

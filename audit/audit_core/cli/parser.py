@@ -175,8 +175,8 @@ class _Commands:
             "plan", msg("print every request that would run, before anything runs")
         )
         self._scope(plan)
-        self._option(plan, "--sudoers", nargs="?", const="dengbao", metavar="USER",
-                     help=msg("print the least sudoers file for USER "
+        self._option(plan, "--grants", nargs="?", const="dengbao", metavar="USER",
+                     help=msg("print the least rights that USER needs on the targets "
                               "(default: dengbao)"))  # fmt: skip
         self._format(plan)
 

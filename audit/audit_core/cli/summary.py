@@ -98,16 +98,16 @@ def _blind(context: Context, results: Results, run: Run) -> None:
         told = context.text(
             "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
         )
-        say(f"{told} {_sudoers(context, run)}")
+        say(f"{told} {_grants(context, run)}")
 
 
-def _sudoers(context: Context, run: Run) -> str:
-    """The command that prints the sudoers file for `run`, as this user would type it."""
+def _grants(context: Context, run: Run) -> str:
+    """The command that prints what has to be granted for `run`, as this user would type it."""
     file = run.file
     here = file.inventory_sha256 == THIS_MACHINE
     given = getattr(context.args, "inventory", None) or "INVENTORY"
     words = [_command(), "plan", file.profile, *(() if here else ("-i", str(given)))]
-    return shlex.join([*words, "--sudoers", _user() if here else "USER"])
+    return shlex.join([*words, "--grants", _user() if here else "USER"])
 
 
 def _command() -> str:

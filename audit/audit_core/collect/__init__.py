@@ -1,8 +1,6 @@
-"""The only stage that touches targets: rounds, lock-outs, probers."""
+"""The only stage that touches targets: rounds and lock-outs."""
 
-from audit_core.collect.clock import now
-from audit_core.collect.collector import Collector, Event, Route
+from audit_core.collect.collector import Collector, Event
 from audit_core.collect.lockouts import Lockouts
-from audit_core.collect.probers import ProberProcess, ask_prober
 
-__all__ = ["Collector", "Event", "Lockouts", "ProberProcess", "Route", "ask_prober", "now"]
+__all__ = ["Collector", "Event", "Lockouts"]

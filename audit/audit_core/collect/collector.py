@@ -1,54 +1,47 @@
-"""Runs the rounds of a plan over transports."""
+"""Runs the rounds of a plan over the routes to its targets."""
 
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from msgspec import Struct
 
 from audit_core import plan
-from audit_core.api.hooks import Prober, ProbeReply
-from audit_core.collect.clock import now
 from audit_core.collect.lockouts import LOCKOUT, Lockouts
-from audit_core.collect.no_shell import A_SHELL, not_run
-from audit_core.collect.probers import ProberProcess, ask_prober, probe_reply
-from audit_core.connectors import Ended, ScriptReply, Session, Transport, TransportError
+from audit_core.connectors import ByTarget, Route, asked, now, route_of
 from audit_core.model import (
+    ConnectError,
+    Message,
     Platform,
-    Probe,
     Reason,
+    Reply,
     Request,
+    Session,
+    SessionInfo,
     Status,
+    merged,
     msg,
+    verbatim,
 )
 from audit_core.model.errors import ConfigError, DengbaoError
-from audit_core.plan import answers, batch
-from audit_core.store.bundles import Bundle, BundleWriter, Reply
+from audit_core.plan import answers
+from audit_core.store.bundles import Bundle, BundleWriter, Stamp
 from audit_core.store.runs import Run
 
-_ROUND_SECONDS = 600
-_STREAM_LIMIT = 64 << 20
-_FRAME_ROOM = 512
 # A signal that comes just before Python begins to wait wakes nobody: without this, Ctrl-C would now
 # and then be noticed only when all targets are done.
 _LOOK_S = 0.2
-
-
-class Route(Struct, frozen=True, kw_only=True):
-    """How a group is reached.
-
-    `credential` and `jump_credential` name what is offered to the target and to the jump host in
-    front of it (never the value), for lock-outs.
-    """
-
-    transport: Transport
-    credential: str
-    jump_credential: str | None = None
-    sudo: bool = True
+_FIRST, _MAIN = 1, 2
+_STATUS = {
+    Reason.UNREACHABLE: Status.UNREACHABLE,
+    Reason.TIMED_OUT: Status.TIMED_OUT,
+    Reason.NOT_PERMITTED: Status.NOT_PERMITTED,
+    Reason.UNSUPPORTED: Status.UNSUPPORTED,
+    Reason.NOT_COLLECTED: Status.UNSUPPORTED,
+}
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -65,21 +58,25 @@ class _Abandoned(Exception):
 
 
 class Collector:
-    """Collects the groups of one run."""
+    """Collects the groups of one run.
+
+    `routes` are those to each target, by its id; `accepted` the types of requests that some
+    connector answers, though perhaps none that leads to a target.
+    """
 
     def __init__(
         self,
         run: Run,
-        routes: Mapping[str, Route],
-        probers: Mapping[str, Prober],
+        routes: ByTarget,
         *,
+        accepted: tuple[type[Request], ...] = (Request,),
         known_secrets: Callable[[], tuple[bytes, ...]] = tuple,
         on_event: Callable[[Event], None] = lambda event: None,
         at_once: int = 16,
     ) -> None:
         self._run = run
-        self._routes = routes
-        self._probers = probers
+        self.routes = routes
+        self.accepted = accepted
         self._secrets = known_secrets
         self._on_event = on_event
         self._at_once = at_once
@@ -117,11 +114,8 @@ class Collector:
                 way_out()
 
     @contextlib.contextmanager
-    def _breakable(self, way_out: Callable[[], None]) -> Iterator[None]:
-        """What happens in the block is broken off by `way_out` when the run is abandoned.
-
-        A reply that came in by then may be half of one: it is dropped, and asked for on resume.
-        """
+    def breakable(self, way_out: Callable[[], None]) -> Iterator[None]:
+        """What happens in the block is broken off by `way_out` when the run is abandoned."""
         key = object()
         with self._guard:
             self._ways_out[key] = way_out
@@ -130,17 +124,24 @@ class Collector:
         finally:
             with self._guard:
                 del self._ways_out[key]
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Raises _Abandoned where the run is given up.
+
+        A reply that came in by then may be half of one: it is dropped, and asked for on resume.
+        """
         if self._stop.is_set():
             raise _Abandoned
 
     def _one(self, group: plan.Group) -> None:
         before = self._run.bundle(group.root.id)
         if before is not None and before.complete:
-            self._tell(group, "done", 1, 1)
+            self.tell(group, "done", 1, 1)
             return
         writer = self._run.writer(group.root.id, self._secrets)
         try:
-            self._rounds(group, writer)
+            _GroupRounds(self, group, writer).carry_out()
             writer.finish()
         except (DengbaoError, _Abandoned):
             raise
@@ -148,166 +149,191 @@ class Collector:
             if self._stop.is_set():
                 raise
             said = msg(
-                "internal error: {kind}: {error}", kind=type(error).__name__, error=str(error)
+                "internal error: {kind}: {error}",
+                kind=type(error).__name__,
+                error=verbatim(str(error)),
             )
-            writer.fault(Reason.FAULT, said)
+            writer.fault(group.root.id, Reason.FAULT, said)
             writer.finish()
         finally:
             writer.close()
-        self._tell(group, "done", 1, 1)
+        self.tell(group, "done", 1, 1)
 
-    def _tell(self, group: plan.Group, stage: str, done: int, total: int) -> None:
+    def tell(self, group: plan.Group, stage: str, done: int, total: int) -> None:
+        """Shows how far `group` is."""
         self._on_event(Event(target=group.root.id, stage=stage, done=done, total=total))
 
-    def _bundle(self, group: plan.Group) -> Bundle:
+    def bundle(self, group: plan.Group) -> Bundle:
+        """What `group` has answered so far."""
         return Bundle(self._run.bundle_path(group.root.id))
 
-    def _left(self, group: plan.Group, wanted: Sequence[Request]) -> list[Request]:
-        held = self._bundle(group).observations
-        return [r for r in wanted if (group.root.id, r.identity()) not in held]
-
-    def _rounds(self, group: plan.Group, writer: BundleWriter) -> None:
-        first = plan.discovery_round(group)
-        if first:
-            self._shell_rounds(group, writer, first)
-        main = plan.main_round(group, self._platform(group))
-        probes = [r for r in self._left(group, main) if isinstance(r, Probe)]
-        for index, probe in enumerate(probes):
-            self._tell(group, "network", index, len(probes))
-            self._probe(group, writer, probe)
-        if probes:
-            writer.round_done(3, "from the collector over the network")
-
-    def _platform(self, group: plan.Group) -> Platform:
-        bundle = self._bundle(group)
-        seen = answers.Observations(
-            observations=bundle.observations, blob=bundle.blob, parents=group.parents
-        )
-        return answers.platform(seen, group.platform, group.root)
-
-    def _shell_rounds(
-        self, group: plan.Group, writer: BundleWriter, first: Sequence[Request]
-    ) -> None:
-        route = self._routes.get(group.root.id)
-        if route is None:
-            said = msg("The inventory declares no access to this target")
-            writer.fault(Reason.NOT_COLLECTED, said)
-            return
-        self._tell(group, "connect", 0, 1)
-        # Between this and `_opened` nothing may fail: others wait for how this try ends.
-        if not self._lockouts.may_try_all(
-            route.credential, route.jump_credential or route.credential
-        ):
-            said = msg(
+    def opened(self, route: Route) -> Session | Message:
+        """An open session, or why none is tried. Raises ConnectError and ConfigError."""
+        # Between this and `tried` nothing may fail: others wait for how this try ends.
+        if not self._lockouts.may_try((*route.credentials, *route.between)):
+            return msg(
                 "The credential was refused by {count} targets and is not tried on more",
                 count=LOCKOUT,
             )
-            writer.fault(Reason.NOT_PERMITTED, said)
-            return
-        try:
-            with self._opened(route) as session:
-                if self._round(group, writer, session, 1, first, route):
-                    main = plan.main_round(group, self._platform(group))
-                    self._round(group, writer, session, 2, main, route)
-        except TransportError as error:
-            if self._stop.is_set():
-                raise
-            writer.fault(error.reason, error.said, error.remedy)
-        except ConfigError as error:  # of this target's own access: the others go on
-            writer.fault(Reason.NOT_COLLECTED, error.said)
-
-    def _opened(self, route: Route) -> Session:
-        error: TransportError | None = None
+        error: ConnectError | None = None
         reached = False
         try:
-            session = route.transport.open()
+            session = route.open()
             reached = True
-        except TransportError as caught:
+        except ConnectError as caught:
             error = caught
             raise
         finally:
-            self._lockouts.tried_through(
-                route.credential, route.jump_credential, error=error, reached=reached
-            )
+            self._lockouts.tried(route.credentials, route.between, error=error, reached=reached)
         return session
 
-    def _round(
-        self,
-        group: plan.Group,
-        writer: BundleWriter,
-        session: Session,
-        number: int,
-        wanted: Sequence[Request],
-        route: Route,
-    ) -> bool:
-        """Asks what is left to ask; whether the target ran the script at all."""
-        left = [r for r in self._left(group, wanted) if isinstance(r, batch.ShellRequest)]
-        if not left:
-            return True
-        self._tell(group, "ask", 0, len(left))
-        nonce, started = secrets.token_hex(16), now()
-        script = batch.render(left, nonce, sudo=route.sudo)
-        seconds, limit = _seconds(left), _limit(left)
-        with self._breakable(session.close):
-            told = session.run(script, deadline_s=seconds, limit=limit)
-        if batch.header(told.stdout, nonce) is None:
-            reason, said = not_run(told, seconds, limit)
-            writer.fault(reason, said, A_SHELL)
-            return False
-        self._store(group, writer, session.how, number, left, nonce, told, started)
-        writer.round_done(number, session.how)
-        return True
+    def refused_later(self, route: Route) -> None:
+        """Counts what was refused when a session had to be opened again."""
+        self._lockouts.refused_later(route.credentials)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the run is being abandoned."""
+        return self._stop.is_set()
+
+
+class _GroupRounds:
+    """The two rounds of one group: what it is, then everything else.
+
+    Each of its targets is asked over the routes that reach it; a session stays open for both
+    rounds. What fails on one route is a fault of the target it leads to, and the others go on.
+    """
+
+    def __init__(self, collector: Collector, group: plan.Group, writer: BundleWriter) -> None:
+        self._collector = collector
+        self._group = group
+        self._writer = writer
+        self._parents = group.parents
+        self._failed: set[tuple[str, str]] = set()
+        self._sessions: dict[tuple[str, str], Session] = {}
+
+    def carry_out(self) -> None:
+        try:
+            self._round(_FIRST, plan.discovery_round(self._group))
+            self._round(_MAIN, plan.main_round(self._group, self._platform()))
+        finally:
+            for session in self._sessions.values():
+                session.close()
+
+    def _platform(self) -> Platform:
+        bundle = self._collector.bundle(self._group)
+        seen = answers.Observations(
+            observations=bundle.observations, blob=bundle.blob, parents=self._parents
+        )
+        return answers.platform(seen, self._group.platform, self._group.root)
+
+    def _round(self, number: int, wanted: Sequence[plan.Question]) -> None:
+        held = self._collector.bundle(self._group).observations
+        for route, requests in self._by_route(wanted):
+            left = [
+                r for r in merged(requests).values() if (route.target, r.identity()) not in held
+            ]
+            if left and (route.target, route.connector) not in self._failed:
+                self._over(route, number, left)
+        if number == _MAIN:
+            self._close_all()
+
+    def _close_all(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+
+    def _by_route(
+        self, wanted: Sequence[plan.Question]
+    ) -> Iterator[tuple[Route, tuple[Request, ...]]]:
+        """The requests by the route that answers them, where somebody logs in first."""
+        found: dict[tuple[str, str], tuple[Route, list[Request]]] = {}
+        for question in wanted:
+            route = route_of(
+                question.request, question.target, self._collector.routes, self._parents
+            )
+            if route is None:
+                self._nobody(question)
+                continue
+            key = (route.target, route.connector)
+            found.setdefault(key, (route, []))[1].append(question.request)
+        for route, requests in sorted(found.values(), key=lambda pair: not pair[0].logs_in):
+            yield route, tuple(requests)
+
+    def _nobody(self, question: plan.Question) -> None:
+        if not isinstance(question.request, self._collector.accepted):
+            said = msg("no installed plugin can ask this")
+            self._store(question.target, "", _MAIN, question.request, Status.UNSUPPORTED, said)
+            return
+        key = (self._group.root.id, "")
+        if key not in self._failed:
+            self._failed.add(key)
+            said = msg("The inventory declares no access to this target")
+            self._writer.fault(self._group.root.id, Reason.NOT_COLLECTED, said)
+
+    def _over(self, route: Route, number: int, requests: Sequence[Request]) -> None:
+        """Asks `requests` over `route`, which is opened where it is not open yet."""
+        try:
+            session = self._session(route)
+            if session is None:
+                return
+            stage = "ask" if route.logs_in else "network"
+            self._collector.tell(self._group, stage, 0, len(requests))
+            self._ask(route, session, number, requests)
+        except ConnectError as error:
+            if self._collector.given_up:
+                raise
+            if not route.logs_in:
+                self._unanswered(route, number, requests, error)
+                return
+            if error.refused and (route.target, route.connector) in self._sessions:
+                self._collector.refused_later(route)
+            self._fault(route, error.reason, error.said, error.remedy)
+        except ConfigError as error:  # of this target's own access: the others go on
+            self._fault(route, Reason.NOT_COLLECTED, error.said)
+
+    def _session(self, route: Route) -> Session | None:
+        key = (route.target, route.connector)
+        if key not in self._sessions:
+            if route.logs_in:
+                self._collector.tell(self._group, "connect", 0, 1)
+            session = self._collector.opened(route)
+            if isinstance(session, Message):
+                self._fault(route, Reason.NOT_PERMITTED, session)
+                return None
+            self._sessions[key] = session
+        return self._sessions[key]
+
+    def _ask(
+        self, route: Route, session: Session, number: int, requests: Sequence[Request]
+    ) -> None:
+        with self._collector.breakable(session.close):
+            for reply in asked(session, requests):
+                self._collector.go_on()
+                stamp = Stamp(
+                    round=number, started=reply.started, ended=reply.ended, how=session.info
+                )
+                self._writer.add(route.target, reply, stamp)
+        self._writer.round_done(number, route.target, route.connector)
+
+    def _fault(
+        self, route: Route, reason: Reason, said: Message, remedy: Message | None = None
+    ) -> None:
+        self._failed.add((route.target, route.connector))
+        self._writer.fault(route.target, reason, said, remedy, connector=route.connector)
+
+    def _unanswered(
+        self, route: Route, number: int, requests: Sequence[Request], error: ConnectError
+    ) -> None:
+        """Each request is told why: nobody logs in, so that the target is not out of reach."""
+        status = _STATUS.get(error.reason, Status.FAULT)
+        for request in requests:
+            self._store(route.target, route.connector, number, request, status, error.said)
 
     def _store(
-        self,
-        group: plan.Group,
-        writer: BundleWriter,
-        how: str,
-        number: int,
-        asked: Sequence[batch.ShellRequest],
-        nonce: str,
-        told: ScriptReply,
-        started: str,
-    ) -> None:
-        cut = Status.TIMED_OUT if told.ended is Ended.DEADLINE else Status.NO_REPLY
-        got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=cut)
-        if got.header is not None:
-            how = f"{how}, uid {got.header.uid}"
-        ended = now()
-        for request, raw in zip(asked, got.replies, strict=True):
-            raw = raw or batch.ScriptResponse(
-                status=cut, detail=told.detail or f"the script {told.ended}"
-            )
-            reply = Reply(
-                request=request,
-                status=raw.status,
-                exit_code=raw.exit_code,
-                stdout=raw.stdout,
-                stderr=raw.stderr,
-                truncated=raw.truncated,
-                round=number,
-                started=started,
-                ended=ended,
-                how=how,
-                detail=raw.detail,
-                files=raw.files,
-            )
-            writer.add(group.root.id, reply)
-
-    def _probe(self, group: plan.Group, writer: BundleWriter, probe: Probe) -> None:
-        started = now()
-        prober = self._probers.get(probe.prober)
-        if prober is None:
-            got = ProbeReply(reason=Reason.UNSUPPORTED, detail=f"no prober {probe.prober}")
-        else:
-            with self._breakable(asking := ProberProcess()):
-                got = ask_prober(prober, probe, asking)
-        writer.add(group.root.id, probe_reply(probe, got, started))
-
-
-def _seconds(requests: Sequence[batch.ShellRequest]) -> float:
-    return min(_ROUND_SECONDS, 30 + sum(r.timeout_s for r in requests))
-
-
-def _limit(requests: Sequence[batch.ShellRequest]) -> int:
-    return min(_STREAM_LIMIT, sum(r.limit + _FRAME_ROOM for r in requests) + (1 << 20))
+        self, target: str, connector: str, number: int, request: Request, status: Status,
+        why: Message,
+    ) -> None:  # fmt: skip
+        moment, how = now(), SessionInfo(connector=connector)
+        stamp = Stamp(round=number, started=moment, ended=moment, how=how)
+        self._writer.add(target, Reply(request=request, status=status, detail=why), stamp)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 
-from audit_core.connectors import TransportError
+from audit_core.model import ConnectError
 
 LOCKOUT = 3
 
 
 class Lockouts:
-    """Counts refusals per credential: one refused by three targets is not tried on a fourth.
+    """Counts refusals per name: of a credential, or of an account where it is logged in to.
 
-    A try whose outcome is open counts as well, as long as the credential was taken nowhere: else
-    the targets that are asked at once would all have refused it before the third was counted.
+    A try whose outcome is open counts as well, as long as the name was taken nowhere: else the
+    targets that are asked at once would all have refused it before the third was counted.
     """
 
     def __init__(self) -> None:
@@ -23,50 +24,58 @@ class Lockouts:
         self._taken: set[str] = set()
         self._change = threading.Condition()
 
-    def may_try(self, credential: str) -> bool:
-        """Whether `credential` may be tried, once that can be told; then `tried` must follow."""
-        with self._change:
-            self._change.wait_for(lambda: not self._in_doubt(credential))
-            if self._refused[credential] >= LOCKOUT:
-                return False
-            self._open[credential] += 1
-            return True
-
-    def _in_doubt(self, credential: str) -> bool:
-        refused, tries = self._refused[credential], self._open[credential]
-        return credential not in self._taken and refused < LOCKOUT <= refused + tries
-
-    def tried(self, credential: str, *, taken: bool = False, refused: bool = False) -> None:
-        """Counts how one try ended; neither, where the target did not get as far."""
-        with self._change:
-            self._open[credential] -= 1
-            self._refused[credential] += refused
-            if taken:
-                self._taken.add(credential)
-            self._change.notify_all()
-
-    def may_try_all(self, *credentials: str) -> bool:
-        """Whether each of `credentials` may be tried; then `tried` must follow for each."""
+    def may_try(self, names: Iterable[str]) -> bool:
+        """Whether each of `names` may be tried, once that can be told; then `tried` must follow."""
         held: list[str] = []
         # In one order for all, or two targets would wait for one another; one name, one try.
-        for name in sorted(set(credentials)):
-            if not self.may_try(name):
+        for name in sorted(set(names)):
+            if not self._may_try(name):
                 for other in held:
-                    self.tried(other)
+                    self._tried(other)
                 return False
             held.append(name)
         return True
 
-    def tried_through(
-        self, own: str, jump: str | None, *, error: TransportError | None, reached: bool
+    def _may_try(self, name: str) -> bool:
+        with self._change:
+            self._change.wait_for(lambda: not self._in_doubt(name))
+            if self._refused[name] >= LOCKOUT:
+                return False
+            self._open[name] += 1
+            return True
+
+    def _in_doubt(self, name: str) -> bool:
+        refused, tries = self._refused[name], self._open[name]
+        return name not in self._taken and refused < LOCKOUT <= refused + tries
+
+    def tried(
+        self,
+        own: Iterable[str],
+        between: Iterable[str] = (),
+        *,
+        error: ConnectError | None,
+        reached: bool,
     ) -> None:
-        """Counts how a login with `own` ended, by way of a jump host with `jump`, if any."""
-        refused = error is not None and error.credential_refused
-        if jump is None or jump == own:
-            self.tried(own, taken=reached, refused=refused)
-            return
-        at_jump = error is not None and error.at_jump
-        # What the target refused was offered to it through the jump host.
-        passed = reached or (refused and not at_jump)
-        self.tried(own, taken=reached, refused=refused and not at_jump)
-        self.tried(jump, taken=passed, refused=refused and at_jump)
+        """Counts how a login ended with the names `own`, by way of a host with those `between`."""
+        own, between = set(own), set(between)
+        refused: set[str] = set()
+        taken = own | between if reached else set()
+        if error is not None and error.refused:
+            refused = between if error.in_between else own
+            # What the target refused was offered to it through the host in between.
+            taken = set() if error.in_between else between - own
+        for name in own | between:
+            self._tried(name, taken=name in taken, refused=name in refused)
+
+    def _tried(self, name: str, *, taken: bool = False, refused: bool = False) -> None:
+        with self._change:
+            self._open[name] -= 1
+            self._refused[name] += refused
+            if taken:
+                self._taken.add(name)
+            self._change.notify_all()
+
+    def refused_later(self, names: Iterable[str]) -> None:
+        """Counts a refusal of what was taken before, as by a server that was begun anew."""
+        with self._change:
+            self._refused.update(set(names))

@@ -7,8 +7,7 @@ import re
 import socket
 from collections.abc import Iterable
 
-from audit_core.connectors import TransportError
-from audit_core.model import Reason, msg
+from audit_core.model import ConnectError, Reason, msg
 from audit_core.model.errors import ConfigError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -64,7 +63,7 @@ def resolve(name: str, allowed: Iterable[str] | None) -> str:
     """The one address to connect to for `name`, looked up once.
 
     `allowed` are networks (`10.0.0.0/8`); an address outside them all is a ConfigError. None means
-    that no scope is declared. A name that does not resolve is TransportError(UNREACHABLE).
+    that no scope is declared. A name that does not resolve is ConnectError(UNREACHABLE).
     """
     networks = None if allowed is None else [_network(text) for text in allowed]
     addresses = _addresses(checked_host(name))
@@ -102,7 +101,7 @@ def _addresses(name: str) -> list[Address]:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         said = msg("{name}: the name does not resolve", name=name)
-        raise TransportError(Reason.UNREACHABLE, said) from error
+        raise ConnectError(Reason.UNREACHABLE, said) from error
     addresses = [as_address(str(entry[4][0])) for entry in found]
     return [a for a in addresses if a is not None]
 

@@ -187,11 +187,11 @@ _NOT_SHARED = Absent(
 def observations_of(group: plan.Group, bundle: Bundle | None) -> answers.Observations:
     """What `bundle` holds of `group`; nothing where there is no bundle."""
     if bundle is None:
-        return answers.Observations(observations={}, blob=lambda sha256: b"", fault=None)
-    fault = bundle.fault
+        return answers.Observations(observations={}, blob=lambda sha256: b"")
+    faults = {f.target: (f.reason, f.said) for f in reversed(bundle.faults.values())}
     return answers.Observations(
         observations=bundle.observations,
         blob=bundle.blob,
         parents=group.parents,
-        fault=(fault.reason, fault.why) if fault is not None else None,
+        faults=faults,
     )

@@ -49,9 +49,9 @@ def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) ->
             return last
     if last is not None:
         return last
-    if seen.fault is not None:
-        reason, said = seen.fault
-        return Absent(reason=reason, said=said)
+    fault = seen.fault(target)
+    if fault is not None:
+        return Absent(reason=fault[0], said=fault[1])
     said = msg(
         "No way to learn {fact} on this platform ({platform})",
         fact=fact.id,
@@ -94,9 +94,9 @@ def _asked(ask: Ask, seen: Observations, target: Target) -> Known | Absent:
         got = answer(request, observation, seen, target)
         evidence = (observation_digest(observation),)
         return got if isinstance(got, Absent) else Known(value=got, evidence=evidence)
-    if seen.fault is not None:
-        reason, said = seen.fault
-        return Absent(reason=reason, said=said)
+    fault = seen.fault(target)
+    if fault is not None:
+        return Absent(reason=fault[0], said=fault[1])
     said = msg("{asked}: not asked in this run", asked=request.describe())
     return Absent(reason=Reason.NOT_COLLECTED, said=said)
 

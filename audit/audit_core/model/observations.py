@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.model.files import FileEntry, decode_files
-from audit_core.model.messages import Message
+from audit_core.model.messages import Message, msg
 from audit_core.model.targets import Target
 
 
@@ -30,13 +30,42 @@ class Status(enum.StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+class SessionInfo(Struct, frozen=True, kw_only=True):
+    """Over what and as whom a target is asked. What is not known is empty.
+
+    `identity` is what the other side proved to be, such as the fingerprint of its key; `server`
+    its program and version; `uid` the numeric user there. `through` is the host in between.
+    """
+
+    connector: str = ""
+    user: str = ""
+    address: str = ""
+    identity: str = ""
+    server: str = ""
+    uid: int | None = None
+    through: SessionInfo | None = None
+
+    def told(self) -> Message:
+        """All of it in words."""
+        parts = (
+            msg("over {connector}", connector=self.connector) if self.connector else None,
+            msg("as {user}", user=self.user) if self.user else None,
+            msg("at {address}", address=self.address) if self.address else None,
+            msg("identified by {identity}", identity=self.identity) if self.identity else None,
+            msg("server {server}", server=self.server) if self.server else None,
+            msg("uid {uid}", uid=self.uid) if self.uid is not None else None,
+            msg("through: {host}", host=self.through.told()) if self.through is not None else None,
+        )
+        return msg("{parts}", parts=tuple(part for part in parts if part is not None))
+
+
 class Observation(Struct, frozen=True, kw_only=True):
     """The answer as received, without its bytes, which stand in the bundle under their digests.
 
     `target` is the one that was reached to ask. `request` is the request as it was asked, with its
     type tag: evidence, which evaluation never reads. `asked`, `identity`, `evidence_kind` and
     `privilege` are what the request said of itself. Times are UTC, ISO 8601. `how` says over what
-    and as whom it was asked. `detail` is why a request was not answered, as told by the transport.
+    and as whom it was asked. `detail` is why a request was not answered, as told by the session.
     `redactions` names the rules that cut.
     """
 
@@ -56,8 +85,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     round: int
     started: str
     ended: str
-    how: str
-    detail: str = ""
+    how: SessionInfo
+    detail: Message | None = None
     redactions: tuple[str, ...] = ()
 
 

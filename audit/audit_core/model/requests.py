@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Struct, structs
 
-from audit_core.model.messages import Value
-
 
 class Privilege(enum.StrEnum):
     """With which rights a request runs."""
@@ -185,22 +183,6 @@ class ReadFiles(Request, frozen=True, kw_only=True, tag="files"):
         below = " or ".join(self.names) or "*"
         under = f" ({below}, {self.depth} deep)" if self.depth else ""
         return " ".join((*(path + under for path in self.paths), *self.globs))
-
-
-class Probe(Request, frozen=True, kw_only=True, tag="probe"):
-    """A question put over the network from the collector by the named prober of a plugin."""
-
-    evidence_kind: ClassVar[str] = "probe"
-
-    prober: str
-    args: dict[str, Value] = {}
-    timeout_s: int = 60
-    limit: int = 8 << 20
-
-    def describe(self) -> str:
-        """The prober and the arguments that it is given."""
-        given = sorted((k, v) for k, v in self.args.items() if v not in ("", None))
-        return " ".join((self.prober, *(f"{k}={v}" for k, v in given)))
 
 
 def merged(requests: Iterable[Request]) -> dict[str, Request]:

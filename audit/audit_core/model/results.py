@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Conclusion, Finding, Message, Target
+from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
 INDEX_SCHEMA = "dengbao/results-index/1"
@@ -93,8 +93,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     exit_code: int | None
     started: str
     ended: str
-    how: str
-    detail: str
+    how: SessionInfo
+    detail: Message | None
     truncated: bool
     redactions: tuple[str, ...]
     stdout_sha256: str

@@ -17,7 +17,6 @@ from audit_core.model import (
     Observation,
     Platform,
     PlatformQuestions,
-    Probe,
     Reason,
     Request,
     Status,
@@ -26,21 +25,20 @@ from audit_core.model import (
     msg,
     observation_digest,
 )
-from audit_core.plan import batch
 
 
 class Observations(Struct, frozen=True, kw_only=True):
     """What a bundle holds about one group, and the bytes of the answers by their digests.
 
     `observations` are keyed by the target that was reached and the identity of the question;
-    `parents` maps the parts of the group to what they are part of. `fault` is why the group could
-    not be reached at all: the reason, and what to tell.
+    `parents` maps the parts of the group to what they are part of. `faults` tells by target why it
+    could not be reached: the reason, and what to tell.
     """
 
     observations: Mapping[tuple[str, str], Observation]
     blob: Callable[[str], bytes]
     parents: Mapping[str, str] = {}
-    fault: tuple[Reason, Message] | None = None
+    faults: Mapping[str, tuple[Reason, Message]] = {}
 
     def find(self, request: Request, target: Target) -> Observation | None:
         """The observation of `request`, asked of `target` or else of what it is part of."""
@@ -50,6 +48,13 @@ class Observations(Struct, frozen=True, kw_only=True):
                 return None
             place = self.parents[place]
         return found
+
+    def fault(self, target: Target) -> tuple[Reason, Message] | None:
+        """Why `target`, or else what it is part of, could not be reached; None where it was."""
+        place: str | None = target.id
+        while place is not None and place not in self.faults:
+            place = self.parents.get(place)
+        return None if place is None else self.faults[place]
 
 
 _STATUS_REASONS = {
@@ -69,39 +74,14 @@ _STATUS_REASONS = {
 _SAID = {
     Status.NOT_PRESENT: msg("{asked}: not present"),
     Status.NOT_PERMITTED: msg("{asked}: not permitted"),
-    Status.NOT_REGULAR: msg("{asked}: not a regular file, left unread ({detail})"),
+    Status.NOT_REGULAR: msg("{asked}: not a regular file, left unread"),
     Status.CHANGED: msg("{asked}: it changed while it was read"),
     Status.TIMED_OUT: msg("{asked}: no answer in time"),
-    Status.UNREACHABLE: msg("{asked}: could not be reached ({detail})"),
+    Status.UNREACHABLE: msg("{asked}: could not be reached"),
     Status.NO_REPLY: msg("{asked}: the connection ended before the answer was whole"),
-    Status.MALFORMED: msg("{asked}: the answer could not be told from its frame"),
-    Status.UNSUPPORTED: msg("{asked}: cannot be asked here ({detail})"),
-    Status.FAULT: msg("{asked}: no usable answer ({detail})"),
-}
-# What a shell was asked: the details that the transport tells, each in the reader's language.
-_DETAIL_SAID = {
-    batch.NO_TIMEOUT: msg(
-        "{asked}: cannot be asked here: the target has no /usr/bin/timeout that knows -k"
-    ),
-    batch.NO_SUDO: msg("{asked}: not permitted: the target has no sudo"),
-    batch.NO_TOOLS: msg(
-        "{asked}: cannot be asked here: the target lacks stat, head or sha256sum in /usr/bin"
-    ),
-    batch.NO_PROCESS: msg(
-        "{asked}: no usable answer: the target could not start the programs that it takes"
-    ),
-    batch.VANISHED: msg("{asked}: it went away while it was read"),
-    "it is a directory": msg("{asked}: a folder, left unread"),
-    "it is a fifo": msg("{asked}: a named pipe, left unread"),
-    "it is a character special file": msg("{asked}: a device, left unread"),
-    "it is a block special file": msg("{asked}: a device, left unread"),
-    "it is a socket": msg("{asked}: a socket, left unread"),
-}
-# A prober has no frame and tells why in its own words.
-_PROBE_SAID = {
-    Status.TIMED_OUT: msg("{asked}: no answer in time ({detail})"),
-    Status.MALFORMED: msg("{asked}: the answer could not be read ({detail})"),
-    Status.NOT_PERMITTED: msg("{asked}: not permitted ({detail})"),
+    Status.MALFORMED: msg("{asked}: the answer could not be read"),
+    Status.UNSUPPORTED: msg("{asked}: cannot be asked here"),
+    Status.FAULT: msg("{asked}: no usable answer"),
 }
 
 
@@ -110,15 +90,12 @@ def absent(reason: Reason, said: Message, observation: Observation) -> Absent:
 
 
 def _unanswered(request: Request, observation: Observation) -> Absent:
-    status, probed = observation.status, observation.evidence_kind == Probe.evidence_kind
+    status = observation.status
     reason = request.if_missing() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
-    said = _SAID[status]
-    if probed or (observation.detail and status is Status.MALFORMED):
-        said = _PROBE_SAID.get(status, said)
-    if not probed:
-        said = _DETAIL_SAID.get(observation.detail, said)
-    asked = observation.asked
-    return absent(reason, filled(said, asked=asked, detail=observation.detail), observation)
+    said = filled(_SAID[status], asked=observation.asked)
+    if observation.detail is not None:
+        said = msg("{said} ({why})", said=said, why=observation.detail)
+    return absent(reason, said, observation)
 
 
 def answer(

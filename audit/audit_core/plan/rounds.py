@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -18,13 +17,8 @@ from audit_core.model import (
     Request,
     Target,
     merged,
-    msg,
 )
-from audit_core.plan import batch
 from audit_core.plan.wanted import wanted
-from audit_core.text.translate import Translator
-
-_ENGLISH = Translator("en").say
 
 
 class PlannedRequest(Struct, frozen=True, kw_only=True):
@@ -35,6 +29,13 @@ class PlannedRequest(Struct, frozen=True, kw_only=True):
     request: Request | Message
     when: dict[str, tuple[str, ...]]
     platforms: Mapping[str, PlatformQuestions] = {}
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """A request about one target."""
+
+    target: str
+    request: Request
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -112,22 +113,40 @@ def _discovery(group: Group) -> tuple[Request, ...]:
     return () if group.platform is None else group.platform.requests
 
 
-def discovery_round(group: Group) -> tuple[Request, ...]:
-    """The requests of the first round, which settle the platform of the root."""
+def discovery_round(group: Group) -> tuple[Question, ...]:
+    """The questions of the first round, which settle the platform of the root."""
     every = _merged(group)
-    return tuple(every[request.identity()] for request in _discovery(group))
+    asked = (every[request.identity()] for request in _discovery(group))
+    return tuple(Question(target=group.root.id, request=request) for request in asked)
 
 
-def main_round(group: Group, platform: Platform) -> tuple[Request, ...]:
-    """The requests of the main round, each once, for the providers whose guards hold."""
-    wanted: dict[str, None] = {}
+def main_round(group: Group, platform: Platform) -> tuple[Question, ...]:
+    """The questions of the main round, each once, for the providers whose guards hold."""
+
+    def guarded(asked: PlannedRequest) -> bool:
+        return all(platform[n] in values for n, values in asked.when.items())
+
+    return _questions(group, guarded)
+
+
+def questions(group: Group) -> tuple[Question, ...]:
+    """Every question that may be put to `group` on any platform, each once, discovery first."""
+    first = discovery_round(group)
+    asked = {(q.target, q.request.identity()) for q in first}
+    rest = _questions(group, lambda asked: True)
+    return (*first, *(q for q in rest if (q.target, q.request.identity()) not in asked))
+
+
+def _questions(group: Group, wanted: Callable[[PlannedRequest], bool]) -> tuple[Question, ...]:
+    # As `everything` has them: what is asked with the longest time is what the grants allow.
+    every = _merged(group)
+    found: dict[tuple[str, str], Question] = {}
     for asked in group.asked:
-        guarded = all(platform[n] in values for n, values in asked.when.items())
-        if guarded and not isinstance(asked.request, Message):
-            wanted[asked.request.identity()] = None
-    # As `everything` has them: what is asked with the longest time is what sudoers allows.
-    every = _merged(group)
-    return tuple(every[identity] for identity in wanted)
+        if not isinstance(asked.request, Message) and wanted(asked):
+            identity = asked.request.identity()
+            question = Question(target=asked.target, request=every[identity])
+            found.setdefault((asked.target, identity), question)
+    return tuple(found.values())
 
 
 def everything(group: Group) -> tuple[Request, ...]:
@@ -138,44 +157,3 @@ def everything(group: Group) -> tuple[Request, ...]:
 def _merged(group: Group) -> dict[str, Request]:
     asked = (a.request for a in group.asked if not isinstance(a.request, Message))
     return merged((*_discovery(group), *asked))
-
-
-def _escaped(word: str) -> str:
-    # sudoers(5): , : = # and blanks are special to its reader, which strips one backslash;
-    # * ? [ ] ! are patterns, whose backslash is kept for fnmatch(3). A literal backslash is read
-    # by both and so written four times. Neither a quote nor ^ may be escaped: before 1.9.10 that is
-    # a syntax error, for which old versions refuse every rule. Since then ^ begins a regular
-    # expression where it comes first, and `timeout` does. Held by tests with real sudo.
-    return re.sub(r"([,:=*?\[\]!# ])", r"\\\1", word.replace("\\", "\\" * 4))
-
-
-def _line(argv: Sequence[str]) -> str | None:
-    """`argv` as sudoers has it, or None where no line can say it."""
-    # A control character has no escape, and a blank is lost where the line ends.
-    if not all(word.isprintable() for word in argv) or argv[-1][-1:] in ("", " "):
-        return None
-    # sudo compares the arguments joined by blanks; an empty one shows as two blanks in a row,
-    # which count only when they are escaped.
-    blank = "\\ " if "" in argv else " "
-    return f"{argv[0]} {blank.join(_escaped(word) for word in argv[1:])}"
-
-
-def sudoers(
-    requests: Iterable[Request], user: str, say: Callable[[Message], str] = _ENGLISH
-) -> str:
-    """The least sudoers file that lets `user` run the root requests: exact argvs, no wildcard."""
-    argvs = {
-        argv
-        for request in requests
-        if isinstance(request, batch.ShellRequest)
-        for argv in batch.root_argvs(request)
-    }
-    lines = sorted(line for argv in argvs if (line := _line(argv)) is not None)
-    body = "".join(f"{user} ALL=(root) NOPASSWD: {line}\n" for line in lines)
-    left = sum(1 for argv in argvs if _line(argv) is None)
-    notes = [msg("dengbao: what an audit by {user} runs as root. Check with visudo -c.", user=user)]
-    if left:
-        notes.append(
-            msg("{count} commands cannot be written in sudoers and are left out.", count=left)
-        )
-    return "".join(f"# {say(note)}\n" for note in notes) + body

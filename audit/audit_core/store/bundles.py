@@ -13,9 +13,9 @@ from audit_core.model import (
     FileEntry,
     Message,
     Observation,
-    Probe,
     Reason,
-    Request,
+    Reply,
+    SessionInfo,
     Status,
     msg,
     with_texts,
@@ -23,10 +23,11 @@ from audit_core.model import (
 from audit_core.model.errors import InputError
 from audit_core.model.files import encode_files
 from audit_core.model.requests import stored
-from audit_core.plan.batch import STDERR_LIMIT
 from audit_core.store import frames
 from audit_core.store.redact import Redacted, redact
-from audit_core.text.translate import Translator
+
+STDERR_LIMIT = 64 << 10
+"""Bytes of stderr that are kept of each answer."""
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -37,51 +38,30 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 class FaultFrame(Struct, frozen=True, kw_only=True):
-    """The target could not be reached, why, and what the user can do about it.
+    """`target` could not be reached by `connector`: why, and what the user can do about it."""
 
-    `said` and `remedy` are for the reader's language, `detail` and `hint` are the same in English;
-    older bundles have only these.
-    """
-
+    target: str
+    connector: str
     reason: Reason
-    detail: str
-    hint: str = ""
-    said: Message | None = None
+    said: Message
     remedy: Message | None = None
-
-    @property
-    def why(self) -> Message:
-        """Why the target could not be reached."""
-        return self.said or msg("Not reached: {detail}", detail=self.detail)
-
-    @property
-    def to_do(self) -> Message | None:
-        """What the user can do about it, or None."""
-        return self.remedy or (msg("{text}", text=self.hint) if self.hint else None)
 
 
 class RoundFrame(Struct, frozen=True, kw_only=True):
-    """A round is over; how the target was reached."""
+    """A round over one connector to one target is over."""
 
     round: int
-    how: str
+    target: str
+    connector: str
 
 
-class Reply(Struct, frozen=True, kw_only=True):
-    """One answer as it came in, not yet redacted, with everything known about it."""
+class Stamp(Struct, frozen=True, kw_only=True):
+    """In which round, when and how a reply was had. Times are UTC, ISO 8601."""
 
-    request: Request
-    status: Status
-    exit_code: int | None
-    stdout: bytes
-    stderr: bytes
-    truncated: bool
     round: int
     started: str
     ended: str
-    how: str
-    detail: str
-    files: tuple[FileEntry, ...] | None = None
+    how: SessionInfo
 
 
 class BundleWriter:
@@ -101,8 +81,8 @@ class BundleWriter:
         if fresh or frames.whole_length(path) == len(frames.MAGIC):
             self._file.append("head", msgspec.json.encode(head))
 
-    def add(self, target: str, reply: Reply) -> Observation:
-        """Stores `reply` and returns the observation that stands for it."""
+    def add(self, target: str, reply: Reply, stamp: Stamp) -> Observation:
+        """Stores `reply` of `target` and returns the observation that stands for it."""
         broken = reply.status is not Status.ANSWERED
         if reply.files is None:
             out = self._cut(reply.stdout, cut=broken or reply.truncated)
@@ -123,11 +103,11 @@ class BundleWriter:
             stdout_size=len(out.data),
             stderr_size=len(err.data),
             truncated=reply.truncated,
-            round=reply.round,
-            started=reply.started,
-            ended=reply.ended,
-            how=self._clean(reply.how),
-            detail=self._clean(reply.detail),
+            round=stamp.round,
+            started=stamp.started,
+            ended=stamp.ended,
+            how=self._clean_info(stamp.how),
+            detail=None if reply.detail is None else with_texts(reply.detail, self._clean),
             redactions=tuple(dict.fromkeys((*out.rules, *err.rules))),
         )
         self._file.append("obs", msgspec.json.encode(observation, order="sorted"))
@@ -159,24 +139,34 @@ class BundleWriter:
             self._blobs.add(digest)
         return digest
 
-    def fault(self, reason: Reason, said: Message, remedy: Message | None = None) -> None:
-        """Stores that the target could not be reached."""
-        english = Translator("en").say
-        said = with_texts(said, self._clean)
-        remedy = with_texts(remedy, self._clean) if remedy is not None else None
+    def fault(
+        self,
+        target: str,
+        reason: Reason,
+        said: Message,
+        remedy: Message | None = None,
+        *,
+        connector: str = "",
+    ) -> None:
+        """Stores that `target` could not be reached."""
         frame = FaultFrame(
+            target=target,
+            connector=connector,
             reason=reason,
-            detail=english(said),
-            hint=english(remedy) if remedy is not None else "",
-            said=said,
-            remedy=remedy,
+            said=with_texts(said, self._clean),
+            remedy=with_texts(remedy, self._clean) if remedy is not None else None,
         )
         self._file.append("fault", msgspec.json.encode(frame))
         self._file.sync()
 
-    def round_done(self, number: int, how: str) -> None:
-        """Stores that round `number` is over; it survives a power cut from here on."""
-        frame = RoundFrame(round=number, how=self._clean(how))
+    def _clean_info(self, info: SessionInfo) -> SessionInfo:
+        fields = {n: self._clean(v) for n, v in structs.asdict(info).items() if isinstance(v, str)}
+        through = None if info.through is None else self._clean_info(info.through)
+        return structs.replace(info, **fields, through=through)
+
+    def round_done(self, number: int, target: str, connector: str) -> None:
+        """Stores that round `number` over `connector` is over; from here on it survives."""
+        frame = RoundFrame(round=number, target=target, connector=connector)
         self._file.append("round", msgspec.json.encode(frame))
         self._file.sync()
 
@@ -198,7 +188,7 @@ class Bundle:
         self.path = path
         self.head: Head | None = None
         self.observations: dict[tuple[str, str], Observation] = {}
-        self.fault: FaultFrame | None = None
+        self.faults: dict[tuple[str, str], FaultFrame] = {}
         self.rounds: tuple[RoundFrame, ...] = ()
         self.complete = False
         self._blobs: dict[str, tuple[int, int]] = {}
@@ -226,22 +216,27 @@ class Bundle:
             case "obs":
                 seen = msgspec.json.decode(frame.payload, type=Observation)
                 self.observations[seen.target, seen.identity] = seen
-                # What the collector sees over the network says nothing of the way to the host.
-                if seen.evidence_kind != Probe.evidence_kind:
-                    self.fault = None
+                self.faults.pop((seen.target, seen.how.connector), None)
             case "head":
                 self.head = msgspec.json.decode(frame.payload, type=Head)
             case "fault":
-                self.fault = msgspec.json.decode(frame.payload, type=FaultFrame)
+                fault = msgspec.json.decode(frame.payload, type=FaultFrame)
+                self.faults[fault.target, fault.connector] = fault
             case "round":
                 done = msgspec.json.decode(frame.payload, type=RoundFrame)
                 self.rounds = (*self.rounds, done)
+                self.faults.pop((done.target, done.connector), None)
             case "end":
                 self.complete = True
             case _:
                 raise InputError(
                     msg("{path}: unknown frame {kind}", path=str(self.path), kind=repr(frame.kind))
                 )
+
+    @property
+    def fault(self) -> FaultFrame | None:
+        """Why the target, or a part of it, could not be reached; the first fault of several."""
+        return next(iter(self.faults.values()), None)
 
     def blob(self, sha256: str) -> bytes:
         """The bytes stored under `sha256`; raises InputError where they are missing or altered."""

@@ -92,7 +92,7 @@ class PluginRow(Struct, frozen=True, kw_only=True):
     fault: str
     facts: int
     checks: int
-    probers: int
+    connectors: int
     exporters: int
 
 

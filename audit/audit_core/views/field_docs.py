@@ -150,11 +150,12 @@ HERE: dict[str, str] = {
     "ConclusionView.severity": "That of its worst failed finding; null where none failed.",
     "DoctorRow.state": "`ok`, `missing`, `fault` or `out of reach`.",
     "DoctorRow.what": "Tool, library, plugin or target.",
-    "Evidence.detail": "Why there was no answer, as told by tool or transport; may be empty. "
-    f"{_TOLD} What dengbao did not say itself is quoted.",
-    "Evidence.how": "Over which session it was asked, with the host key, and as which user id. "
-    f"{_TOLD}",
-    "Evidence.kind": "`command`, `file` or `probe`.",
+    "Evidence.detail": "Why there was no answer, as a message; null where there is nothing to say.",
+    "Evidence.how": "Over which session it was asked, of whom, and as whom.",
+    "EvidenceView.how": f"Over which session it was asked, of whom, and as whom. {_LANGUAGE}",
+    "EvidenceView.detail": f"Why there was no answer; may be empty. {_LANGUAGE}",
+    "Evidence.kind": "What kind of evidence its request brings: `command`, `file`, `files` or that "
+    "of a plugin.",
     "Evidence.privilege": "With which rights it was to be asked on the target: `user` or `root`.",
     "Evidence.status": "How asking ended; `answered` alone is an answer.",
     "Evidence.stderr_sha256": f"{_HEX} Of the error output as stored.",
@@ -184,6 +185,13 @@ HERE: dict[str, str] = {
     "Manifest.seal_sha256": f"{_HEX} Of seal.json; null where the run is not sealed.",
     "Message.domain": "Package whose translations know the id; empty where there are none.",
     "Message.type": "Tells a message from quoted text.",
+    "SessionInfo.address": "Address and port that were connected to; empty where there are none.",
+    "SessionInfo.connector": "Name of the connector.",
+    "SessionInfo.identity": "What the other side proved to be, such as a key's fingerprint.",
+    "SessionInfo.server": "Program and version of the other side, as it told them.",
+    "SessionInfo.through": "The session with the host in between; null without one.",
+    "SessionInfo.uid": "Numeric user id there; null where it is not known.",
+    "SessionInfo.user": "As whom somebody logged in; empty where nobody did.",
     "Verbatim.text": "Text as a target or a library gave it, cut where it was long.",
     "Verbatim.type": "Tells quoted text from a message.",
     "Message.id": "The message in English, with places in braces; translations go by it.",
@@ -193,7 +201,7 @@ HERE: dict[str, str] = {
     "PluginRow.checks": "Number of checks.",
     "PluginRow.exporters": "Number of exporters.",
     "PluginRow.facts": "Number of facts.",
-    "PluginRow.probers": "Number of probers.",
+    "PluginRow.connectors": "Number of connectors.",
     "ProblemView.said": f"What is wrong. {_LANGUAGE}",
     "ProblemView.where": "Name in the pack; empty for the whole. May be text of a hostile pack.",
     "ProfileRow.extends": "Id of the profile it extends; empty for none.",
@@ -253,4 +261,8 @@ HERE: dict[str, str] = {
 
 def meaning(type: str, field: str) -> str:
     """What `field` of `type` means; raises KeyError where nobody has said it."""
-    return HERE.get(f"{type}.{field}") or ANYWHERE[field]
+    return (
+        HERE.get(f"{type}.{field}")
+        or HERE.get(f"{type.removesuffix('View')}.{field}")
+        or ANYWHERE[field]
+    )

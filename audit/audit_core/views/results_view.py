@@ -74,6 +74,28 @@ class FindingView(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class EvidenceView(Struct, frozen=True, kw_only=True):
+    """One observation as printed; `digest` is what findings refer to."""
+
+    digest: str
+    target: str
+    kind: str
+    asked: str
+    privilege: str
+    status: str
+    exit_code: int | None
+    started: str
+    ended: str
+    how: str
+    detail: str
+    truncated: bool
+    redactions: tuple[str, ...]
+    stdout_sha256: str
+    stderr_sha256: str
+    stdout_size: int
+    stderr_size: int
+
+
 class StepView(Struct, frozen=True, kw_only=True):
     """A step as printed; its texts are there only where it is open and somebody has to answer."""
 
@@ -118,7 +140,7 @@ class ResultsView(Struct, frozen=True, kw_only=True):
     checks: tuple[CheckInfoView, ...]
     findings: tuple[FindingView, ...]
     conclusions: tuple[ConclusionView, ...]
-    observations: tuple[Evidence, ...]
+    observations: tuple[EvidenceView, ...]
 
 
 class CatalogView(Struct, frozen=True, kw_only=True):
@@ -180,8 +202,10 @@ def _run(run: RunStamp, t: Translator) -> RunView:
     return RunView(**known | {"faults": tuple(t.say(fault) for fault in run.faults)})
 
 
-def _evidence(o: Evidence, t: Translator) -> Evidence:
-    return structs.replace(o, how=t.ours(o.how), detail=t.sentence(o.detail))
+def _evidence(o: Evidence, t: Translator) -> EvidenceView:
+    fields = structs.asdict(o)
+    detail = "" if o.detail is None else t.say(o.detail)
+    return EvidenceView(**{**fields, "how": t.say(o.how.told()), "detail": detail})
 
 
 def _check(c: CheckInfo, t: Translator) -> CheckInfoView:

@@ -12,7 +12,9 @@ from audit_core.model import (
     Finding,
     Message,
     Observation,
+    Reply,
     Result,
+    SessionInfo,
     Severity,
     Status,
     StepResult,
@@ -24,7 +26,7 @@ from audit_core.model import (
 )
 from audit_core.model.results import Evidence, PackSource, RunStamp
 from audit_core.pack.writer import Packed
-from audit_core.store.bundles import Reply
+from audit_core.store.bundles import Stamp
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from core.whole import Whole
 
@@ -44,15 +46,15 @@ def _reply(argv: tuple[str, ...], out: bytes, err: bytes, status: Status) -> Rep
         exit_code=0 if status is Status.ANSWERED else None,
         stdout=out,
         stderr=err,
-        truncated=False,
-        round=1,
-        started="2026-11-23T10:15:01Z",
-        ended="2026-11-23T10:15:02Z",
-        how="invented for a test",
-        detail="",
     )
 
 
+STAMP = Stamp(
+    round=1,
+    started="2026-11-23T10:15:01Z",
+    ended="2026-11-23T10:15:02Z",
+    how=SessionInfo(connector="invented"),
+)
 REPLIES = (
     _reply(("/usr/sbin/sshd", "-T"), b"permitrootlogin no\n" * 40, b"", Status.ANSWERED),
     _reply(("cat", "../../../etc/passwd"), NASTY, b"cat: no\n", Status.ANSWERED),
@@ -83,8 +85,8 @@ def collect(
     seen = []
     for name in names:
         writer = run.writer(name)
-        seen += [writer.add(name, reply) for reply in REPLIES]
-        writer.round_done(1, "invented")
+        seen += [writer.add(name, reply, STAMP) for reply in REPLIES]
+        writer.round_done(1, name, "invented")
         writer.finish()
     return seen
 

@@ -323,7 +323,7 @@ def _large(store: Store) -> tuple[Run, Whole]:
     for host in range(10):
         writer = run.writer(f"h{host}")
         reply = msgspec.structs.replace(making.REPLIES[0], stdout=os.urandom(1 << 20))
-        seen.append(writer.add(f"h{host}", reply))
+        seen.append(writer.add(f"h{host}", reply, making.STAMP))
         writer.finish()
     store.seal(run, "2026-11-23T10:16:00Z")
     return run, making.results_of(run, seen)

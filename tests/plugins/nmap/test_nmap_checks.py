@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 import audit_nmap
-from audit_core.model import Reason, Target, Verdict
+from audit_core.model import Status, Target, Verdict
 from audit_nmap.checks import allowed_ports, no_high_risk_ports
 from audit_nmap.facts import Ports
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, read_ports
-from audit_nmap.probe import run
+from audit_nmap.probe import scanned
+from audit_nmap.request import PortScan
 
 FOLDER = Path(audit_nmap.__file__).parent
 DEFAULT = (read_ports(DEFAULT_RANGE) or frozenset()) - PRINTERS
@@ -148,16 +149,15 @@ def test_said_names_what_is_open() -> None:
 
 @pytest.mark.parametrize("address", ["-iL/etc/passwd", "web1", "", "127.0.0.1 -sV"])
 def test_prober_takes_addresses_only(address: str) -> None:
-    args = {"address": address, "ports": "22", "again": "", "max_rate": 1}
-    reply = run(args, 5, 1 << 20)
-    assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
+    reply = scanned(PortScan(address=address, ports="22", again="", max_rate=1, timeout_s=5))
+    assert (reply.status, reply.stdout) == (Status.UNSUPPORTED, b"")
 
 
 @pytest.mark.parametrize("ports_", ["", "22 -sV", "-", "T:22"])
 def test_prober_takes_ports_only(ports_: str) -> None:
-    args = {"address": "127.0.0.1", "ports": ports_, "again": "", "max_rate": 1}
-    reply = run(args, 5, 1 << 20)
-    assert (reply.reason, reply.stdout) == (Reason.NOT_COLLECTED, b"")
+    asked = PortScan(address="127.0.0.1", ports=ports_, again="", max_rate=1, timeout_s=5)
+    reply = scanned(asked)
+    assert (reply.status, reply.stdout) == (Status.UNSUPPORTED, b"")
 
 
 def test_only_this_package_imports_nmap() -> None:

@@ -14,12 +14,12 @@ from audit_core.model import (
     Answer,
     Message,
     ParseError,
-    Probe,
     Reason,
     Target,
 )
 from audit_nmap.facts import Ports, ask, parse_ports
 from audit_nmap.ports import DEFAULT_RANGE, PRINTERS, ranges, read_ports
+from audit_nmap.request import PortScan
 
 RECORDINGS = Path(__file__).parent / "recordings"
 LISTED = (RECORDINGS / "debian12-nmap793-loopback.xml").read_bytes()
@@ -243,8 +243,8 @@ def test_only_tcp_ports_are_scanned(ports: object) -> None:
 
 def test_printers_are_left_out() -> None:
     asked = ask(target(["9095-9110", 22]))
-    assert isinstance(asked, Probe)
-    assert asked.args["ports"] == "22,9095-9099,9108-9110"
+    assert isinstance(asked, PortScan)
+    assert asked.ports == "22,9095-9099,9108-9110"
     assert isinstance(ask(target("515,631")), Message)
 
 
@@ -252,16 +252,16 @@ def test_default_range() -> None:
     wanted = read_ports(DEFAULT_RANGE)
     assert wanted is not None
     asked = ask(Target(id="h", kind="host", object_type="server", address="::1"))
-    assert isinstance(asked, Probe)
-    assert asked.args["ports"] == ranges(wanted - PRINTERS)
+    assert isinstance(asked, PortScan)
+    assert asked.ports == ranges(wanted - PRINTERS)
 
 
 def test_what_matters_most_is_asked_again() -> None:
     held = target("1-100")
     again = {"allowed_ports": ["80", "99", "53/udp", 4000]}
     asked = ask(msgspec.structs.replace(held, settings={**held.settings, **again}))
-    assert isinstance(asked, Probe)
-    assert asked.args["again"] == "21,23,80,99"
+    assert isinstance(asked, PortScan)
+    assert asked.again == "21,23,80,99"
 
 
 @given(st.frozensets(st.integers(1, 65535), min_size=1, max_size=50))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from audit_core.model import Message, Probe, Target
+from audit_core.model import Message, Target
 from audit_tls.facts import ask
+from audit_tls.request import TlsHellos
 
 
 def target(address: str | None = "10.0.0.1", **settings: object) -> Target:
@@ -18,11 +19,8 @@ def target(address: str | None = "10.0.0.1", **settings: object) -> Target:
 @pytest.mark.parametrize("port", [443, "8443"])
 def test_ask(port: object) -> None:
     asked = ask(target(port=port, server_name="a.example"))
-    assert isinstance(asked, Probe)
-    assert asked.args == {
-        "address": "10.0.0.1", "port": int(str(port)), "server_name": "a.example",
-        "max_connections": 160, "starttls": "",
-    }  # fmt: skip
+    assert isinstance(asked, TlsHellos)
+    assert asked == TlsHellos(address="10.0.0.1", port=int(str(port)), server_name="a.example")
 
 
 @pytest.mark.parametrize(

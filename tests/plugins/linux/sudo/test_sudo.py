@@ -18,13 +18,13 @@ from audit_core.model import (
     Reason,
     Verdict,
 )
-from audit_core.plan import sudoers as least_sudoers
 from audit_linux.accounts.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import parse_pam
 from audit_linux.sudo.sudo_checks import sudo_password, sudo_scope
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
+from audit_shell.sudoers import sudoers as least_sudoers
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED

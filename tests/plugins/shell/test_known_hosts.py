@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_core.connectors.hostkeys import (
+from audit_core.model.errors import ConfigError
+from audit_shell.hostkeys import (
     KnownKey,
     Trust,
     fingerprint,
@@ -18,7 +19,6 @@ from audit_core.connectors.hostkeys import (
     name_for,
     prefer,
 )
-from audit_core.model.errors import ConfigError
 
 # `ssh-keygen -t ed25519`, `-l` and `-H` of OpenSSH 9.2p1, Debian 12, 2026-11-23.
 BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIOEsJROWid5p4prP4JD4ydQwegZ0jmek2GawcAZqyuhj"

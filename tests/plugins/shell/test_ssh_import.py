@@ -7,7 +7,7 @@ import sys
 
 _WITHOUT = """
 import sys
-from audit_core.connectors.ssh import _library
+from audit_shell.ssh import _library
 library = _library.library()
 assert library.Transport
 assert "invoke" not in sys.modules and "unittest" not in sys.modules, "dragged in"
@@ -15,7 +15,7 @@ assert "invoke" not in sys.modules and "unittest" not in sys.modules, "dragged i
 _BEFORE = """
 import sys, types
 sys.modules["invoke"] = kept = types.ModuleType("invoke")
-from audit_core.connectors.ssh import _library
+from audit_shell.ssh import _library
 _library.library()
 assert sys.modules["invoke"] is kept
 """

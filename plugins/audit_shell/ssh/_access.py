@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from audit_core.connectors import hostkeys
 from audit_core.connectors.scope import as_address, checked_host, checked_user
 from audit_core.model import msg
 from audit_core.model.errors import ConfigError
+from audit_shell import hostkeys
 
 
 class SshAccess(Struct, frozen=True, kw_only=True):
@@ -37,8 +37,13 @@ class SshAccess(Struct, frozen=True, kw_only=True):
     @property
     def where(self) -> str:
         """`user@host:port`."""
+        return f"{self.user}@{self.place}"
+
+    @property
+    def place(self) -> str:
+        """`host:port`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.user}@{host}:{self.port}"
+        return f"{host}:{self.port}"
 
     @property
     def key_name(self) -> str:

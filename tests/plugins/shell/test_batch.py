@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.model import Command, Privilege, ReadFile, Status
-from audit_core.plan import batch
+from audit_shell import batch
 from live.product import HANGS_S
 
 NONCE = "0123456789abcdef" * 2

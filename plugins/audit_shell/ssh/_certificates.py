@@ -11,9 +11,9 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from audit_core.connectors import hostkeys
-from audit_core.connectors.hostkeys import KnownKey
 from audit_core.model import Message, msg
+from audit_shell import hostkeys
+from audit_shell.hostkeys import KnownKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization import SSHCertificate

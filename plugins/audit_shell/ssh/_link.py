@@ -11,11 +11,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from audit_core.connectors import TransportError
-from audit_core.connectors.ssh import _library
-from audit_core.connectors.ssh._access import SshAccess
-from audit_core.connectors.ssh._words import told
-from audit_core.model import Message, Reason, msg
+from audit_core.model import ConnectError, Message, Reason, SessionInfo, msg
+from audit_core.text.system_errors import os_error
+from audit_shell.ssh import _library
+from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._words import plain, told
 
 if TYPE_CHECKING:
     import paramiko
@@ -67,10 +67,14 @@ class Link:
         self.host_key = ""
 
     @property
-    def how(self) -> str:
-        """Over what the host is reached, for the record."""
-        own = f"ssh {self.access.where}, host key {self.host_key}"
-        return own if self._parent is None else f"{own}, through {self._parent.how}"
+    def info(self) -> SessionInfo:
+        """How the host is reached, for the record."""
+        version = self.transport.remote_version.removeprefix("SSH-2.0-")
+        return SessionInfo(
+            connector="ssh", user=self.access.user, address=self.access.place,
+            identity=self.host_key, server=plain(version),
+            through=None if self._parent is None else self._parent.info,
+        )  # fmt: skip
 
     def cut(self) -> None:
         """Break the connection at its root: whoever waits on it wakes up. From any thread."""
@@ -108,7 +112,7 @@ def dial(access: SshAccess, parent: Link | None) -> Link:
             "{where}: the jump host {jump} did not connect: {error}",
             where=access.where, jump=parent.access.where, error=told(error),
         )  # fmt: skip
-        raise TransportError(Reason.UNREACHABLE, said) from error
+        raise ConnectError(Reason.UNREACHABLE, said) from error
     return Link(access, sock, parent)
 
 
@@ -125,11 +129,11 @@ def _connect(access: SshAccess) -> socket.socket:
                 "{where}: no TCP connection within {seconds} s",
                 where=access.where, seconds=access.connect_timeout_s,
             )  # fmt: skip
-            raise TransportError(Reason.UNREACHABLE, said) from error
+            raise ConnectError(Reason.UNREACHABLE, said) from error
         except OSError as error:
             tries -= 1
             if tries == 0:
-                raise TransportError(Reason.UNREACHABLE, _unconnected(access, error)) from error
+                raise ConnectError(Reason.UNREACHABLE, _unconnected(access, error)) from error
             time.sleep(0.1)
         else:
             return sock
@@ -146,5 +150,5 @@ def _unconnected(access: SshAccess, error: OSError) -> Message:
             return msg("{where}: no TCP connection: no route to the host", where=access.where)
     return msg(
         "{where}: no TCP connection: {strerror}",
-        where=access.where, strerror=error.strerror or "failed",
+        where=access.where, strerror=os_error(error),
     )  # fmt: skip

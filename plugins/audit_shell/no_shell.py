@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from audit_core.connectors import Ended, ScriptReply
-from audit_core.model import Message, Reason, msg
+from audit_core.model import Message, Reason, msg, verbatim
+from audit_shell.scripts import Ended, ScriptReply
 
 A_SHELL = msg(
     "Give this account a POSIX shell, without a forced command (ForceCommand, command=) or a limit "
@@ -31,8 +31,8 @@ def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Mess
             said = msg("The connection was closed after the login, before a script ran")
             return Reason.UNREACHABLE, said
     words = b"\n".join(filter(None, (told.stdout.strip(), told.stderr.strip())))
-    output = words[: 4 * _SHOWN].decode("utf-8", "backslashreplace")[:_SHOWN]
-    if output:
+    output = verbatim(words, most=_SHOWN)
+    if words:
         said = msg(
             "The account's login runs no shell script: it ended with exit status {code} and said "
             "{output}",

@@ -8,17 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from audit_core.connectors import Ended, ScriptReply, Session, Transport
-from audit_core.connectors.lazy import LazySsh
-from audit_core.connectors.local import LocalTransport
-from audit_core.connectors.secrets import Secrets
-from audit_core.connectors.ssh import SshAccess, SshTransport
-from audit_core.model import HostName, KeyFile
-from audit_shell.access import SshLogin
+from audit_shell.local import LocalTransport
+from audit_shell.scripts import Ended, ScriptReply, ScriptSession, Transport
+from audit_shell.ssh import SshAccess, SshTransport
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
 from live.sshd import Sshd
 from live.threads import none_left
@@ -42,7 +37,6 @@ def server() -> Iterator[Sshd]:
     params=[
         "local",
         pytest.param("ssh", marks=pytest.mark.live),
-        pytest.param("lazy", marks=pytest.mark.live),
     ]
 )
 def transport(request: pytest.FixtureRequest) -> Transport:
@@ -50,12 +44,6 @@ def transport(request: pytest.FixtureRequest) -> Transport:
         return LocalTransport()
     sshd: Sshd = request.getfixturevalue("server")
     key, known = str(sshd.client_key), (str(sshd.known_hosts),)
-    if request.param == "lazy":
-        login: Any = SshLogin(
-            address=HostName(sshd.host), port=sshd.port, user=sshd.user, key=KeyFile(key),
-            known_hosts=known,
-        )  # fmt: skip
-        return LazySsh(login, None, ("127.0.0.0/8",), Secrets())
     access = SshAccess(
         host=sshd.host, port=sshd.port, user=sshd.user, key=key, known_hosts=known,
         login_timeout_s=PATIENCE_S,
@@ -64,19 +52,23 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 
 @pytest.fixture
-def session(transport: Transport) -> Iterator[Session]:
+def session(transport: Transport) -> Iterator[ScriptSession]:
     with none_left(), transport.open() as opened:
         yield opened
 
 
 def run(
-    session: Session, script: str | bytes, *, deadline_s: float = PATIENCE_S, limit: int = LIMIT
+    session: ScriptSession,
+    script: str | bytes,
+    *,
+    deadline_s: float = PATIENCE_S,
+    limit: int = LIMIT,
 ) -> ScriptReply:
     raw = script.encode() if isinstance(script, str) else script
     return session.run(raw, deadline_s=deadline_s, limit=limit)
 
 
-def run_past_its_deadline(session: Session, script: str, *, after: bytes) -> ScriptReply:
+def run_past_its_deadline(session: ScriptSession, script: str, *, after: bytes) -> ScriptReply:
     """The reply at a deadline by which `after` had come; a busy machine needs a later one."""
     for deadline_s in DEADLINES_S:
         reply = run(session, script, deadline_s=deadline_s)
@@ -104,51 +96,52 @@ def assert_gone(leader: int) -> None:
     assert eventually(lambda: not alive(leader)), alive(leader)
 
 
-def test_it_says_how_it_reaches_the_target(session: Session) -> None:
-    assert session.how.startswith(("local process as uid ", "ssh "))
+def test_it_says_how_it_reaches_the_target(session: ScriptSession) -> None:
+    assert session.info.connector in ("local", "ssh")
+    assert session.info.connector == "local" or session.info.identity.startswith("SHA256:")
 
 
-def test_both_streams_come_back_apart(session: Session) -> None:
+def test_both_streams_come_back_apart(session: ScriptSession) -> None:
     reply = run(session, "echo out; echo err >&2\n")
     assert (reply.stdout, reply.stderr) == (b"out\n", b"err\n")
     assert (reply.ended, reply.exit_code) == (Ended.EXITED, 0)
 
 
-def test_every_byte_comes_through(session: Session) -> None:
+def test_every_byte_comes_through(session: ScriptSession) -> None:
     octal = "".join(f"\\\\{n:03o}" for n in range(256))
     reply = run(session, f"printf {octal}; printf {octal} >&2\n")
     assert reply.stdout == reply.stderr == bytes(range(256))
 
 
-def test_bytes_of_the_script_come_through(session: Session) -> None:
+def test_bytes_of_the_script_come_through(session: ScriptSession) -> None:
     odd = bytes(n for n in range(1, 256) if n not in b"'")
     reply = run(session, b"printf %s '" + odd + b"'\n")
     assert reply.stdout == odd
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 124, 127, 255])
-def test_the_exit_code_is_the_shells(session: Session, code: int) -> None:
+def test_the_exit_code_is_the_shells(session: ScriptSession, code: int) -> None:
     reply = run(session, f"exit {code}\n")
     assert (reply.ended, reply.exit_code) == (Ended.EXITED, code)
 
 
-def test_an_empty_script_is_an_answer(session: Session) -> None:
+def test_an_empty_script_is_an_answer(session: ScriptSession) -> None:
     reply = run(session, "")
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.EXITED, 0)
 
 
-def test_a_shell_that_is_killed_has_no_exit_code(session: Session) -> None:
+def test_a_shell_that_is_killed_has_no_exit_code(session: ScriptSession) -> None:
     reply = run(session, "echo begun; kill -9 $$\n")
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"begun\n", Ended.CLOSED, None)
     assert reply.detail
 
 
-def test_six_megabytes_on_stderr_and_nothing_on_stdout(session: Session) -> None:
+def test_six_megabytes_on_stderr_and_nothing_on_stdout(session: ScriptSession) -> None:
     reply = run(session, "head -c 6000000 /dev/zero >&2\n")
     assert (reply.ended, len(reply.stdout), len(reply.stderr)) == (Ended.EXITED, 0, 6000000)
 
 
-def test_output_while_the_script_is_still_being_read(session: Session) -> None:
+def test_output_while_the_script_is_still_being_read(session: ScriptSession) -> None:
     line = f"echo {'x' * 400}; echo {'y' * 400} >&2\n"
     reply = run(session, line * 3500)  # 2.8 MB in, 1.4 MB out on each stream
     assert reply.ended is Ended.EXITED
@@ -157,7 +150,7 @@ def test_output_while_the_script_is_still_being_read(session: Session) -> None:
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_endless_output_stops_at_the_limit_and_its_process_is_gone(
-    session: Session, stream: str
+    session: ScriptSession, stream: str
 ) -> None:
     noise, pid = ("", " >&2") if stream == "stdout" else (" >&2", "")
     reply = run(session, f"echo $${pid}; yes 123456789{noise}\n", limit=100_000)
@@ -166,17 +159,17 @@ def test_endless_output_stops_at_the_limit_and_its_process_is_gone(
     assert_gone(int(reply.stderr if stream == "stdout" else reply.stdout))
 
 
-def test_output_of_exactly_the_limit_is_whole(session: Session) -> None:
+def test_output_of_exactly_the_limit_is_whole(session: ScriptSession) -> None:
     reply = run(session, "head -c 5000 /dev/zero\n", limit=5000)
     assert (reply.ended, len(reply.stdout)) == (Ended.EXITED, 5000)
 
 
-def test_one_byte_more_is_cut(session: Session) -> None:
+def test_one_byte_more_is_cut(session: ScriptSession) -> None:
     reply = run(session, "head -c 5001 /dev/zero\n", limit=5000)
     assert (reply.ended, reply.exit_code, len(reply.stdout)) == (Ended.LIMIT, None, 5000)
 
 
-def test_a_drip_ends_at_the_deadline_with_what_came(session: Session) -> None:
+def test_a_drip_ends_at_the_deadline_with_what_came(session: ScriptSession) -> None:
     begun = time.monotonic()
     drip = "echo $$ >&2; while :; do echo x; sleep 0.05; done\n"
     reply = run_past_its_deadline(session, drip, after=b"x\nx\n")
@@ -184,14 +177,14 @@ def test_a_drip_ends_at_the_deadline_with_what_came(session: Session) -> None:
     assert_gone(int(reply.stderr))
 
 
-def test_a_program_under_timeout_is_gone_too(session: Session) -> None:
+def test_a_program_under_timeout_is_gone_too(session: ScriptSession) -> None:
     program = "echo $$; timeout 900 sh -c 'echo started; exec sleep 900'\n"
     reply = run_past_its_deadline(session, program, after=b"started\n")
     assert_gone(int(reply.stdout.split()[0]))
 
 
 def test_a_child_that_holds_the_output_open_is_waited_for_until_the_deadline(
-    session: Session, tmp_path: Path
+    session: ScriptSession, tmp_path: Path
 ) -> None:
     # Over SSH nobody can say any more who started the child: it stays, until it is told to go.
     stay = tmp_path / "stay"
@@ -207,30 +200,30 @@ def test_a_child_of_a_shell_that_ended_is_gone_here() -> None:
     assert_gone(int(reply.stdout))
 
 
-def test_the_session_goes_on_after_deadline_and_limit(session: Session) -> None:
+def test_the_session_goes_on_after_deadline_and_limit(session: ScriptSession) -> None:
     assert run(session, "sleep 30\n", deadline_s=0.3).ended is Ended.DEADLINE
     assert run(session, "yes\n", limit=10).ended is Ended.LIMIT
     reply = run(session, "echo again\n")
     assert (reply.stdout, reply.ended) == (b"again\n", Ended.EXITED)
 
 
-def test_stdin_ends_with_the_script(session: Session) -> None:
+def test_stdin_ends_with_the_script(session: ScriptSession) -> None:
     reply = run(session, "cat; echo done\n")
     assert (reply.stdout, reply.ended) == (b"done\n", Ended.EXITED)
 
 
-def test_there_is_no_terminal(session: Session) -> None:
+def test_there_is_no_terminal(session: ScriptSession) -> None:
     assert run(session, "test -t 0 || test -t 1 || test -t 2; echo $?\n").stdout == b"1\n"
 
 
-def test_a_script_of_300_kilobytes(session: Session) -> None:
+def test_a_script_of_300_kilobytes(session: ScriptSession) -> None:
     text = "".join(f"# {n:08d} {'-' * 85}\n" for n in range(3100))
     assert len(text) > 295_000
     reply = run(session, f"{text}wc -c <<'E'\n{text}E\n")
     assert int(reply.stdout) == len(text)
 
 
-def test_a_script_that_stops_reading_itself(session: Session) -> None:
+def test_a_script_that_stops_reading_itself(session: ScriptSession) -> None:
     reply = run(session, "exit 7\n" + "# padding\n" * 30_000)
     assert (reply.ended, reply.exit_code) == (Ended.EXITED, 7)
 
@@ -246,7 +239,7 @@ def test_what_the_collector_has_in_its_environment_stays_here(
     assert b"a secret" not in reply.stdout
 
 
-def test_fifty_rounds_on_one_session(session: Session) -> None:
+def test_fifty_rounds_on_one_session(session: ScriptSession) -> None:
     files = len(os.listdir("/proc/self/fd"))
     for n in range(50):
         assert run(session, f"echo {n}\n").stdout == f"{n}\n".encode()
@@ -279,8 +272,8 @@ def test_the_local_environment_is_three_names(tmp_path: Path) -> None:
 
 
 def test_the_ssh_library_is_loaded_only_when_it_is_used() -> None:
-    program = "import sys, audit_core.connectors.ssh as s; print(*sys.modules)"
+    program = "import sys, audit_shell.ssh as s; print(*sys.modules)"
     env = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
-    assert "audit_core.connectors.ssh" in done.stdout.split()
+    assert "audit_shell.ssh" in done.stdout.split()
     assert not {"paramiko", "cryptography"} & set(done.stdout.split())

@@ -16,8 +16,18 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from audit_core.model import Command, FileEntry, Privilege, ReadFile, ReadFiles, Status
-from audit_core.plan import find_files
+from audit_core.model import (
+    Command,
+    FileEntry,
+    Message,
+    Privilege,
+    ReadFile,
+    ReadFiles,
+    Status,
+    msg,
+    verbatim,
+)
+from audit_shell import find_files
 
 ShellRequest = Command | ReadFile | ReadFiles
 STDERR_LIMIT = 64 << 10
@@ -26,13 +36,21 @@ _STAT = ("/usr/bin/stat", "-L", "-c", "%F|%s")
 _HEAD = "/usr/bin/head"
 _SUM = "/usr/bin/sha256sum"
 
-# Why a request has no answer, where the status alone does not tell: the values of
-# `ScriptResponse.detail`.
-NO_TIMEOUT = "no /usr/bin/timeout that knows -k on the target"
-NO_SUDO = "no sudo on the target"
-NO_TOOLS = "no stat, head or sha256sum in /usr/bin on the target"
-NO_PROCESS = "the target could not start the programs that it takes"
-VANISHED = "the file went away while it was read"
+# Why a request has no answer, where the status alone does not tell.
+NO_TIMEOUT = msg("the target has no /usr/bin/timeout that knows -k")
+NO_SUDO = msg("the target has no sudo")
+NO_TOOLS = msg("the target lacks stat, head, find, base64 or sha256sum in /usr/bin")
+NO_PROCESS = msg("the target could not start the programs that it takes")
+VANISHED = msg("it went away while it was read")
+_TWICE = msg("a marker of the answer was seen twice")
+_CHANGED = msg("it changed while it was read")
+_KINDS = {
+    "directory": msg("a directory"),
+    "fifo": msg("a named pipe"),
+    "character special file": msg("a device"),
+    "block special file": msg("a device"),
+    "socket": msg("a socket"),
+}
 
 
 class ScriptResponse(Struct, frozen=True, kw_only=True):
@@ -43,7 +61,7 @@ class ScriptResponse(Struct, frozen=True, kw_only=True):
     stdout: bytes = b""
     stderr: bytes = b""
     truncated: bool = False
-    detail: str = ""
+    detail: Message | None = None
     files: tuple[FileEntry, ...] | None = None
 
 
@@ -112,6 +130,13 @@ def root_argvs(request: ShellRequest) -> tuple[tuple[str, ...], ...]:
         (*wrap, _HEAD, "-c", cap, "--", request.path),
         (*wrap, _SUM, "--", request.path),
     )
+
+
+def stream_room(request: ShellRequest) -> int:
+    """How many bytes of a stream the answer to `request` may take."""
+    if isinstance(request, ReadFiles):
+        return len(find_files.searches(request)) * find_files.stream_limit(request)
+    return request.limit
 
 
 def call_line(index: int, request: ShellRequest) -> str:
@@ -335,9 +360,7 @@ def _command_reply(
     errors = err.get(key, _Frame()).body
     body, truncated = frame.body[:limit], len(frame.body) > limit
     if frame.twice:
-        return ScriptResponse(
-            status=Status.MALFORMED, stdout=body, stderr=errors, detail="marker seen twice"
-        )
+        return ScriptResponse(status=Status.MALFORMED, stdout=body, stderr=errors, detail=_TWICE)
     if not frame.closed:
         return ScriptResponse(status=cut, stdout=body, stderr=errors, truncated=True)
     if frame.exit_code is None or _not_started(frame.exit_code, errors):
@@ -385,7 +408,7 @@ def _files_reply(
             found = find_files.read_stream(search, reply.stdout, reply.stderr, cut=reply.truncated)
         except find_files.Unreadable as error:
             return structs.replace(
-                reply, status=Status.MALFORMED, stdout=b"", exit_code=None, detail=str(error)
+                reply, status=Status.MALFORMED, stdout=b"", exit_code=None, detail=error.said
             )
         parts.append(found)
     whole = find_files.joined(request, parts)
@@ -414,7 +437,8 @@ def _file_reply(
         return _unread(ScriptResponse(status=cut, exit_code=stat.exit_code, stderr=told))
     if not stat.body.startswith(b"regular"):
         kind = stat.body.partition(b"|")[0].decode("ascii", "replace")
-        return ScriptResponse(status=Status.NOT_REGULAR, detail=f"it is a {kind}")
+        detail = _KINDS.get(kind, msg("{kind}", kind=verbatim(kind)))
+        return ScriptResponse(status=Status.NOT_REGULAR, detail=detail)
     reply = _command_reply(key, request.limit, out, err, cut, sudo=sudo)
     if reply is None or reply.status is Status.MALFORMED:
         return reply
@@ -439,16 +463,16 @@ def _unread(reply: ScriptResponse) -> ScriptResponse:
     """Why a file was not read. 127: the tool is not where we ask for it (BusyBox has /bin/stat)."""
     code = reply.exit_code or 0
     status = Status.TIMED_OUT if code in _LATE else _stat_status(reply.stderr, code)
-    detail = NO_TOOLS if status is Status.UNSUPPORTED else ""
+    detail = NO_TOOLS if status is Status.UNSUPPORTED else None
     if status is Status.MALFORMED:
-        detail = _last_words(reply.stderr) or f"exit status {code}"
+        detail = _last_words(reply.stderr) or msg("exit status {code}", code=code)
     return structs.replace(reply, status=status, detail=detail)
 
 
-def _last_words(text: bytes) -> str:
+def _last_words(text: bytes) -> Message | None:
     """What a tool said last, such as `Input/output error`."""
-    line = text.strip().rpartition(b"\n")[2]
-    return line.rpartition(b": ")[2][:200].decode("ascii", "backslashreplace")
+    words = text.strip().rpartition(b"\n")[2].rpartition(b": ")[2]
+    return msg("{words}", words=verbatim(words)) if words else None
 
 
 def _lost(reply: ScriptResponse) -> ScriptResponse:
@@ -471,6 +495,4 @@ def _verified(reply: ScriptResponse, second: _Frame, errors: bytes) -> ScriptRes
 
 
 def _changed(reply: ScriptResponse) -> ScriptResponse:
-    return structs.replace(
-        reply, status=Status.CHANGED, detail="the file changed while it was read"
-    )
+    return structs.replace(reply, status=Status.CHANGED, detail=_CHANGED)

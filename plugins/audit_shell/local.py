@@ -10,8 +10,9 @@ import time
 from types import TracebackType
 from typing import IO, Self
 
-from audit_core.connectors import Closing, Ended, ScriptReply
-from audit_core.connectors.streams import Capped
+from audit_core.model import Closing, Message, SessionInfo, msg
+from audit_shell.scripts import Ended, ScriptReply, no_end, too_much
+from audit_shell.streams import Capped
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -28,7 +29,7 @@ class LocalSession(Closing):
     """Runs scripts on this machine. One thread uses it at a time."""
 
     def __init__(self) -> None:
-        self.how = f"local process as uid {os.geteuid()}"
+        self.info = SessionInfo(connector="local", uid=os.geteuid())
         self._shell: subprocess.Popen[bytes] | None = None
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
@@ -89,11 +90,11 @@ class _Exchange:
         while len(self._selector.get_map()) > 0:
             wait = deadline - time.monotonic()
             if wait <= 0:
-                return self._reply(Ended.DEADLINE, detail=f"no end within {deadline_s:g} s")
+                return self._reply(Ended.DEADLINE, detail=no_end(deadline_s))
             for key, _ in self._selector.select(wait):
                 self._serve(key.fileobj)
             if self._out.over or self._err.over:
-                return self._reply(Ended.LIMIT, detail=f"more than {self._limit} bytes on a stream")
+                return self._reply(Ended.LIMIT, detail=too_much(self._limit))
         return self._ended(deadline, deadline_s)
 
     def _serve(self, pipe: object) -> None:
@@ -121,13 +122,15 @@ class _Exchange:
         try:
             code = self._shell.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return self._reply(Ended.DEADLINE, detail=f"no end within {deadline_s:g} s")
+            return self._reply(Ended.DEADLINE, detail=no_end(deadline_s))
         if code < 0:
-            return self._reply(Ended.CLOSED, detail=f"the shell was ended by signal {-code}")
+            return self._reply(
+                Ended.CLOSED, detail=msg("the shell was ended by signal {signal}", signal=-code)
+            )
         return self._reply(Ended.EXITED, exit_code=code)
 
     def _reply(
-        self, ended: Ended, *, exit_code: int | None = None, detail: str = ""
+        self, ended: Ended, *, exit_code: int | None = None, detail: Message | None = None
     ) -> ScriptReply:
         return ScriptReply(
             stdout=self._out.value(), stderr=self._err.value(), ended=ended, exit_code=exit_code,

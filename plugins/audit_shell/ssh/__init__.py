@@ -10,14 +10,16 @@ and `_credentials`, `_certificates`, `_library`, `_access`, `_words`.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from audit_core.connectors import Closing, Ended, ScriptReply, TransportError
-from audit_core.connectors.secrets import Secrets
-from audit_core.connectors.ssh._access import SshAccess, check
-from audit_core.connectors.ssh._exchange import Exchange
-from audit_core.connectors.ssh._link import GRACE_S, Link, Watchdog
-from audit_core.connectors.ssh._login import reach
-from audit_core.connectors.ssh._words import told
+from audit_core.model import Closing, ConnectError, Message, msg
+from audit_core.model.errors import ConfigError
+from audit_shell.scripts import Ended, ScriptReply
+from audit_shell.ssh._access import SshAccess, check
+from audit_shell.ssh._exchange import Exchange
+from audit_shell.ssh._link import GRACE_S, Link, Watchdog
+from audit_shell.ssh._login import reach
+from audit_shell.ssh._words import as_message, no_end, told
 
 __all__ = ["SshAccess", "SshSession", "SshTransport"]
 
@@ -59,28 +61,33 @@ echo killed
 """
 
 
+def unresolved(reference: str) -> str:
+    """No secret: for an access that refers to none."""
+    raise ConfigError(msg("there is nothing that resolves references to secrets"))
+
+
 class SshTransport:
     """Knows how to log in to one host. A refused credential is not tried a second time."""
 
-    def __init__(self, access: SshAccess, secrets: Secrets | None = None) -> None:
+    def __init__(self, access: SshAccess, secret: Callable[[str], str] = unresolved) -> None:
         """ConfigError if a name in `access` is not one, or nothing can be logged in with."""
         check(access)
         self._access = access
-        self._secrets = secrets or Secrets()
-        self._refused: TransportError | None = None
+        self._secret = secret
+        self._refused: ConnectError | None = None
 
     def open(self) -> SshSession:
         """An open session.
 
-        TransportError is about the host; ConfigError about our own side (a key file that cannot be
+        ConnectError is about the host; ConfigError about our own side (a key file that cannot be
         read, a reference without a secret), before anything was sent; ToolMissing without paramiko.
         """
         if self._refused is not None:
             raise self._refused
         try:
-            return SshSession(reach(self._access, self._secrets))
-        except TransportError as error:
-            if error.credential_refused:
+            return SshSession(reach(self._access, self._secret))
+        except ConnectError as error:
+            if error.refused:
                 self._refused = error
             raise
 
@@ -90,7 +97,7 @@ class SshSession(Closing):
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self.how = link.how
+        self.info = link.info
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`.
@@ -103,11 +110,12 @@ class SshSession(Closing):
         exchange = Exchange(self._link, script, limit)
         with Watchdog(self._link.cut, deadline_s + GRACE_S) as watchdog:
             deadline = time.monotonic() + deadline_s
+            detail: Message | None
             try:
                 ended, detail = exchange.carry_out(deadline)
             except Exception as error:  # noqa: BLE001 (the library passes on whatever broke in it)
                 late = time.monotonic() >= deadline
-                ended, detail = Ended.DEADLINE if late else Ended.CLOSED, told(error)
+                ended, detail = Ended.DEADLINE if late else Ended.CLOSED, as_message(told(error))
         if watchdog.fired and ended is Ended.CLOSED:  # not the server closed it, but we
             ended = Ended.DEADLINE
         with Watchdog(self._link.cut, _KILL_S + GRACE_S):
@@ -115,7 +123,7 @@ class SshSession(Closing):
                 exchange.kill()
             exchange.close()
         if ended is Ended.DEADLINE:
-            detail = f"no end within {deadline_s:g} s"
+            detail = no_end(deadline_s)
         return exchange.reply(ended, detail)
 
     def _kill_all(self) -> bool:

@@ -7,12 +7,11 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
-from audit_core.connectors import TransportError, hostkeys
-from audit_core.connectors.hostkeys import KnownKey, Trust
-from audit_core.connectors.ssh import _certificates
-from audit_core.connectors.ssh._access import SshAccess
-from audit_core.connectors.ssh._words import filled
-from audit_core.model import Message, Reason, msg
+from audit_core.model import ConnectError, Message, Reason, filled, msg
+from audit_shell import hostkeys
+from audit_shell.hostkeys import KnownKey, Trust
+from audit_shell.ssh import _certificates
+from audit_shell.ssh._access import SshAccess
 
 if TYPE_CHECKING:
     import paramiko
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def verified(access: SshAccess, known: tuple[KnownKey, ...], key: paramiko.PKey) -> str:
     """The fingerprint of `key`, which the server proved to hold.
 
-    TransportError if the key is not known and no known authority vouches for it.
+    ConnectError if the key is not known and no known authority vouches for it.
     """
     blob, type = key.asbytes(), key.get_name()
     trust = hostkeys.judge(known, type, blob)
@@ -35,7 +34,7 @@ def verified(access: SshAccess, known: tuple[KnownKey, ...], key: paramiko.PKey)
         key=f"{type} {hostkeys.fingerprint(blob)}",
         places=", ".join(k.place for k in known if not k.marker),
     )
-    raise TransportError(Reason.UNREACHABLE, why, remedy=_remedy(access, trust, type, blob))
+    raise ConnectError(Reason.UNREACHABLE, why, remedy=_remedy(access, trust, type, blob))
 
 
 def _doubt(

@@ -14,9 +14,9 @@ from msgspec import structs
 
 from audit_core.model import FileEntry, FileStatus, Privilege, ReadFiles, Status
 from audit_core.model.files import decode_files, encode_files
-from audit_core.plan import batch, find_files
 from audit_core.store.bundles import Bundle, BundleWriter, Head
-from core.fakes import HOST, reply
+from audit_shell import batch, find_files
+from core.fakes import HOST, STAMP, reply
 from live.product import HANGS_S
 
 NONCE = "0123456789abcdef" * 2
@@ -49,8 +49,9 @@ HOSTILE = b"f /etc/passwd\0fff 644 1 0 0 1.0 1 /x\0eAo=\n\0+\0"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+    for path in (tmp_path, *tmp_path.parents):
+        if path.name.startswith(("pytest-", "popen-", tmp_path.name)):
+            path.chmod(0o755)
     root = tmp_path / "tree"
     (root / "sub" / "deep").mkdir(parents=True)
     (root / "a").write_bytes(HOSTILE)
@@ -66,6 +67,9 @@ def tree(tmp_path: Path) -> Path:
     (root / "link").symlink_to("sub/s")
     (root / "sub" / "up").symlink_to("..")
     os.mkfifo(root / "pipe")
+    for path in (root, root / "sub", root / "sub" / "deep", *root.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
     (root / "big").write_bytes(b"x" * 5001)
     return root
 
@@ -207,7 +211,7 @@ def test_secrets_are_cut_from_each_file_and_sizes_hold(tmp_path: Path) -> None:
         FileEntry(path="/x/b", status=FileStatus.READ, data=b'{"path": "/etc/shadow"}\n'),
     )
     writer = BundleWriter(tmp_path / "b", Head(run="r", target="t"), lambda: (b"hunter2",))
-    seen = writer.add(HOST.id, structs.replace(reply(request), files=files))
+    seen = writer.add(HOST.id, structs.replace(reply(request), files=files), STAMP)
     writer.close()
     raw = (tmp_path / "b").read_bytes()
     assert b"hunter2" not in raw

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from audit_core.connectors import Ended, ScriptReply
-from audit_core.connectors.ssh._library import library
-from audit_core.connectors.ssh._link import Link
-from audit_core.connectors.ssh._words import GONE
-from audit_core.connectors.streams import Capped
+from audit_core.model import Message, msg
+from audit_shell.scripts import Ended, ScriptReply
+from audit_shell.ssh._library import library
+from audit_shell.ssh._link import Link
+from audit_shell.ssh._words import GONE, too_much
+from audit_shell.streams import Capped
 
 if TYPE_CHECKING:
     import paramiko
@@ -32,7 +33,7 @@ class Exchange:
         self._channel: paramiko.Channel | None = None
         self._code: int | None = None
 
-    def carry_out(self, deadline: float) -> tuple[Ended, str]:
+    def carry_out(self, deadline: float) -> tuple[Ended, Message | None]:
         """How it ended and why; raises whatever the library does when the connection breaks."""
         channel = self._channel = self._opened(deadline)
         channel.exec_command(_SHELL)
@@ -41,10 +42,10 @@ class Exchange:
         ready.register(channel.fileno(), select.POLLIN)
         while not self._turn(channel):
             if self._out.over or self._err.over:
-                return Ended.LIMIT, f"more than {self._limit} bytes on a stream"
+                return Ended.LIMIT, too_much(self._limit)
             wait = deadline - time.monotonic()
             if wait <= 0:
-                return Ended.DEADLINE, ""
+                return Ended.DEADLINE, None
             # Nothing wakes us when the window for the rest of the script opens: look again soon.
             ready.poll(1000 * min(wait, wait if self._fed else 0.02))
         return self._status(channel, deadline)
@@ -91,17 +92,17 @@ class Exchange:
             kept.add(data)
         return False
 
-    def _status(self, channel: paramiko.Channel, deadline: float) -> tuple[Ended, str]:
+    def _status(self, channel: paramiko.Channel, deadline: float) -> tuple[Ended, Message | None]:
         """The streams have ended: wait for the exit status, which may never come."""
         if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
-            return Ended.DEADLINE, ""
+            return Ended.DEADLINE, None
         code = channel.recv_exit_status()
         if code >= 0:
             self._code = code
-            return Ended.EXITED, ""
+            return Ended.EXITED, None
         if not self._link.transport.is_active():
             return Ended.CLOSED, GONE
-        return Ended.CLOSED, "the server closed the channel without an exit status"
+        return Ended.CLOSED, msg("the server closed the channel without an exit status")
 
     def kill(self) -> None:
         """Ask the server to kill the shell's process group; OpenSSH does so from 7.9, not for root.
@@ -125,7 +126,7 @@ class Exchange:
             with contextlib.suppress(Exception):
                 self._channel.close()
 
-    def reply(self, ended: Ended, detail: str) -> ScriptReply:
+    def reply(self, ended: Ended, detail: Message | None) -> ScriptReply:
         """What came in, with how it ended."""
         return ScriptReply(
             stdout=self._out.value(), stderr=self._err.value(), ended=ended,

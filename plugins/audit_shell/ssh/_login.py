@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit_core.connectors import TransportError, hostkeys
-from audit_core.connectors.ssh import _library
-from audit_core.connectors.ssh._access import SshAccess
-from audit_core.connectors.ssh._credentials import Credential, Kind, credential
-from audit_core.connectors.ssh._link import Link, Watchdog, dial
-from audit_core.connectors.ssh._trust import verified
-from audit_core.connectors.ssh._words import filled, plain, told
-from audit_core.model import Message, Reason, msg
+from audit_core.model import ConnectError, Message, Reason, filled, msg
+from audit_shell import hostkeys
+from audit_shell.ssh import _library
+from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._credentials import Credential, Kind, credential
+from audit_shell.ssh._link import Link, Watchdog, dial
+from audit_shell.ssh._trust import verified
+from audit_shell.ssh._words import plain, told
 
 if TYPE_CHECKING:
-    from audit_core.connectors.secrets import Secrets
+    from collections.abc import Callable
 
 
-def reach(access: SshAccess, secrets: Secrets) -> Link:
+def reach(access: SshAccess, secret: Callable[[str], str]) -> Link:
     """A logged-in link to the host, through its jump hosts."""
     known = hostkeys.known_keys(access.known_hosts, access.key_name, access.port)
-    offer = credential(access, secrets)
+    offer = credential(access, secret)
     try:
-        parent = _reach_jump(access.jump, secrets) if access.jump is not None else None
+        parent = _reach_jump(access.jump, secret) if access.jump is not None else None
         return _log_in(dial(access, parent), known, offer)
     finally:
         offer.close()
 
 
-def _reach_jump(access: SshAccess, secrets: Secrets) -> Link:
+def _reach_jump(access: SshAccess, secret: Callable[[str], str]) -> Link:
     try:
-        return reach(access, secrets)
-    except TransportError as error:
-        error.at_jump = True
+        return reach(access, secret)
+    except ConnectError as error:
+        error.in_between = True
         raise
 
 
@@ -44,13 +44,13 @@ def _log_in(link: Link, known: tuple[hostkeys.KnownKey, ...], offer: Credential)
             try:
                 _shake_hands(link, known)
                 _authenticate(link, offer)
-            except TransportError:
+            except ConnectError:
                 if watchdog.fired:
                     said = msg(
                         "{where}: no login within {seconds} s",
                         where=access.where, seconds=access.login_timeout_s,
                     )  # fmt: skip
-                    raise TransportError(Reason.TIMED_OUT, said) from None
+                    raise ConnectError(Reason.TIMED_OUT, said) from None
                 raise
     except BaseException:
         link.close()
@@ -74,7 +74,7 @@ def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
             "{where}: no SSH server that we can talk to: {error}",
             where=access.where, error=told(error),
         )  # fmt: skip
-        raise TransportError(Reason.UNREACHABLE, said) from error
+        raise ConnectError(Reason.UNREACHABLE, said) from error
     link.host_key = verified(access, known, key)
 
 
@@ -102,18 +102,18 @@ _INCOMPATIBLE = {
 _OLD_KEYS = {"ssh-rsa", "ssh-dss"}
 
 
-def _incompatible(link: Link, error: Exception) -> TransportError:
+def _incompatible(link: Link, error: Exception) -> ConnectError:
     where = link.access.where
     for word, (name, said) in _INCOMPATIBLE.items():
         if word in str(error):
             offered = _library.offered(link.transport, name)
             shown = plain(", ".join(offered)) or "-"
             why = filled(said, where=where, offered=shown)
-            return TransportError(Reason.UNREACHABLE, why, remedy=_remedy_for(offered))
+            return ConnectError(Reason.UNREACHABLE, why, remedy=_remedy_for(offered))
     said = msg(
         "{where}: no SSH server that we can talk to: {error}", where=where, error=told(error)
     )
-    return TransportError(Reason.UNREACHABLE, said)
+    return ConnectError(Reason.UNREACHABLE, said)
 
 
 def _remedy_for(offered: tuple[str, ...]) -> Message:
@@ -152,13 +152,13 @@ def _authenticate(link: Link, offer: Credential) -> None:
     except library.BadAuthenticationType as error:
         methods = plain(", ".join(error.allowed_types)) or "-"
         said = filled(_NOT_TAKEN[offer.kind], where=where, methods=methods)
-        raise TransportError(Reason.NOT_PERMITTED, said) from error
+        raise ConnectError(Reason.NOT_PERMITTED, said) from error
     except Exception as error:
         # A server that hangs up while it looks at a credential (MaxAuthTries 1) has refused it:
         # counted so, for the harm is a locked account.
         refused = isinstance(error, library.AuthenticationException | EOFError | OSError)
         said = filled(_FAILED[offer.kind], where=where, error=told(error))
-        raise TransportError(Reason.NOT_PERMITTED, said, credential_refused=refused) from error
+        raise ConnectError(Reason.NOT_PERMITTED, said, refused=refused) from error
     if more:
         said = filled(_NOT_ENOUGH[offer.kind], where=where)
-        raise TransportError(Reason.NOT_PERMITTED, said)
+        raise ConnectError(Reason.NOT_PERMITTED, said)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from audit_core.connectors import hostkeys
-from audit_core.connectors.secrets import Secrets, is_reference, read_private_file
-from audit_core.connectors.ssh._access import SshAccess
-from audit_core.connectors.ssh._library import library
+from audit_core.connectors.secrets import is_reference, read_private_file
 from audit_core.model import Message, msg
 from audit_core.model.errors import ConfigError
+from audit_shell import hostkeys
+from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._library import library
 
 if TYPE_CHECKING:
     import paramiko
@@ -40,13 +40,13 @@ class Credential(Struct, frozen=True, kw_only=True):
     close: Callable[[], None] = lambda: None
 
 
-def credential(access: SshAccess, secrets: Secrets) -> Credential:
+def credential(access: SshAccess, secret: Callable[[str], str]) -> Credential:
     """What `access` logs in with; ConfigError where it cannot be had."""
     if access.key is not None:
-        key = _load_key(access, secrets)
+        key = _load_key(access, secret)
         return Credential(kind=Kind.KEY, login=lambda t, user: t.auth_publickey(user, key))
     if access.password is not None:
-        password = secrets.resolve(access.password).reveal()
+        password = secret(access.password)
         return Credential(
             kind=Kind.PASSWORD, login=lambda t, user: _password_login(t, user, password)
         )
@@ -56,11 +56,11 @@ def credential(access: SshAccess, secrets: Secrets) -> Credential:
 # --- keys ---------------------------------------------------------------------------------------
 
 
-def _load_key(access: SshAccess, secrets: Secrets) -> paramiko.PKey:
+def _load_key(access: SshAccess, secret: Callable[[str], str]) -> paramiko.PKey:
     source = access.key or ""
     by_reference = is_reference(source)
-    text = secrets.resolve(source).reveal() if by_reference else read_private_file(source)
-    phrase = secrets.resolve(access.passphrase).reveal() if access.passphrase else None
+    text = secret(source) if by_reference else read_private_file(source)
+    phrase = secret(access.passphrase) if access.passphrase else None
     key = _key_from_text(text, phrase, source)
     certificate = os.path.expanduser(source) + "-cert.pub"
     if not by_reference and os.path.exists(certificate):

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
-from audit_core.model import FileEntry, FileStatus, ReadFiles
+from audit_core.model import FileEntry, FileStatus, Message, ReadFiles, msg, verbatim
 
 _FIND = "/usr/bin/find"
 _BASE64 = "/usr/bin/base64"
@@ -149,7 +149,11 @@ _STATUS = {b"b": FileStatus.TOO_BIG, b"n": FileStatus.NOT_PERMITTED, b"c": FileS
 
 
 class Unreadable(Exception):
-    """The stream is not what find prints for this request."""
+    """The stream is not what find prints for this request; `said` is why."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(str(said))
+        self.said = said
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -168,7 +172,7 @@ class _Reader:
         self._at = 0
         tail = self._parts.pop()  # behind the last NUL: nothing, or the part that was cut off
         if tail and not cut:
-            raise Unreadable("the last record is not whole")
+            raise Unreadable(msg("the last record is not whole"))
         self._cut = cut
         self.told: set[str] = set()
         self.files: list[FileEntry] = []
@@ -184,7 +188,9 @@ class _Reader:
             elif digest is not None:
                 self.digests[_path(digest[2])] = digest[1].decode()
             else:
-                raise Unreadable(f"not a record: {record[:80]!r}")
+                raise Unreadable(
+                    msg("not a record of find: {record}", record=verbatim(record[:80]))
+                )
 
     def _take(self) -> bytes:
         self._at += 1
@@ -205,7 +211,7 @@ class _Reader:
         if mark == b"f":
             if self._at + 2 > len(self._parts):  # its content was cut off
                 if not self._cut:
-                    raise Unreadable("the last file is not whole")
+                    raise Unreadable(msg("the last file is not whole"))
                 self._at = len(self._parts)
                 return
             entry = _with_content(entry, self._take(), self._take())
@@ -222,9 +228,9 @@ def _with_content(entry: FileEntry, encoded: bytes, mark: bytes) -> FileEntry:
     try:
         data = base64.b64decode(encoded.replace(b"\n", b""), validate=True)
     except binascii.Error as error:
-        raise Unreadable("the content of a file is not base64") from error
+        raise Unreadable(msg("the content of a file is not base64")) from error
     if mark != b"+":
-        raise Unreadable("the content of a file has no end")
+        raise Unreadable(msg("the content of a file has no end"))
     return structs.replace(entry, status=FileStatus.READ, data=data)
 
 
@@ -236,7 +242,7 @@ def read_stream(search: Search, stdout: bytes, stderr: bytes, *, cut: bool) -> F
     for start in search.starts:
         known = start in reader.told or start in complaints
         if not (known or cut or any(_within(c, start) for c in complaints)):
-            raise Unreadable(f"find said nothing of {start}")
+            raise Unreadable(msg("find said nothing of {path}", path=start))
     missing = [FileEntry(path=path, status=status) for path, status in complaints.items()]
     files = [_settled(file, reader.digests, stderr, cut=cut) for file in reader.files]
     return Found(files=(*files, *missing), truncated=cut)

@@ -1,0 +1,42 @@
+"""For authors of connectors: a session that asks one request after the other.
+
+A connector without a login is one function::
+
+    def open(way: Way) -> Session:
+        return OneByOne(scan, SessionInfo(connector="ports"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from audit_core.model import Closing, Message, Reply, Request, SessionInfo, msg
+
+
+class OneByOne(Closing):
+    """Answers each request with `answer`; `end`, if given, is called once when it is closed."""
+
+    def __init__(
+        self,
+        answer: Callable[[Request], Reply],
+        info: SessionInfo,
+        end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.info = info
+        self._answer = answer
+        self._end: Callable[[], None] | None = end
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """The reply to each of `requests`, in order."""
+        for request in requests:
+            yield self._answer(request)
+
+    def permitted(self, requests: Sequence[Request]) -> Message:
+        """That the target was reached; what it allows shows only when it is asked."""
+        return msg("reached")
+
+    def close(self) -> None:
+        """Nothing is left open. May be called twice."""
+        end, self._end = self._end, None
+        if end is not None:
+            end()

@@ -1,0 +1,412 @@
+"""Isolated connectors: each session in a worker process, which is used again afterwards.
+
+A worker that hangs, dies or takes too much memory costs the request that it was asked, and is
+replaced. Each order has a number, and an answer to another one ends the worker: what came of one
+target cannot be taken for another's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any
+
+from audit_core.api.hooks import Connector
+from audit_core.connectors import orders, worker
+from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, Told
+from audit_core.connectors.ways import LiveWay, sent
+from audit_core.model import (
+    ConnectError,
+    Message,
+    Reason,
+    Reply,
+    Request,
+    SessionInfo,
+    Status,
+    msg,
+    verbatim,
+)
+from audit_core.model.errors import ConfigError
+
+GRACE_S = 15.0
+_START_S = 30.0
+_CLOSE_S = 5.0
+_USES = 200
+_REOPENED = 3  # sessions with a login; what is refused at that is not tried again
+_ROOM = 2 << 20
+_numbers = itertools.count(1)
+
+
+class WorkerGone(Exception):
+    """The worker did not answer; `late`: in time."""
+
+    def __init__(self, said: Message, *, late: bool, printed: bytes = b"") -> None:
+        super().__init__(str(said))
+        self.said = said
+        self.late = late
+        self.printed = printed
+
+
+class _Worker:
+    """A worker process, seen from the core."""
+
+    def __init__(self, pid: int, sock: socket.socket, prints: int) -> None:
+        self._pid = pid
+        self._sock = sock
+        self._prints = prints
+        self._ended = threading.Lock()
+        self._alive = True
+        self.uses = 0
+
+    def carry_out(self, order: Any, *, seconds: float, most: int) -> Told:
+        """What the worker tells of `order`; raises WorkerGone, and the worker is ended then."""
+        until = time.monotonic() + seconds
+        try:
+            self._sock.settimeout(seconds)
+            orders.send_order(self._sock, order)
+            told = self._told(until, most)
+        except TimeoutError as error:
+            raise self._gone(msg("the connector did not end in time"), late=True) from error
+        except (OSError, ValueError) as error:
+            raise self._gone(_broke(error), late=False) from error
+        if told is None:
+            raise self._gone(msg("the process of the connector ended"), late=False)
+        if told.number != order.number:
+            raise self._gone(msg("the connector answered something else"), late=False)
+        if told.over:
+            self.end()
+        return told
+
+    def _told(self, until: float, most: int) -> Told | None:
+        ready, _, _ = select.select([self._sock], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        self._sock.settimeout(max(0.1, until - time.monotonic()) + _CLOSE_S)
+        return orders.receive_told(self._sock, most)
+
+    def _gone(self, said: Message, *, late: bool) -> WorkerGone:
+        printed = self._printed()
+        self.end()
+        return WorkerGone(said, late=late, printed=printed)
+
+    def _printed(self) -> bytes:
+        with contextlib.suppress(OSError):
+            size = os.fstat(self._prints).st_size
+            return os.pread(self._prints, 2000, max(0, size - 2000))
+        return b""
+
+    def forget(self) -> None:
+        """Nothing that was printed for one target is left when the next is asked."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._prints, 0)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be given orders."""
+        return self._alive
+
+    def end(self) -> None:
+        """The process is gone, with all that it started. From any thread; may be called twice."""
+        with self._ended:
+            if not self._alive:
+                return
+            self._alive = False
+            # Not reaped before we say so, its number is still its own, also as that of its group.
+            for end in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    end(self._pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+            self._sock.close()
+            os.close(self._prints)
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._pid
+
+
+def _broke(error: Exception) -> Message:
+    return msg("the process of the connector broke off: {error}", error=verbatim(str(error)))
+
+
+class Pool:
+    """Worker processes, begun when they are needed; `close` ends them all."""
+
+    def __init__(self, connectors: Iterable[Connector] = ()) -> None:
+        modules = {c.open.partition(":")[0] for c in connectors if c.isolated}
+        self._modules: tuple[str, ...] = tuple(sorted(modules))
+        self._lock = threading.Lock()
+        self._first: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
+        self._closed = False
+
+    def open(self, connector: Connector, way: LiveWay) -> Remote:
+        """An open session in a worker; raises ConnectError and ConfigError."""
+        return Remote(self, connector, way)
+
+    def take(self) -> _Worker:
+        """A worker that nobody else has."""
+        with self._lock:
+            if self._closed:
+                raise WorkerGone(msg("the run is being ended"), late=False)
+            while self._idle:
+                found = self._idle.pop()
+                if found.alive:
+                    self._busy.add(found)
+                    return found
+            made = self._forked()
+            self._busy.add(made)
+            return made
+
+    def give_back(self, used: _Worker) -> None:
+        """`used` may be taken again, unless it has ended or been used often enough."""
+        used.uses += 1
+        with self._lock:
+            self._busy.discard(used)
+            if used.alive and used.uses < _USES and not self._closed:
+                used.forget()
+                self._idle.append(used)
+                return
+            used.end()
+            self._reap(used)
+
+    def close(self) -> None:
+        """All workers are gone, and nothing new can be opened."""
+        with self._lock:
+            self._closed = True
+            for found in (*self._idle, *self._busy):
+                found.end()
+            self._idle.clear()
+            if self._control is not None:
+                self._control.close()
+                self._control = None
+            if self._first is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._first.wait(_CLOSE_S)
+                if self._first.returncode is None:
+                    self._first.kill()
+                    self._first.wait()
+                self._first = None
+
+    def _reap(self, used: _Worker) -> None:
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.sendall(b"%s%10d" % (worker.REAP, used.pid))
+
+    def _forked(self) -> _Worker:
+        for modules in dict.fromkeys((self._modules, ())):
+            try:
+                return self._fork(modules)
+            except (OSError, ValueError):  # it hung or died at what it imported: without, then
+                self._end_first()
+        raise WorkerGone(msg("no process for the connector can be started"), late=False)
+
+    def _fork(self, modules: tuple[str, ...]) -> _Worker:
+        control = self._control or self._begun(modules)
+        ours, theirs = socket.socketpair()
+        prints = os.memfd_create("printed", os.MFD_CLOEXEC)
+        try:
+            with theirs, _appending(prints) as end:
+                socket.send_fds(control, [worker.FORK], [theirs.fileno(), end.fileno()])
+            return _Worker(int(_answer(control)), ours, prints)
+        except BaseException:
+            ours.close()
+            os.close(prints)
+            raise
+
+    def _begun(self, modules: tuple[str, ...]) -> socket.socket:
+        """The socket of a new first process, which has imported `modules`."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._first = subprocess.Popen(
+                [sys.executable, "-m", "audit_core.connectors.worker", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        ours.settimeout(_START_S)
+        self._control = ours
+        ours.sendall(pickle.dumps({"path": tuple(sys.path), "modules": modules}))
+        if _answer(ours) != worker.READY:
+            raise ValueError("the first process did not begin")
+        return ours
+
+    def _end_first(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._first is not None:
+            self._first.kill()
+            self._first.wait()
+            self._first = None
+
+
+def _appending(memory: int) -> IO[bytes]:
+    """A second way to write to the file `memory`, always at its end."""
+    return open(f"/proc/self/fd/{memory}", "ab", buffering=0)
+
+
+def _answer(control: socket.socket) -> bytes:
+    data = control.recv(64)
+    if not data:
+        raise ValueError("the first process is gone")
+    return data
+
+
+class Remote:
+    """A session that a worker holds."""
+
+    def __init__(self, pool: Pool, connector: Connector, way: LiveWay) -> None:
+        self._pool = pool
+        self._connector = connector
+        self._way = sent(way)
+        self._worker: _Worker | None = None
+        self._closed = False
+        self._reopened = 0
+        self._using = threading.Lock()
+        self._info = SessionInfo(connector=connector.name)
+        self._open()
+
+    @property
+    def info(self) -> SessionInfo:
+        """How the target is reached."""
+        return self._info
+
+    def _open(self) -> None:
+        try:
+            self._worker = self._pool.take()
+            order = Open(number=next(_numbers), entry=self._connector.open, way=self._way)
+            told = self._worker.carry_out(order, seconds=self._connector.login_s, most=_ROOM)
+            if told.failed is not None:
+                raise _raised(told.failed)
+        except WorkerGone as error:
+            self._lose()
+            reason = Reason.TIMED_OUT if error.late else Reason.FAULT
+            raise ConnectError(reason, error.said) from error
+        except BaseException:
+            self._let_go()
+            raise
+        if told.info is not None:
+            self._info = told.info
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """The reply to each request, asked one after the other."""
+        for request in requests:
+            if self._closed:
+                return
+            if self._worker is None:
+                self._open_again()
+            yield self._asked(request)
+
+    def _open_again(self) -> None:
+        self._reopened += 1
+        if self._connector.access is not None and self._reopened > _REOPENED:
+            raise ConnectError(Reason.FAULT, msg("the session was lost too often"))
+        self._open()
+
+    def _asked(self, request: Request) -> Reply:
+        order = Ask(number=next(_numbers), request=request)
+        most = 2 * request.limit + _ROOM
+        told = self._carried_out(order, request.timeout_s + GRACE_S, most)
+        if isinstance(told, WorkerGone):
+            status = Status.TIMED_OUT if told.late else Status.FAULT
+            return Reply(request=request, status=status, detail=told.said, stderr=told.printed)
+        if told.failed is not None:
+            self._let_go()
+            if told.failed.reason is not Reason.FAULT:
+                raise _raised(told.failed)
+            return Reply(request=request, status=Status.FAULT, detail=told.failed.said)
+        if told.answer is None:
+            return Reply(
+                request=request, status=Status.NO_REPLY, detail=msg("the connector gave no answer")
+            )
+        return _reply(request, told.answer)
+
+    def _carried_out(self, order: Any, seconds: float, most: int) -> Told | WorkerGone:
+        held = self._worker
+        if held is None:
+            return WorkerGone(msg("the session is closed"), late=False)
+        try:
+            with self._using:
+                return held.carry_out(order, seconds=seconds, most=most)
+        except WorkerGone as error:
+            self._lose()
+            return error
+
+    def permitted(self, requests: Sequence[Request]) -> Message:
+        """What this login allows of `requests`."""
+        order = Permitted(number=next(_numbers), requests=tuple(requests))
+        told = self._carried_out(order, 120.0, _ROOM)
+        if isinstance(told, WorkerGone):
+            raise ConnectError(Reason.FAULT, told.said)
+        if told.failed is not None:
+            self._let_go()
+            raise _raised(told.failed)
+        return told.said or msg("reached")
+
+    def close(self) -> None:
+        """The session is closed and its worker free for another; ended where it is busy."""
+        self._closed = True
+        held = self._worker
+        if held is None:
+            return
+        if not self._using.acquire(blocking=False):
+            held.end()  # from another thread: the one that waits for it goes on
+            return
+        self._using.release()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._worker = self._worker, None
+        if held is None:
+            return
+        with contextlib.suppress(WorkerGone):
+            held.carry_out(Close(number=next(_numbers)), seconds=_CLOSE_S, most=_ROOM)
+        self._pool.give_back(held)
+
+    def _lose(self) -> None:
+        held, self._worker = self._worker, None
+        if held is not None:
+            held.end()
+            self._pool.give_back(held)
+
+
+def _reply(request: Request, told: Answered) -> Reply:
+    return Reply(
+        request=request,
+        status=told.status,
+        exit_code=told.exit_code,
+        stdout=told.stdout,
+        stderr=told.stderr,
+        truncated=told.truncated,
+        detail=told.detail,
+        files=told.files,
+    )
+
+
+def _raised(failed: Failure) -> ConnectError | ConfigError:
+    if failed.ours:
+        return ConfigError(failed.said)
+    return ConnectError(
+        failed.reason,
+        failed.said,
+        remedy=failed.remedy,
+        refused=failed.refused,
+        in_between=failed.in_between,
+    )

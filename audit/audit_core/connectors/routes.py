@@ -1,0 +1,147 @@
+"""Which connector answers which request about which target, and how its sessions are opened."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from audit_core.api.hooks import Connector
+from audit_core.api.plugins import resolve_entry
+from audit_core.connectors.pool import Pool
+from audit_core.connectors.secrets import Secrets
+from audit_core.connectors.ways import LiveWay, hosts, references
+from audit_core.inventory import Access, Inventory
+from audit_core.model import Request, Session, Target, msg
+from audit_core.model.errors import ConfigError
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """How `target` is reached by one connector.
+
+    `credentials` name what is offered (never the value) and the account there, `between` what is
+    offered to a host in between: refusals are counted by these names. Nobody logs in where
+    `logs_in` is false.
+    """
+
+    target: str
+    connector: str
+    accepts: tuple[type[Request], ...]
+    open: Callable[[], Session]
+    credentials: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    logs_in: bool = True
+
+
+ByTarget = Mapping[str, Sequence[Route]]
+
+
+def route_of(
+    request: Request, target: str, routes: ByTarget, parents: Mapping[str, str]
+) -> Route | None:
+    """The route that answers `request` about `target`: to itself, or else to what it is part of."""
+    place: str | None = target
+    while place is not None:
+        for route in routes.get(place, ()):
+            if isinstance(request, route.accepts):
+                return route
+        place = parents.get(place)
+    return None
+
+
+class Routes:
+    """The routes to the targets of one inventory."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        connectors: Mapping[str, Connector],
+        secrets: Secrets,
+        pool: Pool,
+    ) -> None:
+        self._inventory = inventory
+        self._connectors = connectors
+        self._secrets = secrets
+        self._pool = pool
+
+    def of(self, target: Target) -> tuple[Route, ...]:
+        """Every way to ask `target` itself: the declared one first."""
+        access = self._inventory.access.get(target.id)
+        found = [] if access is None else [self._declared(target, access)]
+        found += [
+            self._route(connector, target, None)
+            for connector in self._connectors.values()
+            if connector.access is None and target.kind in connector.kinds
+        ]
+        return tuple(found)
+
+    def by_target(self, targets: Iterable[Target]) -> dict[str, tuple[Route, ...]]:
+        """The routes to each of `targets`, by id."""
+        return {target.id: self.of(target) for target in targets}
+
+    def _declared(self, target: Target, access: Access) -> Route:
+        connector = self._connectors.get(access.via)
+        if connector is None:
+            raise ConfigError(
+                msg("{target}: no installed plugin offers the connector {via}",
+                    target=target.id, via=access.via)
+            )  # fmt: skip
+        own, between = _credentials(connector, access.settings)
+        account = _account(access, target)
+        route = self._route(connector, target, access.settings)
+        return structs.replace(route, credentials=(own, account), between=between)
+
+    def _route(self, connector: Connector, target: Target, settings: object) -> Route:
+        way = LiveWay(target, settings, self._inventory.scope, self._secrets)
+        open_: Callable[[], Session] = _InProcess(connector, way)
+        if connector.isolated:
+            open_ = _Isolated(self._pool, connector, way)
+        return Route(
+            target=target.id, connector=connector.name, accepts=connector.accepts, open=open_,
+            logs_in=connector.access is not None,
+        )  # fmt: skip
+
+    def resolve_secrets(self, targets: Iterable[Target]) -> None:
+        """Every secret that access to `targets` refers to is known from here on, if there is one.
+
+        All of them before the first byte is stored: what one target holds of another's is cut too.
+        """
+        for target in targets:
+            access = self._inventory.access.get(target.id)
+            for reference in references(access.settings) if access is not None else ():
+                with contextlib.suppress(ConfigError):  # told when this target is opened
+                    self._secrets.resolve(reference)
+
+
+class _Isolated:
+    def __init__(self, pool: Pool, connector: Connector, way: LiveWay) -> None:
+        self._pool, self._connector, self._way = pool, connector, way
+
+    def __call__(self) -> Session:
+        return self._pool.open(self._connector, self._way)
+
+
+class _InProcess:
+    def __init__(self, connector: Connector, way: LiveWay) -> None:
+        self._connector, self._way = connector, way
+
+    def __call__(self) -> Session:
+        session: Session = resolve_entry(self._connector.open)(self._way)
+        return session
+
+
+def _credentials(connector: Connector, access: Any) -> tuple[str, tuple[str, ...]]:
+    """The names of what is offered to the target, and to a host in between."""
+    if connector.credentials is not None:
+        own, *between = connector.credentials(access)
+        return own, tuple(between)
+    return f"{getattr(access, 'user', '')} {', '.join(references(access)) or '-'}", ()
+
+
+def _account(access: Access, target: Target) -> str:
+    """The account that is logged in to: it is locked where it is, whatever is offered."""
+    place = next(iter(hosts(access.settings)), target.address)
+    port = getattr(access.settings, "port", "")
+    return f"{access.via} {getattr(access.settings, 'user', '')} at {place} {port}"

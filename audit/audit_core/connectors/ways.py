@@ -1,0 +1,82 @@
+"""What a connector is given to open a session: names and secrets are resolved by the core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.connectors.scope import resolve
+from audit_core.connectors.secrets import Secrets, is_reference
+from audit_core.model import HostName, KeyFile, SecretRef, Target
+from audit_core.model.schemas import marked
+
+
+class LiveWay:
+    """A `Way` whose names are looked up, and whose secrets are resolved, when they are used."""
+
+    def __init__(
+        self, target: Target, access: Any, scope: tuple[str, ...] | None, secrets: Secrets
+    ) -> None:
+        self.target = target
+        self.access = access
+        self._scope = scope
+        self._secrets = secrets
+
+    def address(self, name: str) -> str:
+        """The address to connect to for `name`."""
+        return resolve(name, self._scope)
+
+    def secret(self, reference: str) -> str:
+        """The secret behind `reference`."""
+        return self._secrets.resolve(reference).reveal()
+
+
+class SentWay(Struct, frozen=True, kw_only=True):
+    """A `Way` as data, for another process: all that may be asked of it was resolved before."""
+
+    target: Target
+    access: Any
+    addresses: dict[str, str]
+    secrets: dict[str, str]
+
+    def address(self, name: str) -> str:
+        """The address to connect to for `name`."""
+        return self.addresses[name]
+
+    def secret(self, reference: str) -> str:
+        """The secret behind `reference`."""
+        return self.secrets[reference]
+
+    def __repr__(self) -> str:
+        return f"SentWay({self.target.id})"
+
+
+def sent(way: LiveWay) -> SentWay:
+    """`way` as data. Raises what looking a name up, or a secret, raises."""
+    names = {*hosts(way.access)}
+    if way.target.address is not None:
+        names.add(way.target.address)
+    return SentWay(
+        target=way.target,
+        access=way.access,
+        addresses={name: way.address(name) for name in sorted(names)},
+        secrets={ref: way.secret(ref) for ref in references(way.access)},
+    )
+
+
+def references(access: Any) -> tuple[str, ...]:
+    """The references to secrets in `access`."""
+    found = _marked(access, SecretRef, KeyFile)
+    return tuple(dict.fromkeys(text for text in found if is_reference(text)))
+
+
+def hosts(access: Any) -> tuple[str, ...]:
+    """The hosts that `access` names."""
+    return _marked(access, HostName)
+
+
+def _marked(access: Any, *markers: Any) -> tuple[str, ...]:
+    if not isinstance(access, Struct):
+        return ()
+    return tuple(text for _, _, text in marked(access, markers))

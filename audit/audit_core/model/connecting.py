@@ -1,0 +1,118 @@
+"""How targets are reached: what connectors, the core and the stored observations share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from msgspec import Struct
+
+from audit_core.model.files import FileEntry
+from audit_core.model.messages import Message
+from audit_core.model.observations import SessionInfo, Status
+from audit_core.model.requests import Reason, Request
+from audit_core.model.targets import Target
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """One answer as it came in, not yet redacted.
+
+    `detail` is why there is none. `started` and `ended` (UTC, ISO 8601) are empty where the request
+    was asked alone, just before: the core stamps it then.
+    """
+
+    request: Request
+    status: Status = Status.ANSWERED
+    exit_code: int | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    truncated: bool = False
+    detail: Message | None = None
+    files: tuple[FileEntry, ...] | None = None
+    started: str = ""
+    ended: str = ""
+
+
+class ConnectError(Exception):
+    """The target could not be reached or logged in to; `reason`, and `said`, which tells why.
+
+    `remedy` is what the user can do about it (a command to run), or None. `refused`: the other side
+    answered and refused what it was offered, which counts towards lock-outs. `in_between`: this is
+    about the host through which the target is reached.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        said: Message,
+        *,
+        remedy: Message | None = None,
+        refused: bool = False,
+        in_between: bool = False,
+    ) -> None:
+        super().__init__(str(said))
+        self.reason = reason
+        self.said = said
+        self.remedy = remedy
+        self.refused = refused
+        self.in_between = in_between
+
+
+class Way(Protocol):
+    """What a connector is given to open a session.
+
+    `access` is the connector's access schema as the inventory fills it, None where it has none.
+    """
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def access(self) -> Any: ...
+
+    def address(self, name: str) -> str:
+        """The address to connect to for a host name or address, looked up once.
+
+        ConfigError where it is outside the declared scope; ConnectError where it does not resolve.
+        """
+
+    def secret(self, reference: str) -> str:
+        """The secret behind a reference; no stored byte will hold it. ConfigError where none is."""
+
+
+class Session(Protocol):
+    """One open way to a target. One thread uses it at a time."""
+
+    @property
+    def info(self) -> SessionInfo: ...
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """The reply to each of `requests`, in any order, as it comes in.
+
+        Raises ConnectError where the way is gone or leads nowhere.
+        """
+
+    def permitted(self, requests: Sequence[Request]) -> Message:
+        """What this login allows of `requests`, found out without running them."""
+
+    def close(self) -> None:
+        """Nothing is left running. May be called twice, and from another thread to break off."""
+
+
+class Closing:
+    """A session that is closed at the end of its `with`."""
+
+    def close(self) -> None:
+        """Nothing is left running. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,30 @@
+"""The question for the TCP ports of one address."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from audit_core.model import Request
+
+
+class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
+    """A connect scan of `ports` of `address`, and a second look at the open ones and at `again`.
+
+    `ports` and `again` are in nmap's words, `max_rate` is in connections begun per second.
+    """
+
+    evidence_kind: ClassVar[str] = "ports"
+
+    address: str
+    ports: str
+    again: str
+    max_rate: int
+    timeout_s: int = 150
+    limit: int = 8 << 20
+
+    def describe(self) -> str:
+        """The command line of nmap, and where it looks again."""
+        return (
+            f"nmap -sT -Pn -n --max-rate {self.max_rate} -p {self.ports} {self.address};"
+            f" open ports and {self.again} once more, at most 10 a second"
+        )

@@ -1,0 +1,52 @@
+"""Opens sessions to shells: names are looked up and held to the scope just before."""
+
+from __future__ import annotations
+
+from audit_core.connectors.scope import as_address
+from audit_core.model import Way
+from audit_shell.access import JumpLogin, LocalAccess, SshLogin, Sudo
+from audit_shell.hostkeys import DEFAULT_FILES
+from audit_shell.local import LocalTransport
+from audit_shell.session import ShellSession
+from audit_shell.ssh import SshAccess, SshTransport
+
+
+def open_local(way: Way) -> ShellSession:
+    """A session on this machine."""
+    settings: LocalAccess = way.access
+    return ShellSession(LocalTransport().open(), sudo=settings.sudo is Sudo.PER_COMMAND)
+
+
+def open_ssh(way: Way) -> ShellSession:
+    """A session over SSH; raises ConnectError, or ConfigError for what is outside the scope."""
+    settings: SshLogin = way.access
+    transport = SshTransport(ssh_access(settings, way), way.secret)
+    return ShellSession(transport.open(), sudo=settings.sudo is Sudo.PER_COMMAND)
+
+
+def ssh_access(settings: SshLogin, way: Way) -> SshAccess:
+    """How to reach the host that `settings` name."""
+    jump = None
+    if settings.jump is not None:
+        jump = _access(settings.jump, way.address(settings.jump.address), None)
+    # Behind a jump host the jump host looks names up; a literal address is held to the scope.
+    address = str(settings.address)
+    if jump is None or as_address(address) is not None:
+        address = way.address(address)
+    return _access(settings, address, jump)
+
+
+def _access(login: SshLogin | JumpLogin, address: str, jump: SshAccess | None) -> SshAccess:
+    return SshAccess(
+        host=address,
+        user=login.user,
+        port=login.port,
+        host_name_for_keys=login.host_key_name or str(login.address),
+        known_hosts=login.known_hosts_files or DEFAULT_FILES,
+        key=login.key,
+        passphrase=login.passphrase,
+        password=login.password,
+        use_agent=login.agent,
+        agent_fingerprint=login.agent_fingerprint,
+        jump=jump,
+    )

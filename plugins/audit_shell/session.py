@@ -1,0 +1,107 @@
+"""Requests to a shell: all that are asked at once are one script."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from msgspec import structs
+
+from audit_core.connectors import now
+from audit_core.connectors.asking import seconds
+from audit_core.model import (
+    Closing,
+    Command,
+    ConnectError,
+    Message,
+    Reason,
+    Reply,
+    Request,
+    SessionInfo,
+    Status,
+    msg,
+)
+from audit_shell import batch
+from audit_shell.no_shell import A_SHELL, not_run
+from audit_shell.scripts import Ended, ScriptReply, ScriptSession
+
+_STREAM_LIMIT = 64 << 20
+_FRAME_ROOM = 512
+_TRIAL_S = 120.0
+_WHO = Command(argv=("/usr/bin/id", "-u"))
+
+
+class ShellSession(Closing):
+    """A session that asks over `scripts`; as root by sudo where `sudo` says so."""
+
+    def __init__(self, scripts: ScriptSession, *, sudo: bool) -> None:
+        self._scripts = scripts
+        self._sudo = sudo
+        self.info: SessionInfo = scripts.info
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """The replies to all `requests`, from one script.
+
+        ConnectError where the login runs no script at all.
+        """
+        asked = [r for r in requests if isinstance(r, batch.ShellRequest)]
+        started = now()
+        told, got = self._run(asked, seconds(asked), _limit(asked))
+        ended = now()
+        for request, raw in zip(asked, got.replies, strict=True):
+            raw = raw or batch.ScriptResponse(status=_cut(told), detail=_broke(told))
+            yield Reply(
+                request=request, status=raw.status, exit_code=raw.exit_code, stdout=raw.stdout,
+                stderr=raw.stderr, truncated=raw.truncated, detail=raw.detail, files=raw.files,
+                started=started, ended=ended,
+            )  # fmt: skip
+
+    def _run(
+        self, asked: Sequence[batch.ShellRequest], deadline_s: float, limit: int
+    ) -> tuple[ScriptReply, batch.Unframed]:
+        nonce = secrets.token_hex(16)
+        script = batch.render(asked, nonce, sudo=self._sudo)
+        told = self._scripts.run(script, deadline_s=deadline_s, limit=limit)
+        got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=_cut(told))
+        if got.header is None:
+            reason, said = not_run(told, deadline_s, limit)
+            raise ConnectError(reason, said, remedy=A_SHELL)
+        self.info = structs.replace(self.info, uid=got.header.uid)
+        return told, got
+
+    def permitted(self, requests: Sequence[Request]) -> Message:
+        """How many of the commands that need root sudo would run."""
+        shell = (r for r in requests if isinstance(r, batch.ShellRequest))
+        argvs = sorted({argv for request in shell for argv in batch.root_argvs(request)})
+        # sudo -l CMD only says whether CMD would be allowed; nothing of it runs.
+        trial = [
+            Command(argv=("/usr/bin/sudo", "-n", "-l", "--", *argv), ok=(0, 1)) for argv in argvs
+        ]
+        _, got = self._run([_WHO, *trial], _TRIAL_S, 4 << 20)
+        if got.header is None:
+            raise ConnectError(Reason.UNPARSABLE, msg("no answer to a trial script"))
+        if got.header.uid == 0:
+            return msg("root, so every request is allowed")
+        if not (got.header.sudo and self._sudo):
+            return msg("no sudo: what needs root stays open")
+        allowed = sum(1 for r in got.replies[1:] if r is not None and r.exit_code == 0)
+        return msg(
+            "sudo allows {allowed} of {count} commands that need root",
+            allowed=allowed, count=len(argvs),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing is left running. May be called twice."""
+        self._scripts.close()
+
+
+def _cut(told: ScriptReply) -> Status:
+    return Status.TIMED_OUT if told.ended is Ended.DEADLINE else Status.NO_REPLY
+
+
+def _broke(told: ScriptReply) -> Message:
+    return told.detail or msg("the script ended before it was asked")
+
+
+def _limit(requests: Sequence[batch.ShellRequest]) -> int:
+    return min(_STREAM_LIMIT, sum(batch.stream_room(r) + _FRAME_ROOM for r in requests) + (1 << 20))

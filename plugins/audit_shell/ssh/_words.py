@@ -1,0 +1,31 @@
+"""What broke, in words that are safe to print, though they may be the server's."""
+
+from __future__ import annotations
+
+from audit_core.model import Item, Message, msg, verbatim
+from audit_core.text.system_errors import os_error
+from audit_shell.scripts import no_end, too_much
+
+__all__ = ["GONE", "as_message", "no_end", "plain", "told", "too_much"]
+
+GONE = msg("the server closed the connection")
+
+
+def told(error: BaseException) -> Item:
+    """What broke: our own words, the system's, or a library's as a short line of ASCII."""
+    if isinstance(error, EOFError):
+        return GONE
+    if isinstance(error, OSError) and error.strerror:
+        return os_error(error)
+    return verbatim(plain(str(error) or type(error).__name__))
+
+
+def as_message(told: Item) -> Message:
+    """`told` as a message of its own."""
+    return told if isinstance(told, Message) else Message(id="{text}", args={"text": told})
+
+
+def plain(text: str) -> str:
+    """`text` as a short line of printable ASCII."""
+    shown = ascii(text)[1:-1]
+    return shown if len(shown) <= 160 else shown[:157] + "..."

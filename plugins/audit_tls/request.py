@@ -1,0 +1,33 @@
+"""The question how an endpoint speaks TLS."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from audit_core.model import Request
+
+
+class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
+    """Hellos to `port` of `address`, at most `max_connections`, each in a connection of its own.
+
+    `server_name` is what is asked for, empty for none; `starttls` the protocol that is spoken
+    first, empty for none.
+    """
+
+    evidence_kind: ClassVar[str] = "tls"
+    bounds: ClassVar[tuple[str, ...]] = (*Request.bounds, "max_connections")
+    waiting: ClassVar[frozenset[str]] = Request.waiting | {*bounds}
+
+    address: str
+    port: int
+    server_name: str = ""
+    starttls: str = ""
+    max_connections: int = 160
+    timeout_s: int = 150
+    limit: int = 16 << 20
+
+    def describe(self) -> str:
+        """Where the hellos go, and how many at most."""
+        after = f" STARTTLS={self.starttls}" if self.starttls else ""
+        name = f" SNI={self.server_name}" if self.server_name else ""
+        return f"TLS {self.address}:{self.port}{name}{after} <={self.max_connections}"
