@@ -4,7 +4,7 @@
 # make bench        compares with other tools, as ratios in one run
 # make golden       writes the expected verdicts of the recorded host anew
 # make recordings   adds to the recorded host what BUNDLE=… holds of TARGET=…
-# make messages     compiles the translations after an edit of a .po file
+# make messages     brings the .po files in line with the source and compiles them
 # make lock         writes requirements/ anew, with the newest releases that pyproject.toml allows
 # make clean        removes what these made, except audits and packs
 #

@@ -1,7 +1,13 @@
-"""Compiles the translations, *.po to *.mo beside them: for each build, and for `make messages`."""
+"""Compiles the translations, *.po to *.mo beside them, for each build.
+
+`make messages` also brings each .po in line with the source: new texts without a translation, and
+none that no source has.
+"""
 
 from __future__ import annotations
 
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +45,42 @@ def _compile(source: Path, target: Path) -> None:
         target.write_bytes(made)
 
 
+def update_messages(root: Path) -> None:
+    """Each package's .po holds the texts of its source, by module, with the translations it had."""
+    texts_of = _source_texts(root / "audit/audit_core/text/sources.py")
+    for home in ROOTS:
+        for package in sorted(p for p in root.glob(f"{home}/audit_*") if p.is_dir()):
+            found = list(package.rglob(f"locale/*/LC_MESSAGES/{package.name}.po"))
+            for path in found or [package / f"locale/zh/LC_MESSAGES/{package.name}.po"]:
+                _update(path, texts_of(package))
+
+
+def _source_texts(module: Path) -> Callable[[Path], dict[str, str]]:
+    # by its path: what it belongs to need not be installed here
+    found: Callable[[Path], dict[str, str]] = runpy.run_path(str(module))["source_texts"]
+    return found
+
+
+def _update(path: Path, texts: dict[str, str]) -> None:
+    if not texts:
+        return
+    old = polib.pofile(str(path)) if path.exists() else polib.POFile()
+    known = {entry.msgid: entry.msgstr for entry in old}
+    new = polib.POFile(wrapwidth=0)
+    new.metadata = old.metadata or {"Language": "zh", "Content-Type": "text/plain; charset=UTF-8"}
+    for text, module in sorted(texts.items(), key=lambda item: item[1]):
+        new.append(polib.POEntry(
+            msgid=text, msgstr=known.get(text, ""), occurrences=[(module, "")],
+        ))  # fmt: skip
+    made = str(new).strip("#\n") + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made, encoding="utf-8")
+
+
 if __name__ == "__main__":
     try:
+        update_messages(Path(__file__).parent)
         compile_messages(Path(__file__).parent)
     except (OSError, ValueError) as error:
         raise SystemExit(f"make messages: {error}") from None

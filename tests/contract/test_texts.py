@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import audit_core
 from audit_core.api import plugins
-from audit_core.api.texts import source_texts, text_problems
+from audit_core.api.texts import text_problems
 from audit_core.model import Message, english, msg, verbatim
 from audit_core.model.messages import MAX_DEPTH
 from audit_core.text import translate
+from audit_core.text.sources import source_texts
 
 
 def test_every_package_speaks_chinese() -> None:

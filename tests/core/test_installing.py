@@ -81,6 +81,9 @@ def asked(extras: tuple[str, ...] | None) -> list[str]:
 def texts(tmp_path: Path) -> Path:
     """The folder of translations of a tree with the program that compiles them."""
     shutil.copy(ROOT / "hatch_build.py", tmp_path)
+    sources = "audit/audit_core/text/sources.py"
+    (tmp_path / sources).parent.mkdir(parents=True)
+    shutil.copy(ROOT / sources, tmp_path / sources)
     folder = tmp_path / "plugins/audit_new/locale/zh/LC_MESSAGES"
     folder.mkdir(parents=True)
     return folder
@@ -101,6 +104,20 @@ def test_translations_are_compiled_and_those_without_a_source_removed(texts: Pat
     with (texts / "new.mo").open("rb") as handle:
         made = gettext.GNUTranslations(handle)
     assert (made.gettext("a"), made.pgettext("detail", "b")) == ("甲", "乙")
+
+
+def test_texts_of_the_source_come_and_go_and_keep_their_chinese(texts: Path) -> None:
+    package = texts.parents[2]
+    (package / "b.py").write_text('msg("old {x}")\nmsg("new")\n')
+    po = texts / "audit_new.po"
+    po.write_text('msgid ""\nmsgstr ""\n"Language: zh\\n"\n\nmsgid "gone"\nmsgstr "去"\n\n'
+                  'msgid "old {x}"\nmsgstr "旧 {x}"\n', encoding="utf-8")  # fmt: skip
+    for _ in range(2):
+        assert compiled(texts).returncode == 0
+        held = po.read_text(encoding="utf-8").partition("\n\n")[2]
+        assert (
+            held == '#: b.py\nmsgid "old {x}"\nmsgstr "旧 {x}"\n\n#: b.py\nmsgid "new"\nmsgstr ""\n'
+        )
 
 
 @pytest.mark.parametrize(
