@@ -92,7 +92,7 @@ class ConfigPaths(Struct, frozen=True, kw_only=True):
         named = path if path in self.files else path.rpartition("/")[0]
         places = (*self.files, *self.folders)
         if named not in places:
-            raise ParseError("a path that was not asked for")
+            raise ParseError(msg("a path that was not asked for"))
         return places.index(named)
 
 

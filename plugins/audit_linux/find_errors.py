@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Absent, ParseError, Reason, msg
+from audit_core.api.sdk import Absent, ParseError, Reason, msg, verbatim
 
 _TOOL = re.compile(rb"^(?:/[^\s:]*/)?(?:find|grep|head): ")
 
@@ -21,5 +21,5 @@ def refused(stderr: bytes) -> Absent | None:
                 said=msg("Some of the files could not be read: permission denied"),
             )
         if _TOOL.match(line) and not line.endswith(b"No such file or directory"):
-            raise ParseError(f"find or grep complained: {line[:200]!r}")
+            raise ParseError(msg("find or grep complained: {line}", line=verbatim(line)))
     return None

@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     fact,
     msg,
     shortened,
+    verbatim,
 )
 from audit_linux.config_files import whole_files
 
@@ -96,7 +97,7 @@ def _line(text: str) -> Line:
     if kind == "@include" and len(words) == 2:
         return Line(kind=kind, control="", module=words[1][1].rsplit("/", 1)[-1])
     if kind not in _TYPES or len(words) < 3:
-        raise ParseError(f"not a PAM rule: {text[:120]!r}")
+        raise ParseError(msg("not a PAM rule: {text}", text=verbatim(text)))
     control = f"[{words[1][1]}]" if words[1][0] else words[1][1].lower()
     return Line(
         kind=kind,

@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     ParseError,
     fact,
     msg,
+    verbatim,
     whole_number,
 )
 from audit_core.model import Reason
@@ -49,12 +50,12 @@ def parse_processes(answers: Answers) -> tuple[Process, ...] | Absent:
     for line in answers["ps"].lines:
         parts = line.split(None, 2)
         if len(parts) < 2:
-            raise ParseError(f"not a process: {line[:80]!r}")
+            raise ParseError(msg("not a process: {line}", line=verbatim(line)))
         name = parts[2].rstrip(" ") if len(parts) == 3 else ""
         pid, uid = whole_number(parts[0]), whole_number(parts[1])
         found.append(Process(pid=pid, uid=uid, name=name, contained=pid in inside))
     if not found:
-        raise ParseError("no process listed")
+        raise ParseError(msg("no process listed"))
     if all(process.pid != 1 for process in found):
         said = msg("Process 1 is hidden from this account: the list of processes is not whole")
         return Absent(reason=Reason.NOT_PERMITTED, said=said)

@@ -13,6 +13,7 @@ from audit_core.api.sdk import (
     msg,
     not_present,
     optional,
+    verbatim,
 )
 from audit_core.model import Answer, Optional_, Reason
 
@@ -45,7 +46,7 @@ def parse_units(answers: Answers) -> Units | Absent:
         return not_present(msg("systemd is not process 1 here"))
     if loaded.exit_code or files.exit_code or not (loaded.stdout and files.stdout):
         # systemctl ignores the question in a chroot, with status 0
-        raise ParseError("systemctl did not list to the end")
+        raise ParseError(msg("systemctl did not list to the end"))
     active, failing = _loaded(loaded.lines)
     enabled, generated = _unit_files(files.lines)
     return Units(active=active, enabled=enabled, generated=generated, failing=failing)
@@ -57,7 +58,7 @@ def _loaded(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
     for line in lines:
         words = line.lstrip("●*× ").split(None, 4)
         if words and (len(words) < 4 or not words[0].endswith((".service", ".socket"))):
-            raise ParseError(f"not a unit: {line[:80]!r}")
+            raise ParseError(msg("not a unit: {line}", line=verbatim(line)))
         if words and words[2] in ("active", "activating", "reloading"):
             active.add(words[0])
         if words and words[3].startswith("auto-restart"):
@@ -71,7 +72,7 @@ def _unit_files(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
     for line in lines:
         words = line.split()
         if words and (len(words) < 2 or words[1] not in _STATES):
-            raise ParseError(f"not a unit file: {line[:80]!r}")
+            raise ParseError(msg("not a unit file: {line}", line=verbatim(line)))
         if len(words) >= 2 and words[1] in ("enabled", "enabled-runtime"):
             enabled.add(words[0])
         if len(words) >= 2 and words[1] == "generated":
@@ -109,12 +110,12 @@ def parse_links(answer: Answer) -> frozenset[str] | Absent:
                 reason=Reason.NOT_PERMITTED, said=msg("Cannot read {paths}", paths=(line[:200],))
             )
         if not line.endswith("No such file or directory"):
-            raise ParseError(f"find: {line[:200]}")
+            raise ParseError(msg("find: {detail}", detail=verbatim(line)))
     if (answer.text.count("/") == 0 and answer.stdout) or b"[redacted:" in answer.stdout:
-        raise ParseError("not a list of links")
+        raise ParseError(msg("not a list of links"))
     names = answer.text.split("/")
     if names.pop() != "":
-        raise ParseError("the last name is not whole")
+        raise ParseError(msg("the last name is not whole"))
     return frozenset(name[3:] for name in names)
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Answer, Command, ParseError, Partial, partial, read_rows
+from audit_core.api.sdk import (
+    Answer,
+    Command,
+    ParseError,
+    Partial,
+    msg,
+    partial,
+    read_rows,
+    verbatim,
+)
 from audit_patch.model import Pending, Security, Update
 
 UPDATES = Command(argv=("apk", "--no-network", "version", "-l", "<"), timeout_s=60)
@@ -17,17 +26,17 @@ _ROW = re.compile(
 def _update(line: str) -> Update:
     row = _ROW.fullmatch(line)
     if row is None:
-        raise ParseError(f"not a line of apk version: {line[:120]!r}")
+        raise ParseError(msg("not a line of apk version: {line}", line=verbatim(line)))
     return Update(name=row["name"], candidate=row["new"], installed=row["old"])
 
 
 def parse_pending(answer: Answer) -> Pending | Partial:
     """Every package that the cached index has a newer version of."""
     if answer.stderr.strip():
-        raise ParseError(f"complaint: {answer.stderr[:200]!r}")
+        raise ParseError(msg("complaint: {detail}", detail=verbatim(answer.stderr)))
     lines = [(n, line.rstrip()) for n, line in enumerate(answer.lines, 1) if line.strip()]
     if not lines or not lines[0][1].startswith("Installed:"):
-        raise ParseError("no `Installed:` line")
+        raise ParseError(msg("no `Installed:` line"))
     updates, problems = read_rows(lines[1:], _update)
     return partial(Pending(updates=tuple(updates)), problems)
 

@@ -19,6 +19,7 @@ from audit_core.api.sdk import (
     ParseError,
     msg,
     not_present,
+    verbatim,
 )
 from audit_core.model import NamedAsk
 from audit_patch.model import (
@@ -128,7 +129,7 @@ def _complaints(answer: Answer) -> None:
     text = answer.stderr.decode("utf-8", "replace")
     for line in text.splitlines():
         if line.startswith(("E:", "W:")):
-            raise ParseError(f"apt complained: {line[:200]}")
+            raise ParseError(msg("apt complained: {detail}", detail=verbatim(line)))
 
 
 def _rows(answer: Answer) -> list[re.Match[str]]:
@@ -138,10 +139,12 @@ def _rows(answer: Answer) -> list[re.Match[str]]:
 
 def _matches(lines: list[str]) -> list[re.Match[str]]:
     if not lines or not lines[0].startswith("Listing..."):
-        raise ParseError("no `Listing...` line")
+        raise ParseError(msg("no `Listing...` line"))
     rows = [_UPGRADABLE.fullmatch(line) for line in lines[1:]]
     if None in rows:
-        raise ParseError(f"not a line of apt list: {lines[1 + rows.index(None)][:200]!r}")
+        raise ParseError(
+            msg("not a line of apt list: {line}", line=verbatim(lines[1 + rows.index(None)]))
+        )
     return [row for row in rows if row]
 
 
@@ -181,10 +184,10 @@ def parse_esm(answers: Answers) -> Esm | Absent:
     for path, date in dates.items():
         row = _ESM_LIST.fullmatch(path.rpartition("/")[2])
         if row is None or date is None:
-            raise ParseError(f"not a list of Ubuntu Pro: {path[:120]!r}")
+            raise ParseError(msg("not a list of Ubuntu Pro: {line}", line=verbatim(path)))
         published[row[1]] = max(date, published.get(row[1], 0))
     if answers["updates"].exit_code:
-        raise ParseError("apt could not compare the lists of Ubuntu Pro")
+        raise ParseError(msg("apt could not compare the lists of Ubuntu Pro"))
     updates = (_update(row) for row in _rows(answers["updates"]) if row["old"])
     return Esm(published=published, updates=tuple(updates))
 
@@ -231,7 +234,7 @@ def parse_policy(answer: Answer) -> Sources:
     _complaints(answer)
     lines = answer.lines
     if not lines or lines[0] != "Package files:" or "Pinned packages:" not in lines:
-        raise ParseError("not the output of apt-cache policy")
+        raise ParseError(msg("not the output of apt-cache policy"))
     cut = lines.index("Pinned packages:")
     found: dict[Source, None] = {}
     for above, line in itertools.pairwise(lines[1:cut]):
@@ -316,7 +319,7 @@ def parse_automatic(answer: Answer) -> Automatic:
     """Whether apt's daily job is told to install upgrades."""
     rows = [line.partition("=") for line in answer.lines]
     if any(not value.startswith("'") for _, _, value in rows):
-        raise ParseError("not the output of apt-config shell")
+        raise ParseError(msg("not the output of apt-config shell"))
     values = {key: value.strip("'") for key, _, value in rows}
     on = values.get("enable", "1") != "0" and values.get("upgrade", "0") not in {"", "0"}
     return Automatic(installs=on, settings=tuple(f"{k}={v}" for k, v in sorted(values.items())))

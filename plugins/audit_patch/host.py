@@ -52,7 +52,7 @@ _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
 
 def _paths(answer: Answer) -> list[str]:
     if answer.stdout and not answer.stdout.endswith(b"\0"):
-        raise ParseError("the last path is cut")
+        raise ParseError(msg("the last path is cut"))
     return answer.text.split("\0")[:-1]
 
 
@@ -71,7 +71,7 @@ def parse_release(answer: Answer) -> Release:
     rows = (_ASSIGNMENT.fullmatch(line) for line in answer.lines)
     found = {row[1]: row[2].strip().strip("\"'") for row in rows if row}
     if "ID" not in found:
-        raise ParseError("no ID= line")
+        raise ParseError(msg("no ID= line"))
     return Release(
         id=found["ID"].lower(),
         name=found.get("NAME", ""),
@@ -92,7 +92,9 @@ def parse_starters(answer: Answer) -> tuple[str, ...] | Absent:
         return not_present(msg("systemd does not run here"))
     states = answer.lines
     if len(states) != len(_STARTERS):
-        raise ParseError(f"{len(states)} states of {len(_STARTERS)} units")
+        raise ParseError(
+            msg("{count} states of {units} units", count=len(states), units=len(_STARTERS))
+        )
     return tuple(n for n, state in zip(_STARTERS, states, strict=True) if state == "active")
 
 
@@ -103,4 +105,4 @@ def parse_restart(answer: Answer) -> bool:
         return True
     if answer.exit_code == 0 and ("should not be necessary" in text or "No core libraries" in text):
         return False
-    raise ParseError("not the output of needs-restarting -r")
+    raise ParseError(msg("not the output of needs-restarting -r"))

@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     Reason,
     decimal,
     msg,
+    verbatim,
 )
 from audit_core.model import NamedAsk
 from audit_patch.model import (
@@ -94,7 +95,9 @@ def _complaints(answer: Answer) -> None:
     """dnf ends well although it left a repository out: then an empty list means nothing."""
     text = answer.stderr.decode("utf-8", "replace")
     if found := _TROUBLE.search(text):
-        raise ParseError(f"complaint: {text[found.start() : found.start() + 200]}")
+        raise ParseError(
+            msg("complaint: {detail}", detail=verbatim(text[found.start() : found.start() + 200]))
+        )
 
 
 def _joined(lines: list[str]) -> list[str]:
@@ -114,9 +117,13 @@ def parse_check_update(answer: Answer) -> Pending:
     rows = _joined(_before_obsoletes(answer.lines))
     matches = [_UPDATE.fullmatch(row) for row in rows]
     if None in matches:
-        raise ParseError(f"not a line of check-update: {rows[matches.index(None)][:200]!r}")
+        raise ParseError(
+            msg("not a line of check-update: {line}", line=verbatim(rows[matches.index(None)]))
+        )
     if bool(rows) != (answer.exit_code == 100):
-        raise ParseError(f"{len(rows)} updates, yet exit status {answer.exit_code}")
+        raise ParseError(
+            msg("{count} updates, yet exit status {code}", count=len(rows), code=answer.exit_code)
+        )
     updates = [Update(name=m["name"], candidate=m["new"]) for m in matches if m]
     return Pending(updates=tuple(updates))
 
@@ -136,7 +143,9 @@ def parse_updateinfo(answer: Answer) -> Security:
     rows = [line.rstrip() for line in answer.lines if line.strip()]
     matches = [_ADVISORY.fullmatch(row) for row in rows]
     if None in matches:
-        raise ParseError(f"not a line of updateinfo: {rows[matches.index(None)][:200]!r}")
+        raise ParseError(
+            msg("not a line of updateinfo: {line}", line=verbatim(rows[matches.index(None)]))
+        )
     todo = [m for m in matches if m and not m["done"]]
     updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
     return Security(
@@ -149,10 +158,10 @@ def refused_by(answer: Answer) -> Absent | None:
     """NOT_PERMITTED if find or grep was refused; a path that is not there is no matter."""
     for line in answer.stderr.decode("utf-8", "replace").splitlines():
         if line.endswith("Permission denied"):
-            said = msg("The host refused to show it: {error}", error=line[:300])
+            said = msg("The host refused to show it: {error}", error=verbatim(line))
             return Absent(reason=Reason.NOT_PERMITTED, said=said)
         if not line.endswith("No such file or directory"):
-            raise ParseError(line[:200])
+            raise ParseError(msg("complaint: {detail}", detail=verbatim(line)))
     return None
 
 

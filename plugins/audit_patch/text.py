@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.api.sdk import Answer, ParseError, decimal_number
+from audit_core.api.sdk import Answer, ParseError, decimal_number, msg
 
 
 def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
@@ -13,10 +13,10 @@ def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
     Raises ParseError for a cut or misshapen answer. Bytes that are not UTF-8 survive exactly.
     """
     if raw and not raw.endswith(b"\0"):
-        raise ParseError("the last record is cut")
+        raise ParseError(msg("the last record is cut"))
     fields = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
     if len(fields) % width:
-        raise ParseError("a record is cut")
+        raise ParseError(msg("a record is cut"))
     for start in range(0, len(fields), width):
         row = tuple(fields[start : start + width])
         decimal_number(row[0])
@@ -27,5 +27,5 @@ def grep_rows(answer: Answer) -> list[tuple[str, str]]:
     """File and text of each line that `grep -Z` printed; ParseError for a line without a file."""
     rows = [line.partition("\0") for line in answer.lines]
     if any(not mark for _, mark, _ in rows):
-        raise ParseError("grep printed a line without a file name")
+        raise ParseError(msg("grep printed a line without a file name"))
     return [(path, text.strip()) for path, _, text in rows]

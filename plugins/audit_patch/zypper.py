@@ -55,14 +55,14 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     lines = answer.lines
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
     if said and not rules:
-        raise ParseError(f"complaint: {said}")
+        raise ParseError(msg("complaint: {detail}", detail=said))
     if not rules and _NONE in lines:
         return [], []
     if len(rules) != 1 or rules[0] == 0:
-        raise ParseError(f"neither one table nor `{_NONE}`")
+        raise ParseError(msg("neither one table nor `{words}`", words=_NONE))
     head = [cell.strip() for cell in lines[rules[0] - 1].split("|")]
     if wanted not in head:
-        raise ParseError(f"the table has no column {wanted}")
+        raise ParseError(msg("the table has no column {names}", names=wanted))
     body = itertools.takewhile(str.strip, lines[rules[0] + 1 :])
     rows, problems = read_rows(enumerate(body, rules[0] + 2), lambda line: _row(line, head))
     complaints = [msg("zypper complained: {text}", text=verbatim(said))] if said else []
@@ -72,7 +72,14 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
 def _row(line: str, head: list[str]) -> Row:
     cells = [cell.strip() for cell in line.split("|")]
     if len(cells) != len(head):
-        raise ParseError(f"{len(cells)} cells where {len(head)} were expected: {line[:200]!r}")
+        raise ParseError(
+            msg(
+                "{count} cells where {width} were expected: {line}",
+                count=len(cells),
+                width=len(head),
+                line=verbatim(line),
+            )
+        )
     return dict(zip(head, cells, strict=True))
 
 

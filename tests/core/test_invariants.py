@@ -409,7 +409,7 @@ here = shows("toy.env", fact("toy.env-cmd", str, ask=Command(argv=("env",)),
 fails = shows("toy.fails", fact("toy.error", str, parse=lambda a: a.text,
               ask=Command(argv=("cat", str(HERE / "bare"), "/no/such"), ok=(0, 1))))
 def boom(answer):
-    raise ParseError("cannot read " + answer.text)
+    raise ParseError(msg("cannot read {text}", text=verbatim(answer.text)))
 quoted = shows("toy.quoted", fact("toy.quoted", str, parse=boom,
                ask=ReadFile(path=str(HERE / "app.conf"), limit=999)))
 """

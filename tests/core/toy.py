@@ -14,7 +14,7 @@ from audit_core.api.sessions import OneByOne
 from audit_core.model import Reply, Request, SessionInfo, Status
 from audit_core.api.sdk import *
 from audit_core.api.sdk import msg, fact, check, expect, passed, failed
-from audit_core.api.sdk import Command, ParseError, Privilege, ReadFile, Severity
+from audit_core.api.sdk import Command, ParseError, Privilege, ReadFile, Severity, verbatim
 
 HERE = Path(__file__).parent
 

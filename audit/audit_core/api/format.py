@@ -37,6 +37,13 @@ def capped(values: Iterable[object], *, sort: bool = True) -> tuple[str, ...]:
     return (*map(shortened, chosen[:CAP]), *more)
 
 
+def capped_messages(messages: Iterable[Message]) -> tuple[Message | str, ...]:
+    """The first 20 of `messages`, in their order, and `+N` for N more."""
+    every = tuple(messages)
+    more = (f"+{len(every) - CAP}",) if len(every) > CAP else ()
+    return (*every[:CAP], *more)
+
+
 def present(*messages: Message | None) -> tuple[Message, ...]:
     """`messages` without the Nones."""
     return tuple(m for m in messages if m is not None)

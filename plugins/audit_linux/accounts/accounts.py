@@ -24,6 +24,7 @@ from audit_core.api.sdk import (
     partial,
     provider,
     read_rows,
+    verbatim,
 )
 
 _ROWS = 200_000
@@ -92,7 +93,9 @@ class Secret(Struct, frozen=True, kw_only=True):
 def _fields(line: str, count: int) -> list[str]:
     fields = line.rstrip("\r").split(":")
     if len(fields) != count:
-        raise ParseError(f"{len(fields)} fields where {count} belong")
+        raise ParseError(
+            msg("{count} fields where {wanted} belong", count=len(fields), wanted=count)
+        )
     return fields
 
 
@@ -103,21 +106,21 @@ def _rows(answer: Answer) -> list[tuple[int, str]]:
         if line.strip() and not line.startswith("#")
     ]
     if len(lines) > _ROWS:
-        raise ParseError("more accounts than can be judged")
+        raise ParseError(msg("more accounts than can be judged"))
     return lines
 
 
 def _integer(text: str) -> int:
     value = integer(text)
     if value is None or value < 0:
-        raise ParseError(f"not an id: {text[:40]!r}")
+        raise ParseError(msg("not an id: {text}", text=verbatim(text)))
     return value
 
 
 def _account(line: str) -> Account:
     name, secret, uid, gid, _, home, shell = _fields(line, 7)
     if not name:
-        raise ParseError("an account without a name")
+        raise ParseError(msg("an account without a name"))
     known = {"": "empty", "x": "shadowed"}
     return Account(
         name=name,
@@ -135,7 +138,7 @@ def parse_passwd(answer: Answer) -> Accounts | Partial:
     nis = [line.split(":", 1)[0] for _, line in lines if line[0] in "+-"]
     rows, problems = read_rows(((n, li) for n, li in lines if li[0] not in "+-"), _account)
     if not rows:
-        raise ParseError("no account at all")
+        raise ParseError(msg("no account at all"))
     return partial(Accounts(rows=tuple(rows), nis=tuple(nis)), problems)
 
 
@@ -165,7 +168,7 @@ def _secret(line: str) -> Secret:
     name, field, changed, minimum, maximum, _, _, expires, _ = _fields(line, 9)
     scheme = field.lstrip("!*")
     if not name or not re.fullmatch(r"(?:\$[0-9A-Za-z-]{1,16}\$|DES|\?)?", scheme):
-        raise ParseError("not a line of the shadow request")
+        raise ParseError(msg("not a line of the shadow request"))
     return Secret(
         name=name,
         locked=field != scheme,
@@ -182,7 +185,7 @@ def parse_shadow(answer: Answer) -> tuple[Secret, ...] | Partial:
     lines = ((number, line) for number, line in _rows(answer) if line != "NIS")
     rows, problems = read_rows(lines, _secret)
     if not rows:
-        raise ParseError("no account at all")
+        raise ParseError(msg("no account at all"))
     first = {row.name: row for row in reversed(rows)}
     if len(first) != len(rows):
         twice = {name for name, times in Counter(row.name for row in rows).items() if times > 1}
@@ -216,19 +219,19 @@ def _login(line: str) -> Login:
         return Login(name=name, last=None)
     found = _LATEST.search(line)
     if not name or found is None:
-        raise ParseError(f"not a line of lastlog: {line[:120]!r}")
+        raise ParseError(msg("not a line of lastlog: {line}", line=verbatim(line)))
     try:
         moment = datetime.strptime(" ".join(found.groups()), "%b %d %H:%M:%S %z %Y")
         return Login(name=name, last=moment.astimezone(UTC).isoformat())
     except (ValueError, OverflowError) as error:
-        raise ParseError(f"no date: {line[-40:]!r}") from error
+        raise ParseError(msg("no date: {text}", text=verbatim(line[-40:]))) from error
 
 
 def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial:
     """The last login per account as lastlog(8) tells it."""
     lines = answer.lines
     if not lines or not lines[0].startswith("Username"):
-        raise ParseError("lastlog without its heading")
+        raise ParseError(msg("lastlog without its heading"))
     told = ((number, line.rstrip()) for number, line in enumerate(lines, 1))
     rows, problems = read_rows((row for row in told if row[0] > 1 and row[1]), _login)
     return partial(tuple(rows), problems)

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, ParseError, Partial, ReadFile, fact, partial, read_rows
+from audit_core.api.sdk import Answer, ParseError, Partial, ReadFile, fact, msg, partial, read_rows
 
 
 class Groups(Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Groups(Struct, frozen=True, kw_only=True):
 def _fields(line: str) -> list[str]:
     fields = line.rstrip("\r").split(":")
     if len(fields) != 4:
-        raise ParseError(f"{len(fields)} fields where 4 belong")
+        raise ParseError(msg("{count} fields where 4 belong", count=len(fields)))
     return fields
 
 

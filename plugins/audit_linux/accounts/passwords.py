@@ -108,7 +108,7 @@ def parse_pwquality(answer: Answer) -> Settings | Absent:
     values: dict[str, str] = {}
     for file in sorted(files, key=lambda b: (b.path == "/etc/security/pwquality.conf", b.path)):
         if any(len(line) > 1022 for line in file.lines):
-            raise ParseError(f"{file.path} has a line that libpwquality refuses")
+            raise ParseError(msg("{path} has a line that libpwquality refuses", path=file.path))
         values |= _settings(file.lines)
     return Settings(values=values)
 

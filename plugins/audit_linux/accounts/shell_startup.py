@@ -15,6 +15,8 @@ from audit_core.api.sdk import (
     ParseError,
     ReadFiles,
     fact,
+    msg,
+    verbatim,
 )
 from audit_linux.config_files import whole_files
 
@@ -132,7 +134,7 @@ STARTUP = fact(
 def parse_environment(answer: Answer) -> tuple[str, ...]:
     """The lines of /etc/environment that name TMOUT; pam_env sets them before the shell starts."""
     if answer.stderr.strip():
-        raise ParseError(f"grep complained: {answer.stderr[:120]!r}")
+        raise ParseError(msg("grep complained: {line}", line=verbatim(answer.stderr)))
     lines = [line.strip() for line in answer.lines]
     return tuple(line for line in lines if re.match(r"(?:export\s+)?TMOUT\b", line))
 

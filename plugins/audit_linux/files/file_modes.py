@@ -26,6 +26,7 @@ from audit_core.api.sdk import (
     optional,
     passed,
     undetermined,
+    verbatim,
 )
 from audit_linux.accounts.accounts import ACCOUNTS, Accounts
 from audit_linux.accounts.groups import GROUPS, Groups
@@ -82,7 +83,7 @@ def _ask(*words: str) -> Command:
 def _mode(part: str) -> Mode:
     entry = _ENTRY.fullmatch(part)
     if entry is None:
-        raise ParseError(f"not an entry: {part[:120]!r}")
+        raise ParseError(msg("not an entry: {text}", text=verbatim(part)))
     mark, bits, uid, group, kind, path = entry.groups()
     acl = None if mark is None else mark == "+"
     return Mode(path=path, bits=int(bits, 8), uid=int(uid), group=group, kind=kind, acl=acl)
@@ -93,7 +94,7 @@ def parse_modes(answer: Answer) -> Modes | Absent:
     denied = refused(answer.stderr)
     parts = answer.text.split("\0")
     if parts.pop():
-        raise ParseError("the last entry is not ended")
+        raise ParseError(msg("the last entry is not ended"))
     found = [_mode(part) for part in parts]
     if not found:
         return denied or not_present(msg("None of these paths exists"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
+    Message,
     ParseError,
     Partial,
     Severity,
@@ -19,6 +20,7 @@ from audit_core.api.sdk import (
     msg,
     partial,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Answer, Command, Judgement, Privilege, Reason
 from audit_linux.logs.auditing import NO_TOOLS
@@ -83,7 +85,7 @@ _OPTION = re.compile(r"(?:^| +)(-[a-zA-Z]) +(?=[^ ])")
 def _options(line: str) -> list[tuple[str, str]]:
     head, *words = _OPTION.split(line)
     if head or not words:
-        raise ParseError(f"not an audit rule: {line[:80]!r}")
+        raise ParseError(msg("not an audit rule: {line}", line=verbatim(line)))
     return [(option, value.rstrip()) for option, value in zip(words[::2], words[1::2], strict=True)]
 
 
@@ -97,7 +99,7 @@ def _rule(line: str) -> AuditRule:
         # A watch on a directory and one on a file look alike; both cover what is below.
         return AuditRule(text=line, path=value, folder=True, perm=perm, lists="always,exit")
     if first not in ("-a", "-A"):
-        raise ParseError(f"not an audit rule: {line[:80]!r}")
+        raise ParseError(msg("not an audit rule: {line}", line=verbatim(line)))
     calls = tuple(name for o, v in options if o == "-S" for name in v.split(","))
     return AuditRule(
         text=line, path=named.get("path", named.get("dir", "")), folder="dir" in named,
@@ -121,11 +123,11 @@ def parse_rules(answer: Answer) -> tuple[AuditRule, ...] | Partial:
     if lines == ["No rules"]:
         return ()
     if not lines or len(lines) > _MOST_RULES:
-        raise ParseError(f"auditctl -l listed {len(lines)} rules")
+        raise ParseError(msg("auditctl -l listed {count} rules", count=len(lines)))
     rules = tuple(_read(line) for line in lines)
     unread = [rule.text for rule in rules if rule.unread]
     if len(unread) == len(rules):
-        raise ParseError(f"not an audit rule: {lines[0][:80]!r}")
+        raise ParseError(msg("not an audit rule: {line}", line=verbatim(lines[0])))
     told = msg("Rules that could not be read: {rules}", rules=capped(unread))
     return partial(rules, (told,) if unread else ())
 
@@ -246,6 +248,18 @@ def _recording(rules: tuple[AuditRule, ...]) -> tuple[AuditRule, ...]:
     return tuple(found)
 
 
+_NAMES = {
+    "identity": msg("account changes (identity)"),
+    "privilege": msg("use of privilege (privilege)"),
+    "time": msg("clock changes (time)"),
+    "logins": msg("logins (logins)"),
+}
+
+
+def _names(topics: Iterable[str]) -> tuple[Message | str, ...]:
+    return tuple(_NAMES.get(topic, topic) for topic in sorted(topics))
+
+
 @check(
     "linux.audit-rules",
     needs=RULES,
@@ -260,7 +274,7 @@ def audit_rules(
     topics: frozenset[str] = frozenset({"identity", "privilege", "time", "logins"}),
 ) -> Judgement:
     """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
-    expected = msg("rules for every user on {words}", words=capped(topics))
+    expected = msg("rules for every user on {topics}", topics=_names(topics))
     silent = [r.text for r in rules if not r.unread and _silencer(r)]
     if silent:
         said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
@@ -270,8 +284,8 @@ def audit_rules(
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
     wide = _recording(tuple(r for r in rules if not r.unread))
     lacking = [topic for topic in topics if not TOPICS[topic](wide)]
-    said = msg("{count} rules are loaded; not covered: {words}", count=len(rules),
-               words=capped(lacking) or ("-",))  # fmt: skip
+    said = msg("{count} rules are loaded; not covered: {topics}", count=len(rules),
+               topics=_names(lacking))  # fmt: skip
     doubtful = [r.text for r in rules if not r.unread and _doubtful(r)]
     if doubtful and not lacking:
         some = msg("These rules keep records back: {rules}", rules=capped(doubtful))

@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     failed,
     msg,
     passed,
+    verbatim,
     whole_number,
 )
 from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
@@ -39,7 +40,7 @@ def parse_status(answer: Answer) -> AuditStatus:
     pairs = re.findall(r"\b([a-z_]{1,32})[ =](\d{1,18})\b", answer.text, re.ASCII)
     values = dict(pairs)
     if len(values) != len(pairs) or not {"enabled", "pid"} <= set(values):
-        raise ParseError("no audit status")
+        raise ParseError(msg("no audit status"))
     return AuditStatus(enabled=whole_number(values["enabled"], most=2), pid=int(values["pid"]),
                        lost=int(values.get("lost", "0")))  # fmt: skip
 
@@ -164,7 +165,7 @@ def parse_auditd_conf(answer: Answer) -> AuditdConf:
             continue
         name, equals, value = text.partition("=")
         if not equals:
-            raise ParseError(f"not a setting: {text[:80]!r}")
+            raise ParseError(msg("not a setting: {text}", text=verbatim(text)))
         values[name.strip().lower()] = value.strip().lower()
     return AuditdConf(values=values)
 

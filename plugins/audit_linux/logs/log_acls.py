@@ -10,7 +10,9 @@ from audit_core.api.sdk import (
     Command,
     ParseError,
     fact,
+    msg,
     provider,
+    verbatim,
 )
 from audit_core.model import Answer
 
@@ -56,7 +58,7 @@ _HARMLESS = (b": Permission denied", b": No such file or directory")
 
 def _below(path: str) -> str:
     if path != _TOP and not path.startswith(f"{_TOP}/"):
-        raise ParseError(f"not below {_TOP}: {path[:80]!r}")
+        raise ParseError(msg("not below {path}: {name}", path=_TOP, name=verbatim(path)))
     return path[len(_TOP) + 1 :]
 
 
@@ -68,10 +70,10 @@ def _list(block: str) -> Acl:
     """One block of getfacl: comments with the path first, then the entries."""
     lines = block.split("\n")
     if not lines[0].startswith("# file: "):
-        raise ParseError(f"not a file of getfacl: {lines[0][:80]!r}")
+        raise ParseError(msg("not a file of getfacl: {line}", line=verbatim(lines[0])))
     rows = [_ENTRY.fullmatch(line) for line in lines if line and not line.startswith("#")]
     if None in rows or not rows:
-        raise ParseError("not an access list")
+        raise ParseError(msg("not an access list"))
     found = [row for row in rows if row]
     masks = {bool(row[1]): row[4] for row in found if row[2] == "mask"}
     entries = tuple(
@@ -91,7 +93,7 @@ def _marked(line: str) -> Acl:
     """One line of ls with the + of an access list; its group bits are the mask."""
     row = _LS.fullmatch(line)
     if row is None:
-        raise ParseError(f"not a line of ls: {line[:80]!r}")
+        raise ParseError(msg("not a line of ls: {line}", line=verbatim(line)))
     return Acl(path=_below(row[3]), told=False, folder=row[1] == "d", mask=row[2])
 
 
@@ -106,14 +108,14 @@ def parse_marks(answer: Answer) -> tuple[Acl, ...]:
     """The paths that ls marks with a + for an access list; empty where there is none."""
     _check_complaints(answer)
     if not answer.lines or not all(_SEEN.match(line) for line in answer.lines):
-        raise ParseError("not what ls prints")
+        raise ParseError(msg("not what ls prints"))
     return tuple(_marked(line) for line in answer.lines if line[10] == "+")
 
 
 def _check_complaints(answer: Answer) -> None:
     for line in answer.stderr.split(b"\n"):
         if line and not line.endswith(_HARMLESS):
-            raise ParseError(f"complaint: {line[:120]!r}")
+            raise ParseError(msg("complaint: {detail}", detail=verbatim(line)))
 
 
 # Access lists can be read of what one may not read. Where a folder may not be entered, its own

@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
     passed,
     present,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
 from audit_linux.clock import CLOCK, seconds
@@ -71,7 +72,7 @@ _RECORD = re.compile(
 def _log_file(record: str) -> tuple[str, LogFile]:
     match = _RECORD.fullmatch(record)
     if match is None:
-        raise ParseError(f"not a file record: {record[:80]!r}")
+        raise ParseError(msg("not a file record: {record}", record=verbatim(record)))
     mode, kind, uid, gid, size, changed, born, path = match.groups()
     return kind, LogFile(
         path=path, folder=kind == "d", mode=int(mode, 8), uid=int(uid), gid=int(gid),
@@ -83,9 +84,9 @@ def _records(text: str) -> list[tuple[str, LogFile]]:
     """Each record of find with its kind: f, d or l."""
     parts = text.split("//")
     if "[redacted:" in text:  # a cut may have swallowed whole records
-        raise ParseError("a secret was cut out of the list")
+        raise ParseError(msg("a secret was cut out of the list"))
     if parts.pop() != "":
-        raise ParseError("the last record is not whole")
+        raise ParseError(msg("the last record is not whole"))
     # The top folder has an empty path, so its record ends in `_` and the next follows at once.
     return [_log_file(part) for part in parts]
 
@@ -107,7 +108,7 @@ def parse_log_tree(answers: Answers) -> LogTree | Absent:
         return Absent(reason=Reason.NOT_PERMITTED, said=said)
     records = _records(listing.text)
     if not records:
-        raise ParseError("the list is empty")
+        raise ParseError(msg("the list is empty"))
     return LogTree(
         now=seconds(answers["clock"]),
         files=tuple(file for kind, file in records if kind != "l"),
@@ -156,7 +157,7 @@ def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Absent:
     if answer.exit_code != 0:
         if b"No such file or directory" in answer.stderr and not answer.stdout:
             return not_present(msg("There is no folder {path}", path="/var/log/audit"))
-        raise ParseError("find could not list /var/log/audit")
+        raise ParseError(msg("find could not list /var/log/audit"))
     return tuple(file for _, file in _records(answer.text))
 
 

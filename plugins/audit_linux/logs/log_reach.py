@@ -27,6 +27,7 @@ from audit_core.api.sdk import (
     optional,
     passed,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Answer, Judgement, Message
 from audit_linux.logs.auditing import AUDITD_CONF, AuditdConf
@@ -48,7 +49,7 @@ def parse_host_since(answer: Answer) -> int | Absent:
     for line in answer.lines:
         match = re.fullmatch(r"(\d{1,12})_(\d{1,12})_(/.*)", line, re.ASCII)
         if match is None:
-            raise ParseError(f"not a stamp: {line[:80]!r}")
+            raise ParseError(msg("not a stamp: {line}", line=verbatim(line)))
         found[match[3]] = (int(match[1]), int(match[2]))
     stamps = [found.get("/etc/machine-id", (0, 0))[1]]
     stamps.append(found.get("/etc/ssh/ssh_host_ed25519_key.pub", (0, 0))[1])

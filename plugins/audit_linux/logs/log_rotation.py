@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
     optional,
     passed,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Answer, Judgement, Message
 from audit_linux.config_files import ConfigFile, ConfigPaths
@@ -61,7 +62,7 @@ def _wordlists(lines: tuple[str, ...]) -> list[list[str]]:
             inside = words[:1] != ["endscript"]
             continue
         if len(words) > 1000:
-            raise ParseError(f"a line of {len(words)} words")
+            raise ParseError(msg("a line of {count} words", count=len(words)))
         if words and not words[0].startswith("#"):
             inside = words[0] in ("postrotate", "prerotate", "firstaction", "lastaction",
                                   "preremove")  # fmt: skip
@@ -123,7 +124,7 @@ def _stanzas(
                     _apply(words, defaults)
                 words = []
     if local is not None:
-        raise ParseError(f"a stanza of {file.path[:80]!r} has no end")
+        raise ParseError(msg("a stanza of {path} has no end", path=verbatim(file.path)))
     return found
 
 
@@ -243,10 +244,10 @@ def _kept(name: str, rotation: Rotation | None) -> Message:
     if rotation is None:
         return msg("/var/log/{name}: no logrotate stanza", name=name)
     if rotation.days is None:
-        return msg("/var/log/{name}: kept by size, not by time ({words})", name=name,
-                   words=rotation.words)  # fmt: skip
-    return msg("/var/log/{name}: kept {days} days ({words})", name=name, days=rotation.days,
-               words=rotation.words)  # fmt: skip
+        return msg("/var/log/{name}: kept by size, not by time ({line})", name=name,
+                   line=verbatim(rotation.words))  # fmt: skip
+    return msg("/var/log/{name}: kept {days} days ({line})", name=name, days=rotation.days,
+               line=verbatim(rotation.words))  # fmt: skip
 
 
 FACTS = (ROTATIONS,)

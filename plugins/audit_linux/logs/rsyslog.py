@@ -11,6 +11,8 @@ from audit_core.api.sdk import (
     ParseError,
     capped,
     fact,
+    msg,
+    verbatim,
 )
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
@@ -106,7 +108,9 @@ def _legacy(text: str, file: str) -> list[Forward]:
     found, level, above, own = [], 0, "", False
     for line in STRING.sub('""', text).split("\n"):
         if len(line) > _LONGEST:
-            raise ParseError(f"a line of {len(line)} characters in {file[:80]!r}")
+            raise ParseError(
+                msg("a line of {count} characters in {path}", count=len(line), path=verbatim(file))
+            )
         words = line.split()
         if words and words[0].lower() == "$ruleset":
             own = words[-1].lower() != "rsyslog_defaultruleset"
@@ -166,7 +170,7 @@ def _stops_logins(text: str) -> bool:
         at = 0
         for mark in re.finditer(r"[{}]|" + _STOP.pattern, line, re.IGNORECASE):
             if mark[0] == "{" and len(blocks) > _DEEPEST:
-                raise ParseError("blocks within blocks without an end")
+                raise ParseError(msg("blocks within blocks without an end"))
             if mark[0] == "{":
                 blocks.append(line[at : mark.start()].strip() or above)
             elif mark[0] == "}":
@@ -188,7 +192,7 @@ def parse_rsyslog(answer: Answer) -> Forwards | Absent:
         return files
     main = next((f for f in files if f.path == "/etc/rsyslog.conf"), None)
     if main is None:
-        raise ParseError("rsyslog.d without rsyslog.conf")
+        raise ParseError(msg("rsyslog.d without rsyslog.conf"))
     texts = {f.path: uncomment("\n".join(f.lines)) for f in files}
     ours = ("/etc/rsyslog.d/*.conf", "/etc/rsyslog.d/", "/etc/rsyslog.d/*")
     if not any(i in ours for i in _included(texts[main.path])):

@@ -7,6 +7,7 @@ from audit_core.api.sdk import (
     Absent,
     Severity,
     capped,
+    capped_messages,
     check,
     expect,
     failed,
@@ -70,12 +71,13 @@ def _refused(packet: str, interface: str, chains: Chains) -> bool:
     )
 
 
-def _told(chain: Chain, chains: Chains) -> str:
+def _told(chain: Chain, chains: Chains) -> Message:
     every = {verdict_on(packet, "", chain, chains) for packet in chain.packets}
-    verdict = "drop" if every == {"drop"} else "accept"
-    return f"{chain.tool} {chain.family} {chain.table} {chain.name}: {verdict}, " + (
-        f"{len(chain.rules)} rules"
-    )
+    name = f"{chain.tool} {chain.family} {chain.table} {chain.name}"
+    count = len(chain.rules)
+    if every == {"drop"}:
+        return msg("{chain}: drop, {count} rules", chain=name, count=count)
+    return msg("{chain}: accept, {count} rules", chain=name, count=count)
 
 
 def _open_interfaces(packets: frozenset[str], chains: Chains) -> set[str]:
@@ -140,8 +142,9 @@ def firewall_input(
     settings = known(sysctl) or {}
     seen = _seen(nft, iptables, known(ip6tables))
     chains = by_name(seen)
-    said = msg("Input chains: {words}; disable_ipv6={state}",
-               words=capped(_told(c, chains) for c in seen if c.hook == "input") or ("-",),
+    inputs = (c for c in seen if c.hook == "input")
+    said = msg("Input chains: {chains}; disable_ipv6={state}",
+               chains=capped_messages(_told(c, chains) for c in inputs),
                state=settings.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
     packets = IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6
     refused = all(_refused(packet, "", chains) for packet in packets)

@@ -6,7 +6,7 @@ import shlex
 
 from msgspec import structs
 
-from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present
+from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present, verbatim
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.netfilter_model import (
     EVERY,
@@ -33,11 +33,11 @@ _ANYWHERE = ("0.0.0.0/0", "::/0")
 def words_of(line: str) -> list[str]:
     """The words of one line, quotes as iptables writes them undone."""
     if len(line) > LONGEST:
-        raise ParseError(f"a line of {len(line)} characters")
+        raise ParseError(msg("a line of {count} characters", count=len(line)))
     try:
         return shlex.split(line) if '"' in line else line.split()
     except ValueError as error:
-        raise ParseError(f"not a rule: {line[:80]!r}") from error
+        raise ParseError(msg("not a rule: {line}", line=verbatim(line))) from error
 
 
 def _ports(text: str) -> int:
@@ -115,7 +115,7 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
     if answer.exit_code != 0:
         if b"is incompatible, use 'nft' tool" in answer.stdout + answer.stderr:
             return not_present(msg("The filter table is kept by nft"))
-        raise ParseError("iptables gave no rules")
+        raise ParseError(msg("iptables gave no rules"))
     policies: dict[str, str] = {}
     rules: dict[str, list[Rule]] = {}
     for words in (words_of(line) for line in answer.lines):
@@ -126,9 +126,9 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
         elif words[:1] == ["-N"] and len(words) == 2:
             rules.setdefault(words[1], [])
         elif words and words[0] != "#":
-            raise ParseError(f"not a rule: {' '.join(words)[:80]!r}")
+            raise ParseError(msg("not a rule: {line}", line=verbatim(" ".join(words))))
     if "INPUT" not in policies:
-        raise ParseError("no chain INPUT")
+        raise ParseError(msg("no chain INPUT"))
     chains = tuple(
         Chain(tool="iptables", family=family, table="filter", name=name,
               hook="input" if name == "INPUT" else "", policy=policies.get(name, ""),

@@ -27,6 +27,7 @@ from audit_core.api.sdk import (
     passed,
     provider,
     undetermined,
+    verbatim,
     whole_number,
 )
 from audit_core.model import Answer, Judgement, Target
@@ -73,7 +74,7 @@ _SS = re.compile(
 def _ss_line(line: str) -> Listener:
     match = _SS.fullmatch(line[:_LONGEST])
     if match is None:
-        raise ParseError(f"not a socket: {line[:80]!r}")
+        raise ParseError(msg("not a socket: {line}", line=verbatim(line)))
     protocol, _, address, port, users = match.groups()
     # The name stands in quotes and may itself hold quotes: it ends at the first `",pid=`.
     name = (users or "").removeprefix('users:(("').split('",pid=')[0]
@@ -101,14 +102,14 @@ def parse_tables(answer: Answer) -> tuple[Listener, ...]:
     """Sockets from /proc/net/{tcp,tcp6,udp,udp6}, each line after its path and a colon."""
     rows = [_TABLE.fullmatch(line) for line in answer.lines]
     if not rows or None in rows or not any(row[1] == "tcp" for row in rows if row):
-        raise ParseError("no table of TCP sockets")
+        raise ParseError(msg("no table of TCP sockets"))
     found = []
     for protocol, line in ((row[1], row[2]) for row in rows if row):
         if line.lstrip().startswith("sl "):
             continue
         match = _PROC.match(line)
         if match is None:
-            raise ParseError(f"not a socket: {line[:80]!r}")
+            raise ParseError(msg("not a socket: {line}", line=verbatim(line)))
         # 0A is TCP_LISTEN, 07 is TCP_CLOSE, which is how an unconnected UDP socket stands.
         if match[3] == ("0A" if protocol == "tcp" else "07"):
             found.append(Listener(protocol=protocol, address=_address(match[1]),

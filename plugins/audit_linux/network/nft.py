@@ -8,6 +8,7 @@ from audit_core.api.sdk import (
     ParseError,
     fact,
     json_document,
+    msg,
 )
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.netfilter_model import (
@@ -153,7 +154,7 @@ def _plain(statements: list[tuple[str, Any]]) -> Rule:
 def _rules(expr: Any) -> list[Rule]:
     """The rule of one expression; a verdict map is a rule for each of its elements."""
     if not isinstance(expr, list) or not all(isinstance(e, dict) and len(e) == 1 for e in expr):
-        raise ParseError("not a rule")
+        raise ParseError(msg("not a rule"))
     statements = [(key, value) for e in expr for key, value in e.items()]
     maps = [v for k, v in statements if k == "vmap" and isinstance(v, dict)]
     if len(maps) != 1 or not isinstance(maps[0].get("data"), dict):
@@ -162,7 +163,7 @@ def _rules(expr: Any) -> list[Rule]:
     found = []
     for pair in values_of(maps[0]["data"]):
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
-            raise ParseError("not a verdict map")
+            raise ParseError(msg("not a verdict map"))
         match = {"op": "==", "left": maps[0].get("key"), "right": pair[0]}
         found.append(_plain([*rest, ("match", match), *pair[1].items()]))
     return found
@@ -171,7 +172,7 @@ def _rules(expr: Any) -> list[Rule]:
 def _text(values: dict[str, Any], *keys: str) -> tuple[str, ...]:
     found = tuple(values.get(key, "") for key in keys)
     if not all(isinstance(value, str) for value in found):
-        raise ParseError(f"one of {keys} is not text")
+        raise ParseError(msg("one of {names} is not text", names=keys))
     return found
 
 
@@ -187,7 +188,7 @@ def objects_of(answer: Answer) -> list[dict[str, Any]]:
     document = json_document(answer.stdout)
     items = document.get("nftables") if isinstance(document, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ParseError("no list of nftables objects")
+        raise ParseError(msg("no list of nftables objects"))
     return items
 
 
@@ -205,7 +206,7 @@ def parse_nft(answer: Answer) -> Ruleset:
             key = _text(rule, "family", "table", "chain")
             rules.setdefault(key, []).extend(_rules(rule.get("expr")))
     if sum(bool(head.get("hook")) for head in heads.values()) > _MOST_HOOKS:
-        raise ParseError("too many base chains to follow")
+        raise ParseError(msg("too many base chains to follow"))
     return tuple(
         Chain(tool="nft", family=key[0], table=key[1], name=key[2],
               hook=_text(head, "hook")[0], policy=_text(head, "policy")[0],

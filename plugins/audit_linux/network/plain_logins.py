@@ -26,6 +26,7 @@ from audit_core.api.sdk import (
     passed,
     read_rows,
     undetermined,
+    verbatim,
 )
 from audit_linux.find_errors import refused
 
@@ -40,7 +41,7 @@ def _port(line: str) -> int:
     fields = line.split()
     port = integer(fields[3].rpartition(":")[2]) if len(fields) >= 5 else None
     if port is None or not 0 < port < 65536:
-        raise ParseError(f"not a line of ss: {line[:120]!r}")
+        raise ParseError(msg("not a line of ss: {line}", line=verbatim(line)))
     return port
 
 
@@ -71,7 +72,7 @@ def parse_programs(answer: Answer) -> tuple[str, ...] | Absent:
         return denied
     found = [p.decode("utf-8", "surrogateescape") for p in answer.stdout.split(b"\0") if p]
     if set(found) - set(_PROGRAMS):
-        raise ParseError("a path that was not asked for")
+        raise ParseError(msg("a path that was not asked for"))
     return tuple(sorted(found)) or not_present(msg("No such server is installed"))
 
 

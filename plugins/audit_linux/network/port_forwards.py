@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Fact, ParseError, fact
+from audit_core.api.sdk import Fact, ParseError, fact, msg, verbatim
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.iptables import words_of
 from audit_linux.network.nft import ASK, dormant_tables, objects_of, subject, values_of
@@ -66,7 +66,7 @@ def _saved(words: list[str]) -> Iterator[Published]:
 def parse_saved(answer: Answer) -> tuple[Published, ...]:
     """The ports that the nat table of iptables-save hands on."""
     if b"legacy tables present" in answer.stderr:
-        raise ParseError("iptables-legacy holds tables besides, which were not listed")
+        raise ParseError(msg("iptables-legacy holds tables besides, which were not listed"))
     found: dict[Published, None] = {}
     table, open_ = "", False
     for words in (words_of(line) for line in answer.lines):
@@ -77,9 +77,9 @@ def parse_saved(answer: Answer) -> tuple[Published, ...]:
         elif words[:1] == ["-A"] and len(words) > 1 and table == "*nat":
             found.update(dict.fromkeys(_saved(words)))
         elif words and words[0][0] not in "#:-[":
-            raise ParseError(f"not a rule: {' '.join(words)[:80]!r}")
+            raise ParseError(msg("not a rule: {line}", line=verbatim(" ".join(words))))
     if open_:
-        raise ParseError("the last table is not ended")
+        raise ParseError(msg("the last table is not ended"))
     return tuple(found)
 
 
@@ -108,7 +108,7 @@ def _to(value: Any) -> str:
 
 def _listed(expr: Any) -> Iterator[Published]:
     if not isinstance(expr, list) or not all(isinstance(e, dict) for e in expr):
-        raise ParseError("not a rule")
+        raise ParseError(msg("not a rule"))
     statements = [(key, value) for e in expr for key, value in e.items()]
     targets = [
         _to(value) for key, value in statements

@@ -20,6 +20,7 @@ from audit_core.api.sdk import (
     msg,
     not_present,
     provider,
+    verbatim,
 )
 from audit_linux.config_files import whole_files
 from audit_linux.find_errors import refused
@@ -38,7 +39,7 @@ def parse_servers(answer: Answer) -> Servers | Absent:
     """Which SSH servers are installed; NOT_PRESENT only when everything could be searched."""
     found = [p.decode("utf-8", "surrogateescape") for p in answer.stdout.split(b"\0") if p]
     if any(not path.startswith("/") for path in found):
-        raise ParseError("not a list of paths")
+        raise ParseError(msg("not a list of paths"))
     if DISTRIBUTION in found:
         others = tuple(sorted(path for path in found if path.startswith("/usr/local/")))
         return Servers(distribution=True, others=others)
@@ -84,11 +85,11 @@ def parse_sshd_t(answer: Answer) -> Sshd:
     for raw in answer.lines:
         key, _, value = raw.strip().partition(" ")
         if not re.fullmatch("[a-z0-9]+", key):
-            raise ParseError(f"not a line of sshd -T: {raw[:120]!r}")
+            raise ParseError(msg("not a line of sshd -T: {line}", line=verbatim(raw)))
         values.setdefault(key, []).append(value.strip())
     missing = {"port", "permitrootlogin", "ciphers", "macs", "maxauthtries"} - set(values)
     if missing:
-        raise ParseError(f"sshd -T did not tell {sorted(missing)}")
+        raise ParseError(msg("sshd -T did not tell {names}", names=tuple(sorted(missing))))
     return Sshd(values={key: tuple(told) for key, told in values.items()})
 
 
@@ -204,7 +205,7 @@ _PLAIN_OPTION = re.compile(r"-[46DdeiqRrtT]+|-E\S+|-p\d+")
 def parse_running(answer: Answer) -> Running:
     """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
     if answer.stderr.strip():
-        raise ParseError(f"ps complained: {answer.stderr[:120]!r}")
+        raise ParseError(msg("ps complained: {line}", line=verbatim(answer.stderr)))
     given: dict[str, list[str]] = {}
     other: list[str] = []
     seen = [_process(line) for line in answer.lines if line.strip()]
@@ -239,7 +240,7 @@ def _process(line: str) -> tuple[datetime, str]:
     """When a process was started, without a time zone, and its command line."""
     found = _STARTED.fullmatch(line)
     if found is None:
-        raise ParseError(f"not a line of ps: {line[:120]!r}")
+        raise ParseError(msg("not a line of ps: {line}", line=verbatim(line)))
     return _moment(found[1], "%b %d %H:%M:%S %Y"), found[2]
 
 
@@ -247,7 +248,7 @@ def _moment(text: str, form: str) -> datetime:
     try:
         return datetime.strptime(text, form)  # noqa: DTZ007 (only compared on the same clock)
     except ValueError as error:
-        raise ParseError(f"not a time: {text[:40]!r}") from error
+        raise ParseError(msg("not a time: {text}", text=verbatim(text))) from error
 
 
 _DISTRIBUTIONS = (DISTRIBUTION, "/sbin/sshd")
@@ -323,7 +324,7 @@ def parse_times(answer: Answer) -> SshdTimes | Absent:
         return denied
     rows = [_TIME.fullmatch(part) for part in answer.text.split("\0")[:-1]]
     if None in rows or (answer.stdout and not answer.stdout.endswith(b"\0")):
-        raise ParseError("not a list of times")
+        raise ParseError(msg("not a list of times"))
     times = {row[2]: _moment(row[1], "%Y-%m-%d %H:%M:%S") for row in rows if row}
     read = times.pop(_PID_FILE, None)
     if _SETTINGS[0] not in times:

@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     ParseError,
     Severity,
     capped,
+    capped_messages,
     check,
     decimal_number,
     fact,
@@ -25,6 +26,7 @@ from audit_core.api.sdk import (
     optional,
     passed,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Judgement, Target
 from audit_linux.clock import CLOCK, seconds
@@ -68,14 +70,14 @@ def intrusion_agent(target: Target, processes: tuple[Process, ...]) -> Judgement
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
-    """The data bases of AIDE or Tripwire by path with time of change, and the host's time."""
+    """The databases of AIDE or Tripwire by path with time of change, and the host's time."""
 
     now: int
     files: tuple[tuple[str, int], ...]
 
 
 def parse_baseline(answers: Answers) -> Baseline | Absent:
-    """Data bases of file integrity checkers; NOT_PRESENT when there is none."""
+    """Databases of file integrity checkers; NOT_PRESENT when there is none."""
     found = answers["files"]
     # A folder that may not be entered hides its files: that must not read as "there is none".
     denied = refused(found.stderr)
@@ -83,17 +85,17 @@ def parse_baseline(answers: Answers) -> Baseline | Absent:
         return denied
     parts = found.text.split("\0")
     if parts.pop():
-        raise ParseError("the last entry is not ended")
+        raise ParseError(msg("the last entry is not ended"))
     files = tuple(_database(part) for part in parts)
     if not files:
-        return not_present(msg("No data base of AIDE or Tripwire"))
+        return not_present(msg("No AIDE or Tripwire database"))
     return Baseline(now=seconds(answers["clock"]), files=files)
 
 
 def _database(part: str) -> tuple[str, int]:
     changed, space, path = part.partition(" ")
     if not space or not path.startswith("/"):
-        raise ParseError(f"not a file: {part[:80]!r}")
+        raise ParseError(msg("not a file: {line}", line=verbatim(part)))
     return path, int(decimal_number(changed))
 
 
@@ -133,7 +135,7 @@ def file_integrity(
     max_age_days: Annotated[int, Down] = 365,
 ) -> Judgement:
     """A file integrity checker has a baseline or watches files as they change."""
-    expected = msg("an AIDE or Tripwire data base of at most {days} days, or a watching process",
+    expected = msg("an AIDE or Tripwire database of at most {days} days, or a watching process",
                    days=max_age_days)  # fmt: skip
     seen = running(processes, MONITORS)
     if seen:
@@ -144,13 +146,14 @@ def file_integrity(
                    processes=capped(process_labels(maybe)))  # fmt: skip
         return undetermined(said, expected=expected)
     if baseline is None:
-        said = msg("No data base of AIDE or Tripwire and no watching process")
+        said = msg("No AIDE or Tripwire database and no watching process")
         return failed(said, expected=expected)
     ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
-    said = msg("{words}", words=capped(f"{path}: {age} days" for path, age in ages))
+    told = (msg("{path}: {days} days old", path=path, days=age) for path, age in ages)
+    said = msg("Baselines: {baselines}", baselines=capped_messages(told))
     if min(age for _, age in ages) > max_age_days:
         return failed(said, expected=expected)
-    # A data base alone does not show that anything is compared with it.
+    # A database alone does not show that anything is compared with it.
     return undetermined(said, msg("Whether it is checked regularly was not seen"),
                         expected=expected)  # fmt: skip
 

@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     fact,
     msg,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Judgement
 
@@ -51,16 +52,16 @@ def parse_sysctl(answers: Answers) -> dict[str, str]:
         if file.status is FileStatus.READ and key in KEYS:
             values[key] = file.text.removesuffix("\n").strip()
         elif file.status is not FileStatus.NOT_PRESENT:
-            raise ParseError(f"{key} exists and cannot be read")
+            raise ParseError(msg("{name} exists and cannot be read", name=key))
     if "kernel.randomize_va_space" not in values:
-        raise ParseError("the kernel's settings were not read to the end")
+        raise ParseError(msg("the kernel's settings were not read to the end"))
     return values | _of_interfaces(answers["interfaces"].lines)
 
 
 def _of_interfaces(lines: list[str]) -> dict[str, str]:
     rows = [_INTERFACE.fullmatch(line) for line in lines]
     if None in rows:
-        raise ParseError(f"not a setting: {lines[rows.index(None)][:80]!r}")
+        raise ParseError(msg("not a setting: {text}", text=verbatim(lines[rows.index(None)])))
     return {row[1]: row[2] for row in rows if row}
 
 

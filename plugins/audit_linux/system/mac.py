@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
     passed,
     provider,
     undetermined,
+    verbatim,
 )
 
 _SELINUX = "/sys/fs/selinux/enforce"
@@ -58,7 +59,7 @@ def parse_mandatory(answer: Answer) -> Mandatory | Absent:
             said = msg("The kernel's list of AppArmor profiles needs root to read")
             return Absent(reason=Reason.NOT_PERMITTED, said=said)
         if b"grep: /" in complaint and not complaint.endswith(b"No such file or directory"):
-            raise ParseError(f"grep complained: {complaint[:120]!r}")
+            raise ParseError(msg("grep complained: {line}", line=verbatim(complaint)))
     return _mandatory(answer.lines)
 
 
@@ -78,7 +79,7 @@ def _mandatory(lines: list[str]) -> Mandatory:
             loaded += 1
             enforced += value.endswith((" (enforce)", " (kill)"))
         else:
-            raise ParseError(f"not an answer about access control: {line[:120]!r}")
+            raise ParseError(msg("not an answer about access control: {line}", line=verbatim(line)))
     return Mandatory(
         selinux=selinux, enforced=enforced, loaded=loaded, configured=configured, others=others
     )

@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     fact,
     msg,
     provider,
+    verbatim,
 )
 from audit_core.model import Answer, Command, Judgement, Target
 from audit_linux.declared import declared
@@ -29,12 +30,12 @@ def parse_dpkg(answer: Answer) -> frozenset[str]:
             r"([a-z])([a-zA-Z])([R ]?) ?\t([A-Za-z0-9.+_-]{1,200})", line, re.ASCII
         )
         if match is None:
-            raise ParseError(f"not a package: {line[:80]!r}")
+            raise ParseError(msg("not a package: {line}", line=verbatim(line)))
         # Second letter n: not installed; c: only set-up files are left.
         if match[2] not in ("n", "c"):
             found.add(match[4])
     if not found:
-        raise ParseError("no package is installed")
+        raise ParseError(msg("no package is installed"))
     return frozenset(found)
 
 
@@ -42,7 +43,7 @@ def parse_rpm(answer: Answer) -> frozenset[str]:
     """Names of installed packages."""
     names = set(answer.lines)
     if not names or not all(re.fullmatch(r"[A-Za-z0-9.+_~^-]{1,200}", n, re.ASCII) for n in names):
-        raise ParseError("not a list of packages")
+        raise ParseError(msg("not a list of packages"))
     return frozenset(names)
 
 

@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
     not_applicable,
     passed,
     undetermined,
+    verbatim,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Target
 from audit_linux.declared import declared
@@ -41,17 +42,17 @@ def _places(node: dict[str, Any]) -> list[str]:
     many = node.get("mountpoints")
     places = many if isinstance(many, list) else [node.get("mountpoint")]
     if not all(place is None or isinstance(place, str) for place in places):
-        raise ParseError("a mount point is not text")
+        raise ParseError(msg("a mount point is not text"))
     return [place for place in places if place]
 
 
 def _mounts(nodes: Any, encrypted: bool, deep: int) -> list[Mount]:
     if not isinstance(nodes, list) or deep > DEEPEST:
-        raise ParseError("not a tree of block devices")
+        raise ParseError(msg("not a tree of block devices"))
     found: list[Mount] = []
     for node in nodes:
         if not isinstance(node, dict) or not isinstance(node.get("name"), str):
-            raise ParseError("not a block device")
+            raise ParseError(msg("not a block device"))
         inner = encrypted or node.get("type") == "crypt"
         found += [Mount(device=node["name"], place=p, encrypted=inner) for p in _places(node)]
         found += _mounts(node.get("children", []), inner, deep + 1)
@@ -62,7 +63,7 @@ def parse_lsblk(answer: Answer) -> tuple[Mount, ...]:
     """Mounted devices from `lsblk -J`; on several legs (RAID) all of them must be encrypted."""
     document = json_document(answer.stdout)
     if not isinstance(document, dict) or "blockdevices" not in document:
-        raise ParseError("no list of block devices")
+        raise ParseError(msg("no list of block devices"))
     merged: dict[tuple[str, str], bool] = {}
     for mount in _mounts(document["blockdevices"], False, 0):
         key = (mount.device, mount.place)
@@ -105,7 +106,7 @@ def parse_places(answer: Answer) -> tuple[Place, ...]:
     paths = declared(answer.target, "data_mounts") or ()
     rows = [_DF.fullmatch(line) for line in answer.lines[1:]]
     if len(rows) != len(paths) or None in rows:
-        raise ParseError("df did not tell of every path")
+        raise ParseError(msg("df did not tell of every path"))
     found = zip(paths, [row for row in rows if row], strict=True)
     return tuple(Place(path=path, source=row[1], mounted=row[2]) for path, row in found)
 
@@ -166,14 +167,14 @@ def parse_swaps(answers: Answers) -> tuple[Swap, ...]:
     """
     lines = answers["swaps"].lines
     if not lines or not lines[0].startswith("Filename"):
-        raise ParseError("not the list of swap areas")
+        raise ParseError(msg("not the list of swap areas"))
     links = _links(answers["links"].text)
     told = {file.path: file.text.strip() for file in answers["devices"].files}
     found = []
     for line in lines[1:]:
         path, kind = [*line.split(), "", ""][:2]
         if not path.startswith("/") or kind not in ("partition", "file"):
-            raise ParseError(f"not a swap area: {line[:80]!r}")
+            raise ParseError(msg("not a swap area: {line}", line=verbatim(line)))
         found.append(Swap(path=path, kind=kind, uuid=_uuid(_resolved(path, links), told)))
     return tuple(found)
 
@@ -182,7 +183,7 @@ def _links(text: str) -> dict[str, str]:
     """The symbolic links below /dev with what they point to."""
     parts = text.split("\0")
     if parts.pop() or len(parts) % 2:
-        raise ParseError("not a list of links")
+        raise ParseError(msg("not a list of links"))
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 

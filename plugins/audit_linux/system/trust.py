@@ -92,7 +92,7 @@ def _sizes(text: str) -> dict[str, int]:
     parts = text.split("\0")
     rows = [re.fullmatch(r"([0-9]{1,19}) (/.*)", part, re.DOTALL) for part in parts[:-1]]
     if parts[-1] or None in rows:
-        raise ParseError("not a list of paths")
+        raise ParseError(msg("not a list of paths"))
     return {row[2]: int(row[1]) for row in rows if row}
 
 
@@ -110,7 +110,7 @@ def _variable(files: Mapping[str, FileEntry], path: str) -> bool | None:
     if not _there(files, path):
         return None
     if len(files[path].data) != 5 or files[path].data[4] > 1:
-        raise ParseError(f"{path} is neither 0 nor 1")
+        raise ParseError(msg("{path} is neither 0 nor 1", path=path))
     return files[path].data[4] == 1
 
 
