@@ -26,7 +26,8 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-
 
 # Programs that tests start, each with the Debian package that brings it.
 TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client nmap:nmap \
-	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils
+	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils \
+	pg_ctlcluster:postgresql
 
 .NOTPARALLEL:
 .PHONY: help audit test test-latest bench golden recordings messages lock clean check tools
