@@ -55,11 +55,11 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     lines = answer.lines
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
     if said and not rules:
-        raise ParseError(msg("complaint: {detail}", detail=said))
+        raise ParseError(msg("complaint: {detail}", detail=verbatim(said)))
     if not rules and _NONE in lines:
         return [], []
     if len(rules) != 1 or rules[0] == 0:
-        raise ParseError(msg("neither one table nor `{words}`", words=_NONE))
+        raise ParseError(msg("neither one table nor {line}", line=verbatim(_NONE)))
     head = [cell.strip() for cell in lines[rules[0] - 1].split("|")]
     if wanted not in head:
         raise ParseError(msg("the table has no column {names}", names=wanted))

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from audit_core.model import msg
 from audit_core.model.errors import ConfigError
+from audit_core.text.system_errors import os_error
 
 _CERTIFIED = "-cert-v01@"
 DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
@@ -124,9 +125,9 @@ def _lines(path: str) -> list[str]:
     except OSError as error:
         raise ConfigError(
             msg(
-                "{path}: cannot read known host keys: {strerror}",
+                "{path}: cannot read known host keys: {error}",
                 path=str(path),
-                strerror=str(error.strerror),
+                error=os_error(error),
             )
         ) from error
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from audit_core.api.sdk import msg, verbatim
 from audit_tls.report import Outcome, Place, Trust
 from audit_tls.starttls import Declined, begin
-from audit_tls.wire import NotTls, is_name
+from audit_tls.wire import Closed, Late, NotTls, is_name, why
 
 _CAP = 1536 << 10
 # An anonymous handshake succeeds without any certificate: it must not be a way out. The rare ones
@@ -35,12 +36,12 @@ def handshake(where: Place, until: float, kind: str, *, verify: bool) -> Trust:
     try:
         chain = _shake(context, where, until)
     except ssl.SSLCertVerificationError as error:
-        said, code = error.verify_message, error.verify_code
+        said, code = msg("{words}", words=verbatim(error.verify_message)), error.verify_code
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, said=said)
     except (OSError, ValueError, Declined, NotTls) as error:  # SSLError is an OSError
-        return replace(bare, said=str(error))
+        return replace(bare, said=why(error))
     if not chain:
-        return replace(bare, said="the handshake ended without a certificate")
+        return replace(bare, said=msg("the handshake ended without a certificate"))
     return replace(
         bare,
         outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED,
@@ -91,14 +92,14 @@ def _shake(context: ssl.SSLContext, where: Place, until: float) -> tuple[bytes, 
             data = peer.recv(65536)
             total += len(data)
             if not data or total > _CAP:
-                raise ConnectionError("closed during the handshake" if not data else "too long")
+                raise Closed(msg("closed during the handshake") if not data else msg("too long"))
             incoming.write(data)
 
 
 def _left(until: float) -> float:
     left = until - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the handshake took too long")
+        raise Late(msg("the handshake took too long"))
     return left
 
 

@@ -27,7 +27,6 @@ from audit_core.model import (
     Status,
     Way,
     msg,
-    verbatim,
 )
 from audit_tls.reading import (
     accepted_suite,
@@ -56,7 +55,7 @@ from audit_tls.suites import (
     is_weak,
     suites_of,
 )
-from audit_tls.wire import Flight, Narrow, NotTls, client_hello
+from audit_tls.wire import Flight, Narrow, NotTls, client_hello, why
 
 _EACH_S = 5.0
 _HELLO_CAP = 64 << 10
@@ -104,7 +103,7 @@ def _heard(report: Report) -> tuple[Status, Message | None]:
         return Status.ANSWERED, None
     if ended == {Ended.DECLINED}:
         return Status.ANSWERED, None  # though not of TLS
-    told = next((verbatim(a.detail) for a in report.attempts if a.detail), None)
+    told = next((a.detail for a in report.attempts if a.detail is not None), None)
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
         return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
     if Ended.TIMED_OUT in ended:
@@ -114,7 +113,7 @@ def _heard(report: Report) -> tuple[Status, Message | None]:
         return Status.UNREACHABLE, msg("every connection was closed without an answer")
     if Ended.REFUSED in ended:
         return Status.UNREACHABLE, msg("the connection was refused")
-    return Status.UNREACHABLE, msg("no connection: {error}", error=told)
+    return Status.UNREACHABLE, told or msg("no connection")
 
 
 def _asks_for(kind: str, suite: int) -> bool:
@@ -367,38 +366,40 @@ def _by_exchange(suites: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 
 def _talk(
     where: Place, hello: bytes, until: float, enough: Callable[[Flight], tuple[bool, int]]
-) -> tuple[bytes, Ended, str]:
+) -> tuple[bytes, Ended, Message | None]:
     """What `where` replies to `hello` by `until`: bytes, how it ended, and words about that."""
     try:
         peer = socket.create_connection(where.socket, timeout=max(0.01, until - time.monotonic()))
     except ConnectionRefusedError:
-        return b"", Ended.REFUSED, "the connection was refused"
+        return b"", Ended.REFUSED, msg("the connection was refused")
     except ConnectionResetError as error:
-        return b"", Ended.RESET, str(error)
+        return b"", Ended.RESET, why(error)
     except OSError as error:
-        return b"", Ended.UNREACHABLE, f"no connection: {error}"
+        return b"", Ended.UNREACHABLE, msg("no connection: {error}", error=why(error))
     with peer:
         return _begin(peer, where.starttls, until) or _listen(peer, hello, until, enough)
 
 
-def _begin(peer: socket.socket, protocol: str, until: float) -> tuple[bytes, Ended, str] | None:
+def _begin(
+    peer: socket.socket, protocol: str, until: float
+) -> tuple[bytes, Ended, Message | None] | None:
     """How it ended before the hello, or None when the hello is due."""
     try:
         begin(peer, protocol, until)
     except Declined as error:
-        return b"", Ended.DECLINED, str(error)
+        return b"", Ended.DECLINED, error.said
     except NotTls as error:
-        return b"", Ended.NOT_TLS, str(error)
+        return b"", Ended.NOT_TLS, error.said
     except TimeoutError:
-        return b"", Ended.TIMED_OUT, ""
+        return b"", Ended.TIMED_OUT, None
     except OSError as error:
-        return b"", Ended.RESET, str(error)
+        return b"", Ended.RESET, why(error)
     return None
 
 
 def _listen(
     peer: socket.socket, hello: bytes, until: float, enough: Callable[[Flight], tuple[bool, int]]
-) -> tuple[bytes, Ended, str]:
+) -> tuple[bytes, Ended, Message | None]:
     flight, reply, cap = Flight(), bytearray(), _HELLO_CAP
     try:
         peer.sendall(hello)
@@ -406,18 +407,18 @@ def _listen(
             peer.settimeout(max(0.01, until - time.monotonic()))
             data = peer.recv(min(65536, cap - len(reply)))
             if not data:
-                return bytes(reply), Ended.CLOSED, ""
+                return bytes(reply), Ended.CLOSED, None
             reply += data
             flight.feed(data)
             done, cap = enough(flight)
             if done:
-                return bytes(reply), Ended.ANSWERED, ""
+                return bytes(reply), Ended.ANSWERED, None
             if time.monotonic() >= until:
-                return bytes(reply), Ended.TIMED_OUT, ""
+                return bytes(reply), Ended.TIMED_OUT, None
     except NotTls as error:
-        return bytes(reply[:_HELLO_CAP]), Ended.NOT_TLS, str(error)
+        return bytes(reply[:_HELLO_CAP]), Ended.NOT_TLS, error.said
     except TimeoutError:
-        return bytes(reply), Ended.TIMED_OUT, ""
+        return bytes(reply), Ended.TIMED_OUT, None
     except OSError as error:
-        return bytes(reply), Ended.RESET, str(error)
-    return bytes(reply), Ended.CAPPED, f"more than {len(reply)} bytes"
+        return bytes(reply), Ended.RESET, why(error)
+    return bytes(reply), Ended.CAPPED, msg("more than {size} bytes", size=len(reply))

@@ -11,9 +11,10 @@ import enum
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Message
 from audit_tls.wire import Narrow
 
-SCHEMA = "dengbao/tls-report/1"
+SCHEMA = "dengbao/tls-report/2"
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     offered: str
     ended: Ended
     reply: str = ""
-    detail: str = ""
+    detail: Message | None = None
     narrow: Narrow = Narrow.NO
 
     @property
@@ -84,15 +85,15 @@ class Stopped(enum.StrEnum):
 class Trust(Struct, frozen=True, kw_only=True):
     """Verification by the collector's OpenSSL against the collector's trust store.
 
-    `code` and `said` are OpenSSL's X509_V_ERR number and words. `anchors` counts the certificates
-    of the store; the name is not part of it. `chain` is DER in hex, as the server sent it to this
-    client. `kind`: the only kind of certificate that was asked for, or empty for the server's own
-    choice.
+    `code` is OpenSSL's X509_V_ERR number, `said` why the chain was not verified. `anchors` counts
+    the certificates of the store; the name is not part of it. `chain` is DER in
+    hex, as the server sent it to this client. `kind`: the only kind of certificate that was asked
+    for, or empty for the server's own choice.
     """
 
     outcome: Outcome
     code: int = 0
-    said: str = ""
+    said: Message | None = None
     anchors: int = 0
     store: str = ""
     library: str = ""

@@ -13,15 +13,16 @@ import socket
 import time
 from collections.abc import Callable
 
-from audit_tls.wire import NotTls
+from audit_core.api.sdk import Message, Verbatim, msg, verbatim
+from audit_tls.wire import Closed, Late, NotTls, Trouble
 
 _CAP = 16 << 10
 _LINE = 2 << 10
 _WORDS = 120
 
 
-class Declined(Exception):
-    """The server speaks the protocol and does not begin TLS; `str()` is what it said, cut short."""
+class Declined(Trouble):
+    """The server speaks the protocol and does not begin TLS; `said` is what it said, cut short."""
 
 
 class Plain:
@@ -41,18 +42,18 @@ class Plain:
         """The next line, ASCII with a mark for all else, without its end."""
         while b"\n" not in self._held:
             if len(self._held) > _LINE:
-                raise NotTls("a line without end before STARTTLS")
+                raise NotTls(msg("a line without end before STARTTLS"))
             self._more()
         raw, _, rest = bytes(self._held).partition(b"\n")
         self._held[:] = rest
         if len(raw) > _LINE:
-            raise NotTls("a line without end before STARTTLS")
+            raise NotTls(msg("a line without end before STARTTLS"))
         return raw.rstrip(b"\r").decode("ascii", "replace")
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
         if size > _CAP:
-            raise NotTls(f"{size} bytes announced before STARTTLS")
+            raise NotTls(msg("{size} bytes announced before STARTTLS", size=size))
         while len(self._held) < size:
             self._more()
         raw = bytes(self._held[:size])
@@ -62,24 +63,28 @@ class Plain:
     def end(self) -> None:
         """Raises NotTls if anything came behind the last answer, where the hello is due."""
         if self._held:
-            raise NotTls("more was said after STARTTLS was agreed")
+            raise NotTls(msg("more was said after STARTTLS was agreed"))
 
     def _more(self) -> None:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the plain part took too long")
+            raise Late(msg("the plain part took too long"))
         self._peer.settimeout(left)
         data = self._peer.recv(4096)
         if not data:
-            raise ConnectionResetError("closed before STARTTLS")
+            raise Closed(msg("closed before STARTTLS"))
         self._total += len(data)
         if self._total > _CAP:
-            raise NotTls(f"more than {_CAP} bytes before STARTTLS")
+            raise NotTls(msg("more than {size} bytes before STARTTLS", size=_CAP))
         self._held += data
 
 
-def _words(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:_WORDS])
+def _words(text: str) -> Verbatim:
+    return verbatim("".join(c if c.isprintable() else "?" for c in text[:_WORDS]))
+
+
+def _as_told(text: str) -> Message:
+    return msg("{words}", words=_words(text))
 
 
 def _reply(plain: Plain) -> tuple[str, list[str]]:
@@ -88,7 +93,7 @@ def _reply(plain: Plain) -> tuple[str, list[str]]:
     line = plain.line()
     code = line[:3]
     if not (code.isdigit() and line[3:4] in ("", " ", "-")):
-        raise NotTls(f"not a reply: {_words(line)}")
+        raise NotTls(msg("not a reply: {detail}", detail=_words(line)))
     while line[3:4] == "-" or line[:3] != code:
         texts.append(line[4:])
         line = plain.line()
@@ -98,7 +103,7 @@ def _reply(plain: Plain) -> tuple[str, list[str]]:
 def _expect(plain: Plain, code: str) -> list[str]:
     found, texts = _reply(plain)
     if found != code:
-        raise Declined(_words(f"{found} {texts[-1]}"))
+        raise Declined(_as_told(f"{found} {texts[-1]}"))
     return texts
 
 
@@ -107,7 +112,7 @@ def _smtp(plain: Plain) -> None:
     plain.send(b"EHLO [127.0.0.1]\r\n")  # an address literal: no name is looked up for it
     offered = _expect(plain, "250")[1:]
     if "STARTTLS" not in {text.strip().upper() for text in offered}:
-        raise Declined("STARTTLS is not among what EHLO lists")
+        raise Declined(msg("STARTTLS is not among what EHLO lists"))
     plain.send(b"STARTTLS\r\n")
     _expect(plain, "220")
 
@@ -115,13 +120,17 @@ def _smtp(plain: Plain) -> None:
 def _imap(plain: Plain) -> None:
     greeting = plain.line()
     if not greeting.upper().startswith("* OK"):
-        raise Declined(_words(greeting)) if greeting.startswith("* ") else NotTls(_words(greeting))
+        raise (
+            Declined(_as_told(greeting))
+            if greeting.startswith("* ")
+            else NotTls(_as_told(greeting))
+        )
     plain.send(b"a1 STARTTLS\r\n")
     line = plain.line()
     while line.startswith("* "):
         line = plain.line()
     if not line.upper().startswith("A1 OK"):
-        raise Declined(_words(line)) if line.startswith("a1 ") else NotTls(_words(line))
+        raise Declined(_as_told(line)) if line.startswith("a1 ") else NotTls(_as_told(line))
 
 
 def _pop3(plain: Plain) -> None:
@@ -129,7 +138,7 @@ def _pop3(plain: Plain) -> None:
         plain.send(sent)
         line = plain.line()
         if not line.startswith("+OK"):
-            raise Declined(_words(line)) if line.startswith("-ERR") else NotTls(_words(line))
+            raise Declined(_as_told(line)) if line.startswith("-ERR") else NotTls(_as_told(line))
 
 
 def _ftp(plain: Plain) -> None:
@@ -146,24 +155,24 @@ def _ldap(plain: Plain) -> None:
     message = _element(plain, 0x30)
     # messageID 1, then [APPLICATION 24] with an ENUMERATED result code in front
     if message[:4] != b"\x02\x01\x01\x78":
-        raise NotTls("not an LDAP response to StartTLS")
+        raise NotTls(msg("not an LDAP response to StartTLS"))
     body = message[4:]
     start = 1 if body[:1] < b"\x80" else 1 + (body[0] & 0x7F)
     if body[start : start + 2] != b"\x0a\x01" or len(body) < start + 3:
-        raise NotTls("not an LDAP result")
+        raise NotTls(msg("not an LDAP result"))
     if body[start + 2] != 0:
-        raise Declined(f"LDAP result code {body[start + 2]}")
+        raise Declined(msg("LDAP result code {code}", code=body[start + 2]))
 
 
 def _element(plain: Plain, tag: int) -> bytes:
     head = plain.take(2)
     if head[0] != tag:
-        raise NotTls(f"not an LDAP message: 0x{head[0]:02X}")
+        raise NotTls(msg("not an LDAP message: 0x{byte}", byte=f"{head[0]:02X}"))
     size = head[1]
     if size & 0x80:
         width = size & 0x7F
         if not 0 < width <= 4:
-            raise NotTls("an LDAP message of no definite length")
+            raise NotTls(msg("an LDAP message of no definite length"))
         size = int.from_bytes(plain.take(width), "big")
     return plain.take(size)
 
@@ -172,9 +181,9 @@ def _postgres(plain: Plain) -> None:
     plain.send(b"\0\0\0\x08\x04\xd2\x16\x2f")
     found = plain.take(1)
     if found == b"N":
-        raise Declined("N")
+        raise Declined(_as_told("N"))
     if found != b"S":
-        raise NotTls("not an answer of PostgreSQL to SSLRequest")
+        raise NotTls(msg("not an answer of PostgreSQL to SSLRequest"))
 
 
 _SPEAKERS: dict[str, Callable[[Plain], None]] = {

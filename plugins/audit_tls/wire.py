@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from audit_core.api.sdk import Message, msg, verbatim
+from audit_core.text.system_errors import os_error
 from audit_tls.suites import SSL3, TLCP, TLS10, TLS12, TLS13
 
 _HANDSHAKE, _ALERT, _CCS, _DATA = 22, 21, 20, 23
@@ -53,8 +55,33 @@ _BY_KIND = {
 _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 
-class NotTls(Exception):
-    """The peer sent bytes that no TLS server sends here; `str()` says which."""
+class Trouble(Exception):
+    """A conversation that went wrong; `said` is how."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(str(said))
+        self.said = said
+
+
+class NotTls(Trouble):
+    """The peer sent bytes that no TLS server sends here; `said` tells which."""
+
+
+class Late(Trouble, TimeoutError):
+    """The peer took too long."""
+
+
+class Closed(Trouble, ConnectionResetError):
+    """The peer closed the connection in the middle of it."""
+
+
+def why(error: Exception) -> Message:
+    """What went wrong: our own words, the system's, or a library's as they came."""
+    if isinstance(error, Trouble):
+        return error.said
+    if isinstance(error, OSError) and type(error).__module__ != "ssl":
+        return os_error(error)
+    return msg("{words}", words=verbatim(str(error)))
 
 
 class ServerHello(Struct, frozen=True, kw_only=True):
@@ -195,7 +222,7 @@ class Flight:
     def _record(self, kind: int, body: bytes) -> None:
         if kind == _ALERT:
             if len(body) < 2:
-                raise NotTls("an alert of fewer than 2 bytes")
+                raise NotTls(msg("an alert of fewer than 2 bytes"))
             # a warning (unrecognized_name, RFC 6066) may stand before the hello
             if body[0] != 1 or body[1] == 0:
                 self.alert = (body[0], body[1])
@@ -205,7 +232,7 @@ class Flight:
         else:
             # what follows is encrypted (TLS 1.3), or has no place before a hello
             if self.hello is None:
-                raise NotTls(f"a record of type {kind} before the server's hello")
+                raise NotTls(msg("a record of type {kind} before the server's hello", kind=kind))
             self.done = True
 
     def _messages(self) -> None:
@@ -221,7 +248,9 @@ class Flight:
 
     def _message(self, kind: int, body: bytes) -> None:
         if self.hello is None and kind != _SERVER_HELLO:
-            raise NotTls(f"a handshake message of type {kind} before the server's hello")
+            raise NotTls(
+                msg("a handshake message of type {kind} before the server's hello", kind=kind)
+            )
         if kind == _SERVER_HELLO and self.hello is None:
             self.hello = _server_hello(body)
             self.done = self.hello.version == TLS13
@@ -236,9 +265,15 @@ class Flight:
 def _check_record(kind: int, version: int, size: int) -> None:
     major = version >> 8
     if kind not in (_HANDSHAKE, _ALERT, _CCS, _DATA) or (major != 3 and version != TLCP):
-        raise NotTls(f"no TLS record: type {kind}, version 0x{version:04X}")
+        raise NotTls(
+            msg(
+                "no TLS record: type {kind}, version 0x{version}",
+                kind=kind,
+                version=f"{version:04X}",
+            )
+        )
     if size > _MAX_RECORD or size == 0:
-        raise NotTls(f"a record of {size} bytes")
+        raise NotTls(msg("a record of {size} bytes", size=size))
 
 
 class _Reader:
@@ -248,7 +283,7 @@ class _Reader:
     def take(self, size: int) -> bytes:
         found = self._body[self._at : self._at + size]
         if len(found) != size:
-            raise NotTls("a message that ends too early")
+            raise NotTls(msg("a message that ends too early"))
         self._at += size
         return found
 

@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Iterable
 
-from audit_core.model import ConnectError, Reason, msg
+from audit_core.model import ConnectError, Reason, msg, verbatim
 from audit_core.model.errors import ConfigError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -88,7 +88,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
             msg(
                 "{text}: not a network of the scope: {error}",
                 text=str(_shown(text)),
-                error=str(error),
+                error=verbatim(str(error)),
             )
         ) from error
 

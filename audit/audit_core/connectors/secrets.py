@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from audit_core.model import msg
 from audit_core.model.errors import ConfigError
+from audit_core.text.system_errors import os_error
 
 _SCHEMES = ("env", "file", "prompt", "keyring", "vault")
 _FILE_LIMIT = 64 << 10
@@ -111,7 +112,7 @@ def read_private_file(path: str) -> str:
             raw = file.read(_FILE_LIMIT + 1)
     except OSError as error:
         raise ConfigError(
-            msg("{path}: cannot be read ({strerror})", path=str(path), strerror=str(error.strerror))
+            msg("{path}: cannot be read ({error})", path=str(path), error=os_error(error))
         ) from error
     if len(raw) > _FILE_LIMIT:
         raise ConfigError(

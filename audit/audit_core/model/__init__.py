@@ -66,11 +66,11 @@ from audit_core.model.messages import (
 from audit_core.model.observations import (
     Answer,
     Observation,
-    ParseError,
     SessionInfo,
     Status,
     observation_digest,
 )
+from audit_core.model.parsing import ParseError
 from audit_core.model.requests import (
     Command,
     Privilege,

@@ -14,6 +14,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from audit_core.model.messages import msg, verbatim
+from audit_core.model.parsing import ParseError
+
 
 class FileStatus(enum.StrEnum):
     """What came of one file. Only of one that was READ are there bytes."""
@@ -66,18 +69,18 @@ def _encoded(file: FileEntry) -> bytes:
 
 
 def decode_files(raw: bytes) -> tuple[FileEntry, ...]:
-    """The files that `encode_files` wrote; ValueError for any other bytes."""
+    """The files that `encode_files` wrote; ParseError for any other bytes."""
     found, at = [], 0
     while at < len(raw):
         end = raw.find(b"\n", at)
         head = _head(raw[at : end if end > 0 else len(raw)])
         size = head.pop("bytes", None)
         if not isinstance(size, int) or isinstance(size, bool) or size < 0 or end < 0:
-            raise ValueError(f"no file at byte {at}")
+            raise ParseError(msg("no file at byte {at}", at=at))
         data = raw[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
         if len(data) != size or raw[at - 1 : at] != b"\n":
-            raise ValueError("the last file is not whole")
+            raise ParseError(msg("the last file is not whole"))
         found.append(_entry(head, data))
     return tuple(found)
 
@@ -86,9 +89,9 @@ def _head(line: bytes) -> dict[str, Any]:
     try:
         head = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError("not the head of a file") from error
+        raise ParseError(msg("not the head of a file")) from error
     if not isinstance(head, dict):
-        raise ValueError("not the head of a file")
+        raise ParseError(msg("not the head of a file"))
     return head
 
 
@@ -96,4 +99,6 @@ def _entry(head: dict[str, Any], data: bytes) -> FileEntry:
     try:
         return msgspec.convert({**head, "data": data}, FileEntry, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
-        raise ValueError(f"not the head of a file: {error}") from error
+        raise ParseError(
+            msg("not the head of a file: {error}", error=verbatim(str(error)))
+        ) from error

@@ -96,17 +96,6 @@ def observation_digest(observation: Observation) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
-class ParseError(Exception):
-    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE.
-
-    `said` tells why; text of the target in it is `verbatim`.
-    """
-
-    def __init__(self, said: Message | str) -> None:  # text, until all parsers are ported
-        super().__init__(str(said))
-        self.said: Message | str = said if isinstance(said, Message) else said[:500]
-
-
 class Answer(Struct, frozen=True, kw_only=True):
     """What a parser is given: the bytes of one answered request and what is known about them."""
 
@@ -125,10 +114,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     @property
     def files(self) -> tuple[FileEntry, ...]:
         """The files of a `ReadFiles` request; ParseError where the bytes are none."""
-        try:
-            return decode_files(self.stdout)
-        except ValueError as error:
-            raise ParseError(str(error)) from error
+        return decode_files(self.stdout)
 
     @property
     def lines(self) -> list[str]:

@@ -24,6 +24,7 @@ from audit_core.model import (
     filled,
     msg,
     observation_digest,
+    verbatim,
 )
 
 
@@ -139,7 +140,7 @@ def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
     if not words:
         return msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
     return msg("{asked}: unexpected exit status {code} ({detail})", asked=asked, code=code,
-               detail=words[:200])  # fmt: skip
+               detail=verbatim(words))  # fmt: skip
 
 
 def platform(seen: Observations, asked: PlatformQuestions | None, target: Target) -> Platform:

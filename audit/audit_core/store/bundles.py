@@ -18,6 +18,7 @@ from audit_core.model import (
     SessionInfo,
     Status,
     msg,
+    verbatim,
     with_texts,
 )
 from audit_core.model.errors import InputError
@@ -204,7 +205,7 @@ class Bundle:
                     "{path}: frame at byte {offset}: {error}",
                     path=str(self.path),
                     offset=str(frame.offset),
-                    error=str(error),
+                    error=verbatim(str(error)),
                 )
             ) from error
 

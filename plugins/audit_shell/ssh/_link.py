@@ -149,6 +149,6 @@ def _unconnected(access: SshAccess, error: OSError) -> Message:
         case errno.EHOSTUNREACH | errno.ENETUNREACH:
             return msg("{where}: no TCP connection: no route to the host", where=access.where)
     return msg(
-        "{where}: no TCP connection: {strerror}",
-        where=access.where, strerror=os_error(error),
+        "{where}: no TCP connection: {error}",
+        where=access.where, error=os_error(error),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import audit_tls
-from audit_core.model import Check, Judgement, Target, Verdict, filled
+from audit_core.model import Check, Judgement, Target, Verdict, as_is, filled
 from audit_tls.certs import WHOLE, Certificate
 from audit_tls.checks import (
     CHECKS,
@@ -272,7 +272,8 @@ def target(**settings: Any) -> Target:
 
 
 def trust(outcome: Outcome, code: int = 0, anchors: int = 140, unverified: int = 0) -> Chains:
-    worst = Trust(outcome=outcome, code=code, said="words", anchors=anchors, store="/etc/ssl")
+    said = as_is("words")
+    worst = Trust(outcome=outcome, code=code, said=said, anchors=anchors, store="/etc/ssl")
     return Chains(worst=worst, unverified=unverified)
 
 

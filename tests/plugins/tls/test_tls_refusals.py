@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Reason
+from audit_core.model import Absent, Reason, as_is
 from audit_tls.facts import Endpoint, Support, parse_certificates, parse_endpoint, parse_trust
 from audit_tls.report import Attempt, Ended
 from audit_tls.suites import (
@@ -156,7 +156,7 @@ def test_drops_never_turn_down_a_version() -> None:
 
 @pytest.mark.parametrize("parse", [parse_endpoint, parse_certificates, parse_trust])
 def test_a_server_that_declines_starttls(parse: Any) -> None:
-    declined = Attempt(version=TLS12, offered="", ended=Ended.DECLINED, detail="502 no")
+    declined = Attempt(version=TLS12, offered="", ended=Ended.DECLINED, detail=as_is("502 no"))
     for attempts, reason in (
         ((declined, declined), Reason.NOT_PRESENT),
         ((declined, attempt(TLS12, alert(40))), Reason.NOT_COLLECTED),

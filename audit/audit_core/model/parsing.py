@@ -1,0 +1,16 @@
+"""What a parser raises. Pure."""
+
+from __future__ import annotations
+
+from audit_core.model.messages import Message
+
+
+class ParseError(Exception):
+    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE.
+
+    `said` tells why; text of the target in it is `verbatim`.
+    """
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(str(said))
+        self.said = said
