@@ -34,6 +34,14 @@ def test_every_package_speaks_chinese() -> None:
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
+def test_every_title_is_in_chinese() -> None:
+    registry = plugins.load()
+    chinese = translate.Translator("zh", registry.locales)
+    titles = [check.title for check in registry.checks.values()]
+    assert [str(title) for title in titles if chinese.say(title) == str(title)] == []
+    assert len(titles) > 80
+
+
 def test_the_contract_tells_what_lacks(tmp_path: Path) -> None:
     package = tmp_path / "lacking"
     package.mkdir()

@@ -20,6 +20,7 @@ from audit_core.model import (
     Absent,
     Answer,
     Answers,
+    Check,
     Closing,
     Command,
     Fact,
@@ -48,6 +49,7 @@ from audit_core.model import (
 from audit_core.model.files import decode_files
 from audit_core.plan import request_of
 from audit_core.store.bundles import Bundle
+from audit_core.text.translate import Translator
 
 HOSTILE: tuple[bytes, ...] = (
     b"",
@@ -167,12 +169,20 @@ def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
     if not found and not mine:
         found.append("it offers no check")
     found += _text_problems(module, registry.locales)
+    found += _titles_without_chinese(mine, Translator("zh", registry.locales))
     facts = {f.id: f for c in mine for f in all_facts(c.needs)}
     kinds = registry.kinds.by_id
     found += [
         p for f in facts.values() for p in _fact_problems(f, _sample_of(f.kind, kinds.get(f.kind)))
     ]
     return tuple(found)
+
+
+def _titles_without_chinese(checks: Iterable[Check], chinese: Translator) -> Iterable[str]:
+    """Titles that no source holds as they are, such as docstrings that were made, hide in there."""
+    for check in checks:
+        if chinese.say(check.title) == str(check.title):
+            yield f"{check.id}: its title has no Chinese: {check.title.id!r}"
 
 
 def _text_problems(module: Any, locales: dict[str, Path]) -> Iterable[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from audit_core.api.sdk import (
     Check,
     Judgement,
+    Message,
     Severity,
     Subset,
     capped,
@@ -73,7 +74,9 @@ def _offered(sshd: Sshd, key: str) -> list[tuple[str, str]]:
     return [(where, name) for where in keys for name in sshd.algorithms(where)]
 
 
-def _strong(id: str, severity: Severity, key: str, accepted: frozenset[str], title: str) -> Check:
+def _strong(
+    id: str, severity: Severity, key: str, accepted: frozenset[str], title: Message
+) -> Check:
     """The check that `key` names accepted algorithms only; `title` says what is true then."""
 
     def judge(
@@ -90,26 +93,26 @@ def _strong(id: str, severity: Severity, key: str, accepted: frozenset[str], tit
         told = tuple(shortened(name) for _, name in offered)
         return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
 
-    judge.__doc__ = title
+    judge.__doc__ = title.id
     version = 3 if key == "kexalgorithms" else 2
     return sshd_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
 
 
 sshd_ciphers = _strong(
     "linux.sshd-ciphers", Severity.HIGH, "ciphers", _CIPHERS,
-    "The SSH server offers strong ciphers only.",
+    msg("The SSH server offers strong ciphers only."),
 )  # fmt: skip
 sshd_macs = _strong(
     "linux.sshd-macs", Severity.MEDIUM, "macs", _MACS,
-    "The SSH server offers strong message authentication only.",
+    msg("The SSH server offers strong message authentication only."),
 )  # fmt: skip
 sshd_kex = _strong(
     "linux.sshd-kex", Severity.MEDIUM, "kexalgorithms", _KEX,
-    "The SSH server offers strong key exchanges only.",
+    msg("The SSH server offers strong key exchanges only."),
 )  # fmt: skip
 sshd_host_keys = _strong(
     "linux.sshd-host-keys", Severity.MEDIUM, "hostkeyalgorithms", _HOST_KEYS,
-    "The SSH server proves itself with strong host key signatures only.",
+    msg("The SSH server proves itself with strong host key signatures only."),
 )  # fmt: skip
 
 CHECKS = (sshd_ciphers, sshd_macs, sshd_kex, sshd_host_keys)
