@@ -9,7 +9,7 @@ from audit_core.model import Conclusion, Finding, Result, msg
 from audit_core.model.results import Clause, Evidence, PackSource, number_width, total
 from audit_excel.parts import Part, members
 from audit_excel.sessions import sessions
-from audit_excel.words import IMPLIED, Counts, Words
+from audit_excel.words import Counts, Words
 
 
 def count(conclusions: Iterable[Conclusion]) -> Counts:
@@ -90,8 +90,8 @@ class View(Words):
         return dict(looked)
 
     def _named(self) -> dict[str, str]:
-        # Site, network and organisation are there without having been declared: under their kind.
-        words = {k: self.say(m) for k, m in IMPLIED.items()}
+        # Objects of the whole system are there without having been declared.
+        words = {o.id: self.name_of(o) for o in self.results.index.system_objects}
         free = {id: word for id, word in words.items() if word not in self.targets}
         return {id: w for id, w in free.items() if id in self.targets}
 

@@ -19,6 +19,7 @@ from audit_core.model import (
     Verdict,
     msg,
 )
+from audit_core.model.names import Named, SystemObject
 from audit_core.model.results import Clause, Evidence, PackSource
 
 RESULTS = {
@@ -57,29 +58,6 @@ _KINDS = {
     "network": msg("Network"),
     "site": msg("Site"),
     "organisation": msg("Organisation"),
-}
-_OBJECT_TYPES = {
-    "network_device": msg("Network device"),
-    "security_device": msg("Security device"),
-    "application": msg("Application system"),
-    "management_platform": msg("Management platform"),
-    "server": msg("Server"),
-    "database": msg("Database"),
-    "terminal": msg("Terminal"),
-    "authentication_data": msg("Authentication data"),
-    "business_data": msg("Important business data"),
-    "audit_data": msg("Important audit data"),
-    "configuration_data": msg("Important configuration data"),
-    "video_data": msg("Important video data"),
-    "personal_information": msg("Important personal information"),
-    "site": msg("Site"),
-    "network": msg("Network"),
-    "organisation": msg("Organisation"),
-}
-IMPLIED = {
-    "site": msg("Machine room"),
-    "network": msg("Whole network"),
-    "organisation": msg("Audited organisation"),
 }
 _CONFIDENCES = {
     "by numbering rule": msg("number follows from the numbering rule"),
@@ -126,6 +104,7 @@ class Words:
     def __init__(self, source: PackSource) -> None:
         self.source = source
         self.zh = source.lang == "zh"
+        self._types = {t.id: t for t in source.results.index.object_types}
 
     def text(self, source: str) -> str:
         """A fixed text of this package in the pack's language."""
@@ -194,8 +173,13 @@ class Words:
         return self.say(_KINDS[kind]) if kind in _KINDS else kind
 
     def object_type(self, type: str) -> str:
-        """`type` in words; one that no word is known for is its id."""
-        return self.say(_OBJECT_TYPES[type]) if type in _OBJECT_TYPES else type
+        """`type` as the catalogs name it; one that they do not know is its id."""
+        known = self._types.get(type)
+        return type if known is None else self.name_of(known)
+
+    def name_of(self, named: Named | SystemObject) -> str:
+        """The name of `named` in the pack's language."""
+        return named.zh if self.zh else named.en
 
     def status(self, seen: Evidence) -> str:
         """How asking ended, in words."""

@@ -37,9 +37,10 @@ from audit_core.model import (
     facts_in,
     msg,
 )
+from audit_core.model.names import SystemObject
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
-from audit_core.policy.model import Binding, Profile, SystemObject
+from audit_core.policy.model import Binding, Profile
 from audit_core.store.bundles import Stamp
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from audit_shell.scripts import Transport

@@ -272,10 +272,12 @@ def test_a_unit_conforms_where_machines_settle_every_step() -> None:
     assert (got.open_steps, got.why) == ((), ())
 
 
-def test_open_steps_are_asked_until_no_answer_changes_the_word() -> None:
+def test_open_steps_are_asked_unless_the_clause_conforms_without_them() -> None:
     assert concluded("1&2", said(1, DENY, F)).open_steps == (2,)
     assert concluded("1&2", said(1, SETTLES, P)).open_steps == (2,)
     assert concluded("1|2", said(1, SETTLES, P)).open_steps == ()
+    partly = concluded("1&2&3", said(1, SETTLES, P), said(2, DENY, F))
+    assert (partly.range, partly.open_steps) == ((PART,), (3,))
     assert concluded("1&2").open_steps == (1, 2)
 
 

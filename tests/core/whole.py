@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from audit_core import evaluate
 from audit_core.model import Conclusion, Finding, Result, Target, Verdict
+from audit_core.model.names import Named, SystemObject
 from audit_core.model.results import (
     INDEX_SCHEMA,
     OBJECT_SCHEMA,
@@ -44,6 +45,8 @@ class Whole(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     conclusions: tuple[Conclusion, ...]
     observations: tuple[Evidence, ...]
+    object_types: tuple[Named, ...] = ()
+    system_objects: tuple[SystemObject, ...] = ()
 
 
 def whole(results: Results) -> Whole:
@@ -58,6 +61,8 @@ def whole(results: Results) -> Whole:
         findings=tuple(results.findings),
         conclusions=tuple(results.conclusions),
         observations=tuple(results.observations),
+        object_types=results.index.object_types,
+        system_objects=results.index.system_objects,
     )
 
 
@@ -103,6 +108,8 @@ def _index(value: Whole, add: Add) -> ResultsIndex:
         clauses=value.clauses,
         checks=value.checks,
         objects=tuple(_entry(value, one, *add(one)) for one in _objects(value)),
+        object_types=value.object_types,
+        system_objects=value.system_objects,
     )
 
 

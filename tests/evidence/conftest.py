@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 import audit_excel
+import audit_profiles
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -36,10 +37,12 @@ from audit_core.model.results import (
     RunStamp,
 )
 from audit_core.model.units import Step
+from audit_core.policy import load_policy
 from audit_core.text.translate import Translator
 from core.pack.workbook import MakeSource, written
 from core.whole import Whole, in_memory
 
+_CATALOG = load_policy([Path(audit_profiles.__file__).parent]).catalog("gbt22239-2019")
 _CLAUSES = Path(__file__).parent / "data" / "gbt22239-l3.csv"
 _LAYERS = {
     "安全物理环境": ("Physical environment", "site"),
@@ -253,6 +256,7 @@ def _results() -> Whole:
         title_en="Online banking, classified protection self-assessment (level 3)",
         targets=_targets(), clauses=clauses, checks=_checks(), findings=tuple(findings),
         conclusions=_conclusions(clauses), observations=tuple(evidence),
+        object_types=_CATALOG.object_types, system_objects=_CATALOG.system_objects,
     )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ def _layers(context: Context, results: Results) -> None:
     heads = [context.text("layer"), *(context.translator.say(NAMES[r]) for r in _ORDER)]
     title = results.title if context.lang == "zh" else results.title_en or results.title
     print_table(title, heads, rows, right=len(_ORDER))
+    pending = sum(entry.pending for entry in results.entries)
+    if pending:
+        line = "Pending, and can become better by what people bring: {count}"
+        say(context.text(line, count=pending))
 
 
 def worst(results: Results, most: int = _WORST) -> list[Finding]:

@@ -183,6 +183,7 @@ class Evaluator:
             undetermined=Counter(f.why for f in blind),
             conclusions={name: dict(counts) for name, counts in by_layer.items()},
             observations=len(found.observations),
+            pending=sum(c.pending for c in found.conclusions),
             root_refused=sum(map(_refused_root, found.observations)),
         )
 
@@ -201,6 +202,8 @@ class Evaluator:
                 for c in self._checks
             ),
             objects=tuple(objects),
+            object_types=profile.object_types,
+            system_objects=profile.system_objects,
         )
 
 

@@ -11,7 +11,7 @@ from audit_core.inventory.model import THIS_MACHINE, Inventory
 from audit_core.inventory.reading import read_inventory
 from audit_core.model import DEFAULT_KIND, Target, msg
 from audit_core.model.errors import ConfigError
-from audit_core.policy.model import SystemObject
+from audit_core.model.names import SystemObject
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.policy.words import Place, seen
 

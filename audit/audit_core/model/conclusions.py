@@ -99,7 +99,7 @@ class Conclusion(Struct, frozen=True, kw_only=True):
 
     @property
     def open_steps(self) -> tuple[int, ...]:
-        """The steps that people still have to answer; none where no answer changes the word."""
-        if len(self.range) == 1:
+        """The steps that people still have to answer; none where the clause conforms anyhow."""
+        if self.conclusion is Result.CONFORMING:
             return ()
         return tuple(step.number for step in self.steps if step.state is StepState.OPEN)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target
+from audit_core.model.names import Named, SystemObject
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
 INDEX_SCHEMA = "dengbao/results-index/1"
@@ -140,7 +141,8 @@ class ObjectEntry(Struct, frozen=True, kw_only=True):
     """One object in the index: the digest and size of its file, and what is counted in it.
 
     `verdicts` counts findings by verdict, `failed` those that failed by severity, `undetermined`
-    those by their reason, `conclusions` by layer (in Chinese) and result. `whole` says that its
+    those by their reason, `conclusions` by layer (in Chinese) and result,
+    `pending` those that answers of people may still better. `whole` says that its
     conclusions rest on what was found on any object.
     """
 
@@ -152,12 +154,16 @@ class ObjectEntry(Struct, frozen=True, kw_only=True):
     failed: dict[str, int] = {}
     undetermined: dict[str, int] = {}
     conclusions: dict[str, dict[str, int]] = {}
+    pending: int = 0
     observations: int = 0
     root_refused: int = 0
 
 
 class ResultsIndex(Struct, frozen=True, kw_only=True):
-    """What evaluation says about one run, but for what stands in the file of each object."""
+    """What evaluation says about one run, but for what stands in the file of each object.
+
+    `object_types` and `system_objects` are the names that the catalogs give.
+    """
 
     schema: str
     run: RunStamp
@@ -167,6 +173,8 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     clauses: tuple[Clause, ...]
     checks: tuple[CheckInfo, ...]
     objects: tuple[ObjectEntry, ...]
+    object_types: tuple[Named, ...] = ()
+    system_objects: tuple[SystemObject, ...] = ()
 
 
 class _Findings(Struct):

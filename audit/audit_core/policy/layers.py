@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from audit_core.model import msg
 from audit_core.model.errors import InputError
-from audit_core.policy.model import Layer, Named, Structure, SystemObject
+from audit_core.model.names import Named, SystemObject
+from audit_core.policy.model import Layer, Structure
 from audit_core.policy.strict_yaml import Document
 from audit_core.policy.words import Place, nearest, one_of, seen, wrong_id, wrong_text
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from audit_core.model import Message, Role, Severity, msg
+from audit_core.model.names import Named, SystemObject
 from audit_core.model.results import Clause
 
 
@@ -20,14 +21,6 @@ class Bilingual(Struct, frozen=True, kw_only=True):
     def message(self) -> Message:
         """It as a message: each reader sees one of the two."""
         return msg("{said}", said=self.en, said_zh=self.zh)
-
-
-class Named(Struct, frozen=True, kw_only=True):
-    """An id with its names in Chinese and in English."""
-
-    id: str
-    zh: str
-    en: str
 
 
 class Layer(Struct, frozen=True, kw_only=True):
@@ -43,18 +36,6 @@ class Layer(Struct, frozen=True, kw_only=True):
     en: str
     objects: tuple[str, ...] = ()
     concerns_all: bool = False
-
-
-class SystemObject(Struct, frozen=True, kw_only=True):
-    """An object of the whole system: there is always one, and nobody has to declare it.
-
-    What a check finds on any target counts for its clauses: nobody logs in to a network.
-    """
-
-    id: str
-    object_type: str
-    zh: str
-    en: str
 
 
 class Structure(Struct, frozen=True, kw_only=True):

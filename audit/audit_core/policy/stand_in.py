@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from audit_core.model.names import Named
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
-from audit_core.policy.model import Named
 
 _METHODS = {
     "interview": ("interview", "访谈"),

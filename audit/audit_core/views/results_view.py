@@ -97,7 +97,7 @@ class EvidenceView(Struct, frozen=True, kw_only=True):
 
 
 class StepView(Struct, frozen=True, kw_only=True):
-    """A step as printed; its texts are there only where it is open and somebody has to answer."""
+    """A step as printed; its texts are there only where it is open."""
 
     number: int
     state: StepState
@@ -235,7 +235,7 @@ def _conclusion(
     c: Conclusion, clauses: dict[tuple[str, str], Clause], t: Translator
 ) -> ConclusionView:
     clause = clauses.get((c.catalog, c.clause), Clause(catalog=c.catalog, id=c.clause))
-    asked = {step.number: step for step in clause.steps if step.number in c.open_steps}
+    texts = {step.number: step for step in clause.steps}
     return ConclusionView(
         catalog=c.catalog,
         clause=c.clause,
@@ -245,10 +245,10 @@ def _conclusion(
         pending=c.pending,
         range=c.range,
         coverage=c.coverage,
-        steps=tuple(_step(step, asked.get(step.number), t.lang) for step in c.steps),
+        steps=tuple(_step(step, texts.get(step.number), t.lang) for step in c.steps),
         severity=c.severity,
         why=joined(c.why, t.say, t.lang),
-        missing=tuple(t.say(wanted(step, t.lang)) for step in asked.values()),
+        missing=tuple(t.say(wanted(texts[n], t.lang)) for n in c.open_steps if n in texts),
         findings=c.findings,
         finding_count=c.finding_count,
     )
@@ -256,7 +256,7 @@ def _conclusion(
 
 def _step(seen: StepResult, step: Step | None, lang: str) -> StepView:
     view = StepView(number=seen.number, state=seen.state, findings=seen.findings)
-    if step is None:
+    if step is None or seen.state is not StepState.OPEN:
         return view
     question, bring, affirmed_if = step_texts(step, lang)
     return structs.replace(view, question=question, bring=bring, affirmed_if=affirmed_if)

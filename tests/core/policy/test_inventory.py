@@ -19,7 +19,7 @@ from audit_core.inventory import (
 )
 from audit_core.model import Target
 from audit_core.model.errors import InputError
-from audit_core.policy.model import SystemObject
+from audit_core.model.names import SystemObject
 from audit_core.policy.strict_yaml import load_bytes
 from installed import registry
 

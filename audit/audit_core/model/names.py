@@ -1,0 +1,25 @@
+"""Names that a catalog gives to what it knows, in both languages. Pure data."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    """An id with its names in Chinese and in English."""
+
+    id: str
+    zh: str
+    en: str
+
+
+class SystemObject(Struct, frozen=True, kw_only=True):
+    """An object of the whole system: there is always one, and nobody has to declare it.
+
+    What a check finds on any target counts for its clauses: nobody logs in to a network.
+    """
+
+    id: str
+    object_type: str
+    zh: str
+    en: str
