@@ -212,6 +212,13 @@ def _hidden(modes: Modes, inside: Modes | None) -> bool:
     return not modes.whole or refused_more or not closed <= private
 
 
+def _readers(peopled: dict[str, str]) -> tuple[Message, ...]:
+    if not peopled:
+        return ()
+    members = capped(f"{group}: {who}" for group, who in peopled.items())
+    return (msg("Groups that may read secrets have members: {names}", names=members),)
+
+
 @check(
     "linux.file-modes",
     needs=(
@@ -239,11 +246,8 @@ def file_modes(
         "owner root; shadow and host keys at most 0640, settings at most 0644, folders 0755"
     )
     if bad:
-        said = [msg("{count} paths are too open: {names}", count=len(bad), names=capped(bad))]
-        if peopled:
-            members = capped(f"{group}: {who}" for group, who in peopled.items())
-            said.append(msg("Groups that may read secrets have members: {names}", names=members))
-        return failed(*said, expected=expected)
+        said = msg("{count} paths are too open: {names}", count=len(bad), names=capped(bad))
+        return failed(said, *_readers(peopled), expected=expected)
     core = [_label(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
     seen = msg("{count} paths looked at, among them {names}", count=len(found), names=capped(core))
     doubts = _acls(found)
@@ -267,11 +271,8 @@ def home_modes(
     """The home directory of every account that can log in is closed to others."""
     seen = {mode.path: mode for mode in modes.found}
     homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
-    bad = [
-        _label(seen[home])
-        for home, uid in homes
-        if home in seen and (seen[home].bits & forbidden or seen[home].uid not in (0, uid))
-    ]
+    found = [(seen[home], uid) for home, uid in homes if home in seen]
+    bad = [_label(mode) for mode, uid in found if mode.bits & forbidden or mode.uid not in (0, uid)]
     unseen = [home for home, _ in homes if home not in seen]
     expected = msg("no rights in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
     if bad:
@@ -279,7 +280,7 @@ def home_modes(
                    count=len(bad), names=capped(bad))  # fmt: skip
         return failed(said, expected=expected)
     fine = msg("{count} home directories are closed to others", count=len(homes) - len(unseen))
-    doubts = _acls(seen[home] for home in {home for home, _ in homes} if home in seen)
+    doubts = _acls({mode.path: mode for mode, _ in found}.values())
     if unseen:
         doubts.append(
             msg("Not seen, because missing or outside /home: {names}", names=capped(unseen))

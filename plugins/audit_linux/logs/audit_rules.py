@@ -14,11 +14,11 @@ from audit_core.api.sdk import (
     Severity,
     capped,
     check,
-    expect,
     fact,
     failed,
     msg,
     partial,
+    passed,
     undetermined,
     verbatim,
 )
@@ -275,24 +275,25 @@ def audit_rules(
 ) -> Judgement:
     """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
     expected = msg("rules for every user on {topics}", topics=_names(topics))
-    silent = [r.text for r in rules if not r.unread and _silencer(r)]
+    read = tuple(r for r in rules if not r.unread)
+    silent = [r.text for r in read if _silencer(r)]
     if silent:
         said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
         return failed(said, expected=expected)
     unknown = topics - set(TOPICS)
     if unknown:
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
-    wide = _recording(tuple(r for r in rules if not r.unread))
+    wide = _recording(read)
     lacking = [topic for topic in topics if not TOPICS[topic](wide)]
     said = msg("{count} rules are loaded; not covered: {topics}", count=len(rules),
                topics=_names(lacking))  # fmt: skip
-    doubtful = [r.text for r in rules if not r.unread and _doubtful(r)]
-    if doubtful and not lacking:
+    if lacking and len(read) == len(rules):
+        return failed(said, expected=expected)
+    doubtful = [] if lacking else [r.text for r in read if _doubtful(r)]
+    if doubtful or lacking:  # a rule that was not read may cover what is lacking
         some = msg("These rules keep records back: {rules}", rules=capped(doubtful))
-        return undetermined(said, some, expected=expected)
-    if lacking and any(r.unread for r in rules):  # which may cover what is lacking
-        return undetermined(said, expected=expected)
-    return expect(not lacking, said=said, expected=expected)
+        return undetermined(said, *((some,) if doubtful else ()), expected=expected)
+    return passed(said, expected=expected)
 
 
 FACTS = (RULES,)

@@ -109,11 +109,12 @@ def _began(file: LogFile, renamed: bool) -> tuple[int, int]:
 
 
 def _reach(log: str, files: list[LogFile], now: int, *, renamed: bool) -> Reach | None:
-    began = [_began(f, renamed) for f in files if f.size > 0]
-    if not began:
+    written = [f for f in files if f.size > 0]
+    if not written:
         return None
+    began = [_began(f, renamed) for f in written]
     # A file that was written since the clock was asked is not younger than now.
-    least = max(0, now - _unbroken([f for f in files if f.size > 0], renamed)) // DAY
+    least = max(0, now - _unbroken(written, renamed)) // DAY
     if all(earliest for earliest, _ in began):
         most = max(0, now - min(earliest for earliest, _ in began)) // DAY
     else:
@@ -140,10 +141,8 @@ def _unbroken(files: list[LogFile], renamed: bool) -> int:
 
 def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
     files = [f for f in tree.files if not f.folder]
-    system = [
-        _reach(name, [f for f in files if is_log(f.path, name)], tree.now, renamed=False)
-        for name in SECURITY_LOGS
-    ]
+    by_name = {name: [f for f in files if is_log(f.path, name)] for name in SECURITY_LOGS}
+    system = [_reach(name, own, tree.now, renamed=False) for name, own in by_name.items()]
     # Below journal/remote lie the records of other hosts, in user-1000.journal those of a person.
     entries = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
     journal = _reach("journal", entries, tree.now, renamed=True)
@@ -179,23 +178,16 @@ def log_oldest(
     """The records on the host go back at least 180 days."""
     expected = msg("records of at least {days} days", days=min_days)
     reaches = _reaches(tree, known(audit))
-    if not reaches and isinstance(audit, Absent):
-        return undetermined(msg("No system log or journal with records"), expected=expected)
     if not reaches:
-        nothing = msg("No system log, journal or audit log with records")
-        if audit is None:  # nobody looked there, or there is no such folder
-            nothing = msg("No system log or journal with records")
-        return failed(nothing, expected=expected)
+        return _nothing(audit, expected)
     told = tuple(msg("{log}: records of at least {days} days", log=r.log, days=r.least)
                  for r in reaches)  # fmt: skip
     short = [r for r in reaches if r.least < min_days]
     elsewhere = _elsewhere(rotations, auditd)
+    if not short and _moved(auditd):
+        return undetermined(*told, *elsewhere, expected=expected)
     if not short:
-        return (
-            undetermined(*told, *elsewhere, expected=expected)
-            if _moved(auditd)
-            else passed(*told, expected=expected)
-        )
+        return passed(*told, expected=expected)
     if since is None:
         unknown = msg("Nothing tells when this host was installed")
         return undetermined(*told, unknown, expected=expected)
@@ -208,6 +200,15 @@ def log_oldest(
     if any(r.most < min_days for r in short) and not elsewhere:
         return failed(*told, host, expected=expected)
     return undetermined(*told, host, *elsewhere, expected=expected)
+
+
+def _nothing(audit: tuple[LogFile, ...] | Absent | None, expected: Message) -> Judgement:
+    """No log has records; without `audit` nobody looked there, or there is no such folder."""
+    system = msg("No system log or journal with records")
+    if isinstance(audit, Absent):
+        return undetermined(system, expected=expected)
+    both = msg("No system log, journal or audit log with records")
+    return failed(system if audit is None else both, expected=expected)
 
 
 def _moved(auditd: AuditdConf | None) -> str:
@@ -240,20 +241,24 @@ def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgemen
     files = [f for f in tree.files if not f.folder and f.size > 0]
     text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
     disk = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
-    told = known(journal)
-    storage = (told.storage if told else "") or "auto"  # not known: that which keeps most
+    storage = _storage(known(journal))
     said = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
                files=capped(f.path for f in text) or ("-",), count=len(disk),
                storage="?" if isinstance(journal, Absent) else storage)  # fmt: skip
     if tree.filesystem in ("tmpfs", "ramfs"):
         memory = msg("/var/log lies in memory ({filesystem})", filesystem=tree.filesystem)
         return failed(said, memory, expected=expected)
-    lasting = [*text, *(disk if storage in ("auto", "persistent") else ())]
-    days = (tree.now - max((f.changed for f in lasting), default=0)) // DAY
-    if lasting and days > _LIVE:
-        return failed(said, msg("The newest record is {days} days old", days=days),
-                      expected=expected)  # fmt: skip
-    return expect(bool(lasting), said=said, expected=expected)
+    lasting = text + disk if storage in ("auto", "persistent") else text
+    if not lasting:
+        return failed(said, expected=expected)
+    days = (tree.now - max(f.changed for f in lasting)) // DAY
+    old = (msg("The newest record is {days} days old", days=days),) if days > _LIVE else ()
+    return expect(not old, said=(said, *old), expected=expected)
+
+
+def _storage(journal: JournalConf | None) -> str:
+    """Where journald keeps its records; where that is not known, what keeps most."""
+    return (journal.storage if journal else "") or "auto"
 
 
 FACTS = (HOST_SINCE,)

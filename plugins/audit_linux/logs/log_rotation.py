@@ -204,17 +204,19 @@ def log_retention(
 ) -> Judgement:
     """The settings keep the system log at least 180 days."""
     expected = msg("kept at least {days} days", days=min_days)
-    present = [n for n in SECURITY_LOGS if any(f.path == n and not f.folder for f in tree.files)]
+    files = {f.path for f in tree.files if not f.folder}
+    present = [name for name in SECURITY_LOGS if name in files]
     if not present:
         return _journal(journal, min_days, expected)
     if isinstance(rotations, Absent):
         return undetermined(_NOT_READ, expected=expected)
     keeping = _keeping(present, rotations or ())
     told = tuple(_kept(name, rotation) for name, rotation in keeping.items())
-    if any(r is not None and r.days is not None and r.days < min_days for r in keeping.values()):
-        return failed(*told, expected=expected)
     # Without a stanza nothing throws the file away, or something does that was not asked.
-    if any(r is None or r.days is None for r in keeping.values()):
+    days = [r.days if r is not None else None for r in keeping.values()]
+    if any(d is not None and d < min_days for d in days):
+        return failed(*told, expected=expected)
+    if None in days:
         return undetermined(*told, expected=expected)
     if linked := [name for name in SECURITY_LOGS if name in tree.links]:
         away = msg("These are links, and what they lead to was not looked at: {names}",

@@ -71,6 +71,13 @@ def _upload_host(url: str) -> str:
     return re.sub(r"^https?://", "", url).rpartition("@")[2].split("/")[0].rsplit(":", 1)[0]
 
 
+def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
+    """Whether systemd sends the journal to another machine."""
+    if not upload or units is None or _UPLOADER not in units.active - units.failing:
+        return False
+    return not is_local(_upload_host(upload), target.address)
+
+
 @check(
     "linux.log-remote",
     needs=(
@@ -95,23 +102,20 @@ def log_remote(
 ) -> Judgement:
     """System log records, those about logins included, are sent to another machine."""
     expected = msg("a running log daemon that forwards auth records to a host other than itself")
-    live = [
-        (daemon, forwards)
-        for daemon, forwards in (("rsyslogd", rsyslog), ("syslog-ng", syslog_ng))
-        if forwards is not None and running(processes, (daemon,))
-    ]
-    away = [f for _, fs in live for f in fs.forwards if not is_local(f.target, target.address)]
-    uploading = units is not None and _UPLOADER in units.active - units.failing
-    if upload and uploading and not is_local(_upload_host(upload), target.address):
-        said = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload))
+    told = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
+    live = {d: fs for d, fs in told.items() if fs is not None and running(processes, (d,))}
+    if _uploads(upload, units, target):
+        said = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload or ""))
         return passed(said, expected=expected)
+    every = [f for fs in live.values() for f in fs.forwards]
+    away = [f for f in every if not is_local(f.target, target.address)]
     whole = [f"{f.target} ({f.file})" for f in away if f.every]
     if whole:
         said = msg("Forwarded to {targets}", targets=capped(whole))
         return passed(said, expected=expected)
-    return _unsettled(away, [fs for _, fs in live], processes) or failed(
+    return _unsettled(away, list(live.values()), processes) or failed(
         msg("No forwarding to another machine; log daemons seen: {daemons}",
-            daemons=tuple(name for name, _ in live) or ("-",)),
+            daemons=tuple(live) or ("-",)),
         expected=expected,
     )  # fmt: skip
 

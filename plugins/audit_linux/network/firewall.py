@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from audit_core.api.sdk import (
     TARGET,
     Absent,
@@ -107,6 +109,64 @@ def _past_input(target: Target, published: tuple[Published, ...] | None) -> Mess
                "and not among allowed_ports: {ports}", ports=capped(others))  # fmt: skip
 
 
+class _Input(Struct, frozen=True, kw_only=True):
+    """What was seen of the input chains, and the packets for which they are judged."""
+
+    seen: Ruleset
+    chains: Chains
+    packets: frozenset[str]
+    ipv6: str
+
+    @property
+    def refused(self) -> bool:
+        """True when a packet that no rule speaks of is dropped."""
+        return all(_refused(packet, "", self.chains) for packet in self.packets)
+
+    @property
+    def told(self) -> Message:
+        """Each input chain, and what disable_ipv6 says."""
+        told = (_told(c, self.chains) for c in self.seen if c.hook == "input")
+        return msg("Input chains: {chains}; disable_ipv6={state}", chains=capped_messages(told),
+                   state=self.ipv6)  # fmt: skip
+
+
+def _input(
+    nft: Ruleset | None,
+    iptables: Ruleset | None,
+    ip6tables: Ruleset | Absent | None,
+    sysctl: dict[str, str] | Absent,
+) -> _Input:
+    """IPv6 counts where all of it was seen; that IPv4 is open is certain without it."""
+    only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
+    settings = known(sysctl) or {}
+    seen = _seen(nft, iptables, known(ip6tables))
+    return _Input(
+        seen=seen,
+        chains=by_name(seen),
+        packets=IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6,
+        ipv6=settings.get("net.ipv6.conf.all.disable_ipv6", "-"),
+    )
+
+
+def _doubts(
+    chains: _Input, target: Target, published: tuple[Published, ...] | None
+) -> tuple[Message, ...]:
+    """What keeps a good verdict open; of chains that refuse nothing only what was not listed."""
+    legacy = any(c.tool == "iptables-legacy" for c in chains.seen)
+    unlisted = msg("iptables-legacy holds rules besides, which were not listed") if legacy else None
+    if not chains.refused:
+        return present(unlisted)
+    wide = _open_interfaces(chains.packets, chains.chains)
+    return present(
+        _past_input(target, published),
+        msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
+        if wide else None,
+        msg("nft does not tell the conditions of some rules that accept packets")
+        if _opaque(chains.seen) else None,
+        unlisted,
+    )  # fmt: skip
+
+
 @check(
     "linux.firewall-input",
     needs=(
@@ -137,34 +197,15 @@ def firewall_input(
     expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
     if nft is None and iptables is None:
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
-    # IPv6 counts where all of it was seen; that IPv4 is open is certain without it.
-    only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
-    settings = known(sysctl) or {}
-    seen = _seen(nft, iptables, known(ip6tables))
-    chains = by_name(seen)
-    inputs = (c for c in seen if c.hook == "input")
-    said = msg("Input chains: {chains}; disable_ipv6={state}",
-               chains=capped_messages(_told(c, chains) for c in inputs),
-               state=settings.get("net.ipv6.conf.all.disable_ipv6", "-"))  # fmt: skip
-    packets = IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6
-    refused = all(_refused(packet, "", chains) for packet in packets)
-    wide = _open_interfaces(packets, chains) if refused else set()
-    legacy = any(c.tool == "iptables-legacy" for c in seen)
+    chains = _input(nft, iptables, ip6tables, sysctl)
     published = _handed_on(known(listed), known(saved), known(saved6))
     told = msg("Handed on past the input chains (DNAT): {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
-    doubts = present(
-        _past_input(target, published) if refused else None,
-        msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
-        if wide else None,
-        msg("nft does not tell the conditions of some rules that accept packets")
-        if refused and _opaque(seen) else None,
-        msg("iptables-legacy holds rules besides, which were not listed") if legacy else None,
-    )  # fmt: skip
-    every = (said, told) if published else (said,)
+    every = (chains.told, told) if published else (chains.told,)
+    doubts = _doubts(chains, target, published)
     if doubts:
         return undetermined(*every, *doubts, expected=expected)
-    return expect(refused, said=every, expected=expected)
+    return expect(chains.refused, said=every, expected=expected)
 
 
 FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6)

@@ -18,9 +18,9 @@ from audit_core.api.sdk import (
     optional,
     present,
 )
-from audit_core.model import Judgement, Target
+from audit_core.model import Judgement, Message, Target
 from audit_linux.declared import declared
-from audit_linux.processes import PROCESSES, Process
+from audit_linux.processes import PROCESSES, Process, process_labels
 from audit_linux.units import LINKS, UNITS, Units
 
 # Names of units, start-up links and processes alike. Plain-text logins, trivial file transfer,
@@ -51,6 +51,47 @@ def _found(units: frozenset[str], denied: frozenset[str]) -> list[str]:
     return [unit for unit in units if unit in denied or _base(unit) in denied]
 
 
+def _running(processes: tuple[Process, ...], wanted: frozenset[str]) -> list[str]:
+    short = {name[:15] for name in wanted - _ALSO_COMMANDS}
+    return process_labels(p for p in processes if p.name in short)
+
+
+def _started(
+    units: Units | Absent | None, links: frozenset[str], wanted: frozenset[str]
+) -> list[str]:
+    """What starts at boot, by units and by start-up links.
+
+    systemd makes units of the scripts itself and passes over those that a native unit replaces.
+    """
+    if units is None:
+        return _found(links, wanted)
+    booted = known(units)
+    if booted is None:
+        return []
+    scripts = {_base(unit) for unit in booted.generated}
+    return [*_found(booted.enabled, wanted), *_found(links & scripts, wanted)]
+
+
+def _said(
+    processes: tuple[Process, ...] | Absent,
+    units: Units | Absent | None,
+    seen: list[str],
+    active: list[str],
+    started: list[str],
+) -> tuple[Message, ...]:
+    """What was found, of that which could be looked at."""
+    ran = msg("Running processes: {names}", names=capped(seen) or ("-",))
+    runs = msg("Active units: {names}", names=capped(active) or ("-",))
+    boots = msg("Enabled at boot: {names}", names=capped(started) or ("-",))
+    links = msg("systemd is not process 1 here: judged by processes and rc links")
+    return present(
+        None if isinstance(processes, Absent) else ran,
+        runs if isinstance(units, Units) else None,
+        None if isinstance(units, Absent) else boots,
+        links if units is None else None,
+    )
+
+
 @check(
     "linux.risky-services",
     needs=(
@@ -73,30 +114,13 @@ def risky_services(
 ) -> Judgement:
     """No risky network service runs or starts at boot."""
     wanted = denied - set(declared(target, "needed_services") or ())
-    short = {name[:15] for name in wanted - _ALSO_COMMANDS}
-    seen = [
-        f"{p.name} (pid {p.pid}, uid {p.uid})" for p in known(processes) or () if p.name in short
-    ]
-    booted = known(units) or Units(active=frozenset(), enabled=frozenset())
-    active, enabled = _found(booted.active, wanted), _found(booted.enabled, wanted)
-    # systemd makes units of the scripts itself and passes over those that a native unit replaces.
-    there = known(links) or frozenset()
-    scripts = there if units is None else {_base(unit) for unit in booted.generated}
-    linked = _found(there & scripts, wanted)
-    said = present(
-        msg("Running processes: {names}", names=capped(seen) or ("-",))
-        if known(processes) is not None
-        else None,
-        msg("Active units: {names}", names=capped(active) or ("-",)) if known(units) else None,
-        msg("Enabled at boot: {names}", names=capped([*enabled, *linked]) or ("-",))
-        if not isinstance(units, Absent)
-        else None,
-        msg("systemd is not process 1 here: judged by processes and rc links")
-        if units is None
-        else None,
-    )
+    seen = _running(known(processes) or (), wanted)
+    booted = known(units)
+    active = _found(booted.active, wanted) if booted else []
+    started = _started(units, known(links) or frozenset(), wanted)
+    said = _said(processes, units, seen, active, started)
     expected = msg("none of {count} names, or declared in needed_services", count=len(wanted))
-    return expect(not (seen or active or enabled or linked), said=said, expected=expected)
+    return expect(not (seen or active or started), said=said, expected=expected)
 
 
 CHECKS = (risky_services,)

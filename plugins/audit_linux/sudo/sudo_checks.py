@@ -263,6 +263,14 @@ def _patterns(sudoers: Sudoers, admins: frozenset[str]) -> list[str]:
     return [_told(grant) for grant in found if set(grant.who) - admins - _ROOT]
 
 
+def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
+    """The groups in `full`, each with its members."""
+    entitled = {who for grant in full for who in grant.who if who.startswith("%")}
+    there = groups.members if groups else {}
+    members = (f"{group}: {', '.join(there.get(group[1:], ())) or '-'}" for group in entitled)
+    return capped(members) or ("-",)
+
+
 @check(
     "linux.sudo-scope",
     needs=(optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
@@ -286,12 +294,8 @@ def sudo_scope(
     if others:
         said = msg("Others may run any command as root: {names}", names=capped(others))
         return failed(said, expected=expected)
-    entitled = {who for g in full for who in g.who if who.startswith("%")}
-    told = known(groups)
-    there = told.members if told else {}
-    members = [f"{group}: {', '.join(there.get(group[1:], ())) or '-'}" for group in entitled]
     seen = msg(
-        "Groups with full rights and their members: {names}", names=capped(members) or ("-",)
+        "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
     )
     doubts = [_unread(sudoers)] if sudoers.unread else []
     if patterns := _patterns(sudoers, admins):

@@ -123,6 +123,11 @@ def _holding(place: Place, mounts: tuple[Mount, ...]) -> Mount | None:
     return by_name or next((m for m in mounts if m.place == place.mounted), None)
 
 
+def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> tuple[str, ...]:
+    chosen = capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted is encrypted)
+    return chosen or ("-",)
+
+
 @check(
     "linux.data-encrypted",
     needs=(PLACES, MOUNTS),
@@ -133,10 +138,8 @@ def _holding(place: Place, mounts: tuple[Mount, ...]) -> Mount | None:
 def data_encrypted(places: tuple[Place, ...], mounts: tuple[Mount, ...]) -> Judgement:
     """The data mounts lie on encrypted block devices."""
     expected = msg("dm-crypt (LUKS) beneath each path of data_mounts")
-    plain = capped(f"{m.place} ({m.device})" for m in mounts if not m.encrypted)
-    crypt = capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted)
-    seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=crypt or ("-",),
-               plain=plain or ("-",))  # fmt: skip
+    seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=_listed(mounts, True),
+               plain=_listed(mounts, False))  # fmt: skip
     holding = {place: _holding(place, mounts) for place in places}
     # lsblk does not show network shares, memory file systems and volumes of ZFS.
     unknown = [f"{p.path} ({p.source})" for p, m in holding.items() if m is None]
@@ -241,17 +244,21 @@ def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...]) -> Judgem
     if all(_guarded(s) for s in swaps):
         return passed(said, expected=expected)
     bare = [s for s in swaps if not _guarded(s) and s.kind == "partition"]
-    # The swap of an encrypted LVM is a plain volume itself: what lies beneath it counts.
-    beneath = [m.encrypted for m in mounts if m.place == "[SWAP]" and "zram" not in m.device]
+    if not bare:
+        unclear = msg("Whether the disk under a swap file is encrypted was not seen")
+        return undetermined(said, unclear, expected=expected)
+    beneath = _beneath(mounts)
     if len(beneath) >= len(bare) == len(swaps) and all(beneath):
         return passed(said, msg("dm-crypt lies beneath it"), expected=expected)
-    if bare and not any(beneath):
+    if not any(beneath):
         return failed(said, expected=expected)
-    if bare:
-        unclear = msg("Which of the swap areas lie on an encrypted disk was not seen")
-        return undetermined(said, unclear, expected=expected)
-    return undetermined(said, msg("Whether the disk under a swap file is encrypted was not seen"),
-                        expected=expected)  # fmt: skip
+    unclear = msg("Which of the swap areas lie on an encrypted disk was not seen")
+    return undetermined(said, unclear, expected=expected)
+
+
+def _beneath(mounts: tuple[Mount, ...]) -> list[bool]:
+    """Whether each swap volume lies on dm-crypt: that of an encrypted LVM is itself a plain one."""
+    return [m.encrypted for m in mounts if m.place == "[SWAP]" and "zram" not in m.device]
 
 
 FACTS = (MOUNTS, PLACES, SWAPS)

@@ -145,33 +145,36 @@ def time_sync(
     """A time service keeps the clock."""
     expected = msg("synchronised, at most {offset} s off, updated in the last {age} s",
                    offset=max_offset_s, age=max_age_s)  # fmt: skip
+    daemons = running(processes, DAEMONS)
     good = [s for s in syncs if s.synchronised]
-    if good and all(s.service == "systemd" for s in good) and not running(processes, DAEMONS):
+    if not good:
+        return _unsynchronised(syncs, daemons, expected)
+    if not daemons and all(s.service == "systemd" for s in good):
         # The kernel keeps its flag for hours after the service was stopped.
         idle = msg("No time service runs: {names} were looked for", names=DAEMONS)
         return undetermined(*map(_told, good), idle, expected=expected)
-    if good:
-        sync = next((s for s in good if s.offset_s is not None), good[0])
-        near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
-        fresh = sync.age_s is None or sync.age_s <= max_age_s
-        age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
-        told = (_told(sync),) if sync.age_s is None else (_told(sync), age)
-        return expect(near and fresh, said=told, expected=expected)
-    daemons = running(processes, DAEMONS)
+    sync = next((s for s in good if s.offset_s is not None), good[0])
+    near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
+    fresh = sync.age_s is None or sync.age_s <= max_age_s
+    age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
+    told = (_told(sync),) if sync.age_s is None else (_told(sync), age)
+    return expect(near and fresh, said=told, expected=expected)
+
+
+def _unsynchronised(
+    syncs: tuple[Sync, ...], daemons: tuple[Process, ...], expected: Message
+) -> Judgement:
+    """No service says that it keeps the clock: none does, or none of them tells."""
     # The kernel's flag is not set by every daemon, and some daemons answer root only.
-    silent = [p for p in daemons if p.name != "systemd-timesyn"]
-    if all(s.service == "systemd" for s in syncs) and silent:
+    silent = [p for p in daemons if p.name != "systemd-timesyn"] if syncs else daemons
+    if silent and all(s.service == "systemd" for s in syncs):
         said = msg("{processes} runs, but no tool here tells whether it keeps the clock",
                    processes=tuple(process_labels(silent)))  # fmt: skip
         return undetermined(said, expected=expected)
     if syncs:
         said = msg("Not synchronised, says {services}", services=tuple(s.service for s in syncs))
         return failed(said, expected=expected)
-    if daemons:
-        said = msg("{processes} runs, but no tool here tells whether it keeps the clock",
-                   processes=tuple(process_labels(daemons)))  # fmt: skip
-        return undetermined(said, expected=expected)
-    return expect(False, said=msg("No time service runs and none answers"), expected=expected)
+    return failed(msg("No time service runs and none answers"), expected=expected)
 
 
 FACTS = (TIMESYNC,)
