@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     msg,
     optional,
     present,
+    undetermined,
 )
 from audit_core.model import Judgement, Message, Target
 from audit_linux.declared import declared
@@ -119,6 +120,8 @@ def risky_services(
     active = _found(booted.active, wanted) if booted else []
     started = _started(units, known(links) or frozenset(), wanted)
     said = _said(processes, units, seen, active, started)
+    if not said:
+        return undetermined(msg("Neither processes nor units could be looked at"))
     expected = msg("none of {count} names, or declared in needed_services", count=len(wanted))
     return expect(not (seen or active or started), said=said, expected=expected)
 

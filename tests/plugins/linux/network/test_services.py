@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Target, Verdict
+from audit_core.model import Absent, Reason, Target, Verdict, msg
 from audit_linux.network import services
 from audit_linux.processes import Process
 from audit_linux.units import Units
@@ -63,3 +63,10 @@ def test_risky_services(
 def test_without_systemd_the_finding_says_so(target: MakeTarget) -> None:
     judgement = services.risky_services.judge(target(), (INIT,), None, frozenset())
     assert any("rc links" in m.id for m in judgement.said)
+
+
+def test_a_host_that_was_not_reached_settles_nothing(target: MakeTarget) -> None:
+    gone = Absent(reason=Reason.UNREACHABLE, said=msg("gone"))
+    judgement = services.risky_services.judge(target(), gone, gone, gone)
+    assert judgement.verdict is Verdict.UNDETERMINED
+    assert judgement.said
