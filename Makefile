@@ -43,8 +43,10 @@ audit: .venv/.audit messages
 		echo "make audit: the audit ended with $$code and left no pack" >&2; exit 70; \
 	fi
 
+# Two at once where nothing but the processor is shared; real servers one after the other.
 test: .venv/.dev messages tools check
-	@$(PYTEST)
+	@$(PYTEST) -n 2 --ignore tests/live --ignore tests/hostile
+	@$(PYTEST) tests/live tests/hostile
 
 test-latest: .venv-latest/bin/pip tools
 	@echo "Installing the newest releases into .venv-latest"

@@ -126,7 +126,7 @@ def offers(*places: str) -> Callable[[], tuple[Any, ...]]:
 
     The modules are imported when the hook is called, so that importing a plugin stays cheap::
 
-        dengbao_facts = offers("audit_tls.facts:FACTS")
+        dengbao_facts = offers("my_plugin.facts:FACTS")
     """
 
     def offered() -> tuple[Any, ...]:
