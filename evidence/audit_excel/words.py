@@ -82,8 +82,11 @@ _STATUSES = {
 _ASKED = {
     "command": msg("Command"),
     "file": msg("File"),
-    "probe": msg("Probe over the network"),
+    "files": msg("Several files"),
+    "ports": msg("Probe of ports over the network"),
+    "tls": msg("TLS handshakes over the network"),
 }
+_OVER_THE_NETWORK = ("ports", "tls")
 _RIGHTS = {"user": msg("login user"), "root": msg("root")}
 _METHODS = {
     "interview": msg("interview"),
@@ -192,7 +195,7 @@ class Words:
 
     def rights(self, seen: Evidence) -> str:
         """With which rights it was asked, in words."""
-        if seen.kind == "probe":
+        if seen.kind in _OVER_THE_NETWORK:
             return self.text("over the network")
         return self.say(_RIGHTS[seen.privilege]) if seen.privilege in _RIGHTS else seen.privilege
 

@@ -15,6 +15,7 @@ from audit_core.model import (
     Coverage,
     Message,
     Result,
+    SessionInfo,
     Severity,
     Target,
     Verdict,
@@ -196,6 +197,14 @@ HOSTILE = (
 )
 
 
+def hostile_session() -> SessionInfo:
+    """A session with a harmful text in every place, through another such."""
+    named = SessionInfo(
+        connector=HOSTILE, user=HOSTILE, address=HOSTILE, identity=HOSTILE, server=HOSTILE
+    )
+    return replace(named, through=named)
+
+
 def hostile_everywhere(results: Whole) -> Whole:
     """`results` with a harmful text in every place that a target can fill."""
     bad = Message(id="{x}", args={"x": HOSTILE})
@@ -219,7 +228,7 @@ def hostile_everywhere(results: Whole) -> Whole:
             for c in results.conclusions
         ),
         observations=tuple(
-            replace(o, target=ids[o.target], asked=HOSTILE, how=HOSTILE, detail=HOSTILE,
+            replace(o, target=ids[o.target], asked=HOSTILE, how=hostile_session(), detail=bad,
                     redactions=(HOSTILE,), kind="=k", status="@s")
             for o in results.observations
         ),

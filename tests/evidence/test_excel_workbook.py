@@ -229,8 +229,8 @@ def test_every_observation_is_in_the_index_with_its_file(
         assert (
             row[6]
             == {
-                "zh": "SSH 登录 audit@192.0.2.10，主机密钥 SHA256:abc",
-                "en": "SSH as audit@192.0.2.10, host key SHA256:abc",
+                "zh": "经 ssh、用户 audit、地址 192.0.2.10:22、身份标识 SHA256:abc",
+                "en": "over ssh, as audit, at 192.0.2.10:22, identified by SHA256:abc",
             }[lang]
         )
         assert seen.stdout_sha256 in row[7]

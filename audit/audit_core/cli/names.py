@@ -29,6 +29,9 @@ CODES: dict[str, Message] = {
     "command": msg("command"),
     "network": msg("network"),
     "file": msg("file"),
+    "files": msg("files"),
+    "ports": msg("ports"),
+    "tls": msg("tls"),
     "user": msg("user"),
     "collector": msg("collector"),
     # in which direction an overlay may tighten a parameter
