@@ -22,6 +22,7 @@ from audit_shell.hostkeys import name_for
 from audit_shell.scripts import ScriptReply
 from audit_shell.ssh import SshAccess, SshTransport
 from live.patience import PATIENCE_S
+from live.sshd import secret
 
 ESC = "\x1b]52;c;cm0gLXJmIC8=\x07\x9b2J"
 Handler = Callable[[socket.socket], None]
@@ -88,7 +89,7 @@ def access(files: Path, port: int, **changes: Any) -> SshAccess:
 
 def refusal(way: SshAccess) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
-        SshTransport(way).open()
+        SshTransport(way, secret).open()
     for text in (str(caught.value), str(caught.value.remedy or "")):
         assert text.isprintable()
         assert len(text) < 600
@@ -184,7 +185,7 @@ def reply_of(
 ) -> ScriptReply:  # fmt: skip
     with (
         playing(server or Server(), act) as port,
-        SshTransport(access(files, port)).open() as session,
+        SshTransport(access(files, port), secret).open() as session,
     ):
         begun = time.monotonic()
         reply = session.run(b"echo\n", deadline_s=deadline_s, limit=limit)

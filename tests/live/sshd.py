@@ -15,6 +15,7 @@ from typing import Self
 
 import pytest
 
+from audit_core.connectors.secrets import Secrets
 from live.patience import PATIENCE_S, eventually
 
 _PLACES = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
@@ -189,3 +190,8 @@ def _free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
     return port
+
+
+def secret(reference: str) -> str:
+    """The secret behind `reference`, as the core resolves it for a connector."""
+    return Secrets().resolve(reference).reveal()

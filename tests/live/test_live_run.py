@@ -102,7 +102,7 @@ class Fleet:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     need_namespaces()
     base = tmp_path_factory.mktemp("fleet")
-    printed = dengbao("plan", "gbt22239-l3", "--sudoers", USER, env=environment(base)).ended(0)
+    printed = dengbao("plan", "gbt22239-l3", "--grants", USER, env=environment(base)).ended(0)
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         strong = enter(

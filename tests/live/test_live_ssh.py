@@ -21,7 +21,7 @@ from audit_shell.ssh import SshAccess, SshSession, SshTransport
 from live.conftest import Account
 from live.island import need_namespaces
 from live.patience import PATIENCE_S, eventually, give_ssh_the_time_to_kill
-from live.sshd import Sshd, keygen, program, public
+from live.sshd import Sshd, keygen, program, public, secret
 
 pytestmark = pytest.mark.live
 
@@ -52,7 +52,7 @@ def access(sshd: Sshd, **changes: Any) -> SshAccess:
 def ask(
     way: SshAccess, script: str = "echo it works\n", deadline_s: float = PATIENCE_S
 ) -> ScriptReply:
-    with SshTransport(way).open() as session:
+    with SshTransport(way, secret).open() as session:
         return session.run(script.encode(), deadline_s=deadline_s, limit=1 << 20)
 
 
@@ -73,7 +73,7 @@ def assert_works(way: SshAccess) -> None:
 
 def refusal(way: SshAccess) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
-        SshTransport(way).open()
+        SshTransport(way, secret).open()
     return caught.value
 
 
@@ -102,7 +102,7 @@ def test_the_type_that_is_known_is_the_one_that_is_agreed_on(
 ) -> None:
     known = tmp_path / "known_hosts"
     known.write_text(server.known_hosts_line(type))
-    with SshTransport(access(server, known_hosts=(str(known),))).open() as session:
+    with SshTransport(access(server, known_hosts=(str(known),)), secret).open() as session:
         key = seen(server.host_keys[type])
         info = session.info
         assert (info.user, info.address) == (server.user, f"127.0.0.1:{server.port}")
@@ -235,9 +235,9 @@ def test_an_encrypted_key_needs_its_passphrase(
     monkeypatch.setenv("RIGHT", "right")
     monkeypatch.setenv("WRONG", "wrong")
     with pytest.raises(ConfigError, match="encrypted: give passphrase"):
-        SshTransport(access(server, key=str(key))).open()
+        SshTransport(access(server, key=str(key)), secret).open()
     with pytest.raises(ConfigError, match="wrong passphrase"):
-        SshTransport(access(server, key=str(key), passphrase="env:WRONG")).open()
+        SshTransport(access(server, key=str(key), passphrase="env:WRONG"), secret).open()
     assert_works(access(server, key=str(key), passphrase="env:RIGHT"))
 
 
@@ -252,13 +252,13 @@ def test_a_key_that_others_can_read_is_not_used(server: Sshd, tmp_path: Path) ->
     key.write_bytes(server.client_key.read_bytes())
     key.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
-        SshTransport(access(server, key=str(key))).open()
+        SshTransport(access(server, key=str(key)), secret).open()
 
 
 def test_a_refused_key_is_tried_once_only(tmp_path: Path) -> None:
     key = keygen(tmp_path / "stranger")
     with Sshd() as sshd:
-        transport = SshTransport(access(sshd, key=str(key)))
+        transport = SshTransport(access(sshd, key=str(key)), secret)
         for _ in range(3):
             with pytest.raises(ConnectError) as caught:
                 transport.open()
@@ -290,17 +290,17 @@ def test_of_the_agents_keys_one_is_offered(tmp_path: Path, agent: AddKey) -> Non
         assert_works(access(sshd, key=None, use_agent=True, agent_fingerprint=key))
         with pytest.raises(ConfigError, match="holds no key SHA256:x"):
             SshTransport(
-                access(sshd, key=None, use_agent=True, agent_fingerprint="SHA256:x")
+                access(sshd, key=None, use_agent=True, agent_fingerprint="SHA256:x"), secret
             ).open()
 
 
 def test_without_an_agent(server: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     with pytest.raises(ConfigError, match="SSH_AUTH_SOCK"):
-        SshTransport(access(server, key=None, use_agent=True)).open()
+        SshTransport(access(server, key=None, use_agent=True), secret).open()
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
     with pytest.raises(ConfigError, match="does not answer"):
-        SshTransport(access(server, key=None, use_agent=True)).open()
+        SshTransport(access(server, key=None, use_agent=True), secret).open()
 
 
 def test_a_password_logs_in(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +313,7 @@ def test_a_password_logs_in(account: Account, monkeypatch: pytest.MonkeyPatch) -
 def test_a_wrong_password_is_sent_once(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", "wrong")
     with Sshd(["PasswordAuthentication yes"], user=account.name) as sshd:
-        transport = SshTransport(access(sshd, key=None, password="env:PASSWORD"))
+        transport = SshTransport(access(sshd, key=None, password="env:PASSWORD"), secret)
         for _ in range(2):
             with pytest.raises(ConnectError) as caught:
                 transport.open()
@@ -402,7 +402,7 @@ def test_a_forced_command_that_does_not_end(
     stay.touch()
     forced = f"ForceCommand echo x; while [ -e {stay} ]; do sleep 0.1; done"
     with Sshd([forced], user=account.name) as sshd:
-        with SshTransport(access(sshd)).open() as session:
+        with SshTransport(access(sshd), secret).open() as session:
             reply = run_past_its_deadline(session, "echo it works", after=b"x\n")
         stay.unlink()
     assert reply.stdout == b"x\n"
@@ -420,7 +420,7 @@ def test_an_account_without_a_shell(account: Account) -> None:
 def test_one_session_at_a_time_is_enough(account: Account) -> None:
     with (
         Sshd(["MaxSessions 1"], user=account.name) as sshd,
-        SshTransport(access(sshd)).open() as session,
+        SshTransport(access(sshd), secret).open() as session,
     ):
         for n in range(20):
             reply = session.run(f"echo {n}\n".encode(), deadline_s=PATIENCE_S, limit=100)
@@ -429,7 +429,7 @@ def test_one_session_at_a_time_is_enough(account: Account) -> None:
 
 def killed_in_its_only_place(sshd: Sshd, deadline_s: float) -> tuple[ScriptReply, ScriptReply]:
     """What ran into its deadline, and what was asked in its place."""
-    with SshTransport(access(sshd)).open() as session:
+    with SshTransport(access(sshd), secret).open() as session:
         first = session.run(b"echo begun; exec sleep 300\n", deadline_s=deadline_s, limit=100)
         assert first.ended is Ended.DEADLINE
         return first, session.run(b"echo x\n", deadline_s=PATIENCE_S, limit=100)
@@ -452,14 +452,14 @@ def running(account: Account) -> list[str]:
 @pytest.mark.parametrize("under", ["", "timeout 900 "])
 def test_an_ordinary_login_leaves_nothing_running(account: Account, under: str) -> None:
     script = f"{under}sh -c 'echo begun; exec sleep 900'"
-    with Sshd(user=account.name) as sshd, SshTransport(access(sshd)).open() as session:
+    with Sshd(user=account.name) as sshd, SshTransport(access(sshd), secret).open() as session:
         run_past_its_deadline(session, script, after=b"begun\n")
         assert eventually(lambda: not running(account)), running(account)
         assert commands_of(account)  # sshd's own: that they can be seen at all
 
 
 def test_an_ordinary_login_leaves_nothing_running_that_said_too_much(account: Account) -> None:
-    with Sshd(user=account.name) as sshd, SshTransport(access(sshd)).open() as session:
+    with Sshd(user=account.name) as sshd, SshTransport(access(sshd), secret).open() as session:
         script = b"timeout 900 sh -c 'yes >&2; exec sleep 900'\n"
         reply = session.run(script, deadline_s=PATIENCE_S, limit=100_000)
         assert reply.ended is Ended.LIMIT
@@ -485,7 +485,7 @@ kill -0 $service && echo spared
 
 def broken_midway(server: Sshd, pause_s: float) -> ScriptReply:
     """What is left of a script that cuts its own connection a while after its first word."""
-    with SshTransport(access(server)).open() as session:
+    with SshTransport(access(server), secret).open() as session:
         script = f"echo begun; sleep {pause_s}; kill -9 $PPID; sleep 3\n".encode()
         reply = session.run(script, deadline_s=PATIENCE_S, limit=100)
         again = session.run(b"echo x\n", deadline_s=PATIENCE_S, limit=100)
@@ -510,7 +510,7 @@ def test_small_packets_are_not_held_back(server: Sshd, monkeypatch: pytest.Monke
         return made[-1]
 
     monkeypatch.setattr(socket, "create_connection", remember)
-    with SshTransport(access(server)).open():
+    with SshTransport(access(server), secret).open():
         assert made[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
@@ -520,7 +520,7 @@ def test_small_packets_are_not_held_back(server: Sshd, monkeypatch: pytest.Monke
 def test_through_a_jump_host(server: Sshd) -> None:
     with Sshd() as jump:
         way = access(server, jump=access(jump))
-        with SshTransport(way).open() as session:
+        with SshTransport(way, secret).open() as session:
             reply = session.run(b"echo $SSH_CLIENT\n", deadline_s=PATIENCE_S, limit=100)
             big = session.run(b"head -c 3000000 /dev/zero\n", deadline_s=PATIENCE_S, limit=1 << 22)
         assert reply.stdout.startswith(b"127.0.0.1 ")

@@ -17,7 +17,7 @@ from audit_shell.ssh import SshAccess, SshTransport
 from core.fakes import HOST, blue, new_run, shell_route
 from live.conftest import Account
 from live.island import USER, Island, need_namespaces
-from live.sshd import Sshd, program
+from live.sshd import Sshd, program, secret
 
 pytestmark = pytest.mark.live
 NONCE = "0123456789abcdef" * 2
@@ -32,7 +32,7 @@ def access(sshd: Sshd) -> SshAccess:
 
 def collected(sshd: Sshd, folder: Path) -> Bundle:
     run = new_run(folder)
-    routes = {HOST.id: (shell_route(SshTransport(access(sshd))),)}
+    routes = {HOST.id: (shell_route(SshTransport(access(sshd), secret)),)}
     Collector(run, routes).collect(plan.groups((HOST,), (blue,)))
     bundle = run.bundle(HOST.id)
     assert bundle is not None
@@ -120,7 +120,7 @@ def test_what_pam_says_to_a_user_of_sudo_does_not_stand_in_the_answer(tmp_path: 
     asked = [ReadFile(path="/etc/login.defs", privilege=Privilege.ROOT)]
     with (
         Island(user=USER, files=files, sudoers=rule) as sshd,
-        SshTransport(access(sshd)).open() as session,
+        SshTransport(access(sshd), secret).open() as session,
     ):
         told = session.run(batch.render(asked, NONCE), deadline_s=120, limit=1 << 20)
     (got,) = batch.unframe(asked, NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY).replies
@@ -131,7 +131,7 @@ def test_what_pam_says_to_a_user_of_sudo_does_not_stand_in_the_answer(tmp_path: 
 def test_keys_are_exchanged_again_in_the_middle_of_an_answer() -> None:
     with (
         Sshd(["RekeyLimit 1M"]) as sshd,
-        SshTransport(access(sshd)).open() as session,
+        SshTransport(access(sshd), secret).open() as session,
     ):
         script = b"head -c 12000000 /dev/zero | tr '\\0' x; echo end\n"
         told = session.run(script, deadline_s=120, limit=16 << 20)
@@ -142,7 +142,7 @@ def test_keys_are_exchanged_again_in_the_middle_of_an_answer() -> None:
 def awake(every_s: int) -> ScriptReply:
     """What came of a script longer than the server waits for a sign of us."""
     lines = [f"ClientAliveInterval {every_s}", "ClientAliveCountMax 2"]
-    with Sshd(lines) as sshd, SshTransport(access(sshd)).open() as session:
+    with Sshd(lines) as sshd, SshTransport(access(sshd), secret).open() as session:
         script = f"sleep {5 * every_s}; echo awake\n".encode()
         return session.run(script, deadline_s=300, limit=100)
 

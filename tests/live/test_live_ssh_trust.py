@@ -15,7 +15,7 @@ from audit_core.text.translate import Translator
 from audit_shell import hostkeys
 from audit_shell.ssh import SshAccess, SshTransport
 from audit_shell.ssh._certificates import refusal as refused
-from live.sshd import Sshd, keygen, program, public
+from live.sshd import Sshd, keygen, program, public, secret
 
 pytestmark = pytest.mark.live
 CHINESE = Translator("zh").say
@@ -30,7 +30,7 @@ def access(sshd: Sshd, known: Path, name: str = "web1") -> SshAccess:
 
 def refusal(way: SshAccess) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
-        SshTransport(way).open()
+        SshTransport(way, secret).open()
     assert caught.value.reason is Reason.UNREACHABLE
     assert not caught.value.refused
     assert CHINESE(caught.value.said) != str(caught.value)
@@ -43,7 +43,7 @@ def blob(path: Path) -> bytes:
 
 
 def how(way: SshAccess) -> str:
-    with SshTransport(way).open() as session:
+    with SshTransport(way, secret).open() as session:
         assert session.run(b"echo x\n", deadline_s=60, limit=100).stdout == b"x\n"
         return session.info.identity
 

@@ -21,7 +21,7 @@ from audit_shell.ssh import SshAccess, SshTransport
 from audit_shell.sudoers import sudoers
 from live.island import USER, Island, host, inventory, need_namespaces
 from live.product import dengbao, environment
-from live.sshd import Sshd, program
+from live.sshd import Sshd, program, secret
 
 pytestmark = pytest.mark.live
 NONCE = "0123456789abcdef" * 2
@@ -60,7 +60,7 @@ def ask(server: Sshd, requests: list[batch.ShellRequest]) -> list[batch.ScriptRe
         host=server.host, port=server.port, user=server.user, key=str(server.client_key),
         known_hosts=(str(server.known_hosts),),
     )  # fmt: skip
-    with SshTransport(access).open() as session:
+    with SshTransport(access, secret).open() as session:
         script = batch.render(requests, NONCE)
         told = session.run(script, deadline_s=300, limit=64 << 20)
     got = batch.unframe(requests, NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY)
