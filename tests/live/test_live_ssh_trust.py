@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import audit_shell
 from audit_core.model import ConnectError, Reason
 from audit_core.text.translate import Translator
 from audit_shell import hostkeys
@@ -18,7 +19,7 @@ from audit_shell.ssh._certificates import refusal as refused
 from live.sshd import Sshd, keygen, program, public, secret
 
 pytestmark = pytest.mark.live
-CHINESE = Translator("zh").say
+CHINESE = Translator("zh", {"audit_shell": Path(audit_shell.__file__).parent / "locale"}).say
 
 
 def access(sshd: Sshd, known: Path, name: str = "web1") -> SshAccess:
