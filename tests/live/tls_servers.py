@@ -29,6 +29,7 @@ from audit_core.model import (
     Builtin,
     Check,
     Judgement,
+    KnownOrAbsent,
     Status,
     Target,
     Verdict,
@@ -277,7 +278,12 @@ def judge(port: int, *, silences: bool = False, **settings: object) -> dict[str,
     told = answer(target, silences=silences)
     values: dict[Any, Any] = {f: f.providers[0].parse(told) for f in FACTS}
     values |= {Builtin.TARGET: target, Builtin.COLLECTED_AT: told.collected_at}
-    return {c.id: _judged(c, [values[need] for need in c.needs]) for c in CHECKS}
+    return {c.id: _judged(c, [values[asked_of(need)] for need in c.needs]) for c in CHECKS}
+
+
+def asked_of(need: Any) -> Any:
+    """The fact or builtin that `need` names, without what it forgives."""
+    return need.of if isinstance(need, KnownOrAbsent) else need
 
 
 def _judged(check: Check, held: list[Any]) -> Judgement:
