@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from audit_core.model import Request
+from audit_core.model import Message, Request, msg
 
 
 class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
@@ -21,6 +21,14 @@ class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
     max_rate: int
     timeout_s: int = 150
     limit: int = 8 << 20
+
+    def told(self) -> Message:
+        """The command line of nmap, and where it looks again, in words."""
+        return msg(
+            "nmap -sT -Pn -n --max-rate {rate} -p {ports} {host}; open ports, and {again} where "
+            "they look closed, are connected to once more, at most 10 a second",
+            rate=self.max_rate, ports=self.ports, host=self.address, again=self.again,
+        )  # fmt: skip
 
     def describe(self) -> str:
         """The command line of nmap, and where it looks again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from audit_core.model import Request
+from audit_core.model import Message, Request, msg
 
 
 class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
@@ -25,6 +25,20 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
     max_connections: int = 160
     timeout_s: int = 150
     limit: int = 16 << 20
+
+    def told(self) -> Message:
+        """Where the hellos go, and how many at most, in words."""
+        if self.starttls:
+            return msg(
+                "TLS client hellos to {host} port {port} after STARTTLS ({protocol}), at most "
+                "{most} connections",
+                host=self.address, port=self.port, protocol=self.starttls,
+                most=self.max_connections,
+            )  # fmt: skip
+        return msg(
+            "TLS client hellos to {host} port {port}, at most {most} connections",
+            host=self.address, port=self.port, most=self.max_connections,
+        )  # fmt: skip
 
     def describe(self) -> str:
         """Where the hellos go, and how many at most."""

@@ -180,7 +180,8 @@ def test_verdicts_follow_what_the_server_is_configured_to(fleet: Fleet, check: s
 def test_a_host_behind_a_jump_host_is_audited_through_it(fleet: Fleet) -> None:
     assert fleet.by_id["linux.sshd-root-login@jumped"]["verdict"] == "fail"
     port = fleet.servers["strong"].port
-    assert any(f"through ssh {USER}@127.0.0.1:{port}" in how for how in fleet.how("jumped"))
+    through = f"through: over ssh, as {USER}, at 127.0.0.1:{port}"
+    assert any(through in how for how in fleet.how("jumped"))
 
 
 def test_an_ordinary_user_sees_what_it_may_and_the_rest_is_undetermined(fleet: Fleet) -> None:
@@ -189,7 +190,9 @@ def test_an_ordinary_user_sees_what_it_may_and_the_rest_is_undetermined(fleet: F
     assert len(refused) >= 5
     assert {f["verdict"] for f in refused} == {"undetermined"}
     assert fleet.by_id["linux.sshd-root-login@plain"]["verdict"] == "undetermined"
-    assert all("uid 4242" in how for how in fleet.how("plain") if how.startswith("ssh"))
+    sessions = [how for how in fleet.how("plain") if how.startswith("over ssh")]
+    assert sessions
+    assert all("uid 4242" in how for how in sessions)
 
 
 def test_an_unknown_host_key_is_an_error_that_says_how_to_accept_it(fleet: Fleet) -> None:

@@ -59,7 +59,8 @@ def _rows(context: Context, chosen: Selection) -> Iterator[tuple[str, str, str, 
     for target, route, request in _asked(context, chosen):
         logs_in = route is None or route.logs_in
         privilege = request.privilege.value if logs_in else "collector"
-        yield target, privilege, request.evidence_kind, request.describe(), request.timeout_s
+        asked = context.translator.say(request.told())
+        yield target, privilege, request.evidence_kind, asked, request.timeout_s
 
 
 def _grants(context: Context, chosen: Selection) -> int:

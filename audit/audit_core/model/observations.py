@@ -46,17 +46,24 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     through: SessionInfo | None = None
 
     def told(self) -> Message:
-        """All of it in words."""
-        parts = (
+        """All of it in words. Hosts in between follow in the same list, however many they are."""
+        parts, between = self._parts(), self.through
+        while between is not None:
+            first, *others = between._parts() or (msg("another host"),)
+            parts = (*parts, msg("through: {host}", host=first), *others)
+            between = between.through
+        return msg("{parts}", parts=parts)
+
+    def _parts(self) -> tuple[Message, ...]:
+        found = (
             msg("over {connector}", connector=self.connector) if self.connector else None,
             msg("as {user}", user=self.user) if self.user else None,
             msg("at {address}", address=self.address) if self.address else None,
             msg("identified by {identity}", identity=self.identity) if self.identity else None,
             msg("server {server}", server=self.server) if self.server else None,
             msg("uid {uid}", uid=self.uid) if self.uid is not None else None,
-            msg("through: {host}", host=self.through.told()) if self.through is not None else None,
         )
-        return msg("{parts}", parts=tuple(part for part in parts if part is not None))
+        return tuple(part for part in found if part is not None)
 
 
 class Observation(Struct, frozen=True, kw_only=True):

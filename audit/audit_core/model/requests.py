@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Struct, structs
 
+from audit_core.model.messages import Message, msg
+
 
 class Privilege(enum.StrEnum):
     """With which rights a request runs."""
@@ -56,6 +58,10 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     def describe(self) -> str:
         """The question as one line for people."""
         raise NotImplementedError
+
+    def told(self) -> Message:
+        """The question in the reader's language; by default the line of `describe`."""
+        return msg("{asked}", asked=self.describe())
 
     def identity(self) -> str:
         """SHA-256 (hex) of what is asked: equal questions are asked once and found again."""
