@@ -98,7 +98,7 @@ def test_a_bad_server_fails(serve: Serve, material: Material) -> None:
 def test_a_certificate_signed_with_sha1(serve: Serve, material: Material) -> None:
     judged = judge(serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0"))
     assert judged["tls.signature-hash"].verdict is F
-    assert judged["tls.signature-hash"].said[0].args["words"] == "sha1"
+    assert "sha1" in str(judged["tls.signature-hash"].said[0])
 
 
 def test_only_tls10(serve: Serve, material: Material) -> None:
