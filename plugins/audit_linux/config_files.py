@@ -33,6 +33,18 @@ def whole_files(answer: Answer) -> tuple[FileEntry, ...] | Absent:
     return _whole(answer.files)
 
 
+def files_below(answer: Answer, folders: tuple[str, ...]) -> tuple[FileEntry, ...] | Absent:
+    """The files in `folders`, read or not, by path; NOT_PRESENT where there is none.
+
+    Absent with the reason where a folder itself could not be looked into.
+    """
+    files = [file for file in answer.files if file.status not in _NO_FILE]
+    closed = [f for f in files if f.path in folders and f.status is not FileStatus.READ]
+    if closed:
+        return _not_read(closed)
+    return tuple(files) or not_present(msg("None of these files exists"))
+
+
 def _whole(given: Iterable[FileEntry]) -> tuple[FileEntry, ...] | Absent:
     files = [file for file in given if file.status not in _NO_FILE]
     unread = [file for file in files if file.status is not FileStatus.READ]

@@ -11,6 +11,7 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     FileEntry,
+    FileStatus,
     Message,
     ParseError,
     ReadFiles,
@@ -19,7 +20,7 @@ from audit_core.api.sdk import (
     shortened,
     verbatim,
 )
-from audit_linux.config_files import whole_files
+from audit_linux.config_files import files_below
 
 _TYPES = ("auth", "account", "password", "session")
 _PLAIN = {
@@ -109,10 +110,14 @@ def _line(text: str) -> Line:
 
 
 _BROKEN = Line(kind="broken", control="", module="")
+_FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d")
 
 
 def _service(file: FileEntry) -> tuple[Line, ...]:
-    """The lines of one file; a file that libpam would refuse spoils only who includes it."""
+    """The lines of one file; one that libpam would refuse, or that was not read, spoils only who
+    includes it."""
+    if file.status is not FileStatus.READ:
+        return (_BROKEN,)
     try:
         return tuple(_line(text) for text in _joined(file.lines) if text)
     except ParseError:
@@ -121,7 +126,7 @@ def _service(file: FileEntry) -> tuple[Line, ...]:
 
 def parse_pam(answer: Answer) -> Pam | Absent:
     """The services of /etc/pam.d, with those of /usr/lib/pam.d that it does not replace."""
-    files = whole_files(answer)
+    files = files_below(answer, _FOLDERS)
     if isinstance(files, Absent):
         return files
     services: dict[str, tuple[Line, ...]] = {}
@@ -135,7 +140,7 @@ def parse_pam(answer: Answer) -> Pam | Absent:
 PAM = fact(
     "linux.pam",
     Pam,
-    ask=ReadFiles(paths=("/etc/pam.d", "/usr/lib/pam.d"), depth=1),
+    ask=ReadFiles(paths=_FOLDERS, depth=1),
     parse=parse_pam,
 )
 

@@ -10,15 +10,19 @@ from __future__ import annotations
 import email.utils
 import itertools
 import re
+from typing import NamedTuple
 
 from audit_core.api.sdk import (
     Absent,
     Answer,
     Answers,
     Command,
+    Message,
     ParseError,
+    Partial,
     msg,
     not_present,
+    partial,
     verbatim,
 )
 from audit_core.model import NamedAsk
@@ -124,58 +128,76 @@ def is_security(archive: str) -> bool:
     return bool(_SECURITY.search(archive))
 
 
-def _complaints(answer: Answer) -> None:
-    """apt ends with 0 although a source could not be read: then an empty list means nothing."""
-    text = answer.stderr.decode("utf-8", "replace")
-    for line in text.splitlines():
-        if line.startswith(("E:", "W:")):
-            raise ParseError(msg("apt complained: {detail}", detail=verbatim(line)))
+def _complaints(answer: Answer) -> list[Message]:
+    """What apt could not read. It ends with 0 all the same, so that an empty list means nothing."""
+    lines = answer.stderr.decode("utf-8", "replace").splitlines()
+    found = [line for line in lines if line.startswith(("E:", "W:"))]
+    return [msg("apt complained: {detail}", detail=verbatim(line)) for line in found]
 
 
-def _rows(answer: Answer) -> list[re.Match[str]]:
-    _complaints(answer)
-    return _matches([line for line in answer.lines if line])
+class _Listing(NamedTuple):
+    """The rows of `apt list`, None for one that cannot be read, and what is missing."""
+
+    rows: list[re.Match[str] | None]
+    problems: list[Message]
 
 
-def _matches(lines: list[str]) -> list[re.Match[str]]:
-    if not lines or not lines[0].startswith("Listing..."):
-        raise ParseError(msg("no `Listing...` line"))
-    rows = [_UPGRADABLE.fullmatch(line) for line in lines[1:]]
-    if None in rows:
-        raise ParseError(
-            msg("not a line of apt list: {line}", line=verbatim(lines[1 + rows.index(None)]))
-        )
-    return [row for row in rows if row]
+def _listing(answer: Answer) -> _Listing:
+    lines = [(number, line) for number, line in enumerate(answer.lines, 1) if line]
+    complaints = _complaints(answer)
+    if not lines or not lines[0][1].startswith("Listing..."):
+        raise ParseError(complaints[0] if complaints else msg("no `Listing...` line"))
+    found = [(number, line, _UPGRADABLE.fullmatch(line)) for number, line in lines[1:]]
+    unread = [
+        msg("line {number}: {error}", number=number, error=_no_row(line))
+        for number, line, row in found
+        if row is None
+    ]
+    if len(unread) == len(found) and (unread or complaints):  # nothing that would be sure
+        raise ParseError(complaints[0] if complaints else unread[0])
+    return _Listing(rows=[row for _, _, row in found], problems=[*complaints, *unread])
+
+
+def _no_row(line: str) -> Message:
+    return msg("not a line of apt list: {line}", line=verbatim(line))
 
 
 def _update(row: re.Match[str]) -> Update:
     return Update(name=row["name"], candidate=row["new"], installed=row["old"])
 
 
-def parse_pending(answer: Answer) -> Pending:
+def _updates(listing: _Listing) -> tuple[Update, ...]:
+    return tuple(_update(row) for row in listing.rows if row and row["old"])
+
+
+def parse_pending(answer: Answer) -> Pending | Partial:
     """Every package whose candidate is newer than what is installed."""
-    return Pending(updates=tuple(_update(row) for row in _rows(answer) if row["old"]))
+    listing = _listing(answer)
+    return partial(Pending(updates=_updates(listing)), listing.problems)
 
 
-def parse_security(answer: Answer) -> Security:
+def parse_security(answer: Answer) -> Security | Partial:
     """Those with a version in a security archive that is newer than the one installed."""
     found: dict[re.Match[str], None] = {}
-    update = None
-    for row in _rows(answer):
-        if row["old"]:
+    update, listing = None, _listing(answer)
+    for row in listing.rows:
+        if row is None:
+            update = None
+        elif row["old"]:
             update = row
         # Versions stand newest first: what follows the installed one is older than it.
         elif not update or row["state"] or _package(row) != _package(update):
             update = None
-        if update and any(is_security(a) for a in row["archives"].split(",")):
+        if row and update and any(is_security(a) for a in row["archives"].split(",")):
             found[update] = None
-    return Security(updates=tuple(_update(row) for row in found), labelled=None)
+    updates = tuple(_update(row) for row in found)
+    return partial(Security(updates=updates, labelled=None), listing.problems)
 
 
 _ESM_LIST = re.compile(r"\S*_dists_[a-z]+-(apps|infra)-security_(?:In)?Release")
 
 
-def parse_esm(answers: Answers) -> Esm | Absent:
+def parse_esm(answers: Answers) -> Esm | Partial | Absent:
     """What the lists of Ubuntu Pro would bring; NOT_PRESENT where the host holds none of them."""
     dates = _signed(answers["dates"])
     if not dates:
@@ -188,8 +210,8 @@ def parse_esm(answers: Answers) -> Esm | Absent:
         published[row[1]] = max(date, published.get(row[1], 0))
     if answers["updates"].exit_code:
         raise ParseError(msg("apt could not compare the lists of Ubuntu Pro"))
-    updates = (_update(row) for row in _rows(answers["updates"]) if row["old"])
-    return Esm(published=published, updates=tuple(updates))
+    listing = _listing(answers["updates"])
+    return partial(Esm(published=published, updates=_updates(listing)), listing.problems)
 
 
 def no_esm(answer: Answer) -> Absent:
@@ -231,7 +253,8 @@ def _source(fields: str, priority: int) -> Source | None:
 
 def parse_policy(answer: Answer) -> Sources:
     """The archives that apt draws from by their release data, and the pinned packages."""
-    _complaints(answer)
+    if complaints := _complaints(answer):
+        raise ParseError(complaints[0])
     lines = answer.lines
     if not lines or lines[0] != "Package files:" or "Pinned packages:" not in lines:
         raise ParseError(msg("not the output of apt-cache policy"))

@@ -8,16 +8,22 @@ hides updates. Excludes are off for the same reason: an update that is held back
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from audit_core.api.sdk import (
     Absent,
     Answer,
     Answers,
     Command,
+    Message,
     ParseError,
+    Partial,
     Reason,
+    Verbatim,
     decimal,
     msg,
+    partial,
+    read_rows,
     verbatim,
 )
 from audit_core.model import NamedAsk
@@ -91,13 +97,34 @@ _NO = frozenset({"0", "no", "false", "off"})
 _YES = frozenset({"1", "yes", "true", "on"})
 
 
-def _complaints(answer: Answer) -> None:
-    """dnf ends well although it left a repository out: then an empty list means nothing."""
+def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
+    """What dnf left out. It ends well all the same; where it `listed` nothing, that means nothing.
+
+    Raises ParseError then.
+    """
     text = answer.stderr.decode("utf-8", "replace")
-    if found := _TROUBLE.search(text):
-        raise ParseError(
-            msg("complaint: {detail}", detail=verbatim(text[found.start() : found.start() + 200]))
-        )
+    found = _TROUBLE.search(text)
+    if not found:
+        return []
+    said = verbatim(text[found.start() : found.start() + 200])
+    complaint = msg("complaint: {detail}", detail=said)
+    if not listed:
+        raise ParseError(complaint)
+    return [complaint]
+
+
+def _matches(
+    pattern: re.Pattern[str], rows: list[str], told: Callable[[Verbatim], Message]
+) -> tuple[list[re.Match[str]], list[Message]]:
+    """Each row as `pattern` reads it, and what is `told` of the rows that it does not fit."""
+
+    def read(row: str) -> re.Match[str]:
+        match = pattern.fullmatch(row)
+        if match is None:
+            raise ParseError(told(verbatim(row)))
+        return match
+
+    return read_rows(enumerate(rows, 1), read)
 
 
 def _joined(lines: list[str]) -> list[str]:
@@ -111,21 +138,19 @@ def _joined(lines: list[str]) -> list[str]:
     return rows
 
 
-def parse_check_update(answer: Answer) -> Pending:
+def parse_check_update(answer: Answer) -> Pending | Partial:
     """Every package that the cached metadata have a newer version of."""
-    _complaints(answer)
     rows = _joined(_before_obsoletes(answer.lines))
-    matches = [_UPDATE.fullmatch(row) for row in rows]
-    if None in matches:
-        raise ParseError(
-            msg("not a line of check-update: {line}", line=verbatim(rows[matches.index(None)]))
-        )
+    complaints = _complaints(answer, listed=bool(rows))
+    matches, problems = _matches(
+        _UPDATE, rows, lambda line: msg("not a line of check-update: {line}", line=line)
+    )
     if bool(rows) != (answer.exit_code == 100):
         raise ParseError(
             msg("{count} updates, yet exit status {code}", count=len(rows), code=answer.exit_code)
         )
-    updates = [Update(name=m["name"], candidate=m["new"]) for m in matches if m]
-    return Pending(updates=tuple(updates))
+    updates = tuple(Update(name=m["name"], candidate=m["new"]) for m in matches)
+    return partial(Pending(updates=updates), [*complaints, *problems])
 
 
 def _before_obsoletes(lines: list[str]) -> list[str]:
@@ -133,25 +158,21 @@ def _before_obsoletes(lines: list[str]) -> list[str]:
     return lines[: lines.index(mark)] if mark in lines else lines
 
 
-def parse_updateinfo(answer: Answer) -> Security:
+def parse_updateinfo(answer: Answer) -> Security | Partial:
     """The packages with a security advisory that is not installed yet.
 
     No advisory at all, not even an installed one, means that the repositories carry none. Those
     of EPEL tell nothing of the distribution below it (CentOS labels no update).
     """
-    _complaints(answer)
     rows = [line.rstrip() for line in answer.lines if line.strip()]
-    matches = [_ADVISORY.fullmatch(row) for row in rows]
-    if None in matches:
-        raise ParseError(
-            msg("not a line of updateinfo: {line}", line=verbatim(rows[matches.index(None)]))
-        )
-    todo = [m for m in matches if m and not m["done"]]
-    updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
-    return Security(
-        updates=tuple(updates),
-        labelled=any(not m["id"].startswith("FEDORA-EPEL") for m in matches if m),
+    complaints = _complaints(answer, listed=bool(rows))
+    matches, problems = _matches(
+        _ADVISORY, rows, lambda line: msg("not a line of updateinfo: {line}", line=line)
     )
+    todo = [m for m in matches if not m["done"]]
+    updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
+    labelled = any(not m["id"].startswith("FEDORA-EPEL") for m in matches)
+    return partial(Security(updates=tuple(updates), labelled=labelled), [*complaints, *problems])
 
 
 def refused_by(answer: Answer) -> Absent | None:

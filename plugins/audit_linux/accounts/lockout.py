@@ -265,6 +265,8 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
     """Why a lock of PAM does not act over SSH; None where it does, or where there is no server."""
     if sshd is None or sshd.one("usepam").lower() == "yes":
         return None
+    if sshd.unread and not sshd.one("usepam"):
+        return None
     return msg(
         "The SSH server does not use PAM (UsePAM is {value}): failed logins over SSH never lock",
         value=shortened(sshd.one("usepam") or "-"),

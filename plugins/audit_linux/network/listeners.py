@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     Absent,
     Command,
     ParseError,
+    Partial,
     Reason,
     Severity,
     Superset,
@@ -24,8 +25,10 @@ from audit_core.api.sdk import (
     known,
     known_or_absent,
     msg,
+    partial,
     passed,
     provider,
+    read_rows,
     undetermined,
     verbatim,
     whole_number,
@@ -98,31 +101,38 @@ def _address(raw: str) -> str:
 _TABLE = re.compile(r"/proc/net/(tcp|udp)6?:(.*)")
 
 
-def parse_tables(answer: Answer) -> tuple[Listener, ...]:
+def _table_line(text: str) -> Listener | None:
+    """The socket of one line; None for a heading, and for a socket that waits for nobody."""
+    row = _TABLE.fullmatch(text)
+    if row is None:
+        raise ParseError(msg("not a socket: {line}", line=verbatim(text)))
+    protocol, line = row.groups()
+    if line.lstrip().startswith("sl "):
+        return None
+    match = _PROC.match(line)
+    if match is None:
+        raise ParseError(msg("not a socket: {line}", line=verbatim(line)))
+    # 0A is TCP_LISTEN, 07 is TCP_CLOSE, which is how an unconnected UDP socket stands.
+    if match[3] != ("0A" if protocol == "tcp" else "07"):
+        return None
+    return Listener(protocol=protocol, address=_address(match[1]), port=int(match[2], 16))
+
+
+def parse_tables(answer: Answer) -> tuple[Listener, ...] | Partial:
     """Sockets from /proc/net/{tcp,tcp6,udp,udp6}, each line after its path and a colon."""
-    rows = [_TABLE.fullmatch(line) for line in answer.lines]
-    if not rows or None in rows or not any(row[1] == "tcp" for row in rows if row):
+    if not any(line.startswith(("/proc/net/tcp:", "/proc/net/tcp6:")) for line in answer.lines):
         raise ParseError(msg("no table of TCP sockets"))
-    found = []
-    for protocol, line in ((row[1], row[2]) for row in rows if row):
-        if line.lstrip().startswith("sl "):
-            continue
-        match = _PROC.match(line)
-        if match is None:
-            raise ParseError(msg("not a socket: {line}", line=verbatim(line)))
-        # 0A is TCP_LISTEN, 07 is TCP_CLOSE, which is how an unconnected UDP socket stands.
-        if match[3] == ("0A" if protocol == "tcp" else "07"):
-            found.append(Listener(protocol=protocol, address=_address(match[1]),
-                                  port=int(match[2], 16)))  # fmt: skip
-    return tuple(found)
+    rows, problems = read_rows(enumerate(answer.lines, 1), _table_line)
+    return partial(tuple(row for row in rows if row is not None), problems)
 
 
-def parse_ss(answer: Answer) -> tuple[Listener, ...] | Absent:
+def parse_ss(answer: Answer) -> tuple[Listener, ...] | Partial | Absent:
     """Sockets from `ss -H -tulnp`; UNSUPPORTED where it says nothing, as an old one may."""
-    lines = [line for line in answer.lines if line.strip()]
+    lines = [(number, line) for number, line in enumerate(answer.lines, 1) if line.strip()]
     if answer.exit_code or not lines:
         return Absent(reason=Reason.UNSUPPORTED, said=msg("ss lists no socket"))
-    return tuple(map(_ss_line, lines))
+    rows, problems = read_rows(lines, _ss_line)
+    return partial(tuple(rows), problems)
 
 
 _TABLES = tuple(f"/proc/net/{name}" for name in ("tcp", "tcp6", "udp", "udp6"))

@@ -13,13 +13,16 @@ from audit_core.api.sdk import (
     Command,
     FileEntry,
     ParseError,
+    Partial,
     Privilege,
     ReadFiles,
     Reason,
     fact,
     msg,
     not_present,
+    partial,
     provider,
+    read_rows,
     verbatim,
 )
 from audit_linux.config_files import whole_files
@@ -66,9 +69,13 @@ SERVERS = fact(
 
 
 class Sshd(Struct, frozen=True, kw_only=True):
-    """What `sshd -T` prints: for each keyword its values, in order, as the server will use them."""
+    """What `sshd -T` prints: for each keyword its values, in order, as the server will use them.
+
+    `unread`: some lines could not be read, so that a keyword that is missing may have been told.
+    """
 
     values: dict[str, tuple[str, ...]]
+    unread: bool = False
 
     def one(self, key: str) -> str:
         """The first value of `key`, empty where it was not told."""
@@ -79,18 +86,24 @@ class Sshd(Struct, frozen=True, kw_only=True):
         return tuple(name for name in self.one(key).split(",") if name)
 
 
-def parse_sshd_t(answer: Answer) -> Sshd:
+def _keyword(raw: str) -> tuple[str, str]:
+    key, _, value = raw.strip().partition(" ")
+    if not re.fullmatch("[a-z0-9]+", key):
+        raise ParseError(msg("not a line of sshd -T: {line}", line=verbatim(raw)))
+    return key, value.strip()
+
+
+def parse_sshd_t(answer: Answer) -> Sshd | Partial:
     """The effective configuration; an answer without the keywords every version prints fails."""
+    rows, problems = read_rows(enumerate(answer.lines, 1), _keyword)
     values: dict[str, list[str]] = {}
-    for raw in answer.lines:
-        key, _, value = raw.strip().partition(" ")
-        if not re.fullmatch("[a-z0-9]+", key):
-            raise ParseError(msg("not a line of sshd -T: {line}", line=verbatim(raw)))
-        values.setdefault(key, []).append(value.strip())
+    for key, value in rows:
+        values.setdefault(key, []).append(value)
     missing = {"port", "permitrootlogin", "ciphers", "macs", "maxauthtries"} - set(values)
     if missing:
         raise ParseError(msg("sshd -T did not tell {names}", names=tuple(sorted(missing))))
-    return Sshd(values={key: tuple(told) for key, told in values.items()})
+    told = {key: tuple(each) for key, each in values.items()}
+    return partial(Sshd(values=told, unread=bool(problems)), problems)
 
 
 SSHD = fact(
@@ -355,7 +368,7 @@ def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[S
         return servers, sshd
     told = {key: (_plain(values),) for key, values in running.set.items()}
     others = (*servers.others, *running.other)
-    return structs.replace(servers, others=others), Sshd(values=sshd.values | told)
+    return structs.replace(servers, others=others), structs.replace(sshd, values=sshd.values | told)
 
 
 def _plain(values: tuple[str, ...]) -> str:

@@ -89,6 +89,8 @@ def sshd_root_login(
         said = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",
                    value=shortened(value))  # fmt: skip
         return server.settled(passed(said, expected=expected))
+    if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
+        return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)
     return _judge(server, ("permitrootlogin",), good, expected)
 
 
@@ -117,7 +119,8 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 def sshd_pam(server: Server) -> Judgement:
     """The SSH server logs in through PAM, so that lock-outs and account rules act."""
     expected = msg("UsePAM yes")
-    if "usepam" not in server.sshd.values:  # sshd -T leaves out what it was built without
+    # sshd -T leaves out what it was built without.
+    if "usepam" not in server.sshd.values and not server.sshd.unread:
         return failed(msg("The SSH server is built without PAM"), expected=expected)
     return _judge(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
 

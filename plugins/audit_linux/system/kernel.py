@@ -9,6 +9,7 @@ from audit_core.api.sdk import (
     Command,
     FileStatus,
     ParseError,
+    Partial,
     ReadFiles,
     Severity,
     capped,
@@ -16,6 +17,7 @@ from audit_core.api.sdk import (
     expect,
     fact,
     msg,
+    partial,
     undetermined,
     verbatim,
 )
@@ -41,24 +43,29 @@ _INTERFACE = re.compile(
 _ROOT = "/proc/sys/"
 
 
-def parse_sysctl(answers: Answers) -> dict[str, str]:
+def parse_sysctl(answers: Answers) -> dict[str, str] | Partial:
     """Values by key; a key that this kernel does not have is missing.
 
     Those of the single interfaces stand under `net/ipv4/conf/eth0/forwarding` and the like.
     """
     values: dict[str, str] = {}
+    unread: list[str] = []
     for file in answers["settings"].files:
         key = file.path.removeprefix(_ROOT).replace("/", ".")
-        if file.status is FileStatus.READ and key in KEYS:
+        if key not in KEYS:
+            raise ParseError(msg("{name} was not asked for", name=key))
+        if file.status is FileStatus.READ:
             values[key] = file.text.removesuffix("\n").strip()
         elif file.status is not FileStatus.NOT_PRESENT:
-            raise ParseError(msg("{name} exists and cannot be read", name=key))
-    if "kernel.randomize_va_space" not in values:
+            unread.append(key)
+    if "kernel.randomize_va_space" not in {*values, *unread}:
         raise ParseError(msg("the kernel's settings were not read to the end"))
-    return values | _of_interfaces(answers["interfaces"].lines)
+    told = msg("Settings that exist and cannot be read: {keys}", keys=capped(unread))
+    return partial(values | _of_interfaces(answers["interfaces"].lines), (told,) * bool(unread))
 
 
 def _of_interfaces(lines: list[str]) -> dict[str, str]:
+    # What one line says of an interface may excuse another: all of them or none.
     rows = [_INTERFACE.fullmatch(line) for line in lines]
     if None in rows:
         raise ParseError(msg("not a setting: {text}", text=verbatim(lines[rows.index(None)])))
@@ -120,7 +127,8 @@ def _redirected(sysctl: dict[str, str]) -> list[str]:
     interface forwards, then both are needed; on IPv6 the interface alone counts, and only where
     it does not forward.
     """
-    both = sysctl.get("net.ipv4.conf.all.accept_redirects") != "0"
+    # It always is there; where it could not be read, nothing is certain of the interfaces.
+    both = sysctl.get("net.ipv4.conf.all.accept_redirects", "0") != "0"
     forwards = {f: _by_interface(sysctl, f, "forwarding") for f in ("ipv4", "ipv6")}
     off = _by_interface(sysctl, "ipv6", "disable_ipv6")
     wrong = {

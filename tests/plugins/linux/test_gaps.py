@@ -33,14 +33,16 @@ from audit_linux.logs import log_rotation
 from audit_linux.logs.journald import JOURNAL_CONF
 from audit_linux.logs.log_files import LOG_TREE, LogFile, LogTree
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation
-from audit_linux.network import firewall, services
+from audit_linux.network import firewall, listeners, services
 from audit_linux.network.iptables import IPTABLES
+from audit_linux.network.listeners import LISTENERS, parse_ss
 from audit_linux.network.netfilter_model import Chain
 from audit_linux.network.nft import NFT
 from audit_linux.nsswitch import SOURCES, Sources
 from audit_linux.pam import PAM
 from audit_linux.processes import PROCESSES, Process
-from audit_linux.ssh.sshd import SSHD, Sshd
+from audit_linux.ssh import sshd_checks
+from audit_linux.ssh.sshd import RUNNING, SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.sudo import sudo_checks
 from audit_linux.sudo.sudoers import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units
@@ -206,3 +208,27 @@ def test_logs_that_are_kept_too_short_show_without_the_other_settings() -> None:
     assert verdict(check, {**base, rotations: (structs.replace(weekly, days=999),)}) is U
     assert verdict(check, base) is U
     assert verdict(check, {LOG_TREE: LogTree(files=(), now=100), journal: NONE}) is U
+
+
+def test_lines_of_the_server_s_settings_that_were_not_read_may_say_anything(answer: Make) -> None:
+    told = "port 22\npermitrootlogin yes\nciphers a\nmacs b\nmaxauthtries 9\n"
+    part = parse_sshd_t(answer(told + "Some odd line\n"))
+    servers = {SERVERS: Servers(distribution=True, others=()), RUNNING: NONE}
+    facts = {**servers, SSHD: part}
+    assert verdict(sshd_checks.sshd_login_limits, facts) is U, "LoginGraceTime may be told there"
+    assert verdict(sshd_checks.sshd_root_login, facts) is U, "AllowUsers may be told there"
+    assert verdict(sshd_checks.sshd_pam, facts) is U
+    whole = {**servers, SSHD: parse_sshd_t(answer(told + "logingracetime 120\n"))}
+    for check in (sshd_checks.sshd_login_limits, sshd_checks.sshd_root_login, sshd_checks.sshd_pam):
+        assert verdict(check, whole) is F, "it needs neither Match blocks nor times of files"
+    assert verdict(lockout.login_lockout, {SSHD: part}) is U
+    assert verdict(lockout.login_lockout, {SSHD: whole[SSHD]}) is F
+
+
+def test_one_socket_that_cannot_be_read_does_not_hide_the_others(answer: Make) -> None:
+    risky = "tcp LISTEN 0 9 0.0.0.0:23 0.0.0.0:*\n"
+    fine = "tcp LISTEN 0 9 0.0.0.0:22 0.0.0.0:*\n"
+    check = listeners.listening_high_risk
+    for text, wanted in ((risky + "?\n", F), (fine + "?\n", U), (fine, U)):
+        assert verdict(check, {LISTENERS: parse_ss(answer(text))}) is wanted
+    assert verdict(check, {LISTENERS: parse_ss(answer(fine)), PROCESSES: (process("x"),)}) is P

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Answer, Answers, ParseError, Reason
+from audit_core.api.testkit import whole
+from audit_core.model import Absent, Answer, Answers, ParseError, Partial, Reason
 from audit_patch import apt
 from audit_patch.model import Esm, Listing, Pending, Source, Update
 from recorded.patch import answer, answers, recording, run, run_all
 
 
 def test_apt_lists_every_pending_update() -> None:
-    pending = apt.parse_pending(recording("debian12-apt-upgradable.txt"))
+    pending = whole(apt.parse_pending(recording("debian12-apt-upgradable.txt")))
     assert len(pending.updates) == 134
     assert Update(name="apt", candidate="2.6.2", installed="2.6.1") in pending.updates
 
@@ -58,7 +59,7 @@ def test_a_host_without_lists_of_ubuntu_pro_is_told_from_one_that_cannot_be_read
 
 
 def test_apt_tells_security_updates_by_their_archive() -> None:
-    security = apt.parse_security(recording("debian12-apt-upgradable.txt"))
+    security = whole(apt.parse_security(recording("debian12-apt-upgradable.txt")))
     names = {u.name for u in security.updates}
     assert len(security.updates) == 81
     assert "apt" in names
@@ -67,7 +68,7 @@ def test_apt_tells_security_updates_by_their_archive() -> None:
 
 
 def test_apt_lists_a_held_package_as_pending() -> None:
-    held = apt.parse_security(recording("debian12-apt-held.txt"))
+    held = whole(apt.parse_security(recording("debian12-apt-held.txt")))
     assert [u.name for u in held.updates] == ["jq"]
 
 
@@ -81,9 +82,11 @@ bash/now 5.2.15-1 amd64 [installed,upgradable to: 5.2.15-2+b13]
 
 
 def test_a_security_update_behind_a_newer_version_of_another_archive_is_pending() -> None:
-    security = apt.parse_security(answer(_MASKED))
+    security = whole(apt.parse_security(answer(_MASKED)))
     assert [u.name for u in security.updates] == ["bash"]
-    assert [u.candidate for u in apt.parse_pending(answer(_MASKED)).updates] == ["5.2.15-2+b13"]
+    assert [u.candidate for u in whole(apt.parse_pending(answer(_MASKED))).updates] == [
+        "5.2.15-2+b13"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,13 +101,13 @@ def test_a_security_update_behind_a_newer_version_of_another_archive_is_pending(
     ],
 )
 def test_other_versions_are_no_pending_security_update(text: bytes) -> None:
-    assert apt.parse_security(answer(b"Listing...\n" + text)).updates == ()
+    assert whole(apt.parse_security(answer(b"Listing...\n" + text))).updates == ()
 
 
 def test_apts_usual_warning_is_no_complaint() -> None:
     quiet = recording("debian12-apt-upgradable-stderr.txt").stdout
     assert b"stable CLI" in quiet
-    assert apt.parse_pending(answer(b"Listing...\n", quiet)) == Pending(updates=())
+    assert whole(apt.parse_pending(answer(b"Listing...\n", quiet))) == Pending(updates=())
 
 
 @pytest.mark.parametrize("line", [b"W: Failed to fetch x", b"E: The list of sources could not"])
@@ -320,3 +323,13 @@ def test_left_over_settings_of_apt_do_not_count(tmp_path: Path, name: str, count
 )
 def test_apt_periodic(text: str, installs: bool) -> None:
     assert apt.parse_automatic(answer(text.encode())).installs is installs
+
+
+def test_what_apt_lists_holds_beside_what_it_could_not_read() -> None:
+    text = _MASKED + b"not a row\n"
+    for got in (
+        apt.parse_pending(answer(text, b"W: some source failed\n")),
+        apt.parse_security(answer(text)),
+    ):
+        assert isinstance(got, Partial)
+        assert [u.name for u in got.value.updates] == ["bash"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Reason
 from audit_patch import rpm, zypper
 from audit_patch.model import Update
@@ -13,7 +14,7 @@ from recorded.patch import answer, answers, recording, run, run_all
 
 
 def test_dnf_lists_pending_updates() -> None:
-    pending = rpm.parse_check_update(recording("dnf4-check-update.txt"))
+    pending = whole(rpm.parse_check_update(recording("dnf4-check-update.txt")))
     assert [(u.name, u.candidate) for u in pending.updates] == [
         ("alpha", "1.0-2"),
         ("beta", "2.0-1"),
@@ -21,7 +22,7 @@ def test_dnf_lists_pending_updates() -> None:
 
 
 def test_dnf_without_updates_says_nothing_and_ends_with_0() -> None:
-    assert rpm.parse_check_update(recording("dnf4-none.txt")).updates == ()
+    assert whole(rpm.parse_check_update(recording("dnf4-none.txt"))).updates == ()
 
 
 @pytest.mark.parametrize(("text", "status"), [(b"", 100), (b"a.noarch  1-1  repo\n", 0)])
@@ -38,32 +39,32 @@ def test_obsoleting_packages_and_wrapped_rows() -> None:
         b"bash.x86_64             4.2.46-35.el7_9       updates\n"
         b"Obsoleting Packages\nnew.noarch 1-1 updates\n    old.noarch 0-1 @base\n"
     )
-    pending = rpm.parse_check_update(answer(text, exit_code=100))
+    pending = whole(rpm.parse_check_update(answer(text, exit_code=100)))
     assert [u.candidate for u in pending.updates] == ["1:1.18.8-2.el7_9", "4.2.46-35.el7_9"]
 
 
 def test_dnf_advisories_that_wait() -> None:
-    security = rpm.parse_updateinfo(recording("dnf4-updateinfo.txt"))
+    security = whole(rpm.parse_updateinfo(recording("dnf4-updateinfo.txt")))
     assert security.updates == (Update(name="DEMO-2026:0001", candidate="alpha-1.0-2.noarch"),)
     assert security.labelled is True
 
 
 def test_dnf_advisories_that_are_all_installed() -> None:
-    security = rpm.parse_updateinfo(recording("dnf4-updateinfo-installed.txt"))
+    security = whole(rpm.parse_updateinfo(recording("dnf4-updateinfo-installed.txt")))
     assert (security.updates, security.labelled) == ((), True)
 
 
 def test_repositories_without_advisories_label_nothing() -> None:
-    security = rpm.parse_updateinfo(recording("dnf4-updateinfo-none.txt"))
+    security = whole(rpm.parse_updateinfo(recording("dnf4-updateinfo-none.txt")))
     assert (security.updates, security.labelled) == ((), False)
 
 
 def test_advisories_of_epel_alone_label_nothing_of_the_distribution() -> None:
     # invented after CentOS 7 with EPEL: the base repositories carry no advisories
     epel = b"i FEDORA-EPEL-2026-0123456789 Important/Sec. nagios-4.4.9-1.el7.x86_64\n"
-    assert rpm.parse_updateinfo(answer(epel)).labelled is False
+    assert whole(rpm.parse_updateinfo(answer(epel))).labelled is False
     own = b"i RHSA-2026:0001 Important/Sec. openssl-libs-3.0.7-1.el9.x86_64\n"
-    assert rpm.parse_updateinfo(answer(epel + own)).labelled is True
+    assert whole(rpm.parse_updateinfo(answer(epel + own))).labelled is True
 
 
 @pytest.mark.parametrize(

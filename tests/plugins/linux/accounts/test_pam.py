@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, Verdict
+from audit_core.model import Absent, Answer, Reason, Verdict
 from audit_linux.accounts.lockout import login_lockout
 from audit_linux.accounts.passwords import password_history
 from audit_linux.nsswitch import Sources
@@ -222,3 +222,16 @@ def test_what_stands_after_the_module_that_sets_the_password_comes_too_late(pam:
     assert quality(late, None, DEBIAN) == (6, 0)
     theirs = pam({"passwd": text.format("pam_pwhistory")})
     assert password_history.judge(theirs, None, LOCAL).verdict is FAIL
+
+
+def test_a_service_that_was_not_read_spoils_only_who_includes_it(files: Make) -> None:
+    texts = {"/etc/pam.d/login": "auth required pam_unix.so\n",
+             "/etc/pam.d/sshd": "auth include closed\n"}  # fmt: skip
+    got = parse_pam(files(texts, not_permitted="/etc/pam.d/closed"))
+    assert isinstance(got, Pam)
+    assert [rule.module for rule in stack(got, "login", "auth")] == ["pam_unix.so"]
+    with pytest.raises(Unresolved):
+        stack(got, "sshd", "auth")
+    shut = parse_pam(files(texts, not_permitted="/etc/pam.d"))
+    assert isinstance(shut, Absent)
+    assert shut.reason is Reason.NOT_PERMITTED

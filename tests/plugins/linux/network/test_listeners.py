@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Target, Verdict
 from audit_linux.network import listeners
 from audit_linux.network.listeners import Listener
@@ -18,21 +19,21 @@ INIT = Process(pid=1, uid=0, name="init")
 
 
 def test_sockets_of_a_recording(recorded: Read) -> None:
-    found = listeners.parse_ss(recorded("listeners-ss"))
+    found = whole(listeners.parse_ss(recorded("listeners-ss")))
     assert not isinstance(found, Absent)
     assert {i.number for i in found if not i.loopback} == {"111/udp", "22/tcp", "8080/tcp"}
     assert {i.number for i in found if i.loopback} == {"53/udp", "68/udp", "6379/tcp", "631/tcp"}
 
 
 def test_sockets_where_ss_is_missing(recorded: Read) -> None:
-    found = listeners.parse_tables(recorded("listeners-proc"))
+    found = whole(listeners.parse_tables(recorded("listeners-proc")))
     assert {i.number for i in found if not i.loopback} == {"22/tcp", "8080/tcp", "111/udp"}
     assert {i.number for i in found if i.loopback} == {"6379/tcp", "631/tcp", "53/udp"}
 
 
 def test_an_established_connection_does_not_listen(recorded: Read, answer: Make) -> None:
     text = recorded("listeners-proc").text.replace("0000 0A", "0000 01")
-    found = listeners.parse_tables(answer(text))
+    found = whole(listeners.parse_tables(answer(text)))
     assert {i.number for i in found} == {"53/udp", "111/udp"}
 
 
@@ -56,9 +57,7 @@ def test_an_ss_that_lists_nothing_leaves_it_to_the_kernel_s_tables(answer: Make)
     ],
 )
 def test_ss_lines(line: str, number: str, address: str, loopback: bool, answer: Make) -> None:
-    got = listeners.parse_ss(answer(f"{line}\n"))
-    assert not isinstance(got, Absent)
-    (found,) = got
+    (found,) = whole(listeners.parse_ss(answer(f"{line}\n")))
     assert (found.number, found.address, found.loopback) == (number, address, loopback)
 
 

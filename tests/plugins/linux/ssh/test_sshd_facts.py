@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, ParseError, Reason
+from audit_core.api.testkit import whole
+from audit_core.model import Absent, Answer, ParseError, Partial, Reason
 from audit_linux.ssh.sshd import (
     parse_servers,
     parse_sshd_files,
@@ -17,7 +18,7 @@ Make = Callable[..., Answer]
 
 
 def test_recorded_sshd(recording: Make) -> None:
-    sshd = parse_sshd_t(recording("linux.sshd"))
+    sshd = whole(parse_sshd_t(recording("linux.sshd")))
     assert sshd.one("permitrootlogin") == "without-password"
     assert sshd.one("maxauthtries") == "6"
     assert "chacha20-poly1305@openssh.com" in sshd.algorithms("ciphers")
@@ -26,13 +27,15 @@ def test_recorded_sshd(recording: Make) -> None:
 
 
 def test_sshd_t_must_be_whole(answer: Make) -> None:
-    whole = b"port 22\npermitrootlogin no\nciphers a\nmacs b\nmaxauthtries 4\nallowusers a\n"
-    assert parse_sshd_t(answer(whole + b"allowusers b\n")).values["allowusers"] == ("a", "b")
-    for line in whole.splitlines()[:-1]:
+    text = b"port 22\npermitrootlogin no\nciphers a\nmacs b\nmaxauthtries 4\nallowusers a\n"
+    assert whole(parse_sshd_t(answer(text + b"allowusers b\n"))).values["allowusers"] == ("a", "b")
+    for line in text.splitlines()[:-1]:
         with pytest.raises(ParseError):
-            parse_sshd_t(answer(whole.replace(line + b"\n", b"")))
-    with pytest.raises(ParseError):
-        parse_sshd_t(answer(whole + b"Permission denied!\n"))
+            parse_sshd_t(answer(text.replace(line + b"\n", b"")))
+    part = parse_sshd_t(answer(text + b"Permission denied!\n"))
+    assert isinstance(part, Partial)
+    assert part.value.unread
+    assert part.value.one("port") == "22"
 
 
 @pytest.mark.parametrize(

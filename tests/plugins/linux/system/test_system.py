@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from audit_core.api.testkit import whole
 from audit_core.model import (
     Absent,
     Answer,
@@ -18,6 +19,7 @@ from audit_core.model import (
     FileStatus,
     Message,
     ParseError,
+    Partial,
     Reason,
     Target,
     Verdict,
@@ -477,7 +479,7 @@ def test_swap_on_an_encrypted_lvm(
 
 
 def test_settings_of_a_recording(recorded_answers: MakeAll) -> None:
-    values = kernel.parse_sysctl(recorded_answers("sysctl"))
+    values = whole(kernel.parse_sysctl(recorded_answers("sysctl")))
     judgement = kernel.kernel_hardening.judge(values)
     assert judgement.verdict is Verdict.FAIL
     assert "fs.protected_symlinks = 0" in judgement.said[0].args["wrong"]  # type: ignore[operator]
@@ -487,19 +489,23 @@ RANDOMISED = {"/proc/sys/kernel/randomize_va_space": "2\n"}
 
 
 def test_settings_must_be_whole(files: Make, answers: MakeAll) -> None:
-    whole, own = files(RANDOMISED), "/proc/sys/net/ipv4/conf/eth0/forwarding:1\n"
-    assert kernel.parse_sysctl(answers(settings=whole, interfaces=own)) == {
+    every, own = files(RANDOMISED), "/proc/sys/net/ipv4/conf/eth0/forwarding:1\n"
+    assert whole(kernel.parse_sysctl(answers(settings=every, interfaces=own))) == {
         "kernel.randomize_va_space": "2", "net/ipv4/conf/eth0/forwarding": "1",
     }  # fmt: skip
     for settings, interfaces in (
         (files({}), ""),
         (files({"/proc/sys/kernel/dmesg_restrict": "1\n"}), ""),
         (files({**RANDOMISED, "/proc/sys/a/b": "1\n"}), ""),
-        (files(RANDOMISED, not_permitted="/proc/sys/fs/protected_symlinks"), ""),
-        (whole, own + "net.ipv4.conf.eth0.forwarding = 1\n"),
+        (every, own + "net.ipv4.conf.eth0.forwarding = 1\n"),
     ):
         with pytest.raises(ParseError):
             kernel.parse_sysctl(answers(settings=settings, interfaces=interfaces))
+    closed = files(RANDOMISED, not_permitted="/proc/sys/fs/protected_symlinks")
+    part = kernel.parse_sysctl(answers(settings=closed, interfaces=own))
+    assert isinstance(part, Partial)
+    assert part.problems[0].args == {"keys": ("fs.protected_symlinks",)}
+    assert part.value["kernel.randomize_va_space"] == "2"
 
 
 def test_a_key_without_a_known_value_settles_nothing() -> None:
@@ -555,7 +561,7 @@ def test_a_setting_that_the_kernel_does_not_tell_is_no_pass() -> None:
 
 def test_interfaces_with_dots_in_their_names(files: Make, answers: MakeAll) -> None:
     own = "/proc/sys/net/ipv4/conf/eth0.7/accept_redirects:1\n"
-    values = kernel.parse_sysctl(answers(settings=files(RANDOMISED), interfaces=own))
+    values = whole(kernel.parse_sysctl(answers(settings=files(RANDOMISED), interfaces=own)))
     assert values["net/ipv4/conf/eth0.7/accept_redirects"] == "1"
 
 
