@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from audit_core.model import Status
+from audit_core.api import plugins
+from audit_core.model import Message, RedactionRule, Status, verbatim
 from audit_core.store.bundles import BundleWriter, Head
-from audit_core.store.redact import redact
+from audit_core.store.redact import Redacted, Redactor
 from core.fakes import STAMP, reply
+
+RULES = plugins.load().redaction
+
+
+def redact(data: bytes, secrets: tuple[bytes, ...] = (), *, cut: bool = False) -> Redacted:
+    """`data` as an installation of ours stores it."""
+    return Redactor(lambda: secrets, RULES)(data, cut=cut)
+
 
 # All invented. Between « and » stands the secret: no part of it may be left. A ~ is nothing;
 # it keeps those who look for secrets from finding some in this repository.
@@ -68,6 +78,14 @@ command, sshpass | sshpass -p «sshPass12» ssh host
 command, curl | curl -s -u bob:«curlPass1» https://x/
 command, redis | redis-cli -h x -a «redisCli1» ping
 command, oracle | sqlplus scott/«sqlTiger1»@orcl
+command, glued | mysql -uroot -p«mysqlPass1» app
+command, a path | /usr/local/bin/mysql --host db -P 3306 -p'«sql word1»' app
+command, mariadb | mariadb-dump -u root -p«mariaPass1» --all-databases
+command, obclient | obclient -h x -P 2881 -u root@sys -p«obPass12»
+command, wget | wget --user bob:«wgetPass1» https://x/
+command, valkey | valkey-cli -a «valkeyCli1» ping
+command, dm | disql SYSDBA/«dmSecret1»@localhost:5236
+command, ldap | ldapsearch -x -D cn=admin,dc=x -w «ldapCli12» -b dc=x
 basic | Authorization: Basic «dXNlcjpwYXNzd29yZA==»
 bearer | authorization: bearer «abcdef0123456789»
 cookie | Set-Cookie: «sid=0123456789abcdef; Path=/»
@@ -108,6 +126,8 @@ BLOCKS = {
     "ssh2": ("---- BEGIN SSH2 ENCRYPTED PRI~VATE KEY ----\nComment: x\n«P2/56wAAAi»\n"
              "---- END SSH2 ENCRYPTED PRIVATE KEY ----\nrest", "rest"),
     "proc cmdline": ("tool\0--password\0«nulPass1»\0--listen\0::\0", "--listen\0::"),
+    "mysql cmdline": ("/usr/bin/mysql\0-uroot\0-p«nulSql12»\0app\0", "app\0"),
+    "redis cmdline": ("redis-cli\0-h\0x\0-a\0«nulRedis1»\0ping\0", "ping\0"),
     "mount": ("//s/x /mnt cifs username=u,password=«cifsPass1»,uid=0 0 0\n", "uid=0 0 0"),
     "unit": ("ExecStart=/usr/bin/x --password=«unitPass1» --listen 0.0.0.0\n", "--listen 0.0.0.0"),
 }  # fmt: skip
@@ -224,6 +244,12 @@ STAYS = [
     "usepassword=no",
     "ask_password = yes",
     "{nopassword: true, port: 5}",
+    "mysqld --port=3306 --pid-file=/run/mysqld/mysqld.pid",
+    "mysql     1201  0.5  2.1 /usr/sbin/mysqld",
+    "mysql -u root -p",
+    "redis-cli -h x ping",
+    "ldapsearch -x -W -b dc=x",
+    "/usr/sbin/mysqld\0--port=3306\0/usr/sbin/sshd\0-p\x0022\0",
 ]  # fmt: skip
 
 
@@ -271,13 +297,30 @@ def test_a_credential_that_is_cut_in_two_by_the_cap_leaves_no_half(
     secret = b"Tr0ub4dor&3"
     with_half = reply(stdout=b"x" * 50 + secret[:size], status=status,
                       truncated=status is Status.ANSWERED)  # fmt: skip
-    writer = BundleWriter(tmp_path / "b", Head(run="r", target="t"), lambda: (secret,))
+    writer = BundleWriter(tmp_path / "b", Head(run="r", target="t"), Redactor(lambda: (secret,)))
     seen = writer.add("t", with_half, STAMP)
     writer.close()
     assert secret[:4] not in (tmp_path / "b").read_bytes()
     assert seen.redactions == ("known-secret",)
     whole = redact(b"x" * 50 + secret[:size], (secret,))
     assert whole.rules == ()
+
+
+def test_a_message_that_was_cut_within_a_credential_leaves_no_half() -> None:
+    redactor = Redactor(lambda: (SECRET.encode(),))
+    for most in range(10, 10 + len(SECRET)):
+        told = verbatim(f"refused: {SECRET} is wrong", most=most)
+        (shown,) = redactor.message(Message(id="{x}", args={"x": told})).args.values()
+        assert SECRET[:4] not in str(shown), shown
+    escaped = ascii(SECRET)[1:-1]  # as libraries show it
+    assert "Tr0u" not in redactor.text(f"refused: {escaped}")
+    assert "Tr0u" not in redactor.text(f"refused: {escaped[:-3]}...")
+
+
+def test_a_rule_of_a_plugin_cannot_be_one_that_never_holds() -> None:
+    for name, signs in (("x", ()), ("x", (b"MySQL",)), ("x", (b"",)), ("a]b", (b"x",))):
+        with pytest.raises(ValueError, match=r"."):
+            RedactionRule(name=name, signs=signs, pattern=re.compile(b"x"))
 
 
 @pytest.mark.parametrize(
@@ -288,6 +331,7 @@ def test_a_credential_that_is_cut_in_two_by_the_cap_leaves_no_half(
         b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 1_000_000, b":" * 1_000_000, b"a" * 1_000_000,
         b"password" + b" " * 1_000_000, b"eyJaaaaaaaaaaaaaaaaa" * 50_000,
         b"authorization:" * 70_000,
+        b"mysql\0" * 150_000, b"ldapsearch " * 80_000, b"disql\0" * 150_000,
         b"login x " * 100_000, b"'password'" * 100_000, b"cookie:" * 140_000, b"=\"" * 500_000,
     ],
     ids=lambda t: t[:12].decode(),

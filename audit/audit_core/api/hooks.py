@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 from msgspec import Struct
 
-from audit_core.model import Check, Fact, Kind, KindSettings, Message, Request
+from audit_core.model import Check, Fact, Kind, KindSettings, Message, RedactionRule, Request
 
 if TYPE_CHECKING:
     from audit_core.model.results import PackSource
@@ -97,6 +97,16 @@ def dengbao_kinds() -> Iterable[Kind | KindSettings]:
 @hookspec
 def dengbao_connectors() -> Iterable[Connector]:
     """Ways to ask targets."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_redaction() -> Iterable[RedactionRule]:
+    """What looks like a secret in answers of the programs that this plugin knows.
+
+    Each rule holds for every answer of every target, beside the rules of the core: it can only add
+    to what is cut. SECURITY.md lists the names.
+    """
     raise NotImplementedError
 
 

@@ -23,7 +23,17 @@ from msgspec import Struct
 from audit_core.api import hooks
 from audit_core.api.kinds import KindOffer, Kinds, joined
 from audit_core.api.linking import Linker, LinkError
-from audit_core.model import Check, Fact, Kind, KindSettings, Message, all_facts, msg, named
+from audit_core.model import (
+    Check,
+    Fact,
+    Kind,
+    KindSettings,
+    Message,
+    RedactionRule,
+    all_facts,
+    msg,
+    named,
+)
 
 GROUP = "dengbao.plugins"
 _OWN = "dengbao"
@@ -58,6 +68,7 @@ class Registry(Struct, frozen=True, kw_only=True):
     kinds: Kinds
     connectors: dict[str, hooks.Connector]
     requirements: tuple[hooks.Requirement, ...]
+    redaction: tuple[RedactionRule, ...]
     exporters: dict[str, hooks.Exporter]
     policy_dirs: tuple[Path, ...]
     locales: dict[str, Path]
@@ -150,6 +161,7 @@ def _offer_problem(offer: Any, hook: str) -> Message | None:
         "dengbao_kinds": (Kind, KindSettings),
         "dengbao_connectors": hooks.Connector,
         "dengbao_requirements": hooks.Requirement,
+        "dengbao_redaction": RedactionRule,
         "dengbao_exporters": hooks.Exporter,
         "dengbao_policy": Path,
         "dengbao_locales": Path,
@@ -173,6 +185,8 @@ def _domain(module: Any) -> str:
 def _key(offer: Any) -> str:
     if isinstance(offer, Path):
         return str(offer)
+    if isinstance(offer, RedactionRule):  # several have one name
+        return ascii(offer.pattern.pattern)
     return str(getattr(offer, "id", None) or getattr(offer, "name", ""))
 
 
@@ -188,6 +202,7 @@ class _Builder:
             "dengbao_kinds": {},
             "dengbao_connectors": {},
             "dengbao_requirements": {},
+            "dengbao_redaction": {},
             "dengbao_exporters": {},
             "dengbao_policy": {},
             "dengbao_locales": {},
@@ -251,6 +266,7 @@ class _Builder:
             facts=facts,
             checks=checks,
             requirements=tuple(self.tables["dengbao_requirements"].values()),
+            redaction=tuple(self.tables["dengbao_redaction"].values()),
             exporters=self.tables["dengbao_exporters"],
             policy_dirs=tuple(self.tables["dengbao_policy"].values()),
             locales=self.tables["dengbao_locales"],

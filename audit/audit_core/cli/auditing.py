@@ -158,7 +158,7 @@ def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
             made,
             context.routes(chosen.inventory).by_target(chosen.targets),
             accepted=context.accepted,
-            known_secrets=context.known_secrets,
+            redactor=context.redactor,
             on_event=on_event,
             at_once=context.args.at_once,
         )

@@ -24,6 +24,7 @@ from audit_core.model import ConnectError, Request, Target, msg
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.policy.words import Place, nearest, one_of, seen
+from audit_core.store.redact import Redactor
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
 from audit_core.text.translate import Translator
 
@@ -173,8 +174,13 @@ class Context:
         """How the targets of `inventory` are reached; nothing is contacted yet."""
         return Routes(inventory, self.registry.connectors, self.secrets, self.pool)
 
-    def known_secrets(self) -> tuple[bytes, ...]:
-        """Every secret this process has resolved, as bytes: none may reach a stored byte."""
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What cuts secrets out of everything that is stored, or shown of a target."""
+        return Redactor(self._known_secrets, self.registry.redaction)
+
+    def _known_secrets(self) -> tuple[bytes, ...]:
+        # Every one that this process has resolved so far.
         return tuple(s.reveal().encode("utf-8", "surrogateescape") for s in self.secrets.known())
 
 

@@ -14,7 +14,7 @@ from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table
 from audit_core.connectors import Route, route_of
 from audit_core.inventory import Inventory
-from audit_core.model import ConnectError, Request, merged, msg
+from audit_core.model import ConnectError, Message, Request, merged, msg
 from audit_core.model.errors import ConfigError
 from audit_core.views.cli_views import DoctorRow
 
@@ -78,7 +78,9 @@ def _targets(context: Context, inventory: Inventory) -> Iterator[Row]:
 
 
 def _target(context: Context, route: Route, requests: Sequence[Request]) -> Row:
-    say = context.translator.say
+    def say(message: Message) -> str:  # a target may tell what it was logged in to with
+        return context.translator.say(context.redactor.message(message))
+
     try:
         session = route.open()
         with contextlib.closing(session):

@@ -29,6 +29,7 @@ from audit_core.model import (
 from audit_core.model.errors import ConfigError, DengbaoError
 from audit_core.plan import answers
 from audit_core.store.bundles import Bundle, BundleWriter, Stamp
+from audit_core.store.redact import Redactor
 from audit_core.store.runs import Run
 
 # A signal that comes just before Python begins to wait wakes nobody: without this, Ctrl-C would now
@@ -70,14 +71,14 @@ class Collector:
         routes: ByTarget,
         *,
         accepted: tuple[type[Request], ...] = (Request,),
-        known_secrets: Callable[[], tuple[bytes, ...]] = tuple,
+        redactor: Redactor | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
         at_once: int = 16,
     ) -> None:
         self._run = run
         self.routes = routes
         self.accepted = accepted
-        self._secrets = known_secrets
+        self._redactor = redactor
         self._on_event = on_event
         self._at_once = at_once
         self._lockouts = Lockouts()
@@ -139,7 +140,7 @@ class Collector:
         if before is not None and before.complete:
             self.tell(group, "done", 1, 1)
             return
-        writer = self._run.writer(group.root.id, self._secrets)
+        writer = self._run.writer(group.root.id, self._redactor)
         try:
             _GroupRounds(self, group, writer).carry_out()
             writer.finish()

@@ -44,6 +44,7 @@ _CLOSE_S = 5.0
 _USES = 200
 _REOPENED = 3  # sessions with a login; what is refused at that is not tried again
 _ROOM = 2 << 20
+_LAST_WORDS = 2000  # bytes of what a worker printed before it died
 _numbers = itertools.count(1)
 
 
@@ -101,8 +102,10 @@ class _Worker:
 
     def _printed(self) -> bytes:
         with contextlib.suppress(OSError):
-            size = os.fstat(self._prints).st_size
-            return os.pread(self._prints, 2000, max(0, size - 2000))
+            before = max(0, os.fstat(self._prints).st_size - _LAST_WORDS)
+            told = os.pread(self._prints, _LAST_WORDS, before)
+            # A line without its beginning may hold half of a secret.
+            return told.partition(b"\n")[2] if before else told
         return b""
 
     def forget(self) -> None:

@@ -71,6 +71,7 @@ from audit_core.model.observations import (
     observation_digest,
 )
 from audit_core.model.parsing import ParseError
+from audit_core.model.redaction import RedactionRule
 from audit_core.model.requests import (
     Command,
     Privilege,
@@ -152,6 +153,7 @@ __all__ = [
     "ReadFile",
     "ReadFiles",
     "Reason",
+    "RedactionRule",
     "Refusal",
     "Reply",
     "Request",

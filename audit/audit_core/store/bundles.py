@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -19,13 +18,12 @@ from audit_core.model import (
     Status,
     msg,
     verbatim,
-    with_texts,
 )
 from audit_core.model.errors import InputError
 from audit_core.model.files import encode_files
 from audit_core.model.requests import stored
 from audit_core.store import frames
-from audit_core.store.redact import Redacted, redact
+from audit_core.store.redact import Redacted, Redactor
 
 STDERR_LIMIT = 64 << 10
 """Bytes of stderr that are kept of each answer."""
@@ -68,10 +66,8 @@ class Stamp(Struct, frozen=True, kw_only=True):
 class BundleWriter:
     """Appends to one bundle. Everything passes redaction here, and nowhere else, before a write."""
 
-    def __init__(
-        self, path: Path, head: Head, secrets: Callable[[], tuple[bytes, ...]] = tuple
-    ) -> None:
-        self._secrets = secrets
+    def __init__(self, path: Path, head: Head, redactor: Redactor | None = None) -> None:
+        self._cut = redactor or Redactor()
         self._blobs: set[str] = set()
         fresh = not path.exists()
         self._file = frames.Appender(path)
@@ -108,15 +104,11 @@ class BundleWriter:
             started=stamp.started,
             ended=stamp.ended,
             how=self._clean_info(stamp.how),
-            detail=None if reply.detail is None else with_texts(reply.detail, self._clean),
+            detail=None if reply.detail is None else self._cut.message(reply.detail),
             redactions=tuple(dict.fromkeys((*out.rules, *err.rules))),
         )
         self._file.append("obs", msgspec.json.encode(observation, order="sorted"))
         return observation
-
-    def _cut(self, data: bytes, *, cut: bool = False) -> Redacted:
-        # asked for each time: a secret may be resolved after this writer was made
-        return redact(data, self._secrets(), cut=cut)
 
     def _files(self, files: tuple[FileEntry, ...]) -> Redacted:
         """`files` as one text, each redacted by itself: the sizes in it hold afterwards."""
@@ -128,10 +120,6 @@ class BundleWriter:
             path = name.data.decode("utf-8", "surrogateescape")
             kept.append(structs.replace(file, path=path, data=body.data))
         return Redacted(data=encode_files(kept), rules=tuple(rules))
-
-    def _clean(self, text: str) -> str:
-        raw = text.encode("utf-8", "backslashreplace")
-        return self._cut(raw).data.decode("utf-8", "replace")
 
     def _blob(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
@@ -154,14 +142,15 @@ class BundleWriter:
             target=target,
             connector=connector,
             reason=reason,
-            said=with_texts(said, self._clean),
-            remedy=with_texts(remedy, self._clean) if remedy is not None else None,
+            said=self._cut.message(said),
+            remedy=self._cut.message(remedy) if remedy is not None else None,
         )
         self._file.append("fault", msgspec.json.encode(frame))
         self._file.sync()
 
     def _clean_info(self, info: SessionInfo) -> SessionInfo:
-        fields = {n: self._clean(v) for n, v in structs.asdict(info).items() if isinstance(v, str)}
+        texts = ((n, v) for n, v in structs.asdict(info).items() if isinstance(v, str))
+        fields = {name: self._cut.text(text) for name, text in texts}
         through = None if info.through is None else self._clean_info(info.through)
         return structs.replace(info, **fields, through=through)
 

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from audit_core.model.errors import InputError, StoreError, UsageError
 from audit_core.model.results import encode
 from audit_core.store import frames
 from audit_core.store.bundles import Bundle, BundleWriter, Head
+from audit_core.store.redact import Redactor
 from audit_core.text.system_errors import os_error
 
 RUN_SCHEMA = "dengbao/run/1"
@@ -122,9 +123,9 @@ class Run:
         path = self.bundle_path(target)
         return Bundle(path) if path.exists() else None
 
-    def writer(self, target: str, secrets: Callable[[], tuple[bytes, ...]] = tuple) -> BundleWriter:
+    def writer(self, target: str, redactor: Redactor | None = None) -> BundleWriter:
         """A writer that goes on where the bundle of `target` ends."""
-        return BundleWriter(self.bundle_path(target), Head(run=self.id, target=target), secrets)
+        return BundleWriter(self.bundle_path(target), Head(run=self.id, target=target), redactor)
 
     def results_path(self, profile: str) -> Path:
         """The folder of the results under `profile`."""

@@ -15,6 +15,7 @@ from msgspec import structs
 from audit_core.model import FileEntry, FileStatus, ParseError, Privilege, ReadFiles, Status
 from audit_core.model.files import decode_files, encode_files
 from audit_core.store.bundles import Bundle, BundleWriter, Head
+from audit_core.store.redact import Redactor
 from audit_shell import batch, find_files
 from core.fakes import HOST, STAMP, reply
 from live.product import HANGS_S
@@ -210,7 +211,9 @@ def test_secrets_are_cut_from_each_file_and_sizes_hold(tmp_path: Path) -> None:
         FileEntry(path="/x/hunter2", status=FileStatus.READ, data=b"key hunter2 end\n"),
         FileEntry(path="/x/b", status=FileStatus.READ, data=b'{"path": "/etc/shadow"}\n'),
     )
-    writer = BundleWriter(tmp_path / "b", Head(run="r", target="t"), lambda: (b"hunter2",))
+    writer = BundleWriter(
+        tmp_path / "b", Head(run="r", target="t"), Redactor(lambda: (b"hunter2",))
+    )
     seen = writer.add(HOST.id, structs.replace(reply(request), files=files), STAMP)
     writer.close()
     raw = (tmp_path / "b").read_bytes()

@@ -11,15 +11,17 @@ import codecs
 import html
 import json
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from msgspec import Struct
 
+from audit_core.model import Message, RedactionRule, with_texts
 from audit_core.store.redact._assigned import without_assigned
 from audit_core.store.redact._shapes import RULES, Cut
 
 _SHORTEST = 4
+_ELLIPSES = ("…", "...")
 
 
 class Redacted(Struct, frozen=True, kw_only=True):
@@ -29,21 +31,58 @@ class Redacted(Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
 
 
-def redact(data: bytes, secrets: tuple[bytes, ...] = (), *, cut: bool = False) -> Redacted:
+class Redactor:
+    """What everything passes before it is stored or shown.
+
+    `secrets` are those of this run, asked for each time: one may be resolved later. `rules` are
+    those that plugins offer.
+    """
+
+    def __init__(
+        self,
+        secrets: Callable[[], tuple[bytes, ...]] = tuple,
+        rules: tuple[RedactionRule, ...] = (),
+    ) -> None:
+        self._secrets = secrets
+        self._rules = rules
+
+    def __call__(self, data: bytes, *, cut: bool = False) -> Redacted:
+        """`data` without secrets; `cut` as for `redact`."""
+        return redact(data, self._secrets(), self._rules, cut=cut)
+
+    def text(self, text: str) -> str:
+        """`text` without secrets; one that ends with an ellipsis was cut, perhaps within one."""
+        mark = next((mark for mark in _ELLIPSES if text.endswith(mark)), "")
+        raw = text.removesuffix(mark).encode("utf-8", "backslashreplace")
+        return self(raw, cut=bool(mark)).data.decode("utf-8", "replace") + mark
+
+    def message(self, message: Message) -> Message:
+        """`message` without secrets in any of its values."""
+        return with_texts(message, self.text)
+
+
+def redact(
+    data: bytes,
+    secrets: tuple[bytes, ...] = (),
+    rules: tuple[RedactionRule, ...] = (),
+    *,
+    cut: bool = False,
+) -> Redacted:
     """`data` without the `secrets` this run holds and without what looks like one.
 
-    `cut` says that `data` may end in the middle: of a secret, too.
+    `rules` are looked for beside those of the core. `cut` says that `data` may end in the middle:
+    of a secret, too.
     """
     wide = _wide(data)
     if wide is not None:
         inner = redact(data.decode(wide, "surrogatepass").encode("utf-8", "surrogatepass"),
-                       secrets, cut=cut)  # fmt: skip
+                       secrets, rules, cut=cut)  # fmt: skip
         if not inner.rules:
             return Redacted(data=data, rules=())
         text = inner.data.decode("utf-8", "surrogatepass")
         return Redacted(data=text.encode(wide, "surrogatepass"), rules=inner.rules)
     data, used = _without_known(data, secrets, cut=cut)
-    return _without_likely(data, used)
+    return _without_likely(data, used, (*RULES, *rules))
 
 
 def _wide(data: bytes) -> str | None:
@@ -62,8 +101,8 @@ def _without_known(
         for form in _forms(secret) if len(secret) >= _SHORTEST else ():
             if form in data:
                 data, found = data.replace(form, b"[redacted:known-secret]"), True
-    for secret in secrets if cut else ():
-        size = _begun(data, secret)
+    for form in (form for secret in secrets for form in _forms(secret)) if cut else ():
+        size = _begun(data, form)
         if size:
             data, found = data[:-size] + b"[redacted:known-secret]", True
     return data, ("known-secret",) if found else ()
@@ -94,6 +133,7 @@ def _spelt(secret: bytes) -> Iterator[bytes]:
     yield json.dumps(text)[1:-1].encode()
     yield json.dumps(text, ensure_ascii=False)[1:-1].encode()
     yield html.escape(text).encode()
+    yield ascii(text)[1:-1].encode()
     for code in ("gb18030", "utf-16-le", "utf-16-be"):
         yield text.encode(code)
 
@@ -107,9 +147,11 @@ def _in_base64(secret: bytes) -> Iterator[bytes]:
         yield letters[(0, 2, 3)[shift] : len(letters) - (0, 4, 4)[len(bytes(shift) + secret) % 3]]
 
 
-def _without_likely(data: bytes, used: tuple[str, ...]) -> Redacted:
+def _without_likely(
+    data: bytes, used: tuple[str, ...], every: tuple[RedactionRule, ...]
+) -> Redacted:
     rules, small = list(used), data.lower()
-    for rule in RULES:
+    for rule in every:
         if any(sign in small for sign in rule.signs):
             data, count = rule.pattern.subn(Cut(rule), data)
             if count:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from audit_core.store.redact._words import DONE, QUOTED
+from audit_core.model.redaction import DONE, QUOTED
 
 _MARK = b"[redacted:assigned-secret]"
 # Each begins with a letter, or looking for them takes ten times as long.

@@ -8,26 +8,13 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct
-
-from audit_core.store.redact._words import DONE, QUOTED
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """`pattern` is looked for where one of `signs` stands in the data in small letters.
-
-    Its last group is what is cut, or all of it where it has none.
-    """
-
-    name: str
-    signs: tuple[bytes, ...]
-    pattern: re.Pattern[bytes]
+from audit_core.model.redaction import DONE, QUOTED, RedactionRule
 
 
 class Cut:
     """Puts a rule's mark where its secret stood."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: RedactionRule) -> None:
         self._mark = b"[redacted:%s]" % rule.name.encode()
         self._group = rule.pattern.groups
 
@@ -37,8 +24,8 @@ class Cut:
         return whole[: start - hit.start()] + self._mark + whole[end - hit.start() :]
 
 
-def _rule(name: str, pattern: bytes, *signs: bytes) -> Rule:
-    return Rule(name=name, signs=signs, pattern=re.compile(pattern))
+def _rule(name: str, pattern: bytes, *signs: bytes) -> RedactionRule:
+    return RedactionRule(name=name, signs=signs, pattern=re.compile(pattern))
 
 
 _VALUE = rb"(" + QUOTED + rb"|[^\s\0]+)"
@@ -145,29 +132,6 @@ _COMMANDS = (
         rb"|(?:api|access|secret|auth)-?key|requirepass)[ \t\0]{1,8}+" + DONE + rb"(?!-)" + _VALUE,
         b"-pass", b"-secret", b"-token", b"-api", b"-access", b"-auth", b"-requirepass", b"key",
         b"word",
-    ),
-    _rule(
-        "command-line",
-        rb"(?:mysql\w*|mariadb[\w-]*|sshpass)\b(?:[ \t]+(?!-p)[^\s\0;|&]+){0,20}[ \t]+-p[ \t]?+"
-        + DONE + rb"(?![ \t-])" + _VALUE,
-        b"mysql", b"mariadb", b"sshpass",
-    ),
-    _rule(
-        "command-line",
-        rb"(?:curl|wget)\b(?:[ \t]+(?!-u|--user|--proxy-user)[^\s\0;|&]+){0,20}[ \t]+"
-        rb"(?:-u|--user|--proxy-user)[ \t=]{0,4}[\"']?[^\s:\"'\0]{1,200}:" + DONE
-        + rb"([^\s\0]+)",
-        b"curl", b"wget",
-    ),
-    _rule(
-        "command-line",
-        rb"redis-cli\b(?:[ \t]+(?!-a)[^\s\0;|&]+){0,20}[ \t]+-a[ \t]{1,4}+" + DONE + _VALUE,
-        b"redis-cli",
-    ),
-    _rule(
-        "command-line",
-        rb"sqlplus[ \t]+(?:-\w+[ \t]+){0,4}[^\s/\0]{1,100}/" + DONE + rb"([^\s\0]+)",
-        b"sqlplus",
     ),
     # ~/.pgpass: host:port:database:user:password
     _rule(
