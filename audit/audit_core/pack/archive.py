@@ -6,7 +6,6 @@ import hashlib
 import heapq
 import os
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,9 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.pack.documents import HAS_SM3, File
+from audit_core.pack.zip_writer import ZipWriter
 
 _CHUNK = 1 << 20
-_MODE = 0o100644 << 16
 # A reader refuses members that grow more than RATIO times, so that nobody can hand it a bomb; what
 # a target sent may well be such a bomb, so the writer stores it as it is. Measured: text of a
 # thousand equal lines shrinks 150 times at most before the window of deflate is used up.
@@ -80,29 +79,28 @@ class Archive:
     """A zip being written. Its list of files is kept in a temporary file, not in memory."""
 
     def __init__(self, handle: IO[bytes], started: str) -> None:
-        self._zip = zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, allowZip64=True)
-        self._time = zip_stamp(started)
+        self._zip = ZipWriter(handle, zip_time(started))
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
         self._greatest = ""
         self.count = 0
 
     def add(self, name: str, chunks: Chunks, size: int) -> File:
         """Adds one member; `chunks` may be read twice."""
-        info = zipfile.ZipInfo(name, self._time)
-        info.create_system, info.external_attr, info.file_size = 3, _MODE, size
-        bomb = _bomb(chunks, size)
-        info.compress_type = zipfile.ZIP_STORED if bomb else zipfile.ZIP_DEFLATED
         md5 = hashlib.md5(usedforsecurity=False)
         sha256 = hashlib.sha256()
         sm3 = hashlib.new("sm3") if HAS_SM3 else None
-        with self._zip.open(info, "w") as member:
+        digests = (md5, sha256) if sm3 is None else (md5, sha256, sm3)
+
+        def hashed() -> Iterator[bytes]:
             for piece in chunks():
-                member.write(piece)
-                for digest in (md5, sha256, *((sm3,) if sm3 else ())):
+                for digest in digests:
                     digest.update(piece)
+                yield piece
+
+        self._zip.add(name, hashed, size, packed=not _bomb(chunks, size))
         file = File(
             name=name,
-            size=info.file_size,
+            size=size,
             sha256=sha256.hexdigest(),
             sm3=sm3.hexdigest() if sm3 else None,
         )

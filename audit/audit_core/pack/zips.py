@@ -9,7 +9,6 @@ behind them, the end record last, both tellings equal. APPNOTE.TXT 6.3.10, secti
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,21 +17,12 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.model import Message, msg
+from audit_core.pack import zip_format as z
 from audit_core.pack.archive import RATIO, SMALL
 from audit_core.pack.documents import NAME
 
 _CHUNK = 256 << 10
-_END = struct.Struct("<4s4H2LH")
-_LOCATOR = struct.Struct("<4sLQL")
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_ENTRY = struct.Struct("<4s6H3L5H2L")
-_LOCAL = struct.Struct("<4s5H3L2H")
 _DIRECTORY_MAX = 256 << 20  # 1.5 million members
-_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
-_WIDE = (1 << 31) - 1  # from here on zipfile writes 64-bit fields
-_STORED, _DEFLATED = 0, 8
-_MADE_BY = 3 << 8  # Unix, where attributes are a file mode
-_FILE = stat.S_IFREG | 0o644
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -79,41 +69,22 @@ class Member(Struct, frozen=True, kw_only=True):
     more: bool
 
     @property
-    def _wide(self) -> bool:
-        return self.size * 1.05 > _WIDE
-
-    @property
-    def _between(self) -> bool:
-        # Python before 3.11.4 makes room for 64 bits here and then does not use it.
-        return self._wide and max(self.size, self.packed) <= _WIDE
-
-    @property
     def usual(self) -> bool:
         """Whether the directory says no more of it than dengbao writes."""
-        wide = self._wide or self.start > _WIDE
-        versions = {45 if wide else 20}
-        if self._between and self.start <= _WIDE:
-            versions.add(20)
-        known = self.version in versions and self.made == _MADE_BY | self.version
+        wide = z.is_wide(self.size) or self.start > z.WIDE
+        known = self.version == z.version(wide=wide) and self.made == z.MADE_BY | self.version
         return known and not self.more
+
+    @property
+    def head(self) -> bytes:
+        """Its local header."""
+        kind = (self.flags, self.method, *self.when)
+        return z.local_head(self.raw, kind, self.crc, self.packed, self.size)
 
     @property
     def head_size(self) -> int:
         """The number of bytes of its local header."""
-        return _LOCAL.size + len(self.raw) + (20 if self._wide else 0)
-
-    @property
-    def heads(self) -> tuple[bytes, ...]:
-        """The local headers that may belong to this entry of the directory."""
-        if not self._wide:
-            return (self._head(self.size, self.packed, 20, b""),)
-        extra = struct.pack("<2H2Q", 1, 16, self.size, self.packed)
-        wide = self._head(_MAX32, _MAX32, 45, extra)
-        return (wide, self._head(self.size, self.packed, 20, extra)) if self._between else (wide,)
-
-    def _head(self, size: int, packed: int, version: int, extra: bytes) -> bytes:
-        fixed = (b"PK\x03\x04", version, self.flags, self.method, *self.when, self.crc)
-        return _LOCAL.pack(*fixed, packed, size, len(self.raw), len(extra)) + self.raw + extra
+        return z.LOCAL.size + len(self.raw) + (20 if z.is_wide(self.size) else 0)
 
 
 class Zip:
@@ -148,28 +119,28 @@ class Zip:
 
     def _end(self) -> tuple[int, int, int]:
         """The number of members, the size of the directory, and where it starts."""
-        at = self._length - _END.size
-        raw = self._at(at, _END.size)
-        if len(raw) != _END.size or not raw.startswith(b"PK\x05\x06"):
+        at = self._length - z.END.size
+        raw = self._at(at, z.END.size)
+        if len(raw) != z.END.size or not raw.startswith(b"PK\x05\x06"):
             raise NotZip(msg("Not a zip as dengbao writes it: its end record is not at the end"))
-        _, disk, disk2, here, count, size, start, comment = _END.unpack(raw)
+        _, disk, disk2, here, count, size, start, comment = z.END.unpack(raw)
         told = (here, count, size, start)
-        if self._at(at - _LOCATOR.size, 4) == b"PK\x06\x07":
-            at -= _END64.size + _LOCATOR.size
+        if self._at(at - z.LOCATOR.size, 4) == b"PK\x06\x07":
+            at -= z.END64.size + z.LOCATOR.size
             count, size, start = self._end64(at)
-        clipped = (min(count, _MAX16),) * 2 + (min(size, _MAX32), min(start, _MAX32))
+        clipped = (min(count, z.MAX16),) * 2 + (min(size, z.MAX32), min(start, z.MAX32))
         if disk or disk2 or comment or told != clipped or start + size != at:
             raise NotZip(msg("The end of the zip is cut off or wrong"))
         return count, size, start
 
     def _end64(self, at: int) -> tuple[int, int, int]:
-        raw = self._at(at, _END64.size)
-        if len(raw) != _END64.size:
+        raw = self._at(at, z.END64.size)
+        if len(raw) != z.END64.size:
             raise NotZip(msg("The end of the zip is cut off or wrong"))
-        count, size, start = map(int, _END64.unpack(raw)[7:])
-        locator = self._at(at + _END64.size, _LOCATOR.size)
-        again = _END64.pack(b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
-        if raw != again or locator != _LOCATOR.pack(b"PK\x06\x07", 0, at, 1):
+        count, size, start = map(int, z.END64.unpack(raw)[7:])
+        locator = self._at(at + z.END64.size, z.LOCATOR.size)
+        again = z.END64.pack(b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+        if raw != again or locator != z.LOCATOR.pack(b"PK\x06\x07", 0, at, 1):
             raise NotZip(msg("The end of the zip is cut off or wrong"))
         return count, size, start
 
@@ -190,9 +161,9 @@ class Zip:
             return msg("Its name is not one that dengbao gives")
         if member.flags & 0x2041:
             return msg("It is encrypted")
-        if member.attributes != _FILE << 16:
+        if member.attributes != z.FILE:
             return msg("It is not a plain file with the usual mode")
-        if member.flags or member.method not in (_STORED, _DEFLATED):
+        if member.flags or member.method not in (z.STORED, z.DEFLATED):
             return msg("It is packed in a way that dengbao does not use")
         if not member.usual:
             return msg("The directory of the zip holds more about it than dengbao writes")
@@ -200,7 +171,7 @@ class Zip:
             return msg("It overlaps another member, leaves a gap or stands out of order")
         if member.size > SMALL and member.size > RATIO * member.packed:
             return msg("It would grow more than {ratio} times when unpacked", ratio=RATIO)
-        if self._at(member.start, member.head_size) not in member.heads:
+        if self._at(member.start, member.head_size) != member.head:
             return msg("Its header and the directory of the zip contradict each other")
         return None
 
@@ -229,7 +200,7 @@ class Zip:
             yield piece
 
     def _unpacked(self, member: Member) -> Iterator[bytes]:
-        if member.method == _STORED:
+        if member.method == z.STORED:
             yield from self._packed(member)
             return
         inflate = zlib.decompressobj(-15)
@@ -254,14 +225,14 @@ def _inflated(inflate: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
 def _entries(directory: bytes) -> Iterator[Member]:
     at = 0
     while at < len(directory):
-        fixed = directory[at : at + _ENTRY.size]
-        if len(fixed) != _ENTRY.size or not fixed.startswith(b"PK\x01\x02"):
+        fixed = directory[at : at + z.ENTRY.size]
+        if len(fixed) != z.ENTRY.size or not fixed.startswith(b"PK\x01\x02"):
             raise NotZip(msg("The directory of the zip is broken at byte {at}", at=at))
-        fields = _ENTRY.unpack(fixed)
-        end = at + _ENTRY.size + sum(fields[10:13])
+        fields = z.ENTRY.unpack(fixed)
+        end = at + z.ENTRY.size + sum(fields[10:13])
         if end > len(directory):
             raise NotZip(msg("The directory of the zip is broken at byte {at}", at=at))
-        yield _entry(fields, directory[at + _ENTRY.size : end])
+        yield _entry(fields, directory[at + z.ENTRY.size : end])
         at = end
 
 
@@ -269,11 +240,11 @@ def _entry(fields: tuple[int, ...], rest: bytes) -> Member:
     _, made, version, flags, method, time, day, crc, packed, size = fields[:10]
     name_size, extra_size, comment_size, disk, internal, attributes, start = fields[10:]
     raw, extra = rest[:name_size], rest[name_size : name_size + extra_size]
-    wide = [n for n in (size, packed, start) if n == _MAX32]
+    wide = [n for n in (size, packed, start) if n == z.MAX32]
     head = struct.pack("<2H", 1, 8 * len(wide))
     if wide and extra.startswith(head) and len(extra) == len(head) + 8 * len(wide):
         big = iter(struct.unpack(f"<{len(wide)}Q", extra[len(head) :]))
-        size, packed, start = (next(big) if n == _MAX32 else n for n in (size, packed, start))
+        size, packed, start = (next(big) if n == z.MAX32 else n for n in (size, packed, start))
         extra = b""
     return Member(
         name=raw.decode("ascii", "backslashreplace"),

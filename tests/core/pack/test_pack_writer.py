@@ -344,11 +344,8 @@ def test_more_members_than_16_bits_count(tmp_path: Path, count: int, wide: bool)
 
 
 def test_members_beyond_what_32_bits_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The limit is lowered for writer and reader alike: 2 GiB take too long to write in a test.
-    from audit_core.pack import zips
-
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 5000)
-    monkeypatch.setattr(zips, "_WIDE", 5000)
+    # The limit is lowered: 2 GiB take too long to write in a test.
+    monkeypatch.setattr("audit_core.pack.zip_format.WIDE", 5000)
     with (tmp_path / "wide.zip").open("w+b") as handle:
         archive = Archive(handle, "2026-11-23T10:15:00Z")
         sizes = (10, 4762, 4763, 6000, 0, 10)
@@ -359,6 +356,17 @@ def test_members_beyond_what_32_bits_say(tmp_path: Path, monkeypatch: pytest.Mon
         assert found.problems == []
         assert [found.fault(n) for n in range(len(sizes))] == [None] * len(sizes)
         assert [sum(map(len, found.read(m))) for m in found.members] == list(sizes)
+        with zipfile.ZipFile(handle) as another:
+            assert another.testzip() is None
+            assert [member.file_size for member in another.infolist()] == list(sizes)
+
+
+def test_a_size_that_does_not_hold_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "t.zip").open("w+b") as handle:
+        archive = Archive(handle, "2026-11-23T10:15:00Z")
+        with pytest.raises(ValueError, match="a: 1 bytes, not 2"):
+            archive.add("a", of_bytes(b"x"), 2)
+        archive.close()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""Writes a zip whose members carry one time and mode. Its directory is not held in memory.
+
+`zipfile` keeps about 370 bytes of each member until it is closed: 500 MB for 10,000 hosts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from msgspec import Struct
+
+from audit_core.pack import zip_format as z
+
+
+class _Member(Struct, kw_only=True):
+    name: bytes
+    method: int
+    size: int
+    start: int
+    crc: int = 0
+    packed: int = 0
+
+
+class ZipWriter:
+    """A zip being written to `handle`; `when` is the time of every member, as a zip has it."""
+
+    def __init__(self, handle: IO[bytes], when: tuple[int, int]) -> None:
+        self._handle, self._when = handle, when
+        self._directory = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the writer)
+        self._count = 0
+        self._at = handle.seek(0, os.SEEK_END)
+
+    def add(
+        self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, packed: bool
+    ) -> None:
+        """Adds a member of `size` bytes; raises ValueError where `chunks` are more or fewer."""
+        method = z.DEFLATED if packed else z.STORED
+        member = _Member(name=name.encode("ascii"), method=method, size=size, start=self._at)
+        head = len(self._head(member))
+        self._handle.seek(self._at + head)
+        for piece in _packed(member, chunks()):
+            self._handle.write(piece)
+            member.packed += len(piece)
+        if member.size != size:  # its header may have been given too much or too little room
+            raise ValueError(f"{name}: {member.size} bytes, not {size}")
+        self._handle.seek(self._at)
+        self._handle.write(self._head(member))
+        self._at += head + member.packed
+        self._directory.write(self._entry(member))
+        self._count += 1
+
+    def _head(self, member: _Member) -> bytes:
+        kind = (0, member.method, *self._when)
+        return z.local_head(member.name, kind, member.crc, member.packed, member.size)
+
+    def _entry(self, member: _Member) -> bytes:
+        sizes, start, big = (member.packed, member.size), member.start, list[int]()
+        if max(sizes) > z.WIDE:
+            big += [member.size, member.packed]
+            sizes = (z.MAX32, z.MAX32)
+        if start > z.WIDE:
+            big.append(start)
+            start = z.MAX32
+        extra = struct.pack(f"<2H{len(big)}Q", 1, 8 * len(big), *big) if big else b""
+        version = z.version(wide=bool(big) or z.is_wide(member.size))
+        fixed = (b"PK\x01\x02", z.MADE_BY | version, version, 0, member.method, *self._when)
+        lengths = (len(member.name), len(extra), 0, 0, 0)
+        entry = z.ENTRY.pack(*fixed, member.crc, *sizes, *lengths, z.FILE, start)
+        return entry + member.name + extra
+
+    def close(self) -> None:
+        """The zip is whole; may be called twice."""
+        if self._directory.closed:
+            return
+        with self._directory:
+            size = self._directory.tell()
+            self._directory.seek(0)
+            self._handle.seek(self._at)
+            shutil.copyfileobj(self._directory, self._handle, 1 << 20)
+            self._handle.write(self._end(size))
+
+    def _end(self, size: int) -> bytes:
+        start, count, wide = self._at, self._count, b""
+        if count > z.MAX16 or max(size, start) > z.WIDE:
+            told = (45, 45, 0, 0, count, count, size, start)
+            wide = z.END64.pack(b"PK\x06\x06", 44, *told)
+            wide += z.LOCATOR.pack(b"PK\x06\x07", 0, start + size, 1)
+        count = min(count, z.MAX16)
+        places = (min(size, z.MAX32), min(start, z.MAX32))
+        return wide + z.END.pack(b"PK\x05\x06", 0, 0, count, count, *places, 0)
+
+
+def _packed(member: _Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The bytes of `member` as they stand in the zip; its checksum and size are kept."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -15) if member.method == z.DEFLATED else None
+    member.size = 0
+    for piece in chunks:
+        member.crc = zlib.crc32(piece, member.crc)
+        member.size += len(piece)
+        yield piece if deflate is None else deflate.compress(piece)
+    if deflate is not None:
+        yield deflate.flush()
