@@ -91,7 +91,7 @@ def _finding(host: str, n: int, evidence: Evidence) -> Finding:
     return Finding(
         id=f"check.{n}@{host}", check=f"check.{n}", check_version=1, target=host,
         verdict=Verdict.FAIL if failed else Verdict.PASS, severity=Severity.MEDIUM, why="",
-        said=(msg("PermitRootLogin is {value}, seen on {host}", value=f"yes{n}", host=host),),
+        detail=(msg("PermitRootLogin is {value}, seen on {host}", value=f"yes{n}", host=host),),
         expected=msg("one of {allowed}", allowed=("no", "prohibit-password")),
         evidence=(evidence.digest,), params={"allowed": ["no"]},
         remedy=msg("Set PermitRootLogin to no and reload sshd"),

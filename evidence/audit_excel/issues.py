@@ -52,14 +52,14 @@ MAX_PROBLEMS = 3
 
 def _of_conclusion(view: View, conclusion: Conclusion) -> Issue:
     failed = [f for f in view.findings_of(conclusion) if f.verdict is Verdict.FAIL]
-    said = tuple(
+    detail = tuple(
         f"[{view.name(f.target)}] {line}"
         for f in failed[:MAX_PROBLEMS]
         for line in problem(view, f)
     )
-    said = said or (view.says(conclusion.why) or view.text("no reason was recorded"),)
+    detail = detail or (view.says(conclusion.why) or view.text("no reason was recorded"),)
     return Issue(
-        object=conclusion.target, problem=said, severity=conclusion.severity or Severity.LOW,
+        object=conclusion.target, problem=detail, severity=conclusion.severity or Severity.LOW,
         conclusions=(conclusion,),
     )  # fmt: skip
 

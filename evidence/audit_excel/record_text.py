@@ -65,7 +65,7 @@ def _reason(view: View, finding: Finding) -> str:
     """Why `finding` is not determined, its code in words first."""
     known = _REASONS.get(finding.why)
     code = view.say(known) if known else "" if finding.why in _TOLD else finding.why
-    return view.semicolon.join(part for part in (code, view.says(finding.said)) if part)
+    return view.semicolon.join(part for part in (code, view.says(finding.detail)) if part)
 
 
 def _shortened(view: View, finding: Finding) -> Finding:
@@ -77,8 +77,8 @@ def _shortened(view: View, finding: Finding) -> Finding:
     whole = finding.verdict is Verdict.FAIL
     if expected != finding.expected and not whole:
         expected = None
-    said = finding.said if whole else tuple(_brief_message(view, m) for m in finding.said)
-    return replace(finding, said=said, expected=expected)
+    detail = finding.detail if whole else tuple(_brief_message(view, m) for m in finding.detail)
+    return replace(finding, detail=detail, expected=expected)
 
 
 def seen(view: View, finding: Finding) -> str:
@@ -86,19 +86,19 @@ def seen(view: View, finding: Finding) -> str:
     if finding.verdict is Verdict.UNDETERMINED:
         body = view.say(msg("not determined because: {why}", why=_reason(view, finding)))
     elif finding.verdict is Verdict.NOT_APPLICABLE:
-        why = view.says(finding.said) or _no_reason(view)
+        why = view.says(finding.detail) or _no_reason(view)
         return view.say(msg("not applicable because: {why}", why=why))
     else:
-        body = _said(view, finding)
+        body = _detail(view, finding)
     if finding.expected is None:
         return body
     expected = view.say(finding.expected)
     return body + view.semicolon + view.say(msg("expected: {expected}", expected=expected))
 
 
-def _said(view: View, finding: Finding) -> str:
+def _detail(view: View, finding: Finding) -> str:
     """What was seen, or that no value was recorded."""
-    return view.says(finding.said) or view.text("no value was recorded")
+    return view.says(finding.detail) or view.text("no value was recorded")
 
 
 def problem(view: View, finding: Finding) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ def problem(view: View, finding: Finding) -> tuple[str, ...]:
     if brief.expected is not None:
         unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,
                     expected=view.say(brief.expected))  # fmt: skip
-    return view.say(msg("Seen: {said}.", said=_said(view, brief))), view.say(unmet)
+    return view.say(msg("Seen: {detail}.", detail=_detail(view, brief))), view.say(unmet)
 
 
 def _no_reason(view: View) -> str:
@@ -124,11 +124,11 @@ def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
         parts = alike.setdefault((seen(view, _shortened(view, f)), view.verdict(f.verdict)), {})
         parts.setdefault("" if f.target == object else f.target, []).append(f.check)
     lines = []
-    for (said, verdict), parts in alike.items():
+    for (detail, verdict), parts in alike.items():
         for checks, targets in _turned(parts).items():
             of = f"[{view.comma.join(targets)}] " if targets != ("",) else ""
             mark = f"{verdict} · {view.comma.join(checks)}"
-            lines.append(of + (f"{said} 〔{mark}〕" if view.zh else f"{said} [{mark}]"))
+            lines.append(of + (f"{detail} 〔{mark}〕" if view.zh else f"{detail} [{mark}]"))
     return lines
 
 
@@ -170,7 +170,7 @@ def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
 def _reason_demanded(view: View, conclusion: Conclusion) -> list[str]:
     if conclusion.conclusion is not Result.NOT_APPLICABLE or conclusion.why:
         return []
-    reasons = [f.said for f in view.findings_of(conclusion)
+    reasons = [f.detail for f in view.findings_of(conclusion)
                if f.verdict is Verdict.NOT_APPLICABLE]  # fmt: skip
     return [] if any(reasons) else [_no_reason(view)]
 

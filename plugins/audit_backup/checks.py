@@ -95,8 +95,8 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
     if not files.aside:
         return failed(_NO_FILE, expected=wanted)
     names = capped((f.name for f in files.aside), sort=False)
-    said = msg("Only logs, sums or unfinished files are there: {names}", names=names)
-    return failed(said, expected=wanted)
+    detail = msg("Only logs, sums or unfinished files are there: {names}", names=names)
+    return failed(detail, expected=wanted)
 
 
 @check(
@@ -115,8 +115,8 @@ def present(files: Files) -> Judgement:
         return undetermined(cut, expected=wanted)
     if not files.files:
         return _nothing(files, wanted)
-    said = msg("{count} files with content of {all}", count=len(full), all=len(files.files))
-    return expect(bool(full), said=said, expected=wanted)
+    detail = msg("{count} files with content of {all}", count=len(full), all=len(files.files))
+    return expect(bool(full), detail=detail, expected=wanted)
 
 
 @check(
@@ -193,28 +193,28 @@ def _dated(
     newest: BackupFile, files: Files, clock: int, skew: float, allowed: float, wanted: Message
 ) -> Judgement:
     age = clock - newest.at
-    said = msg(
+    detail = msg(
         "The newest backup {name} is {hours} h old ({size} bytes)",
         name=newest.name, hours=rounded_up(age, HOUR), size=newest.size,
     )  # fmt: skip
     noted = _writing(files, clock)
     if age + skew <= allowed * 3600:
         if older := _older_by_name(newest, clock, allowed):
-            return undetermined(said, older, *noted, expected=wanted)
-        return passed(said, *noted, expected=wanted)
+            return undetermined(detail, older, *noted, expected=wanted)
+        return passed(detail, *noted, expected=wanted)
     if cut := _cut(files):
-        return undetermined(said, cut, expected=wanted)
+        return undetermined(detail, cut, expected=wanted)
     young = [f for f in files.deeper if clock - f.at - skew <= allowed * 3600]
     if young and (unseen := _elsewhere(files)):
-        return undetermined(said, unseen, expected=wanted)
+        return undetermined(detail, unseen, expected=wanted)
     if skew and age - skew <= allowed * 3600:
         differ = msg(
             "The clocks of host and collector differ by {hours} h", hours=rounded_up(skew, HOUR)
         )
-        return undetermined(said, differ, expected=wanted)
+        return undetermined(detail, differ, expected=wanted)
     if noted:
-        return undetermined(said, *noted, expected=wanted)
-    return failed(said, expected=wanted)
+        return undetermined(detail, *noted, expected=wanted)
+    return failed(detail, expected=wanted)
 
 
 @check(
@@ -238,20 +238,20 @@ def enough_copies(
         return undetermined(ahead, expected=wanted)
     full = [f for f in _settled(files, clock) if f.size > 0]
     apart = _generations(full, declared.rpo_hours(target))
-    said = msg(
+    detail = msg(
         "{files} files with content, {count} of them apart in time", files=len(full), count=apart
     )
     noted = _writing(files, clock)
     if apart >= needed:
-        return passed(said, *noted, expected=wanted)
+        return passed(detail, *noted, expected=wanted)
     if unseen := _cut(files) or _elsewhere(files):
-        return undetermined(said, unseen, expected=wanted)
+        return undetermined(detail, unseen, expected=wanted)
     if len(full) >= needed:
         parts = msg("Files of one time may be the parts of one generation")
-        return undetermined(said, parts, *noted, expected=wanted)
+        return undetermined(detail, parts, *noted, expected=wanted)
     if len(full) + len(noted) >= needed:
-        return undetermined(said, *noted, expected=wanted)
-    return failed(said, *noted, expected=wanted)
+        return undetermined(detail, *noted, expected=wanted)
+    return failed(detail, *noted, expected=wanted)
 
 
 def _generations(full: list[BackupFile], rpo: float | Message) -> int:
@@ -306,20 +306,20 @@ def _sized(
 ) -> Judgement:
     newest, earlier = settled[0], [f.size for f in settled[1:] if f.size > 0]
     usual = median(earlier) if earlier else None
-    said = msg(
+    detail = msg(
         "The newest backup {name} has {size} bytes; the median of {count} earlier ones is {median}",
         name=newest.name, size=newest.size, count=len(earlier), median=usual,
     )  # fmt: skip
     if newest.sparse:
         empty = msg("Not one block of it is on disk: it is a hole, or lies elsewhere")
-        return undetermined(said, empty, *noted, expected=wanted)
+        return undetermined(detail, empty, *noted, expected=wanted)
     too_small = newest.size < (least or 1)
     if too_small or (usual is not None and newest.size * 100 < usual * percent):
-        return failed(said, *noted, expected=wanted)
+        return failed(detail, *noted, expected=wanted)
     if usual is None and least is None:
         more = msg("There is nothing to compare it with: declare `min_bytes`")
-        return undetermined(said, more, *noted, expected=wanted)
-    return passed(said, *noted, expected=wanted)
+        return undetermined(detail, more, *noted, expected=wanted)
+    return passed(detail, *noted, expected=wanted)
 
 
 def _by_lists(paths: tuple[str, ...]) -> Message | None:
@@ -347,33 +347,33 @@ def kept_from_others(
     wanted = msg("no rights for others on the files, or a folder on the way closed to them")
     granted = _by_lists((*(known(way_lists) or ()), *(known(lists) or ())))
     if any(not mode & 0o001 for mode in way):
-        said = msg("A folder on the way to the backups is closed to others")
-        return undetermined(said, granted, expected=wanted) if granted else passed(said)
+        detail = msg("A folder on the way to the backups is closed to others")
+        return undetermined(detail, granted, expected=wanted) if granted else passed(detail)
     loose = [mode for mode in way if mode & 0o002 and not mode & 0o1000]
     if loose:
-        said = msg("Others may delete and replace backups: the folder has mode {mode}",
+        detail = msg("Others may delete and replace backups: the folder has mode {mode}",
                    mode=f"{loose[-1]:04o}")  # fmt: skip
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     if files.open_folders:
-        said = msg("Others may delete and replace backups in {folders}",
+        detail = msg("Others may delete and replace backups in {folders}",
                    folders=capped(files.open_folders))  # fmt: skip
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
     if exposed:
-        said = msg(
+        detail = msg(
             "{count} files are open to others, among them {files}",
             count=len(exposed),
             files=capped((f"{f.name} ({f.mode:04o})" for f in exposed), sort=False),
         )  # fmt: skip
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     if cut := _cut(files):
         return undetermined(cut, expected=wanted)
     if not files.files or any(f.reachable and f.mode & 0o001 for f in files.deeper):
         return undetermined(_elsewhere(files) or _NO_FILE, expected=wanted)
-    said = msg("None of {count} files is open to others", count=len(files.files))
+    detail = msg("None of {count} files is open to others", count=len(files.files))
     if granted:
-        return undetermined(said, granted, expected=wanted)
-    return passed(said, expected=wanted)
+        return undetermined(detail, granted, expected=wanted)
+    return passed(detail, expected=wanted)
 
 
 @check(
@@ -390,39 +390,39 @@ def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgeme
         return undetermined(stated)
     wanted = msg("a file that begins like an encrypted one")
     if heads and heads[0].at > clock + _WRITING:
-        said = msg("{name} is dated in the future by the host's own clock", name=heads[0].name)
-        return undetermined(said, expected=wanted)
+        detail = msg("{name} is dated in the future by the host's own clock", name=heads[0].name)
+        return undetermined(detail, expected=wanted)
     settled = [h for h in heads if clock - h.at >= _WRITING and h.bytes != b""]
     if not settled:
         return undetermined(msg("No finished backup is young enough to look into"), expected=wanted)
     newest = settled[0]
     if newest.bytes is None:
-        said = msg(
+        detail = msg(
             "The account may not read {name}: let it read the file, or declare"
             " `privilege: root` for this backup set",
             name=newest.name,
         )
-        return undetermined(said, expected=wanted)
+        return undetermined(detail, expected=wanted)
     return _by_magic(newest.name, newest.bytes, stated, wanted)
 
 
 def _by_magic(name: str, head: bytes, stated: bool | None, wanted: Message) -> Judgement:
     if found := encrypted_as(head):
-        said = msg("{name} begins like {format}", name=name, format=found)
-        return passed(said, expected=wanted)
+        detail = msg("{name} begins like {format}", name=name, format=found)
+        return passed(detail, expected=wanted)
     if not (found := plain_as(head)):
-        said = msg("{name} begins with {bytes}, which tells nothing", name=name, bytes=head.hex())
-        return undetermined(said, expected=wanted)
-    said = msg("{name} begins like {format}, which is not encrypted", name=name, format=found)
+        detail = msg("{name} begins with {bytes}, which tells nothing", name=name, bytes=head.hex())
+        return undetermined(detail, expected=wanted)
+    detail = msg("{name} begins like {format}, which is not encrypted", name=name, format=found)
     if stated is None:
         more = msg("Encryption below the file cannot be seen: declare `encrypted`, bring proof")
-        return undetermined(said, more, expected=wanted)
+        return undetermined(detail, more, expected=wanted)
     more = (
         msg("The inventory declares that the files are encrypted")
         if stated
         else msg("The inventory declares that the files are not encrypted")
     )
-    return failed(said, more, expected=wanted)
+    return failed(detail, more, expected=wanted)
 
 
 @check(
@@ -443,12 +443,12 @@ def has_offsite_copy(target: Target) -> Judgement:
     if stated is False:
         return failed(msg("The inventory declares that there is no off-site copy"), expected=wanted)
     if stated is True:
-        said = msg("An off-site copy is declared in the inventory, not verified")
+        detail = msg("An off-site copy is declared in the inventory, not verified")
     else:
-        said = msg(
+        detail = msg(
             "The off-site copy is at {place}: declared in the inventory, not verified", place=stated
         )
-    return passed(said, expected=wanted)
+    return passed(detail, expected=wanted)
 
 
 @check(
@@ -468,14 +468,16 @@ def restore_tested(
     wanted = msg("a restore test within {days} days", days=max_days)
     days = (datetime.fromisoformat(collected_at).date() - stated).days
     if days < -1:
-        said = msg("The declared day of the restore test {day} is in the future", day=_iso(stated))
-        return undetermined(said, expected=wanted)
-    said = msg(
+        detail = msg(
+            "The declared day of the restore test {day} is in the future", day=_iso(stated)
+        )
+        return undetermined(detail, expected=wanted)
+    detail = msg(
         "A restore was tested on {day}, {days} days before: declared in the inventory,"
         " not verified",
         day=_iso(stated), days=days,
     )  # fmt: skip
-    return expect(days <= max_days, said=said, expected=wanted)
+    return expect(days <= max_days, detail=detail, expected=wanted)
 
 
 def _iso(day: date) -> str:

@@ -146,17 +146,17 @@ def _refusal(answer: Answer) -> Absent | None:
         if answer.truncated and line.endswith(": Broken pipe"):
             continue
         if line.endswith(": Permission denied"):
-            said = msg(
+            detail = msg(
                 "The account may not read it ({error}): let it read the folder, or declare"
                 " `privilege: root` for this backup set",
                 error=verbatim(line),
             )
-            return Absent(reason=Reason.NOT_PERMITTED, said=said)
+            return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
         if not line.endswith(": No such file or directory"):
             raise ParseError(msg("find: {detail}", detail=verbatim(line)))
         if not answer.stdout:
-            said = msg("The declared backup folder {folder} does not exist", folder=folder)
-            return Absent(reason=Reason.NOT_PRESENT, said=said)
+            detail = msg("The declared backup folder {folder} does not exist", folder=folder)
+            return Absent(reason=Reason.NOT_PRESENT, detail=detail)
     return None
 
 
@@ -248,8 +248,8 @@ def _head(first: str, second: str, answer: Answer) -> Head:
 def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
     """The first bytes of the young files, newest first; unreadable ones with None."""
     if answer.truncated:
-        said = msg("The set has too many recent files to look into")
-        return Absent(reason=Reason.TRUNCATED, said=said)
+        detail = msg("The set has too many recent files to look into")
+        return Absent(reason=Reason.TRUNCATED, detail=detail)
     cells = _records(answer)
     if len(cells) % 2:
         raise ParseError(msg("a record is cut"))
@@ -280,8 +280,8 @@ _LINE = re.compile(r"[-dlbcpsD][-rwxsStT]{9}([.+@]?) .*?(/.*)")
 def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
     """The paths with an access list; a listing that was cut tells nothing."""
     if answer.truncated:
-        said = msg("The set has too many files to look for access lists")
-        return Absent(reason=Reason.TRUNCATED, said=said)
+        detail = msg("The set has too many files to look for access lists")
+        return Absent(reason=Reason.TRUNCATED, detail=detail)
     rows = [_LINE.fullmatch(line) for line in answer.lines if line]
     if not rows or None in rows:
         raise ParseError(msg("not what ls prints"))

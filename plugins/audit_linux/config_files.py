@@ -56,11 +56,11 @@ def _whole(given: Iterable[FileEntry]) -> tuple[FileEntry, ...] | Absent:
 def _not_read(unread: Iterable[FileEntry]) -> Absent:
     status = min((file.status for file in unread), key=list(FileStatus).index)
     paths = capped(file.path for file in unread if file.status is status)
-    reason, said = {
+    reason, detail = {
         FileStatus.NOT_PERMITTED: (Reason.NOT_PERMITTED, msg("Cannot read {paths}", paths=paths)),
         FileStatus.TOO_BIG: (Reason.TRUNCATED, msg("Too big to be read: {paths}", paths=paths)),
     }.get(status, (Reason.UNPARSABLE, _unsteady(paths)))
-    return Absent(reason=reason, said=said)
+    return Absent(reason=reason, detail=detail)
 
 
 def _unsteady(paths: tuple[str, ...]) -> Message:

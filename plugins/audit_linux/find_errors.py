@@ -18,7 +18,7 @@ def refused(stderr: bytes) -> Absent | None:
         if line.endswith(b"Permission denied"):
             return Absent(
                 reason=Reason.NOT_PERMITTED,
-                said=msg("Some of the files could not be read: permission denied"),
+                detail=msg("Some of the files could not be read: permission denied"),
             )
         if _TOOL.match(line) and not line.endswith(b"No such file or directory"):
             raise ParseError(msg("find or grep complained: {line}", line=verbatim(line)))

@@ -113,4 +113,4 @@ def seen_here(
     if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not elsewhere:
         return judgement
     unseen = msg("Only files of the host were looked at, not: {sources}", sources=elsewhere)
-    return undetermined(*judgement.said, unseen, expected=judgement.expected)
+    return undetermined(*judgement.detail, unseen, expected=judgement.expected)

@@ -146,11 +146,11 @@ PAM = fact(
 
 
 class Unresolved(Exception):
-    """The stack cannot be told with certainty; `said` is why."""
+    """The stack cannot be told with certainty; `detail` is why."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(said.id)
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(detail.id)
+        self.detail = detail
 
 
 def _actions(control: str) -> dict[str, str]:

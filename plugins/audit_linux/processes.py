@@ -57,8 +57,8 @@ def parse_processes(answers: Answers) -> tuple[Process, ...] | Absent:
     if not found:
         raise ParseError(msg("no process listed"))
     if all(process.pid != 1 for process in found):
-        said = msg("Process 1 is hidden from this account: the list of processes is not whole")
-        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+        detail = msg("Process 1 is hidden from this account: the list of processes is not whole")
+        return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
     return tuple(found)
 
 

@@ -107,7 +107,7 @@ def parse_links(answer: Answer) -> frozenset[str] | Absent:
     for line in answer.stderr.decode("utf-8", "replace").splitlines():
         if line.endswith("Permission denied"):
             return Absent(
-                reason=Reason.NOT_PERMITTED, said=msg("Cannot read {paths}", paths=(line[:200],))
+                reason=Reason.NOT_PERMITTED, detail=msg("Cannot read {paths}", paths=(line[:200],))
             )
         if not line.endswith("No such file or directory"):
             raise ParseError(msg("find: {detail}", detail=verbatim(line)))

@@ -59,10 +59,10 @@ def _unusable(ports: Ports) -> Judgement | None:
     if not ports.open | ports.closed:
         return undetermined(_silent(ports.silent), *_second_look(ports), _scanned(ports))
     if len(ports.open) >= max(_MANY, 0.9 * len(ports.scanned)):
-        said = msg("Something on the way, or the host's firewall, accepts connections to nearly"
+        detail = msg("Something on the way, or the host's firewall, accepts connections to nearly"
                    " every port ({count} of {scanned}), so what is behind them is not known",
                    count=len(ports.open), scanned=len(ports.scanned))  # fmt: skip
-        return undetermined(said, _scanned(ports))
+        return undetermined(detail, _scanned(ports))
     return None
 
 
@@ -84,9 +84,9 @@ def _second_look(ports: Ports) -> tuple[Message, ...]:
 
 def _not_from_outside(ports: Ports) -> Judgement:
     """What listens on loopback is not exposed, and no firewall stands before it: no verdict."""
-    said = msg("The collector scanned its own machine, which does not show what others can reach:"
+    detail = msg("The collector scanned its own machine, which does not show what others can reach:"
                " scan from another machine")  # fmt: skip
-    return undetermined(said, _open(ports), _scanned(ports))
+    return undetermined(detail, _open(ports), _scanned(ports))
 
 
 _REMEDY = msg("Stop the services that are not needed, or close their ports in the host's firewall")
@@ -107,16 +107,16 @@ def allowed_ports(
         return _undeclared(ports, high_risk)
     allowed = read_ports(without_udp(written))
     if allowed is None:
-        said = msg("allowed_ports is not a list of TCP ports such as 22/tcp or 8000-8010/tcp")
-        return undetermined(said, _open(ports), _scanned(ports))
+        detail = msg("allowed_ports is not a list of TCP ports such as 22/tcp or 8000-8010/tcp")
+        return undetermined(detail, _open(ports), _scanned(ports))
     wanted = msg("open ports only among {ports}", ports=_listed(allowed))
     beyond = ports.open - allowed
     if beyond:
-        said = msg("Open and not declared: {ports}", ports=_listed(beyond))
-        return failed(said, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
+        detail = msg("Open and not declared: {ports}", ports=_listed(beyond))
+        return failed(detail, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
     if ports.silent - allowed:
-        said = _silent(ports.silent - allowed)
-        why = (said, *_second_look(ports), _scanned(ports))
+        detail = _silent(ports.silent - allowed)
+        why = (detail, *_second_look(ports), _scanned(ports))
         return undetermined(_open(ports), *why, expected=wanted)
     return passed(_open(ports), _scanned(ports), expected=wanted)
 
@@ -125,10 +125,10 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
     wanted = msg("allowed_ports declared in the inventory, and no other port open")
     bad = ports.open & (read_ports(tuple(high_risk)) or frozenset())
     if bad:
-        said = msg("High-risk ports are open and not declared: {ports}", ports=_listed(bad))
-        return failed(said, _open(ports), _scanned(ports), expected=wanted)
-    said = msg("allowed_ports is not declared, so there is nothing to compare with")
-    return undetermined(said, _open(ports), _scanned(ports), expected=wanted)
+        detail = msg("High-risk ports are open and not declared: {ports}", ports=_listed(bad))
+        return failed(detail, _open(ports), _scanned(ports), expected=wanted)
+    detail = msg("allowed_ports is not declared, so there is nothing to compare with")
+    return undetermined(detail, _open(ports), _scanned(ports), expected=wanted)
 
 
 @check("nmap.no-high-risk-ports", needs=PORTS, severity=Severity.HIGH, version=2, remedy=_REMEDY)
@@ -144,17 +144,17 @@ def no_high_risk_ports(
     wanted = msg("none of {ports} open", ports=_listed(listed))
     bad = ports.open & listed
     if bad:
-        said = msg("High-risk ports are open: {ports}", ports=_listed(bad))
-        return failed(said, *_second_look(ports), _scanned(ports), expected=wanted)
+        detail = msg("High-risk ports are open: {ports}", ports=_listed(bad))
+        return failed(detail, *_second_look(ports), _scanned(ports), expected=wanted)
     if listed & ports.silent:
         why = (*_second_look(ports), _scanned(ports))
         return undetermined(_silent(listed & ports.silent), *why, expected=wanted)
     unseen = listed - ports.scanned
     if unseen:
-        said = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))
-        return undetermined(said, _open(ports), _scanned(ports), expected=wanted)
-    said = msg("High-risk ports answered as closed: {ports}", ports=_listed(listed))
-    return passed(said, _open(ports), _scanned(ports), expected=wanted)
+        detail = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))
+        return undetermined(detail, _open(ports), _scanned(ports), expected=wanted)
+    detail = msg("High-risk ports answered as closed: {ports}", ports=_listed(listed))
+    return passed(detail, _open(ports), _scanned(ports), expected=wanted)
 
 
 CHECKS = (allowed_ports, no_high_risk_ports)

@@ -139,12 +139,12 @@ def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
     root = _root(raw)
     hosts = _finished(root)
     if not root.findall("host") and hosts.get("up") == "0":
-        return Absent(reason=Reason.UNREACHABLE, said=msg("nmap reports the host as down"))
+        return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     host = _only(root, "host")
     if host.get("timedout") == "true":
-        return Absent(reason=Reason.TIMED_OUT, said=msg("nmap gave up on the host in time"))
+        return Absent(reason=Reason.TIMED_OUT, detail=msg("nmap gave up on the host in time"))
     if _only(host, "status").get("state") != "up":
-        return Absent(reason=Reason.UNREACHABLE, said=msg("nmap reports the host as down"))
+        return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     info = _only(root, "scaninfo")
     scanned = _ports_of(info.get("services"), "services")
     if _address(host) != address or ranges(scanned) != ports:

@@ -246,20 +246,20 @@ def security_updates(
     """No security update of the distribution is pending."""
     none = msg("no pending security update, by metadata at most {days} days old", days=max_days)
     if security.updates:
-        said = msg(
+        detail = msg(
             "{count} security updates are pending, among them {names}",
             count=len(security.updates), names=_names(security.updates),
         )  # fmt: skip
-        return failed(said, expected=none)
+        return failed(detail, expected=none)
     if isinstance(metadata, Absent) or isinstance(sources, Absent) or isinstance(release, Absent):
         # The engine says what is missing.
         return undetermined(msg("No security update is listed as pending"), expected=none)
     if _unlabelled(security, sources, release):
-        said = msg("The package sources in effect do not tell which updates mend security")
-        return undetermined(said, expected=none)
+        detail = msg("The package sources in effect do not tell which updates mend security")
+        return undetermined(detail, expected=none)
     if sources.pinned:
-        said = msg("Pinned packages hide their updates: {names}", names=capped(sources.pinned))
-        return undetermined(said, expected=none)
+        detail = msg("Pinned packages hide their updates: {names}", names=capped(sources.pinned))
+        return undetermined(detail, expected=none)
     now, metadata = _epoch(collected_at), _own_lists(metadata, release)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
@@ -267,13 +267,13 @@ def security_updates(
         _unsupported(release, sources, now),
         _pro_only(known(esm), sources, release, now, max_published_days),
     )
-    if found := [said for said in doubts if said is not None]:
+    if found := [detail for detail in doubts if detail is not None]:
         listed = msg("No security update is listed as pending")
         return undetermined(listed, *found, expected=none)
     # A refresh may have left out the very source that carries security updates.
     age = rounded_up(now - _published(metadata, sources), DAY)
-    said = msg("No security update is pending; the metadata date from {days} days ago", days=age)
-    return passed(said, expected=none)
+    detail = msg("No security update is pending; the metadata date from {days} days ago", days=age)
+    return passed(detail, expected=none)
 
 
 @check(
@@ -306,7 +306,7 @@ def other_updates(
             return undetermined(msg("Pinned packages hide their updates: {names}", names=hidden),
                                 expected=wanted)  # fmt: skip
         return passed(msg("No update is pending"), expected=wanted)
-    said = msg(
+    detail = msg(
         "{count} updates are pending, among them {names}",
         count=len(pending.updates), names=_names(pending.updates),
     )  # fmt: skip
@@ -314,9 +314,9 @@ def other_updates(
     if now - newest > max_waiting_days * DAY:
         days = int(now - newest) // DAY
         why = msg("All of them have been known for at least {days} days", days=days)
-        return failed(said, why, expected=wanted)
+        return failed(detail, why, expected=wanted)
     why = msg("The metadata do not tell since when each of them has been pending")
-    return undetermined(said, why, expected=wanted)
+    return undetermined(detail, why, expected=wanted)
 
 
 @check(
@@ -340,13 +340,13 @@ def metadata_fresh(
     if isinstance(at, Message):
         future = bool(sources.items) and bool(_dates(metadata, sources))
         return undetermined(at, expected=wanted) if future else failed(at, expected=wanted)
-    said = msg("The package metadata date from {days} days ago", days=rounded_up(now - at, DAY))
+    detail = msg("The package metadata date from {days} days ago", days=rounded_up(now - at, DAY))
     fresh = now - at <= max_days * DAY
     if not fresh and not metadata.by_source and metadata.stamp is None:
         # apt does not touch a list that the archive had no newer version of.
         why = msg("Whether the host has asked for newer ones since cannot be told")
-        return undetermined(said, why, expected=wanted)
-    return expect(fresh, said=said, expected=wanted)
+        return undetermined(detail, why, expected=wanted)
+    return expect(fresh, detail=detail, expected=wanted)
 
 
 def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
@@ -378,26 +378,26 @@ def kernel_current(
     same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
     newest = max(same, key=_kernel, default="")
     if newest and _kernel(newest) > _kernel(running):
-        said = msg(
+        detail = msg(
             "Kernel {running} is running, {newest} is installed",
             running=running,
             newest=newest,
         )
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     if kernels.reboot_required:
-        said = msg("The system asks for a reboot (/run/reboot-required); kernel {running} is"
+        detail = msg("The system asks for a reboot (/run/reboot-required); kernel {running} is"
                    " running", running=running)  # fmt: skip
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     if known(restart):
-        said = msg("needs-restarting says that core libraries or services were updated since the"
+        detail = msg("needs-restarting says that core libraries or services were updated since the"
                    " last start; kernel {running} is running", running=running)  # fmt: skip
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     if newest != running:
-        said = msg(
+        detail = msg(
             "Kernel {running} is running, and /boot holds no image of it ({installed})",
             running=running, installed=capped(kernels.installed),
         )  # fmt: skip
-        return undetermined(said, expected=wanted)
+        return undetermined(detail, expected=wanted)
     return passed(
         msg("Kernel {running} is running, the newest installed", running=running), expected=wanted
     )
@@ -415,27 +415,27 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
     today = datetime.fromisoformat(collected_at).date().isoformat()
     wanted = msg("a release that is supported on {day}", day=today)
     if row is None or (row.confidence == "read" and row.end is None):
-        said = msg("No end of support is known for {release}", release=label)
-        return undetermined(said, expected=wanted)
+        detail = msg("No end of support is known for {release}", release=label)
+        return undetermined(detail, expected=wanted)
     if row.confidence != "read":
-        said = msg(
+        detail = msg(
             "End of support of {release}: {end} (unverified, bring the vendor's statement)",
             release=label, end=row.end or "?",
         )  # fmt: skip
-        return undetermined(said, expected=wanted)
-    said = msg(
+        return undetermined(detail, expected=wanted)
+    detail = msg(
         "{release} is supported until {end} (source: {source})",
         release=label, end=row.end, source=row.source,
     )  # fmt: skip
     if row.end and today <= row.end:
-        return passed(said, expected=wanted)
+        return passed(detail, expected=wanted)
     if row.extended and today <= row.extended:
         more = msg(
             "Until {end} it is only under a contract for extended support: bring it",
             end=row.extended,
         )
-        return undetermined(said, more, expected=wanted)
-    return failed(said, expected=wanted)
+        return undetermined(detail, more, expected=wanted)
+    return failed(detail, expected=wanted)
 
 
 @check(
@@ -450,17 +450,17 @@ def automatic_updates(
     """The host installs updates by the distribution's own automatic mechanism."""
     wanted = msg("automatic updates, or a record of how people install them")
     if automatic.installs and updaters:
-        said = msg(
+        detail = msg(
             "Automatic updates are configured: {settings}; installed: {programs}",
             settings=capped(automatic.settings), programs=capped(updaters),
         )  # fmt: skip
         if not starters:
             idle = msg("No active timer of systemd starts them")
-            return undetermined(said, idle, expected=wanted)
+            return undetermined(detail, idle, expected=wanted)
         started = msg("They are started by {units}", units=capped(starters))
-        return passed(said, started, expected=wanted)
-    said = msg("No automatic update mechanism is configured: updates are installed by people")
-    return undetermined(said, expected=wanted)
+        return passed(detail, started, expected=wanted)
+    detail = msg("No automatic update mechanism is configured: updates are installed by people")
+    return undetermined(detail, expected=wanted)
 
 
 @check(
@@ -474,21 +474,21 @@ def sources_verified(signatures: Signatures) -> Judgement:
     """Every package source is used only with its signature checked."""
     wanted = msg("signature checks on for every source")
     if signatures.unverified:
-        said = msg(
+        detail = msg(
             "Sources used without a signature check: {sources}",
             sources=capped(signatures.unverified),
         )
-        return failed(said, expected=wanted)
+        return failed(detail, expected=wanted)
     if signatures.doubtful:
-        said = msg(
+        detail = msg(
             "These settings may switch the signature check off: {settings}",
             settings=capped(signatures.doubtful),
         )
-        return undetermined(said, expected=wanted)
+        return undetermined(detail, expected=wanted)
     if not signatures.sources:
         return undetermined(msg("No package source is configured"), expected=wanted)
-    said = msg("{count} sources, all with their signature checked", count=signatures.sources)
-    return passed(said, expected=wanted)
+    detail = msg("{count} sources, all with their signature checked", count=signatures.sources)
+    return passed(detail, expected=wanted)
 
 
 CHECKS = (

@@ -106,8 +106,8 @@ def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
     found = _TROUBLE.search(text)
     if not found:
         return []
-    said = verbatim(text[found.start() : found.start() + 200])
-    complaint = msg("complaint: {detail}", detail=said)
+    detail = verbatim(text[found.start() : found.start() + 200])
+    complaint = msg("complaint: {detail}", detail=detail)
     if not listed:
         raise ParseError(complaint)
     return [complaint]
@@ -179,8 +179,8 @@ def refused_by(answer: Answer) -> Absent | None:
     """NOT_PERMITTED if find or grep was refused; a path that is not there is no matter."""
     for line in answer.stderr.decode("utf-8", "replace").splitlines():
         if line.endswith("Permission denied"):
-            said = msg("The host refused to show it: {error}", error=verbatim(line))
-            return Absent(reason=Reason.NOT_PERMITTED, said=said)
+            detail = msg("The host refused to show it: {error}", error=verbatim(line))
+            return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
         if not line.endswith("No such file or directory"):
             raise ParseError(msg("complaint: {detail}", detail=verbatim(line)))
     return None

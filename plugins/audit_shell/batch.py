@@ -408,7 +408,7 @@ def _files_reply(
             found = find_files.read_stream(search, reply.stdout, reply.stderr, cut=reply.truncated)
         except find_files.Unreadable as error:
             return structs.replace(
-                reply, status=Status.MALFORMED, stdout=b"", exit_code=None, detail=error.said
+                reply, status=Status.MALFORMED, stdout=b"", exit_code=None, detail=error.detail
             )
         parts.append(found)
     whole = find_files.joined(request, parts)

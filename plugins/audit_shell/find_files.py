@@ -149,11 +149,11 @@ _STATUS = {b"b": FileStatus.TOO_BIG, b"n": FileStatus.NOT_PERMITTED, b"c": FileS
 
 
 class Unreadable(Exception):
-    """The stream is not what find prints for this request; `said` is why."""
+    """The stream is not what find prints for this request; `detail` is why."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 class Found(Struct, frozen=True, kw_only=True):

@@ -16,33 +16,33 @@ def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Mess
     """The reason, and what there was to see of it."""
     match told.ended:
         case Ended.DEADLINE:
-            said = msg(
+            detail = msg(
                 "The account's login runs no shell script: nothing came within {seconds} s",
                 seconds=seconds,
             )
-            return Reason.TIMED_OUT, said
+            return Reason.TIMED_OUT, detail
         case Ended.LIMIT:
-            said = msg(
+            detail = msg(
                 "The account's login printed more than {limit} bytes before a script ran",
                 limit=limit,
             )
-            return Reason.TRUNCATED, said
+            return Reason.TRUNCATED, detail
         case Ended.CLOSED:
-            said = msg("The connection was closed after the login, before a script ran")
-            return Reason.UNREACHABLE, said
+            detail = msg("The connection was closed after the login, before a script ran")
+            return Reason.UNREACHABLE, detail
     words = b"\n".join(filter(None, (told.stdout.strip(), told.stderr.strip())))
     output = verbatim(words, most=_SHOWN)
     if words:
-        said = msg(
+        detail = msg(
             "The account's login runs no shell script: it ended with exit status {code} and said "
             "{output}",
             code=told.exit_code,
             output=output,
         )
-        return Reason.NOT_PERMITTED, said
-    said = msg(
+        return Reason.NOT_PERMITTED, detail
+    detail = msg(
         "The account's login runs no shell script: it ended with exit status {code} and said "
         "nothing",
         code=told.exit_code,
     )
-    return Reason.NOT_PERMITTED, said
+    return Reason.NOT_PERMITTED, detail

@@ -64,8 +64,8 @@ class ShellSession(Closing):
         told = self._scripts.run(script, deadline_s=deadline_s, limit=limit)
         got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=_cut(told))
         if got.header is None:
-            reason, said = not_run(told, deadline_s, limit)
-            raise ConnectError(reason, said, remedy=A_SHELL)
+            reason, detail = not_run(told, deadline_s, limit)
+            raise ConnectError(reason, detail, remedy=A_SHELL)
         self.info = structs.replace(self.info, uid=got.header.uid)
         return told, got
 

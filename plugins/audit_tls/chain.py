@@ -36,12 +36,12 @@ def handshake(where: Place, until: float, kind: str, *, verify: bool) -> Trust:
     try:
         chain = _shake(context, where, until)
     except ssl.SSLCertVerificationError as error:
-        said, code = msg("{words}", words=verbatim(error.verify_message)), error.verify_code
-        return replace(bare, outcome=Outcome.UNTRUSTED, code=code, said=said)
+        detail, code = msg("{words}", words=verbatim(error.verify_message)), error.verify_code
+        return replace(bare, outcome=Outcome.UNTRUSTED, code=code, detail=detail)
     except (OSError, ValueError, Declined, NotTls) as error:  # SSLError is an OSError
-        return replace(bare, said=why(error))
+        return replace(bare, detail=why(error))
     if not chain:
-        return replace(bare, said=msg("the handshake ended without a certificate"))
+        return replace(bare, detail=msg("the handshake ended without a certificate"))
     return replace(
         bare,
         outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED,

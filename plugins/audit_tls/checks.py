@@ -129,16 +129,16 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
     old = [v for v in endpoint.versions if v.name in _OLD]
     seen = _names(v for v in old if v.support is Support.YES)
     if seen:
-        said = msg("Old versions are accepted: {versions}", versions=seen)
-        return failed(said, _spoken(endpoint), expected=wanted)
+        detail = msg("Old versions are accepted: {versions}", versions=seen)
+        return failed(detail, _spoken(endpoint), expected=wanted)
     open_ = [v for v in old if v.support is not Support.NO]
     if open_:
-        said = msg("Whether these are accepted did not come out: {versions}",
+        detail = msg("Whether these are accepted did not come out: {versions}",
                    versions=_names(open_))  # fmt: skip
         why = (*map(_why_open, open_), *_stopped(endpoint))
-        return undetermined(said, *why, _spoken(endpoint), expected=wanted)
-    said = msg("Turned down: {versions}", versions=_names(old))
-    return passed(_spoken(endpoint), said, expected=wanted)
+        return undetermined(detail, *why, _spoken(endpoint), expected=wanted)
+    detail = msg("Turned down: {versions}", versions=_names(old))
+    return passed(_spoken(endpoint), detail, expected=wanted)
 
 
 def _weak(version: Version) -> Message:
@@ -170,12 +170,12 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
         return failed(*map(_weak, weak), *_stopped(endpoint), expected=wanted)
     open_ = [v for v in endpoint.versions if not v.weak_settled]
     if open_:
-        said = msg("Weak suites were not all answered for {versions}", versions=_names(open_))
+        detail = msg("Weak suites were not all answered for {versions}", versions=_names(open_))
         why = (*map(_why_open, open_), *_stopped(endpoint))
-        return undetermined(said, *why, expected=wanted)
+        return undetermined(detail, *why, expected=wanted)
     spoken = [v for v in endpoint.versions if v.support is Support.YES]
-    said = msg("Every weak suite that was offered was turned down")
-    return passed(said, *map(_accepts, spoken), expected=wanted)
+    detail = msg("Every weak suite that was offered was turned down")
+    return passed(detail, *map(_accepts, spoken), expected=wanted)
 
 
 @check(
@@ -192,8 +192,8 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     spoken = [v for v in endpoint.versions if v.support is Support.YES and v.name != _TLCP]
     without = _names(v for v in spoken if v.forward is False)
     if without:
-        said = msg("No suite with forward secrecy is accepted in {versions}", versions=without)
-        return failed(said, expected=wanted)
+        detail = msg("No suite with forward secrecy is accepted in {versions}", versions=without)
+        return failed(detail, expected=wanted)
     # TLS 1.3 has nothing else
     unsettled = [v for v in endpoint.versions if v.support is Support.UNSETTLED]
     open_ = (
@@ -201,14 +201,14 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
         *_names(v for v in unsettled if v.name not in ("TLS 1.3", _TLCP)),
     )
     if open_:
-        said = msg("Whether forward secrecy is offered did not come out: {versions}",
+        detail = msg("Whether forward secrecy is offered did not come out: {versions}",
                    versions=open_)  # fmt: skip
-        return undetermined(said, *_stopped(endpoint), expected=wanted)
+        return undetermined(detail, *_stopped(endpoint), expected=wanted)
     if not spoken:
         return undetermined(msg("Only TLCP is spoken; see its own rules"), expected=wanted)
-    said = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
+    detail = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
     return passed(
-        said, msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)), expected=wanted
+        detail, msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)), expected=wanted
     )
 
 
@@ -233,9 +233,9 @@ def _unseen(certificates: Certificates) -> tuple[Message, ...]:
     """That the endpoint has, or may have, certificates that nobody looked at."""
     if not certificates.unseen:
         return ()
-    said = msg("The endpoint has, or may have, certificates of other kinds that were not seen:"
+    detail = msg("The endpoint has, or may have, certificates of other kinds that were not seen:"
                " {kinds}", kinds=certificates.unseen)  # fmt: skip
-    return (said,)
+    return (detail,)
 
 
 def _days_left(cert: Certificate, now: datetime) -> float | None:
@@ -280,10 +280,10 @@ def certificate_valid(
     unread = [c for c, days in left if days is None]
     if unread:
         return undetermined(*_unread(unread), expected=wanted)
-    said = tuple(_validity(c, d) for c, d in left if d is not None)
+    detail = tuple(_validity(c, d) for c, d in left if d is not None)
     if certificates.unseen:
-        return undetermined(*_unseen(certificates), *said, expected=wanted)
-    return passed(*said, expected=wanted)
+        return undetermined(*_unseen(certificates), *detail, expected=wanted)
+    return passed(*detail, expected=wanted)
 
 
 def _strength(cert: Certificate, least: dict[str, int]) -> bool | None:
@@ -338,8 +338,10 @@ def key_strength(
     unread = [c for c, s in strength if s is None]
     odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
     if odd:
-        said = msg("The strength of these groups is not known: {groups}", groups=_group_names(odd))
-        return undetermined(said, expected=wanted)
+        detail = msg(
+            "The strength of these groups is not known: {groups}", groups=_group_names(odd)
+        )
+        return undetermined(detail, expected=wanted)
     if unread:
         told = [_key(c) for c in unread if c.key is not None]
         noted = _unread(c for c in unread if c.key is None)
@@ -357,9 +359,9 @@ def key_strength(
 def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:
     if not endpoint.unsettled:
         return ()
-    said = msg("Whether weak groups are taken did not come out: {versions}",
+    detail = msg("Whether weak groups are taken did not come out: {versions}",
                versions=endpoint.unsettled)  # fmt: skip
-    return (said,)
+    return (detail,)
 
 
 def _signature(cert: Certificate) -> Message:
@@ -388,8 +390,8 @@ def signature_hash(certificates: Certificates) -> Judgement:
         noted = _unread(c for c in unread if c.hash is None)
         return undetermined(*map(_signature, odd[:_SHOWN]), *noted[:_SHOWN], expected=wanted)
     if certificates.unread:
-        said = msg("{count} more certificates were sent and not read", count=certificates.unread)
-        return undetermined(said, expected=wanted)
+        detail = msg("{count} more certificates were sent and not read", count=certificates.unread)
+        return undetermined(detail, expected=wanted)
     if certificates.unseen:
         return undetermined(*_unseen(certificates), *map(_signature, certs), expected=wanted)
     return passed(*map(_signature, certs), expected=wanted)
@@ -420,8 +422,8 @@ def certificate_name(certificates: Certificates) -> Judgement:
     """The certificate carries the name that users connect to."""
     name = certificates.server_name
     if not name:
-        said = msg("Declare server_name, the name that users connect to")
-        return undetermined(said, *map(_sans, certificates.own[:_SHOWN]))
+        detail = msg("Declare server_name, the name that users connect to")
+        return undetermined(detail, *map(_sans, certificates.own[:_SHOWN]))
     wanted = msg("{name} among the alternative names", name=name)
     wrong = [c for c in certificates.own if c.sha256 in certificates.unnamed]
     unread = [c for c in wrong if _names_unread(c)]
@@ -447,23 +449,23 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
     wanted = msg("a chain to one of {count} anchors in {store}",
                  count=trust.anchors, store=trust.store)  # fmt: skip
     if trust.outcome is Outcome.TRUSTED and chains.unverified:
-        said = msg("{count} more certificates of the endpoint were seen whose chain was not"
+        detail = msg("{count} more certificates of the endpoint were seen whose chain was not"
                    " verified", count=chains.unverified)  # fmt: skip
-        return undetermined(said, expected=wanted)
+        return undetermined(detail, expected=wanted)
     if trust.outcome is Outcome.TRUSTED:
         return passed(msg("The chain was verified by {library}", library=trust.library),
                       expected=wanted)  # fmt: skip
-    said = msg("The chain was not verified: {detail} (code {code})", detail=trust.said,
+    detail = msg("The chain was not verified: {detail} (code {code})", detail=trust.detail,
                code=trust.code)  # fmt: skip
     if trust.outcome is Outcome.UNSETTLED:
-        return undetermined(said, expected=wanted)
+        return undetermined(detail, expected=wanted)
     if not trust.anchors:
-        return undetermined(said, msg("This collector has no trust anchors"), expected=wanted)
+        return undetermined(detail, msg("This collector has no trust anchors"), expected=wanted)
     if target.settings.get("trust") == "private" and trust.code in _UNKNOWN_ISSUER:
         private = msg("A private authority is declared (trust: private): bring its certificate"
                       " policy and how clients come to trust it")  # fmt: skip
-        return undetermined(said, private, expected=wanted)
-    return failed(said, expected=wanted)
+        return undetermined(detail, private, expected=wanted)
+    return failed(detail, expected=wanted)
 
 
 # X509_V_ERR: unable to get issuer (2, 20), self-signed leaf (18) or in chain (19), unable to

@@ -319,9 +319,9 @@ def _declined(report: Report) -> Absent | None:
     """That the server spoke its protocol each time and did not begin TLS, or None."""
     if not report.attempts or any(a.ended is not Ended.DECLINED for a in report.attempts):
         return None
-    said = msg("The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}",
+    detail = msg("The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}",
                protocol=report.starttls, detail=report.attempts[-1].detail)  # fmt: skip
-    return Absent(reason=Reason.NOT_PRESENT, said=said)
+    return Absent(reason=Reason.NOT_PRESENT, detail=detail)
 
 
 _NOTHING = msg("The endpoint turned down every handshake; declare server_name if it needs one")
@@ -334,7 +334,7 @@ def parse_endpoint(answer: Answer) -> Endpoint | Absent:
         return declined
     versions = tuple(_version(report, v) for v in VERSION_NAMES)
     if all(v.support is not Support.YES for v in versions):
-        return Absent(reason=Reason.NOT_COLLECTED, said=_NOTHING)
+        return Absent(reason=Reason.NOT_COLLECTED, detail=_NOTHING)
     shares = tuple(_shares(report))
     unsettled = tuple(_groups_unsettled(report))
     return Endpoint(
@@ -370,7 +370,7 @@ def parse_certificates(answer: Answer) -> Certificates | Absent:
         own.update(dict.fromkeys(chain[:count]))
         others.update(dict.fromkeys(chain[count:]))
     if not own:
-        return Absent(reason=Reason.NOT_COLLECTED, said=msg("No certificate was seen"))
+        return Absent(reason=Reason.NOT_COLLECTED, detail=msg("No certificate was seen"))
     read = tuple(map(read_certificate, own))
     rest = [der for der in others if der not in own]
     name = report.server_name
@@ -419,7 +419,7 @@ def parse_trust(answer: Answer) -> Chains | Absent:
     if (declined := _declined(report)) is not None:
         return declined
     if not report.trusts:
-        return Absent(reason=Reason.NOT_COLLECTED, said=msg("The chain was not verified"))
+        return Absent(reason=Reason.NOT_COLLECTED, detail=msg("The chain was not verified"))
     worst = min(report.trusts, key=lambda t: _WORST.index(t.outcome))
     own = {der for count, chain in _chains(report) for der in chain[:count]}
     tried = {bytes.fromhex(t.chain[0]) for t in report.trusts if t.chain}

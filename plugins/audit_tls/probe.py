@@ -107,8 +107,8 @@ def _heard(report: Report) -> tuple[Status, Message | None]:
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
         return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
     if Ended.TIMED_OUT in ended:
-        said = msg("the connection was accepted and nothing usable was said in time")
-        return Status.TIMED_OUT, said
+        detail = msg("the connection was accepted and nothing usable was said in time")
+        return Status.TIMED_OUT, detail
     if Ended.CLOSED in ended or Ended.RESET in ended:
         return Status.UNREACHABLE, msg("every connection was closed without an answer")
     if Ended.REFUSED in ended:
@@ -387,9 +387,9 @@ def _begin(
     try:
         begin(peer, protocol, until)
     except Declined as error:
-        return b"", Ended.DECLINED, error.said
+        return b"", Ended.DECLINED, error.detail
     except NotTls as error:
-        return b"", Ended.NOT_TLS, error.said
+        return b"", Ended.NOT_TLS, error.detail
     except TimeoutError:
         return b"", Ended.TIMED_OUT, None
     except OSError as error:
@@ -416,7 +416,7 @@ def _listen(
             if time.monotonic() >= until:
                 return bytes(reply), Ended.TIMED_OUT, None
     except NotTls as error:
-        return bytes(reply[:_HELLO_CAP]), Ended.NOT_TLS, error.said
+        return bytes(reply[:_HELLO_CAP]), Ended.NOT_TLS, error.detail
     except TimeoutError:
         return bytes(reply), Ended.TIMED_OUT, None
     except OSError as error:

@@ -85,7 +85,7 @@ class Stopped(enum.StrEnum):
 class Trust(Struct, frozen=True, kw_only=True):
     """Verification by the collector's OpenSSL against the collector's trust store.
 
-    `code` is OpenSSL's X509_V_ERR number, `said` why the chain was not verified. `anchors` counts
+    `code` is OpenSSL's X509_V_ERR number, `detail` why the chain was not verified. `anchors` counts
     the certificates of the store; the name is not part of it. `chain` is DER in
     hex, as the server sent it to this client. `kind`: the only kind of certificate that was asked
     for, or empty for the server's own choice.
@@ -93,7 +93,7 @@ class Trust(Struct, frozen=True, kw_only=True):
 
     outcome: Outcome
     code: int = 0
-    said: Message | None = None
+    detail: Message | None = None
     anchors: int = 0
     store: str = ""
     library: str = ""

@@ -22,7 +22,7 @@ _WORDS = 120
 
 
 class Declined(Trouble):
-    """The server speaks the protocol and does not begin TLS; `said` is what it said, cut short."""
+    """The server speaks the protocol and does not begin TLS; `detail` is its answer, cut short."""
 
 
 class Plain:

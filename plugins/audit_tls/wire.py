@@ -56,15 +56,15 @@ _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e0
 
 
 class Trouble(Exception):
-    """A conversation that went wrong; `said` is how."""
+    """A conversation that went wrong; `detail` is how."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 class NotTls(Trouble):
-    """The peer sent bytes that no TLS server sends here; `said` tells which."""
+    """The peer sent bytes that no TLS server sends here; `detail` tells which."""
 
 
 class Late(Trouble, TimeoutError):
@@ -78,7 +78,7 @@ class Closed(Trouble, ConnectionResetError):
 def why(error: Exception) -> Message:
     """What went wrong: our own words, the system's, or a library's as they came."""
     if isinstance(error, Trouble):
-        return error.said
+        return error.detail
     if isinstance(error, OSError) and type(error).__module__ != "ssl":
         return os_error(error)
     return msg("{words}", words=verbatim(str(error)))

@@ -130,7 +130,7 @@ def test_a_run_gives_findings_and_stores_no_password(
     done = dengbao("run", "toy", *common, "-o", tmp_path / "pack.zip", "--format", "json", env=env)
     found = {f["check"]: f for f in done.json["findings"]}
     assert found["postgres_plugin.superusers"]["verdict"] == "pass", found
-    assert "audit" in found["postgres_plugin.superusers"]["said"]
+    assert "audit" in found["postgres_plugin.superusers"]["detail"]
     assert found["postgres_plugin.remarks"]["verdict"] == "undetermined"
     assert any("PostgreSQL" in o["how"] for o in done.json["observations"])
     written = {str(p): data for p, data in every_byte(tmp_path / "store").items()}

@@ -66,11 +66,11 @@ def test_what_is_no_secret_file(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe")
     for path in (big, binary):
         path.chmod(0o600)
-    for name, said in (
+    for name, detail in (
         ("fifo", "not in a regular file"), ("big", "larger than"), ("binary", "not UTF-8"),
         ("missing", "No such file"), (".", "Is a directory"),
     ):  # fmt: skip
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=detail):
             reveal(f"file:{tmp_path / name}")
 
 

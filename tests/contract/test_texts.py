@@ -109,11 +109,11 @@ def test_a_message_takes_the_domain_of_its_module() -> None:
 
 @given(st.text(max_size=60) | st.binary(max_size=60))
 def test_text_of_others_is_quoted_and_never_a_template(told: str | bytes) -> None:
-    said = msg("{x}: {y}", x=verbatim(told), y="{x}")
-    shown = translate.Translator("zh").say(said)
+    detail = msg("{x}: {y}", x=verbatim(told), y="{x}")
+    shown = translate.Translator("zh").say(detail)
     assert shown.startswith("“")
     assert shown.endswith("”: {x}")
-    assert msgspec.json.decode(msgspec.json.encode(said), type=Message) == said
+    assert msgspec.json.decode(msgspec.json.encode(detail), type=Message) == detail
 
 
 def test_long_text_of_others_is_cut() -> None:

@@ -15,12 +15,12 @@ def colour(name):
 @check("toy.blue", needs=colour("colour"), severity=Severity.HIGH)
 def blue(seen):
     \"\"\"It is blue.\"\"\"
-    return expect(seen == "blue", said=msg("it is {seen}", seen=seen))
+    return expect(seen == "blue", detail=msg("it is {seen}", seen=seen))
 
 @check("toy.second", needs=colour("second"), severity=Severity.LOW)
 def second(seen):
     \"\"\"It is blue as well.\"\"\"
-    return expect(seen == "blue", said=msg("it is {seen}", seen=seen))
+    return expect(seen == "blue", detail=msg("it is {seen}", seen=seen))
 """
 
 

@@ -65,7 +65,7 @@ def blue(seen: str, *, wanted: str = "blue") -> Judgement:
     """The colour is blue."""
     return expect(
         seen == wanted,
-        said=msg("the colour is {seen}", seen=seen),
+        detail=msg("the colour is {seen}", seen=seen),
         expected=msg("{wanted}", wanted=wanted),
     )
 

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from audit_core.evaluate import assess
 from audit_core.evaluate.tally import LISTED, added, tallied
-from audit_core.evaluate.units import Said, StepView, printed, unit_range
+from audit_core.evaluate.units import StepStatements, StepView, printed, unit_range
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -39,14 +39,14 @@ NA, OPEN = Result.NOT_APPLICABLE, Result.NOT_ASSESSED
 def finding(verdict: Verdict, name: str = "c", target: str = "web1") -> Finding:
     return Finding(
         id=f"{name}@{target}", check=name, check_version=1, target=target, verdict=verdict,
-        severity=Severity.HIGH, why="", said=(msg("seen"),), expected=None, evidence=(),
+        severity=Severity.HIGH, why="", detail=(msg("seen"),), expected=None, evidence=(),
     )  # fmt: skip
 
 
-def said(step: int | None, role: Role, *verdicts: Verdict) -> Said:
+def statements(step: int | None, role: Role, *verdicts: Verdict) -> StepStatements:
     findings = [finding(v, f"{step}{role}", f"web1/{n}") for n, v in enumerate(verdicts)]
     (tally,) = tallied(findings).values()
-    return Said(step=step, role=role, tally=tally)
+    return StepStatements(step=step, role=role, tally=tally)
 
 
 def unit(rule: str, *, partial: bool = True) -> Any:
@@ -56,11 +56,13 @@ def unit(rule: str, *, partial: bool = True) -> Any:
     return clause("1.1", rule=made, steps=tuple(Step(number=n) for n in made.steps))
 
 
-def concluded(rule: str, *what: Said, partial: bool = True) -> Conclusion:
+def concluded(rule: str, *what: StepStatements, partial: bool = True) -> Conclusion:
     return assess.conclude(unit(rule, partial=partial), HOST, what)
 
 
-def word(rule: str, *what: Said, partial: bool = True) -> tuple[Result, bool, tuple[Result, ...]]:
+def word(
+    rule: str, *what: StepStatements, partial: bool = True
+) -> tuple[Result, bool, tuple[Result, ...]]:
     got = concluded(rule, *what, partial=partial)
     return got.conclusion, got.pending, got.range
 
@@ -69,29 +71,29 @@ def word(rule: str, *what: Said, partial: bool = True) -> tuple[Result, bool, tu
 
 
 def test_the_state_of_a_step() -> None:
-    cases: Sequence[tuple[tuple[Said, ...], StepState]] = [
+    cases: Sequence[tuple[tuple[StepStatements, ...], StepState]] = [
         ((), StepState.OPEN),
-        ((said(1, SETTLES, P),), StepState.AFFIRMED),
-        ((said(1, SETTLES, F),), StepState.DENIED),
-        ((said(1, SETTLES, N),), StepState.NOT_APPLICABLE),
-        ((said(1, SETTLES, U),), StepState.OPEN),
-        ((said(1, DENY, P),), StepState.OPEN),
-        ((said(1, DENY, F),), StepState.DENIED),
-        ((said(1, DENY, N),), StepState.OPEN),
-        ((said(1, SUPP, P),), StepState.OPEN),
-        ((said(1, SUPP, F),), StepState.OPEN),
+        ((statements(1, SETTLES, P),), StepState.AFFIRMED),
+        ((statements(1, SETTLES, F),), StepState.DENIED),
+        ((statements(1, SETTLES, N),), StepState.NOT_APPLICABLE),
+        ((statements(1, SETTLES, U),), StepState.OPEN),
+        ((statements(1, DENY, P),), StepState.OPEN),
+        ((statements(1, DENY, F),), StepState.DENIED),
+        ((statements(1, DENY, N),), StepState.OPEN),
+        ((statements(1, SUPP, P),), StepState.OPEN),
+        ((statements(1, SUPP, F),), StepState.OPEN),
         # of several parts the worst counts, and those that the step does not concern drop out
-        ((said(1, SETTLES, P, F),), StepState.DENIED),
-        ((said(1, SETTLES, P, U),), StepState.OPEN),
-        ((said(1, SETTLES, P, N),), StepState.AFFIRMED),
-        ((said(1, SETTLES, P), said(1, DENY, F)), StepState.DENIED),
-        ((said(1, SETTLES, P), said(1, DENY, U)), StepState.OPEN),
-        ((said(1, SETTLES, P), said(1, DENY, P)), StepState.AFFIRMED),
-        ((said(1, SETTLES, N), said(1, DENY, P)), StepState.OPEN),
-        ((said(1, SETTLES, N), said(1, DENY, N)), StepState.NOT_APPLICABLE),
-        ((said(1, SETTLES, P), said(1, SUPP, F)), StepState.AFFIRMED),
+        ((statements(1, SETTLES, P, F),), StepState.DENIED),
+        ((statements(1, SETTLES, P, U),), StepState.OPEN),
+        ((statements(1, SETTLES, P, N),), StepState.AFFIRMED),
+        ((statements(1, SETTLES, P), statements(1, DENY, F)), StepState.DENIED),
+        ((statements(1, SETTLES, P), statements(1, DENY, U)), StepState.OPEN),
+        ((statements(1, SETTLES, P), statements(1, DENY, P)), StepState.AFFIRMED),
+        ((statements(1, SETTLES, N), statements(1, DENY, P)), StepState.OPEN),
+        ((statements(1, SETTLES, N), statements(1, DENY, N)), StepState.NOT_APPLICABLE),
+        ((statements(1, SETTLES, P), statements(1, SUPP, F)), StepState.AFFIRMED),
         # what is said about another step, or about the clause, decides nothing here
-        ((said(2, SETTLES, P), said(None, SUPP, F)), StepState.OPEN),
+        ((statements(2, SETTLES, P), statements(None, SUPP, F)), StepState.OPEN),
     ]
     for what, state in cases:
         assert concluded("1&2", *what).steps[0].state is state, what
@@ -99,16 +101,16 @@ def test_the_state_of_a_step() -> None:
 
 def test_a_clause_that_is_one_step() -> None:
     both = (BAD, GOOD)
-    cases: Sequence[tuple[tuple[Said, ...], tuple[Result, bool, tuple[Result, ...]]]] = [
+    cases: Sequence[tuple[tuple[StepStatements, ...], tuple[Result, bool, tuple[Result, ...]]]] = [
         ((), (OPEN, False, both)),
-        ((said(1, SETTLES, P),), (GOOD, False, (GOOD,))),
-        ((said(1, SETTLES, F),), (BAD, False, (BAD,))),
-        ((said(1, DENY, F),), (BAD, False, (BAD,))),
-        ((said(1, SETTLES, N),), (NA, False, (NA,))),
-        ((said(1, DENY, P),), (OPEN, False, both)),
+        ((statements(1, SETTLES, P),), (GOOD, False, (GOOD,))),
+        ((statements(1, SETTLES, F),), (BAD, False, (BAD,))),
+        ((statements(1, DENY, F),), (BAD, False, (BAD,))),
+        ((statements(1, SETTLES, N),), (NA, False, (NA,))),
+        ((statements(1, DENY, P),), (OPEN, False, both)),
         # what could not be looked at may still turn out not to apply
-        ((said(1, SETTLES, U),), (OPEN, False, (*both, NA))),
-        ((said(1, DENY, U),), (OPEN, False, both)),
+        ((statements(1, SETTLES, U),), (OPEN, False, (*both, NA))),
+        ((statements(1, DENY, U),), (OPEN, False, both)),
     ]
     for what, expected in cases:
         assert word("1", *what, partial=False) == expected, what
@@ -193,7 +195,9 @@ def by_findings(made: Any, what: Sequence[tuple[int, Role, Verdict]]) -> Conclus
         made,
         HOST,
         [
-            Said(step=step, role=role, tally=tallied([finding(verdict, f"c{n}")])[f"c{n}"])
+            StepStatements(
+                step=step, role=role, tally=tallied([finding(verdict, f"c{n}")])[f"c{n}"]
+            )
             for n, (step, role, verdict) in enumerate(what)
         ],
     )
@@ -248,17 +252,17 @@ def test_nothing_conforms_without_a_pass_that_settles_each_step_it_needs() -> No
     every = list(itertools.product((SETTLES, DENY, SUPP), (P, F, N, U)))
     for size in (1, 2, 3):
         for mapped in itertools.product(every, repeat=size):
-            got = concluded("1", *(said(1, role, verdict) for role, verdict in mapped))
+            got = concluded("1", *(statements(1, role, verdict) for role, verdict in mapped))
             if got.conclusion is GOOD:
                 assert (SETTLES, P) in mapped
                 assert not any(v in (F, U) for r, v in mapped if r is not SUPP)
 
 
 def test_only_undetermined_never_settles_a_worse_word() -> None:
-    for rest in ((), (said(2, DENY, U),), (said(2, SETTLES, U),)):
-        got = concluded("1&2&3", said(1, SETTLES, P), said(3, DENY, F), *rest)
+    for rest in ((), (statements(2, DENY, U),), (statements(2, SETTLES, U),)):
+        got = concluded("1&2&3", statements(1, SETTLES, P), statements(3, DENY, F), *rest)
         assert (got.conclusion, got.pending) == (PART, False)
-    blind = concluded("1&2&3", said(1, SETTLES, U), said(3, DENY, F))
+    blind = concluded("1&2&3", statements(1, SETTLES, U), statements(3, DENY, F))
     assert (blind.conclusion, blind.pending, blind.range) == (BAD, True, (BAD, PART))
 
 
@@ -266,52 +270,52 @@ def test_only_undetermined_never_settles_a_worse_word() -> None:
 
 
 def test_a_unit_conforms_where_machines_settle_every_step() -> None:
-    got = concluded("1&2", said(1, SETTLES, P), said(2, SETTLES, P, N))
+    got = concluded("1&2", statements(1, SETTLES, P), statements(2, SETTLES, P, N))
     assert (got.conclusion, got.pending, got.coverage) == (GOOD, False, Coverage.FULL)
     assert [s.state for s in got.steps] == [StepState.AFFIRMED, StepState.AFFIRMED]
     assert (got.open_steps, got.why) == ((), ())
 
 
 def test_open_steps_are_asked_unless_the_clause_conforms_without_them() -> None:
-    assert concluded("1&2", said(1, DENY, F)).open_steps == (2,)
-    assert concluded("1&2", said(1, SETTLES, P)).open_steps == (2,)
-    assert concluded("1|2", said(1, SETTLES, P)).open_steps == ()
-    partly = concluded("1&2&3", said(1, SETTLES, P), said(2, DENY, F))
+    assert concluded("1&2", statements(1, DENY, F)).open_steps == (2,)
+    assert concluded("1&2", statements(1, SETTLES, P)).open_steps == (2,)
+    assert concluded("1|2", statements(1, SETTLES, P)).open_steps == ()
+    partly = concluded("1&2&3", statements(1, SETTLES, P), statements(2, DENY, F))
     assert (partly.range, partly.open_steps) == ((PART,), (3,))
     assert concluded("1&2").open_steps == (1, 2)
 
 
 def test_coverage_is_how_much_checks_decide() -> None:
-    cases: Sequence[tuple[tuple[Said, ...], Coverage]] = [
+    cases: Sequence[tuple[tuple[StepStatements, ...], Coverage]] = [
         ((), Coverage.NONE),
-        ((said(None, SUPP, P),), Coverage.SUPPORTS),
-        ((said(1, DENY, P),), Coverage.PARTIAL),
-        ((said(1, SETTLES, P),), Coverage.PARTIAL),
-        ((said(1, SETTLES, P), said(2, SETTLES, U)), Coverage.FULL),
+        ((statements(None, SUPP, P),), Coverage.SUPPORTS),
+        ((statements(1, DENY, P),), Coverage.PARTIAL),
+        ((statements(1, SETTLES, P),), Coverage.PARTIAL),
+        ((statements(1, SETTLES, P), statements(2, SETTLES, U)), Coverage.FULL),
     ]
     for what, coverage in cases:
         assert concluded("1&2", *what).coverage is coverage
-    assert concluded("1|2", said(2, SETTLES, F)).coverage is Coverage.FULL
+    assert concluded("1|2", statements(2, SETTLES, F)).coverage is Coverage.FULL
 
 
-def reasons(*what: Said) -> list[str]:
+def reasons(*what: StepStatements) -> list[str]:
     return [message.id for message in concluded("1&2", *what).why]
 
 
 def test_a_conclusion_says_why_it_is_so() -> None:
     aside = "The checks that failed are evidence and decide nothing by themselves"
     assert reasons() == ["No check settles this clause; a person has to look"]
-    assert reasons(said(1, SUPP, F)) == [*reasons(), aside]
-    assert reasons(said(1, DENY, U)) == ["Something could not be determined"]
-    assert reasons(said(1, DENY, P)) == ["The checks cover this clause only in part"]
-    assert reasons(said(1, DENY, F))[0].startswith("Pending: ")
-    assert reasons(said(1, SETTLES, N), said(2, SETTLES, N)) == ["seen"]
-    assert reasons(said(1, DENY, F), said(2, DENY, F), said(1, SUPP, F)) == []
+    assert reasons(statements(1, SUPP, F)) == [*reasons(), aside]
+    assert reasons(statements(1, DENY, U)) == ["Something could not be determined"]
+    assert reasons(statements(1, DENY, P)) == ["The checks cover this clause only in part"]
+    assert reasons(statements(1, DENY, F))[0].startswith("Pending: ")
+    assert reasons(statements(1, SETTLES, N), statements(2, SETTLES, N)) == ["seen"]
+    assert reasons(statements(1, DENY, F), statements(2, DENY, F), statements(1, SUPP, F)) == []
 
 
 def test_an_object_type_that_never_has_the_clause_is_not_applicable_with_a_reason() -> None:
     never = clause("1.1", applies_to=("database",), concerns=("server", "database"))
-    got = assess.conclude(never, HOST, [said(1, SETTLES, F)])
+    got = assess.conclude(never, HOST, [statements(1, SETTLES, F)])
     assert (got.conclusion, got.range, got.steps) == (NA, (NA,), ())
     assert got.why
 

@@ -50,7 +50,7 @@ def test_a_profile_below_the_declared_level_is_told(bare: dict[str, str], tmp_pa
             done = dengbao("plan", name, "-i", path, "--lang", "en", env=bare).ended(0)
             told[level, name] = done.stderr.strip()
     line = "The inventory declares level 3; gbt22239-l2 asks for level 2 only"
-    assert {key: said for key, said in told.items() if said} == {(3, "gbt22239-l2"): line}
+    assert {key: detail for key, detail in told.items() if detail} == {(3, "gbt22239-l2"): line}
 
 
 def test_65_for_files_that_are_not_there_or_are_folders(

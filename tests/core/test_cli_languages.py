@@ -58,9 +58,9 @@ def test_what_the_system_says_is_said_in_chinese(bare: dict[str, str], tmp_path:
     for code in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO,
                  errno.ENAMETOOLONG, errno.ENXIO, errno.EPERM, errno.ENOSPC, errno.EROFS,
                  errno.EMFILE):  # fmt: skip
-        said = os_error(OSError(code, os.strerror(code)))
-        assert str(said) == os.strerror(code)
-        assert Translator("zh").say(said) != str(said)
+        detail = os_error(OSError(code, os.strerror(code)))
+        assert str(detail) == os.strerror(code)
+        assert Translator("zh").say(detail) != str(detail)
     for words in (
         ["plan", "gbt22239-l3", "-i", tmp_path / "none"],
         ["profile", "lint", "none.yaml"],

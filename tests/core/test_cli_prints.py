@@ -88,9 +88,9 @@ def test_no_sudoers_line_for_a_target_without_sudo(bare: dict[str, str], tmp_pat
 
 
 def test_the_version_in_any_company(bare: dict[str, str]) -> None:
-    said = dengbao("--version", env=bare).ended(0).stdout
-    assert said.startswith("dengbao ")
-    assert dengbao("--lang", "zh", "--version", env=bare).ended(0).stdout == said
+    detail = dengbao("--version", env=bare).ended(0).stdout
+    assert detail.startswith("dengbao ")
+    assert dengbao("--lang", "zh", "--version", env=bare).ended(0).stdout == detail
 
 
 def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> None:
@@ -165,5 +165,5 @@ def test_nothing_of_a_store_is_open_to_others(toys: Toy) -> None:
 
 
 def test_a_profile_has_one_name_in_chinese(bare: dict[str, str]) -> None:
-    said = one_line(dengbao("--lang", "zh", "profile", "show", "none", env=bare), 64)
-    assert said.startswith("dengbao: 没有测评方案 'none'（现有：")
+    detail = one_line(dengbao("--lang", "zh", "profile", "show", "none", env=bare), 64)
+    assert detail.startswith("dengbao: 没有测评方案 'none'（现有：")

@@ -106,21 +106,21 @@ class Mute(Closing):
         return self._reply
 
 
-def said(out: bytes, err: bytes, ended: Ended, code: int | None) -> ScriptReply:
+def detail(out: bytes, err: bytes, ended: Ended, code: int | None) -> ScriptReply:
     return ScriptReply(stdout=out, stderr=err, ended=ended, exit_code=code)
 
 
 @pytest.mark.parametrize(
     ("reply", "why", "words"),
     [
-        (said(b"This account is currently not available.\n", b"", Ended.EXITED, 1),
+        (detail(b"This account is currently not available.\n", b"", Ended.EXITED, 1),
          "not_permitted", "exit status 1 and said “This account is currently not available.”"),
-        (said(b"", b"", Ended.EXITED, 0), "not_permitted", "exit status 0 and said nothing"),
-        (said(b"", b"\x1b]0;x\x07rbash: \xff restricted", Ended.EXITED, 126), "not_permitted",
+        (detail(b"", b"", Ended.EXITED, 0), "not_permitted", "exit status 0 and said nothing"),
+        (detail(b"", b"\x1b]0;x\x07rbash: \xff restricted", Ended.EXITED, 126), "not_permitted",
          "\x1b]0;x\x07rbash: \\xff restricted"),
-        (said(b"menu> ", b"", Ended.DEADLINE, None), "timed_out", "nothing came within"),
-        (said(b"x" * 99, b"", Ended.LIMIT, None), "truncated", "printed more than"),
-        (said(b"", b"", Ended.CLOSED, None), "unreachable", "closed after the login"),
+        (detail(b"menu> ", b"", Ended.DEADLINE, None), "timed_out", "nothing came within"),
+        (detail(b"x" * 99, b"", Ended.LIMIT, None), "truncated", "printed more than"),
+        (detail(b"", b"", Ended.CLOSED, None), "unreachable", "closed after the login"),
     ],
 )  # fmt: skip
 def test_a_login_that_runs_no_script_is_told_once(
@@ -134,11 +134,11 @@ def test_a_login_that_runs_no_script_is_told_once(
     bundle = run.bundle(HOST.id)
     assert bundle is not None
     assert bundle.fault is not None
-    assert words in str(bundle.fault.said)
+    assert words in str(bundle.fault.detail)
     assert "POSIX shell" in str(bundle.fault.remedy)
     (found,) = [f for f in judged(run, work_of(blue)).findings if f.target == HOST.id]
     assert (found.verdict, found.why) == (Verdict.UNDETERMINED, why)
-    chinese = Translator("zh", plugins.load().locales).say(found.said[0])
+    chinese = Translator("zh", plugins.load().locales).say(found.detail[0])
     assert "登录" in chinese
     assert "login" not in chinese
 

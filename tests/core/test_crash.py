@@ -38,7 +38,7 @@ def line_check(n):
     @check("toy.lines%d" % n, needs=noise(n), severity=Severity.LOW)
     def lines(seen):
         \"\"\"There are few lines.\"\"\"
-        return expect(seen < 500, said=msg("{seen} lines", seen=seen))
+        return expect(seen < 500, detail=msg("{seen} lines", seen=seen))
     return lines
 
 one, two, three = line_check(1), line_check(2), line_check(3)
@@ -63,7 +63,7 @@ def dengbao_connectors():
        severity=Severity.LOW)
 def probed(seen):
     \"\"\"It is closed.\"\"\"
-    return expect(seen == "closed", said=msg("it is {seen}", seen=seen))
+    return expect(seen == "closed", detail=msg("it is {seen}", seen=seen))
 """
 
 
@@ -97,7 +97,7 @@ class Hold:
 def told(results: Whole) -> tuple[Any, Any]:
     """What two runs of the same have in common: everything but times, ids and digests."""
     findings = [
-        (f.id, f.verdict, f.severity, f.why, f.said, f.expected, f.params, len(f.evidence))
+        (f.id, f.verdict, f.severity, f.why, f.detail, f.expected, f.params, len(f.evidence))
         for f in results.findings
     ]
     return findings, results.conclusions

@@ -25,7 +25,7 @@ def test_a_judge_sees_when_the_target_was_asked_not_when_the_run_began(tmp_path:
     writer.add(HOST.id, reply(), structs.replace(STAMP, started="2026-01-05T00:00:00.000Z"))
     writer.finish()
     (finding,) = judged(run, work_of(when)).findings
-    assert finding.said == (msg("{moment}", moment="2026-01-05T00:00:00.000Z"),)
+    assert finding.detail == (msg("{moment}", moment="2026-01-05T00:00:00.000Z"),)
 
 
 def test_an_unsealed_run_is_told_to_be_incomplete(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def checking(*needs: Any, says: Verdict = P, kind: str | None = None, **more: An
     @check("t.check", needs=needs, severity=Severity.LOW, kind=kind, **more)
     def judge(*values: Any) -> Judgement:
         """It is so."""
-        return Judgement(verdict=says, said=(msg("{seen}", seen=tuple(map(shown, values))),))
+        return Judgement(verdict=says, detail=(msg("{seen}", seen=tuple(map(shown, values))),))
 
     return judge
 
@@ -115,7 +115,7 @@ def findings(root: Path, what: Check, **answers: str) -> dict[str, Finding]:
 
 def seen(finding: Finding) -> tuple[Verdict, str, list[Any]]:
     """Verdict, code, and everything that is said."""
-    return finding.verdict, finding.why, [v for m in finding.said for v in m.args.values()]
+    return finding.verdict, finding.why, [v for m in finding.detail for v in m.args.values()]
 
 
 def judged(root: Path, what: Check, **answers: str) -> tuple[Verdict, str, list[Any]]:
@@ -184,8 +184,8 @@ def test_a_parser_that_tells_nonsense_costs_its_fact_alone(tmp_path: Path) -> No
         "none": (None, "fault"),
         "odd": (msg("{x}", x=[{}]), "fault"),  # type: ignore[arg-type]
     }
-    for name, (said, why) in cases.items():
-        got = Partial(value=1, problems=(said,))
+    for name, (detail, why) in cases.items():
+        got = Partial(value=1, problems=(detail,))
         what = checking(fact("t.a", str, ask=asking("a"), parse=functools.partial(_given, got)))
         assert judged(tmp_path / name, what, a_web="x")[:2] == (U, why)
 
@@ -236,10 +236,10 @@ def test_what_cannot_be_linked_costs_only_what_needs_it() -> None:
         "t.port is a fact about a endpoint": (A, "t.port", each_part(PORT)),
         "t.wide needs other targets itself": (each("host", wide),),
     }
-    for said, needs in wrong.items():
+    for detail, needs in wrong.items():
         registry = registry_of(checking(*needs, kind="host"))
-        told = " ".join(str(f.said.args["error"]) for f in registry.faults if f.plugin == "fake")
-        assert said in told
+        told = " ".join(str(f.detail.args["error"]) for f in registry.faults if f.plugin == "fake")
+        assert detail in told
         assert "t.check" not in registry.checks
         assert len(registry.checks) > 50, "others go on"
 

@@ -67,11 +67,11 @@ def test_a_lock_holds_what_the_project_asks_for(name: str, extras: tuple[str, ..
 
 def asked(extras: tuple[str, ...] | None) -> list[str]:
     """What pyproject.toml asks for with `extras`; without any, to build."""
-    said = PROJECT["project"]
+    detail = PROJECT["project"]
     if extras is None:
         return list(PROJECT["build-system"]["requires"])
-    offered = said["optional-dependencies"]
-    return [*said["dependencies"], *(text for extra in extras for text in offered[extra])]
+    offered = detail["optional-dependencies"]
+    return [*detail["dependencies"], *(text for extra in extras for text in offered[extra])]
 
 
 # --- translations ---------------------------------------------------------------------------------

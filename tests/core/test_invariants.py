@@ -63,12 +63,12 @@ def dengbao_connectors():
 @check("toy.blue", needs=blue_file, severity=Severity.HIGH)
 def is_blue(seen, *, wanted: frozenset[str] = frozenset({"blue", "azure", "cyan", "navy"})):
     \"\"\"It is blue.\"\"\"
-    return expect(seen in wanted, said=msg("it is {seen}", seen=seen))
+    return expect(seen in wanted, detail=msg("it is {seen}", seen=seen))
 
 @check("toy.even", needs=port, severity=Severity.LOW)
 def is_even(seen):
     \"\"\"Its port is even.\"\"\"
-    return expect(int(seen) % 2 == 0, said=msg("port {seen}", seen=seen))
+    return expect(int(seen) % 2 == 0, detail=msg("port {seen}", seen=seen))
 """
 CHECKS = ["toy.blue", "toy.even", "toy.not-installed"]
 
@@ -120,9 +120,9 @@ def test_invariant_1_what_could_not_be_reached_or_asked_says_so(spread: Any) -> 
     assert by_id["toy.blue@a"]["verdict"] == "pass"
     away, missing = by_id["toy.blue@away"], by_id["toy.not-installed@a"]
     assert (away["verdict"], away["why"]) == ("undetermined", "unreachable")
-    assert "127.0.0.1:1" in away["said"]
+    assert "127.0.0.1:1" in away["detail"]
     assert (missing["verdict"], missing["why"]) == ("undetermined", "unsupported")
-    assert "toy.not-installed" in missing["said"]
+    assert "toy.not-installed" in missing["detail"]
     assert by_id["toy.even@b/tls:8442"]["verdict"] == "pass"
     assert by_id["toy.even@b/tls:8443"]["verdict"] == "fail"
     assert by_id["toy.even@away/tls:8444"]["verdict"] == "pass"
@@ -164,7 +164,7 @@ def judged_by(run: Any, *checks: Check) -> Whole:
 def assert_blind(results: Whole, why: str) -> None:
     (finding,) = results.findings
     assert (finding.verdict, finding.why) == (Verdict.UNDETERMINED, why)
-    assert finding.said
+    assert finding.detail
     (conclusion,) = [c for c in results.conclusions if c.target == HOST.id]
     assert conclusion.conclusion is Result.NOT_ASSESSED
     assert conclusion.open_steps == (1,)
@@ -211,7 +211,7 @@ def test_invariant_2_no_absence_that_a_parser_reports_is_a_verdict(
     tmp_path: Path, reason: Reason
 ) -> None:
     def parse(answer: Answer) -> Absent:
-        return Absent(reason=reason, said=msg("no"))
+        return Absent(reason=reason, detail=msg("no"))
 
     seen = fact("sure.fact", str, ask=COLOUR, parse=parse)
 
@@ -355,8 +355,8 @@ def test_invariant_5_collect_then_evaluate_is_a_live_run(tmp_path: Path) -> None
     dengbao("run", "toy", "--store", tmp_path / "live", env=env).ended(0)
 
     one, two = read(tmp_path / "apart"), read(tmp_path / "live")
-    assert [(f.id, f.verdict, f.said) for f in one.findings] == [
-        (f.id, f.verdict, f.said) for f in two.findings
+    assert [(f.id, f.verdict, f.detail) for f in one.findings] == [
+        (f.id, f.verdict, f.detail) for f in two.findings
     ]
     assert one.conclusions == two.conclusions
     assert one.clauses == two.clauses

@@ -34,18 +34,18 @@ def test_absence_is_undetermined_before_the_check_is_called(reason: Reason) -> N
     def explode(*_: Any, **__: Any) -> Judgement:
         raise AssertionError("the check was called without a value")
 
-    got = found(Absent(reason=reason, said=msg("no")), structs.replace(blue, judge=explode))
+    got = found(Absent(reason=reason, detail=msg("no")), structs.replace(blue, judge=explode))
     assert (got.verdict, got.why) == (Verdict.UNDETERMINED, reason.value)
-    assert got.said == (msg("no"),)
+    assert got.detail == (msg("no"),)
 
 
 @pytest.mark.parametrize("reason", BLIND)
 def test_only_what_is_not_present_takes_the_check_s_own_word_for_it(reason: Reason) -> None:
     what = structs.replace(blue, when_absent=not_applicable(msg("there is no colour")))
-    assert found(Absent(reason=reason, said=msg("?")), what).verdict is Verdict.UNDETERMINED
-    absent = found(Absent(reason=Reason.NOT_PRESENT, said=msg("gone")), what)
+    assert found(Absent(reason=reason, detail=msg("?")), what).verdict is Verdict.UNDETERMINED
+    absent = found(Absent(reason=Reason.NOT_PRESENT, detail=msg("gone")), what)
     assert absent.verdict is Verdict.NOT_APPLICABLE
-    assert absent.said == (msg("there is no colour"), msg("gone"))
+    assert absent.detail == (msg("there is no colour"), msg("gone"))
 
 
 @pytest.mark.parametrize("reason", BLIND)
@@ -58,19 +58,19 @@ def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> N
         return passed(msg("{seen} {other}", seen=seen, other=other))
 
     def lookup(why: Reason) -> Any:
-        other = Absent(reason=why, said=msg("x"))
+        other = Absent(reason=why, detail=msg("x"))
         return lambda wanted: Known(value="blue") if wanted == colour else other
 
     blind = judge.judge(maybe, HOST, inputs_of(maybe, lookup(reason)), {})
     gone = judge.judge(maybe, HOST, inputs_of(maybe, lookup(Reason.NOT_PRESENT)), {})
     assert (blind.verdict, blind.why) == (Verdict.UNDETERMINED, reason.value)
-    assert gone.said == (msg("{seen} {other}", seen="blue", other=None),)
+    assert gone.detail == (msg("{seen} {other}", seen="blue", other=None),)
 
 
 def test_blindness_outweighs_absence() -> None:
     second = fact("fake.second", str, ask=COLOUR, parse=read_colour)
-    gone = Absent(reason=Reason.NOT_PRESENT, said=msg("gone"))
-    dark = Absent(reason=Reason.TIMED_OUT, said=msg("dark"))
+    gone = Absent(reason=Reason.NOT_PRESENT, detail=msg("gone"))
+    dark = Absent(reason=Reason.TIMED_OUT, detail=msg("dark"))
 
     @check("fake.two", needs=(colour, second), severity=Severity.LOW, when_absent=passed(msg("!")))
     def two(a: str, b: str) -> Judgement:
@@ -87,7 +87,7 @@ def test_a_check_that_raises_or_says_nothing_costs_its_own_finding_only() -> Non
         raise ZeroDivisionError("secret detail")
 
     def silent(*_: Any, **__: Any) -> Judgement:
-        return Judgement(verdict=Verdict.PASS, said=())
+        return Judgement(verdict=Verdict.PASS, detail=())
 
     for function in (broken, silent):
         got = found(Known(value="blue"), structs.replace(blue, judge=function))
@@ -102,5 +102,5 @@ def test_builtins_and_parameters_reach_the_check() -> None:
         return passed(msg("{text}", text=target.id + seen + suffix))
 
     got = judge.judge(named, HOST, inputs_of(named, lambda f: Known(value="x")), {"suffix": "?"})
-    assert got.said == (msg("{text}", text="web1x?"),)
+    assert got.detail == (msg("{text}", text="web1x?"),)
     assert got.params == {"suffix": "?"}

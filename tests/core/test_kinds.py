@@ -216,7 +216,7 @@ def test_the_first_round_of_a_kind_chooses_the_providers_of_its_facts() -> None:
     wrong = fact("toy.wrong", str, providers=(guard,), kind="robot")
     found = plugins.load([("toy", plugin(connectors=(ROBO,), facts=(wrong,)))])
     (fault,) = found.faults
-    assert "toy.wrong: no first round settles firmwear, only firmware" in str(fault.said)
+    assert "toy.wrong: no first round settles firmwear, only firmware" in str(fault.detail)
 
 
 def test_parts_are_proposed_from_facts_unless_they_are_declared() -> None:
@@ -253,7 +253,7 @@ def test_offers_that_contradict_themselves_or_others_cost_only_themselves() -> N
         "no kind",
     )  # fmt: skip
     found = plugins.load([("toy", plugin(connectors=(ROBO,))), ("bad", plugin(bad))])
-    told = [str(f.said.args["error"]) for f in found.faults]
+    told = [str(f.detail.args["error"]) for f in found.faults]
     assert {f.plugin for f in found.faults} == {"bad"}
     for words in (
         "slots has another type elsewhere", "zone has the name of a key", "NameError",

@@ -50,7 +50,7 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
 
 
 @pytest.mark.parametrize(
-    ("stderr", "said"),
+    ("stderr", "detail"),
     [
         (b"", "/bin/x: unexpected exit status 255"),
         (b"\n /etc/x line 3: Bad option\nmore\n",
@@ -63,14 +63,14 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
         (b"y" * 999, "/bin/x: unexpected exit status 255 (“" + "y" * 300 + "…”)"),
     ],
 )  # fmt: skip
-def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, said: str) -> None:
+def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, detail: str) -> None:
     request = Command(argv=("/bin/x",))
     observation = structs.replace(_seen((), request), exit_code=255)
     seen = answers.Observations(observations={}, blob=lambda sha256: stderr)
     got = answers.answer(request, observation, seen, HOST)
     assert isinstance(got, Absent)
     assert got.reason is Reason.UNPARSABLE
-    assert Translator("en").say(got.said) == said
+    assert Translator("en").say(got.detail) == detail
 
 
 def _answer(text: str) -> Answer:

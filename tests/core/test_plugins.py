@@ -27,7 +27,7 @@ GOOD = """
        parse=lambda a: a.text.strip()), severity=Severity.LOW)
 def good(seen):
     \"\"\"It says yes.\"\"\"
-    return expect(seen == "yes", said=msg("it says {seen}", seen=seen))
+    return expect(seen == "yes", detail=msg("it says {seen}", seen=seen))
 """
 
 BROKEN = {
@@ -75,10 +75,10 @@ def test_invariant_9_plugins_that_do_not_load_are_named_and_the_others_go_on(
     done, findings = run_toy(tmp_path)
     assert findings["toy.good"]["verdict"] == "pass"
     faults = done.json["run"]["faults"]
-    for name, (_, said) in BROKEN.items():
+    for name, (_, detail) in BROKEN.items():
         told = [f for f in faults if f"bad_{name} " in f]
         assert len(told) == 1, (name, faults)
-        assert said in told[0]
+        assert detail in told[0]
     assert done.json["run"]["plugins"].keys() >= {"linux", "tls", "profiles", "toyplugin"}
 
 
@@ -88,7 +88,7 @@ def test_two_plugins_that_offer_the_same_check_do_not_replace_each_other(tmp_pat
     twin = GOOD.replace('"yes"', '"no"').replace("toy.true", "toy.false")
     install(site, "zz_twin", twin + "\n@hookimpl\ndef dengbao_checks():\n    return [good]\n")
     done, findings = run_toy(tmp_path)
-    assert findings["toy.good"]["said"] == "it says yes"
+    assert findings["toy.good"]["detail"] == "it says yes"
     assert any("toy.good is offered by toyplugin already" in f for f in done.json["run"]["faults"])
 
 
@@ -156,10 +156,10 @@ def test_invariant_9_checks_and_parsers_that_raise_or_die_cost_their_own_finding
     assert findings["toy.good"]["verdict"] == "pass"
     for name in FAULTS:
         assert (findings[name]["verdict"], findings[name]["why"]) == ("undetermined", "fault"), name
-    assert "LookupError" in findings["toy.raises"]["said"]
-    assert "KeyError" in findings["toy.parser"]["said"]
-    assert "toy.exit" in findings["toy.exit"]["said"]
-    assert "toy.gone" in findings["toy.parser-exit"]["said"]
+    assert "LookupError" in findings["toy.raises"]["detail"]
+    assert "KeyError" in findings["toy.parser"]["detail"]
+    assert "toy.exit" in findings["toy.exit"]["detail"]
+    assert "toy.gone" in findings["toy.parser-exit"]["detail"]
     assert b"a detail that may be a secret" not in done.out + done.err
 
 
@@ -224,7 +224,7 @@ def test_invariant_9_what_hangs_is_left_out_and_named(
     found = {f.check: f for f in results.findings}
     assert found["fake.blue"].verdict is found["after.it"].verdict is Verdict.PASS
     assert (found[id].verdict, found[id].why) == (Verdict.UNDETERMINED, "fault")
-    assert fault in found[id].said[0].args.values()
+    assert fault in found[id].detail[0].args.values()
 
 
 @pytest.mark.parametrize("parser", [True, False])
@@ -235,7 +235,7 @@ def test_what_hangs_everywhere_is_not_tried_everywhere(tmp_path: Path, parser: b
     results = patiently(run, work_of(blue, bad), "hang.")
     found = [f for f in results.findings if f.check == "hang.all"]
     assert [(f.verdict, f.why) for f in found] == [(Verdict.UNDETERMINED, "fault")] * 8
-    assert sum("not tried here" in f.said[0].id for f in found) == 3
+    assert sum("not tried here" in f.detail[0].id for f in found) == 3
     assert all(f.verdict is Verdict.PASS for f in results.findings if f.check == "fake.blue")
 
 
@@ -290,19 +290,19 @@ def test_invariant_9_what_cannot_be_written_costs_the_check_that_said_it(
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"), [(b"a\xffb\n", "a\\xffb"), (b"\xed\xa0\x80\n", "\\xed\\xa0\\x80")]
+    ("raw", "detail"), [(b"a\xffb\n", "a\\xffb"), (b"\xed\xa0\x80\n", "\\xed\\xa0\\x80")]
 )
 def test_bytes_that_are_no_text_are_spelt_in_findings(
-    tmp_path: Path, raw: bytes, said: str
+    tmp_path: Path, raw: bytes, detail: str
 ) -> None:
     results = judged(collected(tmp_path, reply(stdout=raw)), work_of(blue))
-    assert results.findings[0].said[0].args == {"seen": said}
+    assert results.findings[0].detail[0].args == {"seen": detail}
 
 
 def test_half_a_surrogate_pair_is_spelt(tmp_path: Path) -> None:
     work = work_of(_named("half", judge=lambda seen: passed(msg("{x}", x=("\ud800", "ok")))))
     results = judged(collected(tmp_path, reply()), work)
-    assert results.findings[0].said[0].args == {"x": ("\\xed\\xa0\\x80", "ok")}
+    assert results.findings[0].detail[0].args == {"x": ("\\xed\\xa0\\x80", "ok")}
 
 
 # --- connectors in a process of their own -------------------------------------------------------
@@ -342,7 +342,7 @@ def test_invariant_9_a_run_with_a_dying_prober_and_a_missing_one(tmp_path: Path)
     _, findings = run_toy(tmp_path)
     assert findings["toy.good"]["verdict"] == "pass"
     assert findings["toy.probed"]["verdict"] == "undetermined"
-    assert "the process of the connector ended" in findings["toy.probed"]["said"]
+    assert "the process of the connector ended" in findings["toy.probed"]["detail"]
     assert (findings["toy.unprobed"]["verdict"], findings["toy.unprobed"]["why"]) == (
         "undetermined", "unsupported",
     )  # fmt: skip

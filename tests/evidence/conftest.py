@@ -136,10 +136,10 @@ def _observation(target: str, number: int) -> Evidence:
     )  # fmt: skip
 
 
-def _finding(check: str, target: str, verdict: Verdict, *said: Message, **more: Any) -> Finding:
+def _finding(check: str, target: str, verdict: Verdict, *detail: Message, **more: Any) -> Finding:
     return Finding(
         id=f"{check}@{target}", check=check, check_version=1, target=target, verdict=verdict,
-        severity=more.pop("severity", Severity.MEDIUM), why=more.pop("why", ""), said=said,
+        severity=more.pop("severity", Severity.MEDIUM), why=more.pop("why", ""), detail=detail,
         expected=more.pop("expected", None), evidence=more.pop("evidence", ()), **more,
     )  # fmt: skip
 

@@ -68,7 +68,7 @@ def test_a_result_that_rests_on_nothing_is_shown_as_a_fault(
 def test_a_pass_without_a_value_says_so(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    mute = tuple(replace(f, said=()) for f in small_results.findings)
+    mute = tuple(replace(f, detail=()) for f in small_results.findings)
     made = records(written(make_source(replace(small_results, findings=mute)), tmp_path), "db1")
     assert made["8.1.4.3a"][0] == "未记录所见值 〔通过 · audit.running〕"
     assert "未能判定：无权限查看 〔" in made["8.1.4.1b"][0]
@@ -219,7 +219,7 @@ def hostile_everywhere(results: Whole) -> Whole:
             for t in results.targets
         ),
         findings=tuple(
-            replace(f, target=ids[f.target], said=(bad, msg("ok")), expected=bad, remedy=bad,
+            replace(f, target=ids[f.target], detail=(bad, msg("ok")), expected=bad, remedy=bad,
                     why=HOSTILE, params={"=p": HOSTILE})
             for f in results.findings
         ),

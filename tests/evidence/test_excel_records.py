@@ -40,7 +40,9 @@ def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_
 ) -> None:
     many = tuple(f"cipher-{n}" for n in range(20))
     old = next(f for f in small_results.findings if f.id == "audit.running@web1")
-    seen = replace(old, said=(msg("{value}", value=many),), expected=msg("{text}", text="y" * 500))
+    seen = replace(
+        old, detail=(msg("{value}", value=many),), expected=msg("{text}", text="y" * 500)
+    )
     made = written(make_source(with_findings(small_results, seen)), tmp_path)
     record = records(made, "web1")["8.1.4.3a"][0]
     assert record == f"{'、'.join(many[:4])}、…等共 20 项 〔通过 · audit.running〕"
@@ -54,7 +56,7 @@ def test_what_was_seen_of_a_failure_is_never_cut(
 ) -> None:
     many = tuple(f"port-{n}" for n in range(20))
     old = next(f for f in small_results.findings if f.id == "ssh.root-login@web1")
-    failed = replace(old, said=(msg("{value}", value=many),))
+    failed = replace(old, detail=(msg("{value}", value=many),))
     made = written(make_source(with_findings(small_results, failed)), tmp_path)
     assert "port-19" in records(made, "web1")["8.1.4.1c"][0]
     assert "port-19" in rows(made["问题清单"])[0][1]
@@ -64,7 +66,7 @@ def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     blind = [
-        replace(f, verdict=Verdict.UNDETERMINED, said=(msg("no way in"),), expected=None,
+        replace(f, verdict=Verdict.UNDETERMINED, detail=(msg("no way in"),), expected=None,
                 why="unreachable")
         for f in small_results.findings if f.target == "web1"
     ]  # fmt: skip
@@ -88,7 +90,7 @@ def test_an_empty_value_is_a_word(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     old = next(f for f in small_results.findings if f.id == "audit.running@web1")
-    bare = replace(old, said=(msg("agents: {a}; TPM {b}; {c}", a=(), b=None, c=("-",)),))
+    bare = replace(old, detail=(msg("agents: {a}; TPM {b}; {c}", a=(), b=None, c=("-",)),))
     made = written(make_source(with_findings(small_results, bare)), tmp_path)
     assert records(made, "web1")["8.1.4.3a"][0].startswith("agents: 无; TPM 无; 无 〔")
 
@@ -163,7 +165,7 @@ def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
     failed = next(f for f in small_results.findings if f.verdict is Verdict.FAIL)
     many = tuple(
         replace(of, id=f"{n}.{of.verdict}@{host}", target=host, check=f"{n}.{of.verdict}",
-                said=(msg("seen: {n}", n="长" * 30 + str(n)),))
+                detail=(msg("seen: {n}", n="长" * 30 + str(n)),))
         for of, count in ((failed, 3), (passed, 60))
         for n in range(count)
     )  # fmt: skip

@@ -62,7 +62,7 @@ def test_a_record_says_what_was_seen_and_never_the_clause(book: Any, source: Pac
         for conclusion, row in zip(wanted, rows(book[target]), strict=True):
             for finding in (findings[id] for id in conclusion.findings):
                 assert finding.check in row[3]
-                assert all(source.say(said) in row[3] for said in finding.said)
+                assert all(source.say(detail) in row[3] for detail in finding.detail)
                 assert finding.expected is None or source.say(finding.expected) in row[3]
             assert all(source.say(message) in row[3] for message in conclusion.why)
             assert bool(conclusion.open_steps) == (
@@ -201,7 +201,7 @@ def test_every_finding_has_a_row(book: Any, source: PackSource, lang: str) -> No
     found = rows(book[SHEETS[lang][-4]])
     for row, finding in zip(found, source.results.findings, strict=True):
         assert (row[1], row[2].split("\n")[1]) == (finding.target, f"{finding.check} v1")
-        assert all(source.say(said) in row[5] for said in finding.said)
+        assert all(source.say(detail) in row[5] for detail in finding.detail)
 
 
 def test_every_target_is_an_asset(book: Any, source: PackSource, lang: str) -> None:

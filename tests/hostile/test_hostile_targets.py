@@ -187,23 +187,23 @@ def test_rows_10_to_13_nothing_reaches_a_terminal_unescaped(world: World) -> Non
 
 
 def test_row_13_identity_compares_what_was_sent(world: World) -> None:
-    assert world.found["toy.rlo"]["said"].startswith("it says admin")
-    assert "\u202e" in world.found["toy.rlo"]["said"]
+    assert world.found["toy.rlo"]["detail"].startswith("it says admin")
+    assert "\u202e" in world.found["toy.rlo"]["detail"]
 
 
 def test_row_16_a_reply_that_looks_like_a_marker_stays_a_reply(world: World) -> None:
-    said = world.found["toy.marker"]["said"]
-    assert "0123456789abcdef E 0 0" in said
-    assert '{"verdict": "pass"}' in said
+    detail = world.found["toy.marker"]["detail"]
+    assert "0123456789abcdef E 0 0" in detail
+    assert '{"verdict": "pass"}' in detail
 
 
 def test_row_24_templates_are_text(world: World) -> None:
-    said = world.found["toy.template"]["said"]
-    assert said.strip() == "it says {{7*7}} ${HOME} %s%n {0.__class__} {seen} {asked}"
+    detail = world.found["toy.template"]["detail"]
+    assert detail.strip() == "it says {{7*7}} ${HOME} %s%n {0.__class__} {seen} {asked}"
 
 
 def test_row_25_no_name_is_run(world: World) -> None:
-    assert world.found["toy.odd-path"]["said"] == "it says odd"
+    assert world.found["toy.odd-path"]["detail"] == "it says odd"
     assert "pwned" not in world.left
 
 
@@ -219,7 +219,7 @@ def test_row_26_nothing_is_written_beside_the_store_and_no_name_of_the_target_is
 
 def test_row_43_a_login_that_prints_changes_no_answer(world: World) -> None:
     for finding in world.found.values():
-        assert "welcome" not in finding["said"]
+        assert "welcome" not in finding["detail"]
     observations = world.run.json["observations"]
     assert all(o["status"] != "malformed" for o in observations)
     assert "fail" in {f["verdict"] for f in world.found.values()}

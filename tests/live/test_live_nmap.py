@@ -77,7 +77,7 @@ def test_a_scan_of_ones_own_machine_settles_nothing(listeners: tuple[int, int, i
     target, found = scan("127.0.0.1", listeners, allowed_ports=[])
     for judged in (allowed_ports.judge(found, target), no_high_risk_ports.judge(found)):
         assert judged.verdict is Verdict.UNDETERMINED
-        assert "own machine" in judged.said[0].id
+        assert "own machine" in judged.detail[0].id
 
 
 def test_over_ipv6() -> None:

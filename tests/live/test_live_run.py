@@ -62,7 +62,7 @@ SMALL = """
        parse=lambda a: a.text), severity=Severity.LOW)
 def named(seen):
     \"\"\"It has a name.\"\"\"
-    return expect(bool(seen), said=msg("{seen}", seen=seen))
+    return expect(bool(seen), detail=msg("{seen}", seen=seen))
 """
 
 
@@ -173,7 +173,7 @@ def test_verdicts_follow_what_the_server_is_configured_to(fleet: Fleet, check: s
     strong, weak = fleet.by_id[f"{check}@strong"], fleet.by_id[f"{check}@weak"]
     assert strong["verdict"] == "pass", strong
     assert weak["verdict"] == "fail", weak
-    assert strong["said"] != weak["said"]
+    assert strong["detail"] != weak["detail"]
     assert weak["evidence"]
 
 
@@ -207,17 +207,17 @@ def test_an_unknown_host_key_is_an_error_that_says_how_to_accept_it(fleet: Fleet
 
 
 @pytest.mark.parametrize(
-    ("name", "why", "said"),
+    ("name", "why", "detail"),
     [("closed", {"unreachable"}, "Connection refused"),
      ("silent", {"unreachable", "timed_out"}, "127.0.0.1")],
 )  # fmt: skip
 def test_a_host_that_does_not_answer_costs_only_itself(
-    fleet: Fleet, name: str, why: set[str], said: str
+    fleet: Fleet, name: str, why: set[str], detail: str
 ) -> None:
     shell = fleet.asked(name)
     assert {f["verdict"] for f in shell} == {"undetermined"}
     assert {f["why"] for f in shell} <= why
-    assert all(said in f["said"] for f in shell)
+    assert all(detail in f["detail"] for f in shell)
     assert f"{name}: " in fleet.done.stderr
 
 
@@ -241,11 +241,11 @@ def test_the_json_has_the_fields_that_were_promised(fleet: Fleet) -> None:
     assert {"schema", "run", "findings", "conclusions"} <= told.keys()
     assert {"id", "started", "ended", "profile", "complete"} <= told["run"].keys()
     for finding in told["findings"]:
-        assert {"check", "target", "verdict", "why", "said", "expected", "evidence"} <= (
+        assert {"check", "target", "verdict", "why", "detail", "expected", "evidence"} <= (
             finding.keys()
         )
         assert finding["verdict"] in ("pass", "fail", "not_applicable", "undetermined")
-        assert finding["said"]
+        assert finding["detail"]
         assert isinstance(finding["evidence"], list)
     for conclusion in told["conclusions"]:
         assert {

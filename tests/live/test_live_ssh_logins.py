@@ -62,7 +62,7 @@ def test_an_account_whose_shell_is_none(
         bundle = collected(sshd, tmp_path)
     assert bundle.fault is not None
     assert bundle.fault.reason is reason
-    assert words in str(bundle.fault.said)
+    assert words in str(bundle.fault.detail)
     assert bundle.observations == {}
 
 

@@ -19,7 +19,7 @@ PLUGIN = """
        parse=lambda a: a.text), severity=Severity.LOW)
 def named(seen):
     \"\"\"It has a name.\"\"\"
-    return expect(bool(seen), said=msg("{seen}", seen=seen))
+    return expect(bool(seen), detail=msg("{seen}", seen=seen))
 """
 
 
@@ -43,9 +43,9 @@ class Told:
     def _do(self, *words: object) -> Done:
         return dengbao(*words, "--store", self._store, env=self._env).ended(2)
 
-    def said(self, lang: str) -> str:
+    def detail(self, lang: str) -> str:
         shown = self._do("results", "latest", "--format", "json", "--lang", lang)
-        return "\n".join(f["said"] for f in shown.json["findings"] if f["check"] == "toy.name")
+        return "\n".join(f["detail"] for f in shown.json["findings"] if f["check"] == "toy.name")
 
     def workbook(self) -> str:
         with zipfile.ZipFile(self.pack) as pack:
@@ -65,7 +65,7 @@ CHINESE = ("主机密钥 ssh-ed25519", "连接被拒绝，该端口无服务监�
 
 
 def test_the_finding_is_in_the_language_of_whoever_reads_it(told: Told) -> None:
-    english, chinese = told.said("en"), told.said("zh")
+    english, chinese = told.detail("en"), told.detail("zh")
     for own, other in zip(ENGLISH, CHINESE, strict=True):
         assert own in english
         assert own not in chinese

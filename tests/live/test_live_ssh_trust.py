@@ -34,7 +34,7 @@ def refusal(way: SshAccess) -> ConnectError:
         SshTransport(way, secret).open()
     assert caught.value.reason is Reason.UNREACHABLE
     assert not caught.value.refused
-    assert CHINESE(caught.value.said) != str(caught.value)
+    assert CHINESE(caught.value.detail) != str(caught.value)
     return caught.value
 
 

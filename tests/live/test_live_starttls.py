@@ -73,13 +73,13 @@ def behind(material: Material) -> Iterator[int]:
 
 def play(connection: socket.socket, steps: tuple[Step, ...]) -> None:
     """The server's part of a plain exchange; it ends where the client says anything else."""
-    for expected, said in steps:
+    for expected, detail in steps:
         got = b""
         while len(got) < len(expected):
             got += connection.recv(len(expected) - len(got)) or b"\0" * len(expected)
         if got != expected:
             raise ConnectionAbortedError("something else was said")
-        connection.sendall(said)
+        connection.sendall(detail)
 
 
 def ask(port: int, protocol: str, timeout_s: int = int(PATIENCE_S)) -> Reply:
@@ -116,7 +116,7 @@ def test_a_server_that_declines(protocol: str) -> None:
     with peer(lambda connection, _: play(connection, DECLINED[protocol])) as port:
         found = judge(port, starttls=protocol)
     assert set(verdicts(found).values()) == {U}
-    assert {j.said[0].id for j in found.values()} == {
+    assert {j.detail[0].id for j in found.values()} == {
         "The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}"
     }
 
@@ -152,10 +152,10 @@ def for_ever(data: bytes) -> Callable[[socket.socket, int], None]:
 
 def injected(protocol: str, behind: int) -> Callable[[socket.socket, int], None]:
     """More than the answer, in one piece with it: a device in between that speaks for TLS."""
-    *before, (sent, said) = AGREED[protocol]
+    *before, (sent, detail) = AGREED[protocol]
 
     def talk(connection: socket.socket, number: int) -> None:
-        play(connection, (*before, (sent, said + b"\x15\x03\x03\0\2\2\x46")))
+        play(connection, (*before, (sent, detail + b"\x15\x03\x03\0\2\2\x46")))
         relay(connection, behind)
 
     return talk

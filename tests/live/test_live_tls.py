@@ -89,8 +89,8 @@ def test_a_bad_server_fails(serve: Serve, material: Material) -> None:
         "no-old-versions": F, "no-weak-suites": F, "forward-secrecy": P, "certificate-valid": F,
         "key-strength": F, "signature-hash": P, "certificate-name": P, "certificate-trusted": F,
     }  # fmt: skip
-    assert judged["tls.no-old-versions"].said[0].args["versions"] == ("TLS 1.0", "TLS 1.1")
-    told = {m.id for m in judged["tls.key-strength"].said}
+    assert judged["tls.no-old-versions"].detail[0].args["versions"] == ("TLS 1.0", "TLS 1.1")
+    told = {m.id for m in judged["tls.key-strength"].detail}
     assert "The key exchange uses a prime of {bits} bits" in told
     assert "Certificate {label} has a key {key} of {bits} bits" in told
 
@@ -98,12 +98,12 @@ def test_a_bad_server_fails(serve: Serve, material: Material) -> None:
 def test_a_certificate_signed_with_sha1(serve: Serve, material: Material) -> None:
     judged = judge(serve(material.sha1, "-cipher", "ALL:@SECLEVEL=0"))
     assert judged["tls.signature-hash"].verdict is F
-    assert "sha1" in str(judged["tls.signature-hash"].said[0])
+    assert "sha1" in str(judged["tls.signature-hash"].detail[0])
 
 
 def test_only_tls10(serve: Serve, material: Material) -> None:
     judged = judge(serve(material.sha1, "-tls1", "-cipher", "kRSA:@SECLEVEL=0"))
-    assert judged["tls.no-old-versions"].said[0].args["versions"] == ("TLS 1.0",)
+    assert judged["tls.no-old-versions"].detail[0].args["versions"] == ("TLS 1.0",)
     assert judged["tls.forward-secrecy"].verdict is F
 
 
@@ -111,7 +111,7 @@ def test_null_encryption(serve: Serve, material: Material) -> None:
     judged = judge(serve(material.sha1, "-tls1_2", "-cipher", "eNULL:@SECLEVEL=0"))
     weak = judged["tls.no-weak-suites"]
     assert weak.verdict is F
-    assert "TLS_RSA_WITH_NULL_SHA256" in weak.said[0].args["suites"]  # type: ignore[operator]
+    assert "TLS_RSA_WITH_NULL_SHA256" in weak.detail[0].args["suites"]  # type: ignore[operator]
 
 
 def test_suites_are_those_that_openssl_was_given(serve: Serve, material: Material) -> None:

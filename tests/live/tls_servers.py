@@ -288,7 +288,7 @@ def asked_of(need: Any) -> Any:
 
 def _judged(check: Check, held: list[Any]) -> Judgement:
     gone = [value for value in held if isinstance(value, Absent)]
-    return undetermined(gone[0].said) if gone else check.judge(*held)
+    return undetermined(gone[0].detail) if gone else check.judge(*held)
 
 
 def verdicts(judged: dict[str, Judgement]) -> dict[str, Verdict]:

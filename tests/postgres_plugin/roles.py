@@ -51,7 +51,7 @@ def superusers(roles: tuple[Role, ...], *, most: int = 1) -> Judgement:
     found = [role.name for role in roles if role.superuser]
     return expect(
         len(found) <= most,
-        said=msg("superusers: {names}", names=listed(found)),
+        detail=msg("superusers: {names}", names=listed(found)),
         expected=msg("at most {most}", most=most),
     )
 
@@ -68,7 +68,7 @@ REMARKS = fact(
 @check("postgres_plugin.remarks", needs=REMARKS, severity=Severity.LOW)
 def remarks(seen: str) -> Judgement:
     """Somebody wrote remarks on roles."""
-    return expect(bool(seen), said=msg("{seen}", seen=seen))
+    return expect(bool(seen), detail=msg("{seen}", seen=seen))
 
 
 FACTS = (ROLES, REMARKS)

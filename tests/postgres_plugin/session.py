@@ -61,13 +61,15 @@ def _connected(way: Way, access: PostgresAccess, database: str) -> psycopg.Conne
             options="-c default_transaction_read_only=on",
         )
     except psycopg.OperationalError as error:
-        said = verbatim(str(error).strip())
+        detail = verbatim(str(error).strip())
         if _is_refusal(error):
             raise ConnectError(
-                Reason.NOT_PERMITTED, msg("the login was refused: {error}", error=said),
+                Reason.NOT_PERMITTED, msg("the login was refused: {error}", error=detail),
                 refused=True,
             ) from error  # fmt: skip
-        raise ConnectError(Reason.UNREACHABLE, msg("no connection: {error}", error=said)) from error
+        raise ConnectError(
+            Reason.UNREACHABLE, msg("no connection: {error}", error=detail)
+        ) from error
     made.autocommit = True
     return made
 

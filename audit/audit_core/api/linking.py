@@ -25,11 +25,11 @@ from audit_core.model import (
 
 
 class LinkError(Exception):
-    """A check or fact needs what there is not; `said` says which and why."""
+    """A check or fact needs what there is not; `detail` says which and why."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 class Linker:

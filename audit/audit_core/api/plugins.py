@@ -44,7 +44,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     """A plugin, or one of its offers, that cannot be used, and why."""
 
     plugin: str
-    said: Message
+    detail: Message
 
 
 class Plugin(Struct, frozen=True, kw_only=True):
@@ -210,8 +210,8 @@ class _Builder:
         self.owner: dict[str, str] = {}
 
     def fault(self, plugin: str, why: Message) -> None:
-        said = msg("Plugin {plugin} is left out: {error}", plugin=plugin, error=why)
-        self.faults.append(Fault(plugin=plugin, said=said))
+        detail = msg("Plugin {plugin} is left out: {error}", plugin=plugin, error=why)
+        self.faults.append(Fault(plugin=plugin, detail=detail))
 
     def register(self, name: str, version: str, module: Any) -> None:
         if self.manager.has_plugin(name):
@@ -313,7 +313,7 @@ class _Builder:
             try:
                 done[id] = work(offer)
             except LinkError as error:
-                self.fault(owners[id], msg("{id}: {error}", id=id, error=error.said))
+                self.fault(owners[id], msg("{id}: {error}", id=id, error=error.detail))
         return done
 
 

@@ -10,7 +10,7 @@ Writing a check::
     def root_login(sshd: SshdConfig, *, allowed: frozenset[str] = frozenset({"no"})) -> Judgement:
         \"\"\"Root cannot log in over SSH with a password.\"\"\"
         return expect(sshd.permit_root_login in allowed,
-                      said=msg("PermitRootLogin is {value}", value=sshd.permit_root_login),
+                      detail=msg("PermitRootLogin is {value}", value=sshd.permit_root_login),
                       expected=msg("one of {allowed}", allowed=listed(allowed)))
 """
 
@@ -307,7 +307,7 @@ def read_rows(
             rows.append(read(line))
         except ParseError as error:
             first = first or error
-            problems.append(msg("line {number}: {error}", number=number, error=error.said))
+            problems.append(msg("line {number}: {error}", number=number, error=error.detail))
     if first is not None and not rows:
         raise first
     return rows, problems
@@ -340,9 +340,9 @@ def each(kind: str, fact: Fact | str) -> Each:
     return Each(kind=kind, fact=fact)
 
 
-def not_present(said: Message) -> Absent:
+def not_present(detail: Message) -> Absent:
     """For parsers: the target answered, and the thing is not there."""
-    return Absent(reason=Reason.NOT_PRESENT, said=said)
+    return Absent(reason=Reason.NOT_PRESENT, detail=detail)
 
 
 def listed(values: Iterable[object]) -> tuple[str, ...]:
@@ -350,36 +350,36 @@ def listed(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted(str(v) for v in values))
 
 
-def _as_tuple(said: Message | tuple[Message, ...]) -> tuple[Message, ...]:
-    return (said,) if isinstance(said, Message) else said
+def _as_tuple(detail: Message | tuple[Message, ...]) -> tuple[Message, ...]:
+    return (detail,) if isinstance(detail, Message) else detail
 
 
-def passed(*said: Message, expected: Message | None = None) -> Judgement:
+def passed(*detail: Message, expected: Message | None = None) -> Judgement:
     """The target is as the check wants it."""
-    return Judgement(verdict=Verdict.PASS, said=said, expected=expected)
+    return Judgement(verdict=Verdict.PASS, detail=detail, expected=expected)
 
 
-def failed(*said: Message, expected: Message | None = None) -> Judgement:
+def failed(*detail: Message, expected: Message | None = None) -> Judgement:
     """The target is not as the check wants it."""
-    return Judgement(verdict=Verdict.FAIL, said=said, expected=expected)
+    return Judgement(verdict=Verdict.FAIL, detail=detail, expected=expected)
 
 
-def not_applicable(*said: Message) -> Judgement:
-    """The check does not concern this target; `said` is the reason, never empty."""
-    return Judgement(verdict=Verdict.NOT_APPLICABLE, said=said)
+def not_applicable(*detail: Message) -> Judgement:
+    """The check does not concern this target; `detail` is the reason, never empty."""
+    return Judgement(verdict=Verdict.NOT_APPLICABLE, detail=detail)
 
 
-def undetermined(*said: Message, expected: Message | None = None) -> Judgement:
+def undetermined(*detail: Message, expected: Message | None = None) -> Judgement:
     """What was seen does not settle the question."""
-    return Judgement(verdict=Verdict.UNDETERMINED, said=said, expected=expected)
+    return Judgement(verdict=Verdict.UNDETERMINED, detail=detail, expected=expected)
 
 
 def expect(
-    ok: bool, *, said: Message | tuple[Message, ...], expected: Message | None = None
+    ok: bool, *, detail: Message | tuple[Message, ...], expected: Message | None = None
 ) -> Judgement:
     """PASS if `ok`, else FAIL, with what was seen and what was expected."""
     verdict = Verdict.PASS if ok else Verdict.FAIL
-    return Judgement(verdict=verdict, said=_as_tuple(said), expected=expected)
+    return Judgement(verdict=verdict, detail=_as_tuple(detail), expected=expected)
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:

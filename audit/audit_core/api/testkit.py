@@ -164,7 +164,7 @@ def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
     installed = [e.name for e in entries if e.module == module.__name__]
     name = installed[0] if installed else name
     registry = plugins.load(() if installed else ((name, module),))
-    found = [english(f.said) for f in registry.faults if f.plugin == name]
+    found = [english(f.detail) for f in registry.faults if f.plugin == name]
     mine = [c for c in registry.checks.values() if registry.owner.get(c.id) == name]
     if not found and not mine:
         found.append("it offers no check")
@@ -223,7 +223,7 @@ def _unanswered(ask: NamedAsk) -> Any:
     if isinstance(ask, Optional_):
         return None
     if isinstance(ask, KnownOrAbsent):
-        return Absent(reason=Reason.NOT_PERMITTED, said=msg("not permitted"))
+        return Absent(reason=Reason.NOT_PERMITTED, detail=msg("not permitted"))
     return ...
 
 
@@ -254,7 +254,7 @@ def _parser_problems(fact: Fact, parse: Parser, given: Answer | Answers) -> Iter
     except Exception as error:  # noqa: BLE001 (that is what is looked for)
         yield f"{fact.id}: its parser raises {type(error).__name__} for {_sample(given)!r}"
         return
-    if isinstance(got, Absent) and not got.said.id:
+    if isinstance(got, Absent) and not got.detail.id:
         yield f"{fact.id}: its parser says nothing about an absence"
     if isinstance(got, Partial) and not (got.problems and all(m.id for m in got.problems)):
         yield f"{fact.id}: its parser reads a part and does not say what is missing"

@@ -31,7 +31,7 @@ def _problem(text: str, chinese: str | None) -> str:
     letters = re.search("[A-Za-z]", _PLACE.sub("", text))
     if chinese is None:
         return "no Chinese" if letters else ""
-    # What data holds in both languages has two places, such as `said` and `said_zh`.
+    # What data holds in both languages has two places, such as `detail` and `detail_zh`.
     places = {place.removesuffix("_zh") for place in _PLACE.findall(chinese)}
     if places != set(_PLACE.findall(text)):
         return "its Chinese has other places"

@@ -54,10 +54,10 @@ def _told(error: DengbaoError, lang: str) -> str:
     from audit_core.text.translate import Translator
 
     if lang == "en":
-        return Translator(lang).say(error.said)
+        return Translator(lang).say(error.detail)
     from audit_core.api.plugins import load
 
-    return Translator(lang, load().locales).say(error.said)
+    return Translator(lang, load().locales).say(error.detail)
 
 
 def _carried_out(words: list[str], lang: str) -> int:

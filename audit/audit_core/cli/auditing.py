@@ -172,16 +172,16 @@ def _warn(context: Context, chosen: Selection) -> None:
     # GA/T 1735.1: tools warn of their impact before they start.
     requests = [r for g in chosen.groups for r in planning.everything(g)]
     root = sum(1 for r in requests if r.privilege is Privilege.ROOT)
-    said = msg(
+    detail = msg(
         "Read-only audit. Targets: {targets}. Requests: up to {count}, of them as root where sudo "
         "allows it: {root}. dengbao plan lists each one",
         targets=sum(1 for g in chosen.groups if planning.everything(g)),
         count=len(requests),
         root=root,
     )
-    note(context.translator.say(said))
+    note(context.translator.say(detail))
     for fault in context.registry.faults:
-        note(context.translator.say(fault.said))
+        note(context.translator.say(fault.detail))
 
 
 def _tell_faults(context: Context, made: Run, chosen: Selection) -> None:
@@ -189,6 +189,6 @@ def _tell_faults(context: Context, made: Run, chosen: Selection) -> None:
     for group in chosen.groups:
         bundle = made.bundle(group.root.id)
         for fault in bundle.faults.values() if bundle is not None else ():
-            note(f"{fault.target}: {say_message(fault.said)}")
+            note(f"{fault.target}: {say_message(fault.detail)}")
             if fault.remedy is not None:
                 note(f"  {say_message(fault.remedy)}")

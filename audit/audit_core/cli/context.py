@@ -77,16 +77,16 @@ class Context:
 
     def text(self, source: str, **values: object) -> str:
         """`source` translated, with `{name}` places filled in literally."""
-        said = self.translator.text(source)
+        detail = self.translator.text(source)
         for name, value in values.items():
-            said = said.replace("{" + name + "}", str(value))
-        return said
+            detail = detail.replace("{" + name + "}", str(value))
+        return detail
 
     def code(self, code: str) -> str:
         """`code`, of this program or of a kind of target, in words; itself where it has none."""
         kind = self.registry.kinds.by_id.get(code)
-        said = kind.title if kind is not None else CODES.get(code)
-        return code if said is None else self.translator.say(said)
+        detail = kind.title if kind is not None else CODES.get(code)
+        return code if detail is None else self.translator.say(detail)
 
     def profile(self, name: str, extensions: tuple[str, ...] = ()) -> Profile:
         """The profile `name`, with the clauses of the system's declared extensions."""
@@ -133,13 +133,13 @@ class Context:
         declared = inventory.system.level
         asked = max((c.level for c in profile.clauses if c.level is not None), default=None)
         if declared is not None and asked is not None and asked < declared:
-            said = msg(
+            detail = msg(
                 "The inventory declares level {declared}; {profile} asks for level {asked} only",
                 declared=declared,
                 profile=profile.id,
                 asked=asked,
             )
-            note(self.translator.say(said))
+            note(self.translator.say(detail))
 
     def run_file(self, name: str, profile: Profile, chosen: Selection) -> RunFile:
         """The stamp of a new run of `chosen` that begins now."""
@@ -157,7 +157,7 @@ class Context:
             only=tuple(self.args.target),
             extensions=tuple(chosen.inventory.system.extensions),
             system=chosen.inventory.system.name or "",
-            faults=tuple(f.said for f in self.registry.faults),
+            faults=tuple(f.detail for f in self.registry.faults),
         )
 
     @cached_property

@@ -47,7 +47,7 @@ def _here(context: Context) -> list[Row]:
     english = context.translator
     plugin = context.text("plugin")
     rows += [(p.name, "ok", f"{plugin} {p.version}") for p in context.registry.plugins]
-    rows += [(f.plugin, "fault", english.say(f.said)) for f in context.registry.faults]
+    rows += [(f.plugin, "fault", english.say(f.detail)) for f in context.registry.faults]
     return rows
 
 
@@ -85,11 +85,11 @@ def _target(context: Context, route: Route, requests: Sequence[Request]) -> Row:
         session = route.open()
         with contextlib.closing(session):
             allowed = session.permitted(tuple(merged(requests).values()))
-            said = msg("{how}; {allowed}", how=session.info.told(), allowed=allowed)
+            detail = msg("{how}; {allowed}", how=session.info.told(), allowed=allowed)
     except ConnectError as error:
-        why = [error.said, *([error.remedy] if error.remedy is not None else [])]
+        why = [error.detail, *([error.remedy] if error.remedy is not None else [])]
         joint = "；" if context.translator.lang == "zh" else "; "
         return (route.target, "out of reach", joint.join(map(say, why)))
     except ConfigError as error:
-        return (route.target, "out of reach", say(error.said))
-    return (route.target, "ok", say(said))
+        return (route.target, "out of reach", say(error.detail))
+    return (route.target, "ok", say(detail))

@@ -115,14 +115,14 @@ def _read_again(
     try:
         read = read_inventory(load_bytes(written.encode(), str(output)), context.registry)
     except DengbaoError as error:
-        said = msg("The parts cannot be put into this file ({error}); paste them instead",
-                   error=error.said)  # fmt: skip
-        raise StoreError(said) from error
+        detail = msg("The parts cannot be put into this file ({error}); paste them instead",
+                   error=error.detail)  # fmt: skip
+        raise StoreError(detail) from error
     missing = {s.id for s in found} - {target.id for target in read.targets}
     if missing:
-        said = msg("The parts cannot be put into this file ({error}); paste them instead",
+        detail = msg("The parts cannot be put into this file ({error}); paste them instead",
                    error=", ".join(sorted(missing)))  # fmt: skip
-        raise StoreError(said)
+        raise StoreError(detail)
 
 
 COMMANDS: dict[str, Callable[[Context], int]] = {"check": check, "suggest": suggest}

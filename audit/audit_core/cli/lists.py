@@ -59,9 +59,9 @@ def _words(context: Context) -> Callable[[str], str]:
     return str if context.args.format == "json" else context.code
 
 
-def _data(context: Context, said: Message) -> str:
+def _data(context: Context, detail: Message) -> str:
     """What a catalog says of itself: in English where a program reads it."""
-    return english(said) if context.args.format == "json" else context.translator.say(said)
+    return english(detail) if context.args.format == "json" else context.translator.say(detail)
 
 
 def _zh(context: Context, zh: str, en: str) -> str:
@@ -146,7 +146,7 @@ def lint(context: Context) -> int:
         profile_checks(context.profile(name), context.registry)
     found = [p for name in names for p in context.policy.lint(name, context.registry.checks)]
     told = [
-        LintProblem(file=str(p.file), line=p.line, said=context.translator.say(p.said))
+        LintProblem(file=str(p.file), line=p.line, detail=context.translator.say(p.detail))
         for p in found
     ]
     problems = tuple(dict.fromkeys(told))
@@ -154,7 +154,7 @@ def lint(context: Context) -> int:
         print_json(LintView(schema=LINT_VIEW, problems=problems))
     else:
         for p in problems:
-            say(f"{p.file}:{p.line}: {p.said}")
+            say(f"{p.file}:{p.line}: {p.detail}")
         if not problems:
             say(context.text("No problems"))
     return InputError.exit_code if problems else 0
@@ -249,7 +249,7 @@ def plugins(context: Context) -> int:
         PluginRow(
             name=f.plugin,
             version="",
-            fault=context.translator.say(f.said),
+            fault=context.translator.say(f.detail),
             facts=0,
             checks=0,
             connectors=0,

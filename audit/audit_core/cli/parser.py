@@ -67,9 +67,9 @@ def _count(most: int, t: Translator) -> Callable[[str], int]:
 
     def read(word: str) -> int:
         if not re.fullmatch(r"[1-9][0-9]{0,8}", word) or int(word) > most:
-            said = msg("a whole number from 1 to {most} is needed, not {word}",
+            detail = msg("a whole number from 1 to {most} is needed, not {word}",
                        most=most, word=repr(word))  # fmt: skip
-            raise argparse.ArgumentTypeError(t.say(said))
+            raise argparse.ArgumentTypeError(t.say(detail))
         return int(word)
 
     return read
@@ -80,8 +80,10 @@ def _fingerprint(t: Translator) -> Callable[[str], str]:
 
     def read(word: str) -> str:
         if not _FINGERPRINT.fullmatch(word):
-            said = msg("a fingerprint has 64 hexadecimal digits, not {word}", word=repr(word[:80]))
-            raise argparse.ArgumentTypeError(t.say(said))
+            detail = msg(
+                "a fingerprint has 64 hexadecimal digits, not {word}", word=repr(word[:80])
+            )
+            raise argparse.ArgumentTypeError(t.say(detail))
         return word
 
     return read
@@ -94,7 +96,7 @@ def parse(words: list[str], lang: str) -> argparse.Namespace:
 
 def _build(t: Translator) -> _Parser:
     argparse._ = t.text  # type: ignore[attr-defined]  # its own words: usage, options, errors
-    codes = "\n".join(f"  {code:>3}  {t.say(said)}" for code, said in EXIT_CODES)
+    codes = "\n".join(f"  {code:>3}  {t.say(detail)}" for code, detail in EXIT_CODES)
     parser = _Parser(
         prog="dengbao",
         description=t.text("Audits live systems against 等保 and writes the evidence pack."),

@@ -68,8 +68,8 @@ def _read(context: Context, run: Run) -> Results:
     try:
         found = evaluation.evaluate(run, work, folder)
     except StoreError as error:
-        said = msg("The results are not stored: {error}", error=error.said)
-        note(context.translator.say(said))
+        detail = msg("The results are not stored: {error}", error=error.detail)
+        note(context.translator.say(detail))
         found = evaluation.evaluate(run, work, ResultsFolder(context.temporary_folder()))
     _tell_incomplete(context, found)
     return found
@@ -184,12 +184,12 @@ def _any_key(context: Context) -> SigningKey:
     try:
         return _key(context)
     except StoreError as error:
-        said = msg(
+        detail = msg(
             "The store holds no signing key and none can be made in it: {error}; signed with one "
             "that is forgotten after this pack, --key FILE signs with yours",
-            error=error.said,
+            error=error.detail,
         )
-        note(context.translator.say(said))
+        note(context.translator.say(detail))
         return keys.passing()
 
 
@@ -238,7 +238,7 @@ def verify(context: Context) -> int:
         rows = [(state, say_(m)) for m in report.checked]
         rows += [(context.text("note"), say_(m)) for m in report.notes]
         rows += [
-            (context.text("WRONG"), f"{p.where} {say_(p.said)}".strip())
+            (context.text("WRONG"), f"{p.where} {say_(p.detail)}".strip())
             for p in report.problems[:_SHOWN]
         ]
         if (more := len(report.problems) - _SHOWN) > 0:

@@ -75,7 +75,7 @@ def _findings(context: Context, results: Results) -> None:
             context.code(f.severity.value),
             f.target,
             f.check,
-            _short(joined(f.said, say_, context.lang)),
+            _short(joined(f.detail, say_, context.lang)),
         )
         for f in failed
     ]

@@ -149,12 +149,12 @@ class Collector:
         except Exception as error:
             if self._stop.is_set():
                 raise
-            said = msg(
+            detail = msg(
                 "internal error: {kind}: {error}",
                 kind=type(error).__name__,
                 error=verbatim(str(error)),
             )
-            writer.fault(group.root.id, Reason.FAULT, said)
+            writer.fault(group.root.id, Reason.FAULT, detail)
             writer.finish()
         finally:
             writer.close()
@@ -263,14 +263,14 @@ class _GroupRounds:
 
     def _nobody(self, question: plan.Question) -> None:
         if not isinstance(question.request, self._collector.accepted):
-            said = msg("no installed plugin can ask this")
-            self._store(question.target, "", _MAIN, question.request, Status.UNSUPPORTED, said)
+            detail = msg("no installed plugin can ask this")
+            self._store(question.target, "", _MAIN, question.request, Status.UNSUPPORTED, detail)
             return
         key = (self._group.root.id, "")
         if key not in self._failed:
             self._failed.add(key)
-            said = msg("The inventory declares no access to this target")
-            self._writer.fault(self._group.root.id, Reason.NOT_COLLECTED, said)
+            detail = msg("The inventory declares no access to this target")
+            self._writer.fault(self._group.root.id, Reason.NOT_COLLECTED, detail)
 
     def _over(self, route: Route, number: int, requests: Sequence[Request]) -> None:
         """Asks `requests` over `route`, which is opened where it is not open yet."""
@@ -289,9 +289,9 @@ class _GroupRounds:
                 return
             if error.refused and (route.target, route.connector) in self._sessions:
                 self._collector.refused_later(route)
-            self._fault(route, error.reason, error.said, error.remedy)
+            self._fault(route, error.reason, error.detail, error.remedy)
         except ConfigError as error:  # of this target's own access: the others go on
-            self._fault(route, Reason.NOT_COLLECTED, error.said)
+            self._fault(route, Reason.NOT_COLLECTED, error.detail)
 
     def _session(self, route: Route) -> Session | None:
         key = (route.target, route.connector)
@@ -318,10 +318,10 @@ class _GroupRounds:
         self._writer.round_done(number, route.target, route.connector)
 
     def _fault(
-        self, route: Route, reason: Reason, said: Message, remedy: Message | None = None
+        self, route: Route, reason: Reason, detail: Message, remedy: Message | None = None
     ) -> None:
         self._failed.add((route.target, route.connector))
-        self._writer.fault(route.target, reason, said, remedy, connector=route.connector)
+        self._writer.fault(route.target, reason, detail, remedy, connector=route.connector)
 
     def _unanswered(
         self, route: Route, number: int, requests: Sequence[Request], error: ConnectError
@@ -329,7 +329,7 @@ class _GroupRounds:
         """Each request is told why: nobody logs in, so that the target is not out of reach."""
         status = _STATUS.get(error.reason, Status.FAULT)
         for request in requests:
-            self._store(route.target, route.connector, number, request, status, error.said)
+            self._store(route.target, route.connector, number, request, status, error.detail)
 
     def _store(
         self, target: str, connector: str, number: int, request: Request, status: Status,

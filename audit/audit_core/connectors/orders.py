@@ -53,7 +53,7 @@ class Told(Struct, frozen=True, kw_only=True):
     number: int
     info: SessionInfo | None = None
     answer: Answered | None = None
-    said: Message | None = None
+    detail: Message | None = None
     failed: Failure | None = None
     over: bool = False
 
@@ -74,7 +74,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     """Why a session could not be opened or is gone. `ours`: it is about our own side."""
 
     reason: Reason
-    said: Message
+    detail: Message
     remedy: Message | None = None
     refused: bool = False
     in_between: bool = False

@@ -51,9 +51,9 @@ _numbers = itertools.count(1)
 class WorkerGone(Exception):
     """The worker did not answer; `late`: in time."""
 
-    def __init__(self, said: Message, *, late: bool, printed: bytes = b"") -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message, *, late: bool, printed: bytes = b"") -> None:
+        super().__init__(str(detail))
+        self.detail = detail
         self.late = late
         self.printed = printed
 
@@ -95,10 +95,10 @@ class _Worker:
         self._sock.settimeout(max(0.1, until - time.monotonic()) + _CLOSE_S)
         return orders.receive_told(self._sock, most)
 
-    def _gone(self, said: Message, *, late: bool) -> WorkerGone:
+    def _gone(self, detail: Message, *, late: bool) -> WorkerGone:
         printed = self._printed()
         self.end()
-        return WorkerGone(said, late=late, printed=printed)
+        return WorkerGone(detail, late=late, printed=printed)
 
     def _printed(self) -> bytes:
         with contextlib.suppress(OSError):
@@ -301,7 +301,7 @@ class Remote:
         except WorkerGone as error:
             self._lose()
             reason = Reason.TIMED_OUT if error.late else Reason.FAULT
-            raise ConnectError(reason, error.said) from error
+            raise ConnectError(reason, error.detail) from error
         except BaseException:
             self._let_go()
             raise
@@ -329,12 +329,12 @@ class Remote:
         told = self._carried_out(order, request.timeout_s + GRACE_S, most)
         if isinstance(told, WorkerGone):
             status = Status.TIMED_OUT if told.late else Status.FAULT
-            return Reply(request=request, status=status, detail=told.said, stderr=told.printed)
+            return Reply(request=request, status=status, detail=told.detail, stderr=told.printed)
         if told.failed is not None:
             self._let_go()
             if told.failed.reason is not Reason.FAULT:
                 raise _raised(told.failed)
-            return Reply(request=request, status=Status.FAULT, detail=told.failed.said)
+            return Reply(request=request, status=Status.FAULT, detail=told.failed.detail)
         if told.answer is None:
             return Reply(
                 request=request, status=Status.NO_REPLY, detail=msg("the connector gave no answer")
@@ -357,11 +357,11 @@ class Remote:
         order = Permitted(number=next(_numbers), requests=tuple(requests))
         told = self._carried_out(order, 120.0, _ROOM)
         if isinstance(told, WorkerGone):
-            raise ConnectError(Reason.FAULT, told.said)
+            raise ConnectError(Reason.FAULT, told.detail)
         if told.failed is not None:
             self._let_go()
             raise _raised(told.failed)
-        return told.said or msg("reached")
+        return told.detail or msg("reached")
 
     def close(self) -> None:
         """The session is closed and its worker free for another; ended where it is busy."""
@@ -405,10 +405,10 @@ def _reply(request: Request, told: Answered) -> Reply:
 
 def _raised(failed: Failure) -> ConnectError | ConfigError:
     if failed.ours:
-        return ConfigError(failed.said)
+        return ConfigError(failed.detail)
     return ConnectError(
         failed.reason,
-        failed.said,
+        failed.detail,
         remedy=failed.remedy,
         refused=failed.refused,
         in_between=failed.in_between,

@@ -100,8 +100,8 @@ def _addresses(name: str) -> list[Address]:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        said = msg("{name}: the name does not resolve", name=name)
-        raise ConnectError(Reason.UNREACHABLE, said) from error
+        detail = msg("{name}: the name does not resolve", name=name)
+        raise ConnectError(Reason.UNREACHABLE, detail) from error
     addresses = [as_address(str(entry[4][0])) for entry in found]
     return [a for a in addresses if a is not None]
 

@@ -116,15 +116,18 @@ class _Worker:
             told = self._done(order)
         except ConnectError as error:
             told["failed"] = Failure(
-                reason=error.reason, said=error.said, remedy=error.remedy, refused=error.refused,
+                reason=error.reason,
+                detail=error.detail,
+                remedy=error.remedy,
+                refused=error.refused,
                 in_between=error.in_between,
-            )  # fmt: skip
+            )
         except DengbaoError as error:
-            said = error.said
-            told["failed"] = Failure(reason=Reason.NOT_COLLECTED, said=said, ours=True)
+            detail = error.detail
+            told["failed"] = Failure(reason=Reason.NOT_COLLECTED, detail=detail, ours=True)
         except BaseException as error:  # noqa: BLE001 (a connector's fault costs its request only)
             self._over = True
-            told["failed"] = Failure(reason=Reason.FAULT, said=_fault(error))
+            told["failed"] = Failure(reason=Reason.FAULT, detail=_fault(error))
         if isinstance(order, Close):
             usage = resource.getrusage(resource.RUSAGE_SELF)
             self._over = self._over or usage.ru_maxrss > _LARGE_KB
@@ -140,7 +143,7 @@ class _Worker:
             case Ask() if self._session is not None:
                 return {"answer": _answered(self._session, order.request)}
             case Permitted() if self._session is not None:
-                return {"said": self._session.permitted(order.requests)}
+                return {"detail": self._session.permitted(order.requests)}
             case Close():
                 self._close()
         return {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from audit_core.evaluate.tally import Tallies
-from audit_core.evaluate.units import Said, StepView, printed, step_view, unit_range
+from audit_core.evaluate.units import StepStatements, StepView, printed, step_view, unit_range
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -56,7 +56,7 @@ def assess(
             clause,
             target,
             [
-                Said(step=b.step, role=b.role, tally=tallies[b.check])
+                StepStatements(step=b.step, role=b.role, tally=tallies[b.check])
                 for b in bindings.get((clause.catalog, clause.id), ())
                 if b.check in tallies
             ],
@@ -66,15 +66,15 @@ def assess(
     )
 
 
-def conclude(clause: Clause, target: Target, said: Sequence[Said]) -> Conclusion:
+def conclude(clause: Clause, target: Target, statements: Sequence[StepStatements]) -> Conclusion:
     """The conclusion of `clause` on `target` from what is said about its steps there."""
     if clause.applies_to and target.object_type not in clause.applies_to:
         return _never(clause, target)
-    views = {n: step_view([s for s in said if s.step == n]) for n in clause.rule.steps}
+    views = {n: step_view([s for s in statements if s.step == n]) for n in clause.rule.steps}
     words = unit_range(clause.rule, views)
     result, pending = printed(words, views.values())
-    failed = [s.tally.severity for s in said if s.tally.severity is not None]
-    listed = dict.fromkeys(id for s in said for id in s.tally.listed)
+    failed = [s.tally.severity for s in statements if s.tally.severity is not None]
+    listed = dict.fromkeys(id for s in statements for id in s.tally.listed)
     return Conclusion(
         catalog=clause.catalog,
         clause=clause.id,
@@ -83,11 +83,11 @@ def conclude(clause: Clause, target: Target, said: Sequence[Said]) -> Conclusion
         conclusion=result,
         pending=pending,
         range=words,
-        coverage=_coverage(clause, said),
-        steps=tuple(_step(n, view, said) for n, view in views.items()),
+        coverage=_coverage(clause, statements),
+        steps=tuple(_step(n, view, statements) for n, view in views.items()),
         findings=tuple(sorted(listed)),
-        finding_count=_count(said),
-        why=(*_why(result, pending, views, said), *_aside(result, said)),
+        finding_count=_count(statements),
+        why=(*_why(result, pending, views, statements), *_aside(result, statements)),
         severity=min(failed, key=lambda s: s.rank, default=None),
     )
 
@@ -106,32 +106,35 @@ def _never(clause: Clause, target: Target) -> Conclusion:
     )
 
 
-def _count(said: Sequence[Said]) -> int:
+def _count(statements: Sequence[StepStatements]) -> int:
     """The number of findings; a check that speaks to several steps counts once."""
-    return sum({id(s.tally): s.tally.count for s in said}.values())
+    return sum({id(s.tally): s.tally.count for s in statements}.values())
 
 
-def _step(number: int, view: StepView, said: Sequence[Said]) -> StepResult:
-    own = dict.fromkeys(id for s in said if s.step == number for id in s.tally.listed)
+def _step(number: int, view: StepView, statements: Sequence[StepStatements]) -> StepResult:
+    own = dict.fromkeys(id for s in statements if s.step == number for id in s.tally.listed)
     return StepResult(number=number, state=view.state, findings=tuple(sorted(own)))
 
 
-def _coverage(clause: Clause, said: Sequence[Said]) -> Coverage:
+def _coverage(clause: Clause, statements: Sequence[StepStatements]) -> Coverage:
     """By what is bound and has something to say on this object."""
-    settled = {s.step for s in said if s.role is Role.SETTLES}
+    settled = {s.step for s in statements if s.role is Role.SETTLES}
     if any(settled >= set(steps) for steps in clause.rule.alternatives):
         return Coverage.FULL
-    if any(s.role is not Role.SUPPORTS for s in said):
+    if any(s.role is not Role.SUPPORTS for s in statements):
         return Coverage.PARTIAL
-    return Coverage.SUPPORTS if said else Coverage.NONE
+    return Coverage.SUPPORTS if statements else Coverage.NONE
 
 
 def _why(
-    result: Result, pending: bool, views: Mapping[int, StepView], said: Sequence[Said]
+    result: Result,
+    pending: bool,
+    views: Mapping[int, StepView],
+    statements: Sequence[StepStatements],
 ) -> tuple[Message, ...]:
-    decisive = [s for s in said if s.role is not Role.SUPPORTS]
+    decisive = [s for s in statements if s.role is not Role.SUPPORTS]
     if result is Result.NOT_APPLICABLE:
-        given = [m for s in decisive for m in s.tally.said]
+        given = [m for s in decisive for m in s.tally.detail]
         return tuple(m for n, m in enumerate(given) if m not in given[:n])
     if pending:
         left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
@@ -145,9 +148,9 @@ def _why(
     return (msg("The checks cover this clause only in part"),)
 
 
-def _aside(result: Result, said: Sequence[Said]) -> tuple[Message, ...]:
+def _aside(result: Result, statements: Sequence[StepStatements]) -> tuple[Message, ...]:
     """Why checks failed and the clause does not fail: they decide nothing."""
-    failed = any(s.tally.severity is not None for s in said)
+    failed = any(s.tally.severity is not None for s in statements)
     if not failed or result not in (Result.NOT_ASSESSED, Result.CONFORMING):
         return ()
     return (msg("The checks that failed are evidence and decide nothing by themselves"),)

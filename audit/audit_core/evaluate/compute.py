@@ -154,9 +154,9 @@ class Evaluator:
             for check in self._checks:
                 if check.kind != target.kind:
                     continue
-                said = skipped.of("check", check.id, target)
-                if said is not None:
-                    yield judge.faulted(check, target, said)
+                detail = skipped.of("check", check.id, target)
+                if detail is not None:
+                    yield judge.faulted(check, target, detail)
                     continue
                 # First the facts, so that a parser that hangs is not taken for the check.
                 inputs = facts.inputs(check.needs, target)
@@ -216,14 +216,14 @@ def _fact_values(group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[F
 
 def _fact_value(target: Target, id: str, got: Known | Absent) -> FactValue:
     if isinstance(got, Absent):
-        said = json_safe(got.said)
-        return FactValue(target=target.id, fact=id, reason=got.reason.value, said=said,
+        detail = json_safe(got.detail)
+        return FactValue(target=target.id, fact=id, reason=got.reason.value, detail=detail,
                          evidence=got.evidence)  # fmt: skip
     try:
         value = json_value(got.value)
     except (TypeError, ValueError, RecursionError) as error:
-        said = msg("The value cannot be stored ({error})", error=type(error).__name__)
-        return FactValue(target=target.id, fact=id, reason=Reason.FAULT.value, said=said,
+        detail = msg("The value cannot be stored ({error})", error=type(error).__name__)
+        return FactValue(target=target.id, fact=id, reason=Reason.FAULT.value, detail=detail,
                          evidence=got.evidence)  # fmt: skip
     return FactValue(
         target=target.id,
@@ -273,8 +273,8 @@ def stamp(run: Run, work: Work) -> RunStamp:
 
 
 def _faults(file: RunFile, registry: Registry) -> tuple[Message, ...]:
-    now = (f.said for f in registry.faults)
-    return (*file.faults, *(said for said in now if said not in file.faults))
+    now = (f.detail for f in registry.faults)
+    return (*file.faults, *(detail for detail in now if detail not in file.faults))
 
 
 def _evidence(o: Observation) -> Evidence:

@@ -64,8 +64,8 @@ def _copyable(got: Got) -> bytes:
     try:
         return pickle.dumps(got)
     except Exception as error:  # noqa: BLE001 (a plugin's value may raise anything)
-        said = msg("The value cannot be stored ({error})", error=type(error).__name__)
-        return pickle.dumps(Absent(reason=Reason.FAULT, said=said, evidence=got.evidence))
+        detail = msg("The value cannot be stored ({error})", error=type(error).__name__)
+        return pickle.dumps(Absent(reason=Reason.FAULT, detail=detail, evidence=got.evidence))
 
 
 def unpacked(packs: Iterable[bytes]) -> dict[tuple[str, str], Got]:

@@ -113,8 +113,8 @@ class GroupFacts:
         """`fact` about `target`, a member of this group."""
         key = (fact.id, target.id)
         if key not in self._facts:
-            said = self._skipped.of("fact", fact.id, target)
-            got = self._learned(fact, target) if said is None else _hung(said)
+            detail = self._skipped.of("fact", fact.id, target)
+            got = self._learned(fact, target) if detail is None else _hung(detail)
             self._facts[key] = got
         return self._facts[key]
 
@@ -175,12 +175,12 @@ class _View:
         return self._facts.everywhere(fact)
 
 
-def _hung(said: Message) -> Absent:
-    return Absent(reason=Reason.FAULT, said=said)
+def _hung(detail: Message) -> Absent:
+    return Absent(reason=Reason.FAULT, detail=detail)
 
 
 _NOT_SHARED = Absent(
-    reason=Reason.NOT_COLLECTED, said=msg("Nothing was learned about another target of this run")
+    reason=Reason.NOT_COLLECTED, detail=msg("Nothing was learned about another target of this run")
 )
 
 
@@ -188,7 +188,7 @@ def observations_of(group: plan.Group, bundle: Bundle | None) -> answers.Observa
     """What `bundle` holds of `group`; nothing where there is no bundle."""
     if bundle is None:
         return answers.Observations(observations={}, blob=lambda sha256: b"")
-    faults = {f.target: (f.reason, f.said) for f in reversed(bundle.faults.values())}
+    faults = {f.target: (f.reason, f.detail) for f in reversed(bundle.faults.values())}
     return answers.Observations(
         observations=bundle.observations,
         blob=bundle.blob,

@@ -54,7 +54,7 @@ class Gap(Struct, frozen=True, kw_only=True):
     """Something that was needed and could not be had in full; `why` is a code."""
 
     why: str
-    said: Message
+    detail: Message
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -104,12 +104,12 @@ def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
     )
 
 
-def about(what: str, said: Message | str) -> Message:
-    """`said` with what it is about before it; alone where it nests too deeply for that."""
+def about(what: str, detail: Message | str) -> Message:
+    """`detail` with what it is about before it; alone where it nests too deeply for that."""
     try:
-        return msg("{asked}: {error}", asked=what, error=said)
+        return msg("{asked}: {error}", asked=what, error=detail)
     except ValueError:
-        return said if isinstance(said, Message) else msg("{asked}", asked=what)
+        return detail if isinstance(detail, Message) else msg("{asked}", asked=what)
 
 
 def capped(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
@@ -120,7 +120,7 @@ def capped(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     more = len(once) - _MOST_GAPS
     if more <= 0:
         return tuple(once)
-    rest = Gap(why=once[0].why, said=msg("{count} more that could not be read", count=more))
+    rest = Gap(why=once[0].why, detail=msg("{count} more that could not be read", count=more))
     return (*once[:_MOST_GAPS], rest)
 
 
@@ -136,8 +136,8 @@ def _value(need: Any, got: Got) -> tuple[Any, Absent | None]:
 
 def _gaps(got: Got, value: Any) -> list[Gap]:
     if isinstance(got, Known):
-        return [Gap(why=INCOMPLETE, said=said) for said in got.incomplete]
-    return [Gap(why=got.reason.value, said=got.said)] if isinstance(value, Absent) else []
+        return [Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete]
+    return [Gap(why=got.reason.value, detail=got.detail)] if isinstance(value, Absent) else []
 
 
 def _got(need: Need, view: View) -> Got:
@@ -166,8 +166,8 @@ def _above(fact: Fact, view: View) -> Got:
     got = view.above(fact)
     if got is not None:
         return got
-    said = msg("The inventory declares it as a part of no {kind}", kind=str(fact.kind))
-    return Absent(reason=Reason.NOT_COLLECTED, said=said)
+    detail = msg("The inventory declares it as a part of no {kind}", kind=str(fact.kind))
+    return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 
 def _first(need: FirstOf, view: View) -> Got:
@@ -189,7 +189,7 @@ def _first(need: FirstOf, view: View) -> Got:
         )
     absences = [g for _, g in tried if isinstance(g, Absent)]
     stop = next((a for a in absences if a.unknown), absences[0])
-    return Absent(reason=stop.reason, said=stop.said, evidence=evidence)
+    return Absent(reason=stop.reason, detail=stop.detail, evidence=evidence)
 
 
 def _members(members: Members) -> Known:
@@ -203,5 +203,5 @@ def _members(members: Members) -> Known:
 
 def _missing(target: Target, got: Got) -> tuple[Message, ...]:
     """What could not be looked at on `target`, with its name."""
-    said = got.incomplete if isinstance(got, Known) else (got.said,) * got.unknown
-    return tuple(about(target.id, one) for one in said)
+    detail = got.incomplete if isinstance(got, Known) else (got.detail,) * got.unknown
+    return tuple(about(target.id, one) for one in detail)

@@ -41,7 +41,7 @@ def _finding(
         verdict=judgement.verdict,
         severity=check.severity,
         why=why,
-        said=judgement.said,
+        detail=judgement.detail,
         expected=judgement.expected,
         evidence=() if inputs is None else inputs.evidence,
         sources=() if inputs is None else inputs.sources,
@@ -51,7 +51,7 @@ def _finding(
 
 
 def _could_not_look(absent: Absent) -> Judgement:
-    return Judgement(verdict=Verdict.UNDETERMINED, said=(absent.said,))
+    return Judgement(verdict=Verdict.UNDETERMINED, detail=(absent.detail,))
 
 
 def judge(
@@ -82,7 +82,7 @@ def _storable(finding: Finding) -> Finding:
     expected = finding.expected
     told = structs.replace(
         finding,
-        said=tuple(json_safe(m) for m in finding.said),
+        detail=tuple(json_safe(m) for m in finding.detail),
         expected=None if expected is None else json_safe(expected),
         params={},
     )
@@ -103,14 +103,16 @@ def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, A
 
 def _with_gaps(judgement: Judgement, gaps: tuple[Gap, ...]) -> Judgement:
     """`judgement` of a check that did not see everything: a fail stays, a pass is none."""
-    told = tuple(gap.said for gap in gaps)
+    told = tuple(gap.detail for gap in gaps)
     if judgement.verdict is Verdict.FAIL:
-        return structs.replace(judgement, said=(*judgement.said, *told))
-    return structs.replace(judgement, verdict=Verdict.UNDETERMINED, said=(*told, *judgement.said))
+        return structs.replace(judgement, detail=(*judgement.detail, *told))
+    return structs.replace(
+        judgement, verdict=Verdict.UNDETERMINED, detail=(*told, *judgement.detail)
+    )
 
 
 def _why(judgement: Judgement) -> str:
-    faulty = any(m.id == _FAULT for m in judgement.said)
+    faulty = any(m.id == _FAULT for m in judgement.detail)
     if judgement.verdict is Verdict.UNDETERMINED:
         return Reason.FAULT.value if faulty else "inconclusive"
     return "reason_given" if judgement.verdict is Verdict.NOT_APPLICABLE else ""
@@ -122,7 +124,7 @@ def _stopped(
     judgement, why = _could_not_look(stop), stop.reason.value
     if not stop.unknown and check.when_absent is not None:
         given = check.when_absent
-        judgement = structs.replace(given, said=(*given.said, stop.said))
+        judgement = structs.replace(given, detail=(*given.detail, stop.detail))
         if inputs.gaps:
             judgement = _with_gaps(judgement, inputs.gaps)
             why = inputs.gaps[0].why
@@ -135,23 +137,23 @@ _FAULT = "The check failed with {error}"
 def _called(check: Check, values: tuple[Any, ...], params: Mapping[str, Any]) -> Judgement:
     try:
         judgement = check.judge(*values, **params)
-        if not judgement.said:
+        if not judgement.detail:
             raise TypeError("a check returns a Judgement that says what was seen")
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
-        said = msg("The check failed with {error}", error=_named(error))
-        return Judgement(verdict=Verdict.UNDETERMINED, said=(said,))
+        detail = msg("The check failed with {error}", error=_named(error))
+        return Judgement(verdict=Verdict.UNDETERMINED, detail=(detail,))
     return judgement
 
 
-def faulted(check: Check, target: Target, said: Message) -> Finding:
+def faulted(check: Check, target: Target, detail: Message) -> Finding:
     """The finding of a check that hung or died: undetermined, with the fault named."""
-    judgement = Judgement(verdict=Verdict.UNDETERMINED, said=(said,))
+    judgement = Judgement(verdict=Verdict.UNDETERMINED, detail=(detail,))
     return _finding(check, target, judgement, why=Reason.FAULT.value)
 
 
 def missing(check_id: str, target: Target) -> Finding:
     """The finding of a check that policy names and no plugin offers: undetermined, visible."""
-    said = msg("No installed plugin offers the check {check}", check=check_id)
+    detail = msg("No installed plugin offers the check {check}", check=check_id)
     return Finding(
         id=f"{check_id}@{target.id}",
         check=check_id,
@@ -160,7 +162,7 @@ def missing(check_id: str, target: Target) -> Finding:
         verdict=Verdict.UNDETERMINED,
         severity=Severity.MEDIUM,
         why=Reason.UNSUPPORTED.value,
-        said=(said,),
+        detail=(detail,),
         expected=None,
         evidence=(),
     )

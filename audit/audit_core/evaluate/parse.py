@@ -51,13 +51,13 @@ def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) ->
         return last
     fault = seen.fault(target)
     if fault is not None:
-        return Absent(reason=fault[0], said=fault[1])
-    said = msg(
+        return Absent(reason=fault[0], detail=fault[1])
+    detail = msg(
         "No way to learn {fact} on this platform ({platform})",
         fact=fact.id,
         platform=tuple(f"{name} {value}" for name, value in platform.values.items()),
     )
-    return Absent(reason=Reason.UNSUPPORTED, said=said)
+    return Absent(reason=Reason.UNSUPPORTED, detail=detail)
 
 
 def derive(fact: Fact, view: View, begin: Callable[[], None]) -> Known | Absent:
@@ -88,7 +88,7 @@ def _asked(ask: Ask, seen: Observations, target: Target) -> Known | Absent:
     """The answer to one request, or why there is none."""
     request = request_of(ask, target)
     if isinstance(request, Message):
-        return Absent(reason=Reason.NOT_COLLECTED, said=request)
+        return Absent(reason=Reason.NOT_COLLECTED, detail=request)
     observation = seen.find(request, target)
     if observation is not None:
         got = answer(request, observation, seen, target)
@@ -96,9 +96,9 @@ def _asked(ask: Ask, seen: Observations, target: Target) -> Known | Absent:
         return got if isinstance(got, Absent) else Known(value=got, evidence=evidence)
     fault = seen.fault(target)
     if fault is not None:
-        return Absent(reason=fault[0], said=fault[1])
-    said = msg("{asked}: not asked in this run", asked=request.describe())
-    return Absent(reason=Reason.NOT_COLLECTED, said=said)
+        return Absent(reason=fault[0], detail=fault[1])
+    detail = msg("{asked}: not asked in this run", asked=request.describe())
+    return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 
 def _made(
@@ -110,30 +110,32 @@ def _made(
     try:
         return _result(_read(make, values, name), inputs, name)
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
-        said = msg("The parser failed with {error}", error=type(error).__name__)
-        return Absent(reason=Reason.FAULT, said=said, evidence=inputs.evidence)
+        detail = msg("The parser failed with {error}", error=type(error).__name__)
+        return Absent(reason=Reason.FAULT, detail=detail, evidence=inputs.evidence)
 
 
 def _read(make: Callable[..., Any], values: tuple[Any, ...], name: str) -> Any:
     try:
         return make(*values)
     except ParseError as error:
-        return Absent(reason=Reason.UNPARSABLE, said=about(name, error.said))
+        return Absent(reason=Reason.UNPARSABLE, detail=about(name, error.detail))
 
 
 def _result(value: Any, inputs: Inputs, name: str) -> Known | Absent:
     """`value` as a fact; raises what its messages raise where they cannot be stored."""
     gaps = inputs.gaps
     if isinstance(value, Partial):
-        told = (about(name, json_safe(said)) for said in value.problems)
-        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, said=said) for said in told)))
+        told = (about(name, json_safe(detail)) for detail in value.problems)
+        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, detail=detail) for detail in told)))
         value = value.value
     if isinstance(value, Absent):
-        return _absence(structs.replace(value, said=json_safe(value.said)), gaps, inputs.evidence)
+        return _absence(
+            structs.replace(value, detail=json_safe(value.detail)), gaps, inputs.evidence
+        )
     return Known(
         value=value,
         evidence=inputs.evidence,
-        incomplete=tuple(gap.said for gap in gaps),
+        incomplete=tuple(gap.detail for gap in gaps),
         sources=inputs.sources,
     )
 
@@ -141,7 +143,7 @@ def _result(value: Any, inputs: Inputs, name: str) -> Known | Absent:
 def _absence(value: Absent, gaps: tuple[Gap, ...], evidence: tuple[str, ...]) -> Absent:
     """`value`, but what was not seen in full is never not present."""
     if value.unknown or not gaps:
-        return Absent(reason=value.reason, said=value.said, evidence=evidence)
+        return Absent(reason=value.reason, detail=value.detail, evidence=evidence)
     why = gaps[0].why
     reason = Reason.UNPARSABLE if why == INCOMPLETE else Reason(why)
-    return Absent(reason=reason, said=gaps[0].said, evidence=evidence)
+    return Absent(reason=reason, detail=gaps[0].detail, evidence=evidence)

@@ -23,13 +23,13 @@ _WORST = (Verdict.FAIL, Verdict.UNDETERMINED, Verdict.NOT_APPLICABLE, Verdict.PA
 class Tally(Struct, frozen=True, kw_only=True):
     """What the findings of one check say: how many of each verdict, and the worst by id.
 
-    `severity` is that of the worst that failed; `said` is why it does not apply, each once.
+    `severity` is that of the worst that failed; `detail` is why it does not apply, each once.
     """
 
     counts: dict[Verdict, int]
     ids: dict[Verdict, tuple[str, ...]]
     severity: Severity | None = None
-    said: tuple[Message, ...] = ()
+    detail: tuple[Message, ...] = ()
 
     @property
     def count(self) -> int:
@@ -64,7 +64,7 @@ def _tally(findings: list[Statement]) -> Tally:
         counts={verdict: len(found) for verdict, found in by_verdict.items()},
         ids={v: tuple(f.id for f in found[:LISTED]) for v, found in by_verdict.items()},
         severity=min(failed, key=lambda s: s.rank, default=None),
-        said=_once(m for f in apart for m in f.said),
+        detail=_once(m for f in apart for m in f.detail),
     )
 
 
@@ -76,7 +76,7 @@ def added(one: Tally, other: Tally) -> Tally:
         counts={v: one.counts.get(v, 0) + other.counts.get(v, 0) for v in both},
         ids={v: (*one.ids.get(v, ()), *other.ids.get(v, ()))[:LISTED] for v in both},
         severity=min(severities, key=lambda s: s.rank, default=None),
-        said=_once((*one.said, *other.said)),
+        detail=_once((*one.detail, *other.detail)),
     )
 
 

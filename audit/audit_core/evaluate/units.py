@@ -16,7 +16,7 @@ from audit_core.model import Result, Role, StepState, Verdict
 from audit_core.model.units import UnitRule
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class StepStatements(Struct, frozen=True, kw_only=True):
     """What statements of one origin say about a step; None is the clause as a whole."""
 
     step: int | None
@@ -31,13 +31,13 @@ class StepView(Struct, frozen=True, kw_only=True):
     may_not_apply: bool = False
 
 
-def step_view(said: Sequence[Said]) -> StepView:
-    """The state of a step by what is `said` about it: the worst of all parts of the object wins.
+def step_view(statements: Sequence[StepStatements]) -> StepView:
+    """The state of a step by its `statements`: the worst of all parts of the object wins.
 
     What does not apply drops out beside something that does.
     """
-    decisive = [s for s in said if s.role is not Role.SUPPORTS]
-    settling = [s for s in said if s.role is Role.SETTLES]
+    decisive = [s for s in statements if s.role is not Role.SUPPORTS]
+    settling = [s for s in statements if s.role is Role.SETTLES]
     if _any(decisive, Verdict.FAIL):
         return StepView(state=StepState.DENIED)
     if not settling:
@@ -52,8 +52,8 @@ def step_view(said: Sequence[Said]) -> StepView:
     return StepView(state=StepState.OPEN if passed else StepState.NOT_APPLICABLE)
 
 
-def _any(said: Iterable[Said], verdict: Verdict) -> bool:
-    return any(s.tally.counts.get(verdict) for s in said)
+def _any(statements: Iterable[StepStatements], verdict: Verdict) -> bool:
+    return any(s.tally.counts.get(verdict) for s in statements)
 
 
 def unit_range(rule: UnitRule, steps: Mapping[int, StepView]) -> tuple[Result, ...]:

@@ -46,7 +46,7 @@ class _Order(Struct, frozen=True):
 
 class _Broken(Struct, frozen=True):
     exit_code: int
-    said: Message
+    detail: Message
 
 
 class _Outcome(Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ def _handled(evaluator: Evaluator, folder: ResultsFolder, raw: bytes, step: Step
     try:
         outcome = _made(evaluator, folder, order, step)
     except DengbaoError as error:
-        broken = _Broken(error.exit_code, json_safe(error.said))
+        broken = _Broken(error.exit_code, json_safe(error.detail))
         outcome = _Outcome(broken=broken)
     return msgspec.json.encode(outcome)
 
@@ -269,4 +269,4 @@ class _Pool:
 def _again(broken: _Broken) -> DengbaoError:
     classes = (errors.UsageError, errors.InputError, errors.StoreError, errors.ConfigError)
     made = next((c for c in classes if c.exit_code == broken.exit_code), ConfigError)
-    return made(broken.said)
+    return made(broken.detail)

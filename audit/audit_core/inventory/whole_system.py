@@ -22,8 +22,8 @@ def this_machine(registry: Registry) -> Inventory:
     """This machine, over no network."""
     kind = registry.kinds.by_id.get(DEFAULT_KIND)
     if kind is None or kind.here is None:
-        said = msg("no loaded plugin says how to audit this machine; give an inventory with -i")
-        raise ConfigError(said)
+        detail = msg("no loaded plugin says how to audit this machine; give an inventory with -i")
+        raise ConfigError(detail)
     access = ", ".join(f"{key}: {value}" for key, value in kind.here.items())
     text = f"targets: [{{id: {NAME}, access: {{{access}}}}}]\nscope: [127.0.0.0/8, '::1/128']\n"
     read = read_inventory(load_bytes(text.encode(), NAME), registry)

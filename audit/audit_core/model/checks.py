@@ -38,7 +38,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     """What a check returns: the verdict, what was seen, what was expected."""
 
     verdict: Verdict
-    said: tuple[Message, ...]
+    detail: tuple[Message, ...]
     expected: Message | None = None
 
 
@@ -82,7 +82,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     severity: Severity
     why: str
-    said: tuple[Message, ...]
+    detail: tuple[Message, ...]
     expected: Message | None
     evidence: tuple[str, ...]
     sources: tuple[str, ...] = ()

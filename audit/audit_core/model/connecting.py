@@ -35,7 +35,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class ConnectError(Exception):
-    """The target could not be reached or logged in to; `reason`, and `said`, which tells why.
+    """The target could not be reached or logged in to; `reason`, and `detail`, which tells why.
 
     `remedy` is what the user can do about it (a command to run), or None. `refused`: the other side
     answered and refused what it was offered, which counts towards lock-outs. `in_between`: this is
@@ -45,15 +45,15 @@ class ConnectError(Exception):
     def __init__(
         self,
         reason: Reason,
-        said: Message,
+        detail: Message,
         *,
         remedy: Message | None = None,
         refused: bool = False,
         in_between: bool = False,
     ) -> None:
-        super().__init__(str(said))
+        super().__init__(str(detail))
         self.reason = reason
-        self.said = said
+        self.detail = detail
         self.remedy = remedy
         self.refused = refused
         self.in_between = in_between

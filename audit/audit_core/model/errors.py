@@ -21,9 +21,9 @@ class DengbaoError(Exception):
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(english(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(english(detail))
+        self.detail = detail
 
 
 class UsageError(DengbaoError):

@@ -28,10 +28,10 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Absent(Struct, frozen=True, kw_only=True):
-    """No value, and why. `said` is for the reader; `evidence` is what was seen all the same."""
+    """No value, and why. `detail` is for the reader; `evidence` is what was seen all the same."""
 
     reason: Reason
-    said: Message
+    detail: Message
     evidence: tuple[str, ...] = ()
 
     @property

@@ -8,9 +8,9 @@ from audit_core.model.messages import Message
 class ParseError(Exception):
     """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE.
 
-    `said` tells why; text of the target in it is `verbatim`.
+    `detail` tells why; text of the target in it is `verbatim`.
     """
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(str(detail))
+        self.detail = detail

@@ -105,7 +105,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class FactValue(Struct, frozen=True, kw_only=True):
-    """A fact about one target: its value as JSON, or why there is none. `said` is for the reader.
+    """A fact about one target: its value as JSON, or why there is none. `detail` is for the reader.
 
     `reason` is empty where `value` holds; `incomplete` then says what is missing of it, `sources`
     from which facts it was taken.
@@ -115,7 +115,7 @@ class FactValue(Struct, frozen=True, kw_only=True):
     fact: str
     value: Any = None
     reason: str = ""
-    said: Message | None = None
+    detail: Message | None = None
     incomplete: tuple[Message, ...] = ()
     sources: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()

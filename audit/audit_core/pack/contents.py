@@ -80,7 +80,7 @@ def _take(archive: Zip, member: Member, found: Contents) -> Message | None:
             if most >= 0:
                 kept += piece
     except BadMember as error:
-        return msg("It cannot be read: {error}", error=error.said)
+        return msg("It cannot be read: {error}", error=error.detail)
     found.names.append(member.name)
     found.times.add(member.when)
     found.files[member.name] = d.File(

@@ -97,8 +97,8 @@ def problems(
     """
     known = {finding.id: finding for links in objects.values() for finding in links.findings}
     for where, links in objects.items():
-        for said in (*_unseen(links, records), *_unfounded_in(links, known)):
-            yield Problem(where=where, said=said)
+        for detail in (*_unseen(links, records), *_unfounded_in(links, known)):
+            yield Problem(where=where, detail=detail)
 
 
 def _unseen(links: ObjectLinks, records: Mapping[str, Record]) -> Iterator[Message]:

@@ -76,13 +76,13 @@ def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
     except TypeError as error:
         # cryptography says TypeError both for a missing and for a superfluous passphrase.
         if passphrase is None:
-            said = msg("{path}: the key is encrypted: give its passphrase", path=str(path))
+            detail = msg("{path}: the key is encrypted: give its passphrase", path=str(path))
         else:
-            said = msg("{path}: the key is not encrypted", path=str(path))
-        raise InputError(said) from error
+            detail = msg("{path}: the key is not encrypted", path=str(path))
+        raise InputError(detail) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        said = msg("{path}: not a PEM private key, or the wrong passphrase", path=str(path))
-        raise InputError(said) from error
+        detail = msg("{path}: not a PEM private key, or the wrong passphrase", path=str(path))
+        raise InputError(detail) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise InputError(
             msg(

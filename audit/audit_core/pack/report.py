@@ -39,7 +39,7 @@ class ProblemView(Struct, frozen=True, kw_only=True):
     """Something that is not as it must be, as printed."""
 
     where: str
-    said: str
+    detail: str
 
 
 class ReportView(Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ def report_view(report: Report, translator: Translator) -> ReportView:
         signer=report.signer,
         trusted=report.trusted,
         checked=tuple(say(m) for m in report.checked),
-        problems=tuple(ProblemView(where=p.where, said=say(p.said)) for p in report.problems),
+        problems=tuple(ProblemView(where=p.where, detail=say(p.detail)) for p in report.problems),
         notes=tuple(say(m) for m in report.notes),
     )
 
@@ -84,9 +84,9 @@ class ReportBuilder:
         self.checked: list[Message] = []
         self.notes: list[Message] = []
 
-    def wrong(self, said: Message, where: str = "") -> None:
+    def wrong(self, detail: Message, where: str = "") -> None:
         """Something is not as it must be."""
-        self.extend((Problem(where=where, said=said),))
+        self.extend((Problem(where=where, detail=detail),))
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Some things are not as they must be."""
@@ -100,8 +100,8 @@ class ReportBuilder:
         """The report on `subject`."""
         problems = tuple(self._problems)
         if self._more:
-            said = msg("{count} more problems are not listed", count=self._more)
-            problems += (Problem(where="", said=said),)
+            detail = msg("{count} more problems are not listed", count=self._more)
+            problems += (Problem(where="", detail=detail),)
         return Report(
             subject=subject,
             checked=tuple(self.checked),

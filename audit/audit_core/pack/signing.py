@@ -104,6 +104,6 @@ def statement(envelope: bytes, public: Ed25519PublicKey) -> Statement | None:
         return None  # from_dict takes any JSON and trips over shapes that it did not expect
 
 
-def vouches(said: Statement, manifest: bytes) -> bool:
-    """Whether `said` is exactly what dengbao says of these bytes of manifest.json."""
-    return said == _statement(hashlib.sha256(manifest).hexdigest(), said.predicate)
+def vouches(detail: Statement, manifest: bytes) -> bool:
+    """Whether `detail` is exactly what dengbao says of these bytes of manifest.json."""
+    return detail == _statement(hashlib.sha256(manifest).hexdigest(), detail.predicate)

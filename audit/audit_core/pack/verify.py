@@ -60,7 +60,7 @@ def _pack(
     try:
         found = contents.read(handle, out)
     except NotZip as error:
-        out.wrong(error.said)
+        out.wrong(error.detail)
         return None
     manifest = _document(found, d.MANIFEST, d.Manifest, d.SCHEMA, out)
     if manifest is not None:
@@ -165,8 +165,8 @@ def _outputs(found: Contents, out: ReportBuilder) -> None:
         for name, digest in (("stdout.txt", record.stdout), ("stderr.txt", record.stderr)):
             file = found.files.get(f"{folder}/{name}")
             if (file.sha256 if file is not None else evidence_links.EMPTY) != digest:
-                said = msg("It is not the output that the observation names")
-                out.wrong(said, f"{folder}/{name}")
+                detail = msg("It is not the output that the observation names")
+                out.wrong(detail, f"{folder}/{name}")
     for name in found.names:
         folder, _, file_name = name.rpartition("/")
         if name.startswith("evidence/") and (
@@ -278,8 +278,8 @@ def _signature(
     if wanted is not None and print_ != wanted.lower().removeprefix("sha256:"):
         out.wrong(msg("The pack brings the key {found}, not {wanted}", found=print_, wanted=wanted))
         return None
-    said = signing.statement(envelope, public)
-    if said is None:
+    detail = signing.statement(envelope, public)
+    if detail is None:
         by = signing.signer(envelope) or "?"
         out.wrong(
             msg("The signature is not by the key {key} (it names {by})", key=print_, by=by[:80]),
@@ -288,7 +288,7 @@ def _signature(
         return None
     if own is not None and keys.fingerprint(own) != print_:
         out.wrong(msg("It is not the key that signed"), d.KEY)
-    if not _said_of(said, found, manifest):
+    if not _statement_matches(detail, found, manifest):
         out.wrong(msg("The signature is not over this manifest"), d.SIGNATURE)
         return None
     out.checked.append(msg("Signature by the key {key}", key=print_))
@@ -302,9 +302,11 @@ def _signature(
     return print_
 
 
-def _said_of(said: signing.Statement, found: Contents, manifest: d.Manifest | None) -> bool:
+def _statement_matches(
+    detail: signing.Statement, found: Contents, manifest: d.Manifest | None
+) -> bool:
     raw = found.kept.get(d.MANIFEST)
-    if raw is None or manifest is None or not signing.vouches(said, raw):
+    if raw is None or manifest is None or not signing.vouches(detail, raw):
         return False
     expected = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
-    return said.predicate == expected
+    return detail.predicate == expected

@@ -25,10 +25,10 @@ def verify_run(run: Run) -> Report:
         try:
             check(run, out)
         except DengbaoError as error:
-            out.wrong(error.said)
+            out.wrong(error.detail)
         except OSError as error:
-            said = msg("Cannot be read: {error}", error=os_error(error))
-            out.wrong(said, Path(str(error.filename or run.folder)).name)
+            detail = msg("Cannot be read: {error}", error=os_error(error))
+            out.wrong(detail, Path(str(error.filename or run.folder)).name)
     return out.report(run.id)
 
 
@@ -75,7 +75,7 @@ def _bundle(
     try:
         bundle = Bundle(path)
     except DengbaoError as error:
-        out.wrong(error.said, where)
+        out.wrong(error.detail, where)
         return
     if frames.whole_length(path) != path.stat().st_size:
         out.wrong(msg("It ends in a frame that is torn or was altered"), where)
@@ -121,18 +121,18 @@ def _results(path: Path, records: Mapping[str, evidence_links.Record], out: Repo
         raw = _read(path.parent / name)
         links = evidence_links.decoded(raw, evidence_links.ObjectLinks)
         if hashlib.sha256(raw).hexdigest() != entry.sha256 or isinstance(links, Message):
-            said = msg("The results of {object} are missing or were altered", object=entry.object)
-            out.wrong(said, where)
+            detail = msg("The results of {object} are missing or were altered", object=entry.object)
+            out.wrong(detail, where)
         else:
             objects[f"results/{path.parent.name}/{name}"] = links
     out.extend(evidence_links.problems(objects, records))
-    said = msg(
+    detail = msg(
         "{findings} findings and {conclusions} conclusions in {where} rest on what is stored",
         findings=sum(len(o.findings) for o in objects.values()),
         conclusions=sum(len(o.conclusions) for o in objects.values()),
         where=where,
     )
-    out.checked.append(said)
+    out.checked.append(detail)
 
 
 def _read(path: Path) -> bytes:

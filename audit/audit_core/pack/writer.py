@@ -105,8 +105,8 @@ def _same_run(run: Run, results: Results) -> None:
         )
     # To sign what was altered after it was sealed would make it look whole again.
     if run.seal is not None and (wrong := check_seal(run)):
-        said = msg("{folder}: not as it was sealed: {wrong}", folder=str(run.folder))
-        raise InputError(filled(said, wrong=wrong[0]))  # verify tells all there is
+        detail = msg("{folder}: not as it was sealed: {wrong}", folder=str(run.folder))
+        raise InputError(filled(detail, wrong=wrong[0]))  # verify tells all there is
 
 
 @contextmanager
@@ -187,11 +187,11 @@ def _source(
 
 
 class _BadName(Exception):
-    """A file of an exporter that no pack can hold; `said` is why."""
+    """A file of an exporter that no pack can hold; `detail` is why."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 def _export(
@@ -211,7 +211,7 @@ def _export(
             failed[name] = msg(
                 "Exporter {name} failed, its files are left out: {error}",
                 name=name,
-                error=error.said if isinstance(error, _BadName) else named(error),
+                error=error.detail if isinstance(error, _BadName) else named(error),
             )
             continue
         for path, as_name in zip(paths, names, strict=True):
@@ -261,8 +261,8 @@ def _add_tail(archive: Archive, key: SigningKey, manifest: d.Manifest, folder: P
     end = archive.mark()
     rows = {"files": lambda: (file for file, _ in archive.listed(0, end))}
     written = _add_pieces(archive, d.MANIFEST, encode_pieces(manifest, rows), folder)
-    said = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
-    _add(archive, d.SIGNATURE, signing.sign(written.sha256, said, key))
+    detail = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
+    _add(archive, d.SIGNATURE, signing.sign(written.sha256, detail, key))
     _add(archive, d.KEY, public_pem(key.private.public_key()))
     _add_pieces(archive, d.SUMS, d.sums(archive.digests()), folder)
 

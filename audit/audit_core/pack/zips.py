@@ -32,23 +32,23 @@ class Problem(Struct, frozen=True, kw_only=True):
     """
 
     where: str
-    said: Message
+    detail: Message
 
 
 class NotZip(Exception):
-    """The file is no zip that could be read any further; `said` is why."""
+    """The file is no zip that could be read any further; `detail` is why."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(said.id)
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(detail.id)
+        self.detail = detail
 
 
 class BadMember(Exception):
-    """A member that contradicts what the zip says of it; `said` is how."""
+    """A member that contradicts what the zip says of it; `detail` is how."""
 
-    def __init__(self, said: Message) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, detail: Message) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
 
 
 class Member(Struct, frozen=True, kw_only=True):
@@ -101,15 +101,15 @@ class Zip:
         if len(self.members) != count:
             self._wrong(
                 msg(
-                    "The zip says it has {said} members and lists {listed}",
-                    said=count,
+                    "The zip says it has {detail} members and lists {listed}",
+                    detail=count,
                     listed=len(self.members),
                 )
             )
         self._misplaced = self._check_layout(start)
 
-    def _wrong(self, said: Message, where: str = "") -> None:
-        self.problems.append(Problem(where=where, said=said))
+    def _wrong(self, detail: Message, where: str = "") -> None:
+        self.problems.append(Problem(where=where, detail=detail))
 
     def _at(self, start: int, size: int) -> bytes:
         if start < 0:

@@ -72,7 +72,7 @@ _STATUS_REASONS = {
 }
 
 
-_SAID = {
+_DETAILS = {
     Status.NOT_PRESENT: msg("{asked}: not present"),
     Status.NOT_PERMITTED: msg("{asked}: not permitted"),
     Status.NOT_REGULAR: msg("{asked}: not a regular file, left unread"),
@@ -86,17 +86,17 @@ _SAID = {
 }
 
 
-def absent(reason: Reason, said: Message, observation: Observation) -> Absent:
-    return Absent(reason=reason, said=said, evidence=(observation_digest(observation),))
+def absent(reason: Reason, detail: Message, observation: Observation) -> Absent:
+    return Absent(reason=reason, detail=detail, evidence=(observation_digest(observation),))
 
 
 def _unanswered(request: Request, observation: Observation) -> Absent:
     status = observation.status
     reason = request.if_missing() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
-    said = filled(_SAID[status], asked=observation.asked)
+    detail = filled(_DETAILS[status], asked=observation.asked)
     if observation.detail is not None:
-        said = msg("{said} ({why})", said=said, why=observation.detail)
-    return absent(reason, said, observation)
+        detail = msg("{detail} ({why})", detail=detail, why=observation.detail)
+    return absent(reason, detail, observation)
 
 
 def answer(
@@ -111,14 +111,16 @@ def answer(
     if observation.status is not Status.ANSWERED:
         return _unanswered(request, observation)
     if observation.truncated and not request.partial_ok:
-        said = msg(
+        detail = msg(
             "{asked}: the answer was cut at {size} bytes", asked=asked, size=observation.stdout_size
         )
-        return absent(Reason.TRUNCATED, said, observation)
+        return absent(Reason.TRUNCATED, detail, observation)
     if "known-secret" in observation.redactions:
         # A password that is a common word, such as an account's name, was cut there too.
-        said = msg("{asked}: a secret of this run stood in the answer and was cut out", asked=asked)
-        return absent(Reason.UNPARSABLE, said, observation)
+        detail = msg(
+            "{asked}: a secret of this run stood in the answer and was cut out", asked=asked
+        )
+        return absent(Reason.UNPARSABLE, detail, observation)
     code, stderr = observation.exit_code, seen.blob(observation.stderr_sha256)
     if not request.accepts(code, truncated=observation.truncated):
         return absent(Reason.UNPARSABLE, _ended(asked, code, stderr), observation)

@@ -73,8 +73,8 @@ def load_catalog(folder: Path) -> Catalog:
         if not clause.applies_to:
             no_object(row.where)
     return Catalog(
-        id=about.id, title=about.title.zh, title_en=about.title.en, edition=_said(about.edition),
-        source=about.source, confidence=_said(about.confidence), licence=about.licence,
+        id=about.id, title=about.title.zh, title_en=about.title.en, edition=_detail(about.edition),
+        source=about.source, confidence=_detail(about.confidence), licence=about.licence,
         clauses=clauses, twins=twins, crosswalk=crosswalk, scopes=about.scopes,
         layers=about.layers, object_types=about.object_types,
         system_objects=about.system_objects, sha256=files.sha256(),
@@ -100,7 +100,7 @@ def _with_steps(files: _Files, about: _About, clauses: tuple[Clause, ...]) -> tu
     )
 
 
-def _said(written: str | Bilingual) -> Message:
+def _detail(written: str | Bilingual) -> Message:
     return as_is(written) if isinstance(written, str) else written.message()
 
 
@@ -116,18 +116,18 @@ class _Row(dict[str, str]):
         words = tuple(self.get(column, "").split())
         for word in words:
             if word not in known:
-                said = msg("{where}: {column}: expected {expected}, got {word}{hint}",
+                detail = msg("{where}: {column}: expected {expected}, got {word}{hint}",
                            where=self.where, column=column, word=quoted(word))  # fmt: skip
-                raise InputError(filled(said, expected=one_of(known), hint=nearest(word, known)))
+                raise InputError(filled(detail, expected=one_of(known), hint=nearest(word, known)))
         return words
 
     def word(self, column: str, known: tuple[str, ...]) -> str | None:
         """The one word of a cell, which must be known; None where the cell is empty."""
         words = self.words(column, known)
         if len(words) > 1:
-            said = msg("{where}: {column}: expected one word, got {text}",
+            detail = msg("{where}: {column}: expected one word, got {text}",
                        where=self.where, column=column, text=quoted(self[column]))  # fmt: skip
-            raise InputError(said)
+            raise InputError(detail)
         return words[0] if words else None
 
 
@@ -149,9 +149,9 @@ class _Files:
             with self.path(name).open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         except OSError as error:
-            said = msg("{path}: cannot be read: {error}",
+            detail = msg("{path}: cannot be read: {error}",
                        path=str(self.path(name)), error=os_error(error))  # fmt: skip
-            raise InputError(said) from error
+            raise InputError(detail) from error
         if len(raw) > MAX_BYTES:
             raise InputError(
                 msg(
@@ -174,9 +174,9 @@ class _Files:
             header = next(reader, [])
             twice = sorted({c for c in header if header.count(c) > 1})
             if twice:
-                said = msg("{path}:1: expected each column once, got {column} again",
+                detail = msg("{path}:1: expected each column once, got {column} again",
                            path=str(path), column=quoted(twice[0]))  # fmt: skip
-                raise InputError(said)
+                raise InputError(detail)
             for column in required:
                 if column not in header:
                     raise InputError(
@@ -188,10 +188,10 @@ class _Files:
                     )
             for column in header if known is not None else ():
                 if column not in (known or ()):
-                    said = msg("{path}:1: expected known columns, got {column}{hint}",
+                    detail = msg("{path}:1: expected known columns, got {column}{hint}",
                                path=str(path), column=quoted(column),
                                hint=nearest(column, known or ()))  # fmt: skip
-                    raise InputError(said)
+                    raise InputError(detail)
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if len(cells) != len(header):
@@ -225,9 +225,9 @@ class _Files:
 
 def _must_be_plain(where: str, column: str, cell: str) -> None:
     if not cell.isprintable():
-        said = msg("{where}: {column}: expected printable text on one line, got {text}",
+        detail = msg("{where}: {column}: expected printable text on one line, got {text}",
                    where=where, column=column, text=quoted(cell))  # fmt: skip
-        raise InputError(said)
+        raise InputError(detail)
 
 
 def digest(files: dict[str, bytes]) -> str:
@@ -251,9 +251,9 @@ def _ids(rows: tuple[_Row, ...]) -> KeysView[str]:
     for row in rows:
         id = row["id"]
         if not id or " " in id:
-            said = msg("{where}: id: expected the id of a clause, got {id}",
+            detail = msg("{where}: id: expected the id of a clause, got {id}",
                        where=row.where, id=quoted(id))  # fmt: skip
-            raise InputError(said)
+            raise InputError(detail)
         if id in seen_at:
             raise InputError(
                 msg("{where}: expected each clause once, got {name} again",
@@ -265,9 +265,9 @@ def _ids(rows: tuple[_Row, ...]) -> KeysView[str]:
 
 def _known(row: _Row, column: str, known: AbstractSet[str]) -> str:
     if row[column] not in known:
-        said = msg("{where}: {column}: expected a clause of this catalog, got {name}{hint}",
+        detail = msg("{where}: {column}: expected a clause of this catalog, got {name}{hint}",
                    where=row.where, column=column, name=quoted(row[column]))  # fmt: skip
-        raise InputError(filled(said, hint=nearest(row[column], known)))
+        raise InputError(filled(detail, hint=nearest(row[column], known)))
     return row[column]
 
 
@@ -281,9 +281,9 @@ def _crosswalk(files: _Files, known: AbstractSet[str]) -> dict[str, tuple[Crossw
         crossing = CrosswalkEntry(catalog=row["catalog"], clause=row["other"], where=row.where)
         held = found.get(clause, ())
         if (crossing.catalog, crossing.clause) in {(c.catalog, c.clause) for c in held}:
-            said = msg("{where}: expected each pair of clauses once, got {name} again",
+            detail = msg("{where}: expected each pair of clauses once, got {name} again",
                        where=row.where, name=quoted(f"{clause}, {crossing.clause}"))  # fmt: skip
-            raise InputError(said)
+            raise InputError(detail)
         found[clause] = (*held, crossing)
     return found
 

@@ -217,17 +217,17 @@ def _judge(declared: DeclaredCheck, operand: Any, expected: Message, value: Any)
         ok: bool | None = False
     else:
         ok = _holds(declared.comparator, operand, found)
-    said = msg("{field} is {value}", field=name, value=_listed(found))
+    detail = msg("{field} is {value}", field=name, value=_listed(found))
     if ok is None:
-        verdict, said = Verdict.UNDETERMINED, msg("{field} cannot be compared", field=name)
+        verdict, detail = Verdict.UNDETERMINED, msg("{field} cannot be compared", field=name)
     else:
         verdict = Verdict.PASS if ok else Verdict.FAIL
-    return Judgement(verdict=verdict, said=(said,), expected=expected)
+    return Judgement(verdict=verdict, detail=(detail,), expected=expected)
 
 
 def _is_absent(declared: DeclaredCheck, expected: Message) -> Judgement:
-    said = msg("{field} is not there", field=declared.field or declared.fact)
-    return Judgement(verdict=Verdict.PASS, said=(said,), expected=expected)
+    detail = msg("{field} is not there", field=declared.field or declared.fact)
+    return Judgement(verdict=Verdict.PASS, detail=(detail,), expected=expected)
 
 
 def _field(declared: DeclaredCheck, value: Any) -> Any:

@@ -25,7 +25,7 @@ def lint_profile(
         found.extend(_translations(policy, catalog))
     found.extend(_empty_clauses(policy, profile))
     found.extend(_unknown_catalogs(policy))
-    return tuple(sorted(found, key=lambda p: (p.file, p.line, p.said.id, str(p.said.args))))
+    return tuple(sorted(found, key=lambda p: (p.file, p.line, p.detail.id, str(p.detail.args))))
 
 
 def _unknown_catalogs(policy: Policy) -> Iterator[Problem]:
@@ -33,20 +33,23 @@ def _unknown_catalogs(policy: Policy) -> Iterator[Problem]:
     for id, path in policy.mapped_catalogs().items():
         if id not in known:
             word = nearest_word(id, known)
-            said = msg("this is a mapping of no catalog: {name} is none", name=quoted(id))
+            detail = msg("this is a mapping of no catalog: {name} is none", name=quoted(id))
             if word is not None:
-                said = msg("this is a mapping of no catalog: {name} is none; did you mean {word}?",
-                           name=quoted(id), word=repr(word))  # fmt: skip
-            yield Problem(file=str(path), line=1, said=said)
+                detail = msg(
+                    "this is a mapping of no catalog: {name} is none; did you mean {word}?",
+                    name=quoted(id),
+                    word=repr(word),
+                )
+            yield Problem(file=str(path), line=1, detail=detail)
 
 
 def _mapping_problems(policy: Policy, catalog: Catalog, known: set[str]) -> Iterator[Problem]:
     mapping = policy.mapping(catalog.id)
-    for file, line, said in mapping.twice:
-        yield Problem(file=file, line=line, said=said)
+    for file, line, detail in mapping.twice:
+        yield Problem(file=file, line=line, detail=detail)
     for (clause, check), (file, line) in mapping.lines.items():
         if check not in known:
-            yield Problem(file=file, line=line, said=_unknown(clause, check, known))
+            yield Problem(file=file, line=line, detail=_unknown(clause, check, known))
 
 
 def _unknown(clause: str, check: str, known: set[str]) -> Message:
@@ -64,8 +67,8 @@ def _translations(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for line, clause in enumerate(catalog.clauses, 2):
         for name in ("control_point", "gist"):
             if getattr(clause, name) and not getattr(clause, f"{name}_en"):
-                said = msg("{id}: {name} has no English text in en.csv", id=clause.id, name=name)
-                yield Problem(file=file, line=line, said=said)
+                detail = msg("{id}: {name} has no English text in en.csv", id=clause.id, name=name)
+                yield Problem(file=file, line=line, detail=detail)
 
 
 def _empty_clauses(policy: Policy, profile: Profile) -> Iterator[Problem]:
@@ -75,5 +78,7 @@ def _empty_clauses(policy: Policy, profile: Profile) -> Iterator[Problem]:
         if not clause.applies_to or not (clause.methods or key in bound):
             file = policy.catalog_file(clause.catalog, "clauses.csv")
             ids = [c.id for c in policy.catalog(clause.catalog).clauses]
-            said = msg("{id}: nothing says of what or by which method it is assessed", id=clause.id)
-            yield Problem(file=str(file), line=ids.index(clause.id) + 2, said=said)
+            detail = msg(
+                "{id}: nothing says of what or by which method it is assessed", id=clause.id
+            )
+            yield Problem(file=str(file), line=ids.index(clause.id) + 2, detail=detail)

@@ -203,8 +203,8 @@ class _Reader:
 
     def _take(self, held: Roles, clause: str, key: Key, role: Role, at: tuple[str, int]) -> None:
         if key in held:
-            said = msg("{check} is mapped to {clause} twice", check=key[1], clause=clause)
-            self.twice.append((*at, said))
+            detail = msg("{check} is mapped to {clause} twice", check=key[1], clause=clause)
+            self.twice.append((*at, detail))
         self.lines.setdefault((clause, key[1]), at)
         # of two claims the lesser stands: a clause must not look settled by a slip
         held[key] = weaker(held.get(key, role), role)

@@ -20,7 +20,7 @@ class Bilingual(Struct, frozen=True, kw_only=True):
 
     def message(self) -> Message:
         """It as a message: each reader sees one of the two."""
-        return msg("{said}", said=self.en, said_zh=self.zh)
+        return msg("{detail}", detail=self.en, detail_zh=self.zh)
 
 
 class Layer(Struct, frozen=True, kw_only=True):
@@ -173,4 +173,4 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     file: str
     line: int
-    said: Message
+    detail: Message

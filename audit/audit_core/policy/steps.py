@@ -208,7 +208,7 @@ def every_step(steps: tuple[Step, ...]) -> UnitRule:
 
 
 def _refuse(row: Row, column: str, expected: Message, got: str, hint: Message = SILENT) -> NoReturn:
-    said = msg("{where}: {column}: expected {expected}, got {word}{hint}",
+    detail = msg("{where}: {column}: expected {expected}, got {word}{hint}",
                where=row.where, column=column, expected=expected, word=quoted(got),
                hint=hint)  # fmt: skip
-    raise InputError(said)
+    raise InputError(detail)

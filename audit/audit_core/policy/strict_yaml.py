@@ -154,9 +154,9 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        said = msg("{path}: cannot be read: {error}",
+        detail = msg("{path}: cannot be read: {error}",
                    path=str(path), error=os_error(error))  # fmt: skip
-        raise InputError(said) from error
+        raise InputError(detail) from error
 
 
 def load_bytes(raw: bytes, file: str) -> Document:
@@ -183,10 +183,10 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> InputError:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return wrong(file, line, (), msg("printable text"), msg("a control character"))
-    said = msg("{file}:{line}: {place}: expected YAML, got a mistake in it: {problem}",
+    detail = msg("{file}:{line}: {place}: expected YAML, got a mistake in it: {problem}",
                file=file, line=line)  # fmt: skip
     told = yaml_problem(getattr(error, "problem", None))
-    return InputError(filled(said, place=dotted(()), problem=told))
+    return InputError(filled(detail, place=dotted(()), problem=told))
 
 
 class _Builder:

@@ -42,7 +42,7 @@ class FaultFrame(Struct, frozen=True, kw_only=True):
     target: str
     connector: str
     reason: Reason
-    said: Message
+    detail: Message
     remedy: Message | None = None
 
 
@@ -132,7 +132,7 @@ class BundleWriter:
         self,
         target: str,
         reason: Reason,
-        said: Message,
+        detail: Message,
         remedy: Message | None = None,
         *,
         connector: str = "",
@@ -142,7 +142,7 @@ class BundleWriter:
             target=target,
             connector=connector,
             reason=reason,
-            said=self._cut.message(said),
+            detail=self._cut.message(detail),
             remedy=self._cut.message(remedy) if remedy is not None else None,
         )
         self._file.append("fault", msgspec.json.encode(frame))

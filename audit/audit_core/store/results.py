@@ -60,11 +60,11 @@ class ResultsFolder:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            said = msg("{path}: cannot read: {error}", path=str(path), error=os_error(error))
-            raise InputError(said) from error
+            detail = msg("{path}: cannot read: {error}", path=str(path), error=os_error(error))
+            raise InputError(detail) from error
         if hashlib.sha256(raw).hexdigest() != entry.sha256:
-            said = msg("{path}: was altered; dengbao evaluate makes it anew", path=str(path))
-            raise InputError(said)
+            detail = msg("{path}: was altered; dengbao evaluate makes it anew", path=str(path))
+            raise InputError(detail)
         return raw
 
     def begin(self) -> None:

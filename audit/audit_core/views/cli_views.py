@@ -101,7 +101,7 @@ class LintProblem(Struct, frozen=True, kw_only=True):
 
     file: str
     line: int
-    said: str
+    detail: str
 
 
 class LintView(Struct, frozen=True, kw_only=True):

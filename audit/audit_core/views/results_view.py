@@ -66,7 +66,7 @@ class FindingView(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     severity: Severity
     why: str
-    said: str
+    detail: str
     expected: str | None
     remedy: str | None
     params: dict[str, Any]
@@ -222,7 +222,7 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
         verdict=f.verdict,
         severity=f.severity,
         why=f.why,
-        said=joined(f.said, t.say, t.lang),
+        detail=joined(f.detail, t.say, t.lang),
         expected=t.say(f.expected) if f.expected is not None else None,
         remedy=t.say(f.remedy) if f.remedy is not None else None,
         params=f.params,

@@ -76,8 +76,10 @@ def uid_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement:
     shared = [f"{uid}: {', '.join(sorted(who))}" for uid, who in owners.items() if len(who) > 1]
     expected = msg("no user id belongs to two accounts")
     if shared:
-        said = msg("{count} user ids are shared: {names}", count=len(shared), names=capped(shared))
-        return failed(said, expected=expected)
+        detail = msg(
+            "{count} user ids are shared: {names}", count=len(shared), names=capped(shared)
+        )
+        return failed(detail, expected=expected)
     return _whole(
         accounts,
         sources,
@@ -125,13 +127,15 @@ def user_name_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement
 def root_only_uid_0(accounts: Accounts, sources: Sources | Absent) -> Judgement:
     """Only root has user id 0."""
     others = [a.name for a in accounts.rows if a.uid == 0 and a.name != "root"]
-    said = (
+    detail = (
         msg("Accounts with user id 0 besides root: {names}", names=capped(others))
         if others
         else msg("No account besides root has user id 0")
     )
     return _whole(
-        accounts, sources, expect(not others, said=said, expected=msg("only root has user id 0"))
+        accounts,
+        sources,
+        expect(not others, detail=detail, expected=msg("only root has user id 0")),
     )
 
 
@@ -148,7 +152,7 @@ def no_empty_password(
     """No account has an empty password."""
     empty = {a.name for a in accounts.rows if a.field == "empty"}
     empty |= {s.name for s in known(shadow) or () if s.usable and not s.scheme}
-    said = (
+    detail = (
         msg(
             "{count} accounts have an empty password: {names}",
             count=len(empty),
@@ -158,7 +162,7 @@ def no_empty_password(
         else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
     )
     return _whole(
-        accounts, sources, expect(not empty, said=said, expected=msg("no empty password field"))
+        accounts, sources, expect(not empty, detail=detail, expected=msg("no empty password field"))
     )
 
 

@@ -240,7 +240,7 @@ def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial:
 def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Partial | Absent:
     """The same as lastlog2(8) tells it; UNSUPPORTED where it holds nothing, as lastlog then may."""
     if answer.exit_code != 0 or len(answer.lines) < 2:
-        return Absent(reason=Reason.UNSUPPORTED, said=msg("lastlog2 holds no login"))
+        return Absent(reason=Reason.UNSUPPORTED, detail=msg("lastlog2 holds no login"))
     return parse_lastlog(answer)
 
 

@@ -130,9 +130,9 @@ def _folder(rule: Rule, conf: dict[str, str]) -> str:
     told = _word(rule, conf, "dir").rstrip("/")
     folder = "/run/" + told.removeprefix("/var/run/") if told.startswith("/var/run/") else told
     if folder.rpartition("/")[0] not in _ABOVE:
-        said = msg("faillock keeps its counts in {path}; whether it can was not seen",
+        detail = msg("faillock keeps its counts in {path}; whether it can was not seen",
                    path=shortened(told))  # fmt: skip
-        raise Unresolved(said)
+        raise Unresolved(detail)
     return folder
 
 
@@ -288,9 +288,9 @@ def _without(pam: Pam | None, over_ssh: Message | None, expected: Message) -> Ju
         never = [service for service in entrances(pam) if _never(pam, service)] if pam else []
     except Unresolved:
         never = []
-    said = present(*(_told(service, None)[0] for service in never), over_ssh)
-    if said:
-        return failed(*said, expected=expected)
+    detail = present(*(_told(service, None)[0] for service in never), over_ssh)
+    if detail:
+        return failed(*detail, expected=expected)
     return undetermined(SETTINGS_UNREAD if pam else _STACKS_UNREAD, expected=expected)
 
 
@@ -343,8 +343,8 @@ def login_lockout(
         values = conf.values if conf else {}
         found = {service: _locks(pam, service, values) for service in entrances(pam)}
     except Unresolved as error:
-        return undetermined(error.said, expected=expected)
-    said = [
+        return undetermined(error.detail, expected=expected)
+    detail = [
         told
         for service, locks in found.items()
         for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
@@ -355,16 +355,16 @@ def login_lockout(
     ]
     spared = {k.admins for locks in found.values() for k in locks if k and _spared(k, min_unlock)}
     if {False} in verdicts or without:
-        return failed(*said, *((without,) if without else ()), expected=expected)
+        return failed(*detail, *((without,) if without else ()), expected=expected)
     if {True, False} in verdicts:
-        said.append(msg("Whether the lock acts depends on what other modules answer"))
-        return undetermined(*said, expected=expected)
+        detail.append(msg("Whether the lock acts depends on what other modules answer"))
+        return undetermined(*detail, expected=expected)
     spares = msg("Members of these groups are spared as root is: {names}", names=capped(spared))
     elsewhere = _elsewhere(known(sshd))
     if spared or elsewhere:
         doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]
-        return undetermined(*said, *doubts, expected=expected)
-    return seen_here(passed(*said, expected=expected), sources, "passwd")
+        return undetermined(*detail, *doubts, expected=expected)
+    return seen_here(passed(*detail, expected=expected), sources, "passwd")
 
 
 FACTS = (FAILLOCK,)

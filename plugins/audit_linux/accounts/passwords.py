@@ -270,8 +270,8 @@ def _agreed(judgements: list[Judgement]) -> Judgement:
     """The judgement on any platform, where they agree."""
     if len({j.verdict for j in judgements}) == 1:
         return judgements[0]
-    said = msg("It depends on defaults of the distribution, and which it is is not known")
-    return undetermined(said, expected=judgements[0].expected)
+    detail = msg("It depends on defaults of the distribution, and which it is is not known")
+    return undetermined(detail, expected=judgements[0].expected)
 
 
 def _sure(judgement: Judgement, settings: Settings | Absent | None, *bound: Message) -> Judgement:
@@ -279,7 +279,7 @@ def _sure(judgement: Judgement, settings: Settings | Absent | None, *bound: Mess
     if not isinstance(settings, Absent):
         return judgement
     if judgement.verdict is Verdict.FAIL:
-        return failed(*(bound or judgement.said), expected=judgement.expected)
+        return failed(*(bound or judgement.detail), expected=judgement.expected)
     return undetermined(SETTINGS_UNREAD, expected=judgement.expected)
 
 
@@ -294,7 +294,7 @@ def _bound(found: list[Quality]) -> Message:
 
 
 def _unresolved(error: Unresolved) -> Judgement:
-    return undetermined(error.said)
+    return undetermined(error.detail)
 
 
 _HARDEN = msg(
@@ -330,7 +330,7 @@ def password_length_floor(
 def _long(quality: Quality, minimum: int) -> Judgement:
     return expect(
         quality.length >= minimum,
-        said=msg(
+        detail=msg(
             "Minimum password length {length}, enforced by {module}",
             length=quality.length,
             module=quality.module,
@@ -365,7 +365,7 @@ def password_quality(
 
 
 def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
-    said = [
+    detail = [
         msg(
             "Minimum password length {length}, {classes} classes of characters required ({module})",
             length=quality.length,
@@ -374,10 +374,10 @@ def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
         )
     ]
     if not quality.for_root:
-        said.append(msg("Not enforced when root sets a password (no enforce_for_root)"))
+        detail.append(msg("Not enforced when root sets a password (no enforce_for_root)"))
     return expect(
         quality.length >= min_length and quality.classes >= min_classes,
-        said=tuple(said),
+        detail=tuple(detail),
         expected=msg(
             "at least {length} characters of {classes} classes",
             length=min_length,
@@ -420,7 +420,7 @@ def password_history(
         return _unresolved(error)
     judged = expect(
         kept >= remember,
-        said=msg("{count} earlier passwords are remembered", count=kept),
+        detail=msg("{count} earlier passwords are remembered", count=kept),
         expected=msg("at least {count} earlier passwords", count=remember),
     )
     return seen_here(_sure(judged, settings), sources, "passwd")
@@ -441,7 +441,7 @@ def password_age_default(
     """New accounts get a minimum and a maximum password age."""
     longest, shortest = defs.integer("PASS_MAX_DAYS"), defs.integer("PASS_MIN_DAYS")
     good = longest is not None and 0 < longest <= max_days
-    said = msg(
+    detail = msg(
         "PASS_MAX_DAYS {longest}, PASS_MIN_DAYS {shortest} (for accounts made from now on)",
         longest=defs.raw("PASS_MAX_DAYS"),
         shortest=defs.raw("PASS_MIN_DAYS"),
@@ -452,8 +452,8 @@ def password_age_default(
         shortest=min_days,
     )
     if good and (shortest or 0) >= min_days:
-        return passed(said, expected=expected)
-    return failed(said, expected=expected)
+        return passed(detail, expected=expected)
+    return failed(detail, expected=expected)
 
 
 FACTS = (LOGIN_DEFS, PWQUALITY, PWHISTORY)

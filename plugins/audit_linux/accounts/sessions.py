@@ -47,7 +47,7 @@ from audit_linux.pam import (
 )
 
 
-def _said(found: tuple[Setting, ...]) -> tuple[str, ...]:
+def _detail(found: tuple[Setting, ...]) -> tuple[str, ...]:
     sure = {True: "", False: " ?"}
     return capped(f"{s.path}: {s.text}{sure[s.sure]}" for s in found)
 
@@ -74,13 +74,13 @@ def session_timeout(
     if not found and isinstance(environment, Absent):
         return undetermined(_NO_ENVIRONMENT, expected=expected)
     if not found and environment:
-        said = msg(
+        detail = msg(
             "TMOUT stands in /etc/environment only: {lines}", lines=capped(known(environment) or ())
         )
-        return undetermined(said, expected=expected)
+        return undetermined(detail, expected=expected)
     if not found:
         return failed(msg("TMOUT is not set for login shells"), expected=expected)
-    said = msg("TMOUT is set (? where a condition decides): {settings}", settings=_said(found))
+    detail = msg("TMOUT is set (? where a condition decides): {settings}", settings=_detail(found))
     good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
     hold = (
         msg("TMOUT is read-only: users cannot change it")
@@ -88,12 +88,12 @@ def session_timeout(
         else msg("TMOUT is not read-only: users can change it")
     )
     if good == {False} and not any(integer(s.text) is None for s in found):
-        return failed(said, hold, expected=expected)
+        return failed(detail, hold, expected=expected)
     deaf = capped(f"{a.name} ({a.shell or '-'})" for a in _rows(accounts) if _deaf(a, platform))
     if good == {True} and found[0].sure and not deaf:
-        return passed(said, hold, expected=expected)
+        return passed(detail, hold, expected=expected)
     others = (msg("Shells that do not obey TMOUT of /etc/profile: {names}", names=deaf),)
-    return undetermined(said, hold, *(others if deaf else ()), expected=expected)
+    return undetermined(detail, hold, *(others if deaf else ()), expected=expected)
 
 
 _NO_ENVIRONMENT = msg("No start-up file sets TMOUT; /etc/environment was not read")
@@ -158,19 +158,19 @@ def umask(
     expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
     found = umasks(startup)
     values = [_mask(s.text) for s in found]
-    said = [msg("umask in start-up files (? where a condition decides): {settings}",
-                settings=_said(found))] if found else []  # fmt: skip
+    detail = [msg("umask in start-up files (? where a condition decides): {settings}",
+                settings=_detail(found))] if found else []  # fmt: skip
     if not isinstance(defs, Absent):
         default = defs.raw("UMASK") if defs else "-"
-        said.append(msg("UMASK in /etc/login.defs: {value}", value=default))
+        detail.append(msg("UMASK in /etc/login.defs: {value}", value=default))
     if not (found and found[0].sure):
         values.extend(_defaults(defs, pam))
     if any(value is None for value in values):
-        return undetermined(*said, expected=expected)
+        return undetermined(*detail, expected=expected)
     good = {(value or 0) & masked == masked for value in values}
     if len(good) == 2:
-        return undetermined(*said, expected=expected)
-    return expect(good == {True}, said=tuple(said), expected=expected)
+        return undetermined(*detail, expected=expected)
+    return expect(good == {True}, detail=tuple(detail), expected=expected)
 
 
 def _defaults(defs: LoginDefs | Absent | None, pam: Pam | Absent) -> set[int | None]:

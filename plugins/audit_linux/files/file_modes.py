@@ -194,14 +194,14 @@ def _acls(modes: Iterable[Mode]) -> list[Message]:
     found = [mode for mode in modes if mode.acl is not False]
     more = [mode.path for mode in found if mode.acl]
     unseen = [mode.path for mode in found if mode.acl is None]
-    said = []
+    detail = []
     if more:
-        said.append(
+        detail.append(
             msg("An ACL grants rights that were not looked at: {names}", names=capped(more))
         )
     if unseen:
-        said.append(msg("Whether an ACL is set was not seen: {names}", names=capped(unseen)))
-    return said
+        detail.append(msg("Whether an ACL is set was not seen: {names}", names=capped(unseen)))
+    return detail
 
 
 def _hidden(modes: Modes, inside: Modes | None) -> bool:
@@ -246,8 +246,8 @@ def file_modes(
         "owner root; shadow and host keys at most 0640, settings at most 0644, folders 0755"
     )
     if bad:
-        said = msg("{count} paths are too open: {names}", count=len(bad), names=capped(bad))
-        return failed(said, *_readers(peopled), expected=expected)
+        detail = msg("{count} paths are too open: {names}", count=len(bad), names=capped(bad))
+        return failed(detail, *_readers(peopled), expected=expected)
     core = [_label(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
     seen = msg("{count} paths looked at, among them {names}", count=len(found), names=capped(core))
     doubts = _acls(found)
@@ -276,9 +276,9 @@ def home_modes(
     unseen = [home for home, _ in homes if home not in seen]
     expected = msg("no rights in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
     if bad:
-        said = msg("{count} home directories are too open: {names}",
+        detail = msg("{count} home directories are too open: {names}",
                    count=len(bad), names=capped(bad))  # fmt: skip
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     fine = msg("{count} home directories are closed to others", count=len(homes) - len(unseen))
     doubts = _acls({mode.path: mode for mode, _ in found}.values())
     if unseen:

@@ -278,22 +278,22 @@ def audit_rules(
     read = tuple(r for r in rules if not r.unread)
     silent = [r.text for r in read if _silencer(r)]
     if silent:
-        said = msg("A rule suppresses all records: {rules}", rules=capped(silent))
-        return failed(said, expected=expected)
+        detail = msg("A rule suppresses all records: {rules}", rules=capped(silent))
+        return failed(detail, expected=expected)
     unknown = topics - set(TOPICS)
     if unknown:
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
     wide = _recording(read)
     lacking = [topic for topic in topics if not TOPICS[topic](wide)]
-    said = msg("{count} rules are loaded; not covered: {topics}", count=len(rules),
+    detail = msg("{count} rules are loaded; not covered: {topics}", count=len(rules),
                topics=_names(lacking))  # fmt: skip
     if lacking and len(read) == len(rules):
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     doubtful = [] if lacking else [r.text for r in read if _doubtful(r)]
     if doubtful or lacking:  # a rule that was not read may cover what is lacking
         some = msg("These rules keep records back: {rules}", rules=capped(doubtful))
-        return undetermined(said, *((some,) if doubtful else ()), expected=expected)
-    return passed(said, expected=expected)
+        return undetermined(detail, *((some,) if doubtful else ()), expected=expected)
+    return passed(detail, expected=expected)
 
 
 FACTS = (RULES,)

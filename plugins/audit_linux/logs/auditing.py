@@ -72,8 +72,8 @@ def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
     expected = msg("a process auditd that runs as root")
     daemons = _daemons(processes)
     if daemons:
-        said = msg("Seen: {processes}", processes=capped(process_labels(daemons)))
-        return passed(said, expected=expected)
+        detail = msg("Seen: {processes}", processes=capped(process_labels(daemons)))
+        return passed(detail, expected=expected)
     return failed(
         msg("No auditd among {count} processes", count=len(processes)),
         msg(
@@ -93,12 +93,12 @@ def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
 )
 def audit_enabled(status: AuditStatus) -> Judgement:
     """The kernel records audit events and hands them to the audit daemon."""
-    said = msg(
+    detail = msg(
         "enabled {enabled}, audit daemon pid {pid}, records lost {lost}",
         enabled=status.enabled, pid=status.pid, lost=status.lost,
     )  # fmt: skip
     ok = status.enabled >= 1 and status.pid > 0
-    return expect(ok, said=said, expected=msg("enabled 1 or 2 and a daemon's pid"))
+    return expect(ok, detail=detail, expected=msg("enabled 1 or 2 and a daemon's pid"))
 
 
 @check(
@@ -110,8 +110,8 @@ def audit_enabled(status: AuditStatus) -> Judgement:
 )
 def audit_locked(status: AuditStatus) -> Judgement:
     """The audit rules are locked until the next start."""
-    said = msg("enabled {enabled}", enabled=status.enabled)
-    return expect(status.enabled == 2, said=said, expected=msg("enabled 2"))
+    detail = msg("enabled {enabled}", enabled=status.enabled)
+    return expect(status.enabled == 2, detail=detail, expected=msg("enabled 2"))
 
 
 @check(
@@ -128,14 +128,14 @@ def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
     owned = [p for p in recorders if not p.by_system]
     expected = msg("owner root or a service account (uid under 1000)")
     if owned:
-        said = msg(
+        detail = msg(
             "A person's account can stop: {processes}", processes=capped(process_labels(owned))
         )
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     if not recorders:
         return failed(msg("No process that records events is seen"), expected=expected)
-    said = msg("Seen: {processes}", processes=capped(process_labels(recorders)))
-    return passed(said, expected=expected)
+    detail = msg("Seen: {processes}", processes=capped(process_labels(recorders)))
+    return passed(detail, expected=expected)
 
 
 class AuditdConf(Struct, frozen=True, kw_only=True):
@@ -192,7 +192,7 @@ def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement
         "local_events", "write_logs", "max_log_file", "max_log_file_action", "num_logs",
         "space_left_action", "disk_full_action", "disk_error_action",
     )  # fmt: skip
-    said = msg("{settings}", settings=tuple(f"{k} = {conf.get(k)}" for k in keys))
+    detail = msg("{settings}", settings=tuple(f"{k} = {conf.get(k)}" for k in keys))
     rotates = conf.get("max_log_file_action") == "keep_logs" or (
         conf.get("max_log_file_action") == "rotate" and _at_least(conf.get("num_logs"), 2)
     )
@@ -205,9 +205,9 @@ def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement
     )
     if not _daemons(processes):
         idle = msg("No auditd runs: its settings keep no records")
-        return failed(said, idle, expected=expected)
+        return failed(detail, idle, expected=expected)
     ok = rotates and wary and conf.get("write_logs") == conf.get("local_events") == "yes"
-    return expect(ok, said=said, expected=expected)
+    return expect(ok, detail=detail, expected=expected)
 
 
 def _at_least(text: str, least: int) -> bool:

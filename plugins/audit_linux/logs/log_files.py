@@ -104,8 +104,8 @@ def parse_log_tree(answers: Answers) -> LogTree | Absent:
     closed = _NEEDED.findall(listing.stderr)
     if closed:
         paths = capped(path.decode("utf-8", "surrogateescape") for path in closed)
-        said = msg("Cannot read {paths}", paths=paths)
-        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+        detail = msg("Cannot read {paths}", paths=paths)
+        return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
     records = _records(listing.text)
     if not records:
         raise ParseError(msg("the list is empty"))
@@ -333,20 +333,20 @@ def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
     ]  # fmt: skip
     wrong = _loose(tree) + folders + _owned(tree) + _granted(acls)
     if wrong:
-        said = msg("{count} of {all} are open to others: {paths}", count=len(wrong),
+        detail = msg("{count} of {all} are open to others: {paths}", count=len(wrong),
                    all=len(tree.files), paths=capped(wrong))  # fmt: skip
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     if doubts := _doubts(tree, acls):
         return undetermined(*doubts, expected=expected)
     if not _recorded(tree):
         return not_applicable(
             msg("No records of logins, of the system or of audit lie under /var/log")
         )
-    said = msg("{count} files and folders under /var/log: none that others may write, no log of "
+    detail = msg("{count} files and folders under /var/log: none that others may write, no log of "
                "logins, system or audit that they may read", count=len(tree.files))  # fmt: skip
     lists = msg("Access lists, none for people: {paths}",
                 paths=capped(f"/var/log/{acl.path}" for acl in acls))  # fmt: skip
-    return passed(said, *((lists,) if acls else ()), expected=expected)
+    return passed(detail, *((lists,) if acls else ()), expected=expected)
 
 
 FACTS = (LOG_TREE, AUDIT_FILES, LOG_ACLS)

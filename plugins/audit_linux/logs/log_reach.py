@@ -242,18 +242,18 @@ def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgemen
     text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
     disk = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
     storage = _storage(known(journal))
-    said = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
+    detail = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
                files=capped(f.path for f in text) or ("-",), count=len(disk),
                storage="?" if isinstance(journal, Absent) else storage)  # fmt: skip
     if tree.filesystem in ("tmpfs", "ramfs"):
         memory = msg("/var/log lies in memory ({filesystem})", filesystem=tree.filesystem)
-        return failed(said, memory, expected=expected)
+        return failed(detail, memory, expected=expected)
     lasting = text + disk if storage in ("auto", "persistent") else text
     if not lasting:
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     days = (tree.now - max(f.changed for f in lasting)) // DAY
     old = (msg("The newest record is {days} days old", days=days),) if days > _LIVE else ()
-    return expect(not old, said=(said, *old), expected=expected)
+    return expect(not old, detail=(detail, *old), expected=expected)
 
 
 def _storage(journal: JournalConf | None) -> str:

@@ -234,12 +234,12 @@ def _journal(journal: JournalConf | Absent | None, min_days: int, expected: Mess
         return undetermined(none, _NOT_READ, expected=expected)
     days = journal.most_days if journal else None
     if journal is None or days is None:
-        said = msg("the journal is kept by size, not by time")
-        return undetermined(none, said, expected=expected)
-    said = msg("journald keeps records at most {days} days (MaxRetentionSec={value})",
+        detail = msg("the journal is kept by size, not by time")
+        return undetermined(none, detail, expected=expected)
+    detail = msg("journald keeps records at most {days} days (MaxRetentionSec={value})",
                days=days, value=journal.max_retention)  # fmt: skip
     # Size may take records sooner, so that long enough is not settled by time alone.
-    return (failed if days < min_days else undetermined)(none, said, expected=expected)
+    return (failed if days < min_days else undetermined)(none, detail, expected=expected)
 
 
 def _kept(name: str, rotation: Rotation | None) -> Message:

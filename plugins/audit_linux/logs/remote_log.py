@@ -105,14 +105,14 @@ def log_remote(
     told = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
     live = {d: fs for d, fs in told.items() if fs is not None and running(processes, (d,))}
     if _uploads(upload, units, target):
-        said = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload or ""))
-        return passed(said, expected=expected)
+        detail = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload or ""))
+        return passed(detail, expected=expected)
     every = [f for fs in live.values() for f in fs.forwards]
     away = [f for f in every if not is_local(f.target, target.address)]
     whole = [f"{f.target} ({f.file})" for f in away if f.every]
     if whole:
-        said = msg("Forwarded to {targets}", targets=capped(whole))
-        return passed(said, expected=expected)
+        detail = msg("Forwarded to {targets}", targets=capped(whole))
+        return passed(detail, expected=expected)
     return _unsettled(away, list(live.values()), processes) or failed(
         msg("No forwarding to another machine; log daemons seen: {daemons}",
             daemons=tuple(live) or ("-",)),
@@ -170,16 +170,16 @@ def log_kept_or_sent(
     # The audit trail is not the system log: neither its files nor its settings count here.
     oldest = log_oldest.judge(tree, None, since, rotations, None, min_days=min_days)
     sent = log_remote.judge(*sending)
-    said = (*kept.said, *oldest.said, *sent.said)
+    detail = (*kept.detail, *oldest.detail, *sent.detail)
     long = kept.verdict is Verdict.PASS and oldest.verdict in (
         Verdict.PASS,
         Verdict.NOT_APPLICABLE,
     )
     if sent.verdict is Verdict.PASS or long:
-        return passed(*said, expected=expected)
+        return passed(*detail, expected=expected)
     if sent.verdict is Verdict.FAIL and Verdict.FAIL in (kept.verdict, oldest.verdict):
-        return failed(*said, expected=expected)
-    return undetermined(*said, expected=expected)
+        return failed(*detail, expected=expected)
+    return undetermined(*detail, expected=expected)
 
 
 FACTS = (UPLOAD,)

@@ -205,7 +205,7 @@ def firewall_input(
     doubts = _doubts(chains, target, published)
     if doubts:
         return undetermined(*every, *doubts, expected=expected)
-    return expect(chains.refused, said=every, expected=expected)
+    return expect(chains.refused, detail=every, expected=expected)
 
 
 FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6)

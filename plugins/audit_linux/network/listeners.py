@@ -130,7 +130,7 @@ def parse_ss(answer: Answer) -> tuple[Listener, ...] | Partial | Absent:
     """Sockets from `ss -H -tulnp`; UNSUPPORTED where it says nothing, as an old one may."""
     lines = [(number, line) for number, line in enumerate(answer.lines, 1) if line.strip()]
     if answer.exit_code or not lines:
-        return Absent(reason=Reason.UNSUPPORTED, said=msg("ss lists no socket"))
+        return Absent(reason=Reason.UNSUPPORTED, detail=msg("ss lists no socket"))
     rows, problems = read_rows(lines, _ss_line)
     return partial(tuple(rows), problems)
 
@@ -219,9 +219,9 @@ def listening_allowed(
     expected = msg("only {entries}", entries=capped(entries) or ("-",))
     extra = [i for i in exposed if not _within(i, ranges)]
     if extra:
-        said = msg("{count} not on the list: {sockets}", count=len(extra),
+        detail = msg("{count} not on the list: {sockets}", count=len(extra),
                    sockets=capped(i.text for i in extra))  # fmt: skip
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     if _forwards_unseen(known(processes) or ()):
         return undetermined(seen, _UNSEEN, expected=expected)
     return passed(seen, expected=expected)
@@ -261,18 +261,21 @@ def listening_high_risk(
     open_ = [i for i in exposed if i.number in DEPENDS and i not in risky]
     expected = msg("none of the ports {ports}", ports=tuple(sorted(ports)))
     if risky:
-        said = msg("High-risk ports reachable from outside (by number; the service was not asked): "
-                   "{sockets}", sockets=capped(i.text for i in risky))  # fmt: skip
-        return failed(said, expected=expected)
+        detail = msg(
+            "High-risk ports reachable from outside (by number; the service was not asked): "
+            "{sockets}",
+            sockets=capped(i.text for i in risky),
+        )
+        return failed(detail, expected=expected)
     if open_:
-        said = msg("rsync's port is open; whether it asks for a password cannot be seen here: "
+        detail = msg("rsync's port is open; whether it asks for a password cannot be seen here: "
                    "{sockets}", sockets=capped(i.text for i in open_))  # fmt: skip
-        return undetermined(said, expected=expected)
-    said = msg("{count} sockets reachable from outside, none on a high-risk port",
+        return undetermined(detail, expected=expected)
+    detail = msg("{count} sockets reachable from outside, none on a high-risk port",
                count=len(exposed))  # fmt: skip
     if _forwards_unseen(known(processes) or ()):
-        return undetermined(said, _UNSEEN, expected=expected)
-    return passed(said, expected=expected)
+        return undetermined(detail, _UNSEEN, expected=expected)
+    return passed(detail, expected=expected)
 
 
 FACTS = (LISTENERS,)

@@ -98,8 +98,8 @@ def no_plain_logins(ports: Ports, programs: tuple[str, ...] | Absent | None) -> 
     open_ports = [f"{port} ({_PLAIN[port]})" for port in sorted(ports.tcp & set(_PLAIN))]
     expected, programs = msg("no telnet, rlogin, rsh or rexec server"), known(programs)
     if ports.tcp & (set(_PLAIN) - {_SHARED}):
-        said = msg("Listening for plain-text logins: {ports}", ports=tuple(open_ports))
-        return failed(said, expected=expected)
+        detail = msg("Listening for plain-text logins: {ports}", ports=tuple(open_ports))
+        return failed(detail, expected=expected)
     if open_ports:
         either = msg("TCP port 514 is open: look whether syslog or rsh listens there")
         there = msg("Installed servers for plain-text logins: {names}", names=programs or ("-",))

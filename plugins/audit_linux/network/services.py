@@ -73,7 +73,7 @@ def _started(
     return [*_found(booted.enabled, wanted), *_found(links & scripts, wanted)]
 
 
-def _said(
+def _detail(
     processes: tuple[Process, ...] | Absent,
     units: Units | Absent | None,
     seen: list[str],
@@ -119,11 +119,11 @@ def risky_services(
     booted = known(units)
     active = _found(booted.active, wanted) if booted else []
     started = _started(units, known(links) or frozenset(), wanted)
-    said = _said(processes, units, seen, active, started)
-    if not said:
+    detail = _detail(processes, units, seen, active, started)
+    if not detail:
         return undetermined(msg("Neither processes nor units could be looked at"))
     expected = msg("none of {count} names, or declared in needed_services", count=len(wanted))
-    return expect(not (seen or active or started), said=said, expected=expected)
+    return expect(not (seen or active or started), detail=detail, expected=expected)
 
 
 CHECKS = (risky_services,)

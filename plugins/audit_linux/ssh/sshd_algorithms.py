@@ -88,8 +88,8 @@ def _strong(
             return undetermined(msg("{key} was not told", key=key), expected=expected)
         weak = [name for _, name in offered if name not in allowed]
         if weak:
-            said = msg("{key} offers {weak}, which are not accepted", key=key, weak=capped(weak))
-            return failed(said, expected=expected)
+            detail = msg("{key} offers {weak}, which are not accepted", key=key, weak=capped(weak))
+            return failed(detail, expected=expected)
         told = tuple(shortened(name) for _, name in offered)
         return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
 

@@ -38,14 +38,16 @@ def _judge(
 ) -> Judgement:
     """PASS when `good` accepts each of `keys` and every Match block that sets one of them."""
     sshd = server.sshd
-    said = [msg("{key} is {value}", key=key, value=shortened(sshd.one(key) or "-")) for key in keys]
+    detail = [
+        msg("{key} is {value}", key=key, value=shortened(sshd.one(key) or "-")) for key in keys
+    ]
     weak = [o for o in server.overrides(*keys) if not good(o.key, o.value)]
     if weak:
-        said.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
+        detail.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
     if any(not sshd.one(key) for key in keys):
-        return undetermined(*said, expected=expected)
+        return undetermined(*detail, expected=expected)
     ok = not weak and all(good(key, sshd.one(key)) for key in keys)
-    return server.settled(expect(ok, said=tuple(said), expected=expected))
+    return server.settled(expect(ok, detail=tuple(detail), expected=expected))
 
 
 # OpenSSH prints prohibit-password by its old name.
@@ -86,9 +88,9 @@ def sshd_root_login(
     expected = msg("one of: {allowed}", allowed=listed(allowed))
     value = server.sshd.one("permitrootlogin")
     if value and not good("", value) and _shut_out(server):
-        said = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",
+        detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",
                    value=shortened(value))  # fmt: skip
-        return server.settled(passed(said, expected=expected))
+        return server.settled(passed(detail, expected=expected))
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
         return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)
     return _judge(server, ("permitrootlogin",), good, expected)
@@ -182,7 +184,7 @@ def sshd_idle(
     sshd = server.sshd
     interval = seconds(sshd.one("clientaliveinterval"))
     count = integer(sshd.one("clientalivecountmax"))
-    said = [
+    detail = [
         msg(
             "ClientAliveInterval {interval}, ClientAliveCountMax {count}",
             interval=interval,
@@ -193,13 +195,13 @@ def sshd_idle(
     expected = msg("interval × count of 1 to {seconds} s", seconds=max_seconds)
     if interval is None or count is None or (interval and not count):
         # A count of 0 means at once before OpenSSH 8.2, and never since.
-        return undetermined(*said, expected=expected)
+        return undetermined(*detail, expected=expected)
     if not _within(interval * count, max_seconds):
-        return failed(*said, expected=expected)
+        return failed(*detail, expected=expected)
     if changed:
-        said.append(msg("Match blocks set other values: {names}", names=_matched(changed)))
-        return undetermined(*said, expected=expected)
-    return server.settled(passed(*said, expected=expected))
+        detail.append(msg("Match blocks set other values: {names}", names=_matched(changed)))
+        return undetermined(*detail, expected=expected)
+    return server.settled(passed(*detail, expected=expected))
 
 
 _PREFIX = re.compile(r"[0-9a-fA-F.:]+/([0-9]{1,3})")
@@ -227,7 +229,7 @@ def _narrow(pattern: str) -> bool:
 def sshd_source_limited(server: Server) -> Judgement:
     """The SSH server itself admits users from named addresses only."""
     users, groups = _users(server.sshd, "allowusers"), _users(server.sshd, "allowgroups")
-    said = msg(
+    detail = msg(
         "AllowUsers {users}, AllowGroups {groups}, ListenAddress {addresses}",
         users=capped(users) or ("-",),
         groups=capped(groups) or ("-",),
@@ -235,9 +237,9 @@ def sshd_source_limited(server: Server) -> Judgement:
     )
     expected = msg("every AllowUsers entry names an address (user@address)")
     if users and all(_narrow(user) for user in users) and not server.overrides("allowusers"):
-        return server.settled(passed(said, expected=expected))
+        return server.settled(passed(detail, expected=expected))
     elsewhere = msg("SSH itself does not limit addresses; a firewall or a bastion host may do so")
-    return undetermined(said, elsewhere, expected=expected)
+    return undetermined(detail, elsewhere, expected=expected)
 
 
 _OTP = (
@@ -288,7 +290,7 @@ def _otp(pam: Pam) -> tuple[str, ...]:
 def second_factor(server: Server, pam: Pam | None) -> Judgement:
     """Login over SSH takes two different factors on this host."""
     methods = server.sshd.one("authenticationmethods") or "any"
-    said = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
+    detail = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
     expected = msg("two factors, one of them based on cryptography")
     try:
         modules = _otp(pam) if pam else ()
@@ -296,9 +298,9 @@ def second_factor(server: Server, pam: Pam | None) -> Judgement:
         modules = ()
     otp = msg("One-time password modules in PAM: {names}", names=modules or ("-",))
     if two_methods(server.sshd) and not server.overrides("authenticationmethods"):
-        return server.settled(passed(said, otp, expected=expected))
+        return server.settled(passed(detail, otp, expected=expected))
     elsewhere = msg("Not settled on this host; a bastion host may ask for the second factor")
-    return undetermined(said, otp, elsewhere, expected=expected)
+    return undetermined(detail, otp, elsewhere, expected=expected)
 
 
 CHECKS = (

@@ -73,7 +73,7 @@ class Server(Struct, frozen=True, kw_only=True):
         why = self._unseen()
         if judgement.verdict is not Verdict.PASS or not why:
             return judgement
-        return undetermined(*judgement.said, *why, expected=judgement.expected)
+        return undetermined(*judgement.detail, *why, expected=judgement.expected)
 
     def _unseen(self) -> list[Message]:
         why = []

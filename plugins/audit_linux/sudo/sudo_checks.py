@@ -156,7 +156,7 @@ def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
             ),
         ),
     )
-    return [said for wanted, said in rows if wanted]
+    return [detail for wanted, detail in rows if wanted]
 
 
 def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> list[Message]:
@@ -181,11 +181,11 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
     try:
         perhaps = len(_granted(pam)) == 2
     except Unresolved as error:
-        rows.append((True, error.said))
+        rows.append((True, error.detail))
     else:
-        said = msg("Whether sudo's PAM stack asks for a password depends on what modules answer")
-        rows.append((perhaps, said))
-    return [said for wanted, said in rows if wanted]
+        detail = msg("Whether sudo's PAM stack asks for a password depends on what modules answer")
+        rows.append((perhaps, detail))
+    return [detail for wanted, detail in rows if wanted]
 
 
 def _unread(sudoers: Sudoers) -> Message:
@@ -236,11 +236,11 @@ def sudo_password(
     fixed = msg(
         "Without a password, with fixed effects: {names}", names=capped(free.get(Risk.NONE, []))
     )
-    said = (seen, fixed) if Risk.NONE in free else (seen,)
+    detail = (seen, fixed) if Risk.NONE in free else (seen,)
     doubts = _doubts(sudoers, free, known(pam))
     if doubts:
         return undetermined(*doubts, expected=expected)
-    return seen_here(passed(*said, expected=expected), sources, "sudoers")
+    return seen_here(passed(*detail, expected=expected), sources, "sudoers")
 
 
 def _full(sudoers: Sudoers, groups: Groups | Absent | None) -> list[Grant]:
@@ -292,16 +292,16 @@ def sudo_scope(
     others = [_told(g) for g in full if set(g.who) - admins - _ROOT]
     expected = msg("full rights only for {admins}", admins=listed(admins))
     if others:
-        said = msg("Others may run any command as root: {names}", names=capped(others))
-        return failed(said, expected=expected)
+        detail = msg("Others may run any command as root: {names}", names=capped(others))
+        return failed(detail, expected=expected)
     seen = msg(
         "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
     )
     doubts = [_unread(sudoers)] if sudoers.unread else []
     if patterns := _patterns(sudoers, admins):
-        said = msg("Which commands these patterns match was not worked out: {names}",
+        detail = msg("Which commands these patterns match was not worked out: {names}",
                    names=capped(patterns))  # fmt: skip
-        doubts.append(said)
+        doubts.append(detail)
     if doubts:
         return undetermined(seen, *doubts, expected=expected)
     return seen_here(passed(seen, expected=expected), sources, "sudoers", "passwd")

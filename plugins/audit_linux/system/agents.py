@@ -36,13 +36,13 @@ def judged(
                    setting=setting)  # fmt: skip
     if seen := running(processes, products):
         names = capped({products[p.name] for p in seen})
-        said = msg("Seen by process name: {processes}; known as {products}",
+        detail = msg("Seen by process name: {processes}; known as {products}",
                    processes=capped(process_labels(seen)), products=names)  # fmt: skip
-        return passed(said, expected=expected)
+        return passed(detail, expected=expected)
     if named := [p for p in processes if p.name in products]:
-        said = msg("Only in a container or under a person's account: {processes}",
+        detail = msg("Only in a container or under a person's account: {processes}",
                    processes=capped(process_labels(named)))  # fmt: skip
-        return undetermined(said, expected=expected)
-    said = msg("None of {count} processes bears the name of a known or declared agent",
+        return undetermined(detail, expected=expected)
+    detail = msg("None of {count} processes bears the name of a known or declared agent",
                count=len(processes))  # fmt: skip
-    return failed(said, expected=expected)
+    return failed(detail, expected=expected)

@@ -139,22 +139,22 @@ def file_integrity(
                    days=max_age_days)  # fmt: skip
     seen = running(processes, MONITORS)
     if seen:
-        said = msg("Seen: {processes}", processes=capped(process_labels(seen)))
-        return passed(said, expected=expected)
+        detail = msg("Seen: {processes}", processes=capped(process_labels(seen)))
+        return passed(detail, expected=expected)
     if maybe := running(processes, MAY_WATCH):
-        said = msg("{processes} runs; whether it watches files was not read",
+        detail = msg("{processes} runs; whether it watches files was not read",
                    processes=capped(process_labels(maybe)))  # fmt: skip
-        return undetermined(said, expected=expected)
+        return undetermined(detail, expected=expected)
     if baseline is None:
-        said = msg("No AIDE or Tripwire database and no watching process")
-        return failed(said, expected=expected)
+        detail = msg("No AIDE or Tripwire database and no watching process")
+        return failed(detail, expected=expected)
     ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
     told = (msg("{path}: {days} days old", path=path, days=age) for path, age in ages)
-    said = msg("Baselines: {baselines}", baselines=capped_messages(told))
+    detail = msg("Baselines: {baselines}", baselines=capped_messages(told))
     if min(age for _, age in ages) > max_age_days:
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     # A database alone does not show that anything is compared with it.
-    return undetermined(said, msg("Whether it is checked regularly was not seen"),
+    return undetermined(detail, msg("Whether it is checked regularly was not seen"),
                         expected=expected)  # fmt: skip
 
 

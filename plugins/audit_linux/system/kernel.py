@@ -160,15 +160,15 @@ def kernel_hardening(
     wrong = [f"{k} = {v}" for k, v in seen.items() if v not in WANTED[k]]
     if keys & _REDIRECTS:
         wrong += _redirected(sysctl)
-    said = msg("{settings}; not as expected: {wrong}",
+    detail = msg("{settings}; not as expected: {wrong}",
                settings=capped(f"{k} = {v}" for k, v in seen.items()),
                wrong=capped(wrong) or ("-",))  # fmt: skip
     wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys)
     expected = msg("{settings}", settings=wanted)
     if not wrong and (missing := wanted_keys - set(seen)):
         told = msg("This kernel does not tell {keys}", keys=capped(missing))
-        return undetermined(said, told, expected=expected)
-    return expect(not wrong, said=said, expected=expected)
+        return undetermined(detail, told, expected=expected)
+    return expect(not wrong, detail=detail, expected=expected)
 
 
 FACTS = (SYSCTL,)

@@ -56,8 +56,8 @@ def parse_mandatory(answer: Answer) -> Mandatory | Absent:
     """What the kernel says; a missing file means that this mechanism is not active."""
     for complaint in answer.stderr.split(b"\n"):
         if complaint.endswith(b"Permission denied"):
-            said = msg("The kernel's list of AppArmor profiles needs root to read")
-            return Absent(reason=Reason.NOT_PERMITTED, said=said)
+            detail = msg("The kernel's list of AppArmor profiles needs root to read")
+            return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
         if b"grep: /" in complaint and not complaint.endswith(b"No such file or directory"):
             raise ParseError(msg("grep complained: {line}", line=verbatim(complaint)))
     return _mandatory(answer.lines)
@@ -116,23 +116,23 @@ MANDATORY = fact(
 def mandatory_access_control(mandatory: Mandatory) -> Judgement:
     """Mandatory access control is enforced."""
     expected = msg("SELinux enforcing, or AppArmor with enforced profiles")
-    said = msg(
+    detail = msg(
         "SELinux is {selinux}; {enforced} of {loaded} AppArmor profiles are enforced",
         selinux=mandatory.selinux,
         enforced=mandatory.enforced,
         loaded=mandatory.loaded,
     )
     if mandatory.enforced > 0:
-        return passed(said, expected=expected)
+        return passed(detail, expected=expected)
     if mandatory.selinux == "enforcing":
         if mandatory.configured in ("", "enforcing"):
-            return passed(said, expected=expected)
+            return passed(detail, expected=expected)
         later = msg("SELinux will be {mode} after the next start", mode=mandatory.configured)
-        return undetermined(said, later, expected=expected)
+        return undetermined(detail, later, expected=expected)
     if mandatory.others:
         more = msg("Security modules that were not looked at: {names}", names=mandatory.others)
-        return undetermined(said, more, expected=expected)
-    return failed(said, expected=expected)
+        return undetermined(detail, more, expected=expected)
+    return failed(detail, expected=expected)
 
 
 FACTS = (MANDATORY,)

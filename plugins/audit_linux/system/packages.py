@@ -91,11 +91,11 @@ def needless_packages(
     # Debian's gcc only points to gcc-12, which stays when gcc is removed; SUSE has gcc7.
     found = {name for name in packages if {name, _VERSION.sub("", name)} & denied}
     kept = {name for name in found if {name, _VERSION.sub("", name)} & needed}
-    said = msg("{count} packages; found: {found}; declared as needed: {needed}",
+    detail = msg("{count} packages; found: {found}; declared as needed: {needed}",
                count=len(packages), found=capped(found) or ("-",),
                needed=capped(kept) or ("-",))  # fmt: skip
     expected = msg("none of {count} names, or declared in needed_packages", count=len(denied))
-    return expect(not found - kept, said=said, expected=expected)
+    return expect(not found - kept, detail=detail, expected=expected)
 
 
 FACTS = (PACKAGES,)

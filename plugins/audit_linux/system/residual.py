@@ -19,13 +19,13 @@ def core_dumps(sysctl: dict[str, str]) -> Judgement:
     expected = msg("fs.suid_dumpable 0 and a core_pattern that keeps nothing")
     if pattern is None or suid is None:
         return undetermined(msg("This kernel does not tell its dump settings"), expected=expected)
-    said = msg("fs.suid_dumpable {suid}, core_pattern {pattern}", suid=suid, pattern=pattern)
+    detail = msg("fs.suid_dumpable {suid}, core_pattern {pattern}", suid=suid, pattern=pattern)
     nowhere = pattern in ("", "|/bin/false", "|/usr/bin/false", "|/bin/true", "/dev/null")
     if suid == "0" and not nowhere:
         # Dumps of ordinary programs may still be switched off by their limits.
-        return undetermined(said, msg("Whether limits switch dumps off was not asked"),
+        return undetermined(detail, msg("Whether limits switch dumps off was not asked"),
                             expected=expected)  # fmt: skip
-    return expect(suid == "0" and nowhere, said=said, expected=expected)
+    return expect(suid == "0" and nowhere, detail=detail, expected=expected)
 
 
 CHECKS = (core_dumps,)

@@ -147,8 +147,8 @@ def data_encrypted(places: tuple[Place, ...], mounts: tuple[Mount, ...]) -> Judg
     if bare:
         return failed(seen, msg("Not encrypted: {paths}", paths=capped(bare)), expected=expected)
     if unknown:
-        said = msg("Not on a block device of this host: {paths}", paths=capped(unknown))
-        return undetermined(seen, said, expected=expected)
+        detail = msg("Not on a block device of this host: {paths}", paths=capped(unknown))
+        return undetermined(seen, detail, expected=expected)
     return passed(seen, expected=expected)
 
 
@@ -240,20 +240,22 @@ def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...]) -> Judgem
     if not swaps:
         return not_applicable(msg("No swap is in use"))
     expected = msg("swap on dm-crypt or zram only")
-    said = msg("Swap: {swaps}", swaps=capped(f"{s.path} ({s.kind}, {s.uuid[:12]})" for s in swaps))
+    detail = msg(
+        "Swap: {swaps}", swaps=capped(f"{s.path} ({s.kind}, {s.uuid[:12]})" for s in swaps)
+    )
     if all(_guarded(s) for s in swaps):
-        return passed(said, expected=expected)
+        return passed(detail, expected=expected)
     bare = [s for s in swaps if not _guarded(s) and s.kind == "partition"]
     if not bare:
         unclear = msg("Whether the disk under a swap file is encrypted was not seen")
-        return undetermined(said, unclear, expected=expected)
+        return undetermined(detail, unclear, expected=expected)
     beneath = _beneath(mounts)
     if len(beneath) >= len(bare) == len(swaps) and all(beneath):
-        return passed(said, msg("dm-crypt lies beneath it"), expected=expected)
+        return passed(detail, msg("dm-crypt lies beneath it"), expected=expected)
     if not any(beneath):
-        return failed(said, expected=expected)
+        return failed(detail, expected=expected)
     unclear = msg("Which of the swap areas lie on an encrypted disk was not seen")
-    return undetermined(said, unclear, expected=expected)
+    return undetermined(detail, unclear, expected=expected)
 
 
 def _beneath(mounts: tuple[Mount, ...]) -> list[bool]:

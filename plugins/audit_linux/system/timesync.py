@@ -158,7 +158,7 @@ def time_sync(
     fresh = sync.age_s is None or sync.age_s <= max_age_s
     age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
     told = (_told(sync),) if sync.age_s is None else (_told(sync), age)
-    return expect(near and fresh, said=told, expected=expected)
+    return expect(near and fresh, detail=told, expected=expected)
 
 
 def _unsynchronised(
@@ -168,12 +168,12 @@ def _unsynchronised(
     # The kernel's flag is not set by every daemon, and some daemons answer root only.
     silent = [p for p in daemons if p.name != "systemd-timesyn"] if syncs else daemons
     if silent and all(s.service == "systemd" for s in syncs):
-        said = msg("{processes} runs, but no tool here tells whether it keeps the clock",
+        detail = msg("{processes} runs, but no tool here tells whether it keeps the clock",
                    processes=tuple(process_labels(silent)))  # fmt: skip
-        return undetermined(said, expected=expected)
+        return undetermined(detail, expected=expected)
     if syncs:
-        said = msg("Not synchronised, says {services}", services=tuple(s.service for s in syncs))
-        return failed(said, expected=expected)
+        detail = msg("Not synchronised, says {services}", services=tuple(s.service for s in syncs))
+        return failed(detail, expected=expected)
     return failed(msg("No time service runs and none answers"), expected=expected)
 
 

@@ -71,8 +71,8 @@ def parse_boot(answers: Answers) -> Boot | Absent:
         # UEFI without its variables mounted would look like a machine without Secure Boot.
         hidden.append(_VARIABLES)
     if hidden:
-        said = msg("Cannot read {paths}", paths=capped(hidden))
-        return Absent(reason=Reason.NOT_PERMITTED, said=said)
+        detail = msg("Cannot read {paths}", paths=capped(hidden))
+        return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
     second = files.get(_SECOND)
     return Boot(
         uefi=uefi,
@@ -166,7 +166,7 @@ def secure_boot(boot: Boot) -> Judgement:
     if boot.container:
         return not_applicable(_IN_CONTAINER)
     state = "-" if boot.secure_boot is None else str(int(boot.secure_boot))
-    said = msg(
+    detail = msg(
         "UEFI={uefi}, SecureBoot={state}, SetupMode={setup}",
         uefi=int(boot.uefi),
         state=state,
@@ -174,9 +174,9 @@ def secure_boot(boot: Boot) -> Judgement:
     )
     if boot.shim_off:
         off = msg("shim is set not to check signatures (MokSBState)")
-        return failed(said, off, expected=msg("Secure Boot on, setup mode off"))
+        return failed(detail, off, expected=msg("Secure Boot on, setup mode off"))
     ok = boot.secure_boot is True and not boot.setup_mode
-    return expect(ok, said=said, expected=msg("Secure Boot on, setup mode off"))
+    return expect(ok, detail=detail, expected=msg("Secure Boot on, setup mode off"))
 
 
 @check(
@@ -190,14 +190,14 @@ def measured_boot(boot: Boot) -> Judgement:
     """A TPM is there and the kernel was started with an integrity measurement policy."""
     if boot.container:
         return not_applicable(_IN_CONTAINER)
-    said = msg("TPM version {tpm}; IMA on the kernel command line: {ima}", tpm=boot.tpm or "-",
+    detail = msg("TPM version {tpm}; IMA on the kernel command line: {ima}", tpm=boot.tpm or "-",
                ima=boot.ima or "-")  # fmt: skip
     expected = msg("a TPM, and ima_policy, ima_appraise or ima_tcb on the kernel command line")
     if boot.tpm and not boot.ima and boot.ima_file:
         file = msg("/etc/ima/ima-policy is there; whether it was loaded was not seen")
-        return undetermined(said, file, expected=expected)
+        return undetermined(detail, file, expected=expected)
     ok = boot.tpm != "" and boot.ima != "" and "ima_appraise=off" not in boot.ima.split()
-    return expect(ok, said=said, expected=expected)
+    return expect(ok, detail=detail, expected=expected)
 
 
 FACTS = (BOOT,)

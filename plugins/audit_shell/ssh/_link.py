@@ -108,11 +108,11 @@ def dial(access: SshAccess, parent: Link | None) -> Link:
             )  # fmt: skip
     except Exception as error:
         parent.close()
-        said = msg(
+        detail = msg(
             "{where}: the jump host {jump} did not connect: {error}",
             where=access.where, jump=parent.access.where, error=told(error),
         )  # fmt: skip
-        raise ConnectError(Reason.UNREACHABLE, said) from error
+        raise ConnectError(Reason.UNREACHABLE, detail) from error
     return Link(access, sock, parent)
 
 
@@ -125,11 +125,11 @@ def _connect(access: SshAccess) -> socket.socket:
             sock = socket.create_connection(address, timeout=access.connect_timeout_s)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except TimeoutError as error:
-            said = msg(
+            detail = msg(
                 "{where}: no TCP connection within {seconds} s",
                 where=access.where, seconds=access.connect_timeout_s,
             )  # fmt: skip
-            raise ConnectError(Reason.UNREACHABLE, said) from error
+            raise ConnectError(Reason.UNREACHABLE, detail) from error
         except OSError as error:
             tries -= 1
             if tries == 0:

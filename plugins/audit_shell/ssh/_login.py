@@ -46,11 +46,11 @@ def _log_in(link: Link, known: tuple[hostkeys.KnownKey, ...], offer: Credential)
                 _authenticate(link, offer)
             except ConnectError:
                 if watchdog.fired:
-                    said = msg(
+                    detail = msg(
                         "{where}: no login within {seconds} s",
                         where=access.where, seconds=access.login_timeout_s,
                     )  # fmt: skip
-                    raise ConnectError(Reason.TIMED_OUT, said) from None
+                    raise ConnectError(Reason.TIMED_OUT, detail) from None
                 raise
     except BaseException:
         link.close()
@@ -70,11 +70,11 @@ def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
     except _library.library().IncompatiblePeer as error:
         raise _incompatible(link, error) from error
     except Exception as error:
-        said = msg(
+        detail = msg(
             "{where}: no SSH server that we can talk to: {error}",
             where=access.where, error=told(error),
         )  # fmt: skip
-        raise ConnectError(Reason.UNREACHABLE, said) from error
+        raise ConnectError(Reason.UNREACHABLE, detail) from error
     link.host_key = verified(access, known, key)
 
 
@@ -104,16 +104,16 @@ _OLD_KEYS = {"ssh-rsa", "ssh-dss"}
 
 def _incompatible(link: Link, error: Exception) -> ConnectError:
     where = link.access.where
-    for word, (name, said) in _INCOMPATIBLE.items():
+    for word, (name, detail) in _INCOMPATIBLE.items():
         if word in str(error):
             offered = _library.offered(link.transport, name)
             shown = plain(", ".join(offered)) or "-"
-            why = filled(said, where=where, offered=shown)
+            why = filled(detail, where=where, offered=shown)
             return ConnectError(Reason.UNREACHABLE, why, remedy=_remedy_for(offered))
-    said = msg(
+    detail = msg(
         "{where}: no SSH server that we can talk to: {error}", where=where, error=told(error)
     )
-    return ConnectError(Reason.UNREACHABLE, said)
+    return ConnectError(Reason.UNREACHABLE, detail)
 
 
 def _remedy_for(offered: tuple[str, ...]) -> Message:
@@ -151,14 +151,14 @@ def _authenticate(link: Link, offer: Credential) -> None:
         more = offer.login(link.transport, link.access.user)
     except library.BadAuthenticationType as error:
         methods = plain(", ".join(error.allowed_types)) or "-"
-        said = filled(_NOT_TAKEN[offer.kind], where=where, methods=methods)
-        raise ConnectError(Reason.NOT_PERMITTED, said) from error
+        detail = filled(_NOT_TAKEN[offer.kind], where=where, methods=methods)
+        raise ConnectError(Reason.NOT_PERMITTED, detail) from error
     except Exception as error:
         # A server that hangs up while it looks at a credential (MaxAuthTries 1) has refused it:
         # counted so, for the harm is a locked account.
         refused = isinstance(error, library.AuthenticationException | EOFError | OSError)
-        said = filled(_FAILED[offer.kind], where=where, error=told(error))
-        raise ConnectError(Reason.NOT_PERMITTED, said, refused=refused) from error
+        detail = filled(_FAILED[offer.kind], where=where, error=told(error))
+        raise ConnectError(Reason.NOT_PERMITTED, detail, refused=refused) from error
     if more:
-        said = filled(_NOT_ENOUGH[offer.kind], where=where)
-        raise ConnectError(Reason.NOT_PERMITTED, said)
+        detail = filled(_NOT_ENOUGH[offer.kind], where=where)
+        raise ConnectError(Reason.NOT_PERMITTED, detail)

@@ -43,13 +43,13 @@ def _doubt(
     if trust is Trust.KNOWN:
         return None
     if trust in (Trust.CHANGED, Trust.REVOKED) or not hostkeys.has_authority(known):
-        return _SAID[trust]
+        return _DETAILS[trust]
     if not certificate:
         return _NO_CERTIFICATE
     return _certificates.refusal(certificate, blob, access.key_name, known, time.time())
 
 
-_SAID = {
+_DETAILS = {
     Trust.CHANGED: msg(
         "{where}: THE HOST KEY HAS CHANGED: the server now shows {key}, not the key in {places}"
     ),

@@ -32,10 +32,10 @@ def write(path: Path, found: Members) -> Path:
     return path
 
 
-def said(report: Report) -> str:
+def detail(report: Report) -> str:
     """All problems as text."""
     return "\n".join(
-        f"{p.where}: {p.said.id} {sorted(p.said.args.items())}" for p in report.problems
+        f"{p.where}: {p.detail.id} {sorted(p.detail.args.items())}" for p in report.problems
     )
 
 

@@ -125,7 +125,7 @@ def results_of(run: Run, seen: list[Observation]) -> Whole:
             verdict=Verdict.FAIL,
             severity=Severity.HIGH,
             why="",
-            said=(msg("PermitRootLogin is {value}", value="yes"),),
+            detail=(msg("PermitRootLogin is {value}", value="yes"),),
             expected=None,
             evidence=(observation_digest(o),),
         )

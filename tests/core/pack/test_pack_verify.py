@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from audit_core.pack import documents as d
 from audit_core.pack import keys
 from audit_core.pack.verify import verify
-from core.pack.forging import read, resigned, said, write
+from core.pack.forging import detail, read, resigned, write
 from core.pack.making import Pack
 
 
@@ -121,14 +121,14 @@ def test_a_document_that_is_noise_never_crashes(
 )
 def test_hostile_json_is_a_problem(pack: Pack, tmp_path: Path, name: str, raw: bytes) -> None:
     found = read(pack().path)
-    assert name in said(verify(write(tmp_path / "json.zip", {**found, name: raw})))
+    assert name in detail(verify(write(tmp_path / "json.zip", {**found, name: raw})))
 
 
 def test_a_member_that_is_missing_is_named(pack: Pack, tmp_path: Path) -> None:
     found = read(pack().path)
     for name in found:
         left = {n: b for n, b in found.items() if n != name}
-        assert name in said(verify(write(tmp_path / "less.zip", left))), name
+        assert name in detail(verify(write(tmp_path / "less.zip", left))), name
 
 
 def test_what_cannot_be_read_does_not_tell_that_a_run_was_cut_off(
@@ -144,7 +144,7 @@ def test_a_member_too_many_is_named(pack: Pack, tmp_path: Path) -> None:
     found = read(pack().path)
     for name in ("extra.txt", "evidence/00001-0000000000000000/stdout.txt", "evidence/x.txt"):
         report = verify(write(tmp_path / "more.zip", {**found, name: b"x"}))
-        assert f"{name}: It is not in the manifest" in said(report)
+        assert f"{name}: It is not in the manifest" in detail(report)
 
 
 def test_another_order_is_seen(pack: Pack, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_another_order_is_seen(pack: Pack, tmp_path: Path) -> None:
     names = list(found)
     names[0], names[1] = names[1], names[0]
     report = verify(write(tmp_path / "order.zip", {n: found[n] for n in names}))
-    assert "order of the manifest" in said(report)
+    assert "order of the manifest" in detail(report)
 
 
 def test_a_directory_in_another_order_is_seen(pack: Pack, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_directory_in_another_order_is_seen(pack: Pack, tmp_path: Path) -> Non
     entries[0], entries[1] = entries[1], entries[0]
     path = tmp_path / "order.zip"
     path.write_bytes(raw[:start] + b"".join(entries) + raw[end:])
-    assert "out of order" in said(verify(path))
+    assert "out of order" in detail(verify(path))
 
 
 def test_the_root_digest_of_the_signed_sheet_is_told(pack: Pack) -> None:

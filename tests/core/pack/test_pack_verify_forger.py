@@ -14,7 +14,7 @@ from audit_core.pack import documents as d
 from audit_core.pack import evidence_links, keys
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.verify import verify
-from core.pack.forging import Members, read, resigned, said, write
+from core.pack.forging import Members, detail, read, resigned, write
 from core.pack.making import Pack
 
 
@@ -23,7 +23,7 @@ def _forged(pack: Pack, key: keys.SigningKey, path: Path, change: Callable[[Memb
     change(found)
     report = verify(write(path, resigned(found, key)))
     assert report.signer == key.fingerprint
-    return said(report)
+    return detail(report)
 
 
 def _first(found: Members, ending: str) -> str:
@@ -155,7 +155,7 @@ def test_a_seal_that_was_taken_away_is_told(
 ) -> None:
     found = read(pack().path)
     del found[d.SEAL]
-    assert "is missing" in said(verify(write(tmp_path / "f.zip", found)))
+    assert "is missing" in detail(verify(write(tmp_path / "f.zip", found)))
     report = verify(write(tmp_path / "g.zip", resigned(found, other)))
     assert any("not sealed" in note.id for note in report.notes)
 
@@ -167,7 +167,7 @@ def test_other_times_in_the_zip_are_seen(pack: Pack, tmp_path: Path) -> None:
         for name, data in read(pack().path).items():
             archive.add(name, of_bytes(data), len(data))
         archive.close()
-    assert "times in the zip" in said(verify(path))
+    assert "times in the zip" in detail(verify(path))
 
 
 def test_a_record_of_noise_is_a_message_and_no_crash() -> None:

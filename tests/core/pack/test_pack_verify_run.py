@@ -16,9 +16,9 @@ from core.pack import making
 from core.whole import Whole, stored
 
 
-def said(report: Report) -> str:
+def detail(report: Report) -> str:
     """All problems as text."""
-    return "\n".join(f"{p.where}: {p.said.id} {p.said.args}" for p in report.problems)
+    return "\n".join(f"{p.where}: {p.detail.id} {p.detail.args}" for p in report.problems)
 
 
 def bundle(run: Run) -> Path:
@@ -40,7 +40,7 @@ def test_one_byte_of_a_bundle_is_seen(run: tuple[Run, Whole], part: float) -> No
     raw = bytearray(path.read_bytes())
     raw[int(len(raw) * part)] ^= 1
     path.write_bytes(raw)
-    text = said(verify(run[0]))
+    text = detail(verify(run[0]))
     assert "altered" in text
     assert path.name in text
 
@@ -49,7 +49,7 @@ def test_a_torn_bundle_is_seen_although_resealed(store: Store, run: tuple[Run, W
     path = bundle(run[0])
     path.write_bytes(path.read_bytes()[:-300])
     store.seal(run[0], "2026-11-23T10:17:00Z")
-    text = said(verify(run[0]))
+    text = detail(verify(run[0]))
     assert "torn" in text
     assert "not collected to its end" in text
     assert "which is not there" in text
@@ -61,25 +61,25 @@ def test_a_bundle_of_another_run_is_seen(store: Store, run: tuple[Run, Whole]) -
     path = other.bundle_path("web1")
     path.write_bytes(run[0].bundle_path("web1").read_bytes())
     store.seal(other, "2026-11-23T10:17:00Z")
-    assert "not of this run" in said(verify(other))
+    assert "not of this run" in detail(verify(other))
 
 
 def test_a_stamp_that_was_altered_is_seen(run: tuple[Run, Whole]) -> None:
     path = run[0].folder / "run.json"
     path.write_bytes(path.read_bytes().replace(b"gbt22239-l3", b"gbt22239-l2"))
-    assert "run.json was altered" in said(verify(run[0]))
+    assert "run.json was altered" in detail(verify(run[0]))
 
 
 def test_an_unsealed_run_is_told(store: Store) -> None:
     making.collect(store, making.RUN_ID)
-    assert "not sealed" in said(verify(store.find(making.RUN_ID)))
+    assert "not sealed" in detail(verify(store.find(making.RUN_ID)))
 
 
 def test_results_that_rest_on_nothing_are_seen(run: tuple[Run, Whole]) -> None:
     finding = msgspec.structs.replace(run[1].findings[0], evidence=("sha256:" + "0" * 64,))
     forged = msgspec.structs.replace(run[1], findings=(finding, *run[1].findings[1:]))
     stored(forged, ResultsFolder(run[0].results_path("gbt22239-l3")))
-    assert "rests on {digest}, which is not there" in said(verify(run[0]))
+    assert "rests on {digest}, which is not there" in detail(verify(run[0]))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[" * 100_000, b"\xff"])
@@ -96,9 +96,9 @@ def test_what_is_missing_never_crashes(run: tuple[Run, Whole]) -> None:
     for path in (run[0].folder / "bundles").iterdir():
         path.unlink()
     (run[0].folder / "bundles").rmdir()
-    assert "bundles: Cannot be read" in said(verify(run[0]))
+    assert "bundles: Cannot be read" in detail(verify(run[0]))
     (run[0].folder / "run.json").unlink()
-    assert "run.json: Cannot be read" in said(verify(run[0]))
+    assert "run.json: Cannot be read" in detail(verify(run[0]))
 
 
 def _sealed(store: Store, id: str, sealed: str) -> Run:
@@ -115,7 +115,7 @@ def test_the_chain_of_seals_is_followed(store: Store) -> None:
     assert [verify(r).problems for r in (first, second, third)] == [(), (), ()]
     seal = second.folder / "seal.json"
     seal.write_bytes(seal.read_bytes().replace(b"11:16", b"11:17"))
-    assert "altered or is gone" in said(verify(third))
+    assert "altered or is gone" in detail(verify(third))
     assert verify(first).problems == ()
 
 
@@ -126,7 +126,7 @@ def test_a_seal_that_leaves_out_an_earlier_one_is_seen(store: Store) -> None:
     assert seal is not None
     forged = msgspec.structs.replace(seal, previous=None)
     (second.folder / "seal.json").write_bytes(encode(forged))
-    assert "leaves out" in said(verify(second))
+    assert "leaves out" in detail(verify(second))
 
 
 def test_a_run_that_was_finished_later_breaks_no_chain(store: Store) -> None:

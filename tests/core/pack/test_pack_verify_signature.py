@@ -11,7 +11,7 @@ from audit_core.model.errors import InputError
 from audit_core.pack import documents as d
 from audit_core.pack import keys
 from audit_core.pack.verify import verify
-from core.pack.forging import read, said, write
+from core.pack.forging import detail, read, write
 from core.pack.making import Pack
 
 
@@ -55,10 +55,10 @@ def test_the_key_beside_a_signature_must_be_the_one_that_signed(
     rest = {n: hashlib.sha256(b).hexdigest() for n, b in found.items() if n != d.SUMS}
     found[d.SUMS] = b"".join(d.sums(sorted(rest.items())))
     path = write(tmp_path / "key.zip", found)
-    assert "not by the key" in said(verify(path))
+    assert "not by the key" in detail(verify(path))
     pub = tmp_path / "known.pem"
     pub.write_bytes(keys.public_pem(key.private.public_key()))
-    assert "not the key that signed" in said(verify(path, trusted_key=pub))
+    assert "not the key that signed" in detail(verify(path, trusted_key=pub))
 
 
 def test_a_signature_over_another_manifest_is_seen(
@@ -67,7 +67,7 @@ def test_a_signature_over_another_manifest_is_seen(
     found = read(pack().path)
     zh = read(pack("zh.zip", lang="zh").path)
     found[d.SIGNATURE] = zh[d.SIGNATURE]
-    assert "not over this manifest" in said(verify(write(tmp_path / "s.zip", found)))
+    assert "not over this manifest" in detail(verify(write(tmp_path / "s.zip", found)))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from audit_core.pack import documents as d
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.report import MOST
 from audit_core.pack.verify import verify
-from core.pack.forging import read, said, write
+from core.pack.forging import detail, read, write
 from core.pack.making import Pack
 
 
@@ -154,7 +154,7 @@ def test_a_hostile_zip_is_a_problem_and_touches_nothing(
     path.write_bytes(raw)
     before = sorted(tmp_path.rglob("*"))
     report = verify(path)
-    assert expected in said(report)
+    assert expected in detail(report)
     assert not report.whole
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -168,14 +168,14 @@ def test_a_member_that_stands_twice_is_seen(pack: Pack, tmp_path: Path) -> None:
             archive.add(name, of_bytes(data), len(data))
         archive.add(d.RESULTS, of_bytes(b"{}"), 2)
         archive.close()
-    assert f"{d.RESULTS}: It stands in the zip twice" in said(verify(path))
+    assert f"{d.RESULTS}: It stands in the zip twice" in detail(verify(path))
 
 
 def test_a_thousand_problems_are_enough(tmp_path: Path) -> None:
     found = {f"f {n}": b"" for n in range(MOST + 500)}
     report = verify(write(tmp_path / "many.zip", found))
     assert len(report.problems) == MOST + 1
-    assert "more problems" in report.problems[-1].said.id
+    assert "more problems" in report.problems[-1].detail.id
 
 
 def test_a_file_that_cannot_be_opened_is_broken_input(tmp_path: Path) -> None:

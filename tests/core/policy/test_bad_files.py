@@ -68,14 +68,16 @@ def registry() -> Registry:
 
 def untranslated(error: DengbaoError) -> list[str]:
     """The parts of the error's line that have no Chinese."""
-    assert CHINESE.say(error.said).isprintable()
-    english = [m for m in _parts(error.said) if re.search("[a-zA-Z]", re.sub(r"\{\w+\}", "", m.id))]
+    assert CHINESE.say(error.detail).isprintable()
+    english = [
+        m for m in _parts(error.detail) if re.search("[a-zA-Z]", re.sub(r"\{\w+\}", "", m.id))
+    ]
     return [m.id for m in english if CHINESE.text(m.id, m.domain) == m.id]
 
 
-def _parts(said: Message) -> Iterator[Message]:
-    yield said
-    for value in said.args.values():
+def _parts(detail: Message) -> Iterator[Message]:
+    yield detail
+    for value in detail.args.values():
         if isinstance(value, Message):
             yield from _parts(value)
 

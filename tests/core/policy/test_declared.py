@@ -108,7 +108,7 @@ def judge(
 def test_a_comparison(field: str, comparator: str, operand: Any, verdict: Verdict) -> None:
     found = judge(field, comparator, operand)
     assert found.verdict is verdict
-    assert found.said
+    assert found.detail
     assert found.expected is not None
 
 
@@ -143,7 +143,7 @@ def test_nan_settles_nothing() -> None:
 
 def test_what_was_seen_and_expected_is_said() -> None:
     found = judge("words", "subset_of", ("b",))
-    assert found.said[0].args == {"field": "words", "value": ("a", "b")}
+    assert found.detail[0].args == {"field": "words", "value": ("a", "b")}
     assert found.expected is not None
     assert (found.expected.id, found.expected.args) == (
         "holds nothing but {operand}",
@@ -153,7 +153,7 @@ def test_what_was_seen_and_expected_is_said() -> None:
 
 def test_long_lists_are_cut() -> None:
     thing = Thing(words=tuple(f"{n:03}" for n in range(500)))
-    value = judge("words", "subset_of", ("b",), thing).said[0].args["value"]
+    value = judge("words", "subset_of", ("b",), thing).detail[0].args["value"]
     assert isinstance(value, tuple)
     assert (len(value), value[-1]) == (21, "…")
 

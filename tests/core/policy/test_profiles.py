@@ -449,7 +449,7 @@ def test_the_digest_does_not_know_where_the_files_are(folder: Path, tmp_path: Pa
 def lint(folder: Path, name: str = "base") -> list[str]:
     found = load_policy([folder]).lint(name, CHECKS)
     say = Translator("en").say
-    return [f"{p.file}:{p.line}: {say(p.said)}".removeprefix(f"{folder}/") for p in found]
+    return [f"{p.file}:{p.line}: {say(p.detail)}".removeprefix(f"{folder}/") for p in found]
 
 
 def test_lint_names_file_and_line(folder: Path) -> None:
@@ -469,8 +469,8 @@ def test_lint_names_file_and_line(folder: Path) -> None:
 
 def test_lint_tells_of_a_mapping_that_nobody_reads(folder: Path) -> None:
     (folder / "mappings" / "sdt.yaml").write_text(MAPPING)
-    said = "this is a mapping of no catalog: 'sdt' is none; did you mean 'std'?"
-    assert f"mappings/sdt.yaml:1: {said}" in lint(folder)
+    detail = "this is a mapping of no catalog: 'sdt' is none; did you mean 'std'?"
+    assert f"mappings/sdt.yaml:1: {detail}" in lint(folder)
     (folder / "mappings" / "sdt.yaml").unlink()
     assert not [line for line in lint(folder) if "no catalog" in line]
 

@@ -89,7 +89,7 @@ def test_fresh(found: Files, clock: int, verdict: Verdict) -> None:
 @pytest.mark.parametrize(("age", "shown"), [(24, 24.0), (24.01, 24.1), (23.96, 24.0), (0.5, 0.5)])
 def test_a_backup_that_is_too_old_is_never_shown_as_young_enough(age: float, shown: float) -> None:
     got = judge(checks.fresh, files((age, 5)), CLOCK, target(rpo_hours=24), NOW)
-    assert got.said[0].args["hours"] == shown
+    assert got.detail[0].args["hours"] == shown
     assert (got.verdict is PASS) is (shown <= 24)
 
 
@@ -182,7 +182,7 @@ def test_a_file_without_a_block_on_disk_holds_nothing() -> None:
 def test_without_an_objective_it_is_said_what_to_declare(rpo: object) -> None:
     got = judge(checks.fresh, files((1, 5)), CLOCK, target(rpo_hours=rpo), NOW)
     assert got.verdict is UNDETERMINED
-    assert "rpo_hours" in got.said[0].id
+    assert "rpo_hours" in got.detail[0].id
 
 
 def test_policy_may_tighten_the_objective() -> None:
@@ -192,7 +192,7 @@ def test_policy_may_tighten_the_objective() -> None:
 
 def test_a_file_being_written_is_noted() -> None:
     got = judge(checks.fresh, files((MINUTE, 5), (2, 5)), CLOCK, target(rpo_hours=24), NOW)
-    assert [m.args["name"] for m in got.said] == ["db-1", "db-0"]
+    assert [m.args["name"] for m in got.detail] == ["db-1", "db-0"]
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_magic(content: bytes, encrypted: str, plain: str) -> None:
 def test_offsite(stated: object, verdict: Verdict) -> None:
     got = judge(checks.has_offsite_copy, target(offsite=stated))
     assert got.verdict is verdict
-    assert (verdict is PASS) == ("not verified" in got.said[0].id)
+    assert (verdict is PASS) == ("not verified" in got.detail[0].id)
 
 
 @pytest.mark.parametrize(

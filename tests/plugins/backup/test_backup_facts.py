@@ -211,7 +211,7 @@ def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
                 got = parse(run(ask, where, account))
                 assert isinstance(got, Absent)
                 assert got.reason is Reason.NOT_PERMITTED
-                assert "privilege: root" in got.said.id
+                assert "privilege: root" in got.detail.id
             way = facts.parse_way(run(facts.ask_way, where, account))
             assert isinstance(way, tuple)
             assert way[-1] == mode

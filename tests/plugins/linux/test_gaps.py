@@ -51,8 +51,8 @@ from invented.pam import EL, UNIX
 Make = Callable[..., Answer]
 HOST = Target(id="web1", kind="host", object_type="server")
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
-REFUSED = Absent(reason=Reason.NOT_PERMITTED, said=Message(id="refused"))
-NONE = Absent(reason=Reason.NOT_PRESENT, said=Message(id="none"))
+REFUSED = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="refused"))
+NONE = Absent(reason=Reason.NOT_PRESENT, detail=Message(id="none"))
 BUILTINS = {
     Builtin.TARGET: HOST,
     Builtin.COLLECTED_AT: "2026-11-23T12:00:00+00:00",

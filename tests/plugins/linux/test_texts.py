@@ -21,33 +21,34 @@ LOCALE = PACKAGE / "locale"
 def _in_chinese(judgement: Judgement) -> str:
     assert judgement.expected is not None
     say = Translator("zh", {"audit_linux": LOCALE}).say
-    return "；".join(map(say, (*judgement.said, judgement.expected)))
+    return "；".join(map(say, (*judgement.detail, judgement.expected)))
 
 
 def test_what_is_audited_is_told_in_chinese() -> None:
-    said = _in_chinese(audit_rules.judge(()))
+    detail = _in_chinese(audit_rules.judge(()))
     for topic in (
         "账户变更（identity）",
         "特权使用（privilege）",
         "时间修改（time）",
         "登录（logins）",
     ):
-        assert said.count(topic) == 2
-    assert "审计规则 0 条" in said
+        assert detail.count(topic) == 2
+    assert "审计规则 0 条" in detail
 
 
 def test_the_age_of_a_data_base_is_told_in_chinese() -> None:
     baseline = Baseline(now=30 * 86400, files=(("/var/lib/aide/aide.db", 86400),))
-    said = _in_chinese(file_integrity.judge((), baseline))
-    assert "/var/lib/aide/aide.db：29 天前" in said
+    detail = _in_chinese(file_integrity.judge((), baseline))
+    assert "/var/lib/aide/aide.db：29 天前" in detail
 
 
 def test_packet_filter_chains_are_told_in_chinese() -> None:
     open_ = Chain(tool="nft", family="inet", table="a", name="in", hook="input", policy="accept")
     shut = structs.replace(open_, name="shut", policy="drop")
     target = Target(id="a", kind="host", object_type="server")
-    said = _in_chinese(firewall_input.judge((open_, shut), None, None, {}, (), (), (), target))
+    detail = _in_chinese(firewall_input.judge((open_, shut), None, None, {}, (), (), (), target))
     assert (
-        "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条" in said
+        "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条"
+        in detail
     )
-    assert "“" not in said
+    assert "“" not in detail

@@ -43,8 +43,8 @@ def target(**settings: Any) -> Target:
     return Target(id="h", kind="host", object_type="server", settings=settings)
 
 
-def said(judgement: Any) -> str:
-    return " ".join(str(m) for m in judgement.said)
+def detail(judgement: Any) -> str:
+    return " ".join(str(m) for m in judgement.detail)
 
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -81,8 +81,8 @@ P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) -> None:
     judged = allowed_ports.judge(seen, target(**settings))
     assert judged.verdict is verdict
-    assert "1-514,516-630" in said(judged)  # the range that was scanned, exactly
-    assert seen.source in said(judged)
+    assert "1-514,516-630" in detail(judged)  # the range that was scanned, exactly
+    assert seen.source in detail(judged)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_the_second_look_showed_is_said(more: dict[str, Any], word: str) ->
             allowed_ports.judge(seen, target(allowed_ports=[22])), no_high_risk_ports.judge(seen),
         ):  # fmt: skip
             assert judged.verdict is (F if 23 in open_ else U)
-            assert word in said(judged)
+            assert word in detail(judged)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_every_high_risk_port_is_in_the_default_range() -> None:
 
 def test_said_names_what_is_open() -> None:
     judged = allowed_ports.judge(ports(22, 80), target(allowed_ports=["22/tcp"]))
-    assert said(judged).startswith("Open and not declared: 80 Open TCP ports: 22,80")
+    assert detail(judged).startswith("Open and not declared: 80 Open TCP ports: 22,80")
 
 
 @pytest.mark.parametrize("address", ["-iL/etc/passwd", "web1", "", "127.0.0.1 -sV"])

@@ -133,10 +133,10 @@ def test_the_releases_own_security_archive_must_be_fresh(
 def test_what_only_ubuntu_pro_mends_is_told() -> None:
     none = Security(updates=(), labelled=None)
     got = judge(checks.security_updates, none, apt_lists(1), PLAIN, JAMMY, NOW, pro(updates=ONE))
-    assert got.said[1].args == {"count": 1, "names": ("openssl 3.0.17-1",)}
+    assert got.detail[1].args == {"count": 1, "names": ("openssl 3.0.17-1",)}
     got = judge(checks.security_updates, none, apt_lists(1), PLAIN, FOCAL, NOW, None)
-    assert got.said[1].args == {"end": "2025-05-29"}
-    assert got.said[2].args == {"services": ("esm-apps", "esm-infra")}
+    assert got.detail[1].args == {"end": "2025-05-29"}
+    assert got.detail[2].args == {"services": ("esm-apps", "esm-infra")}
 
 
 def dnf_caches(baseos: float, appstream: float | None) -> Metadata:
@@ -227,9 +227,11 @@ def test_an_older_cache_of_the_same_repository_is_no_matter() -> None:
 def test_what_is_pending_is_named_and_counted() -> None:
     many = tuple(Update(name=f"p{i}", candidate="1") for i in range(25))
     security = Security(updates=many, labelled=None)
-    said = judge(checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW, None).said[0]
-    assert said.args["count"] == 25
-    assert said.args["names"] == (*(f"p{i} 1" for i in range(20)), "+5")
+    detail = judge(
+        checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW, None
+    ).detail[0]
+    assert detail.args["count"] == 25
+    assert detail.args["names"] == (*(f"p{i} 1" for i in range(20)), "+5")
 
 
 def test_a_stricter_age_is_kept() -> None:
@@ -284,13 +286,13 @@ def test_metadata_fresh(metadata: Metadata, sources: Sources, verdict: Verdict) 
 @pytest.mark.parametrize(("age", "shown"), [(7, 7.0), (7.01, 7.1), (6.97, 7.0), (2.65, 2.7)])
 def test_metadata_that_are_too_old_are_never_shown_as_fresh(age: float, shown: float) -> None:
     got = judge(checks.metadata_fresh, dnf_caches(1, age), DNF, NOW)
-    assert got.said[0].args["days"] == shown
+    assert got.detail[0].args["days"] == shown
     assert (got.verdict is PASS) is (shown <= 7)
 
 
 def test_how_long_updates_were_known_is_not_told_as_more_than_it_was() -> None:
     got = judge(checks.other_updates, Pending(updates=ONE), apt_lists(91.9), APT, NOW)
-    assert [m.args.get("days") for m in got.said] == [None, 91]
+    assert [m.args.get("days") for m in got.detail] == [None, 91]
 
 
 @pytest.mark.parametrize(
@@ -395,7 +397,7 @@ def test_release_supported(
 
 def test_a_recalled_date_is_called_unverified() -> None:
     release = Release(id="sles", name="SLES", version_id="15.7", version="15-SP7")
-    assert "unverified" in judge(checks.release_supported, release, NOW).said[0].id
+    assert "unverified" in judge(checks.release_supported, release, NOW).detail[0].id
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_what_starts_automatic_updates() -> None:
     assert got == ("apt-daily-upgrade.timer",)
     with pytest.raises(ParseError):
         host.parse_starters(answer(b"active\n"))
-    said = b"System has not been booted with systemd as init system (PID 1). Can't operate.\n"
-    assert isinstance(host.parse_starters(answer(b"", said, 1)), Absent)
+    detail = b"System has not been booted with systemd as init system (PID 1). Can't operate.\n"
+    assert isinstance(host.parse_starters(answer(b"", detail, 1)), Absent)
 
 
 def test_updaters_of_this_machine_are_listed_or_not() -> None:

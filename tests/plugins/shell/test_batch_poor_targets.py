@@ -149,16 +149,16 @@ def test_the_timeout_of_busybox_tells_that_a_program_is_missing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("detail", "code"),
     [
         ("timeout: fork system call failed: Resource temporarily unavailable", 125),
         ("timeout: vfork: Resource temporarily unavailable", 1),
         ("timeout: failed to execute process: Resource temporarily unavailable (os error 11)", 125),
     ],
 )
-def test_a_timeout_that_cannot_fork_is_no_answer(tmp_path: Path, said: str, code: int) -> None:
+def test_a_timeout_that_cannot_fork_is_no_answer(tmp_path: Path, detail: str, code: int) -> None:
     # exit 1 is an answer of grep: nothing found
-    text = f"case $6 in /dev/null) echo '{said}' >&2; exit {code};; esac; shift 3; exec \"$@\""
+    text = f"case $6 in /dev/null) echo '{detail}' >&2; exit {code};; esac; shift 3; exec \"$@\""
     place = tool(tmp_path / "timeout", text)
     got = one(
         Command(argv=("grep", "x", "/dev/null"), ok=(0, 1)),

@@ -53,8 +53,8 @@ def endpoint(
     return Endpoint(**{"server_name": "", "versions": versions, "groups": ("x25519",)} | more)
 
 
-def said(judgement: Judgement) -> str:
-    return " ".join(str(m) for m in judgement.said)
+def detail(judgement: Judgement) -> str:
+    return " ".join(str(m) for m in judgement.detail)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_forward_secrecy(seen: Endpoint, verdict: Verdict) -> None:
     [(Stopped.DEADLINE, "time"), (Stopped.CONNECTIONS, "number"), (Stopped.SILENCE, "no answer")],
 )
 def test_why_asking_ended_is_said(stopped: Stopped, word: str) -> None:
-    assert word in said(no_weak_suites.judge(endpoint("unnyyn", stopped=stopped)))
+    assert word in detail(no_weak_suites.judge(endpoint("unnyyn", stopped=stopped)))
 
 
 # --- certificates ---------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_certificate_valid(
 )
 def test_too_few_days_are_never_shown_as_enough(end: str, days: float) -> None:
     got = certificate_valid.judge(certs(cert(not_after=f"2026-12-{end}+00:00")), AT)
-    assert got.said[0].args["days"] == days
+    assert got.detail[0].args["days"] == days
     assert (got.verdict is P) is (days >= 30)
 
 
@@ -183,8 +183,8 @@ def test_a_certificate_that_was_not_seen_is_not_valid() -> None:
 )
 def test_why_a_version_is_open_is_said(unsettling: tuple[str, ...], word: str) -> None:
     seen = endpoint("unnyyn", {"SSLv3": {"unsettling": unsettling}})
-    assert word in said(no_old_versions.judge(seen))
-    assert word in said(no_weak_suites.judge(seen))
+    assert word in detail(no_old_versions.judge(seen))
+    assert word in detail(no_weak_suites.judge(seen))
 
 
 GOOD = endpoint("nnnyyn", prime_bits=(2048,))
@@ -264,7 +264,7 @@ def test_certificate_name(seen: Certificates, verdict: Verdict) -> None:
 def test_a_certificate_without_names_is_not_told_to_name_some() -> None:
     bare = cert(names=())
     got = certificate_name.judge(certs(bare, unnamed=(bare.sha256,)))
-    assert (got.verdict, got.said[0].id) == (F, "Certificate {label} has no alternative names")
+    assert (got.verdict, got.detail[0].id) == (F, "Certificate {label} has no alternative names")
 
 
 def target(**settings: Any) -> Target:
@@ -272,8 +272,8 @@ def target(**settings: Any) -> Target:
 
 
 def trust(outcome: Outcome, code: int = 0, anchors: int = 140, unverified: int = 0) -> Chains:
-    said = as_is("words")
-    worst = Trust(outcome=outcome, code=code, said=said, anchors=anchors, store="/etc/ssl")
+    detail = as_is("words")
+    worst = Trust(outcome=outcome, code=code, detail=detail, anchors=anchors, store="/etc/ssl")
     return Chains(worst=worst, unverified=unverified)
 
 

@@ -19,7 +19,7 @@ SAY = Translator("zh", {"audit_tls": Path(audit_tls.__file__).parent / "locale"}
 
 
 def in_chinese(judgement: Judgement) -> str:
-    return "；".join(map(SAY, judgement.said))
+    return "；".join(map(SAY, judgement.detail))
 
 
 def certificates(cert: Certificate) -> Certificates:
@@ -31,14 +31,14 @@ def test_groups_and_hashes_are_told_in_chinese() -> None:
     assert isinstance(seen, Endpoint)
     odd = replace(seen, groups=("explicit curve", "group 4711", "x25519"))
     cert = read_certificate(DER)
-    said = in_chinese(key_strength.judge(certificates(cert), odd))
-    assert "自定义曲线、编号 4711 的群组" in said
-    said = in_chinese(signature_hash.judge(certificates(replace(cert, hash="intrinsic"))))
-    assert "包含在签名算法中" in said
+    detail = in_chinese(key_strength.judge(certificates(cert), odd))
+    assert "自定义曲线、编号 4711 的群组" in detail
+    detail = in_chinese(signature_hash.judge(certificates(replace(cert, hash="intrinsic"))))
+    assert "包含在签名算法中" in detail
 
 
 def test_what_of_a_certificate_cannot_be_read_is_told_in_chinese() -> None:
     broken = read_certificate(DER[:40])
-    said = in_chinese(signature_hash.judge(certificates(broken)))
-    assert "无法完整读取：证书：“" in said
-    assert "certificate:" not in said
+    detail = in_chinese(signature_hash.judge(certificates(broken)))
+    assert "无法完整读取：证书：“" in detail
+    assert "certificate:" not in detail

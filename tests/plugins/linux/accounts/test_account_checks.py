@@ -52,8 +52,8 @@ def test_uid_unique(rows: tuple[Account, ...], nis: tuple[str, ...], verdict: Ve
 
 
 def test_uid_unique_names_the_offenders() -> None:
-    said = mod.uid_unique.judge(some(ROOT, who("b", 7), who("a", 7)), LOCAL).said[0]
-    assert said.args == {"count": 1, "names": ("7: a, b",)}
+    detail = mod.uid_unique.judge(some(ROOT, who("b", 7), who("a", 7)), LOCAL).detail[0]
+    assert detail.args == {"count": 1, "names": ("7: a, b",)}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_password_hash(scheme: str, verdict: Verdict) -> None:
 def test_password_hash_in_passwd_and_stricter() -> None:
     exposed = mod.password_hash.judge(some(who("a", field="other")), (), LOCAL)
     assert exposed.verdict is FAIL
-    assert exposed.said[0].args["names"] == ("a (passwd)",)
+    assert exposed.detail[0].args["names"] == ("a (passwd)",)
     stricter = mod.password_hash.judge(
         some(who("a")), (secret("a", "$5$"),), LOCAL, allowed=frozenset({"$6$"})
     )
@@ -202,7 +202,7 @@ def test_a_password_kept_in_passwd_never_ages() -> None:
     for accounts, given in ((some(exposed), ()), (some(exposed, who("b")), (secret("b"),))):
         judged = mod.password_age.judge(accounts, given, NOW, LOCAL)
         assert judged.verdict is FAIL
-        assert judged.said[0].args["names"] == ("a (-)",)
+        assert judged.detail[0].args["names"] == ("a (-)",)
     outside = who("a", field="other", shell="/bin/false")
     assert mod.password_age.judge(some(outside), (), NOW, LOCAL).verdict is NA
 
@@ -245,7 +245,7 @@ def test_shared_accounts(account: Account, verdict: Verdict) -> None:
 
 def test_a_pass_on_names_does_not_say_that_accounts_are_not_shared() -> None:
     judgement = mod.shared_accounts.judge(some(ROOT, who("alice")), LOCAL)
-    assert "none with a generic name" in judgement.said[0].id
+    assert "none with a generic name" in judgement.detail[0].id
     assert judgement.expected is not None
     assert judgement.expected.args == {"names": tuple(sorted(mod._GENERIC))}
 
@@ -276,16 +276,16 @@ def test_stale_accounts_not_in_lastlog_are_not_passed() -> None:
     rows = some(who("a"), who("b"))
     both = mod.stale_accounts.judge(rows, old, NOW, (secret("b"),), LOCAL)
     assert both.verdict is FAIL
-    assert len(both.said) == 2
+    assert len(both.detail) == 2
     # Its line in /etc/shadow, which may say that it has ended, could not be read.
     assert mod.stale_accounts.judge(rows, old, NOW, (), LOCAL).verdict is UNDETERMINED
 
 
 def test_a_thousand_offenders_are_counted_and_cut() -> None:
     rows = [who(f"u{i}", 0) for i in range(1000)]
-    said = mod.root_only_uid_0.judge(some(ROOT, *rows), LOCAL).said[0]
-    assert isinstance(said.args["names"], tuple)
-    assert len(said.args["names"]) == 21
+    detail = mod.root_only_uid_0.judge(some(ROOT, *rows), LOCAL).detail[0]
+    assert isinstance(detail.args["names"], tuple)
+    assert len(detail.args["names"]) == 21
 
 
 # Every line that shadow(5) knows, and some that it does not; S stands where a hash would.

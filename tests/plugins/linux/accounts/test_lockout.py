@@ -68,13 +68,13 @@ def test_lockout_arguments_beat_the_file(pam: MakePam) -> None:
     assert lock(el7, min_unlock=601) is FAIL
 
 
-def _said(pam: Pam, conf: dict[str, str]) -> list[str]:
+def _detail(pam: Pam, conf: dict[str, str]) -> list[str]:
     judged = login_lockout.judge(pam, Settings(values=conf), None, LOCAL)
-    return [said.id for said in judged.said]
+    return [detail.id for detail in judged.detail]
 
 
 def test_lockout_root_is_told(pam: MakePam) -> None:
-    plain, rooted = _said(pam(EL), {}), _said(pam(EL), {"even_deny_root": ""})
+    plain, rooted = _detail(pam(EL), {}), _detail(pam(EL), {"even_deny_root": ""})
     assert "{service}: root itself is not locked" in plain
     assert "{service}: root itself is not locked" not in rooted
     assert "{service}: root is locked for {unlock} s (0: until unlocked by hand)" in rooted
@@ -130,9 +130,11 @@ def test_lockout_as_pam_faillock_does(
 
 
 def test_lockout_values_that_were_seen_are_told(pam: MakePam) -> None:
-    said = login_lockout.judge(pam(EL), Settings(values={"fail_interval": "42"}), None, LOCAL).said
-    assert [s.args["interval"] for s in said if "interval" in s.args] == [42, 42]
-    told = _said(pam(EL), {"local_users_only": ""})
+    detail = login_lockout.judge(
+        pam(EL), Settings(values={"fail_interval": "42"}), None, LOCAL
+    ).detail
+    assert [s.args["interval"] for s in detail if "interval" in s.args] == [42, 42]
+    told = _detail(pam(EL), {"local_users_only": ""})
     assert "{service}: only accounts of the host's own files are locked" in told
     assert lock(pam(EL), {"fail_interval": "900"}, min_interval=901) is FAIL
 

@@ -98,9 +98,9 @@ def test_password_quality_knobs_and_root(pam: MakePam) -> None:
     settings = Settings(values={"minlen": "9", "minclass": "3", "enforce_for_root": ""})
     judged = password_quality.judge(pam(EL), settings, EL9, LOCAL, min_length=10)
     assert judged.verdict is FAIL
-    assert len(judged.said) == 1
+    assert len(judged.detail) == 1
     weak = Settings(values={"minlen": "9", "minclass": "3"})
-    assert len(password_quality.judge(pam(EL), weak, EL9, LOCAL).said) == 2
+    assert len(password_quality.judge(pam(EL), weak, EL9, LOCAL).detail) == 2
     assert password_quality.judge(pam(EL), weak, EL9, LOCAL, min_classes=4).verdict is FAIL
 
 

@@ -174,8 +174,8 @@ def test_file_modes_need_the_whole_picture_to_pass() -> None:
 
 def test_file_modes_names_what_is_wrong() -> None:
     wrong = Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)
-    said = file_modes.judge(wrong, None, NOBODY, None).said[0]
-    assert said.args["names"] == ("/etc/passwd 0666 uid 7 root",)
+    detail = file_modes.judge(wrong, None, NOBODY, None).detail[0]
+    assert detail.args["names"] == ("/etc/passwd 0666 uid 7 root",)
 
 
 @pytest.mark.parametrize(

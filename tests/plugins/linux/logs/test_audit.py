@@ -113,7 +113,7 @@ def test_no_rules_is_an_answer(recorded: Read) -> None:
     assert audit_rules.parse_rules(recorded("audit-rules-none")) == ()
     judgement = audit_rules.audit_rules.judge(())
     assert judgement.verdict is Verdict.FAIL
-    assert str(judgement.said[0]).endswith(
+    assert str(judgement.detail[0]).endswith(
         "account changes (identity), logins (logins), use of privilege (privilege), "
         "clock changes (time)"
     )
@@ -254,7 +254,7 @@ def test_a_rule_that_keeps_records_back_settles_nothing(
     rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
     judgement = audit_rules.audit_rules.judge(rules)
     assert judgement.verdict is Verdict.UNDETERMINED
-    assert judgement.said[1].args["rules"] == (rule,)
+    assert judgement.detail[1].args["rules"] == (rule,)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_rule_that_silences_everything_fails(silencer: str, recorded: Read, an
     text = recorded("audit-rules").text + silencer
     judgement = audit_rules.audit_rules.judge(audit_rules.parse_rules(answer(text)))
     assert judgement.verdict is Verdict.FAIL
-    assert judgement.said[0].args["rules"] == (silencer.strip(),)
+    assert judgement.detail[0].args["rules"] == (silencer.strip(),)
 
 
 def test_many_rules_that_silence_many_are_followed_in_little_time(answer: Make) -> None:
@@ -313,7 +313,7 @@ def test_settings_of_a_daemon_that_does_not_run_keep_nothing(
     conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
     judgement = auditing.audit_storage.judge(conf, processes)
     assert judgement.verdict is Verdict.FAIL
-    assert "No auditd runs" in judgement.said[-1].id
+    assert "No auditd runs" in judgement.detail[-1].id
 
 
 GOOD = {

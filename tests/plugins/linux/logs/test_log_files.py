@@ -41,8 +41,8 @@ def test_log_tree_of_a_recording(recorded_answers: ReadAll) -> None:
 def test_a_closed_log_folder_is_not_an_empty_one(
     path: str, closed: bool, answer: Make, answers: MakeAll
 ) -> None:
-    said = f"find: '{path}': Permission denied\n".encode()
-    listing = answer("755_d_0_0_4096_1.0_-1.-000000010_//", said, 1)
+    detail = f"find: '{path}': Permission denied\n".encode()
+    listing = answer("755_d_0_0_4096_1.0_-1.-000000010_//", detail, 1)
     tree = log_files.parse_log_tree(answers(clock=f"{NOW}\n", filesystem="", files=listing))
     if closed:
         assert isinstance(tree, Absent)
@@ -125,8 +125,8 @@ def test_where_nothing_is_recorded_there_is_nothing_to_guard(
 def test_a_long_list_of_files_is_cut() -> None:
     many = log_tree(*(log_file(f"f{i}", "666") for i in range(90)))
     judgement = log_files.log_file_modes.judge(many, ())
-    assert judgement.said[0].args["count"] == 90
-    assert len(judgement.said[0].args["paths"]) == 21  # type: ignore[arg-type]
+    assert judgement.detail[0].args["count"] == 90
+    assert len(judgement.detail[0].args["paths"]) == 21  # type: ignore[arg-type]
 
 
 PRIVATE = (log_file("auth.log"), "700_d_0_0_60_1.0_0_audit", "755_d_0_0_60_1.0_0_nginx")
@@ -148,7 +148,7 @@ def test_access_lists_of_recordings(name: str, verdict: Verdict, told: str, reco
     acls = parse(recorded(name))
     judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
     assert judgement.verdict is verdict
-    paths = judgement.said[-1].args["paths"]
+    paths = judgement.detail[-1].args["paths"]
     assert isinstance(paths, tuple)
     assert told in paths
 
@@ -156,7 +156,7 @@ def test_access_lists_of_recordings(name: str, verdict: Verdict, told: str, reco
 def test_rights_of_people_in_a_recording(recorded: Read) -> None:
     acls = log_acls.parse_getfacl(recorded("log-acls-people"))
     judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
-    assert judgement.said[0].args["paths"] == (
+    assert judgement.detail[0].args["paths"] == (
         "/var/log/auth.log (ACL: uid 1001 rw-)",
         "/var/log/nginx (ACL: uid 1002 rw- (default))",
         "/var/log/nginx (ACL: uid 1002 rwx)",

@@ -114,7 +114,7 @@ def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
         log_tree(log_file("syslog"), log_file("auth.log")), rotations, None
     )
     assert judgement.verdict is Verdict.FAIL
-    assert judgement.said[0].args["days"] == 28
+    assert judgement.detail[0].args["days"] == 28
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_journal_that_is_told_to_forget_is_not_kept(
     assert conf.most_days == days
     judgement = log_rotation.log_retention.judge(log_tree(journal_file(3)), None, conf)
     assert judgement.verdict is verdict
-    assert judgement.said[-1].args.get("days") == days
-    assert ("kept by size, not by time" in judgement.said[-1].id) is (days is None)
+    assert judgement.detail[-1].args.get("days") == days
+    assert ("kept by size, not by time" in judgement.detail[-1].id) is (days is None)
 
 
 def test_a_log_that_lies_elsewhere_is_not_passed() -> None:
@@ -166,7 +166,7 @@ def test_a_log_that_lies_elsewhere_is_not_passed() -> None:
     rotation = log_rotation.Rotation(paths=("/var/log/*",), days=200, words="")
     judgement = log_rotation.log_retention.judge(tree, (rotation,), None)
     assert judgement.verdict is Verdict.UNDETERMINED
-    assert judgement.said[-1].args["names"] == ("messages",)
+    assert judgement.detail[-1].args["names"] == ("messages",)
 
 
 def test_without_logrotate_retention_is_not_settled() -> None:

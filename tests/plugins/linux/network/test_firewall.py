@@ -79,11 +79,11 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
     )
     bare = _judged(*given, *handed, BARE)
     assert bare.verdict is Verdict.UNDETERMINED
-    assert bare.said[1].args["ports"] == ports
-    assert bare.said[2].args["ports"] == ports
+    assert bare.detail[1].args["ports"] == ports
+    assert bare.detail[2].args["ports"] == ports
     allowed = _judged(*given, *handed, SITE)
     assert allowed.verdict is Verdict.PASS
-    assert allowed.said[1].args["ports"] == ports
+    assert allowed.detail[1].args["ports"] == ports
     unseen = _judged(*given, None, None, SITE)
     assert unseen.verdict is Verdict.UNDETERMINED
 
@@ -246,8 +246,8 @@ def test_iptables_rules(rules: str, verdict: Verdict, answer: Make) -> None:
 
 
 def test_a_table_that_nft_keeps_is_not_present_to_iptables(answer: Make) -> None:
-    said = b"iptables v1.8.9 (nf_tables): table `filter' is incompatible, use 'nft' tool.\n"
-    assert isinstance(iptables_.parse_iptables4(answer("", said, 1)), Absent)
+    detail = b"iptables v1.8.9 (nf_tables): table `filter' is incompatible, use 'nft' tool.\n"
+    assert isinstance(iptables_.parse_iptables4(answer("", detail, 1)), Absent)
     with pytest.raises(ParseError):
         iptables_.parse_iptables4(answer("", b"Permission denied (you must be root)", 1))
 
@@ -349,7 +349,7 @@ def test_an_interface_in_a_trusted_zone_of_firewalld_settles_nothing(answer: Mak
     ruleset = nft_.parse_nft(answer(json.dumps({"nftables": [*heads, *made]})))
     judgement = _judged(ruleset, None, None, ON)
     assert judgement.verdict is Verdict.UNDETERMINED
-    assert judgement.said[1].args["interfaces"] == ("eth0",)
+    assert judgement.detail[1].args["interfaces"] == ("eth0",)
 
 
 # nft 1.0.6 on Debian 12 says "ip", 2026-11-23; later ones say what it is
@@ -421,7 +421,7 @@ def test_accepting_a_whole_interface_settles_nothing(
 ) -> None:
     judgement = _judged(nft_.parse_nft(answer(text)), None, None, ON)
     assert judgement.verdict is (Verdict.UNDETERMINED if wide else Verdict.PASS)
-    assert not wide or judgement.said[1].args["interfaces"] == wide
+    assert not wide or judgement.detail[1].args["interfaces"] == wide
 
 
 @pytest.mark.parametrize(

@@ -62,11 +62,11 @@ def test_risky_services(
 
 def test_without_systemd_the_finding_says_so(target: MakeTarget) -> None:
     judgement = services.risky_services.judge(target(), (INIT,), None, frozenset())
-    assert any("rc links" in m.id for m in judgement.said)
+    assert any("rc links" in m.id for m in judgement.detail)
 
 
 def test_a_host_that_was_not_reached_settles_nothing(target: MakeTarget) -> None:
-    gone = Absent(reason=Reason.UNREACHABLE, said=msg("gone"))
+    gone = Absent(reason=Reason.UNREACHABLE, detail=msg("gone"))
     judgement = services.risky_services.judge(target(), gone, gone, gone)
     assert judgement.verdict is Verdict.UNDETERMINED
-    assert judgement.said
+    assert judgement.detail

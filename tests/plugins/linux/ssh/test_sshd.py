@@ -75,7 +75,7 @@ def test_values(check: Check, key: str, good: str, value: str, verdict: Verdict)
     sshd = told(**{key: good}, **rest)
     judged = check.judge(USUAL, sshd, match(key, value))
     assert judged.verdict is verdict
-    assert (len(judged.said) > len(rest) + 1) is (verdict is FAIL)
+    assert (len(judged.detail) > len(rest) + 1) is (verdict is FAIL)
     assert check.judge(USUAL, sshd, match("x11forwarding", value)).verdict is PASS
 
 
@@ -200,7 +200,7 @@ def test_algorithms(check: Check, key: str, good: str, weak: list[str]) -> None:
     for name in weak:
         judged = check.judge(USUAL, told(**{key: f"{good},{name}"}), None)
         assert judged.verdict is FAIL
-        assert judged.said[0].args["weak"] == (name,)
+        assert judged.detail[0].args["weak"] == (name,)
     assert check.judge(USUAL, told(port="22"), None).verdict is UNDETERMINED
     only = frozenset({"other"})
     assert check.judge(USUAL, told(**{key: good}), None, allowed=only).verdict is FAIL
@@ -234,7 +234,7 @@ def test_what_debian_12_offers_is_accepted(check: Check, recording: Make) -> Non
 def test_sources(users: tuple[str, ...], verdict: Verdict) -> None:
     sshd = Sshd(values={"allowusers": users} if users else {"port": ("22",)})
     assert mod.sshd_source_limited.judge(USUAL, sshd, None).verdict is verdict
-    told_users = mod.sshd_source_limited.judge(USUAL, sshd, None).said[0].args["users"]
+    told_users = mod.sshd_source_limited.judge(USUAL, sshd, None).detail[0].args["users"]
     assert told_users == (tuple(sorted(" ".join(users).split())) or ("-",))
     widened = mod.sshd_source_limited.judge(USUAL, sshd, match("allowusers", "*"))
     assert widened.verdict is UNDETERMINED
@@ -276,14 +276,14 @@ def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
-    said = mod.second_factor.judge(
+    detail = mod.second_factor.judge(
         USUAL, told(authenticationmethods="any"), None, None, None, pam
-    ).said
-    assert said[0].args["methods"] == "any"
-    assert said[1].args["names"] == ("pam_google_authenticator.so",)
+    ).detail
+    assert detail[0].args["methods"] == "any"
+    assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
         USUAL, told(authenticationmethods="any"), None, None, None, None
-    ).said
+    ).detail
     assert none[1].args["names"] == ("-",)
 
 
@@ -327,7 +327,7 @@ def test_options_of_the_running_server_beat_its_files(answer: Make) -> None:
     running = ssh_facts.parse_running(answer(_ps(_RHEL_8)))
     weak = strong.sshd_ciphers.judge(USUAL, _GOOD, None, running)
     assert weak.verdict is FAIL
-    assert weak.said[0].args["weak"] == ("aes128-cbc", "aes256-cbc")
+    assert weak.detail[0].args["weak"] == ("aes128-cbc", "aes256-cbc")
     assert strong.sshd_macs.judge(USUAL, _GOOD, None, running).verdict is PASS
 
 
@@ -474,7 +474,7 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
         if fact is ssh_facts.SERVERS and servers is None:
             return Known(value=OTHER)
         reason = servers if fact is ssh_facts.SERVERS else sshd if fact is ssh_facts.SSHD else None
-        return Absent(reason=reason or Reason.NOT_PRESENT, said=Message(id="x"))
+        return Absent(reason=reason or Reason.NOT_PRESENT, detail=Message(id="x"))
 
     target = Target(id="web1", kind="host", object_type="server")
     assert all(isinstance(n, Optional_ | KnownOrAbsent) for n in check.needs[1:])

@@ -379,7 +379,7 @@ _VERDICTS = {
 def test_what_a_command_without_a_password_is_judged(command: str, seen: Risk, read: Read) -> None:
     judged = sudo_password.judge(read(f"{BASE}bob ALL=NOPASSWD: {command}\n"), LOCAL, None, None)
     assert judged.verdict is _VERDICTS[seen]
-    assert any((f"bob = {command}",) in said.args.values() for said in judged.said)
+    assert any((f"bob = {command}",) in detail.args.values() for detail in judged.detail)
     asked = sudo_password.judge(read(f"{BASE}bob ALL={command}\n"), LOCAL, None, None)
     assert asked.verdict is PASS
 
@@ -454,7 +454,7 @@ def test_the_vendor_file_counts_where_there_is_no_other(files: Make) -> None:
 def test_members_are_named_and_the_knob_tightens(read: Read) -> None:
     groups = Groups(members={"sudo": ("alice", "bob")})
     judged = sudo_scope.judge(read(BASE), groups, LOCAL)
-    assert judged.said[0].args["names"] == ("%sudo: alice, bob",)
+    assert judged.detail[0].args["names"] == ("%sudo: alice, bob",)
     assert sudo_scope.judge(read(BASE), groups, LOCAL, admins=frozenset({"root"})).verdict is FAIL
 
 

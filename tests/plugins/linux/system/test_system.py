@@ -51,7 +51,7 @@ def test_packages_of_a_recording(recorded: Read, target: MakeTarget) -> None:
     assert {"dpkg", "gcc", "chrony"} <= found
     judgement = packages.needless_packages.judge(target(), found)
     assert judgement.verdict is Verdict.FAIL
-    assert "gcc" in judgement.said[0].args["found"]  # type: ignore[operator]
+    assert "gcc" in judgement.detail[0].args["found"]  # type: ignore[operator]
 
 
 def test_removed_packages_are_not_installed(answer: Make) -> None:
@@ -122,7 +122,7 @@ def test_malware_agent(
     processes = (INIT, Process(pid=5, uid=uid, name=name))
     judgement = malware.malware_agent.judge(target(malware_agents=declared), processes)
     assert judgement.verdict is verdict
-    seen = judgement.said[0].args.get("processes")
+    seen = judgement.detail[0].args.get("processes")
     assert verdict is Verdict.FAIL or seen == (f"{name} (pid 5, uid {uid})",)
 
 
@@ -158,10 +158,10 @@ def test_signature_headers(answer: Make, answers: MakeAll) -> None:
     # invented after the header of daily.cvd, which ClamAV documents as 512 bytes of text
     found = _signatures(answers, "01 Nov", "22 Nov")
     assert found == malware.Signatures(version=27500, built=NOW - 98_864, now=NOW)
-    said = "head: cannot open '/var/lib/clamav/daily.cld' for reading: {}\n".format
+    detail = "head: cannot open '/var/lib/clamav/daily.cld' for reading: {}\n".format
     for why, reason in (("No such file or directory", Reason.NOT_PRESENT),
                         ("Permission denied", Reason.NOT_PERMITTED)):  # fmt: skip
-        heads = answer("", said(why).encode(), 1)
+        heads = answer("", detail(why).encode(), 1)
         absent = malware.parse_signatures(answers(clock=f"{NOW}\n", heads=heads))
         assert isinstance(absent, Absent)
         assert absent.reason is reason
@@ -311,9 +311,9 @@ def test_no_kernel_command_line_is_called_empty_that_was_searched_for_ima_only(
 ) -> None:
     boot = trust.parse_boot(recorded_answers("boot-machine"))
     assert isinstance(boot, trust.Boot)
-    said = trust.measured_boot.judge(boot).said[0]
-    assert "IMA on the kernel command line: {ima}" in said.id
-    assert said.args["ima"] == "-"
+    detail = trust.measured_boot.judge(boot).detail[0]
+    assert "IMA on the kernel command line: {ima}" in detail.id
+    assert detail.args["ima"] == "-"
 
 
 def test_what_does_not_tell_the_start_is_refused(answers: MakeAll) -> None:
@@ -482,7 +482,7 @@ def test_settings_of_a_recording(recorded_answers: MakeAll) -> None:
     values = whole(kernel.parse_sysctl(recorded_answers("sysctl")))
     judgement = kernel.kernel_hardening.judge(values)
     assert judgement.verdict is Verdict.FAIL
-    assert "fs.protected_symlinks = 0" in judgement.said[0].args["wrong"]  # type: ignore[operator]
+    assert "fs.protected_symlinks = 0" in judgement.detail[0].args["wrong"]  # type: ignore[operator]
 
 
 RANDOMISED = {"/proc/sys/kernel/randomize_va_space": "2\n"}
