@@ -39,6 +39,6 @@ def _line(
             "Seen {start} to {end} (UTC): {session}; {asked}",
             start=moment(min(e.started for e in group)),
             end=moment(max(e.ended for e in group)),
-            session=say(how.told()), asked=asked,
+            session=say(how.as_message()), asked=asked,
         )
     )  # fmt: skip

@@ -163,7 +163,7 @@ class View(Words):
 
     def session(self, seen: Evidence) -> str:
         """Over which session it was asked, in words."""
-        return self.say(seen.how.told())
+        return self.say(seen.how.as_message())
 
     # --- findings and evidence
 

@@ -85,7 +85,7 @@ SOURCES = fact(
             Command(
                 argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
                 ok=(0, 1),
-                missing=Reason.NOT_PRESENT,
+                not_found=Reason.NOT_PRESENT,
             )
         ),
     },

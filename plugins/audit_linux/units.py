@@ -87,7 +87,7 @@ def _systemctl(verb: str, *words: str) -> Optional_:
         Command(
             argv=("systemctl", verb, *words, *listing),
             ok=(0, 1),
-            missing=Reason.NOT_PRESENT,
+            not_found=Reason.NOT_PRESENT,
             limit=2 << 20,
             timeout_s=30,
         )

@@ -22,7 +22,7 @@ class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
     timeout_s: int = 150
     limit: int = 8 << 20
 
-    def told(self) -> Message:
+    def as_message(self) -> Message:
         """The command line of nmap, and where it looks again, in words."""
         return msg(
             "nmap -sT -Pn -n --max-rate {rate} -p {ports} {host}; open ports, and {again} where "

@@ -36,7 +36,7 @@ UPDATERS = Command(
 )  # fmt: skip
 # Of yum-utils and dnf-utils: core libraries and services that are newer than the last start.
 RESTART = Command(
-    argv=("needs-restarting", "-r"), ok=(0, 1), timeout_s=60, missing=Reason.NOT_PRESENT
+    argv=("needs-restarting", "-r"), ok=(0, 1), timeout_s=60, not_found=Reason.NOT_PRESENT
 )
 # What starts those programs; each state is told on a line of its own.
 _STARTERS = (
@@ -44,7 +44,7 @@ _STARTERS = (
     "dnf5-automatic.timer", "yum-cron.service",
 )  # fmt: skip
 STARTERS = Command(
-    argv=("systemctl", "is-active", *_STARTERS), ok=(0, 1, 3, 4), missing=Reason.NOT_PRESENT
+    argv=("systemctl", "is-active", *_STARTERS), ok=(0, 1, 3, 4), not_found=Reason.NOT_PRESENT
 )
 
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")

@@ -26,7 +26,7 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
     timeout_s: int = 150
     limit: int = 16 << 20
 
-    def told(self) -> Message:
+    def as_message(self) -> Message:
         """Where the hellos go, and how many at most, in words."""
         if self.starttls:
             return msg(

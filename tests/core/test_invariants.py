@@ -227,7 +227,7 @@ def test_invariant_2_no_absence_that_a_parser_reports_is_a_verdict(
 def test_invariant_2_a_missing_program_means_what_its_request_says(
     tmp_path: Path, reason: Reason
 ) -> None:
-    ask = Command(argv=("cat", "/colour"), missing=reason)
+    ask = Command(argv=("cat", "/colour"), not_found=reason)
     run = collected(tmp_path, reply(ask, status=Status.NOT_PRESENT, exit_code=127))
     assert_blind(judged_by(run, absent_check(ask)), reason.value)
 

@@ -56,7 +56,7 @@ def _later(request: Request) -> list[Request]:
         _with_one_field_more(request),
     ]
     if isinstance(request, Command):
-        found.append(structs.replace(request, ok=(0, 1), missing=Reason.NOT_PRESENT))
+        found.append(structs.replace(request, ok=(0, 1), not_found=Reason.NOT_PRESENT))
     return found
 
 

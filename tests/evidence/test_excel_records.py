@@ -154,7 +154,7 @@ SESSIONS = [
 
 @pytest.mark.parametrize(("how", "told"), SESSIONS)
 def test_sessions_are_told_in_words(make_source: MakeSource, how: SessionInfo, told: str) -> None:
-    assert make_source().say(how.told()) == told
+    assert make_source().say(how.as_message()) == told
 
 
 def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(

@@ -199,7 +199,7 @@ TARGET = Builtin.TARGET
 COLLECTED_AT = Builtin.COLLECTED_AT
 PLATFORM = Builtin.PLATFORM
 
-# A knob's type says in which direction an overlay may move it: Annotated[int, Up].
+# The type of a parameter says in which direction an overlay may move it: Annotated[int, Up].
 Up = "up"
 Down = "down"
 Subset = "subset"

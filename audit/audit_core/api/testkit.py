@@ -79,30 +79,30 @@ class ReplaySession(Closing):
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
         """The recorded answers to those of `requests` that were asked then."""
         for request in requests:
-            seen = self._bundle.observations.get((self._target, request.identity()))
-            if seen is not None:
-                yield self._reply(request, seen)
+            observation = self._bundle.observations.get((self._target, request.identity()))
+            if observation is not None:
+                yield self._reply(request, observation)
 
     def permitted(self, requests: Sequence[Request]) -> Message:
         """How many of `requests` were answered then."""
         asked = [(self._target, r.identity()) for r in requests]
         held = [self._bundle.observations[key] for key in asked if key in self._bundle.observations]
-        answered = sum(1 for seen in held if seen.status is Status.ANSWERED)
+        answered = sum(1 for observation in held if observation.status is Status.ANSWERED)
         return msg("{count} requests were answered", count=answered)
 
-    def _reply(self, request: Request, seen: Observation) -> Reply:
-        stdout = self._bundle.blob(seen.stdout_sha256)
+    def _reply(self, request: Request, observation: Observation) -> Reply:
+        stdout = self._bundle.blob(observation.stdout_sha256)
         return Reply(
             request=request,
-            status=seen.status,
-            exit_code=seen.exit_code,
+            status=observation.status,
+            exit_code=observation.exit_code,
             stdout=stdout,
-            stderr=self._bundle.blob(seen.stderr_sha256),
-            truncated=seen.truncated,
-            detail=seen.detail,
+            stderr=self._bundle.blob(observation.stderr_sha256),
+            truncated=observation.truncated,
+            detail=observation.detail,
             files=decode_files(stdout) if isinstance(request, ReadFiles) else None,
-            started=seen.started,
-            ended=seen.ended,
+            started=observation.started,
+            ended=observation.ended,
         )
 
 

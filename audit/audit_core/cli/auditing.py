@@ -59,7 +59,7 @@ def _rows(context: Context, chosen: Selection) -> Iterator[tuple[str, str, str, 
     for target, route, request in _asked(context, chosen):
         logs_in = route is None or route.logs_in
         privilege = request.privilege.value if logs_in else "collector"
-        asked = context.translator.say(request.told())
+        asked = context.translator.say(request.as_message())
         yield target, privilege, request.evidence_kind, asked, request.timeout_s
 
 

@@ -85,7 +85,7 @@ def _target(context: Context, route: Route, requests: Sequence[Request]) -> Row:
         session = route.open()
         with contextlib.closing(session):
             allowed = session.permitted(tuple(merged(requests).values()))
-            detail = msg("{how}; {allowed}", how=session.info.told(), allowed=allowed)
+            detail = msg("{how}; {allowed}", how=session.info.as_message(), allowed=allowed)
     except ConnectError as error:
         why = [error.detail, *([error.remedy] if error.remedy is not None else [])]
         joint = "；" if context.translator.lang == "zh" else "; "

@@ -223,10 +223,10 @@ class _GroupRounds:
 
     def _platform(self) -> Platform:
         bundle = self._collector.bundle(self._group)
-        seen = answers.Observations(
+        observations = answers.Observations(
             observations=bundle.observations, blob=bundle.blob, parents=self._parents
         )
-        return answers.platform(seen, self._group.platform, self._group.root)
+        return answers.platform(observations, self._group.platform, self._group.root)
 
     def _round(self, number: int, wanted: Sequence[plan.Question]) -> None:
         held = self._collector.bundle(self._group).observations

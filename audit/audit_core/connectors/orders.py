@@ -44,7 +44,7 @@ class Close(Struct, frozen=True, kw_only=True):
     number: int
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class WorkerReply(Struct, frozen=True, kw_only=True):
     """What a worker answers to the order `number`. `failed` is why there is nothing else.
 
     `over`: the worker is not to be used any more.
@@ -92,19 +92,19 @@ def receive_order(sock: socket.socket) -> Any:
     return None if raw is None else pickle.loads(raw)  # noqa: S301 (from the process that began us)
 
 
-def send_told(sock: socket.socket, told: Told) -> None:
+def send_reply(sock: socket.socket, reply: WorkerReply) -> None:
     """Sends what a worker answers."""
-    _send(sock, msgspec.msgpack.encode(told))
+    _send(sock, msgspec.msgpack.encode(reply))
 
 
-def receive_told(sock: socket.socket, most: int) -> Told | None:
+def receive_reply(sock: socket.socket, most: int) -> WorkerReply | None:
     """What a worker answers, as plain data of at most `most` bytes; None where it is gone.
 
     A worker has read what strangers sent: nothing of it is trusted. Raises ValueError for anything
     but an answer, TimeoutError past the timeout of the socket for one read.
     """
     raw = _receive(sock, most)
-    return None if raw is None else msgspec.msgpack.decode(raw, type=Told)
+    return None if raw is None else msgspec.msgpack.decode(raw, type=WorkerReply)
 
 
 def _send(sock: socket.socket, raw: bytes) -> None:

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from audit_core.api.hooks import Connector
 from audit_core.connectors import orders, worker
-from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, Told
+from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, WorkerReply
 from audit_core.connectors.ways import LiveWay, sent
 from audit_core.model import (
     ConnectError,
@@ -69,31 +69,31 @@ class _Worker:
         self._alive = True
         self.uses = 0
 
-    def carry_out(self, order: Any, *, seconds: float, most: int) -> Told:
+    def carry_out(self, order: Any, *, seconds: float, most: int) -> WorkerReply:
         """What the worker tells of `order`; raises WorkerGone, and the worker is ended then."""
         until = time.monotonic() + seconds
         try:
             self._sock.settimeout(seconds)
             orders.send_order(self._sock, order)
-            told = self._told(until, most)
+            reply = self._received(until, most)
         except TimeoutError as error:
             raise self._gone(msg("the connector did not end in time"), late=True) from error
         except (OSError, ValueError) as error:
             raise self._gone(_broke(error), late=False) from error
-        if told is None:
+        if reply is None:
             raise self._gone(msg("the process of the connector ended"), late=False)
-        if told.number != order.number:
+        if reply.number != order.number:
             raise self._gone(msg("the connector answered something else"), late=False)
-        if told.over:
+        if reply.over:
             self.end()
-        return told
+        return reply
 
-    def _told(self, until: float, most: int) -> Told | None:
+    def _received(self, until: float, most: int) -> WorkerReply | None:
         ready, _, _ = select.select([self._sock], [], [], max(0.0, until - time.monotonic()))
         if not ready:
             raise TimeoutError
         self._sock.settimeout(max(0.1, until - time.monotonic()) + _CLOSE_S)
-        return orders.receive_told(self._sock, most)
+        return orders.receive_reply(self._sock, most)
 
     def _gone(self, detail: Message, *, late: bool) -> WorkerGone:
         printed = self._printed()
@@ -103,9 +103,9 @@ class _Worker:
     def _printed(self) -> bytes:
         with contextlib.suppress(OSError):
             before = max(0, os.fstat(self._prints).st_size - _LAST_WORDS)
-            told = os.pread(self._prints, _LAST_WORDS, before)
+            text = os.pread(self._prints, _LAST_WORDS, before)
             # A line without its beginning may hold half of a secret.
-            return told.partition(b"\n")[2] if before else told
+            return text.partition(b"\n")[2] if before else text
         return b""
 
     def forget(self) -> None:
@@ -295,9 +295,9 @@ class Remote:
         try:
             self._worker = self._pool.take()
             order = Open(number=next(_numbers), entry=self._connector.open, way=self._way)
-            told = self._worker.carry_out(order, seconds=self._connector.login_s, most=_ROOM)
-            if told.failed is not None:
-                raise _raised(told.failed)
+            reply = self._worker.carry_out(order, seconds=self._connector.login_s, most=_ROOM)
+            if reply.failed is not None:
+                raise _raised(reply.failed)
         except WorkerGone as error:
             self._lose()
             reason = Reason.TIMED_OUT if error.late else Reason.FAULT
@@ -305,8 +305,8 @@ class Remote:
         except BaseException:
             self._let_go()
             raise
-        if told.info is not None:
-            self._info = told.info
+        if reply.info is not None:
+            self._info = reply.info
 
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
         """The reply to each request, asked one after the other."""
@@ -326,22 +326,22 @@ class Remote:
     def _asked(self, request: Request) -> Reply:
         order = Ask(number=next(_numbers), request=request)
         most = 2 * request.limit + _ROOM
-        told = self._carried_out(order, request.timeout_s + GRACE_S, most)
-        if isinstance(told, WorkerGone):
-            status = Status.TIMED_OUT if told.late else Status.FAULT
-            return Reply(request=request, status=status, detail=told.detail, stderr=told.printed)
-        if told.failed is not None:
+        reply = self._carried_out(order, request.timeout_s + GRACE_S, most)
+        if isinstance(reply, WorkerGone):
+            status = Status.TIMED_OUT if reply.late else Status.FAULT
+            return Reply(request=request, status=status, detail=reply.detail, stderr=reply.printed)
+        if reply.failed is not None:
             self._let_go()
-            if told.failed.reason is not Reason.FAULT:
-                raise _raised(told.failed)
-            return Reply(request=request, status=Status.FAULT, detail=told.failed.detail)
-        if told.answer is None:
+            if reply.failed.reason is not Reason.FAULT:
+                raise _raised(reply.failed)
+            return Reply(request=request, status=Status.FAULT, detail=reply.failed.detail)
+        if reply.answer is None:
             return Reply(
                 request=request, status=Status.NO_REPLY, detail=msg("the connector gave no answer")
             )
-        return _reply(request, told.answer)
+        return _reply(request, reply.answer)
 
-    def _carried_out(self, order: Any, seconds: float, most: int) -> Told | WorkerGone:
+    def _carried_out(self, order: Any, seconds: float, most: int) -> WorkerReply | WorkerGone:
         held = self._worker
         if held is None:
             return WorkerGone(msg("the session is closed"), late=False)
@@ -355,13 +355,13 @@ class Remote:
     def permitted(self, requests: Sequence[Request]) -> Message:
         """What this login allows of `requests`."""
         order = Permitted(number=next(_numbers), requests=tuple(requests))
-        told = self._carried_out(order, 120.0, _ROOM)
-        if isinstance(told, WorkerGone):
-            raise ConnectError(Reason.FAULT, told.detail)
-        if told.failed is not None:
+        reply = self._carried_out(order, 120.0, _ROOM)
+        if isinstance(reply, WorkerGone):
+            raise ConnectError(Reason.FAULT, reply.detail)
+        if reply.failed is not None:
             self._let_go()
-            raise _raised(told.failed)
-        return told.detail or msg("reached")
+            raise _raised(reply.failed)
+        return reply.detail or msg("reached")
 
     def close(self) -> None:
         """The session is closed and its worker free for another; ended where it is busy."""
@@ -390,16 +390,16 @@ class Remote:
             self._pool.give_back(held)
 
 
-def _reply(request: Request, told: Answered) -> Reply:
+def _reply(request: Request, reply: Answered) -> Reply:
     return Reply(
         request=request,
-        status=told.status,
-        exit_code=told.exit_code,
-        stdout=told.stdout,
-        stderr=told.stderr,
-        truncated=told.truncated,
-        detail=told.detail,
-        files=told.files,
+        status=reply.status,
+        exit_code=reply.exit_code,
+        stdout=reply.stdout,
+        stderr=reply.stderr,
+        truncated=reply.truncated,
+        detail=reply.detail,
+        files=reply.files,
     )
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from audit_core.api.plugins import resolve_entry
 from audit_core.connectors import orders
-from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, Told
+from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, WorkerReply
 from audit_core.model import ConnectError, Message, Reason, Reply, Request, Session, msg, verbatim
 from audit_core.model.errors import DengbaoError
 
@@ -104,18 +104,18 @@ class _Worker:
 
     def serve(self) -> None:
         while (order := orders.receive_order(self._sock)) is not None:
-            told = self._carried_out(order)
+            reply = self._carried_out(order)
             sys.stdout.flush()
-            orders.send_told(self._sock, told)
-            if told.over:
+            orders.send_reply(self._sock, reply)
+            if reply.over:
                 return
 
-    def _carried_out(self, order: Any) -> Told:
-        told: dict[str, Any] = {}
+    def _carried_out(self, order: Any) -> WorkerReply:
+        fields: dict[str, Any] = {}
         try:
-            told = self._done(order)
+            fields = self._done(order)
         except ConnectError as error:
-            told["failed"] = Failure(
+            fields["failed"] = Failure(
                 reason=error.reason,
                 detail=error.detail,
                 remedy=error.remedy,
@@ -124,15 +124,15 @@ class _Worker:
             )
         except DengbaoError as error:
             detail = error.detail
-            told["failed"] = Failure(reason=Reason.NOT_COLLECTED, detail=detail, ours=True)
+            fields["failed"] = Failure(reason=Reason.NOT_COLLECTED, detail=detail, ours=True)
         except BaseException as error:  # noqa: BLE001 (a connector's fault costs its request only)
             self._over = True
-            told["failed"] = Failure(reason=Reason.FAULT, detail=_fault(error))
+            fields["failed"] = Failure(reason=Reason.FAULT, detail=_fault(error))
         if isinstance(order, Close):
             usage = resource.getrusage(resource.RUSAGE_SELF)
             self._over = self._over or usage.ru_maxrss > _LARGE_KB
         over = self._over and (self._session is None or isinstance(order, Close))
-        return Told(number=order.number, over=over, **told)
+        return WorkerReply(number=order.number, over=over, **fields)
 
     def _done(self, order: Any) -> dict[str, Any]:
         match order:

@@ -123,13 +123,13 @@ class Evaluator:
         facts, bundle = self._facts(group, skipped, step)
         findings = tuple(_plain(f) for f in self._findings(group, facts, skipped, step))
         step(step_name("evidence", "", group.root))
-        seen = () if bundle is None else tuple(bundle.observations.values())
+        observations = () if bundle is None else tuple(bundle.observations.values())
         return ObjectResults(
             schema=OBJECT_SCHEMA,
             object=group.root.id,
             findings=findings,
             conclusions=(),
-            observations=tuple(_evidence(o) for o in seen),
+            observations=tuple(_evidence(o) for o in observations),
             facts=tuple(_fact_values(group, facts, step)),
         )
 
@@ -163,7 +163,7 @@ class Evaluator:
                 step(step_name("check", check.id, target))
                 yield judge.judge(check, target, inputs, _values(check, params))
         hosts = [t for t in group.members if t.kind == "host"]
-        yield from (judge.missing(id, t) for id in sorted(self._unknown) for t in hosts)
+        yield from (judge.unknown_check(id, t) for id in sorted(self._unknown) for t in hosts)
 
     def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:
         """What the index says of the object of `found`."""
@@ -235,8 +235,8 @@ def _fact_value(target: Target, id: str, got: Known | Absent) -> FactValue:
     )
 
 
-def _refused_root(seen: Evidence) -> bool:
-    return (seen.status, seen.privilege) == (Status.NOT_PERMITTED, Privilege.ROOT)
+def _refused_root(evidence: Evidence) -> bool:
+    return (evidence.status, evidence.privilege) == (Status.NOT_PERMITTED, Privilege.ROOT)
 
 
 def _values(check: Check, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

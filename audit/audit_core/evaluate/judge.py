@@ -151,7 +151,7 @@ def faulted(check: Check, target: Target, detail: Message) -> Finding:
     return _finding(check, target, judgement, why=Reason.FAULT.value)
 
 
-def missing(check_id: str, target: Target) -> Finding:
+def unknown_check(check_id: str, target: Target) -> Finding:
     """The finding of a check that policy names and no plugin offers: undetermined, visible."""
     detail = msg("No installed plugin offers the check {check}", check=check_id)
     return Finding(

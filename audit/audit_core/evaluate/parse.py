@@ -39,17 +39,19 @@ from audit_core.plan import holds, request_of
 from audit_core.plan.answers import Observations, answer
 
 
-def learn(fact: Fact, seen: Observations, target: Target, platform: Platform) -> Known | Absent:
+def learn(
+    fact: Fact, observations: Observations, target: Target, platform: Platform
+) -> Known | Absent:
     """`fact` about `target`: the first provider for this platform that is not unsupported."""
     fitting = [p for p in fact.providers if holds(p, platform)]
     last: Known | Absent | None = None
     for provider in fitting:
-        last = _one(fact, provider, seen, target)
+        last = _one(fact, provider, observations, target)
         if isinstance(last, Known) or last.reason is not Reason.UNSUPPORTED:
             return last
     if last is not None:
         return last
-    fault = seen.fault(target)
+    fault = observations.fault(target)
     if fault is not None:
         return Absent(reason=fault[0], detail=fault[1])
     detail = msg(
@@ -68,13 +70,15 @@ def derive(fact: Fact, view: View, begin: Callable[[], None]) -> Known | Absent:
     return _made(inputs, fact.make, inputs.values, fact.id)
 
 
-def _one(fact: Fact, provider: Provider, seen: Observations, target: Target) -> Known | Absent:
+def _one(
+    fact: Fact, provider: Provider, observations: Observations, target: Target
+) -> Known | Absent:
     """What `provider` makes of the answers to its requests."""
     if provider.ask is not None:
-        inputs = fold([(provider.ask, _asked(provider.ask, seen, target))])
+        inputs = fold([(provider.ask, _asked(provider.ask, observations, target))])
         return _made(inputs, provider.parse, inputs.values, _name(provider.ask, target))
     asks = provider.asks
-    inputs = fold((ask, _asked(asked_of(ask), seen, target)) for ask in asks.values())
+    inputs = fold((ask, _asked(asked_of(ask), observations, target)) for ask in asks.values())
     answers = Answers(target=target, named=dict(zip(asks, inputs.values, strict=True)))
     return _made(inputs, provider.parse, (answers,), fact.id)
 
@@ -84,17 +88,17 @@ def _name(ask: Ask, target: Target) -> str:
     return "" if isinstance(request, Message) else request.describe()
 
 
-def _asked(ask: Ask, seen: Observations, target: Target) -> Known | Absent:
+def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Absent:
     """The answer to one request, or why there is none."""
     request = request_of(ask, target)
     if isinstance(request, Message):
         return Absent(reason=Reason.NOT_COLLECTED, detail=request)
-    observation = seen.find(request, target)
+    observation = observations.find(request, target)
     if observation is not None:
-        got = answer(request, observation, seen, target)
+        got = answer(request, observation, observations, target)
         evidence = (observation_digest(observation),)
         return got if isinstance(got, Absent) else Known(value=got, evidence=evidence)
-    fault = seen.fault(target)
+    fault = observations.fault(target)
     if fault is not None:
         return Absent(reason=fault[0], detail=fault[1])
     detail = msg("{asked}: not asked in this run", asked=request.describe())

@@ -45,7 +45,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     uid: int | None = None
     through: SessionInfo | None = None
 
-    def told(self) -> Message:
+    def as_message(self) -> Message:
         """All of it in words. Hosts in between follow in the same list, however many they are."""
         parts, between = self._parts(), self.through
         while between is not None:

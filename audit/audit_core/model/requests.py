@@ -59,7 +59,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         """The question as one line for people."""
         raise NotImplementedError
 
-    def told(self) -> Message:
+    def as_message(self) -> Message:
         """The question in the reader's language; by default the line of `describe`."""
         return msg("{asked}", asked=self.describe())
 
@@ -77,7 +77,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         """Whether `exit_code` means an answer; None where the kind of question has none."""
         return True
 
-    def if_missing(self) -> Reason:
+    def if_not_found(self) -> Reason:
         """What it means that there is nothing to ask at the place that is asked."""
         return Reason.NOT_PRESENT
 
@@ -106,16 +106,16 @@ _SIGPIPE = 141  # as a shell tells it: the reader closed the pipe
 class Command(Request, frozen=True, kw_only=True, tag="command"):
     """A program with its exact argv, run on the target.
 
-    `ok` lists the exit statuses that mean an answer. `missing` is what exit status 127 (no such
+    `ok` lists the exit statuses that mean an answer. `not_found` is what exit status 127 (no such
     program) means: UNSUPPORTED unless its absence says something of the target (NOT_PRESENT).
     """
 
     evidence_kind: ClassVar[str] = "command"
-    waiting: ClassVar[frozenset[str]] = Request.waiting | {"ok", "missing"}
+    waiting: ClassVar[frozenset[str]] = Request.waiting | {"ok", "not_found"}
 
     argv: tuple[str, ...]
     ok: tuple[int, ...] = (0,)
-    missing: Reason = Reason.UNSUPPORTED
+    not_found: Reason = Reason.UNSUPPORTED
 
     def describe(self) -> str:
         """The argv, its words joined by blanks."""
@@ -125,9 +125,9 @@ class Command(Request, frozen=True, kw_only=True, tag="command"):
         """Whether `exit_code` means an answer; an answer that was cut ends with SIGPIPE."""
         return exit_code in self.ok or (truncated and exit_code == _SIGPIPE)
 
-    def if_missing(self) -> Reason:
+    def if_not_found(self) -> Reason:
         """What it means that the program is not there."""
-        return self.missing
+        return self.not_found
 
 
 class ReadFile(Request, frozen=True, kw_only=True, tag="file"):

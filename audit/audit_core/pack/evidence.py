@@ -68,15 +68,15 @@ def opened(run: Run, object: str) -> Iterator[Stored]:
         yield stored
 
 
-def folder(number: int, seen: Evidence, width: int) -> str:
+def folder(number: int, observation: Evidence, width: int) -> str:
     """Where the pack puts an observation: its number in the run, and its digest."""
-    return f"evidence/{number:0{width}}-{hex_of(seen.digest)[:16]}"
+    return f"evidence/{number:0{width}}-{hex_of(observation.digest)[:16]}"
 
 
-def shown(number: int, seen: Evidence, width: int) -> str:
+def shown(number: int, observation: Evidence, width: int) -> str:
     """The file that shows what came back: the output, or where it was empty the record."""
-    file = "stdout.txt" if seen.stdout_size else "observation.json"
-    return f"{folder(number, seen, width)}/{file}"
+    file = "stdout.txt" if observation.stdout_size else "observation.json"
+    return f"{folder(number, observation, width)}/{file}"
 
 
 def hex_of(digest: str) -> str:
@@ -87,10 +87,10 @@ def hex_of(digest: str) -> str:
     return digits
 
 
-def files(stored: Stored, seen: Evidence, folder: str) -> Iterator[tuple[str, bytes]]:
+def files(stored: Stored, observation: Evidence, folder: str) -> Iterator[tuple[str, bytes]]:
     """The files (name, bytes) of one observation; raises InputError where bytes are missing."""
-    yield f"{folder}/observation.json", stored.get(hex_of(seen.digest))
-    if seen.stderr_size:
-        yield f"{folder}/stderr.txt", stored.get(seen.stderr_sha256)
-    if seen.stdout_size:
-        yield f"{folder}/stdout.txt", stored.get(seen.stdout_sha256)
+    yield f"{folder}/observation.json", stored.get(hex_of(observation.digest))
+    if observation.stderr_size:
+        yield f"{folder}/stderr.txt", stored.get(observation.stderr_sha256)
+    if observation.stdout_size:
+        yield f"{folder}/stdout.txt", stored.get(observation.stdout_sha256)

@@ -81,10 +81,10 @@ def decoded(raw: bytes, type: Any) -> Any:
 
 def record(raw: bytes) -> Record | Message:
     """What the stored observation `raw` says its outputs were."""
-    seen = decoded(raw, Observation)
-    if isinstance(seen, Message):
-        return seen
-    return Record(seen.stdout_sha256, seen.stderr_sha256)
+    observation = decoded(raw, Observation)
+    if isinstance(observation, Message):
+        return observation
+    return Record(observation.stdout_sha256, observation.stderr_sha256)
 
 
 def problems(

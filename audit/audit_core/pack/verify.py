@@ -198,11 +198,11 @@ def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -
         out.wrong(msg("It is missing"), d.SEAL)
     elif manifest is not None:
         out.notes.append(msg("The run was not collected to its end, so it is not sealed"))
-    slim = _document(found, d.RESULTS, evidence_links.ResultIndex, INDEX_SCHEMA, out)
-    if slim is not None:
-        _objects(found, slim, out)
+    index = _document(found, d.RESULTS, evidence_links.ResultIndex, INDEX_SCHEMA, out)
+    if index is not None:
+        _objects(found, index, out)
         out.extend(evidence_links.problems(found.objects, _there(found)))
-        if found.times - {zip_time(slim.run.started)}:
+        if found.times - {zip_time(index.run.started)}:
             out.wrong(msg("The times in the zip are not that of the run"))
         out.checked.append(
             msg(
@@ -211,7 +211,7 @@ def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -
                 conclusions=sum(len(o.conclusions) for o in found.objects.values()),
             )
         )
-    _agree(found, manifest, run, seal, slim, out)
+    _agree(found, manifest, run, seal, index, out)
 
 
 def _objects(found: Contents, index: evidence_links.ResultIndex, out: ReportBuilder) -> None:
@@ -233,13 +233,13 @@ def _agree(
     manifest: d.Manifest | None,
     run: RunFile | None,
     seal: Seal | None,
-    slim: evidence_links.ResultIndex | None,
+    index: evidence_links.ResultIndex | None,
     out: ReportBuilder,
 ) -> None:
     """The documents tell the same of the run."""
     told = [(d.RUN, run.id)] if run is not None else []
     told += [(d.SEAL, seal.run)] if seal is not None else []
-    told += [(d.RESULTS, slim.run.id)] if slim is not None else []
+    told += [(d.RESULTS, index.run.id)] if index is not None else []
     told += [(d.MANIFEST, manifest.run)] if manifest is not None else []
     if len({id for _, id in told}) > 1:
         out.wrong(msg("The documents are of different runs"))
@@ -247,7 +247,7 @@ def _agree(
         file = found.files.get(d.RUN)
         if file is not None and file.sha256 != seal.run_sha256:
             out.wrong(msg("It is not the file that the seal names"), d.RUN)
-        if slim is not None and slim.run.bundles != seal.bundles:
+        if index is not None and index.run.bundles != seal.bundles:
             out.wrong(msg("Its bundles are not those of the seal"), d.RESULTS)
     if manifest is not None:
         file = found.files.get(d.SEAL)

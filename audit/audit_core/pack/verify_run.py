@@ -98,13 +98,15 @@ def _observation(
     where: str,
     out: ReportBuilder,
 ) -> None:
-    seen = msgspec.json.decode(raw, type=Observation)
+    observation = msgspec.json.decode(raw, type=Observation)
     digest = "sha256:" + hashlib.sha256(raw).hexdigest()
-    if digest != observation_digest(seen):
+    if digest != observation_digest(observation):
         out.wrong(msg("The observation {digest} is not written as dengbao writes it",
                       digest=digest), where)  # fmt: skip
-    elif {seen.stdout_sha256, seen.stderr_sha256} <= blobs:
-        records[digest] = evidence_links.Record(seen.stdout_sha256, seen.stderr_sha256)
+    elif {observation.stdout_sha256, observation.stderr_sha256} <= blobs:
+        records[digest] = evidence_links.Record(
+            observation.stdout_sha256, observation.stderr_sha256
+        )
     else:
         out.wrong(msg("The observation {digest} lacks its output", digest=digest), where)
 

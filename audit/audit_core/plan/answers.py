@@ -92,7 +92,7 @@ def absent(reason: Reason, detail: Message, observation: Observation) -> Absent:
 
 def _unanswered(request: Request, observation: Observation) -> Absent:
     status = observation.status
-    reason = request.if_missing() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
+    reason = request.if_not_found() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
     detail = filled(_DETAILS[status], asked=observation.asked)
     if observation.detail is not None:
         detail = msg("{detail} ({why})", detail=detail, why=observation.detail)
@@ -100,7 +100,7 @@ def _unanswered(request: Request, observation: Observation) -> Absent:
 
 
 def answer(
-    request: Request, observation: Observation, seen: Observations, target: Target
+    request: Request, observation: Observation, observations: Observations, target: Target
 ) -> Answer | Absent:
     """The answer that a parser may see, or why there is none.
 
@@ -121,11 +121,11 @@ def answer(
             "{asked}: a secret of this run stood in the answer and was cut out", asked=asked
         )
         return absent(Reason.UNPARSABLE, detail, observation)
-    code, stderr = observation.exit_code, seen.blob(observation.stderr_sha256)
+    code, stderr = observation.exit_code, observations.blob(observation.stderr_sha256)
     if not request.accepts(code, truncated=observation.truncated):
         return absent(Reason.UNPARSABLE, _ended(asked, code, stderr), observation)
     return Answer(
-        stdout=seen.blob(observation.stdout_sha256),
+        stdout=observations.blob(observation.stdout_sha256),
         stderr=stderr,
         exit_code=0 if code is None else code,
         truncated=observation.truncated,
@@ -145,16 +145,18 @@ def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
                detail=verbatim(words))  # fmt: skip
 
 
-def platform(seen: Observations, asked: PlatformQuestions | None, target: Target) -> Platform:
+def platform(
+    observations: Observations, asked: PlatformQuestions | None, target: Target
+) -> Platform:
     """The platform of `target`, as far as what was `asked` in its first round was answered."""
     if asked is None:
         return Platform()
     answers: dict[Request, Answer] = {}
     for request in asked.requests:
-        observation = seen.find(request, target)
+        observation = observations.find(request, target)
         if observation is None:
             continue
-        got = answer(request, observation, seen, target)
+        got = answer(request, observation, observations, target)
         if isinstance(got, Answer):
             answers[request] = got
     return asked.read(answers)

@@ -146,8 +146,8 @@ def merged_params(
                 continue
             held = found.setdefault(id, {})
             for name in layer.file.params[id]:
-                knob = _knob(layer, check, name)
-                held[name] = _value(layer, check, knob, held if depth else None)
+                parameter = _parameter(layer, check, name)
+                held[name] = _value(layer, check, parameter, held if depth else None)
     return found
 
 
@@ -162,8 +162,8 @@ def _must_be_mapped(
         layer.document.fail(("params", id), expected, seen(id), nearest(id, known))
 
 
-def _knob(layer: Layer, check: Check, name: str) -> Parameter:
-    parameters = {knob.name: knob for knob in check.parameters}
+def _parameter(layer: Layer, check: Check, name: str) -> Parameter:
+    parameters = {parameter.name: parameter for parameter in check.parameters}
     if name not in parameters:
         expected = one_of(sorted(parameters)) if parameters else msg("no parameters")
         place = ("params", check.id, name)
@@ -171,16 +171,16 @@ def _knob(layer: Layer, check: Check, name: str) -> Parameter:
     return parameters[name]
 
 
-def _value(layer: Layer, check: Check, knob: Parameter, held: dict[str, Any] | None) -> Any:
-    place = ("params", check.id, knob.name)
+def _value(layer: Layer, check: Check, parameter: Parameter, held: dict[str, Any] | None) -> Any:
+    place = ("params", check.id, parameter.name)
     node = layer.document.at(place)
-    value: Any = layer.document.convert(knob.type, node, place)
+    value: Any = layer.document.convert(parameter.type, node, place)
     if isinstance(value, int | float) and value < 0:  # all are counts, ages and lengths
         layer.document.fail(place, msg("a number that is not negative"), as_is(str(value)))
     if held is not None:
-        before = held.get(knob.name, knob.default)
-        if not tightens(knob.tightens, before, value):
-            layer.document.fail(place, _tighter(knob.tightens, before), as_is(_shown(value)))
+        before = held.get(parameter.name, parameter.default)
+        if not tightens(parameter.tightens, before, value):
+            layer.document.fail(place, _tighter(parameter.tightens, before), as_is(_shown(value)))
     return value
 
 

@@ -204,9 +204,9 @@ class Bundle:
                 digest = hashlib.sha256(frame.payload).hexdigest()
                 self._blobs[digest] = (frame.offset, len(frame.payload))
             case "obs":
-                seen = msgspec.json.decode(frame.payload, type=Observation)
-                self.observations[seen.target, seen.identity] = seen
-                self.faults.pop((seen.target, seen.how.connector), None)
+                observation = msgspec.json.decode(frame.payload, type=Observation)
+                self.observations[observation.target, observation.identity] = observation
+                self.faults.pop((observation.target, observation.how.connector), None)
             case "head":
                 self.head = msgspec.json.decode(frame.payload, type=Head)
             case "fault":

@@ -74,7 +74,7 @@ ANYWHERE: dict[str, str] = {
     "licence": "Licence of the catalog's data.",
     "line": "Line in the file, from 1.",
     "methods": "How a person assesses it: of `interview`, `examine`, `test`.",
-    "missing": "What a person still has to bring, an entry each.",
+    "to_bring": "What a person still has to bring, an entry each.",
     "name": "The name.",
     "note": "A remark on the row; may be empty.",
     "number": "Number of the step within its clause, from 1.",

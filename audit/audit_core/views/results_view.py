@@ -108,7 +108,7 @@ class StepView(Struct, frozen=True, kw_only=True):
 
 
 class ConclusionView(Struct, frozen=True, kw_only=True):
-    """A conclusion as printed. `findings` are ids of findings; `missing` is asked of a person.
+    """A conclusion as printed. `findings` are ids of findings; `to_bring` is asked of a person.
 
     It rests on `finding_count` findings; of each check `findings` names the fifty worst at most.
     """
@@ -124,7 +124,7 @@ class ConclusionView(Struct, frozen=True, kw_only=True):
     steps: tuple[StepView, ...]
     severity: Severity | None
     why: str
-    missing: tuple[str, ...]
+    to_bring: tuple[str, ...]
     findings: tuple[str, ...]
     finding_count: int
 
@@ -205,7 +205,7 @@ def _run(run: RunStamp, t: Translator) -> RunView:
 def _evidence(o: Evidence, t: Translator) -> EvidenceView:
     fields = structs.asdict(o)
     detail = "" if o.detail is None else t.say(o.detail)
-    return EvidenceView(**{**fields, "how": t.say(o.how.told()), "detail": detail})
+    return EvidenceView(**{**fields, "how": t.say(o.how.as_message()), "detail": detail})
 
 
 def _check(c: CheckInfo, t: Translator) -> CheckInfoView:
@@ -248,7 +248,7 @@ def _conclusion(
         steps=tuple(_step(step, texts.get(step.number), t.lang) for step in c.steps),
         severity=c.severity,
         why=joined(c.why, t.say, t.lang),
-        missing=tuple(t.say(wanted(texts[n], t.lang)) for n in c.open_steps if n in texts),
+        to_bring=tuple(t.say(wanted(texts[n], t.lang)) for n in c.open_steps if n in texts),
         findings=c.findings,
         finding_count=c.finding_count,
     )

@@ -139,7 +139,7 @@ RULES = fact(
     ask=Command(
         argv=("/usr/sbin/auditctl", "-l"),
         privilege=Privilege.ROOT,
-        missing=Reason.NOT_PRESENT,
+        not_found=Reason.NOT_PRESENT,
         limit=2 << 20,
     ),
     parse=parse_rules,

@@ -49,7 +49,7 @@ STATUS = fact(
     "linux.audit-status",
     AuditStatus,
     ask=Command(
-        argv=("/usr/sbin/auditctl", "-s"), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT
+        argv=("/usr/sbin/auditctl", "-s"), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT
     ),
     parse=parse_status,
 )

@@ -123,7 +123,7 @@ class _Input(Struct, frozen=True, kw_only=True):
         return all(_refused(packet, "", self.chains) for packet in self.packets)
 
     @property
-    def told(self) -> Message:
+    def summary(self) -> Message:
         """Each input chain, and what disable_ipv6 says."""
         told = (_told(c, self.chains) for c in self.seen if c.hook == "input")
         return msg("Input chains: {chains}; disable_ipv6={state}", chains=capped_messages(told),
@@ -201,7 +201,7 @@ def firewall_input(
     published = _handed_on(known(listed), known(saved), known(saved6))
     told = msg("Handed on past the input chains (DNAT): {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
-    every = (chains.told, told) if published else (chains.told,)
+    every = (chains.summary, told) if published else (chains.summary,)
     doubts = _doubts(chains, target, published)
     if doubts:
         return undetermined(*every, *doubts, expected=expected)

@@ -154,7 +154,7 @@ def _command(program: str) -> Command:
         argv=(program, "-S"),
         privilege=Privilege.ROOT,
         ok=(0, 1),
-        missing=Reason.NOT_PRESENT,
+        not_found=Reason.NOT_PRESENT,
         limit=2 << 20,
     )
 

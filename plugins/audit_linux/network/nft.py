@@ -218,7 +218,7 @@ def parse_nft(answer: Answer) -> Ruleset:
 ASK = Command(
     argv=("/usr/sbin/nft", "-j", "list", "ruleset"),
     privilege=Privilege.ROOT,
-    missing=Reason.NOT_PRESENT,
+    not_found=Reason.NOT_PRESENT,
     limit=8 << 20,
 )
 NFT = fact("linux.nftables", Ruleset, ask=ASK, parse=parse_nft)

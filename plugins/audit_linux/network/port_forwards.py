@@ -147,7 +147,7 @@ def _key(item: dict[str, Any], name: str) -> tuple[str, ...]:
 def _fact(id: str, program: str) -> Fact:
     # Without a table it lists those in use: with one it would load the module of the table.
     ask = Command(
-        argv=(program,), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT, limit=8 << 20
+        argv=(program,), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT, limit=8 << 20
     )
     return fact(id, tuple[Published, ...], ask=ask, parse=parse_saved)
 

@@ -110,7 +110,7 @@ SSHD = fact(
     "linux.sshd",
     Sshd,
     ask=Command(
-        argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT, missing=Reason.NOT_PRESENT
+        argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT
     ),
     parse=parse_sshd_t,
 )

@@ -101,7 +101,7 @@ def _lines(answer: Answer | None) -> list[str]:
 
 def _tool(*argv: str) -> Optional_:
     """A tool that may be missing; one that reaches no daemon ends with 1 and settles nothing."""
-    return optional(Command(argv=argv, ok=(0, 1), missing=Reason.NOT_PRESENT))
+    return optional(Command(argv=argv, ok=(0, 1), not_found=Reason.NOT_PRESENT))
 
 
 TIMESYNC = fact(

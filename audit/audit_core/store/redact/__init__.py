@@ -118,10 +118,10 @@ def _begun(data: bytes, secret: bytes) -> int:
 @lru_cache(maxsize=256)
 def _forms(secret: bytes) -> tuple[bytes, ...]:
     """`secret` as it is, and as it stands in a URL, in JSON, in markup, in other encodings."""
-    return tuple(dict.fromkeys(form for form in _spelt(secret) if len(form) >= _SHORTEST))
+    return tuple(dict.fromkeys(form for form in _encodings(secret) if len(form) >= _SHORTEST))
 
 
-def _spelt(secret: bytes) -> Iterator[bytes]:
+def _encodings(secret: bytes) -> Iterator[bytes]:
     yield secret
     yield urllib.parse.quote(secret, safe="").encode()
     yield urllib.parse.quote_plus(secret).encode()
