@@ -16,7 +16,7 @@ CONNECTORS = (
     ),
     Connector(
         name="local", kinds=("host",), accepts=_SHELL, access=LocalAccess,
-        open="audit_shell.connect:open_local", credentials=lambda settings: ("local",),
+        open="audit_shell.connect:open_local", credentials=lambda settings: (),
         grants=grants,
     ),
 )  # fmt: skip

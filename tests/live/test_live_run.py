@@ -350,7 +350,7 @@ def test_a_refused_credential_is_not_tried_on_a_fourth_host(tmp_path: Path) -> N
     assert {(f["verdict"], f["why"]) for f in done.json["findings"]} == {
         ("undetermined", "not_permitted")
     }
-    assert "refused by 3 targets" in done.stderr
+    assert "failed on 3 targets" in done.stderr
 
 
 def test_at_once_a_refused_credential_is_tried_on_three_hosts_at_most(tmp_path: Path) -> None:

@@ -32,8 +32,10 @@ class Connector(Struct, frozen=True, kw_only=True):
     `module:function`, imported only when it is used: `function(way: Way) -> Session`.
 
     `credentials(access)` names what is offered to the target, never its value, and then what is
-    offered to a host in between; without it the user and the references to secrets are the name.
-    What three targets refused under one name is not tried on more.
+    offered to a host in between; empty where nothing is offered. Without it the user and the
+    references to secrets are the name. What three targets refused under one name is not tried on
+    more; a login whose process ends before it tells counts as refused. Each target is logged in
+    to once.
     `grants(what, user, say)` is the text with the least rights for `user`, in the language of the
     other side, its remarks rendered by `say`. `isolated`: it runs in a process of its own with a
     limit on memory, as everything that uses a driver library or reads what strangers send.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -10,7 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from msgspec import Struct
 
 from audit_core import plan
-from audit_core.collect.lockouts import LOCKOUT, Lockouts
+from audit_core.collect.lockouts import LOCKOUT, Lockouts, Names, ended
 from audit_core.connectors import ByTarget, Route, asked, now, route_of
 from audit_core.model import (
     ConnectError,
@@ -28,7 +29,7 @@ from audit_core.model import (
 )
 from audit_core.model.errors import ConfigError, DengbaoError
 from audit_core.plan import answers
-from audit_core.store.bundles import Bundle, BundleWriter, Stamp
+from audit_core.store.bundles import Bundle, BundleWriter, Login, Stamp
 from audit_core.store.redact import Redactor
 from audit_core.store.runs import Run
 
@@ -91,6 +92,7 @@ class Collector:
         wanted = [g for g in groups if plan.everything(g)]
         if not wanted:
             return
+        self._lockouts.remember(self._logins_before(wanted))
         pool = ThreadPoolExecutor(min(self._at_once, len(wanted)))
         try:
             tasks = [pool.submit(self._one, group) for group in wanted]
@@ -104,6 +106,16 @@ class Collector:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()
+
+    def _logins_before(self, groups: Sequence[plan.Group]) -> list[tuple[Names, Login]]:
+        """The logins that this run made before it was cut off."""
+        found = []
+        for bundle in filter(None, (self._run.bundle(group.root.id) for group in groups)):
+            for login in bundle.logins:
+                routes = self.routes.get(login.target, ())
+                made = (_names(r) for r in routes if r.connector == login.connector)
+                found += [(names, login.how) for names in made]
+        return found
 
     def _abandon(self) -> None:
         """Breaks off what is being asked; from here on nothing more is stored."""
@@ -168,34 +180,44 @@ class Collector:
         """What `group` has answered so far."""
         return Bundle(self._run.bundle_path(group.root.id))
 
-    def opened(self, route: Route) -> Session | Message:
-        """An open session, or why none is tried. Raises ConnectError and ConfigError."""
+    def opened(self, route: Route, note: Callable[[Login], None]) -> Session | Message:
+        """An open session, or why none is tried. Raises ConnectError and ConfigError.
+
+        `note` stores how far a login came, before it begins and when it has ended.
+        """
+        names = _names(route)
         # Between this and `tried` nothing may fail: others wait for how this try ends.
-        if not self._lockouts.may_try((*route.credentials, *route.between)):
+        if not self._lockouts.may_try(names):
             return msg(
-                "The credential was refused by {count} targets and is not tried on more",
-                count=LOCKOUT,
+                "The credential failed on {count} targets and is not tried on more", count=LOCKOUT
             )
-        error: ConnectError | None = None
-        reached = False
+        how = Login.FAILED
         try:
+            if names.every:
+                note(Login.BEGUN)
             session = route.open()
-            reached = True
-        except ConnectError as caught:
-            error = caught
+            how = Login.TAKEN
+        except ConnectError as error:
+            how = ended(error)
             raise
         finally:
-            self._lockouts.tried(route.credentials, route.between, error=error, reached=reached)
+            self._lockouts.tried(names, how)
+            if names.every:
+                note(how)
         return session
 
     def refused_later(self, route: Route) -> None:
-        """Counts what was refused when a session had to be opened again."""
-        self._lockouts.refused_later(route.credentials)
+        """Counts what was refused after it had been taken."""
+        self._lockouts.refused_later(_names(route))
 
     @property
     def given_up(self) -> bool:
         """Whether the run is being abandoned."""
         return self._stop.is_set()
+
+
+def _names(route: Route) -> Names:
+    return Names(own=frozenset(route.credentials), between=frozenset(route.between))
 
 
 class _GroupRounds:
@@ -289,6 +311,7 @@ class _GroupRounds:
                 return
             if error.refused and (route.target, route.connector) in self._sessions:
                 self._collector.refused_later(route)
+                self._writer.login(route.target, route.connector, Login.REFUSED)
             self._fault(route, error.reason, error.detail, error.remedy)
         except ConfigError as error:  # of this target's own access: the others go on
             self._fault(route, Reason.NOT_COLLECTED, error.detail)
@@ -298,7 +321,8 @@ class _GroupRounds:
         if key not in self._sessions:
             if route.logs_in:
                 self._collector.tell(self._group, "connect", 0, 1)
-            session = self._collector.opened(route)
+            note = functools.partial(self._writer.login, route.target, route.connector)
+            session = self._collector.opened(route, note)
             if isinstance(session, Message):
                 self._fault(route, Reason.NOT_PERMITTED, session)
                 return None

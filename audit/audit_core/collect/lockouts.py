@@ -4,11 +4,56 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
 
 from audit_core.model import ConnectError
+from audit_core.store.bundles import Login
 
 LOCKOUT = 3
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """By which names one login counts: those of its own, and those of a host in between."""
+
+    own: frozenset[str] = frozenset()
+    between: frozenset[str] = frozenset()
+
+    @property
+    def every(self) -> frozenset[str]:
+        """All of them."""
+        return self.own | self.between
+
+    def refused(self, how: Login) -> frozenset[str]:
+        """Those that count as refused where the login ended so.
+
+        One that never ended counts for all of them: nobody knows what became of it.
+        """
+        match how:
+            case Login.REFUSED:
+                return self.own
+            case Login.REFUSED_BETWEEN:
+                return self.between
+            case Login.BEGUN:
+                return self.every
+        return frozenset()
+
+    def taken(self, how: Login) -> frozenset[str]:
+        """Those that were taken where the login ended so."""
+        match how:
+            case Login.TAKEN:
+                return self.every
+            case Login.REFUSED:  # it was offered through the host in between
+                return self.between - self.own
+        return frozenset()
+
+
+def ended(error: ConnectError) -> Login:
+    """How a login ended, by the error with which it did."""
+    if not error.refused:
+        return Login.FAILED
+    return Login.REFUSED_BETWEEN if error.in_between else Login.REFUSED
 
 
 class Lockouts:
@@ -24,11 +69,11 @@ class Lockouts:
         self._taken: set[str] = set()
         self._change = threading.Condition()
 
-    def may_try(self, names: Iterable[str]) -> bool:
+    def may_try(self, names: Names) -> bool:
         """Whether each of `names` may be tried, once that can be told; then `tried` must follow."""
         held: list[str] = []
         # In one order for all, or two targets would wait for one another; one name, one try.
-        for name in sorted(set(names)):
+        for name in sorted(names.every):
             if not self._may_try(name):
                 for other in held:
                     self._tried(other)
@@ -48,23 +93,10 @@ class Lockouts:
         refused, tries = self._refused[name], self._open[name]
         return name not in self._taken and refused < LOCKOUT <= refused + tries
 
-    def tried(
-        self,
-        own: Iterable[str],
-        between: Iterable[str] = (),
-        *,
-        error: ConnectError | None,
-        reached: bool,
-    ) -> None:
-        """Counts how a login ended with the names `own`, by way of a host with those `between`."""
-        own, between = set(own), set(between)
-        refused: set[str] = set()
-        taken = own | between if reached else set()
-        if error is not None and error.refused:
-            refused = between if error.in_between else own
-            # What the target refused was offered to it through the host in between.
-            taken = set() if error.in_between else between - own
-        for name in own | between:
+    def tried(self, names: Names, how: Login) -> None:
+        """Counts how a login ended."""
+        refused, taken = names.refused(how), names.taken(how)
+        for name in names.every:
             self._tried(name, taken=name in taken, refused=name in refused)
 
     def _tried(self, name: str, *, taken: bool = False, refused: bool = False) -> None:
@@ -75,7 +107,25 @@ class Lockouts:
                 self._taken.add(name)
             self._change.notify_all()
 
-    def refused_later(self, names: Iterable[str]) -> None:
+    def refused_later(self, names: Names) -> None:
         """Counts a refusal of what was taken before, as by a server that was begun anew."""
         with self._change:
-            self._refused.update(set(names))
+            self._refused.update(names.own)
+
+    def remember(self, before: Sequence[tuple[Names, Login]]) -> None:
+        """Counts logins of the same run, made before it was cut off, in their order."""
+        with self._change:
+            for names, how in before:
+                self._taken |= names.taken(how)
+                if how is not Login.BEGUN:
+                    self._refused.update(names.refused(how))
+        self._remember_open(names for names, how in before if how is Login.BEGUN)
+
+    def _remember_open(self, before: Iterable[Names]) -> None:
+        """Counts logins that were under way when the run was cut off.
+
+        Where a name was taken, there is no doubt about it.
+        """
+        with self._change:
+            for names in before:
+                self._refused.update(names.refused(Login.BEGUN) - self._taken)

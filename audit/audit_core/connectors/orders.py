@@ -47,7 +47,8 @@ class Close(Struct, frozen=True, kw_only=True):
 class WorkerReply(Struct, frozen=True, kw_only=True):
     """What a worker answers to the order `number`. `failed` is why there is nothing else.
 
-    `over`: the worker is not to be used any more.
+    `over`: the worker is not to be used any more. `offered`: not the answer yet; the connector has
+    asked for a secret, and may offer it to the target from here on.
     """
 
     number: int
@@ -56,6 +57,7 @@ class WorkerReply(Struct, frozen=True, kw_only=True):
     detail: Message | None = None
     failed: Failure | None = None
     over: bool = False
+    offered: bool = False
 
 
 class Answered(Struct, frozen=True, kw_only=True):

@@ -42,20 +42,22 @@ GRACE_S = 15.0
 _START_S = 30.0
 _CLOSE_S = 5.0
 _USES = 200
-_REOPENED = 3  # sessions with a login; what is refused at that is not tried again
 _ROOM = 2 << 20
 _LAST_WORDS = 2000  # bytes of what a worker printed before it died
 _numbers = itertools.count(1)
 
 
 class WorkerGone(Exception):
-    """The worker did not answer; `late`: in time."""
+    """The worker did not answer; `late`: in time. `offered`: it had asked for a secret."""
 
-    def __init__(self, detail: Message, *, late: bool, printed: bytes = b"") -> None:
+    def __init__(
+        self, detail: Message, *, late: bool, printed: bytes = b"", offered: bool = False
+    ) -> None:
         super().__init__(str(detail))
         self.detail = detail
         self.late = late
         self.printed = printed
+        self.offered = offered
 
 
 class _Worker:
@@ -67,22 +69,27 @@ class _Worker:
         self._prints = prints
         self._ended = threading.Lock()
         self._alive = True
+        self._offered = False
         self.uses = 0
 
     def carry_out(self, order: Any, *, seconds: float, most: int) -> WorkerReply:
         """What the worker tells of `order`; raises WorkerGone, and the worker is ended then."""
         until = time.monotonic() + seconds
+        self._offered = False
         try:
             self._sock.settimeout(seconds)
             orders.send_order(self._sock, order)
             reply = self._received(until, most)
+            while reply is not None and reply.offered and time.monotonic() < until:
+                self._offered = self._offered or reply.number == order.number
+                reply = self._received(until, most)
         except TimeoutError as error:
             raise self._gone(msg("the connector did not end in time"), late=True) from error
         except (OSError, ValueError) as error:
             raise self._gone(_broke(error), late=False) from error
         if reply is None:
             raise self._gone(msg("the process of the connector ended"), late=False)
-        if reply.number != order.number:
+        if reply.number != order.number or reply.offered:
             raise self._gone(msg("the connector answered something else"), late=False)
         if reply.over:
             self.end()
@@ -98,7 +105,7 @@ class _Worker:
     def _gone(self, detail: Message, *, late: bool) -> WorkerGone:
         printed = self._printed()
         self.end()
-        return WorkerGone(detail, late=late, printed=printed)
+        return WorkerGone(detail, late=late, printed=printed, offered=self._offered)
 
     def _printed(self) -> bytes:
         with contextlib.suppress(OSError):
@@ -281,7 +288,6 @@ class Remote:
         self._way = sent(way)
         self._worker: _Worker | None = None
         self._closed = False
-        self._reopened = 0
         self._using = threading.Lock()
         self._info = SessionInfo(connector=connector.name)
         self._open()
@@ -301,7 +307,8 @@ class Remote:
         except WorkerGone as error:
             self._lose()
             reason = Reason.TIMED_OUT if error.late else Reason.FAULT
-            raise ConnectError(reason, error.detail) from error
+            # What it made of a secret nobody knows: then it counts as refused.
+            raise ConnectError(reason, error.detail, refused=self._logs_in(error)) from error
         except BaseException:
             self._let_go()
             raise
@@ -317,10 +324,14 @@ class Remote:
                 self._open_again()
             yield self._asked(request)
 
+    def _logs_in(self, gone: WorkerGone) -> bool:
+        """Whether the process that is gone may have logged in."""
+        return self._connector.access is not None and (gone.offered or not self._way.secrets)
+
     def _open_again(self) -> None:
-        self._reopened += 1
-        if self._connector.access is not None and self._reopened > _REOPENED:
-            raise ConnectError(Reason.FAULT, msg("the session was lost too often"))
+        if self._connector.access is not None:
+            why = msg("the session was lost at an earlier question; a target is logged in to once")
+            raise ConnectError(Reason.FAULT, why)
         self._open()
 
     def _asked(self, request: Request) -> Reply:

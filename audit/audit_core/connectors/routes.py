@@ -11,10 +11,11 @@ from msgspec import Struct, structs
 from audit_core.api.hooks import Connector
 from audit_core.api.plugins import resolve_entry
 from audit_core.connectors.pool import Pool
+from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets
 from audit_core.connectors.ways import LiveWay, hosts, references
 from audit_core.inventory import Access, Inventory
-from audit_core.model import Request, Session, Target, msg
+from audit_core.model import ConnectError, Request, Session, Target, msg
 from audit_core.model.errors import ConfigError
 
 
@@ -88,10 +89,27 @@ class Routes:
                 msg("{target}: no installed plugin offers the connector {via}",
                     target=target.id, via=access.via)
             )  # fmt: skip
-        own, between = _credentials(connector, access.settings)
-        account = _account(access, target)
         route = self._route(connector, target, access.settings)
-        return structs.replace(route, credentials=(own, account), between=between)
+        own, between = _credentials(connector, access.settings)
+        if own:
+            own = (*own, self._account(access, target, direct=not between))
+        return structs.replace(route, credentials=own, between=between)
+
+    def _account(self, access: Access, target: Target, *, direct: bool) -> str:
+        """The account that is logged in to: it is locked where it is, whatever is offered."""
+        place = next(iter(hosts(access.settings)), target.address)
+        if place is not None and place == target.host_name:
+            place = target.address  # as it was looked up when the run began
+        elif direct and place is not None:
+            place = self._looked_up(place)
+        port = getattr(access.settings, "port", "")
+        return f"{access.via} {getattr(access.settings, 'user', '')} at {place} {port}"
+
+    def _looked_up(self, name: str) -> str:
+        """The address of `name`, or `name` where it has none that may be contacted."""
+        with contextlib.suppress(ConfigError, ConnectError):
+            return resolve(name, self._inventory.scope)
+        return name
 
     def _route(self, connector: Connector, target: Target, settings: object) -> Route:
         way = LiveWay(target, settings, self._inventory.scope, self._secrets)
@@ -132,16 +150,9 @@ class _InProcess:
         return session
 
 
-def _credentials(connector: Connector, access: Any) -> tuple[str, tuple[str, ...]]:
+def _credentials(connector: Connector, access: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of what is offered to the target, and to a host in between."""
     if connector.credentials is not None:
-        own, *between = connector.credentials(access)
-        return own, tuple(between)
-    return f"{getattr(access, 'user', '')} {', '.join(references(access)) or '-'}", ()
-
-
-def _account(access: Access, target: Target) -> str:
-    """The account that is logged in to: it is locked where it is, whatever is offered."""
-    place = next(iter(hosts(access.settings)), target.address)
-    port = getattr(access.settings, "port", "")
-    return f"{access.via} {getattr(access.settings, 'user', '')} at {place} {port}"
+        names = connector.credentials(access)
+        return names[:1], names[1:]
+    return (f"{getattr(access, 'user', '')} {', '.join(references(access)) or '-'}",), ()

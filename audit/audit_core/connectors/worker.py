@@ -17,12 +17,13 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from audit_core.api.plugins import resolve_entry
 from audit_core.connectors import orders
 from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, WorkerReply
+from audit_core.connectors.ways import SentWay
 from audit_core.model import ConnectError, Message, Reason, Reply, Request, Session, msg, verbatim
 from audit_core.model.errors import DengbaoError
 
@@ -94,12 +95,27 @@ def _become_worker(orders_from: int, prints_to: int) -> None:
         os._exit(code)
 
 
+class _Watched:
+    """A `Way` that says when the connector asks for a secret, before it has it."""
+
+    def __init__(self, way: SentWay, offers: Callable[[], None]) -> None:
+        self.target, self.access = way.target, way.access
+        self.address = way.address
+        self._way, self._offers = way, offers
+
+    def secret(self, reference: str) -> str:
+        """The secret behind `reference`."""
+        self._offers()
+        return self._way.secret(reference)
+
+
 class _Worker:
     """One process that has one session at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._session: Session | None = None
+        self._number = 0
         self._over = False  # something went wrong here that the next session had better not meet
 
     def serve(self) -> None:
@@ -112,6 +128,7 @@ class _Worker:
 
     def _carried_out(self, order: Any) -> WorkerReply:
         fields: dict[str, Any] = {}
+        self._number = order.number
         try:
             fields = self._done(order)
         except ConnectError as error:
@@ -138,7 +155,8 @@ class _Worker:
         match order:
             case Open():
                 self._close()
-                self._session = resolve_entry(order.entry)(order.way)
+                way = _Watched(order.way, self._offers)
+                self._session = resolve_entry(order.entry)(way)
                 return {"info": self._session.info}
             case Ask() if self._session is not None:
                 return {"answer": _answered(self._session, order.request)}
@@ -147,6 +165,9 @@ class _Worker:
             case Close():
                 self._close()
         return {}
+
+    def _offers(self) -> None:
+        orders.send_reply(self._sock, WorkerReply(number=self._number, offered=True))
 
     def _close(self) -> None:
         session, self._session = self._session, None

@@ -38,8 +38,8 @@ class ConnectError(Exception):
     """The target could not be reached or logged in to; `reason`, and `detail`, which tells why.
 
     `remedy` is what the user can do about it (a command to run), or None. `refused`: the other side
-    answered and refused what it was offered, which counts towards lock-outs. `in_between`: this is
-    about the host through which the target is reached.
+    refused what it was offered, or nobody knows whether it did; it counts towards lock-outs.
+    `in_between`: this is about the host through which the target is reached.
     """
 
     def __init__(

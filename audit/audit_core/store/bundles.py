@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 from pathlib import Path
 
@@ -52,6 +53,24 @@ class RoundFrame(Struct, frozen=True, kw_only=True):
     round: int
     target: str
     connector: str
+
+
+class Login(enum.StrEnum):
+    """How far a login came. One that was begun and nothing else was cut off with the run."""
+
+    BEGUN = "begun"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    REFUSED_BETWEEN = "refused_between"
+    FAILED = "failed"
+
+
+class LoginFrame(Struct, frozen=True, kw_only=True):
+    """A login to `target` by `connector`: written before it, and again when it has ended."""
+
+    target: str
+    connector: str
+    how: Login
 
 
 class Stamp(Struct, frozen=True, kw_only=True):
@@ -154,6 +173,11 @@ class BundleWriter:
         through = None if info.through is None else self._clean_info(info.through)
         return structs.replace(info, **fields, through=through)
 
+    def login(self, target: str, connector: str, how: Login) -> None:
+        """Stores how far a login came: a run that goes on must not log in again and again."""
+        frame = LoginFrame(target=target, connector=connector, how=how)
+        self._file.append("login", msgspec.json.encode(frame))
+
     def round_done(self, number: int, target: str, connector: str) -> None:
         """Stores that round `number` over `connector` is over; from here on it survives."""
         frame = RoundFrame(round=number, target=target, connector=connector)
@@ -180,6 +204,7 @@ class Bundle:
         self.observations: dict[tuple[str, str], Observation] = {}
         self.faults: dict[tuple[str, str], FaultFrame] = {}
         self.rounds: tuple[RoundFrame, ...] = ()
+        self._logins: list[LoginFrame] = []
         self.complete = False
         self._blobs: dict[str, tuple[int, int]] = {}
         for frame in frames.read(path):
@@ -216,12 +241,27 @@ class Bundle:
                 done = msgspec.json.decode(frame.payload, type=RoundFrame)
                 self.rounds = (*self.rounds, done)
                 self.faults.pop((done.target, done.connector), None)
+            case "login":
+                self._login(msgspec.json.decode(frame.payload, type=LoginFrame))
             case "end":
                 self.complete = True
             case _:
                 raise InputError(
                     msg("{path}: unknown frame {kind}", path=str(self.path), kind=repr(frame.kind))
                 )
+
+    def _login(self, frame: LoginFrame) -> None:
+        """Takes `frame`; how a login ended takes the place of its beginning."""
+        last = self._logins[-1] if self._logins else None
+        begun = structs.replace(frame, how=Login.BEGUN)
+        if frame.how is not Login.BEGUN and last == begun:
+            self._logins.pop()
+        self._logins.append(frame)
+
+    @property
+    def logins(self) -> tuple[LoginFrame, ...]:
+        """How each login ended, in order; BEGUN where the run was cut off meanwhile."""
+        return tuple(self._logins)
 
     @property
     def fault(self) -> FaultFrame | None:
