@@ -1,5 +1,6 @@
 # make audit        audits this machine and leaves dengbao-evidence.zip
 # make test         installs what tests need and runs them all
+# make test-all     the same, with every crash point where test takes a fixed sample
 # make test-latest  runs them with the newest releases of everything, in an environment of its own
 # make bench        compares with other tools, as ratios in one run
 # make golden       writes the expected verdicts of the recorded host anew
@@ -30,7 +31,7 @@ TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client 
 	pg_ctlcluster:postgresql
 
 .NOTPARALLEL:
-.PHONY: help audit test test-latest bench golden recordings messages lock clean check tools
+.PHONY: help audit test test-all test-latest bench golden recordings messages lock clean check tools
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -43,15 +44,17 @@ audit: .venv/.audit messages
 		echo "make audit: the audit ended with $$code and left no pack" >&2; exit 70; \
 	fi
 
-# Two at once where nothing but the processor is shared; real servers one after the other.
+# Worksteal keeps most files in one worker, so that fixtures of a module are made once.
 test: .venv/.dev messages tools check
-	@$(PYTEST) -n 2 --ignore tests/live --ignore tests/hostile
-	@$(PYTEST) tests/live tests/hostile
+	@$(PYTEST) -n 2 --dist worksteal
+
+test-all: .venv/.dev messages tools check
+	@$(PYTEST) -n 2 --dist worksteal --all
 
 test-latest: .venv-latest/bin/pip tools
 	@echo "Installing the newest releases into .venv-latest"
 	@.venv-latest/bin/pip install -qq --upgrade --upgrade-strategy eager --editable '.[dev]'
-	@.venv-latest/bin/pytest
+	@.venv-latest/bin/pytest -n 2 --dist worksteal
 
 check: .venv/.dev
 	@echo "ruff, mypy, import-linter"

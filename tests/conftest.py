@@ -32,11 +32,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{len(missing)} .po files are not compiled: run make messages")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What real and hostile servers do on a busy machine is tried once more; nothing else is.
-
-    The summary names each second try: it is a fault to be found, in the test or in the product.
-    """
-    for item in items:
-        if item.get_closest_marker("live") or "hostile" in item.path.parts:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all` leaves out no crash point; without it a fixed sample is tried."""
+    parser.addoption("--all", action="store_true", help="try every crash point, not a sample")

@@ -74,7 +74,8 @@ def test_69_without_a_library_that_is_needed(toys: Toy, silent_port: int) -> Non
         f"    access: {{user: a, port: {silent_port}, password: env:A_PASSWORD}}\n"
     )
     env = environment(toys.base, (hidden.parent, toys.base / "site"), A_PASSWORD="x1x2x3x4")
-    done = dengbao("run", "toy", "-i", inventory, "--store", toys.base / "store", env=env)
+    words = ("run", "toy", "-i", inventory, "--store", toys.base / "store")
+    done = dengbao(*words, env=env, fresh=True)
     assert done.code == 69, done.stderr
     assert b"Traceback" not in done.err
     assert "pip install 'dengbao[ssh]'" in done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import shlex
 import shutil
@@ -25,7 +24,8 @@ from live.processes import running as command_lines
 from live.product import Done, Running, dengbao, environment, start
 from live.sshd import program
 
-_CHAINS, _KILLS = 12, 5  # 60 kills
+_CHAINS, _KILLS = 12, 5  # 60 kills, each at a moment of its own
+_SAMPLE = (0, 5, 10)  # has kills in each part of a run, and after one, two and three growths
 _HOSTS = 6
 
 SOURCE = """
@@ -91,7 +91,7 @@ class Hold:
 
     def waited_for(self, running: Running) -> bool:
         """Whether its own prober waits, and not one that the run before left behind."""
-        return self._waiting.exists() and self._waiting.read_text() == str(running.process.pid)
+        return self._waiting.exists() and self._waiting.read_text() == str(running.pid)
 
 
 def told(results: Whole) -> tuple[Any, Any]:
@@ -134,6 +134,11 @@ def go(world: World, store: Path) -> Done:
     return dengbao(*words(world, store), env=world.env).ended(3)
 
 
+def finished(world: World, store: Path) -> None:
+    """`store` holds a run that ended."""
+    shutil.copytree(world.base / "s", store, dirs_exist_ok=True)
+
+
 def bundles(store: Path) -> Iterator[Path]:
     yield from sorted(store.glob("runs/*/bundles/*.bundle"))
 
@@ -154,40 +159,62 @@ def whole_parts(store: Path) -> dict[Path, bytes]:
     return {path: whole_part(path) for path in bundles(store)}
 
 
-def wait_and_kill(running: Running, store: Path, dice: random.Random, world: World) -> bool:
-    """Kills after a random time, or a moment after a bundle grew; whether it was still running."""
+class Moment(Struct, frozen=True, kw_only=True):
+    """When a run is killed: at a part of its time, or a pause after bundles grew so many times."""
+
+    part: float = 0
+    growths: int = 0
+    pause_s: float = 0
+
+    def earlier(self) -> Moment:
+        """For a run that had ended by then."""
+        growths = max(self.growths - 1, 1) if self.growths else 0
+        return Moment(part=self.part * 0.9, growths=growths, pause_s=self.pause_s / 2)
+
+
+def wait_for(moment: Moment, running: Running, store: Path, world: World) -> bool:
+    """Whether the run still runs when `moment` has come."""
+    if not moment.growths:
+        time.sleep(moment.part * world.seconds)
+        return not running.has_ended
     deadline = time.monotonic() + 60
-    if dice.random() < 0.5:
-        time.sleep(dice.uniform(0.3, 1.0) * world.seconds)
-    else:
-        before = sizes(store)
-        for _ in range(dice.randrange(1, 5)):
-            while running.process.poll() is None and time.monotonic() < deadline:
-                now = sizes(store)
-                if now != before:
-                    before = now
-                    break
-                time.sleep(0.001)
-        time.sleep(dice.uniform(0, 0.15))
-    return running.process.poll() is None
+    before = sizes(store)
+    for _ in range(moment.growths):
+        while not running.has_ended and time.monotonic() < deadline:
+            now = sizes(store)
+            if now != before:
+                before = now
+                break
+            time.sleep(0.001)
+    time.sleep(moment.pause_s)
+    return not running.has_ended
 
 
-@pytest.mark.parametrize("seed", range(_CHAINS))
-def test_sigkill_at_any_point_loses_no_observation(world: World, tmp_path: Path, seed: int) -> None:
-    dice, kills, tries = random.Random(seed), 0, 0
+def moments(chain: int) -> list[Moment]:
+    """Where a chain kills: in each third of a run, and twice soon after something was stored.
+
+    Together the chains spread their kills evenly over the time of a run.
+    """
+    thirds = [(third + (chain + 0.5) / _CHAINS) / 3 for third in range(3)]
+    timed = [Moment(part=0.1 + 0.9 * part) for part in thirds]
+    grown = [Moment(growths=1 + chain % 4, pause_s=0.05 * (chain // 4 + half)) for half in (0, 0.5)]
+    return [timed[0], grown[0], timed[1], grown[1], timed[2]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "chain" in metafunc.fixturenames:
+        chains = range(_CHAINS) if metafunc.config.getoption("all") else _SAMPLE
+        metafunc.parametrize("chain", chains)
+
+
+def test_sigkill_at_any_point_loses_no_observation(
+    world: World, tmp_path: Path, chain: int
+) -> None:
     held: dict[Path, bytes] = {}
-    while kills < _KILLS:
-        tries += 1
-        assert tries < 20 * _KILLS
-        running = start(*words(world, tmp_path), env=world.env)
-        alive = wait_and_kill(running, tmp_path, dice, world)
-        running.signal(signal.SIGKILL)
-        running.finish()
-        kills += alive
-        after = whole_parts(tmp_path)
-        for path, before in held.items():
-            assert after[path].startswith(before), f"{path} lost what was stored"
-        held = after
+    planned = moments(chain)
+    assert len(planned) == _KILLS
+    for moment in planned:
+        held = killed(moment, world, tmp_path, held)
     if Store(tmp_path).unfinished() is not None or not list(tmp_path.glob("runs/*/seal.json")):
         go(world, tmp_path)
     else:
@@ -199,6 +226,23 @@ def test_sigkill_at_any_point_loses_no_observation(world: World, tmp_path: Path,
     assert told(results) == world.told
     verified = dengbao("verify", "latest", "--store", tmp_path, env=world.env)
     assert verified.code == 0, verified.stdout
+
+
+def killed(moment: Moment, world: World, store: Path, held: dict[Path, bytes]) -> dict[Path, bytes]:
+    """What is stored after a run was killed at `moment`: all of `held`, and what came since."""
+    for _ in range(20):
+        running = start(*words(world, store), env=world.env)
+        alive = wait_for(moment, running, store, world)
+        running.signal(signal.SIGKILL)
+        running.finish()
+        after = whole_parts(store)
+        for path, before in held.items():
+            assert after[path].startswith(before), f"{path} lost what was stored"
+        held = after
+        if alive:
+            return held
+        moment = moment.earlier()
+    raise AssertionError(f"no run could be killed at {moment}")
 
 
 @pytest.fixture
@@ -214,13 +258,13 @@ def killed_after_its_first_host(world: World, store: Path) -> Path:
     """The bundle that was finished when the run was killed."""
     running = start(*words(world, store), env=world.env)
 
-    def finished() -> list[Path]:
+    def ended() -> list[Path]:
         return [path for path in bundles(store) if b"\nend 0 " in path.read_bytes()]
 
-    eventually(finished)
+    eventually(ended)
     running.signal(signal.SIGKILL)
     running.finish()
-    return finished()[0]
+    return ended()[0]
 
 
 def test_nothing_is_asked_twice_when_a_run_goes_on(
@@ -258,7 +302,7 @@ def test_interrupted_and_resumed(world: World, tmp_path: Path, held: Hold) -> No
 def test_a_bundle_cut_anywhere_goes_on_and_keeps_what_was_whole(
     world: World, tmp_path: Path, keep: float
 ) -> None:
-    go(world, tmp_path)
+    finished(world, tmp_path)
     (seal,) = tmp_path.glob("runs/*/seal.json")
     seal.unlink()
     first = next(bundles(tmp_path))
@@ -310,7 +354,7 @@ def test_a_full_disk_ends_with_74_and_is_resumed_elsewhere(world: World, tmp_pat
 
 def test_a_store_that_is_read_only_ends_with_74(world: World, tmp_path: Path) -> None:
     need_namespaces()
-    go(world, tmp_path)
+    finished(world, tmp_path)
     before = {p: p.read_bytes() for p in bundles(tmp_path)}
     place = shlex.quote(str(tmp_path))
     script = (
@@ -330,7 +374,7 @@ def test_a_store_that_is_read_only_ends_with_74(world: World, tmp_path: Path) ->
 
 
 def test_a_run_killed_before_its_stamp_was_written_is_no_run(world: World, tmp_path: Path) -> None:
-    go(world, tmp_path)
+    finished(world, tmp_path)
     stub = tmp_path / "runs" / "29991231T235959Z-000abc"
     (stub / "bundles").mkdir(parents=True)
     (stub / ".run.json.123").write_text("{")

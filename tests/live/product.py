@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import importlib.metadata
 import json
 import os
 import signal
@@ -14,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+
+from audit_core.api.plugins import GROUP
+from live.forking import Child, Forker, usual_signals
 
 HANGS_S = 900.0  # no command takes a tenth of it, on any machine that is worth testing on
 ENTRY = "from audit_core.cli import entry; entry()"
@@ -31,11 +37,11 @@ atexit.register(tell)
 """
 
 
-def _usual_signals() -> None:
-    # A shell's background job ignores SIGINT, one under nohup SIGHUP, and so would every child:
-    # a CI may be one.
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+# What commands import only when they come to use it.
+_IMPORTED_LATE = (
+    "rich.console", "rich.table", "rich.progress", "openpyxl", "paramiko", "nmap",
+    "securesystemslib.dsse", "securesystemslib.signer",
+)  # fmt: skip
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -78,61 +84,105 @@ def environment(home: Path, path: tuple[Path, ...] = (), **more: str) -> dict[st
     }
 
 
+class _Process:
+    """A command in an interpreter of its own, with the interface of `Child`."""
+
+    def __init__(self, command: list[str], **how: Any) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True,
+            preexec_fn=usual_signals, **how,
+        )  # fmt: skip
+        self.pid = self._process.pid
+
+    def ended(self, timeout_s: float) -> tuple[int, int] | None:
+        """The exit code and the peak memory in KB, or None if it runs on for `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self._process.returncode = os.waitstatus_to_exitcode(status)
+                return self._process.returncode, usage.ru_maxrss
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.005)
+
+
+@functools.cache
+def _forker() -> Forker:
+    ours = importlib.metadata.distribution("dengbao").entry_points.select(group=GROUP)
+    packages = {entry.module.partition(".")[0] for entry in ours}
+    forker = Forker(("audit_core", *sorted(packages), *_IMPORTED_LATE), _MEASURED)
+    atexit.register(forker.close)
+    return forker
+
+
+def _can_be_forked(env: Mapping[str, str]) -> bool:
+    """Whether `env` holds nothing that an interpreter only looks at when it begins."""
+    at_start = {name for name in env if name.startswith(("PYTHON", "LC_", "TZ"))}
+    return at_start == {"PYTHONPATH"} and env["LANG"] == "C.UTF-8"
+
+
 class Running:
     """A command that was started; its streams go to files, so that no pipe can fill up."""
 
-    def __init__(self, words: tuple[str, ...], env: Mapping[str, str], prefix: tuple[str, ...]):
+    def __init__(
+        self, words: tuple[str, ...], env: Mapping[str, str], prefix: tuple[str, ...], fresh: bool
+    ):
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the command runs)
         self._err = tempfile.TemporaryFile()  # noqa: SIM115
         self._peak = tempfile.NamedTemporaryFile()  # noqa: SIM115
         os.fchmod(self._peak.fileno(), 0o666)  # the command may run as somebody else
         env = {**env, "PEAK_FILE": self._peak.name}
         self._begun = time.monotonic()
-        self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-c", _MEASURED, *words], stdin=subprocess.DEVNULL,
-            stdout=self._out, stderr=self._err, env=env, cwd="/", start_new_session=True,
-            preexec_fn=_usual_signals,
-        )  # fmt: skip
+        self._end: tuple[int, int] | None = None
+        self._process: Child | _Process
+        if fresh or prefix or not _can_be_forked(env):
+            command = [*prefix, sys.executable, "-c", _MEASURED, *words]
+            self._process = _Process(command, stdout=self._out, stderr=self._err, env=env)
+        else:
+            streams = self._out.fileno(), self._err.fileno()
+            self._process = _forker().start(words, env, *streams)
+
+    @property
+    def pid(self) -> int:
+        """The process of the command."""
+        return self._process.pid
 
     def signal(self, number: int) -> None:
         """Sends a signal to the command, to nothing else."""
-        if self.process.returncode is None:
-            os.kill(self.process.pid, number)
+        if not self.has_ended:
+            os.kill(self.pid, number)
 
     @property
     def has_ended(self) -> bool:
-        """True once the command ended; it is left for `wait` to reap."""
-        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self.process.pid, how) is not None
+        """True once the command ended."""
+        return self._ended(0)
+
+    def _ended(self, timeout_s: float) -> bool:
+        if self._end is None:
+            self._end = self._process.ended(timeout_s)
+        return self._end is not None
 
     def finish(self) -> None:
-        """Reaped, its streams closed; for a command that was killed."""
-        if self.process.returncode is None:
-            self.process.wait(HANGS_S)
+        """Ended, its streams closed; for a command that was killed."""
+        assert self._ended(HANGS_S)
         self._out.close()
         self._err.close()
         self._peak.close()
 
     def wait(self, timeout_s: float = HANGS_S) -> Done:
         """How it ended; killed, and a failure, where that takes longer than `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
-        while pid == 0:
-            if time.monotonic() > deadline:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                os.waitpid(self.process.pid, 0)
-                self.process.returncode = -9
-                raise AssertionError(
-                    f"no end within {timeout_s} s: {self._read(self._err)[-2000:]!r}"
-                )
-            time.sleep(0.005)
-            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
+        if not self._ended(timeout_s):
+            os.killpg(self.pid, signal.SIGKILL)
+            self._ended(HANGS_S)
+            raise AssertionError(f"no end within {timeout_s} s: {self._read(self._err)[-2000:]!r}")
+        assert self._end is not None
+        code, peak_kb = self._end
         return Done(
-            code=self.process.returncode,
+            code=code,
             out=self._read(self._out),
             err=self._read(self._err),
-            max_kb=int(self._read(self._peak) or usage.ru_maxrss),
+            max_kb=int(self._read(self._peak) or peak_kb),
             seconds=time.monotonic() - self._begun,
         )
 
@@ -144,16 +194,22 @@ class Running:
         return data
 
 
-def start(*words: object, env: Mapping[str, str], prefix: tuple[str, ...] = ()) -> Running:
-    """`dengbao WORDS`, started."""
-    return Running(tuple(str(w) for w in words), env, prefix)
+def start(
+    *words: object, env: Mapping[str, str], prefix: tuple[str, ...] = (), fresh: bool = False
+) -> Running:
+    """`dengbao WORDS`, started; `fresh` in an interpreter of its own, else forked where it can."""
+    return Running(tuple(str(w) for w in words), env, prefix, fresh)
 
 
 def dengbao(
-    *words: object, env: Mapping[str, str], timeout_s: float = HANGS_S, prefix: tuple[str, ...] = ()
+    *words: object,
+    env: Mapping[str, str],
+    timeout_s: float = HANGS_S,
+    prefix: tuple[str, ...] = (),
+    fresh: bool = False,
 ) -> Done:
-    """`dengbao WORDS`, ended."""
-    return start(*words, env=env, prefix=prefix).wait(timeout_s)
+    """`dengbao WORDS`, ended; see `start`."""
+    return start(*words, env=env, prefix=prefix, fresh=fresh).wait(timeout_s)
 
 
 def every_byte(folder: Path) -> dict[Path, bytes]:
