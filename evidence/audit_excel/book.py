@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from audit_core.model.results import PackSource
 from audit_excel import lists, records, summary_sheets
 from audit_excel.parts import MAX_OBJECTS, Part, parts
 from audit_excel.plan import SIDE_BY_SIDE, make_plan
-from audit_excel.sheet import MAX_ROWS, Frame
-from audit_excel.styles import Look
+from audit_excel.row_xml import RowFile
+from audit_excel.sheet import MAX_ROWS, Book
+from audit_excel.styles import Styles
 from audit_excel.view import View
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can tell
@@ -25,6 +26,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can tell
 
 class _SameZip(zipfile.ZipFile):
     """A zip whose members carry one fixed time, mode and system, so that bytes repeat."""
+
+    rows: dict[str, RowFile]
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         info = zipfile.ZipInfo(name, _EPOCH)
@@ -36,10 +39,10 @@ class _SameZip(zipfile.ZipFile):
         super().writestr(self._info(zinfo_or_arcname), data)
 
     def write(self, filename: Any, arcname: Any = None, *_: Any, **__: Any) -> None:
-        info = self._info(str(arcname))
-        info.file_size = Path(filename).stat().st_size
-        with open(filename, "rb") as source, self.open(info, "w") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+        """A worksheet as openpyxl wrote it, with its rows."""
+        with self.open(self._info(str(arcname)), "w") as target:
+            for piece in self.rows[str(arcname)].put_in(Path(filename).read_bytes()):
+                target.write(piece)
 
 
 def _moment(text: str) -> datetime.datetime:
@@ -51,24 +54,30 @@ def _moment(text: str) -> datetime.datetime:
         return datetime.datetime(*_EPOCH)  # noqa: DTZ001 (the file format knows no zone)
 
 
-def _save(book: Workbook, path: Path, ended: str) -> None:
-    properties = book.properties
+def _save(book: Book, path: Path, ended: str) -> None:
+    properties = book.workbook.properties
     properties.creator = properties.lastModifiedBy = "dengbao"
     properties.created = properties.modified = _moment(ended)
     with _SameZip(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
+        archive.rows = book.rows
         # Workbook.save would stamp the current time.
-        ExcelWriter(book, archive).write_data()
+        ExcelWriter(book.workbook, archive).write_data()
 
 
-def _frame(view: View, book: Workbook) -> Frame:
-    return Frame(
-        book=book,
-        look=Look(view.source.lang),
+def _book(view: View, files: ExitStack) -> Book:
+    workbook = Workbook()
+    workbook.remove(workbook.worksheets[0])
+    return Book(
+        workbook=workbook,
+        styles=Styles(view.source.lang),
         title=view.title,
         run=view.run.id,
         alarm=view.alarm,
         disclaimer=view.disclaimer,
         pages=view.text("Page &P of &N"),
+        rows={},
+        files=files,
+        records={},
     )
 
 
@@ -101,18 +110,19 @@ def _write(
     rows_each: int,
     side_by_side: int,
 ) -> None:
-    view, book = View(source, part, home), Workbook(write_only=True)
+    view = View(source, part, home)
     plan = make_plan(view, rows_each=rows_each, side_by_side=side_by_side)
-    frame = _frame(view, book)
-    summary_sheets.cover(frame, view, plan)
-    summary_sheets.overview(frame, view, plan)
-    records.matrix(frame, view, plan, side_by_side=side_by_side)
-    lists.issue_sheet(frame, view, plan)
-    lists.missing_sheet(frame, view, plan)
-    records.layer_sheets(frame, view, plan)
-    records.object_sheets(frame, view, plan)
-    lists.check_sheet(frame, view, plan)
-    lists.asset_sheet(frame, view, plan)
-    lists.evidence_sheet(frame, view, plan)
-    summary_sheets.confirmation(frame, view, plan)
-    _save(book, path, source.results.run.ended)
+    with ExitStack() as files:
+        book = _book(view, files)
+        summary_sheets.cover(book, view, plan)
+        summary_sheets.overview(book, view, plan)
+        records.matrix(book, view, plan, side_by_side=side_by_side)
+        lists.issue_sheet(book, view, plan)
+        lists.missing_sheet(book, view, plan)
+        records.layer_sheets(book, view, plan)
+        records.object_sheets(book, view, plan)
+        lists.check_sheet(book, view, plan)
+        lists.asset_sheet(book, view, plan)
+        lists.evidence_sheet(book, view, plan)
+        summary_sheets.confirmation(book, view, plan)
+        _save(book, path, source.results.run.ended)

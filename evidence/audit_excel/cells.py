@@ -5,9 +5,9 @@ target chose: formulas, control characters, right-to-left overrides, names that 
 what nobody sees. The escapes below are injective: two different texts never look the same, so
 the text can be read back from what is shown.
 
-Measured with openpyxl 3.1.5: text that starts with `=` becomes a formula and `#N/A` an error
-unless the cell's type is set; control characters raise at once, U+FFFE and lone surrogates only
-when the workbook is saved; what is longer than 32,767 characters is cut without a word.
+Cells are written as inline strings (`row_xml`), which no program takes for a formula. Excel cuts or
+refuses what is longer than 32,767 characters, and refuses control characters, U+FFFE and lone
+surrogates.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from audit_excel import row_keys
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
 from audit_excel.record_text import seen, to_bring
-from audit_excel.sheet import Box, Column, Frame, Link, Row, table
+from audit_excel.sheet import Book, Cell, Column, Link, Row, table
 from audit_excel.view import View
 
 _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
@@ -64,19 +64,19 @@ def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
     part = finding.target if finding and finding.target != issue.object else ""
     check = [f"〔{finding.check}〕" if view.zh else f"[{finding.check}]"] if finding else []
     remedy = view.say(finding.remedy) if finding and finding.remedy else ""
-    boxes: list[Box | str | int] = [
-        Box(f"T{number:03d}", "link_centre" if link else "centre", link),
-        Box((*issue.problem, *check), "record"),
-        Box((view.name(issue.object), *([part] if part else []))),
-        Box(_items(view, issue)),
-        Box(view.severity(issue.severity), issue.severity.value),
-        Box(_rules(view, issue), "centre"),
-        Box((remedy,)),
-        *[Box("", "fill_in")] * 2,
-        Box(view.text("open"), "fill_in"),
-        Box("", "fill_in"),
+    cells: list[Cell | str | int] = [
+        Cell(f"T{number:03d}", "link_centre" if link else "centre", link),
+        Cell((*issue.problem, *check), "record"),
+        Cell((view.name(issue.object), *([part] if part else []))),
+        Cell(_items(view, issue)),
+        Cell(view.severity(issue.severity), issue.severity.value),
+        Cell(_rules(view, issue), "centre"),
+        Cell((remedy,)),
+        *[Cell("", "fill_in")] * 2,
+        Cell(view.text("open"), "fill_in"),
+        Cell("", "fill_in"),
     ]
-    return Row(_issue_key(issue), boxes)
+    return Row(_issue_key(issue), cells)
 
 
 def _issue_key(issue: Issue) -> str:
@@ -85,10 +85,10 @@ def _issue_key(issue: Issue) -> str:
     return row_keys.of_conclusion(issue.conclusions[0], "issue")
 
 
-def issue_sheet(frame: Frame, view: View, plan: Plan) -> None:
+def issue_sheet(book: Book, view: View, plan: Plan) -> None:
     """The issue list, its last four columns left to people."""
     table(
-        frame, plan.issues,
+        book, plan.issues,
         title=view.text("Issues"),
         info=[view.text("One row for each problem of an object; the number leads to its record"),
               view.text("High-risk rules are numbered as in the guide of 2025 on deciding high "
@@ -108,21 +108,21 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
     for number, conclusion in enumerate(plan.wanted, 1):
         clause = view.clause(conclusion)
         record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
-        boxes: list[Box | str | int] = [
-            Box(number, "centre"),
-            Box(view.name(conclusion.target), "link", record),
+        cells: list[Cell | str | int] = [
+            Cell(number, "centre"),
+            Cell(view.name(conclusion.target), "link", record),
             view.control_point(clause),
-            Box(view.item(clause)),
-            Box(view.methods(clause), "centre"),
-            Box(tuple(to_bring(view, conclusion))),
-            Box(view.conclusion(conclusion), conclusion.conclusion.value),
-            Box(view.coverage(conclusion.coverage), "centre"),
-            *[Box("", "fill_in")] * 3,
+            Cell(view.item(clause)),
+            Cell(view.methods(clause), "centre"),
+            Cell(tuple(to_bring(view, conclusion))),
+            Cell(view.conclusion(conclusion), conclusion.conclusion.value),
+            Cell(view.coverage(conclusion.coverage), "centre"),
+            *[Cell("", "fill_in")] * 3,
         ]
-        yield Row(row_keys.of_conclusion(conclusion, "bring"), boxes)
+        yield Row(row_keys.of_conclusion(conclusion, "bring"), cells)
 
 
-def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
+def missing_sheet(book: Book, view: View, plan: Plan) -> None:
     """What a person has to bring, per item and object."""
     text = view.text
     columns = [
@@ -133,7 +133,7 @@ def missing_sheet(frame: Frame, view: View, plan: Plan) -> None:
         Column(text("Date"), 12, date=True),
     ]  # fmt: skip
     table(
-        frame, plan.missing,
+        book, plan.missing,
         title=text("To be brought"),
         info=[text("Checks alone cannot conclude these items; the conformity is that before "
                    "people add to it"),
@@ -158,20 +158,20 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
     link = plan.evidence.row(view.evidence_row(min(numbers))) if one else None
     title = view.say(check.title) if check else ""
     style = {"pass": "conforming", "fail": "nonconforming", "not_applicable": "not_applicable"}
-    boxes: list[Box | str | int] = [
-        Box(number, "centre"),
+    cells: list[Cell | str | int] = [
+        Cell(number, "centre"),
         view.name(finding.target),
-        Box((title, f"{finding.check} v{finding.check_version}")),
-        Box(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
-        Box(view.severity(finding.severity), "centre"),
-        Box((seen(view, finding),), "record"),
-        Box(_params(view, finding), "record"),
-        Box(lines, "link_centre" if link else "centre", link),
+        Cell((title, f"{finding.check} v{finding.check_version}")),
+        Cell(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
+        Cell(view.severity(finding.severity), "centre"),
+        Cell((seen(view, finding),), "record"),
+        Cell(_params(view, finding), "record"),
+        Cell(lines, "link_centre" if link else "centre", link),
     ]
-    return Row(row_keys.of_finding(finding), boxes)
+    return Row(row_keys.of_finding(finding), cells)
 
 
-def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
+def check_sheet(book: Book, view: View, plan: Plan) -> None:
     """Every finding, also those that no clause rests on."""
     text = view.text
     columns = [
@@ -181,7 +181,7 @@ def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
     ]  # fmt: skip
     rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.found, 1))
     table(
-        frame, plan.checks, title=text("Check results"),
+        book, plan.checks, title=text("Check results"),
         info=[text("What each check saw; conclusions on items stand in the record sheets")],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
     )  # fmt: skip
@@ -191,23 +191,23 @@ def check_sheet(frame: Frame, view: View, plan: Plan) -> None:
 
 
 def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
-    place = plan.objects.get(target.id)
-    link = Link(sheet=place.names[0]) if place else None
+    sheets = plan.objects.get(target.id)
+    link = Link(sheet=sheets.names[0]) if sheets else None
     declared = (target.address, target.zone, target.business_system, target.owner)
     settings = tuple(f"{k} = {view.listed(v)}" for k, v in sorted(target.settings.items()))
-    boxes: list[Box | str | int] = [
-        Box(number, "centre"),
-        Box(view.name(target.id), "link" if link else "text", link),
+    cells: list[Cell | str | int] = [
+        Cell(number, "centre"),
+        Cell(view.name(target.id), "link" if link else "text", link),
         view.kind(target.kind),
         view.object_type(target.object_type),
         target.parent or "",
-        *[Box(told or "", "text" if told else "fill_in") for told in declared],
-        Box(settings),
+        *[Cell(told or "", "text" if told else "fill_in") for told in declared],
+        Cell(settings),
     ]
-    return Row(row_keys.of_target(target), boxes)
+    return Row(row_keys.of_target(target), cells)
 
 
-def asset_sheet(frame: Frame, view: View, plan: Plan) -> None:
+def asset_sheet(book: Book, view: View, plan: Plan) -> None:
     """Every target, parts included, with what the inventory declares."""
     text = view.text
     columns = [
@@ -218,7 +218,7 @@ def asset_sheet(frame: Frame, view: View, plan: Plan) -> None:
     ]  # fmt: skip
     rows = (_asset_row(view, plan, n, t) for n, t in enumerate(view.targets.values(), 1))
     table(
-        frame, plan.assets, title=text("Assets"),
+        book, plan.assets, title=text("Assets"),
         info=[text("What was audited; parts that were declared or found stand with what they "
                    "belong to"),
               text("Yellow: the inventory does not say it")],
@@ -261,21 +261,21 @@ def _digests(view: View, seen: Evidence) -> tuple[str, ...]:
 
 def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
     path = view.source.evidence_path(number, seen)
-    boxes: list[Box | str | int] = [
-        Box(view.evidence_number(number), "centre"),
+    cells: list[Cell | str | int] = [
+        Cell(view.evidence_number(number), "centre"),
         seen.target,
-        Box((view.asked(seen), seen.asked), "record"),
-        Box(view.rights(seen), "centre"),
-        Box((view.moment(seen.started), view.moment(seen.ended)), "digest"),
-        Box(_answered(view, seen)),
-        Box(view.session(seen), "digest"),
-        Box(_digests(view, seen), "digest"),
-        Box(path, "digest_link", Link(file=path)),
+        Cell((view.asked(seen), seen.asked), "record"),
+        Cell(view.rights(seen), "centre"),
+        Cell((view.moment(seen.started), view.moment(seen.ended)), "digest"),
+        Cell(_answered(view, seen)),
+        Cell(view.session(seen), "digest"),
+        Cell(_digests(view, seen), "digest"),
+        Cell(path, "digest_link", Link(file=path)),
     ]  # fmt: skip
-    return Row(row_keys.of_observation(seen), boxes)
+    return Row(row_keys.of_observation(seen), cells)
 
 
-def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
+def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
     """Every observation: who was asked what, as whom, when, what came back, under which digest."""
     text = view.text
     columns = [
@@ -286,7 +286,7 @@ def evidence_sheet(frame: Frame, view: View, plan: Plan) -> None:
     ]  # fmt: skip
     rows = (_evidence_row(view, n, o) for n, o in view.observations)
     table(
-        frame, plan.evidence, title=text("Evidence index"),
+        book, plan.evidence, title=text("Evidence index"),
         info=[text("As told by each object at the time given, over the session named")],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from audit_core.model import Conclusion
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
 from audit_excel.record_text import to_bring
-from audit_excel.sheet import MAX_ROWS, Link, Place, reserve
+from audit_excel.sheet import MAX_ROWS, Link, TableSheets, reserve
 from audit_excel.view import View
 
 SIDE_BY_SIDE = 1_000
@@ -18,23 +18,23 @@ SIDE_BY_SIDE = 1_000
 class Plan(Struct, frozen=True, kw_only=True):
     """The worksheets, by what they hold, and the rows of every record."""
 
-    cover: Place
-    overview: Place
-    matrix: tuple[Place, ...]
-    issues: Place
-    missing: Place
-    checks: Place
-    assets: Place
-    evidence: Place
-    confirmation: Place
-    layers: dict[str, Place]
-    objects: dict[str, Place]
+    cover: TableSheets
+    overview: TableSheets
+    matrix: tuple[TableSheets, ...]
+    issues: TableSheets
+    missing: TableSheets
+    checks: TableSheets
+    assets: TableSheets
+    evidence: TableSheets
+    confirmation: TableSheets
+    layers: dict[str, TableSheets]
+    objects: dict[str, TableSheets]
     issue_list: tuple[Issue, ...]
     wanted: tuple[Conclusion, ...]
     record_rows: dict[tuple[str, str, str], Link]
 
 
-def _record_rows(view: View, objects: dict[str, Place]) -> dict[tuple[str, str, str], Link]:
+def _record_rows(view: View, objects: dict[str, TableSheets]) -> dict[tuple[str, str, str], Link]:
     return {
         (c.catalog, c.clause, c.target): objects[id].row(index)
         for id, conclusions in view.by_object.items()
@@ -46,25 +46,25 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
     """The plan of the workbook of `view`; fixed names are taken before names of targets."""
     names, text = SheetNames(), view.text
 
-    def place(title: str, rows: int = 0) -> Place:
+    def reserved(title: str, rows: int = 0) -> TableSheets:
         return reserve(names, title, rows, rows_each)
 
     found = tuple(issues(view))
     wanted = tuple(c for cs in view.by_object.values() for c in cs if to_bring(view, c))
     blocks = max(1, -(-len(view.by_object) // side_by_side))
     fixed = {
-        "cover": place(text("Cover")),
-        "overview": place(text("Overview")),
-        "issues": place(text("Issues"), len(found)),
-        "missing": place(text("To be brought"), len(wanted)),
-        "checks": place(text("Check results"), len(view.found)),
-        "assets": place(text("Assets"), len(view.targets)),
-        "evidence": place(text("Evidence index"), len(view.observations)),
-        "confirmation": place(text("Confirmation")),
+        "cover": reserved(text("Cover")),
+        "overview": reserved(text("Overview")),
+        "issues": reserved(text("Issues"), len(found)),
+        "missing": reserved(text("To be brought"), len(wanted)),
+        "checks": reserved(text("Check results"), len(view.found)),
+        "assets": reserved(text("Assets"), len(view.targets)),
+        "evidence": reserved(text("Evidence index"), len(view.observations)),
+        "confirmation": reserved(text("Confirmation")),
     }
-    matrix = tuple(place(text("Clause matrix"), len(view.used_clauses)) for _ in range(blocks))
-    layers = {name: place(name, len(cs)) for name, cs in view.by_layer.items()}
-    objects = {id: place(view.name(id), len(cs)) for id, cs in view.by_object.items()}
+    matrix = tuple(reserved(text("Clause matrix"), len(view.used_clauses)) for _ in range(blocks))
+    layers = {name: reserved(name, len(cs)) for name, cs in view.by_layer.items()}
+    objects = {id: reserved(view.name(id), len(cs)) for id, cs in view.by_object.items()}
     return Plan(
         **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=wanted,
         record_rows=_record_rows(view, objects),

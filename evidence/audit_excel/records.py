@@ -9,7 +9,17 @@ from audit_excel import row_keys
 from audit_excel.cells import cell_of_lines
 from audit_excel.plan import Plan
 from audit_excel.record_text import failed_lines, record, seen_lines
-from audit_excel.sheet import FIRST_ROW, HEAD_ROW, Box, Column, Frame, Place, Row, Sheet, table
+from audit_excel.sheet import (
+    FIRST_ROW,
+    HEAD_ROW,
+    Book,
+    Cell,
+    Column,
+    Row,
+    Sheet,
+    TableSheets,
+    table,
+)
 from audit_excel.styles import MAX_POINTS, height_of
 from audit_excel.view import View, count
 
@@ -21,40 +31,39 @@ WIDE_MATRIX = 12
 """Objects that still fit on a page side by side; more run over several pages."""
 
 
-def matrix(frame: Frame, view: View, plan: Plan, *, side_by_side: int) -> None:
+def matrix(book: Book, view: View, plan: Plan, *, side_by_side: int) -> None:
     """Clauses against objects, one coloured word each; several sheets for many objects."""
     ids = list(view.by_object)
-    for block, place in enumerate(plan.matrix):
-        _matrix(frame, view, place, ids[block * side_by_side : (block + 1) * side_by_side])
+    for block, sheets in enumerate(plan.matrix):
+        _matrix(book, view, sheets, ids[block * side_by_side : (block + 1) * side_by_side])
 
 
-def _matrix(frame: Frame, view: View, place: Place, ids: Sequence[str]) -> None:
+def _matrix(book: Book, view: View, sheets: TableSheets, ids: Sequence[str]) -> None:
     found = {(c.catalog, c.clause, c.target): c for id in ids for c in view.by_object[id]}
     clauses = iter(view.used_clauses)
-    for name in place.names:
-        sheet = Sheet(frame, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5", keyed=True)
+    for name in sheets.names:
+        sheet = Sheet(book, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5", keyed=True)
         sheet.freeze(FIRST_ROW, 4)
         if len(ids) > WIDE_MATRIX:
             sheet.wide_on_paper()
-        sheet.wide(Box(view.text("Clause matrix"), "title"), columns=3)
-        sheet.wide(Box(view.text("Empty: the item does not concern this type of object"), "note"),
+        sheet.wide(Cell(view.text("Clause matrix"), "title"), columns=3)
+        sheet.wide(Cell(view.text("Empty: the item does not concern this type of object"), "note"),
                    columns=3)  # fmt: skip
         heads = (view.text("Layer"), view.text("Control point"), view.text("Item"))
-        sheet.row([Box(head, "head") for head in (*heads, *map(view.name, ids))], key="key")
-        for _, clause in zip(range(place.rows_each), clauses, strict=False):
+        sheet.row([Cell(head, "head") for head in (*heads, *map(view.name, ids))], key="key")
+        for _, clause in zip(range(sheets.rows_each), clauses, strict=False):
             key = (clause.catalog, clause.id)
             cells = [_mark(view, found.get((*key, id))) for id in ids]
-            about = (view.layer(clause), view.control_point(clause), Box(view.item(clause)))
+            about = (view.layer(clause), view.control_point(clause), Cell(view.item(clause)))
             sheet.row([*about, *cells], key=row_keys.of_clause(clause))
         sheet.filter(HEAD_ROW)
-        sheet.close()
 
 
-def _mark(view: View, conclusion: Conclusion | None) -> Box:
+def _mark(view: View, conclusion: Conclusion | None) -> Cell:
     # No link: LibreOffice would print it in its own blue, unreadable on red.
     if conclusion is None:
-        return Box("", "centre")
-    return Box(view.conclusion(conclusion), conclusion.conclusion.value)
+        return Cell("", "centre")
+    return Cell(view.conclusion(conclusion), conclusion.conclusion.value)
 
 
 def _columns(view: View, *, with_object: bool) -> list[Column]:
@@ -71,18 +80,18 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
     return columns if with_object else columns[:3] + columns[4:]
 
 
-def _evidence_box(view: View, plan: Plan, conclusion: Conclusion) -> Box:
+def _evidence_cell(view: View, plan: Plan, conclusion: Conclusion) -> Cell:
     findings = view.findings_of(conclusion)
     lines, numbers = view.evidence_lines(findings), view.evidence_numbers(findings)
     if not lines:
-        return Box("—", "centre")
+        return Cell("—", "centre")
     # LibreOffice shows a linked cell on one line and cuts it: a list of runs is no link.
     if not numbers or len(lines) > 1:
-        return Box(lines, "centre")
-    return Box(lines, "link_centre", plan.evidence.row(view.evidence_row(min(numbers))))
+        return Cell(lines, "centre")
+    return Cell(lines, "link_centre", plan.evidence.row(view.evidence_row(min(numbers))))
 
 
-def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]:
+def _record(book: Book, view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The record; where no row is high enough for it, it leaves out what did not fail, and says so.
 
     What a person has to bring stands at its end: it must not fall off the page.
@@ -91,7 +100,7 @@ def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]
     if len(lines) <= SURELY_FITS[0] and sum(map(len, lines)) <= SURELY_FITS[1]:
         return lines
     shown = (cell_of_lines((line,)).text for line in lines)
-    needed = [frame.look.lines(line, "record", RECORD_WIDTH) for line in shown]
+    needed = [book.styles.lines(line, "record", RECORD_WIDTH) for line in shown]
     if height_of(sum(needed)) < MAX_POINTS:
         return lines
     seen, keep = len(seen_lines(view, conclusion)), max(failed_lines(view, conclusion), 1)
@@ -107,53 +116,56 @@ def _record(frame: Frame, view: View, conclusion: Conclusion) -> tuple[str, ...]
 
 
 def _rows(
-    frame: Frame, view: View, plan: Plan, conclusions: Sequence[Conclusion], *, with_object: bool
+    book: Book, view: View, plan: Plan, conclusions: Sequence[Conclusion], *, with_object: bool
 ) -> Iterator[Row]:
     for number, conclusion in enumerate(conclusions, 1):
         clause = view.clause(conclusion)
         record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
-        object = [Box(view.name(conclusion.target), "link", record)] if with_object else []
-        boxes: list[Box | str | int] = [
-            Box(number, "centre"),
+        object = [Cell(view.name(conclusion.target), "link", record)] if with_object else []
+        key = row_keys.of_conclusion(conclusion)
+        if key not in book.records:
+            book.records[key] = _record(book, view, conclusion)
+        cells: list[Cell | str | int] = [
+            Cell(number, "centre"),
             view.control_point(clause),
-            Box(view.item(clause)),
+            Cell(view.item(clause)),
             *object,
-            Box(_record(frame, view, conclusion), "record"),
-            Box(view.conclusion(conclusion), conclusion.conclusion.value),
-            _evidence_box(view, plan, conclusion),
+            Cell(book.records[key], "record"),
+            Cell(view.conclusion(conclusion), conclusion.conclusion.value),
+            _evidence_cell(view, plan, conclusion),
         ]
-        yield Row(row_keys.of_conclusion(conclusion), boxes)
+        yield Row(key, cells)
 
 
 def _cut_note(view: View) -> str:
     return view.text("Long lists are cut in the records; they stand in full in the check results")
 
 
-def object_sheets(frame: Frame, view: View, plan: Plan) -> None:
+def object_sheets(book: Book, view: View, plan: Plan) -> None:
     """One record sheet per object."""
     for id, conclusions in view.by_object.items():
         info = [view.about(id), *view.seen_over(id), view.tally(count(conclusions)),
                 _cut_note(view), view.disclaimer]  # fmt: skip
         table(
-            frame, plan.objects[id],
+            book, plan.objects[id],
             title=view.say(msg("Result records: {object}", object=view.name(id))),
             info=info,
             columns=_columns(view, with_object=False),
-            rows=_rows(frame, view, plan, conclusions, with_object=False),
+            rows=_rows(book, view, plan, conclusions, with_object=False),
             frozen=3,
             tab="70AD47",
         )  # fmt: skip
 
 
-def layer_sheets(frame: Frame, view: View, plan: Plan) -> None:
+def layer_sheets(book: Book, view: View, plan: Plan) -> None:
     """One record sheet per layer, with every object that its items concern."""
     for name, conclusions in view.by_layer.items():
         table(
-            frame, plan.layers[name],
+            book, plan.layers[name],
             title=view.say(msg("Result records of layer: {layer}", layer=name)),
             info=[view.tally(count(conclusions)), _cut_note(view), view.disclaimer],
             columns=_columns(view, with_object=True),
-            rows=_rows(frame, view, plan, conclusions, with_object=True),
+            rows=_rows(book, view, plan, conclusions, with_object=True),
             frozen=4,
             tab="2F75B5",
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 from openpyxl import Workbook
@@ -14,9 +15,9 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.pagebreak import Break
 
 from audit_core.text.escape import show
-from audit_excel.cells import CellText, cell, cell_of_lines
 from audit_excel.names import SheetNames, quoted
-from audit_excel.styles import Look, height_of
+from audit_excel.row_xml import RowFile, number_cell, text_cell
+from audit_excel.styles import FormattedText, Styles, height_of
 
 MAX_ROWS = 1_000_000
 MAX_LINKS = 60_000
@@ -48,7 +49,7 @@ class Row(NamedTuple):
     """A row of a table and the key that it keeps whenever the table is written again."""
 
     key: str
-    boxes: Sequence[Box | str | int]
+    cells: Sequence[Cell | str | int]
 
 
 class Link(NamedTuple):
@@ -59,7 +60,7 @@ class Link(NamedTuple):
     file: str | None = None
 
 
-class Box(NamedTuple):
+class Cell(NamedTuple):
     """One cell: text, lines or a count, how it looks and where it leads."""
 
     value: str | tuple[str, ...] | int = ""
@@ -67,7 +68,7 @@ class Box(NamedTuple):
     link: Link | None = None
 
 
-class Place(NamedTuple):
+class TableSheets(NamedTuple):
     """The worksheets reserved for a table and where its rows will stand."""
 
     names: tuple[str, ...]
@@ -79,22 +80,29 @@ class Place(NamedTuple):
         return Link(sheet=self.names[part], row=FIRST_ROW + offset)
 
 
-def reserve(names: SheetNames, title: str, rows: int, rows_each: int = MAX_ROWS) -> Place:
+def reserve(names: SheetNames, title: str, rows: int, rows_each: int = MAX_ROWS) -> TableSheets:
     """Names for a table of `rows` rows: as many worksheets as it takes."""
     parts = max(1, -(-rows // rows_each))
-    return Place(names=tuple(names.take(title) for _ in range(parts)), rows_each=rows_each)
+    return TableSheets(names=tuple(names.take(title) for _ in range(parts)), rows_each=rows_each)
 
 
-class Frame(NamedTuple):
-    """What every worksheet of a workbook shares: where it is made, its look, its print margins."""
+class Book(NamedTuple):
+    """A workbook being written, with what its worksheets share: styles, print margins.
 
-    book: Workbook
-    look: Look
+    `rows` are the rows of the worksheets, by their name in the zip. `files` closes what holds them.
+    `records` are the records made so far, by the key of their row.
+    """
+
+    workbook: Workbook
+    styles: Styles
     title: str
     run: str
     alarm: str
     disclaimer: str
     pages: str
+    rows: dict[str, RowFile]
+    files: ExitStack
+    records: dict[str, tuple[str, ...]]
 
 
 def may_link(path: str) -> bool:
@@ -108,20 +116,24 @@ def _margin(text: str, room: int = 84) -> str:
 
 
 class Sheet:
-    """One worksheet, rows appended in order. Close it, so that it holds no file open."""
+    """One worksheet, rows appended in order."""
 
     def __init__(
         self,
-        frame: Frame,
+        book: Book,
         name: str,
         widths: Sequence[float],
         *,
         tab: str = "",
         keyed: bool = False,
     ) -> None:
-        self._frame, self._widths, self._links, self._row = frame, widths, 0, 0
+        self._book, self._widths, self._links, self._row = book, widths, 0, 0
         self._points, self._tops = 0.0, list[float]()
-        self._raw: Any = frame.book.create_sheet(name)
+        self._rows = book.files.enter_context(closing(RowFile()))
+        self._raw: Any = book.workbook.create_sheet(name)
+        book.styles.use(self._raw)
+        book.rows[f"xl/worksheets/sheet{len(book.workbook.worksheets)}.xml"] = self._rows
+        self._letters = [get_column_letter(n + 1) for n in range(len(widths) + 1)]
         self.name = name
         for number, width in enumerate(widths, 1):
             self._raw.column_dimensions[get_column_letter(number)].width = width
@@ -134,7 +146,7 @@ class Sheet:
         self._prepare_print()
 
     def _prepare_print(self) -> None:
-        raw, frame = self._raw, self._frame
+        raw, book = self._raw, self._book
         raw.page_setup.orientation, raw.page_setup.paperSize = "landscape", 9
         raw.page_setup.fitToWidth, raw.page_setup.fitToHeight = 1, 0
         raw.sheet_properties.pageSetUpPr.fitToPage = True
@@ -142,12 +154,12 @@ class Sheet:
         margins.left = margins.right = 0.4
         margins.top, margins.bottom = 0.7, 0.65
         head, foot = raw.oddHeader, raw.oddFooter
-        head.left.text = _margin(frame.title, 80)
-        head.center.text = _margin(frame.alarm) if frame.alarm else " "
+        head.left.text = _margin(book.title, 80)
+        head.center.text = _margin(book.alarm) if book.alarm else " "
         head.right.text = "&A"
-        foot.left.text = _margin(frame.disclaimer)
-        foot.center.text = _margin(frame.run)
-        foot.right.text = frame.pages
+        foot.left.text = _margin(book.disclaimer)
+        foot.center.text = _margin(book.run)
+        foot.right.text = book.pages
         for part in (head.left, head.center, head.right, foot.left, foot.center, foot.right):
             part.size = 8
 
@@ -193,66 +205,51 @@ class Sheet:
         last = get_column_letter(len(self._widths))
         self._raw.auto_filter.ref = f"A{head}:{last}{max(self._row, head)}"
 
-    def wide(self, box: Box, *, columns: int | None = None) -> None:
+    def wide(self, cell: Cell, *, columns: int | None = None) -> None:
         """One row with a single cell over `columns` columns (all of them by default)."""
         span = columns or len(self._widths)
-        text = self._text(box)
-        room = sum(self._widths[:span])
-        lines = self._frame.look.lines(text.text, box.style, room)
-        fillers = [Box("", box.style)] * (span - 1)
-        self._append([box, *fillers], height_of(lines))
+        lines = self._book.styles.formatted(cell.value, cell.style, sum(self._widths[:span])).lines
+        fillers = [Cell("", cell.style)] * (span - 1)
+        self._append([cell, *fillers], height_of(lines))
         if span > 1:
             last = get_column_letter(span)
             self._raw.merged_cells.add(f"A{self._row}:{last}{self._row}")
 
-    def row(self, boxes: Sequence[Box | str | int], *, height: float = 0, key: str = "") -> None:
+    def row(self, cells: Sequence[Cell | str | int], *, height: float = 0, key: str = "") -> None:
         """One row, high enough to show all of it; `key` stands in the hidden column behind it."""
-        self._append(boxes, height, key)
+        self._append(cells, height, key)
 
     def gap(self) -> None:
         """An empty row."""
         self._append([], 0)
 
-    def _text(self, box: Box) -> CellText:
-        if isinstance(box.value, tuple):
-            return cell_of_lines(box.value)
-        return cell(str(box.value))
-
-    def _append(self, boxes: Sequence[Box | str | int], height: float, key: str = "") -> None:
+    def _append(self, cells: Sequence[Cell | str | int], height: float, key: str = "") -> None:
         self._row += 1
         made, lines = [], 1.0
-        for column, given in enumerate(boxes):
-            box = given if isinstance(given, Box) else Box(given)
-            text = self._text(box)
-            if not height and text.text:
-                needed = self._frame.look.lines(text.text, box.style, self._widths[column])
-                lines = max(lines, needed)
-            made.append(self._made(box, text, column + 1))
+        for column, given in enumerate(cells):
+            cell = given if isinstance(given, Cell) else Cell(given)
+            shown = self._book.styles.formatted(cell.value, cell.style, self._widths[column])
+            lines = max(lines, shown.lines)
+            made.append(self._cell(cell, shown, column))
         if key:
-            made.append(self._made(Box(key, "key"), cell(key), len(made) + 1))
-        # A dimension per row would stay in memory; each is dropped once its row is written.
+            made.append(
+                self._cell(Cell(key, "key"), self._book.styles.formatted(key, "key", 0), len(made))
+            )
         height = height or height_of(lines)
         if self._row <= TOP_ROWS:
             self._tops.append(self._points)
         self._points += height
-        self._raw.row_dimensions[self._row].height = height
-        self._raw.append(made)
-        self._raw.row_dimensions.pop(self._row)
+        self._rows.add(self._row, height, "".join(made))
 
-    def _made(self, box: Box, text: CellText, column: int) -> Any:
-        made = self._frame.look.cell(self._raw, box.style, quoted=text.quoted)
-        if isinstance(box.value, int):
-            made.value = box.value
-            return made
-        if text.text:
-            made.value = text.text
-            made.data_type = "s"  # never a formula, an error or a date, whatever the text is
-        if box.link is not None and self._links < MAX_LINKS:
-            self._link(made, box.link, column)
-        return made
+    def _cell(self, cell: Cell, shown: FormattedText, column: int) -> str:
+        ref = f"{self._letters[column]}{self._row}"
+        if isinstance(cell.value, int):
+            return number_cell(ref, shown.style, cell.value)
+        if cell.link is not None and self._links < MAX_LINKS:
+            self._link(ref, cell.link)
+        return text_cell(ref, shown.style, shown.text)
 
-    def _link(self, made: Any, link: Link, column: int) -> None:
-        ref = f"{get_column_letter(column)}{self._row}"
+    def _link(self, ref: str, link: Link) -> None:
         if link.file is not None:
             if not may_link(link.file):
                 return
@@ -260,7 +257,7 @@ class Sheet:
         else:
             target = Hyperlink(ref=ref, location=f"{quoted(link.sheet)}!A{link.row}")
         self._links += 1
-        made._hyperlink = target  # the public setter would replace the cell's text
+        self._raw[ref].hyperlink = target
 
     def choose(self, column: int, first: int, last: int, choices: tuple[str, ...]) -> None:
         """A list to pick from in rows `first` to `last` of `column`; empty stays allowed."""
@@ -279,15 +276,10 @@ class Sheet:
         rule.showErrorMessage = True
         self._raw.data_validations.append(rule)
 
-    def close(self) -> None:
-        """Write the rest; the worksheet's rows and links leave memory."""
-        self._raw.close()
-        self._raw._hyperlinks = []
-
 
 def table(
-    frame: Frame,
-    place: Place,
+    book: Book,
+    sheets: TableSheets,
     *,
     title: str,
     info: Sequence[str],
@@ -296,19 +288,18 @@ def table(
     frozen: int = 0,
     tab: str = "",
 ) -> None:
-    """A titled table with frozen head and filter, over the worksheets of `place`."""
+    """A titled table with frozen head and filter, over the worksheets of `sheets`."""
     source = iter(rows)
-    for name in place.names:
-        sheet = Sheet(frame, name, [c.width for c in columns], tab=tab, keyed=True)
+    for name in sheets.names:
+        sheet = Sheet(book, name, [c.width for c in columns], tab=tab, keyed=True)
         sheet.freeze(FIRST_ROW, frozen + 1)
-        sheet.wide(Box(title, "title"))
-        sheet.wide(Box(tuple(info), "note"))
-        sheet.row([Box(c.title, "head") for c in columns], key="key")
-        for _, row in zip(range(place.rows_each), source, strict=False):
-            sheet.row(row.boxes, key=row.key)
+        sheet.wide(Cell(title, "title"))
+        sheet.wide(Cell(tuple(info), "note"))
+        sheet.row([Cell(c.title, "head") for c in columns], key="key")
+        for _, row in zip(range(sheets.rows_each), source, strict=False):
+            sheet.row(row.cells, key=row.key)
         sheet.filter(HEAD_ROW)
         _fill_in(sheet, columns)
-        sheet.close()
 
 
 def _fill_in(sheet: Sheet, columns: Sequence[Column]) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+
+from audit_excel.cells import cell, cell_of_lines
 
 NARROW = "Calibri"
 """The font of digests in every language: 64 digits on one line."""
@@ -30,7 +32,7 @@ COLOURS = {
 }
 
 _THIN = Side(style="thin", color="BFBFBF")
-_BOX = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
+_BORDER = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
 _NO_FILL = PatternFill()
 
 
@@ -43,7 +45,7 @@ class _Style(NamedTuple):
     fill: PatternFill = _NO_FILL
     across: str = "left"
     down: str = "center"
-    boxed: bool = True
+    bordered: bool = True
     narrow: bool = False
 
 
@@ -65,16 +67,16 @@ _STYLES = {
     "number": _Style(across="right"),
     "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),
     "label": _Style(bold=True, fill=_solid(PALE)),
-    "key": _Style(size=8, narrow=True, boxed=False),
+    "key": _Style(size=8, narrow=True, bordered=False),
     "fill_in": _Style(fill=_solid("FFFBE6")),
     "link": _Style(underline=True, colour="0563C1"),
     "link_centre": _Style(underline=True, colour="0563C1", across="center"),
-    "title": _Style(size=14, bold=True, colour=NAVY, boxed=False),
-    "cover": _Style(size=24, bold=True, colour=NAVY, across="center", boxed=False),
-    "subtitle": _Style(size=13, across="center", boxed=False),
-    "section": _Style(size=12, bold=True, colour=NAVY, boxed=False),
-    "note": _Style(size=9, colour="595959", boxed=False),
-    "plain": _Style(boxed=False),
+    "title": _Style(size=14, bold=True, colour=NAVY, bordered=False),
+    "cover": _Style(size=24, bold=True, colour=NAVY, across="center", bordered=False),
+    "subtitle": _Style(size=13, across="center", bordered=False),
+    "section": _Style(size=12, bold=True, colour=NAVY, bordered=False),
+    "note": _Style(size=9, colour="595959", bordered=False),
+    "plain": _Style(bordered=False),
     "alarm": _Style(size=12, bold=True, colour="FFFFFF", fill=_solid(RED), across="center"),
     "disclaimer": _Style(size=12, bold=True, colour=RED, across="center"),
     "conforming": _Style(fill=_solid("E2EFDA"), across="center"),
@@ -93,26 +95,61 @@ def font_of(lang: str) -> str:
     return "等线" if lang == "zh" else NARROW
 
 
-class Look:
-    """Makes styled cells; each style is registered in the workbook once."""
+class FormattedText(NamedTuple):
+    """The text of a cell as it is shown, the number of its style, and how many lines it takes."""
+
+    text: str
+    style: int
+    lines: float
+
+
+_ROOM = 8 << 20
+"""Characters of texts whose look is remembered: most stand in more than one row."""
+
+
+class Styles:
+    """How text is formatted; each style is registered in the workbook once."""
 
     def __init__(self, lang: str) -> None:
         self._font = font_of(lang)
         # Calibri is narrow. Where 等线 is missing, what stands in for it has wide Latin letters.
         self._latin = 1.1 if lang == "zh" else 0.95
-        self._arrays: dict[tuple[str, bool], Any] = {}
+        self._numbers: dict[tuple[str, bool], int] = {}
+        self._sheet: Any = None
+        self._room = _ROOM
+        self._cache: dict[tuple[object, str, float], FormattedText] = {}
 
-    def cell(self, sheet: Any, style: str, *, quoted: bool = False) -> Any:
-        """An empty cell of `sheet` in `style`."""
-        made: Any = WriteOnlyCell(sheet)
+    def use(self, sheet: Any) -> None:
+        """Styles are registered in the workbook of `sheet`."""
+        self._sheet = sheet
+
+    def formatted(
+        self, value: str | tuple[str, ...] | int, style: str, width: float
+    ) -> FormattedText:
+        """How `value` is shown in `style` in a column of `width`; lines are not measured for 0."""
+        key = (value, style, width)
+        known = self._cache.get(key)
+        if known is None:
+            known = self._formatted(value, style, width)
+            self._room -= len(known.text) + 100
+            if self._room > 0:
+                self._cache[key] = known
+        return known
+
+    def _formatted(
+        self, value: str | tuple[str, ...] | int, style: str, width: float
+    ) -> FormattedText:
+        made = cell_of_lines(value) if isinstance(value, tuple) else cell(str(value))
+        lines = self.lines(made.text, style, width) if width and made.text else 1.0
+        return FormattedText(made.text, self._number(style, quoted=made.quoted), lines)
+
+    def _number(self, style: str, *, quoted: bool) -> int:
         key = (style, quoted)
-        if key not in self._arrays:
+        if key not in self._numbers:
+            made = Cell(self._sheet, row=1, column=1)
             self._dress(made, _STYLES[style], quoted)
-            self._arrays[key] = made._style
-        # The array of a finished cell is shared: setting four objects per cell costs ten times
-        # as much as all else, and openpyxl offers no other way to say "like that one".
-        made._style = self._arrays[key]
-        return made
+            self._numbers[key] = made.style_id
+        return self._numbers[key]
 
     def lines(self, text: str, style: str, width: float) -> float:
         """How many lines of 10 points `text` takes in `style` in a column of `width`."""
@@ -127,8 +164,8 @@ class Look:
         )  # fmt: skip
         made.fill = style.fill
         made.alignment = Alignment(horizontal=style.across, vertical=style.down, wrap_text=True)
-        if style.boxed:
-            made.border = _BOX
+        if style.bordered:
+            made.border = _BORDER
         made.quotePrefix = quoted
 
 

@@ -15,7 +15,7 @@ from audit_core.model import Result, Severity, msg
 from audit_core.model.results import ObjectEntry
 from audit_excel.parts import NAME
 from audit_excel.plan import Plan
-from audit_excel.sheet import Box, Frame, Link, Sheet
+from audit_excel.sheet import Book, Cell, Link, Sheet
 from audit_excel.styles import COLOURS
 from audit_excel.view import View, added
 from audit_excel.words import Counts
@@ -77,71 +77,70 @@ def _part(view: View) -> str:
 
 def _warnings(view: View, sheet: Sheet) -> None:
     if view.alarm:
-        sheet.wide(Box(view.alarm, "alarm"))
-    sheet.wide(Box(view.disclaimer, "disclaimer"))
+        sheet.wide(Cell(view.alarm, "alarm"))
+    sheet.wide(Cell(view.disclaimer, "disclaimer"))
     if any(c.confidence != "read" for c in view.results.clauses):
         note = view.text(
             "Items marked ※ rest on a catalog row that nobody has checked against the standard yet"
         )
-        sheet.wide(Box(note, "note"))
+        sheet.wide(Cell(note, "note"))
 
 
-def cover(frame: Frame, view: View, plan: Plan) -> None:
+def cover(book: Book, view: View, plan: Plan) -> None:
     """What this is, of which run, made with what; an incomplete run says so first."""
-    sheet = Sheet(frame, plan.cover.names[0], (26, 104), tab="1F3864")
+    sheet = Sheet(book, plan.cover.names[0], (26, 104), tab="1F3864")
     sheet.raw.sheet_view.showGridLines = False
     sheet.raw.print_options.horizontalCentered = True
     sheet.one_page()
     sheet.gap()
     heading = view.text("Security self-assessment: evidence workbook")
-    sheet.wide(Box(heading, "cover"))
-    sheet.wide(Box(view.title, "subtitle"))
+    sheet.wide(Cell(heading, "cover"))
+    sheet.wide(Cell(view.title, "subtitle"))
     sheet.gap()
     _warnings(view, sheet)
     sheet.gap()
     for name, value in _facts(view):
-        sheet.row([Box(name, "label"), Box(value, "text" if value else "fill_in")])
+        sheet.row([Cell(name, "label"), Cell(value, "text" if value else "fill_in")])
     for fault in view.run.faults:
         told = view.say(fault)
-        sheet.row([Box(view.text("Fault during the run"), "label"), Box(told, "nonconforming")])
+        sheet.row([Cell(view.text("Fault during the run"), "label"), Cell(told, "nonconforming")])
     _contents(view, plan, sheet)
-    sheet.close()
 
 
 def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
     sheet.gap()
-    sheet.wide(Box(view.text("Contents"), "section"))
+    sheet.wide(Cell(view.text("Contents"), "section"))
     text = view.text
     listed = (
         (plan.overview, text("Counts and charts per layer and object")),
         (plan.matrix[0], text("Every item on every object")),
         (plan.issues, text("What does not conform, with room for who mends it and by when")),
         (plan.missing, text("What people have to bring before these items can be concluded")),
-        *((place, text("Records of this layer")) for place in plan.layers.values()),
+        *((sheets, text("Records of this layer")) for sheets in plan.layers.values()),
         (plan.checks, text("Every check on every object, as it was judged")),
         (plan.assets, text("What was audited, how it was reached")),
         (plan.evidence, text("Every question asked, with the digest of its answer")),
         (plan.confirmation, text("Files with digests, and signatures")),
     )
-    for place, about in listed:
-        sheet.row([Box(place.names[0], "link", Link(sheet=place.names[0])),
+    for sheets, about in listed:
+        sheet.row([Cell(sheets.names[0], "link", Link(sheet=sheets.names[0])),
                    about])  # fmt: skip
     about = view.say(msg("One record sheet for each of {count} objects; the names in the overview "
                          "lead to them", count=len(plan.objects)))  # fmt: skip
-    sheet.row([Box(view.text("Record sheets"), "label"), about])
+    sheet.row([Cell(view.text("Record sheets"), "label"), about])
 
 
 # --- overview -------------------------------------------------------------------------------------
 
 
-def _count_row(name: Box, counts: Counts) -> list[Box]:
-    numbers = [Box(counts[r], "number") for r in Result]
-    return [name, Box(sum(counts.values()), "number"), *numbers]
+def _count_row(name: Cell, counts: Counts) -> list[Cell]:
+    numbers = [Cell(counts[r], "number") for r in Result]
+    return [name, Cell(sum(counts.values()), "number"), *numbers]
 
 
-def _count_head(view: View, first: str) -> list[Box]:
-    heads = [Box(view.result(r), r.value) for r in Result]
-    return [Box(first, "head"), Box(view.text("Items"), "head"), *heads]
+def _count_head(view: View, first: str) -> list[Cell]:
+    heads = [Cell(view.result(r), r.value) for r in Result]
+    return [Cell(first, "head"), Cell(view.text("Items"), "head"), *heads]
 
 
 def _coloured(series: Any, result: Result) -> None:
@@ -192,27 +191,27 @@ def _totals(sheet: Sheet, head: int, total: int, title: str) -> BarChart:
 
 
 def _count_table(
-    view: View, sheet: Sheet, first: str, rows: Sequence[tuple[Box, Counts]], total: Counts
+    view: View, sheet: Sheet, first: str, rows: Sequence[tuple[Cell, Counts]], total: Counts
 ) -> int:
     sheet.row(_count_head(view, first))
     head = sheet.last_row
     for name, counts in rows:
         sheet.row(_count_row(name, counts))
-    sheet.row(_count_row(Box(view.text("Total"), "label"), total))
+    sheet.row(_count_row(Cell(view.text("Total"), "label"), total))
     return head
 
 
-def overview(frame: Frame, view: View, plan: Plan) -> None:
+def overview(book: Book, view: View, plan: Plan) -> None:
     """Counts per layer and per object, and the same as charts."""
-    sheet = Sheet(frame, plan.overview.names[0], (34, 10, 14, 14, 14, 14, 14, 3, 60), tab="1F3864")
-    sheet.wide(Box(view.text("Overview"), "title"), columns=7)
+    sheet = Sheet(book, plan.overview.names[0], (34, 10, 14, 14, 14, 14, 14, 3, 60), tab="1F3864")
+    sheet.wide(Cell(view.text("Overview"), "title"), columns=7)
     if view.alarm:
-        sheet.wide(Box(view.alarm, "alarm"), columns=7)
-    sheet.wide(Box(view.disclaimer, "disclaimer"), columns=7)
-    sheet.wide(Box(_severity_line(plan, view), "plain"), columns=7)
+        sheet.wide(Cell(view.alarm, "alarm"), columns=7)
+    sheet.wide(Cell(view.disclaimer, "disclaimer"), columns=7)
+    sheet.wide(Cell(_severity_line(plan, view), "plain"), columns=7)
     counted = _counted(view)
     total = added(counts for entry in counted for counts in entry.conclusions.values())
-    sheet.wide(Box(view.text("Items per layer"), "section"), columns=7)
+    sheet.wide(Cell(view.text("Items per layer"), "section"), columns=7)
     layers = _layers(view, plan, counted)
     by_layer = _count_table(view, sheet, view.text("Layer"), layers, total)
     by_object = _objects(view, plan, sheet, counted, total)
@@ -220,7 +219,6 @@ def overview(frame: Frame, view: View, plan: Plan) -> None:
         _charts(view, sheet, (by_layer, len(layers)), (by_object, len(counted)))
     if sheet.last_row <= ROWS_ON_ONE_PAGE:
         sheet.one_page()  # a chart must not be cut in two
-    sheet.close()
 
 
 def _severity_line(plan: Plan, view: View) -> str:
@@ -241,15 +239,15 @@ def _counted(view: View) -> list[ObjectEntry]:
     return [entry for entry in entries if entry.conclusions]
 
 
-def _layers(view: View, plan: Plan, counted: Sequence[ObjectEntry]) -> list[tuple[Box, Counts]]:
+def _layers(view: View, plan: Plan, counted: Sequence[ObjectEntry]) -> list[tuple[Cell, Counts]]:
     """The counts of each layer, in the order of the clauses."""
     rows = []
     for layer, name in view.layers().items():
         counts = [e.conclusions[layer] for e in counted if layer in e.conclusions]
-        place = plan.layers.get(name)
-        link = Link(sheet=place.names[0]) if place else None
+        sheets = plan.layers.get(name)
+        link = Link(sheet=sheets.names[0]) if sheets else None
         if counts:
-            rows.append((Box(name, "link" if link else "label", link), added(counts)))
+            rows.append((Cell(name, "link" if link else "label", link), added(counts)))
     return rows
 
 
@@ -257,10 +255,10 @@ def _objects(
     view: View, plan: Plan, sheet: Sheet, counted: Sequence[ObjectEntry], total: Counts
 ) -> int:
     sheet.gap()
-    sheet.wide(Box(view.text("Items per object"), "section"), columns=7)
+    sheet.wide(Cell(view.text("Items per object"), "section"), columns=7)
     objects = [
         (
-            Box(view.name(e.object), "link", _record_sheet(view, plan, e.object)),
+            Cell(view.name(e.object), "link", _record_sheet(view, plan, e.object)),
             added(e.conclusions.values()),
         )
         for e in counted
@@ -269,8 +267,8 @@ def _objects(
 
 
 def _record_sheet(view: View, plan: Plan, object: str) -> Link:
-    place = plan.objects.get(object)
-    return Link(sheet=place.names[0]) if place else Link(file=view.home[object])
+    sheets = plan.objects.get(object)
+    return Link(sheet=sheets.names[0]) if sheets else Link(file=view.home[object])
 
 
 def _charts(
@@ -310,31 +308,31 @@ def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
     yield text("Issues listed"), len(plan.issue_list)
 
 
-def confirmation(frame: Frame, view: View, plan: Plan) -> None:
+def confirmation(book: Book, view: View, plan: Plan) -> None:
     """What the client signs: every file with its digests, the counts and the root digest."""
-    sheet = Sheet(frame, plan.confirmation.names[0], (44, 36, 56, 56), tab="7F7F7F")
+    sheet = Sheet(book, plan.confirmation.names[0], (44, 36, 56, 56), tab="7F7F7F")
     text = view.text
     if view.source.files <= FILES_ON_ONE_PAGE:
         sheet.one_page()
-    sheet.wide(Box(text("Confirmation of the evidence handed over"), "title"))
+    sheet.wide(Cell(text("Confirmation of the evidence handed over"), "title"))
     run = view.run
     lead = msg("Run {run}, {started} to {ended} (UTC), profile {profile}",
                run=run.id, started=view.moment(run.started), ended=view.moment(run.ended),
                profile=run.profile)  # fmt: skip
-    sheet.wide(Box(view.say(lead), "plain"))
+    sheet.wide(Cell(view.say(lead), "plain"))
     _warnings(view, sheet)
     system = _system(view)
-    sheet.row([Box(text("Business system"), "label"), Box(system, "text" if system else "fill_in")])
-    sheet.wide(Box(text("Counts"), "section"))
+    shown = Cell(system, "text" if system else "fill_in")
+    sheet.row([Cell(text("Business system"), "label"), shown])
+    sheet.wide(Cell(text("Counts"), "section"))
     for label, number in _amounts(view, plan):
-        sheet.row([Box(label, "label"), str(number)])
-    sheet.row([Box(text("Root digest"), "label"), view.source.root_digest,
-               Box(text("SHA-256 over the list of the files below; dengbao verify prints it"),
+        sheet.row([Cell(label, "label"), str(number)])
+    sheet.row([Cell(text("Root digest"), "label"), view.source.root_digest,
+               Cell(text("SHA-256 over the list of the files below; dengbao verify prints it"),
                    "note")])  # fmt: skip
     _returned(view, sheet)
     _signatures(view, sheet)
     _files(view, sheet)
-    sheet.close()
 
 
 def _files(view: View, sheet: Sheet) -> None:
@@ -342,22 +340,24 @@ def _files(view: View, sheet: Sheet) -> None:
     text = view.text
     if view.source.files > FILES_ON_ONE_PAGE:
         sheet.new_page(sheet.last_row + 4)
-    sheet.wide(Box(text("Files"), "section"))
-    sheet.wide(Box(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
+    sheet.wide(Cell(text("Files"), "section"))
+    sheet.wide(Cell(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
                    "note"))  # fmt: skip
-    sheet.wide(Box(text("This workbook and what is written after it (manifest, signature) stand in "
-                        "SHA256SUMS"), "note"))  # fmt: skip
-    sheet.row([Box(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
+    after = text(
+        "This workbook and what is written after it (manifest, signature) stand in SHA256SUMS"
+    )
+    sheet.wide(Cell(after, "note"))
+    sheet.row([Cell(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
     files = _digests(view)
     for name, digests in islice(files, MAX_FILES):
         found = (digests.get(kind, "") for kind in ("md5", "sha256", "sm3"))
-        sheet.row([Box(told, "digest") for told in (name, *found)])
+        sheet.row([Cell(told, "digest") for told in (name, *found)])
     if left := sum(1 for _ in files):
         more = msg("{count} more files stand in SHA256SUMS", count=left)
-        sheet.wide(Box(view.say(more), "alarm"))
+        sheet.wide(Cell(view.say(more), "alarm"))
     if not view.part.only:
         told = text("The files of the other objects stand in their workbooks, all in SHA256SUMS")
-        sheet.wide(Box(told, "note"))
+        sheet.wide(Cell(told, "note"))
 
 
 def _digests(view: View) -> Iterator[tuple[str, dict[str, str]]]:
@@ -370,23 +370,23 @@ def _digests(view: View) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _returned(view: View, sheet: Sheet) -> None:
     text = view.text
-    sheet.wide(Box(text("Returned or deleted after the assessment"), "section"))
+    sheet.wide(Cell(text("Returned or deleted after the assessment"), "section"))
     heads = (text("Document, account or data"), text("Received from / kept at"),
              text("Returned or deleted"), text("Date and signature"))  # fmt: skip
-    sheet.row([Box(h, "head") for h in heads])
+    sheet.row([Cell(h, "head") for h in heads])
     first = sheet.last_row + 1
     for _ in range(6):
-        sheet.row([Box("", "fill_in")] * 4, height=24)
+        sheet.row([Cell("", "fill_in")] * 4, height=24)
     choices = (text("returned"), text("deleted"), text("kept by agreement"))
     sheet.choose(3, first, sheet.last_row, choices)
 
 
 def _signatures(view: View, sheet: Sheet) -> None:
     text = view.text
-    sheet.wide(Box(text("Signatures"), "section"))
-    sheet.wide(Box(text("The undersigned confirm that the files listed below, with the digests "
+    sheet.wide(Cell(text("Signatures"), "section"))
+    sheet.wide(Cell(text("The undersigned confirm that the files listed below, with the digests "
                         "given there, are what was handed over"), "plain"))  # fmt: skip
     heads = ("", text("Name in print"), text("Signature"), text("Date"))
-    sheet.row([Box(h, "head") for h in heads])
+    sheet.row([Cell(h, "head") for h in heads])
     for who in (text("Audited organisation"), text("Auditor"), text("Witness")):
-        sheet.row([Box(who, "label"), *[Box("", "fill_in")] * 3], height=36)
+        sheet.row([Cell(who, "label"), *[Cell("", "fill_in")] * 3], height=36)

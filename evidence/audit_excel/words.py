@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -87,6 +89,7 @@ _ASKED = {
     "tls": msg("TLS handshakes over the network"),
 }
 _OVER_THE_NETWORK = ("ports", "tls")
+_BY_STATUS = {status.value: said.id for status, said in _STATUSES.items()}
 _RIGHTS = {"user": msg("login user"), "root": msg("root")}
 _METHODS = {
     "interview": msg("interview"),
@@ -107,11 +110,21 @@ class Words:
     def __init__(self, source: PackSource) -> None:
         self.source = source
         self.zh = source.lang == "zh"
+        self._fixed: dict[str, str] = {}
+        self._coded: dict[tuple[type, Enum], str] = {}
         self._types = {t.id: t for t in source.results.index.object_types}
 
     def text(self, source: str) -> str:
         """A fixed text of this package in the pack's language."""
-        return self.source.say(Message(id=source, domain="audit_excel"))
+        if source not in self._fixed:
+            self._fixed[source] = self.source.say(Message(id=source, domain="audit_excel"))
+        return self._fixed[source]
+
+    def _word(self, code: Enum, words: Mapping[Any, Message]) -> str:
+        key = (type(code), code)  # codes of two kinds may be equal as texts
+        if key not in self._coded:
+            self._coded[key] = self.say(words[code])
+        return self._coded[key]
 
     def say(self, message: Message) -> str:
         """`message` in the pack's language; what is empty is `none`, never a bare dash."""
@@ -152,7 +165,7 @@ class Words:
 
     def result(self, result: Result) -> str:
         """`result` in words."""
-        return self.say(RESULTS[result])
+        return self._word(result, RESULTS)
 
     def conclusion(self, conclusion: Conclusion) -> str:
         """The word of `conclusion`, marked where answers of people may still better it."""
@@ -161,15 +174,15 @@ class Words:
 
     def verdict(self, verdict: Verdict) -> str:
         """`verdict` in words."""
-        return self.say(_VERDICTS[verdict])
+        return self._word(verdict, _VERDICTS)
 
     def severity(self, severity: Severity) -> str:
         """`severity` in words."""
-        return self.say(_SEVERITIES[severity])
+        return self._word(severity, _SEVERITIES)
 
     def coverage(self, coverage: Coverage) -> str:
         """`coverage` in words."""
-        return self.say(_COVERAGES[coverage])
+        return self._word(coverage, _COVERAGES)
 
     def kind(self, kind: str) -> str:
         """`kind` in words; one that no word is known for is its id."""
@@ -186,18 +199,19 @@ class Words:
 
     def status(self, seen: Evidence) -> str:
         """How asking ended, in words."""
-        known = {s.value: m for s, m in _STATUSES.items()}.get(seen.status)
-        return self.say(known) if known else seen.status
+        known = _BY_STATUS.get(seen.status)
+        return self.text(known) if known else seen.status
 
     def asked(self, seen: Evidence) -> str:
         """What kind of question it was, in words."""
-        return self.say(_ASKED[seen.kind]) if seen.kind in _ASKED else seen.kind
+        return self.text(_ASKED[seen.kind].id) if seen.kind in _ASKED else seen.kind
 
     def rights(self, seen: Evidence) -> str:
         """With which rights it was asked, in words."""
         if seen.kind in _OVER_THE_NETWORK:
             return self.text("over the network")
-        return self.say(_RIGHTS[seen.privilege]) if seen.privilege in _RIGHTS else seen.privilege
+        known = _RIGHTS.get(seen.privilege)
+        return self.text(known.id) if known else seen.privilege
 
     def listed(self, value: object) -> str:
         """A setting or a parameter as text: lists as lists are written, whole numbers whole."""
