@@ -9,15 +9,22 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from audit_core import plan
 from audit_core.api import plugins
+from audit_core.api.hooks import Connector
+from audit_core.api.sdk import Judgement, Severity, check, fact, passed
+from audit_core.api.sessions import OneByOne
 from audit_core.collect import Collector
-from audit_core.connectors import Route
+from audit_core.connectors import Pool, Route, Routes
+from audit_core.connectors.secrets import Secrets
+from audit_core.inventory import load_inventory
 from audit_core.model import (
     Closing,
     ConnectError,
     Reason,
+    Reply,
     Request,
     Session,
     SessionInfo,
@@ -28,7 +35,7 @@ from audit_core.model import (
 from audit_core.store.runs import Store
 from audit_core.text.translate import Translator
 from audit_shell.scripts import Ended, ScriptReply
-from core.fakes import HOST, blue, new_run, shell_route, work_of
+from core.fakes import HOST, blue, new_run, read_colour, registry_of, shell_route, work_of
 from core.whole import judged
 from live.patience import PATIENCE_S, eventually
 
@@ -176,3 +183,72 @@ def test_a_signal_that_wakes_nobody_is_noticed_all_the_same(
         assert eventually(lambda: session.broken_off)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+# --- the order of logins and scans ----------------------------------------------------------------
+
+
+class Port(Request, frozen=True, kw_only=True, tag="collecting.port"):
+    """A question that nobody logs in for."""
+
+    def describe(self) -> str:
+        """One word."""
+        return "port"
+
+
+@check("fake.closed", needs=fact("fake.port", str, ask=Port(), parse=read_colour),
+       severity=Severity.LOW)  # fmt: skip
+def closed(seen: str) -> Judgement:
+    """The port is closed."""
+    return passed(msg("{seen}", seen=seen))
+
+
+def order_of(tmp_path: Path, inventory: str) -> list[str]:
+    """What is done to the hosts of `inventory`, one after the other: logins and scans."""
+    seen: list[str] = []
+
+    def opened(route: Route) -> Route:
+        word = "login" if route.logs_in else "scan"
+
+        def answer(request: Request) -> Reply:
+            seen.append(f"{word} {route.target}")
+            return Reply(request=request, stdout=b"blue", exit_code=0)
+
+        info = SessionInfo(connector=route.connector)
+        return structs.replace(route, open=lambda: OneByOne(answer, info))
+
+    (tmp_path / "inv.yaml").write_text(inventory)
+    registry = registry_of(blue, closed)
+    ports = Connector(name="fake", kinds=("host",), accepts=(Port,), open="none:none")
+    connectors = {**registry.connectors, "fake": ports}
+    read = load_inventory(tmp_path / "inv.yaml", registry)
+    routes = Routes(read, connectors, Secrets(), Pool()).by_target(read.targets)
+    made = {id: tuple(map(opened, each)) for id, each in routes.items()}
+    run = new_run(tmp_path, read.targets)
+    groups = plan.groups(read.targets, (blue, closed))
+    Collector(run, made, at_once=1).collect(groups)
+    for target in read.targets:
+        bundle = run.bundle(target.id)
+        assert bundle is not None
+        assert bundle.complete
+        assert (target.id, Port().identity()) in bundle.observations
+    return list(dict.fromkeys(seen))
+
+
+def test_whoever_is_logged_in_to_is_scanned_after_that(tmp_path: Path) -> None:
+    """Also where two targets are at one address, or one is reached through the other."""
+    login = "access: {user: a, password: 'env:X'"
+    host = "  - {id: %s, address: %s, " + login + "%s}}\n"
+    through = ", jump: {user: a, password: 'env:X', address: 127.0.0.1}"
+    a, c = host % ("a", "127.0.0.1", ""), host % ("c", "127.0.0.3", "")
+    for name, b, order in (
+        ("apart", host % ("b", "127.0.0.2", ""), "login a, scan a, login b, scan b"),
+        ("same", host % ("b", "localhost", ", port: 2"), "login a, login b, scan a, scan b"),
+        ("jump", host % ("b", "192.0.2.1", through), "login a, login b, scan b, scan a"),
+    ):
+        (tmp_path / name).mkdir()
+        told = order_of(tmp_path / name, f"targets:\n{a}{b}")
+        assert ", ".join(told) == order, name
+    (tmp_path / "third").mkdir()
+    told = order_of(tmp_path / "third", f"targets:\n{a}{host % ('b', '127.0.0.1', ', port: 2')}{c}")
+    assert told.index("scan c") < told.index("scan a")

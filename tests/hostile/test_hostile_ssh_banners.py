@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from audit_core.api import plugins
 from audit_core.model import Reason
+from audit_core.text.translate import Translator
 from hostile.ssh_servers import (
     ESC,
     Handler,
@@ -149,6 +151,26 @@ def test_what_is_not_an_ssh_server(files: Path, first: bytes) -> None:
         error = refusal(access(files, server.port))
     assert error.reason is Reason.UNREACHABLE
     assert "no SSH server that we can talk to" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (b"Not allowed at this time\r\n", "PerSourcePenalties"),
+        (b"Exceeded MaxStartups\r\n", "MaxStartups"),
+    ],
+)
+def test_a_server_that_turns_us_away_for_some_time(files: Path, first: bytes, words: str) -> None:
+    """As sshd 10.0 does: a line, and the end, without reading what we sent."""
+    with Listener(lambda conn: conn.sendall(first)) as server:
+        error = refusal(access(files, server.port))
+    assert error.reason is Reason.UNREACHABLE
+    assert words in str(error)
+    assert error.remedy is not None
+    assert not error.refused
+    chinese = Translator("zh", plugins.load().locales).say(error.detail)
+    assert "SSH 服务器" in chinese
+    assert words in chinese
 
 
 def test_a_reset_instead_of_a_banner(files: Path) -> None:

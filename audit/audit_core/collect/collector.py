@@ -93,9 +93,16 @@ class Collector:
         if not wanted:
             return
         self._lockouts.remember(self._logins_before(wanted))
-        pool = ThreadPoolExecutor(min(self._at_once, len(wanted)))
+        waiting = _seen_from_outside_later(wanted, self.routes)
+        self._each(wanted, lambda group: self._one(group, ends=group.root.id not in waiting))
+        self._each([g for g in wanted if g.root.id in waiting], self._rest)
+
+    def _each(self, groups: Sequence[plan.Group], work: Callable[[plan.Group], None]) -> None:
+        if not groups:
+            return
+        pool = ThreadPoolExecutor(min(self._at_once, len(groups)))
         try:
-            tasks = [pool.submit(self._one, group) for group in wanted]
+            tasks = [pool.submit(work, group) for group in groups]
             left: set[Future[None]] = set(tasks)
             while left:
                 done, left = wait(left, timeout=_LOOK_S, return_when=FIRST_EXCEPTION)
@@ -147,14 +154,26 @@ class Collector:
         if self._stop.is_set():
             raise _Abandoned
 
-    def _one(self, group: plan.Group) -> None:
+    def _one(self, group: plan.Group, *, ends: bool) -> None:
+        """Asks `group`; what nobody logs in for is left for later unless that `ends` it."""
+        self._stored(group, lambda rounds: rounds.carry_out(from_outside=ends), ends=ends)
+
+    def _rest(self, group: plan.Group) -> None:
+        """Asks what was left for later."""
+        self._stored(group, lambda rounds: rounds.look_from_outside(), ends=True)
+
+    def _stored(
+        self, group: plan.Group, work: Callable[[_GroupRounds], None], *, ends: bool
+    ) -> None:
         before = self._run.bundle(group.root.id)
         if before is not None and before.complete:
             self.tell(group, "done", 1, 1)
             return
         writer = self._run.writer(group.root.id, self._redactor)
         try:
-            _GroupRounds(self, group, writer).carry_out()
+            work(_GroupRounds(self, group, writer))
+            if not ends:
+                return
             writer.finish()
         except (DengbaoError, _Abandoned):
             raise
@@ -216,6 +235,31 @@ class Collector:
         return self._stop.is_set()
 
 
+def _seen_from_outside_later(groups: Sequence[plan.Group], routes: ByTarget) -> set[str]:
+    """The groups at an address where another group is logged in to, by the id of their root.
+
+    They are scanned when all logins are made: sshd since OpenSSH 9.8 turns away whoever connects
+    and does not log in (PerSourcePenalties), and so would lock us out by our own scan.
+    """
+    logins: dict[str, set[str]] = {}
+    for group in groups:
+        for place in _places(group, routes, logs_in=True):
+            logins.setdefault(place, set()).add(group.root.id)
+    return {
+        group.root.id
+        for group in groups
+        for place in _places(group, routes, logs_in=False)
+        if logins.get(place, set()) - {group.root.id}
+    }
+
+
+def _places(group: plan.Group, routes: ByTarget, *, logs_in: bool) -> Iterator[str]:
+    for member in group.members:
+        for route in routes.get(member.id, ()):
+            if route.logs_in is logs_in:
+                yield from route.places
+
+
 def _names(route: Route) -> Names:
     return Names(own=frozenset(route.credentials), between=frozenset(route.between))
 
@@ -235,13 +279,22 @@ class _GroupRounds:
         self._failed: set[tuple[str, str]] = set()
         self._sessions: dict[tuple[str, str], Session] = {}
 
-    def carry_out(self) -> None:
+    def carry_out(self, *, from_outside: bool) -> None:
+        """Both rounds; what is asked without a login only where it is to be `from_outside`."""
         try:
             self._round(_FIRST, plan.discovery_round(self._group))
-            self._round(_MAIN, plan.main_round(self._group, self._platform()))
+            wanted = plan.main_round(self._group, self._platform())
+            self._round(_MAIN, wanted, (True, False) if from_outside else (True,))
         finally:
-            for session in self._sessions.values():
-                session.close()
+            self._close_all()
+
+    def look_from_outside(self) -> None:
+        """Asks what nobody logs in for."""
+        try:
+            wanted = plan.main_round(self._group, self._platform())
+            self._round(_MAIN, wanted, (False,))
+        finally:
+            self._close_all()
 
     def _platform(self) -> Platform:
         bundle = self._collector.bundle(self._group)
@@ -250,9 +303,13 @@ class _GroupRounds:
         )
         return answers.platform(observations, self._group.platform, self._group.root)
 
-    def _round(self, number: int, wanted: Sequence[plan.Question]) -> None:
+    def _round(
+        self, number: int, wanted: Sequence[plan.Question], logs_in: Sequence[bool] = (True, False)
+    ) -> None:
         held = self._collector.bundle(self._group).observations
-        for route, requests in self._by_route(wanted):
+        for route, requests in self._by_route(wanted, nobody=True in logs_in):
+            if route.logs_in not in logs_in:
+                continue
             left = [
                 r for r in merged(requests).values() if (route.target, r.identity()) not in held
             ]
@@ -267,16 +324,21 @@ class _GroupRounds:
         self._sessions.clear()
 
     def _by_route(
-        self, wanted: Sequence[plan.Question]
+        self, wanted: Sequence[plan.Question], *, nobody: bool
     ) -> Iterator[tuple[Route, tuple[Request, ...]]]:
-        """The requests by the route that answers them, where somebody logs in first."""
+        """The requests by the route that answers them, where somebody logs in first.
+
+        A server may turn away whoever connected to it again and again without logging in. What
+        there is no route for is stored as such where `nobody` says so.
+        """
         found: dict[tuple[str, str], tuple[Route, list[Request]]] = {}
         for question in wanted:
             route = route_of(
                 question.request, question.target, self._collector.routes, self._parents
             )
             if route is None:
-                self._nobody(question)
+                if nobody:
+                    self._nobody(question)
                 continue
             key = (route.target, route.connector)
             found.setdefault(key, (route, []))[1].append(question.request)

@@ -24,7 +24,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
     `credentials` name what is offered (never the value) and the account there, `between` what is
     offered to a host in between: refusals are counted by these names. Nobody logs in where
-    `logs_in` is false.
+    `logs_in` is false. `places` are the addresses that are connected to.
     """
 
     target: str
@@ -34,6 +34,7 @@ class Route(Struct, frozen=True, kw_only=True):
     credentials: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     logs_in: bool = True
+    places: tuple[str, ...] = ()
 
 
 ByTarget = Mapping[str, Sequence[Route]]
@@ -66,13 +67,14 @@ class Routes:
         self._connectors = connectors
         self._secrets = secrets
         self._pool = pool
+        self._addresses: dict[str, str] = {}
 
     def of(self, target: Target) -> tuple[Route, ...]:
         """Every way to ask `target` itself: the declared one first."""
         access = self._inventory.access.get(target.id)
         found = [] if access is None else [self._declared(target, access)]
         found += [
-            self._route(connector, target, None)
+            self._open_to_all(connector, target)
             for connector in self._connectors.values()
             if connector.access is None and target.kind in connector.kinds
         ]
@@ -91,25 +93,29 @@ class Routes:
             )  # fmt: skip
         route = self._route(connector, target, access.settings)
         own, between = _credentials(connector, access.settings)
+        places = self._places(access, target, direct=not between)
         if own:
-            own = (*own, self._account(access, target, direct=not between))
-        return structs.replace(route, credentials=own, between=between)
+            own = (*own, _account(access, places))
+        return structs.replace(route, credentials=own, between=between, places=places)
 
-    def _account(self, access: Access, target: Target, *, direct: bool) -> str:
-        """The account that is logged in to: it is locked where it is, whatever is offered."""
-        place = next(iter(hosts(access.settings)), target.address)
-        if place is not None and place == target.host_name:
-            place = target.address  # as it was looked up when the run began
-        elif direct and place is not None:
-            place = self._looked_up(place)
-        port = getattr(access.settings, "port", "")
-        return f"{access.via} {getattr(access.settings, 'user', '')} at {place} {port}"
+    def _places(self, access: Access, target: Target, *, direct: bool) -> tuple[str, ...]:
+        """The address that is logged in to, then those in between; names that have none."""
+        named = hosts(access.settings) or ((target.address,) if target.address else ())
+        return tuple(
+            self._place(name, target, here=direct or number > 0)
+            for number, name in enumerate(named)
+        )
 
-    def _looked_up(self, name: str) -> str:
-        """The address of `name`, or `name` where it has none that may be contacted."""
-        with contextlib.suppress(ConfigError, ConnectError):
-            return resolve(name, self._inventory.scope)
-        return name
+    def _place(self, name: str, target: Target, *, here: bool) -> str:
+        if name == target.host_name and target.address is not None:
+            return target.address  # as it was looked up when the run began
+        if not here:  # a host in between looks it up
+            return name
+        if name not in self._addresses:
+            self._addresses[name] = name
+            with contextlib.suppress(ConfigError, ConnectError):
+                self._addresses[name] = resolve(name, self._inventory.scope)
+        return self._addresses[name]
 
     def _route(self, connector: Connector, target: Target, settings: object) -> Route:
         way = LiveWay(target, settings, self._inventory.scope, self._secrets)
@@ -120,6 +126,12 @@ class Routes:
             target=target.id, connector=connector.name, accepts=connector.accepts, open=open_,
             logs_in=connector.access is not None,
         )  # fmt: skip
+
+    def _open_to_all(self, connector: Connector, target: Target) -> Route:
+        route = self._route(connector, target, None)
+        if target.address is None:
+            return route
+        return structs.replace(route, places=(self._place(target.address, target, here=True),))
 
     def resolve_secrets(self, targets: Iterable[Target]) -> None:
         """Every secret that access to `targets` refers to is known from here on, if there is one.
@@ -156,3 +168,9 @@ def _credentials(connector: Connector, access: Any) -> tuple[tuple[str, ...], tu
         names = connector.credentials(access)
         return names[:1], names[1:]
     return (f"{getattr(access, 'user', '')} {', '.join(references(access)) or '-'}",), ()
+
+
+def _account(access: Access, places: tuple[str, ...]) -> str:
+    """The account that is logged in to: it is locked where it is, whatever is offered."""
+    user, port = getattr(access.settings, "user", ""), getattr(access.settings, "port", "")
+    return f"{access.via} {user} at {next(iter(places), None)} {port}"

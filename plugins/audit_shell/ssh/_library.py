@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PACKET_MAX = 256 << 10  # as OpenSSH: PACKET_MAX_SIZE; the library itself would read 4 GiB
 _BANNER_MAX = 16 << 10
+_FIRST_MAX = 64
 _IMPORTING = threading.Lock()
 
 
@@ -72,6 +73,12 @@ def offered(transport: paramiko.Transport, list: str) -> tuple[str, ...]:
     return tuple(lists.get(list, ()))
 
 
+def said_first(transport: paramiko.Transport) -> bytes:
+    """The first bytes that the server sent, at most 64, whatever it is."""
+    said: bytes = transport.packetizer.said_first  # type: ignore[attr-defined]
+    return said
+
+
 def host_key_types() -> tuple[str, ...]:
     """The host key algorithms that the library speaks, best first, those of certificates last."""
     plain: tuple[str, ...] = library().Transport._preferred_keys
@@ -105,6 +112,7 @@ def _packetizer() -> type[paramiko.packet.Packetizer]:
 
     class Bounded(paramiko.packet.Packetizer):  # type: ignore[misc,name-defined]
         banner = 0
+        said_first = b""
 
         def read_all(self, n: int, check_rekey: bool = False) -> bytes:
             if n > _PACKET_MAX:
@@ -115,6 +123,7 @@ def _packetizer() -> type[paramiko.packet.Packetizer]:
         def _read_timeout(self, timeout: float) -> bytes:
             data: bytes = super()._read_timeout(timeout)
             self.banner += len(data)
+            self.said_first = (self.said_first + data)[:_FIRST_MAX]
             if self.banner > _BANNER_MAX:
                 raise paramiko.SSHException(f": more than {_BANNER_MAX} bytes without one")
             return data

@@ -70,12 +70,40 @@ def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
     except _library.library().IncompatiblePeer as error:
         raise _incompatible(link, error) from error
     except Exception as error:
-        detail = msg(
-            "{where}: no SSH server that we can talk to: {error}",
-            where=access.where, error=told(error),
-        )  # fmt: skip
-        raise ConnectError(Reason.UNREACHABLE, detail) from error
+        raise _no_ssh(link, error) from error
     link.host_key = verified(access, known, key)
+
+
+# What sshd writes before it hangs up, instead of its version; sshd_config(5) of OpenSSH 10.0.
+_TURNED_AWAY = {
+    b"Not allowed at this time": (
+        msg(
+            "{where}: the SSH server refuses connections from our address for some time "
+            "(PerSourcePenalties of OpenSSH 9.8 and later), as it does after a port scan or "
+            "failed logins"
+        ),
+        msg(
+            "Wait some minutes and try again, or exempt our address on the server: "
+            "PerSourcePenaltyExemptList"
+        ),
+    ),
+    b"Exceeded MaxStartups": (
+        msg("{where}: the SSH server has too many logins under way (MaxStartups)"),
+        msg("Try again later, or with fewer targets at once (--at-once)"),
+    ),
+}
+
+
+def _no_ssh(link: Link, error: Exception) -> ConnectError:
+    """Why no keys were exchanged; nothing was offered yet."""
+    where = link.access.where
+    first = _library.said_first(link.transport)
+    for words, (detail, remedy) in _TURNED_AWAY.items():
+        if first.startswith(words):
+            return ConnectError(Reason.UNREACHABLE, filled(detail, where=where), remedy=remedy)
+    detail = msg("{where}: no SSH server that we can talk to: {error}",
+                 where=where, error=told(error))  # fmt: skip
+    return ConnectError(Reason.UNREACHABLE, detail)
 
 
 # --- nothing in common --------------------------------------------------------------------------
@@ -110,10 +138,7 @@ def _incompatible(link: Link, error: Exception) -> ConnectError:
             shown = plain(", ".join(offered)) or "-"
             why = filled(detail, where=where, offered=shown)
             return ConnectError(Reason.UNREACHABLE, why, remedy=_remedy_for(offered))
-    detail = msg(
-        "{where}: no SSH server that we can talk to: {error}", where=where, error=told(error)
-    )
-    return ConnectError(Reason.UNREACHABLE, detail)
+    return _no_ssh(link, error)
 
 
 def _remedy_for(offered: tuple[str, ...]) -> Message:
