@@ -37,8 +37,8 @@ from audit_core.api.sdk import (
 
 _WRITING = 120  # seconds since the last change within which a file may still be written
 _SKEW = 120  # seconds that the clocks may differ before ages are widened by the difference
-_NO_FOLDER = failed(msg("Without its folder the backup set holds no backup"))
-_NO_FILE = msg("No file in the declared folder matches the declared pattern")
+_NO_FOLDER = failed(msg("The directory of the backup set does not exist, so there is no backup"))
+_NO_FILE = msg("No file in the declared directory matches the declared pattern")
 
 
 def _skew(clock: int, collected_at: str) -> float:
@@ -72,7 +72,7 @@ def _writing(files: Files, clock: int) -> tuple[Message, ...]:
 
 
 def _cut(files: Files) -> Message | None:
-    return None if files.complete else msg("The folder holds too many files to list them all")
+    return None if files.complete else msg("The directory holds too many files to list them all")
 
 
 def _elsewhere(files: Files) -> Message | None:
@@ -80,7 +80,7 @@ def _elsewhere(files: Files) -> Message | None:
     if files.deeper:
         names = capped((f.name for f in files.deeper), sort=False)
         return msg(
-            "{count} folders were not looked into, among them {names}: declare `depth`",
+            "{count} directories were not searched, among them {names}: declare `depth`",
             count=len(files.deeper), names=names,
         )  # fmt: skip
     if files.links:
@@ -95,7 +95,7 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
     if not files.aside:
         return failed(_NO_FILE, expected=wanted)
     names = capped((f.name for f in files.aside), sort=False)
-    detail = msg("Only logs, sums or unfinished files are there: {names}", names=names)
+    detail = msg("There are only logs, checksums or unfinished files: {names}", names=names)
     return failed(detail, expected=wanted)
 
 
@@ -108,14 +108,14 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
 def present(files: Files) -> Judgement:
-    """The declared backup set exists and holds at least one file with content."""
-    wanted = msg("at least one file with content")
+    """The declared backup set exists and holds at least one non-empty file."""
+    wanted = msg("at least one non-empty file")
     full = [f for f in files.files if f.size > 0]
     if not full and (cut := _cut(files)):
         return undetermined(cut, expected=wanted)
     if not files.files:
         return _nothing(files, wanted)
-    detail = msg("{count} files with content of {all}", count=len(full), all=len(files.files))
+    detail = msg("{count} of {all} files are not empty", count=len(full), all=len(files.files))
     return expect(bool(full), detail=detail, expected=wanted)
 
 
@@ -156,7 +156,7 @@ def _nothing_to_date(files: Files, clock: int, wanted: Message) -> Judgement:
         return undetermined(*writing, expected=wanted)
     if not files.files:
         return _nothing(files, wanted)
-    return failed(msg("No file with content is in the declared folder"), expected=wanted)
+    return failed(msg("There is no non-empty file in the declared directory"), expected=wanted)
 
 
 # A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.
@@ -239,7 +239,7 @@ def enough_copies(
     full = [f for f in _settled(files, clock) if f.size > 0]
     apart = _generations(full, declared.rpo_hours(target))
     detail = msg(
-        "{files} files with content, {count} of them apart in time", files=len(full), count=apart
+        "{files} non-empty files, {count} generations by time", files=len(full), count=apart
     )
     noted = _writing(files, clock)
     if apart >= needed:
@@ -247,7 +247,7 @@ def enough_copies(
     if unseen := _cut(files) or _elsewhere(files):
         return undetermined(detail, unseen, expected=wanted)
     if len(full) >= needed:
-        parts = msg("Files of one time may be the parts of one generation")
+        parts = msg("Files with the same time may belong to one generation")
         return undetermined(detail, parts, *noted, expected=wanted)
     if len(full) + len(noted) >= needed:
         return undetermined(detail, *noted, expected=wanted)
@@ -311,13 +311,15 @@ def _sized(
         name=newest.name, size=newest.size, count=len(earlier), median=usual,
     )  # fmt: skip
     if newest.sparse:
-        empty = msg("Not one block of it is on disk: it is a hole, or lies elsewhere")
+        empty = msg(
+            "The file occupies no disk block: it is sparse, or its content is stored elsewhere"
+        )
         return undetermined(detail, empty, *noted, expected=wanted)
     too_small = newest.size < (least or 1)
     if too_small or (usual is not None and newest.size * 100 < usual * percent):
         return failed(detail, *noted, expected=wanted)
     if usual is None and least is None:
-        more = msg("There is nothing to compare it with: declare `min_bytes`")
+        more = msg("There is no earlier backup to compare with: declare `min_bytes`")
         return undetermined(detail, more, *noted, expected=wanted)
     return passed(detail, *noted, expected=wanted)
 
@@ -326,7 +328,7 @@ def _by_lists(paths: tuple[str, ...]) -> Message | None:
     """That access lists grant what no mode shows, if there are any."""
     if not paths:
         return None
-    return msg("Access lists (ACL) grant rights that were not looked at: {paths}",
+    return msg("Access lists (ACL) grant permissions that were not checked: {paths}",
                paths=capped(paths))  # fmt: skip
 
 
@@ -335,7 +337,9 @@ def _by_lists(paths: tuple[str, ...]) -> Message | None:
     needs=(FILES, WAY, known_or_absent(LISTS), known_or_absent(WAY_LISTS)),
     severity=Severity.MEDIUM,
     version=4,
-    remedy=msg("Take the rights of others from the backup files or their folder (chmod o-rwx)"),
+    remedy=msg(
+        "Remove the permissions of others on the backup files or their directory (chmod o-rwx)"
+    ),
 )
 def kept_from_others(
     files: Files,
@@ -344,14 +348,14 @@ def kept_from_others(
     way_lists: tuple[str, ...] | Absent,
 ) -> Judgement:
     """Accounts without a role in the backup can neither read nor change its files."""
-    wanted = msg("no rights for others on the files, or a folder on the way closed to them")
+    wanted = msg("no permissions for others on the files or on a directory above them")
     granted = _by_lists((*(known(way_lists) or ()), *(known(lists) or ())))
     if any(not mode & 0o001 for mode in way):
-        detail = msg("A folder on the way to the backups is closed to others")
+        detail = msg("A directory above the backups is closed to others")
         return undetermined(detail, granted, expected=wanted) if granted else passed(detail)
     loose = [mode for mode in way if mode & 0o002 and not mode & 0o1000]
     if loose:
-        detail = msg("Others may delete and replace backups: the folder has mode {mode}",
+        detail = msg("Others may delete and replace backups: the directory has mode {mode}",
                    mode=f"{loose[-1]:04o}")  # fmt: skip
         return failed(detail, expected=wanted)
     if files.open_folders:
@@ -361,7 +365,7 @@ def kept_from_others(
     exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
     if exposed:
         detail = msg(
-            "{count} files are open to others, among them {files}",
+            "{count} files are accessible to others, among them {files}",
             count=len(exposed),
             files=capped((f"{f.name} ({f.mode:04o})" for f in exposed), sort=False),
         )  # fmt: skip
@@ -370,7 +374,7 @@ def kept_from_others(
         return undetermined(cut, expected=wanted)
     if not files.files or any(f.reachable and f.mode & 0o001 for f in files.deeper):
         return undetermined(_elsewhere(files) or _NO_FILE, expected=wanted)
-    detail = msg("None of {count} files is open to others", count=len(files.files))
+    detail = msg("None of {count} files is accessible to others", count=len(files.files))
     if granted:
         return undetermined(detail, granted, expected=wanted)
     return passed(detail, expected=wanted)
@@ -384,22 +388,22 @@ def kept_from_others(
     remedy=msg("Encrypt backups before they are stored"),
 )
 def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgement:
-    """The newest backup is encrypted, as its first bytes tell."""
+    """The newest backup is encrypted, judging by its first bytes."""
     stated = declared.encrypted(target)
     if isinstance(stated, Message):
         return undetermined(stated)
-    wanted = msg("a file that begins like an encrypted one")
+    wanted = msg("a file with the header of an encrypted format")
     if heads and heads[0].at > clock + _WRITING:
         detail = msg("{name} is dated in the future by the host's own clock", name=heads[0].name)
         return undetermined(detail, expected=wanted)
     settled = [h for h in heads if clock - h.at >= _WRITING and h.bytes != b""]
     if not settled:
-        return undetermined(msg("No finished backup is young enough to look into"), expected=wanted)
+        return undetermined(msg("No finished backup is recent enough to examine"), expected=wanted)
     newest = settled[0]
     if newest.bytes is None:
         detail = msg(
-            "The account may not read {name}: let it read the file, or declare"
-            " `privilege: root` for this backup set",
+            "The account may not read {name}: grant it read access, or declare `privilege: "
+            "root` for this backup set",
             name=newest.name,
         )
         return undetermined(detail, expected=wanted)
@@ -408,14 +412,21 @@ def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgeme
 
 def _by_magic(name: str, head: bytes, stated: bool | None, wanted: Message) -> Judgement:
     if found := encrypted_as(head):
-        detail = msg("{name} begins like {format}", name=name, format=found)
+        detail = msg("{name} has the header of {format}", name=name, format=found)
         return passed(detail, expected=wanted)
     if not (found := plain_as(head)):
-        detail = msg("{name} begins with {bytes}, which tells nothing", name=name, bytes=head.hex())
+        detail = msg(
+            "{name} begins with {bytes}, which is not conclusive", name=name, bytes=head.hex()
+        )
         return undetermined(detail, expected=wanted)
-    detail = msg("{name} begins like {format}, which is not encrypted", name=name, format=found)
+    detail = msg(
+        "{name} has the header of {format}, which is not encrypted", name=name, format=found
+    )
     if stated is None:
-        more = msg("Encryption below the file cannot be seen: declare `encrypted`, bring proof")
+        more = msg(
+            "Encryption of the disk or storage below the file cannot be checked: "
+            "declare `encrypted` and provide proof"
+        )
         return undetermined(detail, more, expected=wanted)
     more = (
         msg("The inventory declares that the files are encrypted")

@@ -21,7 +21,7 @@ def folder(target: Target) -> str | Message:
     """The declared folder, absolute and without `..`, with a slash at its end."""
     path = target.settings.get("path")
     if path is None:
-        return msg("Declare `path`, the absolute folder in which the backups lie")
+        return msg("Declare `path`, the absolute path of the backup directory")
     if not isinstance(path, str) or not _plain(path) or not path.startswith("/"):
         return msg("`path` has to be an absolute path without control characters")
     clean = "/" + posixpath.normpath(path).lstrip("/")

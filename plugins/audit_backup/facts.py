@@ -126,7 +126,7 @@ def _records(answer: Answer) -> list[str]:
     """What stands before each NUL; a cut answer loses its last record, any other must be whole."""
     *whole, rest = answer.text.split("\0")
     if rest and not answer.truncated:
-        raise ParseError(msg("the listing does not end with a whole record"))
+        raise ParseError(msg("the last record of the listing is incomplete"))
     return whole
 
 
@@ -134,7 +134,7 @@ def _below(path: str, answer: Answer) -> str:
     """`path` as seen from the set's folder; empty for the folder itself."""
     folder = str(declared.folder(answer.target))
     if not path.startswith(folder):
-        raise ParseError(msg("a path outside of the folder: {path}", path=verbatim(path)))
+        raise ParseError(msg("a path outside the directory: {path}", path=verbatim(path)))
     return path.removeprefix(folder)
 
 
@@ -147,15 +147,15 @@ def _refusal(answer: Answer) -> Absent | None:
             continue
         if line.endswith(": Permission denied"):
             detail = msg(
-                "The account may not read it ({error}): let it read the folder, or declare"
-                " `privilege: root` for this backup set",
+                "The account may not read it ({error}): grant it read access to the directory, "
+                "or declare `privilege: root` for this backup set",
                 error=verbatim(line),
             )
             return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
         if not line.endswith(": No such file or directory"):
             raise ParseError(msg("find: {detail}", detail=verbatim(line)))
         if not answer.stdout:
-            detail = msg("The declared backup folder {folder} does not exist", folder=folder)
+            detail = msg("The declared backup directory {folder} does not exist", folder=folder)
             return Absent(reason=Reason.NOT_PRESENT, detail=detail)
     return None
 
@@ -204,7 +204,7 @@ def parse_files(answer: Answer) -> Files | Absent:
     entries = [_entry(record, answer) for record in _records(answer)]
     folders = {e.name: e for kind, e in entries if kind == "d"}
     if "" not in folders and not answer.truncated:
-        raise ParseError(msg("the listing lacks the folder itself"))
+        raise ParseError(msg("the listing lacks the directory itself"))
     modes = {name: e.mode for name, e in folders.items()}
     pattern, depth = str(declared.pattern(answer.target)), declared.depth(answer.target)
     files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
@@ -229,18 +229,18 @@ def parse_files(answer: Answer) -> Files | Absent:
 def _bytes(text: str) -> bytes | None:
     """What od printed; without the `r` that find adds when od ended well, it could not read."""
     if not re.fullmatch(r"([0-9a-f \n]*r)?", text):
-        raise ParseError(msg("not from od: {text}", text=verbatim(text)))
+        raise ParseError(msg("not the output of od: {text}", text=verbatim(text)))
     try:
         return bytes.fromhex(text[:-1]) if text else None
     except ValueError as error:
-        raise ParseError(msg("not from od: {text}", text=verbatim(text))) from error
+        raise ParseError(msg("not the output of od: {text}", text=verbatim(text))) from error
 
 
 def _head(first: str, second: str, answer: Answer) -> Head:
     """`first` is the time and the path, `second` what od printed and the path again."""
     at, mark, path = first.partition(" ")
     if not mark or not second.endswith(path):
-        raise ParseError(msg("not a record of the heads: {record}", record=verbatim(first)))
+        raise ParseError(msg("not a record of file headers: {record}", record=verbatim(first)))
     name = _below(path, answer)
     return Head(name=name, at=decimal_number(at), bytes=_bytes(second.removesuffix(path)))
 
@@ -248,11 +248,11 @@ def _head(first: str, second: str, answer: Answer) -> Head:
 def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
     """The first bytes of the young files, newest first; unreadable ones with None."""
     if answer.truncated:
-        detail = msg("The set has too many recent files to look into")
+        detail = msg("The set has too many recent files to examine")
         return Absent(reason=Reason.TRUNCATED, detail=detail)
     cells = _records(answer)
     if len(cells) % 2:
-        raise ParseError(msg("a record is cut"))
+        raise ParseError(msg("a record is truncated"))
     pattern = str(declared.pattern(answer.target))
     every = [
         _head(first, second, answer) for first, second in zip(cells[::2], cells[1::2], strict=True)
@@ -280,7 +280,7 @@ _LINE = re.compile(r"[-dlbcpsD][-rwxsStT]{9}([.+@]?) .*?(/.*)")
 def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
     """The paths with an access list; a listing that was cut tells nothing."""
     if answer.truncated:
-        detail = msg("The set has too many files to look for access lists")
+        detail = msg("The set has too many files to check for access lists")
         return Absent(reason=Reason.TRUNCATED, detail=detail)
     rows = [_LINE.fullmatch(line) for line in answer.lines if line]
     if not rows or None in rows:

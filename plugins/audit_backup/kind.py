@@ -74,7 +74,7 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
         """A whole file system, and an answer where the name of a place is expected."""
         clean = "/" + posixpath.normpath(self.path).strip("/")
         if clean == "/" or clean.startswith(_PSEUDO):
-            yield Refusal(place=("path",), expected=msg("the folder of the backups"))
+            yield Refusal(place=("path",), expected=msg("the directory of the backups"))
         # `no` is text here: it would count as the name of a place where a copy is
         if isinstance(self.offsite, str) and not _is_place(self.offsite):
             expected = msg("true, false or the place of the off-site copy")

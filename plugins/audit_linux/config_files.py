@@ -64,7 +64,7 @@ def _not_read(unread: Iterable[FileEntry]) -> Absent:
 
 
 def _unsteady(paths: tuple[str, ...]) -> Message:
-    return msg("Not read to the end, or changed meanwhile: {paths}", paths=paths)
+    return msg("Not read completely, or changed while being read: {paths}", paths=paths)
 
 
 class ConfigFile(Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class ConfigPaths(Struct, frozen=True, kw_only=True):
         named = path if path in self.files else path.rpartition("/")[0]
         places = (*self.files, *self.folders)
         if named not in places:
-            raise ParseError(msg("a path that was not asked for"))
+            raise ParseError(msg("a path that was not requested"))
         return places.index(named)
 
 

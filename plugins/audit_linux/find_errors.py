@@ -21,5 +21,5 @@ def refused(stderr: bytes) -> Absent | None:
                 detail=msg("Some of the files could not be read: permission denied"),
             )
         if _TOOL.match(line) and not line.endswith(b"No such file or directory"):
-            raise ParseError(msg("find or grep complained: {line}", line=verbatim(line)))
+            raise ParseError(msg("find or grep reported an error: {line}", line=verbatim(line)))
     return None

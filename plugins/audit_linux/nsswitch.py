@@ -112,5 +112,5 @@ def seen_here(
     elsewhere = (*also, *(name for one in databases for name in getattr(told, one)))
     if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not elsewhere:
         return judgement
-    unseen = msg("Only files of the host were looked at, not: {sources}", sources=elsewhere)
+    unseen = msg("Only local files of the host were checked, not: {sources}", sources=elsewhere)
     return undetermined(*judgement.detail, unseen, expected=judgement.expected)

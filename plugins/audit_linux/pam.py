@@ -156,7 +156,7 @@ class Unresolved(Exception):
 def _actions(control: str) -> dict[str, str]:
     if not control.startswith("["):
         if control not in _PLAIN:
-            raise Unresolved(msg("PAM control {control} is not known", control=shortened(control)))
+            raise Unresolved(msg("PAM control {control} is unknown", control=shortened(control)))
         return _PLAIN[control]
     pairs = [word.partition("=") for word in control[1:-1].split()]
     return {key: value for key, _, value in pairs}
@@ -166,14 +166,14 @@ def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> I
     if name not in pam.services:
         raise Unresolved(msg("PAM file {name} was not found", name=shortened(name)))
     if depth > _DEEPEST:
-        raise Unresolved(msg("PAM files include one another without end"))
+        raise Unresolved(msg("PAM files include one another in a loop"))
     for line in pam.services[name]:
         budget[0] -= 1
         if budget[0] < 0:
             raise Unresolved(msg("The PAM stack is too long to follow"))
         if line == _BROKEN:
             raise Unresolved(
-                msg("PAM file {name} has a line that is no rule", name=shortened(name))
+                msg("PAM file {name} has a line that is not a rule", name=shortened(name))
             )
         if line.kind == "@include":
             yield from _resolve(pam, line.module, kind, depth + 1, budget)
@@ -327,7 +327,7 @@ def accepted(rule: Rule) -> tuple[str, ...]:
 def installed(rule: Rule) -> None:
     """Raises Unresolved where libpam would pass over the rule if its module were missing."""
     if rule.loose:
-        raise Unresolved(msg("Whether {module} is installed was not seen", module=rule.module))
+        raise Unresolved(msg("Whether {module} is installed is not known", module=rule.module))
 
 
 # Modules of a password stack that ask for a new password where none is left; with use_authtok they

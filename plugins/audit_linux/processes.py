@@ -57,7 +57,7 @@ def parse_processes(answers: Answers) -> tuple[Process, ...] | Absent:
     if not found:
         raise ParseError(msg("no process listed"))
     if all(process.pid != 1 for process in found):
-        detail = msg("Process 1 is hidden from this account: the list of processes is not whole")
+        detail = msg("Process 1 is hidden from this account: the list of processes is incomplete")
         return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
     return tuple(found)
 

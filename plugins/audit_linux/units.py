@@ -46,7 +46,7 @@ def parse_units(answers: Answers) -> Units | Absent:
         return not_present(msg("systemd is not process 1 here"))
     if loaded.exit_code or files.exit_code or not (loaded.stdout and files.stdout):
         # systemctl ignores the question in a chroot, with status 0
-        raise ParseError(msg("systemctl did not list to the end"))
+        raise ParseError(msg("the output of systemctl is incomplete"))
     active, failing = _loaded(loaded.lines)
     enabled, generated = _unit_files(files.lines)
     return Units(active=active, enabled=enabled, generated=generated, failing=failing)
@@ -115,7 +115,7 @@ def parse_links(answer: Answer) -> frozenset[str] | Absent:
         raise ParseError(msg("not a list of links"))
     names = answer.text.split("/")
     if names.pop() != "":
-        raise ParseError(msg("the last name is not whole"))
+        raise ParseError(msg("the last name is incomplete"))
     return frozenset(name[3:] for name in names)
 
 

@@ -37,7 +37,7 @@ def _scanned(ports: Ports) -> Message:
 
 def _open(ports: Ports) -> Message:
     if not ports.open:
-        return msg("No open port was seen among {count} that answered", count=len(ports.closed))
+        return msg("No open port among the {count} that answered", count=len(ports.closed))
     return msg("Open TCP ports: {ports}", ports=_listed(ports.open))
 
 
@@ -59,8 +59,9 @@ def _unusable(ports: Ports) -> Judgement | None:
     if not ports.open | ports.closed:
         return undetermined(_silent(ports.silent), *_second_look(ports), _scanned(ports))
     if len(ports.open) >= max(_MANY, 0.9 * len(ports.scanned)):
-        detail = msg("Something on the way, or the host's firewall, accepts connections to nearly"
-                   " every port ({count} of {scanned}), so what is behind them is not known",
+        detail = msg("A device on the way or the host's firewall accepts connections to nearly "
+                     "every port ({count} of {scanned}), so which services are behind them is "
+                     "not known",
                    count=len(ports.open), scanned=len(ports.scanned))  # fmt: skip
         return undetermined(detail, _scanned(ports))
     return None
@@ -70,15 +71,15 @@ def _second_look(ports: Ports) -> tuple[Message, ...]:
     """What a second connection showed to be otherwise than the scan told."""
     found = []
     if ports.unconfirmed:
-        found.append(msg("These answered the scan but not a second look: {ports}",
+        found.append(msg("These answered the scan but not the second check: {ports}",
                          ports=_listed(ports.unconfirmed)))  # fmt: skip
     if ports.contradicted:
-        found.append(msg("The scan told these as closed and a second look found them open, so no"
-                         " port that it told as closed is taken for closed: {ports}",
+        found.append(msg("The scan reported these as closed and a second check found them "
+                         "open, so no port reported as closed is counted as closed: {ports}",
                          ports=_listed(ports.contradicted)))  # fmt: skip
     if ports.limited:
-        found.append(msg("Connections as fast as the scan's are limited on the way, so no port that"
-                         " it told as closed is taken for closed"))  # fmt: skip
+        found.append(msg("Connections at the rate of the scan are limited on the way, so no "
+                         "port reported as closed is counted as closed"))  # fmt: skip
     return tuple(found)
 
 

@@ -91,7 +91,7 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     """The ports of the one host of a finished scan of exactly what was asked."""
     asked = ask(answer.target)
     if isinstance(asked, Message):
-        raise ParseError(msg("nothing was asked of this target"))
+        raise ParseError(msg("no request was sent to this target"))
     address = asked.address
     found = read_scan(answer.stdout, address, asked.ports)
     if isinstance(found, Absent):
@@ -103,7 +103,7 @@ def _second_look(raw: bytes) -> SecondLook:
     try:
         return msgspec.json.decode(raw, type=SecondLook)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ParseError(msg("not a second look: {error}", error=verbatim(str(error)))) from error
+        raise ParseError(msg("not a second check: {error}", error=verbatim(str(error)))) from error
 
 
 def _seen_twice(address: str, scan: Scan, second: SecondLook) -> Ports:
@@ -124,7 +124,7 @@ def _seen_twice(address: str, scan: Scan, second: SecondLook) -> Ports:
 def _numbers(text: str) -> frozenset[int]:
     found = read_ports(text) if text else frozenset[int]()
     if found is None:
-        raise ParseError(msg("a second look at something else than ports"))
+        raise ParseError(msg("a second check of something other than ports"))
     return found
 
 

@@ -95,7 +95,7 @@ def _collect(host: Any, scanned: frozenset[int]) -> Scan:
         told += len(numbers)
     everything = frozenset[int]().union(*found.values())
     if everything != scanned or told != len(scanned):
-        raise ParseError(msg("the ports told are not the ports scanned"))
+        raise ParseError(msg("the reported ports are not the ports scanned"))
     return Scan(**{state: frozenset(ports) for state, ports in found.items()})
 
 
@@ -142,13 +142,13 @@ def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
         return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     host = _only(root, "host")
     if host.get("timedout") == "true":
-        return Absent(reason=Reason.TIMED_OUT, detail=msg("nmap gave up on the host in time"))
+        return Absent(reason=Reason.TIMED_OUT, detail=msg("nmap timed out on the host"))
     if _only(host, "status").get("state") != "up":
         return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     info = _only(root, "scaninfo")
     scanned = _ports_of(info.get("services"), "services")
     if _address(host) != address or ranges(scanned) != ports:
-        raise ParseError(msg("nmap scanned something else than was asked"))
+        raise ParseError(msg("nmap did not scan what was requested"))
     if info.get("type") != "connect" or info.get("protocol") != "tcp":
         raise ParseError(msg("not a TCP connect scan"))
     return _collect(host, scanned)

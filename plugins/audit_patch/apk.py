@@ -33,7 +33,7 @@ def _update(line: str) -> Update:
 def parse_pending(answer: Answer) -> Pending | Partial:
     """Every package that the cached index has a newer version of."""
     if answer.stderr.strip():
-        raise ParseError(msg("complaint: {detail}", detail=verbatim(answer.stderr)))
+        raise ParseError(msg("error output: {detail}", detail=verbatim(answer.stderr)))
     lines = [(n, line.rstrip()) for n, line in enumerate(answer.lines, 1) if line.strip()]
     if not lines or not lines[0][1].startswith("Installed:"):
         raise ParseError(msg("no `Installed:` line"))

@@ -132,7 +132,7 @@ def _complaints(answer: Answer) -> list[Message]:
     """What apt could not read. It ends with 0 all the same, so that an empty list means nothing."""
     lines = answer.stderr.decode("utf-8", "replace").splitlines()
     found = [line for line in lines if line.startswith(("E:", "W:"))]
-    return [msg("apt complained: {detail}", detail=verbatim(line)) for line in found]
+    return [msg("apt reported an error: {detail}", detail=verbatim(line)) for line in found]
 
 
 class _Listing(NamedTuple):

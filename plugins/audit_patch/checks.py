@@ -95,7 +95,7 @@ def _dates(metadata: Metadata, sources: Sources) -> list[float]:
 def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Message:
     """When the metadata were last known to be fresh, or why that cannot be told."""
     if not sources.items:
-        return msg("No package source is in effect, so no update can be seen")
+        return msg("No package source is in effect, so pending updates are not known")
     dates = _dates(metadata, sources)
     if not dates:
         return msg("The host holds no metadata for its package sources")
@@ -121,7 +121,7 @@ def _stale(
         return at
     if now - at > max_days * DAY:
         return msg(
-            "The package metadata date from {days} days ago: later updates cannot be seen",
+            "The package metadata are {days} days old: later updates are not known",
             days=rounded_up(now - at, DAY),
         )
     published = _published(metadata, sources)
@@ -204,8 +204,8 @@ def _pro_only(
     unseen = tuple(f"esm-{service}" for service in lacking if service not in seen)
     if not unseen:
         return None
-    return msg("Whether fixes exist that only Ubuntu Pro brings was not seen ({services}): the host"
-               " holds no fresh list of them", services=unseen)  # fmt: skip
+    return msg("Whether fixes exist that only Ubuntu Pro provides ({services}) is not known: "
+               "the host holds no recent list of them", services=unseen)  # fmt: skip
 
 
 def _unsupported(release: Release, sources: Sources, now: float) -> Message | None:
@@ -214,7 +214,8 @@ def _unsupported(release: Release, sources: Sources, now: float) -> Message | No
     paid = release.id == "ubuntu" and not _without_pro(sources, over)
     if over is None or (paid and over.extended and _day(now) <= over.extended):
         return None
-    return msg("Support of this release ended on {end}: that nothing is pending says nothing",
+    return msg("Support of this release ended on {end}: no pending update does not mean that "
+               "it is up to date",
                end=over.end)  # fmt: skip
 
 
@@ -255,10 +256,12 @@ def security_updates(
         # The engine says what is missing.
         return undetermined(msg("No security update is listed as pending"), expected=none)
     if _unlabelled(security, sources, release):
-        detail = msg("The package sources in effect do not tell which updates mend security")
+        detail = msg("The package sources in effect do not show which updates are security updates")
         return undetermined(detail, expected=none)
     if sources.pinned:
-        detail = msg("Pinned packages hide their updates: {names}", names=capped(sources.pinned))
+        detail = msg(
+            "Updates of these packages are hidden by pinning: {names}", names=capped(sources.pinned)
+        )
         return undetermined(detail, expected=none)
     now, metadata = _epoch(collected_at), _own_lists(metadata, release)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
@@ -272,7 +275,7 @@ def security_updates(
         return undetermined(listed, *found, expected=none)
     # A refresh may have left out the very source that carries security updates.
     age = rounded_up(now - _published(metadata, sources), DAY)
-    detail = msg("No security update is pending; the metadata date from {days} days ago", days=age)
+    detail = msg("No security update is pending; the metadata are {days} days old", days=age)
     return passed(detail, expected=none)
 
 
@@ -302,9 +305,9 @@ def other_updates(
         if why := _stale(metadata, sources, now, max_days, max_published_days):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         if sources.pinned:
-            hidden = capped(sources.pinned)
-            return undetermined(msg("Pinned packages hide their updates: {names}", names=hidden),
-                                expected=wanted)  # fmt: skip
+            pinned = capped(sources.pinned)
+            hidden = msg("Updates of these packages are hidden by pinning: {names}", names=pinned)
+            return undetermined(hidden, expected=wanted)
         return passed(msg("No update is pending"), expected=wanted)
     detail = msg(
         "{count} updates are pending, among them {names}",
@@ -315,7 +318,7 @@ def other_updates(
         days = int(now - newest) // DAY
         why = msg("All of them have been known for at least {days} days", days=days)
         return failed(detail, why, expected=wanted)
-    why = msg("The metadata do not tell since when each of them has been pending")
+    why = msg("The metadata do not show how long each of them has been pending")
     return undetermined(detail, why, expected=wanted)
 
 
@@ -333,18 +336,18 @@ def metadata_fresh(
     *,
     max_days: Annotated[int, Down] = 7,
 ) -> Judgement:
-    """The package metadata on the host are fresh enough to know of new updates."""
+    """The package metadata on the host are recent enough to show new updates."""
     wanted = msg("metadata at most {days} days old", days=max_days)
     now = _epoch(collected_at)
     at = _refreshed(metadata, sources, now)
     if isinstance(at, Message):
         future = bool(sources.items) and bool(_dates(metadata, sources))
         return undetermined(at, expected=wanted) if future else failed(at, expected=wanted)
-    detail = msg("The package metadata date from {days} days ago", days=rounded_up(now - at, DAY))
+    detail = msg("The package metadata are {days} days old", days=rounded_up(now - at, DAY))
     fresh = now - at <= max_days * DAY
     if not fresh and not metadata.by_source and metadata.stamp is None:
         # apt does not touch a list that the archive had no newer version of.
-        why = msg("Whether the host has asked for newer ones since cannot be told")
+        why = msg("Whether the host has checked for newer metadata since is not known")
         return undetermined(detail, why, expected=wanted)
     return expect(fresh, detail=detail, expected=wanted)
 
@@ -374,7 +377,7 @@ def kernel_current(
 ) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = platform["kernel"].removeprefix("Linux ")
-    wanted = msg("the newest installed kernel is running and no reboot is asked for")
+    wanted = msg("the newest installed kernel is running and no reboot is required")
     same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
     newest = max(same, key=_kernel, default="")
     if newest and _kernel(newest) > _kernel(running):
@@ -385,8 +388,8 @@ def kernel_current(
         )
         return failed(detail, expected=wanted)
     if kernels.reboot_required:
-        detail = msg("The system asks for a reboot (/run/reboot-required); kernel {running} is"
-                   " running", running=running)  # fmt: skip
+        detail = msg("The system requires a reboot (/run/reboot-required); kernel {running} is "
+                     "running", running=running)  # fmt: skip
         return failed(detail, expected=wanted)
     if known(restart):
         detail = msg("needs-restarting says that core libraries or services were updated since the"
@@ -407,7 +410,7 @@ def kernel_current(
     "patch.release-supported",
     needs=(RELEASE, COLLECTED_AT),
     severity=Severity.HIGH,
-    remedy=msg("Move to a supported release, or bring the contract for extended support"),
+    remedy=msg("Upgrade to a supported release, or provide the contract for extended support"),
 )
 def release_supported(release: Release, collected_at: str) -> Judgement:
     """The release of the distribution still receives security updates."""
@@ -419,7 +422,7 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
         return undetermined(detail, expected=wanted)
     if row.confidence != "read":
         detail = msg(
-            "End of support of {release}: {end} (unverified, bring the vendor's statement)",
+            "End of support of {release}: {end} (unverified, provide the vendor's statement)",
             release=label, end=row.end or "?",
         )  # fmt: skip
         return undetermined(detail, expected=wanted)
@@ -431,7 +434,8 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
         return passed(detail, expected=wanted)
     if row.extended and today <= row.extended:
         more = msg(
-            "Until {end} it is only under a contract for extended support: bring it",
+            "Until {end} it is supported only under a contract for extended support: provide "
+            "the contract",
             end=row.extended,
         )
         return undetermined(detail, more, expected=wanted)
@@ -448,7 +452,7 @@ def automatic_updates(
     automatic: Automatic, updaters: tuple[str, ...], starters: tuple[str, ...] | None
 ) -> Judgement:
     """The host installs updates by the distribution's own automatic mechanism."""
-    wanted = msg("automatic updates, or a record of how people install them")
+    wanted = msg("automatic updates, or records of manual updates")
     if automatic.installs and updaters:
         detail = msg(
             "Automatic updates are configured: {settings}; installed: {programs}",
@@ -459,7 +463,7 @@ def automatic_updates(
             return undetermined(detail, idle, expected=wanted)
         started = msg("They are started by {units}", units=capped(starters))
         return passed(detail, started, expected=wanted)
-    detail = msg("No automatic update mechanism is configured: updates are installed by people")
+    detail = msg("No automatic update mechanism is configured: updates are installed manually")
     return undetermined(detail, expected=wanted)
 
 
@@ -481,7 +485,7 @@ def sources_verified(signatures: Signatures) -> Judgement:
         return failed(detail, expected=wanted)
     if signatures.doubtful:
         detail = msg(
-            "These settings may switch the signature check off: {settings}",
+            "These settings may disable the signature check: {settings}",
             settings=capped(signatures.doubtful),
         )
         return undetermined(detail, expected=wanted)

@@ -52,7 +52,7 @@ _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
 
 def _paths(answer: Answer) -> list[str]:
     if answer.stdout and not answer.stdout.endswith(b"\0"):
-        raise ParseError(msg("the last path is cut"))
+        raise ParseError(msg("the last path is truncated"))
     return answer.text.split("\0")[:-1]
 
 

@@ -107,7 +107,7 @@ def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
     if not found:
         return []
     detail = verbatim(text[found.start() : found.start() + 200])
-    complaint = msg("complaint: {detail}", detail=detail)
+    complaint = msg("error output: {detail}", detail=detail)
     if not listed:
         raise ParseError(complaint)
     return [complaint]
@@ -182,7 +182,7 @@ def refused_by(answer: Answer) -> Absent | None:
             detail = msg("The host refused to show it: {error}", error=verbatim(line))
             return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
         if not line.endswith("No such file or directory"):
-            raise ParseError(msg("complaint: {detail}", detail=verbatim(line)))
+            raise ParseError(msg("error output: {detail}", detail=verbatim(line)))
     return None
 
 

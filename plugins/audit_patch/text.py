@@ -13,10 +13,10 @@ def records(raw: bytes, width: int) -> Iterator[tuple[str, ...]]:
     Raises ParseError for a cut or misshapen answer. Bytes that are not UTF-8 survive exactly.
     """
     if raw and not raw.endswith(b"\0"):
-        raise ParseError(msg("the last record is cut"))
+        raise ParseError(msg("the last record is truncated"))
     fields = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
     if len(fields) % width:
-        raise ParseError(msg("a record is cut"))
+        raise ParseError(msg("a record is truncated"))
     for start in range(0, len(fields), width):
         row = tuple(fields[start : start + width])
         decimal_number(row[0])

@@ -55,7 +55,7 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     lines = answer.lines
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
     if detail and not rules:
-        raise ParseError(msg("complaint: {detail}", detail=verbatim(detail)))
+        raise ParseError(msg("error output: {detail}", detail=verbatim(detail)))
     if not rules and _NONE in lines:
         return [], []
     if len(rules) != 1 or rules[0] == 0:
@@ -65,7 +65,7 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
         raise ParseError(msg("the table has no column {names}", names=wanted))
     body = itertools.takewhile(str.strip, lines[rules[0] + 1 :])
     rows, problems = read_rows(enumerate(body, rules[0] + 2), lambda line: _row(line, head))
-    complaints = [msg("zypper complained: {text}", text=verbatim(detail))] if detail else []
+    complaints = [msg("zypper reported an error: {text}", text=verbatim(detail))] if detail else []
     return rows, [*complaints, *problems]
 
 

@@ -76,7 +76,7 @@ class Login(AccessSchema, frozen=True, kw_only=True):
         if not (self.key or self.password or self.agent):
             yield Refusal(place=(), expected=msg("key, password or agent"), got=msg("none of them"))
         if self.passphrase is not None and self.key is None:
-            expected = msg("a key that it opens")
+            expected = msg("the key that it protects")
             yield Refusal(place=("passphrase",), expected=expected, got=msg("no key"))
 
     @property

@@ -37,12 +37,12 @@ _HEAD = "/usr/bin/head"
 _SUM = "/usr/bin/sha256sum"
 
 # Why a request has no answer, where the status alone does not tell.
-NO_TIMEOUT = msg("the target has no /usr/bin/timeout that knows -k")
+NO_TIMEOUT = msg("the target has no /usr/bin/timeout that supports -k")
 NO_SUDO = msg("the target has no sudo")
 NO_TOOLS = msg("the target lacks stat, head, find, base64 or sha256sum in /usr/bin")
-NO_PROCESS = msg("the target could not start the programs that it takes")
-VANISHED = msg("it went away while it was read")
-_TWICE = msg("a marker of the answer was seen twice")
+NO_PROCESS = msg("the target could not start the programs that are needed")
+VANISHED = msg("it was removed while it was read")
+_TWICE = msg("a marker of the answer appears twice")
 _CHANGED = msg("it changed while it was read")
 _KINDS = {
     "directory": msg("a directory"),

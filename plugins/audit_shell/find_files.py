@@ -172,7 +172,7 @@ class _Reader:
         self._at = 0
         tail = self._parts.pop()  # behind the last NUL: nothing, or the part that was cut off
         if tail and not cut:
-            raise Unreadable(msg("the last record is not whole"))
+            raise Unreadable(msg("the last record is incomplete"))
         self._cut = cut
         self.told: set[str] = set()
         self.files: list[FileEntry] = []
@@ -211,7 +211,7 @@ class _Reader:
         if mark == b"f":
             if self._at + 2 > len(self._parts):  # its content was cut off
                 if not self._cut:
-                    raise Unreadable(msg("the last file is not whole"))
+                    raise Unreadable(msg("the last file is incomplete"))
                 self._at = len(self._parts)
                 return
             entry = _with_content(entry, self._take(), self._take())
@@ -230,7 +230,7 @@ def _with_content(entry: FileEntry, encoded: bytes, mark: bytes) -> FileEntry:
     except binascii.Error as error:
         raise Unreadable(msg("the content of a file is not base64")) from error
     if mark != b"+":
-        raise Unreadable(msg("the content of a file has no end"))
+        raise Unreadable(msg("the content of a file has no end marker"))
     return structs.replace(entry, status=FileStatus.READ, data=data)
 
 
@@ -242,7 +242,7 @@ def read_stream(search: Search, stdout: bytes, stderr: bytes, *, cut: bool) -> F
     for start in search.starts:
         known = start in reader.told or start in complaints
         if not (known or cut or any(_within(c, start) for c in complaints)):
-            raise Unreadable(msg("find said nothing of {path}", path=start))
+            raise Unreadable(msg("find did not report {path}", path=start))
     missing = [FileEntry(path=path, status=status) for path, status in complaints.items()]
     files = [_settled(file, reader.digests, stderr, cut=cut) for file in reader.files]
     return Found(files=(*files, *missing), truncated=cut)

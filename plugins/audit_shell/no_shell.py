@@ -34,15 +34,15 @@ def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Mess
     output = verbatim(words, most=_SHOWN)
     if words:
         detail = msg(
-            "The account's login runs no shell script: it ended with exit status {code} and said "
-            "{output}",
+            "The account's login runs no shell script: it ended with exit status {code} and "
+            "printed {output}",
             code=told.exit_code,
             output=output,
         )
         return Reason.NOT_PERMITTED, detail
     detail = msg(
-        "The account's login runs no shell script: it ended with exit status {code} and said "
-        "nothing",
+        "The account's login runs no shell script: it ended with exit status {code} and "
+        "printed nothing",
         code=told.exit_code,
     )
     return Reason.NOT_PERMITTED, detail

@@ -32,7 +32,7 @@ class ScriptReply(Struct, frozen=True, kw_only=True):
 
 def no_end(seconds: float) -> Message:
     """That a script did not end in time."""
-    return msg("no end within {seconds} s", seconds=seconds)
+    return msg("it did not end within {seconds} s", seconds=seconds)
 
 
 def too_much(limit: int) -> Message:

@@ -83,7 +83,7 @@ class ShellSession(Closing):
         if got.header.uid == 0:
             return msg("root, so every request is allowed")
         if not (got.header.sudo and self._sudo):
-            return msg("no sudo: what needs root stays open")
+            return msg("no sudo: requests that need root will not be answered")
         allowed = sum(1 for r in got.replies[1:] if r is not None and r.exit_code == 0)
         return msg(
             "sudo allows {allowed} of {count} commands that need root",

@@ -58,27 +58,27 @@ def _spoken(endpoint: Endpoint) -> Message:
     spoken = _names(v for v in endpoint.versions if v.support is Support.YES)
     if endpoint.server_name:
         return msg(
-            "Spoken with server name {name}: {versions}",
+            "Accepted with server name {name}: {versions}",
             name=endpoint.server_name, versions=spoken,
         )  # fmt: skip
-    return msg("Spoken without a server name: {versions}", versions=spoken)
+    return msg("Accepted without a server name: {versions}", versions=spoken)
 
 
 _STOPPED = {
-    Stopped.DEADLINE: msg("Asking ended early: the time for this endpoint was used up"),
-    Stopped.CONNECTIONS: msg("Asking ended early: the number of connections was used up"),
-    Stopped.SILENCE: msg("Asking ended early: connections in a row had no answer"),
+    Stopped.DEADLINE: msg("Probing ended early: the time for this endpoint was used up"),
+    Stopped.CONNECTIONS: msg("Probing ended early: the number of connections was used up"),
+    Stopped.SILENCE: msg("Probing ended early: several connections in a row had no answer"),
 }
 
 
 def _why_open(version: Version) -> Message:
     """What came in place of an answer that settles something."""
     if version.unsettling == ("closed",):
-        return msg("{version}: the connection was dropped without a word, as a limit or a device in"
-                   " between would do, too", version=version.name)  # fmt: skip
+        return msg("{version}: the connection was closed without an answer, which a rate limit "
+                   "or a device in between can also cause", version=version.name)  # fmt: skip
     if not version.unsettling:
-        return msg("{version}: not asked to the end", version=version.name)
-    return msg("{version}: what came settles nothing ({detail})", version=version.name,
+        return msg("{version}: not probed completely", version=version.name)
+    return msg("{version}: the reply is not conclusive ({detail})", version=version.name,
                detail=tuple(map(_came, version.unsettling)))  # fmt: skip
 
 
@@ -90,7 +90,7 @@ _CAME = {
     "reset": msg("the connection was reset"),
     "unreachable": msg("no connection"),
     "not_tls": msg("an answer that is not TLS"),
-    "capped": msg("a longer answer than is read"),
+    "capped": msg("the answer exceeds the size limit"),
     "declined": msg("STARTTLS was declined"),
 }
 
@@ -107,7 +107,7 @@ def _group_names(groups: Iterable[str]) -> tuple[str | Message, ...]:
 
 def _group_name(group: str) -> str | Message:
     if group == "explicit curve":
-        return msg("a curve of its own")
+        return msg("a custom curve")
     number = group.removeprefix("group ")
     return group if number == group else msg("group number {number}", number=number)
 
@@ -121,10 +121,10 @@ def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
     needs=ENDPOINT,
     severity=Severity.HIGH,
     version=2,
-    remedy=msg("Switch off SSLv3, TLS 1.0 and TLS 1.1; offer TLS 1.2 and TLS 1.3"),
+    remedy=msg("Disable SSLv3, TLS 1.0 and TLS 1.1; enable TLS 1.2 and TLS 1.3"),
 )
 def no_old_versions(endpoint: Endpoint) -> Judgement:
-    """The endpoint does not speak SSLv3, TLS 1.0 or TLS 1.1."""
+    """The endpoint does not accept SSLv3, TLS 1.0 or TLS 1.1."""
     wanted = msg("none of {versions}", versions=_OLD)
     old = [v for v in endpoint.versions if v.name in _OLD]
     seen = _names(v for v in old if v.support is Support.YES)
@@ -133,24 +133,24 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
         return failed(detail, _spoken(endpoint), expected=wanted)
     open_ = [v for v in old if v.support is not Support.NO]
     if open_:
-        detail = msg("Whether these are accepted did not come out: {versions}",
+        detail = msg("Whether these are accepted could not be determined: {versions}",
                    versions=_names(open_))  # fmt: skip
         why = (*map(_why_open, open_), *_stopped(endpoint))
         return undetermined(detail, *why, _spoken(endpoint), expected=wanted)
-    detail = msg("Turned down: {versions}", versions=_names(old))
+    detail = msg("Rejected: {versions}", versions=_names(old))
     return passed(_spoken(endpoint), detail, expected=wanted)
 
 
 def _weak(version: Version) -> Message:
     return msg(
-        "{version} accepts {count} weak suites seen, among them {suites}",
+        "{version} accepts at least {count} weak suites, among them {suites}",
         version=version.name, count=len(version.weak), suites=version.weak[:_SHOWN],
     )  # fmt: skip
 
 
 def _accepts(version: Version) -> Message:
     return msg(
-        "{version} accepts {count} suites seen, among them {suites}",
+        "{version} accepts at least {count} suites, among them {suites}",
         version=version.name, count=len(version.accepted), suites=version.accepted[:_SHOWN],
     )  # fmt: skip
 
@@ -170,11 +170,11 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
         return failed(*map(_weak, weak), *_stopped(endpoint), expected=wanted)
     open_ = [v for v in endpoint.versions if not v.weak_settled]
     if open_:
-        detail = msg("Weak suites were not all answered for {versions}", versions=_names(open_))
+        detail = msg("Not every weak suite was answered in {versions}", versions=_names(open_))
         why = (*map(_why_open, open_), *_stopped(endpoint))
         return undetermined(detail, *why, expected=wanted)
     spoken = [v for v in endpoint.versions if v.support is Support.YES]
-    detail = msg("Every weak suite that was offered was turned down")
+    detail = msg("Every weak suite that was offered was rejected")
     return passed(detail, *map(_accepts, spoken), expected=wanted)
 
 
@@ -186,8 +186,8 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     remedy=msg("Offer ECDHE suites, and prefer them"),
 )
 def forward_secrecy(endpoint: Endpoint) -> Judgement:
-    """Every version of TLS that is spoken offers suites with forward secrecy."""
-    wanted = msg("ECDHE or DHE suites in every version spoken")
+    """Every accepted version of TLS offers suites with forward secrecy."""
+    wanted = msg("ECDHE or DHE suites in every accepted version")
     # TLCP is left out: its common suites have none by their standard
     spoken = [v for v in endpoint.versions if v.support is Support.YES and v.name != _TLCP]
     without = _names(v for v in spoken if v.forward is False)
@@ -201,14 +201,16 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
         *_names(v for v in unsettled if v.name not in ("TLS 1.3", _TLCP)),
     )
     if open_:
-        detail = msg("Whether forward secrecy is offered did not come out: {versions}",
+        detail = msg("Whether forward secrecy is offered could not be determined: {versions}",
                    versions=open_)  # fmt: skip
         return undetermined(detail, *_stopped(endpoint), expected=wanted)
     if not spoken:
-        return undetermined(msg("Only TLCP is spoken; see its own rules"), expected=wanted)
+        return undetermined(msg("Only TLCP is accepted; its own rules apply"), expected=wanted)
     detail = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
     return passed(
-        detail, msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)), expected=wanted
+        detail,
+        msg("Negotiated groups: {groups}", groups=_group_names(endpoint.groups)),
+        expected=wanted,
     )
 
 
@@ -233,8 +235,8 @@ def _unseen(certificates: Certificates) -> tuple[Message, ...]:
     """That the endpoint has, or may have, certificates that nobody looked at."""
     if not certificates.unseen:
         return ()
-    detail = msg("The endpoint has, or may have, certificates of other kinds that were not seen:"
-               " {kinds}", kinds=certificates.unseen)  # fmt: skip
+    detail = msg("The endpoint has, or may have, certificates of other kinds that were not "
+                 "received: {kinds}", kinds=certificates.unseen)  # fmt: skip
     return (detail,)
 
 
@@ -265,7 +267,7 @@ def _validity(cert: Certificate, left: float) -> Message:
     needs=(CERTIFICATES, COLLECTED_AT),
     severity=Severity.HIGH,
     version=2,
-    remedy=msg("Renew the certificate, and let its renewal be watched"),
+    remedy=msg("Renew the certificate and monitor its expiry"),
 )
 def certificate_valid(
     certificates: Certificates, collected_at: str, *, min_days: Annotated[int, Up] = 30
@@ -334,7 +336,7 @@ def key_strength(
             why.append(msg("The key exchange uses the group {groups}", groups=weak))
         return failed(*why, expected=wanted)
     if isinstance(certificates, Absent) or isinstance(endpoint, Absent):
-        return undetermined(msg("Nothing weak was seen so far"), expected=wanted)
+        return undetermined(msg("No weakness was found so far"), expected=wanted)
     unread = [c for c, s in strength if s is None]
     odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
     if odd:
@@ -348,7 +350,7 @@ def key_strength(
         return undetermined(*told, *noted, expected=wanted)
     all_told = (
         *(_key(c) for c, _ in strength),
-        msg("Groups seen: {groups}", groups=_group_names(endpoint.groups)),
+        msg("Negotiated groups: {groups}", groups=_group_names(endpoint.groups)),
     )
     if endpoint.unsettled or certificates.unseen:
         gaps = (*_groups_open(endpoint), *_unseen(certificates))
@@ -359,13 +361,13 @@ def key_strength(
 def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:
     if not endpoint.unsettled:
         return ()
-    detail = msg("Whether weak groups are taken did not come out: {versions}",
+    detail = msg("Whether weak groups are accepted could not be determined: {versions}",
                versions=endpoint.unsettled)  # fmt: skip
     return (detail,)
 
 
 def _signature(cert: Certificate) -> Message:
-    hash = msg("the hash of its algorithm") if cert.hash == "intrinsic" else cert.hash
+    hash = msg("the hash of its signature algorithm") if cert.hash == "intrinsic" else cert.hash
     return msg("Certificate {label} is signed with {hash}", label=_label(cert), hash=hash)
 
 
@@ -374,7 +376,7 @@ def _signature(cert: Certificate) -> Message:
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
     version=2,
-    remedy=msg("Have the certificate issued anew with SHA-256 or SM3"),
+    remedy=msg("Reissue the certificate with SHA-256 or SM3"),
 )
 def signature_hash(certificates: Certificates) -> Judgement:
     """The certificates that the server sends are not signed with MD5 or SHA-1."""
@@ -416,10 +418,10 @@ def _names_unread(cert: Certificate) -> bool:
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
     version=2,
-    remedy=msg("Have a certificate issued that carries the name users connect to"),
+    remedy=msg("Issue a certificate that contains the name users connect to"),
 )
 def certificate_name(certificates: Certificates) -> Judgement:
-    """The certificate carries the name that users connect to."""
+    """The certificate contains the name that users connect to."""
     name = certificates.server_name
     if not name:
         detail = msg("Declare server_name, the name that users connect to")
@@ -449,8 +451,8 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
     wanted = msg("a chain to one of {count} anchors in {store}",
                  count=trust.anchors, store=trust.store)  # fmt: skip
     if trust.outcome is Outcome.TRUSTED and chains.unverified:
-        detail = msg("{count} more certificates of the endpoint were seen whose chain was not"
-                   " verified", count=chains.unverified)  # fmt: skip
+        detail = msg("{count} more certificates of the endpoint were received whose chain was "
+                     "not verified", count=chains.unverified)  # fmt: skip
         return undetermined(detail, expected=wanted)
     if trust.outcome is Outcome.TRUSTED:
         return passed(msg("The chain was verified by {library}", library=trust.library),
@@ -462,8 +464,8 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
     if not trust.anchors:
         return undetermined(detail, msg("This collector has no trust anchors"), expected=wanted)
     if target.settings.get("trust") == "private" and trust.code in _UNKNOWN_ISSUER:
-        private = msg("A private authority is declared (trust: private): bring its certificate"
-                      " policy and how clients come to trust it")  # fmt: skip
+        private = msg("A private authority is declared (trust: private): provide its "
+                      "certificate policy and how clients are made to trust it")  # fmt: skip
         return undetermined(detail, private, expected=wanted)
     return failed(detail, expected=wanted)
 

@@ -319,12 +319,12 @@ def _declined(report: Report) -> Absent | None:
     """That the server spoke its protocol each time and did not begin TLS, or None."""
     if not report.attempts or any(a.ended is not Ended.DECLINED for a in report.attempts):
         return None
-    detail = msg("The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}",
+    detail = msg("The server declines STARTTLS ({protocol}), so TLS is not used: {detail}",
                protocol=report.starttls, detail=report.attempts[-1].detail)  # fmt: skip
     return Absent(reason=Reason.NOT_PRESENT, detail=detail)
 
 
-_NOTHING = msg("The endpoint turned down every handshake; declare server_name if it needs one")
+_NOTHING = msg("The endpoint rejected every handshake; declare server_name if it needs one")
 
 
 def parse_endpoint(answer: Answer) -> Endpoint | Absent:
@@ -370,7 +370,7 @@ def parse_certificates(answer: Answer) -> Certificates | Absent:
         own.update(dict.fromkeys(chain[:count]))
         others.update(dict.fromkeys(chain[count:]))
     if not own:
-        return Absent(reason=Reason.NOT_COLLECTED, detail=msg("No certificate was seen"))
+        return Absent(reason=Reason.NOT_COLLECTED, detail=msg("No certificate was received"))
     read = tuple(map(read_certificate, own))
     rest = [der for der in others if der not in own]
     name = report.server_name

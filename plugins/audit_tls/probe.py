@@ -107,7 +107,7 @@ def _heard(report: Report) -> tuple[Status, Message | None]:
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
         return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
     if Ended.TIMED_OUT in ended:
-        detail = msg("the connection was accepted and nothing usable was said in time")
+        detail = msg("the connection was accepted, but no usable answer came in time")
         return Status.TIMED_OUT, detail
     if Ended.CLOSED in ended or Ended.RESET in ended:
         return Status.UNREACHABLE, msg("every connection was closed without an answer")

@@ -42,12 +42,12 @@ class Plain:
         """The next line, ASCII with a mark for all else, without its end."""
         while b"\n" not in self._held:
             if len(self._held) > _LINE:
-                raise NotTls(msg("a line without end before STARTTLS"))
+                raise NotTls(msg("an unterminated line before STARTTLS"))
             self._more()
         raw, _, rest = bytes(self._held).partition(b"\n")
         self._held[:] = rest
         if len(raw) > _LINE:
-            raise NotTls(msg("a line without end before STARTTLS"))
+            raise NotTls(msg("an unterminated line before STARTTLS"))
         return raw.rstrip(b"\r").decode("ascii", "replace")
 
     def take(self, size: int) -> bytes:
@@ -63,12 +63,12 @@ class Plain:
     def end(self) -> None:
         """Raises NotTls if anything came behind the last answer, where the hello is due."""
         if self._held:
-            raise NotTls(msg("more was said after STARTTLS was agreed"))
+            raise NotTls(msg("more data followed after STARTTLS was accepted"))
 
     def _more(self) -> None:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise Late(msg("the plain part took too long"))
+            raise Late(msg("the plain-text phase took too long"))
         self._peer.settimeout(left)
         data = self._peer.recv(4096)
         if not data:
@@ -112,7 +112,7 @@ def _smtp(plain: Plain) -> None:
     plain.send(b"EHLO [127.0.0.1]\r\n")  # an address literal: no name is looked up for it
     offered = _expect(plain, "250")[1:]
     if "STARTTLS" not in {text.strip().upper() for text in offered}:
-        raise Declined(msg("STARTTLS is not among what EHLO lists"))
+        raise Declined(msg("EHLO does not list STARTTLS"))
     plain.send(b"STARTTLS\r\n")
     _expect(plain, "220")
 
@@ -172,7 +172,7 @@ def _element(plain: Plain, tag: int) -> bytes:
     if size & 0x80:
         width = size & 0x7F
         if not 0 < width <= 4:
-            raise NotTls(msg("an LDAP message of no definite length"))
+            raise NotTls(msg("an LDAP message of indefinite length"))
         size = int.from_bytes(plain.take(width), "big")
     return plain.take(size)
 

@@ -267,7 +267,7 @@ def _check_record(kind: int, version: int, size: int) -> None:
     if kind not in (_HANDSHAKE, _ALERT, _CCS, _DATA) or (major != 3 and version != TLCP):
         raise NotTls(
             msg(
-                "no TLS record: type {kind}, version 0x{version}",
+                "not a TLS record: type {kind}, version 0x{version}",
                 kind=kind,
                 version=f"{version:04X}",
             )

@@ -121,8 +121,8 @@ def detail(out: bytes, err: bytes, ended: Ended, code: int | None) -> ScriptRepl
     ("reply", "why", "words"),
     [
         (detail(b"This account is currently not available.\n", b"", Ended.EXITED, 1),
-         "not_permitted", "exit status 1 and said “This account is currently not available.”"),
-        (detail(b"", b"", Ended.EXITED, 0), "not_permitted", "exit status 0 and said nothing"),
+         "not_permitted", "exit status 1 and printed “This account is currently not available.”"),
+        (detail(b"", b"", Ended.EXITED, 0), "not_permitted", "exit status 0 and printed nothing"),
         (detail(b"", b"\x1b]0;x\x07rbash: \xff restricted", Ended.EXITED, 126), "not_permitted",
          "\x1b]0;x\x07rbash: \\xff restricted"),
         (detail(b"menu> ", b"", Ended.DEADLINE, None), "timed_out", "nothing came within"),

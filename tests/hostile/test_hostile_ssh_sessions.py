@@ -203,7 +203,7 @@ def test_what_we_cut_ourselves_ended_at_its_deadline(
     monkeypatch.setattr(audit_shell.ssh, "GRACE_S", 0.4 - PATIENCE_S)
     reply = reply_of(files, None)
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
-    assert str(reply.detail).startswith("no end within")
+    assert str(reply.detail).startswith("it did not end within")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -47,8 +47,8 @@ def shell(account: Account, path: str) -> None:
     ("path", "reason", "words"),
     [
         ("/usr/sbin/nologin", Reason.NOT_PERMITTED, "This account is currently not available"),
-        ("/bin/false", Reason.NOT_PERMITTED, "exit status 1 and said nothing"),
-        ("/bin/true", Reason.NOT_PERMITTED, "exit status 0 and said nothing"),
+        ("/bin/false", Reason.NOT_PERMITTED, "exit status 1 and printed nothing"),
+        ("/bin/true", Reason.NOT_PERMITTED, "exit status 0 and printed nothing"),
         ("/bin/rbash", Reason.NOT_PERMITTED, "restricted"),
         ("/usr/bin/python3", Reason.NOT_PERMITTED, "Traceback"),
         ("/usr/bin/cat", Reason.NOT_PERMITTED, "invalid option"),

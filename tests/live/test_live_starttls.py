@@ -117,7 +117,7 @@ def test_a_server_that_declines(protocol: str) -> None:
         found = judge(port, starttls=protocol)
     assert set(verdicts(found).values()) == {U}
     assert {j.detail[0].id for j in found.values()} == {
-        "The server declines STARTTLS ({protocol}), so no TLS is spoken: {detail}"
+        "The server declines STARTTLS ({protocol}), so TLS is not used: {detail}"
     }
 
 

@@ -80,7 +80,7 @@ def decode_files(raw: bytes) -> tuple[FileEntry, ...]:
         data = raw[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
         if len(data) != size or raw[at - 1 : at] != b"\n":
-            raise ParseError(msg("the last file is not whole"))
+            raise ParseError(msg("the last file is incomplete"))
         found.append(_entry(head, data))
     return tuple(found)
 

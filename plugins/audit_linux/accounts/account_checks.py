@@ -98,13 +98,15 @@ def uid_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement:
     remedy=msg("Rename or remove the duplicate entries in /etc/passwd with vipw"),
 )
 def user_name_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement:
-    """Each local account name stands once in /etc/passwd."""
+    """Each local account name appears once in /etc/passwd."""
     twice = [name for name, times in Counter(a.name for a in accounts.rows).items() if times > 1]
-    expected = msg("no account name stands twice")
+    expected = msg("no account name appears twice")
     if twice:
         return failed(
             msg(
-                "{count} account names stand twice: {names}", count=len(twice), names=capped(twice)
+                "{count} account names appear more than once: {names}",
+                count=len(twice),
+                names=capped(twice),
             ),
             expected=expected,
         )
@@ -112,7 +114,7 @@ def user_name_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement
         accounts,
         sources,
         passed(
-            msg("{count} accounts, each name once", count=len(accounts.rows)), expected=expected
+            msg("{count} accounts, all names unique", count=len(accounts.rows)), expected=expected
         ),
     )
 
@@ -194,7 +196,11 @@ def password_hash(
     if weak or exposed:
         bad = [*weak, *exposed]
         return failed(
-            msg("{count} passwords are weakly stored: {names}", count=len(bad), names=capped(bad)),
+            msg(
+                "{count} passwords are stored with a weak hash or in an unsuitable place: {names}",
+                count=len(bad),
+                names=capped(bad),
+            ),
             expected=expected,
         )
     if not hashed:
@@ -225,7 +231,7 @@ def password_age(
     *,
     max_days: Annotated[int, Down] = 90,
 ) -> Judgement:
-    """Every account that can log in must change its password in time."""
+    """Every account that can log in must change its password regularly."""
     logins = _usable(accounts, shadow)
     # A hash in /etc/passwd has no ages beside it.
     late = [f"{a.name} (-)" for a in accounts.rows if a.has_shell and a.field == "other"]
@@ -250,7 +256,7 @@ def password_age(
     if late:
         return failed(
             msg(
-                "{count} accounts need not change their password in time (days): {names}",
+                "{count} accounts have no sufficient maximum password age (days): {names}",
                 count=len(late),
                 names=capped(late),
             ),
@@ -380,7 +386,7 @@ def stale_accounts(
     *,
     max_idle_days: Annotated[int, Down] = 90,
 ) -> Judgement:
-    """Every account that can log in was used lately."""
+    """Every account that can log in was used recently."""
     now = datetime.fromisoformat(collected_at)
     used = {login.name: _idle(login, now) for login in logins}
     over = {s.name for s in shadow if s.expired(now)}
@@ -392,17 +398,17 @@ def stale_accounts(
     stale = [f"{name} ({idle[name]})" for name in idle if name in late & dated]
     never = [n for n, days in idle.items() if days is None or days < 0 or n in late - dated]
     expected = msg("last login at most {days} days ago", days=max_idle_days)
-    unused = msg("No usable record of a login of: {names}", names=capped(never))
+    unused = msg("No usable login record of: {names}", names=capped(never))
     if stale:
         old = msg(
-            "{count} accounts unused for longer (days): {names}",
+            "{count} accounts have not logged in for longer than allowed (days): {names}",
             count=len(stale),
             names=capped(stale),
         )
         return failed(*((old, unused) if never else (old,)), expected=expected)
     if never:
         return undetermined(unused, expected=expected)
-    recent = msg("{count} accounts that can log in, all used lately", count=len(able))
+    recent = msg("{count} accounts that can log in, all used recently", count=len(able))
     return _whole(accounts, sources, passed(recent, expected=expected))
 
 

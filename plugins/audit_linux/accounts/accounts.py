@@ -93,9 +93,7 @@ class Secret(Struct, frozen=True, kw_only=True):
 def _fields(line: str, count: int) -> list[str]:
     fields = line.rstrip("\r").split(":")
     if len(fields) != count:
-        raise ParseError(
-            msg("{count} fields where {wanted} belong", count=len(fields), wanted=count)
-        )
+        raise ParseError(msg("{count} fields, expected {wanted}", count=len(fields), wanted=count))
     return fields
 
 
@@ -106,7 +104,7 @@ def _rows(answer: Answer) -> list[tuple[int, str]]:
         if line.strip() and not line.startswith("#")
     ]
     if len(lines) > _ROWS:
-        raise ParseError(msg("more accounts than can be judged"))
+        raise ParseError(msg("too many accounts to judge"))
     return lines
 
 
@@ -224,14 +222,14 @@ def _login(line: str) -> Login:
         moment = datetime.strptime(" ".join(found.groups()), "%b %d %H:%M:%S %z %Y")
         return Login(name=name, last=moment.astimezone(UTC).isoformat())
     except (ValueError, OverflowError) as error:
-        raise ParseError(msg("no date: {text}", text=verbatim(line[-40:]))) from error
+        raise ParseError(msg("not a date: {text}", text=verbatim(line[-40:]))) from error
 
 
 def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial:
     """The last login per account as lastlog(8) tells it."""
     lines = answer.lines
     if not lines or not lines[0].startswith("Username"):
-        raise ParseError(msg("lastlog without its heading"))
+        raise ParseError(msg("the output of lastlog has no heading"))
     told = ((number, line.rstrip()) for number, line in enumerate(lines, 1))
     rows, problems = read_rows((row for row in told if row[0] > 1 and row[1]), _login)
     return partial(tuple(rows), problems)

@@ -23,7 +23,7 @@ class Groups(Struct, frozen=True, kw_only=True):
 def _fields(line: str) -> list[str]:
     fields = line.rstrip("\r").split(":")
     if len(fields) != 4:
-        raise ParseError(msg("{count} fields where 4 belong", count=len(fields)))
+        raise ParseError(msg("{count} fields, expected 4", count=len(fields)))
     return fields
 
 

@@ -84,7 +84,7 @@ def _seconds(name: str, text: str) -> int:
     value = 0 if text == "never" else integer(text)
     if value is None or value < 0:
         raise Unresolved(
-            msg("{name} is {value}, which is no number", name=name, value=shortened(text))
+            msg("{name} is {value}, which is not a number", name=name, value=shortened(text))
         )
     return value
 
@@ -130,7 +130,8 @@ def _folder(rule: Rule, conf: dict[str, str]) -> str:
     told = _word(rule, conf, "dir").rstrip("/")
     folder = "/run/" + told.removeprefix("/var/run/") if told.startswith("/var/run/") else told
     if folder.rpartition("/")[0] not in _ABOVE:
-        detail = msg("faillock keeps its counts in {path}; whether it can was not seen",
+        detail = msg("faillock keeps its counts in {path}; whether it can write there is not "
+                     "known",
                    path=shortened(told))  # fmt: skip
         raise Unresolved(detail)
     return folder
@@ -201,7 +202,7 @@ def _placed(rules: list[Rule], conf: dict[str, str]) -> Lock | None:
     """The lock of these rules; None where they do not look at the same counts."""
     installed(rules[0])
     if any(rule.option("conf") is not None for rule in rules):
-        raise Unresolved(msg("faillock reads a settings file of its own (conf=)"))
+        raise Unresolved(msg("faillock reads another configuration file (conf=)"))
     if rules[0].module != "pam_faillock.so":
         return _lock(rules, _NO_DEFAULTS)
     values = _DEFAULTS | conf
@@ -225,11 +226,14 @@ def _told(service: str, lock: Lock | None) -> tuple[Message, ...]:
         unlock=lock.unlock,
     )
     within = msg(
-        "{service}: failures within fail_interval = {interval} s count",
+        "{service}: only failures within fail_interval = {interval} s are counted",
         service=service,
         interval=lock.interval,
     )
-    local = msg("{service}: only accounts of the host's own files are locked", service=service)
+    local = msg(
+        "{service}: only accounts in the host's own files are locked (local_users_only)",
+        service=service,
+    )
     return (
         how,
         *((within,) if lock.interval is not None else ()),
@@ -278,7 +282,7 @@ def _elsewhere(sshd: Sshd | None) -> Message | None:
     name = sshd.one("pamservicename") if sshd else ""
     if name in ("", "sshd"):
         return None
-    return msg("The SSH server uses the PAM service {name}, which was not looked at",
+    return msg("The SSH server uses the PAM service {name}, which was not checked",
                name=shortened(name))  # fmt: skip
 
 
@@ -357,9 +361,14 @@ def login_lockout(
     if {False} in verdicts or without:
         return failed(*detail, *((without,) if without else ()), expected=expected)
     if {True, False} in verdicts:
-        detail.append(msg("Whether the lock acts depends on what other modules answer"))
+        detail.append(
+            msg("Whether the lock takes effect depends on the results of other PAM modules")
+        )
         return undetermined(*detail, expected=expected)
-    spares = msg("Members of these groups are spared as root is: {names}", names=capped(spared))
+    spares = msg(
+        "Members of these groups are exempt from the lock, as root is: {names}",
+        names=capped(spared),
+    )
     elsewhere = _elsewhere(known(sshd))
     if spared or elsewhere:
         doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]

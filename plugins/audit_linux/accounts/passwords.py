@@ -156,7 +156,7 @@ def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int
     value = integer(text)
     if value is None:
         raise Unresolved(
-            msg("{name} is {value}, which is no number", name=name, value=shortened(text))
+            msg("{name} is {value}, which is not a number", name=name, value=shortened(text))
         )
     return value
 
@@ -206,7 +206,7 @@ def _own(rule: Rule, platform: Platform) -> Quality:
 
 def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
     if any(rule.module == "pam_passwdqc.so" for rule in seen):
-        raise Unresolved(msg("pam_passwdqc is in use; its rules are not worked out"))
+        raise Unresolved(msg("pam_passwdqc is in use; its rules are not evaluated"))
     found = [_own(rule, platform) for rule in seen if rule.module == "pam_unix.so"]
     for at, rule in enumerate(seen):
         own = {} if rule.module == "pam_cracklib.so" else settings
@@ -242,7 +242,7 @@ def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -
     )
 
 
-SETTINGS_UNREAD = msg("It depends on a settings file in /etc/security that was not read")
+SETTINGS_UNREAD = msg("It depends on a configuration file in /etc/security that was not read")
 
 # The strictest that a settings file could say: what is too weak with these is so whatever it says.
 _STRICTEST = Settings(values={
@@ -270,7 +270,7 @@ def _agreed(judgements: list[Judgement]) -> Judgement:
     """The judgement on any platform, where they agree."""
     if len({j.verdict for j in judgements}) == 1:
         return judgements[0]
-    detail = msg("It depends on defaults of the distribution, and which it is is not known")
+    detail = msg("It depends on defaults of the distribution, which was not identified")
     return undetermined(detail, expected=judgements[0].expected)
 
 
@@ -286,8 +286,8 @@ def _sure(judgement: Judgement, settings: Settings | Absent | None, *bound: Mess
 def _bound(found: list[Quality]) -> Message:
     """What the PAM stack lets through at best, whatever the settings are."""
     return msg(
-        "Whatever its settings file says, the PAM stack asks for at most {length} characters and "
-        "{classes} classes on the weakest way to a new password",
+        "Whatever its configuration file says, the weakest way to set a new password requires "
+        "at most {length} characters and {classes} classes",
         length=min(quality.length for quality in found),
         classes=min(quality.classes for quality in found),
     )
@@ -442,7 +442,7 @@ def password_age_default(
     longest, shortest = defs.integer("PASS_MAX_DAYS"), defs.integer("PASS_MIN_DAYS")
     good = longest is not None and 0 < longest <= max_days
     detail = msg(
-        "PASS_MAX_DAYS {longest}, PASS_MIN_DAYS {shortest} (for accounts made from now on)",
+        "PASS_MAX_DAYS {longest}, PASS_MIN_DAYS {shortest} (for accounts created from now on)",
         longest=defs.raw("PASS_MAX_DAYS"),
         shortest=defs.raw("PASS_MIN_DAYS"),
     )

@@ -68,14 +68,14 @@ def session_timeout(
     max_seconds: Annotated[int, Down] = 600,
     require_readonly: Annotated[bool, Up] = False,
 ) -> Judgement:
-    """An idle login shell ends by itself."""
+    """Idle login shells are logged out automatically."""
     found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
     if not found and isinstance(environment, Absent):
         return undetermined(_NO_ENVIRONMENT, expected=expected)
     if not found and environment:
         detail = msg(
-            "TMOUT stands in /etc/environment only: {lines}", lines=capped(known(environment) or ())
+            "TMOUT is set in /etc/environment only: {lines}", lines=capped(known(environment) or ())
         )
         return undetermined(detail, expected=expected)
     if not found:
@@ -92,7 +92,7 @@ def session_timeout(
     deaf = capped(f"{a.name} ({a.shell or '-'})" for a in _rows(accounts) if _deaf(a, platform))
     if good == {True} and found[0].sure and not deaf:
         return passed(detail, hold, expected=expected)
-    others = (msg("Shells that do not obey TMOUT of /etc/profile: {names}", names=deaf),)
+    others = (msg("Accounts whose shell ignores TMOUT in /etc/profile: {names}", names=deaf),)
     return undetermined(detail, hold, *(others if deaf else ()), expected=expected)
 
 
@@ -154,7 +154,7 @@ def umask(
     *,
     masked: int = 0o027,
 ) -> Judgement:
-    """Files that users make are closed to others from the start."""
+    """New files of users are not accessible to others by default."""
     expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
     found = umasks(startup)
     values = [_mask(s.text) for s in found]

@@ -134,7 +134,7 @@ STARTUP = fact(
 def parse_environment(answer: Answer) -> tuple[str, ...]:
     """The lines of /etc/environment that name TMOUT; pam_env sets them before the shell starts."""
     if answer.stderr.strip():
-        raise ParseError(msg("grep complained: {line}", line=verbatim(answer.stderr)))
+        raise ParseError(msg("grep reported an error: {line}", line=verbatim(answer.stderr)))
     lines = [line.strip() for line in answer.lines]
     return tuple(line for line in lines if re.match(r"(?:export\s+)?TMOUT\b", line))
 

@@ -94,7 +94,7 @@ def parse_modes(answer: Answer) -> Modes | Absent:
     denied = refused(answer.stderr)
     parts = answer.text.split("\0")
     if parts.pop():
-        raise ParseError(msg("the last entry is not ended"))
+        raise ParseError(msg("the last entry is incomplete"))
     found = [_mode(part) for part in parts]
     if not found:
         return denied or not_present(msg("None of these paths exists"))
@@ -197,10 +197,10 @@ def _acls(modes: Iterable[Mode]) -> list[Message]:
     detail = []
     if more:
         detail.append(
-            msg("An ACL grants rights that were not looked at: {names}", names=capped(more))
+            msg("An ACL grants permissions that were not checked: {names}", names=capped(more))
         )
     if unseen:
-        detail.append(msg("Whether an ACL is set was not seen: {names}", names=capped(unseen)))
+        detail.append(msg("Whether an ACL is set is not known: {names}", names=capped(unseen)))
     return detail
 
 
@@ -229,7 +229,9 @@ def _readers(peopled: dict[str, str]) -> tuple[Message, ...]:
     ),
     severity=Severity.HIGH,
     version=4,
-    remedy=msg("Give the named files to root and take the surplus rights away (chown, chmod)"),
+    remedy=msg(
+        "Make root the owner of the named files and remove excess permissions (chown, chmod)"
+    ),
 )
 def file_modes(
     modes: Modes,
@@ -237,22 +239,25 @@ def file_modes(
     accounts: Accounts | Absent,
     groups: Groups | Absent | None,
 ) -> Judgement:
-    """The files that decide who may do what belong to root and are closed to others."""
+    """Files that control access belong to root and are not open to others."""
     inside = known(inside)
     found = _judged((*modes.found, *(inside.found if inside else ())))
     peopled = _peopled(known(accounts), known(groups))
     bad = [_label(mode) for mode in found if _wrong(mode, peopled)]
     expected = msg(
-        "owner root; shadow and host keys at most 0640, settings at most 0644, folders 0755"
+        "owner root; shadow and host keys at most 0640, configuration files at most 0644, "
+        "directories at most 0755"
     )
     if bad:
-        detail = msg("{count} paths are too open: {names}", count=len(bad), names=capped(bad))
+        detail = msg(
+            "{count} paths have excess permissions: {names}", count=len(bad), names=capped(bad)
+        )
         return failed(detail, *_readers(peopled), expected=expected)
     core = [_label(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
-    seen = msg("{count} paths looked at, among them {names}", count=len(found), names=capped(core))
+    seen = msg("{count} paths checked, among them {names}", count=len(found), names=capped(core))
     doubts = _acls(found)
     if _hidden(modes, inside) or len(core) < 2:
-        doubts.append(msg("Some paths could not be seen"))
+        doubts.append(msg("Some paths could not be accessed"))
     if doubts:
         return undetermined(seen, *doubts, expected=expected)
     return passed(seen, expected=expected)
@@ -263,27 +268,29 @@ def file_modes(
     needs=(ACCOUNTS, HOME_MODES, ELSEWHERE),
     severity=Severity.MEDIUM,
     version=3,
-    remedy=msg("chmod 0750 the named home directories and give each to its user"),
+    remedy=msg(
+        "Set the named home directories to mode 0750 and make each user the owner of their own"
+    ),
 )
 def home_modes(
     accounts: Accounts, modes: Modes, sources: Sources | Absent, *, forbidden: int = 0o027
 ) -> Judgement:
-    """The home directory of every account that can log in is closed to others."""
+    """The home directory of every account that can log in is not open to others."""
     seen = {mode.path: mode for mode in modes.found}
     homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
     found = [(seen[home], uid) for home, uid in homes if home in seen]
     bad = [_label(mode) for mode, uid in found if mode.bits & forbidden or mode.uid not in (0, uid)]
     unseen = [home for home, _ in homes if home not in seen]
-    expected = msg("no rights in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
+    expected = msg("no permissions in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
     if bad:
-        detail = msg("{count} home directories are too open: {names}",
+        detail = msg("{count} home directories have excess permissions: {names}",
                    count=len(bad), names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
-    fine = msg("{count} home directories are closed to others", count=len(homes) - len(unseen))
+    fine = msg("{count} home directories are not open to others", count=len(homes) - len(unseen))
     doubts = _acls({mode.path: mode for mode, _ in found}.values())
     if unseen:
         doubts.append(
-            msg("Not seen, because missing or outside /home: {names}", names=capped(unseen))
+            msg("Not checked, because missing or outside /home: {names}", names=capped(unseen))
         )
     if doubts:
         return undetermined(fine, *doubts, expected=expected)

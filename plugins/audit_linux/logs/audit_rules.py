@@ -291,7 +291,7 @@ def audit_rules(
         return failed(detail, expected=expected)
     doubtful = [] if lacking else [r.text for r in read if _doubtful(r)]
     if doubtful or lacking:  # a rule that was not read may cover what is lacking
-        some = msg("These rules keep records back: {rules}", rules=capped(doubtful))
+        some = msg("These rules suppress some records: {rules}", rules=capped(doubtful))
         return undetermined(detail, *((some,) if doubtful else ()), expected=expected)
     return passed(detail, expected=expected)
 

@@ -67,17 +67,17 @@ def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
     remedy=msg("Install auditd, enable its service and start it"),
 )
 def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
-    """The audit daemon runs."""
+    """The audit daemon is running."""
     others = running(processes, RECORDERS[1:])
     expected = msg("a process auditd that runs as root")
     daemons = _daemons(processes)
     if daemons:
-        detail = msg("Seen: {processes}", processes=capped(process_labels(daemons)))
+        detail = msg("Found: {processes}", processes=capped(process_labels(daemons)))
         return passed(detail, expected=expected)
     return failed(
         msg("No auditd among {count} processes", count=len(processes)),
         msg(
-            "System log daemons seen: {processes}",
+            "System log daemons found: {processes}",
             processes=capped(process_labels(others)) or ("-",),
         ),
         expected=expected,
@@ -109,7 +109,7 @@ def audit_enabled(status: AuditStatus) -> Judgement:
     remedy=msg("End the audit rules with -e 2 and reboot"),
 )
 def audit_locked(status: AuditStatus) -> Judgement:
-    """The audit rules are locked until the next start."""
+    """The audit rules are locked until the next reboot."""
     detail = msg("enabled {enabled}", enabled=status.enabled)
     return expect(status.enabled == 2, detail=detail, expected=msg("enabled 2"))
 
@@ -122,19 +122,19 @@ def audit_locked(status: AuditStatus) -> Judgement:
     remedy=msg("Run auditd and the system log daemon as root or as a service account"),
 )
 def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
-    """The processes that record events belong to no person's account."""
+    """The processes that record events do not run under a person's account."""
     names = {name[:15] for name in RECORDERS}
     recorders = [p for p in processes if p.name in names and not p.contained]
     owned = [p for p in recorders if not p.by_system]
     expected = msg("owner root or a service account (uid under 1000)")
     if owned:
         detail = msg(
-            "A person's account can stop: {processes}", processes=capped(process_labels(owned))
+            "An ordinary account can stop: {processes}", processes=capped(process_labels(owned))
         )
         return failed(detail, expected=expected)
     if not recorders:
-        return failed(msg("No process that records events is seen"), expected=expected)
-    detail = msg("Seen: {processes}", processes=capped(process_labels(recorders)))
+        return failed(msg("No process that records events was found"), expected=expected)
+    detail = msg("Found: {processes}", processes=capped(process_labels(recorders)))
     return passed(detail, expected=expected)
 
 
@@ -187,7 +187,7 @@ AUDITD_CONF = fact(
     remedy=msg("Set max_log_file_action, space_left_action and disk_full_action in auditd.conf"),
 )
 def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement:
-    """auditd rotates its log and does not ignore a disk that runs full."""
+    """auditd rotates its log and does not ignore a full disk."""
     keys = (
         "local_events", "write_logs", "max_log_file", "max_log_file_action", "num_logs",
         "space_left_action", "disk_full_action", "disk_error_action",
@@ -204,7 +204,7 @@ def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement
         "local_events, write_logs yes, action rotate (num_logs 2 or more) or keep_logs, no ignore"
     )
     if not _daemons(processes):
-        idle = msg("No auditd runs: its settings keep no records")
+        idle = msg("auditd is not running, so its configuration has no effect")
         return failed(detail, idle, expected=expected)
     ok = rotates and wary and conf.get("write_logs") == conf.get("local_events") == "yes"
     return expect(ok, detail=detail, expected=expected)

@@ -115,7 +115,7 @@ def parse_marks(answer: Answer) -> tuple[Acl, ...]:
 def _check_complaints(answer: Answer) -> None:
     for line in answer.stderr.split(b"\n"):
         if line and not line.endswith(_HARMLESS):
-            raise ParseError(msg("complaint: {detail}", detail=verbatim(line)))
+            raise ParseError(msg("error output: {detail}", detail=verbatim(line)))
 
 
 # Access lists can be read of what one may not read. Where a folder may not be entered, its own

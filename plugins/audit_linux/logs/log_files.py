@@ -84,9 +84,9 @@ def _records(text: str) -> list[tuple[str, LogFile]]:
     """Each record of find with its kind: f, d or l."""
     parts = text.split("//")
     if "[redacted:" in text:  # a cut may have swallowed whole records
-        raise ParseError(msg("a secret was cut out of the list"))
+        raise ParseError(msg("a secret was redacted from the list"))
     if parts.pop() != "":
-        raise ParseError(msg("the last record is not whole"))
+        raise ParseError(msg("the last record is incomplete"))
     # The top folder has an empty path, so its record ends in `_` and the next follows at once.
     return [_log_file(part) for part in parts]
 
@@ -156,7 +156,7 @@ def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Absent:
     """The files of /var/log/audit; NOT_PRESENT when there is no such folder."""
     if answer.exit_code != 0:
         if b"No such file or directory" in answer.stderr and not answer.stdout:
-            return not_present(msg("There is no folder {path}", path="/var/log/audit"))
+            return not_present(msg("There is no directory {path}", path="/var/log/audit"))
         raise ParseError(msg("find could not list /var/log/audit"))
     return tuple(file for _, file in _records(answer.text))
 
@@ -292,14 +292,27 @@ def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
     """What keeps a good verdict open."""
     hidden, untold, readers = _hidden(tree), _untold(acls), _readers(tree, acls)
     return present(
-        msg("What lies here was not seen: {paths}", paths=capped(hidden)) if hidden else None,
-        msg("An access list is set here, and getfacl is not installed to tell it: {paths}",
-            paths=capped(untold)) if untold else None,
-        msg("Accounts or groups besides root and the log group have rights here; whether they are "
-            "meant to was not told: {paths}", paths=capped(readers)) if readers else None,
-        msg("Access lists of a file system of type {type} were not looked at", type=tree.filesystem)
-        if _FOREIGN.fullmatch(tree.filesystem) else None,
-    )  # fmt: skip
+        msg("The contents of these were not checked: {paths}", paths=capped(hidden))
+        if hidden
+        else None,
+        msg(
+            "These have an access list that cannot be read because getfacl is not installed: "
+            "{paths}",
+            paths=capped(untold),
+        )
+        if untold
+        else None,
+        msg(
+            "Accounts or groups other than root and the log group have permissions here; "
+            "whether that is intended is not known: {paths}",
+            paths=capped(readers),
+        )
+        if readers
+        else None,
+        msg("Access lists of a file system of type {type} were not checked", type=tree.filesystem)
+        if _FOREIGN.fullmatch(tree.filesystem)
+        else None,
+    )
 
 
 def _recorded(tree: LogTree) -> bool:
@@ -322,7 +335,7 @@ def _recorded(tree: LogTree) -> bool:
     ),
 )
 def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
-    """No account without privilege can change log files or read those about logins."""
+    """Unprivileged accounts can neither change log files nor read logs of logins."""
     expected = msg("no log file writable by others; auth.log, secure, syslog, messages, journal "
                    "and audit not readable by others")  # fmt: skip
     closed = _closed(tree)
@@ -339,12 +352,10 @@ def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
     if doubts := _doubts(tree, acls):
         return undetermined(*doubts, expected=expected)
     if not _recorded(tree):
-        return not_applicable(
-            msg("No records of logins, of the system or of audit lie under /var/log")
-        )
-    detail = msg("{count} files and folders under /var/log: none that others may write, no log of "
-               "logins, system or audit that they may read", count=len(tree.files))  # fmt: skip
-    lists = msg("Access lists, none for people: {paths}",
+        return not_applicable(msg("There are no login, system or audit logs under /var/log"))
+    detail = msg("{count} files and directories under /var/log: others may write none of them, "
+                 "and may read no login, system or audit log", count=len(tree.files))  # fmt: skip
+    lists = msg("Access lists that name no person's account: {paths}",
                 paths=capped(f"/var/log/{acl.path}" for acl in acls))  # fmt: skip
     return passed(detail, *((lists,) if acls else ()), expected=expected)
 

@@ -49,13 +49,13 @@ def parse_host_since(answer: Answer) -> int | Absent:
     for line in answer.lines:
         match = re.fullmatch(r"(\d{1,12})_(\d{1,12})_(/.*)", line, re.ASCII)
         if match is None:
-            raise ParseError(msg("not a stamp: {line}", line=verbatim(line)))
+            raise ParseError(msg("not a time stamp: {line}", line=verbatim(line)))
         found[match[3]] = (int(match[1]), int(match[2]))
     stamps = [found.get("/etc/machine-id", (0, 0))[1]]
     stamps.append(found.get("/etc/ssh/ssh_host_ed25519_key.pub", (0, 0))[1])
     stamps.append(found.get("/", (0, 0))[0])
     since = next((s for s in stamps if s > 0), 0)
-    return since or not_present(msg("Nothing tells when this host was installed"))
+    return since or not_present(msg("When this host was installed is not known"))
 
 
 HOST_SINCE = fact(
@@ -153,6 +153,12 @@ def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
     return [*longest, *([kernel] if kernel else [])]
 
 
+def _installed(days: int) -> Message:
+    if days < 1:
+        return msg("The host was installed less than a day ago")
+    return msg("The host was installed {days} days ago", days=days)
+
+
 @check(
     "linux.log-oldest",
     needs=(
@@ -164,7 +170,10 @@ def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
     ),
     severity=Severity.HIGH,
     version=3,
-    remedy=msg("Keep more: raise rotate in logrotate, num_logs in auditd.conf, or send logs away"),
+    remedy=msg(
+        "Keep logs longer: raise rotate in logrotate or num_logs in auditd.conf, or "
+        "forward logs to a log server"
+    ),
 )
 def log_oldest(
     tree: LogTree,
@@ -176,11 +185,11 @@ def log_oldest(
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
     """The records on the host go back at least 180 days."""
-    expected = msg("records of at least {days} days", days=min_days)
+    expected = msg("records that go back at least {days} days", days=min_days)
     reaches = _reaches(tree, known(audit))
     if not reaches:
         return _nothing(audit, expected)
-    told = tuple(msg("{log}: records of at least {days} days", log=r.log, days=r.least)
+    told = tuple(msg("{log}: records go back at least {days} days", log=r.log, days=r.least)
                  for r in reaches)  # fmt: skip
     short = [r for r in reaches if r.least < min_days]
     elsewhere = _elsewhere(rotations, auditd)
@@ -189,14 +198,14 @@ def log_oldest(
     if not short:
         return passed(*told, expected=expected)
     if since is None:
-        unknown = msg("Nothing tells when this host was installed")
+        unknown = msg("When this host was installed is not known")
         return undetermined(*told, unknown, expected=expected)
     age = (tree.now - since) // DAY
     if age < min_days:
-        young = msg("The host was installed {days} days ago; its settings are judged by "
-                    "linux.log-retention", days=age)  # fmt: skip
-        return not_applicable(*told, young)
-    host = msg("The host was installed {days} days ago", days=age)
+        return not_applicable(
+            *told, _installed(age), msg("linux.log-retention checks the configuration")
+        )
+    host = _installed(age)
     if any(r.most < min_days for r in short) and not elsewhere:
         return failed(*told, host, expected=expected)
     return undetermined(*told, host, *elsewhere, expected=expected)
@@ -204,10 +213,10 @@ def log_oldest(
 
 def _nothing(audit: tuple[LogFile, ...] | Absent | None, expected: Message) -> Judgement:
     """No log has records; without `audit` nobody looked there, or there is no such folder."""
-    system = msg("No system log or journal with records")
+    system = msg("No system log or journal holds records")
     if isinstance(audit, Absent):
         return undetermined(system, expected=expected)
-    both = msg("No system log, journal or audit log with records")
+    both = msg("No system log, journal or audit log holds records")
     return failed(system if audit is None else both, expected=expected)
 
 
@@ -236,8 +245,8 @@ def _elsewhere(
     remedy=msg("Install rsyslog, or set Storage=persistent in journald.conf"),
 )
 def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgement:
-    """The system log is written to disk and outlives a restart."""
-    expected = msg("a system log file with records, or a journal on disk")
+    """The system log is written to disk and survives a reboot."""
+    expected = msg("a system log file that holds records, or a journal on disk")
     files = [f for f in tree.files if not f.folder and f.size > 0]
     text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
     disk = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
@@ -246,7 +255,9 @@ def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgemen
                files=capped(f.path for f in text) or ("-",), count=len(disk),
                storage="?" if isinstance(journal, Absent) else storage)  # fmt: skip
     if tree.filesystem in ("tmpfs", "ramfs"):
-        memory = msg("/var/log lies in memory ({filesystem})", filesystem=tree.filesystem)
+        memory = msg(
+            "/var/log is on an in-memory file system ({filesystem})", filesystem=tree.filesystem
+        )
         return failed(detail, memory, expected=expected)
     lasting = text + disk if storage in ("auto", "persistent") else text
     if not lasting:

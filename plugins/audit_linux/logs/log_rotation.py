@@ -62,7 +62,7 @@ def _wordlists(lines: tuple[str, ...]) -> list[list[str]]:
             inside = words[:1] != ["endscript"]
             continue
         if len(words) > 1000:
-            raise ParseError(msg("a line of {count} words", count=len(words)))
+            raise ParseError(msg("a line of {count} words, which is too long", count=len(words)))
         if words and not words[0].startswith("#"):
             inside = words[0] in ("postrotate", "prerotate", "firstaction", "lastaction",
                                   "preremove")  # fmt: skip
@@ -124,7 +124,7 @@ def _stanzas(
                     _apply(words, defaults)
                 words = []
     if local is not None:
-        raise ParseError(msg("a stanza of {path} has no end", path=verbatim(file.path)))
+        raise ParseError(msg("a stanza of {path} is not closed", path=verbatim(file.path)))
     return found
 
 
@@ -202,7 +202,7 @@ def log_retention(
     *,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
-    """The settings keep the system log at least 180 days."""
+    """The configuration keeps the system log at least 180 days."""
     expected = msg("kept at least {days} days", days=min_days)
     files = {f.path for f in tree.files if not f.folder}
     present = [name for name in SECURITY_LOGS if name in files]
@@ -219,17 +219,17 @@ def log_retention(
     if None in days:
         return undetermined(*told, expected=expected)
     if linked := [name for name in SECURITY_LOGS if name in tree.links]:
-        away = msg("These are links, and what they lead to was not looked at: {names}",
+        away = msg("These are symbolic links whose targets were not checked: {names}",
                    names=tuple(linked))  # fmt: skip
         return undetermined(*told, away, expected=expected)
     return passed(*told, expected=expected)
 
 
-_NOT_READ = msg("The settings that say how long logs are kept were not read")
+_NOT_READ = msg("The configuration of log retention was not read")
 
 
 def _journal(journal: JournalConf | Absent | None, min_days: int, expected: Message) -> Judgement:
-    none = msg("There is none of {names} under /var/log", names=SECURITY_LOGS)
+    none = msg("/var/log holds none of {names}", names=SECURITY_LOGS)
     if isinstance(journal, Absent):
         return undetermined(none, _NOT_READ, expected=expected)
     days = journal.most_days if journal else None

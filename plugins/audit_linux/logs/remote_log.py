@@ -100,7 +100,7 @@ def log_remote(
     upload: str | None,
     units: Units | None,
 ) -> Judgement:
-    """System log records, those about logins included, are sent to another machine."""
+    """System log records, including those about logins, are sent to another machine."""
     expected = msg("a running log daemon that forwards auth records to a host other than itself")
     told = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
     live = {d: fs for d, fs in told.items() if fs is not None and running(processes, (d,))}
@@ -114,7 +114,7 @@ def log_remote(
         detail = msg("Forwarded to {targets}", targets=capped(whole))
         return passed(detail, expected=expected)
     return _unsettled(away, list(live.values()), processes) or failed(
-        msg("No forwarding to another machine; log daemons seen: {daemons}",
+        msg("No forwarding to another machine; log daemons found: {daemons}",
             daemons=tuple(live) or ("-",)),
         expected=expected,
     )  # fmt: skip
@@ -134,11 +134,12 @@ def _unsettled(
                                 paths=capped(unread)))  # fmt: skip
     others = [name for fs in read for name in fs.others]
     if others:
-        return undetermined(msg("Records are also handed to {outputs}; where they go was not read",
+        return undetermined(msg("Records are also passed to {outputs}; where these send them "
+                                "is not known",
                                 outputs=capped(others)))  # fmt: skip
     shippers = running(processes, SHIPPERS)
     if shippers:
-        return undetermined(msg("{processes} runs; where it sends to was not read",
+        return undetermined(msg("{processes} is running; where it sends records is not known",
                                 processes=capped(process_labels(shippers))))  # fmt: skip
     return None
 

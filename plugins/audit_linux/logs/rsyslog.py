@@ -109,7 +109,11 @@ def _legacy(text: str, file: str) -> list[Forward]:
     for line in STRING.sub('""', text).split("\n"):
         if len(line) > _LONGEST:
             raise ParseError(
-                msg("a line of {count} characters in {path}", count=len(line), path=verbatim(file))
+                msg(
+                    "a line of {count} characters in {path}, which is too long",
+                    count=len(line),
+                    path=verbatim(file),
+                )
             )
         words = line.split()
         if words and words[0].lower() == "$ruleset":
@@ -170,7 +174,7 @@ def _stops_logins(text: str) -> bool:
         at = 0
         for mark in re.finditer(r"[{}]|" + _STOP.pattern, line, re.IGNORECASE):
             if mark[0] == "{" and len(blocks) > _DEEPEST:
-                raise ParseError(msg("blocks within blocks without an end"))
+                raise ParseError(msg("blocks are nested too deeply"))
             if mark[0] == "{":
                 blocks.append(line[at : mark.start()].strip() or above)
             elif mark[0] == "}":

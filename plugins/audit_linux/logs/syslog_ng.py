@@ -38,14 +38,14 @@ def _blocks(text: str) -> list[tuple[str, str, str]]:
         else:
             depth -= 1
         if depth < 0:
-            raise ParseError(msg("a block ends twice"))
+            raise ParseError(msg("a block is closed twice"))
         if depth == 0:
             heading = _BLOCK.search(text, at, start)
             if heading:
                 found.append((heading[1], heading[2], text[start : brace.start()]))
             at = brace.end()
     if depth:
-        raise ParseError(msg("a block has no end"))
+        raise ParseError(msg("a block is not closed"))
     return found
 
 

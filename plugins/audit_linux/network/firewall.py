@@ -101,12 +101,12 @@ def _handed_on(
 def _past_input(target: Target, published: tuple[Published, ...] | None) -> Message | None:
     """Why refusing on input is not the whole answer: ports that were not declared, or not seen."""
     if published is None:
-        return msg("Whether ports are handed on to containers (DNAT) was not seen")
+        return msg("Whether ports are forwarded to containers (DNAT) is not known")
     others = [p.text for p in published if not within_declared(target, p.protocol, p.ports)]
     if not others:
         return None
-    return msg("Handed on to containers or other hosts (DNAT), which no input chain sees, "
-               "and not among allowed_ports: {ports}", ports=capped(others))  # fmt: skip
+    return msg("Forwarded to containers or other hosts (DNAT) without passing an input chain, "
+               "and not in allowed_ports: {ports}", ports=capped(others))  # fmt: skip
 
 
 class _Input(Struct, frozen=True, kw_only=True):
@@ -153,7 +153,7 @@ def _doubts(
 ) -> tuple[Message, ...]:
     """What keeps a good verdict open; of chains that refuse nothing only what was not listed."""
     legacy = any(c.tool == "iptables-legacy" for c in chains.seen)
-    unlisted = msg("iptables-legacy holds rules besides, which were not listed") if legacy else None
+    unlisted = msg("iptables-legacy also holds rules, which were not listed") if legacy else None
     if not chains.refused:
         return present(unlisted)
     wide = _open_interfaces(chains.packets, chains.chains)
@@ -161,7 +161,7 @@ def _doubts(
         _past_input(target, published),
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,
-        msg("nft does not tell the conditions of some rules that accept packets")
+        msg("nft does not show the conditions of some rules that accept packets")
         if _opaque(chains.seen) else None,
         unlisted,
     )  # fmt: skip
@@ -199,7 +199,7 @@ def firewall_input(
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
     chains = _input(nft, iptables, ip6tables, sysctl)
     published = _handed_on(known(listed), known(saved), known(saved6))
-    told = msg("Handed on past the input chains (DNAT): {ports}",
+    told = msg("Forwarded by DNAT without passing an input chain: {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
     every = (chains.summary, told) if published else (chains.summary,)
     doubts = _doubts(chains, target, published)

@@ -33,7 +33,7 @@ _ANYWHERE = ("0.0.0.0/0", "::/0")
 def words_of(line: str) -> list[str]:
     """The words of one line, quotes as iptables writes them undone."""
     if len(line) > LONGEST:
-        raise ParseError(msg("a line of {count} characters", count=len(line)))
+        raise ParseError(msg("a line of {count} characters, which is too long", count=len(line)))
     try:
         return shlex.split(line) if '"' in line else line.split()
     except ValueError as error:
@@ -115,7 +115,7 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
     if answer.exit_code != 0:
         if b"is incompatible, use 'nft' tool" in answer.stdout + answer.stderr:
             return not_present(msg("The filter table is kept by nft"))
-        raise ParseError(msg("iptables gave no rules"))
+        raise ParseError(msg("iptables printed no rules"))
     policies: dict[str, str] = {}
     rules: dict[str, list[Rule]] = {}
     for words in (words_of(line) for line in answer.lines):

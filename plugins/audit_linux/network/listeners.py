@@ -205,7 +205,7 @@ def listening_allowed(
     listeners: tuple[Listener, ...],
     processes: tuple[Process, ...] | Absent,
 ) -> Judgement:
-    """Every socket that others can reach is on the declared list of ports."""
+    """Every listening port that is reachable from outside is on the declared list."""
     exposed = _exposed(listeners)
     seen = msg("{count} sockets reachable from outside: {sockets}", count=len(exposed),
                sockets=capped(i.text for i in exposed) or ("-",))  # fmt: skip
@@ -252,7 +252,7 @@ def listening_high_risk(
     *,
     ports: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
-    """No high-risk port waits for connections from outside."""
+    """No high-risk port accepts connections from outside."""
     ranges, bad = _ranges(tuple(ports))
     if bad:
         return undetermined(msg("ports: not a port like 23/tcp: {entries}", entries=capped(bad)))
@@ -262,7 +262,7 @@ def listening_high_risk(
     expected = msg("none of the ports {ports}", ports=tuple(sorted(ports)))
     if risky:
         detail = msg(
-            "High-risk ports reachable from outside (by number; the service was not asked): "
+            "High-risk ports reachable from outside (by number; the service was not probed): "
             "{sockets}",
             sockets=capped(i.text for i in risky),
         )

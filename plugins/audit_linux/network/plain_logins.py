@@ -72,7 +72,7 @@ def parse_programs(answer: Answer) -> tuple[str, ...] | Absent:
         return denied
     found = [p.decode("utf-8", "surrogateescape") for p in answer.stdout.split(b"\0") if p]
     if set(found) - set(_PROGRAMS):
-        raise ParseError(msg("a path that was not asked for"))
+        raise ParseError(msg("a path that was not requested"))
     return tuple(sorted(found)) or not_present(msg("No such server is installed"))
 
 
@@ -101,12 +101,12 @@ def no_plain_logins(ports: Ports, programs: tuple[str, ...] | Absent | None) -> 
         detail = msg("Listening for plain-text logins: {ports}", ports=tuple(open_ports))
         return failed(detail, expected=expected)
     if open_ports:
-        either = msg("TCP port 514 is open: look whether syslog or rsh listens there")
+        either = msg("TCP port 514 is open: check whether syslog or rsh listens there")
         there = msg("Installed servers for plain-text logins: {names}", names=programs or ("-",))
         return undetermined(either, there, expected=expected)
     silent = msg("Nothing listens on the TCP ports 23, 512, 513 and 514")
     if programs:
-        there = msg("Installed all the same: {names}", names=capped(programs))
+        there = msg("Installed nevertheless: {names}", names=capped(programs))
         return undetermined(silent, there, expected=expected)
     return passed(silent, msg("No such server is installed"), expected=expected)
 

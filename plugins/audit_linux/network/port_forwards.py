@@ -66,7 +66,7 @@ def _saved(words: list[str]) -> Iterator[Published]:
 def parse_saved(answer: Answer) -> tuple[Published, ...]:
     """The ports that the nat table of iptables-save hands on."""
     if b"legacy tables present" in answer.stderr:
-        raise ParseError(msg("iptables-legacy holds tables besides, which were not listed"))
+        raise ParseError(msg("iptables-legacy also holds tables, which were not listed"))
     found: dict[Published, None] = {}
     table, open_ = "", False
     for words in (words_of(line) for line in answer.lines):
@@ -79,7 +79,7 @@ def parse_saved(answer: Answer) -> tuple[Published, ...]:
         elif words and words[0][0] not in "#:-[":
             raise ParseError(msg("not a rule: {line}", line=verbatim(" ".join(words))))
     if open_:
-        raise ParseError(msg("the last table is not ended"))
+        raise ParseError(msg("the last table is incomplete"))
     return tuple(found)
 
 

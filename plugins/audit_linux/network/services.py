@@ -113,7 +113,7 @@ def risky_services(
     *,
     denied: Annotated[frozenset[str], Superset] = RISKY,
 ) -> Judgement:
-    """No risky network service runs or starts at boot."""
+    """No high-risk network service is running or starts at boot."""
     wanted = denied - set(declared(target, "needed_services") or ())
     seen = _running(known(processes) or (), wanted)
     booted = known(units)
@@ -121,7 +121,7 @@ def risky_services(
     started = _started(units, known(links) or frozenset(), wanted)
     detail = _detail(processes, units, seen, active, started)
     if not detail:
-        return undetermined(msg("Neither processes nor units could be looked at"))
+        return undetermined(msg("Neither processes nor units could be read"))
     expected = msg("none of {count} names, or declared in needed_services", count=len(wanted))
     return expect(not (seen or active or started), detail=detail, expected=expected)
 

@@ -101,7 +101,7 @@ def parse_sshd_t(answer: Answer) -> Sshd | Partial:
         values.setdefault(key, []).append(value)
     missing = {"port", "permitrootlogin", "ciphers", "macs", "maxauthtries"} - set(values)
     if missing:
-        raise ParseError(msg("sshd -T did not tell {names}", names=tuple(sorted(missing))))
+        raise ParseError(msg("sshd -T did not list {names}", names=tuple(sorted(missing))))
     told = {key: tuple(each) for key, each in values.items()}
     return partial(Sshd(values=told, unread=bool(problems)), problems)
 
@@ -218,7 +218,7 @@ _PLAIN_OPTION = re.compile(r"-[46DdeiqRrtT]+|-E\S+|-p\d+")
 def parse_running(answer: Answer) -> Running:
     """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
     if answer.stderr.strip():
-        raise ParseError(msg("ps complained: {line}", line=verbatim(answer.stderr)))
+        raise ParseError(msg("ps reported an error: {line}", line=verbatim(answer.stderr)))
     given: dict[str, list[str]] = {}
     other: list[str] = []
     seen = [_process(line) for line in answer.lines if line.strip()]

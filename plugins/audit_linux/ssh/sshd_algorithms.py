@@ -85,7 +85,7 @@ def _strong(
         expected = msg("only {allowed}", allowed=listed(allowed))
         offered = _offered(server.sshd, key)
         if not server.sshd.algorithms(key):
-            return undetermined(msg("{key} was not told", key=key), expected=expected)
+            return undetermined(msg("The value of {key} is not known", key=key), expected=expected)
         weak = [name for _, name in offered if name not in allowed]
         if weak:
             detail = msg("{key} offers {weak}, which are not accepted", key=key, weak=capped(weak))
@@ -112,7 +112,7 @@ sshd_kex = _strong(
 )  # fmt: skip
 sshd_host_keys = _strong(
     "linux.sshd-host-keys", Severity.MEDIUM, "hostkeyalgorithms", _HOST_KEYS,
-    msg("The SSH server proves itself with strong host key signatures only."),
+    msg("The SSH server offers strong host key signatures only."),
 )  # fmt: skip
 
 CHECKS = (sshd_ciphers, sshd_macs, sshd_kex, sshd_host_keys)

@@ -88,7 +88,7 @@ def sshd_root_login(
     expected = msg("one of: {allowed}", allowed=listed(allowed))
     value = server.sshd.one("permitrootlogin")
     if value and not good("", value) and _shut_out(server):
-        detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers shut root out",
+        detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
                    value=shortened(value))  # fmt: skip
         return server.settled(passed(detail, expected=expected))
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
@@ -119,7 +119,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:
-    """The SSH server logs in through PAM, so that lock-outs and account rules act."""
+    """The SSH server uses PAM, so that account lock-out and account rules take effect."""
     expected = msg("UsePAM yes")
     # sshd -T leaves out what it was built without.
     if "usepam" not in server.sshd.values and not server.sshd.unread:
@@ -154,7 +154,7 @@ def sshd_login_limits(
     max_tries: Annotated[int, Down] = 5,
     max_grace: Annotated[int, Down] = 120,
 ) -> Judgement:
-    """The SSH server limits how often and how long somebody may try to log in."""
+    """The SSH server limits the number and the duration of login attempts."""
 
     def good(key: str, value: str) -> bool:
         if key == "maxauthtries":
@@ -227,7 +227,7 @@ def _narrow(pattern: str) -> bool:
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
 def sshd_source_limited(server: Server) -> Judgement:
-    """The SSH server itself admits users from named addresses only."""
+    """The SSH server itself accepts users from named addresses only."""
     users, groups = _users(server.sshd, "allowusers"), _users(server.sshd, "allowgroups")
     detail = msg(
         "AllowUsers {users}, AllowGroups {groups}, ListenAddress {addresses}",
@@ -288,7 +288,7 @@ def _otp(pam: Pam) -> tuple[str, ...]:
     remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
 )
 def second_factor(server: Server, pam: Pam | None) -> Judgement:
-    """Login over SSH takes two different factors on this host."""
+    """Login over SSH requires two different factors on this host."""
     methods = server.sshd.one("authenticationmethods") or "any"
     detail = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
     expected = msg("two factors, one of them based on cryptography")
@@ -299,7 +299,7 @@ def second_factor(server: Server, pam: Pam | None) -> Judgement:
     otp = msg("One-time password modules in PAM: {names}", names=modules or ("-",))
     if two_methods(server.sshd) and not server.overrides("authenticationmethods"):
         return server.settled(passed(detail, otp, expected=expected))
-    elsewhere = msg("Not settled on this host; a bastion host may ask for the second factor")
+    elsewhere = msg("Not determined on this host; a bastion host may require the second factor")
     return undetermined(detail, otp, elsewhere, expected=expected)
 
 

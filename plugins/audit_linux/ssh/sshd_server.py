@@ -94,7 +94,7 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 def _another(programs: Servers) -> Message:
-    return msg("Another SSH server was not looked at: {names}", names=capped(programs.others))
+    return msg("Another SSH server was not checked: {names}", names=capped(programs.others))
 
 
 def sshd_check(

@@ -137,21 +137,24 @@ def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
         (
             Risk.ROOT in free,
             msg(
-                "Without a password, and a way to a root shell or to any file: {names}",
+                "No password required, and the command gives a root shell or write access to "
+                "any file: {names}",
                 names=capped(free.get(Risk.ROOT, [])),
             ),
         ),
         (
             Risk.REPLACEABLE in free,
             msg(
-                "Without a password, from folders where users may write: {names}",
+                "No password required, and the program is in a directory that users may write: "
+                "{names}",
                 names=capped(free.get(Risk.REPLACEABLE, [])),
             ),
         ),
         (
             preload,
             msg(
-                "Variables such as LD_PRELOAD reach commands that need no password: {names}",
+                "Variables such as LD_PRELOAD are passed to commands that require no password: "
+                "{names}",
                 names=capped(preload),
             ),
         ),
@@ -165,14 +168,14 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
         (
             Risk.UNSEEN in free,
             msg(
-                "Without a password, and what they do was not looked at: {names}",
+                "No password required, and what the commands do was not checked: {names}",
                 names=capped(free.get(Risk.UNSEEN, [])),
             ),
         ),
         (
             Risk.PAGER in free,
             msg(
-                "Without a password, and their pager starts a shell before systemd 247: {names}",
+                "No password required, and the pager can start a shell before systemd 247: {names}",
                 names=capped(free.get(Risk.PAGER, [])),
             ),
         ),
@@ -183,7 +186,9 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
     except Unresolved as error:
         rows.append((True, error.detail))
     else:
-        detail = msg("Whether sudo's PAM stack asks for a password depends on what modules answer")
+        detail = msg(
+            "Whether sudo's PAM stack asks for a password depends on the results of other modules"
+        )
         rows.append((perhaps, detail))
     return [detail for wanted, detail in rows if wanted]
 
@@ -220,7 +225,7 @@ def sudo_password(
     pam: Pam | Absent | None,
     groups: Groups | Absent | None,
 ) -> Judgement:
-    """Nobody becomes root through sudo without giving a password."""
+    """Nobody becomes root through sudo without a password."""
     if sudoers is None:
         return seen_here(_NO_SUDO, sources, "sudoers")
     free = _free(sudoers, groups)
@@ -234,7 +239,8 @@ def sudo_password(
         "{count} rules of sudoers, none gives root without a password", count=len(sudoers.grants)
     )
     fixed = msg(
-        "Without a password, with fixed effects: {names}", names=capped(free.get(Risk.NONE, []))
+        "No password required, but the effect is fixed: {names}",
+        names=capped(free.get(Risk.NONE, [])),
     )
     detail = (seen, fixed) if Risk.NONE in free else (seen,)
     doubts = _doubts(sudoers, free, known(pam))
@@ -276,7 +282,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
     needs=(optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
     severity=Severity.MEDIUM,
     version=4,
-    remedy=msg("Name the commands that each role needs instead of ALL"),
+    remedy=msg("List the commands that each role needs instead of ALL"),
 )
 def sudo_scope(
     sudoers: Sudoers | None,
@@ -299,7 +305,7 @@ def sudo_scope(
     )
     doubts = [_unread(sudoers)] if sudoers.unread else []
     if patterns := _patterns(sudoers, admins):
-        detail = msg("Which commands these patterns match was not worked out: {names}",
+        detail = msg("Which commands these patterns match is not known: {names}",
                    names=capped(patterns))  # fmt: skip
         doubts.append(detail)
     if doubts:

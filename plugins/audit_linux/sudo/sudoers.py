@@ -355,7 +355,7 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
         except _Unread:
             reader.unread.append(line)
         if len(grants) > _MOST:
-            raise ParseError(msg("more grants than can be judged"))
+            raise ParseError(msg("too many grants to judge"))
     return Sudoers(
         grants=tuple(grants),
         exempt=tuple(dict.fromkeys(reader.exempt.values())),

@@ -32,17 +32,17 @@ def judged(
 ) -> Judgement:
     """PASS when an agent is seen, with its name and owner; FAIL when no process is one."""
     products = _products(target, known, setting)
-    expected = msg("a known agent, or one declared in {setting}, that runs as the system",
+    expected = msg("a known agent, or one declared in {setting}, running under a system account",
                    setting=setting)  # fmt: skip
     if seen := running(processes, products):
         names = capped({products[p.name] for p in seen})
-        detail = msg("Seen by process name: {processes}; known as {products}",
+        detail = msg("Found by process name: {processes}; products: {products}",
                    processes=capped(process_labels(seen)), products=names)  # fmt: skip
         return passed(detail, expected=expected)
     if named := [p for p in processes if p.name in products]:
         detail = msg("Only in a container or under a person's account: {processes}",
                    processes=capped(process_labels(named)))  # fmt: skip
         return undetermined(detail, expected=expected)
-    detail = msg("None of {count} processes bears the name of a known or declared agent",
+    detail = msg("None of {count} processes has the name of a known or declared agent",
                count=len(processes))  # fmt: skip
     return failed(detail, expected=expected)

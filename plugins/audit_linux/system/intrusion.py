@@ -65,7 +65,7 @@ AGENTS = {
                "differs"),
 )  # fmt: skip
 def intrusion_agent(target: Target, processes: tuple[Process, ...]) -> Judgement:
-    """An agent that detects intrusions runs."""
+    """A host intrusion detection agent is running."""
     return judged(target, processes, AGENTS, "intrusion_agents")
 
 
@@ -85,7 +85,7 @@ def parse_baseline(answers: Answers) -> Baseline | Absent:
         return denied
     parts = found.text.split("\0")
     if parts.pop():
-        raise ParseError(msg("the last entry is not ended"))
+        raise ParseError(msg("the last entry is incomplete"))
     files = tuple(_database(part) for part in parts)
     if not files:
         return not_present(msg("No AIDE or Tripwire database"))
@@ -126,7 +126,7 @@ MAY_WATCH = ("osqueryd",)
     needs=(PROCESSES, optional(BASELINE)),
     severity=Severity.MEDIUM,
     version=2,
-    remedy=msg("Initialise AIDE and check daily, or run an agent that watches files"),
+    remedy=msg("Initialise AIDE and run it daily, or run an agent that monitors files"),
 )
 def file_integrity(
     processes: tuple[Process, ...],
@@ -134,19 +134,20 @@ def file_integrity(
     *,
     max_age_days: Annotated[int, Down] = 365,
 ) -> Judgement:
-    """A file integrity checker has a baseline or watches files as they change."""
-    expected = msg("an AIDE or Tripwire database of at most {days} days, or a watching process",
+    """A file integrity checker has a baseline or monitors file changes."""
+    expected = msg("an AIDE or Tripwire database at most {days} days old, or a process that "
+                   "monitors files",
                    days=max_age_days)  # fmt: skip
     seen = running(processes, MONITORS)
     if seen:
-        detail = msg("Seen: {processes}", processes=capped(process_labels(seen)))
+        detail = msg("Found: {processes}", processes=capped(process_labels(seen)))
         return passed(detail, expected=expected)
     if maybe := running(processes, MAY_WATCH):
-        detail = msg("{processes} runs; whether it watches files was not read",
+        detail = msg("{processes} is running; whether it monitors files is not known",
                    processes=capped(process_labels(maybe)))  # fmt: skip
         return undetermined(detail, expected=expected)
     if baseline is None:
-        detail = msg("No AIDE or Tripwire database and no watching process")
+        detail = msg("No AIDE or Tripwire database and no process that monitors files")
         return failed(detail, expected=expected)
     ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
     told = (msg("{path}: {days} days old", path=path, days=age) for path, age in ages)
@@ -154,7 +155,7 @@ def file_integrity(
     if min(age for _, age in ages) > max_age_days:
         return failed(detail, expected=expected)
     # A database alone does not show that anything is compared with it.
-    return undetermined(detail, msg("Whether it is checked regularly was not seen"),
+    return undetermined(detail, msg("Whether files are checked against it regularly is not known"),
                         expected=expected)  # fmt: skip
 
 

@@ -53,14 +53,14 @@ def parse_sysctl(answers: Answers) -> dict[str, str] | Partial:
     for file in answers["settings"].files:
         key = file.path.removeprefix(_ROOT).replace("/", ".")
         if key not in KEYS:
-            raise ParseError(msg("{name} was not asked for", name=key))
+            raise ParseError(msg("{name} was not requested", name=key))
         if file.status is FileStatus.READ:
             values[key] = file.text.removesuffix("\n").strip()
         elif file.status is not FileStatus.NOT_PRESENT:
             unread.append(key)
     if "kernel.randomize_va_space" not in {*values, *unread}:
-        raise ParseError(msg("the kernel's settings were not read to the end"))
-    told = msg("Settings that exist and cannot be read: {keys}", keys=capped(unread))
+        raise ParseError(msg("the kernel settings were not read completely"))
+    told = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
     return partial(values | _of_interfaces(answers["interfaces"].lines), (told,) * bool(unread))
 
 
@@ -154,7 +154,7 @@ def kernel_hardening(
     """The kernel randomises addresses and refuses redirects and source routes."""
     unknown = keys - set(WANTED)
     if unknown:
-        return undetermined(msg("No value is set down for {keys}", keys=capped(unknown)))
+        return undetermined(msg("No required value is defined for {keys}", keys=capped(unknown)))
     wanted_keys = keys - _V6 if ipv6_off(sysctl) else keys
     seen = {key: sysctl[key] for key in wanted_keys if key in sysctl}
     wrong = [f"{k} = {v}" for k, v in seen.items() if v not in WANTED[k]]
@@ -166,7 +166,7 @@ def kernel_hardening(
     wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys)
     expected = msg("{settings}", settings=wanted)
     if not wrong and (missing := wanted_keys - set(seen)):
-        told = msg("This kernel does not tell {keys}", keys=capped(missing))
+        told = msg("This kernel does not provide {keys}", keys=capped(missing))
         return undetermined(detail, told, expected=expected)
     return expect(not wrong, detail=detail, expected=expected)
 

@@ -59,7 +59,7 @@ def parse_mandatory(answer: Answer) -> Mandatory | Absent:
             detail = msg("The kernel's list of AppArmor profiles needs root to read")
             return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
         if b"grep: /" in complaint and not complaint.endswith(b"No such file or directory"):
-            raise ParseError(msg("grep complained: {line}", line=verbatim(complaint)))
+            raise ParseError(msg("grep reported an error: {line}", line=verbatim(complaint)))
     return _mandatory(answer.lines)
 
 
@@ -130,7 +130,7 @@ def mandatory_access_control(mandatory: Mandatory) -> Judgement:
         later = msg("SELinux will be {mode} after the next start", mode=mandatory.configured)
         return undetermined(detail, later, expected=expected)
     if mandatory.others:
-        more = msg("Security modules that were not looked at: {names}", names=mandatory.others)
+        more = msg("Security modules that were not checked: {names}", names=mandatory.others)
         return undetermined(detail, more, expected=expected)
     return failed(detail, expected=expected)
 

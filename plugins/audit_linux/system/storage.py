@@ -90,7 +90,9 @@ class Place(Struct, frozen=True, kw_only=True):
 def _ask_places(target: Target) -> Command | Message:
     paths = declared(target, "data_mounts") or ()
     if not paths:
-        return msg("Declare settings.data_mounts of this target: where important data lies")
+        return msg(
+            "Declare settings.data_mounts of this target: the paths that hold important data"
+        )
     if not all(path.startswith("/") and path.isprintable() for path in paths):
         return msg("data_mounts has to list absolute paths")
     return Command(argv=("df", "-P", "--", *paths))
@@ -106,7 +108,7 @@ def parse_places(answer: Answer) -> tuple[Place, ...]:
     paths = declared(answer.target, "data_mounts") or ()
     rows = [_DF.fullmatch(line) for line in answer.lines[1:]]
     if len(rows) != len(paths) or None in rows:
-        raise ParseError(msg("df did not tell of every path"))
+        raise ParseError(msg("df did not report every path"))
     found = zip(paths, [row for row in rows if row], strict=True)
     return tuple(Place(path=path, source=row[1], mounted=row[2]) for path, row in found)
 
@@ -136,7 +138,7 @@ def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> tuple[str, ...]:
     remedy=msg("Put the data on LUKS volumes, or show that the application encrypts it"),
 )
 def data_encrypted(places: tuple[Place, ...], mounts: tuple[Mount, ...]) -> Judgement:
-    """The data mounts lie on encrypted block devices."""
+    """The data mounts are on encrypted block devices."""
     expected = msg("dm-crypt (LUKS) beneath each path of data_mounts")
     seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=_listed(mounts, True),
                plain=_listed(mounts, False))  # fmt: skip
@@ -236,7 +238,7 @@ def _guarded(swap: Swap) -> bool:
     remedy=msg("Turn swap off or put it on dm-crypt with a new key at each start"),
 )
 def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...]) -> Judgement:
-    """Memory that is swapped out is encrypted or stays off the disk."""
+    """Swapped-out memory is encrypted or not written to disk."""
     if not swaps:
         return not_applicable(msg("No swap is in use"))
     expected = msg("swap on dm-crypt or zram only")
@@ -247,14 +249,14 @@ def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...]) -> Judgem
         return passed(detail, expected=expected)
     bare = [s for s in swaps if not _guarded(s) and s.kind == "partition"]
     if not bare:
-        unclear = msg("Whether the disk under a swap file is encrypted was not seen")
+        unclear = msg("Whether the disk under a swap file is encrypted is not known")
         return undetermined(detail, unclear, expected=expected)
     beneath = _beneath(mounts)
     if len(beneath) >= len(bare) == len(swaps) and all(beneath):
-        return passed(detail, msg("dm-crypt lies beneath it"), expected=expected)
+        return passed(detail, msg("it is on dm-crypt"), expected=expected)
     if not any(beneath):
         return failed(detail, expected=expected)
-    unclear = msg("Which of the swap areas lie on an encrypted disk was not seen")
+    unclear = msg("Which swap areas are on an encrypted disk is not known")
     return undetermined(detail, unclear, expected=expected)
 
 

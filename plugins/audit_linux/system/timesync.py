@@ -120,10 +120,10 @@ TIMESYNC = fact(
 
 def _told(sync: Sync) -> Message:
     if sync.offset_s is None:
-        return msg("{service} says the clock is synchronised; it tells no offset",
+        return msg("{service} reports that the clock is synchronised, without an offset",
                    service=sync.service)  # fmt: skip
     return msg(
-        "{service} keeps the clock by {source}, offset {offset} s",
+        "{service} synchronises the clock with {source}, offset {offset} s",
         service=sync.service, source=sync.source, offset=f"{sync.offset_s:.6f}",
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def time_sync(
     max_offset_s: Annotated[float, Down] = 1.0,
     max_age_s: Annotated[int, Down] = 86400,
 ) -> Judgement:
-    """A time service keeps the clock."""
+    """A time service keeps the clock synchronised."""
     expected = msg("synchronised, at most {offset} s off, updated in the last {age} s",
                    offset=max_offset_s, age=max_age_s)  # fmt: skip
     daemons = running(processes, DAEMONS)
@@ -151,7 +151,7 @@ def time_sync(
         return _unsynchronised(syncs, daemons, expected)
     if not daemons and all(s.service == "systemd" for s in good):
         # The kernel keeps its flag for hours after the service was stopped.
-        idle = msg("No time service runs: {names} were looked for", names=DAEMONS)
+        idle = msg("No time service is running (looked for {names})", names=DAEMONS)
         return undetermined(*map(_told, good), idle, expected=expected)
     sync = next((s for s in good if s.offset_s is not None), good[0])
     near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
@@ -168,13 +168,16 @@ def _unsynchronised(
     # The kernel's flag is not set by every daemon, and some daemons answer root only.
     silent = [p for p in daemons if p.name != "systemd-timesyn"] if syncs else daemons
     if silent and all(s.service == "systemd" for s in syncs):
-        detail = msg("{processes} runs, but no tool here tells whether it keeps the clock",
+        detail = msg("{processes} is running, but no tool here shows whether the clock is "
+                     "synchronised",
                    processes=tuple(process_labels(silent)))  # fmt: skip
         return undetermined(detail, expected=expected)
     if syncs:
-        detail = msg("Not synchronised, says {services}", services=tuple(s.service for s in syncs))
+        detail = msg(
+            "Not synchronised, according to {services}", services=tuple(s.service for s in syncs)
+        )
         return failed(detail, expected=expected)
-    return failed(msg("No time service runs and none answers"), expected=expected)
+    return failed(msg("No time service is running or answers"), expected=expected)
 
 
 FACTS = (TIMESYNC,)

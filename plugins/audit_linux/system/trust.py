@@ -151,7 +151,7 @@ BOOT = fact(
     parse=parse_boot,
 )  # fmt: skip
 
-_IN_CONTAINER = msg("A container: the machine it runs on started it")
+_IN_CONTAINER = msg("This is a container: trusted boot is a matter of its host machine")
 
 
 @check(
@@ -165,15 +165,14 @@ def secure_boot(boot: Boot) -> Judgement:
     """The firmware starts only signed software (Secure Boot is on)."""
     if boot.container:
         return not_applicable(_IN_CONTAINER)
-    state = "-" if boot.secure_boot is None else str(int(boot.secure_boot))
     detail = msg(
-        "UEFI={uefi}, SecureBoot={state}, SetupMode={setup}",
-        uefi=int(boot.uefi),
-        state=state,
-        setup=int(boot.setup_mode),
+        "UEFI boot: {uefi}; Secure Boot: {state}; setup mode: {setup}",
+        uefi=boot.uefi,
+        state=boot.secure_boot,
+        setup=boot.setup_mode,
     )
     if boot.shim_off:
-        off = msg("shim is set not to check signatures (MokSBState)")
+        off = msg("shim is configured not to check signatures (MokSBState)")
         return failed(detail, off, expected=msg("Secure Boot on, setup mode off"))
     ok = boot.secure_boot is True and not boot.setup_mode
     return expect(ok, detail=detail, expected=msg("Secure Boot on, setup mode off"))
@@ -187,14 +186,14 @@ def secure_boot(boot: Boot) -> Judgement:
     remedy=msg("Give the machine a TPM 2.0 and start the kernel with an IMA policy"),
 )
 def measured_boot(boot: Boot) -> Judgement:
-    """A TPM is there and the kernel was started with an integrity measurement policy."""
+    """The machine has a TPM, and the kernel was started with an integrity measurement policy."""
     if boot.container:
         return not_applicable(_IN_CONTAINER)
     detail = msg("TPM version {tpm}; IMA on the kernel command line: {ima}", tpm=boot.tpm or "-",
                ima=boot.ima or "-")  # fmt: skip
     expected = msg("a TPM, and ima_policy, ima_appraise or ima_tcb on the kernel command line")
     if boot.tpm and not boot.ima and boot.ima_file:
-        file = msg("/etc/ima/ima-policy is there; whether it was loaded was not seen")
+        file = msg("/etc/ima/ima-policy exists; whether it was loaded is not known")
         return undetermined(detail, file, expected=expected)
     ok = boot.tpm != "" and boot.ima != "" and "ima_appraise=off" not in boot.ima.split()
     return expect(ok, detail=detail, expected=expected)

@@ -63,7 +63,7 @@ echo killed
 
 def unresolved(reference: str) -> str:
     """No secret: for an access that refers to none."""
-    raise ConfigError(msg("there is nothing that resolves references to secrets"))
+    raise ConfigError(msg("references to secrets cannot be resolved here"))
 
 
 class SshTransport:

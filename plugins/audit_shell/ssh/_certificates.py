@@ -42,7 +42,7 @@ def refusal(
             return wrong
         certificate.verify_cert_signature()
     except InvalidSignature:
-        return msg("{where}: unknown host key {key}; the signature under its certificate is false")
+        return msg("{where}: unknown host key {key}; the signature of its certificate is invalid")
     except Exception:  # noqa: BLE001 (whatever it was: the bytes are the server's)
         return unread
     return _content_problem(certificate, host, now)

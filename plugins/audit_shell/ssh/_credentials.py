@@ -73,7 +73,7 @@ def _load_certificate(key: paramiko.PKey, path: str) -> None:
         key.load_certificate(path)
     except Exception as error:
         raise ConfigError(
-            msg("{path}: not a certificate for the key beside it", path=path)
+            msg("{path}: not a certificate for the key with the same name", path=path)
         ) from error
 
 

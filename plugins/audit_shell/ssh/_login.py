@@ -101,7 +101,7 @@ def _no_ssh(link: Link, error: Exception) -> ConnectError:
     for words, (detail, remedy) in _TURNED_AWAY.items():
         if first.startswith(words):
             return ConnectError(Reason.UNREACHABLE, filled(detail, where=where), remedy=remedy)
-    detail = msg("{where}: no SSH server that we can talk to: {error}",
+    detail = msg("{where}: no usable SSH server: {error}",
                  where=where, error=told(error))  # fmt: skip
     return ConnectError(Reason.UNREACHABLE, detail)
 
@@ -144,18 +144,19 @@ def _incompatible(link: Link, error: Exception) -> ConnectError:
 def _remedy_for(offered: tuple[str, ...]) -> Message:
     if offered and set(offered) <= _OLD_KEYS:
         return msg(
-            "The server can sign only with SHA-1, which is broken and not spoken here. Update its "
-            "SSH server (OpenSSH 7.2 or later), or give it an Ed25519 or ECDSA host key"
+            "The server can sign only with SHA-1, which is broken and not supported here. "
+            "Update its SSH server (OpenSSH 7.2 or later), or give it an Ed25519 or ECDSA host "
+            "key"
         )
-    return msg("Allow on the server a current algorithm besides these, or update its SSH server")
+    return msg("Enable a current algorithm on the server as well, or update its SSH server")
 
 
 # --- the login ----------------------------------------------------------------------------------
 
 _NOT_TAKEN = {
-    Kind.KEY: msg("{where}: the server takes no key, only {methods}"),
-    Kind.PASSWORD: msg("{where}: the server takes no password, only {methods}"),
-    Kind.AGENT_KEY: msg("{where}: the server takes no agent key, only {methods}"),
+    Kind.KEY: msg("{where}: the server accepts no key, only {methods}"),
+    Kind.PASSWORD: msg("{where}: the server accepts no password, only {methods}"),
+    Kind.AGENT_KEY: msg("{where}: the server accepts no agent key, only {methods}"),
 }
 _FAILED = {
     Kind.KEY: msg("{where}: the login with the key failed: {error}"),
@@ -163,9 +164,13 @@ _FAILED = {
     Kind.AGENT_KEY: msg("{where}: the login with the agent key failed: {error}"),
 }
 _NOT_ENOUGH = {
-    Kind.KEY: msg("{where}: the key was taken, but the server wants a second factor"),
-    Kind.PASSWORD: msg("{where}: the password was taken, but the server wants a second factor"),
-    Kind.AGENT_KEY: msg("{where}: the agent key was taken, but the server wants a second factor"),
+    Kind.KEY: msg("{where}: the key was accepted, but the server requires a second factor"),
+    Kind.PASSWORD: msg(
+        "{where}: the password was accepted, but the server requires a second factor"
+    ),
+    Kind.AGENT_KEY: msg(
+        "{where}: the agent key was accepted, but the server requires a second factor"
+    ),
 }
 
 

@@ -51,9 +51,11 @@ def _doubt(
 
 _DETAILS = {
     Trust.CHANGED: msg(
-        "{where}: THE HOST KEY HAS CHANGED: the server now shows {key}, not the key in {places}"
+        "{where}: THE HOST KEY HAS CHANGED: the server now presents {key}, not the key in {places}"
     ),
-    Trust.REVOKED: msg("{where}: THE HOST KEY IS REVOKED: the server shows {key}, marked @revoked"),
+    Trust.REVOKED: msg(
+        "{where}: THE HOST KEY IS REVOKED: the server presents {key}, marked @revoked"
+    ),
     Trust.OTHER_TYPE: msg(
         "{where}: unknown host key {key}; the host is known by keys of other types ({places})"
     ),
@@ -61,7 +63,7 @@ _DETAILS = {
 }
 _NO_CERTIFICATE = msg(
     "{where}: unknown host key {key}; known_hosts has a @cert-authority for this host, but the "
-    "server showed no certificate"
+    "server presented no certificate"
 )
 
 
@@ -70,8 +72,8 @@ def _remedy(access: SshAccess, trust: Trust, type: str, blob: bytes) -> Message 
         return None
     if trust is Trust.CHANGED:
         return msg(
-            "Someone may be in between. Ask the host's owner; if the new key is right, remove the "
-            "old one: {command}",
+            "This may be a man-in-the-middle attack. Ask the host's owner; if the new key is "
+            "right, remove the old one: {command}",
             command=_removal(access),
         )
     return msg(

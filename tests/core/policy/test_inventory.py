@@ -226,7 +226,7 @@ SSH = f"{HOST}    access: {{user: u, agent: true}}\n"
         (f"{SSH}    backups: [{{id: b, path: b}}]",
          "5: targets[0].backups[0].path: expected an absolute path without .., got 'b'"),
         (f"{SSH}    backups: [{{id: b, path: /proc/b}}]",
-         "5: targets[0].backups[0].path: expected the folder of the backups, got '/proc/b'"),
+         "5: targets[0].backups[0].path: expected the directory of the backups, got '/proc/b'"),
         (f"{SSH}    backups: [{{id: b, path: /b, depth: 6}}]",
          "5: targets[0].backups[0].depth: expected a whole number from 1 to 5, got 6"),
         (f"{SSH}    backups: [{{id: b, path: /b, pattern: ../x}}]",

@@ -36,10 +36,10 @@ def test_what_is_audited_is_told_in_chinese() -> None:
     assert "审计规则 0 条" in detail
 
 
-def test_the_age_of_a_data_base_is_told_in_chinese() -> None:
+def test_the_age_of_a_database_is_shown_in_chinese() -> None:
     baseline = Baseline(now=30 * 86400, files=(("/var/lib/aide/aide.db", 86400),))
     detail = _in_chinese(file_integrity.judge((), baseline))
-    assert "/var/lib/aide/aide.db：29 天前" in detail
+    assert "/var/lib/aide/aide.db：最近更新距采集 29 天" in detail
 
 
 def test_packet_filter_chains_are_told_in_chinese() -> None:

@@ -101,7 +101,7 @@ def test_a_scan_of_nothing_but_what_is_allowed(seen: Ports, verdict: Verdict) ->
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ({"unconfirmed": frozenset({81})}, "not a second look: 81"),
+        ({"unconfirmed": frozenset({81})}, "not the second check: 81"),
         ({"contradicted": frozenset({22})}, "found them open"),
         ({"limited": True}, "limited on the way"),
     ],

@@ -179,7 +179,11 @@ def test_a_certificate_that_was_not_seen_is_not_valid() -> None:
 
 @pytest.mark.parametrize(
     ("unsettling", "word"),
-    [(("closed",), "dropped"), ((), "not asked"), (("alert 47", "timed_out"), "alert 47")],
+    [
+        (("closed",), "closed without an answer"),
+        ((), "not probed"),
+        (("alert 47", "timed_out"), "alert 47"),
+    ],
 )
 def test_why_a_version_is_open_is_said(unsettling: tuple[str, ...], word: str) -> None:
     seen = endpoint("unnyyn", {"SSLv3": {"unsettling": unsettling}})

@@ -34,7 +34,7 @@ def test_groups_and_hashes_are_told_in_chinese() -> None:
     detail = in_chinese(key_strength.judge(certificates(cert), odd))
     assert "自定义曲线、编号 4711 的群组" in detail
     detail = in_chinese(signature_hash.judge(certificates(replace(cert, hash="intrinsic"))))
-    assert "包含在签名算法中" in detail
+    assert "签名算法自带的杂凑算法" in detail
 
 
 def test_what_of_a_certificate_cannot_be_read_is_told_in_chinese() -> None:

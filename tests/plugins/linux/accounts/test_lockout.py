@@ -135,7 +135,7 @@ def test_lockout_values_that_were_seen_are_told(pam: MakePam) -> None:
     ).detail
     assert [s.args["interval"] for s in detail if "interval" in s.args] == [42, 42]
     told = _detail(pam(EL), {"local_users_only": ""})
-    assert "{service}: only accounts of the host's own files are locked" in told
+    assert "{service}: only accounts in the host's own files are locked (local_users_only)" in told
     assert lock(pam(EL), {"fail_interval": "900"}, min_interval=901) is FAIL
 
 

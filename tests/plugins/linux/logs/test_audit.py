@@ -313,7 +313,7 @@ def test_settings_of_a_daemon_that_does_not_run_keep_nothing(
     conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
     judgement = auditing.audit_storage.judge(conf, processes)
     assert judgement.verdict is Verdict.FAIL
-    assert "No auditd runs" in judgement.detail[-1].id
+    assert "auditd is not running" in judgement.detail[-1].id
 
 
 GOOD = {

@@ -281,9 +281,9 @@ def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(files: 
     sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(log_tree(), None, None, None, *sending)
     assert judgement.verdict is Verdict.FAIL
-    assert "No system log or journal with records" in [m.id for m in judgement.detail]
+    assert "No system log or journal holds records" in [m.id for m in judgement.detail]
     oldest = log_reach.log_oldest.judge(log_tree(), (), None, None, None)
-    assert [m.id for m in oldest.detail] == ["No system log, journal or audit log with records"]
+    assert [m.id for m in oldest.detail] == ["No system log, journal or audit log holds records"]
 
 
 def test_a_list_that_a_secret_was_cut_from_is_not_whole(answers: Callable[..., Answers]) -> None:
