@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import structs
 
+import postgres_plugin
 from audit_core import plan
+from audit_core.api import plugins
 from audit_core.api.sdk import fact
+from audit_core.api.testkit import target_of
 from audit_core.evaluate.group_facts import observations_of
 from audit_core.evaluate.parse import learn
 from audit_core.model import (
@@ -22,7 +26,11 @@ from audit_core.model import (
     Reason,
     Request,
 )
+from audit_core.plan import request_of
 from core.fakes import HOST, blue, collected, reply
+
+# What is to be declared before anything is asked.
+SETTINGS: dict[str, dict[str, Any]] = {"host": {"scan_ports": ("1-1024",)}}
 
 
 class Probe(Request, frozen=True, kw_only=True, tag="probe"):
@@ -47,17 +55,43 @@ def _read(answer: Answer) -> str:
     return answer.text
 
 
+def _offered() -> list[Request]:
+    """What the facts of all plugins, and of one that a third party wrote, ask; each once."""
+    registry = plugins.load([("postgres", postgres_plugin)])
+    asked = [
+        request_of(ask, target_of(fact.kind, **SETTINGS.get(fact.kind, {})))
+        for fact in registry.facts.values()
+        for provider in fact.providers
+        for ask in provider.every_ask
+    ]
+    found = {r.identity(): r for r in (*asked, *ASKED) if isinstance(r, Request)}
+    accepted = {type_ for c in registry.connectors.values() for type_ in c.accepts}
+    assert accepted <= {type(request) for request in found.values()}
+    return list(found.values())
+
+
 def _later(request: Request) -> list[Request]:
     """`request` as later versions of its plugin may put it."""
     found = [
-        structs.replace(request, timeout_s=request.timeout_s + 5),
-        structs.replace(request, limit=request.limit * 2),
-        structs.replace(request, partial_ok=True),
-        _with_one_field_more(request),
+        structs.replace(request, **{name: _other(getattr(request, name))})
+        for name in sorted(request.waiting)
     ]
-    if isinstance(request, Command):
-        found.append(structs.replace(request, ok=(0, 1), not_found=Reason.NOT_PRESENT))
-    return found
+    assert Request.waiting <= request.waiting
+    return [*found, _with_one_field_more(request)]
+
+
+def _other(value: Any) -> Any:
+    """Another value than `value` for what bounds the asking, or says what counts as an answer."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 5
+        case tuple():
+            return (*value, 77)
+        case Reason():
+            return next(reason for reason in Reason if reason is not value)
+    raise TypeError(f"add a way to vary {value!r}")
 
 
 def _with_one_field_more(request: Request) -> Request:
@@ -73,14 +107,17 @@ def _with_one_field_more(request: Request) -> Request:
 
 
 def test_an_answer_is_found_again_whatever_changed_about_waiting_for_it(tmp_path: Path) -> None:
-    for number, request in enumerate(ASKED):
-        run = collected(tmp_path / str(number), reply(request, b"it"))
-        (group, *_) = plan.groups((HOST,), (blue,))
-        seen = observations_of(group, run.bundle(HOST.id))
+    """Of every type of request that is offered: time, sizes, accepted statuses, a new field."""
+    every = _offered()
+    assert len(every) > 60
+    run = collected(tmp_path, *(reply(request, request.identity().encode()) for request in every))
+    (group, *_) = plan.groups((HOST,), (blue,))
+    seen = observations_of(group, run.bundle(HOST.id))
+    for request in every:
         for later in _later(request):
             known = learn(fact("toy", str, ask=later, parse=_read), seen, HOST, Platform())
             assert isinstance(known, Known), later
-            assert known.value == "it"
+            assert known.value == request.identity()
 
 
 def test_what_is_asked_and_with_which_rights_tells_questions_apart() -> None:
