@@ -12,6 +12,7 @@ from audit_core import __version__, plan
 from audit_core.api.hooks import Requirement
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table
+from audit_core.collect import Logins
 from audit_core.connectors import Route, route_of
 from audit_core.inventory import Inventory
 from audit_core.model import ConnectError, Message, Request, merged, msg
@@ -71,18 +72,21 @@ def _targets(context: Context, inventory: Inventory) -> Iterator[Row]:
             route = route_of(question.request, question.target, by_target, group.parents)
             if route is not None and route.logs_in:
                 asked.setdefault(route.target, []).append(question.request)
+    logins = Logins()
     for target in inventory.targets:
         for route in by_target[target.id]:
             if route.logs_in:
-                yield _target(context, route, asked.get(target.id, ()))
+                yield _target(context, route, asked.get(target.id, ()), logins)
 
 
-def _target(context: Context, route: Route, requests: Sequence[Request]) -> Row:
+def _target(context: Context, route: Route, requests: Sequence[Request], logins: Logins) -> Row:
     def say(message: Message) -> str:  # a target may tell what it was logged in to with
         return context.translator.say(context.redactor.message(message))
 
     try:
-        session = route.open()
+        session = logins.opened(route)
+        if isinstance(session, Message):
+            return (route.target, "out of reach", say(session))
         with contextlib.closing(session):
             allowed = session.permitted(tuple(merged(requests).values()))
             detail = msg("{how}; {allowed}", how=session.info.as_message(), allowed=allowed)

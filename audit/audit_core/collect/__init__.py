@@ -1,6 +1,6 @@
 """The only stage that touches targets: rounds and lock-outs."""
 
 from audit_core.collect.collector import Collector, Event
-from audit_core.collect.lockouts import Lockouts
+from audit_core.collect.logins import Logins
 
-__all__ = ["Collector", "Event", "Lockouts"]
+__all__ = ["Collector", "Event", "Logins"]

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from msgspec import Struct
 
 from audit_core import plan
-from audit_core.collect.lockouts import LOCKOUT, Lockouts, Names, ended
+from audit_core.collect.logins import Logins
 from audit_core.connectors import ByTarget, Route, asked, now, route_of
 from audit_core.model import (
     ConnectError,
@@ -82,7 +82,7 @@ class Collector:
         self._redactor = redactor
         self._on_event = on_event
         self._at_once = at_once
-        self._lockouts = Lockouts()
+        self.logins = Logins()
         self._stop = threading.Event()
         self._ways_out: dict[object, Callable[[], None]] = {}
         self._guard = threading.Lock()
@@ -92,7 +92,7 @@ class Collector:
         wanted = [g for g in groups if plan.everything(g)]
         if not wanted:
             return
-        self._lockouts.remember(self._logins_before(wanted))
+        self.logins.remember(self._logins_before(wanted))
         waiting = _seen_from_outside_later(wanted, self.routes)
         self._each(wanted, lambda group: self._one(group, ends=group.root.id not in waiting))
         self._each([g for g in wanted if g.root.id in waiting], self._rest)
@@ -114,14 +114,13 @@ class Collector:
             raise
         pool.shutdown()
 
-    def _logins_before(self, groups: Sequence[plan.Group]) -> list[tuple[Names, Login]]:
+    def _logins_before(self, groups: Sequence[plan.Group]) -> list[tuple[Route, Login]]:
         """The logins that this run made before it was cut off."""
         found = []
         for bundle in filter(None, (self._run.bundle(group.root.id) for group in groups)):
             for login in bundle.logins:
                 routes = self.routes.get(login.target, ())
-                made = (_names(r) for r in routes if r.connector == login.connector)
-                found += [(names, login.how) for names in made]
+                found += [(r, login.how) for r in routes if r.connector == login.connector]
         return found
 
     def _abandon(self) -> None:
@@ -199,36 +198,6 @@ class Collector:
         """What `group` has answered so far."""
         return Bundle(self._run.bundle_path(group.root.id))
 
-    def opened(self, route: Route, note: Callable[[Login], None]) -> Session | Message:
-        """An open session, or why none is tried. Raises ConnectError and ConfigError.
-
-        `note` stores how far a login came, before it begins and when it has ended.
-        """
-        names = _names(route)
-        # Between this and `tried` nothing may fail: others wait for how this try ends.
-        if not self._lockouts.may_try(names):
-            return msg(
-                "The credential failed on {count} targets and is not tried on more", count=LOCKOUT
-            )
-        how = Login.FAILED
-        try:
-            if names.every:
-                note(Login.BEGUN)
-            session = route.open()
-            how = Login.TAKEN
-        except ConnectError as error:
-            how = ended(error)
-            raise
-        finally:
-            self._lockouts.tried(names, how)
-            if names.every:
-                note(how)
-        return session
-
-    def refused_later(self, route: Route) -> None:
-        """Counts what was refused after it had been taken."""
-        self._lockouts.refused_later(_names(route))
-
     @property
     def given_up(self) -> bool:
         """Whether the run is being abandoned."""
@@ -258,10 +227,6 @@ def _places(group: plan.Group, routes: ByTarget, *, logs_in: bool) -> Iterator[s
         for route in routes.get(member.id, ()):
             if route.logs_in is logs_in:
                 yield from route.places
-
-
-def _names(route: Route) -> Names:
-    return Names(own=frozenset(route.credentials), between=frozenset(route.between))
 
 
 class _GroupRounds:
@@ -372,7 +337,7 @@ class _GroupRounds:
                 self._unanswered(route, number, requests, error)
                 return
             if error.refused and (route.target, route.connector) in self._sessions:
-                self._collector.refused_later(route)
+                self._collector.logins.refused_later(route)
                 self._writer.login(route.target, route.connector, Login.REFUSED)
             self._fault(route, error.reason, error.detail, error.remedy)
         except ConfigError as error:  # of this target's own access: the others go on
@@ -384,7 +349,7 @@ class _GroupRounds:
             if route.logs_in:
                 self._collector.tell(self._group, "connect", 0, 1)
             note = functools.partial(self._writer.login, route.target, route.connector)
-            session = self._collector.opened(route, note)
+            session = self._collector.logins.opened(route, note)
             if isinstance(session, Message):
                 self._fault(route, Reason.NOT_PERMITTED, session)
                 return None
