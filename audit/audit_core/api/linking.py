@@ -12,11 +12,10 @@ from audit_core.model import (
     EachPart,
     Fact,
     FirstOf,
-    KnownOrAbsent,
     Message,
+    Modified,
     Need,
     OfParent,
-    Optional_,
     PlatformQuestions,
     Provider,
     all_facts,
@@ -85,7 +84,7 @@ class Linker:
     def _need(self, need: Need, kind: str) -> Need:
         if isinstance(need, Fact | str):
             return self._of_kind(need, kind)
-        if isinstance(need, Optional_ | KnownOrAbsent):
+        if isinstance(need, Modified):
             return structs.replace(need, of=self._need(need.of, kind))
         if isinstance(need, FirstOf):
             return FirstOf(facts=tuple(self._of_kind(fact, kind) for fact in need.facts))
@@ -124,4 +123,4 @@ class Linker:
 
 
 def _bare(need: Need) -> Need:
-    return _bare(need.of) if isinstance(need, Optional_ | KnownOrAbsent) else need
+    return _bare(need.of) if isinstance(need, Modified) else need

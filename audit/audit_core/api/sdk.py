@@ -39,7 +39,6 @@ from audit_core.api.format import (
 )
 from audit_core.model import (
     ANY_KIND,
-    DEFAULT_KIND,
     Absent,
     AccessSchema,
     Answer,
@@ -48,6 +47,7 @@ from audit_core.model import (
     Builtin,
     Check,
     Command,
+    Complete,
     Each,
     EachPart,
     Fact,
@@ -62,6 +62,7 @@ from audit_core.model import (
     Known,
     KnownOrAbsent,
     Message,
+    Modified,
     Name,
     NamedAsk,
     Need,
@@ -161,6 +162,7 @@ __all__ = [
     "capped",
     "capped_messages",
     "check",
+    "complete",
     "decimal",
     "decimal_number",
     "derive",
@@ -194,6 +196,9 @@ __all__ = [
     "verbatim",
     "whole_number",
 ]
+
+DEFAULT_KIND = "host"
+"""The kind of a fact where its plugin names none; nothing else in the core knows it."""
 
 TARGET = Builtin.TARGET
 COLLECTED_AT = Builtin.COLLECTED_AT
@@ -264,12 +269,12 @@ def derive(
     )
 
 
-def optional(of: Source | Ask) -> Optional_:
+def optional(of: Source | Ask | Complete) -> Optional_:
     """`of`, or None where it is NOT_PRESENT. Could-not-look still ends as undetermined."""
     return Optional_(of=of)
 
 
-def known_or_absent(of: Source | Ask | Optional_) -> KnownOrAbsent:
+def known_or_absent(of: Source | Ask | Optional_ | Complete) -> KnownOrAbsent:
     """`of`, or its Absent, so that what is sure without it is not lost.
 
     A check can then only fail or be undetermined, and a derived fact is incomplete: judge what
@@ -279,7 +284,17 @@ def known_or_absent(of: Source | Ask | Optional_) -> KnownOrAbsent:
     return KnownOrAbsent(of=of)
 
 
+def complete(of: Source) -> Complete:
+    """`of` where nothing of it is missing; an incomplete value stops the check, as no value does.
+
+    For a check that fails because it did not find something: the row that could not be read may
+    have been it. With `known_or_absent(complete(of))` beside `of` a check can tell.
+    """
+    return Complete(of=of)
+
+
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def known(value: T | Absent | None) -> T | None:
@@ -294,7 +309,7 @@ def partial(value: T, problems: Iterable[Message]) -> T | Partial:
 
 
 def read_rows(
-    lines: Iterable[tuple[int, str]], read: Callable[[str], T]
+    lines: Iterable[tuple[int, R]], read: Callable[[R], T]
 ) -> tuple[list[T], list[Message]]:
     """What `read` makes of each numbered line, and which lines it raised ParseError for.
 
@@ -408,7 +423,7 @@ def _kind_of(name: str, needs: tuple[Need, ...], given: str | None) -> str:
 
 def _kinds_in(need: Need | Ask) -> set[str]:
     """The kinds of the facts in `need` that are about the target itself."""
-    if isinstance(need, Optional_ | KnownOrAbsent):
+    if isinstance(need, Modified):
         return _kinds_in(need.of)
     if not isinstance(need, Fact | FirstOf):
         return set()

@@ -148,7 +148,7 @@ def _sample_of(kind: str, known: Kind | None, **settings: Any) -> Target:
     return Target(
         id="sample",
         kind=kind,
-        object_type=known.object_types[0] if known is not None else "server",
+        object_type=known.object_types[0] if known is not None else kind,
         address="127.0.0.1",
         settings={**(known.example if known is not None else {}), **settings},
     )

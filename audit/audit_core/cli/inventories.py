@@ -8,7 +8,8 @@ from pathlib import Path
 from audit_core.cli.context import Context
 from audit_core.cli.lists import listed
 from audit_core.cli.output import note, print_json, print_table, say
-from audit_core.evaluate.known_facts import known_facts
+from audit_core.cli.stored import read_results
+from audit_core.evaluate.stored_facts import StoredFacts
 from audit_core.inventory import Inventory, read_inventory
 from audit_core.inventory.inserting import Parts, fragment, inserted
 from audit_core.inventory.suggest import Suggestion, suggestions
@@ -41,11 +42,11 @@ def _row(inventory: Inventory, target: Target, kind: str) -> TargetRow:
 def suggest(context: Context) -> int:
     """The parts that what a run learned suggests, and the YAML that declares them."""
     run = context.store.find(context.args.run)
-    profile = context.profile(run.file.profile, run.file.extensions)
+    results = read_results(context, run)
     path: Path | None = context.args.inventory
     inventory = context.inventory() if path is not None else None
     targets = inventory.targets if inventory is not None else run.file.targets
-    found = suggestions(targets, context.registry, known_facts(run, context.work(profile)))
+    found = suggestions(targets, context.registry, StoredFacts(results))
     output: Path | None = context.args.output
     if output is not None:
         _write(context, path, output, found)

@@ -47,7 +47,7 @@ def _evaluated(context: Context, run: Run) -> Results:
     return found
 
 
-def _read(context: Context, run: Run) -> Results:
+def read_results(context: Context, run: Run) -> Results:
     """The stored results of `run`; evaluated now where none are stored or others would come out.
 
     That they cannot be stored is told, for whoever reads a store on a read-only medium wants to
@@ -125,7 +125,7 @@ def evaluate(context: Context) -> int:
 def results(context: Context) -> int:
     """Prints the results of a stored run."""
     run = context.store.find(context.args.run)
-    return _printed(context, run, _read(context, run), None)
+    return _printed(context, run, read_results(context, run), None)
 
 
 def check_output(output: Path) -> None:
@@ -207,7 +207,7 @@ def pack(context: Context) -> int:
     """Writes the evidence pack of a stored run."""
     run = context.store.find(context.args.run)
     check_output(context.args.output)
-    results = _read(context, run)
+    results = read_results(context, run)
     packed = _packed(context, run, results, context.args.output, _any_key(context))
     say(context.text("Evidence pack: {path}", path=packed.path))
     return ToolMissing.exit_code if packed.faults else 0

@@ -11,25 +11,21 @@ from msgspec import Struct, structs
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
 from audit_core.evaluate import assess, judge
-from audit_core.evaluate.fact_values import json_value, packed, unpacked
+from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.evaluate.tally import Tallies
+from audit_core.inventory.suggest import proposing
 from audit_core.model import (
-    Absent,
     Check,
     Finding,
     Known,
     Message,
     Observation,
     Privilege,
-    Reason,
     Status,
-    Target,
     Tree,
     Verdict,
-    json_safe,
-    msg,
     observation_digest,
 )
 from audit_core.model.results import (
@@ -87,6 +83,7 @@ class Evaluator:
         self._crossing = crossing(self._checks)
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
         self._shared = Shared(tree=tree, platforms=platforms)
+        self._proposing = proposing(work.registry)
         self.objects = tuple(group.root for group in self._groups)
 
     def is_whole(self, number: int) -> bool:
@@ -115,7 +112,7 @@ class Evaluator:
 
     def with_shared(self, packs: Iterable[bytes]) -> None:
         """What `share` gave of all objects is known from here on."""
-        self._shared = structs.replace(self._shared, facts=unpacked(packs))
+        self._shared = structs.replace(self._shared, facts=unpacked(packs, self._crossing))
 
     def look(self, number: int, skipped: SkippedSteps, step: Step) -> ObjectResults:
         """What is found on the object of that number, without conclusions."""
@@ -130,8 +127,18 @@ class Evaluator:
             findings=findings,
             conclusions=(),
             observations=tuple(_evidence(o) for o in observations),
-            facts=tuple(_fact_values(group, facts, step)),
+            facts=tuple(self._fact_values(group, facts, step)),
         )
+
+    def _fact_values(self, group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
+        """What was learned of each member, and what parts are proposed from, as far as known."""
+        for target in group.members:
+            asked = facts.known_of(target)
+            more = {f.id: facts.learn(f, target) for f in self._proposing.get(target.kind, ())}
+            told = asked | {id: got for id, got in more.items() if isinstance(got, Known)}
+            for id in sorted(told):
+                step(step_name("fact", id, target))
+                yield stored(id, target.id, told[id])
 
     def _facts(
         self, group: plan.Group, skipped: SkippedSteps, step: Step
@@ -162,8 +169,8 @@ class Evaluator:
                 inputs = facts.inputs(check.needs, target)
                 step(step_name("check", check.id, target))
                 yield judge.judge(check, target, inputs, _values(check, params))
-        hosts = [t for t in group.members if t.kind == "host"]
-        yield from (judge.unknown_check(id, t) for id in sorted(self._unknown) for t in hosts)
+        if group.root.object_type not in self._whole:
+            yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
 
     def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:
         """What the index says of the object of `found`."""
@@ -205,34 +212,6 @@ class Evaluator:
             object_types=profile.object_types,
             system_objects=profile.system_objects,
         )
-
-
-def _fact_values(group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
-    for target in group.members:
-        for id, got in facts.known_of(target).items():
-            step(step_name("fact", id, target))
-            yield _fact_value(target, id, got)
-
-
-def _fact_value(target: Target, id: str, got: Known | Absent) -> FactValue:
-    if isinstance(got, Absent):
-        detail = json_safe(got.detail)
-        return FactValue(target=target.id, fact=id, reason=got.reason.value, detail=detail,
-                         evidence=got.evidence)  # fmt: skip
-    try:
-        value = json_value(got.value)
-    except (TypeError, ValueError, RecursionError) as error:
-        detail = msg("The value cannot be stored ({error})", error=type(error).__name__)
-        return FactValue(target=target.id, fact=id, reason=Reason.FAULT.value, detail=detail,
-                         evidence=got.evidence)  # fmt: skip
-    return FactValue(
-        target=target.id,
-        fact=id,
-        value=value,
-        incomplete=tuple(map(json_safe, got.incomplete)),
-        sources=got.sources,
-        evidence=got.evidence,
-    )
 
 
 def _refused_root(evidence: Evidence) -> bool:

@@ -1,8 +1,7 @@
-"""Values of facts as JSON to be stored, and as bytes for another process of a run. Pure."""
+"""Values of facts as JSON: to be stored, and for another process of a run. Pure."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +9,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from audit_core.evaluate.inputs import Got
-from audit_core.model import Absent, Reason, msg, utf8
+from audit_core.model import Absent, Fact, Known, Reason, json_safe, msg, utf8
+from audit_core.model.results import FactValue
 
 _LARGEST = 1 << 63
 
@@ -49,29 +49,69 @@ def _key(key: Any) -> str:
     return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
 
 
-Shareable = Mapping[tuple[str, str], Got]
+def stored(fact: str, target: str, got: Got) -> FactValue:
+    """What is known of `fact` about `target`, as it is stored.
 
-
-def packed(facts: Shareable) -> bytes:
-    """`facts` by (fact id, target id), for another process of this run; nothing is lost.
-
-    A value that cannot be copied costs only itself.
+    A value that is no data costs only itself.
     """
-    return pickle.dumps({key: _copyable(got) for key, got in facts.items()})
-
-
-def _copyable(got: Got) -> bytes:
+    if isinstance(got, Absent):
+        return _no_value(fact, target, got)
     try:
-        return pickle.dumps(got)
-    except Exception as error:  # noqa: BLE001 (a plugin's value may raise anything)
-        detail = msg("The value cannot be stored ({error})", error=type(error).__name__)
-        return pickle.dumps(Absent(reason=Reason.FAULT, detail=detail, evidence=got.evidence))
+        value = json_value(got.value)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _no_value(fact, target, _unstorable(got.evidence, error))
+    return FactValue(
+        target=target,
+        fact=fact,
+        value=value,
+        incomplete=tuple(map(json_safe, got.incomplete)),
+        sources=got.sources,
+        evidence=got.evidence,
+    )
 
 
-def unpacked(packs: Iterable[bytes]) -> dict[tuple[str, str], Got]:
-    """The facts in `packs` of `packed`, made by a process that runs the same code."""
+def _no_value(fact: str, target: str, why: Absent) -> FactValue:
+    detail = json_safe(why.detail)
+    return FactValue(
+        target=target, fact=fact, reason=why.reason.value, detail=detail, evidence=why.evidence
+    )
+
+
+def _unstorable(evidence: tuple[str, ...], error: Exception) -> Absent:
+    detail = msg("The value cannot be stored ({error})", error=type(error).__name__)
+    return Absent(reason=Reason.FAULT, detail=detail, evidence=evidence)
+
+
+def read_back(value: FactValue, fact: Fact) -> Got:
+    """What `stored` stored of `fact`, its value as the type that the fact declares.
+
+    Another value than that type takes is an Absent: what a process wrote that had hostile input
+    before it is not believed.
+    """
+    if value.reason or value.detail is not None:
+        detail = value.detail or msg("Nothing was learned")
+        reason = Reason(value.reason) if value.reason in set(Reason) else Reason.FAULT
+        return Absent(reason=reason, detail=detail, evidence=value.evidence)
+    try:
+        typed = msgspec.convert(value.value, fact.type, str_keys=True)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        return _unstorable(value.evidence, error)
+    return Known(
+        value=typed, evidence=value.evidence, incomplete=value.incomplete, sources=value.sources
+    )
+
+
+def packed(facts: Mapping[tuple[str, str], Got]) -> bytes:
+    """`facts` by (fact id, target id), for another process of this run."""
+    return msgspec.json.encode([stored(*key, got) for key, got in facts.items()])
+
+
+def unpacked(packs: Iterable[bytes], facts: Iterable[Fact]) -> dict[tuple[str, str], Got]:
+    """What is known of `facts` in `packs` of `packed`."""
+    known = {fact.id: fact for fact in facts}
     return {
-        key: pickle.loads(raw)  # noqa: S301 (made by our own child)
+        (value.fact, value.target): read_back(value, known[value.fact])
         for pack in packs
-        for key, raw in pickle.loads(pack).items()  # noqa: S301
+        for value in msgspec.json.decode(pack, type=tuple[FactValue, ...])
+        if value.fact in known
     }

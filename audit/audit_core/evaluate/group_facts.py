@@ -2,7 +2,7 @@
 
 Groups are evaluated independently of each other. What `each(kind, fact)` needs of other groups is
 computed before (`crossing` says what, `GroupFacts.shared` computes it for one group) and given to
-every group as :class:`Shared`. Its values are those of plugins and may be pickled.
+every group as :class:`Shared`. Its values went through JSON.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from audit_core.model import (
     Check,
     Each,
     Fact,
-    KnownOrAbsent,
     Message,
+    Modified,
     Need,
-    Optional_,
     PlatformQuestions,
     Reason,
     Target,
@@ -59,7 +58,7 @@ def crossing(checks: Iterable[Check]) -> tuple[Fact, ...]:
 
 
 def _anywhere(need: Need) -> list[Fact]:
-    if isinstance(need, Optional_ | KnownOrAbsent):
+    if isinstance(need, Modified):
         return _anywhere(need.of)
     return [f for f in facts_in(need) if isinstance(f, Fact)] if isinstance(need, Each) else []
 

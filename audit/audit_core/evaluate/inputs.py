@@ -10,6 +10,7 @@ from msgspec import Struct
 from audit_core.model import (
     Absent,
     Builtin,
+    Complete,
     Each,
     EachPart,
     Fact,
@@ -116,7 +117,7 @@ def capped(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """Each gap once; of many the first, and how many more there are."""
     once: list[Gap] = []
     for gap in gaps:
-        once += [] if gap in once[:_MOST_GAPS] else [gap]
+        once += [] if any(gap.detail == other.detail for other in once[:_MOST_GAPS]) else [gap]
     more = len(once) - _MOST_GAPS
     if more <= 0:
         return tuple(once)
@@ -143,6 +144,8 @@ def _gaps(got: Got, value: Any) -> list[Gap]:
 def _got(need: Need, view: View) -> Got:
     if isinstance(need, Builtin):
         return Known(value=view.builtin(need))
+    if isinstance(need, Complete):
+        return _whole(_got(need.of, view))
     if isinstance(need, Optional_ | KnownOrAbsent):
         return _got(need.of, view)
     if isinstance(need, FirstOf):
@@ -154,6 +157,13 @@ def _got(need: Need, view: View) -> Got:
     if isinstance(need, OfParent):
         return _above(_linked(need.fact), view)
     return view.fact(_linked(need))
+
+
+def _whole(got: Got) -> Got:
+    """`got`, or that it is incomplete as an absence."""
+    if isinstance(got, Absent) or not got.incomplete:
+        return got
+    return Absent(reason=Reason.UNPARSABLE, detail=got.incomplete[0], evidence=got.evidence)
 
 
 def _linked(fact: Fact | str) -> Fact:

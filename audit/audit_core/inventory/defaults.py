@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit_core.inventory.keys import Keys, fields
-from audit_core.model import DEFAULT_KIND, AccessSchema, Kind
+from audit_core.model import AccessSchema, Kind
 from audit_core.policy.strict_yaml import Document, Entry, Node
 from audit_core.policy.words import Place
 
@@ -56,7 +56,9 @@ class _Merging:
 
     def _kind(self, own: Entries) -> Kind | None:
         entry = own.get("kind", self._common.get("kind"))
-        id = DEFAULT_KIND if entry is None else entry.node.value
+        if entry is None:
+            return self._keys.registry.kinds.default
+        id = entry.node.value
         return self._keys.kinds.get(id) if isinstance(id, str) else None
 
     def _default_connector(self) -> str | None:

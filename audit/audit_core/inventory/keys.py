@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.api.plugins import Registry
-from audit_core.model import DEFAULT_KIND, Kind, Message, msg
+from audit_core.model import Kind, Message, msg
 from audit_core.policy.strict_yaml import Document
 from audit_core.policy.words import SILENT, Place, nearest, seen
 
@@ -31,7 +31,17 @@ class Keys:
     def standing_alone(self) -> tuple[str, ...]:
         """The kinds that are no parts of others."""
         alone = (id for id, kind in self.kinds.items() if not kind.is_part)
-        return tuple(sorted(alone, key=lambda id: id != DEFAULT_KIND))
+        first = self.registry.kinds.default
+        return tuple(sorted(alone, key=lambda id: first is None or id != first.id))
+
+    def default(self, place: Place) -> Kind:
+        """The kind of the target at `place`, which names none."""
+        kind = self.registry.kinds.default
+        if kind is None:
+            line = self._document.line(place)
+            expected = msg("the key {key}, one of {known}", key="kind", known=self.standing_alone)
+            self._document.fail_at(line, place, expected, msg("none"), self._left_out())
+        return kind
 
     def settings(self, kind: Kind) -> dict[str, msgspec.structs.FieldInfo]:
         """The settings of `kind`, those that other plugins add included."""

@@ -16,7 +16,7 @@ from audit_core.inventory.defaults import merge_defaults
 from audit_core.inventory.keys import TWICE, VALUE, Keys, fields, once
 from audit_core.inventory.model import Access, Inventory, System
 from audit_core.inventory.values import Values, networks
-from audit_core.model import DEFAULT_KIND, AccessSchema, Kind, Target, as_is, msg
+from audit_core.model import AccessSchema, Kind, Target, as_is, msg
 from audit_core.model.kinds import COMMON_KEYS
 from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes, wanted
 from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen
@@ -92,9 +92,9 @@ class _Reader:
 
     def _kind(self, place: Place, node: Node) -> Kind:
         entry = node.value.get("kind")
-        id = DEFAULT_KIND
-        if entry is not None:
-            id = self._document.convert(str, entry.node, (*place, "kind"))
+        if entry is None:
+            return self._keys.default(place)
+        id = self._document.convert(str, entry.node, (*place, "kind"))
         kind = self._keys.kinds.get(id)
         if kind is None or kind.is_part:
             self._keys.unknown_kind(self._document.line((*place, "kind")), place, id)

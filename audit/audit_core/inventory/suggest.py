@@ -25,6 +25,17 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     why: Message
 
 
+def proposing(registry: Registry) -> dict[str, tuple[Fact, ...]]:
+    """The facts that parts are proposed from, by the kind of target they are about."""
+    found: dict[str, dict[str, Fact]] = {}
+    for propose in (p for kind in registry.kinds.by_id.values() for p in kind.propose):
+        for need in propose.needs:
+            fact = registry.facts.get(need if isinstance(need, str) else need.id)
+            if fact is not None:
+                found.setdefault(fact.kind, {})[fact.id] = fact
+    return {kind: tuple(facts.values()) for kind, facts in found.items()}
+
+
 def suggestions(
     targets: Iterable[Target], registry: Registry, value_of: ValueOf
 ) -> tuple[Suggestion, ...]:
@@ -74,7 +85,7 @@ def _made(
 
 
 def _value(need: Fact | str, target: Target, registry: Registry, value_of: ValueOf) -> Any:
-    fact = registry.facts.get(need) if isinstance(need, str) else need
+    fact = registry.facts.get(need if isinstance(need, str) else need.id)
     return None if fact is None or fact.kind != target.kind else value_of(fact, target)
 
 

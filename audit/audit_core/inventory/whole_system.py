@@ -9,7 +9,7 @@ from msgspec import structs
 from audit_core.api.plugins import Registry
 from audit_core.inventory.model import THIS_MACHINE, Inventory
 from audit_core.inventory.reading import read_inventory
-from audit_core.model import DEFAULT_KIND, Target, msg
+from audit_core.model import Target, msg
 from audit_core.model.errors import ConfigError
 from audit_core.model.names import SystemObject
 from audit_core.policy.strict_yaml import load_bytes
@@ -20,7 +20,7 @@ NAME = "localhost"
 
 def this_machine(registry: Registry) -> Inventory:
     """This machine, over no network."""
-    kind = registry.kinds.by_id.get(DEFAULT_KIND)
+    kind = registry.kinds.default
     if kind is None or kind.here is None:
         detail = msg("no loaded plugin says how to audit this machine; give an inventory with -i")
         raise ConfigError(detail)

@@ -25,12 +25,14 @@ from audit_core.model.facts import (
     Answers,
     Ask,
     Builtin,
+    Complete,
     Each,
     EachPart,
     Fact,
     FirstOf,
     Known,
     KnownOrAbsent,
+    Modified,
     NamedAsk,
     Need,
     OfParent,
@@ -96,12 +98,11 @@ from audit_core.model.schemas import (
     Valid,
     settings_of,
 )
-from audit_core.model.targets import DEFAULT_KIND, Target
+from audit_core.model.targets import Target
 from audit_core.model.tree import Tree
 
 __all__ = [
     "ANY_KIND",
-    "DEFAULT_KIND",
     "Absent",
     "AccessSchema",
     "Answer",
@@ -111,6 +112,7 @@ __all__ = [
     "Check",
     "Closing",
     "Command",
+    "Complete",
     "Conclusion",
     "ConnectError",
     "Coverage",
@@ -130,6 +132,7 @@ __all__ = [
     "Known",
     "KnownOrAbsent",
     "Message",
+    "Modified",
     "Name",
     "NamedAsk",
     "Need",

@@ -75,6 +75,13 @@ class KnownOrAbsent(Struct, frozen=True, kw_only=True):
     of: Any
 
 
+class Complete(Struct, frozen=True, kw_only=True):
+    """The value of `of` where nothing of it is missing, else an Absent."""
+
+    of: Any
+
+
+Modified = Optional_ | KnownOrAbsent | Complete
 Ask = Request | Callable[[Target], "Request | Message"]
 NamedAsk = Ask | Optional_ | KnownOrAbsent
 
@@ -190,14 +197,14 @@ class Builtin(enum.Enum):
 
 # A text is the id of a fact that another plugin may offer; loading puts the fact in its place.
 Source = Fact | str | FirstOf | OfParent
-Need = Source | Optional_ | KnownOrAbsent | EachPart | Each | Builtin
+Need = Source | Modified | EachPart | Each | Builtin
 
 
 def facts_in(need: Need) -> tuple[Fact | str, ...]:
     """The facts that `need` names itself, not those that they are derived from."""
     if isinstance(need, Fact | str):
         return (need,)
-    if isinstance(need, Optional_ | KnownOrAbsent):
+    if isinstance(need, Modified):
         return facts_in(need.of)
     if isinstance(need, FirstOf):
         return need.facts

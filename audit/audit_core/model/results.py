@@ -189,6 +189,10 @@ class _Observations(Struct):
     observations: tuple[Evidence, ...]
 
 
+class _Facts(Struct):
+    facts: tuple[FactValue, ...] = ()
+
+
 T = TypeVar("T")
 
 
@@ -238,6 +242,10 @@ class Results:
     def observations_of(self, entry: ObjectEntry) -> tuple[Evidence, ...]:
         """What was observed of one object and its parts."""
         return self._part(entry, _Observations).observations
+
+    def facts_of(self, entry: ObjectEntry) -> tuple[FactValue, ...]:
+        """What is known of one object and its parts."""
+        return self._part(entry, _Facts).facts
 
     def _part(self, entry: ObjectEntry, part: type[T]) -> T:
         return msgspec.json.decode(self.load(entry), type=part)

@@ -6,9 +6,6 @@ from typing import Any
 
 from msgspec import Struct
 
-DEFAULT_KIND = "host"
-"""The kind of a target, and of a fact or check, where none is named."""
-
 
 class Target(Struct, frozen=True, kw_only=True):
     """One thing audited.

@@ -9,10 +9,9 @@ from audit_core.model import (
     Each,
     EachPart,
     Fact,
-    KnownOrAbsent,
+    Modified,
     Need,
     OfParent,
-    Optional_,
     Target,
     Tree,
     facts_in,
@@ -59,7 +58,7 @@ class _Walk:
 
     def _about(self, need: Need, fact: Fact, target: Target) -> Iterable[Target]:
         """The targets about which `need` wants `fact`, seen from `target`."""
-        if isinstance(need, Optional_ | KnownOrAbsent):
+        if isinstance(need, Modified):
             return self._about(need.of, fact, target)
         if isinstance(need, OfParent):
             above = self._tree.above(target, fact.kind)
