@@ -25,6 +25,7 @@ from audit_core.api.sdk import (
     Up,
     capped,
     check,
+    complete,
     expect,
     failed,
     known,
@@ -101,7 +102,7 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
 
 @check(
     "backup.present",
-    needs=FILES,
+    needs=complete(FILES),
     severity=Severity.HIGH,
     version=2,
     when_absent=_NO_FOLDER,
@@ -121,7 +122,7 @@ def present(files: Files) -> Judgement:
 
 @check(
     "backup.fresh",
-    needs=(FILES, CLOCK, TARGET, COLLECTED_AT),
+    needs=(complete(FILES), CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
     version=2,
     when_absent=_NO_FOLDER,
@@ -219,7 +220,7 @@ def _dated(
 
 @check(
     "backup.copies",
-    needs=(FILES, CLOCK, TARGET),
+    needs=(complete(FILES), CLOCK, TARGET),
     severity=Severity.MEDIUM,
     version=2,
     when_absent=_NO_FOLDER,
@@ -270,7 +271,7 @@ def _generations(full: list[BackupFile], rpo: float | Message) -> int:
 
 @check(
     "backup.size",
-    needs=(FILES, CLOCK, TARGET),
+    needs=(complete(FILES), CLOCK, TARGET),
     severity=Severity.HIGH,
     version=2,
     when_absent=_NO_FOLDER,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from msgspec import structs
 
@@ -22,12 +22,15 @@ from audit_core.api.sdk import (
     Command,
     Message,
     ParseError,
+    Partial,
     Privilege,
     Reason,
     Target,
     decimal_number,
     fact,
     msg,
+    partial,
+    read_rows,
     verbatim,
     whole_number,
 )
@@ -197,33 +200,48 @@ def _is_aside(path: str, pattern: str) -> bool:
     return hidden or any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
 
 
-def parse_files(answer: Answer) -> Files | Absent:
+def parse_files(answer: Answer) -> Files | Partial | Absent:
     """The files of the set, newest first."""
     if absent := _refusal(answer):
         return absent
-    entries = [_entry(record, answer) for record in _records(answer)]
+    rows = enumerate(_records(answer), 1)
+    entries, problems = read_rows(rows, lambda record: _entry(record, answer))
     folders = {e.name: e for kind, e in entries if kind == "d"}
-    if "" not in folders and not answer.truncated:
+    if "" not in folders and not answer.truncated and not problems:
         raise ParseError(msg("the listing lacks the directory itself"))
-    modes = {name: e.mode for name, e in folders.items()}
+    if problems:
+        entries = [(kind, e) for kind, e in entries if _way(e.name) <= set(folders)]
+    return partial(_files(entries, folders, answer), problems)
+
+
+def _files(
+    entries: list[tuple[str, BackupFile]], folders: dict[str, BackupFile], answer: Answer
+) -> Files:
     pattern, depth = str(declared.pattern(answer.target)), declared.depth(answer.target)
-    files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
-    below = [e for name, e in folders.items() if name not in ("", "lost+found")]
-
-    def with_reach(found: Iterable[BackupFile]) -> tuple[BackupFile, ...]:
-        return tuple(structs.replace(e, reachable=_reachable(e.name, modes)) for e in found)
-
+    modes = {name: e.mode for name, e in folders.items()}
+    reached = [(kind, structs.replace(e, reachable=_reachable(e.name, modes)))
+               for kind, e in entries]  # fmt: skip
+    files = sorted((e for kind, e in reached if kind == "f"), key=lambda f: (-f.at, f.name))
+    below = [e for kind, e in reached if kind == "d" and e.name not in ("", "lost+found")]
     return Files(
-        files=with_reach(f for f in files if not _is_aside(f.name, pattern)),
-        aside=with_reach(f for f in files if _is_aside(f.name, pattern)),
-        deeper=with_reach(e for e in below if e.name.count("/") + 1 == depth),
+        files=tuple(f for f in files if not _is_aside(f.name, pattern)),
+        aside=tuple(f for f in files if _is_aside(f.name, pattern)),
+        deeper=tuple(e for e in below if e.name.count("/") + 1 == depth),
         links=sum(kind == "l" for kind, _ in entries),
-        open_folders=tuple(
-            e.name for e in with_reach(below) if e.reachable and e.mode & 0o003 == 0o003
-            and not e.mode & 0o1000
-        ),
+        open_folders=tuple(e.name for e in below if e.reachable and _open(e.mode)),
         complete=not answer.truncated,
-    )  # fmt: skip
+    )
+
+
+def _way(name: str) -> set[str]:
+    """Every folder between the set's own and `name`."""
+    parts = name.split("/")
+    return {"/".join(parts[:deep]) for deep in range(1, len(parts))}
+
+
+def _open(mode: int) -> bool:
+    """Whether others may enter the folder and change what is in it."""
+    return mode & 0o003 == 0o003 and not mode & 0o1000
 
 
 def _bytes(text: str) -> bytes | None:

@@ -12,8 +12,11 @@ from audit_core.api.sdk import (
     Answers,
     Command,
     ParseError,
+    Partial,
     fact,
     msg,
+    partial,
+    read_rows,
     verbatim,
     whole_number,
 )
@@ -40,26 +43,29 @@ class Process(Struct, frozen=True, kw_only=True):
         return self.uid < FIRST_PERSON and not self.contained
 
 
-def parse_processes(answers: Answers) -> tuple[Process, ...] | Absent:
+def parse_processes(answers: Answers) -> tuple[Process, ...] | Partial | Absent:
     """Processes from `ps -eo pid=,uid=,comm=`; a zombie's name ends in `<defunct>`.
 
     NOT_PERMITTED when process 1 is hidden (/proc mounted with hidepid): who is not seen may run.
     """
-    found = []
     inside = _contained(answers["contained"].lines)
-    for line in answers["ps"].lines:
-        parts = line.split(None, 2)
-        if len(parts) < 2:
-            raise ParseError(msg("not a process: {line}", line=verbatim(line)))
-        name = parts[2].rstrip(" ") if len(parts) == 3 else ""
-        pid, uid = whole_number(parts[0]), whole_number(parts[1])
-        found.append(Process(pid=pid, uid=uid, name=name, contained=pid in inside))
+    lines = enumerate(answers["ps"].lines, 1)
+    found, problems = read_rows(lines, lambda line: _process(line, inside))
     if not found:
         raise ParseError(msg("no process listed"))
     if all(process.pid != 1 for process in found):
         detail = msg("Process 1 is hidden from this account: the list of processes is incomplete")
         return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
-    return tuple(found)
+    return partial(tuple(found), problems)
+
+
+def _process(line: str, inside: frozenset[int]) -> Process:
+    parts = line.split(None, 2)
+    if len(parts) < 2:
+        raise ParseError(msg("not a process: {line}", line=verbatim(line)))
+    name = parts[2].rstrip(" ") if len(parts) == 3 else ""
+    pid, uid = whole_number(parts[0]), whole_number(parts[1])
+    return Process(pid=pid, uid=uid, name=name, contained=pid in inside)
 
 
 _GROUP = re.compile(r"/proc/([0-9]{1,12})/cgroup")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from audit_core.api.sdk import (
@@ -9,10 +11,13 @@ from audit_core.api.sdk import (
     Answers,
     Command,
     ParseError,
+    Partial,
     fact,
     msg,
     not_present,
     optional,
+    partial,
+    read_rows,
     verbatim,
 )
 from audit_core.model import Answer, Optional_, Reason
@@ -39,7 +44,7 @@ _STATES = frozenset({
 })  # fmt: skip
 
 
-def parse_units(answers: Answers) -> Units | Absent:
+def parse_units(answers: Answers) -> Units | Partial | Absent:
     """Units from `systemctl list-units` and `list-unit-files`; NOT_PRESENT without systemd."""
     loaded, files = answers["units"], answers["files"]
     if loaded is None or files is None or _NOT_BOOTED in loaded.stderr:
@@ -47,37 +52,40 @@ def parse_units(answers: Answers) -> Units | Absent:
     if loaded.exit_code or files.exit_code or not (loaded.stdout and files.stdout):
         # systemctl ignores the question in a chroot, with status 0
         raise ParseError(msg("the output of systemctl is incomplete"))
-    active, failing = _loaded(loaded.lines)
-    enabled, generated = _unit_files(files.lines)
-    return Units(active=active, enabled=enabled, generated=generated, failing=failing)
+    units, unread = read_rows(_told(loaded.lines), _unit)
+    unit_files, more = read_rows(_told(files.lines), _unit_file)
+    found = Units(
+        active=frozenset(n for n, active, _ in units if active in _RUNS),
+        failing=frozenset(n for n, _, sub in units if sub.startswith("auto-restart")),
+        enabled=frozenset(n for n, state in unit_files if state in ("enabled", "enabled-runtime")),
+        generated=frozenset(n for n, state in unit_files if state == "generated"),
+    )
+    return partial(found, [*unread, *more])
 
 
-def _loaded(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The active units, and those that are started again and again."""
-    active, failing = set(), set()
-    for line in lines:
-        words = line.lstrip("●*× ").split(None, 4)
-        if words and (len(words) < 4 or not words[0].endswith((".service", ".socket"))):
-            raise ParseError(msg("not a unit: {line}", line=verbatim(line)))
-        if words and words[2] in ("active", "activating", "reloading"):
-            active.add(words[0])
-        if words and words[3].startswith("auto-restart"):
-            failing.add(words[0])
-    return frozenset(active), frozenset(failing)
+_RUNS = ("active", "activating", "reloading")
 
 
-def _unit_files(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The units that are enabled, and those that systemd made of start-up scripts."""
-    enabled, generated = set(), set()
-    for line in lines:
-        words = line.split()
-        if words and (len(words) < 2 or words[1] not in _STATES):
-            raise ParseError(msg("not a unit file: {line}", line=verbatim(line)))
-        if len(words) >= 2 and words[1] in ("enabled", "enabled-runtime"):
-            enabled.add(words[0])
-        if len(words) >= 2 and words[1] == "generated":
-            generated.add(words[0])
-    return frozenset(enabled), frozenset(generated)
+def _told(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """The lines with text and their numbers, without the marks that systemctl puts before them."""
+    plain = ((number, line.lstrip("●*× ")) for number, line in enumerate(lines, 1))
+    return ((number, line) for number, line in plain if line.strip())
+
+
+def _unit(line: str) -> tuple[str, str, str]:
+    """The name of a unit, whether it is active, and its further state."""
+    words = line.split(None, 4)
+    if len(words) < 4 or not words[0].endswith((".service", ".socket")):
+        raise ParseError(msg("not a unit: {line}", line=verbatim(line)))
+    return words[0], words[2], words[3]
+
+
+def _unit_file(line: str) -> tuple[str, str]:
+    """The name of a unit and whether it starts with the system."""
+    words = line.split()
+    if len(words) < 2 or words[1] not in _STATES:
+        raise ParseError(msg("not a unit file: {line}", line=verbatim(line)))
+    return words[0], words[1]
 
 
 def _systemctl(verb: str, *words: str) -> Optional_:

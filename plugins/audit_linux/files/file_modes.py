@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     Judgement,
     Message,
     ParseError,
+    Partial,
     Severity,
     capped,
     check,
@@ -24,7 +25,9 @@ from audit_core.api.sdk import (
     msg,
     not_present,
     optional,
+    partial,
     passed,
+    read_rows,
     undetermined,
     verbatim,
 )
@@ -89,18 +92,19 @@ def _mode(part: str) -> Mode:
     return Mode(path=path, bits=int(bits, 8), uid=int(uid), group=group, kind=kind, acl=acl)
 
 
-def parse_modes(answer: Answer) -> Modes | Absent:
+def parse_modes(answer: Answer) -> Modes | Partial | Absent:
     """The modes that find printed; NOT_PRESENT when it found nothing and saw everything."""
     denied = refused(answer.stderr)
     parts = answer.text.split("\0")
     if parts.pop():
         raise ParseError(msg("the last entry is incomplete"))
-    found = [_mode(part) for part in parts]
+    found, problems = read_rows(enumerate(parts, 1), _mode)
     if not found:
         return denied or not_present(msg("None of these paths exists"))
     closed = [p.decode("utf-8", "surrogateescape") for p in _REFUSED.findall(answer.stderr)]
     ordered = tuple(sorted(found, key=lambda m: m.path))
-    return Modes(found=ordered, whole=denied is None, closed=tuple(sorted(closed)))
+    modes = Modes(found=ordered, whole=denied is None, closed=tuple(sorted(closed)))
+    return partial(modes, problems)
 
 
 _OPEN, _CLOSED, _FOLDER = 0o644, 0o640, 0o755

@@ -7,15 +7,19 @@ import re
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Absent,
     ParseError,
     Severity,
     capped,
     check,
+    complete,
     expect,
     fact,
     failed,
+    known_or_absent,
     msg,
     passed,
+    undetermined,
     verbatim,
     whole_number,
 )
@@ -61,7 +65,7 @@ def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
 
 @check(
     "linux.audit-daemon",
-    needs=PROCESSES,
+    needs=complete(PROCESSES),
     severity=Severity.HIGH,
     version=2,
     remedy=msg("Install auditd, enable its service and start it"),
@@ -116,12 +120,14 @@ def audit_locked(status: AuditStatus) -> Judgement:
 
 @check(
     "linux.audit-process-owner",
-    needs=PROCESSES,
+    needs=(PROCESSES, known_or_absent(complete(PROCESSES))),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Run auditd and the system log daemon as root or as a service account"),
 )
-def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
+def audit_process_owner(
+    processes: tuple[Process, ...], every: tuple[Process, ...] | Absent
+) -> Judgement:
     """The processes that record events do not run under a person's account."""
     names = {name[:15] for name in RECORDERS}
     recorders = [p for p in processes if p.name in names and not p.contained]
@@ -132,6 +138,8 @@ def audit_process_owner(processes: tuple[Process, ...]) -> Judgement:
             "An ordinary account can stop: {processes}", processes=capped(process_labels(owned))
         )
         return failed(detail, expected=expected)
+    if not recorders and isinstance(every, Absent):
+        return undetermined(every.detail, expected=expected)
     if not recorders:
         return failed(msg("No process that records events was found"), expected=expected)
     detail = msg("Found: {processes}", processes=capped(process_labels(recorders)))
@@ -180,7 +188,7 @@ AUDITD_CONF = fact(
 
 @check(
     "linux.audit-storage",
-    needs=(AUDITD_CONF, PROCESSES),
+    needs=(AUDITD_CONF, complete(PROCESSES)),
     severity=Severity.MEDIUM,
     version=3,
     when_absent=failed(msg("There is no /etc/audit/auditd.conf")),

@@ -9,9 +9,12 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     Command,
     ParseError,
+    Partial,
     fact,
     msg,
+    partial,
     provider,
+    read_rows,
     verbatim,
 )
 from audit_core.model import Answer
@@ -97,19 +100,28 @@ def _marked(line: str) -> Acl:
     return Acl(path=_below(row[3]), told=False, folder=row[1] == "d", mask=row[2])
 
 
-def parse_getfacl(answer: Answer) -> tuple[Acl, ...]:
+def parse_getfacl(answer: Answer) -> tuple[Acl, ...] | Partial:
     """The access lists that name somebody besides owner and group; empty where there is none."""
     _check_complaints(answer)
     blocks = [block for block in answer.text.split("\n\n") if block.strip()]
-    return tuple(acl for block in blocks if (acl := _list(block.strip("\n"))).entries)
+    lists, problems = read_rows(((n, b.strip("\n")) for n, b in enumerate(blocks, 1)), _list)
+    return partial(tuple(acl for acl in lists if acl.entries), problems)
 
 
-def parse_marks(answer: Answer) -> tuple[Acl, ...]:
+def parse_marks(answer: Answer) -> tuple[Acl, ...] | Partial:
     """The paths that ls marks with a + for an access list; empty where there is none."""
     _check_complaints(answer)
-    if not answer.lines or not all(_SEEN.match(line) for line in answer.lines):
+    if not answer.lines:
         raise ParseError(msg("not what ls prints"))
-    return tuple(_marked(line) for line in answer.lines if line[10] == "+")
+    rows, problems = read_rows(enumerate(answer.lines, 1), _seen)
+    return partial(tuple(acl for acl in rows if acl is not None), problems)
+
+
+def _seen(line: str) -> Acl | None:
+    """The access list that a line of ls tells of, if it does."""
+    if not _SEEN.match(line):
+        raise ParseError(msg("not a line of ls: {line}", line=verbatim(line)))
+    return _marked(line) if line[10] == "+" else None
 
 
 def _check_complaints(answer: Answer) -> None:

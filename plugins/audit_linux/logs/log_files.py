@@ -11,6 +11,7 @@ from audit_core.api.sdk import (
     Absent,
     Answers,
     ParseError,
+    Partial,
     Severity,
     capped,
     check,
@@ -19,8 +20,10 @@ from audit_core.api.sdk import (
     msg,
     not_applicable,
     not_present,
+    partial,
     passed,
     present,
+    read_rows,
     undetermined,
     verbatim,
 )
@@ -71,7 +74,7 @@ _RECORD = re.compile(
 
 def _log_file(record: str) -> tuple[str, LogFile]:
     match = _RECORD.fullmatch(record)
-    if match is None:
+    if match is None or "[redacted:" in record:  # a cut may have swallowed whole records
         raise ParseError(msg("not a file record: {record}", record=verbatim(record)))
     mode, kind, uid, gid, size, changed, born, path = match.groups()
     return kind, LogFile(
@@ -80,22 +83,36 @@ def _log_file(record: str) -> tuple[str, LogFile]:
     )  # fmt: skip
 
 
-def _records(text: str) -> list[tuple[str, LogFile]]:
-    """Each record of find with its kind: f, d or l."""
-    parts = text.split("//")
-    if "[redacted:" in text:  # a cut may have swallowed whole records
-        raise ParseError(msg("a secret was redacted from the list"))
-    if parts.pop() != "":
-        raise ParseError(msg("the last record is incomplete"))
+def _records(text: str) -> tuple[list[tuple[str, LogFile]], list[Message]]:
+    """Each record of find with its kind (f, d or l), and what could not be read."""
+    rows, problems = read_rows(enumerate(_whole_records(text), 1), _log_file)
+    return (_placed(rows) if problems else rows), problems
+
+
+def _whole_records(text: str) -> list[str]:
     # The top folder has an empty path, so its record ends in `_` and the next follows at once.
-    return [_log_file(part) for part in parts]
+    *parts, rest = text.split("//")
+    if rest:
+        raise ParseError(msg("the last record is incomplete"))
+    return parts
+
+
+def _placed(rows: list[tuple[str, LogFile]]) -> list[tuple[str, LogFile]]:
+    """Those below folders that were read: one that was not may be closed to others."""
+    folders = {file.path for kind, file in rows if kind == "d"}
+
+    def ways(path: str) -> set[str]:
+        parts = path.split("/")
+        return {"/".join(parts[:deep]) for deep in range(len(parts))}
+
+    return [row for row in rows if not row[1].path or ways(row[1].path) <= folders]
 
 
 # Logs of single programs may be closed to this account; without these nothing can be said.
 _NEEDED = re.compile(rb"find: ['\"]?(/var/log(?:/journal[^'\"]{0,200})?)['\"]?: Permission denied")
 
 
-def parse_log_tree(answers: Answers) -> LogTree | Absent:
+def parse_log_tree(answers: Answers) -> LogTree | Partial | Absent:
     """The files that `find` listed, with the host's time.
 
     NOT_PERMITTED when /var/log itself or the journal's folder may not be listed.
@@ -106,15 +123,16 @@ def parse_log_tree(answers: Answers) -> LogTree | Absent:
         paths = capped(path.decode("utf-8", "surrogateescape") for path in closed)
         detail = msg("Cannot read {paths}", paths=paths)
         return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
-    records = _records(listing.text)
+    records, problems = _records(listing.text)
     if not records:
         raise ParseError(msg("the list is empty"))
-    return LogTree(
+    tree = LogTree(
         now=seconds(answers["clock"]),
         files=tuple(file for kind, file in records if kind != "l"),
         links=tuple(file.path for kind, file in records if kind == "l"),
         filesystem=answers["filesystem"].text.strip(),
     )
+    return partial(tree, problems)
 
 
 # Exit status 1: some folder may not be looked into, which its own record shows.
@@ -152,13 +170,14 @@ LOG_TREE = fact(
 )
 
 
-def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Absent:
+def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Partial | Absent:
     """The files of /var/log/audit; NOT_PRESENT when there is no such folder."""
     if answer.exit_code != 0:
         if b"No such file or directory" in answer.stderr and not answer.stdout:
             return not_present(msg("There is no directory {path}", path="/var/log/audit"))
         raise ParseError(msg("find could not list /var/log/audit"))
-    return tuple(file for _, file in _records(answer.text))
+    rows, problems = read_rows(enumerate(_whole_records(answer.text), 1), _log_file)
+    return partial(tuple(file for _, file in rows), problems)
 
 
 AUDIT_FILES = fact(
@@ -328,7 +347,7 @@ def _recorded(tree: LogTree) -> bool:
     "linux.log-file-modes",
     needs=(LOG_TREE, LOG_ACLS),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg(
         "chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit; "
         "setfacl -x for accounts of people"

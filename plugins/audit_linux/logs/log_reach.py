@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     Up,
     capped,
     check,
+    complete,
     expect,
     fact,
     failed,
@@ -162,8 +163,8 @@ def _installed(days: int) -> Message:
 @check(
     "linux.log-oldest",
     needs=(
-        LOG_TREE,
-        known_or_absent(optional(AUDIT_FILES)),
+        complete(LOG_TREE),
+        known_or_absent(optional(complete(AUDIT_FILES))),
         optional(HOST_SINCE),
         optional(ROTATIONS),
         optional(AUDITD_CONF),
@@ -239,7 +240,7 @@ def _elsewhere(
 
 @check(
     "linux.log-durable",
-    needs=(LOG_TREE, known_or_absent(optional(JOURNAL_CONF))),
+    needs=(complete(LOG_TREE), known_or_absent(optional(JOURNAL_CONF))),
     severity=Severity.MEDIUM,
     version=3,
     remedy=msg("Install rsyslog, or set Storage=persistent in journald.conf"),

@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     Severity,
     Up,
     check,
+    complete,
     fact,
     failed,
     known_or_absent,
@@ -187,7 +188,7 @@ def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, R
 @check(
     "linux.log-retention",
     needs=(
-        LOG_TREE,
+        complete(LOG_TREE),
         known_or_absent(optional(ROTATIONS)),
         known_or_absent(optional(JOURNAL_CONF)),
     ),

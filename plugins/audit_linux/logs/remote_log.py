@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Up,
     capped,
     check,
+    complete,
     fact,
     failed,
     msg,
@@ -82,11 +83,11 @@ def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
     "linux.log-remote",
     needs=(
         TARGET,
-        PROCESSES,
+        complete(PROCESSES),
         optional(RSYSLOG),
         optional(SYSLOG_NG),
         optional(UPLOAD),
-        optional(UNITS),
+        optional(complete(UNITS)),
     ),
     severity=Severity.MEDIUM,
     version=2,
@@ -147,7 +148,7 @@ def _unsettled(
 @check(
     "linux.log-kept-or-sent",
     needs=(
-        LOG_TREE,
+        complete(LOG_TREE),
         optional(ROTATIONS),
         optional(HOST_SINCE),
         optional(JOURNAL_CONF),

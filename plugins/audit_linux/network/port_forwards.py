@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Fact, ParseError, fact, msg, verbatim
+from audit_core.api.sdk import Fact, ParseError, Partial, fact, msg, partial, read_rows, verbatim
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.iptables import words_of
 from audit_linux.network.nft import ASK, dormant_tables, objects_of, subject, values_of
@@ -63,24 +63,32 @@ def _saved(words: list[str]) -> Iterator[Published]:
     yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to)
 
 
-def parse_saved(answer: Answer) -> tuple[Published, ...]:
+def parse_saved(answer: Answer) -> tuple[Published, ...] | Partial:
     """The ports that the nat table of iptables-save hands on."""
+    rows, problems = read_rows(enumerate(answer.lines, 1), _words)
     if b"legacy tables present" in answer.stderr:
-        raise ParseError(msg("iptables-legacy also holds tables, which were not listed"))
-    found: dict[Published, None] = {}
-    table, open_ = "", False
-    for words in (words_of(line) for line in answer.lines):
-        if words and words[0].startswith("*"):
-            table, open_ = words[0], True
-        elif words[:1] == ["COMMIT"]:
-            open_ = False
-        elif words[:1] == ["-A"] and len(words) > 1 and table == "*nat":
-            found.update(dict.fromkeys(_saved(words)))
-        elif words and words[0][0] not in "#:-[":
-            raise ParseError(msg("not a rule: {line}", line=verbatim(" ".join(words))))
-    if open_:
-        raise ParseError(msg("the last table is incomplete"))
-    return tuple(found)
+        problems.append(msg("iptables-legacy also holds tables, which were not listed"))
+    tables = [words[0] for words in rows if words and words[0].startswith(("*", "COMMIT"))]
+    if tables[1::2] != ["COMMIT"] * (len(tables) // 2) or len(tables) % 2:
+        problems.append(msg("a table is incomplete"))
+    found = dict.fromkeys(one for words in _in_table(rows, "*nat") for one in _saved(words))
+    return partial(tuple(found), problems)
+
+
+def _words(line: str) -> list[str]:
+    words = words_of(line)
+    if words and words[0][0] not in "*#:-[" and words != ["COMMIT"]:
+        raise ParseError(msg("not a rule: {line}", line=verbatim(line)))
+    return words
+
+
+def _in_table(rows: list[list[str]], name: str) -> Iterator[list[str]]:
+    """The rules (`-A CHAIN …`) of the table `name`."""
+    table = ""
+    for words in rows:
+        table = words[0] if words and words[0].startswith("*") else table
+        if table == name and words[:1] == ["-A"] and len(words) > 1:
+            yield words
 
 
 def _written(value: Any) -> str:
@@ -127,17 +135,19 @@ def _listed(expr: Any) -> Iterator[Published]:
     yield Published(protocol=protocol[:_TEXT], ports=_told(",".join(ports[1])), to=targets[0])
 
 
-def parse_listed(answer: Answer) -> tuple[Published, ...]:
+def parse_listed(answer: Answer) -> tuple[Published, ...] | Partial:
     """The ports that rules of `nft -j list ruleset` hand on, those of iptables-nft among them."""
     items = objects_of(answer)
     chains = [c for item in items if isinstance(c := item.get("chain"), dict)]
     leaving = {_key(c, "name") for c in chains if c.get("hook") == "output"}
     asleep = dormant_tables(items)
-    found: dict[Published, None] = {}
-    for rule in (r for item in items if isinstance(r := item.get("rule"), dict)):
-        if _key(rule, "chain") not in leaving and _key(rule, "chain")[:2] not in asleep:
-            found.update(dict.fromkeys(_listed(rule.get("expr"))))
-    return tuple(found)
+    rules = [r for item in items if isinstance(r := item.get("rule"), dict)]
+    acting = [
+        r.get("expr") for r in rules
+        if _key(r, "chain") not in leaving and _key(r, "chain")[:2] not in asleep
+    ]  # fmt: skip
+    rows, problems = read_rows(enumerate(acting, 1), lambda expr: tuple(_listed(expr)))
+    return partial(tuple(dict.fromkeys(one for row in rows for one in row)), problems)
 
 
 def _key(item: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     capped,
     capped_messages,
     check,
+    complete,
     decimal_number,
     fact,
     failed,
@@ -58,7 +59,7 @@ AGENTS = {
 
 @check(
     "linux.intrusion-agent",
-    needs=(TARGET, PROCESSES),
+    needs=(TARGET, complete(PROCESSES)),
     severity=Severity.MEDIUM,
     version=2,
     remedy=msg("Install a host intrusion detection agent; declare intrusion_agents if its name "
@@ -123,7 +124,7 @@ MAY_WATCH = ("osqueryd",)
 
 @check(
     "linux.file-integrity",
-    needs=(PROCESSES, optional(BASELINE)),
+    needs=(complete(PROCESSES), optional(BASELINE)),
     severity=Severity.MEDIUM,
     version=2,
     remedy=msg("Initialise AIDE and run it daily, or run an agent that monitors files"),

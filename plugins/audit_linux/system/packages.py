@@ -8,6 +8,7 @@ from typing import Annotated
 from audit_core.api.sdk import (
     TARGET,
     ParseError,
+    Partial,
     Severity,
     Superset,
     capped,
@@ -15,36 +16,43 @@ from audit_core.api.sdk import (
     expect,
     fact,
     msg,
+    partial,
     provider,
+    read_rows,
     verbatim,
 )
 from audit_core.model import Answer, Command, Judgement, Target
 from audit_linux.declared import declared
 
+_DPKG = re.compile(r"[a-z]([a-zA-Z])[R ]? ?\t([A-Za-z0-9.+_-]{1,200})", re.ASCII)
+_NAME = re.compile(r"()([A-Za-z0-9.+_~^-]{1,200})", re.ASCII)
 
-def parse_dpkg(answer: Answer) -> frozenset[str]:
-    """Names of packages that are unpacked or installed (`ii`, `hi`, `iF` …), without versions."""
-    found = set()
-    for line in answer.lines:
-        match = re.fullmatch(
-            r"([a-z])([a-zA-Z])([R ]?) ?\t([A-Za-z0-9.+_-]{1,200})", line, re.ASCII
-        )
-        if match is None:
+
+def _packages(answer: Answer, form: re.Pattern[str]) -> frozenset[str] | Partial:
+    """The installed packages among the lines, each in `form`: state and name."""
+
+    def read(line: str) -> re.Match[str]:
+        row = form.fullmatch(line)
+        if row is None:
             raise ParseError(msg("not a package: {line}", line=verbatim(line)))
-        # Second letter n: not installed; c: only set-up files are left.
-        if match[2] not in ("n", "c"):
-            found.add(match[4])
+        return row
+
+    rows, problems = read_rows(enumerate(answer.lines, 1), read)
+    # n: not installed; c: only set-up files are left.
+    found = frozenset(row[2] for row in rows if row[1] not in ("n", "c"))
     if not found:
         raise ParseError(msg("no package is installed"))
-    return frozenset(found)
+    return partial(found, problems)
 
 
-def parse_rpm(answer: Answer) -> frozenset[str]:
+def parse_dpkg(answer: Answer) -> frozenset[str] | Partial:
+    """Names of packages that are unpacked or installed (`ii`, `hi`, `iF` …), without versions."""
+    return _packages(answer, _DPKG)
+
+
+def parse_rpm(answer: Answer) -> frozenset[str] | Partial:
     """Names of installed packages."""
-    names = set(answer.lines)
-    if not names or not all(re.fullmatch(r"[A-Za-z0-9.+_~^-]{1,200}", n, re.ASCII) for n in names):
-        raise ParseError(msg("not a list of packages"))
-    return frozenset(names)
+    return _packages(answer, _NAME)
 
 
 _RPM = Command(argv=("rpm", "-qa", "--qf", "%{NAME}\\n"), timeout_s=60, limit=4 << 20)
@@ -77,7 +85,7 @@ _VERSION = re.compile(r"-?\d{1,3}(\.\d{1,3})?$")
     "linux.needless-packages",
     needs=(TARGET, PACKAGES),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Remove what the server does not need, or declare it in needed_packages"),
 )
 def needless_packages(

@@ -11,16 +11,20 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     Answers,
     ParseError,
+    Partial,
     ReadFiles,
     Severity,
     capped,
     check,
+    complete,
     fact,
     failed,
     json_document,
     msg,
     not_applicable,
+    partial,
     passed,
+    read_rows,
     undetermined,
     verbatim,
 )
@@ -46,29 +50,45 @@ def _places(node: dict[str, Any]) -> list[str]:
     return [place for place in places if place]
 
 
-def _mounts(nodes: Any, encrypted: bool, deep: int) -> list[Mount]:
+def _mounts(nodes: Any, encrypted: bool, deep: int) -> tuple[list[Mount], list[Message]]:
+    """The mounts of `nodes` and of all below, and what could not be read."""
     if not isinstance(nodes, list) or deep > DEEPEST:
         raise ParseError(msg("not a tree of block devices"))
     found: list[Mount] = []
+    problems: list[Message] = []
     for node in nodes:
-        if not isinstance(node, dict) or not isinstance(node.get("name"), str):
-            raise ParseError(msg("not a block device"))
-        inner = encrypted or node.get("type") == "crypt"
-        found += [Mount(device=node["name"], place=p, encrypted=inner) for p in _places(node)]
-        found += _mounts(node.get("children", []), inner, deep + 1)
-    return found
+        try:
+            inner, places = encrypted or _kind(node) == "crypt", _places(node)
+        except ParseError as error:
+            problems.append(error.detail)
+            continue
+        found += [Mount(device=node["name"], place=p, encrypted=inner) for p in places]
+        below, more = _mounts(node.get("children", []), inner, deep + 1)
+        found, problems = found + below, problems + more
+    return found, problems
 
 
-def parse_lsblk(answer: Answer) -> tuple[Mount, ...]:
+def _kind(node: Any) -> Any:
+    """The type of a device; raises ParseError where this is none."""
+    if not isinstance(node, dict) or not isinstance(node.get("name"), str):
+        raise ParseError(msg("not a block device"))
+    return node.get("type")
+
+
+def parse_lsblk(answer: Answer) -> tuple[Mount, ...] | Partial:
     """Mounted devices from `lsblk -J`; on several legs (RAID) all of them must be encrypted."""
     document = json_document(answer.stdout)
     if not isinstance(document, dict) or "blockdevices" not in document:
         raise ParseError(msg("no list of block devices"))
     merged: dict[tuple[str, str], bool] = {}
-    for mount in _mounts(document["blockdevices"], False, 0):
+    mounts, problems = _mounts(document["blockdevices"], False, 0)
+    if problems and not mounts:
+        raise ParseError(problems[0])
+    for mount in mounts:
         key = (mount.device, mount.place)
         merged[key] = merged.get(key, True) and mount.encrypted
-    return tuple(Mount(device=d, place=p, encrypted=e) for (d, p), e in sorted(merged.items()))
+    found = (Mount(device=d, place=p, encrypted=e) for (d, p), e in sorted(merged.items()))
+    return partial(tuple(found), problems)
 
 
 MOUNTS = fact(
@@ -103,14 +123,17 @@ _DF = re.compile(
 )
 
 
-def parse_places(answer: Answer) -> tuple[Place, ...]:
+def parse_places(answer: Answer) -> tuple[Place, ...] | Partial:
     """A line of `df -P` for each path of data_mounts, in their order."""
     paths = declared(answer.target, "data_mounts") or ()
-    rows = [_DF.fullmatch(line) for line in answer.lines[1:]]
-    if len(rows) != len(paths) or None in rows:
+    lines = answer.lines[1:]
+    if len(lines) != len(paths):
         raise ParseError(msg("df did not report every path"))
-    found = zip(paths, [row for row in rows if row], strict=True)
-    return tuple(Place(path=path, source=row[1], mounted=row[2]) for path, row in found)
+    rows = [(path, _DF.fullmatch(line)) for path, line in zip(paths, lines, strict=True)]
+    unread = [path for path, row in rows if row is None]
+    told = msg("the output of df for these paths cannot be read: {paths}", paths=capped(unread))
+    found = tuple(Place(path=p, source=row[1], mounted=row[2]) for p, row in rows if row)
+    return partial(found, (told,) if unread else ())
 
 
 PLACES = fact("linux.data-places", tuple[Place, ...], ask=_ask_places, parse=parse_places)
@@ -134,7 +157,7 @@ def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> tuple[str, ...]:
     "linux.data-encrypted",
     needs=(PLACES, MOUNTS),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Put the data on LUKS volumes, or show that the application encrypts it"),
 )
 def data_encrypted(places: tuple[Place, ...], mounts: tuple[Mount, ...]) -> Judgement:
@@ -165,7 +188,7 @@ class Swap(Struct, frozen=True, kw_only=True):
 _BLOCK = "/sys/class/block"
 
 
-def parse_swaps(answers: Answers) -> tuple[Swap, ...]:
+def parse_swaps(answers: Answers) -> tuple[Swap, ...] | Partial:
     """Swap areas of /proc/swaps, each with the device-mapper UUID of its device.
 
     The kernel writes a blank in a path as \\040, so the first two words are path and kind.
@@ -175,13 +198,15 @@ def parse_swaps(answers: Answers) -> tuple[Swap, ...]:
         raise ParseError(msg("not the list of swap areas"))
     links = _links(answers["links"].text)
     told = {file.path: file.text.strip() for file in answers["devices"].files}
-    found = []
-    for line in lines[1:]:
+
+    def read(line: str) -> Swap:
         path, kind = [*line.split(), "", ""][:2]
         if not path.startswith("/") or kind not in ("partition", "file"):
             raise ParseError(msg("not a swap area: {line}", line=verbatim(line)))
-        found.append(Swap(path=path, kind=kind, uuid=_uuid(_resolved(path, links), told)))
-    return tuple(found)
+        return Swap(path=path, kind=kind, uuid=_uuid(_resolved(path, links), told))
+
+    rows, problems = read_rows(enumerate(lines[1:], 2), read)
+    return partial(tuple(rows), problems)
 
 
 def _links(text: str) -> dict[str, str]:
@@ -232,9 +257,9 @@ def _guarded(swap: Swap) -> bool:
 
 @check(
     "linux.swap-encrypted",
-    needs=(SWAPS, MOUNTS),
+    needs=(SWAPS, complete(MOUNTS)),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Turn swap off or put it on dm-crypt with a new key at each start"),
 )
 def swap_encrypted(swaps: tuple[Swap, ...], mounts: tuple[Mount, ...]) -> Judgement:

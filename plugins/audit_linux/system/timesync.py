@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     Reason,
     Severity,
     check,
+    complete,
     decimal_number,
     expect,
     fact,
@@ -130,7 +131,7 @@ def _told(sync: Sync) -> Message:
 
 @check(
     "linux.time-sync",
-    needs=(TIMESYNC, PROCESSES),
+    needs=(TIMESYNC, complete(PROCESSES)),
     severity=Severity.MEDIUM,
     version=2,
     remedy=msg("Point chrony, ntpd or systemd-timesyncd at the site's common time source"),

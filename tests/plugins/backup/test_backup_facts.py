@@ -22,6 +22,7 @@ from audit_core.model import (
     Command,
     Message,
     ParseError,
+    Partial,
     Privilege,
     Reason,
     Target,
@@ -344,14 +345,21 @@ def test_a_cut_listing_keeps_its_whole_records(err: bytes) -> None:
     assert ([f.name for f in got.files], got.complete) == (["one"], False)
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", FILE, FOLDER + FILE[:9], FOLDER + FILE.replace(b" f", b" s"),
-            FOLDER + FILE.replace(b"/b", b"/x"), FOLDER + b"x" + FILE,
-            FOLDER + FILE.replace(b"640", b"999"), FOLDER + FILE.replace(b"5.5", "٥".encode())],
-)  # fmt: skip
+@pytest.mark.parametrize("raw", [b"", FILE, FOLDER + FILE[:9]])
 def test_a_listing_of_another_shape_is_not_read(raw: bytes) -> None:
     with pytest.raises(ParseError):
         facts.parse_files(answer(target(), raw))
+
+
+def test_a_record_of_another_shape_costs_itself_and_what_lies_below() -> None:
+    below = FILE.replace(b"one", b"a/two")
+    for bad in (
+        FILE.replace(b" f", b" s"), FILE.replace(b"/b", b"/x"), b"x" + FILE,
+        FILE.replace(b"640", b"999"), FILE.replace(b"5.5", "٥".encode()),
+    ):  # fmt: skip
+        part = facts.parse_files(answer(target(), FOLDER + bad + below + FILE))
+        assert isinstance(part, Partial)
+        assert [f.name for f in part.value.files] == ["one"]
 
 
 def test_a_disk_error_settles_nothing() -> None:

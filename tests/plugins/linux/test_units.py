@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, Answers, ParseError, Reason
+from audit_core.model import Absent, Answer, Answers, ParseError, Partial, Reason
 from audit_linux import units
 from audit_linux.units import Units
 
@@ -50,7 +50,7 @@ def test_units(answers: MakeAll) -> None:
 def test_units_must_be_whole(answer: Make, answers: MakeAll) -> None:
     cut = UNITS.replace("loaded active running CUPS Scheduler", "loaded")
     for loaded, files in (
-        ("", FILES), (UNITS, ""), (cut, FILES), (UNITS, FILES.replace(" masked ", " what ")),
+        ("", FILES), (UNITS, ""),
         (answer(UNITS, b"Connection reset\n", 1), FILES), (UNITS, answer(FILES, b"", 1)),
         # in a chroot systemctl says on standard error that it ignores the question, with status 0
         (answer("", b"Running in chroot, ignoring command 'list-units'\n"), FILES),
@@ -58,6 +58,10 @@ def test_units_must_be_whole(answer: Make, answers: MakeAll) -> None:
     ):  # fmt: skip
         with pytest.raises(ParseError):
             units.parse_units(answers(units=loaded, files=files))
+    for loaded, files in ((cut, FILES), (UNITS, FILES.replace(" masked ", " what "))):
+        part = units.parse_units(answers(units=loaded, files=files))
+        assert isinstance(part, Partial)
+        assert part.value.active
 
 
 def test_start_links(recorded: Read, answer: Make) -> None:

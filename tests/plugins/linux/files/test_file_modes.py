@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
 from audit_linux.accounts.accounts import (
     Account,
@@ -213,16 +214,16 @@ def test_home_modes_knob() -> None:
 
 
 def test_recorded_modes(recording: Make) -> None:
-    modes = parse_modes(recording("linux.file-modes"))
-    assert not isinstance(modes, Absent)
+    modes = whole(parse_modes(recording("linux.file-modes")))
     found = {m.path: m for m in modes.found}
     assert (found["/etc/shadow"].bits, found["/etc/shadow"].group) == (0o640, "shadow")
     assert modes.whole
 
 
 def test_modes(answer: Make) -> None:
-    modes = parse_modes(answer(b"4755 0 root f /etc/a b\n\0", b"find: '/x': Permission denied"))
-    assert not isinstance(modes, Absent)
+    modes = whole(
+        parse_modes(answer(b"4755 0 root f /etc/a b\n\0", b"find: '/x': Permission denied"))
+    )
     assert (modes.found[0].bits, modes.found[0].path, modes.whole) == (0o4755, "/etc/a b\n", False)
     for bad in (b"644 0 root f /etc/a", b"9 0 root f /etc/a\0", b"644 0 root f etc\0"):
         with pytest.raises(ParseError):

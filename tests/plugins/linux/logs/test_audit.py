@@ -51,7 +51,7 @@ def test_daemon(processes: tuple[Process, ...], verdict: Verdict) -> None:
     ],
 )  # fmt: skip
 def test_owner(processes: tuple[Process, ...], verdict: Verdict) -> None:
-    assert auditing.audit_process_owner.judge(processes).verdict is verdict
+    assert auditing.audit_process_owner.judge(processes, processes).verdict is verdict
 
 
 # --- status -------------------------------------------------------------------------------------

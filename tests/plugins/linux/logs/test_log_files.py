@@ -232,7 +232,6 @@ def test_lists_of_which_only_the_mark_was_seen(line: str, verdict: Verdict, answ
     [
         (MARKS, "", b""),
         (MARKS, "ls: unrecognized option\n", b""),
-        (MARKS, "drwxr-xr-x 6 0 0 160  /var/log\nwhat\n", b""),
         (GETFACL, "what\n", b""),
         (GETFACL, "# file: /etc/shadow\nuser::rw-\nuser:1:rw-\nother::---\n", b""),
         (GETFACL, "# file: /var/log/x\nuser:bob:rw-\n", b""),

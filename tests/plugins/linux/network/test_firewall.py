@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from audit_core.api.testkit import whole
 from audit_core.model import (
     Absent,
     Answer,
     Judgement,
     ParseError,
+    Partial,
     Target,
     Verdict,
 )
@@ -74,8 +76,8 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
         OFF,
     )
     handed = (
-        published_.parse_listed(recorded(nft)) if nft else None,
-        published_.parse_saved(recorded(save)) if save else None,
+        whole(published_.parse_listed(recorded(nft))) if nft else None,
+        whole(published_.parse_saved(recorded(save))) if save else None,
     )
     bare = _judged(*given, *handed, BARE)
     assert bare.verdict is Verdict.UNDETERMINED
@@ -89,7 +91,7 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
 
 
 def test_nft_alone_tells_the_ports_that_iptables_handed_on(recorded: Read) -> None:
-    told = published_.parse_listed(recorded("nft-docker"))
+    told = whole(published_.parse_listed(recorded("nft-docker")))
     assert [p.text for p in told] == ["8080/tcp"]
 
 
@@ -97,7 +99,7 @@ _LONG = ",".join(f"{port}:{port + 9}" for port in range(10000, 10700, 100))
 
 
 def _dnat(rule: str, make: Make, table: str = "nat") -> list[str]:
-    return [p.text for p in published_.parse_saved(make(f"*{table}\n{rule}\nCOMMIT\n"))]
+    return [p.text for p in whole(published_.parse_saved(make(f"*{table}\n{rule}\nCOMMIT\n")))]
 
 
 @pytest.mark.parametrize(
@@ -133,13 +135,15 @@ def test_dnat_in_the_words_of_iptables(rule: str, text: list[str], answer: Make)
 
 
 def test_saved_rules_that_are_not_whole_are_not_read(answer: Make) -> None:
-    for text in ("*nat\n", "*nat\nwhat\nCOMMIT\n", "iptables-save: no\n"):
-        with pytest.raises(ParseError):
-            published_.parse_saved(answer(text))
-    legacy = b"# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n"
     with pytest.raises(ParseError):
-        published_.parse_saved(answer("", legacy))
-    assert published_.parse_saved(answer("")) == ()
+        published_.parse_saved(answer("iptables-save: no\n"))
+    legacy = b"# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n"
+    rule = "*nat\n-A DOCKER -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80\n"
+    for text, error in ((rule, b""), (rule + "what\nCOMMIT\n", b""), (rule + "COMMIT\n", legacy)):
+        part = published_.parse_saved(answer(text, error))
+        assert isinstance(part, Partial)
+        assert [p.text for p in part.value] == ["80/tcp -> 10.0.0.2:80"]
+    assert whole(published_.parse_saved(answer(""))) == ()
 
 
 @pytest.mark.parametrize(
@@ -161,10 +165,10 @@ def test_a_rule_of_nft_that_maps_ports_is_told_without_them(answer: Make) -> Non
     chain = {"chain": {**place, "name": "pre", "hook": "prerouting", "policy": "accept"}}
     rule = {"rule": {**place, "chain": "pre", "expr": [_is(L4, "tcp"), {"dnat": {"addr": to}}]}}
     text = json.dumps({"nftables": [chain, rule]})
-    assert [p.text for p in published_.parse_listed(answer(text))] == ["*/tcp"]
+    assert [p.text for p in whole(published_.parse_listed(answer(text)))] == ["*/tcp"]
     off = {"table": {"family": "ip", "name": "nat", "flags": "dormant"}}
     asleep = json.dumps({"nftables": [off, chain, rule]})
-    assert published_.parse_listed(answer(asleep)) == ()
+    assert whole(published_.parse_listed(answer(asleep))) == ()
     with pytest.raises(ParseError):
         published_.parse_listed(answer('{"nftables": [{"rule": {"expr": 1}}]}'))
 
