@@ -5,6 +5,7 @@
 # make bench        compares with other tools, as ratios in one run
 # make golden       writes the expected verdicts of the recorded host anew
 # make recordings   adds to the recorded host what BUNDLE=… holds of TARGET=…
+# make docs         writes the generated pages of docs/ anew
 # make messages     brings the .po files in line with the source and compiles them
 # make lock         writes requirements/ anew, with the newest releases that pyproject.toml allows
 # make clean        removes what these made, except audits and packs
@@ -31,7 +32,7 @@ TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client 
 	pg_ctlcluster:postgresql
 
 .NOTPARALLEL:
-.PHONY: help audit test test-all test-latest bench golden recordings messages lock clean check tools
+.PHONY: help audit test test-all test-latest bench golden recordings docs messages lock clean check tools
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -86,6 +87,10 @@ golden: .venv/.dev messages
 
 recordings: .venv/.dev messages
 	@PYTHONPATH=tests $(BIN)/python -m golden.record "$(BUNDLE)" "$(TARGET)"
+
+docs: .venv/.dev messages
+	@$(BIN)/python docs/coverage.py
+	@$(BIN)/python docs/checks.py
 
 clean:
 	rm -rf .venv .venv-latest .venv-lock build dist

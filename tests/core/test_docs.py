@@ -25,7 +25,8 @@ from installed import registry
 
 ROOT = Path(__file__).parents[2]
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 _COMMAND = re.compile(r"^(?:\.venv/bin/)?dengbao (?P<words>.*)")
 
 
@@ -75,23 +76,62 @@ def anchor(heading: str) -> str:
 # --- links ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_links_lead_somewhere(page: Path) -> None:
-    for link in links(page):
-        if link.startswith("https://"):
-            continue
-        path, _, place = link.partition("#")
-        led = (page.parent / path).resolve() if path else page
-        assert led.exists(), link
-        assert led.is_relative_to(ROOT), link
-        if place:
-            headings = re.findall(r"^#+ (.*)$", led.read_text(encoding="utf-8"), re.MULTILINE)
-            assert place in {anchor(h) for h in headings}, link
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {anchor(heading) for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_blocks_are_closed(page: Path) -> None:
-    assert page.read_text(encoding="utf-8").count("```") % 2 == 0
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for link in links(page):
+            if link.startswith("https://"):
+                continue
+            path, _, place = link.partition("#")
+            led = (page.parent / path).resolve() if path else page
+            assert led.exists(), (shown(page), link)
+            assert led.is_relative_to(ROOT), (shown(page), link)
+            assert not place or place in anchors(led), (shown(page), link)
+
+
+def test_blocks_are_closed() -> None:
+    for page in PAGES:
+        assert page.read_text(encoding="utf-8").count("```") % 2 == 0, shown(page)
+
+
+# --- both languages -------------------------------------------------------------------------------
+
+
+def written(lang: str) -> dict[str, Path]:
+    """The pages of a language by their path within it."""
+    return {p.relative_to(DOCS / lang).as_posix(): p for p in (DOCS / lang).rglob("*.md")}
+
+
+def test_both_languages_have_the_same_pages_commands_examples_and_links() -> None:
+    english, chinese = written("en"), written("zh")
+    assert set(english) == set(chinese) > {"quickstart.md", "checks/README.md"}
+    for name, page in english.items():
+        other = chinese[name]
+        assert lines(page) == lines(other), name
+        for kind in ("yaml", "sh"):
+            assert blocks(page, kind) == blocks(other, kind), (name, kind)
+        texts = [p.read_text(encoding="utf-8") for p in (page, other)]
+        assert len({text.count("\n## ") for text in texts}) == 1, name
+        files = [
+            {link.partition("#")[0].replace("README.zh-CN.md", "README.md") for link in links(p)}
+            for p in (page, other)
+        ]
+        assert files[0] == files[1], name
+
+
+def test_every_page_is_in_the_index_and_the_readmes_lead_to_it() -> None:
+    index = DOCS / "README.md"
+    listed = {(DOCS / link).resolve() for link in links(index) if not link.startswith("https://")}
+    pages = {p.resolve() for p in PAGES if p.is_relative_to(DOCS) and p != index}
+    generated = {p for p in pages if p.parent.name == "checks" and p.name != "README.md"}
+    assert pages - generated <= listed
+    for lang, readme in READMES.items():
+        assert f"docs/{lang}/quickstart.md" in links(readme)
+        assert "docs/README.md" in links(readme)
 
 
 # --- the readmes ----------------------------------------------------------------------------------
@@ -115,7 +155,8 @@ def test_both_readmes_show_the_same_commands_and_the_same_inventory() -> None:
 def test_both_readmes_have_the_same_sections_links_and_figures() -> None:
     english, chinese = (page.read_text(encoding="utf-8") for page in READMES.values())
     assert english.count("\n## ") == chinese.count("\n## ")
-    assert links(READMES["en"]) - {"README.zh-CN.md"} == links(READMES["zh"]) - {"README.md"}
+    to = [{link.replace("docs/zh/", "docs/en/") for link in links(p)} for p in READMES.values()]
+    assert to[0] - {"README.zh-CN.md"} == to[1] - {"README.md"}
     rows = [re.findall(r"^ +\S.*?((?: +\d+){5})$", text, re.MULTILINE)
             for text in (english, chinese)]  # fmt: skip
     assert [r.split() for r in rows[0]] == [r.split() for r in rows[1]]
@@ -162,27 +203,29 @@ def test_nothing_is_left_to_fill_in(lang: str) -> None:
 # --- commands -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_every_command_shown_is_one_that_the_program_takes(
-    page: Path, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for words in commands(page):
-        if words == ["--help"]:
-            continue
-        try:
-            built().parse_args(words)
-        except SystemExit:
-            pytest.fail(f"{words}: {capsys.readouterr().err}")
+    program = built()
+    for page in PAGES:
+        for words in commands(page):
+            if words == ["--help"]:
+                continue
+            try:
+                program.parse_args(words)
+            except SystemExit:
+                pytest.fail(f"{shown(page)}: {words}: {capsys.readouterr().err}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_every_command_named_is_in_the_help(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    named = set(re.findall(r"`(?:\.venv/bin/)?dengbao ([a-z]+)[^`]*`", text))
-    named |= {w for words in commands(page) for w in words if w in names()}
-    assert named <= names()
-    helped = built().format_help()
-    assert all(re.search(rf"^ +{name} +\S", helped, re.MULTILINE) for name in named)
+def test_every_command_named_is_in_the_help() -> None:
+    known, helped = names(), built().format_help()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"`(?:\.venv/bin/)?dengbao ([a-z]+)[^`]*`", text))
+        named |= {w for words in commands(page) for w in words if w in known}
+        assert named <= known, shown(page)
+        for name in named:
+            assert re.search(rf"^ +{name} +\S", helped, re.MULTILINE), (shown(page), name)
 
 
 def test_the_readme_names_the_main_commands() -> None:
@@ -191,12 +234,13 @@ def test_the_readme_names_the_main_commands() -> None:
     assert all(f"`{name}`" in text for name in ("run", "collect", "evaluate", "pack"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_every_target_of_make_that_is_named_exists(page: Path) -> None:
+def test_every_target_of_make_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    text = page.read_text(encoding="utf-8")
-    assert set(re.findall(r"(?:`|^\$ )make ([a-z]+)", text, re.MULTILINE)) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:`|^\$ )make ([a-z-]+)", text, re.MULTILINE))
+        assert named <= targets, shown(page)
 
 
 # --- hooks ----------------------------------------------------------------------------------------
@@ -215,7 +259,7 @@ def test_every_hook_that_is_named_exists() -> None:
 
 
 def test_every_key_of_an_inventory_is_on_its_page() -> None:
-    text = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
+    text = (DOCS / "en/inventory.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"\b([a-z_]+):", text))
     offered = registry()
     schemas: list[type[Struct]] = [s for each in offered.kinds.schemas.values() for s in each]

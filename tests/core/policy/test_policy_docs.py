@@ -1,4 +1,4 @@
-"""The examples of docs/inventory.md and docs/policy.md are taken as they stand."""
+"""The examples of the pages about inventories and policy are taken as they are printed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ def blocks(name: str) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_inventory_is_one(tmp_path: Path) -> None:
-    (text,) = blocks("inventory.md")
+def test_the_inventories_are_inventories(tmp_path: Path) -> None:
     path = tmp_path / "inventory.yaml"
+    (quick,) = blocks("en/quickstart.md")
+    path.write_text(quick, encoding="utf-8")
+    ids = [t.id for t in load_inventory(path, registry()).targets]
+    assert ids == ["web1", "web1/tls:443", "app1", "db1", "db1/backup:db"]
+    (text,) = blocks("en/inventory.md")
     path.write_text(text, encoding="utf-8")
     inventory = load_inventory(path, registry())
     assert [t.id for t in inventory.targets] == [
@@ -35,7 +39,7 @@ def test_the_inventory_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("index", "count"), [(0, 211), (1, 211 + 46), (2, 211)])
 def test_a_profile_is_one(tmp_path: Path, index: int, count: int) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(blocks("policy.md")[index], encoding="utf-8")
+    path.write_text(blocks("en/policy.md")[index], encoding="utf-8")
     registry = load()
     found = load_profile(str(path), registry.checks, registry.policy_dirs)
     assert len(found.clauses) == count
