@@ -31,23 +31,23 @@ def test_the_verdict_is_in_the_exit_code(
         assert again.ended(code).out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [], ["no-such-command"], ["run"], ["run", "gbt22239-l3", "--no-such-option"],
-        ["run", "gbt22239-l3", "-t", "nobody"], ["run", "no-such-profile"], ["run", "--resume"],
-        ["results", "latest"], ["evaluate", "2026"], ["pack", "latest"], ["catalog"],
-        ["catalog", "show", "no-such-catalog"], ["profile", "show", "gbt22239-l33"],
-        ["check", "show", "no-such-check"], ["plan"], ["plan", "gbt22239-l3", "--format", "xml"],
-        ["--lang", "fr", "plugin", "list"], ["run", "--at-once", "many", "gbt22239-l3"],
-        ["run", "gbt22239-l3", "--at-once", "0"], ["run", "gbt22239-l3", "--at-once", "-3"],
-        ["run", "gbt22239-l3", "--at-once", "1000"], ["verify", "x.zip", "--fingerprint", "ab"],
-        ["verify", "no-such-run"], ["pack", "latest", "-o", "/tmp"],
-    ],
-    ids=" ".join,
-)  # fmt: skip
-def test_64_for_wrong_use(bare: dict[str, str], tmp_path: Path, words: list[str]) -> None:
-    one_line(dengbao(*words, env=bare | {"DENGBAO_STORE": str(tmp_path)}), 64)
+WRONG_USE = [
+    [], ["no-such-command"], ["run"], ["run", "gbt22239-l3", "--no-such-option"],
+    ["run", "gbt22239-l3", "-t", "nobody"], ["run", "no-such-profile"], ["run", "--resume"],
+    ["results", "latest"], ["evaluate", "2026"], ["pack", "latest"], ["catalog"],
+    ["catalog", "show", "no-such-catalog"], ["profile", "show", "gbt22239-l33"],
+    ["check", "show", "no-such-check"], ["plan"], ["plan", "gbt22239-l3", "--format", "xml"],
+    ["--lang", "fr", "plugin", "list"], ["run", "--at-once", "many", "gbt22239-l3"],
+    ["run", "gbt22239-l3", "--at-once", "0"], ["run", "gbt22239-l3", "--at-once", "-3"],
+    ["run", "gbt22239-l3", "--at-once", "1000"], ["verify", "x.zip", "--fingerprint", "ab"],
+    ["verify", "no-such-run"], ["pack", "latest", "-o", "/tmp"],
+]  # fmt: skip
+
+
+def test_64_for_wrong_use(subtests: pytest.Subtests, bare: dict[str, str], tmp_path: Path) -> None:
+    for words in WRONG_USE:
+        with subtests.test(" ".join(words)):
+            one_line(dengbao(*words, env=bare | {"DENGBAO_STORE": str(tmp_path)}), 64)
 
 
 def test_64_for_a_pack_in_place_of_a_device(toys: Toy) -> None:

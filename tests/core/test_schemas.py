@@ -104,6 +104,11 @@ def test_every_schema_is_of_something_that_is_written_or_printed() -> None:
     assert schemas.schemas().keys() == WRITTEN | PRINTED.keys() | WITH_A_RUN.keys() | ELSEWHERE
 
 
+def short(document: dict[str, Any]) -> dict[str, Any]:
+    """`document` with one element of each list: a whole catalog takes a second to validate."""
+    return {k: v[:1] if isinstance(v, list) else v for k, v in document.items()}
+
+
 @pytest.mark.parametrize("name", sorted(PRINTED))
 def test_what_is_printed_holds_to_its_schema(
     capsysbinary: pytest.CaptureFixture[bytes], name: str
@@ -116,6 +121,10 @@ def test_what_is_printed_holds_to_its_schema(
     body = schema["$defs"][(schema.get("$ref") or schema["items"]["$ref"]).rpartition("/")[2]]
     assert row.keys() == body["properties"].keys()
     assert set(body["required"]) <= row.keys()
+    row = short(row)
+    assert jsonschema.Draft202012Validator(schema).is_valid(
+        [row] if isinstance(document, list) else row
+    )
     for key in body["required"]:
         broken = {k: v for k, v in row.items() if k != key}
         less = [broken] if isinstance(document, list) else broken
@@ -177,9 +186,10 @@ def test_what_is_written_holds_to_its_schema(documents: dict[str, Any], name: st
 
 @pytest.mark.parametrize("name", KEPT)
 def test_a_schema_refuses_what_is_not_its_document(documents: dict[str, Any], name: str) -> None:
-    validator = jsonschema.Draft202012Validator(_schema(name))
-    for key in documents[name]:
-        if key in _schema(name)["$defs"][_schema(name)["$ref"].rpartition("/")[2]]["required"]:
-            less = {k: v for k, v in documents[name].items() if k != key}
-            assert not validator.is_valid(less), key
-    assert not validator.is_valid({**documents[name], "schema": "dengbao/other/1"})
+    schema, document = _schema(name), short(documents[name])
+    validator = jsonschema.Draft202012Validator(schema)
+    assert validator.is_valid(document)
+    for key in schema["$defs"][schema["$ref"].rpartition("/")[2]]["required"]:
+        less = {k: v for k, v in document.items() if k != key}
+        assert not validator.is_valid(less), key
+    assert not validator.is_valid({**document, "schema": "dengbao/other/1"})

@@ -145,18 +145,19 @@ HOSTILE: list[tuple[str, bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "expected"), [h[1:] for h in HOSTILE], ids=[h[0] for h in HOSTILE])
 def test_a_hostile_zip_is_a_problem_and_touches_nothing(
-    raw: bytes, expected: str, tmp_path: Path
+    subtests: pytest.Subtests, tmp_path: Path
 ) -> None:
-    path = tmp_path / "box" / "deep" / "hostile.zip"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(raw)
-    before = sorted(tmp_path.rglob("*"))
-    report = verify(path)
-    assert expected in detail(report)
-    assert not report.whole
-    assert sorted(tmp_path.rglob("*")) == before
+    for name, raw, expected in HOSTILE:
+        with subtests.test(name):
+            path = tmp_path / "box" / "deep" / "hostile.zip"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
+            before = sorted(tmp_path.rglob("*"))
+            report = verify(path)
+            assert expected in detail(report)
+            assert not report.whole
+            assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_member_that_stands_twice_is_seen(pack: Pack, tmp_path: Path) -> None:

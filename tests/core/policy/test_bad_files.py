@@ -96,31 +96,35 @@ def test_there_are_cases() -> None:
     assert len(PROFILES) > 80
 
 
-@pytest.mark.parametrize("name", INVENTORIES)
-def test_a_broken_inventory_is_refused(tmp_path: Path, name: str) -> None:
-    text, told = INVENTORIES[name]
+def test_a_broken_inventory_is_refused(subtests: pytest.Subtests, tmp_path: Path) -> None:
     file = tmp_path / "i.yaml"
-    file.write_text(text)
-    refused(lambda: load_inventory(file, installed.registry()), file, told)
+    for name, (text, told) in INVENTORIES.items():
+        with subtests.test(name):
+            file.write_text(text)
+            refused(lambda: load_inventory(file, installed.registry()), file, told)
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_a_broken_profile_is_refused(registry: Registry, tmp_path: Path, name: str) -> None:
-    text, told = PROFILES[name]
-    file = tmp_path / "p.yaml"
-    file.write_text(text)
-    policy = load_policy(registry.policy_dirs)
-    refused(
-        lambda: profile_checks(policy.profile(str(file), registry.checks), registry), file, told
-    )
+def test_a_broken_profile_is_refused(
+    subtests: pytest.Subtests, registry: Registry, tmp_path: Path
+) -> None:
+    file, policy = tmp_path / "p.yaml", load_policy(registry.policy_dirs)
+
+    def read() -> object:
+        return profile_checks(policy.profile(str(file), registry.checks), registry)
+
+    for name, (text, told) in PROFILES.items():
+        with subtests.test(name):
+            file.write_text(text)
+            refused(read, file, told)
 
 
-@pytest.mark.parametrize("raw", BYTES, ids=lambda raw: repr(raw[:20]))
-def test_bytes_that_are_no_yaml_are_refused(tmp_path: Path, raw: bytes) -> None:
+def test_bytes_that_are_no_yaml_are_refused(subtests: pytest.Subtests, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
-    file.write_bytes(raw)
-    refused(lambda: load_inventory(file, installed.registry()), file, BYTES[raw])
-    refused(lambda: load_policy([]).profile(str(file), {}), file, BYTES[raw])
+    for raw, told in BYTES.items():
+        with subtests.test(repr(raw[:20])):
+            file.write_bytes(raw)
+            refused(lambda: load_inventory(file, installed.registry()), file, told)
+            refused(lambda: load_policy([]).profile(str(file), {}), file, told)
 
 
 def test_every_third_ends_a_command_with_65_and_one_line(

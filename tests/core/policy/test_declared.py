@@ -61,55 +61,56 @@ def judge(
     return build_check(declared(field, comparator, operand), FACTS).judge(thing or Thing())
 
 
-@pytest.mark.parametrize(
-    ("field", "comparator", "operand", "verdict"),
-    [
-        ("word", "equals", "abc", Verdict.PASS),
-        ("word", "equals", "abd", Verdict.FAIL),
-        ("number", "equals", 5, Verdict.PASS),
-        ("number", "equals", 6, Verdict.FAIL),
-        ("flag", "equals", True, Verdict.PASS),
-        ("flag", "equals", False, Verdict.FAIL),
-        ("mode", "equals", "on", Verdict.PASS),
-        ("mode", "equals", "off", Verdict.FAIL),
-        ("word", "one_of", ("abc", "x"), Verdict.PASS),
-        ("word", "one_of", ("x",), Verdict.FAIL),
-        ("word", "one_of", (), Verdict.FAIL),
-        ("word", "none_of", ("x",), Verdict.PASS),
-        ("word", "none_of", ("abc", "x"), Verdict.FAIL),
-        ("words", "none_of", ("c",), Verdict.PASS),
-        ("words", "none_of", ("b", "c"), Verdict.FAIL),
-        ("ports", "none_of", (23,), Verdict.PASS),
-        ("ports", "none_of", (22,), Verdict.FAIL),
-        ("number", "at_least", 5, Verdict.PASS),
-        ("number", "at_least", 6, Verdict.FAIL),
-        ("number", "at_most", 5, Verdict.PASS),
-        ("number", "at_most", 4.5, Verdict.FAIL),
-        ("ratio", "at_most", 0.5, Verdict.PASS),
-        ("deep.size", "at_least", 3, Verdict.PASS),
-        ("table.k", "equals", 1, Verdict.PASS),
-        ("table.k.with.dots", "equals", 2, Verdict.PASS),
-        ("word", "matches", "[a-c]+", Verdict.PASS),
-        ("word", "matches", "ab", Verdict.FAIL),
-        ("words", "matches", "[ab]", Verdict.PASS),
-        ("words", "matches", "a", Verdict.FAIL),
-        ("words", "subset_of", ("a", "b", "c"), Verdict.PASS),
-        ("words", "subset_of", ("a",), Verdict.FAIL),
-        ("ports", "subset_of", (22, 443), Verdict.PASS),
-        ("ports", "subset_of", (22,), Verdict.FAIL),
-        ("words", "contains", "a", Verdict.PASS),
-        ("words", "contains", "c", Verdict.FAIL),
-        ("word", "contains", "bc", Verdict.PASS),
-        ("word", "contains", "cb", Verdict.FAIL),
-        ("maybe", "absent", "true", Verdict.PASS),
-        ("word", "absent", "true", Verdict.FAIL),
-    ],
-)
-def test_a_comparison(field: str, comparator: str, operand: Any, verdict: Verdict) -> None:
-    found = judge(field, comparator, operand)
-    assert found.verdict is verdict
-    assert found.detail
-    assert found.expected is not None
+A_COMPARISON = [
+    ("word", "equals", "abc", Verdict.PASS),
+    ("word", "equals", "abd", Verdict.FAIL),
+    ("number", "equals", 5, Verdict.PASS),
+    ("number", "equals", 6, Verdict.FAIL),
+    ("flag", "equals", True, Verdict.PASS),
+    ("flag", "equals", False, Verdict.FAIL),
+    ("mode", "equals", "on", Verdict.PASS),
+    ("mode", "equals", "off", Verdict.FAIL),
+    ("word", "one_of", ("abc", "x"), Verdict.PASS),
+    ("word", "one_of", ("x",), Verdict.FAIL),
+    ("word", "one_of", (), Verdict.FAIL),
+    ("word", "none_of", ("x",), Verdict.PASS),
+    ("word", "none_of", ("abc", "x"), Verdict.FAIL),
+    ("words", "none_of", ("c",), Verdict.PASS),
+    ("words", "none_of", ("b", "c"), Verdict.FAIL),
+    ("ports", "none_of", (23,), Verdict.PASS),
+    ("ports", "none_of", (22,), Verdict.FAIL),
+    ("number", "at_least", 5, Verdict.PASS),
+    ("number", "at_least", 6, Verdict.FAIL),
+    ("number", "at_most", 5, Verdict.PASS),
+    ("number", "at_most", 4.5, Verdict.FAIL),
+    ("ratio", "at_most", 0.5, Verdict.PASS),
+    ("deep.size", "at_least", 3, Verdict.PASS),
+    ("table.k", "equals", 1, Verdict.PASS),
+    ("table.k.with.dots", "equals", 2, Verdict.PASS),
+    ("word", "matches", "[a-c]+", Verdict.PASS),
+    ("word", "matches", "ab", Verdict.FAIL),
+    ("words", "matches", "[ab]", Verdict.PASS),
+    ("words", "matches", "a", Verdict.FAIL),
+    ("words", "subset_of", ("a", "b", "c"), Verdict.PASS),
+    ("words", "subset_of", ("a",), Verdict.FAIL),
+    ("ports", "subset_of", (22, 443), Verdict.PASS),
+    ("ports", "subset_of", (22,), Verdict.FAIL),
+    ("words", "contains", "a", Verdict.PASS),
+    ("words", "contains", "c", Verdict.FAIL),
+    ("word", "contains", "bc", Verdict.PASS),
+    ("word", "contains", "cb", Verdict.FAIL),
+    ("maybe", "absent", "true", Verdict.PASS),
+    ("word", "absent", "true", Verdict.FAIL),
+]
+
+
+def test_a_comparison(subtests: pytest.Subtests) -> None:
+    for name, comparator, operand, verdict in A_COMPARISON:
+        with subtests.test(f"{name} {comparator} {operand}"[:80]):
+            found = judge(name, comparator, operand)
+            assert found.verdict is verdict
+            assert found.detail
+            assert found.expected is not None
 
 
 @pytest.mark.parametrize("comparator", ["equals", "contains"])

@@ -20,7 +20,6 @@ from audit_core.model import (
     Absent,
     Answer,
     Answers,
-    Check,
     Command,
     FileEntry,
     FileStatus,
@@ -200,13 +199,14 @@ def test_facts_that_checks_need_are_those_that_are_offered() -> None:
     assert {fact for check in CHECKS for fact in all_facts(check.needs)} == set(FACTS)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: str(c.id))
-def test_every_check_is_complete(check: Check) -> None:
-    assert check.kind == "host"
-    assert check.remedy is not None
-    assert check.title.id.endswith(".")
-    for parameter in check.parameters:
-        assert parameter.tightens in (Up, Down, Subset, Superset, None)
+def test_every_check_is_complete(subtests: pytest.Subtests) -> None:
+    for check in CHECKS:
+        with subtests.test(check.id):
+            assert check.kind == "host"
+            assert check.remedy is not None
+            assert check.title.id.endswith(".")
+            for parameter in check.parameters:
+                assert parameter.tightens in (Up, Down, Subset, Superset, None)
 
 
 def _asks() -> list[Any]:

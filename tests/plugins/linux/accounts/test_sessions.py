@@ -55,55 +55,59 @@ def test_no_start_up_file(answer: Make) -> None:
     assert isinstance(parse_startup(answer("")), Absent)
 
 
-@pytest.mark.parametrize(
-    ("text", "verdict"),
-    [
-        ("TMOUT=600\n", PASS),
-        ("TMOUT=601\n", FAIL),
-        ("TMOUT=1\n", PASS),
-        ("TMOUT=0\n", FAIL),
-        ("TMOUT=-1\n", FAIL),
-        ("export TMOUT=300\r\n", PASS),
-        ("readonly TMOUT=300; export TMOUT\n", PASS),
-        ("declare -rx TMOUT='300'\n", PASS),
-        ('typeset -xr TMOUT="300"\n', PASS),
-        ("TMOUT=\\\n300\n", UNDETERMINED),  # a shell joins these two lines without a space
-        ("#TMOUT=300\n", FAIL),
-        ("x=1 # TMOUT=300\n", FAIL),
-        ("TMOUT=300\nexport X=$TMOUT\n", PASS),
-        ("TMOUT=300 command\n", UNDETERMINED),
-        ("echo TMOUT=300\n", FAIL),
-        ("[ -z $TMOUT ] && exit\n", FAIL),
-        ("export TMOUT\n", FAIL),
-        ("TMOUT=300\nTMOUT=9999\n", FAIL),
-        ("TMOUT=9999\nTMOUT=300\n", PASS),
-        ("TMOUT=300\nunset TMOUT\n", FAIL),
-        ("readonly TMOUT=300\nTMOUT=9999\n", PASS),
-        ("TMOUT=300\nreadonly TMOUT\nTMOUT=0\n", PASS),
-        ("if [ a ]; then\n TMOUT=300\nfi\n", UNDETERMINED),
-        ("if [ a ]; then TMOUT=300; fi\n", UNDETERMINED),
-        ("if [ a ]; then\n x=1\nfi\nTMOUT=300\n", PASS),
-        ("[ a ] && TMOUT=300\n", UNDETERMINED),
-        ("[ a ] && x=1; TMOUT=300\n", PASS),
-        ("case $- in\n *i*) TMOUT=300;;\nesac\n", UNDETERMINED),
-        ("case $- in *i*) TMOUT=300;; esac\n", UNDETERMINED),
-        ("f() {\n TMOUT=300\n}\n", UNDETERMINED),
-        ("f() { x=1; }\nTMOUT=300\n", PASS),
-        ("if a; then\n f() { x; }\n TMOUT=300\nfi\n", UNDETERMINED),
-        ("TMOUT=${T:-300}\n", UNDETERMINED),
-        (": ${TMOUT:=300}\n", UNDETERMINED),
-        ("TMOUT=300\nif [ a ]; then TMOUT=0; fi\n", UNDETERMINED),
-        ("TMOUT=300\nif [ a ]; then TMOUT=200; fi\n", PASS),
-        ("if [ a ]; then TMOUT=0; fi\n", FAIL),
-        ("if [ a ]; then TMOUT=0; fi\nTMOUT=300\n", PASS),
-        ("[ a ] && return\nTMOUT=300\n", UNDETERMINED),
-        ("exit 0\nTMOUT=300\n", UNDETERMINED),
-        ("TMOUT=300\nreturn\n", PASS),
-        ("cat <<END\nTMOUT=300\nEND\n", UNDETERMINED),
-    ],
-)
-def test_timeout_in_profile(text: str, verdict: Verdict, startup: MakeStartup) -> None:
-    assert session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL, ()).verdict is verdict
+TIMEOUT_IN_PROFILE = [
+    ("TMOUT=600\n", PASS),
+    ("TMOUT=601\n", FAIL),
+    ("TMOUT=1\n", PASS),
+    ("TMOUT=0\n", FAIL),
+    ("TMOUT=-1\n", FAIL),
+    ("export TMOUT=300\r\n", PASS),
+    ("readonly TMOUT=300; export TMOUT\n", PASS),
+    ("declare -rx TMOUT='300'\n", PASS),
+    ('typeset -xr TMOUT="300"\n', PASS),
+    ("TMOUT=\\\n300\n", UNDETERMINED),  # a shell joins these two lines without a space
+    ("#TMOUT=300\n", FAIL),
+    ("x=1 # TMOUT=300\n", FAIL),
+    ("TMOUT=300\nexport X=$TMOUT\n", PASS),
+    ("TMOUT=300 command\n", UNDETERMINED),
+    ("echo TMOUT=300\n", FAIL),
+    ("[ -z $TMOUT ] && exit\n", FAIL),
+    ("export TMOUT\n", FAIL),
+    ("TMOUT=300\nTMOUT=9999\n", FAIL),
+    ("TMOUT=9999\nTMOUT=300\n", PASS),
+    ("TMOUT=300\nunset TMOUT\n", FAIL),
+    ("readonly TMOUT=300\nTMOUT=9999\n", PASS),
+    ("TMOUT=300\nreadonly TMOUT\nTMOUT=0\n", PASS),
+    ("if [ a ]; then\n TMOUT=300\nfi\n", UNDETERMINED),
+    ("if [ a ]; then TMOUT=300; fi\n", UNDETERMINED),
+    ("if [ a ]; then\n x=1\nfi\nTMOUT=300\n", PASS),
+    ("[ a ] && TMOUT=300\n", UNDETERMINED),
+    ("[ a ] && x=1; TMOUT=300\n", PASS),
+    ("case $- in\n *i*) TMOUT=300;;\nesac\n", UNDETERMINED),
+    ("case $- in *i*) TMOUT=300;; esac\n", UNDETERMINED),
+    ("f() {\n TMOUT=300\n}\n", UNDETERMINED),
+    ("f() { x=1; }\nTMOUT=300\n", PASS),
+    ("if a; then\n f() { x; }\n TMOUT=300\nfi\n", UNDETERMINED),
+    ("TMOUT=${T:-300}\n", UNDETERMINED),
+    (": ${TMOUT:=300}\n", UNDETERMINED),
+    ("TMOUT=300\nif [ a ]; then TMOUT=0; fi\n", UNDETERMINED),
+    ("TMOUT=300\nif [ a ]; then TMOUT=200; fi\n", PASS),
+    ("if [ a ]; then TMOUT=0; fi\n", FAIL),
+    ("if [ a ]; then TMOUT=0; fi\nTMOUT=300\n", PASS),
+    ("[ a ] && return\nTMOUT=300\n", UNDETERMINED),
+    ("exit 0\nTMOUT=300\n", UNDETERMINED),
+    ("TMOUT=300\nreturn\n", PASS),
+    ("cat <<END\nTMOUT=300\nEND\n", UNDETERMINED),
+]
+
+
+def test_timeout_in_profile(subtests: pytest.Subtests, startup: MakeStartup) -> None:
+    for text, verdict in TIMEOUT_IN_PROFILE:
+        with subtests.test(text[:80]):
+            assert (
+                session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL, ()).verdict
+                is verdict
+            )
 
 
 @pytest.mark.parametrize(
@@ -225,51 +229,47 @@ def pam(files: Make) -> Callable[[str], Pam]:
     return make
 
 
-@pytest.mark.parametrize(
-    ("profile", "default", "session", "verdict"),
-    [
-        ("umask 027\n", None, "", PASS),
-        ("umask 077\n", "022", "", PASS),
-        ("umask 0027\n", None, "", PASS),
-        ("umask 022\n", "077", WIRED, FAIL),
-        ("umask 026\n", None, "", FAIL),
-        ("umask 017\n", None, "", FAIL),
-        ("umask 022\numask 027\n", None, "", PASS),
-        ("umask 027\numask 022\n", None, "", FAIL),
-        ("if a; then\n umask 002\nelse\n umask 022\nfi\n", None, "", FAIL),
-        ("if a; then umask 027; fi\n", None, "", UNDETERMINED),
-        ("if a; then umask 027; fi\n", "027", WIRED, PASS),
-        ("umask 027\n[ a ] && umask 022\n", None, "", UNDETERMINED),
-        ("umask u=rwx,g=rx,o=\n", None, "", UNDETERMINED),
-        ("umask -S 027\n", None, "", UNDETERMINED),
-        ("umask\n", "022", "", FAIL),
-        ("x\n", "022", "", FAIL),
-        ("x\n", None, "", FAIL),
-        ("x\n", "027", WIRED, PASS),
-        ("x\n", "027", "", UNDETERMINED),
-        ("x\n", "026", WIRED, FAIL),
-        ("x\n", "junk", WIRED, UNDETERMINED),
-        ("x\n", "027", "session optional pam_umask.so umask=022\n", FAIL),
-        ("x\n", "022", "session optional pam_umask.so umask=027\n", PASS),
-        ("x\n", None, "session optional pam_umask.so umask=0077\n", PASS),
-        ("x\n", "022", "session optional pam_umask.so umask=x\n", UNDETERMINED),
-        # Tried on Debian 12: 0007 for a user whose group bears his name.
-        ("x\n", "027", "session optional pam_umask.so usergroups\n", UNDETERMINED),
-        ("x\n", "022", "session optional pam_umask.so usergroups\n", FAIL),
-        ("x\n", "027", "session include missing\n", UNDETERMINED),
-    ],
-)
-def test_umask(
-    profile: str,
-    default: str | None,
-    session: str,
-    verdict: Verdict,
-    startup: MakeStartup,
-    pam: Callable[[str], Pam],
-) -> None:
-    defs = None if default is None else LoginDefs(values={"UMASK": default})
-    judged = umask.judge(startup({"/etc/profile": profile}), defs, pam(session or "# none\n"))
-    assert judged.verdict is verdict
+UMASK = [
+    ("umask 027\n", None, "", PASS),
+    ("umask 077\n", "022", "", PASS),
+    ("umask 0027\n", None, "", PASS),
+    ("umask 022\n", "077", WIRED, FAIL),
+    ("umask 026\n", None, "", FAIL),
+    ("umask 017\n", None, "", FAIL),
+    ("umask 022\numask 027\n", None, "", PASS),
+    ("umask 027\numask 022\n", None, "", FAIL),
+    ("if a; then\n umask 002\nelse\n umask 022\nfi\n", None, "", FAIL),
+    ("if a; then umask 027; fi\n", None, "", UNDETERMINED),
+    ("if a; then umask 027; fi\n", "027", WIRED, PASS),
+    ("umask 027\n[ a ] && umask 022\n", None, "", UNDETERMINED),
+    ("umask u=rwx,g=rx,o=\n", None, "", UNDETERMINED),
+    ("umask -S 027\n", None, "", UNDETERMINED),
+    ("umask\n", "022", "", FAIL),
+    ("x\n", "022", "", FAIL),
+    ("x\n", None, "", FAIL),
+    ("x\n", "027", WIRED, PASS),
+    ("x\n", "027", "", UNDETERMINED),
+    ("x\n", "026", WIRED, FAIL),
+    ("x\n", "junk", WIRED, UNDETERMINED),
+    ("x\n", "027", "session optional pam_umask.so umask=022\n", FAIL),
+    ("x\n", "022", "session optional pam_umask.so umask=027\n", PASS),
+    ("x\n", None, "session optional pam_umask.so umask=0077\n", PASS),
+    ("x\n", "022", "session optional pam_umask.so umask=x\n", UNDETERMINED),
+    # Tried on Debian 12: 0007 for a user whose group bears his name.
+    ("x\n", "027", "session optional pam_umask.so usergroups\n", UNDETERMINED),
+    ("x\n", "022", "session optional pam_umask.so usergroups\n", FAIL),
+    ("x\n", "027", "session include missing\n", UNDETERMINED),
+]
+
+
+def test_umask(subtests: pytest.Subtests, startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
+    for profile, default, session, verdict in UMASK:
+        with subtests.test(profile[:80]):
+            defs = None if default is None else LoginDefs(values={"UMASK": default})
+            judged = umask.judge(
+                startup({"/etc/profile": profile}), defs, pam(session or "# none\n")
+            )
+            assert judged.verdict is verdict
 
 
 def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -> None:

@@ -87,62 +87,63 @@ def _rsyslog(files: Make, text: str) -> forwards.Forwards:
 RUNNING = (Process(pid=1, uid=0, name="init"), Process(pid=9, uid=0, name="rsyslogd"))
 
 
-@pytest.mark.parametrize(
-    ("text", "verdict"),
-    [
-        ("*.* @@log.example.com:514", Verdict.PASS),
-        ("*.*\t@192.0.2.7", Verdict.PASS),
-        ("*.* @@(o)[2001:db8::1]:514", Verdict.PASS),
-        ("*.* @(z9,o)log.example.com:514;RSYSLOG_Format", Verdict.PASS),
-        ("auth,authpriv.* :omrelp:log.example.com:2514", Verdict.PASS),
-        # sshd of Debian uses auth, sudo and PAM use authpriv
-        ("authpriv.* @@log.example.com", Verdict.UNDETERMINED),
-        ("auth.* @@log.example.com", Verdict.UNDETERMINED),
-        ("*.* @@0.0.0.0", Verdict.FAIL),
-        ("*.* @@localhost4", Verdict.FAIL),
-        ("*.* @@WEB1.example.com", Verdict.FAIL),  # itself
-        ('action(type="omfwd" target=["192.0.2.7", "192.0.2.8"])', Verdict.PASS),
-        ('action(type="omkafka" broker=["k:9092"] topic="log")', Verdict.UNDETERMINED),
-        ("*.* :omkafka:", Verdict.UNDETERMINED),
-        # rsyslogd 8.2302 takes a line break for a blank
-        (
-            'if $programname == "x" then\n   action(type="omfwd" target="192.0.2.7")',
-            Verdict.UNDETERMINED,
-        ),
-        ('mail.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.UNDETERMINED),
-        ('*.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.PASS),
-        ("if $msg contains 'x' then\n  *.* @@log.example.com", Verdict.UNDETERMINED),
-        ('*.* /var/log/x\naction(type="omfwd" target="192.0.2.7")', Verdict.PASS),
-        ("$RuleSet r\n*.* @@log.example.com\n", Verdict.UNDETERMINED),
-        (
-            "$RuleSet r\n*.* /x\n$RuleSet RSYSLOG_DefaultRuleset\n*.* @@log.example.com",
-            Verdict.PASS,
-        ),
-        ("auth,authpriv.info @@log.example.com", Verdict.PASS),
-        ('*.* action(type="omfwd" target="192.0.2.7" port="514"\n protocol="tcp")', Verdict.PASS),
-        ('action(type="omfwd" Target="192.0.2.7")', Verdict.PASS),
-        ("# *.* @@log.example.com", Verdict.FAIL),
-        ("/* *.* @@log.example.com\n*/", Verdict.FAIL),
-        ("*.* @@127.0.0.1:514", Verdict.FAIL),
-        ("*.* @localhost", Verdict.FAIL),
-        ("*.* @@[::1]:514", Verdict.FAIL),
-        ("*.* /var/log/all@example", Verdict.FAIL),
-        ("mail.* @@log.example.com", Verdict.UNDETERMINED),
-        ("*.*;auth,authpriv.none @@log.example.com", Verdict.UNDETERMINED),
-        ("authpriv.err @@log.example.com", Verdict.UNDETERMINED),
-        (':msg,contains,"x" @@log.example.com', Verdict.UNDETERMINED),
-        ("if $programname == 'sshd' then {\n*.* @@log.example.com\n}", Verdict.UNDETERMINED),
-        ('ruleset(name="r"){\n action(type="omfwd" target="192.0.2.7")\n}', Verdict.UNDETERMINED),
-        ("$IncludeConfig /opt/site.conf", Verdict.UNDETERMINED),
-        ('include(file="/opt/*.conf" mode="optional")', Verdict.UNDETERMINED),
-        ('action(type="omfile" file="/var/log/x")', Verdict.FAIL),
-        ("*.* @@log.example.com\r", Verdict.PASS),
-    ],
-)
-def test_rsyslog(text: str, verdict: Verdict, files: Make) -> None:
-    found = _rsyslog(files, text)
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None)
-    assert judgement.verdict is verdict
+RSYSLOG = [
+    ("*.* @@log.example.com:514", Verdict.PASS),
+    ("*.*\t@192.0.2.7", Verdict.PASS),
+    ("*.* @@(o)[2001:db8::1]:514", Verdict.PASS),
+    ("*.* @(z9,o)log.example.com:514;RSYSLOG_Format", Verdict.PASS),
+    ("auth,authpriv.* :omrelp:log.example.com:2514", Verdict.PASS),
+    # sshd of Debian uses auth, sudo and PAM use authpriv
+    ("authpriv.* @@log.example.com", Verdict.UNDETERMINED),
+    ("auth.* @@log.example.com", Verdict.UNDETERMINED),
+    ("*.* @@0.0.0.0", Verdict.FAIL),
+    ("*.* @@localhost4", Verdict.FAIL),
+    ("*.* @@WEB1.example.com", Verdict.FAIL),  # itself
+    ('action(type="omfwd" target=["192.0.2.7", "192.0.2.8"])', Verdict.PASS),
+    ('action(type="omkafka" broker=["k:9092"] topic="log")', Verdict.UNDETERMINED),
+    ("*.* :omkafka:", Verdict.UNDETERMINED),
+    # rsyslogd 8.2302 takes a line break for a blank
+    (
+        'if $programname == "x" then\n   action(type="omfwd" target="192.0.2.7")',
+        Verdict.UNDETERMINED,
+    ),
+    ('mail.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.UNDETERMINED),
+    ('*.*\n   action(type="omfwd" target="192.0.2.7")', Verdict.PASS),
+    ("if $msg contains 'x' then\n  *.* @@log.example.com", Verdict.UNDETERMINED),
+    ('*.* /var/log/x\naction(type="omfwd" target="192.0.2.7")', Verdict.PASS),
+    ("$RuleSet r\n*.* @@log.example.com\n", Verdict.UNDETERMINED),
+    (
+        "$RuleSet r\n*.* /x\n$RuleSet RSYSLOG_DefaultRuleset\n*.* @@log.example.com",
+        Verdict.PASS,
+    ),
+    ("auth,authpriv.info @@log.example.com", Verdict.PASS),
+    ('*.* action(type="omfwd" target="192.0.2.7" port="514"\n protocol="tcp")', Verdict.PASS),
+    ('action(type="omfwd" Target="192.0.2.7")', Verdict.PASS),
+    ("# *.* @@log.example.com", Verdict.FAIL),
+    ("/* *.* @@log.example.com\n*/", Verdict.FAIL),
+    ("*.* @@127.0.0.1:514", Verdict.FAIL),
+    ("*.* @localhost", Verdict.FAIL),
+    ("*.* @@[::1]:514", Verdict.FAIL),
+    ("*.* /var/log/all@example", Verdict.FAIL),
+    ("mail.* @@log.example.com", Verdict.UNDETERMINED),
+    ("*.*;auth,authpriv.none @@log.example.com", Verdict.UNDETERMINED),
+    ("authpriv.err @@log.example.com", Verdict.UNDETERMINED),
+    (':msg,contains,"x" @@log.example.com', Verdict.UNDETERMINED),
+    ("if $programname == 'sshd' then {\n*.* @@log.example.com\n}", Verdict.UNDETERMINED),
+    ('ruleset(name="r"){\n action(type="omfwd" target="192.0.2.7")\n}', Verdict.UNDETERMINED),
+    ("$IncludeConfig /opt/site.conf", Verdict.UNDETERMINED),
+    ('include(file="/opt/*.conf" mode="optional")', Verdict.UNDETERMINED),
+    ('action(type="omfile" file="/var/log/x")', Verdict.FAIL),
+    ("*.* @@log.example.com\r", Verdict.PASS),
+]
+
+
+def test_rsyslog(subtests: pytest.Subtests, files: Make) -> None:
+    for text, verdict in RSYSLOG:
+        with subtests.test(text[:80]):
+            found = _rsyslog(files, text)
+            judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None)
+            assert judgement.verdict is verdict
 
 
 def test_rsyslog_as_installed_forwards_nothing(recorded: Read) -> None:
