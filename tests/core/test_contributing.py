@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, body in _FILE.findall(text):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_text(body, encoding="utf-8")
-    project = tomllib.loads((made / "pyproject.toml").read_text())["project"]
-    info = made / "dengbao_tmux-1.0.dist-info"
+    _installed(made, made)
+    return made
+
+
+def _installed(source: Path, into: Path) -> None:
+    """What pip would write of the plugin whose pyproject.toml is in `source`."""
+    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
+    info = into / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
@@ -36,7 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ((group, entries),) = project["entry-points"].items()
     lines = "".join(f"{name} = {value}\n" for name, value in entries.items())
     (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
-    return made
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -74,3 +80,72 @@ def test_its_check_is_judged_for_its_clause(folder: Path) -> None:
         if (c["clause"], c["target"]) == ("8.1.4.1b", "localhost")
     ]
     assert "tmux.lock@localhost" in found["findings"]
+
+
+# --- the table of what adding something takes ----------------------------------------------------
+
+ADDING = ROOT / "tests" / "adding"
+_ROW = re.compile(r"^\| an? ([a-z]+)[^|]*\| ([0-9]+) \| (.*) \|$", re.MULTILINE)
+PROFILE = """\
+id: site
+title: {zh: 现场, en: Site}
+catalogs:
+  - {catalog: house}
+checks:
+  - id: site.zone
+    title: {zh: 时区可知, en: The time zone is known}
+    fact: zone.name
+    matches: ".+"
+    clauses: [{clause: H.3, role: settles}]
+  - id: site.banner
+    title: {zh: 显示警示信息, en: A banner is shown}
+    fact: exported.banner
+    matches: authorised users only
+    clauses: [{clause: H.1, role: settles}]
+"""
+INVENTORY = """\
+targets:
+  - {id: here, access: {via: local}, caches: [{port: 7000}]}
+  - {id: box, access: {via: exported, file: box.json}}
+"""
+
+
+def _files(name: str) -> list[Path]:
+    found = (path for path in (ADDING / name).rglob("*") if path.is_file())
+    return [path for path in found if "__pycache__" not in path.parts]
+
+
+def test_the_table_counts_the_files() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("## What adding something takes")[2].partition("\n## ")[0]
+    rows = {name: (int(count), told) for name, count, told in _ROW.findall(table)}
+    assert {name: count for name, (count, _) in rows.items()} == {
+        folder.name: len(_files(folder.name)) for folder in ADDING.iterdir()
+    }
+    for name, (_, told) in rows.items():
+        assert all(path.name in told or path.parent.name in told for path in _files(name)), name
+
+
+def test_what_is_added_works_together(tmp_path: Path) -> None:
+    for folder in ADDING.iterdir():
+        _installed(folder, tmp_path)
+        for package in folder.glob("dengbao_*"):
+            (tmp_path / package.name).symlink_to(package)
+    (tmp_path / "site.yaml").write_text(PROFILE)
+    (tmp_path / "i.yaml").write_text(INVENTORY)
+    (tmp_path / "box.json").write_text('{"banner": "authorised users only"}')
+    assert run(tmp_path, "-c", _ENTRY, "profile", "lint").returncode == 0
+    words = ("run", "./site.yaml", "-i", "i.yaml", "-o", "p.zip", "--format", "json", "--quiet")
+    done = run(tmp_path, "-c", _ENTRY, *words)
+    assert done.returncode in (1, 2, 3), done.stderr
+    told = json.loads(done.stdout)
+    seen = {(f["check"], f["target"]): (f["verdict"], f["why"]) for f in told["findings"]}
+    assert seen["site.zone", "here"] == ("pass", "")
+    assert seen["site.zone", "box"] == ("undetermined", "unsupported")
+    assert seen["site.banner", "box"] == ("pass", "")
+    assert seen["site.banner", "here"] == ("undetermined", "unsupported")
+    assert seen["cache.limited", "here/cache:7000"] == ("fail", "")
+    assert ("banner.ssh", "here") in seen
+    with zipfile.ZipFile(tmp_path / "p.zip") as pack:
+        (name,) = [name for name in pack.namelist() if name.endswith("findings.csv")]
+        assert b"here/cache:7000,cache.limited,fail," in pack.read(name)

@@ -66,7 +66,10 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
 
 class Exporter(Struct, frozen=True, kw_only=True):
-    """Writes results in one file format. `write` yields (name, bytes-like path) pairs."""
+    """Writes results in one file format.
+
+    `write` puts its files into a folder of its own and returns their paths; the pack takes them.
+    """
 
     name: str
     write: Callable[[PackSource, Path], Iterable[Path]]

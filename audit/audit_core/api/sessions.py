@@ -10,7 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from audit_core.model import Closing, Message, Reply, Request, SessionInfo, msg
+from audit_core.model import (
+    Closing,
+    ConnectError,
+    Message,
+    Reply,
+    Request,
+    Session,
+    SessionInfo,
+    Status,
+    Way,
+    msg,
+)
+
+__all__ = [
+    "Closing",
+    "ConnectError",
+    "OneByOne",
+    "Reply",
+    "Session",
+    "SessionInfo",
+    "Status",
+    "Way",
+]
 
 
 class OneByOne(Closing):

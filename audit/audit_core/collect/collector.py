@@ -312,14 +312,28 @@ class _GroupRounds:
 
     def _nobody(self, question: plan.Question) -> None:
         if not isinstance(question.request, self._collector.accepted):
-            detail = msg("no installed plugin can ask this")
-            self._store(question.target, "", _MAIN, question.request, Status.UNSUPPORTED, detail)
+            self._unsupported(question, msg("no installed plugin can ask this"))
+            return
+        if self._is_reached(question.target):
+            self._unsupported(question, msg("the declared access cannot ask this"))
             return
         key = (self._group.root.id, "")
         if key not in self._failed:
             self._failed.add(key)
             detail = msg("The inventory declares no access to this target")
             self._writer.fault(self._group.root.id, Reason.NOT_COLLECTED, detail)
+
+    def _unsupported(self, question: plan.Question, why: Message) -> None:
+        self._store(question.target, "", _MAIN, question.request, Status.UNSUPPORTED, why)
+
+    def _is_reached(self, target: str) -> bool:
+        """Whether an access to `target`, or to what it is part of, is declared."""
+        place: str | None = target
+        while place is not None:
+            if any(route.logs_in for route in self._collector.routes.get(place, ())):
+                return True
+            place = self._parents.get(place)
+        return False
 
     def _over(self, route: Route, number: int, requests: Sequence[Request]) -> None:
         """Asks `requests` over `route`, which is opened where it is not open yet."""

@@ -1,0 +1,26 @@
+"""Reads the file once; imported only when a target is reached this way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from audit_core.api.sdk import Reason, Request, msg, verbatim
+from audit_core.api.sessions import ConnectError, OneByOne, Reply, SessionInfo, Status, Way
+
+
+def open(way: Way) -> OneByOne:
+    """A session that answers out of the file."""
+    try:
+        settings = json.loads(Path(way.access.file).read_bytes())
+    except (OSError, ValueError) as error:
+        said = msg("not readable: {error}", error=verbatim(str(error)))
+        raise ConnectError(Reason.UNREACHABLE, said) from error
+
+    def answer(request: Request) -> Reply:
+        value = settings.get(request.describe())
+        if value is None:
+            return Reply(request=request, status=Status.NOT_PRESENT)
+        return Reply(request=request, stdout=str(value).encode())
+
+    return OneByOne(answer, SessionInfo(connector="exported"))
