@@ -117,7 +117,7 @@ def results(hosts: int, folder: Path) -> Results:
     ids = [f"web{n:04d}.example.internal" for n in range(hosts)]
     run = RunStamp(
         id="20261123T080000Z-7f3a", started="2026-11-23T08:00:00Z", ended="2026-11-23T09:00:00Z",
-        profile="gbt22239-l3", dengbao="0", plugins={}, policy={}, complete=True, bundles={},
+        profile="gbt22239-l3", dengbao="0", plugins={}, policy={}, sealed=True, bundles={},
     )  # fmt: skip
     index = ResultsIndex(
         schema=INDEX_SCHEMA, run=run, title="五百台主机", title_en="Five hundred hosts",

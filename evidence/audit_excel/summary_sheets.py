@@ -59,7 +59,7 @@ def _facts(view: View) -> Iterable[tuple[str, str]]:
     yield text("Plugins"), view.comma.join(f"{n} {v}" for n, v in sorted(run.plugins.items()))
     for name, digest in sorted(run.policy.items()):
         yield text("Catalog or profile"), f"{name}  sha256:{digest}"
-    yield text("Carried through"), text("yes") if run.complete else view.alarm
+    yield text("Carried through"), text("yes") if view.results.complete else view.alarm
     yield text("Root digest"), view.source.root_digest
 
 

@@ -106,7 +106,7 @@ class View(Words):
     @property
     def alarm(self) -> str:
         """What must be said of a run that was not carried through; empty otherwise."""
-        if self.run.complete:
+        if self.results.complete:
             return ""
         return self.text("INCOMPLETE RUN: not everything was asked, the results are partial")
 

@@ -1,4 +1,4 @@
-"""The command's exit codes: verdicts, wrong use, what is missing, what cannot be written."""
+"""The command's exit codes: how far a run came, --fail-on, wrong use, what cannot be done."""
 
 from __future__ import annotations
 
@@ -16,19 +16,56 @@ from core.command import Toy, one_line
 from live.product import ENTRY, dengbao, environment
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "code"),
-    [("blue", "blue", 0), ("red", "blue", 1), ("blue", None, 2), ("red", None, 3)],
-)
-def test_the_verdict_is_in_the_exit_code(
-    toys: Toy, first: str, second: str | None, code: int
-) -> None:
-    toys.colours(first, second)
-    done = toys.run().ended(code)
+def test_0_for_a_run_that_was_carried_out_whatever_it_found(toys: Toy) -> None:
+    toys.colours("red", None)
+    done = toys.run().ended(0)
     assert "Toy" in done.stdout
     for words in (["evaluate"], ["results"], ["results", "--format", "json"]):
         again = toys(words[0], "latest", *words[1:], "--store", toys.base / "store")
-        assert again.ended(code).out
+        assert again.ended(0).out
+
+
+def test_1_only_where_what_fail_on_asks_for_holds(toys: Toy) -> None:
+    store = ("--store", toys.base / "store")
+    toys.colours("red", None)
+    toys.run().ended(0)
+    expected = {
+        "high": 1, "low": 1, "undetermined": 1, "1.0": 1, "1.1": 0, "new": 1, "1.1,undetermined": 1,
+    }  # fmt: skip
+    found = {w: toys("results", "latest", *store, "--fail-on", w).code for w in expected}
+    assert found == expected
+    toys.colours("red", "red")
+    assert toys.run("--fail-on", "new").code == 1  # the second one
+    assert toys.run("--fail-on", "new").code == 0
+    toys.colours("blue", "red")
+    assert toys.run("--fail-on", "high").code == 0
+    assert toys.run("--fail-on", "high", "--fail-on", "low").code == 1
+    line = one_line(toys.run("--fail-on", "hihg"), 64)
+    assert "did you mean 'high'?" in line
+
+
+def test_4_where_a_target_was_not_reached(toys: Toy, closed_port: int) -> None:
+    toys.colours("blue", "blue")
+    inventory = toys.base / "inventory.yaml"
+    inventory.write_text(
+        "targets:\n  - {id: here, access: {via: local}}\n"
+        "  - id: away\n    address: 127.0.0.1\n"
+        f"    access: {{user: a, port: {closed_port}, password: env:A_PASSWORD}}\n"
+    )
+    done = toys.run("-i", inventory, "--fail-on", "high", A_PASSWORD="x1x2x3x4").ended(4)
+    assert "away" in done.stdout
+    view = toys("results", "latest", "--store", toys.base / "store", "--format", "json").ended(4)
+    assert not view.json["run"]["complete"]
+    states = {t["id"]: (t["status"]["state"], t["status"]["why"]) for t in view.json["targets"]}
+    assert states == {"here": ("reached", ""), "away": ("not_reached", "unreachable")}
+    toys("collect", "toy", "-i", inventory, "--store", toys.base / "s", A_PASSWORD="x1").ended(4)
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 WRONG_USE = [
@@ -150,7 +187,7 @@ def test_a_credential_that_is_not_there_costs_its_own_host(
         "  - id: a\n    address: 127.0.0.1\n    access:\n      user: a\n      port: 1\n"
         f"      {login}\n"
     )
-    done = toys.run("-i", inventory, "--quiet", "--format", "json").ended(2)
+    done = toys.run("-i", inventory, "--quiet", "--format", "json").ended(4)
     assert told in done.stderr
     assert "redacted" not in done.stderr
     verdicts = {f["id"]: (f["verdict"], f["why"]) for f in done.json["findings"]}
@@ -164,15 +201,14 @@ def test_without_docstrings_there_are_no_checks_and_that_is_told(bare: dict[str,
     assert dengbao("check", "list", env={**bare, "PYTHONOPTIMIZE": "1"}).ended(0).stdout
 
 
-def test_every_documented_code_is_one_of_an_error_class_or_a_verdict() -> None:
+def test_every_documented_code_is_one_of_an_error_class_or_of_a_run() -> None:
     from audit_core.model import errors
 
     classes = {c.exit_code for c in errors.DengbaoError.__subclasses__()}
     assert {code for code, _ in EXIT_CODES} == classes | {
         0,
         1,
-        2,
-        3,
+        4,
         errors.DengbaoError.exit_code,
         130,
     }

@@ -42,7 +42,7 @@ def test_json_alone_stands_on_stdout(toys: Toy) -> None:
         done = toys(*words, "--format", "json")
         assert done.json, words
         # 69: there is no nmap here, and doctor is there to say so
-        assert done.code in ((0, 69) if words == ["doctor"] else (0, 1))
+        assert done.code in ((0, 69) if words == ["doctor"] else (0,))
 
 
 @pytest.mark.parametrize("words", ["catalog show gbt22239-2019", "check list --format json"])
@@ -69,7 +69,7 @@ def test_closed_streams_cost_nothing_but_what_is_printed(toys: Toy, closed: str)
     store = toys.base / "store"
     line = f'"{sys.executable}" -c "{ENTRY}" run toy --format json --store "{store}" {closed}'
     done = subprocess.run(["sh", "-c", line], env=toys.env, capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 0
     if ">&-" not in closed.replace("2>&-", ""):
         assert json.loads(done.stdout)["run"]["complete"]
     toys("verify", "latest", "--store", store).ended(0)
@@ -108,7 +108,7 @@ def test_the_line_that_would_allow_root_can_be_typed_as_it_stands(toys: Toy) -> 
 
 def test_no_line_allows_root_where_root_would_not_help(toys: Toy) -> None:
     toys.asks('Command(argv=("/bin/sh", "-c", "exit 126"))')
-    shown = toys.run().ended(2).stdout
+    shown = toys.run().ended(0).stdout
     assert "not_permitted 2" in shown
     assert "sudoers" not in shown
 
@@ -129,7 +129,7 @@ def test_only_the_chosen_target_is_asked(toys: Toy) -> None:
 
 def test_results_and_packs_of_a_run_that_was_cut_off_say_so(toys: Toy) -> None:
     toys.colours("red", "blue")
-    toys.run().ended(1)
+    toys.run().ended(0)
     store, pack = toys.base / "store", toys.base / "pack.zip"
     (seal,) = store.glob("runs/*/seal.json")
     told = "The run was not collected to its end; dengbao run --resume finishes the newest such"
@@ -156,7 +156,7 @@ def test_nothing_of_a_store_is_open_to_others(toys: Toy) -> None:
     toys.colours("red", "blue")
     before = os.umask(0)
     try:
-        toys.run("-o", toys.base / "pack.zip").ended(1)
+        toys.run("-o", toys.base / "pack.zip").ended(0)
     finally:
         os.umask(before)
     kept = [toys.base / "store", toys.base / "pack.zip", *(toys.base / "store").rglob("*")]

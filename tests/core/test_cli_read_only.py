@@ -37,7 +37,7 @@ class Copy:
     def __init__(self, toys: Toy, how: str) -> None:
         need_namespaces()
         toys.colours("red", "blue")
-        toys.run("--quiet").ended(1)
+        toys.run("--quiet").ended(0)
         self.how, self.out, self.store = how, toys.base / "out", toys.base / "copy"
         self.out.mkdir()
         self.store.mkdir()
@@ -67,13 +67,13 @@ def copy(toys: Toy, request: pytest.FixtureRequest) -> Copy:
 
 def test_results_are_printed_and_one_line_tells_that_they_are_not_stored(copy: Copy) -> None:
     copy.forget()
-    shown = copy("results", "latest", "--format", "json", "--lang", "en").ended(1)
+    shown = copy("results", "latest", "--format", "json", "--lang", "en").ended(0)
     assert {f["verdict"] for f in shown.json["findings"]} == {"pass", "fail"}
     english, chinese = STRERROR[copy.how]
     (line,) = shown.stderr.strip().split("\n")
     assert line.startswith(f"{NOT_STORED}{copy.store}/")
     assert line.endswith(english)
-    shown = copy("results", "latest", "--lang", "zh").ended(1)
+    shown = copy("results", "latest", "--lang", "zh").ended(0)
     assert "玩具" in shown.stdout
     (line,) = shown.stderr.strip().split("\n")
     assert line.startswith("结果未保存：")
@@ -81,7 +81,7 @@ def test_results_are_printed_and_one_line_tells_that_they_are_not_stored(copy: C
 
 
 def test_results_that_stand_there_need_no_word(copy: Copy) -> None:
-    assert copy("results", "latest").ended(1).err == b""
+    assert copy("results", "latest").ended(0).err == b""
 
 
 def test_what_is_judged_anew_has_to_be_stored(copy: Copy) -> None:

@@ -131,7 +131,7 @@ def words(world: World, store: Path, *more: object) -> list[object]:
 
 
 def go(world: World, store: Path) -> Done:
-    return dengbao(*words(world, store), env=world.env).ended(3)
+    return dengbao(*words(world, store), env=world.env).ended(0)
 
 
 def finished(world: World, store: Path) -> None:
@@ -218,11 +218,11 @@ def test_sigkill_at_any_point_loses_no_observation(
     if Store(tmp_path).unfinished() is not None or not list(tmp_path.glob("runs/*/seal.json")):
         go(world, tmp_path)
     else:
-        dengbao("evaluate", "latest", "--store", tmp_path, env=world.env).ended(3)
+        dengbao("evaluate", "latest", "--store", tmp_path, env=world.env).ended(0)
     for path, before in held.items():
         assert path.read_bytes().startswith(before)
     results = results_of(tmp_path)
-    assert results.run.complete
+    assert results.run.sealed
     assert told(results) == world.told
     verified = dengbao("verify", "latest", "--store", tmp_path, env=world.env)
     assert verified.code == 0, verified.stdout
@@ -369,7 +369,7 @@ def test_a_store_that_is_read_only_ends_with_74(world: World, tmp_path: Path) ->
     assert "Read-only file system" in done.stderr
     # what is there can still be read, for the results stand already
     seen = dengbao("results", "latest", "--store", tmp_path, env=world.env, prefix=prefix)
-    seen.ended(3)
+    seen.ended(0)
     assert {p: p.read_bytes() for p in bundles(tmp_path)} == before
 
 
@@ -378,7 +378,7 @@ def test_a_run_killed_before_its_stamp_was_written_is_no_run(world: World, tmp_p
     stub = tmp_path / "runs" / "29991231T235959Z-000abc"
     (stub / "bundles").mkdir(parents=True)
     (stub / ".run.json.123").write_text("{")
-    dengbao("results", "latest", "--store", tmp_path, env=world.env).ended(3)
+    dengbao("results", "latest", "--store", tmp_path, env=world.env).ended(0)
     assert Store(tmp_path).unfinished() is None
 
 

@@ -30,4 +30,4 @@ def test_a_judge_sees_when_the_target_was_asked_not_when_the_run_began(tmp_path:
 
 def test_an_unsealed_run_is_told_to_be_incomplete(tmp_path: Path) -> None:
     results = judged(collected(tmp_path, reply(), sealed=False), work_of(when))
-    assert not results.run.complete
+    assert not results.run.sealed

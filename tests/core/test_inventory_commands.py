@@ -45,7 +45,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     entry = ObjectEntry(object="web1", sha256="", size=len(raw))
     stamp = RunStamp(
         id=run.id, started="", ended="", profile="", dengbao="", plugins={}, policy={},
-        complete=True, bundles={},
+        sealed=True, bundles={},
     )  # fmt: skip
     index = ResultsIndex(
         schema=INDEX_SCHEMA, run=stamp, title="", title_en="", targets=(target,), clauses=(),

@@ -23,6 +23,8 @@ from audit_core.model.results import (
     Results,
     ResultsIndex,
     RunStamp,
+    TargetState,
+    TargetStatus,
     encode,
     total,
 )
@@ -47,6 +49,8 @@ class Whole(Struct, frozen=True, kw_only=True):
     observations: tuple[Evidence, ...]
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
+    statuses: tuple[TargetStatus, ...] = ()
+    """Of every target; where empty, every target was reached."""
 
 
 def whole(results: Results) -> Whole:
@@ -63,6 +67,7 @@ def whole(results: Results) -> Whole:
         observations=tuple(results.observations),
         object_types=results.index.object_types,
         system_objects=results.index.system_objects,
+        statuses=tuple(results.statuses),
     )
 
 
@@ -124,6 +129,8 @@ def _objects(value: Whole) -> Iterable[ObjectResults]:
     named += [f.target for f in value.findings] + [c.target for c in value.conclusions]
     named += [o.target for o in value.observations]
     known = {f.id: f for f in value.findings}
+    reached = (TargetStatus(target=t.id, state=TargetState.REACHED) for t in value.targets)
+    statuses = value.statuses or tuple(reached)
     for object in dict.fromkeys(map(home, named)):
         own = tuple(f for f in value.findings if home(f.target) == object)
         concluded = tuple(c for c in value.conclusions if c.target == object)
@@ -135,6 +142,7 @@ def _objects(value: Whole) -> Iterable[ObjectResults]:
             cited=tuple(known[id] for id in sorted(ids)),
             conclusions=concluded,
             observations=tuple(o for o in value.observations if home(o.target) == object),
+            targets=tuple(s for s in statuses if home(s.target) == object),
         )
 
 
@@ -153,4 +161,5 @@ def _entry(value: Whole, one: ObjectResults, digest: str, size: int) -> ObjectEn
         undetermined=total({f.why: 1} for f in one.findings if f.verdict is Verdict.UNDETERMINED),
         conclusions=conclusions,
         observations=len(one.observations),
+        targets=one.targets,
     )

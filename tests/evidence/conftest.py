@@ -250,7 +250,7 @@ def _results() -> Whole:
             ended="2026-11-23T08:03:12Z", profile="gbt22239-l3", dengbao="0.1.0",
             plugins={"linux": "0.1.0", "tls": "0.1.0"},
             policy={"gbt22239-2019": hashlib.sha256(b"catalog").hexdigest()},
-            complete=True, bundles={},
+            sealed=True, bundles={},
         ),
         title="网上银行系统 等级保护自查（第三级）",
         title_en="Online banking, classified protection self-assessment (level 3)",

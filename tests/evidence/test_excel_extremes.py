@@ -37,7 +37,7 @@ from core.whole import Whole
 def test_an_incomplete_run_says_so_loudly(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    run = replace(small_results.run, complete=False, faults=(as_is("web1: =fault\x1b[2J"),))
+    run = replace(small_results.run, sealed=False, faults=(as_is("web1: =fault\x1b[2J"),))
     made = written(make_source(replace(small_results, run=run)), tmp_path)
     line = "本次核查未完成：取证不全，结果仅为部分结果"
     assert {s for s, t in texts(made) if t == line} >= {"封面", "总览", "确认单"}

@@ -108,7 +108,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     env = environment(folder, GONE="nobody-has-this-one")
     (folder / "inventory.yaml").write_text(INVENTORY, encoding="utf-8")
     dengbao("collect", "gbt22239-l3", "-i", folder / "inventory.yaml", "--quiet", "--store",
-            folder / "store", env=env).ended(2)  # fmt: skip
+            folder / "store", env=env).ended(4)  # fmt: skip
     return folder, env
 
 

@@ -143,11 +143,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         run = dengbao("run", "toy", "-i", inv, "--store", store, "-o", base / "pack.zip",
                       "--format", "json", env=env)  # fmt: skip
         left = sorted(os.listdir(f"/proc/{server_pid(server)}/root/home/audit"))
-    run.ended(3)
+    run.ended(0, 4)
     words: list[list[object]] = [["results", "latest", "--store", store, "--lang", lang]
                                  for lang in ("en", "zh")]  # fmt: skip
     words += [["verify", base / "pack.zip"], ["verify", "latest", "--store", store]]
-    shown = [dengbao(*w, env=env).ended(0, 3) for w in words]
+    shown = [dengbao(*w, env=env).ended(0, 4) for w in words]
     return World(base, run, shown, left)
 
 
@@ -296,7 +296,7 @@ def with_one_cut(base: Path, pause_s: float) -> dict[str, tuple[str, str]]:
         whole = stack.enter_context(Island(user=USER))
         inv = inventory(base / "i.yaml", host("cut", cut), host("whole", whole))
         done = dengbao("run", "toy", "-i", inv, "--store", base / "store", "--format", "json",
-                       env=environment(base, (base / "site",))).ended(2)  # fmt: skip
+                       env=environment(base, (base / "site",))).ended(0, 4)  # fmt: skip
     return {f["id"]: (f["verdict"], f["why"]) for f in done.json["findings"]}
 
 
@@ -345,7 +345,7 @@ def test_the_shipped_profile_stands_before_hostile_files(tmp_path: Path) -> None
         inv = inventory(tmp_path / "i.yaml", host("web1", server))
         done = dengbao("run", "gbt22239-l3", "-i", inv, "--store", tmp_path / "store", "-o",
                        tmp_path / "pack.zip", "--format", "json", env=env)  # fmt: skip
-    done.ended(3)
+    done.ended(0, 4)
     assert done.max_kb < MEMORY_KB
     found = {f["check"]: f for f in done.json["findings"]}
     for check in ("linux.password-age-default", "linux.umask",
@@ -357,7 +357,7 @@ def test_the_shipped_profile_stands_before_hostile_files(tmp_path: Path) -> None
         for lang in ("en", "zh")
     ]
     for one in shown:
-        one.ended(3)
+        one.ended(0, 4)
         assert b"internal error" not in one.err
         assert b"\x1b" not in one.out + one.err
         assert "\u202e" not in one.stdout

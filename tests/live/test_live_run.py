@@ -151,7 +151,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         env = environment(base, PLAIN_PASSWORD=plain.password)
         done = dengbao("run", "gbt22239-l3", "-i", inv, "--store", base / "store", "-o",
                        base / "pack.zip", "--format", "json", env=env)  # fmt: skip
-        done.ended(3)
+        done.ended(4)
         (base / "stdout").write_bytes(done.out)
         (base / "stderr").write_bytes(done.err)
         servers: dict[str, Sshd] = {
@@ -296,7 +296,7 @@ def test_only_the_chosen_host_is_contacted(fleet: Fleet, tmp_path: Path) -> None
     done = dengbao("run", "gbt22239-l3", "-i", fleet.base / "inventory.yaml", "-t", "weak",
                    "--store", tmp_path, "--format", "json",
                    env=environment(tmp_path, PLAIN_PASSWORD="not needed here"))  # fmt: skip
-    done.ended(3)
+    done.ended(0, 4)
     assert {f["target"] for f in done.json["findings"]} == {"weak"}
     assert [s.logged(b"Connection from") for s in (weak, strong)] == [before[0] + 1, before[1]]
 
@@ -306,7 +306,7 @@ def test_doctor_says_what_each_host_lets_us_do(fleet: Fleet, tmp_path: Path) -> 
     assert isinstance(plain, Island)
     done = dengbao("doctor", "-i", fleet.base / "inventory.yaml", "--format", "json",
                    env=environment(tmp_path, PLAIN_PASSWORD=plain.password))  # fmt: skip
-    done.ended(2, 69)
+    done.ended(4, 69)
     rows = {row["what"]: row for row in done.json}
     assert rows["strong"]["state"] == rows["plain"]["state"] == "ok"
     assert rows["stranger"]["state"] == rows["closed"]["state"] == "out of reach"
@@ -323,7 +323,7 @@ def test_accepting_the_key_with_the_printed_command_lets_us_in(
     inv = inventory(tmp_path / "inv.yaml", host("one", server, known=str(known)))
     words = ("collect", "toy", "-i", inv, "--store", tmp_path / "store")
     env = small(tmp_path)
-    first = dengbao(*words, env=env).ended(2)
+    first = dengbao(*words, env=env).ended(0, 4)
     (command,) = re.findall(r"(ssh-keyscan .* >> \S+)", first.stderr)
     subprocess.run(["sh", "-c", command], check=True, capture_output=True)
     dengbao(*words, env=env).ended(0)
@@ -341,7 +341,7 @@ def test_a_refused_credential_is_not_tried_on_a_fourth_host(tmp_path: Path) -> N
         done = dengbao("run", "toy", "-i", inv, "--store", tmp_path / "store",
                        "--at-once", "1", "--format", "json",
                        env=small(tmp_path, WRONG="not-the-password"))  # fmt: skip
-        done.ended(2, 3)
+        done.ended(0, 4)
         attempts = [s.logged(b"Failed password for audit") for s in servers[:3]]
         attempts += [s.log.read_text().count("Failed password") for s in servers[3:]]
         connections = [s.log.read_text().count("Connection from") for s in servers]

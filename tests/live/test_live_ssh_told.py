@@ -41,7 +41,7 @@ class Told:
         self.pack = base / "pack.zip"
 
     def _do(self, *words: object) -> Done:
-        return dengbao(*words, "--store", self._store, env=self._env).ended(2)
+        return dengbao(*words, "--store", self._store, env=self._env).ended(0, 4)
 
     def detail(self, lang: str) -> str:
         shown = self._do("results", "latest", "--format", "json", "--lang", lang)

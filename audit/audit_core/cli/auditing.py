@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from audit_core import plan as planning
-from audit_core.cli import progress, stored
+from audit_core.cli import fail_on, progress, stored
 from audit_core.cli.context import Context, Selection, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
+from audit_core.cli.parser import NOT_IN_FULL
 from audit_core.collect import Collector
 from audit_core.connectors import Route, now, route_of
-from audit_core.evaluate import profile_checks
+from audit_core.evaluate import profile_checks, target_statuses
 from audit_core.model import Privilege, Request, msg
 from audit_core.model.errors import ConfigError, UsageError
 from audit_core.store.runs import Run
@@ -82,15 +83,19 @@ def _grants(context: Context, chosen: Selection) -> int:
 
 
 def collect(context: Context) -> int:
-    """Asks the targets, stores their answers, prints the run's id; 2 where one was not reached."""
+    """Asks the targets, stores their answers, prints the run's id; 4 where not in full."""
     made = _collected(context)
     say(made.id)
-    bundles = (made.bundle(t.id) for t in made.file.targets)
-    return 2 if any(b is not None and b.fault is not None for b in bundles) else 0
+    groups = planning.groups(made.file.targets, ())
+    found = (target_statuses(g, made.bundle(g.root.id), sealed=True) for g in groups)
+    in_full = all(status.carried_out for statuses in found for status in statuses)
+    return 0 if in_full else NOT_IN_FULL
 
 
 def run(context: Context) -> int:
     """Collects, evaluates, packs; prints the table per layer and the path of the pack."""
+    if context.args.profile is not None and context.args.fail_on:  # wrong words cost no hour
+        fail_on.read(context.args.fail_on, context.profile(context.args.profile))
     if context.args.output is not None:
         stored.check_output(context.args.output)  # before an hour of asking, not after
     made = _collected(context)

@@ -12,6 +12,7 @@ from audit_core import __version__, plan
 from audit_core.api.hooks import Requirement
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table
+from audit_core.cli.parser import NOT_IN_FULL
 from audit_core.collect import Logins
 from audit_core.connectors import Route, route_of
 from audit_core.inventory import Inventory
@@ -23,7 +24,7 @@ Row = tuple[str, str, str]
 
 
 def doctor(context: Context) -> int:
-    """Prints what was found; 69 where a tool is missing, 2 where a target is out of reach."""
+    """Prints what was found; 69 where a tool is missing, 4 where a target is out of reach."""
     here = _here(context)
     with contextlib.closing(context.pool):
         targets = list(_targets(context, context.inventory()))
@@ -36,7 +37,7 @@ def doctor(context: Context) -> int:
         print_table(context.text("Doctor"), heads, shown)
     if any(state == "missing" for _, state, _ in here):
         return 69
-    return 2 if any(state == "out of reach" for _, state, _ in targets) else 0
+    return NOT_IN_FULL if any(state == "out of reach" for _, state, _ in targets) else 0
 
 
 def _here(context: Context) -> list[Row]:

@@ -21,6 +21,11 @@ CODES: dict[str, Message] = {
     "fault": msg("fault"),
     "inconclusive": msg("inconclusive"),
     "incomplete": msg("incomplete"),
+    # how far a target was reached
+    "reached": msg("reached"),
+    "partly_answered": msg("partly_answered"),
+    "not_reached": msg("not_reached"),
+    "nothing_asked": msg("nothing_asked"),
     # what a check decides of a step
     "settles": msg("settles"),
     "can_deny": msg("can_deny"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -79,7 +80,8 @@ def _console() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would end the process with 1, and 1 is a verdict
 
-    width = None if sys.stdout.isatty() else 160
+    # rich asks a terminal, else COLUMNS; a file or a pipe without either gets long lines
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160
     return Plain(highlight=False, markup=False, emoji=False, width=width)
 
 

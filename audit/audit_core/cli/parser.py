@@ -12,11 +12,16 @@ from audit_core import __version__
 from audit_core.model import Message, msg
 from audit_core.text.translate import LANGUAGES, Translator, default_language
 
+NOT_IN_FULL = 4
+"""The exit code where not every target was reached and answered."""
+
 EXIT_CODES = (
-    (0, msg("all assessed and conforming")),
-    (1, msg("something does not conform")),
-    (2, msg("something could not be determined")),
-    (3, msg("both: something does not conform, something could not be determined")),
+    (0, msg("carried out in full, whatever the results")),
+    (1, msg("what --fail-on asks for holds")),
+    (
+        NOT_IN_FULL,
+        msg("not carried out in full: some target was not reached or did not answer everything"),
+    ),
     (64, msg("wrong use of the command")),
     (65, msg("an input file is broken")),
     (69, msg("a needed tool is missing")),
@@ -24,7 +29,7 @@ EXIT_CODES = (
     (74, msg("cannot read or write")),
     (78, msg("bad configuration")),
     (130, msg("interrupted")),
-)
+)  # fmt: skip
 # What argparse looks up in `argparse._` while it prints and complains.
 _ARGPARSE = (
     msg("usage: "), msg("options"), msg("positional arguments"),
@@ -53,7 +58,7 @@ def language(words: list[str]) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Ends with 64 on wrong use: 2 is a verdict of ours."""
+    """Ends with 64 on wrong use."""
 
     def error(self, message: str) -> NoReturn:
         from audit_core.cli.output import complain
@@ -166,11 +171,18 @@ class _Commands:
         self._option(run, "-o", "--output", type=Path, metavar="PACK",
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._key(run)
+        self._fail_on(run)
         self._format(run)
 
     def _key(self, parser: argparse.ArgumentParser) -> None:
         self._option(parser, "--key", type=Path, metavar="FILE",
                      help=msg("signing key, PEM (default: one made in the store)"))  # fmt: skip
+
+    def _fail_on(self, parser: argparse.ArgumentParser) -> None:
+        self._option(parser, "--fail-on", action="append", default=[], metavar="WHAT",
+                     help=msg("end with 1 where something fails: of this severity or worse (high, "
+                          "medium, low), on this clause, new (not in the run before) or "
+                          "undetermined; may be repeated"))  # fmt: skip
 
     def _plan(self) -> None:
         plan = self._command(
@@ -197,9 +209,11 @@ class _Commands:
         text = msg("judge this profile (default: the run's own)")
         evaluate = self._one_run("evaluate", msg("judge what a run collected"))
         self._option(evaluate, "--profile", metavar="P", help=text)
+        self._fail_on(evaluate)
         self._format(evaluate)
         results = self._one_run("results", msg("print the results of a run"))
         self._option(results, "--profile", metavar="P", help=text)
+        self._fail_on(results)
         self._format(results)
         pack = self._one_run("pack", msg("write the evidence pack of a run"))
         self._option(pack, "--profile", metavar="P", help=text)

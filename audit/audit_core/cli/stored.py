@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
-from audit_core.cli import summary
+from audit_core.cli import fail_on, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
-from audit_core.model import Result, Verdict, msg
+from audit_core.cli.parser import NOT_IN_FULL
+from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError, ToolMissing, UsageError
-from audit_core.model.results import Results, total
+from audit_core.model.results import Results
 from audit_core.policy import Profile
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
@@ -56,9 +57,9 @@ def read_results(context: Context, run: Run) -> Results:
     work = context.work(_profile(context, run))
     folder = ResultsFolder(run.results_path(work.profile.id))
     found = folder.stored()
-    if found is not None and found.run.complete and found.run == evaluation.stamp(run, work):
+    if found is not None and found.run.sealed and found.run == evaluation.stamp(run, work):
         return found
-    if found is not None and found.run.complete:
+    if found is not None and found.run.sealed:
         note(
             context.text(
                 "The stored results were made by another version of the program, a plugin or the "
@@ -76,7 +77,7 @@ def read_results(context: Context, run: Run) -> Results:
 
 
 def _tell_incomplete(context: Context, found: Results) -> None:
-    if not found.run.complete:
+    if not found.run.sealed:
         note(
             context.text(
                 "The run was not collected to its end; "
@@ -85,14 +86,25 @@ def _tell_incomplete(context: Context, found: Results) -> None:
         )
 
 
-def exit_code(results: Results) -> int:
-    """0 conforming, 1 something does not conform, 2 something undetermined, 3 both."""
-    verdicts = total(entry.verdicts for entry in results.entries)
-    concluded = total(c for entry in results.entries for c in entry.conclusions.values())
-    bad = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
-    failed = any(concluded[result] for result in bad) or verdicts[Verdict.FAIL]
-    blind = concluded[Result.NOT_ASSESSED] or verdicts[Verdict.UNDETERMINED]
-    return (1 if failed else 0) | (2 if blind or not results.run.complete else 0)
+def exit_code(context: Context, run: Run, results: Results) -> int:
+    """0 carried out in full, 4 not, else 1 where what `--fail-on` asks for holds."""
+    if not results.complete:
+        return NOT_IN_FULL
+    words = getattr(context.args, "fail_on", ())
+    if not words:
+        return 0
+    asked = fail_on.read(words, _profile(context, run))
+    return int(fail_on.holds(asked, results, lambda: _before(context, run)))
+
+
+def _before(context: Context, run: Run) -> Results | None:
+    """The results of the run before `run` under the same profile; None where there is none."""
+    before = context.store.before(run)
+    if before is None:
+        note(context.text("There is no earlier run to compare with: every failed finding is new"))
+        return None
+    note(context.text("Compared with {id}", id=before.id))
+    return read_results(context, before)
 
 
 def conclude(context: Context, run: Run, *, output: Path | None) -> int:
@@ -114,7 +126,11 @@ def _printed(context: Context, run: Run, results: Results, packed: Packed | None
         if packed is not None:
             say(context.text("Evidence pack: {path}", path=packed.path))
     # A pack without its workbook is not what was asked for, whatever the verdicts.
-    return ToolMissing.exit_code if packed is not None and packed.faults else exit_code(results)
+    return (
+        ToolMissing.exit_code
+        if packed is not None and packed.faults
+        else exit_code(context, run, results)
+    )
 
 
 def evaluate(context: Context) -> int:

@@ -13,7 +13,7 @@ from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
 from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Result, Severity, Verdict, msg
-from audit_core.model.results import Results, total
+from audit_core.model.results import Results, TargetState, total
 from audit_core.store.runs import Run
 from audit_core.views.results_view import DISCLAIMER, joined
 
@@ -29,12 +29,14 @@ NAMES = {
 
 
 def print_summary(context: Context, results: Results, run: Run) -> None:
-    """The counts per layer, the findings, the worst of them, and what could not be seen."""
+    """The counts per layer, the worst findings, what could not be seen, and what to do next."""
     _layers(context, results)
     _findings(context, results)
     _blind(context, results, run)
+    _targets(context, results)
     say(context.translator.say(DISCLAIMER))
-    say(context.text("Run: {id}", id=results.run.id))
+    say(context.text("Run {id} in {store}", id=results.run.id, store=context.store.root))
+    say(context.text("All findings: {command}", command=_next(context, "results", results.run.id)))
 
 
 def _layers(context: Context, results: Results) -> None:
@@ -103,6 +105,34 @@ def _blind(context: Context, results: Results, run: Run) -> None:
             "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
         )
         say(f"{told} {_grants(context, run)}")
+
+
+def _targets(context: Context, results: Results) -> None:
+    """Which targets were not reached or did not answer everything, and what helps."""
+    statuses = [s for s in results.statuses if s.state is not TargetState.NOTHING_ASKED]
+    lacking = [s for s in statuses if not s.carried_out]
+    if not lacking:
+        say(context.text("Reached: all {count} targets", count=len(statuses)))
+        return
+    say_, text = context.translator.say, context.text
+    rows = [
+        (s.target, context.code(s.state.value), "" if s.detail is None else say_(s.detail),
+         "" if s.remedy is None else say_(s.remedy))
+        for s in lacking[:_WORST]
+    ]  # fmt: skip
+    title = text(
+        "NOT CARRIED OUT IN FULL: {count} of {all} targets were not reached or answered in part",
+        count=len(lacking), all=len(statuses),
+    )  # fmt: skip
+    print_table(title, [text("target"), text("status"), text("why"), text("what helps")], rows)
+    if len(lacking) > _WORST:
+        say(text("{count} more with --format json", count=len(lacking) - _WORST))
+
+
+def _next(context: Context, *words: str) -> str:
+    """A command about the same store, as this user would type it."""
+    store = getattr(context.args, "store", None)
+    return shlex.join([_command(), *words, *(() if store is None else ("--store", str(store)))])
 
 
 def _grants(context: Context, run: Run) -> str:

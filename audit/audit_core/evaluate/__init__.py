@@ -2,6 +2,7 @@
 
 from audit_core.evaluate.compute import Evaluator, Work, profile_checks, stamp
 from audit_core.evaluate.skipped import SkippedSteps
+from audit_core.evaluate.target_status import target_statuses
 from audit_core.evaluate.watchdog import STEP_SECONDS, evaluate
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "evaluate",
     "profile_checks",
     "stamp",
+    "target_statuses",
 ]

@@ -15,6 +15,7 @@ from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.evaluate.tally import Tallies
+from audit_core.evaluate.target_status import target_statuses
 from audit_core.inventory.suggest import proposing
 from audit_core.model import (
     Check,
@@ -84,6 +85,7 @@ class Evaluator:
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
         self._shared = Shared(tree=tree, platforms=platforms)
         self._proposing = proposing(work.registry)
+        self._sealed = run.seal is not None
         self.objects = tuple(group.root for group in self._groups)
 
     def is_whole(self, number: int) -> bool:
@@ -128,6 +130,7 @@ class Evaluator:
             conclusions=(),
             observations=tuple(_evidence(o) for o in observations),
             facts=tuple(self._fact_values(group, facts, step)),
+            targets=target_statuses(group, bundle, sealed=self._sealed),
         )
 
     def _fact_values(self, group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
@@ -185,6 +188,7 @@ class Evaluator:
             sha256=digest,
             size=size,
             whole=whole,
+            targets=found.targets,
             verdicts=Counter(f.verdict.value for f in found.findings),
             failed=Counter(f.severity.value for f in failed),
             undetermined=Counter(f.why for f in blind),
@@ -243,7 +247,7 @@ def stamp(run: Run, work: Work) -> RunStamp:
         dengbao=__version__,
         plugins={p.name: p.version for p in work.registry.plugins},
         policy={**work.policy, work.profile.id: work.profile.sha256},
-        complete=seal is not None,
+        sealed=seal is not None,
         bundles=bundles,
         # A plugin that could not be loaded then cannot be loaded now either, as a rule.
         faults=_faults(file, work.registry),

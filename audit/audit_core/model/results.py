@@ -5,6 +5,7 @@ An index and, for each object, a file of its own: nothing has to hold all of a l
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -23,7 +24,8 @@ OBJECT_SCHEMA = "dengbao/object-results/1"
 class RunStamp(Struct, frozen=True, kw_only=True):
     """Which run this is and with what it was made. Times are UTC, ISO 8601.
 
-    `plugins` maps plugin name to version, `policy` catalog or profile id to its SHA-256.
+    `plugins` maps plugin name to version, `policy` catalog or profile id to its SHA-256. `sealed`
+    says that the collection came to its end.
     """
 
     id: str
@@ -33,7 +35,7 @@ class RunStamp(Struct, frozen=True, kw_only=True):
     dengbao: str
     plugins: dict[str, str]
     policy: dict[str, str]
-    complete: bool
+    sealed: bool
     bundles: dict[str, str]
     faults: tuple[Message, ...] = ()
     system: str = ""
@@ -121,11 +123,35 @@ class FactValue(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
+class TargetState(enum.StrEnum):
+    """How far a target was reached. NOTHING_ASKED: no check puts a request to it."""
+
+    REACHED = "reached"
+    PARTLY_ANSWERED = "partly_answered"
+    NOT_REACHED = "not_reached"
+    NOTHING_ASKED = "nothing_asked"
+
+
+class TargetStatus(Struct, frozen=True, kw_only=True):
+    """How far `target` was reached; `why` is a code, `detail` says it, `remedy` what helps."""
+
+    target: str
+    state: TargetState
+    why: str = ""
+    detail: Message | None = None
+    remedy: Message | None = None
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether everything that was to be asked of it was asked and answered."""
+        return self.state in (TargetState.REACHED, TargetState.NOTHING_ASKED)
+
+
 class ObjectResults(Struct, frozen=True, kw_only=True):
     """Everything that evaluation says about one object and its parts, language-free.
 
     `cited` are the findings on other objects that its conclusions name: those of an object of the
-    whole system rest on what was found anywhere.
+    whole system rest on what was found anywhere. `targets` are the object and its parts.
     """
 
     schema: str
@@ -135,6 +161,7 @@ class ObjectResults(Struct, frozen=True, kw_only=True):
     conclusions: tuple[Conclusion, ...]
     observations: tuple[Evidence, ...]
     facts: tuple[FactValue, ...] = ()
+    targets: tuple[TargetStatus, ...] = ()
 
 
 class ObjectEntry(Struct, frozen=True, kw_only=True):
@@ -143,13 +170,14 @@ class ObjectEntry(Struct, frozen=True, kw_only=True):
     `verdicts` counts findings by verdict, `failed` those that failed by severity, `undetermined`
     those by their reason, `conclusions` by layer (in Chinese) and result,
     `pending` those that answers of people may still better. `whole` says that its
-    conclusions rest on what was found on any object.
+    conclusions rest on what was found on any object. `targets` are the object and its parts.
     """
 
     object: str
     sha256: str
     size: int
     whole: bool = False
+    targets: tuple[TargetStatus, ...] = ()
     verdicts: dict[str, int] = {}
     failed: dict[str, int] = {}
     undetermined: dict[str, int] = {}
@@ -215,6 +243,16 @@ class Results:
         self.title, self.title_en = index.title, index.title_en
         self.targets, self.clauses, self.checks = index.targets, index.clauses, index.checks
         self.entries = index.objects
+
+    @property
+    def statuses(self) -> Iterator[TargetStatus]:
+        """The status of every target."""
+        return (status for entry in self.entries for status in entry.targets)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run was carried out in full: every target was reached and answered."""
+        return self.run.sealed and all(status.carried_out for status in self.statuses)
 
     def object(self, entry: ObjectEntry) -> ObjectResults:
         """Everything about the object of `entry`."""

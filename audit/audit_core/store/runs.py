@@ -228,6 +228,15 @@ class Store:
             )
         )
 
+    def before(self, run: Run) -> Run | None:
+        """The newest run before `run` that was collected to its end under the same profile."""
+        profile = run.file.profile
+        for id in reversed([i for i in self.ids() if i < run.id]):
+            earlier = Run(self.root / "runs" / id)
+            if earlier.seal is not None and earlier.file.profile == profile:
+                return earlier
+        return None
+
     def unfinished(self) -> Run | None:
         """The newest run that is not sealed, or None."""
         for id in reversed(self.ids()):

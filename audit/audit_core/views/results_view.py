@@ -21,7 +21,14 @@ from audit_core.model import (
     english,
     msg,
 )
-from audit_core.model.results import CheckInfo, Clause, Evidence, Results, RunStamp, encode_pieces
+from audit_core.model.results import (
+    CheckInfo,
+    Clause,
+    Evidence,
+    Results,
+    TargetState,
+    encode_pieces,
+)
 from audit_core.model.units import Step
 from audit_core.policy.model import Catalog
 from audit_core.text.translate import Translator
@@ -49,6 +56,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     dengbao: str
     plugins: dict[str, str]
     policy: dict[str, str]
+    sealed: bool
     complete: bool
     bundles: dict[str, str]
     faults: tuple[str, ...]
@@ -107,6 +115,21 @@ class StepView(Struct, frozen=True, kw_only=True):
     affirmed_if: str | None = None
 
 
+class StatusView(Struct, frozen=True, kw_only=True):
+    """How far a target was reached; `why` is a code, empty where everything was answered."""
+
+    state: TargetState
+    why: str
+    detail: str | None
+    remedy: str | None
+
+
+class TargetView(Target, frozen=True, kw_only=True):
+    """A target as printed, with how far it was reached."""
+
+    status: StatusView
+
+
 class ConclusionView(Struct, frozen=True, kw_only=True):
     """A conclusion as printed. `findings` are ids of findings; `to_bring` is asked of a person.
 
@@ -136,7 +159,7 @@ class ResultsView(Struct, frozen=True, kw_only=True):
     lang: str
     disclaimer: str
     run: RunView
-    targets: tuple[Target, ...]
+    targets: tuple[TargetView, ...]
     checks: tuple[CheckInfoView, ...]
     findings: tuple[FindingView, ...]
     conclusions: tuple[ConclusionView, ...]
@@ -183,8 +206,8 @@ def _head(results: Results, translator: Translator) -> ResultsView:
         schema=RESULTS_VIEW,
         lang=translator.lang,
         disclaimer=translator.say(DISCLAIMER),
-        run=_run(results.run, translator),
-        targets=results.targets,
+        run=_run(results, translator),
+        targets=tuple(_targets(results, translator)),
         checks=tuple(_check(c, translator) for c in results.checks),
         findings=(),
         conclusions=(),
@@ -197,9 +220,26 @@ def joined(messages: tuple[Message, ...], say: Callable[[Message], str], lang: s
     return ("；" if lang == "zh" else "; ").join(say(m) for m in messages)
 
 
-def _run(run: RunStamp, t: Translator) -> RunView:
+def _run(results: Results, t: Translator) -> RunView:
+    run = results.run
     known = {name: getattr(run, name) for name in run.__struct_fields__}
-    return RunView(**known | {"faults": tuple(t.say(fault) for fault in run.faults)})
+    faults = tuple(t.say(fault) for fault in run.faults)
+    return RunView(**known | {"faults": faults, "complete": results.complete})
+
+
+def _targets(results: Results, t: Translator) -> Iterator[TargetView]:
+    statuses = {status.target: status for status in results.statuses}
+    for target in results.targets:
+        status = statuses[target.id]
+        yield TargetView(
+            **structs.asdict(target),
+            status=StatusView(
+                state=status.state,
+                why=status.why,
+                detail=None if status.detail is None else t.say(status.detail),
+                remedy=None if status.remedy is None else t.say(status.remedy),
+            ),
+        )
 
 
 def _evidence(o: Evidence, t: Translator) -> EvidenceView:

@@ -153,7 +153,7 @@ def results_of(run: Run, seen: list[Observation]) -> Whole:
         dengbao="0.1.0",
         plugins={"linux": "0.1.0"},
         policy={"gbt22239-2019": "3" * 64},
-        complete=seal is not None,
+        sealed=seal is not None,
         bundles=seal.bundles if seal is not None else {},
     )
     return Whole(
