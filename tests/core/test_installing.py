@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gettext
+import importlib.metadata
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -14,6 +16,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from audit_core import __version__
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -132,6 +137,46 @@ def test_a_broken_translation_is_one_line(texts: Path, text: str, line: str) -> 
     done = compiled(texts)
     assert done.returncode == 1
     assert re.fullmatch(rf"make messages: {line}\n", done.stderr)
+
+
+# --- version, platform, sdist ---------------------------------------------------------------------
+
+
+def test_version_and_changelog_agree() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[(.*?)\]", text, re.MULTILINE)
+    released = [Version(heading) for heading in headings if heading != "Unreleased"]
+    assert released == sorted(released, reverse=True)
+    assert headings[0] == "Unreleased" or Version(headings[0]) == Version(__version__)
+    # The version is that of the newest release, or of the one that is being prepared.
+    assert not released or Version(__version__) >= released[0]
+    assert importlib.metadata.version("dengbao") == __version__
+
+
+def test_the_classifiers_say_what_is_true() -> None:
+    named = set(PROJECT["project"]["classifiers"])
+    assert {c for c in named if c.startswith("Operating System")} == {
+        "Operating System :: POSIX :: Linux"
+    }
+    assert "Typing :: Typed" in named
+    least = PROJECT["project"]["requires-python"].removeprefix(">=")
+    assert f"Programming Language :: Python :: {least}" in named
+    license_names = {c for c in named if c.startswith("License ::")}
+    assert not license_names  # PEP 639: the field `license` says it
+
+
+def test_the_sdist_holds_what_its_tests_and_documents_need(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (archive,) = tmp_path.iterdir()
+    with tarfile.open(archive) as packed:
+        held = {name.partition("/")[2] for name in packed.getnames()}
+    folders = ("docs", "tests", "benchmarks", "requirements")
+    wanted = {p for folder in folders for p in (ROOT / folder).rglob("*") if p.is_file()}
+    files = {p.relative_to(ROOT).as_posix() for p in wanted if "__pycache__" not in p.parts}
+    files |= {p.name for p in ROOT.glob("*.md")} | {"Makefile", "LICENSE", "pyproject.toml"}
+    assert len(files) > 100
+    assert files <= held
 
 
 # --- the wheel ------------------------------------------------------------------------------------

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 
 from audit_core.cli.context import Context
+from audit_core.model import msg
+from audit_core.model.errors import ToolMissing
+
+# These start worker processes with memfd_create and AF_UNIX sockets of the type SOCK_SEQPACKET.
+_ON_LINUX = ("run", "collect", "doctor")
 
 
 def dispatch(args: argparse.Namespace, lang: str) -> int:
     """Carries out the command that `args` names; returns the exit code."""
+    if args.command in _ON_LINUX and sys.platform != "linux":
+        detail = msg(
+            "dengbao {command} works on Linux only, this is {system}; "
+            "stored runs and packs can be read, evaluated and verified here",
+            command=args.command,
+            system=sys.platform,
+        )
+        raise ToolMissing(detail)
     with contextlib.closing(Context(args, lang)) as context:
         return _carried_out(context)
 
