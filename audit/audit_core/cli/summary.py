@@ -55,8 +55,7 @@ def _layers(context: Context, results: Results) -> None:
     print_table(title, heads, rows, right=len(_ORDER))
     pending = sum(entry.pending for entry in results.entries)
     if pending:
-        line = "Pending, and can become better by what people bring: {count}"
-        say(context.text(line, count=pending))
+        say(context.text("Pending until people answer the open steps: {count}", count=pending))
 
 
 def worst(results: Results, most: int = _WORST) -> list[Finding]:
