@@ -23,7 +23,7 @@ def _issue_columns(view: View) -> list[Column]:
     text = view.text
     severities = tuple(view.severity(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
     states = (text("open"), text("in progress"), text("awaiting retest"), text("closed"))
-    retests = (text("mended"), text("partly mended"), text("not mended"), text("risk accepted"))
+    retests = (text("fixed"), text("partly fixed"), text("not fixed"), text("risk accepted"))
     return [
         Column(text("Issue no."), 9),
         Column(text("Security problem"), 56),
@@ -43,7 +43,7 @@ def _rules(view: View, issue: Issue) -> tuple[str, ...]:
     rules = [r for c in issue.conclusions for r in view.clause(c).high_risk_rule.split(";")]
     listed = sorted({rule.strip() for rule in rules if rule.strip()})
     # That a rule names the clause does not say that its case is given here.
-    return (view.comma.join(listed), view.text("(a person decides)")) if listed else ("—",)
+    return (view.comma.join(listed), view.text("(to be decided manually)")) if listed else ("—",)
 
 
 def _items(view: View, issue: Issue) -> tuple[str, ...]:
@@ -90,8 +90,9 @@ def issue_sheet(book: Book, view: View, plan: Plan) -> None:
     table(
         book, plan.issues,
         title=view.text("Issues"),
-        info=[view.text("One row for each problem of an object; the number leads to its record"),
-              view.text("High-risk rules are numbered as in the guide of 2025 on deciding high "
+        info=[view.text("One row for each problem of an object; click the number to open its "
+                        "record"),
+              view.text("High-risk rules are numbered as in the 2025 guide on determining high "
                         "risks (trial)"),
               view.disclaimer],
         columns=_issue_columns(view),
@@ -127,16 +128,16 @@ def missing_sheet(book: Book, view: View, plan: Plan) -> None:
     text = view.text
     columns = [
         Column(text("No."), 6), Column(text("Object"), 18), Column(text("Control point"), 16),
-        Column(text("Item"), 34), Column(text("Method"), 12), Column(text("What to bring"), 44),
+        Column(text("Item"), 34), Column(text("Method"), 12), Column(text("What to provide"), 44),
         Column(text("Conformity"), 14), Column(text("Covered by checks"), 12),
-        Column(text("Answer or document"), 24), Column(text("Brought by"), 12),
+        Column(text("Answer or document"), 24), Column(text("Provided by"), 12),
         Column(text("Date"), 12, date=True),
     ]  # fmt: skip
     table(
         book, plan.missing,
-        title=text("To be brought"),
-        info=[text("Checks alone cannot conclude these items; the conformity is that before "
-                   "people add to it"),
+        title=text("To be provided"),
+        info=[text("Checks alone cannot conclude these items; the conformity shown is that "
+                   "before manual input"),
               view.disclaimer],
         columns=columns, rows=_missing_rows(view, plan), frozen=2, tab=_RED_TAB,
     )  # fmt: skip
@@ -176,13 +177,13 @@ def check_sheet(book: Book, view: View, plan: Plan) -> None:
     text = view.text
     columns = [
         Column(text("No."), 7), Column(text("Object"), 20), Column(text("Check"), 40),
-        Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Seen"), 70),
+        Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Record"), 70),
         Column(text("Parameters"), 28), Column(text("Evidence"), 16),
     ]  # fmt: skip
     rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.found, 1))
     table(
         book, plan.checks, title=text("Check results"),
-        info=[text("What each check saw; conclusions on items stand in the record sheets")],
+        info=[text("Record of each check; conclusions on items are in the record sheets")],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
     )  # fmt: skip
 
@@ -219,9 +220,9 @@ def asset_sheet(book: Book, view: View, plan: Plan) -> None:
     rows = (_asset_row(view, plan, n, t) for n, t in enumerate(view.targets.values(), 1))
     table(
         book, plan.assets, title=text("Assets"),
-        info=[text("What was audited; parts that were declared or found stand with what they "
-                   "belong to"),
-              text("Yellow: the inventory does not say it")],
+        info=[text("What was audited; declared or discovered parts are listed with the object "
+                   "they belong to"),
+              text("Yellow: not declared in the inventory")],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
     )  # fmt: skip
 
@@ -233,7 +234,7 @@ def _answered(view: View, seen: Evidence) -> tuple[str, ...]:
     exit_code = [] if seen.exit_code is None else [
         view.say(msg("exit code {code}", code=seen.exit_code))
     ]  # fmt: skip
-    cut = [view.text("cut at the size limit")] if seen.truncated else []
+    cut = [view.text("truncated at the size limit")] if seen.truncated else []
     rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(seen.redactions)))]
     detail = [] if seen.detail is None else [view.say(seen.detail)]
     sizes = [f"{name} {size} B" for name, _, size in _streams(seen)]
@@ -279,7 +280,7 @@ def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
     """Every observation: who was asked what, as whom, when, what came back, under which digest."""
     text = view.text
     columns = [
-        Column(text("No."), 9), Column(text("Object"), 18), Column(text("Asked"), 40),
+        Column(text("No."), 9), Column(text("Object"), 18), Column(text("Request"), 40),
         Column(text("As user"), 10), Column(text("From / to (UTC)"), 19),
         Column(text("Answer"), 18), Column(text("How, over which session"), 30),
         Column("SHA-256", 60), Column(text("Evidence file"), 38),
@@ -287,6 +288,6 @@ def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
     rows = (_evidence_row(view, n, o) for n, o in view.observations)
     table(
         book, plan.evidence, title=text("Evidence index"),
-        info=[text("As told by each object at the time given, over the session named")],
+        info=[text("As answered by each object at the given time, over the given session")],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
     )  # fmt: skip

@@ -56,7 +56,7 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
         "cover": reserved(text("Cover")),
         "overview": reserved(text("Overview")),
         "issues": reserved(text("Issues"), len(found)),
-        "missing": reserved(text("To be brought"), len(wanted)),
+        "missing": reserved(text("To be provided"), len(wanted)),
         "checks": reserved(text("Check results"), len(view.found)),
         "assets": reserved(text("Assets"), len(view.targets)),
         "evidence": reserved(text("Evidence index"), len(view.observations)),

@@ -15,14 +15,14 @@ from audit_excel.view import View
 
 _REASONS = {
     "not_present": msg("not present"),
-    "not_permitted": msg("no permission to look"),
+    "not_permitted": msg("no permission"),
     "unreachable": msg("not reachable"),
     "timed_out": msg("timed out"),
-    "truncated": msg("the answer was cut off"),
+    "truncated": msg("the answer was truncated"),
     "unparsable": msg("the answer could not be read with certainty"),
     "not_collected": msg("not collected"),
     "unsupported": msg("not supported on this platform"),
-    "fault": msg("fault in the tool"),
+    "fault": msg("fault of the tool"),
 }
 _TOLD = frozenset({"inconclusive", "incomplete", "reason_given"})
 """Codes that add nothing: the finding says what its reason is."""
@@ -110,7 +110,7 @@ def problem(view: View, finding: Finding) -> tuple[str, ...]:
     if brief.expected is not None:
         unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,
                     expected=view.say(brief.expected))  # fmt: skip
-    return view.say(msg("Seen: {detail}.", detail=_detail(view, brief))), view.say(unmet)
+    return view.say(msg("Found: {detail}.", detail=_detail(view, brief))), view.say(unmet)
 
 
 def _no_reason(view: View) -> str:
@@ -135,7 +135,7 @@ def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
 def record(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The result record (结果记录): what was seen, why, and what a person has to bring."""
     return (*seen_lines(view, conclusion), *_open_lines(view, conclusion)) or (
-        view.text("NOTHING RECORDED: this result rests on nothing seen"),
+        view.text("NOTHING RECORDED: this result has no evidence"),
     )
 
 
@@ -159,7 +159,9 @@ def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
         if id not in view.findings
     ]
     if (more := conclusion.finding_count - len(conclusion.findings)) > 0:
-        counted = msg("{count} more findings count here, none with a worse verdict", count=more)
+        counted = msg(
+            "{count} more findings belong to this item, none with a worse verdict", count=more
+        )
         lines.append(view.say(counted))
     lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in conclusion.why]
     lines += _reason_demanded(view, conclusion)
@@ -177,7 +179,7 @@ def _reason_demanded(view: View, conclusion: Conclusion) -> list[str]:
 
 def _asked_of_people(view: View, conclusion: Conclusion) -> list[str]:
     wanted = to_bring(view, conclusion)
-    lines = [view.say(msg("To be brought: {what}", what=what)) for what in wanted]
+    lines = [view.say(msg("To be provided: {what}", what=what)) for what in wanted]
     if conclusion.conclusion is Result.NOT_ASSESSED and not (conclusion.findings or conclusion.why):
         lines.insert(0, view.text("Not assessed: no check covers this item"))
     return lines
@@ -194,7 +196,7 @@ def to_bring(view: View, conclusion: Conclusion) -> list[str]:
         view.say(
             msg(
                 "a record by a person ({methods}) on: {objects}",
-                methods=methods or view.text("method as the standard says"),
+                methods=methods or view.text("method as in the standard"),
                 objects=clause.objects or view.name(conclusion.target),
             )
         )

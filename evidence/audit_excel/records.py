@@ -110,7 +110,7 @@ def _record(book: Book, view: View, conclusion: Conclusion) -> tuple[str, ...]:
         needed.pop(cut)
     if cut >= seen:
         return lines
-    rest = msg("{count} more lines, none of a failed check, stand in the check results",
+    rest = msg("{count} more lines, none of a failed check, are in the check results",
                count=seen - cut)  # fmt: skip
     return (*lines[:cut], view.say(rest), *lines[seen:])
 
@@ -138,7 +138,7 @@ def _rows(
 
 
 def _cut_note(view: View) -> str:
-    return view.text("Long lists are cut in the records; they stand in full in the check results")
+    return view.text("Long lists are shortened in the records; the check results have them in full")
 
 
 def object_sheets(book: Book, view: View, plan: Plan) -> None:

@@ -30,13 +30,13 @@ def _line(
     moment: Callable[[str], str],
     say: Callable[[Message], str],
 ) -> str:
-    asked = say(msg("{count} questions", count=len(group)))
+    asked = say(msg("{count} requests", count=len(group)))
     root = sum(e.privilege == "root" for e in group)
     if root:
-        asked = say(msg("{asked}, {root} of them to be asked as root", asked=asked, root=root))
+        asked = say(msg("{asked}, {root} of them as root", asked=asked, root=root))
     return say(
         msg(
-            "Seen {start} to {end} (UTC): {session}; {asked}",
+            "Collected {start} to {end} (UTC): {session}; {asked}",
             start=moment(min(e.started for e in group)),
             end=moment(max(e.ended for e in group)),
             session=say(how.as_message()), asked=asked,

@@ -59,7 +59,7 @@ def _facts(view: View) -> Iterable[tuple[str, str]]:
     yield text("Plugins"), view.comma.join(f"{n} {v}" for n, v in sorted(run.plugins.items()))
     for name, digest in sorted(run.policy.items()):
         yield text("Catalog or profile"), f"{name}  sha256:{digest}"
-    yield text("Carried through"), text("yes") if view.results.complete else view.alarm
+    yield text("Completed"), text("yes") if view.results.complete else view.alarm
     yield text("Root digest"), view.source.root_digest
 
 
@@ -68,7 +68,7 @@ def _part(view: View) -> str:
     names = [view.name(entry.object) for entry in view.part.entries]
     all = len(view.results.entries)
     if not names:
-        return view.text("no objects: they stand in the other workbooks")
+        return view.text("no objects: they are in the other workbooks")
     return view.say(
         msg("{count} of {all} objects: {first} to {last}; {main} has the overview of all",
             count=len(names), all=all, first=names[0], last=names[-1], main=NAME)
@@ -81,7 +81,8 @@ def _warnings(view: View, sheet: Sheet) -> None:
     sheet.wide(Cell(view.disclaimer, "disclaimer"))
     if any(c.confidence != "read" for c in view.results.clauses):
         note = view.text(
-            "Items marked ※ rest on a catalog row that nobody has checked against the standard yet"
+            "Items marked ※ come from a catalog row that has not yet been checked against the "
+            "standard"
         )
         sheet.wide(Cell(note, "note"))
 
@@ -114,19 +115,25 @@ def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
     listed = (
         (plan.overview, text("Counts and charts per layer and object")),
         (plan.matrix[0], text("Every item on every object")),
-        (plan.issues, text("What does not conform, with room for who mends it and by when")),
-        (plan.missing, text("What people have to bring before these items can be concluded")),
+        (
+            plan.issues,
+            text(
+                "Items that do not conform, with columns for the person responsible "
+                "and the due date"
+            ),
+        ),
+        (plan.missing, text("Material needed before these items can be concluded")),
         *((sheets, text("Records of this layer")) for sheets in plan.layers.values()),
-        (plan.checks, text("Every check on every object, as it was judged")),
-        (plan.assets, text("What was audited, how it was reached")),
-        (plan.evidence, text("Every question asked, with the digest of its answer")),
+        (plan.checks, text("The verdict of every check on every object")),
+        (plan.assets, text("What was audited and how it was reached")),
+        (plan.evidence, text("Every request with the digest of its answer")),
         (plan.confirmation, text("Files with digests, and signatures")),
     )
     for sheets, about in listed:
         sheet.row([Cell(sheets.names[0], "link", Link(sheet=sheets.names[0])),
                    about])  # fmt: skip
-    about = view.say(msg("One record sheet for each of {count} objects; the names in the overview "
-                         "lead to them", count=len(plan.objects)))  # fmt: skip
+    about = view.say(msg("One record sheet for each of {count} objects; click a name in the "
+                         "overview to open it", count=len(plan.objects)))  # fmt: skip
     sheet.row([Cell(view.text("Record sheets"), "label"), about])
 
 
@@ -226,8 +233,8 @@ def _severity_line(plan: Plan, view: View) -> str:
     high, medium, low = (found.count(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
     return view.say(
         msg(
-            "Issues: {all} (high {high}, medium {medium}, low {low}); items that people must "
-            "still settle: {missing}",
+            "Issues: {all} (high {high}, medium {medium}, low {low}); items that still need "
+            "manual input: {missing}",
             all=len(found), high=high, medium=medium, low=low, missing=len(plan.wanted),
         )
     )  # fmt: skip
@@ -302,7 +309,7 @@ def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
     text = view.text
     yield text("Files in all"), view.source.files
     yield text("Objects"), len(plan.objects)
-    yield text("Items concluded on objects"), len(view.conclusions)
+    yield text("Conclusions (items × objects)"), len(view.conclusions)
     yield text("Checks judged"), len(view.found)
     yield text("Observations (evidence)"), len(view.observations)
     yield text("Issues listed"), len(plan.issue_list)
@@ -341,10 +348,12 @@ def _files(view: View, sheet: Sheet) -> None:
     if view.source.files > FILES_ON_ONE_PAGE:
         sheet.new_page(sheet.last_row + 4)
     sheet.wide(Cell(text("Files"), "section"))
-    sheet.wide(Cell(text("MD5 stands here because the form asks for it; SHA-256 is what protects"),
+    sheet.wide(Cell(text("MD5 is listed because the form requires it; integrity is protected "
+                         "by SHA-256 and SM3"),
                    "note"))  # fmt: skip
     after = text(
-        "This workbook and what is written after it (manifest, signature) stand in SHA256SUMS"
+        "The digests of this workbook and of the files written after it (manifest, signature) "
+        "are in SHA256SUMS"
     )
     sheet.wide(Cell(after, "note"))
     sheet.row([Cell(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
@@ -353,10 +362,12 @@ def _files(view: View, sheet: Sheet) -> None:
         found = (digests.get(kind, "") for kind in ("md5", "sha256", "sm3"))
         sheet.row([Cell(told, "digest") for told in (name, *found)])
     if left := sum(1 for _ in files):
-        more = msg("{count} more files stand in SHA256SUMS", count=left)
+        more = msg("{count} more files are listed in SHA256SUMS", count=left)
         sheet.wide(Cell(view.say(more), "alarm"))
     if not view.part.only:
-        told = text("The files of the other objects stand in their workbooks, all in SHA256SUMS")
+        told = text(
+            "The files of the other objects are listed in their workbooks, all files in SHA256SUMS"
+        )
         sheet.wide(Cell(told, "note"))
 
 
@@ -386,7 +397,7 @@ def _signatures(view: View, sheet: Sheet) -> None:
     sheet.wide(Cell(text("Signatures"), "section"))
     sheet.wide(Cell(text("The undersigned confirm that the files listed below, with the digests "
                         "given there, are what was handed over"), "plain"))  # fmt: skip
-    heads = ("", text("Name in print"), text("Signature"), text("Date"))
+    heads = ("", text("Printed name"), text("Signature"), text("Date"))
     sheet.row([Cell(h, "head") for h in heads])
     for who in (text("Audited organisation"), text("Auditor"), text("Witness")):
         sheet.row([Cell(who, "label"), *[Cell("", "fill_in")] * 3], height=36)

@@ -108,7 +108,7 @@ class View(Words):
         """What must be said of a run that was not carried through; empty otherwise."""
         if self.results.complete:
             return ""
-        return self.text("INCOMPLETE RUN: not everything was asked, the results are partial")
+        return self.text("INCOMPLETE RUN: not everything was collected, the results are partial")
 
     # --- clauses
 
@@ -159,7 +159,9 @@ class View(Words):
     def seen_over(self, id: str) -> tuple[str, ...]:
         """Over which sessions, as whom and when `id` and its parts were looked at."""
         lines = sessions(self._looked.get(id, ()), self.moment, self.say)
-        return lines or (self.text("Nothing was seen of this object itself in this run"),)
+        return lines or (
+            self.text("No evidence was collected from this object itself in this run"),
+        )
 
     def session(self, seen: Evidence) -> str:
         """Over which session it was asked, in words."""

@@ -70,7 +70,7 @@ _CONFIDENCES = {
 }
 _STATUSES = {
     Status.ANSWERED: msg("answered"),
-    Status.NOT_PRESENT: msg("not there"),
+    Status.NOT_PRESENT: msg("not present"),
     Status.NOT_PERMITTED: msg("not permitted"),
     Status.NOT_REGULAR: msg("not a regular file"),
     Status.CHANGED: msg("changed while it was read"),
@@ -78,7 +78,7 @@ _STATUSES = {
     Status.UNREACHABLE: msg("not reachable"),
     Status.NO_REPLY: msg("no reply"),
     Status.MALFORMED: msg("malformed reply"),
-    Status.FAULT: msg("fault in the tool"),
+    Status.FAULT: msg("fault of the tool"),
     Status.UNSUPPORTED: msg("not supported on this platform"),
 }
 _ASKED = {

@@ -303,8 +303,8 @@ def reasons(*what: StepStatements) -> list[str]:
 
 
 def test_a_conclusion_says_why_it_is_so() -> None:
-    aside = "The checks that failed are evidence and decide nothing by themselves"
-    assert reasons() == ["No check settles this clause; a person has to look"]
+    aside = "The failed checks are supporting evidence and do not decide this clause"
+    assert reasons() == ["No check decides this clause; it needs a manual assessment"]
     assert reasons(statements(1, SUPP, F)) == [*reasons(), aside]
     assert reasons(statements(1, DENY, U)) == ["Something could not be determined"]
     assert reasons(statements(1, DENY, P)) == ["The checks cover this clause only in part"]

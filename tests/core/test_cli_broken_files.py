@@ -49,7 +49,7 @@ def test_a_profile_below_the_declared_level_is_told(bare: dict[str, str], tmp_pa
         for name in ("gbt22239-l2", "gbt22239-l3", "smart-finance"):
             done = dengbao("plan", name, "-i", path, "--lang", "en", env=bare).ended(0)
             told[level, name] = done.stderr.strip()
-    line = "The inventory declares level 3; gbt22239-l2 asks for level 2 only"
+    line = "The inventory declares level 3; gbt22239-l2 covers level 2 only"
     assert {key: detail for key, detail in told.items() if detail} == {(3, "gbt22239-l2"): line}
 
 
@@ -110,7 +110,7 @@ def test_a_pack_is_held_to_the_fingerprint_that_was_given(toys: Toy) -> None:
     signer = str(toys("verify", pack, "--format", "json").ended(0).json["signer"])
     for known in (signer, f"SHA256:{signer.upper()}"):
         shown = toys("verify", pack, "--fingerprint", known).ended(0).stdout
-        assert "came with the pack" not in shown
+        assert "is part of the pack" not in shown
     other = toys("verify", pack, "--fingerprint", "0" * 64)
     assert other.code == 65
     assert "0" * 64 in other.stdout.replace("\n", "")

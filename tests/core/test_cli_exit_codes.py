@@ -90,7 +90,7 @@ def test_64_for_wrong_use(subtests: pytest.Subtests, bare: dict[str, str], tmp_p
 def test_64_for_a_pack_in_place_of_a_device(toys: Toy) -> None:
     os.mkfifo(toys.base / "pipe")
     done = toys("run", "toy", "-o", toys.base / "pipe").ended(64)
-    assert "no regular file" in done.stderr
+    assert "not a regular file" in done.stderr
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_74_where_nothing_can_be_written(toys: Toy) -> None:
     file.write_text("x")
     line = one_line(toys("run", "toy", "--store", file / "below", "--quiet"), 74)
     assert "cannot write" in line or "Not a directory" in line
-    assert "a file, not a folder" in one_line(toys("run", "toy", "--store", file, "--quiet"), 74)
+    assert "a file, not a directory" in one_line(toys("run", "toy", "--store", file, "--quiet"), 74)
     done = toys.run("-o", "/proc/no/such/pack.zip")
     assert done.code == 74
     assert b"Traceback" not in done.err

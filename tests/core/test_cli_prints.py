@@ -132,7 +132,10 @@ def test_results_and_packs_of_a_run_that_was_cut_off_say_so(toys: Toy) -> None:
     toys.run().ended(0)
     store, pack = toys.base / "store", toys.base / "pack.zip"
     (seal,) = store.glob("runs/*/seal.json")
-    told = "The run was not collected to its end; dengbao run --resume finishes the newest such"
+    told = (
+        "The collection of this run is incomplete; dengbao run --resume continues the "
+        "newest incomplete run"
+    )
     words = (["results", "latest"], ["pack", "latest", "-o", pack], ["evaluate", "latest"])
     for each in words:
         assert told not in toys(*each, "--store", store).stderr
@@ -166,4 +169,4 @@ def test_nothing_of_a_store_is_open_to_others(toys: Toy) -> None:
 
 def test_a_profile_has_one_name_in_chinese(bare: dict[str, str]) -> None:
     detail = one_line(dengbao("--lang", "zh", "profile", "show", "none", env=bare), 64)
-    assert detail.startswith("dengbao: 没有测评方案 'none'（现有：")
+    assert detail.startswith("dengbao: 没有测评指标 'none'（现有：")

@@ -99,8 +99,8 @@ def test_it_is_verified_and_packed_without_a_trace_in_it(copy: Copy) -> None:
     done = copy("pack", "latest", "-o", pack, "--lang", "en").ended(0)
     not_stored, no_key = done.stderr.strip().split("\n")
     assert not_stored.startswith(NOT_STORED)
-    assert no_key.startswith("The store holds no signing key and none can be made in it: ")
-    assert "signed with one that is forgotten" in no_key
+    assert no_key.startswith("The store holds no signing key and none can be created in it: ")
+    assert "signed with a temporary key" in no_key
     copy("verify", pack).ended(0)
     assert copy.files() == before
 

@@ -216,7 +216,7 @@ def test_the_first_round_of_a_kind_chooses_the_providers_of_its_facts() -> None:
     wrong = fact("toy.wrong", str, providers=(guard,), kind="robot")
     found = plugins.load([("toy", plugin(connectors=(ROBO,), facts=(wrong,)))])
     (fault,) = found.faults
-    assert "toy.wrong: no first round settles firmwear, only firmware" in str(fault.detail)
+    assert "toy.wrong: no first round determines firmwear, only firmware" in str(fault.detail)
 
 
 def test_parts_are_proposed_from_facts_unless_they_are_declared() -> None:

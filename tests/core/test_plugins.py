@@ -235,7 +235,7 @@ def test_what_hangs_everywhere_is_not_tried_everywhere(tmp_path: Path, parser: b
     results = patiently(run, work_of(blue, bad), "hang.")
     found = [f for f in results.findings if f.check == "hang.all"]
     assert [(f.verdict, f.why) for f in found] == [(Verdict.UNDETERMINED, "fault")] * 8
-    assert sum("not tried here" in f.detail[0].id for f in found) == 3
+    assert sum("skipped here" in f.detail[0].id for f in found) == 3
     assert all(f.verdict is Verdict.PASS for f in results.findings if f.check == "fake.blue")
 
 

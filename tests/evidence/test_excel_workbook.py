@@ -110,7 +110,7 @@ def test_a_result_that_answers_can_better_is_marked_and_says_what_is_open(
 
 
 def test_what_was_not_assessed_says_what_to_bring(book: Any, lang: str) -> None:
-    mark = {"zh": "待补充：", "en": "To be brought: "}[lang]
+    mark = {"zh": "待补充：", "en": "To be provided: "}[lang]
     for target in ("web1", "site", "org"):
         for record, conformity, _ in records(book, called(target, lang)).values():
             assert (mark in record) or conformity != word(Result.NOT_ASSESSED, lang)

@@ -33,7 +33,7 @@ VERDICTS = {
 SHEETS = {
     "zh": ("总览", "条款矩阵", "问题清单", "待补充材料", "检查明细", "资产清单", "证据索引",
            "确认单"),
-    "en": ("Overview", "Clause matrix", "Issues", "To be brought", "Check results", "Assets",
+    "en": ("Overview", "Clause matrix", "Issues", "To be provided", "Check results", "Assets",
            "Evidence index", "Confirmation"),
 }  # fmt: skip
 IMPLIED = {
@@ -146,7 +146,7 @@ def test_the_line_of_the_overview_counts_the_issues_and_what_is_wanted(pack: Pac
     words = {"zh": ("高", "中", "低"), "en": ("High", "Medium", "Low")}[pack.lang]
     line = next(r[0] for r in pack.table("Overview", 1) if re.match("Issues|问题", str(r[0])))
     told = [int(n) for n in re.findall(r"\d+", line)]
-    brought = pack.table("To be brought")
+    brought = pack.table("To be provided")
     assert told == [severities.total(), *(severities[w] for w in words), len(brought)]
 
 
@@ -205,7 +205,7 @@ def test_a_record_never_repeats_the_clause_and_is_never_empty(pack: Pack) -> Non
             gist = clause["gist" if pack.lang == "zh" else "gist_en"]
             assert row[3].strip() not in ("", gist)
             if c["conclusion"] == "not_assessed":
-                assert re.search("待补充：|To be brought: ", row[3]), row
+                assert re.search("待补充：|To be provided: ", row[3]), row
 
 
 def test_each_record_sheet_says_over_what_as_whom_and_when(pack: Pack) -> None:
@@ -215,7 +215,9 @@ def test_each_record_sheet_says_over_what_as_whom_and_when(pack: Pack) -> None:
     assert re.search(rf"{uid}\d", told)
     for moment in (min(s["started"] for s in seen), max(s["ended"] for s in seen)):
         assert moment[:19].replace("T", " ") in told
-    nothing = {"zh": "未对此测评对象本身取证", "en": "Nothing was seen of this object"}[pack.lang]
+    nothing = {"zh": "未对此测评对象本身取证", "en": "No evidence was collected from this object"}[
+        pack.lang
+    ]
     assert nothing in str(pack.book["db1"].cell(2, 1).value)
 
 
@@ -251,7 +253,7 @@ def test_every_check_and_every_observation_has_its_row(pack: Pack) -> None:
 
 
 def test_what_people_must_bring_is_all_that_is_missing(pack: Pack) -> None:
-    brought = Counter((r[1], r[3].split("  ")[0]) for r in pack.table("To be brought"))
+    brought = Counter((r[1], r[3].split("  ")[0]) for r in pack.table("To be provided"))
     assert brought == Counter(
         (pack.called(c["target"]), c["clause"])
         for c in pack.conclusions

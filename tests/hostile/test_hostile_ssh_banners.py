@@ -150,7 +150,7 @@ def test_what_is_not_an_ssh_server(files: Path, first: bytes) -> None:
     with Listener(say) as server:
         error = refusal(access(files, server.port))
     assert error.reason is Reason.UNREACHABLE
-    assert "no SSH server that we can talk to" in str(error)
+    assert "no usable SSH server" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -359,7 +359,7 @@ def test_a_server_that_wants_two_factors() -> None:
     lines = ["AuthenticationMethods publickey,password", "PasswordAuthentication yes"]
     with Sshd(lines) as sshd:
         error = refusal(access(sshd))
-    assert "wants a second" in str(error)
+    assert "requires a second" in str(error)
     assert not error.refused
 
 

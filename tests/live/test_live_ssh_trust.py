@@ -199,7 +199,7 @@ def test_the_authoritys_own_key_is_no_host_key(authority: Authority) -> None:
     with Sshd() as sshd:
         key = public(sshd.host_keys["ed25519"])
         authority.known.write_text(f"@cert-authority * {key}\n")
-        assert "showed no certificate" in str(refusal(access(sshd, authority.known)))
+        assert "presented no certificate" in str(refusal(access(sshd, authority.known)))
 
 
 def test_an_authority_that_signs_with_sha1(hosts: tuple[Sshd, Path], tmp_path: Path) -> None:

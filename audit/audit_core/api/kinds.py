@@ -76,7 +76,7 @@ def _problem(kind: Kind, parts: Mapping[str, Kind]) -> Message | None:
             "{kind}: a kind with parents needs a part_key, and only such a kind", kind=kind.id
         )
     if kind.part_key in parts or kind.part_key in COMMON_KEYS:
-        return msg("{kind}: the part_key {key} is taken", kind=kind.id, key=kind.part_key)
+        return msg("{kind}: the part_key {key} is already in use", kind=kind.id, key=kind.part_key)
     return None if kind.settings is None else _clash(kind.settings, (), parts)
 
 

@@ -71,7 +71,7 @@ class Linker:
             if known and name not in known:
                 raise LinkError(
                     msg(
-                        "no first round settles {name}, only {known}",
+                        "no first round determines {name}, only {known}",
                         name=name,
                         known=tuple(sorted(known)),
                     )

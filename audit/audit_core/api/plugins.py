@@ -210,7 +210,7 @@ class _Builder:
         self.owner: dict[str, str] = {}
 
     def fault(self, plugin: str, why: Message) -> None:
-        detail = msg("Plugin {plugin} is left out: {error}", plugin=plugin, error=why)
+        detail = msg("Plugin {plugin} is not used: {error}", plugin=plugin, error=why)
         self.faults.append(Fault(plugin=plugin, detail=detail))
 
     def register(self, name: str, version: str, module: Any) -> None:

@@ -87,9 +87,7 @@ def _interrupted(words: list[str], lang: str) -> str:
 
     text = Translator(lang).text
     if {"run", "collect"} & set(words):
-        return text(
-            "interrupted; the same command with --resume goes on with a run that was cut off"
-        )
+        return text("interrupted; the same command with --resume continues an interrupted run")
     return text("interrupted")
 
 

@@ -36,7 +36,7 @@ def plan(context: Context) -> int:
         print_json(PlanView(schema=PLAN_VIEW, profile=profile.id, requests=listed))
         return 0
     text = context.text
-    heads = (text("target"), text("privilege"), text("kind"), text("what is asked"),
+    heads = (text("target"), text("privilege"), text("kind"), text("request"),
              text("seconds"))  # fmt: skip
     shown = [(t, context.code(p), context.code(k), a, s) for t, p, k, a, s in rows]
     print_table(text("Requests of {profile}", profile=profile.id), heads, shown, right=1)
@@ -123,25 +123,29 @@ def _resumed(context: Context) -> Run:
     if made is None:
         raise UsageError(
             msg(
-                "no run was cut off; dengbao results latest shows the newest, dengbao pack packs it"
+                "no run was interrupted; dengbao results latest shows the newest, dengbao pack "
+                "packs it"
             )
         )
     file = made.file
     inventory = context.inventory()
     if inventory.sha256 != file.inventory_sha256:
         raise ConfigError(
-            msg("{name} was begun with another inventory; give that one with -i", name=str(made.id))
+            msg(
+                "{name} was started with another inventory; give that one with -i",
+                name=str(made.id),
+            )
         )
     given = context.args.profile
     if given is not None and profile_name(given) != file.profile:
         raise ConfigError(
-            msg("{name} was begun under {profile}", name=str(made.id), profile=str(file.profile))
+            msg("{name} was started with {profile}", name=str(made.id), profile=str(file.profile))
         )
     profile = context.profile(file.profile, file.extensions)
     if profile.sha256 != file.profile_sha256:
         raise ConfigError(
             msg(
-                "{name} was begun under another version of {profile}",
+                "{name} was started with another version of {profile}",
                 name=str(made.id),
                 profile=str(file.profile),
             )

@@ -134,7 +134,7 @@ class Context:
         asked = max((c.level for c in profile.clauses if c.level is not None), default=None)
         if declared is not None and asked is not None and asked < declared:
             detail = msg(
-                "The inventory declares level {declared}; {profile} asks for level {asked} only",
+                "The inventory declares level {declared}; {profile} covers level {asked} only",
                 declared=declared,
                 profile=profile.id,
                 asked=asked,

@@ -74,7 +74,7 @@ def _view(context: Context, run: str, found: Iterable[Suggestion]) -> SuggestVie
 def _print(context: Context, found: tuple[Suggestion, ...]) -> None:
     text = context.text
     if not found:
-        say(text("Nothing to add: what the run learned suggests no further parts"))
+        say(text("Nothing to add: the facts of the run suggest no further parts"))
         return
     heads = [text("target"), text("kind"), text("id"), text("why")]
     rows = [(s.target, context.code(s.kind), s.id, context.translator.say(s.why)) for s in found]
@@ -99,7 +99,9 @@ def _write(
 ) -> None:
     """Writes the inventory `path` with the parts that were `found` to `output`."""
     if path is None:
-        raise UsageError(msg("-o writes the inventory anew: say which one with -i"))
+        raise UsageError(
+            msg("-o writes a changed copy of the inventory: give the inventory with -i")
+        )
     if output.exists():
         raise StoreError(msg("{path} exists already", path=str(output)))
     text = read_bytes(path).decode("utf-8-sig")
@@ -116,12 +118,12 @@ def _read_again(
     try:
         read = read_inventory(load_bytes(written.encode(), str(output)), context.registry)
     except DengbaoError as error:
-        detail = msg("The parts cannot be put into this file ({error}); paste them instead",
+        detail = msg("The parts cannot be inserted into this file ({error}); paste them instead",
                    error=error.detail)  # fmt: skip
         raise StoreError(detail) from error
     missing = {s.id for s in found} - {target.id for target in read.targets}
     if missing:
-        detail = msg("The parts cannot be put into this file ({error}); paste them instead",
+        detail = msg("The parts cannot be inserted into this file ({error}); paste them instead",
                    error=", ".join(sorted(missing)))  # fmt: skip
         raise StoreError(detail)
 

@@ -22,12 +22,12 @@ EXIT_CODES = (
         NOT_IN_FULL,
         msg("not carried out in full: some target was not reached or did not answer everything"),
     ),
-    (64, msg("wrong use of the command")),
-    (65, msg("an input file is broken")),
-    (69, msg("a needed tool is missing")),
-    (70, msg("a fault of dengbao itself")),
+    (64, msg("wrong usage of the command")),
+    (65, msg("an input file is invalid")),
+    (69, msg("a required tool is missing")),
+    (70, msg("an internal error of dengbao")),
     (74, msg("cannot read or write")),
-    (78, msg("bad configuration")),
+    (78, msg("invalid configuration")),
     (130, msg("interrupted")),
 )  # fmt: skip
 # What argparse looks up in `argparse._` while it prints and complains.
@@ -140,12 +140,14 @@ class _Commands:
         return parser.add_argument(*names, help=self._t.say(help), **more)  # type: ignore[arg-type]
 
     def _store(self, parser: argparse.ArgumentParser) -> None:
-        text = msg("folder of the runs (default: $DENGBAO_STORE, else the user's state folder)")
+        text = msg(
+            "directory of the runs (default: $DENGBAO_STORE, else the user's state directory)"
+        )
         self._option(parser, "--store", type=Path, metavar="DIR", help=text)
 
     def _format(self, parser: argparse.ArgumentParser) -> None:
         self._option(parser, "--format", choices=("table", "json"), default="table",
-                     help=msg("how to print (default: table)"))  # fmt: skip
+                     help=msg("output format (default: table)"))  # fmt: skip
 
     def _scope(self, parser: argparse.ArgumentParser, *, profile: str | None = None) -> None:
         self._option(parser, "profile", nargs=profile, metavar="PROFILE",
@@ -160,13 +162,19 @@ class _Commands:
         self._scope(parser, profile="?")
         self._store(parser)
         self._option(parser, "--resume", action="store_true",
-                     help=msg("finish the newest run that was cut off"))  # fmt: skip
-        self._option(parser, "--at-once", type=_count(_MOST_AT_ONCE, self._t), default=16,
-                     metavar="N", help=msg("most hosts asked at once (default: 16)"))  # fmt: skip
+                     help=msg("continue the newest interrupted run"))  # fmt: skip
+        self._option(
+            parser,
+            "--at-once",
+            type=_count(_MOST_AT_ONCE, self._t),
+            default=16,
+            metavar="N",
+            help=msg("maximum number of hosts asked at once (default: 16)"),
+        )
         self._option(parser, "--quiet", action="store_true", help=msg("no progress display"))
 
     def _run(self) -> None:
-        run = self._command("run", msg("collect, evaluate and pack in one go"))
+        run = self._command("run", msg("collect, evaluate and pack"))
         self._collecting(run)
         self._option(run, "-o", "--output", type=Path, metavar="PACK",
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
@@ -190,7 +198,7 @@ class _Commands:
         )
         self._scope(plan)
         self._option(plan, "--grants", nargs="?", const="dengbao", metavar="USER",
-                     help=msg("print the least rights that USER needs on the targets "
+                     help=msg("print the least privileges that USER needs on the targets "
                               "(default: dengbao)"))  # fmt: skip
         self._format(plan)
 
@@ -206,8 +214,8 @@ class _Commands:
         return made
 
     def _stored(self) -> None:
-        text = msg("judge this profile (default: the run's own)")
-        evaluate = self._one_run("evaluate", msg("judge what a run collected"))
+        text = msg("evaluate with this profile (default: that of the run)")
+        evaluate = self._one_run("evaluate", msg("evaluate what a run collected"))
         self._option(evaluate, "--profile", metavar="P", help=text)
         self._fail_on(evaluate)
         self._format(evaluate)
@@ -231,10 +239,14 @@ class _Commands:
 
     def _lists(self) -> None:
         for noun, verbs, text in (
-            ("catalog", ("list", "show"), msg("standards as data")),
-            ("profile", ("list", "show", "lint"), msg("which clauses, bound to which checks")),
-            ("check", ("list", "show"), msg("what the plugins can check")),
-            ("plugin", ("list",), msg("what is installed")),
+            ("catalog", ("list", "show"), msg("list catalogs (standards) or show one")),
+            (
+                "profile",
+                ("list", "show", "lint"),
+                msg("list, show or check profiles (clauses and their checks)"),
+            ),
+            ("check", ("list", "show"), msg("list checks or show one")),
+            ("plugin", ("list",), msg("list installed plugins")),
         ):
             made = self._command(noun, text)
             verbs_of = made.add_subparsers(dest="verb", metavar="|".join(verbs), required=True)
@@ -242,7 +254,7 @@ class _Commands:
                 self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
         self._inventory()
         doctor = self._command(
-            "doctor", msg("what is installed, what is missing, what targets allow")
+            "doctor", msg("show what is installed, what is missing and what targets allow")
         )
         self._option(doctor, "-i", "--inventory", type=Path, metavar="FILE",
                      help=msg("inventory of targets (default: this machine)"))  # fmt: skip
@@ -250,7 +262,7 @@ class _Commands:
 
     def _inventory(self) -> None:
         made = self._command(
-            "inventory", msg("what is audited: checking it, and what a run suggests")
+            "inventory", msg("check an inventory, or list parts that a run suggests")
         )
         verbs = made.add_subparsers(dest="verb", metavar="check|suggest", required=True)
         check = self._verb_of(verbs, "check", msg("read an inventory and list its targets"))
@@ -259,13 +271,21 @@ class _Commands:
         )
         self._format(check)
         suggest = self._verb_of(
-            verbs, "suggest", msg("parts that what a run learned suggests; nothing is contacted")
+            verbs,
+            "suggest",
+            msg("list parts that the facts of a run suggest; nothing is contacted"),
         )
         self._option(
             suggest, "run", metavar="RUN", help=msg("id of a run, a unique prefix, or latest")
         )
-        self._option(suggest, "-i", "--inventory", type=Path, metavar="FILE",
-                     help=msg("the inventory to add them to (default: the run's own)"))  # fmt: skip
+        self._option(
+            suggest,
+            "-i",
+            "--inventory",
+            type=Path,
+            metavar="FILE",
+            help=msg("inventory to add the parts to (default: that of the run)"),
+        )
         self._option(suggest, "-o", "--output", type=Path, metavar="FILE",
                      help=msg("write the inventory with these parts to a new file"))  # fmt: skip
         self._store(suggest)
@@ -285,5 +305,7 @@ class _Commands:
                             help=self._t.text("language of all output"))  # fmt: skip
         if verb != "list":
             many = "?" if verb == "lint" else None
-            self._option(parser, "name", metavar="ID", nargs=many, help=msg("which one"))
+            self._option(
+                parser, "name", metavar="ID", nargs=many, help=msg("id of the entry to show")
+            )
         self._format(parser)

@@ -14,8 +14,8 @@ from audit_core.model import filled, msg
 
 _STAGES = {
     "connect": msg("connecting"),
-    "ask": msg("asking {total} questions"),
-    "network": msg("looking from outside"),
+    "ask": msg("sending {total} requests"),
+    "network": msg("probing from outside"),
     "done": msg("done"),
 }
 

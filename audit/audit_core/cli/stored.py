@@ -62,8 +62,8 @@ def read_results(context: Context, run: Run) -> Results:
     if found is not None and found.run.sealed:
         note(
             context.text(
-                "The stored results were made by another version of the program, a plugin or the "
-                "policy: evaluated anew"
+                "The stored results were made by another version of the program, a plugin or "
+                "the policy: evaluated again"
             )
         )
     try:
@@ -80,8 +80,8 @@ def _tell_incomplete(context: Context, found: Results) -> None:
     if not found.run.sealed:
         note(
             context.text(
-                "The run was not collected to its end; "
-                "dengbao run --resume finishes the newest such"
+                "The collection of this run is incomplete; dengbao run --resume continues the "
+                "newest incomplete run"
             )
         )
 
@@ -147,13 +147,15 @@ def results(context: Context) -> int:
 def check_output(output: Path) -> None:
     """Nothing, where a pack can be written to `output`; raises UsageError or StoreError."""
     if output.is_dir():
-        raise UsageError(msg("{output} is a folder; name the pack's file", output=str(output)))
+        raise UsageError(
+            msg("{output} is a directory; give the file name of the pack", output=str(output))
+        )
     if output.exists() and not output.is_file():
-        raise UsageError(msg("{output} is no regular file", output=str(output)))
+        raise UsageError(msg("{output} is not a regular file", output=str(output)))
     if not output.parent.is_dir():
         raise StoreError(
             msg(
-                "{output}: there is no folder {parent}",
+                "{output}: there is no directory {parent}",
                 output=str(output),
                 parent=str(output.parent),
             )
@@ -161,7 +163,7 @@ def check_output(output: Path) -> None:
     if not os.access(output.parent, os.W_OK):
         raise StoreError(
             msg(
-                "{output}: the folder {parent} cannot be written to",
+                "{output}: the directory {parent} is not writable",
                 output=str(output),
                 parent=str(output.parent),
             )
@@ -201,8 +203,8 @@ def _any_key(context: Context) -> SigningKey:
         return _key(context)
     except StoreError as error:
         detail = msg(
-            "The store holds no signing key and none can be made in it: {error}; signed with one "
-            "that is forgotten after this pack, --key FILE signs with yours",
+            "The store holds no signing key and none can be created in it: {error}; this pack "
+            "is signed with a temporary key, --key FILE signs with your own",
             error=error.detail,
         )
         note(context.translator.say(detail))
@@ -250,11 +252,11 @@ def verify(context: Context) -> int:
     else:
         say_ = context.translator.say
         # What was looked at is not in order as long as something is wrong with it.
-        state = context.text("looked at") if report.problems else context.code("ok")
+        state = context.text("checked") if report.problems else context.code("ok")
         rows = [(state, say_(m)) for m in report.checked]
         rows += [(context.text("note"), say_(m)) for m in report.notes]
         rows += [
-            (context.text("WRONG"), f"{p.where} {say_(p.detail)}".strip())
+            (context.text("ERROR"), f"{p.where} {say_(p.detail)}".strip())
             for p in report.problems[:_SHOWN]
         ]
         if (more := len(report.problems) - _SHOWN) > 0:

@@ -81,7 +81,7 @@ def _findings(context: Context, results: Results) -> None:
         for f in failed
     ]
     text = context.text
-    heads = [text("severity"), text("target"), text("check"), text("seen")]
+    heads = [text("severity"), text("target"), text("check"), text("record")]
     count = total(entry.failed for entry in results.entries).total()
     title = context.text("Worst findings ({shown} of {count})", shown=len(rows), count=count)
     if rows:
@@ -101,7 +101,8 @@ def _blind(context: Context, results: Results, run: Run) -> None:
     say(context.text("Not determined: {count} ({parts})", count=why.total(), parts=parts))
     if any(entry.root_refused for entry in results.entries):
         told = context.text(
-            "What needs root would be allowed by an /etc/sudoers.d/dengbao that this prints:"
+            "Requests that need root can be allowed in /etc/sudoers.d/dengbao on the targets; "
+            "this command prints the file:"
         )
         say(f"{told} {_grants(context, run)}")
 

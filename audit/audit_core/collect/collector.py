@@ -312,7 +312,7 @@ class _GroupRounds:
 
     def _nobody(self, question: plan.Question) -> None:
         if not isinstance(question.request, self._collector.accepted):
-            self._unsupported(question, msg("no installed plugin can ask this"))
+            self._unsupported(question, msg("no installed plugin supports this request"))
             return
         if self._is_reached(question.target):
             self._unsupported(question, msg("the declared access cannot ask this"))

@@ -90,7 +90,7 @@ class _Worker:
         if reply is None:
             raise self._gone(msg("the process of the connector ended"), late=False)
         if reply.number != order.number or reply.offered:
-            raise self._gone(msg("the connector answered something else"), late=False)
+            raise self._gone(msg("the connector answered another request"), late=False)
         if reply.over:
             self.end()
         return reply
@@ -147,7 +147,7 @@ class _Worker:
 
 
 def _broke(error: Exception) -> Message:
-    return msg("the process of the connector broke off: {error}", error=verbatim(str(error)))
+    return msg("the process of the connector failed: {error}", error=verbatim(str(error)))
 
 
 class Pool:
@@ -171,7 +171,7 @@ class Pool:
         """A worker that nobody else has."""
         with self._lock:
             if self._closed:
-                raise WorkerGone(msg("the run is being ended"), late=False)
+                raise WorkerGone(msg("the run is being stopped"), late=False)
             while self._idle:
                 found = self._idle.pop()
                 if found.alive:
@@ -348,7 +348,9 @@ class Remote:
             return Reply(request=request, status=Status.FAULT, detail=reply.failed.detail)
         if reply.answer is None:
             return Reply(
-                request=request, status=Status.NO_REPLY, detail=msg("the connector gave no answer")
+                request=request,
+                status=Status.NO_REPLY,
+                detail=msg("the connector returned no answer"),
             )
         return _reply(request, reply.answer)
 

@@ -117,7 +117,7 @@ def read_private_file(path: str) -> str:
     if len(raw) > _FILE_LIMIT:
         raise ConfigError(
             msg(
-                "{path}: larger than {file_limit} bytes, this is no secret",
+                "{path}: larger than {file_limit} bytes, not a file with a secret",
                 path=str(path),
                 file_limit=str(_FILE_LIMIT),
             )
@@ -144,7 +144,7 @@ def _refuse_open_file(path: str, status: os.stat_result) -> None:
         mode = stat.S_IMODE(status.st_mode)
         raise ConfigError(
             msg(
-                "{path}: others may use the secret (mode {mode}); chmod 600 it",
+                "{path}: the secret is accessible to other users (mode {mode}); run chmod 600",
                 path=path,
                 mode=f"{mode:04o}",
             )

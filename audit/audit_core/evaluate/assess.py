@@ -138,11 +138,11 @@ def _why(
         return tuple(m for n, m in enumerate(given) if m not in given[:n])
     if pending:
         left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
-        return (msg("Pending: the result can become better by steps {steps}", steps=left),)
+        return (msg("Pending: steps {steps} can still improve the result", steps=left),)
     if result is not Result.NOT_ASSESSED:
         return ()
     if not decisive:
-        return (msg("No check settles this clause; a person has to look"),)
+        return (msg("No check decides this clause; it needs a manual assessment"),)
     if any(s.tally.counts.get(Verdict.UNDETERMINED) for s in decisive):
         return (msg("Something could not be determined"),)
     return (msg("The checks cover this clause only in part"),)
@@ -153,4 +153,4 @@ def _aside(result: Result, statements: Sequence[StepStatements]) -> tuple[Messag
     failed = any(s.tally.severity is not None for s in statements)
     if not failed or result not in (Result.NOT_ASSESSED, Result.CONFORMING):
         return ()
-    return (msg("The checks that failed are evidence and decide nothing by themselves"),)
+    return (msg("The failed checks are supporting evidence and do not decide this clause"),)

@@ -179,7 +179,7 @@ def _hung(detail: Message) -> Absent:
 
 
 _NOT_SHARED = Absent(
-    reason=Reason.NOT_COLLECTED, detail=msg("Nothing was learned about another target of this run")
+    reason=Reason.NOT_COLLECTED, detail=msg("No facts are known about another target of this run")
 )
 
 

@@ -176,7 +176,7 @@ def _above(fact: Fact, view: View) -> Got:
     got = view.above(fact)
     if got is not None:
         return got
-    detail = msg("The inventory declares it as a part of no {kind}", kind=str(fact.kind))
+    detail = msg("The inventory declares no {kind} that it is part of", kind=str(fact.kind))
     return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 

@@ -55,7 +55,7 @@ def learn(
     if fault is not None:
         return Absent(reason=fault[0], detail=fault[1])
     detail = msg(
-        "No way to learn {fact} on this platform ({platform})",
+        "The fact {fact} is not available on this platform ({platform})",
         fact=fact.id,
         platform=tuple(f"{name} {value}" for name, value in platform.values.items()),
     )
@@ -101,7 +101,7 @@ def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Abse
     fault = observations.fault(target)
     if fault is not None:
         return Absent(reason=fault[0], detail=fault[1])
-    detail = msg("{asked}: not asked in this run", asked=request.describe())
+    detail = msg("{asked}: not requested in this run", asked=request.describe())
     return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 

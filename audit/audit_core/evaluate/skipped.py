@@ -36,16 +36,16 @@ class SkippedSteps(Struct, frozen=True):
 
 
 _HERE = {
-    "check": lambda id: msg("The check {check} hung or died", check=id),
-    "fact": lambda id: msg("The parser of {fact} hung or died", fact=id),
+    "check": lambda id: msg("The check {check} hung or crashed", check=id),
+    "fact": lambda id: msg("The parser of {fact} hung or crashed", fact=id),
 }
 _ELSEWHERE = {
     "check": lambda id, count: msg(
-        "The check {check} hung or died on {count} other targets and was not tried here",
+        "The check {check} hung or crashed on {count} other targets and was skipped here",
         check=id, count=count,
     ),
     "fact": lambda id, count: msg(
-        "The parser of {fact} hung or died on {count} other targets and was not tried here",
+        "The parser of {fact} hung or crashed on {count} other targets and was skipped here",
         fact=id, count=count,
     ),
 }  # fmt: skip

@@ -262,7 +262,9 @@ class _Pool:
             return
         self._tries[number] += 1
         if self._tries[number] >= _TRIES:
-            raise ConfigError(msg("{name}: evaluation died ({step})", name=self._run, step=step))
+            raise ConfigError(
+                msg("{name}: the evaluation crashed ({step})", name=self._run, step=step)
+            )
         self._schedule.again(number)
 
 

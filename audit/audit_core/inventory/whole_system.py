@@ -22,7 +22,7 @@ def this_machine(registry: Registry) -> Inventory:
     """This machine, over no network."""
     kind = registry.kinds.default
     if kind is None or kind.here is None:
-        detail = msg("no loaded plugin says how to audit this machine; give an inventory with -i")
+        detail = msg("no installed plugin can audit this machine; give an inventory with -i")
         raise ConfigError(detail)
     access = ", ".join(f"{key}: {value}" for key, value in kind.here.items())
     text = f"targets: [{{id: {NAME}, access: {{{access}}}}}]\nscope: [127.0.0.0/8, '::1/128']\n"
@@ -47,5 +47,7 @@ def _refuse_id(inventory: Inventory, object: SystemObject) -> None:
     tops = [target.id for target in inventory.targets if target.parent is None]
     if object.id in tops and inventory.document is not None:
         place: Place = ("targets", tops.index(object.id), "id")
-        expected = msg("another id (this one stands for the whole {name})", name=object.id)
+        expected = msg(
+            "another id (this one is reserved for the {name} as a whole)", name=object.id
+        )
         inventory.document.fail(place, expected, seen(object.id))

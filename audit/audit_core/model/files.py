@@ -89,9 +89,9 @@ def _head(line: bytes) -> dict[str, Any]:
     try:
         head = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ParseError(msg("not the head of a file")) from error
+        raise ParseError(msg("not the header of a file")) from error
     if not isinstance(head, dict):
-        raise ParseError(msg("not the head of a file"))
+        raise ParseError(msg("not the header of a file"))
     return head
 
 
@@ -100,5 +100,5 @@ def _entry(head: dict[str, Any], data: bytes) -> FileEntry:
         return msgspec.convert({**head, "data": data}, FileEntry, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise ParseError(
-            msg("not the head of a file: {error}", error=verbatim(str(error)))
+            msg("not the header of a file: {error}", error=verbatim(str(error)))
         ) from error

@@ -53,7 +53,7 @@ def read(handle: IO[bytes], out: ReportBuilder) -> Contents:
         if fault is not None:
             out.wrong(fault, member.name)
         elif member.name in found.files:
-            out.wrong(msg("It stands in the zip twice"), member.name)
+            out.wrong(msg("It appears twice in the zip"), member.name)
         elif (problem := _take(archive, member, found)) is not None:
             out.wrong(problem, member.name)
     out.checked.append(msg("{count} files read, none unpacked to disk", count=len(found.files)))
@@ -69,7 +69,7 @@ def _keep_max(name: str) -> int:
 def _take(archive: Zip, member: Member, found: Contents) -> Message | None:
     most = _keep_max(member.name)
     if member.size > most >= 0:
-        return msg("It is larger than dengbao reads")
+        return msg("It exceeds the size limit")
     sha256, kept = hashlib.sha256(), bytearray()
     sm3 = hashlib.new("sm3") if d.HAS_SM3 else None
     try:
@@ -108,5 +108,5 @@ def _keep(name: str, raw: bytes, found: Contents) -> Message | None:
         return seen
     found.records[name.rpartition("/")[0]] = seen
     if not hit[1].endswith("-" + found.files[name].sha256[:16]):
-        return msg("It does not stand in the folder of its digest")
+        return msg("It is not in the directory named by its digest")
     return None

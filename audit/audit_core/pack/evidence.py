@@ -29,16 +29,14 @@ class Stored:
     def get(self, sha256: str) -> bytes:
         """The bytes stored under `sha256`; raises InputError where they are missing or altered."""
         if self._handle is None or sha256 not in self._places:
-            raise InputError(
-                msg("no bundle of this run holds bytes under sha256:{sha256}", sha256=str(sha256))
-            )
+            raise InputError(msg("no bundle of this run holds sha256:{sha256}", sha256=str(sha256)))
         offset, size = self._places[sha256]
         self._handle.seek(offset)
         data = self._handle.read(size)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise InputError(
                 msg(
-                    "{path}: the bytes under sha256:{sha256} were altered",
+                    "{path}: the content of sha256:{sha256} was altered",
                     path=str(self._path),
                     sha256=str(sha256),
                 )

@@ -119,20 +119,20 @@ def _unfounded_in(links: ObjectLinks, known: Mapping[str, _Finding]) -> Iterator
             yield _unfounded(clause=conclusion.clause, finding=missing)
     for cited in links.cited:
         if known.get(cited.id) != cited:
-            yield msg("The finding {finding} is not cited as it was found", finding=cited.id)
+            yield msg("The finding {finding} is not cited as it was made", finding=cited.id)
 
 
 def _lost(*, digest: str) -> Message:
-    return msg("The observation {digest} is listed and not there", digest=digest)
+    return msg("The observation {digest} is listed but missing", digest=digest)
 
 
 def _other(*, digest: str) -> Message:
-    return msg("The observation {digest} is not told as it was stored", digest=digest)
+    return msg("The observation {digest} is not listed as it was stored", digest=digest)
 
 
 def _baseless(*, finding: str, digest: str) -> Message:
     return msg(
-        "The finding {finding} rests on {digest}, which is not there",
+        "The finding {finding} is based on {digest}, which is missing",
         finding=finding,
         digest=digest,
     )
@@ -140,7 +140,7 @@ def _baseless(*, finding: str, digest: str) -> Message:
 
 def _unfounded(*, clause: str, finding: str) -> Message:
     return msg(
-        "The conclusion on {clause} rests on the finding {finding}, which is not there",
+        "The conclusion on {clause} is based on the finding {finding}, which is missing",
         clause=clause,
         finding=finding,
     )

@@ -130,7 +130,7 @@ def of_store(root: Path) -> SigningKey:
     if mode:
         raise ConfigError(
             msg(
-                "{path}: others than its owner can reach the signing key: chmod 600 it",
+                "{path}: the signing key is accessible to other users; run chmod 600",
                 path=str(path),
             )
         )

@@ -120,7 +120,7 @@ def _listed(found: Contents, manifest: d.Manifest, out: ReportBuilder) -> None:
         elif _differs(seen, file):
             out.wrong(msg("It is not the file that the manifest lists"), file.name)
     if [name for name in found.names if name in known] != [*expected, *d.TAIL]:
-        out.wrong(msg("The files do not stand in the order of the manifest"))
+        out.wrong(msg("The files are not in the order of the manifest"))
     out.checked.append(
         msg("Sizes and digests of the {count} files in the manifest", count=len(expected))
     )
@@ -135,7 +135,7 @@ def _differs(seen: d.File, told: d.File) -> bool:
 def _roots(manifest: d.Manifest, out: ReportBuilder) -> None:
     pairs = [(file.name, file.sha256) for file in manifest.files]
     if not all(d.NAME.fullmatch(name) and digest.isascii() for name, digest in pairs):
-        out.wrong(msg("It lists a name that dengbao does not give"), d.MANIFEST)
+        out.wrong(msg("It lists a name that dengbao does not use"), d.MANIFEST)
         return
     pairs.sort()
     if manifest.root != d.root(pairs):
@@ -145,7 +145,7 @@ def _roots(manifest: d.Manifest, out: ReportBuilder) -> None:
     out.checked.append(msg("Root digest of the pack {root}", root=manifest.root))
     out.checked.append(
         msg(
-            "Root digest of the evidence {root}, the one that the confirmation sheet prints",
+            "Root digest of the evidence {root}, as printed on the confirmation sheet",
             root=manifest.evidence_root,
         )
     )
@@ -197,7 +197,7 @@ def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -
     elif manifest is not None and manifest.seal_sha256 is not None:
         out.wrong(msg("It is missing"), d.SEAL)
     elif manifest is not None:
-        out.notes.append(msg("The run was not collected to its end, so it is not sealed"))
+        out.notes.append(msg("The collection of the run is incomplete, so it is not sealed"))
     index = _document(found, d.RESULTS, evidence_links.ResultIndex, INDEX_SCHEMA, out)
     if index is not None:
         _objects(found, index, out)
@@ -206,7 +206,7 @@ def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -
             out.wrong(msg("The times in the zip are not that of the run"))
         out.checked.append(
             msg(
-                "{findings} findings and {conclusions} conclusions rest on what is in the pack",
+                "The evidence of {findings} findings and {conclusions} conclusions is in the pack",
                 findings=sum(len(o.findings) for o in found.objects.values()),
                 conclusions=sum(len(o.conclusions) for o in found.objects.values()),
             )
@@ -276,7 +276,9 @@ def _signature(
         return None
     print_ = keys.fingerprint(public)
     if wanted is not None and print_ != wanted.lower().removeprefix("sha256:"):
-        out.wrong(msg("The pack brings the key {found}, not {wanted}", found=print_, wanted=wanted))
+        out.wrong(
+            msg("The pack contains the key {found}, not {wanted}", found=print_, wanted=wanted)
+        )
         return None
     detail = signing.statement(envelope, public)
     if detail is None:
@@ -295,8 +297,8 @@ def _signature(
     if trusted is None and wanted is None:
         out.notes.append(
             msg(
-                "The key came with the pack: that shows that the pack is whole, not who made it. "
-                "Compare its fingerprint, or give the key that you know (--key)."
+                "The key is part of the pack: this shows that the pack is complete, not who "
+                "made it. Compare its fingerprint, or give the key that you know (--key)."
             )
         )
     return print_

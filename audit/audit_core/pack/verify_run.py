@@ -48,10 +48,10 @@ def _chain(run: Run, out: ReportBuilder) -> None:
     if seal.previous is None:
         # A run that began earlier may have been finished later: then it was sealed later, too.
         if any(_sealed(path) < seal.sealed for path in before):
-            out.wrong(msg("The seal leaves out the run that was sealed before it"))
+            out.wrong(msg("The seal does not name the run that was sealed before it"))
     elif seal.previous not in {file_digest(path) for path in before}:
-        out.wrong(msg("The run sealed before this one was altered or is gone"))
-    out.checked.append(msg("Chain to the run sealed before"))
+        out.wrong(msg("The run sealed before this one was altered or removed"))
+    out.checked.append(msg("Link to the run sealed before"))
 
 
 def _sealed(path: Path) -> str:
@@ -63,7 +63,7 @@ def _evidence(run: Run, out: ReportBuilder) -> None:
     records: dict[str, evidence_links.Record] = {}
     for path in sorted((run.folder / "bundles").glob("*.bundle")):
         _bundle(run, path, records, out)
-    out.checked.append(msg("{count} observations, with every byte of them", count=len(records)))
+    out.checked.append(msg("{count} observations with their complete content", count=len(records)))
     for path in sorted((run.folder / "results").glob("*/index.json")):
         _results(path, records, out)
 
@@ -78,9 +78,9 @@ def _bundle(
         out.wrong(error.detail, where)
         return
     if frames.whole_length(path) != path.stat().st_size:
-        out.wrong(msg("It ends in a frame that is torn or was altered"), where)
+        out.wrong(msg("Its last frame is incomplete or was altered"), where)
     if not bundle.complete:
-        out.wrong(msg("It was not collected to its end"), where)
+        out.wrong(msg("Its collection is incomplete"), where)
     if bundle.head is None or bundle.head.run != run.id:
         out.wrong(msg("It is not of this run"), where)
     blobs = set()
@@ -101,14 +101,14 @@ def _observation(
     observation = msgspec.json.decode(raw, type=Observation)
     digest = "sha256:" + hashlib.sha256(raw).hexdigest()
     if digest != observation_digest(observation):
-        out.wrong(msg("The observation {digest} is not written as dengbao writes it",
+        out.wrong(msg("The observation {digest} is not in the form that dengbao writes",
                       digest=digest), where)  # fmt: skip
     elif {observation.stdout_sha256, observation.stderr_sha256} <= blobs:
         records[digest] = evidence_links.Record(
             observation.stdout_sha256, observation.stderr_sha256
         )
     else:
-        out.wrong(msg("The observation {digest} lacks its output", digest=digest), where)
+        out.wrong(msg("The output of the observation {digest} is missing", digest=digest), where)
 
 
 def _results(path: Path, records: Mapping[str, evidence_links.Record], out: ReportBuilder) -> None:
@@ -129,7 +129,7 @@ def _results(path: Path, records: Mapping[str, evidence_links.Record], out: Repo
             objects[f"results/{path.parent.name}/{name}"] = links
     out.extend(evidence_links.problems(objects, records))
     detail = msg(
-        "{findings} findings and {conclusions} conclusions in {where} rest on what is stored",
+        "The evidence of {findings} findings and {conclusions} conclusions in {where} is stored",
         findings=sum(len(o.findings) for o in objects.values()),
         conclusions=sum(len(o.conclusions) for o in objects.values()),
         where=where,

@@ -112,7 +112,7 @@ def _same_run(run: Run, results: Results) -> None:
 @contextmanager
 def _replacing(out: Path) -> Iterator[IO[bytes]]:
     if out.is_dir():
-        raise StoreError(msg("{out}: cannot write: it is a folder", out=str(out)))
+        raise StoreError(msg("{out}: cannot write: it is a directory", out=str(out)))
     fd, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")  # made with mode 0600
     temporary = Path(name)
     try:
@@ -209,7 +209,7 @@ def _export(
             raise
         except Exception as error:  # noqa: BLE001 (a plugin's fault costs only its own files)
             failed[name] = msg(
-                "Exporter {name} failed, its files are left out: {error}",
+                "Exporter {name} failed, its files are not included: {error}",
                 name=name,
                 error=error.detail if isinstance(error, _BadName) else named(error),
             )

@@ -101,8 +101,8 @@ class Zip:
         if len(self.members) != count:
             self._wrong(
                 msg(
-                    "The zip says it has {detail} members and lists {listed}",
-                    detail=count,
+                    "The zip declares {count} members and lists {listed}",
+                    count=count,
                     listed=len(self.members),
                 )
             )
@@ -158,19 +158,19 @@ class Zip:
         """Why the member of that number must not be read, or None."""
         member = self.members[number]
         if not NAME.fullmatch(member.name) or member.raw != member.name.encode():
-            return msg("Its name is not one that dengbao gives")
+            return msg("Its name is not one that dengbao uses")
         if member.flags & 0x2041:
             return msg("It is encrypted")
         if member.attributes != z.FILE:
             return msg("It is not a plain file with the usual mode")
         if member.flags or member.method not in (z.STORED, z.DEFLATED):
-            return msg("It is packed in a way that dengbao does not use")
+            return msg("It is compressed with a method that dengbao does not use")
         if not member.usual:
             return msg("The directory of the zip holds more about it than dengbao writes")
         if number in self._misplaced:
-            return msg("It overlaps another member, leaves a gap or stands out of order")
+            return msg("It overlaps another member, leaves a gap or is out of order")
         if member.size > SMALL and member.size > RATIO * member.packed:
-            return msg("It would grow more than {ratio} times when unpacked", ratio=RATIO)
+            return msg("It would expand more than {ratio} times when unpacked", ratio=RATIO)
         if self._at(member.start, member.head_size) != member.head:
             return msg("Its header and the directory of the zip contradict each other")
         return None
@@ -184,10 +184,10 @@ class Zip:
         for piece in self._unpacked(member):
             crc, left = zlib.crc32(piece, crc), left - len(piece)
             if left < 0:
-                raise BadMember(msg("longer than told"))
+                raise BadMember(msg("longer than declared"))
             yield piece
         if left or crc != member.crc:
-            raise BadMember(msg("shorter than told, or a wrong checksum"))
+            raise BadMember(msg("shorter than declared, or a wrong checksum"))
 
     def _packed(self, member: Member) -> Iterator[bytes]:
         at = member.start + member.head_size
@@ -195,7 +195,7 @@ class Zip:
         while at < end:
             piece = self._at(at, min(_CHUNK, end - at))
             if not piece:
-                raise BadMember(msg("cut off"))
+                raise BadMember(msg("truncated"))
             at += len(piece)
             yield piece
 
@@ -207,13 +207,13 @@ class Zip:
         try:
             for piece in self._packed(member):
                 if inflate.eof:
-                    raise BadMember(msg("goes on after its end"))
+                    raise BadMember(msg("continues after its end"))
                 yield from _inflated(inflate, piece)
             yield inflate.flush()
         except zlib.error as error:
             raise BadMember(msg("cannot be unpacked")) from error
         if not inflate.eof or inflate.unused_data:
-            raise BadMember(msg("does not end where told"))
+            raise BadMember(msg("does not end where declared"))
 
 
 def _inflated(inflate: zlib._Decompress, piece: bytes) -> Iterator[bytes]:

@@ -79,9 +79,9 @@ _DETAILS = {
     Status.CHANGED: msg("{asked}: it changed while it was read"),
     Status.TIMED_OUT: msg("{asked}: no answer in time"),
     Status.UNREACHABLE: msg("{asked}: could not be reached"),
-    Status.NO_REPLY: msg("{asked}: the connection ended before the answer was whole"),
+    Status.NO_REPLY: msg("{asked}: the connection ended before the answer was complete"),
     Status.MALFORMED: msg("{asked}: the answer could not be read"),
-    Status.UNSUPPORTED: msg("{asked}: cannot be asked here"),
+    Status.UNSUPPORTED: msg("{asked}: not supported here"),
     Status.FAULT: msg("{asked}: no usable answer"),
 }
 
@@ -118,7 +118,8 @@ def answer(
     if "known-secret" in observation.redactions:
         # A password that is a common word, such as an account's name, was cut there too.
         detail = msg(
-            "{asked}: a secret of this run stood in the answer and was cut out", asked=asked
+            "{asked}: the answer contained a credential of this run, which was redacted",
+            asked=asked,
         )
         return absent(Reason.UNPARSABLE, detail, observation)
     code, stderr = observation.exit_code, observations.blob(observation.stderr_sha256)

@@ -163,7 +163,7 @@ class Policy:
         if len(found) > 1:
             raise ConfigError(
                 msg(
-                    "{what} {name} stands in two policy folders: {first}, {second}",
+                    "{what} {name} is in two policy directories: {first}, {second}",
                     name=id,
                     first=str(found[0]),
                     second=str(found[1]),
@@ -227,7 +227,7 @@ class Policy:
                 expected = msg("an id that no other profile has")
                 layer.document.fail(("id",), expected, seen(id))
             if path.parent == folder / "profiles" and path.stem != id:
-                expected = msg("the file's name {name}", name=repr(path.stem))
+                expected = msg("the name of the file, {name}", name=repr(path.stem))
                 layer.document.fail(("id",), expected, seen(id))
 
     def _parent(self, layer: _profiles.Layer, path: Path) -> Path | None:

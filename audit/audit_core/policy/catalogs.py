@@ -55,7 +55,7 @@ def load_catalog(folder: Path) -> Catalog:
     document = load_bytes(files.read("catalog.yaml"), str(folder / "catalog.yaml"))
     about = document.convert(_About)
     if about.id != folder.name:
-        expected = msg("the folder's name {name}", name=repr(folder.name))
+        expected = msg("the name of the directory, {name}", name=repr(folder.name))
         document.fail(("id",), expected, seen(about.id))
     for lang in ("zh", "en"):
         wrong = wrong_text(getattr(about.title, lang), _TITLE_MAX)

@@ -32,7 +32,7 @@ _EXPECTED: dict[Comparator, Callable[[Value], Message]] = {
     Comparator.AT_LEAST: lambda operand: msg("is at least {operand}", operand=operand),
     Comparator.AT_MOST: lambda operand: msg("is at most {operand}", operand=operand),
     Comparator.MATCHES: lambda operand: msg("matches the pattern {operand}", operand=operand),
-    Comparator.SUBSET_OF: lambda operand: msg("holds nothing but {operand}", operand=operand),
+    Comparator.SUBSET_OF: lambda operand: msg("contains only {operand}", operand=operand),
     Comparator.CONTAINS: lambda operand: msg("contains {operand}", operand=operand),
     Comparator.ABSENT: lambda _: msg("is absent"),
 }
@@ -226,7 +226,7 @@ def _judge(declared: DeclaredCheck, operand: Any, expected: Message, value: Any)
 
 
 def _is_absent(declared: DeclaredCheck, expected: Message) -> Judgement:
-    detail = msg("{field} is not there", field=declared.field or declared.fact)
+    detail = msg("{field} is absent", field=declared.field or declared.fact)
     return Judgement(verdict=Verdict.PASS, detail=(detail,), expected=expected)
 
 

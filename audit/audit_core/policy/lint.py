@@ -33,10 +33,13 @@ def _unknown_catalogs(policy: Policy) -> Iterator[Problem]:
     for id, path in policy.mapped_catalogs().items():
         if id not in known:
             word = nearest_word(id, known)
-            detail = msg("this is a mapping of no catalog: {name} is none", name=quoted(id))
+            detail = msg(
+                "this mapping belongs to no catalog: there is no catalog {name}", name=quoted(id)
+            )
             if word is not None:
                 detail = msg(
-                    "this is a mapping of no catalog: {name} is none; did you mean {word}?",
+                    "this mapping belongs to no catalog: there is no catalog {name}; did you "
+                    "mean {word}?",
                     name=quoted(id),
                     word=repr(word),
                 )
@@ -78,7 +81,5 @@ def _empty_clauses(policy: Policy, profile: Profile) -> Iterator[Problem]:
         if not clause.applies_to or not (clause.methods or key in bound):
             file = policy.catalog_file(clause.catalog, "clauses.csv")
             ids = [c.id for c in policy.catalog(clause.catalog).clauses]
-            detail = msg(
-                "{id}: nothing says of what or by which method it is assessed", id=clause.id
-            )
+            detail = msg("{id}: neither objects nor methods of assessment are given", id=clause.id)
             yield Problem(file=str(file), line=ids.index(clause.id) + 2, detail=detail)

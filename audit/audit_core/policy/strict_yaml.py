@@ -183,7 +183,7 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> InputError:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return wrong(file, line, (), msg("printable text"), msg("a control character"))
-    detail = msg("{file}:{line}: {place}: expected YAML, got a mistake in it: {problem}",
+    detail = msg("{file}:{line}: {place}: invalid YAML: {problem}",
                file=file, line=line)  # fmt: skip
     told = yaml_problem(getattr(error, "problem", None))
     return InputError(filled(detail, place=dotted(()), problem=told))

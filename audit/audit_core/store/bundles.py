@@ -273,7 +273,7 @@ class Bundle:
         if sha256 not in self._blobs:
             raise InputError(
                 msg(
-                    "{path}: no bytes are stored under {sha256}",
+                    "{path}: nothing is stored under {sha256}",
                     path=str(self.path),
                     sha256=str(sha256),
                 )
@@ -285,7 +285,7 @@ class Bundle:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise InputError(
                 msg(
-                    "{path}: the bytes stored under {sha256} were altered",
+                    "{path}: the content stored under {sha256} was altered",
                     path=str(self.path),
                     sha256=str(sha256),
                 )

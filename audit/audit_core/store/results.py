@@ -63,7 +63,9 @@ class ResultsFolder:
             detail = msg("{path}: cannot read: {error}", path=str(path), error=os_error(error))
             raise InputError(detail) from error
         if hashlib.sha256(raw).hexdigest() != entry.sha256:
-            detail = msg("{path}: was altered; dengbao evaluate makes it anew", path=str(path))
+            detail = msg(
+                "{path}: was altered; run dengbao evaluate to make it again", path=str(path)
+            )
             raise InputError(detail)
         return raw
 

@@ -94,7 +94,7 @@ class Run:
             return msgspec.json.decode(path.read_bytes(), type=RunFile)
         except FileNotFoundError as error:
             raise InputError(
-                msg("{path}: missing; this run never began", path=str(path))
+                msg("{path}: missing; this run was never started", path=str(path))
             ) from error
         except msgspec.MsgspecError as error:
             raise InputError(
@@ -140,7 +140,7 @@ class Run:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise StoreError(
-                    msg("{folder}: another process works on this run", folder=str(self.folder))
+                    msg("{folder}: another process is using this run", folder=str(self.folder))
                 ) from error
             yield
 
@@ -159,7 +159,7 @@ class Store:
         """A new run, its stamp durable on disk; raises StoreError."""
         folder = self.root / "runs" / file.id
         if self.root.is_file():
-            raise StoreError(msg("{root}: is a file, not a folder of runs", root=str(self.root)))
+            raise StoreError(msg("{root}: is a file, not a directory of runs", root=str(self.root)))
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.root / "runs").mkdir(mode=0o700, exist_ok=True)
@@ -201,7 +201,7 @@ class Store:
         if not ids:
             raise UsageError(
                 msg(
-                    "{root}: there is no run yet; dengbao run PROFILE makes one",
+                    "{root}: there is no run yet; start one with dengbao run PROFILE",
                     root=str(self.root),
                 )
             )
@@ -213,7 +213,7 @@ class Store:
         if hits:
             raise UsageError(
                 msg(
-                    "{name} means {count} runs: {names}",
+                    "{name} matches {count} runs: {names}",
                     name=repr(name),
                     count=str(len(hits)),
                     names=str(", ".join(hits[:5])),
@@ -277,7 +277,7 @@ def check_seal(run: Run) -> tuple[Message, ...]:
     """What does not agree with the run's seal; empty where everything stands as sealed."""
     seal = run.seal
     if seal is None:
-        return (msg("the run is not sealed: it was not collected to the end"),)
+        return (msg("the run is not sealed: its collection is incomplete"),)
     wrong = []
     if file_digest(run.folder / "run.json") != seal.run_sha256:
         wrong.append(msg("run.json was altered"))

@@ -313,7 +313,7 @@ def wanted(step: Step, lang: str) -> Message:
     """What a person has to answer and bring for `step`, with its texts in `lang`."""
     question, bring, _ = step_texts(step, lang)
     return msg(
-        "Step {number}: {question} (bring: {bring})",
+        "Step {number}: {question} (provide: {bring})",
         number=step.number, question=question, bring=bring,
     )  # fmt: skip
 

@@ -39,9 +39,9 @@ def test_a_finding_without_its_observation_is_seen(
             del found[name]
 
     text = _forged(pack, other, tmp_path / "f.zip", change)
-    assert "The finding {finding} rests on {digest}, which is not there" in text
+    assert "The finding {finding} is based on {digest}, which is missing" in text
     assert "ssh.root-login@0" in text
-    assert "is listed and not there" in text
+    assert "is listed but missing" in text
 
 
 def test_an_output_that_is_not_the_one_observed_is_seen(
@@ -52,7 +52,7 @@ def test_an_output_that_is_not_the_one_observed_is_seen(
 
     text = _forged(pack, other, tmp_path / "f.zip", change)
     assert "not the output that the observation names" in text
-    assert "rests on {digest}, which is not there" in text
+    assert "is based on {digest}, which is missing" in text
 
 
 def test_an_output_that_was_taken_away_is_seen(
@@ -61,7 +61,7 @@ def test_an_output_that_was_taken_away_is_seen(
     def change(found: Members) -> None:
         del found[_first(found, "/stderr.txt")]
 
-    assert "rests on {digest}" in _forged(pack, other, tmp_path / "f.zip", change)
+    assert "is based on {digest}" in _forged(pack, other, tmp_path / "f.zip", change)
 
 
 def test_an_observation_that_was_rewritten_is_seen(
@@ -72,8 +72,8 @@ def test_an_observation_that_was_rewritten_is_seen(
         found[name] = found[name].replace(b'"exit_code":0', b'"exit_code":1')
 
     text = _forged(pack, other, tmp_path / "f.zip", change)
-    assert "does not stand in the folder of its digest" in text
-    assert "rests on {digest}" in text
+    assert "is not in the directory named by its digest" in text
+    assert "is based on {digest}" in text
 
 
 def test_a_file_of_no_observation_is_seen(
@@ -132,7 +132,7 @@ def test_a_conclusion_on_a_finding_that_is_gone_is_seen(
         found |= {d.object_name(entry["sha256"]): raw, d.RESULTS: encode(index)}
 
     text = _forged(pack, other, tmp_path / "f.zip", change)
-    assert "The conclusion on {clause} rests on the finding {finding}, which is not there" in text
+    assert "The conclusion on {clause} is based on the finding {finding}, which is missing" in text
 
 
 def test_results_of_an_object_that_are_not_those_of_the_index_are_seen(

@@ -383,5 +383,7 @@ def test_a_run_of_any_time_can_be_packed(tmp_path: Path, started: str) -> None:
 
 def test_an_exporters_message_is_not_a_template(pack: Pack) -> None:
     packed = pack(exporters={"bad": _raising(ValueError("{name}{0.__class__}"))})
-    assert packed.faults[0].id == msg("Exporter {name} failed, its files are left out: {error}").id
+    assert (
+        packed.faults[0].id == msg("Exporter {name} failed, its files are not included: {error}").id
+    )
     assert str(packed.faults[0]).endswith(": ValueError: “{name}{0.__class__}”")

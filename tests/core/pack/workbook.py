@@ -27,7 +27,7 @@ SHEETS = {
            "安全区域边界", "安全计算环境", "安全管理中心", "安全管理制度", "安全管理机构",
            "安全管理人员", "安全建设管理", "安全运维管理", "web1", "db1", "app2", "机房", "lan",
            "org", "检查明细", "资产清单", "证据索引", "确认单"],
-    "en": ["Cover", "Overview", "Clause matrix", "Issues", "To be brought", "Physical environment",
+    "en": ["Cover", "Overview", "Clause matrix", "Issues", "To be provided", "Physical environment",
            "Communication network", "Area boundary", "Computing environment", "Management centre",
            "安全管理制度", "安全管理机构", "安全管理人员", "安全建设管理", "安全运维管理", "web1",
            "db1", "app2", "Machine room", "lan", "org", "Check results", "Assets", "Evidence index",

@@ -290,7 +290,9 @@ def test_a_broken_crosswalk_is_refused_with_its_line(
 
 def test_a_catalog_has_the_name_of_its_folder(tmp_path: Path) -> None:
     folder = write(tmp_path, "id,gist\n1,x\n", ABOUT.replace("id: mine", "id: yours"))
-    with pytest.raises(InputError, match=r"catalog\.yaml:1: id: expected the folder's name 'mine'"):
+    with pytest.raises(
+        InputError, match=r"catalog\.yaml:1: id: expected the name of the directory, 'mine'"
+    ):
         load_catalog(folder)
 
 

@@ -147,7 +147,7 @@ def test_what_was_seen_and_expected_is_said() -> None:
     assert found.detail[0].args == {"field": "words", "value": ("a", "b")}
     assert found.expected is not None
     assert (found.expected.id, found.expected.args) == (
-        "holds nothing but {operand}",
+        "contains only {operand}",
         {"operand": ("b",)},
     )
 

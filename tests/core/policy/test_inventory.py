@@ -93,7 +93,8 @@ def test_a_target_may_not_have_the_id_of_an_object_of_the_whole_system() -> None
     with pytest.raises(InputError) as caught:
         with_system_objects(read_one, SYSTEM)
     assert str(caught.value).startswith(
-        "i.yaml:5: targets[1].id: expected another id (this one stands for the whole site), "
+        "i.yaml:5: targets[1].id: expected another id "
+        "(this one is reserved for the site as a whole), "
     )
 
 

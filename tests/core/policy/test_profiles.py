@@ -418,7 +418,7 @@ def test_two_folders_with_one_profile_are_refused(folder: Path, tmp_path: Path) 
     second = tmp_path / "second"
     (second / "profiles").mkdir(parents=True)
     (second / "profiles" / "base.yaml").write_text(PROFILE)
-    with pytest.raises(ConfigError, match="stands in two policy folders"):
+    with pytest.raises(ConfigError, match="is in two policy directories"):
         load_profile("base", CHECKS, [folder, second])
 
 
@@ -462,14 +462,14 @@ def test_lint_names_file_and_line(folder: Path) -> None:
     assert "mappings/std.yaml:8: t.length is mapped to 3.1 twice" in found
     assert "catalogs/std/clauses.csv:3: 2.2: gist has no English text in en.csv" in found
     assert (
-        "catalogs/std/clauses.csv:6: 3.3: nothing says of what or by which method it is assessed"
+        "catalogs/std/clauses.csv:6: 3.3: neither objects nor methods of assessment are given"
         in found
     )
 
 
 def test_lint_tells_of_a_mapping_that_nobody_reads(folder: Path) -> None:
     (folder / "mappings" / "sdt.yaml").write_text(MAPPING)
-    detail = "this is a mapping of no catalog: 'sdt' is none; did you mean 'std'?"
+    detail = "this mapping belongs to no catalog: there is no catalog 'sdt'; did you mean 'std'?"
     assert f"mappings/sdt.yaml:1: {detail}" in lint(folder)
     (folder / "mappings" / "sdt.yaml").unlink()
     assert not [line for line in lint(folder) if "no catalog" in line]
@@ -492,7 +492,7 @@ def test_an_empty_word_in_a_mapping_is_refused(folder: Path, mapping: str, messa
 
 def test_a_shipped_profile_has_the_name_of_its_file(folder: Path) -> None:
     (folder / "profiles" / "base.yaml").rename(folder / "profiles" / "basis.yaml")
-    with pytest.raises(InputError, match="id: expected the file's name 'basis', got 'base'"):
+    with pytest.raises(InputError, match="id: expected the name of the file, 'basis', got 'base'"):
         load_policy([folder]).profile("basis", CHECKS)
 
 
