@@ -73,7 +73,8 @@ def test_the_recorded_host_is_judged_as_before(tmp_path: Path, work: evaluate.Wo
     seen = {"findings": _verdicts(results), "conclusions": conclusions}
     if os.environ.get("UPDATE_GOLDEN"):
         EXPECTED.write_text(json.dumps(seen, indent=0) + "\n")
-    assert seen == json.loads(EXPECTED.read_text())
+    expected = json.loads(EXPECTED.read_text())
+    assert seen == expected, "make golden writes it anew; the commit says why it differs"
 
 
 def test_replaying_the_host_gives_what_asking_it_gave(tmp_path: Path, work: evaluate.Work) -> None:
@@ -82,4 +83,9 @@ def test_replaying_the_host_gives_what_asking_it_gave(tmp_path: Path, work: eval
     replayed = _run(tmp_path / "b")
     checks, _ = evaluate.profile_checks(work.profile, work.registry)
     Collector(replayed, replay(Bundle(recorded()))).collect(plan.groups(TARGETS, checks))
-    assert _verdicts(judged(replayed, work)) == _verdicts(judged(before, work))
+    for live, told in zip(
+        _verdicts(judged(before, work)), _verdicts(judged(replayed, work)), strict=True
+    ):
+        if live[-1] == "not_collected" and told[-1] == "unreachable":
+            live[-1] = told[-1]  # it has no recording: a replay does not answer
+        assert told == live
