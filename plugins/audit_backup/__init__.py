@@ -1,4 +1,4 @@
-"""Whether declared backup sets exist, are fresh, whole, kept from others and encrypted."""
+"""Checks of declared backup sets: existence, age, size, permissions and encryption."""
 
 from __future__ import annotations
 

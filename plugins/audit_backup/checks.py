@@ -1,5 +1,5 @@
-"""The checks of a backup set. Ages are judged by the host's clock; what the skew between it and
-the collector's leaves open is undetermined."""
+"""The checks of a backup set. Ages are judged by the host's clock; where the difference between it
+and the collector's clock matters, the result is undetermined."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def _skew(clock: int, collected_at: str) -> float:
 
 
 def _settled(files: Files, clock: int) -> list[BackupFile]:
-    """The files that nobody is writing any more, newest first."""
+    """The files that are no longer being written, newest first."""
     return [f for f in files.files if clock - f.at >= _WRITING]
 
 
 def _ahead(files: Files, clock: int) -> Message | None:
-    """That the newest file is dated in the future, if it is."""
+    """A message where the newest file is dated in the future."""
     if not files.files or files.files[0].at <= clock + _WRITING:
         return None
     newest = files.files[0]
@@ -65,7 +65,7 @@ def _ahead(files: Files, clock: int) -> Message | None:
 
 
 def _writing(files: Files, clock: int) -> tuple[Message, ...]:
-    """That the newest file may still be written, if it may."""
+    """A message where the newest file may still be being written."""
     if not files.files or clock - files.files[0].at >= _WRITING:
         return ()
     name = files.files[0].name
@@ -77,7 +77,7 @@ def _cut(files: Files) -> Message | None:
 
 
 def _elsewhere(files: Files) -> Message | None:
-    """That backups may lie where nobody looked, if they may."""
+    """A message where backups may be in places that were not checked."""
     if files.deeper:
         names = capped((f.name for f in files.deeper), sort=False)
         return msg(
@@ -90,7 +90,7 @@ def _elsewhere(files: Files) -> Message | None:
 
 
 def _nothing(files: Files, wanted: Message) -> Judgement:
-    """What an empty set means."""
+    """The judgement of an empty set."""
     if unseen := _cut(files) or _elsewhere(files):
         return undetermined(_NO_FILE, unseen, expected=wanted)
     if not files.aside:
@@ -169,7 +169,7 @@ _ANYWHERE = 14 * 3600  # seconds by which a day may end later in another time zo
 
 
 def _named_days(name: str) -> list[date]:
-    """The days that `name` tells."""
+    """The days in `name`."""
     found = []
     for parts in _DAY.findall(name):
         try:
@@ -180,7 +180,7 @@ def _named_days(name: str) -> list[date]:
 
 
 def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | None:
-    """That the name tells a day too long ago: copying gives an old backup the time of the copy."""
+    """A message where the name has too old a date: a copied old backup has the time of the copy."""
     day = max(_named_days(newest.name), default=None)
     if day is None:
         return None
@@ -256,7 +256,7 @@ def enough_copies(
 
 
 def _generations(full: list[BackupFile], rpo: float | Message) -> int:
-    """How many of the files are surely backups of their own, by their times or days in names.
+    """How many of the files are certainly different backups, by their times or days in names.
 
     Dumps of one night are the parts of one generation: a quarter of the objective keeps them
     together and keeps nightly ones apart.
@@ -326,7 +326,7 @@ def _sized(
 
 
 def _by_lists(paths: tuple[str, ...]) -> Message | None:
-    """That access lists grant what no mode shows, if there are any."""
+    """A message where access lists grant permissions that modes do not show."""
     if not paths:
         return None
     return msg("Access lists (ACL) grant permissions that were not checked: {paths}",

@@ -1,4 +1,4 @@
-"""What the inventory declares of a backup set. Wrong values are told, never guessed at."""
+"""The declared settings of a backup set. Wrong values are reported, never guessed."""
 
 from __future__ import annotations
 

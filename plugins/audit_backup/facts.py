@@ -142,7 +142,7 @@ def _below(path: str, answer: Answer) -> str:
 
 
 def _refusal(answer: Answer) -> Absent | None:
-    """What find could not do, as an absence; files that vanished meanwhile are no matter."""
+    """The errors of find as an absence; files that were removed meanwhile do not matter."""
     folder = str(declared.folder(answer.target))
     lines = answer.stderr.decode("utf-8", "backslashreplace").splitlines()
     for line in lines:
@@ -185,7 +185,7 @@ def _entry(record: str, answer: Answer) -> tuple[str, BackupFile]:
 
 # Some file systems keep files of up to a page within their index, without a block.
 _INLINE = 4096
-# What stands beside backups: records and sums of the job, and what it has not finished.
+# Files beside backups: logs and checksums of the job, and unfinished files.
 _ASIDE = (
     ".log", ".err", ".md5", ".md5sum", ".sha1", ".sha1sum", ".sha256", ".sha256sum", ".sha512",
     ".sha512sum", ".sm3", ".sig", ".lock", ".pid", ".part", ".partial", ".tmp", ".temp",
@@ -194,7 +194,7 @@ _ASIDE = (
 
 
 def _is_aside(path: str, pattern: str) -> bool:
-    """Whether the name says that it is no backup; what the pattern names is one."""
+    """Whether the name is not that of a backup; files that match the pattern are backups."""
     name, asked = path.rpartition("/")[2].lower(), pattern.lower()
     hidden = name.startswith(".") and not asked.startswith(".")
     return hidden or any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
@@ -284,7 +284,7 @@ def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
 def parse_way(answer: Answer) -> tuple[int, ...] | Absent:
     """Mode bits of / and every folder below it down to the set's own.
 
-    A folder that is closed to others ends the way: what lies below it need not be seen.
+    A directory that is closed to others ends the list: what is below it does not matter.
     """
     modes = tuple(whole_number(line, base=8) for line in answer.lines)
     if answer.exit_code == 0 or any(not mode & 0o001 for mode in modes):
@@ -296,7 +296,7 @@ _LINE = re.compile(r"[-dlbcpsD][-rwxsStT]{9}([.+@]?) .*?(/.*)")
 
 
 def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
-    """The paths with an access list; a listing that was cut tells nothing."""
+    """The paths with an access list; a truncated listing is not used."""
     if answer.truncated:
         detail = msg("The set has too many files to check for access lists")
         return Absent(reason=Reason.TRUNCATED, detail=detail)

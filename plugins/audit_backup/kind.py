@@ -22,7 +22,7 @@ from audit_core.api.sdk import (
 
 _TEXT_MAX = 200
 _PSEUDO = ("/proc", "/sys", "/dev")
-# Words that mean yes or no to their writer, where the name of a place is expected.
+# Words that mean yes or no where the name of a place is expected.
 _NO_PLACE = {
     "yes", "no", "y", "n", "on", "off", "none", "n/a", "na", "-", "true", "false",
     "有", "无", "是", "否", "没有",
@@ -53,7 +53,7 @@ Day = Annotated[str, Valid(holds=_is_date, expected=msg("a date like 2026-05-31"
 
 
 class BackupSettings(Schema, frozen=True, kw_only=True):
-    """Where the backups arrive and what is promised of them.
+    """The directory of the backups and the declared properties.
 
     `offsite` is whether there is a copy elsewhere, or where it is; `restore_tested` the day of the
     last test; `depth` how many levels below `path` files are looked for.

@@ -1,4 +1,4 @@
-"""What the first 16 bytes of a file tell about its encryption."""
+"""Encryption formats by the first 16 bytes of a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a backup set."""
+"""The values of a backup set."""
 
 from __future__ import annotations
 

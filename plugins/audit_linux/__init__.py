@@ -1,4 +1,4 @@
-"""What a Linux host tells about itself, one package per subject.
+"""Facts and checks of Linux hosts, one package per subject.
 
 The subjects import the shared modules beside this file and, in one direction, each other:
 `sudo`, `files` → `accounts` → `ssh`, and `network` → `system`.

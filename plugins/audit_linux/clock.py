@@ -1,4 +1,4 @@
-"""The clock of the host, which the times of its files are compared with."""
+"""The clock of the host, for comparison with the times of its files."""
 
 from __future__ import annotations
 

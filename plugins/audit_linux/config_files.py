@@ -1,4 +1,4 @@
-"""Configuration files read in one request: what there is, in which order, and what was refused."""
+"""Configuration files read in one request: existing files, their order, and unreadable ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from audit_core.api.sdk import (
     not_present,
 )
 
-# What is no file to whoever opens it: a program passes over it as over one that is not there.
+# Programs ignore these like missing files.
 _NO_FILE = (FileStatus.NOT_PRESENT, FileStatus.BROKEN_LINK, FileStatus.NOT_REGULAR)
 
 

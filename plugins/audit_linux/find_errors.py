@@ -1,4 +1,4 @@
-"""What find(1) and grep(1) say on stderr."""
+"""The error output of find(1) and grep(1)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _TOOL = re.compile(rb"^(?:/[^\s:]*/)?(?:find|grep|head): ")
 
 
 def refused(stderr: bytes) -> Absent | None:
-    """Absent(NOT_PERMITTED) when something could not be read; ParseError for other complaints.
+    """Absent(NOT_PERMITTED) when something could not be read; ParseError for other errors.
 
-    That something is not there is no complaint.
+    A missing file is not an error.
     """
     for line in stderr.split(b"\n"):
         if line.endswith(b"Permission denied"):

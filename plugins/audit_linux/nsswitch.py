@@ -103,7 +103,7 @@ def seen_here(
     *databases: str,
     also: tuple[str, ...] = (),
 ) -> Judgement:
-    """`judgement`, but nothing good where there are accounts or rules that nobody looked at.
+    """`judgement`, but no pass where accounts or rules exist that were not checked.
 
     `databases` are `passwd`, `sudoers` or both; `also` names further sources. Where the sources
     are not known, the engine lets nothing pass.

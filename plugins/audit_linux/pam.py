@@ -1,4 +1,4 @@
-"""PAM: which modules really run for a service, with includes, jumps and controls resolved."""
+"""PAM: the modules that run for a service, with includes, jumps and controls resolved."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ PAM = fact(
 
 
 class Unresolved(Exception):
-    """The stack cannot be told with certainty; `detail` is why."""
+    """The stack is not certain; `detail` says why."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(detail.id)
@@ -252,7 +252,7 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
             inner = _run(rules[index].inner, 0, now, outcomes)
             work.extend((index + 1, _left(after)) for after in inner)
         else:
-            # Answers that lead to the same place are one way, not two.
+            # Results with the same effect are one path, not two.
             steps = [_step(now, rules[index], outcome) for outcome in outcomes(rules[index])]
             found = {(a.failed, a.proven, a.ended, skip): (a, skip) for a, skip in steps}
             work.extend((index + 1 + skip, after) for after, skip in found.values())

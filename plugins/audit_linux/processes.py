@@ -1,4 +1,4 @@
-"""Which processes run: the ground that other checks stand on where systemd is not there."""
+"""Running processes, which other checks use where systemd is absent."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ PROCESSES = fact(
 
 
 def running(processes: tuple[Process, ...], names: Iterable[str]) -> tuple[Process, ...]:
-    """Those of `processes` that bear one of `names` (cut to 15 bytes) and run as the system."""
+    """`processes` with one of `names` (cut to 15 bytes) that run under a system account."""
     wanted = {name[:15] for name in names}
     return tuple(p for p in processes if p.name in wanted and p.by_system)
 

@@ -1,4 +1,4 @@
-"""The checks of this plugin. A port that gave no answer is never taken for a closed one."""
+"""The checks of open ports. A port without an answer never counts as closed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _MANY = 100  # of so many ports no host has nearly all open
 
 
 def _unusable(ports: Ports) -> Judgement | None:
-    """Why the scan as a whole says nothing of the host, or None."""
+    """Why the scan as a whole is not conclusive, or None."""
     if ports.from_itself:
         return _not_from_outside(ports)
     if not ports.open | ports.closed:
@@ -68,7 +68,7 @@ def _unusable(ports: Ports) -> Judgement | None:
 
 
 def _second_look(ports: Ports) -> tuple[Message, ...]:
-    """What a second connection showed to be otherwise than the scan told."""
+    """Where a second connection contradicted the scan."""
     found = []
     if ports.unconfirmed:
         found.append(msg("These answered the scan but not the second check: {ports}",

@@ -1,4 +1,4 @@
-"""The fact of the reachable ports: what a scan told, and what a second look bears out of it."""
+"""The fact of reachable ports: the scan, confirmed by a second check."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def ask(target: Target) -> PortScan | Message:
 
 
 def _again(target: Target) -> frozenset[int]:
-    """The ports that a verdict hangs on most: looked at twice, also when they are told closed."""
+    """The ports that matter most: checked twice, also when reported closed."""
     declared = read_ports(without_udp(target.settings.get("allowed_ports", ()))) or frozenset()
     high = read_ports(tuple(HIGH_RISK)) or frozenset()
     return high | frozenset(sorted(declared)[:_MOST_DECLARED])

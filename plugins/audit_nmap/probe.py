@@ -34,7 +34,7 @@ from audit_nmap.ports import ranges, read_ports
 from audit_nmap.request import PortScan
 from audit_nmap.scan import SecondLook, read_scan
 
-_MOST = 200  # open ports: where there are more, something accepts whatever is asked
+_MOST = 200  # open ports: where there are more, a device accepts every connection
 _PACE_S = 0.1  # limits on new connections commonly allow 20 a second
 _WAIT_S = 3.0
 _AT_ONCE_S = 0.9  # less than what a lost first packet takes to be sent again

@@ -1,4 +1,4 @@
-"""Whether a host is patched, as its own package manager tells it, without refreshing anything."""
+"""Pending updates of a host as its package manager reports them, without refreshing metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alpine: what apk's cached indexes know. They do not tell which updates mend security."""
+"""Alpine: the cached indexes of apk, which do not mark security updates."""
 
 from __future__ import annotations
 

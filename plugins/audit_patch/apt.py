@@ -1,4 +1,4 @@
-"""Debian, Ubuntu and what is made from them: what apt knows, asked without writing anything.
+"""Debian, Ubuntu and derivatives: the state of apt, read without writing anything.
 
 apt builds a package cache on disk when root asks; `Dir::Cache::pkgcache=` keeps it in memory.
 `apt list --upgradable` is used rather than a simulated upgrade because it also lists packages
@@ -129,7 +129,7 @@ def is_security(archive: str) -> bool:
 
 
 def _complaints(answer: Answer) -> list[Message]:
-    """What apt could not read. It ends with 0 all the same, so that an empty list means nothing."""
+    """What apt could not read; it exits with 0 all the same, so an empty list is not conclusive."""
     lines = answer.stderr.decode("utf-8", "replace").splitlines()
     found = [line for line in lines if line.startswith(("E:", "W:"))]
     return [msg("apt reported an error: {detail}", detail=verbatim(line)) for line in found]

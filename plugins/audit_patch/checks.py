@@ -115,7 +115,7 @@ def _published(metadata: Metadata, sources: Sources) -> float:
 def _stale(
     metadata: Metadata, sources: Sources, now: float, max_days: int, max_published_days: int
 ) -> Message | None:
-    """Why an empty list of updates means nothing, or None when it can be trusted."""
+    """Why an empty list of updates is not conclusive, or None."""
     at = _refreshed(metadata, sources, now)
     if isinstance(at, Message):
         return at
@@ -153,7 +153,7 @@ def _own_lists(metadata: Metadata, release: Release) -> Metadata:
 
 
 def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
-    """Whether nothing here would tell that an update mends security.
+    """Whether no source marks security updates.
 
     On Debian and Ubuntu a security archive counts for its own release only: the one that was
     left in the sources when the rest was moved on offers nothing, whatever is pending.
@@ -188,7 +188,7 @@ def _without_pro(sources: Sources, over: Support | None) -> list[str]:
 def _pro_only(
     esm: Esm | None, sources: Sources, release: Release, now: float, max_published_days: int
 ) -> Message | None:
-    """Why the archives of Ubuntu are not all there is: what only Ubuntu Pro mends, seen or not."""
+    """Why the archives of Ubuntu are not sufficient: fixes that only Ubuntu Pro provides."""
     if release.id != "ubuntu" or "LTS" not in release.version:
         return None
     lacking = _without_pro(sources, _support_over(release, now))
@@ -209,7 +209,7 @@ def _pro_only(
 
 
 def _unsupported(release: Release, sources: Sources, now: float) -> Message | None:
-    """Why nothing is pending on a release that nobody mends; Ubuntu Pro goes on mending."""
+    """The note that an unsupported release has no pending updates; Ubuntu Pro extends support."""
     over = _support_over(release, now)
     paid = release.id == "ubuntu" and not _without_pro(sources, over)
     if over is None or (paid and over.extended and _day(now) <= over.extended):

@@ -1,4 +1,4 @@
-"""What the facts of this plugin are: the same values whichever package manager told them."""
+"""The values of the facts, the same for every package manager."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 class Security(Struct, frozen=True, kw_only=True):
-    """The pending updates that mend security. `labelled`: do the metadata tell which ones do?
+    """The pending security updates. `labelled`: whether the metadata mark security updates.
 
     None where only the sources can tell (apt: a source of the security archive is in effect).
     """

@@ -1,4 +1,4 @@
-"""dnf and yum: what their caches know. `-C` keeps them from downloading anything.
+"""dnf and yum: the state of their caches. `-C` prevents downloads.
 
 As root dnf adds lines to its own log and takes its own lock; it changes nothing else. Plugins are
 off: that of subscription-manager talks to the network and prints into the answer, and versionlock
@@ -98,7 +98,7 @@ _YES = frozenset({"1", "yes", "true", "on"})
 
 
 def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
-    """What dnf left out. It ends well all the same; where it `listed` nothing, that means nothing.
+    """What dnf skipped. Its exit status is 0 all the same, so an empty list is not conclusive.
 
     Raises ParseError then.
     """

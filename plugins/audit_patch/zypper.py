@@ -1,4 +1,4 @@
-"""SUSE: what zypper's cache knows. `--no-refresh` keeps it from downloading anything."""
+"""SUSE: the state of zypper's cache. `--no-refresh` prevents downloads."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Row = dict[str, str]
 def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     """The rows of zypper's table by its head, none where it says that there are no updates.
 
-    And what is missing: rows of another form, and repositories that it complained about.
+    And what is missing: rows of another form, and repositories with errors.
     """
     both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
     trouble = _TROUBLE.search(both)

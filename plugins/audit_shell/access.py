@@ -1,4 +1,4 @@
-"""What an inventory says of how a host is reached: over SSH, or not at all because it is here."""
+"""The access of a host in an inventory: over SSH, or this machine."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Login(AccessSchema, frozen=True, kw_only=True):
     host_key_name: Name | None = None
 
     def refusals(self) -> Iterable[Refusal]:
-        """A login without a credential, and a passphrase that opens nothing."""
+        """A login without a credential, and a passphrase without a key."""
         if not (self.key or self.password or self.agent):
             yield Refusal(place=(), expected=msg("key, password or agent"), got=msg("none of them"))
         if self.passphrase is not None and self.key is None:

@@ -218,14 +218,14 @@ def _doubled(stream: bytes, nonce: str) -> bytes:
 
 
 def header(stdout: bytes, nonce: str) -> Header | None:
-    """What the script said of itself first, or None where nothing of it came."""
+    """The header of the script, or None where it did not arrive."""
     hit = re.search(rb"\n%s H ([0-9]+) (yes|no) (yes|no)\n" % nonce.encode(), stdout)
     if hit is None:
         return None
     return Header(uid=int(hit[1]), sudo=hit[2] == b"yes", timeout=hit[3] == b"yes")
 
 
-# sudo also grumbles of what does not keep it from running the command, as of a host name that is
+# sudo also warns of problems that do not prevent the command, such as a host name that is
 # in no /etc/hosts. A line of its own that is not known here is taken for a refusal.
 _GRUMBLE = rb"(?:unable to resolve host|setrlimit\()"
 _GRUMBLED = re.compile(rb"^sudo: %s[^\n]*\n?" % _GRUMBLE, re.MULTILINE)
@@ -470,7 +470,7 @@ def _unread(reply: ScriptResponse) -> ScriptResponse:
 
 
 def _last_words(text: bytes) -> Message | None:
-    """What a tool said last, such as `Input/output error`."""
+    """The last error of a tool, such as `Input/output error`."""
     words = text.strip().rpartition(b"\n")[2].rpartition(b": ")[2]
     return msg("{words}", words=verbatim(words)) if words else None
 

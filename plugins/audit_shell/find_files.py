@@ -157,7 +157,7 @@ class Unreadable(Exception):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """The files that one call of find told of, and whether that was cut."""
+    """The files that one call of find reported, and whether the output was cut."""
 
     files: tuple[FileEntry, ...]
     truncated: bool
@@ -235,7 +235,7 @@ def _with_content(entry: FileEntry, encoded: bytes, mark: bytes) -> FileEntry:
 
 
 def read_stream(search: Search, stdout: bytes, stderr: bytes, *, cut: bool) -> Found:
-    """What find told on its two streams; `cut` where stdout ends too early. Raises Unreadable."""
+    """The files in the output of find; `cut` where stdout ends too early. Raises Unreadable."""
     reader = _Reader(search, stdout, cut=cut)
     reader.read()
     complaints = dict(_complaints(stderr, search))
@@ -281,7 +281,7 @@ _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 
 
 def _complaints(stderr: bytes, search: Search) -> Iterator[tuple[str, FileStatus]]:
-    """The paths of which find said on stderr why it told nothing of them.
+    """The paths that find could not report, by its error output.
 
     What is not there counts only where it was named: all else went away while find was under way.
     """

@@ -1,4 +1,4 @@
-"""known_hosts(5): which keys a host is known by, and what an offered key is worth.
+"""known_hosts(5): the known keys of a host, and the trust in an offered key.
 
 Hashed names, `[host]:port`, patterns with `*`, `?` and `!`, and `@revoked` are honoured.
 `@cert-authority` lines make no key known: they say whose signature on a certificate would.
@@ -26,7 +26,7 @@ DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 
 class Trust(enum.StrEnum):
-    """What an offered key is worth. Only KNOWN is good."""
+    """The trust in an offered key. Only KNOWN is accepted."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -71,7 +71,7 @@ def known_keys(paths: Iterable[str], host: str, port: int) -> tuple[KnownKey, ..
 
 
 def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
-    """What a key that the server has proven to hold is worth."""
+    """The trust in a key that the server has proven to hold."""
     if is_revoked(known, blob):
         return Trust.REVOKED
     plain = [k for k in known if not k.marker]
@@ -108,7 +108,7 @@ def is_authority(known: tuple[KnownKey, ...], blob: bytes) -> bool:
 
 
 def is_revoked(known: tuple[KnownKey, ...], blob: bytes) -> bool:
-    """Whether the key `blob` must not be taken, whoever shows it."""
+    """Whether the key `blob` is revoked."""
     return any(k.marker == "@revoked" and k.blob == blob for k in known)
 
 
@@ -133,7 +133,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _parse(line: str, names: tuple[str, str], place: str) -> KnownKey | None:
-    """The key on this line if it is for `names`; a line that cannot be read is for nobody.
+    """The key on this line if it is for `names`; an invalid line is ignored.
 
     `names` are with the port and without. As in OpenSSH an authority vouches for all ports of the
     hosts it is named for; and what is revoked at one port is taken at none.
@@ -177,6 +177,6 @@ def _matches_hashed(entry: str, name: str) -> bool:
         raw_digest = base64.b64decode(digest, validate=True)
     except (binascii.Error, ValueError):
         return False
-    # HMAC-SHA1 is what OpenSSH hashes names with; it hides names, it protects nothing else.
+    # OpenSSH hashes names with HMAC-SHA1, only to hide them.
     wanted = hmac.new(raw_salt, name.encode("utf-8", "surrogateescape"), hashlib.sha1).digest()
     return magic == "1" and hmac.compare_digest(wanted, raw_digest)

@@ -21,7 +21,7 @@ class LocalTransport:
     """Reaches this machine, with the rights of this process."""
 
     def open(self) -> LocalSession:
-        """An open session; it never fails, for nothing is started before a script runs."""
+        """An open session; it never fails, because nothing is started before a script runs."""
         return LocalSession()
 
 
@@ -45,7 +45,7 @@ class LocalSession(Closing):
             return exchange.carry_out(time.monotonic() + deadline_s, deadline_s)
 
     def close(self) -> None:
-        """Nothing is left running; what still does (in another thread) is killed."""
+        """Kills what is still running, also from another thread."""
         if self._shell is not None and self._shell.returncode is None:
             _kill_session(self._shell.pid)
 

@@ -1,4 +1,4 @@
-"""Why a login ran no script: nologin, a forced command, file transfer only, a full server."""
+"""Reasons why a login ran no script: nologin, a forced command, SFTP only, a session limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = 200
 
 
 def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
-    """The reason, and what there was to see of it."""
+    """The reason, and the output as evidence."""
     match told.ended:
         case Ended.DEADLINE:
             detail = msg(

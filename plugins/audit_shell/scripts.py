@@ -31,12 +31,12 @@ class ScriptReply(Struct, frozen=True, kw_only=True):
 
 
 def no_end(seconds: float) -> Message:
-    """That a script did not end in time."""
+    """The message that a script did not end in time."""
     return msg("it did not end within {seconds} s", seconds=seconds)
 
 
 def too_much(limit: int) -> Message:
-    """That a script wrote more than may be kept."""
+    """The message that a script exceeded the size limit."""
     return msg("more than {limit} bytes on a stream", limit=limit)
 
 
@@ -54,7 +54,7 @@ class ScriptSession(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing is left running. May be called twice."""
+        """Ends the session. May be called twice."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -91,7 +91,7 @@ class ShellSession(Closing):
         )  # fmt: skip
 
     def close(self) -> None:
-        """Nothing is left running. May be called twice."""
+        """Ends the session. May be called twice."""
         self._scripts.close()
 
 

@@ -1,4 +1,4 @@
-"""How an endpoint speaks TLS, asked with hellos of our own from the collector."""
+"""TLS settings of endpoints, probed from the collector with our own ClientHello messages."""
 
 from __future__ import annotations
 

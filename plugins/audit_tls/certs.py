@@ -1,4 +1,4 @@
-"""Certificates as a server sent them, read without trusting a byte of them."""
+"""Certificates as a server sent them, parsed as untrusted input."""
 
 from __future__ import annotations
 

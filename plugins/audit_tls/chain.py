@@ -17,8 +17,8 @@ from audit_tls.starttls import Declined, begin
 from audit_tls.wire import Closed, Late, NotTls, is_name, why
 
 _CAP = 1536 << 10
-# An anonymous handshake succeeds without any certificate: it must not be a way out. The rare ones
-# are left out because some servers bear no hello with more than 64 suites.
+# An anonymous handshake succeeds without any certificate and must not be possible. The rare ones
+# are left out because some servers reject a hello with more than 64 suites.
 _NOT = "!aNULL:!PSK:!SRP:!CAMELLIA:!ARIA:!SEED:!IDEA:!AESCCM"
 
 

@@ -1,4 +1,4 @@
-"""The checks of this plugin. What was seen to be weak fails; what did not come out never passes."""
+"""The checks of TLS endpoints. A weakness found fails; an open question never passes."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def _unread(certs: Iterable[Certificate]) -> tuple[Message, ...]:
 
 
 def _unseen(certificates: Certificates) -> tuple[Message, ...]:
-    """That the endpoint has, or may have, certificates that nobody looked at."""
+    """A message where the endpoint has, or may have, certificates that were not checked."""
     if not certificates.unseen:
         return ()
     detail = msg("The endpoint has, or may have, certificates of other kinds that were not "

@@ -57,7 +57,7 @@ _MOST_ISSUERS = 20
 
 
 class Support(enum.StrEnum):
-    """Whether a protocol version is spoken."""
+    """Whether a protocol version is accepted."""
 
     YES = "yes"
     NO = "no"

@@ -172,12 +172,12 @@ class Asker:
             self._enumerate(version)
 
     def _control(self) -> None:
-        """Was what came before turned down for what it offered, or do we hear nothing more?"""
+        """Checks whether offers were rejected, or whether the endpoint no longer answers."""
         if self._known is not None:
             self._attempt(*self._known)
 
     def _doubt_refusal(self) -> None:
-        """Is what was taken still taken? Once and twice in turn, so that no limit keeps in step."""
+        """Checks that accepted offers are still accepted, in a pattern no rate limit matches."""
         self._refusals += 1
         if not self._enumerates:
             for _ in range(1 + self._refusals % 2):
@@ -189,7 +189,7 @@ class Asker:
                 return True
             mine = [a for a in self._attempts if a.version == version]
             if not is_refusal(mine[-1]):
-                break  # the version stays open, whatever is said to the rest
+                break  # the version stays undetermined, whatever the other answers are
         return False
 
     def _key_exchange(self, older: Sequence[int]) -> None:
@@ -253,7 +253,7 @@ class Asker:
         alone = not (is_troubled(attempt) or is_dropped(attempt))
         if alone and alert_of(attempt) is None:
             return None
-        # a server may stumble over the way it chose itself, as Dovecot does over DHE
+        # a server may fail with its own choice, as Dovecot does with DHE
         return self._first_of(version, (suites,) if alone else _by_exchange(suites), how)
 
     def _first_of(

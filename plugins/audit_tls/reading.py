@@ -1,4 +1,4 @@
-"""What one attempt says: taken, turned down, or neither. PURE.
+"""The result of one attempt: accepted, rejected, or neither. PURE.
 
 Only an answer turns down. handshake_failure, protocol_version and insufficient_security speak of
 what was offered (RFC 5246 7.2.2). internal_error is what OpenSSL 3 says for a version below its

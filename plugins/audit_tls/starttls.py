@@ -1,4 +1,4 @@
-"""What is said in plain text before the hello, where an endpoint begins without TLS (STARTTLS).
+"""The plain-text dialogue before the hello, where an endpoint begins without TLS (STARTTLS).
 
 SMTP (RFC 3207), IMAP (RFC 9051 6.2.1), POP3 (RFC 2595 4), FTP (RFC 4217), LDAP (RFC 4511 4.14) and
 PostgreSQL (its manual, 55.2.11). MySQL is left out: a server counts handshakes that are not

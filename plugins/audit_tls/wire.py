@@ -1,4 +1,4 @@
-"""TLS as bytes: writing a ClientHello, and reading what a server says before encryption. PURE.
+"""TLS as bytes: writes a ClientHello, and reads the server's messages before encryption. PURE.
 
 RFC 5246, RFC 8446, RFC 6101 (SSL 3.0). TLCP 1.1 (GB/T 38636-2020) is taken to use the framing of
 TLS 1.1 with version 0x0101: recalled, not read, unverified.
@@ -56,7 +56,7 @@ _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e0
 
 
 class Trouble(Exception):
-    """A conversation that went wrong; `detail` is how."""
+    """A handshake that failed; `detail` says how."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(str(detail))
@@ -76,7 +76,7 @@ class Closed(Trouble, ConnectionResetError):
 
 
 def why(error: Exception) -> Message:
-    """What went wrong: our own words, the system's, or a library's as they came."""
+    """The error: our own text, the system's, or a library's, quoted."""
     if isinstance(error, Trouble):
         return error.detail
     if isinstance(error, OSError) and type(error).__module__ != "ssl":
@@ -216,7 +216,7 @@ class Flight:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more that can be read will come."""
+        """Whether no more readable data will follow."""
         return self.alert is not None or self.done
 
     def _record(self, kind: int, body: bytes) -> None:

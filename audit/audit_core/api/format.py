@@ -1,4 +1,4 @@
-"""How values of a target are shown in messages, and how numbers in answers are read.
+"""Helpers that format values for messages and read numbers in answers.
 
 Imports the model only; plugins get these from `audit_core.api.sdk`.
 """
@@ -15,7 +15,7 @@ import msgspec
 from audit_core.model import Message, ParseError, msg, verbatim
 
 CAP = 20
-"""How many values a message lists before it only counts the rest."""
+"""The most values that a message lists; the rest is counted."""
 HOUR = 3_600
 DAY = 86_400
 _LONGEST = 200
@@ -50,12 +50,12 @@ def present(*messages: Message | None) -> tuple[Message, ...]:
 
 
 def rounded_up(seconds: float, unit: int) -> float:
-    """`seconds` in tenths of `unit`, upwards: what is over a limit is never shown as within it."""
+    """`seconds` in tenths of `unit`, rounded up: a value above a limit never looks equal."""
     return math.ceil(seconds * 10 / unit) / 10
 
 
 def rounded_down(seconds: float, unit: int) -> float:
-    """`seconds` in tenths of `unit`, downwards: what is too little is never shown as enough."""
+    """`seconds` in tenths of `unit`, rounded down: a value below a limit never looks equal."""
     return math.floor(seconds * 10 / unit) / 10
 
 
@@ -65,7 +65,7 @@ def integer(text: str) -> int | None:
 
 
 def c_integer(text: str) -> int | None:
-    """`text` as strtol(3) with base 0 reads it (012 is ten), None when something is left over."""
+    """`text` as strtol(3) with base 0 reads it (012 is ten), None for anything else."""
     if re.fullmatch(r"[+-]?0[0-7]{1,12}", text):
         return int(text, 8)
     if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]{1,12}", text):
@@ -85,7 +85,7 @@ def whole_number(text: str, *, base: int = 10, most: int = 1 << 62) -> int:
 
 
 def decimal(text: str) -> float | None:
-    """`text` as a number with a sign and a fraction at most, else None."""
+    """`text` as a decimal number with an optional sign and fraction, else None."""
     return float(text) if re.fullmatch(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?", text) else None
 
 
@@ -98,7 +98,7 @@ def decimal_number(text: str) -> float:
 
 
 def json_document(raw: bytes) -> Any:
-    """The value that `raw` holds as JSON; ParseError for what is none, or too deep."""
+    """The value that `raw` holds as JSON; ParseError for invalid or too deeply nested JSON."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

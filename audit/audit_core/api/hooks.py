@@ -1,4 +1,4 @@
-"""What a plugin may offer. Every hook returns offers; none does work."""
+"""The hooks of plugins. A hook returns offers and does no work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 Grant = tuple[Struct, tuple[Request, ...]]
-"""An access of the inventory, and what would be asked over it."""
+"""An access of the inventory, and the requests that would be sent over it."""
 
 
 class Connector(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Exporter(Struct, frozen=True, kw_only=True):
 
 @hookspec
 def dengbao_facts() -> Iterable[Fact]:
-    """Facts this plugin knows how to learn."""
+    """Facts that this plugin offers."""
     raise NotImplementedError
 
 

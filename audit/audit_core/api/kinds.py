@@ -1,4 +1,4 @@
-"""Joins what several plugins say about one kind of target, and refuses what contradicts itself."""
+"""Joins the offers of several plugins for one kind of target, and rejects contradictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from audit_core.model.kinds import COMMON_KEYS
 
 KindOffer = Kind | KindSettings
 Refuse = Callable[[KindOffer, Message], None]
-"""Called with an offer that is left out, and why."""
+"""Called with an offer that is not used, and the reason."""
 
 
 class Kinds(Struct, frozen=True, kw_only=True):

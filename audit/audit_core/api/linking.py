@@ -1,4 +1,4 @@
-"""Puts facts in the place of their ids, and refuses what cannot work, when plugins are loaded."""
+"""Replaces ids of facts by the facts when plugins are loaded, and rejects invalid links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from audit_core.model import (
 
 
 class LinkError(Exception):
-    """A check or fact needs what there is not; `detail` says which and why."""
+    """A check or fact needs something that does not exist; `detail` says what."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(str(detail))
@@ -95,7 +95,7 @@ class Linker:
     def _each(self, need: Each) -> Each:
         fact = self._of_kind(need.fact, need.kind)
         if any(isinstance(_bare(n), Each) for f in all_facts((fact,)) for n in f.needs):
-            # It is computed before what groups need of each other is there.
+            # It is computed before the facts of other groups are known.
             raise LinkError(
                 msg("{fact} needs other targets itself and cannot stand in each()", fact=fact.id)
             )

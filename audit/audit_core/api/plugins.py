@@ -1,4 +1,4 @@
-"""Finds plugins, loads them one by one, and holds what they offer.
+"""Finds plugins, loads them one by one, and keeps their offers.
 
 A plugin that cannot be loaded, or that offers something broken, is a :class:`Fault` of its own:
 the others go on. pluggy's own loader stops at the first one that fails and says nothing of a
@@ -90,7 +90,7 @@ os.write({mark_to}, b"done")
 
 
 def _dies(module: str) -> Message | None:
-    """Why trying `module` in a child process fails by hanging or dying, or None.
+    """Why importing `module` in a child process hangs or crashes, or None.
 
     A foreign plugin that calls `os._exit` or sleeps at import or in a hook would take the run with
     it, and `os._exit(0)` would even look like a run that found nothing wrong; one trial in a child
@@ -124,7 +124,7 @@ def _entry_points() -> list[importlib.metadata.EntryPoint]:
 
 @functools.cache
 def _dist(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
-    """Name and version. Each look at one of them would parse the metadata anew, 0.6 ms."""
+    """Name and version, read once: each access parses the metadata again, 0.6 ms."""
     return ("", "unknown") if dist is None else (dist.name, dist.version)
 
 
@@ -178,7 +178,7 @@ def _names_of(types: type | tuple[type, ...]) -> str:
 
 
 def _domain(module: Any) -> str:
-    """The gettext domain of a plugin: its package. So it translates what it says, and no more."""
+    """The gettext domain of a plugin: its package. A plugin translates only its own messages."""
     return str(getattr(module, "__name__", "")).partition(".")[0]
 
 
@@ -284,7 +284,7 @@ class _Builder:
         known = dict(facts)
 
         def take(offer: Fact | Check) -> Fact | Check:
-            # What is needed counts as offered, too, and an id means one fact only.
+            # Needed facts count as offered too, and an id stands for one fact only.
             owner = (makers if isinstance(offer, Check) else owners)[offer.id]
             for fact in all_facts(offer.needs):
                 first = owners.setdefault(fact.id, owner)
@@ -307,7 +307,7 @@ class _Builder:
     def _each(
         self, offers: dict[str, Any], work: Callable[[Any], Any], owners: dict[str, str]
     ) -> dict[str, Any]:
-        """What `work` makes of each of `offers`; those that it refuses are faults."""
+        """What `work` makes of each of `offers`; offers for which it raises are faults."""
         done = {}
         for id, offer in offers.items():
             try:

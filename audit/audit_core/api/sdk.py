@@ -1,4 +1,4 @@
-"""What a plugin's author imports: facts, checks and the few words to judge with.
+"""The API for plugin authors: facts, checks and judgements.
 
 Writing a check::
 
@@ -275,11 +275,11 @@ def optional(of: Source | Ask | Complete) -> Optional_:
 
 
 def known_or_absent(of: Source | Ask | Optional_ | Complete) -> KnownOrAbsent:
-    """`of`, or its Absent, so that what is sure without it is not lost.
+    """`of`, or its Absent, so that a conclusion that holds without it is not lost.
 
     A check can then only fail or be undetermined, and a derived fact is incomplete: judge what
     holds whatever the absent value might be. `known_or_absent(optional(of))` gives None where the
-    thing is NOT_PRESENT, which is knowledge and no gap.
+    thing is NOT_PRESENT, which is a known state, not a gap.
     """
     return KnownOrAbsent(of=of)
 
@@ -313,7 +313,7 @@ def read_rows(
 ) -> tuple[list[T], list[Message]]:
     """What `read` makes of each numbered line, and which lines it raised ParseError for.
 
-    Raises the first ParseError where no line could be read: then it is something else.
+    Raises the first ParseError where no line could be read.
     """
     rows, problems = [], []
     first: ParseError | None = None
@@ -331,8 +331,8 @@ def read_rows(
 def first_of(*facts: Fact | str) -> FirstOf:
     """The first of `facts` that is known, a complete one before others.
 
-    Only for facts that tell the same: were they to differ, a gap in one could make a pass of a
-    fail. The finding names the fact that was used.
+    Only for facts with the same value: if they differed, a gap in one could turn a fail into a
+    pass. The finding names the fact that was used.
     """
     return FirstOf(facts=facts)
 
@@ -385,14 +385,14 @@ def not_applicable(*detail: Message) -> Judgement:
 
 
 def undetermined(*detail: Message, expected: Message | None = None) -> Judgement:
-    """What was seen does not settle the question."""
+    """The observations do not decide the question."""
     return Judgement(verdict=Verdict.UNDETERMINED, detail=detail, expected=expected)
 
 
 def expect(
     ok: bool, *, detail: Message | tuple[Message, ...], expected: Message | None = None
 ) -> Judgement:
-    """PASS if `ok`, else FAIL, with what was seen and what was expected."""
+    """PASS if `ok`, else FAIL, with the observed value as `detail` and the expected one."""
     verdict = Verdict.PASS if ok else Verdict.FAIL
     return Judgement(verdict=verdict, detail=_as_tuple(detail), expected=expected)
 

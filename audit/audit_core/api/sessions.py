@@ -1,4 +1,4 @@
-"""For authors of connectors: a session that asks one request after the other.
+"""For authors of connectors: a session that sends one request after the other.
 
 A connector without a login is one function::
 
@@ -54,7 +54,7 @@ class OneByOne(Closing):
             yield self._answer(request)
 
     def permitted(self, requests: Sequence[Request]) -> Message:
-        """That the target was reached; what it allows shows only when it is asked."""
+        """A message that the target was reached; its permissions are not known in advance."""
         return msg("reached")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""For authors of plugins: replay a recorded host, and hold a plugin to its contract with pytest.
+"""For authors of plugins: replay a recorded host, and check the plugin contract with pytest.
 
 A recording is a bundle that `dengbao collect` stored: what one real host answered. Replaying it
 runs the whole product with that host's answers and no host.
@@ -69,7 +69,7 @@ HOSTILE: tuple[bytes, ...] = (
 
 
 class ReplaySession(Closing):
-    """Answers with what `bundle` holds of `target`; what was not recorded is left unanswered."""
+    """Answers from the `bundle` of `target`; requests that were not recorded stay unanswered."""
 
     def __init__(self, bundle: Bundle, target: str) -> None:
         self.info = SessionInfo(connector="replay")
@@ -77,14 +77,14 @@ class ReplaySession(Closing):
         self._target = target
 
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
-        """The recorded answers to those of `requests` that were asked then."""
+        """The recorded answers to `requests`."""
         for request in requests:
             observation = self._bundle.observations.get((self._target, request.identity()))
             if observation is not None:
                 yield self._reply(request, observation)
 
     def permitted(self, requests: Sequence[Request]) -> Message:
-        """How many of `requests` were answered then."""
+        """How many of `requests` were answered in the recording."""
         asked = [(self._target, r.identity()) for r in requests]
         held = [self._bundle.observations[key] for key in asked if key in self._bundle.observations]
         answered = sum(1 for observation in held if observation.status is Status.ANSWERED)
@@ -155,7 +155,7 @@ def _sample_of(kind: str, known: Kind | None, **settings: Any) -> Target:
 
 
 def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
-    """What breaks the contract in a plugin module; empty where everything holds.
+    """The violations of the contract in a plugin module; empty where there are none.
 
     It loads, offers at least one check, every ROOT command is absolute, every parser survives
     HOSTILE, and every text has its Chinese. It may be installed.
@@ -179,7 +179,7 @@ def problems(module: Any, name: str = "plugin under test") -> tuple[str, ...]:
 
 
 def _titles_without_chinese(checks: Iterable[Check], chinese: Translator) -> Iterable[str]:
-    """Titles that no source holds as they are, such as docstrings that were made, hide in there."""
+    """Generated titles, which no source file contains, are found here."""
     for check in checks:
         if chinese.say(check.title) == str(check.title):
             yield f"{check.id}: its title has no Chinese: {check.title.id!r}"

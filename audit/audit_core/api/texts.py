@@ -1,4 +1,4 @@
-"""What the Chinese of a package lacks: for contract tests."""
+"""Missing translations of a package, for contract tests."""
 
 from __future__ import annotations
 

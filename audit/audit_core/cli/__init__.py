@@ -1,4 +1,4 @@
-"""The command `dengbao`: parses its words, calls one stage after another, ends with one code."""
+"""The command `dengbao`: parses arguments, calls the stages, returns an exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code. What goes wrong is one line on stderr."""
+    """Runs one command; returns its exit code. Errors are one line on stderr."""
     from audit_core.cli.parser import language
 
     words = sys.argv[1:] if argv is None else argv
@@ -63,12 +63,14 @@ def _told(error: DengbaoError, lang: str) -> str:
 def _carried_out(words: list[str], lang: str) -> int:
     from audit_core.cli.parser import parse
 
-    if words in (["--version"], ["-V"]):  # nothing else is imported for it
+    if words in (["--version"], ["-V"]):  # --version imports nothing else
         from audit_core import __version__
 
         print(f"dengbao {__version__}", flush=True)
         return 0
-    if sys.flags.optimize > 1:  # titles of checks are docstrings: there would be no check at all
+    if (
+        sys.flags.optimize > 1
+    ):  # titles of checks are docstrings: without them no check could be offered
         from audit_core.model import msg
         from audit_core.model.errors import ConfigError
 
@@ -79,7 +81,7 @@ def _carried_out(words: list[str], lang: str) -> int:
 
         return dispatch(args, lang)
     finally:
-        sys.stdout.flush()  # here, where a full disk or a closed pipe is still told as one
+        sys.stdout.flush()  # here, so that a full disk or a closed pipe is reported as such
 
 
 def _interrupted(words: list[str], lang: str) -> str:
@@ -92,7 +94,7 @@ def _interrupted(words: list[str], lang: str) -> str:
 
 
 def _drop_stdout() -> None:
-    """What is still buffered has no reader; flushing it at exit would end in a second error."""
+    """Discards buffered output that nobody reads; flushing it at exit would fail again."""
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
 
@@ -107,7 +109,7 @@ def entry() -> None:
     except Exception:  # noqa: BLE001 (Python would end with 1, and 1 is a verdict)
         code = _told_fault()
     if code == 130:
-        # A thread that waits for a target to speak would hold the process for half a minute.
+        # A thread that waits for a target would keep the process alive for half a minute.
         with contextlib.suppress(OSError, AttributeError):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -123,16 +125,18 @@ def _told_fault() -> int:
 
 
 def _ready() -> None:
-    """Streams that can be written to whatever comes, and an end that tidies up."""
+    """Prepares the standard streams and the handling of signals."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
-        except OSError:  # closed: else a file of the store would get the number, and stray prints
+        except (
+            OSError
+        ):  # closed: otherwise a file of the store would get the descriptor, and stray output
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # The terminal may lack letters that a target has.
+        # The terminal's encoding may lack characters of a target.
         sys.stdout.reconfigure(errors="backslashreplace")
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is signal.SIG_DFL:

@@ -21,7 +21,7 @@ from audit_core.views.cli_views import PLAN_VIEW, PlanView, RequestRow
 
 
 def plan(context: Context) -> int:
-    """Prints every request that would run, per target, or the least rights that they take."""
+    """Prints every request that would run, per target, or the least privileges they need."""
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
@@ -97,7 +97,7 @@ def run(context: Context) -> int:
     if context.args.profile is not None and context.args.fail_on:  # wrong words cost no hour
         fail_on.read(context.args.fail_on, context.profile(context.args.profile))
     if context.args.output is not None:
-        stored.check_output(context.args.output)  # before an hour of asking, not after
+        stored.check_output(context.args.output)  # before collecting for an hour, not after
     made = _collected(context)
     return stored.conclude(context, made, output=context.args.output)
 

@@ -1,4 +1,4 @@
-"""From parsed words to the command's function."""
+"""Calls the function of a parsed command."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class Context:
-    """Lazily, what a command needs."""
+    """The plugins, policy, inventory and store of a command, loaded when used."""
 
     def __init__(self, args: argparse.Namespace, lang: str) -> None:
         self.args = args
@@ -52,7 +52,7 @@ class Context:
         return Path(self._cleanup.enter_context(made))
 
     def close(self) -> None:
-        """What the command needed is gone."""
+        """Closes what was opened for the command."""
         self._cleanup.close()
 
     @cached_property
@@ -180,12 +180,12 @@ class Context:
         return Redactor(self._known_secrets, self.registry.redaction)
 
     def _known_secrets(self) -> tuple[bytes, ...]:
-        # Every one that this process has resolved so far.
+        # Every secret that this process has resolved so far.
         return tuple(s.reveal().encode("utf-8", "surrogateescape") for s in self.secrets.known())
 
 
 def _run_id(started: str) -> str:
-    # Sorts by time; the rest tells apart runs begun in the same millisecond.
+    # Sorts by time; the suffix distinguishes runs started in the same millisecond.
     stamp = started.replace("-", "").replace(":", "")
     return f"{stamp[:15]}Z-{int(stamp[16:19]):03x}{secrets.token_hex(2)[:3]}"
 

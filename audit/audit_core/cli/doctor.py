@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and what each target lets us do."""
+"""What is installed, what is missing, and what each target permits."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _targets(context: Context, inventory: Inventory) -> Iterator[Row]:
 
 
 def _target(context: Context, route: Route, requests: Sequence[Request], logins: Logins) -> Row:
-    def say(message: Message) -> str:  # a target may tell what it was logged in to with
+    def say(message: Message) -> str:  # a target may repeat the credentials of the login
         return context.translator.say(context.redactor.message(message))
 
     try:

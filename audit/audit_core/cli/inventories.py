@@ -1,4 +1,4 @@
-"""The commands about inventories: what one says, and what a run suggests to add to it."""
+"""The commands `inventory check` and `inventory suggest`."""
 
 from __future__ import annotations
 

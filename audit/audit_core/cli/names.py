@@ -1,4 +1,4 @@
-"""Codes and columns in words, for tables. JSON is for programs: there codes stay codes."""
+"""Codes and columns as words, for tables. JSON output keeps the codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Printing: whatever comes from outside is shown, never interpreted, by the terminal."""
+"""Printing: text from outside is escaped, so that no terminal interprets it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def tty(text: object) -> str:
 
 def complain(line: str) -> None:
     """One line on stderr."""
-    with contextlib.suppress(OSError):  # a terminal that hung up, a full disk: nobody to tell
+    with contextlib.suppress(
+        OSError
+    ):  # a closed terminal, a full disk: the error cannot be reported
         print(f"dengbao: {tty(line)}", file=sys.stderr)
 
 
@@ -43,7 +45,7 @@ def print_json(document: Any) -> None:
 def print_pieces(pieces: Iterable[bytes]) -> None:
     """JSON on stdout, piece by piece; no piece ends within a character."""
     for piece in pieces:
-        # JSON leaves these as they are; a terminal would obey them.
+        # JSON does not escape these; a terminal would interpret them.
         text = _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", piece.decode())
         sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
@@ -78,7 +80,7 @@ def _console() -> Console:
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would end the process with 1, and 1 is a verdict
+            raise BrokenPipeError  # rich would exit with 1, which has another meaning
 
     # rich asks a terminal, else COLUMNS; a file or a pipe without either gets long lines
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160

@@ -1,4 +1,4 @@
-"""The words of the command and their help, in English and Chinese."""
+"""The command line and its help, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXIT_CODES = (
     (78, msg("invalid configuration")),
     (130, msg("interrupted")),
 )  # fmt: skip
-# What argparse looks up in `argparse._` while it prints and complains.
+# The texts that argparse translates through `argparse._`.
 _ARGPARSE = (
     msg("usage: "), msg("options"), msg("positional arguments"),
     msg("show this help message and exit"), msg("unrecognized arguments: %s"),
@@ -95,7 +95,7 @@ def _fingerprint(t: Translator) -> Callable[[str], str]:
 
 
 def parse(words: list[str], lang: str) -> argparse.Namespace:
-    """The parsed words; raises SystemExit after help or a complaint."""
+    """The parsed arguments; raises SystemExit after help or an error."""
     return _build(Translator(lang)).parse_args(words)
 
 

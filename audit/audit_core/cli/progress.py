@@ -22,7 +22,7 @@ _STAGES = {
 
 @contextmanager
 def shown(context: Context, targets: list[str]) -> Iterator[Callable[[Event], None]]:
-    """What to call with each event while the display is up."""
+    """The function to call with each event while the display is active."""
     if context.args.quiet:
         yield lambda event: None
     elif sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":  # it would show nothing

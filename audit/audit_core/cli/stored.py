@@ -51,8 +51,8 @@ def _evaluated(context: Context, run: Run) -> Results:
 def read_results(context: Context, run: Run) -> Results:
     """The stored results of `run`; evaluated now where none are stored or others would come out.
 
-    That they cannot be stored is told, for whoever reads a store on a read-only medium wants to
-    read it: then they are made in a temporary folder.
+    If they cannot be stored, that is reported, and they are made in a temporary directory, so that
+    a store on a read-only medium can be read.
     """
     work = context.work(_profile(context, run))
     folder = ResultsFolder(run.results_path(work.profile.id))
@@ -108,7 +108,7 @@ def _before(context: Context, run: Run) -> Results | None:
 
 
 def conclude(context: Context, run: Run, *, output: Path | None) -> int:
-    """Evaluates `run`, prints what came of it, and writes the pack to `output` if given."""
+    """Evaluates `run`, prints the results, and writes the pack to `output` if given."""
     results = _evaluated(context, run)
     packed = None
     if output is not None:
@@ -118,14 +118,14 @@ def conclude(context: Context, run: Run, *, output: Path | None) -> int:
 
 
 def _printed(context: Context, run: Run, results: Results, packed: Packed | None) -> int:
-    """The exit code, when it is printed what came of `run`."""
+    """Prints the results of `run`; returns the exit code."""
     if context.args.format == "json":
         print_pieces(json_pieces(results, context.translator))
     else:
         summary.print_summary(context, results, run)
         if packed is not None:
             say(context.text("Evidence pack: {path}", path=packed.path))
-    # A pack without its workbook is not what was asked for, whatever the verdicts.
+    # A pack without its workbook is an error, whatever the verdicts.
     return (
         ToolMissing.exit_code
         if packed is not None and packed.faults
@@ -134,7 +134,7 @@ def _printed(context: Context, run: Run, results: Results, packed: Packed | None
 
 
 def evaluate(context: Context) -> int:
-    """Judges a stored run and prints what came of it."""
+    """Evaluates a stored run and prints the results."""
     return conclude(context, context.store.find(context.args.run), output=None)
 
 
@@ -251,7 +251,7 @@ def verify(context: Context) -> int:
         print_json(report_view(report, context.translator))
     else:
         say_ = context.translator.say
-        # What was looked at is not in order as long as something is wrong with it.
+        # The list of checked items would suggest that they are in order.
         state = context.text("checked") if report.problems else context.code("ok")
         rows = [(state, say_(m)) for m in report.checked]
         rows += [(context.text("note"), say_(m)) for m in report.notes]

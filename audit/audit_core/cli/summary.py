@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run: counts per layer, the worst findings."""
+"""The summary at the end of a run: counts per layer, the worst findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the rounds of a plan over the routes to its targets."""
+"""Runs the rounds of a plan over the routes to the targets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class _Abandoned(Exception):
-    """The run is being given up; what was under way is neither an answer nor a fault."""
+    """The run is being aborted; a request in progress is neither an answer nor a fault."""
 
 
 class Collector:
@@ -124,7 +124,7 @@ class Collector:
         return found
 
     def _abandon(self) -> None:
-        """Breaks off what is being asked; from here on nothing more is stored."""
+        """Aborts the requests in progress; nothing more is stored afterwards."""
         self._stop.set()
         with self._guard:
             ways_out = tuple(self._ways_out.values())
@@ -134,7 +134,7 @@ class Collector:
 
     @contextlib.contextmanager
     def breakable(self, way_out: Callable[[], None]) -> Iterator[None]:
-        """What happens in the block is broken off by `way_out` when the run is abandoned."""
+        """Calls `way_out` to abort the block when the run is aborted."""
         key = object()
         with self._guard:
             self._ways_out[key] = way_out
@@ -146,9 +146,9 @@ class Collector:
         self.go_on()
 
     def go_on(self) -> None:
-        """Raises _Abandoned where the run is given up.
+        """Raises _Abandoned where the run is aborted.
 
-        A reply that came in by then may be half of one: it is dropped, and asked for on resume.
+        A reply received by then may be incomplete: it is dropped and requested again on resume.
         """
         if self._stop.is_set():
             raise _Abandoned
@@ -191,7 +191,7 @@ class Collector:
         self.tell(group, "done", 1, 1)
 
     def tell(self, group: plan.Group, stage: str, done: int, total: int) -> None:
-        """Shows how far `group` is."""
+        """Reports the progress of `group`."""
         self._on_event(Event(target=group.root.id, stage=stage, done=done, total=total))
 
     def bundle(self, group: plan.Group) -> Bundle:
@@ -230,7 +230,7 @@ def _places(group: plan.Group, routes: ByTarget, *, logs_in: bool) -> Iterator[s
 
 
 class _GroupRounds:
-    """The two rounds of one group: what it is, then everything else.
+    """The two rounds of one group: the platform facts, then everything else.
 
     Each of its targets is asked over the routes that reach it; a session stays open for both
     rounds. What fails on one route is a fault of the target it leads to, and the others go on.
@@ -391,7 +391,7 @@ class _GroupRounds:
     def _unanswered(
         self, route: Route, number: int, requests: Sequence[Request], error: ConnectError
     ) -> None:
-        """Each request is told why: nobody logs in, so that the target is not out of reach."""
+        """Stores the reason for each request; without a login the target is not unreachable."""
         status = _STATUS.get(error.reason, Status.FAULT)
         for request in requests:
             self._store(route.target, route.connector, number, request, status, error.detail)

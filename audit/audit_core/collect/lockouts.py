@@ -1,4 +1,4 @@
-"""Who was refused what: a credential that three targets refuse is not tried on a fourth."""
+"""Counts rejected credentials: one that three targets reject is not tried on a fourth."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def ended(error: ConnectError) -> Login:
 class Lockouts:
     """Counts refusals per name: of a credential, or of an account where it is logged in to.
 
-    A try whose outcome is open counts as well, as long as the name was taken nowhere: else the
-    targets that are asked at once would all have refused it before the third was counted.
+    A login in progress counts as well, as long as the name was accepted nowhere: otherwise
+    targets that are contacted at once would all reject it before the third is counted.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Lockouts:
     def may_try(self, names: Names) -> bool:
         """Whether each of `names` may be tried, once that can be told; then `tried` must follow."""
         held: list[str] = []
-        # In one order for all, or two targets would wait for one another; one name, one try.
+        # In the same order for all, so that no two targets wait for each other.
         for name in sorted(names.every):
             if not self._may_try(name):
                 for other in held:

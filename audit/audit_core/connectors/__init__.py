@@ -1,6 +1,6 @@
-"""What every connector has from the core: secrets, scope, deadlines, caps, processes of its own.
+"""What the core provides to all connectors: secrets, scope, deadlines, limits, worker processes.
 
-How a target is spoken to is a matter of plugins; nothing here names one.
+The protocols are those of plugins; nothing here depends on one.
 """
 
 from audit_core.connectors.asking import asked

@@ -1,4 +1,4 @@
-"""Asking over one session: deadlines and caps that hold whatever a connector does."""
+"""Sends requests over one session, with deadlines and limits that hold for any connector."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Isolated connectors: each session in a worker process, which is used again afterwards.
+"""Isolated connectors: each session runs in a worker process, which is reused.
 
-A worker that hangs, dies or takes too much memory costs the request that it was asked, and is
+A worker that hangs, crashes or takes too much memory loses only its current request and is
 replaced. Each order has a number, and an answer to another one ends the worker: what came of one
 target cannot be taken for another's.
 """
@@ -73,7 +73,7 @@ class _Worker:
         self.uses = 0
 
     def carry_out(self, order: Any, *, seconds: float, most: int) -> WorkerReply:
-        """What the worker tells of `order`; raises WorkerGone, and the worker is ended then."""
+        """The reply of the worker to `order`; on WorkerGone the worker has been ended."""
         until = time.monotonic() + seconds
         self._offered = False
         try:
@@ -116,7 +116,7 @@ class _Worker:
         return b""
 
     def forget(self) -> None:
-        """Nothing that was printed for one target is left when the next is asked."""
+        """Clears the output of the worker before the next target is asked."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._prints, 0)
 
@@ -168,7 +168,7 @@ class Pool:
         return Remote(self, connector, way)
 
     def take(self) -> _Worker:
-        """A worker that nobody else has."""
+        """An idle or new worker."""
         with self._lock:
             if self._closed:
                 raise WorkerGone(msg("the run is being stopped"), late=False)
@@ -220,7 +220,10 @@ class Pool:
         for modules in dict.fromkeys((self._modules, ())):
             try:
                 return self._fork(modules)
-            except (OSError, ValueError):  # it hung or died at what it imported: without, then
+            except (
+                OSError,
+                ValueError,
+            ):  # it hung or crashed while importing: start without the imports
                 self._end_first()
         raise WorkerGone(msg("no process for the connector can be started"), late=False)
 

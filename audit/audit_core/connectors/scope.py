@@ -1,4 +1,4 @@
-"""Names and addresses: what may be written in an inventory, and where it may lead."""
+"""Host names and addresses: which are valid in an inventory, and which are in scope."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def checked_user(name: str) -> str:
 
 
 def as_address(text: str) -> Address | None:
-    """The address that `text` is, IPv4 where it is IPv4 in IPv6's clothes; None for a name."""
+    """The address that `text` is, IPv4 for an IPv4-mapped IPv6 address; None for a name."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -109,7 +109,7 @@ def _addresses(name: str) -> list[Address]:
 def _in_scope(
     address: Address, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] | None
 ) -> bool:
-    # 0.0.0.0 connects to this machine, a multicast address to nobody in particular.
+    # 0.0.0.0 connects to this machine, and a multicast address names no single host.
     if address.is_unspecified or address.is_multicast:
         return False
     return networks is None or any(address in network for network in networks)
@@ -123,6 +123,6 @@ def _ascii_form(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """`name` for an error line: escaped and short, for it may come from anywhere."""
+    """`name` for an error message, escaped and shortened, because it may be untrusted."""
     text = ascii(name)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -23,7 +23,7 @@ _FILE_LIMIT = 64 << 10
 
 
 class Secret:
-    """A value that shows itself as `***`; only `reveal()` gives it away."""
+    """A value whose `repr` is `***`; `reveal()` returns it."""
 
     __slots__ = ("_value",)
 

@@ -116,7 +116,7 @@ class _Worker:
         self._sock = sock
         self._session: Session | None = None
         self._number = 0
-        self._over = False  # something went wrong here that the next session had better not meet
+        self._over = False  # an error may have left state that the next session must not see
 
     def serve(self) -> None:
         while (order := orders.receive_order(self._sock)) is not None:

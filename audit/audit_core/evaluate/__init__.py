@@ -1,4 +1,4 @@
-"""From a run's bundles to its results: what is computed, and the watchdog that guards it."""
+"""Evaluation: from the bundles of a run to its results, and the watchdog around it."""
 
 from audit_core.evaluate.compute import Evaluator, Work, profile_checks, stamp
 from audit_core.evaluate.skipped import SkippedSteps

@@ -1,7 +1,7 @@
 """From statements to conclusions: one for every clause on every object it concerns. PURE.
 
 A mapping binds checks to the steps of a clause (GB/T 28448); what they say settles steps, and the
-unit rule makes a range of possible words of them (`units`). Nothing conforms that nobody looked at:
+unit rule makes a range of possible results of them (`units`). Nothing conforms without evidence:
 an open step stays in the range until a check that settles it, or a person, has answered.
 """
 
@@ -149,7 +149,7 @@ def _why(
 
 
 def _aside(result: Result, statements: Sequence[StepStatements]) -> tuple[Message, ...]:
-    """Why checks failed and the clause does not fail: they decide nothing."""
+    """The note that failed checks do not decide the clause."""
     failed = any(s.tally.severity is not None for s in statements)
     if not failed or result not in (Result.NOT_ASSESSED, Result.CONFORMING):
         return ()

@@ -1,4 +1,4 @@
-"""What a run's bundles and the policy say about one object. No clock, and no order matters."""
+"""Evaluates one object from the bundles and the policy, independent of clock and order."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Evaluator:
     """Evaluates the objects of one run, one by one. Equal inputs give equal results.
 
     An object is a target that is part of no other. `step` is told the name of each parser, check
-    and phase before it begins; what `skipped` names hung or died before and becomes a finding that
+    and phase before it begins; steps in `skipped` hung or crashed before and become a finding that
     names the fault.
     """
 
@@ -168,7 +168,7 @@ class Evaluator:
                 if detail is not None:
                     yield judge.faulted(check, target, detail)
                     continue
-                # First the facts, so that a parser that hangs is not taken for the check.
+                # The facts first, so that a hanging parser is not attributed to the check.
                 inputs = facts.inputs(check.needs, target)
                 step(step_name("check", check.id, target))
                 yield judge.judge(check, target, inputs, _values(check, params))
@@ -236,7 +236,7 @@ def _plain(finding: Finding) -> Finding:
 
 
 def stamp(run: Run, work: Work) -> RunStamp:
-    """Which run results are of and with what they are made; other stamps, other results."""
+    """The run and the versions that the results depend on."""
     file, seal = run.file, run.seal
     bundles = {} if seal is None else dict(seal.bundles)
     return RunStamp(

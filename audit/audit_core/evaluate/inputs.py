@@ -1,4 +1,4 @@
-"""What a check, a derived fact or a parser is given for what it needs. Pure."""
+"""The inputs of checks, derived facts and parsers. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class View(Protocol):
 
 
 class Gap(Struct, frozen=True, kw_only=True):
-    """Something that was needed and could not be had in full; `why` is a code."""
+    """A need that was not met completely; `why` is a code."""
 
     why: str
     detail: Message
@@ -73,7 +73,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     @property
     def stop(self) -> Absent | None:
-        """The absence that outweighs the others: what could not be looked at, if any."""
+        """The absence that decides: one that could not be observed, if any."""
         return next((s for s in self.stops if s.unknown), next(iter(self.stops), None))
 
 
@@ -83,7 +83,7 @@ def gather(needs: Iterable[Need], view: View) -> Inputs:
 
 
 def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
-    """What pairs of a need and what was got for it come to."""
+    """The inputs from pairs of a need and its value."""
     values: list[Any] = []
     stops: list[Absent] = []
     gaps: list[Gap] = []

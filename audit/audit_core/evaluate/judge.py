@@ -69,7 +69,7 @@ def judge(
     try:
         return _storable(found)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        # Found here, it costs this finding; found when all are written, it would cost them all.
+        # An error here affects this finding only; when writing it would affect all of them.
         return faulted(check, target, msg("The check failed with {error}", error=_named(error)))
 
 
@@ -102,7 +102,7 @@ def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, A
 
 
 def _with_gaps(judgement: Judgement, gaps: tuple[Gap, ...]) -> Judgement:
-    """`judgement` of a check that did not see everything: a fail stays, a pass is none."""
+    """`judgement` of a check with gaps: a fail stays, a pass becomes undetermined."""
     told = tuple(gap.detail for gap in gaps)
     if judgement.verdict is Verdict.FAIL:
         return structs.replace(judgement, detail=(*judgement.detail, *told))

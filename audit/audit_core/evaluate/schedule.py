@@ -56,12 +56,12 @@ class Schedule(Generic[T]):
         return SkippedSteps(known | self._own.get(number, frozenset()))
 
     def hung(self, number: int, step: str) -> None:
-        """The object is begun again without `step`."""
+        """Starts the object again without `step`."""
         self._own[number] = self._own.get(number, frozenset()) | {step}
         heapq.heappush(self._again, number)
 
     def again(self, number: int) -> None:
-        """The object is begun again."""
+        """Starts the object again."""
         heapq.heappush(self._again, number)
 
     def made(self, number: int, outcome: T) -> Iterator[tuple[frozenset[str], T]]:

@@ -25,7 +25,7 @@ class SkippedSteps(Struct, frozen=True):
     def of(self, kind: str, id: str, target: Target) -> Message | None:
         """Why the `kind` (`check`, `fact`) called `id` is not tried on `target`; None where it is.
 
-        What hangs on every host would else cost a restart for each of them.
+        Without it a step that hangs everywhere would cost a restart on every host.
         """
         if not self.steps:
             return None

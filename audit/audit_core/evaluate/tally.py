@@ -1,6 +1,6 @@
 """How the findings of one check on one object are counted for its conclusions. Pure.
 
-An object of the whole system hears every finding on any target. Counts and a few ids are kept of
+Findings on any target count for objects of the whole system. Counts and a few ids are kept of
 them, so that the memory this takes does not grow with the number of targets.
 """
 

@@ -1,4 +1,4 @@
-"""From what is said about the steps of a unit to the words that are possible for it. PURE.
+"""From the statements on the steps of a unit to its possible results. PURE.
 
 A step that nobody has settled is open: it may still be affirmed or denied. Losing a statement can
 therefore only add words to the range of a unit, never take one away.
@@ -47,7 +47,7 @@ def step_view(statements: Sequence[StepStatements]) -> StepView:
         return StepView(state=StepState.OPEN, may_not_apply=may)
     if _any(settling, Verdict.PASS):
         return StepView(state=StepState.AFFIRMED)
-    # What can only deny passes: something is there that the settling checks do not speak of.
+    # A check that can only deny passed: something exists that the settling checks do not cover.
     passed = _any(decisive, Verdict.PASS)
     return StepView(state=StepState.OPEN if passed else StepState.NOT_APPLICABLE)
 

@@ -30,7 +30,7 @@ from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
 
 STEP_SECONDS = 10.0
-_LOOKS = 20  # how often in STEP_SECONDS the parent looks whether a worker moved
+_LOOKS = 20  # how often in STEP_SECONDS the parent checks the progress of a worker
 _PATIENCE = 6  # times as long for a phase of ours, such as reading a bundle from a slow disk
 _TRIES = 3  # of an object whose worker dies in a phase of ours
 _OBJECTS_EACH = 4  # a worker for fewer objects costs more than it saves
@@ -240,9 +240,9 @@ class _Pool:
         yield from self._schedule.made(worker.number, outcome)
 
     def _look(self) -> None:
-        """Workers that stand still for too long are killed.
+        """Kills workers that make no progress for too long.
 
-        Looks are counted, not time: a machine that was suspended meanwhile costs one of them.
+        Checks are counted, not time, so that a suspended machine does not count as a hang.
         """
         if time.monotonic() < self._next_look:
             return
@@ -253,7 +253,7 @@ class _Pool:
                 self._lost(worker)
 
     def _lost(self, worker: Worker) -> None:
-        """The worker hung or died: its object is begun again, without the step that did it."""
+        """Starts the object of a hung or crashed worker again, without the step that caused it."""
         number, step = worker.number, worker.step
         self._busy.remove(worker)
         worker.end()

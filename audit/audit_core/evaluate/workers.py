@@ -79,7 +79,7 @@ class Worker:
         return self.outcome_r
 
     def begin(self, number: int, order: bytes) -> None:
-        """The worker goes about `order`; that it died meanwhile is noticed when it is read."""
+        """Sends `order` to the worker; a crash is noticed when reading."""
         self.number, self._still = number, 0
         with contextlib.suppress(BrokenPipeError):
             _write(self._order_w, order)
@@ -100,7 +100,7 @@ class Worker:
         return whole
 
     def stood_still(self) -> int:
-        """How many looks in a row, this one counted, found the worker at the same step."""
+        """How many times in a row the worker was found at the same step."""
         seen = self._steps.seen()
         self._still = self._still + 1 if seen == self._last_seen else 0
         self._last_seen = seen

@@ -1,4 +1,4 @@
-"""How a target is reached, read where it stands."""
+"""Reads the access of targets."""
 
 from __future__ import annotations
 

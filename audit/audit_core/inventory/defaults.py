@@ -71,7 +71,7 @@ class _Merging:
         self._document.convert(dict[str, object], node, place)
         connector = self._keys.registry.connectors.get(self._connector or "")
         if connector is None or connector.access is None:
-            return  # the first target that takes it says so
+            return  # reported at the first target that uses it
         known = fields(connector.access)
         for name, entry in node.value.items():
             if name in known:

@@ -1,4 +1,4 @@
-"""Puts parts into the text of an inventory; all else of it, comments too, stays as it is."""
+"""Inserts parts into the text of an inventory; everything else stays unchanged."""
 
 from __future__ import annotations
 

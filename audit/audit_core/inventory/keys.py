@@ -1,4 +1,4 @@
-"""Keys of mappings in an inventory: which are known, and what to say of one that is not."""
+"""Known keys of mappings in an inventory, and the error for unknown ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fields(schema: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
 
 
 class Keys:
-    """What the installed plugins let an inventory say."""
+    """The keys that the installed plugins allow in an inventory."""
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self._document = document

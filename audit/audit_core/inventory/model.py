@@ -1,4 +1,4 @@
-"""What an inventory says: the system, its targets, and apart from them how each is reached."""
+"""An inventory: the system, its targets and, separately, the access to each."""
 
 from __future__ import annotations
 

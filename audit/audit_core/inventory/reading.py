@@ -1,4 +1,4 @@
-"""An inventory read from strict YAML: each value checked where it stands."""
+"""Reads an inventory from strict YAML; errors name the line of the value."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MAPPING = dict[str, object]
 
 def load_inventory(path: Path, registry: Registry) -> Inventory:
     """The inventory in the YAML file `path`; raises InputError with file, line and place."""
-    raw = read_bytes(path)  # once: a pipe has no second time, and a file may change
+    raw = read_bytes(path)  # once: a pipe can be read only once, and a file may change
     read = read_inventory(load_bytes(raw, str(path)), registry)
     return structs.replace(read, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def read_inventory(document: Document, registry: Registry) -> Inventory:
-    """The inventory that `document` spells, with the kinds and connectors of `registry`."""
+    """The inventory in `document`, with the kinds and connectors of `registry`."""
     return _Reader(document, registry).inventory()
 
 
@@ -169,7 +169,7 @@ class _Reader:
         given = common.object_type
         if given is not None:
             if given not in kind.object_types:
-                # another type would take the object from under its clauses
+                # with another type its clauses would not apply
                 hint = nearest(given, kind.object_types)
                 expected = one_of(kind.object_types)
                 self._document.fail((*place, "object_type"), expected, seen(given), hint)

@@ -1,4 +1,4 @@
-"""Single values of an inventory, each refused where it stands."""
+"""Checks single values of an inventory; errors name their line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Networks = list[ipaddress.IPv4Network | ipaddress.IPv6Network]
 def networks(document: Document, scope: tuple[str, ...] | None) -> Networks | None:
     """The networks that may be contacted; None where none are declared."""
     if scope is None:
-        # written and left empty it would mean that anything may be contacted
+        # an empty list would allow any address
         if document.at(("scope",)) is not None:
             expected = msg("a list of networks; without the key nothing is limited")
             document.fail(("scope",), expected, NOTHING)
@@ -67,7 +67,7 @@ class Values:
     def host(self, place: Place, name: str) -> None:
         """Refuses what is no host name and no address."""
         if not is_host(name):
-            # what looks like a login may hold a password: it is not repeated
+            # text that looks like a login may contain a password and is not repeated
             got = msg("a login") if "@" in name else seen(name)
             self._document.fail(place, msg("a host name (ASCII) or an address"), got)
 

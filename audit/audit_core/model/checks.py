@@ -26,7 +26,7 @@ class Severity(enum.StrEnum):
 
 
 class Verdict(enum.StrEnum):
-    """What a check says of a target."""
+    """The result of a check on a target."""
 
     PASS = "pass"  # noqa: S105 (no password)
     FAIL = "fail"
@@ -35,7 +35,7 @@ class Verdict(enum.StrEnum):
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """What a check returns: the verdict, what was seen, what was expected."""
+    """What a check returns: the verdict, its explanation, the expected value."""
 
     verdict: Verdict
     detail: tuple[Message, ...]

@@ -1,4 +1,4 @@
-"""What is said about the steps of a standard, and what that means for its clauses. Pure."""
+"""Statements on the steps of a standard, and conclusions on its clauses. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class StepState(enum.StrEnum):
 
 
 class Statement(Protocol):
-    """What somebody says of a subject: a check in a finding; later a person in an attestation."""
+    """A statement on a subject: of a check in a finding, of a person in an attestation."""
 
     @property
     def id(self) -> str: ...

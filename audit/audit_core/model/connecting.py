@@ -90,21 +90,21 @@ class Session(Protocol):
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
         """The reply to each of `requests`, in any order, as it comes in.
 
-        Raises ConnectError where the way is gone or leads nowhere.
+        Raises ConnectError where the session is lost.
         """
 
     def permitted(self, requests: Sequence[Request]) -> Message:
         """What this login allows of `requests`, found out without running them."""
 
     def close(self) -> None:
-        """Nothing is left running. May be called twice, and from another thread to break off."""
+        """Ends the session. May be called twice, and from another thread to abort."""
 
 
 class Closing:
     """A session that is closed at the end of its `with`."""
 
     def close(self) -> None:
-        """Nothing is left running. May be called twice."""
+        """Ends the session. May be called twice."""
 
     def __enter__(self) -> Self:
         return self

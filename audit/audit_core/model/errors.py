@@ -17,7 +17,7 @@ from audit_core.model.messages import Message, english
 
 
 class DengbaoError(Exception):
-    """Something the user can put right: one clear line, as a message. `str()` is it in English."""
+    """An error that the user can fix, as a message of one line; `str()` is English."""
 
     exit_code: ClassVar[int] = 70
 

@@ -36,7 +36,7 @@ class Absent(Struct, frozen=True, kw_only=True):
 
     @property
     def unknown(self) -> bool:
-        """Whether this says nothing of the target: it could not be looked at."""
+        """Whether the target was not observed, so that the absence says nothing about it."""
         return self.reason is not Reason.NOT_PRESENT
 
 
@@ -61,7 +61,7 @@ class Platform(Struct, frozen=True, kw_only=True):
 
 
 class Optional_(Struct, frozen=True, kw_only=True):
-    """None where `of` is NOT_PRESENT. Could-not-look is not forgiven."""
+    """None where `of` is NOT_PRESENT; other absences stay absences."""
 
     of: Any
 
@@ -87,7 +87,7 @@ NamedAsk = Ask | Optional_ | KnownOrAbsent
 
 
 def asked_of(ask: NamedAsk) -> Ask:
-    """`ask` without what it forgives."""
+    """`ask` without `optional` and `known_or_absent`."""
     return asked_of(ask.of) if isinstance(ask, Optional_ | KnownOrAbsent) else ask
 
 
@@ -139,7 +139,7 @@ class Provider(Struct, frozen=True, kw_only=True):
 
     @property
     def every_ask(self) -> tuple[Ask, ...]:
-        """Everything that is asked, without names and what they forgive."""
+        """Everything that is asked, without names, `optional` and `known_or_absent`."""
         named = tuple(asked_of(ask) for ask in self.asks.values())
         return named if self.ask is None else (self.ask, *named)
 
@@ -163,7 +163,7 @@ class Fact(Struct, frozen=True, kw_only=True):
 
 
 class FirstOf(Struct, frozen=True, kw_only=True):
-    """The first of several facts that is known; each alone tells the same."""
+    """The first known fact of several with the same meaning."""
 
     facts: tuple[Fact | str, ...]
 

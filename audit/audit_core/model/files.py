@@ -22,7 +22,7 @@ class FileStatus(enum.StrEnum):
     """What came of one file. Only of one that was READ are there bytes."""
 
     READ = "read"
-    NOT_PRESENT = "not_present"  # named in the request, and not there
+    NOT_PRESENT = "not_present"  # named in the request, and does not exist
     NOT_PERMITTED = "not_permitted"  # also of a directory that may not be looked into
     NOT_REGULAR = "not_regular"  # a directory, device, socket or pipe where a file was asked for
     BROKEN_LINK = "broken_link"  # a symbolic link that leads nowhere or in a circle

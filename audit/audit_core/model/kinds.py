@@ -1,4 +1,4 @@
-"""What plugins say about kinds of targets. Pure."""
+"""Kinds of targets, as plugins offer them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that is stored language-free: message ids with values. Pure.
+"""Messages: ids with values, stored without a language. Pure.
 
 A message names the gettext domain whose translators know its id: the package of the module that
 wrote the literal. So a plugin translates its own texts, and no plugin changes another's.
@@ -115,7 +115,7 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
             return change(value)
         case None | bool() | int() | float():
             return value
-    raise TypeError(type(value).__name__)  # a set, say, has another order in each process
+    raise TypeError(type(value).__name__)  # a set, for example, has another order in each process
 
 
 def utf8(text: str) -> str:

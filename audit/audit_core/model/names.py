@@ -1,4 +1,4 @@
-"""Names that a catalog gives to what it knows, in both languages. Pure data."""
+"""Names of catalog entries in both languages. Pure data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Named(Struct, frozen=True, kw_only=True):
 class SystemObject(Struct, frozen=True, kw_only=True):
     """An object of the whole system: there is always one, and nobody has to declare it.
 
-    What a check finds on any target counts for its clauses: nobody logs in to a network.
+    Findings on any target count for its clauses, because no login reaches a network as a whole.
     """
 
     id: str

@@ -46,7 +46,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     through: SessionInfo | None = None
 
     def as_message(self) -> Message:
-        """All of it in words. Hosts in between follow in the same list, however many they are."""
+        """A description of the session, including the hosts in between."""
         parts, between = self._parts(), self.through
         while between is not None:
             first, *others = between._parts() or (msg("another host"),)

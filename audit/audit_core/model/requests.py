@@ -1,4 +1,4 @@
-"""Questions as data, and what identifies them. Pure."""
+"""Requests as data, and their identity. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Privilege(enum.StrEnum):
 
 
 class Reason(enum.StrEnum):
-    """Why a fact is absent. Only NOT_PRESENT says something of the target."""
+    """Why a fact is absent. Only NOT_PRESENT is a statement about the target."""
 
     NOT_PRESENT = "not_present"
     NOT_PERMITTED = "not_permitted"
@@ -78,7 +78,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         return True
 
     def if_not_found(self) -> Reason:
-        """What it means that there is nothing to ask at the place that is asked."""
+        """The reason for absence where the requested thing does not exist."""
         return Reason.NOT_PRESENT
 
 
@@ -126,7 +126,7 @@ class Command(Request, frozen=True, kw_only=True, tag="command"):
         return exit_code in self.ok or (truncated and exit_code == _SIGPIPE)
 
     def if_not_found(self) -> Reason:
-        """What it means that the program is not there."""
+        """The reason for absence where the program does not exist."""
         return self.not_found
 
 

@@ -188,7 +188,7 @@ class ObjectEntry(Struct, frozen=True, kw_only=True):
 
 
 class ResultsIndex(Struct, frozen=True, kw_only=True):
-    """What evaluation says about one run, but for what stands in the file of each object.
+    """The index of the results of one run; the results of each object are in files of their own.
 
     `object_types` and `system_objects` are the names that the catalogs give.
     """
@@ -338,7 +338,7 @@ def encode_pieces(
 ) -> Iterator[bytes]:
     """`document` as `encode` gives it, with `rows` in the fields that they name, in pieces.
 
-    So only what is being written has to be in memory.
+    Only the row being written is in memory.
     """
     for number, name in enumerate(sorted(document.__struct_fields__)):
         yield b'%s\n "%s": ' % (b"," if number else b"{", name.encode())

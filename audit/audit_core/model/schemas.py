@@ -46,7 +46,7 @@ class Schema(Struct, frozen=True, kw_only=True):
     """A base of schemas that check more than the type of each field."""
 
     def refusals(self) -> Iterable[Refusal]:
-        """What is wrong with the values taken together."""
+        """The errors in the combination of the values."""
         return ()
 
 

@@ -27,7 +27,7 @@ class Step(Struct, frozen=True, kw_only=True):
     """One assessment step (测评实施) of a clause, in own words.
 
     Texts without suffix are Chinese. `affirmed_if` says when the step counts as affirmed: a "yes"
-    is often the bad answer. `duplicate_of` is the step of the same unit that this one repeats; it
+    can be the bad answer. `duplicate_of` is the step of the same unit that this one repeats; it
     is never asked. `repeats` is the same question in another unit. `settles` is None where the
     standard's steps are not known and this step stands for the whole clause.
     """

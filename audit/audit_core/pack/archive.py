@@ -18,7 +18,7 @@ from audit_core.pack.documents import HAS_SM3, File
 from audit_core.pack.zip_writer import ZipWriter
 
 _CHUNK = 1 << 20
-# A reader refuses members that grow more than RATIO times, so that nobody can hand it a bomb; what
+# A reader rejects members that expand more than RATIO times, as zip bombs do; what
 # a target sent may well be such a bomb, so the writer stores it as it is. Measured: text of a
 # thousand equal lines shrinks 150 times at most before the window of deflate is used up.
 RATIO = 200
@@ -137,6 +137,6 @@ class Archive:
             yield msgspec.json.decode(raw, type=_Line)
 
     def close(self) -> None:
-        """The zip is whole."""
+        """Finishes the zip."""
         with self._spool:
             self._zip.close()

@@ -1,4 +1,4 @@
-"""One pass over a pack: every member hashed as it streams by, the documents kept."""
+"""Reads a pack in one pass: hashes every member and keeps the documents."""
 
 from __future__ import annotations
 

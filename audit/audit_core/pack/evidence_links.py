@@ -1,4 +1,4 @@
-"""Whether results rest on evidence that is there: invariant 6, for a pack and for a run."""
+"""Checks that the evidence of results exists (invariant 6), in a pack and in a run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
 
 class ResultIndex(Struct, frozen=True, kw_only=True):
-    """The part of an index of results that says what it is the index of."""
+    """The part of an index of results that names the run."""
 
     schema: str
     run: _Stamp
@@ -54,7 +54,7 @@ class ResultIndex(Struct, frozen=True, kw_only=True):
 
 
 class ObjectLinks(Struct, frozen=True, kw_only=True):
-    """The part of the results of an object that says what rests on what."""
+    """The references in the results of an object."""
 
     schema: str
     object: str

@@ -1,4 +1,4 @@
-"""Ed25519 keys: the one a store makes for itself, one the user gives, one a pack brings along."""
+"""Ed25519 keys: the key of a store, a key of the user, the key in a pack."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def of_store(root: Path) -> SigningKey:
 
 
 def passing() -> SigningKey:
-    """A key that nobody has seen before and nobody will see again."""
+    """A temporary key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return _signing(Ed25519PrivateKey.generate())
@@ -158,7 +158,7 @@ def _make(path: Path) -> None:
             handle.write(pem)
             handle.flush()
             os.fsync(handle.fileno())
-        # A link fails where another process was faster: then its key is the store's key.
+        # The link fails where another process was faster: then the key of that process is used.
         os.link(temporary, path)
     except FileExistsError:
         pass

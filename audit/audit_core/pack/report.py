@@ -1,4 +1,4 @@
-"""What checking a pack or a run says."""
+"""The report of verifying a pack or a run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from audit_core.text.translate import Translator
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What was checked, what is not as it must be, and what a reader should know besides.
+    """What was checked, the problems, and further notes.
 
     It is whole exactly where `problems` is empty. `signer` is the fingerprint of the key whose
     signature holds; `trusted` says that it is the key that the reader asked for. A signature by a
-    key that merely came along shows that nothing was changed since, not who made the pack.
+    key from the pack itself shows that nothing was changed since, not who made the pack.
     """
 
     subject: str
@@ -28,7 +28,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """Whether everything is as it must be."""
+        """Whether there are no problems."""
         return not self.problems
 
 
@@ -36,7 +36,7 @@ REPORT_VIEW = "dengbao/report-view/1"
 
 
 class ProblemView(Struct, frozen=True, kw_only=True):
-    """Something that is not as it must be, as printed."""
+    """A problem, as printed."""
 
     where: str
     detail: str
@@ -76,7 +76,7 @@ MOST = 1000
 
 
 class ReportBuilder:
-    """A report being written; holds the first thousand problems and counts the others."""
+    """Builds a report; keeps the first thousand problems and counts the others."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
@@ -85,11 +85,11 @@ class ReportBuilder:
         self.notes: list[Message] = []
 
     def wrong(self, detail: Message, where: str = "") -> None:
-        """Something is not as it must be."""
+        """Adds a problem."""
         self.extend((Problem(where=where, detail=detail),))
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Some things are not as they must be."""
+        """Adds several problems."""
         for problem in problems:
             if len(self._problems) < MOST:
                 self._problems.append(problem)

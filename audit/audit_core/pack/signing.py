@@ -101,7 +101,7 @@ def statement(envelope: bytes, public: Ed25519PublicKey) -> Statement | None:
     except (Error, FormatError, VerificationError, msgspec.MsgspecError, binascii.Error):
         return None
     except (RecursionError, KeyError, TypeError, ValueError, AttributeError):
-        return None  # from_dict takes any JSON and trips over shapes that it did not expect
+        return None  # from_dict takes any JSON and fails on unexpected shapes
 
 
 def vouches(detail: Statement, manifest: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Checks a pack or a run with nothing but its own bytes: no database, network or plugin."""
+"""Verifies a pack or a run from its own bytes: no database, network or plugin is used."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _outputs(found: Contents, out: ReportBuilder) -> None:
 
 
 def _there(found: Contents) -> dict[str, evidence_links.Record]:
-    """The observations whose record and outputs are all there and right."""
+    """The observations whose record and outputs are present and correct."""
     whole = {}
     for folder, record in found.records.items():
         streams = ((record.stdout, "stdout.txt"), (record.stderr, "stderr.txt"))
@@ -236,7 +236,7 @@ def _agree(
     index: evidence_links.ResultIndex | None,
     out: ReportBuilder,
 ) -> None:
-    """The documents tell the same of the run."""
+    """Checks that the documents agree about the run."""
     told = [(d.RUN, run.id)] if run is not None else []
     told += [(d.SEAL, seal.run)] if seal is not None else []
     told += [(d.RESULTS, index.run.id)] if index is not None else []

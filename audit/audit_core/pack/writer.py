@@ -103,10 +103,10 @@ def _same_run(run: Run, results: Results) -> None:
                 name=str(run.id),
             )
         )
-    # To sign what was altered after it was sealed would make it look whole again.
+    # Signing a run that was altered after sealing would hide the alteration.
     if run.seal is not None and (wrong := check_seal(run)):
         detail = msg("{folder}: not as it was sealed: {wrong}", folder=str(run.folder))
-        raise InputError(filled(detail, wrong=wrong[0]))  # verify tells all there is
+        raise InputError(filled(detail, wrong=wrong[0]))  # verify lists all problems
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def _add_file(archive: Archive, path: Path, name: str) -> None:
 
 
 def _manifest(archive: Archive, job: _Job, lang: str, failed: tuple[str, ...]) -> d.Manifest:
-    """The manifest but for its files, which are too many to hold."""
+    """The manifest without its files, which are too many to keep in memory."""
     run, seal = job.run.file, job.run.seal
     path = job.run.folder / d.SEAL
     return d.Manifest(

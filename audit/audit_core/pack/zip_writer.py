@@ -75,7 +75,7 @@ class ZipWriter:
         return entry + member.name + extra
 
     def close(self) -> None:
-        """The zip is whole; may be called twice."""
+        """Finishes the zip; may be called twice."""
         if self._directory.closed:
             return
         with self._directory:

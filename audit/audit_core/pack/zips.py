@@ -1,9 +1,9 @@
 """Reads the zips that dengbao writes, and no others. Nothing is ever unpacked to disk.
 
-A zip says everything twice (before each member and in the directory at the end) and readers differ
-in whom they believe; that, overlaps, hidden gaps and bombs are what hostile zips are made of. So
-the layout is held to what the writer makes: members back to back from byte 0, the directory right
-behind them, the end record last, both tellings equal. APPNOTE.TXT 6.3.10, sections 4.3 and 4.4.
+A zip holds everything twice (before each member and in the directory at the end) and readers differ
+in which copy they use. Hostile zips use that, overlaps, hidden gaps and bombs. So
+only the layout of our writer is accepted: members back to back from byte 0, the directory right
+behind them, the end record last, both copies equal. APPNOTE.TXT 6.3.10, sections 4.3 and 4.4.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DIRECTORY_MAX = 256 << 20  # 1.5 million members
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Something that is not as it must be. `where` is a name in the pack, empty for the whole.
+    """A problem. `where` is a name in the pack, empty for the whole.
 
     `where` may be any text that a hostile pack holds: escape it before it is shown.
     """
@@ -36,7 +36,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class NotZip(Exception):
-    """The file is no zip that could be read any further; `detail` is why."""
+    """The file is not a zip that can be read; `detail` says why."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(detail.id)
@@ -44,7 +44,7 @@ class NotZip(Exception):
 
 
 class BadMember(Exception):
-    """A member that contradicts what the zip says of it; `detail` is how."""
+    """A member that contradicts its header; `detail` says how."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(str(detail))
@@ -52,7 +52,7 @@ class BadMember(Exception):
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """One member as the directory tells it. `start` is where its local header begins."""
+    """One member as in the directory. `start` is where its local header begins."""
 
     name: str
     raw: bytes
@@ -70,7 +70,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
     @property
     def usual(self) -> bool:
-        """Whether the directory says no more of it than dengbao writes."""
+        """Whether its directory entry has only the fields that dengbao writes."""
         wide = z.is_wide(self.size) or self.start > z.WIDE
         known = self.version == z.version(wide=wide) and self.made == z.MADE_BY | self.version
         return known and not self.more
@@ -178,7 +178,7 @@ class Zip:
     def read(self, member: Member) -> Iterator[bytes]:
         """The bytes of `member` piece by piece; BadMember at the first contradiction.
 
-        Never more than its size as told, whatever the data would unpack to.
+        Never more than its declared size, whatever the data would expand to.
         """
         crc, left = 0, member.size
         for piece in self._unpacked(member):

@@ -1,4 +1,4 @@
-"""Which requests a run puts to which target, before anything runs. Pure.
+"""Planning: the requests of a run for each target, before anything runs. Pure.
 
 May import `inventory`, `policy`, `api`, `text` and `model`.
 """

@@ -1,7 +1,7 @@
-"""From a stored observation to the answer that a parser may see, or why there is none. Pure.
+"""From a stored observation to the answer for a parser, or the reason for its absence. Pure.
 
-Could-not-look is settled here: whatever was not answered in full becomes Absent with its reason,
-and no parser, and so no check, ever sees it.
+Incomplete observations end here: what was not answered completely becomes Absent with its reason,
+and reaches no parser and no check.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def answer(
         )
         return absent(Reason.TRUNCATED, detail, observation)
     if "known-secret" in observation.redactions:
-        # A password that is a common word, such as an account's name, was cut there too.
+        # A password that is a common word, such as an account's name, was redacted there too.
         detail = msg(
             "{asked}: the answer contained a credential of this run, which was redacted",
             asked=asked,
@@ -136,9 +136,9 @@ def answer(
 
 
 def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
-    """That the command ended as it should not, with the first line of why: its own words."""
+    """A message that the command failed, with the first line of its error output."""
     lines = stderr.decode("utf-8", "replace").split("\n")
-    # apt begins with a warning about its own words, whatever came of it
+    # apt always begins with a warning about its own interface
     words = next((s for line in lines if (s := line.strip()) and not s.startswith("WARNING:")), "")
     if not words:
         return msg("{asked}: unexpected exit status {code}", asked=asked, code=code)

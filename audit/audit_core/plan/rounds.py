@@ -1,4 +1,4 @@
-"""Which requests a run puts to which target, before anything runs. PURE."""
+"""Determines the requests of a run for each target, before anything runs. PURE."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def holds(provider: Provider, platform: Platform) -> bool:
 
 
 def groups(targets: Sequence[Target], checks: Sequence[Check]) -> tuple[Group, ...]:
-    """Everything that `checks` want to know about `targets`, grouped by how it is reached."""
+    """Everything that `checks` need about `targets`, grouped by the target that is reached."""
     by_id = {t.id: t for t in targets}
     members: dict[str, list[Target]] = {}
     for target in targets:
@@ -138,7 +138,7 @@ def questions(group: Group) -> tuple[Question, ...]:
 
 
 def _questions(group: Group, wanted: Callable[[PlannedRequest], bool]) -> tuple[Question, ...]:
-    # As `everything` has them: what is asked with the longest time is what the grants allow.
+    # As in `everything`: the grants allow the request with the longest timeout.
     every = _merged(group)
     found: dict[tuple[str, str], Question] = {}
     for asked in group.asked:

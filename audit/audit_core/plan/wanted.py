@@ -1,4 +1,4 @@
-"""Which facts are asked about which target, so that every check has what it needs. Pure."""
+"""Determines the facts that checks need about each target. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from audit_core.model import (
 def wanted(targets: Sequence[Target], checks: Sequence[Check]) -> dict[str, tuple[Fact, ...]]:
     """The facts that are asked about each target, by target id, in a stable order.
 
-    What a check needs is followed through derived facts, to parents, parts and other targets.
+    Needs are followed through derived facts, to parents, parts and other targets.
     """
     needs: dict[str, list[Need]] = {}
     for check in checks:

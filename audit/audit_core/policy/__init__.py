@@ -197,7 +197,7 @@ class Policy:
         return tuple(layers)
 
     def _check_crossings(self, ids: Iterable[str]) -> None:
-        """Refuses a crosswalk to what is not there: its clauses would stay without a word."""
+        """Rejects a crosswalk to a missing clause, which would otherwise be ignored silently."""
         there = self.catalog_ids()
         for crossing in (c for id in ids for cs in self.catalog(id).crosswalk.values() for c in cs):
             if crossing.catalog not in there:
@@ -219,7 +219,7 @@ class Policy:
         return dict(sorted(named.items()))
 
     def _own_id(self, layer: _profiles.Layer, path: Path) -> None:
-        """Refuses an id under which results would pass for those of another profile."""
+        """Rejects an id that another profile has, because results could be confused."""
         id = layer.file.id
         for folder in self._dirs:
             theirs = folder / "profiles" / f"{id}.yaml"
@@ -378,7 +378,7 @@ class _Assembly:
         ]
 
     def _crossed(self, clause: Clause) -> dict[str, None]:
-        # what only people can attest is not supported by a machine's word either
+        # a clause that only people can attest is not supported by checks either
         if clause.attribute == "attest":
             return {}
         return {

@@ -82,7 +82,7 @@ def load_catalog(folder: Path) -> Catalog:
 
 
 def _with_steps(files: _Files, about: _About, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
-    """`clauses` with their steps and rules; a clause whose steps nobody knows is one step."""
+    """`clauses` with their steps and rules; a clause without known steps has one step."""
     by_id = {c.id: c for c in clauses}
     steps: dict[str, tuple[Step, ...]] = {}
     rules: dict[str, UnitRule] = {}
@@ -105,7 +105,7 @@ def _detail(written: str | Bilingual) -> Message:
 
 
 class _Row(dict[str, str]):
-    """A row of a table that knows where it stands."""
+    """A row of a table with its file and line."""
 
     def __init__(self, values: dict[str, str], where: str) -> None:
         super().__init__(values)

@@ -277,7 +277,7 @@ def _holds_for_all(comparator: Comparator, operand: Any, found: tuple[Any, ...])
 
 
 def _same(found: Any, wanted: Any) -> bool:
-    # 1 == True in Python; a number is no truth value here
+    # 1 == True in Python; a number is not a boolean here
     return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)
 
 

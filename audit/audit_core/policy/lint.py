@@ -1,4 +1,4 @@
-"""What is wrong with a policy although it can be loaded."""
+"""Finds problems in a policy that can be loaded."""
 
 from __future__ import annotations
 

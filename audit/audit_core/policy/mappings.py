@@ -1,4 +1,4 @@
-"""Mappings: which checks speak for which steps, carried to the steps that ask the same."""
+"""Mappings: which checks support which steps, applied to equal steps of other clauses too."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class _Carrier:
             _add(found, self._repeated(step))
         heard = {check for _, check in found}
         for _, check in self._twin(clause):
-            # Where it speaks to a question that this clause does not have, it is evidence.
+            # Where this clause has no such step, the check is supporting evidence.
             if check not in heard:
                 found[None, check] = Role.SUPPORTS
         return found
@@ -125,9 +125,9 @@ class _Carrier:
         return {} if twin is None else self._written.get(twin.clause, {})
 
     def _whole(self, clause: Clause) -> Roles:
-        """For a clause that is one step because nobody knows its steps.
+        """For a clause with one step, because its steps are not known.
 
-        What denies a step of the twin denies this clause only where the twin needs every step, and
+        What denies a step of the equivalent clause denies this one only if all are needed, and
         what settles one step of several does not settle a whole clause.
         """
         found: Roles = {}
@@ -206,5 +206,5 @@ class _Reader:
             detail = msg("{check} is mapped to {clause} twice", check=key[1], clause=clause)
             self.twice.append((*at, detail))
         self.lines.setdefault((clause, key[1]), at)
-        # of two claims the lesser stands: a clause must not look settled by a slip
+        # of two roles the weaker holds, so that a mistake does not settle a clause
         held[key] = weaker(held.get(key, role), role)

@@ -1,4 +1,4 @@
-"""What policy files say, as values."""
+"""The values in policy files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Structure(Struct, frozen=True, kw_only=True):
 
 
 class Fit(enum.StrEnum):
-    """How a clause's demand relates to the demand of its twin: the same, more or less."""
+    """How the requirement of a clause relates to that of its equivalent: the same, more or less."""
 
     SAME = "same"
     STRONGER = "stronger"
@@ -150,7 +150,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     """Which clauses, bound to which checks, with which parameters.
 
     A binding may name a check that no installed plugin offers; it stays, for the clause must not
-    look covered by silence. `params` holds what the
+    look covered. `params` holds what the
     profile sets, typed; a check's own defaults stand for the rest. `object_types` and
     `system_objects` are those of all its catalogs, each id once.
     """

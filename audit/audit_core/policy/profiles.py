@@ -154,8 +154,8 @@ def merged_params(
 def _must_be_mapped(
     layer: Layer, id: str, checks: Mapping[str, Check], mapped: frozenset[str]
 ) -> None:
-    # a mapped check without a plugin stays undetermined; any other name is a slip that would
-    # leave its author believing in a limit nobody applies
+    # a mapped check without a plugin stays undetermined; any other name is a mistake, and
+    # its limit would not be applied
     if id not in mapped:
         known = {*checks, *mapped}
         expected = msg("the id of a check")

@@ -1,4 +1,4 @@
-"""The step that stands for a clause whose assessment steps nobody knows, in both languages."""
+"""The step of a clause whose assessment steps are not known, in both languages."""
 
 from __future__ import annotations
 

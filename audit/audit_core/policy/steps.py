@@ -34,7 +34,7 @@ _RULE_IN_WORDS = re.compile(r"unit conforms if [1-9or and]+")
 
 
 class Row(Protocol):
-    """A row of a table that knows where it stands."""
+    """A row of a table with its file and line."""
 
     where: str
 

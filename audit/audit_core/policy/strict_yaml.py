@@ -1,4 +1,4 @@
-"""YAML in which a scalar is the text that was written until a schema asks for something else.
+"""Strict YAML: a scalar stays text unless the schema expects another type.
 
 `no` is text, `0640` is text, `1.10` is text: a field of type bool takes `true` or `false`, a field
 of type int takes a plain decimal number, and anything else is an error that names file, line and

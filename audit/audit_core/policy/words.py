@@ -1,4 +1,4 @@
-"""The words that errors about policy and inventory files are made of, as messages."""
+"""Messages for errors in policy and inventory files."""
 
 from __future__ import annotations
 

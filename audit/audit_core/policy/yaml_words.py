@@ -1,4 +1,4 @@
-"""What libyaml and PyYAML say of a mistake, as messages; other words of theirs are quoted."""
+"""Error texts of libyaml and PyYAML as messages; unknown texts are quoted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _PROBLEMS = {known.id: known for known in _KNOWN}
 
 
 def yaml_problem(problem: str | None) -> Message:
-    """What is wrong, as a library told it in `problem`."""
+    """The error text `problem` of a library, as a message."""
     if not problem:
         return msg("this cannot be read")
     return _PROBLEMS.get(problem) or msg("{words}", words=verbatim(problem))

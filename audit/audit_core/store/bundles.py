@@ -48,7 +48,7 @@ class FaultFrame(Struct, frozen=True, kw_only=True):
 
 
 class RoundFrame(Struct, frozen=True, kw_only=True):
-    """A round over one connector to one target is over."""
+    """Marks the end of a round over one connector to one target."""
 
     round: int
     target: str
@@ -83,7 +83,7 @@ class Stamp(Struct, frozen=True, kw_only=True):
 
 
 class BundleWriter:
-    """Appends to one bundle. Everything passes redaction here, and nowhere else, before a write."""
+    """Appends to one bundle. Everything is redacted here before it is written, and nowhere else."""
 
     def __init__(self, path: Path, head: Head, redactor: Redactor | None = None) -> None:
         self._cut = redactor or Redactor()
@@ -185,13 +185,13 @@ class BundleWriter:
         self._file.sync()
 
     def finish(self) -> None:
-        """Stores that nothing more will come, and closes the file."""
+        """Marks the bundle as complete and closes the file."""
         self._file.append("end", b"")
         self._file.sync()
         self._file.close()
 
     def close(self) -> None:
-        """Closes the file as it stands."""
+        """Closes the file."""
         self._file.close()
 
 

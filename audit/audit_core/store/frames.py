@@ -53,7 +53,7 @@ def _next(handle: IO[bytes]) -> Frame | None:
     if hit is None:
         return None
     offset, size = handle.tell(), int(hit[2])
-    # Looked at first: room for what a damaged length names would be taken before a byte is read.
+    # Checked first: a damaged length would reserve memory before a byte is read.
     if size >= os.fstat(handle.fileno()).st_size - offset:
         return None
     payload = handle.read(size)
@@ -119,7 +119,7 @@ class Appender:
             os.ftruncate(self._fd, whole)
 
     def _set_aside(self, whole: int) -> None:
-        # Usually half a frame; after damage in the middle it may hold whole ones: kept, not lost.
+        # Usually a partial frame; after damage in the middle it may hold whole ones: kept, too.
         torn = self._path.with_name(self._path.name + ".torn")
         with self._path.open("rb") as source, torn.open("ab") as target:
             source.seek(whole)
@@ -146,7 +146,7 @@ class Appender:
             ) from error
 
     def sync(self) -> None:
-        """Everything appended so far survives a power cut."""
+        """Syncs everything appended so far to disk."""
         try:
             os.fsync(self._fd)
         except OSError as error:
@@ -159,14 +159,14 @@ class Appender:
             ) from error
 
     def close(self) -> None:
-        """The file is closed; may be called twice."""
+        """Closes the file; may be called twice."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def sync_folder(path: Path) -> None:
-    """The names in `path` survive a power cut."""
+    """Syncs the directory `path` to disk."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -175,7 +175,7 @@ def sync_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """`path` holds `data`, or, if this fails, what it held before."""
+    """Writes `data` to `path`, or leaves it unchanged if that fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("xb") as handle:

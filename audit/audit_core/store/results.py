@@ -43,7 +43,7 @@ class ResultsFolder:
         self._lock = -1
 
     def stored(self) -> Results | None:
-        """The results that are there whole; None where there are none or a part is missing."""
+        """The stored results; None where there are none or a part is missing."""
         self._share()
         try:
             index = msgspec.json.decode((self.path / INDEX).read_bytes(), type=ResultsIndex)
@@ -70,7 +70,7 @@ class ResultsFolder:
         return raw
 
     def begin(self) -> None:
-        """The folder is there and can be written to; raises StoreError."""
+        """Creates the directory; raises StoreError where it cannot be written."""
         try:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.mkdir(mode=0o700, exist_ok=True)
@@ -107,10 +107,10 @@ class ResultsFolder:
         return Results(index, self.load)
 
     def _remove_unnamed(self) -> None:
-        # Whoever reads or writes here holds the lock, shared: then the files stay for now.
+        # Readers and writers hold a shared lock: then the files are kept.
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Read anew: another process may have replaced it meanwhile.
+            # Read again: another process may have replaced it.
             index = msgspec.json.decode((self.path / INDEX).read_bytes(), type=ResultsIndex)
             named = {f"{entry.sha256}.json" for entry in index.objects}
             for entry in os.scandir(self._objects):

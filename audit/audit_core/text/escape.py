@@ -1,7 +1,7 @@
-"""Text as a reader may see it: what cannot be seen is shown, nothing moves a cursor. PURE.
+"""Escapes text so that invisible characters are visible and none controls a terminal. PURE.
 
 Terminals and documents are attacked through text that a target chose: control sequences,
-right-to-left overrides, names that differ only in what nobody sees. The escapes are injective: two
+right-to-left overrides, names that differ in invisible characters. The escapes are injective: two
 different texts never look the same, so the text can be read back from what is shown.
 """
 
@@ -43,7 +43,7 @@ _HEX = "(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _BACKSLASHES = re.compile(
     rf"(\\+)({_HEX}|[\x80-\x9f\ud800-\udfff{_PICTURES}{_BRACKET}{_NONCHARACTERS}])?"
 )
-# What needs no second look: printable, composed, no backslash.
+# Text without anything to escape: printable, composed, no backslash.
 _PLAIN = re.compile(
     r"[\t -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]*"
 )
@@ -82,13 +82,13 @@ def _mark_twins(text: str) -> str:
 
 
 def _blank(text: str) -> str:
-    # What is white space only looks like nothing, and spreadsheet programs drop it.
+    # Text of white space only looks empty, and spreadsheet programs drop it.
     pictures = {" ": "\u2420", "\t": "\u2409"}
     return "".join(pictures.get(c) or _backslashed(ord(c)) for c in text)
 
 
 def show(text: str) -> str:
-    """`text` with everything that a reader would not see made visible, reversibly.
+    """`text` with invisible characters made visible, reversibly.
 
     Controls are pictures (`␛`), directions and zero widths names (`⟪RLO⟫`), bytes that were not
     UTF-8 `\\xff`, other unprintables `\\ufffe`. A newline is `␊`: no value forges a line.

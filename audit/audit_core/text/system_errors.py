@@ -1,4 +1,4 @@
-"""What the operating system says of an error, as a message. Pure."""
+"""Errors of the operating system as messages. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ERRNO = {
 
 
 def os_error(error: OSError) -> Message:
-    """Why the system refused, without the file's name; quoted where we have no words for it."""
+    """Why the system refused, without the file's name; quoted where no translation exists."""
     if isinstance(error, TimeoutError) and error.errno is None:
         return _ERRNO[errno.ETIMEDOUT]
     known = _ERRNO.get(error.errno) if error.errno is not None else None

@@ -1,1 +1,1 @@
-"""What other programs read: printed views, schemas and the documentation of their fields."""
+"""Views for other programs: JSON output, schemas and the documentation of fields."""

@@ -71,7 +71,7 @@ class ParameterRow(Struct, frozen=True, kw_only=True):
 
 
 class CheckView(Struct, frozen=True, kw_only=True):
-    """A check with all there is to know of it, as `dengbao check show` prints it."""
+    """A check with all its properties, as `dengbao check show` prints it."""
 
     schema: str
     id: str

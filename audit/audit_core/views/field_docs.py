@@ -275,11 +275,11 @@ HERE: dict[str, str] = {
     "Seal.run": "Id of the run.",
     "Seal.run_sha256": f"{_HEX} Of run.json.",
 }
-"""By type and name, where it means something else or more."""
+"""By type and name, where the meaning differs from `ANYWHERE`."""
 
 
 def meaning(type: str, field: str) -> str:
-    """What `field` of `type` means; raises KeyError where nobody has said it."""
+    """What `field` of `type` means; raises KeyError where it is not documented."""
     return (
         HERE.get(f"{type}.{field}")
         or HERE.get(f"{type.removesuffix('View')}.{field}")

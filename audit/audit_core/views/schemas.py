@@ -79,7 +79,7 @@ def schemas() -> dict[str, bytes]:
 
 
 def main(folder: Path) -> None:
-    """Every schema stands in `folder`."""
+    """Writes every schema to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, raw in schemas().items():
         (folder / name).write_bytes(raw)

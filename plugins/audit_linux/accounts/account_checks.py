@@ -1,4 +1,4 @@
-"""Whether each account is somebody's, has a good password, and is still needed."""
+"""Checks of accounts: owners, passwords, and whether they are still used."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _usable(
 
 
 def _whole(accounts: Accounts, sources: Sources | Absent, judgement: Judgement) -> Judgement:
-    """`judgement`, but nothing good where there are accounts that nobody looked at."""
+    """`judgement`, but no pass where accounts exist that were not checked."""
     return seen_here(judgement, sources, "passwd", also=capped(accounts.nis))
 
 
@@ -345,7 +345,7 @@ def shared_accounts(
     """No account that can log in has a name that suggests several people share it."""
     hits = [a.name for a in accounts.rows if a.has_shell and _stem(a.name) in generic]
     able = [a.name for a in accounts.rows if a.has_shell]
-    # That an account is one person's only people can say; here it is the name that was looked at.
+    # Whether an account belongs to one person needs an interview; only the name is checked here.
     expected = msg("no generic name among the login accounts: {names}", names=listed(generic))
     if hits:
         return undetermined(
@@ -392,7 +392,7 @@ def stale_accounts(
     over = {s.name for s in shadow if s.expired(now)}
     able = [a for a in accounts.rows if a.has_shell and a.name not in over]
     idle = {a.name: used.get(a.name) for a in able}
-    # Without its line in /etc/shadow an account may have ended.
+    # Without its line in /etc/shadow an account may have expired.
     dated = {s.name for s in shadow} | {a.name for a in able if a.field != "shadowed"}
     late = {name for name, days in idle.items() if (days or 0) > max_idle_days}
     stale = [f"{name} ({idle[name]})" for name in idle if name in late & dated]

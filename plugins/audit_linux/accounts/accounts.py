@@ -1,4 +1,4 @@
-"""Accounts: who exists, and what protects the password (never the hash itself)."""
+"""Accounts, and how their passwords are protected (never the hash itself)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Account(Struct, frozen=True, kw_only=True):
 
     @property
     def has_shell(self) -> bool:
-        """Whether the shell lets somebody in; no shell at all means /bin/sh."""
+        """Whether the shell permits a login; an empty shell means /bin/sh."""
         return not _NO_LOGIN.fullmatch(self.shell)
 
 
@@ -59,7 +59,7 @@ class Accounts(Struct, frozen=True, kw_only=True):
 
 
 class Secret(Struct, frozen=True, kw_only=True):
-    """What /etc/shadow says of one account, without the hash.
+    """The fields of one account in /etc/shadow, without the hash.
 
     `scheme` is the crypt(5) prefix, `DES`, `?` for what is none, or empty. Days as in shadow(5);
     None where the field is empty.
@@ -79,9 +79,9 @@ class Secret(Struct, frozen=True, kw_only=True):
         return not self.locked
 
     def ages(self, now: datetime) -> bool:
-        """Whether the password ages: PAM lets one alone that was changed on a day to come.
+        """Whether the password ages: PAM ignores one whose last change is in the future.
 
-        A last change that is not told counts as long ago: pam_unix then asks for a new password.
+        An empty last change counts as long ago: pam_unix then asks for a new password.
         """
         return self.changed is None or self.changed <= (now - _EPOCH).days + 1
 

@@ -1,4 +1,4 @@
-"""Lock-out after failed logins: faillock or pam_tally2, counted only where it really acts."""
+"""Lock-out after failed logins: faillock or pam_tally2, where it takes effect."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ def _shortest(times: list[int]) -> int:
 
 
 def _lock(rules: list[Rule], conf: dict[str, str]) -> Lock:
-    """The lock of the first of `rules`, which refuses; the others count, and forget in their time.
+    """The lock of the first of `rules`, which refuses; the others count and reset.
 
-    Tried with pam_faillock 1.5.2: whichever rule has the shorter time unlocks, or forgets.
+    Tried with pam_faillock 1.5.2: the rule with the shorter time unlocks or resets.
     """
     rule, faillock = rules[0], "fail_interval" in conf
     words = {arg.partition("=")[0] for arg in rule.args} | set(conf)
@@ -140,7 +140,7 @@ def _folder(rule: Rule, conf: dict[str, str]) -> str:
 def _counted(way: Reached, modules: tuple[str, ...]) -> bool:
     """Whether a failed login that went this way is counted, and not forgotten at once."""
     rules = [rule for rule in way if rule.module in modules]
-    if any("authsucc" in rule.args for rule in rules):  # it would set the count back to nought
+    if any("authsucc" in rule.args for rule in rules):  # it would reset the count
         return False
     counting = [rule for rule in rules if _counts(rule)]
     for rule in counting:
@@ -156,7 +156,7 @@ def _counts(rule: Rule) -> bool:
 
 
 def _denies(rule: Rule) -> bool:
-    """Whether this rule refuses a locked account, however right the password is."""
+    """Whether this rule refuses a locked account even with the right password."""
     if rule.module == "pam_faillock.so":
         return bool({"preauth", "authsucc", "authfail"} & set(rule.args))
     return rule.module in _TALLY and "magic_root" not in rule.args
@@ -287,7 +287,7 @@ def _elsewhere(sshd: Sshd | None) -> Message | None:
 
 
 def _without(pam: Pam | None, over_ssh: Message | None, expected: Message) -> Judgement:
-    """What is sure without the settings of faillock, or without the PAM stacks."""
+    """The judgement that holds without the settings of faillock, or without the PAM stacks."""
     try:
         never = [service for service in entrances(pam) if _never(pam, service)] if pam else []
     except Unresolved:

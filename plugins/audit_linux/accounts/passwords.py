@@ -1,4 +1,4 @@
-"""Password rules as they really act: the PAM stack of passwd(1) together with its settings."""
+"""Effective password rules: the PAM stack of passwd(1) together with its settings."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Q
 
 
 def _changes(pam: Pam) -> list[Reached]:
-    """The ways to a new password: passwd(1), and a login with one that has expired."""
+    """The ways to set a new password: passwd(1), and a login with an expired one."""
     found = list(paths(stack(pam, "passwd", "password"), accepted))
     for service in ("login", "sshd"):
         if service in pam.services:
@@ -244,7 +244,7 @@ def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -
 
 SETTINGS_UNREAD = msg("It depends on a configuration file in /etc/security that was not read")
 
-# The strictest that a settings file could say: what is too weak with these is so whatever it says.
+# The strictest possible configuration file: what is too weak with it is too weak with any.
 _STRICTEST = Settings(values={
     "minlen": "9999", "minclass": "4", "enforcing": "1", "enforce_for_root": "", "remember": "400",
 })  # fmt: skip
@@ -284,7 +284,7 @@ def _sure(judgement: Judgement, settings: Settings | Absent | None, *bound: Mess
 
 
 def _bound(found: list[Quality]) -> Message:
-    """What the PAM stack lets through at best, whatever the settings are."""
+    """The strictest rule that the PAM stack can have, whatever the settings are."""
     return msg(
         "Whatever its configuration file says, the weakest way to set a new password requires "
         "at most {length} characters and {classes} classes",

@@ -1,4 +1,4 @@
-"""What a login session starts with: an idle time-out, and modes that keep others out."""
+"""The settings of a login session: idle time-out and umask."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _rows(accounts: Accounts | Absent) -> tuple[Account, ...]:
 
 
 def _deaf(account: Account, platform: Platform) -> bool:
-    """Whether the account gets a shell that knows no TMOUT (dash) or reads other files (zsh, csh).
+    """Whether the shell of the account ignores TMOUT (dash) or reads other files (zsh, csh).
 
     /bin/sh is bash on RHEL, SUSE and their kin, dash on Debian and Ubuntu.
     """

@@ -1,4 +1,4 @@
-"""Start-up files of login shells: which statements set something, and whether surely."""
+"""Start-up files of login shells: statements that set something, and whether they always run."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ _MOST = {
     "/etc/logrotate.conf": _OPEN, "/etc/sudo.conf": _OPEN,
 }  # fmt: skip
 _HOST_KEY = re.compile(r"/etc/ssh/ssh_host_.*_key")
-# Groups that hold nobody who logs in: their reading right is how the distribution works.
+# Groups without login users: the distribution gives them read permission.
 _READERS = ("root", "shadow", "ssh_keys")
 
 FILE_MODES = fact(
@@ -194,7 +194,7 @@ def _judged(modes: Iterable[Mode]) -> list[Mode]:
 
 
 def _acls(modes: Iterable[Mode]) -> list[Message]:
-    """What keeps a good verdict open: rights that the mode does not show."""
+    """Reasons against a pass: permissions that the mode does not show."""
     found = [mode for mode in modes if mode.acl is not False]
     more = [mode.path for mode in found if mode.acl]
     unseen = [mode.path for mode in found if mode.acl is None]

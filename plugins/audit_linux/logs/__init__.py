@@ -1,4 +1,4 @@
-"""Logs of a Linux host and the kernel's audit: what is recorded, kept, protected and sent away.
+"""Logs of a Linux host and the kernel's audit: what is recorded, kept, protected and forwarded.
 
 Imports the shared modules of `audit_linux` only.
 """

@@ -1,4 +1,4 @@
-"""What the loaded audit rules record, and what they keep back."""
+"""The loaded audit rules: what they record and what they suppress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from audit_linux.logs.auditing import NO_TOOLS
 class AuditRule(Struct, frozen=True, kw_only=True):
     """One loaded rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`.
 
-    `unread`: nobody knows what it does.
+    `unread`: its effect is not known.
     """
 
     text: str
@@ -215,7 +215,7 @@ def _silencer(rule: AuditRule) -> bool:
 
 
 def _doubtful(rule: AuditRule) -> bool:
-    """True for a rule that keeps records back which an assessor would ask about."""
+    """True for a rule that suppresses records which an assessor would ask about."""
     if "exclude" in rule.lists.split(","):
         return not all(sign == "=" and name in _SPARE for sign, name in _excluded(rule))
     if "filesystem" in rule.lists:
@@ -225,7 +225,7 @@ def _doubtful(rule: AuditRule) -> bool:
 
 
 def _left(rule: AuditRule, silencers: list[AuditRule]) -> AuditRule | None:
-    """`rule` without the calls that the rules before it keep back: the first that fits decides."""
+    """`rule` without the calls that earlier rules suppress: the first matching rule decides."""
     silent = [
         other for other in silencers
         if (other.covers(rule.path) if other.path else not rule.path or rule.folder)
@@ -237,7 +237,7 @@ def _left(rule: AuditRule, silencers: list[AuditRule]) -> AuditRule | None:
 
 
 def _recording(rules: tuple[AuditRule, ...]) -> tuple[AuditRule, ...]:
-    """What each rule for every user records after the rules before it had their say."""
+    """What each rule for every user records after the rules before it."""
     silencers: list[AuditRule] = []
     found = []
     for rule in (r for r in rules if r.every_user):

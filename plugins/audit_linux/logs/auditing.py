@@ -1,4 +1,4 @@
-"""The audit trail of the kernel: is it on, where is it kept, who could stop it."""
+"""The audit trail of the kernel: status, storage, and the accounts that could stop it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access lists below /var/log: rights that no mode shows."""
+"""Access lists below /var/log, which modes do not show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files under /var/log, and who may read and change them."""
+"""The files under /var/log and their permissions."""
 
 from __future__ import annotations
 
@@ -308,7 +308,7 @@ def _hidden(tree: LogTree) -> list[str]:
 
 
 def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
-    """What keeps a good verdict open."""
+    """Reasons against a pass."""
     hidden, untold, readers = _hidden(tree), _untold(acls), _readers(tree, acls)
     return present(
         msg("The contents of these were not checked: {paths}", paths=capped(hidden))
@@ -335,7 +335,7 @@ def _doubts(tree: LogTree, acls: tuple[Acl, ...]) -> tuple[Message, ...]:
 
 
 def _recorded(tree: LogTree) -> bool:
-    """Whether there is something to guard: records, or a folder of them that is closed to us."""
+    """Whether there are records to protect, or a directory of them that cannot be read."""
     closed = _closed(tree)
     return any(
         _PRIVATE.match(f.path) and (f"{f.path}/" in closed if f.folder else f.size > 0)

@@ -1,4 +1,4 @@
-"""How far back the records on the host go, and whether they outlive a restart."""
+"""How far back the records on the host go, and whether they survive a reboot."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def _reach(log: str, files: list[LogFile], now: int, *, renamed: bool) -> Reach 
 
 
 def _unbroken(files: list[LogFile], renamed: bool) -> int:
-    """When the oldest record was written at the latest that no gap parts from the newest.
+    """The latest time of the oldest record that is connected to the newest without a gap.
 
-    A single old copy that was left behind says nothing of the months between.
+    A single old copy is no evidence for the months in between.
     """
     newest, *older = sorted(files, key=lambda f: f.changed, reverse=True)
     earliest, latest = _began(newest, renamed)

@@ -32,7 +32,7 @@ from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree
 
 # --- how long -----------------------------------------------------------------------------------
 
-# Six months in a row have 181 days or more, so 30 days a month never says too much for six.
+# Any six months have at least 181 days, so counting 30 days a month never overstates six.
 _PERIOD = {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 30, "yearly": 365, "annually": 365}
 
 
@@ -174,7 +174,7 @@ ROTATIONS = fact(
 
 
 def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, Rotation | None]:
-    """The stanza of each log; of several the one that promises least, an unclear one first."""
+    """The stanza of each log; of several the one that keeps least, an unclear one first."""
 
     def promise(rotation: Rotation) -> int:
         return -1 if rotation.days is None else rotation.days
@@ -239,7 +239,7 @@ def _journal(journal: JournalConf | Absent | None, min_days: int, expected: Mess
         return undetermined(none, detail, expected=expected)
     detail = msg("journald keeps records at most {days} days (MaxRetentionSec={value})",
                days=days, value=journal.max_retention)  # fmt: skip
-    # Size may take records sooner, so that long enough is not settled by time alone.
+    # A size limit may remove records earlier, so time alone does not decide.
     return (failed if days < min_days else undetermined)(none, detail, expected=expected)
 
 

@@ -208,7 +208,7 @@ def _included(text: str) -> list[str]:
     return [a or b for a, b in _INCLUDE.findall(text)]
 
 
-# Without one of them rsyslog hears other hosts at most, and nothing of its own.
+# Without one of them rsyslog receives at most records of other hosts, none of its own.
 _HEARS = re.compile(r"\bim(?:uxsock|journal)\b")
 
 

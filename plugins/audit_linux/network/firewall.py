@@ -1,4 +1,4 @@
-"""Does the host's own packet filter refuse what it was not told to accept."""
+"""Whether the host's packet filter refuses by default."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _open_interfaces(packets: frozenset[str], chains: Chains) -> set[str]:
     """Interfaces that rules name, the loopback aside, on which some of `packets` is accepted."""
     rules = [rule for chain in chains.values() for rule in chain.rules]
     names = {name for rule in rules for name in (*rule.on, *rule.off)} - {"lo"}
-    if len(names) * len(rules) > _TOO_MANY:  # too long to follow: nobody looked, so no pass
+    if len(names) * len(rules) > _TOO_MANY:  # too long to evaluate, so no pass
         return names
     return {n for n in names if any(not _refused(p, n, chains) for p in packets)}
 
@@ -151,7 +151,7 @@ def _input(
 def _doubts(
     chains: _Input, target: Target, published: tuple[Published, ...] | None
 ) -> tuple[Message, ...]:
-    """What keeps a good verdict open; of chains that refuse nothing only what was not listed."""
+    """Reasons against a pass; for chains that refuse nothing only what was not listed."""
     legacy = any(c.tool == "iptables-legacy" for c in chains.seen)
     unlisted = msg("iptables-legacy also holds rules, which were not listed") if legacy else None
     if not chains.refused:

@@ -1,4 +1,4 @@
-"""Which sockets wait for others to connect, as the host itself sees it."""
+"""Listening sockets, as the host itself reports them."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Chains of packet filter rules, and what becomes of a packet in them."""
+"""Chains of packet filter rules, and the verdict on a packet in them."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 DEEPEST = 32
-# Rules followed for one packet: a ruleset too tangled to follow counts as accepting.
+# Rules evaluated for one packet: a ruleset that takes more counts as accepting.
 _LONGEST_WALK = 100_000
 
 # New connections from an address, to a port and on an interface that no rule names.

@@ -80,7 +80,7 @@ def _detail(
     active: list[str],
     started: list[str],
 ) -> tuple[Message, ...]:
-    """What was found, of that which could be looked at."""
+    """What was found in the lists that could be read."""
     ran = msg("Running processes: {names}", names=capped(seen) or ("-",))
     runs = msg("Active units: {names}", names=capped(active) or ("-",))
     boots = msg("Enabled at boot: {names}", names=capped(started) or ("-",))

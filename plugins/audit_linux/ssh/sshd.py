@@ -1,4 +1,4 @@
-"""The SSH server: its effective configuration, and what Match blocks and options take back."""
+"""The SSH server: its effective configuration, and how Match blocks and options change it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Sshd(Struct, frozen=True, kw_only=True):
     unread: bool = False
 
     def one(self, key: str) -> str:
-        """The first value of `key`, empty where it was not told."""
+        """The first value of `key`, empty where it was not printed."""
         return self.values.get(key, ("",))[0]
 
     def algorithms(self, key: str) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ SSHD_FILES = fact(
 
 
 class Running(Struct, frozen=True, kw_only=True):
-    """What the running SSH servers were told on their command lines, which beats every file.
+    """The options on the command lines of running SSH servers, which override every file.
 
     `set` maps a keyword to the values that were given for it with -o; `other` are command lines of
     other servers, and those with options whose effect is not worked out, such as another file.
@@ -319,7 +319,7 @@ class SshdTimes(Struct, frozen=True, kw_only=True):
     read: datetime | None = None
 
     def unread(self, running: Running | None) -> bool:
-        """Whether the running server may not know what its files say now."""
+        """Whether the files were changed after the running server read them."""
         reads = [at for at in (self.read, running.started if running else None) if at]
         listens = running is not None and running.started is not None
         return listens and self.changed > max(reads) + _SLACK

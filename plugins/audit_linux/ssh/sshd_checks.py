@@ -1,4 +1,4 @@
-"""Whether the SSH server lets in only whom and how it should."""
+"""Checks of the settings of the SSH server."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _names_root(pattern: str) -> bool:
 
 
 def _shut_out(server: Server) -> bool:
-    """Whether DenyUsers or AllowUsers keep root out, wherever it comes from."""
+    """Whether DenyUsers or AllowUsers exclude root from every address."""
     if server.overrides("denyusers", "allowusers", "permitrootlogin"):
         return False
     denied = [p for p in _users(server.sshd, "denyusers") if "@" not in p and _names_root(p)]

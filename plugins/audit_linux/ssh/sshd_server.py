@@ -1,4 +1,4 @@
-"""The SSH server as its checks see it: how it really runs, and when nobody can tell."""
+"""The SSH server as its checks see it: effective values, and what is not known."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ class Server(Struct, frozen=True, kw_only=True):
         return [one for one in self.files.overrides if one.key in keys]
 
     def settled(self, judgement: Judgement) -> Judgement:
-        """`judgement`, but nothing good where another server or file was not looked at.
+        """`judgement`, but no pass where another server or file was not checked.
 
-        Nor where the files, that were looked at, are newer than what the running server has read.
+        Nor where the checked files are newer than the running server's last read.
         """
         why = self._unseen()
         if judgement.verdict is not Verdict.PASS or not why:

@@ -1,4 +1,4 @@
-"""Who becomes root through sudo: without a password, or who should not at all."""
+"""Checks of sudo: root without a password, and unlimited rights."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
 _ROOT = frozenset({"root", "#0"})
 
 
-# Whoever has one of these reads or writes what he likes, or becomes root at the next command.
+# An account with one of these can read or write any file, or become root with the next command.
 _GROUPS_OF_ROOT = frozenset({
     "ALL", "root", "disk", "docker", "lxd", "incus", "libvirt", "shadow", "kmem", "sudo", "wheel",
     "admin",
@@ -47,7 +47,7 @@ def _as_root(grant: Grant) -> bool:
 
 
 def _mighty(grant: Grant) -> bool:
-    """Whether the command runs as root, or with a group that comes to the same."""
+    """Whether the command runs as root, or with an equivalent group."""
     return _as_root(grant) or bool(_GROUPS_OF_ROOT & set(grant.groups))
 
 
@@ -130,7 +130,7 @@ def _granted(pam: Pam | None) -> set[bool]:
 
 
 def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
-    """What surely gives root without a password."""
+    """Grants that certainly give root without a password."""
     preload = sudoers.preload if free else ()
     rows = (
         (sudoers.exempt, msg("Root without a password: {names}", names=capped(sudoers.exempt))),
@@ -163,7 +163,7 @@ def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
 
 
 def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> list[Message]:
-    """What may give root without a password, and was not looked at."""
+    """Grants that may give root without a password and were not checked."""
     rows = [
         (
             Risk.UNSEEN in free,
@@ -250,7 +250,7 @@ def sudo_password(
 
 
 def _full(sudoers: Sudoers, groups: Groups | Absent | None) -> list[Grant]:
-    """What lets others than root run any command, by whatever way."""
+    """Grants that let others than root run any command."""
     order = _Order(sudoers, groups)
     return [
         grant

@@ -1,4 +1,4 @@
-"""What a command that sudo grants can be turned into: a root shell, a file of one's choice.
+"""What a command granted by sudo can be abused for: a root shell, or writing any file.
 
 The names are those that GTFOBins (https://gtfobins.github.io) lists under sudo for `shell`,
 `command` or `file write`, and what belongs to the same families. A program that only reads files
@@ -85,7 +85,7 @@ _STDIN_TO_FILE = _names("tee dd sponge")
 _SYSTEM = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec",
            "/lib", "/lib64")  # fmt: skip
 _OF_USERS = re.compile(r"/(?:home|tmp|var/tmp|dev/shm|run/user)/")
-# Whoever writes one of these is root.
+# Write access to one of these gives root.
 _KEYS_TO_ALL = re.compile(
     r"(?:of=)?/(?:root/|boot/|bin/|sbin/|usr/|lib|etc/(?:passwd|shadow|group|gshadow|sudoers|pam|cron"
     r"|ssh/|profile|bash|ld\.so|security/|systemd/|init|rc|default/|sysconfig/|environment|modprobe"

@@ -23,7 +23,7 @@ def _products(target: Target, known: dict[str, str], setting: str) -> dict[str, 
 def agents(
     target: Target, processes: tuple[Process, ...], known: dict[str, str], setting: str
 ) -> tuple[Process, ...]:
-    """The processes that bear a known or declared agent's name and run as the system."""
+    """The processes with the name of a known or declared agent that run under a system account."""
     return running(processes, _products(target, known, setting))
 
 

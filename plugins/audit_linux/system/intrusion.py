@@ -1,4 +1,4 @@
-"""Does something on the host notice break-ins and changed files."""
+"""Intrusion detection and file integrity monitoring."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Baseline(Struct, frozen=True, kw_only=True):
 def parse_baseline(answers: Answers) -> Baseline | Absent:
     """Databases of file integrity checkers; NOT_PRESENT when there is none."""
     found = answers["files"]
-    # A folder that may not be entered hides its files: that must not read as "there is none".
+    # Files in a directory without access must not count as missing.
     denied = refused(found.stderr)
     if denied is not None:
         return denied

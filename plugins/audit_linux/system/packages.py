@@ -1,4 +1,4 @@
-"""What is installed that a server does not need."""
+"""Installed packages that a server does not need."""
 
 from __future__ import annotations
 

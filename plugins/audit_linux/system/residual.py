@@ -1,4 +1,4 @@
-"""What stays behind of memory: dumps of crashed programs."""
+"""Residual memory: dumps of crashed programs."""
 
 from __future__ import annotations
 

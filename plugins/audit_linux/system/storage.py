@@ -1,4 +1,4 @@
-"""Is what lies on the disks encrypted: data, and memory that was swapped out."""
+"""Encryption of data on disk and of swapped-out memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the clock set by a time service, and how far off is it."""
+"""Time synchronisation of the clock and its offset."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def time_sync(
 def _unsynchronised(
     syncs: tuple[Sync, ...], daemons: tuple[Process, ...], expected: Message
 ) -> Judgement:
-    """No service says that it keeps the clock: none does, or none of them tells."""
+    """No service reports a synchronised clock: none runs, or none reports its state."""
     # The kernel's flag is not set by every daemon, and some daemons answer root only.
     silent = [p for p in daemons if p.name != "systemd-timesyn"] if syncs else daemons
     if silent and all(s.service == "systemd" for s in syncs):

@@ -1,4 +1,4 @@
-"""Was the system started from trusted software: Secure Boot, TPM, integrity measurement."""
+"""Trusted boot: Secure Boot, TPM, integrity measurement."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Hosts over SSH: one connection, one login, scripts in plain exec channels (no pty).
 
-What the library leaves open is closed here: deadlines hold in total and not per read, both streams
+Limits that the library lacks are set here: deadlines hold in total, not per read; both streams
 are read while the script is written, packets and banners are bounded, and no thread is left behind.
 
-The rooms, each knowing only those below it: this one, `_login`, `_trust` and `_exchange`, `_link`
+The modules, each importing only those below: this one, `_login`, `_trust` and `_exchange`, `_link`
 and `_credentials`, `_certificates`, `_library`, `_access`, `_words`.
 """
 
@@ -62,7 +62,7 @@ echo killed
 
 
 def unresolved(reference: str) -> str:
-    """No secret: for an access that refers to none."""
+    """Raises for any reference: used for an access without secrets."""
     raise ConfigError(msg("references to secrets cannot be resolved here"))
 
 
@@ -116,7 +116,7 @@ class SshSession(Closing):
             except Exception as error:  # noqa: BLE001 (the library passes on whatever broke in it)
                 late = time.monotonic() >= deadline
                 ended, detail = Ended.DEADLINE if late else Ended.CLOSED, as_message(told(error))
-        if watchdog.fired and ended is Ended.CLOSED:  # not the server closed it, but we
+        if watchdog.fired and ended is Ended.CLOSED:  # closed by us, not by the server
             ended = Ended.DEADLINE
         with Watchdog(self._link.cut, _KILL_S + GRACE_S):
             if ended in (Ended.DEADLINE, Ended.LIMIT) and not self._kill_all():
@@ -139,5 +139,5 @@ class SshSession(Closing):
         return killer.reply(ended, detail).stdout.endswith(b"killed\n")
 
     def close(self) -> None:
-        """The connection is gone and no thread is left. May be called twice."""
+        """Closes the connection and ends its threads. May be called twice."""
         self._link.close()

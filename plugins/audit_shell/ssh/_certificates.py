@@ -1,4 +1,4 @@
-"""Host certificates: what the signature of an authority in known_hosts is worth.
+"""Host certificates: verification against authorities in known_hosts.
 
 PROTOCOL.certkeys of OpenSSH. A certificate stands for a host key where it is a host's, names the
 host, is valid now and is signed by a key that a `@cert-authority` line names for this host. As in

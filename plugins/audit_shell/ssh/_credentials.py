@@ -1,4 +1,4 @@
-"""The one thing that is offered to a host: a key, a password, or one key of an agent."""
+"""The credential that is offered to a host: a key, a password, or one key of an agent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AGENT_S = 20.0
 
 
 class Kind(enum.Enum):
-    """What a credential is."""
+    """The kind of a credential."""
 
     KEY = "key"
     PASSWORD = "password"  # noqa: S105 (no password)
@@ -33,7 +33,7 @@ class Kind(enum.Enum):
 
 
 class Credential(Struct, frozen=True, kw_only=True):
-    """The one thing that is offered to a host; `close` frees what it holds."""
+    """The credential that is offered to a host; `close` releases its resources."""
 
     kind: Kind
     login: Callable[[paramiko.Transport, str], Any]
@@ -133,7 +133,7 @@ def _agent_credential(access: SshAccess) -> Credential:
     agent = library().agent.AgentSSH()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.settimeout(_AGENT_S)  # the library's own Agent would wait for ever
+        sock.settimeout(_AGENT_S)  # the Agent of the library has no timeout
         sock.connect(path)
         agent._connect(sock)
         key = _pick(agent.get_keys(), access)

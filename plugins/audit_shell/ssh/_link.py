@@ -26,7 +26,7 @@ GRACE_S = 1.0  # between our own deadline and the cutting of the connection
 
 
 class Watchdog:
-    """Cuts what it is given after so many seconds, unless it is left before. `fired` says so."""
+    """Cuts a connection after a timeout, unless left before. `fired` is true afterwards."""
 
     def __init__(self, cut: Callable[[], None], seconds: float) -> None:
         self.fired = False
@@ -77,7 +77,7 @@ class Link:
         )  # fmt: skip
 
     def cut(self) -> None:
-        """Break the connection at its root: whoever waits on it wakes up. From any thread."""
+        """Aborts the connection, so that waiting threads continue. From any thread."""
         if self._parent is not None:
             self._parent.cut()
         else:
@@ -86,7 +86,7 @@ class Link:
         self.transport.close()
 
     def close(self) -> None:
-        """The connection and its threads are gone."""
+        """Closes the connection and ends its threads."""
         self.cut()
         if self.transport.ident is not None:
             self.transport.join(_JOIN_S)
@@ -97,7 +97,7 @@ class Link:
 
 
 def dial(access: SshAccess, parent: Link | None) -> Link:
-    """A link on which nothing was said yet; `parent`, if any, is closed where there is none."""
+    """A new link; on failure `parent`, if any, is closed."""
     if parent is None:
         return Link(access, _connect(access), None)
     try:

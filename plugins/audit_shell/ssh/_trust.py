@@ -1,4 +1,4 @@
-"""Whether a server is the one that is known, and what to tell where it is not."""
+"""Verification of host keys, and the errors where it fails."""
 
 from __future__ import annotations
 

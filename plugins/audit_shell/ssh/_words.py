@@ -1,4 +1,4 @@
-"""What broke, in words that are safe to print, though they may be the server's."""
+"""Errors of connections as text that is safe to print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GONE = msg("the server closed the connection")
 
 
 def told(error: BaseException) -> Item:
-    """What broke: our own words, the system's, or a library's as a short line of ASCII."""
+    """The text of `error`: our own, the system's, or a library's as a short line of ASCII."""
     if isinstance(error, EOFError):
         return GONE
     if isinstance(error, OSError) and error.strerror:

@@ -32,7 +32,7 @@ class Redacted(Struct, frozen=True, kw_only=True):
 
 
 class Redactor:
-    """What everything passes before it is stored or shown.
+    """Redacts everything before it is stored or shown.
 
     `secrets` are those of this run, asked for each time: one may be resolved later. `rules` are
     those that plugins offer.
@@ -140,7 +140,9 @@ def _encodings(secret: bytes) -> Iterator[bytes]:
 
 def _in_base64(secret: bytes) -> Iterator[bytes]:
     """The letters that `secret` has in base64 wherever it begins, `user:secret` included."""
-    if len(secret) < 2 * _SHORTEST:  # of a shorter one too few letters are its own
+    if (
+        len(secret) < 2 * _SHORTEST
+    ):  # a shorter secret has too few characters that depend on it alone
         return
     for shift in range(3):
         letters = base64.b64encode(bytes(shift) + secret)

@@ -1,4 +1,4 @@
-"""Values that are assigned to a name that tells: `password = x`, `"token": "x"`. PURE."""
+"""Values assigned to the name of a secret: `password = x`, `"token": "x"`. PURE."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def without_assigned(data: bytes, small: bytes) -> bytes:
 
 
 def _assigned(data: bytes, small: bytes) -> Iterator[tuple[int, int]]:
-    """From where to where the values stand that are assigned to a telling name, in order."""
+    """The spans of values that are assigned to the name of a secret, in order."""
     end = 0
     for hit in _ASSIGNMENT.finditer(small):
         if hit.start() < end or small.endswith(_WORDS, max(0, hit.start() - 8), hit.end()):

@@ -167,7 +167,7 @@ _DIRECTIVES = (
         b"cipher ", b"simple ", b"password ", b"secret ", b"key 7",
     ),
 )  # fmt: skip
-_DEFAULTS = rb"(?!(?:public|private)\b)"  # communities that everybody knows; a verdict names them
+_DEFAULTS = rb"(?!(?:public|private)\b)"  # well-known communities, which a verdict names
 _SNMP = (
     _rule(
         "snmp-community",
