@@ -1,4 +1,7 @@
-"""Writes results as the Excel workbook that an assessment works from."""
+"""The exporter of the Excel workbook that an assessment works from.
+
+May import `audit_core` and openpyxl, and no plugin.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Checks of declared backup sets: existence, age, size, permissions and encryption."""
+"""Declared backup sets: whether they exist, are fresh, complete, protected and encrypted.
+
+May import `audit_core`, and no other plugin.
+"""
 
 from __future__ import annotations
 

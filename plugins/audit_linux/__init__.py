@@ -1,7 +1,8 @@
-"""Facts and checks of Linux hosts, one package per subject.
+"""What a Linux host reports about itself, one package per subject.
 
 The subjects import the shared modules beside this file and, in one direction, each other:
-`sudo`, `files` → `accounts` → `ssh`, and `network` → `system`.
+`sudo`, `files` → `accounts` → `ssh`, and `network` → `system`. May import `audit_core`, and no
+other plugin.
 """
 
 from __future__ import annotations

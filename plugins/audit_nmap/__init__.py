@@ -1,4 +1,7 @@
-"""Which TCP ports of a host answer, seen from the collector. Only this package uses python-nmap."""
+"""Which TCP ports of a host answer, as the collector sees them.
+
+May import `audit_core`, and no other plugin; only this package imports python-nmap (GPL-3.0).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pending updates of a host as its package manager reports them, without refreshing metadata."""
+"""Whether a host is patched, according to its own package manager, without refreshing anything.
+
+May import `audit_core`, and no other plugin.
+"""
 
 from __future__ import annotations
 

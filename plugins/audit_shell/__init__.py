@@ -1,4 +1,7 @@
-"""Hosts that are asked over a shell: this machine, and others over SSH."""
+"""The kind host, and its connectors: this machine, and others over SSH.
+
+May import `audit_core`, and no other plugin; only `audit_shell.ssh` imports paramiko.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""TLS settings of endpoints, probed from the collector with our own ClientHello messages."""
+"""TLS and TLCP endpoints: protocol versions, cipher suites, keys and certificates.
+
+May import `audit_core`, and no other plugin.
+"""
 
 from __future__ import annotations
 

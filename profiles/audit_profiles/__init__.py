@@ -1,4 +1,7 @@
-"""Catalogs, mappings and profiles, in Chinese and English, as data."""
+"""Catalogs, mappings and profiles as data, in Chinese and English, and the kinds they assess.
+
+May import `audit_core`, and no plugin.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import shlex
 import tomllib
@@ -332,6 +333,25 @@ def test_every_stage_has_its_layer() -> None:
     layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
     placed = {stage.strip().split(".")[1] for layer in layers for stage in layer.split("|")}
     assert placed == {p.parent.name for p in (ROOT / "audit/audit_core").glob("*/__init__.py")}
+
+
+def test_every_package_says_what_it_may_import() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    stages = [{name.strip().split(".")[1] for name in layer.split("|")} for layer in layers]
+    for path in sorted((ROOT / "audit/audit_core").glob("*/__init__.py")):
+        stage = path.parent.name
+        lowest = max(place for place, names in enumerate(stages) if stage in names)
+        below = {name for names in stages[lowest + 1 :] for name in names} - {stage}
+        told = doc_of(path).partition("May import ")[2].partition(";")[0]
+        assert set(re.findall(r"`([a-z]+)`", told)) == below, stage
+    for root in ("audit", "plugins", "evidence", "profiles"):
+        for path in (ROOT / root).glob("*/__init__.py"):
+            assert "May import " in doc_of(path), path.parent.name
+
+
+def doc_of(path: Path) -> str:
+    return " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
 
 
 def test_every_path_that_the_architecture_names_exists() -> None:

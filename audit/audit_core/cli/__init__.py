@@ -1,4 +1,8 @@
-"""The command `dengbao`: parses arguments, calls the stages, returns an exit code."""
+"""The command `dengbao`: arguments, printing and exit codes; each command calls the stages in turn.
+
+May import `views`, `pack`, `evaluate`, `collect`, `connectors`, `store`, `plan`, `inventory`,
+`policy`, `api`, `text` and `model`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Collection: the only stage that contacts targets. It runs the rounds and limits failed logins."""
+"""Puts the planned requests to the targets, in two rounds, and stores the answers; lock-outs.
+
+May import `connectors`, `store`, `plan`, `inventory`, `policy`, `api`, `text` and `model`.
+"""
 
 from audit_core.collect.collector import Collector, Event
 from audit_core.collect.logins import Logins

@@ -1,6 +1,7 @@
-"""What the core provides to all connectors: secrets, scope, deadlines, limits, worker processes.
+"""What all connectors share: secrets, scope, deadlines, size limits and worker processes.
 
-The protocols are those of plugins; nothing here depends on one.
+The connectors themselves (SSH, local shell, ports, TLS) are offers of plugins. May import `plan`,
+`inventory`, `policy`, `api`, `text` and `model`.
 """
 
 from audit_core.connectors.asking import asked

@@ -1,4 +1,8 @@
-"""Evaluation: from the bundles of a run to its results, and the watchdog around it."""
+"""From the bundles of a run to its results: parse, judge, assess, and the watchdog around them.
+
+May import `collect`, `connectors`, `store`, `plan`, `inventory`, `policy`, `api`, `text` and
+`model`; parsing, judging and assessing use no clock, socket or file.
+"""
 
 from audit_core.evaluate.compute import Evaluator, Work, profile_checks, stamp
 from audit_core.evaluate.skipped import SkippedSteps

@@ -1,6 +1,6 @@
-"""The values of dengbao, all frozen. Nothing here touches a clock, a socket or a file.
+"""The values that the stages exchange: targets, requests, observations, facts, findings, results.
 
-May import nothing of the product but itself.
+All are frozen, and nothing here uses a clock, a socket or a file. May import no other stage.
 """
 
 from audit_core.model.checks import Check, Finding, Judgement, Parameter, Severity, Verdict

@@ -1,1 +1,5 @@
-"""The pack: one zip that is handed over, how it is signed, and how anyone can check it."""
+"""The evidence pack: one zip with manifest and signature, and how anyone verifies it.
+
+May import `evaluate`, `collect`, `connectors`, `store`, `plan`, `inventory`, `policy`, `api`,
+`text` and `model`.
+"""

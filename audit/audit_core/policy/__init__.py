@@ -1,7 +1,7 @@
 """Strict YAML in, policy out: catalogs, mappings and profiles of all policy folders.
 
 Nothing is read before it is asked for. What is wrong in a file is an InputError of one line that
-names file, line, dotted path and what was expected.
+names file, line, dotted path and what was expected. May import `api`, `text` and `model`.
 """
 
 from __future__ import annotations

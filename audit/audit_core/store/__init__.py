@@ -1,1 +1,4 @@
-"""Runs on disk: append-only bundles of observations, the stamps of a run, and its seal."""
+"""Runs on disk: append-only bundles of observations, redaction before each write, and seals.
+
+May import `plan`, `inventory`, `policy`, `api`, `text` and `model`.
+"""

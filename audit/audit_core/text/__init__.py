@@ -1,1 +1,4 @@
-"""Messages, translation and the escaping of hostile text."""
+"""Messages in the reader's language, and the escaping of text that targets sent.
+
+May import `model`.
+"""

@@ -1,1 +1,5 @@
-"""Views for other programs: JSON output, schemas and the documentation of fields."""
+"""What other programs read: JSON views, their schemas and the documentation of their fields.
+
+May import `pack`, `evaluate`, `collect`, `connectors`, `store`, `plan`, `inventory`, `policy`,
+`api`, `text` and `model`.
+"""
