@@ -137,7 +137,7 @@ def test_what_is_added_works_together(tmp_path: Path) -> None:
     assert run(tmp_path, "-c", _ENTRY, "profile", "lint").returncode == 0
     words = ("run", "./site.yaml", "-i", "i.yaml", "-o", "p.zip", "--format", "json", "--quiet")
     done = run(tmp_path, "-c", _ENTRY, *words)
-    assert done.returncode in (1, 2, 3), done.stderr
+    assert done.returncode in (0, 4), done.stderr
     told = json.loads(done.stdout)
     seen = {(f["check"], f["target"]): (f["verdict"], f["why"]) for f in told["findings"]}
     assert seen["site.zone", "here"] == ("pass", "")
