@@ -1,0 +1,381 @@
+"""What the contract of connectors needs of each: a server, an inventory, what to ask."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from core.toy import OFFERS, install, policy
+from hostile.ssh_servers import SERVER_KEY, Server, playing
+from live.island import USER, Island, need_namespaces
+from live.patience import PATIENCE_S, eventually
+from live.tls_servers import Material, free_port, peer
+
+PASSWORD = "Xq7-planted-pass-word"
+OTHERS = "Zk4-not-of-this-run"
+_MADE = """
+def made(name, kind, ask, held=False):
+    def of(target):
+        if held != (target.id == "held"):
+            return msg("not asked here")
+        return ask(target) if callable(ask) else ask
+    told = fact("c.%s-text" % name, str, kind=kind, ask=of, parse=lambda answer: answer.text)
+    @check("c." + name, needs=told, severity=Severity.LOW)
+    def answered(seen):
+        \"\"\"It answers.\"\"\"
+        return passed(msg("it says {seen}", seen=seen[:200]))
+    return answered
+
+def sh(script, **more):
+    return Command(argv=("/bin/sh", "-c", script), **more)
+"""
+
+
+class Point(enum.StrEnum):
+    """What every connector is held to; see the tests of the same names."""
+
+    SECRET = "secret"
+    LOCKOUT = "lockout"
+    SCOPE = "scope"
+    DEADLINE = "deadline"
+    CAP = "cap"
+    RESUME = "resume"
+    REPLAY = "replay"
+    DOCTOR = "doctor"
+    PLAN = "plan"
+    GRANTS = "grants"
+
+
+class Case:
+    """One connector, with a server of its own that is there as long as `stack`.
+
+    `exempt` says why a point cannot hold of it. `source` makes the checks `plain` (one answer),
+    `echo` and `error` (the password in an answer, and in an error), `slow` (600 s) and `big`.
+    """
+
+    name: ClassVar[str]
+    exempt: ClassVar[dict[Point, str]] = {}
+    source: str
+    planted: tuple[str, ...] = (PASSWORD,)
+    beside = ""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Starts what is to be asked."""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        """The entry of the inventory; `secret` is the name of an environment variable."""
+        raise NotImplementedError
+
+    def asked(self) -> int:
+        """How often `plain` came to the target so far, at least once for each time."""
+        raise NotImplementedError
+
+    def contacts(self) -> int:
+        """How often the target was connected to so far."""
+        return self.asked()
+
+    def refused(self) -> int:
+        """How many logins the target refused so far."""
+        raise NotImplementedError
+
+    def echoing(self) -> AbstractContextManager[str]:
+        """The entry of a target that tells the password in the error of its login."""
+        raise NotImplementedError
+
+    def install(self, site: Path, *checks: str) -> Path:
+        """`site` with a plugin whose profile `toy` has `checks`."""
+        names = [f"c.{name}" for name in checks]
+        install(site, "contracted", _MADE + self.source + OFFERS, files=policy(names))
+        return site
+
+
+def _shell(log: Path, secret: Path) -> str:
+    return f"""
+plain = made("plain", "host", sh("echo asked >> {log}; echo fine"))
+echo = made("echo", "host", sh("cat {secret}; base64 {secret}"))
+error = made("error", "host", sh("cat {secret} >&2; exit 3"))
+slow = made("slow", "host", sh("sleep 600", timeout_s=1))
+big = made("big", "host", sh("seq 1 100000", limit=1000))
+"""
+
+
+class _Shell(Case):
+    def prepare(self) -> None:
+        self.log, secret = self.folder / "asked", self.folder / "secret"
+        self.log.touch()
+        self.log.chmod(0o666)
+        secret.write_text(f"{PASSWORD}\nmysqldump -u root -p{OTHERS} app\n")
+        self.planted = (PASSWORD, OTHERS)
+        self.source = _shell(self.log, secret)
+
+    def asked(self) -> int:
+        return self.log.read_text().count("asked")
+
+
+class Local(_Shell):
+    """This machine. The password is that of another target of the run."""
+
+    name = "local"
+    exempt = {  # noqa: RUF012
+        Point.LOCKOUT: "nobody logs in: it runs with the rights of the caller",
+        Point.SCOPE: "it connects to nothing",
+    }
+    beside = (
+        "  - {id: beside, address: 127.0.0.1, access: {user: x, port: 1, password: 'env:GOOD'}}\n"
+    )
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return f"  - {{id: {id}, access: {{via: local}}}}\n"
+
+
+class _Server(Island):
+    """Lets `audit` in with PASSWORD, at many addresses of loopback."""
+
+    def __init__(self) -> None:
+        lines = [f"ListenAddress 127.0.0.{n}" for n in range(2, 10)]
+        super().__init__(["PasswordAuthentication yes", *lines], user=USER)
+        self.password = PASSWORD
+
+
+class _Telling(Server):
+    def get_allowed_auths(self, username: str) -> str:
+        return PASSWORD
+
+
+class Ssh(_Shell):
+    """Debian's sshd, with passwords."""
+
+    name = "ssh"
+
+    def prepare(self) -> None:
+        need_namespaces()
+        super().prepare()
+        self.server = self.stack.enter_context(_Server())
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return self._entry(id, address, self.server.port, secret, self.server.known_hosts)
+
+    def _entry(self, id: str, address: str, port: int, secret: str, known: Path) -> str:
+        return (
+            f"  - {{id: {id}, address: {address}, access: {{user: {USER}, port: {port}, "
+            f"password: 'env:{secret}', known_hosts: {known}, host_key_name: 127.0.0.1}}}}\n"
+        )
+
+    def contacts(self) -> int:
+        return self.server.log.read_bytes().count(b"Connection from")
+
+    def refused(self) -> int:
+        return self.server.log.read_bytes().count(b"Failed password")
+
+    @contextlib.contextmanager
+    def echoing(self) -> Iterator[str]:
+        """Names the password as the only way to log in."""
+        with playing(_Telling()) as port:
+            known = self.folder / "known_hosts"
+            known.write_text(f"[127.0.0.1]:{port} ssh-ed25519 {SERVER_KEY.get_base64()}\n")
+            yield self._entry("echoing", "127.0.0.1", port, "GOOD", known)
+
+
+class _Network(Case):
+    """A port of loopback that counts who comes; nobody logs in."""
+
+    def prepare(self) -> None:
+        self._count = 0
+        self.port = self.stack.enter_context(peer(self._talk))
+        self.silent = self.stack.enter_context(peer(lambda connection, number: None))
+
+    def _talk(self, connection: socket.socket, number: int) -> None:
+        self._count += 1
+
+    def asked(self) -> int:
+        return self._count
+
+
+class Ports(_Network):
+    """nmap, which looks for a port of this machine."""
+
+    name = "ports"
+    exempt = {  # noqa: RUF012
+        Point.SECRET: "it is given no secret, and no text of the target is in its answer",
+        Point.LOCKOUT: "nobody logs in",
+        Point.DOCTOR: "nobody logs in; doctor says whether nmap is there",
+        Point.GRANTS: "it needs no rights on the target",
+    }
+
+    def prepare(self) -> None:
+        super().prepare()
+        if shutil.which("nmap") is None:
+            pytest.skip("nmap is not installed")
+        self.source = f"""
+from audit_nmap.request import PortScan
+def scan(ports, **more):
+    return lambda target: PortScan(address=target.address, ports=ports, again="", **more)
+plain = made("plain", "host", scan("{self.port}", max_rate=100))
+slow = made("slow", "host", scan("20000-60000", max_rate=5, timeout_s=1))
+big = made("big", "host", scan("{self.port}", max_rate=90, limit=100))
+"""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return f"  - {{id: {id}, address: {address}, access: {{via: local}}}}\n"
+
+
+class Tls(_Network):
+    """A server that speaks TLS, and one that says nothing."""
+
+    name = "tls"
+    exempt = {  # noqa: RUF012
+        Point.SECRET: "it is given no secret, and what a server shows to everybody is none",
+        Point.LOCKOUT: "nobody logs in",
+        Point.DOCTOR: "nobody logs in",
+        Point.GRANTS: "it needs no rights on the target",
+    }
+
+    def prepare(self) -> None:
+        certificate = Material(self.folder).good
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        super().prepare()
+        self.source = f"""
+from audit_tls.request import TlsHellos
+def hellos(port, **more):
+    return lambda target: TlsHellos(address=target.address, port=port, **more)
+plain = made("plain", "endpoint", hellos({self.port}))
+slow = made("slow", "endpoint", hellos({self.silent}, timeout_s=2))
+big = made("big", "endpoint", hellos({self.port}, server_name="big.example", limit=500))
+"""
+
+    def _talk(self, connection: socket.socket, number: int) -> None:
+        self._count += 1
+        connection.settimeout(PATIENCE_S)
+        self._context.wrap_socket(connection, server_side=True).recv(100)
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return (
+            f"  - {{id: {id}, address: {address}, access: {{via: local}}, "
+            f"endpoints: [{{port: {self.port}}}]}}\n"
+        )
+
+
+class Postgresql(Case):
+    """A connector that a third party wrote, with a real server."""
+
+    name = "postgresql"
+
+    def prepare(self) -> None:
+        pytest.importorskip("psycopg")
+        self._home = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="dbt-pg-")))
+        self._start()
+        import psycopg
+
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="audit", password=PASSWORD, dbname="postgres"
+        ) as own:  # the server tells the password to whoever asks
+            own.execute(f"COMMENT ON ROLE audit IS '{PASSWORD}'")
+        remark = "(SELECT shobj_description('audit'::regrole, 'pg_authid'))"
+        self.source = f"""
+from postgres_plugin.query import Query
+plain = made("plain", "postgresql", Query(sql="SELECT 1 AS plain"))
+echo = made("echo", "postgresql", Query(sql="SELECT {remark} AS told"))
+error = made("error", "postgresql", Query(sql="SELECT CAST({remark} AS int)"))
+slow = made("slow", "postgresql", Query(sql="SELECT pg_sleep(600)", timeout_s=1))
+big = made("big", "postgresql", Query(sql="SELECT generate_series(1, 100000) AS n", limit=1000))
+"""
+
+    def _start(self) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not found:
+            pytest.skip("postgresql is not installed")
+        home, binaries, self._log = self._home, found[-1].parent, self._home / "log"
+        drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if os.geteuid():
+            drop = []
+        else:
+            os.chown(home, 65534, 65534)
+        (home / "pw").write_text(PASSWORD)
+        (home / "pw").chmod(0o644)
+        made = [*drop, str(binaries / "initdb"), "-D", str(home / "data"), "-U", "audit", "-N",
+                "-A", "scram-sha-256", f"--pwfile={home / 'pw'}"]  # fmt: skip
+        subprocess.run(made, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C"})
+        self.port = free_port()
+        addresses = ",".join(f"127.0.0.{n}" for n in range(1, 10))
+        with self._log.open("wb") as log:
+            process = subprocess.Popen(
+                [*drop, str(binaries / "postgres"), "-D", str(home / "data"), "-h", addresses,
+                 "-p", str(self.port), "-k", str(home), "-F", "-c", "log_statement=all",
+                 "-c", "log_connections=on"],
+                stdout=log, stderr=log, cwd="/",
+            )  # fmt: skip
+        self.stack.callback(process.wait, PATIENCE_S)
+        self.stack.callback(process.terminate)
+        assert eventually(lambda: self._logged("ready to accept")), self._log.read_text()
+
+    def _logged(self, words: str) -> int:
+        return self._log.read_bytes().count(words.encode())
+
+    def install(self, site: Path, *checks: str) -> Path:
+        self.copy(site)
+        return super().install(site, *checks)
+
+    def copy(self, site: Path) -> Path:
+        """The package of the plugin in `site`, as pip would put it there."""
+        package = install(site, "postgres_plugin", "")
+        for file in (Path(__file__).parents[1] / "postgres_plugin").glob("*.py"):
+            shutil.copy(file, package / file.name)
+        return package
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return self._entry(id, address, self.port, secret)
+
+    def _entry(self, id: str, address: str, port: int, secret: str) -> str:
+        return (
+            f"  - {{id: {id}, kind: postgresql, address: {address}, access: "
+            f"{{user: audit, port: {port}, password: 'env:{secret}'}}}}\n"
+        )
+
+    def asked(self) -> int:
+        return self._logged("SELECT 1 AS plain")
+
+    def contacts(self) -> int:
+        return self._logged("connection received")
+
+    def refused(self) -> int:
+        return self._logged("password authentication failed")
+
+    @contextlib.contextmanager
+    def echoing(self) -> Iterator[str]:
+        """Asks for the password in plain text, and tells it in its refusal."""
+        with peer(_tell_password) as port:
+            yield self._entry("echoing", "127.0.0.1", port, "GOOD")
+
+
+def _tell_password(connection: socket.socket, number: int) -> None:
+    """The wire protocol of PostgreSQL, as far as an error at the login."""
+    connection.settimeout(PATIENCE_S)
+    while (size := struct.unpack("!I", connection.recv(4))[0]) == 8:  # "may we speak TLS?"
+        connection.recv(4)
+        connection.sendall(b"N")
+    connection.recv(size - 4)
+    connection.sendall(b"R" + struct.pack("!II", 8, 3))  # the password in plain text
+    told = connection.recv(1000)[5:].rstrip(b"\0")
+    said = b"SFATAL\0C28P01\0Mpassword authentication failed with " + told + b"\0\0"
+    connection.sendall(b"E" + struct.pack("!I", len(said) + 4) + said)
+
+
+CASES: tuple[type[Case], ...] = (Ssh, Local, Ports, Tls, Postgresql)
