@@ -354,23 +354,8 @@ def kept_from_others(
     if any(not mode & 0o001 for mode in way):
         detail = msg("A directory above the backups is closed to others")
         return undetermined(detail, granted, expected=wanted) if granted else passed(detail)
-    loose = [mode for mode in way if mode & 0o002 and not mode & 0o1000]
-    if loose:
-        detail = msg("Others may delete and replace backups: the directory has mode {mode}",
-                   mode=f"{loose[-1]:04o}")  # fmt: skip
-        return failed(detail, expected=wanted)
-    if files.open_folders:
-        detail = msg("Others may delete and replace backups in {folders}",
-                   folders=capped(files.open_folders))  # fmt: skip
-        return failed(detail, expected=wanted)
-    exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
-    if exposed:
-        detail = msg(
-            "{count} files are accessible to others, among them {files}",
-            count=len(exposed),
-            files=capped((f"{f.name} ({f.mode:04o})" for f in exposed), sort=False),
-        )  # fmt: skip
-        return failed(detail, expected=wanted)
+    if (open_ := _open_to_others(files, way)) is not None:
+        return failed(open_, expected=wanted)
     if cut := _cut(files):
         return undetermined(cut, expected=wanted)
     if not files.files or any(f.reachable and f.mode & 0o001 for f in files.deeper):
@@ -379,6 +364,25 @@ def kept_from_others(
     if granted:
         return undetermined(detail, granted, expected=wanted)
     return passed(detail, expected=wanted)
+
+
+def _open_to_others(files: Files, way: tuple[int, ...]) -> Message | None:
+    """What others may change or read, if there is anything."""
+    loose = [mode for mode in way if mode & 0o002 and not mode & 0o1000]
+    if loose:
+        return msg("Others may delete and replace backups: the directory has mode {mode}",
+                   mode=f"{loose[-1]:04o}")  # fmt: skip
+    if files.open_folders:
+        return msg("Others may delete and replace backups in {folders}",
+                   folders=capped(files.open_folders))  # fmt: skip
+    exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
+    if not exposed:
+        return None
+    return msg(
+        "{count} files are accessible to others, among them {files}",
+        count=len(exposed),
+        files=capped((f"{f.name} ({f.mode:04o})" for f in exposed), sort=False),
+    )
 
 
 @check(

@@ -221,15 +221,27 @@ def _files(
     modes = {name: e.mode for name, e in folders.items()}
     reached = [(kind, structs.replace(e, reachable=_reachable(e.name, modes)))
                for kind, e in entries]  # fmt: skip
-    files = sorted((e for kind, e in reached if kind == "f"), key=lambda f: (-f.at, f.name))
+    files, aside = _by_name(reached, pattern)
     below = [e for kind, e in reached if kind == "d" and e.name not in ("", "lost+found")]
     return Files(
-        files=tuple(f for f in files if not _is_aside(f.name, pattern)),
-        aside=tuple(f for f in files if _is_aside(f.name, pattern)),
+        files=files,
+        aside=aside,
         deeper=tuple(e for e in below if e.name.count("/") + 1 == depth),
         links=sum(kind == "l" for kind, _ in entries),
         open_folders=tuple(e.name for e in below if e.reachable and _open(e.mode)),
         complete=not answer.truncated,
+    )
+
+
+def _by_name(
+    entries: list[tuple[str, BackupFile]], pattern: str
+) -> tuple[tuple[BackupFile, ...], tuple[BackupFile, ...]]:
+    """The backups and what lies beside them, newest first."""
+    files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
+    aside = {f.name for f in files if _is_aside(f.name, pattern)}
+    return (
+        tuple(f for f in files if f.name not in aside),
+        tuple(f for f in files if f.name in aside),
     )
 
 

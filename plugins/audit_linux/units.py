@@ -54,13 +54,16 @@ def parse_units(answers: Answers) -> Units | Partial | Absent:
         raise ParseError(msg("the output of systemctl is incomplete"))
     units, unread = read_rows(_told(loaded.lines), _unit)
     unit_files, more = read_rows(_told(files.lines), _unit_file)
-    found = Units(
+    return partial(_units(units, unit_files), [*unread, *more])
+
+
+def _units(units: list[tuple[str, str, str]], files: list[tuple[str, str]]) -> Units:
+    return Units(
         active=frozenset(n for n, active, _ in units if active in _RUNS),
         failing=frozenset(n for n, _, sub in units if sub.startswith("auto-restart")),
-        enabled=frozenset(n for n, state in unit_files if state in ("enabled", "enabled-runtime")),
-        generated=frozenset(n for n, state in unit_files if state == "generated"),
+        enabled=frozenset(n for n, state in files if state in ("enabled", "enabled-runtime")),
+        generated=frozenset(n for n, state in files if state == "generated"),
     )
-    return partial(found, [*unread, *more])
 
 
 _RUNS = ("active", "activating", "reloading")

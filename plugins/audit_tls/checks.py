@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
     known_or_absent,
     msg,
     passed,
+    present,
     rounded_down,
     undetermined,
 )
@@ -324,30 +325,14 @@ def key_strength(
     )  # fmt: skip
     least = {"RSA": rsa_bits, "DSA": rsa_bits}
     least |= dict.fromkeys(("EC", "SM2", "Ed25519", "Ed448"), ec_bits)
-    own, seen = known(certificates), known(endpoint)
+    own = known(certificates)
     strength = [(c, _strength(c, least)) for c in (own.own if own else ())]
-    small = tuple(b for b in (seen.prime_bits if seen else ()) if b < rsa_bits)
-    weak = tuple(g for g in (seen.groups if seen else ()) if g in _WEAK_GROUPS)
-    if small or weak or any(s is False for _, s in strength):
-        why = [_key(c) for c, s in strength if s is False]
-        if small:
-            why.append(msg("The key exchange uses a prime of {bits} bits", bits=small))
-        if weak:
-            why.append(msg("The key exchange uses the group {groups}", groups=weak))
-        return failed(*why, expected=wanted)
+    if weak := _weaknesses(strength, known(endpoint), rsa_bits):
+        return failed(*weak, expected=wanted)
     if isinstance(certificates, Absent) or isinstance(endpoint, Absent):
         return undetermined(msg("No weakness was found so far"), expected=wanted)
-    unread = [c for c, s in strength if s is None]
-    odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
-    if odd:
-        detail = msg(
-            "The strength of these groups is not known: {groups}", groups=_group_names(odd)
-        )
-        return undetermined(detail, expected=wanted)
-    if unread:
-        told = [_key(c) for c in unread if c.key is not None]
-        noted = _unread(c for c in unread if c.key is None)
-        return undetermined(*told, *noted, expected=wanted)
+    if unclear := _not_known(strength, endpoint):
+        return undetermined(*unclear, expected=wanted)
     all_told = (
         *(_key(c) for c, _ in strength),
         msg("Negotiated groups: {groups}", groups=_group_names(endpoint.groups)),
@@ -356,6 +341,33 @@ def key_strength(
         gaps = (*_groups_open(endpoint), *_unseen(certificates))
         return undetermined(*gaps, *all_told, *_stopped(endpoint), expected=wanted)
     return passed(*all_told, expected=wanted)
+
+
+_Strengths = list[tuple[Certificate, bool | None]]
+
+
+def _weaknesses(
+    strength: _Strengths, endpoint: Endpoint | None, rsa_bits: int
+) -> tuple[Message, ...]:
+    """Each key and group that is too weak."""
+    small = tuple(b for b in (endpoint.prime_bits if endpoint else ()) if b < rsa_bits)
+    weak = tuple(g for g in (endpoint.groups if endpoint else ()) if g in _WEAK_GROUPS)
+    return present(
+        *(_key(c) for c, strong in strength if strong is False),
+        msg("The key exchange uses a prime of {bits} bits", bits=small) if small else None,
+        msg("The key exchange uses the group {groups}", groups=weak) if weak else None,
+    )
+
+
+def _not_known(strength: _Strengths, endpoint: Endpoint) -> tuple[Message, ...]:
+    """What has a strength that is not known: groups, or else keys."""
+    odd = tuple(g for g in endpoint.groups if g.startswith(("group ", "explicit ")))
+    if odd:
+        names = _group_names(odd)
+        return (msg("The strength of these groups is not known: {groups}", groups=names),)
+    unread = [c for c, strong in strength if strong is None]
+    told = [_key(c) for c in unread if c.key is not None]
+    return (*told, *_unread(c for c in unread if c.key is None))
 
 
 def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:

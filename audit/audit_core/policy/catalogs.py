@@ -131,6 +131,32 @@ class _Row(dict[str, str]):
         return words[0] if words else None
 
 
+def _check_header(
+    path: str, header: list[str], required: tuple[str, ...], known: tuple[str, ...] | None
+) -> None:
+    """Raises InputError where a column is there twice, is missing or is not known."""
+    twice = sorted({c for c in header if header.count(c) > 1})
+    if twice:
+        detail = msg("{path}:1: expected each column once, got {column} again",
+                   path=path, column=quoted(twice[0]))  # fmt: skip
+        raise InputError(detail)
+    for column in required:
+        if column not in header:
+            raise InputError(
+                msg(
+                    "{path}:1: expected a column {column}, got none",
+                    path=path,
+                    column=repr(column),
+                )
+            )
+    for column in header if known is not None else ():
+        if column not in (known or ()):
+            detail = msg("{path}:1: expected known columns, got {column}{hint}",
+                       path=path, column=quoted(column),
+                       hint=nearest(column, known or ()))  # fmt: skip
+            raise InputError(detail)
+
+
 class _Files:
     """The files of one catalog; each that was read goes into the digest."""
 
@@ -172,26 +198,7 @@ class _Files:
             text = self.read(name).decode("utf-8-sig")
             reader = csv.reader(io.StringIO(text, newline=""), strict=True)
             header = next(reader, [])
-            twice = sorted({c for c in header if header.count(c) > 1})
-            if twice:
-                detail = msg("{path}:1: expected each column once, got {column} again",
-                           path=str(path), column=quoted(twice[0]))  # fmt: skip
-                raise InputError(detail)
-            for column in required:
-                if column not in header:
-                    raise InputError(
-                        msg(
-                            "{path}:1: expected a column {column}, got none",
-                            path=str(path),
-                            column=repr(column),
-                        )
-                    )
-            for column in header if known is not None else ():
-                if column not in (known or ()):
-                    detail = msg("{path}:1: expected known columns, got {column}{hint}",
-                               path=str(path), column=quoted(column),
-                               hint=nearest(column, known or ()))  # fmt: skip
-                    raise InputError(detail)
+            _check_header(str(path), header, required, known)
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if len(cells) != len(header):

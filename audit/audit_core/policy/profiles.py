@@ -113,6 +113,17 @@ def taken(
 ) -> tuple[Clause, ...]:
     """The clauses that one `catalogs` entry takes; raises InputError when there are none."""
     place: Place = ("catalogs", index)
+    _check_level(layer, place, use, catalog)
+    known = tuple(scope.id for scope in catalog.scopes)
+    for at, scope in enumerate(use.scopes or ()):
+        if scope not in known:
+            hint = nearest(scope, known)
+            layer.document.fail((*place, "scopes", at), one_of(known), seen(scope), hint)
+    scopes = {*(known[:1] if use.scopes is None else use.scopes), *extensions}
+    return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in scopes)
+
+
+def _check_level(layer: Layer, place: Place, use: CatalogUse, catalog: Catalog) -> None:
     levels = sorted({str(c.level) for c in catalog.clauses if c.level is not None})
     written = str(use.level) if use.level is not None else None
     if levels and written not in levels:
@@ -121,13 +132,6 @@ def taken(
     if not levels and written:
         expected = msg("no level (this catalog has none)")
         layer.document.fail((*place, "level"), expected, seen(written))
-    known = tuple(scope.id for scope in catalog.scopes)
-    for at, scope in enumerate(use.scopes or ()):
-        if scope not in known:
-            hint = nearest(scope, known)
-            layer.document.fail((*place, "scopes", at), one_of(known), seen(scope), hint)
-    scopes = {*(known[:1] if use.scopes is None else use.scopes), *extensions}
-    return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in scopes)
 
 
 # --- parameters ---------------------------------------------------------------------------------

@@ -233,15 +233,9 @@ def password_age(
 ) -> Judgement:
     """Every account that can log in must change its password regularly."""
     logins = _usable(accounts, shadow)
-    # A hash in /etc/passwd has no ages beside it.
-    late = [f"{a.name} (-)" for a in accounts.rows if a.has_shell and a.field == "other"]
+    late = _late(accounts, logins, max_days)
     if not logins and not late:
         return _whole(accounts, sources, _NO_PASSWORDS)
-    late += [
-        f"{a.name} ({'-' if s.maximum is None else s.maximum})"
-        for a, s in logins
-        if s.maximum is None or not 0 < s.maximum <= max_days
-    ]
     now = datetime.fromisoformat(collected_at)
     ageless = [a.name for a, s in logins if not s.ages(now)]
     expected = msg("maximum password age of 1 to {days} days", days=max_days)
@@ -275,6 +269,17 @@ def password_age(
             expected=expected,
         ),
     )
+
+
+def _late(accounts: Accounts, logins: list[tuple[Account, Secret]], max_days: int) -> list[str]:
+    """The accounts whose password need not be changed in `max_days` days."""
+    # A hash in /etc/passwd has no ages beside it.
+    bare = [f"{a.name} (-)" for a in accounts.rows if a.has_shell and a.field == "other"]
+    return bare + [
+        f"{a.name} ({'-' if s.maximum is None else s.maximum})"
+        for a, s in logins
+        if s.maximum is None or not 0 < s.maximum <= max_days
+    ]
 
 
 _DEFAULTS = frozenset({
@@ -388,15 +393,9 @@ def stale_accounts(
 ) -> Judgement:
     """Every account that can log in was used recently."""
     now = datetime.fromisoformat(collected_at)
-    used = {login.name: _idle(login, now) for login in logins}
     over = {s.name for s in shadow if s.expired(now)}
     able = [a for a in accounts.rows if a.has_shell and a.name not in over]
-    idle = {a.name: used.get(a.name) for a in able}
-    # Without its line in /etc/shadow an account may have expired.
-    dated = {s.name for s in shadow} | {a.name for a in able if a.field != "shadowed"}
-    late = {name for name, days in idle.items() if (days or 0) > max_idle_days}
-    stale = [f"{name} ({idle[name]})" for name in idle if name in late & dated]
-    never = [n for n, days in idle.items() if days is None or days < 0 or n in late - dated]
+    stale, never = _unused(able, logins, shadow, now, max_idle_days)
     expected = msg("last login at most {days} days ago", days=max_idle_days)
     unused = msg("No usable login record of: {names}", names=capped(never))
     if stale:
@@ -410,6 +409,24 @@ def stale_accounts(
         return undetermined(unused, expected=expected)
     recent = msg("{count} accounts that can log in, all used recently", count=len(able))
     return _whole(accounts, sources, passed(recent, expected=expected))
+
+
+def _unused(
+    able: list[Account],
+    logins: tuple[Login, ...],
+    shadow: tuple[Secret, ...],
+    now: datetime,
+    most: int,
+) -> tuple[list[str], list[str]]:
+    """The accounts unused for more than `most` days, and those of which that cannot be told."""
+    used = {login.name: _idle(login, now) for login in logins}
+    idle = {a.name: used.get(a.name) for a in able}
+    # Without its line in /etc/shadow an account may have expired.
+    dated = {s.name for s in shadow} | {a.name for a in able if a.field != "shadowed"}
+    late = {name for name, days in idle.items() if (days or 0) > most}
+    stale = [f"{name} ({idle[name]})" for name in idle if name in late & dated]
+    never = [n for n, days in idle.items() if days is None or days < 0 or n in late - dated]
+    return stale, never
 
 
 CHECKS = (

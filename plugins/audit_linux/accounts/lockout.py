@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Struct
@@ -184,18 +185,19 @@ def _of(
     counted = {_counted(way, modules) for way in failing}
     if counted == {False}:
         return {None}
-    locked = ways(rules, _when_locked(modules))
+    locked = list(ways(rules, _when_locked(modules)))
     granted = {way.granted for way in locked}
-    refusing = [
-        next((rule for rule in way.seen if rule.module in modules and _denies(rule)), None)
-        for way in locked if not way.granted
-    ]  # fmt: skip
-    first = [rule for rule in refusing if rule is not None]
+    first = [r for way in locked if not way.granted for r in _first_refusal(way.seen, modules)]
     if not first:
         return {None}
     counting = [r for way in failing for r in way if r.module in modules and _counts(r)]
     found = {_placed([rule, *counting], conf) for rule in first}
     return found | {None} if True in granted or False in counted else found
+
+
+def _first_refusal(seen: Iterable[Rule], modules: tuple[str, ...]) -> list[Rule]:
+    """The rule of `modules` that refuses a locked account on this way, if one does."""
+    return [rule for rule in seen if rule.module in modules and _denies(rule)][:1]
 
 
 def _placed(rules: list[Rule], conf: dict[str, str]) -> Lock | None:
@@ -348,32 +350,56 @@ def login_lockout(
         found = {service: _locks(pam, service, values) for service in entrances(pam)}
     except Unresolved as error:
         return undetermined(error.detail, expected=expected)
-    detail = [
+    least = _Least(deny=max_deny, unlock=min_unlock, interval=min_interval)
+    elsewhere = _elsewhere(known(sshd))
+    judgement = _by_locks(found, least, present(without), present(elsewhere), expected)
+    return seen_here(judgement, sources, "passwd")
+
+
+class _Least(Struct, frozen=True, kw_only=True):
+    """What a lock has to be like: at most `deny`, at least the others."""
+
+    deny: int
+    unlock: int
+    interval: int
+
+
+def _by_locks(
+    found: dict[str, set[Lock | None]],
+    least: _Least,
+    bad: tuple[Message, ...],
+    doubts: tuple[Message, ...],
+    expected: Message,
+) -> Judgement:
+    """What the locks of each service come to, beside what else is `bad` or doubtful."""
+    detail = _all_told(found)
+    verdicts = [
+        {_good(k, least.deny, least.unlock, least.interval) for k in locks}
+        for locks in found.values()
+    ]
+    if {False} in verdicts or bad:
+        return failed(*detail, *bad, expected=expected)
+    if {True, False} in verdicts:
+        depends = msg("Whether the lock takes effect depends on the results of other PAM modules")
+        return undetermined(*detail, depends, expected=expected)
+    spared = {k.admins for locks in found.values() for k in locks if k and _spared(k, least.unlock)}
+    spares = msg(
+        "Members of these groups are exempt from the lock, as root is: {names}",
+        names=capped(spared),
+    )
+    if spared or doubts:
+        return undetermined(*detail, *present(spares if spared else None), *doubts,
+                            expected=expected)  # fmt: skip
+    return passed(*detail, expected=expected)
+
+
+def _all_told(found: dict[str, set[Lock | None]]) -> list[Message]:
+    return [
         told
         for service, locks in found.items()
         for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
         for told in _told(service, lock)
     ]
-    verdicts = [
-        {_good(k, max_deny, min_unlock, min_interval) for k in locks} for locks in found.values()
-    ]
-    spared = {k.admins for locks in found.values() for k in locks if k and _spared(k, min_unlock)}
-    if {False} in verdicts or without:
-        return failed(*detail, *((without,) if without else ()), expected=expected)
-    if {True, False} in verdicts:
-        detail.append(
-            msg("Whether the lock takes effect depends on the results of other PAM modules")
-        )
-        return undetermined(*detail, expected=expected)
-    spares = msg(
-        "Members of these groups are exempt from the lock, as root is: {names}",
-        names=capped(spared),
-    )
-    elsewhere = _elsewhere(known(sshd))
-    if spared or elsewhere:
-        doubts = [doubt for doubt in (spares if spared else None, elsewhere) if doubt]
-        return undetermined(*detail, *doubts, expected=expected)
-    return seen_here(passed(*detail, expected=expected), sources, "passwd")
 
 
 FACTS = (FAILLOCK,)

@@ -10,6 +10,7 @@ from audit_core.api.sdk import (
     Absent,
     Down,
     Judgement,
+    Message,
     Platform,
     Severity,
     Up,
@@ -18,7 +19,6 @@ from audit_core.api.sdk import (
     expect,
     failed,
     integer,
-    known,
     known_or_absent,
     msg,
     optional,
@@ -71,38 +71,42 @@ def session_timeout(
     """Idle login shells are logged out automatically."""
     found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
-    if not found and isinstance(environment, Absent):
-        return undetermined(_NO_ENVIRONMENT, expected=expected)
-    if not found and environment:
-        detail = msg(
-            "TMOUT is set in /etc/environment only: {lines}", lines=capped(known(environment) or ())
-        )
-        return undetermined(detail, expected=expected)
     if not found:
-        return failed(msg("TMOUT is not set for login shells"), expected=expected)
+        return _no_timeout(environment, expected)
     detail = msg("TMOUT is set (? where a condition decides): {settings}", settings=_detail(found))
     good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
-    hold = (
-        msg("TMOUT is read-only: users cannot change it")
-        if all(s.readonly for s in found)
-        else msg("TMOUT is not read-only: users can change it")
-    )
+    hold = _HELD if all(s.readonly for s in found) else _NOT_HELD
     if good == {False} and not any(integer(s.text) is None for s in found):
         return failed(detail, hold, expected=expected)
-    deaf = capped(f"{a.name} ({a.shell or '-'})" for a in _rows(accounts) if _deaf(a, platform))
+    deaf = _all_deaf(accounts, platform)
     if good == {True} and found[0].sure and not deaf:
         return passed(detail, hold, expected=expected)
     others = (msg("Accounts whose shell ignores TMOUT in /etc/profile: {names}", names=deaf),)
     return undetermined(detail, hold, *(others if deaf else ()), expected=expected)
 
 
+def _no_timeout(environment: tuple[str, ...] | Absent, expected: Message) -> Judgement:
+    if isinstance(environment, Absent):
+        return undetermined(_NO_ENVIRONMENT, expected=expected)
+    if environment:
+        detail = msg("TMOUT is set in /etc/environment only: {lines}", lines=capped(environment))
+        return undetermined(detail, expected=expected)
+    return failed(msg("TMOUT is not set for login shells"), expected=expected)
+
+
 _NO_ENVIRONMENT = msg("No start-up file sets TMOUT; /etc/environment was not read")
+_HELD = msg("TMOUT is read-only: users cannot change it")
+_NOT_HELD = msg("TMOUT is not read-only: users can change it")
 _OBEYS = frozenset({"bash", "rbash", "ksh", "ksh93", "mksh", "rksh"})
 _SH_IS_BASH = frozenset({"rhel", "suse", "arch"})
 
 
 def _rows(accounts: Accounts | Absent) -> tuple[Account, ...]:
     return () if isinstance(accounts, Absent) else accounts.rows
+
+
+def _all_deaf(accounts: Accounts | Absent, platform: Platform) -> tuple[str, ...]:
+    return capped(f"{a.name} ({a.shell or '-'})" for a in _rows(accounts) if _deaf(a, platform))
 
 
 def _deaf(account: Account, platform: Platform) -> bool:

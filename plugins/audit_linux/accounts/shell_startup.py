@@ -108,9 +108,7 @@ def parse_startup(answer: Answer) -> Startup | Absent:
         return files
     main = next((file for file in files if file.path == _MAIN), None)
     at = _sourcing(main) if main else None
-    own = list(_statements(main, sure_file=True)) if main else []
-    found = [statement for number, statement in own if at is None or number <= at]
-    rest = [statement for number, statement in own if at is not None and number > at]
+    found, rest = _around(main, at)
     others = [file for file in files if file is not main]
     for file in sorted(others, key=lambda b: (_rank(b.path), b.path)):
         drop_in = _rank(file.path) == 1
@@ -121,6 +119,13 @@ def parse_startup(answer: Answer) -> Startup | Absent:
         sure = drop_in and at is not None
         found.extend(statement for _, statement in _statements(file, sure_file=sure))
     return Startup(statements=(*found, *rest))
+
+
+def _around(main: FileEntry | None, at: int | None) -> tuple[list[Statement], list[Statement]]:
+    """The statements of /etc/profile up to the line `at`, where its drop-ins run, and the rest."""
+    own = list(_statements(main, sure_file=True)) if main else []
+    before = [statement for number, statement in own if at is None or number <= at]
+    return before, [statement for number, statement in own if at is not None and number > at]
 
 
 STARTUP = fact(
@@ -169,10 +174,9 @@ def _timeout(statement: Statement) -> Setting | None:
     declared = words[0] in _DECLARE
     if words[0] == "unset" and "TMOUT" in words:
         return Setting(path=statement.path, text="0", sure=statement.sure)
-    plain = all("=" in word for word in words)
     given = [word[6:] for word in words if word.startswith("TMOUT=")]
-    frozen = "readonly" in words or any(re.match(r"-\w*r", word) for word in words)
-    if given and (declared or plain):
+    frozen = _freezes(words)
+    if given and (declared or all("=" in word for word in words)):
         return Setting(
             path=statement.path,
             text=_unquoted(given[-1]),
@@ -184,6 +188,11 @@ def _timeout(statement: Statement) -> Setting | None:
     if words[0] in _HARMLESS or declared:
         return None
     return Setting(path=statement.path, text="?", sure=False)
+
+
+def _freezes(words: tuple[str, ...]) -> bool:
+    """Whether these words of a declaration make a variable read-only."""
+    return "readonly" in words or any(re.match(r"-\w*r", word) for word in words)
 
 
 def timeouts(startup: Startup) -> tuple[Setting, ...]:

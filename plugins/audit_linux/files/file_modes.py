@@ -291,14 +291,19 @@ def home_modes(
                    count=len(bad), names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
     fine = msg("{count} home directories are not open to others", count=len(homes) - len(unseen))
-    doubts = _acls({mode.path: mode for mode, _ in found}.values())
+    doubts = _home_doubts([mode for mode, _ in found], unseen)
+    if doubts:
+        return undetermined(fine, *doubts, expected=expected)
+    return seen_here(passed(fine, expected=expected), sources, "passwd")
+
+
+def _home_doubts(found: list[Mode], unseen: list[str]) -> list[Message]:
+    doubts = _acls({mode.path: mode for mode in found}.values())
     if unseen:
         doubts.append(
             msg("Not checked, because missing or outside /home: {names}", names=capped(unseen))
         )
-    if doubts:
-        return undetermined(fine, *doubts, expected=expected)
-    return seen_here(passed(fine, expected=expected), sources, "passwd")
+    return doubts
 
 
 FACTS = (FILE_MODES, INSIDE_MODES, HOME_MODES)

@@ -248,9 +248,7 @@ def _elsewhere(
 def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgement:
     """The system log is written to disk and survives a reboot."""
     expected = msg("a system log file that holds records, or a journal on disk")
-    files = [f for f in tree.files if not f.folder and f.size > 0]
-    text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
-    disk = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
+    text, disk = _written(tree)
     storage = _storage(known(journal))
     detail = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
                files=capped(f.path for f in text) or ("-",), count=len(disk),
@@ -266,6 +264,13 @@ def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgemen
     days = (tree.now - max(f.changed for f in lasting)) // DAY
     old = (msg("The newest record is {days} days old", days=days),) if days > _LIVE else ()
     return expect(not old, detail=(detail, *old), expected=expected)
+
+
+def _written(tree: LogTree) -> tuple[list[LogFile], list[LogFile]]:
+    """The text logs and the journals that hold something."""
+    files = [f for f in tree.files if not f.folder and f.size > 0]
+    text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
+    return text, [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
 
 
 def _storage(journal: JournalConf | None) -> str:

@@ -211,7 +211,13 @@ def log_retention(
         return _journal(journal, min_days, expected)
     if isinstance(rotations, Absent):
         return undetermined(_NOT_READ, expected=expected)
-    keeping = _keeping(present, rotations or ())
+    return _by_stanzas(_keeping(present, rotations or ()), tree.links, min_days, expected)
+
+
+def _by_stanzas(
+    keeping: dict[str, Rotation | None], links: tuple[str, ...], min_days: int, expected: Message
+) -> Judgement:
+    """What the stanzas of the logs that are there come to."""
     told = tuple(_kept(name, rotation) for name, rotation in keeping.items())
     # Without a stanza nothing throws the file away, or something does that was not asked.
     days = [r.days if r is not None else None for r in keeping.values()]
@@ -219,7 +225,7 @@ def log_retention(
         return failed(*told, expected=expected)
     if None in days:
         return undetermined(*told, expected=expected)
-    if linked := [name for name in SECURITY_LOGS if name in tree.links]:
+    if linked := [name for name in SECURITY_LOGS if name in links]:
         away = msg("These are symbolic links whose targets were not checked: {names}",
                    names=tuple(linked))  # fmt: skip
         return undetermined(*told, away, expected=expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from audit_core.api.sdk import (
     Absent,
@@ -62,21 +63,23 @@ def parse_syslog_ng(answer: Answer) -> Forwards | Absent:
     # One blank for each run of blanks: then no pattern below can be slow on blanks.
     text = " ".join(uncomment("\n".join(line for f in files for line in f.lines)).split())
     blocks = _blocks(text)
-    targets = {name: _DRIVER.findall(body) for word, name, body in blocks if word == "destination"}
-    local = {n for word, n, body in blocks if word == "source" and _LOCAL_SOURCE.search(body)}
-    paths = [body for word, _, body in blocks if word == "log"]
-    found = [
-        Forward(target=host, every=_whole(body, local, paths), file="/etc/syslog-ng")
-        for body in paths
-        for host in (*(h for n in _USED.findall(body) for h in targets.get(n, [])),
-                     *(h for inner in _INLINE.findall(body) for h in _DRIVER.findall(inner)))
-    ]  # fmt: skip
     unread = [
         i
         for i in _INCLUDE.findall(text)
         if i not in ("scl.conf", "/etc/syslog-ng/conf.d/*.conf", "conf.d/*.conf")
     ]
-    return Forwards(forwards=tuple(found), unread=capped(unread))
+    return Forwards(forwards=tuple(_forwards(blocks)), unread=capped(unread))
+
+
+def _forwards(blocks: list[tuple[str, str, str]]) -> Iterator[Forward]:
+    targets = {name: _DRIVER.findall(body) for word, name, body in blocks if word == "destination"}
+    local = {n for word, n, body in blocks if word == "source" and _LOCAL_SOURCE.search(body)}
+    paths = [body for word, _, body in blocks if word == "log"]
+    for body in paths:
+        named = (host for name in _USED.findall(body) for host in targets.get(name, []))
+        inline = (host for inner in _INLINE.findall(body) for host in _DRIVER.findall(inner))
+        for host in (*named, *inline):
+            yield Forward(target=host, every=_whole(body, local, paths), file="/etc/syslog-ng")
 
 
 def _whole(body: str, local: set[str], paths: list[str]) -> bool:

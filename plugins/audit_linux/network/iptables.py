@@ -116,6 +116,21 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
         if b"is incompatible, use 'nft' tool" in answer.stdout + answer.stderr:
             return not_present(msg("The filter table is kept by nft"))
         raise ParseError(msg("iptables printed no rules"))
+    policies, rules = _table(answer)
+    if "INPUT" not in policies:
+        raise ParseError(msg("no chain INPUT"))
+    chains = tuple(
+        Chain(tool="iptables", family=family, table="filter", name=name,
+              hook="input" if name == "INPUT" else "", policy=policies.get(name, ""),
+              rules=tuple(rules.get(name, ())))
+        for name in sorted({*policies, *rules})
+    )  # fmt: skip
+    legacy = Chain(tool="iptables-legacy", family=family, table="", name="")
+    return (*chains, legacy) if b"legacy tables present" in answer.stderr else chains
+
+
+def _table(answer: Answer) -> tuple[dict[str, str], dict[str, list[Rule]]]:
+    """The policies and the rules of the chains, by name."""
     policies: dict[str, str] = {}
     rules: dict[str, list[Rule]] = {}
     for words in (words_of(line) for line in answer.lines):
@@ -127,16 +142,7 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
             rules.setdefault(words[1], [])
         elif words and words[0] != "#":
             raise ParseError(msg("not a rule: {line}", line=verbatim(" ".join(words))))
-    if "INPUT" not in policies:
-        raise ParseError(msg("no chain INPUT"))
-    chains = tuple(
-        Chain(tool="iptables", family=family, table="filter", name=name,
-              hook="input" if name == "INPUT" else "", policy=policies.get(name, ""),
-              rules=tuple(rules.get(name, ())))
-        for name in sorted({*policies, *rules})
-    )  # fmt: skip
-    legacy = Chain(tool="iptables-legacy", family=family, table="", name="")
-    return (*chains, legacy) if b"legacy tables present" in answer.stderr else chains
+    return policies, rules
 
 
 def parse_iptables4(answer: Answer) -> Ruleset | Absent:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from audit_core.api.sdk import (
     ParseError,
     fact,
@@ -105,23 +107,27 @@ _ARRIVAL = frozenset({("meta", "iif"), ("meta", "iifname")})
 
 def _narrowed(rule: Rule, key: str, value: Any) -> Rule:
     """`rule` with one more statement of its expression."""
-    fits, on, off = rule.fits, rule.on, rule.off
+    fits = rule.fits
     match = value if isinstance(value, dict) else {}
     if key == "match" and subject(match.get("left")) in _ARRIVAL:
-        names = tuple(str(v) for v in values_of(match.get("right")))
-        if match.get("op") == "!=":
-            off += names
-        else:
-            both = tuple(n for n in names if not on or n in on)
-            on, fits = both, fits if both else NONE
-    elif key == "match":
+        return _arriving(rule, match)
+    if key == "match":
         fits = fits & _fits(match, rule.verdict)
     elif key == "limit":
         fits = fits if rule.verdict == "accept" else NONE
     elif key not in _NO_MATCH and key not in _VERDICTS:
         fits = NONE
     foreign = rule.foreign or (key == "xt" and rule.verdict != "drop")
-    return Rule(fits=fits, on=on, off=off, verdict=rule.verdict, to=rule.to, foreign=foreign)
+    return structs.replace(rule, fits=fits, foreign=foreign)
+
+
+def _arriving(rule: Rule, match: dict[str, Any]) -> Rule:
+    """`rule` for what arrives on the interfaces of `match`, or on any other."""
+    names = tuple(str(v) for v in values_of(match.get("right")))
+    if match.get("op") == "!=":
+        return structs.replace(rule, off=rule.off + names)
+    both = tuple(n for n in names if not rule.on or n in rule.on)
+    return structs.replace(rule, on=both, fits=rule.fits if both else NONE)
 
 
 _VERDICTS = {"accept": "accept", "drop": "drop", "reject": "drop", "return": "return",
@@ -159,12 +165,16 @@ def _rules(expr: Any) -> list[Rule]:
     maps = [v for k, v in statements if k == "vmap" and isinstance(v, dict)]
     if len(maps) != 1 or not isinstance(maps[0].get("data"), dict):
         return [_plain(statements)]
-    rest = [(k, v) for k, v in statements if k != "vmap"]
+    return _elements(maps[0], [(k, v) for k, v in statements if k != "vmap"])
+
+
+def _elements(map_: dict[str, Any], rest: list[tuple[str, Any]]) -> list[Rule]:
+    """A rule for each element of a verdict map, with the `rest` of its expression."""
     found = []
-    for pair in values_of(maps[0]["data"]):
+    for pair in values_of(map_["data"]):
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
             raise ParseError(msg("not a verdict map"))
-        match = {"op": "==", "left": maps[0].get("key"), "right": pair[0]}
+        match = {"op": "==", "left": map_.get("key"), "right": pair[0]}
         found.append(_plain([*rest, ("match", match), *pair[1].items()]))
     return found
 

@@ -118,21 +118,32 @@ def _listed(expr: Any) -> Iterator[Published]:
     if not isinstance(expr, list) or not all(isinstance(e, dict) for e in expr):
         raise ParseError(msg("not a rule"))
     statements = [(key, value) for e in expr for key, value in e.items()]
-    targets = [
-        _to(value) for key, value in statements
-        if key == "dnat" or (isinstance(value, dict) and value.get("name") == "DNAT")
-    ]  # fmt: skip
-    if not targets:
-        return
+    targets = [_to(value) for key, value in statements if _is_dnat(key, value)]
     seen = _conditions(statements)
+    if targets and not _own_only(seen):
+        protocol, ports = _asked_port(seen)
+        yield Published(protocol=protocol[:_TEXT], ports=_told(",".join(ports)), to=targets[0])
+
+
+_Conditions = dict[tuple[str, str], list[str]]
+
+
+def _is_dnat(key: str, value: Any) -> bool:
+    return key == "dnat" or (isinstance(value, dict) and value.get("name") == "DNAT")
+
+
+def _own_only(seen: _Conditions) -> bool:
+    """Whether only this host itself can reach it."""
     address = [v for (_, field), told in seen.items() if field == "daddr" for v in told]
     arrival = [v for (_, field), told in seen.items() if field in ("iif", "iifname") for v in told]
-    if (address and all(_OWN.match(a) for a in address)) or arrival == ["lo"]:
-        return
+    return arrival == ["lo"] or (bool(address) and all(_OWN.match(a) for a in address))
+
+
+def _asked_port(seen: _Conditions) -> tuple[str, list[str]]:
+    """The protocol and the ports of what arrives, empty where the rule names none."""
     ports = next(((a, told) for (a, field), told in seen.items() if field == "dport"), ("", []))
     named = ports[0] if ports[0] in ("tcp", "udp") else ""
-    protocol = named or next(iter(seen.get(("meta", "l4proto"), [])), "")
-    yield Published(protocol=protocol[:_TEXT], ports=_told(",".join(ports[1])), to=targets[0])
+    return named or next(iter(seen.get(("meta", "l4proto"), [])), ""), ports[1]
 
 
 def parse_listed(answer: Answer) -> tuple[Published, ...] | Partial:

@@ -227,23 +227,26 @@ def parse_running(answer: Answer) -> Running:
         other.append(PER_CONNECTION)
     for _, line in listening:
         program, *words = _command(line)
-        if program not in _DISTRIBUTIONS:
+        if program not in _DISTRIBUTIONS or not _take_options(words, given):
             other.append(line)
-            continue
-        while words:
-            word = words.pop(0)
-            if word == "-o" and words:
-                word += words.pop(0)
-            if word in ("-p", "-E") and words:
-                words.pop(0)
-            elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
-                given.setdefault(option[1].lower(), []).append(option[2])
-            elif not _PLAIN_OPTION.fullmatch(word):
-                other.append(line)
-                break
     known = {key: tuple(told) for key, told in given.items()}
     started = min((at for at, _ in listening), default=None)
     return Running(set=known, other=tuple(dict.fromkeys(other)), started=started)
+
+
+def _take_options(words: list[str], given: dict[str, list[str]]) -> bool:
+    """Adds the settings among `words` to `given`; False at one whose effect is not worked out."""
+    while words:
+        word = words.pop(0)
+        if word == "-o" and words:
+            word += words.pop(0)
+        if word in ("-p", "-E") and words:
+            words.pop(0)
+        elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
+            given.setdefault(option[1].lower(), []).append(option[2])
+        elif not _PLAIN_OPTION.fullmatch(word):
+            return False
+    return True
 
 
 _STARTED = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}) (.*)")

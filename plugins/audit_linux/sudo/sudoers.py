@@ -239,16 +239,11 @@ class _Reader:
         digest = False
         while waiting:
             part = waiting.pop()
-            while found := (_OPTION.match(part) or _RUNAS.match(part) or _TAG.match(part)):
-                if found.re is _RUNAS:
-                    runas, groups = self._runas(found[1])
-                elif found.re is _OPTION:
-                    bound = True  # a time or a root folder that may not be the one at hand
-                elif found[1].removeprefix("NO") in tags:
-                    tags[found[1].removeprefix("NO")] = found[1] in ("NOPASSWD", "SETENV")
-                part = part[found.end() :]
-            while found := _DIGEST.match(part):
-                part, digest = part[found.end() :], True
+            part, found_runas, found_bound = self._before(part, tags)
+            runas, groups = found_runas or (runas, groups)
+            bound = bound or found_bound
+            bare = _without_digests(part)
+            part, digest = bare, digest or bare != part
             if digest and not part and waiting:  # one of several digests before one command
                 continue
             command, *others = _split(part, ":")
@@ -267,11 +262,41 @@ class _Reader:
             digest = False
             if others:
                 runas, groups, tags = ["root"], [], dict.fromkeys(tags, False)
-                again = ":".join(others).partition("=")
-                if not again[1]:
-                    raise _Unread
-                always, bound = whole and self._everywhere(again[0].strip()), False
-                waiting.append(again[2].strip())
+                hosts, rest = _next_part(others)
+                always, bound = whole and self._everywhere(hosts), False
+                waiting.append(rest)
+
+    def _before(
+        self, part: str, tags: dict[str, bool]
+    ) -> tuple[str, tuple[list[str], list[str]] | None, bool]:
+        """`part` behind its options, as whom it runs where it says so, and whether it is bound.
+
+        Tags are set in `tags`; bound is what has a time or a root that may not be the one at hand.
+        """
+        runas, bound = None, False
+        while found := (_OPTION.match(part) or _RUNAS.match(part) or _TAG.match(part)):
+            if found.re is _RUNAS:
+                runas = self._runas(found[1])
+            elif found.re is _OPTION:
+                bound = True
+            elif found[1].removeprefix("NO") in tags:
+                tags[found[1].removeprefix("NO")] = found[1] in ("NOPASSWD", "SETENV")
+            part = part[found.end() :]
+        return part, runas, bound
+
+
+def _next_part(others: list[str]) -> tuple[str, str]:
+    """Hosts and commands of what follows a colon (`… : HOSTS = COMMANDS`)."""
+    hosts, equals, rest = ":".join(others).partition("=")
+    if not equals:
+        raise _Unread
+    return hosts.strip(), rest.strip()
+
+
+def _without_digests(part: str) -> str:
+    while found := _DIGEST.match(part):
+        part = part[found.end() :]
+    return part
 
 
 def _name(written: str) -> str:
