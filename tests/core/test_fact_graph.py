@@ -10,6 +10,7 @@ from audit_core import plan
 from audit_core.api.sdk import (
     TARGET,
     check,
+    complete,
     derive,
     each,
     each_part,
@@ -22,6 +23,7 @@ from audit_core.api.sdk import (
     optional,
 )
 from audit_core.api.testkit import problems
+from audit_core.evaluate.fact_values import packed, unpacked
 from audit_core.model import (
     Absent,
     Answers,
@@ -173,6 +175,25 @@ def test_what_was_not_seen_in_full_fails_or_is_undetermined(tmp_path: Path) -> N
     hidden = derive("t.hidden", str, needs=A, make=lambda a: not_present(msg("none of it")))
     assert judged(tmp_path / "c", checking(hidden, **gone), a_web="x")[0] is N
     assert judged(tmp_path / "d", checking(hidden, **gone), a_web="bad")[0] is U
+
+
+def test_a_check_may_ask_for_what_nothing_is_missing_of(tmp_path: Path) -> None:
+    strict = checking(complete(A), says=F)
+    assert judged(tmp_path / "a", strict, a_web="bad")[:2] == (U, "unparsable")
+    assert judged(tmp_path / "b", strict, a_web="x")[0] is F
+    both = checking(A, known_or_absent(complete(A)), says=F)
+    assert judged(tmp_path / "c", both, a_web="bad")[2][0] == ("bad", "<unparsable>")
+    none = checking(optional(complete(A)))
+    assert judged(tmp_path / "d", none, a_web="none") == (P, "", [("None",)])
+
+
+def test_what_another_process_hands_on_has_the_type_of_its_fact() -> None:
+    numbers = fact("t.n", tuple[int, ...], ask=asking("n"), parse=read)
+    for value, taken in (((1, 2), True), (("x",), False), ({"a": 1}, False), (object(), False)):
+        raw = packed({("t.n", "web"): Known(value=value), ("t.other", "web"): Known(value=1)})
+        ((key, got),) = unpacked([raw], [numbers]).items()
+        assert key == ("t.n", "web")
+        assert got == Known(value=value) if taken else isinstance(got, Absent), value
 
 
 def test_a_parser_that_tells_nonsense_costs_its_fact_alone(tmp_path: Path) -> None:
