@@ -14,6 +14,7 @@ class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
     """
 
     evidence_kind: ClassVar[str] = "ports"
+    evidence_title: ClassVar[Message] = msg("ports")
 
     address: str
     ports: str

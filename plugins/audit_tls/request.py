@@ -15,6 +15,7 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
     """
 
     evidence_kind: ClassVar[str] = "tls"
+    evidence_title: ClassVar[Message] = msg("TLS handshakes")
     bounds: ClassVar[tuple[str, ...]] = (*Request.bounds, "max_connections")
     waiting: ClassVar[frozenset[str]] = Request.waiting | {*bounds}
 

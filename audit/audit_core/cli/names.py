@@ -35,8 +35,6 @@ CODES: dict[str, Message] = {
     "network": msg("network"),
     "file": msg("file"),
     "files": msg("files"),
-    "ports": msg("ports"),
-    "tls": msg("tls"),
     "user": msg("user"),
     "collector": msg("collector"),
     # in which direction an overlay may tighten a parameter

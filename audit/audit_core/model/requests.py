@@ -44,9 +44,12 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     Every other field identifies the question where it differs from its default. So the default of
     such a field is part of its meaning and never changes, and a field that is added later needs a
     default that means what was asked before.
+
+    `evidence_kind` is a code for what it yields, `evidence_title` that code in words.
     """
 
     evidence_kind: ClassVar[str] = "answer"
+    evidence_title: ClassVar[Message | None] = None
     bounds: ClassVar[tuple[str, ...]] = ("timeout_s", "limit")
     waiting: ClassVar[frozenset[str]] = frozenset({*bounds, "partial_ok"})
 
