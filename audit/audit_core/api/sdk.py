@@ -308,12 +308,16 @@ def partial(value: T, problems: Iterable[Message]) -> T | Partial:
     return Partial(value=value, problems=told) if told else value
 
 
+_MOST_UNREAD = 1000
+
+
 def read_rows(
     lines: Iterable[tuple[int, R]], read: Callable[[R], T]
 ) -> tuple[list[T], list[Message]]:
     """What `read` makes of each numbered line, and which lines it raised ParseError for.
 
-    Raises the first ParseError where no line could be read.
+    Raises the first ParseError where no line could be read. Ends after 1000 lines that could not
+    be read: a line costs more to refuse than to read.
     """
     rows, problems = [], []
     first: ParseError | None = None
@@ -323,6 +327,8 @@ def read_rows(
         except ParseError as error:
             first = first or error
             problems.append(msg("line {number}: {error}", number=number, error=error.detail))
+            if len(problems) == _MOST_UNREAD:
+                break
     if first is not None and not rows:
         raise first
     return rows, problems
