@@ -37,7 +37,7 @@ def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 class View(Words):
-    """Styles-ups over the objects of one workbook, which keep the order of the results.
+    """Look-ups over the objects of one workbook, which keep the order of the results.
 
     Only these objects are in memory; `part` says which workbook of several it is, and `home` in
     which of them each object stands.

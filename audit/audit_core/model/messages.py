@@ -137,7 +137,7 @@ def _too_deep(values: Any, left: int) -> bool:
     return False
 
 
-_YES, _NO = msg("yes"), msg("no")
+_YES, _NO, _NONE = msg("yes"), msg("no"), msg("none")
 
 # --- rendering ----------------------------------------------------------------------------------
 
@@ -177,11 +177,14 @@ def _rendered(message: Message, translate: Translate, sep: str, most: int) -> st
 def _value(value: Value, translate: Translate, sep: str) -> str:
     match value:
         case tuple():
-            return sep.join(_value(item, translate, sep) for item in value) if value else "-"
+            texts = sep.join(_value(item, translate, sep) for item in value)
+            return texts if value else _rendered(_NONE, translate, sep, _NESTED_MAX)
         case Message():
             return _rendered(value, translate, sep, _NESTED_MAX)
         case Verbatim():
             return f"“{value.text}”"
+        case None:
+            return _rendered(_NONE, translate, sep, _NESTED_MAX)
         case bool():
             return _rendered(_YES if value else _NO, translate, sep, _NESTED_MAX)
     return show(value)

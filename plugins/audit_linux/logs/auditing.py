@@ -82,7 +82,7 @@ def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
         msg("No auditd among {count} processes", count=len(processes)),
         msg(
             "System log daemons found: {processes}",
-            processes=capped(process_labels(others)) or ("-",),
+            processes=capped(process_labels(others)),
         ),
         expected=expected,
     )

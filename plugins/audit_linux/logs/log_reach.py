@@ -251,7 +251,7 @@ def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgemen
     text, disk = _written(tree)
     storage = _storage(known(journal))
     detail = msg("log files: {files}; journal files on disk: {count}; Storage={storage}",
-               files=capped(f.path for f in text) or ("-",), count=len(disk),
+               files=capped(f.path for f in text), count=len(disk),
                storage="?" if isinstance(journal, Absent) else storage)  # fmt: skip
     if tree.filesystem in ("tmpfs", "ramfs"):
         memory = msg(

@@ -116,7 +116,7 @@ def log_remote(
         return passed(detail, expected=expected)
     return _unsettled(away, list(live.values()), processes) or failed(
         msg("No forwarding to another machine; log daemons found: {daemons}",
-            daemons=tuple(live) or ("-",)),
+            daemons=tuple(live)),
         expected=expected,
     )  # fmt: skip
 

@@ -208,7 +208,7 @@ def listening_allowed(
     """Every listening port that is reachable from outside is on the declared list."""
     exposed = _exposed(listeners)
     seen = msg("{count} sockets reachable from outside: {sockets}", count=len(exposed),
-               sockets=capped(i.text for i in exposed) or ("-",))  # fmt: skip
+               sockets=capped(i.text for i in exposed))  # fmt: skip
     entries = declared(target, "allowed_ports")
     if entries is None:
         return undetermined(seen, msg("Declare allowed_ports of this target, e.g. 22/tcp"))
@@ -216,7 +216,7 @@ def listening_allowed(
     if bad:
         return undetermined(seen, msg("allowed_ports: not a port like 22/tcp or 8000-8010/tcp: "
                                       "{entries}", entries=capped(bad)))  # fmt: skip
-    expected = msg("only {entries}", entries=capped(entries) or ("-",))
+    expected = msg("only {entries}", entries=capped(entries))
     extra = [i for i in exposed if not _within(i, ranges)]
     if extra:
         detail = msg("{count} not on the list: {sockets}", count=len(extra),

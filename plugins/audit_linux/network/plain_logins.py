@@ -102,7 +102,7 @@ def no_plain_logins(ports: Ports, programs: tuple[str, ...] | Absent | None) -> 
         return failed(detail, expected=expected)
     if open_ports:
         either = msg("TCP port 514 is open: check whether syslog or rsh listens there")
-        there = msg("Installed servers for plain-text logins: {names}", names=programs or ("-",))
+        there = msg("Installed servers for plain-text logins: {names}", names=programs)
         return undetermined(either, there, expected=expected)
     silent = msg("Nothing listens on the TCP ports 23, 512, 513 and 514")
     if programs:

@@ -81,9 +81,9 @@ def _detail(
     started: list[str],
 ) -> tuple[Message, ...]:
     """What was found in the lists that could be read."""
-    ran = msg("Running processes: {names}", names=capped(seen) or ("-",))
-    runs = msg("Active units: {names}", names=capped(active) or ("-",))
-    boots = msg("Enabled at boot: {names}", names=capped(started) or ("-",))
+    ran = msg("Running processes: {names}", names=capped(seen))
+    runs = msg("Active units: {names}", names=capped(active))
+    boots = msg("Enabled at boot: {names}", names=capped(started))
     links = msg("systemd is not process 1 here: judged by processes and rc links")
     return present(
         None if isinstance(processes, Absent) else ran,

@@ -231,9 +231,9 @@ def sshd_source_limited(server: Server) -> Judgement:
     users, groups = _users(server.sshd, "allowusers"), _users(server.sshd, "allowgroups")
     detail = msg(
         "AllowUsers {users}, AllowGroups {groups}, ListenAddress {addresses}",
-        users=capped(users) or ("-",),
-        groups=capped(groups) or ("-",),
-        addresses=capped(server.sshd.values.get("listenaddress", ())) or ("-",),
+        users=capped(users),
+        groups=capped(groups),
+        addresses=capped(server.sshd.values.get("listenaddress", ())),
     )
     expected = msg("every AllowUsers entry names an address (user@address)")
     if users and all(_narrow(user) for user in users) and not server.overrides("allowusers"):
@@ -296,7 +296,7 @@ def second_factor(server: Server, pam: Pam | None) -> Judgement:
         modules = _otp(pam) if pam else ()
     except Unresolved:
         modules = ()
-    otp = msg("One-time password modules in PAM: {names}", names=modules or ("-",))
+    otp = msg("One-time password modules in PAM: {names}", names=modules)
     if two_methods(server.sshd) and not server.overrides("authenticationmethods"):
         return server.settled(passed(detail, otp, expected=expected))
     elsewhere = msg("Not determined on this host; a bastion host may require the second factor")

@@ -274,7 +274,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
     entitled = {who for grant in full for who in grant.who if who.startswith("%")}
     there = groups.members if groups else {}
     members = (f"{group}: {', '.join(there.get(group[1:], ())) or '-'}" for group in entitled)
-    return capped(members) or ("-",)
+    return capped(members)
 
 
 @check(

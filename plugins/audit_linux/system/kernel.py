@@ -162,7 +162,7 @@ def kernel_hardening(
         wrong += _redirected(sysctl)
     detail = msg("{settings}; not as expected: {wrong}",
                settings=capped(f"{k} = {v}" for k, v in seen.items()),
-               wrong=capped(wrong) or ("-",))  # fmt: skip
+               wrong=capped(wrong))  # fmt: skip
     wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys)
     expected = msg("{settings}", settings=wanted)
     if not wrong and (missing := wanted_keys - set(seen)):

@@ -100,8 +100,8 @@ def needless_packages(
     found = {name for name in packages if {name, _VERSION.sub("", name)} & denied}
     kept = {name for name in found if {name, _VERSION.sub("", name)} & needed}
     detail = msg("{count} packages; found: {found}; declared as needed: {needed}",
-               count=len(packages), found=capped(found) or ("-",),
-               needed=capped(kept) or ("-",))  # fmt: skip
+               count=len(packages), found=capped(found),
+               needed=capped(kept))  # fmt: skip
     expected = msg("none of {count} names, or declared in needed_packages", count=len(denied))
     return expect(not found - kept, detail=detail, expected=expected)
 

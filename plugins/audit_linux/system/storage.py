@@ -149,8 +149,7 @@ def _holding(place: Place, mounts: tuple[Mount, ...]) -> Mount | None:
 
 
 def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> tuple[str, ...]:
-    chosen = capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted is encrypted)
-    return chosen or ("-",)
+    return capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted is encrypted)
 
 
 @check(

@@ -235,7 +235,7 @@ def test_sources(users: tuple[str, ...], verdict: Verdict) -> None:
     sshd = Sshd(values={"allowusers": users} if users else {"port": ("22",)})
     assert mod.sshd_source_limited.judge(USUAL, sshd, None).verdict is verdict
     told_users = mod.sshd_source_limited.judge(USUAL, sshd, None).detail[0].args["users"]
-    assert told_users == (tuple(sorted(" ".join(users).split())) or ("-",))
+    assert told_users == tuple(sorted(" ".join(users).split()))
     widened = mod.sshd_source_limited.judge(USUAL, sshd, match("allowusers", "*"))
     assert widened.verdict is UNDETERMINED
 
@@ -284,7 +284,7 @@ def test_second_factor_names_the_modules(pam: Pam) -> None:
     none = mod.second_factor.judge(
         USUAL, told(authenticationmethods="any"), None, None, None, None
     ).detail
-    assert none[1].args["names"] == ("-",)
+    assert none[1].args["names"] == ()
 
 
 # --- other servers, absence -------------------------------------------------------------------
