@@ -22,20 +22,20 @@ COMMANDS = [
     ("catalog",), ("catalog", "list"), ("catalog", "show"), ("profile",), ("profile", "list"),
     ("profile", "show"), ("profile", "lint"), ("check",), ("check", "list"), ("check", "show"),
     ("plugin",), ("plugin", "list"), ("doctor",), ("inventory",), ("inventory", "check"),
-    ("inventory", "suggest"),
+    ("inventory", "suggest"), ("runs",), ("runs", "list"),
 ]  # fmt: skip
 
 _LEFT = {
     "dengbao", "en", "zh", "table", "json", "list", "show", "lint", "latest", "sudoers", "yaml",
     "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
     "verify", "catalog", "profile", "check", "plugin", "doctor", "store", "dir", "inventory",
-    "suggest", "high", "medium", "low", "new", "undetermined",
+    "suggest", "runs", "high", "medium", "low", "new", "undetermined",
 }  # fmt: skip
 
 
 def english_words(text: str) -> set[str]:
     """Words in lower case that are no option, no place in capitals and no name of ours."""
-    text = re.sub(r"--?[a-z][a-z-]*|\$?[A-Z][A-Z_]+|\{[a-z,]+\}|\.[a-z]+", " ", text)
+    text = re.sub(r"--?[a-z][a-z-]*|\$?[A-Z][A-Z_]+|\{[a-z_,]+\}|\.[a-z]+", " ", text)
     return {w for w in re.findall(r"[a-z]{2,}", text) if w not in _LEFT}
 
 
@@ -123,7 +123,8 @@ def test_what_is_asked_is_told_in_chinese(bare: dict[str, str], tmp_path: Path) 
         "targets:\n  - id: hhh\n    address: 127.0.0.1\n    access: {via: local}\n"
         "    endpoints: [{port: 1}]\n"
     )
-    shown = dengbao("plan", "gbt22239-l3", "-i", path, "--lang", "zh", env=bare).ended(0).stdout
+    words = ("plan", "gbt22239-l3", "-i", path, "--verbose", "--lang", "zh")
+    shown = dengbao(*words, env=bare).ended(0).stdout
     rows = re.findall(r"^ hhh +(\S+) +(\S+) ", shown, re.MULTILINE)
     assert {rights for rights, _ in rows} == {"登录用户", "root", "采集机"}
     assert {kind for _, kind in rows} == {"命令", "文件", "多个文件", "端口探测"}

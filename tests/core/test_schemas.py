@@ -89,7 +89,11 @@ PRINTED = {
 """The commands that print without a run, by the schema of what they print."""
 
 WITH_A_RUN = {"results.json": ("results", "evaluate"), "verify.json": ("verify",)}
-ELSEWHERE = {"inventory-check.json", "inventory-suggest.json"}  # test_inventory_commands
+ELSEWHERE = {
+    "inventory-check.json",
+    "inventory-suggest.json",
+    "run-list.json",
+}  # test_inventory_commands
 WRITTEN = {"manifest.json", "run.json", "seal.json", "results-index.json", "object-results.json"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,17 +17,23 @@ from audit_core.connectors import Route, now, route_of
 from audit_core.evaluate import profile_checks, target_statuses
 from audit_core.model import Privilege, Request, msg
 from audit_core.model.errors import ConfigError, UsageError
+from audit_core.policy import Profile
 from audit_core.store.runs import Run
 from audit_core.views.cli_views import PLAN_VIEW, PlanView, RequestRow
 
+_ASKED = 90  # characters of a request in the summary of a plan
+_PURPOSES = 3  # checks that are named beside it
+
 
 def plan(context: Context) -> int:
-    """Prints every request that would run, per target, or the least privileges they need."""
+    """Prints what would be asked, or the least privileges that it needs."""
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
     if context.args.grants is not None:
         return _grants(context, chosen)
+    if context.args.format == "table" and not context.args.verbose:
+        return _summary(context, profile, chosen)
     rows = list(_rows(context, chosen))
     if context.args.format == "json":
         listed = tuple(
@@ -41,6 +48,46 @@ def plan(context: Context) -> int:
     shown = [(t, context.code(p), context.code(k), a, s) for t, p, k, a, s in rows]
     print_table(text("Requests of {profile}", profile=profile.id), heads, shown, right=1)
     return 0
+
+
+def _summary(context: Context, profile: Profile, chosen: Selection) -> int:
+    """Prints each request once: what is asked, what for, with which rights, of how many targets."""
+    text, checks = context.text, _checks_of(context, profile, chosen)
+    requests: dict[str, tuple[str, Request]] = {}
+    targets: Counter[str] = Counter()
+    for _, route, request in _asked(context, chosen):
+        identity = request.identity()
+        requests[identity] = (_privilege(route, request), request)
+        targets[identity] += 1
+    rows = []
+    for identity, (privilege, request) in requests.items():
+        purpose = checks.get(identity) or (text("what kind of system it is"),)
+        more = () if len(purpose) <= _PURPOSES else (f"+{len(purpose) - _PURPOSES}",)
+        asked = _short(context.translator.say(request.as_message()))
+        what_for = ", ".join((*purpose[:_PURPOSES], *more))
+        rows.append((asked, what_for, context.code(privilege), targets[identity]))
+    count = targets.total()
+    title = text("Requests of {profile}: {kinds}, sent {count} times", profile=profile.id,
+                 kinds=len(rows), count=count)  # fmt: skip
+    heads = (text("what is asked"), text("for the checks"), text("privilege"), text("targets"))
+    print_table(title, heads, rows, right=1)
+    say(text("Every request on every target: --verbose; the privileges it needs: --grants USER"))
+    return 0
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _ASKED else f"{text[: _ASKED - 1]}…"
+
+
+def _checks_of(context: Context, profile: Profile, chosen: Selection) -> dict[str, tuple[str, ...]]:
+    """The checks that each request is sent for, by its identity."""
+    checks, _ = profile_checks(profile, context.registry)
+    by_fact = planning.checks_by_fact(checks)
+    found: dict[str, set[str]] = {}
+    for asked in (asked for group in chosen.groups for asked in group.asked):
+        if isinstance(asked.request, Request):
+            found.setdefault(asked.request.identity(), set()).update(by_fact.get(asked.fact, ()))
+    return {identity: tuple(sorted(ids)) for identity, ids in found.items()}
 
 
 def _asked(context: Context, chosen: Selection) -> Iterator[tuple[str, Route | None, Request]]:
@@ -58,10 +105,13 @@ def _asked(context: Context, chosen: Selection) -> Iterator[tuple[str, Route | N
 
 def _rows(context: Context, chosen: Selection) -> Iterator[tuple[str, str, str, str, int]]:
     for target, route, request in _asked(context, chosen):
-        logs_in = route is None or route.logs_in
-        privilege = request.privilege.value if logs_in else "collector"
+        privilege = _privilege(route, request)
         asked = context.translator.say(request.as_message())
         yield target, privilege, request.evidence_kind, asked, request.timeout_s
+
+
+def _privilege(route: Route | None, request: Request) -> str:
+    return request.privilege.value if route is None or route.logs_in else "collector"
 
 
 def _grants(context: Context, chosen: Selection) -> int:

@@ -30,7 +30,7 @@ def dispatch(args: argparse.Namespace, lang: str) -> int:
 
 def _carried_out(context: Context) -> int:
     args = context.args
-    if args.command in ("catalog", "profile", "check", "plugin"):
+    if args.command in ("catalog", "profile", "check", "plugin", "runs"):
         from audit_core.cli import lists
 
         return lists.COMMANDS[(args.command, args.verb)](context)

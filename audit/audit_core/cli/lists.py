@@ -15,6 +15,8 @@ from audit_core.model import Check, Message, english, msg
 from audit_core.model.errors import InputError, UsageError
 from audit_core.model.results import Clause
 from audit_core.policy.words import nearest
+from audit_core.store.results import ResultsFolder
+from audit_core.store.runs import Run
 from audit_core.views.cli_views import (
     CHECK_VIEW,
     LINT_VIEW,
@@ -28,6 +30,7 @@ from audit_core.views.cli_views import (
     ParameterRow,
     PluginRow,
     ProfileRow,
+    RunRow,
 )
 from audit_core.views.results_view import catalog_view
 
@@ -260,6 +263,27 @@ def plugins(context: Context) -> int:
     return listed(context, context.text("Plugins"), rows, 4)
 
 
+def stored_runs(context: Context) -> int:
+    """Every run in the store, the newest first."""
+    words = _words(context)
+    runs = [context.store.find(id) for id in reversed(context.store.ids())]
+    return listed(context, context.text("Runs in {store}", store=context.store.root),
+                  [_run_row(run, words) for run in runs], 1)  # fmt: skip
+
+
+def _run_row(run: Run, words: Callable[[str], str]) -> RunRow:
+    file = run.file
+    stored = next((r for f in run.results_folders() if (r := ResultsFolder(f).stored())), None)
+    if run.seal is None:
+        state = "cut_off"
+    elif stored is None:
+        state = "not_evaluated"
+    else:
+        state = "complete" if stored.complete else "not_in_full"
+    return RunRow(id=run.id, started=file.started, profile=file.profile, status=words(state),
+                  targets=len(file.targets))  # fmt: skip
+
+
 COMMANDS: dict[tuple[str, str], Callable[[Context], int]] = {
     ("catalog", "list"): catalogs,
     ("catalog", "show"): catalog,
@@ -269,4 +293,5 @@ COMMANDS: dict[tuple[str, str], Callable[[Context], int]] = {
     ("check", "list"): checks,
     ("check", "show"): check,
     ("plugin", "list"): plugins,
+    ("runs", "list"): stored_runs,
 }

@@ -21,6 +21,16 @@ CODES: dict[str, Message] = {
     "fault": msg("fault"),
     "inconclusive": msg("inconclusive"),
     "incomplete": msg("incomplete"),
+    # verdicts
+    "pass": msg("pass"),
+    "fail": msg("fail"),
+    "not_applicable": msg("not_applicable"),
+    "undetermined": msg("undetermined"),
+    # how far a run came
+    "complete": msg("complete"),
+    "not_in_full": msg("not_in_full"),
+    "not_evaluated": msg("not_evaluated"),
+    "cut_off": msg("cut_off"),
     # how far a target was reached
     "reached": msg("reached"),
     "partly_answered": msg("partly_answered"),
@@ -68,7 +78,11 @@ COLUMNS: dict[str, Message] = {
     "name": msg("name"),
     "object_type": msg("object_type"),
     "connectors": msg("connectors"),
+    "profile": msg("profile"),
     "severity": msg("severity"),
+    "started": msg("started"),
+    "status": msg("status"),
+    "targets": msg("targets"),
     "title": msg("title"),
     "unit": msg("unit"),
     "version": msg("version"),

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from audit_core import __version__
-from audit_core.model import Message, msg
+from audit_core.model import Message, Severity, Verdict, msg
+from audit_core.model.results import TargetState
 from audit_core.text.translate import LANGUAGES, Translator, default_language
 
 NOT_IN_FULL = 4
@@ -193,10 +194,10 @@ class _Commands:
                           "undetermined; may be repeated"))  # fmt: skip
 
     def _plan(self) -> None:
-        plan = self._command(
-            "plan", msg("print every request that would run, before anything runs")
-        )
+        plan = self._command("plan", msg("print what would be asked, before anything is asked"))
         self._scope(plan)
+        self._option(plan, "--verbose", action="store_true",
+                     help=msg("print every request on every target"))  # fmt: skip
         self._option(plan, "--grants", nargs="?", const="dengbao", metavar="USER",
                      help=msg("print the least privileges that USER needs on the targets "
                               "(default: dengbao)"))  # fmt: skip
@@ -219,8 +220,9 @@ class _Commands:
         self._option(evaluate, "--profile", metavar="P", help=text)
         self._fail_on(evaluate)
         self._format(evaluate)
-        results = self._one_run("results", msg("print the results of a run"))
+        results = self._one_run("results", msg("print the findings of a run, each problem once"))
         self._option(results, "--profile", metavar="P", help=text)
+        self._filters(results)
         self._fail_on(results)
         self._format(results)
         pack = self._one_run("pack", msg("write the evidence pack of a run"))
@@ -237,6 +239,23 @@ class _Commands:
                      help=msg("fingerprint of the public key that must have signed"))  # fmt: skip
         self._format(verify)
 
+    def _filters(self, results: argparse.ArgumentParser) -> None:
+        several = msg("(may be repeated)")
+        for names, metavar, help in (
+            (("-t", "--target"), "TARGET", msg("only findings on this target")),
+            (("--clause",), "CLAUSE", msg("only conclusions and findings on this clause")),
+        ):
+            text = f"{self._t.say(help)} {self._t.say(several)}"
+            results.add_argument(*names, action="append", default=[], metavar=metavar, help=text)
+        for name, choices, help in (
+            ("--severity", Severity, msg("only findings of this severity")),
+            ("--verdict", Verdict, msg("only findings with this verdict")),
+            ("--status", TargetState, msg("only findings on targets with this status")),
+        ):
+            text = f"{self._t.say(help)} {self._t.say(several)}"
+            results.add_argument(name, action="append", default=[],
+                                 choices=[c.value for c in choices], help=text)  # fmt: skip
+
     def _lists(self) -> None:
         for noun, verbs, text in (
             ("catalog", ("list", "show"), msg("list catalogs (standards) or show one")),
@@ -247,11 +266,14 @@ class _Commands:
             ),
             ("check", ("list", "show"), msg("list checks or show one")),
             ("plugin", ("list",), msg("list installed plugins")),
+            ("runs", ("list",), msg("list stored runs")),
         ):
             made = self._command(noun, text)
             verbs_of = made.add_subparsers(dest="verb", metavar="|".join(verbs), required=True)
             for verb in verbs:
-                self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
+                made = self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
+                if noun == "runs":
+                    self._store(made)
         self._inventory()
         doctor = self._command(
             "doctor", msg("show what is installed, what is missing and what targets allow")
@@ -300,7 +322,7 @@ class _Commands:
                           help=self._t.text("language of all output"))  # fmt: skip
         return made
 
-    def _verb(self, parser: argparse.ArgumentParser, verb: str) -> None:
+    def _verb(self, parser: _Parser, verb: str) -> _Parser:
         parser.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
                             help=self._t.text("language of all output"))  # fmt: skip
         if verb != "list":
@@ -309,3 +331,4 @@ class _Commands:
                 parser, "name", metavar="ID", nargs=many, help=msg("id of the entry to show")
             )
         self._format(parser)
+        return parser

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
-from audit_core.cli import fail_on, summary
+from audit_core.cli import fail_on, findings, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
@@ -122,7 +122,7 @@ def _printed(context: Context, run: Run, results: Results, packed: Packed | None
     if context.args.format == "json":
         print_pieces(json_pieces(results, context.translator))
     else:
-        summary.print_summary(context, results, run)
+        summary.print_summary(context, results, run, lambda: summary.print_worst(context, results))
         if packed is not None:
             say(context.text("Evidence pack: {path}", path=packed.path))
     # A pack without its workbook is an error, whatever the verdicts.
@@ -139,9 +139,20 @@ def evaluate(context: Context) -> int:
 
 
 def results(context: Context) -> int:
-    """Prints the results of a stored run."""
+    """Prints all findings of a stored run, or those that the options leave."""
     run = context.store.find(context.args.run)
-    return _printed(context, run, read_results(context, run), None)
+    found = read_results(context, run)
+    wanted = findings.filter_of(context.args, found, _profile(context, run).bindings)
+    if context.args.format == "json":
+        translator = context.translator
+        print_pieces(
+            json_pieces(found, translator, finding=wanted.finding, conclusion=wanted.conclusion)
+        )
+    else:
+        summary.print_summary(
+            context, found, run, lambda: findings.print_findings(context, found, wanted)
+        )
+    return exit_code(context, run, found)
 
 
 def check_output(output: Path) -> None:

@@ -7,6 +7,7 @@ import pwd
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from audit_core.cli.context import Context
@@ -28,15 +29,24 @@ NAMES = {
 }
 
 
-def print_summary(context: Context, results: Results, run: Run) -> None:
-    """The counts per layer, the worst findings, what could not be seen, and what to do next."""
+def print_summary(
+    context: Context, results: Results, run: Run, print_findings: Callable[[], None]
+) -> None:
+    """The counts per layer, findings, what could not be seen, and what to do next."""
     _layers(context, results)
-    _findings(context, results)
+    print_findings()
     _blind(context, results, run)
     _targets(context, results)
     say(context.translator.say(DISCLAIMER))
     say(context.text("Run {id} in {store}", id=results.run.id, store=context.store.root))
-    say(context.text("All findings: {command}", command=_next(context, "results", results.run.id)))
+    if context.args.command == "results":
+        json = _next(context, "results", results.run.id, "--format", "json")
+        options = "--target, --clause, --severity, --verdict, --status"
+        line = "Filters: {options}; everything: {command}"
+        say(context.text(line, options=options, command=json))
+    else:
+        command = _next(context, "results", results.run.id)
+        say(context.text("All findings: {command}", command=command))
 
 
 def _layers(context: Context, results: Results) -> None:
@@ -69,7 +79,8 @@ def worst(results: Results, most: int = _WORST) -> list[Finding]:
     return found[:most]
 
 
-def _findings(context: Context, results: Results) -> None:
+def print_worst(context: Context, results: Results) -> None:
+    """The worst failed findings."""
     failed, say_ = worst(results), context.translator.say
     rows = [
         (

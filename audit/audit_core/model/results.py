@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target
+from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target, msg, verbatim
+from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
@@ -225,8 +226,18 @@ T = TypeVar("T")
 
 
 def findings_in(raw: bytes) -> tuple[Finding, ...]:
-    """The findings in the file of one object, and nothing else of it."""
-    return msgspec.json.decode(raw, type=_Findings).findings
+    """The findings in the file of one object, and nothing else of it; raises InputError."""
+    return _decoded(raw, _Findings).findings
+
+
+def _decoded(raw: bytes, part: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=part)
+    except msgspec.MsgspecError as error:
+        raise InputError(
+            msg("The stored results cannot be read: {error}; dengbao evaluate makes them anew",
+                error=verbatim(str(error)))
+        ) from error  # fmt: skip
 
 
 class Results:
@@ -286,7 +297,7 @@ class Results:
         return self._part(entry, _Facts).facts
 
     def _part(self, entry: ObjectEntry, part: type[T]) -> T:
-        return msgspec.json.decode(self.load(entry), type=part)
+        return _decoded(self.load(entry), part)
 
 
 def number_width(results: Results) -> int:

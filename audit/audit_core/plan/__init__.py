@@ -16,11 +16,13 @@ from audit_core.plan.rounds import (
     request_of,
     root_of,
 )
+from audit_core.plan.wanted import checks_by_fact
 
 __all__ = [
     "Group",
     "PlannedRequest",
     "Question",
+    "checks_by_fact",
     "discovery_round",
     "everything",
     "groups",

@@ -14,6 +14,7 @@ from audit_core.model import (
     OfParent,
     Target,
     Tree,
+    all_facts,
     facts_in,
 )
 
@@ -32,6 +33,15 @@ def wanted(targets: Sequence[Target], checks: Sequence[Check]) -> dict[str, tupl
     return {
         target: tuple(facts[id] for id in sorted(facts)) for target, facts in walk.asked.items()
     }
+
+
+def checks_by_fact(checks: Iterable[Check]) -> dict[str, tuple[str, ...]]:
+    """The ids of the checks that rest on each fact, by the id of the fact, sorted."""
+    found: dict[str, set[str]] = {}
+    for check in checks:
+        for fact in all_facts(check.needs):
+            found.setdefault(fact.id, set()).add(check.id)
+    return {id: tuple(sorted(ids)) for id, ids in found.items()}
 
 
 class _Walk:

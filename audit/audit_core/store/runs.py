@@ -132,6 +132,10 @@ class Run:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", profile)[:80].lstrip(".") or "profile"
         return self.folder / "results" / name
 
+    def results_folders(self) -> tuple[Path, ...]:
+        """The folders of results that are there, one for each profile."""
+        return tuple(sorted((self.folder / "results").iterdir()))
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Only one process collects into a run at a time; raises StoreError for a second."""

@@ -26,6 +26,19 @@ class CatalogRow(Struct, frozen=True, kw_only=True):
     clauses: int
 
 
+class RunRow(Struct, frozen=True, kw_only=True):
+    """A stored run, as `dengbao runs list` prints it.
+
+    `status` is `complete` (carried out in full), `not_in_full`, `not_evaluated` or `cut_off`.
+    """
+
+    id: str
+    started: str
+    profile: str
+    status: str
+    targets: int
+
+
 class ProfileRow(Struct, frozen=True, kw_only=True):
     """A profile, as `dengbao profile list` prints it; `extends` is empty where it extends none."""
 

@@ -228,6 +228,8 @@ HERE: dict[str, str] = {
     "ReportView.subject": "The pack or run that was checked.",
     "ReportView.trusted": "Whether it was signed by the key that the caller asked for.",
     "ReportView.whole": "Whether everything is as it must be.",
+    "RunRow.status": "`complete` (carried out in full), `not_in_full`, `not_evaluated`, `cut_off`.",
+    "RunRow.targets": "Number of targets, parts included.",
     "RequestRow.kind": "`command`, `file` or `network`.",
     "ResultsView.findings": "One for each check and each target it concerns.",
     "ObjectEntry.conclusions": "Number of conclusions, by layer (in Chinese) and result.",

@@ -186,16 +186,31 @@ DISCLAIMER = msg(
 )
 
 
-def json_pieces(results: Results, translator: Translator) -> Iterator[bytes]:
+def _every(row: Struct) -> bool:
+    return True
+
+
+def json_pieces(
+    results: Results,
+    translator: Translator,
+    *,
+    finding: Callable[[Finding], bool] = _every,
+    conclusion: Callable[[Conclusion], bool] = _every,
+) -> Iterator[bytes]:
     """The ResultsView of `results` as canonical JSON, every message in the translator's language.
 
-    In pieces, so that only what is being written is in memory.
+    In pieces, so that only what is being written is in memory. Rows for which `finding` or
+    `conclusion` is false are left out.
     """
     titles = {c.id: translator.say(c.title) for c in results.checks}
     clauses = {(c.catalog, c.id): c for c in results.clauses}
     rows: dict[str, Callable[[], Iterable[Struct]]] = {
-        "findings": lambda: (_finding(f, titles, translator) for f in results.findings),
-        "conclusions": lambda: (_conclusion(c, clauses, translator) for c in results.conclusions),
+        "findings": lambda: (
+            _finding(f, titles, translator) for f in results.findings if finding(f)
+        ),
+        "conclusions": lambda: (
+            _conclusion(c, clauses, translator) for c in results.conclusions if conclusion(c)
+        ),
         "observations": lambda: (_evidence(o, translator) for o in results.observations),
     }
     return encode_pieces(_head(results, translator), rows)

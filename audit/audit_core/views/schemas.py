@@ -41,6 +41,7 @@ _LISTS: dict[str, tuple[type, str]] = {
     "check-list.json": (cli_views.CheckRow, "dengbao/check-list/1"),
     "plugin-list.json": (cli_views.PluginRow, "dengbao/plugin-list/1"),
     "inventory-check.json": (cli_views.TargetRow, "dengbao/target-list/1"),
+    "run-list.json": (cli_views.RunRow, "dengbao/run-list/1"),
     "doctor.json": (cli_views.DoctorRow, "dengbao/doctor-list/1"),
 }
 

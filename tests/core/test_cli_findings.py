@@ -1,0 +1,61 @@
+"""`results` and `plan` show each thing once; `runs list` tells how far each run came."""
+
+from __future__ import annotations
+
+from core.command import Toy, one_line
+
+
+def test_results_show_each_problem_once_and_what_the_filters_leave(toys: Toy) -> None:
+    toys.colours("red", "red")
+    inventory = toys.base / "inventory.yaml"
+    hosts = "".join(f"  - {{id: h{n}, access: {{via: local}}}}\n" for n in range(8))
+    inventory.write_text(f"targets:\n{hosts}")
+    toys.run("-i", inventory).ended(0)
+
+    def shown(*words: str) -> str:
+        done = toys("results", "latest", "--store", toys.base / "store", *words, COLUMNS="200")
+        return done.ended(0).stdout
+
+    whole = shown()
+    assert whole.count("toy.blue:") == 1
+    assert "h0, h1, h2, h3, h4, +3" in whole
+    assert "toy.second:" not in shown("--severity", "high")
+    assert "toy.blue:" not in shown("--verdict", "pass")
+    assert "h7" in shown("--target", "h7")
+    assert "+" not in shown("--target", "h7").split("toy.blue")[1].split("\n")[0]
+    assert "toy.blue" not in shown("--status", "not_reached")
+    clause = shown("--clause", "1.0")
+    assert "Conclusions: 8" in clause
+    assert "toy.second:" not in clause
+    store = ("--store", toys.base / "store")
+    line = one_line(toys("results", "latest", *store, "--target", "h77"), 64)
+    assert "did you mean 'h7'?" in line
+    view = toys("results", "latest", *store, "--target", "h7", "--format", "json").ended(0).json
+    assert {f["target"] for f in view["findings"]} == {"h7"}
+    assert {c["target"] for c in view["conclusions"]} == {"h7"}
+    assert len(view["targets"]) == 8
+
+
+def test_runs_are_listed_with_how_far_they_came(toys: Toy) -> None:
+    toys.colours("blue", "red")
+    toys.run().ended(0)
+    toys("collect", "toy", "--store", toys.base / "store").ended(0)
+    listed = toys("runs", "list", "--store", toys.base / "store", "--format", "json").ended(0).json
+    assert [r["status"] for r in listed] == ["not_evaluated", "complete"]
+    (toys.base / "store" / "runs" / listed[0]["id"] / "seal.json").unlink()
+    listed = toys("runs", "list", "--store", toys.base / "store", "--format", "json").ended(0).json
+    assert listed[0]["status"] == "cut_off"
+    assert "采集中断" in toys("runs", "list", "--store", toys.base / "store", "--lang", "zh").stdout
+
+
+def test_a_plan_shows_each_request_once_with_its_checks(toys: Toy) -> None:
+    inventory = toys.base / "inventory.yaml"
+    inventory.write_text(
+        "targets:\n  - {id: a, access: {via: local}}\n  - {id: b, access: {via: local}}\n"
+    )
+    shown = toys("plan", "toy", "-i", inventory, COLUMNS="300").ended(0).stdout
+    (row,) = [line for line in shown.split("\n") if "colour" in line]
+    assert row.rstrip().endswith("2")
+    assert "toy.blue" in row
+    every = toys("plan", "toy", "-i", inventory, "--verbose", COLUMNS="300").ended(0).stdout
+    assert every.count("/colour") == 2
