@@ -21,6 +21,7 @@ from audit_core.model import Role
 from audit_core.model.kinds import COMMON_KEYS
 from audit_core.policy import load_policy
 from audit_core.store.redact import redact
+from audit_core.text.sources import source_texts
 from audit_core.text.translate import Translator
 from installed import registry
 
@@ -242,6 +243,20 @@ def test_every_target_of_make_that_is_named_exists() -> None:
         text = page.read_text(encoding="utf-8")
         named = set(re.findall(r"(?:`|^\$ )make ([a-z-]+)", text, re.MULTILINE))
         assert named <= targets, shown(page)
+
+
+def test_the_messages_of_the_troubleshooting_table_are_those_of_the_program() -> None:
+    roots = ("audit", "plugins", "evidence")
+    packages = [path.parent for root in roots for path in (ROOT / root).glob("*/__init__.py")]
+    texts = {text for package in packages for text in source_texts(package)}
+    page = (DOCS / "en/operations.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(.+?)` \|", page.partition("## Troubleshooting")[2], re.MULTILINE)
+    assert len(told) > 15
+    for line in told:
+        # without what stands in the place of values, and without the word that joins two messages
+        parts = re.split(r"…|\d+|“.*?”|'.*?'|\(.*?\)|env:NAME: |^dengbao run |^expected ", line)
+        for part in (piece.strip(" :,") for piece in parts):
+            assert len(part) <= 10 or any(part in text for text in texts), part
 
 
 # --- hooks ----------------------------------------------------------------------------------------
