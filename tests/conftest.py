@@ -1,4 +1,4 @@
-"""What every test takes from the machine is the same on every machine."""
+"""Fixtures for all tests: they do not depend on the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way text gets into a cell: what cannot be seen is shown, nothing becomes a formula.
+"""Escapes the text of cells: invisible characters become visible, nothing becomes a formula.
 
 A workbook is read by people and by spreadsheet programs. Both are attacked through text that a
 target chose: formulas, control characters, right-to-left overrides, names that differ only in
@@ -87,7 +87,7 @@ def cell(text: str) -> CellText:
 
 
 def cell_of_lines(lines: Iterable[str]) -> CellText:
-    """A cell with one line for each of `lines`: a newline in the data is shown, never made."""
+    """A cell with one line for each of `lines`: a newline in the data is escaped."""
     raw = tuple(lines)
     clipped = (_cut(show(r[: MAX_LINE_UNITS + 1]), r, MAX_LINE_UNITS) for r in raw)
     return _finish("\n".join(clipped), "\n".join(raw))

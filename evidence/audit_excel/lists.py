@@ -277,7 +277,7 @@ def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
 
 
 def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
-    """Every observation: who was asked what, as whom, when, what came back, under which digest."""
+    """Every observation: target, request, account, time, answer and digest."""
     text = view.text
     columns = [
         Column(text("No."), 9), Column(text("Object"), 18), Column(text("Request"), 40),

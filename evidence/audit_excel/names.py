@@ -1,4 +1,4 @@
-"""Sheet names that every spreadsheet program takes."""
+"""Sheet names that every spreadsheet program accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record tells of a conclusion, and an issue of a finding. Pure.
+"""The texts of result records and issues. Pure.
 
 A record states values that were seen, the worst first; long lists are cut, never what failed.
 """
@@ -69,7 +69,7 @@ def _reason(view: View, finding: Finding) -> str:
 
 
 def _shortened(view: View, finding: Finding) -> Finding:
-    """`finding` with long lists cut: never what was seen of a failure, always the demand.
+    """`finding` with long lists shortened: never the values of a failure, always the requirement.
 
     What did not fail leaves a demand that is too long to state to the check results.
     """
@@ -140,7 +140,7 @@ def record(view: View, conclusion: Conclusion) -> tuple[str, ...]:
 
 
 def seen_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
-    """What its findings saw, the worst first: a row has a greatest height."""
+    """The lines of its findings, the worst first: the height of a row is limited."""
     found = sorted(view.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
     return tuple(_lines(view, found, conclusion.target))
 

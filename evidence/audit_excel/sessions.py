@@ -1,4 +1,4 @@
-"""Over which sessions, as whom and when an object was looked at, in words. Pure."""
+"""The sessions over which an object was assessed, as text. Pure."""
 
 from __future__ import annotations
 

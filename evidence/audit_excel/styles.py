@@ -1,6 +1,6 @@
 """How the workbook looks: fonts, colours, styles, and how high a row must be to show its text.
 
-Conclusions are told apart by word, weight and lightness, so that they survive a grey printer.
+Conclusions differ by word, weight and lightness, so that they are readable in grey.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _warnings(view: View, sheet: Sheet) -> None:
 
 
 def cover(book: Book, view: View, plan: Plan) -> None:
-    """What this is, of which run, made with what; an incomplete run says so first."""
+    """The cover: title, run and versions; an incomplete run is marked first."""
     sheet = Sheet(book, plan.cover.names[0], (26, 104), tab="1F3864")
     sheet.raw.sheet_view.showGridLines = False
     sheet.raw.print_options.horizontalCentered = True
@@ -176,7 +176,7 @@ def _bars(sheet: Sheet, head: int, rows: int, title: str) -> BarChart:
 
 
 def _totals(sheet: Sheet, head: int, total: int, title: str) -> BarChart:
-    # No pie: what is few beside many would be a sliver, its number unreadable.
+    # No pie chart: small counts would not be readable.
     chart = BarChart()
     chart.type, chart.grouping, chart.gapWidth = "col", "clustered", 60
     chart.title = title

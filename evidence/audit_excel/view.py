@@ -81,7 +81,7 @@ class View(Words):
         return {id: objects[id] for id in ids}, dict(layers)
 
     def _by_whole(self) -> dict[str, list[Evidence]]:
-        # What was seen of a part was seen of the object that it belongs to.
+        # Observations of a part count for the object that it belongs to.
         looked: dict[str, list[Evidence]] = defaultdict(list)
         for _, seen in self.observations:
             target = self.targets.get(seen.target)

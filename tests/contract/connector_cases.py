@@ -1,4 +1,4 @@
-"""What the contract of connectors needs of each: a server, an inventory, what to ask."""
+"""Cases of the connector contract: a server, an inventory and requests for each connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets come from references, and are shown to nobody."""
+"""Secrets come from references and are never printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conclusions: steps, unit rules and ranges. Nothing conforms that nobody looked at."""
+"""Conclusions: steps, unit rules and ranges. Nothing conforms without evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command says of a file that is broken, altered or not there: one line, 65 or 78."""
+"""Errors for invalid, altered or missing files: one line, exit code 65 or 78."""
 
 from __future__ import annotations
 

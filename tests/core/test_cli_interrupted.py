@@ -1,4 +1,4 @@
-"""A run that is interrupted ends soon, leaves nothing behind, and is resumed by one process."""
+"""An interrupted run ends soon, leaves no process behind, and can be resumed by one process."""
 
 from __future__ import annotations
 

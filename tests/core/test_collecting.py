@@ -1,4 +1,4 @@
-"""What collecting does to targets that refuse, and keeps of those that run no script."""
+"""Collection from targets that reject logins or run no script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Killed at any point, a run loses nothing that was stored, and resuming it ends as if unharmed."""
+"""A run killed at any point loses nothing stored; resumed, it gives the same results."""
 
 from __future__ import annotations
 

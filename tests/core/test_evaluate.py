@@ -1,4 +1,4 @@
-"""Evaluation: what time a judge sees, and that what a run was sealed with is what is judged."""
+"""Evaluation: the time that checks see, and that the sealed bundles are evaluated."""
 
 from __future__ import annotations
 

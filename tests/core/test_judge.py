@@ -1,4 +1,4 @@
-"""Findings: what was not looked at never passes."""
+"""Findings: what was not observed never passes."""
 
 from __future__ import annotations
 

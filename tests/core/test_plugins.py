@@ -1,4 +1,4 @@
-"""A plugin that is broken, hostile or absent costs its own findings, with the fault named."""
+"""A broken, hostile or missing plugin affects only its own findings, which name the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bundles and seals: nothing that was stored is lost, nothing altered goes unseen."""
+"""Bundles and seals: nothing stored is lost, every alteration is detected."""
 
 from __future__ import annotations
 

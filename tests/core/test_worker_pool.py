@@ -1,4 +1,4 @@
-"""Isolated connectors: what hangs, dies or eats costs its request only, and nothing leaks."""
+"""Isolated connectors: a hang, crash or memory leak affects one request only."""
 
 from __future__ import annotations
 

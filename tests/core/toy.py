@@ -1,4 +1,4 @@
-"""A foreign plugin with a catalog, a mapping and a profile of its own, installed by writing it."""
+"""A third-party plugin with a catalog, a mapping and a profile, installed into a directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a workbook: broken, hostile, empty and very large results."""
+"""Workbooks of invalid, hostile, empty and very large results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pack of this machine, read as an assessor reads it: its parts say the same, its links open.
+"""A pack of this machine, read as an assessor would: its parts agree and its links open.
 
 Nothing here uses the exporter's own code: workbook, results.json and zip are held side by side.
 """

@@ -1,4 +1,4 @@
-"""A real recorded host, judged again: the verdicts stay what they were unless somebody says so."""
+"""A real recorded host, evaluated again: the verdicts equal the stored ones."""
 
 from __future__ import annotations
 

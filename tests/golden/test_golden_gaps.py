@@ -1,4 +1,4 @@
-"""Invariant 3 on findings of a recorded host: what could not be looked at settles nothing."""
+"""Invariant 3 on findings of a recorded host: a lost observation decides nothing."""
 
 from __future__ import annotations
 

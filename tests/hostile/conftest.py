@@ -1,4 +1,4 @@
-"""What tests of hostile SSH servers stand on."""
+"""Fixtures for tests of hostile SSH servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SSH servers made for a test: raw bytes on a socket, or the library's server with its own will."""
+"""SSH servers for tests: raw bytes on a socket, or a modified server of the library."""
 
 from __future__ import annotations
 

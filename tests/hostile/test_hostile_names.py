@@ -1,4 +1,4 @@
-"""Names that are none, and addresses out of scope (hostile inputs 40 and 46)."""
+"""Invalid names, and addresses out of scope (hostile inputs 40 and 46)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers on the port and is no SSH server, or does not get on with it (inputs 5 and 6)."""
+"""Peers that are not SSH servers, or do not complete the protocol (inputs 5 and 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SSH servers that let one in and mean harm (hostile inputs 1 to 4 and 7)."""
+"""SSH servers that accept the login and are hostile (hostile inputs 1 to 4 and 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets that answer with anything but the truth, through the whole product over a real server.
+"""Targets with hostile answers, through the whole product over a real server.
 
 Row numbers are those of the list of bad inputs: endless and dripping output, floods on stderr,
 terminal controls, markers, formulas, files that are none, exit codes, secrets.

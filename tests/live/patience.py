@@ -1,4 +1,4 @@
-"""Waiting for what must come, on a machine that may be busy, slow or stalled."""
+"""Waiting for events on a machine that may be busy, slow or stalled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts and servers that let one in and then do not do as they are asked, by Debian's sshd."""
+"""Accounts and servers that accept the login but run no script, with Debian's sshd."""
 
 from __future__ import annotations
 

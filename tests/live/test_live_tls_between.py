@@ -1,4 +1,4 @@
-"""What limits and devices do between the prober and a real server: never another verdict."""
+"""Limits and devices between the prober and a real server never change a verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account without rights may see less than root; what it sees never says another thing."""
+"""An unprivileged account may see less than root, but never gets a contradicting verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS servers to look at: real, rigged, or with something between; and the looking itself."""
+"""TLS servers for tests: real, modified, or behind a proxy; and the probe of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What package managers said on real hosts, and what a request says on this machine."""
+"""Recorded output of package managers, and answers of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs taken apart and put together again, as somebody who forges them would do it."""
+"""Forged packs, made from real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys are made once, kept private, and anything that is no Ed25519 key is refused by name."""
+"""Keys are created once and kept private; anything but an Ed25519 key is rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is done to the bytes or the members of a pack is seen, and nothing crashes."""
+"""Every change of the bytes or members of a pack is detected, and nothing crashes."""
 
 from __future__ import annotations
 

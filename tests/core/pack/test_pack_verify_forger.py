@@ -1,4 +1,4 @@
-"""What somebody with a key of their own forges: whole to the digests, seen all the same."""
+"""Packs forged with another key and correct digests are detected."""
 
 from __future__ import annotations
 

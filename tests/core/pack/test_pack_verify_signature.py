@@ -1,4 +1,4 @@
-"""Who signed a pack, and what a signature by a key that nobody knows is worth."""
+"""The signer of a pack, and signatures by unknown keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile zips (rows 26 and 28): seen, nothing is written anywhere, and nothing crashes."""
+"""Hostile zips (rows 26 and 28) are detected; nothing is written, nothing crashes."""
 
 from __future__ import annotations
 

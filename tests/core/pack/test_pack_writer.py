@@ -1,4 +1,4 @@
-"""A pack holds what it must, checks out with sha256sum alone, and is the same bytes every time."""
+"""A pack is complete, verifiable with sha256sum alone, and reproducible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broken inventories and profiles end in one clear line, in both languages; nothing is guessed.
+"""Invalid inventories and profiles give an error of one line, in both languages.
 
 `bad/*.txt` holds a case each: a name, the file, and the line it is refused with.
 """

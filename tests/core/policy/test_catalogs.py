@@ -1,4 +1,4 @@
-"""The catalogs that come with dengbao, and what is refused in a catalog."""
+"""The catalogs of dengbao, and the errors of invalid catalogs."""
 
 from __future__ import annotations
 

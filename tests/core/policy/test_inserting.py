@@ -1,4 +1,4 @@
-"""Parts put into the text of an inventory, whatever its style: all else stays as it is."""
+"""Parts are inserted into an inventory of any style; everything else stays unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict YAML: what is written is what is meant, and every refusal names its line."""
+"""Strict YAML: scalars stay as written, and every error names its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is certain stays so beside what could not be read or had, and nothing passes beside it."""
+"""With unreadable or missing input, certain fails stay and nothing passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readers see: lists in words of ours are listed in Chinese."""
+"""Lists in messages are translated to Chinese."""
 
 from __future__ import annotations
 

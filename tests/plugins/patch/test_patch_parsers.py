@@ -1,4 +1,4 @@
-"""Every parser of patch levels, whatever it is sent; and what its requests may do."""
+"""Every parser of patch levels on arbitrary input, and the limits of its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script and its streams: real shells on one side, hostile bytes on the other."""
+"""The batch script with real shells, and its parser with hostile bytes."""
 
 from __future__ import annotations
 

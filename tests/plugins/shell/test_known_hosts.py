@@ -1,4 +1,4 @@
-"""known_hosts as sshd(8) describes it, and what a key is worth."""
+"""known_hosts as sshd(8) describes it, and the trust in a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several files in one answer: by real find and real shells, from directories that mean harm."""
+"""Several files in one answer: with real find and shells, from hostile directories."""
 
 from __future__ import annotations
 

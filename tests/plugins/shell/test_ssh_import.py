@@ -1,4 +1,4 @@
-"""What the SSH library is not allowed to drag in."""
+"""Modules that the SSH library must not import."""
 
 from __future__ import annotations
 

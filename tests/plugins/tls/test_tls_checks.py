@@ -1,4 +1,4 @@
-"""Tables of the TLS checks: weak fails, unsettled is undetermined, and only the rest passes."""
+"""The TLS checks: weak fails, an open question is undetermined, the rest passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words of ours that stand among the values of a finding are told in Chinese, others quoted."""
+"""Our own words among the values of a finding are translated, others quoted."""
 
 from __future__ import annotations
 
