@@ -68,13 +68,10 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
 
     def identity(self) -> str:
         """SHA-256 (hex) of what is asked: equal questions are asked once and found again."""
-        defaults = _defaults(type(self))
-        asked = {
-            name: value
-            for name, value in msgspec.to_builtins(self).items()
-            if name not in self.waiting and not (name in defaults and defaults[name] == value)
-        }
-        return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+        try:
+            return _known_identity(self)
+        except TypeError:  # a field that cannot be hashed
+            return _identity(self)
 
     def accepts(self, exit_code: int | None, *, truncated: bool) -> bool:
         """Whether `exit_code` means an answer; None where the kind of question has none."""
@@ -83,6 +80,19 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     def if_not_found(self) -> Reason:
         """The reason for absence where the requested thing does not exist."""
         return Reason.NOT_PRESENT
+
+
+def _identity(request: Request) -> str:
+    defaults = _defaults(type(request))
+    asked = {
+        name: value
+        for name, value in msgspec.to_builtins(request).items()
+        if name not in request.waiting and not (name in defaults and defaults[name] == value)
+    }
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+
+
+_known_identity = functools.lru_cache(maxsize=4096)(_identity)  # the same are asked of every host
 
 
 @functools.cache

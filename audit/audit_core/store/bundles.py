@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -200,6 +201,7 @@ class Bundle:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._fd = -1  # opened once: about 120 answers of a host are read
         self.head: Head | None = None
         self.observations: dict[tuple[str, str], Observation] = {}
         self.faults: dict[tuple[str, str], FaultFrame] = {}
@@ -279,9 +281,9 @@ class Bundle:
                 )
             )
         offset, size = self._blobs[sha256]
-        with self.path.open("rb") as handle:
-            handle.seek(offset)
-            data = handle.read(size)
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        data = os.pread(self._fd, size, offset)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise InputError(
                 msg(
@@ -291,3 +293,7 @@ class Bundle:
                 )
             )
         return data
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            os.close(self._fd)

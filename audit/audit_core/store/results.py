@@ -27,7 +27,6 @@ from audit_core.model.results import (
     ResultsIndex,
     encode,
 )
-from audit_core.store.frames import write_whole
 from audit_core.text.system_errors import os_error
 
 INDEX = "index.json"
@@ -89,8 +88,9 @@ class ResultsFolder:
         return digest, len(raw)
 
     def _write(self, path: Path, raw: bytes) -> None:
-        # Not synced: after a power cut the digest in the name tells what is whole.
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        # Not synced: it can be made again. After a power cut the digest in the name, or that it
+        # is JSON, tells what is whole. What a killed process leaves in OBJECTS, the next removes.
+        temporary = self._objects / f".{path.name}.{os.getpid()}"
         try:
             with open(temporary, "xb", opener=_private) as handle:
                 handle.write(raw)
@@ -102,7 +102,7 @@ class ResultsFolder:
 
     def finish(self, index: ResultsIndex) -> Results:
         """The results of `index` take the place of what was stored before."""
-        write_whole(self.path / INDEX, encode(index))
+        self._write(self.path / INDEX, encode(index))
         self._remove_unnamed()
         return Results(index, self.load)
 
