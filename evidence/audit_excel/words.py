@@ -49,18 +49,6 @@ _COVERAGES = {
     Coverage.NONE: msg("none"),
 }
 
-_KINDS = {
-    "host": msg("Host"),
-    "endpoint": msg("Endpoint"),
-    "backup_set": msg("Backup set"),
-    "database": msg("Database"),
-    "network_device": msg("Network device"),
-    "application": msg("Application"),
-    "data_set": msg("Data set"),
-    "network": msg("Network"),
-    "site": msg("Site"),
-    "organisation": msg("Organisation"),
-}
 _CONFIDENCES = {
     "by numbering rule": msg("number follows from the numbering rule"),
     "draft for comment, numbering may change": msg("draft for comment, numbering may change"),
@@ -112,6 +100,7 @@ class Words:
         self.zh = source.lang == "zh"
         self._fixed: dict[str, str] = {}
         self._coded: dict[tuple[type, Enum], str] = {}
+        self._kinds = {kind.id: kind.title for kind in source.results.index.kinds}
         self._types = {t.id: t for t in source.results.index.object_types}
 
     def text(self, source: str) -> str:
@@ -185,8 +174,8 @@ class Words:
         return self._word(coverage, _COVERAGES)
 
     def kind(self, kind: str) -> str:
-        """`kind` in words; one that no word is known for is its id."""
-        return self.say(_KINDS[kind]) if kind in _KINDS else kind
+        """`kind` as its plugin calls it; one that no plugin offered is its id."""
+        return self.say(self._kinds[kind]) if kind in self._kinds else kind
 
     def object_type(self, type: str) -> str:
         """`type` as the catalogs name it; one that they do not know is its id."""

@@ -18,6 +18,7 @@ from audit_core.model.results import (
     CheckInfo,
     Clause,
     Evidence,
+    KindInfo,
     ObjectEntry,
     ObjectResults,
     Results,
@@ -47,6 +48,7 @@ class Whole(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     conclusions: tuple[Conclusion, ...]
     observations: tuple[Evidence, ...]
+    kinds: tuple[KindInfo, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
     statuses: tuple[TargetStatus, ...] = ()
@@ -65,6 +67,7 @@ def whole(results: Results) -> Whole:
         findings=tuple(results.findings),
         conclusions=tuple(results.conclusions),
         observations=tuple(results.observations),
+        kinds=results.index.kinds,
         object_types=results.index.object_types,
         system_objects=results.index.system_objects,
         statuses=tuple(results.statuses),
@@ -113,6 +116,7 @@ def _index(value: Whole, add: Add) -> ResultsIndex:
         clauses=value.clauses,
         checks=value.checks,
         objects=tuple(_entry(value, one, *add(one)) for one in _objects(value)),
+        kinds=value.kinds,
         object_types=value.object_types,
         system_objects=value.system_objects,
     )

@@ -33,6 +33,7 @@ from audit_core.model.results import (
     CheckInfo,
     Clause,
     Evidence,
+    KindInfo,
     PackSource,
     RunStamp,
 )
@@ -53,6 +54,7 @@ _LAYERS = {
 }
 _HOSTS = ("web1", "db1", "app2")
 _CHINESE = {
+    "Host": "主机",
     "Root cannot log in over SSH with a password": "SSH 不允许 root 用口令登录",
     "Passwords have a minimum length": "口令有最小长度要求",
     "Login is locked after failures": "登录失败后锁定",
@@ -256,7 +258,8 @@ def _results() -> Whole:
         title_en="Online banking, classified protection self-assessment (level 3)",
         targets=_targets(), clauses=clauses, checks=_checks(), findings=tuple(findings),
         conclusions=_conclusions(clauses), observations=tuple(evidence),
-        object_types=_CATALOG.object_types, system_objects=_CATALOG.system_objects,
+        kinds=(KindInfo(id="host", title=msg("Host")),), object_types=_CATALOG.object_types,
+        system_objects=_CATALOG.system_objects,
     )  # fmt: skip
 
 

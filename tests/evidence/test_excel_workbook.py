@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
 
 from audit_core.model import (
     Result,
 )
 from audit_core.model.results import PackSource
+from audit_excel import book as book_module
 from core.pack.workbook import (
     SHEETS,
     MakeSource,
@@ -210,6 +213,9 @@ def test_every_target_is_an_asset(book: Any, source: PackSource, lang: str) -> N
     assert [(r[1], r[4] or None, r[5] or None) for r in found] == [
         (called(t.id, lang), t.parent, t.address) for t in targets
     ]
+    # A kind that no plugin offers is its id.
+    assert {r[2] for r in found[:2]} == {{"zh": "主机", "en": "Host"}[lang]}
+    assert found[-1][2] == "organisation"
     listed = {"zh": "22、443", "en": "22, 443"}[lang]
     assert found[0][9] == f"allowed_ports = {listed}\nrpo_hours = 24"
 
@@ -272,3 +278,29 @@ def test_unverified_items_say_so_wherever_they_stand(
     items = [t.split("\n") for _, t in texts(book) if re.match(r"\d+\.[\d.]+[a-z]?  L3", t)]
     for lines in items:
         assert (lines[0].split("  ")[0] in unread) == any(mark in line for line in lines)
+
+
+def _keyed(folder: Path, source: PackSource, **more: Any) -> dict[str, set[str]]:
+    """What the rows of each key say of a result or a finding, over all workbooks."""
+    folder.mkdir()
+    found: dict[str, set[str]] = {}
+    for path in book_module.write(source, folder, **more):
+        for sheet in load_workbook(path):
+            last = sheet.column_dimensions[get_column_letter(sheet.max_column)]
+            for row in sheet.iter_rows(min_row=4, values_only=True) if last.hidden else ():
+                found.setdefault(str(row[-1]), set()).add(str(row[-3]))
+    return found
+
+
+def test_a_row_keeps_its_key_however_the_workbook_is_split(
+    source: PackSource, tmp_path: Path
+) -> None:
+    whole = _keyed(tmp_path / "whole", source)
+    assert {key.partition("|")[0] for key in whole} == {
+        "bring", "clause", "finding", "issue", "observation", "record", "target",
+    }  # fmt: skip
+    for objects_each in (1, 2):
+        split = _keyed(tmp_path / str(objects_each), source, objects_each=objects_each)
+        assert split.keys() == whole.keys()
+        records = [key for key in whole if key.startswith("record|")]
+        assert {k: split[k] for k in records} == {k: whole[k] for k in records}

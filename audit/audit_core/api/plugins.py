@@ -48,10 +48,11 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Plugin(Struct, frozen=True, kw_only=True):
-    """A loaded plugin: entry point name, version of its distribution, number of offers."""
+    """A loaded plugin: entry point name, version of its distribution, package, number of offers."""
 
     name: str
     version: str
+    package: str = ""
     facts: int
     checks: int
     connectors: int
@@ -229,6 +230,7 @@ class _Builder:
             Plugin(
                 name=name,
                 version=version,
+                package=_domain(module),
                 facts=counts["dengbao_facts"],
                 checks=counts["dengbao_checks"],
                 connectors=counts["dengbao_connectors"],

@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from audit_core import __version__, plan
+from audit_core.api.code_digest import code_digest
 from audit_core.api.plugins import Registry, load
 from audit_core.cli.names import CODES
 from audit_core.cli.output import note
@@ -101,7 +102,8 @@ class Context:
     def work(self, profile: Profile) -> Work:
         """Everything that an evaluation under `profile` depends on."""
         digests = {id: self.policy.catalog(id).sha256 for id in profile.catalogs}
-        return Work(profile=profile, registry=self.registry, policy=digests)
+        code = code_digest(self.registry)
+        return Work(profile=profile, registry=self.registry, policy=digests, code=code)
 
     def inventory(self) -> Inventory:
         """The inventory that was named, or this machine."""

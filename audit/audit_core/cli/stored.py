@@ -62,8 +62,7 @@ def read_results(context: Context, run: Run) -> Results:
     if found is not None and found.run.sealed:
         note(
             context.text(
-                "The stored results were made by another version of the program, a plugin or "
-                "the policy: evaluated again"
+                "The stored results were made by other code or another policy: evaluated again"
             )
         )
     try:

@@ -35,6 +35,7 @@ from audit_core.model.results import (
     CheckInfo,
     Evidence,
     FactValue,
+    KindInfo,
     ObjectEntry,
     ObjectResults,
     ResultsIndex,
@@ -47,11 +48,15 @@ from audit_core.store.runs import Run, RunFile
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """Everything an evaluation depends on, besides the bundles. `policy` maps ids to digests."""
+    """Everything an evaluation depends on, besides the bundles.
+
+    `policy` maps ids to digests, `code` is the digest of the code; evaluating only stores it.
+    """
 
     profile: Profile
     registry: Registry
     policy: dict[str, str]
+    code: str = ""
 
 
 def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, ...], set[str]]:
@@ -213,9 +218,16 @@ class Evaluator:
                 for c in self._checks
             ),
             objects=tuple(objects),
+            kinds=tuple(self._kinds()),
             object_types=profile.object_types,
             system_objects=profile.system_objects,
         )
+
+    def _kinds(self) -> Iterable[KindInfo]:
+        """The kinds of the targets, by id."""
+        known = self._work.registry.kinds.by_id
+        used = {target.kind for target in self._file.targets}
+        return (KindInfo(id=id, title=known[id].title) for id in sorted(used & known.keys()))
 
 
 def _refused_root(evidence: Evidence) -> bool:
@@ -252,6 +264,7 @@ def stamp(run: Run, work: Work) -> RunStamp:
         # A plugin that could not be loaded then cannot be loaded now either, as a rule.
         faults=_faults(file, work.registry),
         system=file.system,
+        code=work.code,
     )
 
 

@@ -25,8 +25,9 @@ OBJECT_SCHEMA = "dengbao/object-results/1"
 class RunStamp(Struct, frozen=True, kw_only=True):
     """Which run this is and with what it was made. Times are UTC, ISO 8601.
 
-    `plugins` maps plugin name to version, `policy` catalog or profile id to its SHA-256. `sealed`
-    says that the collection came to its end.
+    `plugins` maps plugin name to version, `policy` catalog or profile id to its SHA-256. `code` is
+    one SHA-256 over the files of program, plugins and policy. `sealed` says that the collection
+    came to its end.
     """
 
     id: str
@@ -40,6 +41,7 @@ class RunStamp(Struct, frozen=True, kw_only=True):
     bundles: dict[str, str]
     faults: tuple[Message, ...] = ()
     system: str = ""
+    code: str = ""
 
 
 class Clause(Struct, frozen=True, kw_only=True):
@@ -83,6 +85,13 @@ class CheckInfo(Struct, frozen=True, kw_only=True):
     title: Message
     severity: str
     version: int
+
+
+class KindInfo(Struct, frozen=True, kw_only=True):
+    """A kind of target, as its plugin calls it."""
+
+    id: str
+    title: Message
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -191,7 +200,8 @@ class ObjectEntry(Struct, frozen=True, kw_only=True):
 class ResultsIndex(Struct, frozen=True, kw_only=True):
     """The index of the results of one run; the results of each object are in files of their own.
 
-    `object_types` and `system_objects` are the names that the catalogs give.
+    `kinds` are those of the targets, as far as a plugin offers them. `object_types` and
+    `system_objects` are the names that the catalogs give.
     """
 
     schema: str
@@ -202,6 +212,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     clauses: tuple[Clause, ...]
     checks: tuple[CheckInfo, ...]
     objects: tuple[ObjectEntry, ...]
+    kinds: tuple[KindInfo, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
 

@@ -61,6 +61,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     bundles: dict[str, str]
     faults: tuple[str, ...]
     system: str
+    code: str
 
 
 class FindingView(Struct, frozen=True, kw_only=True):
