@@ -22,6 +22,7 @@ _PARTS = {
     "hosts": hosts.rows,
     "evaluate": stored.evaluating,
     "pack": stored.packing,
+    "many": stored.many,
 }
 _READING = """\
 Each number is a median with the least and the greatest value; each ratio is the median of the

@@ -1,4 +1,4 @@
-"""What is done with a stored run: evaluating it, and packing 500 hosts × 211 items."""
+"""What is done with a stored run: evaluating 1, 20 and 10,000 hosts, packing 500 hosts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from audit_core.connectors import now
-from audit_core.model import (
-    Observation,
-    ReadFiles,
-    Reply,
-    Request,
-    Target,
-)
-from audit_core.model.files import decode_files
-from audit_core.store.bundles import Bundle, BundleWriter, Stamp
+from audit_core.model import Observation, Target
+from audit_core.store import frames
+from audit_core.store.bundles import Bundle, FaultFrame, Head, RoundFrame
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from benchmarks import ROOT, questions
@@ -34,6 +29,7 @@ _AIM_MS = 30
 _AIM_MB = 500
 _HOSTS = 500
 _FEW = 20
+_MANY, _MANY_S, _MANY_MB = 10_000, 300, 200
 _WHOLE = ("site", "network", "organisation")
 _ALWAYS = tuple(Target(id=id, kind=id, object_type=id) for id in _WHOLE)
 
@@ -60,48 +56,56 @@ def _real(say: Say) -> Iterator[tuple[Bundle, questions.Questions, Path]]:
         yield bundle, whole, Path(name)
 
 
-_Answer = tuple[Reply, Stamp]
-
-
 def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store) -> Run:
     """A sealed run of `count` hosts that all gave the answers in `bundle`, at one site."""
-    ids = [f"web{n:04d}" for n in range(count)]
+    ids = [f"web{n:05d}" for n in range(count)]
     work, started = asked.work, now()
     made = store.create(RunFile(
         schema=RUN_SCHEMA, id=f"20261123T080000Z-{count:06x}", started=started,
         profile=asked.profile, profile_sha256=work.profile.sha256, inventory_sha256="",
         dengbao="", plugins={}, targets=(*(questions.target(id) for id in ids), *_ALWAYS),
     ))  # fmt: skip
-    types = _types(asked)
-    replies = [_reply(bundle, seen, types) for seen in bundle.observations.values()]
+    frames_ = tuple(frames.read(bundle.path))
     for id in ids:
-        _write(made.writer(id), id, replies)
+        copied = b"".join(_frame(frame, made.id, id) for frame in frames_)
+        made.bundle_path(id).write_bytes(frames.MAGIC + copied)
     store.seal(made, now())
     return made
 
 
-def _write(writer: BundleWriter, id: str, replies: list[_Answer]) -> None:
-    for reply in replies:
-        writer.add(id, *reply)
-    writer.round_done(1, id, "cloned")
-    writer.finish()
+_OF_TARGET: dict[str, type[Observation] | type[RoundFrame] | type[FaultFrame]] = {
+    "obs": Observation,
+    "round": RoundFrame,
+    "fault": FaultFrame,
+}
 
 
-def _reply(bundle: Bundle, o: Observation, types: dict[str, type[Request]]) -> _Answer:
-    request = msgspec.convert(o.request, types[o.request["type"]])
-    stamp = Stamp(round=o.round, started=o.started, ended=o.ended, how=o.how)
-    stdout = bundle.blob(o.stdout_sha256)
-    reply = Reply(
-        request=request, status=o.status, exit_code=o.exit_code, stdout=stdout,
-        stderr=bundle.blob(o.stderr_sha256), truncated=o.truncated, detail=o.detail,
-        files=decode_files(stdout) if isinstance(request, ReadFiles) else None,
-    )  # fmt: skip
-    return reply, stamp
+def _frame(frame: frames.Frame, run: str, id: str) -> bytes:
+    """`frame` as the host `id` would have left it."""
+    payload = frame.payload
+    if frame.kind == "head":
+        payload = msgspec.json.encode(Head(run=run, target=id))
+    elif frame.kind in _OF_TARGET:
+        seen = msgspec.json.decode(payload, type=_OF_TARGET[frame.kind])
+        payload = msgspec.json.encode(structs.replace(seen, target=id), order="sorted")
+    return frames.encode(frame.kind, payload)
 
 
-def _types(asked: questions.Questions) -> dict[str, type[Request]]:
-    accepted = [t for c in asked.registry.connectors.values() for t in c.accepts]
-    return {str(t.__struct_config__.tag): t for t in accepted}
+def many(_: Repeats, say: Say) -> Iterator[Row]:
+    """Evaluating 10,000 stored hosts."""
+    with _real(say) as (bundle, whole, folder):
+        say(f"writing {_MANY} bundles")
+        store = Store(folder / "many")
+        made = cloned(bundle, whole, _MANY, store)
+        say("evaluating")
+        argv = (str(BIN / "dengbao"), "evaluate", made.id, "--store", str(store.root))
+        with Memory() as memory:
+            cost = run([Job(argv=argv)], folder)
+        assert cost.code < 64, f"dengbao evaluate ended with {cost.code}"
+    what = f"`dengbao evaluate` of {_MANY} stored hosts: "
+    yield limited(f"{what}wall time", [cost.wall], _MANY_S, "s", 0)
+    yield limited(f"{what}CPU of all processes / 2", [cost.cpu / 2], _MANY_S, "s", 0)
+    yield limited(f"{what}peak memory of all its processes", [memory.peak_mb], _MANY_MB, "MB", 0)
 
 
 def _evaluating(
