@@ -16,6 +16,7 @@ from audit_core.text.translate import LANGUAGES, Translator, default_language
 NOT_IN_FULL = 4
 """The exit code where not every target was reached and answered."""
 
+_RUN = msg("id of a run, a unique prefix, or latest")
 EXIT_CODES = (
     (0, msg("carried out in full, whatever the results")),
     (1, msg("what --fail-on asks for holds")),
@@ -206,11 +207,9 @@ class _Commands:
     def _collect(self) -> None:
         self._collecting(self._command("collect", msg("ask the targets and store their answers")))
 
-    def _one_run(self, name: str, help: Message) -> _Parser:
+    def _one_run(self, name: str, help: Message, which: Message = _RUN) -> _Parser:
         made = self._command(name, help)
-        self._option(
-            made, "run", metavar="RUN", help=msg("id of a run, a unique prefix, or latest")
-        )
+        self._option(made, "run", metavar="RUN", help=which)
         self._store(made)
         return made
 
@@ -231,7 +230,9 @@ class _Commands:
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._key(pack)
         verify = self._one_run(
-            "verify", msg("check a pack or a run against its digests and signature")
+            "verify",
+            msg("check a pack or a run against its digests and signature"),
+            msg("path of a pack (.zip), or id of a run, a unique prefix, or latest"),
         )
         self._option(verify, "--key", type=Path, metavar="PUB",
                      help=msg("public key that must have signed, PEM"))  # fmt: skip
