@@ -150,7 +150,7 @@ def test_no_more_problems_of_a_pack_are_listed_than_can_be_read(toys: Toy) -> No
         for number in range(100):
             made.writestr(f"name-{number}", "")
     shown = toys("verify", path).ended(65)
-    assert shown.stdout.count("WRONG") == 30
+    assert shown.stdout.count("ERROR") == 30
     every = len(toys("verify", path, "--format", "json").ended(65).json["problems"])
     assert f"{every - 30} more with --format json" in shown.stdout
 
