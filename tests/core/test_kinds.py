@@ -258,7 +258,7 @@ def test_offers_that_contradict_themselves_or_others_cost_only_themselves() -> N
     for words in (
         "slots has another type elsewhere", "zone has the name of a key", "NameError",
         "a: it needs an object type", "b: a kind with parents needs a part_key",
-        "c: the part_key tapes is taken", "d: the part_key zone is taken",
+        "c: the part_key tapes is already in use", "d: the part_key zone is already in use",
         "expected Kind or KindSettings, got str",
     ):  # fmt: skip
         assert any(words in line for line in told), words
