@@ -157,7 +157,7 @@ def test_78_for_a_resume_that_is_not_the_same_audit(toys: Toy) -> None:
     assert "another inventory" in one_line(toys(*resume), 78)
     other = ["run", "gbt22239-l2", *resume[1:]]
     inventory.write_text("targets:\n  - {id: a, access: {via: local}}\n")
-    assert "begun under toy" in one_line(toys(*other), 78)
+    assert "started with toy" in one_line(toys(*other), 78)
     toys(*resume[:1], "toy", *resume[1:]).ended(0)
 
 

@@ -62,7 +62,7 @@ def test_a_result_that_rests_on_nothing_is_shown_as_a_fault(
     first = replace(small_results.conclusions[0], conclusion=Result.CONFORMING)
     results = replace(small_results, conclusions=(first, *small_results.conclusions[1:]))
     made = written(make_source(results), tmp_path)
-    assert records(made, "机房")["8.1.1.1a"][0] == "【无任何记录：本结论没有所见依据】"
+    assert records(made, "机房")["8.1.1.1a"][0] == "【无任何记录：本结论没有证据支持】"
 
 
 def test_a_pass_without_a_value_says_so(
@@ -70,7 +70,7 @@ def test_a_pass_without_a_value_says_so(
 ) -> None:
     mute = tuple(replace(f, detail=()) for f in small_results.findings)
     made = records(written(make_source(replace(small_results, findings=mute)), tmp_path), "db1")
-    assert made["8.1.4.3a"][0] == "未记录所见值 〔通过 · audit.running〕"
+    assert made["8.1.4.3a"][0] == "未记录检查到的值 〔通过 · audit.running〕"
     assert "未能判定：无权限查看 〔" in made["8.1.4.1b"][0]
     assert "不适用：【未记录不适用原因：移交前必须补写】" in made["8.1.4.1c"][0]
 
@@ -103,7 +103,7 @@ def test_nothing_is_lost_that_refers_to_what_is_not_there(
     assert record[0] == "结果中没有检查记录 lost@ghost\n说明：seen by eye"
     assert [r[1] for r in rows(made["问题清单"])][1] == "seen by eye"
     assert "sha256:beef（不在证据索引中）" in records(made, "web1")["8.1.4.2b"][2]
-    assert any(r[2] and r[2].startswith("9.9") for r in rows(made["条款矩阵"]))
+    assert any(r[2] and r[2].startswith("9.9") for r in rows(made["测评项矩阵"]))
 
 
 def test_a_failed_check_without_a_clause_is_still_an_issue(
@@ -152,7 +152,7 @@ def test_large_tables_go_over_several_sheets(make_source: MakeSource, tmp_path: 
     assert [n for n in made.sheetnames if n.startswith("web1")] == ["web1", "web1-2"]
     numbers = [row[0] for n in ("web1", "web1-2") for row in rows(made[n])]
     assert numbers == list(range(1, 35))
-    matrices = [n for n in made.sheetnames if n.startswith("条款矩阵")]
+    matrices = [n for n in made.sheetnames if n.startswith("测评项矩阵")]
     assert len(matrices) == 3 * 11
     assert {id for n in matrices for id in rows(made[n], 3)[0][3:-1]} == {
         "web1", "db1", "app2", "机房", "lan", "org",

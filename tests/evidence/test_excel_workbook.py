@@ -86,7 +86,8 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
     )
     assert found["8.1.4.1a"] == (
         "口令最小长度=8，要求 3 类字符；要求：不小于 8 〔通过 · password.length〕\n"
-        "说明：自动检查仅覆盖操作系统自身口令\n待补充：第1步：谁可以重置口令？（需提供：重置记录）",
+        "说明：自动检查仅覆盖操作系统自身口令\n"
+        "待补充：第 1 步：谁可以重置口令？（需提供：重置记录）",
         "未测",
         "E00002–E00003",
     )
@@ -107,8 +108,8 @@ def test_a_result_that_answers_can_better_is_marked_and_says_what_is_open(
     book = written(make_source(replace(small_results, conclusions=pending), lang="zh"), tmp_path)
     record, conformity, _ = records(book, "web1")["8.1.4.1a"]
     assert conformity == "不符合（待定）"
-    assert record.endswith("待补充：第1步：谁可以重置口令？（需提供：重置记录）")
-    (row,) = [r for r in rows(book["条款矩阵"]) if str(r[2]).startswith("8.1.4.1a")]
+    assert record.endswith("待补充：第 1 步：谁可以重置口令？（需提供：重置记录）")
+    (row,) = [r for r in rows(book["测评项矩阵"]) if str(r[2]).startswith("8.1.4.1a")]
     assert "不符合（待定）" in row
 
 

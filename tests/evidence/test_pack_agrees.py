@@ -31,7 +31,7 @@ VERDICTS = {
            "undetermined": "not determined"},
 }  # fmt: skip
 SHEETS = {
-    "zh": ("总览", "条款矩阵", "问题清单", "待补充材料", "检查明细", "资产清单", "证据索引",
+    "zh": ("总览", "测评项矩阵", "问题清单", "待补充材料", "检查明细", "资产清单", "证据索引",
            "确认单"),
     "en": ("Overview", "Clause matrix", "Issues", "To be provided", "Check results", "Assets",
            "Evidence index", "Confirmation"),
