@@ -94,7 +94,7 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
     assert found["8.1.4.1b"][0].startswith(
         "未能判定：无权限查看；sudo 需要口令，未获授权 〔未能判定 · login.lockout〕\n待补充："
     )
-    assert found["8.1.4.2c"][0].startswith("未测：没有自动检查覆盖本项\n待补充：")
+    assert found["8.1.4.2c"][0].startswith("未测：没有自动检查覆盖本测评项\n待补充：")
     assert found["8.1.4.11a"][:2] == ("说明：本机不存储个人信息", "不适用")
 
 
