@@ -182,7 +182,7 @@ def test_runs_are_found_by_id_prefix_and_latest(tmp_path: Path) -> None:
         new_run(tmp_path, id=id)
     assert store.find("latest").id == ids[1]
     assert store.find("20260102T030405").id == ids[0]
-    with pytest.raises(UsageError, match="means 2 runs"):
+    with pytest.raises(UsageError, match="matches 2 runs"):
         store.find("2026")
     for name in ("", "../x", "zzz"):
         with pytest.raises(UsageError):

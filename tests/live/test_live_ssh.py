@@ -351,7 +351,7 @@ def test_a_server_that_takes_no_passwords(server: Sshd, monkeypatch: pytest.Monk
     monkeypatch.setenv("PASSWORD", "unused")
     error = refusal(access(server, key=None, password="env:PASSWORD"))
     assert error.reason is Reason.NOT_PERMITTED
-    assert "takes no password, only publickey" in str(error)
+    assert "accepts no password, only publickey" in str(error)
     assert not error.refused
 
 

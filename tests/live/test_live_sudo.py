@@ -137,7 +137,7 @@ def test_a_host_that_cannot_resolve_its_own_name_is_judged_all_the_same(tmp_path
         inv = inventory(tmp_path / "inv.yaml", host("web1", server))
         done = dengbao(
             "run", "gbt22239-l3", "-i", inv, "-t", "web1", "--format", "json", env=env
-        ).ended(1, 2, 3)
+        ).ended(0, 4)
     found = {f["check"]: f for f in json.loads(done.stdout)["findings"]}
     for check in ("linux.sshd-ciphers", "linux.sshd-root-login", "linux.sudo-scope"):
         assert found[check]["verdict"] in ("pass", "fail"), found[check]
