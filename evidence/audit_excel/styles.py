@@ -195,7 +195,7 @@ def lines_of(text: str, width: float, latin: float = 1.0) -> int:
 
     East Asian characters take two columns, all others `latin` of one.
     """
-    room = max(width * 1.03 - 1, 1)
+    room = max(width - 1, 1)
     return sum(_wrapped(line, room, latin) for line in text.split("\n"))
 
 
