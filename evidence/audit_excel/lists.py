@@ -202,6 +202,7 @@ def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
         view.kind(target.kind),
         view.object_type(target.object_type),
         target.parent or "",
+        Cell(view.reached(target.id), "text" if view.carried_out(target.id) else "nonconforming"),
         *[Cell(told or "", "text" if told else "fill_in") for told in declared],
         Cell(settings),
     ]
@@ -213,7 +214,8 @@ def asset_sheet(book: Book, view: View, plan: Plan) -> None:
     text = view.text
     columns = [
         Column(text("No."), 6), Column(text("Object"), 26), Column(text("Kind"), 12),
-        Column(text("Object type"), 16), Column(text("Part of"), 16), Column(text("Address"), 22),
+        Column(text("Object type"), 16), Column(text("Part of"), 16), Column(text("Status"), 24),
+        Column(text("Address"), 22),
         Column(text("Zone"), 14), Column(text("Business system"), 18), Column(text("Owner"), 14),
         Column(text("Declared settings"), 50),
     ]  # fmt: skip

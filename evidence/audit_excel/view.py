@@ -9,7 +9,7 @@ from audit_core.model import Conclusion, Finding, Result, msg
 from audit_core.model.results import Clause, Evidence, PackSource, number_width, total
 from audit_excel.parts import Part, members
 from audit_excel.sessions import sessions
-from audit_excel.words import Counts, Words
+from audit_excel.words import TARGET_STATES, Counts, Words
 
 
 def count(conclusions: Iterable[Conclusion]) -> Counts:
@@ -55,6 +55,7 @@ class View(Words):
         self.conclusions = tuple(c for o in objects for c in o.conclusions)
         self.findings = {f.id: f for o in objects for f in (*o.cited, *o.findings)}
         self._cited = {f.id for o in objects for f in o.cited} - {f.id for f in self.found}
+        self.statuses = {s.target: s for entry in part.entries for s in entry.targets}
         self.targets = members(results.targets, {entry.object for entry in part.entries})
         self.observations = part.numbered(o.observations for o in objects)
         self._evidence = {seen.digest: number for number, seen in self.observations}
@@ -109,6 +110,19 @@ class View(Words):
         if self.results.complete:
             return ""
         return self.text("INCOMPLETE RUN: not everything was collected, the results are partial")
+
+    def reached(self, target: str) -> tuple[str, ...]:
+        """How far `target` was reached, and why no further; empty where nothing is known."""
+        status = self.statuses.get(target)
+        if status is None:
+            return ()
+        detail = () if status.detail is None else (self.say(status.detail),)
+        return (self.say(TARGET_STATES[status.state]), *detail)
+
+    def carried_out(self, target: str) -> bool:
+        """Whether everything that was to be asked of `target` was asked and answered."""
+        status = self.statuses.get(target)
+        return status is None or status.carried_out
 
     # --- clauses
 

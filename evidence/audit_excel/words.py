@@ -22,7 +22,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.names import Named, SystemObject
-from audit_core.model.results import Clause, Evidence, PackSource
+from audit_core.model.results import Clause, Evidence, PackSource, TargetState
 
 RESULTS = {
     Result.CONFORMING: msg("Conforming"),
@@ -249,3 +249,12 @@ class Words:
     def tally(self, counts: Counts) -> str:
         """`counts` in one line."""
         return self.semicolon.join(f"{self.result(r)} {counts[r]}" for r in Result)
+
+
+TARGET_STATES: dict[str, Message] = {
+    TargetState.REACHED: msg("reached"),
+    TargetState.PARTLY_ANSWERED: msg("answered in part"),
+    TargetState.NOT_REACHED: msg("not reached"),
+    TargetState.NOTHING_ASKED: msg("nothing to request"),
+}
+"""How far a target was reached."""

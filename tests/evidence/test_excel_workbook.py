@@ -211,14 +211,14 @@ def test_every_finding_has_a_row(book: Any, source: PackSource, lang: str) -> No
 def test_every_target_is_an_asset(book: Any, source: PackSource, lang: str) -> None:
     found = rows(book[SHEETS[lang][-3]])
     targets = source.results.targets
-    assert [(r[1], r[4] or None, r[5] or None) for r in found] == [
+    assert [(r[1], r[4] or None, r[6] or None) for r in found] == [
         (called(t.id, lang), t.parent, t.address) for t in targets
     ]
     # A kind that no plugin offers is its id.
     assert {r[2] for r in found[:2]} == {{"zh": "主机", "en": "Host"}[lang]}
     assert found[-1][2] == "organisation"
     listed = {"zh": "22、443", "en": "22, 443"}[lang]
-    assert found[0][9] == f"allowed_ports = {listed}\nrpo_hours = 24"
+    assert found[0][10] == f"allowed_ports = {listed}\nrpo_hours = 24"
 
 
 def test_every_observation_is_in_the_index_with_its_file(

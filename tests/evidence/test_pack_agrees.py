@@ -41,6 +41,14 @@ IMPLIED = {
     "en": {"site": "Machine room", "network": "Whole network",
            "organisation": "Audited organisation"},
 }  # fmt: skip
+REACHED = {
+    "zh": {"reached": "已连通", "not_reached": "未连通", "nothing_asked": "无需查询"},
+    "en": {
+        "reached": "reached",
+        "not_reached": "not reached",
+        "nothing_asked": "nothing to request",
+    },
+}
 INVENTORY = """
 system: {name: 手机银行}
 defaults: {zone: 生产区}
@@ -247,9 +255,12 @@ def test_every_check_and_every_observation_has_its_row(pack: Pack) -> None:
     ]
     index = [(r[1], r[2].split("\n", 1)[1]) for r in pack.table("Evidence index")]
     assert index == [(s["target"], s["asked"]) for s in pack.seen]
-    assert [r[1] for r in pack.table("Assets")] == [
-        pack.called(t["id"]) for t in pack.results["targets"]
+    assets = [(r[1], (r[5] or "").split("\n")[0]) for r in pack.table("Assets")]
+    states = {s["target"]: s["state"] for o in pack.results["objects"] for s in o["targets"]}
+    assert assets == [
+        (pack.called(t["id"]), REACHED[pack.lang][states[t["id"]]]) for t in pack.results["targets"]
     ]
+    assert set(states.values()) == {"reached", "not_reached", "nothing_asked"}
 
 
 def test_what_people_must_bring_is_all_that_is_missing(pack: Pack) -> None:
