@@ -144,8 +144,6 @@ def collect(context: Context) -> int:
 
 def run(context: Context) -> int:
     """Collects, evaluates, packs; prints the table per layer and the path of the pack."""
-    if context.args.profile is not None and context.args.fail_on:  # wrong words cost no hour
-        fail_on.read(context.args.fail_on, context.profile(context.args.profile))
     if context.args.output is not None:
         stored.check_output(context.args.output)  # before collecting for an hour, not after
     made = _collected(context)
@@ -161,11 +159,17 @@ def _collected(context: Context) -> Run:
         )
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
+    _check_fail_on(context, profile)
     chosen = context.chosen(profile, resolved(inventory))
     context.routes(chosen.inventory).resolve_secrets(chosen.targets)
     made = context.store.create(context.run_file(context.args.profile, profile, chosen))
     _carry_out(context, made, chosen)
     return made
+
+
+def _check_fail_on(context: Context, profile: Profile) -> None:
+    """Raises UsageError for a word that `--fail-on` does not know, before anything is collected."""
+    fail_on.read(getattr(context.args, "fail_on", ()), profile)
 
 
 def _resumed(context: Context) -> Run:
@@ -200,6 +204,7 @@ def _resumed(context: Context) -> Run:
                 profile=str(file.profile),
             )
         )
+    _check_fail_on(context, profile)
     # The targets as they were looked up when the run began: nothing is looked up twice.
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import structs
+
 from audit_core import plan
 from audit_core.model import Message, Observation, Reason, Status, Target, msg
 from audit_core.model.results import TargetState, TargetStatus
@@ -31,8 +33,7 @@ def target_statuses(
         own = None if bundle is None else _own(member, bundle, cut=not (sealed or bundle.complete))
         above = found.get(member.parent or "")
         if own is None and above is not None:
-            own = TargetStatus(target=member.id, state=above.state, why=above.why,
-                               detail=above.detail, remedy=above.remedy)  # fmt: skip
+            own = structs.replace(above, target=member.id)
         found[member.id] = own or _nothing(member, sealed=sealed)
     return tuple(found.values())
 
@@ -73,13 +74,8 @@ def _worst(ways: Sequence[TargetStatus], *, log_in_failed: bool) -> TargetStatus
     worst = min(ways, key=lambda way: _WORST_FIRST.index(way.state))
     reached_once = any(way.state is not TargetState.NOT_REACHED for way in ways)
     if worst.state is TargetState.NOT_REACHED and reached_once and not log_in_failed:
-        return _with_state(worst, TargetState.PARTLY_ANSWERED)
+        return structs.replace(worst, state=TargetState.PARTLY_ANSWERED)
     return worst
-
-
-def _with_state(status: TargetStatus, state: TargetState) -> TargetStatus:
-    return TargetStatus(target=status.target, state=state, why=status.why,
-                        detail=status.detail, remedy=status.remedy)  # fmt: skip
 
 
 def _nothing_came(asked: dict[str, list[Observation]], fault: FaultFrame) -> bool:
