@@ -1,8 +1,8 @@
 """What a Linux host reports about itself, one package per subject.
 
 The subjects import the shared modules beside this file and, in one direction, each other:
-`sudo`, `files` → `accounts` → `ssh`, and `network` → `system`. May import `audit_core`, and no
-other plugin.
+`sudo`, `files` → `accounts` → `ssh`, and `network` → `system`, `ssh`. May import `audit_core`, and
+no other plugin.
 """
 
 from __future__ import annotations

@@ -9,10 +9,12 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     """Settings that the checks of Linux hosts look at. None: not declared.
 
     `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
-    that which others do not; `…_agents` are process names of the site's own agents.
+    that which others do not; over `service_ports` nobody administers the host; `…_agents` are
+    process names of the site's own agents.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
+    service_ports: tuple[PortRange, ...] | None = None
     data_mounts: tuple[str, ...] | None = None
     needed_packages: tuple[str, ...] | None = None
     needed_services: tuple[str, ...] | None = None

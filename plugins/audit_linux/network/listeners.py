@@ -168,9 +168,11 @@ def _ranges(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[
     return ranges, bad
 
 
-def within_declared(target: Target, protocol: str, ports: str) -> bool:
-    """True when `allowed_ports` of `target` lists each of `ports`, such as `80,8000-8010`."""
-    declared_ranges, bad = _ranges(declared(target, "allowed_ports") or ())
+def within_declared(
+    target: Target, protocol: str, ports: str, *, setting: str = "allowed_ports"
+) -> bool:
+    """True when `setting` of `target` lists each of `ports`, such as `80,8000-8010`."""
+    declared_ranges, bad = _ranges(declared(target, setting) or ())
     asked, odd = _ranges(tuple(f"{part}/{protocol}" for part in ports.split(",")))
     return not (bad or odd) and all(
         any(p == q and low <= first and last <= high for q, low, high in declared_ranges)
@@ -182,12 +184,12 @@ def _exposed(listeners: tuple[Listener, ...]) -> list[Listener]:
     return [item for item in listeners if not item.loopback]
 
 
-_UNSEEN = msg(
+FORWARDS_UNSEEN = msg(
     "Containers run here: ports that the packet filter forwards to them do not show as sockets"
 )
 
 
-def _forwards_unseen(processes: tuple[Process, ...]) -> bool:
+def forwards_unseen(processes: tuple[Process, ...]) -> bool:
     """True when containers run and no proxy of theirs listens on the host in their place."""
     proxies = {"docker-proxy", "rootlessport", "rootlesskit"}
     return any(p.contained for p in processes) and not any(p.name in proxies for p in processes)
@@ -222,8 +224,8 @@ def listening_allowed(
         detail = msg("{count} not on the list: {sockets}", count=len(extra),
                    sockets=capped(i.text for i in extra))  # fmt: skip
         return failed(detail, expected=expected)
-    if _forwards_unseen(known(processes) or ()):
-        return undetermined(seen, _UNSEEN, expected=expected)
+    if forwards_unseen(known(processes) or ()):
+        return undetermined(seen, FORWARDS_UNSEEN, expected=expected)
     return passed(seen, expected=expected)
 
 
@@ -273,8 +275,8 @@ def listening_high_risk(
         return undetermined(detail, expected=expected)
     detail = msg("{count} sockets reachable from outside, none on a high-risk port",
                count=len(exposed))  # fmt: skip
-    if _forwards_unseen(known(processes) or ()):
-        return undetermined(detail, _UNSEEN, expected=expected)
+    if forwards_unseen(known(processes) or ()):
+        return undetermined(detail, FORWARDS_UNSEEN, expected=expected)
     return passed(detail, expected=expected)
 
 

@@ -104,10 +104,12 @@ def sshd_check(
     remedy: Message,
     version: int = 1,
     also: tuple[Need, ...] = (),
+    when_absent: Judgement = _NO_SERVER,
 ) -> Callable[[Callable[..., Judgement]], Check]:
     """Make a function of a Server (and of what `also` needs) a check.
 
-    It is not asked where there is no SSH server, nor where only another one is installed.
+    It is not asked where there is no SSH server (the judgement is `when_absent` then), nor where
+    only another one is installed.
     """
 
     def make(judge: Callable[..., Judgement]) -> Check:
@@ -131,7 +133,7 @@ def sshd_check(
 
         wanted = (*_NEEDS, *also)
         return check(
-            id, needs=wanted, severity=severity, version=version, when_absent=_NO_SERVER,
+            id, needs=wanted, severity=severity, version=version, when_absent=when_absent,
             remedy=remedy,
         )(asked)  # fmt: skip
 
