@@ -29,7 +29,7 @@ def _write(source: PackSource, folder: Path) -> Iterable[Path]:
             raise
         raise ToolMissing(msg("openpyxl is not installed: pip install openpyxl")) from error
     try:
-        return tuple(write(source, folder))
+        return write(source, folder)
     except OSError as error:
         raise StoreError(
             msg("cannot write the workbook: {error}", error=verbatim(str(error)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from audit_core.model.results import PackSource
 from audit_excel import lists, records, summary_sheets
 from audit_excel.parts import MAX_OBJECTS, Part, parts
 from audit_excel.plan import SIDE_BY_SIDE, make_plan
+from audit_excel.processes import spread
 from audit_excel.row_xml import RowFile
 from audit_excel.sheet import MAX_ROWS, Book
 from audit_excel.styles import Styles
@@ -88,17 +89,20 @@ def write(
     rows_each: int = MAX_ROWS,
     side_by_side: int = SIDE_BY_SIDE,
     objects_each: int = MAX_OBJECTS,
-) -> Iterable[Path]:
+) -> tuple[Path, ...]:
     """The workbooks in `folder`: `workbook.xlsx`, and others beside it for many objects.
 
     Larger tables go over several worksheets.
     """
     made = parts(source.results, objects_each)
     home = {entry.object: part.name for part in made for entry in part.entries}
-    for part in made:
+
+    def work(part: Part) -> None:
         path = folder / part.name
         _write(source, part, home, path, rows_each=rows_each, side_by_side=side_by_side)
-        yield path
+
+    spread(made, work)
+    return tuple(folder / part.name for part in made)
 
 
 def _write(

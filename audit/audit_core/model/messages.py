@@ -6,6 +6,7 @@ wrote the literal. So a plugin translates its own texts, and no plugin changes a
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Callable
@@ -163,7 +164,7 @@ def english(message: Message) -> str:
 
 def _rendered(message: Message, translate: Translate, sep: str, most: int) -> str:
     values = {n: _value(v, translate, sep) for n, v in message.args.items()}
-    parts = _PLACE.split(translate(message.domain, message.id))
+    parts = _pieces(translate(message.domain, message.id))
     found, size = [], 0
     for index, part in enumerate(parts):
         text = values.get(part, f"{{{part}}}") if index % 2 else part
@@ -172,6 +173,12 @@ def _rendered(message: Message, translate: Translate, sep: str, most: int) -> st
         if size > most:
             return "".join(found)[:most] + "…"
     return "".join(found)
+
+
+@functools.lru_cache(maxsize=4096)
+def _pieces(text: str) -> tuple[str, ...]:
+    """`text` cut at its places: text and names in turn."""
+    return tuple(_PLACE.split(text))
 
 
 def _value(value: Value, translate: Translate, sep: str) -> str:

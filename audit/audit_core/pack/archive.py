@@ -130,11 +130,15 @@ class Archive:
 
     def _lines(self, first: int = 0, last: int | None = None) -> Iterator[_Line]:
         end = self.mark() if last is None else last
+        self._spool.flush()
+        rest = b""
         while first < end:
-            self._spool.seek(first)
-            raw = self._spool.readline()
-            first += len(raw)
-            yield msgspec.json.decode(raw, type=_Line)
+            # An exporter may read in forked processes, which share the place in the file.
+            piece = os.pread(self._spool.fileno(), min(_CHUNK, end - first), first)
+            first += len(piece)
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield msgspec.json.decode(line, type=_Line)
 
     def close(self) -> None:
         """Finishes the zip."""
