@@ -29,7 +29,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-
 # Programs that tests start, each with the Debian package that brings it.
 TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client nmap:nmap \
 	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils \
-	pg_ctlcluster:postgresql
+	pg_ctlcluster:postgresql pwscore:libpwquality-tools
 
 .NOTPARALLEL:
 .PHONY: help audit test test-all test-latest bench golden recordings docs messages lock clean check tools

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from audit_core.model import Platform
-from audit_linux.accounts.passwords import Settings, effective_quality
+from audit_linux.accounts.passwords import effective_quality
+from audit_linux.accounts.security_conf import Settings
 from audit_linux.pam import Pam
 
 DEBIAN = Platform(values={"os_id": "debian", "os_family": "debian", "version_id": "12"})
@@ -48,7 +49,7 @@ EL = {
 
 def quality(pam: Pam, values: dict[str, str] | None, platform: Platform) -> tuple[int, int]:
     settings = None if values is None else Settings(values=values)
-    got = effective_quality(pam, settings, platform)
+    got = effective_quality(pam, settings, platform)[-1]
     return got.length, got.classes
 
 

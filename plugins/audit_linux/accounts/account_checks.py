@@ -168,15 +168,20 @@ def no_empty_password(
     )
 
 
-# crypt(5): yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256; $sm3$ as openEuler writes it.
-_STRONG = frozenset({"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$"})
+# crypt(5): yescrypt, gost-yescrypt, sm3-yescrypt, scrypt, bcrypt, SHA-512, SHA-256, and SM3 as
+# openEuler and libxcrypt 4.5 write it.
+_STRONG = frozenset({
+    "$y$", "$gy$", "$sm3y$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$",
+})  # fmt: skip
+# MD5, NT, PBKDF1 with SHA-1, and bcrypt as it was before its faults were mended.
+_WEAK = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"})
 
 
 @check(
     "linux.password-hash",
     needs=(ACCOUNTS, known_or_absent(SHADOW), ELSEWHERE),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg(
         "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
     ),
@@ -190,8 +195,11 @@ def password_hash(
 ) -> Judgement:
     """Stored passwords are hashed with a strong scheme."""
     exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
-    hashed = [s for s in known(shadow) or () if s.scheme]
-    weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in allowed]
+    # No crypt(5) behind a lock (*LK*, !!) is no password at all.
+    hashed = [s for s in known(shadow) or () if s.scheme and (s.usable or s.scheme != "?")]
+    judged = _WEAK | (_STRONG - allowed)
+    weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme in judged]
+    strange = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in judged | allowed]
     expected = msg("one of {allowed}, kept in /etc/shadow", allowed=listed(allowed))
     if weak or exposed:
         bad = [*weak, *exposed]
@@ -203,6 +211,13 @@ def password_hash(
             ),
             expected=expected,
         )
+    if strange:
+        detail = msg(
+            "How these passwords are stored is not known; look at their field in /etc/shadow: "
+            "{names}",
+            names=capped(strange),
+        )
+        return undetermined(detail, expected=expected)
     if not hashed:
         return _whole(accounts, sources, not_applicable(msg("No account has a stored password")))
     seen = listed({s.scheme for s in hashed})

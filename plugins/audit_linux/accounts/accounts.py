@@ -26,6 +26,7 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
+from audit_linux.accounts.group_file import SPACE, id_number
 
 _ROWS = 200_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,32 +99,23 @@ def _fields(line: str, count: int) -> list[str]:
 
 
 def _rows(answer: Answer) -> list[tuple[int, str]]:
-    lines = [
-        (number, line)
-        for number, line in enumerate(answer.lines, 1)
-        if line.strip() and not line.startswith("#")
-    ]
+    lines = [(number, line.lstrip(SPACE)) for number, line in enumerate(answer.lines, 1)]
+    lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
     if len(lines) > _ROWS:
         raise ParseError(msg("too many accounts to judge"))
     return lines
 
 
-def _integer(text: str) -> int:
-    value = integer(text)
-    if value is None or value < 0:
-        raise ParseError(msg("not an id: {text}", text=verbatim(text)))
-    return value
-
-
 def _account(line: str) -> Account:
-    name, secret, uid, gid, _, home, shell = _fields(line, 7)
+    """One line as glibc reads it: what is missing is empty, the shell is the rest of the line."""
+    name, secret, uid, gid, _, home, shell = [*line.rstrip("\r").split(":", 6), *[""] * 6][:7]
     if not name:
         raise ParseError(msg("an account without a name"))
     known = {"": "empty", "x": "shadowed"}
     return Account(
         name=name,
-        uid=_integer(uid),
-        gid=_integer(gid),
+        uid=id_number(uid),
+        gid=id_number(gid),
         home=home,
         shell=shell,
         field=known.get(secret, "locked" if secret[:1] in ("!", "*") else "other"),
@@ -131,7 +123,10 @@ def _account(line: str) -> Account:
 
 
 def parse_passwd(answer: Answer) -> Accounts | Partial:
-    """The accounts of /etc/passwd; a line that passwd(5) does not allow is told, the rest holds."""
+    """The accounts of /etc/passwd as glibc reads them: blank lines and comments are none.
+
+    A line that glibc passes over is told, the rest holds.
+    """
     lines = _rows(answer)
     nis = [line.split(":", 1)[0] for _, line in lines if line[0] in "+-"]
     rows, problems = read_rows(((n, li) for n, li in lines if li[0] not in "+-"), _account)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, ParseError, Partial, ReadFile, fact, msg, partial, read_rows
+from audit_core.api.sdk import Answer, Partial, ReadFile, fact, partial, read_rows
+from audit_linux.accounts.group_file import SPACE, id_number
 
 
 class Groups(Struct, frozen=True, kw_only=True):
     """The groups of /etc/group: the members that it names for each, and its number.
 
-    `unread` lines could not be read: who is in their groups is not known.
+    Groups with one number have the same members. `unread` lines could not be read: who is in their
+    groups is not known.
     """
 
     members: dict[str, tuple[str, ...]]
@@ -20,27 +20,28 @@ class Groups(Struct, frozen=True, kw_only=True):
     unread: int = 0
 
 
-def _fields(line: str) -> list[str]:
-    fields = line.rstrip("\r").split(":")
-    if len(fields) != 4:
-        raise ParseError(msg("{count} fields, expected 4", count=len(fields)))
-    return fields
+def _group(line: str) -> tuple[str, int, list[str]]:
+    name, _, number, named = [*line.rstrip("\r").split(":", 3), "", "", ""][:4]
+    members = [member.lstrip(SPACE) for member in named.split(",")]
+    return name, id_number(number), [member for member in members if member]
 
 
 def parse_group(answer: Answer) -> Groups | Partial:
-    """The groups of /etc/group; of one name the first line holds.
+    """The groups of /etc/group as glibc reads it.
 
-    As glibc reads it, a line of another form names no group; it is told, and the rest holds.
+    Of one name the first line gives the number. A line whose number cannot be read names no group;
+    it is told, and the rest holds. White space before a member does not count. Rights go by the
+    number, so that members of another group with the same number are members, too.
     """
-    lines = ((n, li) for n, li in enumerate(answer.lines, 1) if li.strip() and li[0] not in "+-#")
-    rows, problems = read_rows(lines, _fields)
-    members: dict[str, tuple[str, ...]] = {}
+    lines = ((n, li.lstrip(SPACE)) for n, li in enumerate(answer.lines, 1))
+    rows, problems = read_rows(((n, li) for n, li in lines if li and li[0] not in "+-#"), _group)
     gids: dict[str, int] = {}
-    for name, _, number, named in rows:
-        members.setdefault(name, tuple(one for one in named.split(",") if one))
-        if re.fullmatch(r"[0-9]{1,10}", number):
-            gids.setdefault(name, int(number))
-    return partial(Groups(members=members, gids=gids, unread=len(problems)), problems)
+    named: dict[int, list[str]] = {}
+    for name, number, members in rows:
+        gids.setdefault(name, number)
+        named.setdefault(number, []).extend(members)
+    members_of = {name: tuple(dict.fromkeys(named[number])) for name, number in gids.items()}
+    return partial(Groups(members=members_of, gids=gids, unread=len(problems)), problems)
 
 
 GROUPS = fact("linux.groups", Groups, ask=ReadFile(path="/etc/group"), parse=parse_group)

@@ -19,7 +19,6 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
-    integer,
     known,
     known_or_absent,
     msg,
@@ -29,7 +28,13 @@ from audit_core.api.sdk import (
     shortened,
     undetermined,
 )
-from audit_linux.accounts.passwords import SETTINGS_UNREAD, Settings, parse_settings
+from audit_linux.accounts.passwords import SETTINGS_UNREAD
+from audit_linux.accounts.security_conf import (
+    Settings,
+    faillock_settings,
+    parse_faillock,
+    scanned,
+)
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import (
     PAM,
@@ -52,7 +57,7 @@ FAILLOCK = fact(
     "linux.faillock",
     Settings,
     ask=ReadFile(path="/etc/security/faillock.conf"),
-    parse=parse_settings,
+    parse=parse_faillock,
 )
 
 _TALLY = ("pam_tally2.so", "pam_tally.so")
@@ -82,8 +87,8 @@ class Lock(Struct, frozen=True, kw_only=True):
 
 
 def _seconds(name: str, text: str) -> int:
-    value = 0 if text == "never" else integer(text)
-    if value is None or value < 0:
+    value = 0 if text == "never" else scanned(text)
+    if value is None or text.lstrip().startswith("-"):
         raise Unresolved(
             msg("{name} is {value}, which is not a number", name=name, value=shortened(text))
         )
@@ -91,8 +96,9 @@ def _seconds(name: str, text: str) -> int:
 
 
 def _word(rule: Rule, conf: dict[str, str], name: str) -> str:
-    told = rule.option(name)
-    return conf.get(name, "") if told is None else told
+    given = [arg.partition("=")[::2] for arg in rule.args]
+    told = faillock_settings(given) if rule.module == "pam_faillock.so" else dict(given)
+    return told.get(name, conf.get(name, ""))
 
 
 def _option(rule: Rule, conf: dict[str, str], name: str) -> int:
@@ -116,7 +122,7 @@ def _lock(rules: list[Rule], conf: dict[str, str]) -> Lock:
             if _word(one, conf, "root_unlock_time")]  # fmt: skip
     return Lock(
         module=rule.module,
-        deny=_option(rule, conf, "deny"),
+        deny=_option(rule, conf, "deny") & 0xFFFF,  # an unsigned short in both modules
         unlock=unlock,
         interval=min(_option(one, conf, "fail_interval") for one in rules) if faillock else None,
         root_unlock=(_shortest(root) if root else unlock)
@@ -318,7 +324,7 @@ def _never(pam: Pam, service: str) -> bool:
         ELSEWHERE,
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
         "deny, unlock_time and fail_interval in /etc/security/faillock.conf"

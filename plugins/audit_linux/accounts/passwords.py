@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Struct
@@ -14,7 +15,6 @@ from audit_core.api.sdk import (
     Down,
     Judgement,
     Message,
-    ParseError,
     Platform,
     ReadFile,
     ReadFiles,
@@ -22,19 +22,29 @@ from audit_core.api.sdk import (
     Up,
     Verdict,
     c_integer,
+    capped,
     check,
     expect,
     fact,
     failed,
     integer,
+    known,
     known_or_absent,
     msg,
     optional,
     passed,
     shortened,
     undetermined,
+    verbatim,
 )
-from audit_linux.config_files import whole_files
+from audit_linux.accounts.security_conf import (
+    Settings,
+    parse_pwhistory,
+    parse_pwquality,
+    pwquality_option,
+    scanned,
+    search_keys,
+)
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import (
     LOCAL_PROOF,
@@ -52,9 +62,13 @@ from audit_linux.pam import (
 
 
 class LoginDefs(Struct, frozen=True, kw_only=True):
-    """login.defs(5): the value of each key; where a key stands twice, the last one holds."""
+    """login.defs(5): the value of each key as the programs of shadow read it: the last one holds.
+
+    `searched` are those that PAM modules find, by key in lower case: there the first one holds.
+    """
 
     values: dict[str, str]
+    searched: dict[str, str] = {}
 
     def integer(self, key: str) -> int | None:
         """The number of `key` as shadow reads it; None where it is missing or no number."""
@@ -66,7 +80,11 @@ class LoginDefs(Struct, frozen=True, kw_only=True):
 
 
 def parse_login_defs(answer: Answer) -> LoginDefs:
-    """The keys of /etc/login.defs, read as shadow's getdef.c does."""
+    """The keys of /etc/login.defs.
+
+    getdef.c of shadow: a key ends at a blank or tab, a comment is a whole line, a value is what
+    stands between quotes or to the end of the line, and of a key that stands twice the last holds.
+    """
     values = {}
     for raw in answer.lines:
         line = raw.strip(" \t\r\n\v\f")
@@ -74,48 +92,12 @@ def parse_login_defs(answer: Answer) -> LoginDefs:
         if found and not line.startswith("#"):
             value = line[found.end() :].lstrip(' "\t').split('"', 1)[0]
             values[found[1]] = value
-    return LoginDefs(values=values)
+    return LoginDefs(values=values, searched=search_keys(answer.lines))
 
 
 LOGIN_DEFS = fact(
     "linux.login-defs", LoginDefs, ask=ReadFile(path="/etc/login.defs"), parse=parse_login_defs
 )
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """`name = value` settings of a security library; a bare name is set to the empty text."""
-
-    values: dict[str, str]
-
-
-def _settings(lines: list[str]) -> dict[str, str]:
-    values = {}
-    for raw in lines:
-        line = raw.split("#", 1)[0].strip()
-        name, equals, value = line.partition("=")
-        if not equals:
-            name, _, value = line.partition(" ")
-        if name.strip():
-            values[name.strip()] = value.strip()
-    return values
-
-
-def parse_pwquality(answer: Answer) -> Settings | Absent:
-    """The settings of libpwquality: drop-ins in order, then the main file, later ones winning."""
-    files = whole_files(answer)
-    if isinstance(files, Absent):
-        return files
-    values: dict[str, str] = {}
-    for file in sorted(files, key=lambda b: (b.path == "/etc/security/pwquality.conf", b.path)):
-        if any(len(line) > 1022 for line in file.lines):
-            raise ParseError(msg("{path} has a line that libpwquality refuses", path=file.path))
-        values |= _settings(file.lines)
-    return Settings(values=values)
-
-
-def parse_settings(answer: Answer) -> Settings:
-    """The settings of one file in the style of faillock.conf(5)."""
-    return Settings(values=_settings(answer.lines))
 
 
 PWQUALITY = fact(
@@ -132,7 +114,7 @@ PWHISTORY = fact(
     "linux.pwhistory",
     Settings,
     ask=ReadFile(path="/etc/security/pwhistory.conf"),
-    parse=parse_settings,
+    parse=parse_pwhistory,
 )
 
 _QUALITY = ("pam_pwquality.so", "pam_cracklib.so")
@@ -140,17 +122,25 @@ _CREDITS = ("dcredit", "ucredit", "lcredit", "ocredit")
 
 
 class Quality(Struct, frozen=True, kw_only=True):
-    """The shortest password and the classes of characters that a user's new password must have."""
+    """The shortest password and the classes of characters that a user's new password must have.
+
+    `unknown` says why more may be required; None where nothing else is.
+    """
 
     module: str
     length: int
     classes: int
     for_root: bool
+    unknown: Message | None = None
 
 
 def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int:
     text = rule.option(name)
-    text = settings.get(name) if text is None else text
+    return _number(settings if text is None else {name: text}, name, default)
+
+
+def _number(settings: dict[str, str], name: str, default: int) -> int:
+    text = settings.get(name)
     if text is None:
         return default
     value = integer(text)
@@ -161,8 +151,14 @@ def _value(rule: Rule, settings: dict[str, str], name: str, default: int) -> int
     return value
 
 
-def _flag(rule: Rule, settings: dict[str, str], name: str) -> bool:
-    return name in rule.args or name in settings
+def _told(rule: Rule, settings: dict[str, str]) -> dict[str, str]:
+    """What the module goes by: arguments before files. pam_pwquality passes over those it refuses,
+    pam_cracklib reads no file."""
+    given = [arg.partition("=")[::2] for arg in rule.args]
+    if rule.module == "pam_cracklib.so":
+        return dict(given)
+    taken = (pwquality_option(*pair) for pair in given)
+    return settings | dict(pair for pair in taken if pair)
 
 
 def _old(platform: Platform, module: str) -> bool:
@@ -176,22 +172,22 @@ def _old(platform: Platform, module: str) -> bool:
 
 def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Quality:
     """What this quality module asks of a password; Unresolved for a value that is no number."""
-    old = _old(platform, rule.module)
-    credits = [_value(rule, settings, name, int(old)) for name in _CREDITS]
-    length = _value(rule, settings, "minlen", 9 if old else 8) - sum(c for c in credits if c > 0)
+    old, told = _old(platform, rule.module), _told(rule, settings)
+    credits = [_number(told, name, int(old)) for name in _CREDITS]
+    length = _number(told, "minlen", 9 if old else 8) - sum(c for c in credits if c > 0)
     needed = sum(-c for c in credits if c < 0)
-    classes = max(_value(rule, settings, "minclass", 0), sum(c < 0 for c in credits))
+    classes = max(_number(told, "minclass", 0), sum(c < 0 for c in credits))
     return Quality(
         module=rule.module,
         length=max(length, needed, 6),  # 6 is PWQ_BASE_MIN_LENGTH, and cracklib's own floor
-        classes=classes,
-        for_root=_flag(rule, settings, "enforce_for_root"),
+        classes=min(classes, 4),  # PWQ_NUM_CLASSES
+        for_root="enforce_for_root" in told,
     )
 
 
 def _acts(seen: Reached, at: int, settings: dict[str, str]) -> bool:
     rule = seen[at]
-    on = rule.module == "pam_cracklib.so" or _value(rule, settings, "enforcing", 1) != 0
+    on = rule.module == "pam_cracklib.so" or _number(_told(rule, settings), "enforcing", 1) != 0
     if not on or not enforced(seen, at):
         return False
     installed(rule)
@@ -204,19 +200,56 @@ def _own(rule: Rule, platform: Platform) -> Quality:
     return Quality(module=rule.module, length=length, classes=0, for_root=False)
 
 
+# Modules of a password stack that ask nothing of the strength of a new password, or whose rules are
+# evaluated here: those of Linux-PAM 1.7, and those that Debian 12, RHEL 9 and openSUSE bring.
+_EVALUATED = frozenset({
+    "pam_unix.so", "pam_unix2.so", "pam_pwdb.so", "pam_tcb.so", "pam_pwquality.so",
+    "pam_cracklib.so", "pam_pwhistory.so", "pam_sss.so", "pam_ldap.so", "pam_winbind.so",
+    "pam_krb5.so", "pam_permit.so", "pam_deny.so", "pam_gnome_keyring.so", "pam_kwallet.so",
+    "pam_kwallet5.so", "pam_localuser.so", "pam_succeed_if.so", "pam_usertype.so", "pam_env.so",
+    "pam_warn.so", "pam_echo.so", "pam_debug.so", "pam_cap.so", "pam_faillock.so", "pam_tally.so",
+    "pam_tally2.so", "pam_systemd_home.so", "pam_selinux.so", "pam_rootok.so", "pam_ecryptfs.so",
+    "pam_mount.so", "pam_mkhomedir.so", "pam_umask.so", "pam_limits.so", "pam_nologin.so",
+    "pam_fprintd.so", "pam_smbpass.so", "pam_wheel.so", "pam_access.so", "pam_time.so",
+    "pam_listfile.so", "pam_shells.so", "pam_securetty.so", "pam_loginuid.so", "pam_keyinit.so",
+})  # fmt: skip
+
+
+def _more(seen: Reached, evaluated: frozenset[str] = _EVALUATED) -> Message | None:
+    """That modules on this way have rules of their own which are not evaluated; None without."""
+    others = {rule.module for rule in seen if rule.module not in evaluated}
+    if not others:
+        return None
+    return msg(
+        "These PAM modules may require more of a new password, which is not evaluated; look at "
+        "their settings: {names}",
+        names=capped(others),
+    )
+
+
 def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
-    if any(rule.module == "pam_passwdqc.so" for rule in seen):
-        raise Unresolved(msg("pam_passwdqc is in use; its rules are not evaluated"))
     found = [_own(rule, platform) for rule in seen if rule.module == "pam_unix.so"]
     for at, rule in enumerate(seen):
-        own = {} if rule.module == "pam_cracklib.so" else settings
-        if rule.module in _QUALITY and _acts(seen, at, own):
-            found.append(quality_of(rule, own, platform))
+        if rule.module in _QUALITY and _acts(seen, at, settings):
+            found.append(quality_of(rule, settings, platform))
     if not found:
         raise Unresolved(msg("No PAM module that sets local passwords was found"))
     best = max(found, key=lambda q: (q.length, q.classes))
-    classes = max(q.classes for q in found)
-    return Quality(module=best.module, length=best.length, classes=classes, for_root=best.for_root)
+    return Quality(
+        module=best.module,
+        length=best.length,
+        classes=max(q.classes for q in found),
+        for_root=best.for_root,
+        unknown=_more(seen),
+    )
+
+
+def _on_way(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
+    """What is asked on this way; nothing, with the reason, where that is not certain."""
+    try:
+        return _strictest(seen, settings, platform)
+    except Unresolved as error:
+        return Quality(module="-", length=0, classes=0, for_root=False, unknown=error.detail)
 
 
 def _changes(pam: Pam) -> list[Reached]:
@@ -229,17 +262,28 @@ def _changes(pam: Pam) -> list[Reached]:
     return found
 
 
-def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -> Quality:
-    """What is asked of a user's new password on the weakest way to one."""
-    values = settings.values if settings else {}
-    found = [_strictest(way, values, platform) for way in _changes(pam)]
+def _least(found: list[Quality]) -> Quality:
+    """What the weakest of these ways asks for."""
     shortest = min(found, key=lambda q: q.length)
     return Quality(
         module=shortest.module,
         length=shortest.length,
         classes=min(q.classes for q in found),
         for_root=all(q.for_root for q in found),
+        unknown=next((q.unknown for q in found if q.unknown), None),
     )
+
+
+def effective_quality(pam: Pam, settings: Settings | None, platform: Platform) -> list[Quality]:
+    """What is asked of a user's new password on the weakest way to one.
+
+    Where more may be asked for on some ways, what the weakest of the others asks comes first.
+    """
+    values = settings.values if settings else {}
+    found = [_on_way(way, values, platform) for way in _changes(pam)]
+    sure = [quality for quality in found if quality.unknown is None]
+    apart = [_least(sure)] if sure and len(sure) < len(found) else []
+    return [*apart, _least(found)]
 
 
 SETTINGS_UNREAD = msg("It depends on a configuration file in /etc/security that was not read")
@@ -250,7 +294,9 @@ _STRICTEST = Settings(values={
 })  # fmt: skip
 
 
-def _qualities(pam: Pam, settings: Settings | Absent | None, platform: Platform) -> list[Quality]:
+def _qualities(
+    pam: Pam, settings: Settings | Absent | None, platform: Platform
+) -> list[list[Quality]]:
     """What is asked of a new password: one answer, or each that a platform not known leaves open.
 
     Defaults are those of the distribution's build: debian and RHEL 7 are the two ends. Where the
@@ -264,6 +310,28 @@ def _qualities(pam: Pam, settings: Settings | Absent | None, platform: Platform)
             platform.but(os_family=family, version_id=release) for family, release in ends.items()
         ]
     return [effective_quality(pam, settings, one) for one in assumed]
+
+
+def _on_weakest(
+    found: list[Quality],
+    judge: Callable[[Quality], Judgement],
+    settings: Settings | Absent | None,
+) -> Judgement:
+    """The judgement of the weakest way: a fail only where nothing unknown may ask for more."""
+    judged = [(quality, judge(quality)) for quality in found]
+    stop = known(settings)
+    stopped = (_stopped(stop.stopped),) if stop and stop.stopped else ()
+    for quality, judgement in judged:
+        if judgement.verdict is Verdict.FAIL and quality.unknown is None:
+            return failed(*judgement.detail, *stopped, expected=judgement.expected)
+    quality, judgement = judged[-1]
+    if judgement.verdict is Verdict.FAIL and quality.unknown is not None:
+        return undetermined(quality.unknown, *stopped, expected=judgement.expected)
+    return passed(*judgement.detail, *stopped, expected=judgement.expected)
+
+
+def _stopped(line: str) -> Message:
+    return msg("libpwquality stops reading its settings at {line}", line=verbatim(line))
 
 
 def _agreed(judgements: list[Judgement]) -> Judgement:
@@ -283,14 +351,18 @@ def _sure(judgement: Judgement, settings: Settings | Absent | None, *bound: Mess
     return undetermined(SETTINGS_UNREAD, expected=judgement.expected)
 
 
-def _bound(found: list[Quality]) -> Message:
+def _bound(answers: list[list[Quality]]) -> tuple[Message, ...]:
     """The strictest rule that the PAM stack can have, whatever the settings are."""
-    return msg(
+    found = [quality for each in answers for quality in each if quality.unknown is None]
+    if not found:
+        return ()
+    bound = msg(
         "Whatever its configuration file says, the weakest way to set a new password requires "
         "at most {length} characters and {classes} classes",
         length=min(quality.length for quality in found),
         classes=min(quality.classes for quality in found),
     )
+    return (bound,)
 
 
 def _unresolved(error: Unresolved) -> Judgement:
@@ -307,7 +379,7 @@ _HARDEN = msg(
     "linux.password-length-floor",
     needs=(PAM, known_or_absent(optional(PWQUALITY)), PLATFORM, ELSEWHERE),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=_HARDEN,
 )
 def password_length_floor(
@@ -323,8 +395,8 @@ def password_length_floor(
         found = _qualities(pam, settings, platform)
     except Unresolved as error:
         return _unresolved(error)
-    judged = _agreed([_long(quality, minimum) for quality in found])
-    return seen_here(_sure(judged, settings, _bound(found)), sources, "passwd")
+    judged = _agreed([_on_weakest(each, lambda q: _long(q, minimum), settings) for each in found])
+    return seen_here(_sure(judged, settings, *_bound(found)), sources, "passwd")
 
 
 def _long(quality: Quality, minimum: int) -> Judgement:
@@ -343,7 +415,7 @@ def _long(quality: Quality, minimum: int) -> Judgement:
     "linux.password-quality",
     needs=(PAM, known_or_absent(optional(PWQUALITY)), PLATFORM, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=_HARDEN,
 )
 def password_quality(
@@ -360,8 +432,12 @@ def password_quality(
         found = _qualities(pam, settings, platform)
     except Unresolved as error:
         return _unresolved(error)
-    judged = _agreed([_mixed(quality, min_length, min_classes) for quality in found])
-    return seen_here(_sure(judged, settings, _bound(found)), sources, "passwd")
+
+    def judge(quality: Quality) -> Judgement:
+        return _mixed(quality, min_length, min_classes)
+
+    judged = _agreed([_on_weakest(each, judge, settings) for each in found])
+    return seen_here(_sure(judged, settings, *_bound(found)), sources, "passwd")
 
 
 def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
@@ -391,7 +467,12 @@ def _remembered(seen: Reached, settings: dict[str, str]) -> int:
     for at, rule in enumerate(seen):
         if rule.module == "pam_pwhistory.so" and enforced(seen, at):
             installed(rule)
-            most = max(most, _value(rule, settings, "remember", 10))
+            if rule.option("conf") is not None:
+                raise Unresolved(
+                    msg("{module} reads another configuration file (conf=)", module=rule.module)
+                )
+            told = scanned(settings.get("remember", ""))
+            most = max(most, _value(rule, {}, "remember", 10 if told is None else told))
         if rule.module == "pam_unix.so":
             most = max(most, _value(rule, {}, "remember", 0))
     return most
@@ -401,7 +482,7 @@ def _remembered(seen: Reached, settings: dict[str, str]) -> int:
     "linux.password-history",
     needs=(PAM, known_or_absent(optional(PWHISTORY)), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Add pam_pwhistory.so remember=5 as required before pam_unix.so in the stack"),
 )
 def password_history(
@@ -412,18 +493,32 @@ def password_history(
     remember: Annotated[int, Up] = 5,
 ) -> Judgement:
     """Recent passwords cannot be used again."""
+    told = _STRICTEST if isinstance(settings, Absent) else settings
+    expected = msg("at least {count} earlier passwords", count=remember)
     try:
-        told = _STRICTEST if isinstance(settings, Absent) else settings
-        values = told.values if told else {}
-        kept = min(_remembered(way, values) for way in _changes(pam))
+        ways = _changes(pam)
     except Unresolved as error:
         return _unresolved(error)
+    counts = [_kept(way, told.values if told else {}) for way in ways]
+    least = min((kept for kept, more in counts if more is None), default=None)
+    unknown = next((more for kept, more in counts if more is not None and kept < remember), None)
+    if unknown is not None and (least is None or least >= remember):
+        return undetermined(unknown, expected=expected)
+    kept = min(kept for kept, _ in counts) if least is None else least
     judged = expect(
         kept >= remember,
         detail=msg("{count} earlier passwords are remembered", count=kept),
-        expected=msg("at least {count} earlier passwords", count=remember),
+        expected=expected,
     )
     return seen_here(_sure(judged, settings), sources, "passwd")
+
+
+def _kept(seen: Reached, values: dict[str, str]) -> tuple[int, Message | None]:
+    """How many passwords are surely remembered on this way, and why it may be more."""
+    try:
+        return _remembered(seen, values), _more(seen, _EVALUATED | {"pam_passwdqc.so"})
+    except Unresolved as error:
+        return 0, error.detail
 
 
 @check(

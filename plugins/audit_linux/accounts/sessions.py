@@ -148,7 +148,7 @@ def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
     "linux.umask",
     needs=(STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=3,
+    version=4,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )
 def umask(
@@ -183,7 +183,9 @@ def _defaults(defs: LoginDefs | Absent | None, pam: Pam | Absent) -> set[int | N
         return {None}
     told: int | None = 0o022
     if defs is not None:
-        told = None if isinstance(defs, Absent) else _mask(defs.values.get("UMASK", "022"))
+        told = (
+            None if isinstance(defs, Absent) else _mask(defs.searched.get("umask", "022").strip())
+        )
     try:
         ways = [w for s in entrances(pam) for w in paths(stack(pam, s, "session"), accepted)]
     except Unresolved:

@@ -83,7 +83,7 @@ def verdict(check: Check, facts: dict[Any, Any]) -> Verdict:
 
 
 HEAD = "root:x:0:0::/root:/bin/bash\n"
-BAD = "more:x:1:1:a:b:/:/bin/sh\n"  # eight fields
+BAD = "more:x:one:1:a:/:/bin/sh\n"
 TOOR = "toor:x:0:0::/root:/bin/sh\n"
 
 

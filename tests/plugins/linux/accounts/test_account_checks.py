@@ -142,13 +142,24 @@ def test_no_empty_password(field: str, given: Secret, verdict: Verdict) -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "verdict"),
-    [(s, PASS) for s in ("$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$")]
-    + [(s, FAIL) for s in ("$1$", "$md5$", "DES", "?", "$2x$")]
+    [
+        (s, PASS)
+        for s in ("$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$", "$sm3y$")
+    ]
+    + [(s, FAIL) for s in ("$1$", "$md5$", "DES", "$2x$")]
+    + [(s, UNDETERMINED) for s in ("?", "$argon2id$")]
     + [("", NA)],
 )
 def test_password_hash(scheme: str, verdict: Verdict) -> None:
     given = (secret("a", scheme, locked=not scheme),)
     assert mod.password_hash.judge(some(who("a")), given, LOCAL).verdict is verdict
+
+
+def test_what_stands_behind_a_lock_is_no_weak_hash() -> None:
+    given = (secret("a", "?", locked=True), secret("b", "$y$"))  # *LK* and !! are sent as *? and !!
+    assert mod.password_hash.judge(some(who("a"), who("b")), given, LOCAL).verdict is PASS
+    only = mod.password_hash.judge(some(who("a")), given[:1], LOCAL)
+    assert only.verdict is NA
 
 
 def test_password_hash_in_passwd_and_stricter() -> None:

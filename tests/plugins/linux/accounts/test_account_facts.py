@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +19,8 @@ from audit_linux.accounts.accounts import (
     parse_shadow,
 )
 from audit_linux.accounts.groups import parse_group
-from audit_linux.accounts.passwords import parse_login_defs, parse_pwquality
+from audit_linux.accounts.passwords import parse_login_defs
+from audit_linux.accounts.security_conf import parse_pwquality
 
 Make = Callable[..., Answer]
 
@@ -71,8 +76,8 @@ def test_passwd_names_are_compared_raw(answer: Make) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "root:x:0:0::/root\n", "root:x:zero:0::/root:/bin/sh\n", ":x:1:1::/:/bin/sh\n",
-     "a:x:-1:1::/:/bin/sh\n", "a:x:1:1::/:/bin/sh:more\n"],
+    ["", "root:x\n", "root:x:zero:0::/root:/bin/sh\n", ":x:1:1::/:/bin/sh\n",
+     "a:x:0x1:1::/:/bin/sh\n", "a:x:0 :1::/:/bin/sh\n"],
 )  # fmt: skip
 def test_passwd_that_is_none(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
@@ -97,7 +102,7 @@ def test_shadow_that_is_none(text: str, answer: Make) -> None:
 
 
 def test_one_bad_line_does_not_hide_the_others(answer: Make) -> None:
-    bad = "shadow#94:x:1:1:a:b:/:/bin/sh\n"
+    bad = "shadow#94:x:one:1:a:/:/bin/sh\n"
     passwd = parse_passwd(answer(f"root:x:0:0::/root:/bin/sh\n{bad}toor:x:0:0::/:/bin/sh\n"))
     assert isinstance(passwd, Partial)
     assert [a.name for a in passwd.value.rows] == ["root", "toor"]
@@ -161,6 +166,8 @@ def test_login_defs_last_value_wins_as_in_shadow(answer: Make) -> None:
     assert defs.integer("PASS_MIN_DAYS") == 7
     assert defs.integer("UMASK") is None
     assert "ALONE" not in defs.values
+    assert defs.searched["pass_max_days"] == "99999\r"  # pam_modutil_search_key takes the first
+    assert defs.searched["umask"] == "027 "
 
 
 def test_pwquality_main_file_wins_over_drop_ins(files: Make) -> None:
@@ -178,20 +185,86 @@ def test_pwquality_main_file_wins_over_drop_ins(files: Make) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("length", "fine"), [(1022, True), (1023, False)])
-def test_pwquality_refuses_what_the_library_refuses(length: int, fine: bool, files: Make) -> None:
-    answer = files({"/etc/security/pwquality.conf": "minlen = 9\n" + "#" * length})
-    if fine:
-        parse_pwquality(answer)
-    else:
-        with pytest.raises(ParseError):
-            parse_pwquality(answer)
-
-
 def test_group(answer: Make) -> None:
     groups = whole(
         parse_group(answer("sudo:x:27:alice,bob\r\n+:::\n# c\n\nempty:x:3:\nsudo:x:1:eve\n"))
     )
     assert groups.members == {"sudo": ("alice", "bob"), "empty": ()}
+    same = whole(parse_group(answer("docker:x:99:alice\ncontainers:x:99: bob, ,eve\n")))
+    assert same.members["docker"] == ("alice", "bob", "eve")
     with pytest.raises(ParseError):
-        parse_group(answer("sudo:x:27\n"))
+        parse_group(answer("sudo:x:\n"))
+
+
+class _Passwd(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("secret", ctypes.c_char_p), ("uid", ctypes.c_uint),
+        ("gid", ctypes.c_uint), ("gecos", ctypes.c_char_p), ("home", ctypes.c_char_p),
+        ("shell", ctypes.c_char_p),
+    )  # fmt: skip
+
+
+class _Group(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("secret", ctypes.c_char_p), ("gid", ctypes.c_uint),
+        ("members", ctypes.POINTER(ctypes.c_char_p)),
+    )  # fmt: skip
+
+
+def _of_libc(path: Path, kind: type[Any]) -> list[Any]:
+    """The entries that fgetpwent(3) or fgetgrent(3) finds in a file."""
+    libc = ctypes.CDLL(None)
+    read = libc.fgetpwent if kind is _Passwd else libc.fgetgrent
+    libc.fopen.restype, read.restype = ctypes.c_void_p, ctypes.POINTER(kind)
+    stream = ctypes.c_void_p(libc.fopen(str(path).encode(), b"r"))
+    found: list[Any] = []
+    while entry := read(stream):
+        told = entry.contents
+        if kind is _Passwd:
+            found.append((told.name, told.uid, told.gid, told.home, told.shell))
+        else:
+            members = itertools.takewhile(bool, (told.members[at] for at in range(99)))
+            found.append((told.name, told.gid, list(members)))
+    libc.fclose(stream)
+    return found
+
+
+_IDS = (
+    "0",
+    "00",
+    " 0",
+    "+0",
+    "-0",
+    "-1",
+    "0 ",
+    "0x0",
+    "",
+    "4294967296",
+    "99999999999",
+    "1000",
+    "a",
+)
+
+
+def test_accounts_and_groups_are_read_as_glibc_reads_them(answer: Make, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    passwd = [f"{front}a:x:{uid}:7::/home:/bin/sh" for front in ("", " ", "\t") for uid in _IDS]
+    passwd += ["a:x:5:7", "a:x:5:7:", "a:x:5", "a:x:5:7:x:/h", "a:x:5:7:g:h:/bin/sh:more", "a",
+               "  # a:x:0:0", "#a:x:0:0::/:", "a#:x:0:0::/:"]  # fmt: skip
+    for line in passwd:
+        path.write_text(f"{line}\nz:x:1:1::/:\n")
+        got = parse_passwd(answer(path.read_bytes()))
+        rows = (got.value if isinstance(got, Partial) else whole(got)).rows
+        read = [(r.name, r.uid, r.gid, r.home, r.shell) for r in rows]
+        libc = [
+            (n.decode(), u, g, h.decode(), s.decode()) for n, u, g, h, s in _of_libc(path, _Passwd)
+        ]
+        assert read == libc, line
+    for line in [f"g:x:{gid}:a, b,,c" for gid in _IDS] + ["g:x:5", "g:x", " g:x:5:a:b, c ,d"]:
+        path.write_text(f"{line}\nz:x:123:\n")
+        got_groups = parse_group(answer(path.read_bytes()))
+        groups = got_groups.value if isinstance(got_groups, Partial) else whole(got_groups)
+        libc_groups = _of_libc(path, _Group)
+        assert [(n, groups.gids[n], list(m)) for n, m in groups.members.items()] == [
+            (n.decode(), g, [m.decode() for m in members]) for n, g, members in libc_groups
+        ], line

@@ -265,7 +265,7 @@ UMASK = [
 def test_umask(subtests: pytest.Subtests, startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
     for profile, default, session, verdict in UMASK:
         with subtests.test(profile[:80]):
-            defs = None if default is None else LoginDefs(values={"UMASK": default})
+            defs = None if default is None else LoginDefs(values={}, searched={"umask": default})
             judged = umask.judge(
                 startup({"/etc/profile": profile}), defs, pam(session or "# none\n")
             )
@@ -275,7 +275,8 @@ def test_umask(subtests: pytest.Subtests, startup: MakeStartup, pam: Callable[[s
 def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -> None:
     half = parse_pam(files({"/etc/pam.d/sshd": WIRED, "/etc/pam.d/login": "# none\n"}))
     assert isinstance(half, Pam)
-    judged = umask.judge(startup({"/etc/profile": "x\n"}), LoginDefs(values={"UMASK": "027"}), half)
+    defs = LoginDefs(values={}, searched={"umask": "027"})
+    judged = umask.judge(startup({"/etc/profile": "x\n"}), defs, half)
     assert judged.verdict is UNDETERMINED
 
 

@@ -1,0 +1,23 @@
+"""Fields of passwd(5) and group(5) as glibc reads them (nss/nss_files of glibc 2.36)."""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.api.sdk import ParseError, msg, verbatim
+
+SPACE = " \t\n\v\f\r"
+_ID = re.compile(rf"[{SPACE}]*([+-]?)([0-9]+)")
+_LARGEST = 2**32 - 1
+
+
+def id_number(text: str) -> int:
+    """The user or group id that strtoul(3) reads in `text`; ParseError where glibc takes none.
+
+    White space and a sign may stand in front, nothing behind. What does not fit is no id.
+    """
+    found = _ID.fullmatch(text)
+    value = int(found[2][:12]) if found else _LARGEST + 1
+    if found is None or value > _LARGEST or (found[1] == "-" and value):
+        raise ParseError(msg("not an id: {text}", text=verbatim(text)))
+    return value
