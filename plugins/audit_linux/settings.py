@@ -10,7 +10,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
 
     `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
     that which others do not; over `service_ports` nobody administers the host; `…_agents` are
-    process names of the site's own agents.
+    process names of the site's own agents; `admin_groups` are the groups of its administrators.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
@@ -20,6 +20,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     needed_services: tuple[str, ...] | None = None
     malware_agents: tuple[str, ...] | None = None
     intrusion_agents: tuple[str, ...] | None = None
+    admin_groups: tuple[str, ...] | None = None
 
 
 KINDS = (KindSettings(kind="host", settings=LinuxSettings),)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from audit_core.api.sdk import (
+    TARGET,
     Absent,
     Judgement,
     Message,
     Severity,
     Subset,
+    Target,
     capped,
     check,
     failed,
@@ -23,6 +25,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.accounts.groups import GROUPS, Groups
+from audit_linux.declared import declared
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.sudo.sudo_risks import Risk, risk
@@ -173,6 +176,13 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
             ),
         ),
         (
+            Risk.READS in free,
+            msg(
+                "No password required, and any file can be read, /etc/shadow among them: {names}",
+                names=capped(free.get(Risk.READS, [])),
+            ),
+        ),
+        (
             Risk.PAGER in free,
             msg(
                 "No password required, and the pager can start a shell before systemd 247: {names}",
@@ -213,7 +223,7 @@ def _unasked(pam: Pam | None) -> bool:
         known_or_absent(optional(GROUPS)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -249,24 +259,21 @@ def sudo_password(
     return seen_here(passed(*detail, expected=expected), sources, "sudoers")
 
 
-def _full(sudoers: Sudoers, groups: Groups | Absent | None) -> list[Grant]:
-    """Grants that let others than root run any command."""
+def _by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[Grant]]:
+    """What others than root may run as root, by what it gives; ROOT is any command."""
+    found: dict[Risk, list[Grant]] = {}
     order = _Order(sudoers, groups)
-    return [
-        grant
-        for at, grant in _of_others(sudoers)
-        if not grant.command.startswith("!")
-        and (
-            grant.setenv or sudoers.preload or risk(grant.command) in (Risk.ROOT, Risk.REPLACEABLE)
-        )
-        and not order.overruled(at, grant, denied=True)
-    ]
+    for at, grant in _of_others(sudoers):
+        if grant.command.startswith("!") or order.overruled(at, grant, denied=True):
+            continue
+        what = Risk.ROOT if grant.setenv or sudoers.preload else risk(grant.command)
+        found.setdefault(Risk.ROOT if what is Risk.REPLACEABLE else what, []).append(grant)
+    return found
 
 
-def _patterns(sudoers: Sudoers, admins: frozenset[str]) -> list[str]:
-    """Regular expressions, which may match any command, for others than administrators."""
-    found = [grant for _, grant in _of_others(sudoers) if grant.command.startswith("^")]
-    return [_told(grant) for grant in found if set(grant.who) - admins - _ROOT]
+def _beyond(grants: list[Grant], admins: frozenset[str]) -> tuple[str, ...]:
+    """Those of `grants` that others than the administrators have, for a reader."""
+    return capped(_told(grant) for grant in grants if set(grant.who) - admins - _ROOT)
 
 
 def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
@@ -279,12 +286,16 @@ def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
 
 @check(
     "linux.sudo-scope",
-    needs=(optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
+    needs=(TARGET, optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=4,
-    remedy=msg("List the commands that each role needs instead of ALL"),
+    version=5,
+    remedy=msg(
+        "List the commands that each role needs instead of ALL, with fixed arguments; declare "
+        "admin_groups if administrators are in other groups"
+    ),
 )
 def sudo_scope(
+    target: Target,
     sudoers: Sudoers | None,
     groups: Groups | Absent | None,
     sources: Sources | Absent,
@@ -294,23 +305,46 @@ def sudo_scope(
     """Only root and the administrators' groups may run any command through sudo."""
     if sudoers is None:
         return seen_here(_NO_SUDO, sources, "sudoers")
-    full = _full(sudoers, groups)
-    others = [_told(g) for g in full if set(g.who) - admins - _ROOT]
+    admins |= {f"%{name}" for name in declared(target, "admin_groups") or ()}
+    found = _by_risk(sudoers, groups)
+    beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
     expected = msg("full rights only for {admins}", admins=listed(admins))
-    if others:
-        detail = msg("Others may run any command as root: {names}", names=capped(others))
-        return failed(detail, expected=expected)
+    bad = [template(names=beyond[what]) for what, template in _EXCESS if beyond.get(what)]
+    if bad:
+        return failed(*bad, expected=expected)
+    full = [*found.get(Risk.ROOT, []), *found.get(Risk.READS, [])]
     seen = msg(
         "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
     )
-    doubts = [_unread(sudoers)] if sudoers.unread else []
-    if patterns := _patterns(sudoers, admins):
-        detail = msg("Which commands these patterns match is not known: {names}",
-                   names=capped(patterns))  # fmt: skip
-        doubts.append(detail)
+    doubts = [template(names=beyond[what]) for what, template in _DOUBTFUL if beyond.get(what)]
+    doubts += [_unread(sudoers)] if sudoers.unread else []
     if doubts:
         return undetermined(seen, *doubts, expected=expected)
     return seen_here(passed(seen, expected=expected), sources, "sudoers", "passwd")
+
+
+def _any_command(names: tuple[str, ...]) -> Message:
+    return msg("Others may run any command as root: {names}", names=names)
+
+
+def _any_file(names: tuple[str, ...]) -> Message:
+    return msg("Others may read any file as root, /etc/shadow among them: {names}", names=names)
+
+
+def _not_checked(names: tuple[str, ...]) -> Message:
+    return msg(
+        "What these commands do, and who may change them, was not checked; look at them: {names}",
+        names=names,
+    )
+
+
+def _paged(names: tuple[str, ...]) -> Message:
+    return msg("The pager of these commands can start a shell before systemd 247: {names}",
+               names=names)  # fmt: skip
+
+
+_EXCESS = ((Risk.ROOT, _any_command), (Risk.READS, _any_file))
+_DOUBTFUL = ((Risk.UNSEEN, _not_checked), (Risk.PAGER, _paged))
 
 
 FACTS = (SUDOERS,)

@@ -1,8 +1,8 @@
 """What a command granted by sudo can be abused for: a root shell, or writing any file.
 
 The names are those that GTFOBins (https://gtfobins.github.io) lists under sudo for `shell`,
-`command` or `file write`, and what belongs to the same families. A program that only reads files
-is not among them.
+`command` or `file write`, and what belongs to the same families; and those that it lists for
+`file read`, which show any file when their arguments are free.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ class Risk(enum.StrEnum):
 
     ROOT = "root"  # any command, or any file written
     REPLACEABLE = "replaceable"  # it stands where ordinary users may write
+    READS = "reads"  # it shows any file, /etc/shadow among them
     UNSEEN = "unseen"  # a program of the site, or one ruled by files of the site
     PAGER = "pager"  # a pager opens, which systemd 247 and later lock
     NONE = "none"
@@ -82,6 +83,17 @@ _SHOWING = _names("""
     status cat help list-units list-unit-files list-timers list-sockets list-jobs list-dependencies
 """)
 _STDIN_TO_FILE = _names("tee dd sponge")
+_READERS = _names("""
+    cat tac head tail grep egrep fgrep zgrep bzgrep xzgrep zcat bzcat xzcat zstdcat lz4cat nl od hd
+    hexdump strings base32 base64 basenc basez cut paste join comm cmp diff sdiff diff3 uniq wc fold
+    fmt pr column colrm rev expand unexpand look iconv jq file ul tr ptx tbl troff eqn nm readelf
+    objdump uuencode gzip gunzip bzip2 bunzip2 xz unxz zstd cksum sum highlight batcat bat aspell
+    zdiff zcmp xmllint hexedit
+""")
+# What a reader shows of these gives root: hashes of passwords and private keys.
+_SECRETS = re.compile(
+    r"/etc/(?:g?shadow|sudoers|ssh/ssh_host_\w+_key$)|/root/|.*/(?:\.ssh/|id_\w+$)"
+)
 _SYSTEM = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec",
            "/lib", "/lib64")  # fmt: skip
 _OF_USERS = re.compile(r"/(?:home|tmp|var/tmp|dev/shm|run/user)/")
@@ -157,12 +169,25 @@ def _known(name: str, args: list[str]) -> Risk:
         return Risk.ROOT
     if name in _PAGERS:
         return Risk.NONE if "--no-pager" in args else Risk.PAGER
+    if name in _READERS:
+        return Risk.NONE if none else _shown(args)
     free = not args or any(_wild(word) for word in args)
     if free and name in _INTERPRETERS | _ARGUMENTS:
         return Risk.ROOT
     if name in _INTERPRETERS:
         return _script(args, none)
     return _fixed(name, [] if none else args)
+
+
+def _shown(args: list[str]) -> Risk:
+    """What a program that shows files gives: a star in an argument stands for blanks and slashes,
+    too, and whoever may write where the file is can put a link there."""
+    reached = [
+        word
+        for word in args
+        if "*" in re.sub(r"\\.", "", word) or _OF_USERS.match(word) or _SECRETS.match(word)
+    ]
+    return Risk.READS if reached or not args else Risk.NONE
 
 
 def _script(args: list[str], none: bool) -> Risk:

@@ -1,9 +1,17 @@
-"""sudoers(5): what is granted to whom, with aliases, tags, Defaults and drop-ins resolved."""
+"""sudoers(5): what is granted to whom, with aliases, tags, Defaults and drop-ins resolved.
+
+As toke.l and gram.y of sudo 1.9 read it, compared with `cvtsudoers -f json` in the tests: a name
+ends at white space or one of `"#>!=:,()`, unless it is quoted or a backslash stands before that.
+A command ends at a comma, a colon or `#` only, and quotes are characters like others. A backslash
+at the end of a line goes on in the next, `#` begins a comment unless a digit follows. Of several
+rules that match the last holds. A line that sudo does not understand grants nothing; it is told.
+Drop-ins are read in the order of their names.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -11,6 +19,7 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     FileEntry,
+    FileStatus,
     ParseError,
     Privilege,
     ReadFiles,
@@ -18,14 +27,16 @@ from audit_core.api.sdk import (
     msg,
     not_present,
 )
-from audit_linux.config_files import whole_files
+from audit_linux.config_files import files_below
 
-_MAIN = "/etc/sudoers"
-_DROP_INS = "/etc/sudoers.d/"
+# The vendor's file counts where there is no other (openSUSE).
+_MAINS = ("/etc/sudoers", "/usr/etc/sudoers")
+_FOLDERS = ("/etc/sudoers.d", "/usr/etc/sudoers.d")
 _FRONT_END = "/etc/sudo.conf"
 _OTHERS = "/etc/sudoers-rs"
 _MOST = 5000
 _LONGEST = 65536
+_DEEPEST = 8
 _TICKET = "timestamp_timeout"
 _TICKET_MINUTES = 24 * 60  # a password that is asked for once a day is no longer asked for
 
@@ -119,10 +130,25 @@ _TAG = re.compile(
 )
 _OPTION = re.compile(
     r"(?:ROLE|TYPE|PRIVS|LIMITPRIVS|CWD|CHROOT|TIMEOUT|NOTBEFORE|NOTAFTER|APPARMOR_PROFILE)"
-    r"\s*=\s*\S+\s*"
+    r"\s*=\s*(?:\"(?:\\.|[^\"\\])*\"|\S+)\s*"
 )
-_DIGEST = re.compile(r"sha(?:224|256|384|512)\s*:\s*\S+(?:\s+|$)")
-_RUNAS = re.compile(r"\(([^()]*)\)\s*")
+_DIGEST = re.compile(r"sha(?:224|256|384|512)\s*:\s*[A-Za-z0-9+/=]+\s*,?\s*")
+_RUNAS = re.compile(r"\(((?:\"(?:\\.|[^\"\\])*\"|[^()\"])*)\)\s*")
+# Members of lists (WORD, ID, STRING of toke.l), and of hosts also IPv6 addresses.
+_STRING = r'"(?:\\.|[^"\\])*"'
+_WORD = r"(?:\\.|[^\s\\\",=:()!#>])+"
+_USER = re.compile(rf"((?:![ \t]*)*)({_STRING}|[%+]?:?#?{_WORD})")
+_HOST = re.compile(
+    rf"((?:![ \t]*)*)({_STRING}|[0-9a-fA-F]*:[0-9a-fA-F:.]+(?:/[0-9a-fA-F:.]+)?|\+?{_WORD})"
+)
+_COMMA = re.compile(r"\s*,\s*")
+# A command ends at a comma or colon without a backslash; quotes are characters like others. A
+# regular expression ends at its dollar sign.
+_REGEX = r"\^(?:\\.|[^\\$])*\$"
+_COMMAND = re.compile(
+    rf"(?:![ \t]*)*(?:{_REGEX}|/(?:\\.|[^\s\\,:=])*|[A-Za-z][A-Za-z0-9_]*)"
+    rf"(?:[ \t]+{_REGEX}|(?:\\.|(?<![ \t])=|[^\\,:=])*)"
+)
 # The user that commands run as, and the PAM services that are judged.
 _EXPECTED = {
     "runas_default": ("root",),
@@ -200,6 +226,7 @@ class _Reader:
             bare = member.lstrip("! \t")
             inner = self.aliases.get(f"{kind} {bare}")
             if inner is None:
+                bare = bare if kind == "C" else _word(bare)
                 found.append(_negated(bare, member.count("!", 0, len(member) - len(bare))))
             elif depth < 8:
                 sign = "!" * member.count("!", 0, len(member) - len(bare))
@@ -209,62 +236,63 @@ class _Reader:
         return found
 
     def grants(self, line: str) -> Iterator[Grant]:
-        head, equals, rest = line.partition("=")
-        users = re.findall(r'(?:"[^"]*"|\\.|[^\s"\\])+', _FOLDED.sub(",", head))
-        if not equals or len(users) != 2:
-            raise _Unread
-        listed = self.expand("U", _split(users[0], ","))
+        users, rest = _listed(line, _USER)
+        listed = self.expand("U", users)
         who = tuple(m for m in listed if not m.startswith("!"))
-        yield from self._commands(who, users[1], rest, whole=len(who) == len(listed))
-
-    def _everywhere(self, hosts: str) -> bool:
-        return self.expand("H", _split(hosts, ",")) == ["ALL"]
+        whole = len(who) == len(listed)
+        more = True
+        while more:
+            hosts, rest = _listed(rest, _HOST)
+            if not rest.startswith("="):
+                raise _Unread
+            always = whole and self.expand("H", hosts) == ["ALL"]
+            found, rest, more = self._commands(who, rest[1:].lstrip(), always=always)
+            yield from found
 
     def _runas(self, text: str) -> tuple[list[str], list[str]]:
         """The users and groups of `(users : groups)`; members of groups are not followed."""
-        users, _, groups = text.partition(":")
-        listed = _split(users, ",") if users.strip() else []
-        runas = [_name(one) for one in self.expand("R", listed)] or ["(self)"]
+        users, *groups = _split(text, ":")
+        runas = [_name(one) for one in self._some("R", users)] or ["(self)"]
         if any(one.lstrip("!")[:1] in ("%", "+") for one in runas):
-            raise _Unread
-        named = _split(groups, ",") if groups.strip() else []
-        return runas, [_name(one) for one in self.expand("R", named)]
+            self.unread.append(f"({text})")
+        return runas, [_name(one) for one in self._some("R", ":".join(groups))]
+
+    def _some(self, kind: str, text: str) -> list[str]:
+        return self.expand(kind, _split(text, ",")) if text.strip() else []
 
     def _commands(
-        self, who: tuple[str, ...], hosts: str, text: str, *, whole: bool
-    ) -> Iterator[Grant]:
-        runas, groups, always = ["root"], list[str](), whole and self._everywhere(hosts)
+        self, who: tuple[str, ...], text: str, *, always: bool
+    ) -> tuple[list[Grant], str, bool]:
+        """What the commands before the next host list grant, what follows, and whether one does."""
+        found: list[Grant] = []
+        runas, groups = ["root"], list[str]()
         tags, bound = dict.fromkeys(("PASSWD", "SETENV"), False), False
-        waiting = _split(text, ",")[::-1]
-        digest = False
-        while waiting:
-            part = waiting.pop()
-            part, found_runas, found_bound = self._before(part, tags)
+        while True:
+            text, found_runas, found_bound = self._before(text, tags)
             runas, groups = found_runas or (runas, groups)
             bound = bound or found_bound
-            bare = _without_digests(part)
-            part, digest = bare, digest or bare != part
-            if digest and not part and waiting:  # one of several digests before one command
-                continue
-            command, *others = _split(part, ":")
-            if not command:
+            bare = _without_digests(text)
+            command = _COMMAND.match(bare)
+            if command is None:
                 raise _Unread
-            for one in self.expand("C", [command]):
-                yield Grant(
+            for one in self.expand("C", [command[0].strip()]):
+                yielded = Grant(
                     who=who,
                     runas=tuple(runas),
                     groups=tuple(groups),
                     command=one,
                     no_password=tags["PASSWD"],
                     setenv=tags["SETENV"],
-                    always=always and not digest and not bound,
+                    always=always and bare == text and not bound,
                 )
-            digest = False
-            if others:
-                runas, groups, tags = ["root"], [], dict.fromkeys(tags, False)
-                hosts, rest = _next_part(others)
-                always, bound = whole and self._everywhere(hosts), False
-                waiting.append(rest)
+                found.append(yielded)
+            text = bare[command.end() :].lstrip()
+            if not text.startswith(","):
+                break
+            text = text[1:].lstrip()
+        if text and not text.startswith(":"):
+            raise _Unread
+        return found, text[1:].lstrip(), bool(text)
 
     def _before(
         self, part: str, tags: dict[str, bool]
@@ -285,12 +313,16 @@ class _Reader:
         return part, runas, bound
 
 
-def _next_part(others: list[str]) -> tuple[str, str]:
-    """Hosts and commands of what follows a colon (`… : HOSTS = COMMANDS`)."""
-    hosts, equals, rest = ":".join(others).partition("=")
-    if not equals:
-        raise _Unread
-    return hosts.strip(), rest.strip()
+def _listed(text: str, item: re.Pattern[str]) -> tuple[list[str], str]:
+    """The members of the list at the start of `text`, and what follows it."""
+    found, at = [], 0
+    while member := item.match(text, at):
+        found.append(re.sub(r"[ \t]", "", member[1]) + member[2])
+        comma = _COMMA.match(text, member.end())
+        if comma is None:
+            return found, text[member.end() :].lstrip()
+        at = comma.end()
+    raise _Unread
 
 
 def _without_digests(part: str) -> str:
@@ -299,11 +331,18 @@ def _without_digests(part: str) -> str:
     return part
 
 
-def _name(written: str) -> str:
-    """A user or group as sudo reads it: #0 and the group root are root, quotes are none of it."""
-    sign = written[: len(written) - len(written.lstrip("!"))]
-    bare = re.sub(r"\\(.)", r"\1", written[len(sign) :].strip('"'))
-    return sign + ("root" if re.fullmatch(r"#0+|%root|%#0+", bare) else bare)
+def _word(written: str) -> str:
+    """A name as sudo reads it: quotes around it and backslashes are no part of it."""
+    if written[:1] == '"' == written[-1:] and len(written) > 1:
+        return written[1:-1].replace('\\"', '"')
+    return re.sub(r"\\(.)", r"\1", written)
+
+
+def _name(read: str) -> str:
+    """A user or group that commands run as: #0 and the group root are root."""
+    bare = read.lstrip("!")
+    root = "root" if re.fullmatch(r"#0+|%root|%#0+", bare) else bare
+    return read[: len(read) - len(bare)] + root
 
 
 def _negated(bare: str, times: int) -> str:
@@ -319,24 +358,54 @@ def _for_ever(minutes: str) -> bool:
 _INCLUDE = re.compile(r'[@#](include|includedir)\s+"?([^"]+?)"?\s*')
 
 
-def _included(path: str, files: tuple[FileEntry, ...]) -> list[FileEntry]:
-    """The drop-ins that sudo reads: names with a dot or a final tilde are passed over."""
-    folder = path.rstrip("/") + "/"
-    inside = [b for b in files if b.path.startswith(folder)]
-    return [b for b in inside if "." not in b.path[len(folder) :] and not b.path.endswith("~")]
+class _Files:
+    """The files of the answer: those that were read, and what of the rest sudo would have read."""
+
+    def __init__(self, every: Iterable[FileEntry], reader: _Reader) -> None:
+        found = list(every)
+        self.read = {file.path: file for file in found if file.status is FileStatus.READ}
+        self._unread = sorted(file.path for file in found if file.path not in self.read)
+        self._reader = reader
+
+    def one(self, path: str) -> list[FileEntry]:
+        """The file at `path`; nothing, and the path as unread, where it was not read."""
+        if path not in self.read:
+            self._reader.unread.append(path)
+        return [self.read[path]] if path in self.read else []
+
+    def inside(self, folder: str) -> list[FileEntry]:
+        """The drop-ins that sudo reads: names with a dot or a final tilde are passed over."""
+        if folder not in _FOLDERS or folder in self._unread:
+            self._reader.unread.append(folder)
+            return []
+        paths = sorted(p for p in (*self.read, *self._unread) if p.rpartition("/")[0] == folder)
+        return [
+            file
+            for path in paths
+            if "." not in path.rpartition("/")[2] and not path.endswith("~")
+            for file in self.one(path)
+        ]
 
 
-def _read(reader: _Reader, file: FileEntry, files: tuple[FileEntry, ...], nested: bool) -> None:
+def _include(files: _Files, kind: str, path: str, beside: str) -> list[FileEntry]:
+    """The files that an include names; a relative path counts from the file that includes it."""
+    place = path.rstrip("/") if kind == "includedir" else path
+    if not place.startswith("/"):
+        place = f"{beside.rpartition('/')[0]}/{place}"
+    return files.inside(place) if kind == "includedir" else files.one(place)
+
+
+def _read(reader: _Reader, file: FileEntry, files: _Files, above: tuple[str, ...]) -> None:
     for line in _logical(file):
         include = _INCLUDE.fullmatch(line)
-        if include is None:
-            if line:
-                _take(reader, line)
-        elif include[1] == "includedir" and include[2].rstrip("/") + "/" == _DROP_INS:
-            for drop_in in _included(include[2], files) if not nested else []:
-                _read(reader, drop_in, files, nested=True)
-        else:
-            reader.unread.append(line)
+        if include is not None:
+            for more in _include(files, include[1], include[2], file.path):
+                if more.path in (*above, file.path) or len(above) >= _DEEPEST:
+                    reader.unread.append(line)
+                else:
+                    _read(reader, more, files, (*above, file.path))
+        elif line:
+            _take(reader, line)
 
 
 def _take(reader: _Reader, line: str) -> None:
@@ -363,16 +432,17 @@ def _elsewhere(files: dict[str, FileEntry]) -> list[str]:
 
 def parse_sudoers(answer: Answer) -> Sudoers | Absent:
     """What sudo grants on this host; NOT_PRESENT where there is no sudoers file."""
-    every = whole_files(answer)
+    every = files_below(answer, _MAINS)
     if isinstance(every, Absent):
         return every
-    files = {file.path: file for file in every}
-    main = files.get(_MAIN) or files.get("/usr/etc/sudoers")
+    reader = _Reader()
+    files = _Files(every, reader)
+    main = next((files.read[path] for path in _MAINS if path in files.read), None)
     if main is None:
         return not_present(msg("There is no sudoers file"))
-    reader = _Reader()
-    reader.unread += _elsewhere(files)
-    _read(reader, main, every, nested=False)
+    reader.unread += _elsewhere(files.read)
+    reader.unread += [f.path for f in every if f.path == _FRONT_END and f.path not in files.read]
+    _read(reader, main, files, ())
     grants: list[Grant] = []
     for line in reader.specs:
         try:
@@ -393,7 +463,7 @@ SUDOERS = fact(
     "linux.sudoers",
     Sudoers,
     ask=ReadFiles(
-        paths=(_MAIN, _DROP_INS.rstrip("/"), "/usr/etc/sudoers", _FRONT_END, _OTHERS),
+        paths=(*_MAINS, *_FOLDERS, _FRONT_END, _OTHERS),
         depth=1,
         privilege=Privilege.ROOT,
     ),

@@ -6,18 +6,24 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 import audit_linux
 from audit_core.model import (
     Absent,
     Answer,
     Command,
+    FileEntry,
+    FileStatus,
+    Judgement,
     Privilege,
     Reason,
     Verdict,
 )
+from audit_core.model.files import encode_files
 from audit_linux.accounts.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import parse_pam
@@ -25,11 +31,16 @@ from audit_linux.sudo.sudo_checks import sudo_password, sudo_scope
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
 from audit_shell.sudoers import sudoers as least_sudoers
+from invented.answers import TARGET
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 LOCAL = Sources()
 BASE = "Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n"
+
+
+def scoped(*facts: Any, **parameters: Any) -> Judgement:
+    return sudo_scope.judge(TARGET, *facts, **parameters)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +61,26 @@ Read = Callable[..., Sudoers]
 
 
 RULES = [
+    # A quoted name may hold blanks, = and commas; and it is a group all the same.
+    ('"%ops team=night" ALL=(ALL) NOPASSWD: ALL', FAIL, FAIL),
+    ('"%ops=night" ALL=(ALL) NOPASSWD: ALL', FAIL, FAIL),
+    (r"%ops\ team\=night ALL=(ALL) NOPASSWD: ALL", FAIL, FAIL),
+    ('"%sudo" ALL=(ALL) ALL', PASS, PASS),
+    ('"bob, eve" ALL=(ALL) NOPASSWD: ALL', FAIL, FAIL),
+    # Quotes do not hold a command together, and a runas group does not hide the rest of its line.
+    ('bob ALL=NOPASSWD: /bin/echo "x, /bin/sh', FAIL, FAIL),
+    ("bob ALL=(%adm) /bin/ls, (root) NOPASSWD: ALL", FAIL, FAIL),
+    ("bob ALL=(%adm) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
+    # What shows any file.
+    ("bob ALL=NOPASSWD: /bin/cat /var/log/*", UNDETERMINED, FAIL),
+    ("bob ALL=/usr/bin/tail", PASS, FAIL),
+    ("bob ALL=/bin/cat /home/bob/report", PASS, FAIL),
+    ("bob ALL=NOPASSWD: /bin/cat /etc/shadow", UNDETERMINED, FAIL),
+    ("bob ALL=NOPASSWD: /bin/cat /var/log/syslog, /bin/cat /a\\*", PASS, PASS),
+    ("bob ALL=(oracle) NOPASSWD: /bin/cat *", PASS, PASS),
+    # Programs nobody looked at.
+    ("bob ALL=/opt/site/backup.sh", PASS, UNDETERMINED),
+    ("%sudo ALL=/opt/site/backup.sh", PASS, PASS),
     ("", PASS, PASS),
     ("bob ALL=(ALL) ALL", PASS, FAIL),
     ("bob ALL=(ALL) NOPASSWD: ALL", FAIL, FAIL),
@@ -80,7 +111,7 @@ RULES = [
     ("bob ALL=NOPASSWD: /bin/bash", FAIL, FAIL),
     ('bob ALL=NOPASSWD: /bin/bash ""', FAIL, FAIL),
     ("bob ALL=NOPASSWD: /bin/bash -c *", FAIL, FAIL),
-    ("bob ALL=NOPASSWD: /bin/bash /opt/run.sh", UNDETERMINED, PASS),
+    ("bob ALL=NOPASSWD: /bin/bash /opt/run.sh", UNDETERMINED, UNDETERMINED),
     ("bob ALL=NOPASSWD: /usr/bin/su -", FAIL, FAIL),
     ("bob ALL=NOPASSWD: /usr/bin/su - oracle", PASS, PASS),
     ("bob ALL=NOPASSWD: /usr/bin/", FAIL, FAIL),
@@ -178,7 +209,7 @@ def test_rules(subtests: pytest.Subtests, read: Read) -> None:
         with subtests.test(line[:80]):
             got = read(BASE + line + "\n")
             assert sudo_password.judge(got, LOCAL, None, None).verdict is password
-            assert sudo_scope.judge(got, None, LOCAL).verdict is scope
+            assert scoped(got, None, LOCAL).verdict is scope
 
 
 # Of the entries that match, sudo takes the last. Each of these was put to sudo 1.9.13 as bob, a
@@ -241,9 +272,9 @@ def test_the_last_file_comes_last(read: Read) -> None:
 
 def test_full_rights_that_a_later_entry_takes_away(read: Read) -> None:
     full = BASE + "bob ALL=(ALL) ALL\n"
-    assert sudo_scope.judge(read(full + "bob ALL=(ALL) !ALL\n"), None, LOCAL).verdict is PASS
-    assert sudo_scope.judge(read(full + "bob ALL=(ALL) PASSWD: ALL\n"), None, LOCAL).verdict is FAIL
-    assert sudo_scope.judge(read(full + "bob other=(ALL) !ALL\n"), None, LOCAL).verdict is FAIL
+    assert scoped(read(full + "bob ALL=(ALL) !ALL\n"), None, LOCAL).verdict is PASS
+    assert scoped(read(full + "bob ALL=(ALL) PASSWD: ALL\n"), None, LOCAL).verdict is FAIL
+    assert scoped(read(full + "bob other=(ALL) !ALL\n"), None, LOCAL).verdict is FAIL
 
 
 def test_a_thousand_entries_that_overrule_one_another_are_soon_judged(read: Read) -> None:
@@ -271,7 +302,7 @@ def test_rules_that_sudo_reads_elsewhere(
     got = parse_sudoers(files({"/etc/sudoers": BASE, **more}))
     assert isinstance(got, Sudoers)
     assert sudo_password.judge(got, LOCAL, None, None).verdict is verdict
-    assert sudo_scope.judge(got, None, LOCAL).verdict is verdict
+    assert scoped(got, None, LOCAL).verdict is verdict
 
 
 TURNED_INTO = [
@@ -410,12 +441,12 @@ def test_sudo_asks_whom_its_pam_stack_asks(
 def test_rules_from_a_directory_are_never_passed_over(read: Read) -> None:
     far = Sources(sudoers=("sss (LDAP)",))
     assert sudo_password.judge(read(BASE), far, None, None).verdict is UNDETERMINED
-    assert sudo_scope.judge(read(BASE), None, far).verdict is UNDETERMINED
-    assert sudo_scope.judge(read(BASE), None, Sources(passwd=("ldap",))).verdict is UNDETERMINED
+    assert scoped(read(BASE), None, far).verdict is UNDETERMINED
+    assert scoped(read(BASE), None, Sources(passwd=("ldap",))).verdict is UNDETERMINED
     assert sudo_password.judge(None, far, None, None).verdict is UNDETERMINED
-    assert sudo_scope.judge(None, None, far).verdict is UNDETERMINED
+    assert scoped(None, None, far).verdict is UNDETERMINED
     assert sudo_password.judge(None, LOCAL, None, None).verdict is Verdict.NOT_APPLICABLE
-    assert sudo_scope.judge(None, None, LOCAL).verdict is Verdict.NOT_APPLICABLE
+    assert scoped(None, None, LOCAL).verdict is Verdict.NOT_APPLICABLE
     bad = read(BASE + "bob ALL=NOPASSWD: ALL\n")
     assert sudo_password.judge(bad, far, None, None).verdict is FAIL
 
@@ -455,9 +486,52 @@ def test_the_vendor_file_counts_where_there_is_no_other(files: Make) -> None:
 
 def test_members_are_named_and_the_knob_tightens(read: Read) -> None:
     groups = Groups(members={"sudo": ("alice", "bob")})
-    judged = sudo_scope.judge(read(BASE), groups, LOCAL)
+    judged = scoped(read(BASE), groups, LOCAL)
     assert judged.detail[0].args["names"] == ("%sudo: alice, bob",)
-    assert sudo_scope.judge(read(BASE), groups, LOCAL, admins=frozenset({"root"})).verdict is FAIL
+    assert scoped(read(BASE), groups, LOCAL, admins=frozenset({"root"})).verdict is FAIL
+
+
+def test_declared_administrators(read: Read) -> None:
+    rules = read(BASE + "%yunwei ALL=(ALL) ALL\n")
+    target = structs.replace(TARGET, settings={"admin_groups": ["yunwei"]})
+    assert scoped(rules, None, LOCAL).verdict is FAIL
+    judged = sudo_scope.judge(target, rules, Groups(members={"yunwei": ("eve",)}), LOCAL)
+    assert judged.verdict is PASS
+    assert judged.detail[0].args["names"] == ("%sudo: -", "%yunwei: eve")
+
+
+def test_a_drop_in_that_was_not_read_does_not_hide_a_fail(files: Make) -> None:
+    told = files({"/etc/sudoers": BASE + "@includedir /etc/sudoers.d\n",
+                  "/etc/sudoers.d/a": "bob ALL=NOPASSWD: ALL\n"})  # fmt: skip
+    closed = FileEntry(path="/etc/sudoers.d/b", status=FileStatus.NOT_PERMITTED)
+    passed_over = FileEntry(path="/etc/sudoers.d/b.bak", status=FileStatus.TOO_BIG)
+    for more, unread in (((closed,), ("/etc/sudoers.d/b",)), ((passed_over,), ())):
+        answer = structs.replace(told, stdout=told.stdout + encode_files(more))
+        got = parse_sudoers(answer)
+        assert isinstance(got, Sudoers)
+        assert got.unread == unread
+        assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
+
+
+def test_includes_of_several_levels(files: Make) -> None:
+    got = parse_sudoers(
+        files({
+            "/etc/sudoers": BASE + "@include sudoers.d/first\n",
+            "/etc/sudoers.d/first": "@include /etc/sudoers.d/second.conf\n@include /etc/sudoers\n",
+            "/etc/sudoers.d/second.conf": "bob ALL=NOPASSWD: ALL\n",
+        })
+    )  # fmt: skip
+    assert isinstance(got, Sudoers)
+    assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
+    assert got.unread == ("@include /etc/sudoers",)
+    vendor = parse_sudoers(
+        files({
+            "/usr/etc/sudoers": "@includedir /usr/etc/sudoers.d\n@includedir /etc/sudoers.d\n",
+            "/etc/sudoers.d/a": "bob ALL=NOPASSWD: ALL\n",
+        })
+    )  # fmt: skip
+    assert isinstance(vendor, Sudoers)
+    assert (vendor.unread, len(vendor.grants)) == ((), 1)
 
 
 def _root_requests() -> list[Command]:
@@ -471,7 +545,7 @@ def test_the_audit_accounts_own_rules_are_fine(read: Read) -> None:
     assert got.unread == ()
     assert len(got.grants) == 2 + len({r.argv for r in _root_requests()})
     assert sudo_password.judge(got, LOCAL, None, None).verdict is PASS
-    assert sudo_scope.judge(got, None, LOCAL).verdict is PASS
+    assert scoped(got, None, LOCAL).verdict is PASS
 
 
 @pytest.mark.skipif(shutil.which("visudo") is None, reason="visudo is not installed")

@@ -1,0 +1,125 @@
+"""Rules of sudoers read here and by cvtsudoers(1), the parser of sudo itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
+from invented.answers import files
+
+ALIASES = """\
+Defaults env_reset
+User_Alias ADM = alice, "bob smith" : OPS = %wheel, !carl
+User_Alias NEST = ADM, !OPS
+Runas_Alias DB = oracle, #27
+Cmnd_Alias X = /bin/ls, /bin/cat /etc/motd
+Cmnd_Alias Y = X, !/bin/su
+Host_Alias WEB = web1, web2
+"""
+_USERS = (
+    "bob", '"%ops team=night"', '"%ops=night"', '"bob smith"', "%wheel", "%#27", "#1000", "+net",
+    '"+net x"', r"%:ad\ group", "ADM", "OPS", "NEST", "!carl", "! carl", "!!dan", r"user\ x",
+    r"u\,v", r"u\=v", '"u,v"', '"#5"', "ALL", "!ADM", r"%domain\ users", '"%domain users"', "joe@x",
+    "张三", "%运维", "a-b.c$", '"a\\"b"', "!#5",
+)  # fmt: skip
+_HOSTS = ("ALL", "web1", "WEB", "10.0.0.0/8", "!web1", "WEB, web3", "ALL, !web1", "+net", '"web1"',
+          "fe80::1", "!ALL")  # fmt: skip
+_RUNAS = ("", "", "(root)", "(ALL)", "(ALL:ALL)", "(DB:adm)", "( : adm)", "()", "(!root)",
+          "(ALL, !root)", "(#0)", '("root")', "(root, oracle : #5, %sys)", "(DB)", "(:)", "(%#0)",
+          "(!DB)", r"(r\oot)")  # fmt: skip
+_OPTIONS = ("", "", "CWD=/tmp ", "TIMEOUT=5m ", "NOTBEFORE=20200101000000Z ", "CHROOT=/ ",
+            'CWD="/x y, z" ', "CWD=* ", "TIMEOUT = 10 ")  # fmt: skip
+_TAGS = ("", "", "NOPASSWD:", "NOPASSWD :", "PASSWD:", "SETENV: NOPASSWD:", "NOSETENV:", "NOEXEC:",
+         "LOG_INPUT:", "NOPASSWD:NOEXEC:", "FOLLOW:", "MAIL: ")  # fmt: skip
+_COMMANDS = (
+    "ALL", "/bin/ls", "X", "Y", "!X", "!ALL", "!/bin/su", "! /bin/su", '/bin/ls ""',
+    r"/bin/x a\,b", r"/bin/x a\:b c", r"/bin/x a\=b", "/bin/x a=b", "/bin/x a*", "/usr/bin/",
+    "sudoedit /etc/motd", "list", f"sha224:{'a' * 56} /bin/cat",
+    f"sha256:{'a' * 64}, sha256:{'b' * 64} /bin/d", "^/bin/(a|b)$", "/bin/y ^a,b$",
+    r"/bin/x \#c", "/bin/x # c", "/bin/x 'a' \"b\"", "!!/bin/z", "sudoedit", '/bin/x "a, /bin/y',
+)  # fmt: skip
+
+
+def _one(*lists: tuple[str, ...]) -> st.SearchStrategy[str]:
+    return st.tuples(*map(st.sampled_from, lists)).map("".join)
+
+
+_COMMAND_LIST = st.lists(
+    _one(_RUNAS, ("", " "), _OPTIONS, _TAGS, ("", " "), _COMMANDS), min_size=1, max_size=3
+)
+_SPEC = st.tuples(_one(_HOSTS, (" = ", "=", " ="))).flatmap(
+    lambda head: _COMMAND_LIST.map(lambda commands: head[0] + ", ".join(commands))
+)
+_RULE = st.tuples(
+    st.lists(st.sampled_from(_USERS), min_size=1, max_size=3, unique=True).map(", ".join),
+    st.sampled_from((" ", "\t")),
+    st.lists(_SPEC, min_size=1, max_size=2).map(" : ".join),
+).map("".join)
+
+Row = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str, bool]
+_KINDS = {"username": "", "usergroup": "%", "userid": "#", "usergid": "%#", "netgroup": "+",
+          "nonunixgroup": "%:", "command": ""}  # fmt: skip
+
+
+def _name(told: dict[str, Any]) -> str:
+    kind = next(kind for kind in _KINDS if kind in told)
+    return ("!" if told.get("negated") else "") + _KINDS[kind] + str(told[kind])
+
+
+def _root(name: str) -> str:
+    return re.sub(r"^(!?)(?:#0|%root|%#0)$", r"\1root", name)
+
+
+def _rows(spec: dict[str, Any]) -> list[Row]:
+    """The grants of one specification as cvtsudoers tells them."""
+    who = tuple(name for name in map(_name, spec["User_List"]) if not name.startswith("!"))
+    found = []
+    for part in spec["Cmnd_Specs"]:
+        users = tuple(_root(name) for name in map(_name, part.get("runasusers", ())))
+        groups = tuple(_root(name).lstrip("%") for name in map(_name, part.get("runasgroups", ())))
+        # Nobody named: the one who asks.
+        itself = users == ("",) or (not users and groups)
+        users = ("(self)",) if itself else users or ("root",)
+        free = any(option.get("authenticate") is False for option in part.get("Options", ()))
+        found += [(who, users, groups, _name(each), free) for each in part["Commands"]]
+    return found
+
+
+def _by_sudo(path: Path) -> list[Row] | None:
+    done = subprocess.run(
+        ["cvtsudoers", "-e", "-f", "json", str(path)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        return None
+    # Before sudo 1.9.15 these options are no objects.
+    text = re.sub(r'^(\s*)("run(?:cwd|chroot)": "[^"]*")', r"\1{\2}", done.stdout, flags=re.M)
+    return [row for spec in json.loads(text).get("User_Specs", ()) for row in _rows(spec)]
+
+
+@pytest.mark.skipif(shutil.which("cvtsudoers") is None, reason="cvtsudoers is not installed")
+@given(rule=_RULE)
+@settings(max_examples=250)
+def test_rules_are_read_as_sudo_reads_them(
+    tmp_path_factory: pytest.TempPathFactory, rule: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "sudoers"
+    path.write_text(f"{ALIASES}{rule}\n", encoding="utf-8")
+    real = _by_sudo(path)
+    got = parse_sudoers(files({"/etc/sudoers": path.read_text(encoding="utf-8")}))
+    assert isinstance(got, Sudoers)
+    if real is not None:  # what sudo refuses may be told as unread, or more strictly
+        mine = [
+            (g.who, g.runas, tuple(name.lstrip("%") for name in g.groups),
+             re.sub(r"\\([:\\,= \t#])", r"\1", g.command), g.no_password)
+            for g in got.grants
+        ]  # fmt: skip
+        assert (mine, got.unread) == (real, ()), rule
