@@ -82,6 +82,7 @@ PRINTED = {
     "doctor.json": ("doctor",),
     "plan.json": ("plan", "gbt22239-l3"),
     "plugin-list.json": ("plugin", "list"),
+    "questions.json": ("questions", "gbt22239-l3"),
     "profile.json": ("profile", "show", "gbt22239-l3"),
     "profile-list.json": ("profile", "list"),
     "profile-lint.json": ("profile", "lint"),

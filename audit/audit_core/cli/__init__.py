@@ -1,7 +1,7 @@
 """The command `dengbao`: arguments, printing and exit codes; each command calls the stages in turn.
 
 May import `views`, `pack`, `evaluate`, `collect`, `connectors`, `store`, `plan`, `inventory`,
-`policy`, `api`, `text` and `model`.
+`attest`, `policy`, `api`, `text` and `model`.
 """
 
 from __future__ import annotations

@@ -38,12 +38,13 @@ def _carried_out(context: Context) -> int:
         from audit_core.cli import inventories
 
         return inventories.COMMANDS[args.verb](context)
-    from audit_core.cli import auditing, doctor, stored
+    from audit_core.cli import auditing, doctor, questions, stored
 
     commands = {
         "run": auditing.run,
         "collect": auditing.collect,
         "plan": auditing.plan,
+        "questions": questions.open_questions,
         "evaluate": stored.evaluate,
         "results": stored.results,
         "pack": stored.pack,

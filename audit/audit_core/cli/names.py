@@ -40,6 +40,10 @@ CODES: dict[str, Message] = {
     "settles": msg("settles"),
     "can_deny": msg("can_deny"),
     "supports": msg("supports"),
+    # how a step is assessed
+    "interview": msg("interview"),
+    "examine": msg("examine"),
+    "test": msg("test"),
     # requests and their rights
     "command": msg("command"),
     "network": msg("network"),

@@ -127,6 +127,7 @@ class _Commands:
     def add_all(self) -> None:
         self._run()
         self._plan()
+        self._questions()
         self._collect()
         self._stored()
         self._lists()
@@ -203,6 +204,17 @@ class _Commands:
                      help=msg("print the least privileges that USER needs on the targets "
                               "(default: dengbao)"))  # fmt: skip
         self._format(plan)
+
+    def _questions(self) -> None:
+        made = self._command(
+            "questions", msg("list what people have to answer, each question once")
+        )
+        self._scope(made)
+        self._option(made, "run", nargs="?", metavar="RUN",
+                     help=msg("only what this run left open: id of a run, a unique prefix, or "
+                              "latest"))  # fmt: skip
+        self._store(made)
+        self._format(made)
 
     def _collect(self) -> None:
         self._collecting(self._command("collect", msg("ask the targets and store their answers")))

@@ -1,6 +1,7 @@
 """Puts the planned requests to the targets, in two rounds, and stores the answers; lock-outs.
 
-May import `connectors`, `store`, `plan`, `inventory`, `policy`, `api`, `text` and `model`.
+May import `connectors`, `store`, `plan`, `inventory`, `attest`, `policy`, `api`, `text` and
+`model`.
 """
 
 from audit_core.collect.collector import Collector, Event

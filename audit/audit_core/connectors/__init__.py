@@ -1,7 +1,7 @@
 """What all connectors share: secrets, scope, deadlines, size limits and worker processes.
 
 The connectors themselves (SSH, local shell, ports, TLS) are offers of plugins. May import `plan`,
-`inventory`, `policy`, `api`, `text` and `model`.
+`inventory`, `attest`, `policy`, `api`, `text` and `model`.
 """
 
 from audit_core.connectors.asking import asked

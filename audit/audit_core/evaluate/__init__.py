@@ -1,7 +1,7 @@
 """From the bundles of a run to its results: parse, judge, assess, and the watchdog around them.
 
-May import `collect`, `connectors`, `store`, `plan`, `inventory`, `policy`, `api`, `text` and
-`model`; parsing, judging and assessing use no clock, socket or file.
+May import `collect`, `connectors`, `store`, `plan`, `inventory`, `attest`, `policy`, `api`, `text`
+and `model`; parsing, judging and assessing use no clock, socket or file.
 """
 
 from audit_core.evaluate.compute import Evaluator, Work, profile_checks, stamp

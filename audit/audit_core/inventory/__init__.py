@@ -3,7 +3,7 @@
 Kinds, their settings and their parts, and the schemas of access are offers of plugins. Credentials
 are references (`env:NAME`, `file:PATH`, …), never values; an error about one does not repeat it.
 Access is kept apart from targets, so that nothing of it reaches a bundle.
-May import `policy`, `api`, `text` and `model`.
+May import `attest`, `policy`, `api`, `text` and `model`.
 """
 
 from audit_core.inventory.model import THIS_MACHINE, Access, Inventory, System

@@ -16,6 +16,14 @@ class SettledBy(enum.StrEnum):
     PERSON = "person"
 
 
+class Scope(enum.StrEnum):
+    """How far one answer to a step reaches: the whole system, objects of one type, one object."""
+
+    SYSTEM = "system"
+    GROUP = "group"
+    TARGET = "target"
+
+
 class StepRef(Struct, frozen=True, kw_only=True):
     """A step of another unit, by its unit code and number."""
 
@@ -29,7 +37,8 @@ class Step(Struct, frozen=True, kw_only=True):
     Texts without suffix are Chinese. `affirmed_if` says when the step counts as affirmed: a "yes"
     can be the bad answer. `duplicate_of` is the step of the same unit that this one repeats; it
     is never asked. `repeats` is the same question in another unit. `settles` is None where the
-    standard's steps are not known and this step stands for the whole clause.
+    standard's steps are not known and this step stands for the whole clause. `scope` says for how
+    much one answer holds, unless somebody answers otherwise.
     """
 
     number: int = 1
@@ -42,6 +51,7 @@ class Step(Struct, frozen=True, kw_only=True):
     affirmed_if_en: str = ""
     answer: str = ""
     settles: SettledBy | None = None
+    scope: Scope = Scope.TARGET
     probe_hint: str = ""
     repeats: StepRef | None = None
     duplicate_of: int | None = None

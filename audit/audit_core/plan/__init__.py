@@ -1,6 +1,6 @@
 """Planning: the requests of a run for each target, before anything runs. Pure.
 
-May import `inventory`, `policy`, `api`, `text` and `model`.
+May import `inventory`, `attest`, `policy`, `api`, `text` and `model`.
 """
 
 from audit_core.plan.rounds import (

@@ -9,17 +9,18 @@ from typing import Any, NoReturn, Protocol
 from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
-from audit_core.model.units import SettledBy, Step, StepRef, UnitRule
+from audit_core.model.units import Scope, SettledBy, Step, StepRef, UnitRule
 from audit_core.policy.words import SILENT, nearest, one_of, quoted
 
 ANSWERS = ("yes_no", "value", "date", "file")
 METHODS = ("interview", "examine", "test")
 STEP_COLUMNS = (
     "level", "unit", "clause", "step", "method", "question_zh", "question_en", "bring_zh",
-    "bring_en", "answer", "settles", "probe_hint", "source", "note", "freshness_days", "threshold",
-    "affirmed_if_zh", "affirmed_if_en",
+    "bring_en", "answer", "settles", "scope", "probe_hint", "source", "note", "freshness_days",
+    "threshold", "affirmed_if_zh", "affirmed_if_en",
 )  # fmt: skip
-STEP_REQUIRED = tuple(c for c in STEP_COLUMNS if c not in ("freshness_days", "threshold"))
+_OPTIONAL = ("scope", "freshness_days", "threshold")
+STEP_REQUIRED = tuple(c for c in STEP_COLUMNS if c not in _OPTIONAL)
 RULE_COLUMNS = (
     "level", "unit", "clause", "steps", "distinct_steps", "conforms_if", "partial_possible", "note",
 )  # fmt: skip
@@ -105,9 +106,16 @@ def _step(row: Row, number: int) -> Step:
         affirmed_if=row["affirmed_if_zh"], affirmed_if_en=row["affirmed_if_en"],
         answer=_word(row, "answer", row["answer"], ANSWERS),
         settles=SettledBy(_word(row, "settles", row["settles"], tuple(SettledBy))),
+        scope=_scope(row),
         probe_hint=row["probe_hint"], threshold=row.get("threshold", ""),
         freshness_days=_days(row), source=row["source"], **_note(row),
     )  # fmt: skip
+
+
+def _scope(row: Row) -> Scope:
+    """For how much one answer holds; each object is asked about where the column is left out."""
+    text = row.get("scope", Scope.TARGET)
+    return Scope(_word(row, "scope", text, tuple(Scope)))
 
 
 def _days(row: Row) -> int | None:

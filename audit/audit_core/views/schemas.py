@@ -14,7 +14,7 @@ import msgspec
 from audit_core.model import results
 from audit_core.pack import documents, report
 from audit_core.store import runs
-from audit_core.views import cli_views, results_view
+from audit_core.views import cli_views, question_view, results_view
 from audit_core.views.field_docs import meaning
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -30,6 +30,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "verify.json": (report.ReportView, report.REPORT_VIEW),
     "plan.json": (cli_views.PlanView, cli_views.PLAN_VIEW),
     "check.json": (cli_views.CheckView, cli_views.CHECK_VIEW),
+    "questions.json": (question_view.QuestionsView, question_view.QUESTIONS_VIEW),
     "inventory-suggest.json": (cli_views.SuggestView, cli_views.SUGGEST_VIEW),
     "profile-lint.json": (cli_views.LintView, cli_views.LINT_VIEW),
 }

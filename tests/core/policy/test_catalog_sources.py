@@ -40,7 +40,7 @@ WITHOUT_UNIT_ROW = {
     "7.1.6.1", "7.1.7.5", "8.1.8.3a", "8.1.10.6b", "9.1.1.1b", "9.1.7.5a", "9.2.4.4c",
 }  # fmt: skip
 SMART_FINANCE = (47, "c29fadf35a0e4180")  # (id, gist, how it can be assessed)
-CROSSWALK = (178, "f8746a4958eed954")  # (clause, clause of GB/T 22239)
+CROSSWALK = (157, "3b6fea95dbbe746c")  # (clause, clause of GB/T 22239)
 
 # Which lettered items the numbered clauses of the smart finance draft have. Those of chapter 5 are
 # examples of a service ("including but not limited to") and ask for nothing by themselves: a row

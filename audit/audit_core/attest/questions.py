@@ -1,0 +1,150 @@
+"""Which questions are open, each once for what one answer holds for. PURE.
+
+A question is a step of a clause, asked once for the whole system, for the objects of one type or
+for one object, as the catalog says (`Step.scope`). A step that repeats another one is the same
+question, also where it belongs to another clause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from audit_core.model import Target
+from audit_core.model.results import Clause
+from audit_core.model.units import Scope, Step
+
+StepKey = tuple[str, str, int]
+"""Catalog, clause or unit code, and number of a step."""
+
+IsOpen = Callable[[Clause, Step, Target], bool]
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """A step to be answered, and the objects for which the answer is missing.
+
+    `id` is `CATALOG/CLAUSE/STEP`, followed by `@SELECTOR` unless it is asked of the whole system.
+    `also` are the other steps of the profile, by catalog, clause and number, that ask the same.
+    """
+
+    id: str
+    clause: Clause
+    step: Step
+    scope: Scope
+    targets: tuple[str, ...]
+    also: tuple[StepKey, ...] = ()
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """How much people have to answer.
+
+    `rows` has one row for each clause and scope, `rows_each_object` one for each clause and object:
+    so many they were if nothing was asked once for several objects.
+    """
+
+    questions: int
+    rows: int
+    rows_each_object: int
+
+
+class _Found:
+    """A question while its objects are collected."""
+
+    def __init__(self, clause: Clause, step: Step) -> None:
+        self.clause, self.step = clause, step
+        self.targets: dict[str, None] = {}
+        self.also: dict[StepKey, None] = {}
+
+
+def selector(scope: Scope, target: Target) -> str:
+    """For what an answer about `target` holds, as it stands in the id of a question."""
+    if scope is Scope.SYSTEM:
+        return ""
+    return f"object_type:{target.object_type}" if scope is Scope.GROUP else target.id
+
+
+def question_id(key: StepKey, selected: str) -> str:
+    """The id of the question that step `key` puts to what is `selected`."""
+    catalog, clause, number = key
+    return f"{catalog}/{clause}/{number}" + (f"@{selected}" if selected else "")
+
+
+def roots(clauses: Iterable[Clause]) -> dict[StepKey, StepKey]:
+    """For each step the one whose question it asks; steps with the same root are one question.
+
+    A root whose clause is not among `clauses` is known by its unit code alone.
+    """
+    known = {(c.catalog, c.unit): c for c in clauses if c.unit is not None}
+    found = {}
+    for clause in clauses:
+        for step in clause.steps:
+            found[clause.catalog, clause.id, step.number] = _root(clause, step, known)
+    return found
+
+
+def _root(clause: Clause, step: Step, known: dict[tuple[str, str], Clause]) -> StepKey:
+    passed: list[StepKey] = []
+    while (key := (clause.catalog, clause.unit or clause.id, step.number)) not in passed:
+        passed.append(key)
+        if step.duplicate_of is not None:
+            step = clause.steps[step.duplicate_of - 1]
+        elif step.repeats is None:
+            return key
+        else:
+            other = known.get((clause.catalog, step.repeats.unit))
+            if other is None:
+                return clause.catalog, step.repeats.unit, step.repeats.step
+            clause, step = other, other.steps[step.repeats.step - 1]
+    return min(passed)  # steps that repeat each other in a circle are one question
+
+
+def questions(
+    clauses: Sequence[Clause], objects: Sequence[Target], is_open: IsOpen
+) -> tuple[Question, ...]:
+    """The questions about `objects` whose steps are open, in the order of the clauses."""
+    root_of = roots(clauses)
+    found: dict[tuple[StepKey, str], _Found] = {}
+    for clause, step, target in _steps(clauses, objects):
+        if not is_open(clause, step, target):
+            continue
+        own = (clause.catalog, clause.id, step.number)
+        asked = found.setdefault((root_of[own], selector(step.scope, target)), _Found(clause, step))
+        asked.targets[target.id] = None
+        asked.also[own] = None
+    return tuple(_question(asked, selected) for (_, selected), asked in found.items())
+
+
+def _steps(
+    clauses: Sequence[Clause], objects: Sequence[Target]
+) -> Iterator[tuple[Clause, Step, Target]]:
+    """Each step that counts, with each object that it applies to."""
+    for clause in clauses:
+        steps = [s for s in clause.steps if s.number in clause.rule.steps]
+        fitting = [t for t in objects if t.object_type in clause.applies_to]
+        yield from ((clause, step, target) for step in steps for target in fitting)
+
+
+def _question(asked: _Found, selected: str) -> Question:
+    own = (asked.clause.catalog, asked.clause.id, asked.step.number)
+    return Question(
+        id=question_id(own, selected),
+        clause=asked.clause,
+        step=asked.step,
+        scope=asked.step.scope,
+        targets=tuple(asked.targets),
+        also=tuple(key for key in asked.also if key != own),
+    )
+
+
+def counted(found: Iterable[Question]) -> Counts:
+    """How many questions there are, and how many rows with one clause and scope each."""
+    listed = tuple(found)
+    rows = {(q.clause.catalog, q.clause.id, q.id.partition("@")[2]) for q in listed}
+    each = {
+        (catalog, clause, target)
+        for q in listed
+        for catalog, clause in ((q.clause.catalog, q.clause.id), *((k[0], k[1]) for k in q.also))
+        for target in q.targets
+    }
+    return Counts(questions=len(listed), rows=len(rows), rows_each_object=len(each))

@@ -1,0 +1,106 @@
+"""What `dengbao questions` prints as JSON. PURE."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from audit_core.attest.questions import Question, StepKey, counted
+from audit_core.attest.validity import valid_days
+from audit_core.model.results import Clause
+from audit_core.model.units import Scope
+from audit_core.views.results_view import step_texts
+
+QUESTIONS_VIEW = "dengbao/questions-view/1"
+
+
+class QuestionRow(Struct, frozen=True, kw_only=True):
+    """A question of `dengbao questions`, in the language of the command."""
+
+    id: str
+    scope: Scope
+    targets: tuple[str, ...]
+    catalog: str
+    clause: str
+    unit: str | None
+    step: int
+    layer: str
+    method: tuple[str, ...]
+    question: str
+    bring: str
+    affirmed_if: str
+    answer: str
+    threshold: str
+    valid_days: int
+    due: str | None
+    also: tuple[str, ...]
+
+
+class QuestionCounts(Struct, frozen=True, kw_only=True):
+    """How much people have to answer; each question is part of one row."""
+
+    questions: int
+    rows: int
+    rows_each_object: int
+
+
+class QuestionsView(Struct, frozen=True, kw_only=True):
+    """The open questions of a profile; `run` is empty where no run was looked at."""
+
+    schema: str
+    lang: str
+    profile: str
+    run: str
+    counts: QuestionCounts
+    questions: tuple[QuestionRow, ...]
+
+
+def questions_view(
+    found: tuple[Question, ...], *, lang: str, profile: str, run: str
+) -> QuestionsView:
+    """`found` as printed."""
+    counts = counted(found)
+    return QuestionsView(
+        schema=QUESTIONS_VIEW,
+        lang=lang,
+        profile=profile,
+        run=run,
+        counts=QuestionCounts(
+            questions=counts.questions,
+            rows=counts.rows,
+            rows_each_object=counts.rows_each_object,
+        ),
+        questions=tuple(_row(question, lang) for question in found),
+    )
+
+
+def _row(question: Question, lang: str) -> QuestionRow:
+    clause, step = question.clause, question.step
+    asked, bring, affirmed_if = step_texts(step, lang)
+    return QuestionRow(
+        id=question.id,
+        scope=question.scope,
+        targets=question.targets,
+        catalog=clause.catalog,
+        clause=clause.id,
+        unit=clause.unit,
+        step=step.number,
+        layer=layer_of(clause, lang),
+        method=step.methods,
+        question=asked,
+        bring=bring,
+        affirmed_if=affirmed_if,
+        answer=step.answer,
+        threshold=step.threshold,
+        valid_days=valid_days(step),
+        due=None,
+        also=tuple(map(_key, question.also)),
+    )
+
+
+def layer_of(clause: Clause, lang: str) -> str:
+    """The layer of `clause` in the language `lang`."""
+    return clause.layer if lang == "zh" or not clause.layer_en else clause.layer_en
+
+
+def _key(key: StepKey) -> str:
+    return "/".join(map(str, key))
