@@ -10,9 +10,11 @@ CONNECTORS = (
     Connector(
         name="ports", kinds=("host",), accepts=(PortScan,), open="audit_nmap.probe:open",
         isolated=True,
+        needs=(
+            Requirement(name="python-nmap", module="nmap", pip="dengbao[net]",
+                        use=msg("ports from outside (extra net)")),
+            Requirement(name="nmap", program="nmap", package="nmap",
+                        use=msg("ports from outside")),
+        ),
     ),
 )  # fmt: skip
-REQUIREMENTS = (
-    Requirement(name="python-nmap", module="nmap", use=msg("ports from outside (extra net)")),
-    Requirement(name="nmap", program="nmap", use=msg("ports from outside")),
-)

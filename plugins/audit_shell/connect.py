@@ -28,12 +28,22 @@ def ssh_access(settings: SshLogin, way: Way) -> SshAccess:
     """How to reach the host that `settings` name."""
     jump = None
     if settings.jump is not None:
-        jump = _access(settings.jump, way.address(settings.jump.address), None)
+        jump = jump_access(settings.jump, way)
     # Behind a jump host the jump host looks names up; a literal address is held to the scope.
     address = str(settings.address)
     if jump is None or as_address(address) is not None:
         address = way.address(address)
     return _access(settings, address, jump)
+
+
+def jump_access(login: JumpLogin, way: Way) -> SshAccess:
+    """How to reach a host in between."""
+    return _access(login, way.address(login.address), None)
+
+
+def without_address(settings: SshLogin | JumpLogin) -> SshAccess:
+    """As `ssh_access`, with no name looked up: for what is told without a connection."""
+    return _access(settings, str(settings.address), None)
 
 
 def _access(login: SshLogin | JumpLogin, address: str, jump: SshAccess | None) -> SshAccess:

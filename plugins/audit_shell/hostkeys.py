@@ -17,6 +17,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from audit_core.connectors.secrets import in_shell
 from audit_core.model import msg
 from audit_core.model.errors import ConfigError
 from audit_core.text.system_errors import os_error
@@ -84,6 +85,11 @@ def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
     return Trust.AUTHORITY_ONLY if has_authority(known) else Trust.UNKNOWN
 
 
+def is_unknown(known: tuple[KnownKey, ...]) -> bool:
+    """Whether nothing is known that a server could be held to."""
+    return not has_authority(known) and all(k.marker for k in known)
+
+
 def prefer(known: tuple[KnownKey, ...], supported: tuple[str, ...]) -> tuple[str, ...]:
     """`supported` host key algorithms, those first under which the host is known.
 
@@ -91,7 +97,7 @@ def prefer(known: tuple[KnownKey, ...], supported: tuple[str, ...]) -> tuple[str
     A host that is known by its authority only is asked for its certificate.
     """
     types = {k.type for k in known if not k.marker}
-    first = tuple(a for a in supported if _type_of(a) in types)
+    first = tuple(a for a in supported if type_of(a) in types)
     if not first and has_authority(known):
         first = tuple(a for a in supported if _CERTIFIED in a)
     return first + tuple(a for a in supported if a not in first)
@@ -112,7 +118,8 @@ def is_revoked(known: tuple[KnownKey, ...], blob: bytes) -> bool:
     return any(k.marker == "@revoked" and k.blob == blob for k in known)
 
 
-def _type_of(algorithm: str) -> str:
+def type_of(algorithm: str) -> str:
+    """The type of the keys that sign by `algorithm`."""
     return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
 
 
@@ -128,7 +135,8 @@ def _lines(path: str) -> list[str]:
                 "{path}: cannot read known host keys: {error}",
                 path=str(path),
                 error=os_error(error),
-            )
+            ),
+            command=f'sudo chown "$(id -un)" {in_shell(path)}',
         ) from error
 
 

@@ -13,6 +13,11 @@ CONNECTORS = (
     Connector(
         name="ssh", kinds=("host",), accepts=_SHELL, access=SshLogin,
         open="audit_shell.connect:open_ssh", credentials=credentials, grants=grants,
+        needs=(
+            Requirement(name="paramiko", module="paramiko", pip="dengbao[ssh]",
+                        use=msg("hosts over SSH (extra ssh)")),
+        ),
+        preflight="audit_shell.ssh.preflight:lacks", peers="audit_shell.ssh.peers:peers",
     ),
     Connector(
         name="local", kinds=("host",), accepts=_SHELL, access=LocalAccess,
@@ -20,6 +25,3 @@ CONNECTORS = (
         grants=grants,
     ),
 )  # fmt: skip
-REQUIREMENTS = (
-    Requirement(name="paramiko", module="paramiko", use=msg("hosts over SSH (extra ssh)")),
-)

@@ -187,7 +187,10 @@ def test_a_credential_that_is_not_there_costs_its_own_host(
         "  - id: a\n    address: 127.0.0.1\n    access:\n      user: a\n      port: 1\n"
         f"      {login}\n"
     )
-    done = toys.run("-i", inventory, "--quiet", "--format", "json").ended(4)
+    stopped = toys.run("-i", inventory, "--quiet").ended(78)
+    assert told in stopped.stderr
+    assert not (toys.base / "store").exists()
+    done = toys.run("-i", inventory, "--partial", "--quiet", "--format", "json").ended(4)
     assert told in done.stderr
     assert "redacted" not in done.stderr
     verdicts = {f["id"]: (f["verdict"], f["why"]) for f in done.json["findings"]}

@@ -40,7 +40,7 @@ TERMS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
 # words of the API with another meaning than that of the term
 ALLOWED = {
     "OneByOne", "Requirement", "RedactionRule", "Session", "SessionInfo",
-    "ReplaySession", "ScriptSession", "dengbao_requirements", "session", "sessions",
+    "ReplaySession", "ScriptSession", "session", "sessions",
 }  # fmt: skip
 # sentences of the help in which a synonym has its ordinary meaning
 HELP_ALLOWED = ("this machine", "本机", "运行中")

@@ -94,7 +94,8 @@ ELSEWHERE = {
     "inventory-check.json",
     "inventory-suggest.json",
     "run-list.json",
-}  # test_inventory_commands
+    "hostkey-list.json",
+}  # test_inventory_commands, test_live_preflight
 WRITTEN = {"manifest.json", "run.json", "seal.json", "results-index.json", "object-results.json"}
 
 

@@ -37,7 +37,8 @@ class Told:
             port = closed.getsockname()[1]
             shut = host("shut", server).replace(f"port: {server.port}\n", f"port: {port}\n")
             inv = inventory(base / "i.yaml", new, shut)
-            self.run = self._do("run", "toy", "-i", inv, "-o", base / "pack.zip", "--lang", "zh")
+            self.run = self._do("run", "toy", "-i", inv, "-o", base / "pack.zip", "--lang", "zh",
+                                "--partial")  # fmt: skip
         self.pack = base / "pack.zip"
 
     def _do(self, *words: object) -> Done:

@@ -6,7 +6,6 @@ from audit_core.api.hooks import offers
 
 dengbao_kinds = offers("postgres_plugin.offers:KINDS")
 dengbao_connectors = offers("postgres_plugin.offers:CONNECTORS")
-dengbao_requirements = offers("postgres_plugin.offers:REQUIREMENTS")
 dengbao_facts = offers("postgres_plugin.roles:FACTS")
 dengbao_checks = offers("postgres_plugin.roles:CHECKS")
 dengbao_policy = offers("postgres_plugin.offers:POLICY")

@@ -55,7 +55,11 @@ CONNECTORS = (
         grants=grants,
         isolated=True,
         login_s=20,
+        needs=(
+            Requirement(
+                name="psycopg", module="psycopg", pip="psycopg", use=msg("PostgreSQL servers")
+            ),
+        ),
     ),
 )
-REQUIREMENTS = (Requirement(name="psycopg", module="psycopg", use=msg("PostgreSQL servers")),)
 POLICY = (Path(__file__).parent,)

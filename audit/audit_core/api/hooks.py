@@ -24,6 +24,21 @@ Grant = tuple[Struct, tuple[Request, ...]]
 """An access of the inventory, and the requests that would be sent over it."""
 
 
+class Requirement(Struct, frozen=True, kw_only=True):
+    """A Python `module` or a `program` that a connector needs, `name` as users know it, for what.
+
+    `pip` is what pip is asked to install, `package` the package of the system, where it has one
+    name everywhere. `doctor` and the preflight of a run look for it; nothing of it is imported.
+    """
+
+    name: str
+    use: Message
+    module: str | None = None
+    program: str | None = None
+    pip: str | None = None
+    package: str | None = None
+
+
 class Connector(Struct, frozen=True, kw_only=True):
     """A way to ask targets of `kinds` the requests in `accepts`.
 
@@ -40,6 +55,14 @@ class Connector(Struct, frozen=True, kw_only=True):
     other side, its remarks rendered by `say`. `isolated`: it runs in a process of its own with a
     limit on memory, as everything that uses a driver library or reads what strangers send.
     `login_s` is how long opening may take.
+
+    `needs` is what it needs on this machine. `preflight` and `peers` are `module:function`,
+    imported in our own process when used, and called with the ways of all targets that it reaches:
+    `preflight(ways: Sequence[Way]) -> Iterable[Lack]` tells what is missing before anything is
+    stored. It logs in nowhere, contacts as few as it can, and leaves a target that is down to the
+    run, which gives it its status.
+    `peers(ways: Sequence[Way]) -> Iterable[Peer]` tells which identities the servers show, for a
+    person to compare. It logs in to hosts in between only.
     """
 
     name: str
@@ -51,18 +74,9 @@ class Connector(Struct, frozen=True, kw_only=True):
     grants: Callable[[Sequence[Grant], str, Callable[[Message], str]], str] | None = None
     isolated: bool = False
     login_s: int = 60
-
-
-class Requirement(Struct, frozen=True, kw_only=True):
-    """A Python `module` or a `program` that a plugin needs, `name` as users know it, and for what.
-
-    `doctor` looks for it; nothing of it is imported or run.
-    """
-
-    name: str
-    use: Message
-    module: str | None = None
-    program: str | None = None
+    needs: tuple[Requirement, ...] = ()
+    preflight: str | None = None
+    peers: str | None = None
 
 
 class Exporter(Struct, frozen=True, kw_only=True):
@@ -84,12 +98,6 @@ def dengbao_facts() -> Iterable[Fact]:
 @hookspec
 def dengbao_checks() -> Iterable[Check]:
     """Checks this plugin offers."""
-    raise NotImplementedError
-
-
-@hookspec
-def dengbao_requirements() -> Iterable[Requirement]:
-    """What this plugin needs on this machine."""
     raise NotImplementedError
 
 

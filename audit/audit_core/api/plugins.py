@@ -68,7 +68,6 @@ class Registry(Struct, frozen=True, kw_only=True):
     checks: dict[str, Check]
     kinds: Kinds
     connectors: dict[str, hooks.Connector]
-    requirements: tuple[hooks.Requirement, ...]
     redaction: tuple[RedactionRule, ...]
     exporters: dict[str, hooks.Exporter]
     policy_dirs: tuple[Path, ...]
@@ -161,7 +160,6 @@ def _offer_problem(offer: Any, hook: str) -> Message | None:
         "dengbao_checks": Check,
         "dengbao_kinds": (Kind, KindSettings),
         "dengbao_connectors": hooks.Connector,
-        "dengbao_requirements": hooks.Requirement,
         "dengbao_redaction": RedactionRule,
         "dengbao_exporters": hooks.Exporter,
         "dengbao_policy": Path,
@@ -202,7 +200,6 @@ class _Builder:
             "dengbao_checks": {},
             "dengbao_kinds": {},
             "dengbao_connectors": {},
-            "dengbao_requirements": {},
             "dengbao_redaction": {},
             "dengbao_exporters": {},
             "dengbao_policy": {},
@@ -267,7 +264,6 @@ class _Builder:
             faults=tuple(self.faults),
             facts=facts,
             checks=checks,
-            requirements=tuple(self.tables["dengbao_requirements"].values()),
             redaction=tuple(self.tables["dengbao_redaction"].values()),
             exporters=self.tables["dengbao_exporters"],
             policy_dirs=tuple(self.tables["dengbao_policy"].values()),

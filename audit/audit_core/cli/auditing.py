@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from audit_core import plan as planning
-from audit_core.cli import fail_on, progress, stored
+from audit_core.cli import fail_on, preflight, progress, stored
 from audit_core.cli.context import Context, Selection, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
@@ -161,7 +161,7 @@ def _collected(context: Context) -> Run:
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     _check_fail_on(context, profile)
     chosen = context.chosen(profile, resolved(inventory))
-    context.routes(chosen.inventory).resolve_secrets(chosen.targets)
+    _prepared(context, chosen)
     made = context.store.create(context.run_file(context.args.profile, profile, chosen))
     _carry_out(context, made, chosen)
     return made
@@ -209,9 +209,16 @@ def _resumed(context: Context) -> Run:
     checks, _ = profile_checks(profile, context.registry)
     groups = planning.groups(file.targets, checks)
     held = Selection(inventory=inventory, groups=groups, targets=file.targets)
-    context.routes(held.inventory).resolve_secrets(held.targets)
+    _prepared(context, held)
     _carry_out(context, made, held)
     return made
+
+
+def _prepared(context: Context, chosen: Selection) -> None:
+    """Every secret is resolved, and nothing is missing that `--partial` would go on without."""
+    routes = context.routes(chosen.inventory)
+    routes.resolve_secrets(chosen.targets)
+    preflight.preflight(context, chosen, routes)
 
 
 def _carry_out(context: Context, made: Run, chosen: Selection) -> None:

@@ -11,7 +11,7 @@ from audit_core.model import msg
 from audit_core.model.errors import ToolMissing
 
 # These start worker processes with memfd_create and AF_UNIX sockets of the type SOCK_SEQPACKET.
-_ON_LINUX = ("run", "collect", "doctor")
+_ON_LINUX = ("run", "collect", "doctor", "hostkeys")
 
 
 def dispatch(args: argparse.Namespace, lang: str) -> int:
@@ -38,6 +38,10 @@ def _carried_out(context: Context) -> int:
         from audit_core.cli import inventories
 
         return inventories.COMMANDS[args.verb](context)
+    if args.command == "hostkeys":
+        from audit_core.cli import hostkeys
+
+        return hostkeys.hostkeys(context)
     from audit_core.cli import auditing, doctor, questions, stored
 
     commands = {

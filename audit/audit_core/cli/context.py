@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import secrets
 import tempfile
+from collections.abc import Set
 from functools import cached_property
 from pathlib import Path
 
@@ -132,10 +133,16 @@ class Context:
         self._tell_level(profile, inventory)
         inventory = with_system_objects(inventory, profile.system_objects)
         whole = {o.object_type for o in profile.system_objects}
-        targets = _only(inventory.targets, getattr(self.args, "target", []), whole)
+        targets = self.only(inventory.targets, whole)
         checks, _ = profile_checks(profile, self.registry)
         groups = plan.groups(targets, checks)
         return Selection(inventory=inventory, groups=groups, targets=targets)
+
+    def only(
+        self, targets: tuple[Target, ...], whole: Set[str] = frozenset()
+    ) -> tuple[Target, ...]:
+        """Those of `targets` that `-t` leaves, and those of the object types in `whole`."""
+        return _only(targets, getattr(self.args, "target", []), whole)
 
     def _tell_level(self, profile: Profile, inventory: Inventory) -> None:
         declared = inventory.system.level
@@ -203,7 +210,7 @@ def profile_name(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
 
 
-def _only(targets: tuple[Target, ...], wanted: list[str], whole: set[str]) -> tuple[Target, ...]:
+def _only(targets: tuple[Target, ...], wanted: list[str], whole: Set[str]) -> tuple[Target, ...]:
     """`targets` that are `wanted`, what they are parts of, and those of the types in `whole`."""
     if not wanted:
         return targets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from audit_core.cli.output import print_json, print_table
 from audit_core.cli.parser import NOT_IN_FULL
 from audit_core.collect import Logins
 from audit_core.connectors import Route, route_of
+from audit_core.connectors.preflight import missing
 from audit_core.inventory import Inventory
 from audit_core.model import ConnectError, Message, Request, merged, msg
 from audit_core.model.errors import ConfigError
@@ -45,7 +45,8 @@ def _here(context: Context) -> list[Row]:
         ("dengbao", "ok", __version__),
         ("python", "ok", platform.python_version()),
     ]
-    rows += [_requirement(r, context) for r in context.registry.requirements]
+    needs = {r.name: r for c in context.registry.connectors.values() for r in c.needs}
+    rows += [_requirement(r, context) for r in needs.values()]
     english = context.translator
     plugin = context.text("plugin")
     rows += [(p.name, "ok", f"{plugin} {p.version}") for p in context.registry.plugins]
@@ -55,11 +56,10 @@ def _here(context: Context) -> list[Row]:
 
 def _requirement(needed: Requirement, context: Context) -> Row:
     use = context.translator.say(needed.use)
-    if needed.program is not None and (found := shutil.which(needed.program)) is not None:
-        return (needed.name, "ok", found)
-    if needed.module is not None and importlib.util.find_spec(needed.module) is not None:
-        return (needed.name, "ok", use)
-    return (needed.name, "missing", use)
+    if missing(needed):
+        return (needed.name, "missing", use)
+    found = None if needed.program is None else shutil.which(needed.program)
+    return (needed.name, "ok", found or use)
 
 
 def _targets(context: Context, inventory: Inventory) -> Iterator[Row]:

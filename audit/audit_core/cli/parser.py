@@ -157,6 +157,9 @@ class _Commands:
                      help=msg("id of a profile, or the path of one (.yaml)"))  # fmt: skip
         self._option(parser, "-i", "--inventory", type=Path, metavar="FILE",
                      help=msg("inventory of targets (default: this machine)"))  # fmt: skip
+        self._targets(parser)
+
+    def _targets(self, parser: argparse.ArgumentParser) -> None:
         self._option(parser, "-t", "--target", action="append", default=[], metavar="TARGET",
                      help=msg("only this target and its parts, or the one it is part of (may be "
                           "repeated)"))  # fmt: skip
@@ -174,7 +177,11 @@ class _Commands:
             metavar="N",
             help=msg("maximum number of hosts asked at once (default: 16)"),
         )
-        self._option(parser, "--quiet", action="store_true", help=msg("no progress display"))
+        self._option(parser, "--partial", action="store_true",
+                     help=msg("go on without the targets for which a key, a secret, a tool or a "
+                          "host key is missing"))  # fmt: skip
+        self._option(parser, "--quiet", action="store_true",
+                     help=msg("no progress display, and no output where all is well"))  # fmt: skip
 
     def _run(self) -> None:
         run = self._command("run", msg("collect, evaluate and pack"))
@@ -294,6 +301,16 @@ class _Commands:
         self._option(doctor, "-i", "--inventory", type=Path, metavar="FILE",
                      help=msg("inventory of targets (default: this machine)"))  # fmt: skip
         self._format(doctor)
+        keys = self._command(
+            "hostkeys", msg("show unknown host keys for review, and write them once confirmed")
+        )
+        self._option(keys, "-i", "--inventory", type=Path, metavar="FILE", required=True,
+                     help=msg("inventory of targets"))  # fmt: skip
+        self._targets(keys)
+        self._option(keys, "--yes", action="store_true",
+                     help=msg("write unknown keys without asking, for scripts; fingerprints "
+                          "are printed, and a changed key is never accepted"))  # fmt: skip
+        self._format(keys)
 
     def _inventory(self) -> None:
         made = self._command(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from audit_core.api.hooks import Connector
 from audit_core.api.plugins import resolve_entry
+from audit_core.connectors import preflight
 from audit_core.connectors.pool import Pool
 from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets
 from audit_core.connectors.ways import LiveWay, hosts, references
 from audit_core.inventory import Access, Inventory
-from audit_core.model import ConnectError, Request, Session, Target, msg
+from audit_core.model import ConnectError, Lack, Peer, Request, Session, Target, msg
 from audit_core.model.errors import ConfigError
 
 
@@ -132,6 +133,33 @@ class Routes:
         if target.address is None:
             return route
         return structs.replace(route, places=(self._place(target.address, target, here=True),))
+
+    def lacks(self, used: Iterable[Route]) -> tuple[Lack, ...]:
+        """What is missing before the targets of the `used` routes can be asked; nobody logs in."""
+        return preflight.lacks(self._ways_of((r.target, r.connector) for r in used))
+
+    def peers(self, targets: Iterable[Target]) -> Iterator[Peer]:
+        """The identities that the servers of `targets` show; nobody logs in to a target.
+
+        Raises ToolMissing where a library that this needs is not installed.
+        """
+        access = self._inventory.access
+        pairs = [(t.id, access[t.id].via) for t in targets if t.id in access]
+        for connector, ways in self._ways_of(pairs):
+            if connector.peers is not None:
+                yield from resolve_entry(connector.peers)(ways)
+
+    def _ways_of(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[Connector, list[LiveWay]]]:
+        """A way to each target by the connector named with it, by the connector."""
+        targets = {target.id: target for target in self._inventory.targets}
+        found: dict[str, list[LiveWay]] = {}
+        for id, name in dict.fromkeys(pairs):
+            connector = self._connectors[name]
+            access = self._inventory.access.get(id) if connector.access is not None else None
+            settings = None if access is None else access.settings
+            way = LiveWay(targets[id], settings, self._inventory.scope, self._secrets)
+            found.setdefault(name, []).append(way)
+        return [(self._connectors[name], ways) for name, ways in found.items()]
 
     def resolve_secrets(self, targets: Iterable[Target]) -> None:
         """Every secret that access to `targets` refers to is known from here on, if there is one.

@@ -9,6 +9,7 @@ import getpass
 import importlib
 import importlib.util
 import os
+import shlex
 import stat
 import sys
 import threading
@@ -99,20 +100,25 @@ def _from_env(name: str) -> str:
     value = os.environ.get(name)
     if not value:
         raise ConfigError(
-            msg("env:{name}: the environment variable is not set or is empty", name=str(name))
+            msg("env:{name}: the environment variable is not set or is empty", name=str(name)),
+            command=f"read -rs {name} && export {name}" if name.isidentifier() else "",
         )
     return value
 
 
-def read_private_file(path: str) -> str:
-    """The text of a file that only its owner can read; ConfigError for any other."""
+def read_private_file(path: str, *, create: str = "install -m 600 /dev/stdin") -> str:
+    """The text of a file that only its owner can read; ConfigError for any other.
+
+    `create` makes the file where there is none, with the path as its last word.
+    """
     try:
         with open(os.path.expanduser(path), "rb", opener=_open_without_waiting) as file:
             _refuse_open_file(path, os.fstat(file.fileno()))
             raw = file.read(_FILE_LIMIT + 1)
     except OSError as error:
         raise ConfigError(
-            msg("{path}: cannot be read ({error})", path=str(path), error=os_error(error))
+            msg("{path}: cannot be read ({error})", path=str(path), error=os_error(error)),
+            command=f"{create} {in_shell(path)}" if isinstance(error, FileNotFoundError) else "",
         ) from error
     if len(raw) > _FILE_LIMIT:
         raise ConfigError(
@@ -128,6 +134,12 @@ def read_private_file(path: str) -> str:
         raise ConfigError(msg("{path}: the secret is not UTF-8 text", path=str(path))) from error
 
 
+def in_shell(path: str) -> str:
+    """`path` as one word of a POSIX shell, which puts the home directory for `~/`."""
+    home = path.startswith("~/")
+    return f"~/{shlex.quote(path[2:])}" if home else shlex.quote(path)
+
+
 def _open_without_waiting(path: str, flags: int) -> int:
     # A fifo must not hang the run; it is refused once it is open.
     return os.open(path, flags | os.O_NONBLOCK)
@@ -138,7 +150,8 @@ def _refuse_open_file(path: str, status: os.stat_result) -> None:
         raise ConfigError(msg("{path}: the secret is not in a regular file", path=str(path)))
     if status.st_uid not in (0, os.geteuid()):
         raise ConfigError(
-            msg("{path}: the file with the secret belongs to another user", path=str(path))
+            msg("{path}: the file with the secret belongs to another user", path=str(path)),
+            command=f'sudo chown "$(id -un)" {in_shell(path)}',
         )
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
@@ -147,7 +160,8 @@ def _refuse_open_file(path: str, status: os.stat_result) -> None:
                 "{path}: the secret is accessible to other users (mode {mode}); run chmod 600",
                 path=path,
                 mode=f"{mode:04o}",
-            )
+            ),
+            command=f"chmod 600 {in_shell(path)}",
         )
 
 
@@ -164,12 +178,14 @@ def _from_keyring(place: str) -> str:
             msg(
                 "keyring:{place}: not available, the Python library keyring is not installed",
                 place=str(place),
-            )
+            ),
+            command="pip install keyring",
         )
     service, _, user = place.rpartition("/")
     value = importlib.import_module("keyring").get_password(service, user)
     if not value:
         raise ConfigError(
-            msg("keyring:{place}: the keyring holds no such secret", place=str(place))
+            msg("keyring:{place}: the keyring holds no such secret", place=str(place)),
+            command=f"keyring set {shlex.quote(service)} {shlex.quote(user)}",
         )
     return str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -57,6 +58,56 @@ class ConnectError(Exception):
         self.remedy = remedy
         self.refused = refused
         self.in_between = in_between
+
+
+class Lack(Struct, frozen=True, kw_only=True):
+    """What is missing on our side before `targets` can be asked, found without a login.
+
+    `command` fixes it, for a POSIX shell, empty where none can; `remedy` is what else to do.
+    `unknown_peer`: the identity of the servers has to be reviewed (`dengbao hostkeys`). `tool`: a
+    program or library that is not installed.
+    """
+
+    targets: tuple[str, ...]
+    detail: Message
+    command: str = ""
+    remedy: Message | None = None
+    unknown_peer: bool = False
+    tool: bool = False
+
+
+class PeerState(enum.StrEnum):
+    """How the identity that a server shows compares with what is known of it.
+
+    `CHANGED`: another one, or a revoked one, is known. `WAITS`: it is reached through a host whose
+    identity is unknown.
+    """
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    UNREACHABLE = "unreachable"
+    WAITS = "waits"
+
+
+class Peer(Struct, frozen=True, kw_only=True):
+    """The identity that a server shows: of which kind, its size in `bits`, and its fingerprint.
+
+    `targets` are those that are reached there, `place` says where. `line` makes it known when it
+    is appended to `file`; both are empty where nothing is to be added. `detail` is why nothing was
+    shown, or what is wrong with it, and `remedy` what to do about it.
+    """
+
+    targets: tuple[str, ...]
+    place: str
+    state: PeerState
+    kind: str = ""
+    bits: int = 0
+    fingerprint: str = ""
+    file: str = ""
+    line: str = ""
+    detail: Message | None = None
+    remedy: Message | None = None
 
 
 class Way(Protocol):

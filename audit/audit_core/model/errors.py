@@ -21,9 +21,11 @@ class DengbaoError(Exception):
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, detail: Message) -> None:
+    def __init__(self, detail: Message, *, command: str = "") -> None:
+        """`command` is what fixes it, for a POSIX shell; empty where no command does."""
         super().__init__(english(detail))
         self.detail = detail
+        self.command = command
 
 
 class UsageError(DengbaoError):

@@ -142,6 +142,25 @@ class PlanView(Struct, frozen=True, kw_only=True):
     requests: tuple[RequestRow, ...]
 
 
+class HostKeyRow(Struct, frozen=True, kw_only=True):
+    """A key that a server shows, as `dengbao hostkeys` prints it.
+
+    `state` is `known`, `unknown`, `changed`, `unreachable` or `waits` (for a host in between);
+    `bits` is 0 and `type` and `fingerprint` are empty where no key was shown. `written`: the key
+    was unknown and is in `file` now.
+    """
+
+    targets: tuple[str, ...]
+    place: str
+    state: str
+    type: str
+    bits: int
+    fingerprint: str
+    file: str
+    written: bool
+    detail: str
+
+
 class DoctorRow(Struct, frozen=True, kw_only=True):
     """What is installed or missing here, or what a target allows, as `dengbao doctor` prints it."""
 

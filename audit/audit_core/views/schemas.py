@@ -44,6 +44,7 @@ _LISTS: dict[str, tuple[type, str]] = {
     "inventory-check.json": (cli_views.TargetRow, "dengbao/target-list/1"),
     "run-list.json": (cli_views.RunRow, "dengbao/run-list/1"),
     "doctor.json": (cli_views.DoctorRow, "dengbao/doctor-list/1"),
+    "hostkey-list.json": (cli_views.HostKeyRow, "dengbao/hostkey-list/1"),
 }
 
 

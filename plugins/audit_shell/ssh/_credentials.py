@@ -59,7 +59,8 @@ def credential(access: SshAccess, secret: Callable[[str], str]) -> Credential:
 def _load_key(access: SshAccess, secret: Callable[[str], str]) -> paramiko.PKey:
     source = access.key or ""
     by_reference = is_reference(source)
-    text = secret(source) if by_reference else read_private_file(source)
+    create = "ssh-keygen -t ed25519 -f"
+    text = secret(source) if by_reference else read_private_file(source, create=create)
     phrase = secret(access.passphrase) if access.passphrase else None
     key = _key_from_text(text, phrase, source)
     certificate = os.path.expanduser(source) + "-cert.pub"
@@ -128,7 +129,8 @@ def _agent_credential(access: SshAccess) -> Credential:
     path = os.environ.get("SSH_AUTH_SOCK")
     if not path:
         raise ConfigError(
-            msg("{where}: no SSH agent (SSH_AUTH_SOCK is not set)", where=access.where)
+            msg("{where}: no SSH agent (SSH_AUTH_SOCK is not set)", where=access.where),
+            command='eval "$(ssh-agent -s)" && ssh-add',
         )
     agent = library().agent.AgentSSH()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -143,7 +145,8 @@ def _agent_credential(access: SshAccess) -> Credential:
     except Exception as error:
         sock.close()
         raise ConfigError(
-            msg("{where}: the SSH agent does not answer", where=access.where)
+            msg("{where}: the SSH agent does not answer", where=access.where),
+            command='eval "$(ssh-agent -s)" && ssh-add',
         ) from error
     return Credential(
         kind=Kind.AGENT_KEY, login=lambda t, user: t.auth_publickey(user, key), close=sock.close
@@ -157,9 +160,12 @@ def _pick(keys: tuple[paramiko.AgentKey, ...], access: SshAccess) -> paramiko.Ag
         if wanted is None or hostkeys.fingerprint(key.asbytes()) == wanted:
             return key
     if wanted is None:
-        raise ConfigError(msg("{where}: the SSH agent holds no key", where=access.where))
+        raise ConfigError(
+            msg("{where}: the SSH agent holds no key", where=access.where), command="ssh-add"
+        )
     raise ConfigError(
-        msg("{where}: the SSH agent holds no key {wanted}", where=access.where, wanted=wanted)
+        msg("{where}: the SSH agent holds no key {wanted}", where=access.where, wanted=wanted),
+        command="ssh-add",
     )
 
 

@@ -30,7 +30,9 @@ def library() -> ModuleType:
         with _without("invoke"):
             import paramiko
     except ImportError as error:
-        raise ToolMissing(msg("SSH needs paramiko: pip install 'dengbao[ssh]'")) from error
+        command = "pip install 'dengbao[ssh]'"
+        detail = msg("SSH needs paramiko: {command}", command=command)
+        raise ToolMissing(detail, command=command) from error
     log = logging.getLogger("paramiko")
     log.addHandler(logging.NullHandler())
     log.propagate = False

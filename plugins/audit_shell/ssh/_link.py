@@ -99,24 +99,31 @@ class Link:
 def dial(access: SshAccess, parent: Link | None) -> Link:
     """A new link; on failure `parent`, if any, is closed."""
     if parent is None:
-        return Link(access, _connect(access), None)
+        return Link(access, connect(access), None)
+    try:
+        return Link(access, channel(access, parent), parent)
+    except BaseException:
+        parent.close()
+        raise
+
+
+def channel(access: SshAccess, parent: Link) -> Any:
+    """A connection that the jump host `parent` makes; ConnectError where it does not."""
     try:
         with Watchdog(parent.cut, access.connect_timeout_s):
-            sock = parent.transport.open_channel(
+            return parent.transport.open_channel(
                 "direct-tcpip", (access.host, access.port), ("127.0.0.1", 0),
                 timeout=access.connect_timeout_s,
             )  # fmt: skip
     except Exception as error:
-        parent.close()
         detail = msg(
             "{where}: the jump host {jump} did not connect: {error}",
             where=access.where, jump=parent.access.where, error=told(error),
         )  # fmt: skip
         raise ConnectError(Reason.UNREACHABLE, detail) from error
-    return Link(access, sock, parent)
 
 
-def _connect(access: SshAccess) -> socket.socket:
+def connect(access: SshAccess) -> socket.socket:
     """A TCP connection; one that fails (not one that hangs) is tried a second time."""
     tries = _CONNECT_TRIES
     while True:

@@ -16,6 +16,8 @@ from audit_shell.ssh._words import plain, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import paramiko
+
 
 def reach(access: SshAccess, secret: Callable[[str], str]) -> Link:
     """A logged-in link to the host, through its jump hosts."""
@@ -62,16 +64,21 @@ def _log_in(link: Link, known: tuple[hostkeys.KnownKey, ...], offer: Credential)
 
 def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
     """Agree on keys with the server, and make sure that it is the one that is known."""
-    transport, access = link.transport, link.access
-    _library.ask_for(transport, hostkeys.prefer(known, _library.host_key_types()))
+    key = shown(link, hostkeys.prefer(known, _library.host_key_types()))
+    link.host_key = verified(link.access, known, key)
+
+
+def shown(link: Link, types: tuple[str, ...]) -> paramiko.PKey:
+    """The host key that the server proves to hold, of one of these types, the first ones rather."""
+    transport = link.transport
+    _library.ask_for(transport, types)
     try:
         transport.start_client()
-        key = transport.get_remote_server_key()
+        return transport.get_remote_server_key()
     except _library.library().IncompatiblePeer as error:
         raise _incompatible(link, error) from error
     except Exception as error:
         raise _no_ssh(link, error) from error
-    link.host_key = verified(access, known, key)
 
 
 # What sshd writes before it hangs up, instead of its version; sshd_config(5) of OpenSSH 10.0.

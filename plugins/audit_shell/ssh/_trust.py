@@ -7,6 +7,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
+from audit_core.connectors.secrets import in_shell
 from audit_core.model import ConnectError, Message, Reason, filled, msg
 from audit_shell import hostkeys
 from audit_shell.hostkeys import KnownKey, Trust
@@ -28,13 +29,27 @@ def verified(access: SshAccess, known: tuple[KnownKey, ...], key: paramiko.PKey)
     doubt = _doubt(access, known, trust, blob, certificate)
     if doubt is None:
         return hostkeys.fingerprint(blob)
+    raise _refused(access, known, trust, doubt, type, blob)
+
+
+def _refused(
+    access: SshAccess, known: tuple[KnownKey, ...], trust: Trust, doubt: Message, type: str,
+    blob: bytes,
+) -> ConnectError:  # fmt: skip
     why = filled(
         doubt,
         where=access.where,
         key=f"{type} {hostkeys.fingerprint(blob)}",
         places=", ".join(k.place for k in known if not k.marker),
     )
-    raise ConnectError(Reason.UNREACHABLE, why, remedy=_remedy(access, trust, type, blob))
+    return ConnectError(Reason.UNREACHABLE, why, remedy=_remedy(access, trust, type, blob))
+
+
+def doubtful(access: SshAccess, known: tuple[KnownKey, ...], key: paramiko.PKey) -> ConnectError:
+    """What is wrong with `key`, which is neither known nor unknown."""
+    blob, type = key.asbytes(), key.get_name()
+    trust = hostkeys.judge(known, type, blob)
+    return _refused(access, known, trust, _DETAILS[trust], type, blob)
 
 
 def _doubt(
@@ -83,23 +98,26 @@ def _remedy(access: SshAccess, trust: Trust, type: str, blob: bytes) -> Message 
     )
 
 
-def _known_hosts_file(access: SshAccess) -> str:
-    path = access.known_hosts[0] if access.known_hosts else hostkeys.DEFAULT_FILES[0]
-    head, tail = ("~/", path[2:]) if path.startswith("~/") else ("", path)
-    return head + shlex.quote(tail)
+def known_hosts_file(access: SshAccess) -> str:
+    """The file that new keys of the host are written to."""
+    return access.known_hosts[0] if access.known_hosts else hostkeys.DEFAULT_FILES[0]
+
+
+def line_of(access: SshAccess, type: str, blob: bytes) -> str:
+    """The line of known_hosts that makes this key known."""
+    key = base64.b64encode(blob).decode()
+    return f"{hostkeys.name_for(access.key_name, access.port)} {type} {key}"
 
 
 def _removal(access: SshAccess) -> str:
     name = shlex.quote(hostkeys.name_for(access.key_name, access.port))
-    return f"ssh-keygen -f {_known_hosts_file(access)} -R {name}"
+    return f"ssh-keygen -f {in_shell(known_hosts_file(access))} -R {name}"
 
 
 def _acceptance(access: SshAccess, type: str, blob: bytes) -> str:
     """The command that makes this key known."""
-    file = _known_hosts_file(access)
+    file = in_shell(known_hosts_file(access))
     if access.jump is not None:  # ssh-keyscan cannot go through a jump host
-        key = base64.b64encode(blob).decode()
-        line = f"{hostkeys.name_for(access.key_name, access.port)} {type} {key}"
-        return f"echo {shlex.quote(line)} >> {file}"
+        return f"echo {shlex.quote(line_of(access, type, blob))} >> {file}"
     short = type.removeprefix("ssh-").partition("-")[0]
     return f"ssh-keyscan -p {access.port} -t {short} -- {access.key_name} >> {file}"

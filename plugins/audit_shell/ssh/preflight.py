@@ -1,0 +1,143 @@
+"""What is missing before hosts can be logged in to, found without a login.
+
+Credentials are loaded and host keys looked up. Contacted are jump hosts, and hosts of whose keys
+nothing is known: whether such a host is down or strange has different remedies.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import structs
+
+from audit_core.model import ConnectError, Lack, Way, msg
+from audit_core.model.errors import ConfigError
+from audit_shell import hostkeys
+from audit_shell.access import JumpLogin, SshLogin
+from audit_shell.connect import jump_access, ssh_access, without_address
+from audit_shell.ssh import _library
+from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._credentials import credential
+from audit_shell.ssh._link import Link, connect
+from audit_shell.ssh.peers import key_of
+
+_AT_ONCE = 64
+_SHOWN = 3
+_CONNECT_S = 5.0
+_SHOW_S = 10.0
+
+
+def lacks(ways: Sequence[Way]) -> Iterator[Lack]:
+    """What is missing for these ways."""
+    yield from _credentials(ways)
+    yield from _host_keys(ways)
+    yield from _jumps(ways)
+
+
+def _logins(ways: Iterable[Way]) -> Iterator[tuple[Way, SshLogin | JumpLogin]]:
+    """Every login that is made, with the way that it is made for."""
+    for way in ways:
+        settings: SshLogin = way.access
+        yield way, settings
+        if settings.jump is not None:
+            yield way, settings.jump
+
+
+def _credentials(ways: Iterable[Way]) -> Iterator[Lack]:
+    """Each credential that cannot be had, loaded once however many hosts it is for."""
+    used: dict[tuple[object, ...], list[tuple[Way, SshLogin | JumpLogin]]] = {}
+    for way, login in _logins(ways):
+        what = (login.key, login.passphrase, login.password, login.agent, login.agent_fingerprint)
+        used.setdefault(what, []).append((way, login))
+    for logins in used.values():
+        way, login = logins[0]
+        try:
+            credential(without_address(login), way.secret).close()
+        except ConfigError as error:
+            targets = tuple(dict.fromkeys(way.target.id for way, _ in logins))
+            yield Lack(targets=targets, detail=error.detail, command=error.command)
+
+
+def _host_keys(ways: Iterable[Way]) -> Iterator[Lack]:
+    """All hosts that answer with a key of which nothing is known.
+
+    One that does not answer is told as such by the run. Nobody asks a host behind a jump host,
+    where that takes a login.
+    """
+    unknown: dict[SshAccess, list[str]] = {}
+    for way, login in _logins(ways):
+        try:
+            access = _unknown(way, login)
+        except ConfigError as error:
+            yield Lack(targets=(way.target.id,), detail=error.detail, command=error.command)
+        except ConnectError:
+            continue  # its name does not resolve
+        else:
+            if access is not None:
+                unknown.setdefault(access, []).append(way.target.id)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        shown = zip(unknown, pool.map(_shown, unknown), strict=True)
+        found = {access: key for access, key in shown if key is not None}
+    if found:
+        told = [f"{access.place} {key}".strip() for access, key in found.items()]
+        more = f", +{len(told) - _SHOWN}" if len(told) > _SHOWN else ""
+        detail = msg("unknown host keys: {count} ({keys})",
+                     count=len(told), keys=", ".join(told[:_SHOWN]) + more)  # fmt: skip
+        targets = tuple(id for access in found for id in unknown[access])
+        yield Lack(targets=targets, detail=detail, unknown_peer=True)
+
+
+def _unknown(way: Way, login: SshLogin | JumpLogin) -> SshAccess | None:
+    """How the host is reached, where nothing is known of its keys."""
+    named = without_address(login)
+    known = hostkeys.known_keys(named.known_hosts, named.key_name, named.port)
+    if not hostkeys.is_unknown(known):
+        return None
+    return jump_access(login, way) if isinstance(login, JumpLogin) else ssh_access(login, way)
+
+
+def _shown(access: SshAccess) -> str | None:
+    """The key that the host shows, empty where nobody asks it; None where it does not answer."""
+    if access.jump is not None:
+        return ""
+    quick = structs.replace(access, connect_timeout_s=_CONNECT_S, login_timeout_s=_SHOW_S)
+    try:
+        key, _ = key_of(lambda: Link(quick, connect(quick), None), _library.host_key_types())
+    except ConnectError:
+        return None
+    return f"{key.get_name()} {hostkeys.fingerprint(key.asbytes())}"
+
+
+def _jumps(ways: Iterable[Way]) -> Iterator[Lack]:
+    """Jump hosts that cannot be reached; nobody logs in to them."""
+    behind: dict[SshAccess, list[str]] = {}
+    for way in ways:
+        settings: SshLogin = way.access
+        if settings.jump is None:
+            continue
+        try:
+            access = jump_access(settings.jump, way)
+        except (ConfigError, ConnectError) as error:
+            yield Lack(targets=(way.target.id,), detail=error.detail)
+        else:
+            behind.setdefault(access, []).append(way.target.id)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for access, why in zip(behind, pool.map(_unreachable, behind), strict=True):
+            if why is not None:
+                yield Lack(targets=tuple(behind[access]), detail=why.detail,
+                           remedy=msg("Make the jump host reachable; this shows where it fails"),
+                           command=f"ssh -v -p {access.port} {_place(access)}")  # fmt: skip
+
+
+def _unreachable(access: SshAccess) -> ConnectError | None:
+    try:
+        connect(access).close()
+    except ConnectError as error:
+        return error
+    return None
+
+
+def _place(access: SshAccess) -> str:
+    return shlex.quote(f"{access.user}@{access.host}")
