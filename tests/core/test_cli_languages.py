@@ -21,15 +21,15 @@ COMMANDS = [
     (), ("run",), ("plan",), ("collect",), ("evaluate",), ("results",), ("pack",), ("verify",),
     ("catalog",), ("catalog", "list"), ("catalog", "show"), ("profile",), ("profile", "list"),
     ("profile", "show"), ("profile", "lint"), ("check",), ("check", "list"), ("check", "show"),
-    ("plugin",), ("plugin", "list"), ("doctor",), ("hostkeys",), ("inventory",),
-    ("inventory", "check"), ("inventory", "suggest"), ("runs",), ("runs", "list"),
+    ("plugin",), ("plugin", "list"), ("doctor",), ("hostkeys",), ("questions",),
+    ("inventory",), ("inventory", "check"), ("inventory", "suggest"), ("runs",), ("runs", "list"),
 ]  # fmt: skip
 
 _LEFT = {
     "dengbao", "en", "zh", "table", "json", "list", "show", "lint", "latest", "sudoers", "yaml",
     "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
-    "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "store", "dir",
-    "inventory", "suggest", "runs", "high", "medium", "low", "new", "undetermined",
+    "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "store",
+    "dir", "inventory", "suggest", "runs", "high", "medium", "low", "new", "undetermined",
 }  # fmt: skip
 
 
