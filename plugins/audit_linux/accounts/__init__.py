@@ -6,18 +6,11 @@ Imports the shared modules of `audit_linux` and `audit_linux.ssh`.
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux import nsswitch, pam
-from audit_linux.accounts import (
-    account_checks,
-    accounts,
-    groups,
-    lockout,
-    passwords,
-    sessions,
-)
+from audit_linux import groups, nsswitch, pam, passwd
+from audit_linux.accounts import account_checks, lockout, passwords, sessions
 
 FACTS: tuple[Fact, ...] = (
-    pam.PAM, nsswitch.SOURCES, *accounts.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
+    pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
     *sessions.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (

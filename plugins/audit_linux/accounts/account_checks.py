@@ -27,7 +27,8 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.accounts.accounts import (
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.passwd import (
     ACCOUNTS,
     LASTLOG,
     SHADOW,
@@ -36,7 +37,6 @@ from audit_linux.accounts.accounts import (
     Login,
     Secret,
 )
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 
 
 def _usable(

@@ -25,7 +25,6 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.accounts.accounts import ACCOUNTS, Account, Accounts
 from audit_linux.accounts.passwords import LOGIN_DEFS, LoginDefs
 from audit_linux.accounts.shell_startup import (
     ENVIRONMENT,
@@ -45,6 +44,7 @@ from audit_linux.pam import (
     paths,
     stack,
 )
+from audit_linux.passwd import ACCOUNTS, Account, Accounts
 
 
 def _detail(found: tuple[Setting, ...]) -> tuple[str, ...]:

@@ -31,10 +31,10 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_linux.accounts.accounts import ACCOUNTS, Accounts
-from audit_linux.accounts.groups import GROUPS, Groups
 from audit_linux.find_errors import refused
+from audit_linux.groups import GROUPS, Groups
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.passwd import ACCOUNTS, Accounts
 
 
 class Mode(Struct, frozen=True, kw_only=True):

@@ -24,8 +24,8 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.accounts.groups import GROUPS, Groups
 from audit_linux.declared import declared
+from audit_linux.groups import GROUPS, Groups
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.sudo.sudo_risks import Risk, risk

@@ -25,10 +25,9 @@ from audit_core.model import (
     facts_in,
 )
 from audit_linux.accounts import account_checks, lockout, passwords, sessions
-from audit_linux.accounts.accounts import ACCOUNTS, SHADOW, parse_passwd
-from audit_linux.accounts.groups import GROUPS, parse_group
 from audit_linux.accounts.passwords import LOGIN_DEFS, PWHISTORY, PWQUALITY
 from audit_linux.accounts.shell_startup import ENVIRONMENT, STARTUP, Startup, Statement
+from audit_linux.groups import GROUPS, parse_group
 from audit_linux.logs import log_rotation
 from audit_linux.logs.journald import JOURNAL_CONF
 from audit_linux.logs.log_files import LOG_TREE, LogFile, LogTree
@@ -40,6 +39,7 @@ from audit_linux.network.netfilter_model import Chain
 from audit_linux.network.nft import NFT
 from audit_linux.nsswitch import SOURCES, Sources
 from audit_linux.pam import PAM
+from audit_linux.passwd import ACCOUNTS, SHADOW, parse_passwd
 from audit_linux.processes import PROCESSES, Process
 from audit_linux.ssh import sshd_checks
 from audit_linux.ssh.sshd import RUNNING, SERVERS, SSHD, Servers, Sshd, parse_sshd_t

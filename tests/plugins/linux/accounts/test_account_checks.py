@@ -10,8 +10,8 @@ from msgspec import structs
 
 from audit_core.model import Verdict
 from audit_linux.accounts import account_checks as mod
-from audit_linux.accounts.accounts import SHADOW, Account, Accounts, Login, Secret
 from audit_linux.nsswitch import Sources
+from audit_linux.passwd import SHADOW, Account, Accounts, Login, Secret
 
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
 NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED

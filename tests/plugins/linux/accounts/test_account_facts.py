@@ -12,15 +12,15 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Partial, Reason
-from audit_linux.accounts.accounts import (
+from audit_linux.accounts.passwords import parse_login_defs
+from audit_linux.accounts.security_conf import parse_pwquality
+from audit_linux.groups import parse_group
+from audit_linux.passwd import (
     parse_lastlog,
     parse_lastlog2,
     parse_passwd,
     parse_shadow,
 )
-from audit_linux.accounts.groups import parse_group
-from audit_linux.accounts.passwords import parse_login_defs
-from audit_linux.accounts.security_conf import parse_pwquality
 
 Make = Callable[..., Answer]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from audit_core.model import Absent, Answer, ParseError, Platform, Verdict
-from audit_linux.accounts.accounts import Account, Accounts
 from audit_linux.accounts.passwords import LoginDefs
 from audit_linux.accounts.sessions import session_timeout, umask
 from audit_linux.accounts.shell_startup import (
@@ -18,6 +17,7 @@ from audit_linux.accounts.shell_startup import (
     umasks,
 )
 from audit_linux.pam import Pam, parse_pam
+from audit_linux.passwd import Account, Accounts
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED

@@ -8,13 +8,13 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
-from audit_linux.accounts.accounts import (
+from audit_linux.files.file_modes import Mode, Modes, file_modes, home_modes, parse_modes
+from audit_linux.groups import Groups
+from audit_linux.nsswitch import Sources
+from audit_linux.passwd import (
     Account,
     Accounts,
 )
-from audit_linux.accounts.groups import Groups
-from audit_linux.files.file_modes import Mode, Modes, file_modes, home_modes, parse_modes
-from audit_linux.nsswitch import Sources
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 LOCAL = Sources()

@@ -24,7 +24,7 @@ from audit_core.model import (
     Verdict,
 )
 from audit_core.model.files import encode_files
-from audit_linux.accounts.groups import Groups
+from audit_linux.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import parse_pam
 from audit_linux.sudo.sudo_checks import sudo_password, sudo_scope

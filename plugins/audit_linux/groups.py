@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from audit_core.api.sdk import Answer, Partial, ReadFile, fact, partial, read_rows
-from audit_linux.accounts.group_file import SPACE, id_number
+from audit_linux.id_fields import SPACE, id_number
 
 
 class Groups(Struct, frozen=True, kw_only=True):

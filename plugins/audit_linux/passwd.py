@@ -26,7 +26,7 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
-from audit_linux.accounts.group_file import SPACE, id_number
+from audit_linux.id_fields import SPACE, id_number
 
 _ROWS = 200_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
