@@ -1,4 +1,4 @@
-"""The SSH server: its effective configuration, and how Match blocks and options change it."""
+"""The SSH server: its effective configuration, and the options that it was started with."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,
-    FileEntry,
     ParseError,
     Partial,
     Privilege,
-    ReadFiles,
     Reason,
     fact,
     msg,
@@ -25,7 +23,6 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
-from audit_linux.config_files import whole_files
 from audit_linux.find_errors import refused
 
 DISTRIBUTION = "/usr/sbin/sshd"
@@ -86,16 +83,28 @@ class Sshd(Struct, frozen=True, kw_only=True):
         return tuple(name for name in self.one(key).split(",") if name)
 
 
-def _keyword(raw: str) -> tuple[str, str]:
+def _lower(raw: str) -> tuple[str, str]:
+    return _keyword(raw, "[a-z0-9]+")
+
+
+def _mixed(raw: str) -> tuple[str, str]:
+    return _keyword(raw, "[A-Za-z0-9]+")
+
+
+def _keyword(raw: str, form: str) -> tuple[str, str]:
     key, _, value = raw.strip().partition(" ")
-    if not re.fullmatch("[a-z0-9]+", key):
+    if not re.fullmatch(form, key):
         raise ParseError(msg("not a line of sshd -T: {line}", line=verbatim(raw)))
-    return key, value.strip()
+    return key.lower(), value.strip()
 
 
 def parse_sshd_t(answer: Answer) -> Sshd | Partial:
-    """The effective configuration; an answer without the keywords every version prints fails."""
-    rows, problems = read_rows(enumerate(answer.lines, 1), _keyword)
+    """The effective configuration; an answer without the keywords every version prints fails.
+
+    OpenSSH 10.4 and later print keywords as in the manual (PermitRootLogin), others in lower case.
+    """
+    mixed = any(line.startswith("Port ") for line in answer.lines)
+    rows, problems = read_rows(enumerate(answer.lines, 1), _mixed if mixed else _lower)
     values: dict[str, list[str]] = {}
     for key, value in rows:
         values.setdefault(key, []).append(value)
@@ -116,99 +125,19 @@ SSHD = fact(
 )
 
 
-class Override(Struct, frozen=True, kw_only=True):
-    """One setting inside a Match block, which `sshd -T` leaves out."""
-
-    criteria: str
-    key: str
-    value: str
-
-
-class SshdFiles(Struct, frozen=True, kw_only=True):
-    """What Match blocks set, and files that are included from elsewhere and were not read."""
-
-    overrides: tuple[Override, ...] = ()
-    foreign: tuple[str, ...] = ()
-
-
-def _words(raw: str) -> tuple[str, str]:
-    line = raw.strip(" \t\r\f")
-    if not line or line.startswith("#"):
-        return "", ""
-    found = re.match(r'([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+|(?="))', line)
-    if not found:
-        return line.lower(), ""
-    value = re.split(r"[ \t]#", line[found.end() :], maxsplit=1)[0]  # since OpenSSH 8.7
-    return found[1].lower(), value.strip().strip('"')
-
-
-# Made by update-crypto-policies; RHEL 9 includes it from a drop-in.
-_POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
-
-
-def _scan(file: FileEntry, read: frozenset[str]) -> tuple[list[Override], list[str], bool]:
-    """The Match settings of a file, its includes, and whether it includes the usual folder."""
-    criteria, overrides, foreign, usual = "", [], [], False
-    for raw in file.lines:
-        key, value = _words(raw)
-        if key == "match":
-            criteria = value
-        elif key == "include":
-            here = value in ("/etc/ssh/sshd_config.d/*.conf", "sshd_config.d/*.conf")
-            usual |= here and not criteria
-            if (not here and value not in read) or criteria:
-                foreign.append(value)
-        elif key and criteria:
-            overrides.append(Override(criteria=criteria, key=key, value=value))
-    return overrides, foreign, usual
-
-
-def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
-    """The Match blocks of sshd_config and, where it includes them, of its drop-ins."""
-    files = whole_files(answer)
-    if isinstance(files, Absent):
-        return files
-    main = [b for b in files if b.path == "/etc/ssh/sshd_config"]
-    if not main:
-        return not_present(msg("There is no /etc/ssh/sshd_config"))
-    read = frozenset(b.path for b in files if b.path == _POLICY)
-    overrides, foreign, usual = _scan(main[0], read)
-    for file in files:
-        drop_in = file.path.startswith("/etc/ssh/sshd_config.d/") and _is_drop_in(file.path)
-        if file.path in read or (usual and drop_in):
-            more, others, _ = _scan(file, read)
-            overrides, foreign = overrides + more, foreign + others
-    return SshdFiles(overrides=tuple(overrides), foreign=tuple(foreign))
-
-
-def _is_drop_in(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name.endswith(".conf") and not name.startswith(".")
-
-
-SSHD_FILES = fact(
-    "linux.sshd-files",
-    SshdFiles,
-    ask=ReadFiles(
-        paths=("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", _POLICY),
-        depth=1,
-        privilege=Privilege.ROOT,
-    ),
-    parse=parse_sshd_files,
-)
-
-
 class Running(Struct, frozen=True, kw_only=True):
     """The options on the command lines of running SSH servers, which override every file.
 
     `set` maps a keyword to the values that were given for it with -o; `other` are command lines of
     other servers, and those with options whose effect is not worked out, such as another file.
     `started`: when the oldest that listens was, by the clock of the host, None where none listens.
+    `usual`: nothing listens, or one of those that do reads the usual files.
     """
 
     set: dict[str, tuple[str, ...]]
     other: tuple[str, ...] = ()
     started: datetime | None = None
+    usual: bool = True
 
 
 # Options without an effect on the settings that are judged: -D, -e, -q, -t … and ports.
@@ -225,13 +154,16 @@ def parse_running(answer: Answer) -> Running:
     listening = [(at, line) for at, line in seen if _listens(line)]
     if not listening and seen:
         other.append(PER_CONNECTION)
+    usual = not listening
     for _, line in listening:
         program, *words = _command(line)
         if program not in _DISTRIBUTIONS or not _take_options(words, given):
             other.append(line)
+        else:
+            usual = True
     known = {key: tuple(told) for key, told in given.items()}
     started = min((at for at, _ in listening), default=None)
-    return Running(set=known, other=tuple(dict.fromkeys(other)), started=started)
+    return Running(set=known, other=tuple(dict.fromkeys(other)), started=started, usual=usual)
 
 
 def _take_options(words: list[str], given: dict[str, list[str]]) -> bool:
@@ -380,4 +312,4 @@ def _plain(values: tuple[str, ...]) -> str:
     return "" if one.startswith(("+", "-", "^")) else one
 
 
-FACTS = (SERVERS, SSHD, SSHD_FILES, RUNNING, TIMES)
+FACTS = (SERVERS, SSHD, RUNNING, TIMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -48,6 +49,7 @@ _KEX = frozenset({
 })  # fmt: skip
 
 _KINDS = (
+    "ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519@openssh.com",
     "ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
     "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
@@ -59,6 +61,25 @@ def _certified(kind: str) -> str:
 
 
 _HOST_KEYS = frozenset(("sm2", "sm2-cert", *_KINDS, *(_certified(kind) for kind in _KINDS)))
+
+
+# What is known to be weak in this table: CBC, RC4, DES and no encryption; MD5, RIPEMD and cut MACs;
+# SHA-1, group 1 and 1024-bit RSA; DSA, and RSA signatures with SHA-1. An algorithm that is neither
+# here nor above is not known: OpenSSH brings new ones.
+_WEAK = {
+    "ciphers": ("*-cbc*", "arcfour*", "rc4*", "*des*", "none", "blowfish*", "cast128*", "idea*"),
+    "macs": ("*md5*", "*ripemd*", "*-96", "*-96-*", "*-96@*", "none", "*sha1-8*"),
+    "kexalgorithms": ("*-sha1", "*-sha1-*", "*group1-*", "rsa1024-*"),
+    "hostkeyalgorithms": ("ssh-rsa", "ssh-rsa-cert-*", "ssh-dss*", "ssh-dsa*", "null", "none",
+                          "x509v3-ssh-dss", "x509v3-sign-*", "x509v3-ssh-rsa"),
+}  # fmt: skip
+_ALL = {
+    "ciphers": _CIPHERS, "macs": _MACS, "kexalgorithms": _KEX, "hostkeyalgorithms": _HOST_KEYS,
+}  # fmt: skip
+
+
+def _known(key: str, name: str) -> bool:
+    return name in _ALL[key] or any(fnmatchcase(name, weak) for weak in _WEAK[key])
 
 
 _REMEDY = msg("Remove the named algorithms from sshd_config (or from the crypto policy)")
@@ -86,15 +107,20 @@ def _strong(
         offered = _offered(server.sshd, key)
         if not server.sshd.algorithms(key):
             return undetermined(msg("The value of {key} is not known", key=key), expected=expected)
-        weak = [name for _, name in offered if name not in allowed]
+        others = [name for _, name in offered if name not in allowed]
+        weak = [name for name in others if _known(key, name)]
         if weak:
             detail = msg("{key} offers {weak}, which are not accepted", key=key, weak=capped(weak))
             return failed(detail, expected=expected)
+        if others:
+            detail = msg("{key} offers algorithms that are not known here; look them up: {names}",
+                       key=key, names=capped(others))  # fmt: skip
+            return undetermined(detail, expected=expected)
         told = tuple(shortened(name) for _, name in offered)
         return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
 
     judge.__doc__ = title.id
-    version = 3 if key == "kexalgorithms" else 2
+    version = 4 if key == "kexalgorithms" else 3
     return sshd_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
 
 

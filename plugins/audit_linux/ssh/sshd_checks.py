@@ -25,7 +25,8 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.pam import PAM, Pam, Unresolved, paths, stack, wrong_password
-from audit_linux.ssh.sshd import Override, Sshd
+from audit_linux.ssh.sshd import Sshd
+from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_server import Server, sshd_check
 
 
@@ -46,8 +47,13 @@ def _judge(
         detail.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
     if any(not sshd.one(key) for key in keys):
         return undetermined(*detail, expected=expected)
-    ok = not weak and all(good(key, sshd.one(key)) for key in keys)
-    return server.settled(expect(ok, detail=tuple(detail), expected=expected))
+    bad = any(not good(key, sshd.one(key)) for key in keys) or bool(server.surely(weak))
+    if weak and not bad:
+        return undetermined(*detail, _WHOM, expected=expected)
+    return server.settled(expect(not bad, detail=tuple(detail), expected=expected))
+
+
+_WHOM = msg("Whether these Match blocks concern any account is not known")
 
 
 # OpenSSH prints prohibit-password by its old name.
@@ -74,7 +80,7 @@ def _shut_out(server: Server) -> bool:
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -99,7 +105,7 @@ def sshd_root_login(
 @sshd_check(
     "linux.sshd-empty-passwords",
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
 def sshd_empty_passwords(server: Server) -> Judgement:
@@ -115,7 +121,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 @sshd_check(
     "linux.sshd-pam",
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:
@@ -145,7 +151,7 @@ def _within(value: int | None, most: int) -> bool:
 @sshd_check(
     "linux.sshd-login-limits",
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
 )
 def sshd_login_limits(
@@ -172,7 +178,7 @@ def sshd_login_limits(
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=3,
+    version=4,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
@@ -223,7 +229,7 @@ def _narrow(pattern: str) -> bool:
 @sshd_check(
     "linux.sshd-source-limited",
     severity=Severity.LOW,
-    version=3,
+    version=4,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
 def sshd_source_limited(server: Server) -> Judgement:
@@ -283,7 +289,7 @@ def _otp(pam: Pam) -> tuple[str, ...]:
 @sshd_check(
     "linux.second-factor",
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     also=(optional(PAM),),
     remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
 )

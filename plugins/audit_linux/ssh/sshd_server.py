@@ -30,16 +30,15 @@ from audit_linux.ssh.sshd import (
     RUNNING,
     SERVERS,
     SSHD,
-    SSHD_FILES,
     TIMES,
-    Override,
     Running,
     Servers,
     Sshd,
-    SshdFiles,
     SshdTimes,
     as_running,
 )
+from audit_linux.ssh.sshd_files import SSHD_FILES, Override, SshdFiles
+from audit_linux.ssh.sshd_match import NAMES, Names, concerns, in_force
 
 # Match blocks and the times of files only take a pass away; what the server was started with may
 # also take a fail away.
@@ -49,6 +48,7 @@ _NEEDS = (
     known_or_absent(optional(SSHD_FILES)),
     optional(RUNNING),
     known_or_absent(optional(TIMES)),
+    known_or_absent(optional(NAMES)),
 )
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
@@ -60,10 +60,20 @@ class Server(Struct, frozen=True, kw_only=True):
     sshd: Sshd
     files: SshdFiles
     unread: str = ""
+    names: Names | None = None
 
     def overrides(self, *keys: str) -> list[Override]:
-        """What Match blocks set for `keys`."""
-        return [one for one in self.files.overrides if one.key in keys]
+        """What Match blocks set for `keys`, but for those that concern nobody."""
+        given = in_force(one for one in self.files.overrides if one.key in keys)
+        return [one for one in given if self._concerns(one) is not False]
+
+    def surely(self, overrides: list[Override]) -> list[Override]:
+        """Those of `overrides` that surely concern somebody's login."""
+        return [one for one in overrides if self._concerns(one)]
+
+    def _concerns(self, one: Override) -> bool | None:
+        ports = frozenset(self.sshd.values.get("port", ()))
+        return True if self.names is None else concerns(one, self.names, ports)
 
     def settled(self, judgement: Judgement) -> Judgement:
         """`judgement`, but no pass where another server or file was not checked.
@@ -97,6 +107,18 @@ def _another(programs: Servers) -> Message:
     return msg("Another SSH server was not checked: {names}", names=capped(programs.others))
 
 
+def _names(names: Names | Absent | None) -> Names | None:
+    return Names(groups_of={}, whole=False) if isinstance(names, Absent) else names
+
+
+def _otherwise(running: Running) -> Message:
+    return msg(
+        "The SSH server runs with other settings than its usual files, which were not checked: "
+        "{names}",
+        names=capped(running.other),
+    )
+
+
 def sshd_check(
     id: str,
     *,
@@ -120,15 +142,20 @@ def sshd_check(
             files: SshdFiles | Absent | None,
             running: Running | None = None,
             times: SshdTimes | Absent | None = None,
+            names: Names | Absent | None = None,
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
             if sshd is None:
                 return undetermined(_another(programs))
+            if running is not None and not running.usual:
+                return undetermined(_otherwise(running))
             programs, sshd = as_running(programs, sshd, running)
             dated, told = known(times), known(files) or SshdFiles()
             unread = dated.path if dated and dated.unread(running) else ""
-            server = Server(programs=programs, sshd=sshd, files=told, unread=unread)
+            server = Server(
+                programs=programs, sshd=sshd, files=told, unread=unread, names=_names(names)
+            )
             return judge(server, *more, **parameters)
 
         wanted = (*_NEEDS, *also)

@@ -8,7 +8,8 @@ from audit_core.model import Target, Verdict
 from audit_linux.network.listeners import Listener
 from audit_linux.network.remote_admin import remote_admin_encrypted
 from audit_linux.processes import Process
-from audit_linux.ssh.sshd import Servers, Sshd, SshdFiles
+from audit_linux.ssh.sshd import Servers, Sshd
+from audit_linux.ssh.sshd_files import SshdFiles
 
 MakeTarget = Callable[..., Target]
 PASS, UNDETERMINED = Verdict.PASS, Verdict.UNDETERMINED
@@ -28,7 +29,7 @@ def verdict(
 ) -> Verdict:  # fmt: skip
     programs = Servers(distribution=True, others=other_servers)
     found = remote_admin_encrypted.judge(
-        programs, SSHD, SshdFiles(), None, None, target, sockets, processes
+        programs, SSHD, SshdFiles(), None, None, None, target, sockets, processes
     )
     return found.verdict
 

@@ -8,11 +8,8 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Partial, Reason
-from audit_linux.ssh.sshd import (
-    parse_servers,
-    parse_sshd_files,
-    parse_sshd_t,
-)
+from audit_linux.ssh.sshd import parse_servers, parse_sshd_t
+from audit_linux.ssh.sshd_files import parse_sshd_files
 
 Make = Callable[..., Answer]
 
@@ -32,6 +29,8 @@ def test_sshd_t_must_be_whole(answer: Make) -> None:
     for line in text.splitlines()[:-1]:
         with pytest.raises(ParseError):
             parse_sshd_t(answer(text.replace(line + b"\n", b"")))
+    mixed = text.replace(b"port", b"Port").replace(b"permitrootlogin", b"PermitRootLogin")
+    assert parse_sshd_t(answer(mixed)) == parse_sshd_t(answer(text))  # OpenSSH 10.4 and later
     part = parse_sshd_t(answer(text + b"Permission denied!\n"))
     assert isinstance(part, Partial)
     assert part.value.unread
@@ -79,8 +78,8 @@ def test_sshd_files_tell_match_blocks(files: Make) -> None:
     )  # fmt: skip
     assert not isinstance(got, Absent)
     assert [(o.criteria, o.key, o.value) for o in got.overrides] == [
-        ("Address 10.0.0.0/8", "permitrootlogin", "yes"),
         ("user bob", "maxauthtries", "20"),
+        ("Address 10.0.0.0/8", "permitrootlogin", "yes"),
     ]
     assert got.foreign == ("/etc/x",)
 

@@ -1,0 +1,181 @@
+"""The files of the SSH server: what Match blocks set, and what is set for everybody.
+
+As servconf.c of OpenSSH 10 reads them: a keyword ends at white space or `=` and its case does not
+matter; words are split at white space outside of quotes (`"` or `'`), `#` at the start of a word
+ends a line; of a keyword that stands twice the first holds, also among Match blocks that apply. A
+Match block ends at the next one or with its file; one inside an included file narrows the block
+that includes it. Included files stand in place of the line, sorted, relative to /etc/ssh; a dot in
+front hides one from a pattern. openSUSE reads /usr/etc/ssh where /etc/ssh has no sshd_config. An
+unknown keyword or a byte order mark keeps the server from starting: `sshd -T` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    FileEntry,
+    FileStatus,
+    Privilege,
+    ReadFiles,
+    fact,
+    msg,
+    not_present,
+)
+from audit_linux.config_files import files_below
+
+_FOLDERS = ("/etc/ssh", "/usr/etc/ssh")
+_MAINS = tuple(f"{folder}/sshd_config" for folder in _FOLDERS)
+# Made by update-crypto-policies; RHEL 9 includes it from a drop-in.
+_POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
+# Names of files that are read: none of a private key fits.
+_NAMES = ("*.conf", "*.config", "sshd_config*")
+_DEPTH = 3
+_DEEPEST = 16  # SERVCONF_MAX_DEPTH
+_MOST = 5000
+
+Term = tuple[str, str]
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """One setting inside a Match block, which `sshd -T` leaves out.
+
+    `criteria` is the line as it stands, `terms` each criterion in lower case with its argument;
+    they hold all at once.
+    """
+
+    criteria: str
+    key: str
+    value: str
+    terms: tuple[Term, ...] = ()
+
+
+class SshdFiles(Struct, frozen=True, kw_only=True):
+    """What Match blocks set in their order, and what each keyword is set to outside of them.
+
+    `foreign` are files that are included and were not read.
+    """
+
+    overrides: tuple[Override, ...] = ()
+    foreign: tuple[str, ...] = ()
+    settings: dict[str, tuple[str, ...]] = {}
+
+
+_KEYWORD = re.compile(r'[ \t]*([^\s"=]+)(?:[ \t]*=[ \t]*|[ \t]+|(?="))')
+_PIECE = re.compile(r"""[ \t]*((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\[\\"' ]|[^\s"'])+)""")
+_QUOTED = re.compile(r"""\\([\\"' ])|["']""")
+
+
+def words(raw: str) -> tuple[str, list[str]]:
+    """The keyword of a line in lower case, and its words; an empty keyword where it sets nothing.
+
+    A line that has quotes without an end has no words.
+    """
+    line = raw.strip(" \t\r\f")
+    found = _KEYWORD.match(line)
+    if line.startswith("#") or not found:
+        return ("" if line.startswith("#") else line.lower()), []
+    told, at = [], found.end()
+    while piece := _PIECE.match(line, at):
+        if piece[1].startswith("#"):
+            break
+        told.append(_QUOTED.sub(lambda quoted: quoted[1] or "", piece[1]))
+        at = piece.end()
+    return found[1].lower(), told
+
+
+def _terms(told: list[str]) -> tuple[Term, ...]:
+    """The criteria of a Match line."""
+    found, waiting = [], told[::-1]
+    while waiting:
+        name, equals, argument = waiting.pop().partition("=")
+        alone = name.lower() in ("all", "invalid-user")
+        if not equals and not alone and waiting:
+            argument = waiting.pop()
+        found.append((name.lower(), argument))
+    return tuple(found)
+
+
+class _Reader:
+    """Reads the main file and what it includes, in the order of the server."""
+
+    def __init__(self, entries: tuple[FileEntry, ...]) -> None:
+        self._files = {e.path: e for e in entries if e.status is FileStatus.READ}
+        self._unread = {e.path for e in entries} - set(self._files)
+        self.overrides: list[Override] = []
+        self.foreign: dict[str, None] = {}
+        self.settings: dict[str, list[str]] = {}
+
+    def read(self, path: str, outer: tuple[Term, ...], told: str, depth: int) -> None:
+        """The settings of one file; `outer` and `told` are the block that includes it."""
+        if path not in self._files or depth > _DEEPEST or len(self.overrides) > _MOST:
+            self.foreign[path] = None
+            return
+        terms, criteria = outer, told
+        for raw in self._files[path].lines:
+            key, values = words(raw)
+            if key == "match":
+                terms = (*outer, *_terms(values))
+                criteria = " ".join([*((told,) if told else ()), *values])
+            elif key == "include":
+                for included in self._included(values):
+                    self.read(included, terms, criteria, depth + 1)
+            elif key:
+                self._set(key, " ".join(values), terms, criteria)
+
+    def _set(self, key: str, value: str, terms: tuple[Term, ...], criteria: str) -> None:
+        if criteria:
+            self.overrides.append(Override(criteria=criteria, key=key, value=value, terms=terms))
+        else:
+            self.settings.setdefault(key, []).append(value)
+
+    def _included(self, patterns: list[str]) -> Iterator[str]:
+        for pattern in patterns:
+            path = pattern if pattern[:1] in ("/", "~") else f"/etc/ssh/{pattern}"
+            folder, _, name = path.rpartition("/")
+            found = sorted(
+                p for p in (*self._files, *self._unread) if p.rpartition("/")[0] == folder
+                and fnmatchcase(p.rpartition("/")[2], name)
+                and p.rpartition("/")[2].startswith(".") <= name.startswith(".")
+            )  # fmt: skip
+            if not found and not _searched(folder, name):
+                self.foreign[pattern] = None
+            yield from found
+            if found and re.search(r"[*?\[]", name) and not _searched(folder, name):
+                self.foreign[pattern] = None
+
+
+def _searched(folder: str, name: str) -> bool:
+    """Whether every file that fits this pattern of an include was asked for."""
+    near = any(folder == top or folder.startswith(f"{top}/") for top in _FOLDERS)
+    below = folder.count("/") - 2 < _DEPTH and not re.search(r"[*?\[]", folder)
+    named = name.endswith((".conf", ".config")) or name.startswith("sshd_config")
+    return near and below and named
+
+
+def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
+    """The settings of sshd_config and of what it includes; Absent where it was not read."""
+    entries = files_below(answer, (*_MAINS, *_FOLDERS))
+    if isinstance(entries, Absent):
+        return entries
+    found = {entry.path for entry in entries}
+    main = next((path for path in _MAINS if path in found), None)
+    if main is None:
+        return not_present(msg("There is no /etc/ssh/sshd_config"))
+    reader = _Reader(entries)
+    reader.read(main, (), "", 0)
+    return SshdFiles(
+        overrides=tuple(reader.overrides),
+        foreign=tuple(reader.foreign),
+        settings={key: tuple(values) for key, values in reader.settings.items()},
+    )
+
+
+_ASK = ReadFiles(paths=(*_FOLDERS, _POLICY), depth=_DEPTH, names=_NAMES, privilege=Privilege.ROOT)
+SSHD_FILES = fact("linux.sshd-files", SshdFiles, ask=_ASK, parse=parse_sshd_files)

@@ -1,0 +1,161 @@
+"""Whom a Match block of the SSH server concerns: its criteria against the accounts of the host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Command,
+    ParseError,
+    Partial,
+    ReadFile,
+    ReadFiles,
+    Reason,
+    fact,
+    optional,
+)
+from audit_linux.groups import Groups, parse_group
+from audit_linux.nsswitch import Sources, parse_sources
+from audit_linux.passwd import Accounts, parse_passwd
+from audit_linux.ssh.sshd_files import Override, Term
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """The accounts of the host with the names of their groups.
+
+    `whole` is False where others may exist: in a directory service, or in a line that was not read.
+    """
+
+    groups_of: dict[str, frozenset[str]]
+    whole: bool = True
+
+
+def parse_names(answers: Answers) -> Names:
+    """Who there is, as far as /etc/passwd and /etc/group tell."""
+    accounts, seen = _value(parse_passwd, answers["passwd"])
+    groups, known = _value(parse_group, answers["group"]) if answers["group"] else (None, True)
+    sources, told = _value(parse_sources, answers)
+    local = isinstance(sources, Sources) and not sources.passwd
+    rows = accounts.rows if isinstance(accounts, Accounts) else ()
+    listed = groups if isinstance(groups, Groups) else Groups(members={})
+    names: dict[str, set[str]] = {row.name: set() for row in rows}
+    by_number: dict[int, list[str]] = {}
+    for group, number in listed.gids.items():
+        by_number.setdefault(number, []).append(group)
+    for row in rows:
+        names[row.name].update(by_number.get(row.gid, ()))
+    for group, members in listed.members.items():
+        for member in members:
+            names.get(member, set()).add(group)
+    return Names(
+        groups_of={name: frozenset(of) for name, of in names.items()},
+        whole=seen and known and told and local and not getattr(accounts, "nis", ()),
+    )
+
+
+def _value(parse: Any, given: Any) -> tuple[Any, bool]:
+    """What `parse` reads, and whether it reads all of it."""
+    try:
+        got = parse(given)
+    except ParseError:
+        return None, False
+    if isinstance(got, Partial):
+        return got.value, False
+    return (None, False) if isinstance(got, Absent) else (got, True)
+
+
+NAMES = fact(
+    "linux.sshd-names",
+    Names,
+    asks={
+        "passwd": ReadFile(path="/etc/passwd"),
+        "group": optional(ReadFile(path="/etc/group")),
+        "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")),
+        "sssd": optional(
+            Command(
+                argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
+                ok=(0, 1),
+                not_found=Reason.NOT_PRESENT,
+            )
+        ),
+    },
+    parse=parse_names,
+)
+
+
+def fits(text: str, patterns: str) -> bool:
+    """Whether a pattern list of ssh_config(5) matches: one negated pattern that does ends it."""
+    found = False
+    for pattern in patterns.split(","):
+        bare = pattern.removeprefix("!")
+        plain = re.escape(bare).replace(r"\*", ".*").replace(r"\?", ".")
+        if re.fullmatch(plain, text, re.DOTALL):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+# They concern connections, and some connection may fit.
+_OF_CONNECTIONS = frozenset({"address", "host", "localaddress", "rdomain", "version"})
+# Only root's logins go by it.
+_OF_ROOT = frozenset({"permitrootlogin"})
+
+
+def concerns(override: Override, names: Names, ports: frozenset[str]) -> bool | None:
+    """Whether the setting acts on anybody's login; None where that is not known.
+
+    `ports` are those on which the server listens.
+    """
+    everybody = {"root"} if override.key in _OF_ROOT else set(names.groups_of)
+    unknown = not names.whole and override.key not in _OF_ROOT
+    for term, argument in override.terms:
+        if term == "user":
+            everybody = {name for name in everybody if fits(name, argument)}
+        elif term == "group":
+            everybody = {name for name in everybody if _in_group(name, argument, names)}
+            unknown |= not names.whole  # of another source an account may be in more groups
+        elif term == "invalid-user" or (term == "localport" and argument not in ports):
+            return False
+        elif term not in _OF_CONNECTIONS and term not in ("all", "localport"):
+            return None
+    if everybody or not override.terms:
+        return True
+    return None if unknown else False
+
+
+def _in_group(name: str, patterns: str, names: Names) -> bool:
+    groups = names.groups_of.get(name, frozenset())
+    denied = any(fits(group, _denied(patterns)) for group in groups)
+    return not denied and any(fits(group, patterns) for group in groups)
+
+
+def _denied(patterns: str) -> str:
+    """The negated patterns of a list, as patterns."""
+    return ",".join(p[1:] for p in patterns.split(",") if p.startswith("!")) or "\0"
+
+
+# Of these every line adds to the list.
+_LISTS = frozenset({
+    "allowusers", "denyusers", "allowgroups", "denygroups", "acceptenv", "permitopen",
+    "permitlisten", "setenv",
+})  # fmt: skip
+
+
+def in_force(overrides: Iterable[Override]) -> list[Override]:
+    """Those that no earlier block sets already for at least the same logins: the first holds."""
+    left: list[Override] = []
+    earlier: dict[str, list[frozenset[Term]]] = {}
+    for one in overrides:
+        terms = frozenset(one.terms) - {("all", "")}
+        before = earlier.setdefault(one.key, [])
+        if one.key in _LISTS or not any(told <= terms for told in before):
+            left.append(one)
+        before.append(terms)
+    return left

@@ -1,0 +1,208 @@
+"""Match blocks and includes of the SSH server: whom they concern, compared with sshd itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audit_core.model import Absent, Answer, Answers, Verdict
+from audit_linux.ssh import sshd_checks as checks
+from audit_linux.ssh.sshd import Running, Servers, Sshd
+from audit_linux.ssh.sshd_files import SshdFiles, parse_sshd_files, words
+from audit_linux.ssh.sshd_match import Names, fits, parse_names
+
+Make = Callable[..., Answer]
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+USUAL = Servers(distribution=True, others=())
+GOOD = Sshd(
+    values={
+        "port": ("22",), "permitrootlogin": ("no",), "permitemptypasswords": ("no",),
+        "maxauthtries": ("4",), "logingracetime": ("60",),
+    }
+)  # fmt: skip
+PEOPLE = Names(
+    groups_of={"root": frozenset({"root"}), "alice": frozenset({"alice", "ops"})}, whole=True
+)
+MAIN = "/etc/ssh/sshd_config"
+
+
+def _read(files: Make, texts: dict[str, str]) -> SshdFiles:
+    got = parse_sshd_files(files(texts))
+    assert not isinstance(got, Absent)
+    return got
+
+
+def _root(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
+    told = _read(files, {MAIN: text})
+    return checks.sshd_root_login.judge(USUAL, GOOD, told, None, None, people).verdict
+
+
+def _tries(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
+    told = _read(files, {MAIN: f"{text}\nMaxAuthTries 20\n"})
+    return checks.sshd_login_limits.judge(USUAL, GOOD, told, None, None, people).verdict
+
+
+ROOT = {
+    "Match Address 10.0.0.0/8\nPermitRootLogin yes": FAIL,
+    "Match User deploy\nPermitRootLogin yes": PASS,  # not root
+    "Match User root\nPermitRootLogin yes": FAIL,
+    "Match User *,!root\nPermitRootLogin yes": PASS,
+    "Match User !root,*\nPermitRootLogin yes": PASS,
+    "Match Group ops\nPermitRootLogin yes": PASS,
+    "Match Group root,ops\nPermitRootLogin yes": FAIL,
+    "Match User root Address 10.0.0.1\nPermitRootLogin yes": FAIL,
+    "Match User=root\nPermitRootLogin yes": FAIL,
+    "Match User root LocalPort 2222\nPermitRootLogin yes": PASS,  # it listens on 22 only
+    "Match LocalPort 22\nPermitRootLogin yes": FAIL,
+    "Match all\nPermitRootLogin no\nMatch User root\nPermitRootLogin yes": PASS,  # the first holds
+    "Match User root\nPermitRootLogin yes\nMatch all\nPermitRootLogin no": FAIL,
+    "Match Address 10.0.0.1\nPermitRootLogin no\nMatch all\nPermitRootLogin yes": FAIL,
+    "Match invalid-user\nPermitRootLogin yes": PASS,
+    "Match Newer thing\nPermitRootLogin yes": UNDETERMINED,
+    "match\tUSER\troot # why\n\tpermitrootlogin=yes": FAIL,
+    'Match User "root"\nPermitRootLogin "yes"': FAIL,
+}
+TRIES = {
+    "Match User nobodyhere": PASS,
+    "Match User alice": FAIL,
+    "Match User al?ce": FAIL,
+    "Match User bob,alice": FAIL,
+    "Match Group nogroup": PASS,
+    "Match Group ops": FAIL,
+    "Match Group *,!ops": FAIL,  # root
+    "Match User alice Group *,!ops": PASS,
+    "Match all": FAIL,
+}
+
+
+def test_whom_a_match_block_concerns(files: Make) -> None:
+    for text, verdict in ROOT.items():
+        assert _root(files, text) is verdict, text
+    for text, verdict in TRIES.items():
+        assert _tries(files, text) is verdict, text
+    # Accounts of a directory may be meant; root and everybody are here all the same.
+    some = Names(groups_of=PEOPLE.groups_of, whole=False)
+    assert _tries(files, "Match User nobodyhere", some) is UNDETERMINED
+    assert _tries(files, "Match User alice", some) is FAIL
+    assert _root(files, "Match User deploy\nPermitRootLogin yes", some) is PASS
+
+
+def test_includes_of_several_levels(files: Make) -> None:
+    texts = {
+        MAIN: "Include conf.d/*.conf\nMatch Address 10.1.0.0/16\nInclude /etc/ssh/more.conf\n",
+        "/etc/ssh/conf.d/b.conf": "Match User alice\nMaxAuthTries 9\n",
+        "/etc/ssh/conf.d/a.conf": "Include deep.conf\nPermitRootLogin no\n",
+        "/etc/ssh/conf.d/.hidden.conf": "Match all\nMaxAuthTries 7\n",
+        "/etc/ssh/deep.conf": "PermitRootLogin yes\n",
+        "/etc/ssh/more.conf": "MaxAuthTries 3\nMatch User bob\nPermitRootLogin yes\n",
+        "/etc/ssh/ssh_config.d/x.conf": "PermitRootLogin yes\n",
+    }
+    got = _read(files, texts)
+    assert got.settings == {"permitrootlogin": ("yes", "no")}
+    assert [(o.criteria, o.key, o.value) for o in got.overrides] == [
+        ("User alice", "maxauthtries", "9"),
+        ("Address 10.1.0.0/16", "maxauthtries", "3"),
+        ("Address 10.1.0.0/16 User bob", "permitrootlogin", "yes"),
+    ]
+    assert got.foreign == ()
+    far = "Include /opt/x.conf ssh*/x.conf keys/all\n"
+    assert _read(files, {MAIN: far}).foreign == ("/opt/x.conf", "ssh*/x.conf", "keys/all")
+    loop = _read(files, {MAIN: "Include sshd_config\nPermitRootLogin no\n"})
+    assert loop.foreign == (MAIN,)
+
+
+def test_the_vendors_folder_counts_where_there_is_no_other_file(files: Make) -> None:
+    """Invented after openSUSE: /usr/etc/ssh/sshd_config, drop-ins under /etc."""
+    vendor = "Include /etc/ssh/sshd_config.d/*.conf\nInclude /usr/etc/ssh/sshd_config.d/*.conf\n"
+    vendor += "PermitRootLogin no\nMatch Address 10.0.0.0/8\n  PermitRootLogin yes\n"
+    told = _read(files, {"/usr/etc/ssh/sshd_config": vendor})
+    assert checks.sshd_root_login.judge(USUAL, GOOD, told, None, None, PEOPLE).verdict is FAIL
+    both = _read(files, {"/usr/etc/ssh/sshd_config": vendor, MAIN: "PermitRootLogin no\n"})
+    assert both.overrides == ()
+    own = {"/usr/etc/ssh/sshd_config": vendor,
+           "/etc/ssh/sshd_config.d/a.conf": "Match all\nMaxAuthTries 20\n"}  # fmt: skip
+    assert _read(files, own).overrides[0].key == "maxauthtries"
+
+
+def test_a_server_with_other_files_is_not_judged_by_the_usual_ones() -> None:
+    bad = Sshd(values=GOOD.values | {"permitrootlogin": ("yes",)})
+    other = ("/usr/sbin/sshd -f /opt/sshd_config",)
+    for usual, verdict in ((False, UNDETERMINED), (True, FAIL)):
+        running = Running(set={}, other=other, usual=usual)
+        assert checks.sshd_root_login.judge(USUAL, bad, None, running).verdict is verdict
+
+
+def test_words() -> None:
+    for raw, told in {
+        "PermitRootLogin no": ("permitrootlogin", ["no"]),
+        "  PermitRootLogin=no\r": ("permitrootlogin", ["no"]),
+        "Banner = \"a b\"  'c d' e#f # g": ("banner", ["a b", "c d", "e#f"]),
+        "# x": ("", []),
+        "": ("", []),
+        "AllowUsers a\\ b": ("allowusers", ["a b"]),
+    }.items():
+        assert words(raw) == told, raw
+
+
+def test_names_of_accounts_and_groups(
+    answers: Callable[..., Answers], answer: Make, files: Make
+) -> None:
+    def names(passwd: str, group: str, nss: str, sssd: str = "1 init\n") -> Names:
+        return parse_names(
+            answers(passwd=answer(passwd), group=answer(group),
+                    nsswitch=files({"/etc/nsswitch.conf": nss}), sssd=answer(sssd))
+        )  # fmt: skip
+
+    passwd, group = "root:x:0:0::/:\neve:x:5:7::/:\n", "ops:x:7:\nadm:x:8:eve,bob\n"
+    got = names(passwd, group, "passwd: files systemd\n")
+    assert got.whole
+    assert got.groups_of == {"root": frozenset(), "eve": frozenset({"ops", "adm"})}
+    assert not names(passwd, group, "passwd: files ldap\n").whole
+    assert not names(passwd + "x:x:y\n", group, "passwd: files\n").whole
+
+
+@pytest.mark.skipif(
+    shutil.which("sshd") is None or os.geteuid() != 0, reason="sshd is not installed, or no root"
+)
+def test_match_blocks_act_as_sshd_tells(tmp_path: Path, files: Make) -> None:
+    """`sshd -T -C` of the installed OpenSSH, for root and for an account that exists everywhere."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    people = Names(
+        groups_of={"root": frozenset({"root"}), "daemon": frozenset({"daemon"})}, whole=True
+    )
+    conf = tmp_path / "sshd_config"
+    tried = [text for text in (*ROOT, *TRIES) if "Newer" not in text and "User=" not in text]
+    tried = [text.replace("alice", "daemon").replace("ops", "daemon") for text in tried]
+    for text in tried:
+        if "invalid-user" in text:  # OpenSSH 10 and later
+            continue
+        text = text if "\n" in text else f"{text}\nPermitRootLogin yes"
+        conf.write_text(f"HostKey {key}\nPort 22\nPermitRootLogin no\n{text}\n", encoding="utf-8")
+        seen = False
+        for place in ("10.0.0.1", "192.0.2.1"):
+            done = subprocess.run(
+                ["/usr/sbin/sshd", "-T", "-f", str(conf), "-C",
+                 f"user=root,host=h,addr={place},laddr=192.0.2.9,lport=22"],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, (text, done.stderr)
+            seen |= "permitrootlogin yes" in done.stdout.lower()
+        told = _read(files, {MAIN: conf.read_text(encoding="utf-8")})
+        judged = checks.sshd_root_login.judge(USUAL, GOOD, told, None, None, people)
+        assert (judged.verdict is FAIL) is seen, text
+
+
+def test_pattern_lists() -> None:
+    for text, patterns, matches in [
+        ("bob", "bob", True), ("bob", "b?b", True), ("bob", "!bob,*", False),
+        ("bob", "*,!b*", False),
+        ("bob", "[b]ob", False), ("eve", "!bob", False), ("", "*", True),
+    ]:  # fmt: skip
+        assert fits(text, patterns) is matches, (text, patterns)
