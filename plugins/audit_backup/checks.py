@@ -3,15 +3,18 @@ and the collector's clock matters, the result is undetermined."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from statistics import median
 from typing import Annotated
 
 from audit_backup import declared
-from audit_backup.facts import CLOCK, FILES, HEADS, LISTS, WAY, WAY_LISTS
+from audit_backup.facts import CLOCK, DIGESTS, ENDS, FILES, LISTS, SET, TESTS, WAY, WAY_LISTS
+from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
 from audit_backup.magic import encrypted_as, plain_as
-from audit_backup.model import BackupFile, Files, Head
+from audit_backup.model import BackupFile, Content, Ends, Files, Tested
+from audit_backup.names import days, is_increment, snapshot
+from audit_backup.repositories import written_by
 from audit_core.api.sdk import (
     COLLECTED_AT,
     HOUR,
@@ -25,7 +28,6 @@ from audit_core.api.sdk import (
     Up,
     capped,
     check,
-    complete,
     expect,
     failed,
     known,
@@ -34,6 +36,7 @@ from audit_core.api.sdk import (
     passed,
     rounded_up,
     undetermined,
+    verbatim,
 )
 
 _WRITING = 120  # seconds since the last change within which a file may still be written
@@ -48,14 +51,28 @@ def _skew(clock: int, collected_at: str) -> float:
     return difference if difference > _SKEW else 0.0
 
 
-def _settled(files: Files, clock: int) -> list[BackupFile]:
-    """The files that are no longer being written, newest first."""
-    return [f for f in files.files if clock - f.at >= _WRITING]
+def _latest(clock: int, collected_at: str) -> float:
+    """The later of the two clocks: what is dated after both is dated wrongly."""
+    return max(clock, datetime.fromisoformat(collected_at).timestamp()) + _WRITING
 
 
-def _ahead(files: Files, clock: int) -> Message | None:
+def _settled(files: Files, clock: int, latest: float) -> list[BackupFile]:
+    """The files that are no longer being written and not dated in the future, newest first."""
+    return [f for f in files.files if clock - f.at >= _WRITING or clock + _WRITING < f.at <= latest]
+
+
+def _full(files: Iterable[BackupFile]) -> list[BackupFile]:
+    return [f for f in files if f.content is Content.FULL]
+
+
+def _perhaps(files: Iterable[BackupFile]) -> list[BackupFile]:
+    """Those that may hold something."""
+    return [f for f in files if f.content is not Content.EMPTY]
+
+
+def _ahead(files: Files, clock: int, latest: float) -> Message | None:
     """A message where the newest file is dated in the future."""
-    if not files.files or files.files[0].at <= clock + _WRITING:
+    if not files.files or files.files[0].at <= latest:
         return None
     newest = files.files[0]
     return msg(
@@ -66,10 +83,10 @@ def _ahead(files: Files, clock: int) -> Message | None:
 
 def _writing(files: Files, clock: int) -> tuple[Message, ...]:
     """A message where the newest file may still be being written."""
-    if not files.files or clock - files.files[0].at >= _WRITING:
+    now = [f for f in files.files if -_WRITING <= clock - f.at < _WRITING]
+    if not now:
         return ()
-    name = files.files[0].name
-    return (msg("{name} was changed within the last 2 minutes and was left out", name=name),)
+    return (msg("{name} was changed within the last 2 minutes and was left out", name=now[0].name),)
 
 
 def _cut(files: Files) -> Message | None:
@@ -86,12 +103,45 @@ def _elsewhere(files: Files) -> Message | None:
         )  # fmt: skip
     if files.links:
         return msg("{count} symbolic links were not followed", count=files.links)
+    if files.unclear:
+        names = capped((f.name for f in files.unclear), sort=False)
+        return msg(
+            "Whether these files are backups or notes is not known: {names}: declare `pattern`",
+            names=names,
+        )
     return None
+
+
+def _unseen(files: Files) -> Message | None:
+    return _cut(files) or _elsewhere(files)
+
+
+def _doubtful(files: Iterable[BackupFile]) -> Message | None:
+    """A message where it is not known whether files hold anything."""
+    doubtful = [f for f in files if f.content in (Content.DOUBTFUL, Content.UNREAD)]
+    if not doubtful:
+        return None
+    return msg(
+        "Whether these files hold anything is not known: {names}",
+        names=capped((f"{f.name} ({f.size})" for f in doubtful), sort=False),
+    )
+
+
+def _repository(files: Files) -> Message | None:
+    """Why the files tell nothing, where a backup program keeps records of its own."""
+    program = written_by(files)
+    if not program:
+        return None
+    return msg(
+        "This is the directory of {program}: only {program} can tell which backups it holds and "
+        "from when. Provide its own list of backups",
+        program=program,
+    )
 
 
 def _nothing(files: Files, wanted: Message) -> Judgement:
     """The judgement of an empty set."""
-    if unseen := _cut(files) or _elsewhere(files):
+    if unseen := _unseen(files):
         return undetermined(_NO_FILE, unseen, expected=wanted)
     if not files.aside:
         return failed(_NO_FILE, expected=wanted)
@@ -100,31 +150,43 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
     return failed(detail, expected=wanted)
 
 
+def _no_content(files: Files, wanted: Message) -> Judgement:
+    """The judgement of a set in which no file is known to hold anything."""
+    if not files.files:
+        return _nothing(files, wanted)
+    names = capped((f"{f.name} ({f.size})" for f in files.files), sort=False)
+    detail = msg("{count} files, and none that is known to hold anything: {names}",
+                 count=len(files.files), names=names)  # fmt: skip
+    if why := _unseen(files) or _doubtful(files.files):
+        return undetermined(detail, why, expected=wanted)
+    return failed(detail, expected=wanted)
+
+
 @check(
     "backup.present",
-    needs=complete(FILES),
+    needs=SET,
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     when_absent=_NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
 def present(files: Files) -> Judgement:
-    """The declared backup set exists and holds at least one non-empty file."""
-    wanted = msg("at least one non-empty file")
-    full = [f for f in files.files if f.size > 0]
-    if not full and (cut := _cut(files)):
-        return undetermined(cut, expected=wanted)
-    if not files.files:
-        return _nothing(files, wanted)
-    detail = msg("{count} of {all} files are not empty", count=len(full), all=len(files.files))
-    return expect(bool(full), detail=detail, expected=wanted)
+    """The declared backup set exists and holds at least one file with content."""
+    wanted = msg("at least one file with content")
+    if why := _repository(files):
+        return undetermined(why, expected=wanted)
+    full = _full(files.files)
+    if not full:
+        return _no_content(files, wanted)
+    detail = msg("{count} of {all} files hold something", count=len(full), all=len(files.files))
+    return passed(detail, expected=wanted)
 
 
 @check(
     "backup.fresh",
-    needs=(complete(FILES), CLOCK, TARGET, COLLECTED_AT),
+    needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     when_absent=_NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -142,46 +204,31 @@ def fresh(
         return undetermined(rpo)
     allowed = min(rpo, float(max_rpo_hours))
     wanted = msg("newest backup at most {hours} h old", hours=allowed)
-    if ahead := _ahead(files, clock):
-        return undetermined(ahead, expected=wanted)
-    full = [f for f in _settled(files, clock) if f.size > 0]
+    if why := _repository(files):
+        return undetermined(why, expected=wanted)
+    latest = _latest(clock, collected_at)
+    full = _full(_settled(files, clock, latest))
     if not full:
-        return _nothing_to_date(files, clock, wanted)
-    return _dated(full[0], files, clock, _skew(clock, collected_at), allowed, wanted)
+        return _nothing_to_date(files, clock, latest, wanted)
+    return _dated(full, files, clock, latest, _skew(clock, collected_at), allowed, wanted)
 
 
-def _nothing_to_date(files: Files, clock: int, wanted: Message) -> Judgement:
+def _nothing_to_date(files: Files, clock: int, latest: float, wanted: Message) -> Judgement:
     if cut := _cut(files):
         return undetermined(cut, expected=wanted)
+    if ahead := _ahead(files, clock, latest):
+        return undetermined(ahead, expected=wanted)
     if writing := _writing(files, clock):
         return undetermined(*writing, expected=wanted)
-    if not files.files:
-        return _nothing(files, wanted)
-    return failed(msg("There is no non-empty file in the declared directory"), expected=wanted)
+    return _no_content(files, wanted)
 
 
-# A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.
-_DAY = re.compile(
-    r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=(?:\d\d){0,3}(?:\D|$))",
-    re.ASCII,
-)
 _ANYWHERE = 14 * 3600  # seconds by which a day may end later in another time zone
-
-
-def _named_days(name: str) -> list[date]:
-    """The days in `name`."""
-    found = []
-    for parts in _DAY.findall(name):
-        try:
-            found.append(date(*map(int, parts)))
-        except ValueError:
-            continue
-    return found
 
 
 def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | None:
     """A message where the name has too old a date: a copied old backup has the time of the copy."""
-    day = max(_named_days(newest.name), default=None)
+    day = max(days(newest.name), default=None)
     if day is None:
         return None
     over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400 + _ANYWHERE
@@ -190,44 +237,85 @@ def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | 
     return msg("Its name says {day}: it may be the copy of an older backup", day=_iso(day))
 
 
+def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) -> Message | None:
+    """A message where a name has a day within the objective: a copy may keep older times."""
+    for file in files:
+        for day in days(file.name):
+            over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400
+            if -2 * 86400 < clock - over <= allowed * 3600:
+                return msg("{name} says {day} by its name, and its time is older: its time may be "
+                           "that of the original", name=file.name, day=_iso(day))  # fmt: skip
+    return None
+
+
 def _dated(
-    newest: BackupFile, files: Files, clock: int, skew: float, allowed: float, wanted: Message
+    full: list[BackupFile],
+    files: Files,
+    clock: int,
+    latest: float,
+    skew: float,
+    allowed: float,
+    wanted: Message,
 ) -> Judgement:
+    newest = full[0]
     age = clock - newest.at
+    # A file dated after the host's clock was dated by another: the collector's has to do.
     detail = msg(
         "The newest backup {name} is {hours} h old ({size} bytes)",
-        name=newest.name, hours=rounded_up(age, HOUR), size=newest.size,
+        name=newest.name, hours=rounded_up(age if age >= 0 else age + skew, HOUR), size=newest.size,
     )  # fmt: skip
     noted = _writing(files, clock)
     if age + skew <= allowed * 3600:
-        if older := _older_by_name(newest, clock, allowed):
-            return undetermined(detail, older, *noted, expected=wanted)
+        if why := _older_by_name(newest, clock, allowed) or _stopped(full, clock, allowed):
+            return undetermined(detail, why, *noted, expected=wanted)
         return passed(detail, *noted, expected=wanted)
-    if cut := _cut(files):
-        return undetermined(detail, cut, expected=wanted)
-    young = [f for f in files.deeper if clock - f.at - skew <= allowed * 3600]
-    if young and (unseen := _elsewhere(files)):
-        return undetermined(detail, unseen, expected=wanted)
-    if skew and age - skew <= allowed * 3600:
-        differ = msg(
-            "The clocks of host and collector differ by {hours} h", hours=rounded_up(skew, HOUR)
-        )
-        return undetermined(detail, differ, expected=wanted)
-    if noted:
-        return undetermined(detail, *noted, expected=wanted)
+    if why := _why_not_old(full, files, clock, latest, skew, allowed):
+        return undetermined(detail, why, *noted, expected=wanted)
     return failed(detail, expected=wanted)
+
+
+def _stopped(full: list[BackupFile], clock: int, allowed: float) -> Message | None:
+    """A message where one of several regular backups is no longer made."""
+    stopped = overdue(full, clock, allowed * 3600)
+    if not stopped:
+        return None
+    return msg("Backups of this kind were made regularly and no longer are: {names}",
+               names=capped(stopped))  # fmt: skip
+
+
+def _why_not_old(
+    full: list[BackupFile], files: Files, clock: int, latest: float, skew: float, allowed: float
+) -> Message | None:
+    """Why there may be a newer backup than the newest that is known."""
+    if why := _unseen(files) or _ahead(files, clock, latest):
+        return why
+    if why := _younger_by_name(full, clock, allowed):
+        return why
+    if skew and clock - full[0].at - skew <= allowed * 3600:
+        hours = rounded_up(skew, HOUR)
+        return msg("The clocks of host and collector differ by {hours} h", hours=hours)
+    newer = [f for f in files.files if f.at > full[0].at]
+    if why := _doubtful(f for f in newer if clock - f.at - skew <= allowed * 3600):
+        return why
+    return next(iter(_writing(files, clock)), None)
 
 
 @check(
     "backup.copies",
-    needs=(complete(FILES), CLOCK, TARGET),
+    needs=(SET, known_or_absent(DIGESTS), CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     when_absent=_NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
 def enough_copies(
-    files: Files, clock: int, target: Target, *, minimum: Annotated[int, Up] = 1
+    files: Files,
+    digests: dict[str, str] | Absent,
+    clock: int,
+    target: Target,
+    collected_at: str,
+    *,
+    minimum: Annotated[int, Up] = 1,
 ) -> Judgement:
     """As many generations are kept as the inventory declares."""
     stated = declared.copies(target)
@@ -235,94 +323,209 @@ def enough_copies(
         return undetermined(stated)
     needed = max(stated, minimum)
     wanted = msg("at least {count} generations", count=needed)
-    if ahead := _ahead(files, clock):
-        return undetermined(ahead, expected=wanted)
-    full = [f for f in _settled(files, clock) if f.size > 0]
-    apart = _generations(full, declared.rpo_hours(target))
+    if why := _repository(files):
+        return undetermined(why, expected=wanted)
+    latest = _latest(clock, collected_at)
+    settled = _settled(files, clock, latest)
+    rpo = known_hours(target)
+    full = generations(_full(settled), rpo)
+    inodes = {f.name: f.inode or f.name for f in settled}
+    apart = distinct(full, inodes)
     detail = msg(
-        "{files} non-empty files, {count} generations by time", files=len(full), count=apart
-    )
+        "{files} files with content, {count} generations by time and name",
+        files=len(_full(settled)), count=apart,
+    )  # fmt: skip
     noted = _writing(files, clock)
     if apart >= needed:
-        return passed(detail, *noted, expected=wanted)
-    if unseen := _cut(files) or _elsewhere(files):
-        return undetermined(detail, unseen, expected=wanted)
-    if len(full) >= needed:
+        if distinct(full, {**inodes, **(known(digests) or {})}) >= needed:
+            return passed(detail, *noted, expected=wanted)
+        return undetermined(detail, _SAME, *noted, expected=wanted)
+    if why := _unseen(files) or _ahead(files, clock, latest):
+        return undetermined(detail, why, expected=wanted)
+    return _too_few(settled, inodes, noted, needed, detail, wanted)
+
+
+_SAME = msg("Some of them have the same content: copies of one backup, or nothing had changed")
+
+
+def _too_few(
+    settled: list[BackupFile],
+    inodes: dict[str, str],
+    noted: tuple[Message, ...],
+    needed: int,
+    detail: Message,
+    wanted: Message,
+) -> Judgement:
+    """The judgement where fewer generations than needed are certain."""
+    perhaps = _perhaps(settled)
+    if any(snapshot(f.name) for f in perhaps):
+        tops = len({snapshot(f.name) for f in perhaps})
+        if tops >= needed:
+            return undetermined(detail, _SAME, *noted, expected=wanted)
+    full = len({inodes[f.name] for f in _full(perhaps)})
+    if full >= needed:
         parts = msg("Files with the same time may belong to one generation")
         return undetermined(detail, parts, *noted, expected=wanted)
-    if len(full) + len(noted) >= needed:
-        return undetermined(detail, *noted, expected=wanted)
+    every = len({inodes[f.name] for f in perhaps})
+    if every + len(noted) >= needed:
+        why = (_doubtful(perhaps),) if every > full else ()
+        return undetermined(detail, *(w for w in why if w), *noted, expected=wanted)
     return failed(detail, *noted, expected=wanted)
 
 
-def _generations(full: list[BackupFile], rpo: float | Message) -> int:
-    """How many of the files are certainly different backups, by their times or days in names.
-
-    Dumps of one night are the parts of one generation: a quarter of the objective keeps them
-    together and keeps nightly ones apart.
-    """
-    least = 1800.0 if isinstance(rpo, Message) else min(rpo * 900, 86400.0 / 2)
-    count, last = 0, None
-    for file in full:
-        if last is None or last - file.at >= least:
-            count, last = count + 1, file.at
-    return max(count, len({tuple(days) for f in full if (days := _named_days(f.name))}))
+def known_hours(target: Target) -> float | None:
+    """The declared objective, None where none is declared rightly."""
+    rpo = declared.rpo_hours(target)
+    return None if isinstance(rpo, Message) else rpo
 
 
 @check(
     "backup.size",
-    needs=(complete(FILES), CLOCK, TARGET),
+    needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     when_absent=_NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may have been cut short"),
 )
 def plausible_size(
-    files: Files, clock: int, target: Target, *, least_percent: Annotated[int, Up] = 50
+    files: Files,
+    clock: int,
+    target: Target,
+    collected_at: str,
+    *,
+    least_percent: Annotated[int, Up] = 50,
 ) -> Judgement:
-    """The newest backup is not empty and not much smaller than the earlier ones."""
+    """The newest backup is not empty and not much smaller than the earlier ones of its series."""
     least = declared.min_bytes(target)
     if isinstance(least, Message):
         return undetermined(least)
     wanted = msg(
-        "not empty, at least {least} bytes and {percent} % of the median of the earlier ones",
+        "with content, at least {least} bytes and {percent} % of the median of the earlier ones",
         least=least or 1, percent=least_percent,
     )  # fmt: skip
-    if why := _cut(files) or _ahead(files, clock):
+    latest = _latest(clock, collected_at)
+    why = _repository(files) or _cut(files) or _ahead(files, clock, latest)
+    if why:
         return undetermined(why, expected=wanted)
-    settled, noted = _settled(files, clock), _writing(files, clock)
+    settled, noted = _settled(files, clock, latest), _writing(files, clock)
     if not settled and noted:
         return undetermined(*noted, expected=wanted)
     if not settled:
         return _nothing(files, wanted)
-    return _sized(settled, noted, least, least_percent, wanted)
+    if files.deeper and (unseen := _elsewhere(files)):
+        return undetermined(unseen, expected=wanted)
+    runs = generations(settled, known_hours(target))
+    return _sized(runs, noted, least, least_percent, wanted)
 
 
 def _sized(
-    settled: list[BackupFile],
+    runs: tuple[Generation, ...],
     noted: tuple[Message, ...],
     least: int | None,
     percent: int,
     wanted: Message,
 ) -> Judgement:
-    newest, earlier = settled[0], [f.size for f in settled[1:] if f.size > 0]
-    usual = median(earlier) if earlier else None
+    newest = runs[0]
+    names = capped((f.name for f in newest.files), sort=False)
     detail = msg(
-        "The newest backup {name} has {size} bytes; the median of {count} earlier ones is {median}",
-        name=newest.name, size=newest.size, count=len(earlier), median=usual,
+        "The newest backup has {size} bytes in {count} files: {names}",
+        size=newest.size, count=len(newest.files), names=names,
     )  # fmt: skip
-    if newest.sparse:
-        empty = msg(
-            "The file occupies no disk block: it is sparse, or its content is stored elsewhere"
-        )
-        return undetermined(detail, empty, *noted, expected=wanted)
-    too_small = newest.size < (least or 1)
-    if too_small or (usual is not None and newest.size * 100 < usual * percent):
+    empty = [f.name for f in newest.files
+             if f.content is Content.EMPTY and not snapshot(f.name)]  # fmt: skip
+    if empty:
+        nothing = msg("Without content: {names}", names=capped(empty))
+        return failed(detail, nothing, *noted, expected=wanted)
+    if least is not None and newest.size < least:
         return failed(detail, *noted, expected=wanted)
-    if usual is None and least is None:
-        more = msg("There is no earlier backup to compare with: declare `min_bytes`")
-        return undetermined(detail, more, *noted, expected=wanted)
+    small, like, compared = _compared(runs, percent)
+    if small and not like:
+        return failed(detail, *small, *noted, expected=wanted)
+    if why := _doubts(runs, least, small, compared):
+        return undetermined(detail, why, *noted, expected=wanted)
     return passed(detail, *noted, expected=wanted)
+
+
+def _doubts(
+    runs: tuple[Generation, ...], least: int | None, small: list[Message], compared: bool
+) -> Message | None:
+    """Why the size of the newest generation is not known to be enough."""
+    if small:
+        return msg("Sizes vary: full backups and increments may bear the same names")
+    doubtful = [f for f in runs[0].files if least is None or f.sparse]
+    if why := _doubtful(f for f in doubtful if not snapshot(f.name)):
+        return why
+    if not compared and least is None:
+        return msg("There is no earlier backup to compare with: declare `min_bytes`")
+    return _missing(runs)
+
+
+def _missing(runs: tuple[Generation, ...]) -> Message | None:
+    """A message where most of what earlier generations hold is not in the newest."""
+    earlier = [run.size for run in runs[1:]]
+    if not earlier or runs[0].size * 2 >= median(earlier):
+        return None
+    here = {key_of(f) for f in runs[0].files}
+    missing = [f.name for f in runs[1].files if key_of(f) not in here]
+    if not missing or all(is_increment(f.name) for f in runs[0].files):
+        return None
+    return msg("The newest backup lacks parts of the one before: {names}", names=capped(missing))
+
+
+def _compared(runs: tuple[Generation, ...], percent: int) -> tuple[list[Message], bool, bool]:
+    """What is too small, whether earlier ones were as small at times, and whether any was compared.
+
+    Each series is compared twice: by names without days, and by names without numbers as well.
+    """
+    small: dict[str, Message] = {}
+    like, compared = True, False
+    for exact in (True, False):
+        new, *old = [sizes(run, exact=exact) for run in runs]
+        for key, size in new.items():
+            earlier = [run[key] for run in old if run[key]]
+            compared |= bool(earlier)
+            if earlier and size * 100 < median(earlier) * percent:
+                small[key] = msg("{series}: {size} bytes; the median of {count} earlier ones is "
+                                 "{median}", series=key, size=size, count=len(earlier),
+                                 median=median(earlier))  # fmt: skip
+                like &= sum(other <= 2 * size for other in earlier) > 1
+    return list(small.values()), like, compared
+
+
+@check(
+    "backup.whole",
+    needs=(SET, TESTS, CLOCK, TARGET, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Check the log of the backup job, and make the backup again"),
+)
+def whole(
+    files: Files, tests: tuple[Tested, ...], clock: int, target: Target, collected_at: str
+) -> Judgement:
+    """The newest backup can be read to its end: archives pass their test, dumps are finished."""
+    wanted = msg("archives that pass their own test, and SQL dumps with their last line")
+    settled = _settled(files, clock, _latest(clock, collected_at))
+    runs = generations(settled, known_hours(target))
+    if why := _repository(files) or _cut(files) or (None if runs else _NO_FILE):
+        return undetermined(why, expected=wanted)
+    by_name = {test.name: test for test in tests}
+    found = [by_name[f.name] for f in runs[0].files if f.name in by_name]
+    if bad := [_bad(test) for test in found if test.error or (test.dump and not test.ended)]:
+        return failed(*bad[:10], expected=wanted)
+    left = [f.name for f in runs[0].files
+            if f.name not in by_name or not by_name[f.name].passed]  # fmt: skip
+    if left:
+        detail = msg("These were not tested: too old, over 256 MB, of a format without a test of "
+                     "its own, or its program is missing: {names}", names=capped(left))  # fmt: skip
+        return undetermined(detail, expected=wanted)
+    if unseen := _elsewhere(files):
+        return undetermined(unseen, expected=wanted)
+    return passed(msg("{count} files were read to their end", count=len(found)), expected=wanted)
+
+
+def _bad(test: Tested) -> Message:
+    if test.error:
+        return msg("{name} is damaged or cut: {error}", name=test.name, error=verbatim(test.error))
+    return msg("{name} is a dump without its last line: it was cut", name=test.name)
 
 
 def _by_lists(paths: tuple[str, ...]) -> Message | None:
@@ -375,7 +578,9 @@ def _open_to_others(files: Files, way: tuple[int, ...]) -> Message | None:
     if files.open_folders:
         return msg("Others may delete and replace backups in {folders}",
                    folders=capped(files.open_folders))  # fmt: skip
-    exposed = [f for f in (*files.files, *files.aside) if f.mode & 0o006 and f.reachable]
+    exposed = [
+        f for f in (*files.files, *files.aside, *files.unclear) if f.mode & 0o006 and f.reachable
+    ]
     if not exposed:
         return None
     return msg(
@@ -387,32 +592,35 @@ def _open_to_others(files: Files, way: tuple[int, ...]) -> Message | None:
 
 @check(
     "backup.encrypted",
-    needs=(HEADS, CLOCK, TARGET),
+    needs=(FILES, ENDS, CLOCK, TARGET),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Encrypt backups before they are stored"),
 )
-def is_encrypted(heads: tuple[Head, ...], clock: int, target: Target) -> Judgement:
+def is_encrypted(files: Files, ends: dict[str, Ends], clock: int, target: Target) -> Judgement:
     """The newest backup is encrypted, judging by its first bytes."""
     stated = declared.encrypted(target)
     if isinstance(stated, Message):
         return undetermined(stated)
     wanted = msg("a file with the header of an encrypted format")
-    if heads and heads[0].at > clock + _WRITING:
-        detail = msg("{name} is dated in the future by the host's own clock", name=heads[0].name)
+    if files.files and files.files[0].at > clock + _WRITING:
+        name = files.files[0].name
+        detail = msg("{name} is dated in the future by the host's own clock", name=name)
         return undetermined(detail, expected=wanted)
-    settled = [h for h in heads if clock - h.at >= _WRITING and h.bytes != b""]
+    if why := _repository(files) or _cut(files):
+        return undetermined(why, expected=wanted)
+    settled = [f for f in files.files if clock - f.at >= _WRITING and f.size > 0]
     if not settled:
-        return undetermined(msg("No finished backup is recent enough to examine"), expected=wanted)
-    newest = settled[0]
-    if newest.bytes is None:
+        return undetermined(_unseen(files) or _NO_FILE, expected=wanted)
+    newest = settled[0].name
+    if newest not in ends:
         detail = msg(
             "The account may not read {name}: grant it read access, or declare `privilege: "
             "root` for this backup set",
-            name=newest.name,
+            name=newest,
         )
         return undetermined(detail, expected=wanted)
-    return _by_magic(newest.name, newest.bytes, stated, wanted)
+    return _by_magic(newest, ends[newest].head, stated, wanted)
 
 
 def _by_magic(name: str, head: bytes, stated: bool | None, wanted: Message) -> Judgement:
@@ -501,6 +709,6 @@ def _iso(day: date) -> str:
 
 
 CHECKS = (
-    present, fresh, enough_copies, plausible_size, kept_from_others, is_encrypted,
+    present, fresh, enough_copies, plausible_size, whole, kept_from_others, is_encrypted,
     has_offsite_copy, restore_tested,
 )  # fmt: skip

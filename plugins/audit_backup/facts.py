@@ -8,14 +8,16 @@ argument holds a backslash: sudoers reads it as an escape twice.
 from __future__ import annotations
 
 import math
+import os
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import structs
 
-from audit_backup import declared
-from audit_backup.model import BackupFile, Files, Head
+from audit_backup import declared, names
+from audit_backup.content import SMALL, content
+from audit_backup.model import BackupFile, Ends, Files, Inside, Tested
 from audit_core.api.sdk import (
     Absent,
     Answer,
@@ -26,8 +28,12 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Target,
+    complete,
     decimal_number,
+    derive,
     fact,
+    known,
+    known_or_absent,
     msg,
     partial,
     read_rows,
@@ -36,14 +42,20 @@ from audit_core.api.sdk import (
 )
 
 _FIND = "/usr/bin/find"
-_OD = "/usr/bin/od"
-_LS = "/usr/bin/ls"
-_LIMIT = 1 << 20  # some 15,000 files
-_HEAD = 16
+_HEAD, _TAIL, _LS = "/usr/bin/head", "/usr/bin/tail", "/usr/bin/ls"
+_TAR, _SHA256SUM = "/usr/bin/tar", "/usr/bin/sha256sum"
+_ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstdgrep"
+_GZIP, _XZ, _BZIP2 = "/usr/bin/gzip", "/usr/bin/xz", "/usr/bin/bzip2"
+_ZSTD, _LZ4, _UNZIP = "/usr/bin/zstd", "/usr/bin/lz4", "/usr/bin/unzip"
+_PRLIMIT = "/usr/bin/prlimit"
+_LIMIT = 1 << 20  # some 12,000 files
 
 
 def _command(
-    target: Target, make: Callable[[str, str, str], tuple[str, ...]], limit: int
+    target: Target,
+    make: Callable[[str, str, str], tuple[str, ...]],
+    limit: int,
+    timeout_s: int = 60,
 ) -> Command | Message:
     """A command made from folder, pattern and depth, or what the inventory has to declare."""
     folder, pattern = declared.folder(target), declared.pattern(target)
@@ -54,38 +66,148 @@ def _command(
     return Command(
         argv=make(str(folder), str(pattern), str(depth)),
         privilege=Privilege.ROOT if root else Privilege.USER,
-        timeout_s=60, limit=limit, ok=(0, 1), partial_ok=True,
+        timeout_s=timeout_s, limit=limit, ok=(0, 1), partial_ok=True,
     )  # fmt: skip
 
 
 def ask_files(target: Target) -> Command | Message:
-    """List files, links and folders: mtime, type, size, mode, blocks and path, NUL after each."""
+    """List files, links and folders: mtime, type, size, mode, blocks, inode and path, then NUL."""
     return _command(
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev",
             "(", "-type", "d", "-o", "(", "-type", "f", "-o", "-type", "l", ")",
-            "-name", pattern, ")", "-printf", "%T@ %y %s %m %b ", "-print0",
+            "-name", pattern, ")", "-printf", "%T@ %y %s %m %b %D:%i ", "-print0",
         ),
         _LIMIT,
     )  # fmt: skip
 
 
-def ask_heads(target: Target) -> Command | Message:
-    """Read the first 16 bytes of each file that is younger than the recovery point objective."""
-    hours = declared.rpo_hours(target)
-    if isinstance(hours, Message):
-        return hours
-    minutes = str(math.ceil(hours * 60))
+def _names(*ends: str) -> tuple[str, ...]:
+    """The expression of find for names with one of `ends`."""
+    tests = tuple(word for end in ends for word in ("-o", "-iname", f"*{end}"))
+    return ("(", *tests[1:], ")")
+
+
+def ask_ends(target: Target) -> Command | Message:
+    """Read the first 16 bytes of each file, and the last 32 of those that are archives by name.
+
+    No more: the bytes are stored, and those of a text may be data.
+    """
     return _command(
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-mmin", f"-{minutes}", "-printf", "%T@ ", "-print0",
-            "(", "-exec", _OD, "-An", "-v", f"-N{_HEAD}", "-tx1", "{}", ";",
-            "-printf", "r", "-o", "-true", ")", "-print0",
+            "-size", "+0", "-exec", _HEAD, "-v", "-c", "16", "--", "{}", "+",
+            *_names(*names.ARCHIVES), "-exec", _TAIL, "-v", "-c", "32", "--", "{}", "+",
         ),
-        _LIMIT,
+        _LIMIT * 4,
+    )  # fmt: skip
+
+
+# -o prints no data: only the words that a statement or a comment of the program begins with.
+_STATEMENTS = (
+    "^(-- (MySQL|MariaDB) dump |-- PostgreSQL database |INSERT |REPLACE INTO "
+    '|COPY [[:alnum:]_.,"() ]+ FROM stdin'
+    "|CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER))"
+)
+# A line without an end would fill the memory.
+_GREP = (_PRLIMIT, "--as=1073741824")
+_TEXTS = (
+    (_ZGREP, (".sql", ".dump", ".dmp", ".bak", ".gz")), (_XZGREP, (".xz", ".bz2")),
+    (_ZSTDGREP, (".zst",)),
+)  # fmt: skip
+_TAR_NAMES = (*names.TARS, ".tar.*")
+
+
+def _framed(select: tuple[str, ...], *run: str, then: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """For each file that `select` takes: its path, what `run` prints, `y` or `n`, its path.
+
+    `then` is what follows where `run` ended well.
+    """
+    return (
+        "(", *select, "-print0", "(", "-exec", *run, "{}", ";", *then, "-printf", "y",
+        "-o", "-printf", "n", ")", "-print0", ")",
+    )  # fmt: skip
+
+
+def _either(*parts: tuple[str, ...]) -> tuple[str, ...]:
+    words = tuple(word for part in parts for word in ("-o", *part))
+    return ("(", *words[1:], ")")
+
+
+def ask_insides(target: Target) -> Command | Message:
+    """List small tar archives, and find the statements in small SQL dumps."""
+    return _command(
+        target,
+        lambda folder, pattern, depth: (
+            _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
+            "-size", "+0", "-size", f"-{SMALL + 1}c",
+            *_either(
+                _framed(_names(*_TAR_NAMES), _TAR, "-tvf"),
+                *(_framed(_names(*ends), *_GREP, program, "-aoE", "-m", "20", _STATEMENTS)
+                  for program, ends in _TEXTS),
+            ),
+        ),
+        _LIMIT * 4,
+    )  # fmt: skip
+
+
+# What mysqldump, mariadb-dump, pg_dump and pg_dumpall write first and last.
+_MARKS = (
+    "^(-- (MySQL|MariaDB) dump |-- Dump completed|-- PostgreSQL database( cluster)? dump"
+    "( complete)?$)"
+)
+_TARS = (
+    (_GZIP, ("-tq",), (".tar.gz", ".tgz")), (_XZ, ("-tq",), (".tar.xz", ".txz")),
+    (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz")), (_ZSTD, ("-tq",), (".tar.zst", ".tzst")),
+    (_LZ4, ("-tq",), (".lz4",)), (_UNZIP, ("-tqq",), (".zip",)), (_TAR, ("-tf",), (".tar",)),
+)  # fmt: skip
+_PACKED = (
+    (_GZIP, _ZGREP, ".gz"), (_XZ, _XZGREP, ".xz"), (_BZIP2, _XZGREP, ".bz2"),
+    (_ZSTD, _ZSTDGREP, ".zst"),
+)  # fmt: skip
+_PLAIN_TEXT = (".sql", ".dump", ".dmp")
+_LARGEST = 256 << 20  # bytes that are tested; more would load the host
+
+
+def ask_tests(target: Target) -> Command | Message:
+    """Test each archive that is younger than the objective, and find the marks of SQL dumps."""
+    hours = declared.rpo_hours(target)
+    if isinstance(hours, Message):
+        return hours
+    young = ("-mmin", f"-{math.ceil(hours * 60)}", "-size", "+0", "-size", f"-{_LARGEST + 1}c")
+    return _command(
+        target,
+        lambda folder, pattern, depth: (
+            _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
+            *young,
+            *_either(
+                *(_framed(_names(*ends), program, *words) for program, words, ends in _TARS),
+                *(_framed(_names(end), program, "-tq", then=_marks(grep))
+                  for program, grep, end in _PACKED),
+                _framed(_names(*_PLAIN_TEXT), "/usr/bin/true", then=_marks(_ZGREP)),
+            ),
+        ),
+        _LIMIT * 4, timeout_s=180,
+    )  # fmt: skip
+
+
+def _marks(grep: str) -> tuple[str, ...]:
+    """The expression that prints the marks of a dump, and is true whether there are any or not."""
+    return ("(", "-exec", *_GREP, grep, "-aoE", _MARKS, "{}", ";", "-o", "-true", ")")
+
+
+def ask_digests(target: Target) -> Command | Message:
+    """The digest of each small file: copies of one backup have one."""
+    return _command(
+        target,
+        lambda folder, pattern, depth: (
+            _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
+            "-size", "+0", "-size", f"-{(256 << 10) + 1}c",
+            "-exec", _SHA256SUM, "-bz", "--", "{}", "+",
+        ),
+        _LIMIT * 4,
     )  # fmt: skip
 
 
@@ -142,11 +264,16 @@ def _below(path: str, answer: Answer) -> str:
 
 
 def _refusal(answer: Answer) -> Absent | None:
-    """The errors of find as an absence; files that were removed meanwhile do not matter."""
+    """The errors of find as an absence; files that were removed meanwhile do not matter.
+
+    What the programs that find starts say is for the parser of their output.
+    """
     folder = str(declared.folder(answer.target))
     lines = answer.stderr.decode("utf-8", "backslashreplace").splitlines()
     for line in lines:
         if answer.truncated and line.endswith(": Broken pipe"):
+            continue
+        if not line.startswith(("find: ", f"{_FIND}: ")) or "'/usr/bin/" in line:
             continue
         if line.endswith(": Permission denied"):
             detail = msg(
@@ -170,34 +297,21 @@ def _reachable(name: str, folders: dict[str, int]) -> bool:
 
 
 def _entry(record: str, answer: Answer) -> tuple[str, BackupFile]:
-    """Kind and file of one record: mtime, kind, size, mode, blocks and path."""
-    cells = record.split(" ", 5)
-    if len(cells) != 6 or cells[1] not in ("d", "f", "l"):
+    """Kind and file of one record: mtime, kind, size, mode, blocks, inode and path."""
+    cells = record.split(" ", 6)
+    if len(cells) != 7 or cells[1] not in ("d", "f", "l"):
         raise ParseError(msg("not a record of the listing: {record}", record=verbatim(record)))
-    at, kind, size, mode, blocks, path = cells
+    at, kind, size, mode, blocks, inode, path = cells
     bytes_ = whole_number(size)
     return kind, BackupFile(
         name=_below(path, answer), size=bytes_, mode=whole_number(mode, base=8),
-        at=decimal_number(at),
+        at=decimal_number(at), inode=inode,
         sparse=bytes_ > _INLINE and whole_number(blocks) == 0,
     )  # fmt: skip
 
 
 # Some file systems keep files of up to a page within their index, without a block.
 _INLINE = 4096
-# Files beside backups: logs and checksums of the job, and unfinished files.
-_ASIDE = (
-    ".log", ".err", ".md5", ".md5sum", ".sha1", ".sha1sum", ".sha256", ".sha256sum", ".sha512",
-    ".sha512sum", ".sm3", ".sig", ".lock", ".pid", ".part", ".partial", ".tmp", ".temp",
-    ".filepart", ".incomplete", ".swp", "~",
-)  # fmt: skip
-
-
-def _is_aside(path: str, pattern: str) -> bool:
-    """Whether the name is not that of a backup; files that match the pattern are backups."""
-    name, asked = path.rpartition("/")[2].lower(), pattern.lower()
-    hidden = name.startswith(".") and not asked.startswith(".")
-    return hidden or any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
 
 
 def parse_files(answer: Answer) -> Files | Partial | Absent:
@@ -221,28 +335,37 @@ def _files(
     modes = {name: e.mode for name, e in folders.items()}
     reached = [(kind, structs.replace(e, reachable=_reachable(e.name, modes)))
                for kind, e in entries]  # fmt: skip
-    files, aside = _by_name(reached, pattern)
+    files, aside, unclear = _by_name([e for kind, e in reached if kind == "f"], pattern)
     below = [e for kind, e in reached if kind == "d" and e.name not in ("", "lost+found")]
     return Files(
         files=files,
         aside=aside,
+        unclear=unclear,
         deeper=tuple(e for e in below if e.name.count("/") + 1 == depth),
         links=sum(kind == "l" for kind, _ in entries),
         open_folders=tuple(e.name for e in below if e.reachable and _open(e.mode)),
+        folders=tuple(below),
         complete=not answer.truncated,
     )
 
 
-def _by_name(
-    entries: list[tuple[str, BackupFile]], pattern: str
-) -> tuple[tuple[BackupFile, ...], tuple[BackupFile, ...]]:
-    """The backups and what lies beside them, newest first."""
-    files = sorted((e for kind, e in entries if kind == "f"), key=lambda f: (-f.at, f.name))
-    aside = {f.name for f in files if _is_aside(f.name, pattern)}
-    return (
-        tuple(f for f in files if f.name not in aside),
-        tuple(f for f in files if f.name in aside),
-    )
+def _by_name(found: list[BackupFile], pattern: str) -> tuple[tuple[BackupFile, ...], ...]:
+    """The backups, what lies beside them, and what may be either; each newest first.
+
+    An empty file whose name is not that of an archive is a mark beside them.
+    """
+    sorts: tuple[list[BackupFile], ...] = ([], [], [])
+    for file in sorted(found, key=lambda f: (-f.at, f.name)):
+        if names.is_aside(file.name, pattern):
+            sorts[1].append(file)
+        else:
+            sorts[2 if _is_unclear(file, pattern) else 0].append(file)
+    return tuple(tuple(part) for part in sorts)
+
+
+def _is_unclear(file: BackupFile, pattern: str) -> bool:
+    mark = file.size == 0 and "." not in file.name.rpartition("/")[2] and pattern == "*"
+    return mark or names.is_unclear(file.name, pattern)
 
 
 def _way(name: str) -> set[str]:
@@ -256,41 +379,102 @@ def _open(mode: int) -> bool:
     return mode & 0o003 == 0o003 and not mode & 0o1000
 
 
-def _bytes(text: str) -> bytes | None:
-    """What od printed; without the `r` that find adds when od ended well, it could not read."""
-    if not re.fullmatch(r"([0-9a-f \n]*r)?", text):
-        raise ParseError(msg("not the output of od: {text}", text=verbatim(text)))
-    try:
-        return bytes.fromhex(text[:-1]) if text else None
-    except ValueError as error:
-        raise ParseError(msg("not the output of od: {text}", text=verbatim(text))) from error
+_TITLE = rb"\n?==> (%s[^\0]*?) <==\n"
 
 
-def _head(first: str, second: str, answer: Answer) -> Head:
-    """`first` is the time and the path, `second` what od printed and the path again."""
-    at, mark, path = first.partition(" ")
-    if not mark or not second.endswith(path):
-        raise ParseError(msg("not a record of file headers: {record}", record=verbatim(first)))
-    name = _below(path, answer)
-    return Head(name=name, at=decimal_number(at), bytes=_bytes(second.removesuffix(path)))
+def parse_ends(answer: Answer) -> dict[str, Ends] | Absent:
+    """First and last bytes by name; a file that could not be read has none.
 
-
-def parse_heads(answer: Answer) -> tuple[Head, ...] | Absent:
-    """The first bytes of the young files, newest first; unreadable ones with None."""
-    if answer.truncated:
-        detail = msg("The set has too many recent files to examine")
-        return Absent(reason=Reason.TRUNCATED, detail=detail)
-    cells = _records(answer)
-    if len(cells) % 2:
-        raise ParseError(msg("a record is truncated"))
-    pattern = str(declared.pattern(answer.target))
-    every = [
-        _head(first, second, answer) for first, second in zip(cells[::2], cells[1::2], strict=True)
-    ]
-    heads = [head for head in every if not _is_aside(head.name, pattern)]
-    if not every and (absent := _refusal(answer)):
+    head and tail name each file before its bytes; the first time that a name stands there it is
+    head's.
+    """
+    if absent := _refusal(answer):
         return absent
-    return tuple(sorted(heads, key=lambda h: (-h.at, h.name)))
+    folder = os.fsencode(str(declared.folder(answer.target)))
+    parts = re.split(_TITLE % re.escape(folder), answer.stdout)
+    found: dict[str, Ends] = {}
+    for name, data in zip(parts[1::2], parts[2::2], strict=True):
+        key = os.fsdecode(name).removeprefix(os.fsdecode(folder))
+        before = found.get(key)
+        found[key] = Ends(head=data[:16]) if before is None else Ends(head=before.head, tail=data)
+    return found
+
+
+def _runs(answer: Answer) -> Iterator[tuple[str, str, bool]]:
+    """Name, output and success of each program that `_framed` ran."""
+    cells = _records(answer)
+    for first, second in zip(cells[::2], cells[1::2], strict=False):
+        if not second.endswith(first) or second[: -len(first)][-1:] not in ("y", "n"):
+            raise ParseError(msg("not a record of tests: {record}", record=verbatim(second)))
+        text = second[: -len(first)]
+        yield _below(first, answer), text[:-1], text[-1] == "y"
+
+
+_MEMBER = re.compile(r"[-hl]\S{9}\S? +\S+ +(\d+) ")
+
+
+def parse_insides(answer: Answer) -> dict[str, Inside] | Absent:
+    """What small archives and dumps hold, by name."""
+    if absent := _refusal(answer):
+        return absent
+    found = {name: _inside(name, text, ended) for name, text, ended in _runs(answer)}
+    return {name: inside for name, inside in found.items() if inside is not None}
+
+
+def _inside(name: str, text: str, ended: bool) -> Inside | None:
+    """None of a file that is no SQL dump as far as is known."""
+    lines = text.splitlines()
+    if names.is_tar(name):
+        sizes = [row for line in lines if (row := _MEMBER.match(line))]
+        return Inside(holds=sum(row[1] != "0" for row in sizes), readable=ended, header=True)
+    headers = sum(line.startswith("-- ") for line in lines)
+    if not lines:
+        return None
+    return Inside(holds=len(lines) - headers, readable=ended, header=headers > 0)
+
+
+def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
+    """The outcome for each young archive and dump; what was not tested is not in it."""
+    if absent := _refusal(answer):
+        return absent
+    errors = answer.stderr.decode("utf-8", "surrogateescape").splitlines()
+    folder = str(declared.folder(answer.target))
+    return tuple(
+        _tested(name, folder, text.splitlines(), ended, errors)
+        for name, text, ended in _runs(answer)
+    )
+
+
+_END = re.compile("Dump completed|dump complete$")
+_NOT_RUN = re.compile(
+    "No such file or directory|not found|memory exhausted|[Pp]ermission denied|not permitted"
+)
+
+
+def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[str]) -> Tested:
+    """A program that could not be run, or could not open the file, has told nothing against it."""
+    path = folder + name
+    complaints = [line for line in errors if path in line or folder not in line]
+    not_run = any(_NOT_RUN.search(line) for line in complaints)
+    last = any(_END.search(line) for line in lines)
+    text = name.lower().endswith(_PLAIN_TEXT)
+    return Tested(
+        name=name,
+        passed=ended and not not_run and (last or not text),
+        error="" if ended or not_run else next((x for x in complaints if path in x), name),
+        dump=not not_run and any("dump" in line and not _END.search(line) for line in lines),
+        ended=last,
+    )
+
+
+def parse_digests(answer: Answer) -> dict[str, str] | Absent:
+    """The SHA-256 of small files by name."""
+    if absent := _refusal(answer):
+        return absent
+    rows = [re.fullmatch(r"([0-9a-f]{64}) [ *](/.*)", record, re.S) for record in _records(answer)]
+    if None in rows:
+        raise ParseError(msg("not the output of sha256sum"))
+    return {_below(row[2], answer): row[1] for row in rows if row}
 
 
 def parse_way(answer: Answer) -> tuple[int, ...] | Absent:
@@ -329,7 +513,16 @@ def parse_clock(answer: Answer) -> int:
 
 
 FILES = fact("backup.files", Files, ask=ask_files, parse=parse_files, kind="backup_set")
-HEADS = fact("backup.heads", tuple[Head, ...], ask=ask_heads, parse=parse_heads, kind="backup_set")
+ENDS = fact("backup.ends", dict[str, Ends], ask=ask_ends, parse=parse_ends, kind="backup_set")
+INSIDES = fact(
+    "backup.insides", dict[str, Inside], ask=ask_insides, parse=parse_insides, kind="backup_set"
+)
+TESTS = fact(
+    "backup.tests", tuple[Tested, ...], ask=ask_tests, parse=parse_tests, kind="backup_set"
+)
+DIGESTS = fact(
+    "backup.digests", dict[str, str], ask=ask_digests, parse=parse_digests, kind="backup_set"
+)
 WAY = fact("backup.way", tuple[int, ...], ask=ask_way, parse=parse_way, kind="backup_set")
 LISTS = fact(
     "backup.access-lists", tuple[str, ...], ask=ask_lists, parse=parse_set_lists,
@@ -344,4 +537,31 @@ CLOCK = fact(
     ask=Command(argv=("date", "+%s")), parse=parse_clock,
 )  # fmt: skip
 
-FACTS = (FILES, HEADS, WAY, LISTS, WAY_LISTS, CLOCK)
+
+def looked_into(
+    files: Files, ends: dict[str, Ends] | Absent, insides: dict[str, Inside] | Absent
+) -> Files:
+    """`files` with what is known of the content of each.
+
+    A snapshot of rsnapshot was made at the time of its directory: its files keep the times of
+    their originals.
+    """
+    ends, insides = known(ends) or {}, known(insides) or {}
+    made = {folder.name: folder.at for folder in files.folders}
+    told = [
+        structs.replace(
+            file,
+            at=made.get(names.snapshot(file.name), file.at),
+            content=content(file, ends.get(file.name), insides.get(file.name)),
+        )
+        for file in files.files
+    ]
+    return structs.replace(files, files=tuple(sorted(told, key=lambda f: (-f.at, f.name))))
+
+
+SET = derive(
+    "backup.set", Files, needs=(complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES)),
+    make=looked_into,
+)  # fmt: skip
+
+FACTS = (FILES, ENDS, INSIDES, TESTS, DIGESTS, WAY, LISTS, WAY_LISTS, CLOCK, SET)

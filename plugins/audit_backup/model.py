@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
+
+
+class Content(StrEnum):
+    """What is known of the content of a file; DOUBTFUL may hold nothing, UNREAD was not seen."""
+
+    FULL = "full"
+    EMPTY = "empty"
+    DOUBTFUL = "doubtful"
+    UNREAD = "unread"
 
 
 class BackupFile(Struct, frozen=True, kw_only=True):
@@ -10,7 +21,7 @@ class BackupFile(Struct, frozen=True, kw_only=True):
 
     Names are for display: bytes that are not UTF-8 stand as `\\xff`. `reachable`: every folder
     between the set's and the file lets others through. `sparse`: not one block of it is on disk,
-    though it has a size.
+    though it has a size. `inode` is device and inode number: two names with one are one file.
     """
 
     name: str
@@ -19,6 +30,8 @@ class BackupFile(Struct, frozen=True, kw_only=True):
     at: float
     reachable: bool = True
     sparse: bool = False
+    inode: str = ""
+    content: Content = Content.UNREAD
 
 
 class Files(Struct, frozen=True, kw_only=True):
@@ -26,22 +39,50 @@ class Files(Struct, frozen=True, kw_only=True):
 
     `complete` is False where the listing was cut: then files are missing, in no known order.
     `aside` are files whose names say that they are no backups: logs, sums, unfinished files.
+    `unclear` are files whose names do not tell whether they are backups or notes about them.
     `deeper` are folders that the declared depth kept from being looked into, `links` the number
     of symbolic links, `open_folders` the folders below the set's in which others may replace
-    files.
+    files, `folders` all folders below the set's.
     """
 
     files: tuple[BackupFile, ...]
     complete: bool
     aside: tuple[BackupFile, ...] = ()
+    unclear: tuple[BackupFile, ...] = ()
     deeper: tuple[BackupFile, ...] = ()
     links: int = 0
     open_folders: tuple[str, ...] = ()
+    folders: tuple[BackupFile, ...] = ()
 
 
-class Head(Struct, frozen=True, kw_only=True):
-    """The first bytes of a recent file; None where it could not be read."""
+class Ends(Struct, frozen=True, kw_only=True):
+    """The first 16 bytes of a file, and the last 32 of one whose name is that of an archive."""
+
+    head: bytes
+    tail: bytes | None = None
+
+
+class Inside(Struct, frozen=True, kw_only=True):
+    """What a small archive or SQL dump holds: members with content, statements with data.
+
+    `readable` is False where the program could not read it to its end.
+    """
+
+    holds: int
+    readable: bool
+    header: bool = False
+
+
+class Tested(Struct, frozen=True, kw_only=True):
+    """The outcome of an archive's own test, and how an SQL dump begins and ends.
+
+    `error` is what the program said against the file, empty where it passed. `passed` is False
+    without an error where the program could not be run. `dump` is True where the text has the
+    header of a dump program, `ended` where it has its last line.
+    """
 
     name: str
-    at: float
-    bytes: bytes | None
+    passed: bool
+    error: str = ""
+    dump: bool = False
+    ended: bool = False

@@ -10,7 +10,7 @@ import pytest
 import audit_backup
 from audit_backup import checks
 from audit_backup.magic import encrypted_as, plain_as
-from audit_backup.model import BackupFile, Files, Head
+from audit_backup.model import BackupFile, Content, Ends, Files
 from audit_core.model import Judgement, Target, Verdict
 
 NOW = "2026-11-23T12:00:00+00:00"
@@ -34,7 +34,13 @@ def judge(check: Any, *facts: object, **parameters: object) -> Judgement:
 def files(*rows: tuple[float, int], complete: bool = True, mode: int = 0o600) -> Files:
     """Files by (age in hours, size), newest first."""
     found = [
-        BackupFile(name=f"db-{i}", size=size, mode=mode, at=CLOCK - hours * 3600)
+        BackupFile(
+            name=f"db-{i}",
+            size=size,
+            mode=mode,
+            at=CLOCK - hours * 3600,
+            content=Content.FULL if size else Content.EMPTY,
+        )
         for i, (hours, size) in enumerate(rows)
     ]
     return Files(files=tuple(sorted(found, key=lambda f: -f.at)), complete=complete)
@@ -68,7 +74,8 @@ def test_present(found: Files, verdict: Verdict) -> None:
         (files((1, 0), (30, 5)), CLOCK, FAIL),  # the young one is empty
         (files(), CLOCK, FAIL),
         (files((1, 0)), CLOCK, FAIL),
-        (files((-1, 5), (2, 5)), CLOCK, UNDETERMINED),
+        (files((-1, 5), (2, 5)), CLOCK, PASS),  # what is dated wrongly does not count
+        (files((-1, 5), (30, 5)), CLOCK, UNDETERMINED),
         (files((MINUTE, 5), (30, 5)), CLOCK, UNDETERMINED),  # only the one being written is young
         (files((MINUTE, 5), (2, 5)), CLOCK, PASS),
         (files((MINUTE, 5)), CLOCK, UNDETERMINED),
@@ -79,7 +86,8 @@ def test_present(found: Files, verdict: Verdict) -> None:
         (files((20, 5)), CLOCK + 3600, PASS),  # 21 h by the host, at most 22 h
         (files((22.5, 5)), CLOCK + 3600, UNDETERMINED),
         (files((200, 5)), CLOCK + 3600, FAIL),
-        (files((10, 5)), CLOCK - 86400 * 365, UNDETERMINED),
+        (files((10, 5)), CLOCK - 86400 * 365, PASS),  # 10 h by the collector's clock
+        (files((-10, 5)), CLOCK - 86400 * 365, UNDETERMINED),
     ],
 )
 def test_fresh(found: Files, clock: int, verdict: Verdict) -> None:
@@ -97,7 +105,8 @@ def named(*rows: tuple[str, float]) -> Files:
     """Files by (name, age in hours), newest first."""
     return Files(
         files=tuple(
-            BackupFile(name=n, size=5, mode=0o600, at=CLOCK - hours * 3600) for n, hours in rows
+            BackupFile(name=n, size=5, mode=0o600, at=CLOCK - hours * 3600, content=Content.FULL)
+            for n, hours in rows
         ),
         complete=True,
     )
@@ -139,15 +148,15 @@ def test_an_empty_set_fails_only_where_all_of_it_was_seen(found: Files, verdict:
     where = target(rpo_hours=24, copies=1, min_bytes=1)
     assert judge(checks.present, found).verdict is verdict
     assert judge(checks.fresh, found, CLOCK, where, NOW).verdict is verdict
-    assert judge(checks.plausible_size, found, CLOCK, where).verdict is verdict
+    assert judge(checks.plausible_size, found, CLOCK, where, NOW).verdict is verdict
     expected = UNDETERMINED if verdict is UNDETERMINED else FAIL
-    assert judge(checks.enough_copies, found, CLOCK, where).verdict is expected
+    assert judge(checks.enough_copies, found, {}, CLOCK, where, NOW).verdict is expected
 
 
 @pytest.mark.parametrize(
-    ("deeper", "verdict"), [((), FAIL), (DIRECTORY, UNDETERMINED), (OLD_DIRECTORY, FAIL)]
+    ("deeper", "verdict"), [((), FAIL), (DIRECTORY, UNDETERMINED), (OLD_DIRECTORY, UNDETERMINED)]
 )
-def test_a_young_folder_may_hold_the_newest_backup(
+def test_a_folder_may_hold_the_newest_backup(
     deeper: tuple[BackupFile, ...], verdict: Verdict
 ) -> None:
     found = Files(files=files((90, 5)).files, complete=True, deeper=deeper)
@@ -169,13 +178,13 @@ def test_a_young_folder_may_hold_the_newest_backup(
 )
 def test_generations_are_told_apart_by_time(found: Files, verdict: Verdict) -> None:
     where = target(copies=3, rpo_hours=24)
-    assert judge(checks.enough_copies, found, CLOCK, where).verdict is verdict
+    assert judge(checks.enough_copies, found, {}, CLOCK, where, NOW).verdict is verdict
 
 
 def test_a_file_without_a_block_on_disk_holds_nothing() -> None:
     hole = BackupFile(name="a", size=1 << 30, mode=0o600, at=CLOCK - 3600, sparse=True)
     found = Files(files=(hole, *files((30, 1 << 30)).files), complete=True)
-    assert judge(checks.plausible_size, found, CLOCK, target()).verdict is UNDETERMINED
+    assert judge(checks.plausible_size, found, CLOCK, target(), NOW).verdict is UNDETERMINED
 
 
 @pytest.mark.parametrize("rpo", [None, "24", 0, -1])
@@ -205,18 +214,21 @@ def test_a_file_being_written_is_noted() -> None:
         (files((1, 5), (2, 5), complete=False), 3, UNDETERMINED),
         (files((1, 5), (2, 5), complete=False), 2, PASS),
         (files((MINUTE, 5), (2, 5)), 2, UNDETERMINED),
-        (files((-5, 5), (2, 5)), 1, UNDETERMINED),
+        (files((-5, 5), (2, 5)), 1, PASS),
+        (files((-5, 5), (2, 5)), 2, UNDETERMINED),
         (files((1, 5)), None, UNDETERMINED),
         (files((1, 5)), 0, UNDETERMINED),
         (files((1, 5)), True, UNDETERMINED),
     ],
 )
 def test_copies(found: Files, copies: object, verdict: Verdict) -> None:
-    assert judge(checks.enough_copies, found, CLOCK, target(copies=copies)).verdict is verdict
+    assert (
+        judge(checks.enough_copies, found, {}, CLOCK, target(copies=copies), NOW).verdict is verdict
+    )
 
 
 def test_policy_may_ask_for_more_copies() -> None:
-    got = judge(checks.enough_copies, files((1, 5)), CLOCK, target(copies=1), minimum=2)
+    got = judge(checks.enough_copies, files((1, 5)), {}, CLOCK, target(copies=1), NOW, minimum=2)
     assert got.verdict is FAIL
 
 
@@ -242,7 +254,9 @@ def test_policy_may_ask_for_more_copies() -> None:
     ],
 )
 def test_size(found: Files, least: object, verdict: Verdict) -> None:
-    assert judge(checks.plausible_size, found, CLOCK, target(min_bytes=least)).verdict is verdict
+    assert (
+        judge(checks.plausible_size, found, CLOCK, target(min_bytes=least), NOW).verdict is verdict
+    )
 
 
 OPEN = (0o755, 0o755)
@@ -294,8 +308,10 @@ def test_a_file_in_a_closed_folder_is_not_open() -> None:
 GZIP, AGE = b"\x1f\x8b\x08\x00", b"age-encryption.o"
 
 
-def head(content: bytes | None, hours: float = 1) -> Head:
-    return Head(name="db", at=CLOCK - hours * 3600, bytes=content)
+def head(content: bytes | None, hours: float = 1) -> tuple[BackupFile, Ends | None]:
+    size = 16 if content is None else len(content)
+    file = BackupFile(name=f"db{hours}", size=size, mode=0, at=CLOCK - hours * 3600)
+    return file, None if content is None else Ends(head=content)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +331,13 @@ def head(content: bytes | None, hours: float = 1) -> Head:
         ((head(AGE),), "yes", UNDETERMINED),
     ],
 )
-def test_encrypted(heads: tuple[Head, ...], stated: object, verdict: Verdict) -> None:
-    assert judge(checks.is_encrypted, heads, CLOCK, target(encrypted=stated)).verdict is verdict
+def test_encrypted(
+    heads: tuple[tuple[BackupFile, Ends | None], ...], stated: object, verdict: Verdict
+) -> None:
+    found = Files(files=tuple(file for file, _ in heads), complete=True)
+    ends = {file.name: read for file, read in heads if read}
+    got = judge(checks.is_encrypted, found, ends, CLOCK, target(encrypted=stated))
+    assert got.verdict is verdict
 
 
 @pytest.mark.parametrize(

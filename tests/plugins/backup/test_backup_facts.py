@@ -84,9 +84,9 @@ HOSTILE = [
 
 def test_files_with_hostile_names_are_listed_exactly(tmp_path: Path) -> None:
     for number, name in enumerate(HOSTILE):
-        put(tmp_path, name, size=number, age=3600 + number)
+        put(tmp_path, name, size=number + 1, age=3600 + number)
     files = listed(target(str(tmp_path)))
-    assert [f.size for f in files.files] == list(range(len(HOSTILE)))
+    assert [f.size for f in files.files] == list(range(1, len(HOSTILE) + 1))
     assert [f.name for f in files.files] == list(map(os.fsdecode, HOSTILE))
     assert files.complete
 
@@ -94,7 +94,7 @@ def test_files_with_hostile_names_are_listed_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
-        ("*", {"db-1.gz", "-rf", "notes"}),
+        ("*", {"db-1.gz", "-rf", "odd"}),
         ("db-*.gz", {"db-1.gz"}),
         ("-rf", {"-rf"}),
         ("-delete", set()),
@@ -104,10 +104,10 @@ def test_files_with_hostile_names_are_listed_exactly(tmp_path: Path) -> None:
     ],
 )
 def test_a_pattern_is_inert(tmp_path: Path, pattern: str, names: set[str]) -> None:
-    for name in (b"db-1.gz", b"-rf", b"notes"):
+    for name in (b"db-1.gz", b"-rf", b"odd"):
         put(tmp_path, name)
     assert {f.name for f in listed(target(str(tmp_path), pattern=pattern)).files} == names
-    assert sorted(os.listdir(tmp_path)) == ["-rf", "db-1.gz", "notes"]
+    assert sorted(os.listdir(tmp_path)) == ["-rf", "db-1.gz", "odd"]
 
 
 @pytest.mark.parametrize("name", ["$(id)", "; ls", "-x", "a b", "'", "数据"])
@@ -145,9 +145,6 @@ def test_what_is_no_backup_by_its_name_is_set_aside(tmp_path: Path) -> None:
     files = listed(target(str(tmp_path)))
     assert [f.name for f in files.files] == ["db.sql.gz"]
     assert {f.name for f in files.aside} == names - {"db.sql.gz"}
-    heads = facts.parse_heads(run(facts.ask_heads, target(str(tmp_path), rpo_hours=24)))
-    assert not isinstance(heads, Absent)
-    assert [h.name for h in heads] == ["db.sql.gz"]
     asked = listed(target(str(tmp_path), pattern="*.log"))
     assert [f.name for f in asked.files] == ["backup.log"]
 
@@ -179,7 +176,7 @@ def test_depth_is_kept_and_closed_folders_are_noticed(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_not_present(tmp_path: Path) -> None:
     where = target(str(tmp_path / "gone"))
-    for ask, parse in ((facts.ask_files, facts.parse_files), (facts.ask_heads, facts.parse_heads)):
+    for ask, parse in ((facts.ask_files, facts.parse_files), (facts.ask_ends, facts.parse_ends)):
         where = target(str(tmp_path / "gone"), rpo_hours=24)
         got = parse(run(ask, where))
         assert isinstance(got, Absent)
@@ -206,7 +203,7 @@ def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
         for mode in (0o000, 0o111):
             folder.chmod(mode)
             for ask, parse in (
-                (facts.ask_files, facts.parse_files), (facts.ask_heads, facts.parse_heads),
+                (facts.ask_files, facts.parse_files), (facts.ask_ends, facts.parse_ends),
                 (facts.ask_lists, facts.parse_set_lists),
             ):  # fmt: skip
                 got = parse(run(ask, where, account))
@@ -217,22 +214,27 @@ def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
             assert isinstance(way, tuple)
             assert way[-1] == mode
         folder.chmod(0o755)
-        heads = facts.parse_heads(run(facts.ask_heads, where, account))
-        assert not isinstance(heads, Absent)
-        assert [(h.name, h.bytes) for h in heads] == [("one", None)]
+        assert facts.parse_ends(run(facts.ask_ends, where, account)) == {}
     finally:
         folder.chmod(0o755)
         (folder / "one").unlink()
         folder.rmdir()
 
 
-def test_heads_of_young_files_only(tmp_path: Path) -> None:
-    put(tmp_path, b"old", age=25 * 3600)
-    put(tmp_path, b"-new", size=40, age=600)
-    put(tmp_path, b"empty", size=0, age=300)
-    heads = facts.parse_heads(run(facts.ask_heads, target(str(tmp_path), rpo_hours=24)))
-    assert not isinstance(heads, Absent)
-    assert [(h.name, h.bytes) for h in heads] == [("empty", b""), ("-new", b"x" * 16)]
+def test_the_first_bytes_of_files_and_the_last_of_archives(tmp_path: Path) -> None:
+    put(tmp_path, b"-new", size=40)
+    put(tmp_path, b"empty", size=0)
+    for number, name in enumerate((*HOSTILE, b"a\n==> .gz", b"b.gz", b"==> x <==")):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"\n==>%02d" % number * 20)
+    got = facts.parse_ends(run(facts.ask_ends, target(str(tmp_path))))
+    assert not isinstance(got, Absent)
+    assert got["-new"].head == b"x" * 16
+    assert "empty" not in got
+    every = {n: e for n, e in got.items() if n != "-new"}
+    assert set(every) >= set(map(os.fsdecode, HOSTILE))
+    assert all(len(e.head) == 16 and e.head.startswith(b"\n==>") for e in every.values())
+    assert {n for n, e in every.items() if e.tail} == {"a\n==> .gz", "b.gz"}
+    assert all(len(e.tail) == 32 for e in every.values() if e.tail)
 
 
 def test_the_way_from_the_root(tmp_path: Path) -> None:
@@ -303,7 +305,14 @@ def test_the_clock_is_this_machines() -> None:
 )
 def test_a_folder_that_cannot_be_meant_is_not_asked_for(path: object) -> None:
     where = target(path, rpo_hours=24)
-    asks = (facts.ask_files, facts.ask_heads, facts.ask_way, facts.ask_lists, facts.ask_way_lists)
+    asks = (
+        facts.ask_files,
+        facts.ask_ends,
+        facts.ask_tests,
+        facts.ask_way,
+        facts.ask_lists,
+        facts.ask_way_lists,
+    )
     for ask in asks:
         assert isinstance(ask(where), Message)
 
@@ -331,11 +340,11 @@ def test_root_is_asked_for_only_where_it_is_declared() -> None:
 @pytest.mark.parametrize("hours", [None, 0, -1, True, "24", float("nan"), float("inf")])
 def test_an_objective_that_cannot_be_meant(hours: object) -> None:
     assert isinstance(declared.rpo_hours(target(rpo_hours=hours)), Message)
-    assert isinstance(facts.ask_heads(target(rpo_hours=hours)), Message)
+    assert isinstance(facts.ask_tests(target(rpo_hours=hours)), Message)
 
 
-FOLDER = b"1.0 d 0 755 8 /backup/\0"
-FILE = b"5.5 f 10 640 8 /backup/one\0"
+FOLDER = b"1.0 d 0 755 8 1:2 /backup/\0"
+FILE = b"5.5 f 10 640 8 1:3 /backup/one\0"
 
 
 @pytest.mark.parametrize("err", [b"", b"find: 'standard output': Broken pipe\n"])
@@ -372,14 +381,17 @@ def test_a_file_that_vanished_meanwhile_is_no_matter() -> None:
     assert isinstance(facts.parse_files(answer(target(), FOLDER + FILE, gone, 1)), Files)
 
 
-def test_too_many_young_files_are_not_looked_into() -> None:
-    got = facts.parse_heads(answer(target(), b"1.0 /backup/a\0 78r/backup/a\0", cut=True))
-    assert isinstance(got, Absent)
-    assert got.reason is Reason.TRUNCATED
-
-
 PIECES = st.sampled_from(
-    [FOLDER, FILE, b"\0", b" 78\nr/backup/a\0", b"1.0 /backup/a\0", b"\xff", b"755\n"]
+    [
+        FOLDER,
+        FILE,
+        b"\0",
+        b" 78\ny/backup/a\0",
+        b"/backup/a\0",
+        b"==> /backup/a <==\n",
+        b"\xff",
+        b"755\n",
+    ]
 )
 BYTES = st.binary(max_size=100) | st.lists(PIECES, max_size=8).map(b"".join)
 PARSERS = [p.parse for f in facts.FACTS for p in f.providers]

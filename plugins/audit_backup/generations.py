@@ -1,0 +1,106 @@
+"""Which files belong to one generation of a backup, and which to one series. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from msgspec import Struct
+
+from audit_backup import names
+from audit_backup.model import BackupFile
+
+_LEAST_GAP = 1800.0  # seconds between two generations where no objective is declared
+
+
+class Generation(Struct, frozen=True, kw_only=True):
+    """The files of one backup run; `at` is the time of the newest."""
+
+    at: float
+    files: tuple[BackupFile, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(f.size for f in self.files)
+
+
+def generations(files: Iterable[BackupFile], rpo_hours: float | None) -> tuple[Generation, ...]:
+    """The generations, newest first.
+
+    Dumps of one night are the parts of one generation: a quarter of the objective keeps them
+    together and keeps nightly ones apart. Copies that were made at once are told apart by the days
+    in their names.
+    """
+    newest_first = sorted(files, key=lambda f: (-f.at, f.name))
+    by_time = _by_time(newest_first, rpo_hours)
+    by_day = _by_day(newest_first)
+    return by_day if len(by_day) > len(by_time) else by_time
+
+
+def _by_time(files: list[BackupFile], rpo_hours: float | None) -> tuple[Generation, ...]:
+    least = _LEAST_GAP if rpo_hours is None else min(rpo_hours * 900, 86400.0 / 2)
+    groups: list[list[BackupFile]] = []
+    for file in files:
+        if not groups or groups[-1][0].at - file.at >= least:
+            groups.append([])
+        groups[-1].append(file)
+    return tuple(Generation(at=g[0].at, files=tuple(g)) for g in groups)
+
+
+def _by_day(files: list[BackupFile]) -> tuple[Generation, ...]:
+    """By the last day in each name, and files without a day by none; newest day first."""
+    groups: dict[date, list[BackupFile]] = {}
+    for file in files:
+        if day := max(names.days(file.name), default=None):
+            groups.setdefault(day, []).append(file)
+    if sum(map(len, groups.values())) < len(files):
+        return ()
+    return tuple(
+        Generation(at=groups[d][0].at, files=tuple(groups[d])) for d in sorted(groups)[::-1]
+    )
+
+
+def key_of(file: BackupFile) -> str:
+    """The series of a file. The files of a snapshot are compared as a whole."""
+    return "@" if names.snapshot(file.name) else names.series(file.name)
+
+
+def exact_key_of(file: BackupFile) -> str:
+    """The series by the name without days only: numbers may tell databases apart."""
+    return "@" if names.snapshot(file.name) else names.undated(file.name)
+
+
+def sizes(generation: Generation, *, exact: bool) -> Counter[str]:
+    """The bytes of each series in one generation; increments are left out."""
+    found: Counter[str] = Counter()
+    for file in generation.files:
+        if not names.is_increment(file.name):
+            found[exact_key_of(file) if exact else key_of(file)] += file.size
+    return found
+
+
+def overdue(files: Iterable[BackupFile], now: float, allowed: float) -> tuple[str, ...]:
+    """The newest file of each series that was made regularly until lately, and is no more.
+
+    Seconds. Regularly is three times; lately is within ten of its usual intervals.
+    """
+    times: dict[str, list[BackupFile]] = {}
+    for file in files:
+        times.setdefault(exact_key_of(file), []).append(file)
+    found = []
+    for group in times.values():
+        gaps = [a.at - b.at for a, b in itertools.pairwise(group) if a.at > b.at]
+        if len(gaps) < 2:
+            continue
+        usual, age = statistics.median(gaps), now - group[0].at
+        if max(allowed, 2 * usual) < age <= 10 * usual:
+            found.append(group[0].name)
+    return tuple(found)
+
+
+def distinct(generations: Iterable[Generation], prints: Mapping[str, object]) -> int:
+    """How many generations differ in content, by the prints of their files; none is their own."""
+    return len({frozenset(prints.get(f.name, f.name) for f in g.files) for g in generations})

@@ -1,0 +1,117 @@
+"""What the names of files tell: series, days, generations, and what is no backup. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+ARCHIVES = (
+    ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2", ".tbz", ".zst", ".tzst", ".lz4", ".zip", ".tar",
+)  # fmt: skip
+TARS = (".tar", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst")
+
+# Files beside backups: logs, checksums, signatures, locks, indexes, marks, and unfinished files.
+_ASIDE = (
+    ".log", ".err", ".md5", ".md5sum", ".sha1", ".sha1sum", ".sha256", ".sha256sum", ".sha512",
+    ".sha512sum", ".sm3", ".sig", ".lock", ".lck", ".pid", ".part", ".partial", ".tmp", ".temp",
+    ".filepart", ".incomplete", ".swp", "~", ".crc", ".crc32", ".par2", ".sha224", ".sha384",
+    ".b2sum", ".idx", ".index", ".done", ".ok", ".success", ".ready", ".complete", ".finished",
+    ".failed", ".started", ".running", ".stamp", ".timestamp", ".marker", ".flag", ".notes",
+    ".note", ".protected", ".readme", ".sh", ".snar", ".toc", ".manifest", ".lst", ".list",
+    ".minisig", ".status", ".state", ".touch",
+)  # fmt: skip
+_ASIDE_NAMES = re.compile(
+    r"(?:readme|notes?|lock|lockfile|manifest|index|latest|last|current|status|stamp|timestamp"
+    r"|marker|todo|changelog|lost\+found|thumbs\.db|desktop\.ini|nobackup|cachedir\.tag"
+    r"|(?:md5|sha1|sha224|sha256|sha384|sha512|sm3|b2)_?sums?|checksums?)(?:\.(?:txt|md|html?))?"
+)
+# Notes about backups, or the backup of a configuration: the name does not tell which.
+_UNCLEAR = (
+    ".txt", ".md", ".html", ".htm", ".json", ".yaml", ".yml", ".xml", ".csv", ".conf", ".cfg",
+    ".ini", ".info", ".py", ".pl", ".out", ".doc", ".pdf", ".rst",
+)  # fmt: skip
+_ASKS_ALL = frozenset("*?")
+
+
+def is_aside(path: str, pattern: str) -> bool:
+    """Whether the name is not that of a backup; files that match the pattern are backups."""
+    name, asked = path.rpartition("/")[2].lower(), pattern.lower()
+    if set(asked) - _ASKS_ALL and _ASIDE_NAMES.fullmatch(asked):
+        return False
+    hidden = name.startswith(".") and not asked.startswith(".")
+    by_end = any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
+    return hidden or by_end or bool(_ASIDE_NAMES.fullmatch(name))
+
+
+def is_unclear(path: str, pattern: str) -> bool:
+    """Whether the name may be that of a note as well as that of a backup."""
+    name, asked = path.rpartition("/")[2].lower(), pattern.lower()
+    return any(name.endswith(s) and not asked.endswith(s) for s in _UNCLEAR)
+
+
+def is_archive(path: str) -> bool:
+    """Whether the name is that of an archive or a compressed file."""
+    return path.lower().endswith(ARCHIVES)
+
+
+def is_tar(path: str) -> bool:
+    """Whether the name is that of a tar archive, compressed or not."""
+    name = path.lower()
+    return name.endswith(TARS) or ".tar." in name
+
+
+# A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.
+_DAY = re.compile(
+    r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=(?:\d\d){0,3}(?:\D|$))",
+    re.ASCII,
+)
+_MOMENT = re.compile(
+    _DAY.pattern + r"(?:[-_.Tt ]?(?:[01]\d|2[0-3])[-_.:h]?[0-5]\d(?:[-_.:m]?[0-5]\d)?)?", re.ASCII
+)
+_WORDS = re.compile(
+    r"(?<![a-z])(?:mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday"
+    r"|sunday|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|hourly|daily|weekly|monthly|yearly"
+    r"|day|week|month)(?![a-z])"
+)
+_HEX = re.compile(r"(?<![0-9a-z])(?=[a-f]*\d)[0-9a-f]{7,}(?![0-9a-z])")
+_PART = re.compile(r"(?<=[-_.])a[a-z]$")  # split(1) names its parts aa, ab, …
+
+
+def days(name: str) -> list[date]:
+    """The days in `name`."""
+    found = []
+    for parts in _DAY.findall(name):
+        try:
+            found.append(date(*map(int, parts)))
+        except ValueError:
+            continue
+    return found
+
+
+def undated(name: str) -> str:
+    """`name` without days and times of day: what stays the same from one night to the next."""
+    return _MOMENT.sub("@", name.lower())
+
+
+def series(name: str) -> str:
+    """`name` without days, numbers, names of days and periods, and the marks of parts."""
+    return re.sub(r"\d+", "#", _PART.sub("#", _WORDS.sub("@", _HEX.sub("#", undated(name)))))
+
+
+_SNAPSHOT = re.compile(
+    r"(?:hourly|daily|weekly|monthly|yearly|alpha|beta|gamma|delta)\.\d{1,4}", re.ASCII
+)
+
+
+def snapshot(name: str) -> str:
+    """The directory at the top that holds `name` if rsnapshot gives it such a name, or ''."""
+    top, _, rest = name.partition("/")
+    return top if rest and _SNAPSHOT.fullmatch(top) else ""
+
+
+_INCREMENT = re.compile(r"(?<![a-z])(?:inc|incr|incremental|diff|differential|binlog|wal|arch)")
+
+
+def is_increment(name: str) -> bool:
+    """Whether the name says that it is an increment, whose size tells nothing."""
+    return bool(_INCREMENT.search(name.lower()))

@@ -1,0 +1,281 @@
+"""Backup sets made here with the real programs, and what each check says of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audit_backup import checks, facts
+from audit_core.model import Absent, Answer, Command, Judgement, Partial, Target, Verdict
+
+ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+NIGHT = 86400
+HEADER = b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n"
+TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1),(2);\n"
+TRAILER = b"-- Dump completed on 2026-11-29  2:00:01\n"
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+
+
+def read(fact: Any, where: Target) -> Any:
+    """What `fact` makes of the answer of this machine."""
+    (provider,) = fact.providers
+    command = provider.ask(where) if callable(provider.ask) else provider.ask
+    assert isinstance(command, Command), command
+    done = subprocess.run(
+        command.argv, capture_output=True, env=ENV, stdin=subprocess.DEVNULL, check=False, cwd="/"
+    )
+    assert done.returncode in command.ok, done.stderr
+    answer = Answer(
+        stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode, truncated=False,
+        collected_at="2026-11-23T12:00:00+00:00", target=where,
+    )  # fmt: skip
+    return provider.parse(answer)
+
+
+def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
+    """The judgement of each check on the set in `folder`."""
+    declared = {"rpo_hours": 26, "copies": 7, **settings, "path": str(folder)}
+    where = Target(id="w/b", kind="backup_set", object_type="business_data", settings=declared)
+    listed, ends = read(facts.FILES, where), read(facts.ENDS, where)
+    assert not isinstance(listed, (Absent, Partial))
+    tests, digests = read(facts.TESTS, where), read(facts.DIGESTS, where)
+    files = facts.looked_into(listed, ends, read(facts.INSIDES, where))
+    clock, now = int(time.time()), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    return {
+        "present": checks.present.judge(files),
+        "fresh": checks.fresh.judge(files, clock, where, now),
+        "copies": checks.enough_copies.judge(files, digests, clock, where, now),
+        "size": checks.plausible_size.judge(files, clock, where, now),
+        "whole": checks.whole.judge(files, tests, clock, where, now),
+    }
+
+
+def verdicts(folder: Path, **settings: Any) -> list[Verdict]:
+    """present, fresh, copies, size and whole."""
+    return [judgement.verdict for judgement in judged(folder, **settings).values()]
+
+
+def put(path: Path, content: bytes, age: float = 3600) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def packed(program: str, content: bytes) -> bytes:
+    return subprocess.run([*program.split()], input=content, capture_output=True, check=True).stdout
+
+
+def tarred(folder: Path, *names: str, mode: str = "-c") -> bytes:
+    argv = ["tar", mode, "-f", "-", "-C", str(folder), *names]
+    return subprocess.run(argv, capture_output=True, check=True).stdout
+
+
+def day(nights: int) -> str:
+    return time.strftime("%Y%m%d", time.gmtime(time.time() - nights * NIGHT - 3600))
+
+
+def nights(folder: Path, name: str, make: Callable[[int], bytes], count: int = 7) -> None:
+    """A file a night, its name with the day in place of @."""
+    for night in range(count):
+        put(folder / name.replace("@", day(night)), make(night), night * NIGHT + 3600)
+
+
+PACKERS = {"gz": "gzip -c", "xz": "xz -c", "bz2": "bzip2 -c", "zst": "zstd -qc", "lz4": "lz4 -qc"}
+
+
+def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> None:
+    (tmp_path / "tree" / "empty").mkdir(parents=True)
+    nothing = tarred(tmp_path, "-T", "/dev/null")
+    folder_only = tarred(tmp_path / "tree", "empty")
+    cases = {f"db_@.{end}": packed(program, b"") for end, program in PACKERS.items()}
+    cases |= {f"h_@.sql.{end}": packed(PACKERS[end], HEADER) for end in ("gz", "xz", "zst")}
+    cases |= {f"t_@.tar.{end}": packed(PACKERS[end], nothing) for end in ("gz", "xz", "bz2", "zst")}
+    cases |= {f"f_@.tar.{end}": packed(PACKERS[end], folder_only) for end in ("gz", "xz", "zst")}
+    cases |= {"t_@.tar": nothing, "f_@.tar": folder_only, "h_@.sql": HEADER, "n_@.gz": b""}
+    cases |= {
+        "named_@.gz": packed("gzip -c", HEADER),
+        "dump_@.sql": b"--\n-- PostgreSQL database dump\n--\n",
+    }
+    for number, (name, content) in enumerate(cases.items()):
+        with subtests.test(name):
+            folder = tmp_path / str(number)
+            nights(folder, name, lambda _, content=content: content)  # type: ignore[misc]
+            got = judged(folder)
+            told = [got[c].verdict for c in ("present", "fresh", "copies", "size")]
+            assert told == [F] * 4, (told, [str(d) for d in got["present"].detail])
+            assert got["whole"].verdict is not P or "tar" in name or not name.startswith("h")
+
+
+def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtests: Any) -> None:
+    (tmp_path / "empty").mkdir()
+    subprocess.run(["zip", "-qr", "e.zip", "empty"], cwd=tmp_path, check=True)
+    cases = {
+        "z_@.zip": (tmp_path / "e.zip").read_bytes(), "x_@.bin.gz": packed("gzip -c", b"hello"),
+        "zero_@.img": bytes(4096),
+    }  # fmt: skip
+    for name, content in cases.items():
+        with subtests.test(name):
+            folder = tmp_path / name
+            nights(folder, name, lambda _, content=content: content)  # type: ignore[misc]
+            assert verdicts(folder)[:4] == [U] * 4
+
+
+def rows(count: int) -> bytes:
+    return b"".join(b"INSERT INTO `t` VALUES (%d);\n" % n for n in range(count))
+
+
+def test_whole_archives_pass(tmp_path: Path, subtests: Any) -> None:
+    put(tmp_path / "tree" / "a", b"content")
+    tar = tarred(tmp_path / "tree", "a")
+
+    def dump(night: int) -> bytes:
+        return HEADER + TABLE + rows(200 + night) + TRAILER
+
+    makers: dict[str, Callable[[int], bytes]] = {"db-@.sql": dump}
+    for end, program in PACKERS.items():
+        makers[f"db-@.dat.{end}"] = lambda n, p=program: packed(p, os.urandom(5000 + n))  # type: ignore[misc]
+        if end != "lz4":
+            makers[f"db-@.sql.{end}"] = lambda n, p=program: packed(p, dump(n))  # type: ignore[misc]
+            makers[f"t-@.tar.{end}"] = lambda n, p=program: packed(p, tar + bytes(512 * n))  # type: ignore[misc]
+    for name, make in makers.items():
+        with subtests.test(name):
+            folder = tmp_path / name.replace("@", "")
+            nights(folder, name, make)
+            whole = U if name == "db-@.dat.lz4x" else P
+            assert verdicts(folder) == [P, P, P, P, whole]
+
+
+def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
+    put(tmp_path / "tree" / "a", os.urandom(20000))
+    tar = tarred(tmp_path / "tree", "a")
+    dump = HEADER + TABLE + rows(2000) + TRAILER
+    subprocess.run(["zip", "-qr", "e.zip", "tree"], cwd=tmp_path, check=True)
+    cases = {"d.sql": dump[:-60], "d.sql.gz": packed("gzip -c", dump[:-60]), "t.tar": tar[:9000]}
+    cases |= {f"d.sql.{e}": packed(p, dump)[:-30] for e, p in PACKERS.items() if e != "gz"}
+    cases |= {f"t.tar.{e}": packed(p, tar)[:-30] for e, p in PACKERS.items()}
+    cases |= {f"b.{e}": packed(p, tar)[:-30] for e, p in PACKERS.items() if e != "zst"}
+    cases |= {"z.zip": (tmp_path / "e.zip").read_bytes()[:-30]}
+    for name, content in cases.items():
+        with subtests.test(name):
+            put(tmp_path / name / name, content)
+            assert verdicts(tmp_path / name)[4] is F
+    put(tmp_path / "e" / "secret.gpg", b"\x85\x01\x8c\x03" + os.urandom(9000))
+    assert verdicts(tmp_path / "e")[4] is U  # no test without the key
+
+
+def test_sizes_are_compared_within_one_series(tmp_path: Path) -> None:
+    four = tmp_path / "four"
+    for name, size in (("a", 1000), ("b", 20_000), ("c", 300_000), ("d", 1_000_000)):
+        nights(four, f"{name}_@.bin", lambda n, size=size: os.urandom(size + n))  # type: ignore[misc]
+    assert verdicts(four)[:4] == [P] * 4
+    put(four / f"c_{day(0)}.bin", os.urandom(9000))  # in a sum with the others it would not show
+    assert verdicts(four)[3] is F
+    (four / f"c_{day(0)}.bin").unlink()
+    (four / f"d_{day(0)}.bin").unlink()
+    assert verdicts(four)[3] is U  # parts are missing
+    parts = tmp_path / "parts"
+    for night in range(7):
+        for part, size in (("aa", 9000), ("ab", 9000), ("ac", 50 + night)):
+            put(parts / f"full-{day(night)}.bin.{part}", os.urandom(size), night * NIGHT + 3600)
+    assert verdicts(parts)[:4] == [P] * 4
+    for name in ("aa", "ab"):
+        (parts / f"full-{day(0)}.bin.{name}").unlink()
+    assert verdicts(parts)[3] is F
+
+
+def test_a_database_that_is_no_longer_dumped_is_told(tmp_path: Path) -> None:
+    nights(tmp_path, "a_@.bin", lambda n: os.urandom(900 + n))
+    nights(tmp_path, "b_@.bin", lambda n: os.urandom(900 + n))
+    assert judged(tmp_path)["fresh"].verdict is P
+    for night in range(4):
+        (tmp_path / f"b_{day(night)}.bin").unlink()
+    assert judged(tmp_path)["fresh"].verdict is U
+
+
+def test_what_lies_beside_backups_is_none(tmp_path: Path, subtests: Any) -> None:
+    for name in (
+        "README", "backup.log", "db.sql.gz.md5", "SHA256SUMS", "db.lock", "lock", "done.ok",
+        "backup.index", "vzdump-qemu-100.vma.zst.notes", "manifest", "db.par2", ".last",
+    ):  # fmt: skip
+        with subtests.test(name):
+            put(tmp_path / "side" / name / name, b"x" * 3000)
+            assert verdicts(tmp_path / "side" / name)[:4] == [F] * 4
+    for name, content in (("BACKUP_OK", b""), ("report.txt", b"x" * 3000), ("x.json", b"{}")):
+        with subtests.test(name):
+            put(tmp_path / "unclear" / name / name, content)
+            assert verdicts(tmp_path / "unclear" / name)[:4] == [U] * 4
+    old = tmp_path / "old"
+    put(old / "db-1.bin", os.urandom(900), 9 * NIGHT)
+    put(old / "README", b"written today", 600)
+    assert verdicts(old, copies=1)[1] is F
+    asked = tmp_path / "asked"
+    nights(asked, "switch-@.cfg", lambda n: b"hostname x%d\n" % n * 90)
+    assert verdicts(asked, pattern="*.cfg")[:4] == [P] * 4
+
+
+def test_directories_that_were_not_searched_leave_everything_open(tmp_path: Path) -> None:
+    for night in range(4):
+        put(tmp_path / day(night) / "db.bin", os.urandom(900 + night), night * NIGHT + 3600)
+    put(tmp_path / "complete", b"")
+    assert verdicts(tmp_path, copies=4)[:4] == [U] * 4
+    assert verdicts(tmp_path, copies=4, depth=2)[:4] == [P, P, P, P]
+    old = put(tmp_path / "old.bin", os.urandom(900), 9 * NIGHT)
+    for folder in tmp_path.iterdir():
+        os.utime(folder, (time.time() - 99 * NIGHT,) * 2)
+    assert judged(tmp_path)["fresh"].verdict is U  # what lies deeper may be newer
+    assert old.exists()
+
+
+def test_generations_are_counted_by_content(tmp_path: Path) -> None:
+    links = tmp_path / "links"
+    first = put(links / f"db-{day(0)}.bin", os.urandom(900))
+    for night in range(1, 30):
+        os.link(first, links / f"db-{day(night)}.bin")
+    assert judged(links)["copies"].verdict is F
+    same = tmp_path / "same"
+    nights(same, "db-@.bin", lambda _: b"the same" * 100)
+    assert judged(same)["copies"].verdict is U
+
+
+def test_snapshots_with_hard_links_are_generations(tmp_path: Path) -> None:
+    """The layout of rsnapshot 1.4.5: unchanged files are links to those of the last snapshot."""
+    for number in range(6, -1, -1):
+        top, before = tmp_path / f"daily.{number}", tmp_path / f"daily.{number + 1}"
+        put(top / "web" / "changes", os.urandom(900), 400 * NIGHT)
+        kept = top / "web" / "unchanged"
+        if before.exists():
+            os.link(before / "web" / "unchanged", kept)
+        else:
+            put(kept, os.urandom(5000), 900 * NIGHT)
+        os.utime(top, (time.time() - number * NIGHT - 3600,) * 2)
+    assert verdicts(tmp_path, depth=3)[:4] == [P] * 4
+    assert verdicts(tmp_path, depth=1)[:4] == [U] * 4
+    shutil.rmtree(tmp_path / "daily.0")
+    os.utime(tmp_path / "daily.1", (time.time() - 50 * 3600,) * 2)
+    assert judged(tmp_path, depth=3)["fresh"].verdict is F
+
+
+def test_a_directory_of_a_backup_program_is_asked_of_the_program(
+    tmp_path: Path, subtests: Any
+) -> None:
+    layouts = {
+        "restic": ["config", "data/00/x", "index/x", "keys/x", "snapshots/x"],
+        "borg": ["README", "config", "data/0/1", "hints.5", "index.5", "integrity.5", "nonce"],
+        "pgBackRest": ["archive/main/archive.info", "backup/main/backup.info"],
+        "Barman": ["base/20261129T020000/backup.info", "wals/xlog.db"],
+        "xtrabackup": ["xtrabackup_checkpoints", "ibdata1"],
+        "duplicity": ["duplicity-full.20261129T020000Z.vol1.difftar.gz"],
+    }
+    for program, names in layouts.items():
+        with subtests.test(program):
+            for name in names:
+                put(tmp_path / program / name, os.urandom(900))
+            got = judged(tmp_path / program)
+            assert [got[c].verdict for c in got] == [U] * 5
+            assert got["fresh"].detail[0].args.get("program") == program
