@@ -6,7 +6,14 @@ Imports the shared modules of `audit_linux` only.
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.ssh import sshd, sshd_algorithms, sshd_checks, sshd_files, sshd_match
+from audit_linux.ssh import (
+    host_keys,
+    sshd,
+    sshd_algorithms,
+    sshd_checks,
+    sshd_files,
+    sshd_match,
+)
 
-FACTS: tuple[Fact, ...] = (*sshd.FACTS, sshd_files.SSHD_FILES, sshd_match.NAMES)
-CHECKS: tuple[Check, ...] = (*sshd_checks.CHECKS, *sshd_algorithms.CHECKS)
+FACTS: tuple[Fact, ...] = (*sshd.FACTS, *sshd_files.FACTS, sshd_match.NAMES, *host_keys.FACTS)
+CHECKS: tuple[Check, ...] = (*sshd_checks.CHECKS, *sshd_algorithms.CHECKS, *host_keys.CHECKS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
@@ -15,6 +16,7 @@ from audit_core.api.sdk import (
     Partial,
     Privilege,
     Reason,
+    Request,
     fact,
     msg,
     not_present,
@@ -26,13 +28,23 @@ from audit_core.api.sdk import (
 from audit_linux.find_errors import refused
 
 DISTRIBUTION = "/usr/sbin/sshd"
+Asked = TypeVar("Asked", bound=Request)
+
+
+def plainly(request: Asked) -> Asked:
+    """The same request without the rights of root."""
+    return structs.replace(request, privilege=Privilege.USER)
 
 
 class Servers(Struct, frozen=True, kw_only=True):
-    """The SSH server programs that are installed besides the distribution's."""
+    """The SSH server programs that are installed besides the distribution's.
+
+    `searched` is False where a directory that may hold another one was closed.
+    """
 
     distribution: bool
     others: tuple[str, ...]
+    searched: bool = True
 
 
 def parse_servers(answer: Answer) -> Servers | Absent:
@@ -49,30 +61,42 @@ def parse_servers(answer: Answer) -> Servers | Absent:
     return denied or not_present(msg("No SSH server program is installed"))
 
 
-SERVERS = fact(
-    "linux.sshd-programs",
-    Servers,
-    ask=Command(
-        argv=(
-            "/usr/bin/find", "/usr/sbin", "/usr/bin", "/usr/local", "/opt", "-xdev", "-maxdepth",
-            "4", "(", "-name", "sshd", "-o", "-name", "dropbear", ")", "-not", "-type", "d",
-            "-print0",
-        ),
-        privilege=Privilege.ROOT,  # a folder that is closed to others may hold a second server
-        ok=(0, 1),
+_FIND_SERVERS = Command(
+    argv=(
+        "/usr/bin/find", "/usr/sbin", "/usr/bin", "/usr/local", "/opt", "-xdev", "-maxdepth",
+        "4", "(", "-name", "sshd", "-o", "-name", "dropbear", ")", "-not", "-type", "d",
+        "-print0",
     ),
-    parse=parse_servers,
+    privilege=Privilege.ROOT,  # a folder that is closed to others may hold a second server
+    ok=(0, 1),
 )  # fmt: skip
+SERVERS = fact("linux.sshd-programs", Servers, ask=_FIND_SERVERS, parse=parse_servers)
+
+
+def parse_servers_seen(answer: Answer) -> Servers | Absent:
+    """The same as an ordinary account sees it: a folder closed to it may hold another server."""
+    got = parse_servers(answer)
+    if isinstance(got, Absent):
+        return got
+    return structs.replace(got, searched=refused(answer.stderr) is None)
+
+
+# Without sudo an ordinary account asks the same.
+SERVERS_SEEN = fact(
+    "linux.sshd-programs-seen", Servers, ask=plainly(_FIND_SERVERS), parse=parse_servers_seen
+)
 
 
 class Sshd(Struct, frozen=True, kw_only=True):
     """What `sshd -T` prints: for each keyword its values, in order, as the server will use them.
 
     `unread`: some lines could not be read, so that a keyword that is missing may have been told.
+    `from_files`: the program was not asked, so that what no file sets is not known.
     """
 
     values: dict[str, tuple[str, ...]]
     unread: bool = False
+    from_files: bool = False
 
     def one(self, key: str) -> str:
         """The first value of `key`, empty where it was not printed."""
@@ -121,6 +145,16 @@ SSHD = fact(
     ask=Command(
         argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT
     ),
+    parse=parse_sshd_t,
+)
+
+
+# Since OpenSSH 9.3; it needs no host key, so that an ordinary account may ask where it may read the
+# files.
+SSHD_SEEN = fact(
+    "linux.sshd-seen",
+    Sshd,
+    ask=Command(argv=("/usr/sbin/sshd", "-G"), not_found=Reason.NOT_PRESENT),
     parse=parse_sshd_t,
 )
 
@@ -221,21 +255,33 @@ def _listens(line: str) -> bool:
 _PS = ("-ww", "-C", "sshd", "-C", "sshd-session", "-C", "dropbear", "-o", "lstart=", "-o", "args=")
 # RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
 # options of the running server: `sshd -T` knows nothing of them.
+_ASK_PS = tuple(
+    Command(argv=(ps, *_PS), privilege=Privilege.ROOT, ok=(0, 1))
+    for ps in ("/usr/bin/ps", "/bin/ps")
+)
 RUNNING = fact(
     "linux.sshd-running",
     Running,
     # As root, because /proc may hide the processes of others. Older systems have /bin/ps only.
-    providers=tuple(
-        provider(
-            Command(
-                argv=(ps, *_PS),
-                privilege=Privilege.ROOT,
-                ok=(0, 1),
-            ),
-            parse_running,
-        )
-        for ps in ("/usr/bin/ps", "/bin/ps")
-    ),
+    providers=tuple(provider(ask, parse_running) for ask in _ASK_PS),
+)
+
+
+def parse_running_seen(answer: Answer) -> Running | Absent:
+    """The same as an ordinary account sees it; NOT_PERMITTED where it sees no server listen."""
+    got = parse_running(answer)
+    if got.started is not None:
+        return got
+    return Absent(
+        reason=Reason.NOT_PERMITTED,
+        detail=msg("No SSH server that listens is seen; /proc may hide the processes of others"),
+    )
+
+
+RUNNING_SEEN = fact(
+    "linux.sshd-running-seen",
+    Running,
+    providers=tuple(provider(plainly(ask), parse_running_seen) for ask in _ASK_PS),
 )
 
 
@@ -281,20 +327,17 @@ def parse_times(answer: Answer) -> SshdTimes | Absent:
     return SshdTimes(changed=times[path], path=path, read=read)
 
 
-TIMES = fact(
-    "linux.sshd-times",
-    SshdTimes,
-    # As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
-    ask=Command(
-        argv=(
-            "/usr/bin/find", "-L", *_SETTINGS, "/etc/crypto-policies/back-ends", _PID_FILE,
-            "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
-        ),
-        privilege=Privilege.ROOT,
-        ok=(0, 1),
+# As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
+_ASK_TIMES = Command(
+    argv=(
+        "/usr/bin/find", "-L", *_SETTINGS, "/etc/crypto-policies/back-ends", _PID_FILE,
+        "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
     ),
-    parse=parse_times,
+    privilege=Privilege.ROOT,
+    ok=(0, 1),
 )  # fmt: skip
+TIMES = fact("linux.sshd-times", SshdTimes, ask=_ASK_TIMES, parse=parse_times)
+TIMES_SEEN = fact("linux.sshd-times-seen", SshdTimes, ask=plainly(_ASK_TIMES), parse=parse_times)
 
 
 def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[Servers, Sshd]:
@@ -312,4 +355,6 @@ def _plain(values: tuple[str, ...]) -> str:
     return "" if one.startswith(("+", "-", "^")) else one
 
 
-FACTS = (SERVERS, SSHD, RUNNING, TIMES)
+FACTS = (
+    SERVERS, SERVERS_SEEN, SSHD, SSHD_SEEN, RUNNING, RUNNING_SEEN, TIMES, TIMES_SEEN,
+)  # fmt: skip

@@ -45,9 +45,10 @@ def _judge(
     weak = [o for o in server.overrides(*keys) if not good(o.key, o.value)]
     if weak:
         detail.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
-    if any(not sshd.one(key) for key in keys):
+    known = [key for key in keys if sshd.one(key)]
+    bad = any(not good(key, sshd.one(key)) for key in known) or bool(server.surely(weak))
+    if not bad and len(known) < len(keys):
         return undetermined(*detail, expected=expected)
-    bad = any(not good(key, sshd.one(key)) for key in keys) or bool(server.surely(weak))
     if weak and not bad:
         return undetermined(*detail, _WHOM, expected=expected)
     return server.settled(expect(not bad, detail=tuple(detail), expected=expected))
@@ -128,7 +129,8 @@ def sshd_pam(server: Server) -> Judgement:
     """The SSH server uses PAM, so that account lock-out and account rules take effect."""
     expected = msg("UsePAM yes")
     # sshd -T leaves out what it was built without.
-    if "usepam" not in server.sshd.values and not server.sshd.unread:
+    told = not server.sshd.unread and not server.sshd.from_files
+    if "usepam" not in server.sshd.values and told:
         return failed(msg("The SSH server is built without PAM"), expected=expected)
     return _judge(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
 

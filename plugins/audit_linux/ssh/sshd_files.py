@@ -24,11 +24,15 @@ from audit_core.api.sdk import (
     FileStatus,
     Privilege,
     ReadFiles,
+    Reason,
+    capped,
+    derive,
     fact,
     msg,
     not_present,
 )
 from audit_linux.config_files import files_below
+from audit_linux.ssh.sshd import Sshd, plainly
 
 _FOLDERS = ("/etc/ssh", "/usr/etc/ssh")
 _MAINS = tuple(f"{folder}/sshd_config" for folder in _FOLDERS)
@@ -179,3 +183,30 @@ def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
 
 _ASK = ReadFiles(paths=(*_FOLDERS, _POLICY), depth=_DEPTH, names=_NAMES, privilege=Privilege.ROOT)
 SSHD_FILES = fact("linux.sshd-files", SshdFiles, ask=_ASK, parse=parse_sshd_files)
+FILES_SEEN = fact("linux.sshd-files-seen", SshdFiles, ask=plainly(_ASK), parse=parse_sshd_files)
+
+# Of these each line adds to the others; of any other keyword the first one holds.
+_ADDING = frozenset({
+    "port", "listenaddress", "hostkey", "allowusers", "denyusers", "allowgroups", "denygroups",
+    "acceptenv",
+})  # fmt: skip
+
+
+def settings_of_files(files: SshdFiles) -> Sshd | Absent:
+    """What the files set outside of Match blocks; Absent where an included file was not read.
+
+    Lists that add to a default (`+`, `-`, `^`) are left out: the default is not known.
+    """
+    if files.foreign:
+        names = msg("Included files were not read: {names}", names=capped(files.foreign))
+        return Absent(reason=Reason.NOT_PERMITTED, detail=names)
+    values = {
+        key: told if key in _ADDING else told[:1]
+        for key, told in files.settings.items()
+        if not told[0].startswith(("+", "-", "^"))
+    }
+    return Sshd(values=values, from_files=True)
+
+
+SSHD_SET = derive("linux.sshd-set", Sshd, needs=FILES_SEEN, make=settings_of_files)
+FACTS = (SSHD_FILES, FILES_SEEN, SSHD_SET)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     Verdict,
     capped,
     check,
+    first_of,
     known,
     known_or_absent,
     msg,
@@ -28,26 +29,31 @@ from audit_core.api.sdk import (
 )
 from audit_linux.ssh.sshd import (
     RUNNING,
+    RUNNING_SEEN,
     SERVERS,
+    SERVERS_SEEN,
     SSHD,
+    SSHD_SEEN,
     TIMES,
+    TIMES_SEEN,
     Running,
     Servers,
     Sshd,
     SshdTimes,
     as_running,
 )
-from audit_linux.ssh.sshd_files import SSHD_FILES, Override, SshdFiles
+from audit_linux.ssh.sshd_files import FILES_SEEN, SSHD_FILES, SSHD_SET, Override, SshdFiles
 from audit_linux.ssh.sshd_match import NAMES, Names, concerns, in_force
 
 # Match blocks and the times of files only take a pass away; what the server was started with may
 # also take a fail away.
+# An ordinary account asks the same as far as it can; then what no file sets is not known.
 _NEEDS = (
-    SERVERS,
-    optional(SSHD),
-    known_or_absent(optional(SSHD_FILES)),
-    optional(RUNNING),
-    known_or_absent(optional(TIMES)),
+    first_of(SERVERS, SERVERS_SEEN),
+    optional(first_of(SSHD, SSHD_SEEN, SSHD_SET)),
+    known_or_absent(optional(first_of(SSHD_FILES, FILES_SEEN))),
+    optional(first_of(RUNNING, RUNNING_SEEN)),
+    known_or_absent(optional(first_of(TIMES, TIMES_SEEN))),
     known_or_absent(optional(NAMES)),
 )
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
@@ -89,6 +95,8 @@ class Server(Struct, frozen=True, kw_only=True):
         why = []
         if not self.programs.distribution or self.programs.others:
             why.append(_another(self.programs))
+        if not self.programs.searched:
+            why.append(_CLOSED)
         if self.files.foreign:
             why.append(
                 msg("Included files were not read: {names}", names=capped(self.files.foreign))
@@ -105,6 +113,20 @@ class Server(Struct, frozen=True, kw_only=True):
 
 def _another(programs: Servers) -> Message:
     return msg("Another SSH server was not checked: {names}", names=capped(programs.others))
+
+
+def _marked(judgement: Judgement, sshd: Sshd) -> Judgement:
+    """`judgement` with the mark that the program was not asked, where it was not."""
+    if not sshd.from_files:
+        return judgement
+    return structs.replace(judgement, detail=(*judgement.detail, _FROM_FILES))
+
+
+_CLOSED = msg("A directory that may hold another SSH server was closed to the login")
+_FROM_FILES = msg(
+    "Taken from the readable configuration files; the server itself could not be asked (sshd -T "
+    "needs root)"
+)
 
 
 def _names(names: Names | Absent | None) -> Names | None:
@@ -146,7 +168,7 @@ def sshd_check(
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
-            if sshd is None:
+            if sshd is None or (sshd.from_files and not programs.distribution):
                 return undetermined(_another(programs))
             if running is not None and not running.usual:
                 return undetermined(_otherwise(running))
@@ -156,7 +178,7 @@ def sshd_check(
             server = Server(
                 programs=programs, sshd=sshd, files=told, unread=unread, names=_names(names)
             )
-            return judge(server, *more, **parameters)
+            return _marked(judge(server, *more, **parameters), sshd)
 
         wanted = (*_NEEDS, *also)
         return check(

@@ -215,7 +215,10 @@ def test_lines_of_the_server_s_settings_that_were_not_read_may_say_anything(answ
     part = parse_sshd_t(answer(told + "Some odd line\n"))
     servers = {SERVERS: Servers(distribution=True, others=()), RUNNING: NONE}
     facts = {**servers, SSHD: part}
-    assert verdict(sshd_checks.sshd_login_limits, facts) is U, "LoginGraceTime may be told there"
+    assert verdict(sshd_checks.sshd_login_limits, facts) is F, "MaxAuthTries is told"
+    few = parse_sshd_t(answer(told.replace("tries 9", "tries 3") + "Some odd line\n"))
+    unclear = verdict(sshd_checks.sshd_login_limits, {**servers, SSHD: few})
+    assert unclear is U, "LoginGraceTime may be told there"
     assert verdict(sshd_checks.sshd_root_login, facts) is U, "AllowUsers may be told there"
     assert verdict(sshd_checks.sshd_pam, facts) is U
     whole = {**servers, SSHD: parse_sshd_t(answer(told + "logingracetime 120\n"))}

@@ -1,0 +1,120 @@
+"""The host keys of the SSH server, and whether they are long enough."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Command,
+    FileStatus,
+    Judgement,
+    ParseError,
+    ReadFiles,
+    Severity,
+    Up,
+    capped,
+    fact,
+    failed,
+    integer,
+    known,
+    known_or_absent,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.ssh.public_keys import PublicKey, public_key, weak
+from audit_linux.ssh.sshd import Sshd
+from audit_linux.ssh.sshd_server import Server, sshd_check
+
+
+class HostKeys(Struct, frozen=True, kw_only=True):
+    """The private host keys in /etc/ssh, each with its public key, None where that was not read."""
+
+    keys: dict[str, PublicKey | None]
+
+
+def parse_host_keys(answers: Answers) -> HostKeys:
+    """The key pairs of the server: a public key stands beside its private one, in `.pub`."""
+    found = [p.decode("utf-8", "surrogateescape") for p in answers["private"].stdout.split(b"\0")]
+    private = [path for path in found if path]
+    if any(not path.startswith("/") for path in private):
+        raise ParseError(msg("not a list of paths"))
+    public = {
+        file.path.removesuffix(".pub"): _first(file.text)
+        for file in answers["public"].files
+        if file.status is FileStatus.READ
+    }
+    return HostKeys(keys={path: public.get(path) for path in sorted(private)})
+
+
+def _first(text: str) -> PublicKey | None:
+    words = text.split()
+    return public_key(words[0], words[1]) if len(words) > 1 else None
+
+
+HOST_KEYS = fact(
+    "linux.sshd-host-key-pairs",
+    HostKeys,
+    asks={
+        "public": ReadFiles(globs=("/etc/ssh/*_key.pub",)),
+        "private": Command(
+            argv=("/usr/bin/find", "/etc/ssh", "-maxdepth", "1", "-name", "*_key", "-print0"),
+        ),
+    },
+    parse=parse_host_keys,
+)
+
+
+def _offered(kind: str, sshd: Sshd) -> bool:
+    """Whether the server uses a host key of this type: not where no algorithm is for it."""
+    names = sshd.algorithms("hostkeyalgorithms")
+    family = {"ssh-rsa": "rsa", "ssh-dss": "dss"}.get(kind)
+    return not names or family is None or any(family in name for name in names)
+
+
+@sshd_check(
+    "linux.sshd-host-key-size",
+    severity=Severity.MEDIUM,
+    also=(known_or_absent(optional(HOST_KEYS)),),
+    remedy=msg(
+        "Make new host keys (ssh-keygen -t ed25519, or -t rsa -b 3072), name them with HostKey in "
+        "sshd_config, and tell the users the new fingerprints"
+    ),
+)
+def sshd_host_key_size(
+    server: Server, pairs: HostKeys | Absent | None, *, min_rsa: Annotated[int, Up] = 2048
+) -> Judgement:
+    """The host keys of the SSH server are long enough."""
+    expected = msg("RSA keys of at least {bits} bits, no DSA keys", bits=min_rsa)
+    told = known(pairs)
+    if told is None:
+        return undetermined(msg("The host keys of the server were not read"), expected=expected)
+    named = server.sshd.values.get("hostkey", ()) or tuple(told.keys)
+    # Of the keys that are named by default, those that do not exist are passed over.
+    used = {path: told.keys[path] for path in named if path in told.keys}
+    floor = integer(server.sshd.one("requiredrsasize")) or 0
+    short = [
+        f"{path}: {key.text}"
+        for path, key in used.items()
+        if key and weak(key, min_rsa) and _offered(key.kind, server.sshd)
+        and (key.kind == "ssh-dss" or (key.bits or 0) >= floor)
+    ]  # fmt: skip
+    if short:
+        detail = msg("Host keys that are too short or of a weak type: {names}", names=capped(short))
+        return failed(detail, expected=expected)
+    elsewhere = [path for path in named if not path.startswith("/etc/ssh/")]
+    unread = [path for path, key in used.items() if key is None] + elsewhere
+    if unread or not used:
+        detail = msg("Host keys whose length was not read: {names}", names=capped(unread or named))
+        return undetermined(detail, expected=expected)
+    seen = capped(f"{path}: {key.text}" for path, key in used.items() if key)
+    return server.settled(passed(msg("Host keys: {names}", names=seen), expected=expected))
+
+
+FACTS = (HOST_KEYS,)
+CHECKS = (sshd_host_key_size,)

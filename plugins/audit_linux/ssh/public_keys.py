@@ -1,0 +1,62 @@
+"""Public keys in the form of OpenSSH: type and length (RFC 4253, 5656, 8709)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+
+from msgspec import Struct
+
+
+class PublicKey(Struct, frozen=True, kw_only=True):
+    """One public key: its type, and its length in bits where the type does not fix it."""
+
+    kind: str
+    bits: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Type and length for a reader."""
+        return self.kind if self.bits is None else f"{self.kind} {self.bits}"
+
+
+def _strings(blob: bytes) -> list[bytes]:
+    """The strings of the wire format, as far as they are whole."""
+    found, at = [], 0
+    while at + 4 <= len(blob):
+        (size,) = struct.unpack_from(">I", blob, at)
+        if at + 4 + size > len(blob):
+            break
+        found.append(blob[at + 4 : at + 4 + size])
+        at += 4 + size
+    return found
+
+
+# Which of the strings is the number that gives the length.
+_LENGTH = {"ssh-rsa": 2, "ssh-rsa-cert-v01@openssh.com": 3,
+           "ssh-dss": 1, "ssh-dss-cert-v01@openssh.com": 2}  # fmt: skip
+
+
+def public_key(kind: str, encoded: str) -> PublicKey | None:
+    """The key that `encoded` (base64) holds; None where it is none, or of another type."""
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    parts = _strings(blob)
+    if not parts or parts[0] != kind.encode("utf-8", "surrogateescape"):
+        return None
+    at = _LENGTH.get(kind)
+    if at is None:
+        return PublicKey(kind=kind)
+    if len(parts) <= at:
+        return None
+    return PublicKey(kind=kind, bits=int.from_bytes(parts[at], "big").bit_length())
+
+
+def weak(key: PublicKey, min_rsa: int) -> bool:
+    """Whether the key is DSA, or RSA shorter than `min_rsa` bits."""
+    if key.kind.startswith("ssh-dss"):
+        return True
+    return key.kind.startswith("ssh-rsa") and (key.bits or 0) < min_rsa

@@ -1,0 +1,119 @@
+"""What an ordinary account sees of the SSH server: readable files, public host keys."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audit_core.model import Absent, Answer, Answers, Check, Judgement, Reason, Verdict
+from audit_linux.ssh import sshd_algorithms as strong
+from audit_linux.ssh import sshd_checks as checks
+from audit_linux.ssh.host_keys import HostKeys, parse_host_keys, sshd_host_key_size
+from audit_linux.ssh.public_keys import PublicKey, public_key
+from audit_linux.ssh.sshd import Running, Servers, Sshd, parse_running_seen, parse_servers_seen
+from audit_linux.ssh.sshd_files import SshdFiles, parse_sshd_files, settings_of_files
+
+Make = Callable[..., Answer]
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+USUAL = Servers(distribution=True, others=())
+
+
+def test_settings_of_readable_files(files: Make) -> None:
+    def judged(check: Check, text: str, **more: str) -> Judgement:
+        read = parse_sshd_files(files({"/etc/ssh/sshd_config": text, **more}))
+        assert isinstance(read, SshdFiles)
+        told = settings_of_files(read)
+        assert isinstance(told, Sshd)
+        return check.judge(USUAL, told, read)
+
+    for text, verdict in {
+        "PermitRootLogin yes\n": FAIL,
+        "PermitRootLogin no\nPermitRootLogin yes\n": PASS,  # the first one holds
+        "PermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes\n": FAIL,
+        "Port 22\n": UNDETERMINED,  # the default depends on the release
+    }.items():
+        got = judged(checks.sshd_root_login, text)
+        assert got.verdict is verdict, text
+        assert "sshd -T" in got.detail[-1].id
+    assert judged(checks.sshd_login_limits, "MaxAuthTries 9\n").verdict is FAIL
+    assert judged(checks.sshd_login_limits, "MaxAuthTries 3\n").verdict is UNDETERMINED
+    assert judged(checks.sshd_pam, "Port 22\n").verdict is UNDETERMINED
+    assert judged(strong.sshd_ciphers, "Ciphers aes256-ctr,3des-cbc\n").verdict is FAIL
+    assert judged(strong.sshd_ciphers, "Ciphers +3des-cbc\n").verdict is UNDETERMINED
+    far = parse_sshd_files(files({"/etc/ssh/sshd_config": "Include /opt/x\nPermitRootLogin no\n"}))
+    assert isinstance(far, SshdFiles)
+    assert isinstance(settings_of_files(far), Absent)
+
+
+def test_what_an_ordinary_account_does_not_see(answer: Make) -> None:
+    closed = parse_servers_seen(
+        answer(b"/usr/sbin/sshd\0", b"find: '/opt/x': Permission denied\n", 1)
+    )
+    assert isinstance(closed, Servers)
+    assert not closed.searched
+    told = Sshd(values={"permitrootlogin": ("no",)})
+    assert checks.sshd_root_login.judge(closed, told, None).verdict is UNDETERMINED
+    hidden = parse_running_seen(answer(""))
+    assert isinstance(hidden, Absent)
+    assert hidden.reason is Reason.NOT_PERMITTED
+    line = "Sun Nov 29 03:00:00 2026 sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n"
+    seen = parse_running_seen(answer(line))
+    assert isinstance(seen, Running)
+    assert seen.usual
+
+
+_KEY = "/etc/ssh/ssh_host_rsa_key"
+
+
+def _sizes(keys: dict[str, PublicKey | None], **values: str) -> Verdict:
+    sshd = Sshd(values={key: tuple(value.split()) for key, value in values.items()})
+    pairs = HostKeys(keys=keys)
+    return sshd_host_key_size.judge(USUAL, sshd, None, None, None, None, pairs).verdict
+
+
+def test_host_key_sizes() -> None:
+    short, long = PublicKey(kind="ssh-rsa", bits=1024), PublicKey(kind="ssh-rsa", bits=3072)
+    dsa, curve = PublicKey(kind="ssh-dss", bits=1024), PublicKey(kind="ssh-ed25519")
+    other = "/etc/ssh/ssh_host_ed25519_key"
+    assert _sizes({_KEY: short, other: curve}, hostkey=f"{_KEY} {other}") is FAIL
+    assert _sizes({_KEY: short, other: curve}) is FAIL
+    assert _sizes({_KEY: short, other: curve}, hostkey=other) is PASS  # not in use
+    assert _sizes({_KEY: short}, hostkeyalgorithms="ssh-ed25519,rsa-sha2-256") is FAIL
+    assert _sizes({_KEY: short, other: curve}, hostkeyalgorithms="ssh-ed25519") is PASS
+    assert _sizes({_KEY: short, other: curve}, requiredrsasize="2048") is PASS  # sshd refuses it
+    assert _sizes({_KEY: long, other: curve}) is PASS
+    assert _sizes({_KEY: dsa}) is FAIL
+    assert _sizes({_KEY: None, other: curve}) is UNDETERMINED
+    assert _sizes({_KEY: None, other: dsa}) is FAIL
+    assert _sizes({other: curve}, hostkey=f"{_KEY} {other}") is PASS  # named by default, not there
+    assert _sizes({other: curve}, hostkey=f"/opt/key {other}") is UNDETERMINED
+    assert _sizes({}) is UNDETERMINED
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_lengths_are_those_that_ssh_keygen_tells(
+    tmp_path: Path, answers: Callable[..., Answers], answer: Make, files: Make
+) -> None:
+    made = {"rsa 1024": ("rsa", "1024"), "rsa 2048": ("rsa", "2048"), "ed25519": ("ed25519", "256")}
+    made["ecdsa"] = ("ecdsa", "384")
+    texts = {}
+    for kind, bits in made.values():
+        path = tmp_path / f"{kind}{bits}"
+        make = ["ssh-keygen", "-q", "-t", kind, "-b", bits, "-N", "", "-C", "a b", "-f", str(path)]
+        subprocess.run(make, check=True)
+        texts[f"/etc/ssh/{kind}{bits}_key.pub"] = path.with_suffix(".pub").read_text()
+    private = "\0".join(path.removesuffix(".pub") for path in texts) + "\0/etc/ssh/none_key\0"
+    got = parse_host_keys(answers(public=files(texts), private=answer(private)))
+    assert {path: key and key.text for path, key in got.keys.items()} == {
+        "/etc/ssh/rsa1024_key": "ssh-rsa 1024",
+        "/etc/ssh/rsa2048_key": "ssh-rsa 2048",
+        "/etc/ssh/ed25519256_key": "ssh-ed25519",
+        "/etc/ssh/ecdsa384_key": "ecdsa-sha2-nistp384",
+        "/etc/ssh/none_key": None,
+    }
+    for kind, encoded in (("ssh-rsa", "AAAA"), ("ssh-rsa", "x"), ("ssh-dss", "AAAAB3NzaC1yc2E=")):
+        assert public_key(kind, encoded) is None
