@@ -13,7 +13,7 @@ from audit_backup.facts import CLOCK, DIGESTS, ENDS, FILES, LISTS, SET, TESTS, W
 from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Files, Tested
-from audit_backup.names import days, is_increment, snapshot
+from audit_backup.names import days, is_increment, is_packed, snapshot
 from audit_backup.repositories import written_by
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -134,8 +134,19 @@ def _repository(files: Files) -> Message | None:
         return None
     return msg(
         "This is the directory of {program}: only {program} can tell which backups it holds and "
-        "from when. Provide its own list of backups",
+        "from when. Declare `program` if it is restic, borg, pgbackrest or barman; otherwise "
+        "provide its own list",
         program=program,
+    )
+
+
+def _by_list(files: Files) -> Message | None:
+    """Why sizes and content are not known, where only a backup program's list is."""
+    if not files.listed:
+        return None
+    return msg(
+        "The list of the backup program does not tell this: provide the record of its own "
+        "check (restic check, borg check, pgbackrest verify, barman check-backup)"
     )
 
 
@@ -143,6 +154,8 @@ def _nothing(files: Files, wanted: Message) -> Judgement:
     """The judgement of an empty set."""
     if unseen := _unseen(files):
         return undetermined(_NO_FILE, unseen, expected=wanted)
+    if files.listed:
+        return failed(msg("The backup program lists no backup"), expected=wanted)
     if not files.aside:
         return failed(_NO_FILE, expected=wanted)
     names = capped((f.name for f in files.aside), sort=False)
@@ -404,7 +417,7 @@ def plausible_size(
         least=least or 1, percent=least_percent,
     )  # fmt: skip
     latest = _latest(clock, collected_at)
-    why = _repository(files) or _cut(files) or _ahead(files, clock, latest)
+    why = _repository(files) or _by_list(files) or _cut(files) or _ahead(files, clock, latest)
     if why:
         return undetermined(why, expected=wanted)
     settled, noted = _settled(files, clock, latest), _writing(files, clock)
@@ -494,32 +507,47 @@ def _compared(runs: tuple[Generation, ...], percent: int) -> tuple[list[Message]
 
 @check(
     "backup.whole",
-    needs=(SET, TESTS, CLOCK, TARGET, COLLECTED_AT),
+    needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(
-    files: Files, tests: tuple[Tested, ...], clock: int, target: Target, collected_at: str
+    files: Files,
+    tests: tuple[Tested, ...],
+    ends: dict[str, Ends],
+    clock: int,
+    target: Target,
+    collected_at: str,
 ) -> Judgement:
     """The newest backup can be read to its end: archives pass their test, dumps are finished."""
     wanted = msg("archives that pass their own test, and SQL dumps with their last line")
     settled = _settled(files, clock, _latest(clock, collected_at))
     runs = generations(settled, known_hours(target))
-    if why := _repository(files) or _cut(files) or (None if runs else _NO_FILE):
-        return undetermined(why, expected=wanted)
-    by_name = {test.name: test for test in tests}
-    found = [by_name[f.name] for f in runs[0].files if f.name in by_name]
+    why = _repository(files) or _by_list(files) or _cut(files)
+    if why or not runs:
+        return undetermined(why or _NO_FILE, expected=wanted)
+    newest = runs[0].files
+    if empty := [f.name for f in newest if f.content is Content.EMPTY]:
+        return failed(msg("Without content: {names}", names=capped(empty)), expected=wanted)
+    by_name = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
+    found = [by_name[f.name] for f in newest if f.name in by_name]
     if bad := [_bad(test) for test in found if test.error or (test.dump and not test.ended)]:
         return failed(*bad[:10], expected=wanted)
-    left = [f.name for f in runs[0].files
-            if f.name not in by_name or not by_name[f.name].passed]  # fmt: skip
+    left = [f.name for f in newest if f.name not in by_name or not by_name[f.name].passed]
     if left:
-        detail = msg("These were not tested: too old, over 256 MB, of a format without a test of "
-                     "its own, or its program is missing: {names}", names=capped(left))  # fmt: skip
+        detail = msg(
+            "These were not tested: too old, over 256 MB, encrypted or of a format without "
+            "a test of its own, or its program is missing: {names}",
+            names=capped(left),
+        )
         return undetermined(detail, expected=wanted)
-    if unseen := _elsewhere(files):
-        return undetermined(unseen, expected=wanted)
+    if why := _elsewhere(files) or _doubtful(newest):
+        return undetermined(why, expected=wanted)
     return passed(msg("{count} files were read to their end", count=len(found)), expected=wanted)
+
+
+def _head(ends: dict[str, Ends], name: str) -> bytes:
+    return ends[name].head if name in ends else b""
 
 
 def _bad(test: Tested) -> Message:

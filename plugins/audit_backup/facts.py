@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import structs
 
-from audit_backup import declared, names
+from audit_backup import declared, names, programs
 from audit_backup.content import SMALL, content
 from audit_backup.model import BackupFile, Ends, Files, Inside, Tested
 from audit_core.api.sdk import (
@@ -35,6 +35,7 @@ from audit_core.api.sdk import (
     known,
     known_or_absent,
     msg,
+    optional,
     partial,
     read_rows,
     verbatim,
@@ -448,6 +449,7 @@ def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
 _END = re.compile("Dump completed|dump complete$")
 _NOT_RUN = re.compile(
     "No such file or directory|not found|memory exhausted|[Pp]ermission denied|not permitted"
+    "|not look like a tar archive"
 )
 
 
@@ -456,13 +458,15 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
     path = folder + name
     complaints = [line for line in errors if path in line or folder not in line]
     not_run = any(_NOT_RUN.search(line) for line in complaints)
-    last = any(_END.search(line) for line in lines)
+    ends = sum(bool(_END.search(line)) for line in lines)
+    headers = len(lines) - ends
+    last = ends >= max(headers, 1)  # pg_dumpall writes one more pair around all
     text = name.lower().endswith(_PLAIN_TEXT)
     return Tested(
         name=name,
         passed=ended and not not_run and (last or not text),
         error="" if ended or not_run else next((x for x in complaints if path in x), name),
-        dump=not not_run and any("dump" in line and not _END.search(line) for line in lines),
+        dump=not not_run and headers > 0,
         ended=last,
     )
 
@@ -520,6 +524,10 @@ INSIDES = fact(
 TESTS = fact(
     "backup.tests", tuple[Tested, ...], ask=ask_tests, parse=parse_tests, kind="backup_set"
 )
+ARCHIVES = fact(
+    "backup.archives", tuple[BackupFile, ...], kind="backup_set",
+    ask=programs.ask_archives, parse=programs.parse_archives,
+)  # fmt: skip
 DIGESTS = fact(
     "backup.digests", dict[str, str], ask=ask_digests, parse=parse_digests, kind="backup_set"
 )
@@ -533,19 +541,23 @@ WAY_LISTS = fact(
     kind="backup_set",
 )  # fmt: skip
 CLOCK = fact(
-    "backup.clock", int, kind="backup_set",
-    ask=Command(argv=("date", "+%s")), parse=parse_clock,
+    "backup.clock", int, kind="backup_set", ask=programs.CLOCK, parse=parse_clock,
 )  # fmt: skip
 
 
 def looked_into(
-    files: Files, ends: dict[str, Ends] | Absent, insides: dict[str, Inside] | Absent
+    files: Files,
+    ends: dict[str, Ends] | Absent,
+    insides: dict[str, Inside] | Absent,
+    archives: tuple[BackupFile, ...] | None = None,
 ) -> Files:
-    """`files` with what is known of the content of each.
+    """`files` with what is known of the content of each, or what the backup program lists.
 
     A snapshot of rsnapshot was made at the time of its directory: its files keep the times of
     their originals.
     """
+    if archives is not None:
+        return Files(files=archives, complete=True, listed=True)
     ends, insides = known(ends) or {}, known(insides) or {}
     made = {folder.name: folder.at for folder in files.folders}
     told = [
@@ -560,8 +572,10 @@ def looked_into(
 
 
 SET = derive(
-    "backup.set", Files, needs=(complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES)),
-    make=looked_into,
+    "backup.set", Files, make=looked_into,
+    needs=(
+        complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES), optional(ARCHIVES),
+    ),
 )  # fmt: skip
 
-FACTS = (FILES, ENDS, INSIDES, TESTS, DIGESTS, WAY, LISTS, WAY_LISTS, CLOCK, SET)
+FACTS = (FILES, ENDS, INSIDES, ARCHIVES, TESTS, DIGESTS, WAY, LISTS, WAY_LISTS, CLOCK, SET)

@@ -56,7 +56,9 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
     """The directory of the backups and the declared properties.
 
     `offsite` is whether there is a copy elsewhere, or where it is; `restore_tested` the day of the
-    last test; `depth` how many levels below `path` files are looked for.
+    last test; `depth` how many levels below `path` files are looked for. `program` is what wrote
+    the directory and lists its backups, `password_file` the file on the host from which restic
+    reads its password.
     """
 
     path: Directory
@@ -69,6 +71,8 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
     offsite: bool | str | None = None
     encrypted: bool | None = None
     restore_tested: Day | None = None
+    program: Literal["restic", "borg", "pgbackrest", "barman"] | None = None
+    password_file: Directory | None = None
 
     def refusals(self) -> Iterable[Refusal]:
         """A whole file system, and an answer where the name of a place is expected."""

@@ -42,7 +42,8 @@ class Files(Struct, frozen=True, kw_only=True):
     `unclear` are files whose names do not tell whether they are backups or notes about them.
     `deeper` are folders that the declared depth kept from being looked into, `links` the number
     of symbolic links, `open_folders` the folders below the set's in which others may replace
-    files, `folders` all folders below the set's.
+    files, `folders` all folders below the set's. `listed`: these are no files but the backups that
+    a backup program lists.
     """
 
     files: tuple[BackupFile, ...]
@@ -53,6 +54,7 @@ class Files(Struct, frozen=True, kw_only=True):
     links: int = 0
     open_folders: tuple[str, ...] = ()
     folders: tuple[BackupFile, ...] = ()
+    listed: bool = False
 
 
 class Ends(Struct, frozen=True, kw_only=True):

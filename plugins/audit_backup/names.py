@@ -54,6 +54,11 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVES)
 
 
+def is_packed(path: str) -> bool:
+    """Whether the name is that of a compressed file, whose first bytes tell its format."""
+    return is_archive(path) and not path.lower().endswith(".tar")
+
+
 def is_tar(path: str) -> bool:
     """Whether the name is that of a tar archive, compressed or not."""
     name = path.lower()

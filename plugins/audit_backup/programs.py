@@ -1,0 +1,160 @@
+"""What backup programs tell of their own repositories, by their own lists.
+
+A program is asked only where the inventory declares it. No password is passed: restic reads the
+declared file itself, and the others are asked only for what they show without one. borg writes
+its usual notes (cache and security information) into the home of the account.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from types import UnionType
+from typing import Any
+
+from msgspec import structs
+
+from audit_backup import declared
+from audit_backup.model import BackupFile, Content
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Message,
+    ParseError,
+    Privilege,
+    Reason,
+    Target,
+    msg,
+    not_present,
+    verbatim,
+)
+
+CLOCK = Command(argv=("date", "+%s"))
+
+
+def ask_archives(target: Target) -> Command | Message:
+    """The declared program's list of backups; where none is declared, no more than the time."""
+    program, folder = target.settings.get("program"), declared.folder(target)
+    if program is None:
+        return CLOCK
+    if isinstance(folder, Message):
+        return folder
+    argv = _argv(str(program), folder.rstrip("/"), target)
+    if isinstance(argv, Message):
+        return argv
+    root = declared.as_root(target)
+    return Command(
+        argv=argv, privilege=Privilege.ROOT if root is True else Privilege.USER,
+        timeout_s=120, limit=8 << 20, ok=(0, 1, 2),
+    )  # fmt: skip
+
+
+def _argv(program: str, folder: str, target: Target) -> tuple[str, ...] | Message:
+    if program == "restic":
+        secret = target.settings.get("password_file")
+        if not secret:
+            return msg("Declare `password_file`, the file on the host that holds the password of "
+                       "the repository: restic itself reads it")  # fmt: skip
+        return (
+            "/usr/bin/restic", "-r", folder, "--password-file", str(secret), "--no-lock",
+            "--no-cache", "snapshots", "--json",
+        )  # fmt: skip
+    if program == "borg":
+        return (
+            "/usr/bin/env", "TZ=UTC", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes",
+            "/usr/bin/borg", "list", "--bypass-lock", "--json", folder,
+        )  # fmt: skip
+    if program == "pgbackrest":
+        return ("/usr/bin/pgbackrest", "info", "--output=json")
+    return ("/usr/bin/barman", "-f", "json", "list-backup", "all")
+
+
+def parse_archives(answer: Answer) -> tuple[BackupFile, ...] | Absent:
+    """Each backup that the program lists as finished, newest first; 1 stands for an unknown size.
+
+    NOT_PRESENT where no program is declared.
+    """
+    program = answer.target.settings.get("program")
+    if program is None:
+        return not_present(msg("No backup program is declared"))
+    if answer.exit_code:
+        return _refused(answer)
+    try:
+        shape, read = _READERS[str(program)]
+        told = json.loads(answer.text)
+        found = _apart(read(told)) if isinstance(told, shape) else None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ParseError(msg("not the list of {program}", program=program)) from error
+    if found is None:
+        raise ParseError(msg("not the list of {program}", program=program))
+    return tuple(sorted(found, key=lambda f: (-f.at, f.name)))
+
+
+def _refused(answer: Answer) -> Absent:
+    text = answer.stderr.decode("utf-8", "replace").strip() or answer.text.strip()
+    last = text.splitlines()[-1] if text else ""
+    detail = msg("{program} did not list its backups: {error}",
+                 program=answer.target.settings.get("program"), error=verbatim(last))  # fmt: skip
+    return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
+
+
+def _backup(series: str, at: float, size: int = 1) -> BackupFile:
+    """The name carries the moment, so that no two are the same and a series is told by the rest."""
+    moment = datetime.fromtimestamp(at, UTC).strftime("%Y%m%d%H%M%S")
+    return BackupFile(name=f"{series} {moment}", size=size, mode=0, at=at, content=Content.FULL)
+
+
+def _apart(found: Iterable[BackupFile]) -> list[BackupFile]:
+    """`found` with a mark at the names of those that are of one second."""
+    kept: dict[str, BackupFile] = {}
+    for backup in found:
+        name = backup.name
+        while name in kept:
+            name += "'"
+        kept[name] = structs.replace(backup, name=name)
+    return list(kept.values())
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970; restic gives nanoseconds, borg no zone (it was asked for UTC)."""
+    moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _restic(told: list[Mapping[str, Any]] | None) -> Iterator[BackupFile]:
+    for row in told or []:
+        yield _backup(f"{row['hostname']} {' '.join(row['paths'])}", _moment(row["time"]))
+
+
+def _borg(told: Mapping[str, Any]) -> Iterator[BackupFile]:
+    for row in told["archives"]:
+        yield _backup(re.sub(r"[-_.:T\d]*\d[-_.:T\d]*$", "", row["name"]), _moment(row["time"]))
+
+
+def _pgbackrest(told: list[Mapping[str, Any]]) -> Iterator[BackupFile]:
+    for stanza in told:
+        for row in stanza["backup"]:
+            if not row.get("error"):
+                size = int(row["info"]["size"])
+                yield _backup(f"{stanza['name']} {row['type']}", row["timestamp"]["stop"], size)
+
+
+def _barman(told: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[BackupFile]:
+    for server, rows in told.items():
+        for row in rows:
+            # Warnings of barman stand beside the servers, as texts.
+            if isinstance(row, dict) and row["status"] in ("DONE", "WAITING_FOR_WALS"):
+                at, size = float(row["end_time_timestamp"]), int(row["size_bytes"])
+                done = Content.FULL if row["status"] == "DONE" else Content.DOUBTFUL
+                yield structs.replace(_backup(server, at, size), content=done)
+
+
+_READERS: dict[str, tuple[type | UnionType, Callable[[Any], Iterator[BackupFile]]]] = {
+    "restic": (list | None, _restic),
+    "borg": (dict, _borg),
+    "pgbackrest": (list, _pgbackrest),
+    "barman": (dict, _barman),
+}

@@ -1,0 +1,121 @@
+"""What backup programs list of their repositories, as recorded on Debian 12 on 2026-11-29."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit_backup import checks, facts, programs
+from audit_backup.model import Files
+from audit_core.model import Absent, Answer, Command, Message, ParseError, Reason, Target, Verdict
+
+# restic 0.14.0: restic -r … --no-lock --no-cache snapshots --json
+RESTIC = (
+    b'[{"time":"2026-11-29T05:28:50.201868435Z","tree":"5639","paths":["/src"],"hostname":"vm",'
+    b'"username":"root","id":"703fc78ab667cd1c","short_id":"703fc78a"},'
+    b'{"time":"2026-11-29T05:28:50.984050429Z","parent":"703f","tree":"5639","paths":["/src"],'
+    b'"hostname":"vm","username":"root","id":"a6b72cb4512caa92","short_id":"a6b72cb4"}]'
+)
+# borg 1.2.4: borg list --bypass-lock --json
+BORG = b"""{"archives": [
+ {"archive": "n1", "barchive": "n1", "id": "04f3", "name": "n1",
+  "start": "2026-11-29T05:28:53.000000", "time": "2026-11-29T05:28:53.000000"},
+ {"archive": "n2", "barchive": "n2", "id": "d06b", "name": "n2",
+  "start": "2026-11-29T05:28:54.000000", "time": "2026-11-29T05:28:54.000000"}],
+ "encryption": {"mode": "none"}, "repository": {"id": "6be1", "location": "/b/borg",
+ "last_modified": "2026-11-29T05:28:54.000000"}}
+"""
+# pgBackRest 2.45: pgbackrest info --output=json, shortened
+PGBACKREST = (
+    b'[{"backup":[{"error":false,"info":{"delta":22956398,"size":22956398},'
+    b'"label":"20261129-053211F","timestamp":{"start":1795930331,"stop":1795930334},"type":"full"}'
+    b',{"error":false,"info":{"delta":8458,"size":22956398},"label":"20261129-053211F_20261129-'
+    b'053215I","timestamp":{"start":1795930335,"stop":1795930337},"type":"incr"}],"cipher":"none",'
+    b'"name":"main","status":{"code":0,"message":"ok"}}]'
+)
+# Barman 3.4.0: barman -f json list-backup all
+BARMAN = (
+    b'{"main": [{"backup_id": "20261129T053301", "end_time": "Sun Nov 29 05:33:01 2026", '
+    b'"end_time_timestamp": "1795930381", "retention_status": "-", "size": "38.0 MiB", '
+    b'"size_bytes": 39879138, "status": "WAITING_FOR_WALS", "tablespaces": [], "wal_size": "0 B", '
+    b'"wal_size_bytes": 0}]}'
+)
+LISTS = {"restic": RESTIC, "borg": BORG, "pgbackrest": PGBACKREST, "barman": BARMAN}
+NOW = "2026-11-29T06:00:00+00:00"
+CLOCK = 1795932000
+
+
+def declared(program: str | None, **settings: Any) -> Target:
+    settings = {"path": "/b", "program": program, "rpo_hours": 26, "copies": 1, **settings}
+    return Target(id="w/b", kind="backup_set", object_type="business_data", settings=settings)
+
+
+def answer(where: Target, out: bytes, err: bytes = b"", status: int = 0) -> Answer:
+    return Answer(
+        stdout=out, stderr=err, exit_code=status, truncated=False, collected_at=NOW, target=where
+    )
+
+
+def listed(program: str, text: bytes) -> Files:
+    archives = programs.parse_archives(answer(declared(program), text))
+    assert not isinstance(archives, Absent)
+    return facts.looked_into(Files(files=(), complete=True), {}, {}, archives)
+
+
+def verdicts(files: Files, **settings: Any) -> list[Verdict]:
+    where = declared("x", **settings)
+    return [
+        checks.present.judge(files).verdict,
+        checks.fresh.judge(files, CLOCK, where, NOW).verdict,
+        checks.enough_copies.judge(files, {}, CLOCK, where, NOW).verdict,
+        checks.plausible_size.judge(files, CLOCK, where, NOW).verdict,
+        checks.whole.judge(files, (), {}, CLOCK, where, NOW).verdict,
+    ]
+
+
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+
+
+def test_what_the_program_lists_counts_not_the_times_of_files(subtests: Any) -> None:
+    for program, text in LISTS.items():
+        with subtests.test(program):
+            files = listed(program, text)
+            assert len(files.files) == (1 if program == "barman" else 2)
+            done = U if program == "barman" else P  # its backup waits for its WAL files
+            assert verdicts(files) == [done, done, done, U, U]
+            assert verdicts(files, copies=2)[2] is (
+                F if program == "barman" else U
+            )  # seconds apart
+            assert verdicts(files, copies=9)[2] is F
+            assert verdicts(files, rpo_hours=0.1)[1] is not P
+    finished = BARMAN.replace(b"WAITING_FOR_WALS", b"DONE")
+    assert verdicts(listed("barman", finished)) == [P, P, P, U, U]
+    old = listed("restic", RESTIC.replace(b"2026-11-29", b"2026-11-23"))
+    assert verdicts(old, copies=3) == [P, F, F, U, U]
+    for program, none in (("restic", b"[]"), ("restic", b"null"), ("borg", b'{"archives": []}'),
+                          ("pgbackrest", b"[]"), ("barman", b'{"main": []}')):  # fmt: skip
+        assert verdicts(listed(program, none), copies=1)[:3] == [F, F, F]
+
+
+def test_a_program_that_lists_nothing_leaves_it_open() -> None:
+    refused = b"Resolving password failed: Fatal: /root/nope does not exist\n"
+    got = programs.parse_archives(answer(declared("restic"), b"", refused, 1))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.NOT_PERMITTED
+    for text in (b"", b"x", b"{}", b"[1]", b'[{"time": "x"}]'):
+        with pytest.raises(ParseError):
+            programs.parse_archives(answer(declared("restic"), text))
+    undeclared = programs.parse_archives(answer(declared(None), b"1795932000\n"))
+    assert isinstance(undeclared, Absent)
+    assert undeclared.reason is Reason.NOT_PRESENT
+
+
+def test_no_program_is_asked_that_was_not_declared_and_no_secret_is_passed() -> None:
+    assert programs.ask_archives(declared(None)) == facts.CLOCK.providers[0].ask
+    assert isinstance(programs.ask_archives(declared("restic")), Message)
+    asked = programs.ask_archives(declared("restic", password_file="/etc/restic.pw"))
+    assert isinstance(asked, Command)
+    assert asked.argv[:5] == (
+        "/usr/bin/restic", "-r", "/b", "--password-file", "/etc/restic.pw",
+    )  # fmt: skip
