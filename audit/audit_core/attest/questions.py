@@ -12,13 +12,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from audit_core.model import Target
+from audit_core.model.attestations import StepAnswer
 from audit_core.model.results import Clause
 from audit_core.model.units import Scope, Step
 
 StepKey = tuple[str, str, int]
 """Catalog, clause or unit code, and number of a step."""
 
-IsOpen = Callable[[Clause, Step, Target], bool]
+
+class Open(Struct, frozen=True, kw_only=True):
+    """That a step is open on an object; `last` is an answer that does not count (any more)."""
+
+    last: StepAnswer | None = None
+
+
+OpenAs = Callable[[Clause, Step, Target], Open | None]
+"""How a step is open on an object; None where it is not."""
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -26,6 +35,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     `id` is `CATALOG/CLAUSE/STEP`, followed by `@SELECTOR` unless it is asked of the whole system.
     `also` are the other steps of the profile, by catalog, clause and number, that ask the same.
+    `last` is the answer that does not count (any more), where all objects have the same.
     """
 
     id: str
@@ -34,6 +44,7 @@ class Question(Struct, frozen=True, kw_only=True):
     scope: Scope
     targets: tuple[str, ...]
     also: tuple[StepKey, ...] = ()
+    last: StepAnswer | None = None
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -55,6 +66,7 @@ class _Found:
         self.clause, self.step = clause, step
         self.targets: dict[str, None] = {}
         self.also: dict[StepKey, None] = {}
+        self.last: list[StepAnswer | None] = []
 
 
 def selector(scope: Scope, target: Target) -> str:
@@ -100,18 +112,21 @@ def _root(clause: Clause, step: Step, known: dict[tuple[str, str], Clause]) -> S
 
 
 def questions(
-    clauses: Sequence[Clause], objects: Sequence[Target], is_open: IsOpen
+    clauses: Sequence[Clause], objects: Sequence[Target], open_as: OpenAs
 ) -> tuple[Question, ...]:
     """The questions about `objects` whose steps are open, in the order of the clauses."""
     root_of = roots(clauses)
     found: dict[tuple[StepKey, str], _Found] = {}
     for clause, step, target in _steps(clauses, objects):
-        if not is_open(clause, step, target):
+        left = open_as(clause, step, target)
+        if left is None:
             continue
         own = (clause.catalog, clause.id, step.number)
         asked = found.setdefault((root_of[own], selector(step.scope, target)), _Found(clause, step))
         asked.targets[target.id] = None
         asked.also[own] = None
+        if left.last not in asked.last:
+            asked.last.append(left.last)
     return tuple(_question(asked, selected) for (_, selected), asked in found.items())
 
 
@@ -134,6 +149,7 @@ def _question(asked: _Found, selected: str) -> Question:
         scope=asked.step.scope,
         targets=tuple(asked.targets),
         also=tuple(key for key in asked.also if key != own),
+        last=asked.last[0] if len(asked.last) == 1 else None,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from audit_core import plan as planning
-from audit_core.cli import fail_on, preflight, progress, stored
+from audit_core.cli import answers, fail_on, preflight, progress, stored
 from audit_core.cli.context import Context, Selection, profile_name, resolved
 from audit_core.cli.output import note, print_json, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
@@ -146,7 +146,9 @@ def run(context: Context) -> int:
     """Collects, evaluates, packs; prints the table per layer and the path of the pack."""
     if context.args.output is not None:
         stored.check_output(context.args.output)  # before collecting for an hour, not after
+    given = answers.given(context)  # what is broken in them is told before collecting, too
     made = _collected(context)
+    stored.take_answers(context, made, given)
     return stored.conclude(context, made, output=context.args.output)
 
 

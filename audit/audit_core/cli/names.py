@@ -44,6 +44,11 @@ CODES: dict[str, Message] = {
     "interview": msg("interview"),
     "examine": msg("examine"),
     "test": msg("test"),
+    # what became of an answer
+    "expired": msg("expired"),
+    "superseded": msg("superseded"),
+    "unjudged": msg("unjudged"),
+    "contradicted": msg("contradicted"),
     # requests and their rights
     "command": msg("command"),
     "network": msg("network"),

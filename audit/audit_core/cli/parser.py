@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,22 @@ def _count(most: int, t: Translator) -> Callable[[str], int]:
                        most=most, word=repr(word))  # fmt: skip
             raise argparse.ArgumentTypeError(t.say(detail))
         return int(word)
+
+    return read
+
+
+def _day(t: Translator) -> Callable[[str], datetime.date]:
+    """Reads a day."""
+
+    def read(word: str) -> datetime.date:
+        try:
+            day = datetime.date.fromisoformat(word)
+        except ValueError:
+            day = None
+        if day is None or day.isoformat() != word:
+            detail = msg("a day like 2026-11-29 is needed, not {word}", word=repr(word[:80]))
+            raise argparse.ArgumentTypeError(t.say(detail))
+        return day
 
     return read
 
@@ -183,12 +200,22 @@ class _Commands:
         self._option(parser, "--quiet", action="store_true",
                      help=msg("no progress display, and no output where all is well"))  # fmt: skip
 
+    def _answers(self, parser: argparse.ArgumentParser, *, as_of: bool = True) -> None:
+        self._option(parser, "--answers", action="append", default=[], type=Path, metavar="FILE",
+                     help=msg("answers of people, YAML; they take the place of those given before "
+                              "(may be repeated)"))  # fmt: skip
+        if as_of:
+            self._option(parser, "--as-of", type=_day(self._t), metavar="DAY",
+                         help=msg("judge answers on this day (default: that of the "
+                                  "collection)"))  # fmt: skip
+
     def _run(self) -> None:
         run = self._command("run", msg("collect, evaluate and pack"))
         self._collecting(run)
         self._option(run, "-o", "--output", type=Path, metavar="PACK",
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._key(run)
+        self._answers(run, as_of=False)
         self._fail_on(run)
         self._format(run)
 
@@ -221,6 +248,7 @@ class _Commands:
                      help=msg("only what this run left open: id of a run, a unique prefix, or "
                               "latest"))  # fmt: skip
         self._store(made)
+        self._answers(made)
         self._format(made)
 
     def _collect(self) -> None:
@@ -236,6 +264,7 @@ class _Commands:
         text = msg("evaluate with this profile (default: that of the run)")
         evaluate = self._one_run("evaluate", msg("evaluate what a run collected"))
         self._option(evaluate, "--profile", metavar="P", help=text)
+        self._answers(evaluate)
         self._fail_on(evaluate)
         self._format(evaluate)
         results = self._one_run("results", msg("print the findings of a run, each problem once"))
@@ -245,6 +274,7 @@ class _Commands:
         self._format(results)
         pack = self._one_run("pack", msg("write the evidence pack of a run"))
         self._option(pack, "--profile", metavar="P", help=text)
+        self._answers(pack)
         self._option(pack, "-o", "--output", type=Path, required=True, metavar="FILE",
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._key(pack)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from audit_core.attest.questions import IsOpen, Question, counted, questions
+from audit_core.attest.questions import Open, OpenAs, Question, counted, questions
+from audit_core.attest.standing import Standing
+from audit_core.cli import answers
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.cli.stored import read_results
 from audit_core.evaluate import profile_checks
-from audit_core.model import Role, Target
+from audit_core.model import Role, Target, msg
+from audit_core.model.attestations import AnswerState
+from audit_core.model.errors import UsageError
 from audit_core.model.results import Clause, Results
 from audit_core.model.units import Step
+from audit_core.policy import Profile
+from audit_core.store.runs import Run
 from audit_core.views.question_view import layer_of, questions_view
 from audit_core.views.results_view import step_texts
 
@@ -20,10 +26,10 @@ def open_questions(context: Context) -> int:
     """Prints the questions that are open, before a run or after one."""
     run = ""
     if context.args.run is None:
-        found = _before(context)
+        found = before(context)
     else:
         stored = context.store.find(context.args.run)
-        run, found = stored.id, asked_after(read_results(context, stored))
+        run, found = stored.id, after(context, stored)
     name = context.args.profile
     if context.args.format == "json":
         print_json(questions_view(found, lang=context.lang, profile=name, run=run))
@@ -32,10 +38,20 @@ def open_questions(context: Context) -> int:
     return 0
 
 
-def _before(context: Context) -> tuple[Question, ...]:
-    """What no check settles, of the targets of the inventory."""
+def before(context: Context) -> tuple[Question, ...]:
+    """What no check settles, of the targets of the inventory, and no answer of `--answers`."""
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
+    chosen = context.chosen(profile, inventory)
+    given = answers.given(context)
+    judged = context.args.as_of or answers.today()
+    listed = given.answers.answers if given is not None else ()
+    answers.tell_unused(context, profile, chosen.targets, listed)
+    left = _unsettled(context, profile, Standing(listed, judged.isoformat()))
+    return questions(profile.clauses, [group.root for group in chosen.groups], left)
+
+
+def _unsettled(context: Context, profile: Profile, standing: Standing) -> OpenAs:
     checks, _ = profile_checks(profile, context.registry)
     there = {check.id for check in checks}
     settled = {
@@ -44,37 +60,53 @@ def _before(context: Context) -> tuple[Question, ...]:
         if b.role is Role.SETTLES and b.check in there
     }
 
-    def is_open(clause: Clause, step: Step, target: Target) -> bool:
-        return (clause.catalog, clause.id, step.number) not in settled
+    def open_as(clause: Clause, step: Step, target: Target) -> Open | None:
+        last = standing.of(clause, step, target)
+        done = (clause.catalog, clause.id, step.number) in settled
+        if done or (last is not None and last.state is AnswerState.COUNTS):
+            return None
+        return Open(last=last)
 
-    chosen = context.chosen(profile, inventory)
-    return questions(profile.clauses, [group.root for group in chosen.groups], is_open)
+    return open_as
 
 
-def asked_after(results: Results) -> tuple[Question, ...]:
-    """What a run left open."""
+def after(context: Context, run: Run) -> tuple[Question, ...]:
+    """What `run` left open; raises UsageError where answers are to be looked at, too."""
+    if context.args.answers or context.args.as_of:
+        detail = msg("a run has answers of its own: dengbao evaluate {run} --answers FILE gives it "
+                     "others", run=run.id)  # fmt: skip
+        raise UsageError(detail)
+    results = read_results(context, run)
     objects = {entry.object for entry in results.entries}
     targets = [target for target in results.targets if target.id in objects]
-    return questions(results.clauses, targets, open_in(results))
+    return questions(results.clauses, targets, left_by(results))
 
 
-def open_in(results: Results) -> IsOpen:
-    """Whether `results` leave a step open; an open step of a clause that conforms is not asked."""
+def left_by(results: Results) -> OpenAs:
+    """What `results` leave open; an open step of a clause that conforms is not asked."""
     left = {
-        (c.catalog, c.clause, number, c.target)
+        (c.catalog, c.clause, step.number, c.target): Open(last=step.answer)
         for c in results.conclusions
-        for number in c.open_steps
+        for step in c.steps
+        if step.number in c.open_steps
     }
 
-    def is_open(clause: Clause, step: Step, target: Target) -> bool:
-        return (clause.catalog, clause.id, step.number, target.id) in left
+    def open_as(clause: Clause, step: Step, target: Target) -> Open | None:
+        return left.get((clause.catalog, clause.id, step.number, target.id))
 
-    return is_open
+    return open_as
 
 
 def _print(context: Context, profile: str, found: tuple[Question, ...]) -> None:
     text = context.text
-    heads = (text("question"), text("layer"), text("method"), text("asked"), text("targets"))
+    heads = (
+        text("question"),
+        text("layer"),
+        text("method"),
+        text("asked"),
+        text("targets"),
+        text("last answer"),
+    )
     rows = [
         (
             question.id,
@@ -82,6 +114,7 @@ def _print(context: Context, profile: str, found: tuple[Question, ...]) -> None:
             ", ".join(map(context.code, question.step.methods)),
             step_texts(question.step, context.lang)[0],
             _targets(question.targets),
+            _became(context, question),
         )
         for question in found
     ]
@@ -90,6 +123,13 @@ def _print(context: Context, profile: str, found: tuple[Question, ...]) -> None:
     say(text("Open questions: {questions}, in rows of one clause and scope: {rows}; asked of each "
              "object by itself they would be {each} rows", questions=counts.questions,
              rows=counts.rows, each=counts.rows_each_object))  # fmt: skip
+
+
+def _became(context: Context, question: Question) -> str:
+    last = question.last
+    if last is None:
+        return ""
+    return f"{last.by} {last.date}: {context.code(last.state.value)} ({last.valid_until})"
 
 
 def _targets(ids: tuple[str, ...]) -> str:

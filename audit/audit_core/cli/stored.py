@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
-from audit_core.cli import fail_on, findings, summary
+from audit_core.attest.reading import Given
+from audit_core.cli import answers, fail_on, findings, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
@@ -32,6 +33,11 @@ def _profile(context: Context, run: Run) -> Profile:
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
 
 
+def take_answers(context: Context, run: Run, given: Given | None) -> None:
+    """What `--answers` and `--as-of` say counts for `run`."""
+    answers.take(context, run, _profile(context, run), given)
+
+
 def _evaluated(context: Context, run: Run) -> Results:
     """The results of `run`, evaluated now and stored; raises StoreError where they cannot be."""
     work = context.work(_profile(context, run))
@@ -41,7 +47,8 @@ def _evaluated(context: Context, run: Run) -> Results:
     if before is not None and before.index != found.index:
         note(
             context.text(
-                "The results differ from those of the last evaluation: program or policy changed"
+                "The results differ from those of the last evaluation: program, policy or answers "
+                "changed"
             )
         )
     _tell_incomplete(context, found)
@@ -62,7 +69,8 @@ def read_results(context: Context, run: Run) -> Results:
     if found is not None and found.run.sealed:
         note(
             context.text(
-                "The stored results were made by other code or another policy: evaluated again"
+                "The stored results were made by other code, another policy or other answers: "
+                "evaluated again"
             )
         )
     try:
@@ -134,7 +142,9 @@ def _printed(context: Context, run: Run, results: Results, packed: Packed | None
 
 def evaluate(context: Context) -> int:
     """Evaluates a stored run and prints the results."""
-    return conclude(context, context.store.find(context.args.run), output=None)
+    run = context.store.find(context.args.run)
+    take_answers(context, run, answers.given(context))
+    return conclude(context, run, output=None)
 
 
 def results(context: Context) -> int:
@@ -235,6 +245,7 @@ def pack(context: Context) -> int:
     """Writes the evidence pack of a stored run."""
     run = context.store.find(context.args.run)
     check_output(context.args.output)
+    take_answers(context, run, answers.given(context))
     results = read_results(context, run)
     packed = _packed(context, run, results, context.args.output, _any_key(context))
     say(context.text("Evidence pack: {path}", path=packed.path))

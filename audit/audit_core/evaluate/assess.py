@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from audit_core.attest.standing import Standing
+from audit_core.evaluate import answered
 from audit_core.evaluate.tally import Tallies
 from audit_core.evaluate.units import StepStatements, StepView, printed, step_view, unit_range
 from audit_core.model import (
@@ -30,6 +32,9 @@ Bindings = Mapping[tuple[str, str], Sequence[Binding]]
 """What speaks for a clause, by catalog and clause."""
 
 
+_NOBODY = Standing()
+
+
 def by_clause(bindings: Sequence[Binding]) -> Bindings:
     """`bindings` by the clause they speak for."""
     found: dict[tuple[str, str], list[Binding]] = {}
@@ -44,12 +49,16 @@ def concerns(clause: Clause, target: Target) -> bool:
 
 
 def assess(
-    clauses: Sequence[Clause], target: Target, tallies: Tallies, bindings: Bindings
+    clauses: Sequence[Clause],
+    target: Target,
+    tallies: Tallies,
+    bindings: Bindings,
+    standing: Standing = _NOBODY,
 ) -> tuple[Conclusion, ...]:
     """The conclusions on the object `target`: one for each clause that concerns it, in order.
 
     `tallies` count the findings on the object and its parts by check; for an object of the whole
-    system they count those on every target.
+    system they count those on every target. `standing` are the answers of people.
     """
     return tuple(
         conclude(
@@ -60,17 +69,25 @@ def assess(
                 for b in bindings.get((clause.catalog, clause.id), ())
                 if b.check in tallies
             ],
+            standing,
         )
         for clause in clauses
         if concerns(clause, target)
     )
 
 
-def conclude(clause: Clause, target: Target, statements: Sequence[StepStatements]) -> Conclusion:
+def conclude(
+    clause: Clause,
+    target: Target,
+    statements: Sequence[StepStatements],
+    standing: Standing = _NOBODY,
+) -> Conclusion:
     """The conclusion of `clause` on `target` from what is said about its steps there."""
     if clause.applies_to and target.object_type not in clause.applies_to:
         return _never(clause, target)
-    views = {n: step_view([s for s in statements if s.step == n]) for n in clause.rule.steps}
+    seen = {n: step_view([s for s in statements if s.step == n]) for n in clause.rule.steps}
+    told = answered.told(clause, target, seen, standing)
+    views = seen | {n: one.view for n, one in told.items()}
     words = unit_range(clause.rule, views)
     result, pending = printed(words, views.values())
     failed = [s.tally.severity for s in statements if s.tally.severity is not None]
@@ -84,10 +101,14 @@ def conclude(clause: Clause, target: Target, statements: Sequence[StepStatements
         pending=pending,
         range=words,
         coverage=_coverage(clause, statements),
-        steps=tuple(_step(n, view, statements) for n, view in views.items()),
+        steps=tuple(_step(n, view, statements, told.get(n)) for n, view in views.items()),
         findings=tuple(sorted(listed)),
         finding_count=_count(statements),
-        why=(*_why(result, pending, views, statements), *_aside(result, statements)),
+        why=(
+            *_why(result, pending, views, statements, told),
+            *answered.remarks(told),
+            *_aside(result, statements),
+        ),
         severity=min(failed, key=lambda s: s.rank, default=None),
     )
 
@@ -111,9 +132,19 @@ def _count(statements: Sequence[StepStatements]) -> int:
     return sum({id(s.tally): s.tally.count for s in statements}.values())
 
 
-def _step(number: int, view: StepView, statements: Sequence[StepStatements]) -> StepResult:
+def _step(
+    number: int,
+    view: StepView,
+    statements: Sequence[StepStatements],
+    told: answered.Told | None,
+) -> StepResult:
     own = dict.fromkeys(id for s in statements if s.step == number for id in s.tally.listed)
-    return StepResult(number=number, state=view.state, findings=tuple(sorted(own)))
+    return StepResult(
+        number=number,
+        state=view.state,
+        findings=tuple(sorted(own)),
+        answer=None if told is None else told.answer,
+    )
 
 
 def _coverage(clause: Clause, statements: Sequence[StepStatements]) -> Coverage:
@@ -131,16 +162,21 @@ def _why(
     pending: bool,
     views: Mapping[int, StepView],
     statements: Sequence[StepStatements],
+    told: Mapping[int, answered.Told],
 ) -> tuple[Message, ...]:
     decisive = [s for s in statements if s.role is not Role.SUPPORTS]
     if result is Result.NOT_APPLICABLE:
         given = [m for s in decisive for m in s.tally.detail]
+        given += answered.reasons(told)
         return tuple(m for n, m in enumerate(given) if m not in given[:n])
     if pending:
         left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
         return (msg("Pending: steps {steps} can still improve the result", steps=left),)
     if result is not Result.NOT_ASSESSED:
         return ()
+    if any(one.counts for one in told.values()):
+        left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
+        return (msg("Steps {steps} are still to be answered", steps=left),)
     if not decisive:
         return (msg("No check decides this clause; it needs a manual assessment"),)
     if any(s.tally.counts.get(Verdict.UNDETERMINED) for s in decisive):

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
+from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
@@ -43,6 +44,7 @@ from audit_core.model.results import (
 )
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
+from audit_core.store.answers import AnswersFolder
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, RunFile
 
@@ -91,6 +93,7 @@ class Evaluator:
         self._shared = Shared(tree=tree, platforms=platforms)
         self._proposing = proposing(work.registry)
         self._sealed = run.seal is not None
+        self._standing = _standing(run)
         self.objects = tuple(group.root for group in self._groups)
 
     def is_whole(self, number: int) -> bool:
@@ -158,7 +161,7 @@ class Evaluator:
     def conclude(self, found: ObjectResults, tallies: Tallies) -> ObjectResults:
         """`found` with the conclusions that `tallies` lead to."""
         profile, target = self._work.profile, self._by_id[found.object]
-        made = assess.assess(profile.clauses, target, tallies, self._bindings)
+        made = assess.assess(profile.clauses, target, tallies, self._bindings, self._standing)
         return structs.replace(found, conclusions=made)
 
     def _findings(
@@ -230,6 +233,13 @@ class Evaluator:
         return (KindInfo(id=id, title=known[id].title) for id in sorted(used & known.keys()))
 
 
+def _standing(run: Run) -> Standing:
+    """The answers of people that count for `run`, as they stand on the day of judging."""
+    folder = AnswersFolder(run)
+    in_use = folder.in_use()
+    return Standing(folder.load(in_use.answers).answers, in_use.judged)
+
+
 def _refused_root(evidence: Evidence) -> bool:
     return (evidence.status, evidence.privilege) == (Status.NOT_PERMITTED, Privilege.ROOT)
 
@@ -249,7 +259,7 @@ def _plain(finding: Finding) -> Finding:
 
 def stamp(run: Run, work: Work) -> RunStamp:
     """The run and the versions that the results depend on."""
-    file, seal = run.file, run.seal
+    file, seal, in_use = run.file, run.seal, AnswersFolder(run).in_use()
     bundles = {} if seal is None else dict(seal.bundles)
     return RunStamp(
         id=run.id,
@@ -265,6 +275,8 @@ def stamp(run: Run, work: Work) -> RunStamp:
         faults=_faults(file, work.registry),
         system=file.system,
         code=work.code,
+        answers=in_use.answers,
+        judged=in_use.judged,
     )
 
 

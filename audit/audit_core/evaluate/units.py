@@ -1,7 +1,8 @@
 """From the statements on the steps of a unit to its possible results. PURE.
 
-A step that nobody has settled is open: it may still be affirmed or denied. Losing a statement can
-therefore only add words to the range of a unit, never take one away.
+A step that nobody has settled is open: it may still be affirmed, denied or, where nothing was seen
+that it applies to, not apply. Losing a statement can therefore only add words to the range of a
+unit, never take one away.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from audit_core.evaluate.tally import Tally
 from audit_core.model import Result, Role, StepState, Verdict
+from audit_core.model.attestations import AnswerVerdict
 from audit_core.model.units import UnitRule
 
 
@@ -40,16 +42,33 @@ def step_view(statements: Sequence[StepStatements]) -> StepView:
     settling = [s for s in statements if s.role is Role.SETTLES]
     if _any(decisive, Verdict.FAIL):
         return StepView(state=StepState.DENIED)
-    if not settling:
-        return StepView(state=StepState.OPEN)
-    if _any(decisive, Verdict.UNDETERMINED):
-        may = not _any(decisive, Verdict.PASS)
-        return StepView(state=StepState.OPEN, may_not_apply=may)
+    # Where a check passed, something exists that the step applies to.
+    passed = _any(decisive, Verdict.PASS)
+    if not settling or _any(decisive, Verdict.UNDETERMINED):
+        return StepView(state=StepState.OPEN, may_not_apply=not passed)
     if _any(settling, Verdict.PASS):
         return StepView(state=StepState.AFFIRMED)
-    # A check that can only deny passed: something exists that the settling checks do not cover.
-    passed = _any(decisive, Verdict.PASS)
+    # A check that can only deny passed: that is not what the settling checks cover.
     return StepView(state=StepState.OPEN if passed else StepState.NOT_APPLICABLE)
+
+
+_SAID = {
+    AnswerVerdict.AFFIRMED: StepState.AFFIRMED,
+    AnswerVerdict.DENIED: StepState.DENIED,
+    AnswerVerdict.NOT_APPLICABLE: StepState.NOT_APPLICABLE,
+}
+
+
+def answered(view: StepView, verdict: AnswerVerdict) -> StepView | None:
+    """The step once a person has answered; None where the answer contradicts the checks.
+
+    A denial always counts. Nothing a person says betters what a check denied or found to exist.
+    """
+    said = _SAID.get(verdict, view.state)
+    if said is StepState.DENIED or said is view.state:
+        return StepView(state=said)
+    possible = said is StepState.AFFIRMED or view.may_not_apply
+    return StepView(state=said) if view.state is StepState.OPEN and possible else None
 
 
 def _any(statements: Iterable[StepStatements], verdict: Verdict) -> bool:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from audit_core.model.attestations import StepAnswer
 from audit_core.model.checks import Severity, Verdict
 from audit_core.model.messages import Message
 
@@ -67,11 +68,15 @@ class Statement(Protocol):
 
 
 class StepResult(Struct, frozen=True, kw_only=True):
-    """A step on an object; `findings` are the ids of those that speak to it."""
+    """A step on an object; `findings` are the ids of those that speak to it.
+
+    `answer` is what a person said of it, also where that does not count (any more).
+    """
 
     number: int
     state: StepState
     findings: tuple[str, ...] = ()
+    answer: StepAnswer | None = None
 
 
 class Conclusion(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,8 @@ class RunStamp(Struct, frozen=True, kw_only=True):
 
     `plugins` maps plugin name to version, `policy` catalog or profile id to its SHA-256. `code` is
     one SHA-256 over the files of program, plugins and policy. `sealed` says that the collection
-    came to its end.
+    came to its end. `answers` is the digest (hex) of the answers of people, empty for none;
+    `judged` the day (UTC) on which they are judged: that of the collection, or one that was given.
     """
 
     id: str
@@ -42,6 +43,8 @@ class RunStamp(Struct, frozen=True, kw_only=True):
     faults: tuple[Message, ...] = ()
     system: str = ""
     code: str = ""
+    answers: str = ""
+    judged: str = ""
 
 
 class Clause(Struct, frozen=True, kw_only=True):

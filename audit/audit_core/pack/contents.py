@@ -25,6 +25,7 @@ _KEPT = {
 }
 _RECORD_MAX = 4 << 20
 _OBJECT_MAX = 256 << 20
+_ANSWERS_MAX = 512 << 20
 
 
 class Contents(Struct, kw_only=True):
@@ -63,6 +64,8 @@ def read(handle: IO[bytes], out: ReportBuilder) -> Contents:
 def _keep_max(name: str) -> int:
     if d.OBJECT_NAME.fullmatch(name):
         return _OBJECT_MAX
+    if d.ANSWERS_NAME.fullmatch(name):
+        return _ANSWERS_MAX
     return _RECORD_MAX if d.OBSERVATION_NAME.fullmatch(name) else _KEPT.get(name, -1)
 
 

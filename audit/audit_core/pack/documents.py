@@ -5,6 +5,8 @@ PACK.zip
   evidence/NNNNN-DIGEST16/observation.json        who was asked what, when, how; its SHA-256 is the
                                                   digest that findings refer to
   results/objects/SHA256.json                     what was found and concluded, object by object
+  answers/SHA256.json                             what people answered, where the run has answers
+  answers/attachments/SHA256                      the files that belong to their answers
   results/index.json run.json seal.json           which objects these are; what was asked; the seal
   (whatever exporters write)                      workbook.xlsx
   manifest.json                                   every file above with size and digests
@@ -31,6 +33,8 @@ RESULTS, RUN, SEAL = "results/index.json", "run.json", "seal.json"
 TAIL = (MANIFEST, SIGNATURE, KEY, SUMS)
 NAME = re.compile(r"(?=.{1,200}\Z)[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 OBSERVATION_NAME = re.compile(r"evidence/([0-9]{5,9}-[0-9a-f]{16})/observation\.json")
+ANSWERS_NAME = re.compile(r"answers/([0-9a-f]{64})\.json")
+ATTACHMENT_NAME = re.compile(r"answers/attachments/([0-9a-f]{64})")
 OBJECT_NAME = re.compile(r"results/objects/[0-9a-f]{64}\.json")
 HAS_SM3 = "sm3" in hashlib.algorithms_available
 
@@ -84,7 +88,18 @@ def root(files: Iterable[tuple[str, str]]) -> str:
 
 def exported(name: str) -> bool:
     """Whether `name` was written by an exporter, not by dengbao itself."""
-    return not name.startswith(("evidence/", "results/")) and name not in (RUN, SEAL, *TAIL)
+    own = name.startswith(("answers/", "evidence/", "results/")) or name in (RUN, SEAL, *TAIL)
+    return not own
+
+
+def answers_name(sha256: str) -> str:
+    """Where the answers of people stand that have this digest (hex)."""
+    return f"answers/{sha256}.json"
+
+
+def attachment_name(sha256: str) -> str:
+    """Where the attachment of an answer stands that has this digest (hex)."""
+    return f"answers/attachments/{sha256}"
 
 
 def object_name(sha256: str) -> str:

@@ -20,11 +20,24 @@ class _Finding(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+class AnswerKey(Struct, frozen=True, kw_only=True):
+    """Which answer it is: no two in a set have these three in common."""
+
+    question: str
+    by: str
+    entered: str
+
+
+class _Step(Struct, frozen=True, kw_only=True):
+    answer: AnswerKey | None = None
+
+
 class _Conclusion(Struct, frozen=True, kw_only=True):
     catalog: str
     clause: str
     target: str
     findings: tuple[str, ...]
+    steps: tuple[_Step, ...] = ()
 
 
 class _Listed(Struct, frozen=True, kw_only=True):
@@ -38,11 +51,23 @@ class _Stamp(Struct, frozen=True, kw_only=True):
     started: str
     bundles: dict[str, str]
     policy: dict[str, str]
+    answers: str = ""
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
     object: str
     sha256: str
+
+
+class _Attached(Struct, frozen=True, kw_only=True):
+    stored: str
+
+
+class _Answer(Struct, frozen=True, kw_only=True):
+    question: str
+    by: str
+    entered: str
+    attachments: tuple[_Attached, ...] = ()
 
 
 class ResultIndex(Struct, frozen=True, kw_only=True):
@@ -85,6 +110,38 @@ def record(raw: bytes) -> Record | Message:
     if isinstance(observation, Message):
         return observation
     return Record(observation.stdout_sha256, observation.stderr_sha256)
+
+
+class AnswerLinks(Struct, frozen=True, kw_only=True):
+    """The part of a set of answers that conclusions and files refer to."""
+
+    schema: str
+    answers: tuple[_Answer, ...]
+
+    def keys(self) -> frozenset[AnswerKey]:
+        """Which answers there are."""
+        return frozenset(
+            AnswerKey(question=a.question, by=a.by, entered=a.entered) for a in self.answers
+        )
+
+    def attachments(self) -> tuple[str, ...]:
+        """The digests of the attachments as stored."""
+        return tuple(dict.fromkeys(f.stored for a in self.answers for f in a.attachments))
+
+
+def unanswered(
+    objects: Mapping[str, ObjectLinks], answers: frozenset[AnswerKey]
+) -> Iterator[Problem]:
+    """Conclusions that rest on an answer that is not among `answers`."""
+    for where, links in objects.items():
+        for conclusion in links.conclusions:
+            for step in conclusion.steps:
+                if step.answer is not None and step.answer not in answers:
+                    detail = msg(
+                        "The conclusion on {clause} rests on the answer to {question}, which is "
+                        "missing", clause=conclusion.clause, question=step.answer.question,
+                    )  # fmt: skip
+                    yield Problem(where=where, detail=detail)
 
 
 def problems(

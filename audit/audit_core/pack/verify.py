@@ -202,6 +202,7 @@ def _records(found: Contents, manifest: d.Manifest | None, out: ReportBuilder) -
     if index is not None:
         _objects(found, index, out)
         out.extend(evidence_links.problems(found.objects, _there(found)))
+        _answers(found, index.run.answers, out)
         if found.times - {zip_time(index.run.started)}:
             out.wrong(msg("The times in the zip are not that of the run"))
         out.checked.append(
@@ -226,6 +227,35 @@ def _objects(found: Contents, index: evidence_links.ResultIndex, out: ReportBuil
     for name in found.names:
         if name.startswith("results/") and name != d.RESULTS and name not in named:
             out.wrong(msg("It is not in the index of the results"), name)
+
+
+def _answers(found: Contents, digest: str, out: ReportBuilder) -> None:
+    """The answers of people that the index names are there, and no others are."""
+    name, expected = d.answers_name(digest), set()
+    keys: frozenset[evidence_links.AnswerKey] = frozenset()
+    if digest:
+        links = evidence_links.decoded(found.kept.get(name, b""), evidence_links.AnswerLinks)
+        if isinstance(links, Message) or found.files[name].sha256 != digest:
+            out.wrong(msg("The answers that the index of the results names are missing"), name)
+        else:
+            keys = links.keys()
+            expected = {name, *map(d.attachment_name, links.attachments())}
+            _attachments(found, links, out)
+    for other in found.names:
+        if other.startswith("answers/") and other not in expected:
+            out.wrong(msg("No answer of the results belongs to it"), other)
+    out.extend(evidence_links.unanswered(found.objects, keys))
+
+
+def _attachments(found: Contents, links: evidence_links.AnswerLinks, out: ReportBuilder) -> None:
+    for digest in links.attachments():
+        name = d.attachment_name(digest)
+        file = found.files.get(name)
+        if file is None or file.sha256 != digest:
+            out.wrong(msg("The attachment of an answer is missing or was altered"), name)
+    detail = msg("{answers} answers of people and {count} attachments, as the results name them",
+                 answers=len(links.answers), count=len(links.attachments()))  # fmt: skip
+    out.checked.append(detail)
 
 
 def _agree(

@@ -13,6 +13,7 @@ from audit_core.model.errors import DengbaoError
 from audit_core.pack import evidence_links
 from audit_core.pack.report import Report, ReportBuilder
 from audit_core.store import frames
+from audit_core.store.answers import AnswersFolder, attached
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, check_seal, file_digest
 from audit_core.text.system_errors import os_error
@@ -21,7 +22,7 @@ from audit_core.text.system_errors import os_error
 def verify_run(run: Run) -> Report:
     """What is wrong with `run`, if anything. Never raises for what stands on disk."""
     out = ReportBuilder()
-    for check in (_seal, _chain, _evidence):
+    for check in (_seal, _chain, _evidence, _answers):
         try:
             check(run, out)
         except DengbaoError as error:
@@ -66,6 +67,22 @@ def _evidence(run: Run, out: ReportBuilder) -> None:
     out.checked.append(msg("{count} observations with their complete content", count=len(records)))
     for path in sorted((run.folder / "results").glob("*/index.json")):
         _results(path, records, out)
+
+
+def _answers(run: Run, out: ReportBuilder) -> None:
+    """What people answered is as it was stored, and the set that counts is there."""
+    folder = AnswersFolder(run)
+    for where, wrong in folder.problems():
+        out.wrong(wrong, where)
+    digest = folder.in_use().answers
+    if not digest:
+        return
+    answers = folder.load(digest)
+    for stored in attached(answers):
+        folder.attachment(stored)
+    detail = msg("{answers} answers of people and {count} attachments, as they were stored",
+                 answers=len(answers.answers), count=len(attached(answers)))  # fmt: skip
+    out.checked.append(detail)
 
 
 def _bundle(
@@ -128,6 +145,7 @@ def _results(path: Path, records: Mapping[str, evidence_links.Record], out: Repo
         else:
             objects[f"results/{path.parent.name}/{name}"] = links
     out.extend(evidence_links.problems(objects, records))
+    _answered(path, index.run.answers, objects, out)
     detail = msg(
         "The evidence of {findings} findings and {conclusions} conclusions in {where} is stored",
         findings=sum(len(o.findings) for o in objects.values()),
@@ -135,6 +153,18 @@ def _results(path: Path, records: Mapping[str, evidence_links.Record], out: Repo
         where=where,
     )
     out.checked.append(detail)
+
+
+def _answered(
+    path: Path, digest: str, objects: Mapping[str, evidence_links.ObjectLinks], out: ReportBuilder
+) -> None:
+    """The answers that these results rest on are in the set that they name."""
+    raw = _read(path.parents[2] / "answers" / f"{digest}.json") if digest else b""
+    links = evidence_links.decoded(raw, evidence_links.AnswerLinks)
+    keys = frozenset() if isinstance(links, Message) else links.keys()
+    if digest and isinstance(links, Message):
+        out.wrong(msg("The answers that the index of the results names are missing"), path.name)
+    out.extend(evidence_links.unanswered(objects, keys))
 
 
 def _read(path: Path) -> bytes:

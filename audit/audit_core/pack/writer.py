@@ -22,6 +22,7 @@ from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
 from audit_core.pack.archive import Archive, of_bytes, of_file
 from audit_core.pack.keys import SigningKey, public_pem
+from audit_core.store.answers import AnswersFolder, attached
 from audit_core.store.frames import sync_folder
 from audit_core.store.runs import Run, check_seal, file_digest
 from audit_core.text.system_errors import os_error
@@ -155,12 +156,23 @@ def _add_records(archive: Archive, job: _Job) -> dict[str, tuple[int, int]]:
     begun = archive.mark()
     for entry in results.entries:
         _add(archive, d.object_name(entry.sha256), results.load(entry))
+    _add_answers(archive, job)
     _add(archive, d.RESULTS, encode(results.index))
     for name in (d.RUN, d.SEAL):
         path = job.run.folder / name
         if name == d.RUN or path.exists():
             _add(archive, name, path.read_bytes())
     return marks | {"": (begun, archive.mark())}
+
+
+def _add_answers(archive: Archive, job: _Job) -> None:
+    """What people answered, with its attachments; nothing where nobody did."""
+    digest, folder = job.results.run.answers, AnswersFolder(job.run)
+    if not digest:
+        return
+    for stored in attached(folder.load(digest)):
+        _add(archive, d.attachment_name(stored), folder.attachment(stored))
+    _add(archive, d.answers_name(digest), folder.set_path(digest).read_bytes())
 
 
 def _add(archive: Archive, name: str, data: bytes) -> None:

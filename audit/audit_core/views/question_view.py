@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 from msgspec import Struct
 
 from audit_core.attest.questions import Question, StepKey, counted
@@ -11,6 +13,16 @@ from audit_core.model.units import Scope
 from audit_core.views.results_view import step_texts
 
 QUESTIONS_VIEW = "dengbao/questions-view/1"
+
+
+class QuestionState(enum.StrEnum):
+    """Why a question is open. OPEN: nobody has answered it, or not all objects alike."""
+
+    OPEN = "open"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    UNJUDGED = "unjudged"
+    CONTRADICTED = "contradicted"
 
 
 class QuestionRow(Struct, frozen=True, kw_only=True):
@@ -31,6 +43,7 @@ class QuestionRow(Struct, frozen=True, kw_only=True):
     answer: str
     threshold: str
     valid_days: int
+    state: QuestionState
     due: str | None
     also: tuple[str, ...]
 
@@ -92,7 +105,8 @@ def _row(question: Question, lang: str) -> QuestionRow:
         answer=step.answer,
         threshold=step.threshold,
         valid_days=valid_days(step),
-        due=None,
+        state=QuestionState(question.last.state if question.last else "open"),
+        due=question.last.valid_until if question.last else None,
         also=tuple(map(_key, question.also)),
     )
 

@@ -21,6 +21,7 @@ from audit_core.model import (
     english,
     msg,
 )
+from audit_core.model.attestations import StepAnswer
 from audit_core.model.results import (
     CheckInfo,
     Clause,
@@ -62,6 +63,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...]
     system: str
     code: str
+    answers: str
+    judged: str
 
 
 class FindingView(Struct, frozen=True, kw_only=True):
@@ -111,6 +114,7 @@ class StepView(Struct, frozen=True, kw_only=True):
     number: int
     state: StepState
     findings: tuple[str, ...]
+    answer: StepAnswer | None = None
     question: str | None = None
     bring: str | None = None
     affirmed_if: str | None = None
@@ -311,7 +315,9 @@ def _conclusion(
 
 
 def _step(seen: StepResult, step: Step | None, lang: str) -> StepView:
-    view = StepView(number=seen.number, state=seen.state, findings=seen.findings)
+    view = StepView(
+        number=seen.number, state=seen.state, findings=seen.findings, answer=seen.answer
+    )
     if step is None or seen.state is not StepState.OPEN:
         return view
     question, bring, affirmed_if = step_texts(step, lang)

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from audit_core.model import results
+from audit_core.attest import reading
+from audit_core.model import attestations, results
 from audit_core.pack import documents, report
-from audit_core.store import runs
+from audit_core.store import answers, runs
 from audit_core.views import cli_views, question_view, results_view
 from audit_core.views.field_docs import meaning
 
@@ -28,11 +29,17 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "run.json": (runs.RunFile, runs.RUN_SCHEMA),
     "seal.json": (runs.Seal, runs.SEAL_SCHEMA),
     "verify.json": (report.ReportView, report.REPORT_VIEW),
+    "answer-set.json": (attestations.AnswerSet, attestations.ANSWERS_SCHEMA),
+    "answers-in-use.json": (answers.InUse, answers.IN_USE_SCHEMA),
     "plan.json": (cli_views.PlanView, cli_views.PLAN_VIEW),
     "check.json": (cli_views.CheckView, cli_views.CHECK_VIEW),
     "questions.json": (question_view.QuestionsView, question_view.QUESTIONS_VIEW),
     "inventory-suggest.json": (cli_views.SuggestView, cli_views.SUGGEST_VIEW),
     "profile-lint.json": (cli_views.LintView, cli_views.LINT_VIEW),
+}
+# File name: the type of a YAML file that people write, the id.
+_WRITTEN: dict[str, tuple[type, str]] = {
+    "answers.json": (reading.WrittenAnswers, "dengbao/answers-file/1"),
 }
 # File name: the type of a row, the id. What is printed is an array of such rows.
 _LISTS: dict[str, tuple[type, str]] = {
@@ -52,6 +59,15 @@ def schema(type: type, id: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of documents whose field `schema` is `id`."""
     made = _described(type)
     made["$defs"][type.__name__]["properties"]["schema"]["const"] = id
+    return {"$schema": _DIALECT, "$id": _urn(id), **made}
+
+
+def file_schema(type: type, id: str) -> dict[str, Any]:
+    """The JSON Schema of files that people write, for editors; reading them checks more."""
+    made = _described(type)
+    for body in made["$defs"].values():
+        if "properties" in body:
+            body["additionalProperties"] = False
     return {"$schema": _DIALECT, "$id": _urn(id), **made}
 
 
@@ -78,6 +94,7 @@ def schemas() -> dict[str, bytes]:
     """Every schema as the bytes of its file, by file name."""
     made = {name: schema(*about) for name, about in _DOCUMENTS.items()}
     made |= {name: list_schema(*about) for name, about in _LISTS.items()}
+    made |= {name: file_schema(*about) for name, about in _WRITTEN.items()}
     return {name: results.encode(document) for name, document in made.items()}
 
 

@@ -1,0 +1,372 @@
+"""Reads answers from strict YAML; errors name file, line and path.
+
+An answer names a question by its id. Attachments are files beside the YAML file, by their digest.
+Steps that ask the same question have one answer, so each answer lists them all.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.attest.questions import StepKey, roots
+from audit_core.attest.standing import GROUPS
+from audit_core.model import as_is, msg
+from audit_core.model.attestations import (
+    AnswerFile,
+    AnswerSet,
+    AnswerVerdict,
+    Attachment,
+    Attestation,
+    StepOf,
+    Superseded,
+)
+from audit_core.model.errors import InputError
+from audit_core.model.schemas import Valid
+from audit_core.policy import Policy
+from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
+from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id, wrong_text
+from audit_core.text.system_errors import os_error
+
+MAX_FILES = 200
+MAX_ATTACHMENT = 32 << 20
+MAX_ATTACHMENTS = 256 << 20
+MAX_TEXT = 4000
+_MAX_NAME = 100
+
+Redact = Callable[[bytes], tuple[bytes, tuple[str, ...]]]
+"""The bytes without secrets, and the names of the rules that cut something."""
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _is_text(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= MAX_TEXT and text.replace("\n", "").isprintable()
+
+
+def _is_name(text: str) -> bool:
+    return wrong_text(text, _MAX_NAME) is None
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and not text.strip("0123456789abcdef")
+
+
+_SHORT_ENOUGH = msg("printable text of 1 to {count} characters", count=MAX_TEXT)
+Day = Annotated[str, Valid(holds=_is_day, expected=msg("a day like 2026-11-29"))]
+Text = Annotated[
+    str,
+    Valid(holds=_is_text, expected=_SHORT_ENOUGH),
+]
+Name = Annotated[
+    str,
+    Valid(
+        holds=_is_name, expected=msg("printable text of 1 to {count} characters", count=_MAX_NAME)
+    ),
+]
+Digest = Annotated[
+    str, Valid(holds=_is_digest, expected=msg("a SHA-256: 64 hexadecimal digits in lower case"))
+]
+
+
+class WrittenSuperseded(Struct, frozen=True, kw_only=True):
+    """From which day an answer is not true any more, and why."""
+
+    date: Day
+    why: Text
+
+
+class WrittenAttachment(Struct, frozen=True, kw_only=True):
+    """A file beside the file of answers, and its digest."""
+
+    file: Name
+    sha256: Digest
+
+
+class WrittenAnswer(Struct, frozen=True, kw_only=True):
+    """An answer as it is written in YAML."""
+
+    question: Text
+    verdict: AnswerVerdict
+    by: Name
+    date: Day
+    entered: Day
+    text: Text | None = None
+    reason: Text | None = None
+    value: Text | None = None
+    expires: Day | None = None
+    superseded: WrittenSuperseded | None = None
+    attachments: tuple[WrittenAttachment, ...] = ()
+
+
+class WrittenAnswers(Struct, frozen=True, kw_only=True):
+    """A file of answers."""
+
+    answers: tuple[WrittenAnswer, ...]
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """Answers that were read, and what the store is to hold of their attachments, by digest."""
+
+    answers: AnswerSet
+    blobs: dict[str, bytes]
+
+
+def read_answers(
+    paths: Sequence[Path], policy: Policy, redact: Redact, *, today: datetime.date
+) -> Given:
+    """The answers in the files `paths`, without secrets; raises InputError.
+
+    `today` is the day after which none can have been entered.
+    """
+    if len(paths) > MAX_FILES:
+        raise InputError(msg("at most {count} files of answers can be given", count=MAX_FILES))
+    reader = _Reader(policy, redact, today + datetime.timedelta(days=1))  # it may be later there
+    for path in paths:
+        reader.add(path)
+    return Given(
+        answers=AnswerSet(files=tuple(reader.files), answers=tuple(reader.answers)),
+        blobs=reader.blobs,
+    )
+
+
+class _Reader:
+    def __init__(self, policy: Policy, redact: Redact, last: datetime.date) -> None:
+        self._steps = _Steps(policy)
+        self._redact = redact
+        self._last = last.isoformat()
+        self._first: dict[tuple[tuple[StepOf, ...], str, str], str] = {}
+        self.files: list[AnswerFile] = []
+        self.answers: list[Attestation] = []
+        self.blobs: dict[str, bytes] = {}
+
+    def add(self, path: Path) -> None:
+        raw = read_bytes(path)
+        document = load_bytes(raw, str(path))
+        written = document.convert(WrittenAnswers)
+        self.files.append(AnswerFile(name=path.name, sha256=hashlib.sha256(raw).hexdigest()))
+        for index, answer in enumerate(written.answers):
+            self._take(document, path, ("answers", index), answer)
+
+    def _take(self, document: Document, path: Path, place: Place, written: WrittenAnswer) -> None:
+        steps, selector = self._steps.named(document, (*place, "question"), written.question)
+        _check_words(document, place, written)
+        _check_days(document, place, written, self._last)
+        where = f"{path.name}:{document.line(place)}"
+        self._once(document, place, (steps, selector, written.entered), where)
+        self.answers.append(
+            Attestation(
+                question=written.question,
+                selector=selector,
+                steps=steps,
+                verdict=written.verdict,
+                by=self._text(written.by),
+                date=written.date,
+                entered=written.entered,
+                text=self._text(written.text),
+                reason=self._text(written.reason),
+                value=self._text(written.value),
+                expires=written.expires,
+                superseded=self._superseded(written.superseded),
+                attachments=tuple(
+                    self._attachment(document, (*place, "attachments", at), path, attached)
+                    for at, attached in enumerate(written.attachments)
+                ),
+                where=where,
+            )
+        )
+
+    def _once(
+        self,
+        document: Document,
+        place: Place,
+        key: tuple[tuple[StepOf, ...], str, str],
+        where: str,
+    ) -> None:
+        first = self._first.get(key)
+        self._first[key] = where
+        if first is not None:
+            expected = msg("one answer to a question and day of entry (first in {first})",
+                           first=first)  # fmt: skip
+            document.fail((*place, "question"), expected, msg("it again"))
+
+    def _superseded(self, written: WrittenSuperseded | None) -> Superseded | None:
+        if written is None:
+            return None
+        return Superseded(date=written.date, why=self._text(written.why))
+
+    def _text(self, text: str | None) -> str:
+        data, _ = self._redact((text or "").encode())
+        return data.decode("utf-8", "replace")
+
+    def _attachment(
+        self, document: Document, place: Place, path: Path, written: WrittenAttachment
+    ) -> Attachment:
+        data = _beside(document, (*place, "file"), path.parent, written.file)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != written.sha256:
+            document.fail((*place, "sha256"), msg("that of the file, {digest}", digest=digest),
+                          seen(written.sha256))  # fmt: skip
+        stored, rules = self._redact(data) if _is_plain(data) else (data, ())
+        key = hashlib.sha256(stored).hexdigest()
+        self.blobs[key] = stored
+        if sum(map(len, self.blobs.values())) > MAX_ATTACHMENTS:
+            most = msg("attachments of at most {count} bytes together", count=MAX_ATTACHMENTS)
+            document.fail((*place, "file"), most, msg("more"))
+        return Attachment(
+            name=self._text(written.file), sha256=digest, stored=key, size=len(data),
+            redactions=rules,
+        )  # fmt: skip
+
+
+# --- questions ----------------------------------------------------------------------------------
+
+
+class _Steps:
+    """The steps of all catalogs, by what an answer names."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._known: dict[str, dict[StepKey, tuple[StepOf, ...]]] = {}
+
+    def named(
+        self, document: Document, place: Place, question: str
+    ) -> tuple[tuple[StepOf, ...], str]:
+        """The steps that `question` asks after, and the selector in it."""
+        name, at, selector = question.partition("@")
+        parts = name.split("/")
+        if len(parts) != 3 or (at and not selector):
+            document.fail(place, msg("the id of a question, CATALOG/CLAUSE/STEP@WHOM"),
+                          seen(question))  # fmt: skip
+        catalog, clause, step = parts
+        ids = self._policy.catalog_ids()
+        if catalog not in ids:
+            document.fail(place, msg("the id of a catalog"), seen(catalog), nearest(catalog, ids))
+        known = self._of(catalog)
+        clauses = {key[1] for key in known}
+        if clause not in clauses:
+            expected = msg("a clause of {catalog}", catalog=catalog)
+            document.fail(place, expected, seen(clause), nearest(clause, clauses))
+        key = (catalog, clause, int(step) if step.isascii() and step.isdigit() else 0)
+        if len(step) > 3 or key not in known:
+            numbers = sorted(k[2] for k in known if k[1] == clause)
+            document.fail(place, one_of(map(str, numbers)), seen(step))
+        self._check_selector(document, place, catalog, selector)
+        return known[key], selector
+
+    def _of(self, catalog: str) -> dict[StepKey, tuple[StepOf, ...]]:
+        """For each step of the catalog all that ask the same question."""
+        if catalog not in self._known:
+            root_of = roots(self._policy.catalog(catalog).clauses)
+            alike: dict[StepKey, list[StepOf]] = {}
+            for (id, clause, number), root in root_of.items():
+                step = StepOf(catalog=id, clause=clause, step=number)
+                alike.setdefault(root, []).append(step)
+            self._known[catalog] = {key: tuple(alike[root]) for key, root in root_of.items()}
+        return self._known[catalog]
+
+    def _check_selector(
+        self, document: Document, place: Place, catalog: str, selector: str
+    ) -> None:
+        name, colon, value = selector.partition(":")
+        if not colon:
+            wrong = wrong_id(selector) if selector else None
+            if wrong is not None:
+                document.fail(place, wrong, seen(selector))
+            return
+        if name not in GROUPS:
+            document.fail(place, one_of(GROUPS), seen(name), nearest(name, GROUPS))
+        types = tuple(t.id for t in self._policy.catalog(catalog).object_types)
+        if name == "object_type" and value not in types:
+            document.fail(place, one_of(types), seen(value), nearest(value, types))
+        if not value:
+            document.fail(place, msg("a value"), NOTHING)
+
+
+def _check_words(document: Document, place: Place, written: WrittenAnswer) -> None:
+    """What each verdict needs, beside author and dates."""
+    verdict = written.verdict
+    needed = {
+        AnswerVerdict.AFFIRMED: "text",
+        AnswerVerdict.DENIED: "text",
+        AnswerVerdict.NOT_APPLICABLE: "reason",
+        AnswerVerdict.VALUE: "value",
+    }[verdict]
+    if getattr(written, needed) is None:
+        expected = msg("a text (the verdict is {verdict})", verdict=verdict.value)
+        document.fail((*place, needed), expected, NOTHING)
+    if written.reason is not None and verdict is not AnswerVerdict.NOT_APPLICABLE:
+        expected = msg("a reason only where the verdict is not_applicable")
+        document.fail((*place, "reason"), expected, as_is(verdict.value))
+
+
+def _check_days(document: Document, place: Place, written: WrittenAnswer, last: str) -> None:
+    """The order of the dates."""
+    _not_before(document, (*place, "entered"), written.entered, written.date)
+    if written.entered > last:
+        document.fail((*place, "entered"), msg("a day that is not in the future"),
+                      seen(written.entered))  # fmt: skip
+    if written.expires is not None:
+        _not_before(document, (*place, "expires"), written.expires, written.date)
+    if written.superseded is not None:
+        day = written.superseded.date
+        _not_before(document, (*place, "superseded", "date"), day, written.date)
+
+
+def _not_before(document: Document, place: Place, day: str, first: str) -> None:
+    if day < first:
+        document.fail(place, msg("a day not before {first}", first=first), seen(day))
+
+
+# --- attachments --------------------------------------------------------------------------------
+
+
+def _beside(document: Document, place: Place, folder: Path, name: str) -> bytes:
+    """The bytes of the file `name` in or below `folder`; nothing else on this machine is read."""
+    path = folder / name
+    inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+    try:
+        if not inside or not path.resolve().is_relative_to(folder.resolve()):
+            document.fail(place, msg("a file in the directory of the file of answers"), seen(name))
+        return _read_regular(document, place, path)
+    except (OSError, ValueError) as error:
+        told = os_error(error) if isinstance(error, OSError) else seen(name)
+        document.fail(place, msg("a file that can be read"), told)
+
+
+def _read_regular(document: Document, place: Place, path: Path) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with os.fdopen(handle, "rb") as stream:
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode):
+            document.fail(place, msg("a regular file"), seen(path.name))
+        data = stream.read(MAX_ATTACHMENT + 1)
+    if len(data) > MAX_ATTACHMENT:
+        most = msg("at most {count} bytes", count=MAX_ATTACHMENT)
+        document.fail(place, most, msg("more"))
+    return data
+
+
+_FORMATS = (
+    b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"PK\x03\x04", b"GIF8", b"\xd0\xcf\x11\xe0",
+    b"\x1f\x8b",
+)  # fmt: skip
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether `data` is text, in whatever encoding; a known format is not."""
+    if data.startswith(_FORMATS):
+        return False
+    return data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data

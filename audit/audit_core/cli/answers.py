@@ -1,0 +1,90 @@
+"""The options `--answers` and `--as-of`: what people answered, taken into a run."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from pathlib import Path
+
+from audit_core.attest.reading import Given, read_answers
+from audit_core.attest.standing import covers
+from audit_core.cli.context import Context
+from audit_core.cli.output import note
+from audit_core.model import Message, Target, msg
+from audit_core.model.attestations import Attestation
+from audit_core.model.errors import UsageError
+from audit_core.policy import Profile
+from audit_core.policy.words import nearest
+from audit_core.store.answers import AnswersFolder
+from audit_core.store.runs import Run
+
+
+def given(context: Context) -> Given | None:
+    """The answers in the files of `--answers`; None where none were named. Raises InputError."""
+    paths: list[Path] = getattr(context.args, "answers", [])
+    if not paths:
+        return None
+
+    def redact(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+        done = context.redactor(data)
+        return done.data, done.rules
+
+    return read_answers(paths, context.policy, redact, today=today())
+
+
+def today() -> datetime.date:
+    """The day it is (UTC)."""
+    return datetime.datetime.now(tz=datetime.UTC).date()
+
+
+def take(context: Context, run: Run, profile: Profile, answers: Given | None) -> None:
+    """`answers` count for `run` from here on, judged on the day of `--as-of`.
+
+    Without either option what was given before stays. Raises UsageError for a day before the
+    collection, StoreError where nothing can be stored.
+    """
+    as_of: datetime.date | None = getattr(context.args, "as_of", None)
+    if answers is None and as_of is None:
+        return
+    folder, collected = AnswersFolder(run), run.file.started[:10]
+    judged = collected if as_of is None else as_of.isoformat()
+    if judged < collected:
+        detail = msg("--as-of: a day not before the collection on {collected} is needed, not {day}",
+                     collected=collected, day=judged)  # fmt: skip
+        raise UsageError(detail)
+    if answers is None:
+        folder.use(None, {}, judged)
+        return
+    folder.use(answers.answers, answers.blobs, judged)
+    tell_unused(context, profile, run.file.targets, answers.answers.answers)
+
+
+def tell_unused(
+    context: Context,
+    profile: Profile,
+    targets: Iterable[Target],
+    answers: Iterable[Attestation],
+) -> None:
+    """One line on stderr for each answer that is about nothing in this run."""
+    steps = {(c.catalog, c.id, s.number) for c in profile.clauses for s in c.steps}
+    targets = tuple(targets)
+    for answer in answers:
+        why = _unused(answer, steps, targets)
+        if why is not None:
+            detail = msg("{where}: {question} is not used: {why}",
+                         where=answer.where, question=answer.question, why=why)  # fmt: skip
+            note(context.translator.say(detail))
+
+
+def _unused(
+    answer: Attestation, steps: set[tuple[str, str, int]], targets: tuple[Target, ...]
+) -> Message | None:
+    if not any((s.catalog, s.clause, s.step) in steps for s in answer.steps):
+        return msg("the profile has no such clause")
+    fitting = [t for t in targets if covers(answer.selector, t)]
+    if not fitting:
+        hint = nearest(answer.selector, [t.id for t in targets if t.parent is None])
+        return msg("it is about no target of this run{hint}", hint=hint)
+    if all(t.parent is not None for t in fitting):
+        return msg("it is about a part; answer for {object}", object=str(fitting[0].parent))
+    return None

@@ -1,0 +1,105 @@
+"""What people said of the steps of a unit, beside what checks say of them. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, structs
+
+from audit_core.attest.standing import Standing
+from audit_core.evaluate.units import StepView, answered
+from audit_core.model import Message, StepState, Target, msg
+from audit_core.model.attestations import AnswerState, AnswerVerdict, StepAnswer
+from audit_core.model.results import Clause
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """A step that somebody answered: the answer, the step by the checks alone, and with both."""
+
+    answer: StepAnswer
+    seen: StepState
+    view: StepView
+
+    @property
+    def counts(self) -> bool:
+        """Whether the answer says something of the step."""
+        return self.answer.state is AnswerState.COUNTS
+
+
+def told(
+    clause: Clause, target: Target, seen: Mapping[int, StepView], standing: Standing
+) -> dict[int, Told]:
+    """The steps of `clause` that somebody answered for `target`; `seen` is what checks say."""
+    found = {}
+    for step in clause.steps:
+        if step.number in seen and (answer := standing.of(clause, step, target)) is not None:
+            found[step.number] = _told(answer, seen[step.number])
+    return found
+
+
+def _told(answer: StepAnswer, seen: StepView) -> Told:
+    if answer.state is not AnswerState.COUNTS:
+        return Told(answer=answer, seen=seen.state, view=seen)
+    view = answered(seen, answer.verdict)
+    if view is None:
+        answer = structs.replace(answer, state=AnswerState.CONTRADICTED)
+    return Told(answer=answer, seen=seen.state, view=view or seen)
+
+
+def reasons(told: Mapping[int, Told]) -> list[Message]:
+    """Why steps do not apply, as people said."""
+    return [
+        msg("Not applicable according to {by} on {date}: {reason}",
+            by=t.answer.by, date=t.answer.date, reason=_line(t.answer.reason))
+        for t in told.values()
+        if t.counts and t.answer.verdict is AnswerVerdict.NOT_APPLICABLE
+    ]  # fmt: skip
+
+
+def remarks(told: Mapping[int, Told]) -> Iterator[Message]:
+    """What a reader must know of the answers: denials, contradictions, and what does not count."""
+    for number, one in told.items():
+        if (remark := _remark(number, one)) is not None:
+            yield remark
+
+
+def _remark(number: int, told: Told) -> Message | None:
+    answer, by = told.answer, told.answer.by
+    if answer.state is AnswerState.CONTRADICTED:
+        return _contradicted(number, told)
+    if answer.state is AnswerState.EXPIRED:
+        return msg("Step {step} is open again: the answer of {by} held until {date}",
+                   step=number, by=by, date=answer.valid_until)  # fmt: skip
+    if answer.state is AnswerState.SUPERSEDED and answer.superseded is not None:
+        return msg("Step {step} is open again: the answer of {by} was superseded on {date}: {why}",
+                   step=number, by=by, date=answer.superseded.date,
+                   why=_line(answer.superseded.why))  # fmt: skip
+    if answer.state is AnswerState.UNJUDGED:
+        return msg("Step {step} is open: {by} gave the value {value} on {date} and no verdict",
+                   step=number, by=by, value=_line(answer.value),
+                   date=answer.date)  # fmt: skip
+    return _denied(number, told) if answer.verdict is AnswerVerdict.DENIED else None
+
+
+def _contradicted(number: int, told: Told) -> Message:
+    answer, by = told.answer, told.answer.by
+    if told.seen is StepState.DENIED:
+        return msg("CONTRADICTION at step {step}: {by} answered otherwise on {date}, but checks "
+                   "failed; the answer does not count",
+                   step=number, by=by, date=answer.date)  # fmt: skip
+    return msg("CONTRADICTION at step {step}: {by} answered otherwise on {date}; what the checks "
+               "found counts", step=number, by=by, date=answer.date)  # fmt: skip
+
+
+def _denied(number: int, told: Told) -> Message:
+    answer, by = told.answer, told.answer.by
+    if told.seen in (StepState.AFFIRMED, StepState.NOT_APPLICABLE):
+        return msg("CONTRADICTION at step {step}: checks affirm it, but {by} denied it on {date}: "
+                   "{text}", step=number, by=by, date=answer.date,
+                   text=_line(answer.text))  # fmt: skip
+    return msg("Step {step} was denied by {by} on {date}: {text}",
+               step=number, by=by, date=answer.date, text=_line(answer.text))  # fmt: skip
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

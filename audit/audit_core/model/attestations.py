@@ -1,0 +1,117 @@
+"""What people answered to the steps of clauses. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+ANSWERS_SCHEMA = "dengbao/answers/1"
+
+
+class AnswerVerdict(enum.StrEnum):
+    """What an answer says of its step. VALUE: a value that nobody has judged yet."""
+
+    AFFIRMED = "affirmed"
+    DENIED = "denied"
+    NOT_APPLICABLE = "not_applicable"
+    VALUE = "value"
+
+
+class AnswerState(enum.StrEnum):
+    """What becomes of an answer. Only one that COUNTS says something of its step.
+
+    EXPIRED, SUPERSEDED: the question is open again. UNJUDGED: a value without a verdict.
+    CONTRADICTED: checks say otherwise.
+    """
+
+    COUNTS = "counts"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    UNJUDGED = "unjudged"
+    CONTRADICTED = "contradicted"
+
+
+class Superseded(Struct, frozen=True, kw_only=True):
+    """From which day (ISO 8601) an answer is not true any more, and why."""
+
+    date: str
+    why: str
+
+
+class Attachment(Struct, frozen=True, kw_only=True):
+    """A file that belongs to an answer.
+
+    `sha256` is that of the file as given, `stored` that of what the store holds: they differ where
+    a secret was cut out of a text, by the rules in `redactions`.
+    """
+
+    name: str
+    sha256: str
+    stored: str
+    size: int
+    redactions: tuple[str, ...] = ()
+
+
+class StepOf(Struct, frozen=True, kw_only=True):
+    """A step, by catalog, clause and number."""
+
+    catalog: str
+    clause: str
+    step: int
+
+
+class Attestation(Struct, frozen=True, kw_only=True):
+    """The answer of one person to one question. Dates are days, ISO 8601.
+
+    `question` is `CATALOG/CLAUSE/STEP` with `@SELECTOR` unless it is about the whole system;
+    `selector` repeats it. `steps` are all steps that ask this question. `date` is the day on which
+    the fact was seen, `entered` the day on which it was written down, `where` `FILE:LINE`.
+    """
+
+    question: str
+    selector: str
+    steps: tuple[StepOf, ...]
+    verdict: AnswerVerdict
+    by: str
+    date: str
+    entered: str
+    text: str = ""
+    reason: str = ""
+    value: str = ""
+    expires: str | None = None
+    superseded: Superseded | None = None
+    attachments: tuple[Attachment, ...] = ()
+    where: str = ""
+
+
+class AnswerFile(Struct, frozen=True, kw_only=True):
+    """A file of answers that was read: its name, and the digest (hex) of its bytes as given."""
+
+    name: str
+    sha256: str
+
+
+class AnswerSet(Struct, frozen=True, kw_only=True):
+    """All answers that were given with a run, and the files they are from."""
+
+    schema: str = ANSWERS_SCHEMA
+    files: tuple[AnswerFile, ...] = ()
+    answers: tuple[Attestation, ...] = ()
+
+
+class StepAnswer(Struct, frozen=True, kw_only=True):
+    """An answer as it stands for a step on an object; `valid_until` is its last day."""
+
+    question: str
+    verdict: AnswerVerdict
+    state: AnswerState
+    by: str
+    date: str
+    entered: str
+    valid_until: str
+    text: str = ""
+    reason: str = ""
+    value: str = ""
+    superseded: Superseded | None = None
+    attachments: tuple[Attachment, ...] = ()
