@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +40,8 @@ MAX_ATTACHMENT = 32 << 20
 MAX_ATTACHMENTS = 256 << 20
 MAX_TEXT = 4000
 _MAX_NAME = 100
+
+NOTHING_YET: Mapping[Path, bytes] = {}
 
 Redact = Callable[[bytes], tuple[bytes, tuple[str, ...]]]
 """The bytes without secrets, and the names of the rules that cut something."""
@@ -125,17 +127,23 @@ class Given(Struct, frozen=True, kw_only=True):
 
 
 def read_answers(
-    paths: Sequence[Path], policy: Policy, redact: Redact, *, today: datetime.date
+    paths: Sequence[Path],
+    policy: Policy,
+    redact: Redact,
+    *,
+    today: datetime.date,
+    raw: Mapping[Path, bytes] = NOTHING_YET,
 ) -> Given:
     """The answers in the files `paths`, without secrets; raises InputError.
 
-    `today` is the day after which none can have been entered.
+    `today` is the day after which none can have been entered. `raw` are the bytes of files that
+    are not written yet.
     """
     if len(paths) > MAX_FILES:
         raise InputError(msg("at most {count} files of answers can be given", count=MAX_FILES))
     reader = _Reader(policy, redact, today + datetime.timedelta(days=1))  # it may be later there
     for path in paths:
-        reader.add(path)
+        reader.add(path, raw[path] if path in raw else read_bytes(path))
     return Given(
         answers=AnswerSet(files=tuple(reader.files), answers=tuple(reader.answers)),
         blobs=reader.blobs,
@@ -152,8 +160,7 @@ class _Reader:
         self.answers: list[Attestation] = []
         self.blobs: dict[str, bytes] = {}
 
-    def add(self, path: Path) -> None:
-        raw = read_bytes(path)
+    def add(self, path: Path, raw: bytes) -> None:
         document = load_bytes(raw, str(path))
         written = document.convert(WrittenAnswers)
         self.files.append(AnswerFile(name=path.name, sha256=hashlib.sha256(raw).hexdigest()))

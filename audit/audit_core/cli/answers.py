@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable
 from pathlib import Path
 
-from audit_core.attest.reading import Given, read_answers
+from audit_core.attest.reading import Given, Redact, read_answers
 from audit_core.attest.standing import covers
 from audit_core.cli.context import Context
 from audit_core.cli.output import note
@@ -22,14 +22,22 @@ from audit_core.store.runs import Run
 def given(context: Context) -> Given | None:
     """The answers in the files of `--answers`; None where none were named. Raises InputError."""
     paths: list[Path] = getattr(context.args, "answers", [])
-    if not paths:
-        return None
+    return read(context, paths) if paths else None
+
+
+def read(context: Context, paths: list[Path]) -> Given:
+    """The answers in the files `paths`; raises InputError."""
+    return read_answers(paths, context.policy, redacting(context), today=today())
+
+
+def redacting(context: Context) -> Redact:
+    """Cuts secrets out of what people wrote."""
 
     def redact(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         done = context.redactor(data)
         return done.data, done.rules
 
-    return read_answers(paths, context.policy, redact, today=today())
+    return redact
 
 
 def today() -> datetime.date:

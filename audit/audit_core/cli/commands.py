@@ -42,13 +42,14 @@ def _carried_out(context: Context) -> int:
         from audit_core.cli import hostkeys
 
         return hostkeys.hostkeys(context)
-    from audit_core.cli import auditing, doctor, questions, stored
+    from audit_core.cli import attesting, auditing, doctor, questions, stored
 
     commands = {
         "run": auditing.run,
         "collect": auditing.collect,
         "plan": auditing.plan,
         "questions": questions.open_questions,
+        "attest": attesting.attest,
         "evaluate": stored.evaluate,
         "results": stored.results,
         "pack": stored.pack,

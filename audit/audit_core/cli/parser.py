@@ -145,6 +145,7 @@ class _Commands:
         self._run()
         self._plan()
         self._questions()
+        self._attest()
         self._collect()
         self._stored()
         self._lists()
@@ -250,6 +251,19 @@ class _Commands:
         self._store(made)
         self._answers(made)
         self._format(made)
+
+    def _attest(self) -> None:
+        made = self._command(
+            "attest", msg("ask the open questions in the terminal and write a file of answers")
+        )
+        self._scope(made)
+        self._option(made, "run", nargs="?", metavar="RUN",
+                     help=msg("only what this run left open: id of a run, a unique prefix, or "
+                              "latest"))  # fmt: skip
+        self._store(made)
+        self._option(made, "--to", type=Path, required=True, metavar="FILE",
+                     help=msg("file of answers, YAML; an existing one is continued"))  # fmt: skip
+        self._option(made, "--by", required=True, metavar="NAME", help=msg("who answers"))
 
     def _collect(self) -> None:
         self._collecting(self._command("collect", msg("ask the targets and store their answers")))

@@ -47,11 +47,12 @@ def before(context: Context) -> tuple[Question, ...]:
     judged = context.args.as_of or answers.today()
     listed = given.answers.answers if given is not None else ()
     answers.tell_unused(context, profile, chosen.targets, listed)
-    left = _unsettled(context, profile, Standing(listed, judged.isoformat()))
+    left = unsettled(context, profile, Standing(listed, judged.isoformat()))
     return questions(profile.clauses, [group.root for group in chosen.groups], left)
 
 
-def _unsettled(context: Context, profile: Profile, standing: Standing) -> OpenAs:
+def unsettled(context: Context, profile: Profile, standing: Standing) -> OpenAs:
+    """What no check of `profile` settles and no answer of `standing`."""
     checks, _ = profile_checks(profile, context.registry)
     there = {check.id for check in checks}
     settled = {

@@ -1,0 +1,192 @@
+"""The command `attest`: asks the open questions in the terminal and writes a file of answers.
+
+Each answer is written before the next question is asked, so that a session can be broken off at any
+time; the next one goes on with what is still open.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import structs
+
+from audit_core.attest.questions import Open, OpenAs, Question, questions
+from audit_core.attest.reading import read_answers
+from audit_core.attest.standing import Standing
+from audit_core.attest.writing import Draft, appended, drafted, read_if_there, replace
+from audit_core.cli import answers
+from audit_core.cli.context import Context
+from audit_core.cli.output import note, say, tty
+from audit_core.cli.questions import left_by, unsettled
+from audit_core.cli.stored import read_results
+from audit_core.model import Target
+from audit_core.model.attestations import AnswerState
+from audit_core.model.errors import InputError
+from audit_core.model.results import Clause
+from audit_core.model.units import Step
+from audit_core.views.question_view import layer_of
+from audit_core.views.results_view import step_texts
+
+_VERDICTS = {"a": "affirmed", "d": "denied", "n": "not_applicable", "v": "value"}
+
+
+class _Ended(Exception):
+    """The person wants no more questions, or nothing more can be read."""
+
+
+def attest(context: Context) -> int:
+    """Asks the open questions one after another; every answer given so far is in the file."""
+    path: Path = context.args.to
+    today, written = answers.today(), 0
+    asked = _open(context, today)
+    text = context.text
+    say(text("Open questions: {count}. Answers go to {path}", count=len(asked), path=path))
+    try:
+        for number, question in enumerate(asked, 1):
+            draft = _ask(context, question, f"{number}/{len(asked)}", today)
+            if draft is not None:
+                _write(context, path, draft, today)
+                written += 1
+    except _Ended:
+        say()
+    say(text("Answers written: {count}; the same command goes on with what is open",
+             count=written))  # fmt: skip
+    return 0
+
+
+# --- what is open -------------------------------------------------------------------------------
+
+
+def _open(context: Context, today: datetime.date) -> tuple[Question, ...]:
+    """What is open, and not answered in the file."""
+    path: Path = context.args.to
+    given = answers.read(context, [path]) if read_if_there(path).strip() else None
+    listed = given.answers.answers if given is not None else ()
+    if context.args.run is not None:
+        results = read_results(context, context.store.find(context.args.run))
+        standing = Standing(listed, results.run.judged)
+        objects = {entry.object for entry in results.entries}
+        targets = [target for target in results.targets if target.id in objects]
+        return questions(results.clauses, targets, _unanswered(left_by(results), standing))
+    inventory = context.inventory()
+    profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
+    chosen = context.chosen(profile, inventory)
+    left = unsettled(context, profile, Standing(listed, today.isoformat()))
+    return questions(profile.clauses, [group.root for group in chosen.groups], left)
+
+
+def _unanswered(left: OpenAs, standing: Standing) -> OpenAs:
+    def open_as(clause: Clause, step: Step, target: Target) -> Open | None:
+        last = standing.of(clause, step, target)
+        if last is not None and last.state in (AnswerState.COUNTS, AnswerState.UNJUDGED):
+            return None
+        return left(clause, step, target)
+
+    return open_as
+
+
+# --- asking -------------------------------------------------------------------------------------
+
+
+def _ask(context: Context, question: Question, number: str, today: datetime.date) -> Draft | None:
+    """The answer to `question`; None where it is skipped. Raises _Ended."""
+    _show(context, question, number)
+    while True:
+        verdict = _verdict(context)
+        if verdict is None:
+            return None
+        draft = drafted(
+            question.id,
+            verdict,
+            _line(_prompt(context, verdict)),
+            context.args.by,
+            _line(context.text("date of the fact [{today}]", today=today)) or today.isoformat(),
+            today,
+        )
+        named = _line(
+            context.text("attachments beside the file, with commas between (Enter: none)")
+        )
+        try:
+            draft = structs.replace(draft, attachments=tuple(_attached(context, named)))
+            _check(context, draft, today)
+        except InputError as error:
+            note(context.translator.say(error.detail))
+            continue
+        return draft
+
+
+def _show(context: Context, question: Question, number: str) -> None:
+    text, step = context.text, question.step
+    asked, bring, affirmed_if = step_texts(step, context.lang)
+    methods = ", ".join(map(context.code, step.methods))
+    say()
+    say(f"[{number}] {question.id} · {layer_of(question.clause, context.lang)} · {methods}")
+    say(asked)
+    say(text("To bring: {bring}", bring=bring))
+    say(text("Affirmed if: {when}", when=affirmed_if))
+    say(text("For: {targets}", targets=", ".join(question.targets)))
+    if question.last is not None:
+        say(text("Last answer: {text}", text=f"{question.last.by} {question.last.date} "
+                 f"({context.code(question.last.state.value)}) {question.last.text}"))  # fmt: skip
+
+
+def _verdict(context: Context) -> str | None:
+    while True:
+        word = _line(
+            context.text("a affirmed, d denied, n not applicable, v value, s skip, q quit")
+        )
+        if word in ("q", "quit"):
+            raise _Ended
+        if word in ("s", "skip", ""):
+            return None
+        if word in _VERDICTS or word in _VERDICTS.values():
+            return _VERDICTS.get(word, word)
+
+
+def _prompt(context: Context, verdict: str) -> str:
+    text = context.text
+    if verdict == "not_applicable":
+        return text("reason")
+    return text("value") if verdict == "value" else text("what was found")
+
+
+def _line(prompt: str) -> str:
+    """A line that a person typed after `prompt`; raises _Ended at the end of the input."""
+    print(f"{tty(prompt)} > ", end="", flush=True)
+    try:
+        line = sys.stdin.readline()
+    except UnicodeDecodeError:
+        return ""
+    if not line:
+        raise _Ended
+    return line.strip()
+
+
+def _attached(context: Context, named: str) -> Iterator[tuple[str, str]]:
+    for name in filter(None, (part.strip() for part in named.split(","))):
+        path = context.args.to.parent / name
+        # Of what is no regular file, reading the answer tells what is wrong.
+        data = path.read_bytes() if path.is_file() else b""
+        yield name, hashlib.sha256(data).hexdigest()
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def _check(context: Context, draft: Draft, today: datetime.date) -> None:
+    """Raises InputError where the answer would be refused when it is read."""
+    path: Path = context.args.to
+    alone = appended(b"", draft, str(path))
+    read_answers([path], context.policy, answers.redacting(context), today=today,
+                 raw={path: alone})  # fmt: skip
+
+
+def _write(context: Context, path: Path, draft: Draft, today: datetime.date) -> None:
+    """`draft` stands at the end of the file, which is read again: others may have changed it."""
+    raw = appended(read_if_there(path), draft, str(path))
+    read_answers([path], context.policy, answers.redacting(context), today=today, raw={path: raw})
+    replace(path, raw)
