@@ -6,7 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from audit_core.model import Conclusion, Finding, Result, msg
-from audit_core.model.results import Clause, Evidence, PackSource, number_width, total
+from audit_core.model.results import (
+    Clause,
+    Evidence,
+    ObjectResults,
+    PackSource,
+    number_width,
+    total,
+)
 from audit_excel.parts import Part, members
 from audit_excel.sessions import sessions
 from audit_excel.words import TARGET_STATES, Counts, Words
@@ -50,20 +57,22 @@ class View(Words):
         self.part, self.results, self.run = part, results, results.run
         self.clauses = {(c.catalog, c.id): c for c in results.clauses}
         self.checks = {c.id: c for c in results.checks}
-        objects = [results.object(entry) for entry in part.entries]
+        self.statuses = {s.target: s for entry in part.entries for s in entry.targets}
+        self.targets = members(results.targets, {entry.object for entry in part.entries})
+        self._digits = number_width(results)
+        self._take([results.object(entry) for entry in part.entries])
+        self.by_object, self.by_layer = self._grouped()
+        self._looked = self._by_whole()
+        self._names = self._named()
+
+    def _take(self, objects: Sequence[ObjectResults]) -> None:
         self.found = tuple(f for o in objects for f in o.findings)
         self.conclusions = tuple(c for o in objects for c in o.conclusions)
         self.findings = {f.id: f for o in objects for f in (*o.cited, *o.findings)}
         self._cited = {f.id for o in objects for f in o.cited} - {f.id for f in self.found}
-        self.statuses = {s.target: s for entry in part.entries for s in entry.targets}
-        self.targets = members(results.targets, {entry.object for entry in part.entries})
-        self.observations = part.numbered(o.observations for o in objects)
+        self.observations = self.part.numbered(o.observations for o in objects)
         self._evidence = {seen.digest: number for number, seen in self.observations}
         self._rows = {number: row for row, (number, _) in enumerate(self.observations)}
-        self._digits = number_width(results)
-        self.by_object, self.by_layer = self._grouped()
-        self._looked = self._by_whole()
-        self._names = self._named()
 
     def _grouped(self) -> tuple[dict[str, list[Conclusion]], dict[str, list[Conclusion]]]:
         clause_rank = {key: rank for rank, key in enumerate(self.clauses)}

@@ -69,14 +69,6 @@ _STATUSES = {
     Status.FAULT: msg("fault of the tool"),
     Status.UNSUPPORTED: msg("not supported on this platform"),
 }
-_ASKED = {
-    "command": msg("Command"),
-    "file": msg("File"),
-    "files": msg("Several files"),
-    "ports": msg("Probe of ports over the network"),
-    "tls": msg("TLS handshakes over the network"),
-}
-_OVER_THE_NETWORK = ("ports", "tls")
 _BY_STATUS = {status.value: said.id for status, said in _STATUSES.items()}
 _RIGHTS = {"user": msg("login user"), "root": msg("root")}
 _METHODS = {
@@ -100,7 +92,9 @@ class Words:
         self.zh = source.lang == "zh"
         self._fixed: dict[str, str] = {}
         self._coded: dict[tuple[type, Enum], str] = {}
-        self._kinds = {kind.id: kind.title for kind in source.results.index.kinds}
+        index = source.results.index
+        self._kinds = {kind.id: kind.title for kind in index.kinds}
+        self._evidence_kinds = {kind.id: kind.title for kind in index.evidence_kinds}
         self._types = {t.id: t for t in source.results.index.object_types}
 
     def text(self, source: str) -> str:
@@ -193,12 +187,13 @@ class Words:
 
     def asked(self, seen: Evidence) -> str:
         """What kind of question it was, in words."""
-        return self.text(_ASKED[seen.kind].id) if seen.kind in _ASKED else seen.kind
+        title = self._evidence_kinds.get(seen.kind)
+        return seen.kind if title is None else self.say(title)
 
     def rights(self, seen: Evidence) -> str:
         """With which rights it was asked, in words."""
-        if seen.kind in _OVER_THE_NETWORK:
-            return self.text("over the network")
+        if not seen.how.user and seen.how.uid is None:
+            return self.text("without login")
         known = _RIGHTS.get(seen.privilege)
         return self.text(known.id) if known else seen.privilege
 

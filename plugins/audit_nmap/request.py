@@ -14,7 +14,7 @@ class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
     """
 
     evidence_kind: ClassVar[str] = "ports"
-    evidence_title: ClassVar[Message] = msg("ports")
+    evidence_title: ClassVar[Message] = msg("port scan")
 
     address: str
     ports: str

@@ -49,6 +49,7 @@ class Whole(Struct, frozen=True, kw_only=True):
     conclusions: tuple[Conclusion, ...]
     observations: tuple[Evidence, ...]
     kinds: tuple[KindInfo, ...] = ()
+    evidence_kinds: tuple[KindInfo, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
     statuses: tuple[TargetStatus, ...] = ()
@@ -68,6 +69,7 @@ def whole(results: Results) -> Whole:
         conclusions=tuple(results.conclusions),
         observations=tuple(results.observations),
         kinds=results.index.kinds,
+        evidence_kinds=results.index.evidence_kinds,
         object_types=results.index.object_types,
         system_objects=results.index.system_objects,
         statuses=tuple(results.statuses),
@@ -117,6 +119,7 @@ def _index(value: Whole, add: Add) -> ResultsIndex:
         checks=value.checks,
         objects=tuple(_entry(value, one, *add(one)) for one in _objects(value)),
         kinds=value.kinds,
+        evidence_kinds=value.evidence_kinds,
         object_types=value.object_types,
         system_objects=value.system_objects,
     )

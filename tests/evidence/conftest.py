@@ -14,6 +14,7 @@ import pytest
 import audit_excel
 import audit_profiles
 from audit_core.model import (
+    Command,
     Conclusion,
     Coverage,
     Finding,
@@ -258,7 +259,9 @@ def _results() -> Whole:
         title_en="Online banking, classified protection self-assessment (level 3)",
         targets=_targets(), clauses=clauses, checks=_checks(), findings=tuple(findings),
         conclusions=_conclusions(clauses), observations=tuple(evidence),
-        kinds=(KindInfo(id="host", title=msg("Host")),), object_types=_CATALOG.object_types,
+        kinds=(KindInfo(id="host", title=msg("Host")),),
+        evidence_kinds=(KindInfo(id="command", title=Command.evidence_title),),
+        object_types=_CATALOG.object_types,
         system_objects=_CATALOG.system_objects,
     )  # fmt: skip
 

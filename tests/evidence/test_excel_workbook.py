@@ -229,7 +229,7 @@ def test_every_observation_is_in_the_index_with_its_file(
         row = [c.value for c in sheet[4 + number]]
         assert row[0] == f"E{number + 1:05d}"
         assert row[1] == seen.target
-        assert row[2] == {"zh": "命令", "en": "Command"}[lang] + "\n" + seen.asked
+        assert row[2] == {"zh": "命令", "en": "command"}[lang] + "\n" + seen.asked
         assert row[3] == "root"
         assert row[4] == "2026-11-23 08:00:00\n2026-11-23 08:00:01"
         assert row[5].startswith({"zh": "已应答\n", "en": "answered\n"}[lang])

@@ -30,6 +30,7 @@ from audit_core.model import (
     KindSettings,
     Message,
     RedactionRule,
+    Request,
     all_facts,
     msg,
     named,
@@ -73,6 +74,17 @@ class Registry(Struct, frozen=True, kw_only=True):
     policy_dirs: tuple[Path, ...]
     locales: dict[str, Path]
     owner: dict[str, str]
+
+    @property
+    def accepted(self) -> tuple[type[Request], ...]:
+        """The types of requests that some connector answers."""
+        return tuple(dict.fromkeys(t for c in self.connectors.values() for t in c.accepts))
+
+    @property
+    def evidence_titles(self) -> dict[str, Message]:
+        """What requests yield, in words, by code; without those that are not called anything."""
+        titled = {type.evidence_kind: type.evidence_title for type in self.accepted}
+        return {code: title for code, title in titled.items() if title is not None}
 
 
 _TRIAL = """

@@ -230,7 +230,7 @@ def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
         collector = Collector(
             made,
             context.routes(chosen.inventory).by_target(chosen.targets),
-            accepted=context.accepted,
+            accepted=context.registry.accepted,
             redactor=context.redactor,
             on_event=on_event,
             at_once=context.args.at_once,

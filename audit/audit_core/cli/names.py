@@ -50,10 +50,7 @@ CODES: dict[str, Message] = {
     "unjudged": msg("unjudged"),
     "contradicted": msg("contradicted"),
     # requests and their rights
-    "command": msg("command"),
     "network": msg("network"),
-    "file": msg("file"),
-    "files": msg("files"),
     "user": msg("user"),
     "collector": msg("collector"),
     # in which direction an overlay may tighten a parameter

@@ -222,6 +222,7 @@ class Evaluator:
             ),
             objects=tuple(objects),
             kinds=tuple(self._kinds()),
+            evidence_kinds=tuple(self._evidence_kinds()),
             object_types=profile.object_types,
             system_objects=profile.system_objects,
         )
@@ -231,6 +232,11 @@ class Evaluator:
         known = self._work.registry.kinds.by_id
         used = {target.kind for target in self._file.targets}
         return (KindInfo(id=id, title=known[id].title) for id in sorted(used & known.keys()))
+
+    def _evidence_kinds(self) -> Iterable[KindInfo]:
+        """The kinds of evidence that connectors yield, by id."""
+        titles = self._work.registry.evidence_titles
+        return (KindInfo(id=id, title=title) for id, title in sorted(titles.items()))
 
 
 def _standing(run: Run) -> Standing:

@@ -124,6 +124,7 @@ class Command(Request, frozen=True, kw_only=True, tag="command"):
     """
 
     evidence_kind: ClassVar[str] = "command"
+    evidence_title: ClassVar[Message] = msg("command")
     waiting: ClassVar[frozenset[str]] = Request.waiting | {"ok", "not_found"}
 
     argv: tuple[str, ...]
@@ -147,6 +148,7 @@ class ReadFile(Request, frozen=True, kw_only=True, tag="file"):
     """The bytes of one regular file of the target; a missing file is NOT_PRESENT."""
 
     evidence_kind: ClassVar[str] = "file"
+    evidence_title: ClassVar[Message] = msg("file")
 
     path: str
 
@@ -179,6 +181,7 @@ class ReadFiles(Request, frozen=True, kw_only=True, tag="files"):
     """
 
     evidence_kind: ClassVar[str] = "files"
+    evidence_title: ClassVar[Message] = msg("several files")
     bounds: ClassVar[tuple[str, ...]] = (*Request.bounds, "file_limit", "max_files")
     waiting: ClassVar[frozenset[str]] = Request.waiting | {*bounds}
 

@@ -91,7 +91,7 @@ class CheckInfo(Struct, frozen=True, kw_only=True):
 
 
 class KindInfo(Struct, frozen=True, kw_only=True):
-    """A kind of target, as its plugin calls it."""
+    """A kind of target, or of evidence, as its plugin calls it."""
 
     id: str
     title: Message
@@ -203,8 +203,8 @@ class ObjectEntry(Struct, frozen=True, kw_only=True):
 class ResultsIndex(Struct, frozen=True, kw_only=True):
     """The index of the results of one run; the results of each object are in files of their own.
 
-    `kinds` are those of the targets, as far as a plugin offers them. `object_types` and
-    `system_objects` are the names that the catalogs give.
+    `kinds` are those of the targets, `evidence_kinds` those of the evidence, as far as a plugin
+    offers them. `object_types` and `system_objects` are the names that the catalogs give.
     """
 
     schema: str
@@ -216,6 +216,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     checks: tuple[CheckInfo, ...]
     objects: tuple[ObjectEntry, ...]
     kinds: tuple[KindInfo, ...] = ()
+    evidence_kinds: tuple[KindInfo, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
 

@@ -267,25 +267,35 @@ def _agree(
     out: ReportBuilder,
 ) -> None:
     """Checks that the documents agree about the run."""
-    told = [(d.RUN, run.id)] if run is not None else []
-    told += [(d.SEAL, seal.run)] if seal is not None else []
-    told += [(d.RESULTS, index.run.id)] if index is not None else []
-    told += [(d.MANIFEST, manifest.run)] if manifest is not None else []
-    if len({id for _, id in told}) > 1:
+    runs = (
+        None if run is None else run.id,
+        None if seal is None else seal.run,
+        None if index is None else index.run.id,
+        None if manifest is None else manifest.run,
+    )
+    if len(set(runs) - {None}) > 1:
         out.wrong(msg("The documents are of different runs"))
     if seal is not None:
-        file = found.files.get(d.RUN)
-        if file is not None and file.sha256 != seal.run_sha256:
-            out.wrong(msg("It is not the file that the seal names"), d.RUN)
-        if index is not None and index.run.bundles != seal.bundles:
-            out.wrong(msg("Its bundles are not those of the seal"), d.RESULTS)
-    if manifest is not None:
-        file = found.files.get(d.SEAL)
-        previous = seal.previous if seal is not None else None
-        if manifest.seal_sha256 != (file.sha256 if file is not None else None) or (
-            seal is not None and manifest.previous != previous
-        ):
-            out.wrong(msg("Its seal is not the one in the pack"), d.MANIFEST)
+        _as_sealed(found, seal, index, out)
+    if manifest is not None and not _names_seal(manifest, found.files.get(d.SEAL), seal):
+        out.wrong(msg("Its seal is not the one in the pack"), d.MANIFEST)
+
+
+def _as_sealed(
+    found: Contents, seal: Seal, index: evidence_links.ResultIndex | None, out: ReportBuilder
+) -> None:
+    file = found.files.get(d.RUN)
+    if file is not None and file.sha256 != seal.run_sha256:
+        out.wrong(msg("It is not the file that the seal names"), d.RUN)
+    if index is not None and index.run.bundles != seal.bundles:
+        out.wrong(msg("Its bundles are not those of the seal"), d.RESULTS)
+
+
+def _names_seal(manifest: d.Manifest, file: d.File | None, seal: Seal | None) -> bool:
+    """True when `manifest` names `file` as the seal, and the seal before it as the seal does."""
+    if manifest.seal_sha256 != (None if file is None else file.sha256):
+        return False
+    return seal is None or manifest.previous == seal.previous
 
 
 def _signature(
@@ -295,6 +305,7 @@ def _signature(
     trusted: Ed25519PublicKey | None,
     wanted: str | None,
 ) -> str | None:
+    """The fingerprint of the key that signed the manifest, if it is the one to be expected."""
     envelope, own = found.kept.get(d.SIGNATURE), keys.parse_public(found.kept.get(d.KEY, b""))
     if envelope is None or d.KEY not in found.kept:
         out.wrong(msg("It is missing"), d.KEY if envelope is not None else d.SIGNATURE)
@@ -302,14 +313,9 @@ def _signature(
     if own is None:
         out.wrong(msg("It is not an Ed25519 public key"), d.KEY)
     public = trusted if trusted is not None else own
-    if public is None:
+    if public is None or not _wanted(public, wanted, out):
         return None
     print_ = keys.fingerprint(public)
-    if wanted is not None and print_ != wanted.lower().removeprefix("sha256:"):
-        out.wrong(
-            msg("The pack contains the key {found}, not {wanted}", found=print_, wanted=wanted)
-        )
-        return None
     detail = signing.statement(envelope, public)
     if detail is None:
         by = signing.signer(envelope) or "?"
@@ -332,6 +338,14 @@ def _signature(
             )
         )
     return print_
+
+
+def _wanted(public: Ed25519PublicKey, wanted: str | None, out: ReportBuilder) -> bool:
+    found = keys.fingerprint(public)
+    if wanted is None or found == wanted.lower().removeprefix("sha256:"):
+        return True
+    out.wrong(msg("The pack contains the key {found}, not {wanted}", found=found, wanted=wanted))
+    return False
 
 
 def _statement_matches(

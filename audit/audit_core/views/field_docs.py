@@ -68,6 +68,7 @@ ANYWHERE: dict[str, str] = {
     "id": "The id.",
     "inventory_sha256": _HEX,
     "kind": "What kind of thing it is.",
+    "evidence_kinds": "The kinds of evidence, with the names that their plugins give.",
     "kinds": "The kinds of the targets, with the names that their plugins give.",
     "lang": "Language of the texts: `zh` or `en`.",
     "layer": "The layer, in Chinese.",
