@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from audit_core.model import Finding, Severity, Target, msg
@@ -9,9 +10,10 @@ from audit_core.model.results import Evidence
 from audit_excel import row_keys
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
-from audit_excel.record_text import seen, to_bring
+from audit_excel.record_text import seen
 from audit_excel.sheet import Book, Cell, Column, Link, Row, table
 from audit_excel.view import View
+from audit_excel.wanted import Wanted, of_whom, to_answer
 
 _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 
@@ -106,38 +108,51 @@ def issue_sheet(book: Book, view: View, plan: Plan) -> None:
 
 
 def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
-    for number, conclusion in enumerate(plan.wanted, 1):
-        clause = view.clause(conclusion)
-        record = plan.record_rows[conclusion.catalog, conclusion.clause, conclusion.target]
+    for number, row in enumerate(plan.wanted, 1):
+        clause, first = row.clause, row.conclusions[0]
+        record = plan.record_rows[first.catalog, first.clause, first.target]
         cells: list[Cell | str | int] = [
             Cell(number, "centre"),
-            Cell(view.name(conclusion.target), "link", record),
+            Cell(of_whom(view, row), "link" if len(row.conclusions) == 1 else "text",
+                 record if len(row.conclusions) == 1 else None),
             view.control_point(clause),
             Cell(view.item(clause)),
             Cell(view.methods(clause), "centre"),
-            Cell(tuple(to_bring(view, conclusion))),
-            Cell(view.conclusion(conclusion), conclusion.conclusion.value),
-            Cell(view.coverage(conclusion.coverage), "centre"),
+            Cell(to_answer(view, row)),
+            _conformity(view, row),
+            Cell(tuple(dict.fromkeys(view.coverage(c.coverage) for c in row.conclusions)),
+                 "centre"),
             *[Cell("", "fill_in")] * 3,
-        ]
-        yield Row(row_keys.of_conclusion(conclusion, "bring"), cells)
+            Cell(tuple(question.id for question in row.questions), "digest"),
+        ]  # fmt: skip
+        yield Row(row_keys.of_questions(clause, row.selector), cells)
+
+
+def _conformity(view: View, row: Wanted) -> Cell:
+    """The word of all its objects, or how many have which."""
+    words = Counter((view.conclusion(c), c.conclusion.value) for c in row.conclusions)
+    if len(words) == 1:
+        ((word, style),) = words
+        return Cell(word, style)
+    return Cell(tuple(f"{word} {count}" for (word, _), count in words.items()), "centre")
 
 
 def missing_sheet(book: Book, view: View, plan: Plan) -> None:
-    """What a person has to bring, per item and object."""
+    """What a person has to bring, once for everything that one answer holds for."""
     text = view.text
     columns = [
         Column(text("No."), 6), Column(text("Object"), 18), Column(text("Control point"), 16),
         Column(text("Item"), 34), Column(text("Method"), 12), Column(text("What to provide"), 44),
         Column(text("Conformity"), 14), Column(text("Covered by checks"), 12),
         Column(text("Answer or document"), 24), Column(text("Provided by"), 12),
-        Column(text("Date"), 12, date=True),
+        Column(text("Date"), 12, date=True), Column(text("Question no."), 28),
     ]  # fmt: skip
     table(
         book, plan.missing,
         title=text("To be provided"),
         info=[text("Checks alone cannot conclude these items; the conformity shown is that "
                    "before manual input"),
+              text("Each question stands here once, for all objects that one answer holds for"),
               view.disclaimer],
         columns=columns, rows=_missing_rows(view, plan), frozen=2, tab=_RED_TAB,
     )  # fmt: skip

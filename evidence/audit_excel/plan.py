@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from audit_core.model import Conclusion
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
-from audit_excel.record_text import to_bring
 from audit_excel.sheet import MAX_ROWS, Link, TableSheets, reserve
 from audit_excel.view import View
+from audit_excel.wanted import Wanted, wanted
 
 SIDE_BY_SIDE = 1_000
 """Objects side by side on one worksheet of the matrix."""
@@ -30,7 +29,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     layers: dict[str, TableSheets]
     objects: dict[str, TableSheets]
     issue_list: tuple[Issue, ...]
-    wanted: tuple[Conclusion, ...]
+    wanted: tuple[Wanted, ...]
     record_rows: dict[tuple[str, str, str], Link]
 
 
@@ -50,13 +49,13 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
         return reserve(names, title, rows, rows_each)
 
     found = tuple(issues(view))
-    wanted = tuple(c for cs in view.by_object.values() for c in cs if to_bring(view, c))
+    asked = wanted(view)
     blocks = max(1, -(-len(view.by_object) // side_by_side))
     fixed = {
         "cover": reserved(text("Cover")),
         "overview": reserved(text("Overview")),
         "issues": reserved(text("Issues"), len(found)),
-        "missing": reserved(text("To be provided"), len(wanted)),
+        "missing": reserved(text("To be provided"), len(asked)),
         "checks": reserved(text("Check results"), len(view.found)),
         "assets": reserved(text("Assets"), len(view.targets)),
         "evidence": reserved(text("Evidence index"), len(view.observations)),
@@ -66,6 +65,6 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
     layers = {name: reserved(name, len(cs)) for name, cs in view.by_layer.items()}
     objects = {id: reserved(view.name(id), len(cs)) for id, cs in view.by_object.items()}
     return Plan(
-        **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=wanted,
+        **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=asked,
         record_rows=_record_rows(view, objects),
     )  # fmt: skip

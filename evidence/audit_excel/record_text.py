@@ -10,6 +10,14 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from audit_core.model import Conclusion, Finding, Message, Result, Value, Verdict, msg
+from audit_core.model.attestations import (
+    DENIED_BY,
+    NOT_APPLICABLE_BY,
+    AnswerState,
+    AnswerVerdict,
+    StepAnswer,
+)
+from audit_core.model.units import Step
 from audit_core.views.results_view import wanted
 from audit_excel.view import View
 
@@ -32,6 +40,19 @@ _ORDER = {
     Verdict.NOT_APPLICABLE: 2,
     Verdict.PASS: 3,
 }
+
+_SHOWN = (AnswerState.COUNTS, AnswerState.CONTRADICTED)
+"""What becomes of an answer that a record states; the others are told as notes."""
+
+ANSWERED = {
+    AnswerVerdict.AFFIRMED: msg("fulfilled"),
+    AnswerVerdict.DENIED: msg("not fulfilled"),
+    AnswerVerdict.NOT_APPLICABLE: msg("not applicable"),
+    AnswerVerdict.VALUE: msg("value"),
+}
+_IN_ANSWERS = (DENIED_BY.id, NOT_APPLICABLE_BY.id)
+TOLD_MOST = 400
+"""Characters of an answer that a record shows; the pack has it all."""
 
 FEW = 4
 """Items of a list that a record shows; the check results have them all."""
@@ -134,7 +155,8 @@ def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
 
 def record(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The result record (结果记录): what was seen, why, and what a person has to bring."""
-    return (*seen_lines(view, conclusion), *_open_lines(view, conclusion)) or (
+    told = (*seen_lines(view, conclusion), *answer_lines(view, conclusion))
+    return (*told, *_open_lines(view, conclusion)) or (
         view.text("NOTHING RECORDED: this result has no evidence"),
     )
 
@@ -143,6 +165,36 @@ def seen_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The lines of its findings, the worst first: the height of a row is limited."""
     found = sorted(view.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
     return tuple(_lines(view, found, conclusion.target))
+
+
+def answer_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
+    """What people said of its steps: how it was assessed, by whom, when, and what they found."""
+    steps = {step.number: step for step in view.clause(conclusion).steps}
+    return tuple(
+        _answer_line(view, steps[step.number], step.answer)
+        for step in conclusion.steps
+        if step.answer is not None and step.number in steps and step.answer.state in _SHOWN
+    )
+
+
+def _answer_line(view: View, step: Step, answer: StepAnswer) -> str:
+    methods = view.comma.join(view.method(m) for m in step.methods) or view.text("answer")
+    head = msg("{methods} (step {number}; {by}, {date}, valid until {until})", methods=methods,
+               number=step.number, by=answer.by, date=answer.date,
+               until=answer.valid_until)  # fmt: skip
+    parts = (answer.text, answer.reason, answer.value)
+    said = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
+    word = view.say(ANSWERED[answer.verdict])
+    if answer.state is AnswerState.CONTRADICTED:
+        word = view.say(msg("{word}; contradicted by checks", word=word))
+    files = view.comma.join(f"{f.name} (sha256 {f.sha256[:16]}…)" for f in answer.attachments)
+    more = view.semicolon + view.say(msg("attached: {files}", files=files)) if files else ""
+    mark = f"〔{word}〕" if view.zh else f"[{word}]"
+    return f"{view.say(head)}{'：' if view.zh else ': '}{said}{more} {mark}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TOLD_MOST else text[: TOLD_MOST - 1] + "…"
 
 
 def failed_lines(view: View, conclusion: Conclusion) -> int:
@@ -163,7 +215,8 @@ def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
             "{count} more findings belong to this item, none with a worse verdict", count=more
         )
         lines.append(view.say(counted))
-    lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in conclusion.why]
+    notes = [m for m in conclusion.why if m.id not in _IN_ANSWERS]
+    lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in notes]
     lines += _reason_demanded(view, conclusion)
     lines += _asked_of_people(view, conclusion)
     return tuple(lines)

@@ -14,8 +14,13 @@ def _key(*parts: str) -> str:
 
 
 def of_conclusion(conclusion: Conclusion, what: str = "record") -> str:
-    """`WHAT|OBJECT|CATALOG|CLAUSE`; `what` is `record`, `issue` or `bring`."""
+    """`WHAT|OBJECT|CATALOG|CLAUSE`; `what` is `record` or `issue`."""
     return _key(what, conclusion.target, conclusion.catalog, conclusion.clause)
+
+
+def of_questions(clause: Clause, selector: str) -> str:
+    """`bring|SELECTOR|CATALOG|CLAUSE`; the selector of the whole system is empty."""
+    return _key("bring", selector, clause.catalog, clause.id)
 
 
 def of_finding(finding: Finding, what: str = "finding") -> str:

@@ -215,6 +215,10 @@ class Words:
         """By which methods a person assesses `clause`, in words; empty where nothing says it."""
         return self.comma.join(self.say(_METHODS[m]) for m in clause.methods if m in _METHODS)
 
+    def method(self, method: str) -> str:
+        """A method of assessment in words."""
+        return self.say(_METHODS[method]) if method in _METHODS else method
+
     def layer(self, clause: Clause) -> str:
         """The name of the layer that `clause` belongs to."""
         name = (clause.layer if self.zh else clause.layer_en) or clause.layer

@@ -10,10 +10,13 @@ from msgspec.structs import replace
 
 from audit_core.model import (
     SessionInfo,
+    StepResult,
+    StepState,
     Target,
     Verdict,
     msg,
 )
+from audit_core.model.attestations import AnswerState, AnswerVerdict, Attachment, StepAnswer
 from core.pack.workbook import (
     MakeSource,
     records,
@@ -186,3 +189,38 @@ def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
     assert book[host].row_dimensions[row[0].row].height < 409
     checks = [r[2] for r in rows(book["检查明细"])]
     assert len(checks) == 63
+
+
+def test_a_record_states_what_people_said_with_author_and_date(
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
+) -> None:
+    at = next(c for c in small_results.conclusions if c.target == "web1" and c.open_steps)
+    said = StepAnswer(
+        question="q", verdict=AnswerVerdict.AFFIRMED, state=AnswerState.COUNTS, by="=张三",
+        date="2026-11-20", entered="2026-11-21", valid_until="2027-05-22",
+        text="重置须经\n书面审批", attachments=(
+            Attachment(name="form.pdf", sha256="ab" * 32, stored="ab" * 32, size=1),
+        ),
+    )  # fmt: skip
+    cases = {
+        said: "回答（步骤 1；=张三，2026-11-20，有效期至 2027-05-22）：重置须经 书面审批；"
+        "附件：form.pdf (sha256 abababababababab…) 〔满足〕",
+        replace(said, state=AnswerState.CONTRADICTED): "〔满足，与检查项结果矛盾〕",
+        replace(said, verdict=AnswerVerdict.NOT_APPLICABLE, text="", reason="无", attachments=()): (
+            "：无 〔不适用〕"
+        ),
+        replace(said, text="长" * 4000, attachments=()): "长… 〔满足〕",
+        replace(said, state=AnswerState.EXPIRED): "",
+    }
+    for answer, told in cases.items():
+        steps = tuple(replace(s, answer=answer) for s in at.steps) or (
+            StepResult(number=1, state=StepState.AFFIRMED, answer=answer),
+        )
+        conclusions = tuple(
+            replace(c, steps=steps) if c is at else c for c in small_results.conclusions
+        )
+        book = written(make_source(replace(small_results, conclusions=conclusions)), tmp_path)
+        row = next(r for r in rows(book["web1"]) if r[2].startswith(at.clause))
+        assert ("=张三" in row[3]) is bool(told), row[3]
+        assert told in row[3]
+        assert len(row[3]) < 2000

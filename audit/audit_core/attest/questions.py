@@ -29,6 +29,9 @@ class Open(Struct, frozen=True, kw_only=True):
 OpenAs = Callable[[Clause, Step, Target], Open | None]
 """How a step is open on an object; None where it is not."""
 
+Asked = tuple[Clause, Step, Target, Open]
+"""A step that is open on an object."""
+
 
 class Question(Struct, frozen=True, kw_only=True):
     """A step to be answered, and the objects for which the answer is missing.
@@ -115,19 +118,28 @@ def questions(
     clauses: Sequence[Clause], objects: Sequence[Target], open_as: OpenAs
 ) -> tuple[Question, ...]:
     """The questions about `objects` whose steps are open, in the order of the clauses."""
-    root_of = roots(clauses)
+    return grouped(
+        tuple(
+            (clause, step, target, left)
+            for clause, step, target in _steps(clauses, objects)
+            if (left := open_as(clause, step, target)) is not None
+        )
+    )
+
+
+def grouped(asked: Sequence[Asked]) -> tuple[Question, ...]:
+    """What is `asked`, each question once, in this order."""
+    root_of = roots({(c.catalog, c.id): c for c, *_ in asked}.values())
     found: dict[tuple[StepKey, str], _Found] = {}
-    for clause, step, target in _steps(clauses, objects):
-        left = open_as(clause, step, target)
-        if left is None:
-            continue
+    for clause, step, target, left in asked:
         own = (clause.catalog, clause.id, step.number)
-        asked = found.setdefault((root_of[own], selector(step.scope, target)), _Found(clause, step))
-        asked.targets[target.id] = None
-        asked.also[own] = None
-        if left.last not in asked.last:
-            asked.last.append(left.last)
-    return tuple(_question(asked, selected) for (_, selected), asked in found.items())
+        key = (root_of[own], selector(step.scope, target))
+        question = found.get(key) or found.setdefault(key, _Found(clause, step))
+        question.targets[target.id] = None
+        question.also[own] = None
+        if left.last not in question.last:
+            question.last.append(left.last)
+    return tuple(_question(one, selected) for (_, selected), one in found.items())
 
 
 def _steps(

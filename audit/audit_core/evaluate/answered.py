@@ -8,8 +8,14 @@ from msgspec import Struct, structs
 
 from audit_core.attest.standing import Standing
 from audit_core.evaluate.units import StepView, answered
-from audit_core.model import Message, StepState, Target, msg
-from audit_core.model.attestations import AnswerState, AnswerVerdict, StepAnswer
+from audit_core.model import Message, StepState, Target, filled, msg
+from audit_core.model.attestations import (
+    DENIED_BY,
+    NOT_APPLICABLE_BY,
+    AnswerState,
+    AnswerVerdict,
+    StepAnswer,
+)
 from audit_core.model.results import Clause
 
 
@@ -49,8 +55,8 @@ def _told(answer: StepAnswer, seen: StepView) -> Told:
 def reasons(told: Mapping[int, Told]) -> list[Message]:
     """Why steps do not apply, as people said."""
     return [
-        msg("Not applicable according to {by} on {date}: {reason}",
-            by=t.answer.by, date=t.answer.date, reason=_line(t.answer.reason))
+        filled(NOT_APPLICABLE_BY,
+               by=t.answer.by, date=t.answer.date, reason=_line(t.answer.reason))
         for t in told.values()
         if t.counts and t.answer.verdict is AnswerVerdict.NOT_APPLICABLE
     ]  # fmt: skip
@@ -97,8 +103,7 @@ def _denied(number: int, told: Told) -> Message:
         return msg("CONTRADICTION at step {step}: checks affirm it, but {by} denied it on {date}: "
                    "{text}", step=number, by=by, date=answer.date,
                    text=_line(answer.text))  # fmt: skip
-    return msg("Step {step} was denied by {by} on {date}: {text}",
-               step=number, by=by, date=answer.date, text=_line(answer.text))  # fmt: skip
+    return filled(DENIED_BY, step=number, by=by, date=answer.date, text=_line(answer.text))
 
 
 def _line(text: str) -> str:

@@ -6,6 +6,12 @@ import enum
 
 from msgspec import Struct
 
+from audit_core.model.messages import msg
+
+DENIED_BY = msg("Step {step} was denied by {by} on {date}: {text}")
+NOT_APPLICABLE_BY = msg("Not applicable according to {by} on {date}: {reason}")
+"""Reasons of a conclusion that repeat an answer; a record has the answer itself."""
+
 ANSWERS_SCHEMA = "dengbao/answers/1"
 
 
