@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from audit_core.api.sdk import msg, verbatim
 from audit_tls.report import Outcome, Place, Trust
-from audit_tls.starttls import Declined, begin
-from audit_tls.wire import Closed, Late, NotTls, is_name, why
+from audit_tls.starttls import begin
+from audit_tls.wire import Closed, Late, Trouble, is_name, why
 
 _CAP = 1536 << 10
 # An anonymous handshake succeeds without any certificate and must not be possible. The rare ones
@@ -38,7 +38,7 @@ def handshake(where: Place, until: float, kind: str, *, verify: bool) -> Trust:
     except ssl.SSLCertVerificationError as error:
         detail, code = msg("{words}", words=verbatim(error.verify_message)), error.verify_code
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, detail=detail)
-    except (OSError, ValueError, Declined, NotTls) as error:  # SSLError is an OSError
+    except (OSError, ValueError, Trouble) as error:  # SSLError is an OSError
         return replace(bare, detail=why(error))
     if not chain:
         return replace(bare, detail=msg("the handshake ended without a certificate"))

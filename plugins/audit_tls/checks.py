@@ -30,15 +30,20 @@ from audit_tls.certs import NAMES, WHOLE, Certificate
 from audit_tls.facts import (
     CERTIFICATES,
     ENDPOINT,
+    SPOKEN,
     TRUST,
     Certificates,
     Chains,
     Endpoint,
+    Spoken,
     Support,
     Version,
+    instead,
 )
+from audit_tls.plaintext import Use
 from audit_tls.report import Outcome, Stopped
-from audit_tls.wire import GROUP_NAMES, WEAK_GROUPS
+from audit_tls.suites import VERSION_NAMES, suite_name
+from audit_tls.wire import GROUP_NAMES, WEAK_GROUPS, alert_name
 
 _OLD = ("SSLv3", "TLS 1.0", "TLS 1.1")
 _TLCP = "TLCP 1.1"
@@ -74,9 +79,10 @@ _STOPPED = {
 
 def _why_open(version: Version) -> Message:
     """What came in place of an answer that settles something."""
-    if version.unsettling == ("closed",):
-        return msg("{version}: the connection was closed without an answer, which a rate limit "
-                   "or a device in between can also cause", version=version.name)  # fmt: skip
+    if version.unsettling and {*version.unsettling} <= {"closed", "reset"}:
+        return msg("{version}: {detail} without an answer, which a rate limit or a device in "
+                   "between can also cause", version=version.name,
+                   detail=tuple(map(_came, version.unsettling)))  # fmt: skip
     if not version.unsettling:
         return msg("{version}: not probed completely", version=version.name)
     return msg("{version}: the reply is not conclusive ({detail})", version=version.name,
@@ -93,13 +99,20 @@ _CAME = {
     "not_tls": msg("an answer that is not TLS"),
     "capped": msg("the answer exceeds the size limit"),
     "declined": msg("STARTTLS was declined"),
+    "not_served": msg("the server did not serve this client"),
 }
 
 
 def _came(word: str) -> Message:
     """How an attempt ended that says nothing."""
-    alert = word.removeprefix("alert ")
-    return _CAME[word] if word in _CAME else msg("alert {number}", number=alert)
+    kind, _, number = word.partition(" ")
+    if kind == "suite":
+        return msg("an answer with a suite that was not offered: {suite}",
+                   suite=suite_name(int(number, 16)))  # fmt: skip
+    if kind == "version":
+        return msg("an answer in a version that was not offered: {version}",
+                   version=VERSION_NAMES.get(int(number, 16), f"0x{number}"))  # fmt: skip
+    return msg("alert {number}", number=alert_name(int(number))) if number else _CAME[word]
 
 
 def _group_names(groups: Iterable[str]) -> tuple[str | Message, ...]:
@@ -121,7 +134,7 @@ def _stopped(endpoint: Endpoint) -> tuple[Message, ...]:
     "tls.no-old-versions",
     needs=ENDPOINT,
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Disable SSLv3, TLS 1.0 and TLS 1.1; enable TLS 1.2 and TLS 1.3"),
 )
 def no_old_versions(endpoint: Endpoint) -> Judgement:
@@ -139,7 +152,42 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
         why = (*map(_why_open, open_), *_stopped(endpoint))
         return undetermined(detail, *why, _spoken(endpoint), expected=wanted)
     detail = msg("Rejected: {versions}", versions=_names(old))
-    return passed(_spoken(endpoint), detail, expected=wanted)
+    return passed(_spoken(endpoint), detail, *_dropped(old), expected=wanted)
+
+
+def _dropped(old: Iterable[Version]) -> tuple[Message, ...]:
+    """How versions were rejected without an answer."""
+    return tuple(
+        msg("{version}: {detail} each time, between handshakes that were accepted; so it is seen "
+            "from this collector", version=v.name, detail=_CAME[v.dropped])
+        for v in old if v.dropped
+    )  # fmt: skip
+
+
+@check(
+    "tls.offered",
+    needs=SPOKEN,
+    severity=Severity.HIGH,
+    remedy=msg("Configure TLS at this endpoint, or declare the protocol that it speaks"),
+)
+def offered(spoken: Spoken) -> Judgement:
+    """The endpoint speaks TLS and protects its connections."""
+    wanted = msg("TLS with a suite that encrypts and authenticates")
+    if spoken.declined is not None:
+        return failed(spoken.declined, expected=wanted)
+    if spoken.plain is not None:
+        judge = failed if spoken.plain.use is Use.NEVER else undetermined
+        return judge(instead(spoken.plain), expected=wanted)
+    if spoken.mixed:
+        detail = msg("Some connections were answered in plain text, others with TLS")
+        return undetermined(detail, expected=wanted)
+    if spoken.protects is None:
+        return undetermined(msg("No handshake showed what the endpoint protects"), expected=wanted)
+    if not spoken.protects:
+        detail = msg("Only suites without encryption, with export keys or without a certificate "
+                     "are accepted")  # fmt: skip
+        return failed(detail, expected=wanted)
+    return passed(msg("A suite that encrypts and authenticates was accepted"), expected=wanted)
 
 
 def _weak(version: Version) -> Message:
@@ -160,7 +208,7 @@ def _accepts(version: Version) -> Message:
     "tls.no-weak-suites",
     needs=ENDPOINT,
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Leave only suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 or SM4-GCM"),
 )
 def no_weak_suites(endpoint: Endpoint) -> Judgement:
@@ -183,7 +231,7 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     "tls.forward-secrecy",
     needs=ENDPOINT,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Offer ECDHE suites, and prefer them"),
 )
 def forward_secrecy(endpoint: Endpoint) -> Judgement:
@@ -308,7 +356,7 @@ def _key(cert: Certificate) -> Message:
     "tls.key-strength",
     needs=(known_or_absent(CERTIFICATES), known_or_absent(ENDPOINT)),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Use RSA keys of 2048 bits or more, EC or SM2 keys, and groups of 2048 bits"),
 )
 def key_strength(
@@ -487,6 +535,6 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
 _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 
 CHECKS = (
-    no_old_versions, no_weak_suites, forward_secrecy, certificate_valid, key_strength,
+    offered, no_old_versions, no_weak_suites, forward_secrecy, certificate_valid, key_strength,
     signature_hash, certificate_name, certificate_trusted,
 )  # fmt: skip

@@ -18,10 +18,12 @@ from audit_core.api.sdk import (
     Reason,
     Target,
     fact,
+    filled,
     msg,
     verbatim,
 )
 from audit_tls.certs import Certificate, matches, read_certificate
+from audit_tls.plaintext import Plain, Use, plain_protocol
 from audit_tls.reading import (
     accepted_suite,
     alert_of,
@@ -29,6 +31,7 @@ from audit_tls.reading import (
     hello_of,
     is_dropped,
     is_refusal,
+    not_offered,
     unsettling,
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
@@ -48,6 +51,7 @@ from audit_tls.suites import (
     is_elliptic,
     is_finite_field,
     is_weak,
+    protects,
     suite_name,
     suites_of,
 )
@@ -69,7 +73,8 @@ class Version(Struct, frozen=True, kw_only=True):
 
     `weak_settled`: every weak suite was either taken or turned down. `forward`: a suite with
     forward secrecy is taken, is not, or None where that did not come out. `unsettling`: how the
-    attempts ended that say nothing, each in a word.
+    attempts ended that say nothing, each in a word. `dropped`: `closed` or `reset`, where that is
+    how the version was turned down.
     """
 
     name: str
@@ -79,6 +84,19 @@ class Version(Struct, frozen=True, kw_only=True):
     weak_settled: bool = False
     forward: bool | None = None
     unsettling: tuple[str, ...] = ()
+    dropped: str = ""
+
+
+class Spoken(Struct, frozen=True, kw_only=True):
+    """Whether the endpoint speaks TLS. `plain`: what it speaks instead, `declined`: why STARTTLS
+    never begins; both None where TLS came at least once. `mixed`: both came. `protects`: a suite
+    was taken that encrypts and authenticates; None where that did not come out.
+    """
+
+    plain: Plain | None = None
+    declined: Message | None = None
+    mixed: bool = False
+    protects: bool | None = None
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -195,17 +213,12 @@ def _refused(report: Report, index: int) -> bool:
 
 
 def _turned(report: Report, version: int, narrow: Narrow = Narrow.NO) -> frozenset[int]:
-    """The suites that were turned down in `version`, when offered with `narrow`.
-
-    That a version is not spoken never rests on a dropped connection. Which suites are taken in one
-    that is spoken may, where nothing but the offer can be why.
-    """
-    spoken = bool(_taken(report, version))
+    """The suites that were turned down in `version`, when offered with `narrow`."""
     refused = (
         a.suites
         for i, a in enumerate(report.attempts)
         if (a.version, a.narrow) == (version, narrow)
-        and (_refused(report, i) or (spoken and _dropped_each_time(report, i)))
+        and (_refused(report, i) or _dropped_each_time(report, i))
     )
     return frozenset[int]().union(*refused)
 
@@ -252,15 +265,35 @@ def _version(report: Report, version: int) -> Version:
     support = Support.NO if turned >= everything else Support.UNSETTLED
     settled = taken | turned
     forward = {s for s in everything if has_forward_secrecy(s)}
+    yes = bool(taken) or _fallen_back_to(report, version)
     return Version(
         name=VERSION_NAMES[version],
-        support=Support.YES if taken else support,
+        support=Support.YES if yes else support,
         accepted=_suite_names(taken),
-        weak=_suite_names(s for s in taken if is_weak(s)),
+        weak=_suite_names(s for s in taken | _not_asked(report, version) if is_weak(s)),
         weak_settled=settled.issuperset(s for s in everything if is_weak(s)),
         forward=True if taken & forward else False if forward <= turned else None,
         unsettling=_unsettling(report, version),
+        dropped="" if yes or support is not Support.NO else _drops(report, version),
     )
+
+
+def _fallen_back_to(report: Report, version: int) -> bool:
+    """Whether a hello of a newer version was answered in `version`: a server may (RFC 5246 E.1)."""
+    hellos = ((a, hello_of(a)) for a in report.attempts if TLCP < version < a.version < TLS13)
+    return any(h is not None and h.version == version and h.suite in a.suites for a, h in hellos)
+
+
+def _not_asked(report: Report, version: int) -> frozenset[int]:
+    """Suites that the server took in `version` though they were not offered."""
+    mine = (a for a in report.attempts if a.version == version)
+    took = ((hello_of(a), not_offered(a)) for a in mine)
+    return frozenset(s for h, s in took if s is not None and h is not None and h.version == version)
+
+
+def _drops(report: Report, version: int) -> str:
+    mine = (a for a in report.attempts if a.version == version and is_dropped(a))
+    return next((Ended.RESET if a.ended is Ended.RESET else Ended.CLOSED for a in mine), "")
 
 
 def _unsettling(report: Report, version: int) -> tuple[str, ...]:
@@ -288,7 +321,7 @@ def _shares(report: Report) -> Iterable[KeyExchange]:
 def _share(attempt: Attempt) -> KeyExchange | None:
     suite, body = accepted_suite(attempt), flight_of(attempt).key_exchange
     # anonymous and static suites have a weakness of their own, told elsewhere
-    if suite is None or body is None or not has_forward_secrecy(suite):
+    if suite is None or body is None or not (is_finite_field(suite) or is_elliptic(suite)):
         return None
     return key_exchange(body, finite_field=is_finite_field(suite), hint=has_hint(suite))
 
@@ -315,13 +348,63 @@ def _settled(report: Report, version: int, wanted: Callable[[int], bool], narrow
     return _turned(report, version, narrow).issuperset(s for s in suites_of(version) if wanted(s))
 
 
-def _declined(report: Report) -> Absent | None:
+def _declined(report: Report) -> Message | None:
     """That the server spoke its protocol each time and did not begin TLS, or None."""
     if not report.attempts or any(a.ended is not Ended.DECLINED for a in report.attempts):
         return None
-    detail = msg("The server declines STARTTLS ({protocol}), so TLS is not used: {detail}",
+    return msg("The server declines STARTTLS ({protocol}), so TLS is not used: {detail}",
                protocol=report.starttls, detail=report.attempts[-1].detail)  # fmt: skip
-    return Absent(reason=Reason.NOT_PRESENT, detail=detail)
+
+
+def _plain(report: Report) -> Plain | None:
+    """The protocol without TLS that answered at least twice, or None."""
+    found = [p for a in report.attempts if (p := plain_protocol(bytes.fromhex(a.reply)))]
+    same = {p.protocol for p in found}
+    return found[0] if len(found) > 1 and len(same) == 1 else None
+
+
+def _speaks_tls(report: Report) -> bool:
+    return any(hello_of(a) or alert_of(a) is not None for a in report.attempts)
+
+
+_INSTEAD = {
+    Use.NEVER: msg("{protocol} in plain text answers in place of TLS: {words}"),
+    Use.STARTTLS: msg("{protocol} answers in plain text, which may turn to TLS: declare starttls "
+                      "where its protocol is supported: {words}"),
+    Use.OWN: msg("{protocol} answers, which is not TLS: {words}"),
+}  # fmt: skip
+
+
+def instead(plain: Plain) -> Message:
+    """What speaks in place of TLS."""
+    return filled(_INSTEAD[plain.use], protocol=plain.protocol, words=plain.words)
+
+
+def _not_tls(report: Report) -> Absent | None:
+    """Why nothing is known of TLS, where the endpoint shows that it does not speak it."""
+    detail, plain = _declined(report), _plain(report)
+    if detail is None and plain is not None and not _speaks_tls(report):
+        detail = instead(plain)
+    return None if detail is None else Absent(reason=Reason.NOT_PRESENT, detail=detail)
+
+
+def parse_spoken(answer: Answer) -> Spoken:
+    """Whether the endpoint speaks TLS, and whether that protects anything."""
+    report = _report(answer)
+    plain = _plain(report)
+    if _speaks_tls(report):
+        return Spoken(mixed=plain is not None, protects=_protects(report))
+    return Spoken(plain=plain, declined=_declined(report))
+
+
+def _protects(report: Report) -> bool | None:
+    spoken = [v for v in VERSION_NAMES if _taken(report, v)]
+    if any(protects(s) for v in spoken for s in _taken(report, v)):
+        return True
+    settled = all(
+        (_taken(report, v) | _turned(report, v)).issuperset(suites_of(v)) for v in VERSION_NAMES
+    )
+    return False if spoken and settled else None
 
 
 _NOTHING = msg("The endpoint rejected every handshake; declare server_name if it needs one")
@@ -330,8 +413,8 @@ _NOTHING = msg("The endpoint rejected every handshake; declare server_name if it
 def parse_endpoint(answer: Answer) -> Endpoint | Absent:
     """What the endpoint negotiates, from the bytes of its replies."""
     report = _report(answer)
-    if (declined := _declined(report)) is not None:
-        return declined
+    if (missing := _not_tls(report)) is not None:
+        return missing
     versions = tuple(_version(report, v) for v in VERSION_NAMES)
     if all(v.support is not Support.YES for v in versions):
         return Absent(reason=Reason.NOT_COLLECTED, detail=_NOTHING)
@@ -362,8 +445,8 @@ def _chains(report: Report) -> Iterable[tuple[int, tuple[bytes, ...]]]:
 def parse_certificates(answer: Answer) -> Certificates | Absent:
     """The certificates that were sent, each once."""
     report = _report(answer)
-    if (declined := _declined(report)) is not None:
-        return declined
+    if (missing := _not_tls(report)) is not None:
+        return missing
     own: dict[bytes, None] = {}
     others: dict[bytes, None] = {}
     for count, chain in _chains(report):
@@ -416,8 +499,8 @@ _WORST = (Outcome.UNTRUSTED, Outcome.UNSETTLED, Outcome.TRUSTED)
 def parse_trust(answer: Answer) -> Chains | Absent:
     """How the collector's OpenSSL verified the chains."""
     report = _report(answer)
-    if (declined := _declined(report)) is not None:
-        return declined
+    if (missing := _not_tls(report)) is not None:
+        return missing
     if not report.trusts:
         return Absent(reason=Reason.NOT_COLLECTED, detail=msg("The chain was not verified"))
     worst = min(report.trusts, key=lambda t: _WORST.index(t.outcome))
@@ -432,4 +515,6 @@ CERTIFICATES = fact(
 )
 TRUST = fact("tls.trust", Chains, ask=ask, parse=parse_trust, kind="endpoint")
 
-FACTS = (ENDPOINT, CERTIFICATES, TRUST)
+SPOKEN = fact("tls.spoken", Spoken, ask=ask, parse=parse_spoken, kind="endpoint")
+
+FACTS = (ENDPOINT, CERTIFICATES, TRUST, SPOKEN)

@@ -28,6 +28,7 @@ from audit_core.model import (
     Way,
     msg,
 )
+from audit_tls.plaintext import plain_protocol
 from audit_tls.reading import (
     accepted_suite,
     alert_of,
@@ -38,7 +39,7 @@ from audit_tls.reading import (
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Place, Report, Stopped, Trust
 from audit_tls.request import TlsHellos
-from audit_tls.starttls import Declined, begin
+from audit_tls.starttls import Declined, NotServed, begin
 from audit_tls.suites import (
     SSL3,
     TLCP,
@@ -55,7 +56,7 @@ from audit_tls.suites import (
     is_weak,
     suites_of,
 )
-from audit_tls.wire import Flight, Narrow, NotTls, client_hello, why
+from audit_tls.wire import Closed, Flight, Late, Narrow, NotTls, client_hello, why
 
 _EACH_S = 5.0
 _HELLO_CAP = 64 << 10
@@ -97,23 +98,38 @@ def asked(request: Request) -> Reply:
 
 
 def _heard(report: Report) -> tuple[Status, Message | None]:
-    """ANSWERED where the endpoint spoke TLS at least once, or declined to; else why not."""
+    """ANSWERED where what came says how the endpoint speaks TLS, or that it does not; else why."""
     ended = {a.ended for a in report.attempts}
     if any(hello_of(a) or alert_of(a) is not None for a in report.attempts):
         return Status.ANSWERED, None
-    if ended == {Ended.DECLINED}:
+    if ended == {Ended.DECLINED} or any(map(_is_plain, report.attempts)):
         return Status.ANSWERED, None  # though not of TLS
     told = next((a.detail for a in report.attempts if a.detail is not None), None)
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
         return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
+    if Ended.NOT_SERVED in ended:
+        return Status.UNREACHABLE, msg(
+            "the server did not serve this client: {detail}", detail=told
+        )
     if Ended.TIMED_OUT in ended:
-        detail = msg("the connection was accepted, but no usable answer came in time")
-        return Status.TIMED_OUT, detail
-    if Ended.CLOSED in ended or Ended.RESET in ended:
-        return Status.UNREACHABLE, msg("every connection was closed without an answer")
-    if Ended.REFUSED in ended:
-        return Status.UNREACHABLE, msg("the connection was refused")
-    return Status.UNREACHABLE, told or msg("no connection")
+        return Status.TIMED_OUT, told or msg(
+            "the connection was accepted, but no usable answer came in time"
+        )
+    return Status.UNREACHABLE, _UNHEARD.get(frozenset(ended)) or told or msg("no connection")
+
+
+def _is_plain(attempt: Attempt) -> bool:
+    return plain_protocol(bytes.fromhex(attempt.reply)) is not None
+
+
+_UNHEARD = {
+    frozenset({Ended.CLOSED}): msg("every connection was closed without an answer"),
+    frozenset({Ended.RESET}): msg("every connection was reset without an answer"),
+    frozenset({Ended.CLOSED, Ended.RESET}): msg(
+        "every connection was closed or reset without an answer"
+    ),
+    frozenset({Ended.REFUSED}): msg("the connection was refused"),
+}
 
 
 def _asks_for(kind: str, suite: int) -> bool:
@@ -156,11 +172,13 @@ class Asker:
         spoken = [v for v in _ORDER if self._speaks(v)]
         if not spoken:
             return
+        # what was dropped before anything was taken can be asked between what is taken now
+        spoken += [v for v in self._early(spoken) if self._speaks(v)]
         self._control()
         older = [v for v in spoken if v not in (TLS13, TLCP)]
         for version in spoken:
             self._any(version, is_weak)
-        for version in older:
+        for version in (v for v in spoken if v != TLCP):
             self._any(version, has_forward_secrecy)
         self._control()
         self._key_exchange(older)
@@ -187,10 +205,17 @@ class Asker:
         for offer in in_offers(suites_of(version)):
             if self._ask(version, offer, whole=True) is not None:
                 return True
-            mine = [a for a in self._attempts if a.version == version]
-            if not is_refusal(mine[-1]):
+            last = [a for a in self._attempts if a.version == version][-1]
+            if not is_refusal(last) and not (is_dropped(last) and self._known is not None):
                 break  # the version stays undetermined, whatever the other answers are
         return False
+
+    def _early(self, spoken: Sequence[int]) -> list[int]:
+        """The versions that were only dropped before the first was taken."""
+        first = self._known[0] if self._known is not None else _ORDER[0]
+        before = _ORDER[: _ORDER.index(first)]
+        dropped = {a.version for a in self._attempts if is_dropped(a)}
+        return [v for v in before if v in dropped and v not in spoken]
 
     def _key_exchange(self, older: Sequence[int]) -> None:
         for version in older[:1]:  # primes, curves and certificates are no matter of the version
@@ -248,7 +273,7 @@ class Asker:
             self._doubt_refusal()
         if accepted_suite(attempt) is not None or is_refusal(attempt):
             return accepted_suite(attempt)
-        if is_dropped(attempt) and self._taken(version):
+        if is_dropped(attempt) and self._known is not None:
             return self._insist(version, suites, how)
         alone = not (is_troubled(attempt) or is_dropped(attempt))
         if alone and alert_of(attempt) is None:
@@ -388,13 +413,24 @@ def _begin(
         begin(peer, protocol, until)
     except Declined as error:
         return b"", Ended.DECLINED, error.detail
+    except NotServed as error:
+        return b"", Ended.NOT_SERVED, error.detail
     except NotTls as error:
         return b"", Ended.NOT_TLS, error.detail
-    except TimeoutError:
-        return b"", Ended.TIMED_OUT, None
     except OSError as error:
-        return b"", Ended.RESET, why(error)
+        return b"", *_broken(error)
     return None
+
+
+def _broken(error: OSError) -> tuple[Ended, Message | None]:
+    """How a connection ended that was made, and words where there are some beyond that."""
+    if isinstance(error, TimeoutError):
+        return Ended.TIMED_OUT, error.detail if isinstance(error, Late) else None
+    if isinstance(error, Closed):
+        return Ended.CLOSED, error.detail
+    if isinstance(error, ConnectionError):
+        return Ended.RESET, why(error)
+    return Ended.UNREACHABLE, why(error)
 
 
 def _listen(
@@ -417,8 +453,6 @@ def _listen(
                 return bytes(reply), Ended.TIMED_OUT, None
     except NotTls as error:
         return bytes(reply[:_HELLO_CAP]), Ended.NOT_TLS, error.detail
-    except TimeoutError:
-        return bytes(reply), Ended.TIMED_OUT, None
     except OSError as error:
-        return bytes(reply), Ended.RESET, why(error)
+        return bytes(reply), *_broken(error)
     return bytes(reply), Ended.CAPPED, msg("more than {size} bytes", size=len(reply))

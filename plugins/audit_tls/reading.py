@@ -4,8 +4,9 @@ Only an answer turns down. handshake_failure, protocol_version and insufficient_
 what was offered (RFC 5246 7.2.2). internal_error is what OpenSSL 3 says for a version below its
 security level, but a server in trouble says it, too: it counts only where everything offered agrees
 on keys in one way, so that no choice of the server's own stands between. Any other alert speaks of
-the hello, of the name or of the server, and a dropped connection of nobody knows what: a limit, a
-device in between, or a version that is switched off (as Windows does it).
+the hello, of the name or of the server. A dropped connection alone says nothing: a limit or a
+device in between drops, too. It turns down only in an order that no limit has (`facts`), for
+Windows, Dovecot and GnuTLS drop what they do not accept.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from audit_tls.suites import TLCP, exchange_of
 from audit_tls.wire import Flight, NotTls, ServerHello
 
 _REFUSALS = frozenset({40, 70, 71})
-_INTERNAL_ERROR = 80
+_INTERNAL_ERROR, _CLOSE_NOTIFY = 80, 0
 
 
 def flight_of(attempt: Attempt) -> Flight:
@@ -70,13 +71,24 @@ def is_troubled(attempt: Attempt) -> bool:
 
 
 def is_dropped(attempt: Attempt) -> bool:
-    """Whether the connection ended without an answer."""
-    return attempt.ended in (Ended.CLOSED, Ended.RESET) and hello_of(attempt) is None
+    """Whether the connection ended without an answer; close_notify only announces that."""
+    ended = attempt.ended in (Ended.CLOSED, Ended.RESET) or alert_of(attempt) == _CLOSE_NOTIFY
+    silent = alert_of(attempt) in (None, _CLOSE_NOTIFY)
+    return ended and silent and hello_of(attempt) is None
+
+
+def not_offered(attempt: Attempt) -> int | None:
+    """The suite of the server's hello, when nobody offered it: no server may take it."""
+    hello = hello_of(attempt)
+    return hello.suite if hello is not None and hello.suite not in attempt.suites else None
 
 
 def unsettling(attempt: Attempt) -> str:
     """In a word, why an attempt that is neither taken nor turned down says nothing."""
-    alert = alert_of(attempt)
+    alert, hello = alert_of(attempt), hello_of(attempt)
+    if hello is not None:
+        suite = not_offered(attempt)
+        return f"version {hello.version:04X}" if suite is None else f"suite {suite:04X}"
     if alert is not None:
         return f"alert {alert}"
-    return "closed" if is_dropped(attempt) else attempt.ended.value
+    return attempt.ended.value

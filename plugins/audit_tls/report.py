@@ -40,7 +40,8 @@ class Ended(enum.StrEnum):
     TIMED_OUT = "timed_out"
     CAPPED = "capped"  # more bytes than are read
     NOT_TLS = "not_tls"
-    DECLINED = "declined"  # the server spoke its protocol and did not begin TLS
+    DECLINED = "declined"  # the server spoke its protocol and does not begin TLS for anybody
+    NOT_SERVED = "not_served"  # the server spoke its protocol and does not serve this client, now
     REFUSED = "refused"  # no TCP connection: refused
     UNREACHABLE = "unreachable"  # no TCP connection: no route, or no answer in time
 

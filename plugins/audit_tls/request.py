@@ -23,7 +23,7 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
     port: int
     server_name: str = ""
     starttls: str = ""
-    max_connections: int = 160
+    max_connections: int = 240
     timeout_s: int = 150
     limit: int = 16 << 20
 

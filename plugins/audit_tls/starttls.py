@@ -25,6 +25,11 @@ class Declined(Trouble):
     """The server speaks the protocol and does not begin TLS; `detail` is its answer, cut short."""
 
 
+class NotServed(Trouble):
+    """The server speaks the protocol and serves nobody, or not this client, or not now: that says
+    nothing of TLS. `detail` is its answer, cut short."""
+
+
 class Plain:
     """The plain part of one connection: what is read is capped, and all of it has one deadline."""
 
@@ -100,10 +105,11 @@ def _reply(plain: Plain) -> tuple[str, list[str]]:
     return code, [*texts, line[4:]]
 
 
-def _expect(plain: Plain, code: str) -> list[str]:
+def _expect(plain: Plain, code: str, other: type[Trouble] = NotServed) -> list[str]:
+    """The texts of a reply with `code`; `other` is what another reply means, but for 4xx."""
     found, texts = _reply(plain)
     if found != code:
-        raise Declined(_as_told(f"{found} {texts[-1]}"))
+        raise (NotServed if found[0] == "4" else other)(_as_told(f"{found} {texts[-1]}"))
     return texts
 
 
@@ -114,17 +120,13 @@ def _smtp(plain: Plain) -> None:
     if "STARTTLS" not in {text.strip().upper() for text in offered}:
         raise Declined(msg("EHLO does not list STARTTLS"))
     plain.send(b"STARTTLS\r\n")
-    _expect(plain, "220")
+    _expect(plain, "220", Declined)
 
 
 def _imap(plain: Plain) -> None:
     greeting = plain.line()
     if not greeting.upper().startswith("* OK"):
-        raise (
-            Declined(_as_told(greeting))
-            if greeting.startswith("* ")
-            else NotTls(_as_told(greeting))
-        )
+        raise _imap_greeting(greeting)
     plain.send(b"a1 STARTTLS\r\n")
     line = plain.line()
     while line.startswith("* "):
@@ -133,20 +135,28 @@ def _imap(plain: Plain) -> None:
         raise Declined(_as_told(line)) if line.startswith("a1 ") else NotTls(_as_told(line))
 
 
+def _imap_greeting(greeting: str) -> Trouble:
+    """What a greeting means that is not OK; after PREAUTH no TLS can begin (RFC 9051 7.1.4)."""
+    word = greeting.upper()
+    kind = Declined if word.startswith("* PREAUTH") else NotServed
+    return (kind if word.startswith("* ") else NotTls)(_as_told(greeting))
+
+
 def _pop3(plain: Plain) -> None:
-    for sent in (b"", b"STLS\r\n"):
+    for sent, refused in ((b"", NotServed), (b"STLS\r\n", Declined)):
         plain.send(sent)
         line = plain.line()
         if not line.startswith("+OK"):
-            raise Declined(_as_told(line)) if line.startswith("-ERR") else NotTls(_as_told(line))
+            raise (refused if line.startswith("-ERR") else NotTls)(_as_told(line))
 
 
 def _ftp(plain: Plain) -> None:
     _expect(plain, "220")
     plain.send(b"AUTH TLS\r\n")
-    _expect(plain, "234")
+    _expect(plain, "234", Declined)
 
 
+_LDAP_NOT_NOW = (51, 52)  # busy, unavailable (RFC 4511 A.1)
 _LDAP_STARTTLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
 
 
@@ -161,7 +171,8 @@ def _ldap(plain: Plain) -> None:
     if body[start : start + 2] != b"\x0a\x01" or len(body) < start + 3:
         raise NotTls(msg("not an LDAP result"))
     if body[start + 2] != 0:
-        raise Declined(msg("LDAP result code {code}", code=body[start + 2]))
+        kind = NotServed if body[start + 2] in _LDAP_NOT_NOW else Declined
+        raise kind(msg("LDAP result code {code}", code=body[start + 2]))
 
 
 def _element(plain: Plain, tag: int) -> bytes:
@@ -182,6 +193,8 @@ def _postgres(plain: Plain) -> None:
     found = plain.take(1)
     if found == b"N":
         raise Declined(_as_told("N"))
+    if found == b"E":
+        raise NotServed(msg("PostgreSQL reports an error in place of an answer"))
     if found != b"S":
         raise NotTls(msg("not an answer of PostgreSQL to SSLRequest"))
 
@@ -196,7 +209,7 @@ PROTOCOLS = tuple(_SPEAKERS)
 def begin(peer: socket.socket, protocol: str, until: float) -> None:
     """Bring the connection to where the hello is due; nothing to do for an empty `protocol`.
 
-    Raises Declined, NotTls for what is not the protocol, or OSError.
+    Raises Declined, NotServed, NotTls for what is not the protocol, or OSError.
     """
     if not protocol:
         return

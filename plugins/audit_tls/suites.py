@@ -395,7 +395,9 @@ _OLDER = frozenset(NAMES) - _ONLY_TLS13 - _ONLY_TLCP
 
 # 64-bit blocks (DES, 3DES, IDEA, RC2: Sweet32), RC4 (RFC 7465), no encryption, no authentication.
 _WEAK = re.compile(r"NULL|EXPORT|_anon_|RC4|RC2|DES|IDEA|_MD5$")
-_FORWARD = re.compile(r"^TLS_(?:EC)?DHE_|^ECDHE_|^TLS_ECCPWD_")
+_FORWARD = re.compile(r"^TLS_(?:EC)?DHE_|^ECDHE_|^TLS_ECCPWD_|^TLS_PSK_DHE_")
+# Whoever listens reads these, or breaks them, or stands in the server's place: no key is needed.
+_OPEN = re.compile(r"NULL|EXPORT|_anon_|^TLS_SHA(?:256|384)_SHA")
 
 
 # What servers in use implement, and no more than 64 with the signalling suite: some servers drop or
@@ -449,9 +451,15 @@ def is_weak(number: int) -> bool:
     return number in (0xC0B4, 0xC0B5) or bool(_WEAK.search(suite_name(number)))
 
 
+def protects(number: int) -> bool:
+    """Whether the suite encrypts with more than export strength and authenticates the server."""
+    return not _OPEN.search(suite_name(number))
+
+
 def has_forward_secrecy(number: int) -> bool:
-    """Whether a stolen private key does not open recorded sessions. Anonymous ones do not count."""
-    return number in _ONLY_TLS13 or bool(_FORWARD.search(suite_name(number)))
+    """Whether a stolen private key does not open recorded sessions; never where none is needed."""
+    ephemeral = number in _ONLY_TLS13 or bool(_FORWARD.search(suite_name(number)))
+    return ephemeral and protects(number)
 
 
 def has_hint(number: int) -> bool:

@@ -74,7 +74,7 @@ WAYS: dict[str, Act] = {
     "protocol_version": alert(70), "access_denied": alert(49), "illegal_parameter": alert(47),
     "close_notify": struct.pack(">BHHBB", 21, 0x0303, 2, 1, 0),
 }  # fmt: skip
-SAYS_NOTHING = ("closed", "reset", "access_denied", "illegal_parameter", "close_notify")
+SAYS_NOTHING = ("access_denied", "illegal_parameter")
 
 
 def other(found: dict[str, Verdict], seen: dict[str, Verdict]) -> set[str]:
@@ -84,6 +84,17 @@ def other(found: dict[str, Verdict], seen: dict[str, Verdict]) -> set[str]:
 
 # of what hangs on versions that nobody heard of; a weak suite that was seen fails all the same
 OPEN = {"no-old-versions": U, "forward-secrecy": U}
+
+
+@pytest.mark.parametrize("way", ["closed", "reset", "close_notify"])
+def test_old_versions_that_are_dropped(way: str, bad: int, seen: dict[str, Verdict]) -> None:
+    """As Windows does: dropped each time, between handshakes that are accepted."""
+    rule: Rule = lambda _, hello: WAYS[way] if version_of(hello) < 0x0303 else None  # noqa: E731
+    with between(bad, rule) as port:
+        judged = judge(port)
+    assert verdicts(judged) == seen | {"no-old-versions": P}
+    told = {d.id for d in judged["tls.no-old-versions"].detail}
+    assert any("each time" in id for id in told)
 
 
 @pytest.mark.parametrize("way", SAYS_NOTHING)

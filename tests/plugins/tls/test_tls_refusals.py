@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Reason, as_is
-from audit_tls.facts import Endpoint, Support, parse_certificates, parse_endpoint, parse_trust
+from audit_core.model import Absent, Reason, Verdict, as_is
+from audit_tls.checks import offered
+from audit_tls.facts import (
+    Endpoint,
+    Spoken,
+    Support,
+    parse_certificates,
+    parse_endpoint,
+    parse_spoken,
+    parse_trust,
+)
 from audit_tls.report import Attempt, Ended
 from audit_tls.suites import (
     SSL3,
@@ -19,6 +28,7 @@ from audit_tls.suites import (
     exchange_of,
     in_offers,
     is_weak,
+    suite_name,
     suites_of,
 )
 from audit_tls.wire import Narrow
@@ -92,7 +102,7 @@ def test_a_narrow_offer_turns_down_nothing_else() -> None:
 def test_what_settles_nothing_is_told() -> None:
     tried = (attempt(TLS10, b"", Ended.RESET), attempt(TLS10, alert(47)), attempt(TLS10, alert(47)))
     (version,) = (v for v in endpoint(SPOKEN, *tried).versions if v.name == "TLS 1.0")
-    assert version.unsettling == ("closed", "alert 47")
+    assert version.unsettling == ("reset", "alert 47")
 
 
 @pytest.mark.parametrize("version", [SSL3, TLS10, TLS11, TLS12, TLS13, TLCP])
@@ -148,10 +158,85 @@ def test_drops_turn_down_suites_only_where_no_limit_can_be_why(letters: str, set
     assert (found.weak_settled, found.weak) == (settled, ())
 
 
-def test_drops_never_turn_down_a_version() -> None:
-    everything = attempt(TLS10, b"", Ended.CLOSED)
-    tried = (everything, SPOKEN, everything, everything, SPOKEN, SPOKEN)
-    assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
+@pytest.mark.parametrize(
+    ("reply", "ended", "told"),
+    [(b"", Ended.CLOSED, "closed"), (b"", Ended.RESET, "reset"),
+     (alert(0, level=1), Ended.ANSWERED, "closed"), (b"", Ended.TIMED_OUT, "")],
+)  # fmt: skip
+def test_drops_turn_down_a_version_in_the_same_order_only(
+    reply: bytes, ended: Ended, told: str
+) -> None:
+    drop = attempt(TLS10, reply, ended)
+    found = endpoint(SPOKEN, drop, SPOKEN, drop, drop, SPOKEN, SPOKEN)
+    (version,) = (v for v in found.versions if v.name == "TLS 1.0")
+    assert (version.support, version.dropped) == (Support.NO if told else Support.UNSETTLED, told)
+    for tried in ((drop, drop, SPOKEN, SPOKEN), (drop, SPOKEN) * 4, (drop,) * 6):
+        assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
+    part = attempt(TLS10, reply, ended, suites=suites_of(TLS10)[1:])
+    found = endpoint(SPOKEN, part, SPOKEN, part, part, SPOKEN, SPOKEN)
+    assert support(found, "TLS 1.0") is Support.UNSETTLED
+
+
+def test_a_suite_that_was_not_offered_turns_nothing_down_and_is_told() -> None:
+    asked = tuple(s for s in suites_of(TLS12) if is_weak(s) and s != NULL)
+    odd = attempt(TLS12, hello(TLS12, NULL), suites=asked)
+    (version,) = (v for v in endpoint(SPOKEN, odd, SPOKEN).versions if v.name == "TLS 1.2")
+    assert (version.weak, version.weak_settled) == (("TLS_RSA_WITH_NULL_MD5",), False)
+    assert version.unsettling == ("suite 0001",)
+    assert NULL not in {s for s in suites_of(TLS12) if suite_name(s) in version.accepted}
+
+
+def test_a_hello_that_falls_back_shows_the_older_version() -> None:
+    fallen = attempt(TLS11, hello(TLS10, 0x002F))
+    found = endpoint(SPOKEN, fallen, SPOKEN)
+    assert support(found, "TLS 1.0") is Support.YES
+    assert support(found, "TLS 1.1") is Support.NO
+
+
+def spoken(*attempts: Attempt) -> Spoken:
+    return parse_spoken(report(*attempts))
+
+
+def test_only_what_encrypts_and_authenticates_protects() -> None:
+    assert spoken(SPOKEN).protects is True
+    for suite in (0x0001, 0x0003, 0x0034, 0xC006, 0xC019):  # NULL, EXPORT, anonymous
+        taken = attempt(TLS12, hello(TLS12, suite), suites=(suite,))
+        rest = tuple(s for s in suites_of(TLS12) if s != suite)
+        turned = [attempt(v, alert(70)) for v in (SSL3, TLS10, TLS11, TLS13, TLCP)]
+        none = attempt(TLS12, alert(40), suites=rest)
+        assert spoken(taken).protects is None
+        assert spoken(taken, none, *turned, taken).protects is False
+
+
+def plain(words: bytes, times: int = 3) -> tuple[Attempt, ...]:
+    return (attempt(TLS12, words, Ended.NOT_TLS),) * times
+
+
+def test_what_answers_in_place_of_tls() -> None:
+    http = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    cases = {
+        http: Verdict.FAIL,
+        b"<html><head>": Verdict.FAIL,
+        b"-ERR unknown command\r\n": Verdict.FAIL,
+        b"\xff\xfd\x18\xff\xfd\x20": Verdict.FAIL,
+        mysql(0xF7FF): Verdict.FAIL,
+        mysql(0xFFFF): Verdict.UNDETERMINED,
+        b"220 mail ESMTP\r\n": Verdict.UNDETERMINED,
+        b"SSH-2.0-OpenSSH_9.2\r\n": Verdict.UNDETERMINED,
+    }
+    for words, verdict in cases.items():
+        assert offered.judge(spoken(*plain(words))).verdict is verdict, words
+        missing = parse_endpoint(report(*plain(words)))
+        assert isinstance(missing, Absent)
+        assert missing.reason is Reason.NOT_PRESENT
+    for mixed in ((*plain(http), SPOKEN), plain(http, 1), (*plain(http, 1), *plain(b"junk"))):
+        assert offered.judge(spoken(*mixed)).verdict is Verdict.UNDETERMINED
+
+
+def mysql(flags: int) -> bytes:
+    """The greeting of Protocol::HandshakeV10, with the lower capability flags."""
+    body = b"\x0a8.0.36\0" + bytes(4) + b"12345678\0" + flags.to_bytes(2, "little") + bytes(30)
+    return len(body).to_bytes(3, "little") + b"\0" + body
 
 
 @pytest.mark.parametrize("parse", [parse_endpoint, parse_certificates, parse_trust])
