@@ -45,7 +45,8 @@ def test_130_and_no_shell_left_when_ended_from_outside(toys: Toy, number: int) -
     assert eventually(lambda: not running(asleep))
 
 
-def test_130_and_no_child_left_when_a_check_hangs(toys: Toy) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_child_left_when_a_check_hangs(toys: Toy, number: int) -> None:
     module, told = toys.package / "__init__.py", toys.base / "pid"
     hang = f"import os; open({str(told)!r}, 'w').write(str(os.getpid()))\n    while True: pass\n"
     first = "    return expect(seen"
@@ -53,8 +54,8 @@ def test_130_and_no_child_left_when_a_check_hangs(toys: Toy) -> None:
     toys.colours("blue", "blue")
     started = start("run", "toy", "--store", toys.base / "store", env=toys.env)
     assert eventually(lambda: told.exists() and told.read_text() != "")
-    started.signal(signal.SIGTERM)
-    started.wait().ended(130)
+    started.signal(number)
+    started.wait().ended(130 if number == signal.SIGTERM else -number)
     assert eventually(lambda: not Path(f"/proc/{told.read_text()}").exists())
 
 

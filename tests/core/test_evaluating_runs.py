@@ -17,6 +17,7 @@ from audit_core.model.errors import ConfigError
 from audit_core.model.results import ObjectResults
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
+from live.product import dengbao
 
 from .command import Toy
 from .fakes import blue, collected, colour, reply, work_of
@@ -132,6 +133,28 @@ def test_sigkill_leaves_the_results_before_or_none(run: Run, tmp_path: Path) -> 
 
     evaluate.evaluate(run, WORK, folder)
     assert _files(folder.path) == kept
+
+
+HOSTILE = """
+    import os, stat, struct
+    for fd in range(3, 64):
+        try:
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.write(fd, struct.pack("<I", 5) + b"hello")
+        except OSError:
+            pass
+"""
+
+
+def test_a_check_that_writes_into_the_pipe_of_its_worker(toys: Toy) -> None:
+    module, first = toys.package / "__init__.py", "    return expect(seen"
+    module.write_text(module.read_text().replace(first, f"{HOSTILE}{first}", 1))
+    toys.colours("blue", "blue")
+    words = ("run", "toy", "--store", toys.base / "store", "--format", "json")
+    done = dengbao(*words, env=toys.env, fresh=True).ended(0)
+    found = {f["check"]: (f["verdict"], f["why"]) for f in done.json["findings"]}
+    assert found["toy.blue"] == ("undetermined", "fault")
+    assert found["toy.second"] == ("pass", "")
 
 
 STALE = "The stored results were made by other code or another policy: evaluated again"

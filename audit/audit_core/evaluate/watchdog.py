@@ -232,9 +232,13 @@ class _Pool:
             return
         if raw is None:
             return
+        try:
+            outcome = msgspec.json.decode(raw, type=_Outcome)
+        except msgspec.MsgspecError:  # a check wrote to the pipe: what else did it?
+            self._lost(worker)
+            return
         self._busy.remove(worker)
         self._idle.append(worker)
-        outcome = msgspec.json.decode(raw, type=_Outcome)
         if outcome.broken is not None:
             raise _again(outcome.broken)
         yield from self._schedule.made(worker.number, outcome)

@@ -66,8 +66,10 @@ class Worker:
             # No other thread of ours runs here; what a library left asleep holds no lock we take.
             warnings.simplefilter("ignore", DeprecationWarning)
             gc.freeze()
+            parent = os.getpid()
             self._pid = os.fork()
         if self._pid == 0:
+            _die_with(parent)
             inherited = [self._order_w, self.outcome_r]
             inherited += [fd for w in others for fd in (w._order_w, w.outcome_r)]
             _child(handler, self._steps.enter, order_r, outcome_w, inherited)
@@ -134,6 +136,20 @@ def _child(
         traceback.print_exc()
         sys.stderr.flush()
     finally:
+        os._exit(0)
+
+
+def _die_with(parent: int) -> None:
+    """Kills this process when its parent is killed: a check without end would hold locks for ever.
+
+    prctl(2), PR_SET_PDEATHSIG. Elsewhere than on Linux a worker ends at its next order only.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before we asked
         os._exit(0)
 
 

@@ -3,6 +3,7 @@
 Limits that the library lacks are set here: deadlines hold in total, not per read; both streams
 are read while the script is written, packets and banners are bounded, and no thread is left behind.
 
+Beside it `preflight` tells what is missing before a login, and `peers` which keys servers show.
 The modules, each importing only those below: this one, `_login`, `_trust` and `_exchange`, `_link`
 and `_credentials`, `_certificates`, `_library`, `_access`, `_words`.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -17,6 +16,7 @@ from audit_shell.connect import ssh_access
 from audit_shell.hostkeys import KnownKey, Trust
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._at_once import results
 from audit_shell.ssh._link import Link, Watchdog, channel, connect
 from audit_shell.ssh._login import reach, shown
 from audit_shell.ssh._trust import doubtful, known_hosts_file, line_of
@@ -24,7 +24,6 @@ from audit_shell.ssh._trust import doubtful, known_hosts_file, line_of
 if TYPE_CHECKING:
     import paramiko
 
-_AT_ONCE = 16
 _REFUSALS = 3  # of one credential, after which it is not tried on more jump hosts
 
 
@@ -42,8 +41,7 @@ def peers(ways: Sequence[Way]) -> Iterator[Peer]:
             hosts.setdefault(access.jump, (way, []))[1].append(way.target.id)
         hosts.setdefault(access, (way, []))[1].append(way.target.id)
     direct = [access for access in hosts if access.jump is None]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = dict(zip(direct, pool.map(lambda a: _direct(a, hosts[a][1]), direct), strict=True))
+    found = dict(results(lambda access: _direct(access, hosts[access][1]), direct))
     for access in direct:
         yield from found[access]
     jumps = dict.fromkeys(access.jump for access in hosts if access.jump is not None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import structs
 
@@ -19,11 +18,11 @@ from audit_shell.access import JumpLogin, SshLogin
 from audit_shell.connect import jump_access, ssh_access, without_address
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._at_once import results
 from audit_shell.ssh._credentials import credential
 from audit_shell.ssh._link import Link, connect
 from audit_shell.ssh.peers import key_of
 
-_AT_ONCE = 64
 _SHOWN = 3
 _CONNECT_S = 5.0
 _SHOW_S = 10.0
@@ -77,9 +76,7 @@ def _host_keys(ways: Iterable[Way]) -> Iterator[Lack]:
         else:
             if access is not None:
                 unknown.setdefault(access, []).append(way.target.id)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        shown = zip(unknown, pool.map(_shown, unknown), strict=True)
-        found = {access: key for access, key in shown if key is not None}
+    found = {access: key for access, key in results(_shown, unknown) if key is not None}
     if found:
         told = [f"{access.place} {key}".strip() for access, key in found.items()]
         more = f", +{len(told) - _SHOWN}" if len(told) > _SHOWN else ""
@@ -123,12 +120,11 @@ def _jumps(ways: Iterable[Way]) -> Iterator[Lack]:
             yield Lack(targets=(way.target.id,), detail=error.detail)
         else:
             behind.setdefault(access, []).append(way.target.id)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for access, why in zip(behind, pool.map(_unreachable, behind), strict=True):
-            if why is not None:
-                yield Lack(targets=tuple(behind[access]), detail=why.detail,
-                           remedy=msg("Make the jump host reachable; this shows where it fails"),
-                           command=f"ssh -v -p {access.port} {_place(access)}")  # fmt: skip
+    for access, why in results(_unreachable, behind):
+        if why is not None:
+            yield Lack(targets=tuple(behind[access]), detail=why.detail,
+                       remedy=msg("Make the jump host reachable; this shows where it fails"),
+                       command=f"ssh -v -p {access.port} {_place(access)}")  # fmt: skip
 
 
 def _unreachable(access: SshAccess) -> ConnectError | None:
