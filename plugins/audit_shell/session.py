@@ -14,6 +14,7 @@ from audit_core.model import (
     Command,
     ConnectError,
     Message,
+    Permission,
     Reason,
     Reply,
     Request,
@@ -69,7 +70,7 @@ class ShellSession(Closing):
         self.info = structs.replace(self.info, uid=got.header.uid)
         return told, got
 
-    def permitted(self, requests: Sequence[Request]) -> Message:
+    def permitted(self, requests: Sequence[Request]) -> Permission:
         """How many of the commands that need root sudo would run."""
         shell = (r for r in requests if isinstance(r, batch.ShellRequest))
         argvs = sorted({argv for request in shell for argv in batch.root_argvs(request)})
@@ -81,14 +82,18 @@ class ShellSession(Closing):
         if got.header is None:
             raise ConnectError(Reason.UNPARSABLE, msg("no answer to a trial script"))
         if got.header.uid == 0:
-            return msg("root, so every request is allowed")
+            return Permission(detail=msg("root, so every request is allowed"))
+        if not argvs:
+            return Permission(detail=msg("nothing that is asked needs root"))
         if not (got.header.sudo and self._sudo):
-            return msg("no sudo: requests that need root will not be answered")
+            detail = msg("no sudo: requests that need root will not be answered")
+            return Permission(detail=detail, limited=True)
         allowed = sum(1 for r in got.replies[1:] if r is not None and r.exit_code == 0)
-        return msg(
+        detail = msg(
             "sudo allows {allowed} of {count} commands that need root",
             allowed=allowed, count=len(argvs),
         )  # fmt: skip
+        return Permission(detail=detail, limited=allowed == 0)
 
     def close(self) -> None:
         """Ends the session. May be called twice."""

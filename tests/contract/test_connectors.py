@@ -346,7 +346,7 @@ def test_doctor(case: Case, tmp_path: Path) -> None:
     inventory = desk.inventory(case.target("good"), case.target("bad", secret="WRONG"))
     done = desk("doctor", "-i", inventory, "--format", "json").ended(0, 4, 69)
     state = {row["what"]: row["state"] for row in done.json}
-    assert state["good"] == "ok"
+    assert state["good"] in ("ok", "limited")  # sudo allows nothing of what any check asks
     assert state["bad"] == ("ok" if Point.LOCKOUT in case.exempt else "out of reach")
     assert_no_secret(case, tmp_path / "none", done)
 

@@ -51,7 +51,16 @@ def test_help_in_both_languages(subtests: pytest.Subtests, bare: dict[str, str])
 
 
 def test_every_code_has_its_words() -> None:
-    codes = {*Severity, *Reason, "inconclusive", "incomplete", "ok", "missing", "out of reach"}
+    codes = {
+        *Severity,
+        *Reason,
+        "inconclusive",
+        "incomplete",
+        "ok",
+        "missing",
+        "limited",
+        "out of reach",
+    }
     assert codes <= CODES.keys()
 
 

@@ -15,6 +15,7 @@ import pytest
 from audit_core.api import plugins
 from audit_core.model import Reason
 from audit_core.text.translate import Translator
+from audit_shell.ssh import _login
 from hostile.ssh_servers import (
     ESC,
     Handler,
@@ -160,10 +161,20 @@ def test_what_is_not_an_ssh_server(files: Path, first: bytes) -> None:
         (b"Exceeded MaxStartups\r\n", "MaxStartups"),
     ],
 )
-def test_a_server_that_turns_us_away_for_some_time(files: Path, first: bytes, words: str) -> None:
+def test_a_server_that_turns_us_away_for_some_time(
+    files: Path, first: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As sshd 10.0 does: a line, and the end, without reading what we sent."""
-    with Listener(lambda conn: conn.sendall(first)) as server:
+    came: list[socket.socket] = []
+    monkeypatch.setattr(_login, "PAUSES_S", (0.0, 0.0))
+
+    def turn_away(conn: socket.socket) -> None:
+        came.append(conn)
+        conn.sendall(first)
+
+    with Listener(turn_away) as server:
         error = refusal(access(files, server.port))
+    assert len(came) == 3
     assert error.reason is Reason.UNREACHABLE
     assert words in str(error)
     assert error.remedy is not None

@@ -308,7 +308,10 @@ def test_doctor_says_what_each_host_lets_us_do(fleet: Fleet, tmp_path: Path) -> 
                    env=environment(tmp_path, PLAIN_PASSWORD=plain.password))  # fmt: skip
     done.ended(4, 69)
     rows = {row["what"]: row for row in done.json}
-    assert rows["strong"]["state"] == rows["plain"]["state"] == "ok"
+    assert rows["strong"]["state"] == "ok"
+    assert rows["plain"]["state"] == "limited"  # sudo allows nothing
+    grants = f"dengbao plan PROFILE -i {fleet.base / 'inventory.yaml'} --grants {USER}"
+    assert grants in rows["plain"]["detail"]
     assert rows["stranger"]["state"] == rows["closed"]["state"] == "out of reach"
     assert "ssh-keyscan" in rows["stranger"]["detail"]
 

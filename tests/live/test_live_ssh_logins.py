@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from audit_core import plan
 from audit_core.collect import Collector
-from audit_core.model import Privilege, ReadFile, Reason, Status
+from audit_core.model import ConnectError, Privilege, ReadFile, Reason, Status
 from audit_core.store.bundles import Bundle
 from audit_shell import batch
 from audit_shell.scripts import Ended, ScriptReply
@@ -151,3 +153,34 @@ def test_a_server_that_asks_whether_we_are_still_there() -> None:
     # A machine that stands still is rightly taken for gone: then the server waits longer.
     told = next(told for told in map(awake, (1, 5, 20)) if told.stdout)
     assert (told.stdout, told.ended) == (b"awake\n", Ended.EXITED)
+
+
+class _Busy(Sshd):
+    """One login at a time. Of MaxStartups the last value counts, not the first."""
+
+    def _defaults(self) -> list[str]:
+        return [*super()._defaults(), "MaxStartups 1"]
+
+
+def test_a_busy_server_is_tried_again_before_any_login() -> None:
+    """MaxStartups: whoever comes while a login is under way is turned away."""
+    with _Busy() as sshd:
+        with socket.create_connection((sshd.host, sshd.port)) as held:
+            assert held.recv(100).startswith(b"SSH-2.0")
+            timer = threading.Timer(2.0, held.shutdown, (socket.SHUT_RDWR,))
+            timer.start()
+            with SshTransport(access(sshd), secret).open() as session:
+                assert session.run(b"echo x\n", deadline_s=60, limit=100).stdout == b"x\n"
+            timer.join()
+        assert sshd.logged(b"Accepted publickey") == 1
+        assert sshd.logged(b"MaxStartups throttling") >= 1, sshd.log.read_text()
+        assert b"Failed" not in sshd.log.read_bytes()
+
+
+def test_a_refused_key_comes_with_what_to_look_for() -> None:
+    with Sshd(["AllowUsers nobody-of-that-name"]) as sshd, pytest.raises(ConnectError) as caught:
+        SshTransport(access(sshd), secret).open()
+    assert caught.value.refused
+    told = str(caught.value.remedy)
+    assert "AllowUsers" in told
+    assert "chmod go-w ~ ~/.ssh" in told

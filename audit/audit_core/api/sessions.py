@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from audit_core.model import (
     Closing,
     ConnectError,
-    Message,
+    Permission,
     Reply,
     Request,
     Session,
@@ -27,6 +27,7 @@ __all__ = [
     "Closing",
     "ConnectError",
     "OneByOne",
+    "Permission",
     "Reply",
     "Session",
     "SessionInfo",
@@ -53,9 +54,9 @@ class OneByOne(Closing):
         for request in requests:
             yield self._answer(request)
 
-    def permitted(self, requests: Sequence[Request]) -> Message:
-        """A message that the target was reached; its permissions are not known in advance."""
-        return msg("reached")
+    def permitted(self, requests: Sequence[Request]) -> Permission:
+        """That the target was reached; what it allows is not known in advance."""
+        return Permission(detail=msg("reached"))
 
     def close(self) -> None:
         """Nothing is left open. May be called twice."""

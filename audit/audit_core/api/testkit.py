@@ -33,6 +33,7 @@ from audit_core.model import (
     ParseError,
     Parser,
     Partial,
+    Permission,
     Privilege,
     Provider,
     ReadFiles,
@@ -83,12 +84,12 @@ class ReplaySession(Closing):
             if observation is not None:
                 yield self._reply(request, observation)
 
-    def permitted(self, requests: Sequence[Request]) -> Message:
+    def permitted(self, requests: Sequence[Request]) -> Permission:
         """How many of `requests` were answered in the recording."""
         asked = [(self._target, r.identity()) for r in requests]
         held = [self._bundle.observations[key] for key in asked if key in self._bundle.observations]
         answered = sum(1 for observation in held if observation.status is Status.ANSWERED)
-        return msg("{count} requests were answered", count=answered)
+        return Permission(detail=msg("{count} requests were answered", count=answered))
 
     def _reply(self, request: Request, observation: Observation) -> Reply:
         stdout = self._bundle.blob(observation.stdout_sha256)

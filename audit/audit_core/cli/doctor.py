@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
+import pwd
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 
 from audit_core import __version__, plan
 from audit_core.api.hooks import Requirement
-from audit_core.cli.context import Context
+from audit_core.cli.context import Context, resolved
 from audit_core.cli.output import print_json, print_table
 from audit_core.cli.parser import NOT_IN_FULL
 from audit_core.collect import Logins
@@ -27,7 +30,7 @@ def doctor(context: Context) -> int:
     """Prints what was found; 69 where a tool is missing, 4 where a target is out of reach."""
     here = _here(context)
     with contextlib.closing(context.pool):
-        targets = list(_targets(context, context.inventory()))
+        targets = list(_targets(context, resolved(context.inventory())))
     if context.args.format == "json":
         rows = (*here, *targets)
         print_json([DoctorRow(what=w, state=s, detail=d) for w, s, d in rows])
@@ -66,6 +69,7 @@ def _targets(context: Context, inventory: Inventory) -> Iterator[Row]:
     """What each target that somebody logs in to would allow of what any check asks."""
     checks = tuple(context.registry.checks.values())
     routes = context.routes(inventory)
+    routes.resolve_secrets(inventory.targets)  # as a run does: what one target repeats is cut
     by_target = routes.by_target(inventory.targets)
     asked: dict[str, list[Request]] = {}
     for group in plan.groups(inventory.targets, checks):
@@ -84,17 +88,29 @@ def _target(context: Context, route: Route, requests: Sequence[Request], logins:
     def say(message: Message) -> str:  # a target may repeat the credentials of the login
         return context.translator.say(context.redactor.message(message))
 
+    joint = "；" if context.translator.lang == "zh" else "; "
     try:
         session = logins.opened(route)
         if isinstance(session, Message):
             return (route.target, "out of reach", say(session))
         with contextlib.closing(session):
-            allowed = session.permitted(tuple(merged(requests).values()))
-            detail = msg("{how}; {allowed}", how=session.info.as_message(), allowed=allowed)
+            found = session.permitted(tuple(merged(requests).values()))
+            told = [msg("{how}; {allowed}", how=session.info.as_message(), allowed=found.detail)]
     except ConnectError as error:
         why = [error.detail, *([error.remedy] if error.remedy is not None else [])]
-        joint = "；" if context.translator.lang == "zh" else "; "
         return (route.target, "out of reach", joint.join(map(say, why)))
     except ConfigError as error:
         return (route.target, "out of reach", say(error.detail))
-    return (route.target, "ok", say(detail))
+    if not found.limited:
+        return (route.target, "ok", say(told[0]))
+    told.append(msg("what it lacks is printed by: {command}",
+                    command=_grants(context, session.info.user)))  # fmt: skip
+    return (route.target, "limited", joint.join(map(say, told)))
+
+
+def _grants(context: Context, user: str) -> str:
+    """The command that prints the rights that a login lacks."""
+    inventory = context.args.inventory
+    named = () if inventory is None else ("-i", str(inventory))
+    words = ["dengbao", "plan", "PROFILE", *named, "--grants", user or pwd.getpwuid(os.getuid())[0]]
+    return shlex.join(words)

@@ -61,6 +61,7 @@ CODES: dict[str, Message] = {
     # states of what doctor looks at
     "ok": msg("ok"),
     "missing": msg("missing"),
+    "limited": msg("limited"),
     "out of reach": msg("out of reach"),
 }
 

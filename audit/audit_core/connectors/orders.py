@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.connectors.ways import SentWay
-from audit_core.model import FileEntry, Message, Reason, Request, SessionInfo, Status
+from audit_core.model import FileEntry, Message, Permission, Reason, Request, SessionInfo, Status
 
 _SIZE = struct.Struct("!Q")
 
@@ -54,7 +54,7 @@ class WorkerReply(Struct, frozen=True, kw_only=True):
     number: int
     info: SessionInfo | None = None
     answer: Answered | None = None
-    detail: Message | None = None
+    permission: Permission | None = None
     failed: Failure | None = None
     over: bool = False
     offered: bool = False

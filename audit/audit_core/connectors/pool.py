@@ -28,6 +28,7 @@ from audit_core.connectors.ways import LiveWay, sent
 from audit_core.model import (
     ConnectError,
     Message,
+    Permission,
     Reason,
     Reply,
     Request,
@@ -368,7 +369,7 @@ class Remote:
             self._lose()
             return error
 
-    def permitted(self, requests: Sequence[Request]) -> Message:
+    def permitted(self, requests: Sequence[Request]) -> Permission:
         """What this login allows of `requests`."""
         order = Permitted(number=next(_numbers), requests=tuple(requests))
         reply = self._carried_out(order, 120.0, _ROOM)
@@ -377,7 +378,7 @@ class Remote:
         if reply.failed is not None:
             self._let_go()
             raise _raised(reply.failed)
-        return reply.detail or msg("reached")
+        return reply.permission or Permission(detail=msg("reached"))
 
     def close(self) -> None:
         """The session is closed and its worker free for another; ended where it is busy."""

@@ -161,7 +161,7 @@ class _Worker:
             case Ask() if self._session is not None:
                 return {"answer": _answered(self._session, order.request)}
             case Permitted() if self._session is not None:
-                return {"detail": self._session.permitted(order.requests)}
+                return {"permission": self._session.permitted(order.requests)}
             case Close():
                 self._close()
         return {}

@@ -132,6 +132,13 @@ class Way(Protocol):
         """The secret behind a reference; no stored byte will hold it. ConfigError where none is."""
 
 
+class Permission(Struct, frozen=True, kw_only=True):
+    """What a login allows of what would be asked. `limited`: it lacks the rights for much of it."""
+
+    detail: Message
+    limited: bool = False
+
+
 class Session(Protocol):
     """One open way to a target. One thread uses it at a time."""
 
@@ -144,7 +151,7 @@ class Session(Protocol):
         Raises ConnectError where the session is lost.
         """
 
-    def permitted(self, requests: Sequence[Request]) -> Message:
+    def permitted(self, requests: Sequence[Request]) -> Permission:
         """What this login allows of `requests`, found out without running them."""
 
     def close(self) -> None:

@@ -174,7 +174,8 @@ HERE: dict[str, str] = {
     "HostKeyRow.targets": "Ids of the targets that are reached there.",
     "HostKeyRow.type": "Type of the key, such as `ssh-ed25519`; empty where none was shown.",
     "HostKeyRow.written": "Whether the key was written to `file`.",
-    "DoctorRow.state": "`ok`, `missing`, `fault` or `out of reach`.",
+    "DoctorRow.state": "`ok`, `limited` (sudo allows nothing), `missing`, "
+    "`fault` or `out of reach`.",
     "DoctorRow.what": "Tool, library, plugin or target.",
     "Evidence.detail": "Why there was no answer, as a message; null where there is nothing to say.",
     "Evidence.how": "Over which session it was asked, of whom, and as whom.",

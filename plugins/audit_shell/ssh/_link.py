@@ -86,25 +86,25 @@ class Link:
         self.transport.close()
 
     def close(self) -> None:
-        """Closes the connection and ends its threads."""
+        """Closes the connection and ends its threads, and those of the jump host."""
         self.cut()
+        self.hang_up()
+        if self._parent is not None:
+            self._parent.close()
+
+    def hang_up(self) -> None:
+        """Closes this connection and ends its threads; that to the jump host stays."""
+        self.transport.close()
         if self.transport.ident is not None:
             self.transport.join(_JOIN_S)
         self.transport.packetizer.complete_handshake()  # stops the library's timer thread
         self._sock.close()
-        if self._parent is not None:
-            self._parent.close()
 
 
 def dial(access: SshAccess, parent: Link | None) -> Link:
-    """A new link; on failure `parent`, if any, is closed."""
-    if parent is None:
-        return Link(access, connect(access), None)
-    try:
-        return Link(access, channel(access, parent), parent)
-    except BaseException:
-        parent.close()
-        raise
+    """A new link, through `parent` if there is one."""
+    sock = connect(access) if parent is None else channel(access, parent)
+    return Link(access, sock, parent)
 
 
 def channel(access: SshAccess, parent: Link) -> Any:

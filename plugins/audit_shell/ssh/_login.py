@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from audit_core.model import ConnectError, Message, Reason, filled, msg
@@ -14,7 +16,7 @@ from audit_shell.ssh._trust import verified
 from audit_shell.ssh._words import plain, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import paramiko
 
@@ -25,7 +27,13 @@ def reach(access: SshAccess, secret: Callable[[str], str]) -> Link:
     offer = credential(access, secret)
     try:
         parent = _reach_jump(access.jump, secret) if access.jump is not None else None
-        return _log_in(dial(access, parent), known, offer)
+        try:
+            link = _greeted(access, parent, known)
+        except BaseException:
+            if parent is not None:
+                parent.close()
+            raise
+        return _log_in(link, offer)
     finally:
         offer.close()
 
@@ -38,28 +46,58 @@ def _reach_jump(access: SshAccess, secret: Callable[[str], str]) -> Link:
         raise
 
 
-def _log_in(link: Link, known: tuple[hostkeys.KnownKey, ...], offer: Credential) -> Link:
-    """`link`, logged in; closed again if that fails."""
-    access = link.access
-    try:
-        with Watchdog(link.cut, access.login_timeout_s) as watchdog:
-            try:
+def _greeted(access: SshAccess, parent: Link | None, known: tuple[hostkeys.KnownKey, ...]) -> Link:
+    """A link to the server, which is the one that is known; nothing was offered to it yet.
+
+    A server that turns us away because it is busy is tried again: that costs no login.
+    """
+    pauses = iter(PAUSES_S)
+    while True:
+        link = dial(access, parent)
+        try:
+            with _in_time(link):
                 _shake_hands(link, known)
-                _authenticate(link, offer)
-            except ConnectError:
-                if watchdog.fired:
-                    detail = msg(
-                        "{where}: no login within {seconds} s",
-                        where=access.where, seconds=access.login_timeout_s,
-                    )  # fmt: skip
-                    raise ConnectError(Reason.TIMED_OUT, detail) from None
+        except _Busy:
+            link.hang_up()
+            pause = next(pauses, None)
+            if pause is None:
                 raise
+            time.sleep(pause)
+        except BaseException:
+            link.hang_up()
+            raise
+        else:
+            return link
+
+
+def _log_in(link: Link, offer: Credential) -> Link:
+    """`link`, logged in; closed again if that fails."""
+    try:
+        with _in_time(link):
+            _authenticate(link, offer)
     except BaseException:
         link.close()
         raise
-    if access.keepalive_s:
-        link.transport.set_keepalive(access.keepalive_s)
+    if link.access.keepalive_s:
+        link.transport.set_keepalive(link.access.keepalive_s)
     return link
+
+
+@contextlib.contextmanager
+def _in_time(link: Link) -> Iterator[None]:
+    """In the block the server has the time of a login; ConnectError where it takes longer."""
+    access = link.access
+    with Watchdog(link.cut, access.login_timeout_s) as watchdog:
+        try:
+            yield
+        except ConnectError:
+            if watchdog.fired:
+                detail = msg(
+                    "{where}: no login within {seconds} s",
+                    where=access.where, seconds=access.login_timeout_s,
+                )  # fmt: skip
+                raise ConnectError(Reason.TIMED_OUT, detail) from None
+            raise
 
 
 def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
@@ -79,6 +117,14 @@ def shown(link: Link, types: tuple[str, ...]) -> paramiko.PKey:
         raise _incompatible(link, error) from error
     except Exception as error:
         raise _no_ssh(link, error) from error
+
+
+PAUSES_S = (1.0, 3.0, 8.0, 16.0)
+"""How long to wait before a busy server is tried again: 28 s, as penalties begin with 15 s."""
+
+
+class _Busy(ConnectError):
+    """The server turned us away before anything was said, and may take us later."""
 
 
 # What sshd writes before it hangs up, instead of its version; sshd_config(5) of OpenSSH 10.0.
@@ -107,7 +153,7 @@ def _no_ssh(link: Link, error: Exception) -> ConnectError:
     first = _library.said_first(link.transport)
     for words, (detail, remedy) in _TURNED_AWAY.items():
         if first.startswith(words):
-            return ConnectError(Reason.UNREACHABLE, filled(detail, where=where), remedy=remedy)
+            return _Busy(Reason.UNREACHABLE, filled(detail, where=where), remedy=remedy)
     detail = msg("{where}: no usable SSH server: {error}",
                  where=where, error=told(error))  # fmt: skip
     return ConnectError(Reason.UNREACHABLE, detail)
@@ -170,6 +216,20 @@ _FAILED = {
     Kind.PASSWORD: msg("{where}: the login with the password failed: {error}"),
     Kind.AGENT_KEY: msg("{where}: the login with the agent key failed: {error}"),
 }
+_KEY_REFUSED = msg(
+    "Only the server's log tells the cause (journalctl -u ssh): AllowUsers, DenyUsers, AllowGroups "
+    "or DenyGroups without {user}, a locked or expired account, a key that authorized_keys does "
+    "not hold, or files that others can write to "
+    "(as {user}: chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
+)
+_REFUSED = {
+    Kind.KEY: _KEY_REFUSED,
+    Kind.AGENT_KEY: _KEY_REFUSED,
+    Kind.PASSWORD: msg(
+        "Only the server's log tells the cause (journalctl -u ssh): a wrong password, AllowUsers, "
+        "DenyUsers, AllowGroups or DenyGroups without {user}, a locked account or an expired one"
+    ),
+}
 _NOT_ENOUGH = {
     Kind.KEY: msg("{where}: the key was accepted, but the server requires a second factor"),
     Kind.PASSWORD: msg(
@@ -195,7 +255,10 @@ def _authenticate(link: Link, offer: Credential) -> None:
         # counted so, for the harm is a locked account.
         refused = isinstance(error, library.AuthenticationException | EOFError | OSError)
         detail = filled(_FAILED[offer.kind], where=where, error=told(error))
-        raise ConnectError(Reason.NOT_PERMITTED, detail, refused=refused) from error
+        remedy = _REFUSED[offer.kind] if refused else None
+        if remedy is not None:
+            remedy = filled(remedy, user=link.access.user)
+        raise ConnectError(Reason.NOT_PERMITTED, detail, refused=refused, remedy=remedy) from error
     if more:
         detail = filled(_NOT_ENOUGH[offer.kind], where=where)
         raise ConnectError(Reason.NOT_PERMITTED, detail)
