@@ -31,14 +31,19 @@ def _update(line: str) -> Update:
 
 
 def parse_pending(answer: Answer) -> Pending | Partial:
-    """Every package that the cached index has a newer version of."""
-    if answer.stderr.strip():
-        raise ParseError(msg("error output: {detail}", detail=verbatim(answer.stderr)))
+    """Every package that the cached index has a newer version of.
+
+    apk warns of an index that it could not read, and goes on with the others.
+    """
+    warnings = answer.stderr.decode("utf-8", "replace").splitlines()
+    complaints = [msg("error output: {detail}", detail=verbatim(w)) for w in warnings if w.strip()]
     lines = [(n, line.rstrip()) for n, line in enumerate(answer.lines, 1) if line.strip()]
     if not lines or not lines[0][1].startswith("Installed:"):
-        raise ParseError(msg("no `Installed:` line"))
+        raise ParseError(complaints[0] if complaints else msg("no `Installed:` line"))
     updates, problems = read_rows(lines[1:], _update)
-    return partial(Pending(updates=tuple(updates)), problems)
+    if complaints and not updates:
+        raise ParseError(complaints[0])
+    return partial(Pending(updates=tuple(updates)), [*complaints, *problems])
 
 
 def parse_security(answer: Answer) -> Security | Partial:

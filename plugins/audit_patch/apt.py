@@ -10,7 +10,10 @@ from __future__ import annotations
 import email.utils
 import itertools
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from msgspec import structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -31,6 +34,7 @@ from audit_patch.model import (
     Esm,
     Listing,
     Metadata,
+    Newer,
     Pending,
     Security,
     Signatures,
@@ -46,6 +50,11 @@ _IN_MEMORY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 UPGRADABLE = Command(
     argv=("apt", *_IN_MEMORY, "list", "--upgradable", "--all-versions"),
     timeout_s=60, limit=8 << 20,
+)  # fmt: skip
+# Each version of every installed package: pinning hides none of them here.
+VERSIONS = Command(
+    argv=("apt", *_IN_MEMORY, "list", "--installed", "--all-versions"),
+    timeout_s=60, limit=16 << 20,
 )  # fmt: skip
 POLICY = Command(argv=("apt-cache", *_IN_MEMORY, "policy"), timeout_s=60)
 # The date that the archive signed: the time of a file is that of the copy on a mirror that does
@@ -128,11 +137,24 @@ def is_security(archive: str) -> bool:
     return bool(_SECURITY.search(archive))
 
 
+# Warnings that say nothing of what was read: apt read each source all the same.
+_HARMLESS = re.compile(
+    r"W: (.* is configured multiple times in .*|Duplicate sources\.list entry .*"
+    r"|.*[Kk]ey is stored in legacy trusted\.gpg keyring .*|Download is performed unsandboxed .*"
+    r"|.*uses (weak|deprecated|unsupported) .*|.*Missing Signed-By in .*"
+    r"|The sources\.list\(5\) entry for .* should be upgraded .*)"
+)
+
+
 def _complaints(answer: Answer) -> list[Message]:
     """What apt could not read; it exits with 0 all the same, so an empty list is not conclusive."""
     lines = answer.stderr.decode("utf-8", "replace").splitlines()
-    found = [line for line in lines if line.startswith(("E:", "W:"))]
+    found = [line for line in lines if line.startswith(("E:", "W:")) and not _harmless(line)]
     return [msg("apt reported an error: {detail}", detail=verbatim(line)) for line in found]
+
+
+def _harmless(line: str) -> bool:
+    return bool(_HARMLESS.fullmatch(line))
 
 
 class _Listing(NamedTuple):
@@ -194,6 +216,48 @@ def parse_security(answer: Answer) -> Security | Partial:
     return partial(Security(updates=updates, labelled=None), listing.problems)
 
 
+def parse_versions(answer: Answer) -> Newer | Partial:
+    """The installed packages of which some source has a newer version, wanted or hidden.
+
+    Versions stand newest first, up to the one that is installed.
+    """
+    listing = _listing(answer)
+    packages: set[str] = set()
+    security: dict[Update, None] = {}
+    for block in _blocks(listing.rows):
+        installed = next((n for n, row in enumerate(block) if _is_installed(row)), 0)
+        for row in block[:installed]:
+            packages.add(row["name"])
+            archives = tuple(a for a in row["archives"].split(",") if is_security(a))
+            if archives:
+                new = Update(
+                    name=row["name"], candidate=row["new"], installed=block[installed]["new"],
+                    archives=archives,
+                )  # fmt: skip
+                security.setdefault(new)
+    newer = Newer(packages=tuple(sorted(packages)), security=tuple(security))
+    return partial(newer, listing.problems)
+
+
+def _is_installed(row: re.Match[str]) -> bool:
+    return (row["state"] or "").startswith("installed")
+
+
+def _blocks(rows: list[re.Match[str] | None]) -> list[list[re.Match[str]]]:
+    """The rows by package and architecture; those after one that could not be read are left out."""
+    blocks: list[list[re.Match[str]]] = []
+    broken = False
+    for row in rows:
+        if row is None:
+            broken = True
+        elif blocks and not broken and _package(blocks[-1][0]) == _package(row):
+            blocks[-1].append(row)
+        else:
+            blocks.append([row])
+            broken = False
+    return blocks
+
+
 _ESM_LIST = re.compile(r"\S*_dists_[a-z]+-(apps|infra)-security_(?:In)?Release")
 
 
@@ -239,25 +303,44 @@ def _source(fields: str, priority: int) -> Source | None:
     """The source of one `release` line of apt-cache policy; None for the installed packages.
 
     Only the archive (`a=`) tells security, for that is what `apt list` prints: Debian 10 and
-    older call their security archive `oldstable` as well. A source pinned below what is
-    installed (100) offers no update.
+    older call their security archive `oldstable` as well.
     """
     pairs = dict(f.split("=", 1) for f in fields.split(",") if "=" in f)
     if pairs.get("a") == "now":
         return None
     shown = " ".join(n for n in (pairs.get("l", ""), pairs.get("n", ""), pairs.get("c", "")) if n)
-    security = is_security(pairs.get("a", "")) and priority >= _INSTALLED
-    suite = pairs.get("n", "").partition("-")[0]
-    return Source(name=shown or fields, security=security, suite=suite)
+    archive = pairs.get("a", "")
+    suite = pairs.get("n", "").partition("-")[0].partition("/")[0]
+    return Source(
+        name=shown or fields, security=is_security(archive), suite=suite, archive=archive,
+        priority=priority,
+    )  # fmt: skip
 
 
-def parse_policy(answer: Answer) -> Sources:
+def _in_effect(found: Iterable[Source]) -> tuple[Source, ...]:
+    """`found`, where a security archive that is pinned below others counts as none.
+
+    apt takes the version of the highest priority, not the newest: a security archive at 500 offers
+    nothing to a release at 990, as with APT::Default-Release.
+    """
+    sources = tuple(found)
+    by_suite: dict[str, int] = {}
+    for source in sources:
+        if not source.security:
+            highest = max(source.priority, by_suite.get(source.suite, _INSTALLED))
+            by_suite[source.suite] = highest
+    return tuple(
+        structs.replace(s, security=s.security and s.priority >= by_suite.get(s.suite, _INSTALLED))
+        for s in sources
+    )
+
+
+def parse_policy(answer: Answer) -> Sources | Partial:
     """The archives that apt draws from by their release data, and the pinned packages."""
-    if complaints := _complaints(answer):
-        raise ParseError(complaints[0])
+    complaints = _complaints(answer)
     lines = answer.lines
     if not lines or lines[0] != "Package files:" or "Pinned packages:" not in lines:
-        raise ParseError(msg("not the output of apt-cache policy"))
+        raise ParseError(complaints[0] if complaints else msg("not the output of apt-cache policy"))
     cut = lines.index("Pinned packages:")
     found: dict[Source, None] = {}
     for above, line in itertools.pairwise(lines[1:cut]):
@@ -265,7 +348,7 @@ def parse_policy(answer: Answer) -> Sources:
         if priority and release and (source := _source(release["fields"], int(priority[1]))):
             found[source] = None
     pinned = tuple(line.strip() for line in lines[cut + 1 :] if line.strip())
-    return Sources(items=tuple(found), pinned=pinned)
+    return partial(Sources(items=_in_effect(found), pinned=pinned), complaints)
 
 
 def parse_lists(answers: Answers) -> Metadata:

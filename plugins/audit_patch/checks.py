@@ -32,9 +32,12 @@ from audit_core.api.sdk import (
 )
 from audit_patch.facts import (
     AUTOMATIC,
+    BUILDS,
     ESM,
+    FIXED,
     KERNELS,
     METADATA,
+    NEWER,
     PENDING,
     RELEASE,
     RESTART,
@@ -46,9 +49,11 @@ from audit_patch.facts import (
 )
 from audit_patch.model import (
     Automatic,
+    Builds,
     Esm,
     Kernels,
     Metadata,
+    Newer,
     Pending,
     Release,
     Security,
@@ -163,6 +168,44 @@ def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
     return not (by_name if security.labelled is None else security.labelled)
 
 
+def _hidden(
+    newer: Newer | None, sources: Sources | None, release: Release | None
+) -> tuple[Update, ...]:
+    """The newer versions that a security archive of this very release has."""
+    own = _own_suite(release) if release else ""
+    if newer is None or sources is None or not own:
+        return ()
+    archives = {
+        s.archive for s in sources.items if s.suite == own and not s.name.startswith("UbuntuESM")
+    }
+    return tuple(u for u in newer.security if archives.intersection(u.archives))
+
+
+def _pinned(sources: Sources, newer: Newer | Absent | None) -> Message | None:
+    """Why updates may be hidden: by pinning, where it is not known that it hides nothing."""
+    names = [text.partition(" -> ")[0] for text in sources.pinned]
+    if isinstance(newer, Newer):
+        names = [name for name in names if name in newer.packages]
+    if not names:
+        return None
+    return msg("Updates of these packages are hidden by pinning: {names}", names=capped(names))
+
+
+# Minor releases of these get updates after the next one only under a contract (EUS) or not at all.
+_BY_MINOR = frozenset({"rhel", "rocky", "almalinux", "ol"})
+
+
+def _fixed(fixed: tuple[str, ...] | None, release: Release) -> Message | None:
+    """Why nothing may be offered: the sources are those of one minor release."""
+    if not fixed or release.id not in _BY_MINOR:
+        return None
+    return msg(
+        "The package sources are fixed to one minor release ({files}): later fixes come only under "
+        "a contract for it (EUS). Provide the contract",
+        files=capped(fixed),
+    )
+
+
 _PRO = {"apps": "UbuntuESMApps", "infra": "UbuntuESM"}
 
 
@@ -228,9 +271,11 @@ def _unsupported(release: Release, sources: Sources, now: float) -> Message | No
         known_or_absent(RELEASE),
         COLLECTED_AT,
         known_or_absent(optional(ESM)),
+        known_or_absent(optional(NEWER)),
+        known_or_absent(optional(FIXED)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -240,6 +285,8 @@ def security_updates(
     release: Release | Absent,
     collected_at: str,
     esm: Esm | Absent | None,
+    newer: Newer | Absent | None,
+    fixed: tuple[str, ...] | Absent | None,
     *,
     max_days: Annotated[int, Down] = 7,
     max_published_days: Annotated[int, Down] = 14,
@@ -252,21 +299,26 @@ def security_updates(
             count=len(security.updates), names=_names(security.updates),
         )  # fmt: skip
         return failed(detail, expected=none)
+    if hidden := _hidden(known(newer), known(sources), known(release)):
+        detail = msg(
+            "{count} security updates are hidden by the priorities of sources or pinning, among"
+            " them {names}",
+            count=len(hidden), names=_names(hidden),
+        )  # fmt: skip
+        return failed(detail, expected=none)
     if isinstance(metadata, Absent) or isinstance(sources, Absent) or isinstance(release, Absent):
         # The engine says what is missing.
         return undetermined(msg("No security update is listed as pending"), expected=none)
     if _unlabelled(security, sources, release):
         detail = msg("The package sources in effect do not show which updates are security updates")
         return undetermined(detail, expected=none)
-    if sources.pinned:
-        detail = msg(
-            "Updates of these packages are hidden by pinning: {names}", names=capped(sources.pinned)
-        )
-        return undetermined(detail, expected=none)
+    if why := _pinned(sources, newer):
+        return undetermined(why, expected=none)
     now, metadata = _epoch(collected_at), _own_lists(metadata, release)
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (
+        _fixed(known(fixed), release),
         _unsupported(release, sources, now),
         _pro_only(known(esm), sources, release, now, max_published_days),
     )
@@ -281,9 +333,15 @@ def security_updates(
 
 @check(
     "patch.other-updates",
-    needs=(PENDING, METADATA, known_or_absent(SOURCES), COLLECTED_AT),
+    needs=(
+        PENDING,
+        METADATA,
+        known_or_absent(SOURCES),
+        COLLECTED_AT,
+        known_or_absent(optional(NEWER)),
+    ),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
@@ -291,6 +349,7 @@ def other_updates(
     metadata: Metadata,
     sources: Sources | Absent,
     collected_at: str,
+    newer: Newer | Absent | None,
     *,
     max_waiting_days: Annotated[int, Down] = 90,
     max_days: Annotated[int, Down] = 7,
@@ -304,10 +363,8 @@ def other_updates(
             return undetermined(msg("No update is listed as pending"), expected=wanted)
         if why := _stale(metadata, sources, now, max_days, max_published_days):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
-        if sources.pinned:
-            pinned = capped(sources.pinned)
-            hidden = msg("Updates of these packages are hidden by pinning: {names}", names=pinned)
-            return undetermined(hidden, expected=wanted)
+        if why := _pinned(sources, newer):
+            return undetermined(why, expected=wanted)
         return passed(msg("No update is pending"), expected=wanted)
     detail = msg(
         "{count} updates are pending, among them {names}",
@@ -365,15 +422,36 @@ def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
     return order, line + branch
 
 
+def _other_build(builds: Builds | None, running: str) -> Message | None:
+    """A message where another build than the running one is installed under its name."""
+    version = builds.installed.get(running) if builds else None
+    if builds is None or version is None or not builds.running:
+        return None
+    # Ubuntu tells only what follows the first dot of the revision: #101 of 5.15.0-91.101.
+    last = version.partition("-")[2].partition(".")[2]
+    if builds.running in (version, last):
+        return None
+    return msg("Kernel {running} is running as build {build}; build {version} of it is installed",
+               running=running, build=builds.running, version=version)  # fmt: skip
+
+
 @check(
     "patch.kernel-current",
-    needs=(KERNELS, PLATFORM, known_or_absent(optional(RESTART))),
+    needs=(
+        KERNELS,
+        PLATFORM,
+        known_or_absent(optional(RESTART)),
+        known_or_absent(optional(BUILDS)),
+    ),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Reboot into the newest installed kernel"),
 )
 def kernel_current(
-    kernels: Kernels, platform: Platform, restart: bool | Absent | None
+    kernels: Kernels,
+    platform: Platform,
+    restart: bool | Absent | None,
+    builds: Builds | Absent | None,
 ) -> Judgement:
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = platform["kernel"].removeprefix("Linux ")
@@ -387,6 +465,8 @@ def kernel_current(
             newest=newest,
         )
         return failed(detail, expected=wanted)
+    if other := _other_build(known(builds), running):
+        return failed(other, expected=wanted)
     if kernels.reboot_required:
         detail = msg("The system requires a reboot (/run/reboot-required); kernel {running} is "
                      "running", running=running)  # fmt: skip
@@ -410,6 +490,7 @@ def kernel_current(
     "patch.release-supported",
     needs=(RELEASE, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Upgrade to a supported release, or provide the contract for extended support"),
 )
 def release_supported(release: Release, collected_at: str) -> Judgement:
@@ -431,6 +512,13 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
         release=label, end=row.end, source=row.source,
     )  # fmt: skip
     if row.end and today <= row.end:
+        if row.regular and today > row.regular:
+            more = msg(
+                "The regular security support ended on {day}: since then it is long-term support "
+                "(LTS) by another team, for part of the packages and architectures",
+                day=row.regular,
+            )
+            return passed(detail, more, expected=wanted)
         return passed(detail, expected=wanted)
     if row.extended and today <= row.extended:
         more = msg(

@@ -9,9 +9,11 @@ from audit_core.model import NamedAsk, Parser
 from audit_patch import apk, apt, host, rpm, zypper
 from audit_patch.model import (
     Automatic,
+    Builds,
     Esm,
     Kernels,
     Metadata,
+    Newer,
     Pending,
     Release,
     Security,
@@ -46,11 +48,35 @@ PENDING = _each(
 SECURITY = _each(
     "patch.security", Security,
     apt=(apt.UPGRADABLE, apt.parse_security),
-    dnf=(rpm.updateinfo("dnf"), rpm.parse_updateinfo),
-    yum=(rpm.updateinfo("yum"), rpm.parse_updateinfo),
+    dnf=(rpm.ADVISORIES, rpm.parse_advisories),
+    yum=(rpm.YUM_ADVISORIES, rpm.parse_updateinfo),
     zypper=(zypper.PATCHES, zypper.parse_patches),
     apk=(apk.UPDATES, apk.parse_security),
 )  # fmt: skip
+NEWER = fact(
+    "patch.newer",
+    Newer,
+    providers=(
+        provider(apt.VERSIONS, apt.parse_versions, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
+FIXED = fact(
+    "patch.fixed-release",
+    tuple[str, ...],
+    providers=(
+        provider(rpm.FIXED, rpm.parse_fixed, package_manager=("dnf", "yum")),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
+BUILDS = fact(
+    "patch.kernel-builds",
+    Builds,
+    providers=(
+        provider(asks=host.BUILDS, parse=host.parse_builds, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
 SOURCES = _each(
     "patch.sources", Sources,
     apt=(apt.POLICY, apt.parse_policy),
@@ -89,6 +115,6 @@ KERNELS = fact("patch.kernels", Kernels, ask=host.KERNELS, parse=host.parse_kern
 RELEASE = fact("patch.release", Release, ask=host.RELEASE, parse=host.parse_release)
 
 FACTS = (
-    PENDING, SECURITY, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS, STARTERS, RESTART,
-    KERNELS, RELEASE, ESM,
+    PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,
+    STARTERS, RESTART, KERNELS, RELEASE, ESM,
 )  # fmt: skip

@@ -7,6 +7,7 @@ import re
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    Answers,
     Command,
     ParseError,
     ReadFile,
@@ -14,7 +15,8 @@ from audit_core.api.sdk import (
     msg,
     not_present,
 )
-from audit_patch.model import Kernels, Release
+from audit_core.model import NamedAsk
+from audit_patch.model import Builds, Kernels, Release
 from audit_patch.rpm import refused_by
 
 KERNELS = Command(
@@ -24,6 +26,20 @@ KERNELS = Command(
     ),
     ok=(0, 1),
 )  # fmt: skip
+# Debian and Ubuntu rebuild a kernel under the same name: only the build tells the two apart.
+BUILDS: dict[str, NamedAsk] = {
+    "running": Command(argv=("uname", "-v")),
+    "installed": Command(
+        argv=(
+            "dpkg-query",
+            "-W",
+            "-f",
+            "${Package} ${Version} ${db:Status-Status}|",
+            "linux-image-*",
+        ),
+        ok=(0, 1),
+    ),
+}
 # The same request as that of discovery, so that it is asked once.
 RELEASE = ReadFile(path="/etc/os-release", limit=64 << 10)
 # Programs that install updates by themselves; a setting without its program does nothing.
@@ -66,6 +82,25 @@ def parse_kernels(answer: Answer) -> Kernels | Absent:
     return Kernels(installed=tuple(sorted(versions)), reboot_required="reboot-required" in names)
 
 
+_BUILD = (
+    re.compile(r".* Debian (?P<build>\S+) .*"),
+    re.compile(r"#(?P<build>\S+)-Ubuntu .*"),
+)
+
+
+def parse_builds(answers: Answers) -> Builds:
+    """The build that runs, empty where it is not told, and those that are installed by name."""
+    text = answers["running"].text.strip()
+    found = next((row for pattern in _BUILD if (row := pattern.fullmatch(text))), None)
+    installed = {}
+    for record in answers["installed"].text.split("|"):
+        cells = record.split()
+        if len(cells) == 3 and cells[2] == "installed":
+            name = cells[0].removeprefix("linux-image-").removeprefix("unsigned-")
+            installed[name] = cells[1]
+    return Builds(running=found["build"] if found else "", installed=installed)
+
+
 def parse_release(answer: Answer) -> Release:
     """The identification in /etc/os-release."""
     rows = (_ASSIGNMENT.fullmatch(line) for line in answer.lines)
@@ -79,6 +114,11 @@ def parse_release(answer: Answer) -> Release:
         version=found.get("VERSION", ""),
         codename=found.get("VERSION_CODENAME", ""),
     )
+
+
+def unheard_of(answer: Answer) -> Absent:
+    """NOT_PRESENT: this package manager has no such thing."""
+    return not_present(msg("Package managers of this kind have no such thing"))
 
 
 def parse_updaters(answer: Answer) -> tuple[str, ...] | Absent:

@@ -6,11 +6,15 @@ from msgspec import Struct
 
 
 class Update(Struct, frozen=True, kw_only=True):
-    """A package that would be replaced by `candidate`. `installed` is empty where not told."""
+    """A package that would be replaced by `candidate`. `installed` is empty where not told.
+
+    `archives` are the security archives that have it (apt), empty where not asked for.
+    """
 
     name: str
     candidate: str
     installed: str = ""
+    archives: tuple[str, ...] = ()
 
 
 class Pending(Struct, frozen=True, kw_only=True):
@@ -29,6 +33,16 @@ class Security(Struct, frozen=True, kw_only=True):
     labelled: bool | None
 
 
+class Newer(Struct, frozen=True, kw_only=True):
+    """Installed packages of which a source has a newer version, hidden by pinning or not.
+
+    `security` are the newer versions that a security archive has, of any release.
+    """
+
+    packages: tuple[str, ...]
+    security: tuple[Update, ...]
+
+
 class Esm(Struct, frozen=True, kw_only=True):
     """What Ubuntu Pro would bring: updates by its own lists (`apps`, `infra`), and their dates."""
 
@@ -39,12 +53,15 @@ class Esm(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """A package source in effect. `security` is None where its name does not tell.
 
-    `suite` is the code name of the release that it is for (apt), empty where not told.
+    `suite` is the code name of the release that it is for, `archive` its name in lists, and
+    `priority` that of its versions (all apt), empty where not told.
     """
 
     name: str
     security: bool | None = None
     suite: str = ""
+    archive: str = ""
+    priority: int = 500
 
 
 class Sources(Struct, frozen=True, kw_only=True):
@@ -95,6 +112,16 @@ class Kernels(Struct, frozen=True, kw_only=True):
 
     installed: tuple[str, ...]
     reboot_required: bool
+
+
+class Builds(Struct, frozen=True, kw_only=True):
+    """The build of the running kernel as it tells it, and the versions of kernel packages by name.
+
+    A build is a whole version (Debian: 6.1.76-1) or its last part (Ubuntu: 101 of 5.15.0-91.101).
+    """
+
+    running: str
+    installed: dict[str, str]
 
 
 class Automatic(Struct, frozen=True, kw_only=True):

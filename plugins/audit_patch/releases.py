@@ -3,6 +3,7 @@
 `confidence` says where a row is from: `read` rows name their source, `recalled` rows were written
 from memory and never settle a verdict. `end` is the last day of the support that comes without a
 further contract, `extended` the last day of support that has to be bought; None is not known.
+`regular` is the last day of the distribution's own security support, where others go on after it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ class Support(Struct, frozen=True, kw_only=True):
     extended: str | None = None
     source: str
     confidence: str = "read"
+    regular: str | None = None
 
 
-_DISTRO_INFO = "distro-info-data 0.58+deb12u6"
+_DISTRO_INFO = "distro-info-data 0.58+deb12u7"
 _EOL = "endoflife.date (2024-2026)"
 
 
@@ -35,12 +37,17 @@ def _recalled(end: str | None) -> Support:
 
 
 SUPPORT: dict[str, Support] = {
-    # Debian: the end of LTS; extended is ELTS.
-    **_rows("debian", _DISTRO_INFO, {
-        "8": ("2018-06-17", "2025-06-30"), "9": ("2022-06-30", "2027-06-30"),
-        "10": ("2024-06-30", "2029-06-30"), "11": ("2026-08-31", "2031-06-30"),
-        "12": ("2028-06-30", "2033-06-30"), "13": ("2030-06-30", "2035-06-30"),
-    }),
+    # Debian: the end of its own support, of LTS and of ELTS.
+    **{f"debian {version}": Support(regular=regular, end=end, extended=extended,
+                                    source=_DISTRO_INFO)
+       for version, regular, end, extended in (
+        ("8", "2018-06-17", "2020-06-30", "2025-06-30"),
+        ("9", "2020-07-18", "2022-06-30", "2027-06-30"),
+        ("10", "2022-09-10", "2024-06-30", "2029-06-30"),
+        ("11", "2024-08-14", "2026-08-31", "2031-06-30"),
+        ("12", "2026-07-11", "2028-06-30", "2033-06-30"),
+        ("13", "2028-08-09", "2030-06-30", "2035-06-30"),
+    )},
     # Ubuntu: standard support; extended is ESM and the legacy add-on.
     **_rows("ubuntu", _DISTRO_INFO, {
         "14.04": ("2019-04-25", "2026-04-28"), "16.04": ("2021-04-30", "2028-04-25"),

@@ -7,6 +7,7 @@ hides updates. Excludes are off for the same reason: an update that is held back
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -40,22 +41,32 @@ from audit_patch.model import (
 )
 from audit_patch.text import grep_rows, records
 
-_QUIET = ("-C", "-q", "--noplugins", "--disableexcludes=all")
+# dnf 4 knows `all`, dnf 5 `*`; each passes over the other's word.
+_QUIET = {
+    "dnf": ("-C", "-q", "--noplugins", "--setopt=disable_excludes=all,*"),
+    "yum": ("-C", "-q", "--noplugins", "--disableexcludes=all"),
+}
 
 
 def check_update(program: str) -> Command:
     """The question for all pending updates; 100 means that there are some."""
     return Command(
-        argv=(program, *_QUIET, "check-update"), timeout_s=90, limit=4 << 20, ok=(0, 100)
+        argv=(program, *_QUIET[program], "check-update"), timeout_s=90, limit=4 << 20, ok=(0, 100)
     )
 
 
-def updateinfo(program: str) -> Command:
-    """The question for every security advisory that concerns an installed package."""
-    argv = (program, *_QUIET, "updateinfo", "list", "--security", "--all")
-    if program == "yum":
-        argv = (program, *_QUIET, "updateinfo", "list", "security", "all")
+def _list(program: str, *words: str) -> Command:
+    argv = (program, *_QUIET[program], "updateinfo", "list", *words)
     return Command(argv=argv, timeout_s=90, limit=8 << 20)
+
+
+# Every security advisory that concerns an installed package. dnf 4 marks those that are installed;
+# the table of dnf 5 does not, so it is asked for those that are not as well.
+ADVISORIES: dict[str, NamedAsk] = {
+    "all": _list("dnf", "--security", "--all"),
+    "available": _list("dnf", "--security", "--available"),
+}
+YUM_ADVISORIES = _list("yum", "security", "all")
 
 
 def caches(folders: tuple[str, ...], depth: int) -> dict[str, NamedAsk]:
@@ -76,6 +87,15 @@ REPOS = Command(
         "grep", "-RZEio", "--include=*.repo", "--include=dnf.conf", "--include=yum.conf",
         "-e", SWITCHES, "/etc/dnf/dnf.conf", "/etc/yum.conf", "/etc/yum.repos.d",
         "/etc/yum/repos.d", "/etc/distro.repos.d",
+    ),
+    ok=(0, 1, 2),
+)  # fmt: skip
+# Where the release is fixed: variables of dnf, and addresses (without host, user and password).
+FIXED = Command(
+    argv=(
+        "grep", "-rsoHZE", "--include=*.repo", "--include=releasever",
+        "-e", "/(rhel[0-9]*|rocky|almalinux)/[0-9]+[.][0-9]+/", "-e", "^[0-9]+[.][0-9]+$",
+        "/etc/dnf/vars", "/etc/yum/vars", "/etc/yum.repos.d",
     ),
     ok=(0, 1, 2),
 )  # fmt: skip
@@ -138,24 +158,44 @@ def _joined(lines: list[str]) -> list[str]:
     return rows
 
 
+# What dnf and yum say beside the rows, which changes nothing about them.
+_NOTICE = re.compile(
+    r"Security: .* is (an installed security update|the currently running version)"
+    r"|Last metadata expiration check: .*|Updating and loading repositories:.*"
+    r"|Repositories loaded\.|Loaded plugins: .*|Loading mirror speeds from cached hostfile"
+    r"| \* .*: .*|(Updating|Unable to read|Not root,) .*|This system is not registered .*"
+    r"|Repodata is over .*|You should report this problem .*|Upgrades"
+    r"|[0-9]+ packages excluded .*|No security updates needed, but .*|updateinfo list done"
+    r"|Unable to detect release version .*|Failed to set locale, .*|Available Upgrades"
+)
+
+
+def _rows(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.strip() and not _NOTICE.fullmatch(line.rstrip())]
+
+
 def parse_check_update(answer: Answer) -> Pending | Partial:
     """Every package that the cached metadata have a newer version of."""
-    rows = _joined(_before_obsoletes(answer.lines))
+    rows = _joined(_rows(_before_obsoletes(answer.lines)))
     complaints = _complaints(answer, listed=bool(rows))
     matches, problems = _matches(
         _UPDATE, rows, lambda line: msg("not a line of check-update: {line}", line=line)
     )
-    if bool(rows) != (answer.exit_code == 100):
+    only_obsoletes = len(_before_obsoletes(answer.lines)) < len(answer.lines)
+    if bool(matches) != (answer.exit_code == 100) and not only_obsoletes:
         raise ParseError(
-            msg("{count} updates, yet exit status {code}", count=len(rows), code=answer.exit_code)
-        )
+            msg(
+                "{count} updates, yet exit status {code}",
+                count=len(matches), code=answer.exit_code,
+            )
+        )  # fmt: skip
     updates = tuple(Update(name=m["name"], candidate=m["new"]) for m in matches)
     return partial(Pending(updates=updates), [*complaints, *problems])
 
 
 def _before_obsoletes(lines: list[str]) -> list[str]:
-    mark = "Obsoleting Packages"
-    return lines[: lines.index(mark)] if mark in lines else lines
+    marks = [n for n, line in enumerate(lines) if line.lower() == "obsoleting packages"]
+    return lines[: marks[0]] if marks else lines
 
 
 def parse_updateinfo(answer: Answer) -> Security | Partial:
@@ -164,7 +204,7 @@ def parse_updateinfo(answer: Answer) -> Security | Partial:
     No advisory at all, not even an installed one, means that the repositories carry none. Those
     of EPEL tell nothing of the distribution below it (CentOS labels no update).
     """
-    rows = [line.rstrip() for line in answer.lines if line.strip()]
+    rows = _rows([line.rstrip() for line in answer.lines])
     complaints = _complaints(answer, listed=bool(rows))
     matches, problems = _matches(
         _ADVISORY, rows, lambda line: msg("not a line of updateinfo: {line}", line=line)
@@ -173,6 +213,59 @@ def parse_updateinfo(answer: Answer) -> Security | Partial:
     updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
     labelled = any(not m["id"].startswith("FEDORA-EPEL") for m in matches)
     return partial(Security(updates=tuple(updates), labelled=labelled), [*complaints, *problems])
+
+
+def parse_advisories(answers: Answers) -> Security | Partial:
+    """The same of dnf 4, and of the table or the JSON of dnf 5."""
+    every, waiting = answers["all"], answers["available"]
+    if not any(map(_is_five, (every, waiting))):
+        return parse_updateinfo(every)
+    listed, problems = _of_five(every)
+    todo, more = _of_five(waiting)
+    labelled = any(not u.name.startswith("FEDORA-EPEL") for u in (*listed, *todo))
+    security = Security(updates=tuple(dict.fromkeys(todo)), labelled=labelled)
+    return partial(security, [*problems, *more])
+
+
+# libdnf5-cli/output/advisorylist.cpp: the columns of the table.
+_FIVE = re.compile(r"Name +Type +Severity +Package +Issued *")
+_FIVE_ROW = re.compile(
+    r"(?P<id>\S+) +(?P<kind>security|unknown|bugfix|enhancement|newpackage) +(?:\S+ +)?"
+    r"(?P<package>\S+) +(?P<issued>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})"
+)
+
+
+def _is_five(answer: Answer) -> bool:
+    return any(_FIVE.fullmatch(line) for line in answer.lines) or answer.text.startswith("[")
+
+
+def _of_five(answer: Answer) -> tuple[list[Update], list[Message]]:
+    """The security advisories of one answer of dnf 5 by package, and what could not be read.
+
+    dnf 5 prints nothing but the head where it has none.
+    """
+    if answer.text.startswith("["):
+        return _of_json(answer), []
+    rows = [line for line in _rows(answer.lines) if not _FIVE.fullmatch(line)]
+    complaints = _complaints(answer, listed=bool(rows))
+    matches, problems = _matches(
+        _FIVE_ROW, rows, lambda line: msg("not a line of updateinfo: {line}", line=line)
+    )
+    told = [m for m in matches if m["kind"] in ("security", "unknown")]
+    updates = [Update(name=m["id"], candidate=m["package"]) for m in told]
+    return updates, [*complaints, *problems]
+
+
+def _of_json(answer: Answer) -> list[Update]:
+    try:
+        rows = json.loads(answer.text)
+        return [
+            Update(name=str(row["name"]), candidate=str(row["nevra"]))
+            for row in rows
+            if row["type"] in ("security", "unknown")
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ParseError(msg("not the advisories of dnf")) from error
 
 
 def refused_by(answer: Answer) -> Absent | None:
@@ -230,6 +323,14 @@ def repositories(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
     """The settings of every enabled repository by (file, id)."""
     found = sections(answer)
     return {k: v for k, v in found.items() if k[1] not in {"main", ""} and _enabled(v)}
+
+
+def parse_fixed(answer: Answer) -> tuple[str, ...] | Absent:
+    """Each file that fixes the minor release, as `file: release`."""
+    if refused := refused_by(answer):
+        return refused
+    found = (f"{path}: {text.strip('/')}" for path, text in grep_rows(answer))
+    return tuple(sorted(set(found)))
 
 
 def parse_sources(answer: Answer) -> Sources | Absent:

@@ -41,13 +41,17 @@ _TROUBLE = re.compile(
 )
 
 
+# What is not needed is for packages or products that are not installed.
+_DONE = frozenset({"applied", "not needed"})
+
 Row = dict[str, str]
 
 
 def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
-    """The rows of zypper's table by its head, none where it says that there are no updates.
+    """The rows of zypper's tables by their heads, none where it says that there are no updates.
 
-    And what is missing: rows of another form, and repositories with errors.
+    And what is missing: rows of another form, and repositories with errors. There are two tables
+    where updates of the package management itself are installed first.
     """
     both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
     trouble = _TROUBLE.search(both)
@@ -58,15 +62,24 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
         raise ParseError(msg("error output: {detail}", detail=verbatim(detail)))
     if not rules and _NONE in lines:
         return [], []
-    if len(rules) != 1 or rules[0] == 0:
+    if not rules or rules[0] == 0:
         raise ParseError(msg("neither one table nor {line}", line=verbatim(_NONE)))
-    head = [cell.strip() for cell in lines[rules[0] - 1].split("|")]
+    rows: list[Row] = []
+    problems = [msg("zypper reported an error: {text}", text=verbatim(detail))] if detail else []
+    for rule in rules:
+        more, unread = _rows(lines, rule, wanted)
+        rows += more
+        problems += unread
+    return rows, problems
+
+
+def _rows(lines: list[str], rule: int, wanted: str) -> tuple[list[Row], list[Message]]:
+    """The rows below the line `rule`."""
+    head = [cell.strip() for cell in lines[rule - 1].split("|")]
     if wanted not in head:
         raise ParseError(msg("the table has no column {names}", names=wanted))
-    body = itertools.takewhile(str.strip, lines[rules[0] + 1 :])
-    rows, problems = read_rows(enumerate(body, rules[0] + 2), lambda line: _row(line, head))
-    complaints = [msg("zypper reported an error: {text}", text=verbatim(detail))] if detail else []
-    return rows, [*complaints, *problems]
+    body = itertools.takewhile(str.strip, lines[rule + 1 :])
+    return read_rows(enumerate(body, rule + 2), lambda line: _row(line, head))
 
 
 def _row(line: str, head: list[str]) -> Row:
@@ -96,9 +109,13 @@ def parse_updates(answer: Answer) -> Pending | Partial:
 
 
 def parse_patches(answer: Answer) -> Security | Partial:
-    """The security patches that are needed. No patch at all means the repositories carry none."""
+    """The security patches that are needed. No patch at all means the repositories carry none.
+
+    A patch that is locked (`zypper addlock`) stands as `unwanted`: it is missing all the same.
+    Locked packages hide nothing from this list.
+    """
     rows, problems = _table(answer, "Category")
-    todo = [r for r in rows if r["Category"] == "security" and r["Status"] == "needed"]
+    todo = [r for r in rows if r["Category"] == "security" and r["Status"] not in _DONE]
     updates = tuple(Update(name=r["Name"], candidate=r["Severity"]) for r in todo)
     labelled = any(r["Category"] == "security" for r in rows)
     return partial(Security(updates=updates, labelled=labelled), problems)

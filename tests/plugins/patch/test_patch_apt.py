@@ -11,7 +11,7 @@ import pytest
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Answers, ParseError, Partial, Reason
 from audit_patch import apt
-from audit_patch.model import Esm, Listing, Pending, Source, Update
+from audit_patch.model import Esm, Listing, Newer, Pending, Source, Update
 from recorded.patch import answer, answers, recording, run, run_all
 
 
@@ -132,28 +132,29 @@ def test_apt_text_of_another_shape_is_not_read(text: bytes) -> None:
 
 
 def test_apt_sources_are_told_by_release_data() -> None:
-    sources = apt.parse_policy(recording("debian12-apt-policy.txt"))
+    sources = whole(apt.parse_policy(recording("debian12-apt-policy.txt")))
     security = Source(
-        name="Debian-Security bookworm-security main", security=True, suite="bookworm"
-    )
+        name="Debian-Security bookworm-security main", security=True, suite="bookworm",
+        archive="oldstable-security",
+    )  # fmt: skip
     assert security in sources.items
     assert [s.security for s in sources.items].count(True) == 1
     assert sources.pinned == ()
 
 
 def test_apt_without_sources_has_none_in_effect() -> None:
-    assert apt.parse_policy(recording("debian12-apt-nosource-policy.txt")).items == ()
+    assert whole(apt.parse_policy(recording("debian12-apt-nosource-policy.txt"))).items == ()
 
 
 def test_a_security_archive_that_is_pinned_away_does_not_count() -> None:
-    sources = apt.parse_policy(recording("debian12-apt-pinned-policy.txt"))
+    sources = whole(apt.parse_policy(recording("debian12-apt-pinned-policy.txt")))
     assert len(sources.items) == 3
     assert not any(s.security for s in sources.items)
 
 
 def test_pinned_packages_are_told() -> None:
     text = b"Package files:\nPinned packages:\n     jq -> 1.6-2.1 with priority 1001\n"
-    assert apt.parse_policy(answer(text)).pinned == ("jq -> 1.6-2.1 with priority 1001",)
+    assert whole(apt.parse_policy(answer(text))).pinned == ("jq -> 1.6-2.1 with priority 1001",)
 
 
 def test_an_archive_called_oldstable_like_any_other_is_not_taken_for_security() -> None:
@@ -163,7 +164,7 @@ def test_an_archive_called_oldstable_like_any_other_is_not_taken_for_security() 
         b"     release v=10,o=Debian,a=oldoldstable,n=buster,l=Debian-Security,c=main\n"
         b"Pinned packages:\n"
     )
-    assert [s.security for s in apt.parse_policy(answer(text)).items] == [False]
+    assert [s.security for s in whole(apt.parse_policy(answer(text))).items] == [False]
 
 
 def _lists(times: Answer | bytes, dates: bytes = b"") -> Answers:
@@ -333,3 +334,39 @@ def test_what_apt_lists_holds_beside_what_it_could_not_read() -> None:
     ):
         assert isinstance(got, Partial)
         assert [u.name for u in got.value.updates] == ["bash"]
+
+
+def test_the_versions_of_installed_packages_tell_what_pinning_hides() -> None:
+    newer = Newer(
+        packages=("bar", "foo"),
+        security=tuple(
+            Update(name=n, candidate="1.1", installed="1.0", archives=("oldstable-security",))
+            for n in ("bar", "foo")
+        ),
+    )
+    for name in ("", "-pinned", "-default"):
+        got = whole(apt.parse_versions(recording(f"debian12-apt-versions{name}.txt")))
+        assert got == newer
+    broken = apt.parse_versions(
+        answer(b"Listing...\nx\na/y-security 2 all\n\nb/now 1 all [installed]\n")
+    )
+    assert isinstance(broken, Partial)
+
+
+def test_a_security_archive_below_the_release_counts_as_none() -> None:
+    """apt takes the highest priority, not the newest version: Default-Release hides security."""
+    for name, security in (("", True), ("-pinned", True), ("-default", False)):
+        found = whole(apt.parse_policy(recording(f"debian12-apt-versions{name}-policy.txt")))
+        assert any(s.security for s in found.items) is security
+
+
+def test_a_warning_about_a_source_written_twice_takes_nothing_back() -> None:
+    twice = recording("debian12-apt-twice-stderr.txt").stdout
+    assert b"configured multiple times" in twice
+    policy = recording("debian12-apt-policy.txt").stdout
+    assert whole(apt.parse_policy(answer(policy, twice))).items
+    assert len(whole(apt.parse_pending(answer(_MASKED, twice))).updates) == 1
+    assert whole(apt.parse_pending(answer(b"Listing...\n", twice))).updates == ()
+    failed = apt.parse_policy(answer(policy, twice + b"W: Failed to fetch x\n"))
+    assert isinstance(failed, Partial)
+    assert failed.value.items

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 import audit_patch
-from audit_core.model import Judgement, Platform, Verdict
+from audit_core.model import Absent, Judgement, Platform, Reason, Verdict, msg
 from audit_patch import checks
 from audit_patch.model import (
     Automatic,
+    Builds,
     Esm,
     Kernels,
     Listing,
     Metadata,
+    Newer,
     Pending,
     Release,
     Security,
@@ -35,9 +37,14 @@ DNF = Sources(items=(Source(name="baseos"), Source(name="appstream")))
 
 
 def judge(check: Any, *facts: object, **parameters: object) -> Judgement:
+    """The last facts of a check that are not given are those that the host does not have."""
+    facts = (*facts, *(None,) * (len(check.needs) - len(facts)))
     judgement = check.judge(*facts, **parameters)
     assert isinstance(judgement, Judgement)
     return judgement
+
+
+UNKNOWN = Absent(reason=Reason.NOT_COLLECTED, detail=msg("no answer"))
 
 
 def apt_lists(days: float, *, stamp: float | None = None, other: float = 400) -> Metadata:
@@ -260,7 +267,7 @@ def test_other_updates(updates: tuple[Update, ...], metadata: Metadata, verdict:
 
 def test_pinned_packages_may_hide_any_update() -> None:
     pinned = Sources(items=APT.items, pinned=("nginx",))
-    got = judge(checks.other_updates, Pending(updates=()), apt_lists(1), pinned, NOW)
+    got = judge(checks.other_updates, Pending(updates=()), apt_lists(1), pinned, NOW, UNKNOWN)
     assert got.verdict is UNDETERMINED
 
 
@@ -435,3 +442,63 @@ def test_the_plugin_offers_its_facts_checks_and_texts() -> None:
     assert {f.id for f in audit_patch.dengbao_facts()} >= {"patch.pending", "patch.metadata"}
     assert len({c.id for c in audit_patch.dengbao_checks()}) == len(checks.CHECKS)
     assert all(path.is_dir() for path in audit_patch.dengbao_locales())
+
+
+def test_a_kernel_that_was_rebuilt_under_its_name_is_told() -> None:
+    for running, build, installed, verdict in (
+        ("6.1.0-18-amd64", "6.1.76-1", "6.1.76-1", PASS),
+        ("6.1.0-18-amd64", "6.1.76-1", "6.1.85-1", FAIL),
+        ("5.15.0-91-generic", "101", "5.15.0-91.101", PASS),
+        ("6.5.0-14-generic", "14~22.04.1", "6.5.0-14.14~22.04.1", PASS),
+        ("5.15.0-91-generic", "101", "5.15.0-91.102", FAIL),
+        ("6.1.0-18-amd64", "", "6.1.85-1", PASS),  # a kernel that tells no build
+    ):
+        kernels = Kernels(installed=(running,), reboot_required=False)
+        builds = Builds(running=build, installed={running: installed})
+        platform = Platform(values={"kernel": running})
+        got = judge(checks.kernel_current, kernels, platform, None, builds)
+        assert got.verdict is verdict
+
+
+NONE = Security(updates=(), labelled=None)
+HIDDEN = Update(name="foo", candidate="1.1", installed="1.0", archives=("oldstable-security",))
+OWN = Source(
+    name="Debian-Security bookworm-security main", security=True, suite="bookworm",
+    archive="oldstable-security",
+)  # fmt: skip
+NEXT = Source(name="x", security=True, suite="trixie", archive="stable-security")
+
+
+def test_updates_hidden_by_pinning_are_told_and_a_pin_that_hides_nothing_is_no_finding() -> None:
+    pins = ("foo -> 1.0 with priority 1001",)
+    for pinned, newer, verdict in (
+        (pins, Newer(packages=("foo",), security=(HIDDEN,)), FAIL),
+        (pins, Newer(packages=(), security=()), PASS),
+        (pins, Newer(packages=("bar",), security=()), PASS),
+        (pins, Newer(packages=("foo",), security=()), UNDETERMINED),
+        (pins, UNKNOWN, UNDETERMINED),
+        ((), Newer(packages=("foo",), security=(HIDDEN,)), FAIL),
+        # the security archive of the next release, pinned below this one, is no source of fixes
+        ((), Newer(packages=("foo",), security=(
+            Update(name="foo", candidate="2", archives=("stable-security",)),)), PASS),
+    ):  # fmt: skip
+        sources = Sources(items=(OWN, NEXT, Source(name="Debian")), pinned=pinned)
+        facts = (NONE, apt_lists(1), sources, BOOKWORM, NOW, None, newer)
+        assert judge(checks.security_updates, *facts).verdict is verdict
+
+
+def test_sources_of_one_minor_release_offer_nothing_later() -> None:
+    rocky = Release(id="rocky", name="Rocky Linux", version_id="9.2", version="9.2")
+    labelled = Security(updates=(), labelled=True)
+    held = Metadata(
+        listings=tuple(Listing(source=s.name, at=EPOCH) for s in DNF.items), by_source=True
+    )
+    for fixed, verdict in (((), PASS), (("/etc/dnf/vars/releasever: 9.2",), UNDETERMINED)):
+        got = judge(checks.security_updates, labelled, held, DNF, rocky, NOW, None, None, fixed)
+        assert got.verdict is verdict
+
+
+def test_long_term_support_is_told_as_what_it_is() -> None:
+    for day, told in (("2026-07-11", 1), ("2026-07-12", 2)):
+        got = judge(checks.release_supported, BOOKWORM, f"{day}T12:00:00+00:00")
+        assert (got.verdict, len(got.detail)) == (PASS, told)

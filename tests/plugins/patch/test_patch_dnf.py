@@ -192,3 +192,76 @@ def test_dnf_automatic() -> None:
     got = rpm.parse_automatic(answer(text))
     assert not isinstance(got, Absent)
     assert (got.installs, got.settings) == (True, ("/etc/dnf/automatic.conf: apply_updates=yes",))
+
+
+# After dnf 4.14 (dnf/cli/cli.py), which prints this on the same stream as the rows.
+_NOTICES = (
+    b"Security: kernel-core-5.14.0-427.el9.x86_64 is an installed security update\n"
+    b"Security: kernel-core-5.14.0-362.el9.x86_64 is the currently running version\n"
+)
+
+
+def test_notices_of_dnf_are_no_rows() -> None:
+    updates = recording("dnf4-check-update.txt")
+    got = rpm.parse_check_update(answer(_NOTICES + updates.stdout, exit_code=100))
+    assert got == rpm.parse_check_update(updates)
+    assert whole(rpm.parse_check_update(answer(_NOTICES))).updates == ()
+    advisories = recording("dnf4-updateinfo.txt")
+    noted = answers(all=_NOTICES + advisories.stdout, available=_NOTICES)
+    assert rpm.parse_advisories(noted) == rpm.parse_updateinfo(advisories)
+
+
+# Invented after libdnf5-cli/output/advisorylist.cpp: installed advisories differ by colour only.
+_FIVE_ALL = b"""\
+Name                   Type     Severity                      Package              Issued
+FEDORA-2026-9ae2a4ec1c security Moderate    tzdata-2026a-1.fc42.noarch 2026-11-20 02:51:35
+FEDORA-2026-a23a4bcb58 security None     openssl-libs-1:3.2.4-1.fc42.x86_64 2026-11-21 01:03:21
+FEDORA-2026-bfbfbfbfbf bugfix   None     sed-4.9-1.fc42.x86_64 2026-11-21 01:03:21
+"""
+_FIVE_WAITING = b"\n".join(_FIVE_ALL.splitlines()[::2]) + b"\n"
+_FIVE_JSON = (
+    b'[{"name":"FEDORA-2026-a23a4bcb58","type":"security","severity":"None",'
+    b'"nevra":"openssl-libs-1:3.2.4-1.fc42.x86_64","buildtime":1795914201}]\n'
+)
+
+
+def test_the_advisories_of_dnf_5() -> None:
+    want = (Update(name="FEDORA-2026-a23a4bcb58", candidate="openssl-libs-1:3.2.4-1.fc42.x86_64"),)
+    for waiting in (_FIVE_WAITING, _FIVE_JSON):
+        got = whole(rpm.parse_advisories(answers(all=_FIVE_ALL, available=waiting)))
+        assert (got.updates, got.labelled) == (want, True)
+    none = whole(rpm.parse_advisories(answers(all=_FIVE_ALL, available=b"")))
+    assert (none.updates, none.labelled) == ((), True)
+    assert whole(rpm.parse_advisories(answers(all=b"", available=b""))).labelled is False
+    for bad in (b"[1]\n", _FIVE_WAITING.splitlines()[0] + b"\nwhat\n"):
+        with pytest.raises(ParseError):
+            rpm.parse_advisories(answers(all=_FIVE_ALL, available=bad))
+
+
+def test_the_sections_of_dnf_5() -> None:
+    # invented after libdnf5-cli/output/package_list_sections.cpp
+    text = (
+        b"Upgrades\nbash.x86_64     5.2.37-1.fc42 updates\n\nObsoleting packages\n"
+        b"new.noarch      1-1           updates\n    old.noarch  0-1           @System\n\n"
+    )
+    got = whole(rpm.parse_check_update(answer(text, exit_code=100)))
+    assert [u.name for u in got.updates] == ["bash"]
+    only = text.partition(b"\n\n")[2]
+    assert whole(rpm.parse_check_update(answer(only, exit_code=100))).updates == ()
+
+
+def test_a_release_that_is_fixed_is_found(tmp_path: Path) -> None:
+    for name, text in {
+        "vars/releasever": "9.2\n",
+        "repos/redhat.repo": "baseurl = https://u:hunter2@cdn/content/eus/rhel9/9.2/x86_64/os\n",
+        "repos/rocky.repo": "#baseurl=http://dl/$contentdir/$releasever/BaseOS/\nbaseurl=http://"
+        "dl/pub/rocky/9/BaseOS\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    places = {"/etc/dnf/vars": "vars", "/etc/yum/vars": "none", "/etc/yum.repos.d": "repos"}
+    got = run(rpm.FIXED, swap={path: str(tmp_path / name) for path, name in places.items()})
+    assert b"hunter2" not in got.stdout
+    assert rpm.parse_fixed(got) == (
+        f"{tmp_path}/repos/redhat.repo: rhel9/9.2", f"{tmp_path}/vars/releasever: 9.2",
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from audit_core.model import Absent, ParseError
 from audit_patch import host
-from recorded.patch import answer, run
+from recorded.patch import answer, answers, run
 
 
 def test_kernels_of_a_real_folder(tmp_path: Path) -> None:
@@ -61,3 +61,17 @@ def test_what_starts_automatic_updates() -> None:
 def test_updaters_of_this_machine_are_listed_or_not() -> None:
     found = host.parse_updaters(run(host.UPDATERS))
     assert isinstance(found, tuple)
+
+
+def test_the_build_of_a_kernel_is_read() -> None:
+    packages = (
+        b"linux-image-6.1.0-18-amd64 6.1.76-1 installed|linux-image-amd64 6.1.76-1 config-files|"
+    )
+    for text, build in (
+        (b"#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)\n", "6.1.76-1"),
+        (b"#101-Ubuntu SMP Tue Nov 14 13:30:08 UTC 2023\n", "101"),
+        (b"#14~22.04.1-Ubuntu SMP PREEMPT_DYNAMIC x\n", "14~22.04.1"),
+        (b"#1 SMP PREEMPT_DYNAMIC @0\n", ""),
+    ):
+        got = host.parse_builds(answers(running=text, installed=packages))
+        assert (got.running, got.installed) == (build, {"6.1.0-18-amd64": "6.1.76-1"})

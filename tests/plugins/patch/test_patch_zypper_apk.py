@@ -78,3 +78,23 @@ def test_apk_without_an_index_is_not_read() -> None:
         apk.parse_pending(
             answer(b"Installed:\n", b"WARNING: opening from cache https://x: No such")
         )
+
+
+def test_a_patch_that_is_locked_is_missing_all_the_same() -> None:
+    security = whole(zypper.parse_patches(recording("zypper-patches-locked.txt")))
+    assert [u.name for u in security.updates] == ["DEMO-2026:0001", "DEMO-2026:0002"]
+
+
+def test_zypper_lists_updates_of_itself_in_a_table_of_their_own() -> None:
+    # invented after zypper 1.14: updates of the package management are installed first
+    table = recording("zypper-patches.txt").stdout
+    both = table.replace(b"DEMO-2026:0001", b"SELF-2026:0001") + b"\n" + table
+    security = whole(zypper.parse_patches(answer(both)))
+    assert [u.name for u in security.updates] == ["SELF-2026:0001", "DEMO-2026:0001"]
+
+
+def test_what_apk_lists_holds_beside_an_index_that_it_could_not_read() -> None:
+    warning = b"WARNING: opening from cache https://x: No such file or directory\n"
+    got = apk.parse_pending(answer(b"Installed:\na-1-r0 < 2-r0\n", warning))
+    assert isinstance(got, Partial)
+    assert [u.name for u in got.value.updates] == ["a"]
