@@ -180,9 +180,10 @@ def test_the_inventory_of_the_readme_is_one(tmp_path: Path) -> None:
     assert ids[:3] == ["web1", "web1/tls:443", "web1/backup:db"]
 
 
-@pytest.mark.parametrize("lang", READMES)
-def test_nothing_is_left_to_fill_in(lang: str) -> None:
-    assert "@@" not in READMES[lang].read_text(encoding="utf-8")
+def test_nothing_is_left_to_fill_in_and_no_conflict_of_a_merge() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"@@[A-Z]+@@|^(<{7}|={7}$|>{7})", text, re.MULTILINE), shown(page)
 
 
 # --- commands -------------------------------------------------------------------------------------
