@@ -29,11 +29,16 @@ from audit_core.api.sdk import (
 from audit_linux.id_fields import SPACE, id_number
 
 _ROWS = 200_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Only where the system keeps its programs: /opt/x/false may be a shell.
 _NO_LOGIN = re.compile(
     r"(?:/usr)?(?:/local)?/s?bin/(?:nologin|false|true|sync|halt|shutdown|git-shell)|/dev/null"
 )
+
+
+def moment(collected_at: str) -> datetime:
+    """The time of the collection as a value."""
+    return datetime.fromisoformat(collected_at)
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -84,11 +89,11 @@ class Secret(Struct, frozen=True, kw_only=True):
 
         An empty last change counts as long ago: pam_unix then asks for a new password.
         """
-        return self.changed is None or self.changed <= (now - _EPOCH).days + 1
+        return self.changed is None or self.changed <= (now - EPOCH).days + 1
 
     def expired(self, now: datetime) -> bool:
         """Whether the account has ended (usermod -e), for passwords and keys alike."""
-        return self.expires is not None and 0 <= self.expires <= (now - _EPOCH).days
+        return self.expires is not None and 0 <= self.expires <= (now - EPOCH).days
 
 
 def _fields(line: str, count: int) -> list[str]:

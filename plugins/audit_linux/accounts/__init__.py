@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from audit_core.model import Check, Fact
 from audit_linux import groups, nsswitch, pam, passwd
-from audit_linux.accounts import account_checks, lockout, passwords, sessions
+from audit_linux.accounts import account_checks, lockout, passwords, privileges, sessions
 
 FACTS: tuple[Fact, ...] = (
     pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
     *sessions.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
-    *account_checks.CHECKS, *passwords.CHECKS, *lockout.CHECKS, *sessions.CHECKS,
+    *account_checks.CHECKS, *privileges.CHECKS, *passwords.CHECKS, *lockout.CHECKS,
+    *sessions.CHECKS,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Absent,
     Down,
     Judgement,
+    Message,
     Severity,
     Subset,
     Superset,
@@ -30,6 +31,7 @@ from audit_core.api.sdk import (
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.passwd import (
     ACCOUNTS,
+    EPOCH,
     LASTLOG,
     SHADOW,
     Account,
@@ -37,6 +39,8 @@ from audit_linux.passwd import (
     Login,
     Secret,
 )
+
+_FAR = 2_000_000  # days: beyond the year 7000, no date
 
 
 def _usable(
@@ -269,21 +273,25 @@ def password_age(
                 count=len(late),
                 names=capped(late),
             ),
+            *_changes(logins),
             expected=expected,
         )
-    longest = max(s.maximum or 0 for _, s in logins)
-    return _whole(
-        accounts,
-        sources,
-        passed(
-            msg(
-                "{count} accounts, longest password age {days} days",
-                count=len(logins),
-                days=longest,
-            ),
-            expected=expected,
-        ),
+    longest = msg(
+        "{count} accounts, longest password age {days} days",
+        count=len(logins),
+        days=max(s.maximum or 0 for _, s in logins),
     )
+    return _whole(accounts, sources, passed(longest, *_changes(logins), expected=expected))
+
+
+def _changes(logins: list[tuple[Account, Secret]]) -> list[Message]:
+    """When each password was last changed, as far as that is known."""
+    days = [
+        f"{account.name} ({(EPOCH + timedelta(days=secret.changed)).date().isoformat()})"
+        for account, secret in logins
+        if secret.changed is not None and 0 < secret.changed < _FAR
+    ]
+    return [msg("Last password changes: {names}", names=capped(days))] if days else []
 
 
 def _late(accounts: Accounts, logins: list[tuple[Account, Secret]], max_days: int) -> list[str]:
@@ -394,7 +402,7 @@ def _idle(login: Login, now: datetime) -> int | None:
     "linux.stale-accounts",
     needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
 )
 def stale_accounts(
@@ -411,19 +419,47 @@ def stale_accounts(
     over = {s.name for s in shadow if s.expired(now)}
     able = [a for a in accounts.rows if a.has_shell and a.name not in over]
     stale, never = _unused(able, logins, shadow, now, max_idle_days)
+    idle = _never_used(able, never, logins, shadow, now, max_idle_days)
+    never = [name for name in never if name not in idle]
     expected = msg("last login at most {days} days ago", days=max_idle_days)
     unused = msg("No usable login record of: {names}", names=capped(never))
-    if stale:
+    if stale or idle:
         old = msg(
             "{count} accounts have not logged in for longer than allowed (days): {names}",
             count=len(stale),
             names=capped(stale),
         )
-        return failed(*((old, unused) if never else (old,)), expected=expected)
+        fresh = msg(
+            "Accounts with a password that have never logged in (days since it was set): {names}",
+            names=capped(f"{name} ({days})" for name, days in idle.items()),
+        )
+        rows = ((stale, old), (idle, fresh), (never, unused))
+        return failed(*(detail for wanted, detail in rows if wanted), expected=expected)
     if never:
         return undetermined(unused, expected=expected)
     recent = msg("{count} accounts that can log in, all used recently", count=len(able))
     return _whole(accounts, sources, passed(recent, expected=expected))
+
+
+def _never_used(
+    able: list[Account],
+    never: list[str],
+    logins: tuple[Login, ...],
+    shadow: tuple[Secret, ...],
+    now: datetime,
+    most: int,
+) -> dict[str, int]:
+    """The accounts that have a password and were not used in the `most` days since it was set.
+
+    Only where logins are recorded at all. root is left out: administrators use sudo.
+    """
+    recorded = {login.name for login in logins if login.last is None}
+    if len(recorded) == len(logins):
+        return {}
+    set_at = {s.name: s.changed for s in shadow if s.usable and s.scheme and s.changed}
+    days = {name: (now - EPOCH).days - at for name, at in set_at.items()}
+    names = {a.name for a in able if a.uid != 0 and a.name in never and a.name in recorded}
+    return {name: days[name] for name in sorted(names) if days.get(name, 0) > most}
 
 
 def _unused(

@@ -27,11 +27,17 @@ def some(*rows: Account, nis: tuple[str, ...] = ()) -> Accounts:
 
 
 def secret(
-    name: str, scheme: str = "$6$", *, locked: bool = False, maximum: int | None = 90
+    name: str,
+    scheme: str = "$6$",
+    *,
+    locked: bool = False,
+    maximum: int | None = 90,
+    changed: int = 1,
 ) -> Secret:
     return Secret(
-        name=name, locked=locked, scheme=scheme, changed=1, minimum=0, maximum=maximum, expires=None
-    )
+        name=name, locked=locked, scheme=scheme, changed=changed, minimum=0, maximum=maximum,
+        expires=None,
+    )  # fmt: skip
 
 
 ROOT = who("root", 0)
@@ -327,3 +333,34 @@ def test_the_shadow_request_leaves_every_hash_on_the_host(tmp_path: Path) -> Non
     done = subprocess.run([*argv[:-1], str(copy)], capture_output=True, check=True, text=True)
     assert done.stdout.splitlines() == list(_LINES.values())
     assert "SECRET" not in done.stdout
+
+
+def test_a_password_that_was_never_used(subtests: pytest.Subtests) -> None:
+    old, fresh = (20780 - days for days in (200, 20))
+    cases = {
+        "old and never used": (secret("eve", "$6$", changed=old), None, FAIL),
+        "just set": (secret("eve", "$6$", changed=fresh), None, UNDETERMINED),
+        "locked": (secret("eve", "$6$", locked=True, changed=old), None, UNDETERMINED),
+        "used": (secret("eve", "$6$", changed=old), "2026-11-20T00:00:00+00:00", PASS),
+    }
+    for name, (given, last, wanted) in cases.items():
+        with subtests.test(name):
+            logins = (Login(name="bob", last="2026-11-21T00:00:00+00:00"),
+                      Login(name="eve", last=last))  # fmt: skip
+            people = some(who("bob"), who("eve"))
+            shadow = (secret("bob", "$6$"), given)
+            judged = mod.stale_accounts.judge(people, logins, NOW, shadow, LOCAL)
+            assert judged.verdict is wanted
+    # Where nobody ever logged in by this record, it records nothing.
+    nobody = (Login(name="eve", last=None),)
+    judged = mod.stale_accounts.judge(
+        some(who("eve")), nobody, NOW, (secret("eve", "$6$", changed=old),), LOCAL
+    )
+    assert judged.verdict is UNDETERMINED
+
+
+def test_the_last_change_of_each_password_is_told() -> None:
+    given = (secret("a", "$6$", maximum=90, changed=20000),)
+    judged = mod.password_age.judge(some(who("a")), given, NOW, LOCAL)
+    assert judged.verdict is PASS
+    assert judged.detail[-1].args["names"] == ("a (2024-10-04)",)

@@ -1,0 +1,172 @@
+"""Accounts that have more rights than their name tells: service accounts with a shell, and members
+of groups that mean root."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    TARGET,
+    Absent,
+    Judgement,
+    Message,
+    Severity,
+    Superset,
+    Target,
+    capped,
+    check,
+    failed,
+    known,
+    known_or_absent,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_linux.declared import declared
+from audit_linux.groups import GROUPS, Groups
+from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.passwd import ACCOUNTS, SHADOW, Account, Accounts, Secret, moment
+
+# Accounts that distributions make for their own services, which nobody logs in with: base-passwd of
+# Debian 12, setup of RHEL 9, system-user-* of openSUSE, and what systemd and common servers add.
+_OF_SERVICES = frozenset({
+    "_apt", "abrt", "adm", "avahi", "backup", "bin", "chrony", "colord", "cron", "daemon", "dbus",
+    "dhcpd", "dnsmasq", "ftp", "games", "gnats", "halt", "irc", "libstoragemgmt", "list", "lp",
+    "mail", "man", "messagebus", "named", "news", "nobody", "ntp", "nscd", "operator", "polkitd",
+    "postfix", "proxy", "rpc", "rpcuser", "rtkit", "saslauth", "setroubleshoot", "shutdown",
+    "squid", "sshd", "sssd", "statd", "sync", "sys", "syslog", "systemd-coredump",
+    "systemd-journal", "systemd-network", "systemd-resolve", "systemd-timesync", "tcpdump", "tss",
+    "unbound", "uucp", "uuidd", "www-data", "apache", "nginx", "wwwrun",
+})  # fmt: skip
+_FIRST_PERSON = 1000  # UID_MIN of login.defs since 2013; RHEL 6 and older began at 500
+
+
+def _service(account: Account) -> bool:
+    return 0 < account.uid < _FIRST_PERSON or account.name in _OF_SERVICES
+
+
+@check(
+    "linux.system-account-shells",
+    needs=(ACCOUNTS, known_or_absent(SHADOW), COLLECTED_AT, ELSEWHERE),
+    severity=Severity.MEDIUM,
+    remedy=msg("Give the named accounts the shell nologin (usermod -s /usr/sbin/nologin)"),
+)
+def system_account_shells(
+    accounts: Accounts,
+    shadow: tuple[Secret, ...] | Absent,
+    collected_at: str,
+    sources: Sources | Absent,
+    *,
+    services: Annotated[frozenset[str], Superset] = _OF_SERVICES,
+) -> Judgement:
+    """Accounts of services have no login shell."""
+    now = moment(collected_at)
+    secrets = {secret.name: secret for secret in known(shadow) or ()}
+    over = {name for name, secret in secrets.items() if secret.expired(now)}
+    shells = [a for a in accounts.rows if _service(a) and a.has_shell and a.name not in over]
+    bad = [a for a in shells if a.name in services or _password(a, secrets)]
+    others = [a for a in shells if a not in bad]
+    expected = msg("accounts of services have nologin or false as their shell")
+    if bad:
+        detail = msg("Accounts of services with a login shell: {names}", names=_shells(bad))
+        return failed(detail, expected=expected)
+    if others:
+        detail = msg(
+            "Ask whether these accounts of services need their shell; their password is locked: "
+            "{names}",
+            names=_shells(others),
+        )
+        return undetermined(detail, expected=expected)
+    count = sum(1 for account in accounts.rows if _service(account))
+    seen = passed(msg("{count} accounts of services, none has a login shell", count=count),
+                  expected=expected)  # fmt: skip
+    return seen_here(seen, sources, "passwd", also=capped(accounts.nis))
+
+
+def _password(account: Account, secrets: dict[str, Secret]) -> bool:
+    """Whether somebody can log in with a password of this account."""
+    if account.field in ("empty", "other"):
+        return True
+    secret = secrets.get(account.name)
+    return account.field == "shadowed" and secret is not None and secret.usable
+
+
+def _shells(accounts: list[Account]) -> tuple[str, ...]:
+    return capped(f"{account.name} ({account.shell or '/bin/sh'})" for account in accounts)
+
+
+# A member of one of these becomes root with the next command: it starts containers or machines
+# with the host's files in them, or reads and writes disks, memory or password hashes.
+_OF_ROOT = frozenset({
+    "docker", "lxd", "incus", "incus-admin", "podman", "libvirt", "libvirtd", "disk", "shadow",
+    "kmem", "mem",
+})  # fmt: skip
+_ADMINS = frozenset({"sudo", "wheel", "admin"})
+
+
+def _members(accounts: Accounts, groups: Groups, name: str) -> set[str]:
+    """The members of a group, those whose own group it is among them."""
+    number = groups.gids.get(name)
+    own = {account.name for account in accounts.rows if account.gid == number}
+    return {*groups.members.get(name, ()), *(own if number is not None else ())}
+
+
+@check(
+    "linux.root-groups",
+    needs=(TARGET, ACCOUNTS, GROUPS, ELSEWHERE),
+    severity=Severity.MEDIUM,
+    remedy=msg(
+        "Take the named accounts out of these groups (gpasswd -d ACCOUNT GROUP), or declare "
+        "admin_groups if they administer the host"
+    ),
+)
+def root_groups(
+    target: Target,
+    accounts: Accounts,
+    groups: Groups,
+    sources: Sources | Absent,
+    *,
+    groups_of_root: Annotated[frozenset[str], Superset] = _OF_ROOT,
+) -> Judgement:
+    """Only administrators are in groups whose members can become root."""
+    admin_groups = _ADMINS | set(declared(target, "admin_groups") or ())
+    admins = {who for name in admin_groups for who in _members(accounts, groups, name)}
+    admins |= {account.name for account in accounts.rows if account.uid == 0}
+    there = {
+        name: _members(accounts, groups, name) - admins
+        for name in sorted(groups_of_root & set(groups.gids))
+    }
+    services = {account.name for account in accounts.rows if not account.has_shell}
+    beyond = _told({name: who - services for name, who in there.items()})
+    serving = _told({name: who & services for name, who in there.items()})
+    expected = msg("no members but administrators in: {names}", names=capped(groups_of_root))
+    listed = _listed(accounts, groups)
+    if beyond:
+        detail = msg("Groups that mean root, with members who are not administrators: {names}",
+                   names=beyond)  # fmt: skip
+        return failed(detail, listed, expected=expected)
+    if serving:
+        detail = msg("Ask whether these services, whose accounts nobody logs in with, need groups "
+                     "that mean root: {names}", names=serving)  # fmt: skip
+        return undetermined(detail, listed, expected=expected)
+    none = msg("No account but administrators is in a group that means root")
+    return seen_here(passed(none, listed, expected=expected), sources, "passwd")
+
+
+def _told(members: dict[str, set[str]]) -> tuple[str, ...]:
+    return capped(f"{name}: {', '.join(sorted(who))}" for name, who in members.items() if who)
+
+
+def _listed(accounts: Accounts, groups: Groups) -> Message:
+    """The accounts with a login shell and the groups that they are in."""
+    names = [
+        f"{account.name}: {', '.join(sorted(of)) or '-'}"
+        for account in accounts.rows
+        if account.has_shell
+        for of in [[n for n in groups.gids if account.name in _members(accounts, groups, n)]]
+    ]
+    return msg("Accounts with a login shell and their groups: {names}", names=capped(names))
+
+
+CHECKS = (system_account_shells, root_groups)

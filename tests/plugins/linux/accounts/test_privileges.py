@@ -1,0 +1,66 @@
+"""Service accounts with a shell, and members of groups that mean root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from audit_core.api.testkit import whole
+from audit_core.model import Answer, Verdict
+from audit_linux.accounts.privileges import root_groups, system_account_shells
+from audit_linux.groups import Groups, parse_group
+from audit_linux.nsswitch import Sources
+from audit_linux.passwd import Accounts, Secret, parse_passwd
+from invented.answers import TARGET
+
+Make = Callable[..., Answer]
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+NOW = "2026-11-28T00:00:00Z"
+LOCAL = Sources()
+BASE = "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\n"
+
+
+def _secret(name: str, scheme: str = "", *, locked: bool = True, over: int | None = None) -> Secret:
+    return Secret(name=name, locked=locked, scheme=scheme, changed=20000, minimum=0,
+                  maximum=90, expires=over)  # fmt: skip
+
+
+def test_system_account_shells(answer: Make) -> None:
+    def verdict(line: str, *secrets: Secret, sources: Sources = LOCAL) -> Verdict:
+        accounts = whole(parse_passwd(answer(BASE + line)))
+        return system_account_shells.judge(accounts, secrets, NOW, sources).verdict
+
+    assert verdict("daemon:x:1:1::/usr/sbin:/usr/sbin/nologin\n") is PASS
+    assert verdict("daemon:x:1:1::/usr/sbin:/bin/sh\n", _secret("daemon")) is FAIL
+    assert verdict("daemon:x:1:1::/usr/sbin:\n", _secret("daemon")) is FAIL  # empty is /bin/sh
+    assert verdict("nobody:x:65534:65534::/:/bin/bash\n") is FAIL
+    assert verdict("sync:x:4:65534::/bin:/bin/sync\n") is PASS
+    assert verdict("postgres:x:110:110::/:/bin/bash\n", _secret("postgres")) is UNDETERMINED
+    given = _secret("postgres", "$6$", locked=False)
+    assert verdict("postgres:x:110:110::/:/bin/bash\n", given) is FAIL
+    assert verdict("daemon:x:1:1::/:/bin/sh\n", _secret("daemon", over=1)) is PASS
+    assert verdict("", sources=Sources(passwd=("ldap",))) is UNDETERMINED
+
+
+def test_groups_that_mean_root(answer: Make) -> None:
+    passwd = BASE + "bob:x:1001:99::/home/bob:/bin/bash\nnetdata:x:201:201::/:/usr/sbin/nologin\n"
+    accounts: Accounts = whole(parse_passwd(answer(passwd)))
+
+    def verdict(text: str, **settings: list[str]) -> Verdict:
+        groups: Groups = whole(parse_group(answer(text)))
+        target = structs.replace(TARGET, settings=settings)
+        return root_groups.judge(target, accounts, groups, LOCAL).verdict
+
+    assert verdict("docker:x:50:\nsudo:x:27:alice\n") is PASS
+    assert verdict("docker:x:50:alice\nsudo:x:27:alice\n") is PASS
+    assert verdict("docker:x:50:bob\nsudo:x:27:alice\n") is FAIL
+    assert verdict("lxd:x:99:\n") is FAIL  # it is bob's own group
+    assert verdict("disk:x:6:alice\n") is FAIL
+    assert verdict("disk:x:6:alice\nyunwei:x:70:alice\n", admin_groups=["yunwei"]) is PASS
+    assert verdict("docker:x:50:netdata\n") is UNDETERMINED
+    assert verdict("docker:x:50:netdata,gone\n") is FAIL
+    told = root_groups.judge(
+        TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL
+    )
+    assert told.detail[-1].args["names"] == ("alice: sudo", "bob: ops", "root: -")
