@@ -10,7 +10,8 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
 
     `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
     that which others do not; over `service_ports` nobody administers the host; `…_agents` are
-    process names of the site's own agents; `admin_groups` are the groups of its administrators.
+    process names of the site's own agents; `admin_groups` are the groups of its administrators;
+    `second_factor_at` is where the second factor is asked for, as with a bastion host.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
@@ -21,6 +22,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     malware_agents: tuple[str, ...] | None = None
     intrusion_agents: tuple[str, ...] | None = None
     admin_groups: tuple[str, ...] | None = None
+    second_factor_at: str | None = None
 
 
 KINDS = (KindSettings(kind="host", settings=LinuxSettings),)

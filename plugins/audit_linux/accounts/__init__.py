@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from audit_core.model import Check, Fact
 from audit_linux import groups, nsswitch, pam, passwd
-from audit_linux.accounts import account_checks, lockout, passwords, privileges, sessions
+from audit_linux.accounts import (
+    account_checks,
+    lockout,
+    passwords,
+    privileges,
+    sessions,
+    trusted_hosts,
+)
 
 FACTS: tuple[Fact, ...] = (
     pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
-    *sessions.FACTS,
+    *sessions.FACTS, *trusted_hosts.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *account_checks.CHECKS, *privileges.CHECKS, *passwords.CHECKS, *lockout.CHECKS,
-    *sessions.CHECKS,
+    *sessions.CHECKS, *trusted_hosts.CHECKS,
 )  # fmt: skip

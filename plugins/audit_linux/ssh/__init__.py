@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from audit_core.model import Check, Fact
 from audit_linux.ssh import (
+    authorized_keys,
     host_keys,
     sshd,
     sshd_algorithms,
     sshd_checks,
     sshd_files,
     sshd_match,
+    sshd_trust,
 )
 
-FACTS: tuple[Fact, ...] = (*sshd.FACTS, *sshd_files.FACTS, sshd_match.NAMES, *host_keys.FACTS)
-CHECKS: tuple[Check, ...] = (*sshd_checks.CHECKS, *sshd_algorithms.CHECKS, *host_keys.CHECKS)
+FACTS: tuple[Fact, ...] = (
+    *sshd.FACTS,
+    *sshd_files.FACTS,
+    sshd_match.NAMES,
+    *host_keys.FACTS,
+    *authorized_keys.FACTS,
+)
+CHECKS: tuple[Check, ...] = (
+    *sshd_checks.CHECKS,
+    *sshd_algorithms.CHECKS,
+    *host_keys.CHECKS,
+    *sshd_trust.CHECKS,
+    *authorized_keys.CHECKS,
+)

@@ -8,23 +8,28 @@ from fnmatch import fnmatchcase
 from typing import Annotated
 
 from audit_core.api.sdk import (
+    TARGET,
+    Absent,
     Down,
     Judgement,
     Message,
     Severity,
     Subset,
+    Target,
     capped,
     expect,
     failed,
     integer,
+    known_or_absent,
     listed,
     msg,
     optional,
     passed,
     shortened,
     undetermined,
+    verbatim,
 )
-from audit_linux.pam import PAM, Pam, Unresolved, paths, stack, wrong_password
+from audit_linux.pam import PAM, PROOF, Pam, Unresolved, paths, stack, wrong_password
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_server import Server, sshd_check
@@ -34,7 +39,7 @@ def _matched(overrides: list[Override]) -> tuple[str, ...]:
     return capped(f"Match {o.criteria}: {o.key} {o.value}" for o in overrides)
 
 
-def _judge(
+def settings_as(
     server: Server, keys: tuple[str, ...], good: Callable[[str, str], bool], expected: Message
 ) -> Judgement:
     """PASS when `good` accepts each of `keys` and every Match block that sets one of them."""
@@ -100,7 +105,7 @@ def sshd_root_login(
         return server.settled(passed(detail, expected=expected))
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
         return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)
-    return _judge(server, ("permitrootlogin",), good, expected)
+    return settings_as(server, ("permitrootlogin",), good, expected)
 
 
 @sshd_check(
@@ -111,7 +116,7 @@ def sshd_root_login(
 )
 def sshd_empty_passwords(server: Server) -> Judgement:
     """The SSH server refuses empty passwords."""
-    return _judge(
+    return settings_as(
         server,
         ("permitemptypasswords",),
         lambda _, value: value.lower() == "no",
@@ -132,7 +137,7 @@ def sshd_pam(server: Server) -> Judgement:
     told = not server.sshd.unread and not server.sshd.from_files
     if "usepam" not in server.sshd.values and told:
         return failed(msg("The SSH server is built without PAM"), expected=expected)
-    return _judge(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
+    return settings_as(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
 
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -174,7 +179,7 @@ def sshd_login_limits(
         tries=max_tries,
         grace=max_grace,
     )
-    return _judge(server, ("maxauthtries", "logingracetime"), good, expected)
+    return settings_as(server, ("maxauthtries", "logingracetime"), good, expected)
 
 
 @sshd_check(
@@ -278,13 +283,38 @@ def two_methods(sshd: Sshd) -> bool:
     return bool(lists) and all(_two(one) for one in lists)
 
 
-def _otp(pam: Pam) -> tuple[str, ...]:
+# Modules of an auth stack that ask for no second proof: those of Linux-PAM, and the usual others.
+_ONE_PROOF = PROOF | {
+    "pam_env.so", "pam_faildelay.so", "pam_faillock.so", "pam_tally.so", "pam_tally2.so",
+    "pam_usertype.so", "pam_localuser.so", "pam_succeed_if.so", "pam_deny.so", "pam_permit.so",
+    "pam_nologin.so", "pam_cap.so", "pam_group.so", "pam_sepermit.so", "pam_shells.so",
+    "pam_securetty.so", "pam_access.so", "pam_listfile.so", "pam_warn.so", "pam_time.so",
+    "pam_gnome_keyring.so", "pam_kwallet5.so", "pam_keyinit.so", "pam_rootok.so", "pam_wheel.so",
+    "pam_umask.so", "pam_limits.so", "pam_systemd_home.so", "pam_fprintd.so", "pam_mount.so",
+    "pam_ecryptfs.so", "pam_echo.so", "pam_issue.so",
+}  # fmt: skip
+
+
+def _of_stack(pam: Pam) -> tuple[tuple[str, ...], bool]:
+    """The one-time password modules of sshd's stack, and whether nothing else may ask for more."""
     ways = paths(stack(pam, "sshd", "auth"), wrong_password)
-    return capped(
-        rule.module
-        for way in ways
-        for rule in way
-        if any(fnmatchcase(rule.module, pattern) for pattern in _OTP)
+    modules = {rule.module for way in ways for rule in way}
+    otp = {one for one in modules if any(fnmatchcase(one, pattern) for pattern in _OTP)}
+    return capped(otp), not otp and modules <= _ONE_PROOF
+
+
+def _one_is_enough(sshd: Sshd) -> bool:
+    """Whether some way in surely asks for one proof only."""
+    lists = [one for one in sshd.one("authenticationmethods").split() if one != "any"]
+    if lists:
+        return any(len(one.split(",")) == 1 for one in lists)
+    return any(
+        sshd.one(key).lower() == "yes"
+        for key in (
+            "passwordauthentication",
+            "pubkeyauthentication",
+            "kbdinteractiveauthentication",
+        )
     )
 
 
@@ -292,23 +322,40 @@ def _otp(pam: Pam) -> tuple[str, ...]:
     "linux.second-factor",
     severity=Severity.MEDIUM,
     version=5,
-    also=(optional(PAM),),
-    remedy=msg("Set AuthenticationMethods publickey,password, or add a one-time password to PAM"),
+    also=(known_or_absent(optional(PAM)), TARGET),
+    remedy=msg(
+        "Set AuthenticationMethods publickey,password, or add a one-time password to PAM; declare "
+        "second_factor_at where a bastion host asks for it"
+    ),
 )
-def second_factor(server: Server, pam: Pam | None) -> Judgement:
+def second_factor(server: Server, pam: Pam | Absent | None, target: Target) -> Judgement:
     """Login over SSH requires two different factors on this host."""
     methods = server.sshd.one("authenticationmethods") or "any"
     detail = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
     expected = msg("two factors, one of them based on cryptography")
     try:
-        modules = _otp(pam) if pam else ()
+        modules, none = _of_stack(pam) if isinstance(pam, Pam) else ((), pam is None)
     except Unresolved:
-        modules = ()
+        modules, none = (), False
     otp = msg("One-time password modules in PAM: {names}", names=modules)
-    if two_methods(server.sshd) and not server.overrides("authenticationmethods"):
+    changed = server.overrides("authenticationmethods")
+    if two_methods(server.sshd) and not changed:
         return server.settled(passed(detail, otp, expected=expected))
+    place = target.settings.get("second_factor_at")
+    if isinstance(place, str) and place:
+        told = msg("The second factor is declared to be asked for at {place}; check it there",
+                   place=verbatim(place))  # fmt: skip
+        return undetermined(detail, otp, told, expected=expected)
+    if none and not changed and _one_is_enough(server.sshd):
+        return failed(detail, otp, _ONE, expected=expected)
     elsewhere = msg("Not determined on this host; a bastion host may require the second factor")
     return undetermined(detail, otp, elsewhere, expected=expected)
+
+
+_ONE = msg(
+    "One factor is enough to log in to this host; declare second_factor_at where a bastion host "
+    "asks for the second and the host accepts no other logins"
+)
 
 
 CHECKS = (

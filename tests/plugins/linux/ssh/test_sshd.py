@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from audit_core.model import (
     Absent,
     Answer,
+    Builtin,
     Check,
     Known,
     KnownOrAbsent,
@@ -27,7 +29,9 @@ from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh import sshd_checks as mod
 from audit_linux.ssh.sshd import Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_files import Override, SshdFiles, parse_sshd_files
+from invented.answers import TARGET
 
+REFUSED = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="x"))
 Make = Callable[..., Answer]
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
 NA, UNDETERMINED = Verdict.NOT_APPLICABLE, Verdict.UNDETERMINED
@@ -259,37 +263,58 @@ def pam(files: Make) -> Pam:
     [
         ("any", UNDETERMINED),
         ("", UNDETERMINED),
-        ("publickey", UNDETERMINED),
+        ("publickey", FAIL),
         ("publickey,password", PASS),
         ("publickey,keyboard-interactive:pam", PASS),
         ("publickey,publickey", UNDETERMINED),
         ("password,keyboard-interactive", UNDETERMINED),
-        ("publickey,password publickey", UNDETERMINED),
+        ("publickey,password publickey", FAIL),
         ("publickey,password publickey,keyboard-interactive", PASS),
         ("hostbased,publickey", UNDETERMINED),
         ("hostbased,publickey,password", PASS),
         ("gssapi-with-mic,password", UNDETERMINED),
         ("publickey,gssapi-with-mic", PASS),
-        ("none", UNDETERMINED),
+        ("none", FAIL),
     ],
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = told(authenticationmethods=methods)
-    assert mod.second_factor.judge(USUAL, sshd, None, None, None, None, None).verdict is verdict
+    rest = (None, None, None)
+    assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET).verdict is verdict
     changed = match("authenticationmethods", "any")
-    assert (
-        mod.second_factor.judge(USUAL, sshd, changed, None, None, None, pam).verdict is UNDETERMINED
+    judged = mod.second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET)
+    assert judged.verdict is UNDETERMINED
+
+
+def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, files: Make) -> None:
+    plain = parse_pam(files({"/etc/pam.d/sshd": "auth required pam_unix.so\n"}))
+    strange = parse_pam(
+        files({"/etc/pam.d/sshd": "auth required pam_unix.so\nauth required x.so\n"})
     )
+    sshd = told(authenticationmethods="any", passwordauthentication="yes")
+    declared = structs.replace(TARGET, settings={"second_factor_at": "bastion 1"})
+    for given, target, verdict in (
+        (plain, TARGET, FAIL),
+        (strange, TARGET, UNDETERMINED),
+        (pam, TARGET, UNDETERMINED),  # a one-time password is asked for
+        (plain, declared, UNDETERMINED),
+        (REFUSED, TARGET, UNDETERMINED),
+    ):
+        judged = mod.second_factor.judge(USUAL, sshd, None, None, None, None, given, target)
+        assert judged.verdict is verdict
+    off = told(authenticationmethods="any", passwordauthentication="no")
+    judged = mod.second_factor.judge(USUAL, off, None, None, None, None, plain, TARGET)
+    assert judged.verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     detail = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), None, None, None, None, pam
+        USUAL, told(authenticationmethods="any"), None, None, None, None, pam, TARGET
     ).detail
     assert detail[0].args["methods"] == "any"
     assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), None, None, None, None, None
+        USUAL, told(authenticationmethods="any"), None, None, None, None, None, TARGET
     ).detail
     assert none[1].args["names"] == ()
 
@@ -302,7 +327,7 @@ _GOOD = told(
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None, None, None, None)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None, None, None, None, TARGET)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
@@ -484,6 +509,8 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
         return Absent(reason=reason or Reason.NOT_PRESENT, detail=Message(id="x"))
 
     target = Target(id="web1", kind="host", object_type="server")
-    assert all(isinstance(n, Optional_ | KnownOrAbsent) for n in check.needs[1:])
-    pairs = [(need, lookup(facts_in(need)[0])) for need in check.needs]
+    needs = [need for need in check.needs if not isinstance(need, Builtin)]
+    assert all(isinstance(n, Optional_ | KnownOrAbsent) for n in needs[1:])
+    pairs: list[Any] = [(need, lookup(facts_in(need)[0])) for need in needs]
+    pairs += [(need, Known(value=target)) for need in check.needs if need not in needs]
     assert judge(check, target, fold(pairs), {}).verdict is verdict

@@ -1,0 +1,183 @@
+"""Keys that open accounts over SSH: how many, of which length, and who may change their files.
+
+A line of authorized_keys (sshd(8)) is `[options] type key [comment]`; options hold no blank but in
+quotes, where a backslash stands before a quote. Lines of another form are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    FileEntry,
+    FileStatus,
+    Judgement,
+    Message,
+    Partial,
+    Privilege,
+    ReadFiles,
+    Severity,
+    Up,
+    capped,
+    fact,
+    failed,
+    known,
+    known_or_absent,
+    msg,
+    not_present,
+    optional,
+    partial,
+    passed,
+    undetermined,
+)
+from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
+from audit_linux.ssh.public_keys import PublicKey, public_key, weak
+from audit_linux.ssh.sshd_server import Server, sshd_check
+
+
+class KeyFile(Struct, frozen=True, kw_only=True):
+    """One file of authorized keys: where, whose, its mode, and the keys that it accepts."""
+
+    path: str
+    uid: int
+    mode: int
+    keys: tuple[PublicKey, ...] = ()
+
+    @property
+    def home(self) -> str:
+        """The home directory that it lies in."""
+        return self.path.rsplit("/.ssh/", 1)[0]
+
+
+# Possessive: a long line without an end to its quotes is refused at once.
+_OPTIONS = re.compile(r'(?:[^\s"\\]|\\"?|"(?:[^"\\]|\\"?)*+")++[ \t]+')
+
+
+def authorized(line: str) -> PublicKey | None:
+    """The key that a line accepts; None where it accepts none, as for a certificate authority."""
+    text = line.strip(" \t\r")
+    if not text or text.startswith("#"):
+        return None
+    options = _OPTIONS.match(text)
+    for rest in (text, text[options.end() :] if options else ""):
+        words = rest.split(None, 2)
+        if len(words) > 1 and (key := public_key(words[0], words[1])):
+            return key
+    return None
+
+
+def parse_authorized_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Absent:
+    """The files that were found; one that was not read is told, the rest holds."""
+    there = [file for file in answer.files if file.status is not FileStatus.NOT_PRESENT]
+    unread = [file.path for file in there if file.status is not FileStatus.READ]
+    found = tuple(_file(file) for file in there if file.status is FileStatus.READ)
+    if not found and not unread:
+        return not_present(msg("No account in /home, nor root, has authorized keys"))
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    return partial(found, problems)
+
+
+def _file(file: FileEntry) -> KeyFile:
+    keys = [key for line in file.lines if (key := authorized(line))]
+    return KeyFile(path=file.path, uid=file.uid, mode=file.mode & 0o7777, keys=tuple(keys))
+
+
+_PLACES = ("authorized_keys", "authorized_keys2")
+AUTHORIZED = fact(
+    "linux.authorized-keys",
+    tuple[KeyFile, ...],
+    ask=ReadFiles(
+        globs=tuple(f"{home}/.ssh/{name}" for home in ("/home/*", "/root") for name in _PLACES),
+        privilege=Privilege.ROOT,
+    ),
+    parse=parse_authorized_keys,
+)
+_USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
+
+
+@sshd_check(
+    "linux.authorized-keys",
+    severity=Severity.MEDIUM,
+    also=(known_or_absent(optional(AUTHORIZED)), known_or_absent(ACCOUNTS)),
+    remedy=msg(
+        "Replace weak keys (ssh-keygen -t ed25519), make each file belong to its account and "
+        "writable to it alone (chmod 600), and give each person an account of their own"
+    ),
+)
+def authorized_keys(
+    server: Server,
+    files: tuple[KeyFile, ...] | Absent | None,
+    accounts: Accounts | Absent,
+    *,
+    min_rsa: Annotated[int, Up] = 2048,
+) -> Judgement:
+    """Keys that open accounts over SSH are long enough, and only their owners may change them."""
+    expected = msg(
+        "RSA keys of at least {bits} bits, no DSA keys; files that only their account may write",
+        bits=min_rsa,
+    )
+    off = server.sshd.one("pubkeyauthentication").lower() == "no"
+    if off and not server.overrides("pubkeyauthentication"):
+        none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
+        return server.settled(passed(none, expected=expected))
+    found = known(files) or ()
+    homes = {a.home: a.uid for a in accounts.rows} if isinstance(accounts, Accounts) else {}
+    short = [f"{f.path}: {k.text}" for f in found for k in f.keys if weak(k, min_rsa)]
+    loose = [f"{f.path} ({f.mode:04o})" for f in found if f.mode & 0o022]
+    foreign = [f.path for f in found if f.uid not in (0, homes.get(f.home, f.uid))]
+    rows = ((short, _weak_keys), (loose, _loose), (foreign, _foreign))
+    bad = [told(capped(names)) for names, told in rows if names]
+    if bad:
+        return failed(*bad, expected=expected)
+    counted = msg("Keys per file: {names}",
+                  names=capped(f"{f.path}: {len(f.keys)}" for f in found) or ("-",))  # fmt: skip
+    if doubts := _doubts(server, found, accounts):
+        return undetermined(counted, *doubts, expected=expected)
+    return server.settled(passed(counted, expected=expected))
+
+
+def _weak_keys(names: tuple[str, ...]) -> Message:
+    return msg("Keys that are too short or of a weak type: {names}", names=names)
+
+
+def _loose(names: tuple[str, ...]) -> Message:
+    return msg("Files of keys that others may write: {names}", names=names)
+
+
+def _foreign(names: tuple[str, ...]) -> Message:
+    return msg("Files of keys that belong to another account: {names}", names=names)
+
+
+def _doubts(
+    server: Server, found: tuple[KeyFile, ...], accounts: Accounts | Absent
+) -> list[Message]:
+    """What may open accounts besides what was read."""
+    several = [f"{f.path} ({len(f.keys)})" for f in found if len(f.keys) > 1]
+    places = {
+        path.removeprefix("%h/")
+        for line in server.sshd.values.get("authorizedkeysfile", ())
+        for path in line.split()
+        if path.lower() != "none"
+    }
+    command = server.sshd.one("authorizedkeyscommand").lower() not in ("", "none")
+    elsewhere = sorted(places - _USUAL) + (["AuthorizedKeysCommand"] if command else [])
+    rows = accounts.rows if isinstance(accounts, Accounts) else ()
+    far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
+    told = (
+        (
+            several,
+            msg("Ask whether several people use one account: {names}", names=capped(several)),
+        ),
+        (elsewhere, msg("Keys that were not read: {names}", names=capped(elsewhere))),
+        (far, msg("Homes of accounts whose keys were not read: {names}", names=capped(far))),
+    )
+    return [detail for wanted, detail in told if wanted]
+
+
+FACTS = (AUTHORIZED,)
+CHECKS = (authorized_keys,)

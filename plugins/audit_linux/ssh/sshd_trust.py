@@ -1,0 +1,73 @@
+"""Whether the SSH server trusts other hosts or loose files of users, and what it forwards."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import Judgement, Severity, capped, failed, msg, passed, undetermined
+from audit_linux.ssh.sshd_checks import settings_as
+from audit_linux.ssh.sshd_server import Server, sshd_check
+
+_TRUST = {
+    "hostbasedauthentication": frozenset({"no"}),
+    "ignorerhosts": frozenset({"yes", "shosts-only"}),
+    "strictmodes": frozenset({"yes"}),
+    "permituserenvironment": frozenset({"no"}),
+}
+
+
+@sshd_check(
+    "linux.sshd-trust",
+    severity=Severity.MEDIUM,
+    remedy=msg(
+        "Set HostbasedAuthentication no, IgnoreRhosts yes, StrictModes yes and "
+        "PermitUserEnvironment no in sshd_config"
+    ),
+)
+def sshd_trust(server: Server) -> Judgement:
+    """The SSH server trusts no other host, and no file of users that others may change."""
+    expected = msg(
+        "HostbasedAuthentication no, IgnoreRhosts yes, StrictModes yes, PermitUserEnvironment no"
+    )
+    return settings_as(
+        server, tuple(_TRUST), lambda key, value: value.lower() in _TRUST[key], expected
+    )
+
+
+# What carries connections of others, or networks, past the firewall of the host.
+_PAST = {"permittunnel": frozenset({"no"}), "gatewayports": frozenset({"no"})}
+# What an account may do with its own connection; OpenSSH allows it by default.
+_OWN = {
+    "allowtcpforwarding": frozenset({"no"}),
+    "allowstreamlocalforwarding": frozenset({"no"}),
+    "x11forwarding": frozenset({"no"}),
+}
+
+
+@sshd_check(
+    "linux.sshd-forwarding",
+    severity=Severity.LOW,
+    remedy=msg("Set DisableForwarding yes in sshd_config; allow it in Match blocks where needed"),
+)
+def sshd_forwarding(server: Server) -> Judgement:
+    """The SSH server carries no connections past the firewall."""
+    expected = msg("PermitTunnel no, GatewayPorts no; forwarding only where it is needed")
+    values = {key: server.sshd.one(key).lower() for key in (*_PAST, *_OWN)}
+    told = msg("Settings: {names}", names=capped(f"{k} {v or '-'}" for k, v in values.items()))
+    if server.sshd.one("disableforwarding").lower() == "yes" and not server.overrides(*values):
+        return server.settled(passed(told, expected=expected))
+    if any(value and value not in _PAST[key] for key, value in values.items() if key in _PAST):
+        return failed(told, expected=expected)
+    loosened = server.surely(
+        [one for one in server.overrides(*_PAST) if one.value.lower() not in _PAST[one.key]]
+    )
+    if loosened:
+        names = capped(f"Match {one.criteria}: {one.key} {one.value}" for one in loosened)
+        detail = msg("Match blocks allow more: {names}", names=names)
+        return failed(told, detail, expected=expected)
+    free = [key for key, value in values.items() if key in _OWN and value not in _OWN[key]]
+    if free or server.overrides(*values) or not all(values.values()):
+        ask = msg("Ask whether connections need to be forwarded through this host")
+        return undetermined(told, ask, expected=expected)
+    return server.settled(passed(told, expected=expected))
+
+
+CHECKS = (sshd_trust, sshd_forwarding)

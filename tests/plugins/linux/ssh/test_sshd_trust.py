@@ -1,0 +1,146 @@
+"""What the SSH server trusts, forwards and accepts as keys; and hosts.equiv with its kin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from audit_core.api.testkit import whole
+from audit_core.model import Answer, FileStatus, Partial, Verdict
+from audit_core.model.files import FileEntry, encode_files
+from audit_linux.accounts.trusted_hosts import Trust, parse_trust, trusted_hosts
+from audit_linux.passwd import Accounts, parse_passwd
+from audit_linux.ssh.authorized_keys import (
+    KeyFile,
+    authorized,
+    authorized_keys,
+    parse_authorized_keys,
+)
+from audit_linux.ssh.public_keys import PublicKey
+from audit_linux.ssh.sshd import Servers, Sshd
+from audit_linux.ssh.sshd_files import Override, SshdFiles
+from audit_linux.ssh.sshd_trust import sshd_forwarding, sshd_trust
+
+Make = Callable[..., Answer]
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+USUAL = Servers(distribution=True, others=())
+GOOD = {"hostbasedauthentication": "no", "ignorerhosts": "yes", "strictmodes": "yes",
+        "permituserenvironment": "no", "permittunnel": "no", "gatewayports": "no",
+        "allowtcpforwarding": "no", "allowstreamlocalforwarding": "no",
+        "x11forwarding": "no"}  # fmt: skip
+
+
+def _sshd(**values: str) -> Sshd:
+    return Sshd(values={key: (value,) for key, value in (GOOD | values).items()})
+
+
+def test_trust() -> None:
+    assert sshd_trust.judge(USUAL, _sshd(), None).verdict is PASS
+    for key, value, verdict in (
+        ("hostbasedauthentication", "yes", FAIL),
+        ("ignorerhosts", "no", FAIL),
+        ("ignorerhosts", "shosts-only", PASS),
+        ("strictmodes", "no", FAIL),
+        ("permituserenvironment", "LANG,LC_*", FAIL),
+        ("permituserenvironment", "", UNDETERMINED),
+    ):
+        assert sshd_trust.judge(USUAL, _sshd(**{key: value}), None).verdict is verdict, (key, value)
+
+
+def test_forwarding() -> None:
+    assert sshd_forwarding.judge(USUAL, _sshd(), None).verdict is PASS
+    for key, value, verdict in (
+        ("permittunnel", "yes", FAIL),
+        ("permittunnel", "point-to-point", FAIL),
+        ("gatewayports", "clientspecified", FAIL),
+        ("allowtcpforwarding", "yes", UNDETERMINED),
+        ("x11forwarding", "yes", UNDETERMINED),
+    ):
+        assert sshd_forwarding.judge(USUAL, _sshd(**{key: value}), None).verdict is verdict, key
+    off = _sshd(disableforwarding="yes", permittunnel="yes", allowtcpforwarding="yes")
+    assert sshd_forwarding.judge(USUAL, off, None).verdict is PASS
+    block = Override(criteria="User x", key="permittunnel", value="yes")
+    matched = SshdFiles(overrides=(block,))
+    assert sshd_forwarding.judge(USUAL, _sshd(), matched).verdict is FAIL
+
+
+# Public keys that ssh-keygen 9.2 made for this test: RSA of 1024 bits, and Ed25519.
+RSA = "ssh-rsa " + (
+    "AAAAB3NzaC1yc2EAAAADAQABAAAAgQDHBlfMkTgb3AZ3yNZtkRD7//OPzzyAPEYEY4lMhBG44qfN"
+    "/OwwURfFbQ+BcEXEUtRFmZ8kyERnpmVRpvoFMFWKnCk0dmOxnb7knBG5IxPXPDtgkDwMdSjXJ3yi"
+    "0XK1ILN3R2EMZ+oU7uy8ZUAa2fiAIjrP+QMFdT5OSTCNumiO3Q=="
+)
+ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOHnkEOLh2aqThzz8hlIdVsnorUOTjbEfZD9VBzhqZtO"
+
+
+def test_lines_of_authorized_keys() -> None:
+    key = authorized(ED)
+    assert key == PublicKey(kind="ssh-ed25519")
+    for line in (
+        f"{ED} bob@example", f"  {ED}\r", f"no-pty,from=\"10.0.0.0/8\" {ED} c",
+        f'command="echo \\"a b\\" # x",no-pty {ED}',
+    ):  # fmt: skip
+        assert authorized(line) == key, line
+    short = authorized(RSA)
+    assert short is not None
+    assert short.bits is not None
+    assert short.bits == 1024
+    for line in ("", f"# {ED}", "ssh-rsa AAAA x", "garbage", 'command="x" nothing'):
+        assert authorized(line) is None, line
+
+
+def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
+    sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
+    return authorized_keys.judge(USUAL, sshd, None, None, None, None, files, accounts).verdict
+
+
+def test_authorized_keys(answer: Make) -> None:
+    people = whole(
+        parse_passwd(answer("root:x:0:0::/root:/bin/sh\nbob:x:5:5::/home/bob:/bin/sh\n"))
+    )
+    path, good = "/home/bob/.ssh/authorized_keys", PublicKey(kind="ssh-ed25519")
+    one = KeyFile(path=path, uid=5, mode=0o600, keys=(good,))
+    assert _judged((one,), people) is PASS
+    assert _judged((), people) is PASS
+    for change, verdict in (
+        ({"keys": (PublicKey(kind="ssh-rsa", bits=1024),)}, FAIL),
+        ({"keys": (PublicKey(kind="ssh-dss", bits=1024), good)}, FAIL),
+        ({"mode": 0o664}, FAIL),
+        ({"mode": 0o644}, PASS),
+        ({"uid": 6}, FAIL),
+        ({"uid": 0}, PASS),
+        ({"keys": (good, good)}, UNDETERMINED),
+    ):
+        assert _judged((structs.replace(one, **change),), people) is verdict, change
+    assert _judged((one,), people, authorizedkeyscommand="/usr/bin/sss_ssh") is UNDETERMINED
+    text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/var/lib/jenkins:/bin/bash\n"
+    assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
+    assert _judged((structs.replace(one, mode=0o666),), people, pubkeyauthentication="no") is PASS
+
+
+def test_a_file_of_keys_that_was_not_read_does_not_hide_the_others(answer: Make) -> None:
+    read = FileEntry(path="/home/a/.ssh/authorized_keys", status=FileStatus.READ, mode=0o100664,
+                     uid=7, data=ED.encode())  # fmt: skip
+    big = FileEntry(path="/home/b/.ssh/authorized_keys", status=FileStatus.TOO_BIG)
+    got = parse_authorized_keys(answer(encode_files((read, big))))
+    assert isinstance(got, Partial)
+    assert [(f.path, f.uid, f.mode, len(f.keys)) for f in got.value] == [
+        ("/home/a/.ssh/authorized_keys", 7, 0o664, 1)
+    ]
+
+
+def test_trusted_hosts(files: Make, answer: Make) -> None:
+    people = whole(parse_passwd(answer("bob:x:5:5::/home/bob:/bin/sh\n")))
+
+    def verdict(texts: dict[str, str]) -> Verdict:
+        trust = whole(parse_trust(files(texts)))
+        assert isinstance(trust, Trust)
+        return trusted_hosts.judge(trust, people).verdict
+
+    assert verdict({}) is PASS
+    assert verdict({"/etc/hosts.equiv": "# nobody\n\n-bad\n"}) is PASS
+    assert verdict({"/etc/hosts.equiv": "+\n"}) is FAIL
+    assert verdict({"/home/bob/.rhosts": "web1 eve\n"}) is FAIL
+    far = whole(parse_passwd(answer("svc:x:5:5::/srv/svc:/bin/sh\n")))
+    assert trusted_hosts.judge(Trust(entries={}), far).verdict is UNDETERMINED
