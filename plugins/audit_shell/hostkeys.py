@@ -2,6 +2,9 @@
 
 Hashed names, `[host]:port`, patterns with `*`, `?` and `!`, and `@revoked` are honoured.
 `@cert-authority` lines make no key known: they say whose signature on a certificate would.
+
+As in OpenSSH (sshconnect.c, check_host_key) a host at another port is also known by a line without
+a port that holds the very key, unless some key is known at the port.
 """
 
 from __future__ import annotations
@@ -38,12 +41,16 @@ class Trust(enum.StrEnum):
 
 
 class KnownKey(Struct, frozen=True, kw_only=True):
-    """One line of known_hosts that concerns a host; `marker` is `@revoked` or the like, or ''."""
+    """One line of known_hosts that concerns a host; `marker` is `@revoked` or the like, or ''.
+
+    `without_port`: the line names the host, but not at the port that is asked for.
+    """
 
     marker: str
     type: str
     blob: bytes
     place: str
+    without_port: bool = False
 
 
 def fingerprint(blob: bytes) -> str:
@@ -75,14 +82,21 @@ def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
     """The trust in a key that the server has proven to hold."""
     if is_revoked(known, blob):
         return Trust.REVOKED
-    plain = [k for k in known if not k.marker]
+    plain = named(known)
     if any(k.blob == blob for k in plain):
         return Trust.KNOWN
     if any(k.type == type for k in plain):
         return Trust.CHANGED
+    if not plain and any(k.blob == blob for k in known if not k.marker):
+        return Trust.KNOWN
     if plain:
         return Trust.OTHER_TYPE
     return Trust.AUTHORITY_ONLY if has_authority(known) else Trust.UNKNOWN
+
+
+def named(known: tuple[KnownKey, ...]) -> tuple[KnownKey, ...]:
+    """The keys of the host at its port."""
+    return tuple(k for k in known if not k.marker and not k.without_port)
 
 
 def is_unknown(known: tuple[KnownKey, ...]) -> bool:
@@ -96,7 +110,7 @@ def prefer(known: tuple[KnownKey, ...], supported: tuple[str, ...]) -> tuple[str
     Without this the two sides may agree on a type that known_hosts does not hold (RFC 4253, 7.1).
     A host that is known by its authority only is asked for its certificate.
     """
-    types = {k.type for k in known if not k.marker}
+    types = {k.type for k in named(known) or known if not k.marker}
     first = tuple(a for a in supported if type_of(a) in types)
     if not first and has_authority(known):
         first = tuple(a for a in supported if _CERTIFIED in a)
@@ -144,19 +158,22 @@ def _parse(line: str, names: tuple[str, str], place: str) -> KnownKey | None:
     """The key on this line if it is for `names`; an invalid line is ignored.
 
     `names` are with the port and without. As in OpenSSH an authority vouches for all ports of the
-    hosts it is named for; and what is revoked at one port is taken at none.
+    hosts it is named for; and what is revoked without a port is taken at none.
     """
     fields = line.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
     if len(fields) < 3 or fields[0].startswith("#"):
         return None
-    if not any(_matches(fields[0], name) for name in (names if marker else names[:1])):
+    matched = [_matches(fields[0], name) for name in names]
+    if not any(matched):
         return None
     try:
         blob = base64.b64decode(fields[2], validate=True)
     except (binascii.Error, ValueError):
         return None
-    return KnownKey(marker=marker, type=fields[1], blob=blob, place=place)
+    return KnownKey(
+        marker=marker, type=fields[1], blob=blob, place=place, without_port=not matched[0]
+    )
 
 
 def _matches(names: str, name: str) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -235,3 +236,58 @@ def test_a_server_without_a_common_algorithm(
     assert remedy in str(error.remedy)
     assert error.remedy is not None
     assert CHINESE(error.remedy) != str(error.remedy)
+
+
+# --- lines with and without a port ----------------------------------------------------------------
+
+
+def test_lines_without_a_port_are_taken_as_ssh_takes_them(tmp_path: Path, subtests: Any) -> None:
+    """The verdict of `ssh -o StrictHostKeyChecking=yes` on the same file is ours.
+
+    But for `@revoked` without a port beside a key with one: ssh takes the key, we do not.
+    """
+    other = public(keygen(tmp_path / "other"))
+    rsa = public(keygen(tmp_path / "rsa", "rsa"))
+    with Sshd() as sshd:
+        right, at = public(sshd.host_keys["ed25519"]), f"[127.0.0.1]:{sshd.port}"
+        for lines in (
+            (f"127.0.0.1 {right}",), (f"{at} {right}",), (f"* {right}",), (f"127.0.0.* {right}",),
+            (f"127.0.0.? {right}",), (f"[127.0.0.1]:* {right}",), (f"!127.0.0.1,* {right}",),
+            (f"*,!127.* {right}",), (f"!{at},* {right}",), (f"[127.0.0.1]:1 {right}",),
+            (f"127.0.0.1 {other}",), (f"{at} {other}", f"127.0.0.1 {right}"),
+            (f"{at} {rsa}", f"127.0.0.1 {right}"), (f"{at} {right}", f"127.0.0.1 {other}"),
+            (f"127.0.0.1 {other}", f"127.0.0.1 {right}"),
+            (f"@revoked * {right}", f"127.0.0.1 {right}"), (f"127.0.0.2 {right}",),
+            (f"@revoked {at} {other}", f"127.0.0.1 {right}"),
+            (f"@cert-authority {at} {other}", f"127.0.0.1 {right}"),
+        ):  # fmt: skip
+            with subtests.test(" | ".join(line.split()[0] for line in lines)):
+                known = tmp_path / "known"
+                known.write_text("".join(f"{line}\n" for line in lines))
+                assert _taken(sshd, known) is _taken_by_ssh(sshd, known)
+        hashed = tmp_path / "hashed"
+        hashed.write_text(f"127.0.0.1 {right}\n")
+        subprocess.run([program("ssh-keygen"), "-q", "-H", "-f", str(hashed)], check=True,
+                       capture_output=True)  # fmt: skip
+        assert "127" not in hashed.read_text().split()[0]
+        assert _taken(sshd, hashed) is _taken_by_ssh(sshd, hashed) is True
+
+
+def _taken(sshd: Sshd, known: Path) -> bool:
+    keys = hostkeys.known_keys((str(known),), sshd.host, sshd.port)
+    key = public(sshd.host_keys["ed25519"]).split()
+    trust = hostkeys.judge(keys, key[0], base64.b64decode(key[1]))
+    return trust is hostkeys.Trust.KNOWN
+
+
+def _taken_by_ssh(sshd: Sshd, known: Path) -> bool:
+    options = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}",
+               "GlobalKnownHostsFile=/dev/null", "HostKeyAlgorithms=ssh-ed25519")  # fmt: skip
+    words = [word for option in options for word in ("-o", option)]
+    argv = [program("ssh"), "-F", "/dev/null", *words, "-i", str(sshd.client_key),
+            "-p", str(sshd.port), f"{sshd.user}@{sshd.host}", "true"]  # fmt: skip
+    done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, text=True)
+    assert done.returncode in (0, 255)
+    refused = "Host key verification failed" in done.stderr or "REVOKED" in done.stderr
+    assert refused is (done.returncode == 255), done.stderr
+    return not refused

@@ -40,7 +40,7 @@ def _refused(
         doubt,
         where=access.where,
         key=f"{type} {hostkeys.fingerprint(blob)}",
-        places=", ".join(k.place for k in known if not k.marker),
+        places=", ".join(k.place for k in hostkeys.named(known)),
     )
     return ConnectError(Reason.UNREACHABLE, why, remedy=_remedy(access, trust, type, blob))
 

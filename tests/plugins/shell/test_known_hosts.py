@@ -60,9 +60,11 @@ def test_names_that_do_not_match(tmp_path: Path, names: str) -> None:
     assert found(tmp_path, f"{names} {KEY}\n") == ()
 
 
-def test_another_port_is_another_name(tmp_path: Path) -> None:
+def test_a_line_without_the_port_holds_for_its_very_key_only(tmp_path: Path) -> None:
     text = f"web1 {KEY}\n[web1]:2222 {KEY}\n"
-    assert [k.place[-2:] for k in found(tmp_path, text, port=2222)] == [":2"]
+    keys = found(tmp_path, text, port=2222)
+    assert [(k.place[-2:], k.without_port) for k in keys] == [(":1", True), (":2", False)]
+    assert [k.place[-2:] for k in found(tmp_path, text)] == [":1"]
     assert name_for("WEB1", 22) == "web1"
     assert name_for("::1", 2222) == "[::1]:2222"
 
