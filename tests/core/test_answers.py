@@ -79,7 +79,7 @@ def concluded(
 
 
 def test_the_answer_for_the_fewest_objects_is_taken_and_the_newest_of_these() -> None:
-    target = replace(HOST, zone="dmz")
+    target = replace(HOST, zone="dmz", tags=("payment", "internet"))
     made, step = clause("1.1"), Step(number=1)
     whole, group = answer(1, AFFIRMED), answer(1, DENIED, "object_type:server")
     own = answer(1, NOT_HERE, "web1")
@@ -94,6 +94,10 @@ def test_the_answer_for_the_fewest_objects_is_taken_and_the_newest_of_these() ->
         # the worse of two groups; one that does not hold any more leaves the question open
         ((zone, group), group),
         ((zone, replace(group, verdict=VALUE)), group),
+        (
+            (whole, answer(1, DENIED, "tag:internet"), answer(1, DENIED, "tag:intranet")),
+            answer(1, DENIED, "tag:internet"),
+        ),
         ((whole, answer(1, DENIED, "web2"), answer(1, DENIED, "zone:lan")), whole),
     ]
     for given_, taken in cases:
@@ -286,7 +290,7 @@ BROKEN = {
     "2: answers[0].question: expected one of 1, 2, 3, got '9'": {
         "question": "gbt22239-2019/8.1.7.1a/9"
     },
-    "2: answers[0].question: expected one of object_type, zone, business_system, owner": {
+    "2: answers[0].question: expected one of object_type, zone, business_system, owner, tag": {
         "question": "gbt22239-2019/8.1.7.1a/1@zones:dmz"
     },
     "2: answers[0].question: expected one of network_device": {

@@ -171,7 +171,7 @@ def test_a_kind_with_parts_settings_and_access_of_its_own() -> None:
     [
         ("slots: 4", "slot: 4", "6: targets[0].slot: expected one of the keys access, address, "
          "backups, business_system, colour, endpoints, id, kind, object_type, owner, settings, "
-         "slots, spare, tapes, zone, got 'slot'; did you mean 'slots'?"),
+         "slots, spare, tags, tapes, zone, got 'slot'; did you mean 'slots'?"),
         ("slots: 4", "spare: 1", "3: targets[0].slots: expected a value, got nothing"),
         ("slots: 4", "slots: four", "6: targets[0].slots: expected a whole number, got 'four'"),
         ("slots: 4", "slots: 4\n    spare: 5",
@@ -179,7 +179,7 @@ def test_a_kind_with_parts_settings_and_access_of_its_own() -> None:
         ("shelf: 1", "shelf: 11",
          "9: targets[0].tapes[0].shelf: expected a shelf below 10, got 11"),
         ("shelf: 1", "port: 1", "9: targets[0].tapes[0].port: expected one of the keys access, "
-         "address, business_system, id, label, object_type, owner, settings, shelf, zone, "
+         "address, business_system, id, label, object_type, owner, settings, shelf, tags, zone, "
          "got 'port'; it belongs to endpoint, ssh, robo"),
         ("id: t1, ", "", "9: targets[0].tapes[0].id: expected a value, got nothing"),
         ("id: t2", "id: T1", "10: targets[0].tapes[1].id: expected each id once (t1 is there)"),
@@ -272,6 +272,6 @@ def test_a_plugin_that_is_missing_is_named_where_the_inventory_needs_it() -> Non
     found = plugins.load([("robots", broken)])
     line = error(R1.replace("colour: red, ", ""), found)
     assert line.endswith("got 'robot'; it may belong to a plugin that could not be loaded: robots")
-    line = error("targets: [{id: a, access: {via: local}, tapes: []}]", found)
-    assert line.endswith("got 'tapes'; it may belong to a plugin that could not be loaded: robots")
+    line = error("targets: [{id: a, access: {via: local}, robots: []}]", found)
+    assert line.endswith("got 'robots'; it may belong to a plugin that could not be loaded: robots")
     assert error(R1.replace("colour: red, ", ""), installed.registry()).endswith("got 'robot'")

@@ -22,11 +22,12 @@ from audit_core.model.attestations import (
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
 
-GROUPS: Mapping[str, Callable[[Target], str | None]] = {
-    "object_type": lambda target: target.object_type,
-    "zone": lambda target: target.zone,
-    "business_system": lambda target: target.business_system,
-    "owner": lambda target: target.owner,
+GROUPS: Mapping[str, Callable[[Target], tuple[str | None, ...]]] = {
+    "object_type": lambda target: (target.object_type,),
+    "zone": lambda target: (target.zone,),
+    "business_system": lambda target: (target.business_system,),
+    "owner": lambda target: (target.owner,),
+    "tag": lambda target: target.tags,
 }
 """By what objects can be answered for together, `NAME:VALUE` in the id of a question."""
 
@@ -43,7 +44,7 @@ def covers(selector: str, target: Target) -> bool:
     name, colon, value = selector.partition(":")
     if not colon:
         return selector in ("", target.id)
-    return name in GROUPS and GROUPS[name](target) == value
+    return name in GROUPS and value in GROUPS[name](target)
 
 
 def _narrowness(selector: str) -> int:

@@ -7,7 +7,7 @@ from audit_core.model import AccessSchema, Kind
 from audit_core.policy.strict_yaml import Document, Entry, Node
 from audit_core.policy.words import Place
 
-_COMMON = ("kind", "object_type", "zone", "business_system", "owner")
+_COMMON = ("kind", "object_type", "zone", "business_system", "owner", "tags")
 Entries = dict[str, Entry]
 
 

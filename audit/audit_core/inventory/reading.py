@@ -19,7 +19,7 @@ from audit_core.inventory.values import Values, networks
 from audit_core.model import AccessSchema, Kind, Target, as_is, msg
 from audit_core.model.kinds import COMMON_KEYS
 from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes, wanted
-from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen
+from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id
 
 HERE = "127.0.0.1"
 _MAPPING = dict[str, object]
@@ -50,6 +50,7 @@ class _Common(Struct, frozen=True, kw_only=True):
     zone: str | None = None
     business_system: str | None = None
     owner: str | None = None
+    tags: tuple[str, ...] = ()
     address: str | None = None
 
 
@@ -139,6 +140,7 @@ class _Reader:
             business_system=common.business_system or over.business_system
             or system.business_system,
             owner=common.owner or over.owner or system.owner,
+            tags=common.tags or over.tags,
             address=self._address(place, kind, address, over.id), settings=settings,
         )  # fmt: skip
 
@@ -149,6 +151,10 @@ class _Reader:
             self._document.fail((*place, "id"), VALUE, NOTHING)
         for name in ("zone", "business_system", "owner"):
             self._values.plain_text((*place, name), getattr(common, name))
+        for index, tag in enumerate(common.tags):
+            wrong = wrong_id(tag)
+            if wrong is not None:
+                self._document.fail((*place, "tags", index), wrong, seen(tag))
         return common
 
     def _id(

@@ -15,8 +15,8 @@ ANY_KIND = "*"
 
 
 COMMON_KEYS = (
-    "id", "kind", "object_type", "address", "zone", "business_system", "owner", "access",
-    "settings",
+    "id", "kind", "object_type", "address", "zone", "business_system", "owner", "tags",
+    "access", "settings",
 )  # fmt: skip
 """What the inventory may say of every target, whatever its kind."""
 

@@ -22,6 +22,7 @@ class Target(Struct, frozen=True, kw_only=True):
     zone: str | None = None
     business_system: str | None = None
     owner: str | None = None
+    tags: tuple[str, ...] = ()
     address: str | None = None
     host_name: str | None = None
     settings: dict[str, Any] = {}

@@ -124,6 +124,7 @@ ANYWHERE: dict[str, str] = {
     "steps": "The assessment steps of the clause (GB/T 28448), in own words.",
     "system_objects": "The objects there always are; what any target tells counts there.",
     "system": "Name of the audited system as declared; may be empty.",
+    "tags": "Words by which targets are grouped, as declared.",
     "target": "Id of the target.",
     "targets": "The targets, parts included.",
     "threshold": "Limit that the answer is held to, with its origin; may be empty.",

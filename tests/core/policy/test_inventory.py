@@ -246,7 +246,7 @@ REFUSALS = [
     (f"{SSH}    allowed_ports: [1]\n    settings: {{allowed_ports: [2]}}",
      "5: targets[0].allowed_ports: expected allowed_ports once"),
     (f"{SSH}    settings: {{a: {{b: c}}}}",
-     "5: targets[0].settings.a: expected one of the keys allowed_ports"),
+     "5: targets[0].settings.a: expected one of the keys "),
     (f'{SSH}    zone: "a\\nb"', "5: targets[0].zone: expected printable text"),
 ]  # fmt: skip
 
@@ -353,3 +353,15 @@ def test_any_tree_is_an_inventory_or_one_line(tree: dict[str, Any]) -> None:
         line = str(caught)
         assert line.startswith("i.yaml:1: ")
         assert line.isprintable()
+
+
+def test_parts_have_the_tags_of_their_target_unless_they_have_their_own() -> None:
+    targets = by_id(read(
+        f"{SSH}  - {{id: b, tags: [internet, 支付], access: {{via: local}}, "
+        "endpoints: [{port: 1}, {port: 2, tags: [inner]}]}"
+    ))  # fmt: skip
+    assert targets["b"].tags == targets["b/tls:1"].tags == ("internet", "支付")
+    assert targets["b/tls:2"].tags == ("inner",)
+    assert "targets[1].tags[0]: expected an id of letters" in error(
+        f"{SSH}  - {{id: b, tags: ['x:y'], access: {{via: local}}}}"
+    )
