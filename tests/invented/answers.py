@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audit_core.model import (
+    Absent,
     Answer,
     Answers,
     FileEntry,
@@ -30,7 +31,7 @@ def answer(stdout: bytes | str = b"", stderr: bytes = b"", exit_code: int = 0) -
     )
 
 
-def answers(**named: Answer | bytes | str | None) -> Answers:
+def answers(**named: Answer | Absent | bytes | str | None) -> Answers:
     """Several answers by name; a text is what the command wrote, None that it is not present."""
     told: dict[str, Any] = {
         name: answer(given) if isinstance(given, bytes | str) else given

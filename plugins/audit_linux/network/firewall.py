@@ -180,7 +180,7 @@ def _doubts(
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Message,
     ParseError,
+    Partial,
+    capped,
     fact,
     json_document,
+    known_or_absent,
     msg,
+    partial,
 )
-from audit_core.model import Answer, Command, Privilege, Reason
+from audit_core.model import Answer, Command, NamedAsk, Privilege, Reason
 from audit_linux.network.netfilter_model import (
     EVERY,
     IPV4,
@@ -100,8 +108,6 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
 
 
 _MOST_HOOKS = 200
-# nft 1.0.6 writes the flag `dormant` of a table as `ip`, the first name of another list.
-_DORMANT = frozenset({"dormant", "ip"})
 _ARRIVAL = frozenset({("meta", "iif"), ("meta", "iifname")})
 
 
@@ -186,11 +192,39 @@ def _text(values: dict[str, Any], *keys: str) -> tuple[str, ...]:
     return found
 
 
-def dormant_tables(items: list[dict[str, Any]]) -> set[tuple[str, ...]]:
-    """Family and name of the tables that are switched off."""
-    tables = [t for item in items if isinstance(t := item.get("table"), dict)]
-    off = [t for t in tables if _DORMANT & {str(v) for v in values_of(t.get("flags"))}]
-    return {_text(table, "family", "name") for table in off}
+# nft 1.0.6 writes any flag of a table as the name of that table, or ends by a fault there.
+_DORMANT = "dormant"
+_TABLE_HEAD = re.compile(r"table (\w+) (\S+) \{", re.ASCII)
+_HOOK = re.compile(r"\bhook (\w+)", re.ASCII)
+
+
+class Outline(Struct, frozen=True, kw_only=True):
+    """What the text of `nft list ruleset` says: the dormant tables, and the hooks of the others."""
+
+    dormant: frozenset[tuple[str, ...]]
+    hooks: frozenset[str]
+
+
+def parse_outline(answer: Answer) -> Outline:
+    """The tables of `nft list ruleset`: flags stand one level deep, hooks of chains two."""
+    dormant: set[tuple[str, ...]] = set()
+    hooks: list[tuple[tuple[str, ...], str]] = []
+    table: tuple[str, ...] = ()
+    depth = 0
+    for raw in re.sub(r'"[^"]*"', '""', answer.text).split("\n"):
+        line = raw.strip()
+        if line.startswith("#"):
+            continue
+        head = _TABLE_HEAD.match(line) if depth == 0 else None
+        table = head.groups() if head else table
+        if depth == 1 and line.startswith("flags ") and _DORMANT in re.split(r"[\s,]+", line):
+            dormant.add(table)
+        hooks += [(table, found) for found in _HOOK.findall(line)[:1] if depth == 2]
+        depth += line.count("{") - line.count("}")
+    if depth:
+        raise ParseError(msg("a block is not closed"))
+    live = frozenset(hook for of, hook in hooks if of not in dormant)
+    return Outline(dormant=frozenset(dormant), hooks=live)
 
 
 def objects_of(answer: Answer) -> list[dict[str, Any]]:
@@ -202,12 +236,76 @@ def objects_of(answer: Answer) -> list[dict[str, Any]]:
     return items
 
 
-def parse_nft(answer: Answer) -> Ruleset:
-    """The chains of `nft -j list ruleset`, those of dormant tables left out."""
-    items = objects_of(answer)
+class Listing(Struct, frozen=True, kw_only=True):
+    """The objects that nft lists, those of dormant tables left out, and what is in doubt."""
+
+    items: tuple[dict[str, Any], ...]
+    problems: tuple[Message, ...] = ()
+
+
+def _place(item: dict[str, Any]) -> tuple[str, ...]:
+    (kind, value), *_ = [*item.items(), ("", {})]
+    value = value if isinstance(value, dict) else {}
+    return str(value.get("family")), str(value.get("name" if kind == "table" else "table"))
+
+
+def _asleep(
+    items: list[dict[str, Any]], outline: Outline | None
+) -> tuple[frozenset[tuple[str, ...]], list[str]]:
+    """The dormant tables, and those of which the JSON alone does not tell whether they are.
+
+    A table without flags is not dormant. What `flags` says is not to be trusted (nft 1.0.6), but
+    for the word `dormant` on a table that is not called so.
+    """
+    if outline is not None:
+        return outline.dormant, []
+    flagged = [item for item in items if isinstance(t := item.get("table"), dict) and "flags" in t]
+    sure = {
+        _place(item) for item in flagged
+        if _DORMANT in values_of(item["table"]["flags"]) and _place(item)[1] != _DORMANT
+    }  # fmt: skip
+    doubtful = [" ".join(_place(item)) for item in flagged if _place(item) not in sure]
+    return frozenset(sure), doubtful
+
+
+def listing(answers: Answers) -> Listing | Absent:
+    """What nft lists. Where its JSON failed, the text still tells that no chain is awake."""
+    json, text = answers["json"], answers["text"]
+    outline = parse_outline(text) if isinstance(text, Answer) else None
+    try:
+        if isinstance(json, Absent):
+            return Listing(items=()) if _nothing_awake(outline) else json
+        items = objects_of(json)
+    except ParseError:
+        if not _nothing_awake(outline):
+            raise
+        return Listing(items=())
+    asleep, doubtful = _asleep(items, outline)
+    told = msg("Whether these tables are dormant is not known: {names}", names=capped(doubtful))
+    return Listing(
+        items=tuple(item for item in items if _place(item) not in asleep),
+        problems=(told,) * bool(doubtful),
+    )
+
+
+def _nothing_awake(outline: Outline | None) -> bool:
+    return outline is not None and not outline.hooks
+
+
+def parse_nft(answers: Answers) -> Ruleset | Partial | Absent:
+    """The chains of `nft -j list ruleset`, those of dormant tables left out.
+
+    A table whose state is not known counts as awake, and the ruleset as incomplete.
+    """
+    found = listing(answers)
+    if isinstance(found, Absent):
+        return found
+    return partial(_ruleset(found.items), found.problems)
+
+
+def _ruleset(items: tuple[dict[str, Any], ...]) -> Ruleset:
     rules: dict[tuple[str, ...], list[Rule]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
-    dormant = dormant_tables(items)
     for item in items:
         chain, rule = item.get("chain"), item.get("rule")
         if isinstance(chain, dict):
@@ -221,14 +319,21 @@ def parse_nft(answer: Answer) -> Ruleset:
         Chain(tool="nft", family=key[0], table=key[1], name=key[2],
               hook=_text(head, "hook")[0], policy=_text(head, "policy")[0],
               rules=tuple(rules.get(key, ())))
-        for key, head in heads.items() if key[:2] not in dormant
+        for key, head in heads.items()
     )  # fmt: skip
 
 
-ASK = Command(
-    argv=("/usr/sbin/nft", "-j", "list", "ruleset"),
-    privilege=Privilege.ROOT,
-    not_found=Reason.NOT_PRESENT,
-    limit=8 << 20,
-)
-NFT = fact("linux.nftables", Ruleset, ask=ASK, parse=parse_nft)
+def _ask(*words: str) -> NamedAsk:
+    return known_or_absent(
+        Command(
+            argv=("/usr/sbin/nft", *words, "list", "ruleset"),
+            privilege=Privilege.ROOT,
+            not_found=Reason.NOT_PRESENT,
+            limit=8 << 20,
+        )
+    )
+
+
+# The text is asked for the flags of tables only, which no release of nft writes wrongly there.
+ASKS = {"json": _ask("-j"), "text": _ask()}
+NFT = fact("linux.nftables", Ruleset, asks=ASKS, parse=parse_nft)

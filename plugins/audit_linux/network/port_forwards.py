@@ -8,10 +8,21 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Fact, ParseError, Partial, fact, msg, partial, read_rows, verbatim
+from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Fact,
+    ParseError,
+    Partial,
+    fact,
+    msg,
+    partial,
+    read_rows,
+    verbatim,
+)
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.iptables import words_of
-from audit_linux.network.nft import ASK, dormant_tables, objects_of, subject, values_of
+from audit_linux.network.nft import ASKS, listing, subject, values_of
 
 
 class Published(Struct, frozen=True, kw_only=True):
@@ -146,19 +157,18 @@ def _asked_port(seen: _Conditions) -> tuple[str, list[str]]:
     return named or next(iter(seen.get(("meta", "l4proto"), [])), ""), ports[1]
 
 
-def parse_listed(answer: Answer) -> tuple[Published, ...] | Partial:
-    """The ports that rules of `nft -j list ruleset` hand on, those of iptables-nft among them."""
-    items = objects_of(answer)
-    chains = [c for item in items if isinstance(c := item.get("chain"), dict)]
+def parse_listed(answers: Answers) -> tuple[Published, ...] | Partial | Absent:
+    """The ports that rules of `nft list ruleset` hand on, those of iptables-nft among them."""
+    found = listing(answers)
+    if isinstance(found, Absent):
+        return found
+    chains = [c for item in found.items if isinstance(c := item.get("chain"), dict)]
     leaving = {_key(c, "name") for c in chains if c.get("hook") == "output"}
-    asleep = dormant_tables(items)
-    rules = [r for item in items if isinstance(r := item.get("rule"), dict)]
-    acting = [
-        r.get("expr") for r in rules
-        if _key(r, "chain") not in leaving and _key(r, "chain")[:2] not in asleep
-    ]  # fmt: skip
+    rules = [r for item in found.items if isinstance(r := item.get("rule"), dict)]
+    acting = [r.get("expr") for r in rules if _key(r, "chain") not in leaving]
     rows, problems = read_rows(enumerate(acting, 1), lambda expr: tuple(_listed(expr)))
-    return partial(tuple(dict.fromkeys(one for row in rows for one in row)), problems)
+    every = tuple(dict.fromkeys(one for row in rows for one in row))
+    return partial(every, [*problems, *found.problems])
 
 
 def _key(item: dict[str, Any], name: str) -> tuple[str, ...]:
@@ -173,7 +183,7 @@ def _fact(id: str, program: str) -> Fact:
     return fact(id, tuple[Published, ...], ask=ask, parse=parse_saved)
 
 
-LISTED = fact("linux.nftables-published", tuple[Published, ...], ask=ASK, parse=parse_listed)
+LISTED = fact("linux.nftables-published", tuple[Published, ...], asks=ASKS, parse=parse_listed)
 SAVED = _fact("linux.iptables-published", "/usr/sbin/iptables-save")
 SAVED6 = _fact("linux.ip6tables-published", "/usr/sbin/ip6tables-save")
 

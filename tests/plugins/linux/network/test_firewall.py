@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit_core.api.sdk import msg
 from audit_core.api.testkit import whole
 from audit_core.model import (
     Absent,
@@ -15,6 +16,7 @@ from audit_core.model import (
     Judgement,
     ParseError,
     Partial,
+    Reason,
     Target,
     Verdict,
 )
@@ -25,6 +27,7 @@ from audit_linux.network import nft as nft_
 from audit_linux.network import port_forwards as published_
 from audit_linux.network.listeners import Listener
 from audit_linux.system import kernel
+from invented.answers import answers as answers_
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
@@ -52,6 +55,17 @@ def _judged(
     )
 
 
+_UNASKED = Absent(reason=Reason.NOT_COLLECTED, detail=msg("not asked"))
+
+
+def _ruleset(json: Answer, text: Answer | Absent = _UNASKED) -> Any:
+    return whole(nft_.parse_nft(answers_(json=json, text=text)))
+
+
+def _listed(json: Answer, text: Answer | Absent = _UNASKED) -> Any:
+    return published_.parse_listed(answers_(json=json, text=text))
+
+
 DOCKER = ("nft-docker", "iptables-docker", "iptables-save-docker")
 
 
@@ -70,13 +84,13 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
     recorded: Read,
 ) -> None:  # fmt: skip
     given = (
-        nft_.parse_nft(recorded(nft)) if nft else None,
+        _ruleset(recorded(nft)) if nft else None,
         iptables_.parse_iptables4(recorded(iptables)) if iptables else None,
         None,
         OFF,
     )
     handed = (
-        whole(published_.parse_listed(recorded(nft))) if nft else None,
+        whole(_listed(recorded(nft))) if nft else None,
         whole(published_.parse_saved(recorded(save))) if save else None,
     )
     bare = _judged(*given, *handed, BARE)
@@ -91,7 +105,7 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
 
 
 def test_nft_alone_tells_the_ports_that_iptables_handed_on(recorded: Read) -> None:
-    told = whole(published_.parse_listed(recorded("nft-docker")))
+    told = whole(_listed(recorded("nft-docker")))
     assert [p.text for p in told] == ["8080/tcp"]
 
 
@@ -165,12 +179,12 @@ def test_a_rule_of_nft_that_maps_ports_is_told_without_them(answer: Make) -> Non
     chain = {"chain": {**place, "name": "pre", "hook": "prerouting", "policy": "accept"}}
     rule = {"rule": {**place, "chain": "pre", "expr": [_is(L4, "tcp"), {"dnat": {"addr": to}}]}}
     text = json.dumps({"nftables": [chain, rule]})
-    assert [p.text for p in whole(published_.parse_listed(answer(text)))] == ["*/tcp"]
+    assert [p.text for p in whole(_listed(answer(text)))] == ["*/tcp"]
     off = {"table": {"family": "ip", "name": "nat", "flags": "dormant"}}
     asleep = json.dumps({"nftables": [off, chain, rule]})
-    assert whole(published_.parse_listed(answer(asleep))) == ()
+    assert whole(_listed(answer(asleep))) == ()
     with pytest.raises(ParseError):
-        published_.parse_listed(answer('{"nftables": [{"rule": {"expr": 1}}]}'))
+        _listed(answer('{"nftables": [{"rule": {"expr": 1}}]}'))
 
 
 ON = {"net.ipv6.conf.all.disable_ipv6": "0"}
@@ -199,7 +213,7 @@ def test_firewall_of_recordings(
     verdict: Verdict, recorded: Read,
 ) -> None:  # fmt: skip
     judgement = _judged(
-        nft_.parse_nft(recorded(nft)) if nft else None,
+        _ruleset(recorded(nft)) if nft else None,
         iptables_.parse_iptables4(recorded(iptables)) if iptables else None,
         iptables_.parse_iptables6(recorded(ip6tables)) if ip6tables else None,
         sysctl,
@@ -282,7 +296,7 @@ MATCH = {"match": {"op": "==", "left": {"meta": {"key": "iif"}}, "right": "lo"}}
     ],
 )
 def test_nft_rules(text: str, verdict: Verdict, answer: Make) -> None:
-    ruleset = nft_.parse_nft(answer(text))
+    ruleset = _ruleset(answer(text))
     assert _judged(ruleset, None, None, ON).verdict is verdict
 
 
@@ -335,7 +349,7 @@ DROP = {"drop": None}
 def test_nft_rules_that_every_new_connection_meets(
     expr: tuple[dict[str, Any], ...], verdict: Verdict, answer: Make
 ) -> None:
-    ruleset = nft_.parse_nft(answer(_nft(*expr, policy="drop")))
+    ruleset = _ruleset(answer(_nft(*expr, policy="drop")))
     assert _judged(ruleset, None, None, ON).verdict is verdict
 
 
@@ -350,19 +364,52 @@ def test_an_interface_in_a_trusted_zone_of_firewalld_settles_nothing(answer: Mak
         ("trusted", [ACCEPT]),
     ]
     made = [{"rule": {**place, "chain": chain, "expr": expr}} for chain, expr in rules]
-    ruleset = nft_.parse_nft(answer(json.dumps({"nftables": [*heads, *made]})))
+    ruleset = _ruleset(answer(json.dumps({"nftables": [*heads, *made]})))
     judgement = _judged(ruleset, None, None, ON)
     assert judgement.verdict is Verdict.UNDETERMINED
     assert judgement.detail[1].args["interfaces"] == ("eth0",)
 
 
-# nft 1.0.6 on Debian 12 says "ip", 2026-11-23; later ones say what it is
-@pytest.mark.parametrize("flags", ["ip", "dormant", ["dormant"]])
-def test_a_dormant_table_filters_nothing(flags: str | list[str], answer: Make) -> None:
-    document = json.loads(_nft(DROP, policy="drop"))
-    document["nftables"].insert(0, {"table": {"family": "inet", "name": "t", "flags": flags}})
-    ruleset = nft_.parse_nft(answer(json.dumps(document)))
-    assert _judged(ruleset, None, None, ON).verdict is Verdict.FAIL
+_DROPPING = """table inet {name} {{{flags}
+\tchain i {{
+\t\ttype filter hook input priority filter; policy drop; comment "x }} flags dormant"
+\t}}
+}}
+"""
+
+
+def test_whether_a_table_is_dormant_is_read_from_the_text(subtests: Any, answer: Make) -> None:
+    # (name, flags of the JSON, of the text or None for no text) -> drops, and known for sure
+    cases = [
+        ("t", None, None, True, True), ("t", "t", "dormant", False, True),
+        ("t", "t", "owner", True, True), ("t", ["owner", "dormant"], None, False, True),
+        ("ip", "ip", None, True, False), ("dormant", "dormant", None, True, False),
+        ("dormant", "dormant", "owner,persist", True, True), ("t", None, "dormant", False, True),
+    ]  # fmt: skip
+    for name, told, written, drops, sure in cases:
+        with subtests.test(f"{name} {told} {written}"):
+            document = json.loads(_nft(DROP, policy="drop").replace('"t"', f'"{name}"'))
+            table = {"family": "inet", "name": name} | ({"flags": told} if told else {})
+            document["nftables"].insert(0, {"table": table})
+            flags = f"\n\tflags {written}" if written else ""
+            text = answer(_DROPPING.format(name=name, flags=flags)) if written else _UNASKED
+            given = answers_(json=answer(json.dumps(document)), text=text)
+            found = nft_.parse_nft(given)
+            assert isinstance(found, Partial) is not sure
+            ruleset: Any = found.value if isinstance(found, Partial) else found
+            judged = _judged(ruleset, None, None, ON)
+            assert judged.verdict is (Verdict.PASS if drops else Verdict.FAIL)
+
+
+def test_where_the_json_fails_the_text_tells_that_nothing_is_awake(answer: Make) -> None:
+    cut = answer('{"nftables": [{"table": {"family": "inet", "flags": ')
+    asleep = answer(_DROPPING.format(name="t", flags="\n\tflags dormant"))
+    awake = answer(_DROPPING.format(name="t", flags=""))
+    for json_ in (cut, _UNASKED):
+        assert nft_.parse_nft(answers_(json=json_, text=asleep)) == ()
+    assert nft_.parse_nft(answers_(json=_UNASKED, text=awake)) == _UNASKED
+    with pytest.raises(ParseError):
+        nft_.parse_nft(answers_(json=cut, text=awake))
 
 
 def test_a_ruleset_of_too_many_base_chains_is_not_read(answer: Make) -> None:
@@ -371,7 +418,7 @@ def test_a_ruleset_of_too_many_base_chains_is_not_read(answer: Make) -> None:
         for i in range(201)
     ]
     with pytest.raises(ParseError):
-        nft_.parse_nft(answer(json.dumps({"nftables": chains})))
+        _ruleset(answer(json.dumps({"nftables": chains})))
 
 
 def test_what_iptables_shows_counts_where_nft_shows_words_only(answer: Make) -> None:
@@ -380,7 +427,7 @@ def test_what_iptables_shows_counts_where_nft_shows_words_only(answer: Make) -> 
     chain = {"chain": {**place, "name": "INPUT", "hook": "input", "policy": "drop"}}
     opaque = {"xt": {"type": "match", "name": "conntrack"}}
     rule = {"rule": {**place, "chain": "INPUT", "expr": [opaque, {"counter": {}}, ACCEPT]}}
-    listed = nft_.parse_nft(answer(json.dumps({"nftables": [chain, rule]})))
+    listed = _ruleset(answer(json.dumps({"nftables": [chain, rule]})))
     open_ = iptables_.parse_iptables4(
         answer("-P INPUT DROP\n-A INPUT -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\n")
     )
@@ -423,7 +470,7 @@ ETH = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth
 def test_accepting_a_whole_interface_settles_nothing(
     text: str, wide: tuple[str, ...] | None, answer: Make
 ) -> None:
-    judgement = _judged(nft_.parse_nft(answer(text)), None, None, ON)
+    judgement = _judged(_ruleset(answer(text)), None, None, ON)
     assert judgement.verdict is (Verdict.UNDETERMINED if wide else Verdict.PASS)
     assert not wide or judgement.detail[1].args["interfaces"] == wide
 
@@ -455,7 +502,7 @@ def test_iptables_accepts_a_whole_interface(rules: str, verdict: Verdict, answer
                                   '{"nftables": [{"rule": {"expr": 5}}]}'])  # fmt: skip
 def test_what_is_no_ruleset_is_refused(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
-        nft_.parse_nft(answer(text))
+        _ruleset(answer(text))
 
 
 def test_a_listener_is_told_without_words_of_one_language() -> None:
