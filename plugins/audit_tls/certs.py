@@ -39,7 +39,10 @@ class Certificate(Struct, frozen=True, kw_only=True):
     Times are UTC, ISO 8601. `key` is `RSA`, `EC secp256r1`, `SM2`, `Ed25519` …; `key_bits` its
     size, or None where it is not known what the size means. `hash` is the hash of the signature;
     `intrinsic` for Ed25519 and Ed448. `self_signed`: issuer and subject are the same and the key
-    verifies the signature, or cannot be tried.
+    verifies the signature, or cannot be tried. `ca`: it may issue others. `usages`: the key usages
+    by their names in the library, None where none are given. `key_id`, `authority_id`: identifiers
+    of the own key and of the issuer's, in hex. `revocation`: where is told whether it was revoked,
+    of `crl`, `ocsp`, `no check` (an OCSP responder's own).
     """
 
     sha256: str
@@ -53,6 +56,11 @@ class Certificate(Struct, frozen=True, kw_only=True):
     key_bits: int | None = None
     hash: str | None = None
     self_signed: bool | None = None
+    ca: bool = False
+    usages: tuple[str, ...] | None = None
+    key_id: str | None = None
+    authority_id: str | None = None
+    revocation: tuple[str, ...] | None = ()
     problems: tuple[Message, ...] = ()
 
 
@@ -103,7 +111,47 @@ class _Reading:
             "key_bits": bits,
             "hash": self.part(msg("signature: {error}"), lambda: _hash(cert)),
             "self_signed": self.part(msg("issuer: {error}"), lambda: _self_signed(cert)),
+            **(self.part(msg("extensions: {error}"), lambda: _extensions(cert)) or _NO_EXTENSIONS),
         }
+
+
+_NO_EXTENSIONS: dict[str, Any] = {"revocation": None}
+
+
+def _extensions(cert: Any) -> dict[str, Any]:
+    """What the extensions say; nothing where one of them cannot be read."""
+    from cryptography import x509
+    from cryptography.x509.oid import AuthorityInformationAccessOID
+
+    def value(kind: Any) -> Any:
+        try:
+            return cert.extensions.get_extension_for_class(kind).value
+        except x509.ExtensionNotFound:
+            return None
+
+    constraints, usage = value(x509.BasicConstraints), value(x509.KeyUsage)
+    own, authority = value(x509.SubjectKeyIdentifier), value(x509.AuthorityKeyIdentifier)
+    access = value(x509.AuthorityInformationAccess) or ()
+    told = {
+        "crl": value(x509.CRLDistributionPoints) or value(x509.FreshestCRL),
+        "ocsp": any(a.access_method == AuthorityInformationAccessOID.OCSP for a in access),
+        "no check": value(x509.OCSPNoCheck),
+    }
+    named = authority.key_identifier if authority is not None else None
+    return {
+        "ca": bool(constraints and constraints.ca),
+        "usages": None if usage is None else tuple(u for u in _USAGES if getattr(usage, u)),
+        "key_id": own.digest.hex() if own is not None else None,
+        "authority_id": named.hex() if named else None,
+        "revocation": tuple(word for word, there in told.items() if there),
+    }
+
+
+# encipher_only and decipher_only may not be asked of the library without key_agreement
+_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+    "key_agreement", "key_cert_sign", "crl_sign",
+)  # fmt: skip
 
 
 def _moment(at: datetime.datetime) -> str:

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,26 @@ def handshake(where: Place, until: float, kind: str, *, verify: bool) -> Trust:
         outcome=Outcome.UNSETTLED, anchors=anchors, store=store, library=ssl.OPENSSL_VERSION,
         kind=kind,
     )  # fmt: skip
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server_name = where.name.rstrip(".") if is_name(where.name) else None
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
+    problem = None
     try:
-        chain = _shake(context, where, until)
+        _shake(tls, incoming, outgoing, where, until)
     except ssl.SSLCertVerificationError as error:
         detail, code = msg("{words}", words=verbatim(error.verify_message)), error.verify_code
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, detail=detail)
     except (OSError, ValueError, Trouble) as error:  # SSLError is an OSError
-        return replace(bare, detail=why(error))
-    if not chain:
-        return replace(bare, detail=msg("the handshake ended without a certificate"))
+        problem = why(error)
+    # a server that wants a certificate of its client ends the handshake after it has shown its own
+    chain, path = _chain(tls), _certificates(tls, "verified") if verify else ()
+    if not chain or (verify and not path and problem is not None):
+        return replace(bare, detail=problem or msg("the handshake ended without a certificate"))
     return replace(
         bare,
         outcome=Outcome.TRUSTED if verify else Outcome.UNSETTLED,
         chain=tuple(der.hex() for der in chain),
+        path=tuple(sha256(der).hexdigest() for der in path),
     )
 
 
@@ -74,18 +82,16 @@ def _anchors(context: ssl.SSLContext) -> tuple[int, str]:
     return count, ", ".join(p for p in (paths.cafile, paths.capath) if p)
 
 
-def _shake(context: ssl.SSLContext, where: Place, until: float) -> tuple[bytes, ...]:
-    """The chain after a whole handshake. Through memory, for the deadline is on all of it."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server_name = where.name.rstrip(".") if is_name(where.name) else None
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
+def _shake(
+    tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, where: Place, until: float
+) -> None:
+    """A whole handshake. Through memory, for the deadline is on all of it."""
     with socket.create_connection(where.socket, timeout=_left(until)) as peer:
         begin(peer, where.starttls, until)
         total = 0
         while True:
             try:
-                tls.do_handshake()
-                return _chain(tls)
+                return tls.do_handshake()
             except ssl.SSLWantReadError:
                 peer.settimeout(_left(until))
                 peer.sendall(outgoing.read())
@@ -104,13 +110,22 @@ def _left(until: float) -> float:
 
 
 def _chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
-    """The chain as sent, DER. Python 3.13 has it in public, 3.11 and 3.12 inside; else the leaf."""
-    public = getattr(tls, "get_unverified_chain", None)
+    """The chain as sent, DER; the leaf alone where this Python does not tell the rest."""
+    found = _certificates(tls, "unverified")
+    if found:
+        return found
+    try:
+        leaf = tls.getpeercert(binary_form=True)
+    except ValueError:  # the handshake did not get that far
+        return ()
+    return (leaf,) if leaf else ()
+
+
+def _certificates(tls: ssl.SSLObject, which: str) -> tuple[bytes, ...]:
+    """The chain as sent or as verified, DER. Before Python 3.13 it is told inside only."""
+    public = getattr(tls, f"get_{which}_chain", None)
     if public is not None:
         return tuple(public())
-    inner: Any = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)
+    inner: Any = getattr(getattr(tls, "_sslobj", None), f"get_{which}_chain", None)
     found = inner() if inner is not None else None
-    if found:
-        return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in found)
-    leaf = tls.getpeercert(binary_form=True)
-    return (leaf,) if leaf else ()
+    return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in found or ())

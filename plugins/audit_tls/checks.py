@@ -21,6 +21,7 @@ from audit_core.api.sdk import (
     known,
     known_or_absent,
     msg,
+    not_applicable,
     passed,
     present,
     rounded_down,
@@ -40,6 +41,7 @@ from audit_tls.facts import (
     Version,
     instead,
 )
+from audit_tls.lifetimes import SOURCE, most_days, short_days
 from audit_tls.plaintext import Use
 from audit_tls.report import Outcome, Stopped
 from audit_tls.suites import VERSION_NAMES, suite_name
@@ -284,9 +286,19 @@ def _unseen(certificates: Certificates) -> tuple[Message, ...]:
     """A message where the endpoint has, or may have, certificates that were not checked."""
     if not certificates.unseen:
         return ()
+    kinds = tuple(_TLCP_SECOND if k == "TLCP" else k for k in certificates.unseen)
     detail = msg("The endpoint has, or may have, certificates of other kinds that were not "
-                 "received: {kinds}", kinds=certificates.unseen)  # fmt: skip
+                 "received: {kinds}", kinds=kinds)  # fmt: skip
     return (detail,)
+
+
+_TLCP_SECOND = msg("TLCP, to encrypt with")
+
+
+def _unread_more(certificates: Certificates) -> tuple[Message, ...]:
+    if not certificates.unread:
+        return ()
+    return (msg("{count} more certificates were sent and not read", count=certificates.unread),)
 
 
 def _days_left(cert: Certificate, now: datetime) -> float | None:
@@ -315,26 +327,134 @@ def _validity(cert: Certificate, left: float) -> Message:
     "tls.certificate-valid",
     needs=(CERTIFICATES, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Renew the certificate and monitor its expiry"),
 )
 def certificate_valid(
     certificates: Certificates, collected_at: str, *, min_days: Annotated[int, Up] = 30
 ) -> Judgement:
-    """The server's certificate is valid and does not expire soon."""
+    """The server's certificate, and those that lead to its authority, are valid for some time."""
     wanted = msg("valid at the collection and for at least {days} days more", days=min_days)
     now = datetime.fromisoformat(collected_at)
-    left = [(c, _days_left(c, now)) for c in certificates.own]
-    bad = [(c, days) for c, days in left if days is not None and days < min_days]
+    left = [(c, _days_left(c, now)) for c in (*certificates.own, *certificates.path)]
+    bad = [(c, days) for c, days in _best_of_each(left) if days < min_days]
     if bad:
         return failed(*(_validity(c, days) for c, days in bad), expected=wanted)
     unread = [c for c, days in left if days is None]
     if unread:
         return undetermined(*_unread(unread), expected=wanted)
-    detail = tuple(_validity(c, d) for c, d in left if d is not None)
-    if certificates.unseen:
-        return undetermined(*_unseen(certificates), *detail, expected=wanted)
+    detail = tuple(_validity(c, d) for c, d in left[:_SHOWN] if d is not None)
+    if certificates.unseen or certificates.unread:
+        gaps = (*_unseen(certificates), *_unread_more(certificates))
+        return undetermined(*gaps, *detail, expected=wanted)
     return passed(*detail, expected=wanted)
+
+
+def _best_of_each(
+    left: list[tuple[Certificate, float | None]],
+) -> Iterable[tuple[Certificate, float]]:
+    """The own ones, and of issuers with one name the one that lasts longest: one way is enough."""
+    best: dict[str, tuple[Certificate, float]] = {}
+    for cert, days in left:
+        if days is None:
+            continue
+        name = (cert.subject or cert.sha256) if cert.ca else cert.sha256
+        if name not in best or best[name][1] < days:
+            best[name] = (cert, days)
+    return best.values()
+
+
+@check(
+    "tls.certificate-lifetime",
+    needs=(CERTIFICATES, TARGET),
+    severity=Severity.LOW,
+    remedy=msg("Have certificates issued for a shorter time, and renew them automatically"),
+)
+def certificate_lifetime(certificates: Certificates, target: Target) -> Judgement:
+    """Certificates of public authorities are not valid for longer than browsers accept."""
+    trust = target.settings.get("trust")
+    wanted = msg("no longer than by {source}", source=SOURCE)
+    if trust == "private":
+        return not_applicable(msg("A private authority is declared (trust: private)"))
+    left = [(c, *_lifetime(c)) for c in certificates.own]
+    told = tuple(_lasts(*row) for row in left if _is_long(*row[1:]))
+    if told and trust == "public":
+        return failed(*told, expected=wanted)
+    if told:
+        declare = msg("Declare trust: public, or trust: private where the site's own authority "
+                      "issued it")  # fmt: skip
+        return undetermined(*told, declare, expected=wanted)
+    unread = [c for c, days, _ in left if days is None]
+    if unread or certificates.unseen:
+        return undetermined(*_unread(unread), *_unseen(certificates), expected=wanted)
+    return passed(*(_lasts(*row) for row in left), expected=wanted)
+
+
+def _lifetime(cert: Certificate) -> tuple[int | None, int | None]:
+    """Days from the start to the end, each begun one counted, and how many it may have."""
+    if cert.not_before is None or cert.not_after is None:
+        return None, None
+    lasts = datetime.fromisoformat(cert.not_after) - datetime.fromisoformat(cert.not_before)
+    return -(-int(lasts.total_seconds() + 1) // DAY), most_days(cert.not_before)
+
+
+def _is_long(days: int | None, most: int | None) -> bool:
+    return days is not None and most is not None and days > most
+
+
+def _lasts(cert: Certificate, days: int | None, most: int | None) -> Message:
+    return msg("Certificate {label} is issued for {days} days; {most} are accepted",
+               label=_label(cert), days=days, most=most)  # fmt: skip
+
+
+@check(
+    "tls.certificate-revocable",
+    needs=CERTIFICATES,
+    severity=Severity.LOW,
+    remedy=msg("Have certificates issued that name a CRL or an OCSP responder"),
+)
+def certificate_revocable(certificates: Certificates) -> Judgement:
+    """The certificates tell where it is published that they are revoked."""
+    wanted = msg("a CRL distribution point or an OCSP responder, unless the certificate is valid "
+                 "for a few days only")  # fmt: skip
+    certs = (*certificates.own, *(c for c in certificates.path if not c.self_signed))
+    without = [c for c in certs if c.revocation == () and not _is_short(c)]
+    if without:
+        told = (msg("Certificate {label} names neither a CRL nor an OCSP responder",
+                    label=_label(c)) for c in without[:_SHOWN])  # fmt: skip
+        return failed(*told, expected=wanted)
+    unread = [c for c in certs if c.revocation is None]
+    if unread or certificates.unseen or certificates.unread:
+        gaps = (*_unread(unread), *_unseen(certificates), *_unread_more(certificates))
+        return undetermined(*gaps, expected=wanted)
+    told = (msg("Certificate {label} names {what}", label=_label(c), what=c.revocation or "-")
+            for c in certs[:_SHOWN])  # fmt: skip
+    return passed(*told, expected=wanted)
+
+
+def _is_short(cert: Certificate) -> bool:
+    days, _ = _lifetime(cert)
+    return days is not None and days <= short_days(cert.not_before or "")
+
+
+@check(
+    "tls.chain-order",
+    needs=CERTIFICATES,
+    severity=Severity.LOW,
+    remedy=msg("Write the server's certificate first, then each issuer before its own issuer"),
+)
+def chain_order(certificates: Certificates) -> Judgement:
+    """The server sends its own certificate first, and each issuer before the issuer's issuer."""
+    wanted = msg("the order of RFC 5246 7.4.2")
+    own = tuple(msg("The server's own certificate is {label}", label=_label(c))
+                for c in certificates.own[:_SHOWN])  # fmt: skip
+    if certificates.disordered:
+        detail = msg("The certificates are sent in another order, which some clients reject")
+        return failed(detail, *own, expected=wanted)
+    if certificates.unread or certificates.unseen:
+        gaps = (*_unseen(certificates), *_unread_more(certificates))
+        return undetermined(*gaps, *own, expected=wanted)
+    return passed(*own, expected=wanted)
 
 
 def _strength(cert: Certificate, least: dict[str, int]) -> bool | None:
@@ -366,7 +486,7 @@ def key_strength(
     rsa_bits: Annotated[int, Up] = 2048,
     ec_bits: Annotated[int, Up] = 224,
 ) -> Judgement:
-    """The server's keys and key-exchange groups have a strength of at least 112 bits."""
+    """The keys of the server and its issuers, and key-exchange groups, have at least 112 bits."""
     wanted = msg(
         "RSA and prime groups of at least {rsa} bits, elliptic curves of at least {ec}",
         rsa=rsa_bits, ec=ec_bits,
@@ -374,7 +494,7 @@ def key_strength(
     least = {"RSA": rsa_bits, "DSA": rsa_bits}
     least |= dict.fromkeys(("EC", "SM2", "Ed25519", "Ed448"), ec_bits)
     own = known(certificates)
-    strength = [(c, _strength(c, least)) for c in (own.own if own else ())]
+    strength = [(c, _strength(c, least)) for c in ((*own.own, *own.path) if own else ())]
     if weak := _weaknesses(strength, known(endpoint), rsa_bits):
         return failed(*weak, expected=wanted)
     if isinstance(certificates, Absent) or isinstance(endpoint, Absent):
@@ -385,8 +505,8 @@ def key_strength(
         *(_key(c) for c, _ in strength),
         msg("Negotiated groups: {groups}", groups=_group_names(endpoint.groups)),
     )
-    if endpoint.unsettled or certificates.unseen:
-        gaps = (*_groups_open(endpoint), *_unseen(certificates))
+    if endpoint.unsettled or certificates.unseen or certificates.unread:
+        gaps = (*_groups_open(endpoint), *_unseen(certificates), *_unread_more(certificates))
         return undetermined(*gaps, *all_told, *_stopped(endpoint), expected=wanted)
     return passed(*all_told, expected=wanted)
 
@@ -435,7 +555,7 @@ def _signature(cert: Certificate) -> Message:
     "tls.signature-hash",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Reissue the certificate with SHA-256 or SM3"),
 )
 def signature_hash(certificates: Certificates) -> Judgement:
@@ -452,8 +572,7 @@ def signature_hash(certificates: Certificates) -> Judgement:
         noted = _unread(c for c in unread if c.hash is None)
         return undetermined(*map(_signature, odd[:_SHOWN]), *noted[:_SHOWN], expected=wanted)
     if certificates.unread:
-        detail = msg("{count} more certificates were sent and not read", count=certificates.unread)
-        return undetermined(detail, expected=wanted)
+        return undetermined(*_unread_more(certificates), expected=wanted)
     if certificates.unseen:
         return undetermined(*_unseen(certificates), *map(_signature, certs), expected=wanted)
     return passed(*map(_signature, certs), expected=wanted)
@@ -477,7 +596,7 @@ def _names_unread(cert: Certificate) -> bool:
     "tls.certificate-name",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Issue a certificate that contains the name users connect to"),
 )
 def certificate_name(certificates: Certificates) -> Judgement:
@@ -502,7 +621,7 @@ def certificate_name(certificates: Certificates) -> Judgement:
     "tls.certificate-trusted",
     needs=(TRUST, TARGET),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Use a certificate of a trusted authority and send its whole chain"),
 )
 def certificate_trusted(chains: Chains, target: Target) -> Judgement:
@@ -536,5 +655,6 @@ _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 
 CHECKS = (
     offered, no_old_versions, no_weak_suites, forward_secrecy, certificate_valid, key_strength,
-    signature_hash, certificate_name, certificate_trusted,
+    signature_hash, certificate_name, certificate_trusted, chain_order, certificate_revocable,
+    certificate_lifetime,
 )  # fmt: skip

@@ -6,6 +6,8 @@ import enum
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
@@ -36,6 +38,7 @@ from audit_tls.reading import (
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, Trust
 from audit_tls.request import TlsHellos
+from audit_tls.sent import is_in_order, leads_on, own_of
 from audit_tls.starttls import PROTOCOLS
 from audit_tls.suites import (
     SSL3,
@@ -114,14 +117,18 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Certificates(Struct, frozen=True, kw_only=True):
-    """`own`: the endpoint's own certificates; `issuers`: the others it sent; `unnamed`: own ones
-    in which `server_name` is not among the names (empty when no name is declared). `unread` counts
+    """`own`: the endpoint's own certificates; `issuers`: the others it sent; `path`: those of them
+    through which clients go from an own one to an authority; `disordered`: how often a chain came
+    in another order than from the own certificate upwards. `unnamed`: own ones in which
+    `server_name` is not among the names (empty when no name is declared). `unread` counts
     certificates beyond the first 20, which are not looked at. `unseen`: the kinds of certificates
     that the endpoint has, or may have, and that were not seen."""
 
     server_name: str
     own: tuple[Certificate, ...]
     issuers: tuple[Certificate, ...] = ()
+    path: tuple[Certificate, ...] = ()
+    disordered: int = 0
     unnamed: tuple[str, ...] = ()
     unread: int = 0
     unseen: tuple[str, ...] = ()
@@ -430,16 +437,28 @@ def parse_endpoint(answer: Answer) -> Endpoint | Absent:
     )
 
 
-def _chains(report: Report) -> Iterable[tuple[int, tuple[bytes, ...]]]:
-    """(how many are the endpoint's own, certificates) of every flight that had some."""
+class _Chain(Struct, frozen=True, kw_only=True):
+    sent: tuple[Certificate, ...]
+    own: tuple[Certificate, ...]
+    two: bool = False
+
+
+def _chains(report: Report) -> Iterable[_Chain]:
+    """What came in each flight that had certificates; those beyond the first 22 are not read."""
     for attempt in report.attempts:
         flight = flight_of(attempt)
         if flight.certificates:
             # TLCP sends one to sign and one to encrypt (GB/T 38636-2020, recalled)
-            yield (2 if attempt.version == TLCP else 1), flight.certificates
+            yield _chain(flight.certificates, two=attempt.version == TLCP)
     for trust in report.trusts:
         if trust.chain:
-            yield 1, tuple(bytes.fromhex(der) for der in trust.chain)
+            yield _chain(tuple(bytes.fromhex(der) for der in trust.chain), two=False)
+
+
+@lru_cache(maxsize=64)  # a server sends the same again and again
+def _chain(ders: tuple[bytes, ...], *, two: bool) -> _Chain:
+    sent = tuple(map(read_certificate, ders[: _MOST_ISSUERS + 1 + two]))
+    return _Chain(sent=sent, own=own_of(sent, two=two), two=two)
 
 
 def parse_certificates(answer: Answer) -> Certificates | Absent:
@@ -447,31 +466,59 @@ def parse_certificates(answer: Answer) -> Certificates | Absent:
     report = _report(answer)
     if (missing := _not_tls(report)) is not None:
         return missing
-    own: dict[bytes, None] = {}
-    others: dict[bytes, None] = {}
-    for count, chain in _chains(report):
-        own.update(dict.fromkeys(chain[:count]))
-        others.update(dict.fromkeys(chain[count:]))
+    chains = _different(_chains(report))
+    own = _once(c for chain in chains for c in chain.own)
     if not own:
         return Absent(reason=Reason.NOT_COLLECTED, detail=msg("No certificate was received"))
-    read = tuple(map(read_certificate, own))
-    rest = [der for der in others if der not in own]
+    held = {c.sha256 for c in own}
+    rest = [c for c in _once(c for chain in chains for c in chain.sent) if c.sha256 not in held]
     name = report.server_name
     return Certificates(
         server_name=name,
-        own=read,
-        issuers=tuple(map(read_certificate, rest[:_MOST_ISSUERS])),
-        unnamed=tuple(c.sha256 for c in read if name and not matches(c, name)),
-        unread=max(0, len(rest) - _MOST_ISSUERS),
-        unseen=tuple(_unseen(report, read)),
+        own=own,
+        issuers=tuple(rest[:_MOST_ISSUERS]),
+        path=_once(c for chain in chains for c in _path(report, chain)),
+        disordered=sum(not is_in_order(chain.sent, chain.own) for chain in chains),
+        unnamed=tuple(c.sha256 for c in own if name and not matches(c, name)),
+        unread=_count_sent(report) - len(own) - len(rest[:_MOST_ISSUERS]),
+        unseen=tuple(_unseen(report, own, chains)),
     )
+
+
+def _once(certs: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    return tuple({c.sha256: c for c in certs}.values())
+
+
+def _different(chains: Iterable[_Chain]) -> tuple[_Chain, ...]:
+    by_what = {(chain.two, *(c.sha256 for c in chain.sent)): chain for chain in chains}
+    return tuple(by_what.values())
+
+
+def _count_sent(report: Report) -> int:
+    """How many different certificates were sent."""
+    flights = (flight_of(a).certificates for a in report.attempts)
+    trusts = (tuple(map(bytes.fromhex, t.chain)) for t in report.trusts)
+    return len({der for chain in (*flights, *trusts) for der in chain})
+
+
+def _path(report: Report, chain: _Chain) -> tuple[Certificate, ...]:
+    """Through what clients go: as OpenSSL went where it trusts the chain, else all that may be."""
+    found = leads_on(chain.own, chain.sent)
+    for trust in report.trusts:
+        if trust.path and {trust.path[0]} == {c.sha256 for c in chain.own}:
+            return tuple(c for c in found if c.sha256 in trust.path)
+    return found
 
 
 _KINDS = {"RSA": "RSA", "EC": "ECDSA", "Ed25519": "EdDSA", "Ed448": "EdDSA", "DSA": "DSS"}
 
 
-def _unseen(report: Report, own: tuple[Certificate, ...]) -> Iterable[str]:
+def _unseen(
+    report: Report, own: tuple[Certificate, ...], chains: Iterable[_Chain]
+) -> Iterable[str]:
     """The kinds that were not turned down in the versions asked, and that no certificate is."""
+    if any(chain.two and len(chain.own) < 2 for chain in chains):
+        yield "TLCP"
     asked = [*_best_older(report), *([TLS13] if _taken(report, TLS13) else [])]
     seen = {_KINDS.get((c.key or "").split(" ", maxsplit=1)[0]) for c in own}
     for kind in ("RSA", "ECDSA", "EdDSA", "DSS"):
@@ -504,8 +551,8 @@ def parse_trust(answer: Answer) -> Chains | Absent:
     if not report.trusts:
         return Absent(reason=Reason.NOT_COLLECTED, detail=msg("The chain was not verified"))
     worst = min(report.trusts, key=lambda t: _WORST.index(t.outcome))
-    own = {der for count, chain in _chains(report) for der in chain[:count]}
-    tried = {bytes.fromhex(t.chain[0]) for t in report.trusts if t.chain}
+    own = {c.sha256 for chain in _chains(report) for c in chain.own}
+    tried = {sha256(bytes.fromhex(t.chain[0])).hexdigest() for t in report.trusts if t.chain}
     return Chains(worst=msgspec.structs.replace(worst, chain=()), unverified=len(own - tried))
 
 

@@ -89,7 +89,8 @@ class Trust(Struct, frozen=True, kw_only=True):
     `code` is OpenSSL's X509_V_ERR number, `detail` why the chain was not verified. `anchors` counts
     the certificates of the store; the name is not part of it. `chain` is DER in
     hex, as the server sent it to this client. `kind`: the only kind of certificate that was asked
-    for, or empty for the server's own choice.
+    for, or empty for the server's own choice. `path`: the SHA-256 of each certificate of the chain
+    that was verified, the server's own first.
     """
 
     outcome: Outcome
@@ -100,6 +101,7 @@ class Trust(Struct, frozen=True, kw_only=True):
     library: str = ""
     chain: tuple[str, ...] = ()
     kind: str = ""
+    path: tuple[str, ...] = ()
 
 
 class Report(Struct, frozen=True, kw_only=True):

@@ -63,6 +63,15 @@ def needed(program: str) -> str:
 # --- certificates ---------------------------------------------------------------------------------
 
 
+CRL = x509.CRLDistributionPoints(
+    [
+        x509.DistributionPoint(
+            [x509.UniformResourceIdentifier("http://ca.test/crl")], None, None, None
+        )
+    ]
+)
+
+
 def issue(key: Any, issuer_key: Any, *, days: tuple[int, int] = (-1, 90), ca: bool = False) -> Any:
     now = datetime.datetime.now(datetime.UTC)
     alone = key is issuer_key and not ca
@@ -79,6 +88,7 @@ def issue(key: Any, issuer_key: Any, *, days: tuple[int, int] = (-1, 90), ca: bo
         .not_valid_after(now + datetime.timedelta(days=days[1]))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(CRL, critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
 
