@@ -13,7 +13,7 @@ from audit_backup.facts import CLOCK, DIGESTS, ENDS, FILES, LISTS, SET, TESTS, W
 from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Files, Tested
-from audit_backup.names import days, is_increment, is_packed, snapshot
+from audit_backup.names import days, is_archive, is_increment, is_packed, snapshot
 from audit_backup.repositories import written_by
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -261,6 +261,16 @@ def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) ->
     return None
 
 
+def _mirrored(full: list[BackupFile]) -> Message | None:
+    """A message where the files look like a copied tree, whose times are those of the originals."""
+    folders = {f.name.rpartition("/")[0] for f in full}
+    dated = any(days(f.name) or is_archive(f.name) or snapshot(f.name) for f in full)
+    if len(folders) < 2 or dated:
+        return None
+    return msg("This looks like a copied tree, whose files keep the times of their originals: "
+               "provide the log of the copy job")  # fmt: skip
+
+
 def _dated(
     full: list[BackupFile],
     files: Files,
@@ -302,7 +312,7 @@ def _why_not_old(
     """Why there may be a newer backup than the newest that is known."""
     if why := _unseen(files) or _ahead(files, clock, latest):
         return why
-    if why := _younger_by_name(full, clock, allowed):
+    if why := _younger_by_name(full, clock, allowed) or _mirrored(full):
         return why
     if skew and clock - full[0].at - skew <= allowed * 3600:
         hours = rounded_up(skew, HOUR)
@@ -315,7 +325,14 @@ def _why_not_old(
 
 @check(
     "backup.copies",
-    needs=(SET, known_or_absent(DIGESTS), CLOCK, TARGET, COLLECTED_AT),
+    needs=(
+        SET,
+        known_or_absent(DIGESTS),
+        known_or_absent(ENDS),
+        CLOCK,
+        TARGET,
+        COLLECTED_AT,
+    ),
     severity=Severity.MEDIUM,
     version=3,
     when_absent=_NO_FOLDER,
@@ -324,6 +341,7 @@ def _why_not_old(
 def enough_copies(
     files: Files,
     digests: dict[str, str] | Absent,
+    ends: dict[str, Ends] | Absent,
     clock: int,
     target: Target,
     collected_at: str,
@@ -350,12 +368,26 @@ def enough_copies(
     )  # fmt: skip
     noted = _writing(files, clock)
     if apart >= needed:
-        if distinct(full, {**inodes, **(known(digests) or {})}) >= needed:
+        prints = _prints(settled, known(digests) or {}, known(ends) or {})
+        if distinct(full, {**inodes, **prints}) >= needed:
             return passed(detail, *noted, expected=wanted)
         return undetermined(detail, _SAME, *noted, expected=wanted)
     if why := _unseen(files) or _ahead(files, clock, latest):
         return undetermined(detail, why, expected=wanted)
     return _too_few(settled, inodes, noted, needed, detail, wanted)
+
+
+def _prints(
+    files: list[BackupFile], digests: dict[str, str], ends: dict[str, Ends]
+) -> dict[str, object]:
+    """What two files of one content have in common: the digest, or size and ends of an archive.
+
+    The end of an archive holds the checksum of its content.
+    """
+    found: dict[str, object] = {
+        f.name: (f.size, ends[f.name].tail) for f in files if f.name in ends and ends[f.name].tail
+    }
+    return {**found, **digests}
 
 
 _SAME = msg("Some of them have the same content: copies of one backup, or nothing had changed")

@@ -17,7 +17,15 @@ _TINY = 512  # a compressed file below this may be one of nothing but headers
 _TAR_RECORD = 1 << 20  # the largest record of zeros that tar is usually told to write
 _NO_BZIP2 = b"\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"
 _ZIP_END = b"PK\x05\x06"
-_FORMATS_OF_NOTHING = frozenset({"gzip", "bzip2", "xz", "zstd", "lz4", "zip", "cpio archive"})
+_FORMATS_OF_NOTHING = frozenset({"gzip", "bzip2", "xz", "zstd", "lz4", "zip"})
+_CIPHER = 4096  # an encrypted file below this may be one of nothing: keys to many are long
+# A file up to this size may be a header without data: what the programs write for an empty data
+# base, archive or disk (Redis 7, pg_dump 15, SQLite 3, MySQL 8, qemu-img 7.2, cpio, 7-Zip).
+_OF_NOTHING = {
+    b"REDIS0": 256, b"PGDMP": 4096, b"SQLite format 3": 4096, b"\xfebin": 256, b"XBSTCK01": 4096,
+    b"QFI\xfb": 256 << 10, b"KDMV": 1 << 20, b"vhdxfile": 8 << 20, b"07070": 512,
+    b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
+}  # fmt: skip
 
 
 def content(file: BackupFile, ends: Ends | None, inside: Inside | None) -> Content:
@@ -47,10 +55,21 @@ def _by_size(file: BackupFile, ends: Ends) -> Content:
     zeros = not any(ends.head)
     if zeros and (names.is_tar(file.name) or file.size <= SMALL):
         return Content.DOUBTFUL
-    archive = names.is_archive(file.name) or plain_as(ends.head) in _FORMATS_OF_NOTHING
-    if file.size < _TINY and (archive or encrypted_as(ends.head)):
-        return Content.DOUBTFUL
-    return Content.FULL
+    return Content.DOUBTFUL if file.size <= _may_hold_nothing(file, ends.head) else Content.FULL
+
+
+def _may_hold_nothing(file: BackupFile, head: bytes) -> int:
+    """Up to what size a file of this kind may have no data; 0 where each byte is data.
+
+    An SQL text in which no statement was looked for may be no more than its header.
+    """
+    if encrypted_as(head):
+        return _CIPHER
+    if plain_as(head) == "SQL text":
+        return SMALL
+    if names.is_archive(file.name) or plain_as(head) in _FORMATS_OF_NOTHING:
+        return _TINY
+    return next((size for magic, size in _OF_NOTHING.items() if head.startswith(magic)), 0)
 
 
 def _is_empty(file: BackupFile, ends: Ends) -> bool:

@@ -100,7 +100,8 @@ def ask_ends(target: Target) -> Command | Message:
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
             "-size", "+0", "-exec", _HEAD, "-v", "-c", "16", "--", "{}", "+",
-            *_names(*names.ARCHIVES), "-exec", _TAIL, "-v", "-c", "32", "--", "{}", "+",
+            *_names(*names.ARCHIVES, *names.ROTATED),
+            "-exec", _TAIL, "-v", "-c", "32", "--", "{}", "+",
         ),
         _LIMIT * 4,
     )  # fmt: skip
@@ -276,6 +277,8 @@ def _refusal(answer: Answer) -> Absent | None:
             continue
         if not line.startswith(("find: ", f"{_FIND}: ")) or "'/usr/bin/" in line:
             continue
+        if line.endswith("/lost+found': Permission denied"):
+            continue  # of the file system, and closed to all but root
         if line.endswith(": Permission denied"):
             detail = msg(
                 "The account may not read it ({error}): grant it read access to the directory, "
@@ -472,9 +475,12 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
 
 
 def parse_digests(answer: Answer) -> dict[str, str] | Absent:
-    """The SHA-256 of small files by name."""
+    """The SHA-256 of small files by name; a cut answer would hide copies."""
     if absent := _refusal(answer):
         return absent
+    if answer.truncated:
+        detail = msg("The set has too many small files to compare them")
+        return Absent(reason=Reason.TRUNCATED, detail=detail)
     rows = [re.fullmatch(r"([0-9a-f]{64}) [ *](/.*)", record, re.S) for record in _records(answer)]
     if None in rows:
         raise ParseError(msg("not the output of sha256sum"))

@@ -54,6 +54,9 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVES)
 
 
+ROTATED = tuple(f".{end}.[0-9]*" for end in ("gz", "xz", "bz2", "zst", "lz4", "zip", "tar"))
+
+
 def is_packed(path: str) -> bool:
     """Whether the name is that of a compressed file, whose first bytes tell its format."""
     return is_archive(path) and not path.lower().endswith(".tar")
@@ -79,6 +82,7 @@ _WORDS = re.compile(
     r"|day|week|month)(?![a-z])"
 )
 _HEX = re.compile(r"(?<![0-9a-z])(?=[a-f]*\d)[0-9a-f]{7,}(?![0-9a-z])")
+_ROTATION = re.compile(r"[-._]\d{1,3}(?=\.(?:gz|xz|bz2|zst|lz4)$|$)")
 _PART = re.compile(r"(?<=[-_.])a[a-z]$")  # split(1) names its parts aa, ab, …
 
 
@@ -99,8 +103,12 @@ def undated(name: str) -> str:
 
 
 def series(name: str) -> str:
-    """`name` without days, numbers, names of days and periods, and the marks of parts."""
-    return re.sub(r"\d+", "#", _PART.sub("#", _WORDS.sub("@", _HEX.sub("#", undated(name)))))
+    """`name` without days, numbers, names of days and periods, and the marks of parts.
+
+    The number of a rotation goes without a trace: db.gz, db.gz.1 and db.1.gz are one series.
+    """
+    plain = _ROTATION.sub("", undated(name))
+    return re.sub(r"\d+", "#", _PART.sub("#", _WORDS.sub("@", _HEX.sub("#", plain))))
 
 
 _SNAPSHOT = re.compile(

@@ -12,7 +12,6 @@ from audit_backup.model import Files
 
 _FOLDERS = {
     "restic": {"data", "index", "keys", "snapshots"},
-    "pgBackRest": {"archive", "backup"},
     "Barman": {"base", "wals"},
     "Proxmox Backup Server": {".chunks"},
 }
@@ -36,6 +35,8 @@ def written_by(files: Files) -> str:
     for program, wanted in _FOLDERS.items():
         if any(wanted <= found for found in tops.values()):
             return program
+    if tops.get("") == {"archive", "backup"}:
+        return "pgBackRest"
     listed = {f.name.rpartition("/")[2] for f in (*files.files, *files.aside, *files.unclear)}
     for program, pattern in _FILES:
         if any(pattern.fullmatch(name) for name in listed):

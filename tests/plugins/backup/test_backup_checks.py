@@ -150,7 +150,7 @@ def test_an_empty_set_fails_only_where_all_of_it_was_seen(found: Files, verdict:
     assert judge(checks.fresh, found, CLOCK, where, NOW).verdict is verdict
     assert judge(checks.plausible_size, found, CLOCK, where, NOW).verdict is verdict
     expected = UNDETERMINED if verdict is UNDETERMINED else FAIL
-    assert judge(checks.enough_copies, found, {}, CLOCK, where, NOW).verdict is expected
+    assert judge(checks.enough_copies, found, {}, {}, CLOCK, where, NOW).verdict is expected
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_folder_may_hold_the_newest_backup(
 )
 def test_generations_are_told_apart_by_time(found: Files, verdict: Verdict) -> None:
     where = target(copies=3, rpo_hours=24)
-    assert judge(checks.enough_copies, found, {}, CLOCK, where, NOW).verdict is verdict
+    assert judge(checks.enough_copies, found, {}, {}, CLOCK, where, NOW).verdict is verdict
 
 
 def test_a_file_without_a_block_on_disk_holds_nothing() -> None:
@@ -223,12 +223,15 @@ def test_a_file_being_written_is_noted() -> None:
 )
 def test_copies(found: Files, copies: object, verdict: Verdict) -> None:
     assert (
-        judge(checks.enough_copies, found, {}, CLOCK, target(copies=copies), NOW).verdict is verdict
+        judge(checks.enough_copies, found, {}, {}, CLOCK, target(copies=copies), NOW).verdict
+        is verdict
     )
 
 
 def test_policy_may_ask_for_more_copies() -> None:
-    got = judge(checks.enough_copies, files((1, 5)), {}, CLOCK, target(copies=1), NOW, minimum=2)
+    got = judge(
+        checks.enough_copies, files((1, 5)), {}, {}, CLOCK, target(copies=1), NOW, minimum=2
+    )
     assert got.verdict is FAIL
 
 

@@ -68,7 +68,7 @@ def verdicts(files: Files, **settings: Any) -> list[Verdict]:
     return [
         checks.present.judge(files).verdict,
         checks.fresh.judge(files, CLOCK, where, NOW).verdict,
-        checks.enough_copies.judge(files, {}, CLOCK, where, NOW).verdict,
+        checks.enough_copies.judge(files, {}, {}, CLOCK, where, NOW).verdict,
         checks.plausible_size.judge(files, CLOCK, where, NOW).verdict,
         checks.whole.judge(files, (), {}, CLOCK, where, NOW).verdict,
     ]

@@ -49,7 +49,7 @@ def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
     return {
         "present": checks.present.judge(files),
         "fresh": checks.fresh.judge(files, clock, where, now),
-        "copies": checks.enough_copies.judge(files, digests, clock, where, now),
+        "copies": checks.enough_copies.judge(files, digests, ends, clock, where, now),
         "size": checks.plausible_size.judge(files, clock, where, now),
         "whole": checks.whole.judge(files, tests, ends, clock, where, now),
     }
@@ -117,7 +117,12 @@ def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtest
     subprocess.run(["zip", "-qr", "e.zip", "empty"], cwd=tmp_path, check=True)
     cases = {
         "z_@.zip": (tmp_path / "e.zip").read_bytes(), "x_@.bin.gz": packed("gzip -c", b"hello"),
-        "zero_@.img": bytes(4096),
+        "zero_@.img": bytes(4096), "no-suffix_@": HEADER,
+        "x_@.gpg": b"\x85\x01\x8c\x03" + bytes(600),
+        "r_@.rdb": b"REDIS0011\xfa\tredis-ver\x057.0.15\xff" + bytes(60),
+        "q_@.qcow2": b"QFI\xfb\x00\x00\x00\x03" + bytes(190_000),
+        "e_@.db": b"SQLite format 3\0" + bytes(4080),
+        "p_@.pgdump": b"PGDMP\x01\x0e\x00" + bytes(900), "c_@.cpio": b"070701" + b"0" * 506,
     }  # fmt: skip
     for name, content in cases.items():
         with subtests.test(name):
@@ -282,3 +287,24 @@ def test_a_directory_of_a_backup_program_is_asked_of_the_program(
             got = judged(tmp_path / program)
             assert [got[c].verdict for c in got] == [U] * 5
             assert got["fresh"].detail[0].args.get("program") == program
+
+
+def test_rotated_files_are_one_series(tmp_path: Path) -> None:
+    for number in range(7):
+        name = "db.sql.gz" + (f".{number}" if number else "")
+        put(tmp_path / name, packed("gzip -c", os.urandom(5000 + number)), number * NIGHT + 3600)
+    assert verdicts(tmp_path)[:4] == [P] * 4
+    put(tmp_path / "db.sql.gz", packed("gzip -c", os.urandom(900)))
+    assert verdicts(tmp_path)[3] is F
+
+
+def test_a_copied_tree_keeps_the_times_of_its_originals(tmp_path: Path) -> None:
+    for name in ("etc/hosts", "srv/data/a", "srv/b"):
+        put(tmp_path / name, b"content", 40 * NIGHT)
+    assert judged(tmp_path, depth=3)["fresh"].verdict is U
+
+
+def test_large_archives_of_one_content_are_one_generation(tmp_path: Path) -> None:
+    same = os.urandom(300_000)
+    nights(tmp_path, "db-@.gz", lambda _: packed("gzip -nc", same))
+    assert judged(tmp_path)["copies"].verdict is U
