@@ -1,4 +1,11 @@
-"""PAM: the modules that run for a service, with includes, jumps and controls resolved."""
+"""PAM: the modules that run for a service, with includes, jumps and controls resolved.
+
+As libpam (pam_handlers.c, pam_dispatch.c of Linux-PAM 1.5 to 1.7) reads the files: words end at
+blanks or tabs, or stand in brackets; `#` begins a comment wherever it stands; a backslash at the
+end of a line goes on in the next. A result that a control in brackets does not name is `bad`. A
+rule that cannot be carried out (unknown type, no control, no module) fails when it is reached; so
+does a jump over more rules than follow. Compared with pam_authenticate(3) in the tests.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +20,10 @@ from audit_core.api.sdk import (
     FileEntry,
     FileStatus,
     Message,
-    ParseError,
     ReadFiles,
     fact,
     msg,
     shortened,
-    verbatim,
 )
 from audit_linux.config_files import files_below
 
@@ -29,7 +34,7 @@ _PLAIN = {
     "sufficient": {"success": "done", "new_authtok_reqd": "done", "default": "ignore"},
     "optional": {"success": "ok", "new_authtok_reqd": "ok", "default": "ignore"},
 }
-_WORD = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]|(\S+)")
+_WORD = re.compile(r"\[((?:\\\]|[^\]])*)\]|(\S+)")
 _DEEPEST = 16
 _MOST_RULES = 300
 _MOST_PATHS = 256
@@ -68,7 +73,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     def action(self, outcome: str) -> str:
         """What the stack does when the module returns `outcome`."""
-        return self.actions.get(outcome, self.actions.get("default", "ignore"))
+        return self.actions.get(outcome, self.actions.get("default", "bad"))
 
     def option(self, name: str) -> str | None:
         """The value of the last `name=value` argument."""
@@ -90,6 +95,7 @@ def _joined(lines: list[str]) -> Iterator[str]:
 
 
 def _line(text: str) -> Line:
+    """One rule; one that libpam cannot carry out fails whenever it is reached (MUST_FAIL)."""
     words = [
         (m[1] is not None, m[2] if m[1] is None else m[1].replace("\\]", "]"))
         for m in _WORD.finditer(text)
@@ -97,9 +103,10 @@ def _line(text: str) -> Line:
     kind = words[0][1].lower().removeprefix("-")
     if kind == "@include" and len(words) == 2:
         return Line(kind=kind, control="", module=words[1][1].rsplit("/", 1)[-1])
+    bracketed, told = words[1] if len(words) > 1 else (False, "required")
+    control = f"[{told}]" if bracketed else told.lower()
     if kind not in _TYPES or len(words) < 3:
-        raise ParseError(msg("not a PAM rule: {text}", text=verbatim(text)))
-    control = f"[{words[1][1]}]" if words[1][0] else words[1][1].lower()
+        return Line(kind=kind if kind in _TYPES else "", control=control, module=MUST_FAIL)
     return Line(
         kind=kind,
         control=control,
@@ -109,32 +116,37 @@ def _line(text: str) -> Line:
     )
 
 
+# Stands for the module of a rule that libpam could not read: it fails.
+MUST_FAIL = "?"
 _BROKEN = Line(kind="broken", control="", module="")
-_FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d")
+# The first that has a file for a service counts. The last two are vendor directories that
+# distributions set when they build Linux-PAM 1.4 and later (openSUSE, and the default since 1.7).
+_FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam/pam.d")
 
 
 def _service(file: FileEntry) -> tuple[Line, ...]:
-    """The lines of one file; one that libpam would refuse, or that was not read, spoils only who
-    includes it."""
+    """The lines of one file; one that was not read spoils only who includes it."""
     if file.status is not FileStatus.READ:
         return (_BROKEN,)
-    try:
-        return tuple(_line(text) for text in _joined(file.lines) if text)
-    except ParseError:
-        return (_BROKEN,)
+    return tuple(_line(text) for text in _joined(file.lines) if text)
 
 
 def parse_pam(answer: Answer) -> Pam | Absent:
-    """The services of /etc/pam.d, with those of /usr/lib/pam.d that it does not replace."""
+    """The services of /etc/pam.d, with those of the vendor that it does not replace."""
     files = files_below(answer, _FOLDERS)
     if isinstance(files, Absent):
         return files
     services: dict[str, tuple[Line, ...]] = {}
-    for file in sorted(files, key=lambda b: b.path.startswith("/etc/")):
+    for file in sorted(files, key=_place, reverse=True):
         name = file.path.rsplit("/", 1)[-1]
         if not re.search(r"\.(?:dpkg-\w+|rpm\w+|bak|orig)$|~$", name):
             services[name] = _service(file)
     return Pam(services=services)
+
+
+def _place(file: FileEntry) -> int:
+    folder = file.path.rpartition("/")[0]
+    return _FOLDERS.index(folder) if folder in _FOLDERS else len(_FOLDERS)
 
 
 PAM = fact(
@@ -154,6 +166,8 @@ class Unresolved(Exception):
 
 
 def _actions(control: str) -> dict[str, str]:
+    if control in ("include", "substack"):  # of a file that is not named
+        return _PLAIN["required"]
     if not control.startswith("["):
         if control not in _PLAIN:
             raise Unresolved(msg("PAM control {control} is unknown", control=shortened(control)))
@@ -162,7 +176,13 @@ def _actions(control: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> Iterator[Rule]:
+def _resolve(
+    pam: Pam, name: str, kind: str, depth: int, budget: list[int], *, asked: bool = False
+) -> Iterator[Rule]:
+    """The rules of `kind` in one file. `asked`: it is included for this kind only.
+
+    A line of an unknown type counts for the kind that is asked for, else for auth, as in libpam.
+    """
     if name not in pam.services:
         raise Unresolved(msg("PAM file {name} was not found", name=shortened(name)))
     if depth > _DEEPEST:
@@ -172,17 +192,16 @@ def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> I
         if budget[0] < 0:
             raise Unresolved(msg("The PAM stack is too long to follow"))
         if line == _BROKEN:
-            raise Unresolved(
-                msg("PAM file {name} has a line that is not a rule", name=shortened(name))
-            )
+            raise Unresolved(msg("PAM file {name} was not read", name=shortened(name)))
+        of = line.kind or (kind if asked else "auth")
         if line.kind == "@include":
-            yield from _resolve(pam, line.module, kind, depth + 1, budget)
-        elif line.kind != kind:
+            yield from _resolve(pam, line.module, kind, depth + 1, budget, asked=asked)
+        elif of != kind:
             continue
-        elif line.control == "include":
-            yield from _resolve(pam, line.module, kind, depth + 1, budget)
-        elif line.control == "substack":
-            inner = tuple(_resolve(pam, line.module, kind, depth + 1, budget))
+        elif line.module != MUST_FAIL and line.control == "include":
+            yield from _resolve(pam, line.module, kind, depth + 1, budget, asked=True)
+        elif line.module != MUST_FAIL and line.control == "substack":
+            inner = tuple(_resolve(pam, line.module, kind, depth + 1, budget, asked=True))
             yield Rule(module="", actions=_PLAIN["required"], inner=inner)
         else:
             yield Rule(
@@ -194,12 +213,16 @@ def _resolve(pam: Pam, name: str, kind: str, depth: int, budget: list[int]) -> I
 
 
 def stack(pam: Pam, service: str, kind: str) -> tuple[Rule, ...]:
-    """The rules of `kind` that libpam runs for `service`; `other` stands in for a missing file.
+    """The rules of `kind` that libpam runs for `service`.
 
-    Raises Unresolved when an included file is missing or the includes do not end.
+    `other` stands in for a missing file, and for one without a rule of this kind. Raises Unresolved
+    when an included file is missing or the includes do not end.
     """
-    name = service if service in pam.services else "other"
-    return tuple(_resolve(pam, name, kind, 0, [_MOST_RULES]))
+    for name in (service, "other") if service in pam.services else ("other",):
+        rules = tuple(_resolve(pam, name, kind, 0, [_MOST_RULES]))
+        if rules or "other" not in pam.services:
+            return rules
+    return ()
 
 
 def entrances(pam: Pam) -> tuple[str, ...]:
@@ -242,6 +265,16 @@ def _left(path: _Path) -> _Path:
     return _Path(seen=path.seen, failed=path.failed, proven=path.proven)
 
 
+def _results(rule: Rule, outcomes: Outcomes) -> tuple[str, ...]:
+    """What a rule may return; one that cannot be carried out returns PAM_PERM_DENIED."""
+    return ("perm_denied",) if rule.module == MUST_FAIL else outcomes(rule)
+
+
+def _beyond(path: _Path) -> _Path:
+    """`path` after a jump over more rules than follow: libpam takes it for a failure."""
+    return _Path(seen=path.seen, failed=True, ended=path.ended)
+
+
 def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> list[_Path]:
     work, done = [(at, path)], []
     while work:
@@ -253,9 +286,12 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
             work.extend((index + 1, _left(after)) for after in inner)
         else:
             # Results with the same effect are one path, not two.
-            steps = [_step(now, rules[index], outcome) for outcome in outcomes(rules[index])]
+            steps = [_step(now, rules[index], one) for one in _results(rules[index], outcomes)]
             found = {(a.failed, a.proven, a.ended, skip): (a, skip) for a, skip in steps}
-            work.extend((index + 1 + skip, after) for after, skip in found.values())
+            work.extend(
+                (index + 1 + skip, _beyond(after) if index + 1 + skip > len(rules) else after)
+                for after, skip in found.values()
+            )
         if len(work) + len(done) > _MOST_PATHS:
             raise Unresolved(msg("The PAM stack branches too often to follow"))
     return done
@@ -279,7 +315,9 @@ PROOF = frozenset({
     "pam_pwdb.so", "pam_tcb.so",
 })  # fmt: skip
 LOCAL_PROOF = frozenset({"pam_unix.so", "pam_unix2.so", "pam_pwdb.so", "pam_tcb.so"})
-_FAILS = frozenset({"pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"})
+_FAILS = frozenset(
+    {MUST_FAIL, "pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"}
+)
 _SUCCEEDS = frozenset({
     "pam_permit.so", "pam_env.so", "pam_faildelay.so", "pam_cap.so", "pam_nologin.so",
     "pam_group.so", "pam_faillock.so", "pam_tally2.so", "pam_tally.so", "pam_localuser.so",

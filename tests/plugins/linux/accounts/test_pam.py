@@ -90,7 +90,6 @@ def test_no_pam_at_all(answer: Make) -> None:
         {"sshd": "@include sshd"},
         {"sshd": "auth substack a", "a": "auth include sshd"},
         {"sshd": "auth perhaps pam_unix.so"},
-        {"sshd": "auth include bad", "bad": "auth required"},
         {"sshd": "auth required pam_unix.so\n" * 301},
         {"sshd": "auth [success=1 default=ignore] pam_new.so\nauth required pam_env.so\n" * 9},
     ],
@@ -100,6 +99,22 @@ def test_what_cannot_be_told(services: dict[str, str], pam: MakePam) -> None:
         paths(stack(pam(services), "sshd", "auth"), wrong_password)
     judged = login_lockout.judge(pam(services), None, None, LOCAL)
     assert judged.verdict is UNDETERMINED
+
+
+def test_a_line_that_is_no_rule_does_not_hide_what_is_certain(pam: MakePam) -> None:
+    for line in ("session nonsense", "bogus", "auth", "account required"):
+        got = pam({"sshd": f"auth required pam_unix.so\n{line}\n"})
+        assert login_lockout.judge(got, None, None, LOCAL).verdict is FAIL, line
+
+
+def test_the_vendors_folders_come_last(files: Make) -> None:
+    folders = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam/pam.d")
+    for first in range(len(folders)):
+        texts = {f"{folder}/sshd": f"auth required pam_{at}.so\n"
+                 for at, folder in enumerate(folders) if at >= first}  # fmt: skip
+        got = parse_pam(files(texts))
+        assert isinstance(got, Pam)
+        assert got.services["sshd"][0].module == f"pam_{first}.so"
 
 
 def test_a_broken_file_spoils_only_who_includes_it(pam: MakePam) -> None:

@@ -79,7 +79,7 @@ _LINE = st.one_of(
 
 @pytest.mark.skipif(_LIBRARY is None, reason="libpwquality is not installed")
 @given(main=st.lists(_LINE, max_size=4), drop_in=st.lists(_LINE, max_size=2))
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_pwquality_is_read_as_the_library_reads_it(
     tmp_path_factory: pytest.TempPathFactory, main: list[str], drop_in: list[str]
 ) -> None:
