@@ -59,3 +59,38 @@ def test_a_plan_shows_each_request_once_with_its_checks(toys: Toy) -> None:
     assert str(toys.base) in row  # the end of the path is cut where it is long
     every = toys("plan", "toy", "-i", inventory, "--verbose", COLUMNS="300").ended(0).stdout
     assert every.count("/colour") == 2
+
+
+def test_each_worst_problem_once_in_the_colour_of_its_severity(toys: Toy) -> None:
+    toys.colours("red", "red")
+    inventory = toys.base / "i.yaml"
+    inventory.write_text(
+        "targets:\n" + "".join(f"  - {{id: h{n}, access: {{via: local}}}}\n" for n in range(5))
+    )
+    done = toys.run("-i", inventory, "--color", "always").ended(0)
+    assert "Worst problems (2 of 2; failed findings: 10)" in done.stdout
+    assert "h0, h1, h2 +2" in done.stdout
+    assert "\x1b[1;31mhigh" in done.stdout
+    for words, env in ((("--color", "never"), {}), ((), {}), ((), {"NO_COLOR": "1"})):
+        shown = toys("results", "latest", "--store", toys.base / "store", *words, **env)
+        assert b"\x1b" not in shown.ended(0).out
+    assert "\x1b[1;31mhigh" in toys(
+        "results", "latest", "--store", toys.base / "store", "--color", "always"
+    ).stdout  # fmt: skip
+
+
+def test_quiet_prints_nothing_where_all_is_well(toys: Toy) -> None:
+    toys.colours("blue", "red")
+    pack = toys.base / "p.zip"
+    done = toys.run("--quiet", "-o", pack, "--fail-on", "high").ended(0)
+    assert done.out == done.err == b""
+    assert pack.is_file()
+    assert toys.run("--quiet", "--format", "json").ended(0).json["findings"]
+    failed = toys.run("--quiet", "--fail-on", "low").ended(1)
+    assert "toy.second" in failed.stdout
+
+
+def test_check_show_says_in_words_how_a_parameter_may_change(toys: Toy) -> None:
+    shown = toys("check", "show", "linux.password-age").ended(0).stdout
+    assert "may only lower it" in shown
+    assert "(down)" not in shown

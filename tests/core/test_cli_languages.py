@@ -92,7 +92,7 @@ def test_the_language_is_that_of_the_option_else_of_the_locale(
 
 def test_the_table_is_chinese_too(toys: Toy) -> None:
     toys.colours("red", None)
-    shown = toys.run("--lang", "zh", "--quiet").ended(0)
+    shown = toys.run("--lang", "zh").ended(0)
     for word in ("玩具", "符合", "部分符合", "不符合", "不适用", "未测", "合计", "未能判定",
                  "自查参考，不替代测评机构结论", "核查 20"):  # fmt: skip
         assert word in shown.stdout

@@ -242,6 +242,8 @@ def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
 
 
 def _warn(context: Context, chosen: Selection) -> None:
+    if context.args.quiet:
+        return
     # GA/T 1735.1: tools warn of their impact before they start.
     requests = [r for g in chosen.groups for r in planning.everything(g)]
     root = sum(1 for r in requests if r.privilege is Privilege.ROOT)

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 
+from audit_core.cli import output
 from audit_core.cli.context import Context
 from audit_core.model import msg
 from audit_core.model.errors import ToolMissing
@@ -30,6 +31,7 @@ def dispatch(args: argparse.Namespace, lang: str) -> int:
 
 def _carried_out(context: Context) -> int:
     args = context.args
+    output.COLOR = getattr(args, "color", "auto")
     if args.command in ("catalog", "profile", "check", "plugin", "runs"):
         from audit_core.cli import lists
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from audit_core.cli.context import Context
-from audit_core.cli.output import print_table
+from audit_core.cli.output import Colored, print_table
 from audit_core.cli.summary import NAMES
 from audit_core.model import Conclusion, Finding, Severity, Verdict, msg
 from audit_core.model.errors import UsageError
@@ -84,7 +84,7 @@ def _known(option: str, given: Iterable[str], known: Iterable[str]) -> Iterator[
         yield word
 
 
-class _Problem:
+class Problem:
     """A check with one verdict. Bounded, however many targets have it."""
 
     def __init__(self) -> None:
@@ -125,23 +125,25 @@ def print_findings(context: Context, results: Results, wanted: Filter) -> None:
     print_table(title, heads, rows)
 
 
-def _problems(context: Context, results: Results, wanted: Filter) -> dict[Key, _Problem]:
-    translate, found = context.translator.say, dict[Key, _Problem]()
+def _problems(context: Context, results: Results, wanted: Filter) -> dict[Key, Problem]:
+    translate, found = context.translator.say, dict[Key, Problem]()
     for f in results.findings:
         if wanted.finding(f):
             key = (_ORDER.index(f.verdict), f.severity.rank, f.check)
             detail = joined(f.detail, translate, context.lang)
-            found.setdefault(key, _Problem()).add(detail, f.target)
+            found.setdefault(key, Problem()).add(detail, f.target)
     return found
 
 
 def _rows(
-    context: Context, key: Key, titles: Mapping[str, str], problem: _Problem
+    context: Context, key: Key, titles: Mapping[str, str], problem: Problem
 ) -> Iterator[tuple[str, ...]]:
     verdict, severity, check = key
+    code = _SEVERITIES[severity].value
+    told = context.code(code)
     head = (
         context.code(_ORDER[verdict].value),
-        context.code(_SEVERITIES[severity].value),
+        Colored(told, code) if _ORDER[verdict] is Verdict.FAIL else told,
         f"{check}: {titles.get(check, '')}",
     )
     sep = "、" if context.lang == "zh" else ", "

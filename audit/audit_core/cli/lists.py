@@ -11,7 +11,7 @@ from audit_core.cli.context import Context
 from audit_core.cli.names import COLUMNS
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.evaluate import profile_checks
-from audit_core.model import Check, Message, english, msg
+from audit_core.model import Check, Message, english, filled, msg
 from audit_core.model.errors import InputError, UsageError
 from audit_core.model.results import Clause
 from audit_core.policy.words import nearest
@@ -195,12 +195,24 @@ def check(context: Context) -> int:
         (text("severity"), context.code(view.severity)), (text("version"), view.version),
         (text("plugin"), view.plugin), (text("facts"), ", ".join(view.facts)),
     ]  # fmt: skip
-    rows += [
-        (f"{text('parameter')} {p.name}", f"{p.default} ({context.code(p.tightens or '-')})")
-        for p in view.parameters
-    ]
+    rows += [(f"{text('parameter')} {p.name}", _tightened(context, p)) for p in view.parameters]
     print_table(view.id, [text("field"), text("value")], rows)
     return 0
+
+
+_TIGHTENED = {
+    "up": msg("{default} (a profile that extends another may only raise it)"),
+    "down": msg("{default} (a profile that extends another may only lower it)"),
+    "subset": msg("{default} (a profile that extends another may only leave values out)"),
+    "superset": msg("{default} (a profile that extends another may only add values)"),
+}
+
+
+def _tightened(context: Context, parameter: ParameterRow) -> str:
+    """The default, and which way a profile that extends another may change it."""
+    fixed = msg("{default} (a profile that extends another cannot change it)")
+    told = _TIGHTENED.get(parameter.tightens or "", fixed)
+    return context.translator.say(filled(told, default=parameter.default))
 
 
 def _check_view(context: Context, c: Check) -> CheckView:

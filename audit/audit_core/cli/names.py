@@ -53,11 +53,6 @@ CODES: dict[str, Message] = {
     "network": msg("network"),
     "user": msg("user"),
     "collector": msg("collector"),
-    # in which direction an overlay may tighten a parameter
-    "up": msg("up"),
-    "down": msg("down"),
-    "subset": msg("subset"),
-    "superset": msg("superset"),
     # states of what doctor looks at
     "ok": msg("ok"),
     "missing": msg("missing"),

@@ -14,7 +14,23 @@ from audit_core.text.escape import show
 if TYPE_CHECKING:
     from rich.console import Console
 
+COLOR = "auto"
+"""What `--color` asks for: auto, always or never. Set once, when a command begins."""
+
+_STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 _UNSEEN = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+class Colored(str):
+    """A cell of a table in the colour of a severity."""
+
+    severity: str
+
+    def __new__(cls, text: str, severity: str) -> Colored:
+        """`text` in the colour of `severity`."""
+        made = super().__new__(cls, text)
+        made.severity = severity
+        return made
 
 
 def tty(text: object) -> str:
@@ -71,8 +87,20 @@ def print_table(
         numeric = index >= len(columns) - right
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(tty(cell)) for cell in row))
+        table.add_row(*(Text(tty(cell), style=_style(cell)) for cell in row))
     _console().print(table)
+
+
+def _style(cell: object) -> str:
+    return _STYLES.get(cell.severity, "") if isinstance(cell, Colored) else ""
+
+
+def _colors() -> bool:
+    """Whether what is printed may hold colours (https://no-color.org)."""
+    if COLOR != "auto":
+        return COLOR == "always"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 def _console() -> Console:
@@ -84,7 +112,10 @@ def _console() -> Console:
 
     # rich asks a terminal, else COLUMNS; a file or a pipe without either gets long lines
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160
-    return Plain(highlight=False, markup=False, emoji=False, width=width)
+    colors: Any = {"force_terminal": True, "color_system": "standard"}
+    if not _colors():
+        colors = {"no_color": True, "color_system": None}
+    return Plain(highlight=False, markup=False, emoji=False, width=width, **colors)
 
 
 def say(line: str = "") -> None:

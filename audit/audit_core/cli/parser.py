@@ -160,6 +160,11 @@ class _Commands:
     def _option(self, parser: argparse.ArgumentParser, *names: str, help: Message, **more: object):  # type: ignore[no-untyped-def]
         return parser.add_argument(*names, help=self._t.say(help), **more)  # type: ignore[arg-type]
 
+    def _color(self, parser: argparse.ArgumentParser) -> None:
+        self._option(parser, "--color", choices=("auto", "always", "never"), default="auto",
+                     help=msg("colours by severity (default: on a terminal, without "
+                              "NO_COLOR)"))  # fmt: skip
+
     def _store(self, parser: argparse.ArgumentParser) -> None:
         text = msg(
             "directory of the runs (default: $DENGBAO_STORE, else the user's state directory)"
@@ -218,6 +223,7 @@ class _Commands:
         self._key(run)
         self._answers(run, as_of=False)
         self._fail_on(run)
+        self._color(run)
         self._format(run)
 
     def _key(self, parser: argparse.ArgumentParser) -> None:
@@ -280,11 +286,13 @@ class _Commands:
         self._option(evaluate, "--profile", metavar="P", help=text)
         self._answers(evaluate)
         self._fail_on(evaluate)
+        self._color(evaluate)
         self._format(evaluate)
         results = self._one_run("results", msg("print the findings of a run, each problem once"))
         self._option(results, "--profile", metavar="P", help=text)
         self._filters(results)
         self._fail_on(results)
+        self._color(results)
         self._format(results)
         pack = self._one_run("pack", msg("write the evidence pack of a run"))
         self._option(pack, "--profile", metavar="P", help=text)

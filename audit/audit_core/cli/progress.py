@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from audit_core.cli.output import note, tty
 from audit_core.collect import Event
 from audit_core.model import filled, msg
 
+_REDRAW_S = 0.1
 _STAGES = {
     "connect": msg("connecting"),
     "ask": msg("sending {total} requests"),
@@ -25,11 +27,40 @@ def shown(context: Context, targets: list[str]) -> Iterator[Callable[[Event], No
     """The function to call with each event while the display is active."""
     if context.args.quiet:
         yield lambda event: None
-    elif sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":  # it would show nothing
+    elif _is_live():
         with _live(context, targets) as on_event:
             yield on_event
     else:
         yield lambda event: _line(context, event)
+
+
+def _is_live() -> bool:
+    """Whether stderr is a terminal that can redraw a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+@contextmanager
+def counted(context: Context, what: str) -> Iterator[Callable[[int, int], None]]:
+    """The function to call with what is done and all there is; the line is gone at the end.
+
+    It draws when it is called, and no thread does: processes are forked meanwhile.
+    """
+    if getattr(context.args, "quiet", False) or not _is_live():
+        yield lambda done, total: None
+        return
+    shown = 0.0
+
+    def on_done(done: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > _REDRAW_S:
+            shown = time.monotonic()
+            print(f"\r\x1b[K{what} {done}/{total}", end="", file=sys.stderr, flush=True)
+
+    print(f"\r\x1b[K{what} …", end="", file=sys.stderr, flush=True)
+    try:
+        yield on_done
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _stage(context: Context, event: Event) -> str:

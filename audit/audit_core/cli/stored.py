@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
 from audit_core.attest.reading import Given
-from audit_core.cli import answers, fail_on, findings, summary
+from audit_core.cli import answers, fail_on, findings, progress, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
@@ -43,7 +43,7 @@ def _evaluated(context: Context, run: Run) -> Results:
     work = context.work(_profile(context, run))
     folder = ResultsFolder(run.results_path(work.profile.id))
     before = folder.stored()
-    found = evaluation.evaluate(run, work, folder)
+    found = _with_progress(context, run, work, folder)
     if before is not None and before.index != found.index:
         note(
             context.text(
@@ -53,6 +53,13 @@ def _evaluated(context: Context, run: Run) -> Results:
         )
     _tell_incomplete(context, found)
     return found
+
+
+def _with_progress(
+    context: Context, run: Run, work: evaluation.Work, folder: ResultsFolder
+) -> Results:
+    with progress.counted(context, context.text("evaluating")) as on_done:
+        return evaluation.evaluate(run, work, folder, on_done=on_done)
 
 
 def read_results(context: Context, run: Run) -> Results:
@@ -74,7 +81,7 @@ def read_results(context: Context, run: Run) -> Results:
             )
         )
     try:
-        found = evaluation.evaluate(run, work, folder)
+        found = _with_progress(context, run, work, folder)
     except StoreError as error:
         detail = msg("The results are not stored: {error}", error=error.detail)
         note(context.translator.say(detail))
@@ -110,7 +117,8 @@ def _before(context: Context, run: Run) -> Results | None:
     if before is None:
         note(context.text("There is no earlier run to compare with: every failed finding is new"))
         return None
-    note(context.text("Compared with {id}", id=before.id))
+    if not getattr(context.args, "quiet", False):
+        note(context.text("Compared with {id}", id=before.id))
     return read_results(context, before)
 
 
@@ -125,19 +133,19 @@ def conclude(context: Context, run: Run, *, output: Path | None) -> int:
 
 
 def _printed(context: Context, run: Run, results: Results, packed: Packed | None) -> int:
-    """Prints the results of `run`; returns the exit code."""
+    """Prints the results of `run`; returns the exit code. With `--quiet` 0 says enough."""
+    code = exit_code(context, run, results)
+    if packed is not None and packed.faults:  # a pack without its workbook, whatever the verdicts
+        code = ToolMissing.exit_code
+    if code == 0 and getattr(context.args, "quiet", False) and context.args.format != "json":
+        return code
     if context.args.format == "json":
         print_pieces(json_pieces(results, context.translator))
     else:
         summary.print_summary(context, results, run, lambda: summary.print_worst(context, results))
         if packed is not None:
             say(context.text("Evidence pack: {path}", path=packed.path))
-    # A pack without its workbook is an error, whatever the verdicts.
-    return (
-        ToolMissing.exit_code
-        if packed is not None and packed.faults
-        else exit_code(context, run, results)
-    )
+    return code
 
 
 def evaluate(context: Context) -> int:
@@ -193,15 +201,16 @@ def check_output(output: Path) -> None:
 def _packed(context: Context, run: Run, results: Results, output: Path, key: SigningKey) -> Packed:
     from audit_core.pack import writer
 
-    packed = writer.write_pack(
-        run,
-        results,
-        exporters=context.registry.exporters,
-        lang=context.lang,
-        translator=context.translator,
-        out=output,
-        key=key,
-    )
+    with progress.counted(context, context.text("packing")):
+        packed = writer.write_pack(
+            run,
+            results,
+            exporters=context.registry.exporters,
+            lang=context.lang,
+            translator=context.translator,
+            out=output,
+            key=key,
+        )
     for fault in packed.faults:
         note(context.translator.say(fault))
     return packed

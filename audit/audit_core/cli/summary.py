@@ -7,11 +7,11 @@ import pwd
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from audit_core.cli.context import Context
-from audit_core.cli.output import print_table, say
+from audit_core.cli.output import Colored, print_table, say
 from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Result, Severity, Verdict, msg
 from audit_core.model.results import Results, TargetState, total
@@ -19,6 +19,8 @@ from audit_core.store.runs import Run
 from audit_core.views.results_view import DISCLAIMER, joined
 
 _WORST = 12
+_NAMED = 3
+_LOOKED = 200  # objects whose findings are read for the worst problems
 _ORDER = tuple(Result)
 NAMES = {
     Result.CONFORMING: msg("conforming"),
@@ -68,35 +70,43 @@ def _layers(context: Context, results: Results) -> None:
         say(context.text("Pending until people answer the open steps: {count}", count=pending))
 
 
-def worst(results: Results, most: int = _WORST) -> list[Finding]:
-    """The `most` worst failed findings, the worst first; reads only the objects that have one."""
+def worst(results: Results, most: int = _LOOKED) -> list[Finding]:
+    """Failed findings, the worst first, of at most `most` objects that have one."""
     found: list[Finding] = []
-    for severity in sorted(Severity, key=lambda s: s.rank):
-        for entry in results.entries if len(found) < most else ():
-            if entry.failed.get(severity) and len(found) < most:
-                failed = (f for f in results.findings_of(entry) if f.verdict is Verdict.FAIL)
-                found += (f for f in failed if f.severity is severity)
-    return found[:most]
+    severities = sorted(Severity, key=lambda s: s.rank)
+    failing = [entry for entry in results.entries if any(entry.failed.values())]
+    failing.sort(key=lambda entry: [-entry.failed.get(s, 0) for s in severities])
+    for entry in failing[:most]:
+        found += (f for f in results.findings_of(entry) if f.verdict is Verdict.FAIL)
+    return sorted(found, key=lambda f: f.severity.rank)
 
 
 def print_worst(context: Context, results: Results) -> None:
-    """The worst failed findings."""
-    failed, say_ = worst(results), context.translator.say
+    """The worst problems, each once with the targets that have it."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in worst(results):
+        groups.setdefault((finding.severity.value, finding.check), []).append(finding)
     rows = [
         (
-            context.code(f.severity.value),
-            f.target,
-            f.check,
-            _short(joined(f.detail, say_, context.lang)),
+            Colored(context.code(severity), severity),
+            _names(found),
+            check,
+            _short(joined(found[0].detail, context.translator.say, context.lang)),
         )
-        for f in failed
+        for (severity, check), found in list(groups.items())[:_WORST]
     ]
     text = context.text
-    heads = [text("severity"), text("target"), text("check"), text("record")]
+    heads = [text("severity"), text("targets"), text("check"), text("record (of the first)")]
     count = total(entry.failed for entry in results.entries).total()
-    title = context.text("Worst findings ({shown} of {count})", shown=len(rows), count=count)
+    title = text("Worst problems ({shown} of {groups}; failed findings: {count})",
+                 shown=len(rows), groups=len(groups), count=count)  # fmt: skip
     if rows:
         print_table(title, heads, rows)
+
+
+def _names(found: Sequence[Finding]) -> str:
+    named = list(dict.fromkeys(finding.target for finding in found))
+    return ", ".join(named[:_NAMED]) + (f" +{len(named) - _NAMED}" if len(named) > _NAMED else "")
 
 
 def _short(text: str) -> str:
@@ -115,7 +125,7 @@ def _blind(context: Context, results: Results, run: Run) -> None:
             "Requests that need root can be allowed in /etc/sudoers.d/dengbao on the targets; "
             "this command prints the file:"
         )
-        say(f"{told} {_grants(context, run)}")
+        say(f"{told} {_grants(context, run, results)}")
 
 
 def _targets(context: Context, results: Results) -> None:
@@ -146,13 +156,23 @@ def _next(context: Context, *words: str) -> str:
     return shlex.join([_command(), *words, *(() if store is None else ("--store", str(store)))])
 
 
-def _grants(context: Context, run: Run) -> str:
+def _grants(context: Context, run: Run, results: Results) -> str:
     """The command that prints what has to be granted for `run`, as this user would type it."""
     file = run.file
     here = file.inventory_sha256 == THIS_MACHINE
     given = getattr(context.args, "inventory", None) or "INVENTORY"
     words = [_command(), "plan", file.profile, *(() if here else ("-i", str(given)))]
-    return shlex.join([*words, "--grants", _user() if here else "USER"])
+    return shlex.join([*words, "--grants", _user() if here else _login(run, results)])
+
+
+def _login(run: Run, results: Results) -> str:
+    """The account of the first target that lacked rights, else USER."""
+    for entry in (entry for entry in results.entries if entry.root_refused):
+        bundle = run.bundle(entry.object)
+        for seen in bundle.observations.values() if bundle is not None else ():
+            if seen.how.user:
+                return seen.how.user
+    return "USER"
 
 
 def _command() -> str:

@@ -12,7 +12,7 @@ import os
 import select
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -70,8 +70,11 @@ def evaluate(
     *,
     step_seconds: float = STEP_SECONDS,
     workers: int | None = None,
+    on_done: Callable[[int, int], None] = lambda done, total: None,
 ) -> Results:
     """The results of `run`, stored in `folder`, by default that of the run.
+
+    `on_done` is told how many objects of how many are evaluated.
 
     Raises what broken input raises, and StoreError where they cannot be stored; what was stored
     before is then untouched.
@@ -89,7 +92,8 @@ def evaluate(
     entries: dict[str, ObjectEntry] = {}
     found: list[ObjectResults] = []
     totals: dict[str, Tally] = {}
-    for outcome in pool.outcomes(range(count), hung):
+    for done, outcome in enumerate(pool.outcomes(range(count), hung), 1):
+        on_done(done, count)
         if outcome.entry is not None:
             entries[outcome.entry.object] = outcome.entry
         elif outcome.found is not None:
