@@ -192,6 +192,8 @@ def present(files: Files) -> Judgement:
     if not full:
         return _no_content(files, wanted)
     detail = msg("{count} of {all} files hold something", count=len(full), all=len(files.files))
+    if files.listed:
+        detail = msg("The backup program lists {count} backups", count=len(full))
     return passed(detail, expected=wanted)
 
 
@@ -283,10 +285,12 @@ def _dated(
     newest = full[0]
     age = clock - newest.at
     # A file dated after the host's clock was dated by another: the collector's has to do.
-    detail = msg(
-        "The newest backup {name} is {hours} h old ({size} bytes)",
-        name=newest.name, hours=rounded_up(age if age >= 0 else age + skew, HOUR), size=newest.size,
-    )  # fmt: skip
+    hours = rounded_up(age if age >= 0 else age + skew, HOUR)
+    detail = msg("The newest backup {name} is {hours} h old ({size} bytes)",
+                 name=newest.name, hours=hours, size=newest.size)  # fmt: skip
+    if files.listed:
+        detail = msg("The newest backup that the backup program lists is {hours} h old: {name}",
+                     name=newest.name.rstrip("'"), hours=hours)  # fmt: skip
     noted = _writing(files, clock)
     if age + skew <= allowed * 3600:
         if why := _older_by_name(newest, clock, allowed) or _stopped(full, clock, allowed):

@@ -312,6 +312,12 @@ def security_updates(
     if _unlabelled(security, sources, release):
         detail = msg("The package sources in effect do not show which updates are security updates")
         return undetermined(detail, expected=none)
+    if security.base is False:
+        detail = msg(
+            "No advisory for the base system (kernel, glibc, openssl …) is known: the source of its"
+            " updates may be disabled"
+        )
+        return undetermined(detail, expected=none)
     if why := _pinned(sources, newer):
         return undetermined(why, expected=none)
     now, metadata = _epoch(collected_at), _own_lists(metadata, release)

@@ -27,10 +27,12 @@ class Security(Struct, frozen=True, kw_only=True):
     """The pending security updates. `labelled`: whether the metadata mark security updates.
 
     None where only the sources can tell (apt: a source of the security archive is in effect).
+    `base`: whether advisories of the base system are among those that are known; None is not told.
     """
 
     updates: tuple[Update, ...]
     labelled: bool | None
+    base: bool | None = None
 
 
 class Newer(Struct, frozen=True, kw_only=True):

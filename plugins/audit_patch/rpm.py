@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from audit_core.api.sdk import (
     Absent,
@@ -212,7 +212,22 @@ def parse_updateinfo(answer: Answer) -> Security | Partial:
     todo = [m for m in matches if not m["done"]]
     updates = dict.fromkeys(Update(name=m["id"], candidate=m["package"]) for m in todo)
     labelled = any(not m["id"].startswith("FEDORA-EPEL") for m in matches)
-    return partial(Security(updates=tuple(updates), labelled=labelled), [*complaints, *problems])
+    security = Security(
+        updates=tuple(updates), labelled=labelled, base=_of_base(m["package"] for m in matches)
+    )
+    return partial(security, [*complaints, *problems])
+
+
+# Packages of every host, of which each release has had security fixes within its first months.
+_BASE = re.compile(
+    r"(kernel|glibc|openssl|systemd|krb5|curl|libcurl|expat|gnutls|nss|openssh|sudo|libxml2|python3"
+    r"|bash|rpm|zlib|sqlite|bind|vim|dbus|pam|libarchive|gnupg2|less|tar|shadow-utils|util-linux)"
+    r"[-.\d].*"
+)
+
+
+def _of_base(packages: Iterable[str]) -> bool:
+    return any(_BASE.fullmatch(package) for package in packages)
 
 
 def parse_advisories(answers: Answers) -> Security | Partial:
@@ -223,7 +238,8 @@ def parse_advisories(answers: Answers) -> Security | Partial:
     listed, problems = _of_five(every)
     todo, more = _of_five(waiting)
     labelled = any(not u.name.startswith("FEDORA-EPEL") for u in (*listed, *todo))
-    security = Security(updates=tuple(dict.fromkeys(todo)), labelled=labelled)
+    base = _of_base(u.candidate for u in (*listed, *todo))
+    security = Security(updates=tuple(dict.fromkeys(todo)), labelled=labelled, base=base)
     return partial(security, [*problems, *more])
 
 

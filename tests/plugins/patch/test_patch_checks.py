@@ -502,3 +502,14 @@ def test_long_term_support_is_told_as_what_it_is() -> None:
     for day, told in (("2026-07-11", 1), ("2026-07-12", 2)):
         got = judge(checks.release_supported, BOOKWORM, f"{day}T12:00:00+00:00")
         assert (got.verdict, len(got.detail)) == (PASS, told)
+
+
+def test_without_the_source_of_the_base_system_nothing_pending_does_not_pass() -> None:
+    rocky = Release(id="rocky", name="Rocky Linux", version_id="9.6", version="9.6")
+    held = Metadata(
+        listings=tuple(Listing(source=s.name, at=EPOCH) for s in DNF.items), by_source=True
+    )
+    for base, verdict in ((True, PASS), (None, PASS), (False, UNDETERMINED)):
+        security = Security(updates=(), labelled=True, base=base)
+        got = judge(checks.security_updates, security, held, DNF, rocky, NOW)
+        assert got.verdict is verdict

@@ -59,6 +59,15 @@ def test_repositories_without_advisories_label_nothing() -> None:
     assert (security.updates, security.labelled) == ((), False)
 
 
+def test_advisories_tell_whether_the_base_system_is_among_them() -> None:
+    for package, base in (
+        ("openssl-libs-1:3.0.7-1.el9.x86_64", True), ("kernel-core-5.14.0-427.el9.x86_64", True),
+        ("nginx-1:1.20.1-1.el9.x86_64", False), ("tarantool-2-1.el9.x86_64", False),
+    ):  # fmt: skip
+        row = f"i RHSA-2026:0001 Important/Sec. {package}\n".encode()
+        assert whole(rpm.parse_updateinfo(answer(row))).base is base
+
+
 def test_advisories_of_epel_alone_label_nothing_of_the_distribution() -> None:
     # invented after CentOS 7 with EPEL: the base repositories carry no advisories
     epel = b"i FEDORA-EPEL-2026-0123456789 Important/Sec. nagios-4.4.9-1.el7.x86_64\n"
