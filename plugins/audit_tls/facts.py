@@ -61,6 +61,7 @@ from audit_tls.suites import (
 from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow, key_exchange
 
 _MOST_ISSUERS = 20
+_STARTTLS_S = 540  # the greeting of a mail server may come after half a minute, each time
 
 
 class Support(enum.StrEnum):
@@ -174,7 +175,8 @@ def ask(target: Target) -> TlsHellos | Message:
     name = str(target.settings.get("server_name") or target.host_name or "")
     if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
         return msg("Declare server_name of {target} in its ASCII form", target=target.id)
-    return TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
+    asked = TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
+    return msgspec.structs.replace(asked, timeout_s=_STARTTLS_S) if starttls else asked
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -39,7 +38,6 @@ from audit_tls.reading import (
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Place, Report, Stopped, Trust
 from audit_tls.request import TlsHellos
-from audit_tls.starttls import Declined, NotServed, begin
 from audit_tls.suites import (
     SSL3,
     TLCP,
@@ -56,10 +54,11 @@ from audit_tls.suites import (
     is_weak,
     suites_of,
 )
-from audit_tls.wire import Closed, Flight, Late, Narrow, NotTls, client_hello, why
+from audit_tls.talk import GREETING_S, HELLO_CAP, Connections, talk
+from audit_tls.wire import Flight, Narrow, client_hello
 
 _EACH_S = 5.0
-_HELLO_CAP = 64 << 10
+_FIRST_S = 15.0  # before anything was heard; a server that is slow then has as long for the rest
 _FLIGHT_CAP = 1536 << 10
 _FLIGHTS_CAP = 3 << 20  # over all connections: in hex, with a chain, below the request's limit
 _SILENT = 3  # connections in a row without an answer after which asking ends
@@ -147,6 +146,8 @@ class Asker:
         self._deadline = time.monotonic() + seconds
         self._attempts: list[Attempt] = []
         self._flight_room = _FLIGHTS_CAP
+        self._connections = Connections(where)
+        self._pace = _FIRST_S
         self._silent = 0
         self._refusals = 0
         self._enumerates = False  # no verdict hangs on what is asked then
@@ -161,6 +162,8 @@ class Asker:
             self._ask_all()
         except _Stop as stop:
             stopped = stop.why
+        finally:
+            self._connections.close()
         return Report(
             schema=SCHEMA, address=self._where.address, port=self._where.port,
             server_name=self._where.name, starttls=self._where.starttls,
@@ -306,6 +309,8 @@ class Asker:
 
     def _attempt(self, version: int, suites: tuple[int, ...], **how: Any) -> Attempt:
         attempt = self._once(version, suites, **how)
+        if attempt.ended is Ended.NOT_SERVED and self._connections.one_by_one():
+            attempt = self._once(version, suites, **how)
         if self._known is None and accepted_suite(attempt) is not None:
             self._known = (version, suites)
         self._mind(attempt)
@@ -319,7 +324,13 @@ class Asker:
         hello = client_hello(
             version, suites, self._where.name, os.urandom(96), narrow=narrow, extended=extended
         )
-        reply, ended, detail = _talk(self._where, hello, until, self._enough(whole))
+        begun = time.monotonic()
+        reply, ended, detail = talk(
+            self._where, self._connections, hello, until=until, each=self._pace, left=self._left,
+            enough=self._enough(whole),
+        )  # fmt: skip
+        if ended is Ended.ANSWERED and not self._where.starttls:
+            self._pace = max(_EACH_S, min(2 * (time.monotonic() - begun), _FIRST_S))
         attempt = Attempt(
             version=version, offered="".join(f"{s:04x}" for s in suites), ended=ended,
             reply=reply.hex(), detail=detail, narrow=narrow,
@@ -333,11 +344,11 @@ class Asker:
 
         def enough(flight: Flight) -> tuple[bool, int]:
             if flight.over or flight.hello is None:
-                return flight.over, _HELLO_CAP
+                return flight.over, HELLO_CAP
             kind = authenticates_with(flight.hello.suite)
             wanted = whole or kind not in self._kinds
             self._kinds.add(kind) if flight.certificates else None
-            return not wanted, max(_HELLO_CAP, min(_FLIGHT_CAP, self._flight_room))
+            return not wanted, max(HELLO_CAP, min(_FLIGHT_CAP, self._flight_room))
 
         return enough
 
@@ -349,7 +360,8 @@ class Asker:
         if self._left <= 0:
             raise _Stop(Stopped.CONNECTIONS)
         self._left -= 1
-        return min(now + _EACH_S, self._deadline)
+        most = GREETING_S if self._where.starttls else self._pace
+        return min(now + most, self._deadline)
 
     def _mind(self, attempt: Attempt) -> None:
         if attempt.ended in _NO_TCP and len(self._attempts) == 1:
@@ -387,72 +399,3 @@ def _by_exchange(suites: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """`suites` by how they agree on a key."""
     ways = dict.fromkeys(map(exchange_of, suites))
     return tuple(tuple(s for s in suites if exchange_of(s) == way) for way in ways)
-
-
-def _talk(
-    where: Place, hello: bytes, until: float, enough: Callable[[Flight], tuple[bool, int]]
-) -> tuple[bytes, Ended, Message | None]:
-    """What `where` replies to `hello` by `until`: bytes, how it ended, and words about that."""
-    try:
-        peer = socket.create_connection(where.socket, timeout=max(0.01, until - time.monotonic()))
-    except ConnectionRefusedError:
-        return b"", Ended.REFUSED, msg("the connection was refused")
-    except ConnectionResetError as error:
-        return b"", Ended.RESET, why(error)
-    except OSError as error:
-        return b"", Ended.UNREACHABLE, msg("no connection: {error}", error=why(error))
-    with peer:
-        return _begin(peer, where.starttls, until) or _listen(peer, hello, until, enough)
-
-
-def _begin(
-    peer: socket.socket, protocol: str, until: float
-) -> tuple[bytes, Ended, Message | None] | None:
-    """How it ended before the hello, or None when the hello is due."""
-    try:
-        begin(peer, protocol, until)
-    except Declined as error:
-        return b"", Ended.DECLINED, error.detail
-    except NotServed as error:
-        return b"", Ended.NOT_SERVED, error.detail
-    except NotTls as error:
-        return b"", Ended.NOT_TLS, error.detail
-    except OSError as error:
-        return b"", *_broken(error)
-    return None
-
-
-def _broken(error: OSError) -> tuple[Ended, Message | None]:
-    """How a connection ended that was made, and words where there are some beyond that."""
-    if isinstance(error, TimeoutError):
-        return Ended.TIMED_OUT, error.detail if isinstance(error, Late) else None
-    if isinstance(error, Closed):
-        return Ended.CLOSED, error.detail
-    if isinstance(error, ConnectionError):
-        return Ended.RESET, why(error)
-    return Ended.UNREACHABLE, why(error)
-
-
-def _listen(
-    peer: socket.socket, hello: bytes, until: float, enough: Callable[[Flight], tuple[bool, int]]
-) -> tuple[bytes, Ended, Message | None]:
-    flight, reply, cap = Flight(), bytearray(), _HELLO_CAP
-    try:
-        peer.sendall(hello)
-        while len(reply) < cap:
-            peer.settimeout(max(0.01, until - time.monotonic()))
-            data = peer.recv(min(65536, cap - len(reply)))
-            if not data:
-                return bytes(reply), Ended.CLOSED, None
-            reply += data
-            flight.feed(data)
-            done, cap = enough(flight)
-            if done:
-                return bytes(reply), Ended.ANSWERED, None
-            if time.monotonic() >= until:
-                return bytes(reply), Ended.TIMED_OUT, None
-    except NotTls as error:
-        return bytes(reply[:_HELLO_CAP]), Ended.NOT_TLS, error.detail
-    except OSError as error:
-        return bytes(reply), *_broken(error)
-    return bytes(reply), Ended.CAPPED, msg("more than {size} bytes", size=len(reply))

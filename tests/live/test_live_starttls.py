@@ -9,7 +9,9 @@ these servers, too.
 
 from __future__ import annotations
 
+import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -82,9 +84,9 @@ def play(connection: socket.socket, steps: tuple[Step, ...]) -> None:
         connection.sendall(detail)
 
 
-def ask(port: int, protocol: str, timeout_s: int = int(PATIENCE_S)) -> Reply:
+def ask(port: int, protocol: str, timeout_s: int = int(PATIENCE_S), most: int = 40) -> Reply:
     hellos = TlsHellos(
-        address="127.0.0.1", port=port, max_connections=40, starttls=protocol,
+        address="127.0.0.1", port=port, max_connections=most, starttls=protocol,
         timeout_s=timeout_s, limit=8 << 20,
     )  # fmt: skip
     started = time.monotonic()
@@ -122,6 +124,7 @@ def test_a_server_that_declines(protocol: str) -> None:
     }
 
 
+ENDED = re.compile(rb'"ended":"([a-z_]+)"')
 NO_TLS = (Status.MALFORMED, Status.TIMED_OUT, Status.UNREACHABLE)
 
 
@@ -131,7 +134,8 @@ def test_tls_where_starttls_was_declared_and_the_other_way_round(
 ) -> None:
     assert ask(behind, protocol, 3).status in NO_TLS
     with peer(lambda connection, _: play(connection, AGREED[protocol])) as port:
-        assert ask(port, "", 3).status in NO_TLS
+        reply = ask(port, "", 3)
+        assert reply.status in NO_TLS or set(ENDED.findall(reply.stdout)) == {b"not_tls"}
 
 
 def no_tls_was_heard(reply: Reply) -> bool:
@@ -201,6 +205,48 @@ def test_a_plain_part_that_takes_its_time(protocol: str) -> None:
 def test_a_server_that_hangs_up(protocol: str) -> None:
     with peer(lambda connection, _: connection.shutdown(socket.SHUT_RDWR)) as port:
         assert ask(port, protocol).status is Status.UNREACHABLE
+
+
+def test_a_greeting_that_comes_late(behind: int) -> None:
+    """Each greeting comes after 6 s, as mail servers wait; connections wait at the same time."""
+
+    def talk(connection: socket.socket, number: int) -> None:
+        time.sleep(6)
+        play(connection, AGREED["smtp"])
+        relay(connection, behind)
+
+    with peer(talk) as port:
+        reply = ask(port, "smtp", 60, 12)
+    assert ENDED.findall(reply.stdout) == [b"answered"] * 12
+
+
+def test_a_server_that_serves_few_at_a_time(behind: int) -> None:
+    """What is refused for a while, or to this client, says nothing of TLS."""
+    lock, at_once = threading.Lock(), [0]
+
+    def talk(connection: socket.socket, number: int) -> None:
+        with lock:
+            at_once[0] += 1
+            many = at_once[0] > 3
+        try:
+            time.sleep(2.5)
+            if many:
+                return connection.sendall(b"421 4.7.0 mail Error: too many connections\r\n")
+            play(connection, AGREED["smtp"])
+            relay(connection, behind)
+        finally:
+            with lock:
+                at_once[0] -= 1
+
+    with peer(talk) as port:
+        reply = ask(port, "smtp", 60, 12)
+    ended = ENDED.findall(reply.stdout)
+    assert reply.status is Status.ANSWERED
+    assert ended[-3:] == [b"answered"] * 3  # one by one again
+    assert set(ended) <= {b"answered", b"not_served"}
+    with peer(lambda c, _: c.sendall(b"554 5.7.1 go away\r\n")) as port:
+        reply = ask(port, "smtp")
+    assert (reply.status, "go away" in str(reply.detail)) == (Status.UNREACHABLE, True)
 
 
 def test_a_device_that_strips_starttls_now_and_then(behind: int) -> None:
