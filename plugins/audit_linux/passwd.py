@@ -152,7 +152,7 @@ ACCOUNTS = fact("linux.accounts", Accounts, ask=ReadFile(path="/etc/passwd"), pa
 _TAIL = r"((:-?[0-9]*){7})$"
 _NAME = r"^([^:$]*):([!*]*)"
 _SED = (
-    "/usr/bin/sed", "-nE",
+    "-nE",
     "-e", "s/^[+-].*/NIS/p", "-e", "t",
     "-e", rf"s/{_NAME}(\$[0-9A-Za-z-]{{1,16}}\$)[^:]*{_TAIL}/\1:\2\3\4/p", "-e", "t",
     "-e", rf"s/{_NAME}{_TAIL}/\1:\2\3/p", "-e", "t",
@@ -199,8 +199,11 @@ def parse_shadow(answer: Answer) -> tuple[Secret, ...] | Partial:
 SHADOW = fact(
     "linux.shadow",
     tuple[Secret, ...],
-    ask=Command(argv=_SED, privilege=Privilege.ROOT),
-    parse=parse_shadow,
+    # /bin/sed where /usr is not merged (Debian before 12 when upgraded, and its kin).
+    providers=tuple(
+        provider(Command(argv=(sed, *_SED), privilege=Privilege.ROOT), parse_shadow)
+        for sed in ("/usr/bin/sed", "/bin/sed")
+    ),
 )
 
 

@@ -267,21 +267,41 @@ RUNNING = fact(
 )
 
 
+_NUMBERED = re.compile(r"[ ]*([0-9]+) (.*)")
+
+
 def parse_running_seen(answer: Answer) -> Running | Absent:
-    """The same as an ordinary account sees it; NOT_PERMITTED where it sees no server listen."""
-    got = parse_running(answer)
-    if got.started is not None:
-        return got
-    return Absent(
-        reason=Reason.NOT_PERMITTED,
-        detail=msg("No SSH server that listens is seen; /proc may hide the processes of others"),
+    """The same as an ordinary account sees it; NOT_PERMITTED where /proc hides others' processes.
+
+    Process 1 is asked for besides: who sees it sees all.
+    """
+    rows = [_NUMBERED.fullmatch(line) for line in answer.lines if line.strip()]
+    if None in rows:
+        raise ParseError(msg("not a line of ps: {line}", line=verbatim(answer.text)))
+    told = [(row[1], row[2]) for row in rows if row]
+    if not any(number == "1" for number, _ in told):
+        return Absent(
+            reason=Reason.NOT_PERMITTED,
+            detail=msg("/proc hides the processes of others from the login"),
+        )
+    kept = [line for number, line in told if number != "1" or _listens(_process(line)[1])]
+    return parse_running(
+        structs.replace(answer, stdout="\n".join(kept).encode("utf-8", "surrogateescape"))
     )
 
 
 RUNNING_SEEN = fact(
     "linux.sshd-running-seen",
     Running,
-    providers=tuple(provider(plainly(ask), parse_running_seen) for ask in _ASK_PS),
+    providers=tuple(
+        provider(
+            Command(
+                argv=(ask.argv[0], "-ww", "-p", "1", *_PS[1:-4], "-o", "pid=", *_PS[-4:]), ok=(0, 1)
+            ),
+            parse_running_seen,
+        )
+        for ask in _ASK_PS
+    ),
 )
 
 

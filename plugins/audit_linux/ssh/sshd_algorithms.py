@@ -92,7 +92,7 @@ def _offered(sshd: Sshd, key: str) -> list[tuple[str, str]]:
     keys = [key]
     if key == "kexalgorithms" and sshd.one("gssapikeyexchange").lower() == "yes":
         keys.append(_GSSAPI)
-    return [(where, name) for where in keys for name in sshd.algorithms(where)]
+    return [(where, name.lstrip("+^")) for where in keys for name in sshd.algorithms(where)]
 
 
 def _strong(
@@ -116,6 +116,9 @@ def _strong(
             detail = msg("{key} offers algorithms that are not known here; look them up: {names}",
                        key=key, names=capped(others))  # fmt: skip
             return undetermined(detail, expected=expected)
+        if server.sshd.one(key).startswith(("+", "^")):  # only what a file adds to the default
+            unknown = msg("{key} adds to the default of the release, which is not known", key=key)
+            return undetermined(unknown, expected=expected)
         told = tuple(shortened(name) for _, name in offered)
         return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
 

@@ -192,10 +192,21 @@ _ADDING = frozenset({
 })  # fmt: skip
 
 
+# What holds where no file says otherwise, the same in every release since OpenSSH 4.4 (2006); of
+# other keywords the default changed, or distributions change it.
+_DEFAULTS = {
+    "maxauthtries": ("6",), "logingracetime": ("120",), "permitemptypasswords": ("no",),
+    "hostbasedauthentication": ("no",), "ignorerhosts": ("yes",), "strictmodes": ("yes",),
+    "permituserenvironment": ("no",), "clientaliveinterval": ("0",), "clientalivecountmax": ("3",),
+    "permittunnel": ("no",), "gatewayports": ("no",),
+}  # fmt: skip
+
+
 def settings_of_files(files: SshdFiles) -> Sshd | Absent:
     """What the files set outside of Match blocks; Absent where an included file was not read.
 
-    Lists that add to a default (`+`, `-`, `^`) are left out: the default is not known.
+    A list that adds to the default (`+`, `^`) is kept as it is, for what it adds is offered; one
+    that takes away from it (`-`) is left out. Defaults that never changed are filled in.
     """
     if files.foreign:
         names = msg("Included files were not read: {names}", names=capped(files.foreign))
@@ -203,9 +214,9 @@ def settings_of_files(files: SshdFiles) -> Sshd | Absent:
     values = {
         key: told if key in _ADDING else told[:1]
         for key, told in files.settings.items()
-        if not told[0].startswith(("+", "-", "^"))
+        if not told[0].startswith("-")
     }
-    return Sshd(values=values, from_files=True)
+    return Sshd(values=_DEFAULTS | values, from_files=True)
 
 
 SSHD_SET = derive("linux.sshd-set", Sshd, needs=FILES_SEEN, make=settings_of_files)

@@ -40,10 +40,14 @@ def test_settings_of_readable_files(files: Make) -> None:
         assert got.verdict is verdict, text
         assert "sshd -T" in got.detail[-1].id
     assert judged(checks.sshd_login_limits, "MaxAuthTries 9\n").verdict is FAIL
-    assert judged(checks.sshd_login_limits, "MaxAuthTries 3\n").verdict is UNDETERMINED
+    assert judged(checks.sshd_login_limits, "MaxAuthTries 3\n").verdict is PASS
+    assert judged(checks.sshd_login_limits, "Port 22\n").verdict is FAIL  # 6 by default
+    assert judged(checks.sshd_empty_passwords, "Port 22\n").verdict is PASS
     assert judged(checks.sshd_pam, "Port 22\n").verdict is UNDETERMINED
     assert judged(strong.sshd_ciphers, "Ciphers aes256-ctr,3des-cbc\n").verdict is FAIL
-    assert judged(strong.sshd_ciphers, "Ciphers +3des-cbc\n").verdict is UNDETERMINED
+    assert judged(strong.sshd_ciphers, "Ciphers +3des-cbc\n").verdict is FAIL
+    assert judged(strong.sshd_ciphers, "Ciphers ^aes256-ctr\n").verdict is UNDETERMINED
+    assert judged(strong.sshd_ciphers, "Ciphers -3des-cbc\n").verdict is UNDETERMINED
     far = parse_sshd_files(files({"/etc/ssh/sshd_config": "Include /opt/x\nPermitRootLogin no\n"}))
     assert isinstance(far, SshdFiles)
     assert isinstance(settings_of_files(far), Absent)
@@ -57,13 +61,15 @@ def test_what_an_ordinary_account_does_not_see(answer: Make) -> None:
     assert not closed.searched
     told = Sshd(values={"permitrootlogin": ("no",)})
     assert checks.sshd_root_login.judge(closed, told, None).verdict is UNDETERMINED
-    hidden = parse_running_seen(answer(""))
+    hidden = parse_running_seen(answer("   77 Sun Nov 29 03:00:00 2026 /usr/sbin/sshd -D\n"))
     assert isinstance(hidden, Absent)
     assert hidden.reason is Reason.NOT_PERMITTED
-    line = "Sun Nov 29 03:00:00 2026 sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n"
-    seen = parse_running_seen(answer(line))
-    assert isinstance(seen, Running)
-    assert seen.usual
+    init = "    1 Sun Nov 29 03:00:00 2026 /sbin/init\n"
+    line = "  77 Sun Nov 29 03:00:00 2026 sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n"
+    for text, listens in ((init + line, True), (init, False), (line.replace("77", "1"), True)):
+        seen = parse_running_seen(answer(text))
+        assert isinstance(seen, Running)
+        assert (seen.usual, seen.other, seen.started is not None) == (True, (), listens)
 
 
 _KEY = "/etc/ssh/ssh_host_rsa_key"
