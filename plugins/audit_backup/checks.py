@@ -13,7 +13,7 @@ from audit_backup.facts import CLOCK, DIGESTS, ENDS, FILES, LISTS, SET, TESTS, W
 from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Files, Tested
-from audit_backup.names import days, is_archive, is_increment, is_packed, snapshot
+from audit_backup.names import days, is_archive, is_dump, is_increment, is_packed, snapshot
 from audit_backup.repositories import written_by
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -480,11 +480,8 @@ def _sized(
         "The newest backup has {size} bytes in {count} files: {names}",
         size=newest.size, count=len(newest.files), names=names,
     )  # fmt: skip
-    empty = [f.name for f in newest.files
-             if f.content is Content.EMPTY and not snapshot(f.name)]  # fmt: skip
-    if empty:
-        nothing = msg("Without content: {names}", names=capped(empty))
-        return failed(detail, nothing, *noted, expected=wanted)
+    if empty := _without_content(newest.files):
+        return failed(detail, empty, *noted, expected=wanted)
     if least is not None and newest.size < least:
         return failed(detail, *noted, expected=wanted)
     small, like, compared = _compared(runs, percent)
@@ -493,6 +490,22 @@ def _sized(
     if why := _doubts(runs, least, small, compared):
         return undetermined(detail, why, *noted, expected=wanted)
     return passed(detail, *noted, expected=wanted)
+
+
+def _without_content(files: tuple[BackupFile, ...]) -> Message | None:
+    """A message where a backup of one generation holds nothing.
+
+    An empty file among others that is no archive or dump by name may be empty in the original.
+    """
+    copied = any(f.content is Content.FULL for f in files)
+    empty = [
+        f.name
+        for f in files
+        if f.content is Content.EMPTY
+        and not snapshot(f.name)
+        and (f.size > 0 or not copied or is_archive(f.name) or is_dump(f.name))
+    ]
+    return msg("Without content: {names}", names=capped(empty)) if empty else None
 
 
 def _doubts(
@@ -563,8 +576,8 @@ def whole(
     if why or not runs:
         return undetermined(why or _NO_FILE, expected=wanted)
     newest = runs[0].files
-    if empty := [f.name for f in newest if f.content is Content.EMPTY]:
-        return failed(msg("Without content: {names}", names=capped(empty)), expected=wanted)
+    if empty := _without_content(newest):
+        return failed(empty, expected=wanted)
     by_name = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
     found = [by_name[f.name] for f in newest if f.name in by_name]
     if bad := [_bad(test) for test in found if test.error or (test.dump and not test.ended)]:

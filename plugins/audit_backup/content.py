@@ -92,6 +92,8 @@ def _is_empty(file: BackupFile, ends: Ends) -> bool:
 
 def _no_lz4(frame: bytes) -> bool:
     """Whether the end mark follows the header at once."""
+    if len(frame) < 11:
+        return False
     flags = frame[4]
     start = 7 + 8 * (flags >> 3 & 1) + 4 * (flags & 1)
     return frame[start : start + 4] == bytes(4)

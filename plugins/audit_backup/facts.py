@@ -452,7 +452,7 @@ def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
 _END = re.compile("Dump completed|dump complete$")
 _NOT_RUN = re.compile(
     "No such file or directory|not found|memory exhausted|[Pp]ermission denied|not permitted"
-    "|not look like a tar archive"
+    "|not look like a tar archive|trailing (garbage|zero)"
 )
 
 

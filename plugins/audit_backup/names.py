@@ -62,6 +62,14 @@ def is_packed(path: str) -> bool:
     return is_archive(path) and not path.lower().endswith(".tar")
 
 
+_DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".ldif", ".backup")
+
+
+def is_dump(path: str) -> bool:
+    """Whether the name is that of a dump or an image."""
+    return path.lower().endswith(_DUMPS)
+
+
 def is_tar(path: str) -> bool:
     """Whether the name is that of a tar archive, compressed or not."""
     name = path.lower()

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audit_backup import checks, facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_backup import checks, facts, magic
+from audit_backup import content as contents
+from audit_backup.model import BackupFile, Content, Ends
 from audit_core.model import Absent, Answer, Command, Judgement, Partial, Target, Verdict
 
 ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -60,9 +65,9 @@ def verdicts(folder: Path, **settings: Any) -> list[Verdict]:
     return [judgement.verdict for judgement in judged(folder, **settings).values()]
 
 
-def put(path: Path, content: bytes, age: float = 3600) -> Path:
+def put(path: Path, data: bytes, age: float = 3600) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    path.write_bytes(data)
     os.utime(path, (time.time() - age,) * 2)
     return path
 
@@ -302,9 +307,32 @@ def test_a_copied_tree_keeps_the_times_of_its_originals(tmp_path: Path) -> None:
     for name in ("etc/hosts", "srv/data/a", "srv/b"):
         put(tmp_path / name, b"content", 40 * NIGHT)
     assert judged(tmp_path, depth=3)["fresh"].verdict is U
+    put(tmp_path / "srv/now", b"content")
+    put(tmp_path / "srv/empty.py", b"")  # may be empty in the original
+    assert [judged(tmp_path, depth=3)[c].verdict for c in ("fresh", "size")] == [P, U]
+    put(tmp_path / "srv/db.sql", b"")
+    assert judged(tmp_path, depth=3)["size"].verdict is F
 
 
 def test_large_archives_of_one_content_are_one_generation(tmp_path: Path) -> None:
     same = os.urandom(300_000)
     nights(tmp_path, "db-@.gz", lambda _: packed("gzip -nc", same))
     assert judged(tmp_path)["copies"].verdict is U
+
+
+MAGICS = st.sampled_from(
+    (*magic._PLAIN, *magic._ENCRYPTED, *contents._OF_NOTHING, b"PK\x05\x06", b"")
+)
+NAMES = st.sampled_from(("a", "a.tar", "a.gz", "a.sql.lz4"))
+TAILS = st.none() | st.binary(max_size=32)
+
+
+@given(
+    head=MAGICS, rest=st.binary(max_size=20), tail=TAILS, size=st.integers(1, 1 << 40), name=NAMES
+)
+def test_any_bytes_have_some_content(
+    head: bytes, rest: bytes, tail: bytes | None, size: int, name: str
+) -> None:
+    file = BackupFile(name=name, size=size, mode=0, at=0)
+    ends = Ends(head=(head + rest)[:16], tail=tail)
+    assert contents.content(file, ends, None) is not Content.UNREAD
