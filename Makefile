@@ -5,7 +5,7 @@
 # make bench        compares with other tools, as ratios in one run
 # make golden       writes the expected verdicts of the recorded host anew
 # make recordings   adds to the recorded host what BUNDLE=… holds of TARGET=…
-# make docs         writes the generated pages of docs/ anew
+# make docs         writes the generated pages and schemas of docs/ anew
 # make messages     brings the .po files in line with the source and compiles them
 # make lock         writes requirements/ anew, with the newest releases that pyproject.toml allows
 # make clean        removes what these made, except audits and packs
@@ -91,6 +91,7 @@ recordings: .venv/.dev messages
 docs: .venv/.dev messages
 	@$(BIN)/python docs/coverage.py
 	@$(BIN)/python docs/checks.py
+	@$(BIN)/python -m audit_core.views.schemas docs/schemas
 
 clean:
 	rm -rf .venv .venv-latest .venv-lock build dist

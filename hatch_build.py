@@ -7,6 +7,7 @@ none that no source has.
 from __future__ import annotations
 
 import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,21 @@ def _update(path: Path, texts: dict[str, str]) -> None:
         new.append(polib.POEntry(
             msgid=text, msgstr=known.get(text, ""), occurrences=[(module, "")],
         ))  # fmt: skip
+    gone = {id: zh for id, zh in known.items() if zh and id not in texts}
+    _report(path, [entry.msgid for entry in new if not entry.msgstr], gone)
     made = str(new).strip("#\n") + "\n"
     if not path.exists() or path.read_text(encoding="utf-8") != made:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made, encoding="utf-8")
+
+
+def _report(path: Path, empty: list[str], gone: dict[str, str]) -> None:
+    # What a translator needs: the texts to translate, and the old translation of changed ones.
+    if not empty:
+        return
+    lines = [f"{path.name}: fill in msgstr of {len(empty)}:", *(f"  {text}" for text in empty)]
+    lines += [f"  removed: {text}\n           {zh}" for text, zh in gone.items()]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

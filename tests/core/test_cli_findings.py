@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 from core.command import Toy, one_line
 
 
@@ -34,6 +36,28 @@ def test_results_show_each_problem_once_and_what_the_filters_leave(toys: Toy) ->
     assert {f["target"] for f in view["findings"]} == {"h7"}
     assert {c["target"] for c in view["conclusions"]} == {"h7"}
     assert len(view["targets"]) == 8
+
+
+def test_a_finding_in_full_leads_to_facts_answers_and_code(toys: Toy) -> None:
+    toys.colours("red", "red")
+    toys.run().ended(0)
+
+    def shown(*words: str) -> str:
+        store = ("--store", toys.base / "store")
+        return toys("results", "latest", *store, "--verbose", *words).ended(0).stdout
+
+    whole = shown("--check", "toy.blue")
+    assert "Findings: 1" in whole
+    assert "toy.second" not in whole
+    lines = [line.strip() for line in whole.split("\n")]
+    assert any(line.startswith("code: ") and ".py:" in line for line in lines)
+    assert any(line.startswith("fact toy.") and line.endswith(": known") for line in lines)
+    folder = next(line for line in lines if line.startswith("evidence: evidence/00"))
+    assert "stdout | red" in lines
+    pack = toys.base / "p.zip"
+    toys("pack", "latest", "--store", toys.base / "store", "-o", pack).ended(0)
+    with zipfile.ZipFile(pack) as opened:
+        assert f"{folder.removeprefix('evidence: ')}/stdout.txt" in opened.namelist()
 
 
 def test_runs_are_listed_with_how_far_they_came(toys: Toy) -> None:

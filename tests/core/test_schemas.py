@@ -22,7 +22,7 @@ from core.pack import making
 from core.whole import in_memory
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas"
-AGAIN = "run: PYTHONPATH=audit python -m audit_core.views.schemas docs/schemas"
+AGAIN = "run: make docs"
 
 
 def test_the_published_schemas_are_those_of_the_code() -> None:

@@ -28,7 +28,7 @@ _NAMES = 5
 class Filter(Struct, frozen=True, kw_only=True):
     """Which findings and conclusions are shown. An empty field excludes nothing.
 
-    `checks` are those that speak to the wanted clauses, None where no clause was asked for.
+    `checks` are those that were named and speak to the wanted clauses, None for all.
     """
 
     targets: frozenset[str] = frozenset()
@@ -67,10 +67,20 @@ def filter_of(args: argparse.Namespace, results: Results, bindings: Iterable[Bin
         # a status that no target has leaves no finding
         targets=frozenset(targets or {""}) if named or args.status else frozenset(),
         clauses=clauses,
-        checks=frozenset(b.check for b in bindings if b.clause in clauses) if clauses else None,
+        checks=_checks(args.check, clauses, results, bindings),
         severities=frozenset(args.severity),
         verdicts=frozenset(args.verdict),
     )
+
+
+def _checks(
+    given: Iterable[str], clauses: frozenset[str], results: Results, bindings: Iterable[Binding]
+) -> frozenset[str] | None:
+    named = frozenset(_known("--check", given, [c.id for c in results.checks]))
+    if not clauses:
+        return named or None
+    bound = frozenset(b.check for b in bindings if b.clause in clauses)
+    return bound & named if named else bound
 
 
 def _known(option: str, given: Iterable[str], known: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from audit_core.cli.context import Context
+from audit_core.cli.explain import code_place
 from audit_core.cli.names import COLUMNS
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.evaluate import profile_checks
@@ -194,6 +195,7 @@ def check(context: Context) -> int:
         (text("id"), view.id), (text("title"), view.title), (text("kind"), context.code(view.kind)),
         (text("severity"), context.code(view.severity)), (text("version"), view.version),
         (text("plugin"), view.plugin), (text("facts"), ", ".join(view.facts)),
+        (text("code"), view.code),
     ]  # fmt: skip
     rows += [(f"{text('parameter')} {p.name}", _tightened(context, p)) for p in view.parameters]
     print_table(view.id, [text("field"), text("value")], rows)
@@ -225,6 +227,7 @@ def _check_view(context: Context, c: Check) -> CheckView:
         version=c.version,
         plugin=context.registry.owner.get(c.id, ""),
         facts=tuple(_facts(c)),
+        code=code_place(c.judge),
         parameters=tuple(
             ParameterRow(name=k.name, default=_shown(k.default), tightens=k.tightens)
             for k in c.parameters

@@ -21,6 +21,7 @@ CODES: dict[str, Message] = {
     "fault": msg("fault"),
     "inconclusive": msg("inconclusive"),
     "incomplete": msg("incomplete"),
+    "answered": msg("answered"),
     # verdicts
     "pass": msg("pass"),
     "fail": msg("fail"),

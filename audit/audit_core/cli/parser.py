@@ -291,6 +291,9 @@ class _Commands:
         results = self._one_run("results", msg("print the findings of a run, each problem once"))
         self._option(results, "--profile", metavar="P", help=text)
         self._filters(results)
+        self._option(results, "-v", "--verbose", action="store_true",
+                     help=msg("each finding alone, with its facts, the requests, the answers as "
+                              "stored, and the line of code that decided"))  # fmt: skip
         self._fail_on(results)
         self._color(results)
         self._format(results)
@@ -315,6 +318,7 @@ class _Commands:
         several = msg("(may be repeated)")
         for names, metavar, help in (
             (("-t", "--target"), "TARGET", msg("only findings on this target")),
+            (("--check",), "CHECK", msg("only findings of this check")),
             (("--clause",), "CLAUSE", msg("only conclusions and findings on this clause")),
         ):
             text = f"{self._t.say(help)} {self._t.say(several)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
 from audit_core.attest.reading import Given
-from audit_core.cli import answers, fail_on, findings, progress, summary
+from audit_core.cli import answers, explain, fail_on, findings, progress, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
@@ -165,6 +165,8 @@ def results(context: Context) -> int:
         print_pieces(
             json_pieces(found, translator, finding=wanted.finding, conclusion=wanted.conclusion)
         )
+    elif context.args.verbose:
+        explain.print_in_full(context, run, found, wanted)
     else:
         summary.print_summary(
             context, found, run, lambda: findings.print_findings(context, found, wanted)

@@ -43,9 +43,12 @@ def print_summary(
     say(context.text("Run {id} in {store}", id=results.run.id, store=context.store.root))
     if context.args.command == "results":
         json = _next(context, "results", results.run.id, "--format", "json")
-        options = "--target, --clause, --severity, --verdict, --status"
+        options = "--target, --check, --clause, --severity, --verdict, --status"
         line = "Filters: {options}; everything: {command}"
         say(context.text(line, options=options, command=json))
+        if not context.args.verbose:
+            command = _next(context, "results", results.run.id, "--verbose", "--check", "CHECK")
+            say(context.text("Why one of them: {command}", command=command))
     else:
         command = _next(context, "results", results.run.id)
         say(context.text("All findings: {command}", command=command))

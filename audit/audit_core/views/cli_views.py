@@ -84,7 +84,10 @@ class ParameterRow(Struct, frozen=True, kw_only=True):
 
 
 class CheckView(Struct, frozen=True, kw_only=True):
-    """A check with all its properties, as `dengbao check show` prints it."""
+    """A check with all its properties, as `dengbao check show` prints it.
+
+    `code` is where its function is written, `PACKAGE/FILE.py:LINE`.
+    """
 
     schema: str
     id: str
@@ -94,6 +97,7 @@ class CheckView(Struct, frozen=True, kw_only=True):
     version: int
     plugin: str
     facts: tuple[str, ...]
+    code: str
     parameters: tuple[ParameterRow, ...]
 
 

@@ -156,6 +156,7 @@ HERE: dict[str, str] = {
     "BoundCheck.step": "Number of the step; null for what supports the clause as a whole.",
     "CatalogRow.clauses": "Number of clauses.",
     "CatalogView.source": "Where the catalog's data are from.",
+    "CheckView.code": "Where its function is written, PACKAGE/FILE.py:LINE.",
     "CheckView.version": "Version of the check; it rises with each change of its verdicts.",
     "CheckInfo.version": "Version of the check; it rises with each change of its verdicts.",
     "CheckRow.version": "Version of the check; it rises with each change of its verdicts.",
