@@ -9,7 +9,8 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     """Settings that the checks of Linux hosts look at. None: not declared.
 
     `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
-    that which others do not; over `service_ports` nobody administers the host; `…_agents` are
+    that which others do not; over `service_ports` nobody administers the host;
+    `setuid_programs` are the site's own with other rights; `…_agents` are
     process names of the site's own agents; `admin_groups` are the groups of its administrators;
     `second_factor_at` is where the second factor is asked for, as with a bastion host.
     """
@@ -17,6 +18,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     allowed_ports: tuple[PortRange, ...] | None = None
     service_ports: tuple[PortRange, ...] | None = None
     data_mounts: tuple[str, ...] | None = None
+    setuid_programs: tuple[str, ...] | None = None
     needed_packages: tuple[str, ...] | None = None
     needed_services: tuple[str, ...] | None = None
     malware_agents: tuple[str, ...] | None = None

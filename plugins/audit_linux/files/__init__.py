@@ -6,7 +6,7 @@ Imports the shared modules of `audit_linux` and `audit_linux.accounts`.
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.files import file_modes
+from audit_linux.files import file_modes, root_runs, sweep, sweep_checks
 
-FACTS: tuple[Fact, ...] = file_modes.FACTS
-CHECKS: tuple[Check, ...] = file_modes.CHECKS
+FACTS: tuple[Fact, ...] = (*file_modes.FACTS, *sweep.FACTS, *root_runs.FACTS)
+CHECKS: tuple[Check, ...] = (*file_modes.CHECKS, *sweep_checks.CHECKS, *root_runs.CHECKS)
