@@ -49,10 +49,10 @@ def test_twenty_servers_are_not_asked_twenty_times(policy: Policy) -> None:
     found = asked(policy, "gbt22239-l3", (*SERVERS, *WHOLE))
     count = counted(found)
     assert count.rows_each_object == 797
-    assert count.rows <= 380
+    assert count.rows <= 360
     shared = {q.clause.id for q in found if q.clause.layer_id == "computing"}
     each = {q.clause.id for q in found if q.scope is Scope.TARGET and q.targets[0] in "web0"}
-    assert (len(shared), len(each)) == (31, 8)
+    assert (len(shared), len(each)) == (31, 7)
 
 
 def test_every_step_that_counts_is_asked_about_every_object_once(policy: Policy) -> None:
