@@ -134,6 +134,37 @@ def test_an_answer_holds_until_its_step_or_its_author_says() -> None:
         assert got.state is state, (given_, judged)
 
 
+def test_dates_are_held_to_the_limit_of_their_step() -> None:
+    year, quarters = "age<=365d", "gaps<=92d*4"
+    on_time = "2026-11-01, 2026-08-05, 2026-05-06, 2026-02-05"
+    cases: Sequence[tuple[str, AnswerVerdict, str, AnswerVerdict, AnswerState, str]] = [
+        # limit, verdict, dates; what comes of it, and the last day
+        (year, AFFIRMED, "2025-11-20", AFFIRMED, AnswerState.COUNTS, "2026-11-20"),
+        (year, AFFIRMED, "2025-11-19", DENIED, AnswerState.COUNTS, "2027-05-22"),
+        (year, VALUE, "2025-11-19", DENIED, AnswerState.COUNTS, "2027-05-22"),
+        (year, AFFIRMED, "2024-01-01, 2026-03-01", AFFIRMED, AnswerState.COUNTS, "2027-03-01"),
+        # A date in time affirms nothing by itself: the step asks for more.
+        (year, VALUE, "2026-01-01", VALUE, AnswerState.UNJUDGED, "2027-01-01"),
+        (year, NOT_HERE, "2020-01-01", NOT_HERE, AnswerState.COUNTS, "2027-05-22"),
+        (quarters, AFFIRMED, on_time, AFFIRMED, AnswerState.COUNTS, "2027-02-01"),
+        (quarters, AFFIRMED, on_time.replace("08-05", "08-20"), DENIED, AnswerState.COUNTS,
+         "2027-05-22"),
+        (quarters, AFFIRMED, f"{on_time}, 2020-01-01", AFFIRMED, AnswerState.COUNTS, "2027-02-01"),
+        ("", AFFIRMED, "1990-01-01", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
+        (year, AFFIRMED, "soon", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
+    ]  # fmt: skip
+    for limit, verdict, value, said, state, last in cases:
+        step = Step(number=1, limit=limit)
+        got = Standing((answer(1, verdict, value=value),), DAY).of(clause("1.1"), step, HOST)
+        assert got is not None
+        assert (got.verdict, got.state, got.valid_until) == (said, state, last), (limit, value)
+        assert bool(got.limit) is (said is not verdict)
+    made = unit("1")
+    made = replace(made, steps=(replace(made.steps[0], limit=year),))
+    late = concluded(made, (), answer(1, AFFIRMED, value="2025-01-01"))
+    assert (late.conclusion, late.why[0].args["limit"]) == (BAD, year)
+
+
 def test_a_newer_answer_that_expired_does_not_bring_back_the_older_one() -> None:
     older, newer = answer(1, AFFIRMED), answer(1, DENIED, "", "2026-11-21", expires="2026-11-22")
     got = concluded(unit("1"), (), older, newer, judged="2026-12-01")
@@ -277,6 +308,10 @@ def test_an_answer_speaks_for_every_step_that_asks_the_same(read: Read) -> None:
 
 
 BROKEN = {
+    "8: answers[0].value: expected days like 2026-11-29, with commas between, got 'last year'": {
+        "question": "smart-finance/7.1.3/1",
+        "value": "last year",
+    },
     "3: answers[0].verdict: expected one of affirmed, denied, not_applicable, value, got 'yes'": {
         "verdict": "yes"
     },

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from audit_core.attest.limits import dates_in
 from audit_core.attest.questions import StepKey, roots
 from audit_core.attest.standing import GROUPS
 from audit_core.model import as_is, msg
@@ -170,6 +171,8 @@ class _Reader:
     def _take(self, document: Document, path: Path, place: Place, written: WrittenAnswer) -> None:
         steps, selector = self._steps.named(document, (*place, "question"), written.question)
         _check_words(document, place, written)
+        if written.value is not None and self._steps.limited(steps):
+            _check_dates(document, (*place, "value"), written.value)
         _check_days(document, place, written, self._last)
         where = f"{path.name}:{document.line(place)}"
         self._once(document, place, (steps, selector, written.entered), where)
@@ -247,6 +250,7 @@ class _Steps:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._known: dict[str, dict[StepKey, tuple[StepOf, ...]]] = {}
+        self._limited: set[StepKey] = set()
 
     def named(
         self, document: Document, place: Place, question: str
@@ -273,10 +277,18 @@ class _Steps:
         self._check_selector(document, place, catalog, selector)
         return known[key], selector
 
+    def limited(self, steps: tuple[StepOf, ...]) -> bool:
+        """Whether dates are held to a limit for one of `steps`."""
+        return any((s.catalog, s.clause, s.step) in self._limited for s in steps)
+
     def _of(self, catalog: str) -> dict[StepKey, tuple[StepOf, ...]]:
         """For each step of the catalog all that ask the same question."""
         if catalog not in self._known:
-            root_of = roots(self._policy.catalog(catalog).clauses)
+            clauses = self._policy.catalog(catalog).clauses
+            root_of = roots(clauses)
+            self._limited |= {
+                (catalog, c.id, s.number) for c in clauses for s in c.steps if s.limit
+            }
             alike: dict[StepKey, list[StepOf]] = {}
             for (id, clause, number), root in root_of.items():
                 step = StepOf(catalog=id, clause=clause, step=number)
@@ -317,6 +329,11 @@ def _check_words(document: Document, place: Place, written: WrittenAnswer) -> No
     if written.reason is not None and verdict is not AnswerVerdict.NOT_APPLICABLE:
         expected = msg("a reason only where the verdict is not_applicable")
         document.fail((*place, "reason"), expected, as_is(verdict.value))
+
+
+def _check_dates(document: Document, place: Place, value: str) -> None:
+    if dates_in(value) is None:
+        document.fail(place, msg("days like 2026-11-29, with commas between"), seen(value))
 
 
 def _check_days(document: Document, place: Place, written: WrittenAnswer, last: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Mapping
 
-from audit_core.attest.validity import valid_until
+from audit_core.attest.validity import exceeds, valid_until
 from audit_core.model import Target
 from audit_core.model.attestations import (
     AnswerState,
@@ -79,10 +79,13 @@ class Standing:
 
     def _stand(self, given: Attestation, step: Step) -> StepAnswer:
         last = valid_until(given, step)
+        late = given.verdict is not AnswerVerdict.NOT_APPLICABLE and exceeds(given, step)
+        verdict = AnswerVerdict.DENIED if late else given.verdict
         return StepAnswer(
             question=given.question,
-            verdict=given.verdict,
-            state=self._state(given, last),
+            verdict=verdict,
+            state=self._state(given, verdict, last),
+            limit=step.limit if late else "",
             by=given.by,
             date=given.date,
             entered=given.entered,
@@ -94,13 +97,15 @@ class Standing:
             attachments=given.attachments,
         )
 
-    def _state(self, given: Attestation, last: datetime.date) -> AnswerState:
+    def _state(
+        self, given: Attestation, verdict: AnswerVerdict, last: datetime.date
+    ) -> AnswerState:
         superseded = given.superseded
         if superseded is not None and datetime.date.fromisoformat(superseded.date) <= self._judged:
             return AnswerState.SUPERSEDED
         if last < self._judged:
             return AnswerState.EXPIRED
-        unjudged = given.verdict is AnswerVerdict.VALUE
+        unjudged = verdict is AnswerVerdict.VALUE
         return AnswerState.UNJUDGED if unjudged else AnswerState.COUNTS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from audit_core.attest.limits import dates_in, is_broken, parse_limit
 from audit_core.model.attestations import Attestation
 from audit_core.model.units import Step
 
@@ -17,10 +18,29 @@ def valid_days(step: Step) -> int:
 
 
 def valid_until(given: Attestation, step: Step) -> datetime.date:
-    """The last day on which `given` holds: that of its step, or an earlier one that it names."""
+    """The last day on which `given` holds.
+
+    That is the last one for its step, an earlier one that it names, or the one on which the dates
+    that it gives reach the limit of the step.
+    """
     fact = datetime.date.fromisoformat(given.date)
-    try:
-        last = fact + datetime.timedelta(days=valid_days(step))
-    except OverflowError:
-        last = datetime.date.max
+    last = _after(fact, valid_days(step))
+    limit, dates = parse_limit(step.limit), dates_in(given.value)
+    if limit is not None and dates and not is_broken(limit, dates, fact):
+        # What was in time then is not for ever.
+        last = min(last, _after(dates[-1], limit.days))
     return last if given.expires is None else min(last, datetime.date.fromisoformat(given.expires))
+
+
+def exceeds(given: Attestation, step: Step) -> bool:
+    """Whether the dates of the answer break the limit of its step."""
+    limit, dates = parse_limit(step.limit), dates_in(given.value)
+    fact = datetime.date.fromisoformat(given.date)
+    return limit is not None and bool(dates) and is_broken(limit, dates or (), fact)
+
+
+def _after(day: datetime.date, days: int) -> datetime.date:
+    try:
+        return day + datetime.timedelta(days=days)
+    except OverflowError:
+        return datetime.date.max

@@ -84,6 +84,10 @@ def _remark(number: int, told: Told) -> Message | None:
         return msg("Step {step} is open: {by} gave the value {value} on {date} and no verdict",
                    step=number, by=by, value=_line(answer.value),
                    date=answer.date)  # fmt: skip
+    if answer.limit:
+        return msg("Step {step} is denied: the dates that {by} gave on {date} ({value}) break its "
+                   "limit {limit}", step=number, by=by, date=answer.date,
+                   value=_line(answer.value), limit=answer.limit)  # fmt: skip
     return _denied(number, told) if answer.verdict is AnswerVerdict.DENIED else None
 
 

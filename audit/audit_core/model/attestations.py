@@ -107,7 +107,10 @@ class AnswerSet(Struct, frozen=True, kw_only=True):
 
 
 class StepAnswer(Struct, frozen=True, kw_only=True):
-    """An answer as it stands for a step on an object; `valid_until` is its last day."""
+    """An answer as it stands for a step on an object; `valid_until` is its last day.
+
+    `limit` is that of the step where the dates in `value` break it: the verdict is then `denied`.
+    """
 
     question: str
     verdict: AnswerVerdict
@@ -119,5 +122,6 @@ class StepAnswer(Struct, frozen=True, kw_only=True):
     text: str = ""
     reason: str = ""
     value: str = ""
+    limit: str = ""
     superseded: Superseded | None = None
     attachments: tuple[Attachment, ...] = ()

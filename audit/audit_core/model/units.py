@@ -38,7 +38,8 @@ class Step(Struct, frozen=True, kw_only=True):
     can be the bad answer. `duplicate_of` is the step of the same unit that this one repeats; it
     is never asked. `repeats` is the same question in another unit. `settles` is None where the
     standard's steps are not known and this step stands for the whole clause. `scope` says for how
-    much one answer holds, unless somebody answers otherwise.
+    much one answer holds, unless somebody answers otherwise. `limit` is the part of `threshold`
+    that dates are held to, such as `age<=365d`.
     """
 
     number: int = 1
@@ -58,6 +59,7 @@ class Step(Struct, frozen=True, kw_only=True):
     high_risk_rules: tuple[str, ...] = ()
     freshness_days: int | None = None
     threshold: str = ""
+    limit: str = ""
     source: str = ""
     note: str = ""
 

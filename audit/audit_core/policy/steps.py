@@ -17,9 +17,9 @@ METHODS = ("interview", "examine", "test")
 STEP_COLUMNS = (
     "level", "unit", "clause", "step", "method", "question_zh", "question_en", "bring_zh",
     "bring_en", "answer", "settles", "scope", "probe_hint", "source", "note", "freshness_days",
-    "threshold", "affirmed_if_zh", "affirmed_if_en",
+    "threshold", "limit", "affirmed_if_zh", "affirmed_if_en",
 )  # fmt: skip
-_OPTIONAL = ("scope", "freshness_days", "threshold")
+_OPTIONAL = ("scope", "freshness_days", "threshold", "limit")
 STEP_REQUIRED = tuple(c for c in STEP_COLUMNS if c not in _OPTIONAL)
 RULE_COLUMNS = (
     "level", "unit", "clause", "steps", "distinct_steps", "conforms_if", "partial_possible", "note",
@@ -27,6 +27,7 @@ RULE_COLUMNS = (
 _BOTH_LANGUAGES = ("question", "bring", "affirmed_if")
 _NUMBER = re.compile(r"[1-9][0-9]?")
 _DAYS = re.compile(r"[1-9][0-9]{0,4}")
+_TIME = re.compile(r"age<=[1-9][0-9]{0,4}d|gaps<=[1-9][0-9]{0,4}d\*[1-9][0-9]?")
 _RULE = re.compile(r"[1-9][0-9]?(?:[&|][1-9][0-9]?)*")
 _SAME = re.compile(r"same question as (\S+) step ([1-9][0-9]?)")
 _DUPLICATE = re.compile(r"dup_of=([1-9][0-9]?)")
@@ -108,8 +109,16 @@ def _step(row: Row, number: int) -> Step:
         settles=SettledBy(_word(row, "settles", row["settles"], tuple(SettledBy))),
         scope=_scope(row),
         probe_hint=row["probe_hint"], threshold=row.get("threshold", ""),
+        limit=_limit(row),
         freshness_days=_days(row), source=row["source"], **_note(row),
     )  # fmt: skip
+
+
+def _limit(row: Row) -> str:
+    text = row.get("limit", "")
+    if text and not _TIME.fullmatch(text):
+        _refuse(row, "limit", msg("age<=365d, gaps<=92d*4, or nothing"), text)
+    return text
 
 
 def _scope(row: Row) -> Scope:

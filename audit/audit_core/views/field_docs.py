@@ -247,6 +247,8 @@ HERE: dict[str, str] = {
     "StepView.affirmed_if": f"When it counts as affirmed; null where it is not open. {_LANGUAGE}",
     "StepView.bring": f"What to bring; null where it is not open. {_LANGUAGE}",
     "StepView.question": f"What is asked of people; null where it is not open. {_LANGUAGE}",
+    "Step.limit": "Limit that dates are held to, `age<=365d` or `gaps<=92d*4`; may be empty.",
+    "StepAnswer.limit": "The limit that the dates in `value` break; empty where they do not.",
     "Step.scope": "For how much one answer holds: `system`, `group` (objects of one type) or "
     "`target`.",
     "QuestionCounts.questions": "Number of open questions.",
@@ -261,6 +263,7 @@ HERE: dict[str, str] = {
     "QuestionRow.id": "`CATALOG/CLAUSE/STEP`, with `@` and whom it is asked of unless it is the "
     "whole system; an answer names it.",
     "QuestionRow.layer": f"The layer. {_LANGUAGE}",
+    "QuestionRow.limit": "Limit that dates in `value` are held to; may be empty.",
     "QuestionRow.method": "How it is answered: of `interview`, `examine`, `test`.",
     "QuestionRow.question": f"What is asked. {_LANGUAGE}",
     "QuestionRow.scope": "For how much one answer holds: `system`, `group` or `target`.",

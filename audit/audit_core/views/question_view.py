@@ -42,6 +42,7 @@ class QuestionRow(Struct, frozen=True, kw_only=True):
     affirmed_if: str
     answer: str
     threshold: str
+    limit: str
     valid_days: int
     state: QuestionState
     due: str | None
@@ -104,6 +105,7 @@ def _row(question: Question, lang: str) -> QuestionRow:
         affirmed_if=affirmed_if,
         answer=step.answer,
         threshold=step.threshold,
+        limit=step.limit,
         valid_days=valid_days(step),
         state=QuestionState(question.last.state if question.last else "open"),
         due=question.last.valid_until if question.last else None,

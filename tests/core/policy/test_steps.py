@@ -147,6 +147,9 @@ BROKEN = [
     ({"level": "L2"}, {}, "steps.csv:3: level: expected the clause's level L3, got 'L2'"),
     ({"question_en": " "}, {}, "steps.csv:3: question_en: expected a text, got ' '"),
     ({"bring_zh": ""}, {}, "steps.csv:3: bring_zh: expected a text, got ''"),
+    ({"scope": "all"}, {}, "steps.csv:3: scope: expected one of system, group, target, got 'all'"),
+    ({"limit": "age<365"}, {}, "steps.csv:3: limit: expected age<=365d, gaps<=92d*4, or nothing, "
+     "got 'age<365'"),
     ({"method": "examine+tset"}, {}, "steps.csv:3: method: expected one of interview, examine, "
      "test, got 'tset'; did you mean 'test'?"),
     ({"answer": "maybe"}, {}, "steps.csv:3: answer: expected one of yes_no, value, date, file"),
@@ -173,7 +176,7 @@ BROKEN = [
 def test_a_broken_table_is_refused_with_its_place(tmp_path: Path) -> None:
     for number, (step, rule, message) in enumerate(BROKEN):
         folder = tmp_path / str(number)
-        empty = {"freshness_days": ""}
+        empty = {"freshness_days": "", "limit": "", "scope": "system"}
         steps = [STEP | empty, STEP | empty | {"step": "2"} | step]
         with pytest.raises(InputError) as caught:
             loaded(folder, steps, [RULE | rule])
