@@ -22,8 +22,8 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_core.model import Answer, Command, Judgement, Privilege, Reason
-from audit_linux.logs.auditing import NO_TOOLS
+from audit_core.model import Answer, Judgement
+from audit_linux.logs.auditing import NO_TOOLS, auditctl
 
 
 class AuditRule(Struct, frozen=True, kw_only=True):
@@ -136,13 +136,7 @@ _MOST_RULES = 5000  # the largest published rule sets have some hundreds
 RULES = fact(
     "linux.audit-rules",
     tuple[AuditRule, ...],
-    ask=Command(
-        argv=("/usr/sbin/auditctl", "-l"),
-        privilege=Privilege.ROOT,
-        not_found=Reason.NOT_PRESENT,
-        limit=2 << 20,
-    ),
-    parse=parse_rules,
+    providers=auditctl("-l", parse_rules, limit=2 << 20),
 )
 
 

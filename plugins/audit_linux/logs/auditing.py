@@ -19,11 +19,21 @@ from audit_core.api.sdk import (
     known_or_absent,
     msg,
     passed,
+    provider,
     undetermined,
     verbatim,
     whole_number,
 )
-from audit_core.model import Answer, Command, Judgement, Privilege, ReadFile, Reason
+from audit_core.model import (
+    Answer,
+    Command,
+    Judgement,
+    Parser,
+    Privilege,
+    Provider,
+    ReadFile,
+    Reason,
+)
 from audit_linux.processes import PROCESSES, Process, process_labels, running
 
 RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
@@ -49,14 +59,22 @@ def parse_status(answer: Answer) -> AuditStatus:
                        lost=int(values.get("lost", "0")))  # fmt: skip
 
 
-STATUS = fact(
-    "linux.audit-status",
-    AuditStatus,
-    ask=Command(
-        argv=("/usr/sbin/auditctl", "-s"), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT
-    ),
-    parse=parse_status,
-)
+def auditctl(option: str, parse: Parser, *, limit: int = 1 << 20) -> tuple[Provider, ...]:
+    """Ways to ask auditctl: where /usr was not merged (Debian 11 and before) it lies in /sbin.
+
+    Only where it is in neither place the tools are not installed.
+    """
+    places = (
+        ("/usr/sbin/auditctl", Reason.UNSUPPORTED), ("/sbin/auditctl", Reason.NOT_PRESENT),
+    )  # fmt: skip
+    return tuple(
+        provider(Command(argv=(place, option), privilege=Privilege.ROOT, not_found=missing,
+                         limit=limit), parse)
+        for place, missing in places
+    )  # fmt: skip
+
+
+STATUS = fact("linux.audit-status", AuditStatus, providers=auditctl("-s", parse_status))
 
 
 def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:

@@ -1,48 +1,131 @@
-"""Agents of security products, known by the names of their processes."""
+"""Agents of security products, known by their processes, packages and units."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from audit_core.api.sdk import (
+    Absent,
     capped,
     failed,
+    known,
+    known_or_absent,
     msg,
+    optional,
     passed,
     undetermined,
 )
-from audit_core.model import Judgement, Target
+from audit_core.model import Judgement, Message, Target
 from audit_linux.declared import declared
 from audit_linux.processes import Process, process_labels, running
+from audit_linux.system.packages import PACKAGES
+from audit_linux.system.products import Product
+from audit_linux.units import UNITS, Units
+
+# What besides processes shows an agent, in the order in which `judged` is given it.
+SHOWN_BY = (known_or_absent(PACKAGES), known_or_absent(optional(UNITS)))
+Packages = frozenset[str] | Absent
+Booted = Units | Absent | None
+
+# What a security product that is not in the list may be called. The rest of a name may be anything.
+_HINT = re.compile(
+    r"agent|edr|hids|xdr|antivir|virus|malware|sentinel|defend|guard|protect|endpoint|shield"
+    r"|(?:^|[-_])(?:av|epp|hss|cwpp|sec)(?:[-_.]|d?$)|secur"
+)
+# Programs of distributions, clouds and monitoring that have such a name.
+_ORDINARY = re.compile(
+    r"(?:ssh|gpg|qemu-guest|amazon-ssm|ssm|ovirt-guest|spice-vd|puppet|consul|telegraf|lxd|snmp)"
+    r"[-_]?agentd?(?:@.*|-.*)?"
+    r"|(?:polkit|systemd|zabbix|datadog|newrelic|google|aliyun|cloud|walinux|oracle-cloud|rhsm"
+    r"|selinux|securetty|pgagent|xe-guest)(?:[-_.@].*|agent.*|)|waagent|wireguard.*|sshguard"
+)
 
 
-def _products(target: Target, known: dict[str, str], setting: str) -> dict[str, str]:
-    """The products by the names of their processes: known ones, and those that are declared."""
+def _products(target: Target, products: tuple[Product, ...], setting: str) -> dict[str, str]:
+    """The products by the names of their processes (cut), those that are declared among them."""
+    every = {name: p.name for p in products for name in p.processes}
     mine = {name: name for name in declared(target, setting) or ()}
-    return {name[:15]: product for name, product in (known | mine).items()}
+    return {name[:15]: product for name, product in (every | mine).items()}
 
 
 def agents(
-    target: Target, processes: tuple[Process, ...], known: dict[str, str], setting: str
+    target: Target, processes: tuple[Process, ...], products: tuple[Product, ...], setting: str
 ) -> tuple[Process, ...]:
     """The processes with the name of a known or declared agent that run under a system account."""
-    return running(processes, _products(target, known, setting))
+    return running(processes, _products(target, products, setting))
+
+
+def _base(unit: str) -> str:
+    return unit.rpartition(".")[0].partition("@")[0] if "." in unit else unit
+
+
+def installed(products: tuple[Product, ...], packages: Packages, units: Booted) -> tuple[str, ...]:
+    """What of `products` is installed or starts at boot, as `NAME (package or unit)`."""
+    names = known(packages) or frozenset()
+    booted = known(units)
+    started = booted.active | booted.enabled if booted else frozenset()
+    bases = {_base(unit) for unit in started}
+    found = ((p.name, {*p.packages} & names | {*p.units} & bases) for p in products)
+    return tuple(f"{name} ({', '.join(sorted(by))})" for name, by in found if by)
+
+
+def unknown_agents(processes: tuple[Process, ...], units: Booted) -> tuple[str, ...]:
+    """Processes of the system and active units whose names may be those of a security product."""
+    booted = known(units)
+    names = {p.name for p in processes if p.by_system}
+    names |= {_base(unit) for unit in (booted.active if booted else ())}
+    return tuple(sorted(name for name in names if _may_be_one(name)))
+
+
+def _may_be_one(name: str) -> bool:
+    low = name.lower()
+    return bool(_HINT.search(low)) and not _ORDINARY.fullmatch(low)
 
 
 def judged(
-    target: Target, processes: tuple[Process, ...], known: dict[str, str], setting: str
+    target: Target,
+    processes: tuple[Process, ...],
+    products: tuple[Product, ...],
+    setting: str,
+    packages: Packages,
+    units: Booted,
 ) -> Judgement:
-    """PASS when an agent is seen, with its name and owner; FAIL when no process is one."""
-    products = _products(target, known, setting)
+    """PASS when an agent runs, with its name and owner; FAIL when nothing looks like one."""
+    named = _products(target, products, setting)
     expected = msg("a known agent, or one declared in {setting}, running under a system account",
                    setting=setting)  # fmt: skip
-    if seen := running(processes, products):
-        names = capped({products[p.name] for p in seen})
+    if seen := running(processes, named):
+        names = capped({named[p.name] for p in seen})
         detail = msg("Found by process name: {processes}; products: {products}",
-                   processes=capped(process_labels(seen)), products=names)  # fmt: skip
+                     processes=capped(process_labels(seen)), products=names)  # fmt: skip
         return passed(detail, expected=expected)
-    if named := [p for p in processes if p.name in products]:
-        detail = msg("Only in a container or under a person's account: {processes}",
-                   processes=capped(process_labels(named)))  # fmt: skip
-        return undetermined(detail, expected=expected)
-    detail = msg("None of {count} processes has the name of a known or declared agent",
+    none = msg("None of {count} processes has the name of a known or declared agent",
                count=len(processes))  # fmt: skip
-    return failed(detail, expected=expected)
+    maybe = tuple(_maybe(processes, named, products, packages, units, setting))
+    return (
+        undetermined(none, *maybe, expected=expected) if maybe else failed(none, expected=expected)
+    )
+
+
+def _maybe(
+    processes: tuple[Process, ...],
+    named: dict[str, str],
+    products: tuple[Product, ...],
+    packages: Packages,
+    units: Booted,
+    setting: str,
+) -> Iterable[Message]:
+    """What speaks for an agent all the same, or was not looked at."""
+    if elsewhere := [p for p in processes if p.name in named]:
+        yield msg("Only in a container or under a person's account: {processes}",
+                  processes=capped(process_labels(elsewhere)))  # fmt: skip
+    if there := installed(products, packages, units):
+        yield msg("Installed, but none of its known processes runs: {products}",
+                  products=capped(there))  # fmt: skip
+    if unknown := unknown_agents(processes, units):
+        yield msg("May be agents that are not in the list of products; declare them in {setting} "
+                  "if they are: {names}", setting=setting, names=capped(unknown))  # fmt: skip
+    for gap in (packages, units):
+        if isinstance(gap, Absent):
+            yield gap.detail

@@ -33,41 +33,23 @@ from audit_core.model import Judgement, Target
 from audit_linux.clock import CLOCK, seconds
 from audit_linux.find_errors import refused
 from audit_linux.processes import PROCESSES, Process, process_labels, running
-from audit_linux.system.agents import judged
-
-# Process names; as for malware agents, the vendors' own are from memory where not ClamAV's peers.
-AGENTS = {
-    "wazuh-agentd": "Wazuh",
-    "ossec-agentd": "OSSEC",
-    "ossec-analysisd": "OSSEC",
-    "wazuh-analysisd": "Wazuh",
-    "falco": "Falco",
-    "suricata": "Suricata",
-    "samhain": "Samhain",
-    "tetragon": "Tetragon",
-    "elkeid-agent": "Elkeid",
-    "AliYunDun": "阿里云安全中心",
-    "YDService": "腾讯云主机安全",
-    "titanagent": "青藤万相",
-    "hostguard": "华为云企业主机安全",
-    "edr_agent": "深信服 EDR",
-    "ds_agent": "亚信/趋势 Deep Security",
-    "wdavdaemon": "Microsoft Defender",
-    "falcon-sensor": "CrowdStrike",
-}
+from audit_linux.system.agents import SHOWN_BY, Booted, Packages, judged
+from audit_linux.system.products import INTRUSION
 
 
 @check(
     "linux.intrusion-agent",
-    needs=(TARGET, complete(PROCESSES)),
+    needs=(TARGET, complete(PROCESSES), *SHOWN_BY),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Install a host intrusion detection agent; declare intrusion_agents if its name "
                "differs"),
 )  # fmt: skip
-def intrusion_agent(target: Target, processes: tuple[Process, ...]) -> Judgement:
+def intrusion_agent(
+    target: Target, processes: tuple[Process, ...], packages: Packages, units: Booted
+) -> Judgement:
     """A host intrusion detection agent is running."""
-    return judged(target, processes, AGENTS, "intrusion_agents")
+    return judged(target, processes, INTRUSION, "intrusion_agents", packages, units)
 
 
 class Baseline(Struct, frozen=True, kw_only=True):

@@ -94,13 +94,17 @@ MANDATORY = fact(
             parse_mandatory,
             os_family="rhel",
         ),
-        provider(
-            Command(
-                argv=("/usr/bin/grep", "-H", ".", _SELINUX, _CONFIG, _LSM, _APPARMOR),
-                privilege=Privilege.ROOT,
-                ok=(0, 1, 2),
-            ),
-            parse_mandatory,
+        *(
+            provider(
+                Command(
+                    argv=(grep, "-H", ".", _SELINUX, _CONFIG, _LSM, _APPARMOR),
+                    privilege=Privilege.ROOT,
+                    ok=(0, 1, 2),
+                ),
+                parse_mandatory,
+            )
+            # /usr was not merged on Debian 11 and before
+            for grep in ("/usr/bin/grep", "/bin/grep")
         ),
     ),
 )

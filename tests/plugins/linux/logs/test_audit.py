@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from audit_core.api.testkit import whole
-from audit_core.model import Answer, ParseError, Partial, Verdict
+from audit_core.model import Answer, Command, ParseError, Partial, Reason, Verdict
 from audit_linux.logs import audit_rules, auditing
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
@@ -352,3 +352,12 @@ def test_an_empty_auditd_conf_falls_back_to_the_daemon_s_defaults(answer: Make) 
 def test_an_auditd_conf_with_a_line_that_is_no_setting_is_refused(answer: Make) -> None:
     with pytest.raises(ParseError):
         auditing.parse_auditd_conf(answer("num_logs 5\n"))
+
+
+def test_the_tools_are_looked_for_where_usr_is_not_merged() -> None:
+    # Debian 11 without merged /usr has /sbin/auditctl only: missing is what is in neither place
+    for fact in (auditing.STATUS, audit_rules.RULES):
+        asked = [provider.ask for provider in fact.providers]
+        assert [(ask.argv[0], ask.not_found) for ask in asked if isinstance(ask, Command)] == [
+            ("/usr/sbin/auditctl", Reason.UNSUPPORTED), ("/sbin/auditctl", Reason.NOT_PRESENT),
+        ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from audit_core.api.sdk import msg
 from audit_core.api.testkit import whole
 from audit_core.model import (
     Absent,
@@ -17,6 +18,7 @@ from audit_core.model import (
     Command,
     FileEntry,
     FileStatus,
+    Judgement,
     Message,
     ParseError,
     Partial,
@@ -27,14 +29,17 @@ from audit_core.model import (
 from audit_core.model.files import encode_files
 from audit_linux.processes import Process
 from audit_linux.system import (
+    agents,
     intrusion,
     kernel,
     malware,
     packages,
+    products,
     residual,
     storage,
     trust,  # fmt: skip
 )
+from audit_linux.units import Units
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
@@ -106,6 +111,53 @@ def test_needless(
 # --- agents -------------------------------------------------------------------------------------
 
 
+_PLAIN = frozenset({"bash", "openssh-server"})
+
+
+def _malware(host: Target, processes: tuple[Process, ...]) -> Judgement:
+    return malware.malware_agent.judge(host, processes, _PLAIN, None)
+
+
+def test_agents_are_known_by_their_names_cut_to_fifteen_bytes(
+    subtests: Any, target: MakeTarget
+) -> None:
+    for product in products.PRODUCTS:
+        for name in product.processes:
+            with subtests.test(name):
+                seen = (INIT, Process(pid=5, uid=0, name=name[:15]))
+                setting = "malware_agents" if product.malware else "intrusion_agents"
+                found = agents.judged(target(), seen, products.PRODUCTS, setting, _PLAIN, None)
+                assert found.verdict is Verdict.PASS
+                assert product.name in found.detail[0].args["products"]
+
+
+def test_what_looks_like_an_agent_is_told_and_does_not_fail(
+    subtests: Any, target: MakeTarget
+) -> None:
+    units = Units(active=frozenset({"ssh.service"}), enabled=frozenset())
+    known = Units(active=frozenset(), enabled=frozenset({"falcon-sensor.service"}))
+    closed = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+    # (process, packages, units) -> verdict
+    cases: list[tuple[str, Any, Any, Verdict]] = [
+        ("bash", _PLAIN, units, Verdict.FAIL),
+        ("ssh-agent", _PLAIN, units, Verdict.FAIL),
+        ("qemu-guest-agen", _PLAIN, units, Verdict.FAIL),
+        ("acme-edr", _PLAIN, units, Verdict.UNDETERMINED),
+        ("NewProtectSvc", _PLAIN, units, Verdict.UNDETERMINED),
+        ("bash", frozenset({"efs"}), units, Verdict.UNDETERMINED),
+        ("bash", _PLAIN, known, Verdict.UNDETERMINED),
+        ("bash", closed, units, Verdict.UNDETERMINED),
+        ("bash", _PLAIN, closed, Verdict.UNDETERMINED),
+    ]
+    for name, packages_, booted, verdict in cases:
+        with subtests.test(f"{name} {booted}"):
+            seen = (INIT, Process(pid=5, uid=0, name=name))
+            judged = malware.malware_agent.judge(target(), seen, packages_, booted)
+            assert judged.verdict is verdict
+            signed = malware.malware_signatures.judge(target(), seen, packages_, booted, None)
+            assert signed.verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("name", "uid", "declared", "verdict"),
     [
@@ -124,15 +176,15 @@ def test_malware_agent(
     name: str, uid: int, declared: list[str], verdict: Verdict, target: MakeTarget
 ) -> None:
     processes = (INIT, Process(pid=5, uid=uid, name=name))
-    judgement = malware.malware_agent.judge(target(malware_agents=declared), processes)
+    judgement = _malware(target(malware_agents=declared), processes)
     assert judgement.verdict is verdict
-    seen = judgement.detail[0].args.get("processes")
-    assert verdict is Verdict.FAIL or seen == (f"{name} (pid 5, uid {uid})",)
+    told = [part.args.get("processes") for part in judgement.detail]
+    assert verdict is Verdict.FAIL or (f"{name} (pid 5, uid {uid})",) in told
 
 
 def test_an_agent_in_a_container_does_not_guard_the_host(target: MakeTarget) -> None:
     processes = (INIT, Process(pid=5, uid=0, name="clamd", contained=True))
-    judgement = malware.malware_agent.judge(target(), processes)
+    judgement = _malware(target(), processes)
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
@@ -143,7 +195,7 @@ def test_an_agent_in_a_container_does_not_guard_the_host(target: MakeTarget) -> 
 def test_intrusion_agent(name: str, verdict: Verdict, target: MakeTarget) -> None:
     processes = (INIT, Process(pid=5, uid=0, name=name))
     host = target(intrusion_agents=["hids"])
-    assert intrusion.intrusion_agent.judge(host, processes).verdict is verdict
+    assert intrusion.intrusion_agent.judge(host, processes, _PLAIN, None).verdict is verdict
 
 
 HEADER = "ClamAV-VDB:{} 2026 08-24 +0000:27500:2048123:90:0123456789abcdef:sig"
@@ -201,7 +253,7 @@ def test_signatures(
     built = (
         None if age is None else malware.Signatures(version=1, built=NOW - age * 86_400, now=NOW)
     )
-    judgement = malware.malware_signatures.judge(target(), processes, built)
+    judgement = malware.malware_signatures.judge(target(), processes, _PLAIN, None, built)
     assert judgement.verdict is verdict
 
 
