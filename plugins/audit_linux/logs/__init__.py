@@ -13,6 +13,7 @@ from audit_linux.logs import (
     log_files,
     log_reach,
     log_rotation,
+    login_records,
     remote_log,
     rsyslog,
     syslog_ng,
@@ -21,9 +22,9 @@ from audit_linux.logs import (
 FACTS: tuple[Fact, ...] = (
     *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
     journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
-    *remote_log.FACTS,
+    *remote_log.FACTS, *login_records.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
-    *log_reach.CHECKS, *remote_log.CHECKS,
+    *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
 )  # fmt: skip

@@ -85,7 +85,7 @@ class Reach(Struct, frozen=True, kw_only=True):
     most: int
 
 
-_SYSTEM_JOURNAL = re.compile(r"journal/[0-9a-f]{32}/system[^/]{0,120}\.journal~?")
+SYSTEM_JOURNAL = re.compile(r"journal/[0-9a-f]{32}/system[^/]{0,120}\.journal~?")
 _JOURNAL = re.compile(
     r"journal/[0-9a-f]{32}/system@[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{16})\.journal"
 )
@@ -145,7 +145,7 @@ def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
     by_name = {name: [f for f in files if is_log(f.path, name)] for name in SECURITY_LOGS}
     system = [_reach(name, own, tree.now, renamed=False) for name, own in by_name.items()]
     # Below journal/remote lie the records of other hosts, in user-1000.journal those of a person.
-    entries = [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
+    entries = [f for f in files if SYSTEM_JOURNAL.fullmatch(f.path)]
     journal = _reach("journal", entries, tree.now, renamed=True)
     # The system log counts once, by its longest copy; the audit trail has no second copy.
     copies = [r for r in (*system, journal) if r is not None]
@@ -270,7 +270,7 @@ def _written(tree: LogTree) -> tuple[list[LogFile], list[LogFile]]:
     """The text logs and the journals that hold something."""
     files = [f for f in tree.files if not f.folder and f.size > 0]
     text = [f for f in files if any(is_log(f.path, name) for name in SECURITY_LOGS)]
-    return text, [f for f in files if _SYSTEM_JOURNAL.fullmatch(f.path)]
+    return text, [f for f in files if SYSTEM_JOURNAL.fullmatch(f.path)]
 
 
 def _storage(journal: JournalConf | None) -> str:

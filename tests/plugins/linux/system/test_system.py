@@ -128,7 +128,7 @@ def test_agents_are_known_by_their_names_cut_to_fifteen_bytes(
                 setting = "malware_agents" if product.malware else "intrusion_agents"
                 found = agents.judged(target(), seen, products.PRODUCTS, setting, _PLAIN, None)
                 assert found.verdict is Verdict.PASS
-                assert product.name in found.detail[0].args["products"]
+                assert found.detail[0].args["products"] == (product.name,)
 
 
 def test_what_looks_like_an_agent_is_told_and_does_not_fail(

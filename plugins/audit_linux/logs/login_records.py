@@ -1,0 +1,241 @@
+"""Whether logins are recorded now: the newest record about a login against the newest login."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Answers,
+    Command,
+    Judgement,
+    Message,
+    ParseError,
+    Partial,
+    Privilege,
+    Provider,
+    Reason,
+    Severity,
+    check,
+    fact,
+    failed,
+    known,
+    known_or_absent,
+    msg,
+    not_present,
+    optional,
+    partial,
+    passed,
+    present,
+    provider,
+    read_rows,
+    undetermined,
+    verbatim,
+)
+from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.log_reach import SYSTEM_JOURNAL
+from audit_linux.passwd import LASTLOG, Login
+
+# The text logs to which distributions write records about logins: Debian, RHEL, SUSE.
+_FILES = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")
+_DATE = (
+    r"([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}([+-][0-9]{2}:[0-9]{2}|Z)?)"
+)
+_PROGRAM = r"(sshd|sshd-session|login|dropbear|gdm[a-z-]*|lightdm|sddm)(\[[0-9]+\])?"
+_OPENED = r"pam_[a-z]+\(([a-z-]+):session\): session opened for user ([^ (]{1,64}).*"
+_ACCEPTED = r"Accepted ([a-z/-]{1,40}) for ([^ ]{1,64}) from .*"
+
+
+def _sed(program: str) -> Command:
+    """Prints of each file the last record about a login, in five fields and without its address.
+
+    Only these fields leave the host: what somebody typed as a name at a failed login may be a
+    password. `k` keeps a record, `e` prints what was kept at the end of a file.
+    """
+    script = (
+        f"s#^{_DATE} [^ ]+ {_PROGRAM}: {_ACCEPTED}#\\1|\\3|accepted|\\5|\\6#", "t k",
+        f"s#^{_DATE} [^ ]+ {_PROGRAM}: {_OPENED}#\\1|\\3|session opened|\\5|\\6#", "t k",
+        "$!d", "b e", ":k", "h", "$!d", ":e", "x", "/./p", "s/.*//", "h",
+    )  # fmt: skip
+    words = tuple(word for line in script for word in ("-e", line))
+    return Command(
+        argv=(program, "-nsE", *words, *_FILES), privilege=Privilege.ROOT, ok=(0, 2), timeout_s=60
+    )
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One record about a login: when (UTC), which program, what came of it, how and for whom."""
+
+    at: datetime
+    program: str
+    outcome: str
+    how: str
+    user: str
+
+    @property
+    def text(self) -> str:
+        """The record in one line, with a time of UTC."""
+        moment = self.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{moment} {self.program}: {self.outcome} ({self.how}), {self.user}"
+
+
+def _moment(text: str, clock: datetime) -> datetime:
+    """The time of a record; what names no zone is local time, what names no year the last one."""
+    try:
+        if text[:1].isdigit():
+            found = datetime.fromisoformat(text)
+        else:
+            found = datetime.strptime(f"{clock.year} {text}", "%Y %b %d %H:%M:%S")  # noqa: DTZ007
+    except ValueError as error:
+        raise ParseError(msg("not a date: {text}", text=verbatim(text))) from error
+    found = found if found.tzinfo else found.replace(tzinfo=clock.tzinfo)
+    if not text[:1].isdigit() and found > clock + timedelta(days=1):
+        found = found.replace(year=found.year - 1)
+    return found.astimezone(UTC)
+
+
+def parse_samples(answers: Answers) -> tuple[Sample, ...] | Partial | Absent:
+    """The last record about a login in each of the text logs, newest first; empty where none."""
+    clock = _local(answers["zone"])
+    found = answers["records"]
+    if b"Permission denied" in found.stderr:
+        return Absent(reason=Reason.NOT_PERMITTED, detail=msg("The logs of logins need root"))
+
+    def read(line: str) -> Sample:
+        parts = line.split("|")
+        if len(parts) != 5:
+            raise ParseError(msg("not a record: {line}", line=verbatim(line)))
+        date, program, outcome, how, user = parts
+        at = _moment(date, clock)
+        return Sample(at=at, program=program, outcome=outcome, how=how, user=user)
+
+    rows, problems = read_rows(enumerate(filter(None, found.lines), 1), read)
+    return partial(tuple(sorted(rows, key=lambda row: row.at, reverse=True)), problems)
+
+
+def _local(answer: Answer) -> datetime:
+    try:
+        return datetime.strptime(answer.text.strip(), "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError as error:
+        raise ParseError(msg("not a date: {text}", text=verbatim(answer.text))) from error
+
+
+def _samples(sed: str) -> Provider:
+    zone = Command(argv=("date", "+%Y-%m-%dT%H:%M:%S%z"))
+    return provider(asks={"zone": zone, "records": _sed(sed)}, parse=parse_samples)
+
+
+# /usr was not merged on Debian 11 and before.
+SAMPLES = fact(
+    "linux.login-records",
+    tuple[Sample, ...],
+    providers=(_samples("/usr/bin/sed"), _samples("/bin/sed")),
+)
+
+
+def parse_journal(answer: Answer) -> datetime | Absent:
+    """When journald last took a record of a login program; NOT_PRESENT where it holds none."""
+    lines = [line for line in answer.lines if line.strip()]
+    if not lines:
+        return not_present(msg("The journal holds no record of a login program"))
+    try:
+        micros = int(str(json.loads(lines[-1])["__REALTIME_TIMESTAMP"])[:20])
+        return datetime.fromtimestamp(micros // 1_000_000, UTC)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
+        raise ParseError(msg("not a record: {line}", line=verbatim(lines[-1]))) from error
+
+
+# Without the message: a name that somebody typed may be a password.
+JOURNALED = fact(
+    "linux.login-journal",
+    datetime,
+    ask=Command(
+        argv=(
+            "/usr/bin/journalctl", "-q", "--no-pager", "-o", "json", "-n", "1",
+            "--output-fields=SYSLOG_IDENTIFIER", "_COMM=sshd", "_COMM=sshd-session", "_COMM=login",
+        ),
+        privilege=Privilege.ROOT,
+        not_found=Reason.NOT_PRESENT,
+        timeout_s=60,
+    ),
+    parse=parse_journal,
+)  # fmt: skip
+
+# Times without zone may be an hour off around a change of summer time, and clocks are set.
+_SLACK = timedelta(hours=2)
+
+
+def _newest(logins: tuple[Login, ...] | None) -> datetime | None:
+    """The newest login that lastlog tells."""
+    times = [datetime.fromisoformat(login.last) for login in logins or () if login.last]
+    return max(times, default=None)
+
+
+def _told(name: Message, at: datetime) -> Message:
+    return msg("{what}: {time}", what=name, time=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+@check(
+    "linux.login-recording",
+    needs=(
+        known_or_absent(SAMPLES),
+        known_or_absent(optional(JOURNALED)),
+        known_or_absent(LOG_TREE),
+        known_or_absent(LASTLOG),
+    ),
+    severity=Severity.HIGH,
+    remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
+               "disk; remove rules that discard them"),
+)  # fmt: skip
+def login_recording(
+    samples: tuple[Sample, ...] | Absent,
+    journaled: datetime | Absent | None,
+    tree: LogTree | Absent,
+    logins: tuple[Login, ...] | Absent,
+) -> Judgement:
+    """The newest login left a record that outlives a restart."""
+    expected = msg("a record about a login in a text log or a journal on disk, not older than the "
+                   "newest login")  # fmt: skip
+    rows, when = known(samples) or (), known(journaled)
+    login = _newest(known(logins))
+    lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
+    detail = present(
+        msg("Newest record: {record}", record=rows[0].text) if rows else None,
+        _told(msg("Newest record of a login program in the journal"), when) if when else None,
+        _told(msg("Newest login (lastlog)"), login) if login else None,
+        msg("The journal is kept in memory only") if lasting is False else None,
+    ) or (msg("No record about a login was found"),)
+    gaps = tuple(g.detail for g in (samples, journaled, tree, logins) if isinstance(g, Absent))
+    ages = [row.at for row in rows[:1]] + ([when] if when and lasting is True else [])
+    if login is not None and any(at >= login - _SLACK for at in ages):
+        return passed(*detail, expected=expected)
+    unseen = isinstance(samples, Absent) or isinstance(journaled, Absent)
+    open_ = unseen or (when is not None and isinstance(lasting, Absent) and _new(when, login))
+    if login is None or open_:
+        return undetermined(*detail, *capped_details(gaps, login), expected=expected)
+    return failed(*detail, expected=expected)
+
+
+def _new(when: datetime, login: datetime | None) -> bool:
+    return login is None or when >= login - _SLACK
+
+
+def capped_details(gaps: tuple[Message, ...], login: datetime | None) -> tuple[Message, ...]:
+    """What is missing, and that without a known login nothing can be compared."""
+    none = msg("No login is known to compare with: log in once with a terminal and ask again")
+    return (*gaps, none) if login is None and not gaps else gaps
+
+
+def _on_disk(tree: LogTree) -> bool:
+    return tree.filesystem not in ("tmpfs", "ramfs") and any(
+        SYSTEM_JOURNAL.fullmatch(f.path) for f in tree.files
+    )
+
+
+FACTS = (SAMPLES, JOURNALED)
+CHECKS = (login_recording,)

@@ -1,0 +1,108 @@
+"""Whether the newest login left a record."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from audit_core.api.sdk import Absent, Answer, Answers, Command, Reason, Verdict, msg
+from audit_core.api.testkit import whole
+from audit_linux.logs import login_records
+from audit_linux.logs.login_records import Sample
+from audit_linux.passwd import Login
+from invented.answers import answer as made
+from invented.logs import journal_file, log_file, log_tree
+
+MakeAll = Callable[..., Answers]
+# invented, after the old and the new form of the lines of rsyslogd 8.2302 (Debian 12)
+OLD = """\
+Nov 28 06:00:01 h sshd[12]: Accepted publickey for alice from 10.0.0.1 port 22 ssh2: RSA SHA256:x
+Nov 28 06:00:02 h sshd[12]: pam_unix(sshd:session): session opened for user alice(uid=1) by (uid=0)
+Nov 28 06:00:09 h sshd[13]: Failed password for invalid user Secret-1 from 10.0.0.1 port 9 ssh2
+Nov 28 06:17:01 h CRON[14]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+"""
+NEW = """\
+2026-11-28T14:00:01.123456+08:00 h login[1]: pam_unix(login:session): session opened for user root(u
+2026-11-28T15:00:01.123456+08:00 h sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+"""
+CLOCK = "2026-11-28T06:20:00+0000\n"
+
+
+def _records(folder: Path, **texts: str | None) -> Answer:
+    """What the real sed prints of these files; None is a link to /dev/null."""
+    asks = login_records.SAMPLES.providers[0].asks
+    command = asks["records"]
+    assert isinstance(command, Command)
+    for name, text in texts.items():
+        place = folder / name
+        place.symlink_to("/dev/null") if text is None else place.write_text(text)
+    argv = [*command.argv[:-3], *(str(folder / name) for name in ("auth", "secure", "messages"))]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    assert done.returncode in command.ok
+    return made(done.stdout, done.stderr, done.returncode)
+
+
+@pytest.mark.skipif(shutil.which("sed", path="/usr/bin") is None, reason="no /usr/bin/sed")
+def test_the_last_login_of_each_log_leaves_the_host_without_what_was_typed(
+    tmp_path: Path, answers: MakeAll
+) -> None:
+    found = _records(tmp_path, auth=OLD, messages=NEW)
+    assert b"Secret-1" not in found.stdout
+    assert b"10.0.0.1" not in found.stdout
+    rows = whole(login_records.parse_samples(answers(zone=CLOCK, records=found)))
+    assert [row.text for row in rows] == [
+        "2026-11-28T06:00:02Z sshd: session opened (sshd), alice",
+        "2026-11-28T06:00:01Z login: session opened (login), root",
+    ]
+    (tmp_path / "auth").unlink()
+    (tmp_path / "messages").unlink()
+    found = _records(tmp_path, auth=None, secure="", messages="Nov 28 06:00:01 h x[1]: y\n")
+    assert whole(login_records.parse_samples(answers(zone=CLOCK, records=found))) == ()
+
+
+def test_a_record_without_a_year_is_of_the_last_one_that_fits(answers: MakeAll) -> None:
+    line = "Dec 31 23:59:59|sshd|accepted|publickey|alice\n"
+    given = answers(zone="2026-01-01T00:10:00+0800\n", records=line)
+    rows = whole(login_records.parse_samples(given))
+    assert rows[0].at == datetime(2025, 12, 31, 15, 59, 59, tzinfo=UTC)
+
+
+def test_a_login_without_a_record_fails(subtests: Any) -> None:
+    record = Sample(at=datetime(2026, 11, 1, tzinfo=UTC), program="sshd", outcome="accepted",
+                    how="publickey", user="alice")  # fmt: skip
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    fresh = structs.replace(record, at=now)
+    login = (Login(name="alice", last=now.isoformat()), Login(name="bob", last=None))
+    never = (Login(name="alice", last=None),)
+    shut = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+    disk, memory = log_tree(journal_file(3)), log_tree(log_file("auth.log"))
+    cases: list[tuple[str, Any, Any, Any, Any, Verdict]] = [
+        ("recorded", (fresh,), None, memory, login, Verdict.PASS),
+        ("only old records", (record,), None, memory, login, Verdict.FAIL),
+        ("nothing, as with /dev/null", (), None, memory, login, Verdict.FAIL),
+        ("journal on disk", (), now, disk, login, Verdict.PASS),
+        ("journal on disk, stopped", (record,), record.at, disk, login, Verdict.FAIL),
+        ("journal in memory only", (record,), now, memory, login, Verdict.FAIL),
+        ("journal, place not known", (record,), now, shut, login, Verdict.UNDETERMINED),
+        ("logs closed", shut, None, memory, login, Verdict.UNDETERMINED),
+        ("journal closed", (), shut, memory, login, Verdict.UNDETERMINED),
+        ("nobody logged in", (record,), None, memory, never, Verdict.UNDETERMINED),
+        ("lastlog closed", (record,), None, memory, shut, Verdict.UNDETERMINED),
+    ]
+    for name, samples, journal, tree, logins, verdict in cases:
+        with subtests.test(name):
+            judged = login_records.login_recording.judge(samples, journal, tree, logins)
+            assert judged.verdict is verdict
+
+
+def test_the_newest_record_of_the_journal_is_read_without_its_text(answers: MakeAll) -> None:
+    line = '{"__REALTIME_TIMESTAMP":"1795434704123456","SYSLOG_IDENTIFIER":"sshd"}\n'
+    assert login_records.parse_journal(made(line)) == datetime.fromtimestamp(1795434704, UTC)
+    assert isinstance(login_records.parse_journal(made("")), Absent)
