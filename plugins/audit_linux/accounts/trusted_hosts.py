@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from audit_core.api.sdk import (
@@ -25,6 +27,9 @@ from audit_core.api.sdk import (
 )
 from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
 
+_OF_HOST = ("/etc/hosts.equiv", "/etc/shosts.equiv", "/etc/ssh/shosts.equiv")
+_OF_USER = re.compile(r"(?:/home/[^/]+|/root)/\.[rs]hosts")
+
 
 class Trust(Struct, frozen=True, kw_only=True):
     """The entries of the files that were found, by path; a file without entries has none."""
@@ -41,6 +46,7 @@ def parse_trust(answer: Answer) -> Trust | Partial | Absent:
         )
         for file in there
         if file.status is FileStatus.READ
+        and (file.path in _OF_HOST or _OF_USER.fullmatch(file.path))
     }
     unread = [f.path for f in there if f.status is FileStatus.NOT_PERMITTED]
     problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
@@ -51,10 +57,9 @@ TRUST = fact(
     "linux.trusted-hosts",
     Trust,
     ask=ReadFiles(
-        paths=("/etc/hosts.equiv", "/etc/shosts.equiv", "/etc/ssh/shosts.equiv"),
-        globs=tuple(
-            f"{home}/{name}" for home in ("/home/*", "/root") for name in (".rhosts", ".shosts")
-        ),
+        paths=(*_OF_HOST, "/home", "/root"),
+        depth=2,
+        names=(".rhosts", ".shosts"),
         privilege=Privilege.ROOT,
     ),
     parse=parse_trust,

@@ -73,7 +73,12 @@ def authorized(line: str) -> PublicKey | None:
 
 def parse_authorized_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Absent:
     """The files that were found; one that was not read is told, the rest holds."""
-    there = [file for file in answer.files if file.status is not FileStatus.NOT_PRESENT]
+    there = [
+        file
+        for file in answer.files
+        if file.status is not FileStatus.NOT_PRESENT
+        and (file.status is not FileStatus.READ or _PLACE.fullmatch(file.path))
+    ]
     unread = [file.path for file in there if file.status is not FileStatus.READ]
     found = tuple(_file(file) for file in there if file.status is FileStatus.READ)
     if not found and not unread:
@@ -88,13 +93,11 @@ def _file(file: FileEntry) -> KeyFile:
 
 
 _PLACES = ("authorized_keys", "authorized_keys2")
+_PLACE = re.compile(r"(?:/home/[^/]+|/root)/\.ssh/authorized_keys2?")
 AUTHORIZED = fact(
     "linux.authorized-keys",
     tuple[KeyFile, ...],
-    ask=ReadFiles(
-        globs=tuple(f"{home}/.ssh/{name}" for home in ("/home/*", "/root") for name in _PLACES),
-        privilege=Privilege.ROOT,
-    ),
+    ask=ReadFiles(paths=("/home", "/root/.ssh"), depth=3, names=_PLACES, privilege=Privilege.ROOT),
     parse=parse_authorized_keys,
 )
 _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})

@@ -27,6 +27,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.find_errors import refused
 from audit_linux.ssh.public_keys import PublicKey, public_key, weak
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_server import Server, sshd_check
@@ -38,8 +39,11 @@ class HostKeys(Struct, frozen=True, kw_only=True):
     keys: dict[str, PublicKey | None]
 
 
-def parse_host_keys(answers: Answers) -> HostKeys:
+def parse_host_keys(answers: Answers) -> HostKeys | Absent:
     """The key pairs of the server: a public key stands beside its private one, in `.pub`."""
+    denied = refused(answers["private"].stderr)
+    if denied is not None:
+        return denied
     found = [p.decode("utf-8", "surrogateescape") for p in answers["private"].stdout.split(b"\0")]
     private = [path for path in found if path]
     if any(not path.startswith("/") for path in private):
@@ -64,6 +68,7 @@ HOST_KEYS = fact(
         "public": ReadFiles(globs=("/etc/ssh/*_key.pub",)),
         "private": Command(
             argv=("/usr/bin/find", "/etc/ssh", "-maxdepth", "1", "-name", "*_key", "-print0"),
+            ok=(0, 1),
         ),
     },
     parse=parse_host_keys,

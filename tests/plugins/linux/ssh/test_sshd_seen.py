@@ -114,6 +114,7 @@ def test_lengths_are_those_that_ssh_keygen_tells(
         texts[f"/etc/ssh/{kind}{bits}_key.pub"] = path.with_suffix(".pub").read_text()
     private = "\0".join(path.removesuffix(".pub") for path in texts) + "\0/etc/ssh/none_key\0"
     got = parse_host_keys(answers(public=files(texts), private=answer(private)))
+    assert isinstance(got, HostKeys)
     assert {path: key and key.text for path, key in got.keys.items()} == {
         "/etc/ssh/rsa1024_key": "ssh-rsa 1024",
         "/etc/ssh/rsa2048_key": "ssh-rsa 2048",
