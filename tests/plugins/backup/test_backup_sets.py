@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit_backup import checks, facts, magic
@@ -324,12 +324,13 @@ MAGICS = st.sampled_from(
     (*magic._PLAIN, *magic._ENCRYPTED, *contents._OF_NOTHING, b"PK\x05\x06", b"")
 )
 NAMES = st.sampled_from(("a", "a.tar", "a.gz", "a.sql.lz4"))
+RESTS = st.just(b"") | st.binary(max_size=20)
+SIZES = st.integers(1, 40) | st.integers(1, 1 << 40)
 TAILS = st.none() | st.binary(max_size=32)
 
 
-@given(
-    head=MAGICS, rest=st.binary(max_size=20), tail=TAILS, size=st.integers(1, 1 << 40), name=NAMES
-)
+@example(head=b"\x04\x22\x4d\x18", rest=b"", tail=None, size=4, name="a")
+@given(head=MAGICS, rest=RESTS, tail=TAILS, size=SIZES, name=NAMES)
 def test_any_bytes_have_some_content(
     head: bytes, rest: bytes, tail: bytes | None, size: int, name: str
 ) -> None:
