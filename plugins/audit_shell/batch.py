@@ -31,6 +31,7 @@ from audit_shell import find_files
 
 ShellRequest = Command | ReadFile | ReadFiles
 STDERR_LIMIT = 64 << 10
+SLOW_S = 5  # of one call of sudo; it takes some 10 ms where nothing is wrong
 _TIMEOUT = "/usr/bin/timeout"
 _STAT = ("/usr/bin/stat", "-L", "-c", "%F|%s")
 _HEAD = "/usr/bin/head"
@@ -87,7 +88,8 @@ U=$(id -u); S=no; T=no
 [ $? = 7 ] && T=yes
 printf '\n%s H %s %s %s\n' "$N" "$U" "$S" "$T"
 [ $T = yes ] || return 0
-if [ "$U" = 0 ]; then R=; else R='%SUDO%'; fi
+W=%WATCH%
+if [ "$U" = 0 ]; then R=; W=ok; else R='%SUDO%'; fi
 r() {
 i=$1; c=$2; shift 2
 printf '\n%s B %s\n' "$N" "$i"; printf '\n%s B %s\n' "$N" "$i" >&2
@@ -98,6 +100,13 @@ rc=; k=
 for x in $w; do case $x in o0|e0) k=$k$x;; [0-9]*) rc=$x;; esac; done
 [ ${#k} = 4 ] || rc=
 printf '\n%s E %s %s\n' "$N" "$i" "$rc"; printf '\n%s E %s %s\n' "$N" "$i" "$rc" >&2
+}
+z() {
+[ "$W" != slow ] || return 0
+[ -z "$W" ] || { "$@"; return 0; }
+a=$(date +%s); "$@"; b=$(date +%s); W=ok
+[ "${b:-0}" -ge $((${a:-0} + %SLOW%)) ] || return 0
+W=slow; printf '\n%s W %s\n' "$N" $((b - a))
 }
 f() {
 i=$1; c=$2; t=$3; p=$4; q=$5
@@ -142,32 +151,46 @@ def stream_room(request: ShellRequest) -> int:
 def call_line(index: int, request: ShellRequest) -> str:
     """The lines of the script that ask `request` as number `index`."""
     root = request.privilege is Privilege.ROOT
+    z = "z " if root else ""
     cap = str(request.limit + 1)
     wrap = f"{'$R ' if root else ''}{_TIMEOUT} -k 2 {request.timeout_s}"
     if isinstance(request, Command):
-        return f"r {index} {cap} {wrap} {shlex.join(request.argv)}\n"
+        return f"{z}r {index} {cap} {wrap} {shlex.join(request.argv)}\n"
     if isinstance(request, ReadFiles):
         most = find_files.stream_limit(request) + 1
         return "".join(
-            f"r {index}.f{n} {most} {wrap} {shlex.join(search.argv)}\n"
+            f"{z}r {index}.f{n} {most} {wrap} {shlex.join(search.argv)}\n"
             for n, search in enumerate(find_files.searches(request))
         )
     sudo = '"$R"' if root else "''"
-    return f"f {index} {cap} {request.timeout_s} {shlex.quote(request.path)} {sudo}\n"
+    return f"{z}f {index} {cap} {request.timeout_s} {shlex.quote(request.path)} {sudo}\n"
 
 
-def render(requests: Sequence[ShellRequest], nonce: str, *, sudo: bool = True) -> bytes:
-    """One sh script that asks all `requests` in order and frames the replies with `nonce`.
+def render(
+    requests: Sequence[ShellRequest], nonce: str, *, sudo: bool = True, watch: bool = True
+) -> bytes:
+    """One sh script that asks all `requests` and frames the replies with `nonce`.
 
     It is one function called on the last line, so that a connection cut half-way runs nothing.
-    Without `sudo`, requests that need root are refused unless the login is root.
+    Without `sudo`, requests that need root are refused unless the login is root. They come last,
+    files first: where the first call of sudo takes too long and the script is to `watch` it, it
+    says so and asks no more of them.
     """
-    body = "".join(call_line(i, request) for i, request in enumerate(requests))
+    numbers = sorted(range(len(requests)), key=lambda i: _late(requests[i]))
+    body = "".join(call_line(i, requests[i]) for i in numbers)
     prologue = _PROLOGUE.replace("%ERR%", str(STDERR_LIMIT))
+    prologue = prologue.replace("%SLOW%", str(SLOW_S)).replace("%WATCH%", "" if watch else "ok")
     prologue = prologue.replace("%SUDO%", "sudo -n --" if sudo else "false")
     prologue = prologue.replace("%FIND%", "command -v sudo" if sudo else "false")
     script = f"N={nonce}\n{prologue}{body}printf '\\n%s Z\\n' \"$N\"\n}}\nmain\n"
     return script.encode("utf-8", "surrogateescape")
+
+
+def _late(request: ShellRequest) -> int:
+    """Where in the script `request` is asked: what needs root last, what is quick first."""
+    if request.privilege is not Privilege.ROOT:
+        return 0
+    return 1 if isinstance(request, ReadFile) else 2
 
 
 def frame(index: str, nonce: str, body: bytes, code: int) -> bytes:
@@ -297,10 +320,14 @@ def _stat_status(text: bytes, code: int) -> Status:
 
 
 class Unframed(Struct, frozen=True, kw_only=True):
-    """The replies in the order of the requests. None: the request was never begun."""
+    """The replies in the order of the requests. None: the request was never begun.
+
+    `slow_s` is how long the first call of sudo took, where that was too long to ask on.
+    """
 
     header: Header | None
     replies: tuple[ScriptResponse | None, ...]
+    slow_s: int | None = None
 
 
 def unframe(
@@ -316,7 +343,22 @@ def unframe(
     replies = tuple(
         _reply(str(i), request, head, out, err, cut) for i, request in enumerate(requests)
     )
-    return Unframed(header=head, replies=replies)
+    slow_s = _slow(stdout, nonce)
+    if slow_s is not None:  # what was asked in part only is asked again
+        replies = tuple(
+            None if isinstance(request, ReadFiles) and _in_part(str(i), request, out) else reply
+            for i, (request, reply) in enumerate(zip(requests, replies, strict=True))
+        )
+    return Unframed(header=head, replies=replies, slow_s=slow_s)
+
+
+def _in_part(key: str, request: ReadFiles, out: dict[str, _Frame]) -> bool:
+    return f"{key}.f{len(find_files.searches(request)) - 1}" not in out
+
+
+def _slow(stdout: bytes, nonce: str) -> int | None:
+    hit = re.search(rb"\n%s W ([0-9]{1,6})\n" % nonce.encode(), stdout)
+    return None if hit is None else int(hit[1])
 
 
 def _reply(

@@ -26,11 +26,11 @@ class LocalTransport:
 
 
 class LocalSession(Closing):
-    """Runs scripts on this machine. One thread uses it at a time."""
+    """Runs scripts on this machine, several at once if need be."""
 
     def __init__(self) -> None:
         self.info = SessionInfo(connector="local", uid=os.geteuid())
-        self._shell: subprocess.Popen[bytes] | None = None
+        self._shells: set[subprocess.Popen[bytes]] = set()
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`, in `/`, with PATH, LC_ALL and HOME only."""
@@ -40,14 +40,18 @@ class LocalSession(Closing):
             ["/bin/sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0, start_new_session=True, env=env, cwd="/",
         )  # fmt: skip
-        self._shell = shell
-        with _Exchange(shell, script, limit) as exchange:
-            return exchange.carry_out(time.monotonic() + deadline_s, deadline_s)
+        self._shells.add(shell)
+        try:
+            with _Exchange(shell, script, limit) as exchange:
+                return exchange.carry_out(time.monotonic() + deadline_s, deadline_s)
+        finally:
+            self._shells.discard(shell)
 
     def close(self) -> None:
         """Kills what is still running, also from another thread."""
-        if self._shell is not None and self._shell.returncode is None:
-            _kill_session(self._shell.pid)
+        for shell in tuple(self._shells):
+            if shell.returncode is None:
+                _kill_session(shell.pid)
 
 
 class _Exchange:

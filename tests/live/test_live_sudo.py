@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from audit_core.api import plugins
 from audit_core.api.testkit import target_of
 from audit_core.model import Command, Message, Privilege, ReadFile, ReadFiles, Request, Status
 from audit_shell import batch
+from audit_shell.session import ShellSession
 from audit_shell.ssh import SshAccess, SshTransport
 from audit_shell.sudoers import sudoers
 from live.island import USER, Island, host, inventory, need_namespaces
@@ -250,3 +252,40 @@ def test_with_the_printed_file_the_whole_product_sees_what_it_did_not_see(tmp_pa
     assert len(blind) >= 5
     assert still < blind
     assert len(still) <= len(blind) // 3, still
+
+
+@pytest.mark.parametrize("sessions", [10, 1])
+def test_a_slow_sudo_costs_a_few_of_its_delays(
+    sessions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the name server is dead: each call waits, here in a module of PAM."""
+    monkeypatch.setattr(batch, "SLOW_S", 1)
+    asked: list[Request] = [
+        Command(argv=("/usr/bin/printf", f"{n}"), privilege=Privilege.ROOT) for n in range(9)
+    ]
+    asked += [FILES, Command(argv=("/usr/bin/id", "-u"))]
+    files: dict[str, bytes | None] = {
+        "/etc/pam.d/sudo": b"auth required pam_permit.so\nsession required pam_permit.so\n"
+        b"account required pam_exec.so /bin/sleep 3\n"
+    }
+    rule = f"{USER} ALL=(root) NOPASSWD: ALL\n"
+    with Island([f"MaxSessions {sessions}"], user=USER, files=files, sudoers=rule) as server:
+        access = SshAccess(
+            host=server.host, port=server.port, user=server.user, key=str(server.client_key),
+            known_hosts=(str(server.known_hosts),),
+        )  # fmt: skip
+        session = ShellSession(SshTransport(access, secret).open(), sudo=True)
+        begun = time.monotonic()
+        replies = {reply.request: reply for reply in session.ask(asked)}
+        took = time.monotonic() - begun
+        monkeypatch.setattr("audit_shell.session._LEAST_S", 1e9)  # no time is left for more
+        first, second = session.ask(asked[:2])
+        session.close()
+    assert first.status is Status.ANSWERED
+    assert second.status is Status.TIMED_OUT
+    assert re.fullmatch(r"sudo takes [3-9] s for each command on this host", str(second.detail))
+    assert {r.status for r in replies.values()} == {Status.ANSWERED}
+    assert [replies[r].stdout for r in asked[:9]] == [str(n).encode() for n in range(9)]
+    assert replies[FILES].files
+    if sessions == 10:  # 12 calls of sudo, one after the other, take 36 s
+        assert took < 25
