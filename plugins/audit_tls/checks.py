@@ -41,6 +41,7 @@ from audit_tls.facts import (
     Version,
     instead,
 )
+from audit_tls.handshakes import HANDSHAKE_CHECKS
 from audit_tls.lifetimes import SOURCE, most_days, short_days
 from audit_tls.plaintext import Use
 from audit_tls.report import Outcome, Stopped
@@ -656,5 +657,5 @@ _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 CHECKS = (
     offered, no_old_versions, no_weak_suites, forward_secrecy, certificate_valid, key_strength,
     signature_hash, certificate_name, certificate_trusted, chain_order, certificate_revocable,
-    certificate_lifetime,
+    certificate_lifetime, *HANDSHAKE_CHECKS,
 )  # fmt: skip

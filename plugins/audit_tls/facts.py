@@ -53,12 +53,21 @@ from audit_tls.suites import (
     has_hint,
     is_elliptic,
     is_finite_field,
+    is_signed,
     is_weak,
     protects,
     suite_name,
     suites_of,
 )
-from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow, key_exchange
+from audit_tls.wire import (
+    GROUP_NAMES,
+    MASTER_SECRET,
+    RENEGOTIATION,
+    KeyExchange,
+    Narrow,
+    ServerHello,
+    key_exchange,
+)
 
 _MOST_ISSUERS = 20
 _STARTTLS_S = 540  # the greeting of a mail server may come after half a minute, each time
@@ -101,6 +110,23 @@ class Spoken(Struct, frozen=True, kw_only=True):
     declined: Message | None = None
     mixed: bool = False
     protects: bool | None = None
+
+
+class Handshakes(Struct, frozen=True, kw_only=True):
+    """How handshakes before TLS 1.3 are protected; None where that did not come out.
+
+    `older`: a version before TLS 1.3 is accepted, None where that is open. `fallback`: an
+    unneeded fallback is rejected, or there is nothing to fall back to. `signatures`: the weak
+    algorithms that were used to sign a key exchange of TLS 1.2.
+    """
+
+    older: bool | None
+    compression: bool | None = None
+    renegotiation: bool | None = None
+    master_secret: bool | None = None
+    fallback: bool | None = None
+    signatures: tuple[str, ...] = ()
+    signatures_settled: bool = False
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -397,6 +423,83 @@ def _not_tls(report: Report) -> Absent | None:
     return None if detail is None else Absent(reason=Reason.NOT_PRESENT, detail=detail)
 
 
+_SIGNED = {
+    0x0101: "RSA MD5", 0x0201: "RSA SHA-1", 0x0202: "DSA SHA-1", 0x0203: "ECDSA SHA-1",
+}  # fmt: skip
+_FALLBACK_ALERT = 86
+
+
+def parse_handshakes(answer: Answer) -> Handshakes | Absent:
+    """How handshakes are protected, from the hellos of the best version before TLS 1.3."""
+    report = _report(answer)
+    if (missing := _not_tls(report)) is not None:
+        return missing
+    best = _best_older(report)
+    if not best:
+        support = [_version(report, v).support for v in (SSL3, TLS10, TLS11, TLS12)]
+        none = all(s is Support.NO for s in support)
+        return Handshakes(older=False if none else None)
+    mine = [a for a in report.attempts if a.version == best[0] and _is_taken(a)]
+    return Handshakes(
+        older=True,
+        compression=_compresses(mine),
+        renegotiation=_all_have(mine, RENEGOTIATION),
+        master_secret=_all_have(mine, MASTER_SECRET) if best[0] != SSL3 else False,
+        fallback=_fallback(report),
+        signatures=_weakly_signed(report),
+        signatures_settled=_signatures_settled(report),
+    )
+
+
+def _hellos(attempts: Iterable[Attempt]) -> list[ServerHello]:
+    return [h for a in attempts if (h := hello_of(a)) is not None]
+
+
+def _compresses(taken: list[Attempt]) -> bool | None:
+    if any(h.compression for h in _hellos(taken)):
+        return True
+    return False if any(a.narrow is Narrow.COMPRESSION for a in taken) else None
+
+
+def _all_have(taken: list[Attempt], extension: int) -> bool | None:
+    """Whether each hello has the extension; None where some have, or there is none."""
+    found = {extension in h.extensions for h in _hellos(taken)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _fallback(report: Report) -> bool | None:
+    tried = [a for a in report.attempts if a.narrow is Narrow.FALLBACK]
+    if any(map(_is_taken, tried)):
+        return False
+    if any(alert_of(a) == _FALLBACK_ALERT for a in tried):
+        return True
+    spoken = [v for v in VERSION_NAMES if v != TLCP and _taken(report, v)]
+    others = [v for v in (SSL3, TLS10, TLS11) if v not in spoken[-1:]]
+    return True if all(_version(report, v).support is Support.NO for v in others) else None
+
+
+def _weakly_signed(report: Report) -> tuple[str, ...]:
+    mine = (a for a in report.attempts if a.version == TLS12 and _is_signed(a))
+    numbers = {share.signature for a in mine if (share := _share(a)) is not None}
+    return tuple(_SIGNED[n] for n in sorted(n for n in numbers if n in _SIGNED))
+
+
+def _is_signed(attempt: Attempt) -> bool:
+    suite = accepted_suite(attempt)
+    return suite is not None and is_signed(suite)
+
+
+def _signatures_settled(report: Report) -> bool:
+    """Whether every suite of TLS 1.2 that signs was offered with old algorithms only."""
+    signed = frozenset(s for s in _taken(report, TLS12) if is_signed(s))
+    if not signed:
+        return _turned(report, TLS12).issuperset(s for s in suites_of(TLS12) if is_signed(s))
+    mine = [a for a in report.attempts if a.narrow is Narrow.OLD_SIGNATURES]
+    read = any(_is_taken(a) and (s := _share(a)) is not None and s.signature for a in mine)
+    # a server with two kinds of certificates may have refused for one and signed with the other
+    return read or bool(_turned(report, TLS12, Narrow.OLD_SIGNATURES))
+
+
 def parse_spoken(answer: Answer) -> Spoken:
     """Whether the endpoint speaks TLS, and whether that protects anything."""
     report = _report(answer)
@@ -566,4 +669,6 @@ TRUST = fact("tls.trust", Chains, ask=ask, parse=parse_trust, kind="endpoint")
 
 SPOKEN = fact("tls.spoken", Spoken, ask=ask, parse=parse_spoken, kind="endpoint")
 
-FACTS = (ENDPOINT, CERTIFICATES, TRUST, SPOKEN)
+HANDSHAKES = fact("tls.handshakes", Handshakes, ask=ask, parse=parse_handshakes, kind="endpoint")
+
+FACTS = (ENDPOINT, CERTIFICATES, TRUST, SPOKEN, HANDSHAKES)

@@ -51,6 +51,7 @@ from audit_tls.suites import (
     in_offers,
     is_elliptic,
     is_finite_field,
+    is_signed,
     is_weak,
     suites_of,
 )
@@ -185,6 +186,7 @@ class Asker:
             self._any(version, has_forward_secrecy)
         self._control()
         self._key_exchange(older)
+        self._protections(spoken, older)
         self._certificates(spoken, older)
         self._control()
         self._verify(older)
@@ -224,6 +226,18 @@ class Asker:
         for version in older[:1]:  # primes, curves and certificates are no matter of the version
             self._each(version, is_finite_field, Narrow.OWN_PRIMES)
             self._each(version, is_elliptic, Narrow.WEAK_CURVES)
+
+    def _protections(self, spoken: Sequence[int], older: Sequence[int]) -> None:
+        for version in older[:1]:
+            self._ask(version, tuple(sorted(self._taken(version))), narrow=Narrow.COMPRESSION)
+        # TLS 1.2 below TLS 1.3 is protected in another way (RFC 8446 4.1.3)
+        newest = max((v for v in spoken if v != TLCP), default=0)
+        below = sorted(v for v in older if v < min(newest, TLS12))
+        for version in below[-1:]:
+            self._ask(version, tuple(sorted(self._taken(version))), narrow=Narrow.FALLBACK)
+        signed = tuple(s for s in sorted(self._taken(TLS12)) if is_signed(s))
+        if signed:
+            self._ask(TLS12, signed, whole=True, narrow=Narrow.OLD_SIGNATURES)
 
     def _certificates(self, spoken: Sequence[int], older: Sequence[int]) -> None:
         for version in older[:1]:

@@ -477,6 +477,12 @@ def is_finite_field(number: int) -> bool:
     return suite_name(number).startswith("TLS_DHE_")
 
 
+def is_signed(number: int) -> bool:
+    """Whether the server signs its share of the key exchange."""
+    share = is_elliptic(number) or is_finite_field(number)
+    return share and authenticates_with(number) in ("RSA", "ECDSA", "DSS")
+
+
 def authenticates_with(number: int) -> str:
     """`ECDSA`, `RSA`, `DSS` or another word for the kind of certificate the suite asks for."""
     hit = re.search(r"ECDSA|DSS|anon|PSK|RSA|SM4", suite_name(number))

@@ -15,12 +15,13 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, msg, verbatim
 from audit_core.text.system_errors import os_error
-from audit_tls.suites import SSL3, TLCP, TLS10, TLS12, TLS13
+from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, TLS13
 
 _HANDSHAKE, _ALERT, _CCS, _DATA = 22, 21, 20, 23
 _MAX_RECORD = (1 << 14) + 2048
 _SERVER_HELLO, _CERTIFICATE, _KEY_EXCHANGE, _HELLO_DONE = 2, 11, 12, 14
-_SCSV = 0x00FF
+_SCSV, _FALLBACK_SCSV = 0x00FF, 0x5600
+MASTER_SECRET, RENEGOTIATION = 23, 0xFF01  # extensions (RFC 7627, RFC 5746)
 
 # IANA's TLS Supported Groups; those of WEAK_GROUPS are below 112 bits of strength.
 GROUP_NAMES = {
@@ -50,6 +51,7 @@ _SIGNATURES = (
 _BY_KIND = {
     "ECDSA": (0x0403, 0x0503, 0x0603, 0x081A, 0x081B, 0x081C, 0x0303, 0x0203),
     "EdDSA": (0x0807, 0x0808),
+    "old signatures": (0x0201, 0x0203, 0x0202, 0x0101),
     "RSA": (0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B, 0x0401, 0x0501, 0x0601, 0x0201),
 }
 # IANA's TLS Alerts.
@@ -101,12 +103,15 @@ def why(error: Exception) -> Message:
 
 
 class ServerHello(Struct, frozen=True, kw_only=True):
-    """What the server settled on. `group` is the key-exchange group of TLS 1.3, or None."""
+    """What the server settled on. `group` is the key-exchange group of TLS 1.3, or None;
+    `compression` the method, 0 for none; `extensions` their numbers."""
 
     version: int
     suite: int
     group: int | None = None
     retry: bool = False
+    compression: int = 0
+    extensions: frozenset[int] = frozenset()
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -141,6 +146,9 @@ class Narrow(enum.StrEnum):
     ECDSA = "ECDSA"
     EDDSA = "EdDSA"
     WEAK_CURVES = "weak curves"
+    OLD_SIGNATURES = "old signatures"  # of the key exchange: SHA-1 and MD5 only
+    COMPRESSION = "compression"  # nothing less, but DEFLATE as well
+    FALLBACK = "fallback"  # nothing less, but the signal that a newer version failed (RFC 7507)
     OWN_PRIMES = "own primes"  # no groups of RFC 7919: the server shows the prime it was given
 
 
@@ -162,6 +170,8 @@ def _extensions(version: int, server_name: str, key: bytes, narrow: Narrow) -> b
     if version >= TLS12:
         signatures = _BY_KIND.get(narrow.value, _SIGNATURES)
         found += _extension(13, _vector(2, _numbers(signatures)))
+    if version in (TLS10, TLS11, TLS12):
+        found += _extension(MASTER_SECRET, b"")
     if version == TLS13:
         found += _extension(43, _vector(1, struct.pack(">H", TLS13)))
         found += _extension(45, _vector(1, b"\1"))
@@ -189,7 +199,10 @@ def client_hello(
     body = struct.pack(">H", written) + random[:32]
     body += _vector(1, random[32:64] if version == TLS13 else b"")
     offered = list(suites) if version in (TLS13, TLCP) else [*suites, _SCSV]
-    body += _vector(2, _numbers(offered)) + _vector(1, b"\0")
+    if narrow is Narrow.FALLBACK:
+        offered.append(_FALLBACK_SCSV)
+    methods = b"\1\0" if narrow is Narrow.COMPRESSION else b"\0"
+    body += _vector(2, _numbers(offered)) + _vector(1, methods)
     if version != SSL3 or extended:
         extensions = _extensions(version, server_name, random[64:96], narrow)
         body += _vector(2, extensions) if extensions else b""
@@ -280,7 +293,9 @@ class Flight:
 
 def _check_record(kind: int, version: int, size: int) -> None:
     major = version >> 8
-    if kind not in (_HANDSHAKE, _ALERT, _CCS, _DATA) or (major != 3 and version != TLCP):
+    # GnuTLS 3.7 writes DTLS's version into the alert that no version will do
+    known = major == 3 or version == TLCP or (kind == _ALERT and major == 0xFE)
+    if kind not in (_HANDSHAKE, _ALERT, _CCS, _DATA) or not known:
         raise NotTls(
             msg(
                 "not a TLS record: type {kind}, version 0x{version}",
@@ -319,16 +334,20 @@ def _server_hello(body: bytes) -> ServerHello:
     version, random = read.number(2), read.take(32)
     read.vector(1)
     suite = read.number(2)
-    read.take(1)
+    compression = read.number(1)
     extensions = _Reader(read.vector(2)) if read.left else _Reader(b"")
-    group = None
+    group, kinds = None, set()
     while extensions.left:
         kind, value = extensions.number(2), extensions.vector(2)
+        kinds.add(kind)
         if kind == 43 and len(value) == 2:
             version = int.from_bytes(value, "big")
         if kind == 51 and len(value) >= 2:
             group = int.from_bytes(value[:2], "big")
-    return ServerHello(version=version, suite=suite, group=group, retry=random == _RETRY_RANDOM)
+    return ServerHello(
+        version=version, suite=suite, group=group, retry=random == _RETRY_RANDOM,
+        compression=compression, extensions=frozenset(kinds),
+    )  # fmt: skip
 
 
 def _certificates(body: bytes) -> tuple[bytes, ...]:
@@ -340,10 +359,14 @@ def _certificates(body: bytes) -> tuple[bytes, ...]:
 
 
 class KeyExchange(Struct, frozen=True, kw_only=True):
-    """The server's share: `group` by name, and the bits of the prime for a prime field."""
+    """The server's share: `group` by name, and the bits of the prime for a prime field.
+
+    `signature` is the number of its algorithm in TLS 1.2, before which none is written.
+    """
 
     group: str
     prime_bits: int | None = None
+    signature: int | None = None
 
 
 def key_exchange(body: bytes, *, finite_field: bool, hint: bool) -> KeyExchange | None:
@@ -357,10 +380,22 @@ def key_exchange(body: bytes, *, finite_field: bool, hint: bool) -> KeyExchange 
             read.vector(2)
         if finite_field:
             bits = int.from_bytes(read.vector(2), "big").bit_length()
-            return KeyExchange(group=f"ffdh {bits}", prime_bits=bits)
+            signed = _signed(read, 2, 2)
+            return KeyExchange(group=f"ffdh {bits}", prime_bits=bits, signature=signed)
         if read.number(1) != 3:  # named_curve, RFC 8422 5.4
             return KeyExchange(group="explicit curve")
         number = read.number(2)
-        return KeyExchange(group=GROUP_NAMES.get(number, f"group {number}"))
+        signed = _signed(read, 1)
+        return KeyExchange(group=GROUP_NAMES.get(number, f"group {number}"), signature=signed)
+    except NotTls:
+        return None
+
+
+def _signed(read: _Reader, *shares: int) -> int | None:
+    """The algorithm behind vectors of these widths, or None where nothing is behind them."""
+    try:
+        for width in shares:
+            read.vector(width)
+        return read.number(2)
     except NotTls:
         return None
