@@ -29,7 +29,8 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-
 # Programs that tests start, each with the Debian package that brings it.
 TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client nmap:nmap \
 	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils \
-	pg_ctlcluster:postgresql pwscore:libpwquality-tools
+	pg_ctlcluster:postgresql pwscore:libpwquality-tools nginx:nginx-light gnutls-serv:gnutls-bin \
+	haproxy:haproxy stunnel4:stunnel4
 
 .NOTPARALLEL:
 .PHONY: help audit test test-all test-latest bench golden recordings docs messages lock clean check tools

@@ -193,6 +193,7 @@ class Asker:
         self._enumerates = True
         for version in spoken:
             self._enumerate(version)
+        self._control()  # the last refusals count only where something is taken after them
 
     def _control(self) -> None:
         """Checks whether offers were rejected, or whether the endpoint no longer answers."""

@@ -19,7 +19,7 @@ from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Flight, Narrow, client_
 from invented.tls import GOOD, alert, attempt, hello, message, record, report
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
-ONLY = {"suites": (GOOD,)}
+ONLY = (GOOD,)
 
 
 def told(*extensions: int, version: int = TLS12, suite: int = GOOD, compression: int = 0) -> bytes:
@@ -40,20 +40,20 @@ def seen(*attempts: Attempt) -> Handshakes:
 
 
 def narrow(reply: bytes, how: Narrow, version: int = TLS12) -> Attempt:
-    return attempt(version, reply, narrow=how, **ONLY)
+    return attempt(version, reply, narrow=how, suites=ONLY)
 
 
-PLAIN = attempt(TLS12, told(MASTER_SECRET, RENEGOTIATION), **ONLY)
+PLAIN = attempt(TLS12, told(MASTER_SECRET, RENEGOTIATION), suites=ONLY)
 NO_OLD = tuple(attempt(v, alert(70)) for v in (SSL3, TLS10, TLS11))
 TEN = attempt(TLS10, told(version=TLS10, suite=0x2F), suites=(0x2F,))
 
 
 def test_what_the_hello_shows() -> None:
-    good, bare = seen(PLAIN), seen(attempt(TLS12, told(), **ONLY))
+    good, bare = seen(PLAIN), seen(attempt(TLS12, told(), suites=ONLY))
     for check in (secure_renegotiation, extended_master_secret):
         assert check.judge(good).verdict is P
         assert check.judge(bare).verdict is F
-        assert check.judge(seen(PLAIN, attempt(TLS12, told(), **ONLY))).verdict is U
+        assert check.judge(seen(PLAIN, attempt(TLS12, told(), suites=ONLY))).verdict is U
     for replies, verdict in (
         ((PLAIN,), U),
         ((PLAIN, narrow(told(), Narrow.COMPRESSION)), P),
@@ -82,7 +82,7 @@ def test_the_signature_of_the_key_exchange() -> None:
         ((PLAIN, refused, PLAIN), P),
         ((PLAIN, narrow(signed(0x0201), Narrow.OLD_SIGNATURES)), F),
         ((PLAIN, narrow(signed(0x0403), Narrow.OLD_SIGNATURES)), P),
-        ((attempt(TLS12, signed(0x0203), **ONLY),), F),
+        ((attempt(TLS12, signed(0x0203), suites=ONLY),), F),
     ):
         assert key_exchange_signature.judge(seen(*replies)).verdict is verdict
 
