@@ -11,7 +11,8 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
     that which others do not; over `service_ports` nobody administers the host;
     `setuid_programs` are the site's own with other rights; `…_agents` are
-    process names of the site's own agents; `admin_groups` are the groups of its administrators;
+    process names of the site's own agents; `admin_sources` are the networks from which the host is
+    administered; `admin_groups` are the groups of its administrators;
     `second_factor_at` is where the second factor is asked for, as with a bastion host.
     """
 
@@ -23,6 +24,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     needed_services: tuple[str, ...] | None = None
     malware_agents: tuple[str, ...] | None = None
     intrusion_agents: tuple[str, ...] | None = None
+    admin_sources: tuple[str, ...] | None = None
     admin_groups: tuple[str, ...] | None = None
     second_factor_at: str | None = None
 

@@ -6,10 +6,22 @@ Imports the shared modules of `audit_linux`, `audit_linux.system` and `audit_lin
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.network import firewall, listeners, plain_logins, remote_admin, services
+from audit_linux.network import (
+    firewall,
+    listeners,
+    management,
+    plain_logins,
+    remote_admin,
+    services,
+)
 
-FACTS: tuple[Fact, ...] = (*plain_logins.FACTS, *listeners.FACTS, *firewall.FACTS)
+FACTS: tuple[Fact, ...] = (
+    *plain_logins.FACTS,
+    *listeners.FACTS,
+    *firewall.FACTS,
+    *management.FACTS,
+)
 CHECKS: tuple[Check, ...] = (
     *plain_logins.CHECKS, *services.CHECKS, *listeners.CHECKS, *firewall.CHECKS,
-    *remote_admin.CHECKS,
+    *remote_admin.CHECKS, *management.CHECKS,
 )  # fmt: skip

@@ -39,7 +39,7 @@ from audit_linux.system.kernel import SYSCTL, ipv6_off
 _TOO_MANY = 500_000
 
 
-def _seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
+def chains_seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     """Every chain once: what iptables itself shows stands for it where nft cannot show it whole.
 
     nft lists the filter tables that iptables-nft made, its matches as words without a meaning.
@@ -139,7 +139,7 @@ def _input(
     """IPv6 counts where all of it was seen; that IPv4 is open is certain without it."""
     only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
     settings = known(sysctl) or {}
-    seen = _seen(nft, iptables, known(ip6tables))
+    seen = chains_seen(nft, iptables, known(ip6tables))
     return _Input(
         seen=seen,
         chains=by_name(seen),

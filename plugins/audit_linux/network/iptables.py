@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 
 from msgspec import structs
@@ -16,6 +17,7 @@ from audit_linux.network.netfilter_model import (
     Chain,
     Rule,
     Ruleset,
+    Values,
     ports_fit,
 )
 
@@ -70,6 +72,55 @@ def _fits(option: str, value: str, other: bool, verdict: str) -> frozenset[str]:
     return NONE
 
 
+# What is about packets of a connection that exists, about notes, or true of every new connection.
+_NOTES = frozenset({"-m", "--match", "--comment", "--limit", "--limit-burst"})
+_OWN = frozenset({"LOCAL", "unicast"})
+
+
+def _spans(text: str) -> tuple[tuple[int, int], ...] | None:
+    """The addresses of `10.0.0.0/8`, `10.0.0.1-10.0.0.9`; None for what is neither."""
+    low, _, high = text.partition("-")
+    try:
+        if high:
+            return ((int(ipaddress.ip_address(low)), int(ipaddress.ip_address(high))),)
+        net = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return ((int(net.network_address), int(net.broadcast_address)),)
+
+
+def _port_spans(text: str) -> tuple[tuple[int, int], ...] | None:
+    found = []
+    for part in text.split(","):
+        low, colon, high = part.partition(":")
+        if not (low + high).isascii() or not low.isdigit() or (colon and not high.isdigit()):
+            return None
+        found.append((int(low[:6]), int((high or low)[:6])))
+    return tuple(sorted(found))
+
+
+def _asked(rule: Rule, option: str, value: str, other: bool) -> Rule:
+    """`rule` with what a condition says of who reaches a port."""
+    spans = None
+    if option == "-p" and value in _PROTOCOLS:
+        named = _PROTOCOLS[value]
+        return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
+    if option in ("--state", "--ctstate"):
+        new = ("NEW" in value.split(",")) != other
+        return rule if new else structs.replace(rule, may=NONE)
+    if option in _NOTES and not (option == "--limit" and rule.verdict != "accept"):
+        return rule
+    if option == "--dst-type" and value in _OWN and not other:
+        return rule
+    if option in ("-s", "--src-range") and (spans := _spans(value)) is not None:
+        asked = Values(spans=spans, other=other)
+        return structs.replace(rule, sources=(*rule.sources, asked))
+    if option in ("--dport", "--dports") and (spans := _port_spans(value)) is not None:
+        return structs.replace(rule, ports=(*rule.ports, Values(spans=spans, other=other)))
+    known = option in ("--icmp-type", "--icmpv6-type", "-p")
+    return structs.replace(rule, may=NONE) if known else structs.replace(rule, vague=True)
+
+
 def _narrowed(rule: Rule, words: list[str]) -> Rule:
     """`rule` with the conditions `words`: options with one value each, but for --tcp-flags."""
     at = 0
@@ -77,17 +128,22 @@ def _narrowed(rule: Rule, words: list[str]) -> Rule:
         other = words[at] == "!"
         option, *values = words[at + other : at + other + 3]
         if not values:
-            return structs.replace(rule, fits=NONE)
+            return structs.replace(rule, fits=NONE, vague=True)
         if option == "-i" and other:
             rule = structs.replace(rule, off=(*rule.off, values[0]))
         elif option == "-i":
             rule = structs.replace(rule, on=(*rule.on, values[0]))
         elif option == "--tcp-flags":
-            fits = TCP if values[1:] == ["SYN"] and not other else NONE
-            rule = structs.replace(rule, fits=rule.fits & fits)
+            syn = values[1:] == ["SYN"]
+            rule = structs.replace(
+                rule,
+                fits=rule.fits & (TCP if syn and not other else NONE),
+                may=rule.may & (NONE if syn and other else TCP),
+                vague=rule.vague or not syn,
+            )
         else:
             fits = rule.fits & _fits(option, values[0], other, rule.verdict)
-            rule = structs.replace(rule, fits=fits)
+            rule = _asked(structs.replace(rule, fits=fits), option, values[0], other)
         at += 2 + other + (option == "--tcp-flags")
     return rule
 

@@ -21,15 +21,33 @@ MANY_PORTS = 32768
 ALL_PORTS = 65535
 
 
+Spans = tuple[tuple[int, int], ...]
+
+
+class Values(Struct, frozen=True, kw_only=True):
+    """Numbers (ports, or addresses as integers) from first to last; `other`: all but these."""
+
+    spans: Spans
+    other: bool = False
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """One rule. `verdict` is accept, drop, jump, goto, return or empty (it only counts).
 
     `fits` are the packets that meet its conditions for sure, the interface aside; `on` the
     interfaces that it is limited to, `off` those that it leaves out (`eth*` and `eth+` are
     patterns). `foreign`: it holds a condition that this tool cannot show.
+
+    For the question who reaches a port: `may` are the packets that can meet its conditions on
+    protocol, family and state, `sources` and `ports` what it compares source addresses and
+    destination ports with; `vague`: it has further conditions, which may hold or not.
     """
 
     fits: frozenset[str] = EVERY
+    may: frozenset[str] = EVERY
+    sources: tuple[Values, ...] = ()
+    ports: tuple[Values, ...] = ()
+    vague: bool = False
     on: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
     verdict: str = ""
@@ -38,8 +56,10 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     def meets(self, packet: str, interface: str) -> bool:
         """True when `packet` that arrives on `interface` (empty: one not named) meets the rule."""
-        if packet not in self.fits:
-            return False
+        return packet in self.fits and self.arrives(interface)
+
+    def arrives(self, interface: str) -> bool:
+        """True when it is about what arrives on `interface` (empty: one not named)."""
         if self.on:
             return any(_same(interface, name) for name in self.on)
         return not any(_same(interface, name) for name in self.off)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, structs
@@ -31,8 +33,10 @@ from audit_linux.network.netfilter_model import (
     Chain,
     Rule,
     Ruleset,
+    Values,
     ports_fit,
 )
+from audit_linux.network.reach import joined
 
 # Statements that do not choose packets; whatever is not known may choose.
 _NO_MATCH = frozenset({"counter", "log", "comment", "mangle", "notrack"})
@@ -107,6 +111,111 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     return EVERY if usual and (usual in values) != other else NONE
 
 
+# --- who reaches a port -------------------------------------------------------------------------
+
+
+def _address(value: Any) -> tuple[int, int] | None:
+    """The first and the last of an address, a network or a range of addresses."""
+    try:
+        if isinstance(value, dict) and isinstance(value.get("prefix"), dict):
+            prefix = value["prefix"]
+            net = ipaddress.ip_network(f"{prefix.get('addr')}/{prefix.get('len')}", strict=False)
+            return int(net.network_address), int(net.broadcast_address)
+        low, high = value["range"] if isinstance(value, dict) else (value, value)
+        return int(ipaddress.ip_address(str(low))), int(ipaddress.ip_address(str(high)))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _port(value: Any) -> tuple[int, int] | None:
+    low, high = _pair(value)
+    return (low, high) if type(low) is int and type(high) is int else None
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    ends = value.get("range") if isinstance(value, dict) else None
+    return tuple(ends) if isinstance(ends, list) and len(ends) == 2 else (value, value)
+
+
+_ORDERS = {"<": (0, -1), "<=": (0, 0), ">": (1, 65535), ">=": (0, 65535)}
+
+
+def _spans(match: dict[str, Any], read: Callable[[Any], tuple[int, int] | None]) -> Values | None:
+    """What `match` compares with; None for what cannot be read, as a set that changes."""
+    op, right = match.get("op"), match.get("right")
+    if op in _ORDERS and type(right) is int:
+        plus, last = _ORDERS[op]
+        span = (right + plus, last) if op in (">", ">=") else (0, right + last)
+        return Values(spans=(span,))
+    read_ = [read(value) for value in values_of(right)]
+    if op not in ("==", "in", "!=") or None in read_:
+        return None
+    return Values(spans=joined(tuple(s for s in read_ if s)), other=op == "!=")
+
+
+def _asked(rule: Rule, match: dict[str, Any]) -> Rule:
+    """`rule` with what `match` says of who reaches a port."""
+    about, field = subject(match.get("left"))
+    other, values = match.get("op") == "!=", values_of(match.get("right"))
+    plain = match.get("op") in ("==", "in", "!=")
+    if plain and (kinds := _kinds(about, field)):
+        named = kinds[1] & frozenset().union(*(kinds[0].get(str(v), NONE) for v in values))
+        return structs.replace(rule, may=rule.may & (kinds[1] - named if other else named))
+    if field == "saddr" and about in _FAMILIES:
+        return _with(rule, "sources", _spans(match, _address), _FAMILIES[about])
+    if field == "dport" and about in _PROTOCOLS:
+        return _with(rule, "ports", _spans(match, _port), _PROTOCOLS[about])
+    if about in ("icmp", "icmpv6"):
+        return structs.replace(rule, may=NONE)
+    usual = _USUAL.get((about, field))
+    words = [str(v) for v in values]
+    if plain and usual and not any(word.startswith("@") for word in words):
+        return rule if (usual in words) != other else structs.replace(rule, may=NONE)
+    if (about, field) == ("tcp", "flags") and plain and words == ["syn"]:
+        return structs.replace(rule, may=rule.may & (NONE if other else TCP))
+    return structs.replace(rule, vague=True)
+
+
+def _with(rule: Rule, name: str, values: Values | None, packets: frozenset[str]) -> Rule:
+    rule = structs.replace(rule, may=rule.may & packets)
+    if values is None:
+        return structs.replace(rule, vague=True)
+    return structs.replace(rule, **{name: (*getattr(rule, name), values)})
+
+
+_SETS = ("set", "map")
+_CHANGING = frozenset({"dynamic", "timeout"})
+
+
+def _named_sets(items: tuple[dict[str, Any], ...]) -> dict[tuple[str, ...], list[Any]]:
+    """The elements of the named sets and maps; none of those that change by themselves."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for value in (item[kind] for item in items for kind in _SETS if kind in item):
+        if not isinstance(value, dict):
+            continue
+        flags, elements = values_of(value.get("flags")), value.get("elem", [])
+        if isinstance(elements, list) and not _CHANGING & {str(flag) for flag in flags}:
+            found[_text(value, "family", "table", "name")] = [_bare(e) for e in elements]
+    return found
+
+
+def _bare(element: Any) -> Any:
+    """An element without its comment, counter or timeout."""
+    inner = element.get("elem") if isinstance(element, dict) else None
+    return inner.get("val") if isinstance(inner, dict) else element
+
+
+def _resolved(value: Any, place: tuple[str, ...], sets: dict[tuple[str, ...], list[Any]]) -> Any:
+    """`value` with the elements of named sets in the place of their names."""
+    if isinstance(value, dict):
+        return {k: _resolved(v, place, sets) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_resolved(v, place, sets) for v in value]
+    if isinstance(value, str) and value.startswith("@") and (*place, value[1:]) in sets:
+        return {"set": sets[(*place, value[1:])]}
+    return value
+
+
 _MOST_HOOKS = 200
 _ARRIVAL = frozenset({("meta", "iif"), ("meta", "iifname")})
 
@@ -119,10 +228,13 @@ def _narrowed(rule: Rule, key: str, value: Any) -> Rule:
         return _arriving(rule, match)
     if key == "match":
         fits = fits & _fits(match, rule.verdict)
+        rule = _asked(rule, match)
     elif key == "limit":
         fits = fits if rule.verdict == "accept" else NONE
+        rule = structs.replace(rule, vague=rule.vague or rule.verdict != "accept")
     elif key not in _NO_MATCH and key not in _VERDICTS:
         fits = NONE
+        rule = structs.replace(rule, vague=True)
     foreign = rule.foreign or (key == "xt" and rule.verdict != "drop")
     return structs.replace(rule, fits=fits, foreign=foreign)
 
@@ -138,6 +250,8 @@ def _arriving(rule: Rule, match: dict[str, Any]) -> Rule:
 
 _VERDICTS = {"accept": "accept", "drop": "drop", "reject": "drop", "return": "return",
              "jump": "jump", "goto": "goto"}  # fmt: skip
+# A program decides, or a map that cannot be read here.
+_HANDED = frozenset({"queue", "vmap", "synproxy", "tproxy"})
 
 
 def _verdict(statements: list[tuple[str, Any]]) -> tuple[str, str]:
@@ -146,6 +260,8 @@ def _verdict(statements: list[tuple[str, Any]]) -> tuple[str, str]:
         if key in _VERDICTS:
             to = str(value.get("target", "")) if isinstance(value, dict) else ""
             return _VERDICTS[key], to if key in ("jump", "goto") else ""
+        if key in _HANDED:
+            return "jump", ""
         if key == "xt" and isinstance(value, dict) and value.get("name") in ("REJECT", "DROP"):
             return ("drop", "") if value.get("type") == "target" else ("", "")
     return "", ""
@@ -306,13 +422,14 @@ def parse_nft(answers: Answers) -> Ruleset | Partial | Absent:
 def _ruleset(items: tuple[dict[str, Any], ...]) -> Ruleset:
     rules: dict[tuple[str, ...], list[Rule]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
+    sets = _named_sets(items)
     for item in items:
         chain, rule = item.get("chain"), item.get("rule")
         if isinstance(chain, dict):
             heads[_text(chain, "family", "table", "name")] = chain
         elif isinstance(rule, dict):
             key = _text(rule, "family", "table", "chain")
-            rules.setdefault(key, []).extend(_rules(rule.get("expr")))
+            rules.setdefault(key, []).extend(_rules(_resolved(rule.get("expr"), key[:2], sets)))
     if sum(bool(head.get("hook")) for head in heads.values()) > _MOST_HOOKS:
         raise ParseError(msg("too many base chains to follow"))
     return tuple(

@@ -112,6 +112,11 @@ def _by_interface(sysctl: dict[str, str], family: str, name: str) -> dict[str, s
     return {k: v for k, v in found.items() if k not in ("all", "default", "lo")}
 
 
+def interfaces(sysctl: dict[str, str]) -> tuple[str, ...]:
+    """The network interfaces but for the loopback."""
+    return tuple(sorted(_by_interface(sysctl, "ipv4", "forwarding")))
+
+
 def ipv6_off(sysctl: dict[str, str]) -> bool:
     """True when no interface but the loopback has IPv6; `all` counts where none is told."""
     own = _by_interface(sysctl, "ipv6", "disable_ipv6")

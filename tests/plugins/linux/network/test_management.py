@@ -1,0 +1,217 @@
+"""Who reaches a port, compared with real connections through the real nft and iptables."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from audit_core.api.sdk import Absent, Reason, Target, Verdict, msg
+from audit_core.api.testkit import whole
+from audit_linux.network import firewall, iptables, management, nft
+from audit_linux.network.listeners import Listener
+from audit_linux.network.netfilter_model import Ruleset, by_name
+from audit_linux.network.reach import Question, reached
+from invented.answers import answer as made
+from invented.answers import answers
+
+SOURCES = ("10.9.0.2", "10.9.1.2", "10.9.1.200", "fd00:9::2", "fd00:a::2")
+PORTS = (22, 2222)
+_CHAIN = "type filter hook input priority filter; policy {};"
+
+
+def _inet(*rules: str, policy: str = "drop", more: str = "", flags: str = "") -> str:
+    body = "\n".join(rules)
+    nd = (
+        ""
+        if policy == "accept"
+        else "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+    )
+    return (
+        f"table inet t {{ {flags}\n{more}\nchain i {{ {_CHAIN.format(policy)}\n"
+        f"{nd}\nct state established,related accept\n{body}\n}}\n}}\n"
+    )
+
+
+RULES = {
+    "nothing": "",
+    "drop": _inet(),
+    "dormant": _inet(flags="flags dormant;"),
+    "one network": _inet("ip saddr 10.9.1.0/24 tcp dport 22 accept"),
+    "a range": _inet("ip saddr 10.9.1.1-10.9.1.100 tcp dport 22 accept"),
+    "all but one": _inet("ip saddr != 10.9.0.2 tcp dport { 22, 2000-2300 } accept"),
+    "narrows nothing": _inet("ip saddr 0.0.0.0/0 tcp dport 1-65535 accept"),
+    "first matches": _inet("ip saddr 10.9.1.2 drop", "tcp dport 22 accept"),
+    "reject in policy accept": _inet(
+        "ip6 saddr fd00:a::/32 reject", "tcp dport >= 2000 reject", policy="accept"
+    ),
+    "named sets": _inet(
+        "ip saddr @ops tcp dport @adm accept",
+        more="set ops { type ipv4_addr; flags interval; elements = { 10.9.1.0/25 } }\n"
+             "set adm { type inet_service; elements = { 22 } }",
+    ),
+    "jumps and returns": _inet(
+        "tcp dport 22 jump ssh", "tcp dport 2222 goto last",
+        more="chain ssh { ip saddr 10.9.0.0/24 return\naccept\n}\n"
+             "chain last { ip6 saddr fd00:9::/64 accept\n}",
+    ),
+    "verdict map": _inet("tcp dport vmap { 22 : jump ssh, 2222 : accept }",
+                         more="chain ssh { ip saddr 10.9.1.200 accept\n}"),
+    "two tables": _inet("tcp dport 22 accept")
+    + "table ip u { chain i { type filter hook input priority 5; policy accept;\n"
+      "ip saddr 10.9.0.0/16 ip saddr != 10.9.1.2 drop\n}\n}\n",
+    "prerouting": "table inet p { chain r { type filter hook prerouting priority raw;\n"
+                  "policy accept;\nip saddr 10.9.1.0/24 tcp dport 22 drop\n}\n}\n",
+    "interface": _inet('iifname "lo" accept', 'iifname "va" tcp dport 22 accept',
+                       'iifname != "va" tcp dport 2222 accept'),
+    "redirect": _inet("tcp dport 2222 accept")
+    + "table ip n { chain p { type nat hook prerouting priority dstnat; policy accept;\n"
+      "tcp dport 2022 redirect to :22\n}\n}\n",
+    "limit": _inet("tcp dport 22 limit rate 100/second burst 50 packets accept"),
+    "state": _inet("ct state new tcp dport 22 accept", "ct state related tcp dport 2222 accept"),
+    "flags": _inet("tcp flags & (fin|syn|rst|ack) == syn tcp dport 22 accept"),
+}  # fmt: skip
+IPTABLES = {
+    "iptables": ("-P INPUT DROP", "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+                 "-A INPUT -s 10.9.1.0/25 -p tcp -m tcp --dport 22 -j ACCEPT",
+                 "-A INPUT -p tcp -m multiport --dports 2000:3000 ! -s 10.9.0.2 -j ACCEPT"),
+    "iptables jump": ("-N ops", "-A INPUT -p tcp --dport 22 -j ops", "-A ops -s 10.9.1.2 -j RETURN",
+                      "-A ops -m iprange --src-range 10.9.1.3-10.9.1.250 -j ACCEPT",
+                      "-A ops -j REJECT"),
+}  # fmt: skip
+# Runs in a network namespace of its own; the clients are in another one.
+_RIG = r"""
+import json, os, socket, subprocess, sys
+def sh(*argv, **more): return subprocess.run(argv, capture_output=True, text=True, **more)
+rules, sources, ports = json.load(sys.stdin)
+os.makedirs("/run/netns", exist_ok=True)
+sh("mount", "-t", "tmpfs", "none", "/run", check=True); os.makedirs("/run/netns")
+sh("ip", "netns", "add", "b", check=True)
+for line in ("link set lo up", "link add va type veth peer name vb netns b", "link set va up",
+             "addr add 10.9.0.1/16 dev va", "addr add fd00:9::1/16 dev va nodad"):
+    sh("ip", *line.split(), check=True)
+for line in ("link set lo up", "link set vb up", *(
+        f"addr add {s}/16 dev vb" + (" nodad" if ":" in s else "") for s in sources)):
+    sh("ip", "-n", "b", *line.split(), check=True)
+for port in ports:
+    s = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=99)
+    globals()[f"s{port}"] = s
+CLIENT = '''
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def one(asked):
+    s, p = asked; six = ":" in s
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as c:
+        c.settimeout(0.5)
+        try: c.bind((s, 0)); c.connect(("fd00:9::1" if six else "10.9.0.1", p)); return True
+        except OSError: return False
+found = list(ThreadPoolExecutor(16).map(one, json.load(sys.stdin)))
+json.dump(found, sys.stdout)
+'''
+out = {}
+for name, text in rules.items():
+    sh("nft", "flush", "ruleset", check=True)
+    if isinstance(text, str):
+        done = sh("nft", "-f", "-", input=text)
+    else:
+        for line in text:
+            done = sh("iptables", *line.split())
+            if done.returncode: break
+    if done.returncode:
+        out[name] = {"refused": done.stderr}; continue
+    asked = [(s, p) for s in sources for p in ports]
+    got = sh("ip", "netns", "exec", "b", sys.executable, "-c", CLIENT, input=json.dumps(asked),
+             check=True)
+    out[name] = {"json": sh("nft", "-j", "list", "ruleset").stdout,
+                 "text": sh("nft", "list", "ruleset").stdout,
+                 "iptables": sh("iptables", "-S").stdout if not isinstance(text, str) else "",
+                 "got": [[*a, b] for a, b in zip(asked, json.loads(got.stdout))]}
+json.dump(out, sys.stdout)
+"""
+
+
+def _tried(rules: dict[str, Any]) -> Any:
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", sys.executable, "-c", _RIG], check=False,
+        input=json.dumps([rules, SOURCES, PORTS]), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _chains(one: dict[str, str]) -> Ruleset:
+    listed = nft.parse_nft(answers(json=made(one["json"]), text=made(one["text"])))
+    old = iptables.parse_iptables4(made(one["iptables"])) if one["iptables"] else None
+    assert not isinstance(old, Absent)
+    return firewall.chains_seen(whole(listed), old, None)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("nft") is None or shutil.which("ip") is None,
+    reason="no root, nft or ip",
+)
+def test_who_reaches_a_port_is_who_can_connect(subtests: Any) -> None:
+    rules: dict[str, Any] = dict(RULES)
+    if shutil.which("iptables"):
+        rules |= IPTABLES
+    for name, one in _tried(rules).items():
+        with subtests.test(name):
+            assert "refused" not in one, one
+            chains = by_name(_chains(one))
+            for source, port, came in one["got"]:
+                packet = "tcp6" if ":" in source else "tcp4"
+                question = Question(packet=packet, port=port, interface="va")
+                who, address = reached(question, chains), int(ipaddress.ip_address(source))
+                sure, maybe = (
+                    any(low <= address <= high for low, high in spans)
+                    for spans in (who.sure, who.maybe)
+                )
+                assert (sure, maybe) == (came, came), (source, port)
+
+
+_SSH = (Listener(protocol="tcp", address="0.0.0.0", port=22, process="sshd"),)
+_SYSCTL = {"net/ipv4/conf/eth0/forwarding": "0", "net/ipv4/conf/docker0/forwarding": "1"}
+_CLOSED = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+
+
+def _filter(*rules: str) -> Ruleset:
+    found = iptables.parse_iptables4(made("\n".join(("-P INPUT DROP", *rules)) + "\n"))
+    assert not isinstance(found, Absent)
+    return found
+
+
+def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
+    wide = _filter("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")
+    few = _filter("-A INPUT -s 10.9.1.0/24 -p tcp -m tcp --dport 22 -j ACCEPT")
+    set_ = _filter("-A INPUT -p tcp -m set --match-set ops src -m tcp --dport 22 -j ACCEPT")
+    one = _filter("-A INPUT -i eth1 -p tcp -m tcp --dport 22 -j ACCEPT")
+    two = _SYSCTL | {"net/ipv4/conf/eth1/forwarding": "0"}
+    hosts = ["10.9.1.0/24", "fd00::/64"]
+    # name, rules, declared, sysctl, hosts.deny, listeners
+    cases: list[tuple[str, Any, Any, Any, Any, Any, Verdict]] = [
+        ("open", wide, None, _SYSCTL, False, _SSH, Verdict.FAIL),
+        ("no filter", None, None, _SYSCTL, False, _SSH, Verdict.FAIL),
+        ("a few", few, None, _SYSCTL, False, _SSH, Verdict.PASS),
+        ("declared", few, hosts, _SYSCTL, False, _SSH, Verdict.PASS),
+        ("beyond", few, ["10.9.1.0/28"], _SYSCTL, False, _SSH, Verdict.FAIL),
+        ("a set of ipset", set_, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
+        ("one of two interfaces", one, None, two, False, _SSH, Verdict.UNDETERMINED),
+        ("hosts.deny", wide, None, _SYSCTL, True, _SSH, Verdict.UNDETERMINED),
+        ("rules closed", _CLOSED, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
+        ("no network", few, ["ops"], _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
+        ("nothing listens", wide, None, _SYSCTL, False, (), Verdict.NOT_APPLICABLE),
+    ]
+    for name, rules, sources, sysctl, deny, listeners, verdict in cases:
+        with subtests.test(name):
+            settings = {"admin_sources": sources} if sources else {}
+            target = Target(id="w", kind="host", object_type="server", settings=settings)
+            judged = management.management_sources.judge(
+                target, listeners, None, rules, None, sysctl, None, None, None, deny
+            )
+            assert judged.verdict is verdict
