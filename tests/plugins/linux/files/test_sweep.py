@@ -14,6 +14,7 @@ from audit_core.model import Absent, Answer, Command, Fact, Judgement, Partial, 
 from audit_linux.files import sweep_checks as checks
 from audit_linux.files.sweep import (
     CAPABLE,
+    SECONDS,
     SEEN,
     SWEEP,
     Capable,
@@ -39,9 +40,20 @@ def asked(fact: Fact, name: str = "") -> Command:
 
 def printed(ask: Command, folder: Path) -> bytes:
     at = ask.argv.index("/")
-    argv = (*ask.argv[:at], str(folder), *ask.argv[at + 1 :])
+    argv = (*ask.argv[:at], str(folder), *ask.argv[at + 2 :])
     env = {**os.environ, "LC_ALL": "C"}
     return subprocess.run(argv, capture_output=True, check=True, env=env).stdout
+
+
+def test_a_pass_that_is_stopped_is_an_answer() -> None:
+    """With 124, 137 and 143 of timeout(1) the connector hands nothing to the parser."""
+    for ask in (*(asked(fact, name) for fact in (SWEEP, SEEN) for name in ("all", "near")),
+                asked(CAPABLE)):  # fmt: skip
+        assert ask.argv[ask.argv.index("/") + 1] == "/dev/shm"  # /dev itself is not entered
+        argv = ["0.05" if word == str(SECONDS) else word for word in ask.argv]
+        done = subprocess.run(argv, capture_output=True, check=False)
+        assert done.returncode == 129
+        assert ask.accepts(done.returncode, truncated=False)
 
 
 def swept(folder: Path) -> Sweep:
@@ -80,13 +92,13 @@ def test_what_find_sees_of_a_tree(tmp_path: Path) -> None:
 def test_a_pass_that_was_stopped_or_refused_is_partial(answer: Make) -> None:
     row = b"- 4755 0 0 f /usr/bin/su\0"
     for given in (
-        answer(row, b"", 124), answer(row + b"- 47"), answer(b"odd\0" + row),
+        answer(row, b"", 129), answer(row + b"- 47"), answer(b"odd\0" + row),
         answer(row, b"find: '/root': Permission denied\n", 1),
     ):  # fmt: skip
         got = parse_sweep(answers(all=given, near=""))
         assert isinstance(got, Partial)
         assert [e.path for e in got.value.entries] == ["/usr/bin/su"]
-    assert isinstance(parse_sweep(answers(all=answer(b"", b"", 124), near="")), Absent)
+    assert isinstance(parse_sweep(answers(all=answer(b"", b"", 129), near="")), Absent)
     gone = b"find: '/proc/1': No such file or directory\n"
     assert isinstance(parse_sweep(answers(all=answer(row, gone, 1), near=row)), Sweep)
 
