@@ -65,7 +65,8 @@ class Modes(Struct, frozen=True, kw_only=True):
 _FORMAT = "%m %U %g %y %p\\0"
 _ENTRY = re.compile(
     r"(?:[-a-zA-Z?][-rwxsStT]{9}([.+@]?) [^\n]*\n)?"
-    r"([0-7]{1,5}) ([0-9]{1,10}) (\S+) (\S) (/[^\0]*)",
+    # a group of a directory service may have blanks in its name, but no slash
+    r"([0-7]{1,5}) ([0-9]{1,10}) ([^/\0\n]+?) (\S) (/[^\0]*)",
     re.DOTALL,
 )
 _REFUSED = re.compile(rb"^find: '([^'\n]*)': Permission denied$", re.MULTILINE)
@@ -271,7 +272,7 @@ def file_modes(
     "linux.home-modes",
     needs=(ACCOUNTS, HOME_MODES, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg(
         "Set the named home directories to mode 0750 and make each user the owner of their own"
     ),

@@ -220,6 +220,13 @@ def test_recorded_modes(recording: Make) -> None:
     assert modes.whole
 
 
+def test_a_group_of_a_directory_service_may_have_blanks(answer: Make) -> None:
+    row = b"700 1001 domain users d /home/a b\0" + b"755 0 EXAMPLE\\dom admins f /etc/x\0"
+    first, second = whole(parse_modes(answer(row))).found
+    assert (first.group, first.path, first.kind) == (r"EXAMPLE\dom admins", "/etc/x", "f")
+    assert (second.group, second.path, second.bits) == ("domain users", "/home/a b", 0o700)
+
+
 def test_modes(answer: Make) -> None:
     modes = whole(
         parse_modes(answer(b"4755 0 root f /etc/a b\n\0", b"find: '/x': Permission denied"))
