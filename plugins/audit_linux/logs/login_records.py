@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -23,6 +22,7 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
+    json_document,
     known,
     known_or_absent,
     msg,
@@ -144,7 +144,8 @@ def parse_journal(answer: Answer) -> datetime | Absent:
     if not lines:
         return not_present(msg("The journal holds no record of a login program"))
     try:
-        micros = int(str(json.loads(lines[-1])["__REALTIME_TIMESTAMP"])[:20])
+        entry = json_document(lines[-1].encode())
+        micros = int(str(entry["__REALTIME_TIMESTAMP"])[:20])
         return datetime.fromtimestamp(micros // 1_000_000, UTC)
     except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
         raise ParseError(msg("not a record: {line}", line=verbatim(lines[-1]))) from error
