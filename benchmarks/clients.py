@@ -194,7 +194,7 @@ def _ssh_config(host: Host, folder: Path) -> str:
 
 
 def _inventory(hosts: Sequence[Host]) -> str:
-    lines = ["system:", "  name: bench", "targets:"]
+    lines = ["system:", "  name: bench", "defaults: {file_sweep: false}", "targets:"]
     for host in hosts:
         lines += [
             f"  - id: {host.id}",

@@ -1,7 +1,7 @@
 """What a Linux host reports about itself, one package per subject.
 
 The subjects import the shared modules beside this file and, in one direction, each other:
-`sudo`, `files` → `accounts` → `ssh`, and `network` → `system`, `ssh`. May import `audit_core`, and
+`files` → `sudo` → `accounts` → `ssh`, and `network` → `system`, `ssh`. May import `audit_core`, and
 no other plugin.
 """
 

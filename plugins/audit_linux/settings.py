@@ -9,17 +9,17 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     """Settings that the checks of Linux hosts look at. None: not declared.
 
     `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
-    that which others do not; over `service_ports` nobody administers the host;
-    `setuid_programs` are the site's own with other rights; `…_agents` are
+    that which others do not; over `service_ports` nobody administers the host; `…_agents` are
     process names of the site's own agents; `admin_sources` are the networks from which the host is
-    administered; `admin_groups` are the groups of its administrators;
-    `second_factor_at` is where the second factor is asked for, as with a bastion host.
+    administered; `admin_groups` are the groups of its administrators; `second_factor_at` is where
+    the second factor is asked for, as with a bastion host; `file_sweep` is false where the file
+    systems shall not be searched; `setuid_files` are all that may be setuid, setgid or have file
+    capabilities.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
     service_ports: tuple[PortRange, ...] | None = None
     data_mounts: tuple[str, ...] | None = None
-    setuid_programs: tuple[str, ...] | None = None
     needed_packages: tuple[str, ...] | None = None
     needed_services: tuple[str, ...] | None = None
     malware_agents: tuple[str, ...] | None = None
@@ -27,6 +27,8 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     admin_sources: tuple[str, ...] | None = None
     admin_groups: tuple[str, ...] | None = None
     second_factor_at: str | None = None
+    file_sweep: bool | None = None
+    setuid_files: tuple[str, ...] | None = None
 
 
 KINDS = (KindSettings(kind="host", settings=LinuxSettings),)

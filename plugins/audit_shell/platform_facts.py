@@ -9,6 +9,7 @@ from audit_core.api.sdk import (
     Command,
     Platform,
     PlatformQuestions,
+    Privilege,
     ReadFile,
     ReadFiles,
     Request,
@@ -25,7 +26,8 @@ _MANAGERS = {
 }
 MANAGERS = Command(argv=("ls", "-d", *_MANAGERS), ok=(0, 1, 2))
 INIT = Command(argv=("ls", "-d", "/run/systemd/system", "/proc"), ok=(0, 1, 2))
-REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT)
+ROOT = Command(argv=("/usr/bin/id", "-u"), privilege=Privilege.ROOT)
+REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT, ROOT)
 
 _FAMILIES = {
     "debian": "debian",
@@ -90,6 +92,8 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
     kernel = answers[KERNEL].text.strip()[:200] if KERNEL in answers else "unknown"
     manager = _manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown"
     init = _init(answers[INIT].text) if INIT in answers else "unknown"
+    # Whether requests that need root run at all: through sudo, or because the login is root.
+    root = "yes" if ROOT in answers and answers[ROOT].text.strip() == "0" else "no"
     values = {
         "os_id": release.get("ID", "unknown")[:64],
         "os_family": _family(release, manager),  # debian rhel suse alpine arch unknown
@@ -97,12 +101,13 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
         "package_manager": manager,  # apt dnf yum zypper apk unknown
         "init": init,  # systemd other unknown
         "kernel": kernel,
+        "root": root,  # yes no
     }
     return Platform(values=values)
 
 
 PLATFORM = PlatformQuestions(
-    names=("os_id", "os_family", "version_id", "package_manager", "init", "kernel"),
+    names=("os_id", "os_family", "version_id", "package_manager", "init", "kernel", "root"),
     requests=REQUESTS,
     asked_with=(Command, ReadFile, ReadFiles),
     read=platform,

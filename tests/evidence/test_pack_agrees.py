@@ -51,7 +51,7 @@ REACHED = {
 }
 INVENTORY = """
 system: {name: 手机银行}
-defaults: {zone: 生产区}
+defaults: {zone: 生产区, file_sweep: false}
 targets:
   - id: here
     owner: 张三

@@ -150,5 +150,5 @@ def host(
 
 def inventory(path: Path, *hosts: str, head: str = "") -> Path:
     """An inventory file with `hosts`."""
-    path.write_text(f"{head}targets:\n{''.join(hosts)}")
+    path.write_text(f"{head}defaults: {{file_sweep: false}}\ntargets:\n{''.join(hosts)}")
     return path

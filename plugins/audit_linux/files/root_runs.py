@@ -1,32 +1,31 @@
-"""Which programs root starts by itself (cron, systemd), and who else could replace them."""
+"""What root runs on its own, through cron, systemd and sudo, and whether others can change it.
+
+Nothing is asked about the paths that are found here: the search of the file systems has told of
+everything near the root that somebody else may change, and the two are joined.
+"""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from posixpath import join, normpath
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     Absent,
-    Answers,
+    Answer,
     FileEntry,
     FileStatus,
     Judgement,
-    Message,
     Partial,
     Privilege,
-    ReadFile,
     ReadFiles,
     Severity,
     capped,
-    capped_messages,
     check,
     fact,
     failed,
-    first_of,
     known,
     known_or_absent,
     msg,
@@ -35,300 +34,324 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.files.sweep import DEPTH, LOCAL, SEEN, SWEEP, Entry, Sweep
-from audit_linux.groups import GROUPS, Groups
+from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
+from audit_linux.sudo.sudoers import SUDOERS, Sudoers
+from audit_linux.units import UNITS, Units
 
 
-class Start(Struct, frozen=True, kw_only=True):
-    """A program, a script or a directory of scripts that root runs, and the file that says so."""
+class Job(Struct, frozen=True, kw_only=True):
+    """One command that root runs: where it is written, and the programs that it names.
 
-    path: str
+    `path` are the directories in which programs without one are looked for. `unit` is the name of
+    its systemd unit. `unclear`: a program whose place only the shell knows.
+    """
+
     where: str
+    programs: tuple[str, ...]
+    path: tuple[str, ...] = ()
+    unit: str = ""
+    unclear: bool = False
 
 
-class RootRuns(Struct, frozen=True, kw_only=True):
-    """What root starts. `unclear`: files with a command that could not be followed.
+# --- commands -----------------------------------------------------------------------------------
 
-    `elsewhere` are mount points of file systems that the pass does not look into.
-    """
-
-    starts: tuple[Start, ...]
-    unclear: tuple[str, ...] = ()
-    elsewhere: tuple[str, ...] = ()
-
-
-_OPERATORS = frozenset({";", "&", "&&", "||", "|", "|&", "(", ")", "{", "}", "!", "\n"})
-_OPENING = frozenset({"if", "then", "else", "elif", "while", "until", "do", "time", "exec", "eval"})
-# They run the command that follows them, after options and numbers of their own; flock(1) after
-# the file that it locks.
-_WRAPPERS = frozenset({
-    "nice", "ionice", "chrt", "timeout", "nohup", "setsid", "chronic", "flock", "stdbuf",
-    "command", "cronic", "systemd-cat", "env",
+_PARTS = re.compile(r"&&|\|\||[;&|(){}\n]")
+_REDIRECT = re.compile(r"\d*(?:>>?|<)\s*(?:&\d|\S+)")
+_RUNNERS = frozenset({
+    "sh", "bash", "dash", "ksh", "zsh", "perl", "python", "python2", "python3", "ruby", "php",
+    "nice", "ionice", "nohup", "timeout", "flock", "env", "setsid", "exec", "sudo", "run-parts",
+    ".", "source", "chronic", "time", "stdbuf", "command",
 })  # fmt: skip
-# What they run, and as whom, is not worked out.
-_UNCLEAR = frozenset({"su", "sudo", "runuser", "xargs", "find", "watch", "script", "busybox"})
-_OWN = re.compile(r"-.*|\d+[smhd]?")
-_INTERPRETERS = re.compile(
-    r"(?:ba|da|k|z|c|tc|a)?sh|python[\d.]*|perl[\d.]*|ruby|php\d*|node|run-parts|source|\."
-)
-_ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
+_SHELL_WORDS = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "time"})
+_BUILT_IN = frozenset({"cd", "test", "[", "[[", "echo", "exit", "fi", "done", "true", "false",
+                       "umask", "export", "set", "for", "case", "esac", "printf", "sleep",
+                       "return", ":"})  # fmt: skip
 
 
-def programs(command: str) -> list[str]:
-    """The absolute paths that the shell `command` runs; raises ValueError where it is not clear."""
-    lexer = shlex.shlex(command, posix=True, punctuation_chars="();<>|&")
-    lexer.whitespace_split, lexer.commenters = True, ""
-    return list(_run(list(lexer)))
-
-
-def _run(words: list[str]) -> Iterator[str]:
-    # `wrapper`: the word may be an option of it; `script`: it may be what an interpreter runs.
-    begins, wrapper, script, before = True, "", False, ""
-    for word in words:
-        into_file, before = before in (">", ">>", "<", ">&", "<&"), word
-        if into_file or (set(word) <= set("<>&") and word not in _OPERATORS):
-            continue
-        if word in _OPERATORS:
-            begins, wrapper, script = True, "", False
-        elif begins and _before_command(word, wrapper):
-            continue
-        elif wrapper == "flock":
-            wrapper = "locked"
-        elif begins:
-            begins, wrapper, script = _begun(word, wrapper)
-            yield from _path(word)
-        elif script and not word.startswith("-"):
-            script = False
-            yield from _path(word)
-        elif script and "c" in word:
-            raise ValueError(word)  # the text of a command
-
-
-def _before_command(word: str, wrapper: str) -> bool:
-    """True for what may stand before a command: an assignment, `if`, an option of `wrapper`."""
-    own = bool(wrapper) and _OWN.fullmatch(word) is not None
-    return own or word in _OPENING or _ASSIGNED.fullmatch(word) is not None
-
-
-def _begun(word: str, wrapper: str) -> tuple[bool, str, bool]:
-    """Whether a command is still to come after `word`, behind which wrapper, or a script."""
-    name = word.rpartition("/")[2]
-    script = bool(_INTERPRETERS.fullmatch(name))
-    known_here = script or name in _WRAPPERS or word.startswith("/")
-    if name in _UNCLEAR or (wrapper and not known_here):
-        raise ValueError(word)
-    return name in _WRAPPERS, name if name in _WRAPPERS else "", script
-
-
-def _path(word: str) -> Iterator[str]:
-    if "$" in word or "`" in word:
-        raise ValueError(word)
-    if word.startswith("/"):
-        yield word.rstrip("/") or "/"
-    elif "/" in word:
-        raise ValueError(word)  # from the directory where it happens to be
-
-
-_SYSTEM_TABLES = ("/etc/crontab", "/etc/cron.d/")
-_TIMES = re.compile(r"(?:@\w+|(?:\S+\s+){4}\S+)\s+")
-
-
-def _cron(file: FileEntry) -> Iterator[str]:
-    """The commands of root in a crontab; see crontab(5)."""
-    system = file.path.startswith(_SYSTEM_TABLES)
-    for raw in file.lines:
-        line = raw.strip(" \t")
-        times = _TIMES.match(line)
-        if line.startswith("#") or times is None or _ASSIGNED.fullmatch(line):
-            continue
-        command = line[times.end() :]
-        if system:
-            user, _, command = command.replace("\t", " ").partition(" ")
-            if user != "root":
-                continue
-        yield re.split(r"(?<!\\)%", command, maxsplit=1)[0]  # what follows % is standard input
-
-
-def _anacron(file: FileEntry) -> Iterator[str]:
-    for raw in file.lines:
-        parts = raw.strip().split(None, 3)
-        if len(parts) == 4 and not parts[0].startswith("#") and "=" not in parts[0]:
-            yield parts[3]
-
-
-def _unit(file: FileEntry) -> Iterator[str]:
-    """The commands that a unit runs as root; see systemd.service(5).
-
-    Raises ValueError for a drop-in that does not say as whom.
-    """
-    text = re.sub(r"\\\n\s*", " ", "\n".join(file.lines))
-    user = re.findall(r"^[ \t]*User[ \t]*=[ \t]*(\S*)", text, re.MULTILINE)
-    found = re.findall(r"^[ \t]*Exec\w+[ \t]*=[ \t]*([-@:+!|]*)[ \t]*(\S.*)$", text, re.MULTILINE)
-    if found and not user and ".service.d/" in file.path:
-        raise ValueError(file.path)
-    for mark, command in found:
-        if not user or user[-1] in ("", "root", "0") or "+" in mark:
-            yield command.split(None, 1)[0] if "@" in mark else command
-
-
-def _commands(file: FileEntry) -> Iterator[str]:
-    if "/systemd/" in file.path:
-        return _unit(file)
-    if file.path == "/etc/anacrontab":
-        return _anacron(file)
-    if file.path == "/etc/ld.so.preload":
-        return iter(" ; ".join(file.lines).replace(":", " ; ").split(" ; "))
-    return _cron(file)
-
-
-_LONGEST = 4096
-
-
-def _named(file: FileEntry) -> tuple[list[str], bool]:
-    """The programs that `file` names, and whether all its commands could be followed."""
+def programs(command: str) -> tuple[tuple[str, ...], bool]:
+    """The programs and scripts that a line of a shell starts, and whether one stays unclear."""
     found: list[str] = []
-    clear = True
-    if any(len(line) > _LONGEST for line in file.lines):
-        return found, False
-    try:
-        for command in _commands(file):
-            try:
-                found += programs(command)
-            except ValueError:
-                clear = False
-    except ValueError:
-        clear = False
-    return found, clear
+    unclear = False
+    for part in _PARTS.split(_REDIRECT.sub(" ", command)):
+        for word in _started(part.split()):
+            found.append(word)
+            unclear = unclear or bool(re.search(r"[$`*?]", word))
+    return tuple(dict.fromkeys(found)), unclear
 
 
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+def _started(words: list[str]) -> Iterator[str]:
+    """The first word of a command; behind a program that starts others, the next path, too."""
+    runs = True
+    for raw in words:
+        word = raw.strip("\"'")
+        if runs and (word in _SHELL_WORDS or re.match(r"\w+=", word)):
+            continue
+        if runs and word in _BUILT_IN:
+            return
+        if runs or word.startswith("/"):
+            yield word
+            if word.rsplit("/", 1)[-1] not in _RUNNERS:
+                return
+        runs = False
 
 
-def _mounts(text: str) -> tuple[str, ...]:
-    """The mount points of /proc/self/mountinfo whose file systems are not looked into."""
-    found = []
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kind = before.split(), after.split(None, 1)
-        if len(fields) > 4 and kind and kind[0] not in LOCAL:
-            found.append(_ESCAPED.sub(lambda m: chr(int(m[1], 8)), fields[4]))
-    return tuple(sorted(found))
+# --- cron ---------------------------------------------------------------------------------------
+
+_TABS = ("/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/var/spool/cron/tabs/root")
+_ANACRON = "/etc/anacrontab"
+_SETTING = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*)")
+_USUAL_PATH = ("/usr/bin", "/bin")
 
 
-def parse_root_runs(answers: Answers) -> RootRuns | Partial:
-    """What the tables of cron and the units of the site name; partial where some are not read."""
-    starts: dict[tuple[str, str], Start] = {}
-    unclear, problems = [], []
-    for name in ("cron", "units"):
-        answer = answers[name]
-        for file in answer.files:
-            if file.status is FileStatus.NOT_PRESENT:
-                continue
-            if file.status is not FileStatus.READ:
-                problems.append(msg("{path} could not be read", path=file.path))
-                continue
-            found, clear = _named(file)
-            starts |= {(p, file.path): Start(path=p, where=file.path) for p in found}
-            unclear += [] if clear else [file.path]
-        if answer.truncated:
-            problems.append(msg("There are more files than are read"))
-    mounts = answers["mounts"]
-    made = RootRuns(
-        starts=tuple(starts[key] for key in sorted(starts)),
-        unclear=tuple(dict.fromkeys(unclear)),
-        elsewhere=_mounts(mounts.text) if mounts is not None else (),
-    )
-    return partial(made, problems)
+def parse_cron(answer: Answer) -> tuple[Job, ...] | Partial:
+    """The jobs of root in the tables of cron and anacron (crontab(5), anacrontab(5))."""
+    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    unread = [f.path for f in files if f.status is not FileStatus.READ]
+    jobs = [job for f in files if f.status is FileStatus.READ for job in _cron_jobs(f)]
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    return partial(tuple(jobs), problems)
 
 
-ROOT_RUNS = fact(
-    "linux.root-runs",
-    RootRuns,
-    asks={
-        "cron": ReadFiles(
-            paths=(
-                "/etc/crontab", "/etc/cron.d", "/etc/anacrontab", "/var/spool/cron/root",
-                "/var/spool/cron/crontabs/root", "/var/spool/cron/tabs/root",
-                "/etc/ld.so.preload",
-            ),
-            depth=1, privilege=Privilege.ROOT, partial_ok=True,
-        ),
-        "units": ReadFiles(
-            paths=("/etc/systemd/system", "/usr/local/lib/systemd/system"),
-            names=("*.service", "*.conf"), depth=2, partial_ok=True,
-        ),
-        "mounts": ReadFile(path="/proc/self/mountinfo"),
-    },
-    parse=parse_root_runs,
+def _cron_jobs(file: FileEntry) -> Iterator[Job]:
+    path = _USUAL_PATH
+    for line in file.lines:
+        setting = _SETTING.fullmatch(line)
+        if setting is not None:
+            if setting[1] == "PATH":
+                path = tuple(setting[2].strip().strip("\"'").split(":"))
+            continue
+        command = _cron_command(file.path, line.strip())
+        if command is not None:
+            started, unclear = programs(command)
+            yield Job(where=file.path, programs=started, path=path, unclear=unclear)
+
+
+def _cron_command(path: str, line: str) -> str | None:
+    """The command of a line; None where it is none, or not root's."""
+    if not line or line.startswith("#"):
+        return None
+    fields = 1 if line.startswith("@") else 5
+    if path == _ANACRON:
+        words = line.split(None, 3)
+        return words[3] if len(words) == 4 else None
+    if path in _TABS:
+        words = line.split(None, fields)
+        return words[fields] if len(words) > fields else None
+    words = line.split(None, fields + 1)
+    return words[fields + 1] if len(words) > fields + 1 and words[fields] == "root" else None
+
+
+CRON = fact(
+    "linux.root-cron",
+    tuple[Job, ...],
+    ask=ReadFiles(
+        paths=("/etc/crontab", "/etc/cron.d", _ANACRON, *_TABS), depth=1, privilege=Privilege.ROOT
+    ),
+    parse=parse_cron,
+)
+
+# --- systemd ------------------------------------------------------------------------------------
+
+_EXEC = re.compile(r"\s*Exec(?:Start|StartPre|StartPost|Reload|Stop|StopPost|Condition)\s*=(.*)")
+_USER = re.compile(r"\s*(?:User|DynamicUser)\s*=\s*(\S*)")
+_ABOVE = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
+          "/usr/lib/systemd/system")  # fmt: skip
+
+
+def parse_units_of_root(answer: Answer) -> tuple[Job, ...] | Partial:
+    """The commands of units that run as root (systemd.service(5)): of a name, the first file."""
+    files = [f for f in answer.files if f.status is FileStatus.READ]
+    unread = [f.path for f in answer.files if f.status in (FileStatus.NOT_PERMITTED,
+                                                           FileStatus.TOO_BIG)]  # fmt: skip
+    chosen: dict[str, FileEntry] = {}
+    for file in sorted(files, key=_rank):
+        chosen.setdefault(file.path.rsplit("/", 1)[-1], file)
+    jobs = [job for name, file in chosen.items() for job in _unit_jobs(name, file)]
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    if answer.truncated:
+        problems.append(msg("There are more units than fit into one answer"))
+    return partial(tuple(jobs), problems)
+
+
+def _rank(file: FileEntry) -> tuple[int, str]:
+    return next(
+        (n for n, folder in enumerate(_ABOVE) if file.path.startswith(folder)), 9
+    ), file.path
+
+
+def _unit_jobs(name: str, file: FileEntry) -> Iterator[Job]:
+    lines = file.text.replace("\\\n", " ").split("\n")
+    users = [hit[1] for line in lines if (hit := _USER.match(line))]
+    other = bool(users) and users[-1] not in ("root", "0", "", "no", "false")
+    for line in lines:
+        hit = _EXEC.match(line)
+        words = hit[1].split() if hit else []
+        if not words:
+            continue
+        marks = re.match(r"[-@:+!]*", words[0])
+        first = words[0][marks.end() if marks else 0 :]
+        if other and "+" not in words[0][: len(words[0]) - len(first)]:
+            continue
+        started = tuple(_started([first, *words[1:]]))
+        unclear = any(re.search(r"[$%]", word) for word in started)
+        yield Job(where=file.path, programs=started, unit=name, unclear=unclear)
+
+
+UNIT_FILES = fact(
+    "linux.root-units",
+    tuple[Job, ...],
+    ask=ReadFiles(paths=_ABOVE, names=("*.service",), depth=1, partial_ok=True),
+    parse=parse_units_of_root,
+)
+
+# --- who may change a path ----------------------------------------------------------------------
+
+_SHARED = re.compile(r"/(?:tmp|var/tmp|dev/shm)/")
+# Read or run by root, or by everybody at login: their owners are root.
+_PLACES = (
+    "/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
+    "/etc/cron.monthly", "/etc/anacrontab", "/etc/init.d", "/etc/rc.local", "/etc/rc.d",
+    "/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/profile", "/etc/profile.d",
+    "/etc/systemd/system", "/usr/lib/systemd/system", "/var/spool/cron/root",
+    "/var/spool/cron/crontabs/root",
 )  # fmt: skip
 
 
-def _above(path: str) -> list[str]:
-    """`path` and the directories above it."""
-    return [path, *(str(p) for p in PurePosixPath(path).parents)]
+class Others:
+    """Which paths somebody besides root may change, by what the search has told."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._links = sweep.links
+        self._who: dict[str, str] = {}
+        for acl in sweep.acls:
+            names = [e for e in acl.entries if e.split(":")[1] != "0"]
+            if names:
+                self._who[acl.path] = names[0]
+        for entry in sweep.owned:
+            if entry.bits & 0o020 and entry.gid and not entry.bits & 0o1000:
+                self._who[entry.path] = f"gid {entry.gid}"
+            if entry.uid:
+                self._who[entry.path] = f"uid {entry.uid}"
+        for entry in sweep.entries:
+            if entry.bits & 0o002:
+                self._who[entry.path] = "everybody"
+
+    def of(self, path: str) -> str | None:
+        """Who may change `path` and through what; None where nobody else was seen."""
+        if not path.startswith("/"):
+            return None
+        plain = self._resolved(path)
+        parts = plain.strip("/").split("/")
+        for count in range(len(parts) + 1):
+            place = "/" + "/".join(parts[:count])
+            if place in self._who:
+                return f"{path} ({place}: {self._who[place]})"
+        return f"{path} (everybody)" if _SHARED.match(plain) else None
+
+    def below(self, folder: str) -> Iterator[str]:
+        """What lies in `folder` and somebody else may change."""
+        for place, who in self._who.items():
+            if place.startswith(folder + "/"):
+                yield f"{place} ({who})"
+
+    def _resolved(self, path: str) -> str:
+        plain = normpath(path)
+        for _ in range(8):
+            parts = plain.strip("/").split("/")
+            for count in range(1, len(parts) + 1):
+                place = "/" + "/".join(parts[:count])
+                if place in self._links:
+                    rest = parts[count:]
+                    plain = normpath(join(place, "..", self._links[place], *rest))
+                    break
+            else:
+                break
+        return plain
 
 
-def _others(entry: Entry, groups: Groups | None) -> Message | None:
-    """Who besides root may change `entry`; None for nobody."""
-    if entry.uid != 0:
-        return msg("{path} belongs to uid {uid}", path=entry.path, uid=entry.uid)
-    if entry.open_to_all:
-        return msg("{path} is open to every account", path=entry.path)
-    if entry.bits & 0o020 and entry.gid != 0 and not entry.bits & 0o1000:
-        names = [n for n, gid in groups.gids.items() if gid == entry.gid] if groups else []
-        told = groups.members if groups else {}
-        members = [m for n in names for m in told.get(n, ()) if m != "root"]
-        if members:
-            return msg("{path} is open to group {group}: {names}", path=entry.path,
-                       group=names[0], names=capped(dict.fromkeys(members)))  # fmt: skip
-    return None
+# --- the check ----------------------------------------------------------------------------------
 
 
-def _replaceable(starts: Iterable[Start], sweep: Sweep, groups: Groups | None) -> list[Message]:
-    by_path = {entry.path: entry for entry in sweep.entries}
-    found = []
-    for start in starts:
-        entries = [by_path[p] for p in _above(start.path) if p in by_path]
-        why = [w for w in (_others(entry, groups) for entry in entries) if w is not None]
-        if why:
-            found.append(msg("{path} ({where}): {why}", path=start.path, where=start.where,
-                             why=why[-1]))  # fmt: skip
-    return found
+def _sudo_jobs(sudoers: Sudoers | None) -> Iterator[Job]:
+    """The commands that ordinary accounts may run as root."""
+    for grant in sudoers.grants if sudoers else ():
+        as_root = {"root", "ALL"} & set(grant.runas)
+        if as_root and grant.command.startswith("/") and set(grant.who) - {"root", "#0"}:
+            words = [re.sub(r"\\(.)", r"\1", w) for w in grant.command.split()]
+            yield Job(where=f"sudo {','.join(grant.who)}", programs=tuple(_started(words)))
+
+
+def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
+    found: list[str] = []
+    for job in jobs:
+        searched = job.path if any("/" not in program for program in job.programs) else ()
+        for path in (*job.programs, *searched):
+            who = others.of(path)
+            if who is not None:
+                found.append(f"{job.where}: {who}")
+    return list(dict.fromkeys(found))
 
 
 @check(
-    "linux.root-runs-safe",
-    needs=(ROOT_RUNS, first_of(SWEEP, SEEN), known_or_absent(optional(GROUPS))),
+    "linux.root-runs",
+    needs=(
+        SWEEP,
+        known_or_absent(optional(CRON)),
+        known_or_absent(optional(UNIT_FILES)),
+        known_or_absent(optional(UNITS)),
+        known_or_absent(optional(SUDOERS)),
+    ),
     severity=Severity.HIGH,
-    remedy=msg("Make root the owner of the named programs and of the directories above them, and "
-               "take the write permission from others (chown root, chmod go-w)"),
-)  # fmt: skip
-def root_runs_safe(runs: RootRuns, sweep: Sweep, groups: Groups | Absent | None) -> Judgement:
-    """Nobody but root can replace the programs that root's cron jobs and units start."""
-    bad = _replaceable(runs.starts, sweep, known(groups))
-    expected = msg("programs and the directories above them belong to root and only root may write")
+    remedy=msg(
+        "Make root the owner of the named programs and of all directories above them, and take the "
+        "write permission of others (chown root, chmod go-w)"
+    ),
+)
+def root_runs(
+    sweep: Sweep,
+    cron: tuple[Job, ...] | Absent | None,
+    unit_files: tuple[Job, ...] | Absent | None,
+    units: Units | Absent | None,
+    sudoers: Sudoers | Absent | None,
+) -> Judgement:
+    """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
+    others = Others(sweep)
+    started, idle = _by_start(known(unit_files) or (), known(units))
+    jobs = [*(known(cron) or ()), *started, *_sudo_jobs(known(sudoers))]
+    bad = _changed_by_others(jobs, others)
+    bad += [told for place in _PLACES for told in _place(place, others)]
+    expected = msg("programs and directories above them that only root may change")
     if bad:
-        detail = msg("{count} programs that root starts can be replaced by others: {names}",
-                     count=len(bad), names=capped_messages(bad))  # fmt: skip
+        detail = msg("Root runs what others may change: {names}", names=capped(bad))
         return failed(detail, expected=expected)
-    seen = msg("{count} programs: {names}", count=len(runs.starts),
-               names=capped(dict.fromkeys(s.path for s in runs.starts)))  # fmt: skip
-    outside = tuple(f"{point.rstrip('/')}/" for point in runs.elsewhere if point != "/")
-    unseen = [
-        s.path for s in runs.starts
-        if s.path.startswith(outside) or s.path.count("/") > DEPTH
-    ]  # fmt: skip
-    doubts = []
-    if runs.unclear:
-        doubts.append(msg("Commands that could not be followed are in: {names}",
-                          names=capped(runs.unclear)))  # fmt: skip
-    if unseen:
-        doubts.append(msg("Not looked at, too deep or not on a local file system: {names}",
-                          names=capped(dict.fromkeys(unseen))))  # fmt: skip
+    later = _changed_by_others(idle, others)
+    deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
+    unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
+    told = (
+        (later, msg("Others may change what units run that are not started now: {names}",
+                    names=capped(later))),
+        (deep, msg("Look at these directories, which lie too deep: {names}", names=capped(deep))),
+        (unclear, msg("Look at what these commands start: {names}", names=capped(unclear))),
+    )  # fmt: skip
+    doubts = [message for wanted, message in told if wanted]
+    count = msg("{count} commands that root runs were followed", count=len(jobs))
     if doubts:
-        return undetermined(seen, *doubts, expected=expected)
-    return passed(seen, expected=expected)
+        return undetermined(count, *doubts, expected=expected)
+    return passed(count, expected=expected)
 
 
-FACTS = (ROOT_RUNS,)
-CHECKS = (root_runs_safe,)
+def _place(place: str, others: Others) -> list[str]:
+    own = others.of(place)
+    return [own] if own else list(others.below(place))
+
+
+def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], list[Job]]:
+    """The commands of units that are started, and of those that are not, as far as is known."""
+    if units is None:
+        return [], list(jobs)
+    runs = units.active | units.enabled
+    return [j for j in jobs if j.unit in runs], [j for j in jobs if j.unit not in runs]
+
+
+FACTS = (CRON, UNIT_FILES)
+CHECKS = (root_runs,)

@@ -1,225 +1,287 @@
-"""One pass over the local file systems: what runs with other rights, and what others may change.
+"""One pass of find(1) over the local file systems, which all checks of files share.
 
-`find / -xdev` would see one file system only. This pass goes into directories of local types and
-into no other, so that no network share, FUSE file system or image is walked, nor what containers
-keep: their files have the rights of their container. Every name ends with NUL, so that a newline
-in it divides nothing. GNU find with btrfs may not know the type of a subvolume (`unknown`).
+It is one exact argv, so that one line of sudoers permits it. File systems are chosen by their type
+and not by `-xdev`: that one does not enter the other local file systems, nor subvolumes of btrfs.
+Directories of other types are not entered, so that no network file system is read.
+
+`nice` lowers the priority of the disk, too (ioprio follows the nice value). `timeout` ends find
+with SIGHUP and hands its exit status on: what was printed until then is an answer.
+
+    NUL MARK BLANK TYPE MODE UID GID [TARGET NUL] PATH NUL
+
+Between these records getcap(8) and getfacl(1) print, whose lines hold no NUL.
 """
 
 from __future__ import annotations
 
 import re
-import stat
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
-    Absent,
     Answer,
-    Answers,
     Command,
     Message,
     ParseError,
     Partial,
     Privilege,
-    Reason,
+    Target,
     fact,
     msg,
     partial,
-    read_rows,
+    provider,
     verbatim,
 )
-from audit_linux.find_errors import refused
-
-SECONDS = 240
-"""How long one pass may take; what it printed until then is judged as incomplete."""
-
-LOCAL = (
-    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "bcachefs", "f2fs", "jfs", "reiserfs", "tmpfs",
-    "ramfs", "rootfs", "overlay", "unknown",
-)  # fmt: skip
-# What engines keep of images and running containers, closed to all but root.
-_OF_CONTAINERS = (
-    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet/pods",
-    "/var/lib/lxc", "/var/lib/lxd", "/var/lib/incus", "/var/lib/machines", "/run/containerd",
-    "/run/k3s/containerd",
-)  # fmt: skip
-
-
-def _any(test: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    words: list[str] = []
-    for value in values:
-        words += ["-o", test, value]
-    return ("(", *words[1:], ")")
-
-
-# What lies in a directory of root that is closed to its group and to others, only root reaches.
-_SKIP = (
-    "-type", "d", "(", "-uid", "0", "!", "-perm", "/0011", "-o", "!", *_any("-fstype", LOCAL),
-    "-o", *_any("-path", _OF_CONTAINERS), ")", "-prune",
-)  # fmt: skip
-_WANTED = (
-    "(", "-type", "f", "(", "-perm", "-4000", "-o", "-perm", "-2010", "-o", "-perm", "-0002", ")",
-    "-o", "-type", "d", "-perm", "-0002", "!", "-perm", "-1000",
-    "-o", "!", "-type", "l", "!", "-uid", "0", "-nouser",
-    "-o", "!", "-type", "l", "!", "-gid", "0", "-nogroup",
-    ")",
-)  # fmt: skip
-# Whom the files and directories belong to by which what root runs may be changed. Deeper lies
-# hardly anything that root is told to run, and what holds it is above.
-DEPTH = 5
-_NEAR = (
-    "(", "-type", "d", "-o", "-type", "f", "-perm", "/0111", ")",
-    "(", "!", "-uid", "0", "-o", "-perm", "-0020", "!", "-gid", "0", ")",
-)  # fmt: skip
-_OWNED = ("-nouser", "-printf", "u", "-o", "-nogroup", "-printf", "g", "-o", "-printf", "-")
-# Stopped by SIGHUP, with the status of find: at 124 and 143 the connector says that nothing was
-# answered in time, and what was printed is not read. /dev is not entered, so /dev/shm is named.
-_BOUNDED = (
-    "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(SECONDS),
-    "/usr/bin/nice", "-n", "10", "/usr/bin/find", "/", "/dev/shm",  # noqa: S108
-)  # fmt: skip
-_PRINT = ("(", *_OWNED, ")", "-printf", " %m %U %G %y %p\\0")
-_TIMED_OUT = 129  # 128 and SIGHUP
+from audit_linux.files.mounts import LOCAL
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One file (`f`), directory (`d`) or other object; ids as numbers.
-
-    `nobody`: no account or no group has its id.
-    """
+    """One path that the sweep told of: its type as find's %y, its permission bits, its owners."""
 
     path: str
+    kind: str
     bits: int
     uid: int
     gid: int
-    kind: str
-    nobody: bool = False
 
     @property
     def text(self) -> str:
-        """`/usr/bin/su 4755 0:0`."""
-        return f"{self.path} {self.bits:04o} {self.uid}:{self.gid}"
-
-    @property
-    def special(self) -> bool:
-        """True for a program that runs with the rights of its owner or group."""
-        gives = self.bits & stat.S_ISUID or self.bits & 0o2010 == 0o2010
-        return self.kind == "f" and bool(gives)
-
-    @property
-    def open_to_all(self) -> bool:
-        """True where every account may change it: a directory with the sticky bit is not one."""
-        sticky = self.kind == "d" and self.bits & stat.S_ISVTX
-        return self.kind in "fd" and bool(self.bits & 0o002) and not sticky
-
-
-class Sweep(Struct, frozen=True, kw_only=True):
-    """What the pass found, by path."""
-
-    entries: tuple[Entry, ...]
-
-
-_ENTRY = re.compile(r"([ug-]) ([0-7]{1,5}) (\d{1,10}) (\d{1,10}) (\S) (/.*)", re.DOTALL | re.ASCII)
-
-
-def _entry(part: str) -> Entry:
-    row = _ENTRY.fullmatch(part)
-    if row is None:
-        raise ParseError(msg("not an entry: {text}", text=verbatim(part)))
-    owned, bits, uid, gid, kind, path = row.groups()
-    return Entry(path=path, bits=int(bits, 8), uid=int(uid), gid=int(gid), kind=kind,
-                 nobody=owned != "-")  # fmt: skip
-
-
-def parse_sweep(answers: Answers) -> Sweep | Partial | Absent:
-    """What find printed; partial where it was stopped, cut or refused a directory."""
-    found: dict[str, Entry] = {}
-    problems: list[Message] = []
-    for name in ("all", "near"):
-        answer = answers[name]
-        *parts, rest = answer.text.split("\0")
-        rows, unread = read_rows(enumerate(parts, 1), _entry)
-        found |= {entry.path: entry for entry in rows}
-        problems += (*unread, *_cut(answer, rest))
-    if not found and problems:
-        return Absent(reason=Reason.NOT_PERMITTED, detail=problems[0])
-    return partial(Sweep(entries=tuple(found[path] for path in sorted(found))), problems)
-
-
-def _cut(answer: Answer, rest: str) -> list[Message]:
-    """Why what was printed is not all."""
-    found = []
-    if answer.exit_code == _TIMED_OUT:
-        found.append(msg("The pass over the file systems was stopped after {n} s", n=SECONDS))
-    elif answer.truncated or rest:
-        found.append(msg("The pass over the file systems found more than is read"))
-    denied = refused(_harmless(answer.stderr))
-    if denied is not None:
-        found.append(msg("Some directories were closed to the account that looked"))
-    return found
-
-
-def _harmless(stderr: bytes) -> bytes:
-    """`stderr` without what may happen on a live system: files that went meanwhile."""
-    gone = (b"No such file or directory", b"Stale file handle")
-    return b"\n".join(line for line in stderr.split(b"\n") if not line.endswith(gone))
-
-
-def _ask(privilege: Privilege, *words: str) -> Command:
-    return Command(
-        argv=(*_BOUNDED, *words), privilege=privilege, ok=(0, 1, _TIMED_OUT),
-        timeout_s=SECONDS + 30, limit=8 << 20, partial_ok=True,
-    )  # fmt: skip
-
-
-def _asks(privilege: Privilege) -> dict[str, Command]:
-    near = ("-maxdepth", str(DEPTH), *_SKIP, "-o", *_NEAR, *_PRINT)
-    return {
-        "all": _ask(privilege, *_SKIP, "-o", *_WANTED, *_PRINT),
-        "near": _ask(privilege, *near),
-    }
-
-
-SWEEP = fact("linux.file-sweep", Sweep, asks={**_asks(Privilege.ROOT)}, parse=parse_sweep)
-SEEN = fact("linux.file-sweep-seen", Sweep, asks={**_asks(Privilege.USER)}, parse=parse_sweep)
-"""The same as an account without root sees it: it may fail a check, and passes none."""
+        """`/usr/bin/x 4755 uid 0 gid 0`."""
+        return f"{self.path} {self.bits:04o} uid {self.uid} gid {self.gid}"
 
 
 class Capable(Struct, frozen=True, kw_only=True):
-    """A program with file capabilities, such as `cap_net_raw=ep`."""
+    """A program with file capabilities, as getcap writes them (`cap_net_raw=ep`)."""
 
     path: str
-    capabilities: str
+    caps: str
 
 
-_CAPABLE = re.compile(r"(/.*?) (?:= )?((?:[a-z_0-9,]*[=+-][eip]+ ?)+)")
+class Acl(Struct, frozen=True, kw_only=True):
+    """The entries of an access list that let a named user or group write: `user:1001:rw-`."""
+
+    path: str
+    entries: tuple[str, ...]
+    uid: int | None = None
 
 
-def _capable(line: str) -> Capable:
-    row = _CAPABLE.fullmatch(line)
-    if row is None:
-        raise ParseError(msg("not a line of getcap: {line}", line=verbatim(line)))
-    return Capable(path=row[1], capabilities=row[2].strip())
+class Sweep(Struct, frozen=True, kw_only=True):
+    """What one pass over the local file systems found.
+
+    `entries`: setuid and setgid files, and what everybody may write. `unowned`: files of numbers
+    without a name. `owned`: directories and programs near the root that somebody else than root
+    may change. `links`: symbolic links and where they lead. `as_root` is False where only what an
+    ordinary account can reach was seen. `tools`: whether getcap and getfacl were there.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    unowned: tuple[Entry, ...] = ()
+    owned: tuple[Entry, ...] = ()
+    links: dict[str, str] = {}
+    capable: tuple[Capable, ...] = ()
+    acls: tuple[Acl, ...] = ()
+    as_root: bool = True
+    no_getcap: bool = False
+    no_getfacl: bool = False
 
 
-def parse_capable(answer: Answer) -> tuple[Capable, ...] | Partial | Absent:
-    """The programs that getcap names; UNSUPPORTED where it is not installed."""
-    if b"getcap" in answer.stderr and b"No such file" in answer.stderr:
-        return Absent(reason=Reason.UNSUPPORTED, detail=msg("getcap is not installed"))
-    lines = [line for line in answer.lines if line.strip()]
-    rows, problems = read_rows(enumerate(lines, 1), _capable)
-    return partial(tuple(rows), (*problems, *_cut(answer, "")))
-
-
-CAPABLE = fact(
-    "linux.file-capabilities",
-    tuple[Capable, ...],
-    ask=_ask(
-        Privilege.ROOT, *_SKIP, "-o", "-type", "f", "-perm", "/0111",
-        "-exec", "/usr/sbin/getcap", "--", "{}", "+",
-    ),
-    parse=parse_capable,
+# Storage of container engines: files of images, behind directories that only root may enter.
+CONTAINERS = (
+    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet/pods",
+    "/var/lib/lxc", "/var/lib/lxd", "/var/lib/machines", "/run/containerd", "/run/docker",
 )  # fmt: skip
+_SECONDS = 180
+LEVELS = 5
+_RECORD = r"%y %m %U %G %p\0"
 
-FACTS = (SWEEP, SEEN, CAPABLE)
+
+def _any(*tests: tuple[str, ...]) -> tuple[str, ...]:
+    """The tests, joined by -o, in brackets."""
+    words = [word for test in tests for word in ("-o", *test)]
+    return ("(", *words[1:], ")")
+
+
+def _told(mark: str) -> tuple[str, str]:
+    return ("-printf", rf"\0{mark} {_RECORD}")
+
+
+def argv(*starts: str) -> tuple[str, ...]:
+    """The argv of the sweep below `starts`."""
+    types = _any(*(("-fstype", name) for name in LOCAL))
+    left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
+    closed = ("-type", "d", *_any(("!", *types), left_out), "-prune")
+    near = ("!", "-path", "/*" * (LEVELS + 1))
+    open_ = _any(
+        ("-type", "f"), ("-type", "b"), ("-type", "c"), ("-type", "d", "!", "-perm", "-1000")
+    )
+    looked_at = (
+        # Few files are not of root: the names of users are looked up for them only.
+        _any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")) + _told("U"),
+        ("-type", "f", "-perm", "/6000", *_told("S")),
+        ("-perm", "-0002", *open_, *_told("W")),
+        (*_any(("-type", "d"), ("-type", "f", "-perm", "/0111")),
+         *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")), *near, *_told("O")),
+        # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.
+        ("-type", "l", "-lname", "/[!uelbp]*", *near, "-printf", r"\0L %l\0%p\0"),
+        # The mask of an access list that lets somebody write shows as the group's permission.
+        ("-perm", "-0020", *_any(("-type", "f"), ("-type", "d")),
+         "-exec", "/usr/bin/getfacl", "-snp", "{}", "+"),
+        ("-type", "f", "-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+"),
+    )  # fmt: skip
+    each = [word for test in looked_at for word in (",", "(", *test, ")")]
+    return (
+        "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(_SECONDS),
+        "/usr/bin/nice", "-n", "19", "/usr/bin/find", *starts,
+        *closed, "-o", "(", *each[1:], ")",
+    )  # fmt: skip
+
+
+_HUNG_UP = 129  # 128 and SIGHUP
+
+
+def _ask(privilege: Privilege) -> Command:
+    return Command(
+        argv=argv("/", "/dev/shm"),  # noqa: S108
+        privilege=privilege,
+        ok=(0, 1, _HUNG_UP),
+        timeout_s=_SECONDS + 20,
+        limit=8 << 20,
+        partial_ok=True,
+    )
+
+
+def _asked(privilege: Privilege) -> Callable[[Target], Command | Message]:
+    def ask(target: Target) -> Command | Message:
+        if target.settings.get("file_sweep") is False:
+            return msg("The inventory switches the search of the file systems off (file_sweep)")
+        return _ask(privilege)
+
+    return ask
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+_HEAD = re.compile(
+    r"([USWO]) ([a-zA-Z?]) ([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) (/.*)", re.DOTALL
+)
+_CAPS = re.compile(
+    r"(/.*?) (?:= )?(cap_[a-z_,0-9]+[+=][eip]+(?: ?cap_\S+)*|=[eip]+)(?: \[rootid=\d+\])?"
+)
+_ACL_ENTRY = re.compile(r"(user|group):([^:]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?")
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
+    """What the pass printed, and what it did not get to."""
+    reader = _Reader(cut=answer.truncated or answer.exit_code == _HUNG_UP)
+    reader.read(answer.text)
+    problems = [*reader.problems, *_gaps(answer, as_root=as_root)]
+    found = reader.found
+    sweep = Sweep(
+        entries=tuple(dict.fromkeys([*found["S"], *found["W"]])),
+        unowned=tuple(found["U"]),
+        owned=tuple(found["O"]),
+        links=reader.links,
+        capable=tuple(reader.capable),
+        acls=tuple(reader.acls),
+        as_root=as_root,
+        no_getcap=b"/usr/sbin/getcap': No such file" in answer.stderr,
+        no_getfacl=b"/usr/bin/getfacl': No such file" in answer.stderr,
+    )
+    return partial(sweep, problems)
+
+
+def _gaps(answer: Answer, *, as_root: bool) -> Iterator[Message]:
+    if answer.exit_code == _HUNG_UP:
+        yield msg("The search of the file systems was ended after {seconds} seconds",
+                  seconds=_SECONDS)  # fmt: skip
+    if answer.truncated:
+        yield msg("The search of the file systems found more than fits into one answer")
+    if not as_root:
+        yield msg("Searched without root: only what an ordinary account can reach was seen")
+
+
+class _Reader:
+    """The records of find, and between them what getcap and getfacl print."""
+
+    def __init__(self, *, cut: bool) -> None:
+        self._cut = cut
+        self.found: dict[str, list[Entry]] = {mark: [] for mark in "USWO"}
+        self.links: dict[str, str] = {}
+        self.capable: list[Capable] = []
+        self.acls: list[Acl] = []
+        self.problems: list[Message] = []
+
+    def read(self, text: str) -> None:
+        """Takes all of `text`; raises ParseError where it is no output of the sweep."""
+        parts = text.split("\0")
+        tail = parts.pop()
+        if tail and not self._cut:
+            parts.append(tail)
+        at = 0
+        while at < len(parts):
+            head = _HEAD.fullmatch(parts[at])
+            if head:
+                self._entry(head)
+            elif parts[at].startswith("L ") and at + 1 < len(parts):
+                self.links[parts[at + 1]] = parts[at][2:]
+                at += 1
+            elif parts[at]:
+                self._tools(parts[at])
+            at += 1
+
+    def _entry(self, head: re.Match[str]) -> None:
+        mark, kind, bits, uid, gid, path = head.groups()
+        entry = Entry(path=path, kind=kind, bits=int(bits, 8), uid=int(uid), gid=int(gid))
+        self.found[mark].append(entry)
+
+    def _tools(self, text: str) -> None:
+        """What getcap and getfacl printed between two records."""
+        lines = iter(text.split("\n"))
+        for line in lines:
+            if line.startswith("# file: "):
+                self._acl(line[8:], lines)
+            elif (caps := _CAPS.fullmatch(line)) is not None:
+                self.capable.append(Capable(path=caps[1], caps=caps[2]))
+            elif line:
+                self._unread(line)
+
+    def _acl(self, path: str, lines: Iterator[str]) -> None:
+        entries: list[str] = []
+        uid = None
+        for line in lines:
+            if not line:
+                break
+            if line.startswith("# owner: ") and line[9:].isdecimal():
+                uid = int(line[9:])
+            row = _ACL_ENTRY.fullmatch(line)
+            if row and "w" in (row[4] or row[3]):
+                entries.append(line.split("\t")[0])
+        if entries:
+            plain = _OCTAL.sub(lambda hit: chr(int(hit[1], 8) & 255), path)
+            self.acls.append(Acl(path=plain, entries=tuple(entries), uid=uid))
+
+    def _unread(self, line: str) -> None:
+        if not (self.problems or any(self.found.values()) or line.startswith("/")):
+            raise ParseError(msg("not what the search prints: {line}", line=verbatim(line)))
+        if len(self.problems) < 20:
+            self.problems.append(msg("cannot read {line}", line=verbatim(line)))
+
+
+def _as_root(answer: Answer) -> Sweep | Partial:
+    return parse_sweep(answer, as_root=True)
+
+
+def _as_user(answer: Answer) -> Sweep | Partial:
+    return parse_sweep(answer, as_root=False)
+
+
+SWEEP = fact(
+    "linux.file-sweep",
+    Sweep,
+    providers=(
+        provider(_asked(Privilege.ROOT), _as_root, root="yes"),
+        provider(_asked(Privilege.USER), _as_user, root="no"),
+    ),
+)

@@ -1,212 +1,300 @@
-"""What the pass over the file systems says of programs with other rights and of open files."""
+"""What gives ordinary accounts the rights of others: setuid files, capabilities, open files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
-from typing import Annotated
 
 from audit_core.api.sdk import (
     TARGET,
     Absent,
     Judgement,
+    Message,
     Severity,
-    Superset,
     Target,
     capped,
     check,
     failed,
-    first_of,
     known,
+    known_or_absent,
     msg,
     passed,
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.files.sweep import CAPABLE, SEEN, SWEEP, Capable, Entry, Sweep
+from audit_linux.files.mounts import MOUNTS, Mounts
+from audit_linux.files.sweep import CONTAINERS, SWEEP, Acl, Capable, Entry, Sweep
 from audit_linux.nsswitch import ELSEWHERE, Sources
-
-_SWEEP = first_of(SWEEP, SEEN)
-
-# Programs that distributions install with setuid or setgid, by name. Those of Debian 12 and 13 were
-# seen; those of Ubuntu, RHEL, openEuler, SLES, Kylin and UOS are recalled and unverified (2026-11).
-USUAL = frozenset({
-    "Xorg.wrap", "arping", "at", "bsd-write", "camel-lock-helper-1.2", "chage", "chfn", "chkpwd",
-    "chrome-sandbox", "chromium-sandbox", "chsh", "cockpit-session", "crontab",
-    "dbus-daemon-launch-helper", "deepin-elf-verify", "dma", "dotlockfile", "dumpcap", "eject",
-    "exim4", "expiry", "fusermount", "fusermount3", "gnome-pty-helper", "gpasswd",
-    "grub2-set-bootflag", "kismet_capture", "krb5_child", "ldap_child", "locate", "lockdev",
-    "lockfile", "lxc-user-nic", "mail-lock", "mail-touchlock", "mail-unlock", "man", "mandb",
-    "mlocate", "mlock", "mount", "mount.cifs", "mount.ecryptfs_private", "mount.nfs", "mount.nfs4",
-    "mtr-packet", "mutt_dotlock", "netreport", "newgidmap", "newgrp", "newuidmap", "nrpe_helper",
-    "ntfs-3g", "opiesu", "pam_extrausers_chkpwd", "pam_timestamp_check", "passwd", "ping", "ping6",
-    "pkexec", "plocate", "polkit-agent-helper-1", "postdrop", "postqueue", "pppd", "procmail",
-    "proxy_child", "pt_chown", "screen", "selinux_child", "sendmail", "sendmail.sendmail", "sg",
-    "slocate", "snap-confine", "ssh-agent", "ssh-keysign", "ssh-keysign.pl", "sssd_pam", "staprun",
-    "su", "sudo", "sudoedit", "suexec", "suexec2", "traceroute6", "traceroute6.iputils",
-    "udisks2-inhibit", "umount", "umount.ecryptfs_private", "umount.nfs", "umount.nfs4",
-    "unix2_chkpwd", "unix_chkpwd", "unix_update", "userhelper", "usernetctl", "utempter",
-    "utmp_update", "vlock-main", "vmware-user-suid-wrapper", "wall", "write", "write.ul", "xlock",
-})  # fmt: skip
-# A shell or an interpreter with the rights of another account gives these rights away, wherever
-# it lies; so do programs that read, write or run what they are told.
-_GIVES_ALL = frozenset({
-    "ash", "awk", "base64", "bash", "busybox", "capsh", "cat", "chmod", "chown", "chroot", "cp",
-    "csh", "curl", "cut", "dash", "dd", "docker", "ed", "emacs", "env", "find", "fish", "flock",
-    "gawk", "gdb", "head", "install", "ionice", "ksh", "less", "ln", "lua", "make", "mawk", "more",
-    "mv", "nano", "nawk", "nc", "ncat", "nice", "nl", "nmap", "node", "nsenter", "od", "openssl",
-    "perl", "php", "python", "python2", "python3", "rsync", "ruby", "rview", "rvim", "sed",
-    "setarch", "sh", "socat", "sort", "stdbuf", "strace", "systemctl", "tail", "tar", "taskset",
-    "tclsh", "tcsh", "tee", "time", "timeout", "unshare", "vi", "view", "vim", "watch", "wget",
-    "xargs", "xxd", "zip", "zsh",
-})  # fmt: skip
-_SYSTEM = (
-    "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/lib", "/usr/libexec/", "/lib",
-    "/opt/google/chrome/",
-)  # fmt: skip
-_FOR_PEOPLE = ("/home/", "/tmp/", "/var/tmp/", "/dev/shm/", "/root/", "/media/", "/mnt/")  # noqa: S108
-_VERSION = re.compile(r"[-.]?\d[\d.]*$")
+from audit_linux.sudo.sudo_risks import starts_anything
 
 
-def _name(path: str) -> str:
-    """The last part of `path` without a version behind it."""
-    name = PurePosixPath(path).name
-    return name if name in USUAL else _VERSION.sub("", name) or name
+def _words(text: str) -> list[str]:
+    return text.split()
 
 
-def _usual(entry: Entry, more: frozenset[str]) -> bool:
-    return entry.path in more or (entry.path.startswith(_SYSTEM) and _name(entry.path) in USUAL)
+# Programs that Debian, Ubuntu, RHEL, openSUSE or Alpine are known to install setuid, setgid or with
+# capabilities; the names count only where the system keeps its programs.
+_SHIPPED = frozenset(
+    _words("""
+    Xorg.wrap abrt-action-install-debuginfo-to-abrt-cache arping at bbsuid bsd-write
+    camel-lock-helper-1.2 cdrecord chage chfn chkpwd chkstat chrome-sandbox chrome_sandbox chsh
+    clockdiff cockpit-session crontab dbus-daemon-launch-helper dma dma-mbox-create doas dotlockfile
+    dumpcap exim exim4 expiry fping fusermount fusermount3 gnome-pty-helper gpasswd gst-ptp-helper
+    kcheckpass krb5_child ksu ldap_child locate lockdev lockfile lpq lpr lprm lxc-user-nic
+    mail-dotlock mail-lock mail-touchlock mail-unlock maildrop mlocate mount mount.cifs mount.davfs
+    mount.ecryptfs_private mount.fuse mount.nfs mount.nfs4 mtr-packet newgidmap newgrp newuidmap
+    ntfs-3g p11_child pam_extrausers_chkpwd pam_timestamp_check passwd ping ping4 ping6 pkexec
+    plocate polkit-agent-helper-1 postdrop postlog postqueue pppd procmail proxy_child pt_chown
+    qemu-bridge-helper rcp rlogin rsh s-nail-dotlock selinux_child sendmail sendmail.sendmail sg
+    slocate smtpctl snap-confine spice-client-glib-usb-acl-helper ssh-agent ssh-keysign sssd_pam
+    staprun su su-rs sudo sudo-rs sudoedit suexec tcptraceroute traceroute traceroute6.iputils
+    umount umount.nfs umount.nfs4 unix2_chkpwd unix_chkpwd unix_update userhelper usernetctl
+    utempter vlock-main vmware-user-suid-wrapper wall wodim write write.ul xlock xterm
+    zypp-refresh-wrapper
+""")
+)
+_SYSTEM = re.compile(
+    r"/(?:bin|sbin|lib\w*|usr/(?:bin|sbin|lib\w*|libexec|games)|opt/google/chrome)/"
+)
+_OF_USERS = re.compile(r"/(?:home|tmp|var/tmp|dev/shm|run/user|run/lock|var/lock|srv|mnt|media)/")
+# With one of these a program can become root or change what it likes: capabilities(7).
+_OF_ROOT = re.compile(
+    r"^=[eip]|cap_(?:setuid|setgid|setfcap|setpcap|dac_override|dac_read_search|chown|fowner"
+    r"|sys_admin|sys_module|sys_ptrace|sys_rawio|mknod|bpf)\b"
+)
+
+_NEEDS = (TARGET, SWEEP, known_or_absent(MOUNTS))
 
 
-def _dangerous(entry: Entry) -> bool:
-    """Whether an account gains rights by `entry` for certain."""
-    others_write = entry.bits & 0o002 or (entry.bits & 0o020 and entry.gid != 0)
-    placed = entry.path.startswith(_FOR_PEOPLE)
-    return bool(others_write or placed or _name(entry.path) in _GIVES_ALL)
+def _open_folders(sweep: Sweep) -> tuple[str, ...]:
+    """The directories that everybody may change, with a slash at their end."""
+    return tuple(e.path.rstrip("/") + "/" for e in sweep.entries if e.kind == "d")
 
 
-def _texts(entries: Iterable[Entry]) -> tuple[str, ...]:
+def _within(path: str, folders: tuple[str, ...]) -> bool:
+    return path.startswith(folders)
+
+
+def _shipped(path: str) -> bool:
+    return bool(_SYSTEM.match(path)) and path.rsplit("/", 1)[1] in _SHIPPED
+
+
+def _inert(path: str, mounts: Mounts | Absent) -> bool:
+    """Whether setuid has no effect there, because of how the file system is mounted."""
+    at = mounts.at(path) if isinstance(mounts, Mounts) else None
+    return at is not None and (at.nosuid or (at.type == "overlay" and at.path != "/"))
+
+
+def _not_seen(sweep: Sweep, mounts: Mounts | Absent) -> tuple[Message, ...]:
+    """What the search left out, for the reader of a pass."""
+    rows = mounts.rows if isinstance(mounts, Mounts) else ()
+    away = [f"{row.path} ({row.type})" for row in rows if row.left_out]
+    inside = [path for path in CONTAINERS if any(r.path.startswith(path + "/") for r in rows)]
+    found = []
+    if away:
+        found.append(msg("Not searched, because not on local disks: {names}", names=capped(away)))
+    if inside:
+        found.append(msg("Not searched, because storage of containers: {names}",
+                         names=capped(inside)))  # fmt: skip
+    return tuple(found)
+
+
+def _hidden(mounts: Mounts | Absent) -> tuple[str, ...]:
+    """Local file systems below one that is not entered: the search did not get there."""
+    rows = mounts.rows if isinstance(mounts, Mounts) else ()
+    closed = tuple(row.path.rstrip("/") + "/" for row in rows if row.left_out and row.path != "/")
+    return tuple(r.path for r in rows if r.local and closed and r.path.startswith(closed))
+
+
+def _settled(judgement: Judgement, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+    """A pass with what was left out; no pass where a local file system was."""
+    hidden = _hidden(mounts)
+    told = (*judgement.detail, *_not_seen(sweep, mounts))
+    if hidden:
+        detail = msg("Local file systems that were not searched: {names}", names=capped(hidden))
+        return undetermined(*told, detail, expected=judgement.expected)
+    return passed(*told, expected=judgement.expected)
+
+
+def _place(path: str, sweep: Sweep) -> bool:
+    """Whether `path` lies where ordinary accounts put their files."""
+    return bool(_OF_USERS.match(path)) or _within(path, _open_folders(sweep))
+
+
+@check(
+    "linux.setuid-files",
+    needs=_NEEDS,
+    severity=Severity.HIGH,
+    remedy=msg(
+        "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
+        "the host needs"
+    ),
+)
+def setuid_files(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+    """Programs that run with the rights of others are those that the system needs."""
+    there = [e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000]
+    live = [e for e in there if not _inert(e.path, mounts)]
+    wanted = declared(target, "setuid_files")
+    expected = _expected(wanted)
+    bad = [e for e in live if _surely_wrong(e, wanted, sweep)]
+    if bad:
+        detail = msg("{count} files are setuid or setgid and should not be: {names}",
+                     count=len(bad), names=_names(bad))  # fmt: skip
+        return failed(detail, expected=expected)
+    unknown = [e for e in live if wanted is None and not _shipped(e.path)]
+    if unknown:
+        detail = msg("Ask whether these setuid or setgid programs are needed: {names}",
+                     names=_names(unknown))  # fmt: skip
+        return undetermined(detail, expected=expected)
+    fine = msg("{count} setuid or setgid programs, all known: {names}", count=len(live),
+               names=capped(e.path for e in live) or ("-",))  # fmt: skip
+    return _settled(passed(fine, expected=expected), sweep, mounts)
+
+
+def _expected(wanted: tuple[str, ...] | None) -> Message:
+    if wanted is None:
+        return msg("only programs that the distribution installs so")
+    return msg("only what setuid_files declares: {names}", names=capped(wanted) or ("-",))
+
+
+def _names(entries: Iterable[Entry]) -> tuple[str, ...]:
     return capped(entry.text for entry in entries)
 
 
-@check(
-    "linux.setuid-programs",
-    needs=(TARGET, _SWEEP),
-    severity=Severity.HIGH,
-    remedy=msg("Take the bits away (chmod u-s,g-s) or remove the file; declare what the site needs "
-               "in setuid_programs"),
-)  # fmt: skip
-def setuid_programs(
-    target: Target, sweep: Sweep, *, usual: Annotated[frozenset[str], Superset] = frozenset()
-) -> Judgement:
-    """Only known programs run with the rights of another account (setuid, setgid)."""
-    baseline = declared(target, "setuid_programs")
-    more = frozenset(baseline or ()) | usual
-    special = [e for e in sweep.entries if e.special]
-    unknown = [e for e in special if not _usual(e, more)]
-    bad = [e for e in special if _dangerous(e) and e.path not in more]
-    if baseline is not None:
-        bad = list(dict.fromkeys((*bad, *unknown)))
-    expected = msg("programs of the distribution, and those in setuid_programs")
-    if bad:
-        detail = msg("{count} setuid or setgid programs that are not expected: {names}",
-                     count=len(bad), names=_texts(bad))  # fmt: skip
-        return failed(detail, expected=expected)
-    detail = msg("{count} setuid or setgid programs: {names}", count=len(special),
-                 names=_texts(special))  # fmt: skip
-    if unknown:
-        doubt = msg("Not known as programs of a distribution; declare setuid_programs: {names}",
-                    names=_texts(unknown))  # fmt: skip
-        return undetermined(doubt, detail, expected=expected)
-    return passed(detail, expected=expected)
-
-
-def _closed(sweep: Sweep) -> tuple[str, ...]:
-    """Directories whose inside only their owner reaches."""
-    return tuple(f"{e.path}/" for e in sweep.entries if e.kind == "d" and not e.bits & 0o011)
-
-
-@check(
-    "linux.world-writable",
-    needs=(_SWEEP,),
-    severity=Severity.MEDIUM,
-    remedy=msg("Take the right away (chmod o-w); set the sticky bit on shared directories "
-               "(chmod +t)"),
-)  # fmt: skip
-def world_writable(sweep: Sweep) -> Judgement:
-    """No file is writable for every account, and shared directories have the sticky bit."""
-    closed = _closed(sweep)
-    found = [e for e in sweep.entries if e.open_to_all and not e.path.startswith(closed)]
-    expected = msg("no file and no directory without sticky bit that every account may write")
-    if not found:
-        return passed(msg("None was found on local file systems"), expected=expected)
-    detail = msg("{count} files and directories that every account may write: {names}",
-                 count=len(found), names=_texts(found))  # fmt: skip
-    return failed(detail, expected=expected)
-
-
-@check(
-    "linux.unowned-files",
-    needs=(_SWEEP, ELSEWHERE),
-    severity=Severity.MEDIUM,
-    remedy=msg("Give the files an owner and a group that exist, or remove them: who gets the "
-               "number next owns them"),
-)  # fmt: skip
-def unowned_files(sweep: Sweep, sources: Sources | Absent) -> Judgement:
-    """Every file belongs to an account and to a group that exist."""
-    found = [e for e in sweep.entries if e.nobody]
-    expected = msg("no file of an account or group that does not exist")
-    if not found:
-        return passed(msg("None was found on local file systems"), expected=expected)
-    detail = msg("{count} files belong to no account or to no group: {names}", count=len(found),
-                 names=_texts(found))  # fmt: skip
-    told = known(sources)
-    if told is None or told.passwd:
-        doubt = msg("Accounts also come from a directory service, which may not have answered")
-        return undetermined(detail, doubt, expected=expected)
-    return failed(detail, expected=expected)
-
-
-# With one of these a program can become root or read and change every file (capabilities(7)).
-_AS_ROOT = frozenset({
-    "cap_chown", "cap_dac_override", "cap_dac_read_search", "cap_fowner", "cap_mknod",
-    "cap_setfcap", "cap_setgid", "cap_setpcap", "cap_setuid", "cap_sys_admin", "cap_sys_chroot",
-    "cap_sys_module", "cap_sys_ptrace", "cap_sys_rawio", "cap_bpf", "cap_linux_immutable",
-})  # fmt: skip
-# newuidmap, newgidmap and suexec have capabilities instead of setuid on RHEL.
-_CAPABLE = frozenset({"newuidmap", "newgidmap", "suexec", "systemd-detect-virt", "snap-confine"})
-
-
-def _strong(item: Capable) -> bool:
-    words = set(re.split(r"[,=+\s-]", item.capabilities))
-    everything = "all" in words or item.capabilities.startswith(("=", "+"))
-    return everything or bool(words & _AS_ROOT)
+def _surely_wrong(entry: Entry, wanted: tuple[str, ...] | None, sweep: Sweep) -> bool:
+    if entry.bits & 0o002:
+        return True
+    if wanted is not None:
+        return entry.path not in wanted
+    if _shipped(entry.path):
+        return False
+    root = entry.uid == 0 and bool(entry.bits & 0o4000)
+    return _place(entry.path, sweep) or (root and starts_anything(entry.path))
 
 
 @check(
     "linux.file-capabilities",
-    needs=(TARGET, CAPABLE),
+    needs=_NEEDS,
     severity=Severity.HIGH,
-    remedy=msg("Take the capabilities away (setcap -r FILE); declare what the site needs in "
-               "setuid_programs"),
-)  # fmt: skip
-def file_capabilities(target: Target, programs: tuple[Capable, ...]) -> Judgement:
-    """No unknown program has a capability that amounts to root."""
-    more = frozenset(declared(target, "setuid_programs") or ())
-    bad = [
-        p for p in programs
-        if _strong(p) and p.path not in more
-        and not (p.path.startswith(_SYSTEM) and _name(p.path) in _CAPABLE)
-    ]  # fmt: skip
-    expected = msg("none that amounts to root, but for known programs and setuid_programs")
+    remedy=msg("Take the capabilities from the named programs (setcap -r)"),
+)
+def file_capabilities(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+    """No program has capabilities that make root of whoever runs it."""
+    live = [c for c in sweep.capable if not _inert(c.path, mounts)]
+    wanted = declared(target, "setuid_files")
+    expected = _expected(wanted)
+    strong = [c for c in live if _OF_ROOT.search(c.caps)]
+    if wanted is not None:
+        bad = [c for c in live if c.path not in wanted]
+    else:
+        bad = [c for c in strong if not _shipped(c.path)
+               and (_place(c.path, sweep) or starts_anything(c.path))]  # fmt: skip
     if bad:
-        detail = msg("Capabilities that amount to root: {names}",
-                     names=capped(f"{p.path} {p.capabilities}" for p in bad))  # fmt: skip
+        detail = msg("{count} programs have capabilities that they should not have: {names}",
+                     count=len(bad), names=_caps(bad))  # fmt: skip
         return failed(detail, expected=expected)
-    detail = msg("{count} programs with file capabilities: {names}", count=len(programs),
-                 names=capped(f"{p.path} {p.capabilities}" for p in programs))  # fmt: skip
-    return passed(detail, expected=expected)
+    if sweep.no_getcap:
+        return undetermined(msg("getcap is missing: install libcap2-bin or libcap"),
+                            expected=expected)  # fmt: skip
+    unknown = [c for c in strong if wanted is None and not _shipped(c.path)]
+    if unknown:
+        detail = msg("Ask whether these programs need their capabilities: {names}",
+                     names=_caps(unknown))  # fmt: skip
+        return undetermined(detail, expected=expected)
+    fine = msg("Programs with capabilities: {names}", names=_caps(live) or ("-",))
+    return _settled(passed(fine, expected=expected), sweep, mounts)
 
 
-CHECKS = (setuid_programs, world_writable, unowned_files, file_capabilities)
+def _caps(found: Iterable[Capable]) -> tuple[str, ...]:
+    return capped(f"{one.path} {one.caps}" for one in found)
+
+
+@check(
+    "linux.world-writable",
+    needs=_NEEDS,
+    severity=Severity.HIGH,
+    remedy=msg(
+        "Take the write permission of others from the named files (chmod o-w); set the sticky bit "
+        "on directories that all need (chmod +t)"
+    ),
+)
+def world_writable(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+    """No file can be changed by everybody, and no directory without its sticky bit."""
+    expected = msg("no file with write permission for others, no such directory without sticky bit")
+    open_ = [e for e in sweep.entries if e.bits & 0o002 and not _image(e.path, mounts)]
+    if open_:
+        detail = msg("{count} paths that everybody may change: {names}", count=len(open_),
+                     names=_names(sorted(open_, key=_folders_first)))  # fmt: skip
+        return failed(detail, expected=expected)
+    none = msg("No file, and no directory without sticky bit, can be changed by everybody")
+    return _settled(passed(none, expected=expected), sweep, mounts)
+
+
+def _folders_first(entry: Entry) -> tuple[bool, str]:
+    return entry.kind != "d", entry.path
+
+
+def _image(path: str, mounts: Mounts | Absent) -> bool:
+    at = mounts.at(path) if isinstance(mounts, Mounts) else None
+    return at is not None and at.type == "overlay" and at.path != "/"
+
+
+@check(
+    "linux.unowned-files",
+    needs=(*_NEEDS, ELSEWHERE),
+    severity=Severity.LOW,
+    remedy=msg("Give the named files an owner and a group (chown), or remove them"),
+)
+def unowned_files(
+    target: Target, sweep: Sweep, mounts: Mounts | Absent, sources: Sources | Absent
+) -> Judgement:
+    """Every file belongs to an account and a group that exist."""
+    expected = msg("an account and a group for every file")
+    found = [e for e in sweep.unowned if not _image(e.path, mounts)]
+    if not found:
+        none = msg("No file belongs to a number without account or group")
+        return _settled(passed(none, expected=expected), sweep, mounts)
+    detail = msg("{count} files belong to a number without account or group: {names}",
+                 count=len(found), names=_names(found))  # fmt: skip
+    told = known(sources)
+    if told is None or told.passwd:
+        ask = msg("Ask whether the directory service that knows the accounts answered then")
+        return undetermined(detail, ask, expected=expected)
+    return failed(detail, expected=expected)
+
+
+_GUARDED = re.compile(r"/(?:etc|usr|boot|root|bin|sbin|lib\w*|var/spool/cron)(?:/|$)|/$")
+
+
+@check(
+    "linux.file-acls",
+    needs=_NEEDS,
+    severity=Severity.MEDIUM,
+    remedy=msg("Remove the named entries from the access lists (setfacl -x ENTRY PATH)"),
+)
+def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+    """No access list lets accounts change files of the system."""
+    expected = msg("no entry with write permission on files of the system")
+    named = [acl for acl in sweep.acls if not _image(acl.path, mounts)]
+    bad = [acl for acl in named if _GUARDED.match(acl.path) and _lets_others(acl)]
+    if bad:
+        detail = msg("Access lists that let others change files of the system: {names}",
+                     names=_acls(bad))  # fmt: skip
+        return failed(detail, expected=expected)
+    if sweep.no_getfacl:
+        return undetermined(msg("getfacl is missing: install acl"), expected=expected)
+    fine = msg("Access lists with write permission elsewhere: {names}",
+               names=_acls(named) or ("-",))  # fmt: skip
+    return _settled(passed(fine, expected=expected), sweep, mounts)
+
+
+def _lets_others(acl: Acl) -> bool:
+    return any(entry.split(":")[:2] not in (["user", "0"], ["group", "0"]) for entry in acl.entries)
+
+
+def _acls(found: Iterable[Acl]) -> tuple[str, ...]:
+    return capped(f"{acl.path} {' '.join(acl.entries)}" for acl in found)
+
+
+FACTS = (MOUNTS, SWEEP)
+CHECKS = (setuid_files, file_capabilities, world_writable, unowned_files, file_acls)

@@ -254,3 +254,8 @@ def _named(words: list[str]) -> Risk:
 def _worst(risks: list[Risk]) -> Risk:
     order = list(Risk)
     return min(risks, key=order.index, default=Risk.NONE)
+
+
+def starts_anything(path: str) -> bool:
+    """Whether the program starts a shell, runs code or writes any file for whoever may run it."""
+    return _stem(path) in _INTERPRETERS | _ALWAYS | _ARGUMENTS | _READERS

@@ -1,126 +1,125 @@
-"""Who could replace what root starts by itself."""
+"""What root runs, joined with what others may change: one fault at a time."""
 
 from __future__ import annotations
 
-import pytest
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
-from audit_core.api.testkit import whole
+import pytest
+from msgspec import structs
+
 from audit_core.model import Verdict
-from audit_linux.files.root_runs import (
-    RootRuns,
-    Start,
-    parse_root_runs,
-    programs,
-    root_runs_safe,
-)
-from audit_linux.files.sweep import Entry, Sweep
-from audit_linux.groups import Groups
-from invented.answers import answers, files
+from audit_linux.files.root_runs import Job, parse_cron, parse_units_of_root, programs, root_runs
+from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
+from audit_linux.sudo.sudoers import Grant, Sudoers
+from audit_linux.units import Units
+from invented import answers as invented
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+UNITS = Units(active=frozenset({"app.service"}), enabled=frozenset())
 
 
-def test_what_a_command_runs() -> None:
-    for command, found in (
-        ("/opt/a.sh /data > /var/log/a 2>&1", ["/opt/a.sh"]),
-        ("test -x /usr/sbin/anacron || ( cd / && run-parts --report /etc/cron.daily )",
-         ["/etc/cron.daily"]),
-        ("nice -n 19 /opt/a -q; /opt/b&&/opt/c", ["/opt/a", "/opt/b", "/opt/c"]),
-        ("X=1 /bin/bash -e /home/x/run.sh -v", ["/bin/bash", "/home/x/run.sh"]),
-        ("if true; then /opt/a; fi", ["/opt/a"]),
-        (". /etc/profile; python3 /opt/x.py", ["/etc/profile", "/opt/x.py"]),
-        ("'/opt/with blank/x' y", ["/opt/with blank/x"]),
-        ("tar cf /backup/x /home", []),
-    ):  # fmt: skip
-        assert programs(command) == found, command
-    assert programs("flock -n /run/l timeout -k 5 30 /opt/x") == ["/opt/x"]
-    for unclear in (
-        "sudo -u x /opt/y",
-        "timeout -s KILL 3 /opt/x",
-        "timeout 30 tar cf /x /y",
-        "$HOME/x",
-        "cd /opt && ./x",
-        "sh -c '/opt/x'",
-        "/opt/x 'open",
-        "`which x`",
-    ):
-        with pytest.raises(ValueError, match=r"."):
-            programs(unclear)
-
-
-CRONTAB = """\
-SHELL=/bin/sh
-17 * * * * root /opt/hourly.sh
-@daily	root	/opt/daily.sh % input
-5 4 * * * bob /home/bob/x.sh
-"""
-UNIT = """\
-[Service]
-ExecStartPre=-/opt/pre.sh
-ExecStart=/usr/bin/python3 \\
-  /srv/app/main.py
-"""
-
-
-def test_what_the_files_name() -> None:
-    cron = {
-        "/etc/crontab": CRONTAB, "/var/spool/cron/crontabs/root": "@reboot /opt/r\n",
-        "/etc/anacrontab": "1 5 cron.daily run-parts /etc/cron.daily\n",
-        "/etc/ld.so.preload": "/usr/lib/a.so:/opt/b.so\n",
-    }  # fmt: skip
-    units = {
-        "/etc/systemd/system/app.service": UNIT,
-        "/etc/systemd/system/own.service": "[Service]\nUser=app\nExecStart=/opt/own\n",
-        "/etc/systemd/system/x.service.d/o.conf": "[Service]\nExecStart=/opt/drop\n",
-    }
-    given = answers(cron=files(cron), units=files(units), mounts=MOUNTS)
-    made: RootRuns = whole(parse_root_runs(given))
-    assert {s.path for s in made.starts} == {
-        "/opt/hourly.sh", "/opt/daily.sh", "/opt/r", "/etc/cron.daily", "/usr/lib/a.so",
-        "/opt/b.so", "/opt/pre.sh", "/usr/bin/python3", "/srv/app/main.py",
-    }  # fmt: skip
-    assert made.unclear == ("/etc/systemd/system/x.service.d/o.conf",)
-    assert made.elsewhere == ("/mnt/a b", "/proc")
-
-
-MOUNTS = """\
-22 1 8:1 / / rw - ext4 /dev/sda1 rw
-23 22 0:21 / /proc rw - proc proc rw
-24 22 0:40 / /mnt/a\\040b rw - nfs4 host:/x rw
-"""
-
-
-def entry(path: str, bits: int = 0o755, uid: int = 0, gid: int = 0, kind: str = "d") -> Entry:
-    return Entry(path=path, bits=bits, uid=uid, gid=gid, kind=kind)
-
-
-OPS = Groups(members={"ops": ("bob",), "staff": ()}, gids={"ops": 50, "staff": 51})
-
-
-def judged(*entries: Entry, path: str = "/opt/app/x.sh", **more: tuple[str, ...]) -> Verdict:
-    runs = RootRuns(starts=(Start(path=path, where="/etc/crontab"),), **more)
-    found: Verdict = root_runs_safe.judge(runs, Sweep(entries=entries), OPS).verdict
+def jobs(**files: str) -> tuple[Job, ...]:
+    found = parse_cron(
+        invented.files({f"/etc/cron.d/{name}": text for name, text in files.items()})
+    )
+    assert isinstance(found, tuple)
     return found
 
 
-def test_who_could_replace_a_program_of_root() -> None:
-    for entries, verdict in (
-        ((), PASS),
-        ((entry("/opt/app/x.sh", 0o755, 1000, kind="f"),), FAIL),
-        ((entry("/opt/app", 0o755, 1000),), FAIL),
-        ((entry("/opt", 0o777),), FAIL),
-        ((entry("/opt", 0o1777),), PASS),
-        ((entry("/opt/app", 0o775, 0, 50),), FAIL),
-        ((entry("/opt/app", 0o775, 0, 51),), PASS),
-        ((entry("/opt/app2", 0o777), entry("/opt/app/y.sh", 0o777, kind="f")), PASS),
-    ):
-        assert judged(*entries) is verdict, entries
+def unit(text: str, path: str = "/etc/systemd/system/app.service") -> tuple[Job, ...]:
+    found = parse_units_of_root(invented.files({path: text}))
+    assert isinstance(found, tuple)
+    return found
 
 
-def test_what_was_not_looked_at_is_no_pass() -> None:
-    assert judged(unclear=("/etc/crontab",)) is UNDETERMINED
-    assert judged(elsewhere=("/opt/app",)) is UNDETERMINED
-    assert judged(elsewhere=("/opt/ap",)) is PASS
-    assert judged(path="/opt/a/b/c/d/e/x.sh") is UNDETERMINED
-    bad = entry("/opt", 0o777)
-    assert judged(bad, unclear=("/etc/crontab",)) is FAIL
+def verdict(
+    sweep: Sweep,
+    cron: tuple[Job, ...] = (),
+    units: tuple[Job, ...] = (),
+    sudoers: Sudoers | None = None,
+) -> Verdict:
+    found: Verdict = root_runs.judge(sweep, cron, units, UNITS, sudoers).verdict
+    return found
+
+
+def entry(path: str, bits: int = 0o755, uid: int = 0, gid: int = 0, kind: str = "d") -> Entry:
+    return Entry(path=path, kind=kind, bits=bits, uid=uid, gid=gid)
+
+
+FINE = Sweep()
+CRON = "17 * * * * root cd / && /opt/site/run.sh --all >> /home/bob/log 2>&1\n"
+SERVICE = "[Service]\nExecStart=/usr/bin/python3 -u /opt/app/main.py\n"
+
+
+def test_each_component_of_a_path_counts() -> None:
+    cron = jobs(site=CRON)
+    assert verdict(FINE, cron) is PASS
+    for place in ("/opt", "/opt/site", "/opt/site/run.sh"):
+        assert verdict(structs.replace(FINE, owned=(entry(place, uid=1000),)), cron) is FAIL
+        assert verdict(structs.replace(FINE, owned=(entry(place, 0o775, gid=9),)), cron) is FAIL
+        assert verdict(structs.replace(FINE, entries=(entry(place, 0o777),)), cron) is FAIL
+        acl = Acl(path=place, entries=("user:1000:rwx",))
+        assert verdict(structs.replace(FINE, acls=(acl,)), cron) is FAIL
+    for place in ("/home/bob", "/opt/other", "/opt/site/run.sh.old"):  # not run
+        assert verdict(structs.replace(FINE, owned=(entry(place, uid=1000),)), cron) is PASS
+    link = structs.replace(FINE, links={"/opt/site": "/srv/x"}, owned=(entry("/srv/x", uid=1000),))
+    assert verdict(link, cron) is FAIL
+
+
+def test_what_root_runs() -> None:
+    bad = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
+    assert verdict(bad, jobs(x=CRON)) is FAIL
+    assert verdict(bad, jobs(x=CRON.replace("root", "bob"))) is PASS
+    assert verdict(bad, jobs(x="# " + CRON)) is PASS
+    assert verdict(bad, jobs(x="PATH=/opt/bin:/usr/bin\n@daily root backup\n")) is FAIL
+    assert verdict(bad, jobs(x="PATH=/usr/bin\n@daily root backup\n")) is PASS
+    assert verdict(bad, jobs(x="@daily root $HOME/x\n")) is UNDETERMINED
+    assert verdict(bad, (), unit(SERVICE)) is FAIL
+    assert verdict(bad, (), unit(SERVICE + "User=app\n")) is PASS
+    assert verdict(bad, (), unit(SERVICE.replace("=/usr", "=+/usr") + "User=app\n")) is FAIL
+    idle = "/etc/systemd/system/idle.service"
+    assert verdict(bad, (), unit(SERVICE, idle)) is UNDETERMINED
+    for runas, expected in ((("root",), FAIL), (("www",), PASS)):
+        grant = Grant(who=("bob",), runas=runas, command="/opt/tool -x", no_password=True)
+        assert verdict(bad, sudoers=Sudoers(grants=(grant,))) is expected
+    assert verdict(structs.replace(FINE, owned=(entry("/etc/cron.daily/x", uid=9),))) is FAIL
+    assert verdict(FINE, jobs(x="@daily root /tmp/x\n")) is FAIL
+    assert verdict(FINE, jobs(x="@daily root /opt/a/b/c/d/e/f\n")) is UNDETERMINED
+
+
+def test_programs_of_a_shell_line() -> None:
+    cases = {
+        "test -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.daily; }": (
+            "run-parts", "/etc/cron.daily",
+        ),
+        "A=1 /opt/x 2>/dev/null | mail -s x root": ("/opt/x", "mail"),
+        "if [ -x /a ]; then /usr/bin/nice -n 9 /b /c; fi": ("/usr/bin/nice", "/b"),
+        "bash '/srv/a.sh' < /etc/hosts": ("bash", "/srv/a.sh"),
+    }  # fmt: skip
+    for line, wanted in cases.items():
+        assert programs(line)[0] == wanted, line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_real_tree() -> None:
+    root = Path("/opt/dengbao-test")
+    root.mkdir()
+    try:
+        script = root / "run.sh"
+        script.write_text("x")
+        script.chmod(0o755)
+        cron = jobs(x=f"@daily root {script}\n")
+        for uid, bits, expected in ((0, 0o755, PASS), (1000, 0o755, FAIL), (0, 0o757, FAIL)):
+            os.chown(root, uid, 0)
+            root.chmod(bits)
+            done = subprocess.run(argv(str(root)), capture_output=True, check=False)
+            found = parse_sweep(
+                invented.answer(done.stdout, done.stderr, done.returncode), as_root=True
+            )
+            assert isinstance(found, Sweep)
+            assert verdict(found, cron) is expected
+    finally:
+        shutil.rmtree(root)

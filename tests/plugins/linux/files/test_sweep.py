@@ -1,199 +1,210 @@
-"""The pass over the file systems, with the real find(1) and getcap(8)."""
+"""The search of the file systems: real trees, made and searched as root, with one fault each."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from audit_core.api.testkit import whole
-from audit_core.model import Absent, Answer, Command, Fact, Judgement, Partial, Target, Verdict
-from audit_linux.files import sweep_checks as checks
-from audit_linux.files.sweep import (
-    CAPABLE,
-    SECONDS,
-    SEEN,
-    SWEEP,
-    Capable,
-    Entry,
-    Sweep,
-    parse_capable,
-    parse_sweep,
-)
+from audit_core.api.testkit import target_of
+from audit_core.model import Message, Partial, Verdict
+from audit_linux.files import sweep_checks
+from audit_linux.files.mounts import Mount, Mounts, parse_mounts
+from audit_linux.files.sweep import SWEEP, Entry, Sweep, argv, parse_sweep
 from audit_linux.nsswitch import Sources
-from invented.answers import answers
+from invented import answers as invented
 
-Make = Callable[..., Answer]
-MakeTarget = Callable[..., Target]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+ROOT = Mounts(rows=(Mount(path="/", type="ext4"),))
+TOOLS = all(map(shutil.which, ("getcap", "setcap", "getfacl", "setfacl", "unshare", "mount")))
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not TOOLS, reason="needs root, libcap2-bin, acl, util-linux"
+)
 
 
-def asked(fact: Fact, name: str = "") -> Command:
-    provider = fact.providers[0]
-    ask = provider.asks[name] if name else provider.ask
-    assert isinstance(ask, Command)
-    return ask
+def searched(tree: Path, **more: object) -> Sweep | Partial:
+    done = subprocess.run(
+        argv(str(tree)), capture_output=True, check=False, env={"LC_ALL": "C", "PATH": "/usr/bin"}
+    )
+    answer = invented.answer(done.stdout, done.stderr, done.returncode)
+    return parse_sweep(structs.replace(answer, **more), as_root=True)
 
 
-def printed(ask: Command, folder: Path) -> bytes:
-    at = ask.argv.index("/")
-    argv = (*ask.argv[:at], str(folder), *ask.argv[at + 2 :])
-    env = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(argv, capture_output=True, check=True, env=env).stdout
-
-
-def test_a_pass_that_is_stopped_is_an_answer() -> None:
-    """With 124, 137 and 143 of timeout(1) the connector hands nothing to the parser."""
-    for ask in (*(asked(fact, name) for fact in (SWEEP, SEEN) for name in ("all", "near")),
-                asked(CAPABLE)):  # fmt: skip
-        assert ask.argv[ask.argv.index("/") + 1] == "/dev/shm"  # /dev itself is not entered
-        argv = ["0.05" if word == str(SECONDS) else word for word in ask.argv]
-        done = subprocess.run(argv, capture_output=True, check=False)
-        assert done.returncode == 129
-        assert ask.accepts(done.returncode, truncated=False)
-
-
-def swept(folder: Path) -> Sweep:
-    told = {name: printed(asked(SEEN, name), folder) for name in ("all", "near")}
-    found: Sweep = whole(parse_sweep(answers(**told)))
+def verdicts(sweep: Sweep, mounts: Mounts = ROOT, **settings: object) -> dict[str, Verdict]:
+    target = structs.replace(target_of("host"), settings=settings)
+    found = {}
+    for check in sweep_checks.CHECKS:
+        more = (Sources(),) if check.id == "linux.unowned-files" else ()
+        found[check.id.removeprefix("linux.")] = check.judge(target, sweep, mounts, *more).verdict
     return found
 
 
-def test_what_find_sees_of_a_tree(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    modes = {
-        "setuid": 0o4755, "setgid": 0o2755, "mandatory-lock": 0o2644, "plain": 0o755,
-        "open": 0o666, "with\nnewline": 0o646, "link-target": 0o600,
-    }  # fmt: skip
-    for name, bits in modes.items():
-        (tmp_path / name).write_bytes(b"")
-        (tmp_path / name).chmod(bits)
-    for name, bits in {"shared": 0o1777, "open-dir": 0o777, "closed": 0o755}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name).chmod(bits)
-    (tmp_path / "link").symlink_to("link-target")
-    if os.geteuid() == 0:
-        (tmp_path / "closed" / "open").write_bytes(b"")
-        (tmp_path / "closed" / "open").chmod(0o666)
-        (tmp_path / "closed").chmod(0o700)
-        (tmp_path / "left").write_bytes(b"")
-        os.chown(tmp_path / "left", 54321, 54321)
-    found = swept(tmp_path).entries
-    names = {e.path.removeprefix(f"{tmp_path}/"): e for e in found}
-    assert {n for n, e in names.items() if e.special} == {"setuid", "setgid"}
-    assert {n for n, e in names.items() if e.open_to_all} == {"open", "with\nnewline", "open-dir"}
-    nobody = {n for n, e in names.items() if e.nobody}
-    assert nobody == ({"left"} if os.geteuid() == 0 else set())
+@pytest.fixture
+def tree() -> Iterator[Path]:
+    """A small file system of its own; the paths of the faults lie as on a host, below its root."""
+    root = Path("/usr/lib/dengbao-test-tree")
+    root.mkdir()
+    try:
+        (root / "folder").mkdir()
+        (root / "tmp").mkdir()
+        (root / "tmp").chmod(0o1777)
+        shutil.copy("/bin/true", root / "su")
+        (root / "su").chmod(0o4755)
+        (root / "plain").write_text("x")
+        (root / "plain").chmod(0o644)
+        yield root
+    finally:
+        shutil.rmtree(root)
 
 
-def test_a_pass_that_was_stopped_or_refused_is_partial(answer: Make) -> None:
-    row = b"- 4755 0 0 f /usr/bin/su\0"
-    for given in (
-        answer(row, b"", 129), answer(row + b"- 47"), answer(b"odd\0" + row),
-        answer(row, b"find: '/root': Permission denied\n", 1),
-    ):  # fmt: skip
-        got = parse_sweep(answers(all=given, near=""))
-        assert isinstance(got, Partial)
-        assert [e.path for e in got.value.entries] == ["/usr/bin/su"]
-    assert isinstance(parse_sweep(answers(all=answer(b"", b"", 129), near="")), Absent)
-    gone = b"find: '/proc/1': No such file or directory\n"
-    assert isinstance(parse_sweep(answers(all=answer(row, gone, 1), near=row)), Sweep)
+def _setuid(path: Path) -> None:
+    shutil.copy("/bin/true", path)
+    path.chmod(0o4755)
 
 
-def entry(path: str, bits: int, uid: int = 0, gid: int = 0, kind: str = "f") -> Entry:
-    return Entry(path=path, bits=bits, uid=uid, gid=gid, kind=kind)
+def _capable(path: Path, caps: str) -> None:
+    shutil.copy("/bin/true", path)
+    subprocess.run(["setcap", caps, path], check=True)
 
 
-def setuid(target: Target, *entries: Entry) -> Judgement:
-    found: Judgement = checks.setuid_programs.judge(target, Sweep(entries=entries))
-    return found
+def _acl(path: Path, rights: str = "rw") -> None:
+    subprocess.run(["setfacl", "-m", f"u:1234:{rights}", path], check=True)
 
 
-def test_programs_with_other_rights(target: MakeTarget) -> None:
-    usual = entry("/usr/bin/su", 0o4755)
-    for extra, verdict in (
-        ((), PASS),
-        ((entry("/usr/bin/ls", 0o755),), PASS),
-        ((entry("/usr/lib/openssh/ssh-keysign", 0o4755),), PASS),
-        ((entry("/opt/app/bin/helper", 0o4755),), UNDETERMINED),
-        ((entry("/opt/su", 0o4755),), UNDETERMINED),
-        ((entry("/tmp/x", 0o4755),), FAIL),
-        ((entry("/home/bob/su", 0o4755, 1000),), FAIL),
-        ((entry("/usr/bin/bash", 0o4755),), FAIL),
-        ((entry("/usr/local/bin/python3.11", 0o4755),), FAIL),
-        ((entry("/usr/bin/passwd", 0o4757),), FAIL),
-        ((entry("/usr/bin/find", 0o2755, 0, 8),), FAIL),
-    ):
-        assert setuid(target(), usual, *extra).verdict is verdict, extra
+def _in_open_folder(folder: Path) -> None:
+    folder.chmod(0o777)
+    _setuid(folder / "x")
 
 
-def test_a_declared_baseline_settles_the_rest(target: MakeTarget) -> None:
-    site = target(setuid_programs=("/opt/app/bin/helper",))
-    helper, other = entry("/opt/app/bin/helper", 0o4755), entry("/opt/app/bin/other", 0o4755)
-    assert setuid(site, helper).verdict is PASS
-    assert setuid(site, helper, other).verdict is FAIL
+FAULTS: dict[str, tuple[Callable[[Path], None], dict[str, Verdict]]] = {
+    "a shell that is setuid": (lambda t: _setuid(t / "bash"), {"setuid-files": FAIL}),
+    "an unknown setuid program": (
+        lambda t: _setuid(t / "site-tool"), {"setuid-files": UNDETERMINED},
+    ),
+    "a hostile name": (
+        lambda t: _setuid(t / "a\n\udcff b ;$(x)"), {"setuid-files": UNDETERMINED},
+    ),
+    "a setuid program in a folder of everybody": (
+        lambda t: _in_open_folder(t / "folder"),
+        {"setuid-files": FAIL, "world-writable": FAIL},
+    ),
+    "a known one that everybody may change": (
+        lambda t: (t / "su").chmod(0o4757), {"setuid-files": FAIL, "world-writable": FAIL},
+    ),
+    "a file of everybody": (lambda t: (t / "plain").chmod(0o646), {"world-writable": FAIL}),
+    "no sticky bit": (lambda t: (t / "tmp").chmod(0o777), {"world-writable": FAIL}),
+    "no owner": (lambda t: os.chown(t / "plain", 54321, 0), {"unowned-files": FAIL}),
+    "no group": (lambda t: os.chown(t / "plain", 0, 54321), {"unowned-files": FAIL}),
+    "a strong capability of an interpreter": (
+        lambda t: _capable(t / "python3", "cap_setuid+ep"), {"file-capabilities": FAIL},
+    ),
+    "a strong capability": (
+        lambda t: _capable(t / "tool", "cap_dac_override+ep"), {"file-capabilities": UNDETERMINED},
+    ),
+    "a weak capability": (lambda t: _capable(t / "tool", "cap_net_raw+ep"), {}),
+    "an access list": (lambda t: _acl(t / "plain"), {"file-acls": FAIL}),
+    "an access list to read": (
+        lambda t: _acl(t / "plain", "r"),
+        {},
+    ),
+}  # fmt: skip
 
 
-def test_what_every_account_may_write() -> None:
-    for found, verdict in (
-        ((), PASS),
-        ((entry("/srv/x", 0o666),), FAIL),
-        ((entry("/srv/d", 0o777, kind="d"),), FAIL),
-        ((entry("/srv/d", 0o1777, kind="d"),), PASS),
-        ((entry("/run/s", 0o777, kind="s"),), PASS),
-        # only bob reaches it
-        ((entry("/home/bob", 0o700, 1000, kind="d"), entry("/home/bob/x", 0o666, 1000)), PASS),
-        ((entry("/home/bob", 0o701, 1000, kind="d"), entry("/home/bob/x", 0o666, 1000)), FAIL),
-    ):
-        assert checks.world_writable.judge(Sweep(entries=found)).verdict is verdict, found
+@as_root
+def test_each_fault_turns_the_checks_that_it_concerns(
+    tree: Path, subtests: pytest.Subtests
+) -> None:
+    whole = searched(tree)
+    assert isinstance(whole, Sweep)
+    fine = verdicts(whole)
+    assert set(fine.values()) == {PASS}
+    for name, (break_, turned) in FAULTS.items():
+        with subtests.test(name):
+            kept = Path(f"{tree}.kept")
+            shutil.copytree(tree, kept)
+            try:
+                break_(tree)
+                found = searched(tree)
+                assert isinstance(found, Sweep)
+                assert verdicts(found) == {**fine, **turned}
+            finally:
+                shutil.rmtree(tree)
+                kept.rename(tree)
+                (tree / "su").chmod(0o4755)
 
 
-def test_files_of_nobody() -> None:
-    left = Sweep(entries=(Entry(path="/srv/x", bits=0o600, uid=5, gid=0, kind="f", nobody=True),))
-    local, ldap = Sources(), Sources(passwd=("ldap",))
-    assert checks.unowned_files.judge(Sweep(entries=()), local).verdict is PASS
-    assert checks.unowned_files.judge(left, local).verdict is FAIL
-    assert checks.unowned_files.judge(left, ldap).verdict is UNDETERMINED
+@as_root
+def test_what_was_cut_or_not_reached_is_told(tree: Path) -> None:
+    (tree / "plain").chmod(0o646)
+    for change in ({"truncated": True}, {"exit_code": 129}):
+        cut = searched(tree, **change)
+        assert isinstance(cut, Partial)
+        assert verdicts(cut.value)["world-writable"] is FAIL  # what was seen holds
+    whole = searched(tree)
+    done = subprocess.run(argv(str(tree)), capture_output=True, check=False)
+    half = invented.answer(done.stdout[:-3], done.stderr, 129)
+    assert isinstance(whole, Sweep)
+    assert isinstance(parse_sweep(half, as_root=True), Partial)
+    user = parse_sweep(invented.answer(done.stdout, done.stderr, 0), as_root=False)
+    assert isinstance(user, Partial)
+    missing = invented.answer(b"", b"find: '/usr/sbin/getcap': No such file or directory\n", 1)
+    without = parse_sweep(missing, as_root=True)
+    assert isinstance(without, Sweep)
+    assert verdicts(without)["file-capabilities"] is UNDETERMINED
 
 
-def test_file_capabilities(target: MakeTarget, answer: Make) -> None:
-    new, old = "/usr/bin/ping cap_net_raw=ep\n", "/usr/bin/ping = cap_net_raw+ep\n"
-    assert parse_capable(answer(new)) == (
-        Capable(path="/usr/bin/ping", capabilities="cap_net_raw=ep"),
+@as_root
+def test_other_file_systems_are_not_entered(tree: Path) -> None:
+    script = """
+    mount --make-rprivate / && mkdir "$1/pseudo" "$1/disk" && mount -t proc proc "$1/pseudo" &&
+    mount -t tmpfs tmpfs "$1/disk" && cp /bin/true "$1/disk/bash" && chmod 4755 "$1/disk/bash" &&
+    shift && exec "$@"
+    """
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-ec", script, "sh", tree, *argv(str(tree))],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    found = parse_sweep(invented.answer(done.stdout, done.stderr, done.returncode), as_root=True)
+    assert isinstance(found, Sweep)
+    setuid = {e.path for e in found.entries if e.bits & 0o6000}
+    assert setuid == {f"{tree}/disk/bash", f"{tree}/su"}
+    assert not any(e.path.startswith(f"{tree}/pseudo/") for e in (*found.entries, *found.owned))
+
+
+def test_mounts_decide_what_counts() -> None:
+    lines = (
+        b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        b"2 1 0:5 / /mnt/a\\040b rw,nosuid - nfs4 server:/x rw\n"
+        b"3 2 8:2 / /mnt/a\\040b/in rw - xfs /dev/sdb1 rw\n"
+        b"4 1 8:3 / /tmp rw,nosuid - tmpfs tmpfs rw\n"
     )
-    assert parse_capable(answer(old)) == (
-        Capable(path="/usr/bin/ping", capabilities="cap_net_raw+ep"),
-    )
-    missing = b"find: 'getcap': No such file or directory\n"
-    assert isinstance(parse_capable(answer(b"", missing, 1)), Absent)
-    for path, told, verdict in (
-        ("/usr/bin/ping", "cap_net_raw=ep", PASS),
-        ("/usr/bin/newuidmap", "cap_setuid=ep", PASS),
-        ("/usr/bin/python3.11", "cap_setuid,cap_net_raw=eip", FAIL),
-        ("/opt/x", "=ep", FAIL),
-        ("/opt/x", "cap_net_raw=ep cap_dac_override+i", FAIL),
-    ):
-        judged = checks.file_capabilities.judge(target(), (Capable(path=path, capabilities=told),))
-        assert judged.verdict is verdict, (path, told)
+    mounts = parse_mounts(invented.answer(lines))
+    assert isinstance(mounts, Mounts)
+    assert [row.path for row in mounts.rows if row.left_out] == ["/mnt/a b"]
+    assert set(verdicts(Sweep(), mounts).values()) == {UNDETERMINED}  # /mnt/a b/in was not reached
+    some = structs.replace(mounts, rows=(mounts.rows[0], mounts.rows[3]))
+    entry = Entry(path="/tmp/x", kind="f", bits=0o4755, uid=0, gid=0)
+    assert verdicts(Sweep(entries=(entry,)), some)["setuid-files"] is PASS  # nosuid
+    assert verdicts(Sweep(entries=(entry,)))["setuid-files"] is FAIL
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="setting capabilities takes root")
-def test_what_getcap_prints_is_read(tmp_path: Path, answer: Make) -> None:
-    program = tmp_path / "with blank"
-    program.write_bytes(b"")
-    program.chmod(0o755)
-    subprocess.run(("setcap", "cap_setuid,cap_net_raw=ep", str(program)), check=True)
-    got = subprocess.run(("getcap", "--", str(program)), capture_output=True, check=True)
-    (found,) = whole(parse_capable(answer(got.stdout)))
-    assert found.path == str(program)
-    assert "cap_setuid" in found.capabilities
+def test_the_site_says_what_is_expected() -> None:
+    entry = Entry(path="/opt/x/tool", kind="f", bits=0o4755, uid=0, gid=0)
+    su = Entry(path="/usr/bin/su", kind="f", bits=0o4755, uid=0, gid=0)
+    sweep = Sweep(entries=(entry, su))
+    assert verdicts(sweep)["setuid-files"] is UNDETERMINED
+    assert verdicts(sweep, setuid_files=["/opt/x/tool", "/usr/bin/su"])["setuid-files"] is PASS
+    assert verdicts(sweep, setuid_files=["/opt/x/tool"])["setuid-files"] is FAIL
 
 
-def test_only_directories_of_local_file_systems_are_entered() -> None:
-    for ask in (asked(SWEEP, "all"), asked(SWEEP, "near"), asked(CAPABLE)):
-        types = {ask.argv[n + 1] for n, word in enumerate(ask.argv) if word == "-fstype"}
-        assert "ext4" in types
-        assert not types & {"nfs", "nfs4", "cifs", "proc", "sysfs", "fuse", "autofs", "squashfs"}
+def test_the_search_can_be_switched_off() -> None:
+    for provider in SWEEP.providers:
+        assert callable(provider.ask)
+        off = structs.replace(target_of("host"), settings={"file_sweep": False})
+        assert isinstance(provider.ask(off), Message)
+        assert not isinstance(provider.ask(target_of("host")), Message)

@@ -1,0 +1,42 @@
+"""What the search of the file systems costs, against find itself over the same tree.
+
+Both run one right after the other, so that both find the cache as warm. The peer prints every
+path and looks at none; the second one looks at the mode of each, as any search for modes does.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit_linux.files.sweep import argv
+from benchmarks.hosts import Repeats, Say, alternating
+from benchmarks.processes import Cost, Job, run
+from benchmarks.table import Row, compared
+
+_TREE = "/usr"
+
+
+def rows(repeats: Repeats, say: Say) -> Iterator[Row]:
+    """The search below /usr, against `find -xdev` without and with a look at the modes."""
+    say("searching the file system")
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+
+        def searched(*words: str) -> Cost:
+            return run([Job(argv=words)], out, {"LC_ALL": "C", "PATH": "/usr/bin"})
+
+        costs = alternating(
+            {
+                "ours": lambda: searched(*argv(_TREE)),
+                "plain": lambda: searched("/usr/bin/find", _TREE, "-xdev"),
+                "modes": lambda: searched("/usr/bin/find", _TREE, "-xdev", "-perm", "/6000"),
+            },
+            repeats.pairs,
+            say,
+        )
+    ours = [cost.wall for cost in costs["ours"]]
+    for peer, named in (("plain", "find -xdev"), ("modes", "find -xdev -perm /6000")):
+        walls = [cost.wall for cost in costs[peer]]
+        yield compared(f"search of {_TREE}", ours, walls, named=named, aim=1.0)
