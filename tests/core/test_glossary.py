@@ -37,6 +37,9 @@ TERMS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "detail": (("said", "told", "seen"), "", ()),
 }
 
+# what an assessor writes as conclusion of a clause, and where it stands
+RESULTS = ("符合", "部分符合", "不符合", "不适用", "未测", "测评单元", "结果记录")
+
 # words of the API with another meaning than that of the term
 ALLOWED = {
     "OneByOne", "Requirement", "RedactionRule", "Session", "SessionInfo",
@@ -130,3 +133,18 @@ def test_the_translations_use_the_terms() -> None:
         if word in line.replace("恢复点目标", "")
     ]
     assert not bad
+
+
+def test_the_chinese_pages_use_the_terms() -> None:
+    pages = [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs/zh").rglob("*.md"))]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    bad = [
+        f"{name}: {line.strip()}: say {TERMS[term][1]}, not {word}"
+        for name, text in texts.items()
+        for line in text.split("\n")
+        for word, term in synonyms(2)
+        if word in line.replace("恢复点目标", "")
+    ]
+    assert not bad
+    for word in (*RESULTS, *(row[1] for row in TERMS.values())):
+        assert any(word in text for text in texts.values()), word
