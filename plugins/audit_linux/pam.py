@@ -96,6 +96,8 @@ def _joined(lines: list[str]) -> Iterator[str]:
 
 def _line(text: str) -> Line:
     """One rule; one that libpam cannot carry out fails whenever it is reached (MUST_FAIL)."""
+    if len(text) > _LONGEST:
+        return Line(kind=_line(text[:_LONGEST]).kind, control="required", module=MUST_FAIL)
     words = [
         (m[1] is not None, m[2] if m[1] is None else m[1].replace("\\]", "]"))
         for m in _WORD.finditer(text)
@@ -116,6 +118,9 @@ def _line(text: str) -> Line:
     )
 
 
+# libpam takes lines of 1024 bytes before 1.6; nobody writes longer ones, and cutting one into words
+# must not cost the square of its length.
+_LONGEST = 4096
 # Stands for the module of a rule that libpam could not read: it fails.
 MUST_FAIL = "?"
 _BROKEN = Line(kind="broken", control="", module="")

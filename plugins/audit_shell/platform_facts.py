@@ -93,7 +93,9 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
     manager = _manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown"
     init = _init(answers[INIT].text) if INIT in answers else "unknown"
     # Whether requests that need root run at all: through sudo, or because the login is root.
-    root = "yes" if ROOT in answers and answers[ROOT].text.strip() == "0" else "no"
+    root = "no" if answers else "unknown"
+    if ROOT in answers and answers[ROOT].text.strip() == "0":
+        root = "yes"
     values = {
         "os_id": release.get("ID", "unknown")[:64],
         "os_family": _family(release, manager),  # debian rhel suse alpine arch unknown
@@ -101,7 +103,7 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
         "package_manager": manager,  # apt dnf yum zypper apk unknown
         "init": init,  # systemd other unknown
         "kernel": kernel,
-        "root": root,  # yes no
+        "root": root,  # yes no unknown
     }
     return Platform(values=values)
 

@@ -171,8 +171,7 @@ def test_hashed_names_are_found(server: Sshd, tmp_path: Path) -> None:
 
 def test_a_key_known_for_another_port_is_not_this_hosts(server: Sshd, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
-    key = public(server.host_keys["ed25519"])
-    known.write_text(f"127.0.0.1 {key}\n[127.0.0.1]:1 {key}\n")
+    known.write_text(f"[127.0.0.1]:1 {public(server.host_keys['ed25519'])}\n")
     assert "unknown host key" in str(refusal(access(server, known_hosts=(str(known),))))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import shlex
 import shutil
@@ -165,7 +164,7 @@ def _grants(context: Context, run: Run, results: Results) -> str:
     here = file.inventory_sha256 == THIS_MACHINE
     given = getattr(context.args, "inventory", None) or "INVENTORY"
     words = [_command(), "plan", file.profile, *(() if here else ("-i", str(given)))]
-    return shlex.join([*words, "--grants", _user() if here else _login(run, results)])
+    return shlex.join([*words, "--grants", _login(run, results)])
 
 
 def _login(run: Run, results: Results) -> str:
@@ -173,8 +172,8 @@ def _login(run: Run, results: Results) -> str:
     for entry in (entry for entry in results.entries if entry.root_refused):
         bundle = run.bundle(entry.object)
         for seen in bundle.observations.values() if bundle is not None else ():
-            if seen.how.user:
-                return seen.how.user
+            if name := seen.how.user or _name(seen.how.uid):
+                return name
     return "USER"
 
 
@@ -186,8 +185,9 @@ def _command() -> str:
     return "dengbao" if found and called.exists() and called.samefile(found) else str(called)
 
 
-def _user() -> str:
+def _name(uid: int | None) -> str:
+    """What `uid` is called here; empty where it is called nothing, or not known."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return "" if uid is None else pwd.getpwuid(uid).pw_name
     except KeyError:
-        return "USER"
+        return ""

@@ -32,7 +32,10 @@ from audit_core.store.runs import Run
 STEP_SECONDS = 10.0
 _LOOKS = 20  # how often in STEP_SECONDS the parent checks the progress of a worker
 _PATIENCE = 6  # times as long for a phase of ours, such as reading a bundle from a slow disk
-_TRIES = 3  # of an object whose worker dies in a phase of ours
+_TRIES = 4  # of an object whose worker dies in a phase of ours
+# What wrote to the pipe of a worker is known by the step that runs when it is read. A worker that
+# is tried again waits between steps, so that it is read before the next one begins.
+_PAUSES = (0.0, 0.02, 0.1, 0.4)
 _OBJECTS_EACH = 4  # a worker for fewer objects costs more than it saves
 
 
@@ -42,6 +45,7 @@ class _Order(Struct, frozen=True):
     number: int
     skipped: tuple[str, ...]
     share: bool
+    pause_s: float = 0.0
 
 
 class _Broken(Struct, frozen=True):
@@ -126,6 +130,8 @@ def _handled(evaluator: Evaluator, folder: ResultsFolder, raw: bytes, step: Step
 
 def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step) -> _Outcome:
     number, target = order.number, evaluator.objects[order.number]
+    if order.pause_s:
+        step = _slowed(step, order.pause_s)
     skipped = SkippedSteps(frozenset(order.skipped))
     if order.share:
         return _Outcome(shared=evaluator.share(number, skipped, step))
@@ -138,6 +144,14 @@ def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step
     step(step_name("store", "", target))
     entry = evaluator.entry(found, *folder.add(found), whole=False)
     return _Outcome(entry=entry, tallies=tallies)
+
+
+def _slowed(step: Step, pause_s: float) -> Step:
+    def slowed(name: str) -> None:
+        time.sleep(pause_s)
+        step(name)
+
+    return slowed
 
 
 # --- in the parent --------------------------------------------------------------------------------
@@ -221,7 +235,8 @@ class _Pool:
             worker = self._idle.pop() if self._idle else Worker(self._handler, self._busy)
             skipped = tuple(self._schedule.skipped(number).steps)
             self._busy.append(worker)
-            worker.begin(number, msgspec.json.encode(_Order(number, skipped, self._share)))
+            order = _Order(number, skipped, self._share, _PAUSES[self._tries[number]])
+            worker.begin(number, msgspec.json.encode(order))
 
     def _ready(self) -> list[Worker]:
         """The workers that have sent something or died, waiting for one a little."""
