@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import audit_backup
-from audit_backup import checks
+from audit_backup import checks, keeping_checks
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Files
 from audit_core.model import Judgement, Target, Verdict
@@ -295,16 +295,16 @@ OPEN = (0o755, 0o755)
     ],
 )
 def test_permissions(found: Files, way: tuple[int, ...], verdict: Verdict) -> None:
-    assert judge(checks.kept_from_others, found, way, (), ()).verdict is verdict
+    assert judge(keeping_checks.kept_from_others, found, way, (), ()).verdict is verdict
     # what a list grants is not known: it takes a good verdict away, and no other
     for lists in (((), ("/backup",)), (("/backup/db-0",), ())):
-        got = judge(checks.kept_from_others, found, way, *lists).verdict
+        got = judge(keeping_checks.kept_from_others, found, way, *lists).verdict
         assert got is (UNDETERMINED if verdict is PASS else verdict)
 
 
 def test_a_file_in_a_closed_folder_is_not_open() -> None:
     shut = BackupFile(name="d/x", size=1, mode=0o644, at=1, reachable=False)
-    got = judge(checks.kept_from_others, Files(files=(shut,), complete=True), OPEN, (), ())
+    got = judge(keeping_checks.kept_from_others, Files(files=(shut,), complete=True), OPEN, (), ())
     assert got.verdict is PASS
 
 
@@ -339,7 +339,7 @@ def test_encrypted(
 ) -> None:
     found = Files(files=tuple(file for file, _ in heads), complete=True)
     ends = {file.name: read for file, read in heads if read}
-    got = judge(checks.is_encrypted, found, ends, CLOCK, target(encrypted=stated))
+    got = judge(keeping_checks.is_encrypted, found, ends, CLOCK, target(encrypted=stated))
     assert got.verdict is verdict
 
 
@@ -380,7 +380,7 @@ def test_magic(content: bytes, encrypted: str, plain: str) -> None:
     ],
 )
 def test_offsite(stated: object, verdict: Verdict) -> None:
-    got = judge(checks.has_offsite_copy, target(offsite=stated))
+    got = judge(keeping_checks.has_offsite_copy, target(offsite=stated))
     assert got.verdict is verdict
     assert (verdict is PASS) == ("not verified" in got.detail[0].id)
 
@@ -400,12 +400,16 @@ def test_offsite(stated: object, verdict: Verdict) -> None:
     ],
 )
 def test_restore_tested(stated: object, verdict: Verdict) -> None:
-    got = judge(checks.restore_tested, target(restore_tested=stated), NOW)
+    got = judge(keeping_checks.restore_tested, target(restore_tested=stated), NOW)
     assert got.verdict is verdict
 
 
 def test_a_set_that_does_not_exist_fails_where_its_files_are_asked_for() -> None:
-    absent = {c.id for c in checks.CHECKS if c.when_absent and c.when_absent.verdict is FAIL}
+    absent = {
+        c.id
+        for c in (*checks.CHECKS, *keeping_checks.CHECKS)
+        if c.when_absent and c.when_absent.verdict is FAIL
+    }
     assert absent == {"backup.present", "backup.fresh", "backup.copies", "backup.size"}
 
 

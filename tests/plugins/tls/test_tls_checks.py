@@ -9,21 +9,19 @@ import pytest
 
 import audit_tls
 from audit_core.model import Check, Judgement, Target, Verdict, as_is, filled
-from audit_tls.certs import WHOLE, Certificate
-from audit_tls.checks import (
-    CHECKS,
+from audit_tls.certificate_checks import (
     certificate_name,
     certificate_trusted,
     certificate_valid,
-    forward_secrecy,
     key_strength,
-    no_old_versions,
-    no_weak_suites,
     signature_hash,
 )
+from audit_tls.certs import WHOLE, Certificate
+from audit_tls.checks import CHECKS
 from audit_tls.facts import Certificates, Chains, Endpoint, Support, Version
 from audit_tls.report import Outcome, Stopped, Trust
 from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
+from audit_tls.version_checks import forward_secrecy, no_old_versions, no_weak_suites
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 AT = "2026-11-23T12:00:00+00:00"

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from audit_core.model import Absent, Reason, Verdict, as_is
-from audit_tls.checks import offered
 from audit_tls.facts import (
     Endpoint,
     Spoken,
@@ -31,6 +30,7 @@ from audit_tls.suites import (
     suite_name,
     suites_of,
 )
+from audit_tls.version_checks import offered
 from audit_tls.wire import Narrow
 from invented.tls import GOOD, NULL, SPOKEN, WAYS, alert, attempt, endpoint, hello, report, support
 

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from audit_core.model import Judgement, Target, Verdict
-from audit_tls.certs import Certificate
-from audit_tls.checks import (
+from audit_tls.certificate_checks import (
     certificate_lifetime,
     certificate_name,
     certificate_revocable,
@@ -24,6 +23,7 @@ from audit_tls.checks import (
     chain_order,
     key_strength,
 )
+from audit_tls.certs import Certificate
 from audit_tls.facts import Certificates, parse_certificates, parse_endpoint
 from audit_tls.report import Outcome, Report, Trust
 from audit_tls.sent import is_in_order, leads_on, own_of

@@ -1,0 +1,157 @@
+"""What leaves a backup set open, and the judgement of a set that holds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from audit_backup.model import BackupFile, Content, Files
+from audit_backup.repositories import written_by
+from audit_core.api.sdk import (
+    HOUR,
+    Judgement,
+    Message,
+    capped,
+    failed,
+    msg,
+    rounded_up,
+    undetermined,
+)
+
+WRITING = 120  # seconds since the last change within which a file may still be written
+SKEW = 120  # seconds that the clocks may differ before ages are widened by the difference
+NO_FOLDER = failed(msg("The directory of the backup set does not exist, so there is no backup"))
+NO_FILE = msg("No file in the declared directory matches the declared pattern")
+
+
+def skew(clock: int, collected_at: str) -> float:
+    """By how many seconds an age may be wrong."""
+    difference = abs(clock - datetime.fromisoformat(collected_at).timestamp())
+    return difference if difference > SKEW else 0.0
+
+
+def latest(clock: int, collected_at: str) -> float:
+    """The later of the two clocks: what is dated after both is dated wrongly."""
+    return max(clock, datetime.fromisoformat(collected_at).timestamp()) + WRITING
+
+
+def settled(files: Files, clock: int, latest: float) -> list[BackupFile]:
+    """The files that are no longer being written and not dated in the future, newest first."""
+    return [f for f in files.files if clock - f.at >= WRITING or clock + WRITING < f.at <= latest]
+
+
+def full(files: Iterable[BackupFile]) -> list[BackupFile]:
+    """Those that surely hold something."""
+    return [f for f in files if f.content is Content.FULL]
+
+
+def perhaps(files: Iterable[BackupFile]) -> list[BackupFile]:
+    """Those that may hold something."""
+    return [f for f in files if f.content is not Content.EMPTY]
+
+
+def ahead(files: Files, clock: int, latest: float) -> Message | None:
+    """A message where the newest file is dated in the future."""
+    if not files.files or files.files[0].at <= latest:
+        return None
+    newest = files.files[0]
+    return msg(
+        "The newest file {name} is dated {hours} h in the future by the host's own clock",
+        name=newest.name, hours=rounded_up(newest.at - clock, HOUR),
+    )  # fmt: skip
+
+
+def writing(files: Files, clock: int) -> tuple[Message, ...]:
+    """A message where the newest file may still be being written."""
+    now = [f for f in files.files if -WRITING <= clock - f.at < WRITING]
+    if not now:
+        return ()
+    return (msg("{name} was changed within the last 2 minutes and was left out", name=now[0].name),)
+
+
+def cut(files: Files) -> Message | None:
+    """A message where the list of files is not complete."""
+    return None if files.complete else msg("The directory holds too many files to list them all")
+
+
+def elsewhere(files: Files) -> Message | None:
+    """A message where backups may be in places that were not checked."""
+    if files.deeper:
+        names = capped((f.name for f in files.deeper), sort=False)
+        return msg(
+            "{count} directories were not searched, among them {names}: declare `depth`",
+            count=len(files.deeper), names=names,
+        )  # fmt: skip
+    if files.links:
+        return msg("{count} symbolic links were not followed", count=files.links)
+    if files.unclear:
+        names = capped((f.name for f in files.unclear), sort=False)
+        return msg(
+            "Whether these files are backups or notes is not known: {names}: declare `pattern`",
+            names=names,
+        )
+    return None
+
+
+def unseen(files: Files) -> Message | None:
+    """A message where files were not listed or not looked at."""
+    return cut(files) or elsewhere(files)
+
+
+def doubtful(files: Iterable[BackupFile]) -> Message | None:
+    """A message where it is not known whether files hold anything."""
+    doubtful = [f for f in files if f.content in (Content.DOUBTFUL, Content.UNREAD)]
+    if not doubtful:
+        return None
+    return msg(
+        "Whether these files hold anything is not known: {names}",
+        names=capped((f"{f.name} ({f.size})" for f in doubtful), sort=False),
+    )
+
+
+def repository(files: Files) -> Message | None:
+    """Why the files tell nothing, where a backup program keeps records of its own."""
+    program = written_by(files)
+    if not program:
+        return None
+    return msg(
+        "This is the directory of {program}: only {program} can tell which backups it holds and "
+        "from when. Declare `program` if it is restic, borg, pgbackrest or barman; otherwise "
+        "provide its own list",
+        program=program,
+    )
+
+
+def by_list(files: Files) -> Message | None:
+    """Why sizes and content are not known, where only a backup program's list is."""
+    if not files.listed:
+        return None
+    return msg(
+        "The list of the backup program does not tell this: provide the record of its own "
+        "check (restic check, borg check, pgbackrest verify, barman check-backup)"
+    )
+
+
+def nothing(files: Files, wanted: Message) -> Judgement:
+    """The judgement of an empty set."""
+    if why := unseen(files):
+        return undetermined(NO_FILE, why, expected=wanted)
+    if files.listed:
+        return failed(msg("The backup program lists no backup"), expected=wanted)
+    if not files.aside:
+        return failed(NO_FILE, expected=wanted)
+    names = capped((f.name for f in files.aside), sort=False)
+    detail = msg("There are only logs, checksums or unfinished files: {names}", names=names)
+    return failed(detail, expected=wanted)
+
+
+def no_content(files: Files, wanted: Message) -> Judgement:
+    """The judgement of a set in which no file is known to hold anything."""
+    if not files.files:
+        return nothing(files, wanted)
+    names = capped((f"{f.name} ({f.size})" for f in files.files), sort=False)
+    detail = msg("{count} files, and none that is known to hold anything: {names}",
+                 count=len(files.files), names=names)  # fmt: skip
+    if why := unseen(files) or doubtful(files.files):
+        return undetermined(detail, why, expected=wanted)
+    return failed(detail, expected=wanted)
