@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
+
+from audit_core.api.forks import forked, processors
 
 T = TypeVar("T")
 
@@ -18,8 +18,8 @@ def spread(items: Sequence[T], work: Callable[[T], None]) -> None:
     Forked processes share what is in memory, so that nothing is copied between them. What a
     process could not do is done again here, and raises here what it raised there.
     """
-    count = max(1, min(len(items), _processors()))
-    children = [_forked(items[at::count], work) for at in range(1, count)]
+    count = max(1, min(len(items), processors()))
+    children = [_begun(items[at::count], work) for at in range(1, count)]
     try:
         for item in items[::count]:
             work(item)
@@ -33,17 +33,8 @@ def spread(items: Sequence[T], work: Callable[[T], None]) -> None:
             os.waitpid(pid, 0)
 
 
-def _processors() -> int:
-    """Those that this process may use; one where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-
-
-def _forked(items: Sequence[T], work: Callable[[T], None]) -> int:
-    with warnings.catch_warnings():
-        # No other thread of ours runs here; what a library left asleep holds no lock we take.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        gc.freeze()
-        pid = os.fork()
+def _begun(items: Sequence[T], work: Callable[[T], None]) -> int:
+    pid = forked()
     if pid == 0:
         _child(items, work)
     return pid
@@ -51,8 +42,6 @@ def _forked(items: Sequence[T], work: Callable[[T], None]) -> int:
 
 def _child(items: Sequence[T], work: Callable[[T], None]) -> NoReturn:
     try:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_DFL)
         for item in items:
             work(item)
         os._exit(0)

@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
     optional,
     undetermined,
 )
+from audit_core.model import NamedAsk
 from audit_linux.config_files import whole_files
 
 
@@ -75,20 +76,23 @@ def parse_sources(answers: Answers) -> Sources | Absent:
     return Sources(passwd=elsewhere("passwd"), sudoers=elsewhere("sudoers"))
 
 
+ASKS: dict[str, NamedAsk] = {
+    # The vendor's file counts where there is no other; paths come sorted, /etc first.
+    "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")),
+    "sssd": optional(
+        Command(
+            argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
+            ok=(0, 1),
+            not_found=Reason.NOT_PRESENT,
+        )
+    ),
+}
+"""What is asked for `parse_sources`."""
+
 SOURCES = fact(
     "linux.account-sources",
     Sources,
-    asks={
-        # The vendor's file counts where there is no other; paths come sorted, /etc first.
-        "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")),
-        "sssd": optional(
-            Command(
-                argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
-                ok=(0, 1),
-                not_found=Reason.NOT_PRESENT,
-            )
-        ),
-    },
+    asks=ASKS,
     parse=parse_sources,
 )
 

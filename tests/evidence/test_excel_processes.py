@@ -18,7 +18,7 @@ def test_the_number_of_processes_changes_no_byte(
     for count in (1, 2, 5):
         folder = tmp_path / str(count)
         folder.mkdir()
-        monkeypatch.setattr(processes, "_processors", lambda count=count: count)
+        monkeypatch.setattr(processes, "processors", lambda count=count: count)
         paths = book.write(source, folder, objects_each=1)
         made.append([(path.name, path.read_bytes()) for path in paths])
     assert len(made[0]) > 2
@@ -29,7 +29,7 @@ def test_the_number_of_processes_changes_no_byte(
 def test_what_a_process_leaves_undone_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "_processors", lambda: 2)
+    monkeypatch.setattr(processes, "processors", lambda: 2)
     first = os.getpid()
 
     def work(number: int) -> None:
@@ -42,7 +42,7 @@ def test_what_a_process_leaves_undone_is_done_again(
 
 
 def test_an_error_in_a_process_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_processors", lambda: 2)
+    monkeypatch.setattr(processes, "processors", lambda: 2)
 
     def work(number: int) -> None:
         if number == 1:

@@ -8,7 +8,6 @@ the index says of it, and counts for the objects of the whole system.
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from functools import partial
 import msgspec
 from msgspec import Struct, structs
 
+from audit_core.api.forks import processors
 from audit_core.evaluate.compute import Evaluator, Work
 from audit_core.evaluate.schedule import Schedule
 from audit_core.evaluate.skipped import SkippedSteps, Step, can_be_skipped, step_name
@@ -32,9 +32,9 @@ from audit_core.store.runs import Run
 STEP_SECONDS = 10.0
 _LOOKS = 20  # how often in STEP_SECONDS the parent checks the progress of a worker
 _PATIENCE = 6  # times as long for a phase of ours, such as reading a bundle from a slow disk
-_TRIES = 4  # of an object whose worker dies in a phase of ours
 # What wrote to the pipe of a worker is known by the step that runs when it is read. A worker that
-# is tried again waits between steps, so that it is read before the next one begins.
+# is tried again waits between steps, so that it is read before the next one begins. An object whose
+# worker dies in a phase of ours is tried once with each pause (s).
 _PAUSES = (0.0, 0.02, 0.1, 0.4)
 _OBJECTS_EACH = 4  # a worker for fewer objects costs more than it saves
 
@@ -87,7 +87,7 @@ def evaluate(
     folder.begin()
     evaluator = Evaluator(run, work)
     count = len(evaluator.objects)
-    most = min(workers or _processors(), max(1, -(-count // _OBJECTS_EACH)))
+    most = min(workers or processors(), max(1, -(-count // _OBJECTS_EACH)))
     pool = _Pool(partial(_handled, evaluator, folder), run.id, most, step_seconds)
     hung: dict[int, frozenset[str]] = {}
     numbers = evaluator.shared_by()
@@ -107,12 +107,6 @@ def evaluate(
     for entry in _concluded(evaluator, folder, tuple(entries.values()), found, totals):
         entries[entry.object] = entry
     return folder.finish(evaluator.index([entries[o.id] for o in evaluator.objects]))
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 # --- in a worker ----------------------------------------------------------------------------------
@@ -284,7 +278,7 @@ class _Pool:
             self._schedule.hung(number, step)
             return
         self._tries[number] += 1
-        if self._tries[number] >= _TRIES:
+        if self._tries[number] >= len(_PAUSES):
             raise ConfigError(
                 msg("{name}: the evaluation crashed ({step})", name=self._run, step=step)
             )

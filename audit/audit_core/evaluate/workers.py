@@ -7,16 +7,15 @@ knows where it hangs or died without being woken at every step.
 from __future__ import annotations
 
 import contextlib
-import gc
 import mmap
 import os
 import signal
 import struct
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterable
 
+from audit_core.api.forks import forked
 from audit_core.evaluate.skipped import Step
 
 Handler = Callable[[bytes, Step], bytes]
@@ -62,14 +61,8 @@ class Worker:
         self._data = bytearray()
         self._last_seen, self._still = b"", 0
         self.number = -1
-        with warnings.catch_warnings():
-            # No other thread of ours runs here; what a library left asleep holds no lock we take.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            gc.freeze()
-            parent = os.getpid()
-            self._pid = os.fork()
+        self._pid = forked()
         if self._pid == 0:
-            _die_with(parent)
             inherited = [self._order_w, self.outcome_r]
             inherited += [fd for w in others for fd in (w._order_w, w.outcome_r)]
             _child(handler, self._steps.enter, order_r, outcome_w, inherited)
@@ -128,28 +121,12 @@ def _child(
     try:
         for fd in inherited:
             os.close(fd)
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_DFL)
         while (order := _read(order_r)) is not None:
             _write(outcome_w, handler(order, step))
     except Exception:  # noqa: BLE001 (a fault of ours, and nobody else would tell it)
         traceback.print_exc()
         sys.stderr.flush()
     finally:
-        os._exit(0)
-
-
-def _die_with(parent: int) -> None:
-    """Kills this process when its parent is killed: a check without end would hold locks for ever.
-
-    prctl(2), PR_SET_PDEATHSIG. Elsewhere than on Linux a worker ends at its next order only.
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() != parent:  # it was killed before we asked
         os._exit(0)
 
 

@@ -11,15 +11,13 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     Absent,
     Answers,
-    Command,
     ParseError,
     Partial,
     ReadFile,
-    ReadFiles,
-    Reason,
     fact,
     optional,
 )
+from audit_linux import nsswitch
 from audit_linux.groups import Groups, parse_group
 from audit_linux.nsswitch import Sources, parse_sources
 from audit_linux.passwd import Accounts, parse_passwd
@@ -76,14 +74,7 @@ NAMES = fact(
     asks={
         "passwd": ReadFile(path="/etc/passwd"),
         "group": optional(ReadFile(path="/etc/group")),
-        "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")),
-        "sssd": optional(
-            Command(
-                argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
-                ok=(0, 1),
-                not_found=Reason.NOT_PRESENT,
-            )
-        ),
+        **nsswitch.ASKS,
     },
     parse=parse_names,
 )
