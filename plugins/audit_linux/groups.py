@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from audit_core.api.sdk import Answer, Partial, ReadFile, fact, partial, read_rows
@@ -42,6 +44,24 @@ def parse_group(answer: Answer) -> Groups | Partial:
         named.setdefault(number, []).extend(members)
     members_of = {name: tuple(dict.fromkeys(named[number])) for name, number in gids.items()}
     return partial(Groups(members=members_of, gids=gids, unread=len(problems)), problems)
+
+
+def groups_of(groups: Groups, accounts: Iterable[tuple[str, int]]) -> dict[str, frozenset[str]]:
+    """The names of the groups that each account is in, its own group among them.
+
+    `accounts` are names with the number of their own group.
+    """
+    numbered: dict[int, list[str]] = {}
+    for name, number in groups.gids.items():
+        numbered.setdefault(number, []).append(name)
+    found: dict[str, set[str]] = {}
+    for account, own in accounts:
+        found.setdefault(account, set()).update(numbered.get(own, ()))
+    for name, members in groups.members.items():
+        for member in members:
+            if member in found:
+                found[member].add(name)
+    return {account: frozenset(names) for account, names in found.items()}
 
 
 GROUPS = fact("linux.groups", Groups, ask=ReadFile(path="/etc/group"), parse=parse_group)

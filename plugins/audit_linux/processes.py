@@ -22,7 +22,7 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Reason
 
-# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs).
+# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs); RHEL 6 began at 500.
 FIRST_PERSON = 1000
 
 

@@ -22,7 +22,7 @@ from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets
 from audit_core.evaluate import Work, profile_checks
 from audit_core.inventory import Inventory, this_machine, with_system_objects
-from audit_core.model import ConnectError, Target, msg
+from audit_core.model import ConnectError, Message, Target, msg
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.policy.words import Place, nearest, one_of, seen
@@ -87,12 +87,12 @@ class Context:
     def code(self, code: str) -> str:
         """`code`, of this program or of what plugins offer, in words; itself where it has none."""
         kind = self.registry.kinds.by_id.get(code)
-        detail = (
-            kind.title
-            if kind is not None
-            else CODES.get(code, self.registry.evidence_titles.get(code))
-        )
+        detail = kind.title if kind is not None else CODES.get(code, self._titles.get(code))
         return code if detail is None else self.translator.say(detail)
+
+    @cached_property
+    def _titles(self) -> dict[str, Message]:
+        return self.registry.evidence_titles
 
     def profile(self, name: str, extensions: tuple[str, ...] = ()) -> Profile:
         """The profile `name`, with the clauses of the system's declared extensions."""

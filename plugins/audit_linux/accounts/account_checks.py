@@ -38,6 +38,7 @@ from audit_linux.passwd import (
     Accounts,
     Login,
     Secret,
+    moment,
 )
 
 _FAR = 2_000_000  # days: beyond the year 7000, no date
@@ -255,7 +256,7 @@ def password_age(
     late = _late(accounts, logins, max_days)
     if not logins and not late:
         return _whole(accounts, sources, _NO_PASSWORDS)
-    now = datetime.fromisoformat(collected_at)
+    now = moment(collected_at)
     ageless = [a.name for a, s in logins if not s.ages(now)]
     expected = msg("maximum password age of 1 to {days} days", days=max_days)
     if ageless and not late:
@@ -415,7 +416,7 @@ def stale_accounts(
     max_idle_days: Annotated[int, Down] = 90,
 ) -> Judgement:
     """Every account that can log in was used recently."""
-    now = datetime.fromisoformat(collected_at)
+    now = moment(collected_at)
     over = {s.name for s in shadow if s.expired(now)}
     able = [a for a in accounts.rows if a.has_shell and a.name not in over]
     stale, never = _unused(able, logins, shadow, now, max_idle_days)

@@ -24,9 +24,10 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.groups import GROUPS, Groups
+from audit_linux.groups import GROUPS, Groups, groups_of
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.passwd import ACCOUNTS, SHADOW, Account, Accounts, Secret, moment
+from audit_linux.processes import FIRST_PERSON
 
 # Accounts that distributions make for their own services, which nobody logs in with: base-passwd of
 # Debian 12, setup of RHEL 9, system-user-* of openSUSE, and what systemd and common servers add.
@@ -39,11 +40,10 @@ _OF_SERVICES = frozenset({
     "systemd-journal", "systemd-network", "systemd-resolve", "systemd-timesync", "tcpdump", "tss",
     "unbound", "uucp", "uuidd", "www-data", "apache", "nginx", "wwwrun",
 })  # fmt: skip
-_FIRST_PERSON = 1000  # UID_MIN of login.defs since 2013; RHEL 6 and older began at 500
 
 
 def _service(account: Account) -> bool:
-    return 0 < account.uid < _FIRST_PERSON or account.name in _OF_SERVICES
+    return 0 < account.uid < FIRST_PERSON or account.name in _OF_SERVICES
 
 
 @check(
@@ -160,11 +160,11 @@ def _told(members: dict[str, set[str]]) -> tuple[str, ...]:
 
 def _listed(accounts: Accounts, groups: Groups) -> Message:
     """The accounts with a login shell and the groups that they are in."""
+    of = groups_of(groups, ((account.name, account.gid) for account in accounts.rows))
     names = [
-        f"{account.name}: {', '.join(sorted(of)) or '-'}"
+        f"{account.name}: {', '.join(sorted(of[account.name])) or '-'}"
         for account in accounts.rows
         if account.has_shell
-        for of in [[n for n in groups.gids if account.name in _members(accounts, groups, n)]]
     ]
     return msg("Accounts with a login shell and their groups: {names}", names=capped(names))
 

@@ -47,6 +47,11 @@ class Mount(Struct, frozen=True, kw_only=True):
         return self.type in LOCAL
 
     @property
+    def image(self) -> bool:
+        """Whether it shows the files of a container, which lie elsewhere on the host."""
+        return self.type == "overlay" and self.path != "/"
+
+    @property
     def left_out(self) -> bool:
         """Whether it may hold files of people that the sweep does not see."""
         return not self.local and self.type not in _MADE_UP | _IMAGES

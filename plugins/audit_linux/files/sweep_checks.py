@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from audit_core.api.sdk import (
     TARGET,
@@ -66,13 +67,9 @@ _OF_ROOT = re.compile(
 _NEEDS = (TARGET, SWEEP, known_or_absent(MOUNTS))
 
 
-def _open_folders(sweep: Sweep) -> tuple[str, ...]:
-    """The directories that everybody may change, with a slash at their end."""
-    return tuple(e.path.rstrip("/") + "/" for e in sweep.entries if e.kind == "d")
-
-
-def _within(path: str, folders: tuple[str, ...]) -> bool:
-    return path.startswith(folders)
+def _open_folders(sweep: Sweep) -> frozenset[str]:
+    """The directories that everybody may change."""
+    return frozenset(e.path for e in sweep.entries if e.kind == "d")
 
 
 def _shipped(path: str) -> bool:
@@ -82,7 +79,7 @@ def _shipped(path: str) -> bool:
 def _inert(path: str, mounts: Mounts | Absent) -> bool:
     """Whether setuid has no effect there, because of how the file system is mounted."""
     at = mounts.at(path) if isinstance(mounts, Mounts) else None
-    return at is not None and (at.nosuid or (at.type == "overlay" and at.path != "/"))
+    return at is not None and (at.nosuid or at.image)
 
 
 def _not_seen(sweep: Sweep, mounts: Mounts | Absent) -> tuple[Message, ...]:
@@ -116,9 +113,10 @@ def _settled(judgement: Judgement, sweep: Sweep, mounts: Mounts | Absent) -> Jud
     return passed(*told, expected=judgement.expected)
 
 
-def _place(path: str, sweep: Sweep) -> bool:
+def _place(path: str, open_folders: frozenset[str]) -> bool:
     """Whether `path` lies where ordinary accounts put their files."""
-    return bool(_OF_USERS.match(path)) or _within(path, _open_folders(sweep))
+    above = map(str, PurePosixPath(path).parents)
+    return bool(_OF_USERS.match(path)) or not open_folders.isdisjoint(above)
 
 
 @check(
@@ -136,7 +134,8 @@ def setuid_files(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judge
     live = [e for e in there if not _inert(e.path, mounts)]
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
-    bad = [e for e in live if _surely_wrong(e, wanted, sweep)]
+    open_folders = _open_folders(sweep)
+    bad = [e for e in live if _surely_wrong(e, wanted, open_folders)]
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
                      count=len(bad), names=_names(bad))  # fmt: skip
@@ -161,7 +160,9 @@ def _names(entries: Iterable[Entry]) -> tuple[str, ...]:
     return capped(entry.text for entry in entries)
 
 
-def _surely_wrong(entry: Entry, wanted: tuple[str, ...] | None, sweep: Sweep) -> bool:
+def _surely_wrong(
+    entry: Entry, wanted: tuple[str, ...] | None, open_folders: frozenset[str]
+) -> bool:
     if entry.bits & 0o002:
         return True
     if wanted is not None:
@@ -169,7 +170,7 @@ def _surely_wrong(entry: Entry, wanted: tuple[str, ...] | None, sweep: Sweep) ->
     if _shipped(entry.path):
         return False
     root = entry.uid == 0 and bool(entry.bits & 0o4000)
-    return _place(entry.path, sweep) or (root and starts_anything(entry.path))
+    return _place(entry.path, open_folders) or (root and starts_anything(entry.path))
 
 
 @check(
@@ -187,8 +188,9 @@ def file_capabilities(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> 
     if wanted is not None:
         bad = [c for c in live if c.path not in wanted]
     else:
+        open_folders = _open_folders(sweep)
         bad = [c for c in strong if not _shipped(c.path)
-               and (_place(c.path, sweep) or starts_anything(c.path))]  # fmt: skip
+               and (_place(c.path, open_folders) or starts_anything(c.path))]  # fmt: skip
     if bad:
         detail = msg("{count} programs have capabilities that they should not have: {names}",
                      count=len(bad), names=_caps(bad))  # fmt: skip
@@ -236,7 +238,7 @@ def _folders_first(entry: Entry) -> tuple[bool, str]:
 
 def _image(path: str, mounts: Mounts | Absent) -> bool:
     at = mounts.at(path) if isinstance(mounts, Mounts) else None
-    return at is not None and at.type == "overlay" and at.path != "/"
+    return at is not None and at.image
 
 
 @check(

@@ -30,6 +30,7 @@ from audit_core.api.sdk import (
 from audit_core.model import Answer, Command, Judgement, Message, Privilege, Reason
 from audit_linux.clock import CLOCK, seconds
 from audit_linux.logs.log_acls import LOG_ACLS, Acl, Entry
+from audit_linux.processes import FIRST_PERSON
 
 # A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
 FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
@@ -203,10 +204,7 @@ def is_log(path: str, name: str) -> bool:
 _PRIVATE = re.compile(r"(?:auth\.log|secure|syslog|messages)(?![a-z])|(?:audit|journal)(?:/|$)")
 # SplitMode=uid in journald.conf(5), with copies that were rotated or not closed well.
 _USER_JOURNAL = re.compile(r"journal/[^/]+/user-([0-9]{1,10})(?:@[^/]+)?\.journal~?")
-# Accounts of people start here on Debian and RHEL 7+ (UID_MIN in login.defs); 100 is the group
-# `users`, which holds everybody on SUSE.
-_FIRST_PERSON = 1000
-_USERS = 100
+_USERS = 100  # the group `users`, which holds everybody on SUSE
 # What these file systems grant by access lists of their own, neither modes nor getfacl tell.
 _FOREIGN = re.compile(r"nfs\d?|cifs|smb.*|fuse.*|ceph|afs|gfs.*|v9fs|9p", re.ASCII)
 
@@ -235,16 +233,16 @@ def _owned(tree: LogTree) -> list[str]:
     return [
         f"/var/log/{f.path} ({f.mode:04o}, uid {f.uid}, gid {f.gid})" for f in tree.files
         if (not f.path or _PRIVATE.match(f.path))
-        and (f.uid >= _FIRST_PERSON or (_of_people(f.gid) and f.mode & stat.S_IWGRP))
+        and (f.uid >= FIRST_PERSON or (_of_people(f.gid) and f.mode & stat.S_IWGRP))
     ]  # fmt: skip
 
 
 def _of_people(gid: int) -> bool:
-    return gid >= _FIRST_PERSON or gid == _USERS
+    return gid >= FIRST_PERSON or gid == _USERS
 
 
 def _of_person(entry: Entry) -> bool:
-    return _of_people(entry.id) if entry.group else entry.id >= _FIRST_PERSON
+    return _of_people(entry.id) if entry.group else entry.id >= FIRST_PERSON
 
 
 def _granted(acls: tuple[Acl, ...]) -> list[str]:

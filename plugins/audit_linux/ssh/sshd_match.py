@@ -18,7 +18,7 @@ from audit_core.api.sdk import (
     optional,
 )
 from audit_linux import nsswitch
-from audit_linux.groups import Groups, parse_group
+from audit_linux.groups import Groups, groups_of, parse_group
 from audit_linux.nsswitch import Sources, parse_sources
 from audit_linux.passwd import Accounts, parse_passwd
 from audit_linux.ssh.sshd_files import Override, Term
@@ -42,17 +42,8 @@ def parse_names(answers: Answers) -> Names:
     local = isinstance(sources, Sources) and not sources.passwd
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     listed = groups if isinstance(groups, Groups) else Groups(members={})
-    names: dict[str, set[str]] = {row.name: set() for row in rows}
-    by_number: dict[int, list[str]] = {}
-    for group, number in listed.gids.items():
-        by_number.setdefault(number, []).append(group)
-    for row in rows:
-        names[row.name].update(by_number.get(row.gid, ()))
-    for group, members in listed.members.items():
-        for member in members:
-            names.get(member, set()).add(group)
     return Names(
-        groups_of={name: frozenset(of) for name, of in names.items()},
+        groups_of=groups_of(listed, ((row.name, row.gid) for row in rows)),
         whole=seen and known and told and local and not getattr(accounts, "nis", ()),
     )
 

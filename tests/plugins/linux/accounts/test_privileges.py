@@ -64,3 +64,14 @@ def test_groups_that_mean_root(answer: Make) -> None:
         TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL
     )
     assert told.detail[-1].args["names"] == ("alice: sudo", "bob: ops", "root: -")
+
+
+def test_a_host_of_forty_thousand_accounts_is_judged(answer: Make) -> None:
+    """One with a loop over groups within one over accounts does not end here."""
+    numbers = range(1000, 41_000)
+    passwd = BASE + "".join(f"u{n}:x:{n}:{n}::/home/u{n}:/bin/bash\n" for n in numbers)
+    group = "sudo:x:27:alice\n" + "".join(f"u{n}:x:{n}:\n" for n in numbers)
+    accounts, groups = whole(parse_passwd(answer(passwd))), whole(parse_group(answer(group)))
+    found = root_groups.judge(TARGET, accounts, groups, LOCAL)
+    assert found.verdict is PASS
+    assert "u1000: u1000" in str(found.detail[-1].args["names"])
