@@ -130,7 +130,7 @@ _FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam/pa
 
 
 def _service(file: FileEntry) -> tuple[Line, ...]:
-    """The lines of one file; one that was not read spoils only who includes it."""
+    """The lines of one file; a file that was not read breaks only the services that include it."""
     if file.status is not FileStatus.READ:
         return (_BROKEN,)
     return tuple(_line(text) for text in _joined(file.lines) if text)

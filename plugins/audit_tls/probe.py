@@ -217,7 +217,7 @@ class Asker:
         return False
 
     def _early(self, spoken: Sequence[int]) -> list[int]:
-        """The versions that were only dropped before the first was taken."""
+        """The versions whose handshakes were only dropped before the first one was accepted."""
         first = self._known[0] if self._known is not None else _ORDER[0]
         before = _ORDER[: _ORDER.index(first)]
         dropped = {a.version for a in self._attempts if is_dropped(a)}

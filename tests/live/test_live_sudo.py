@@ -263,7 +263,7 @@ def test_with_the_printed_file_the_whole_product_sees_what_it_did_not_see(tmp_pa
 def test_a_slow_sudo_costs_a_few_of_its_delays(
     sessions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the name server is dead: each call waits, here in a module of PAM."""
+    """Each call of sudo waits, here in a PAM module, as with a name server that does not answer."""
     monkeypatch.setattr(batch, "SLOW_S", 1)
     asked: list[Request] = [
         Command(argv=("/usr/bin/printf", f"{n}"), privilege=Privilege.ROOT) for n in range(9)

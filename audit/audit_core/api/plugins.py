@@ -82,7 +82,7 @@ class Registry(Struct, frozen=True, kw_only=True):
 
     @property
     def evidence_titles(self) -> dict[str, Message]:
-        """What requests yield, in words, by code; without those that are not called anything."""
+        """The titles of the kinds of evidence, by code; a kind without a title is left out."""
         titled = {type.evidence_kind: type.evidence_title for type in self.accepted}
         return {code: title for code, title in titled.items() if title is not None}
 

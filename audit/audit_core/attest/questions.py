@@ -73,7 +73,7 @@ class _Found:
 
 
 def selector(scope: Scope, target: Target) -> str:
-    """For what an answer about `target` holds, as it stands in the id of a question."""
+    """The part of a question id that says which targets an answer about `target` holds for."""
     if scope is Scope.SYSTEM:
         return ""
     return f"object_type:{target.object_type}" if scope is Scope.GROUP else target.id

@@ -85,7 +85,7 @@ Digest = Annotated[
 
 
 class WrittenSuperseded(Struct, frozen=True, kw_only=True):
-    """From which day an answer is not true any more, and why."""
+    """The day from which an answer is no longer valid, and the reason."""
 
     date: Day
     why: Text

@@ -48,7 +48,7 @@ def covers(selector: str, target: Target) -> bool:
 
 
 def _narrowness(selector: str) -> int:
-    """How few objects an answer is about: 0 the whole system, 1 a group, 2 one object."""
+    """The scope of an answer as a rank: 0 the whole system, 1 a group, 2 one object."""
     return 0 if not selector else 1 if ":" in selector else 2
 
 

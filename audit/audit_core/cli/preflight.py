@@ -16,7 +16,7 @@ _SHOWN = 5
 
 
 def preflight(context: Context, chosen: Selection, routes: Routes) -> None:
-    """Nothing, where all is there or `--partial` was given; raises ConfigError or ToolMissing."""
+    """Returns if nothing is missing or `--partial` is given; else ConfigError or ToolMissing."""
     lacks = routes.lacks(_used(chosen, routes))
     if not lacks:
         return

@@ -41,8 +41,8 @@ def _is_live() -> bool:
 
 @contextmanager
 def counted(context: Context, what: str) -> Iterator[Callable[[int, int], None]]:
-    """The function to call with what is done and all there is; the line is gone at the end.
-
+    """A function that shows progress, called with the number done and the total.
+    The line is removed at the end.
     It draws when it is called, and no thread does: processes are forked meanwhile.
     """
     if getattr(context.args, "quiet", False) or not _is_live():

@@ -39,7 +39,7 @@ def open_questions(context: Context) -> int:
 
 
 def before(context: Context) -> tuple[Question, ...]:
-    """What no check settles, of the targets of the inventory, and no answer of `--answers`."""
+    """The questions on targets of the inventory that no check and no answer settles."""
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
@@ -72,7 +72,7 @@ def unsettled(context: Context, profile: Profile, standing: Standing) -> OpenAs:
 
 
 def after(context: Context, run: Run) -> tuple[Question, ...]:
-    """What `run` left open; raises UsageError where answers are to be looked at, too."""
+    """The questions that `run` left open; raises UsageError where --answers is given, too."""
     if context.args.answers or context.args.as_of:
         detail = msg("a run has answers of its own: dengbao evaluate {run} --answers FILE gives it "
                      "others", run=run.id)  # fmt: skip

@@ -67,7 +67,7 @@ def _secrets(ways: Iterable[LiveWay]) -> Iterator[Lack]:
 
 
 def _told(connector: Connector, ways: Sequence[LiveWay]) -> list[Lack]:
-    """What the connector itself tells; a fault in it costs nothing but what it would have told."""
+    """The problems that the connector reports; a connector that fails reports none."""
     if connector.preflight is None:
         return []
     try:

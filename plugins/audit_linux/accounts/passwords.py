@@ -216,7 +216,7 @@ _EVALUATED = frozenset({
 
 
 def _more(seen: Reached, evaluated: frozenset[str] = _EVALUATED) -> Message | None:
-    """That modules on this way have rules of their own which are not evaluated; None without."""
+    """A message that modules on this way have rules that are not evaluated; None without any."""
     others = {rule.module for rule in seen if rule.module not in evaluated}
     if not others:
         return None

@@ -104,7 +104,7 @@ def _hidden(mounts: Mounts | Absent) -> tuple[str, ...]:
 
 
 def _settled(judgement: Judgement, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
-    """A pass with what was left out; no pass where a local file system was."""
+    """`judgement` with what was left out; undetermined where a local file system was left out."""
     hidden = _hidden(mounts)
     told = (*judgement.detail, *_not_seen(sweep, mounts))
     if hidden:

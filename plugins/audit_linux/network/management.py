@@ -77,7 +77,7 @@ WRAPPERS = fact(
 
 
 class _Way(Struct, frozen=True, kw_only=True):
-    """Who reaches a port over an interface (empty: any)."""
+    """The addresses that reach a port over an interface (empty: any)."""
 
     port: int
     packet: str
@@ -92,7 +92,7 @@ class _Way(Struct, frozen=True, kw_only=True):
 
     @property
     def doubtful(self) -> bool:
-        """True when so many may get through."""
+        """True when more than half of all addresses may get through."""
         return 2 * size(self.maybe) > size(everywhere(self.packet))
 
     @property

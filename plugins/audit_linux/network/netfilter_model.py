@@ -59,7 +59,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         return packet in self.fits and self.arrives(interface)
 
     def arrives(self, interface: str) -> bool:
-        """True when it is about what arrives on `interface` (empty: one not named)."""
+        """True when the rule applies to packets that arrive on `interface` (empty: not named)."""
         if self.on:
             return any(_same(interface, name) for name in self.on)
         return not any(_same(interface, name) for name in self.off)

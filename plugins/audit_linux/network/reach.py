@@ -51,7 +51,7 @@ def common(one: Spans, other: Spans) -> Spans:
 
 
 def joined(*several: Spans) -> Spans:
-    """What is in any of them, sorted, neighbours put together."""
+    """The union of the spans, sorted; adjacent spans are merged."""
     found: list[tuple[int, int]] = []
     for low, high in sorted(span for spans in several for span in spans):
         if found and low <= found[-1][1] + 1:

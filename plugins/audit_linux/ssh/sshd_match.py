@@ -35,7 +35,7 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 def parse_names(answers: Answers) -> Names:
-    """Who there is, as far as /etc/passwd and /etc/group tell."""
+    """The accounts of /etc/passwd with their groups in /etc/group."""
     accounts, seen = _value(parse_passwd, answers["passwd"])
     groups, known = _value(parse_group, answers["group"]) if answers["group"] else (None, True)
     sources, told = _value(parse_sources, answers)

@@ -1,4 +1,4 @@
-"""Own certificates and those that lead on, in whatever order a server sends them."""
+"""The server's own certificates and their issuers, in any order in which they are sent."""
 
 from __future__ import annotations
 
