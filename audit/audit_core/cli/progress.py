@@ -42,8 +42,8 @@ def _is_live() -> bool:
 @contextmanager
 def counted(context: Context, what: str) -> Iterator[Callable[[int, int], None]]:
     """A function that shows progress, called with the number done and the total.
-    The line is removed at the end.
-    It draws when it is called, and no thread does: processes are forked meanwhile.
+
+    The line is removed at the end. No thread draws it, because processes are forked meanwhile.
     """
     if getattr(context.args, "quiet", False) or not _is_live():
         yield lambda done, total: None
