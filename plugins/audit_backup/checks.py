@@ -6,7 +6,7 @@ matters, the result is undetermined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 from typing import Annotated
@@ -449,21 +449,35 @@ def whole(
     newest = runs[0].files
     if empty := _without_content(newest):
         return failed(empty, expected=wanted)
-    by_name = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
-    found = [by_name[f.name] for f in newest if f.name in by_name]
-    if bad := [_bad(test) for test in found if test.error or (test.dump and not test.ended)]:
+    found = _of(newest, tests, ends)
+    if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
         return failed(*bad[:10], expected=wanted)
-    left = [f.name for f in newest if f.name not in by_name or not by_name[f.name].passed]
-    if left:
-        detail = msg(
-            "These were not tested: too old, over 256 MB, encrypted or of a format without "
-            "a test of its own, or its program is missing: {names}",
-            names=capped(left),
-        )
-        return undetermined(detail, expected=wanted)
-    if why := doubts.elsewhere(files) or doubts.doubtful(newest):
+    if why := _untested(newest, found) or doubts.elsewhere(files) or doubts.doubtful(newest):
         return undetermined(why, expected=wanted)
-    return passed(msg("{count} files were read to their end", count=len(found)), expected=wanted)
+    return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
+
+
+def _of(
+    newest: Sequence[BackupFile], tests: tuple[Tested, ...], ends: dict[str, Ends]
+) -> dict[str, Tested]:
+    """The tests of `newest` by name, without those of files that are not what they are called."""
+    true = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
+    return {f.name: true[f.name] for f in newest if f.name in true}
+
+
+def _untested(newest: Sequence[BackupFile], found: dict[str, Tested]) -> Message | None:
+    left = [f.name for f in newest if f.name not in found or not found[f.name].passed]
+    if not left:
+        return None
+    return msg(
+        "These were not tested: too old, over 256 MB, encrypted or of a format without "
+        "a test of its own, or its program is missing: {names}",
+        names=capped(left),
+    )
+
+
+def _is_bad(test: Tested) -> bool:
+    return bool(test.error) or (test.dump and not test.ended)
 
 
 def _head(ends: dict[str, Ends], name: str) -> bytes:

@@ -8,6 +8,8 @@ nothing is what bzip2 1.0.8 writes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from audit_backup import names
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Inside
@@ -77,29 +79,33 @@ def _is_empty(file: BackupFile, ends: Ends) -> bool:
     head, tail = ends.head, ends.tail or b""
     if not any(head):
         return names.is_tar(file.name) and file.size <= _TAR_RECORD and not any(tail)
-    if head.startswith(b"\x1f\x8b"):
-        return file.size < _TINY and len(tail) >= 8 and tail[-8:] == bytes(8)
-    if head.startswith(b"BZh"):
-        return file.size == 14 and head[4:14] == _NO_BZIP2
-    if head.startswith(b"\xfd7zXZ\x00"):
-        return file.size == 32 and tail[-2:] == b"YZ"
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return _no_zstd(file.size, head)
-    if head.startswith(b"\x04\x22\x4d\x18"):
-        return file.size <= 32 and _no_lz4(tail if len(tail) == file.size else head)
-    return head.startswith(_ZIP_END)
+    tests = (test for magic, test in _EMPTY.items() if head.startswith(magic))
+    return any(test(file.size, head, tail) for test in tests)
 
 
-def _no_lz4(frame: bytes) -> bool:
+def _no_gzip(size: int, head: bytes, tail: bytes) -> bool:
+    return size < _TINY and len(tail) >= 8 and tail[-8:] == bytes(8)
+
+
+def _no_bzip2(size: int, head: bytes, tail: bytes) -> bool:
+    return size == 14 and head[4:14] == _NO_BZIP2
+
+
+def _no_xz(size: int, head: bytes, tail: bytes) -> bool:
+    return size == 32 and tail[-2:] == b"YZ"
+
+
+def _no_lz4(size: int, head: bytes, tail: bytes) -> bool:
     """Whether the end mark follows the header at once."""
-    if len(frame) < 11:
+    frame = tail if len(tail) == size else head
+    if size > 32 or len(frame) < 11:
         return False
     flags = frame[4]
     start = 7 + 8 * (flags >> 3 & 1) + 4 * (flags & 1)
     return frame[start : start + 4] == bytes(4)
 
 
-def _no_zstd(size: int, head: bytes) -> bool:
+def _no_zstd(size: int, head: bytes, tail: bytes) -> bool:
     """Whether the first block is the last, raw and of no bytes; behind it a checksum at most."""
     if size > 18 or len(head) < 9:
         return False
@@ -108,3 +114,17 @@ def _no_zstd(size: int, head: bytes) -> bool:
     width = (single, 2, 4, 8)[flags >> 6]
     start = 5 + (not single) + dictionary + width
     return head[start : start + 3] == b"\x01\x00\x00"
+
+
+def _no_zip(size: int, head: bytes, tail: bytes) -> bool:
+    return True  # the end of the list of files stands where the first file would
+
+
+_EMPTY: dict[bytes, Callable[[int, bytes, bytes], bool]] = {
+    b"\x1f\x8b": _no_gzip,
+    b"BZh": _no_bzip2,
+    b"\xfd7zXZ\x00": _no_xz,
+    b"\x28\xb5\x2f\xfd": _no_zstd,
+    b"\x04\x22\x4d\x18": _no_lz4,
+    _ZIP_END: _no_zip,
+}

@@ -100,10 +100,12 @@ def asked(request: Request) -> Reply:
 def _heard(report: Report) -> tuple[Status, Message | None]:
     """ANSWERED where what came says how the endpoint speaks TLS, or that it does not; else why."""
     ended = {a.ended for a in report.attempts}
-    if any(hello_of(a) or alert_of(a) is not None for a in report.attempts):
+    if ended == {Ended.DECLINED} or any(_is_tls(a) or _is_plain(a) for a in report.attempts):
         return Status.ANSWERED, None
-    if ended == {Ended.DECLINED} or any(map(_is_plain, report.attempts)):
-        return Status.ANSWERED, None  # though not of TLS
+    return _unheard(report, ended)
+
+
+def _unheard(report: Report, ended: set[Ended]) -> tuple[Status, Message]:
     told = next((a.detail for a in report.attempts if a.detail is not None), None)
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
         return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
@@ -116,6 +118,10 @@ def _heard(report: Report) -> tuple[Status, Message | None]:
             "the connection was accepted, but no usable answer came in time"
         )
     return Status.UNREACHABLE, _UNHEARD.get(frozenset(ended)) or told or msg("no connection")
+
+
+def _is_tls(attempt: Attempt) -> bool:
+    return hello_of(attempt) is not None or alert_of(attempt) is not None
 
 
 def _is_plain(attempt: Attempt) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from audit_core.cli.context import Context, resolved
 from audit_core.cli.output import note, print_json, say
 from audit_core.cli.parser import NOT_IN_FULL
+from audit_core.connectors.routes import Routes
 from audit_core.model import Peer, PeerState, Target, msg
 from audit_core.model.errors import StoreError
 from audit_core.text.system_errors import os_error
@@ -27,24 +28,27 @@ _WORDS = {
 def hostkeys(context: Context) -> int:
     """Shows the keys that servers present, writes unknown ones; 4 where some are not known then."""
     inventory = resolved(context.inventory())
-    targets = context.only(inventory.targets)
-    routes = context.routes(inventory)
-    rows: list[tuple[Peer, bool]] = []
-    waiting: Sequence[Target] = targets
-    while waiting:
-        peers = list(routes.peers(waiting))
-        written = _reviewed(context, peers)
-        # Who waits for a host whose key is known now can be asked.
-        waits = {id for p in peers if p.state is PeerState.WAITS for id in p.targets}
-        waits = waits if written else set()
-        rows += [(p, p in written) for p in peers if not (written and p.state is PeerState.WAITS)]
-        waiting = [t for t in waiting if t.id in waits]
+    rows = _asked(context, context.routes(inventory), context.only(inventory.targets))
     if context.args.format == "json":
         print_json([_row(context, peer, done) for peer, done in rows])
     elif not rows:
         say(context.text("No target of the inventory has a host key"))
     fine = all(peer.state is PeerState.KNOWN or done for peer, done in rows)
     return 0 if fine else NOT_IN_FULL
+
+
+def _asked(context: Context, routes: Routes, waiting: Sequence[Target]) -> list[tuple[Peer, bool]]:
+    """The peers in the order in which they were shown, each with whether its key was written."""
+    rows: list[tuple[Peer, bool]] = []
+    while waiting:
+        peers = list(routes.peers(waiting))
+        written = _reviewed(context, peers)
+        # Who waits for a host whose key is known now can be asked.
+        later = [p for p in peers if p.state is PeerState.WAITS] if written else []
+        rows += [(p, p in written) for p in peers if p not in later]
+        waits = {id for p in later for id in p.targets}
+        waiting = [t for t in waiting if t.id in waits]
+    return rows
 
 
 def _reviewed(context: Context, peers: Sequence[Peer]) -> list[Peer]:

@@ -169,19 +169,22 @@ def _why(
         given = [m for s in decisive for m in s.tally.detail]
         given += answered.reasons(told)
         return tuple(m for n, m in enumerate(given) if m not in given[:n])
+    left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
     if pending:
-        left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
         return (msg("Pending: steps {steps} can still improve the result", steps=left),)
     if result is not Result.NOT_ASSESSED:
         return ()
     if any(one.counts for one in told.values()):
-        left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
         return (msg("Steps {steps} are still to be answered", steps=left),)
+    return (_why_open(decisive),)
+
+
+def _why_open(decisive: Sequence[StepStatements]) -> Message:
     if not decisive:
-        return (msg("No check decides this clause; it needs a manual assessment"),)
+        return msg("No check decides this clause; it needs a manual assessment")
     if any(s.tally.counts.get(Verdict.UNDETERMINED) for s in decisive):
-        return (msg("Something could not be determined"),)
-    return (msg("The checks cover this clause only in part"),)
+        return msg("Something could not be determined")
+    return msg("The checks cover this clause only in part")
 
 
 def _aside(result: Result, statements: Sequence[StepStatements]) -> tuple[Message, ...]:

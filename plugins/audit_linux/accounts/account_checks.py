@@ -200,8 +200,7 @@ def password_hash(
 ) -> Judgement:
     """Stored passwords are hashed with a strong scheme."""
     exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
-    # No crypt(5) behind a lock (*LK*, !!) is no password at all.
-    hashed = [s for s in known(shadow) or () if s.scheme and (s.usable or s.scheme != "?")]
+    hashed = _hashed(known(shadow) or ())
     judged = _WEAK | (_STRONG - allowed)
     weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme in judged]
     strange = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in judged | allowed]
@@ -234,6 +233,11 @@ def password_hash(
             expected=expected,
         ),
     )
+
+
+def _hashed(shadow: tuple[Secret, ...]) -> list[Secret]:
+    """The accounts with a stored password: what no crypt(5) writes behind a lock (*LK*) is none."""
+    return [s for s in shadow if s.scheme and (s.usable or s.scheme != "?")]
 
 
 @check(

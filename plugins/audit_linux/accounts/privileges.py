@@ -3,6 +3,7 @@ of groups that mean root."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -61,10 +62,8 @@ def system_account_shells(
     services: Annotated[frozenset[str], Superset] = _OF_SERVICES,
 ) -> Judgement:
     """Accounts of services have no login shell."""
-    now = moment(collected_at)
     secrets = {secret.name: secret for secret in known(shadow) or ()}
-    over = {name for name, secret in secrets.items() if secret.expired(now)}
-    shells = [a for a in accounts.rows if _service(a) and a.has_shell and a.name not in over]
+    shells = _with_shell(accounts, secrets, moment(collected_at))
     bad = [a for a in shells if a.name in services or _password(a, secrets)]
     others = [a for a in shells if a not in bad]
     expected = msg("accounts of services have nologin or false as their shell")
@@ -82,6 +81,12 @@ def system_account_shells(
     seen = passed(msg("{count} accounts of services, none has a login shell", count=count),
                   expected=expected)  # fmt: skip
     return seen_here(seen, sources, "passwd", also=capped(accounts.nis))
+
+
+def _with_shell(accounts: Accounts, secrets: dict[str, Secret], now: datetime) -> list[Account]:
+    """The accounts of services with a login shell that have not expired."""
+    over = {name for name, secret in secrets.items() if secret.expired(now)}
+    return [a for a in accounts.rows if _service(a) and a.has_shell and a.name not in over]
 
 
 def _password(account: Account, secrets: dict[str, Secret]) -> bool:

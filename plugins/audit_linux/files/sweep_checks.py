@@ -184,27 +184,33 @@ def file_capabilities(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> 
     live = [c for c in sweep.capable if not _inert(c.path, mounts)]
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
-    strong = [c for c in live if _OF_ROOT.search(c.caps)]
-    if wanted is not None:
-        bad = [c for c in live if c.path not in wanted]
-    else:
-        open_folders = _open_folders(sweep)
-        bad = [c for c in strong if not _shipped(c.path)
-               and (_place(c.path, open_folders) or starts_anything(c.path))]  # fmt: skip
-    if bad:
+    open_folders = _open_folders(sweep)
+    if bad := [c for c in live if _surely_unneeded(c, wanted, open_folders)]:
         detail = msg("{count} programs have capabilities that they should not have: {names}",
                      count=len(bad), names=_caps(bad))  # fmt: skip
         return failed(detail, expected=expected)
     if sweep.no_getcap:
         return undetermined(msg("getcap is missing: install libcap2-bin or libcap"),
                             expected=expected)  # fmt: skip
-    unknown = [c for c in strong if wanted is None and not _shipped(c.path)]
-    if unknown:
+    if unknown := [c for c in live if wanted is None and _strong(c)]:
         detail = msg("Ask whether these programs need their capabilities: {names}",
                      names=_caps(unknown))  # fmt: skip
         return undetermined(detail, expected=expected)
     fine = msg("Programs with capabilities: {names}", names=_caps(live) or ("-",))
     return _settled(passed(fine, expected=expected), sweep, mounts)
+
+
+def _surely_unneeded(
+    found: Capable, wanted: tuple[str, ...] | None, open_folders: frozenset[str]
+) -> bool:
+    if wanted is not None:
+        return found.path not in wanted
+    return _strong(found) and (_place(found.path, open_folders) or starts_anything(found.path))
+
+
+def _strong(found: Capable) -> bool:
+    """Whether a program that no distribution installs so can become root."""
+    return bool(_OF_ROOT.search(found.caps)) and not _shipped(found.path)
 
 
 def _caps(found: Iterable[Capable]) -> tuple[str, ...]:

@@ -202,31 +202,40 @@ def login_recording(
     """The newest login left a record that outlives a restart."""
     expected = msg("a record about a login in a text log or a journal on disk, not older than the "
                    "newest login")  # fmt: skip
-    rows, when = known(samples) or (), known(journaled)
-    login = _newest(known(logins))
+    when, login = known(journaled), _newest(known(logins))
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
-    detail = present(
-        msg("Newest record: {record}", record=rows[0].text) if rows else None,
-        _told(msg("Newest record of a login program in the journal"), when) if when else None,
-        _told(msg("Newest login (lastlog)"), login) if login else None,
-        msg("The journal is kept in memory only") if lasting is False else None,
-    ) or (msg("No record about a login was found"),)
-    gaps = tuple(g.detail for g in (samples, journaled, tree, logins) if isinstance(g, Absent))
-    ages = [row.at for row in rows[:1]] + ([when] if when and lasting is True else [])
-    if login is not None and any(at >= login - _SLACK for at in ages):
+    last = next(iter(known(samples) or ()), None)
+    detail = _seen(last, when, login, lasting)
+    if _is_newer(last.at if last else None, login) or (lasting is True and _is_newer(when, login)):
         return passed(*detail, expected=expected)
     unseen = isinstance(samples, Absent) or isinstance(journaled, Absent)
-    open_ = unseen or (when is not None and isinstance(lasting, Absent) and _new(when, login))
-    if login is None or open_:
-        return undetermined(*detail, *capped_details(gaps, login), expected=expected)
+    if login is None or unseen or (isinstance(lasting, Absent) and _is_newer(when, login)):
+        gaps = tuple(g.detail for g in (samples, journaled, tree, logins) if isinstance(g, Absent))
+        return undetermined(*detail, *_gaps(gaps, login), expected=expected)
     return failed(*detail, expected=expected)
 
 
-def _new(when: datetime, login: datetime | None) -> bool:
-    return login is None or when >= login - _SLACK
+def _is_newer(record: datetime | None, login: datetime | None) -> bool:
+    """Whether both are known and the record is no older than the login."""
+    return record is not None and login is not None and record >= login - _SLACK
 
 
-def capped_details(gaps: tuple[Message, ...], login: datetime | None) -> tuple[Message, ...]:
+def _seen(
+    last: Sample | None,
+    journaled: datetime | None,
+    login: datetime | None,
+    lasting: bool | Absent,
+) -> tuple[Message, ...]:
+    in_journal = msg("Newest record of a login program in the journal")
+    return present(
+        msg("Newest record: {record}", record=last.text) if last else None,
+        _told(in_journal, journaled) if journaled else None,
+        _told(msg("Newest login (lastlog)"), login) if login else None,
+        msg("The journal is kept in memory only") if lasting is False else None,
+    ) or (msg("No record about a login was found"),)
+
+
+def _gaps(gaps: tuple[Message, ...], login: datetime | None) -> tuple[Message, ...]:
     """What is missing, and that without a known login nothing can be compared."""
     none = msg("No login is known to compare with: log in once with a terminal and ask again")
     return (*gaps, none) if login is None and not gaps else gaps

@@ -101,24 +101,41 @@ def _port_spans(text: str) -> tuple[tuple[int, int], ...] | None:
 
 def _asked(rule: Rule, option: str, value: str, other: bool) -> Rule:
     """`rule` with what a condition says of who reaches a port."""
-    spans = None
-    if option == "-p" and value in _PROTOCOLS:
-        named = _PROTOCOLS[value]
-        return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
+    if option in _SPANS:
+        return _with_spans(rule, option, value, other)
     if option in ("--state", "--ctstate"):
         new = ("NEW" in value.split(",")) != other
         return rule if new else structs.replace(rule, may=NONE)
-    if option in _NOTES and not (option == "--limit" and rule.verdict != "accept"):
-        return rule
-    if option == "--dst-type" and value in _OWN and not other:
-        return rule
-    if option in ("-s", "--src-range") and (spans := _spans(value)) is not None:
-        asked = Values(spans=spans, other=other)
-        return structs.replace(rule, sources=(*rule.sources, asked))
-    if option in ("--dport", "--dports") and (spans := _port_spans(value)) is not None:
-        return structs.replace(rule, ports=(*rule.ports, Values(spans=spans, other=other)))
-    known = option in ("--icmp-type", "--icmpv6-type", "-p")
-    return structs.replace(rule, may=NONE) if known else structs.replace(rule, vague=True)
+    if option == "-p" and value in _PROTOCOLS:
+        named = _PROTOCOLS[value]
+        return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
+    if option in ("--icmp-type", "--icmpv6-type", "-p"):
+        return structs.replace(rule, may=NONE)
+    return rule if _is_usual(rule, option, value, other) else structs.replace(rule, vague=True)
+
+
+def _is_usual(rule: Rule, option: str, value: str, other: bool) -> bool:
+    """Whether the condition leaves no new connection to this host out."""
+    if option == "--dst-type":
+        return value in _OWN and not other
+    return option in _NOTES and (option != "--limit" or rule.verdict == "accept")
+
+
+_SPANS = {
+    "-s": ("sources", _spans),
+    "--src-range": ("sources", _spans),
+    "--dport": ("ports", _port_spans),
+    "--dports": ("ports", _port_spans),
+}
+
+
+def _with_spans(rule: Rule, option: str, value: str, other: bool) -> Rule:
+    """`rule` with the addresses or ports of a condition; vague where they cannot be read."""
+    name, read = _SPANS[option]
+    spans = read(value)
+    if spans is None:
+        return structs.replace(rule, vague=True)
+    return structs.replace(rule, **{name: (*getattr(rule, name), Values(spans=spans, other=other))})
 
 
 def _narrowed(rule: Rule, words: list[str]) -> Rule:

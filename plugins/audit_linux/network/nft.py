@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct, structs
@@ -77,7 +77,10 @@ def _anywhere(values: list[Any]) -> bool:
     )
 
 
-def _kinds(about: str, field: str) -> tuple[dict[str, frozenset[str]], frozenset[str]] | None:
+_Kinds = tuple[dict[str, frozenset[str]], frozenset[str]]
+
+
+def _kinds(about: str, field: str) -> _Kinds | None:
     """What the values of a match on a protocol or a family name, and among which packets."""
     if (about, field) in (("meta", "protocol"), ("meta", "nfproto")):
         return _FAMILIES, EVERY
@@ -99,8 +102,7 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     other, values = match["op"] == "!=", values_of(match.get("right"))
     about, field = subject(match.get("left"))
     if kinds := _kinds(about, field):
-        named = kinds[1] & frozenset().union(*(kinds[0].get(str(v), NONE) for v in values))
-        return kinds[1] - named if other else named
+        return _named(kinds, map(str, values), other)
     if field in ("dport", "sport"):
         return _PROTOCOLS.get(about, NONE) if ports_fit(_ports(values), verdict) != other else NONE
     if field == "saddr":
@@ -156,24 +158,37 @@ def _spans(match: dict[str, Any], read: Callable[[Any], tuple[int, int] | None])
 def _asked(rule: Rule, match: dict[str, Any]) -> Rule:
     """`rule` with what `match` says of who reaches a port."""
     about, field = subject(match.get("left"))
-    other, values = match.get("op") == "!=", values_of(match.get("right"))
-    plain = match.get("op") in ("==", "in", "!=")
-    if plain and (kinds := _kinds(about, field)):
-        named = kinds[1] & frozenset().union(*(kinds[0].get(str(v), NONE) for v in values))
-        return structs.replace(rule, may=rule.may & (kinds[1] - named if other else named))
     if field == "saddr" and about in _FAMILIES:
         return _with(rule, "sources", _spans(match, _address), _FAMILIES[about])
     if field == "dport" and about in _PROTOCOLS:
         return _with(rule, "ports", _spans(match, _port), _PROTOCOLS[about])
-    if about in ("icmp", "icmpv6"):
-        return structs.replace(rule, may=NONE)
+    plain = match.get("op") in ("==", "in", "!=")
+    may = _passing(about, field, match) if plain else None
+    if may is None and about in ("icmp", "icmpv6"):
+        may = NONE
+    if may is None:
+        return structs.replace(rule, vague=True)
+    return structs.replace(rule, may=rule.may & may)
+
+
+def _passing(about: str, field: str, match: dict[str, Any]) -> frozenset[str] | None:
+    """The packets that may meet a comparison with plain values; None where that is not known."""
+    other, words = match["op"] == "!=", [str(v) for v in values_of(match.get("right"))]
+    if kinds := _kinds(about, field):
+        return _named(kinds, words, other)
+    if (about, field) == ("tcp", "flags") and words == ["syn"]:
+        return NONE if other else TCP
     usual = _USUAL.get((about, field))
-    words = [str(v) for v in values]
-    if plain and usual and not any(word.startswith("@") for word in words):
-        return rule if (usual in words) != other else structs.replace(rule, may=NONE)
-    if (about, field) == ("tcp", "flags") and plain and words == ["syn"]:
-        return structs.replace(rule, may=rule.may & (NONE if other else TCP))
-    return structs.replace(rule, vague=True)
+    if usual is None or any(word.startswith("@") for word in words):
+        return None
+    return EVERY if (usual in words) != other else NONE
+
+
+def _named(kinds: _Kinds, words: Iterable[str], other: bool) -> frozenset[str]:
+    """The packets that a match on protocols or families names, or with `other` all but those."""
+    of, among = kinds
+    named = among & frozenset[str]().union(*(of.get(word, NONE) for word in words))
+    return among - named if other else named
 
 
 def _with(rule: Rule, name: str, values: Values | None, packets: frozenset[str]) -> Rule:

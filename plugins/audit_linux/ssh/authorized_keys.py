@@ -129,19 +129,24 @@ def authorized_keys(
         none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
         return server.settled(passed(none, expected=expected))
     found = known(files) or ()
-    homes = {a.home: a.uid for a in accounts.rows} if isinstance(accounts, Accounts) else {}
     short = [f"{f.path}: {k.text}" for f in found for k in f.keys if weak(k, min_rsa)]
-    loose = [f"{f.path} ({f.mode:04o})" for f in found if f.mode & 0o022]
-    foreign = [f.path for f in found if f.uid not in (0, homes.get(f.home, f.uid))]
-    rows = ((short, _weak_keys), (loose, _loose), (foreign, _foreign))
-    bad = [told(capped(names)) for names, told in rows if names]
-    if bad:
+    bad = [_weak_keys(capped(short))] if short else []
+    if bad := [*bad, *_misplaced(found, accounts)]:
         return failed(*bad, expected=expected)
     counted = msg("Keys per file: {names}",
                   names=capped(f"{f.path}: {len(f.keys)}" for f in found) or ("-",))  # fmt: skip
     if doubts := _doubts(server, found, accounts):
         return undetermined(counted, *doubts, expected=expected)
     return server.settled(passed(counted, expected=expected))
+
+
+def _misplaced(found: tuple[KeyFile, ...], accounts: Accounts | Absent) -> list[Message]:
+    """What is wrong with who owns the files and who may write them."""
+    homes = {a.home: a.uid for a in accounts.rows} if isinstance(accounts, Accounts) else {}
+    loose = [f"{f.path} ({f.mode:04o})" for f in found if f.mode & 0o022]
+    foreign = [f.path for f in found if f.uid not in (0, homes.get(f.home, f.uid))]
+    rows = ((loose, _loose), (foreign, _foreign))
+    return [told(capped(names)) for names, told in rows if names]
 
 
 def _weak_keys(names: tuple[str, ...]) -> Message:

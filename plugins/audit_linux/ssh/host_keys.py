@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Struct
@@ -82,6 +83,12 @@ def _offered(kind: str, sshd: Sshd) -> bool:
     return not names or family is None or any(family in name for name in names)
 
 
+def _used(key: PublicKey, sshd: Sshd) -> bool:
+    """Whether the server shows this key: not where it has no algorithm for it, or is too short."""
+    floor = integer(sshd.one("requiredrsasize")) or 0
+    return _offered(key.kind, sshd) and (key.kind == "ssh-dss" or (key.bits or 0) >= floor)
+
+
 @sshd_check(
     "linux.sshd-host-key-size",
     severity=Severity.MEDIUM,
@@ -102,23 +109,26 @@ def sshd_host_key_size(
     named = server.sshd.values.get("hostkey", ()) or tuple(told.keys)
     # Of the keys that are named by default, those that do not exist are passed over.
     used = {path: told.keys[path] for path in named if path in told.keys}
-    floor = integer(server.sshd.one("requiredrsasize")) or 0
-    short = [
-        f"{path}: {key.text}"
-        for path, key in used.items()
-        if key and weak(key, min_rsa) and _offered(key.kind, server.sshd)
-        and (key.kind == "ssh-dss" or (key.bits or 0) >= floor)
-    ]  # fmt: skip
-    if short:
-        detail = msg("Host keys that are too short or of a weak type: {names}", names=capped(short))
+    seen = {path: key for path, key in used.items() if key is not None}
+    if short := _short(seen, server.sshd, min_rsa):
+        detail = msg("Host keys that are too short or of a weak type: {names}", names=_texts(short))
         return failed(detail, expected=expected)
-    elsewhere = [path for path in named if not path.startswith("/etc/ssh/")]
-    unread = [path for path, key in used.items() if key is None] + elsewhere
+    unread = [path for path in used if path not in seen]
+    unread += [path for path in named if not path.startswith("/etc/ssh/")]
     if unread or not used:
         detail = msg("Host keys whose length was not read: {names}", names=capped(unread or named))
         return undetermined(detail, expected=expected)
-    seen = capped(f"{path}: {key.text}" for path, key in used.items() if key)
-    return server.settled(passed(msg("Host keys: {names}", names=seen), expected=expected))
+    detail = msg("Host keys: {names}", names=_texts(seen))
+    return server.settled(passed(detail, expected=expected))
+
+
+def _short(keys: Mapping[str, PublicKey], sshd: Sshd, min_rsa: int) -> dict[str, PublicKey]:
+    """The keys that are weak and in use."""
+    return {path: key for path, key in keys.items() if weak(key, min_rsa) and _used(key, sshd)}
+
+
+def _texts(keys: Mapping[str, PublicKey]) -> tuple[str, ...]:
+    return capped(f"{path}: {key.text}" for path, key in keys.items())
 
 
 FACTS = (HOST_KEYS,)

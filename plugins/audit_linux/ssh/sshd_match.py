@@ -95,27 +95,38 @@ def concerns(override: Override, names: Names, ports: frozenset[str]) -> bool | 
 
     `ports` are those on which the server listens.
     """
-    everybody = {"root"} if override.key in _OF_ROOT else set(names.groups_of)
-    unknown = not names.whole and override.key not in _OF_ROOT
+    of_root = override.key in _OF_ROOT
+    who = {"root"} if of_root else set(names.groups_of)
     for term, argument in override.terms:
-        if term == "user":
-            everybody = {name for name in everybody if fits(name, argument)}
-        elif term == "group":
-            everybody = {name for name in everybody if _in_group(name, argument, names)}
-            unknown |= not names.whole  # of another source an account may be in more groups
-        elif term == "invalid-user" or (term == "localport" and argument not in ports):
-            return False
-        elif term not in _OF_CONNECTIONS and term not in ("all", "localport"):
-            return None
-    if everybody or not override.terms:
+        if term in _OF_ACCOUNTS:
+            who = {name for name in who if _OF_ACCOUNTS[term](name, argument, names)}
+        elif (holds := _of_others(term, argument, ports)) is not True:
+            return holds
+    if who or not override.terms:
         return True
-    return None if unknown else False
+    # Of another source an account may be in more groups, root too.
+    by_group = any(term == "group" for term, _ in override.terms)
+    return False if names.whole or (of_root and not by_group) else None
+
+
+def _of_others(term: str, argument: str, ports: frozenset[str]) -> bool | None:
+    """Whether a term that names no account may hold; None where its meaning is not known."""
+    if term == "invalid-user" or (term == "localport" and argument not in ports):
+        return False
+    return True if term in _OF_CONNECTIONS or term in ("all", "localport") else None
+
+
+def _is_named(name: str, patterns: str, names: Names) -> bool:
+    return fits(name, patterns)
 
 
 def _in_group(name: str, patterns: str, names: Names) -> bool:
     groups = names.groups_of.get(name, frozenset())
     denied = any(fits(group, _denied(patterns)) for group in groups)
     return not denied and any(fits(group, patterns) for group in groups)
+
+
+_OF_ACCOUNTS = {"user": _is_named, "group": _in_group}
 
 
 def _denied(patterns: str) -> str:

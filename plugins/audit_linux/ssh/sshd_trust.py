@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import Judgement, Severity, capped, failed, msg, passed, undetermined
+from audit_core.api.sdk import (
+    Judgement,
+    Message,
+    Severity,
+    capped,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
 from audit_linux.ssh.sshd_checks import settings_as
 from audit_linux.ssh.sshd_server import Server, sshd_check
 
@@ -54,20 +63,22 @@ def sshd_forwarding(server: Server) -> Judgement:
     told = msg("Settings: {names}", names=capped(f"{k} {v or '-'}" for k, v in values.items()))
     if server.sshd.one("disableforwarding").lower() == "yes" and not server.overrides(*values):
         return server.settled(passed(told, expected=expected))
-    if any(value and value not in _PAST[key] for key, value in values.items() if key in _PAST):
+    if any(values[key] and values[key] not in off for key, off in _PAST.items()):
         return failed(told, expected=expected)
-    loosened = server.surely(
-        [one for one in server.overrides(*_PAST) if one.value.lower() not in _PAST[one.key]]
-    )
-    if loosened:
-        names = capped(f"Match {one.criteria}: {one.key} {one.value}" for one in loosened)
-        detail = msg("Match blocks allow more: {names}", names=names)
-        return failed(told, detail, expected=expected)
-    free = [key for key, value in values.items() if key in _OWN and value not in _OWN[key]]
+    if loosened := _loosened(server):
+        return failed(told, loosened, expected=expected)
+    free = any(values[key] not in off for key, off in _OWN.items())
     if free or server.overrides(*values) or not all(values.values()):
         ask = msg("Ask whether connections need to be forwarded through this host")
         return undetermined(told, ask, expected=expected)
     return server.settled(passed(told, expected=expected))
+
+
+def _loosened(server: Server) -> Message | None:
+    """The Match blocks that surely let connections of others past the firewall."""
+    more = [one for one in server.overrides(*_PAST) if one.value.lower() not in _PAST[one.key]]
+    names = capped(f"Match {o.criteria}: {o.key} {o.value}" for o in server.surely(more))
+    return msg("Match blocks allow more: {names}", names=names) if names else None
 
 
 CHECKS = (sshd_trust, sshd_forwarding)
