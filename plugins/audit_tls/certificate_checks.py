@@ -27,15 +27,10 @@ from audit_core.api.sdk import (
     rounded_down,
     undetermined,
 )
+from audit_tls.certificates import Certificates, Chains
 from audit_tls.certs import NAMES, WHOLE, Certificate
-from audit_tls.facts import (
-    CERTIFICATES,
-    ENDPOINT,
-    TRUST,
-    Certificates,
-    Chains,
-    Endpoint,
-)
+from audit_tls.endpoint import Endpoint
+from audit_tls.facts import CERTIFICATES, ENDPOINT, TRUST
 from audit_tls.lifetimes import SOURCE, most_days, short_days
 from audit_tls.report import Outcome
 from audit_tls.version_checks import group_names, stopped

@@ -1,102 +1,110 @@
-"""The checks of how handshakes before TLS 1.3 are protected."""
+"""How handshakes before TLS 1.3 are protected."""
 
 from __future__ import annotations
 
-from audit_core.api.sdk import (
-    Judgement,
-    Message,
-    Severity,
-    check,
-    failed,
-    msg,
-    passed,
-    undetermined,
-)
-from audit_tls.facts import HANDSHAKES, Handshakes
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Absent, Answer
+from audit_tls.endpoint import Support, version_of
+from audit_tls.outcomes import best_older, is_taken, report_of, taken_in, turned_down
+from audit_tls.reading import accepted_suite, alert_of, hello_of, share_of
+from audit_tls.report import Attempt, Report
+from audit_tls.spoken import not_tls
+from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, VERSION_NAMES, is_signed, suites_of
+from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Narrow, ServerHello
 
 
-def _before_tls13(
-    seen: Handshakes, good: bool | None, *, told: tuple[Message, Message], wanted: Message
-) -> Judgement:
-    """PASS or FAIL with the first or second of `told`; TLS 1.3 alone has no such weakness."""
-    if seen.older is False:
-        return passed(msg("Only TLS 1.3 is accepted, which is protected by design"),
-                      expected=wanted)  # fmt: skip
-    if good is None:
-        return undetermined(msg("The handshakes did not show it"), expected=wanted)
-    return passed(told[0], expected=wanted) if good else failed(told[1], expected=wanted)
+class Handshakes(Struct, frozen=True, kw_only=True):
+    """How handshakes before TLS 1.3 are protected; None where that did not come out.
+
+    `older`: a version before TLS 1.3 is accepted, None where that is open. `fallback`: an
+    unneeded fallback is rejected, or there is nothing to fall back to. `signatures`: the weak
+    algorithms that were used to sign a key exchange of TLS 1.2.
+    """
+
+    older: bool | None
+    compression: bool | None = None
+    renegotiation: bool | None = None
+    master_secret: bool | None = None
+    fallback: bool | None = None
+    signatures: tuple[str, ...] = ()
+    signatures_settled: bool = False
 
 
-@check(
-    "tls.no-compression",
-    needs=HANDSHAKES,
-    severity=Severity.MEDIUM,
-    remedy=msg("Disable TLS compression"),
-)
-def no_compression(seen: Handshakes) -> Judgement:
-    """The endpoint does not compress what it encrypts (CRIME)."""
-    told = (msg("DEFLATE was offered and not taken"), msg("The server takes TLS compression"))
-    good = None if seen.compression is None else not seen.compression
-    return _before_tls13(seen, good, told=told, wanted=msg("no TLS compression"))
+_SIGNED = {
+    0x0101: "RSA MD5", 0x0201: "RSA SHA-1", 0x0202: "DSA SHA-1", 0x0203: "ECDSA SHA-1",
+}  # fmt: skip
+_FALLBACK_ALERT = 86
 
 
-@check(
-    "tls.secure-renegotiation",
-    needs=HANDSHAKES,
-    severity=Severity.MEDIUM,
-    remedy=msg("Update the TLS library, and enable secure renegotiation (RFC 5746)"),
-)
-def secure_renegotiation(seen: Handshakes) -> Judgement:
-    """A renegotiation is bound to the handshake before it."""
-    told = (msg("The server confirms secure renegotiation"),
-            msg("The server does not confirm secure renegotiation"))  # fmt: skip
-    return _before_tls13(seen, seen.renegotiation, told=told, wanted=msg("RFC 5746"))
+def parse_handshakes(answer: Answer) -> Handshakes | Absent:
+    """How handshakes are protected, from the hellos of the best version before TLS 1.3."""
+    report = report_of(answer)
+    if (missing := not_tls(report)) is not None:
+        return missing
+    best = best_older(report)
+    if not best:
+        support = [version_of(report, v).support for v in (SSL3, TLS10, TLS11, TLS12)]
+        none = all(s is Support.NO for s in support)
+        return Handshakes(older=False if none else None)
+    mine = [a for a in report.attempts if a.version == best[0] and is_taken(a)]
+    return Handshakes(
+        older=True,
+        compression=_compresses(mine),
+        renegotiation=_all_have(mine, RENEGOTIATION),
+        master_secret=_all_have(mine, MASTER_SECRET) if best[0] != SSL3 else False,
+        fallback=_fallback(report),
+        signatures=_weakly_signed(report),
+        signatures_settled=_signatures_settled(report),
+    )
 
 
-@check(
-    "tls.extended-master-secret",
-    needs=HANDSHAKES,
-    severity=Severity.LOW,
-    remedy=msg("Update the TLS library, so that it supports the extended master secret"),
-)
-def extended_master_secret(seen: Handshakes) -> Judgement:
-    """Session keys are bound to the whole handshake."""
-    told = (msg("The server confirms the extended master secret"),
-            msg("The server does not confirm the extended master secret"))  # fmt: skip
-    return _before_tls13(seen, seen.master_secret, told=told, wanted=msg("RFC 7627"))
+def _hellos(attempts: Iterable[Attempt]) -> list[ServerHello]:
+    return [h for a in attempts if (h := hello_of(a)) is not None]
 
 
-@check(
-    "tls.fallback-signal",
-    needs=HANDSHAKES,
-    severity=Severity.LOW,
-    remedy=msg("Disable the old versions, or update the TLS library"),
-)
-def fallback_signal(seen: Handshakes) -> Judgement:
-    """Nobody in between can make a client fall back to an older version."""
-    told = (msg("An unneeded fallback is rejected, or no older version is accepted"),
-            msg("An unneeded fallback to an older version is accepted"))  # fmt: skip
-    return _before_tls13(seen, seen.fallback, told=told, wanted=msg("RFC 7507"))
+def _compresses(taken: list[Attempt]) -> bool | None:
+    if any(h.compression for h in _hellos(taken)):
+        return True
+    return False if any(a.narrow is Narrow.COMPRESSION for a in taken) else None
 
 
-@check(
-    "tls.key-exchange-signature",
-    needs=HANDSHAKES,
-    severity=Severity.MEDIUM,
-    remedy=msg("Leave out SHA-1 and MD5 among the signature algorithms"),
-)
-def key_exchange_signature(seen: Handshakes) -> Judgement:
-    """The server signs its key exchange in TLS 1.2 with neither MD5 nor SHA-1."""
-    wanted = msg("RFC 9155")
-    if seen.signatures:
-        return failed(msg("The server signs its key exchange with {algorithms}",
-                          algorithms=seen.signatures), expected=wanted)  # fmt: skip
-    told = (msg("The server does not sign with SHA-1 or MD5"), wanted)
-    good = True if seen.signatures_settled else None
-    return _before_tls13(seen, good, told=told, wanted=wanted)
+def _all_have(taken: list[Attempt], extension: int) -> bool | None:
+    """Whether each hello has the extension; None where some have, or there is none."""
+    found = {extension in h.extensions for h in _hellos(taken)}
+    return found.pop() if len(found) == 1 else None
 
 
-HANDSHAKE_CHECKS = (
-    no_compression, secure_renegotiation, extended_master_secret, fallback_signal,
-    key_exchange_signature,
-)  # fmt: skip
+def _fallback(report: Report) -> bool | None:
+    tried = [a for a in report.attempts if a.narrow is Narrow.FALLBACK]
+    if any(map(is_taken, tried)):
+        return False
+    if any(alert_of(a) == _FALLBACK_ALERT for a in tried):
+        return True
+    spoken = [v for v in VERSION_NAMES if v != TLCP and taken_in(report, v)]
+    others = [v for v in (SSL3, TLS10, TLS11) if v not in spoken[-1:]]
+    return True if all(version_of(report, v).support is Support.NO for v in others) else None
+
+
+def _weakly_signed(report: Report) -> tuple[str, ...]:
+    mine = (a for a in report.attempts if a.version == TLS12 and _is_signed(a))
+    numbers = {share.signature for a in mine if (share := share_of(a)) is not None}
+    return tuple(_SIGNED[n] for n in sorted(n for n in numbers if n in _SIGNED))
+
+
+def _is_signed(attempt: Attempt) -> bool:
+    suite = accepted_suite(attempt)
+    return suite is not None and is_signed(suite)
+
+
+def _signatures_settled(report: Report) -> bool:
+    """Whether every suite of TLS 1.2 that signs was offered with old algorithms only."""
+    signed = frozenset(s for s in taken_in(report, TLS12) if is_signed(s))
+    if not signed:
+        return turned_down(report, TLS12).issuperset(s for s in suites_of(TLS12) if is_signed(s))
+    mine = [a for a in report.attempts if a.narrow is Narrow.OLD_SIGNATURES]
+    read = any(is_taken(a) and (s := share_of(a)) is not None and s.signature for a in mine)
+    # a server with two kinds of certificates may have refused for one and signed with the other
+    return read or bool(turned_down(report, TLS12, Narrow.OLD_SIGNATURES))

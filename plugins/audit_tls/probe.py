@@ -34,6 +34,7 @@ from audit_tls.reading import (
     hello_of,
     is_dropped,
     is_refusal,
+    is_tls,
     is_troubled,
 )
 from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Place, Report, Stopped, Trust
@@ -100,7 +101,7 @@ def asked(request: Request) -> Reply:
 def _heard(report: Report) -> tuple[Status, Message | None]:
     """ANSWERED where what came says how the endpoint speaks TLS, or that it does not; else why."""
     ended = {a.ended for a in report.attempts}
-    if ended == {Ended.DECLINED} or any(_is_tls(a) or _is_plain(a) for a in report.attempts):
+    if ended == {Ended.DECLINED} or any(is_tls(a) or _is_plain(a) for a in report.attempts):
         return Status.ANSWERED, None
     return _unheard(report, ended)
 
@@ -118,10 +119,6 @@ def _unheard(report: Report, ended: set[Ended]) -> tuple[Status, Message]:
             "the connection was accepted, but no usable answer came in time"
         )
     return Status.UNREACHABLE, _UNHEARD.get(frozenset(ended)) or told or msg("no connection")
-
-
-def _is_tls(attempt: Attempt) -> bool:
-    return hello_of(attempt) is not None or alert_of(attempt) is not None
 
 
 def _is_plain(attempt: Attempt) -> bool:

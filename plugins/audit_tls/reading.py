@@ -5,7 +5,7 @@ what was offered (RFC 5246 7.2.2). internal_error is what OpenSSL 3 says for a v
 security level, but a server in trouble says it, too: it counts only where everything offered agrees
 on keys in one way, so that no choice of the server's own stands between. Any other alert speaks of
 the hello, of the name or of the server. A dropped connection alone says nothing: a limit or a
-device in between drops, too. It turns down only in an order that no limit has (`facts`), for
+device in between drops, too. It turns down only in an order that no limit has (`outcomes`), for
 Windows, Dovecot and GnuTLS drop what they do not accept.
 """
 
@@ -15,8 +15,8 @@ import contextlib
 from functools import lru_cache
 
 from audit_tls.report import Attempt, Ended
-from audit_tls.suites import TLCP, exchange_of
-from audit_tls.wire import Flight, NotTls, ServerHello
+from audit_tls.suites import TLCP, exchange_of, has_hint, is_elliptic, is_finite_field
+from audit_tls.wire import Flight, KeyExchange, NotTls, ServerHello, key_exchange
 
 _REFUSALS = frozenset({40, 70, 71})
 _INTERNAL_ERROR, _CLOSE_NOTIFY = 80, 0
@@ -52,6 +52,20 @@ def accepted_suite(attempt: Attempt) -> int | None:
     if hello is None or hello.version != attempt.version or hello.suite not in attempt.suites:
         return None
     return hello.suite
+
+
+def is_tls(attempt: Attempt) -> bool:
+    """Whether a hello or an alert of TLS came."""
+    return hello_of(attempt) is not None or alert_of(attempt) is not None
+
+
+def share_of(attempt: Attempt) -> KeyExchange | None:
+    """The group or prime of a key exchange before TLS 1.3, where the reply shows it."""
+    suite, body = accepted_suite(attempt), flight_of(attempt).key_exchange
+    # anonymous and static suites have a weakness of their own, told elsewhere
+    if suite is None or body is None or not (is_finite_field(suite) or is_elliptic(suite)):
+        return None
+    return key_exchange(body, finite_field=is_finite_field(suite), hint=has_hint(suite))
 
 
 def is_refusal(attempt: Attempt) -> bool:

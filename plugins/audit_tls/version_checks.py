@@ -14,17 +14,11 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_tls.facts import (
-    ENDPOINT,
-    SPOKEN,
-    Endpoint,
-    Spoken,
-    Support,
-    Version,
-    instead,
-)
+from audit_tls.endpoint import Endpoint, Support, Version
+from audit_tls.facts import ENDPOINT, SPOKEN
 from audit_tls.plaintext import Use
 from audit_tls.report import Stopped
+from audit_tls.spoken import Spoken, instead
 from audit_tls.suites import VERSION_NAMES, suite_name
 from audit_tls.wire import alert_name
 

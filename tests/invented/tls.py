@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from audit_core.model import Answer, Target
-from audit_tls.facts import Endpoint, Support, parse_endpoint
+from audit_tls.endpoint import Endpoint, Support, parse_endpoint
 from audit_tls.report import SCHEMA, Attempt, Ended, Report
 from audit_tls.suites import TLS12, TLS13, suites_of
 from audit_tls.wire import Narrow

@@ -18,8 +18,11 @@ from audit_core.model import (
     Status,
     Verdict,
 )
+from audit_tls.asking import ask
+from audit_tls.certificates import Certificates, parse_certificates
 from audit_tls.checks import CHECKS
-from audit_tls.facts import FACTS, Certificates, Endpoint, ask, parse_certificates, parse_endpoint
+from audit_tls.endpoint import Endpoint, parse_endpoint
+from audit_tls.facts import FACTS
 from audit_tls.probe import asked
 from audit_tls.request import TlsHellos
 from live.patience import PATIENCE_S

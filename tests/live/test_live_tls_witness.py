@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from audit_core.model import Answer
-from audit_tls.facts import Endpoint, parse_endpoint
+from audit_tls.endpoint import Endpoint, parse_endpoint
 from audit_tls.probe import asked
 from audit_tls.request import TlsHellos
 from live.tls_servers import Material, issue, make, needed, s_server, write

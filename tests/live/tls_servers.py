@@ -34,8 +34,9 @@ from audit_core.model import (
     Target,
     Verdict,
 )
+from audit_tls.asking import ask
 from audit_tls.checks import CHECKS
-from audit_tls.facts import FACTS, ask
+from audit_tls.facts import FACTS
 from audit_tls.offers import CONNECTORS
 from audit_tls.request import TlsHellos
 from core.fakes import ask_isolated

@@ -16,9 +16,10 @@ from audit_tls.certificate_checks import (
     key_strength,
     signature_hash,
 )
+from audit_tls.certificates import Certificates, Chains
 from audit_tls.certs import WHOLE, Certificate
 from audit_tls.checks import CHECKS
-from audit_tls.facts import Certificates, Chains, Endpoint, Support, Version
+from audit_tls.endpoint import Endpoint, Support, Version
 from audit_tls.report import Outcome, Stopped, Trust
 from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
 from audit_tls.version_checks import forward_secrecy, no_old_versions, no_weak_suites

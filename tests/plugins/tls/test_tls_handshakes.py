@@ -5,14 +5,14 @@ from __future__ import annotations
 import struct
 
 from audit_core.model import Verdict
-from audit_tls.facts import Handshakes, parse_handshakes
-from audit_tls.handshakes import (
+from audit_tls.handshake_checks import (
     extended_master_secret,
     fallback_signal,
     key_exchange_signature,
     no_compression,
     secure_renegotiation,
 )
+from audit_tls.handshakes import Handshakes, parse_handshakes
 from audit_tls.report import Attempt
 from audit_tls.suites import SSL3, TLS10, TLS11, TLS12, TLS13
 from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Flight, Narrow, client_hello

@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from audit_core.model import Absent, Reason, Verdict, as_is
-from audit_tls.facts import (
-    Endpoint,
-    Spoken,
-    Support,
-    parse_certificates,
-    parse_endpoint,
-    parse_spoken,
-    parse_trust,
-)
+from audit_tls.certificates import parse_certificates, parse_trust
+from audit_tls.endpoint import Endpoint, Support, parse_endpoint
 from audit_tls.report import Attempt, Ended
+from audit_tls.spoken import Spoken, parse_spoken
 from audit_tls.suites import (
     SSL3,
     TLCP,

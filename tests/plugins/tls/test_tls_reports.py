@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from audit_core.model import Absent, ParseError, Reason
 from audit_core.store.redact import redact
-from audit_tls.facts import (
-    Certificates,
-    Endpoint,
-    Support,
-    parse_certificates,
-    parse_endpoint,
-    parse_trust,
-)
+from audit_tls.certificates import Certificates, parse_certificates, parse_trust
+from audit_tls.endpoint import Endpoint, Support, parse_endpoint
 from audit_tls.report import Attempt, Ended, Report
 from audit_tls.suites import (
     SSL3,

@@ -1,0 +1,46 @@
+"""What is asked of a TLS endpoint."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import msgspec
+
+from audit_core.api.sdk import Message, Target, msg
+from audit_tls.request import TlsHellos
+from audit_tls.starttls import PROTOCOLS
+
+_STARTTLS_S = 540  # the greeting of a mail server may come after half a minute, each time
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(settings: dict[str, object]) -> int | None:
+    written = str(settings.get("port", "443"))
+    if not written.isascii() or not written.isdigit() or len(written) > 5:
+        return None
+    return int(written) if 0 < int(written) < 65536 else None
+
+
+def ask(target: Target) -> TlsHellos | Message:
+    """The request for `target`, or what the inventory has to declare."""
+    port = _port(target.settings)
+    if target.address is None or not _is_address(target.address):
+        return msg("Declare the IP address of {target}", target=target.id)
+    if port is None:
+        return msg("Declare the port of {target} as a number from 1 to 65535", target=target.id)
+    starttls = target.settings.get("starttls") or ""
+    if starttls not in ("", *PROTOCOLS):
+        return msg("Declare starttls of {target} as one of {protocols}",
+                   target=target.id, protocols=PROTOCOLS)  # fmt: skip
+    name = str(target.settings.get("server_name") or target.host_name or "")
+    if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
+        return msg("Declare server_name of {target} in its ASCII form", target=target.id)
+    asked = TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
+    return msgspec.structs.replace(asked, timeout_s=_STARTTLS_S) if starttls else asked

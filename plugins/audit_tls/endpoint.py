@@ -1,0 +1,176 @@
+"""Which versions, suites and groups an endpoint negotiates."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Absent, Answer, Reason, msg
+from audit_tls.outcomes import best_older, is_refused, report_of, taken_in, turned_down
+from audit_tls.reading import (
+    accepted_suite,
+    hello_of,
+    is_dropped,
+    not_offered,
+    share_of,
+    unsettling,
+)
+from audit_tls.report import Ended, Report, Stopped
+from audit_tls.spoken import not_tls
+from audit_tls.suites import (
+    TLCP,
+    TLS13,
+    VERSION_NAMES,
+    has_forward_secrecy,
+    is_elliptic,
+    is_finite_field,
+    is_weak,
+    suite_name,
+    suites_of,
+)
+from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow
+
+
+class Support(enum.StrEnum):
+    """Whether a protocol version is accepted."""
+
+    YES = "yes"
+    NO = "no"
+    UNSETTLED = "unsettled"
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One protocol version as offered by the endpoint.
+
+    `weak_settled`: every weak suite was either taken or turned down. `forward`: a suite with
+    forward secrecy is taken, is not, or None where that did not come out. `unsettling`: how the
+    attempts ended that say nothing, each in a word. `dropped`: `closed` or `reset`, where that is
+    how the version was turned down.
+    """
+
+    name: str
+    support: Support
+    accepted: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+    weak_settled: bool = False
+    forward: bool | None = None
+    unsettling: tuple[str, ...] = ()
+    dropped: str = ""
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """What the endpoint negotiates. `groups` and `prime_bits` are those seen, not all it has.
+
+    `unsettled`: the versions in which it did not come out whether weak groups are taken.
+    """
+
+    server_name: str
+    versions: tuple[Version, ...]
+    groups: tuple[str, ...] = ()
+    prime_bits: tuple[int, ...] = ()
+    unsettled: tuple[str, ...] = ()
+    stopped: Stopped = Stopped.NO
+
+
+_NOTHING = msg("The endpoint rejected every handshake; declare server_name if it needs one")
+
+
+def parse_endpoint(answer: Answer) -> Endpoint | Absent:
+    """What the endpoint negotiates, from the bytes of its replies."""
+    report = report_of(answer)
+    if (missing := not_tls(report)) is not None:
+        return missing
+    versions = tuple(version_of(report, v) for v in VERSION_NAMES)
+    if all(v.support is not Support.YES for v in versions):
+        return Absent(reason=Reason.NOT_COLLECTED, detail=_NOTHING)
+    shares = tuple(_shares(report))
+    unsettled = tuple(_groups_unsettled(report))
+    return Endpoint(
+        server_name=report.server_name,
+        versions=versions,
+        groups=tuple(sorted({s.group for s in shares})),
+        prime_bits=tuple(sorted({s.prime_bits for s in shares if s.prime_bits is not None})),
+        unsettled=unsettled,
+        stopped=report.stopped,
+    )
+
+
+def version_of(report: Report, version: int) -> Version:
+    """What the attempts show of one version."""
+    taken, turned = taken_in(report, version), turned_down(report, version)
+    everything = frozenset(suites_of(version))
+    support = Support.NO if turned >= everything else Support.UNSETTLED
+    settled = taken | turned
+    forward = {s for s in everything if has_forward_secrecy(s)}
+    yes = bool(taken) or _fallen_back_to(report, version)
+    return Version(
+        name=VERSION_NAMES[version],
+        support=Support.YES if yes else support,
+        accepted=_suite_names(taken),
+        weak=_suite_names(s for s in taken | _not_asked(report, version) if is_weak(s)),
+        weak_settled=settled.issuperset(s for s in everything if is_weak(s)),
+        forward=True if taken & forward else False if forward <= turned else None,
+        unsettling=_unsettling(report, version),
+        dropped="" if yes or support is not Support.NO else _drops(report, version),
+    )
+
+
+def _fallen_back_to(report: Report, version: int) -> bool:
+    """Whether a hello of a newer version was answered in `version`: a server may (RFC 5246 E.1)."""
+    hellos = ((a, hello_of(a)) for a in report.attempts if TLCP < version < a.version < TLS13)
+    return any(h is not None and h.version == version and h.suite in a.suites for a, h in hellos)
+
+
+def _not_asked(report: Report, version: int) -> frozenset[int]:
+    """Suites that the server took in `version` though they were not offered."""
+    mine = (a for a in report.attempts if a.version == version)
+    took = ((hello_of(a), not_offered(a)) for a in mine)
+    return frozenset(s for h, s in took if s is not None and h is not None and h.version == version)
+
+
+def _drops(report: Report, version: int) -> str:
+    mine = (a for a in report.attempts if a.version == version and is_dropped(a))
+    return next((Ended.RESET if a.ended is Ended.RESET else Ended.CLOSED for a in mine), "")
+
+
+def _unsettling(report: Report, version: int) -> tuple[str, ...]:
+    words = (
+        unsettling(a)
+        for i, a in enumerate(report.attempts)
+        if a.version == version and accepted_suite(a) is None and not is_refused(report, i)
+    )
+    return tuple(dict.fromkeys(words))
+
+
+def _suite_names(suites: Iterable[int]) -> tuple[str, ...]:
+    return tuple(suite_name(s) for s in sorted(suites))
+
+
+def _shares(report: Report) -> Iterable[KeyExchange]:
+    for attempt in report.attempts:
+        hello, share = hello_of(attempt), share_of(attempt)
+        if accepted_suite(attempt) is not None and hello is not None and hello.group is not None:
+            yield KeyExchange(group=GROUP_NAMES.get(hello.group, f"group {hello.group}"))
+        if share is not None:
+            yield share
+
+
+def _groups_unsettled(report: Report) -> Iterable[str]:
+    """The versions spoken in which no answer tells the prime, or whether weak curves are taken."""
+    # primes and curves are no matter of the version: the best before TLS 1.3 is asked
+    for version in best_older(report):
+        if not _settled(report, version, is_finite_field, Narrow.OWN_PRIMES):
+            yield f"{VERSION_NAMES[version]} (DHE)"
+        if not _settled(report, version, is_elliptic, Narrow.WEAK_CURVES):
+            yield f"{VERSION_NAMES[version]} (ECDHE)"
+
+
+def _settled(report: Report, version: int, wanted: Callable[[int], bool], narrow: Narrow) -> bool:
+    """Whether a share was read in an answer to `narrow`, or all that is `wanted` turned down."""
+    mine = [a for a in report.attempts if (a.version, a.narrow) == (version, narrow)]
+    if any(accepted_suite(a) is not None for a in mine):
+        return any(share_of(a) is not None for a in mine)
+    every = {s for s in suites_of(version) if wanted(s)}
+    return turned_down(report, version, narrow) >= every

@@ -1,0 +1,103 @@
+"""The checks of how handshakes before TLS 1.3 are protected."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import (
+    Judgement,
+    Message,
+    Severity,
+    check,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_tls.facts import HANDSHAKES
+from audit_tls.handshakes import Handshakes
+
+
+def _before_tls13(
+    seen: Handshakes, good: bool | None, *, told: tuple[Message, Message], wanted: Message
+) -> Judgement:
+    """PASS or FAIL with the first or second of `told`; TLS 1.3 alone has no such weakness."""
+    if seen.older is False:
+        return passed(msg("Only TLS 1.3 is accepted, which is protected by design"),
+                      expected=wanted)  # fmt: skip
+    if good is None:
+        return undetermined(msg("The handshakes did not show it"), expected=wanted)
+    return passed(told[0], expected=wanted) if good else failed(told[1], expected=wanted)
+
+
+@check(
+    "tls.no-compression",
+    needs=HANDSHAKES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Disable TLS compression"),
+)
+def no_compression(seen: Handshakes) -> Judgement:
+    """The endpoint does not compress what it encrypts (CRIME)."""
+    told = (msg("DEFLATE was offered and not taken"), msg("The server takes TLS compression"))
+    good = None if seen.compression is None else not seen.compression
+    return _before_tls13(seen, good, told=told, wanted=msg("no TLS compression"))
+
+
+@check(
+    "tls.secure-renegotiation",
+    needs=HANDSHAKES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Update the TLS library, and enable secure renegotiation (RFC 5746)"),
+)
+def secure_renegotiation(seen: Handshakes) -> Judgement:
+    """A renegotiation is bound to the handshake before it."""
+    told = (msg("The server confirms secure renegotiation"),
+            msg("The server does not confirm secure renegotiation"))  # fmt: skip
+    return _before_tls13(seen, seen.renegotiation, told=told, wanted=msg("RFC 5746"))
+
+
+@check(
+    "tls.extended-master-secret",
+    needs=HANDSHAKES,
+    severity=Severity.LOW,
+    remedy=msg("Update the TLS library, so that it supports the extended master secret"),
+)
+def extended_master_secret(seen: Handshakes) -> Judgement:
+    """Session keys are bound to the whole handshake."""
+    told = (msg("The server confirms the extended master secret"),
+            msg("The server does not confirm the extended master secret"))  # fmt: skip
+    return _before_tls13(seen, seen.master_secret, told=told, wanted=msg("RFC 7627"))
+
+
+@check(
+    "tls.fallback-signal",
+    needs=HANDSHAKES,
+    severity=Severity.LOW,
+    remedy=msg("Disable the old versions, or update the TLS library"),
+)
+def fallback_signal(seen: Handshakes) -> Judgement:
+    """Nobody in between can make a client fall back to an older version."""
+    told = (msg("An unneeded fallback is rejected, or no older version is accepted"),
+            msg("An unneeded fallback to an older version is accepted"))  # fmt: skip
+    return _before_tls13(seen, seen.fallback, told=told, wanted=msg("RFC 7507"))
+
+
+@check(
+    "tls.key-exchange-signature",
+    needs=HANDSHAKES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Leave out SHA-1 and MD5 among the signature algorithms"),
+)
+def key_exchange_signature(seen: Handshakes) -> Judgement:
+    """The server signs its key exchange in TLS 1.2 with neither MD5 nor SHA-1."""
+    wanted = msg("RFC 9155")
+    if seen.signatures:
+        return failed(msg("The server signs its key exchange with {algorithms}",
+                          algorithms=seen.signatures), expected=wanted)  # fmt: skip
+    told = (msg("The server does not sign with SHA-1 or MD5"), wanted)
+    good = True if seen.signatures_settled else None
+    return _before_tls13(seen, good, told=told, wanted=wanted)
+
+
+HANDSHAKE_CHECKS = (
+    no_compression, secure_renegotiation, extended_master_secret, fallback_signal,
+    key_exchange_signature,
+)  # fmt: skip
