@@ -3,6 +3,7 @@ of groups that mean root."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from audit_core.api.sdk import (
     known_or_absent,
     msg,
     passed,
+    present,
     undetermined,
 )
 from audit_linux.declared import declared
@@ -29,6 +31,7 @@ from audit_linux.groups import GROUPS, Groups, groups_of
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.passwd import ACCOUNTS, SHADOW, Account, Accounts, Secret, moment
 from audit_linux.processes import FIRST_PERSON
+from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
 
 # Accounts that distributions make for their own services, which nobody logs in with: base-passwd of
 # Debian 12, setup of RHEL 9, system-user-* of openSUSE, and what systemd and common servers add.
@@ -101,15 +104,6 @@ def _shells(accounts: list[Account]) -> tuple[str, ...]:
     return capped(f"{account.name} ({account.shell or '/bin/sh'})" for account in accounts)
 
 
-# A member of one of these becomes root with the next command: it starts containers or machines
-# with the host's files in them, or reads and writes disks, memory or password hashes.
-_OF_ROOT = frozenset({
-    "docker", "lxd", "incus", "incus-admin", "podman", "libvirt", "libvirtd", "disk", "shadow",
-    "kmem", "mem",
-})  # fmt: skip
-_ADMINS = frozenset({"sudo", "wheel", "admin"})
-
-
 def _members(accounts: Accounts, groups: Groups, name: str) -> set[str]:
     """The members of a group, those whose own group it is among them."""
     number = groups.gids.get(name)
@@ -132,10 +126,10 @@ def root_groups(
     groups: Groups,
     sources: Sources | Absent,
     *,
-    groups_of_root: Annotated[frozenset[str], Superset] = _OF_ROOT,
+    groups_of_root: Annotated[frozenset[str], Superset] = frozenset(ROOT_GROUPS),
 ) -> Judgement:
     """Only administrators are in groups whose members can become root."""
-    admin_groups = _ADMINS | set(declared(target, "admin_groups") or ())
+    admin_groups = ADMIN_GROUPS | set(declared(target, "admin_groups") or ())
     admins = {who for name in admin_groups for who in _members(accounts, groups, name)}
     admins |= {account.name for account in accounts.rows if account.uid == 0}
     there = {
@@ -143,20 +137,31 @@ def root_groups(
         for name in sorted(groups_of_root & set(groups.gids))
     }
     services = {account.name for account in accounts.rows if not account.has_shell}
-    beyond = _told({name: who - services for name, who in there.items()})
+    bad = {name: who - services for name, who in there.items() if who - services}
+    beyond = _told(bad)
     serving = _told({name: who & services for name, who in there.items()})
     expected = msg("no members but administrators in: {names}", names=capped(groups_of_root))
     listed = _listed(accounts, groups)
     if beyond:
         detail = msg("Groups that mean root, with members who are not administrators: {names}",
                    names=beyond)  # fmt: skip
-        return failed(detail, listed, expected=expected)
+        return failed(*present(detail, _reasons(bad), listed), expected=expected)
     if serving:
         detail = msg("Ask whether these services, whose accounts nobody logs in with, need groups "
                      "that mean root: {names}", names=serving)  # fmt: skip
         return undetermined(detail, listed, expected=expected)
     none = msg("No account but administrators is in a group that means root")
     return seen_here(passed(none, listed, expected=expected), sources, "passwd")
+
+
+def _reasons(groups: Iterable[str]) -> Message | None:
+    """Why the members of `groups` become root; a group that a profile adds has no reason here."""
+    why = [
+        msg("{group}: {reason}", group=name, reason=ROOT_GROUPS[name])
+        for name in groups
+        if name in ROOT_GROUPS
+    ]
+    return msg("What their members can do: {reasons}", reasons=tuple(why)) if why else None
 
 
 def _told(members: dict[str, set[str]]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from audit_linux.declared import declared
 from audit_linux.groups import GROUPS, Groups
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
+from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
 
@@ -35,11 +36,11 @@ _NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
 _ROOT = frozenset({"root", "#0"})
 
 
-# An account with one of these can read or write any file, or become root with the next command.
-_GROUPS_OF_ROOT = frozenset({
-    "ALL", "root", "disk", "docker", "lxd", "incus", "libvirt", "shadow", "kmem", "sudo", "wheel",
-    "admin",
-})  # fmt: skip
+# Whoever runs a command with one of these groups becomes root with the next. `root` is one, for
+# sockets of container engines belong to it where no other group is set; it is none of those whose
+# members count (ROOT_GROUPS): Red Hat gives it to sync, shutdown and halt as their own group.
+_GROUPS_OF_ROOT = frozenset({"ALL", "root"}) | ADMIN_GROUPS | ROOT_GROUPS.keys()
+_ADMINS = frozenset({"root", *(f"%{name}" for name in ADMIN_GROUPS)})
 _MOST_LATER = 200
 
 
@@ -223,7 +224,7 @@ def _unasked(pam: Pam | None) -> bool:
         known_or_absent(optional(GROUPS)),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -288,7 +289,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
     "linux.sudo-scope",
     needs=(TARGET, optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"
@@ -300,7 +301,7 @@ def sudo_scope(
     groups: Groups | Absent | None,
     sources: Sources | Absent,
     *,
-    admins: Annotated[frozenset[str], Subset] = frozenset({"root", "%sudo", "%wheel", "%admin"}),
+    admins: Annotated[frozenset[str], Subset] = _ADMINS,
 ) -> Judgement:
     """Only root and the administrators' groups may run any command through sudo."""
     if sudoers is None:

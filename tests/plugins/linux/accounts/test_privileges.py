@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from audit_core.api.testkit import whole
-from audit_core.model import Answer, Verdict
+from audit_core.model import Answer, Message, Verdict
 from audit_linux.accounts.privileges import root_groups, system_account_shells
 from audit_linux.groups import Groups, parse_group
 from audit_linux.nsswitch import Sources
@@ -64,6 +64,10 @@ def test_groups_that_mean_root(answer: Make) -> None:
         TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL
     )
     assert told.detail[-1].args["names"] == ("alice: sudo", "bob: ops", "root: -")
+    groups = whole(parse_group(answer("docker:x:50:bob\nshadow:x:51:bob\nkmem:x:52:\n")))
+    why = root_groups.judge(TARGET, accounts, groups, LOCAL).detail[1].args["reasons"]
+    assert isinstance(why, tuple)
+    assert [m.args["group"] for m in why if isinstance(m, Message)] == ["docker", "shadow"]
 
 
 def test_a_host_of_forty_thousand_accounts_is_judged(answer: Make) -> None:

@@ -189,6 +189,8 @@ RULES = [
     ("bob ALL=(:disk) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(oracle:ALL) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(:docker) ALL", PASS, FAIL),
+    ("bob ALL=(:libvirtd) NOPASSWD: ALL", FAIL, FAIL),
+    ("bob ALL=(:audio) NOPASSWD: ALL", PASS, PASS),
     ("Runas_Alias G = disk\nbob ALL=(:G) NOPASSWD: ALL", FAIL, FAIL),
     # Any command by a pattern, a library or a program of one's own.
     ("bob ALL=(ALL) ^.*$", PASS, UNDETERMINED),
