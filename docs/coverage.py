@@ -12,10 +12,10 @@ from pathlib import Path
 from audit_core.api.plugins import load
 from audit_core.model import Coverage, Role
 from audit_core.model.results import Clause
-from audit_core.policy import Binding, Policy, Profile, load_policy
+from audit_core.policy import Binding, Profile, load_policy
 
 PAGE = Path(__file__).with_name("coverage.md")
-PROFILES = ("gbt22239-l2", "gbt22239-l3", "smart-finance")
+PROFILES = ("gbt22239-l2", "gbt22239-l3", "gbt22239-l3-finance", "gbt39786-l3", "smart-finance")
 HEAD = """\
 # What the checks cover
 
@@ -25,7 +25,7 @@ Checks are bound to [steps](en/policy.md#steps-and-mappings) of a clause. *full*
 step of one way to conform, so the clause can be 符合 on their word alone. *partial*: they settle
 or deny some steps; people answer the rest. *supports*: evidence only, it decides nothing. Every
 clause of a profile is in every result; one without checks is 未测 and says what a person has to
-bring.
+bring. A profile that extends another is shown by what it adds.
 """
 
 
@@ -33,18 +33,23 @@ def page() -> str:
     """The whole page."""
     registry = load()
     policy = load_policy(registry.policy_dirs)
-    parts = [HEAD]
+    parts, shown = [HEAD], set[tuple[str, str]]()
     for name in PROFILES:
         profile = policy.profile(name, registry.checks)
-        parts += [f"## {profile.title_en}\n", f"Profile `{name}`.\n", *_profile(policy, profile)]
+        parts += [f"## {profile.title_en}\n", f"Profile `{name}`.\n", *_profile(profile, shown)]
+        shown |= {(c.catalog, c.id) for c in profile.clauses}
     return "\n".join(parts)
 
 
-def _profile(policy: Policy, profile: Profile) -> list[str]:
+def _profile(profile: Profile, shown: set[tuple[str, str]]) -> list[str]:
     by_clause: dict[tuple[str, str], list[Binding]] = {}
     for b in profile.bindings:
         by_clause.setdefault((b.catalog, b.clause), []).append(b)
-    bound = [(c, by_clause.get((c.catalog, c.id), [])) for c in profile.clauses]
+    bound = [
+        (c, by_clause.get((c.catalog, c.id), []))
+        for c in profile.clauses
+        if (c.catalog, c.id) not in shown
+    ]
     rows = [_row(clause, checks) for clause, checks in bound if checks]
     table = ["| clause | what it asks | checks |", "|---|---|---|", *rows, ""]
     return ["\n".join(_summary(bound)), "\n".join(table)]

@@ -40,7 +40,14 @@ WITHOUT_UNIT_ROW = {
     "7.1.6.1", "7.1.7.5", "8.1.8.3a", "8.1.10.6b", "9.1.1.1b", "9.1.7.5a", "9.2.4.4c",
 }  # fmt: skip
 SMART_FINANCE = (47, "c29fadf35a0e4180")  # (id, gist, how it can be assessed)
-CROSSWALK = (157, "3b6fea95dbbe746c")  # (clause, clause of GB/T 22239)
+# (clause, clause of GB/T 22239). Of the 178 pairs of the source those are left out whose checks say
+# nothing of the clause: settings of a host, say, of an interface or of a metadata system.
+CROSSWALK = (142, "d9488e2306cec046")
+FINANCE_ITEMS = (41, "173cd54314cc7069")  # JR/T 0071.2: (id, gist, how it can be assessed)
+CRYPTOGRAPHY = (
+    41,
+    "0c489d855265b0c2",
+)  # GB/T 39786: (number in GB/T 43206, unit, how it can be assessed)
 
 # Which lettered items the numbered clauses of the smart finance draft have. Those of chapter 5 are
 # examples of a service ("including but not limited to") and ask for nothing by themselves: a row
@@ -151,6 +158,32 @@ def test_the_smart_finance_draft_is_whole() -> None:
     assert digest((r["id"], r["gist"], r["attribute"]) for r in rows) == SMART_FINANCE
     crossings = table("smart-finance", "crosswalk.csv")
     assert digest((r["clause"], r["other"]) for r in crossings) == CROSSWALK
+
+
+def test_the_finance_items_and_the_units_of_cryptography_are_whole() -> None:
+    rows = table("jrt0071.2-2020", "clauses.csv")
+    assert digest((r["id"], r["gist"], r["attribute"]) for r in rows) == FINANCE_ITEMS
+    rows = table("gbt39786-2021", "clauses.csv")
+    assert digest((r["id"], r["control_point"], r["attribute"]) for r in rows) == CRYPTOGRAPHY
+
+
+def test_services_of_the_draft_are_asked_one_by_one() -> None:
+    steps = table("smart-finance", "steps.csv")
+    for clause in EXAMPLES:
+        asked = [row for row in steps if row["clause"] == clause]
+        for letter in "abc":
+            assert any(row["question_zh"].startswith(f"{letter}）") for row in asked)
+            assert any(row["question_en"].startswith(f"{letter}) ") for row in asked)
+
+
+def test_no_probe_supports_a_clause_about_services() -> None:
+    policy = load_policy([CATALOGS.parent])
+    found = {b.clause for b in policy.profile("smart-finance", {}).bindings}
+    # what a host, an endpoint or a port scan shows says nothing of these
+    nothing = {*EXAMPLES, "6.1c", "6.3.2", "6.3.3", "7.2.3", "8.3.4a"}
+    assert not found & nothing
+    interfaces = [b for b in policy.profile("smart-finance", {}).bindings if b.clause == "6.4.3"]
+    assert {b.check.split(".")[0] for b in interfaces} == {"tls"}
 
 
 def test_lettered_items_of_the_draft_are_rows_or_examples_of_one() -> None:

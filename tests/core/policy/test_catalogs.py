@@ -50,7 +50,12 @@ def smart(policy: Policy) -> tuple[Clause, ...]:
 
 
 def test_both_catalogs_are_there(policy: Policy) -> None:
-    assert [c.id for c in policy.catalogs()] == ["gbt22239-2019", "smart-finance"]
+    assert [c.id for c in policy.catalogs()] == [
+        "gbt22239-2019",
+        "gbt39786-2021",
+        "jrt0071.2-2020",
+        "smart-finance",
+    ]
 
 
 def test_every_item_of_levels_2_3_4_is_there(gbt: tuple[Clause, ...]) -> None:
@@ -194,7 +199,9 @@ def test_principles_and_services_are_supported_only(policy: Policy) -> None:
             assert binding.role is Role.SUPPORTS
 
 
-@pytest.mark.parametrize("id", ["gbt22239-2019", "smart-finance"])
+@pytest.mark.parametrize(
+    "id", ["gbt22239-2019", "gbt39786-2021", "jrt0071.2-2020", "smart-finance"]
+)
 def test_every_text_has_its_english(policy: Policy, id: str) -> None:
     for clause in policy.catalog(id).clauses:
         for text in (clause.layer_en, clause.control_point_en, clause.gist_en):

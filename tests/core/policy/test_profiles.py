@@ -508,7 +508,14 @@ def test_lint_has_nothing_to_say_of_what_is_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("gbt22239-l2", 135), ("gbt22239-l3", 211), ("smart-finance", 47)]
+    ("name", "count"),
+    [
+        ("gbt22239-l2", 135),
+        ("gbt22239-l3", 211),
+        ("gbt22239-l3-finance", 211 + 38),
+        ("gbt39786-l3", 41),
+        ("smart-finance", 47),
+    ],
 )
 def test_every_clause_is_in_the_shipped_profile(name: str, count: int) -> None:
     found = load_policy([SHIPPED]).profile(name, {})
@@ -518,7 +525,13 @@ def test_every_clause_is_in_the_shipped_profile(name: str, count: int) -> None:
 
 def test_the_shipped_profiles_are_listed() -> None:
     found = load_policy([SHIPPED]).profiles()
-    assert [p.id for p in found] == ["gbt22239-l2", "gbt22239-l3", "smart-finance"]
+    assert [p.id for p in found] == [
+        "gbt22239-l2",
+        "gbt22239-l3",
+        "gbt22239-l3-finance",
+        "gbt39786-l3",
+        "smart-finance",
+    ]
 
 
 def test_every_parameter_of_every_shipped_check_has_a_form_in_yaml() -> None:
