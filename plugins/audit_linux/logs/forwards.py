@@ -7,6 +7,8 @@ import re
 
 from msgspec import Struct
 
+from audit_linux.logs.routes import Route
+
 
 class Forward(Struct, frozen=True, kw_only=True):
     """One rule that sends records away. `every`: it covers the records about logins."""
@@ -19,10 +21,13 @@ class Forward(Struct, frozen=True, kw_only=True):
 class Forwards(Struct, frozen=True, kw_only=True):
     """The forwarding of one daemon, the includes that were not read, and other ways out.
 
-    `others` names outputs whose targets are not read here, such as message queues.
+    `others` names outputs whose targets are not read here, such as message queues. `routes` tells
+    where sample records of the host go. `inputs` are the ways in which it gets them.
     """
 
     forwards: tuple[Forward, ...]
+    routes: tuple[Route, ...] = ()
+    inputs: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 

@@ -90,7 +90,7 @@ def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
         optional(complete(UNITS)),
     ),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Send all records to the log server, e.g. *.* @@log.example.com:514 in rsyslog.d"),
 )
 def log_remote(
@@ -155,7 +155,7 @@ def _unsettled(
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
 )
 def log_kept_or_sent(

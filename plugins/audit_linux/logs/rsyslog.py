@@ -1,10 +1,9 @@
-"""What rsyslog sends to other machines."""
+"""Where rsyslog writes and sends the records of the host."""
 
 from __future__ import annotations
 
-import re
-
-from msgspec import structs
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from audit_core.api.sdk import (
     Absent,
@@ -12,216 +11,148 @@ from audit_core.api.sdk import (
     capped,
     fact,
     msg,
-    verbatim,
 )
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
-from audit_linux.logs.forwards import STRING, Forward, Forwards, uncomment
+from audit_linux.logs.forwards import Forward, Forwards
+from audit_linux.logs.routes import LOGINS, SAMPLES, Route, Sample
+from audit_linux.logs.rsyslog_rules import Trial
+from audit_linux.logs.rsyslog_syntax import (
+    Grammar,
+    Output,
+    Rule,
+    Statement,
+    Token,
+    Unknown,
+    scan,
+)
 
-# The bound on the options keeps a hostile line of `@(` linear.
-_LEGACY = re.compile(
-    r"(?:^|\s)-?(?:@@?(?:\([^)]{0,40}\))?|:omrelp:)(\[[0-9a-fA-F:.%]{1,60}\]|[^\s:;#@()]{1,255})"
-)
-_LONGEST = 4096
-_DEEPEST = 64
-_ACTION = re.compile(r"action\s*\(([^()]*)\)", re.IGNORECASE)
-_PARAMETER = re.compile(r'([a-z._]{1,40})\s*=\s*(?:"([^"]*)"|\[([^\]]*)\])', re.IGNORECASE)
-_INCLUDE = re.compile(
-    r"^[ \t]*(?:\$IncludeConfig[ \t]+(\S+)|include[ \t]*\([ \t]*file[ \t]*=[ \t]*\"([^\"\n]*)\")",
-    re.MULTILINE | re.IGNORECASE,
-)
+_MAIN, _FOLDER = "/etc/rsyslog.conf", "/etc/rsyslog.d"
+_FILES = ConfigPaths(files=(_MAIN,), folders=(_FOLDER,), pattern="*.conf")
 _FORWARDING = frozenset({"omfwd", "omrelp"})
 # Outputs that leave records on the host.
 _STAYING = frozenset({"", "omfile", "omusrmsg", "omjournal", "ompipe", "omstdout", "omdiscard"})
-_OLD_OUTPUT = re.compile(r":(om[a-z]{1,30}):")
-
-
-def _selects_logins(selector: str) -> bool:
-    """True when a legacy selector takes auth and authpriv records of priority info."""
-    chosen = {"auth": False, "authpriv": False}
-    for part in selector.split(";"):
-        facility, _, priority = part.partition(".")
-        names = facility.lower().split(",")
-        for name in chosen:
-            if "*" in names or name in names:
-                chosen[name] = priority.lower() in ("*", "info", "debug")
-    return all(chosen.values())
-
-
-_SELECTOR = re.compile(r"[\w*,]{1,200}\.[\w*=!;,.]{1,200}", re.ASCII)
-
-
-def _opens(line: str) -> bool:
-    """True when what stands on the next line is done on the condition that ends `line`."""
-    last = line[-_LONGEST:].rsplit(None, 1)[-1:]
-    return bool(last) and last[0].lower().rpartition(")")[2] in ("then", "else", "do")
-
-
-def _before(text: str, at: int) -> tuple[str, str]:
-    """What stands on the line before `at`, and the last line with text above it."""
-    start = text.rfind("\n", 0, at) + 1
-    line, above, end = text[max(start, at - _LONGEST) : at].strip(), "", start - 1
-    while end > 0 and not above:
-        start = text.rfind("\n", 0, end) + 1
-        above, end = text[max(start, end - _LONGEST) : end].strip(), start - 1
-    return line, above
-
-
-def _unconditional(text: str, at: int) -> bool:
-    """True when what begins at `at`, outside of blocks, is done with the records of logins.
-
-    A condition may stand on the line above: rsyslog takes a line break for a blank.
-    """
-    line, above = _before(text, at)
-    if line:
-        return _selects_logins(line.split()[0]) and not _opens(above)
-    if _SELECTOR.fullmatch(above):
-        return _selects_logins(above)
-    return not _opens(above)
-
-
-def _targets(values: dict[str, tuple[str, str]]) -> list[str]:
-    one, many = values.get("target", ("", ""))
-    return [t.strip(' \t\n"') for t in many.split(",")] if many else [one]
-
-
-def _scripted(text: str, file: str) -> tuple[list[Forward], list[str]]:
-    """The forwards of `action(…)`, and the other outputs whose targets are not read."""
-    found: list[Forward] = []
-    others: list[str] = []
-    seen = level = 0
-    for match in _ACTION.finditer(text):
-        level += text.count("{", seen, match.start()) - text.count("}", seen, match.start())
-        seen = match.start()
-        values = {k.lower(): (one, many) for k, one, many in _PARAMETER.findall(match[1])}
-        kind = values.get("type", ("", ""))[0].lower()
-        if kind not in _FORWARDING:
-            others += [kind] * (kind not in _STAYING)
-            continue
-        every = level <= 0 and _unconditional(text, match.start())
-        found += [Forward(target=t, every=every, file=file) for t in _targets(values)]
-    return found, others
-
-
-def _legacy(text: str, file: str) -> list[Forward]:
-    """The forwards of lines such as `*.* @@host`."""
-    found, level, above, own = [], 0, "", False
-    for line in STRING.sub('""', text).split("\n"):
-        if len(line) > _LONGEST:
-            raise ParseError(
-                msg(
-                    "a line of {count} characters in {path}, which is too long",
-                    count=len(line),
-                    path=verbatim(file),
-                )
-            )
-        words = line.split()
-        if words and words[0].lower() == "$ruleset":
-            own = words[-1].lower() != "rsyslog_defaultruleset"
-        if match := _LEGACY.search(line):
-            logins = _selects_logins(line[: match.start()].strip())
-            every = logins and level == 0 and not own and not _opens(above)
-            found.append(Forward(target=match[1], every=every, file=file))
-        level += line.count("{") - line.count("}")
-        above = line.strip() or above
-    return found
-
-
-# --- rules that stop records --------------------------------------------------------------------
-
-_STOP = re.compile(r"(?:^|(?<=[\s{}]))(?:stop(?=$|[\s}])|~\s*$)", re.IGNORECASE)
-_ABOUT = re.compile(
-    r"(?:^:\s*|\$)(?:programname|syslogtag|app-name)\s*(?:,\s*|\s)"
-    r"(?:isequal|startswith|contains|==)\s*,?\s*[\"']([^\"']{0,80})[\"']",
-    re.IGNORECASE,
-)
-_OTHERWISE = re.compile(r"!|\bnot\b|\belse\b", re.IGNORECASE)
-_LOGIN_PROGRAM = re.compile(
-    r"ssh|su|login|pam|auth|pass|user|group|cron|polkit|dm|systemd|kernel|^$", re.IGNORECASE
-)
-
-
-def _spares_logins(condition: str) -> bool:
-    """True when a rule under `condition` surely touches no record about a login."""
-    plain = STRING.sub('""', condition)
-    if condition.startswith("ruleset"):
-        return True
-    word = condition.split()[0] if condition.split() else ""
-    if _SELECTOR.fullmatch(word):
-        names = word.partition(".")[0].lower().split(",")
-        return ";" not in word and not {"*", "auth", "authpriv"} & set(names)
-    about = _ABOUT.findall(condition)
-    either = len(re.findall(r"\bor\b", plain, re.IGNORECASE))
-    return (
-        bool(about) and not _OTHERWISE.search(plain)
-        and (not either or len(about) == either + 1)
-        and not any(_LOGIN_PROGRAM.search(name) for name in about)
-    )  # fmt: skip
-
-
-def _stops_logins(text: str) -> bool:
-    """True when a rule may stop records about logins, so that later rules never see them."""
-    blocks: list[str] = []
-    above = ""
-    for line in text.split("\n"):
-        head = line.strip()
-        if not head:
-            continue
-        if head.startswith("&"):
-            head = above
-        elif _opens(above):
-            head = f"{above[-_LONGEST:]} {head}"
-        at = 0
-        for mark in re.finditer(r"[{}]|" + _STOP.pattern, line, re.IGNORECASE):
-            if mark[0] == "{" and len(blocks) > _DEEPEST:
-                raise ParseError(msg("blocks are nested too deeply"))
-            if mark[0] == "{":
-                blocks.append(line[at : mark.start()].strip() or above)
-            elif mark[0] == "}":
-                del blocks[-1:]
-            elif not _LEGACY.search(head) and not any(map(_spares_logins, (*blocks, head))):
-                return True
-            at = mark.end() if mark[0] in "{}" else at
-        above = above if line.strip().startswith("&") else head
-    return False
-
-
-_FILES = ConfigPaths(files=("/etc/rsyslog.conf",), folders=("/etc/rsyslog.d",), pattern="*.conf")
+_SOCKETS = ("/dev/log", "/run/systemd/journal/syslog")
 
 
 def parse_rsyslog(answer: Answer) -> Forwards | Absent:
-    """The forwarding rules of rsyslog.conf and, if it includes them, rsyslog.d/*.conf."""
+    """What rsyslog.conf, and of rsyslog.d/*.conf what it includes, does with the host's records.
+
+    What stands in other included files is not known.
+    """
     files = _FILES.read(answer)
     if isinstance(files, Absent):
         return files
-    main = next((f for f in files if f.path == "/etc/rsyslog.conf"), None)
-    if main is None:
+    texts = {f.path: "\n".join(f.lines) for f in files}
+    if _MAIN not in texts:
         raise ParseError(msg("rsyslog.d without rsyslog.conf"))
-    texts = {f.path: uncomment("\n".join(f.lines)) for f in files}
-    ours = ("/etc/rsyslog.d/*.conf", "/etc/rsyslog.d/", "/etc/rsyslog.d/*")
-    if not any(i in ours for i in _included(texts[main.path])):
-        texts = {main.path: texts[main.path]}
-    return _forwards(texts, [i for t in texts.values() for i in _included(t) if i not in ours])
+    grammar = Grammar(scan(_MAIN, texts[_MAIN], lambda place: _included(texts, place)))
+    grammar.read()
+    return _forwards(grammar)
 
 
-def _included(text: str) -> list[str]:
-    return [a or b for a, b in _INCLUDE.findall(text)]
+def _included(texts: dict[str, str], place: str) -> list[tuple[str, str]] | None:
+    """The files that `place` names; None where some of them may not have been read."""
+    folder, _, name = place.rpartition("/")
+    if place == _MAIN:
+        return []
+    if folder != _FOLDER or not name.endswith(".conf"):
+        return None
+    return [
+        (path, text) for path, text in texts.items()
+        if path != _MAIN and fnmatchcase(path.rpartition("/")[2], name)
+    ]  # fmt: skip
 
 
-# Without one of them rsyslog receives at most records of other hosts, none of its own.
-_HEARS = re.compile(r"\bim(?:uxsock|journal)\b")
+# --- inputs -------------------------------------------------------------------------------------
 
 
-def _forwards(texts: dict[str, str], unread: list[str]) -> Forwards:
-    scripted = [_scripted(text, path) for path, text in texts.items()]
-    found = [f for forwards, _ in scripted for f in forwards]
-    found += [f for path, text in texts.items() for f in _legacy(text, path)]
-    deaf = not any(_HEARS.search(text) for text in texts.values())
-    if deaf or any(_stops_logins(text) for text in texts.values()):
-        found = [structs.replace(forward, every=False) for forward in found]
-    others = {kind for _, kinds in scripted for kind in kinds}
-    others |= {k for t in texts.values() for k in _OLD_OUTPUT.findall(t)} - _FORWARDING - _STAYING
-    return Forwards(forwards=tuple(found), unread=capped(unread), others=capped(others))
+def _module(token: Token) -> tuple[str, dict[str, tuple[str, ...]]] | None:
+    """The name and the parameters of a module that is loaded."""
+    told = "".join(token.values.get("load", ())) if token.kind == "module" else ""
+    if token.kind == "directive" and token.text.lower().startswith("$modload "):
+        told = token.text.split(None, 1)[-1]
+    name = told.strip().rpartition("/")[2].removesuffix(".so").lower()
+    return (name, token.values) if name else None
+
+
+def _off(token: Token) -> bool:
+    """True for what takes the socket of the system away from imuxsock."""
+    words = token.text.lower().split()
+    return words[:2] == ["$omitlocallogging", "on"]
+
+
+def _inputs(objects: list[Token], default: str) -> dict[str, str]:
+    """The inputs that take records of the host, each with the ruleset that it feeds."""
+    loaded = dict(m for token in objects if (m := _module(token)))
+    found = {}
+    if "imuxsock" in loaded:
+        off = "".join(loaded["imuxsock"].get("syssock.use", ())).lower() in ("off", "no", "0")
+        if not off and not any(map(_off, objects)):
+            found["imuxsock"] = default
+    for name in ("imjournal", "imklog", "imkmsg"):
+        if name in loaded:
+            found[name] = "".join(loaded[name].get("ruleset", ())).lower() or default
+    for token in objects:
+        socket = "".join(token.values.get("socket", ())) if token.kind == "input" else ""
+        if socket in _SOCKETS and "imuxsock" in loaded:
+            found["imuxsock"] = "".join(token.values.get("ruleset", ())).lower() or default
+    return found
+
+
+def _takes(source: str, sample: Sample) -> bool:
+    kernel = sample.facility == "kern"
+    return source == "imjournal" or (source in ("imklog", "imkmsg")) is kernel
+
+
+# --- what becomes of the records ------------------------------------------------------------------
+
+
+def _forwards(grammar: Grammar) -> Forwards:
+    statements = [s for found in grammar.rulesets.values() for s in _below(found)]
+    outputs = [s for s in statements if isinstance(s, Output)]
+    unread = [s.text for s in statements if isinstance(s, Unknown)]
+    inputs = _inputs(grammar.objects, grammar.default)
+    routes = tuple(_route(grammar, inputs, sample, unread) for sample in SAMPLES)
+    found = {
+        Forward(target=place, every=_whole(routes, place), file=output.file): None
+        for output in outputs if output.kind in _FORWARDING for place in output.places or ("",)
+    }  # fmt: skip
+    others = {o.kind for o in outputs} - _FORWARDING - _STAYING
+    return Forwards(forwards=tuple(found), unread=capped(unread), others=capped(sorted(others)),
+                    routes=routes, inputs=tuple(inputs))  # fmt: skip
+
+
+def _below(statements: Iterable[Statement]) -> Iterator[Statement]:
+    waiting = list(statements)[::-1]
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        if isinstance(statement, Rule):
+            waiting += [*statement.then, *statement.other]
+
+
+def _whole(routes: tuple[Route, ...], place: str) -> bool:
+    """True when all records about logins go to `place`."""
+    return all(place in route.sent for route in routes if route.facility in LOGINS)
+
+
+def _route(grammar: Grammar, inputs: dict[str, str], sample: Sample, unread: list[str]) -> Route:
+    """Where a record goes; by two inputs it goes where it goes by one of them."""
+    ways = [(s, ruleset) for s, ruleset in inputs.items() if _takes(s, sample)]
+    found = [Trial(grammar.rulesets, sample, source).run(ruleset) for source, ruleset in ways]
+    doubts = [doubt for route in found for doubt in route.doubts]
+    if grammar.refused is not None:
+        told = f"{grammar.refused.file}: {grammar.refused.text}"
+        doubts.append(told.strip()[:200])
+    doubts += unread if not found else []  # one of them may load an input
+    return Route(
+        event=sample.event, facility=sample.facility,
+        kept=tuple(dict.fromkeys(p for route in found for p in route.kept)),
+        sent=tuple(dict.fromkeys(p for route in found for p in route.sent)),
+        perhaps=tuple(dict.fromkeys(p for route in found for p in route.perhaps)),
+        doubts=capped(dict.fromkeys(doubts)),
+    )  # fmt: skip
 
 
 RSYSLOG = fact(
