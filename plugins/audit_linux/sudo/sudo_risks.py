@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 
 class Risk(enum.StrEnum):
@@ -105,10 +106,14 @@ _KEYS_TO_ALL = re.compile(
 )
 
 
+_LISTED = _INTERPRETERS | _ALWAYS | _ARGUMENTS
+_ESCAPED = re.compile(r"\\(.)")
+_WILDCARD = re.compile(r"[*?\[]|^\^")
 _MOST_WORDS = 200  # each may start another program; a line of our own audits has some 30
 _LONGEST_NAME = 255
 
 
+@lru_cache(maxsize=512)  # two checks ask, and hosts share most of their rules
 def risk(command: str) -> Risk:
     """What `command`, as written in sudoers, gives to whoever may run it as root."""
     if command.startswith("!") or command in ("list", ""):
@@ -125,11 +130,11 @@ def risk(command: str) -> Risk:
 
 def _wild(word: str) -> bool:
     """Whether a wildcard stands in `word`; one behind a backslash is a character."""
-    return bool(re.search(r"[*?\[]|^\^", re.sub(r"\\.", "", word)))
+    return bool(_WILDCARD.search(_ESCAPED.sub("", word)))
 
 
 def _plain(word: str) -> str:
-    return re.sub(r"\\(.)", r"\1", word)
+    return _ESCAPED.sub(r"\1", word) if "\\" in word else word
 
 
 def _stem(path: str) -> str:
@@ -157,9 +162,8 @@ def _program(path: str, args: list[str]) -> Risk:
 def _pattern(folder: str, name: str) -> Risk:
     if name == "*" or not folder:
         return Risk.ROOT
-    listed = _INTERPRETERS | _ALWAYS | _ARGUMENTS
     if folder in _SYSTEM and len(name) <= _LONGEST_NAME:
-        return Risk.ROOT if any(fnmatchcase(one, name) for one in listed) else Risk.NONE
+        return Risk.ROOT if any(fnmatchcase(one, name) for one in _LISTED) else Risk.NONE
     return Risk.UNSEEN
 
 
@@ -172,7 +176,7 @@ def _known(name: str, args: list[str]) -> Risk:
     if name in _READERS:
         return Risk.NONE if none else _shown(args)
     free = not args or any(_wild(word) for word in args)
-    if free and name in _INTERPRETERS | _ARGUMENTS:
+    if free and name in _LISTED:
         return Risk.ROOT
     if name in _INTERPRETERS:
         return _script(args, none)
@@ -185,7 +189,7 @@ def _shown(args: list[str]) -> Risk:
     reached = [
         word
         for word in args
-        if "*" in re.sub(r"\\.", "", word) or _OF_USERS.match(word) or _SECRETS.match(word)
+        if "*" in _ESCAPED.sub("", word) or _OF_USERS.match(word) or _SECRETS.match(word)
     ]
     return Risk.READS if reached or not args else Risk.NONE
 
@@ -238,7 +242,7 @@ def _wrapped(name: str, args: list[str]) -> Risk:
     if name == "sudo" and {"-i", "-s", "--login", "--shell"} & set(args):
         return Risk.ROOT
     for at, word in enumerate(args):
-        if word.startswith("/") or _stem(_plain(word)) in _INTERPRETERS | _ALWAYS | _ARGUMENTS:
+        if word.startswith("/") or _stem(_plain(word)) in _LISTED:
             return _named(args[at:])
     return Risk.ROOT if name in ("env", "sudo") else Risk.NONE
 
@@ -258,4 +262,5 @@ def _worst(risks: list[Risk]) -> Risk:
 
 def starts_anything(path: str) -> bool:
     """Whether the program starts a shell, runs code or writes any file for whoever may run it."""
-    return _stem(path) in _INTERPRETERS | _ALWAYS | _ARGUMENTS | _READERS
+    stem = _stem(path)
+    return stem in _LISTED or stem in _READERS

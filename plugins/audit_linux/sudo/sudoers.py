@@ -94,7 +94,7 @@ _USER_ID = re.compile(r"#-?[0-9]")
 
 def _bare(line: str) -> str:
     """The line without its comment; `#` before a digit is a user id, `\\#` is a character."""
-    if re.match(r"\s*#(?:include|includedir)\s", line):
+    if "#" not in line or re.match(r"\s*#(?:include|includedir)\s", line):
         return line
     quoted = False
     for at, char in enumerate(line):
