@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     TARGET,
@@ -26,6 +26,7 @@ from audit_linux.network.listeners import within_declared
 from audit_linux.network.netfilter_model import (
     IPV4,
     IPV6,
+    ON_THE_WAY_IN,
     Chain,
     Chains,
     Ruleset,
@@ -33,7 +34,16 @@ from audit_linux.network.netfilter_model import (
     verdict_on,
 )
 from audit_linux.network.nft import NFT
-from audit_linux.network.port_forwards import LISTED, SAVED, SAVED6, Published, together
+from audit_linux.network.port_forwards import (
+    LEGACY,
+    LEGACY6,
+    LISTED,
+    SAVED,
+    SAVED6,
+    Published,
+    Saved,
+    together,
+)
 from audit_linux.system.kernel import SYSCTL, ipv6_off
 
 _TOO_MANY = 500_000
@@ -42,16 +52,39 @@ _TOO_MANY = 500_000
 def chains_seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     """Every chain once: what iptables itself shows stands for it where nft cannot show it whole.
 
-    nft lists the filter tables that iptables-nft made, its matches as words without a meaning.
+    nft lists the tables that iptables-nft made, its matches as words without a meaning. Where
+    iptables is iptables-legacy, both tell the same chains.
     """
     listed = tuple(chain for table in tables for chain in table or ())
-    families = {c.family for c in listed if c.tool == "iptables"}
+    shown = {(c.family, c.table) for c in listed if c.tool == "iptables"}
     foreign = {(c.family, c.table) for c in nft or () if any(r.foreign for r in c.rules)}
-    ours = (
-        c for c in nft or ()
-        if not (c.table == "filter" and c.family in families and (c.family, c.table) in foreign)
-    )  # fmt: skip
-    return (*ours, *listed)
+    ours = (c for c in nft or () if (c.family, c.table) not in shown & foreign)
+    own = {structs.replace(c, tool="") for c in listed if c.tool == "iptables"}
+    more = (c for c in listed if c.tool == "iptables" or structs.replace(c, tool="") not in own)
+    return tuple(dict.fromkeys((*ours, *more)))
+
+
+def chains_of(*saved: Saved | Absent | None) -> Ruleset:
+    """The chains of iptables-save; the filter table of iptables itself is told by `iptables -S`."""
+    every = (chain for one in saved for chain in (known(one) or Saved()).chains)
+    return tuple(c for c in every if (c.tool, c.table) != ("iptables", "filter"))
+
+
+def legacy_unlisted(
+    seen: Ruleset,
+    saved: tuple[Saved | Absent | None, ...],
+    legacy: tuple[Saved | Absent | None, ...],
+) -> Message | None:
+    """A reason against a pass: iptables-legacy holds rules that were not listed.
+
+    `saved` and `legacy` are those of IPv4 and of IPv6.
+    """
+    told = {c.family for c in seen if c.tool == "iptables-legacy" and not c.table}
+    for family, own, old in zip(("ip", "ip6"), saved, legacy, strict=True):
+        there = family in told or (known(own) or Saved()).more
+        if there and known(old) is None:
+            return msg("iptables-legacy also holds rules, which were not listed")
+    return None
 
 
 def _opaque(seen: Ruleset) -> bool:
@@ -69,7 +102,7 @@ def _refused(packet: str, interface: str, chains: Chains) -> bool:
     return any(
         verdict_on(packet, interface, chain, chains) == "drop"
         for chain in chains.values()
-        if chain.hook == "input" and packet in chain.packets
+        if chain.hook in ON_THE_WAY_IN and packet in chain.packets
     )
 
 
@@ -92,10 +125,12 @@ def _open_interfaces(packets: frozenset[str], chains: Chains) -> set[str]:
 
 
 def _handed_on(
-    listed: tuple[Published, ...] | None, *saved: tuple[Published, ...] | None
+    listed: tuple[Published, ...] | None, *saved: Saved | Absent | None
 ) -> tuple[Published, ...] | None:
     """What is handed on past the input chains; None where nobody looked."""
-    return None if listed is None and saved[0] is None else together(listed, *saved)
+    if listed is None and known(saved[0]) is None:
+        return None
+    return together(listed, *((known(one) or Saved()).published for one in saved))
 
 
 def _past_input(target: Target, published: tuple[Published, ...] | None) -> Message | None:
@@ -132,14 +167,12 @@ class _Input(Struct, frozen=True, kw_only=True):
 
 def _input(
     nft: Ruleset | None,
-    iptables: Ruleset | None,
-    ip6tables: Ruleset | Absent | None,
-    sysctl: dict[str, str] | Absent,
+    tables: tuple[Ruleset | Absent | None, ...],
+    only_ipv4: bool,
+    settings: dict[str, str],
 ) -> _Input:
     """IPv6 counts where all of it was seen; that IPv4 is open is certain without it."""
-    only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
-    settings = known(sysctl) or {}
-    seen = chains_seen(nft, iptables, known(ip6tables))
+    seen = chains_seen(nft, *(known(table) for table in tables))
     return _Input(
         seen=seen,
         chains=by_name(seen),
@@ -149,11 +182,12 @@ def _input(
 
 
 def _doubts(
-    chains: _Input, target: Target, published: tuple[Published, ...] | None
+    chains: _Input,
+    target: Target,
+    published: tuple[Published, ...] | None,
+    unlisted: Message | None,
 ) -> tuple[Message, ...]:
     """Reasons against a pass; for chains that refuse nothing only what was not listed."""
-    legacy = any(c.tool == "iptables-legacy" for c in chains.seen)
-    unlisted = msg("iptables-legacy also holds rules, which were not listed") if legacy else None
     if not chains.refused:
         return present(unlisted)
     wide = _open_interfaces(chains.packets, chains.chains)
@@ -177,10 +211,12 @@ def _doubts(
         known_or_absent(optional(LISTED)),
         known_or_absent(optional(SAVED)),
         known_or_absent(optional(SAVED6)),
+        known_or_absent(optional(LEGACY)),
+        known_or_absent(optional(LEGACY6)),
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(
@@ -189,24 +225,30 @@ def firewall_input(
     ip6tables: Ruleset | Absent | None,
     sysctl: dict[str, str] | Absent,
     listed: tuple[Published, ...] | Absent | None,
-    saved: tuple[Published, ...] | Absent | None,
-    saved6: tuple[Published, ...] | Absent | None,
+    saved: Saved | Absent | None,
+    saved6: Saved | Absent | None,
+    legacy: Saved | Absent | None,
+    legacy6: Saved | Absent | None,
     target: Target,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
     expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
     if nft is None and iptables is None:
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
-    chains = _input(nft, iptables, ip6tables, sysctl)
-    published = _handed_on(known(listed), known(saved), known(saved6))
+    only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
+    tables = (iptables, ip6tables, chains_of(saved, saved6, legacy, legacy6))
+    chains = _input(nft, tables, only_ipv4, known(sysctl) or {})
+    published = _handed_on(known(listed), saved, saved6, legacy, legacy6)
     told = msg("Forwarded by DNAT without passing an input chain: {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
     every = (chains.summary, told) if published else (chains.summary,)
-    doubts = _doubts(chains, target, published)
+    doubts = _doubts(
+        chains, target, published, legacy_unlisted(chains.seen, (saved, saved6), (legacy, legacy6))
+    )
     if doubts:
         return undetermined(*every, *doubts, expected=expected)
     return expect(chains.refused, detail=every, expected=expected)
 
 
-FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6)
+FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)
 CHECKS = (firewall_input,)

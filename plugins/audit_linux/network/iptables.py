@@ -1,9 +1,10 @@
-"""The filter tables of iptables and ip6tables."""
+"""The tables of iptables, ip6tables and iptables-legacy that decide what comes in."""
 
 from __future__ import annotations
 
 import ipaddress
 import shlex
+from collections.abc import Iterable, Iterator
 
 from msgspec import structs
 
@@ -73,8 +74,11 @@ def _fits(option: str, value: str, other: bool, verdict: str) -> frozenset[str]:
 
 
 # What is about packets of a connection that exists, about notes, or true of every new connection.
-_NOTES = frozenset({"-m", "--match", "--comment", "--limit", "--limit-burst"})
+_NOTES = frozenset({"-m", "--match", "--comment", "--limit", "--limit-burst", "--validmark"})
 _OWN = frozenset({"LOCAL", "unicast"})
+# What no new connection of an ordinary client meets: ICMP, protocols besides TCP and UDP, a header
+# for routing, a source that the route back does not lead to (rpfilter --invert).
+_UNUSUAL = frozenset({"--icmp-type", "--icmpv6-type", "-p", "--rt-type", "--invert"})
 
 
 def _spans(text: str) -> tuple[tuple[int, int], ...] | None:
@@ -109,9 +113,18 @@ def _asked(rule: Rule, option: str, value: str, other: bool) -> Rule:
     if option == "-p" and value in _PROTOCOLS:
         named = _PROTOCOLS[value]
         return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
-    if option in ("--icmp-type", "--icmpv6-type", "-p"):
-        return structs.replace(rule, may=NONE)
+    if _is_unusual(option, value):
+        return rule if other else structs.replace(rule, may=NONE)
     return rule if _is_usual(rule, option, value, other) else structs.replace(rule, vague=True)
+
+
+def _is_unusual(option: str, value: str) -> bool:
+    """Whether no new connection of an ordinary client meets the condition.
+
+    The first connection of an address is not its second one (`recent`).
+    """
+    many = option == "--hitcount" and value.isdecimal() and int(value[:9]) > 1
+    return many or option in _UNUSUAL
 
 
 def _is_usual(rule: Rule, option: str, value: str, other: bool) -> bool:
@@ -138,18 +151,29 @@ def _with_spans(rule: Rule, option: str, value: str, other: bool) -> Rule:
     return structs.replace(rule, **{name: (*getattr(rule, name), Values(spans=spans, other=other))})
 
 
-def _narrowed(rule: Rule, words: list[str]) -> Rule:
-    """`rule` with the conditions `words`: options with one value each, but for --tcp-flags."""
+def _options(words: list[str]) -> Iterator[tuple[str, bool, list[str]]]:
+    """Each option with whether `!` stands before it, and its values: none, one or more."""
     at = 0
     while at < len(words):
         other = words[at] == "!"
-        option, *values = words[at + other : at + other + 3]
-        if not values:
-            return structs.replace(rule, fits=NONE, vague=True)
+        option = words[at + other] if at + other < len(words) else ""
+        end = at = at + other + 1
+        if option == "--comment":  # a text, which may begin with a hyphen
+            end += 1
+        while end < len(words) and words[end] != "!" and not words[end].startswith("-"):
+            end += 1
+        yield option, other, words[at:end]
+        at = end
+
+
+def _narrowed(rule: Rule, words: list[str]) -> Rule:
+    """`rule` with the conditions `words`."""
+    for option, other, values in _options(words):
+        value = values[0] if values else ""
         if option == "-i" and other:
-            rule = structs.replace(rule, off=(*rule.off, values[0]))
+            rule = structs.replace(rule, off=(*rule.off, value))
         elif option == "-i":
-            rule = structs.replace(rule, on=(*rule.on, values[0]))
+            rule = structs.replace(rule, on=(*rule.on, value))
         elif option == "--tcp-flags":
             syn = values[1:] == ["SYN"]
             rule = structs.replace(
@@ -159,9 +183,8 @@ def _narrowed(rule: Rule, words: list[str]) -> Rule:
                 vague=rule.vague or not syn,
             )
         else:
-            fits = rule.fits & _fits(option, values[0], other, rule.verdict)
-            rule = _asked(structs.replace(rule, fits=fits), option, values[0], other)
-        at += 2 + other + (option == "--tcp-flags")
+            fits = rule.fits & _fits(option, value, other, rule.verdict)
+            rule = _asked(structs.replace(rule, fits=fits), option, value, other)
     return rule
 
 
@@ -208,7 +231,7 @@ def _table(answer: Answer) -> tuple[dict[str, str], dict[str, list[Rule]]]:
     rules: dict[str, list[Rule]] = {}
     for words in (words_of(line) for line in answer.lines):
         if words[:1] == ["-P"] and len(words) >= 3:
-            policies[words[1]] = {"ACCEPT": "accept", "DROP": "drop"}.get(words[2], "")
+            policies[words[1]] = _POLICIES.get(words[2], "")
         elif words[:1] == ["-A"] and len(words) >= 2:
             rules.setdefault(words[1], []).append(_rule(words[2:]))
         elif words[:1] == ["-N"] and len(words) == 2:
@@ -226,6 +249,35 @@ def parse_iptables4(answer: Answer) -> Ruleset | Absent:
 def parse_iptables6(answer: Answer) -> Ruleset | Absent:
     """The IPv6 filter table."""
     return _parse(answer, "ip6")
+
+
+# Where the chains of each table stand on the way in; the nat table hands on, it does not refuse.
+_DECIDING = frozenset({"raw", "mangle", "filter", "security"})
+_ON_THE_WAY = {"PREROUTING": "prerouting", "INPUT": "input"}
+_POLICIES = {"ACCEPT": "accept", "DROP": "drop"}
+
+
+def chains_saved(lines: Iterable[list[str]], tool: str, family: str) -> Ruleset:
+    """The chains of the tables of iptables-save, from the words of its lines; without nat.
+
+    A built-in chain has a policy behind its name (`:INPUT DROP [0:0]`), others have `-`.
+    """
+    policies: dict[tuple[str, str], str] = {}
+    rules: dict[tuple[str, str], list[Rule]] = {}
+    table = ""
+    for words in lines:
+        if words and words[0].startswith("*"):
+            table = words[0][1:]
+        elif words and words[0].startswith(":") and len(words) > 1:
+            policies[table, words[0][1:]] = _POLICIES.get(words[1], "")
+        elif words[:1] == ["-A"] and len(words) >= 2:
+            rules.setdefault((table, words[1]), []).append(_rule(words[2:]))
+    return tuple(
+        Chain(tool=tool, family=family, table=table, name=name, policy=policy,
+              hook=_ON_THE_WAY.get(name, "") if policy else "",
+              rules=tuple(rules.get((table, name), ())))
+        for (table, name), policy in policies.items() if table in _DECIDING
+    )  # fmt: skip
 
 
 def _command(program: str) -> Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from typing import Annotated
 
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from audit_core.api.sdk import (
     TARGET,
     Absent,
     Answer,
+    Down,
     FileStatus,
     Judgement,
     Message,
@@ -32,12 +34,20 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.network.firewall import chains_seen
+from audit_linux.network.firewall import chains_of, chains_seen, legacy_unlisted
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.listeners import LISTENERS, Listener
 from audit_linux.network.netfilter_model import Chains, Ruleset, Spans, by_name
 from audit_linux.network.nft import NFT
-from audit_linux.network.port_forwards import LISTED, SAVED, Published
+from audit_linux.network.port_forwards import (
+    LEGACY,
+    LEGACY6,
+    LISTED,
+    SAVED,
+    SAVED6,
+    Published,
+    Saved,
+)
 from audit_linux.network.reach import (
     Question,
     TooLong,
@@ -56,8 +66,6 @@ MANAGEMENT = frozenset({22, 23, 512, 513, 514, 2375, 2376, 3389, 5900, 5901, 909
 _SERVERS = frozenset({"sshd", "dropbear", "telnetd", "in.telnetd", "xrdp", "cockpit-ws"})
 # Bridges and pairs of containers and virtual machines: nobody administers the host over them.
 _VIRTUAL = re.compile(r"docker|br-[0-9a-f]{12}|veth|virbr|cni|flannel|cali|lxc|lxd|podman|vnet|tap")
-# Without a declaration: how many addresses still are a limit (a /16, a /56).
-_FEW = {"tcp4": 1 << 16, "tcp6": 1 << 72}
 _LINK_LOCAL = {"tcp4": (), "tcp6": ((0xFE80 << 112, (0xFEC0 << 112) - 1),)}
 
 
@@ -151,13 +159,22 @@ def _declared(target: Target) -> tuple[dict[str, Spans] | None, list[str]]:
     return found, bad
 
 
-def _beyond(ways: list[_Way], allowed: dict[str, Spans] | None) -> tuple[list[_Way], list[_Way]]:
-    """The ways that surely go beyond what is allowed, and those that may."""
+def _beyond(
+    ways: list[_Way], allowed: dict[str, Spans] | None, most: int
+) -> tuple[tuple[_Way, ...], tuple[_Way, ...]]:
+    """The ways that surely go beyond what is allowed, and those that may.
+
+    Nothing declared: up to `most` IPv4 addresses, or as many networks of IPv6 (/64) and 256 times
+    more, still are a limit; that one is too wide is certain only where nearly everybody gets in.
+    """
     if allowed is None:
-        wide = [w for w in ways if size(without(w.maybe, _LINK_LOCAL[w.packet])) > _FEW[w.packet]]
-        return [w for w in ways if w.open], wide
-    surely = [w for w in ways if without(w.sure, allowed[w.packet])]
-    return surely, [w for w in ways if without(w.maybe, allowed[w.packet])]
+        limits = {"tcp4": most, "tcp6": most << 56}
+        wide = tuple(
+            w for w in ways if size(without(w.maybe, _LINK_LOCAL[w.packet])) > limits[w.packet]
+        )
+        return tuple(w for w in ways if w.open), wide
+    surely = tuple(w for w in ways if without(w.sure, allowed[w.packet]))
+    return surely, tuple(w for w in ways if without(w.maybe, allowed[w.packet]))
 
 
 def _elsewhere(sshd: Sshd | Absent | None, wrappers: bool | Absent) -> Iterator[Message]:
@@ -173,9 +190,8 @@ def _elsewhere(sshd: Sshd | Absent | None, wrappers: bool | Absent) -> Iterator[
         yield msg("Whether /etc/hosts.allow and /etc/hosts.deny hold rules is not known")
 
 
-def _handed_on(published: tuple[Published, ...] | Absent | None, ports: set[int]) -> list[str]:
+def _handed_on(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
     """Rules that hand one of `ports` on to another machine or a container."""
-    rows = known(published) or ()
     return [
         row.text for row in rows
         if not row.ports or ports & {int(p) for p in re.findall(r"\d{1,5}", row.ports)}
@@ -193,10 +209,14 @@ def _handed_on(published: tuple[Published, ...] | Absent | None, ports: set[int]
         known_or_absent(SYSCTL),
         known_or_absent(optional(LISTED)),
         known_or_absent(optional(SAVED)),
+        known_or_absent(optional(SAVED6)),
+        known_or_absent(optional(LEGACY)),
+        known_or_absent(optional(LEGACY6)),
         known_or_absent(optional(SSHD)),
         known_or_absent(WRAPPERS),
     ),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip
@@ -208,9 +228,14 @@ def management_sources(
     ip6tables: Ruleset | Absent | None,
     sysctl: dict[str, str] | Absent,
     listed: tuple[Published, ...] | Absent | None,
-    saved: tuple[Published, ...] | Absent | None,
+    saved: Saved | Absent | None,
+    saved6: Saved | Absent | None,
+    legacy: Saved | Absent | None,
+    legacy6: Saved | Absent | None,
     sshd: Sshd | Absent | None,
     wrappers: bool | Absent,
+    *,
+    most: Annotated[int, Down] = 65536,
 ) -> Judgement:
     """The ports over which this host is administered can be reached from few addresses only."""
     gaps = tuple(gap.detail for gap in (nft, iptables) if isinstance(gap, Absent))
@@ -225,50 +250,73 @@ def management_sources(
         return not_applicable(msg("No management port accepts connections from outside"))
     if gaps:
         return undetermined(*gaps)
-    seen = chains_seen(known(nft), known(iptables), known(ip6tables))
+    tables = chains_of(saved, saved6, legacy, legacy6)
+    seen = chains_seen(known(nft), known(iptables), known(ip6tables), tables)
     names = tuple(n for n in interfaces(settings or {}) if not _VIRTUAL.match(n))[:64]
     try:
         ways = _ways(asked, names, by_name(seen))
     except TooLong:
         return undetermined(msg("The ruleset takes too long to follow"))
-    return _judged(ways, allowed, (
-        *_elsewhere(sshd, wrappers),
-        *_unfollowed(seen, (listed, saved), {port for port, _ in asked}),
-    ))  # fmt: skip
+    handed = (known(listed) or (), *((known(one) or Saved()).published
+                                     for one in (saved, saved6, legacy, legacy6)))  # fmt: skip
+    unlisted = legacy_unlisted(seen, (saved, saved6), (legacy, legacy6))
+    unfollowed = (*present(unlisted), *_unfollowed(seen, handed, {port for port, _ in asked}))
+    beyond = _beyond(ways, allowed, most)
+    return _judged(
+        _Answer(ways=tuple(ways), surely=beyond[0], maybe=beyond[1]),
+        unfollowed, tuple(_elsewhere(sshd, wrappers)), allowed is None,
+    )  # fmt: skip
 
 
 def _unfollowed(
-    seen: Ruleset, lists: tuple[tuple[Published, ...] | Absent | None, ...], ports: set[int]
+    seen: Ruleset,
+    handed: tuple[tuple[Published, ...], ...],
+    ports: set[int],
 ) -> Iterator[Message]:
     """Rules that were not followed and may change who reaches a port."""
-    if any(chain.tool == "iptables-legacy" for chain in seen):
-        yield msg("iptables-legacy also holds rules, which were not listed")
     if any(chain.hook and chain.family in ("netdev", "bridge") for chain in seen):
         yield msg("Rules of the families netdev and bridge were not followed")
-    handed = [text for rows in lists for text in _handed_on(rows, ports)]
-    if handed:
-        yield msg("Handed on by DNAT: {ports}", ports=capped(handed))
+    told = dict.fromkeys(text for rows in handed for text in _handed_on(rows, ports))
+    if told:
+        yield msg("Handed on by DNAT: {ports}", ports=capped(told))
+
+
+class _Answer(Struct, frozen=True, kw_only=True):
+    """The ways to the ports, and those that surely or perhaps go beyond what is allowed."""
+
+    ways: tuple[_Way, ...]
+    surely: tuple[_Way, ...]
+    maybe: tuple[_Way, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True when a port surely is open too far on every interface of the host.
+
+        A port that is open on one interface of several may be so on purpose.
+        """
+        return any(
+            all(w in self.surely for w in self.ways if (w.port, w.packet) == (one.port, one.packet))
+            for one in self.surely
+        )
 
 
 def _judged(
-    ways: list[_Way], allowed: dict[str, Spans] | None, others: tuple[Message, ...]
-) -> Judgement:
+    answer: _Answer, unfollowed: tuple[Message, ...], elsewhere: tuple[Message, ...],
+    undeclared: bool,
+) -> Judgement:  # fmt: skip
+    """The limits of the server itself narrow only: they stand against a fail, never a pass."""
     expected = msg("from the addresses in admin_sources only")
-    if allowed is None:
+    if undeclared:
         expected = msg("from few addresses only; those of the administrators in admin_sources")
-    detail = msg("Reachable on this host from: {ways}", ways=capped(w.text for w in ways))
-    surely, maybe = _beyond(ways, allowed)
-    # A port that is open on one interface of several may be so on purpose.
-    whole = any(
-        all(w in surely for w in ways if (w.port, w.packet) == (one.port, one.packet))
-        for one in surely
-    )
-    if whole and not others:
+    detail = msg("Reachable on this host from: {ways}", ways=capped(w.text for w in answer.ways))
+    if answer.whole and not (unfollowed or elsewhere):
         return failed(detail, expected=expected)
-    if surely or maybe or others:
+    beyond = answer.surely or answer.maybe
+    if beyond or unfollowed:
         doubt = msg("Whether that is intended is not known: declare admin_sources")
+        more = (*unfollowed, *(elsewhere if beyond else ()))
         return undetermined(
-            detail, *others, *present(doubt if allowed is None else None), expected=expected
+            detail, *more, *present(doubt if undeclared else None), expected=expected
         )
     return passed(detail, expected=expected)
 

@@ -21,6 +21,9 @@ MANY_PORTS = 32768
 ALL_PORTS = 65535
 
 
+# The hooks that a packet for the host itself passes.
+ON_THE_WAY_IN = ("prerouting", "input")
+
 Spans = tuple[tuple[int, int], ...]
 
 

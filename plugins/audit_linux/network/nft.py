@@ -61,7 +61,7 @@ def subject(left: Any) -> tuple[str, str]:
         return "", ""
     if kind == "payload":
         return str(inner.get("protocol", "")), str(inner.get("field", ""))
-    return kind, str(inner.get("key", inner.get("result", "")))
+    return kind, str(inner.get("key", inner.get("result", inner.get("name", ""))))
 
 
 def _ports(values: list[Any]) -> int:
@@ -91,8 +91,16 @@ def _kinds(about: str, field: str) -> _Kinds | None:
     return None
 
 
-# A packet as it usually comes: a new connection to an address of this host.
-_USUAL = {("ct", "state"): "new", ("fib", "type"): "local", ("meta", "pkttype"): "host"}
+# A packet as it usually comes: a new connection to an address of this host, which no DNAT handed
+# on, from where the route back leads (`fib … oif missing` is false), without a routing header.
+_USUAL = {
+    ("ct", "state"): "new",
+    ("ct", "status"): "-",
+    ("fib", "type"): "local",
+    ("fib", "oif"): "True",
+    ("meta", "pkttype"): "host",
+    ("exthdr", "rt"): "-",
+}
 
 
 def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
@@ -110,7 +118,7 @@ def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     if (about, field) == ("tcp", "flags"):
         return TCP if values == ["syn"] and not other else NONE
     usual = _USUAL.get((about, field))
-    return EVERY if usual and (usual in values) != other else NONE
+    return EVERY if usual and (usual in map(str, values)) != other else NONE
 
 
 # --- who reaches a port -------------------------------------------------------------------------

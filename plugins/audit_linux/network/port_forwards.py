@@ -21,7 +21,8 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_core.model import Answer, Command, Privilege, Reason
-from audit_linux.network.iptables import words_of
+from audit_linux.network.iptables import chains_saved, words_of
+from audit_linux.network.netfilter_model import Ruleset
 from audit_linux.network.nft import ASKS, listing, subject, values_of
 
 
@@ -74,16 +75,31 @@ def _saved(words: list[str]) -> Iterator[Published]:
     yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to)
 
 
-def parse_saved(answer: Answer) -> tuple[Published, ...] | Partial:
-    """The ports that the nat table of iptables-save hands on."""
+class Saved(Struct, frozen=True, kw_only=True):
+    """What iptables-save told: the chains that refuse, and the ports that are handed on.
+
+    `chains` are those of the raw, mangle, security and filter tables. `more`: iptables-legacy holds
+    tables besides, which this answer does not show.
+    """
+
+    chains: Ruleset = ()
+    published: tuple[Published, ...] = ()
+    more: bool = False
+
+
+def parse_saved(answer: Answer, tool: str, family: str) -> Saved | Partial:
+    """What the tables of iptables-save do on the way in."""
     rows, problems = read_rows(enumerate(answer.lines, 1), _words)
-    if b"legacy tables present" in answer.stderr:
-        problems.append(msg("iptables-legacy also holds tables, which were not listed"))
     tables = [words[0] for words in rows if words and words[0].startswith(("*", "COMMIT"))]
     if tables[1::2] != ["COMMIT"] * (len(tables) // 2) or len(tables) % 2:
         problems.append(msg("a table is incomplete"))
     found = dict.fromkeys(one for words in _in_table(rows, "*nat") for one in _saved(words))
-    return partial(tuple(found), problems)
+    saved = Saved(
+        chains=chains_saved(rows, tool, family),
+        published=tuple(found),
+        more=b"legacy tables present" in answer.stderr,
+    )
+    return partial(saved, problems)
 
 
 def _words(line: str) -> list[str]:
@@ -175,17 +191,26 @@ def _key(item: dict[str, Any], name: str) -> tuple[str, ...]:
     return str(item.get("family")), str(item.get("table")), str(item.get(name))
 
 
-def _fact(id: str, program: str) -> Fact:
+def _fact(id: str, program: str, tool: str, family: str) -> Fact:
     # Without a table it lists those in use: with one it would load the module of the table.
     ask = Command(
         argv=(program,), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT, limit=8 << 20
     )
-    return fact(id, tuple[Published, ...], ask=ask, parse=parse_saved)
+
+    def parse(answer: Answer) -> Saved | Partial:
+        return parse_saved(answer, tool, family)
+
+    return fact(id, Saved, ask=ask, parse=parse)
 
 
 LISTED = fact("linux.nftables-published", tuple[Published, ...], asks=ASKS, parse=parse_listed)
-SAVED = _fact("linux.iptables-published", "/usr/sbin/iptables-save")
-SAVED6 = _fact("linux.ip6tables-published", "/usr/sbin/ip6tables-save")
+SAVED = _fact("linux.iptables-published", "/usr/sbin/iptables-save", "iptables", "ip")
+SAVED6 = _fact("linux.ip6tables-published", "/usr/sbin/ip6tables-save", "iptables", "ip6")
+# Tables of the old interface of the kernel, which nft and iptables-nft do not show.
+LEGACY = _fact("linux.iptables-legacy", "/usr/sbin/iptables-legacy-save", "iptables-legacy", "ip")
+LEGACY6 = _fact(
+    "linux.ip6tables-legacy", "/usr/sbin/ip6tables-legacy-save", "iptables-legacy", "ip6"
+)
 
 
 def together(*found: tuple[Published, ...] | None) -> tuple[Published, ...]:

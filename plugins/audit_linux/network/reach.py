@@ -11,7 +11,14 @@ import ipaddress
 
 from msgspec import Struct
 
-from audit_linux.network.netfilter_model import DEEPEST, Chain, Chains, Rule, Spans
+from audit_linux.network.netfilter_model import (
+    DEEPEST,
+    ON_THE_WAY_IN,
+    Chain,
+    Chains,
+    Rule,
+    Spans,
+)
 
 _MOST_STEPS = 300_000  # rules and spans of addresses that are looked at for one question
 
@@ -155,15 +162,12 @@ def _plus(one: Reached, other: Reached) -> Reached:
     return Reached(sure=joined(one.sure, other.sure), maybe=joined(one.maybe, other.maybe))
 
 
-_HOOKS = ("prerouting", "input")
-
-
 def reached(question: Question, chains: Chains) -> Reached:
     """Who gets through all base chains on the way in; everybody where there is none."""
     every = everywhere(question.packet)
     found = Reached(sure=every, maybe=every)
     for chain in chains.values():
-        if chain.hook not in _HOOKS or question.packet not in chain.packets:
+        if chain.hook not in ON_THE_WAY_IN or question.packet not in chain.packets:
             continue
         walk = _Walk(question, chains)
         end = walk.through(chain, Reached(sure=every, maybe=every))

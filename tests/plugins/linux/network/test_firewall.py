@@ -47,11 +47,11 @@ def _judged(
     ip6tables: packets.Ruleset | Absent | None,
     sysctl: dict[str, str],
     listed: Ports | None = (),
-    saved: Ports | None = (),
+    saved: published_.Saved | None = None,
     target: Target = BARE,
 ) -> Judgement:
     return firewall.firewall_input.judge(
-        nft, iptables, ip6tables, sysctl, listed, saved, None, target
+        nft, iptables, ip6tables, sysctl, listed, saved, None, None, None, target
     )
 
 
@@ -91,7 +91,7 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
     )
     handed = (
         whole(_listed(recorded(nft))) if nft else None,
-        whole(published_.parse_saved(recorded(save))) if save else None,
+        whole(published_.parse_saved(recorded(save), "iptables", "ip")) if save else None,
     )
     bare = _judged(*given, *handed, BARE)
     assert bare.verdict is Verdict.UNDETERMINED
@@ -112,8 +112,12 @@ def test_nft_alone_tells_the_ports_that_iptables_handed_on(recorded: Read) -> No
 _LONG = ",".join(f"{port}:{port + 9}" for port in range(10000, 10700, 100))
 
 
+_OWN = ("iptables", "ip")
+
+
 def _dnat(rule: str, make: Make, table: str = "nat") -> list[str]:
-    return [p.text for p in whole(published_.parse_saved(make(f"*{table}\n{rule}\nCOMMIT\n")))]
+    text = f"*{table}\n{rule}\nCOMMIT\n"
+    return [p.text for p in whole(published_.parse_saved(make(text), *_OWN)).published]
 
 
 @pytest.mark.parametrize(
@@ -150,14 +154,15 @@ def test_dnat_in_the_words_of_iptables(rule: str, text: list[str], answer: Make)
 
 def test_saved_rules_that_are_not_whole_are_not_read(answer: Make) -> None:
     with pytest.raises(ParseError):
-        published_.parse_saved(answer("iptables-save: no\n"))
+        published_.parse_saved(answer("iptables-save: no\n"), *_OWN)
     legacy = b"# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n"
     rule = "*nat\n-A DOCKER -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80\n"
-    for text, error in ((rule, b""), (rule + "what\nCOMMIT\n", b""), (rule + "COMMIT\n", legacy)):
-        part = published_.parse_saved(answer(text, error))
+    for text in (rule, rule + "what\nCOMMIT\n"):
+        part = published_.parse_saved(answer(text), *_OWN)
         assert isinstance(part, Partial)
-        assert [p.text for p in part.value] == ["80/tcp -> 10.0.0.2:80"]
-    assert whole(published_.parse_saved(answer(""))) == ()
+        assert [p.text for p in part.value.published] == ["80/tcp -> 10.0.0.2:80"]
+    assert whole(published_.parse_saved(answer(rule + "COMMIT\n", legacy), *_OWN)).more
+    assert whole(published_.parse_saved(answer(""), *_OWN)) == published_.Saved()
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,21 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from audit_core.api.sdk import Absent, Reason, Target, Verdict, msg
 from audit_core.api.testkit import whole
-from audit_linux.network import firewall, iptables, management, nft
+from audit_linux.network import firewall, iptables, management, nft, port_forwards
 from audit_linux.network.listeners import Listener
-from audit_linux.network.netfilter_model import Ruleset, by_name
+from audit_linux.network.netfilter_model import Chain, Ruleset, by_name
 from audit_linux.network.reach import Question, reached
 from invented.answers import answer as made
 from invented.answers import answers
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 SOURCES = ("10.9.0.2", "10.9.1.2", "10.9.1.200", "fd00:9::2", "fd00:a::2")
 PORTS = (22, 2222)
 _CHAIN = "type filter hook input priority filter; policy {};"
@@ -77,19 +79,48 @@ RULES = {
     "state": _inet("ct state new tcp dport 22 accept", "ct state related tcp dport 2222 accept"),
     "flags": _inet("tcp flags & (fin|syn|rst|ack) == syn tcp dport 22 accept"),
 }  # fmt: skip
-IPTABLES = {
-    "iptables": ("-P INPUT DROP", "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
-                 "-A INPUT -s 10.9.1.0/25 -p tcp -m tcp --dport 22 -j ACCEPT",
-                 "-A INPUT -p tcp -m multiport --dports 2000:3000 ! -s 10.9.0.2 -j ACCEPT"),
-    "iptables jump": ("-N ops", "-A INPUT -p tcp --dport 22 -j ops", "-A ops -s 10.9.1.2 -j RETURN",
-                      "-A ops -m iprange --src-range 10.9.1.3-10.9.1.250 -j ACCEPT",
-                      "-A ops -j REJECT"),
+
+
+def _restored(file: str, program: str) -> tuple[str, str]:
+    text = (RECORDINGS / f"{file}.rec").read_text().partition("---\n")[2]
+    return program, text
+
+
+def _legacy(*rules: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"iptables-legacy {rule}", "") for rule in rules)
+
+
+IPTABLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "iptables": tuple((f"iptables {rule}", "") for rule in (
+        "-P INPUT DROP", "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        "-A INPUT -s 10.9.1.0/25 -p tcp -m tcp --dport 22 -j ACCEPT",
+        "-A INPUT -p tcp -m multiport --dports 2000:3000 ! -s 10.9.0.2 -j ACCEPT")),
+    "iptables jump": tuple((f"iptables {rule}", "") for rule in (
+        "-N ops", "-A INPUT -p tcp --dport 22 -j ops", "-A ops -s 10.9.1.2 -j RETURN",
+        "-A ops -m iprange --src-range 10.9.1.3-10.9.1.250 -j ACCEPT", "-A ops -j REJECT")),
+    "iptables drops in raw and mangle": tuple((f"iptables {rule}", "") for rule in (
+        "-t raw -A PREROUTING ! -s 10.9.1.0/24 -p tcp --dport 22 -j DROP",
+        "-t mangle -A PREROUTING -s 10.9.1.200 -p tcp --dport 22 -j DROP",
+        "-t mangle -A INPUT -s 10.9.0.0/24 -p tcp --dport 2222 -j DROP")),
+    "ip6tables only": tuple((f"ip6tables {rule}", "") for rule in (
+        "-A INPUT -p tcp --dport 22 ! -s fd00:9::/64 -j DROP",)),
+    "legacy beside nft": (
+        ("nft -f -", _inet("tcp dport { 22, 2222 } accept")),
+        *_legacy("-A INPUT -s 10.9.1.0/24 -p tcp --dport 22 -j DROP",
+                 "-t raw -A PREROUTING -s 10.9.0.2 -p tcp --dport 2222 -j DROP"),
+    ),
+    "legacy alone": _legacy("-P INPUT DROP", "-A INPUT -m state --state ESTABLISHED -j ACCEPT",
+                            "-A INPUT -s 10.9.1.0/25 -p tcp --dport 22 -j ACCEPT"),
+    "ufw 0.36.2": (_restored("iptables-save-ufw-0.36.2", "iptables-restore"),
+                   _restored("ip6tables-save-ufw-0.36.2", "ip6tables-restore")),
+    "firewalld 1.3.3": (_restored("nft-firewalld-1.3.3", "nft -f -"),),
 }  # fmt: skip
 # Runs in a network namespace of its own; the clients are in another one.
 _RIG = r"""
 import json, os, socket, subprocess, sys
 def sh(*argv, **more): return subprocess.run(argv, capture_output=True, text=True, **more)
 rules, sources, ports = json.load(sys.stdin)
+had = ""
 os.makedirs("/run/netns", exist_ok=True)
 sh("mount", "-t", "tmpfs", "none", "/run", check=True); os.makedirs("/run/netns")
 sh("ip", "netns", "add", "b", check=True)
@@ -115,22 +146,25 @@ found = list(ThreadPoolExecutor(16).map(one, json.load(sys.stdin)))
 json.dump(found, sys.stdout)
 '''
 out = {}
+SHOWN = {"json": "nft -j list ruleset", "text": "nft list ruleset", "iptables": "iptables -S",
+         "ip6tables": "ip6tables -S", "saved": "iptables-save", "saved6": "ip6tables-save",
+         "legacy": "iptables-legacy-save"}
 for name, text in rules.items():
     sh("nft", "flush", "ruleset", check=True)
-    if isinstance(text, str):
-        done = sh("nft", "-f", "-", input=text)
-    else:
-        for line in text:
-            done = sh("iptables", *line.split())
-            if done.returncode: break
+    if "legacy" in had:
+        for line in ("-t raw -F", "-F", "-P INPUT ACCEPT"): sh("iptables-legacy", *line.split())
+    had = name
+    old = not isinstance(text, str)
+    for argv, more in text if old else [("nft -f -", text)]:
+        done = sh(*argv.split(), input=more)
+        if done.returncode: break
     if done.returncode:
         out[name] = {"refused": done.stderr}; continue
     asked = [(s, p) for s in sources for p in ports]
     got = sh("ip", "netns", "exec", "b", sys.executable, "-c", CLIENT, input=json.dumps(asked),
              check=True)
-    out[name] = {"json": sh("nft", "-j", "list", "ruleset").stdout,
-                 "text": sh("nft", "list", "ruleset").stdout,
-                 "iptables": sh("iptables", "-S").stdout if not isinstance(text, str) else "",
+    shown = {k: sh(*v.split()) for k, v in SHOWN.items() if old or k in ("json", "text")}
+    out[name] = {"shown": {k: (d.stdout, d.stderr) for k, d in shown.items()},
                  "got": [[*a, b] for a, b in zip(asked, json.loads(got.stdout))]}
 json.dump(out, sys.stdout)
 """
@@ -145,11 +179,22 @@ def _tried(rules: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
-def _chains(one: dict[str, str]) -> Ruleset:
-    listed = nft.parse_nft(answers(json=made(one["json"]), text=made(one["text"])))
-    old = iptables.parse_iptables4(made(one["iptables"])) if one["iptables"] else None
-    assert not isinstance(old, Absent)
-    return firewall.chains_seen(whole(listed), old, None)
+def _chains(shown: dict[str, tuple[str, str]]) -> Ruleset:
+    """What the checks see of a ruleset; iptables and its relatives only where they were used."""
+    told = {name: made(out, err.encode()) for name, (out, err) in shown.items()}
+    listed = whole(nft.parse_nft(answers(json=told["json"], text=told["text"])))
+    if "saved" not in told:
+        return firewall.chains_seen(listed)
+    return firewall.chains_seen(
+        listed,
+        whole(iptables.parse_iptables4(told["iptables"])),
+        whole(iptables.parse_iptables6(told["ip6tables"])),
+        firewall.chains_of(
+            whole(port_forwards.parse_saved(told["saved"], "iptables", "ip")),
+            whole(port_forwards.parse_saved(told["saved6"], "iptables", "ip6")),
+            whole(port_forwards.parse_saved(told["legacy"], "iptables-legacy", "ip")),
+        ),
+    )
 
 
 @pytest.mark.skipif(
@@ -163,7 +208,7 @@ def test_who_reaches_a_port_is_who_can_connect(subtests: Any) -> None:
     for name, one in _tried(rules).items():
         with subtests.test(name):
             assert "refused" not in one, one
-            chains = by_name(_chains(one))
+            chains = by_name(_chains(one["shown"]))
             for source, port, came in one["got"]:
                 packet = "tcp6" if ":" in source else "tcp4"
                 question = Question(packet=packet, port=port, interface="va")
@@ -177,6 +222,7 @@ def test_who_reaches_a_port_is_who_can_connect(subtests: Any) -> None:
 
 _SSH = (Listener(protocol="tcp", address="0.0.0.0", port=22, process="sshd"),)
 _SYSCTL = {"net/ipv4/conf/eth0/forwarding": "0", "net/ipv4/conf/docker0/forwarding": "1"}
+_LEGACY = Chain(tool="iptables-legacy", family="ip", table="", name="")
 _CLOSED = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
 
 
@@ -189,6 +235,7 @@ def _filter(*rules: str) -> Ruleset:
 def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
     wide = _filter("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")
     few = _filter("-A INPUT -s 10.9.1.0/24 -p tcp -m tcp --dport 22 -j ACCEPT")
+    wider = _filter("-A INPUT -s 10.8.0.0/15 -p tcp -m tcp --dport 22 -j ACCEPT")
     set_ = _filter("-A INPUT -p tcp -m set --match-set ops src -m tcp --dport 22 -j ACCEPT")
     one = _filter("-A INPUT -i eth1 -p tcp -m tcp --dport 22 -j ACCEPT")
     two = _SYSCTL | {"net/ipv4/conf/eth1/forwarding": "0"}
@@ -202,6 +249,9 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
         ("beyond", few, ["10.9.1.0/28"], _SYSCTL, False, _SSH, Verdict.FAIL),
         ("a set of ipset", set_, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
         ("one of two interfaces", one, None, two, False, _SSH, Verdict.UNDETERMINED),
+        ("few and hosts.deny", few, None, _SYSCTL, True, _SSH, Verdict.PASS),
+        ("legacy unseen", (*few, _LEGACY), None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
+        ("a /15", wider, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
         ("hosts.deny", wide, None, _SYSCTL, True, _SSH, Verdict.UNDETERMINED),
         ("rules closed", _CLOSED, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
         ("no network", few, ["ops"], _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
@@ -212,6 +262,6 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
             settings = {"admin_sources": sources} if sources else {}
             target = Target(id="w", kind="host", object_type="server", settings=settings)
             judged = management.management_sources.judge(
-                target, listeners, None, rules, None, sysctl, None, None, None, deny
+                target, listeners, None, rules, None, sysctl, None, *4 * (None,), None, deny
             )
             assert judged.verdict is verdict
