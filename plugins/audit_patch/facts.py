@@ -39,7 +39,7 @@ def _provider(manager: str, ask: Command | dict[str, NamedAsk], parse: Parser) -
 
 PENDING = _each(
     "patch.pending", Pending,
-    apt=(apt.UPGRADABLE, apt.parse_pending),
+    apt=(apt.VERSIONS, apt.parse_pending),
     dnf=(rpm.check_update("dnf"), rpm.parse_check_update),
     yum=(rpm.check_update("yum"), rpm.parse_check_update),
     zypper=(zypper.UPDATES, zypper.parse_updates),
@@ -47,7 +47,7 @@ PENDING = _each(
 )  # fmt: skip
 SECURITY = _each(
     "patch.security", Security,
-    apt=(apt.UPGRADABLE, apt.parse_security),
+    apt=(apt.VERSIONS, apt.parse_security),
     dnf=(rpm.ADVISORIES, rpm.parse_advisories),
     yum=(rpm.YUM_ADVISORIES, rpm.parse_updateinfo),
     zypper=(zypper.PATCHES, zypper.parse_patches),
