@@ -25,7 +25,7 @@ from audit_core.text.translate import Translator
 
 DOCS = Path(__file__).parent
 LANGUAGES = ("en", "zh")
-PROFILES = ("gbt22239-l2", "gbt22239-l3", "smart-finance")
+PROFILES = ("gbt22239-l2", "gbt22239-l3", "gbt22239-l3-finance", "gbt39786-l3", "smart-finance")
 LONGEST = 90  # characters of a request
 SHORT_LIST = 6  # values that are shown in place
 
@@ -45,9 +45,9 @@ WORDS = {
         "inventory": "requests that depend on the inventory",
         "nothing": "nothing; the inventory is enough",
         "remedy": "Remedy", "clauses": "Clauses", "version": "Version", "step": "step",
-        "up": "a profile may raise it", "down": "a profile may lower it",
-        "subset": "a profile may remove values", "superset": "a profile may add values",
-        "only": "set by a profile without `extends`", "sep": "; ", "or": " or ",
+        "up": "higher is stricter", "down": "lower is stricter",
+        "subset": "fewer values are stricter", "superset": "more values are stricter",
+        "only": "no stricter direction: a change needs a reason", "sep": "; ", "or": " or ",
         "comma": ", ", "colon": ": ", "stop": ".",
     },
     "zh": {
@@ -63,9 +63,9 @@ WORDS = {
         "root": "root 权限", "user": "登录用户权限", "outside": "经网络探测",
         "inventory": "按资产清单的登记确定的请求", "nothing": "无，仅依据资产清单",
         "remedy": "整改建议", "clauses": "对应测评项", "version": "版本", "step": "步骤",
-        "up": "测评指标可调高", "down": "测评指标可调低",
-        "subset": "测评指标可减少取值", "superset": "测评指标可增加取值",
-        "only": "仅可由不带 `extends` 的测评指标设置", "sep": "；", "or": "，或",
+        "up": "越高越严", "down": "越低越严",
+        "subset": "取值越少越严", "superset": "取值越多越严",
+        "only": "不分宽严，更改须有理由", "sep": "；", "or": "，或",
         "comma": "，", "colon": "：", "stop": "。",
     },
 }  # fmt: skip

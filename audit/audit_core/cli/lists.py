@@ -203,16 +203,18 @@ def check(context: Context) -> int:
 
 
 _TIGHTENED = {
-    "up": msg("{default} (a profile that extends another may only raise it)"),
-    "down": msg("{default} (a profile that extends another may only lower it)"),
-    "subset": msg("{default} (a profile that extends another may only leave values out)"),
-    "superset": msg("{default} (a profile that extends another may only add values)"),
+    "up": msg("{default} (stricter: higher; lowering it needs a reason and an approver)"),
+    "down": msg("{default} (stricter: lower; raising it needs a reason and an approver)"),
+    "subset": msg("{default} (stricter: fewer values; adding one needs a reason and an approver)"),
+    "superset": msg(
+        "{default} (stricter: more values; leaving one out needs a reason and an approver)"
+    ),
 }
 
 
 def _tightened(context: Context, parameter: ParameterRow) -> str:
     """The default, and which way a profile that extends another may change it."""
-    fixed = msg("{default} (a profile that extends another cannot change it)")
+    fixed = msg("{default} (no stricter direction; changing it needs a reason)")
     told = _TIGHTENED.get(parameter.tightens or "", fixed)
     return context.translator.say(filled(told, default=parameter.default))
 

@@ -13,6 +13,7 @@ from audit_core.cli.context import Context
 from audit_core.cli.output import Colored, print_table, say
 from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Result, Severity, Verdict, msg
+from audit_core.model.overrides import Change
 from audit_core.model.results import Results, TargetState, total
 from audit_core.store.runs import Run
 from audit_core.views.results_view import DISCLAIMER, joined
@@ -38,6 +39,7 @@ def print_summary(
     print_findings()
     _blind(context, results, run)
     _targets(context, results)
+    _overrides(context, results)
     say(context.translator.say(DISCLAIMER))
     say(context.text("Run {id} in {store}", id=results.run.id, store=context.store.root))
     if context.args.command == "results":
@@ -107,7 +109,10 @@ def print_worst(context: Context, results: Results) -> None:
 
 
 def _names(found: Sequence[Finding]) -> str:
-    named = list(dict.fromkeys(finding.target for finding in found))
+    return _few(list(dict.fromkeys(finding.target for finding in found)))
+
+
+def _few(named: Sequence[str]) -> str:
     return ", ".join(named[:_NAMED]) + (f" +{len(named) - _NAMED}" if len(named) > _NAMED else "")
 
 
@@ -150,6 +155,28 @@ def _targets(context: Context, results: Results) -> None:
     print_table(title, [text("target"), text("status"), text("why"), text("what helps")], rows)
     if len(lacking) > _WORST:
         say(text("{count} more with --format json", count=len(lacking) - _WORST))
+
+
+def _overrides(context: Context, results: Results) -> None:
+    """What the profile loosens, with reason and approver, and what it sets for no target."""
+    text = context.text
+    for made in results.index.overrides:
+        what = text("{check} {parameter}: {after} instead of {before}", check=made.check,
+                    parameter=made.parameter, after=_shown(made.after),
+                    before=_shown(made.before))  # fmt: skip
+        if not made.targets:
+            say(text("The profile sets this for no target of the run: {what}", what=what))
+        elif made.change is not Change.TIGHTENS:
+            by = text(", approved by {approver}", approver=made.approver) if made.approver else ""
+            targets = _few(made.targets)
+            say(
+                text("Not the limit of the standard profile on {targets}: {what} ({reason}{by})",
+                     targets=targets, what=what, reason=made.reason, by=by)
+            )  # fmt: skip
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _next(context: Context, *words: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, structs
 
@@ -44,6 +43,7 @@ from audit_core.model.results import (
 )
 from audit_core.policy.declared import build_check
 from audit_core.policy.model import Profile
+from audit_core.policy.overrides import override_infos, plain, values_on
 from audit_core.store.answers import AnswersFolder
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Run, RunFile
@@ -167,7 +167,7 @@ class Evaluator:
     def _findings(
         self, group: plan.Group, facts: GroupFacts, skipped: SkippedSteps, step: Step
     ) -> Iterable[Finding]:
-        params = self._work.profile.params
+        profile = self._work.profile
         for target in group.members:
             for check in self._checks:
                 if check.kind != target.kind:
@@ -179,7 +179,7 @@ class Evaluator:
                 # The facts first, so that a hanging parser is not attributed to the check.
                 inputs = facts.inputs(check.needs, target)
                 step(step_name("check", check.id, target))
-                yield judge.judge(check, target, inputs, _values(check, params))
+                yield judge.judge(check, target, inputs, values_on(profile, check, target))
         if group.root.object_type not in self._whole:
             yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
 
@@ -225,6 +225,7 @@ class Evaluator:
             evidence_kinds=tuple(self._evidence_kinds()),
             object_types=profile.object_types,
             system_objects=profile.system_objects,
+            overrides=override_infos(profile, self._file.targets),
         )
 
     def _kinds(self) -> Iterable[KindInfo]:
@@ -250,17 +251,10 @@ def _refused_root(evidence: Evidence) -> bool:
     return (evidence.status, evidence.privilege) == (Status.NOT_PERMITTED, Privilege.ROOT)
 
 
-def _values(check: Check, params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {k.name: k.default for k in check.parameters} | dict(params.get(check.id, {}))
-
-
 def _plain(finding: Finding) -> Finding:
     """`finding` with its parameters as plain data, sets sorted: JSON has no sets."""
-    plain = {
-        name: sorted(value) if isinstance(value, set | frozenset) else value
-        for name, value in finding.params.items()
-    }
-    return structs.replace(finding, params=plain)
+    params = {name: plain(value) for name, value in finding.params.items()}
+    return structs.replace(finding, params=params)
 
 
 def stamp(run: Run, work: Work) -> RunStamp:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target, msg, verbatim
 from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
+from audit_core.model.overrides import OverrideInfo
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
 INDEX_SCHEMA = "dengbao/results-index/1"
@@ -205,6 +206,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
 
     `kinds` are those of the targets, `evidence_kinds` those of the evidence, as far as a plugin
     offers them. `object_types` and `system_objects` are the names that the catalogs give.
+    `overrides` are the parameters that the profile changes for some targets, or loosens.
     """
 
     schema: str
@@ -219,6 +221,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     evidence_kinds: tuple[KindInfo, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
+    overrides: tuple[OverrideInfo, ...] = ()
 
 
 class _Findings(Struct):

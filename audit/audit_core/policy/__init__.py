@@ -16,6 +16,7 @@ from audit_core.model.results import Clause
 from audit_core.policy import catalogs as _catalogs
 from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
+from audit_core.policy import selecting
 from audit_core.policy.declared import build_check
 from audit_core.policy.lint import lint_profile
 from audit_core.policy.model import (
@@ -288,10 +289,12 @@ class _Assembly:
         bindings = tuple(b for clause in self._clauses for b in self._bindings(clause))
         file = self._layers[-1].file
         mapped = frozenset(b.check for b in bindings) - {c.id for c in self._declared}
+        params = _profiles.merged_params(self._layers, self._checks, mapped)
         return Profile(
             id=file.id, title=file.title.zh, title_en=file.title.en, clauses=self._clauses,
             bindings=bindings,
-            params=_profiles.merged_params(self._layers, self._checks, mapped),
+            params=params,
+            overrides=_profiles.merged_overrides(self._layers, self._checks, mapped, params),
             declared_checks=tuple(self._declared),
             catalogs=tuple(dict.fromkeys(c.catalog for c in self._clauses)),
             sha256=self._sha256(),
@@ -317,7 +320,10 @@ class _Assembly:
                     expected = msg("the id of a catalog")
                     layer.document.fail(place, expected, seen(use.catalog), hint)
                 catalog = self._policy.catalog(use.catalog)
-                for clause in _profiles.taken(layer, index, use, catalog, self._extensions):
+                taken = selecting.taken(
+                    layer.document, ("catalogs", index), use, catalog, self._extensions
+                )
+                for clause in taken:
                     found.setdefault((clause.catalog, clause.id), clause)
         if not found:
             expected = msg("at least one clause")

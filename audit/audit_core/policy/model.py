@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model import Message, Role, Severity, msg
+from audit_core.model import Message, Role, Severity, Target, msg
 from audit_core.model.names import Named, SystemObject
+from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
 
 
@@ -106,6 +108,76 @@ class Binding(Struct, frozen=True, kw_only=True):
     role: Role
 
 
+class CatalogUse(Struct, frozen=True, kw_only=True):
+    """The clauses of a catalog that a profile takes: those that meet everything it names.
+
+    `grade` such as `S2A3G3` takes clauses of each attribute from a level of its own. Without
+    scopes those of the catalog's first one.
+    """
+
+    catalog: str
+    level: int | None = None
+    grade: str | None = None
+    scopes: tuple[str, ...] | None = None
+    layers: tuple[str, ...] | None = None
+    object_types: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+
+
+class Where(Struct, frozen=True, kw_only=True):
+    """Which targets something holds for: those that meet every list that is given.
+
+    A target that is named stands for its parts, too.
+    """
+
+    targets: tuple[str, ...] | None = None
+    zones: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    object_types: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    business_systems: tuple[str, ...] | None = None
+
+    def holds(self, target: Target) -> bool:
+        """Whether `target` is meant."""
+        named = self.targets
+        return (
+            (named is None or any(_is_in(target.id, id) for id in named))
+            and _has(self.zones, (target.zone,))
+            and _has(self.tags, target.tags)
+            and _has(self.object_types, (target.object_type,))
+            and _has(self.kinds, (target.kind,))
+            and _has(self.business_systems, (target.business_system,))
+        )
+
+
+def _is_in(part: str, id: str) -> bool:
+    return part == id or part.startswith(f"{id}/")
+
+
+def _has(wanted: tuple[str, ...] | None, held: Iterable[str | None]) -> bool:
+    return wanted is None or any(value in wanted for value in held)
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """Parameters for some targets. `changes` says of each what it does to what holds otherwise."""
+
+    where: Where
+    changes: tuple[ParameterChange, ...]
+    reason: str = ""
+    approver: str = ""
+
+
+class ParameterChange(Struct, frozen=True, kw_only=True):
+    """A parameter, its value without and with the override, and the direction of the check."""
+
+    check: str
+    parameter: str
+    before: Any
+    after: Any
+    tightens: str | None
+    change: Change
+
+
 class Comparator(enum.StrEnum):
     """The comparisons a profile can declare without Python."""
 
@@ -151,7 +223,8 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     A binding may name a check that no installed plugin offers; it stays, for the clause must not
     look covered. `params` holds what the
-    profile sets, typed; a check's own defaults stand for the rest. `object_types` and
+    profile sets for all targets, typed; a check's own defaults stand for the rest, `overrides` for
+    some targets. `object_types` and
     `system_objects` are those of all its catalogs, each id once.
     """
 
@@ -166,6 +239,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     sha256: str
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 class Problem(Struct, frozen=True, kw_only=True):

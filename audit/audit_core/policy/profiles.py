@@ -1,16 +1,29 @@
-"""Profiles: which clauses, bound to which checks, with which parameters; overlays only tighten."""
+"""Profiles: which clauses, bound to which checks, with which parameters.
+
+What loosens a parameter names its reason and who approved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from msgspec import UNSET, Struct
 
 from audit_core.model import Check, Message, Parameter, Role, Severity, as_is, msg
+from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
-from audit_core.policy.model import Bilingual, Catalog, Comparator, DeclaredCheck
+from audit_core.policy.model import (
+    Bilingual,
+    CatalogUse,
+    Comparator,
+    DeclaredCheck,
+    Override,
+    ParameterChange,
+    Where,
+)
+from audit_core.policy.overrides import change_of, tightens
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 from audit_core.policy.words import (
     NOTHING,
@@ -24,17 +37,7 @@ from audit_core.policy.words import (
 )
 
 _TITLE_MAX = 200
-
-
-class CatalogUse(Struct, frozen=True, kw_only=True):
-    """The clauses of a catalog that a profile takes: of one level, of some scopes.
-
-    Without scopes those of the catalog's first one.
-    """
-
-    catalog: str
-    level: int | None = None
-    scopes: tuple[str, ...] | None = None
+_REASON_MAX = 1000
 
 
 class DeclaredFor(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,14 @@ class Declaration(Struct, frozen=True, kw_only=True):
     absent: Any = UNSET
 
 
+class WrittenOverride(Where, frozen=True, kw_only=True):
+    """Parameters for some targets, or for all; loosening ones need `reason` and `approver`."""
+
+    params: dict[str, dict[str, Any]]
+    reason: str = ""
+    approver: str = ""
+
+
 class ProfileFile(Struct, frozen=True, kw_only=True):
     """A profile file as written; `params` are read again by the types of their parameters."""
 
@@ -74,6 +85,7 @@ class ProfileFile(Struct, frozen=True, kw_only=True):
     extends: str | None = None
     catalogs: tuple[CatalogUse, ...] = ()
     params: dict[str, dict[str, Any]] = {}
+    overrides: tuple[WrittenOverride, ...] = ()
     checks: tuple[Declaration, ...] = ()
 
 
@@ -105,35 +117,6 @@ def _named(document: Document, place: Place, id: str, title: Bilingual) -> None:
             document.fail((*place, "title", lang), wrong, seen(text))
 
 
-# --- clauses ------------------------------------------------------------------------------------
-
-
-def taken(
-    layer: Layer, index: int, use: CatalogUse, catalog: Catalog, extensions: tuple[str, ...]
-) -> tuple[Clause, ...]:
-    """The clauses that one `catalogs` entry takes; raises InputError when there are none."""
-    place: Place = ("catalogs", index)
-    _check_level(layer, place, use, catalog)
-    known = tuple(scope.id for scope in catalog.scopes)
-    for at, scope in enumerate(use.scopes or ()):
-        if scope not in known:
-            hint = nearest(scope, known)
-            layer.document.fail((*place, "scopes", at), one_of(known), seen(scope), hint)
-    scopes = {*(known[:1] if use.scopes is None else use.scopes), *extensions}
-    return tuple(c for c in catalog.clauses if c.level == use.level and c.scope in scopes)
-
-
-def _check_level(layer: Layer, place: Place, use: CatalogUse, catalog: Catalog) -> None:
-    levels = sorted({str(c.level) for c in catalog.clauses if c.level is not None})
-    written = str(use.level) if use.level is not None else None
-    if levels and written not in levels:
-        got = seen(written) if written else NOTHING
-        layer.document.fail((*place, "level"), one_of(levels), got)
-    if not levels and written:
-        expected = msg("no level (this catalog has none)")
-        layer.document.fail((*place, "level"), expected, seen(written))
-
-
 # --- parameters ---------------------------------------------------------------------------------
 
 
@@ -142,66 +125,132 @@ def merged_params(
 ) -> dict[str, dict[str, Any]]:
     """The parameters that `layers` (base first) set; raises InputError for a loosening one."""
     found: dict[str, dict[str, Any]] = {}
-    for depth, layer in enumerate(layers):
-        for id in layer.file.params:
-            check = checks.get(id)
-            if check is None:
-                _must_be_mapped(layer, id, checks, mapped)
-                continue
-            held = found.setdefault(id, {})
-            for name in layer.file.params[id]:
-                parameter = _parameter(layer, check, name)
-                held[name] = _value(layer, check, parameter, held if depth else None)
+    for layer in layers:
+        for check, parameter, place in _set(layer, ("params",), layer.file.params, checks, mapped):
+            value, held = _value(layer, parameter, place), found.setdefault(check.id, {})
+            before = held.get(parameter.name, parameter.default)
+            if not tightens(parameter.tightens, before, value):
+                _loosens(layer, place, parameter, before, value)
+            held[parameter.name] = value
     return found
 
 
+def merged_overrides(
+    layers: tuple[Layer, ...],
+    checks: Mapping[str, Check],
+    mapped: frozenset[str],
+    params: Mapping[str, Mapping[str, Any]],
+) -> tuple[Override, ...]:
+    """The overrides of `layers` (base first); InputError where one lacks reason or approver."""
+    found: list[Override] = []
+    for layer in layers:
+        for index, written in enumerate(layer.file.overrides):
+            at: Place = ("overrides", index)
+            _check_where(layer, at, written)
+            changes = []
+            named = _set(layer, (*at, "params"), written.params, checks, mapped)
+            for check, parameter, place in named:
+                value = _value(layer, parameter, place)
+                before = params.get(check.id, {}).get(parameter.name, parameter.default)
+                change = change_of(parameter.tightens, before, value)
+                _accounted_for(layer, at, written, check, parameter, change)
+                changes.append(
+                    ParameterChange(
+                        check=check.id, parameter=parameter.name, before=before, after=value,
+                        tightens=parameter.tightens, change=change,
+                    )
+                )  # fmt: skip
+            where = Where(**{name: getattr(written, name) for name in Where.__struct_fields__})
+            found.append(
+                Override(where=where, changes=tuple(changes), reason=written.reason,
+                         approver=written.approver)
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _check_where(layer: Layer, at: Place, written: WrittenOverride) -> None:
+    for name in Where.__struct_fields__:
+        if getattr(written, name) == ():
+            layer.document.fail((*at, name), msg("at least one value"), msg("none"))
+    if not any(written.params.values()):
+        layer.document.fail((*at, "params"), msg("at least one parameter"), msg("none"))
+    for name in ("reason", "approver"):
+        text = getattr(written, name)
+        wrong = wrong_text(text, _REASON_MAX)
+        if wrong is not None and layer.document.at((*at, name)) is not None:
+            layer.document.fail((*at, name), wrong, seen(text))
+
+
+def _accounted_for(
+    layer: Layer,
+    at: Place,
+    written: WrittenOverride,
+    check: Check,
+    parameter: Parameter,
+    change: Change,
+) -> None:
+    """Refuses a change without reason, and a loosening one without approver."""
+    name = f"{check.id} {parameter.name}"
+    if change is not Change.TIGHTENS and not written.reason:
+        expected = msg("the reason for changing {name}", name=name)
+        if change is Change.LOOSENS:
+            expected = msg("the reason for loosening {name}", name=name)
+        layer.document.fail((*at, "reason"), expected, NOTHING)
+    if change is Change.LOOSENS and not written.approver:
+        expected = msg("who approved of loosening {name}", name=name)
+        layer.document.fail((*at, "approver"), expected, NOTHING)
+
+
+def _set(
+    layer: Layer,
+    place: Place,
+    params: Mapping[str, Mapping[str, Any]],
+    checks: Mapping[str, Check],
+    mapped: frozenset[str],
+) -> Iterator[tuple[Check, Parameter, Place]]:
+    """Each parameter that is written at `place`, of the checks that a plugin offers."""
+    for id, named in params.items():
+        check = checks.get(id)
+        if check is None:
+            _must_be_mapped(layer, (*place, id), checks, mapped)
+            continue
+        for name in named:
+            yield check, _parameter(layer, check, name, (*place, id, name)), (*place, id, name)
+
+
 def _must_be_mapped(
-    layer: Layer, id: str, checks: Mapping[str, Check], mapped: frozenset[str]
+    layer: Layer, place: Place, checks: Mapping[str, Check], mapped: frozenset[str]
 ) -> None:
     # a mapped check without a plugin stays undetermined; any other name is a mistake, and
     # its limit would not be applied
+    id = str(place[-1])
     if id not in mapped:
         known = {*checks, *mapped}
         expected = msg("the id of a check")
-        layer.document.fail(("params", id), expected, seen(id), nearest(id, known))
+        layer.document.fail(place, expected, seen(id), nearest(id, known))
 
 
-def _parameter(layer: Layer, check: Check, name: str) -> Parameter:
+def _parameter(layer: Layer, check: Check, name: str, place: Place) -> Parameter:
     parameters = {parameter.name: parameter for parameter in check.parameters}
     if name not in parameters:
         expected = one_of(sorted(parameters)) if parameters else msg("no parameters")
-        place = ("params", check.id, name)
         layer.document.fail(place, expected, seen(name), nearest(name, parameters))
     return parameters[name]
 
 
-def _value(layer: Layer, check: Check, parameter: Parameter, held: dict[str, Any] | None) -> Any:
-    place = ("params", check.id, parameter.name)
+def _value(layer: Layer, parameter: Parameter, place: Place) -> Any:
     node = layer.document.at(place)
     value: Any = layer.document.convert(parameter.type, node, place)
     if isinstance(value, int | float) and value < 0:  # all are counts, ages and lengths
         layer.document.fail(place, msg("a number that is not negative"), as_is(str(value)))
-    if held is not None:
-        before = held.get(parameter.name, parameter.default)
-        if not tightens(parameter.tightens, before, value):
-            layer.document.fail(place, _tighter(parameter.tightens, before), as_is(_shown(value)))
     return value
 
 
-def tightens(direction: str | None, before: Any, after: Any) -> bool:
-    """Whether `after` asks at least as much as `before`; without a direction only equality does.
-
-    None stands for no demand, so that anything tightens it.
-    """
-    if before == after or (before is None and direction is not None):
-        return True
-    if after is None or direction is None:
-        return False
-    if direction == "subset":
-        return set(after) <= set(before)
-    if direction == "superset":
-        return set(after) >= set(before)
-    return bool(after >= before if direction == "up" else after <= before)
+def _loosens(layer: Layer, place: Place, parameter: Parameter, before: Any, value: Any) -> NoReturn:
+    hint = msg("; what loosens it needs a reason and an approver, under overrides")
+    if parameter.tightens is None:
+        hint = msg("; what changes it needs a reason, under overrides")
+    layer.document.fail(place, _tighter(parameter.tightens, before), as_is(_shown(value)), hint)
 
 
 def _tighter(direction: str | None, before: Any) -> Message:
@@ -215,7 +264,7 @@ def _tighter(direction: str | None, before: Any) -> Message:
             return msg("a value that tightens {held} (nothing added)", held=held)
         case "superset":
             return msg("a value that tightens {held} (nothing left out)", held=held)
-    return msg("{held} (the profile that is extended fixes this parameter)", held=held)
+    return msg("{held} (this parameter has no stricter direction)", held=held)
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.attestations import StepAnswer
+from audit_core.model.overrides import OverrideInfo
 from audit_core.model.results import (
     CheckInfo,
     Clause,
@@ -166,6 +167,7 @@ class ResultsView(Struct, frozen=True, kw_only=True):
     run: RunView
     targets: tuple[TargetView, ...]
     checks: tuple[CheckInfoView, ...]
+    overrides: tuple[OverrideInfo, ...]
     findings: tuple[FindingView, ...]
     conclusions: tuple[ConclusionView, ...]
     observations: tuple[EvidenceView, ...]
@@ -229,6 +231,7 @@ def _head(results: Results, translator: Translator) -> ResultsView:
         run=_run(results, translator),
         targets=tuple(_targets(results, translator)),
         checks=tuple(_check(c, translator) for c in results.checks),
+        overrides=results.index.overrides,
         findings=(),
         conclusions=(),
         observations=(),

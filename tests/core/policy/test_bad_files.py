@@ -261,6 +261,9 @@ title: {zh: 题, en: t}
 extends: gbt22239-l3
 catalogs: [{catalog: smart-finance, scopes: [general]}]
 params: {linux.password-quality: {min_length: 12}, linux.sshd-root-login: {allowed: []}}
+overrides:
+  - {zones: [dmz], params: {linux.session-timeout: {max_seconds: 300}}}
+  - {targets: [a], params: {linux.session-timeout: {max_seconds: 900}}, reason: r, approver: me}
 checks:
   - {id: x.y, title: {zh: a, en: b}, fact: linux.packages, none_of: [nis], severity: high,
      clauses: [{clause: 8.1.4.4a, catalog: gbt22239-2019, role: supports}]}

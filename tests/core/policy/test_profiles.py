@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +15,12 @@ import audit_profiles
 from audit_core.api.plugins import load as load_plugins
 from audit_core.api.sdk import Command as Ask
 from audit_core.api.sdk import Down, Subset, Up, check, fact, passed
-from audit_core.model import Check, Judgement, Role, Severity
+from audit_core.model import Check, Judgement, Role, Severity, Target
 from audit_core.model.errors import ConfigError, InputError, UsageError
 from audit_core.policy import Binding, Policy, Profile, load_policy, load_profile
-from audit_core.policy.profiles import tightens
+from audit_core.policy.overrides import tightens, values_on
+from audit_core.policy.profiles import ProfileFile
+from audit_core.policy.selecting import taken
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.translate import Translator
 
@@ -287,9 +291,80 @@ def test_parameters_have_the_types_of_their_knobs(folder: Path) -> None:
     }
 
 
-def test_a_profile_without_a_base_sets_what_it_likes(folder: Path) -> None:
-    text = "catalogs: [{catalog: std, level: 3}]\nparams: {t.length: {minimum: 1, word: y}}"
-    assert profile(folder, text).params == {"t.length": {"minimum": 1, "word": "y"}}
+def test_a_profile_without_a_base_loosens_no_default_either(folder: Path) -> None:
+    taken = "catalogs: [{catalog: std, level: 3}]\n"
+    assert profile(folder, taken + "params: {t.length: {minimum: 9}}").params == {
+        "t.length": {"minimum": 9}
+    }
+    with pytest.raises(InputError, match="needs a reason and an approver, under overrides"):
+        profile(folder, taken + "params: {t.length: {minimum: 1}}")
+    with pytest.raises(InputError, match=r"expected 'x' .*needs a reason, under overrides"):
+        profile(folder, taken + "params: {t.length: {word: y}}")
+
+
+def on(found: Profile, checks: Mapping[str, Check], **target: Any) -> dict[str, Any]:
+    made = Target(**{"id": "h", "kind": "host", "object_type": "server"} | target)
+    return values_on(found, checks["t.length"], made)
+
+
+def test_overrides_tighten_freely_and_loosen_with_reason_and_approver(folder: Path) -> None:
+    def made(*overrides: str) -> Profile:
+        lines = "".join(f"  - {{{o}}}\n" for o in overrides)
+        return profile(folder, f"extends: base\noverrides:\n{lines}")
+
+    dmz = made("zones: [dmz], params: {t.length: {minimum: 14}}",
+               "targets: [h], params: {t.length: {minimum: 12}}")  # fmt: skip
+    assert on(dmz, CHECKS, zone="dmz")["minimum"] == 14  # the stricter of two
+    assert on(dmz, CHECKS, zone="lan")["minimum"] == 12
+    assert on(dmz, CHECKS, id="h/part")["minimum"] == 12  # a target stands for its parts
+    assert on(dmz, CHECKS, id="h2")["minimum"] == 10
+    old = made("tags: [old], params: {t.length: {minimum: 8, word: y}}, reason: legacy, "
+               "approver: 李四")  # fmt: skip
+    assert on(old, CHECKS, tags=("old",))["minimum"] == 8
+    assert [c.change.value for c in old.overrides[0].changes] == ["loosens", "changes"]
+    for text, wanted in (
+        ("params: {t.length: {minimum: 8}}", "overrides[0].reason: expected the reason for loos"),
+        ("params: {t.length: {minimum: 8}}, reason: a", "overrides[0].approver: expected who app"),
+        ("params: {t.length: {word: y}}", "overrides[0].reason: expected the reason for changing"),
+        ("zones: [], params: {t.length: {minimum: 12}}", "overrides[0].zones: expected at least"),
+        ("zones: [dmz], params: {}", "overrides[0].params: expected at least one parameter"),
+        ("zone: dmz, params: {t.length: {minimum: 12}}", "did you mean 'zones'?"),
+    ):
+        with pytest.raises(InputError, match=re.escape(wanted)):
+            made(text)
+
+
+def test_clauses_are_selected_by_grade_layer_object_type_and_tag() -> None:
+    policy = load_policy([SHIPPED])
+
+    def ids(more: str) -> list[str]:
+        head = "id: mine\ntitle: {zh: 我, en: me}\n"
+        text = f"{head}catalogs: [{{catalog: gbt22239-2019, {more}}}]"
+        document = load_bytes(text.encode(), "mine.yaml")
+        use = document.convert(ProfileFile).catalogs[0]
+        found = taken(document, ("catalogs", 0), use, policy.catalog("gbt22239-2019"), ())
+        return [clause.id for clause in found]
+
+    assert ids("grade: S3A3G3") == ids("level: 3")
+    mixed = policy.catalog("gbt22239-2019").clauses
+    by_id = {c.id: c for c in mixed}
+    found = [by_id[id] for id in ids("grade: S2A3G3")]
+    assert {(c.attribute, c.level) for c in found} == {("S", 2), ("A", 3), ("G", 3)}
+    assert len(found) == 15 + 6 + 181
+    computing = ids("level: 3, layers: [computing]")
+    assert len(computing) == 34
+    assert ids("level: 3, object_types: [site]") == ids("level: 3, layers: [physical]")
+    assert "8.1.4.1a" in ids("level: 3, tags: [high_risk]")
+    for more, wanted in (
+        ("grade: S3A2G2", "catalogs[0].grade: expected G as the higher of S and A"),
+        ("grade: S3", "catalogs[0].grade: expected a grade like S3A3G3, got 'S3'"),
+        ("grade: S1A3G3", "catalogs[0].grade: expected levels of this catalog"),
+        ("grade: S3A3G3, level: 2", "catalogs[0].level: expected the level that the grade gives"),
+        ("level: 3, layers: [computin]", "did you mean 'computing'?"),
+        ("level: 3, tags: []", "catalogs[0].tags: expected at least one value"),
+    ):
+        with pytest.raises(InputError, match=re.escape(wanted)):
+            ids(more)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +375,7 @@ def test_a_profile_without_a_base_sets_what_it_likes(folder: Path) -> None:
         ("{allowed: [a, c]}", "mine.yaml:4: params.t.length.allowed: expected a value that "
          "tightens 'a, b' (nothing added), got 'a, c'"),
         ("{word: y}", "mine.yaml:4: params.t.length.word: "
-         "expected 'x' (the profile that is extended fixes this parameter), got 'y'"),
+         "expected 'x' (this parameter has no stricter direction), got 'y'"),
         ("{minimum: ten}", "mine.yaml:4: params.t.length.minimum: expected a whole number, "
          "got 'ten'"),
         ("{minimum: 010}", "mine.yaml:4: params.t.length.minimum: expected a whole number"),
