@@ -15,6 +15,7 @@ from audit_linux.logs import (
     log_rotation,
     login_records,
     remote_log,
+    routing,
     rsyslog,
     syslog_ng,
 )
@@ -27,4 +28,5 @@ FACTS: tuple[Fact, ...] = (
 CHECKS: tuple[Check, ...] = (
     *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
     *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
+    *routing.CHECKS,
 )  # fmt: skip

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     DAY,
     Absent,
+    FileEntry,
+    FileStatus,
     fact,
 )
 from audit_core.model import Answer
-from audit_linux.config_files import ConfigFile, ConfigPaths
+from audit_linux.config_files import ConfigPaths, whole_files
+from audit_linux.logs.routes import SEVERITIES
 
 # systemd.time(7); a month is 30.44 days there, which makes six of them 182.
 _UNITS = (
@@ -27,20 +32,48 @@ _UNITS = (
 _SPAN = re.compile(r"(\d{1,9}) ?([a-zA-Z]*)", re.ASCII)
 
 
+class Place(StrEnum):
+    """Where journald keeps records."""
+
+    DISK = "disk"
+    MEMORY = "memory"
+    NOWHERE = "none"
+
+
 class JournalConf(Struct, frozen=True, kw_only=True):
-    """journald's settings in force; an empty value is the default."""
+    """journald's settings in force; an empty value or None is the default.
+
+    `store_level` and `syslog_level` are the least important level that is stored and forwarded,
+    `forward` whether records go to the socket of syslog: what the default is depends on the
+    distribution (upstream no, Debian yes).
+    """
 
     storage: str = ""
     max_retention: str = ""
+    store_level: int = 7
+    syslog_level: int = 7
+    forward: bool | None = None
 
     @property
     def most_days(self) -> int | None:
         """The days after which it throws records away; None when only size decides."""
-        spans = _SPAN.findall(self.max_retention)
-        if "".join(n + unit for n, unit in spans) != self.max_retention.replace(" ", ""):
-            return None
-        seconds = sum(int(n) * _UNITS.get(unit, 0) for n, unit in spans)
-        return seconds // DAY or None
+        seconds = _span(self.max_retention)
+        return seconds // DAY or None if seconds is not None else None
+
+    def place(self, *, folder: bool) -> Place:
+        """Where it keeps records; `folder`: whether there is a directory /var/log/journal."""
+        if self.storage == "none":
+            return Place.NOWHERE
+        lasting = self.storage == "persistent" or (self.storage in ("", "auto") and folder)
+        return Place.DISK if lasting else Place.MEMORY
+
+
+def _span(text: str) -> int | None:
+    """The seconds of a time span; None where it is none."""
+    spans = _SPAN.findall(text)
+    if not spans or "".join(n + unit for n, unit in spans) != text.replace(" ", ""):
+        return None
+    return sum(int(n) * _UNITS.get(unit, 0) for n, unit in spans)
 
 
 _FILES = ConfigPaths(
@@ -55,32 +88,81 @@ _FILES = ConfigPaths(
 
 
 def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
-    """The last value of each key over journald.conf and its drop-ins, in their order."""
-    files = _FILES.read(answer)
+    """What journald.conf and its drop-ins set, as systemd 252 reads them.
+
+    Only [Journal] counts, and names and values with their case, but for yes and no. Of a key that
+    stands twice the last valid value holds; an empty or a wrong one is passed over. A line that
+    ends in a backslash goes on, a comment does not.
+    """
+    files = _by_precedence(answer)
     if isinstance(files, Absent):
         return files
-    values: dict[str, str] = {}
-    for line in (line.strip() for f in _by_precedence(files) for line in f.lines):
-        key, equals, value = line.partition("=")
-        if equals and not line.startswith(("#", ";")):
-            values[key.strip()] = value.strip()
+    pairs = (pair for file in files for pair in _settings(file))
+    values = {key: value for key, value in pairs if key in _VALID and _VALID[key](value)}
     return JournalConf(
         storage=values.get("Storage", ""),
         max_retention=values.get("MaxRetentionSec", ""),
+        store_level=_level(values.get("MaxLevelStore", "debug")) or 0,
+        syslog_level=_level(values.get("MaxLevelSyslog", "debug")) or 0,
+        forward=_BOOLEANS.get(values.get("ForwardToSyslog", "").lower()),
     )
 
 
-def _by_precedence(files: tuple[ConfigFile, ...]) -> list[ConfigFile]:
-    """/usr's file, /etc's file, then drop-ins by name, /etc's hiding those of the same name."""
-    drop = {}
-    for folder in ("/usr/lib/", "/run/", "/etc/"):
-        for file in files:
-            if ".d/" in file.path and file.path.startswith(folder):
-                drop[file.path.rpartition("/")[2]] = file
-    main = sorted(
-        (f for f in files if ".d/" not in f.path), key=lambda f: f.path.startswith("/etc")
-    )
-    return [*main[-1:], *(drop[name] for name in sorted(drop))]
+def _level(text: str) -> int | None:
+    number = text if text in ("0", "1", "2", "3", "4", "5", "6", "7") else None
+    return int(number) if number else SEVERITIES.get(text) if text in _LEVELS else None
+
+
+_LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+_BOOLEANS = dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True) | dict.fromkeys(
+    ("0", "no", "n", "false", "f", "off"), False
+)
+_VALID: dict[str, Callable[[str], bool]] = {
+    "Storage": lambda text: text in ("auto", "persistent", "volatile", "none"),
+    "MaxRetentionSec": lambda text: _span(text) is not None or text == "infinity",
+    "MaxLevelStore": lambda text: _level(text) is not None,
+    "MaxLevelSyslog": lambda text: _level(text) is not None,
+    "ForwardToSyslog": lambda text: text.lower() in _BOOLEANS,
+}
+
+
+def _settings(file: FileEntry) -> Iterator[tuple[str, str]]:
+    """The keys and values of [Journal]."""
+    section, begun = "", ""
+    for raw in file.text.removeprefix("\ufeff").split("\n"):
+        line = raw.strip()
+        if line.startswith(("#", ";")):
+            continue
+        if line.endswith("\\"):
+            begun += f"{line[:-1]} "
+            continue
+        line, begun = f"{begun}{line}".strip(), ""
+        if line.startswith("["):
+            section = line[1:-1] if line.endswith("]") else section
+        key, equals, value = line.partition("=")
+        if equals and section == "Journal":
+            yield key.strip(), value.strip()
+
+
+def _by_precedence(answer: Answer) -> list[FileEntry] | Absent:
+    """The main file of /etc, else that of /usr, then drop-ins by name.
+
+    A drop-in hides those of its name in later directories, also where it is a link to /dev/null.
+    """
+    found = whole_files(answer)
+    if isinstance(found, Absent):
+        return found
+    hiding = {f.path for f in answer.files if f.status is FileStatus.NOT_REGULAR}
+    read = {f.path: f for f in found}
+    mains = [path for path in _FILES.files if path in read or path in hiding][:1]
+    drop: dict[str, str] = {}
+    for folder in reversed(_FILES.folders):
+        for path in (*read, *hiding):
+            place, _, name = path.rpartition("/")
+            if place == folder and not name.startswith("."):
+                drop.setdefault(name, path)
+    paths = [*mains, *(drop[name] for name in sorted(drop))]
+    return [read[path] for path in paths if path in read]
 
 
 JOURNAL_CONF = fact(

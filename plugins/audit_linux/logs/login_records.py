@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
 
@@ -19,7 +20,9 @@ from audit_core.api.sdk import (
     Provider,
     Reason,
     Severity,
+    capped,
     check,
+    complete,
     fact,
     failed,
     json_document,
@@ -36,9 +39,14 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
+from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.log_files import LOG_TREE, LogTree
 from audit_linux.logs.log_reach import SYSTEM_JOURNAL
+from audit_linux.logs.routes import LOGINS
+from audit_linux.logs.rsyslog import RSYSLOG
+from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.passwd import LASTLOG, Login
+from audit_linux.processes import PROCESSES, Process, running
 
 # The text logs to which distributions write records about logins: Debian, RHEL, SUSE.
 _FILES = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")
@@ -188,8 +196,12 @@ def _told(name: Message, at: datetime) -> Message:
         known_or_absent(optional(JOURNALED)),
         known_or_absent(LOG_TREE),
         known_or_absent(LASTLOG),
+        known_or_absent(optional(RSYSLOG)),
+        known_or_absent(optional(SYSLOG_NG)),
+        known_or_absent(complete(PROCESSES)),
     ),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
                "disk; remove rules that discard them"),
 )  # fmt: skip
@@ -198,6 +210,7 @@ def login_recording(
     journaled: datetime | Absent | None,
     tree: LogTree | Absent,
     logins: tuple[Login, ...] | Absent,
+    *daemons: Any,
 ) -> Judgement:
     """The newest login left a record that outlives a restart."""
     expected = msg("a record about a login in a text log or a journal on disk, not older than the "
@@ -212,7 +225,41 @@ def login_recording(
     if login is None or unseen or (isinstance(lasting, Absent) and _is_newer(when, login)):
         gaps = tuple(g.detail for g in (samples, journaled, tree, logins) if isinstance(g, Absent))
         return undetermined(*detail, *_gaps(gaps, login), expected=expected)
+    if elsewhere := _elsewhere(tree, login, *daemons):
+        return undetermined(*detail, *elsewhere, expected=expected)
     return failed(*detail, expected=expected)
+
+
+def _elsewhere(
+    tree: LogTree | Absent,
+    login: datetime,
+    rsyslog: Forwards | Absent | None,
+    syslog_ng: Forwards | Absent | None,
+    processes: tuple[Process, ...] | Absent,
+) -> tuple[Message, ...]:
+    """Where else a daemon that runs may have put the record of `login`."""
+    told = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
+    live = [d for name, d in told.items() if isinstance(processes, Absent)
+            or running(processes, (name,))]  # fmt: skip
+    closed = tuple(daemon.detail for daemon in live if isinstance(daemon, Absent))
+    routes = [r for d in live if isinstance(d, Forwards) for r in d.routes if r.facility in LOGINS]
+    places = dict.fromkeys(p for r in routes for p in (*r.kept, *r.sent, *r.perhaps))
+    names = [p for p in places if p not in _FILES and _may_hold(p, tree, login)]
+    if names:
+        away = msg("Records about logins go to {places}, which were not read", places=capped(names))
+        return (*closed, away)
+    return closed
+
+
+def _may_hold(place: str, tree: LogTree | Absent, login: datetime) -> bool:
+    """False for a file below /var/log that was not written since `login`."""
+    if isinstance(tree, Absent) or not place.startswith("/var/log/"):
+        return not place.startswith("/dev/")
+    name = place.removeprefix("/var/log/")
+    since = (login - _SLACK).timestamp()
+    return name in tree.links or any(
+        f.path == name and f.size > 0 and f.changed >= since for f in tree.files
+    )
 
 
 def _is_newer(record: datetime | None, login: datetime | None) -> bool:

@@ -60,8 +60,8 @@ def test_journald_drop_ins_go_over_the_main_file(recorded: Read, files: Make) ->
     assert journald.parse_journal_conf(recorded("journald")) == journald.JournalConf()
     texts = {
         "/etc/systemd/journald.conf": "[Journal]\nStorage=auto\n",
-        "/usr/lib/systemd/journald.conf.d/10-a.conf": "Storage=none\n",
-        "/etc/systemd/journald.conf.d/10-a.conf": "Storage=volatile\r\n#Storage=persistent\n",
+        "/usr/lib/systemd/journald.conf.d/10-a.conf": "[Journal]\nStorage=none\n",
+        "/etc/systemd/journald.conf.d/10-a.conf": "[Journal]\r\nStorage=volatile\r\n",
     }
     conf = journald.parse_journal_conf(files(texts))
     assert isinstance(conf, journald.JournalConf)

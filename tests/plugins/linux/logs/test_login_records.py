@@ -16,10 +16,13 @@ from audit_core.api.sdk import Absent, Answer, Answers, Command, Reason, Verdict
 from audit_core.api.testkit import whole
 from audit_linux.logs import login_records
 from audit_linux.logs.login_records import Sample
+from audit_linux.logs.rsyslog import parse_rsyslog
 from audit_linux.passwd import Login
+from audit_linux.processes import Process
 from invented.answers import answer as made
-from invented.logs import journal_file, log_file, log_tree
+from invented.logs import NOW, journal_file, log_file, log_tree
 
+Make = Callable[..., Answer]
 MakeAll = Callable[..., Answers]
 # invented, after the old and the new form of the lines of rsyslogd 8.2302 (Debian 12)
 OLD = """\
@@ -98,7 +101,41 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
     ]
     for name, samples, journal, tree, logins, verdict in cases:
         with subtests.test(name):
-            judged = login_records.login_recording.judge(samples, journal, tree, logins)
+            judged = login_records.login_recording.judge(
+                samples, journal, tree, logins, None, None, ()
+            )
+            assert judged.verdict is verdict
+
+
+def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> None:
+    now = datetime.fromtimestamp(NOW, UTC)
+    login = (Login(name="alice", last=now.isoformat()),)
+    daemon = (Process(pid=1, uid=0, name="rsyslogd"),)
+    shut = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+    own = "*.* /var/log/own.log\n"
+    fresh, old = log_tree(log_file("own.log")), log_tree(log_file("own.log", age=3))
+    empty = log_tree(log_file("own.log", size=0))
+    cases: list[tuple[str, Any, Any, Any, Verdict]] = [
+        ("a file that was written", own, fresh, daemon, Verdict.UNDETERMINED),
+        ("a file that was not", own, old, daemon, Verdict.FAIL),
+        ("an empty file", own, empty, daemon, Verdict.FAIL),
+        ("no such file", own, log_tree(log_file("x")), daemon, Verdict.FAIL),
+        ("a file of another directory", "*.* /data/own.log\n", old, daemon, Verdict.UNDETERMINED),
+        ("another machine", "*.* @@log.example.com\n", old, daemon, Verdict.UNDETERMINED),
+        ("not where they are discarded", "auth,authpriv.* stop\n*.* @@h\n", old, daemon,
+         Verdict.FAIL),
+        ("a daemon that is stopped", own, fresh, (), Verdict.FAIL),
+        ("rules that may not be read", None, old, daemon, Verdict.UNDETERMINED),
+    ]  # fmt: skip
+    for name, rules, tree, processes, verdict in cases:
+        given: Any = shut
+        if rules is not None:
+            text = 'module(load="imuxsock")\n' + rules
+            given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
+        with subtests.test(name):
+            judged = login_records.login_recording.judge(
+                (), None, tree, login, given, None, processes
+            )
             assert judged.verdict is verdict
 
 

@@ -1,0 +1,225 @@
+"""Whether the log daemons that run keep the records of logins, or send them away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct, structs
+
+from audit_core.api.sdk import (
+    Absent,
+    Judgement,
+    Message,
+    Severity,
+    capped,
+    check,
+    complete,
+    failed,
+    known,
+    known_or_absent,
+    msg,
+    optional,
+    passed,
+    present,
+    undetermined,
+)
+from audit_linux.logs.forwards import Forwards
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, Place
+from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.routes import LOGINS, SEVERITIES, Fate, Route
+from audit_linux.logs.rsyslog import RSYSLOG
+from audit_linux.logs.syslog_ng import SYSLOG_NG
+from audit_linux.processes import PROCESSES, Process, running
+
+# Daemons whose rules are not read here.
+_OTHERS = ("syslogd", "metalog", "socklog", "busybox-syslogd", "nxlog")
+# What lies here does not outlive a restart.
+_MEMORY = ("/run/", "/var/run/", "/dev/shm/")  # noqa: S108
+_EVENTS = {
+    "login": msg("logins"),
+    "failed login": msg("failed logins"),
+    "privilege": msg("use of privilege (privilege)"),
+    "account": msg("account changes (identity)"),
+}
+
+
+class _Seen(Struct, frozen=True, kw_only=True):
+    """What is known of the log daemons of a host. None: it does not run, or says nothing."""
+
+    rsyslog: Forwards | Absent | None
+    syslog_ng: Forwards | Absent | None
+    journal: JournalConf | Absent | None
+    journald: bool
+    tree: LogTree | Absent
+    others: tuple[str, ...] = ()
+
+
+def _journal(seen: _Seen) -> Place | None:
+    """Where journald keeps records of all levels that matter; None where that is not known."""
+    if not seen.journald:
+        return Place.NOWHERE
+    if isinstance(seen.journal, Absent):
+        return None
+    conf = seen.journal or JournalConf()
+    if conf.store_level < SEVERITIES["info"]:
+        return Place.NOWHERE
+    if isinstance(seen.tree, Absent):
+        with_, without = conf.place(folder=True), conf.place(folder=False)
+        return with_ if with_ is without else None
+    folder = any(f.folder and f.path == "journal" for f in seen.tree.files)
+    place = conf.place(folder=folder)
+    memory = place is Place.DISK and seen.tree.filesystem in ("tmpfs", "ramfs")
+    return Place.MEMORY if memory else place
+
+
+def _deaf(seen: _Seen) -> bool:
+    """True when rsyslog takes records from a socket that journald does not serve."""
+    journal = known(seen.journal)
+    hears = isinstance(seen.rsyslog, Forwards) and "imjournal" in seen.rsyslog.inputs
+    return seen.journald and journal is not None and journal.forward is False and not hears
+
+
+def _routes(seen: _Seen) -> list[Route]:
+    """Where each daemon puts records, without files that do not last or are links."""
+    links = set() if isinstance(seen.tree, Absent) else set(seen.tree.links)
+    read = [seen.rsyslog] if not _deaf(seen) else []
+    told = [d for d in (*read, seen.syslog_ng) if isinstance(d, Forwards)]
+    return [_lasting(route, links) for daemon in told for route in daemon.routes]
+
+
+def _lasting(route: Route, links: set[str]) -> Route:
+    kept = [path for path in route.kept if not path.startswith(_MEMORY)]
+    linked = [path for path in kept if path.removeprefix("/var/log/") in links]
+    return structs.replace(
+        route,
+        kept=tuple(path for path in kept if path not in linked),
+        doubts=(*route.doubts, *linked),
+    )
+
+
+def _best(routes: Iterable[Route]) -> Fate:
+    fates = {route.fate for route in routes}
+    return next(
+        (fate for fate in (Fate.KEPT, Fate.SENT, Fate.UNKNOWN) if fate in fates), Fate.DISCARDED
+    )
+
+
+def _told(facility: str, routes: list[Route]) -> Message:
+    """What becomes of the records of a facility."""
+    own = [route for route in routes if route.facility == facility]
+    doubts = capped(dict.fromkeys(d for route in own for d in (*route.doubts, *route.perhaps)))
+    kept = capped(dict.fromkeys(p for route in own for p in route.kept))
+    sent = capped(dict.fromkeys(p for route in own for p in route.sent))
+    fates = {route.fate for route in own} or {Fate.DISCARDED}
+    if fates == {Fate.DISCARDED}:
+        return msg("{facility}: discarded", facility=facility)
+    if Fate.UNKNOWN in fates:
+        return msg("{facility}: depends on {rules}", facility=facility, rules=doubts)
+    if Fate.DISCARDED in fates:
+        return msg("{facility}: discarded in part", facility=facility)
+    if sent:
+        return msg("{facility}: kept in {files}, sent to {targets}", facility=facility,
+                   files=kept, targets=sent)  # fmt: skip
+    return msg("{facility}: kept in {files}", facility=facility, files=kept)
+
+
+def _lost(routes: list[Route]) -> list[Message]:
+    """Facilities and kinds of events of which nothing is kept or sent."""
+    lost: list[Message] = []
+    for facility in LOGINS:
+        own = [route for route in routes if route.facility == facility]
+        if _best(own) is Fate.DISCARDED:
+            lost.append(msg("No record of {facility} is kept or sent", facility=facility))
+    for event, name in _EVENTS.items():
+        own = [route for route in routes if route.event == event]
+        if not lost and _best(own) is Fate.DISCARDED:
+            lost.append(msg("No record of {events} is kept or sent", events=name))
+    return lost
+
+
+@check(
+    "linux.log-routing",
+    needs=(
+        complete(PROCESSES),
+        known_or_absent(optional(RSYSLOG)),
+        known_or_absent(optional(SYSLOG_NG)),
+        known_or_absent(optional(JOURNAL_CONF)),
+        known_or_absent(LOG_TREE),
+    ),
+    severity=Severity.HIGH,
+    remedy=msg("Let the log daemon write auth and authpriv to a file before any rule that stops "
+               "them, or set Storage=persistent in journald.conf"),
+)  # fmt: skip
+def log_routing(
+    processes: tuple[Process, ...],
+    rsyslog: Forwards | Absent | None,
+    syslog_ng: Forwards | Absent | None,
+    journal: JournalConf | Absent | None,
+    tree: LogTree | Absent,
+) -> Judgement:
+    """The log daemons keep the records of logins and privilege, or send them away."""
+    expected = msg("records of auth and authpriv in a file, in a journal on disk, or on another "
+                   "machine")  # fmt: skip
+    live = {p.name for p in running(processes, ("rsyslogd", "syslog-ng", *_OTHERS))}
+    read = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
+    seen = _Seen(
+        rsyslog=rsyslog if "rsyslogd" in live else None,
+        syslog_ng=syslog_ng if "syslog-ng" in live else None,
+        journal=journal,
+        journald=bool(running(processes, ("systemd-journald",))),
+        tree=tree,
+        others=tuple(sorted(name for name in live if not _rules(read.get(name)))),
+    )
+    routes, place = _routes(seen), _journal(seen)
+    detail = (*_daemons(seen, place), *(_told(f, routes) for f in _facilities(routes)))
+    if place is Place.DISK:
+        return passed(*detail, expected=expected)
+    lost = _lost(routes)
+    gaps = _gaps(seen, place)
+    if lost:
+        return (undetermined if gaps else failed)(*lost, *gaps, *detail, expected=expected)
+    if all(r.fate in (Fate.KEPT, Fate.SENT) for r in routes if r.facility in LOGINS):
+        return passed(*detail, expected=expected)
+    return undetermined(*gaps, *detail, expected=expected)
+
+
+def _rules(daemon: Forwards | Absent | None) -> bool:
+    """True when what a daemon does was read, or why it was not is told."""
+    return isinstance(daemon, Absent) or bool(daemon and daemon.routes)
+
+
+def _facilities(routes: list[Route]) -> list[str]:
+    return list(dict.fromkeys(route.facility for route in routes))
+
+
+def _daemons(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
+    """What the journal does, and what keeps rsyslog from hearing anything."""
+    kept = {
+        Place.DISK: msg("The journal is kept on disk"),
+        Place.MEMORY: msg("The journal is kept in memory only"),
+        Place.NOWHERE: msg("The journal keeps no such records"),
+    }
+    none = not seen.journald and seen.rsyslog is seen.syslog_ng is None and not seen.others
+    return present(
+        kept.get(place) if place and seen.journald else None,
+        msg("No log daemon is running") if none else None,
+        msg("rsyslog gets no records: ForwardToSyslog=no, and imjournal is not loaded")
+        if _deaf(seen) and seen.rsyslog is not None
+        else None,
+    )
+
+
+def _gaps(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
+    """What may keep records and was not looked at."""
+    read = (seen.rsyslog, seen.syslog_ng)
+    return present(
+        *(daemon.detail for daemon in read if isinstance(daemon, Absent)),
+        msg("Where the journal is kept is not known") if place is None else None,
+        msg("{names} is running, whose rules are not read", names=seen.others)
+        if seen.others
+        else None,
+    )
+
+
+FACTS = ()
+CHECKS = (log_routing,)
