@@ -47,17 +47,18 @@ audit: .venv/.audit messages
 		echo "make audit: the audit ended with $$code and left no pack" >&2; exit 70; \
 	fi
 
-# Worksteal keeps most files in one worker, so that fixtures of a module are made once.
+# Worksteal keeps most files in one worker, so that fixtures of a module are made once. Live tests
+# wait for servers most of their time: four workers keep two processors busy.
 test: .venv/.dev messages tools check
-	@$(PYTEST) -n 2 --dist worksteal
+	@$(PYTEST) -n 4 --dist worksteal
 
 test-all: .venv/.dev messages tools check
-	@$(PYTEST) -n 2 --dist worksteal --all
+	@$(PYTEST) -n 4 --dist worksteal --all
 
 test-latest: .venv-latest/bin/pip tools
 	@echo "Installing the newest releases into .venv-latest"
 	@.venv-latest/bin/pip install -qq --upgrade --upgrade-strategy eager --editable '.[dev]'
-	@.venv-latest/bin/pytest -n 2 --dist worksteal
+	@.venv-latest/bin/pytest -n 4 --dist worksteal
 
 check: .venv/.dev
 	@echo "ruff, mypy, import-linter"

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import pytest
+from msgspec import structs
 
 from audit_core import evaluate, plan
 from audit_core.api import plugins
@@ -29,7 +30,7 @@ from core.whole import Whole, judged
 from live.sshd import need_root, program
 
 NOBODY = 65534
-TARGETS = (Target(id="here", kind="host", object_type="server", address="127.0.0.1"),)
+HERE = Target(id="here", kind="host", object_type="server", address="127.0.0.1")
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
 
 
@@ -79,7 +80,7 @@ class DroppedTransport:
         return DroppedSession(self._prefix)
 
 
-def _judged(store: Path, transport: DroppedTransport) -> Whole:
+def _judged(store: Path, transport: DroppedTransport, here: Target) -> Whole:
     registry = plugins.load()
     profile = load_policy(registry.policy_dirs).profile("gbt22239-l3", registry.checks)
     work = evaluate.Work(profile=profile, registry=registry, policy={})
@@ -87,20 +88,25 @@ def _judged(store: Path, transport: DroppedTransport) -> Whole:
         RunFile(
             schema=RUN_SCHEMA, id="20261123T120000Z-000000", started="2026-11-23T12:00:00.000Z",
             profile="gbt22239-l3", profile_sha256="", inventory_sha256="", dengbao="", plugins={},
-            targets=TARGETS,
+            targets=(here,),
         )
     )  # fmt: skip
     checks, _ = evaluate.profile_checks(profile, registry)
     shell = [c for c in checks if not c.id.startswith("nmap.")]
     routes = {"here": (shell_route(transport, "here"),)}
-    Collector(run, routes).collect(plan.groups(TARGETS, shell))
+    Collector(run, routes).collect(plan.groups((here,), shell))
     return judged(run, work)
 
 
-def test_an_account_without_rights_gives_no_other_verdict(tmp_path: Path) -> None:
+def test_an_account_without_rights_gives_no_other_verdict(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     need_root()
-    full = _judged(tmp_path / "root", DroppedTransport())
-    less = _judged(tmp_path / "less", DroppedTransport(*dropped()))
+    # The search through all disks takes as long as they are large; `make test-all` does it.
+    settings = {} if pytestconfig.getoption("all") else {"file_sweep": False}
+    here = structs.replace(HERE, settings=settings)
+    full = _judged(tmp_path / "root", DroppedTransport(), here)
+    less = _judged(tmp_path / "less", DroppedTransport(*dropped()), here)
     told = {f.id: f.verdict for f in less.findings}
     seen = {f.id: f.verdict for f in full.findings}
     slow = {f.id for f in full.findings if f.why == Reason.TIMED_OUT}  # nothing was seen then
@@ -143,7 +149,7 @@ def _answer(request: Command | ReadFiles, *prefix: str) -> Answer:
     stdout = reply.stdout if reply.files is None else encode_files(reply.files)
     return Answer(
         stdout=stdout, stderr=reply.stderr, exit_code=reply.exit_code or 0, truncated=False,
-        collected_at="2026-11-23T12:00:00.000Z", target=TARGETS[0],
+        collected_at="2026-11-23T12:00:00.000Z", target=HERE,
     )  # fmt: skip
 
 
