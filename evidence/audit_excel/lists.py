@@ -182,6 +182,7 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
         Cell(view.severity(finding.severity), "centre"),
         Cell((seen(view, finding),), "record"),
         Cell(_params(view, finding), "record"),
+        Cell(tuple(view.items_of.get(finding.id, ())), "record"),
         Cell(lines, "link_centre" if link else "centre", link),
     ]
     return Row(row_keys.of_finding(finding), cells)
@@ -193,7 +194,7 @@ def check_sheet(book: Book, view: View, plan: Plan) -> None:
     columns = [
         Column(text("No."), 7), Column(text("Object"), 20), Column(text("Check"), 40),
         Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Record"), 70),
-        Column(text("Parameters"), 28), Column(text("Evidence"), 16),
+        Column(text("Parameters"), 28), Column(text("Items"), 14), Column(text("Evidence"), 16),
     ]  # fmt: skip
     rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.found, 1))
     table(

@@ -5,7 +5,8 @@ A record states values that were seen, the worst first; long lists are cut, neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -57,6 +58,27 @@ TOLD_MOST = 400
 FEW = 4
 """Items of a list that a record shows; the check results have them all."""
 
+FEW_FAILED = 10
+"""As `FEW`, of what failed; the list of issues has them all, too."""
+
+PLACES = 2
+"""Files or commands that a line names."""
+
+_STOPS = " .。;；"
+
+_ASK = msg("to be confirmed by a person")
+_TO_DO = {
+    "not_permitted": msg("grant what dengbao plan --grants lists and collect again"),
+    "unreachable": msg("restore the connection and collect again"),
+    "timed_out": msg("collect again while the host is idle"),
+    "truncated": msg("look at the stored answer by hand"),
+    "unparsable": msg("look at the stored answer by hand"),
+    "not_collected": msg("then collect again"),
+    "unsupported": msg("assess it by hand"),
+    "fault": msg("assess it by hand"),
+    "not_present": msg("assess it by hand"),
+}
+
 SHORT = 160
 """Characters of one value that a record shows; the check results have them all."""
 
@@ -69,14 +91,14 @@ def _turned(parts: dict[str, list[str]]) -> dict[tuple[str, ...], tuple[str, ...
     return turned
 
 
-def _brief_message(view: View, message: Message) -> Message:
-    return replace(message, args={n: _cut(view, v) for n, v in message.args.items()})
+def _brief_message(view: View, message: Message, few: int = FEW) -> Message:
+    return replace(message, args={n: _cut(view, v, few) for n, v in message.args.items()})
 
 
-def _cut(view: View, value: Value) -> Value:
-    if isinstance(value, tuple) and len(value) > FEW + 1:
+def _cut(view: View, value: Value, few: int) -> Value:
+    if isinstance(value, tuple) and len(value) > few + 1:
         rest = msg("… {count} in all", count=len(value))
-        return (*value[:FEW], view.source.say(rest))
+        return (*value[:few], view.source.say(rest))
     if isinstance(value, str) and len(value) > SHORT:
         return value[: SHORT * 3 // 4] + "…"
     return value
@@ -90,15 +112,16 @@ def _reason(view: View, finding: Finding) -> str:
 
 
 def _shortened(view: View, finding: Finding) -> Finding:
-    """`finding` with long lists shortened: never the values of a failure, always the requirement.
+    """`finding` with long lists shortened, those of a failure less.
 
     What did not fail leaves a demand that is too long to state to the check results.
     """
     expected = _brief_message(view, finding.expected) if finding.expected else None
-    whole = finding.verdict is Verdict.FAIL
-    if expected != finding.expected and not whole:
+    failed = finding.verdict is Verdict.FAIL
+    if expected != finding.expected and not failed:
         expected = None
-    detail = finding.detail if whole else tuple(_brief_message(view, m) for m in finding.detail)
+    few = FEW_FAILED if failed else FEW
+    detail = tuple(_brief_message(view, m, few) for m in finding.detail)
     return replace(finding, detail=detail, expected=expected)
 
 
@@ -131,32 +154,128 @@ def problem(view: View, finding: Finding) -> tuple[str, ...]:
     if brief.expected is not None:
         unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,
                     expected=view.say(brief.expected))  # fmt: skip
-    return view.say(msg("Found: {detail}.", detail=_detail(view, brief))), view.say(unmet)
+    return view.say(msg("Found: {detail}.", detail=_detail(view, finding))), view.say(unmet)
 
 
 def _no_reason(view: View) -> str:
     return view.text("NO REASON RECORDED: write it before handing this over")
 
 
+def _bare(view: View, finding: Finding) -> str:
+    """What is said of a finding that says nothing itself."""
+    if finding.verdict is Verdict.NOT_APPLICABLE:
+        return _no_reason(view)
+    known = _REASONS.get(finding.why)
+    return view.say(known) if known else view.text("no value was recorded")
+
+
+class _Line(NamedTuple):
+    """What a line says, and why and of which findings: those that say the same share one."""
+
+    verdict: Verdict
+    detail: str
+    end: str
+
+
+def _end(view: View, finding: Finding) -> str:
+    """How the line of `finding` ends: the demand that is not met, or what is left to do."""
+    if finding.verdict is Verdict.UNDETERMINED:
+        return view.say(_TO_DO.get(finding.why, _ASK))
+    if finding.verdict is not Verdict.FAIL:
+        return ""
+    if finding.expected is None:
+        return view.text("requirement not met")
+    demand = view.say(finding.expected)
+    return view.say(msg("requirement not met: {expected}", expected=demand))
+
+
+def _told(view: View, finding: Finding) -> Finding:
+    """`finding` as a record tells it: shortened, without what only repeats that it is not there."""
+    brief = _shortened(view, finding)
+    detail = brief.detail
+    if finding.why == "not_present" and finding.verdict is not Verdict.UNDETERMINED:
+        detail = detail[:-1] or detail
+    return replace(brief, detail=detail)
+
+
 def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
     """A line for each finding; findings that say the same share one, of several parts too."""
-    alike: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for f in findings:
-        parts = alike.setdefault((seen(view, _shortened(view, f)), view.verdict(f.verdict)), {})
-        parts.setdefault("" if f.target == object else f.target, []).append(f.check)
+    alike: dict[_Line, dict[str, list[str]]] = {}
+    for f in _joined(view, [_told(view, f) for f in findings]):
+        what = view.says(f.detail) or _bare(view, f)
+        parts = alike.setdefault(_Line(f.verdict, what, _end(view, f)), {})
+        parts.setdefault("" if f.target == object else f.target, []).extend(_places(view, f))
     lines = []
-    for (detail, verdict), parts in alike.items():
-        for checks, targets in _turned(parts).items():
+    for line, parts in alike.items():
+        for places, targets in _turned(parts).items():
             of = f"[{view.comma.join(targets)}] " if targets != ("",) else ""
-            mark = f"{verdict} · {view.comma.join(checks)}"
-            lines.append(of + (f"{detail} 〔{mark}〕" if view.zh else f"{detail} [{mark}]"))
+            lines.append(of + _sentence(view, line, tuple(dict.fromkeys(places))))
     return lines
+
+
+def _places(view: View, finding: Finding) -> list[str]:
+    """What to name as looked at; nothing where a message says itself what was not answered."""
+    told = bool(finding.detail) and finding.detail[0].id.startswith("{asked}")
+    if told or finding.why == "not_collected":
+        return []
+    return [place.replace(" …", " 等") if view.zh else place for place in finding.looked_at]
+
+
+def _joined(view: View, findings: list[Finding]) -> Iterator[Finding]:
+    """Findings that end with the same reason as one, which says that reason once."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for f in findings:
+        shares = f.verdict is Verdict.UNDETERMINED and len(f.detail) > 1
+        key = (f.target, f.why, view.say(f.detail[-1])) if shares else (f.id,)
+        groups.setdefault(key, []).append(f)
+    for group in groups.values():
+        first = group[0]
+        if len(group) > 1:
+            own = tuple(m for f in group for m in f.detail[:-1])
+            places = dict.fromkeys(p for f in group for p in f.looked_at)
+            first = replace(first, detail=(*own, first.detail[-1]), looked_at=tuple(places))
+        yield first
+
+
+def _sentence(view: View, line: _Line, places: tuple[str, ...]) -> str:
+    """The line as a sentence without its end; a place that it names anyhow is not told twice."""
+    if line.verdict is Verdict.NOT_APPLICABLE:
+        return view.say(msg("Not applicable: {why}", why=line.detail))
+    named = [p for p in places if p not in line.detail][:PLACES]
+    if line.verdict is Verdict.UNDETERMINED and line.end != view.say(_ASK):
+        return _unseen(view, line, named)
+    text = (
+        msg("Examined {places}: {detail}", places=view.comma.join(named), detail=line.detail)
+        if named
+        else msg("Examined: {detail}", detail=line.detail)
+    )
+    return view.say(text) + (("，" if view.zh else "; ") + line.end if line.end else "")
+
+
+def _unseen(view: View, line: _Line, named: list[str]) -> str:
+    text = (
+        msg("{places} could not be examined: {why}", places=view.comma.join(named),
+            why=line.detail)
+        if named
+        else msg("Could not be examined: {why}", why=line.detail)
+    )  # fmt: skip
+    return view.say(text) + ("，" if view.zh else "; ") + line.end
+
+
+def numbered(view: View, lines: Sequence[str]) -> tuple[str, ...]:
+    """`lines` as an assessor writes them: numbered, with semicolons, a full stop at the end."""
+    mark, between, stop = ("）", "；", "。") if view.zh else (") ", ";", ".")
+    last = len(lines)
+    return tuple(
+        f"{n}{mark}{line.rstrip(_STOPS)}{stop if n == last else between}"
+        for n, line in enumerate(lines, 1)
+    )
 
 
 def record(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The result record (结果记录): what was seen, why, and what a person has to bring."""
     told = (*seen_lines(view, conclusion), *answer_lines(view, conclusion))
-    return (*told, *_open_lines(view, conclusion)) or (
+    return (*numbered(view, told), *_open_lines(view, conclusion)) or (
         view.text("NOTHING RECORDED: this result has no evidence"),
     )
 
@@ -231,17 +350,36 @@ def _reason_demanded(view: View, conclusion: Conclusion) -> list[str]:
 
 
 def _asked_of_people(view: View, conclusion: Conclusion) -> list[str]:
-    wanted = to_bring(view, conclusion)
-    lines = [view.say(msg("To be provided: {what}", what=what)) for what in wanted]
+    lines = [view.say(msg("To be provided: {what}", what=what)) for what in _left(view, conclusion)]
     if conclusion.conclusion is Result.NOT_ASSESSED and not (conclusion.findings or conclusion.why):
         lines.insert(0, view.text("Not assessed: no check covers this item"))
     return lines
 
 
+def _left(view: View, conclusion: Conclusion) -> list[str]:
+    """What is left to people, in short; the list of questions has it in full."""
+    asked = _asked_steps(view, conclusion)
+    if not asked:
+        return to_bring(view, conclusion)
+    methods = dict.fromkeys(view.method(m) for step in asked for m in step.methods)
+    return [
+        view.say(
+            msg("steps {steps} ({methods}), see the sheet {sheet}",
+                steps=tuple(str(step.number) for step in asked),
+                methods=view.comma.join(methods) or view.text("answer"),
+                sheet=view.text("To be provided"))
+        )
+    ]  # fmt: skip
+
+
+def _asked_steps(view: View, conclusion: Conclusion) -> list[Step]:
+    open_steps = conclusion.open_steps
+    return [s for s in view.clause(conclusion).steps if s.number in open_steps and s.question]
+
+
 def to_bring(view: View, conclusion: Conclusion) -> list[str]:
     """What a person has to answer and bring; never empty for what was not assessed."""
-    clause, open_steps = view.clause(conclusion), conclusion.open_steps
-    asked = [s for s in clause.steps if s.number in open_steps and s.question]
+    clause, asked = view.clause(conclusion), _asked_steps(view, conclusion)
     if asked or conclusion.conclusion is not Result.NOT_ASSESSED:
         return [view.say(wanted(step, view.source.lang)) for step in asked]
     methods = view.methods(clause)

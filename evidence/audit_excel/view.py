@@ -62,6 +62,7 @@ class View(Words):
         self._digits = number_width(results)
         self._take([results.object(entry) for entry in part.entries])
         self.by_object, self.by_layer = self._grouped()
+        self.items_of = self._items_of()
         self._looked = self._by_whole()
         self._names = self._named()
 
@@ -89,6 +90,15 @@ class View(Words):
             layers[self.layer(self.clause(conclusion))].append(conclusion)
         ids = sorted(objects, key=lambda t: (target_rank.get(t, len(target_rank)), t))
         return {id: objects[id] for id in ids}, dict(layers)
+
+    def _items_of(self) -> dict[str, list[str]]:
+        """The clauses whose conclusions name a finding, by its id, each once."""
+        found: dict[str, dict[str, None]] = defaultdict(dict)
+        for conclusions in self.by_object.values():
+            for conclusion in conclusions:
+                for id in conclusion.findings:
+                    found[id][conclusion.clause] = None
+        return {id: list(clauses) for id, clauses in found.items()}
 
     def _by_whole(self) -> dict[str, list[Evidence]]:
         # Observations of a part count for the object that it belongs to.

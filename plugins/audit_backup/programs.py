@@ -32,7 +32,7 @@ from audit_core.api.sdk import (
     verbatim,
 )
 
-CLOCK = Command(argv=("date", "+%s"))
+CLOCK = Command(argv=("date", "+%s"), aside=True)
 
 
 def ask_archives(target: Target) -> Command | Message:

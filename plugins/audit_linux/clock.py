@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit_core.api.sdk import Answer, Command, whole_number
 
-CLOCK = Command(argv=("date", "+%s"))
+CLOCK = Command(argv=("date", "+%s"), aside=True)
 
 
 def seconds(answer: Answer) -> int:

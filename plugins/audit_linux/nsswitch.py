@@ -78,12 +78,13 @@ def parse_sources(answers: Answers) -> Sources | Absent:
 
 ASKS: dict[str, NamedAsk] = {
     # The vendor's file counts where there is no other; paths come sorted, /etc first.
-    "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")),
+    "nsswitch": ReadFiles(paths=("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf"), aside=True),
     "sssd": optional(
         Command(
             argv=("ps", "-ww", "-p", "1", "-C", "sssd_be", "-o", "pid=", "-o", "args="),
             ok=(0, 1),
             not_found=Reason.NOT_PRESENT,
+            aside=True,
         )
     ),
 }

@@ -106,6 +106,7 @@ PROCESSES = fact(
             ),
             ok=(0, 1),
             limit=4 << 20,
+            aside=True,
         ),
     },
     parse=parse_processes,

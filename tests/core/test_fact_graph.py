@@ -217,6 +217,7 @@ def test_one_of_several_sources_is_enough_and_is_named(tmp_path: Path) -> None:
     for n, ((a, b), (value, source)) in enumerate(cases.items()):
         got = findings(tmp_path / str(n), what, a_web=a, b_web=b)["web"]
         assert (seen(got), got.sources) == ((P, "", [(value,)]), (source,))
+        assert got.looked_at == (f"say {source[-1]} web",)
     assert judged(tmp_path / "u", what, a_web="none", b_web=REFUSED)[:2] == (U, "not_permitted")
 
 

@@ -145,3 +145,23 @@ def test_a_question_that_two_facts_put_is_asked_once_with_the_longer_patience() 
     assert [(r.timeout_s, r.limit) for r in every] == [(60, 9)]
     # as sudoers has it, also where only one of the two facts is asked for
     assert [q.request for q in plan.main_round(made, Platform(values={"init": "systemd"}))] == every
+
+
+def test_a_record_names_files_and_commands_in_short() -> None:
+    around = ("/usr/bin/timeout", "-s", "HUP", "180", "/usr/bin/nice", "-n", "19")
+    cases = {
+        ("/usr/sbin/sshd", "-T"): "sshd -T",
+        ("uname", "-sr"): "uname -sr",
+        ("/bin/sed", "-nE", "-e", "/./p", "-e", "s/x/y/p", "/etc/shadow"): "/etc/shadow",
+        (*around, "/usr/bin/find", "/", "-type", "d", "-print0"): "find /",
+        ("/usr/bin/find", "/home", "/root", "-print0"): "/home …",
+        ("ps", "-eo", "pid=,uid=,comm="): "ps",
+        ("systemctl", "list-units", "--all", "--type=service"): "systemctl list-units",
+        ("apt", "-o", "Dir::Cache::pkgcache=", "list", "--upgradable"): "apt list",
+        ("journalctl", "-q", "--no-pager", "-o", "json", "-n", "1"): "journalctl",
+        ("timeout", "5", "true"): "timeout 5 true",
+    }
+    assert {argv: Command(argv=argv).short() for argv in cases} == cases
+    assert ReadFile(path="/etc/login.defs").short() == "/etc/login.defs"
+    assert ReadFiles(paths=("/etc/pam.d", "/usr/lib/pam.d"), depth=1).short() == "/etc/pam.d …"
+    assert Probe(port=1).short() == Probe(port=1).describe()

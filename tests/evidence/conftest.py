@@ -154,7 +154,8 @@ def _findings_of(host: str, evidence: list[Evidence]) -> list[Finding]:
     return [
         _finding("ssh.root-login", host, root, msg("PermitRootLogin is {value}", value=rooted),
                  expected=msg("one of {allowed}", allowed=("no", "prohibit-password")),
-                 evidence=(digest[0],), severity=Severity.HIGH, params={"allowed": ["no"]},
+                 evidence=(digest[0],), looked_at=("sshd -T",), severity=Severity.HIGH,
+                 params={"allowed": ["no"]},
                  remedy=msg("Set PermitRootLogin to no in sshd_config and reload sshd")),
         _finding("password.length", host, Verdict.PASS,
                  msg("minlen is {value}, {classes} character classes are required",

@@ -70,8 +70,8 @@ def test_a_pass_without_a_value_says_so(
 ) -> None:
     mute = tuple(replace(f, detail=()) for f in small_results.findings)
     made = records(written(make_source(replace(small_results, findings=mute)), tmp_path), "db1")
-    assert made["8.1.4.3a"][0] == "未记录检查到的值 〔通过 · audit.running〕"
-    assert "未能判定：无权限查看 〔" in made["8.1.4.1b"][0]
+    assert made["8.1.4.3a"][0] == "1）经核查，未记录检查到的值。"
+    assert "未能核查：无权限查看，请按 dengbao plan --grants" in made["8.1.4.1b"][0]
     assert "不适用：【未记录不适用原因：移交前必须补写】" in made["8.1.4.1c"][0]
 
 

@@ -48,21 +48,23 @@ def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_
     )
     made = written(make_source(with_findings(small_results, seen)), tmp_path)
     record = records(made, "web1")["8.1.4.3a"][0]
-    assert record == f"{'、'.join(many[:4])}、…等共 20 项 〔通过 · audit.running〕"
+    assert record == f"1）经核查，{'、'.join(many[:4])}、…等共 20 项。"
     whole = next(r[5] for r in rows(made["检查明细"]) if "audit.running" in r[2])
     assert all(cipher in whole for cipher in many)
     assert "y" * 500 in whole
 
 
-def test_what_was_seen_of_a_failure_is_never_cut(
+def test_long_lists_of_a_failure_stand_in_full_in_the_issues(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
-    many = tuple(f"port-{n}" for n in range(20))
+    many = tuple(f"port-{n}." for n in range(20))
     old = next(f for f in small_results.findings if f.id == "ssh.root-login@web1")
     failed = replace(old, detail=(msg("{value}", value=many),))
     made = written(make_source(with_findings(small_results, failed)), tmp_path)
-    assert "port-19" in records(made, "web1")["8.1.4.1c"][0]
-    assert "port-19" in rows(made["问题清单"])[0][1]
+    record = records(made, "web1")["8.1.4.1c"][0]
+    assert [f"port-{n}." in record for n in (0, 9, 10)] == [True, True, False]
+    assert "等共 20 项" in record
+    assert "port-19." in rows(made["问题清单"])[0][1]
 
 
 def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
@@ -75,7 +77,12 @@ def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
     ]  # fmt: skip
     made = written(make_source(with_findings(small_results, *blind)), tmp_path)
     lines = records(made, "web1")["8.1.4.1c"][0].split("\n")
-    assert lines[1] == "未能判定：无法连接；no way in 〔未能判定 · ssh.root-login、telnet.absent〕"
+    assert [line for line in lines if "no way in" in line and "[" not in line] == [
+        "2）未能核查：no way in，请恢复连接后重新采集。"
+    ]
+    of = {row[2].split("\n")[1]: row[7] for row in rows(made["检查明细"]) if row[1] == "web1"}
+    assert "8.1.4.1c" in of["ssh.root-login v1"]
+    assert "8.1.4.1c" in of["telnet.absent v1"]
 
 
 @pytest.mark.parametrize("code", ["inconclusive", "reason_given", "brand_new"])
@@ -85,8 +92,9 @@ def test_codes_are_never_shown_where_the_finding_says_its_reason(
     old = next(f for f in small_results.findings if f.id == "login.lockout@web1")
     made = written(make_source(with_findings(small_results, replace(old, why=code))), tmp_path)
     record = records(made, "web1")["8.1.4.1b"][0]
-    assert record.startswith("未能判定：")
-    assert (code in record) == (code == "brand_new")
+    assert record.startswith("1）经核查，")
+    assert "，需人工确认。" in record
+    assert code not in record
 
 
 def test_an_empty_value_is_a_word(
@@ -95,7 +103,7 @@ def test_an_empty_value_is_a_word(
     old = next(f for f in small_results.findings if f.id == "audit.running@web1")
     bare = replace(old, detail=(msg("agents: {a}; TPM {b}; {c}", a=(), b=None, c=("-",)),))
     made = written(make_source(with_findings(small_results, bare)), tmp_path)
-    assert records(made, "web1")["8.1.4.3a"][0].startswith("agents: 无; TPM 无; 无 〔")
+    assert records(made, "web1")["8.1.4.3a"][0] == "1）经核查，agents: 无; TPM 无; 无。"
 
 
 def test_a_declared_object_keeps_its_id_beside_the_word_for_an_undeclared_one(
@@ -184,7 +192,7 @@ def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
     (rest,) = [line for line in lines if line.startswith("另有")]
     shown = sum("seen: " in line for line in lines)
     assert shown + int(re.findall(r"\d+", rest)[0]) == 63
-    assert sum("未通过" in line for line in lines[:3]) == 3
+    assert sum("不符合要求" in line for line in lines[:3]) == 3
     assert lines[-1].startswith("待补充：")
     assert book[host].row_dimensions[row[0].row].height < 409
     checks = [r[2] for r in rows(book["检查明细"])]

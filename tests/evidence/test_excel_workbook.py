@@ -12,9 +12,7 @@ from msgspec.structs import replace
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
-from audit_core.model import (
-    Result,
-)
+from audit_core.model import Result, Verdict
 from audit_core.model.results import PackSource
 from audit_excel import book as book_module
 from core.pack.workbook import (
@@ -64,35 +62,33 @@ def test_a_record_says_what_was_seen_and_never_the_clause(book: Any, source: Pac
         wanted = [c for c in results.conclusions if c.target == target]
         for conclusion, row in zip(wanted, rows(book[target]), strict=True):
             for finding in (findings[id] for id in conclusion.findings):
-                assert finding.check in row[3]
+                assert finding.check not in row[3]
                 assert all(source.say(detail) in row[3] for detail in finding.detail)
-                assert finding.expected is None or source.say(finding.expected) in row[3]
+                failed = finding.verdict is Verdict.FAIL and finding.expected is not None
+                assert not failed or source.say(finding.expected) in row[3]
             assert all(source.say(message) in row[3] for message in conclusion.why)
-            assert bool(conclusion.open_steps) == (
-                "谁可以重置口令" in row[3] or "Who may" in row[3]
-            )
+            assert bool(conclusion.open_steps) == ("问题见" in row[3] or "see the sheet" in row[3])
             assert gists[conclusion.clause] not in row[3]
 
 
 def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
     found = records(written(make_source(lang="zh"), tmp_path), "web1")
     assert found["8.1.4.1c"] == (
-        "PermitRootLogin 为 yes；要求：no、prohibit-password 之一 〔未通过 · ssh.root-login〕\n"
-        "[web1/tls:443] 该端点提供 TLSv1.0、TLSv1.2；要求：仅 TLS 1.2 及以上 "
-        "〔未通过 · tls.protocols〕\n"
-        "不适用：未安装 telnet 服务端 〔不适用 · telnet.absent〕",
+        "1）经核查 sshd -T，PermitRootLogin 为 yes，不符合要求：no、prohibit-password 之一；\n"
+        "2）[web1/tls:443] 经核查，该端点提供 TLSv1.0、TLSv1.2，不符合要求：仅 TLS 1.2 及以上；\n"
+        "3）不适用：未安装 telnet 服务端。",
         "不符合",
         "E00001\nE00005",
     )
     assert found["8.1.4.1a"] == (
-        "口令最小长度=8，要求 3 类字符；要求：不小于 8 〔通过 · password.length〕\n"
+        "1）经核查，口令最小长度=8，要求 3 类字符。\n"
         "说明：自动检查仅覆盖操作系统自身口令\n"
-        "待补充：第 1 步：谁可以重置口令？（需提供：重置记录）",
+        "待补充：第 1 步（回答），问题见“待补充材料”",
         "未测",
         "E00002–E00003",
     )
     assert found["8.1.4.1b"][0].startswith(
-        "未能判定：无权限查看；sudo 需要口令，未获授权 〔未能判定 · login.lockout〕\n待补充："
+        "1）未能核查：sudo 需要口令，未获授权，请按 dengbao plan --grants 授权后重新采集。\n"
     )
     assert found["8.1.4.2c"][0].startswith("未测：没有自动检查覆盖本测评项\n待补充：")
     assert found["8.1.4.11a"][:2] == ("说明：本机不存储个人信息", "不适用")
@@ -108,7 +104,7 @@ def test_a_result_that_answers_can_better_is_marked_and_says_what_is_open(
     book = written(make_source(replace(small_results, conclusions=pending), lang="zh"), tmp_path)
     record, conformity, _ = records(book, "web1")["8.1.4.1a"]
     assert conformity == "不符合（待定）"
-    assert record.endswith("待补充：第 1 步：谁可以重置口令？（需提供：重置记录）")
+    assert record.endswith("待补充：第 1 步（回答），问题见“待补充材料”")
     (row,) = [r for r in rows(book["测评项矩阵"]) if str(r[2]).startswith("8.1.4.1a")]
     assert "不符合（待定）" in row
 

@@ -179,7 +179,9 @@ class Evaluator:
                 # The facts first, so that a hanging parser is not attributed to the check.
                 inputs = facts.inputs(check.needs, target)
                 step(step_name("check", check.id, target))
-                yield judge.judge(check, target, inputs, values_on(profile, check, target))
+                found = judge.judge(check, target, inputs, values_on(profile, check, target))
+                looked_at = facts.looked_at(check.needs, target, inputs)
+                yield structs.replace(found, looked_at=looked_at)
         if group.root.object_type not in self._whole:
             yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
 

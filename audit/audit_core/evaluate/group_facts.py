@@ -15,6 +15,7 @@ from msgspec import Struct
 from audit_core import plan
 from audit_core.evaluate import parse
 from audit_core.evaluate.inputs import Got, Inputs, Members, gather
+from audit_core.evaluate.looked_at import LookedAt
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.model import (
     Absent,
@@ -86,6 +87,7 @@ class GroupFacts:
         self._facts: dict[tuple[str, str], Got] = {}
         questions = group.platform or shared.platforms.get(group.root.kind)
         self._platform = answers.platform(self._seen, questions, group.root)
+        self._looked_at = LookedAt(self._seen, self._platform)
         # Of this group, not of the run: a run that was resumed asked some targets later.
         times = (o.started for o in self._seen.observations.values())
         self._collected_at = min(times, default="") or begun
@@ -93,6 +95,10 @@ class GroupFacts:
     def inputs(self, needs: Iterable[Need], target: Target) -> Inputs:
         """What `needs` give from where `target` stands."""
         return gather(needs, _View(self, target))
+
+    def looked_at(self, needs: Iterable[Need], target: Target, inputs: Inputs) -> tuple[str, ...]:
+        """What was looked at for `needs`, which gave `inputs`, in short."""
+        return self._looked_at.names(needs, target, frozenset(inputs.sources))
 
     def shared(self, facts: Iterable[Fact]) -> dict[tuple[str, str], Got]:
         """Each of `facts` about every target of its kind in this group."""

@@ -85,7 +85,7 @@ def _one(
 
 def _name(ask: Ask, target: Target) -> str:
     request = request_of(ask, target)
-    return "" if isinstance(request, Message) else request.describe()
+    return "" if isinstance(request, Message) else request.short()
 
 
 def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Absent:
@@ -101,7 +101,7 @@ def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Abse
     fault = observations.fault(target)
     if fault is not None:
         return Absent(reason=fault[0], detail=fault[1])
-    detail = msg("{asked}: not requested in this run", asked=request.describe())
+    detail = msg("{asked}: not requested in this run", asked=request.short())
     return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 

@@ -72,7 +72,8 @@ class Check(Struct, frozen=True, kw_only=True):
 class Finding(Struct, frozen=True, kw_only=True):
     """Check × target. `why` is a code: the reason for absence, or of a fault; empty otherwise.
 
-    `sources` are the ids of the facts that were used where one of several is enough.
+    `sources` are the ids of the facts that were used where one of several is enough. `looked_at`
+    names in short what was looked at: files, commands, interfaces, the one that matters most first.
     """
 
     id: str
@@ -86,5 +87,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     expected: Message | None
     evidence: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    looked_at: tuple[str, ...] = ()
     params: dict[str, Any] = {}
     remedy: Message | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
-from collections.abc import Iterable
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -45,22 +47,29 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     such a field is part of its meaning and never changes, and a field that is added later needs a
     default that means what was asked before.
 
+    `aside`: the answer only helps to read others, so that a record does not name it.
+
     `evidence_kind` is a code for what it yields, `evidence_title` that code in words.
     """
 
     evidence_kind: ClassVar[str] = "answer"
     evidence_title: ClassVar[Message | None] = None
     bounds: ClassVar[tuple[str, ...]] = ("timeout_s", "limit")
-    waiting: ClassVar[frozenset[str]] = frozenset({*bounds, "partial_ok"})
+    waiting: ClassVar[frozenset[str]] = frozenset({*bounds, "partial_ok", "aside"})
 
     privilege: Privilege = Privilege.USER
     timeout_s: int = 20
     limit: int = 1 << 20
     partial_ok: bool = False
+    aside: bool = False
 
     def describe(self) -> str:
         """The question as one line for people."""
         raise NotImplementedError
+
+    def short(self) -> str:
+        """The file, program or interface that is looked at, as a record names it."""
+        return self.describe()
 
     def as_message(self) -> Message:
         """The question in the reader's language; by default the line of `describe`."""
@@ -113,6 +122,40 @@ def stored(request: Request) -> dict[str, Any]:
     return plain
 
 
+_SHORT = 20
+"""Characters of a command line that a record names whole."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9 _./:=@%+,-]+")
+_PATH = re.compile(r"/|(/[A-Za-z0-9_.@+*-]+)+/?")
+_WORD = re.compile(r"[a-z][a-z-]+")
+_AROUND = frozenset({"timeout", "nice", "ionice", "env"})
+_READERS = frozenset({"cat", "sed", "grep", "head", "tail", "find", "stat", "ls"})
+
+
+def _limited(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """`argv` without the programs that only limit the command behind them."""
+    while posixpath.basename(argv[0]) in _AROUND:
+        inner = next((n for n, word in enumerate(argv[1:], 1) if word.startswith("/")), 0)
+        if not inner:
+            return argv
+        argv = argv[inner:]
+    return argv
+
+
+def _first_of(places: Sequence[str]) -> str:
+    return places[0] + (" …" if len(places) > 1 else "")
+
+
+def _subcommand(words: Sequence[str]) -> list[str]:
+    """The first of `words` that is neither an option nor the value of one; none where unclear."""
+    before = ""
+    for word in words:
+        if _WORD.fullmatch(word) and not before.startswith("-"):
+            return [word]
+        before = word
+    return []
+
+
 _SIGPIPE = 141  # as a shell tells it: the reader closed the pipe
 
 
@@ -134,6 +177,24 @@ class Command(Request, frozen=True, kw_only=True, tag="command"):
     def describe(self) -> str:
         """The argv, its words joined by blanks."""
         return " ".join(self.argv)
+
+    def short(self) -> str:
+        """The command line where it is short and plain; else the program, or the files it reads.
+
+        Programs around the command that only limit it are left out.
+        """
+        program, *words = _limited(self.argv)
+        name = posixpath.basename(program)
+        pairs = zip(("", *words), words, strict=False)
+        paths = [w for before, w in pairs if _PATH.fullmatch(w) and before != "-e"]
+        if name in _READERS and paths and paths[0] != "/":
+            return _first_of(paths)
+        whole = " ".join((name, *words))
+        if len(whole) <= _SHORT and _PLAIN.fullmatch(whole):
+            return whole
+        if paths:
+            return f"{name} {_first_of(paths)}"
+        return " ".join((name, *_subcommand(words)))
 
     def accepts(self, exit_code: int | None, *, truncated: bool) -> bool:
         """Whether `exit_code` means an answer; an answer that was cut ends with SIGPIPE."""
@@ -205,6 +266,10 @@ class ReadFiles(Request, frozen=True, kw_only=True, tag="files"):
         below = " or ".join(self.names) or "*"
         under = f" ({below}, {self.depth} deep)" if self.depth else ""
         return " ".join((*(path + under for path in self.paths), *self.globs))
+
+    def short(self) -> str:
+        """The first path, and that there are more."""
+        return _first_of([*self.paths, *self.globs])
 
 
 def merged(requests: Iterable[Request]) -> dict[str, Request]:

@@ -93,7 +93,7 @@ def absent(reason: Reason, detail: Message, observation: Observation) -> Absent:
 def _unanswered(request: Request, observation: Observation) -> Absent:
     status = observation.status
     reason = request.if_not_found() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
-    detail = filled(_DETAILS[status], asked=observation.asked)
+    detail = filled(_DETAILS[status], asked=request.short())
     if observation.detail is not None:
         detail = msg("{detail} ({why})", detail=detail, why=observation.detail)
     return absent(reason, detail, observation)
@@ -107,7 +107,7 @@ def answer(
     `request` is the question as its fact puts it today; what it accepts decides, not what was
     accepted when it was asked.
     """
-    asked = observation.asked
+    asked = request.short()
     if observation.status is not Status.ANSWERED:
         return _unanswered(request, observation)
     if observation.truncated and not request.partial_ok:

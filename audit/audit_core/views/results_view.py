@@ -85,6 +85,7 @@ class FindingView(Struct, frozen=True, kw_only=True):
     params: dict[str, Any]
     evidence: tuple[str, ...]
     sources: tuple[str, ...]
+    looked_at: tuple[str, ...]
 
 
 class EvidenceView(Struct, frozen=True, kw_only=True):
@@ -291,6 +292,7 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
         params=f.params,
         evidence=f.evidence,
         sources=f.sources,
+        looked_at=f.looked_at,
     )
 
 

@@ -96,6 +96,6 @@ def parse_mounts(answer: Answer) -> Mounts | Partial:
 MOUNTS = fact(
     "linux.mounts",
     Mounts,
-    ask=Command(argv=("cat", "/proc/self/mountinfo")),
+    ask=Command(argv=("cat", "/proc/self/mountinfo"), aside=True),
     parse=parse_mounts,
 )

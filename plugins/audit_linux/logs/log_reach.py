@@ -72,6 +72,7 @@ HOST_SINCE = fact(
             "/etc/ssh/ssh_host_ed25519_key.pub",
         ),
         ok=(0, 1),
+        aside=True,
     ),
     parse=parse_host_since,
 )

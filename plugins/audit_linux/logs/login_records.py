@@ -134,7 +134,7 @@ def _local(answer: Answer) -> datetime:
 
 
 def _samples(sed: str) -> Provider:
-    zone = Command(argv=("date", "+%Y-%m-%dT%H:%M:%S%z"))
+    zone = Command(argv=("date", "+%Y-%m-%dT%H:%M:%S%z"), aside=True)
     return provider(asks={"zone": zone, "records": _sed(sed)}, parse=parse_samples)
 
 

@@ -69,6 +69,7 @@ _FIND_SERVERS = Command(
     ),
     privilege=Privilege.ROOT,  # a folder that is closed to others may hold a second server
     ok=(0, 1),
+    aside=True,
 )  # fmt: skip
 SERVERS = fact("linux.sshd-programs", Servers, ask=_FIND_SERVERS, parse=parse_servers)
 
@@ -256,7 +257,7 @@ _PS = ("-ww", "-C", "sshd", "-C", "sshd-session", "-C", "dropbear", "-o", "lstar
 # RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
 # options of the running server: `sshd -T` knows nothing of them.
 _ASK_PS = tuple(
-    Command(argv=(ps, *_PS), privilege=Privilege.ROOT, ok=(0, 1))
+    Command(argv=(ps, *_PS), privilege=Privilege.ROOT, ok=(0, 1), aside=True)
     for ps in ("/usr/bin/ps", "/bin/ps")
 )
 RUNNING = fact(
@@ -296,7 +297,9 @@ RUNNING_SEEN = fact(
     providers=tuple(
         provider(
             Command(
-                argv=(ask.argv[0], "-ww", "-p", "1", *_PS[1:-4], "-o", "pid=", *_PS[-4:]), ok=(0, 1)
+                argv=(ask.argv[0], "-ww", "-p", "1", *_PS[1:-4], "-o", "pid=", *_PS[-4:]),
+                ok=(0, 1),
+                aside=True,
             ),
             parse_running_seen,
         )
@@ -355,6 +358,7 @@ _ASK_TIMES = Command(
     ),
     privilege=Privilege.ROOT,
     ok=(0, 1),
+    aside=True,
 )  # fmt: skip
 TIMES = fact("linux.sshd-times", SshdTimes, ask=_ASK_TIMES, parse=parse_times)
 TIMES_SEEN = fact("linux.sshd-times-seen", SshdTimes, ask=plainly(_ASK_TIMES), parse=parse_times)
