@@ -78,7 +78,7 @@ def test_findings_that_say_the_same_share_a_line_and_lose_no_name(
     made = written(make_source(with_findings(small_results, *blind)), tmp_path)
     lines = records(made, "web1")["8.1.4.1c"][0].split("\n")
     assert [line for line in lines if "no way in" in line and "[" not in line] == [
-        "2）未能核查：no way in，请恢复连接后重新采集。"
+        "2）未能核查 sshd -T：no way in，请恢复连接后重新采集。"
     ]
     of = {row[2].split("\n")[1]: row[7] for row in rows(made["检查明细"]) if row[1] == "web1"}
     assert "8.1.4.1c" in of["ssh.root-login v1"]
