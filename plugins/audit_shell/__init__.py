@@ -9,5 +9,6 @@ from audit_core.api.hooks import locale_beside, offers
 
 dengbao_kinds = offers("audit_shell.host:KINDS")
 dengbao_connectors = offers("audit_shell.offers:CONNECTORS")
+dengbao_facts = offers("audit_shell.key_exchange:FACTS")
 dengbao_redaction = offers("audit_shell.redaction:RULES")
 dengbao_locales = locale_beside(__file__)

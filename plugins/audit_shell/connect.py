@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from audit_core.connectors.scope import as_address
-from audit_core.model import Way
+from audit_core.model import Reply, Status, Way
 from audit_shell.access import JumpLogin, LocalAccess, SshLogin, Sudo
 from audit_shell.hostkeys import DEFAULT_FILES
+from audit_shell.key_exchange import SshKeyExchange
 from audit_shell.local import LocalTransport
 from audit_shell.session import ShellSession
-from audit_shell.ssh import SshAccess, SshTransport
+from audit_shell.ssh import SshAccess, SshSession, SshTransport
 
 
 def open_local(way: Way) -> ShellSession:
@@ -21,7 +24,21 @@ def open_ssh(way: Way) -> ShellSession:
     """A session over SSH; raises ConnectError, or ConfigError for what is outside the scope."""
     settings: SshLogin = way.access
     transport = SshTransport(ssh_access(settings, way), way.secret)
-    return ShellSession(transport.open(), sudo=settings.sudo is Sudo.PER_COMMAND)
+    return SshShell(transport.open(), sudo=settings.sudo is Sudo.PER_COMMAND)
+
+
+class SshShell(ShellSession):
+    """A shell over SSH, whose server is asked for its key exchange, too."""
+
+    def __init__(self, session: SshSession, *, sudo: bool) -> None:
+        super().__init__(session, sudo=sudo)
+        self._session = session
+
+    def key_exchange(self, request: SshKeyExchange) -> Reply:
+        """What the server shows to every client."""
+        shown = self._session.key_exchange(request.timeout_s)
+        stdout = msgspec.json.encode(shown)
+        return Reply(request=request, status=Status.ANSWERED, exit_code=0, stdout=stdout)
 
 
 def ssh_access(settings: SshLogin, way: Way) -> SshAccess:

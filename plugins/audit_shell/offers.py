@@ -5,9 +5,10 @@ from __future__ import annotations
 from audit_core.api.hooks import Connector, Requirement
 from audit_core.model import Command, ReadFile, ReadFiles, msg
 from audit_shell.access import LocalAccess, SshLogin, credentials
+from audit_shell.key_exchange import SshKeyExchange
 from audit_shell.sudoers import grants
 
-_SHELL = (Command, ReadFile, ReadFiles)
+_SHELL = (Command, ReadFile, ReadFiles, SshKeyExchange)
 
 CONNECTORS = (
     Connector(

@@ -26,6 +26,7 @@ from audit_core.model import (
     msg,
 )
 from audit_shell import batch
+from audit_shell.key_exchange import SshKeyExchange
 from audit_shell.no_shell import A_SHELL, not_run
 from audit_shell.scripts import Ended, ScriptReply, ScriptSession
 
@@ -46,11 +47,22 @@ class ShellSession(Closing):
         self.info: SessionInfo = scripts.info
 
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
-        """The replies to all `requests`, from one script.
+        """The replies to all `requests`, from one script, and to what no script can tell.
 
         ConnectError where the login runs no script at all.
         """
-        asked = [r for r in requests if isinstance(r, batch.ShellRequest)]
+        if asked := [r for r in requests if isinstance(r, batch.ShellRequest)]:
+            yield from self._ask(asked)
+        for request in requests:
+            if isinstance(request, SshKeyExchange):
+                yield self.key_exchange(request)
+
+    def key_exchange(self, request: SshKeyExchange) -> Reply:
+        """What the SSH server shows; NOT_PRESENT, because this session is over none."""
+        detail = msg("This host is not asked over SSH")
+        return Reply(request=request, status=Status.NOT_PRESENT, detail=detail)
+
+    def _ask(self, asked: Sequence[batch.ShellRequest]) -> Iterator[Reply]:
         started, begun, all_s = now(), time.monotonic(), seconds(asked)
         told, got = self._run(asked, all_s, _limit(asked))
         replies = dict(zip(asked, got.replies, strict=True))

@@ -61,6 +61,8 @@ class Sshd:
     before the defaults, so they win (sshd_config(5): the first value is used).
     """
 
+    rsa_bits = 2048
+
     def __init__(
         self,
         config_lines: Iterable[str] = (),
@@ -103,7 +105,7 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         for type, path in self.host_keys.items():
-            keygen(path, type, bits=2048 if type == "rsa" else 0)
+            keygen(path, type, bits=self.rsa_bits if type == "rsa" else 0)
         keygen(self.client_key)
         (self.folder / "authorized_keys").write_text(public(self.client_key) + "\n")
         for _ in range(3):  # a free port may be taken before sshd binds it

@@ -14,6 +14,7 @@ from audit_linux.ssh import (
     sshd_checks,
     sshd_files,
     sshd_match,
+    sshd_shown,
     sshd_trust,
 )
 
@@ -21,6 +22,7 @@ FACTS: tuple[Fact, ...] = (
     *sshd.FACTS,
     *sshd_files.FACTS,
     sshd_match.NAMES,
+    *sshd_shown.FACTS,
     *host_keys.FACTS,
     *authorized_keys.FACTS,
 )

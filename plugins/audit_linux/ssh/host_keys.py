@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -31,7 +31,8 @@ from audit_core.api.sdk import (
 from audit_linux.find_errors import refused
 from audit_linux.ssh.public_keys import PublicKey, public_key, weak
 from audit_linux.ssh.sshd import Sshd
-from audit_linux.ssh.sshd_server import Server, sshd_check
+from audit_linux.ssh.sshd_server import Server, shown_check
+from audit_linux.ssh.sshd_shown import ShownServer
 
 
 class HostKeys(Struct, frozen=True, kw_only=True):
@@ -76,6 +77,40 @@ HOST_KEYS = fact(
 )
 
 
+def _of_shown(shown: ShownServer, min_rsa: int) -> Judgement | None:
+    """What the keys that the server shows say; None where it did not show the length of one.
+
+    The name of every other type than RSA tells what it is (DSA, or the curve).
+    """
+    offered = shown.algorithms.get("hostkeyalgorithms", ())
+    kinds = tuple(dict.fromkeys(_KIND.get(name, name) for name in offered))
+    keys = {kind: shown.keys.get(kind, PublicKey(kind=kind)) for kind in kinds}
+    short = [
+        key.text
+        for key in keys.values()
+        if key.kind.startswith("ssh-dss") or (key.bits is not None and weak(key, min_rsa))
+    ]
+    if short:
+        detail = msg("Host keys that are too short or of a weak type: {names}", names=capped(short))
+        return failed(detail, _SHOWN)
+    told = [key.text for key in keys.values() if "-cert-" not in key.kind]
+    if any(key.kind == "ssh-rsa" and key.bits is None for key in keys.values()):
+        return None
+    if strange := [kind for kind in kinds if not kind.startswith(_FIXED)]:
+        return undetermined(
+            msg("Host keys whose length was not read: {names}", names=capped(strange))
+        )
+    return passed(msg("Host keys: {names}", names=capped(told)), _SHOWN)
+
+
+_SHOWN = msg("As the server shows it to every client in its key exchange")
+_KIND = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa",
+         "rsa-sha2-256-cert-v01@openssh.com": "ssh-rsa",
+         "rsa-sha2-512-cert-v01@openssh.com": "ssh-rsa",
+         "ssh-rsa-cert-v01@openssh.com": "ssh-rsa"}  # fmt: skip
+_FIXED = ("ssh-rsa", "ssh-ed25519", "ecdsa-sha2-", "sm2", "ssh-mldsa44-ed25519")
+
+
 def _offered(kind: str, sshd: Sshd) -> bool:
     """Whether the server uses a host key of this type: not where no algorithm is for it."""
     names = sshd.algorithms("hostkeyalgorithms")
@@ -89,9 +124,10 @@ def _used(key: PublicKey, sshd: Sshd) -> bool:
     return _offered(key.kind, sshd) and (key.kind == "ssh-dss" or (key.bits or 0) >= floor)
 
 
-@sshd_check(
+@shown_check(
     "linux.sshd-host-key-size",
     severity=Severity.MEDIUM,
+    version=2,
     also=(known_or_absent(optional(HOST_KEYS)),),
     remedy=msg(
         "Make new host keys (ssh-keygen -t ed25519, or -t rsa -b 3072), name them with HostKey in "
@@ -102,24 +138,30 @@ def sshd_host_key_size(
     server: Server, pairs: HostKeys | Absent | None, *, min_rsa: Annotated[int, Up] = 2048
 ) -> Judgement:
     """The host keys of the SSH server are long enough."""
+    judged = _of_shown(server.shown, min_rsa) if server.shown else None
+    judged = judged or _of_pairs(server, known(pairs), min_rsa)
     expected = msg("RSA keys of at least {bits} bits, no DSA keys", bits=min_rsa)
-    told = known(pairs)
-    if told is None:
-        return undetermined(msg("The host keys of the server were not read"), expected=expected)
-    named = server.sshd.values.get("hostkey", ()) or tuple(told.keys)
+    return server.settled(structs.replace(judged, expected=expected))
+
+
+def _of_pairs(server: Server, told: HostKeys | None, min_rsa: int) -> Judgement:
+    """What the key pairs of the server say, by the paths that its settings name."""
+    paths = server.sshd.values.get("hostkey", ())
+    if told is None or (server.shown is not None and not paths):
+        return undetermined(msg("The host keys of the server were not read"))
+    named = paths or tuple(told.keys)
     # Of the keys that are named by default, those that do not exist are passed over.
     used = {path: told.keys[path] for path in named if path in told.keys}
     seen = {path: key for path, key in used.items() if key is not None}
     if short := _short(seen, server.sshd, min_rsa):
         detail = msg("Host keys that are too short or of a weak type: {names}", names=_texts(short))
-        return failed(detail, expected=expected)
+        return failed(detail)
     unread = [path for path in used if path not in seen]
     unread += [path for path in named if not path.startswith("/etc/ssh/")]
     if unread or not used:
         detail = msg("Host keys whose length was not read: {names}", names=capped(unread or named))
-        return undetermined(detail, expected=expected)
-    detail = msg("Host keys: {names}", names=_texts(seen))
-    return server.settled(passed(detail, expected=expected))
+        return undetermined(detail)
+    return passed(msg("Host keys: {names}", names=_texts(seen)))
 
 
 def _short(keys: Mapping[str, PublicKey], sshd: Sshd, min_rsa: int) -> dict[str, PublicKey]:

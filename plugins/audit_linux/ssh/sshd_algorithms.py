@@ -19,8 +19,7 @@ from audit_core.api.sdk import (
     shortened,
     undetermined,
 )
-from audit_linux.ssh.sshd import Sshd
-from audit_linux.ssh.sshd_server import Server, sshd_check
+from audit_linux.ssh.sshd_server import Server, shown_check
 
 # GCM, CTR and ChaCha20-Poly1305; every CBC mode, RC4, Blowfish and CAST is left out.
 _CIPHERS = frozenset({
@@ -82,17 +81,25 @@ def _known(key: str, name: str) -> bool:
     return name in _ALL[key] or any(fnmatchcase(name, weak) for weak in _WEAK[key])
 
 
+_SHOWN = msg("As the server shows it to every client in its key exchange")
 _REMEDY = msg("Remove the named algorithms from sshd_config (or from the crypto policy)")
 # RFC 4462 and 8732, in the builds of Debian, Ubuntu and RHEL: offered besides the others when on.
 _GSSAPI = "gssapikexalgorithms"
 
 
-def _offered(sshd: Sshd, key: str) -> list[tuple[str, str]]:
-    """The algorithms under `key` that the server offers, each with the keyword that says so."""
-    keys = [key]
+def _offered(server: Server, key: str) -> tuple[str, ...]:
+    """The algorithms under `key` as the server shows them to its clients, else as they are set."""
+    if server.shown is not None:
+        return server.shown.algorithms.get(key, ())
+    sshd, keys = server.sshd, [key]
     if key == "kexalgorithms" and sshd.one("gssapikeyexchange").lower() == "yes":
         keys.append(_GSSAPI)
-    return [(where, name.lstrip("+^")) for where in keys for name in sshd.algorithms(where)]
+    return tuple(name.lstrip("+^") for where in keys for name in sshd.algorithms(where))
+
+
+def _is_accepted(name: str, allowed: frozenset[str]) -> bool:
+    """Whether `name` is among `allowed`; one of GSSAPI ends with the mark of a mechanism."""
+    return name in allowed or (name.startswith("gss-") and f"{name.rpartition('-')[0]}-" in allowed)
 
 
 def _strong(
@@ -104,27 +111,30 @@ def _strong(
         server: Server, *, allowed: Annotated[frozenset[str], Subset] = accepted
     ) -> Judgement:
         expected = msg("only {allowed}", allowed=listed(allowed))
-        offered = _offered(server.sshd, key)
-        if not server.sshd.algorithms(key):
+        offered = _offered(server, key)
+        if not offered:
             return undetermined(msg("The value of {key} is not known", key=key), expected=expected)
-        others = [name for _, name in offered if name not in allowed]
+        others = [name for name in offered if not _is_accepted(name, allowed)]
         weak = [name for name in others if _known(key, name)]
+        source = (_SHOWN,) if server.shown is not None else ()
         if weak:
             detail = msg("{key} offers {weak}, which are not accepted", key=key, weak=capped(weak))
-            return failed(detail, expected=expected)
+            return failed(detail, *source, expected=expected)
         if others:
             detail = msg("{key} offers algorithms that are not known here; look them up: {names}",
                        key=key, names=capped(others))  # fmt: skip
-            return undetermined(detail, expected=expected)
-        if server.sshd.one(key).startswith(("+", "^")):  # only what a file adds to the default
+            return undetermined(detail, *source, expected=expected)
+        if not source and server.sshd.one(key).startswith(("+", "^")):
+            # only what a file adds to the default
             unknown = msg("{key} adds to the default of the release, which is not known", key=key)
             return undetermined(unknown, expected=expected)
-        told = tuple(shortened(name) for _, name in offered)
-        return server.settled(passed(msg("{key}: {names}", key=key, names=told), expected=expected))
+        names = tuple(shortened(name) for name in offered)
+        told = msg("{key}: {names}", key=key, names=names)
+        return server.settled(passed(told, *source, expected=expected))
 
     judge.__doc__ = title.id
-    version = 4 if key == "kexalgorithms" else 3
-    return sshd_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
+    version = 5 if key == "kexalgorithms" else 4
+    return shown_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
 
 
 sshd_ciphers = _strong(

@@ -44,18 +44,26 @@ from audit_linux.ssh.sshd import (
 )
 from audit_linux.ssh.sshd_files import FILES_SEEN, SSHD_FILES, SSHD_SET, Override, SshdFiles
 from audit_linux.ssh.sshd_match import NAMES, Names, concerns, in_force
+from audit_linux.ssh.sshd_shown import SHOWN, ShownServer
 
 # Match blocks and the times of files only take a pass away; what the server was started with may
 # also take a fail away.
 # An ordinary account asks the same as far as it can; then what no file sets is not known.
-_NEEDS = (
-    first_of(SERVERS, SERVERS_SEEN),
-    optional(first_of(SSHD, SSHD_SEEN, SSHD_SET)),
-    known_or_absent(optional(first_of(SSHD_FILES, FILES_SEEN))),
-    optional(first_of(RUNNING, RUNNING_SEEN)),
+_PROGRAMS = first_of(SERVERS, SERVERS_SEEN)
+_SETTINGS = optional(first_of(SSHD, SSHD_SEEN, SSHD_SET))
+_FILES = known_or_absent(optional(first_of(SSHD_FILES, FILES_SEEN)))
+_RUNNING = optional(first_of(RUNNING, RUNNING_SEEN))
+_REST = (
     known_or_absent(optional(first_of(TIMES, TIMES_SEEN))),
     known_or_absent(optional(NAMES)),
+    known_or_absent(optional(SHOWN)),
 )
+_NEEDS = (_PROGRAMS, _SETTINGS, _FILES, _RUNNING, *_REST)
+# What the server shows to every client counts whatever else is not known of it.
+_SHOWN_NEEDS = (
+    known_or_absent(optional(_PROGRAMS)), known_or_absent(_SETTINGS), _FILES,
+    known_or_absent(_RUNNING), *_REST,
+)  # fmt: skip
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
 
@@ -67,6 +75,7 @@ class Server(Struct, frozen=True, kw_only=True):
     files: SshdFiles
     unread: str = ""
     names: Names | None = None
+    shown: ShownServer | None = None
 
     def overrides(self, *keys: str) -> list[Override]:
         """What Match blocks set for `keys`, but for those that concern nobody."""
@@ -97,6 +106,9 @@ class Server(Struct, frozen=True, kw_only=True):
             why.append(_another(self.programs))
         if not self.programs.searched:
             why.append(_CLOSED)
+        other = self.shown.other_than(self.sshd) if self.shown else None
+        if other is not None:
+            why.append(other)
         if self.files.foreign:
             why.append(
                 msg("Included files were not read: {names}", names=capped(self.files.foreign))
@@ -165,19 +177,15 @@ def sshd_check(
             running: Running | None = None,
             times: SshdTimes | Absent | None = None,
             names: Names | Absent | None = None,
+            shown: ShownServer | Absent | None = None,
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
-            if sshd is None or (sshd.from_files and not programs.distribution):
-                return undetermined(_another(programs))
-            if running is not None and not running.usual:
-                return undetermined(_otherwise(running))
-            programs, sshd = as_running(programs, sshd, running)
-            dated, told = known(times), known(files) or SshdFiles()
-            unread = dated.path if dated and dated.unread(running) else ""
-            server = Server(
-                programs=programs, sshd=sshd, files=told, unread=unread, names=_names(names)
-            )
+            why = _not_judged(programs, sshd, running)
+            if why is not None or sshd is None:
+                return undetermined(why or _another(programs))
+            server = _server(programs, sshd, known(files), running, known(times))
+            server = structs.replace(server, names=_names(names), shown=known(shown))
             return _marked(judge(server, *more, **parameters), sshd)
 
         wanted = (*_NEEDS, *also)
@@ -187,3 +195,78 @@ def sshd_check(
         )(asked)  # fmt: skip
 
     return make
+
+
+def _not_judged(programs: Servers, sshd: Sshd | None, running: Running | None) -> Message | None:
+    """Why the settings tell nothing of the server that runs."""
+    if sshd is None or (sshd.from_files and not programs.distribution):
+        return _another(programs)
+    if running is not None and not running.usual:
+        return _otherwise(running)
+    return None
+
+
+def _server(
+    programs: Servers, sshd: Sshd, files: SshdFiles | None, running: Running | None,
+    times: SshdTimes | None,
+) -> Server:  # fmt: skip
+    programs, sshd = as_running(programs, sshd, running)
+    unread = times.path if times and times.unread(running) else ""
+    return Server(programs=programs, sshd=sshd, files=files or SshdFiles(), unread=unread)
+
+
+def shown_check(
+    id: str, *, severity: Severity, remedy: Message, version: int = 1, also: tuple[Need, ...] = ()
+) -> Callable[[Callable[..., Judgement]], Check]:
+    """As `sshd_check`, for what the server shows to every client before a login.
+
+    Where it was shown it is judged whatever else is not known; `Server.sshd` is empty where the
+    settings could not be had.
+    """
+
+    def make(judge: Callable[..., Judgement]) -> Check:
+        @functools.wraps(judge)
+        def asked(
+            programs: Servers | Absent | None,
+            sshd: Sshd | Absent | None,
+            files: SshdFiles | Absent | None,
+            running: Running | Absent | None = None,
+            times: SshdTimes | Absent | None = None,
+            names: Names | Absent | None = None,
+            shown: ShownServer | Absent | None = None,
+            *more: Any,
+            **parameters: Any,
+        ) -> Judgement:
+            seen, told, there = known(shown), known(sshd), known(programs)
+            if seen is None and (there is None or told is None or isinstance(running, Absent)):
+                return _unasked(programs, sshd)
+            there = there or Servers(distribution=True, others=())
+            why = None if seen else _not_judged(there, told, known(running))
+            if why is not None:
+                return undetermined(why)
+            server = _server(
+                there, told or _NO_SETTINGS, known(files), known(running), known(times)
+            )
+            server = structs.replace(server, names=_names(names), shown=seen)
+            judgement = judge(server, *more, **parameters)
+            return judgement if seen else _marked(judgement, server.sshd)
+
+        return check(
+            id, needs=(*_SHOWN_NEEDS, *also), severity=severity, version=version, remedy=remedy
+        )(asked)
+
+    return make
+
+
+_NO_SETTINGS = Sshd(values={}, from_files=True)
+
+
+def _unasked(programs: Servers | Absent | None, sshd: Sshd | Absent | None) -> Judgement:
+    """The judgement where neither the server nor enough of its settings was seen."""
+    if programs is None and sshd is None:
+        return _NO_SERVER
+    if isinstance(programs, Servers) and sshd is None:
+        return undetermined(_another(programs))
+    return undetermined(
+        msg("Neither the key exchange of the SSH server nor its settings are known")
+    )

@@ -4,8 +4,8 @@ Limits that the library lacks are set here: deadlines hold in total, not per rea
 are read while the script is written, packets and banners are bounded, and no thread is left behind.
 
 Beside it `preflight` tells what is missing before a login, and `peers` which keys servers show.
-The modules, each importing only those below: this one, `_login`, `_trust` and `_exchange`, `_link`
-and `_credentials`, `_certificates`, `_library`, `_access`, `_words`.
+The modules, each importing only those below: this one, `_login` and `_shown`, `_trust`, `_exchange`
+and `_host_key`, `_link` and `_credentials`, `_certificates`, `_library`, `_access`, `_words`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from collections.abc import Callable
 
 from audit_core.model import Closing, ConnectError, Message, msg
 from audit_core.model.errors import ConfigError
+from audit_shell.key_exchange import Shown
 from audit_shell.scripts import Ended, ScriptReply
 from audit_shell.ssh._access import SshAccess, check
 from audit_shell.ssh._exchange import Exchange
 from audit_shell.ssh._link import GRACE_S, Link, Watchdog
 from audit_shell.ssh._login import reach
+from audit_shell.ssh._shown import shown
 from audit_shell.ssh._words import as_message, no_end, told
 
 __all__ = ["SshAccess", "SshSession", "SshTransport"]
@@ -126,6 +128,10 @@ class SshSession(Closing):
         if ended is Ended.DEADLINE:
             detail = no_end(deadline_s)
         return exchange.reply(ended, detail)
+
+    def key_exchange(self, seconds: float) -> Shown:
+        """What the server shows to every client; one more connection where it has RSA keys."""
+        return shown(self._link, time.monotonic() + seconds)
 
     def _kill_all(self) -> bool:
         """Kill what runs in this login, from a second channel; whether that could be done."""

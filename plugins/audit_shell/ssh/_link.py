@@ -67,6 +67,11 @@ class Link:
         self.host_key = ""
 
     @property
+    def parent(self) -> Link | None:
+        """The connection to the jump host."""
+        return self._parent
+
+    @property
     def info(self) -> SessionInfo:
         """How the host is reached, for the record."""
         version = self.transport.remote_version.removeprefix("SSH-2.0-")

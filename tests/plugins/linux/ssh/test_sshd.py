@@ -279,7 +279,7 @@ def pam(files: Make) -> Pam:
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = told(authenticationmethods=methods)
-    rest = (None, None, None)
+    rest = [None] * 4
     assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET).verdict is verdict
     changed = match("authenticationmethods", "any")
     judged = mod.second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET)
@@ -300,21 +300,21 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
         (plain, declared, UNDETERMINED),
         (REFUSED, TARGET, UNDETERMINED),
     ):
-        judged = mod.second_factor.judge(USUAL, sshd, None, None, None, None, given, target)
+        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 5, given, target)
         assert judged.verdict is verdict
     off = told(authenticationmethods="any", passwordauthentication="no")
-    judged = mod.second_factor.judge(USUAL, off, None, None, None, None, plain, TARGET)
+    judged = mod.second_factor.judge(USUAL, off, *[None] * 5, plain, TARGET)
     assert judged.verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     detail = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), None, None, None, None, pam, TARGET
+        USUAL, told(authenticationmethods="any"), *[None] * 5, pam, TARGET
     ).detail
     assert detail[0].args["methods"] == "any"
     assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), None, None, None, None, None, TARGET
+        USUAL, told(authenticationmethods="any"), *[None] * 6, TARGET
     ).detail
     assert none[1].args["names"] == ()
 
@@ -327,7 +327,7 @@ _GOOD = told(
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (None, None, None, None, TARGET)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 5, TARGET)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from audit_core.model import Absent, Answer, Answers, Check, Judgement, Reason, Verdict
 from audit_linux.ssh import sshd_algorithms as strong
@@ -16,6 +17,7 @@ from audit_linux.ssh.host_keys import HostKeys, parse_host_keys, sshd_host_key_s
 from audit_linux.ssh.public_keys import PublicKey, public_key
 from audit_linux.ssh.sshd import Running, Servers, Sshd, parse_running_seen, parse_servers_seen
 from audit_linux.ssh.sshd_files import SshdFiles, parse_sshd_files, settings_of_files
+from audit_linux.ssh.sshd_shown import ShownServer
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -78,7 +80,7 @@ _KEY = "/etc/ssh/ssh_host_rsa_key"
 def _sizes(keys: dict[str, PublicKey | None], **values: str) -> Verdict:
     sshd = Sshd(values={key: tuple(value.split()) for key, value in values.items()})
     pairs = HostKeys(keys=keys)
-    return sshd_host_key_size.judge(USUAL, sshd, None, None, None, None, pairs).verdict
+    return sshd_host_key_size.judge(USUAL, sshd, *[None] * 5, pairs).verdict
 
 
 def test_host_key_sizes() -> None:
@@ -124,3 +126,39 @@ def test_lengths_are_those_that_ssh_keygen_tells(
     }
     for kind, encoded in (("ssh-rsa", "AAAA"), ("ssh-rsa", "x"), ("ssh-dss", "AAAAB3NzaC1yc2E=")):
         assert public_key(kind, encoded) is None
+
+
+_GSS = "gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g=="  # as sshd of Debian shows it
+
+
+def _shown(**names: str) -> ShownServer:
+    usual = {"kexalgorithms": "curve25519-sha256", "hostkeyalgorithms": "ssh-ed25519",
+             "ciphers": "aes256-ctr", "macs": "hmac-sha2-256"}  # fmt: skip
+    return ShownServer(algorithms={k: tuple(v.split(",")) for k, v in (usual | names).items()})
+
+
+def test_what_the_server_shows_against_its_settings() -> None:
+    same = Sshd(values={key: (",".join(names),) for key, names in _shown().algorithms.items()})
+    root = structs.replace(same, values={**same.values, "permitrootlogin": ("no",)})
+    for check in (strong.sshd_ciphers, checks.sshd_root_login):
+        for shown, verdict in (
+            (_shown(), PASS),
+            (_shown(ciphers="aes128-ctr"), UNDETERMINED),
+            (
+                _shown(
+                    kexalgorithms="curve25519-sha256,gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g=="
+                ),
+                PASS,
+            ),
+            (_shown(hostkeyalgorithms="rsa-sha2-512"), UNDETERMINED),
+        ):
+            got = check.judge(USUAL, root, None, None, None, None, shown)
+            assert got.verdict is verdict, (check.id, shown)
+    weak = structs.replace(same, values={**same.values, "ciphers": ("3des-cbc",)})
+    for shown, verdict in ((_shown(), UNDETERMINED), (_shown(ciphers="3des-cbc"), FAIL)):
+        assert strong.sshd_ciphers.judge(USUAL, weak, *[None] * 4, shown).verdict is verdict
+    new = _shown(ciphers="aes256-ctr,new-cipher")
+    assert strong.sshd_ciphers.judge(USUAL, None, *[None] * 4, new).verdict is UNDETERMINED
+    long = structs.replace(_shown(hostkeyalgorithms="rsa-sha2-512"), unread=("rsa-sha2-512",))
+    judged = sshd_host_key_size.judge(USUAL, same, *[None] * 4, long, HostKeys(keys={}))
+    assert judged.verdict is UNDETERMINED

@@ -1,0 +1,176 @@
+"""Algorithms and host keys, as Debian's sshd shows them in its key exchange."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from audit_core.api.testkit import target_of
+from audit_core.model import Absent, Answer, Check, Judgement, Message, Reason, Verdict
+from audit_linux.ssh import sshd_algorithms as strong
+from audit_linux.ssh.host_keys import sshd_host_key_size
+from audit_linux.ssh.sshd import Servers, parse_sshd_t
+from audit_linux.ssh.sshd import Sshd as Settings
+from audit_linux.ssh.sshd_shown import ShownServer, shown_server
+from audit_shell.key_exchange import Shown, parse_key_exchange
+from audit_shell.ssh import SshAccess, SshTransport, _host_key, _shown
+from live.patience import PATIENCE_S, eventually
+from live.sshd import Sshd, program
+
+pytestmark = pytest.mark.live
+
+NONE = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="closed"))
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+USUAL, OTHERS = (Servers(distribution=True, others=o) for o in ((), ("/opt/sshd",)))
+WEAK = ("Ciphers aes256-ctr,3des-cbc", "MACs hmac-md5,hmac-sha2-256", "HostKeyAlgorithms +ssh-dss",
+        "KexAlgorithms diffie-hellman-group1-sha1,diffie-hellman-group14-sha256",
+        "Compression no")  # fmt: skip
+ALGORITHMS = (strong.sshd_ciphers, strong.sshd_macs, strong.sshd_kex, strong.sshd_host_keys)
+CHECKS = (*ALGORITHMS, sshd_host_key_size)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shown, "_PAUSES_S", (0.0, *[0.05] * 200))
+
+
+class _Weak(Sshd):
+    """Offers what is weak, to one client at a time; of MaxStartups the last value counts."""
+
+    rsa_bits = 1024
+
+    def _defaults(self) -> list[str]:
+        return [*super()._defaults(), "MaxStartups 1"]
+
+
+@pytest.fixture(scope="module")
+def weak() -> Iterator[Sshd]:
+    with _Weak(WEAK, host_key_types=("ed25519", "rsa", "dsa")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def usual() -> Iterator[Sshd]:
+    """As Debian sets it, with every key exchange that it knows besides."""
+    lines = ("KexAlgorithms +diffie-hellman-group1-sha1,diffie-hellman-group14-sha1,"
+             "diffie-hellman-group-exchange-sha1", "HostKeyAlgorithms +ssh-rsa")  # fmt: skip
+    with Sshd(lines, host_key_types=("ecdsa", "rsa")) as server:
+        yield server
+
+
+def access(server: Sshd, **more: Any) -> SshAccess:
+    return SshAccess(
+        host=server.host, port=server.port, user=server.user, key=str(server.client_key),
+        known_hosts=(str(server.known_hosts),), login_timeout_s=PATIENCE_S, **more,
+    )  # fmt: skip
+
+
+def told(way: SshAccess) -> Shown:
+    """What the server shows to a session that is logged in to it."""
+    with SshTransport(way).open() as session:
+        return session.key_exchange(PATIENCE_S)
+
+
+def read(shown: Shown) -> ShownServer:
+    """What the plugin of Linux makes of it."""
+    return shown_server(parse_key_exchange(answer(msgspec.json.encode(shown))))
+
+
+def answer(stdout: bytes) -> Answer:
+    return Answer(
+        stdout=stdout, stderr=b"", exit_code=0, truncated=False,
+        collected_at="2026-11-29T00:00:00Z", target=target_of("host"),
+    )  # fmt: skip
+
+
+def seen(check: Check, shown: ShownServer, programs: Servers = USUAL) -> Judgement:
+    """What an account judges that may read nothing of the server's."""
+    more = (None,) if check is sshd_host_key_size else ()
+    return check.judge(programs, NONE, NONE, NONE, NONE, NONE, shown, *more)
+
+
+def test_weak_algorithms_are_told_without_any_rights(weak: Sshd) -> None:
+    found = read(told(access(weak)))
+    for check in CHECKS:
+        assert seen(check, found).verdict is FAIL, check.id
+        assert seen(check, found, OTHERS).verdict is FAIL, check.id
+    names = seen(sshd_host_key_size, found).detail[0].args["names"]
+    assert names == ("ssh-dss", "ssh-rsa 1024")
+    assert seen(strong.sshd_kex, found).detail[0].args["weak"] == ("diffie-hellman-group1-sha1",)
+
+
+def test_a_busy_server_is_asked_again(weak: Sshd) -> None:
+    waiting: list[socket.socket] = []
+
+    def taken() -> bool:
+        """Whether the one client that may wait is ours."""
+        waiting.append(socket.create_connection((weak.host, weak.port)))
+        waiting[-1].settimeout(PATIENCE_S)
+        return waiting[-1].recv(100).startswith(b"SSH-")
+
+    with SshTransport(access(weak)).open() as session:
+        assert eventually(taken)
+        before = weak.log.read_bytes().count(b"MaxStartups")
+        timer = threading.Timer(0.3, waiting[-1].shutdown, (socket.SHUT_RDWR,))
+        timer.start()
+        shown = session.key_exchange(PATIENCE_S)
+        timer.join()
+    assert "ssh-rsa" in shown.keys
+    assert weak.logged(b"MaxStartups") > before
+    for sock in waiting:
+        sock.close()
+
+
+def test_what_holds_is_compared_with_the_settings(usual: Sshd) -> None:
+    found = read(told(access(usual)))
+    assert found.keys["ssh-rsa"].bits == 2048
+    assert seen(sshd_host_key_size, found).verdict is PASS
+    assert seen(sshd_host_key_size, found, OTHERS).verdict is UNDETERMINED
+    assert seen(strong.sshd_ciphers, found).verdict is PASS
+    assert found.other_than(settings(usual)) is None
+    # changed, and not restarted
+    changed = usual.folder / "config"
+    changed.write_text("Ciphers aes256-ctr,aes128-cbc\n" + changed.read_text())
+    other = settings(usual)
+    assert found.other_than(other) is not None
+    judged = strong.sshd_ciphers.judge(USUAL, other, *[None] * 4, found)
+    assert judged.verdict is UNDETERMINED
+
+
+def settings(server: Sshd) -> Settings:
+    """What `sshd -T` says of the file that `server` was started with."""
+    ask = [program("sshd"), "-T", "-f", str(server.folder / "config")]
+    got = parse_sshd_t(answer(subprocess.run(ask, capture_output=True, check=True).stdout))
+    assert isinstance(got, Settings)
+    return got
+
+
+def test_every_key_exchange_leads_to_the_key(usual: Sshd) -> None:
+    shown = told(access(usual, jump=access(usual)))  # over itself as the host in between
+    lists = list(shown.lists.values())
+    assert _host_key._STARTS.keys() == {name for name in lists[0] if name in _host_key._STARTS}
+    keys = set()
+    for number, kex in enumerate(_host_key._STARTS):
+        algorithm = _shown._BY_RSA[number % 3]
+        with socket.create_connection((usual.host, usual.port)) as sock:
+            until = time.monotonic() + PATIENCE_S
+            keys.add(_host_key.host_key(sock, algorithm, [[kex], *lists[1:]], until))
+    assert [msgspec.json.encode(key) for key in keys] == [f'"{shown.keys["ssh-rsa"]}"'.encode()]
+
+
+def test_what_is_no_server_shows_no_key() -> None:
+    for said in (b"", b"x" * 9000, b"SSH-2.0-x\r\n" + bytes(5), b"SSH-2.0-x\r\n\0\0\0\x0c\x0a\x01"):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(said)
+            theirs.shutdown(socket.SHUT_WR)
+            lists = [["curve25519-sha256"], *[["x"]] * 7]
+            with pytest.raises(_host_key.Unread):
+                _host_key.host_key(ours, "ssh-rsa", lists, time.monotonic() + PATIENCE_S)
