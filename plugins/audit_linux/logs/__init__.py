@@ -15,6 +15,7 @@ from audit_linux.logs import (
     log_rotation,
     login_records,
     remote_log,
+    rotation_runs,
     routing,
     rsyslog,
     syslog_ng,
@@ -23,10 +24,10 @@ from audit_linux.logs import (
 FACTS: tuple[Fact, ...] = (
     *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
     journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
-    *remote_log.FACTS, *login_records.FACTS,
+    *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
     *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
-    *routing.CHECKS,
+    *routing.CHECKS, *rotation_runs.CHECKS,
 )  # fmt: skip

@@ -57,17 +57,28 @@ class Grant(Struct, frozen=True, kw_only=True):
     always: bool = False
 
 
+class LogSetting(Struct, frozen=True, kw_only=True):
+    """One Defaults setting about records: `value` None where it is switched off."""
+
+    scope: str
+    name: str
+    value: str | None
+    line: str
+
+
 class Sudoers(Struct, frozen=True, kw_only=True):
     """What /etc/sudoers and its drop-ins grant, in their order: of those that match the last holds.
 
     `exempt` are Defaults lines that switch authentication off, or that keep one password valid
     for a day or for ever. `preload` are those that let LD_PRELOAD or all variables through.
+    `logging` are settings of what sudo records, the last of each scope; scope "" is everybody.
     `unread` are lines or files that were not understood or not read: what they grant is unknown.
     """
 
     grants: tuple[Grant, ...]
     exempt: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    logging: tuple[LogSetting, ...] = ()
     unread: tuple[str, ...] = ()
 
 
@@ -163,6 +174,12 @@ _SETTING = re.compile(r"(!*)\s*([a-z0-9_]+)\s*(?:(\+=|-=|=)\s*(.*))?", re.DOTALL
 _PRELOAD = re.compile(r"(?:^|[\s\"])(?:LD_(?:PRELOAD|LIBRARY_PATH|AUDIT)|LD_\*|\*)(?:$|[\s\"=])")
 
 
+_LOGGING = frozenset({
+    "syslog", "logfile", "log_allowed", "log_denied", "syslog_goodpri", "syslog_badpri",
+    "log_input", "log_output",
+})  # fmt: skip
+
+
 class _Unread(Exception):
     """This line is not understood."""
 
@@ -175,6 +192,7 @@ class _Reader:
         self.specs: list[str] = []
         self.exempt: dict[tuple[str, str], str] = {}
         self.preload: dict[str, str] = {}
+        self.logging: dict[tuple[str, str], LogSetting] = {}
         self.unread: list[str] = []
 
     def take(self, line: str) -> None:
@@ -213,6 +231,9 @@ class _Reader:
                 if kind == "!":  # for some commands only: which is not worked out
                     raise _Unread
                 self.exempt[scope, name] = line
+        elif name in _LOGGING:
+            kept = LogSetting(scope=scope, name=name, value=None if off else value, line=line)
+            self.logging[scope, name] = kept
         elif name == "setenv" or (name == "env_keep" and _PRELOAD.search(value)):
             if not off and setting[3] != "-=":
                 self.preload[line] = line
@@ -455,6 +476,7 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
         grants=tuple(grants),
         exempt=tuple(dict.fromkeys(reader.exempt.values())),
         preload=tuple(reader.preload),
+        logging=tuple(reader.logging.values()),
         unread=tuple(reader.unread),
     )
 
