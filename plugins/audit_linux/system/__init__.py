@@ -15,6 +15,8 @@ from audit_linux.system import (
     packages,
     residual,
     storage,
+    sysctl_checks,
+    sysctl_files,
     timesync,
     trust,
 )
@@ -22,8 +24,10 @@ from audit_linux.system import (
 FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *mac.FACTS, *timesync.FACTS, *packages.FACTS,
     *malware.FACTS, *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
+    *sysctl_files.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *mac.CHECKS, *timesync.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
     *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
+    *sysctl_checks.CHECKS,
 )  # fmt: skip

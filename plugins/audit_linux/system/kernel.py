@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from audit_core.api.sdk import (
+    Answer,
     Answers,
     Command,
     FileStatus,
@@ -48,20 +51,26 @@ def parse_sysctl(answers: Answers) -> dict[str, str] | Partial:
 
     Those of the single interfaces stand under `net/ipv4/conf/eth0/forwarding` and the like.
     """
+    values, unread = _named(answers["settings"], KEYS)
+    if "kernel.randomize_va_space" not in {*values, *unread}:
+        raise ParseError(msg("the kernel settings were not read completely"))
+    told = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
+    return partial(values | _of_interfaces(answers["interfaces"].lines), (told,) * bool(unread))
+
+
+def _named(answer: Answer, keys: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    """The values of `keys`, and those that could not be read."""
     values: dict[str, str] = {}
     unread: list[str] = []
-    for file in answers["settings"].files:
+    for file in answer.files:
         key = file.path.removeprefix(_ROOT).replace("/", ".")
-        if key not in KEYS:
+        if key not in keys:
             raise ParseError(msg("{name} was not requested", name=key))
         if file.status is FileStatus.READ:
             values[key] = file.text.removesuffix("\n").strip()
         elif file.status is not FileStatus.NOT_PRESENT:
             unread.append(key)
-    if "kernel.randomize_va_space" not in {*values, *unread}:
-        raise ParseError(msg("the kernel settings were not read completely"))
-    told = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
-    return partial(values | _of_interfaces(answers["interfaces"].lines), (told,) * bool(unread))
+    return values, unread
 
 
 def _of_interfaces(lines: list[str]) -> dict[str, str]:
@@ -90,16 +99,71 @@ SYSCTL = fact(
     parse=parse_sysctl,
 )  # fmt: skip
 
-# Value sets from CIS Debian 12 / RHEL 9 sections 1.5 and 3.3; 2 is full randomisation.
-WANTED: dict[str, tuple[str, ...]] = {
-    "kernel.randomize_va_space": ("2",),
-    "fs.protected_hardlinks": ("1",),
-    "fs.protected_symlinks": ("1",),
-    "net.ipv4.tcp_syncookies": ("1", "2"),
-    "net.ipv4.conf.all.accept_redirects": ("0",),
-    "net.ipv4.conf.all.accept_source_route": ("0",),
-    "net.ipv6.conf.all.accept_redirects": ("0",),
-}
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """The values that are fine, the one the kernel starts with (None: its build decides), source.
+
+    `source` is where the value is asked for, `kernel` is documented in Documentation/admin-guide/
+    sysctl and Documentation/networking/ip-sysctl.rst of Linux 6.1.
+    """
+
+    wanted: tuple[str, ...]
+    kernel: str | None
+    source: str
+
+
+def _setting(source: str, kernel: str | None, *wanted: str) -> Setting:
+    return Setting(wanted=wanted, kernel=kernel, source=source)
+
+
+_CIS = "CIS Debian Linux 12 Benchmark 1.1.0 (2024-09)"
+_CIS_NET = f"{_CIS}, 3.3"
+_CIS_MEMORY = f"{_CIS}, 1.5"
+_STIG = "DISA STIG RHEL 9 V2R4 (2025-04)"
+SETTINGS: dict[str, Setting] = {
+    "kernel.randomize_va_space": _setting(_CIS_MEMORY, "2", "2"),
+    "fs.protected_hardlinks": _setting(_STIG, "0", "1"),
+    "fs.protected_symlinks": _setting(_STIG, "0", "1"),
+    "net.ipv4.tcp_syncookies": _setting(_CIS_NET, "1", "1", "2"),
+    "net.ipv4.conf.all.accept_redirects": _setting(_CIS_NET, "1", "0"),
+    "net.ipv4.conf.all.accept_source_route": _setting(_CIS_NET, "0", "0"),
+    "net.ipv6.conf.all.accept_redirects": _setting(_CIS_NET, "1", "0"),
+    "fs.suid_dumpable": _setting(_CIS_MEMORY, "0", "0"),
+    "kernel.dmesg_restrict": _setting(_STIG, None, "1"),
+    "kernel.kptr_restrict": _setting(_STIG, "0", "1", "2"),
+    "kernel.yama.ptrace_scope": _setting(_CIS_MEMORY, None, "1", "2", "3"),
+    "net.ipv4.ip_forward": _setting(f"{_CIS_NET}, where the host is no router", "0", "0"),
+    "net.ipv4.conf.default.accept_redirects": _setting(_CIS_NET, "1", "0"),
+    "net.ipv4.conf.all.send_redirects": _setting(_CIS_NET, "1", "0"),
+    "net.ipv4.conf.default.accept_source_route": _setting(_CIS_NET, "1", "0"),
+    "net.ipv4.conf.all.rp_filter": _setting(f"{_CIS_NET}; 2 for several ways out", "0", "1", "2"),
+    "net.ipv4.icmp_echo_ignore_broadcasts": _setting(_CIS_NET, "1", "1"),
+    "net.ipv6.conf.default.accept_redirects": _setting(_CIS_NET, "1", "0"),
+    "net.ipv6.conf.all.accept_source_route": _setting(_CIS_NET, "0", "0", "-1"),
+    "fs.protected_fifos": _setting("systemd sysctl.d/50-default.conf", "0", "1", "2"),
+    "fs.protected_regular": _setting("systemd sysctl.d/50-default.conf", "0", "1", "2"),
+    "kernel.unprivileged_bpf_disabled": _setting(_STIG, None, "1", "2"),
+    "kernel.perf_event_paranoid": _setting(_STIG, "2", "2", "3", "4"),
+}  # fmt: skip
+# What every server is held to unless the profile says otherwise.
+REQUIRED = frozenset(tuple(SETTINGS)[:7])
+
+# Asked apart, so that stored runs keep their answer for `SYSCTL`.
+MORE = tuple(key for key in SETTINGS if key not in KEYS)
+
+
+def parse_more(answer: Answer) -> dict[str, str] | Partial:
+    """Values by key of `MORE`; a key that this kernel does not have is missing."""
+    values, unread = _named(answer, MORE)
+    told = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
+    return partial(values, (told,) * bool(unread))
+
+
+def _asked(keys: tuple[str, ...]) -> ReadFiles:
+    return ReadFiles(paths=tuple(_ROOT + key.replace(".", "/") for key in keys))
+
+
+SYSCTL_MORE = fact("linux.sysctl-more", dict[str, str], ask=_asked(MORE), parse=parse_more)
 
 _V6 = frozenset({"net.ipv6.conf.all.accept_redirects"})
 _REDIRECTS = _V6 | {"net.ipv4.conf.all.accept_redirects"}
@@ -153,22 +217,20 @@ def _redirected(sysctl: dict[str, str]) -> list[str]:
     version=2,
     remedy=msg("Set the values in /etc/sysctl.d and run sysctl --system"),
 )
-def kernel_hardening(
-    sysctl: dict[str, str], *, keys: frozenset[str] = frozenset(WANTED)
-) -> Judgement:
+def kernel_hardening(sysctl: dict[str, str], *, keys: frozenset[str] = REQUIRED) -> Judgement:
     """The kernel randomises addresses and refuses redirects and source routes."""
-    unknown = keys - set(WANTED)
+    unknown = keys - set(SETTINGS).intersection(KEYS)
     if unknown:
         return undetermined(msg("No required value is defined for {keys}", keys=capped(unknown)))
     wanted_keys = keys - _V6 if ipv6_off(sysctl) else keys
     seen = {key: sysctl[key] for key in wanted_keys if key in sysctl}
-    wrong = [f"{k} = {v}" for k, v in seen.items() if v not in WANTED[k]]
+    wrong = [f"{k} = {v}" for k, v in seen.items() if v not in SETTINGS[k].wanted]
     if keys & _REDIRECTS:
         wrong += _redirected(sysctl)
     detail = msg("{settings}; not as expected: {wrong}",
                settings=capped(f"{k} = {v}" for k, v in seen.items()),
                wrong=capped(wrong))  # fmt: skip
-    wanted = capped(f"{k} = {'/'.join(WANTED[k])}" for k in keys)
+    wanted = capped(f"{k} = {'/'.join(SETTINGS[k].wanted)}" for k in keys)
     expected = msg("{settings}", settings=wanted)
     if not wrong and (missing := wanted_keys - set(seen)):
         told = msg("This kernel does not provide {keys}", keys=capped(missing))
@@ -176,5 +238,5 @@ def kernel_hardening(
     return expect(not wrong, detail=detail, expected=expected)
 
 
-FACTS = (SYSCTL,)
+FACTS = (SYSCTL, SYSCTL_MORE)
 CHECKS = (kernel_hardening,)

@@ -55,7 +55,7 @@ def test_a_key_without_a_known_value_settles_nothing() -> None:
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
-HARD = {k: v[0] for k, v in kernel.WANTED.items()}
+HARD = {key: kernel.SETTINGS[key].wanted[0] for key in kernel.REQUIRED}
 
 
 @pytest.mark.parametrize(
