@@ -13,6 +13,7 @@ from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
+from audit_core.evaluate.overall import Matter, overall
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.evaluate.tally import Tallies
 from audit_core.evaluate.target_status import target_statuses
@@ -29,6 +30,7 @@ from audit_core.model import (
     Verdict,
     observation_digest,
 )
+from audit_core.model.overall import SystemConclusion
 from audit_core.model.results import (
     INDEX_SCHEMA,
     OBJECT_SCHEMA,
@@ -38,6 +40,7 @@ from audit_core.model.results import (
     KindInfo,
     ObjectEntry,
     ObjectResults,
+    Results,
     ResultsIndex,
     RunStamp,
 )
@@ -229,6 +232,14 @@ class Evaluator:
             system_objects=profile.system_objects,
             overrides=override_infos(profile, self._file.targets),
         )
+
+    def overall(self, results: Results) -> tuple[SystemConclusion, ...]:
+        """What each grading says of the system, from the conclusions on all objects."""
+        profile = self._work.profile
+        matter = Matter(
+            clauses=profile.clauses, targets=self._file.targets, rules=profile.risk_rules
+        )
+        return overall(profile.gradings, matter, results.conclusions)
 
     def _kinds(self) -> Iterable[KindInfo]:
         """The kinds of the targets, by id."""

@@ -106,7 +106,9 @@ def evaluate(
             totals[check] = added(totals[check], tally) if check in totals else tally
     for entry in _concluded(evaluator, folder, tuple(entries.values()), found, totals):
         entries[entry.object] = entry
-    return folder.finish(evaluator.index([entries[o.id] for o in evaluator.objects]))
+    index = evaluator.index([entries[o.id] for o in evaluator.objects])
+    system = evaluator.overall(Results(index, folder.load))
+    return folder.finish(structs.replace(index, system=system))
 
 
 # --- in a worker ----------------------------------------------------------------------------------

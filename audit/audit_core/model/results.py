@@ -16,6 +16,7 @@ from msgspec import Struct
 from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target, msg, verbatim
 from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
+from audit_core.model.overall import SystemConclusion, WaiverResult
 from audit_core.model.overrides import OverrideInfo
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
@@ -206,7 +207,9 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
 
     `kinds` are those of the targets, `evidence_kinds` those of the evidence, as far as a plugin
     offers them. `object_types` and `system_objects` are the names that the catalogs give.
-    `overrides` are the parameters that the profile changes for some targets, or loosens.
+    `overrides` are the parameters that the profile changes for some targets, or loosens. `system`
+    is what each grading says of the whole, the default one of each catalog first. `waivers` are
+    those that were given with the run.
     """
 
     schema: str
@@ -222,6 +225,8 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
     overrides: tuple[OverrideInfo, ...] = ()
+    system: tuple[SystemConclusion, ...] = ()
+    waivers: tuple[WaiverResult, ...] = ()
 
 
 class _Findings(Struct):
@@ -272,6 +277,7 @@ class Results:
         self.title, self.title_en = index.title, index.title_en
         self.targets, self.clauses, self.checks = index.targets, index.clauses, index.checks
         self.entries = index.objects
+        self.system, self.waivers = index.system, index.waivers
 
     @property
     def statuses(self) -> Iterator[TargetStatus]:

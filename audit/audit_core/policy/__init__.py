@@ -12,8 +12,10 @@ from typing import NoReturn
 
 from audit_core.model import Check, Message, Role, as_is, msg
 from audit_core.model.errors import ConfigError, InputError, UsageError
+from audit_core.model.gradings import Grading
 from audit_core.model.results import Clause
 from audit_core.policy import catalogs as _catalogs
+from audit_core.policy import gradings as _gradings
 from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
 from audit_core.policy import selecting
@@ -302,7 +304,21 @@ class _Assembly:
             system_objects=tuple(
                 {o.id: o for c in self._used() for o in c.system_objects}.values()
             ),
+            gradings=self._gradings(),
+            risk_rules=tuple(r for c in reversed(self._used()) for r in c.risk_rules),
         )  # fmt: skip
+
+    def _gradings(self) -> tuple[Grading, ...]:
+        """Those of the catalogs; one that only counts where a catalog has none."""
+        found: list[Grading] = []
+        for catalog in reversed(self._used()):
+            found += catalog.gradings or (
+                Grading(id=catalog.id, catalog=catalog.id, zh=catalog.title, en=catalog.title_en),
+            )
+        for layer in self._layers:
+            _gradings.check_settings(layer.document, found, layer.file.gradings)
+            found = list(_gradings.with_settings(found, layer.file.gradings))
+        return tuple(found)
 
     def _used(self) -> list[Catalog]:
         """The catalogs with clauses in it, the last first: of two names the first one stands."""

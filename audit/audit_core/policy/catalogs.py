@@ -1,5 +1,5 @@
 """Catalogs: a folder with `catalog.yaml`, `clauses.csv`, and perhaps `en.csv`, `steps.csv`,
-`unit-rules.csv` and `crosswalk.csv`."""
+`unit-rules.csv`, `crosswalk.csv`, `gradings.yaml`, `high-risk-rules.csv` and `weights.csv`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from msgspec import structs
 
 from audit_core.model import Message, as_is, filled, msg, verbatim
 from audit_core.model.errors import InputError
+from audit_core.model.gradings import Grading, HighRiskRule
 from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
+from audit_core.policy import gradings as _gradings
 from audit_core.policy import steps as _steps
 from audit_core.policy.layers import check_layers, concerned, no_object
 from audit_core.policy.model import (
@@ -72,13 +74,37 @@ def load_catalog(folder: Path) -> Catalog:
     for row, clause in zip(rows, clauses, strict=True):
         if not clause.applies_to:
             no_object(row.where)
+    gradings, risk_rules = _graded(files, about, known)
     return Catalog(
         id=about.id, title=about.title.zh, title_en=about.title.en, edition=_detail(about.edition),
         source=about.source, confidence=_detail(about.confidence), licence=about.licence,
         clauses=clauses, twins=twins, crosswalk=crosswalk, scopes=about.scopes,
         layers=about.layers, object_types=about.object_types,
         system_objects=about.system_objects, sha256=files.sha256(),
+        gradings=gradings, risk_rules=risk_rules,
     )  # fmt: skip
+
+
+def _graded(
+    files: _Files, about: _About, known: AbstractSet[str]
+) -> tuple[tuple[Grading, ...], tuple[HighRiskRule, ...]]:
+    """The gradings of a catalog, and the high-risk rules; none where it has no such files."""
+    weights: dict[str, float] = {}
+    gradings: tuple[Grading, ...] = ()
+    rules: tuple[HighRiskRule, ...] = ()
+    if files.has("weights.csv"):
+        columns = _gradings.WEIGHT_COLUMNS
+        weights = _gradings.read_weights(files.rows("weights.csv", columns, columns), known)
+    if files.has("gradings.yaml"):
+        raw = files.read("gradings.yaml")
+        document = load_bytes(raw, str(files.path("gradings.yaml")))
+        layers = [layer.id for layer in about.layers]
+        gradings = _gradings.read_gradings(document, about.id, layers, weights)
+    if files.has("high-risk-rules.csv"):
+        wanted = _gradings.RISK_COLUMNS
+        rows = files.rows("high-risk-rules.csv", wanted, wanted)
+        rules = _gradings.read_rules(rows, about.id, known)
+    return gradings, rules
 
 
 def _with_steps(files: _Files, about: _About, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from audit_core.model import Message, Role, Severity, Target, msg
+from audit_core.model.gradings import Grading, HighRiskRule
 from audit_core.model.names import Named, SystemObject
 from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
@@ -93,6 +94,8 @@ class Catalog(Structure, frozen=True, kw_only=True):
     twins: dict[str, EquivalentClause]
     crosswalk: dict[str, tuple[CrosswalkEntry, ...]]
     sha256: str
+    gradings: tuple[Grading, ...] = ()
+    risk_rules: tuple[HighRiskRule, ...] = ()
 
 
 class Binding(Struct, frozen=True, kw_only=True):
@@ -240,6 +243,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
     overrides: tuple[Override, ...] = ()
+    gradings: tuple[Grading, ...] = ()
+    risk_rules: tuple[HighRiskRule, ...] = ()
 
 
 class Problem(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 from audit_core.model import Check, Message, Parameter, Role, Severity, as_is, msg
 from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
+from audit_core.policy.gradings import GradingSettings
 from audit_core.policy.model import (
     Bilingual,
     CatalogUse,
@@ -87,6 +88,7 @@ class ProfileFile(Struct, frozen=True, kw_only=True):
     params: dict[str, dict[str, Any]] = {}
     overrides: tuple[WrittenOverride, ...] = ()
     checks: tuple[Declaration, ...] = ()
+    gradings: tuple[GradingSettings, ...] = ()
 
 
 class Layer(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,19 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.attestations import StepAnswer
+from audit_core.model.gradings import Grading
+from audit_core.model.overall import (
+    Bounds,
+    Count,
+    LayerConclusion,
+    Missing,
+    RiskResult,
+    SystemConclusion,
+    UnitConclusion,
+    Waiver,
+    WaiverFault,
+    WaiverResult,
+)
 from audit_core.model.overrides import OverrideInfo
 from audit_core.model.results import (
     CheckInfo,
@@ -159,6 +172,42 @@ class ConclusionView(Struct, frozen=True, kw_only=True):
     finding_count: int
 
 
+class SystemView(Struct, frozen=True, kw_only=True):
+    """What one grading says of the system, as printed. `say` is the word to print."""
+
+    grading: Grading
+    word: str
+    say: str
+    pending: bool
+    range: tuple[str, ...]
+    score: Bounds | None
+    coverage: float
+    units_decided: int
+    units_total: int
+    units: tuple[UnitConclusion, ...]
+    layers: tuple[LayerConclusion, ...]
+    problems: Count
+    high_risks: Bounds
+    high_risks_fixed: int
+    major_risks: Bounds
+    major_risks_fixed: int
+    risks: tuple[RiskResult, ...]
+    missing: tuple[Missing, ...]
+    missing_count: int
+    why: str
+
+
+class WaiverView(Struct, frozen=True, kw_only=True):
+    """A waiver as printed, with what is wrong with it in the language of the command."""
+
+    waiver: Waiver
+    faults: tuple[WaiverFault, ...]
+    detail: str
+    findings: tuple[str, ...]
+    conclusions: tuple[str, ...]
+    count: int
+
+
 class ResultsView(Struct, frozen=True, kw_only=True):
     """Results as printed by `dengbao results --format json`, in the language of the command."""
 
@@ -172,6 +221,8 @@ class ResultsView(Struct, frozen=True, kw_only=True):
     findings: tuple[FindingView, ...]
     conclusions: tuple[ConclusionView, ...]
     observations: tuple[EvidenceView, ...]
+    system: tuple[SystemView, ...] = ()
+    waivers: tuple[WaiverView, ...] = ()
 
 
 class CatalogView(Struct, frozen=True, kw_only=True):
@@ -236,7 +287,29 @@ def _head(results: Results, translator: Translator) -> ResultsView:
         findings=(),
         conclusions=(),
         observations=(),
+        system=tuple(_system(s, translator) for s in results.system),
+        waivers=tuple(_waiver(w, translator) for w in results.waivers),
     )
+
+
+def _system(s: SystemConclusion, t: Translator) -> SystemView:
+    known = {name: getattr(s, name) for name in s.__struct_fields__}
+    told = {"say": grade_word(s, t), "why": joined(s.why, t.say, t.lang)}
+    return SystemView(**known | told)
+
+
+def grade_word(s: SystemConclusion, t: Translator) -> str:
+    """The word to print for the system, marked where it is pending; empty for none."""
+    grade = next((g for g in s.grading.grades if g.id == s.word), None)
+    if grade is None:
+        return ""
+    word = grade.zh if t.lang == "zh" else grade.en
+    return t.say(msg("{word} (pending)", word=word)) if s.pending else word
+
+
+def _waiver(w: WaiverResult, t: Translator) -> WaiverView:
+    known = {name: getattr(w, name) for name in w.__struct_fields__}
+    return WaiverView(**known | {"detail": joined(w.detail, t.say, t.lang)})
 
 
 def joined(messages: tuple[Message, ...], say: Callable[[Message], str], lang: str) -> str:
