@@ -37,7 +37,8 @@ def label(sample: Sample) -> str:
     return f"{sample.facility}.{sample.severity} {sample.program}: {sample.event}"
 
 
-def _line(sample: Sample) -> bytes:
+def line(sample: Sample) -> bytes:
+    """A sample record as programs send it to syslog."""
     number = FACILITIES[sample.facility] * 8 + SEVERITIES[sample.severity]
     tag = "sudo:" if sample.program == "sudo" else f"{sample.program}[12]:"
     text = (sample.text or "some text").replace(WORD, "alice")
@@ -98,7 +99,7 @@ def arrived(files: dict[str, str]) -> dict[str, list[str]]:
             place.write_text(own + _placed(text, folder, collector.port))
         _run(folder)
         time.sleep(0.02)
-        return {label(sample): _places(sample, folder, collector) for sample in SENT}
+        return {label(sample): places(sample, folder, collector) for sample in SENT}
     finally:
         collector.close()
         shutil.rmtree(folder)
@@ -134,11 +135,12 @@ def _send(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.connect(str(path))
         for sample in SENT:
-            sender.send(_line(sample))
+            sender.send(line(sample))
         sender.send(b"<191>Nov 29 08:00:00 endmark: x")
 
 
-def _places(sample: Sample, folder: Path, collector: Collector) -> list[str]:
+def places(sample: Sample, folder: Path, collector: Collector) -> list[str]:
+    """Where a sample record arrived: paths below `folder`, and HOST."""
     text = (sample.text or "some text").replace(WORD, "alice").encode()
     found = [
         str(path).removeprefix(str(folder)) for path in sorted((folder / "var/log").rglob("*"))

@@ -1,92 +1,112 @@
-"""What syslog-ng sends to other machines."""
+"""Where syslog-ng writes and sends the records of the host."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
-from audit_core.api.sdk import (
-    Absent,
-    ParseError,
-    capped,
-    fact,
-    msg,
-)
+from audit_core.api.sdk import Absent, ParseError, capped, fact, msg
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
-from audit_linux.logs.forwards import Forward, Forwards, uncomment
+from audit_linux.logs.forwards import Forward, Forwards
+from audit_linux.logs.routes import LOGINS, SAMPLES, Route
+from audit_linux.logs.syslog_ng_rules import Group, Item, Named, Trial, Word, inputs, outputs, read
 
-_DRIVER = re.compile(r'\b(?:network|syslog|tcp6?|udp6?)\s*\(\s*(?:ip\s*\(\s*)?"?([^"\s();,]+)')
-_USED = re.compile(r"\bdestination\s*\(\s*\"?([\w.-]+)\"?\s*\)")
-_LOCAL_SOURCE = re.compile(
-    r"\b(system|internal|unix-(?:stream|dgram)|systemd-(?:journal|syslog))\s*\("
-)
-_SOURCES = re.compile(r"\bsource\s*\(\s*\"?([\w.-]+)\"?\s*\)")
-_INCLUDE = re.compile(r"@include \"?([^\s\"]{1,200})")
-_INLINE = re.compile(r"\bdestination ?\{([^{}]*)\}")
-_FINAL = re.compile(r"\bflags ?\([^)]{0,80}\bfinal\b")
-_BLOCK = re.compile(r"\b(source|destination|log) ?\"?([\w.-]{0,80})\"? ?\{$")
-
-
-def _blocks(text: str) -> list[tuple[str, str, str]]:
-    """The top-level source, destination and log blocks: (keyword, name, body)."""
-    found, at = [], 0
-    depth, start = 0, 0
-    for brace in re.finditer(r"[{}]", text):
-        if brace[0] == "{":
-            start = brace.end() if depth == 0 else start
-            depth += 1
-        else:
-            depth -= 1
-        if depth < 0:
-            raise ParseError(msg("a block is closed twice"))
-        if depth == 0:
-            heading = _BLOCK.search(text, at, start)
-            if heading:
-                found.append((heading[1], heading[2], text[start : brace.start()]))
-            at = brace.end()
-    if depth:
-        raise ParseError(msg("a block is not closed"))
-    return found
-
-
-_FILES = ConfigPaths(
-    files=("/etc/syslog-ng/syslog-ng.conf",), folders=("/etc/syslog-ng/conf.d",), pattern="*.conf"
-)
+_MAIN, _FOLDER = "/etc/syslog-ng/syslog-ng.conf", "/etc/syslog-ng/conf.d"
+_FILES = ConfigPaths(files=(_MAIN,), folders=(_FOLDER,), pattern="*.conf")
+_PRAGMA = re.compile(r"[ \t]*@(version|include|define|module|requires)\b[: \t]*([^\n]*)")
+_DEEPEST = 8
+_LONGEST = 4 << 20
 
 
 def parse_syslog_ng(answer: Answer) -> Forwards | Absent:
-    """The network destinations that a log path of syslog-ng uses; filters make it not `every`."""
+    """What the log paths of syslog-ng do with the host's records, includes in their place."""
     files = _FILES.read(answer)
     if isinstance(files, Absent):
         return files
-    # One blank for each run of blanks: then no pattern below can be slow on blanks.
-    text = " ".join(uncomment("\n".join(line for f in files for line in f.lines)).split())
-    blocks = _blocks(text)
-    unread = [
-        i
-        for i in _INCLUDE.findall(text)
-        if i not in ("scl.conf", "/etc/syslog-ng/conf.d/*.conf", "conf.d/*.conf")
-    ]
-    return Forwards(forwards=tuple(_forwards(blocks)), unread=capped(unread))
+    texts = {f.path: "\n".join(f.lines) for f in files}
+    if _MAIN not in texts:
+        raise ParseError(msg("conf.d without syslog-ng.conf"))
+    return _forwards(read(_Text(texts).whole(_MAIN, 0)))
 
 
-def _forwards(blocks: list[tuple[str, str, str]]) -> Iterator[Forward]:
-    targets = {name: _DRIVER.findall(body) for word, name, body in blocks if word == "destination"}
-    local = {n for word, n, body in blocks if word == "source" and _LOCAL_SOURCE.search(body)}
-    paths = [body for word, _, body in blocks if word == "log"]
-    for body in paths:
-        named = (host for name in _USED.findall(body) for host in targets.get(name, []))
-        inline = (host for inner in _INLINE.findall(body) for host in _DRIVER.findall(inner))
-        for host in (*named, *inline):
-            yield Forward(target=host, every=_whole(body, local, paths), file="/etc/syslog-ng")
+class _Text:
+    """A configuration with includes and definitions (`@define`) in place."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._texts, self._defined, self._size = texts, dict[str, str](), 0
+
+    def whole(self, path: str, depth: int) -> str:
+        """The text of a file with what it includes."""
+        self._size += len(self._texts[path])
+        if depth > _DEEPEST or self._size > _LONGEST:
+            raise ParseError(msg("files are included too deeply"))
+        lines = (self._line(line, depth) for line in self._texts[path].split("\n"))
+        return "\n".join(lines)
+
+    def _line(self, line: str, depth: int) -> str:
+        found = _PRAGMA.fullmatch(line)
+        if found is None:
+            return self._placed(line)
+        if found[1] == "define":
+            name, _, value = found[2].partition(" ")
+            self._defined[name] = value.strip().strip('"')[:4096]
+        if found[1] == "include":
+            return self._included(found[2].strip().strip("\"'"), depth)
+        return ""
+
+    def _placed(self, line: str) -> str:
+        if "`" not in line or not self._defined:
+            return line
+        return re.sub(r"`([\w-]{1,100})`", lambda m: self._defined.get(m[1], m[0]), line)
+
+    def _included(self, place: str, depth: int) -> str:
+        if place == "scl.conf":  # definitions only
+            return ""
+        if not place.startswith("/"):
+            place = f"/etc/syslog-ng/{place}"
+        folder, _, name = place.rpartition("/")
+        if folder != _FOLDER or not name.endswith(".conf"):
+            return f'@unread "{place[:200]}";'.replace("\\", "/")
+        names = [p for p in self._texts if p != _MAIN and fnmatchcase(p.rpartition("/")[2], name)]
+        return "\n".join(self.whole(path, depth + 1) for path in names)
 
 
-def _whole(body: str, local: set[str], paths: list[str]) -> bool:
-    """True when a log path takes all of the host's own records and no other path takes them off."""
-    own = bool(local & set(_SOURCES.findall(body))) or bool(_LOCAL_SOURCE.search(body))
-    final = any(_FINAL.search(other) for other in paths if other != body)
-    return own and not final and not re.search(r"\bfilter\b", body)
+def _forwards(named: Named) -> Forwards:
+    routes = tuple(Trial(named, sample).run() for sample in SAMPLES)
+    every = [pair for body in _used(named) for pair in outputs(body)]
+    hosts = dict.fromkeys(place for kind, place in every if kind == "host")
+    others = {kind for kind, _ in every} - {"", "file", "host"}
+    taken = {driver for body in named.sources.values() for driver in inputs(body)}
+    return Forwards(
+        forwards=tuple(Forward(target=host, every=_whole(routes, host), file=_MAIN)
+                       for host in hosts),
+        unread=capped(named.unread),
+        others=capped(sorted(others)),
+        routes=routes,
+        inputs=tuple(sorted(taken)),
+    )  # fmt: skip
+
+
+def _used(named: Named) -> Iterator[tuple[Item, ...]]:
+    """The destinations that a log path uses: by name, or defined in place."""
+    waiting = [item for body in named.paths for item in body][::-1]
+    before = ""
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Group):
+            if before == "destination" and item.opening == "{":
+                yield item.items
+            waiting += item.items[::-1]
+        elif item.text in named.destinations:
+            yield named.destinations[item.text]
+        before = item.text if isinstance(item, Word) else before if item.opening == "(" else ""
+
+
+def _whole(routes: tuple[Route, ...], host: str) -> bool:
+    """True when all records about logins go to `host`."""
+    return all(host in route.sent for route in routes if route.facility in LOGINS)
 
 
 SYSLOG_NG = fact(

@@ -194,12 +194,13 @@ log { source(s_src); PLACE };
     [
         ("destination(d_net);", Verdict.PASS),
         ("# destination(d_net);", Verdict.FAIL),
-        ("filter(f_auth); destination(d_net);", Verdict.UNDETERMINED),
+        ("filter(f_auth); destination(d_net);", Verdict.PASS),
+        ("filter { facility(auth); }; destination(d_net);", Verdict.UNDETERMINED),
         ('destination { network("192.0.2.7"); };', Verdict.PASS),
         # what comes from other hosts, and what another path takes off first
         ("}; log { source(s_net); destination(d_net);", Verdict.UNDETERMINED),
         (
-            "destination(d_net); }; log { source(s_src); destination(d_file); flags(final);",
+            "flags(final); }; log { source(s_src); destination(d_net);",
             Verdict.UNDETERMINED,
         ),
         ("destination(d_file);", Verdict.FAIL),

@@ -12,6 +12,7 @@ from audit_core.model import Answer
 from audit_linux.logs.journald import JournalConf
 from audit_linux.logs.routing import log_routing
 from audit_linux.logs.rsyslog import parse_rsyslog
+from audit_linux.logs.syslog_ng import parse_syslog_ng
 from audit_linux.processes import Process
 from invented.logs import journal_file, log_file, log_tree
 
@@ -76,6 +77,24 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
             judged = log_routing.judge(processes, given, None, journal, tree)
+            assert judged.verdict is verdict
+
+
+def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> None:
+    source = "source s { system(); };\n"
+    path = 'log { source(s); destination { file("/var/log/all"); }; };\n'
+    discard = "log { source(s); filter { facility(auth, authpriv); }; flags(final); };\n"
+    cases = [
+        ("kept", source + path, Verdict.PASS),
+        ("discarded", source + discard + path, Verdict.FAIL),
+        ("no source of the host", 'source s { network(port(514)); };\n' + path, Verdict.FAIL),
+        ("another parser", source + path.replace("destination", "parser(p); destination"),
+         Verdict.UNDETERMINED),
+    ]  # fmt: skip
+    for name, text, verdict in cases:
+        rules = parse_syslog_ng(files({"/etc/syslog-ng/syslog-ng.conf": text}))
+        with subtests.test(name):
+            judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE)
             assert judged.verdict is verdict
 
 
