@@ -64,6 +64,8 @@ def groups_of(groups: Groups, accounts: Iterable[tuple[str, int]]) -> dict[str, 
     return {account: frozenset(names) for account, names in found.items()}
 
 
-GROUPS = fact("linux.groups", Groups, ask=ReadFile(path="/etc/group"), parse=parse_group)
+GROUPS = fact(
+    "linux.groups", Groups, kind="host", ask=ReadFile(path="/etc/group"), parse=parse_group
+)
 
 FACTS = (GROUPS,)

@@ -93,6 +93,7 @@ ASKS: dict[str, NamedAsk] = {
 SOURCES = fact(
     "linux.account-sources",
     Sources,
+    kind="host",
     asks=ASKS,
     parse=parse_sources,
 )

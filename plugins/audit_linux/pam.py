@@ -157,6 +157,7 @@ def _place(file: FileEntry) -> int:
 PAM = fact(
     "linux.pam",
     Pam,
+    kind="host",
     ask=ReadFiles(paths=_FOLDERS, depth=1),
     parse=parse_pam,
 )

@@ -145,7 +145,9 @@ def parse_passwd(answer: Answer) -> Accounts | Partial:
     return partial(Accounts(rows=tuple(rows), nis=tuple(nis)), problems)
 
 
-ACCOUNTS = fact("linux.accounts", Accounts, ask=ReadFile(path="/etc/passwd"), parse=parse_passwd)
+ACCOUNTS = fact(
+    "linux.accounts", Accounts, kind="host", ask=ReadFile(path="/etc/passwd"), parse=parse_passwd
+)
 
 # Only the scheme leaves the host: `$6$` of `$6$salt$hash`, DES for thirteen crypt characters, `?`
 # for anything else. A line that shadow(5) does not allow is answered by one word.
@@ -199,6 +201,7 @@ def parse_shadow(answer: Answer) -> tuple[Secret, ...] | Partial:
 SHADOW = fact(
     "linux.shadow",
     tuple[Secret, ...],
+    kind="host",
     # /bin/sed where /usr is not merged (Debian before 12 when upgraded, and its kin).
     providers=tuple(
         provider(Command(argv=(sed, *_SED), privilege=Privilege.ROOT), parse_shadow)
@@ -254,6 +257,7 @@ def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Partial | Absent:
 LASTLOG = fact(
     "linux.lastlog",
     tuple[Login, ...],
+    kind="host",
     providers=(
         provider(Command(argv=("lastlog2",), ok=(0, 1)), parse_lastlog2),
         provider(Command(argv=("lastlog",)), parse_lastlog),

@@ -86,6 +86,7 @@ _CONTAINED = (
 PROCESSES = fact(
     "linux.processes",
     tuple[Process, ...],
+    kind="host",
     asks={
         "ps": Command(argv=("ps", "-eo", "pid=,uid=,comm="), limit=4 << 20),
         # A process that ends meanwhile makes find and grep end with 1.

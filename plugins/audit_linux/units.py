@@ -108,6 +108,7 @@ def _systemctl(verb: str, *words: str) -> Optional_:
 UNITS = fact(
     "linux.units",
     Units,
+    kind="host",
     asks={"units": _systemctl("list-units", "--all"), "files": _systemctl("list-unit-files")},
     parse=parse_units,
 )
@@ -134,6 +135,7 @@ _RUN_LEVELS = tuple(f"{folder}/rc{n}.d" for folder in ("/etc", "/etc/rc.d") for 
 LINKS = fact(
     "linux.start-links",
     frozenset[str],
+    kind="host",
     ask=Command(
         argv=("find", *_RUN_LEVELS, "-maxdepth", "1", "-name", "S[0-9][0-9]*", "-printf", "%f/"),
         ok=(0, 1),

@@ -128,6 +128,6 @@ def _numbers(text: str) -> frozenset[int]:
     return found
 
 
-PORTS = fact("nmap.ports", Ports, ask=ask, parse=parse_ports)
+PORTS = fact("nmap.ports", Ports, kind="host", ask=ask, parse=parse_ports)
 
 FACTS = (PORTS,)

@@ -28,7 +28,9 @@ def _each(id: str, type_: Any, **ways: Way) -> Fact:
     """The fact `id`, learnt from each package manager in its way; yum's is dnf's unless told."""
     if "dnf" in ways:
         ways.setdefault("yum", ways["dnf"])
-    return fact(id, type_, providers=tuple(_provider(m, *way) for m, way in ways.items()))
+    return fact(
+        id, type_, kind="host", providers=tuple(_provider(m, *way) for m, way in ways.items())
+    )
 
 
 def _provider(manager: str, ask: Command | dict[str, NamedAsk], parse: Parser) -> Provider:
@@ -56,6 +58,7 @@ SECURITY = _each(
 NEWER = fact(
     "patch.newer",
     Newer,
+    kind="host",
     providers=(
         provider(apt.VERSIONS, apt.parse_versions, package_manager="apt"),
         provider(host.RELEASE, host.unheard_of),
@@ -64,6 +67,7 @@ NEWER = fact(
 FIXED = fact(
     "patch.fixed-release",
     tuple[str, ...],
+    kind="host",
     providers=(
         provider(rpm.FIXED, rpm.parse_fixed, package_manager=("dnf", "yum")),
         provider(host.RELEASE, host.unheard_of),
@@ -72,6 +76,7 @@ FIXED = fact(
 BUILDS = fact(
     "patch.kernel-builds",
     Builds,
+    kind="host",
     providers=(
         provider(asks=host.BUILDS, parse=host.parse_builds, package_manager="apt"),
         provider(host.RELEASE, host.unheard_of),
@@ -103,16 +108,21 @@ AUTOMATIC = _each(
 ESM = fact(
     "patch.esm",
     Esm,
+    kind="host",
     providers=(
         provider(asks=apt.ESM, parse=apt.parse_esm, os_id="ubuntu"),
         provider(host.RELEASE, apt.no_esm),
     ),
 )
-UPDATERS = fact("patch.updaters", tuple[str, ...], ask=host.UPDATERS, parse=host.parse_updaters)
-STARTERS = fact("patch.starters", tuple[str, ...], ask=host.STARTERS, parse=host.parse_starters)
-RESTART = fact("patch.restart", bool, ask=host.RESTART, parse=host.parse_restart)
-KERNELS = fact("patch.kernels", Kernels, ask=host.KERNELS, parse=host.parse_kernels)
-RELEASE = fact("patch.release", Release, ask=host.RELEASE, parse=host.parse_release)
+UPDATERS = fact(
+    "patch.updaters", tuple[str, ...], kind="host", ask=host.UPDATERS, parse=host.parse_updaters
+)
+STARTERS = fact(
+    "patch.starters", tuple[str, ...], kind="host", ask=host.STARTERS, parse=host.parse_starters
+)
+RESTART = fact("patch.restart", bool, kind="host", ask=host.RESTART, parse=host.parse_restart)
+KERNELS = fact("patch.kernels", Kernels, kind="host", ask=host.KERNELS, parse=host.parse_kernels)
+RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=host.parse_release)
 
 FACTS = (
     PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,

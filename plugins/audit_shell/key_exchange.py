@@ -100,6 +100,10 @@ def _names(shown: Shown, part: str) -> list[str]:
 
 
 KEY_EXCHANGE = fact(
-    "shell.ssh-key-exchange", KeyExchange, ask=SshKeyExchange(), parse=parse_key_exchange
+    "shell.ssh-key-exchange",
+    KeyExchange,
+    kind="host",
+    ask=SshKeyExchange(),
+    parse=parse_key_exchange,
 )
 FACTS = (KEY_EXCHANGE,)

@@ -9,7 +9,7 @@ from live.product import Done, dengbao, environment
 
 SIMPLE = """
 def colour(name):
-    return fact("toy." + name, str, ask=ReadFile(path=str(HERE / name)),
+    return fact("toy." + name, str, kind="host", ask=ReadFile(path=str(HERE / name)),
                 parse=lambda a: a.text.strip())
 
 @check("toy.blue", needs=colour("colour"), severity=Severity.HIGH)

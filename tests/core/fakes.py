@@ -57,7 +57,7 @@ def read_colour(answer: Answer) -> str:
 
 
 COLOUR = Command(argv=("cat", "/colour"))
-colour = fact("fake.colour", str, ask=COLOUR, parse=read_colour)
+colour = fact("fake.colour", str, kind="host", ask=COLOUR, parse=read_colour)
 
 
 @check("fake.blue", needs=colour, severity=Severity.HIGH)

@@ -196,7 +196,7 @@ class Port(Request, frozen=True, kw_only=True, tag="collecting.port"):
         return "port"
 
 
-@check("fake.closed", needs=fact("fake.port", str, ask=Port(), parse=read_colour),
+@check("fake.closed", needs=fact("fake.port", str, kind="host", ask=Port(), parse=read_colour),
        severity=Severity.LOW)  # fmt: skip
 def closed(seen: str) -> Judgement:
     """The port is closed."""

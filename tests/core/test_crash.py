@@ -31,7 +31,7 @@ _HOSTS = 6
 SOURCE = """
 def noise(n):
     words = ("sh", "-c", "sleep 0.08; seq %d; echo $0" % (200 * n), "n%d" % n)
-    return fact("toy.noise%d" % n, int, ask=Command(argv=words),
+    return fact("toy.noise%d" % n, int, kind="host", ask=Command(argv=words),
                 parse=lambda a: len(a.lines))
 
 def line_check(n):

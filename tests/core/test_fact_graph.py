@@ -134,7 +134,7 @@ def test_a_fact_of_several_answers(tmp_path: Path) -> None:
         "two": optional(Command(argv=("say", "two", "web"))),
         "three": known_or_absent(asking("three")),
     }
-    what = checking(fact("t.sum", str, asks=asks, parse=parse))
+    what = checking(fact("t.sum", str, kind="host", asks=asks, parse=parse))
     every = {"one_web": "1", "two_web": "2", "three_web": "3"}
     got = findings(tmp_path / "a", what, **every)["web"]
     assert (seen(got), len(got.evidence)) == ((P, "", [("1+2+3",)]), 3)
@@ -188,7 +188,7 @@ def test_a_check_may_ask_for_what_nothing_is_missing_of(tmp_path: Path) -> None:
 
 
 def test_what_another_process_hands_on_has_the_type_of_its_fact() -> None:
-    numbers = fact("t.n", tuple[int, ...], ask=asking("n"), parse=read)
+    numbers = fact("t.n", tuple[int, ...], kind="host", ask=asking("n"), parse=read)
     for value, taken in (((1, 2), True), (("x",), False), ({"a": 1}, False), (object(), False)):
         raw = packed({("t.n", "web"): Known(value=value), ("t.other", "web"): Known(value=1)})
         ((key, got),) = unpacked([raw], [numbers]).items()
@@ -207,7 +207,9 @@ def test_a_parser_that_tells_nonsense_costs_its_fact_alone(tmp_path: Path) -> No
     }
     for name, (detail, why) in cases.items():
         got = Partial(value=1, problems=(detail,))
-        what = checking(fact("t.a", str, ask=asking("a"), parse=functools.partial(_given, got)))
+        what = checking(
+            fact("t.a", str, kind="host", ask=asking("a"), parse=functools.partial(_given, got))
+        )
         assert judged(tmp_path / name, what, a_web="x")[:2] == (U, why)
 
 
@@ -247,7 +249,7 @@ def test_a_part_of_nothing_has_no_facts_of_a_parent(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_linked_costs_only_what_needs_it() -> None:
-    again = fact("t.a", int, ask=Command(argv=("other",)), parse=len)
+    again = fact("t.a", int, kind="host", ask=Command(argv=("other",)), parse=len)
     loop = derive("t.loop", str, needs="t.turn", make=str, kind="host")
     turn = derive("t.turn", str, needs=loop, make=str)
     wide = derive("t.wide", str, needs=each("host", A), make=str, kind="host")
@@ -280,7 +282,7 @@ def test_the_contract_holds_parsers_of_several_answers_to_every_hostile_text() -
         return len(answers["b"].stdout) if answers["a"].stdout else int(answers["b"].text or 0)
 
     def told(parse: Any, **asks: Any) -> str:
-        what = checking(fact("t.sum", int, asks=asks, parse=parse))
+        what = checking(fact("t.sum", int, kind="host", asks=asks, parse=parse))
         return " ".join(problems(module_of(what)))
 
     plain = Command(argv=("a",)), Command(argv=("b",))

@@ -48,7 +48,7 @@ TESTS = Path(__file__).parents[1]
 # --- 1: every check on every target of its kind has exactly one finding -------------------------
 
 SPREAD = """
-blue_file = fact("toy.colour", str, ask=ReadFile(path=str(HERE / "colour")),
+blue_file = fact("toy.colour", str, kind="host", ask=ReadFile(path=str(HERE / "colour")),
                  parse=lambda a: a.text.strip())
 port = fact("toy.port", str, kind="endpoint",
             ask=lambda t: Probe(prober="toy.echo", args={"port": t.settings["port"]}),
@@ -147,7 +147,7 @@ def test_invariant_1_every_clause_has_one_conclusion_on_every_object(spread: Any
 
 def absent_check(request: Request) -> Check:
     """A check that would pass, and takes absence for a pass as well."""
-    seen = fact("sure.fact", str, ask=request, parse=lambda a: a.text)
+    seen = fact("sure.fact", str, kind="host", ask=request, parse=lambda a: a.text)
     when = passed(msg("nothing there is as good as anything"))
 
     @check("sure.check", needs=seen, severity=Severity.HIGH, when_absent=when)
@@ -214,7 +214,7 @@ def test_invariant_2_no_absence_that_a_parser_reports_is_a_verdict(
     def parse(answer: Answer) -> Absent:
         return Absent(reason=reason, detail=msg("no"))
 
-    seen = fact("sure.fact", str, ask=COLOUR, parse=parse)
+    seen = fact("sure.fact", str, kind="host", ask=COLOUR, parse=parse)
 
     @check("sure.opt", needs=optional(seen), severity=Severity.LOW, when_absent=passed(msg("x")))
     def sure(value: str | None) -> Judgement:
@@ -388,7 +388,7 @@ IN_FILE, IN_ENV, IN_PROCESS = "Zz9-in-a-file", "Yy8-from-the-environment", "Ww7-
 NOSY = """
 import os
 def raw(id, path, **more):
-    return fact(id, str, ask=ReadFile(path=path, **more), parse=lambda a: a.text)
+    return fact(id, str, kind="host", ask=ReadFile(path=path, **more), parse=lambda a: a.text)
 
 def shows(id, needs):
     @check(id, needs=needs, severity=Severity.LOW)
@@ -399,15 +399,15 @@ def shows(id, needs):
 
 config = shows("toy.config", raw("toy.config-file", str(HERE / "app.conf")))
 bare = shows("toy.bare", raw("toy.bare-file", str(HERE / "bare")))
-environ = shows("toy.environ", fact("toy.environ-file", str, parse=lambda a: a.text,
+environ = shows("toy.environ", fact("toy.environ-file", str, kind="host", parse=lambda a: a.text,
                 ask=Command(argv=("cat", "/proc/" + (HERE / "pid").read_text() + "/environ"))))
-here = shows("toy.env", fact("toy.env-cmd", str, ask=Command(argv=("env",)),
+here = shows("toy.env", fact("toy.env-cmd", str, kind="host", ask=Command(argv=("env",)),
              parse=lambda a: a.text))
-fails = shows("toy.fails", fact("toy.error", str, parse=lambda a: a.text,
+fails = shows("toy.fails", fact("toy.error", str, kind="host", parse=lambda a: a.text,
               ask=Command(argv=("cat", str(HERE / "bare"), "/no/such"), ok=(0, 1))))
 def boom(answer):
     raise ParseError(msg("cannot read {text}", text=verbatim(answer.text)))
-quoted = shows("toy.quoted", fact("toy.quoted", str, parse=boom,
+quoted = shows("toy.quoted", fact("toy.quoted", str, kind="host", parse=boom,
                ask=ReadFile(path=str(HERE / "app.conf"), limit=999)))
 """
 

@@ -50,7 +50,7 @@ def test_only_what_is_not_present_takes_the_check_s_own_word_for_it(reason: Reas
 
 @pytest.mark.parametrize("reason", BLIND)
 def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> None:
-    second = fact("fake.second", str, ask=COLOUR, parse=read_colour)
+    second = fact("fake.second", str, kind="host", ask=COLOUR, parse=read_colour)
 
     @check("fake.maybe", needs=(colour, optional(second)), severity=Severity.LOW)
     def maybe(seen: str, other: str | None) -> Judgement:
@@ -68,7 +68,7 @@ def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> N
 
 
 def test_blindness_outweighs_absence() -> None:
-    second = fact("fake.second", str, ask=COLOUR, parse=read_colour)
+    second = fact("fake.second", str, kind="host", ask=COLOUR, parse=read_colour)
     gone = Absent(reason=Reason.NOT_PRESENT, detail=msg("gone"))
     dark = Absent(reason=Reason.TIMED_OUT, detail=msg("dark"))
 

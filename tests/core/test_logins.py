@@ -110,7 +110,7 @@ class World:
 def _check(number: int, ask: Any) -> Check:
     @check(
         f"toy.c{number}",
-        needs=fact(f"toy.f{number}", str, ask=ask, parse=lambda answer: answer.text),
+        needs=fact(f"toy.f{number}", str, kind="host", ask=ask, parse=lambda answer: answer.text),
         severity=Severity.LOW,
     )
     def answered(seen: str) -> Judgement:

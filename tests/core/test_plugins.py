@@ -23,7 +23,7 @@ from core.whole import Whole, judged
 from live.product import Done, dengbao, environment
 
 GOOD = """
-@check("toy.good", needs=fact("toy.true", str, ask=Command(argv=("echo", "yes")),
+@check("toy.good", needs=fact("toy.true", str, kind="host", ask=Command(argv=("echo", "yes")),
        parse=lambda a: a.text.strip()), severity=Severity.LOW)
 def good(seen):
     \"\"\"It says yes.\"\"\"
@@ -96,13 +96,14 @@ FAULTY = (
     GOOD
     + """
 import os
-yes = fact("toy.yes", str, ask=Command(argv=("echo", "yes")), parse=lambda a: a.text.strip())
+yes = fact("toy.yes", str, kind="host", ask=Command(argv=("echo", "yes")),
+           parse=lambda a: a.text.strip())
 def explode(answer):
     raise KeyError("a detail that may be a secret")
 def leave(answer):
     os._exit(0)
-boom = fact("toy.boom", str, ask=Command(argv=("echo", "1")), parse=explode)
-gone = fact("toy.gone", str, ask=Command(argv=("echo", "2")), parse=leave)
+boom = fact("toy.boom", str, kind="host", ask=Command(argv=("echo", "1")), parse=explode)
+gone = fact("toy.gone", str, kind="host", ask=Command(argv=("echo", "2")), parse=leave)
 
 @check("toy.raises", needs=yes, severity=Severity.HIGH)
 def raises(seen):
@@ -179,7 +180,7 @@ def _waits(*_: Any) -> Any:
 
 
 def _named(id: str, parse: Any = read_colour, judge: Any = None) -> Check:
-    seen = fact(f"{id}.fact", str, ask=COLOUR, parse=parse)
+    seen = fact(f"{id}.fact", str, kind="host", ask=COLOUR, parse=parse)
 
     def function(value: str) -> Judgement:
         """It ends."""
@@ -253,7 +254,7 @@ def test_a_fact_that_hangs_is_left_out_for_every_check_that_needs_it(tmp_path: P
             file.write("once ")
         return str(_loop())
 
-    slow = fact("slow.fact", str, ask=COLOUR, parse=hangs)
+    slow = fact("slow.fact", str, kind="host", ask=COLOUR, parse=hangs)
 
     @check("slow.a", needs=(colour, slow), severity=Severity.LOW)
     def first(a: str, b: str) -> Judgement:

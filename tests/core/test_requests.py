@@ -115,7 +115,9 @@ def test_an_answer_is_found_again_whatever_changed_about_waiting_for_it(tmp_path
     seen = observations_of(group, run.bundle(HOST.id))
     for request in every:
         for later in _later(request):
-            known = learn(fact("toy", str, ask=later, parse=_read), seen, HOST, Platform())
+            known = learn(
+                fact("toy", str, kind="host", ask=later, parse=_read), seen, HOST, Platform()
+            )
             assert isinstance(known, Known), later
             assert known.value == request.identity()
 

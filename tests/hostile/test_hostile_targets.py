@@ -101,11 +101,11 @@ def shows(name, fact):
     return shown
 
 def ran(name, line, **more):
-    return shows(name, fact("toy.fact-" + name, str, parse=lambda a: a.text,
+    return shows(name, fact("toy.fact-" + name, str, kind="host", parse=lambda a: a.text,
                             ask=Command(argv=("sh", "-c", line), **more)))
 
 def read(name, path):
-    return shows(name, fact("toy.file-" + name, str, parse=lambda a: a.text,
+    return shows(name, fact("toy.file-" + name, str, kind="host", parse=lambda a: a.text,
                             ask=ReadFile(path=path)))
 
 """
@@ -259,7 +259,7 @@ def test_row_17_no_answer_becomes_a_formula(world: World) -> None:
 
 CUT = """
 def told(name, line):
-    @check("toy." + name, severity=Severity.HIGH, needs=fact("toy.f-" + name, str,
+    @check("toy." + name, severity=Severity.HIGH, needs=fact("toy.f-" + name, str, kind="host",
            ask=Command(argv=("sh", "-c", line)), parse=lambda a: a.text))
     def seen(text):
         \"\"\"It was seen.\"\"\"

@@ -58,7 +58,7 @@ DECIDED_BY_CONFIGURATION = (
 
 
 SMALL = """
-@check("toy.name", needs=fact("toy.hostname", str, ask=ReadFile(path="/etc/hostname"),
+@check("toy.name", needs=fact("toy.hostname", str, kind="host", ask=ReadFile(path="/etc/hostname"),
        parse=lambda a: a.text), severity=Severity.LOW)
 def named(seen):
     \"\"\"It has a name.\"\"\"

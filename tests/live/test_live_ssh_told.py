@@ -15,7 +15,7 @@ from live.sshd import Sshd
 
 pytestmark = pytest.mark.live
 PLUGIN = """
-@check("toy.name", needs=fact("toy.hostname", str, ask=ReadFile(path="/etc/hostname"),
+@check("toy.name", needs=fact("toy.hostname", str, kind="host", ask=ReadFile(path="/etc/hostname"),
        parse=lambda a: a.text), severity=Severity.LOW)
 def named(seen):
     \"\"\"It has a name.\"\"\"

@@ -197,9 +197,6 @@ __all__ = [
     "whole_number",
 ]
 
-DEFAULT_KIND = "host"
-"""The kind of a fact where its plugin names none; nothing else in the core knows it."""
-
 TARGET = Builtin.TARGET
 COLLECTED_AT = Builtin.COLLECTED_AT
 PLATFORM = Builtin.PLATFORM
@@ -232,14 +229,15 @@ def fact(
     id: str,
     type: Any,
     *,
+    kind: str,
     ask: Ask | None = None,
     asks: dict[str, NamedAsk] | None = None,
     parse: Parser | None = None,
     providers: tuple[Provider, ...] = (),
-    kind: str = DEFAULT_KIND,
 ) -> Fact:
-    """The fact `id` with a value of `type`; give `ask` or `asks` and `parse`, or `providers`.
+    """The fact `id` about targets of `kind`, with a value of `type`.
 
+    Give `ask` or `asks` and `parse`, or `providers`.
     The parser of `ask` is given an Answer, the parser of `asks` an Answers. Each of several
     requests must be answered, unless it stands in `optional` or `known_or_absent`.
     """

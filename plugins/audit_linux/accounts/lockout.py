@@ -56,6 +56,7 @@ from audit_linux.ssh.sshd import SSHD, Sshd
 FAILLOCK = fact(
     "linux.faillock",
     Settings,
+    kind="host",
     ask=ReadFile(path="/etc/security/faillock.conf"),
     parse=parse_faillock,
 )

@@ -96,13 +96,18 @@ def parse_login_defs(answer: Answer) -> LoginDefs:
 
 
 LOGIN_DEFS = fact(
-    "linux.login-defs", LoginDefs, ask=ReadFile(path="/etc/login.defs"), parse=parse_login_defs
+    "linux.login-defs",
+    LoginDefs,
+    kind="host",
+    ask=ReadFile(path="/etc/login.defs"),
+    parse=parse_login_defs,
 )
 
 
 PWQUALITY = fact(
     "linux.pwquality",
     Settings,
+    kind="host",
     ask=ReadFiles(
         paths=("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d"),
         depth=1,
@@ -113,6 +118,7 @@ PWQUALITY = fact(
 PWHISTORY = fact(
     "linux.pwhistory",
     Settings,
+    kind="host",
     ask=ReadFile(path="/etc/security/pwhistory.conf"),
     parse=parse_pwhistory,
 )

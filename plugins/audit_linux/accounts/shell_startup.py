@@ -131,6 +131,7 @@ def _around(main: FileEntry | None, at: int | None) -> tuple[list[Statement], li
 STARTUP = fact(
     "linux.shell-startup",
     Startup,
+    kind="host",
     ask=ReadFiles(paths=(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), depth=1),
     parse=parse_startup,
 )
@@ -148,6 +149,7 @@ def parse_environment(answer: Answer) -> tuple[str, ...]:
 ENVIRONMENT = fact(
     "linux.environment-timeout",
     tuple[str, ...],
+    kind="host",
     ask=Command(argv=("grep", "-s", "TMOUT", "/etc/environment"), ok=(0, 1, 2)),
     parse=parse_environment,
 )

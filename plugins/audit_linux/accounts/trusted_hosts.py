@@ -56,6 +56,7 @@ def parse_trust(answer: Answer) -> Trust | Partial | Absent:
 TRUST = fact(
     "linux.trusted-hosts",
     Trust,
+    kind="host",
     ask=ReadFiles(
         paths=(*_OF_HOST, "/home", "/root"),
         depth=2,

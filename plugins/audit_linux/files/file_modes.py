@@ -138,18 +138,20 @@ _READERS = ("root", "shadow", "ssh_keys")
 FILE_MODES = fact(
     "linux.file-modes",
     Modes,
+    kind="host",
     ask=_ask("-L", *_MOST, "-maxdepth", "0"),
     parse=parse_modes,
 )
 INSIDE_MODES = fact(
     "linux.file-modes-inside",
     Modes,
+    kind="host",
     ask=_ask("-L", *_INSIDE, "-mindepth", "1", "-maxdepth", "1"),
     parse=parse_modes,
 )
 HOME_MODES = fact(
     "linux.home-modes",
-    Modes,
+    Modes, kind="host",
     ask=_ask(
         "/root", "/home", "-maxdepth", "1", "-not", "-path", "/root/*", "-type", "d",
     ),

@@ -96,6 +96,7 @@ def parse_mounts(answer: Answer) -> Mounts | Partial:
 MOUNTS = fact(
     "linux.mounts",
     Mounts,
+    kind="host",
     ask=Command(argv=("cat", "/proc/self/mountinfo"), aside=True),
     parse=parse_mounts,
 )

@@ -144,6 +144,7 @@ def _cron_command(path: str, line: str) -> str | None:
 CRON = fact(
     "linux.root-cron",
     tuple[Job, ...],
+    kind="host",
     ask=ReadFiles(
         paths=("/etc/crontab", "/etc/cron.d", _ANACRON, *_TABS), depth=1, privilege=Privilege.ROOT
     ),
@@ -200,6 +201,7 @@ def _unit_jobs(name: str, file: FileEntry) -> Iterator[Job]:
 UNIT_FILES = fact(
     "linux.root-units",
     tuple[Job, ...],
+    kind="host",
     ask=ReadFiles(paths=_ABOVE, names=("*.service",), depth=1, partial_ok=True),
     parse=parse_units_of_root,
 )

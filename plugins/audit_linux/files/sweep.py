@@ -280,6 +280,7 @@ def _as_user(answer: Answer) -> Sweep | Partial:
 SWEEP = fact(
     "linux.file-sweep",
     Sweep,
+    kind="host",
     providers=(
         provider(_asked(Privilege.ROOT), _as_root, root="yes"),
         provider(_asked(Privilege.USER), _as_user, root="no"),

@@ -136,6 +136,7 @@ _MOST_RULES = 5000  # the largest published rule sets have some hundreds
 RULES = fact(
     "linux.audit-rules",
     tuple[AuditRule, ...],
+    kind="host",
     providers=auditctl("-l", parse_rules, limit=2 << 20),
 )
 

@@ -74,7 +74,9 @@ def auditctl(option: str, parse: Parser, *, limit: int = 1 << 20) -> tuple[Provi
     )  # fmt: skip
 
 
-STATUS = fact("linux.audit-status", AuditStatus, providers=auditctl("-s", parse_status))
+STATUS = fact(
+    "linux.audit-status", AuditStatus, kind="host", providers=auditctl("-s", parse_status)
+)
 
 
 def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
@@ -199,6 +201,7 @@ def parse_auditd_conf(answer: Answer) -> AuditdConf:
 AUDITD_CONF = fact(
     "linux.auditd-conf",
     AuditdConf,
+    kind="host",
     ask=ReadFile(path="/etc/audit/auditd.conf", privilege=Privilege.ROOT),
     parse=parse_auditd_conf,
 )

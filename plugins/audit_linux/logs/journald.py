@@ -168,6 +168,7 @@ def _by_precedence(answer: Answer) -> list[FileEntry] | Absent:
 JOURNAL_CONF = fact(
     "linux.journald-conf",
     JournalConf,
+    kind="host",
     ask=_FILES.request,
     parse=parse_journal_conf,
 )

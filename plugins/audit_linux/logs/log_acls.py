@@ -134,7 +134,7 @@ def _check_complaints(answer: Answer) -> None:
 # list is told all the same. ls -b writes a newline in a name as \n.
 LOG_ACLS = fact(
     "linux.log-acls",
-    tuple[Acl, ...],
+    tuple[Acl, ...], kind="host",
     providers=(
         provider(
             Command(

@@ -140,6 +140,7 @@ def parse_log_tree(answers: Answers) -> LogTree | Partial | Absent:
 LOG_TREE = fact(
     "linux.log-files",
     LogTree,
+    kind="host",
     asks={
         "clock": CLOCK,
         "filesystem": Command(argv=("stat", "-f", "-L", "-c", "%T", "/var/log")),
@@ -184,6 +185,7 @@ def parse_audit_files(answer: Answer) -> tuple[LogFile, ...] | Partial | Absent:
 AUDIT_FILES = fact(
     "linux.audit-files",
     tuple[LogFile, ...],
+    kind="host",
     ask=Command(
         argv=("/usr/bin/find", "/var/log/audit", "-maxdepth", "1", "-type", "f", "-printf", FORMAT),
         privilege=Privilege.ROOT,

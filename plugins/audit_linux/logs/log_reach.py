@@ -62,6 +62,7 @@ def parse_host_since(answer: Answer) -> int | Absent:
 HOST_SINCE = fact(
     "linux.installed-at",
     int,
+    kind="host",
     ask=Command(
         argv=(
             "stat",

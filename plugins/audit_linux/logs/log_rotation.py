@@ -168,6 +168,7 @@ def parse_rotations(answer: Answer) -> tuple[Rotation, ...] | Absent:
 ROTATIONS = fact(
     "linux.logrotate",
     tuple[Rotation, ...],
+    kind="host",
     ask=_FILES.request,
     parse=parse_rotations,
 )

@@ -142,6 +142,7 @@ def _samples(sed: str) -> Provider:
 SAMPLES = fact(
     "linux.login-records",
     tuple[Sample, ...],
+    kind="host",
     providers=(_samples("/usr/bin/sed"), _samples("/bin/sed")),
 )
 
@@ -162,7 +163,7 @@ def parse_journal(answer: Answer) -> datetime | Absent:
 # Without the message: a name that somebody typed may be a password.
 JOURNALED = fact(
     "linux.login-journal",
-    datetime,
+    datetime, kind="host",
     ask=Command(
         argv=(
             "/usr/bin/journalctl", "-q", "--no-pager", "-o", "json", "-n", "1",

@@ -59,7 +59,7 @@ def parse_upload(answer: Answer) -> str | Absent:
 
 UPLOAD = fact(
     "linux.journal-upload",
-    str,
+    str, kind="host",
     ask=_UPLOAD_FILES.request,
     parse=parse_upload,
 )  # fmt: skip

@@ -84,6 +84,7 @@ def parse_runs(answers: Answers) -> Runs | Absent:
 RUNS = fact(
     "linux.logrotate-runs",
     Runs,
+    kind="host",
     asks={
         "clock": CLOCK,
         "uptime": ReadFile(path="/proc/uptime"),

@@ -158,6 +158,7 @@ def _route(grammar: Grammar, inputs: dict[str, str], sample: Sample, unread: lis
 RSYSLOG = fact(
     "linux.rsyslog-forwards",
     Forwards,
+    kind="host",
     ask=_FILES.request,
     parse=parse_rsyslog,
 )

@@ -112,6 +112,7 @@ def _whole(routes: tuple[Route, ...], host: str) -> bool:
 SYSLOG_NG = fact(
     "linux.syslog-ng-forwards",
     Forwards,
+    kind="host",
     ask=_FILES.request,
     parse=parse_syslog_ng,
 )

@@ -291,8 +291,16 @@ def _command(program: str) -> Command:
 
 
 IPTABLES = fact(
-    "linux.iptables", Ruleset, ask=_command("/usr/sbin/iptables"), parse=parse_iptables4
+    "linux.iptables",
+    Ruleset,
+    kind="host",
+    ask=_command("/usr/sbin/iptables"),
+    parse=parse_iptables4,
 )
 IP6TABLES = fact(
-    "linux.ip6tables", Ruleset, ask=_command("/usr/sbin/ip6tables"), parse=parse_iptables6
+    "linux.ip6tables",
+    Ruleset,
+    kind="host",
+    ask=_command("/usr/sbin/ip6tables"),
+    parse=parse_iptables6,
 )

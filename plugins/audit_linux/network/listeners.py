@@ -138,7 +138,7 @@ def parse_ss(answer: Answer) -> tuple[Listener, ...] | Partial | Absent:
 _TABLES = tuple(f"/proc/net/{name}" for name in ("tcp", "tcp6", "udp", "udp6"))
 LISTENERS = fact(
     "linux.listeners",
-    tuple[Listener, ...],
+    tuple[Listener, ...], kind="host",
     providers=(
         provider(Command(argv=("ss", "-H", "-tulnp"), ok=(0, 1, 255), limit=4 << 20), parse_ss),
         provider(Command(argv=("grep", "-H", "", *_TABLES), ok=(0, 2), limit=4 << 20),

@@ -79,6 +79,7 @@ def parse_wrappers(answer: Answer) -> bool | Absent:
 WRAPPERS = fact(
     "linux.tcp-wrappers",
     bool,
+    kind="host",
     ask=ReadFiles(paths=("/etc/hosts.allow", "/etc/hosts.deny")),
     parse=parse_wrappers,
 )

@@ -476,4 +476,4 @@ def _ask(*words: str) -> NamedAsk:
 
 # The text is asked for the flags of tables only, which no release of nft writes wrongly there.
 ASKS = {"json": _ask("-j"), "text": _ask()}
-NFT = fact("linux.nftables", Ruleset, asks=ASKS, parse=parse_nft)
+NFT = fact("linux.nftables", Ruleset, kind="host", asks=ASKS, parse=parse_nft)

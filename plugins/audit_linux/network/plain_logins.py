@@ -54,6 +54,7 @@ def parse_listening(answer: Answer) -> Ports | Partial:
 LISTENING = fact(
     "linux.login-ports",
     Ports,
+    kind="host",
     ask=Command(argv=("ss", "-H", "-l", "-t", "-n")),
     parse=parse_listening,
 )
@@ -79,6 +80,7 @@ def parse_programs(answer: Answer) -> tuple[str, ...] | Absent:
 PROGRAMS = fact(
     "linux.plain-login-programs",
     tuple[str, ...],
+    kind="host",
     ask=Command(argv=("find", "-L", *_PROGRAMS, "-maxdepth", "0", "-print0"), ok=(0, 1)),
     parse=parse_programs,
 )

@@ -200,10 +200,12 @@ def _fact(id: str, program: str, tool: str, family: str) -> Fact:
     def parse(answer: Answer) -> Saved | Partial:
         return parse_saved(answer, tool, family)
 
-    return fact(id, Saved, ask=ask, parse=parse)
+    return fact(id, Saved, kind="host", ask=ask, parse=parse)
 
 
-LISTED = fact("linux.nftables-published", tuple[Published, ...], asks=ASKS, parse=parse_listed)
+LISTED = fact(
+    "linux.nftables-published", tuple[Published, ...], kind="host", asks=ASKS, parse=parse_listed
+)
 SAVED = _fact("linux.iptables-published", "/usr/sbin/iptables-save", "iptables", "ip")
 SAVED6 = _fact("linux.ip6tables-published", "/usr/sbin/ip6tables-save", "iptables", "ip6")
 # Tables of the old interface of the kernel, which nft and iptables-nft do not show.

@@ -97,6 +97,7 @@ _PLACE = re.compile(r"(?:/home/[^/]+|/root)/\.ssh/authorized_keys2?")
 AUTHORIZED = fact(
     "linux.authorized-keys",
     tuple[KeyFile, ...],
+    kind="host",
     ask=ReadFiles(paths=("/home", "/root/.ssh"), depth=3, names=_PLACES, privilege=Privilege.ROOT),
     parse=parse_authorized_keys,
 )

@@ -66,6 +66,7 @@ def _first(text: str) -> PublicKey | None:
 HOST_KEYS = fact(
     "linux.sshd-host-key-pairs",
     HostKeys,
+    kind="host",
     asks={
         "public": ReadFiles(globs=("/etc/ssh/*_key.pub",)),
         "private": Command(

@@ -71,7 +71,7 @@ _FIND_SERVERS = Command(
     ok=(0, 1),
     aside=True,
 )  # fmt: skip
-SERVERS = fact("linux.sshd-programs", Servers, ask=_FIND_SERVERS, parse=parse_servers)
+SERVERS = fact("linux.sshd-programs", Servers, kind="host", ask=_FIND_SERVERS, parse=parse_servers)
 
 
 def parse_servers_seen(answer: Answer) -> Servers | Absent:
@@ -84,7 +84,11 @@ def parse_servers_seen(answer: Answer) -> Servers | Absent:
 
 # Without sudo an ordinary account asks the same.
 SERVERS_SEEN = fact(
-    "linux.sshd-programs-seen", Servers, ask=plainly(_FIND_SERVERS), parse=parse_servers_seen
+    "linux.sshd-programs-seen",
+    Servers,
+    kind="host",
+    ask=plainly(_FIND_SERVERS),
+    parse=parse_servers_seen,
 )
 
 
@@ -143,6 +147,7 @@ def parse_sshd_t(answer: Answer) -> Sshd | Partial:
 SSHD = fact(
     "linux.sshd",
     Sshd,
+    kind="host",
     ask=Command(
         argv=("/usr/sbin/sshd", "-T"), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT
     ),
@@ -155,6 +160,7 @@ SSHD = fact(
 SSHD_SEEN = fact(
     "linux.sshd-seen",
     Sshd,
+    kind="host",
     ask=Command(argv=("/usr/sbin/sshd", "-G"), not_found=Reason.NOT_PRESENT),
     parse=parse_sshd_t,
 )
@@ -263,6 +269,7 @@ _ASK_PS = tuple(
 RUNNING = fact(
     "linux.sshd-running",
     Running,
+    kind="host",
     # As root, because /proc may hide the processes of others. Older systems have /bin/ps only.
     providers=tuple(provider(ask, parse_running) for ask in _ASK_PS),
 )
@@ -294,6 +301,7 @@ def parse_running_seen(answer: Answer) -> Running | Absent:
 RUNNING_SEEN = fact(
     "linux.sshd-running-seen",
     Running,
+    kind="host",
     providers=tuple(
         provider(
             Command(
@@ -360,8 +368,10 @@ _ASK_TIMES = Command(
     ok=(0, 1),
     aside=True,
 )  # fmt: skip
-TIMES = fact("linux.sshd-times", SshdTimes, ask=_ASK_TIMES, parse=parse_times)
-TIMES_SEEN = fact("linux.sshd-times-seen", SshdTimes, ask=plainly(_ASK_TIMES), parse=parse_times)
+TIMES = fact("linux.sshd-times", SshdTimes, kind="host", ask=_ASK_TIMES, parse=parse_times)
+TIMES_SEEN = fact(
+    "linux.sshd-times-seen", SshdTimes, kind="host", ask=plainly(_ASK_TIMES), parse=parse_times
+)
 
 
 def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[Servers, Sshd]:

@@ -182,8 +182,10 @@ def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
 
 
 _ASK = ReadFiles(paths=(*_FOLDERS, _POLICY), depth=_DEPTH, names=_NAMES, privilege=Privilege.ROOT)
-SSHD_FILES = fact("linux.sshd-files", SshdFiles, ask=_ASK, parse=parse_sshd_files)
-FILES_SEEN = fact("linux.sshd-files-seen", SshdFiles, ask=plainly(_ASK), parse=parse_sshd_files)
+SSHD_FILES = fact("linux.sshd-files", SshdFiles, kind="host", ask=_ASK, parse=parse_sshd_files)
+FILES_SEEN = fact(
+    "linux.sshd-files-seen", SshdFiles, kind="host", ask=plainly(_ASK), parse=parse_sshd_files
+)
 
 # Of these each line adds to the others; of any other keyword the first one holds.
 _ADDING = frozenset({

@@ -62,6 +62,7 @@ def _value(parse: Any, given: Any) -> tuple[Any, bool]:
 NAMES = fact(
     "linux.sshd-names",
     Names,
+    kind="host",
     asks={
         "passwd": ReadFile(path="/etc/passwd"),
         "group": optional(ReadFile(path="/etc/group")),

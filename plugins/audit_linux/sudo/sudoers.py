@@ -484,6 +484,7 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
 SUDOERS = fact(
     "linux.sudoers",
     Sudoers,
+    kind="host",
     ask=ReadFiles(
         paths=(*_MAINS, *_FOLDERS, _FRONT_END, _OTHERS),
         depth=1,

@@ -84,7 +84,7 @@ def _database(part: str) -> tuple[str, int]:
 
 BASELINE = fact(
     "linux.integrity-baseline",
-    Baseline,
+    Baseline, kind="host",
     asks={
         "clock": CLOCK,
         "files": Command(

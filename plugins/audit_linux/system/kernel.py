@@ -84,7 +84,7 @@ def _of_interfaces(lines: list[str]) -> dict[str, str]:
 # /proc/sys is what sysctl itself reads; keys hold no `/`, so `.` and `/` map one to one.
 SYSCTL = fact(
     "linux.sysctl",
-    dict[str, str],
+    dict[str, str], kind="host",
     asks={
         "settings": ReadFiles(paths=tuple(_ROOT + key.replace(".", "/") for key in KEYS)),
         "interfaces": Command(
@@ -163,7 +163,9 @@ def _asked(keys: tuple[str, ...]) -> ReadFiles:
     return ReadFiles(paths=tuple(_ROOT + key.replace(".", "/") for key in keys))
 
 
-SYSCTL_MORE = fact("linux.sysctl-more", dict[str, str], ask=_asked(MORE), parse=parse_more)
+SYSCTL_MORE = fact(
+    "linux.sysctl-more", dict[str, str], kind="host", ask=_asked(MORE), parse=parse_more
+)
 
 _V6 = frozenset({"net.ipv6.conf.all.accept_redirects"})
 _REDIRECTS = _V6 | {"net.ipv4.conf.all.accept_redirects"}

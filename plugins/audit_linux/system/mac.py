@@ -88,6 +88,7 @@ def _mandatory(lines: list[str]) -> Mandatory:
 MANDATORY = fact(
     "linux.mandatory-access-control",
     Mandatory,
+    kind="host",
     providers=(
         provider(
             Command(argv=("grep", "-H", ".", _SELINUX, _CONFIG, _LSM), ok=(0, 1, 2)),

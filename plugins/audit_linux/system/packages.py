@@ -58,7 +58,7 @@ def parse_rpm(answer: Answer) -> frozenset[str] | Partial:
 _RPM = Command(argv=("rpm", "-qa", "--qf", "%{NAME}\\n"), timeout_s=60, limit=4 << 20)
 PACKAGES = fact(
     "linux.packages",
-    frozenset[str],
+    frozenset[str], kind="host",
     providers=(
         provider(
             Command(argv=("dpkg-query", "-W", "-f=${db:Status-Abbrev}\\t${Package}\\n"),

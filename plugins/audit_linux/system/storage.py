@@ -94,6 +94,7 @@ def parse_lsblk(answer: Answer) -> tuple[Mount, ...] | Partial:
 MOUNTS = fact(
     "linux.block-devices",
     tuple[Mount, ...],
+    kind="host",
     ask=Command(argv=("lsblk", "-J", "-o", "NAME,TYPE,FSTYPE,MOUNTPOINT")),
     parse=parse_lsblk,
 )
@@ -136,7 +137,9 @@ def parse_places(answer: Answer) -> tuple[Place, ...] | Partial:
     return partial(found, (told,) if unread else ())
 
 
-PLACES = fact("linux.data-places", tuple[Place, ...], ask=_ask_places, parse=parse_places)
+PLACES = fact(
+    "linux.data-places", tuple[Place, ...], kind="host", ask=_ask_places, parse=parse_places
+)
 
 
 def _holding(place: Place, mounts: tuple[Mount, ...]) -> Mount | None:
@@ -239,6 +242,7 @@ def _uuid(path: str, told: dict[str, str]) -> str:
 SWAPS = fact(
     "linux.swaps",
     tuple[Swap, ...],
+    kind="host",
     asks={
         "swaps": Command(argv=("cat", "/proc/swaps")),
         "links": Command(argv=("find", "/dev", "-type", "l", "-printf", "%p\\0%l\\0"), ok=(0, 1)),

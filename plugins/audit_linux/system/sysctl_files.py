@@ -143,6 +143,7 @@ def _from_cmdline(text: str) -> dict[str, str]:
 SYSCTL_FILES = fact(
     "linux.sysctl-files",
     SysctlFiles,
+    kind="host",
     ask=ReadFiles(paths=(*_SYSTEMD, *_OTHERS), depth=1, names=("*.conf",)),
     parse=parse_files,
 )

@@ -108,6 +108,7 @@ def _tool(*argv: str) -> Optional_:
 TIMESYNC = fact(
     "linux.time-sync",
     tuple[Sync, ...],
+    kind="host",
     asks={
         "clock": CLOCK,
         "chrony": _tool("chronyc", "-c", "-n", "tracking"),

@@ -132,7 +132,7 @@ def _ima(text: str) -> str:
 
 BOOT = fact(
     "linux.boot-trust",
-    Boot,
+    Boot, kind="host",
     asks={
         "files": ReadFiles(
             paths=(_SECURE_BOOT, _SETUP_MODE, _SHIM_OFF, *_MARKS, _SECOND),

@@ -41,7 +41,9 @@ class Thing(Struct, frozen=True, kw_only=True):
     table: dict[str, int] = field(default_factory=lambda: {"k": 1, "k.with.dots": 2})
 
 
-THING = fact("t.thing", Thing, ask=Command(argv=("true",)), parse=lambda answer: Thing())
+THING = fact(
+    "t.thing", Thing, kind="host", ask=Command(argv=("true",)), parse=lambda answer: Thing()
+)
 FACTS: dict[str, Fact] = {THING.id: THING}
 
 

@@ -25,7 +25,7 @@ from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.translate import Translator
 
 SHIPPED = Path(audit_profiles.__file__).parent
-FACT = fact("t.fact", int, ask=Ask(argv=("true",)), parse=lambda answer: 1)
+FACT = fact("t.fact", int, kind="host", ask=Ask(argv=("true",)), parse=lambda answer: 1)
 
 
 @check("t.length", needs=FACT, severity=Severity.HIGH)

@@ -33,7 +33,13 @@ EXPORTED = Connector(
     access=ExportedAccess,
     open="dengbao_exported.session:open",
 )
-BANNER = fact("exported.banner", str, ask=Setting(name="banner"), parse=lambda answer: answer.text)
+BANNER = fact(
+    "exported.banner",
+    str,
+    kind="host",
+    ask=Setting(name="banner"),
+    parse=lambda answer: answer.text,
+)
 
 
 @hookimpl

@@ -26,6 +26,7 @@ def zone(answers: Answers) -> str | Absent:
 ZONE = fact(
     "zone.name",
     str,
+    kind="host",
     asks={
         "file": optional(ReadFile(path="/etc/timezone")),
         "date": Command(argv=("date", "+%Z")),
