@@ -6,7 +6,8 @@ Imports the shared modules of `audit_linux`, `audit_linux.accounts` and `audit_l
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.files import file_modes, root_runs, sweep_checks
+from audit_linux.files import file_modes, root_runs, secrets, sweep_checks
 
-FACTS: tuple[Fact, ...] = (*file_modes.FACTS, *sweep_checks.FACTS, *root_runs.FACTS)
-CHECKS: tuple[Check, ...] = (*file_modes.CHECKS, *sweep_checks.CHECKS, *root_runs.CHECKS)
+_SUBJECTS = (file_modes, sweep_checks, root_runs, secrets)
+FACTS: tuple[Fact, ...] = tuple(fact for subject in _SUBJECTS for fact in subject.FACTS)
+CHECKS: tuple[Check, ...] = tuple(check for subject in _SUBJECTS for check in subject.CHECKS)

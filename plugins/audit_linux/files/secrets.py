@@ -1,0 +1,290 @@
+"""Secrets in files of accounts: where one lies and of what kind, never its value.
+
+find(1) looks at files of known names in /home, /root and /etc, and has grep(1) say whether one
+holds a secret (-q: nothing of the file is printed). What comes back is kind, mode, owner and path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Judgement,
+    Message,
+    ParseError,
+    Partial,
+    Privilege,
+    Reason,
+    Severity,
+    capped,
+    check,
+    fact,
+    failed,
+    first_of,
+    known_or_absent,
+    msg,
+    partial,
+    passed,
+    read_rows,
+    undetermined,
+    verbatim,
+)
+from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
+from audit_linux.ssh.sshd import plainly
+
+_GREP = "/bin/grep"
+_DEEP = "4"
+_BIG = "1024"  # blocks of 512 bytes; none of these files is larger
+# Directories of programs that keep credentials, and of those that they lie in.
+_FOLDERS = (
+    ".ssh", ".aws", ".azure", ".docker", ".kube", ".config", ".m2", ".cargo", ".composer", "gh",
+    "rclone", "composer", "containers",
+)  # fmt: skip
+_STARTUP = (
+    ".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_aliases", ".zshrc", ".zprofile",
+    ".zshenv", ".kshrc", ".cshrc", ".tcshrc", ".login", ".env", ".envrc", ".pam_environment",
+)  # fmt: skip
+_SYSTEM = ("profile", "environment", "bash.bashrc", "bashrc", "zshrc", "zshenv", "csh.cshrc")
+_B = "[[:blank:]]"
+# A name that ends so, and a value of four characters or more that is neither a path nor made.
+_SET = (
+    r"[A-Za-z0-9_]*(PASSWORD|PASSWD|PASSPHRASE|_PWD|TOKEN|SECRET|SECRET_KEY|API_?KEY|ACCESS_KEY)"
+    rf"(=|{_B}+)[\"']?[^]\"'`$(/~<[:blank:]#;][^\"'`$[:blank:]]{{3}}"
+)
+_EXPORTED = rf"^{_B}*(export|declare{_B}+-x|setenv){_B}+{_SET}"  # in any case of letters
+_PEM = "^-----BEGIN (RSA |EC |DSA )?PRIVATE KEY-----"
+# The first bytes of OpenSSH's format with the cipher "none", in base64 (PROTOCOL.key).
+_OPENSSH_PLAIN = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
+# Kind, name or path of the file, and what a line of it looks like that holds a secret.
+_KINDS = (
+    ("netrc", "-name", ".netrc", rf"(^|{_B})password{_B}+[^[:blank:]]"),
+    ("pgpass", "-name", ".pgpass", "^[^#:]+:[^:]*:[^:]*:[^:]*:."),
+    ("my.cnf", "-name", ".my.cnf", rf"^{_B}*password{_B}*={_B}*[^[:blank:]]"),
+    ("mylogin.cnf", "-name", ".mylogin.cnf", "."),  # only disguised: the key lies in the file
+    ("git-credentials", "-name", ".git-credentials", "://[^/:@]*:[^@]+@"),
+    ("git-credentials", "-path", "*/.config/git/credentials", "://[^/:@]*:[^@]+@"),
+    ("aws", "-path", "*/.aws/credentials", rf"^{_B}*aws_secret_access_key{_B}*={_B}*[^[:blank:]]"),
+    ("azure", "-path", "*/.azure/*.json", '"(refreshToken|refresh_token|secret)"'),
+    ("docker", "-path", "*/.docker/config.json",
+     rf'"(auth|identitytoken|password)"{_B}*:{_B}*"[^"]+"'),
+    ("docker", "-path", "*/containers/auth.json", rf'"auth"{_B}*:{_B}*"[^"]+"'),
+    ("npmrc", "-name", ".npmrc", rf"_(auth|authToken|password){_B}*={_B}*[^$[:blank:]]"),
+    ("pypirc", "-name", ".pypirc", rf"^{_B}*password{_B}*[:=]{_B}*[^[:blank:]]"),
+    ("kubeconfig", "-path", "*/.kube/config",
+     rf"^{_B}*(token|password|client-key-data){_B}*:{_B}*[^[:blank:]]"),
+    ("gh", "-path", "*/gh/hosts.yml", rf"oauth_token{_B}*:{_B}*[^[:blank:]]"),
+    ("rclone", "-path", "*/rclone/rclone.conf",
+     rf"^{_B}*(pass|token|secret_access_key|client_secret){_B}*={_B}*[^[:blank:]]"),
+    ("composer", "-path", "*composer/auth.json", rf'"(password|github-oauth)"{_B}*:'),
+    ("maven", "-path", "*/.m2/settings.xml", "<password>[^<{$]"),
+    ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*="),
+)  # fmt: skip
+_KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
+_FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
+_MOST_ROWS = 20_000
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A file that holds a secret of `kind`, or a directory (`kind` is "d") that leads to it."""
+
+    kind: str
+    mode: int
+    uid: int
+    path: str
+
+
+class Secrets(Struct, frozen=True, kw_only=True):
+    """The files that hold secrets, and the modes of the directories above them, by path."""
+
+    files: tuple[Place, ...]
+    folders: dict[str, int]
+
+    def open(self, file: Place, bits: int) -> bool:
+        """Whether these `bits` of the mode give somebody a right: each directory above lets him in.
+
+        A group may also come in where others may.
+        """
+        above = (file.path[: at.start()] for at in re.finditer("/", file.path) if at.start())
+        way = 0o001 if bits & 0o007 else 0o011
+        return bool(file.mode & bits) and all(
+            self.folders.get(folder, 0o755) & way for folder in above
+        )
+
+
+def _grep(pattern: str, fixed: str = "-qE") -> tuple[str, ...]:
+    return "-exec", _GREP, fixed, "-e", pattern, "{}", ";"
+
+
+def _told(kind: str) -> tuple[str, ...]:
+    return "-printf", f"{kind} %m %U %p\\0"
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    parts = [part for name in names for part in ("-o", "-name", name)]
+    return "(", *parts[1:], ")"
+
+
+def search(top: str = "") -> tuple[str, ...]:
+    """The command line of find below `top`, the root directory where it is empty."""
+    elsewhere = (
+        "(", "-path", f"{top}/etc/?*", "-not", "-name", "profile.d",
+        "-o", "-path", f"{top}/root/?*", "-not", *_names(_FOLDERS),
+        "-o", "-path", f"{top}/home/*/?*", "-not", *_names(_FOLDERS), ")",
+    )  # fmt: skip
+    startup = (
+        "(", *_names(_STARTUP), "-o", "-path", f"{top}/etc/profile.d/*",
+        *(part for name in _SYSTEM for part in ("-o", "-path", f"{top}/etc/{name}")), ")",
+    )  # fmt: skip
+    kinds = [
+        part
+        for kind, by, name, pattern in _KINDS
+        for part in ("-o", by, name, *_grep(pattern), *_told(kind))
+    ]
+    keys = (
+        "-o", "-path", "*/.ssh/*", *_grep("PRIVATE KEY-----", "-qF"),
+        "(", *_grep(_OPENSSH_PLAIN, "-qF"), *_told(_PLAIN_KEY),
+        "-o", *_grep(_PEM), "-not", *_grep("ENCRYPTED", "-qF"), *_told(_PLAIN_KEY),
+        "-o", *_told(_KEY), ")",
+    )  # fmt: skip
+    return (
+        "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", "-maxdepth", _DEEP,
+        "-type", "d", "(", *elsewhere, "-prune", "-o", *_told("d"), ")",
+        "-o", "-type", "f", "-size", f"-{_BIG}",
+        "(", *startup, "(", *_grep(rf"^{_B}*{_SET}"), "-o", *_grep(_EXPORTED, "-qiE"), ")",
+        *_told(_SETS), *kinds, *keys, ")",
+    )  # fmt: skip
+
+
+def _place(row: str) -> Place:
+    found = _FILE.fullmatch(row)
+    if found is None:
+        raise ParseError(msg("not a file of the search: {line}", line=verbatim(row)))
+    return Place(kind=found[1], mode=int(found[2], 8), uid=int(found[3]), path=found[4])
+
+
+# A loop of links, and a place that is not there, hide nothing.
+_HARMLESS = (b"No such file or directory", b"File system loop detected", b"symbolic links")
+
+
+def parse_secrets(answer: Answer) -> Secrets | Partial | Absent:
+    """The files that were found; incomplete where a directory or a file was closed."""
+    text = answer.stdout.decode("utf-8", "surrogateescape")
+    rows, problems = read_rows(enumerate(text.split("\0")[:_MOST_ROWS][:-1] or [], 1), _place)
+    errors = [line for line in answer.stderr.splitlines() if line]
+    closed = [line for line in errors if not any(harmless in line for harmless in _HARMLESS)]
+    grep = any(_GREP.encode() in line for line in errors)
+    if closed or grep or answer.truncated:
+        problems.append(msg("Some files were not searched for secrets"))
+    if not rows:
+        detail = msg("Some files were not searched for secrets")
+        return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
+    found = Secrets(
+        files=tuple(sorted((r for r in rows if r.kind != "d"), key=lambda r: (r.path, r.kind))),
+        folders={row.path: row.mode for row in rows if row.kind == "d"},
+    )
+    return partial(found, problems)
+
+
+_ASK = Command(
+    argv=search(), privilege=Privilege.ROOT, ok=(0, 1), timeout_s=60, limit=1 << 20,
+    partial_ok=True,
+)  # fmt: skip
+SECRETS = fact("linux.secrets", Secrets, kind="host", ask=_ASK, parse=parse_secrets)
+SECRETS_SEEN = fact(
+    "linux.secrets-seen", Secrets, kind="host", ask=plainly(_ASK), parse=parse_secrets
+)
+_NEEDS = (first_of(SECRETS, SECRETS_SEEN), known_or_absent(ACCOUNTS))
+
+
+def _labels(files: Iterable[Place]) -> tuple[str, ...]:
+    return capped(f"{file.path} ({file.kind}, {file.mode:04o})" for file in files)
+
+
+def _far(accounts: Accounts | Absent) -> list[Message]:
+    """That homes in other places were not searched, where there are any."""
+    rows = accounts.rows if isinstance(accounts, Accounts) else ()
+    far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
+    text = msg("Homes of accounts that were not searched: {names}", names=capped(far))
+    return [text] if far else []
+
+
+@check(
+    "linux.private-files",
+    needs=_NEEDS,
+    severity=Severity.HIGH,
+    remedy=msg("Make each file belong to its account and closed to others (chmod 600)"),
+)
+def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
+    """Private keys and files with secrets of accounts are closed to other accounts."""
+    expected = msg("private keys and files with secrets that only their account may read")
+    kept = [file for file in found.files if file.kind != _SETS]
+    homes = dict(_homes(accounts))
+    bare = [file for file in kept if found.open(file, 0o007)]
+    foreign = [f for f in kept if f.uid not in (0, homes.get(_home(f.path), f.uid))]
+    if bare or foreign:
+        told = ((bare, _bare), (foreign, _foreign))
+        return failed(*(say(_labels(names)) for names, say in told if names), expected=expected)
+    shared = [file for file in kept if found.open(file, 0o070)]
+    doubts = _far(accounts)
+    if shared:
+        doubts = [msg("Open to their group: {names}", names=_labels(shared)), *doubts]
+    count = msg("{count} private keys and files with secrets are closed to others", count=len(kept))
+    if doubts:
+        return undetermined(count, *doubts, expected=expected)
+    return passed(count, expected=expected)
+
+
+def _bare(names: tuple[str, ...]) -> Message:
+    return msg("Open to others: {names}", names=names)
+
+
+def _foreign(names: tuple[str, ...]) -> Message:
+    return msg("Owned by another account: {names}", names=names)
+
+
+def _homes(accounts: Accounts | Absent) -> Iterator[tuple[str, int]]:
+    for account in accounts.rows if isinstance(accounts, Accounts) else ():
+        yield account.home.rstrip("/"), account.uid
+
+
+def _home(path: str) -> str:
+    found = re.match(r"/home/[^/]+|/root", path)
+    return found[0] if found else ""
+
+
+@check(
+    "linux.stored-secrets",
+    needs=_NEEDS,
+    severity=Severity.MEDIUM,
+    remedy=msg(
+        "Remove the secrets from these files and change them; keep them in a password store or "
+        "give the programs certificates, and protect private keys by a passphrase"
+    ),
+)
+def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
+    """No passwords, tokens or unprotected keys lie in plain text in files of accounts."""
+    expected = msg("no secrets in start-up files and dotfiles")
+    plain = [file for file in found.files if file.kind != _KEY]
+    # What a start-up file sets every program of the account is handed; what others may read is out.
+    out = [file for file in plain if file.kind == _SETS or found.open(file, 0o004)]
+    if out:
+        detail = msg("Secrets in plain text (place and kind): {names}", names=_labels(out))
+        return failed(detail, expected=expected)
+    doubts = _far(accounts)
+    if plain:
+        text = msg("Whether these secrets may be kept in plain text is to be asked: {names}",
+                   names=_labels(plain))  # fmt: skip
+        doubts = [text, *doubts]
+    if doubts:
+        return undetermined(*doubts, expected=expected)
+    return passed(msg("No secrets were found in start-up files and dotfiles"), expected=expected)
+
+
+FACTS = (SECRETS, SECRETS_SEEN)
+CHECKS = (private_files, stored_secrets)

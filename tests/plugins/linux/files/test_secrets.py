@@ -1,0 +1,155 @@
+"""Secrets in files of accounts: real files, found by the real find and grep."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from audit_core.model import Absent, Partial, Verdict
+from audit_linux.files.secrets import (
+    Secrets,
+    parse_secrets,
+    private_files,
+    search,
+    stored_secrets,
+)
+from audit_linux.passwd import Accounts, parse_passwd
+from invented import answers as invented
+
+PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+VALUE = "Zq8-planted-value"
+BOB = f"bob:x:{os.geteuid()}:1000::/home/bob:/bin/bash\n"
+
+HELD = {
+    ".netrc": f"machine h login bob password {VALUE}\n",
+    ".pgpass": f"db:5432:*:app:{VALUE}\n",
+    ".my.cnf": f"[client]\nuser=app\n  password = {VALUE}\n",
+    ".git-credentials": f"https://bob:{VALUE}@git.example\n",
+    ".aws/credentials": f"[default]\naws_secret_access_key = {VALUE}\n",
+    ".docker/config.json": f'{{"auths": {{"r": {{"auth": "{VALUE}"}}}}}}\n',
+    ".npmrc": f"//r/:_authToken={VALUE}\n",
+    ".pypirc": f"[pypi]\npassword: {VALUE}\n",
+    ".kube/config": f"users:\n- user:\n    token: {VALUE}\n",
+    ".config/gh/hosts.yml": f"github.com:\n    oauth_token: {VALUE}\n",
+    ".m2/settings.xml": f"<password>{VALUE}</password>\n",
+    ".bashrc": f"alias x=y\nexport DB_PASSWORD={VALUE}\n",
+    ".profile": f"API_KEY='{VALUE}' ; export API_KEY\n",
+    ".bash_profile": f"export app_password={VALUE}\n",
+    ".zshrc": f'export GITHUB_TOKEN="{VALUE}"\n',
+}
+# The same files without one, and names that only look alike.
+FREE = {
+    ".netrc": "machine h login bob\n",
+    ".pgpass": "# host:port:db:user:password\n",
+    ".my.cnf": "[client]\nuser=app\n#password=x\npassword=\n",
+    ".git-credentials": "https://git.example\n",
+    ".aws/credentials": "[default]\ncredential_process = /usr/bin/vault\n",
+    ".docker/config.json": '{"auths": {"r": {}}, "credsStore": "pass"}\n',
+    ".npmrc": "//r/:_authToken=${NPM_TOKEN}\n",
+    ".kube/config": "users:\n- user:\n    exec: {command: get-token}\n    tokenFile: /run/t\n",
+    ".m2/settings.xml": "<password>${env.PW}</password>\n",
+    ".bashrc": 'export DB_PASSWORD=$(pass db)\nexport TOKEN="$T"\nPASSWORD_STORE_DIR=/home/x\n'
+               "export API_KEY=`cat k`\n# export PASSWORD=abcdefg\nexport TOKEN_FILE=abcdef\n",
+    ".profile": "export PGPASSWORD=\nSECRET=/run/secret\nunset TOKEN\n",
+    "deep/er/.netrc": f"password {VALUE}\n",  # not where programs look
+}  # fmt: skip
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    for name in ("home/bob/.ssh", "root", "etc/profile.d", "etc/other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "etc/other/.netrc").write_text(HELD[".netrc"])
+    return tmp_path
+
+
+def put(top: Path, files: dict[str, str], mode: int = 0o600) -> None:
+    for name, text in files.items():
+        path = top / "home/bob" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+
+def found(top: Path) -> Secrets:
+    """What the search below `top` tells, as if it were the root directory."""
+    done = subprocess.run(search(str(top)), capture_output=True, check=False)
+    assert done.stderr == b""
+    assert VALUE.encode() not in done.stdout
+    told = parse_secrets(invented.answer(done.stdout.replace(os.fsencode(top), b""), b"", 0))
+    assert isinstance(told, Secrets)
+    return told
+
+
+def verdicts(secrets: Secrets, passwd: str = BOB) -> tuple[Verdict, Verdict]:
+    accounts = parse_passwd(invented.answer(passwd))
+    assert isinstance(accounts, Accounts)
+    return tuple(c.judge(secrets, accounts).verdict for c in (private_files, stored_secrets))  # type: ignore[return-value]
+
+
+def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None:
+    put(top, FREE)
+    assert not found(top).files
+    assert verdicts(found(top)) == (PASS, PASS)
+    put(top, HELD)
+    told = found(top)
+    assert {file.path.removeprefix("/home/bob/") for file in told.files} == HELD.keys()
+    assert verdicts(told) == (PASS, FAIL)  # set in start-up files
+    shown = repr(stored_secrets.judge(told, Accounts(rows=())))
+    assert ".bashrc (startup, 0600)" in shown
+    assert VALUE not in shown
+
+
+def test_who_may_read_them(top: Path) -> None:
+    put(top, {".pgpass": HELD[".pgpass"]})
+    assert verdicts(found(top)) == (PASS, UNDETERMINED)
+    (row,) = found(top).files
+    folders = found(top).folders
+    other = Secrets(files=(structs.replace(row, uid=os.geteuid() + 1),), folders=folders)
+    assert verdicts(other) == (FAIL, UNDETERMINED)
+    put(top, {".pgpass": HELD[".pgpass"]}, 0o640)
+    assert verdicts(found(top)) == (UNDETERMINED, UNDETERMINED)
+    put(top, {".pgpass": HELD[".pgpass"]}, 0o644)
+    assert verdicts(found(top)) == (FAIL, FAIL)
+    (top / "home/bob").chmod(0o700)  # nobody else comes that far
+    assert verdicts(found(top)) == (PASS, UNDETERMINED)
+    far = BOB.replace("/home/bob", "/data/bob")
+    (top / "home/bob/.pgpass").unlink()
+    assert verdicts(found(top), far) == (UNDETERMINED, UNDETERMINED)
+    (top / "etc/profile.d/app.sh").write_text(HELD[".bashrc"])
+    assert verdicts(found(top)) == (PASS, FAIL)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_private_keys(top: Path) -> None:
+    ssh = top / "home/bob/.ssh"
+    kinds = {}
+    for form in ("RFC4716", "PEM"):
+        for phrase in ("", "phrase"):
+            path = ssh / f"{form}-{phrase or 'none'}"
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ecdsa", "-m", form, "-N", phrase, "-f", str(path)],
+                check=True,
+            )  # fmt: skip
+            kinds[path.name] = "private key" if phrase else "private key without passphrase"
+    told = found(top)
+    assert {file.path.rsplit("/", 1)[1]: file.kind for file in told.files} == kinds
+    assert verdicts(told) == (PASS, UNDETERMINED)
+    (ssh / "PEM-phrase").chmod(0o644)
+    assert verdicts(found(top))[0] is FAIL
+
+
+def test_what_was_not_searched_passes_nothing() -> None:
+    row = b"d 755 0 /home\0"
+    for stderr in (b"find: '/home/x': Permission denied\n", b"find: '/bin/grep': No such file\n"):
+        assert isinstance(parse_secrets(invented.answer(row, stderr, 1)), Partial)
+    cut = structs.replace(invented.answer(row), truncated=True)
+    assert isinstance(parse_secrets(cut), Partial)
+    assert isinstance(parse_secrets(invented.answer(b"", b"", 1)), Absent)
+    gone = invented.answer(row, b"find: '/root': No such file or directory\n", 1)
+    assert isinstance(parse_secrets(gone), Secrets)
