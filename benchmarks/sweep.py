@@ -36,7 +36,8 @@ def rows(repeats: Repeats, say: Say) -> Iterator[Row]:
             repeats.pairs,
             say,
         )
-    ours = [cost.wall for cost in costs["ours"]]
     for peer, named in (("plain", "find -xdev"), ("modes", "find -xdev -perm /6000")):
-        walls = [cost.wall for cost in costs[peer]]
-        yield compared(f"search of {_TREE}", ours, walls, named=named, aim=1.0)
+        walls = [[cost.wall for cost in costs[who]] for who in ("ours", peer)]
+        yield compared(f"search of {_TREE}", *walls, named=named, aim=1.0)
+        used = [[cost.cpu for cost in costs[who]] for who in ("ours", peer)]
+        yield compared(f"search of {_TREE}: CPU", *used, named=named)

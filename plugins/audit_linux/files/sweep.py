@@ -102,6 +102,10 @@ def _any(*tests: tuple[str, ...]) -> tuple[str, ...]:
     return ("(", *words[1:], ")")
 
 
+# Most files are of root, run by nobody and closed to others: for them nothing else is looked at.
+_SPECIAL = _any(("!", "-gid", "0"), ("!", "-uid", "0"), ("-perm", "/6133"))
+
+
 def _told(mark: str) -> tuple[str, str]:
     return ("-printf", rf"\0{mark} {_RECORD}")
 
@@ -121,9 +125,11 @@ def argv(*starts: str) -> tuple[str, ...]:
         ("-type", "f", "-perm", "/6000", *_told("S")),
         ("-perm", "-0002", *open_, *_told("W")),
         (*_any(("-type", "d"), ("-type", "f", "-perm", "/0111")),
-         *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")), *near, *_told("O")),
+         *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
+         "(", *near, *_told("O"), ")"),  # in brackets: find puts a bare -path before all else
         # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.
-        ("-type", "l", "-lname", "/[!uelbp]*", *near, "-printf", r"\0L %l\0%p\0"),
+        ("-type", "l", "(", "-lname", "/[!uelbp]*",
+         "(", *near, "-printf", r"\0L %l\0%p\0", ")", ")"),
         # The mask of an access list that lets somebody write shows as the group's permission.
         ("-perm", "-0020", *_any(("-type", "f"), ("-type", "d")),
          "-exec", "/usr/bin/getfacl", "-snp", "{}", "+"),
@@ -133,7 +139,7 @@ def argv(*starts: str) -> tuple[str, ...]:
     return (
         "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(_SECONDS),
         "/usr/bin/nice", "-n", "19", "/usr/bin/find", *starts,
-        *closed, "-o", "(", *each[1:], ")",
+        *closed, "-o", *_SPECIAL, "(", *each[1:], ")",
     )  # fmt: skip
 
 
