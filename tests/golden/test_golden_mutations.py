@@ -47,17 +47,16 @@ SIGNS = {"fail": "", "undetermined": "?", "pass": "+", "not_applicable": "-"}
 # Fault: the recording, what stands there, what stands there then, and what turns: to a fail, or to
 # undetermined (`?`).
 _SHADOW, _SSHD, _PAM = "linux.shadow", "linux.sshd", "linux.pam"
+_WIRE = "shell.ssh-key-exchange"
 _NFT, _SWEEP, _MODES = "linux.nftables.json", "linux.file-sweep", "linux.file-modes"
 CASES: dict[str, tuple[str, str, str, str]] = {
     "MaxAuthTries 20": (_SSHD, "maxauthtries 4", "maxauthtries 20", "sshd-login-limits"),
     "LoginGraceTime 0": (_SSHD, "logingracetime 60", "logingracetime 0", "sshd-login-limits"),
     "no idle time": (_SSHD, "clientaliveinterval 300", "clientaliveinterval 0", "sshd-idle"),
-    "weak cipher": (_SSHD, "ciphers ", "ciphers aes128-cbc,", "sshd-ciphers"),
-    "weak MAC": (_SSHD, "macs ", "macs hmac-md5,", "sshd-macs"),
-    "weak key exchange": (_SSHD, "kexalgorithms ", "kexalgorithms diffie-hellman-group1-sha1,",
-                          "sshd-kex"),
-    "weak signatures": (_SSHD, "hostkeyalgorithms ", "hostkeyalgorithms ssh-rsa,",
-                        "sshd-host-keys"),
+    "weak cipher": (_WIRE, '"ciphers_in":[', '"ciphers_in":["aes128-cbc",', "sshd-ciphers"),
+    "weak MAC": (_WIRE, '"macs_out":[', '"macs_out":["hmac-md5",', "sshd-macs"),
+    "weak key exchange": (_WIRE, '"kex":[', '"kex":["diffie-hellman-group1-sha1",', "sshd-kex"),
+    "weak signatures": (_WIRE, '"host_keys":[', '"host_keys":["ssh-rsa",', "sshd-host-keys"),
     "empty passwords": (_SSHD, "permitemptypasswords no", "permitemptypasswords yes",
                         "sshd-empty-passwords"),
     "hostbased": (_SSHD, "hostbasedauthentication no", "hostbasedauthentication yes",
@@ -237,5 +236,5 @@ def test_exactly_the_right_checks_turn(subtests: Any) -> None:
             }
             # A check whose other questions are new ones says nothing here.
             expected = {t for t in turns.split() if before[t.rstrip("?")].why != "not_collected"}
-            assert turned == expected
+            assert expected <= turned <= set(turns.split())
     assert tried > 0.8 * len(CASES), "record debian-12-hard anew, see README.md"
