@@ -31,7 +31,7 @@ class SshKeyExchange(Request, frozen=True, kw_only=True, tag="ssh-key-exchange")
 
     def describe(self) -> str:
         """What is looked at."""
-        return "SSH key exchange: algorithms and host keys of the server"
+        return "SSH_MSG_KEXINIT, SSH_MSG_KEXDH_REPLY"
 
     def as_message(self) -> Message:
         """What is looked at, in words."""
@@ -41,11 +41,12 @@ class SshKeyExchange(Request, frozen=True, kw_only=True, tag="ssh-key-exchange")
 class Shown(Struct, frozen=True, kw_only=True):
     """The stored answer, as JSON: the lists as sent, and keys in base64 by the algorithm asked for.
 
-    `unread`: the algorithms of keys that could not be looked at.
+    `unread`: the algorithms of keys that could not be looked at. `through`: the host in between.
     """
 
     schema: int = SCHEMA
     server: str = ""
+    through: str = ""
     lists: dict[str, list[str]] = {}
     keys: dict[str, str] = {}
     unread: list[str] = []
@@ -55,13 +56,14 @@ class KeyExchange(Struct, frozen=True, kw_only=True):
     """The algorithms that a server offers, by the keyword of sshd_config(5), and its host keys.
 
     Both directions count. `keys` are host keys in base64 by their type; `unread` names algorithms
-    whose key was not looked at.
+    whose key was not looked at. `through` is the host in between over which it was reached, if any.
     """
 
     server: str
     algorithms: dict[str, tuple[str, ...]]
     keys: dict[str, str] = {}
     unread: tuple[str, ...] = ()
+    through: str = ""
 
 
 # RFC 4253, 7.1: the names in the first packet, and the keyword that sets them.
@@ -90,7 +92,11 @@ def parse_key_exchange(answer: Answer) -> KeyExchange:
     if not all(algorithms[key] for key in ("kexalgorithms", "hostkeyalgorithms", "ciphers")):
         raise ParseError(msg("the server named no algorithms"))
     return KeyExchange(
-        server=shown.server, algorithms=algorithms, keys=shown.keys, unread=tuple(shown.unread)
+        server=shown.server,
+        algorithms=algorithms,
+        keys=shown.keys,
+        unread=tuple(shown.unread),
+        through=shown.through,
     )
 
 

@@ -94,6 +94,17 @@ def test_a_lost_or_refused_answer_only_makes_findings_undetermined() -> None:
     assert not wrong
 
 
+def test_a_lost_key_exchange_concerns_what_rests_on_it_only() -> None:
+    (ask,) = (f for f in plugins.load().facts.values() if f.id == "shell.ssh-key-exchange")
+    identities = {_identity(asked) for p in ask.providers for asked in p.every_ask}  # type: ignore[arg-type]
+    seen = BUNDLE.observations
+    whole = judged(seen, CHECKS)
+    lost = judged({k: o for k, o in seen.items() if o.identity not in identities}, CHECKS)
+    assert {id.removeprefix("linux.") for id in whole if whole[id].verdict != lost[id].verdict} == {
+        "sshd-ciphers", "sshd-macs", "sshd-kex", "sshd-host-keys", "second-factor",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("put", [b"", b"\xff", b"\xed\xa0\x80"])
 def test_values_of_facts_can_be_stored(put: bytes) -> None:
     facts = facts_of(Recorded(BUNDLE.observations, put))

@@ -107,7 +107,6 @@ _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
 @sshd_check(
     "linux.authorized-keys",
     severity=Severity.MEDIUM,
-    version=2,
     also=(known_or_absent(optional(AUTHORIZED)), known_or_absent(ACCOUNTS)),
     remedy=msg(
         "Replace weak keys (ssh-keygen -t ed25519), make each file belong to its account and "

@@ -33,6 +33,7 @@ from audit_linux.pam import PAM, PROOF, Pam, Unresolved, paths, stack, wrong_pas
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_server import Server, sshd_check
+from audit_linux.ssh.sshd_shown import SHOWN, ShownServer
 
 
 def _matched(overrides: list[Override]) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ def _shut_out(server: Server) -> bool:
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=6,
+    version=5,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -111,7 +112,7 @@ def sshd_root_login(
 @sshd_check(
     "linux.sshd-empty-passwords",
     severity=Severity.HIGH,
-    version=5,
+    version=4,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
 def sshd_empty_passwords(server: Server) -> Judgement:
@@ -127,7 +128,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 @sshd_check(
     "linux.sshd-pam",
     severity=Severity.MEDIUM,
-    version=6,
+    version=5,
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:
@@ -158,7 +159,7 @@ def _within(value: int | None, most: int) -> bool:
 @sshd_check(
     "linux.sshd-login-limits",
     severity=Severity.MEDIUM,
-    version=5,
+    version=4,
     remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
 )
 def sshd_login_limits(
@@ -185,7 +186,7 @@ def sshd_login_limits(
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=5,
+    version=4,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
@@ -236,7 +237,7 @@ def _narrow(pattern: str) -> bool:
 @sshd_check(
     "linux.sshd-source-limited",
     severity=Severity.LOW,
-    version=5,
+    version=4,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
 def sshd_source_limited(server: Server) -> Judgement:
@@ -318,18 +319,33 @@ def _one_is_enough(sshd: Sshd) -> bool:
     )
 
 
+def _key_alone(sshd: Sshd) -> bool:
+    """Whether a key alone surely opens an account: PAM asks for nothing then."""
+    return "publickey" in sshd.one("authenticationmethods").split()
+
+
 @sshd_check(
     "linux.second-factor",
     severity=Severity.MEDIUM,
     version=6,
-    also=(known_or_absent(optional(PAM)), TARGET),
+    also=(known_or_absent(optional(PAM)), TARGET, known_or_absent(optional(SHOWN))),
     remedy=msg(
         "Set AuthenticationMethods publickey,password, or add a one-time password to PAM; declare "
         "second_factor_at where a bastion host asks for it"
     ),
 )
-def second_factor(server: Server, pam: Pam | Absent | None, target: Target) -> Judgement:
-    """Login over SSH requires two different factors on this host."""
+def second_factor(
+    server: Server,
+    pam: Pam | Absent | None,
+    target: Target,
+    shown: ShownServer | Absent | None = None,
+) -> Judgement:
+    """Login over SSH requires two different factors on this host.
+
+    It fails where a password or a key alone surely opens an account, unless a place is declared
+    that asks for the second factor (`second_factor_at`), or the host was reached through a jump
+    host, which may ask for it: then it is undetermined.
+    """
     methods = server.sshd.one("authenticationmethods") or "any"
     detail = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
     expected = msg("two factors, one of them based on cryptography")
@@ -346,12 +362,33 @@ def second_factor(server: Server, pam: Pam | Absent | None, target: Target) -> J
         told = msg("The second factor is declared to be asked for at {place}; check it there",
                    place=verbatim(place))  # fmt: skip
         return undetermined(detail, otp, told, expected=expected)
-    if none and not changed and _one_is_enough(server.sshd):
-        return failed(detail, otp, _ONE, expected=expected)
+    enough = _key_alone(server.sshd) or (none and _one_is_enough(server.sshd))
+    if enough and not changed:
+        return _one_factor(shown, (detail, otp), expected)
     elsewhere = msg("Not determined on this host; a bastion host may require the second factor")
     return undetermined(detail, otp, elsewhere, expected=expected)
 
 
+def _one_factor(
+    shown: ShownServer | Absent | None, detail: tuple[Message, ...], expected: Message
+) -> Judgement:
+    """The judgement where one factor is enough on the host itself."""
+    if isinstance(shown, Absent):
+        return undetermined(*detail, _WAY, expected=expected)
+    if shown is None or not shown.through:
+        return failed(*detail, _ONE, expected=expected)
+    through = msg(
+        "One factor is enough on this host, which was reached through {place}. Check whether that "
+        "asks for the second factor and is the only way in, and declare it as second_factor_at",
+        place=shown.through,
+    )
+    return undetermined(*detail, through, expected=expected)
+
+
+_WAY = msg(
+    "One factor is enough on this host; whether it was reached through a jump host that asks for "
+    "the second is not known"
+)
 _ONE = msg(
     "One factor is enough to log in to this host; declare second_factor_at where a bastion host "
     "asks for the second and the host accepts no other logins"

@@ -56,13 +56,12 @@ _RUNNING = optional(first_of(RUNNING, RUNNING_SEEN))
 _REST = (
     known_or_absent(optional(first_of(TIMES, TIMES_SEEN))),
     known_or_absent(optional(NAMES)),
-    known_or_absent(optional(SHOWN)),
 )
 _NEEDS = (_PROGRAMS, _SETTINGS, _FILES, _RUNNING, *_REST)
 # What the server shows to every client counts whatever else is not known of it.
 _SHOWN_NEEDS = (
     known_or_absent(optional(_PROGRAMS)), known_or_absent(_SETTINGS), _FILES,
-    known_or_absent(_RUNNING), *_REST,
+    known_or_absent(_RUNNING), *_REST, known_or_absent(optional(SHOWN)),
 )  # fmt: skip
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
@@ -177,7 +176,6 @@ def sshd_check(
             running: Running | None = None,
             times: SshdTimes | Absent | None = None,
             names: Names | Absent | None = None,
-            shown: ShownServer | Absent | None = None,
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
@@ -185,7 +183,7 @@ def sshd_check(
             if why is not None or sshd is None:
                 return undetermined(why or _another(programs))
             server = _server(programs, sshd, known(files), running, known(times))
-            server = structs.replace(server, names=_names(names), shown=known(shown))
+            server = structs.replace(server, names=_names(names))
             return _marked(judge(server, *more, **parameters), sshd)
 
         wanted = (*_NEEDS, *also)

@@ -22,12 +22,14 @@ _GSS = "gss-"
 class ShownServer(Struct, frozen=True, kw_only=True):
     """What a server shows: the algorithms by the keyword that sets them, and its keys by type.
 
-    `unread`: algorithms of host keys whose length was not looked at.
+    `unread`: algorithms of host keys whose length was not looked at. `through`: the jump host over
+    which it was reached, empty where there is none.
     """
 
     algorithms: dict[str, tuple[str, ...]]
     keys: dict[str, PublicKey] = {}
     unread: tuple[str, ...] = ()
+    through: str = ""
 
     def other_than(self, sshd: Sshd) -> Message | None:
         """In which lists the server differs from its settings; None where it does in none.
@@ -59,6 +61,7 @@ def shown_server(exchange: Any) -> ShownServer:
         algorithms=dict(exchange.algorithms),
         keys={kind: key for kind, key in read.items() if key is not None},
         unread=(*exchange.unread, *bad),
+        through=exchange.through,
     )
 
 

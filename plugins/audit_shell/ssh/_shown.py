@@ -45,6 +45,7 @@ def shown(link: Link, until: float) -> Shown:
             keys[_RSA] = blob
     return Shown(
         server=plain(link.transport.remote_version), lists=lists, unread=unread,
+        through="" if link.parent is None else link.parent.access.place,
         keys={type: base64.b64encode(blob).decode() for type, blob in keys.items()},
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh import sshd_checks as mod
 from audit_linux.ssh.sshd import Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_files import Override, SshdFiles, parse_sshd_files
+from audit_linux.ssh.sshd_shown import ShownServer
 from invented.answers import TARGET
 
 REFUSED = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="x"))
@@ -279,7 +280,7 @@ def pam(files: Make) -> Pam:
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = told(authenticationmethods=methods)
-    rest = [None] * 4
+    rest = [None] * 3
     assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET).verdict is verdict
     changed = match("authenticationmethods", "any")
     judged = mod.second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET)
@@ -300,21 +301,31 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
         (plain, declared, UNDETERMINED),
         (REFUSED, TARGET, UNDETERMINED),
     ):
-        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 5, given, target)
+        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 4, given, target)
         assert judged.verdict is verdict
+    key = told(authenticationmethods="publickey")
+    for shown, verdict in (
+        (None, FAIL),  # this machine
+        (ShownServer(algorithms={}), FAIL),
+        (ShownServer(algorithms={}, through="bastion:22"), UNDETERMINED),
+        (REFUSED, UNDETERMINED),
+    ):
+        for sshd_, given in ((sshd, plain), (key, plain), (key, pam), (key, REFUSED)):
+            judged = mod.second_factor.judge(USUAL, sshd_, *[None] * 4, given, TARGET, shown)
+            assert judged.verdict is verdict, (shown, given)
     off = told(authenticationmethods="any", passwordauthentication="no")
-    judged = mod.second_factor.judge(USUAL, off, *[None] * 5, plain, TARGET)
+    judged = mod.second_factor.judge(USUAL, off, *[None] * 4, plain, TARGET)
     assert judged.verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     detail = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), *[None] * 5, pam, TARGET
+        USUAL, told(authenticationmethods="any"), *[None] * 4, pam, TARGET
     ).detail
     assert detail[0].args["methods"] == "any"
     assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), *[None] * 6, TARGET
+        USUAL, told(authenticationmethods="any"), *[None] * 5, TARGET
     ).detail
     assert none[1].args["names"] == ()
 
@@ -327,7 +338,7 @@ _GOOD = told(
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 5, TARGET)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 4, TARGET)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))

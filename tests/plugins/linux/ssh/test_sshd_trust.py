@@ -92,7 +92,7 @@ def test_lines_of_authorized_keys() -> None:
 
 def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
-    return authorized_keys.judge(USUAL, sshd, None, *[None] * 4, files, accounts).verdict
+    return authorized_keys.judge(USUAL, sshd, *[None] * 4, files, accounts).verdict
 
 
 def test_authorized_keys(answer: Make) -> None:
