@@ -1,4 +1,4 @@
-"""The exporter of the Excel workbook that an assessment works from.
+"""Writes the Excel workbook that an assessment works from, and reads back what people fill in.
 
 May import `audit_core` and openpyxl, and no plugin.
 """
@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit_core.api.hooks import Exporter, hookimpl
+from audit_core.api.hooks import Exporter, Importer, hookimpl
 from audit_core.model import msg, verbatim
 from audit_core.model.errors import StoreError, ToolMissing
 
 if TYPE_CHECKING:
+    from audit_core.model.forms import Form
     from audit_core.model.results import PackSource
 
 # openpyxl writes other bytes where lxml happens to be installed; it reads this when it is imported.
@@ -40,6 +41,22 @@ def _write(source: PackSource, folder: Path) -> Iterable[Path]:
 def dengbao_exporters() -> tuple[Exporter, ...]:
     """The exporter `excel`, which writes `workbook.xlsx`."""
     return (Exporter(name="excel", write=_write),)
+
+
+def _read(path: Path, raw: bytes) -> Form:
+    try:
+        from audit_excel.reading import read
+    except ModuleNotFoundError as error:
+        if error.name != "openpyxl":
+            raise
+        raise ToolMissing(msg("openpyxl is not installed: pip install openpyxl")) from error
+    return read(path, raw)
+
+
+@hookimpl
+def dengbao_importers() -> tuple[Importer, ...]:
+    """The importer `excel`, which reads back what people filled in in a workbook."""
+    return (Importer(name="excel", suffixes=(".xlsx", ".xlsm", ".xls"), read=_read),)
 
 
 @hookimpl

@@ -1,5 +1,7 @@
-"""The issue list (问题清单): one issue for each failed finding, and for each conclusion that does
-not conform without one. Pure."""
+"""The issue list (问题清单): one issue for each problem, with every object that has it. Pure.
+
+A problem is a check that failed, or a clause that does not conform without a failed check.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,26 @@ from collections import defaultdict
 
 from msgspec import Struct
 
-from audit_core.model import Conclusion, Finding, Result, Severity, Verdict
-from audit_excel.record_text import problem
+from audit_core.model import Conclusion, Finding, Message, Result, Severity, Verdict, msg
+from audit_excel.record_text import found_of, unmet
 from audit_excel.view import View
 
 
 class Issue(Struct, frozen=True, kw_only=True):
-    """A security problem of one object, with the conclusions it bears on."""
+    """A problem, the objects that have it and the conclusions it bears on.
 
-    object: str
-    problem: tuple[str, ...]
+    `key` is `check:ID` or `clause:CATALOG/CLAUSE`. `seen` says what was found, for the objects or
+    their parts that it names.
+    """
+
+    key: str
+    problem: str
+    seen: tuple[tuple[str, tuple[str, ...]], ...]
+    objects: tuple[str, ...]
     severity: Severity
     conclusions: tuple[Conclusion, ...]
-    finding: Finding | None = None
+    check: str = ""
+    remedy: Message | None = None
 
 
 _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
@@ -34,47 +43,73 @@ def _related(view: View) -> dict[str, list[Conclusion]]:
     return related
 
 
-def _of_finding(view: View, finding: Finding, related: list[Conclusion]) -> Issue:
+def _object(view: View, finding: Finding, related: list[Conclusion]) -> str:
     target = view.targets.get(finding.target)
-    parent = target.parent if target else None
+    whole = target.parent if target and target.parent else finding.target
+    own = [c.target for c in related if c.target in (whole, finding.target)]
+    return own[0] if own else related[0].target if related else whole
+
+
+def _of_check(
+    view: View, check: str, failed: list[Finding], related: dict[str, list[Conclusion]]
+) -> Issue:
+    seen: dict[str, list[str]] = {}
+    for f in failed:
+        seen.setdefault(found_of(view, f), []).append(f.target)
+    conclusions = {
+        (c.catalog, c.clause, c.target): c for f in failed for c in related.get(f.id, ())
+    }
     return Issue(
-        object=related[0].target if related else parent or finding.target,
-        problem=problem(view, finding),
-        severity=finding.severity,
-        conclusions=tuple(related),
-        finding=finding,
-    )
-
-
-MAX_PROBLEMS = 3
-"""Failed findings that an issue of the whole system states; its record names more."""
-
-
-def _of_conclusion(view: View, conclusion: Conclusion) -> Issue:
-    failed = [f for f in view.findings_of(conclusion) if f.verdict is Verdict.FAIL]
-    detail = tuple(
-        f"[{view.name(f.target)}] {line}"
-        for f in failed[:MAX_PROBLEMS]
-        for line in problem(view, f)
-    )
-    detail = detail or (view.says(conclusion.why) or view.text("no reason was recorded"),)
-    return Issue(
-        object=conclusion.target, problem=detail, severity=conclusion.severity or Severity.LOW,
-        conclusions=(conclusion,),
+        key=f"check:{check}",
+        problem=unmet(view, failed[0]),
+        seen=tuple((text, tuple(targets)) for text, targets in seen.items()),
+        objects=tuple(dict.fromkeys(_object(view, f, related.get(f.id, [])) for f in failed)),
+        severity=min((f.severity for f in failed), key=lambda s: s.rank),
+        conclusions=tuple(conclusions.values()),
+        check=check,
+        remedy=next((f.remedy for f in failed if f.remedy), None),
     )  # fmt: skip
 
 
+def _of_clause(view: View, conclusions: list[Conclusion]) -> Issue:
+    first = conclusions[0]
+    seen: dict[str, list[str]] = {}
+    for c in conclusions:
+        seen.setdefault(_why(view, c), []).append(c.target)
+    severities = [c.severity or Severity.LOW for c in conclusions]
+    clause = view.clause(first)
+    return Issue(
+        key=f"clause:{first.catalog}/{first.clause}",
+        problem=view.say(msg("The item {item} is not met", item=" ".join(view.item(clause)[:2]))),
+        seen=tuple((text, tuple(targets)) for text, targets in seen.items()),
+        objects=tuple(c.target for c in conclusions),
+        severity=min(severities, key=lambda s: s.rank),
+        conclusions=tuple(conclusions),
+    )
+
+
+def _why(view: View, conclusion: Conclusion) -> str:
+    """Why it does not conform: what people denied, what is noted, or what failed elsewhere."""
+    failed = [f for f in view.findings_of(conclusion) if f.verdict is Verdict.FAIL]
+    if failed:
+        checks = dict.fromkeys(unmet(view, f) for f in failed)
+        return view.semicolon.join(checks)
+    return view.says(conclusion.why) or view.text("no reason was recorded")
+
+
 def issues(view: View) -> list[Issue]:
-    """All issues, the most severe first, then in the order of the objects."""
+    """All issues, the most severe first, then those of the most objects."""
     related = _related(view)
-    failed = [f for f in view.found if f.verdict is Verdict.FAIL]
-    found = [_of_finding(view, f, related[f.id]) for f in failed]
+    by_check: dict[str, list[Finding]] = {}
+    for f in view.found:
+        if f.verdict is Verdict.FAIL:
+            by_check.setdefault(f.check, []).append(f)
+    found = [_of_check(view, check, failed, related) for check, failed in by_check.items()]
     covered = {(c.catalog, c.clause, c.target) for issue in found for c in issue.conclusions}
+    by_clause: dict[tuple[str, str], list[Conclusion]] = {}
     for conclusions in view.by_object.values():
-        found += [
-            _of_conclusion(view, c)
-            for c in conclusions
-            if c.conclusion in _BAD and (c.catalog, c.clause, c.target) not in covered
-        ]
-    order = {id: at for at, id in enumerate(view.by_object)}
-    return sorted(found, key=lambda i: (i.severity.rank, order.get(i.object, len(order))))
+        for c in conclusions:
+            if c.conclusion in _BAD and (c.catalog, c.clause, c.target) not in covered:
+                by_clause.setdefault((c.catalog, c.clause), []).append(c)
+    found += [_of_clause(view, conclusions) for conclusions in by_clause.values()]
+    return sorted(found, key=lambda i: (i.severity.rank, -len(i.objects)))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from audit_core.model import Finding, Severity, Target, msg
+from audit_core.model import Finding, Target, msg
+from audit_core.model.attestations import IssueNote
+from audit_core.model.forms import FormKind
 from audit_core.model.results import Evidence
 from audit_excel import row_keys
+from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
 from audit_excel.record_text import seen
 from audit_excel.sheet import Book, Cell, Column, Link, Row, table
 from audit_excel.view import View
-from audit_excel.wanted import Wanted, of_whom, to_answer
+from audit_excel.wanted import Wanted, filled_in, of_whom, to_answer
 
 _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 
@@ -23,22 +26,34 @@ _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 
 def _issue_columns(view: View) -> list[Column]:
     text = view.text
-    severities = tuple(view.severity(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
-    states = (text("open"), text("in progress"), text("awaiting retest"), text("closed"))
-    retests = (text("fixed"), text("partly fixed"), text("not fixed"), text("risk accepted"))
     return [
-        Column(text("Issue no."), 9),
+        Column(text("Issue no."), 7),
         Column(text("Security problem"), 56),
         Column(text("Object"), 18),
-        Column(text("Related items"), 22),
-        Column(text("Severity"), 10, severities),
-        Column(text("High-risk rule"), 18),
-        Column(text("Advice"), 36),
-        Column(text("Responsible"), 12),
-        Column(text("Due date"), 12, date=True),
-        Column(text("Status"), 11, states),
-        Column(text("Result of retest"), 12, retests),
+        Column(text("Related items"), 20),
+        Column(text("Risk level"), 8),
+        Column(text("High-risk rule"), 14),
+        Column(text("Advice"), 34),
+        *_fill_columns(view, FormKind.ISSUE),
     ]
+
+
+def _fill_columns(view: View, kind: FormKind) -> list[Column]:
+    """The columns of `kind` that people fill in."""
+    return [
+        Column(view.say(field.title), field.width,
+               tuple(view.say(word) for word in field.choices.values()), field.date)
+        for field in FIELDS[kind]
+    ]  # fmt: skip
+
+
+def _fill_cells(view: View, kind: FormKind, values: Mapping[str, str]) -> list[Cell]:
+    """What stands in these columns: codes in words."""
+    return [
+        Cell(view.say(field.choices[values[field.id]])
+             if values.get(field.id) in field.choices else values.get(field.id, ""), "fill_in")
+        for field in FIELDS[kind]
+    ]  # fmt: skip
 
 
 def _rules(view: View, issue: Issue) -> tuple[str, ...]:
@@ -59,48 +74,73 @@ def _items(view: View, issue: Issue) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*items, *notes))) or (view.text("none"),)
 
 
-def _issue_row(view: View, plan: Plan, number: int, issue: Issue) -> Row:
+NAMED_OBJECTS = 12
+"""Objects of an issue that its row names; the check results have them all."""
+
+SEEN = 8
+"""Ways in which an issue shows that its row tells."""
+
+
+def _issue_row(
+    view: View, plan: Plan, number: int, issue: Issue, known: Mapping[str, IssueNote]
+) -> Row:
     first = issue.conclusions[0] if issue.conclusions else None
     link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
-    finding = issue.finding
-    part = finding.target if finding and finding.target != issue.object else ""
-    check = [f"〔{finding.check}〕" if view.zh else f"[{finding.check}]"] if finding else []
-    remedy = view.say(finding.remedy) if finding and finding.remedy else ""
+    check = [f"〔{issue.check}〕" if view.zh else f"[{issue.check}]"] if issue.check else []
+    values = _recorded(issue, known.get(issue.key))
     cells: list[Cell | str | int] = [
         Cell(f"T{number:03d}", "link_centre" if link else "centre", link),
-        Cell((*issue.problem, *check), "record"),
-        Cell((view.name(issue.object), *([part] if part else []))),
+        Cell((issue.problem, *_seen_lines(view, issue), *check), "record"),
+        Cell(_named(view, issue.objects)),
         Cell(_items(view, issue)),
         Cell(view.severity(issue.severity), issue.severity.value),
         Cell(_rules(view, issue), "centre"),
-        Cell((remedy,)),
-        *[Cell("", "fill_in")] * 2,
-        Cell(view.text("open"), "fill_in"),
-        Cell("", "fill_in"),
+        Cell((view.say(issue.remedy) if issue.remedy else "",)),
+        *_fill_cells(view, FormKind.ISSUE, values),
     ]
-    return Row(_issue_key(issue), cells)
+    return Row(row_mark(issue.key, in_order(FormKind.ISSUE, values)), cells)
 
 
-def _issue_key(issue: Issue) -> str:
-    if issue.finding is not None:
-        return row_keys.of_finding(issue.finding, "issue")
-    return row_keys.of_conclusion(issue.conclusions[0], "issue")
+def _recorded(issue: Issue, retest: IssueNote | None) -> dict[str, str]:
+    """What people recorded of an issue, by field."""
+    if retest is None:
+        return {"status": "open"}
+    return {field.id: getattr(retest, field.id) for field in FIELDS[FormKind.ISSUE]}
+
+
+def _seen_lines(view: View, issue: Issue) -> list[str]:
+    """What was found, with the objects it was found on."""
+    lines = [
+        f"[{view.comma.join(_named(view, targets))}] {text}" for text, targets in issue.seen[:SEEN]
+    ]
+    if (more := len(issue.seen) - SEEN) > 0:
+        lines.append(view.say(msg("{count} more are in the check results", count=more)))
+    return lines
+
+
+def _named(view: View, targets: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(map(view.name, targets[:NAMED_OBJECTS]))
+    if len(targets) <= NAMED_OBJECTS:
+        return names
+    return (*names, view.say(msg("… {count} in all", count=len(targets))))
 
 
 def issue_sheet(book: Book, view: View, plan: Plan) -> None:
-    """The issue list, its last four columns left to people."""
+    """The issue list, its last columns left to people."""
+    known = {retest.issue: retest for retest in view.results.index.issue_notes}
     table(
         book, plan.issues,
         title=view.text("Issues"),
-        info=[view.text("One row for each problem of an object; click the number to open its "
-                        "record"),
+        info=[view.text("One row for each problem, with all its objects; click the number to open "
+                        "a record"),
               view.text("High-risk rules are numbered as in the 2025 guide on determining high "
                         "risks (trial)"),
               view.disclaimer],
         columns=_issue_columns(view),
-        rows=(_issue_row(view, plan, n, i) for n, i in enumerate(plan.issue_list, 1)),
+        rows=(_issue_row(view, plan, n, i, known) for n, i in enumerate(plan.issue_list, 1)),
         frozen=1,
         tab=_RED_TAB,
+        key=head_mark(FormKind.ISSUE, view.run.id, view.source.lang),
     )  # fmt: skip
 
 
@@ -111,21 +151,20 @@ def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
     for number, row in enumerate(plan.wanted, 1):
         clause, first = row.clause, row.conclusions[0]
         record = plan.record_rows[first.catalog, first.clause, first.target]
+        alone = len(row.conclusions) == 1
+        values = filled_in(row)
         cells: list[Cell | str | int] = [
             Cell(number, "centre"),
-            Cell(of_whom(view, row), "link" if len(row.conclusions) == 1 else "text",
-                 record if len(row.conclusions) == 1 else None),
+            Cell(of_whom(view, row), "link" if alone else "text", record if alone else None),
             view.control_point(clause),
             Cell(view.item(clause)),
-            Cell(view.methods(clause), "centre"),
+            Cell(tuple(view.method(m) for m in row.step.methods), "centre"),
             Cell(to_answer(view, row)),
             _conformity(view, row),
-            Cell(tuple(dict.fromkeys(view.coverage(c.coverage) for c in row.conclusions)),
-                 "centre"),
-            *[Cell("", "fill_in")] * 3,
-            Cell(tuple(question.id for question in row.questions), "digest"),
-        ]  # fmt: skip
-        yield Row(row_keys.of_questions(clause, row.selector), cells)
+            *_fill_cells(view, FormKind.QUESTION, values),
+            Cell((row.key,), "digest"),
+        ]
+        yield Row(row_mark(row.key, in_order(FormKind.QUESTION, values)), cells)
 
 
 def _conformity(view: View, row: Wanted) -> Cell:
@@ -138,23 +177,25 @@ def _conformity(view: View, row: Wanted) -> Cell:
 
 
 def missing_sheet(book: Book, view: View, plan: Plan) -> None:
-    """What a person has to bring, once for everything that one answer holds for."""
+    """The questions to people, each once for everything that one answer holds for."""
     text = view.text
     columns = [
-        Column(text("No."), 6), Column(text("Object"), 18), Column(text("Control point"), 16),
-        Column(text("Item"), 34), Column(text("Method"), 12), Column(text("What to provide"), 44),
-        Column(text("Conformity"), 14), Column(text("Covered by checks"), 12),
-        Column(text("Answer or document"), 24), Column(text("Provided by"), 12),
-        Column(text("Date"), 12, date=True), Column(text("Question no."), 28),
+        Column(text("No."), 5), Column(text("Object"), 16), Column(text("Control point"), 13),
+        Column(text("Item"), 28), Column(text("Method"), 7), Column(text("What to provide"), 46),
+        Column(text("Conformity"), 11),
+        *_fill_columns(view, FormKind.QUESTION),
+        Column(text("Question no."), 22),
     ]  # fmt: skip
     table(
         book, plan.missing,
         title=text("To be provided"),
-        info=[text("Checks alone cannot conclude these items; the conformity shown is that "
-                   "before manual input"),
-              text("Each question stands here once, for all objects that one answer holds for"),
+        info=[text("One row for each question, for all objects that one answer holds for; answers "
+                   "that count stand at the end and can be changed"),
+              text("Fill in the yellow columns; dengbao import takes them back. Rows may be "
+                   "sorted, filtered and hidden"),
               view.disclaimer],
         columns=columns, rows=_missing_rows(view, plan), frozen=2, tab=_RED_TAB,
+        key=head_mark(FormKind.QUESTION, view.run.id, view.source.lang),
     )  # fmt: skip
 
 

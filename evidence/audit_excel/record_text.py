@@ -145,16 +145,29 @@ def _detail(view: View, finding: Finding) -> str:
     return view.says(finding.detail) or view.text("no value was recorded")
 
 
-def problem(view: View, finding: Finding) -> tuple[str, ...]:
-    """The deviation as a problem statement: what was seen, which demand it does not meet."""
-    brief = _shortened(view, finding)
+def found_of(view: View, finding: Finding) -> str:
+    """What was found of a deviation, in full."""
+    return _detail(view, _whole(finding))
+
+
+def _whole(finding: Finding) -> Finding:
+    """`finding` without what only repeats that a thing is not there."""
+    detail = finding.detail
+    if finding.why == "not_present" and finding.verdict is not Verdict.UNDETERMINED:
+        detail = detail[:-1] or detail
+    return replace(finding, detail=detail)
+
+
+def unmet(view: View, finding: Finding) -> str:
+    """The demand that a deviation does not meet."""
     check = view.checks.get(finding.check)
     title = view.say(check.title).rstrip(".。") if check else finding.check
-    unmet = msg('It does not meet: "{title}"', title=title)
-    if brief.expected is not None:
-        unmet = msg('It does not meet: "{title}" (expected: {expected})', title=title,
-                    expected=view.say(brief.expected))  # fmt: skip
-    return view.say(msg("Found: {detail}.", detail=_detail(view, finding))), view.say(unmet)
+    if finding.expected is None:
+        return view.say(msg('It does not meet: "{title}"', title=title))
+    return view.say(
+        msg('It does not meet: "{title}" (expected: {expected})', title=title,
+            expected=view.say(_brief_message(view, finding.expected)))
+    )  # fmt: skip
 
 
 def _no_reason(view: View) -> str:
@@ -191,11 +204,7 @@ def _end(view: View, finding: Finding) -> str:
 
 def _told(view: View, finding: Finding) -> Finding:
     """`finding` as a record tells it: shortened, without what only repeats that it is not there."""
-    brief = _shortened(view, finding)
-    detail = brief.detail
-    if finding.why == "not_present" and finding.verdict is not Verdict.UNDETERMINED:
-        detail = detail[:-1] or detail
-    return replace(brief, detail=detail)
+    return _whole(_shortened(view, finding))
 
 
 def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:

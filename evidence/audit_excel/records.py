@@ -144,8 +144,8 @@ def _cut_note(view: View) -> str:
 def object_sheets(book: Book, view: View, plan: Plan) -> None:
     """One record sheet per object."""
     for id, conclusions in view.by_object.items():
-        info = [view.about(id), *view.seen_over(id), view.tally(count(conclusions)),
-                _cut_note(view), view.disclaimer]  # fmt: skip
+        info = [view.about(id), *view.facts(id), *view.seen_over(id),
+                view.tally(count(conclusions)), _cut_note(view), view.disclaimer]  # fmt: skip
         table(
             book, plan.objects[id],
             title=view.say(msg("Result records: {object}", object=view.name(id))),

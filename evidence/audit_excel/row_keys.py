@@ -13,19 +13,14 @@ def _key(*parts: str) -> str:
     return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
 
 
-def of_conclusion(conclusion: Conclusion, what: str = "record") -> str:
-    """`WHAT|OBJECT|CATALOG|CLAUSE`; `what` is `record` or `issue`."""
-    return _key(what, conclusion.target, conclusion.catalog, conclusion.clause)
+def of_conclusion(conclusion: Conclusion) -> str:
+    """`record|OBJECT|CATALOG|CLAUSE`."""
+    return _key("record", conclusion.target, conclusion.catalog, conclusion.clause)
 
 
-def of_questions(clause: Clause, selector: str) -> str:
-    """`bring|SELECTOR|CATALOG|CLAUSE`; the selector of the whole system is empty."""
-    return _key("bring", selector, clause.catalog, clause.id)
-
-
-def of_finding(finding: Finding, what: str = "finding") -> str:
-    """`WHAT|CHECK@TARGET`; `what` is `finding` or `issue`."""
-    return _key(what, finding.id)
+def of_finding(finding: Finding) -> str:
+    """`finding|CHECK@TARGET`."""
+    return _key("finding", finding.id)
 
 
 def of_clause(clause: Clause) -> str:

@@ -137,6 +137,7 @@ class Sheet:
         self.name = name
         for number, width in enumerate(widths, 1):
             self._raw.column_dimensions[get_column_letter(number)].width = width
+        self._keyed = keyed
         if keyed:
             hidden = self._raw.column_dimensions[get_column_letter(len(widths) + 1)]
             hidden.width, hidden.hidden = KEY_WIDTH, True
@@ -201,8 +202,8 @@ class Sheet:
         self._raw.sheet_properties.pageSetUpPr.fitToPage = False
 
     def filter(self, head: int) -> None:
-        """A filter on the columns under row `head`."""
-        last = get_column_letter(len(self._widths))
+        """A filter on the columns under row `head`, so that sorting takes the keys along."""
+        last = get_column_letter(len(self._widths) + self._keyed)
         self._raw.auto_filter.ref = f"A{head}:{last}{max(self._row, head)}"
 
     def wide(self, cell: Cell, *, columns: int | None = None) -> None:
@@ -287,6 +288,7 @@ def table(
     rows: Iterable[Row],
     frozen: int = 0,
     tab: str = "",
+    key: str = "key",
 ) -> None:
     """A titled table with frozen head and filter, over the worksheets of `sheets`."""
     source = iter(rows)
@@ -295,7 +297,7 @@ def table(
         sheet.freeze(FIRST_ROW, frozen + 1)
         sheet.wide(Cell(title, "title"))
         sheet.wide(Cell(tuple(info), "note"))
-        sheet.row([Cell(c.title, "head") for c in columns], key="key")
+        sheet.row([Cell(c.title, "head") for c in columns], key=key)
         for _, row in zip(range(sheets.rows_each), source, strict=False):
             sheet.row(row.cells, key=row.key)
         sheet.filter(HEAD_ROW)

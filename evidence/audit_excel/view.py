@@ -68,6 +68,7 @@ class View(Words):
 
     def _take(self, objects: Sequence[ObjectResults]) -> None:
         self.found = tuple(f for o in objects for f in o.findings)
+        self._told = {o.object: o.about for o in objects}
         self.conclusions = tuple(c for o in objects for c in o.conclusions)
         self.findings = {f.id: f for o in objects for f in (*o.cited, *o.findings)}
         self._cited = {f.id for o in objects for f in o.cited} - {f.id for f in self.found}
@@ -188,6 +189,14 @@ class View(Words):
         )
         colon = "：" if self.zh else ": "
         return self.semicolon.join(f"{name}{colon}{value}" for name, value in labelled if value)
+
+    def facts(self, id: str) -> tuple[str, ...]:
+        """What the object `id` is as it was seen: its system, servers, accounts; a line each."""
+        colon = "：" if self.zh else ": "
+        return tuple(
+            f"{self.say(told.title)}{colon}{self.say(told.value)}"
+            for told in self._told.get(id, ())
+        )
 
     def seen_over(self, id: str) -> tuple[str, ...]:
         """Over which sessions, as whom and when `id` and its parts were looked at."""

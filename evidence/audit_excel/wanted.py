@@ -1,4 +1,4 @@
-"""What people have to bring: a row for each clause and what one answer holds for. Pure."""
+"""The list of questions: a row for each question and what one answer holds for. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.attest.questions import Asked, Open, Question, StepKey, grouped
+from audit_core.attest.questions import Asked, Open, Question, grouped, question_id
 from audit_core.model import Conclusion, Result, Target, msg
+from audit_core.model.attestations import AnswerState, StepAnswer
 from audit_core.model.results import Clause
-from audit_core.views.results_view import wanted as wanted_of
+from audit_core.model.units import Step
+from audit_core.views.results_view import step_texts
 from audit_excel.record_text import to_bring
 from audit_excel.view import View
 
@@ -18,28 +20,34 @@ NAMED = 3
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """A row: the questions of one clause that one person answers at once, and what they bear on.
+    """A row: a question, the conclusions that it bears on, and the answer that counts.
 
-    `selector` is empty for the whole system. A clause whose steps are not known has no questions.
+    `key` is the id of the question. Of a clause whose steps are not known, the step has no text.
     """
 
+    key: str
     clause: Clause
-    selector: str
-    questions: tuple[Question, ...]
+    step: Step
     conclusions: tuple[Conclusion, ...]
+    answer: StepAnswer | None = None
+
+    @property
+    def selector(self) -> str:
+        """Of whom is asked: empty for the whole system."""
+        return self.key.partition("@")[2]
 
 
 def wanted(view: View) -> tuple[Wanted, ...]:
-    """All rows, in the order of the clauses; each question stands in one of them."""
-    found: dict[tuple[str, str, str], list[Question]] = {}
-    for question in grouped(tuple(_asked(view))):
-        clause, selector = question.clause, question.id.partition("@")[2]
-        found.setdefault((clause.catalog, clause.id, selector), []).append(question)
+    """All rows, in the order of the clauses: what is open, then what was answered."""
     by_key = {(c.catalog, c.clause, c.target): c for c in view.conclusions}
-    rows = [_row(view, asked, by_key, selector) for (*_, selector), asked in found.items()]
-    rows += [_alone(view, c) for c in view.conclusions if _unknown(view, c)]
+    rows = [_open(question, by_key) for question in grouped(tuple(_asked(view)))]
+    rows += [_unknown(view, c) for c in view.conclusions if _is_unknown(view, c)]
     order = {key: rank for rank, key in enumerate(view.clauses)}
-    return tuple(sorted(rows, key=lambda r: order.get((r.clause.catalog, r.clause.id), len(order))))
+
+    def rank(row: Wanted) -> int:
+        return order.get((row.clause.catalog, row.clause.id), len(order))
+
+    return (*sorted(rows, key=rank), *sorted(_answered(view), key=rank))
 
 
 def _asked(view: View) -> Iterator[Asked]:
@@ -54,23 +62,17 @@ def _asked(view: View) -> Iterator[Asked]:
                     yield clause, step, target, Open()
 
 
-def _row(
-    view: View,
-    asked: list[Question],
-    by_key: dict[tuple[str, str, str], Conclusion],
-    selector: str,
-) -> Wanted:
-    clause = asked[0].clause
+def _open(question: Question, by_key: dict[tuple[str, str, str], Conclusion]) -> Wanted:
+    clause = question.clause
     keys: dict[tuple[str, str, str], None] = {}
-    for question in asked:
-        own: StepKey = (clause.catalog, clause.id, question.step.number)
-        for target in question.targets:
-            keys |= {(c, id, target): None for c, id, _ in (own, *question.also)}
+    for target in question.targets:
+        own = (clause.catalog, clause.id, question.step.number)
+        keys |= {(c, id, target): None for c, id, _ in (own, *question.also)}
     conclusions = tuple(by_key[key] for key in keys if key in by_key)
-    return Wanted(clause=clause, selector=selector, questions=tuple(asked), conclusions=conclusions)
+    return Wanted(key=question.id, clause=clause, step=question.step, conclusions=conclusions)
 
 
-def _unknown(view: View, conclusion: Conclusion) -> bool:
+def _is_unknown(view: View, conclusion: Conclusion) -> bool:
     """Whether nothing is known of what to ask, and something has to be brought."""
     if conclusion.conclusion is not Result.NOT_ASSESSED:
         return False
@@ -78,11 +80,30 @@ def _unknown(view: View, conclusion: Conclusion) -> bool:
     return not any(s.number in conclusion.open_steps and s.question for s in steps)
 
 
-def _alone(view: View, conclusion: Conclusion) -> Wanted:
-    return Wanted(
-        clause=view.clause(conclusion), selector=conclusion.target, questions=(),
-        conclusions=(conclusion,),
-    )  # fmt: skip
+def _unknown(view: View, conclusion: Conclusion) -> Wanted:
+    clause = view.clause(conclusion)
+    step = clause.steps[0]
+    key = question_id((clause.catalog, clause.id, step.number), conclusion.target)
+    return Wanted(key=key, clause=clause, step=step, conclusions=(conclusion,))
+
+
+def _answered(view: View) -> Iterator[Wanted]:
+    """A row for each answer that counts, so that it can be looked at and changed."""
+    found: dict[str, tuple[Clause, Step, StepAnswer, list[Conclusion]]] = {}
+    for conclusion in view.conclusions:
+        clause = view.clause(conclusion)
+        steps = {step.number: step for step in clause.steps}
+        for told in conclusion.steps:
+            answer = told.answer
+            if answer is None or answer.state is not AnswerState.COUNTS:
+                continue
+            row = found.setdefault(answer.question, (clause, steps[told.number], answer, []))
+            if conclusion not in row[3]:
+                row[3].append(conclusion)
+    for key, (clause, step, answer, conclusions) in found.items():
+        yield Wanted(
+            key=key, clause=clause, step=step, conclusions=tuple(conclusions), answer=answer
+        )
 
 
 # --- in words -----------------------------------------------------------------------------------
@@ -103,8 +124,27 @@ def of_whom(view: View, row: Wanted) -> tuple[str, ...]:
 
 
 def to_answer(view: View, row: Wanted) -> tuple[str, ...]:
-    """The questions, with what to bring, a line each."""
-    if not row.questions:
+    """The question, what to bring, and when the step is fulfilled, a line each."""
+    if not row.step.question:
         return tuple(to_bring(view, row.conclusions[0]))
-    lang = view.source.lang
-    return tuple(view.say(wanted_of(question.step, lang)) for question in row.questions)
+    asked, bring, affirmed_if = step_texts(row.step, view.source.lang)
+    lines = (
+        view.say(msg("Step {number}: {question}", number=row.step.number, question=asked)),
+        view.say(msg("To bring: {bring}", bring=bring)) if bring else "",
+        view.say(msg("Fulfilled if: {when}", when=affirmed_if)) if affirmed_if else "",
+    )
+    return tuple(line for line in lines if line)
+
+
+def filled_in(row: Wanted) -> dict[str, str]:
+    """What stands in the columns that people fill in, by field: what was answered."""
+    answer = row.answer
+    if answer is None:
+        return {}
+    return {
+        "answer": answer.verdict.value,
+        "text": answer.reason or answer.value or answer.text,
+        "by": answer.by,
+        "date": answer.date,
+        "evidence": "；".join(file.name for file in answer.attachments),
+    }

@@ -15,5 +15,6 @@ _SUBJECTS = (
 )  # fmt: skip
 dengbao_facts = offers(*(f"{subject}:FACTS" for subject in _SUBJECTS))
 dengbao_checks = offers(*(f"{subject}:CHECKS" for subject in _SUBJECTS))
+dengbao_descriptions = offers("audit_linux.description:DESCRIPTIONS")
 dengbao_kinds = offers("audit_linux.settings:KINDS")
 dengbao_locales = locale_beside(__file__)

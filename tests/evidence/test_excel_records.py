@@ -32,8 +32,8 @@ def test_a_problem_states_the_deviation_with_the_value_seen(
 ) -> None:
     first = rows(written(make_source(), tmp_path)["问题清单"])[0]
     assert first[1] == (
-        "经核查：PermitRootLogin 为 yes。\n"
         "不满足“SSH 不允许 root 用口令登录”的要求（应为：no、prohibit-password 之一）\n"
+        "[web1] PermitRootLogin 为 yes\n"
         "〔ssh.root-login〕"
     )
 

@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 from msgspec import Struct
 
-from audit_core.model import Check, Fact, Kind, KindSettings, Message, RedactionRule, Request
+from audit_core.model import (
+    Check,
+    Description,
+    Fact,
+    Kind,
+    KindSettings,
+    Message,
+    RedactionRule,
+    Request,
+)
 
 if TYPE_CHECKING:
+    from audit_core.model.forms import Form
     from audit_core.model.results import PackSource
 
 PROJECT = "dengbao"
@@ -89,6 +99,20 @@ class Exporter(Struct, frozen=True, kw_only=True):
     write: Callable[[PackSource, Path], Iterable[Path]]
 
 
+class Importer(Struct, frozen=True, kw_only=True):
+    """Reads back what people filled in in a document that an exporter wrote.
+
+    `suffixes` are those of its files, in lower case. `read(path, raw)` is given the bytes of the
+    file; it tells the rows that a person changed and raises InputError where the file is none of
+    its own, is dangerous, or a row cannot be told with certainty: with the place and the reason. It
+    opens nothing, follows no link and evaluates no formula.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, bytes], Form]
+
+
 @hookspec
 def dengbao_facts() -> Iterable[Fact]:
     """Facts that this plugin offers."""
@@ -104,6 +128,12 @@ def dengbao_checks() -> Iterable[Check]:
 @hookspec
 def dengbao_kinds() -> Iterable[Kind | KindSettings]:
     """Kinds of targets, and settings for targets of kinds that others offer."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_descriptions() -> Iterable[Description]:
+    """What is told of targets above their records."""
     raise NotImplementedError
 
 
@@ -126,6 +156,12 @@ def dengbao_redaction() -> Iterable[RedactionRule]:
 @hookspec
 def dengbao_exporters() -> Iterable[Exporter]:
     """Exporters that write the files of a pack."""
+    raise NotImplementedError
+
+
+@hookspec
+def dengbao_importers() -> Iterable[Importer]:
+    """Importers that read back what people filled in."""
     raise NotImplementedError
 
 

@@ -25,6 +25,7 @@ from audit_core.api.kinds import KindOffer, Kinds, joined
 from audit_core.api.linking import Linker, LinkError
 from audit_core.model import (
     Check,
+    Description,
     Fact,
     Kind,
     KindSettings,
@@ -69,8 +70,10 @@ class Registry(Struct, frozen=True, kw_only=True):
     checks: dict[str, Check]
     kinds: Kinds
     connectors: dict[str, hooks.Connector]
+    descriptions: dict[str, Description]
     redaction: tuple[RedactionRule, ...]
     exporters: dict[str, hooks.Exporter]
+    importers: dict[str, hooks.Importer]
     policy_dirs: tuple[Path, ...]
     locales: dict[str, Path]
     owner: dict[str, str]
@@ -171,9 +174,11 @@ def _offer_problem(offer: Any, hook: str) -> Message | None:
         "dengbao_facts": Fact,
         "dengbao_checks": Check,
         "dengbao_kinds": (Kind, KindSettings),
+        "dengbao_descriptions": Description,
         "dengbao_connectors": hooks.Connector,
         "dengbao_redaction": RedactionRule,
         "dengbao_exporters": hooks.Exporter,
+        "dengbao_importers": hooks.Importer,
         "dengbao_policy": Path,
         "dengbao_locales": Path,
     }
@@ -211,9 +216,11 @@ class _Builder:
             "dengbao_facts": {},
             "dengbao_checks": {},
             "dengbao_kinds": {},
+            "dengbao_descriptions": {},
             "dengbao_connectors": {},
             "dengbao_redaction": {},
             "dengbao_exporters": {},
+            "dengbao_importers": {},
             "dengbao_policy": {},
             "dengbao_locales": {},
         }
@@ -276,8 +283,10 @@ class _Builder:
             faults=tuple(self.faults),
             facts=facts,
             checks=checks,
+            descriptions=self.tables["dengbao_descriptions"],
             redaction=tuple(self.tables["dengbao_redaction"].values()),
             exporters=self.tables["dengbao_exporters"],
+            importers=self.tables["dengbao_importers"],
             policy_dirs=tuple(self.tables["dengbao_policy"].values()),
             locales=self.tables["dengbao_locales"],
             owner={key.removeprefix("dengbao_checks"): name for key, name in self.owner.items()},

@@ -39,6 +39,7 @@ from audit_core.api.format import (
 )
 from audit_core.model import (
     ANY_KIND,
+    AboutLine,
     Absent,
     AccessSchema,
     Answer,
@@ -48,6 +49,7 @@ from audit_core.model import (
     Check,
     Command,
     Complete,
+    Description,
     Each,
     EachPart,
     Fact,
@@ -110,6 +112,7 @@ __all__ = [
     "HOUR",
     "PLATFORM",
     "TARGET",
+    "AboutLine",
     "Absent",
     "AccessSchema",
     "Answer",
@@ -117,6 +120,7 @@ __all__ = [
     "Builtin",
     "Check",
     "Command",
+    "Description",
     "Down",
     "Fact",
     "FileEntry",

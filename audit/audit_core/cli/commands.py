@@ -44,7 +44,7 @@ def _carried_out(context: Context) -> int:
         from audit_core.cli import hostkeys
 
         return hostkeys.hostkeys(context)
-    from audit_core.cli import attesting, auditing, doctor, questions, stored
+    from audit_core.cli import attesting, auditing, doctor, importing, questions, stored
 
     commands = {
         "run": auditing.run,
@@ -52,6 +52,7 @@ def _carried_out(context: Context) -> int:
         "plan": auditing.plan,
         "questions": questions.open_questions,
         "attest": attesting.attest,
+        "import": importing.import_document,
         "evaluate": stored.evaluate,
         "results": stored.results,
         "pack": stored.pack,

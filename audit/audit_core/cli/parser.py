@@ -146,6 +146,7 @@ class _Commands:
         self._plan()
         self._questions()
         self._attest()
+        self._import()
         self._collect()
         self._stored()
         self._lists()
@@ -270,6 +271,21 @@ class _Commands:
         self._option(made, "--to", type=Path, required=True, metavar="FILE",
                      help=msg("file of answers, YAML; an existing one is continued"))  # fmt: skip
         self._option(made, "--by", required=True, metavar="NAME", help=msg("who answers"))
+
+    def _import(self) -> None:
+        made = self._command(
+            "import", msg("show what people filled in in a document of a pack, and store it")
+        )
+        self._option(made, "document", type=Path, metavar="DOCUMENT",
+                     help=msg("the document, such as the workbook.xlsx of a pack"))  # fmt: skip
+        run = msg("the run that it must be of: id, a unique prefix, or latest")
+        self._option(made, "--run", metavar="RUN", help=run)
+        self._option(made, "--by", required=True, metavar="NAME",
+                     help=msg("who takes it over; answers without an author are of this "
+                              "person"))  # fmt: skip
+        self._option(made, "--yes", action="store_true",
+                     help=msg("store it; without this, only the difference is shown"))  # fmt: skip
+        self._store(made)
 
     def _collect(self) -> None:
         self._collecting(self._command("collect", msg("ask the targets and store their answers")))

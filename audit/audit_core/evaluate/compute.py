@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from msgspec import Struct, structs
 
@@ -19,6 +20,7 @@ from audit_core.evaluate.tally import Tallies
 from audit_core.evaluate.target_status import target_statuses
 from audit_core.inventory.suggest import proposing
 from audit_core.model import (
+    AboutLine,
     Check,
     Finding,
     Known,
@@ -26,10 +28,13 @@ from audit_core.model import (
     Observation,
     Privilege,
     Status,
+    Target,
     Tree,
     Verdict,
+    json_safe,
     observation_digest,
 )
+from audit_core.model.attestations import AnswerSet
 from audit_core.model.overall import SystemConclusion
 from audit_core.model.results import (
     INDEX_SCHEMA,
@@ -96,7 +101,7 @@ class Evaluator:
         self._shared = Shared(tree=tree, platforms=platforms)
         self._proposing = proposing(work.registry)
         self._sealed = run.seal is not None
-        self._standing = _standing(run)
+        self._answers, self._standing = _standing(run)
         self.objects = tuple(group.root for group in self._groups)
 
     def is_whole(self, number: int) -> bool:
@@ -142,7 +147,25 @@ class Evaluator:
             observations=tuple(_evidence(o) for o in observations),
             facts=tuple(self._fact_values(group, facts, step)),
             targets=target_statuses(group, bundle, sealed=self._sealed),
+            about=tuple(self._told(group.root, facts, skipped, step)),
         )
+
+    def _told(
+        self, target: Target, facts: GroupFacts, skipped: SkippedSteps, step: Step
+    ) -> Iterable[AboutLine]:
+        """What plugins tell of an object; a description that fails costs only itself."""
+        for id, offered in sorted(self._work.registry.descriptions.items()):
+            if offered.kind != target.kind or skipped.of("fact", id, target) is not None:
+                continue
+            inputs = facts.inputs(offered.needs, target)
+            step(step_name("fact", id, target))
+            if inputs.stop is not None:
+                continue
+            with suppress(Exception):  # a plugin's fault is not the end of a run
+                yield from [
+                    AboutLine(title=json_safe(one.title), value=json_safe(one.value))
+                    for one in offered.make(*inputs.values)
+                ]
 
     def _fact_values(self, group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
         """What was learned of each member, and what parts are proposed from, as far as known."""
@@ -230,6 +253,7 @@ class Evaluator:
             evidence_kinds=tuple(self._evidence_kinds()),
             object_types=profile.object_types,
             system_objects=profile.system_objects,
+            issue_notes=self._answers.issue_notes,
             overrides=override_infos(profile, self._file.targets),
         )
 
@@ -253,11 +277,12 @@ class Evaluator:
         return (KindInfo(id=id, title=title) for id, title in sorted(titles.items()))
 
 
-def _standing(run: Run) -> Standing:
-    """The answers of people that count for `run`, as they stand on the day of judging."""
+def _standing(run: Run) -> tuple[AnswerSet, Standing]:
+    """The answers of people that count for `run`, and how they stand on the day of judging."""
     folder = AnswersFolder(run)
     in_use = folder.in_use()
-    return Standing(folder.load(in_use.answers).answers, in_use.judged)
+    answers = folder.load(in_use.answers)
+    return answers, Standing(answers.answers, in_use.judged)
 
 
 def _refused_root(evidence: Evidence) -> bool:

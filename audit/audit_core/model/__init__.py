@@ -52,7 +52,15 @@ from audit_core.model.facts import (
     facts_in,
 )
 from audit_core.model.files import FileEntry, FileStatus
-from audit_core.model.kinds import ANY_KIND, Kind, KindSettings, Part, Propose
+from audit_core.model.kinds import (
+    ANY_KIND,
+    AboutLine,
+    Description,
+    Kind,
+    KindSettings,
+    Part,
+    Propose,
+)
 from audit_core.model.messages import (
     Item,
     Message,
@@ -107,6 +115,7 @@ from audit_core.model.tree import Tree
 
 __all__ = [
     "ANY_KIND",
+    "AboutLine",
     "Absent",
     "AccessSchema",
     "Answer",
@@ -120,6 +129,7 @@ __all__ = [
     "Conclusion",
     "ConnectError",
     "Coverage",
+    "Description",
     "Each",
     "EachPart",
     "Fact",

@@ -91,6 +91,26 @@ class Attestation(Struct, frozen=True, kw_only=True):
     where: str = ""
 
 
+class IssueNote(Struct, frozen=True, kw_only=True):
+    """What people recorded of an issue: who mends it until when, and what the re-test showed.
+
+    `issue` is `check:ID`, or `clause:CATALOG/CLAUSE`. `due` and `entered` are days, ISO 8601.
+    `retest` and `status` are codes, empty for none. `risk` is the severity that is left.
+    """
+
+    issue: str
+    by: str
+    entered: str
+    responsible: str = ""
+    due: str = ""
+    status: str = ""
+    retest: str = ""
+    risk: str = ""
+    note: str = ""
+    harm: str = ""
+    where: str = ""
+
+
 class AnswerFile(Struct, frozen=True, kw_only=True):
     """A file of answers that was read: its name, and the digest (hex) of its bytes as given."""
 
@@ -104,6 +124,7 @@ class AnswerSet(Struct, frozen=True, kw_only=True):
     schema: str = ANSWERS_SCHEMA
     files: tuple[AnswerFile, ...] = ()
     answers: tuple[Attestation, ...] = ()
+    issue_notes: tuple[IssueNote, ...] = ()
 
 
 class StepAnswer(Struct, frozen=True, kw_only=True):

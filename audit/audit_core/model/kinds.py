@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model.facts import Fact, PlatformQuestions
+from audit_core.model.facts import Fact, Need, PlatformQuestions
 from audit_core.model.messages import Message
 
 ANY_KIND = "*"
@@ -99,6 +99,27 @@ class Kind(Struct, frozen=True, kw_only=True):
     def fits(self, parent: Kind) -> bool:
         """Whether a target of this kind may be a part of one of kind `parent`."""
         return parent.id in self.parents or (ANY_KIND in self.parents and not parent.is_part)
+
+
+class AboutLine(Struct, frozen=True, kw_only=True):
+    """A line about a target: what it tells, and what was seen."""
+
+    title: Message
+    value: Message
+
+
+class Description(Struct, frozen=True, kw_only=True):
+    """What is told of each target of `kind` above its records, such as its operating system.
+
+    `make` is pure and gets a value for each of `needs`. Nothing is asked for it that no check asks,
+    so `known_or_absent` stands around each fact that may be missing. It is not called where a need
+    is not met.
+    """
+
+    id: str
+    kind: str
+    needs: tuple[Need, ...]
+    make: Callable[..., Iterable[AboutLine]]
 
 
 class KindSettings(Struct, frozen=True, kw_only=True):

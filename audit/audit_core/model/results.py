@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from audit_core.model import Conclusion, Finding, Message, SessionInfo, Target, msg, verbatim
+from audit_core.model import (
+    AboutLine,
+    Conclusion,
+    Finding,
+    Message,
+    SessionInfo,
+    Target,
+    msg,
+    verbatim,
+)
+from audit_core.model.attestations import IssueNote
 from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
 from audit_core.model.overall import SystemConclusion, WaiverResult
@@ -165,6 +175,8 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
 class ObjectResults(Struct, frozen=True, kw_only=True):
     """Everything that evaluation says about one object and its parts, language-free.
 
+    `about` says what the object is, as plugins tell it from facts.
+
     `cited` are the findings on other objects that its conclusions name: those of an object of the
     whole system rest on what was found anywhere. `targets` are the object and its parts.
     """
@@ -177,6 +189,7 @@ class ObjectResults(Struct, frozen=True, kw_only=True):
     observations: tuple[Evidence, ...]
     facts: tuple[FactValue, ...] = ()
     targets: tuple[TargetStatus, ...] = ()
+    about: tuple[AboutLine, ...] = ()
 
 
 class ObjectEntry(Struct, frozen=True, kw_only=True):
@@ -209,7 +222,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     offers them. `object_types` and `system_objects` are the names that the catalogs give.
     `overrides` are the parameters that the profile changes for some targets, or loosens. `system`
     is what each grading says of the whole, the default one of each catalog first. `waivers` are
-    those that were given with the run.
+    those that were given with the run, `issue_notes` what people recorded of issues.
     """
 
     schema: str
@@ -227,6 +240,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     overrides: tuple[OverrideInfo, ...] = ()
     system: tuple[SystemConclusion, ...] = ()
     waivers: tuple[WaiverResult, ...] = ()
+    issue_notes: tuple[IssueNote, ...] = ()
 
 
 class _Findings(Struct):

@@ -1,0 +1,107 @@
+"""What people fill in: the columns of questions and issues, and the marks by which rows are known.
+
+The hidden cell of a row holds its key and a digest of what stood in its columns when it was
+written, so that an importer knows what a person changed. That of the head says which table it is.
+Both stay with their rows when a program sorts, filters, inserts or copies them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from audit_core.model import Message, msg
+from audit_core.model.attestations import AnswerVerdict
+from audit_core.model.forms import FormKind
+from audit_excel.record_text import ANSWERED
+
+MARK = "dengbao-form/1"
+_DIGITS = 12
+
+STATUSES: dict[str, Message] = {
+    "open": msg("open"),
+    "in_progress": msg("in progress"),
+    "awaiting_retest": msg("awaiting retest"),
+    "closed": msg("closed"),
+}
+RETESTS: dict[str, Message] = {
+    "fixed": msg("fixed"),
+    "partly_fixed": msg("partly fixed"),
+    "not_fixed": msg("not fixed"),
+    "risk_accepted": msg("risk accepted"),
+}
+RISKS: dict[str, Message] = {
+    "high": msg("High"),
+    "medium": msg("Medium"),
+    "low": msg("Low"),
+    "none": msg("none left"),
+}
+ANSWERS: dict[str, Message] = {v.value: ANSWERED[v] for v in AnswerVerdict}
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """A column that people fill in; `choices` by code, where they pick from a list."""
+
+    id: str
+    title: Message
+    width: float
+    choices: Mapping[str, Message] = {}
+    date: bool = False
+
+
+FIELDS: dict[FormKind, tuple[Field, ...]] = {
+    FormKind.QUESTION: (
+        Field(id="answer", title=msg("Answer of a person"), width=11, choices=ANSWERS),
+        Field(id="text", title=msg("What was found, or why it does not apply"), width=34),
+        Field(id="by", title=msg("Answered by"), width=11),
+        Field(id="date", title=msg("Date of the fact"), width=12, date=True),
+        Field(id="evidence", title=msg("Evidence (file or document)"), width=18),
+    ),
+    FormKind.ISSUE: (
+        Field(id="harm", title=msg("Analysis of the harm"), width=22),
+        Field(id="responsible", title=msg("Responsible"), width=12),
+        Field(id="due", title=msg("Due date"), width=12, date=True),
+        Field(id="status", title=msg("Status"), width=11, choices=STATUSES),
+        Field(id="retest", title=msg("Result of retest"), width=12, choices=RETESTS),
+        Field(id="risk", title=msg("Risk after"), width=9, choices=RISKS),
+        Field(id="note", title=msg("Note on the retest"), width=20),
+    ),
+}
+
+
+def head_mark(kind: FormKind, run: str, lang: str) -> str:
+    """What the hidden cell of the head says: the kind of table, its language, its run."""
+    return f"{MARK} {kind.value} {lang} {run}"
+
+
+def read_head(text: str) -> tuple[FormKind, str, str] | None:
+    """The kind, language and run of a head; None for anything else."""
+    mark, _, rest = text.partition(" ")
+    parts = rest.split(" ", 2)
+    if mark != MARK or len(parts) != 3 or parts[0] not in set(FormKind):
+        return None
+    return FormKind(parts[0]), parts[1], parts[2]
+
+
+def row_mark(key: str, values: Iterable[str]) -> str:
+    """The key of a row and what stood in its columns, as its hidden cell holds them."""
+    return f"{key} #{digest_of(values)}"
+
+
+def read_row(text: str) -> tuple[str, str] | None:
+    """The key of a row and the digest of what stood in it; None for anything else."""
+    key, found, digest = text.rpartition(" #")
+    return (key, digest) if found and len(digest) == _DIGITS else None
+
+
+def digest_of(values: Iterable[str]) -> str:
+    """The digest of what stands in the columns of a row."""
+    whole = "\x1f".join(" ".join(value.split()) for value in values)
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def in_order(kind: FormKind, entries: Mapping[str, str]) -> Sequence[str]:
+    """The values of `entries` in the order of the columns."""
+    return [entries.get(field.id, "") for field in FIELDS[kind]]

@@ -1,0 +1,256 @@
+"""Reads a workbook back: which rows of its questions and issues a person changed.
+
+Rows are known by their hidden cell, columns by their titles, wherever they stand. What cannot be
+told with certainty is refused with sheet and cell: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from msgspec import Struct
+from openpyxl.utils import get_column_letter
+
+from audit_core.model import Message, msg
+from audit_core.model.errors import InputError
+from audit_core.model.forms import Entry, Form, FormKind, FormRow
+from audit_core.text.translate import Translator
+from audit_excel import xlsx
+from audit_excel.fill_in import FIELDS, Field, digest_of, read_head, read_row
+from audit_excel.xlsx import refused
+
+MAX_CELLS = 4_000_000
+MAX_WIDTH = 200
+MAX_TEXT = 4_000
+
+_GAP = 5_000
+"""So many empty rows end a table; what stands below is refused, not overlooked."""
+
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+
+
+def read(path: Path, raw: bytes) -> Form:
+    """The rows that a person changed; raises InputError with the place of what is wrong."""
+    xlsx.check(path.name, raw)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl tells of parts that it leaves out
+            book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, keep_links=False)
+    except InputError:
+        raise
+    except Exception as error:
+        raise refused(path.name, msg("it is no intact .xlsx file")) from error
+    return _Reader(path.name).form(book)
+
+
+class _Head(Struct, frozen=True, kw_only=True):
+    """The head of a table: which it is, and in which columns (from 0) its fields and keys stand."""
+
+    kind: FormKind
+    run: str
+    lang: str
+    key: int
+    columns: Mapping[str, int]
+
+
+class _Reader:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._cells = 0
+        self._run = ""
+        self._seen: dict[tuple[FormKind, str], FormRow] = {}
+        self._said: dict[str, Translator] = {}
+
+    def form(self, book: Any) -> Form:
+        """What stands in all tables of `book` that people fill in."""
+        rows: list[FormRow] = []
+        for sheet in book.worksheets:
+            try:
+                rows += self._sheet(sheet)
+            except InputError:
+                raise
+            except Exception as error:
+                raise refused(sheet.title, msg("the worksheet cannot be read")) from error
+        if not self._run:
+            raise refused(self._name, msg("no table to fill in of dengbao was found"))
+        return Form(run=self._run, rows=tuple(rows))
+
+    def _sheet(self, sheet: Any) -> Iterator[FormRow]:
+        head: _Head | None = None
+        for number, cells in self._rows(sheet):
+            found = self._head(sheet.title, number, cells)
+            if found is not None:
+                head = found
+                _refuse_merged(sheet, number)
+            elif head is not None:
+                yield from self._row(sheet.title, number, cells, head)
+
+    def _rows(self, sheet: Any) -> Iterator[tuple[int, dict[int, Any]]]:
+        """The cells of each row that hold something, by column from 0."""
+        last = 0
+        for number, row in enumerate(sheet.iter_rows(max_col=MAX_WIDTH), 1):
+            cells = {n: cell for n, cell in enumerate(row) if cell.value is not None}
+            if not cells:
+                continue
+            self._cells += len(cells)
+            if number - last > _GAP or self._cells > MAX_CELLS:
+                raise refused(f"{sheet.title}!{number}", msg("it has too many rows or cells"))
+            last = number
+            yield number, cells
+
+    # --- heads
+
+    def _head(self, title: str, number: int, cells: Mapping[int, Any]) -> _Head | None:
+        for column, cell in cells.items():
+            told = read_head(cell.value) if isinstance(cell.value, str) else None
+            if told is not None:
+                kind, lang, run = told
+                where = f"{title}!{get_column_letter(column + 1)}{number}"
+                if self._run not in ("", run):
+                    raise refused(where, msg("the tables are of different runs"))
+                self._run = run
+                columns = self._columns(title, number, cells, kind, lang)
+                return _Head(kind=kind, run=run, lang=lang, key=column, columns=columns)
+        return None
+
+    def _columns(
+        self, title: str, number: int, cells: Mapping[int, Any], kind: FormKind, lang: str
+    ) -> dict[str, int]:
+        titles = [(_plain(c.value), n) for n, c in cells.items() if isinstance(c.value, str)]
+        found = {}
+        for field in FIELDS[kind]:
+            name = self._say(field.title, lang)
+            at = [column for text, column in titles if text == name]
+            if len(at) != 1:
+                told = msg("the column {name} is there {count} times", name=name, count=len(at))
+                raise refused(f"{title}!{number}", told)
+            found[field.id] = at[0]
+        return found
+
+    def _say(self, message: Message, lang: str) -> str:
+        if lang not in self._said:
+            folder = Path(__file__).parent / "locale"
+            self._said[lang] = Translator(lang, {"audit_excel": folder})
+        return self._said[lang].say(message)
+
+    # --- rows
+
+    def _row(
+        self, title: str, number: int, cells: Mapping[int, Any], head: _Head
+    ) -> Iterator[FormRow]:
+        key = cells.get(head.key)
+        mark = read_row(key.value) if key is not None and isinstance(key.value, str) else None
+        where = f"{title}!{number}"
+        if mark is None:
+            if key is not None or any(column in cells for column in head.columns.values()):
+                why = msg("the row has no key: fill in the rows that dengbao wrote, or copy them "
+                          "whole")  # fmt: skip
+                raise refused(where, why)
+            return
+        entries = {
+            field.id: self._entry(title, number, cells, head, field) for field in FIELDS[head.kind]
+        }
+        row = FormRow(kind=head.kind, key=mark[0], where=where, entries=entries)
+        if self._again(row) or digest_of(e.value for e in entries.values()) == mark[1]:
+            return
+        yield row
+
+    def _again(self, row: FormRow) -> bool:
+        """Whether the same row was there before; raises InputError where it said otherwise."""
+        first = self._seen.setdefault((row.kind, row.key), row)
+        if first is row:
+            return False
+        if [e.value for e in first.entries.values()] != [e.value for e in row.entries.values()]:
+            why = msg("the row stands there twice and says two things (first in {first})",
+                      first=first.where)  # fmt: skip
+            raise refused(row.where, why)
+        return True
+
+    def _entry(
+        self, title: str, number: int, cells: Mapping[int, Any], head: _Head, field: Field
+    ) -> Entry:
+        column = head.columns[field.id]
+        where = f"{title}!{get_column_letter(column + 1)}{number}"
+        cell = cells.get(column)
+        text = "" if cell is None else _text(cell, where)
+        if text and field.date:
+            text = _day(text, where)
+        if text and field.choices:
+            text = self._choice(text, where, field)
+        return Entry(value=text, where=where)
+
+    def _choice(self, text: str, where: str, field: Field) -> str:
+        """The code of the word `text`, in either language."""
+        words = {
+            self._say(word, lang).casefold(): code
+            for lang in ("en", "zh")
+            for code, word in field.choices.items()
+        }
+        if text.casefold() not in words:
+            why = msg("{text} is none of the words to choose from: {words}",
+                      text=text[:80], words=tuple(words))  # fmt: skip
+            raise refused(where, why)
+        return words[text.casefold()]
+
+
+def _text(cell: Any, where: str) -> str:
+    """The text of a cell; a formula or an error value is none."""
+    value, kind = cell.value, cell.data_type
+    if kind == "f":
+        raise refused(where, msg("a formula is not accepted; enter its value"))
+    if kind == "e":
+        raise refused(where, msg("{value} is an error value", value=str(value)[:40]))
+    if isinstance(value, datetime.datetime | datetime.date):
+        return value.strftime("%Y-%m-%d") if value.year >= 1000 else str(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = _plain(str(value))
+    if len(text) > MAX_TEXT:
+        raise refused(where, msg("the text has more than {count} characters", count=MAX_TEXT))
+    bad = next((c for c in text if not (c.isprintable() or c in "\n\t")), None)
+    if bad is not None:
+        raise refused(where, msg("the character U+{code} is not accepted", code=f"{ord(bad):04X}"))
+    return text
+
+
+def _plain(text: str) -> str:
+    """`text` as it is meant: `_x000D_` is how the format spells a character (ECMA-376)."""
+    decoded = _ESCAPED.sub(lambda hit: chr(int(hit[1], 16)), text)
+    return decoded.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def _day(text: str, where: str) -> str:
+    hit = _DAY.fullmatch(text.split(" ")[0] if text.endswith(" 00:00:00") else text)
+    try:
+        return datetime.date(*map(int, hit.groups())).isoformat() if hit else _no_day(text, where)
+    except ValueError:
+        return _no_day(text, where)
+
+
+def _no_day(text: str, where: str) -> str:
+    raise refused(where, msg("{text} is no day like 2026-11-29", text=text[:40]))
+
+
+_MERGED = re.compile(rb'<(?:[A-Za-z0-9]+:)?mergeCell [^>]*?ref="([A-Z]+[0-9]+:[A-Z]+([0-9]+))"')
+_TAIL = 300
+
+
+def _refuse_merged(sheet: Any, head: int) -> None:
+    """Merged cells below the head hide to which row a value belongs."""
+    # Read-only worksheets of openpyxl tell no merged cells.
+    with sheet._get_source() as source:
+        before = b""
+        while piece := source.read(1 << 20):
+            for hit in _MERGED.finditer(before + piece):
+                if int(hit[2]) > head:
+                    where = f"{sheet.title}!{hit[1].decode()}"
+                    raise refused(where, msg("merged cells are not accepted here"))
+            before = piece[-_TAIL:]

@@ -1,0 +1,227 @@
+"""What people fill in in a workbook is read back, wherever rows went, or refused with the place."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from audit_core.model.errors import InputError
+from audit_core.model.forms import Form, FormKind
+from audit_excel import xlsx
+from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark
+from audit_excel.reading import read
+from core.pack.workbook import MakeSource, written
+
+HEADS = {
+    FormKind.QUESTION: [
+        "回答",
+        "回答内容或不适用理由",
+        "回答人",
+        "核实日期",
+        "证据（文件或资料名称）",
+    ],
+    FormKind.ISSUE: [
+        "危害分析",
+        "责任人",
+        "期限",
+        "状态",
+        "复测结果",
+        "整改后风险等级",
+        "复测说明",
+    ],
+}
+ANSWERED = ("满足", "看过", "张三", "2026-11-20", "")
+TOLD = {"answer": "affirmed", "text": "看过", "by": "张三", "date": "2026-11-20", "evidence": ""}
+
+
+def blank(kind: FormKind = FormKind.QUESTION, rows: int = 3, run: str = "r1") -> Any:
+    """A table as an export writes it: a title, a head, `rows` rows that nobody filled in."""
+    book = Workbook()
+    sheet: Any = book.active
+    sheet.title = "待补充材料"
+    width = len(HEADS[kind])
+    sheet.append(["title"])
+    sheet.append(["No.", *HEADS[kind], "Question no.", head_mark(kind, run, "zh")])
+    for n in range(rows):
+        key = row_mark(f"q/{n}", in_order(kind, {}))
+        sheet.append([n, *[None] * width, f"q/{n}", key])
+    return book
+
+
+def filled(book: Any, row: int, values: Sequence[Any] = ANSWERED) -> Any:
+    for column, value in enumerate(values, 2):
+        book.active.cell(row, column).value = value
+    return book
+
+
+def raw_of(book: Any) -> bytes:
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def reading(book: Any) -> Form:
+    return read(Path("w.xlsx"), raw_of(book))
+
+
+def told(form: Form) -> dict[str, dict[str, str]]:
+    return {row.key: {name: e.value for name, e in row.entries.items()} for row in form.rows}
+
+
+def why(book: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        reading(book)
+    return str(caught.value.detail)
+
+
+def test_rows_are_known_wherever_they_went() -> None:
+    def shuffled(book: Any) -> None:
+        sheet = book.active
+        rows = [[c.value for c in row] for row in sheet.iter_rows(min_row=3)]
+        sheet.delete_rows(3, 3)
+        sheet.append([])
+        for row in reversed(rows):
+            sheet.append(row)
+
+    def inserted(book: Any) -> None:
+        book.active.insert_rows(3, 2)
+        book.active.insert_cols(1, 2)
+        book.active["A4"] = "a note of mine"
+
+    def hidden(book: Any) -> None:
+        book.active.row_dimensions[4].hidden = True
+        book.active.column_dimensions["C"].hidden = True
+
+    def doubled(book: Any) -> None:
+        book.active.append([c.value for c in book.active[4]])
+
+    def moved(book: Any) -> None:
+        book.active.move_range("B2:B9", cols=20)  # a column that went to the end
+
+    for change in (shuffled, inserted, hidden, doubled, moved):
+        book = filled(blank(), 4)
+        change(book)
+        assert told(reading(book)) == {"q/1": TOLD}, change
+    assert reading(blank()).rows == ()
+    day = filled(blank(), 4, ("Fulfilled", "看过", "张三", datetime.date(2026, 11, 20), None))
+    assert told(reading(day)) == {"q/1": TOLD}
+    issue = filled(
+        blank(FormKind.ISSUE), 3, (None, "王五", "2026年12月1日", "已关闭", "已整改", "低")
+    )
+    assert told(reading(issue))["q/0"] == {
+        "harm": "", "responsible": "王五", "due": "2026-12-01", "status": "closed",
+        "retest": "fixed", "risk": "low", "note": "",
+    }  # fmt: skip
+
+
+def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
+    def cell(ref: str, value: Any, kind: str = "") -> Callable[[Any], None]:
+        def change(book: Any) -> None:
+            book.active[ref].value = value
+            if kind:
+                book.active[ref].data_type = kind
+
+        return change
+
+    def twice(book: Any) -> None:
+        book.active.append([c.value for c in book.active[4]])
+        book.active["C6"] = "otherwise"
+
+    def merged(book: Any) -> None:
+        book.active.merge_cells("B4:B5")
+
+    cases: dict[Callable[[Any], Any], str] = {
+        cell("C4", "=1+1"): "待补充材料!C4: a formula",
+        cell("C4", "#N/A", "e"): "待补充材料!C4: #N/A is an error value",
+        cell("B4", "maybe"): "待补充材料!B4: maybe is none of the words",
+        cell("E4", "soon"): "待补充材料!E4: soon is no day",
+        cell("E4", "2026-02-30"): "待补充材料!E4: 2026-02-30 is no day",
+        cell("C4", "x" * 4001): "待补充材料!C4: the text has more than 4000",
+        cell("C4", "a\u202eb"): "待补充材料!C4: the character U+202E",
+        cell("H4", "q/1"): "待补充材料!4: the row has no key",
+        cell("C9", "lost"): "待补充材料!9: the row has no key",
+        cell("C2", "renamed"): "待补充材料!2: the column 回答内容或不适用理由 is there 0 times",
+        cell("C20000", "far"): "待补充材料!20000: it has too many rows",
+        cell("H2", "x"): "w.xlsx: no table to fill in",
+        twice: "待补充材料!6: the row stands there twice",
+        merged: "待补充材料!B4:B5: merged cells",
+    }  # fmt: skip
+    for change, text in cases.items():
+        book = filled(blank(), 4)
+        change(book)
+        assert why(book).startswith(text), (why(book), text)
+    both = filled(blank(), 4)
+    other = both.copy_worksheet(both.active)
+    other["H2"] = head_mark(FormKind.QUESTION, "r2", "zh")
+    assert "the tables are of different runs" in why(both)
+
+
+def packed(parts: Mapping[str, bytes], *, more: Sequence[tuple[str, bytes]] = ()) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in (*parts.items(), *more):
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_dangerous_files_are_refused_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = raw_of(blank())
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aa">]>' + parts[sheet]
+    types = parts["[Content_Types].xml"]
+    cases = {
+        packed(parts | {"xl/vbaProject.bin": b"x"}): "macros",
+        packed(parts | {"[Content_Types].xml": types.replace(b"sheet.main", b"macroEnabled")}):
+            "macros",
+        packed(parts | {"xl/externalLinks/externalLink1.xml": b"<a/>"}): "links to other files",
+        packed(parts | {"xl/connections.xml": b"<a/>"}): "links to other files",
+        packed(parts | {sheet: bomb}): "document types and entities",
+        packed(parts | {sheet: parts[sheet].decode().encode("utf-16")}): "no XML in UTF-8",
+        packed(parts, more=[(sheet, b"<a/>")]): "twice",
+        packed({}): "no .xlsx workbook",
+        b"\xd0\xcf\x11\xe0" + bytes(100): "password",
+        raw[:-30]: "no intact",
+        b"": "no intact",
+        raw.replace(b"<", b">")[:2000]: "no intact",
+    }  # fmt: skip
+    for data, text in cases.items():
+        with pytest.raises(InputError) as caught:
+            read(Path("w.xlsx"), data)
+        assert str(caught.value.detail).startswith("w.xlsx")
+        assert text in str(caught.value.detail), (str(caught.value.detail), text)
+    monkeypatch.setattr(xlsx, "MAX_ALL", 20_000)
+    with pytest.raises(InputError, match="unpacked it would have more"):
+        read(Path("w.xlsx"), packed(parts | {"xl/x.xml": b"<" + bytes(1 << 20)}))
+
+
+def test_an_exported_workbook_reads_back_as_it_was_and_tells_what_was_filled_in(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    book = written(make_source(lang="zh"), tmp_path)
+    path = tmp_path / "workbook.xlsx"
+    assert read(path, path.read_bytes()).rows == ()
+    sheet = book["待补充材料"]
+    heads = {c.value: c.column for c in sheet[3]}
+    for name, value in zip(HEADS[FormKind.QUESTION], ANSWERED, strict=True):
+        sheet.cell(6, heads[name]).value = value
+    book.save(path)
+    form = read(path, path.read_bytes())
+    assert form.run == "20261123T080000Z-7f3a"
+    assert told(form) == {sheet.cell(6, heads["问题编号"]).value: TOLD}
+    assert form.rows[0].where == "待补充材料!6"
+    last = load_workbook(path)["待补充材料"].auto_filter.ref
+    assert last.endswith(f"{sheet.max_row}")
+    assert sheet.cell(3, sheet.max_column).column_letter in last  # keys are sorted with their rows
+    assert len(FIELDS[FormKind.QUESTION]) == len(ANSWERED)
