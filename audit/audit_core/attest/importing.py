@@ -251,7 +251,8 @@ class _Answers:
     def done(self, source: Source, blobs: dict[str, bytes]) -> Imported:
         file = AnswerFile(name=source.path.name, sha256=hashlib.sha256(source.raw).hexdigest())
         files = self._present.files if not self._changes else (*self._present.files, file)
-        answers = AnswerSet(
+        answers = structs.replace(
+            self._present,
             files=tuple(dict.fromkeys(files)),
             answers=tuple(self._answers),
             issue_notes=tuple(self._issue_notes[key] for key in sorted(self._issue_notes)),

@@ -6,6 +6,8 @@ import datetime
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import structs
+
 from audit_core.attest.reading import Given, Redact, read_answers
 from audit_core.attest.standing import covers
 from audit_core.cli.context import Context
@@ -63,7 +65,8 @@ def take(context: Context, run: Run, profile: Profile, answers: Given | None) ->
     if answers is None:
         folder.use(None, {}, judged)
         return
-    folder.use(answers.answers, answers.blobs, judged)
+    notes = folder.load(folder.in_use().answers).issue_notes  # no file of answers holds them
+    folder.use(structs.replace(answers.answers, issue_notes=notes), answers.blobs, judged)
     tell_unused(context, profile, run.file.targets, answers.answers.answers)
 
 
