@@ -147,8 +147,9 @@ def _fact(context: Context, fact: Fact, value: FactValue | None) -> Iterator[str
     for gap in value.incomplete if value is not None else ():
         yield _field(text("missing"), say_(gap), "    ")
     functions = [fact.make] if fact.make is not None else [p.parse for p in fact.providers]
-    places = ", ".join(dict.fromkeys(code_place(f) for f in functions))
-    yield _field(text("code"), places, "    ")
+    places = ", ".join(dict.fromkeys(filter(None, map(code_place, functions))))
+    if places:  # none is known of a function of Python itself
+        yield _field(text("code"), places, "    ")
 
 
 def _answer(context: Context, folder: str, seen: Evidence) -> Iterator[str]:
