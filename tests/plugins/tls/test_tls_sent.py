@@ -28,7 +28,7 @@ from audit_tls.certs import Certificate
 from audit_tls.endpoint import parse_endpoint
 from audit_tls.report import Outcome, Report, Trust
 from audit_tls.sent import is_in_order, leads_on, own_of
-from audit_tls.suites import TLCP, TLS12
+from audit_tls.suites import TLCP, TLS12, TLS13
 from invented.tls import GOOD, SPOKEN, answer, attempt, chain, hello, report
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -95,6 +95,17 @@ def test_the_one_to_encrypt_with_is_missed() -> None:
     found = received(TLCP, 0xE013, made("www", "two", uses=SIGN, sm2=True), made("two", "one"))
     assert "TLCP" in found.unseen
     assert certificate_valid.judge(found, AT).verdict is U
+
+
+def test_kinds_of_certificates_that_tls_13_alone_leaves_open() -> None:
+    told = report(attempt(TLS13, hello(TLS13, 0x1301)), server_name="a.example")
+    sent = Trust(outcome=Outcome.TRUSTED, chain=(made("www", "one").hex(),))
+    whole = msgspec.json.decode(told.stdout, type=Report)
+    found = parse_certificates(
+        answer(msgspec.json.encode(msgspec.structs.replace(whole, trusts=(sent,))))
+    )
+    assert isinstance(found, Certificates)
+    assert found.unseen == ("RSA", "EdDSA")  # none has DSS there
 
 
 def cert(subject: str, issuer: str, **more: Any) -> Certificate:
