@@ -13,6 +13,7 @@ from audit_linux.logs import (
     log_files,
     log_reach,
     log_rotation,
+    log_space,
     login_records,
     remote_log,
     rotation_runs,
@@ -25,9 +26,10 @@ FACTS: tuple[Fact, ...] = (
     *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
     journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
     *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
+    *log_space.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
     *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
-    *routing.CHECKS, *rotation_runs.CHECKS,
+    *routing.CHECKS, *rotation_runs.CHECKS, *log_space.CHECKS,
 )  # fmt: skip

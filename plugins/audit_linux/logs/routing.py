@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
+    DAY,
     Absent,
     Judgement,
     Message,
@@ -25,7 +26,8 @@ from audit_core.api.sdk import (
 )
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, Place
-from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.log_files import LOG_TREE, LogTree, is_log
+from audit_linux.logs.log_reach import SYSTEM_JOURNAL
 from audit_linux.logs.routes import LOGINS, SEVERITIES, Fate, Route
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG
@@ -41,6 +43,9 @@ _EVENTS = {
     "privilege": msg("use of privilege (privilege)"),
     "account": msg("account changes (identity)"),
 }
+
+
+_WEEK = 7 * DAY
 
 
 class _Seen(Struct, frozen=True, kw_only=True):
@@ -88,6 +93,7 @@ def _routes(seen: _Seen) -> list[Route]:
 
 
 def _lasting(route: Route, links: set[str]) -> Route:
+    """The route without files in memory; links are doubts, for where they lead is not known."""
     kept = [path for path in route.kept if not path.startswith(_MEMORY)]
     linked = [path for path in kept if path.removeprefix("/var/log/") in links]
     return structs.replace(
@@ -95,6 +101,26 @@ def _lasting(route: Route, links: set[str]) -> Route:
         kept=tuple(path for path in kept if path not in linked),
         doubts=(*route.doubts, *linked),
     )
+
+
+def _unwritten(seen: _Seen, routes: list[Route]) -> tuple[str, ...]:
+    """Files that shall hold records of logins, where none was written for a week.
+
+    Whoever looks at a host logs in to it, so that there is a record of today.
+    """
+    if isinstance(seen.tree, Absent):
+        return ()
+    since = seen.tree.now - _WEEK
+    live = [f.path for f in seen.tree.files if not f.folder and f.size and f.changed >= since]
+    found: dict[str, None] = {}
+    for facility in LOGINS:
+        own = [route for route in routes if route.facility == facility]
+        places = dict.fromkeys(place for route in own for place in (*route.kept, *route.sent))
+        names = [place.removeprefix("/var/log/") for place in places]
+        below = all(place.startswith("/var/log/") for place in places)
+        if below and not any(is_log(path, name) for path in live for name in names):
+            found.update(dict.fromkeys(places))
+    return tuple(found)
 
 
 def _best(routes: Iterable[Route]) -> Fate:
@@ -172,15 +198,26 @@ def log_routing(
     )
     routes, place = _routes(seen), _journal(seen)
     detail = (*_daemons(seen, place), *(_told(f, routes) for f in _facilities(routes)))
-    if place is Place.DISK:
+    journal_seen = place is Place.DISK and _has_journal(tree)
+    settled = journal_seen or all(
+        route.fate in (Fate.KEPT, Fate.SENT) for route in routes if route.facility in LOGINS
+    )
+    if not journal_seen and (lost := _lost(routes)):
+        gaps = (*lost, *_gaps(seen, place), *detail)
+        sure = place is not Place.DISK and not _gaps(seen, place)
+        return (failed if sure else undetermined)(*gaps, expected=expected)
+    stale = () if journal_seen else _unwritten(seen, routes)
+    if settled and not stale:
         return passed(*detail, expected=expected)
-    lost = _lost(routes)
-    gaps = _gaps(seen, place)
-    if lost:
-        return (undetermined if gaps else failed)(*lost, *gaps, *detail, expected=expected)
-    if all(r.fate in (Fate.KEPT, Fate.SENT) for r in routes if r.facility in LOGINS):
-        return passed(*detail, expected=expected)
-    return undetermined(*gaps, *detail, expected=expected)
+    old = (msg("Nothing was written for {days} days to {files}", days=7, files=stale),)
+    return undetermined(*(old if stale else _gaps(seen, place)), *detail, expected=expected)
+
+
+def _has_journal(tree: LogTree | Absent) -> bool:
+    """Whether a journal of the system is on disk, so that the settings are in force."""
+    return not isinstance(tree, Absent) and any(
+        SYSTEM_JOURNAL.fullmatch(f.path) for f in tree.files
+    )
 
 
 def _rules(daemon: Forwards | Absent | None) -> bool:
@@ -195,7 +232,9 @@ def _facilities(routes: list[Route]) -> list[str]:
 def _daemons(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
     """What the journal does, and what keeps rsyslog from hearing anything."""
     kept = {
-        Place.DISK: msg("The journal is kept on disk"),
+        Place.DISK: msg("The journal is kept on disk")
+        if _has_journal(seen.tree)
+        else msg("The journal shall be kept on disk, and no file of it was seen"),
         Place.MEMORY: msg("The journal is kept in memory only"),
         Place.NOWHERE: msg("The journal keeps no such records"),
     }
@@ -221,5 +260,4 @@ def _gaps(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
     )
 
 
-FACTS = ()
 CHECKS = (log_routing,)

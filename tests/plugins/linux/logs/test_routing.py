@@ -18,7 +18,7 @@ from invented.logs import journal_file, log_file, log_tree
 
 SHUT = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
 JOURNAL_FOLDER = "755_d_0_0_4096_1.0_-1.-000000010_journal"
-DISK, BARE = log_tree(JOURNAL_FOLDER, journal_file(3)), log_tree(log_file("auth.log"))
+DISK, BARE = log_tree(JOURNAL_FOLDER, journal_file(3)), log_tree(log_file("all"))
 LOADED = 'module(load="imuxsock")\n'
 ALL = "*.* /var/log/all\n"
 
@@ -62,7 +62,8 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
         ("discarded, settings not known", BOTH, "auth.* stop\n", SHUT, DISK, Verdict.UNDETERMINED),
         ("journald forwards nothing", BOTH, ALL, deaf, BARE, Verdict.FAIL),
         ("but is read", BOTH, 'module(load="imjournal")\n' + ALL, deaf, BARE, Verdict.PASS),
-        ("journal only", JOURNALD, "", lasting, BARE, Verdict.PASS),
+        ("journal only", JOURNALD, "", lasting, DISK, Verdict.PASS),
+        ("journal that is not there yet", JOURNALD, "", lasting, BARE, Verdict.UNDETERMINED),
         ("journal without a directory", JOURNALD, "", None, BARE, Verdict.FAIL),
         ("journal of important records", JOURNALD, "", shallow, DISK, Verdict.FAIL),
         ("rules not permitted", RSYSLOGD, SHUT, None, BARE, Verdict.UNDETERMINED),
@@ -77,6 +78,25 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
             judged = log_routing.judge(processes, given, None, journal, tree)
+            assert judged.verdict is verdict
+
+
+def test_a_file_that_is_not_written_passes_nothing(
+    subtests: Any, files: Callable[..., Answer]
+) -> None:
+    rules = parse_rsyslog(files({"/etc/rsyslog.conf": LOADED + ALL}))
+    linked = structs.replace(log_tree(log_file("x")), links=("all",))
+    just_rotated = log_tree(log_file("all", size=0), log_file("all.1", age=2))
+    cases: list[tuple[str, Any, Verdict]] = [
+        ("a link somewhere", linked, Verdict.UNDETERMINED),
+        ("no such file", log_tree(log_file("x")), Verdict.UNDETERMINED),
+        ("an empty file", log_tree(log_file("all", size=0)), Verdict.UNDETERMINED),
+        ("an old file", log_tree(log_file("all", age=9)), Verdict.UNDETERMINED),
+        ("just rotated", just_rotated, Verdict.PASS),
+    ]
+    for name, tree, verdict in cases:
+        with subtests.test(name):
+            judged = log_routing.judge(RSYSLOGD, rules, None, None, tree)
             assert judged.verdict is verdict
 
 
