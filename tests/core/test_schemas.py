@@ -96,7 +96,12 @@ ELSEWHERE = {
     "run-list.json",
     "hostkey-list.json",
 }  # test_inventory_commands, test_live_preflight
-WITH_ANSWERS = {"answers.json", "answer-set.json", "answers-in-use.json"}  # test_answers_of_a_run
+WITH_ANSWERS = {
+    "waivers.json",
+    "answers.json",
+    "answer-set.json",
+    "answers-in-use.json",
+}  # test_answers_of_a_run
 WRITTEN = {"manifest.json", "run.json", "seal.json", "results-index.json", "object-results.json"}
 
 

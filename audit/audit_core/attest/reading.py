@@ -26,12 +26,16 @@ from audit_core.model.attestations import (
     AnswerVerdict,
     Attachment,
     Attestation,
+    Retest,
+    RetestResult,
+    RiskJudgement,
+    RiskVerdict,
     StepOf,
     Superseded,
 )
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid
-from audit_core.policy import Policy
+from audit_core.policy import Catalog, Policy
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id, wrong_text
 from audit_core.text.system_errors import os_error
@@ -114,10 +118,41 @@ class WrittenAnswer(Struct, frozen=True, kw_only=True):
     attachments: tuple[WrittenAttachment, ...] = ()
 
 
-class WrittenAnswers(Struct, frozen=True, kw_only=True):
-    """A file of answers."""
+class WrittenRisk(Struct, frozen=True, kw_only=True):
+    """A judgement of a high-risk rule or a major risk, as it is written in YAML."""
 
-    answers: tuple[WrittenAnswer, ...]
+    rule: Name
+    verdict: RiskVerdict
+    by: Name
+    date: Day
+    entered: Day
+    text: Text
+    catalog: Name | None = None
+    expires: Day | None = None
+
+
+class WrittenRetest(Struct, frozen=True, kw_only=True):
+    """The re-test of a clause on an object, as it is written in YAML."""
+
+    clause: Name
+    target: Name
+    result: RetestResult
+    by: Name
+    date: Day
+    entered: Day
+    text: Text
+    catalog: Name | None = None
+
+
+_Dated = WrittenAnswer | WrittenRisk | WrittenRetest
+
+
+class WrittenAnswers(Struct, frozen=True, kw_only=True):
+    """A file of answers, judged risks and re-tests."""
+
+    answers: tuple[WrittenAnswer, ...] = ()
+    risks: tuple[WrittenRisk, ...] = ()
+    retests: tuple[WrittenRetest, ...] = ()
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -146,7 +181,12 @@ def read_answers(
     for path in paths:
         reader.add(path, raw[path] if path in raw else read_bytes(path))
     return Given(
-        answers=AnswerSet(files=tuple(reader.files), answers=tuple(reader.answers)),
+        answers=AnswerSet(
+            files=tuple(reader.files),
+            answers=tuple(reader.answers),
+            risks=tuple(reader.risks),
+            retests=tuple(reader.retests),
+        ),
         blobs=reader.blobs,
     )
 
@@ -159,6 +199,9 @@ class _Reader:
         self._first: dict[tuple[tuple[StepOf, ...], str, str], str] = {}
         self.files: list[AnswerFile] = []
         self.answers: list[Attestation] = []
+        self.risks: list[RiskJudgement] = []
+        self.retests: list[Retest] = []
+        self._policy = policy
         self.blobs: dict[str, bytes] = {}
 
     def add(self, path: Path, raw: bytes) -> None:
@@ -167,6 +210,74 @@ class _Reader:
         self.files.append(AnswerFile(name=path.name, sha256=hashlib.sha256(raw).hexdigest()))
         for index, answer in enumerate(written.answers):
             self._take(document, path, ("answers", index), answer)
+        for index, risk in enumerate(written.risks):
+            self._take_risk(document, path, ("risks", index), risk)
+        for index, retest in enumerate(written.retests):
+            self._take_retest(document, path, ("retests", index), retest)
+
+    def _take_risk(
+        self, document: Document, path: Path, place: Place, written: WrittenRisk
+    ) -> None:
+        rules = [r for c in self._catalogs(document, place, written) for r in c.risk_rules]
+        rule = next((r for r in rules if r.id == written.rule), None)
+        if rule is None:
+            ids = [r.id for r in rules]
+            hint = nearest(written.rule, ids)
+            document.fail((*place, "rule"), msg("the number of a high-risk rule"),
+                          seen(written.rule), hint)  # fmt: skip
+        if written.verdict is RiskVerdict.MITIGATED and not rule.mitigable:
+            expected = msg("holds or dismissed (rule {rule} allows no mitigation)", rule=rule.id)
+            document.fail((*place, "verdict"), expected, as_is(written.verdict.value))
+        _check_days(document, place, written, self._last)
+        self.risks.append(
+            RiskJudgement(
+                rule=rule.id,
+                catalog=rule.catalog,
+                verdict=written.verdict,
+                by=self._text(written.by),
+                date=written.date,
+                entered=written.entered,
+                text=self._text(written.text),
+                expires=written.expires,
+                where=f"{path.name}:{document.line(place)}",
+            )
+        )
+
+    def _take_retest(
+        self, document: Document, path: Path, place: Place, written: WrittenRetest
+    ) -> None:
+        known = self._catalogs(document, place, written)
+        catalog = next((c.id for c in known if any(written.clause == x.id for x in c.clauses)), "")
+        if not catalog:
+            ids = [clause.id for c in known for clause in c.clauses]
+            hint = nearest(written.clause, ids)
+            document.fail((*place, "clause"), msg("a clause"), seen(written.clause), hint)
+        wrong = wrong_id(written.target)
+        if wrong is not None:
+            document.fail((*place, "target"), wrong, seen(written.target))
+        _check_days(document, place, written, self._last)
+        self.retests.append(
+            Retest(
+                catalog=catalog,
+                clause=written.clause,
+                target=written.target,
+                result=written.result,
+                by=self._text(written.by),
+                date=written.date,
+                entered=written.entered,
+                text=self._text(written.text),
+                where=f"{path.name}:{document.line(place)}",
+            )
+        )
+
+    def _catalogs(
+        self, document: Document, place: Place, written: WrittenRisk | WrittenRetest
+    ) -> list[Catalog]:
+        ids = self._policy.catalog_ids()
+        if written.catalog is not None and written.catalog not in ids:
+            document.fail((*place, "catalog"), one_of(ids), seen(written.catalog),
+                          nearest(written.catalog, ids))  # fmt: skip
+        return [self._policy.catalog(id) for id in ids if written.catalog in (None, id)]
 
     def _take(self, document: Document, path: Path, place: Place, written: WrittenAnswer) -> None:
         steps, selector = self._steps.named(document, (*place, "question"), written.question)
@@ -336,16 +447,17 @@ def _check_dates(document: Document, place: Place, value: str) -> None:
         document.fail(place, msg("days like 2026-11-29, with commas between"), seen(value))
 
 
-def _check_days(document: Document, place: Place, written: WrittenAnswer, last: str) -> None:
+def _check_days(document: Document, place: Place, written: _Dated, last: str) -> None:
     """The order of the dates."""
     _not_before(document, (*place, "entered"), written.entered, written.date)
     if written.entered > last:
         document.fail((*place, "entered"), msg("a day that is not in the future"),
                       seen(written.entered))  # fmt: skip
-    if written.expires is not None:
-        _not_before(document, (*place, "expires"), written.expires, written.date)
-    if written.superseded is not None:
-        day = written.superseded.date
+    expires, superseded = getattr(written, "expires", None), getattr(written, "superseded", None)
+    if expires is not None:
+        _not_before(document, (*place, "expires"), expires, written.date)
+    if superseded is not None:
+        day = superseded.date
         _not_before(document, (*place, "superseded", "date"), day, written.date)
 
 

@@ -6,14 +6,15 @@ import datetime
 from collections.abc import Iterable
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from audit_core.attest.reading import Given, Redact, read_answers
 from audit_core.attest.standing import covers
+from audit_core.attest.waiving import GivenWaivers, read_waivers
 from audit_core.cli.context import Context
 from audit_core.cli.output import note
 from audit_core.model import Message, Target, msg
-from audit_core.model.attestations import Attestation
+from audit_core.model.attestations import AnswerSet, Attestation
 from audit_core.model.errors import UsageError
 from audit_core.policy import Profile
 from audit_core.policy.words import nearest
@@ -21,10 +22,21 @@ from audit_core.store.answers import AnswersFolder
 from audit_core.store.runs import Run
 
 
-def given(context: Context) -> Given | None:
-    """The answers in the files of `--answers`; None where none were named. Raises InputError."""
+class Said(Struct, frozen=True, kw_only=True):
+    """What the options name: answers and waivers, each None where no file was named."""
+
+    answers: Given | None
+    waivers: GivenWaivers | None
+
+
+def given(context: Context) -> Said:
+    """What the files of `--answers` and `--waivers` hold. Raises InputError."""
     paths: list[Path] = getattr(context.args, "answers", [])
-    return read(context, paths) if paths else None
+    waived: list[Path] = getattr(context.args, "waivers", [])
+    return Said(
+        answers=read(context, paths) if paths else None,
+        waivers=read_waivers(waived, redacting(context)) if waived else None,
+    )
 
 
 def read(context: Context, paths: list[Path]) -> Given:
@@ -47,14 +59,15 @@ def today() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def take(context: Context, run: Run, profile: Profile, answers: Given | None) -> None:
-    """`answers` count for `run` from here on, judged on the day of `--as-of`.
+def take(context: Context, run: Run, profile: Profile, said: Said) -> None:
+    """What was `said` counts for `run` from here on, judged on the day of `--as-of`.
 
-    Without either option what was given before stays. Raises UsageError for a day before the
+    What no option names stays as it was given before. Raises UsageError for a day before the
     collection, StoreError where nothing can be stored.
     """
     as_of: datetime.date | None = getattr(context.args, "as_of", None)
-    if answers is None and as_of is None:
+    answers = said.answers
+    if answers is None and said.waivers is None and as_of is None:
         return
     folder, collected = AnswersFolder(run), run.file.started[:10]
     judged = collected if as_of is None else as_of.isoformat()
@@ -62,12 +75,25 @@ def take(context: Context, run: Run, profile: Profile, answers: Given | None) ->
         detail = msg("--as-of: a day not before the collection on {collected} is needed, not {day}",
                      collected=collected, day=judged)  # fmt: skip
         raise UsageError(detail)
-    if answers is None:
+    if answers is None and said.waivers is None:
         folder.use(None, {}, judged)
         return
-    notes = folder.load(folder.in_use().answers).issue_notes  # no file of answers holds them
-    folder.use(structs.replace(answers.answers, issue_notes=notes), answers.blobs, judged)
-    tell_unused(context, profile, run.file.targets, answers.answers.answers)
+    folder.use(_joined(folder, said), {} if answers is None else answers.blobs, judged)
+    if answers is not None:
+        tell_unused(context, profile, run.file.targets, answers.answers.answers)
+
+
+def _joined(folder: AnswersFolder, said: Said) -> AnswerSet:
+    """What is stored, with what was said in the place of its part."""
+    held = folder.load(folder.in_use().answers)
+    base = held if said.answers is None else said.answers.answers
+    waived = said.waivers
+    return structs.replace(
+        base,
+        issue_notes=held.issue_notes,  # no file of answers holds them
+        waiver_files=held.waiver_files if waived is None else waived.files,
+        waivers=held.waivers if waived is None else waived.waivers,
+    )
 
 
 def tell_unused(

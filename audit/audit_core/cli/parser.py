@@ -207,10 +207,17 @@ class _Commands:
         self._option(parser, "--quiet", action="store_true",
                      help=msg("no progress display, and no output where all is well"))  # fmt: skip
 
-    def _answers(self, parser: argparse.ArgumentParser, *, as_of: bool = True) -> None:
+    def _answers(
+        self, parser: argparse.ArgumentParser, *, as_of: bool = True, waivers: bool = True
+    ) -> None:
         self._option(parser, "--answers", action="append", default=[], type=Path, metavar="FILE",
                      help=msg("answers of people, YAML; they take the place of those given before "
                               "(may be repeated)"))  # fmt: skip
+        if waivers:
+            self._option(parser, "--waivers", action="append", default=[], type=Path,
+                         metavar="FILE",
+                         help=msg("accepted deviations, YAML; they change no verdict, and take the "
+                                  "place of those given before (may be repeated)"))  # fmt: skip
         if as_of:
             self._option(parser, "--as-of", type=_day(self._t), metavar="DAY",
                          help=msg("judge answers on this day (default: that of the "
@@ -256,7 +263,7 @@ class _Commands:
                      help=msg("only what this run left open: id of a run, a unique prefix, or "
                               "latest"))  # fmt: skip
         self._store(made)
-        self._answers(made)
+        self._answers(made, waivers=False)
         self._format(made)
 
     def _attest(self) -> None:

@@ -43,7 +43,7 @@ def before(context: Context) -> tuple[Question, ...]:
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
-    given = answers.given(context)
+    given = answers.given(context).answers
     judged = context.args.as_of or answers.today()
     listed = given.answers.answers if given is not None else ()
     answers.tell_unused(context, profile, chosen.targets, listed)

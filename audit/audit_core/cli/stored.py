@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
-from audit_core.attest.reading import Given
 from audit_core.cli import answers, explain, fail_on, findings, progress, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
@@ -33,8 +32,8 @@ def _profile(context: Context, run: Run) -> Profile:
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
 
 
-def take_answers(context: Context, run: Run, given: Given | None) -> None:
-    """What `--answers` and `--as-of` say counts for `run`."""
+def take_answers(context: Context, run: Run, given: answers.Said) -> None:
+    """What `--answers`, `--waivers` and `--as-of` say counts for `run`."""
     answers.take(context, run, _profile(context, run), given)
 
 

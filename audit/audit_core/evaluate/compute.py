@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
+from audit_core.attest.judgements import fixed_by_retest, standing_risks
 from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
@@ -18,6 +20,7 @@ from audit_core.evaluate.overall import Matter, overall
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.evaluate.tally import Tallies
 from audit_core.evaluate.target_status import target_statuses
+from audit_core.evaluate.waived import Waived
 from audit_core.inventory.suggest import proposing
 from audit_core.model import (
     AboutLine,
@@ -27,6 +30,7 @@ from audit_core.model import (
     Message,
     Observation,
     Privilege,
+    Role,
     Status,
     Target,
     Tree,
@@ -35,7 +39,7 @@ from audit_core.model import (
     observation_digest,
 )
 from audit_core.model.attestations import AnswerSet
-from audit_core.model.overall import SystemConclusion
+from audit_core.model.overall import SystemConclusion, WaiverResult
 from audit_core.model.results import (
     INDEX_SCHEMA,
     OBJECT_SCHEMA,
@@ -101,7 +105,8 @@ class Evaluator:
         self._shared = Shared(tree=tree, platforms=platforms)
         self._proposing = proposing(work.registry)
         self._sealed = run.seal is not None
-        self._answers, self._standing = _standing(run)
+        self._said, self._judged = _said(run)
+        self._standing = Standing(self._said.answers, self._judged)
         self.objects = tuple(group.root for group in self._groups)
 
     def is_whole(self, number: int) -> bool:
@@ -253,7 +258,7 @@ class Evaluator:
             evidence_kinds=tuple(self._evidence_kinds()),
             object_types=profile.object_types,
             system_objects=profile.system_objects,
-            issue_notes=self._answers.issue_notes,
+            issue_notes=self._said.issue_notes,
             overrides=override_infos(profile, self._file.targets),
         )
 
@@ -261,9 +266,42 @@ class Evaluator:
         """What each grading says of the system, from the conclusions on all objects."""
         profile = self._work.profile
         matter = Matter(
-            clauses=profile.clauses, targets=self._file.targets, rules=profile.risk_rules
+            clauses=profile.clauses,
+            targets=self._file.targets,
+            rules=profile.risk_rules,
+            judged=standing_risks(self._said.risks, self._judged),
+            fixed=fixed_by_retest(self._said.retests, self._file.started[:10]),
         )
         return overall(profile.gradings, matter, results.conclusions)
+
+    def waived(self, results: Results) -> tuple[WaiverResult, ...]:
+        """What became of each waiver; nothing is read where there are none."""
+        if not self._said.waivers:
+            return ()
+        profile = self._work.profile
+        mitigable = {r.id: r.mitigable for r in profile.risk_rules}
+        strict = {
+            (c.catalog, c.id)
+            for c in profile.clauses
+            if not all(mitigable.get(rule, True) for rule in c.high_risk_rule.split())
+        }
+        clauses_of: dict[str, set[tuple[str, str]]] = {}
+        for binding in profile.bindings:
+            if binding.role is not Role.SUPPORTS:
+                key = (binding.catalog, binding.clause)
+                clauses_of.setdefault(binding.check, set()).add(key)
+        found = Waived(self._said.waivers, self._by_id, strict, clauses_of, self._now())
+        for conclusion in results.conclusions:
+            found.conclusion(conclusion)
+        for finding in results.findings if found.wants_findings else ():
+            found.finding(finding)
+        return found.results()
+
+    def _now(self) -> datetime.datetime:
+        """The time of the collection, or the end of a later day on which answers are judged."""
+        started = self._file.started
+        later = self._judged > started[:10]
+        return datetime.datetime.fromisoformat(f"{self._judged}T23:59:59Z" if later else started)
 
     def _kinds(self) -> Iterable[KindInfo]:
         """The kinds of the targets, by id."""
@@ -277,12 +315,11 @@ class Evaluator:
         return (KindInfo(id=id, title=title) for id, title in sorted(titles.items()))
 
 
-def _standing(run: Run) -> tuple[AnswerSet, Standing]:
-    """The answers of people that count for `run`, and how they stand on the day of judging."""
+def _said(run: Run) -> tuple[AnswerSet, str]:
+    """What people said of `run`, and the day on which it is judged."""
     folder = AnswersFolder(run)
     in_use = folder.in_use()
-    answers = folder.load(in_use.answers)
-    return answers, Standing(answers.answers, in_use.judged)
+    return folder.load(in_use.answers), in_use.judged
 
 
 def _refused_root(evidence: Evidence) -> bool:

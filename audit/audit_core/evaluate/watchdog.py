@@ -107,8 +107,9 @@ def evaluate(
     for entry in _concluded(evaluator, folder, tuple(entries.values()), found, totals):
         entries[entry.object] = entry
     index = evaluator.index([entries[o.id] for o in evaluator.objects])
-    system = evaluator.overall(Results(index, folder.load))
-    return folder.finish(structs.replace(index, system=system))
+    made = Results(index, folder.load)
+    system, waivers = evaluator.overall(made), evaluator.waived(made)
+    return folder.finish(structs.replace(index, system=system, waivers=waivers))
 
 
 # --- in a worker ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import enum
 from msgspec import Struct
 
 from audit_core.model.messages import msg
+from audit_core.model.waivers import Waiver
 
 DENIED_BY = msg("Step {step} was denied by {by} on {date}: {text}")
 NOT_APPLICABLE_BY = msg("Not applicable according to {by} on {date}: {reason}")
@@ -118,13 +119,60 @@ class AnswerFile(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class RiskVerdict(enum.StrEnum):
+    """What a person judged of a high-risk rule: it holds, does not, or other measures lower it."""
+
+    HOLDS = "holds"
+    DISMISSED = "dismissed"
+    MITIGATED = "mitigated"
+
+
+class RiskJudgement(Struct, frozen=True, kw_only=True):
+    """A person's judgement of a high-risk rule, or of a major risk, on this system."""
+
+    rule: str
+    catalog: str
+    verdict: RiskVerdict
+    by: str
+    date: str
+    entered: str
+    text: str
+    expires: str | None = None
+    where: str = ""
+
+
+class RetestResult(enum.StrEnum):
+    """What a re-test (复测) found of a problem."""
+
+    FIXED = "fixed"
+    OPEN = "open"
+
+
+class Retest(Struct, frozen=True, kw_only=True):
+    """The re-test of a clause on an object. The first result stays as it is."""
+
+    catalog: str
+    clause: str
+    target: str
+    result: RetestResult
+    by: str
+    date: str
+    entered: str
+    text: str
+    where: str = ""
+
+
 class AnswerSet(Struct, frozen=True, kw_only=True):
-    """All answers that were given with a run, and the files they are from."""
+    """All that people said of a run: answers, judged risks, re-tests, waivers; and their files."""
 
     schema: str = ANSWERS_SCHEMA
     files: tuple[AnswerFile, ...] = ()
     answers: tuple[Attestation, ...] = ()
     issue_notes: tuple[IssueNote, ...] = ()
+    risks: tuple[RiskJudgement, ...] = ()
+    retests: tuple[Retest, ...] = ()
+    waiver_files: tuple[AnswerFile, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 class StepAnswer(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec import Struct
 from audit_core.model.conclusions import Result
 from audit_core.model.gradings import Grading
 from audit_core.model.messages import Message
+from audit_core.model.waivers import Waiver, WaiverFault
 
 
 class Bounds(Struct, frozen=True):
@@ -158,39 +159,6 @@ class SystemConclusion(Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...] = ()
     missing_count: int = 0
     why: tuple[Message, ...] = ()
-
-
-class Waiver(Struct, frozen=True, kw_only=True):
-    """An accepted deviation; it changes no verdict and no conclusion.
-
-    Of `clause`, `step` (with its clause) and `check` those that it is about. `targets` are
-    selectors as in answers; none for all. `approved` is a day, `expires` a time with its zone.
-    """
-
-    id: str
-    catalog: str = ""
-    clause: str = ""
-    step: int | None = None
-    check: str = ""
-    targets: tuple[str, ...] = ()
-    reason: str
-    approver: str = ""
-    ticket: str = ""
-    approved: str
-    expires: str
-    where: str = ""
-
-
-class WaiverFault(enum.StrEnum):
-    """What is wrong with a waiver."""
-
-    EXPIRED = "expired"
-    UNUSED = "unused"
-    MATCHES_NOTHING = "matches_nothing"
-    TOO_OLD = "too_old"
-    NO_MITIGATION = "no_mitigation"
-    NO_TICKET = "no_ticket"
-    NO_APPROVER = "no_approver"
 
 
 class WaiverResult(Struct, frozen=True, kw_only=True):

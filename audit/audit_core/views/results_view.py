@@ -31,8 +31,6 @@ from audit_core.model.overall import (
     RiskResult,
     SystemConclusion,
     UnitConclusion,
-    Waiver,
-    WaiverFault,
     WaiverResult,
 )
 from audit_core.model.overrides import OverrideInfo
@@ -45,6 +43,7 @@ from audit_core.model.results import (
     encode_pieces,
 )
 from audit_core.model.units import Step
+from audit_core.model.waivers import Waiver, WaiverFault
 from audit_core.policy.model import Catalog
 from audit_core.text.translate import Translator
 

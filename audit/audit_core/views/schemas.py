@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from audit_core.attest import reading
+from audit_core.attest import reading, waiving
 from audit_core.model import attestations, results
 from audit_core.pack import documents, report
 from audit_core.store import answers, runs
@@ -40,6 +40,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
 # File name: the type of a YAML file that people write, the id.
 _WRITTEN: dict[str, tuple[type, str]] = {
     "answers.json": (reading.WrittenAnswers, "dengbao/answers-file/1"),
+    "waivers.json": (waiving.WrittenWaivers, "dengbao/waivers-file/1"),
 }
 # File name: the type of a row, the id. What is printed is an array of such rows.
 _LISTS: dict[str, tuple[type, str]] = {
