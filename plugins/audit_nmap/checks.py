@@ -7,6 +7,7 @@ from typing import Annotated
 
 from audit_core.api.sdk import (
     TARGET,
+    Absent,
     Judgement,
     Message,
     Severity,
@@ -14,11 +15,14 @@ from audit_core.api.sdk import (
     Target,
     check,
     failed,
+    known,
+    known_or_absent,
     msg,
     passed,
     undetermined,
 )
 from audit_nmap.facts import PORTS, Ports
+from audit_nmap.listening import LISTENING
 from audit_nmap.ports import HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
 
 
@@ -47,6 +51,43 @@ def _silent(ports: Iterable[int]) -> Message:
         "{count} ports gave no answer, so whether they are open is not known: {ports}",
         count=len(numbers), ports=_listed(numbers),
     )  # fmt: skip
+
+
+def _inside(ports: Ports, listening: frozenset[int] | Absent) -> frozenset[int] | None:
+    """The ports on which the host says that it listens; None where that is not about this address.
+
+    It is where a port that answers is among them: otherwise another machine may have answered.
+    """
+    inside = known(listening)
+    return inside if inside is not None and ports.open & inside else None
+
+
+def _unsettled(ports: frozenset[int], inside: frozenset[int] | None) -> frozenset[int]:
+    """Of `ports`, which gave no answer, those that may be open: somebody listens there."""
+    return ports if inside is None else ports & inside
+
+
+def _joined(ports: Ports, inside: frozenset[int] | None) -> tuple[Message, ...]:
+    """What the host and the scan tell of each other."""
+    if inside is None:
+        return ()
+    quiet, beyond = ports.silent - inside, ports.open - inside
+    found = []
+    if quiet:
+        found.append(msg("{count} ports gave no answer, and the host does not listen on them",
+                         count=len(quiet)))  # fmt: skip
+    if beyond:
+        found.append(msg("These answered, but the host does not listen on them (a container or "
+                         "another machine behind this address): {ports}",
+                         ports=_listed(beyond)))  # fmt: skip
+    return tuple(found)
+
+
+def _filtered(ports: frozenset[int], inside: frozenset[int] | None) -> Message:
+    if inside is None:
+        return _silent(ports)
+    return msg("The host listens on these, and they gave no answer here: {ports}; a packet filter "
+               "may close them for this collector only", ports=_listed(ports))  # fmt: skip
 
 
 _MANY = 100  # of so many ports no host has nearly all open
@@ -94,11 +135,15 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 
 @check(
-    "nmap.allowed-ports", needs=(PORTS, TARGET), severity=Severity.MEDIUM, version=2,
-    remedy=_REMEDY,
+    "nmap.allowed-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
+    severity=Severity.MEDIUM, version=3, remedy=_REMEDY,
 )  # fmt: skip
 def allowed_ports(
-    ports: Ports, target: Target, *, high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK
+    ports: Ports,
+    listening: frozenset[int] | Absent,
+    target: Target,
+    *,
+    high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
     """The ports that answer the collector are among those declared as needed."""
     if (unusable := _unusable(ports)) is not None:
@@ -115,11 +160,12 @@ def allowed_ports(
     if beyond:
         detail = msg("Open and not declared: {ports}", ports=_listed(beyond))
         return failed(detail, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
-    if ports.silent - allowed:
-        detail = _silent(ports.silent - allowed)
-        why = (detail, *_second_look(ports), _scanned(ports))
-        return undetermined(_open(ports), *why, expected=wanted)
-    return passed(_open(ports), _scanned(ports), expected=wanted)
+    inside = _inside(ports, listening)
+    told = (_open(ports), *_joined(ports, inside))
+    if maybe := _unsettled(ports.silent - allowed, inside):
+        why = (_filtered(maybe, inside), *_second_look(ports), _scanned(ports))
+        return undetermined(*told, *why, expected=wanted)
+    return passed(*told, _scanned(ports), expected=wanted)
 
 
 def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
@@ -132,9 +178,15 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
     return undetermined(detail, _open(ports), _scanned(ports), expected=wanted)
 
 
-@check("nmap.no-high-risk-ports", needs=PORTS, severity=Severity.HIGH, version=2, remedy=_REMEDY)
+@check(
+    "nmap.no-high-risk-ports", needs=(PORTS, known_or_absent(LISTENING)), severity=Severity.HIGH,
+    version=3, remedy=_REMEDY,
+)  # fmt: skip
 def no_high_risk_ports(
-    ports: Ports, *, high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK
+    ports: Ports,
+    listening: frozenset[int] | Absent,
+    *,
+    high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
     """No high-risk port answers the collector."""
     if (unusable := _unusable(ports)) is not None:
@@ -147,13 +199,18 @@ def no_high_risk_ports(
     if bad:
         detail = msg("High-risk ports are open: {ports}", ports=_listed(bad))
         return failed(detail, *_second_look(ports), _scanned(ports), expected=wanted)
-    if listed & ports.silent:
-        why = (*_second_look(ports), _scanned(ports))
-        return undetermined(_silent(listed & ports.silent), *why, expected=wanted)
-    unseen = listed - ports.scanned
-    if unseen:
+    inside = _inside(ports, listening)
+    told = _joined(ports, inside)
+    if maybe := _unsettled(listed & ports.silent, inside):
+        why = (*told, *_second_look(ports), _scanned(ports))
+        return undetermined(_filtered(maybe, inside), *why, expected=wanted)
+    if unseen := _unsettled(listed - ports.scanned, inside):
         detail = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))
-        return undetermined(detail, _open(ports), _scanned(ports), expected=wanted)
+        return undetermined(detail, _open(ports), *told, _scanned(ports), expected=wanted)
+    if listed & ports.closed != listed:
+        detail = msg("High-risk ports that answered as closed, or on which the host does not "
+                     "listen: {ports}", ports=_listed(listed))  # fmt: skip
+        return passed(detail, *told, _scanned(ports), expected=wanted)
     detail = msg("High-risk ports answered as closed: {ports}", ports=_listed(listed))
     return passed(detail, _open(ports), _scanned(ports), expected=wanted)
 

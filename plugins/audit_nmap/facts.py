@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     msg,
     verbatim,
 )
+from audit_nmap.listening import LISTENING
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
 from audit_nmap.request import PortScan
 from audit_nmap.scan import Scan, SecondLook, read_scan
@@ -130,4 +131,4 @@ def _numbers(text: str) -> frozenset[int]:
 
 PORTS = fact("nmap.ports", Ports, kind="host", ask=ask, parse=parse_ports)
 
-FACTS = (PORTS,)
+FACTS = (PORTS, LISTENING)

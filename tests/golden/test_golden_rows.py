@@ -51,6 +51,7 @@ NO_ROWS = {
     "linux.sshd-times": "the newest of the times",
     "linux.swaps": "where the links lead decides of each row",
     "linux.sysctl": "what one line says of an interface may excuse another",
+    "nmap.listening": "the row may be the port that gave no answer",
     "patch.metadata": "the newest of the times",
     "patch.starters": "one state for each unit, in order",
 }

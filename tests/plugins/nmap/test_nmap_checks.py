@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 import audit_nmap
-from audit_core.model import Status, Target, Verdict
+from audit_core.model import Absent, Reason, Status, Target, Verdict, msg
 from audit_nmap.checks import allowed_ports, no_high_risk_ports
 from audit_nmap.facts import Ports
+from audit_nmap.listening import parse_ss, parse_tables
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, read_ports
 from audit_nmap.probe import scanned
 from audit_nmap.request import PortScan
+from invented.answers import answer
 
 FOLDER = Path(audit_nmap.__file__).parent
 DEFAULT = (read_ports(DEFAULT_RANGE) or frozenset()) - PRINTERS
@@ -47,6 +49,7 @@ def detail(judgement: Any) -> str:
     return " ".join(str(m) for m in judgement.detail)
 
 
+UNKNOWN = Absent(reason=Reason.NOT_COLLECTED, detail=msg("not asked"))
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 
 
@@ -79,7 +82,7 @@ P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
     ],
 )
 def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) -> None:
-    judged = allowed_ports.judge(seen, target(**settings))
+    judged = allowed_ports.judge(seen, UNKNOWN, target(**settings))
     assert judged.verdict is verdict
     assert "1-514,516-630" in detail(judged)  # the range that was scanned, exactly
     assert seen.source in detail(judged)
@@ -95,7 +98,7 @@ def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) 
     ],
 )
 def test_a_scan_of_nothing_but_what_is_allowed(seen: Ports, verdict: Verdict) -> None:
-    assert allowed_ports.judge(seen, target(allowed_ports=["20-70"])).verdict is verdict
+    assert allowed_ports.judge(seen, UNKNOWN, target(allowed_ports=["20-70"])).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,8 @@ def test_what_the_second_look_showed_is_said(more: dict[str, Any], word: str) ->
     for open_ in ((22,), (22, 23)):
         seen = ports(*open_, silent=frozenset({21, 81}), **more)
         for judged in (
-            allowed_ports.judge(seen, target(allowed_ports=[22])), no_high_risk_ports.judge(seen),
+            allowed_ports.judge(seen, UNKNOWN, target(allowed_ports=[22])),
+            no_high_risk_ports.judge(seen, UNKNOWN),
         ):  # fmt: skip
             assert judged.verdict is (F if 23 in open_ else U)
             assert word in detail(judged)
@@ -135,7 +139,7 @@ def test_what_the_second_look_showed_is_said(more: dict[str, Any], word: str) ->
     ],
 )
 def test_no_high_risk_ports(seen: Ports, high_risk: frozenset[str], verdict: Verdict) -> None:
-    assert no_high_risk_ports.judge(seen, high_risk=high_risk).verdict is verdict
+    assert no_high_risk_ports.judge(seen, UNKNOWN, high_risk=high_risk).verdict is verdict
 
 
 def test_every_high_risk_port_is_in_the_default_range() -> None:
@@ -143,7 +147,7 @@ def test_every_high_risk_port_is_in_the_default_range() -> None:
 
 
 def test_said_names_what_is_open() -> None:
-    judged = allowed_ports.judge(ports(22, 80), target(allowed_ports=["22/tcp"]))
+    judged = allowed_ports.judge(ports(22, 80), UNKNOWN, target(allowed_ports=["22/tcp"]))
     assert detail(judged).startswith("Open and not declared: 80 Open TCP ports: 22,80")
 
 
@@ -175,3 +179,35 @@ def _imports_nmap(path: Path) -> bool:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add((node.module or "").split(".")[0])
     return "nmap" in names
+
+
+def test_a_silent_port_is_closed_where_the_host_does_not_listen() -> None:
+    silent = DEFAULT - {22, 443}
+    seen = Ports(address="10.0.0.2", source="10.0.0.1", open=frozenset({22}),
+                 closed=frozenset({443}), silent=silent)  # fmt: skip
+    few = Ports(address="10.0.0.2", source="10.0.0.1", open=frozenset({22}), closed=frozenset(),
+                silent=frozenset())  # fmt: skip
+    site = target(allowed_ports=["22/tcp"])
+    # ports, what the host says, allowed-ports, no-high-risk-ports
+    cases: list[tuple[Ports, Any, Verdict, Verdict]] = [
+        (seen, frozenset({22}), P, P),
+        (seen, frozenset({22, 3306}), U, P),  # listens, and something filters
+        (seen, frozenset({22, 6379}), U, U),
+        (seen, frozenset({2222}), U, U),  # what answers is not this host
+        (seen, UNKNOWN, U, U),
+        (few, frozenset({22}), P, P),  # what was not scanned, and is not listened on
+        (few, frozenset({22, 23}), P, U),
+    ]
+    for scan, inside, allowed, risky in cases:
+        judged = allowed_ports.judge(scan, inside, site), no_high_risk_ports.judge(scan, inside)
+        assert [j.verdict for j in judged] == [allowed, risky], inside
+    beyond = allowed_ports.judge(ports(22, 8080), frozenset({22}), target(allowed_ports=[22, 8080]))
+    assert beyond.verdict is P
+    assert "8080" in str(beyond.detail[1].args["ports"])
+
+
+def test_listening_ports_as_the_host_tells_them() -> None:
+    linux = Path(__file__).parents[1] / "linux" / "recordings"
+    for name, parse in (("ss", parse_ss), ("proc", parse_tables)):
+        text = (linux / f"listeners-{name}.rec").read_text().partition("---\n")[2]
+        assert parse(answer(text)) == frozenset({22, 8080}), name
