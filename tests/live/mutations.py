@@ -98,7 +98,7 @@ _SSH = (
     _sshd("rhosts", "IgnoreRhosts no", "sshd-trust"),
     _sshd("gateway ports", "GatewayPorts yes", "sshd-forwarding"),
     _sshd("tunnel", "PermitTunnel yes", "sshd-forwarding"),
-    _edit("sshd all users", _SSHD, "/^AllowUsers/d", "sshd-source-limited"),
+    _edit("sshd all users", _SSHD, "/^AllowUsers/d", "sshd-source-limited?"),
     _file("host key of 1024 bits", "cd /etc/ssh; rm ssh_host_rsa_key*; ssh-keygen -q -t rsa -b 1024"
           " -N '' -f ssh_host_rsa_key", "/etc/ssh/ssh_host_rsa_key "
           "/etc/ssh/ssh_host_rsa_key.pub", "sshd-host-key-size", ""),
@@ -222,7 +222,7 @@ _FILES = (
           "/bin:/usr/bin#' /etc/crontab; grep -q ^PATH /etc/crontab || sed -i '1i PATH=/opt/bin:"
           "/bin:/usr/bin' /etc/crontab", "/opt/bin /etc/crontab", "root-runs", ""),
     _file("profile.d of bob", "install -o bob -m 644 /dev/null /etc/profile.d/zz.sh",
-          "/etc/profile.d/zz.sh", "root-runs"),
+          "/etc/profile.d/zz.sh", "file-modes"),
     _file("program of root owned by bob", "chown bob /usr/sbin/cron", "/usr/sbin/cron",
           "root-runs"),
 )  # fmt: skip
@@ -270,10 +270,10 @@ _NETWORK = (
              "firewall-input management-sources?", "", "nft flush ruleset; " + _NFT),
     Mutation("early accept", "nft insert rule inet filter input accept", (),
              "firewall-input management-sources?", "", "nft flush ruleset; " + _NFT),
-    _listener("database port", 3306, "listening-allowed listening-high-risk "
+    _listener("cache port", 6379, "listening-allowed listening-high-risk "
               "remote-admin-encrypted?", "listening-allowed listening-high-risk"),
     _listener("telnet port", 23, "listening-allowed listening-high-risk no-plain-logins "
-              "remote-admin-encrypted", "listening-allowed listening-high-risk no-plain-logins"),
+              "remote-admin-encrypted?", "listening-allowed listening-high-risk no-plain-logins"),
 )  # fmt: skip
 
 _SYSTEM = (
@@ -308,7 +308,7 @@ _BACKUPS = (
     _file("plain backup", "printf '%s' \"$(seq 60000)\" | gzip >/backup/db/db-0.sql.gz.enc; touch "
           "-d '1 hour ago' /backup/db/db-0.sql.gz.enc", "/backup/db", "backup.encrypted", ""),
     _file("no backups", "rm /backup/db/*", "/backup/db",
-          "backup.present backup.fresh backup.copies", ""),
+          "backup.present backup.fresh backup.copies backup.encrypted? backup.size", ""),
 )  # fmt: skip
 
 MUTATIONS = (*_SSH, *_ACCOUNTS, *_SUDO, *_FILES, *_LOGS, *_NETWORK, *_SYSTEM, *_BACKUPS)
