@@ -7,13 +7,15 @@ of privilege, accounts, scheduled jobs and the kernel. A condition may be true, 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from functools import cache
 
 from msgspec import Struct
 
-# What stands for any one word of a record: a name, an address, a number.
+# What stands for any one word of a record: a name, an address, a number, a path.
 WORD = "\0"
+_NAME = re.compile(r"[\w.@:/\\+=()$%~-]*")
 FACILITIES = {
     "kern": 0, "user": 1, "mail": 2, "daemon": 3, "auth": 4, "security": 4, "syslog": 5, "lpr": 6,
     "news": 7, "uucp": 8, "cron": 9, "authpriv": 10, "ftp": 11,
@@ -113,7 +115,7 @@ def contains(text: str | None, needle: str) -> bool | None:
         return False
     first, *rest = needle.split(" ")
     if not rest:
-        return None
+        return None if _NAME.fullmatch(first) else False
     words = ["", *text.split(" ")]  # the text of a record follows a blank
     return None if any(_fits(words[at:], first, rest) for at in range(len(words))) else False
 
@@ -143,21 +145,26 @@ def _is(word: str, told: str) -> bool:
     if WORD not in word:
         return word == told
     before, after = _halves(word)
-    return told.startswith(before) and told.endswith(after) and len(told) > len(before + after)
+    name = told.removeprefix(before).removesuffix(after)
+    return bool(name and told == f"{before}{name}{after}" and _NAME.fullmatch(name))
 
 
 def _ends(word: str, told: str) -> bool:
     if WORD not in word:
         return word.endswith(told)
     after = _halves(word)[1]
-    return told.endswith(after) or after.endswith(told)
+    if after.endswith(told):
+        return True
+    return told.endswith(after) and bool(_NAME.fullmatch(told.removesuffix(after)))
 
 
 def _starts(word: str, told: str) -> bool:
     if WORD not in word:
         return word.startswith(told)
     before = _halves(word)[0]
-    return told.startswith(before) or before.startswith(told)
+    if before.startswith(told):
+        return True
+    return told.startswith(before) and bool(_NAME.fullmatch(told.removeprefix(before)))
 
 
 def starts(text: str | None, needle: str) -> bool | None:

@@ -10,6 +10,7 @@ from msgspec import structs
 from audit_core.api.sdk import Absent, Reason, Verdict, msg
 from audit_core.model import Answer
 from audit_linux.logs.journald import JournalConf
+from audit_linux.logs.routes import WORD, contains, starts
 from audit_linux.logs.routing import log_routing
 from audit_linux.logs.rsyslog import parse_rsyslog
 from audit_linux.logs.syslog_ng import parse_syslog_ng
@@ -116,6 +117,22 @@ def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> No
         with subtests.test(name):
             judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE)
             assert judged.verdict is verdict
+
+
+def test_what_may_stand_in_a_record(subtests: Any) -> None:
+    text = f"Accepted publickey for {WORD} from {WORD} port {WORD} ssh2: {WORD} {WORD}"
+    cases = [
+        ("Accepted", True), ("publickey for", True), ("Failed password", False), ("alice", None),
+        ("for alice from", None), ("for alice on", False), ("alice from 192.0", None),
+        ("[UFW ", False), ("for [UFW] from", False), ("'alice'", False), ("", True),
+        ("session opened", False), (" port 22", None), ("ssh2: RSA", None), ("no such text", False),
+    ]  # fmt: skip
+    for needle, holds in cases:
+        with subtests.test(needle):
+            assert contains(text, needle) is holds
+    assert starts(text, "Accepted p") is True
+    assert starts(f"{WORD} : TTY={WORD}", "alice") is None
+    assert starts(text, "alice") is False
 
 
 def test_the_record_names_each_facility(files: Callable[..., Answer]) -> None:
