@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -58,7 +59,8 @@ _ARGUMENTS = _names("""
     lxd machinectl make mkfs mknod mmdebstrap modprobe mount msfconsole msgfilter mtr multitime mv
     mysqld mysqldump nasm nc ncat ncdu nerdctl netcat nft nginx nice nmap nohup npm npx nroff
     nsenter ntpdate openssl openvpn opkg pacman pandoc passwd patch pdb pdflatex pdftex perf
-    perlbug pexec pg_ctl pg_dump pic pidstat pip podman posh postfix pppd pry psad psftp puppet
+    perlbug pexec pg_ctl pg_dump pic pidstat pip podman posh postfix pppd prlimit pry psad psftp
+    puppet
     qemu-system rake ranger rc rclone rcp restic rpm rpmbuild rpmdb rpmquery rpmverify rscript
     rsync rtorrent run-mailcap run-parts runc runcon runscript runuser salt-call sash scanmem scp
     sed semanage sendmail service setarch setcap setfacl setlock setsid shuf slsh smbclient snap
@@ -77,8 +79,9 @@ _BY_FILES = _names("""
 """)
 _WRAPPERS = _names("""
     env timeout nice ionice nohup stdbuf setsid taskset time chrt flock strace ltrace watch xargs
-    systemd-run cpulimit choom setarch fakeroot start-stop-daemon sudo
+    systemd-run cpulimit choom setarch fakeroot start-stop-daemon sudo prlimit
 """)
+_STARTERS = _WRAPPERS | {"find"}
 _PAGERS = _names("journalctl loginctl timedatectl resolvectl networkctl bootctl")
 _SHOWING = _names("""
     status cat help list-units list-unit-files list-timers list-sockets list-jobs list-dependencies
@@ -108,8 +111,9 @@ _KEYS_TO_ALL = re.compile(
 
 _LISTED = _INTERPRETERS | _ALWAYS | _ARGUMENTS
 _ESCAPED = re.compile(r"\\(.)")
-_WILDCARD = re.compile(r"[*?\[]|^\^")
-_MOST_WORDS = 200  # each may start another program; a line of our own audits has some 30
+_WILDCARD = re.compile(r"[*?\[]")
+_MOST_WORDS = 1000  # a search of backup sets of our own has some 300
+_MOST_NESTED = 60  # programs that start the next one
 _LONGEST_NAME = 255
 
 
@@ -123,9 +127,13 @@ def risk(command: str) -> Risk:
     if command.startswith("^"):
         return Risk.UNSEEN
     words = re.findall(r"(?:\\.|[^\s\\])+", command)
-    if not words or len(words) > _MOST_WORDS:
+    if not words or len(words) > _MOST_WORDS or _nested(words) > _MOST_NESTED:
         return Risk.UNSEEN
     return _program(words[0], words[1:])
+
+
+def _nested(words: list[str]) -> int:
+    return sum(_stem(_plain(word)) in _STARTERS for word in words)
 
 
 def _wild(word: str) -> bool:
@@ -175,7 +183,8 @@ def _known(name: str, args: list[str]) -> Risk:
         return Risk.NONE if "--no-pager" in args else Risk.PAGER
     if name in _READERS:
         return Risk.NONE if none else _shown(args)
-    free = not args or any(_wild(word) for word in args)
+    # Arguments that begin with ^ are a regular expression (sudo 1.9.10), a later word is not.
+    free = not args or args[0].startswith("^") or any(_wild(word) for word in args)
     if free and name in _LISTED:
         return Risk.ROOT
     if name in _INTERPRETERS:
@@ -207,8 +216,7 @@ def _fixed(name: str, written: list[str]) -> Risk:
     if name in _WRAPPERS:
         return _wrapped(name, written)
     if name == "find":
-        at = [i for i, word in enumerate(args) if re.fullmatch("-(?:exec|ok)(?:dir)?", word)]
-        return _worst([_named(written[i + 1 :]) for i in at])
+        return _worst([_named(command) for command in _of_find(written)])
     if name in _BY_FILES:
         return Risk.UNSEEN
     if name == "systemctl":
@@ -222,6 +230,23 @@ def _fixed(name: str, written: list[str]) -> Risk:
         "sudoedit": keys,
     }
     return Risk.ROOT if root.get(name, name in _STDIN_TO_FILE and keys) else Risk.NONE
+
+
+_EXEC = re.compile("-(?:exec|ok)(?:dir)?")
+
+
+def _of_find(words: list[str]) -> Iterator[list[str]]:
+    """The commands that find(1) starts: each ends at `;`, or at `+` behind `{}`."""
+    rest = iter(words)
+    for word in rest:
+        if not _EXEC.fullmatch(_plain(word)):
+            continue
+        command: list[str] = []
+        for part in rest:
+            if _plain(part) == ";" or (part == "+" and command[-1:] == ["{}"]):
+                break
+            command.append(part)
+        yield command
 
 
 def _systemctl(args: list[str]) -> Risk:
