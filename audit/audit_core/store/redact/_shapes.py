@@ -145,7 +145,9 @@ _DIRECTIVES = (
     _rule(
         "assigned-secret",
         rb"(?im)^[ \t]*(?:requirepass|masterauth|auth_pass|bindpw|rootpw"
-        rb"|sentinel[ \t]+auth-pass[ \t]+\S+)[ \t]++" + DONE + _LINE,
+        # an empty value in quotes is no password, which a verdict rests on
+        rb"|sentinel[ \t]+auth-pass[ \t]+\S+)[ \t]++" + DONE
+        + rb"(?![\"']{2}[ \t]*\r?$)" + _LINE,
         b"requirepass", b"masterauth", b"auth_pass", b"bindpw", b"rootpw", b"auth-pass",
     ),
     # ~/.netrc
@@ -167,7 +169,9 @@ _DIRECTIVES = (
         b"cipher ", b"simple ", b"password ", b"secret ", b"key 7",
     ),
 )  # fmt: skip
-_DEFAULTS = rb"(?!(?:public|private)\b)"  # well-known communities, which a verdict names
+_DEFAULTS = (
+    rb"(?![\"']?(?:public|private)[\"']?(?:\s|\Z))"  # well-known communities, which a verdict names
+)
 _SNMP = (
     _rule(
         "snmp-community",

@@ -1,0 +1,136 @@
+"""SNMP communities that everybody knows: snmpd.conf(5) of net-snmp.
+
+Directives are read in any case, words part at blanks, quotes hold blanks, `#` begins a comment.
+`rocommunity NAME [SOURCE …]` lets all addresses in without a source or with `default`. `com2sec`
+names who may come with a community; it gives access only through `group` and `access`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Message, capped, msg
+from audit_linux.open_services.service_files import (
+    Seen,
+    Service,
+    ServiceFile,
+    ServiceFiles,
+    is_loopback,
+    service_check,
+    unread,
+)
+
+_KNOWN = frozenset({"public", "private"})  # redaction leaves these two as they are
+_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+
+
+class Community(Struct, frozen=True, kw_only=True):
+    """A community that is let in: the directive, its name, and from where."""
+
+    directive: str
+    name: str
+    source: str
+
+    @property
+    def text(self) -> str:
+        """`rwcommunity public default`."""
+        return f"{self.directive} {self.name} {self.source}"
+
+
+def _words(line: str) -> list[str]:
+    text = line.strip()
+    if not text or text.startswith("#"):
+        return []
+    words = ["".join(hit.groups("")) for hit in _WORD.finditer(text)]
+    cut = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
+    return words[:cut]
+
+
+def _rows(files: tuple[ServiceFile, ...]) -> list[list[str]]:
+    every = [_words(line) for file in files for line in file.lines or ()]
+    return [[words[0].lower(), *words[1:]] for words in every if words]
+
+
+def _communities(rows: list[list[str]]) -> list[Community]:
+    found = []
+    granted = _granted(rows)
+    for row in rows:
+        head, *rest = row
+        if re.fullmatch(r"r[ow]community6?", head) and rest:
+            source = rest[1] if len(rest) > 1 else "default"
+            found.append(Community(directive=head, name=rest[0], source=source))
+        elif head in ("com2sec", "com2sec6"):
+            rest = rest[2:] if rest[:1] == ["-Cn"] else rest
+            if len(rest) > 2 and rest[0] in granted:
+                found.append(Community(directive=head, name=rest[2], source=rest[1]))
+    return found
+
+
+def _granted(rows: list[list[str]]) -> set[str]:
+    """The security names that a group with access holds: `group G MODEL NAME`, `access G …`.
+
+    `access` ends with the views for reading, writing and notifying; `none` is no view.
+    """
+    groups = {
+        row[1]
+        for row in rows
+        if row[0] == "access" and len(row) > 7 and {row[6].lower(), row[7].lower()} != {"none"}
+    }
+    return {row[3] for row in rows if row[0] == "group" and len(row) > 3 and row[1] in groups}
+
+
+_FILES = r"/etc/snmp/snmpd(\.local)?\.conf|/etc/snmp/snmpd\.conf\.d/.*\.conf"
+_INCLUDES = ("includefile", "includedir", "includesearch")
+
+
+@service_check(
+    "linux.snmp-community",
+    names=("snmpd",),
+    ports=("161/udp", "161/tcp"),
+    expected=msg("no community named public or private, or only for this host"),
+    remedy=msg(
+        "Use SNMPv3 with authentication and encryption, or a community of your own that is limited"
+        " to the management station; remove public and private from snmpd.conf"
+    ),
+)
+def snmp_community(files: ServiceFiles, service: Service) -> Seen:
+    """SNMP answers nobody who only knows the community public or private."""
+    own = files.matching(_FILES)
+    if not own and not service.processes:
+        return Seen(doubts=(msg("Port 161 is open; what answers there was not found"),))
+    rows = _rows(own)
+    found = [c for c in _communities(rows) if not c.directive.endswith("6") or _six(service)]
+    bad = [c.text for c in found if c.name in _KNOWN and not is_loopback(c.source)]
+    told: tuple[Message, ...] = ()
+    if bad:
+        told = (msg("Communities that everybody knows: {names}", names=capped(bad)),)
+    if service.only_loopback:
+        return Seen(doubts=unread(own), fine=msg("It listens on the loopback interface only"))
+    elsewhere = [" ".join(row) for row in rows if row[0] in _INCLUDES]
+    other = [row for p in service.processes or () if (row := _other(p.words))]
+    doubts = unread(own)
+    if elsewhere or other:
+        doubts += (msg("Files that were not read: {names}", names=capped([*elsewhere, *other])),)
+    fine = msg("No community named public or private in {paths}",
+               paths=capped(f.path for f in own)) if own else None  # fmt: skip
+    return Seen(open=told if not other else (), doubts=doubts if not other else told + doubts,
+                fine=fine)  # fmt: skip
+
+
+def _six(service: Service) -> bool:
+    """Whether it may answer over IPv6, for which some directives are."""
+    return not service.listeners or any(":" in item.address for item in service.listeners)
+
+
+def _other(words: tuple[str, ...]) -> str:
+    """The configuration file that the command line names, unless it is the usual one."""
+    for at, word in enumerate(words):
+        if word in ("-c", "-C"):
+            named = words[at + 1] if word == "-c" and at + 1 < len(words) else word
+            return "" if named == "/etc/snmp/snmpd.conf" else named
+    return ""
+
+
+CHECKS = (snmp_community,)

@@ -1,0 +1,265 @@
+"""Services that let in without a login: what the checks say, and what the real servers do.
+
+`open_services_let_in.json` is what rsync, Redis, snmpd and vsftpd allowed; `recorded/
+open_services.py` writes it. One case of rsync is run again where it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from audit_core.model import Absent, Check, Judgement, Message, Reason, Verdict
+from audit_core.store.redact import redact
+from audit_linux.network.listeners import Listener
+from audit_linux.open_services import (
+    containers,
+    databases,
+    ftp,
+    nfs,
+    postgresql,
+    redis,
+    rsync,
+    snmp,
+)
+from audit_linux.open_services.service_files import (
+    Running,
+    ServiceFiles,
+    parse_running,
+    parse_service_files,
+)
+from audit_linux.redaction import RULES
+from invented.answers import answer, files
+from recorded import open_services as real
+from recorded.open_services_cases import CASES
+
+LET_IN = json.loads(real.LET_IN.read_text())["let_in"]
+P, F, U, N = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED, Verdict.NOT_APPLICABLE
+GONE = Absent(reason=Reason.NOT_COLLECTED, detail=Message(id="none"))
+PORTS = {
+    "snmpd": 161, "rsync": 873, "vsftpd": 21, "proftpd": 21, "pure-ftpd": 21, "nfsd": 2049,
+    "redis-server": 6379, "memcached": 11211, "mongod": 27017, "mysqld": 3306, "postgres": 5432,
+    "dockerd": 2375,
+}  # fmt: skip
+
+
+def _read(contents: dict[str, str], **unread: str) -> ServiceFiles:
+    return parse_service_files(files(contents, **unread))
+
+
+def _judge(
+    check: Check, contents: dict[str, str], *lines: str, address: str = "0.0.0.0", **unread: str
+) -> Judgement:
+    """The judgement where processes with these command lines run and listen."""
+    servers = tuple(
+        Running(pid=number, name=line.split()[0].rpartition("/")[2], arguments=line)
+        for number, line in enumerate(lines, 2)
+    )
+    sockets = tuple(
+        Listener(protocol="udp" if p.name == "snmpd" else "tcp", address=address,
+                 port=PORTS[p.name], process=p.name)
+        for p in servers
+    )  # fmt: skip
+    return check.judge(_read(contents, **unread), servers, sockets)
+
+
+SERVERS: dict[str, tuple[Check, str]] = {
+    "rsync": (rsync.rsync_modules, "rsync --daemon --no-detach"),
+    "redis": (redis.redis_password, "redis-server 192.0.2.1:6379"),
+    "snmp": (snmp.snmp_community, "snmpd -f"),
+    "vsftpd": (ftp.ftp_anonymous, "vsftpd"),
+}
+# Who is kept out by something that is no login: reading is a matter of the site, an address or
+# protected mode keeps out, vsftpd does not start.
+OPEN_QUESTIONS = {"rsync", "redis: protected mode", "vsftpd: blanks in front"}
+# The community is known to everybody, even where an address is asked for, too.
+FAILS = {"snmp: public for others"}
+
+
+def _cut(contents: dict[str, str]) -> dict[str, str]:
+    """As a bundle holds them."""
+    return {p: redact(t.encode(), (), RULES).data.decode() for p, t in contents.items()}
+
+
+def test_the_verdict_is_what_the_real_server_allows(subtests: Any) -> None:
+    for server, cases in CASES.items():
+        check, line = SERVERS[server]
+        for name, contents in cases.items():
+            allowed = LET_IN[server][name]
+            address = "127.0.0.1" if name == "loopback only" else "0.0.0.0"
+            judged = _judge(check, _cut(contents), line, address=address)
+            wanted = any(on for key, on in allowed.items() if not key.endswith(" r"))
+            with subtests.test(f"{server}: {name}"):
+                if wanted or f"{server}: {name}" in FAILS:
+                    assert judged.verdict is F
+                elif {server, f"{server}: {name}"} & OPEN_QUESTIONS:
+                    assert judged.verdict in (P, U)
+                    if any(allowed.values()):
+                        assert judged.verdict is U
+                else:
+                    assert judged.verdict is P
+
+
+@pytest.mark.skipif(not real.RUNS or real.program("rsync") is None, reason="no rsync, or not root")
+def test_the_recorded_outcome_is_that_of_the_program_here() -> None:
+    name = "writable"
+    assert real.let_in("rsync", CASES["rsync"][name]) == LET_IN["rsync"][name]
+
+
+HBA = "/etc/postgresql/15/main/pg_hba.conf"
+MEMC, MONGO, MY = "/usr/bin/memcached", "/usr/bin/mongod --config /etc/mongod.conf", "/etc/my.cnf"
+DOCKER, DAEMON = "/usr/bin/dockerd -H fd://", "/etc/docker/daemon.json"
+EXPORTS, YML = "/etc/exports", "/etc/mongod.conf"
+
+
+def test_other_services(subtests: Any) -> None:
+    hba, mem = postgresql.postgresql_trust, databases.memcached_open
+    auth, sql = databases.mongodb_authorization, databases.mysql_grant_tables
+    api, share = containers.docker_api, nfs.nfs_exports
+    cases: list[tuple[Check, dict[str, str], str, Verdict]] = [
+        (hba, {HBA: "local all all peer\nhost all all 127.0.0.1/32 md5\n"}, "postgres", P),
+        (hba, {HBA: "host all all 0.0.0.0/0 trust\n"}, "postgres", F),
+        (hba, {HBA: "local all all trust\n"}, "postgres", F),
+        (hba, {HBA: "host all all 10.0.0.0 255.0.0.0 trust\n"}, "postgres", F),
+        (hba, {HBA: "host all all all reject\nhost all all 10.0.0.0/8 trust\n"}, "postgres", P),
+        (hba, {HBA: "hostssl all all all reject\nhost all all all trust\n"}, "postgres", F),
+        (hba, {HBA: "host all all all reject\nhost replication r all trust\n"}, "postgres", F),
+        (hba, {HBA: '# host a a all trust\nhost "trust" all all md5 # trust\n'}, "postgres", P),
+        (hba, {HBA: "host all \\\n all all trust\n"}, "postgres", F),
+        (hba, {HBA: "include x.conf\nhost all all all trust\n"}, "postgres", U),
+        (hba, {}, "postgres", U),
+        (mem, {}, f"{MEMC} -m 64 -l 127.0.0.1 -p 11211", P),
+        (mem, {}, f"{MEMC} -m 64 -p 11211", F),
+        (mem, {}, f"{MEMC} -l 127.0.0.1,10.0.0.1", F),
+        (mem, {}, f"{MEMC} -l 127.0.0.1 -l 10.0.0.1", F),
+        (mem, {}, f"{MEMC} --listen=10.0.0.1 -S", P),
+        (mem, {}, f"{MEMC} -s /run/memcached.sock", P),
+        (auth, {YML: "net:\n  bindIp: 0.0.0.0\n"}, MONGO, F),
+        (auth, {YML: "net:\n  bindIp: 127.0.0.1\n"}, MONGO, P),
+        (auth, {YML: "net:\n  bindIp: 10.0.0.1\nsecurity:\n  authorization: enabled\n"}, MONGO, P),
+        (auth, {YML: "net.bindIpAll: true\n#security:\n#  authorization: enabled\n"}, MONGO, F),
+        (auth, {YML: "bind_ip = 0.0.0.0\nauth = true\n"}, MONGO, P),
+        (auth, {YML: "storage:\n  dbPath: /x\n"}, MONGO, U),
+        (auth, {YML: "net:\n  bindIp: 0.0.0.0\n"}, "mongod --auth", P),
+        (sql, {MY: "[mysqld]\nskip-grant-tables\n"}, "mysqld", F),
+        (sql, {MY: "[mysqld]\nskip_grant_tables = 0\n"}, "mysqld", P),
+        (sql, {MY: "[client]\nskip-grant-tables\n[mysqld]\n#skip-grant-tables\n"}, "mysqld", P),
+        (sql, {MY: "[mysqld]\n"}, "mysqld --skip-grant-tables", F),
+        (api, {}, DOCKER, P),
+        (api, {}, f"{DOCKER} -H tcp://0.0.0.0:2375", F),
+        (api, {}, f"{DOCKER} --host=tcp://0.0.0.0:2376 --tls", F),
+        (api, {}, f"{DOCKER} -H tcp://0.0.0.0:2376 --tlsverify", P),
+        (api, {DAEMON: '{"hosts": ["tcp://10.0.0.1:2375"]}'}, DOCKER, F),
+        (api, {DAEMON: '{"hosts": ["tcp://10.0.0.1:2376"], "tlsverify": true}'}, DOCKER, P),
+        (api, {DAEMON: "{"}, DOCKER, U),
+        (share, {EXPORTS: "/srv *(rw,sync)\n"}, "nfsd", F),
+        (share, {EXPORTS: "/srv 10.0.0.1(rw,no_root_squash)\n"}, "nfsd", F),
+        (share, {EXPORTS: "/srv 10.0.0.1 (rw)\n"}, "nfsd", F),
+        (share, {EXPORTS: "/srv *(ro)\n"}, "nfsd", U),
+        (share, {EXPORTS: "/srv 10.0.0.0/24(rw,sync)\n# /x *(rw)\n"}, "nfsd", P),
+        (share, {EXPORTS: "/srv *(rw,sec=krb5p)\n"}, "nfsd", P),
+        (share, {EXPORTS: "/srv -rw 10.0.0.1 \\\n *\n"}, "nfsd", F),
+        (share, {EXPORTS: '"/a b" *(rw)\n'}, "nfsd", F),
+        (share, {EXPORTS: "/srv 10.0.0.1(no_root_squash,ro)\n"}, "nfsd", U),
+    ]
+    for number, (check, contents, line, verdict) in enumerate(cases):
+        with subtests.test(f"{number} {check.id} {contents} {line}"):
+            assert _judge(check, contents, line).verdict is verdict
+
+
+def test_other_ftp_servers() -> None:
+    anonymous = "<Anonymous ~ftp>\n  User ftp\n</Anonymous>\n"
+    asked = anonymous.replace("User ftp", "AnonRequirePassword on")
+    conf, flag = "/etc/proftpd/conf.d/a.conf", "/etc/pure-ftpd/conf/NoAnonymous"
+    for contents, line, verdict in (
+        ({conf: anonymous}, "proftpd", F), ({conf: f"# {anonymous}"}, "proftpd", P),
+        ({conf: asked}, "proftpd", U), ({conf: "ServerName x\n"}, "proftpd", P),
+        ({flag: "yes\n"}, "pure-ftpd", P), ({flag: "no\n"}, "pure-ftpd", F),
+        ({flag: "no\n", "/etc/vsftpd.conf": "anonymous_enable=NO\n"}, "vsftpd", P),
+        ({}, "proftpd", U),
+    ):  # fmt: skip
+        assert _judge(ftp.ftp_anonymous, contents, line).verdict is verdict, (contents, line)
+
+
+def test_elasticsearch() -> None:
+    path, check = "/etc/elasticsearch/elasticsearch.yml", databases.elasticsearch_security
+    outside = (Listener(protocol="tcp", address="0.0.0.0", port=9200),)
+    inside = (Listener(protocol="tcp", address="127.0.0.1", port=9200),)
+    for text, sockets, verdict in (
+        ("xpack.security.enabled: false\n", outside, F),
+        ("xpack.security.enabled: false\n", inside, P),
+        ("xpack:\n  security:\n    enabled: true\n", outside, P),
+        ("cluster.name: x\n", outside, U),
+        ("cluster.name: x\n", (), N),
+    ):
+        assert check.judge(_read({path: text}), (), sockets).verdict is verdict
+
+
+CHECKS = (
+    snmp.CHECKS + rsync.CHECKS + ftp.CHECKS + nfs.CHECKS + redis.CHECKS + databases.CHECKS
+    + postgresql.CHECKS + containers.CHECKS
+)  # fmt: skip
+
+
+def test_what_does_not_run_or_was_not_read_is_told_so() -> None:
+    for check in CHECKS:
+        nothing = _read({})
+        assert check.judge(nothing, (), ()).verdict is N
+        assert check.judge(GONE, GONE, GONE).verdict is U
+        assert check.judge(nothing, GONE, GONE).verdict is U
+    public = {"/etc/snmp/snmpd.conf": "rocommunity public\n"}
+    closed = {"not_permitted": "/etc/snmp/snmpd.conf"}
+    snmpd, redisd = snmp.snmp_community, redis.redis_password
+    assert snmpd.judge(_read(public), (), ()).verdict is U  # installed, not running
+    assert _judge(snmpd, {}, "snmpd -f", **closed).verdict is U
+    assert _judge(snmpd, public, "snmpd -f -c /srv/other.conf").verdict is U
+    assert _judge(snmpd, public, "snmpd -f", address="127.0.0.1").verdict is P
+    weak = {"/etc/redis/redis.conf": "bind 0.0.0.0\nprotected-mode no\n"}
+    assert _judge(redisd, weak, "redis-server *:6379 --requirepass").verdict is U
+    assert _judge(redisd, {}, "redis-server *:6379").verdict is U
+    # a client of rsync is no daemon
+    drop = CASES["rsync"]["writable"]
+    client = Running(pid=2, name="rsync", arguments="rsync -a x y")
+    assert rsync.rsync_modules.judge(_read(drop), (client,), ()).verdict is U
+
+
+def test_processes_by_name() -> None:
+    found = parse_running(answer("   12 redis-server    /usr/bin/redis-server *:6379\n 13 x x y\n"))
+    assert found == (
+        Running(pid=12, name="redis-server", arguments="/usr/bin/redis-server *:6379"),
+        Running(pid=13, name="x", arguments="x y"),
+    )
+    assert parse_running(answer("", exit_code=1)) == ()
+
+
+SECRETS = {
+    "user default on >S3cret! ~* +@all": "user default on >[redacted:assigned-secret] ~* +@all",
+    "user bob on #aa11 >S3cret! nopass ~* +@all":
+        "user bob on #[redacted:assigned-secret] nopass ~* +@all",
+    "user default on nopass ~* +@all": "user default on nopass ~* +@all",
+    'requirepass ""': 'requirepass ""',
+    "requirepass S3cret!": "requirepass [redacted:assigned-secret]",
+    "rename-command CONFIG S3cret!": "rename-command CONFIG [redacted:assigned-secret]",
+    'rename-command CONFIG ""': 'rename-command CONFIG ""',
+    'host all all all radius radiussecrets="S3cret!"':
+        "host all all all radius radiussecrets=[redacted:assigned-secret]",
+    "SQLConnectInfo db@host user S3cret!": "SQLConnectInfo [redacted:assigned-secret]",
+    'LDAPBindDN "cn=x, dc=y" S3cret!': 'LDAPBindDN "cn=x, dc=y" [redacted:assigned-secret]',
+    "wsrep_sst_auth = sst:S3cret!": "wsrep_sst_auth = [redacted:assigned-secret]",
+    "proxy -v 2c -c S3cret! host .1": "proxy [redacted:snmp-community]",
+    "trapsess -v 3 -A S3cret! host": "trapsess [redacted:snmp-community]",
+    "com2secunix ro /run/x S3cret!": "com2secunix [redacted:snmp-community]",
+    "rocommunity S3cret! 10.0.0.1": "rocommunity [redacted:snmp-community] 10.0.0.1",
+    "rocommunity public 10.0.0.1": "rocommunity public 10.0.0.1",
+    "proxy_pass http://backend;": "proxy_pass http://backend;",
+    "user  nginx;": "user  nginx;",
+}  # fmt: skip
+
+
+def test_secrets_are_cut_and_what_decides_stays() -> None:
+    for text, kept in SECRETS.items():
+        once = redact(f"# x\n{text}\n".encode(), (), RULES).data
+        assert once.decode() == f"# x\n{kept}\n"
+        assert redact(once, (), RULES).data == once
