@@ -165,6 +165,11 @@ def test_every_key_exchange_leads_to_the_key(usual: Sshd) -> None:
     assert [msgspec.json.encode(key) for key in keys] == [f'"{shown.keys["ssh-rsa"]}"'.encode()]
 
 
+def test_a_server_that_takes_one_key_exchange_by_its_newer_name_only() -> None:
+    with Sshd(["KexAlgorithms curve25519-sha256"]) as server:
+        assert told(access(server)).lists["kex"][0] == "curve25519-sha256"
+
+
 def test_what_is_no_server_shows_no_key() -> None:
     for said in (b"", b"x" * 9000, b"SSH-2.0-x\r\n" + bytes(5), b"SSH-2.0-x\r\n\0\0\0\x0c\x0a\x01"):
         ours, theirs = socket.socketpair()

@@ -19,6 +19,7 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
+    first_of,
     known_or_absent,
     msg,
     partial,
@@ -26,6 +27,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
+from audit_linux.ssh.sshd import plainly
 
 _OF_HOST = ("/etc/hosts.equiv", "/etc/shosts.equiv", "/etc/ssh/shosts.equiv")
 _OF_USER = re.compile(r"(?:/home/[^/]+|/root)/\.[rs]hosts")
@@ -53,24 +55,22 @@ def parse_trust(answer: Answer) -> Trust | Partial | Absent:
     return partial(Trust(entries=found), problems)
 
 
-TRUST = fact(
-    "linux.trusted-hosts",
-    Trust,
-    kind="host",
-    ask=ReadFiles(
-        paths=(*_OF_HOST, "/home", "/root"),
-        depth=2,
-        names=(".rhosts", ".shosts"),
-        privilege=Privilege.ROOT,
-    ),
-    parse=parse_trust,
+_ASK = ReadFiles(
+    paths=(*_OF_HOST, "/home", "/root"), depth=2, names=(".rhosts", ".shosts"),
+    privilege=Privilege.ROOT,
+)  # fmt: skip
+TRUST = fact("linux.trusted-hosts", Trust, kind="host", ask=_ASK, parse=parse_trust)
+# /etc/hosts.equiv is open to all as a rule; what is closed to the login passes nothing.
+TRUST_SEEN = fact(
+    "linux.trusted-hosts-seen", Trust, kind="host", ask=plainly(_ASK), parse=parse_trust
 )
 
 
 @check(
     "linux.trusted-hosts",
-    needs=(TRUST, known_or_absent(ACCOUNTS)),
+    needs=(first_of(TRUST, TRUST_SEEN), known_or_absent(ACCOUNTS)),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Remove the named files"),
 )
 def trusted_hosts(trust: Trust, accounts: Accounts | Absent) -> Judgement:
@@ -89,5 +89,5 @@ def trusted_hosts(trust: Trust, accounts: Accounts | Absent) -> Judgement:
     return passed(none, expected=expected)
 
 
-FACTS = (TRUST,)
+FACTS = (TRUST, TRUST_SEEN)
 CHECKS = (trusted_hosts,)

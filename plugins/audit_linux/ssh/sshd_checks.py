@@ -338,7 +338,7 @@ def second_factor(
     server: Server,
     pam: Pam | Absent | None,
     target: Target,
-    shown: ShownServer | Absent | None = None,
+    shown: ShownServer | Absent | None,
 ) -> Judgement:
     """Login over SSH requires two different factors on this host.
 

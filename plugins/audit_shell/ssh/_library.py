@@ -89,7 +89,14 @@ def host_key_types() -> tuple[str, ...]:
 
 @functools.cache
 def _client() -> type[paramiko.Transport]:
+    ours, theirs = "curve25519-sha256", "curve25519-sha256@libssh.org"  # RFC 8731: the same
+    names = library().Transport._preferred_kex
+    engines = library().Transport._kex_info
+
     class Client(library().Transport):  # type: ignore[misc]
+        # The library knows the method by its older name only, and some servers by the newer one.
+        _preferred_kex = names if ours in names else (ours, *names)
+        _kex_info = engines if ours in engines else {**engines, ours: engines[theirs]}
         host_key_types: tuple[str, ...] = ()
         offers: Mapping[str, Any] = MappingProxyType({})
 

@@ -281,9 +281,9 @@ def pam(files: Make) -> Pam:
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = told(authenticationmethods=methods)
     rest = [None] * 3
-    assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET).verdict is verdict
+    assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET, None).verdict is verdict
     changed = match("authenticationmethods", "any")
-    judged = mod.second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET)
+    judged = mod.second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET, None)
     assert judged.verdict is UNDETERMINED
 
 
@@ -301,7 +301,7 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
         (plain, declared, UNDETERMINED),
         (REFUSED, TARGET, UNDETERMINED),
     ):
-        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 4, given, target)
+        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 4, given, target, None)
         assert judged.verdict is verdict
     key = told(authenticationmethods="publickey")
     for shown, verdict in (
@@ -314,18 +314,18 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
             judged = mod.second_factor.judge(USUAL, sshd_, *[None] * 4, given, TARGET, shown)
             assert judged.verdict is verdict, (shown, given)
     off = told(authenticationmethods="any", passwordauthentication="no")
-    judged = mod.second_factor.judge(USUAL, off, *[None] * 4, plain, TARGET)
+    judged = mod.second_factor.judge(USUAL, off, *[None] * 4, plain, TARGET, None)
     assert judged.verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     detail = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), *[None] * 4, pam, TARGET
+        USUAL, told(authenticationmethods="any"), *[None] * 4, pam, TARGET, None
     ).detail
     assert detail[0].args["methods"] == "any"
     assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), *[None] * 5, TARGET
+        USUAL, told(authenticationmethods="any"), *[None] * 5, TARGET, None
     ).detail
     assert none[1].args["names"] == ()
 
@@ -338,7 +338,7 @@ _GOOD = told(
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 4, TARGET)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 4, TARGET, None)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
