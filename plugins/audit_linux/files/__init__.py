@@ -6,8 +6,11 @@ Imports the shared modules of `audit_linux`, `audit_linux.accounts` and `audit_l
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.files import file_modes, root_runs, secrets, sweep_checks
+from audit_linux.files import file_modes, package_files, root_runs, secrets, sweep_checks
 
 _SUBJECTS = (file_modes, sweep_checks, root_runs, secrets)
-FACTS: tuple[Fact, ...] = tuple(fact for subject in _SUBJECTS for fact in subject.FACTS)
+FACTS: tuple[Fact, ...] = (
+    *package_files.FACTS,
+    *(fact for subject in _SUBJECTS for fact in subject.FACTS),
+)
 CHECKS: tuple[Check, ...] = tuple(check for subject in _SUBJECTS for check in subject.CHECKS)

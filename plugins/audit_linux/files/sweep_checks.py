@@ -19,11 +19,14 @@ from audit_core.api.sdk import (
     known,
     known_or_absent,
     msg,
+    optional,
     passed,
+    present,
     undetermined,
 )
 from audit_linux.declared import declared
 from audit_linux.files.mounts import MOUNTS, Mounts
+from audit_linux.files.package_files import PACKAGED, of_no_package
 from audit_linux.files.sweep import CONTAINERS, SWEEP, Acl, Capable, Entry, Sweep
 from audit_linux.nsswitch import ELSEWHERE, Sources
 from audit_linux.sudo.sudo_risks import starts_anything
@@ -121,26 +124,35 @@ def _place(path: str, open_folders: frozenset[str]) -> bool:
 
 @check(
     "linux.setuid-files",
-    needs=_NEEDS,
+    needs=(*_NEEDS, known_or_absent(optional(PACKAGED))),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
         "the host needs"
     ),
 )
-def setuid_files(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+def setuid_files(
+    target: Target,
+    sweep: Sweep,
+    mounts: Mounts | Absent,
+    packaged: frozenset[str] | Absent | None,
+) -> Judgement:
     """Programs that run with the rights of others are those that the system needs."""
     there = [e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000]
     live = [e for e in there if not _inert(e.path, mounts)]
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
-    bad = [e for e in live if _surely_wrong(e, wanted, open_folders)]
+    unknown = [e for e in live if wanted is None and not _shipped(e.path)]
+    owned = known(packaged)
+    alien = [e for e in unknown if owned is not None and of_no_package(e.path, owned)]
+    bad = [e for e in live if _surely_wrong(e, wanted, open_folders) or e in alien]
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
                      count=len(bad), names=_names(bad))  # fmt: skip
-        return failed(detail, expected=expected)
-    unknown = [e for e in live if wanted is None and not _shipped(e.path)]
+        told = msg("Of no package: {names}", names=capped(e.path for e in alien))
+        return failed(detail, *present(told if alien else None), expected=expected)
     if unknown:
         detail = msg("Ask whether these setuid or setgid programs are needed: {names}",
                      names=_names(unknown))  # fmt: skip

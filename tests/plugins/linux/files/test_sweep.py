@@ -7,13 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from audit_core.api.testkit import target_of
-from audit_core.model import Message, Partial, Verdict
-from audit_linux.files import sweep_checks
+from audit_core.model import Absent, Command, Message, ParseError, Partial, Verdict
+from audit_linux.files import package_files, sweep_checks
 from audit_linux.files.mounts import Mount, Mounts, parse_mounts
 from audit_linux.files.sweep import SWEEP, Entry, Sweep, argv, parse_sweep
 from audit_linux.nsswitch import Sources
@@ -35,11 +36,14 @@ def searched(tree: Path, **more: object) -> Sweep | Partial:
     return parse_sweep(structs.replace(answer, **more), as_root=True)
 
 
-def verdicts(sweep: Sweep, mounts: Mounts = ROOT, **settings: object) -> dict[str, Verdict]:
+def verdicts(
+    sweep: Sweep, mounts: Mounts = ROOT, packaged: frozenset[str] | None = None, **settings: object
+) -> dict[str, Verdict]:
     target = structs.replace(target_of("host"), settings=settings)
     found = {}
     for check in sweep_checks.CHECKS:
-        more = (Sources(),) if check.id == "linux.unowned-files" else ()
+        more: tuple[Any, ...] = (Sources(),) if check.id == "linux.unowned-files" else ()
+        more = (packaged,) if check.id == "linux.setuid-files" else more
         found[check.id.removeprefix("linux.")] = check.judge(target, sweep, mounts, *more).verdict
     return found
 
@@ -200,6 +204,30 @@ def test_the_site_says_what_is_expected() -> None:
     assert verdicts(sweep)["setuid-files"] is UNDETERMINED
     assert verdicts(sweep, setuid_files=["/opt/x/tool", "/usr/bin/su"])["setuid-files"] is PASS
     assert verdicts(sweep, setuid_files=["/opt/x/tool"])["setuid-files"] is FAIL
+
+
+@pytest.mark.skipif(not Path("/var/lib/dpkg/info").exists(), reason="no dpkg")
+def test_setuid_programs_of_no_package_surely_are_too_many() -> None:
+    asked = package_files.PACKAGED.providers[0].ask
+    assert isinstance(asked, Command)
+    done = subprocess.run(asked.argv, capture_output=True, check=True)
+    owned = package_files.parse_lists(invented.answer(done.stdout))
+    assert isinstance(owned, frozenset)
+    cases = {
+        "/usr/bin/dpkg-deb": UNDETERMINED,  # of a package, which does not ship it setuid
+        "/bin/dpkg-deb": UNDETERMINED,  # /bin may be a link to /usr/bin
+        "/usr/bin/dpkg-debt": FAIL,
+        "/opt/x": FAIL,
+        "/usr/local/sbin/x": FAIL,
+        "/usr/sbin/x.distrib": UNDETERMINED,  # a diverted file
+        "/usr/lib/x/helper": UNDETERMINED,  # not asked for
+    }
+    for path, verdict in cases.items():
+        sweep = Sweep(entries=(Entry(path=path, kind="f", bits=0o4755, uid=0, gid=0),))
+        assert verdicts(sweep, packaged=owned)["setuid-files"] is verdict, path
+    with pytest.raises(ParseError):
+        package_files.parse_lists(invented.answer("/opt/x\n"))
+    assert isinstance(package_files.parse_lists(invented.answer("")), Absent)
 
 
 def test_the_search_can_be_switched_off() -> None:

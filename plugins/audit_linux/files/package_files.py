@@ -1,0 +1,51 @@
+"""The programs that packages of Debian and its like brought, to tell what came otherwise.
+
+dpkg(1) keeps the paths of each package in /var/lib/dpkg/info/PACKAGE.list, one a line, as the
+package names them: `/bin/su`, also where /bin is a link to /usr/bin.
+"""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.api.sdk import Absent, Answer, Command, ParseError, fact, msg, not_present
+
+_FOLDERS = r"^(/usr)?/(s?bin|games|libexec)/|^/opt/"
+_ASKED = re.compile(_FOLDERS + "|^/usr/local/")
+# Names that dpkg-divert(1) gives to files of packages, which then stand in no list.
+_DIVERTED = re.compile(r"\.(?:distrib|diverted|orig|real|divert|dpkg-\w+)\b|\.usr-is-merged$")
+
+
+def _merged(path: str) -> str:
+    """The path without a leading /usr, which a link may stand for."""
+    return path.removeprefix("/usr")
+
+
+def parse_lists(answer: Answer) -> frozenset[str] | Absent:
+    """The paths of all packages below the folders of programs, without a leading /usr."""
+    if not answer.stdout:
+        return not_present(msg("dpkg keeps no lists of files here"))
+    paths = frozenset(_merged(line) for line in answer.lines if line.startswith("/"))
+    if "/bin/dpkg" not in paths:
+        raise ParseError(msg("the lists of dpkg do not name dpkg itself"))
+    return paths
+
+
+def of_no_package(path: str, owned: frozenset[str]) -> bool:
+    """Whether `path` lies where packages put programs, and surely comes from none."""
+    return bool(_ASKED.search(path)) and not _DIVERTED.search(path) and _merged(path) not in owned
+
+
+PACKAGED = fact(
+    "linux.packaged-programs",
+    frozenset[str],
+    kind="host",
+    ask=Command(
+        argv=("grep", "-rhsE", "--include=*.list", _FOLDERS, "/var/lib/dpkg/info"),
+        ok=(0, 1, 2),
+        limit=8 << 20,
+    ),
+    parse=parse_lists,
+)
+
+FACTS = (PACKAGED,)
