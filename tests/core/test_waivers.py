@@ -74,7 +74,10 @@ def test_waivers_change_nothing_and_audit_themselves(toys: Toy) -> None:
         assert after[part] == before[part], part
     # --fail-on counts what is waived, too.
     store = ("--store", toys.base / "store")
-    assert toys("results", "latest", *store, "--fail-on", "high").code == 1
+    told = toys("results", "latest", *store, "--fail-on", "high", "--lang", "zh")
+    assert told.code == 1
+    for text in ("豁免（不改变任何结果）", "没有可豁免的问题", "得分：50.0", "W-3"):
+        assert text in told.stdout, told.stdout
     _packed(toys, store)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from audit_core.attest.validity import HALF_A_YEAR
-from audit_core.model.attestations import Retest, RetestResult, RiskJudgement
+from audit_core.model.attestations import IssueNote, Retest, RetestResult, RiskJudgement
 from audit_core.model.overall import JudgedRisk, RiskState
 
 
@@ -37,10 +37,13 @@ def _stand(given: RiskJudgement, judged: str) -> JudgedRisk:
     )
 
 
-def fixed_by_retest(given: Iterable[Retest], collected: str) -> frozenset[tuple[str, str, str]]:
+def fixed_by_retest(
+    given: Iterable[Retest], collected: str, notes: Iterable[IssueNote] = ()
+) -> frozenset[tuple[str, str, str]]:
     """Catalog, clause and object of what the newest re-test after the day `collected` found fixed.
 
-    A re-test before the collection says nothing: what was collected later shows what is there.
+    A re-test before the collection says nothing: what was collected later shows what is there. The
+    object is empty where a note on the issue says so of all.
     """
     newest: dict[tuple[str, str, str], Retest] = {}
     for one in given:
@@ -48,4 +51,13 @@ def fixed_by_retest(given: Iterable[Retest], collected: str) -> frozenset[tuple[
             key = (one.catalog, one.clause, one.target)
             held = newest.setdefault(key, one)
             newest[key] = max(held, one, key=lambda r: (r.date, r.entered))
-    return frozenset(k for k, one in newest.items() if one.result is RetestResult.FIXED)
+    fixed = {k for k, one in newest.items() if one.result is RetestResult.FIXED}
+    return frozenset(fixed | set(_noted(notes, collected)))
+
+
+def _noted(notes: Iterable[IssueNote], collected: str) -> Iterator[tuple[str, str, str]]:
+    for note in notes:
+        kind, _, name = note.issue.partition(":")
+        catalog, _, clause = name.partition("/")
+        if kind == "clause" and note.retest == RetestResult.FIXED and note.entered >= collected:
+            yield catalog, clause, ""

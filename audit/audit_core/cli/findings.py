@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from audit_core.cli.context import Context
 from audit_core.cli.output import Colored, print_table
-from audit_core.cli.summary import NAMES
+from audit_core.cli.system import NAMES
 from audit_core.model import Conclusion, Finding, Severity, Verdict, msg
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Results

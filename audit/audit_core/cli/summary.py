@@ -11,8 +11,9 @@ from pathlib import Path
 
 from audit_core.cli.context import Context
 from audit_core.cli.output import Colored, print_table, say
+from audit_core.cli.system import NAMES, print_system
 from audit_core.inventory import THIS_MACHINE
-from audit_core.model import Finding, Result, Severity, Verdict, msg
+from audit_core.model import Finding, Result, Severity, Verdict
 from audit_core.model.overrides import Change
 from audit_core.model.results import Results, TargetState, total
 from audit_core.store.runs import Run
@@ -22,13 +23,6 @@ _WORST = 12
 _NAMED = 3
 _LOOKED = 200  # objects whose findings are read for the worst problems
 _ORDER = tuple(Result)
-NAMES = {
-    Result.CONFORMING: msg("conforming"),
-    Result.PARTLY_CONFORMING: msg("partly"),
-    Result.NONCONFORMING: msg("nonconforming"),
-    Result.NOT_APPLICABLE: msg("n/a"),
-    Result.NOT_ASSESSED: msg("not assessed"),
-}
 
 
 def print_summary(
@@ -36,6 +30,7 @@ def print_summary(
 ) -> None:
     """The counts per layer, findings, what could not be seen, and what to do next."""
     _layers(context, results)
+    print_system(context, results)
     print_findings()
     _blind(context, results, run)
     _targets(context, results)

@@ -270,7 +270,9 @@ class Evaluator:
             targets=self._file.targets,
             rules=profile.risk_rules,
             judged=standing_risks(self._said.risks, self._judged),
-            fixed=fixed_by_retest(self._said.retests, self._file.started[:10]),
+            fixed=fixed_by_retest(
+                self._said.retests, self._file.started[:10], self._said.issue_notes
+            ),
         )
         return overall(profile.gradings, matter, results.conclusions)
 

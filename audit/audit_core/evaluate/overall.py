@@ -31,7 +31,7 @@ _LISTED = 100
 _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
 Key = tuple[str, str]
 Fixed = frozenset[tuple[str, str, str]]
-"""Catalog, clause and object of what a re-test found fixed."""
+"""Catalog, clause and object (empty for all) of what a re-test found fixed."""
 
 
 class Matter(Struct, frozen=True, kw_only=True):
@@ -98,7 +98,8 @@ class Overall:
         unit = self._units.get((c.catalog, c.clause))
         if unit is None:
             return
-        fixed = (c.catalog, c.clause, c.target) in self._matter.fixed
+        known = self._matter.fixed
+        fixed = any((c.catalog, c.clause, on) in known for on in (c.target, ""))
         unit.add(c, score_of(self._grading, c), fixed)
         self._risks.add(unit.clause, c, fixed)
         self._effects.add(unit.clause, c)
