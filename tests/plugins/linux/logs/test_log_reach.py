@@ -346,8 +346,8 @@ def test_records_that_a_rule_stops_are_not_sent(
 def test_a_hostile_set_up_file_is_read_in_little_time(
     line: str, files: Callable[..., Answer]
 ) -> None:
-    lines = (f"{line}\n" * 40_000)[: 1 << 20]  # what the request lets through
+    lines = (f"{line}\n" * 10_000)[: 1 << 18]
     started = time.process_time()
     with contextlib.suppress(ParseError):
         rsyslog.parse_rsyslog(files({MAIN: lines}))
-    assert time.process_time() - started < 20  # 0.9 s were measured
+    assert time.process_time() - started < 5  # 0.4 s were measured; quadratic is minutes
