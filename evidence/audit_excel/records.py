@@ -45,7 +45,7 @@ def _matrix(book: Book, view: View, sheets: TableSheets, ids: Sequence[str]) -> 
         sheet = Sheet(book, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5", keyed=True)
         sheet.freeze(FIRST_ROW, 4)
         if len(ids) > WIDE_MATRIX:
-            sheet.wide_on_paper()
+            sheet.wide_on_paper(3, WIDE_MATRIX)
         sheet.wide(Cell(view.text("Clause matrix"), "title"), columns=3)
         sheet.wide(Cell(view.text("Empty: the item does not concern this type of object"), "note"),
                    columns=3)  # fmt: skip

@@ -41,6 +41,9 @@ class Column(NamedTuple):
     date: bool = False
 
 
+PAPER_WIDTH = 138.0
+"""Characters that fit side by side on a landscape page of A4 at full size."""
+
 KEY_WIDTH = 20.0
 """Of the last column of a table, which is hidden and holds the key of each row."""
 
@@ -196,10 +199,17 @@ class Sheet:
         if column > 1:
             self._raw.print_title_cols = f"A:{get_column_letter(column - 1)}"
 
-    def wide_on_paper(self) -> None:
-        """Let the print run over several pages sideways, where one would be too small to read."""
-        self._raw.page_setup.fitToWidth = 0
-        self._raw.sheet_properties.pageSetUpPr.fitToPage = False
+    def wide_on_paper(self, kept: int, each: int) -> None:
+        """The print runs over several pages sideways, with `each` columns beside the first `kept`.
+
+        These stand on every page.
+        """
+        raw, widths = self._raw, self._widths
+        raw.page_setup.fitToWidth = 0
+        raw.sheet_properties.pageSetUpPr.fitToPage = False
+        raw.page_setup.scale = int(100 * PAPER_WIDTH / max(PAPER_WIDTH, sum(widths[: kept + each])))
+        for column in range(kept + each, len(widths), each):
+            raw.col_breaks.append(Break(id=column))
 
     def filter(self, head: int) -> None:
         """A filter on the columns under row `head`, so that sorting takes the keys along."""

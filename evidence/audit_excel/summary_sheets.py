@@ -13,6 +13,7 @@ from openpyxl.chart.marker import DataPoint
 
 from audit_core.model import Result, Severity, msg
 from audit_core.model.results import ObjectEntry
+from audit_excel import overall
 from audit_excel.parts import NAME
 from audit_excel.plan import Plan
 from audit_excel.sheet import Book, Cell, Link, Sheet
@@ -216,16 +217,46 @@ def overview(book: Book, view: View, plan: Plan) -> None:
         sheet.wide(Cell(view.alarm, "alarm"), columns=7)
     sheet.wide(Cell(view.disclaimer, "disclaimer"), columns=7)
     sheet.wide(Cell(_severity_line(plan, view), "plain"), columns=7)
+    if view.part.name == NAME:
+        _conclusions(view, sheet)
     counted = _counted(view)
     total = added(counts for entry in counted for counts in entry.conclusions.values())
     sheet.wide(Cell(view.text("Items per layer"), "section"), columns=7)
     layers = _layers(view, plan, counted)
     by_layer = _count_table(view, sheet, view.text("Layer"), layers, total)
     by_object = _objects(view, plan, sheet, counted, total)
+    if view.part.name == NAME:
+        _exceptions(view, sheet)
     if layers:
         _charts(view, sheet, (by_layer, len(layers)), (by_object, len(counted)))
     if sheet.last_row <= ROWS_ON_ONE_PAGE:
         sheet.one_page()  # a chart must not be cut in two
+
+
+def _conclusions(view: View, sheet: Sheet) -> None:
+    """What each grading says of the whole system."""
+    told = list(overall.conclusions(view))
+    if told:
+        sheet.wide(Cell(view.text("Conclusion on the system"), "section"), columns=7)
+    for lines in told:
+        sheet.wide(Cell(lines, "text"), columns=7)
+
+
+def _exceptions(view: View, sheet: Sheet) -> None:
+    """Waivers, and settings of the profile that loosen."""
+    text = view.text
+    for title, heads, rows in (
+        (text("Waivers: they change no result"), overall.waiver_heads(view),
+         overall.waivers(view)),
+        (text("Settings that the profile loosens or changes"), overall.setting_heads(view),
+         overall.settings(view)),
+    ):  # fmt: skip
+        if rows:
+            sheet.gap()
+            sheet.wide(Cell(title, "section"), columns=7)
+            sheet.row([Cell(head, "head") for head in heads])
+            for row in rows:
+                sheet.row([Cell((told,)) for told in row])
 
 
 def _severity_line(plan: Plan, view: View) -> str:
@@ -233,9 +264,10 @@ def _severity_line(plan: Plan, view: View) -> str:
     high, medium, low = (found.count(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
     return view.say(
         msg(
-            "Issues: {all} (high {high}, medium {medium}, low {low}); items that still need "
-            "manual input: {missing}",
-            all=len(found), high=high, medium=medium, low=low, missing=len(plan.wanted),
+            "Issues: {all} (high {high}, medium {medium}, low {low}); questions that people still "
+            "have to answer: {missing}",
+            all=len(found), high=high, medium=medium, low=low,
+            missing=sum(row.answer is None for row in plan.wanted),
         )
     )  # fmt: skip
 

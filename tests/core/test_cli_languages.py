@@ -28,7 +28,7 @@ COMMANDS = [
 _LEFT = {
     "dengbao", "en", "zh", "table", "json", "list", "show", "lint", "latest", "sudoers", "yaml",
     "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
-    "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "attest",
+    "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "attest", "import",
     "store", "dir", "inventory", "suggest", "runs", "high", "medium", "low", "new", "undetermined",
 }  # fmt: skip
 

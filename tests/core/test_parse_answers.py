@@ -52,15 +52,15 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
 @pytest.mark.parametrize(
     ("stderr", "detail"),
     [
-        (b"", "/bin/x: unexpected exit status 255"),
+        (b"", "x: unexpected exit status 255"),
         (b"\n /etc/x line 3: Bad option\nmore\n",
-         "/bin/x: unexpected exit status 255 (“/etc/x line 3: Bad option”)"),
+         "x: unexpected exit status 255 (“/etc/x line 3: Bad option”)"),
         (b"Bad\xff",
-         "/bin/x: unexpected exit status 255 (“Bad\ufffd”)"),
+         "x: unexpected exit status 255 (“Bad\ufffd”)"),
         (b"WARNING: apt has no stable interface\n\nE: Conflicting values\nE: more\n",
-         "/bin/x: unexpected exit status 255 (“E: Conflicting values”)"),
-        (b"WARNING: nothing more\n", "/bin/x: unexpected exit status 255"),
-        (b"y" * 999, "/bin/x: unexpected exit status 255 (“" + "y" * 300 + "…”)"),
+         "x: unexpected exit status 255 (“E: Conflicting values”)"),
+        (b"WARNING: nothing more\n", "x: unexpected exit status 255"),
+        (b"y" * 999, "x: unexpected exit status 255 (“" + "y" * 300 + "…”)"),
     ],
 )  # fmt: skip
 def test_a_command_that_fails_is_told_with_its_own_first_words(stderr: bytes, detail: str) -> None:

@@ -248,6 +248,15 @@ def test_issues_are_the_failed_checks_and_the_conclusions_without_one(pack: Pack
     assert numbers == [f"T{n:03d}" for n in range(1, len(numbers) + 1)]
 
 
+def test_the_overview_says_what_is_concluded_on_the_system(pack: Pack) -> None:
+    told = "\n".join(str(row[0]) for row in pack.table("Overview", 1))
+    assert pack.results["system"]
+    for system in pack.results["system"]:
+        assert system["grading"][pack.lang] in told
+        settled = f"{system['units_decided']}"
+        assert re.search(rf"(已确定测评项 {settled}/|items settled: {settled} of )", told)
+
+
 def test_every_check_and_every_observation_has_its_row(pack: Pack) -> None:
     checks = [
         (r[1], r[2].split("\n")[-1].split(" v")[0], r[3]) for r in pack.table("Check results")
