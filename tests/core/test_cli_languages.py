@@ -21,15 +21,16 @@ COMMANDS = [
     (), ("run",), ("plan",), ("collect",), ("evaluate",), ("results",), ("pack",), ("verify",),
     ("catalog",), ("catalog", "list"), ("catalog", "show"), ("profile",), ("profile", "list"),
     ("profile", "show"), ("profile", "lint"), ("check",), ("check", "list"), ("check", "show"),
-    ("plugin",), ("plugin", "list"), ("doctor",), ("hostkeys",), ("questions",),
+    ("plugin",), ("plugin", "list"), ("doctor",), ("hostkeys",), ("questions",), ("import",),
     ("inventory",), ("inventory", "check"), ("inventory", "suggest"), ("runs",), ("runs", "list"),
 ]  # fmt: skip
 
 _LEFT = {
     "dengbao", "en", "zh", "table", "json", "list", "show", "lint", "latest", "sudoers", "yaml",
     "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
-    "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "attest", "import",
-    "store", "dir", "inventory", "suggest", "runs", "high", "medium", "low", "new", "undetermined",
+    "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "attest",
+    "import", "workbook", "xlsx", "store", "dir", "inventory", "suggest", "runs", "high", "medium",
+    "low", "new", "undetermined",
 }  # fmt: skip
 
 
