@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit_core.model import Message, msg
-from audit_core.model.overall import Bounds, SystemConclusion
+from audit_core.model.overall import Bounds, SystemConclusion, WaiverResult
 from audit_core.model.overrides import Change, OverrideInfo
-from audit_core.model.waivers import WaiverFault, WaiverResult
+from audit_core.model.waivers import WaiverFault
 from audit_excel.view import View
 
 _FAULTS = {
