@@ -52,11 +52,13 @@ def docker_api(files: ServiceFiles, service: Service) -> Seen:
         settings = _settings(file)
     except ParseError:
         settings, doubts = {}, (msg("Cannot read {paths}", paths=(_DAEMON,)),)
-    words = tuple(word for p in service.processes or () for word in p.words)
     listed = settings.get("hosts")
-    hosts = [*_hosts(words), *(str(h) for h in (listed if isinstance(listed, list) else ()))]
+    hosts = [
+        *_hosts(service.words),
+        *(str(h) for h in (listed if isinstance(listed, list) else ())),
+    ]
     verified = settings.get("tlsverify") is True or any(
-        w in ("--tlsverify", "--tlsverify=true", "--tlsverify=1") for w in words
+        w in ("--tlsverify", "--tlsverify=true", "--tlsverify=1") for w in service.words
     )
     over_tcp = [host for host in hosts if host.startswith("tcp:")]
     told: tuple[Message, ...] = ()

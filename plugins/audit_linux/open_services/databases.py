@@ -125,21 +125,10 @@ def _mongod(file: ServiceFile) -> tuple[dict[str, str], bool]:
 def mongodb_authorization(files: ServiceFiles, service: Service) -> Seen:
     """MongoDB lets nobody in from other hosts without a login."""
     own = files.matching(r"/etc/mongod(b)?\.conf")
-    words = [word for p in service.processes or () for word in p.words]
+    words = service.words
     if {"--auth", "--keyFile", "--clusterAuthMode"} & set(words):
         return Seen(fine=msg("Started with --auth"))
-    bad, unsure = [], []
-    for file in own:
-        if file.lines is None:
-            continue
-        values, asks = _mongod(file)
-        address = values.get("net.bindip", values.get("bind_ip", ""))
-        everywhere = values.get("net.bindipall", "").lower() == "true"
-        outside = everywhere or not all(map(is_loopback, filter(None, re.split("[, ]+", address))))
-        if not asks and outside:
-            bad.append(file.path)
-        elif not asks and not address:
-            unsure.append(file.path)  # before MongoDB 3.6 this was every address
+    bad, unsure = _without_login(own)
     named = [w for w in words if w.startswith(("--bind_ip", "--noauth", "--config", "-f"))]
     other = named and not any(f.path in words for f in own)
     told: tuple[Message, ...] = ()
@@ -154,6 +143,23 @@ def mongodb_authorization(files: ServiceFiles, service: Service) -> Seen:
     fine = msg("Authorization is on, or only this host is let in: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     return Seen(open=told, doubts=doubts, fine=fine)
+
+
+def _without_login(files: tuple[ServiceFile, ...]) -> tuple[list[str], list[str]]:
+    """The files that ask for no login of other hosts, and those that may not."""
+    bad, unsure = [], []
+    for file in files:
+        if file.lines is None:
+            continue
+        values, asks = _mongod(file)
+        address = values.get("net.bindip", values.get("bind_ip", ""))
+        everywhere = values.get("net.bindipall", "").lower() == "true"
+        outside = everywhere or not all(map(is_loopback, filter(None, re.split("[, ]+", address))))
+        if not asks and outside:
+            bad.append(file.path)
+        elif not asks and not address:
+            unsure.append(file.path)  # before MongoDB 3.6 this was every address
+    return bad, unsure
 
 
 def _by_arguments(words: list[str]) -> Message:
@@ -192,7 +198,7 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> Seen:
     own = files.matching(r"/etc/(mysql/)?my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*\.d/.*\.cnf")
     told: tuple[Message, ...] = ()
     bad = [f.path for f in own if _skips(f)]
-    words = [w for p in service.processes or () for w in p.words]
+    words = service.words
     if any(w.replace("_", "-").startswith("--skip-grant-tables") for w in words):
         bad.append("--skip-grant-tables")
     if bad:

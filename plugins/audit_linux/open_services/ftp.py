@@ -70,7 +70,7 @@ def _pure(file: ServiceFile) -> bool:
     return not values or values[-1].lower() not in _YES
 
 
-def _main(files: tuple[ServiceFile, ...], started: list[str]) -> tuple[ServiceFile, ...]:
+def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[ServiceFile, ...]:
     """The files that servers read: those that the command lines name, or else the usual one."""
     named = tuple(f for f in files if f.path in started)
     usual = tuple(f for f in files if f.path in ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf"))
@@ -87,32 +87,44 @@ def _main(files: tuple[ServiceFile, ...], started: list[str]) -> tuple[ServiceFi
 def ftp_anonymous(files: ServiceFiles, service: Service) -> Seen:
     """The FTP server lets nobody in without a password."""
     names = {p.name for p in service.processes or ()}
-    words = [word for p in service.processes or () for word in p.words]
-    vsftpd = _main(files.matching(_VSFTPD), words) if _may(names, "vsftpd") else ()
+    vsftpd = _main(files.matching(_VSFTPD), service.words) if _may(names, "vsftpd") else ()
     proftpd = files.matching(_PROFTPD) if _may(names, "proftpd") else ()
     pure = files.matching(_PURE) if _may(names, "pure-ftpd") else ()
-    asked = {f.path: _proftpd(f) for f in proftpd if f.lines is not None}
-    bad = [
-        *(f.path for f in vsftpd if f.lines is not None and not _refused(f) and _vsftpd(f)),
-        *(path for path, (found, all_asked) in asked.items() if found and not all_asked),
-        *(f.path for f in pure if f.lines is not None and _pure(f)),
-    ]
-    unsure = [path for path, (found, all_asked) in asked.items() if found and all_asked]
-    unsure += [f.path for f in vsftpd if _refused(f)]
     told: tuple[Message, ...] = ()
-    if bad:
+    if bad := _open_in(vsftpd, proftpd, pure):
         told = (msg("Anonymous logins are on in {paths}", paths=capped(bad)),)
     doubts = unread((*vsftpd, *proftpd, *pure))
-    if unsure:
+    if unsure := _unsure_in(vsftpd, proftpd):
         doubts += (msg("Look at the anonymous logins in {paths}", paths=capped(unsure)),)
-    lacking = [n for n, have in (("vsftpd", vsftpd), ("proftpd", proftpd), ("pure-ftpd", pure))
-               if n in names and not have]  # fmt: skip
-    if lacking:
+    have = {"vsftpd": vsftpd, "proftpd": proftpd, "pure-ftpd": pure}
+    if lacking := [name for name, found in have.items() if name in names and not found]:
         doubts += (msg("No configuration was found of {names}", names=capped(lacking)),)
-    read = capped(f.path for f in (*vsftpd, *proftpd, *pure))
-    fine = msg("No anonymous logins in {paths}", paths=read) if read else None
+    fine = _fine((*vsftpd, *proftpd, *pure))
     # Without a process it is not known which of the installed servers answers on port 21.
     return Seen(open=told if names else (), doubts=doubts if names else told + doubts, fine=fine)
+
+
+def _fine(files: tuple[ServiceFile, ...]) -> Message | None:
+    read = capped(f.path for f in files)
+    return msg("No anonymous logins in {paths}", paths=read) if read else None
+
+
+_Files = tuple[ServiceFile, ...]
+
+
+def _open_in(vsftpd: _Files, proftpd: _Files, pure: _Files) -> list[str]:
+    """The files that surely let anonymous in."""
+    return [
+        *(f.path for f in vsftpd if f.lines is not None and not _refused(f) and _vsftpd(f)),
+        *(f.path for f in proftpd if f.lines is not None and _proftpd(f) == (True, False)),
+        *(f.path for f in pure if f.lines is not None and _pure(f)),
+    ]
+
+
+def _unsure_in(vsftpd: _Files, proftpd: _Files) -> list[str]:
+    """The files of which it is not known whether they let anonymous in."""
+    asked = [f.path for f in proftpd if f.lines is not None and _proftpd(f) == (True, True)]
+    return asked + [f.path for f in vsftpd if _refused(f)]
 
 
 def _may(names: set[str], name: str) -> bool:

@@ -153,7 +153,7 @@ def _seen(
     told: tuple[Message, ...] = ()
     if open_:
         told = (msg("Accounts that need no password: {names}", names=capped(open_)),)
-    changed = [w for p in service.processes or () for w in p.words if w.startswith("--")]
+    changed = [w for w in service.words if w.startswith("--")]
     rows = (
         (doubtful, msg("No password, and only protected mode keeps others out, which does not in"
                        " Redis before 7 where addresses are bound: {names}",

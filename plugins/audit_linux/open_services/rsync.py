@@ -147,11 +147,9 @@ def rsync_modules(files: ServiceFiles, service: Service) -> Seen:
     """No module of the rsync daemon takes files from whoever does not log in."""
     found, missing = modules(files)
     naked = [m for m in found if m.without_login and not m.only_loopback]
-    writable = [m for m in naked if not m.on("readonly", True)]
-    open_ = [m.text for m in writable if not m.limits]
-    limited = [f"{m.text} ({m.limits})" for m in writable if m.limits]
+    open_, limited = _writable(naked)
     readable = [m.text for m in naked if m.on("readonly", True) and not m.on("writeonly", False)]
-    other = [w for p in service.processes or () for w in p.words if w.startswith("--config")]
+    other = [w for w in service.words if w.startswith("--config")]
     told: tuple[Message, ...] = ()
     if open_:
         told = (msg("Everybody can write without a login: {names}", names=capped(open_)),)
@@ -168,6 +166,13 @@ def rsync_modules(files: ServiceFiles, service: Service) -> Seen:
         told, doubts = (), told + doubts
     fine = msg("{count} modules, each with auth users or for this host only", count=len(found))
     return Seen(open=told, doubts=doubts + unread(files.matching(_MAIN)), fine=fine)
+
+
+def _writable(naked: list[Module]) -> tuple[list[str], list[str]]:
+    """The modules that everybody can write, and those that only addresses limit."""
+    found = [m for m in naked if not m.on("readonly", True)]
+    open_ = [m.text for m in found if not m.limits]
+    return open_, [f"{m.text} ({m.limits})" for m in found if m.limits]
 
 
 CHECKS = (rsync_modules,)

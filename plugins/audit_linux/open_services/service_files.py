@@ -176,6 +176,11 @@ class Service(Struct, frozen=True, kw_only=True):
     listeners: tuple[Listener, ...] | None
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the command lines of its processes, as far as they are known."""
+        return tuple(word for process in self.processes or () for word in process.words)
+
+    @property
     def runs(self) -> bool | None:
         """Whether it runs or its port is open; None where that is not known."""
         if self.processes or self.listeners:

@@ -101,10 +101,8 @@ def snmp_community(files: ServiceFiles, service: Service) -> Seen:
     if not own and not service.processes:
         return Seen(doubts=(msg("Port 161 is open; what answers there was not found"),))
     rows = _rows(own)
-    found = [c for c in _communities(rows) if not c.directive.endswith("6") or _six(service)]
-    bad = [c.text for c in found if c.name in _KNOWN and not is_loopback(c.source)]
     told: tuple[Message, ...] = ()
-    if bad:
+    if bad := _known_to_all(rows, service):
         told = (msg("Communities that everybody knows: {names}", names=capped(bad)),)
     if service.only_loopback:
         return Seen(doubts=unread(own), fine=msg("It listens on the loopback interface only"))
@@ -115,8 +113,15 @@ def snmp_community(files: ServiceFiles, service: Service) -> Seen:
         doubts += (msg("Files that were not read: {names}", names=capped([*elsewhere, *other])),)
     fine = msg("No community named public or private in {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    return Seen(open=told if not other else (), doubts=doubts if not other else told + doubts,
-                fine=fine)  # fmt: skip
+    if other:
+        told, doubts = (), told + doubts
+    return Seen(open=told, doubts=doubts, fine=fine)
+
+
+def _known_to_all(rows: list[list[str]], service: Service) -> list[str]:
+    """The communities that everybody knows, as they are written."""
+    found = [c for c in _communities(rows) if not c.directive.endswith("6") or _six(service)]
+    return [c.text for c in found if c.name in _KNOWN and not is_loopback(c.source)]
 
 
 def _six(service: Service) -> bool:
