@@ -11,6 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
+import installed
 from audit_core.cli import main
 from audit_core.pack import keys
 from audit_core.pack.writer import write_pack
@@ -18,6 +19,7 @@ from audit_core.policy import Catalog
 from audit_core.store.runs import Store
 from audit_core.text import translate
 from audit_core.views import field_docs, results_view, schemas
+from audit_core.views.file_schemas import file_schemas
 from core.pack import making
 from core.whole import in_memory
 
@@ -86,16 +88,25 @@ PRINTED = {
     "profile.json": ("profile", "show", "gbt22239-l3"),
     "profile-list.json": ("profile", "list"),
     "profile-lint.json": ("profile", "lint"),
+    "profile-settings.json": ("profile", "show", "gbt22239-l3", "--resolved"),
+    "profile-diff.json": ("profile", "diff", "gbt22239-l3", "gbt22239-l3-finance"),
+    "catalog-crosswalk.json": ("catalog", "crosswalk", "smart-finance", "gbt22239-2019"),
+    "explain.json": ("explain", "8.1.4.1a"),
 }
 """The commands that print without a run, by the schema of what they print."""
 
-WITH_A_RUN = {"results.json": ("results", "evaluate"), "verify.json": ("verify",)}
+WITH_A_RUN = {
+    "record-lint.json": ("lint",),
+    "results.json": ("results", "evaluate"),
+    "verify.json": ("verify",),
+}
 ELSEWHERE = {
     "inventory-check.json",
     "inventory-suggest.json",
     "run-list.json",
     "hostkey-list.json",
-}  # test_inventory_commands, test_live_preflight
+    "profile-test-result.json",
+}  # test_profile_commands, test_inventory_commands, test_live_preflight
 WITH_ANSWERS = {
     "waivers.json",
     "answers.json",
@@ -114,7 +125,7 @@ def printed(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> Any:
 
 def test_every_schema_is_of_something_that_is_written_or_printed() -> None:
     assert schemas.schemas().keys() == WRITTEN | PRINTED.keys() | WITH_A_RUN.keys() | (
-        ELSEWHERE | WITH_ANSWERS
+        ELSEWHERE | WITH_ANSWERS | file_schemas(installed.registry()).keys()
     )
 
 
@@ -168,7 +179,9 @@ def _described() -> dict[str, set[str]]:
 
 
 def test_every_field_says_what_it_means() -> None:
-    for raw in schemas.schemas().values():
+    for file, raw in schemas.schemas().items():
+        if file == "inventory-file.json":
+            continue  # the pages of plugins document their settings
         for name, body in json.loads(raw)["$defs"].items():
             if "properties" in body:
                 assert body["description"], name

@@ -17,7 +17,7 @@ from audit_core.model.errors import InputError, StoreError
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.system_errors import os_error
 
-_HEAD = b"answers:\n"
+_HEAD = b"# yaml-language-server: $schema=.dengbao/schemas/answers.json\nanswers:\n"
 _INDENTS = ("  ", "", "    ")
 
 

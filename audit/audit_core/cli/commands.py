@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Callable
 
 from audit_core.cli import output
 from audit_core.cli.context import Context
@@ -33,18 +34,29 @@ def _carried_out(context: Context) -> int:
     args = context.args
     output.COLOR = getattr(args, "color", "auto")
     if args.command in ("catalog", "profile", "check", "plugin", "runs"):
-        from audit_core.cli import lists
-
-        return lists.COMMANDS[(args.command, args.verb)](context)
+        return _listing(args.command, args.verb)(context)
     if args.command == "inventory":
         from audit_core.cli import inventories
 
         return inventories.COMMANDS[args.verb](context)
+    if args.command == "schema":
+        from audit_core.cli import editors
+
+        return editors.schema(context)
     if args.command == "hostkeys":
         from audit_core.cli import hostkeys
 
         return hostkeys.hostkeys(context)
-    from audit_core.cli import attesting, auditing, doctor, importing, questions, stored
+    from audit_core.cli import (
+        attesting,
+        auditing,
+        clauses,
+        doctor,
+        importing,
+        questions,
+        record_lint,
+        stored,
+    )
 
     commands = {
         "run": auditing.run,
@@ -55,8 +67,31 @@ def _carried_out(context: Context) -> int:
         "import": importing.import_document,
         "evaluate": stored.evaluate,
         "results": stored.results,
+        "explain": clauses.explain,
+        "lint": record_lint.lint,
         "pack": stored.pack,
         "verify": stored.verify,
         "doctor": doctor.doctor,
     }
     return commands[args.command](context)
+
+
+def _listing(noun: str, verb: str) -> Callable[[Context], int]:
+    """The function of a command that shows what there is."""
+    from audit_core.cli import catalogs, lists, profiles
+
+    commands: dict[tuple[str, str], Callable[[Context], int]] = {
+        ("catalog", "list"): catalogs.catalogs,
+        ("catalog", "show"): catalogs.catalog,
+        ("catalog", "crosswalk"): catalogs.crosswalk,
+        ("profile", "list"): lists.profiles,
+        ("profile", "show"): profiles.show,
+        ("profile", "lint"): lists.lint,
+        ("profile", "diff"): profiles.diff,
+        ("profile", "test"): profiles.test,
+        ("check", "list"): lists.checks,
+        ("check", "show"): lists.check,
+        ("plugin", "list"): lists.plugins,
+        ("runs", "list"): lists.stored_runs,
+    }
+    return commands[noun, verb]

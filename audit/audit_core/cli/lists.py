@@ -1,8 +1,8 @@
-"""The commands that show what there is: catalogs, profiles, checks, plugins."""
+"""The commands that show what there is: profiles, checks, plugins, runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -12,9 +12,8 @@ from audit_core.cli.explain import code_place
 from audit_core.cli.names import COLUMNS
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.evaluate import profile_checks
-from audit_core.model import Check, Message, english, filled, msg
+from audit_core.model import Check, filled, msg
 from audit_core.model.errors import InputError, UsageError
-from audit_core.model.results import Clause
 from audit_core.policy.words import nearest
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
@@ -22,7 +21,6 @@ from audit_core.views.cli_views import (
     CHECK_VIEW,
     LINT_VIEW,
     BoundCheck,
-    CatalogRow,
     CheckRow,
     CheckView,
     ClauseRow,
@@ -33,7 +31,6 @@ from audit_core.views.cli_views import (
     ProfileRow,
     RunRow,
 )
-from audit_core.views.results_view import catalog_view
 
 
 def listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0) -> int:
@@ -63,54 +60,8 @@ def _words(context: Context) -> Callable[[str], str]:
     return str if context.args.format == "json" else context.code
 
 
-def _data(context: Context, detail: Message) -> str:
-    """What a catalog says of itself: in English where a program reads it."""
-    return english(detail) if context.args.format == "json" else context.translator.say(detail)
-
-
 def _zh(context: Context, zh: str, en: str) -> str:
     return zh if context.lang == "zh" or not en else en
-
-
-def catalogs(context: Context) -> int:
-    """Every catalog with its number of clauses."""
-    rows = [
-        CatalogRow(
-            id=c.id,
-            title=_zh(context, c.title, c.title_en),
-            edition=_data(context, c.edition),
-            confidence=_data(context, c.confidence),
-            clauses=len(c.clauses),
-        )
-        for c in context.policy.catalogs()
-    ]
-    return listed(context, context.text("Catalogs"), rows, 1)
-
-
-def catalog(context: Context) -> int:
-    """One catalog, every clause."""
-    found = context.policy.catalog(context.args.name)
-    if context.args.format == "json":
-        print_json(catalog_view(found))
-        return 0
-    text = context.text
-    heads = (text("clause"), text("unit"), text("scope"), text("layer"), text("control point"),
-             text("gist"))  # fmt: skip
-    scopes = {s.id: _zh(context, s.zh, s.en) for s in found.scopes}
-    rows = [_clause(context, c, scopes) for c in found.clauses]
-    print_table(_zh(context, found.title, found.title_en), heads, rows)
-    return 0
-
-
-def _clause(context: Context, c: Clause, scopes: Mapping[str, str]) -> tuple[str, ...]:
-    return (
-        c.id,
-        c.unit or "",
-        scopes.get(c.scope, c.scope),
-        _zh(context, c.layer, c.layer_en),
-        _zh(context, c.control_point, c.control_point_en),
-        _zh(context, c.gist, c.gist_en),
-    )
 
 
 def profiles(context: Context) -> int:
@@ -299,16 +250,3 @@ def _run_row(run: Run, words: Callable[[str], str]) -> RunRow:
         state = "complete" if stored.complete else "not_in_full"
     return RunRow(id=run.id, started=file.started, profile=file.profile, status=words(state),
                   targets=len(file.targets))  # fmt: skip
-
-
-COMMANDS: dict[tuple[str, str], Callable[[Context], int]] = {
-    ("catalog", "list"): catalogs,
-    ("catalog", "show"): catalog,
-    ("profile", "list"): profiles,
-    ("profile", "show"): profile,
-    ("profile", "lint"): lint,
-    ("check", "list"): checks,
-    ("check", "show"): check,
-    ("plugin", "list"): plugins,
-    ("runs", "list"): stored_runs,
-}

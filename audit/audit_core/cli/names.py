@@ -73,6 +73,21 @@ CODES: dict[str, Message] = {
     "partly_fixed": msg("partly fixed"),
     "not_fixed": msg("not fixed"),
     "risk_accepted": msg("risk accepted"),
+    # what is known of a step
+    "counts": msg("counts"),
+    # conclusions
+    "conforming": msg("conforming"),
+    "partly_conforming": msg("partly"),
+    "nonconforming": msg("nonconforming"),
+    "not_assessed": msg("not assessed"),
+    # what is wrong with a record
+    "repeats_clause": msg("repeats_clause"),
+    "contradiction": msg("contradiction"),
+    "no_reason": msg("no_reason"),
+    "not_sampled": msg("not_sampled"),
+    "old_evidence": msg("old_evidence"),
+    "not_mentioned": msg("not_mentioned"),
+    "foreign_name": msg("foreign_name"),
     # requests and their rights
     "network": msg("network"),
     "user": msg("user"),
@@ -85,6 +100,18 @@ CODES: dict[str, Message] = {
 }
 
 COLUMNS: dict[str, Message] = {
+    "approver": msg("approver"),
+    "left": msg("in the first"),
+    "other": msg("other clause"),
+    "other_gist": msg("gist of the other clause"),
+    "parameter": msg("parameter"),
+    "part": msg("part"),
+    "reason": msg("reason"),
+    "right": msg("in the second"),
+    "source": msg("source"),
+    "stricter": msg("stricter"),
+    "value": msg("value"),
+    "where": msg("where"),
     "access": msg("access"),
     "address": msg("address"),
     "catalog": msg("catalog"),

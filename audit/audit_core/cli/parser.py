@@ -14,13 +14,17 @@ from audit_core.model import Message, Severity, Verdict, msg
 from audit_core.model.results import TargetState
 from audit_core.text.translate import LANGUAGES, Translator, default_language
 
+PROFILE_TEST_FAILED = 1
+"""The exit code where a run does not say what a profile test expects."""
+LINT_FOUND = 1
+"""The exit code where the records of a run have problems."""
 NOT_IN_FULL = 4
 """The exit code where not every target was reached and answered."""
 
 _RUN = msg("id of a run, a unique prefix, or latest")
 EXIT_CODES = (
     (0, msg("carried out in full, whatever the results")),
-    (1, msg("what --fail-on asks for holds")),
+    (1, msg("what --fail-on asks for holds, a profile test is not met, or lint found something")),
     (
         NOT_IN_FULL,
         msg("not carried out in full: some target was not reached or did not answer everything"),
@@ -149,6 +153,9 @@ class _Commands:
         self._import()
         self._collect()
         self._stored()
+        self._explain()
+        self._lint()
+        self._schema()
         self._lists()
 
     def _command(self, name: str, help: Message) -> _Parser:
@@ -357,11 +364,15 @@ class _Commands:
 
     def _lists(self) -> None:
         for noun, verbs, text in (
-            ("catalog", ("list", "show"), msg("list catalogs (standards) or show one")),
+            (
+                "catalog",
+                ("list", "show", "crosswalk"),
+                msg("list catalogs (standards), show one, or what two have in common"),
+            ),
             (
                 "profile",
-                ("list", "show", "lint"),
-                msg("list, show or check profiles (clauses and their checks)"),
+                ("list", "show", "lint", "diff", "test"),
+                msg("list, show, check, compare or test profiles (clauses and their checks)"),
             ),
             ("check", ("list", "show"), msg("list checks or show one")),
             ("plugin", ("list",), msg("list installed plugins")),
@@ -371,8 +382,9 @@ class _Commands:
             verbs_of = made.add_subparsers(dest="verb", metavar="|".join(verbs), required=True)
             for verb in verbs:
                 made = self._verb(verbs_of.add_parser(verb, allow_abbrev=False), verb)
-                if noun == "runs":
+                if noun == "runs" or verb == "test":
                     self._store(made)
+                self._more(noun, verb, made)
         self._inventory()
         doctor = self._command(
             "doctor", msg("show what is installed, what is missing and what targets allow")
@@ -390,6 +402,60 @@ class _Commands:
                      help=msg("write unknown keys without asking, for scripts; fingerprints "
                           "are printed, and a changed key is never accepted"))  # fmt: skip
         self._format(keys)
+
+    def _more(self, noun: str, verb: str, made: argparse.ArgumentParser) -> None:
+        """The options of one verb of a noun that the others do not have."""
+        if verb in ("crosswalk", "diff"):
+            self._option(made, "other", metavar="OTHER",
+                         help=msg("id of the entry to compare with"))  # fmt: skip
+        if (noun, verb) == ("profile", "show"):
+            self._option(made, "--resolved", action="store_true",
+                         help=msg("every parameter of its checks, with the value that holds and "
+                                  "who set it"))  # fmt: skip
+        if (noun, verb) == ("catalog", "show"):
+            self._option(made, "--level", metavar="N", help=msg("only clauses of this level"))
+            self._option(made, "--layer", metavar="ID", help=msg("only clauses of this layer"))
+
+    def _schema(self) -> None:
+        made = self._command(
+            "schema", msg("write JSON Schemas of the YAML files, with which editors check them")
+        )
+        self._option(made, "folder", nargs="?", type=Path, metavar="DIR",
+                     help=msg("where to write them (default: .dengbao/schemas here, where "
+                              "generated files look for them)"))  # fmt: skip
+
+    def _lint(self) -> None:
+        made = self._one_run(
+            "lint", msg("list what a reviewer would reject in the records of a run")
+        )
+        self._option(made, "--profile", metavar="P",
+                     help=msg("evaluate with this profile (default: that of the run)"))  # fmt: skip
+        self._option(made, "--names", type=Path, metavar="FILE",
+                     help=msg("names of other clients, one a line, that must not stand in a "
+                              "record"))  # fmt: skip
+        self._option(made, "--as-of", type=_day(self._t), metavar="DAY",
+                     help=msg("judge the age of evidence on this day (default: "
+                              "today)"))  # fmt: skip
+        self._format(made)
+
+    def _explain(self) -> None:
+        made = self._command(
+            "explain",
+            msg("show a clause from its rule and steps to findings and evidence, with what is "
+                "open"),
+        )  # fmt: skip
+        self._option(made, "clause", metavar="CLAUSE",
+                     help=msg("id of a clause, or CATALOG/CLAUSE"))  # fmt: skip
+        self._option(made, "run", nargs="?", metavar="RUN",
+                     help=msg("what this run says of it: id of a run, a unique prefix, or "
+                              "latest"))  # fmt: skip
+        self._store(made)
+        self._option(made, "--profile", metavar="P",
+                     help=msg("evaluate with this profile (default: that of the run)"))  # fmt: skip
+        self._option(made, "-t", "--target", action="append", default=[], metavar="TARGET",
+                     help=msg("only the object that this target is or is part of (may be "
+                              "repeated)"))  # fmt: skip
+        self._format(made)
 
     def _inventory(self) -> None:
         made = self._command(
@@ -434,7 +500,10 @@ class _Commands:
     def _verb(self, parser: _Parser, verb: str) -> _Parser:
         parser.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS,
                             help=self._t.text("language of all output"))  # fmt: skip
-        if verb != "list":
+        if verb == "test":
+            self._option(parser, "name", metavar="FILE",
+                         help=msg("file of expectations of recorded runs (.yaml)"))  # fmt: skip
+        elif verb != "list":
             many = "?" if verb == "lint" else None
             self._option(
                 parser, "name", metavar="ID", nargs=many, help=msg("id of the entry to show")

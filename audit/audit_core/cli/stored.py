@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 _SHOWN = 30  # problems of a pack that are printed: a zip made anew by another program has hundreds
 
 
-def _profile(context: Context, run: Run) -> Profile:
+def profile_of(context: Context, run: Run) -> Profile:
+    """The profile that `run` is evaluated with: the one that was named, else its own."""
     file = run.file
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
 
 
 def take_answers(context: Context, run: Run, given: answers.Said) -> None:
     """What `--answers`, `--waivers` and `--as-of` say counts for `run`."""
-    answers.take(context, run, _profile(context, run), given)
+    answers.take(context, run, profile_of(context, run), given)
 
 
 def _evaluated(context: Context, run: Run) -> Results:
     """The results of `run`, evaluated now and stored; raises StoreError where they cannot be."""
-    work = context.work(_profile(context, run))
+    work = context.work(profile_of(context, run))
     folder = ResultsFolder(run.results_path(work.profile.id))
     before = folder.stored()
     found = _with_progress(context, run, work, folder)
@@ -67,7 +68,7 @@ def read_results(context: Context, run: Run) -> Results:
     If they cannot be stored, that is reported, and they are made in a temporary directory, so that
     a store on a read-only medium can be read.
     """
-    work = context.work(_profile(context, run))
+    work = context.work(profile_of(context, run))
     folder = ResultsFolder(run.results_path(work.profile.id))
     found = folder.stored()
     if found is not None and found.run.sealed and found.run == evaluation.stamp(run, work):
@@ -106,7 +107,7 @@ def exit_code(context: Context, run: Run, results: Results) -> int:
     words = getattr(context.args, "fail_on", ())
     if not words:
         return 0
-    asked = fail_on.read(words, _profile(context, run))
+    asked = fail_on.read(words, profile_of(context, run))
     return int(fail_on.holds(asked, results, lambda: _before(context, run)))
 
 
@@ -158,7 +159,7 @@ def results(context: Context) -> int:
     """Prints all findings of a stored run, or those that the options leave."""
     run = context.store.find(context.args.run)
     found = read_results(context, run)
-    wanted = findings.filter_of(context.args, found, _profile(context, run).bindings)
+    wanted = findings.filter_of(context.args, found, profile_of(context, run).bindings)
     if context.args.format == "json":
         translator = context.translator
         print_pieces(

@@ -63,6 +63,7 @@ def load_profile(name: str, checks: Mapping[str, Check], dirs: Iterable[Path]) -
     return load_policy(dirs).profile(name, checks)
 
 
+_CHAIN_MAX = 20
 _Name = Callable[[Path], str]
 _Known = Callable[[], tuple[str, ...]]
 
@@ -189,7 +190,9 @@ class Policy:
 
     def _layers(self, name: str) -> tuple[_profiles.Layer, ...]:
         layers: list[_profiles.Layer] = []
-        path: Path | None = self._profile_path(name)
+        first = self._profile_path(name)
+        read = [first.resolve()]
+        path: Path | None = first
         while path is not None:
             layer = _profiles.read_layer(path)
             self._own_id(layer, path)
@@ -197,6 +200,9 @@ class Policy:
                 layer.document.fail(("id",), msg("each profile once"), seen(layer.file.id))
             layers.insert(0, layer)
             path = self._parent(layer, path)
+            if path is not None:
+                read.append(path.resolve())
+                _must_end(layer, read)
         return tuple(layers)
 
     def _check_crossings(self, ids: Iterable[str]) -> None:
@@ -261,6 +267,17 @@ def _no_crossing(
             hint=nearest(got, known),
         )
     )
+
+
+def _must_end(layer: _profiles.Layer, read: list[Path]) -> None:
+    """Refuses a chain of profiles that comes back to one of its files, or is very long."""
+    if read[-1] in read[:-1]:
+        chain = " -> ".join(path.name for path in read[read.index(read[-1]) :])
+        expected = msg("a profile that does not extend itself")
+        layer.document.fail(("extends",), expected, seen(chain))
+    if len(read) > _CHAIN_MAX:
+        expected = msg("at most {count} profiles one over another", count=_CHAIN_MAX)
+        layer.document.fail(("extends",), expected, msg("more"))
 
 
 def _is_mapping(path: Path) -> bool:

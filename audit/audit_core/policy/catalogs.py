@@ -42,7 +42,9 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-class _About(Structure, frozen=True, kw_only=True):
+class CatalogFile(Structure, frozen=True, kw_only=True):
+    """`catalog.yaml` as written."""
+
     id: str
     title: Bilingual
     edition: str | Bilingual
@@ -55,7 +57,7 @@ def load_catalog(folder: Path) -> Catalog:
     """The catalog in `folder`; raises InputError with file and line."""
     files = _Files(folder)
     document = load_bytes(files.read("catalog.yaml"), str(folder / "catalog.yaml"))
-    about = document.convert(_About)
+    about = document.convert(CatalogFile)
     if about.id != folder.name:
         expected = msg("the name of the directory, {name}", name=repr(folder.name))
         document.fail(("id",), expected, seen(about.id))
@@ -86,7 +88,7 @@ def load_catalog(folder: Path) -> Catalog:
 
 
 def _graded(
-    files: _Files, about: _About, known: AbstractSet[str]
+    files: _Files, about: CatalogFile, known: AbstractSet[str]
 ) -> tuple[tuple[Grading, ...], tuple[HighRiskRule, ...]]:
     """The gradings of a catalog, and the high-risk rules; none where it has no such files."""
     weights: dict[str, float] = {}
@@ -107,7 +109,9 @@ def _graded(
     return gradings, rules
 
 
-def _with_steps(files: _Files, about: _About, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
+def _with_steps(
+    files: _Files, about: CatalogFile, clauses: tuple[Clause, ...]
+) -> tuple[Clause, ...]:
     """`clauses` with their steps and rules; a clause without known steps has one step."""
     by_id = {c.id: c for c in clauses}
     steps: dict[str, tuple[Step, ...]] = {}
@@ -340,7 +344,7 @@ def _twin(row: _Row, known: AbstractSet[str]) -> EquivalentClause:
     return EquivalentClause(clause=_known(row, "twin", others), fit=Fit(word) if word else Fit.SAME)
 
 
-def _clause(about: _About, row: _Row, english: dict[str, str]) -> Clause:
+def _clause(about: CatalogFile, row: _Row, english: dict[str, str]) -> Clause:
     if not row.keys() <= _COLUMNS:
         unknown = sorted(set(row) - _COLUMNS)
         raise InputError(

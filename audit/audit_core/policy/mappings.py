@@ -31,9 +31,15 @@ class MappedCheck(Struct, frozen=True, kw_only=True):
     role: Role
 
 
-class _Item(Struct, frozen=True, kw_only=True):
+class MappedClause(Struct, frozen=True, kw_only=True):
+    """A clause of a mapping file, with the checks that speak for it."""
+
     clause: str
     checks: tuple[MappedCheck, ...]
+
+
+MappingFile = tuple[MappedClause, ...]
+"""A mapping file as written."""
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
@@ -76,7 +82,7 @@ def read_mapping(documents: tuple[Document, ...], catalog: Catalog) -> Mapping:
     clauses = {clause.id: clause for clause in catalog.clauses}
     reader = _Reader(clauses)
     for document in documents:
-        for index, item in enumerate(document.convert(tuple[_Item, ...])):
+        for index, item in enumerate(document.convert(MappingFile)):
             reader.add(document, index, item)
     carried = _Carrier(reader.checks, clauses, catalog.twins)
     checks = {
@@ -185,7 +191,7 @@ class _Reader:
         self.lines: dict[tuple[str, str], tuple[str, int]] = {}
         self.twice: list[tuple[str, int, Message]] = []
 
-    def add(self, document: Document, index: int, item: _Item) -> None:
+    def add(self, document: Document, index: int, item: MappedClause) -> None:
         if item.clause not in self._clauses:
             hint = nearest(item.clause, self._clauses)
             what = msg("a clause of this catalog")

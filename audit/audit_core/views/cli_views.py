@@ -12,6 +12,8 @@ from msgspec import Struct
 
 CHECK_VIEW = "dengbao/check-view/1"
 LINT_VIEW = "dengbao/lint-view/1"
+RECORD_LINT_VIEW = "dengbao/record-lint-view/1"
+PROFILE_TEST_VIEW = "dengbao/profile-test-view/1"
 PLAN_VIEW = "dengbao/plan-view/1"
 SUGGEST_VIEW = "dengbao/suggest-view/1"
 
@@ -63,6 +65,77 @@ class ClauseRow(Struct, frozen=True, kw_only=True):
     unit: str
     gist: str
     checks: tuple[BoundCheck, ...]
+
+
+class SettingRow(Struct, frozen=True, kw_only=True):
+    """A parameter of a check, as `dengbao profile show --resolved` prints it."""
+
+    check: str
+    parameter: str
+    value: str
+    stricter: str
+    where: str
+    source: str
+    reason: str
+    approver: str
+
+
+class DifferenceRow(Struct, frozen=True, kw_only=True):
+    """A difference between two profiles, as `dengbao profile diff` prints it."""
+
+    part: str
+    name: str
+    left: str
+    right: str
+
+
+class OutcomeRow(Struct, frozen=True, kw_only=True):
+    """An expectation of a profile test with what came out."""
+
+    file: str
+    line: int
+    run: str
+    what: str
+    expected: str
+    got: str
+    holds: bool
+    detail: str
+
+
+class ProfileTestView(Struct, frozen=True, kw_only=True):
+    """The expectations of a file of profile tests, as `dengbao profile test` prints them."""
+
+    schema: str
+    profile: str
+    expectations: tuple[OutcomeRow, ...]
+
+
+class RecordProblemRow(Struct, frozen=True, kw_only=True):
+    """A problem in the records of a run."""
+
+    kind: str
+    target: str
+    catalog: str
+    clause: str
+    detail: str
+
+
+class RecordLintView(Struct, frozen=True, kw_only=True):
+    """What `dengbao lint` found, with the day on which the age of evidence was judged."""
+
+    schema: str
+    run: str
+    as_of: str
+    problems: tuple[RecordProblemRow, ...]
+
+
+class CrosswalkRow(Struct, frozen=True, kw_only=True):
+    """Two clauses that have to do with each other, as `dengbao catalog crosswalk` prints them."""
+
+    clause: str
+    gist: str
+    other: str
+    other_gist: str
 
 
 class CheckRow(Struct, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ def test_the_inventories_are_inventories(tmp_path: Path) -> None:
     assert inventory.targets[3].object_type == "server"
 
 
-@pytest.mark.parametrize(("index", "count"), [(0, 211), (1, 211 + 46), (2, 61), (3, 211)])
+@pytest.mark.parametrize(("index", "count"), [(0, 211), (1, 211 + 46), (2, 61), (4, 211)])
 def test_a_profile_is_one(tmp_path: Path, index: int, count: int) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(blocks("en/policy.md")[index], encoding="utf-8")

@@ -444,7 +444,8 @@ def test_an_unknown_check_is_a_slip_unless_a_mapping_names_it(folder: Path) -> N
         ("catalogs: []", "mine.yaml:3: catalogs: expected at least one clause"),
         ("extends: bas", "mine.yaml:3: extends: expected the id of a profile, got 'bas'; did you "
          "mean 'base'?"),
-        ("extends: mine", "mine.yaml:1: id: expected each profile once, got 'mine'"),
+        ("extends: mine", "mine.yaml:3: extends: expected a profile that does not "
+         "extend itself, got 'mine.yaml -> mine.yaml'"),
         ("catalog: []", "mine.yaml:3: catalog: expected one of the keys"),
     ],
 )  # fmt: skip
