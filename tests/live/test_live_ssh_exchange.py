@@ -1,4 +1,4 @@
-"""Algorithms and host keys, as Debian's sshd shows them in its key exchange."""
+"""Algorithms and host keys, as Debian's sshd shows them in its key exchange; a lost session."""
 
 from __future__ import annotations
 
@@ -7,13 +7,28 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from audit_core import plan
+from audit_core.api.sdk import Severity, check, fact, msg, passed
 from audit_core.api.testkit import target_of
-from audit_core.model import Absent, Answer, Check, Judgement, Message, Reason, Verdict
+from audit_core.collect import Collector
+from audit_core.model import (
+    Absent,
+    Answer,
+    Check,
+    Command,
+    Judgement,
+    Message,
+    Reason,
+    Status,
+    Target,
+    Verdict,
+)
 from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh.host_keys import sshd_host_key_size
 from audit_linux.ssh.sshd import Servers, parse_sshd_t
@@ -21,6 +36,7 @@ from audit_linux.ssh.sshd import Sshd as Settings
 from audit_linux.ssh.sshd_shown import ShownServer, shown_server
 from audit_shell.key_exchange import Shown, parse_key_exchange
 from audit_shell.ssh import SshAccess, SshTransport, _host_key, _shown
+from core.fakes import new_run, shell_route
 from live.patience import PATIENCE_S, eventually
 from live.sshd import Sshd, program
 
@@ -98,9 +114,9 @@ def seen(check: Check, shown: ShownServer, programs: Servers = USUAL) -> Judgeme
 
 def test_weak_algorithms_are_told_without_any_rights(weak: Sshd) -> None:
     found = read(told(access(weak)))
-    for check in CHECKS:
-        assert seen(check, found).verdict is FAIL, check.id
-        assert seen(check, found, OTHERS).verdict is FAIL, check.id
+    for one in CHECKS:
+        assert seen(one, found).verdict is FAIL, one.id
+        assert seen(one, found, OTHERS).verdict is FAIL, one.id
     names = seen(sshd_host_key_size, found).detail[0].args["names"]
     assert names == ("ssh-dss", "ssh-rsa 1024")
     assert seen(strong.sshd_kex, found).detail[0].args["weak"] == ("diffie-hellman-group1-sha1",)
@@ -179,3 +195,51 @@ def test_what_is_no_server_shows_no_key() -> None:
             lists = [["curve25519-sha256"], *[["x"]] * 7]
             with pytest.raises(_host_key.Unread):
                 _host_key.host_key(ours, "ssh-rsa", lists, time.monotonic() + PATIENCE_S)
+
+
+# --- a session that is lost --------------------------------------------------------------------
+
+
+def test_what_a_lost_session_was_not_asked_is_asked_over_a_new_one(
+    usual: Sshd, tmp_path: Path
+) -> None:
+    mark = usual.folder / "killed"
+    target = Target(id="web1", kind="host", object_type="server")
+    asks = [
+        Command(argv=("/bin/sh", "-c", _SUICIDE, "sh", str(mark))),
+        *(Command(argv=("/bin/echo", str(n))) for n in range(3)),
+    ]
+    checks = [_seen(n, ask) for n, ask in enumerate(asks)]
+    run = new_run(tmp_path, [target])
+    before = usual.log.read_bytes().count(b"Accepted publickey")
+    routes = {target.id: (shell_route(SshTransport(access(usual)), target.id),)}
+    Collector(run, routes).collect(plan.groups((target,), checks))
+    bundle = run.bundle(target.id)
+    assert bundle is not None
+    got = {o.asked: o.status for o in bundle.observations.values()}
+    assert set(got.values()) == {Status.ANSWERED}, got
+    assert usual.log.read_bytes().count(b"Accepted publickey") == before + 2
+    assert mark.exists()
+
+
+# The shell of a login is a child of the server's process for it, and `timeout` of that shell.
+_SUICIDE = """
+test -e "$1" && exit 0
+: >"$1"
+p=$$
+while read -r name <"/proc/$p/comm"; do
+  case $name in sshd*) kill -9 "$p"; sleep 5; exit ;; esac
+  read -r _ _ _ p _ <"/proc/$p/stat"
+done
+"""
+
+
+def _seen(number: int, ask: Command) -> Check:
+    told = fact(f"t.{number}", str, kind="host", ask=ask, parse=lambda answer: answer.text)
+
+    @check(f"t.check-{number}", needs=told, severity=Severity.LOW)
+    def answered(seen: str) -> Judgement:
+        """It answers."""
+        return passed(msg("{seen}", seen=seen))
+
+    return answered

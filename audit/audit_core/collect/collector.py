@@ -243,6 +243,7 @@ class _GroupRounds:
         self._parents = group.parents
         self._failed: set[tuple[str, str]] = set()
         self._sessions: dict[tuple[str, str], Session] = {}
+        self._again: set[tuple[str, str]] = set()  # the routes over which was logged in again
 
     def carry_out(self, *, from_outside: bool) -> None:
         """Both rounds; what is asked without a login only where it is to be `from_outside`."""
@@ -373,14 +374,47 @@ class _GroupRounds:
     def _ask(
         self, route: Route, session: Session, number: int, requests: Sequence[Request]
     ) -> None:
+        key = (route.target, route.connector)
+        lost: list[Reply] = []
         with self._collector.breakable(session.close):
             for reply in asked(session, requests):
                 self._collector.go_on()
-                stamp = Stamp(
-                    round=number, started=reply.started, ended=reply.ended, how=session.info
-                )
-                self._writer.add(route.target, reply, stamp)
+                if reply.status is Status.NO_REPLY and route.logs_in and key not in self._again:
+                    lost.append(reply)
+                else:
+                    self._add(route, number, session, reply)
+        if lost:
+            self._ask_again(route, number, session, lost)
         self._writer.round_done(number, route.target, route.connector)
+
+    def _add(self, route: Route, number: int, session: Session, reply: Reply) -> None:
+        stamp = Stamp(round=number, started=reply.started, ended=reply.ended, how=session.info)
+        self._writer.add(route.target, reply, stamp)
+
+    def _ask_again(
+        self, route: Route, number: int, session: Session, lost: Sequence[Reply]
+    ) -> None:
+        """Asks what a lost session was not asked over a new one, once for each route.
+
+        The credential was taken just before; where it is not taken again, nothing more is tried.
+        """
+        self._again.add((route.target, route.connector))
+        del self._sessions[route.target, route.connector]
+        session.close()
+        left = {reply.request.identity(): reply for reply in lost}
+        try:
+            fresh = self._session(route)
+            if fresh is None:
+                return
+            with self._collector.breakable(fresh.close):
+                for reply in asked(fresh, [reply.request for reply in lost]):
+                    self._collector.go_on()
+                    del left[reply.request.identity()]
+                    self._add(route, number, fresh, reply)
+        finally:
+            if not self._collector.given_up:
+                for reply in left.values():
+                    self._add(route, number, session, reply)
 
     def _fault(
         self, route: Route, reason: Reason, detail: Message, remedy: Message | None = None
