@@ -30,14 +30,16 @@ def taken(
     tags = {tag for clause in catalog.clauses for tag in clause_tags(clause)}
     _each(document, (*place, "tags"), use.tags, sorted(tags))
     scopes = {*(known[:1] if use.scopes is None else use.scopes), *extensions}
-    return tuple(
-        c
-        for c in catalog.clauses
-        if levels(c) and c.scope in scopes
-        and (use.layers is None or c.layer_id in use.layers)
-        and (use.object_types is None or set(use.object_types) & set(c.applies_to))
-        and (use.tags is None or set(use.tags) & clause_tags(c))
-    )  # fmt: skip
+    return tuple(c for c in catalog.clauses if levels(c) and c.scope in scopes and _wanted(use, c))
+
+
+def _wanted(use: CatalogUse, clause: Clause) -> bool:
+    """Whether the layers, object types and tags of the entry take `clause`."""
+    return (
+        (use.layers is None or clause.layer_id in use.layers)
+        and (use.object_types is None or bool(set(use.object_types) & set(clause.applies_to)))
+        and (use.tags is None or bool(set(use.tags) & clause_tags(clause)))
+    )
 
 
 def clause_tags(clause: Clause) -> set[str]:

@@ -86,12 +86,7 @@ def _of_shown(shown: ShownServer, min_rsa: int) -> Judgement | None:
     offered = shown.algorithms.get("hostkeyalgorithms", ())
     kinds = tuple(dict.fromkeys(_KIND.get(name, name) for name in offered))
     keys = {kind: shown.keys.get(kind, PublicKey(kind=kind)) for kind in kinds}
-    short = [
-        key.text
-        for key in keys.values()
-        if key.kind.startswith("ssh-dss") or (key.bits is not None and weak(key, min_rsa))
-    ]
-    if short:
+    if short := [key.text for key in keys.values() if _surely_weak(key, min_rsa)]:
         detail = msg("Host keys that are too short or of a weak type: {names}", names=capped(short))
         return failed(detail, _SHOWN)
     told = [key.text for key in keys.values() if "-cert-" not in key.kind]
@@ -102,6 +97,10 @@ def _of_shown(shown: ShownServer, min_rsa: int) -> Judgement | None:
             msg("Host keys whose length was not read: {names}", names=capped(strange))
         )
     return passed(msg("Host keys: {names}", names=capped(told)), _SHOWN)
+
+
+def _surely_weak(key: PublicKey, min_rsa: int) -> bool:
+    return key.kind.startswith("ssh-dss") or (key.bits is not None and weak(key, min_rsa))
 
 
 _SHOWN = msg("As the server shows it to every client in its key exchange")
@@ -157,12 +156,17 @@ def _of_pairs(server: Server, told: HostKeys | None, min_rsa: int) -> Judgement:
     if short := _short(seen, server.sshd, min_rsa):
         detail = msg("Host keys that are too short or of a weak type: {names}", names=_texts(short))
         return failed(detail)
-    unread = [path for path in used if path not in seen]
-    unread += [path for path in named if not path.startswith("/etc/ssh/")]
+    unread = _unread(named, used)
     if unread or not used:
         detail = msg("Host keys whose length was not read: {names}", names=capped(unread or named))
         return undetermined(detail)
     return passed(msg("Host keys: {names}", names=_texts(seen)))
+
+
+def _unread(named: tuple[str, ...], used: Mapping[str, PublicKey | None]) -> list[str]:
+    """The keys that could not be read, and those that no request reads."""
+    elsewhere = [path for path in named if not path.startswith("/etc/ssh/")]
+    return [path for path, key in used.items() if key is None] + elsewhere
 
 
 def _short(keys: Mapping[str, PublicKey], sshd: Sshd, min_rsa: int) -> dict[str, PublicKey]:
