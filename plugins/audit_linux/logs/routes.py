@@ -8,10 +8,11 @@ of privilege, accounts, scheduled jobs and the kernel. A condition may be true, 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 # What stands for any one word of a record: a name, an address, a number, a path.
 WORD = "\0"
@@ -65,6 +66,8 @@ SAMPLES = tuple(
     )
 )
 LOGINS = ("auth", "authpriv")
+# OpenSSH 9.8 and later writes under the name of the process that serves the session.
+OTHER_NAMES = {"sshd": ("sshd-session",)}
 
 
 class Fate(StrEnum):
@@ -97,6 +100,29 @@ class Route(Struct, frozen=True, kw_only=True):
         if self.kept or self.sent:
             return Fate.KEPT if self.kept else Fate.SENT
         return Fate.UNKNOWN if self.perhaps or self.doubts else Fate.DISCARDED
+
+
+def by_every_name(sample: Sample, route: Callable[[Sample], Route]) -> Route:
+    """The `route` of a record, by whichever of its names the program writes."""
+    found = route(sample)
+    for name in OTHER_NAMES.get(sample.program, ()):
+        found = _either(found, route(structs.replace(sample, program=name)), name)
+    return found
+
+
+def _either(one: Route, other: Route, name: str) -> Route:
+    """A record goes one way or the `other`: certain is only a fate that both share."""
+    if one == other:
+        return one
+    places = tuple(dict.fromkeys((*one.kept, *other.kept)))
+    hosts = tuple(dict.fromkeys((*one.sent, *other.sent)))
+    perhaps = (*one.perhaps, *other.perhaps)
+    doubts = (*one.doubts, *other.doubts)
+    if one.fate is not other.fate:
+        places, hosts, perhaps = (), (), (*perhaps, *places, *hosts)
+        doubts = (*doubts, name)
+    return structs.replace(one, kept=places, sent=hosts, perhaps=tuple(dict.fromkeys(perhaps)),
+                           doubts=tuple(dict.fromkeys(doubts)))  # fmt: skip
 
 
 # --- text with unknown words --------------------------------------------------------------------

@@ -15,7 +15,7 @@ from audit_core.api.sdk import (
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards
-from audit_linux.logs.routes import LOGINS, SAMPLES, Route, Sample
+from audit_linux.logs.routes import LOGINS, SAMPLES, Route, Sample, by_every_name
 from audit_linux.logs.rsyslog_rules import Trial
 from audit_linux.logs.rsyslog_syntax import (
     Grammar,
@@ -113,7 +113,10 @@ def _forwards(grammar: Grammar) -> Forwards:
     outputs = [s for s in statements if isinstance(s, Output)]
     unread = [s.text for s in statements if isinstance(s, Unknown)]
     inputs = _inputs(grammar.objects, grammar.default)
-    routes = tuple(_route(grammar, inputs, sample, unread) for sample in SAMPLES)
+    routes = tuple(
+        by_every_name(sample, lambda one: _route(grammar, inputs, one, unread))
+        for sample in SAMPLES
+    )
     found = {
         Forward(target=place, every=_whole(routes, place), file=output.file): None
         for output in outputs if output.kind in _FORWARDING for place in output.places or ("",)

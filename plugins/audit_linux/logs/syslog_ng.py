@@ -10,7 +10,7 @@ from audit_core.api.sdk import Absent, ParseError, capped, fact, msg
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards
-from audit_linux.logs.routes import LOGINS, SAMPLES, Route
+from audit_linux.logs.routes import LOGINS, SAMPLES, Route, by_every_name
 from audit_linux.logs.syslog_ng_rules import Group, Item, Named, Trial, Word, inputs, outputs, read
 
 _MAIN, _FOLDER = "/etc/syslog-ng/syslog-ng.conf", "/etc/syslog-ng/conf.d"
@@ -74,7 +74,7 @@ class _Text:
 
 
 def _forwards(named: Named) -> Forwards:
-    routes = tuple(Trial(named, sample).run() for sample in SAMPLES)
+    routes = tuple(by_every_name(sample, lambda one: Trial(named, one).run()) for sample in SAMPLES)
     every = [pair for body in _used(named) for pair in outputs(body)]
     hosts = dict.fromkeys(place for kind, place in every if kind == "host")
     others = {kind for kind, _ in every} - {"", "file", "host"}

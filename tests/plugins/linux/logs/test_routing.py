@@ -52,6 +52,12 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
          Verdict.UNDETERMINED),
         ("every use of privilege", RSYSLOGD, ":programname, isequal, \"sudo\" stop\n" + ALL, None,
          BARE, Verdict.FAIL),
+        ("logins of OpenSSH before 9.8", RSYSLOGD, ':programname, isequal, "sshd" stop\n' + ALL,
+         None, BARE, Verdict.UNDETERMINED),
+        ("logins of every OpenSSH", RSYSLOGD, ':programname, startswith, "sshd" stop\n' + ALL, None,
+         BARE, Verdict.FAIL),
+        ("either way into a file", RSYSLOGD, ':programname, isequal, "sshd" /var/log/all\n& stop\n'
+         + ALL, None, BARE, Verdict.PASS),
         ("an unknown condition", RSYSLOGD, "if re_match($msg, 'x') then stop\n" + ALL, None, BARE,
          Verdict.UNDETERMINED),
         ("kept before it", RSYSLOGD, ALL + "if re_match($msg, 'x') then stop\n", None, BARE,
