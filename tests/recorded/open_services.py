@@ -40,8 +40,9 @@ RUNS = os.geteuid() == 0 and program("ip") is not None
 
 
 @contextlib.contextmanager
-def _running(argv: list[str], port: int, *, udp: bool = False) -> Iterator[None]:
-    server = subprocess.Popen(argv, env=_ENV, stdin=subprocess.DEVNULL,
+def _running(argv: list[str], port: int, root: Path, *, udp: bool = False) -> Iterator[None]:
+    # What a server writes where it runs, Redis its data, goes away with the folder.
+    server = subprocess.Popen(argv, env=_ENV, cwd=root, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     try:
         for _ in range(100):
@@ -71,7 +72,7 @@ def _rsync(root: Path) -> dict[str, bool]:
     argv = [str(program("rsync")), "--daemon", "--no-detach", "--port=8730", f"--address={HERE}",
             f"--config={root}/etc/rsyncd.conf"]  # fmt: skip
     found = {}
-    with _running(argv, 8730):
+    with _running(argv, 8730, root):
         for name in MODULES:
             url = f"rsync://{HERE}:8730/{name}/"
             plain = [argv[0], "--address", CLIENT, "--contimeout=3", "--timeout=3"]
@@ -85,7 +86,7 @@ def _rsync(root: Path) -> dict[str, bool]:
 
 def _redis(root: Path) -> dict[str, bool]:
     """Whether somebody may ask Redis for its keys."""
-    with _running([str(program("redis-server")), f"{root}/etc/redis/redis.conf"], 6379):
+    with _running([str(program("redis-server")), f"{root}/etc/redis/redis.conf"], 6379, root):
         told = b""
         with (
             contextlib.suppress(OSError),
@@ -104,7 +105,7 @@ def _snmp(root: Path) -> dict[str, bool]:
     argv = [str(program("snmpd")), "-f", "-Lf", "/dev/null", "-C", "-c",
             f"{root}/etc/snmp/snmpd.conf", "-p", f"{root}/pid"]  # fmt: skip
     found = {}
-    with _running(argv, 161, udp=True):
+    with _running(argv, 161, root, udp=True):
         for name in ("public", "private"):
             inner = b"\x02\x01\x01\x04" + bytes([len(name)]) + name.encode() + _GET
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
@@ -124,7 +125,7 @@ def _vsftpd(root: Path) -> dict[str, bool]:
     own = f"listen=YES\nlisten_ipv6=NO\nsecure_chroot_dir={root}/empty\nftp_username=daemon\n"
     conf.write_bytes((own + f"anon_root={root}/empty\nseccomp_sandbox=NO\n").encode()
                      + conf.read_bytes())  # fmt: skip
-    with _running([str(program("vsftpd")), str(conf)], 21):
+    with _running([str(program("vsftpd")), str(conf)], 21, root):
         try:
             with ftplib.FTP(timeout=3, source_address=(CLIENT, 0)) as ftp:
                 ftp.connect(HERE)

@@ -6,9 +6,16 @@ Imports the shared modules of `audit_linux`, `audit_linux.accounts` and `audit_l
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.files import file_modes, package_files, root_runs, secrets, sweep_checks
+from audit_linux.files import (
+    file_modes,
+    mount_options,
+    package_files,
+    root_runs,
+    secrets,
+    sweep_checks,
+)
 
-_SUBJECTS = (file_modes, sweep_checks, root_runs, secrets)
+_SUBJECTS = (file_modes, sweep_checks, root_runs, secrets, mount_options)
 FACTS: tuple[Fact, ...] = (
     *package_files.FACTS,
     *(fact for subject in _SUBJECTS for fact in subject.FACTS),

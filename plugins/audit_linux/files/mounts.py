@@ -35,11 +35,12 @@ _IMAGES = frozenset({"squashfs", "erofs", "iso9660", "udf"})
 
 
 class Mount(Struct, frozen=True, kw_only=True):
-    """One line of proc_pid_mountinfo(5): where, which type, and whether setuid has no effect."""
+    """One line of proc_pid_mountinfo(5): where, which type, and the options of the mount."""
 
     path: str
     type: str
     nosuid: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def local(self) -> bool:
@@ -81,7 +82,8 @@ def _mount(line: str) -> Mount:
     if not dash or len(words) < 6 or not words[4].startswith("/"):
         raise ParseError(msg("not a line of mountinfo: {line}", line=verbatim(line)))
     path = _ESCAPED.sub(lambda hit: chr(int(hit[1], 8) & 255), words[4])
-    return Mount(path=path, type=rest[0], nosuid="nosuid" in words[5].split(","))
+    options = tuple(words[5].split(","))
+    return Mount(path=path, type=rest[0], nosuid="nosuid" in options, options=options)
 
 
 def parse_mounts(answer: Answer) -> Mounts | Partial:

@@ -131,11 +131,10 @@ def _six(service: Service) -> bool:
 
 def _other(words: tuple[str, ...]) -> str:
     """The configuration file that the command line names, unless it is the usual one."""
-    for at, word in enumerate(words):
-        if word in ("-c", "-C"):
-            named = words[at + 1] if word == "-c" and at + 1 < len(words) else word
-            return "" if named == "/etc/snmp/snmpd.conf" else named
-    return ""
+    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "-c"]
+    if named:
+        return "" if named == ["/etc/snmp/snmpd.conf"] else named[-1]
+    return "-C" if "-C" in words else ""
 
 
 CHECKS = (snmp_community,)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from audit_core.model import Check, Fact
 from audit_linux import processes, units
 from audit_linux.system import (
+    core_dumps,
     intrusion,
     kernel,
     mac,
     malware,
     packages,
     residual,
+    stale,
     storage,
     sysctl_checks,
     sysctl_files,
@@ -24,10 +26,10 @@ from audit_linux.system import (
 FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *mac.FACTS, *timesync.FACTS, *packages.FACTS,
     *malware.FACTS, *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
-    *sysctl_files.FACTS,
+    *sysctl_files.FACTS, *core_dumps.FACTS, *stale.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *mac.CHECKS, *timesync.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
     *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
-    *sysctl_checks.CHECKS,
+    *sysctl_checks.CHECKS, *stale.CHECKS,
 )  # fmt: skip

@@ -70,12 +70,17 @@ def installed(products: tuple[Product, ...], packages: Packages, units: Booted) 
     return tuple(f"{name} ({', '.join(sorted(by))})" for name, by in found if by)
 
 
-def unknown_agents(processes: tuple[Process, ...], units: Booted) -> tuple[str, ...]:
-    """Processes of the system and active units whose names may be those of a security product."""
+def unknown_agents(
+    processes: tuple[Process, ...], units: Booted, others: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Processes of the system and active units whose names may be those of a security product.
+
+    `others` are names that are declared as something else.
+    """
     booted = known(units)
     names = {p.name for p in processes if p.by_system}
     names |= {_base(unit) for unit in (booted.active if booted else ())}
-    return tuple(sorted(name for name in names if _may_be_one(name)))
+    return tuple(sorted(n for n in names if n[:15] not in others and _may_be_one(n)))
 
 
 def _may_be_one(name: str) -> bool:
@@ -102,10 +107,23 @@ def judged(
         return passed(detail, expected=expected)
     none = msg("None of {count} processes has the name of a known or declared agent",
                count=len(processes))  # fmt: skip
-    maybe = tuple(_maybe(processes, named, products, packages, units, setting))
+    others = _declared_otherwise(target, setting)
+    maybe = tuple(_maybe(processes, named, products, packages, units, setting, others))
     return (
         undetermined(none, *maybe, expected=expected) if maybe else failed(none, expected=expected)
     )
+
+
+_SETTINGS = ("malware_agents", "intrusion_agents")
+
+
+def _declared_otherwise(target: Target, setting: str) -> frozenset[str]:
+    """The names that are declared as the other kind of agent, where this kind is declared, too."""
+    if declared(target, setting) is None:
+        return frozenset()
+    names = (name for other in _SETTINGS if other != setting
+             for name in declared(target, other) or ())  # fmt: skip
+    return frozenset(name[:15] for name in names)
 
 
 def _maybe(
@@ -115,15 +133,20 @@ def _maybe(
     packages: Packages,
     units: Booted,
     setting: str,
+    others: frozenset[str],
 ) -> Iterable[Message]:
     """What speaks for an agent all the same, or was not looked at."""
     if elsewhere := [p for p in processes if p.name in named]:
         yield msg("Only in a container or under a person's account: {processes}",
                   processes=capped(process_labels(elsewhere)))  # fmt: skip
-    if there := installed(products, packages, units):
+    booted = known(units)
+    active = {_base(unit) for unit in (booted.active if booted else ())}
+    # A declared agent whose unit is active may run under another name.
+    own = tuple(sorted(name for name in active if name[:15] in named))
+    if there := installed(products, packages, units) or own:
         yield msg("Installed, but none of its known processes runs: {products}",
                   products=capped(there))  # fmt: skip
-    if unknown := unknown_agents(processes, units):
+    if unknown := unknown_agents(processes, units, others):
         yield msg("May be agents that are not in the list of products; declare them in {setting} "
                   "if they are: {names}", setting=setting, names=capped(unknown))  # fmt: skip
     for gap in (packages, units):

@@ -41,7 +41,7 @@ from audit_linux.system.products import INTRUSION
     "linux.intrusion-agent",
     needs=(TARGET, complete(PROCESSES), *SHOWN_BY),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Install a host intrusion detection agent; declare intrusion_agents if its name "
                "differs"),
 )  # fmt: skip

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import Severity, check, expect, msg, undetermined
-from audit_core.model import Judgement
+from audit_core.api.sdk import (
+    Absent,
+    Judgement,
+    Message,
+    Severity,
+    capped,
+    check,
+    failed,
+    known_or_absent,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_linux.system import core_dumps as dumps
+from audit_linux.system.core_dumps import DUMP_SETTINGS, DumpSettings
 from audit_linux.system.kernel import SYSCTL
+
+_NOWHERE = ("", "|/bin/false", "|/usr/bin/false", "|/bin/true", "|/usr/bin/true", "/dev/null")
 
 
 @check(
     "linux.core-dumps",
-    needs=SYSCTL,
+    needs=(SYSCTL, known_or_absent(DUMP_SETTINGS)),
     severity=Severity.LOW,
-    remedy=msg("Set fs.suid_dumpable=0 and kernel.core_pattern=|/bin/false"),
+    version=2,
+    remedy=msg(
+        "Set fs.suid_dumpable=0 and kernel.core_pattern=|/bin/false, or Storage=none in "
+        "coredump.conf"
+    ),
 )
-def core_dumps(sysctl: dict[str, str]) -> Judgement:
+def core_dumps(sysctl: dict[str, str], settings: DumpSettings | Absent) -> Judgement:
     """Programs that handle credentials leave no memory dump on disk."""
     pattern, suid = sysctl.get("kernel.core_pattern"), sysctl.get("fs.suid_dumpable")
     expected = msg("fs.suid_dumpable 0 and a core_pattern that keeps no dump")
@@ -22,12 +41,37 @@ def core_dumps(sysctl: dict[str, str]) -> Judgement:
             msg("This kernel does not provide its dump settings"), expected=expected
         )
     detail = msg("fs.suid_dumpable {suid}, core_pattern {pattern}", suid=suid, pattern=pattern)
-    nowhere = pattern in ("", "|/bin/false", "|/usr/bin/false", "|/bin/true", "/dev/null")
-    if suid == "0" and not nowhere:
-        # Dumps of ordinary programs may still be switched off by their limits.
-        return undetermined(detail, msg("Whether resource limits disable dumps was not checked"),
-                            expected=expected)  # fmt: skip
-    return expect(suid == "0" and nowhere, detail=detail, expected=expected)
+    if suid != "0":
+        return failed(detail, expected=expected)
+    if pattern in _NOWHERE:
+        return passed(detail, expected=expected)
+    if isinstance(settings, Absent):
+        return undetermined(detail, expected=expected)
+    return _kept(pattern, settings, detail, expected)
+
+
+def _kept(pattern: str, settings: DumpSettings, detail: Message, expected: Message) -> Judgement:
+    """The judgement where the kernel hands dumps on, or writes them."""
+    by_systemd = pattern.startswith("|") and "systemd-coredump" in pattern.split()[0]
+    if by_systemd and settings.storage == "none":
+        none = msg("systemd-coredump keeps none (Storage=none)")
+        return passed(detail, none, expected=expected)
+    limits = msg("limits: logins {logins}, services {services}", logins=settings.logins or "-",
+                 services=settings.services or "-")  # fmt: skip
+    others = settings.others
+    if others:
+        more = msg("Accounts and groups with other limits: {names}", names=capped(others))
+        return undetermined(detail, limits, more, expected=expected)
+    no_logins, no_services = settings.logins == "0", dumps.none_at_all(settings.services)
+    if no_logins and no_services and (by_systemd or not pattern.startswith("|")):
+        # `*` is everybody but root.
+        root = msg("Dumps are limited to nothing, but for logins of root")
+        return passed(detail, limits, root, expected=expected)
+    if by_systemd and not no_logins and not no_services:
+        kept = msg("systemd-coredump keeps them (Storage={value})",
+                   value=settings.storage or "external")  # fmt: skip
+        return failed(detail, kept, limits, expected=expected)
+    return undetermined(detail, limits, expected=expected)
 
 
 CHECKS = (core_dumps,)

@@ -198,3 +198,13 @@ def test_a_closed_folder_of_baselines_is_not_an_empty_one(answer: Make, answers:
     got = intrusion.parse_baseline(answers(clock=f"{NOW}\n", files=closed))
     assert isinstance(got, Absent)
     assert got.reason is Reason.NOT_PERMITTED
+
+
+def test_an_agent_of_the_other_kind_is_no_unknown_one(target: MakeTarget) -> None:
+    runs = (Process(pid=1, uid=0, name="systemd"), Process(pid=7, uid=0, name="sitehids"))
+    judge = malware.malware_agent.judge
+    both = target(malware_agents=["siteav"], intrusion_agents=["sitehids"])
+    assert judge(both, runs, frozenset(), None).verdict is Verdict.FAIL
+    # It may be both where the site tells of no other.
+    one = target(intrusion_agents=["sitehids"])
+    assert judge(one, runs, frozenset(), None).verdict is Verdict.UNDETERMINED

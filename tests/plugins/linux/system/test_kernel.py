@@ -8,10 +8,13 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import (
+    Absent,
     Answer,
     Answers,
+    Message,
     ParseError,
     Partial,
+    Reason,
     Verdict,
 )
 from audit_linux.system import kernel, residual
@@ -120,4 +123,5 @@ def test_interfaces_with_dots_in_their_names(files: Make, answers: MakeAll) -> N
 )
 def test_core_dumps(suid: str | None, pattern: str, verdict: Verdict) -> None:
     values = {"kernel.core_pattern": pattern} | ({} if suid is None else {"fs.suid_dumpable": suid})
-    assert residual.core_dumps.judge(values).verdict is verdict
+    gone = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="none"))
+    assert residual.core_dumps.judge(values, gone).verdict is verdict

@@ -1,0 +1,140 @@
+"""Options of the mounts that everybody writes to: nosuid and nodev, now and after the next boot.
+
+fstab(5): six fields at most, part at blanks; `\\040` stands for a blank; mount(8): options hold
+from left to right, `user` and `users` bring noexec, nosuid and nodev, `owner` and `group` nosuid
+and nodev; `defaults` takes nothing back.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Judgement,
+    Message,
+    ReadFile,
+    Severity,
+    Superset,
+    capped,
+    check,
+    fact,
+    failed,
+    known_or_absent,
+    msg,
+    optional,
+    passed,
+    undetermined,
+)
+from audit_linux.files.mounts import MOUNTS, Mount, Mounts
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """A line of fstab: where, and its options in order."""
+
+    path: str
+    options: tuple[str, ...]
+
+    def has(self, option: str) -> bool:
+        """Whether `option` holds after all of the line's options."""
+        held = False
+        for word in self.options:
+            if option in _BRINGS.get(word, (word,)):
+                held = True
+            elif word == option.removeprefix("no"):
+                held = False
+        return held
+
+
+_BRINGS = {
+    "user": ("noexec", "nosuid", "nodev"),
+    "users": ("noexec", "nosuid", "nodev"),
+    "owner": ("nosuid", "nodev"),
+    "group": ("nosuid", "nodev"),
+}
+
+
+def parse_fstab(answer: Answer) -> tuple[Line, ...]:
+    """The mounts of fstab; lines of another form are passed over, as mount(8) does."""
+    rows = (line.split() for line in answer.lines)
+    return tuple(
+        Line(path=_plain(row[1]), options=tuple(row[3].split(",")) if len(row) > 3 else ())
+        for row in rows
+        if len(row) > 2 and not row[0].startswith("#")
+    )
+
+
+def _plain(text: str) -> str:
+    path = re.sub(r"\\([0-7]{3})", lambda hit: chr(int(hit[1], 8) & 255), text)
+    return path.rstrip("/") or "/"
+
+
+FSTAB = fact(
+    "linux.fstab", tuple[Line, ...], kind="host", ask=ReadFile(path="/etc/fstab"), parse=parse_fstab
+)
+
+# CIS Debian Linux 12 Benchmark 1.1.0 (2024-09), 1.1.2: nosuid and nodev; noexec is for the profile
+# to ask, for interpreters run scripts from there nevertheless.
+WANTED = frozenset(
+    f"{path}:{option}"
+    for path in ("/tmp", "/var/tmp", "/dev/shm", "/home")  # noqa: S108
+    for option in ("nosuid", "nodev")
+)
+# Where these are no mounts of their own, they have the options of what they lie in.
+_OF_EVERYBODY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+_REMOVABLE = re.compile(r"/(?:media|run/media)/.+")
+
+
+@check(
+    "linux.mount-options",
+    needs=(MOUNTS, known_or_absent(optional(FSTAB))),
+    severity=Severity.LOW,
+    remedy=msg("Mount them with these options (/etc/fstab or systemctl edit tmp.mount)"),
+)
+def mount_options(
+    mounts: Mounts,
+    fstab: tuple[Line, ...] | Absent | None,
+    *,
+    wanted: Annotated[frozenset[str], Superset] = WANTED,
+) -> Judgement:
+    """Setuid files and devices have no effect where everybody, or a plugged-in disk, writes."""
+    asked = sorted(pair.rpartition(":")[::2] for pair in wanted)
+    expected = msg("{pairs}", pairs=capped(wanted))
+    lines = {line.path: line for line in (fstab if isinstance(fstab, tuple) else ())}
+    seen = [(path, option, mount) for path, option in asked if (mount := _mount(mounts, path))]
+    seen += [(m.path, option, m) for m in mounts.rows if _REMOVABLE.fullmatch(m.path)
+             for option in ("nosuid", "nodev")]  # fmt: skip
+    lacking = [_text(p, o, m) for p, o, m in seen if o not in m.options]
+    later = [f"{p}: {o}" for p, o, m in seen if o in m.options and p == m.path
+             and p in lines and not lines[p].has(o)]  # fmt: skip
+    idle = [f"{p}: {o}" for p, o, m in seen if o not in m.options and p in lines
+            and lines[p].has(o)]  # fmt: skip
+    rows = (
+        (lacking, msg("Without the option: {names}", names=capped(lacking))),
+        (later, msg("Mounted with it, but /etc/fstab lacks it: {names}", names=capped(later))),
+        (idle, msg("Written in /etc/fstab, but not in effect: {names}", names=capped(idle))),
+    )
+    told: tuple[Message, ...] = tuple(detail for names, detail in rows if names)
+    if told:
+        return failed(*told, expected=expected)
+    fine = msg("{names}", names=capped(f"{p}: {o}" for p, o, _ in seen) or ("-",))
+    return passed(fine, expected=expected) if seen else undetermined(fine, expected=expected)
+
+
+def _mount(mounts: Mounts, path: str) -> Mount | None:
+    """The mount that decides for `path`; None where only one of its own would."""
+    found = mounts.at(path)
+    return found if found and (found.path == path or path in _OF_EVERYBODY) else None
+
+
+def _text(path: str, option: str, mount: Mount) -> str:
+    """`/tmp: nosuid`, or `/tmp (in /): nosuid` where it is no mount of its own."""
+    return f"{path}: {option}" if path == mount.path else f"{path} (in {mount.path}): {option}"
+
+
+FACTS = (FSTAB,)
+CHECKS = (mount_options,)
