@@ -30,7 +30,7 @@ _LEFT = {
     "zip", "pem", "user", "state", "run", "plan", "collect", "evaluate", "results", "pack",
     "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "attest",
     "import", "workbook", "xlsx", "store", "dir", "inventory", "suggest", "runs", "high", "medium",
-    "low", "new", "undetermined",
+    "low", "new", "undetermined", "explain", "schema", "schemas", "crosswalk", "diff", "test",
 }  # fmt: skip
 
 

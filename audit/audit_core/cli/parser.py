@@ -441,7 +441,7 @@ class _Commands:
     def _explain(self) -> None:
         made = self._command(
             "explain",
-            msg("show a clause from its rule and steps to findings and evidence, with what is "
+            msg("show a clause from its steps to findings and evidence, with what is "
                 "open"),
         )  # fmt: skip
         self._option(made, "clause", metavar="CLAUSE",
