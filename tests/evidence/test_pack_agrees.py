@@ -17,6 +17,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from audit_excel.cells import MAX_LINE_UNITS
 from live.product import dengbao, environment
 
 RESULTS = ("conforming", "partly_conforming", "nonconforming", "not_applicable", "not_assessed")
@@ -266,7 +267,9 @@ def test_every_check_and_every_observation_has_its_row(pack: Pack) -> None:
         for f in pack.findings.values()
     ]
     index = [(r[1], r[2].split("\n", 1)[1]) for r in pack.table("Evidence index")]
-    assert index == [(s["target"], s["asked"]) for s in pack.seen]
+    assert [(target, asked[:MAX_LINE_UNITS]) for target, asked in index] == [
+        (s["target"], s["asked"][:MAX_LINE_UNITS]) for s in pack.seen
+    ]
     assets = [(r[1], (r[5] or "").split("\n")[0]) for r in pack.table("Assets")]
     states = {s["target"]: s["state"] for o in pack.results["objects"] for s in o["targets"]}
     assert assets == [

@@ -225,6 +225,17 @@ def test_no_request_runs_a_shell() -> None:
         assert not {"sh", "bash", "env"} & {word.rpartition("/")[2] for word in ask.argv}
 
 
+def _only_looks(ask: Any) -> bool:
+    """Whether a find starts no program but a grep that prints nothing."""
+    if not isinstance(ask, Command) or not ask.argv[0].endswith("/find"):
+        return False
+    words = ask.argv
+    started = [words[n + 1 : n + 3] for n, word in enumerate(words) if word.startswith("-exec")]
+    return bool(started) and all(
+        program == "/bin/grep" and options.startswith("-q") for program, options in started
+    )
+
+
 def test_a_root_request_has_an_absolute_program_and_no_wildcard() -> None:
     rooted = [a for a in _asks() if a.privilege is Privilege.ROOT]
     assert len(rooted) >= 10
@@ -232,8 +243,10 @@ def test_a_root_request_has_an_absolute_program_and_no_wildcard() -> None:
         assert not isinstance(ask, ReadFiles) or not ask.globs
         words = ask.argv if isinstance(ask, Command) else ("/", *ask.describe().split())
         assert words[0].startswith("/")
-        # anchored, and tested; the search of the file systems has patterns for find
+        # anchored, and tested; the searches have patterns for find and for grep
         if isinstance(ask, Command) and not words[0].endswith(("/sed", "/timeout")):
+            if _only_looks(ask):
+                continue
             assert not any(set("*?[]|;&$`\n") & set(word) for word in words if word != ";")
 
 
@@ -243,6 +256,8 @@ def test_no_request_reads_secrets() -> None:
         cut = "/bin/sed -nE" in text or "-maxdepth 0" in text  # the scheme, or the modes only
         # authorized_keys are public; of host keys only the names are listed.
         listed = text.startswith("/usr/bin/find /etc/ssh ") and text.endswith(" -print0")
+        if _only_looks(ask):
+            continue
         assert cut or listed or not re.search(r"/etc/g?shadow|_key(?!s|\.pub)|\.pem", text)
 
 
