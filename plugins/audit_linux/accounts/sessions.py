@@ -18,7 +18,6 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
-    integer,
     known_or_absent,
     msg,
     optional,
@@ -31,6 +30,8 @@ from audit_linux.accounts.shell_startup import (
     STARTUP,
     Setting,
     Startup,
+    mask_of,
+    seconds,
     timeouts,
     umasks,
 )
@@ -56,7 +57,7 @@ def _detail(found: tuple[Setting, ...]) -> tuple[str, ...]:
     "linux.session-timeout",
     needs=(STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT)),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )
 def session_timeout(
@@ -76,7 +77,7 @@ def session_timeout(
     detail = msg("TMOUT is set (? where a condition decides): {settings}", settings=_detail(found))
     good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
     hold = _HELD if all(s.readonly for s in found) else _NOT_HELD
-    if good == {False} and not any(integer(s.text) is None for s in found):
+    if good == {False} and not any(seconds(s.text) is None for s in found):
         return failed(detail, hold, expected=expected)
     deaf = _all_deaf(accounts, platform)
     if good == {True} and found[0].sure and not deaf:
@@ -120,7 +121,7 @@ def _deaf(account: Account, platform: Platform) -> bool:
 
 
 def _short(setting: Setting, most: int) -> bool:
-    value = integer(setting.text)
+    value = seconds(setting.text)
     return value is not None and 0 < value <= most
 
 
@@ -148,7 +149,7 @@ def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
     "linux.umask",
     needs=(STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=4,
+    version=5,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )
 def umask(
@@ -161,7 +162,7 @@ def umask(
     """New files of users are not accessible to others by default."""
     expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
     found = umasks(startup)
-    values = [_mask(s.text) for s in found]
+    values = [mask_of(s.text) for s in found]
     detail = [msg("umask in start-up files (? where a condition decides): {settings}",
                 settings=_detail(found))] if found else []  # fmt: skip
     if not isinstance(defs, Absent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -18,22 +18,18 @@ from audit_core.api.sdk import (
     msg,
     verbatim,
 )
+from audit_linux.accounts.shell_words import Simple, Word, simple_commands
 from audit_linux.config_files import whole_files
 
-_SPLIT = re.compile(r"(;;|;|&&|\|\||\||&)")
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
-_LABEL = re.compile(r"^[^()\s]*\)\s*")
-_OPEN = frozenset({"if", "for", "while", "until", "case", "select", "{", "function", "("})
-_CLOSE = frozenset({"fi", "done", "esac", "}", ")"})
-_KEYWORDS = frozenset({"then", "else", "elif", "do", "in"})
 _DECLARE = frozenset({"export", "readonly", "declare", "typeset"})
+_PREFIXES = frozenset({"builtin", "command"})
 
 
 class Statement(Struct, frozen=True, kw_only=True):
     """One simple command of a start-up file; `sure` when nothing decides whether it runs."""
 
     path: str
-    words: tuple[str, ...]
+    words: tuple[Word, ...]
     sure: bool
 
 
@@ -43,54 +39,37 @@ class Startup(Struct, frozen=True, kw_only=True):
     statements: tuple[Statement, ...]
 
 
-def _words(part: str) -> list[str]:
-    words = _LABEL.sub("", part.strip(), count=1).split()
-    while words and words[0] in _KEYWORDS:
-        words = words[1:]
-    return words
-
-
-def _parts(line: str) -> Iterator[tuple[str, bool]]:
-    """The simple commands of a line, and whether && or a pipe decides over each."""
-    depends = False
-    for part in _SPLIT.split(_COMMENT.sub("", line.rstrip("\r"))):
-        if _SPLIT.fullmatch(part):
-            depends = part not in (";", ";;")
-        elif part.strip():
-            yield part, depends
-
-
 _LEAVES = frozenset({"return", "exit", "exec", "logout"})
+_ABOUT = re.compile(r"\bTMOUT\b|\bumask\b")
 
 
-def _statements(file: FileEntry, sure_file: bool) -> Iterator[tuple[int, Statement]]:
-    """The statements with their line numbers; none is sure behind a way out or a here-document."""
-    depth, left = 0, False
-    text = "\n".join(file.lines).replace("\\\n", " ")
-    for number, line in enumerate(text.split("\n")):
-        for part, depends in _parts(line):
-            words = _words(part)
-            opens = bool(words) and (words[0] in _OPEN or "{" in words)
-            if words and words[0] in _CLOSE:
-                depth = max(0, depth - 1)
-            depth += opens
-            if words and ("TMOUT" in part or "umask" in words):
-                sure = sure_file and depth == 0 and not depends and not left
-                yield number, Statement(path=file.path, words=tuple(words), sure=sure)
-            left |= "<<" in part or (bool(words) and words[0] in _LEAVES)
+def _leaves(words: tuple[Word, ...]) -> bool:
+    """Whether what follows may not run."""
+    texts = [word.text for word in words]
+    if texts[0] == "exec":  # of redirections only, it goes on
+        return len(texts) > 1
+    return texts[0] in _LEAVES or (texts[0] == "set" and bool({"-e", "errexit"} & set(texts)))
+
+
+def _statements(file: FileEntry, sure_file: bool) -> Iterator[tuple[bool, Statement]]:
+    """The statements, and whether each stands before the drop-ins run; none is sure behind a way
+    out."""
+    left, before = False, True
+    for simple in simple_commands("\n".join(file.lines)):
+        if any(_ABOUT.search(word.raw) or _ABOUT.search(word.text) for word in simple.words):
+            sure = sure_file and simple.sure and not left
+            yield before, Statement(path=file.path, words=simple.words, sure=sure)
+        left |= _leaves(simple.words)
+        before &= not _sources(simple)
 
 
 _MAIN = "/etc/profile"
-_SOURCES = re.compile(r"/etc/profile\.d\b")
+_DROP_INS = re.compile(r"/etc/profile\.d\b")
 
 
-def _sourcing(file: FileEntry) -> int | None:
-    """The number of the line of /etc/profile from which its drop-ins run."""
-    text = "\n".join(file.lines).replace("\\\n", " ")
-    for number, line in enumerate(text.split("\n")):
-        if _SOURCES.search(_COMMENT.sub("", line)):
-            return number
-    return None
+def _sources(simple: Simple) -> bool:
+    """Whether a command of /etc/profile speaks of its drop-ins: from there on they run."""
+    return any(_DROP_INS.search(word.raw) for word in simple.words)
 
 
 def _rank(path: str) -> int:
@@ -107,25 +86,23 @@ def parse_startup(answer: Answer) -> Startup | Absent:
     if isinstance(files, Absent):
         return files
     main = next((file for file in files if file.path == _MAIN), None)
-    at = _sourcing(main) if main else None
-    found, rest = _around(main, at)
+    reads = main is not None and any(map(_sources, simple_commands("\n".join(main.lines))))
+    own = list(_statements(main, sure_file=True)) if main else []
+    found = [statement for before, statement in own if before]
+    rest = [statement for before, statement in own if not before]
     others = [file for file in files if file is not main]
     for file in sorted(others, key=lambda b: (_rank(b.path), b.path)):
         drop_in = _rank(file.path) == 1
         if not drop_in:
             found, rest = found + rest, []
-        elif not file.path.endswith((".sh", "/sh.local")):
+        elif not _DROP_IN.fullmatch(file.path):
             continue
-        sure = drop_in and at is not None
+        sure = drop_in and reads
         found.extend(statement for _, statement in _statements(file, sure_file=sure))
     return Startup(statements=(*found, *rest))
 
 
-def _around(main: FileEntry | None, at: int | None) -> tuple[list[Statement], list[Statement]]:
-    """The statements of /etc/profile up to the line `at`, where its drop-ins run, and the rest."""
-    own = list(_statements(main, sure_file=True)) if main else []
-    before = [statement for number, statement in own if at is None or number <= at]
-    return before, [statement for number, statement in own if at is not None and number > at]
+_DROP_IN = re.compile(r"/etc/profile\.d/(?:[^./][^/]*\.sh|sh\.local)", re.DOTALL)
 
 
 STARTUP = fact(
@@ -164,37 +141,73 @@ class Setting(Struct, frozen=True, kw_only=True):
     readonly: bool = False
 
 
-def _unquoted(text: str) -> str:
-    return text.strip("\"'")
+_HARMLESS = frozenset({"[", "[[", "test", "echo", "umask", "alias"})
+_ASSIGNS = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
+_UNKNOWN = "?"
 
 
-_HARMLESS = frozenset({"[", "[[", "test", "echo", "printf", "umask"})
+def _command(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    """The assignments in front of a command, and the command without `builtin` and `command`."""
+    at = next((n for n, w in enumerate(words) if not _ASSIGNS.match(w.raw)), len(words))
+    start = at
+    while start < len(words) and words[start].text in _PREFIXES:
+        start += 1
+    return words[:at], words[start:]
 
 
 def _timeout(statement: Statement) -> Setting | None:
-    words = statement.words
-    declared = words[0] in _DECLARE
-    if words[0] == "unset" and "TMOUT" in words:
-        return Setting(path=statement.path, text="0", sure=statement.sure)
-    given = [word[6:] for word in words if word.startswith("TMOUT=")]
-    frozen = _freezes(words)
-    if given and (declared or all("=" in word for word in words)):
-        return Setting(
-            path=statement.path,
-            text=_unquoted(given[-1]),
-            sure=statement.sure,
-            readonly=declared and frozen,
-        )
-    if declared and frozen and "TMOUT" in words:
-        return Setting(path=statement.path, text="", sure=statement.sure, readonly=True)
-    if words[0] in _HARMLESS or declared:
+    """What a statement does to TMOUT; None where it leaves it as it is."""
+    first, words = _command(statement.words)
+    if not words:
+        return _assigned(statement, first) if first == statement.words else None
+    name = words[0].text
+    if name == "unset":
+        unsets = any(word.text == "TMOUT" for word in words) and words[1].text != "-f"
+        return _setting(statement, "0") if unsets else None
+    if name in _DECLARE:
+        if any(_names(word) for word in first):
+            return Setting(path=statement.path, text=_UNKNOWN, sure=False)
+        return _declared(statement, words)
+    if name in _HARMLESS or not any(_names(word) for word in words):
         return None
-    return Setting(path=statement.path, text="?", sure=False)
+    return Setting(path=statement.path, text=_UNKNOWN, sure=False)
 
 
-def _freezes(words: tuple[str, ...]) -> bool:
-    """Whether these words of a declaration make a variable read-only."""
-    return "readonly" in words or any(re.match(r"-\w*r", word) for word in words)
+def _names(word: Word) -> bool:
+    return re.search(r"\bTMOUT\b", f"{word.raw} {word.text}") is not None
+
+
+def _setting(statement: Statement, text: str, readonly: bool = False) -> Setting:
+    return Setting(path=statement.path, text=text, sure=statement.sure, readonly=readonly)
+
+
+def _value(word: Word) -> str:
+    """The value that `TMOUT=` is given; as written where it is not known without running it."""
+    text = word.text if word.plain else word.raw
+    return text.partition("=")[2]
+
+
+def _assigned(
+    statement: Statement, words: tuple[Word, ...], readonly: bool = False
+) -> Setting | None:
+    given = [word for word in words if word.text.startswith("TMOUT=")]
+    if given:
+        return _setting(statement, _value(given[-1]), readonly)
+    if any(re.match(r"TMOUT(?:\+=|\[)", word.text) for word in words):  # TMOUT+= and TMOUT[0]=
+        return _setting(statement, _UNKNOWN, readonly)
+    others = any("TMOUT" in word.raw and not word.plain for word in words)  # X=${TMOUT:=600}
+    if others and any(re.search(r"\$\{TMOUT:?=", word.raw) for word in words):
+        return Setting(path=statement.path, text=_UNKNOWN, sure=False)
+    return None
+
+
+def _declared(statement: Statement, words: tuple[Word, ...]) -> Setting | None:
+    readonly = words[0].text == "readonly" or any(re.match(r"-\w*r", w.text) for w in words)
+    found = _assigned(statement, words[1:], readonly)
+    if found and any(re.match(r"-\w*i", w.text) for w in words) and not found.text.isdigit():
+        return structs.replace(found, text=_UNKNOWN)  # arithmetic
+    named = readonly and any(word.text == "TMOUT" for word in words)
+    return found or (_setting(statement, "", readonly=True) if named else None)
 
 
 def timeouts(startup: Startup) -> tuple[Setting, ...]:
@@ -204,29 +217,87 @@ def timeouts(startup: Startup) -> tuple[Setting, ...]:
     """
     left: list[Setting] = []
     for statement in startup.statements:
-        new = _timeout(statement) if any("TMOUT" in word for word in statement.words) else None
+        new = _timeout(statement) if any(map(_names, statement.words)) else None
         if new is None or (left and left[0].readonly and left[0].sure):
             continue
-        if not new.text:
-            left = [_frozen(old) if new.sure else old for old in left]
+        if new.text == "" and new.readonly:
+            left = _frozen(left, new) if new.sure else left
         elif new.sure:
-            left = [new]
+            left = [new, *(old for old in left if old.readonly)]
         else:
             left.append(new)
     return tuple(left)
 
 
-def _frozen(old: Setting) -> Setting:
-    return Setting(path=old.path, text=old.text, sure=old.sure, readonly=True)
+def _frozen(left: list[Setting], new: Setting) -> list[Setting]:
+    """The values after `readonly TMOUT`; without a sure one it may have none for good."""
+    sure = bool(left) and left[0].sure
+    unset = [] if sure else [structs.replace(new, text=_UNKNOWN)]
+    return [*unset, *(structs.replace(old, readonly=True) for old in left)]
+
+
+def seconds(text: str) -> int | None:
+    """The number that bash takes a value of TMOUT for, as atoi(3) does; None where not known."""
+    if text == _UNKNOWN or "$" in text or "`" in text:
+        return None
+    found = re.match(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,12})", text)
+    return int(found[1]) if found else 0
+
+
+_CLAUSE = re.compile(r"([ugoa]*)=([rwx]*)")
+_BITS = {"r": 0o444, "w": 0o222, "x": 0o111}
+_WHO = {"u": 0o700, "g": 0o070, "o": 0o007, "a": 0o777, "": 0o777}
+
+
+def mask_of(text: str) -> int | None:
+    """The mask that a value of umask stands for; None where it is not known without running it.
+
+    Octal as bash and dash read it, or letters that settle every bit, such as `u=rwx,g=rx,o=`.
+    """
+    if re.fullmatch("[0-7]{1,12}", text):
+        value = int(text, 8)
+        return value & 0o777 if value <= 0o7777 else None  # bash refuses, dash cuts off
+    clauses = [_CLAUSE.fullmatch(one) for one in text.split(",")]
+    allowed = settled = 0
+    for clause in clauses:
+        if clause is None:
+            return None
+        who = 0
+        for letter in clause[1] or "a":
+            who |= _WHO[letter]
+        bits = 0
+        for letter in clause[2]:
+            bits |= _BITS[letter]
+        allowed, settled = (allowed & ~who) | (bits & who), settled | who
+    return 0o777 & ~allowed if settled == 0o777 else None
+
+
+def _masks(statement: Statement) -> Setting | None:
+    """What a statement makes of the umask; None where it leaves it as it is."""
+    _, words = _command(statement.words)
+    if not any(word.text == "umask" for word in words[:-1]):
+        quoted = any(re.search(r"\bumask\s+\S", word.text) for word in words)
+        runs = quoted and words[0].text not in _HARMLESS
+        return Setting(path=statement.path, text=_UNKNOWN, sure=False) if runs else None
+    if words[0].text != "umask":
+        harmless = words[0].text in _HARMLESS
+        return None if harmless else Setting(path=statement.path, text=_UNKNOWN, sure=False)
+    given = [word for word in words[1:] if word.text not in ("-S", "-p", "--")]
+    if not given or (given[0].plain and _refused(given[0].text)):
+        return None
+    return _setting(statement, given[0].text if given[0].plain else given[0].raw)
+
+
+def _refused(text: str) -> bool:
+    """Whether every shell refuses this value and keeps the umask: a number that is not octal."""
+    return not text or (text[0].isdigit() and not re.fullmatch("[0-7]+", text))
 
 
 def umasks(startup: Startup) -> tuple[Setting, ...]:
     """The values of umask that a login shell can end with."""
     left: list[Setting] = []
     for statement in startup.statements:
-        if "umask" in statement.words[:-1]:
-            plain = statement.words[0] == "umask" and len(statement.words) == 2
-            text = _unquoted(statement.words[-1]) if plain else "?"
-            new = Setting(path=statement.path, text=text, sure=plain and statement.sure)
+        new = _masks(statement) if any("umask" in w.raw + w.text for w in statement.words) else None
+        if new is not None:
             left = [new] if new.sure else [*left, new]
     return tuple(left)

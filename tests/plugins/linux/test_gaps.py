@@ -26,7 +26,7 @@ from audit_core.model import (
 )
 from audit_linux.accounts import account_checks, lockout, passwords, sessions
 from audit_linux.accounts.passwords import LOGIN_DEFS, PWHISTORY, PWQUALITY
-from audit_linux.accounts.shell_startup import ENVIRONMENT, STARTUP, Startup, Statement
+from audit_linux.accounts.shell_startup import ENVIRONMENT, STARTUP, Startup, parse_startup
 from audit_linux.groups import GROUPS, parse_group
 from audit_linux.logs import log_rotation
 from audit_linux.logs.journald import JOURNAL_CONF
@@ -46,6 +46,7 @@ from audit_linux.ssh.sshd import RUNNING, SERVERS, SSHD, Servers, Sshd, parse_ss
 from audit_linux.sudo import sudo_checks
 from audit_linux.sudo.sudoers import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units
+from invented.answers import files
 from invented.pam import EL, UNIX
 
 Make = Callable[..., Answer]
@@ -149,9 +150,10 @@ def test_passwords_that_no_setting_could_make_strong(pam: Any) -> None:
     )
 
 
-def startup(*words: str) -> Startup:
-    one = (Statement(path="/etc/profile", words=words, sure=True),) if words else ()
-    return Startup(statements=one)
+def startup(text: str = "") -> Startup:
+    got = parse_startup(files({"/etc/profile": text}))
+    assert isinstance(got, Startup)
+    return got
 
 
 def test_start_up_files_that_settle_it_by_themselves() -> None:
@@ -160,8 +162,8 @@ def test_start_up_files_that_settle_it_by_themselves() -> None:
     assert verdict(check, {STARTUP: startup("TMOUT=60")}) is U
     assert verdict(check, {STARTUP: startup()}) is U
     assert verdict(check, {STARTUP: startup(), ENVIRONMENT: ()}) is F
-    assert verdict(sessions.umask, {STARTUP: startup("umask", "022")}) is F
-    assert verdict(sessions.umask, {STARTUP: startup("umask", "077")}) is U
+    assert verdict(sessions.umask, {STARTUP: startup("umask 022")}) is F
+    assert verdict(sessions.umask, {STARTUP: startup("umask 077")}) is U
     assert verdict(sessions.umask, {STARTUP: startup()}) is U
     assert verdict(sessions.umask, {STARTUP: startup(), LOGIN_DEFS: NONE}) is U
 

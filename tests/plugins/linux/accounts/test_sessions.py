@@ -65,11 +65,11 @@ TIMEOUT_IN_PROFILE = [
     ("readonly TMOUT=300; export TMOUT\n", PASS),
     ("declare -rx TMOUT='300'\n", PASS),
     ('typeset -xr TMOUT="300"\n', PASS),
-    ("TMOUT=\\\n300\n", UNDETERMINED),  # a shell joins these two lines without a space
+    ("TMOUT=\\\n300\n", PASS),  # a shell joins these two lines without a space
     ("#TMOUT=300\n", FAIL),
     ("x=1 # TMOUT=300\n", FAIL),
     ("TMOUT=300\nexport X=$TMOUT\n", PASS),
-    ("TMOUT=300 command\n", UNDETERMINED),
+    ("TMOUT=300 command\n", FAIL),
     ("echo TMOUT=300\n", FAIL),
     ("[ -z $TMOUT ] && exit\n", FAIL),
     ("export TMOUT\n", FAIL),
@@ -97,7 +97,7 @@ TIMEOUT_IN_PROFILE = [
     ("[ a ] && return\nTMOUT=300\n", UNDETERMINED),
     ("exit 0\nTMOUT=300\n", UNDETERMINED),
     ("TMOUT=300\nreturn\n", PASS),
-    ("cat <<END\nTMOUT=300\nEND\n", UNDETERMINED),
+    ("cat <<END\nTMOUT=300\nEND\n", FAIL),
 ]
 
 
@@ -242,8 +242,8 @@ UMASK = [
     ("if a; then umask 027; fi\n", None, "", UNDETERMINED),
     ("if a; then umask 027; fi\n", "027", WIRED, PASS),
     ("umask 027\n[ a ] && umask 022\n", None, "", UNDETERMINED),
-    ("umask u=rwx,g=rx,o=\n", None, "", UNDETERMINED),
-    ("umask -S 027\n", None, "", UNDETERMINED),
+    ("umask u=rwx,g=rx,o=\n", None, "", PASS),
+    ("umask -S 027\n", None, "", PASS),
     ("umask\n", "022", "", FAIL),
     ("x\n", "022", "", FAIL),
     ("x\n", None, "", FAIL),
