@@ -116,5 +116,5 @@ def test_quiet_prints_nothing_where_all_is_well(toys: Toy) -> None:
 
 def test_check_show_says_in_words_how_a_parameter_may_change(toys: Toy) -> None:
     shown = toys("check", "show", "linux.password-age").ended(0).stdout
-    assert "may only lower it" in shown
+    assert "stricter: lower; raising it needs a reason and an approver" in shown
     assert "(down)" not in shown

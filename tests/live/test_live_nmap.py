@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from audit_core.api.sdk import Absent, Reason, msg
 from audit_core.model import Answer, Status, Target, Verdict
 from audit_nmap import probe as prober
 from audit_nmap.checks import allowed_ports, no_high_risk_ports
@@ -75,7 +76,10 @@ def test_open_and_closed_ports(listeners: tuple[int, int, int]) -> None:
 
 def test_a_scan_of_ones_own_machine_settles_nothing(listeners: tuple[int, int, int]) -> None:
     target, found = scan("127.0.0.1", listeners, allowed_ports=[])
-    for judged in (allowed_ports.judge(found, target), no_high_risk_ports.judge(found)):
+    unread = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+    for judged in (
+        allowed_ports.judge(found, unread, target), no_high_risk_ports.judge(found, unread)
+    ):  # fmt: skip
         assert judged.verdict is Verdict.UNDETERMINED
         assert "own machine" in judged.detail[0].id
 

@@ -178,7 +178,11 @@ def test_services_of_the_draft_are_asked_one_by_one() -> None:
 
 def test_no_probe_supports_a_clause_about_services() -> None:
     policy = load_policy([CATALOGS.parent])
-    found = {b.clause for b in policy.profile("smart-finance", {}).bindings}
+    # secrets that lie open let others at the data of 6.3.2
+    found = {
+        b.clause for b in policy.profile("smart-finance", {}).bindings
+        if (b.clause, b.check) != ("6.3.2", "linux.stored-secrets")
+    }  # fmt: skip
     # what a host, an endpoint or a port scan shows says nothing of these
     nothing = {*EXAMPLES, "6.1c", "6.3.2", "6.3.3", "7.2.3", "8.3.4a"}
     assert not found & nothing

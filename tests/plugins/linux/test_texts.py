@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from msgspec import structs
 
@@ -46,7 +47,8 @@ def test_packet_filter_chains_are_told_in_chinese() -> None:
     open_ = Chain(tool="nft", family="inet", table="a", name="in", hook="input", policy="accept")
     shut = structs.replace(open_, name="shut", policy="drop")
     target = Target(id="a", kind="host", object_type="server")
-    detail = _in_chinese(firewall_input.judge((open_, shut), None, None, {}, (), (), (), target))
+    rules: Any = ((open_, shut), None, None, {}, (), (), (), (), ())
+    detail = _in_chinese(firewall_input.judge(*rules, target))
     assert (
         "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条"
         in detail
