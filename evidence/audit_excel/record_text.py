@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from audit_core.api.format import counted
 from audit_core.model import Conclusion, Finding, Message, Result, Value, Verdict, msg
 from audit_core.model.attestations import (
     DENIED_BY,
@@ -97,7 +98,7 @@ def _brief_message(view: View, message: Message, few: int = FEW) -> Message:
 
 def _cut(view: View, value: Value, few: int) -> Value:
     if isinstance(value, tuple) and len(value) > few + 1:
-        rest = msg("… {count} in all", count=len(value))
+        rest = msg("… {count} in all", count=counted(value))
         return (*value[:few], view.source.say(rest))
     if isinstance(value, str) and len(value) > SHORT:
         return value[: SHORT * 3 // 4] + "…"

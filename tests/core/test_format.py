@@ -12,6 +12,8 @@ def test_lists_are_cut_at_twenty_and_counted() -> None:
     names = [f"u{i:02}" for i in range(500)]
     assert api.capped(names[:20]) == tuple(names[:20])
     assert api.capped(reversed(names[:21])) == (*names[:20], "+1")
+    for count in (0, 3, 20, 21, len(names)):
+        assert api.counted(api.capped(names[:count])) == count
     assert api.capped(["b", "a", "b"], sort=False) == ("b", "a")
     assert api.capped(["x" * 201, 7]) == ("7", "x" * 200 + "…")
 

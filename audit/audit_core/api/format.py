@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -42,6 +42,13 @@ def capped_messages(messages: Iterable[Message]) -> tuple[Message | str, ...]:
     every = tuple(messages)
     more = (f"+{len(every) - CAP}",) if len(every) > CAP else ()
     return (*every[:CAP], *more)
+
+
+def counted(values: Sequence[object]) -> int:
+    """How many values a list has, those included that `capped` only counted."""
+    last = str(values[-1]) if len(values) == CAP + 1 else ""
+    more = re.fullmatch(r"\+([0-9]{1,12})", last)
+    return CAP + int(more[1]) if more else len(values)
 
 
 def present(*messages: Message | None) -> tuple[Message, ...]:
