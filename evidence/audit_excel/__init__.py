@@ -6,11 +6,12 @@ May import `audit_core` and openpyxl, and no plugin.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit_core.api.hooks import Exporter, Importer, hookimpl
+from audit_core.api.hooks import Exporter, Importer, Template, hookimpl
 from audit_core.model import msg, verbatim
 from audit_core.model.errors import StoreError, ToolMissing
 
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
 os.environ.setdefault("OPENPYXL_LXML", "False")
 
 
-def _write(source: PackSource, folder: Path) -> Iterable[Path]:
+@contextmanager
+def _openpyxl() -> Iterator[None]:
+    """Tells how to install openpyxl where it is missing."""
     try:
-        from audit_excel.book import write  # openpyxl takes its time to load
+        yield
     except ModuleNotFoundError as error:
         if error.name != "openpyxl":
             raise
         raise ToolMissing(msg("openpyxl is not installed: pip install openpyxl")) from error
+
+
+def _write(source: PackSource, folder: Path) -> Iterable[Path]:
+    with _openpyxl():
+        from audit_excel.book import write  # openpyxl takes its time to load
     try:
         return write(source, folder)
     except OSError as error:
@@ -39,17 +47,27 @@ def _write(source: PackSource, folder: Path) -> Iterable[Path]:
 
 @hookimpl
 def dengbao_exporters() -> tuple[Exporter, ...]:
-    """The exporter `excel`, which writes `workbook.xlsx`."""
-    return (Exporter(name="excel", write=_write),)
+    """The exporter `excel`, which writes `workbook.xlsx` and fills templates."""
+    from audit_excel.template_map import TemplateMap
+
+    return (
+        Exporter(
+            name="excel", write=_write, suffixes=(".xlsx", ".xlsm", ".xls"), template=_template,
+            template_map=TemplateMap,
+        ),
+    )  # fmt: skip
+
+
+def _template(path: Path, map_path: Path) -> Template:
+    with _openpyxl():
+        from audit_excel.template import Template as Opened
+    opened = Opened(path, map_path)
+    return Template(write=opened.write, notes=opened.notes)
 
 
 def _read(path: Path, raw: bytes) -> Form:
-    try:
+    with _openpyxl():
         from audit_excel.reading import read
-    except ModuleNotFoundError as error:
-        if error.name != "openpyxl":
-            raise
-        raise ToolMissing(msg("openpyxl is not installed: pip install openpyxl")) from error
     return read(path, raw)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,48 +17,28 @@ from audit_excel.parts import MAX_OBJECTS, Part, parts
 from audit_excel.plan import SIDE_BY_SIDE, make_plan
 from audit_excel.processes import spread
 from audit_excel.row_xml import RowFile
+from audit_excel.same_zip import SameZip, stamp
 from audit_excel.sheet import MAX_ROWS, Book
 from audit_excel.styles import Styles
 from audit_excel.view import View
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can tell
 
-
-class _SameZip(zipfile.ZipFile):
-    """A zip whose members carry one fixed time, mode and system, so that bytes repeat."""
+class _RowZip(SameZip):
+    """A zip that puts the rows of each worksheet in."""
 
     rows: dict[str, RowFile]
 
-    def _info(self, name: str) -> zipfile.ZipInfo:
-        info = zipfile.ZipInfo(name, _EPOCH)
-        info.create_system, info.external_attr = 3, 0o644 << 16
-        info.compress_type = zipfile.ZIP_DEFLATED
-        return info
-
-    def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any, **__: Any) -> None:
-        super().writestr(self._info(zinfo_or_arcname), data)
-
     def write(self, filename: Any, arcname: Any = None, *_: Any, **__: Any) -> None:
         """A worksheet as openpyxl wrote it, with its rows."""
-        with self.open(self._info(str(arcname)), "w") as target:
+        with self.open(self.info(str(arcname)), "w") as target:
             for piece in self.rows[str(arcname)].put_in(Path(filename).read_bytes()):
                 target.write(piece)
 
 
-def _moment(text: str) -> datetime.datetime:
-    try:
-        told = datetime.datetime.fromisoformat(text)
-        zoned = told if told.tzinfo else told.replace(tzinfo=datetime.UTC)
-        return zoned.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
-    except (ValueError, OverflowError):
-        return datetime.datetime(*_EPOCH)  # noqa: DTZ001 (the file format knows no zone)
-
-
 def _save(book: Book, path: Path, ended: str) -> None:
-    properties = book.workbook.properties
-    properties.creator = properties.lastModifiedBy = "dengbao"
-    properties.created = properties.modified = _moment(ended)
-    with _SameZip(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
+    book.workbook.properties.creator = "dengbao"
+    stamp(book.workbook, ended)
+    with _RowZip(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
         archive.rows = book.rows
         # Workbook.save would stamp the current time.
         ExcelWriter(book.workbook, archive).write_data()

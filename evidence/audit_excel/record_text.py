@@ -282,10 +282,13 @@ def numbered(view: View, lines: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def record(view: View, conclusion: Conclusion) -> tuple[str, ...]:
-    """The result record (结果记录): what was seen, why, and what a person has to bring."""
+def record(view: View, conclusion: Conclusion, *, book: str = "") -> tuple[str, ...]:
+    """The result record (结果记录): what was seen, why, and what a person has to bring.
+
+    `book` is the file with the list of questions, where the record stands in another one.
+    """
     told = (*seen_lines(view, conclusion), *answer_lines(view, conclusion))
-    return (*numbered(view, told), *_open_lines(view, conclusion)) or (
+    return (*numbered(view, told), *_open_lines(view, conclusion, book)) or (
         view.text("NOTHING RECORDED: this result has no evidence"),
     )
 
@@ -332,7 +335,7 @@ def failed_lines(view: View, conclusion: Conclusion) -> int:
     return len(_lines(view, failed, conclusion.target))
 
 
-def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
+def _open_lines(view: View, conclusion: Conclusion, book: str) -> tuple[str, ...]:
     """What follows the findings: why it is so concluded, and what a person has to bring."""
     lines = [
         view.say(msg("Finding {id} is not among the results", id=id))
@@ -347,7 +350,7 @@ def _open_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     notes = [m for m in conclusion.why if m.id not in _IN_ANSWERS]
     lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in notes]
     lines += _reason_demanded(view, conclusion)
-    lines += _asked_of_people(view, conclusion)
+    lines += _asked_of_people(view, conclusion, book)
     return tuple(lines)
 
 
@@ -359,14 +362,15 @@ def _reason_demanded(view: View, conclusion: Conclusion) -> list[str]:
     return [] if any(reasons) else [_no_reason(view)]
 
 
-def _asked_of_people(view: View, conclusion: Conclusion) -> list[str]:
-    lines = [view.say(msg("To be provided: {what}", what=what)) for what in _left(view, conclusion)]
+def _asked_of_people(view: View, conclusion: Conclusion, book: str) -> list[str]:
+    left = _left(view, conclusion, book)
+    lines = [view.say(msg("To be provided: {what}", what=what)) for what in left]
     if conclusion.conclusion is Result.NOT_ASSESSED and not (conclusion.findings or conclusion.why):
         lines.insert(0, view.text("Not assessed: no check covers this item"))
     return lines
 
 
-def _left(view: View, conclusion: Conclusion) -> list[str]:
+def _left(view: View, conclusion: Conclusion, book: str) -> list[str]:
     """What is left to people, in short; the list of questions has it in full."""
     asked = _asked_steps(view, conclusion)
     if not asked:
@@ -377,7 +381,7 @@ def _left(view: View, conclusion: Conclusion) -> list[str]:
             msg("steps {steps} ({methods}), see the sheet {sheet}",
                 steps=tuple(str(step.number) for step in asked),
                 methods=view.comma.join(methods) or view.text("answer"),
-                sheet=view.text("To be provided"))
+                sheet=f"{book} {view.text('To be provided')}".strip())
         )
     ]  # fmt: skip
 

@@ -28,15 +28,18 @@ _MACRO_TYPE = re.compile(rb"macroEnabled|vbaProject", re.IGNORECASE)
 _HARMLESS = re.compile(r"printersettings/[^/]*\.bin$", re.IGNORECASE)
 
 
-def check(name: str, raw: bytes) -> None:
-    """Raises InputError where the file `name` with the bytes `raw` is dangerous, or no workbook."""
+def check(name: str, raw: bytes, *, most: int | None = None) -> None:
+    """Raises InputError where the file `name` with the bytes `raw` is dangerous, or no workbook.
+
+    Unpacked it may have `most` bytes, :data:`MAX_ALL` by default.
+    """
     if len(raw) > MAX_FILE:
         raise refused(name, msg("it is larger than {count} bytes", count=MAX_FILE))
     if raw.startswith(_OLE):
         raise refused(name, msg("it is protected by a password, or an old .xls: save it as .xlsx"))
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            _check_parts(name, archive)
+            _check_parts(name, archive, most or MAX_ALL)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError,
             ValueError, OSError) as error:  # fmt: skip
         raise refused(name, msg("it is no intact .xlsx file")) from error
@@ -47,7 +50,7 @@ def refused(where: str, why: Message) -> InputError:
     return InputError(msg("{where}: {why}", where=where, why=why))
 
 
-def _check_parts(name: str, archive: zipfile.ZipFile) -> None:
+def _check_parts(name: str, archive: zipfile.ZipFile, most: int) -> None:
     parts = archive.infolist()
     if len(parts) > MAX_PARTS:
         raise refused(name, msg("it has more than {count} parts", count=MAX_PARTS))
@@ -56,8 +59,8 @@ def _check_parts(name: str, archive: zipfile.ZipFile) -> None:
         raise refused(name, msg("a part of it stands in it twice"))
     if "[content_types].xml" not in names or "xl/workbook.xml" not in names:
         raise refused(name, msg("it is no .xlsx workbook"))
-    if sum(part.file_size for part in parts) > MAX_ALL:
-        raise refused(name, msg("unpacked it would have more than {count} bytes", count=MAX_ALL))
+    if sum(part.file_size for part in parts) > most:
+        raise refused(name, msg("unpacked it would have more than {count} bytes", count=most))
     for part in parts:
         _check_name(name, part.filename)
         _check_content(f"{name}: {part.filename}", part.filename, _bytes(archive, part))

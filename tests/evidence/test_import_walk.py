@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from core.command import Toy, one_line
 from core.conftest import toys as toys
@@ -37,6 +38,20 @@ def fill(path: Path, sheet: str, row: int, values: dict[str, str]) -> None:
         cell.value = value
         cell.data_type = "s"
     book.save(path)
+
+
+def own_template(toys: Toy) -> Path:
+    """A workbook of an organisation, beside the map of it."""
+    book: Any = Workbook()
+    book.active.title = "Records"
+    book.active.append(["Clause", "Word"])
+    book.save(toys.base / "template.xlsx")
+    (toys.base / "map.yaml").write_text(
+        "output: own.xlsx\n"
+        "tables:\n"
+        "- {sheet: Records, header: 1, columns: {Clause: clause, Word: conformity}}\n"
+    )
+    return toys.base / "template.xlsx"
 
 
 def concluded(toys: Toy, *words: object) -> dict[str, Any]:
@@ -76,8 +91,14 @@ def test_the_workbook_narrows_ranges_and_closes_issues_and_so_does_yaml(toys: To
     assert [f["name"] for f in answer["attachments"]] == ["photo.png"]
     assert after["1.0"][0] == "nonconforming"
 
-    assert toys("pack", "latest", "--store", store, "-o", pack).code == 0
+    template = ("--template", own_template(toys), "--map", toys.base / "map.yaml")
+    assert toys("pack", "latest", "--store", store, "-o", pack, *template).code == 0
     assert toys("verify", pack).code == 0
+    with zipfile.ZipFile(pack) as archive:
+        own = load_workbook(io.BytesIO(archive.read("own.xlsx")))["Records"]
+    assert [[c.value for c in row] for row in own] == [
+        ["Clause", "Word"], ["1.0", "Nonconforming"], ["1.1", "Conforming"]
+    ]  # fmt: skip
     next_book = load_workbook(workbook(toys, pack))
     issue = {
         h.value: c.value

@@ -35,7 +35,7 @@ def test_recordings_answer_what_is_asked_today() -> None:
     assert recordings.left_over(asked()) == []
 
 
-def _run(root: Path) -> Run:
+def run_of(root: Path) -> Run:
     file = RunFile(
         schema=RUN_SCHEMA,
         id="20261128T220000Z-000000",
@@ -55,7 +55,7 @@ def _verdicts(results: Whole) -> list[list[str]]:
 
 
 def test_the_recorded_host_is_judged_as_before(tmp_path: Path, work: evaluate.Work) -> None:
-    run = _run(tmp_path)
+    run = run_of(tmp_path)
     shutil.copy(recorded(), run.bundle_path("web1"))
     results = judged(run, work)
     conclusions = [
@@ -78,9 +78,9 @@ def test_the_recorded_host_is_judged_as_before(tmp_path: Path, work: evaluate.Wo
 
 
 def test_replaying_the_host_gives_what_asking_it_gave(tmp_path: Path, work: evaluate.Work) -> None:
-    before = _run(tmp_path / "a")
+    before = run_of(tmp_path / "a")
     shutil.copy(recorded(), before.bundle_path("web1"))
-    replayed = _run(tmp_path / "b")
+    replayed = run_of(tmp_path / "b")
     checks, _ = evaluate.profile_checks(work.profile, work.registry)
     Collector(replayed, replay(Bundle(recorded()))).collect(plan.groups(TARGETS, checks))
     for live, told in zip(

@@ -89,14 +89,30 @@ class Connector(Struct, frozen=True, kw_only=True):
     peers: str | None = None
 
 
+Write = Callable[["PackSource", Path], Iterable[Path]]
+"""Puts files into a folder of its own and returns their paths; the pack takes them."""
+
+
+class Template(Struct, frozen=True, kw_only=True):
+    """An organisation's own document that can be filled; `notes` say what of it is not kept."""
+
+    write: Write
+    notes: tuple[Message, ...] = ()
+
+
 class Exporter(Struct, frozen=True, kw_only=True):
     """Writes results in one file format.
 
-    `write` puts its files into a folder of its own and returns their paths; the pack takes them.
+    `template(template, map)` opens a document with one of the `suffixes` (in lower case) and the
+    file that says what goes where in it; it raises InputError where they do not fit each other or
+    are dangerous, before anything is packed. `template_map` is the schema of that file.
     """
 
     name: str
-    write: Callable[[PackSource, Path], Iterable[Path]]
+    write: Write
+    suffixes: tuple[str, ...] = ()
+    template: Callable[[Path, Path], Template] | None = None
+    template_map: type[Struct] | None = None
 
 
 class Importer(Struct, frozen=True, kw_only=True):

@@ -332,6 +332,10 @@ class _Commands:
         self._answers(pack)
         self._option(pack, "-o", "--output", type=Path, required=True, metavar="FILE",
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
+        self._option(pack, "--template", type=Path, metavar="FILE",
+                     help=msg("an organisation's own document to fill, too"))  # fmt: skip
+        self._option(pack, "--map", type=Path, metavar="FILE",
+                     help=msg("what goes where in the template (YAML)"))  # fmt: skip
         self._key(pack)
         verify = self._one_run(
             "verify",

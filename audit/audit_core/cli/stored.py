@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_core import evaluate as evaluation
+from audit_core.api.hooks import Exporter
 from audit_core.cli import answers, explain, fail_on, findings, progress, summary
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
@@ -128,7 +130,8 @@ def conclude(context: Context, run: Run, *, output: Path | None) -> int:
     packed = None
     if output is not None:
         check_output(output)
-        packed = _packed(context, run, results, output, _key(context))
+        exporters = context.registry.exporters
+        packed = _packed(context, run, results, output, _key(context), exporters)
     return _printed(context, run, results, packed)
 
 
@@ -200,14 +203,17 @@ def check_output(output: Path) -> None:
         )
 
 
-def _packed(context: Context, run: Run, results: Results, output: Path, key: SigningKey) -> Packed:
+def _packed(
+    context: Context, run: Run, results: Results, output: Path, key: SigningKey,
+    exporters: Mapping[str, Exporter],
+) -> Packed:  # fmt: skip
     from audit_core.pack import writer
 
     with progress.counted(context, context.text("packing")):
         packed = writer.write_pack(
             run,
             results,
-            exporters=context.registry.exporters,
+            exporters=exporters,
             lang=context.lang,
             translator=context.translator,
             out=output,
@@ -256,11 +262,37 @@ def pack(context: Context) -> int:
     """Writes the evidence pack of a stored run."""
     run = context.store.find(context.args.run)
     check_output(context.args.output)
+    exporters = context.registry.exporters | _template(context)
     take_answers(context, run, answers.given(context))
     results = read_results(context, run)
-    packed = _packed(context, run, results, context.args.output, _any_key(context))
+    key = _any_key(context)
+    packed = _packed(context, run, results, context.args.output, key, exporters)
     say(context.text("Evidence pack: {path}", path=packed.path))
     return ToolMissing.exit_code if packed.faults else 0
+
+
+def _template(context: Context) -> dict[str, Exporter]:
+    """An exporter that fills the template that was given, by name; none where none was."""
+    path, map_path = context.args.template, context.args.map
+    if path is None and map_path is None:
+        return {}
+    if path is None or map_path is None:
+        raise UsageError(msg("--template and --map are given together"))
+    known: set[str] = set()
+    for exporter in context.registry.exporters.values():
+        if exporter.template is None:
+            continue
+        known.update(exporter.suffixes)
+        if path.suffix.lower() in exporter.suffixes:
+            opened = exporter.template(path, map_path)
+            for told in opened.notes:
+                note(context.translator.say(told))
+            name = f"{exporter.name} {path.name}"
+            return {name: Exporter(name=name, write=opened.write)}
+    raise InputError(
+        msg("{path}: no installed plugin fills such files; there are: {known}",
+            path=str(path), known=tuple(sorted(known)))
+    )  # fmt: skip
 
 
 def verify(context: Context) -> int:

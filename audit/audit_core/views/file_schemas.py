@@ -48,6 +48,10 @@ def modeline(name: str) -> str:
 def file_schemas(registry: Registry) -> dict[str, dict[str, Any]]:
     """The schema of every kind of YAML file, by file name."""
     made = {name: _file(kind, id) for name, (kind, id) in _FILES.items()}
+    for name, exporter in registry.exporters.items():
+        if exporter.template_map is not None:
+            id = f"dengbao/{name}-map-file/1"
+            made[f"{name}-map-file.json"] = _file(exporter.template_map, id)
     return made | {INVENTORY: _inventory(registry)}
 
 

@@ -79,7 +79,8 @@ def _with_meanings(made: dict[str, Any]) -> dict[str, Any]:
     """`made` with what each field of its types means, as far as it is documented."""
     for name, body in made["$defs"].items():
         for field, about in body.get("properties", {}).items():
-            about["description"] = meaning(name, field)
+            if "description" not in about:  # a plugin documents its own fields
+                about["description"] = meaning(name, field)
     return made
 
 

@@ -1,0 +1,107 @@
+"""Opens small workbooks of an organisation whole: templates, and tables of its own wording.
+
+openpyxl holds every cell in memory, and fills every cell of a merged range or of a link with one:
+so both are counted before it reads anything.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import openpyxl
+from openpyxl.utils import range_boundaries
+
+from audit_core.model import msg, verbatim
+from audit_core.model.errors import InputError
+from audit_core.text.system_errors import os_error
+from audit_excel import xlsx
+from audit_excel.xlsx import refused
+
+MAX_UNPACKED = 24 << 20
+MAX_CELLS = 200_000
+_LARGE = frozenset({"mergeCell", "hyperlink"})
+_DRAWN = ("xl/drawings/drawing", "xl/charts/", "xl/media/", "xl/ctrlprops/", "xl/diagrams/")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of `path`, one more than an xlsx may have at most; raises InputError."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(xlsx.MAX_FILE + 1)
+    except OSError as error:
+        told = msg("{path}: cannot be read: {error}", path=str(path), error=os_error(error))
+        raise InputError(told) from error
+
+
+def load(path: Path, *, values: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """The workbook at `path`, and what is not kept of it; `values` has results for formulas.
+
+    Raises InputError with the place where it is dangerous, too large or no workbook.
+    """
+    raw = read_bytes(path)
+    xlsx.check(path.name, raw, most=MAX_UNPACKED)
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        _count(path.name, archive)
+        lost = sorted({n for n in archive.namelist() if n.lower().startswith(_DRAWN)})
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            book = openpyxl.load_workbook(
+                io.BytesIO(raw), rich_text=True, keep_links=False, data_only=values
+            )
+    except Exception as error:
+        raise refused(path.name, msg("it is no intact .xlsx file")) from error
+    said = dict.fromkeys(str(one.message) for one in told)
+    return book, (*lost, *said)
+
+
+def _count(name: str, archive: zipfile.ZipFile) -> None:
+    """Refuses more cells than openpyxl can hold in little memory."""
+    left = MAX_CELLS
+    for part in archive.namelist():
+        if part.lower().endswith(".xml"):
+            for cells, place in _cells(f"{name}: {part}", archive.read(part)):
+                left -= cells
+                if left < 0:
+                    told = msg("it has more than {count} cells", count=MAX_CELLS)
+                    raise refused(" ".join((f"{name}: {part}", place)).strip(), told)
+
+
+def _cells(where: str, raw: bytes) -> Iterator[tuple[int, str]]:
+    """How many cells each element of the part makes, and the range that it names."""
+    found: list[tuple[int, str]] = []
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        local = element.rpartition(":")[2]
+        if local == "c":
+            found.append((1, ""))
+        elif local in _LARGE:
+            ref = attributes.get("ref", "")
+            found.append((_area(ref), ref[:40]))
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    try:
+        for at in range(0, len(raw), 1 << 20):
+            parser.Parse(raw[at : at + (1 << 20)], False)
+            yield from found
+            found.clear()
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        told = msg("it is no intact XML: {error}", error=verbatim(str(error)))
+        raise refused(where, told) from error
+    yield from found
+
+
+def _area(ref: str) -> int:
+    try:
+        left, top, right, bottom = (side or 0 for side in range_boundaries(ref))
+    except (ValueError, TypeError):
+        return MAX_CELLS + 1
+    return max(1, right - left + 1) * max(1, bottom - top + 1) if left and top else MAX_CELLS + 1
