@@ -21,7 +21,7 @@ from openpyxl.writer.excel import ExcelWriter
 
 from audit_core.model import Conclusion, Message, msg
 from audit_core.model.errors import InputError
-from audit_core.model.results import PackSource
+from audit_core.model.results import ObjectEntry, PackSource
 from audit_core.policy.words import Place, one_of, seen
 from audit_excel import small_xlsx
 from audit_excel.cells import cell_of_lines
@@ -213,7 +213,7 @@ class _Filling:
     def fill(self) -> None:
         """Fills everything; one object after the other is in memory."""
         self._check_wording()
-        whole = self._view(())
+        whole, before = self._view((), ()), 0
         for cell in self._map.cells:
             self._put(self._book[cell.sheet], cell.cell, cell_value(whole, cell.field))
         tables = [_Rows(self, self._book[t.sheet], self._grid(t)) for t in self._map.tables]
@@ -221,7 +221,8 @@ class _Filling:
         model = self._book[told.sheet] if told is not None else None
         names = _names(self._book, model)
         for entry in self._source.results.entries:
-            view = self._view((entry,))
+            view = self._view((entry,), (before,))
+            before += entry.observations
             columns = Columns(view, self._template.wording)
             conclusions = view.by_object.get(entry.object, [])
             for rows in tables:
@@ -243,13 +244,8 @@ class _Filling:
                 msg("none of its texts is of a clause or unit of the run"),
             )
 
-    def _view(self, entries: tuple[Any, ...]) -> View:
-        results, before, all = self._source.results, 0, []
-        for entry in results.entries:
-            if entry in entries:
-                all.append(before)
-            before += entry.observations
-        part = Part(name=self._map.output, entries=entries, before=tuple(all))
+    def _view(self, entries: tuple[ObjectEntry, ...], before: tuple[int, ...]) -> View:
+        part = Part(name=self._map.output, entries=entries, before=before)
         return View(self._source, part, {})
 
     def _grid(self, table: MappedTable | ObjectSheets) -> Grid:
