@@ -290,10 +290,10 @@ def home_modes(
     unseen = [home for home, _ in homes if home not in seen]
     expected = msg("no permissions in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
     if bad:
-        detail = msg("{count} home directories have excess permissions: {names}",
+        detail = msg("Home directories with excess permissions: {count} ({names})",
                    count=len(bad), names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
-    fine = msg("{count} home directories are not open to others", count=len(homes) - len(unseen))
+    fine = msg("Home directories not open to others: {count}", count=len(homes) - len(unseen))
     doubts = _home_doubts([mode for mode, _ in found], unseen)
     if doubts:
         return undetermined(fine, *doubts, expected=expected)

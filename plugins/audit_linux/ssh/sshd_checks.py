@@ -37,7 +37,22 @@ from audit_linux.ssh.sshd_shown import SHOWN, ShownServer
 
 
 def _matched(overrides: list[Override]) -> tuple[str, ...]:
-    return capped(f"Match {o.criteria}: {o.key} {o.value}" for o in overrides)
+    return capped(f"Match {o.criteria}: {spelled(o.key)} {o.value}" for o in overrides)
+
+
+_SPELLED = {
+    name.lower(): name
+    for name in (
+        "ClientAliveCountMax", "ClientAliveInterval", "HostbasedAuthentication", "IgnoreRhosts",
+        "LoginGraceTime", "MaxAuthTries", "PermitEmptyPasswords", "PermitRootLogin",
+        "PermitUserEnvironment", "StrictModes", "UsePAM",
+    )
+}  # fmt: skip
+
+
+def spelled(key: str) -> str:
+    """The keyword `key`, which `sshd -T` prints in lower case, as sshd_config(5) spells it."""
+    return _SPELLED.get(key, key)
 
 
 def settings_as(
@@ -46,7 +61,8 @@ def settings_as(
     """PASS when `good` accepts each of `keys` and every Match block that sets one of them."""
     sshd = server.sshd
     detail = [
-        msg("{key} is {value}", key=key, value=shortened(sshd.one(key) or "-")) for key in keys
+        msg("{key} is {value}", key=spelled(key), value=shortened(sshd.one(key) or "-"))
+        for key in keys
     ]
     weak = [o for o in server.overrides(*keys) if not good(o.key, o.value)]
     if weak:
@@ -98,7 +114,7 @@ def sshd_root_login(
     def good(_: str, value: str) -> bool:
         return _ALIASES.get(value.lower(), value.lower()) in allowed
 
-    expected = msg("one of: {allowed}", allowed=listed(allowed))
+    expected = msg("PermitRootLogin {allowed}", allowed=listed(allowed))
     value = server.sshd.one("permitrootlogin")
     if value and not good("", value) and _shut_out(server):
         detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
