@@ -25,7 +25,7 @@ from audit_core.model.results import ObjectEntry, PackSource
 from audit_core.policy.words import Place, one_of, seen
 from audit_excel import small_xlsx
 from audit_excel.cells import cell_of_lines
-from audit_excel.names import SheetNames
+from audit_excel.names import SheetNames, quoted
 from audit_excel.parts import Part
 from audit_excel.same_zip import SameZip, stamp
 from audit_excel.template_fields import Columns, Value, cell_value
@@ -146,8 +146,9 @@ class _Check:
         if sheet.tables:
             where = f"{self._name}: {sheet.title}!{next(iter(sheet.tables.values())).ref}"
             raise refused(where, msg("a model sheet may not hold an Excel table"))
+        names = (f"{told.sheet}!".casefold(), f"{quoted(told.sheet)}!".casefold())
         for where, formula in self._formulas(but=told.sheet):
-            if told.sheet.casefold() in formula.casefold():
+            if any(name in formula.casefold() for name in names):
                 raise refused(where, msg("it refers to the model sheet, which will be gone"))
 
     def _formulas(self, but: str) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from audit_core import evaluate
 from audit_core.api import plugins
-from audit_core.model import Result
+from audit_core.model import Result, english
 from audit_core.model.errors import InputError
 from audit_core.model.results import PackSource, Results
 from audit_core.policy import load_policy
@@ -169,6 +169,10 @@ def test_what_does_not_fit_or_is_dangerous_is_refused_with_its_place(tmp_path: P
     for make, why in cases:
         make()
         assert why in refused(bad, given)
+    fine = changed(bad, lambda b: b["封面"].cell(9, 1, '="测评记录"&A1'))
+    assert Template(fine, given).notes == ()
+    (note,) = Template(part(bad, "xl/media/image1.png", b"", b"x"), given).notes
+    assert english(note) == "bad.xlsx: not kept in the filled workbook: xl/media/image1.png"
 
 
 def refused(template: Path, given: Path) -> str:
