@@ -43,9 +43,10 @@ def _matched(overrides: list[Override]) -> tuple[str, ...]:
 _SPELLED = {
     name.lower(): name
     for name in (
-        "ClientAliveCountMax", "ClientAliveInterval", "HostbasedAuthentication", "IgnoreRhosts",
+        "AllowStreamLocalForwarding", "AllowTcpForwarding", "ClientAliveCountMax",
+        "ClientAliveInterval", "GatewayPorts", "HostbasedAuthentication", "IgnoreRhosts",
         "LoginGraceTime", "MaxAuthTries", "PermitEmptyPasswords", "PermitRootLogin",
-        "PermitUserEnvironment", "StrictModes", "UsePAM",
+        "PermitTunnel", "PermitUserEnvironment", "StrictModes", "UsePAM", "X11Forwarding",
     )
 }  # fmt: skip
 

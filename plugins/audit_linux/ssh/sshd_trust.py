@@ -12,7 +12,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.ssh.sshd_checks import settings_as
+from audit_linux.ssh.sshd_checks import settings_as, spelled
 from audit_linux.ssh.sshd_server import Server, sshd_check
 
 _TRUST = {
@@ -60,7 +60,9 @@ def sshd_forwarding(server: Server) -> Judgement:
     """The SSH server carries no connections past the firewall."""
     expected = msg("PermitTunnel no, GatewayPorts no; forwarding only where it is needed")
     values = {key: server.sshd.one(key).lower() for key in (*_PAST, *_OWN)}
-    told = msg("Settings: {names}", names=capped(f"{k} {v or '-'}" for k, v in values.items()))
+    told = msg(
+        "Settings: {names}", names=capped(f"{spelled(k)} {v or '-'}" for k, v in values.items())
+    )
     if server.sshd.one("disableforwarding").lower() == "yes" and not server.overrides(*values):
         return server.settled(passed(told, expected=expected))
     if any(values[key] and values[key] not in off for key, off in _PAST.items()):
@@ -77,7 +79,7 @@ def sshd_forwarding(server: Server) -> Judgement:
 def _loosened(server: Server) -> Message | None:
     """The Match blocks that surely let connections of others past the firewall."""
     more = [one for one in server.overrides(*_PAST) if one.value.lower() not in _PAST[one.key]]
-    names = capped(f"Match {o.criteria}: {o.key} {o.value}" for o in server.surely(more))
+    names = capped(f"Match {o.criteria}: {spelled(o.key)} {o.value}" for o in server.surely(more))
     return msg("Match blocks allow more: {names}", names=names) if names else None
 
 
