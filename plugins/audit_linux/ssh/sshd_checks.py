@@ -32,6 +32,7 @@ from audit_core.api.sdk import (
 from audit_linux.pam import PAM, PROOF, Pam, Unresolved, paths, stack, wrong_password
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_files import Override
+from audit_linux.ssh.sshd_match import like
 from audit_linux.ssh.sshd_server import Server, sshd_check
 from audit_linux.ssh.sshd_shown import SHOWN, ShownServer
 
@@ -89,22 +90,31 @@ def _users(sshd: Sshd, key: str) -> list[str]:
 
 
 def _names_root(pattern: str) -> bool:
-    return fnmatchcase("root", pattern.partition("@")[0])
+    return like("root", pattern.partition("@")[0])
+
+
+def _lists(server: Server, key: str) -> list[list[str]]:
+    """The patterns of `key` as root's logins may meet them: outside of Match blocks and in each.
+
+    What Match blocks list takes the place of what stands outside (OpenSSH 9.2).
+    """
+    inside = server.overrides(key, of_root=True)
+    return [_users(server.sshd, key), *(one.value.split() for one in inside)]
 
 
 def _shut_out(server: Server) -> bool:
-    """Whether DenyUsers or AllowUsers exclude root from every address."""
-    if server.overrides("denyusers", "allowusers", "permitrootlogin"):
-        return False
-    denied = [p for p in _users(server.sshd, "denyusers") if "@" not in p and _names_root(p)]
-    allowed = _users(server.sshd, "allowusers")
-    return bool(denied) or (bool(allowed) and not any(_names_root(p) for p in allowed))
+    """Whether DenyUsers or AllowUsers exclude root from every address, Match blocks or not."""
+    denied = all(
+        any("@" not in p and _names_root(p) for p in each) for each in _lists(server, "denyusers")
+    )
+    lists = _lists(server, "allowusers")
+    return denied or (bool(lists[0]) and not any(_names_root(p) for each in lists for p in each))
 
 
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -117,9 +127,11 @@ def sshd_root_login(
 
     expected = msg("PermitRootLogin {allowed}", allowed=listed(allowed))
     value = server.sshd.one("permitrootlogin")
-    if value and not good("", value) and _shut_out(server):
+    told = [value, *(o.value for o in server.overrides("permitrootlogin"))] if value else []
+    weak = [each for each in told if not good("", each)]
+    if weak and _shut_out(server):
         detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
-                   value=shortened(value))  # fmt: skip
+                   value=shortened(weak[0]))  # fmt: skip
         return server.settled(passed(detail, expected=expected))
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
         return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)

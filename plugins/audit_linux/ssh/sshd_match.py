@@ -72,13 +72,17 @@ NAMES = fact(
 )
 
 
+def like(text: str, pattern: str) -> bool:
+    """Whether a pattern of ssh_config(5) matches: only `*` and `?` stand for something else."""
+    plain = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(plain, text, re.DOTALL) is not None
+
+
 def fits(text: str, patterns: str) -> bool:
     """Whether a pattern list of ssh_config(5) matches: one negated pattern that does ends it."""
     found = False
     for pattern in patterns.split(","):
-        bare = pattern.removeprefix("!")
-        plain = re.escape(bare).replace(r"\*", ".*").replace(r"\?", ".")
-        if re.fullmatch(plain, text, re.DOTALL):
+        if like(text, pattern.removeprefix("!")):
             if pattern.startswith("!"):
                 return False
             found = True
@@ -91,12 +95,14 @@ _OF_CONNECTIONS = frozenset({"address", "host", "localaddress", "rdomain", "vers
 _OF_ROOT = frozenset({"permitrootlogin"})
 
 
-def concerns(override: Override, names: Names, ports: frozenset[str]) -> bool | None:
-    """Whether the setting acts on anybody's login; None where that is not known.
+def concerns(
+    override: Override, names: Names, ports: frozenset[str], *, of_root: bool = False
+) -> bool | None:
+    """Whether the setting acts on anybody's login, `of_root` on root's; None where not known.
 
     `ports` are those on which the server listens.
     """
-    of_root = override.key in _OF_ROOT
+    of_root |= override.key in _OF_ROOT
     who = {"root"} if of_root else set(names.groups_of)
     for term, argument in override.terms:
         if term in _OF_ACCOUNTS:

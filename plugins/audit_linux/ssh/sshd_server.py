@@ -76,18 +76,18 @@ class Server(Struct, frozen=True, kw_only=True):
     names: Names | None = None
     shown: ShownServer | None = None
 
-    def overrides(self, *keys: str) -> list[Override]:
-        """What Match blocks set for `keys`, but for those that concern nobody."""
+    def overrides(self, *keys: str, of_root: bool = False) -> list[Override]:
+        """What Match blocks set for `keys`, but for those that concern nobody, or not root."""
         given = in_force(one for one in self.files.overrides if one.key in keys)
-        return [one for one in given if self._concerns(one) is not False]
+        return [one for one in given if self._concerns(one, of_root) is not False]
 
     def surely(self, overrides: list[Override]) -> list[Override]:
         """Those of `overrides` that surely concern somebody's login."""
         return [one for one in overrides if self._concerns(one)]
 
-    def _concerns(self, one: Override) -> bool | None:
+    def _concerns(self, one: Override, of_root: bool = False) -> bool | None:
         ports = frozenset(self.sshd.values.get("port", ()))
-        return True if self.names is None else concerns(one, self.names, ports)
+        return True if self.names is None else concerns(one, self.names, ports, of_root=of_root)
 
     def settled(self, judgement: Judgement) -> Judgement:
         """`judgement`, but no pass where another server or file was not checked.

@@ -92,6 +92,35 @@ def test_whom_a_match_block_concerns(files: Make) -> None:
     assert _root(files, "Match User deploy\nPermitRootLogin yes", some) is PASS
 
 
+# AllowUsers alice stands outside. Asked of sshd 9.2 with -T -C user=root: a list of a Match block
+# takes its place, and those of several blocks are put together.
+SHUT_OUT = {
+    "Match Address 10.0.0.0/8\nPermitRootLogin yes": PASS,
+    "Match User root\nPermitRootLogin yes": PASS,
+    "Match User root\nPermitRootLogin yes\nAllowUsers bob": PASS,
+    "Match User alice\nAllowUsers *\nMatch User root\nPermitRootLogin yes": PASS,
+    "Match Address 10.0.0.0/8\nPermitRootLogin yes\nAllowUsers root": FAIL,
+    "Match Address 10.0.0.0/8\nPermitRootLogin yes\nAllowUsers alice r??t@10.0.0.1": FAIL,
+    "Match User root\nAllowUsers bob\nMatch Address 10.0.0.1\nAllowUsers root\n"
+    "PermitRootLogin yes": FAIL,
+    "Match User root\nPermitRootLogin yes\nAllowUsers [r]oot": PASS,
+    "Match User root\nAllowUsers root": PASS,  # PermitRootLogin no
+}
+
+
+def test_root_that_allow_users_excludes_beside_match_blocks(files: Make) -> None:
+    sshd = Sshd(values=GOOD.values | {"allowusers": ("alice",)})
+    for text, verdict in SHUT_OUT.items():
+        told = _read(files, {MAIN: text})
+        judged = checks.sshd_root_login.judge(USUAL, sshd, told, None, None, PEOPLE)
+        assert judged.verdict is verdict, text
+    denied = Sshd(values=GOOD.values | {"denyusers": ("root",)})
+    for text, verdict in (("", PASS), ("DenyUsers eve", FAIL), ("DenyUsers eve r*", PASS)):
+        told = _read(files, {MAIN: f"Match Address 10.0.0.0/8\nPermitRootLogin yes\n{text}\n"})
+        judged = checks.sshd_root_login.judge(USUAL, denied, told, None, None, PEOPLE)
+        assert judged.verdict is verdict, text
+
+
 def test_includes_of_several_levels(files: Make) -> None:
     texts = {
         MAIN: "Include conf.d/*.conf\nMatch Address 10.1.0.0/16\nInclude /etc/ssh/more.conf\n",
