@@ -118,6 +118,9 @@ def _lock(rules: list[Rule], conf: dict[str, str]) -> Lock:
     """
     rule, faillock = rules[0], "fail_interval" in conf
     words = {arg.partition("=")[0] for arg in rule.args} | set(conf)
+    # pam_tally2(8) and faillock.conf(5) say that root_unlock_time locks root; of pam_faillock
+    # 1.5.2 it does not.
+    denies_root = {"even_deny_root"} | ({"root_unlock_time"} if not faillock else set())
     unlock = _shortest([_option(one, conf, "unlock_time") for one in rules])
     root = [_option(one, conf, "root_unlock_time") for one in rules
             if _word(one, conf, "root_unlock_time")]  # fmt: skip
@@ -127,7 +130,7 @@ def _lock(rules: list[Rule], conf: dict[str, str]) -> Lock:
         unlock=unlock,
         interval=min(_option(one, conf, "fail_interval") for one in rules) if faillock else None,
         root_unlock=(_shortest(root) if root else unlock)
-        if words & {"even_deny_root", "root_unlock_time"} else None,
+        if words & denies_root else None,
         admins=_word(rule, conf, "admin_group") if faillock else "",
         local="local_users_only" in words,
     )  # fmt: skip
@@ -218,7 +221,8 @@ def _placed(rules: list[Rule], conf: dict[str, str]) -> Lock | None:
     return _lock(rules, values) if len({_folder(rule, values) for rule in rules}) == 1 else None
 
 
-def _locks(pam: Pam, service: str, conf: dict[str, str]) -> set[Lock | None]:
+def locks_of(pam: Pam, service: str, conf: dict[str, str]) -> set[Lock | None]:
+    """The locks of an account that failed logins through `service` put on it; None for no lock."""
     rules = stack(pam, service, "auth")
     found = _of(("pam_faillock.so",), rules, conf)
     return _of(_TALLY, rules, conf) if found == {None} else found
@@ -325,7 +329,7 @@ def _never(pam: Pam, service: str) -> bool:
         ELSEWHERE,
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
         "deny, unlock_time and fail_interval in /etc/security/faillock.conf"
@@ -354,7 +358,7 @@ def login_lockout(
         return _without(known(pam), without, expected)
     try:
         values = conf.values if conf else {}
-        found = {service: _locks(pam, service, values) for service in entrances(pam)}
+        found = {service: locks_of(pam, service, values) for service in entrances(pam)}
     except Unresolved as error:
         return undetermined(error.detail, expected=expected)
     least = _Least(deny=max_deny, unlock=min_unlock, interval=min_interval)

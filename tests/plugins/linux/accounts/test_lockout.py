@@ -118,7 +118,7 @@ def _stack(preauth: str = "", authfail: str = "") -> dict[str, str]:
         ({"admin_group": "ops"}, "", "", UNDETERMINED),
         ({"admin_group": "ops", "even_deny_root": ""}, "", "", PASS),
         ({"admin_group": "ops", "root_unlock_time": "1"}, "", "", UNDETERMINED),
-        ({"admin_group": "ops", "root_unlock_time": "never"}, "", "", PASS),
+        ({"admin_group": "ops", "root_unlock_time": "never"}, "", "", UNDETERMINED),
         ({"admin_group": "ops", "deny": "9"}, "", "", FAIL),
         ({"local_users_only": ""}, "", "", PASS),
     ],
