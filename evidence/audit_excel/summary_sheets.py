@@ -14,12 +14,12 @@ from openpyxl.chart.marker import DataPoint
 from audit_core.model import Result, Severity, msg
 from audit_core.model.results import ObjectEntry
 from audit_excel import overall
+from audit_excel.labels import Counts
 from audit_excel.parts import NAME
 from audit_excel.plan import Plan
 from audit_excel.sheet import Book, Cell, Link, Sheet
 from audit_excel.styles import COLOURS
 from audit_excel.view import View, added
-from audit_excel.words import Counts
 
 FILES_ON_ONE_PAGE = 12
 MAX_FILES = 1_000_000

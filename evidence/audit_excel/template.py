@@ -22,7 +22,7 @@ from openpyxl.writer.excel import ExcelWriter
 from audit_core.model import Conclusion, Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import ObjectEntry, PackSource
-from audit_core.policy.words import Place, one_of, seen
+from audit_core.policy.input_errors import YamlPath, one_of, seen
 from audit_excel import small_xlsx
 from audit_excel.cells import cell_of_lines
 from audit_excel.names import SheetNames, quoted
@@ -104,13 +104,13 @@ class _Check:
             self._objects(told.objects)
         self._apart()
 
-    def _sheet(self, name: str, place: Place) -> Any:
+    def _sheet(self, name: str, place: YamlPath) -> Any:
         names = [sheet.title for sheet in self._book.worksheets]
         if name not in names:
             self._given.document.fail(place, one_of(names), seen(name))
         return self._book[name]
 
-    def _cell(self, sheet: Any, cell: str, place: Place) -> None:
+    def _cell(self, sheet: Any, cell: str, place: YamlPath) -> None:
         row, column = coordinate_to_tuple(cell)
         found = sheet._cells.get((row, column))
         if isinstance(found, MergedCell):
@@ -120,7 +120,7 @@ class _Check:
         if found is not None and _is_formula(found.value):
             self._given.document.fail(place, msg("a cell without a formula"), seen(cell))
 
-    def _table(self, table: MappedTable | ObjectSheets, place: Place) -> None:
+    def _table(self, table: MappedTable | ObjectSheets, place: YamlPath) -> None:
         sheet = self._sheet(table.sheet, (*place, "sheet"))
         found = grid(sheet, table, self._given, place)
         for (row, column), cell in sheet._cells.items():
@@ -178,7 +178,7 @@ class _Check:
                 self._given.document.fail(("cells", at, "sheet"), expected, seen(cell.sheet))
 
 
-def grid(sheet: Any, table: MappedTable | ObjectSheets, given: ReadMap, place: Place) -> Grid:
+def grid(sheet: Any, table: MappedTable | ObjectSheets, given: ReadMap, place: YamlPath) -> Grid:
     """Where the columns of `table` stand; raises InputError for a title that is not there once."""
     titles = [
         (" ".join(str(cell.value).split()), column)

@@ -14,9 +14,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from audit_core.model import msg
-from audit_core.model.schemas import Place, Valid
+from audit_core.model.schemas import Valid, YamlPath
+from audit_core.policy.input_errors import NOTHING, seen
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
-from audit_core.policy.words import NOTHING, seen
 
 LAST_ROW = 1_048_576
 _CELL = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
@@ -198,7 +198,7 @@ def read_map(path: Path) -> ReadMap:
     return ReadMap(path=path, document=document, map=found)
 
 
-def _check_rows(document: Document, place: Place, table: MappedTable | ObjectSheets) -> None:
+def _check_rows(document: Document, place: YamlPath, table: MappedTable | ObjectSheets) -> None:
     if not table.columns:
         document.fail((*place, "columns"), msg("at least one"), msg("none"))
     if table.row is not None and table.row <= table.header:

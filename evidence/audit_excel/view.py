@@ -14,9 +14,9 @@ from audit_core.model.results import (
     number_width,
     total,
 )
+from audit_excel.labels import TARGET_STATES, Counts, Words
 from audit_excel.parts import Part, members
 from audit_excel.sessions import sessions
-from audit_excel.words import TARGET_STATES, Counts, Words
 
 
 def count(conclusions: Iterable[Conclusion]) -> Counts:

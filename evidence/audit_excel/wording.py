@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audit_core.model import msg
+from audit_core.policy.input_errors import NOTHING, one_of, seen
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
-from audit_core.policy.words import NOTHING, one_of, seen
 from audit_excel import small_xlsx
 from audit_excel.template_map import ReadMap, WordingFile
 from audit_excel.xlsx import refused

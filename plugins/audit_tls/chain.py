@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from audit_core.api.sdk import msg, verbatim
-from audit_tls.report import Outcome, Place, Trust
+from audit_tls.report import Outcome, TlsAddress, Trust
 from audit_tls.starttls import begin
 from audit_tls.wire import Closed, Late, Trouble, is_name, why
 
@@ -23,7 +23,7 @@ _CAP = 1536 << 10
 _NOT = "!aNULL:!PSK:!SRP:!CAMELLIA:!ARIA:!SEED:!IDEA:!AESCCM"
 
 
-def handshake(where: Place, until: float, kind: str, *, verify: bool) -> Trust:
+def handshake(where: TlsAddress, until: float, kind: str, *, verify: bool) -> Trust:
     """What OpenSSL says of the chain of `where`; with `verify=False` only the chain counts.
 
     `kind`: `RSA` or `ECDSA` asks for a certificate of this kind, which TLS 1.3 has no way to.
@@ -83,7 +83,11 @@ def _anchors(context: ssl.SSLContext) -> tuple[int, str]:
 
 
 def _shake(
-    tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, where: Place, until: float
+    tls: ssl.SSLObject,
+    incoming: ssl.MemoryBIO,
+    outgoing: ssl.MemoryBIO,
+    where: TlsAddress,
+    until: float,
 ) -> None:
     """A whole handshake. Through memory, for the deadline is on all of it."""
     with socket.create_connection(where.socket, timeout=_left(until)) as peer:

@@ -37,7 +37,7 @@ from audit_tls.reading import (
     is_tls,
     is_troubled,
 )
-from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Place, Report, Stopped, Trust
+from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, TlsAddress, Trust
 from audit_tls.request import TlsHellos
 from audit_tls.suites import (
     SSL3,
@@ -89,7 +89,7 @@ def asked(request: Request) -> Reply:
     except ValueError:
         why = msg("the address is not an IP address")
         return Reply(request=request, status=Status.UNSUPPORTED, detail=why)
-    where = Place(
+    where = TlsAddress(
         address=address, port=request.port, name=request.server_name, starttls=request.starttls
     )
     report = Asker(where, request.max_connections, request.timeout_s * 0.9).report()
@@ -145,7 +145,7 @@ def _asks_for(kind: str, suite: int) -> bool:
 class Asker:
     """One endpoint, asked within its bounds."""
 
-    def __init__(self, where: Place, most: int, seconds: float) -> None:
+    def __init__(self, where: TlsAddress, most: int, seconds: float) -> None:
         self._where, self._left = where, most
         self._deadline = time.monotonic() + seconds
         self._attempts: list[Attempt] = []

@@ -17,7 +17,7 @@ from audit_tls.wire import Narrow
 SCHEMA = "dengbao/tls-report/2"
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class TlsAddress(Struct, frozen=True, kw_only=True):
     """Where TLS is asked for: an address, perhaps a name, perhaps a protocol that comes before."""
 
     address: str

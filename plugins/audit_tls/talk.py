@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from audit_core.model import Message, msg
-from audit_tls.report import Ended, Place
+from audit_tls.report import Ended, TlsAddress
 from audit_tls.starttls import Declined, NotServed, begin
 from audit_tls.wire import Closed, Flight, Late, NotTls, why
 
@@ -30,7 +30,7 @@ Heard = tuple[bytes, Ended, Message | None]
 class Connections:
     """The connections to `where`, those included that were opened ahead."""
 
-    def __init__(self, where: Place) -> None:
+    def __init__(self, where: TlsAddress) -> None:
         self._where = where
         self._ahead: deque[socket.socket] = deque()
         self._most = 0
@@ -66,8 +66,8 @@ class Connections:
 
 
 def talk(
-    where: Place, connections: Connections, hello: bytes, *, until: float, each: float, left: int,
-    enough: Enough,
+    where: TlsAddress, connections: Connections, hello: bytes, *, until: float, each: float,
+    left: int, enough: Enough,
 ) -> Heard:  # fmt: skip
     """What `where` replies to `hello`: bytes, how it ended, and words about that.
 

@@ -35,7 +35,7 @@ from audit_linux.ssh.sshd import Servers, parse_sshd_t
 from audit_linux.ssh.sshd import Sshd as Settings
 from audit_linux.ssh.sshd_shown import ShownServer, shown_server
 from audit_shell.key_exchange import Shown, parse_key_exchange
-from audit_shell.ssh import SshAccess, SshTransport, _host_key, _shown
+from audit_shell.ssh import SshAccess, SshTransport, _host_key, _server_keys
 from core.fakes import new_run, shell_route
 from live.patience import PATIENCE_S, eventually
 from live.sshd import Sshd, program
@@ -54,7 +54,7 @@ CHECKS = (*ALGORITHMS, sshd_host_key_size)
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_shown, "_PAUSES_S", (0.0, *[0.05] * 200))
+    monkeypatch.setattr(_server_keys, "_PAUSES_S", (0.0, *[0.05] * 200))
 
 
 class _Weak(Sshd):
@@ -174,7 +174,7 @@ def test_every_key_exchange_leads_to_the_key(usual: Sshd) -> None:
     assert _host_key._STARTS.keys() == {name for name in lists[0] if name in _host_key._STARTS}
     keys = set()
     for number, kex in enumerate(_host_key._STARTS):
-        algorithm = _shown._BY_RSA[number % 3]
+        algorithm = _server_keys._BY_RSA[number % 3]
         with socket.create_connection((usual.host, usual.port)) as sock:
             until = time.monotonic() + PATIENCE_S
             keys.add(_host_key.host_key(sock, algorithm, [[kex], *lists[1:]], until))

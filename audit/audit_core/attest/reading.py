@@ -36,8 +36,16 @@ from audit_core.model.attestations import (
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid
 from audit_core.policy import Catalog, Policy
+from audit_core.policy.input_errors import (
+    NOTHING,
+    YamlPath,
+    nearest,
+    one_of,
+    seen,
+    wrong_id,
+    wrong_text,
+)
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
-from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id, wrong_text
 from audit_core.text.system_errors import os_error
 
 MAX_FILES = 200
@@ -216,7 +224,7 @@ class _Reader:
             self._take_retest(document, path, ("retests", index), retest)
 
     def _take_risk(
-        self, document: Document, path: Path, place: Place, written: WrittenRisk
+        self, document: Document, path: Path, place: YamlPath, written: WrittenRisk
     ) -> None:
         rules = [r for c in self._catalogs(document, place, written) for r in c.risk_rules]
         rule = next((r for r in rules if r.id == written.rule), None)
@@ -244,7 +252,7 @@ class _Reader:
         )
 
     def _take_retest(
-        self, document: Document, path: Path, place: Place, written: WrittenRetest
+        self, document: Document, path: Path, place: YamlPath, written: WrittenRetest
     ) -> None:
         known = self._catalogs(document, place, written)
         catalog = next((c.id for c in known if any(written.clause == x.id for x in c.clauses)), "")
@@ -271,7 +279,7 @@ class _Reader:
         )
 
     def _catalogs(
-        self, document: Document, place: Place, written: WrittenRisk | WrittenRetest
+        self, document: Document, place: YamlPath, written: WrittenRisk | WrittenRetest
     ) -> list[Catalog]:
         ids = self._policy.catalog_ids()
         if written.catalog is not None and written.catalog not in ids:
@@ -279,7 +287,9 @@ class _Reader:
                           nearest(written.catalog, ids))  # fmt: skip
         return [self._policy.catalog(id) for id in ids if written.catalog in (None, id)]
 
-    def _take(self, document: Document, path: Path, place: Place, written: WrittenAnswer) -> None:
+    def _take(
+        self, document: Document, path: Path, place: YamlPath, written: WrittenAnswer
+    ) -> None:
         steps, selector = self._steps.named(document, (*place, "question"), written.question)
         _check_words(document, place, written)
         if written.value is not None and self._steps.limited(steps):
@@ -312,7 +322,7 @@ class _Reader:
     def _once(
         self,
         document: Document,
-        place: Place,
+        place: YamlPath,
         key: tuple[tuple[StepOf, ...], str, str],
         where: str,
     ) -> None:
@@ -333,7 +343,7 @@ class _Reader:
         return data.decode("utf-8", "replace")
 
     def _attachment(
-        self, document: Document, place: Place, path: Path, written: WrittenAttachment
+        self, document: Document, place: YamlPath, path: Path, written: WrittenAttachment
     ) -> Attachment:
         data = _beside(document, (*place, "file"), path.parent, written.file)
         digest = hashlib.sha256(data).hexdigest()
@@ -364,7 +374,7 @@ class _Steps:
         self._limited: set[StepKey] = set()
 
     def named(
-        self, document: Document, place: Place, question: str
+        self, document: Document, place: YamlPath, question: str
     ) -> tuple[tuple[StepOf, ...], str]:
         """The steps that `question` asks after, and the selector in it."""
         name, at, selector = question.partition("@")
@@ -408,7 +418,7 @@ class _Steps:
         return self._known[catalog]
 
     def _check_selector(
-        self, document: Document, place: Place, catalog: str, selector: str
+        self, document: Document, place: YamlPath, catalog: str, selector: str
     ) -> None:
         name, colon, value = selector.partition(":")
         if not colon:
@@ -425,7 +435,7 @@ class _Steps:
             document.fail(place, msg("a value"), NOTHING)
 
 
-def _check_words(document: Document, place: Place, written: WrittenAnswer) -> None:
+def _check_words(document: Document, place: YamlPath, written: WrittenAnswer) -> None:
     """What each verdict needs, beside author and dates."""
     verdict = written.verdict
     needed = {
@@ -442,12 +452,12 @@ def _check_words(document: Document, place: Place, written: WrittenAnswer) -> No
         document.fail((*place, "reason"), expected, as_is(verdict.value))
 
 
-def _check_dates(document: Document, place: Place, value: str) -> None:
+def _check_dates(document: Document, place: YamlPath, value: str) -> None:
     if dates_in(value) is None:
         document.fail(place, msg("days like 2026-11-29, with commas between"), seen(value))
 
 
-def _check_days(document: Document, place: Place, written: _Dated, last: str) -> None:
+def _check_days(document: Document, place: YamlPath, written: _Dated, last: str) -> None:
     """The order of the dates."""
     _not_before(document, (*place, "entered"), written.entered, written.date)
     if written.entered > last:
@@ -461,7 +471,7 @@ def _check_days(document: Document, place: Place, written: _Dated, last: str) ->
         _not_before(document, (*place, "superseded", "date"), day, written.date)
 
 
-def _not_before(document: Document, place: Place, day: str, first: str) -> None:
+def _not_before(document: Document, place: YamlPath, day: str, first: str) -> None:
     if day < first:
         document.fail(place, msg("a day not before {first}", first=first), seen(day))
 
@@ -469,7 +479,7 @@ def _not_before(document: Document, place: Place, day: str, first: str) -> None:
 # --- attachments --------------------------------------------------------------------------------
 
 
-def _beside(document: Document, place: Place, folder: Path, name: str) -> bytes:
+def _beside(document: Document, place: YamlPath, folder: Path, name: str) -> bytes:
     """The bytes of the file `name` in or below `folder`; nothing else on this machine is read."""
     path = folder / name
     inside = not Path(name).is_absolute() and ".." not in Path(name).parts
@@ -482,7 +492,7 @@ def _beside(document: Document, place: Place, folder: Path, name: str) -> bytes:
         document.fail(place, msg("a file that can be read"), told)
 
 
-def _read_regular(document: Document, place: Place, path: Path) -> bytes:
+def _read_regular(document: Document, place: YamlPath, path: Path) -> bytes:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(handle, "rb") as stream:
         info = os.fstat(handle)

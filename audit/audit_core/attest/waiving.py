@@ -17,8 +17,8 @@ from audit_core.model.attestations import AnswerFile
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid
 from audit_core.model.waivers import Waiver
+from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen, wrong_id
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
-from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id
 
 
 def _is_time(text: str) -> bool:
@@ -78,7 +78,7 @@ def read_waivers(paths: Sequence[Path], redact: Redact) -> GivenWaivers:
         document = load_bytes(raw, str(path))
         files.append(AnswerFile(name=path.name, sha256=hashlib.sha256(raw).hexdigest()))
         for index, written in enumerate(document.convert(WrittenWaivers).waivers):
-            place: Place = ("waivers", index)
+            place: YamlPath = ("waivers", index)
             _check(document, place, written)
             if written.id in found:
                 document.fail((*place, "id"), msg("each id once"), seen(written.id))
@@ -104,7 +104,7 @@ def _waiver(written: WrittenWaiver, where: str, text: Callable[[str | None], str
     )
 
 
-def _check(document: Document, place: Place, written: WrittenWaiver) -> None:
+def _check(document: Document, place: YamlPath, written: WrittenWaiver) -> None:
     if (written.clause is None) is (written.check is None):
         got = NOTHING if written.clause is None else msg("both")
         document.fail(place, msg("either clause or check"), got)
@@ -118,7 +118,7 @@ def _check(document: Document, place: Place, written: WrittenWaiver) -> None:
         _check_selector(document, (*place, "targets", at), selector)
 
 
-def _check_selector(document: Document, place: Place, selector: str) -> None:
+def _check_selector(document: Document, place: YamlPath, selector: str) -> None:
     name, colon, value = selector.partition(":")
     if colon and name not in GROUPS:
         document.fail(place, one_of(GROUPS), seen(name), nearest(name, GROUPS))

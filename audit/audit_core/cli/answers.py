@@ -17,7 +17,7 @@ from audit_core.model import Message, Target, msg
 from audit_core.model.attestations import AnswerSet, Attestation
 from audit_core.model.errors import UsageError
 from audit_core.policy import Profile
-from audit_core.policy.words import nearest
+from audit_core.policy.input_errors import nearest
 from audit_core.store.answers import AnswersFolder
 from audit_core.store.runs import Run
 

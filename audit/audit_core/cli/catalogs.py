@@ -14,8 +14,8 @@ from audit_core.model import Message, english, msg
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Clause
 from audit_core.model.units import SettledBy
+from audit_core.policy.input_errors import nearest
 from audit_core.policy.model import Catalog
-from audit_core.policy.words import nearest
 from audit_core.views.cli_views import CatalogRow, CrosswalkRow
 from audit_core.views.results_view import catalog_view
 

@@ -18,8 +18,8 @@ from audit_core.model.errors import UsageError
 from audit_core.model.results import Clause, Evidence, Results, number_width
 from audit_core.model.units import Step, UnitRule
 from audit_core.pack import evidence
+from audit_core.policy.input_errors import nearest
 from audit_core.policy.model import Binding
-from audit_core.policy.words import nearest
 from audit_core.store.runs import Run
 from audit_core.views.explain_view import (
     EXPLAIN_VIEW,

@@ -25,7 +25,7 @@ from audit_core.inventory import Inventory, this_machine, with_system_objects
 from audit_core.model import ConnectError, Message, Target, msg
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
-from audit_core.policy.words import Place, nearest, one_of, seen
+from audit_core.policy.input_errors import YamlPath, nearest, one_of, seen
 from audit_core.store.redact import Redactor
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
 from audit_core.text.translate import Translator
@@ -122,7 +122,7 @@ class Context:
         known = {s.id: None for c in self.policy.catalogs() for s in c.scopes[1:]}
         for index, given in enumerate(inventory.system.extensions):
             if given not in known:
-                place: Place = ("system", "extensions", index)
+                place: YamlPath = ("system", "extensions", index)
                 hint = nearest(given, known)
                 inventory.document.fail(place, one_of(known), seen(given), hint)
 

@@ -10,7 +10,7 @@ from audit_core.model import Finding, Result, Severity, Verdict, msg
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Results
 from audit_core.policy import Profile
-from audit_core.policy.words import nearest
+from audit_core.policy.input_errors import nearest
 
 NEW, UNDETERMINED = "new", "undetermined"
 _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)

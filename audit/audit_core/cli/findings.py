@@ -13,8 +13,8 @@ from audit_core.cli.system import NAMES
 from audit_core.model import Conclusion, Finding, Severity, Verdict, msg
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Results
+from audit_core.policy.input_errors import nearest
 from audit_core.policy.model import Binding
-from audit_core.policy.words import nearest
 from audit_core.views.results_view import joined
 
 _ORDER = (Verdict.FAIL, Verdict.UNDETERMINED, Verdict.PASS, Verdict.NOT_APPLICABLE)

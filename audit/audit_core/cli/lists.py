@@ -14,7 +14,7 @@ from audit_core.cli.output import print_json, print_table, say
 from audit_core.evaluate import profile_checks
 from audit_core.model import Check, filled, msg
 from audit_core.model.errors import InputError, UsageError
-from audit_core.policy.words import nearest
+from audit_core.policy.input_errors import nearest
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
 from audit_core.views.cli_views import (

@@ -12,8 +12,8 @@ from audit_core.inventory.model import Access
 from audit_core.inventory.values import Values
 from audit_core.model import HostName, KeyFile, Kind, Schema, SecretRef, msg
 from audit_core.model.schemas import marked
+from audit_core.policy.input_errors import NOTHING, SILENT, YamlPath, nearest, one_of
 from audit_core.policy.strict_yaml import Document, Node, wanted
-from audit_core.policy.words import NOTHING, SILENT, Place, nearest, one_of
 
 
 class AccessReader:
@@ -24,7 +24,7 @@ class AccessReader:
         self._keys = keys
         self._values = values
 
-    def access(self, place: Place, node: Node | None, kind: Kind, address: str | None) -> Access:
+    def access(self, place: YamlPath, node: Node | None, kind: Kind, address: str | None) -> Access:
         """What is written under `access` at `place`, for a target at `address`."""
         place = (*place, "access")
         if node is None or node.is_null:
@@ -40,7 +40,7 @@ class AccessReader:
         settings = schema(**self._fields(place, node, schema))
         return Access(via=connector.name, settings=self._checked(place, settings, address))
 
-    def _connector(self, place: Place, node: Node, kind: Kind) -> Connector:
+    def _connector(self, place: YamlPath, node: Node, kind: Kind) -> Connector:
         known = {
             name: connector
             for name, connector in self._keys.registry.connectors.items()
@@ -59,7 +59,7 @@ class AccessReader:
             self._document.fail((*place, "via"), one_of(known), got, hint)
         return known[name]
 
-    def _fields(self, place: Place, node: Node, schema: type[Struct]) -> dict[str, Any]:
+    def _fields(self, place: YamlPath, node: Node, schema: type[Struct]) -> dict[str, Any]:
         known, found = fields(schema), {}
         for key, entry in node.value.items():
             if key == "via":
@@ -72,7 +72,7 @@ class AccessReader:
                 self._document.fail((*place, name), wanted(field.type), NOTHING)
         return found
 
-    def _checked(self, place: Place, settings: Any, address: str | None) -> Any:
+    def _checked(self, place: YamlPath, settings: Any, address: str | None) -> Any:
         for where, marker, text in marked(settings, (SecretRef, KeyFile, HostName)):
             check = {
                 SecretRef: self._values.reference,
@@ -88,7 +88,7 @@ class AccessReader:
         return settings
 
 
-def refuse(document: Document, place: Place, settings: Any) -> None:
+def refuse(document: Document, place: YamlPath, settings: Any) -> None:
     """Refuses what the schema of `settings`, or of a Struct in it, finds wrong."""
     for refusal in settings.refusals() if isinstance(settings, Schema) else ():
         where = (*place, *refusal.place)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from audit_core.inventory.keys import Keys, fields
 from audit_core.model import AccessSchema, Kind
+from audit_core.policy.input_errors import YamlPath
 from audit_core.policy.strict_yaml import Document, Entry, Node
-from audit_core.policy.words import Place
 
 _COMMON = ("kind", "object_type", "zone", "business_system", "owner", "tags")
 Entries = dict[str, Entry]
@@ -42,7 +42,7 @@ class _Merging:
         beside = {k: e for k, e in written.items() if k not in (*_COMMON, "access", "settings")}
         under = written["settings"].node if "settings" in written else Node({}, 0)
         self._document.convert(dict[str, object], under, ("defaults", "settings"))
-        places: tuple[tuple[Place, Entries], ...] = (
+        places: tuple[tuple[YamlPath, Entries], ...] = (
             (("defaults",), beside), (("defaults", "settings"), under.value),
         )  # fmt: skip
         for place, entries in places:
@@ -67,7 +67,7 @@ class _Merging:
         return _via(self._access, None) or (kind.access if kind is not None else None)
 
     def _check_access(self, node: Node) -> None:
-        place: Place = ("defaults", "access")
+        place: YamlPath = ("defaults", "access")
         self._document.convert(dict[str, object], node, place)
         connector = self._keys.registry.connectors.get(self._connector or "")
         if connector is None or connector.access is None:

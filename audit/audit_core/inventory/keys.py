@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from audit_core.api.plugins import Registry
 from audit_core.model import Kind, Message, msg
+from audit_core.policy.input_errors import SILENT, YamlPath, nearest, seen
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import SILENT, Place, nearest, seen
 
 
 def fields(schema: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
@@ -34,7 +34,7 @@ class Keys:
         first = self.registry.kinds.default
         return tuple(sorted(alone, key=lambda id: first is None or id != first.id))
 
-    def default(self, place: Place) -> Kind:
+    def default(self, place: YamlPath) -> Kind:
         """The kind of the target at `place`, which names none."""
         kind = self.registry.kinds.default
         if kind is None:
@@ -52,13 +52,13 @@ class Keys:
         """The kinds that targets of `kind` may have parts of, by key."""
         return self.registry.kinds.parts_of(kind)
 
-    def unknown(self, line: int, place: Place, key: str, known: Iterable[str]) -> NoReturn:
+    def unknown(self, line: int, place: YamlPath, key: str, known: Iterable[str]) -> NoReturn:
         """Refuses `key` at `place`, where only `known` are."""
         every = sorted(known)
         expected = msg("one of the keys {keys}", keys=tuple(every))
         self._document.fail_at(line, (*place, key), expected, seen(key), self._hint(key, every))
 
-    def unknown_kind(self, line: int, place: Place, id: str) -> NoReturn:
+    def unknown_kind(self, line: int, place: YamlPath, id: str) -> NoReturn:
         """Refuses `id` as the kind of a target."""
         known = self.standing_alone
         hint = nearest(id, known)

@@ -18,8 +18,8 @@ from audit_core.inventory.model import Access, Inventory, System
 from audit_core.inventory.values import Values, networks
 from audit_core.model import AccessSchema, Kind, Target, as_is, msg
 from audit_core.model.kinds import COMMON_KEYS
+from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen, wrong_id
 from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes, wanted
-from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id
 
 HERE = "127.0.0.1"
 _MAPPING = dict[str, object]
@@ -55,7 +55,7 @@ class _Common(Struct, frozen=True, kw_only=True):
 
 
 class _Setting(Struct, frozen=True, kw_only=True):
-    place: Place
+    place: YamlPath
     node: Node
 
 
@@ -75,7 +75,7 @@ class _Reader:
             self._document.fail(("targets",), msg("at least one target"), msg("none"))
         self._system()
         for index in range(len(self._file.targets)):
-            place: Place = ("targets", index)
+            place: YamlPath = ("targets", index)
             node = self._document.at(place)
             assert node is not None  # noqa: S101 (it was converted)
             self._add(place, node, self._kind(place, node), None)
@@ -91,7 +91,7 @@ class _Reader:
         for name in ("name", "business_system", "owner"):
             self._values.plain_text(("system", name), getattr(self._file.system, name))
 
-    def _kind(self, place: Place, node: Node) -> Kind:
+    def _kind(self, place: YamlPath, node: Node) -> Kind:
         entry = node.value.get("kind")
         if entry is None:
             return self._keys.default(place)
@@ -101,7 +101,7 @@ class _Reader:
             self._keys.unknown_kind(self._document.line((*place, "kind")), place, id)
         return kind
 
-    def _add(self, place: Place, node: Node, kind: Kind, parent: Target | None) -> None:
+    def _add(self, place: YamlPath, node: Node, kind: Kind, parent: Target | None) -> None:
         """Takes the target at `place` and its parts, in the order in which they are written."""
         self._document.convert(_MAPPING, node, place)
         parts = self._keys.parts(kind)
@@ -114,7 +114,7 @@ class _Reader:
                 for index, item in enumerate(entry.node.value):
                     self._add((*place, key, index), item, parts[key], target)
 
-    def _known(self, place: Place, node: Node, kind: Kind, parts: Mapping[str, Kind]) -> None:
+    def _known(self, place: YamlPath, node: Node, kind: Kind, parts: Mapping[str, Kind]) -> None:
         known = {*COMMON_KEYS, *self._keys.settings(kind), *parts}
         if len(place) > 2:
             known -= {"kind"}
@@ -122,7 +122,7 @@ class _Reader:
             if key not in known:
                 self._keys.unknown(entry.line, place, key, known)
 
-    def _target(self, place: Place, node: Node, kind: Kind, parent: Target | None) -> Target:
+    def _target(self, place: YamlPath, node: Node, kind: Kind, parent: Target | None) -> Target:
         common = self._common(place, node)
         settings = self._settings(place, node, kind)
         id = self._id(place, common.id, kind, parent, settings)
@@ -144,7 +144,7 @@ class _Reader:
             address=self._address(place, kind, address, over.id), settings=settings,
         )  # fmt: skip
 
-    def _common(self, place: Place, node: Node) -> _Common:
+    def _common(self, place: YamlPath, node: Node) -> _Common:
         own = {k: e for k, e in node.value.items() if k in _Common.__struct_fields__}
         common = self._document.convert(_Common, Node(own, node.line), place)
         if len(place) == 2 and common.id is None:
@@ -158,7 +158,7 @@ class _Reader:
         return common
 
     def _id(
-        self, place: Place, id: str | None, kind: Kind, parent: Target | None,
+        self, place: YamlPath, id: str | None, kind: Kind, parent: Target | None,
         settings: Mapping[str, Any],
     ) -> str:  # fmt: skip
         place = (*place, "id")
@@ -171,7 +171,9 @@ class _Reader:
         self._values.id(place, name.replace(":", "."), shown=name, under=parent.id)
         return f"{parent.id}/{name}"
 
-    def _object_type(self, place: Place, common: _Common, kind: Kind, parent: Target | None) -> str:
+    def _object_type(
+        self, place: YamlPath, common: _Common, kind: Kind, parent: Target | None
+    ) -> str:
         given = common.object_type
         if given is not None:
             if given not in kind.object_types:
@@ -187,7 +189,7 @@ class _Reader:
 
     # --- settings -------------------------------------------------------------------------------
 
-    def _settings(self, place: Place, node: Node, kind: Kind) -> dict[str, Any]:
+    def _settings(self, place: YamlPath, node: Node, kind: Kind) -> dict[str, Any]:
         written = self._written(place, node, kind)
         values: dict[str, Any] = {}
         for schema in self._keys.registry.kinds.schemas[kind.id]:
@@ -204,14 +206,14 @@ class _Reader:
         return {name: values[name] for name in written}
 
     def _place_of(
-        self, place: Place, written: Mapping[str, _Setting], found: Mapping[str, Any]
-    ) -> Place:
+        self, place: YamlPath, written: Mapping[str, _Setting], found: Mapping[str, Any]
+    ) -> YamlPath:
         """Where the settings stand: beside the id, or all of them under `settings`."""
         under = (*place, "settings")
         all_under = bool(found) and all(written[name].place[:-1] == under for name in found)
         return under if all_under else place
 
-    def _written(self, place: Place, node: Node, kind: Kind) -> dict[str, _Setting]:
+    def _written(self, place: YamlPath, node: Node, kind: Kind) -> dict[str, _Setting]:
         known = self._keys.settings(kind)
         found = {
             key: _Setting(place=(*place, key), node=entry.node)
@@ -221,7 +223,7 @@ class _Reader:
         under: Entry | None = node.value.get("settings")
         if under is None:
             return found
-        inner: Place = (*place, "settings")
+        inner: YamlPath = (*place, "settings")
         self._document.convert(_MAPPING, under.node, inner)
         for key, entry in under.node.value.items():
             if key not in known:
@@ -234,7 +236,7 @@ class _Reader:
     # --- access ---------------------------------------------------------------------------------
 
     def _reach(
-        self, place: Place, node: Node, kind: Kind, id: str, address: str | None,
+        self, place: YamlPath, node: Node, kind: Kind, id: str, address: str | None,
         parent: Target | None,
     ) -> None:  # fmt: skip
         entry = node.value.get("access")
@@ -251,7 +253,7 @@ class _Reader:
             id = id.rpartition("/")[0]
         return self._access.get(id)
 
-    def _address(self, place: Place, kind: Kind, address: str | None, parent: str) -> str | None:
+    def _address(self, place: YamlPath, kind: Kind, address: str | None, parent: str) -> str | None:
         if address is not None or not kind.needs_address:
             return address
         over = self._access_over(parent)

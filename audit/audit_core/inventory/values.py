@@ -8,8 +8,8 @@ import unicodedata
 
 from audit_core.model import msg
 from audit_core.model.schemas import is_host
+from audit_core.policy.input_errors import NOTHING, YamlPath, seen, wrong_id, wrong_text
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import NOTHING, Place, seen, wrong_id, wrong_text
 
 TEXT_MAX = 200
 _REFERENCE = re.compile(
@@ -46,7 +46,7 @@ class Values:
         self._seen: dict[str, str] = {}
 
     def id(
-        self, place: Place, id: str, *, shown: str | None = None, under: str | None = None
+        self, place: YamlPath, id: str, *, shown: str | None = None, under: str | None = None
     ) -> None:
         """Refuses an id that is none, or that is there already under `under`."""
         wrong = wrong_id(id)
@@ -58,20 +58,20 @@ class Values:
             self._document.fail(place, expected, seen(shown or id))
         self._seen[key] = shown or id
 
-    def plain_text(self, place: Place, text: str | None) -> None:
+    def plain_text(self, place: YamlPath, text: str | None) -> None:
         """Refuses text that could not stand in a record."""
         wrong = wrong_text(text, TEXT_MAX) if text is not None else None
         if wrong is not None:
             self._document.fail(place, wrong, seen(text or ""))
 
-    def host(self, place: Place, name: str) -> None:
+    def host(self, place: YamlPath, name: str) -> None:
         """Refuses what is no host name and no address."""
         if not is_host(name):
             # text that looks like a login may contain a password and is not repeated
             got = msg("a login") if "@" in name else seen(name)
             self._document.fail(place, msg("a host name (ASCII) or an address"), got)
 
-    def address(self, place: Place, address: str) -> None:
+    def address(self, place: YamlPath, address: str) -> None:
         """Refuses what is no address of one host inside the scope; names are looked up later."""
         self.host(place, address)
         try:
@@ -85,7 +85,7 @@ class Values:
         if self._networks is not None and not any(literal in net for net in self._networks):
             self._document.fail(place, msg("an address inside the declared scope"), seen(address))
 
-    def reference(self, place: Place, text: str | None) -> None:
+    def reference(self, place: YamlPath, text: str | None) -> None:
         """Refuses what is no reference to a secret; never repeats it."""
         if text is not None and not (_REFERENCE.fullmatch(text) and text.isprintable()):
             expected = msg(
@@ -94,7 +94,7 @@ class Values:
             got = msg("something else (not shown; it may be the secret)")
             self._document.fail(place, expected, got)
 
-    def key(self, place: Place, key: str | None) -> None:
+    def key(self, place: YamlPath, key: str | None) -> None:
         """Refuses what is no path of a key file and no reference; never repeats it."""
         if key is not None and (
             not key.strip() or not key.isprintable() or "-----" in key or len(key) > 1000

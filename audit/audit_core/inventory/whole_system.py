@@ -12,8 +12,8 @@ from audit_core.inventory.reading import read_inventory
 from audit_core.model import Target, msg
 from audit_core.model.errors import ConfigError
 from audit_core.model.names import SystemObject
+from audit_core.policy.input_errors import YamlPath, seen
 from audit_core.policy.strict_yaml import load_bytes
-from audit_core.policy.words import Place, seen
 
 NAME = "localhost"
 
@@ -46,7 +46,7 @@ def with_system_objects(inventory: Inventory, objects: Iterable[SystemObject]) -
 def _refuse_id(inventory: Inventory, object: SystemObject) -> None:
     tops = [target.id for target in inventory.targets if target.parent is None]
     if object.id in tops and inventory.document is not None:
-        place: Place = ("targets", tops.index(object.id), "id")
+        place: YamlPath = ("targets", tops.index(object.id), "id")
         expected = msg(
             "another id (this one is reserved for the {name} as a whole)", name=object.id
         )

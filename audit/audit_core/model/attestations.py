@@ -93,7 +93,7 @@ class Attestation(Struct, frozen=True, kw_only=True):
 
 
 class IssueNote(Struct, frozen=True, kw_only=True):
-    """What people recorded of an issue: who mends it until when, and what the re-test showed.
+    """What people recorded of an issue: who fixes it, until when, and what the re-test showed.
 
     `issue` is `check:ID`, or `clause:CATALOG/CLAUSE`. `due` and `entered` are days, ISO 8601.
     `retest` and `status` are codes, empty for none. `risk` is the severity that is left.

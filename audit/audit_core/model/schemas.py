@@ -19,7 +19,7 @@ from audit_core.model.messages import Message, msg
 from audit_core.model.targets import Target
 
 Step = str | int
-Place = tuple[Step, ...]
+YamlPath = tuple[Step, ...]
 
 SecretRef = NewType("SecretRef", str)
 """Marks a field of an access schema that refers to a secret: `env:NAME`, `file:PATH`, …"""
@@ -37,7 +37,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
     Without `got` it is what is written at the place; a secret needs a `got` that hides it.
     """
 
-    place: Place
+    place: YamlPath
     expected: Message
     got: Message | None = None
 
@@ -132,8 +132,8 @@ def settings_of(target: Target, schema: type[S]) -> S:
     return msgspec.convert(target.settings, schema, strict=False)
 
 
-def marked(value: Struct, markers: tuple[Any, ...]) -> Iterator[tuple[Place, Any, str]]:
-    """Place, marker and text of each field of `value`, and of Structs in it, that has a marker."""
+def marked(value: Struct, markers: tuple[Any, ...]) -> Iterator[tuple[YamlPath, Any, str]]:
+    """Path, marker and text of each field of `value`, and of Structs in it, that has a marker."""
     hints = typing.get_type_hints(type(value))
     for field in msgspec.structs.fields(type(value)):
         held = getattr(value, field.name)

@@ -20,6 +20,7 @@ from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
 from audit_core.policy import selecting
 from audit_core.policy.declared import build_check
+from audit_core.policy.input_errors import SILENT, YamlPath, nearest, quoted, seen
 from audit_core.policy.lint import lint_profile
 from audit_core.policy.model import (
     Binding,
@@ -34,7 +35,6 @@ from audit_core.policy.model import (
     ProfileInfo,
 )
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
-from audit_core.policy.words import SILENT, Place, nearest, quoted, seen
 
 __all__ = [
     "Binding",
@@ -371,7 +371,7 @@ class _Assembly:
                     layer.document.fail(place, msg("each check once"), seen(written.id))
                 self._declared.append(_profiles.declared(layer, index, self._checks))
                 for at, target in enumerate(written.clauses):
-                    spoken_at: Place = ("checks", index, "clauses", at)
+                    spoken_at: YamlPath = ("checks", index, "clauses", at)
                     key = self._target(layer, spoken_at, target)
                     step = self._step(layer, spoken_at, key, target)
                     spoken = self._declared_for.setdefault(key, {})
@@ -382,7 +382,7 @@ class _Assembly:
     def _step(
         self,
         layer: _profiles.Layer,
-        place: Place,
+        place: YamlPath,
         key: tuple[str, str],
         target: _profiles.DeclaredFor,
     ) -> int | None:
@@ -390,7 +390,7 @@ class _Assembly:
         return _mappings.step_of(layer.document, place, clause, target.step, target.role)
 
     def _target(
-        self, layer: _profiles.Layer, place: Place, target: _profiles.DeclaredFor
+        self, layer: _profiles.Layer, place: YamlPath, target: _profiles.DeclaredFor
     ) -> tuple[str, str]:
         _profiles.check_target(layer, place, target, self._clauses)
         keys = [

@@ -8,8 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Message, Result, StepState, Verdict, msg
+from audit_core.policy.input_errors import NOTHING, YamlPath
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
-from audit_core.policy.words import NOTHING, Place
 
 
 class Expectation(Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def read_cases(path: Path) -> Cases:
     return Cases(document=document, file=file)
 
 
-def _check(document: Document, place: Place, one: Expectation) -> None:
+def _check(document: Document, place: YamlPath, one: Expectation) -> None:
     """Refuses an expectation of nothing, or of two things at once."""
     if (one.check is None) == (one.clause is None):
         document.fail(place, msg("either check or clause"), _given(one.check, one.clause))
@@ -101,7 +101,7 @@ def _given(check: str | None, clause: str | None) -> Message:
 
 
 def _only(
-    document: Document, place: Place, one: Expectation, wanted: str, others: Iterable[str]
+    document: Document, place: YamlPath, one: Expectation, wanted: str, others: Iterable[str]
 ) -> None:
     for name in others:
         if getattr(one, name) is not None:

@@ -19,6 +19,7 @@ from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
 from audit_core.policy import gradings as _gradings
 from audit_core.policy import steps as _steps
+from audit_core.policy.input_errors import nearest, one_of, quoted, seen, wrong_text
 from audit_core.policy.layers import check_layers, concerned, no_object
 from audit_core.policy.model import (
     Bilingual,
@@ -31,7 +32,6 @@ from audit_core.policy.model import (
 )
 from audit_core.policy.stand_in import stand_in
 from audit_core.policy.strict_yaml import load_bytes
-from audit_core.policy.words import nearest, one_of, quoted, seen, wrong_text
 from audit_core.text.system_errors import os_error
 
 MAX_BYTES = 16 << 20

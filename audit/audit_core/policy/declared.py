@@ -16,8 +16,8 @@ import msgspec
 
 from audit_core.model import Check, Fact, Judgement, Message, Scalar, Value, Verdict, msg
 from audit_core.model.errors import InputError
+from audit_core.policy.input_errors import nearest, one_of, seen
 from audit_core.policy.model import Comparator, DeclaredCheck
-from audit_core.policy.words import nearest, one_of, seen
 
 _SUBJECT_MAX = 1000
 _LISTED_MAX = 20

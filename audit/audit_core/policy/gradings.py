@@ -12,9 +12,9 @@ from msgspec import Struct, structs
 from audit_core.model import Message, as_is, msg
 from audit_core.model.errors import InputError
 from audit_core.model.gradings import Aggregation, Grading, GradingKind, HighRiskRule
+from audit_core.policy.input_errors import YamlPath, nearest, one_of, quoted, seen, wrong_id
 from audit_core.policy.steps import Row
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import Place, nearest, one_of, quoted, seen, wrong_id
 
 RISK_COLUMNS = (
     "rule", "title", "title_en", "level", "condition", "clauses", "mitigable", "scenarios_without",
@@ -46,7 +46,7 @@ def read_gradings(
     """The gradings of a catalog; raises InputError with file, line and path."""
     found = document.convert(GradingsFile).gradings
     for index, grading in enumerate(found):
-        place: Place = ("gradings", index)
+        place: YamlPath = ("gradings", index)
         wrong = wrong_id(grading.id)
         if wrong is not None:
             document.fail((*place, "id"), wrong, seen(grading.id))
@@ -63,7 +63,7 @@ def read_gradings(
 
 
 def check_shares(
-    document: Document, place: Place, partial: float | None, coverage: float | None
+    document: Document, place: YamlPath, partial: float | None, coverage: float | None
 ) -> None:
     """Refuses a weight or a coverage that is no share."""
     for key, value in (("partial_weight", partial), ("coverage", coverage)):
@@ -71,7 +71,7 @@ def check_shares(
             document.fail((*place, key), msg("a number from 0 to 1"), as_is(f"{value:g}"))
 
 
-def _check_grades(document: Document, place: Place, grading: Grading) -> None:
+def _check_grades(document: Document, place: YamlPath, grading: Grading) -> None:
     limits = [g.above for g in grading.grades]
     if limits and limits[-1] is not None:
         at = (*place, "grades", len(limits) - 1, "above")
@@ -83,9 +83,9 @@ def _check_grades(document: Document, place: Place, grading: Grading) -> None:
 
 
 def _check_layers(
-    document: Document, place: Place, grading: Grading, layers: Collection[str]
+    document: Document, place: YamlPath, grading: Grading, layers: Collection[str]
 ) -> None:
-    named: list[tuple[Place, str]] = [
+    named: list[tuple[YamlPath, str]] = [
         (("groups", n, "layers", at), layer)
         for n, group in enumerate(grading.groups)
         for at, layer in enumerate(group.layers)
@@ -184,7 +184,7 @@ def check_settings(
     """Refuses settings of a grading that the profile does not have, and shares that are none."""
     known = tuple(g.id for g in gradings)
     for index, one in enumerate(settings):
-        place: Place = ("gradings", index)
+        place: YamlPath = ("gradings", index)
         if one.id not in known:
             document.fail((*place, "id"), one_of(known), seen(one.id), nearest(one.id, known))
         check_shares(document, place, one.partial_weight, one.coverage)

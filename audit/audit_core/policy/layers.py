@@ -8,9 +8,9 @@ from typing import NoReturn
 from audit_core.model import msg
 from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
+from audit_core.policy.input_errors import YamlPath, nearest, one_of, seen, wrong_id, wrong_text
 from audit_core.policy.model import Layer, Structure
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import Place, nearest, one_of, seen, wrong_id, wrong_text
 
 _NAME_MAX = 100
 
@@ -42,7 +42,7 @@ def _named(document: Document, key: str, named: Sequence[Named | Layer | SystemO
                 document.fail((key, index, lang), wrong, seen(getattr(one, lang)))
 
 
-def _type(document: Document, place: Place, type: str, known: tuple[str, ...]) -> None:
+def _type(document: Document, place: YamlPath, type: str, known: tuple[str, ...]) -> None:
     if type not in known:
         document.fail(place, one_of(known), seen(type), nearest(type, known))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from audit_core.model import Check, Message, msg
+from audit_core.policy.input_errors import nearest_word, quoted
 from audit_core.policy.model import Catalog, Problem, Profile
-from audit_core.policy.words import nearest_word, quoted
 
 if TYPE_CHECKING:
     from audit_core.policy import Policy

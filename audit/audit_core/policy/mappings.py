@@ -10,9 +10,9 @@ from msgspec import Struct
 from audit_core.model import Message, Role, msg
 from audit_core.model.results import Clause
 from audit_core.model.units import SettledBy, Step
+from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen, wrong_id
 from audit_core.policy.model import Catalog, EquivalentClause, Fit
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen, wrong_id
 
 _RANK = {Role.SUPPORTS: 0, Role.CAN_DENY: 1, Role.SETTLES: 2}
 _CAP = {Fit.SAME: Role.SETTLES, Fit.STRONGER: Role.CAN_DENY, Fit.WEAKER: Role.SUPPORTS}
@@ -162,7 +162,7 @@ def may_settle(step: Step) -> bool:
 
 
 def step_of(
-    document: Document, place: Place, clause: Clause, step: int | None, role: Role
+    document: Document, place: YamlPath, clause: Clause, step: int | None, role: Role
 ) -> int | None:
     """The step of `clause` that is meant at `place`; InputError where there is no such step.
 
@@ -198,7 +198,7 @@ class _Reader:
             document.fail((index, "clause"), what, seen(item.clause), hint)
         held = self.checks.setdefault(item.clause, {})
         for at, mapped in enumerate(item.checks):
-            place: Place = (index, "checks", at)
+            place: YamlPath = (index, "checks", at)
             wrong = wrong_id(mapped.check)
             if wrong is not None:
                 document.fail((*place, "check"), wrong, seen(mapped.check))

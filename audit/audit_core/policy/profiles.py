@@ -15,6 +15,16 @@ from audit_core.model import Check, Message, Parameter, Role, Severity, as_is, m
 from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
 from audit_core.policy.gradings import GradingSettings
+from audit_core.policy.input_errors import (
+    NOTHING,
+    YamlPath,
+    nearest,
+    one_of,
+    quoted,
+    seen,
+    wrong_id,
+    wrong_text,
+)
 from audit_core.policy.model import (
     Bilingual,
     CatalogUse,
@@ -26,16 +36,6 @@ from audit_core.policy.model import (
 )
 from audit_core.policy.overrides import change_of, tightens
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
-from audit_core.policy.words import (
-    NOTHING,
-    Place,
-    nearest,
-    one_of,
-    quoted,
-    seen,
-    wrong_id,
-    wrong_text,
-)
 
 _TITLE_MAX = 200
 _REASON_MAX = 1000
@@ -108,7 +108,7 @@ def read_layer(path: Path) -> Layer:
     return Layer(document=document, file=file, raw=raw)
 
 
-def _named(document: Document, place: Place, id: str, title: Bilingual) -> None:
+def _named(document: Document, place: YamlPath, id: str, title: Bilingual) -> None:
     wrong = wrong_id(id)
     if wrong is not None:
         document.fail((*place, "id"), wrong, seen(id))
@@ -147,7 +147,7 @@ def merged_overrides(
     found: list[Override] = []
     for layer in layers:
         for index, written in enumerate(layer.file.overrides):
-            at: Place = ("overrides", index)
+            at: YamlPath = ("overrides", index)
             _check_where(layer, at, written)
             changes = []
             named = _set(layer, (*at, "params"), written.params, checks, mapped)
@@ -170,7 +170,7 @@ def merged_overrides(
     return tuple(found)
 
 
-def _check_where(layer: Layer, at: Place, written: WrittenOverride) -> None:
+def _check_where(layer: Layer, at: YamlPath, written: WrittenOverride) -> None:
     for name in Where.__struct_fields__:
         if getattr(written, name) == ():
             layer.document.fail((*at, name), msg("at least one value"), msg("none"))
@@ -185,7 +185,7 @@ def _check_where(layer: Layer, at: Place, written: WrittenOverride) -> None:
 
 def _accounted_for(
     layer: Layer,
-    at: Place,
+    at: YamlPath,
     written: WrittenOverride,
     check: Check,
     parameter: Parameter,
@@ -205,11 +205,11 @@ def _accounted_for(
 
 def _set(
     layer: Layer,
-    place: Place,
+    place: YamlPath,
     params: Mapping[str, Mapping[str, Any]],
     checks: Mapping[str, Check],
     mapped: frozenset[str],
-) -> Iterator[tuple[Check, Parameter, Place]]:
+) -> Iterator[tuple[Check, Parameter, YamlPath]]:
     """Each parameter that is written at `place`, of the checks that a plugin offers."""
     for id, named in params.items():
         check = checks.get(id)
@@ -221,7 +221,7 @@ def _set(
 
 
 def _must_be_mapped(
-    layer: Layer, place: Place, checks: Mapping[str, Check], mapped: frozenset[str]
+    layer: Layer, place: YamlPath, checks: Mapping[str, Check], mapped: frozenset[str]
 ) -> None:
     # a mapped check without a plugin stays undetermined; any other name is a mistake, and
     # its limit would not be applied
@@ -232,7 +232,7 @@ def _must_be_mapped(
         layer.document.fail(place, expected, seen(id), nearest(id, known))
 
 
-def _parameter(layer: Layer, check: Check, name: str, place: Place) -> Parameter:
+def _parameter(layer: Layer, check: Check, name: str, place: YamlPath) -> Parameter:
     parameters = {parameter.name: parameter for parameter in check.parameters}
     if name not in parameters:
         expected = one_of(sorted(parameters)) if parameters else msg("no parameters")
@@ -240,7 +240,7 @@ def _parameter(layer: Layer, check: Check, name: str, place: Place) -> Parameter
     return parameters[name]
 
 
-def _value(layer: Layer, parameter: Parameter, place: Place) -> Any:
+def _value(layer: Layer, parameter: Parameter, place: YamlPath) -> Any:
     node = layer.document.at(place)
     value: Any = layer.document.convert(parameter.type, node, place)
     if isinstance(value, int | float) and value < 0:  # all are counts, ages and lengths
@@ -248,7 +248,9 @@ def _value(layer: Layer, parameter: Parameter, place: Place) -> Any:
     return value
 
 
-def _loosens(layer: Layer, place: Place, parameter: Parameter, before: Any, value: Any) -> NoReturn:
+def _loosens(
+    layer: Layer, place: YamlPath, parameter: Parameter, before: Any, value: Any
+) -> NoReturn:
     hint = msg("; what loosens it needs a reason and an approver, under overrides")
     if parameter.tightens is None:
         hint = msg("; what changes it needs a reason, under overrides")
@@ -277,7 +279,7 @@ def _shown(value: Any) -> str:
 
 
 def check_target(
-    layer: Layer, place: Place, target: DeclaredFor, clauses: tuple[Clause, ...]
+    layer: Layer, place: YamlPath, target: DeclaredFor, clauses: tuple[Clause, ...]
 ) -> None:
     """Refuses a catalog that the profile does not take from."""
     catalogs = sorted({c.catalog for c in clauses})
@@ -295,7 +297,7 @@ _LISTS = (Comparator.ONE_OF, Comparator.NONE_OF, Comparator.SUBSET_OF)
 def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredCheck:
     """The declared check at `index`; raises InputError unless it has exactly one comparator."""
     document, written = layer.document, layer.file.checks[index]
-    place: Place = ("checks", index)
+    place: YamlPath = ("checks", index)
     _named(document, place, written.id, written.title)
     if written.id in checks:
         document.fail((*place, "id"), msg("an id that no plugin uses"), seen(written.id))
@@ -310,7 +312,7 @@ def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredC
     )  # fmt: skip
 
 
-def _operand(document: Document, place: Place, comparator: Comparator) -> Any:
+def _operand(document: Document, place: YamlPath, comparator: Comparator) -> Any:
     place = (*place, comparator.value)
     node = document.at(place)
     kinds: dict[Comparator, Any] = {
@@ -328,7 +330,7 @@ def _operand(document: Document, place: Place, comparator: Comparator) -> Any:
     return value
 
 
-def _plain_operand(document: Document, place: Place, value: Any) -> None:
+def _plain_operand(document: Document, place: YamlPath, value: Any) -> None:
     """Refuses what no value can be compared with: nothing, a mapping, a list in a list."""
     items = value if isinstance(value, tuple) else (value,)
     for index, item in enumerate(items):

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterable
 
 from audit_core.model import msg
 from audit_core.model.results import Clause
+from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen
 from audit_core.policy.model import Catalog, CatalogUse
 from audit_core.policy.strict_yaml import Document
-from audit_core.policy.words import NOTHING, Place, nearest, one_of, seen
 
 _GRADE = re.compile(r"S([1-5])A([1-5])G([1-5])")
 
 
 def taken(
-    document: Document, place: Place, use: CatalogUse, catalog: Catalog, extensions: tuple[str, ...]
+    document: Document,
+    place: YamlPath,
+    use: CatalogUse,
+    catalog: Catalog,
+    extensions: tuple[str, ...],
 ) -> tuple[Clause, ...]:
     """The clauses that one `catalogs` entry takes; raises InputError where it names what is not.
 
@@ -50,7 +54,7 @@ def clause_tags(clause: Clause) -> set[str]:
 
 
 def _each(
-    document: Document, place: Place, given: tuple[str, ...] | None, known: Iterable[str]
+    document: Document, place: YamlPath, given: tuple[str, ...] | None, known: Iterable[str]
 ) -> None:
     names = tuple(known)
     if given == ():
@@ -61,7 +65,7 @@ def _each(
 
 
 def _levels(
-    document: Document, place: Place, use: CatalogUse, catalog: Catalog
+    document: Document, place: YamlPath, use: CatalogUse, catalog: Catalog
 ) -> Callable[[Clause], bool]:
     """Whether a clause is of the level, or of the grade, that `use` names."""
     there = sorted({str(c.level) for c in catalog.clauses if c.level is not None})
@@ -77,7 +81,9 @@ def _levels(
     return lambda clause: clause.level == use.level
 
 
-def _grade(document: Document, place: Place, use: CatalogUse, there: list[str]) -> dict[str, int]:
+def _grade(
+    document: Document, place: YamlPath, use: CatalogUse, there: list[str]
+) -> dict[str, int]:
     """The level of the clauses of each attribute: S (data), A (service), G (general)."""
     place, text = (*place, "grade"), use.grade or ""
     hit = _GRADE.fullmatch(text)

@@ -10,7 +10,7 @@ from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
 from audit_core.model.units import Scope, SettledBy, Step, StepRef, UnitRule
-from audit_core.policy.words import SILENT, nearest, one_of, quoted
+from audit_core.policy.input_errors import SILENT, nearest, one_of, quoted
 
 ANSWERS = ("yes_no", "value", "date", "file")
 METHODS = ("interview", "examine", "test")

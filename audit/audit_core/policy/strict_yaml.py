@@ -23,16 +23,16 @@ import yaml
 from audit_core.model import Message, as_is, filled, msg
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid
-from audit_core.policy.words import (
+from audit_core.policy.input_errors import (
     NOTHING,
     SILENT,
-    Place,
+    YamlPath,
     dotted,
     nearest,
     one_of,
     seen,
 )
-from audit_core.policy.yaml_words import yaml_problem
+from audit_core.policy.yaml_errors import yaml_problem
 from audit_core.text.system_errors import os_error
 
 MAX_DEPTH = 40
@@ -85,18 +85,18 @@ class Document:
         self.root = root
 
     def fail(
-        self, place: Place, expected: Message, got: Message, hint: Message = SILENT
+        self, place: YamlPath, expected: Message, got: Message, hint: Message = SILENT
     ) -> NoReturn:
         """Raises InputError for `place`: `FILE:LINE: path: expected X, got Y`."""
         self.fail_at(self.line(place), place, expected, got, hint)
 
     def fail_at(
-        self, line: int, place: Place, expected: Message, got: Message, hint: Message = SILENT
+        self, line: int, place: YamlPath, expected: Message, got: Message, hint: Message = SILENT
     ) -> NoReturn:
         """Raises InputError for `place` with a line that is already known."""
         raise wrong(self.file, line, place, expected, got, hint)
 
-    def line(self, place: Place) -> int:
+    def line(self, place: YamlPath) -> int:
         """The line of `place`, or of the nearest place around it that was written."""
         node, line = self.root, self.root.line
         for step in place:
@@ -109,7 +109,7 @@ class Document:
                 break
         return line
 
-    def at(self, place: Place) -> Node | None:
+    def at(self, place: YamlPath) -> Node | None:
         """The node at `place`, or None where nothing was written."""
         node = self.root
         for step in place:
@@ -122,14 +122,14 @@ class Document:
                 return None
         return node
 
-    def convert(self, kind: type[T], node: Node | None = None, place: Place = ()) -> T:
+    def convert(self, kind: type[T], node: Node | None = None, place: YamlPath = ()) -> T:
         """The value of `kind` that `node` (the whole document by default) spells."""
         found: T = _convert(self, kind, node or self.root, place)
         return found
 
 
 def wrong(
-    file: str, line: int, place: Place, expected: Message, got: Message, hint: Message = SILENT
+    file: str, line: int, place: YamlPath, expected: Message, got: Message, hint: Message = SILENT
 ) -> InputError:
     """The error `FILE:LINE: path: expected X, got Y`, with the nearest right spelling."""
     return InputError(
@@ -231,10 +231,10 @@ class _Builder:
             return Node([] if isinstance(event, yaml.SequenceStartEvent) else {}, line)
         return None
 
-    def _place(self, stack: list[_Open], node: Node) -> Place:
+    def _place(self, stack: list[_Open], node: Node) -> YamlPath:
         return stack[-1].place_of(node) if stack else ()
 
-    def refuse(self, line: int, expected: Message, got: Message, place: Place = ()) -> NoReturn:
+    def refuse(self, line: int, expected: Message, got: Message, place: YamlPath = ()) -> NoReturn:
         raise wrong(self._file, line, place, expected, got)
 
 
@@ -243,7 +243,7 @@ class _Open:
 
     __slots__ = ("_key", "_node", "_place")
 
-    def __init__(self, node: Node, place: Place) -> None:
+    def __init__(self, node: Node, place: YamlPath) -> None:
         self._node = node
         self._key: Node | None = None
         self._place = place
@@ -258,7 +258,7 @@ class _Open:
             held[self._key.value] = Entry(self._key.line, node)
             self._key = None
 
-    def place_of(self, node: Node) -> Place:
+    def place_of(self, node: Node) -> YamlPath:
         held = self._node.value
         if isinstance(held, list):
             return (*self._place, len(held) - 1)
@@ -281,7 +281,7 @@ class _Open:
 # --- converting ---------------------------------------------------------------------------------
 
 
-def _convert(doc: Document, kind: Any, node: Node, place: Place) -> Any:
+def _convert(doc: Document, kind: Any, node: Node, place: YamlPath) -> Any:
     origin = typing.get_origin(kind)
     if origin is Annotated:
         return _narrowed(doc, kind, node, place)
@@ -302,7 +302,7 @@ def _convert(doc: Document, kind: Any, node: Node, place: Place) -> Any:
     return _plain(doc, kind, node, place)
 
 
-def _narrowed(doc: Document, kind: Any, node: Node, place: Place) -> Any:
+def _narrowed(doc: Document, kind: Any, node: Node, place: YamlPath) -> Any:
     value = _convert(doc, typing.get_args(kind)[0], node, place)
     for rule in typing.get_args(kind)[1:]:
         if isinstance(rule, Valid) and not rule.holds(value):
@@ -318,7 +318,7 @@ def wanted(kind: Any) -> Message:
     return next((rule.expected for rule in rules if isinstance(rule, Valid)), msg("a value"))
 
 
-def _plain(doc: Document, kind: Any, node: Node, place: Place) -> Any:
+def _plain(doc: Document, kind: Any, node: Node, place: YamlPath) -> Any:
     reader = _READERS.get(kind)
     if reader is None:
         raise TypeError(f"{dotted(place)}: no YAML form for {kind!r}")
@@ -373,7 +373,7 @@ _READERS: dict[Any, tuple[Message, Callable[[Node], Any]]] = {
 }
 
 
-def _union(doc: Document, kinds: tuple[Any, ...], node: Node, place: Place) -> Any:
+def _union(doc: Document, kinds: tuple[Any, ...], node: Node, place: YamlPath) -> Any:
     if type(None) in kinds and node.is_null:
         return None
     rest = [k for k in kinds if k is not type(None)]
@@ -403,14 +403,14 @@ def _shape(kind: Any) -> type:
     return dict if struct or origin in (dict, Mapping) else str
 
 
-def _choice(doc: Document, node: Node, place: Place, known: dict[str, Any]) -> Any:
+def _choice(doc: Document, node: Node, place: YamlPath, known: dict[str, Any]) -> Any:
     if not isinstance(node.value, str) or node.value not in known:
         hint = nearest(node.value, known) if isinstance(node.value, str) else SILENT
         doc.fail_at(node.line, place, one_of(known), node.shown(), hint)
     return known[node.value]
 
 
-def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: Place) -> Any:
+def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: YamlPath) -> Any:
     if not isinstance(node.value, list):
         doc.fail_at(node.line, place, msg("a list"), node.shown())
     args = typing.get_args(kind)
@@ -424,7 +424,7 @@ def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: Place) -
     return origin(_convert(doc, k, child, (*place, i)) for i, (k, child) in enumerate(pairs))
 
 
-def _mapping(doc: Document, kind: Any, node: Node, place: Place) -> dict[str, Any]:
+def _mapping(doc: Document, kind: Any, node: Node, place: YamlPath) -> dict[str, Any]:
     if not isinstance(node.value, dict):
         doc.fail_at(node.line, place, msg("a mapping"), node.shown())
     return {
@@ -437,7 +437,7 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
-def _struct(doc: Document, kind: type[msgspec.Struct], node: Node, place: Place) -> Any:
+def _struct(doc: Document, kind: type[msgspec.Struct], node: Node, place: YamlPath) -> Any:
     if not isinstance(node.value, dict):
         doc.fail_at(node.line, place, msg("a mapping"), node.shown())
     fields, values = _fields(kind), {}

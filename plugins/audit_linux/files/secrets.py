@@ -90,7 +90,7 @@ _FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
 _MOST_ROWS = 20_000
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class SecretFile(Struct, frozen=True, kw_only=True):
     """A file that holds a secret of `kind`, or a directory (`kind` is "d") that leads to it."""
 
     kind: str
@@ -102,10 +102,10 @@ class Place(Struct, frozen=True, kw_only=True):
 class Secrets(Struct, frozen=True, kw_only=True):
     """The files that hold secrets, and the modes of the directories above them, by path."""
 
-    files: tuple[Place, ...]
+    files: tuple[SecretFile, ...]
     folders: dict[str, int]
 
-    def open(self, file: Place, bits: int) -> bool:
+    def open(self, file: SecretFile, bits: int) -> bool:
         """Whether these `bits` of the mode give somebody a right: each directory above lets him in.
 
         A group may also come in where others may.
@@ -161,11 +161,11 @@ def search(top: str = "") -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _place(row: str) -> Place:
+def _place(row: str) -> SecretFile:
     found = _FILE.fullmatch(row)
     if found is None:
         raise ParseError(msg("not a file of the search: {line}", line=verbatim(row)))
-    return Place(kind=found[1], mode=int(found[2], 8), uid=int(found[3]), path=found[4])
+    return SecretFile(kind=found[1], mode=int(found[2], 8), uid=int(found[3]), path=found[4])
 
 
 # A loop of links, and a place that is not there, hide nothing.
@@ -202,7 +202,7 @@ SECRETS_SEEN = fact(
 _NEEDS = (first_of(SECRETS, SECRETS_SEEN), known_or_absent(ACCOUNTS))
 
 
-def _labels(files: Iterable[Place]) -> tuple[str, ...]:
+def _labels(files: Iterable[SecretFile]) -> tuple[str, ...]:
     return capped(f"{file.path} ({file.kind}, {file.mode:04o})" for file in files)
 
 

@@ -32,7 +32,7 @@ _UNITS = (
 _SPAN = re.compile(r"(\d{1,9}) ?([a-zA-Z]*)", re.ASCII)
 
 
-class Place(StrEnum):
+class JournalStorage(StrEnum):
     """Where journald keeps records."""
 
     DISK = "disk"
@@ -60,12 +60,12 @@ class JournalConf(Struct, frozen=True, kw_only=True):
         seconds = _span(self.max_retention)
         return seconds // DAY or None if seconds is not None else None
 
-    def place(self, *, folder: bool) -> Place:
+    def place(self, *, folder: bool) -> JournalStorage:
         """Where it keeps records; `folder`: whether there is a directory /var/log/journal."""
         if self.storage == "none":
-            return Place.NOWHERE
+            return JournalStorage.NOWHERE
         lasting = self.storage == "persistent" or (self.storage in ("", "auto") and folder)
-        return Place.DISK if lasting else Place.MEMORY
+        return JournalStorage.DISK if lasting else JournalStorage.MEMORY
 
 
 def _span(text: str) -> int | None:

@@ -25,7 +25,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.logs.forwards import Forwards
-from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, Place
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, LogTree, is_log
 from audit_linux.logs.log_reach import SYSTEM_JOURNAL
 from audit_linux.logs.routes import LOGINS, SEVERITIES, Fate, Route
@@ -59,22 +59,22 @@ class _Seen(Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
 
 
-def _journal(seen: _Seen) -> Place | None:
+def _journal(seen: _Seen) -> JournalStorage | None:
     """Where journald keeps records of all levels that matter; None where that is not known."""
     if not seen.journald:
-        return Place.NOWHERE
+        return JournalStorage.NOWHERE
     if isinstance(seen.journal, Absent):
         return None
     conf = seen.journal or JournalConf()
     if conf.store_level < SEVERITIES["info"]:
-        return Place.NOWHERE
+        return JournalStorage.NOWHERE
     if isinstance(seen.tree, Absent):
         with_, without = conf.place(folder=True), conf.place(folder=False)
         return with_ if with_ is without else None
     folder = any(f.folder and f.path == "journal" for f in seen.tree.files)
     place = conf.place(folder=folder)
-    memory = place is Place.DISK and seen.tree.filesystem in ("tmpfs", "ramfs")
-    return Place.MEMORY if memory else place
+    memory = place is JournalStorage.DISK and seen.tree.filesystem in ("tmpfs", "ramfs")
+    return JournalStorage.MEMORY if memory else place
 
 
 def _deaf(seen: _Seen) -> bool:
@@ -198,13 +198,13 @@ def log_routing(
     )
     routes, place = _routes(seen), _journal(seen)
     detail = (*_daemons(seen, place), *(_told(f, routes) for f in _facilities(routes)))
-    journal_seen = place is Place.DISK and _has_journal(tree)
+    journal_seen = place is JournalStorage.DISK and _has_journal(tree)
     settled = journal_seen or all(
         route.fate in (Fate.KEPT, Fate.SENT) for route in routes if route.facility in LOGINS
     )
     if not journal_seen and (lost := _lost(routes)):
         gaps = (*lost, *_gaps(seen, place), *detail)
-        sure = place is not Place.DISK and not _gaps(seen, place)
+        sure = place is not JournalStorage.DISK and not _gaps(seen, place)
         return (failed if sure else undetermined)(*gaps, expected=expected)
     stale = () if journal_seen else _unwritten(seen, routes)
     if settled and not stale:
@@ -229,14 +229,14 @@ def _facilities(routes: list[Route]) -> list[str]:
     return list(dict.fromkeys(route.facility for route in routes))
 
 
-def _daemons(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
+def _daemons(seen: _Seen, place: JournalStorage | None) -> tuple[Message, ...]:
     """What the journal does, and what keeps rsyslog from hearing anything."""
     kept = {
-        Place.DISK: msg("The journal is kept on disk")
+        JournalStorage.DISK: msg("The journal is kept on disk")
         if _has_journal(seen.tree)
         else msg("The journal shall be kept on disk, and no file of it was seen"),
-        Place.MEMORY: msg("The journal is kept in memory only"),
-        Place.NOWHERE: msg("The journal keeps no such records"),
+        JournalStorage.MEMORY: msg("The journal is kept in memory only"),
+        JournalStorage.NOWHERE: msg("The journal keeps no such records"),
     }
     none = not seen.journald and seen.rsyslog is seen.syslog_ng is None and not seen.others
     return present(
@@ -248,7 +248,7 @@ def _daemons(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
     )
 
 
-def _gaps(seen: _Seen, place: Place | None) -> tuple[Message, ...]:
+def _gaps(seen: _Seen, place: JournalStorage | None) -> tuple[Message, ...]:
     """What may keep records and was not looked at."""
     read = (seen.rsyslog, seen.syslog_ng)
     return present(

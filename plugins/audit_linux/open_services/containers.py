@@ -6,10 +6,10 @@ from typing import Any
 
 from audit_core.api.sdk import Message, ParseError, capped, json_document, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     service_check,
     unread,
 )
@@ -44,7 +44,7 @@ def _settings(file: ServiceFile | None) -> dict[str, Any]:
     expected=msg("no tcp:// without tlsverify"),
     remedy=msg("Remove -H tcp://… or set tlsverify with certificates of your own; use SSH instead"),
 )
-def docker_api(files: ServiceFiles, service: Service) -> Seen:
+def docker_api(files: ServiceFiles, service: Service) -> ServiceState:
     """The Docker API is not open over TCP to whoever has no certificate."""
     file = files.at(_DAEMON)
     doubts = unread((file,) if file else ())
@@ -69,7 +69,7 @@ def docker_api(files: ServiceFiles, service: Service) -> Seen:
     if not service.processes:
         doubts += (msg("Port 2375 or 2376 is open; what answers was not found"),)
     fine = msg("It listens on {names}", names=capped(hosts) or ("unix",))
-    return Seen(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=told, doubts=doubts, fine=fine)
 
 
 CHECKS = (docker_api,)

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
     Running,
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     is_loopback,
     service_check,
     unread,
@@ -70,14 +70,14 @@ def _memcached(process: Running) -> str | None:
     expected=msg("only for this host (-l 127.0.0.1), or with SASL (-S)"),
     remedy=msg("Set -l 127.0.0.1 and -U 0 in /etc/memcached.conf, or turn SASL on"),
 )
-def memcached_open(files: ServiceFiles, service: Service) -> Seen:
+def memcached_open(files: ServiceFiles, service: Service) -> ServiceState:
     """Memcached lets nobody in from other hosts without a password."""
     bad = [text for p in service.processes or () if (text := _memcached(p))]
     told: tuple[Message, ...] = ()
     if bad and not service.only_loopback:
         told = (msg("It listens without a password: {names}", names=capped(bad)),)
     doubts = () if service.processes else (msg("Port 11211 is open; what answers was not found"),)
-    return Seen(open=told, doubts=doubts, fine=msg("Only this host, or with a password"))
+    return ServiceState(open=told, doubts=doubts, fine=msg("Only this host, or with a password"))
 
 
 # --- MongoDB -------------------------------------------------------------------------------------
@@ -122,12 +122,12 @@ def _mongod(file: ServiceFile) -> tuple[dict[str, str], bool]:
     expected=msg("security.authorization: enabled, or only for this host"),
     remedy=msg("Create an administrator, then set security.authorization: enabled in mongod.conf"),
 )
-def mongodb_authorization(files: ServiceFiles, service: Service) -> Seen:
+def mongodb_authorization(files: ServiceFiles, service: Service) -> ServiceState:
     """MongoDB lets nobody in from other hosts without a login."""
     own = files.matching(r"/etc/mongod(b)?\.conf")
     words = service.words
     if {"--auth", "--keyFile", "--clusterAuthMode"} & set(words):
-        return Seen(fine=msg("Started with --auth"))
+        return ServiceState(fine=msg("Started with --auth"))
     bad, unsure = _without_login(own)
     named = [w for w in words if w.startswith(("--bind_ip", "--noauth", "--config", "-f"))]
     other = named and not any(f.path in words for f in own)
@@ -142,7 +142,7 @@ def mongodb_authorization(files: ServiceFiles, service: Service) -> Seen:
         doubts, told = (*told, *doubts, _by_arguments(named)), ()
     fine = msg("Authorization is on, or only this host is let in: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    return Seen(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=told, doubts=doubts, fine=fine)
 
 
 def _without_login(files: tuple[ServiceFile, ...]) -> tuple[list[str], list[str]]:
@@ -193,7 +193,7 @@ def _skips(file: ServiceFile) -> bool:
     expected=msg("no skip-grant-tables"),
     remedy=msg("Remove skip-grant-tables from my.cnf and restart the server"),
 )
-def mysql_grant_tables(files: ServiceFiles, service: Service) -> Seen:
+def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     """MySQL or MariaDB was not told to let everybody in (skip-grant-tables)."""
     own = files.matching(r"/etc/(mysql/)?my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*\.d/.*\.cnf")
     told: tuple[Message, ...] = ()
@@ -208,7 +208,7 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> Seen:
     if other:
         doubts += (_by_arguments(other),)
     fine = msg("No skip-grant-tables in {paths}", paths=capped(f.path for f in own))
-    return Seen(open=told, doubts=doubts, fine=fine if own else None)
+    return ServiceState(open=told, doubts=doubts, fine=fine if own else None)
 
 
 # --- Elasticsearch -------------------------------------------------------------------------------
@@ -221,13 +221,13 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> Seen:
     expected=msg("xpack.security.enabled: true, or only for this host"),
     remedy=msg("Set xpack.security.enabled: true in elasticsearch.yml, and set the passwords"),
 )
-def elasticsearch_security(files: ServiceFiles, service: Service) -> Seen:
+def elasticsearch_security(files: ServiceFiles, service: Service) -> ServiceState:
     """Elasticsearch lets nobody in from other hosts without a login."""
     own = files.matching(r"/etc/elasticsearch/elasticsearch\.yml")
     if not own:
-        return Seen(doubts=(msg("Port 9200 is open; what answers was not found"),))
+        return ServiceState(doubts=(msg("Port 9200 is open; what answers was not found"),))
     if service.only_loopback:
-        return Seen(fine=msg("It listens on the loopback interface only"))
+        return ServiceState(fine=msg("It listens on the loopback interface only"))
     values = dict(flattened(own[0]))
     enabled = values.get("xpack.security.enabled", "").lower()
     told: tuple[Message, ...] = ()
@@ -236,7 +236,7 @@ def elasticsearch_security(files: ServiceFiles, service: Service) -> Seen:
         told = (msg("xpack.security.enabled is false in {path}", path=own[0].path),)
     elif enabled != "true" and not doubts:
         doubts = (msg("xpack.security.enabled is not set: it is off before Elasticsearch 8"),)
-    return Seen(open=told, doubts=doubts, fine=msg("xpack.security.enabled is true"))
+    return ServiceState(open=told, doubts=doubts, fine=msg("xpack.security.enabled is true"))
 
 
 CHECKS = (memcached_open, mongodb_authorization, mysql_grant_tables, elasticsearch_security)

@@ -11,10 +11,10 @@ import re
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     service_check,
     unread,
 )
@@ -84,7 +84,7 @@ def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[Ser
     expected=msg("no anonymous logins"),
     remedy=msg("Set anonymous_enable=NO (vsftpd), remove <Anonymous> (proftpd), set NoAnonymous"),
 )
-def ftp_anonymous(files: ServiceFiles, service: Service) -> Seen:
+def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     """The FTP server lets nobody in without a password."""
     names = {p.name for p in service.processes or ()}
     vsftpd = _main(files.matching(_VSFTPD), service.words) if _may(names, "vsftpd") else ()
@@ -101,7 +101,9 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> Seen:
         doubts += (msg("No configuration was found of {names}", names=capped(lacking)),)
     fine = _fine((*vsftpd, *proftpd, *pure))
     # Without a process it is not known which of the installed servers answers on port 21.
-    return Seen(open=told if names else (), doubts=doubts if names else told + doubts, fine=fine)
+    return ServiceState(
+        open=told if names else (), doubts=doubts if names else told + doubts, fine=fine
+    )
 
 
 def _fine(files: tuple[ServiceFile, ...]) -> Message | None:

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     is_loopback,
     service_check,
     unread,
@@ -92,7 +92,7 @@ def _line(line: str) -> Iterator[Export]:
     expected=msg("exports for named hosts, without no_root_squash"),
     remedy=msg("Name the hosts in /etc/exports, remove no_root_squash, then run exportfs -ra"),
 )
-def nfs_exports(files: ServiceFiles, service: Service) -> Seen:
+def nfs_exports(files: ServiceFiles, service: Service) -> ServiceState:
     """NFS gives no directory to everybody for writing, and to no other root."""
     own = files.matching(r"/etc/exports|/etc/exports\.d/[^.].*\.exports")
     every = [e for f in own for e in _exports(f) if not e.kerberos and not is_loopback(e.client)]
@@ -108,7 +108,7 @@ def nfs_exports(files: ServiceFiles, service: Service) -> Seen:
             msg("Everybody can read, or root of another host can: {names}", names=capped(unsure)),
         )
     fine = msg("{count} exports, none for everybody", count=len(every))
-    return Seen(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=told, doubts=doubts, fine=fine)
 
 
 CHECKS = (nfs_exports,)

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     service_check,
     unread,
 )
@@ -90,7 +90,7 @@ def _trusting(rules: list[Rule]) -> list[Rule]:
     expected=msg("no line with the method trust in pg_hba.conf"),
     remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
 )
-def postgresql_trust(files: ServiceFiles, service: Service) -> Seen:
+def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
     """PostgreSQL lets nobody in by trust, which asks for no password."""
     own = files.matching(r"/etc/postgresql/.*/pg_hba\.conf|/var/lib/pgsql/.*/?pg_hba\.conf")
     bad: list[str] = []
@@ -108,7 +108,7 @@ def postgresql_trust(files: ServiceFiles, service: Service) -> Seen:
         doubts += (msg("Files that were not read: {names}", names=capped(elsewhere)),)
         told, doubts = (), told + doubts  # an earlier line may take them away
     fine = msg("No trust in {paths}", paths=capped(f.path for f in own)) if own else None
-    return Seen(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=told, doubts=doubts, fine=fine)
 
 
 CHECKS = (postgresql_trust,)

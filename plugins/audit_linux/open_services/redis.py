@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     is_loopback,
     service_check,
     unread,
@@ -94,14 +94,14 @@ def _naked(accounts: dict[str, tuple[str, ...]], password: bool) -> list[str]:
     ]  # fmt: skip
 
 
-class Look(Struct, frozen=True, kw_only=True):
+class ServiceReader(Struct, frozen=True, kw_only=True):
     """What one instance shows: who needs no password, and what was not read."""
 
     naked: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
 
-def _look(instance: Instance, files: ServiceFiles) -> Look:
+def _look(instance: Instance, files: ServiceFiles) -> ServiceReader:
     missing = [row[1] for row in instance.rows if row[0] == "include" and len(row) > 1]
     said = instance.last("requirepass")
     password, accounts = bool(said and said[0]), _accounts(instance.rows)
@@ -109,9 +109,9 @@ def _look(instance: Instance, files: ServiceFiles) -> Look:
     if named and named[0]:
         file = files.at(named[0])
         if file is None or file.lines is None:
-            return Look(missing=(*missing, named[0]))
+            return ServiceReader(missing=(*missing, named[0]))
         password, accounts = False, _accounts(_rows(file))
-    return Look(naked=tuple(_naked(accounts, password)), missing=tuple(missing))
+    return ServiceReader(naked=tuple(_naked(accounts, password)), missing=tuple(missing))
 
 
 @service_check(
@@ -121,7 +121,7 @@ def _look(instance: Instance, files: ServiceFiles) -> Look:
     expected=msg("a password for every account (requirepass or ACL), or only for this host"),
     remedy=msg("Set requirepass or an ACL with passwords, bind 127.0.0.1 and protected-mode yes"),
 )
-def redis_password(files: ServiceFiles, service: Service) -> Seen:
+def redis_password(files: ServiceFiles, service: Service) -> ServiceState:
     """Redis lets nobody in from other hosts without a password."""
     own = tuple(f for f in files.matching(_CONF) if "sentinel" not in f.path)
     instances = [Instance(path=f.path, rows=_rows(f)) for f in own if f.lines is not None]
@@ -149,7 +149,7 @@ def _seen(
     missing: list[str],
     own: tuple[ServiceFile, ...],
     service: Service,
-) -> Seen:
+) -> ServiceState:
     told: tuple[Message, ...] = ()
     if open_:
         told = (msg("Accounts that need no password: {names}", names=capped(open_)),)
@@ -165,7 +165,7 @@ def _seen(
     doubts = unread(own) + tuple(detail for names, detail in rows if names)
     fine = msg("A password is needed, or no other host is let in: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    return Seen(open=told if not changed else (), doubts=doubts + (told if changed else ()),
+    return ServiceState(open=told if not changed else (), doubts=doubts + (told if changed else ()),
                 fine=fine)  # fmt: skip
 
 

@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFiles,
+    ServiceState,
     is_loopback,
     service_check,
     unread,
@@ -143,7 +143,7 @@ def modules(files: ServiceFiles) -> tuple[tuple[Module, ...], tuple[str, ...]]:
     expected=msg("auth users in every module, at least in those that can be written"),
     remedy=msg("Set auth users and secrets file, read only = yes and hosts allow in rsyncd.conf"),
 )
-def rsync_modules(files: ServiceFiles, service: Service) -> Seen:
+def rsync_modules(files: ServiceFiles, service: Service) -> ServiceState:
     """No module of the rsync daemon takes files from whoever does not log in."""
     found, missing = modules(files)
     naked = [m for m in found if m.without_login and not m.only_loopback]
@@ -165,7 +165,7 @@ def rsync_modules(files: ServiceFiles, service: Service) -> Seen:
     if other:
         told, doubts = (), told + doubts
     fine = msg("{count} modules, each with auth users or for this host only", count=len(found))
-    return Seen(open=told, doubts=doubts + unread(files.matching(_MAIN)), fine=fine)
+    return ServiceState(open=told, doubts=doubts + unread(files.matching(_MAIN)), fine=fine)
 
 
 def _writable(naked: list[Module]) -> tuple[list[str], list[str]]:

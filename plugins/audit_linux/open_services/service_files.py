@@ -193,7 +193,7 @@ class Service(Struct, frozen=True, kw_only=True):
         return bool(self.listeners) and all(item.loopback for item in self.listeners or ())
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class ServiceState(Struct, frozen=True, kw_only=True):
     """What the configuration of a service says.
 
     `open` is certain while the service runs; `doubts` are what could not be seen; `fine` is what
@@ -205,7 +205,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     fine: Message | None = None
 
 
-Look = Callable[[ServiceFiles, Service], Seen]
+ServiceReader = Callable[[ServiceFiles, Service], ServiceState]
 
 
 def service_check(
@@ -217,14 +217,14 @@ def service_check(
     remedy: Message,
     argument: str = "",
     severity: Severity = Severity.HIGH,
-) -> Callable[[Look], Check]:
+) -> Callable[[ServiceReader], Check]:
     """Make a look at the configuration of a service a check.
 
     `names` are those of its processes, `ports` its sockets as `873/tcp`. With `argument`
     only processes count that were started with it.
     """
 
-    def make(look: Look) -> Check:
+    def make(look: ServiceReader) -> Check:
         @functools.wraps(look)
         def judge(
             files: ServiceFiles | Absent,
@@ -259,7 +259,7 @@ def _service(
     return Service(processes=own, listeners=here)
 
 
-def _judged(seen: Seen, service: Service, expected: Message) -> Judgement:
+def _judged(seen: ServiceState, service: Service, expected: Message) -> Judgement:
     if service.runs is False:
         if seen.open:
             still = msg("It does not run now")

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service_files import (
-    Seen,
     Service,
     ServiceFile,
     ServiceFiles,
+    ServiceState,
     is_loopback,
     service_check,
     unread,
@@ -95,17 +95,19 @@ _INCLUDES = ("includefile", "includedir", "includesearch")
         " to the management station; remove public and private from snmpd.conf"
     ),
 )
-def snmp_community(files: ServiceFiles, service: Service) -> Seen:
+def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     """SNMP answers nobody who only knows the community public or private."""
     own = files.matching(_FILES)
     if not own and not service.processes:
-        return Seen(doubts=(msg("Port 161 is open; what answers there was not found"),))
+        return ServiceState(doubts=(msg("Port 161 is open; what answers there was not found"),))
     rows = _rows(own)
     told: tuple[Message, ...] = ()
     if bad := _known_to_all(rows, service):
         told = (msg("Communities that everybody knows: {names}", names=capped(bad)),)
     if service.only_loopback:
-        return Seen(doubts=unread(own), fine=msg("It listens on the loopback interface only"))
+        return ServiceState(
+            doubts=unread(own), fine=msg("It listens on the loopback interface only")
+        )
     elsewhere = [" ".join(row) for row in rows if row[0] in _INCLUDES]
     other = [row for p in service.processes or () if (row := _other(p.words))]
     doubts = unread(own)
@@ -115,7 +117,7 @@ def snmp_community(files: ServiceFiles, service: Service) -> Seen:
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     if other:
         told, doubts = (), told + doubts
-    return Seen(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=told, doubts=doubts, fine=fine)
 
 
 def _known_to_all(rows: list[list[str]], service: Service) -> list[str]:

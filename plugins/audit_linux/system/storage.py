@@ -100,7 +100,7 @@ MOUNTS = fact(
 )
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class MountedPath(Struct, frozen=True, kw_only=True):
     """What a declared path lies on, links followed: a device or share, and its mount point."""
 
     path: str
@@ -124,7 +124,7 @@ _DF = re.compile(
 )
 
 
-def parse_places(answer: Answer) -> tuple[Place, ...] | Partial:
+def parse_places(answer: Answer) -> tuple[MountedPath, ...] | Partial:
     """A line of `df -P` for each path of data_mounts, in their order."""
     paths = declared(answer.target, "data_mounts") or ()
     lines = answer.lines[1:]
@@ -133,16 +133,16 @@ def parse_places(answer: Answer) -> tuple[Place, ...] | Partial:
     rows = [(path, _DF.fullmatch(line)) for path, line in zip(paths, lines, strict=True)]
     unread = [path for path, row in rows if row is None]
     told = msg("the output of df for these paths cannot be read: {paths}", paths=capped(unread))
-    found = tuple(Place(path=p, source=row[1], mounted=row[2]) for p, row in rows if row)
+    found = tuple(MountedPath(path=p, source=row[1], mounted=row[2]) for p, row in rows if row)
     return partial(found, (told,) if unread else ())
 
 
 PLACES = fact(
-    "linux.data-places", tuple[Place, ...], kind="host", ask=_ask_places, parse=parse_places
+    "linux.data-places", tuple[MountedPath, ...], kind="host", ask=_ask_places, parse=parse_places
 )
 
 
-def _holding(place: Place, mounts: tuple[Mount, ...]) -> Mount | None:
+def _holding(place: MountedPath, mounts: tuple[Mount, ...]) -> Mount | None:
     """The block device that `place` lies on; None for shares, and for what lsblk does not show."""
     if not place.source.startswith("/dev/"):
         return None
@@ -162,7 +162,7 @@ def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> tuple[str, ...]:
     version=3,
     remedy=msg("Put the data on LUKS volumes, or show that the application encrypts it"),
 )
-def data_encrypted(places: tuple[Place, ...], mounts: tuple[Mount, ...]) -> Judgement:
+def data_encrypted(places: tuple[MountedPath, ...], mounts: tuple[Mount, ...]) -> Judgement:
     """The data mounts are on encrypted block devices."""
     expected = msg("dm-crypt (LUKS) beneath each path of data_mounts")
     seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=_listed(mounts, True),

@@ -4,8 +4,9 @@ Limits that the library lacks are set here: deadlines hold in total, not per rea
 are read while the script is written, packets and banners are bounded, and no thread is left behind.
 
 Beside it `preflight` tells what is missing before a login, and `peers` which keys servers show.
-The modules, each importing only those below: this one, `_login` and `_shown`, `_trust`, `_exchange`
-and `_host_key`, `_link` and `_credentials`, `_certificates`, `_library`, `_access`, `_words`.
+The modules, each importing only those below: this one, `_login` and `_server_keys`, `_trust`,
+`_exchange` and `_host_key`, `_link` and `_credentials`, `_certificates`, `_library`,
+`_access`, `_error_text`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from audit_core.model.errors import ConfigError
 from audit_shell.key_exchange import Shown
 from audit_shell.scripts import Ended, ScriptReply
 from audit_shell.ssh._access import SshAccess, check
+from audit_shell.ssh._error_text import as_message, no_end, told
 from audit_shell.ssh._exchange import Exchange
 from audit_shell.ssh._link import GRACE_S, Link, Watchdog
 from audit_shell.ssh._login import reach
-from audit_shell.ssh._shown import shown
-from audit_shell.ssh._words import as_message, no_end, told
+from audit_shell.ssh._server_keys import shown
 
 __all__ = ["SshAccess", "SshSession", "SshTransport"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from audit_core.model import Message, msg
 from audit_shell.scripts import Ended, ScriptReply
+from audit_shell.ssh._error_text import GONE, too_much
 from audit_shell.ssh._library import library
 from audit_shell.ssh._link import Link
-from audit_shell.ssh._words import GONE, too_much
 from audit_shell.streams import Capped
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from audit_core.model import ConnectError, Message, Reason, SessionInfo, msg
 from audit_core.text.system_errors import os_error
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
-from audit_shell.ssh._words import plain, told
+from audit_shell.ssh._error_text import plain, told
 
 if TYPE_CHECKING:
     import paramiko

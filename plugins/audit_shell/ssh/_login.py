@@ -11,9 +11,9 @@ from audit_shell import hostkeys
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
 from audit_shell.ssh._credentials import Credential, Kind, credential
+from audit_shell.ssh._error_text import plain, told
 from audit_shell.ssh._link import Link, Watchdog, dial
 from audit_shell.ssh._trust import verified
-from audit_shell.ssh._words import plain, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from audit_core.model import Message, as_is, msg
 
 Step = str | int
-Place = tuple[Step, ...]
+YamlPath = tuple[Step, ...]
 
 ID_MAX = 100
 
@@ -65,7 +65,7 @@ def wrong_text(text: str, most: int) -> Message | None:
     return msg("printable text of 1 to {count} characters", count=most)
 
 
-def dotted(place: Place) -> Message:
+def dotted(place: YamlPath) -> Message:
     """`place` as it is written in messages: `targets[0].id`."""
     out = ""
     for step in place:

@@ -10,9 +10,9 @@ from typing import Any
 
 from audit_shell.key_exchange import Shown
 from audit_shell.ssh import _library
+from audit_shell.ssh._error_text import plain
 from audit_shell.ssh._host_key import Unread, host_key
 from audit_shell.ssh._link import Link
-from audit_shell.ssh._words import plain
 
 _LISTS = {
     "kex": "kex_algo_list", "host_keys": "server_key_algo_list",
