@@ -154,7 +154,9 @@ def test_a_check_that_writes_into_the_pipe_of_its_worker(toys: Toy) -> None:
     done = dengbao(*words, env=toys.env, fresh=True).ended(0)
     found = {f["check"]: (f["verdict"], f["why"]) for f in done.json["findings"]}
     assert found["toy.blue"] == ("undetermined", "fault")
-    assert found["toy.second"] == ("pass", "")
+    # Where the bytes are read only when the next check runs, that one is blamed, too; it never
+    # passes on them.
+    assert found["toy.second"] in (("pass", ""), ("undetermined", "fault"))
 
 
 STALE = "The stored results were made by other code, another policy or other answers"

@@ -141,8 +141,9 @@ def test_old_answers_and_names_of_other_clients(tmp_path: Path) -> None:
 
 
 def test_the_command_judges_age_and_sample(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     store = Store(tmp_path / "store")
     making.collect(store, making.RUN_ID)
     store.seal(store.find(making.RUN_ID), "2026-11-23T10:16:00Z")

@@ -64,6 +64,8 @@ def _statements(file: FileEntry, sure_file: bool) -> Iterator[tuple[bool, Statem
 
 
 _MAIN = "/etc/profile"
+# Start-up files have some kilobytes; to divide a megabyte of words into commands takes seconds.
+_LARGEST = 128 << 10
 _DROP_INS = re.compile(r"/etc/profile\.d\b")
 
 
@@ -85,6 +87,10 @@ def parse_startup(answer: Answer) -> Startup | Absent:
     files = whole_files(answer)
     if isinstance(files, Absent):
         return files
+    for file in files:
+        if len(file.data) > _LARGEST:
+            raise ParseError(msg("{path} is larger than {size} bytes", path=verbatim(file.path),
+                                 size=_LARGEST))  # fmt: skip
     main = next((file for file in files if file.path == _MAIN), None)
     reads = main is not None and any(map(_sources, simple_commands("\n".join(main.lines))))
     own = list(_statements(main, sure_file=True)) if main else []
@@ -109,7 +115,11 @@ STARTUP = fact(
     "linux.shell-startup",
     Startup,
     kind="host",
-    ask=ReadFiles(paths=(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), depth=1),
+    ask=ReadFiles(
+        paths=(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"),
+        depth=1,
+        file_limit=_LARGEST,
+    ),
     parse=parse_startup,
 )
 
