@@ -122,7 +122,11 @@ class Clients:
         bundle = self.run.bundle(self.hosts[0].id)
         assert bundle is not None
         kinds = Command | ReadFile | ReadFiles
-        requests = [msgspec.convert(o.request, kinds) for o in bundle.observations.values()]
+        # What only an SSH client of ours asks (the key exchange), the peer cannot ask.
+        asked = [
+            o.request for o in bundle.observations.values() if o.evidence_kind != "ssh-key-exchange"
+        ]
+        requests = [msgspec.convert(request, kinds) for request in asked]
         config = self._folder / "ssh_config"
         config.write_text("".join(_ssh_config(host, self._folder) for host in self.hosts))
         return {

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from audit_core.attest import importing
 from audit_core.model.errors import InputError
 from audit_core.model.forms import Form, FormKind
 from audit_excel import xlsx
@@ -225,3 +226,16 @@ def test_an_exported_workbook_reads_back_as_it_was_and_tells_what_was_filled_in(
     assert last.endswith(f"{sheet.max_row}")
     assert sheet.cell(3, sheet.max_column).column_letter in last  # keys are sorted with their rows
     assert len(FIELDS[FormKind.QUESTION]) == len(ANSWERED)
+
+
+def test_a_document_names_only_files_beside_it(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "pack", tmp_path / "secret"
+    (folder / "more").mkdir(parents=True)
+    for path in (outside, folder / "a.txt", folder / "more" / "b.txt"):
+        path.write_text("x")
+    (folder / "link").symlink_to(outside)
+    (folder / "up").symlink_to(tmp_path)
+    named = f"a.txt; more/b.txt; link; up/secret; ../secret; {outside}; more; none"
+    files, documents = importing._evidence(named, folder)
+    assert [name for name, _ in files] == ["a.txt", "more/b.txt"]
+    assert documents == ["link", "up/secret", "../secret", str(outside), "more", "none"]

@@ -199,13 +199,19 @@ def _evidence(named: str, folder: Path) -> tuple[list[tuple[str, str]], list[str
     """The files beside the document, with their digests, and what is no file there."""
     files, documents = [], []
     for name in filter(None, (part.strip() for part in _BETWEEN.split(named))):
-        path = folder / name
-        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
-        if inside and len(name) < 100 and path.is_file() and not path.is_symlink():
-            files.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
+        if len(name) < 100 and _is_beside(name, folder):
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            files.append((name, digest))
         else:
             documents.append(name)
     return files, documents
+
+
+def _is_beside(name: str, folder: Path) -> bool:
+    """Whether `name` is a file below `folder`, with no link on the way to another place."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return False
+    return (folder / name).is_file() and (folder / name).resolve() == folder.resolve() / name
 
 
 class _Answers:
