@@ -120,7 +120,7 @@ class _Check:
         if found is not None and _is_formula(found.value):
             self._given.document.fail(place, msg("a cell without a formula"), seen(cell))
 
-    def _table(self, table: MappedTable | ObjectSheets, place: YamlPath) -> None:
+    def _table(self, table: MappedTable, place: YamlPath) -> None:
         sheet = self._sheet(table.sheet, (*place, "sheet"))
         found = grid(sheet, table, self._given, place)
         for (row, column), cell in sheet._cells.items():
@@ -178,7 +178,7 @@ class _Check:
                 self._given.document.fail(("cells", at, "sheet"), expected, seen(cell.sheet))
 
 
-def grid(sheet: Any, table: MappedTable | ObjectSheets, given: ReadMap, place: YamlPath) -> Grid:
+def grid(sheet: Any, table: MappedTable, given: ReadMap, place: YamlPath) -> Grid:
     """Where the columns of `table` stand; raises InputError for a title that is not there once."""
     titles = [
         (" ".join(str(cell.value).split()), column)
@@ -249,7 +249,7 @@ class _Filling:
         part = Part(name=self._map.output, entries=entries, before=before)
         return View(self._source, part, {})
 
-    def _grid(self, table: MappedTable | ObjectSheets) -> Grid:
+    def _grid(self, table: MappedTable) -> Grid:
         return grid(self._book[table.sheet], table, self._given, ())
 
     def _object(

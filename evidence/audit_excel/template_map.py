@@ -125,17 +125,10 @@ class MappedTable(Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class ObjectSheets(Struct, frozen=True, kw_only=True):
+class ObjectSheets(MappedTable, frozen=True, kw_only=True):
     """A model sheet, copied once for each object, with a row for each conclusion on it."""
 
     sheet: Annotated[str, Meta(description="Name of the model sheet.")]
-    header: Annotated[RowNumber, Meta(description="The row with the titles of the columns.")]
-    columns: Annotated[
-        dict[str, ColumnField], Meta(description="Title of a column: what it holds.")
-    ]
-    row: Annotated[
-        RowNumber | None, Meta(description="The model row (default: the one below the titles).")
-    ] = None
     cells: Annotated[tuple[ObjectCell, ...], Meta(description="Single cells of each sheet.")] = ()
 
 

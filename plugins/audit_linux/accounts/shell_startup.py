@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
@@ -51,14 +51,20 @@ def _leaves(words: tuple[Word, ...]) -> bool:
     return texts[0] in _LEAVES or (texts[0] == "set" and bool({"-e", "errexit"} & set(texts)))
 
 
-def _statements(file: FileEntry, sure_file: bool) -> Iterator[tuple[bool, Statement]]:
+def _commands(file: FileEntry) -> tuple[Simple, ...]:
+    return tuple(simple_commands("\n".join(file.lines)))
+
+
+def _statements(
+    path: str, commands: Iterable[Simple], sure_file: bool
+) -> Iterator[tuple[bool, Statement]]:
     """The statements, and whether each stands before the drop-ins run; none is sure behind a way
     out."""
     left, before = False, True
-    for simple in simple_commands("\n".join(file.lines)):
+    for simple in commands:
         if any(_ABOUT.search(word.raw) or _ABOUT.search(word.text) for word in simple.words):
             sure = sure_file and simple.sure and not left
-            yield before, Statement(path=file.path, words=simple.words, sure=sure)
+            yield before, Statement(path=path, words=simple.words, sure=sure)
         left |= _leaves(simple.words)
         before &= not _sources(simple)
 
@@ -92,8 +98,9 @@ def parse_startup(answer: Answer) -> Startup | Absent:
             raise ParseError(msg("{path} is larger than {size} bytes", path=verbatim(file.path),
                                  size=_LARGEST))  # fmt: skip
     main = next((file for file in files if file.path == _MAIN), None)
-    reads = main is not None and any(map(_sources, simple_commands("\n".join(main.lines))))
-    own = list(_statements(main, sure_file=True)) if main else []
+    commands = _commands(main) if main else ()
+    reads = any(map(_sources, commands))
+    own = list(_statements(_MAIN, commands, sure_file=True))
     found = [statement for before, statement in own if before]
     rest = [statement for before, statement in own if not before]
     others = [file for file in files if file is not main]
@@ -104,7 +111,9 @@ def parse_startup(answer: Answer) -> Startup | Absent:
         elif not _DROP_IN.fullmatch(file.path):
             continue
         sure = drop_in and reads
-        found.extend(statement for _, statement in _statements(file, sure_file=sure))
+        found.extend(
+            statement for _, statement in _statements(file.path, _commands(file), sure_file=sure)
+        )
     return Startup(statements=(*found, *rest))
 
 
