@@ -84,7 +84,8 @@ WANTED = frozenset(
     for path in ("/tmp", "/var/tmp", "/dev/shm", "/home")  # noqa: S108
     for option in ("nosuid", "nodev")
 )
-# Where these are no mounts of their own, they have the options of what they lie in.
+# Where these are no mounts of their own, they have the options of what they lie in. GB/T 22239 asks
+# for no mount of its own, and most systems are installed without one: only a profile can demand it.
 _OF_EVERYBODY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
 _REMOVABLE = re.compile(r"/(?:media|run/media)/.+")
 
@@ -93,6 +94,7 @@ _REMOVABLE = re.compile(r"/(?:media|run/media)/.+")
     "linux.mount-options",
     needs=(MOUNTS, known_or_absent(optional(FSTAB))),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Mount them with these options (/etc/fstab or systemctl edit tmp.mount)"),
 )
 def mount_options(
@@ -100,15 +102,21 @@ def mount_options(
     fstab: tuple[Line, ...] | Absent | None,
     *,
     wanted: Annotated[frozenset[str], Superset] = WANTED,
+    own: Annotated[frozenset[str], Superset] = frozenset(),
 ) -> Judgement:
-    """Setuid files and devices have no effect where everybody, or a plugged-in disk, writes."""
+    """Setuid files and devices have no effect where everybody, or a plugged-in disk, writes.
+
+    `own`: the paths that shall be mounts of their own; elsewhere one that is none is only told.
+    """
     asked = sorted(pair.rpartition(":")[::2] for pair in wanted)
     expected = msg("{pairs}", pairs=capped(wanted))
     lines = {line.path: line for line in (fstab if isinstance(fstab, tuple) else ())}
     seen = [(path, option, mount) for path, option in asked if (mount := _mount(mounts, path))]
     seen += [(m.path, option, m) for m in mounts.rows if _REMOVABLE.fullmatch(m.path)
              for option in ("nosuid", "nodev")]  # fmt: skip
-    lacking = [_text(p, o, m) for p, o, m in seen if o not in m.options]
+    lacking = [_text(p, o, m) for p, o, m in seen if o not in m.options
+               and (p == m.path or p in own or p in lines)]  # fmt: skip
+    shared = [_text(p, o, m) for p, o, m in seen if o not in m.options]
     later = [f"{p}: {o}" for p, o, m in seen if o in m.options and p == m.path
              and p in lines and not lines[p].has(o)]  # fmt: skip
     idle = [f"{p}: {o}" for p, o, m in seen if o not in m.options and p in lines
@@ -121,6 +129,10 @@ def mount_options(
     told: tuple[Message, ...] = tuple(detail for names, detail in rows if names)
     if told:
         return failed(*told, expected=expected)
+    if shared:
+        detail = msg("No mounts of their own, and without the option; whether the site asks for it "
+                     "is to be asked: {names}", names=capped(shared))  # fmt: skip
+        return undetermined(detail, expected=expected)
     fine = msg("{names}", names=capped(f"{p}: {o}" for p, o, _ in seen) or ("-",))
     return passed(fine, expected=expected) if seen else undetermined(fine, expected=expected)
 

@@ -2,6 +2,8 @@
 
 find(1) looks at files of known names in /home, /root and /etc, and has grep(1) say whether one
 holds a secret (-q: nothing of the file is printed). What comes back is kind, mode, owner and path.
+Of start-up files sed(1) then says by its exit status, line by line, whether a value is a secret for
+sure or may be a placeholder, and prints nothing either (-n).
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from audit_core.api.sdk import (
 from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
 from audit_linux.ssh.sshd import plainly
 
-_GREP = "/bin/grep"
+_GREP, _SED = "/bin/grep", "/bin/sed"
 _DEEP = "4"
 _BIG = "1024"  # blocks of 512 bytes; none of these files is larger
 # Directories of programs that keep credentials, and of those that they lie in.
@@ -53,11 +55,24 @@ _STARTUP = (
 _SYSTEM = ("profile", "environment", "bash.bashrc", "bashrc", "zshrc", "zshenv", "csh.cshrc")
 _B = "[[:blank:]]"
 # A name that ends so, and a value of four characters or more that is neither a path nor made.
-_SET = (
+_NAME = (
     r"[A-Za-z0-9_]*(PASSWORD|PASSWD|PASSPHRASE|_PWD|TOKEN|SECRET|SECRET_KEY|API_?KEY|ACCESS_KEY)"
-    rf"(=|{_B}+)[\"']?[^]\"'`$(/~<[:blank:]#;][^\"'`$[:blank:]]{{3}}"
+    rf"(=|{_B}+)[\"']?"
 )
-_EXPORTED = rf"^{_B}*(export|declare{_B}+-x|setenv){_B}+{_SET}"  # in any case of letters
+_EXPORT = rf"^{_B}*(export|declare{_B}+-x|setenv){_B}+"  # in any case of letters
+_VALUE = "[^]\"'`$(/~<[:blank:]#;][^\"'`$[:blank:]]{3}"
+# Words that switch something off or on, or say that there is no value.
+_NO_VALUE = "(none|null|true|false|disabled|enabled|undefined|unset|empty)([\"';[:blank:]]|$)"
+# What people write where a value is to be put, what programs put in the place of it (templates,
+# `vault:…`, `op://…`), and names of methods.
+_PLACEHOLDER = (
+    "([]{%@*<$(~/.[]|(change|replace|your|my[-_]|example|sample|dummy|placeholder|todo|fixme|xxx|insert"
+    "|enter|put[-_]|test|foo|oauth|sha-?[0-9]|md5|base64|pkcs|v[0-9])|[a-z][a-z+.-]*:)"
+)
+# Six characters or more, one of them a digit or a sign that passwords need: no plain word.
+_PLAIN, _ODD = "[^\"'`$;[:blank:]]", "[0-9!@#%^&*+=?]"
+_STRONG = "|".join(f"{_PLAIN}{{{at}}}{_ODD}{_PLAIN}{{{5 - at}}}" for at in range(5))
+_STRONG = f"({_STRONG}|{_PLAIN}{{5,}}{_ODD})"
 _PEM = "^-----BEGIN (RSA |EC |DSA )?PRIVATE KEY-----"
 # The first bytes of OpenSSH's format with the cipher "none", in base64 (PROTOCOL.key).
 _OPENSSH_PLAIN = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
@@ -65,7 +80,7 @@ _OPENSSH_PLAIN = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
 _KINDS = (
     ("netrc", "-name", ".netrc", rf"(^|{_B})password{_B}+[^[:blank:]]"),
     ("pgpass", "-name", ".pgpass", "^[^#:]+:[^:]*:[^:]*:[^:]*:."),
-    ("my.cnf", "-name", ".my.cnf", rf"^{_B}*password{_B}*={_B}*[^[:blank:]]"),
+    ("my.cnf", "-name", ".my.cnf", rf"^{_B}*password{_B}*={_B}*[\"']?[^\"'[:blank:]]"),
     ("mylogin.cnf", "-name", ".mylogin.cnf", "."),  # only disguised: the key lies in the file
     ("git-credentials", "-name", ".git-credentials", "://[^/:@]*:[^@]+@"),
     ("git-credentials", "-path", "*/.config/git/credentials", "://[^/:@]*:[^@]+@"),
@@ -74,18 +89,19 @@ _KINDS = (
     ("docker", "-path", "*/.docker/config.json",
      rf'"(auth|identitytoken|password)"{_B}*:{_B}*"[^"]+"'),
     ("docker", "-path", "*/containers/auth.json", rf'"auth"{_B}*:{_B}*"[^"]+"'),
-    ("npmrc", "-name", ".npmrc", rf"_(auth|authToken|password){_B}*={_B}*[^$[:blank:]]"),
-    ("pypirc", "-name", ".pypirc", rf"^{_B}*password{_B}*[:=]{_B}*[^[:blank:]]"),
+    ("npmrc", "-name", ".npmrc", rf"_(auth|authToken|password){_B}*={_B}*[\"']?[^\"'$[:blank:]]"),
+    ("pypirc", "-name", ".pypirc", rf"^{_B}*password{_B}*[:=]{_B}*[\"']?[^\"'$%[:blank:]]"),
     ("kubeconfig", "-path", "*/.kube/config",
-     rf"^{_B}*(token|password|client-key-data){_B}*:{_B}*[^[:blank:]]"),
+     rf"^{_B}*(token|password|client-key-data){_B}*:{_B}*[\"']?[^\"'$[:blank:]]"),
     ("gh", "-path", "*/gh/hosts.yml", rf"oauth_token{_B}*:{_B}*[^[:blank:]]"),
     ("rclone", "-path", "*/rclone/rclone.conf",
      rf"^{_B}*(pass|token|secret_access_key|client_secret){_B}*={_B}*[^[:blank:]]"),
     ("composer", "-path", "*composer/auth.json", rf'"(password|github-oauth)"{_B}*:'),
     ("maven", "-path", "*/.m2/settings.xml", "<passwor[d]>[^<{$]"),
-    ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*="),
+    ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*={_B}*[\"']?[^\"'$[:blank:]]"),
 )  # fmt: skip
 _KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
+_MAYBE = "startup, perhaps a placeholder"
 _FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
 _MOST_ROWS = 20_000
 
@@ -119,6 +135,16 @@ class Secrets(Struct, frozen=True, kw_only=True):
 
 def _grep(pattern: str, fixed: str = "-qE") -> tuple[str, ...]:
     return "-exec", _GREP, fixed, "-e", pattern, "{}", ";"
+
+
+def _sets(value: str, unlike: str) -> tuple[str, ...]:
+    """True where a line sets such a name to `value` and not to what begins `unlike` it."""
+    lines = (rf"^{_B}*{_NAME}", f"{_EXPORT}{_NAME}")
+    script = (
+        *(rf"\>{line}{unlike}>I b e" for line in lines),
+        rf"\>{lines[0]}{value}> q", rf"\>{lines[1]}{value}>I q", ":e", "$ q 1",
+    )  # fmt: skip
+    return ("-exec", _SED, "-nE", *(word for line in script for word in ("-e", line)), "{}", ";")
 
 
 def _told(kind: str) -> tuple[str, ...]:
@@ -156,8 +182,10 @@ def search(top: str = "") -> tuple[str, ...]:
         "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", "-maxdepth", _DEEP,
         "-type", "d", "(", *elsewhere, "-prune", "-o", *_told("d"), ")",
         "-o", "-type", "f", "-size", f"-{_BIG}",
-        "(", *startup, "(", *_grep(rf"^{_B}*{_SET}"), "-o", *_grep(_EXPORTED, "-qiE"), ")",
-        *_told(_SETS), *kinds, *keys, ")",
+        "(", *startup, "(", *_grep(rf"^{_B}*{_NAME}{_VALUE}"),
+        "-o", *_grep(f"{_EXPORT}{_NAME}{_VALUE}", "-qiE"), ")",
+        "(", *_sets(_STRONG, f"({_NO_VALUE}|{_PLACEHOLDER})"), *_told(_SETS),
+        "-o", *_sets(_VALUE, _NO_VALUE), *_told(_MAYBE), ")", *kinds, *keys, ")",
     )  # fmt: skip
 
 
@@ -178,8 +206,8 @@ def parse_secrets(answer: Answer) -> Secrets | Partial | Absent:
     rows, problems = read_rows(enumerate(text.split("\0")[:_MOST_ROWS][:-1] or [], 1), _place)
     errors = [line for line in answer.stderr.splitlines() if line]
     closed = [line for line in errors if not any(harmless in line for harmless in _HARMLESS)]
-    grep = any(_GREP.encode() in line for line in errors)
-    if closed or grep or answer.truncated:
+    tools = any(tool.encode() in line for line in errors for tool in (_GREP, _SED))
+    if closed or tools or answer.truncated:
         problems.append(msg("Some files were not searched for secrets"))
     if not rows:
         detail = msg("Some files were not searched for secrets")
@@ -223,7 +251,7 @@ def _far(accounts: Accounts | Absent) -> list[Message]:
 def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """Private keys and files with secrets of accounts are closed to other accounts."""
     expected = msg("private keys and files with secrets that only their account may read")
-    kept = [file for file in found.files if file.kind != _SETS]
+    kept = [file for file in found.files if file.kind not in (_SETS, _MAYBE)]
     homes = dict(_homes(accounts))
     bare = [file for file in kept if found.open(file, 0o007)]
     foreign = [f for f in kept if f.uid not in (0, homes.get(_home(f.path), f.uid))]
@@ -262,6 +290,7 @@ def _home(path: str) -> str:
     "linux.stored-secrets",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg(
         "Remove the secrets from these files and change them; keep them in a password store or "
         "give the programs certificates, and protect private keys by a passphrase"
@@ -272,7 +301,7 @@ def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     expected = msg("no secrets in start-up files and dotfiles")
     plain = [file for file in found.files if file.kind != _KEY]
     # What a start-up file sets every program of the account is handed; what others may read is out.
-    out = [file for file in plain if file.kind == _SETS or found.open(file, 0o004)]
+    out = [f for f in plain if f.kind == _SETS or (f.kind != _MAYBE and found.open(f, 0o004))]
     if out:
         detail = msg("Secrets in plain text (place and kind): {names}", names=_labels(out))
         return failed(detail, expected=expected)

@@ -217,6 +217,7 @@ def service_check(
     remedy: Message,
     argument: str = "",
     severity: Severity = Severity.HIGH,
+    version: int = 1,
 ) -> Callable[[ServiceReader], Check]:
     """Make a look at the configuration of a service a check.
 
@@ -241,7 +242,7 @@ def service_check(
         # A signature that follows `look` would hide the three needs.
         del judge.__wrapped__
         needs = tuple(map(known_or_absent, (SERVICE_FILES, SERVERS, LISTENERS)))
-        return check(id, needs=needs, severity=severity, remedy=remedy)(judge)
+        return check(id, needs=needs, severity=severity, version=version, remedy=remedy)(judge)
 
     return make
 

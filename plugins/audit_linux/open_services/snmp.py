@@ -2,11 +2,13 @@
 
 Directives are read in any case, words part at blanks, quotes hold blanks, `#` begins a comment.
 `rocommunity NAME [SOURCE …]` lets all addresses in without a source or with `default`. `com2sec`
-names who may come with a community; it gives access only through `group` and `access`.
+names who may come with a community; it gives access only through `group` and `access`. A source is
+an address, `ADDRESS/BITS`, `ADDRESS/MASK` or a name.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from msgspec import Struct
@@ -37,6 +39,25 @@ class Community(Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """`rwcommunity public default`."""
         return f"{self.directive} {self.name} {self.source}"
+
+    @property
+    def few(self) -> bool:
+        """Whether it only reads, and only for a few addresses, as of management stations."""
+        return not self.directive.startswith("rw") and _few(self.source)
+
+
+# A network of management stations is not larger; one of 10.0.0.0/8 is everybody on the inside.
+_MANY = 256
+
+
+def _few(source: str) -> bool:
+    """Whether a source is a name or at most 256 addresses."""
+    if source == "default":
+        return False
+    try:
+        return ipaddress.ip_network(source, strict=False).num_addresses <= _MANY
+    except ValueError:
+        return not re.fullmatch(r"[0-9a-fA-F:.]*(/.*)?", source)
 
 
 def _words(line: str) -> list[str]:
@@ -89,6 +110,7 @@ _INCLUDES = ("includefile", "includedir", "includesearch")
     "linux.snmp-community",
     names=("snmpd",),
     ports=("161/udp", "161/tcp"),
+    version=2,
     expected=msg("no community named public or private, or only for this host"),
     remedy=msg(
         "Use SNMPv3 with authentication and encryption, or a community of your own that is limited"
@@ -102,7 +124,8 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
         return ServiceState(doubts=(msg("Port 161 is open; what answers there was not found"),))
     rows = _rows(own)
     told: tuple[Message, ...] = ()
-    if bad := _known_to_all(rows, service):
+    known = _known_to_all(rows, service)
+    if bad := [c.text for c in known if not c.few]:
         told = (msg("Communities that everybody knows: {names}", names=capped(bad)),)
     if service.only_loopback:
         return ServiceState(
@@ -111,6 +134,9 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     elsewhere = [" ".join(row) for row in rows if row[0] in _INCLUDES]
     other = [row for p in service.processes or () if (row := _other(p.words))]
     doubts = unread(own)
+    if few := [c.text for c in known if c.few]:
+        doubts += (msg("Ask whether communities that everybody knows may stay, which only read and "
+                       "only for these addresses: {names}", names=capped(few)),)  # fmt: skip
     if elsewhere or other:
         doubts += (msg("Files that were not read: {names}", names=capped([*elsewhere, *other])),)
     fine = msg("No community named public or private in {paths}",
@@ -120,10 +146,10 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     return ServiceState(open=told, doubts=doubts, fine=fine)
 
 
-def _known_to_all(rows: list[list[str]], service: Service) -> list[str]:
-    """The communities that everybody knows, as they are written."""
+def _known_to_all(rows: list[list[str]], service: Service) -> list[Community]:
+    """The communities that everybody knows and that not only the host itself may use."""
     found = [c for c in _communities(rows) if not c.directive.endswith("6") or _six(service)]
-    return [c.text for c in found if c.name in _KNOWN and not is_loopback(c.source)]
+    return [c for c in found if c.name in _KNOWN and not is_loopback(c.source)]
 
 
 def _six(service: Service) -> bool:

@@ -73,7 +73,10 @@ def test_options_where_everybody_writes(subtests: Any) -> None:
         ("all", ("/ rw", *whole_disk, f"/home {SAFE}"), "", P),
         ("home is no mount", ("/ rw", *whole_disk), "", P),
         ("home without nodev", ("/ rw", *whole_disk, "/home rw,nosuid"), "", F),
-        ("tmp lies in the root", ("/ rw", *whole_disk[1:]), "", F),
+        ("tmp lies in the root", ("/ rw", *whole_disk[1:]), "", U),
+        ("tmp lies in a root with both", ("/ rw,nosuid,nodev", *whole_disk[1:]), "", P),
+        ("and should be mounted", ("/ rw", *whole_disk[1:]), f"none /tmp tmpfs {SAFE}\n", F),
+        ("beside a mount without", ("/ rw", *whole_disk[1:], "/home rw"), "", F),
         ("the upper mount counts", ("/ rw", *whole_disk, "/tmp rw"), "", F),
         ("a plugged-in disk", ("/ rw", *whole_disk, "/media/usb rw,nosuid"), "", F),
         ("lost at boot", ("/ rw", *whole_disk), "tmpfs /tmp tmpfs defaults 0 0\n", F),
@@ -86,6 +89,10 @@ def test_options_where_everybody_writes(subtests: Any) -> None:
         with subtests.test(name):
             lines = parse_fstab(answer(fstab))
             assert mount_options.judge(_mounts(*rows), lines).verdict is verdict
+    judged = mount_options.judge(
+        _mounts("/ rw", *whole_disk[1:]), None, own=frozenset({"/tmp"})
+    )  # fmt: skip
+    assert judged.verdict is F
     judged = mount_options.judge(
         _mounts("/ rw", *whole_disk), None, wanted=frozenset({"/tmp:noexec"})
     )

@@ -74,8 +74,8 @@ SERVERS: dict[str, tuple[Check, str]] = {
 # Who is kept out by something that is no login: reading is a matter of the site, an address or
 # protected mode keeps out, vsftpd does not start.
 OPEN_QUESTIONS = {"rsync", "redis: protected mode", "vsftpd: blanks in front"}
-# The community is known to everybody, even where an address is asked for, too.
-FAILS = {"snmp: public for others"}
+# Reading by the community public is kept to one network: whether that may stay is to be asked.
+FEW = {"snmp: public for others", "snmp: public for its network"}
 
 
 def _cut(contents: dict[str, str]) -> dict[str, str]:
@@ -92,7 +92,9 @@ def test_the_verdict_is_what_the_real_server_allows(subtests: Any) -> None:
             judged = _judge(check, _cut(contents), line, address=address)
             wanted = any(on for key, on in allowed.items() if not key.endswith(" r"))
             with subtests.test(f"{server}: {name}"):
-                if wanted or f"{server}: {name}" in FAILS:
+                if f"{server}: {name}" in FEW:
+                    assert judged.verdict is U
+                elif wanted:
                     assert judged.verdict is F
                 elif {server, f"{server}: {name}"} & OPEN_QUESTIONS:
                     assert judged.verdict in (P, U)
@@ -213,6 +215,14 @@ def test_what_does_not_run_or_was_not_read_is_told_so() -> None:
     closed = {"not_permitted": "/etc/snmp/snmpd.conf"}
     snmpd, redisd = snmp.snmp_community, redis.redis_password
     assert snmpd.judge(_read(public), (), ()).verdict is U  # installed, not running
+    for source, verdict in (
+        ("10.1.2.3", U), ("10.1.2.0/24", U), ("10.1.2.0/255.255.255.0", U), ("mgmt.example", U),
+        ("10.0.0.0/8", F), ("0.0.0.0/0", F), ("default", F), ("10.1", F), ("127.0.0.1", P),
+    ):  # fmt: skip
+        for directive in ("rocommunity", "rwcommunity"):
+            line = {"/etc/snmp/snmpd.conf": f"{directive} public {source}\n"}
+            rw = directive == "rwcommunity" and verdict is U
+            assert _judge(snmpd, line, "snmpd -f").verdict is (F if rw else verdict), source
     assert _judge(snmpd, {}, "snmpd -f", **closed).verdict is U
     assert _judge(snmpd, public, "snmpd -f -c /srv/other.conf").verdict is U
     assert _judge(snmpd, public, "snmpd -f", address="127.0.0.1").verdict is P

@@ -56,6 +56,11 @@ FREE = {
     ".bashrc": 'export DB_PASSWORD=$(pass db)\nexport TOKEN="$T"\nPASSWORD_STORE_DIR=/home/x\n'
                "export API_KEY=`cat k`\n# export PASSWORD=abcdefg\nexport TOKEN_FILE=abcdef\n",
     ".profile": "export PGPASSWORD=\nSECRET=/run/secret\nunset TOKEN\n",
+    ".zshrc": "TOKEN=none\nexport API_KEY='true'\nexport DB_PASSWORD=disabled ; x\nSECRET=null\n"
+              "PASSWORD=\"\"\nTOKEN=x\n",
+    ".env": "TOKEN=unset\n",
+    ".cargo/credentials": "[registry]\ntoken = \"\"\n",
+    ".pypirc": "[pypi]\npassword: ${PYPI}\n",
     "deep/er/.netrc": f"password {VALUE}\n",  # not where programs look
 }  # fmt: skip
 
@@ -105,6 +110,35 @@ def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None
     assert VALUE not in shown
 
 
+def test_a_value_that_may_be_a_placeholder_is_asked_after(top: Path) -> None:
+    unsure = (
+        "TOKEN=changeme1", "PASSWORD=change_me", "API_KEY=your-api-key-2", "TOKEN={{lookup1}}",
+        "SECRET=%SECRET_1%", "PASSWORD=********1", "API_KEY=REPLACE_ME_1",
+        "export db_password=hunters", "TOKEN=op://vault1/item", "SECRET=vault:kv/data1#x",
+        "TOKEN=https://login.example/1", "TOKEN=oauth2", "API_KEY=example-0001", "SECRET=secret",
+    )  # fmt: skip
+    sure = (
+        "TOKEN=ghp_16C7e42F292c69", "export DB_PASSWORD='Summer2024'",
+        "export app_password=p@ssword", "PASSWORD=!Summer24",
+        "setenv API_TOKEN abc123456", "PASSWORD=hunter2", "SECRET_KEY=20240101",
+        "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG", "TOKEN=none1234",
+    )  # fmt: skip
+    others = "# none\nTOKEN=none\n{}\nPASSWORD=changeme1\n"
+    texts = {f"home/u{n}": f"# x\n{line}\nalias x=y\n" for n, line in enumerate(unsure)}
+    texts |= {f"home/s{n}": others.format(line) for n, line in enumerate(sure)}
+    for home, text in texts.items():
+        (top / home).mkdir()
+        (top / home / ".bashrc").write_text(text)
+    told = found(top)
+    kinds = {file.path.removesuffix("/.bashrc"): file.kind for file in told.files}
+    for home in texts:
+        wanted = "startup" if "/s" in home else "startup, perhaps a placeholder"
+        assert kinds.get(f"/{home}") == wanted, texts[home]
+    assert verdicts(told) == (PASS, FAIL)
+    maybe = tuple(file for file in told.files if file.kind != "startup")
+    assert verdicts(structs.replace(told, files=maybe)) == (PASS, UNDETERMINED)
+
+
 def test_who_may_read_them(top: Path) -> None:
     put(top, {".pgpass": HELD[".pgpass"]})
     assert verdicts(found(top)) == (PASS, UNDETERMINED)
@@ -146,7 +180,8 @@ def test_private_keys(top: Path) -> None:
 
 def test_what_was_not_searched_passes_nothing() -> None:
     row = b"d 755 0 /home\0"
-    for stderr in (b"find: '/home/x': Permission denied\n", b"find: '/bin/grep': No such file\n"):
+    for stderr in (b"find: '/home/x': Permission denied\n", b"find: '/bin/grep': No such file\n",
+                   b"find: '/bin/sed': No such file or directory\n"):  # fmt: skip
         assert isinstance(parse_secrets(invented.answer(row, stderr, 1)), Partial)
     cut = structs.replace(invented.answer(row), truncated=True)
     assert isinstance(parse_secrets(cut), Partial)
