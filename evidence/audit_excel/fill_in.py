@@ -1,16 +1,18 @@
 """What people fill in: the columns of questions and issues, and the marks by which rows are known.
 
 The hidden cell of a row holds its key and a digest of what stood in its columns when it was
-written, so that an importer knows what a person changed. That of the head says which table it is.
-Both stay with their rows when a program sorts, filters, inserts or copies them.
+written, one for each step that it asks after, so that an importer knows what a person changed. That
+of the head says which table it is. Both stay with their rows when a program sorts, filters, inserts
+or copies them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from audit_core.model import Message, msg
 from audit_core.model.attestations import AnswerVerdict
@@ -42,22 +44,29 @@ ANSWERS: dict[str, Message] = {v.value: ANSWERED[v] for v in AnswerVerdict}
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A column that people fill in; `choices` by code, where they pick from a list."""
+    """A column that people fill in; `choices` by code, where they pick from a list.
+
+    `per_step`: there is one for each step of a clause, `ID.NUMBER`, with the number in its title.
+    """
 
     id: str
     title: Message
     width: float
     choices: Mapping[str, Message] = {}
     date: bool = False
+    per_step: bool = False
 
 
+_SAID = (
+    Field(id="text", title=msg("What was found, or why it does not apply"), width=34),
+    Field(id="by", title=msg("Answered by"), width=11),
+    Field(id="date", title=msg("Date of the fact"), width=12, date=True),
+    Field(id="evidence", title=msg("Evidence (file or document)"), width=18),
+)
 FIELDS: dict[FormKind, tuple[Field, ...]] = {
     FormKind.QUESTION: (
-        Field(id="answer", title=msg("Answer of a person"), width=11, choices=ANSWERS),
-        Field(id="text", title=msg("What was found, or why it does not apply"), width=34),
-        Field(id="by", title=msg("Answered by"), width=11),
-        Field(id="date", title=msg("Date of the fact"), width=12, date=True),
-        Field(id="evidence", title=msg("Evidence (file or document)"), width=18),
+        Field(id="answer", title=msg("Step {number}"), width=9, choices=ANSWERS, per_step=True),
+        *_SAID,
     ),
     FormKind.ISSUE: (
         Field(id="harm", title=msg("Analysis of the harm"), width=22),
@@ -85,15 +94,44 @@ def read_head(text: str) -> tuple[FormKind, str, str] | None:
     return FormKind(parts[0]), parts[1], parts[2]
 
 
-def row_mark(key: str, values: Iterable[str]) -> str:
-    """The key of a row and what stood in its columns, as its hidden cell holds them."""
-    return f"{key} #{digest_of(values)}"
+def row_mark(key: str, *values: Iterable[str]) -> str:
+    """The key of a row and what stood in its columns, for each step, as its hidden cell has it."""
+    return f"{key} #{'.'.join(map(digest_of, values))}"
 
 
-def read_row(text: str) -> tuple[str, str] | None:
-    """The key of a row and the digest of what stood in it; None for anything else."""
-    key, found, digest = text.rpartition(" #")
-    return (key, digest) if found and len(digest) == _DIGITS else None
+def read_row(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """The key of a row and the digests of what stood in it; None for anything else."""
+    key, found, digests = text.rpartition(" #")
+    each = tuple(digests.split("."))
+    return (key, each) if found and all(len(one) == _DIGITS for one in each) else None
+
+
+def step_field(field: str, number: int | str) -> str:
+    """The id of the column of `field` for the step `number`."""
+    return f"{field}.{number}"
+
+
+def columns_of(kind: FormKind, steps: int = 1) -> Iterator[tuple[str, Message, Field]]:
+    """Id, title and field of each column, where there are `steps` steps at most."""
+    for field in FIELDS[kind]:
+        if not field.per_step:
+            yield field.id, field.title, field
+            continue
+        for number in range(1, steps + 1):
+            title = replace(field.title, args={"number": number})
+            yield step_field(field.id, number), title, field
+
+
+def question_keys(key: str) -> tuple[tuple[str, str], ...]:
+    """The steps of the row `key` and their questions: `C/1.1/1+2@WHOM` asks `C/1.1/1@WHOM` first.
+
+    Not of the form of a row of questions: nothing.
+    """
+    name, at, selector = key.partition("@")
+    clause, slash, steps = name.rpartition("/")
+    if not slash:
+        return ()
+    return tuple((step, f"{clause}/{step}{at}{selector}") for step in steps.split("+"))
 
 
 def digest_of(values: Iterable[str]) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from audit_core.model import Finding, Target, msg
 from audit_core.model.attestations import IssueNote
 from audit_core.model.forms import FormKind
 from audit_core.model.results import Evidence
 from audit_excel import row_keys
-from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark
+from audit_excel.fill_in import FIELDS, columns_of, head_mark, in_order, row_mark, step_field
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
 from audit_excel.record_text import seen
 from audit_excel.sheet import Book, Cell, Column, Link, Row, table
 from audit_excel.view import View
-from audit_excel.wanted import Wanted, filled_in, of_whom, to_answer
+from audit_excel.wanted import Wanted, filled_in, marked, of_whom, to_answer
 
 _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 
@@ -38,21 +38,28 @@ def _issue_columns(view: View) -> list[Column]:
     ]
 
 
-def _fill_columns(view: View, kind: FormKind) -> list[Column]:
-    """The columns of `kind` that people fill in."""
+def _fill_columns(view: View, kind: FormKind, steps: int = 1) -> list[Column]:
+    """The columns of `kind` that people fill in; `steps` is the highest number of a step."""
     return [
-        Column(view.say(field.title), field.width,
+        Column(view.say(title), field.width,
                tuple(view.say(word) for word in field.choices.values()), field.date)
-        for field in FIELDS[kind]
+        for _, title, field in columns_of(kind, steps)
     ]  # fmt: skip
 
 
-def _fill_cells(view: View, kind: FormKind, values: Mapping[str, str]) -> list[Cell]:
-    """What stands in these columns: codes in words."""
+def _fill_cells(
+    view: View,
+    kind: FormKind,
+    values: Mapping[str, str],
+    steps: int = 1,
+    asked: Container[str] = (),
+) -> list[Cell]:
+    """What stands in these columns: codes in words; of steps, only those in `asked` are asked."""
     return [
-        Cell(view.say(field.choices[values[field.id]])
-             if values.get(field.id) in field.choices else values.get(field.id, ""), "fill_in")
-        for field in FIELDS[kind]
+        Cell(view.say(field.choices[values[id]])
+             if values.get(id) in field.choices else values.get(id, ""),
+             "not_asked" if field.per_step and id not in asked else "fill_in")
+        for id, _, field in columns_of(kind, steps)
     ]  # fmt: skip
 
 
@@ -147,24 +154,25 @@ def issue_sheet(book: Book, view: View, plan: Plan) -> None:
 # --- what people must bring -----------------------------------------------------------------------
 
 
-def _missing_rows(view: View, plan: Plan) -> Iterator[Row]:
+def _missing_rows(view: View, plan: Plan, steps: int) -> Iterator[Row]:
     for number, row in enumerate(plan.wanted, 1):
         clause, first = row.clause, row.conclusions[0]
         record = plan.record_rows[first.catalog, first.clause, first.target]
         alone = len(row.conclusions) == 1
-        values = filled_in(row)
+        asked = {step_field("answer", one.step.number) for one in row.steps}
+        methods = dict.fromkeys(view.method(m) for one in row.steps for m in one.step.methods)
         cells: list[Cell | str | int] = [
             Cell(number, "centre"),
             Cell(of_whom(view, row), "link" if alone else "text", record if alone else None),
             view.control_point(clause),
             Cell(view.item(clause)),
-            Cell(tuple(view.method(m) for m in row.step.methods), "centre"),
+            Cell(tuple(methods), "centre"),
             Cell(to_answer(view, row)),
             _conformity(view, row),
-            *_fill_cells(view, FormKind.QUESTION, values),
-            Cell((row.key,), "digest"),
+            *_fill_cells(view, FormKind.QUESTION, filled_in(row), steps, asked),
+            Cell(tuple(one.question for one in row.steps), "digest"),
         ]
-        yield Row(row_mark(row.key, in_order(FormKind.QUESTION, values)), cells)
+        yield Row(marked(row), cells)
 
 
 def _conformity(view: View, row: Wanted) -> Cell:
@@ -179,22 +187,25 @@ def _conformity(view: View, row: Wanted) -> Cell:
 def missing_sheet(book: Book, view: View, plan: Plan) -> None:
     """The questions to people, each once for everything that one answer holds for."""
     text = view.text
+    steps = max((one.step.number for row in plan.wanted for one in row.steps), default=1)
     columns = [
         Column(text("No."), 5), Column(text("Object"), 16), Column(text("Control point"), 13),
-        Column(text("Item"), 28), Column(text("Method"), 7), Column(text("What to provide"), 46),
+        Column(text("Item"), 28), Column(text("Method"), 7), Column(text("What to provide"), 56),
         Column(text("Conformity"), 11),
-        *_fill_columns(view, FormKind.QUESTION),
+        *_fill_columns(view, FormKind.QUESTION, steps),
         Column(text("Question no."), 22),
     ]  # fmt: skip
     table(
         book, plan.missing,
         title=text("To be provided"),
-        info=[text("One row for each question, for all objects that one answer holds for; answers "
+        info=[text("One row for each item, for all objects that one answer holds for; answers "
                    "that count stand at the end and can be changed"),
+              text("Each step of a row has a column for its answer; the words are for all of them. "
+                   "Steps in grey are not asked"),
               text("Fill in the yellow columns; dengbao import takes them back. Rows may be "
                    "sorted, filtered and hidden"),
               view.disclaimer],
-        columns=columns, rows=_missing_rows(view, plan), frozen=2, tab=_RED_TAB,
+        columns=columns, rows=_missing_rows(view, plan, steps), frozen=2, tab=_RED_TAB,
         key=head_mark(FormKind.QUESTION, view.run.id, view.source.lang),
     )  # fmt: skip
 

@@ -10,12 +10,13 @@ import datetime
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 from msgspec import Struct
+from msgspec.structs import replace
 from openpyxl.utils import get_column_letter
 
 from audit_core.model import Message, msg
@@ -23,15 +24,28 @@ from audit_core.model.errors import InputError
 from audit_core.model.forms import Entry, Form, FormKind, FormRow
 from audit_core.text.translate import Translator
 from audit_excel import xlsx
-from audit_excel.fill_in import FIELDS, Field, digest_of, read_head, read_row
+from audit_excel.fill_in import (
+    Field,
+    columns_of,
+    digest_of,
+    in_order,
+    question_keys,
+    read_head,
+    read_row,
+    step_field,
+)
 from audit_excel.xlsx import refused
 
 MAX_CELLS = 4_000_000
 MAX_WIDTH = 200
 MAX_TEXT = 4_000
+MAX_STEPS = 20
+"""Columns for steps that are looked for; no clause has more than six."""
 
 _GAP = 5_000
 """So many empty rows end a table; what stands below is refused, not overlooked."""
+
+_NO_KEY = msg("the row has no key: fill in the rows that dengbao wrote, or copy them whole")
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
@@ -61,12 +75,16 @@ class _Head(Struct, frozen=True, kw_only=True):
     columns: Mapping[str, int]
 
 
+_Seen = dict[tuple[FormKind, str], FormRow]
+
+
 class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._cells = 0
         self._run = ""
-        self._seen: dict[tuple[FormKind, str], FormRow] = {}
+        self._rows_seen: _Seen = {}
+        self._parts_seen: _Seen = {}
         self._said: dict[str, Translator] = {}
 
     def form(self, book: Any) -> Form:
@@ -126,13 +144,14 @@ class _Reader:
     ) -> dict[str, int]:
         titles = [(_plain(c.value), n) for n, c in cells.items() if isinstance(c.value, str)]
         found = {}
-        for field in FIELDS[kind]:
-            name = self._say(field.title, lang)
+        for id, said, field in columns_of(kind, MAX_STEPS):
+            name = self._say(said, lang)
             at = [column for text, column in titles if text == name]
-            if len(at) != 1:
+            if len(at) > 1 or not (at or field.per_step):
                 told = msg("the column {name} is there {count} times", name=name, count=len(at))
                 raise refused(f"{title}!{number}", told)
-            found[field.id] = at[0]
+            if at:
+                found[id] = at[0]
         return found
 
     def _say(self, message: Message, lang: str) -> str:
@@ -151,21 +170,23 @@ class _Reader:
         where = f"{title}!{number}"
         if mark is None:
             if key is not None or any(column in cells for column in head.columns.values()):
-                why = msg("the row has no key: fill in the rows that dengbao wrote, or copy them "
-                          "whole")  # fmt: skip
-                raise refused(where, why)
+                raise refused(where, _NO_KEY)
             return
+        fields = {id: field for id, _, field in columns_of(head.kind, MAX_STEPS)}
         entries = {
-            field.id: self._entry(title, number, cells, head, field) for field in FIELDS[head.kind]
+            id: self._entry(title, number, cells, column, fields[id])
+            for id, column in head.columns.items()
         }
         row = FormRow(kind=head.kind, key=mark[0], where=where, entries=entries)
-        if self._again(row) or digest_of(e.value for e in entries.values()) == mark[1]:
+        if self._again(row, self._rows_seen):
             return
-        yield row
+        for part in _changed(row, mark[1]):
+            if not self._again(part, self._parts_seen):
+                yield part
 
-    def _again(self, row: FormRow) -> bool:
+    def _again(self, row: FormRow, seen: _Seen) -> bool:
         """Whether the same row was there before; raises InputError where it said otherwise."""
-        first = self._seen.setdefault((row.kind, row.key), row)
+        first = seen.setdefault((row.kind, row.key), row)
         if first is row:
             return False
         if [e.value for e in first.entries.values()] != [e.value for e in row.entries.values()]:
@@ -175,9 +196,8 @@ class _Reader:
         return True
 
     def _entry(
-        self, title: str, number: int, cells: Mapping[int, Any], head: _Head, field: Field
+        self, title: str, number: int, cells: Mapping[int, Any], column: int, field: Field
     ) -> Entry:
-        column = head.columns[field.id]
         where = f"{title}!{get_column_letter(column + 1)}{number}"
         cell = cells.get(column)
         text = "" if cell is None else _text(cell, where)
@@ -199,6 +219,44 @@ class _Reader:
                       text=text[:80], words=tuple(words))  # fmt: skip
             raise refused(where, why)
         return words[text.casefold()]
+
+
+def _changed(row: FormRow, digests: Sequence[str]) -> Iterator[FormRow]:
+    """`row` where it is not as it was written; of a row of questions, one for each such step."""
+    if row.kind is not FormKind.QUESTION:
+        if (_digest(row),) != digests:
+            yield row
+        return
+    steps = question_keys(row.key)
+    if len(steps) != len(digests):
+        raise refused(row.where, _NO_KEY)
+    _refuse_other_steps(row, {step_field("answer", step) for step, _ in steps})
+    parts = [_part(row, step, key) for step, key in steps]
+    blank = digest_of(in_order(row.kind, {}))
+    pairs = list(zip(parts, digests, strict=True))
+    changed = [part for part, digest in pairs if _digest(part) != digest]
+    # A step that nobody answered stays open, but words without any answer are not passed over.
+    told = [p for p, digest in pairs if p in changed and (p["answer"] or digest != blank)]
+    yield from told if told or any(p["answer"] for p in parts) else changed[:1]
+
+
+def _refuse_other_steps(row: FormRow, asked: Container[str]) -> None:
+    for id, entry in row.entries.items():
+        if id.startswith(step_field("answer", "")) and id not in asked and entry.value:
+            raise refused(entry.where, msg("the row does not ask after this step"))
+
+
+def _part(row: FormRow, step: str, key: str) -> FormRow:
+    """What `row` says of one of its steps."""
+    id = step_field("answer", step)
+    if id not in row.entries:
+        raise refused(row.where, msg("the column of step {number} is missing", number=step))
+    shared = {n: e for n, e in row.entries.items() if not n.startswith(step_field("answer", ""))}
+    return replace(row, key=key, entries={"answer": row.entries[id], **shared})
+
+
+def _digest(row: FormRow) -> str:
+    return digest_of(in_order(row.kind, {n: e.value for n, e in row.entries.items()}))
 
 
 def _text(cell: Any, where: str) -> str:

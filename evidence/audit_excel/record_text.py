@@ -302,27 +302,50 @@ def seen_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
 def answer_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """What people said of its steps: how it was assessed, by whom, when, and what they found."""
     steps = {step.number: step for step in view.clause(conclusion).steps}
-    return tuple(
-        _answer_line(view, steps[step.number], step.answer)
-        for step in conclusion.steps
-        if step.answer is not None and step.number in steps and step.answer.state in _SHOWN
+    alike: dict[tuple[str, ...], list[tuple[Step, StepAnswer]]] = {}
+    for told in conclusion.steps:
+        answer = told.answer
+        if answer is not None and told.number in steps and answer.state in _SHOWN:
+            key = (answer.by, answer.date, answer.valid_until, _said(view, answer))
+            alike.setdefault(key, []).append((steps[told.number], answer))
+    return tuple(_answer_line(view, group) for group in alike.values())
+
+
+def _answer_line(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
+    """The line of answers that one person gave on one day with the same words."""
+    answer = group[0][1]
+    methods = dict.fromkeys(view.method(m) for step, _ in group for m in step.methods)
+    head = msg("{methods} (step {number}; {by}, {date}, valid until {until})",
+               methods=view.comma.join(methods) or view.text("answer"),
+               number=view.comma.join(str(step.number) for step, _ in group),
+               by=answer.by, date=answer.date, until=answer.valid_until)  # fmt: skip
+    words = _words(view, group)
+    mark = f"〔{words}〕" if view.zh else f"[{words}]"
+    return f"{view.say(head)}{'：' if view.zh else ': '}{_said(view, answer)} {mark}"
+
+
+def _said(view: View, answer: StepAnswer) -> str:
+    parts = (answer.text, answer.reason, answer.value)
+    said = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
+    files = view.comma.join(f"{f.name} (sha256 {f.sha256[:16]}…)" for f in answer.attachments)
+    return said + (
+        view.semicolon + view.say(msg("attached: {files}", files=files)) if files else ""
     )
 
 
-def _answer_line(view: View, step: Step, answer: StepAnswer) -> str:
-    methods = view.comma.join(view.method(m) for m in step.methods) or view.text("answer")
-    head = msg("{methods} (step {number}; {by}, {date}, valid until {until})", methods=methods,
-               number=step.number, by=answer.by, date=answer.date,
-               until=answer.valid_until)  # fmt: skip
-    parts = (answer.text, answer.reason, answer.value)
-    said = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
-    word = view.say(ANSWERED[answer.verdict])
-    if answer.state is AnswerState.CONTRADICTED:
-        word = view.say(msg("{word}; contradicted by checks", word=word))
-    files = view.comma.join(f"{f.name} (sha256 {f.sha256[:16]}…)" for f in answer.attachments)
-    more = view.semicolon + view.say(msg("attached: {files}", files=files)) if files else ""
-    mark = f"〔{word}〕" if view.zh else f"[{word}]"
-    return f"{view.say(head)}{'：' if view.zh else ': '}{said}{more} {mark}"
+def _words(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
+    """What was answered, once where it is the same for all steps."""
+    words: dict[str, list[str]] = {}
+    for step, answer in group:
+        word = view.say(ANSWERED[answer.verdict])
+        if answer.state is AnswerState.CONTRADICTED:
+            word = view.say(msg("{word}; contradicted by checks", word=word))
+        words.setdefault(word, []).append(str(step.number))
+    if len(words) == 1:
+        return next(iter(words))
+    told = (msg("step {number}: {word}", number=view.comma.join(numbers), word=word)
+            for word, numbers in words.items())  # fmt: skip
+    return view.says(tuple(told))
 
 
 def _short(text: str) -> str:

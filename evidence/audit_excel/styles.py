@@ -68,6 +68,7 @@ _STYLES = {
     "head": _Style(bold=True, colour="FFFFFF", fill=_solid(NAVY), across="center"),
     "label": _Style(bold=True, fill=_solid(PALE)),
     "key": _Style(size=8, narrow=True, bordered=False),
+    "not_asked": _Style(fill=_solid("F2F2F2")),
     "fill_in": _Style(fill=_solid("FFFBE6")),
     "link": _Style(underline=True, colour="0563C1"),
     "link_centre": _Style(underline=True, colour="0563C1", across="center"),

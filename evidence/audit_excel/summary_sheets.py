@@ -262,12 +262,13 @@ def _exceptions(view: View, sheet: Sheet) -> None:
 def _severity_line(plan: Plan, view: View) -> str:
     found = [i.severity for i in plan.issue_list]
     high, medium, low = (found.count(s) for s in (Severity.HIGH, Severity.MEDIUM, Severity.LOW))
+    left = [row for row in plan.wanted if row.answer is None]
     return view.say(
         msg(
             "Issues: {all} (high {high}, medium {medium}, low {low}); questions that people still "
-            "have to answer: {missing}",
+            "have to answer: {questions} in {rows} rows",
             all=len(found), high=high, medium=medium, low=low,
-            missing=sum(row.answer is None for row in plan.wanted),
+            questions=sum(len(row.steps) for row in left), rows=len(left),
         )
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from core.pack.workbook import MakeSource, written
 
 HEADS = {
     FormKind.QUESTION: [
-        "回答",
+        "步骤 1",
         "回答内容或不适用理由",
         "回答人",
         "核实日期",
@@ -51,8 +51,8 @@ def blank(kind: FormKind = FormKind.QUESTION, rows: int = 3, run: str = "r1") ->
     sheet.append(["title"])
     sheet.append(["No.", *HEADS[kind], "Question no.", head_mark(kind, run, "zh")])
     for n in range(rows):
-        key = row_mark(f"q/{n}", in_order(kind, {}))
-        sheet.append([n, *[None] * width, f"q/{n}", key])
+        key = row_mark(f"q/{n}/1", in_order(kind, {}))
+        sheet.append([n, *[None] * width, f"q/{n}/1", key])
     return book
 
 
@@ -109,14 +109,14 @@ def test_rows_are_known_wherever_they_went() -> None:
     for change in (shuffled, inserted, hidden, doubled, moved):
         book = filled(blank(), 4)
         change(book)
-        assert told(reading(book)) == {"q/1": TOLD}, change
+        assert told(reading(book)) == {"q/1/1": TOLD}, change
     assert reading(blank()).rows == ()
     day = filled(blank(), 4, ("Fulfilled", "看过", "张三", datetime.date(2026, 11, 20), None))
-    assert told(reading(day)) == {"q/1": TOLD}
+    assert told(reading(day)) == {"q/1/1": TOLD}
     issue = filled(
         blank(FormKind.ISSUE), 3, (None, "王五", "2026年12月1日", "已关闭", "已整改", "低")
     )
-    assert told(reading(issue))["q/0"] == {
+    assert told(reading(issue))["q/0/1"] == {
         "harm": "", "responsible": "王五", "due": "2026-12-01", "status": "closed",
         "retest": "fixed", "risk": "low", "note": "",
     }  # fmt: skip
@@ -146,7 +146,7 @@ def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
         cell("E4", "2026-02-30"): "待补充材料!E4: 2026-02-30 is no day",
         cell("C4", "x" * 4001): "待补充材料!C4: the text has more than 4000",
         cell("C4", "a\u202eb"): "待补充材料!C4: the character U+202E",
-        cell("H4", "q/1"): "待补充材料!4: the row has no key",
+        cell("H4", "q/1/1"): "待补充材料!4: the row has no key",
         cell("C9", "lost"): "待补充材料!9: the row has no key",
         cell("C2", "renamed"): "待补充材料!2: the column 回答内容或不适用理由 is there 0 times",
         cell("C20000", "far"): "待补充材料!20000: it has too many rows",
@@ -162,6 +162,46 @@ def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
     other = both.copy_worksheet(both.active)
     other["H2"] = head_mark(FormKind.QUESTION, "r2", "zh")
     assert "the tables are of different runs" in why(both)
+
+
+def steps_row(answers: Sequence[str], *more: Any) -> Any:
+    """A row that asks after steps 1 and 3 of a clause, of which step 3 was answered before."""
+    book: Any = Workbook()
+    texts = HEADS[FormKind.QUESTION][1:]
+    book.active.append(
+        ["步骤 1", "步骤 2", "步骤 3", *texts, head_mark(FormKind.QUESTION, "r1", "zh")]
+    )
+    blank, before = [""] * 5, ["denied", "看过", "", "", ""]
+    book.active.append([*answers, *more, row_mark("q/c/1+3@web1", blank, before)])
+    return book
+
+
+def test_a_row_of_several_steps_tells_the_ones_that_were_changed() -> None:
+    cases: dict[tuple[str, ...], dict[str, tuple[str, str]]] = {
+        ("", "", "不满足", "看过"): {},
+        ("满足", "", "不满足", "看过"): {"q/c/1@web1": ("affirmed", "看过")},
+        ("满足", "", "不满足", "再看"): {
+            "q/c/1@web1": ("affirmed", "再看"), "q/c/3@web1": ("denied", "再看")
+        },
+        ("", "", "不满足", "再看"): {"q/c/3@web1": ("denied", "再看")},
+        ("", "", "", "看过"): {"q/c/3@web1": ("", "看过")},  # import refuses it
+        ("", "", "", ""): {"q/c/3@web1": ("", "")},
+    }  # fmt: skip
+    for values, expected in cases.items():
+        *answers, text = values
+        rows = reading(steps_row(answers, text, "", "", "")).rows
+        assert {r.key: (r["answer"], r["text"]) for r in rows} == expected, values
+        assert {r.where for r in rows} <= {"Sheet!2"}
+    other = steps_row(("满足", "满足", "不满足"), "看过", "", "", "")
+    assert why(other).startswith("Sheet!B2: the row does not ask after this step")
+    twice = steps_row(("满足", "", "不满足"), "看过", "", "", "")
+    twice.active.append(
+        ["不满足", *[None] * 2, "看过", *[None] * 3, row_mark("q/c/1@web1", [""] * 5)]
+    )
+    assert why(twice).startswith("Sheet!3: the row stands there twice")
+    lost = steps_row(("满足", "", "不满足"), "看过", "", "", "")
+    lost.active["C1"] = "renamed"
+    assert why(lost).startswith("Sheet!2: the column of step 3 is missing")
 
 
 def packed(parts: Mapping[str, bytes], *, more: Sequence[tuple[str, bytes]] = ()) -> bytes:

@@ -16,7 +16,7 @@ from core.conftest import toys as toys
 
 TO_FILL = "To be provided"
 ANSWER = {
-    "Answer of a person": "fulfilled",
+    "Step 1": "fulfilled",
     "What was found, or why it does not apply": "=it is blue",
     "Answered by": "李四",
     "Evidence (file or document)": "photo.png; plan B",
@@ -108,7 +108,7 @@ def test_the_workbook_narrows_ranges_and_closes_issues_and_so_does_yaml(toys: To
     row = {
         h.value: c.value for h, c in zip(next_book[TO_FILL][3], next_book[TO_FILL][4], strict=True)
     }
-    assert (row["Answer of a person"], row["Answered by"]) == ("fulfilled", "李四")
+    assert (row["Step 1"], row["Answered by"]) == ("fulfilled", "李四")
     assert "Nothing differs" in imports().out.decode()
 
     # An older workbook that nobody touched takes nothing back.
