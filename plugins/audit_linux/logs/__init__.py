@@ -8,6 +8,7 @@ from __future__ import annotations
 from audit_core.model import Check, Fact
 from audit_linux.logs import (
     audit_rules,
+    audited_logins,
     auditing,
     journald,
     log_files,
@@ -25,6 +26,7 @@ from audit_linux.logs import (
 FACTS: tuple[Fact, ...] = (
     *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
     journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
+    *audited_logins.FACTS,
     *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
     *log_space.FACTS,
 )  # fmt: skip

@@ -39,6 +39,7 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
+from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.log_files import LOG_TREE, LogTree
 from audit_linux.logs.log_reach import SYSTEM_JOURNAL
@@ -197,12 +198,13 @@ def _told(name: Message, at: datetime) -> Message:
         known_or_absent(optional(JOURNALED)),
         known_or_absent(LOG_TREE),
         known_or_absent(LASTLOG),
+        known_or_absent(optional(AUDITED)),
         known_or_absent(optional(RSYSLOG)),
         known_or_absent(optional(SYSLOG_NG)),
         known_or_absent(complete(PROCESSES)),
     ),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
                "disk; remove rules that discard them"),
 )  # fmt: skip
@@ -211,20 +213,24 @@ def login_recording(
     journaled: datetime | Absent | None,
     tree: LogTree | Absent,
     logins: tuple[Login, ...] | Absent,
+    audited: AuditedLogin | Absent | None,
     *daemons: Any,
 ) -> Judgement:
     """The newest login left a record that outlives a restart."""
-    expected = msg("a record about a login in a text log or a journal on disk, not older than the "
-                   "newest login")  # fmt: skip
+    expected = msg("a record about a login in a text log, a journal on disk or the audit log, not "
+                   "older than the newest login")  # fmt: skip
     when, login = known(journaled), _newest(known(logins))
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
     last = next(iter(known(samples) or ()), None)
-    detail = _seen(last, when, login, lasting)
-    if _is_newer(last.at if last else None, login) or (lasting is True and _is_newer(when, login)):
+    trail = known(audited) or AuditedLogin()
+    detail = (*_seen(last, when, login, lasting), *present(trail.told))
+    kept = (last.at if last else None, when if lasting is True else None, trail.at)
+    if any(_is_newer(record, login) for record in kept):
         return passed(*detail, expected=expected)
-    unseen = isinstance(samples, Absent) or isinstance(journaled, Absent)
+    unseen = not trail.readable or any(isinstance(x, Absent) for x in (samples, journaled, audited))
     if login is None or unseen or (isinstance(lasting, Absent) and _is_newer(when, login)):
-        gaps = tuple(g.detail for g in (samples, journaled, tree, logins) if isinstance(g, Absent))
+        told = (samples, journaled, tree, logins, audited)
+        gaps = tuple(g.detail for g in told if isinstance(g, Absent))
         return undetermined(*detail, *_gaps(gaps, login), expected=expected)
     if elsewhere := _elsewhere(tree, login, *daemons):
         return undetermined(*detail, *elsewhere, expected=expected)

@@ -24,6 +24,7 @@ from audit_core.api.sdk import (
     present,
     undetermined,
 )
+from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, LogTree, is_log
@@ -171,8 +172,10 @@ def _lost(routes: list[Route]) -> list[Message]:
         known_or_absent(optional(SYSLOG_NG)),
         known_or_absent(optional(JOURNAL_CONF)),
         known_or_absent(LOG_TREE),
+        known_or_absent(optional(AUDITED)),
     ),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Let the log daemon write auth and authpriv to a file before any rule that stops "
                "them, or set Storage=persistent in journald.conf"),
 )  # fmt: skip
@@ -182,8 +185,12 @@ def log_routing(
     syslog_ng: Forwards | Absent | None,
     journal: JournalConf | Absent | None,
     tree: LogTree | Absent,
+    audited: AuditedLogin | Absent | None,
 ) -> Judgement:
-    """The log daemons keep the records of logins and privilege, or send them away."""
+    """The log daemons keep the records of logins and privilege, or send them away.
+
+    Where they do not and auditd runs, its log may hold the same records: then nothing is certain.
+    """
     expected = msg("records of auth and authpriv in a file, in a journal on disk, or on another "
                    "machine")  # fmt: skip
     live = {p.name for p in running(processes, ("rsyslogd", "syslog-ng", *_OTHERS))}
@@ -203,14 +210,31 @@ def log_routing(
         route.fate in (Fate.KEPT, Fate.SENT) for route in routes if route.facility in LOGINS
     )
     if not journal_seen and (lost := _lost(routes)):
-        gaps = (*lost, *_gaps(seen, place), *detail)
-        sure = place is not JournalStorage.DISK and not _gaps(seen, place)
+        beside = _audit_trail(processes, audited, tree)
+        gaps = (*lost, *beside, *_gaps(seen, place), *detail)
+        sure = place is not JournalStorage.DISK and not beside and not _gaps(seen, place)
         return (failed if sure else undetermined)(*gaps, expected=expected)
     stale = () if journal_seen else _unwritten(seen, routes)
     if settled and not stale:
         return passed(*detail, expected=expected)
     old = (msg("Nothing was written for {days} days to {files}", days=7, files=stale),)
     return undetermined(*(old if stale else _gaps(seen, place)), *detail, expected=expected)
+
+
+def _audit_trail(
+    processes: tuple[Process, ...], audited: AuditedLogin | Absent | None, tree: LogTree | Absent
+) -> tuple[Message, ...]:
+    """What the audit log may hold of logins, sudo and accounts; empty where it surely does not."""
+    if audited is None or not running(processes, ("auditd",)):
+        return ()
+    if isinstance(audited, Absent) or not audited.readable:
+        return (msg("auditd is running, and whether its log holds logins was not seen"),)
+    now = None if isinstance(tree, Absent) else tree.now
+    if audited.at is None or (now is not None and audited.at.timestamp() < now - _WEEK):
+        return ()
+    ask = msg("Ask whether the audit log also holds failed logins, use of privilege and account "
+              "changes (ausearch -m USER_AUTH,USER_CMD,ADD_USER)")  # fmt: skip
+    return present(audited.told, ask)
 
 
 def _has_journal(tree: LogTree | Absent) -> bool:

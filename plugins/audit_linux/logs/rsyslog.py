@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
+from audit_linux.logs.daemon_files import in_use
 from audit_linux.logs.forwards import Forward, Forwards
 from audit_linux.logs.routes import LOGINS, SAMPLES, Route, Sample, by_every_name
 from audit_linux.logs.rsyslog_rules import Trial
@@ -27,8 +28,10 @@ from audit_linux.logs.rsyslog_syntax import (
     scan,
 )
 
-_MAIN, _FOLDER = "/etc/rsyslog.conf", "/etc/rsyslog.d"
-_FILES = ConfigPaths(files=(_MAIN,), folders=(_FOLDER,), pattern="*.conf")
+_MAIN = "/etc/rsyslog.conf"
+# SUSE writes the sockets of changed roots to the second one at each start, and includes it.
+_FOLDERS = ("/etc/rsyslog.d", "/run/rsyslog")
+_FILES = ConfigPaths(files=(_MAIN,), folders=_FOLDERS, pattern="*.conf")
 _FORWARDING = frozenset({"omfwd", "omrelp"})
 # Outputs that leave records on the host.
 _STAYING = frozenset({"", "omfile", "omusrmsg", "omjournal", "ompipe", "omstdout", "omdiscard"})
@@ -36,7 +39,7 @@ _SOCKETS = ("/dev/log", "/run/systemd/journal/syslog")
 
 
 def parse_rsyslog(answer: Answer) -> Forwards | Absent:
-    """What rsyslog.conf, and of rsyslog.d/*.conf what it includes, does with the host's records.
+    """What rsyslog.conf, and of the directories what it includes, does with the host's records.
 
     What stands in other included files is not known.
     """
@@ -56,11 +59,11 @@ def _included(texts: dict[str, str], place: str) -> list[tuple[str, str]] | None
     folder, _, name = place.rpartition("/")
     if place == _MAIN:
         return []
-    if folder != _FOLDER or not name.endswith(".conf"):
+    if folder not in _FOLDERS or not name.endswith(".conf"):
         return None
     return [
         (path, text) for path, text in texts.items()
-        if path != _MAIN and fnmatchcase(path.rpartition("/")[2], name)
+        if path.startswith(f"{folder}/") and fnmatchcase(path.rpartition("/")[2], name)
     ]  # fmt: skip
 
 
@@ -158,10 +161,11 @@ def _route(grammar: Grammar, inputs: dict[str, str], sample: Sample, unread: lis
     )  # fmt: skip
 
 
-RSYSLOG = fact(
+RSYSLOG_FILES = fact(
     "linux.rsyslog-forwards",
     Forwards,
     kind="host",
     ask=_FILES.request,
     parse=parse_rsyslog,
 )
+RSYSLOG = in_use("linux.rsyslog-in-use", RSYSLOG_FILES, "rsyslogd", _MAIN)

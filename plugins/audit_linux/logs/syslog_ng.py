@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from audit_core.api.sdk import Absent, ParseError, capped, fact, msg
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
+from audit_linux.logs.daemon_files import in_use
 from audit_linux.logs.forwards import Forward, Forwards
 from audit_linux.logs.routes import LOGINS, SAMPLES, Route, by_every_name
 from audit_linux.logs.syslog_ng_rules import Group, Item, Named, Trial, Word, inputs, outputs, read
@@ -109,10 +110,11 @@ def _whole(routes: tuple[Route, ...], host: str) -> bool:
     return all(host in route.sent for route in routes if route.facility in LOGINS)
 
 
-SYSLOG_NG = fact(
+SYSLOG_NG_FILES = fact(
     "linux.syslog-ng-forwards",
     Forwards,
     kind="host",
     ask=_FILES.request,
     parse=parse_syslog_ng,
 )
+SYSLOG_NG = in_use("linux.syslog-ng-in-use", SYSLOG_NG_FILES, "syslog-ng", _MAIN)

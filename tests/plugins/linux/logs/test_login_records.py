@@ -15,6 +15,7 @@ from msgspec import structs
 from audit_core.api.sdk import Absent, Answer, Answers, Command, Reason, Verdict, msg
 from audit_core.api.testkit import whole
 from audit_linux.logs import login_records
+from audit_linux.logs.audited_logins import AuditedLogin
 from audit_linux.logs.login_records import Sample
 from audit_linux.logs.rsyslog import parse_rsyslog
 from audit_linux.passwd import Login
@@ -102,9 +103,19 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
     for name, samples, journal, tree, logins, verdict in cases:
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                samples, journal, tree, logins, None, None, ()
+                samples, journal, tree, logins, None, None, None, ()
             )
             assert judged.verdict is verdict
+    audited = AuditedLogin(at=now, kind="USER_LOGIN", result="success")
+    older = structs.replace(audited, at=record.at)
+    for trail, verdict in (
+        (audited, Verdict.PASS), (older, Verdict.FAIL),
+        (AuditedLogin(readable=False), Verdict.UNDETERMINED), (shut, Verdict.UNDETERMINED),
+    ):  # fmt: skip
+        judged = login_records.login_recording.judge(
+            (record,), None, memory, login, trail, None, None, ()
+        )
+        assert judged.verdict is verdict
 
 
 def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> None:
@@ -134,7 +145,7 @@ def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> 
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                (), None, tree, login, given, None, processes
+                (), None, tree, login, None, given, None, processes
             )
             assert judged.verdict is verdict
 

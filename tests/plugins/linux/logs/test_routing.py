@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
 from audit_core.api.sdk import Absent, Reason, Verdict, msg
+from audit_core.api.testkit import whole
 from audit_core.model import Answer
+from audit_linux.logs.audited_logins import AuditedLogin, argv, parse_audited
+from audit_linux.logs.daemon_files import parse_started, rules_in_use
+from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JournalConf
 from audit_linux.logs.routes import WORD, contains, starts
 from audit_linux.logs.routing import log_routing
 from audit_linux.logs.rsyslog import parse_rsyslog
 from audit_linux.logs.syslog_ng import parse_syslog_ng
 from audit_linux.processes import Process
-from invented.logs import journal_file, log_file, log_tree
+from invented.answers import answer
+from invented.logs import NOW, journal_file, log_file, log_tree
 
 SHUT = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
 JOURNAL_FOLDER = "755_d_0_0_4096_1.0_-1.-000000010_journal"
@@ -84,7 +93,7 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
             text = rules.removeprefix("@") if rules.startswith("@") else LOADED + rules
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
-            judged = log_routing.judge(processes, given, None, journal, tree)
+            judged = log_routing.judge(processes, given, None, journal, tree, None)
             assert judged.verdict is verdict
 
 
@@ -103,8 +112,86 @@ def test_a_file_that_is_not_written_passes_nothing(
     ]
     for name, tree, verdict in cases:
         with subtests.test(name):
-            judged = log_routing.judge(RSYSLOGD, rules, None, None, tree)
+            judged = log_routing.judge(RSYSLOGD, rules, None, None, tree, None)
             assert judged.verdict is verdict
+
+
+def test_what_auditd_may_hold_beside_is_no_fail(files: Callable[..., Answer]) -> None:
+    now = datetime.fromtimestamp(NOW, UTC)
+    fresh = AuditedLogin(at=now, kind="USER_LOGIN", result="success")
+    old = structs.replace(fresh, at=now - timedelta(days=8))
+    both, alone = _running("rsyslogd", "auditd"), RSYSLOGD
+    rules = parse_rsyslog(files({"/etc/rsyslog.conf": LOADED + "auth,authpriv.* stop\n" + ALL}))
+    cases: list[tuple[Any, Any, Verdict]] = [
+        (both, fresh, Verdict.UNDETERMINED),
+        (both, old, Verdict.FAIL),
+        (both, AuditedLogin(), Verdict.FAIL),
+        (both, None, Verdict.FAIL),
+        (both, AuditedLogin(readable=False), Verdict.UNDETERMINED),
+        (both, SHUT, Verdict.UNDETERMINED),
+        (alone, fresh, Verdict.FAIL),
+    ]
+    for processes, audited, verdict in cases:
+        judged = log_routing.judge(processes, rules, None, None, BARE, audited)
+        assert judged.verdict is verdict
+
+
+def test_the_last_login_of_the_audit_log_is_found_by_the_real_sed(tmp_path: Path) -> None:
+    # Invented records in the form of audit 3.0.
+    tail = 'pid=9 uid=0 auid=1000 ses=3 subj=unconfined msg=\'op=login id=1000 exe="/usr/sbin/sshd"'
+    records = (
+        f"type=USER_LOGIN msg=audit(1795434700.123:45): {tail} terminal=ssh res=success'\x1dUID=x",
+        f'node=web1 type=USER_START msg=audit(1795434704.9:46): {tail} acct="bob" res=failed\'',
+        "type=SYSCALL msg=audit(1795434705.1:47): arch=c000003e syscall=257 success=yes",
+        f"type=CRED_DISP msg=audit(1795434706.1:48): {tail} res=success'",
+    )
+    log = tmp_path / "audit.log"
+    for lines, at in ((records, 1795434704), (records[:1], 1795434700), (records[2:], None)):
+        log.write_text("".join(f"{line}\n" for line in lines))
+        done = subprocess.run(argv("/bin/sed", str(log)), capture_output=True, check=True)
+        assert b"1000" not in done.stdout
+        told = parse_audited(answer(done.stdout))
+        assert isinstance(told, AuditedLogin)
+        assert told.at == (at and datetime.fromtimestamp(at, UTC))
+    missing = answer("", b"sed: can't read x: No such file or directory\n", 2)
+    assert isinstance(parse_audited(missing), Absent)
+    shut = answer("", b"sed: x: Permission denied", 2)
+    assert parse_audited(shut) == AuditedLogin(readable=False)
+
+
+def test_another_configuration_file_is_not_judged_by_the_usual_one(subtests: Any) -> None:
+    rules = Forwards(forwards=())
+    inside = (Process(pid=12, uid=0, name="rsyslogd", contained=True),)
+    in_use = partial(rules_in_use, program="rsyslogd", usual="/etc/rsyslog.conf")
+    cases = [
+        ("rsyslogd -n -iNONE", True), ("rsyslogd -n -f /srv/other.conf", False),
+        ("rsyslogd -nf /srv/other.conf", False), ("rsyslogd -f/srv/other.conf", False),
+        ("rsyslogd -n -f /etc/rsyslog.conf", True), ("rsyslogd -i /run/f -n", True),
+        ("syslog-ng -F -f /srv/x", True),
+    ]  # fmt: skip
+    for line, fine in cases:
+        with subtests.test(line):
+            started = whole(parse_started(answer(f"   12 /usr/sbin/{line}\n")))
+            judged = in_use(rules, started, ())
+            assert (judged is rules) is fine
+            assert in_use(rules, started, inside) is rules
+    for line in ("-F --cfgfile=/srv/x", "-F --cfgfile /srv/x", "-Ff /srv/x"):
+        started = whole(parse_started(answer(f"12 /usr/sbin/syslog-ng {line}\n")))
+        own = partial(rules_in_use, program="syslog-ng", usual="/etc/syslog-ng/x")
+        assert isinstance(own(rules, started, ()), Absent)
+
+
+def test_what_suse_includes_from_run_is_read(files: Callable[..., Answer]) -> None:
+    sockets, more = "/run/rsyslog/additional-log-sockets.conf", "/etc/rsyslog.d/a.conf"
+    text = LOADED + f"$IncludeConfig {sockets}\n$IncludeConfig /etc/rsyslog.d/*.conf\n" + ALL
+    socket = "$AddUnixListenSocket /var/lib/named/dev/log\n"
+    for held, verdict in (
+        ({}, Verdict.PASS), ({sockets: socket}, Verdict.PASS),
+        ({sockets: socket, more: "auth,authpriv.* stop\n"}, Verdict.FAIL),
+    ):  # fmt: skip
+        rules = parse_rsyslog(files({"/etc/rsyslog.conf": text, **held}))
+        judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None)
+        assert judged.verdict is verdict
 
 
 def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> None:
@@ -121,7 +208,7 @@ def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> No
     for name, text, verdict in cases:
         rules = parse_syslog_ng(files({"/etc/syslog-ng/syslog-ng.conf": text}))
         with subtests.test(name):
-            judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE)
+            judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE, None)
             assert judged.verdict is verdict
 
 
@@ -143,7 +230,7 @@ def test_what_may_stand_in_a_record(subtests: Any) -> None:
 
 def test_the_record_names_each_facility(files: Callable[..., Answer]) -> None:
     rules = parse_rsyslog(files({"/etc/rsyslog.conf": LOADED + "authpriv.* stop\n" + ALL}))
-    judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE)
+    judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None)
     told = [m.id.format(**m.args) for m in judged.detail]
     assert "authpriv: discarded" in told
     assert any(line.startswith("auth: kept in") for line in told)
