@@ -84,7 +84,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
                      "password-quality"),
     "no history": (_PAM, "required\tpam_pwhistory.so", "optional\tpam_permit.so",
                    "password-history"),
-    "no TMOUT": ("linux.shell-startup", "TMOUT=600", "TMOUT=0", "session-timeout"),
+    "no TMOUT": ("linux.shell-startup.files", "TMOUT=600", "TMOUT=0", "session-timeout"),
     "hosts.equiv": ("linux.trusted-hosts", "", "+\n", "trusted-hosts"),
     "open shadow": (_MODES, "640 0 shadow f /etc/shadow\0", "644 0 shadow f /etc/shadow\0",
                     "file-modes"),

@@ -119,6 +119,76 @@ _MORE: dict[str, dict[str, str]] = {
     "readonly in a drop-in, another value in /etc/profile": {
         _P: DEBIAN + "TMOUT=0\numask 077\n", _D + "a.sh": "declare -xr TMOUT=600\n",
     },
+    "a guard that is not met": {_P: "! [ -r /etc/more ] && . /etc/more\numask 027\n"},
+    "a guard turned round": {_P: "umask 027\nif ! [ -r /etc/more ]; then . /etc/more; fi\n"},
+    "or": {_P: "umask 027\n[ -r /etc/more ] || . /etc/more\n"},
+    "and": {_P: "umask 027\n[ -r /etc/more ] && . /etc/more\n"},
+    "a guard with test": {_P: "umask 027\ntest -s /etc/more && . /etc/more\n"},
+    "a guard of another file": {_P: "umask 027\ntest -s /etc/none && . /etc/more\n"},
+    "a guard in elif": {
+        _P: "umask 027\nif true; then :\nelif [ -r /etc/more ]; then . /etc/more\nfi\n",
+    },
+    "a guard in else": {_P: "umask 027\nif true; then :; else . /etc/more; fi\n"},
+    "two guards": {_P: "umask 027\ntrue && [ -r /etc/more ] && . /etc/more\n"},
+    "sourced, then set": {_P: ". /etc/more\numask 027\n"},
+    "set, then sourced": {_P: "umask 000; TMOUT=600\n. /etc/more\n"},
+    "quoted": {_P: "umask 000\n. \"/etc/more\"\n"},
+    "by a variable": {_P: "umask 027\nF=/etc/more\n. $F\n"},
+    "by command": {_P: "umask 027\ncommand . /etc/more\n"},
+    "with output": {_P: "umask 027\n. /etc/more >/dev/null 2>&1\n"},
+    "in the background": {_P: "umask 027\n. /etc/more &\n"},
+    "in a pipe": {_P: "umask 027\n. /etc/more | cat\n"},
+    "in a subshell": {_P: "umask 027\n( . /etc/more )\n"},
+    "in a substitution": {_P: "umask 027\nX=$(. /etc/more)\n"},
+    "in braces": {_P: "umask 027\n{ . /etc/more; }\n"},
+    "in a function": {_P: "umask 027\nf() { . /etc/more; }\n"},
+    "in a function that runs": {_P: "umask 027\nf() { . /etc/more; }\nf\n"},
+    "over two levels": {_P: "umask 027\n. /etc/one\n", "/etc/one": ". /etc/two\n",
+                        "/etc/two": "umask 000\nTMOUT=5\n"},
+    "returns": {_P: "umask 027\n. /etc/one\numask 077\n", "/etc/one": "return\numask 000\n"},
+    "behind a return": {_P: "umask 027\nreturn\n. /etc/more\n"},
+    "of a loop": {_P: "umask 027\nfor f in /etc/one /etc/more; do . $f; done\n",
+                  "/etc/one": "umask 000\n"},
+    "of a loop with a guard": {_P: "umask 000\nfor f in /etc/more; do [ -r $f ] && . $f; done\n"},
+    "of a loop that does not source": {_P: "umask 027\nfor f in /etc/more; do echo $f; done\n"},
+    "drop-ins by another pattern": {
+        _P: "umask 027\nfor f in /etc/profile.d/b*.sh; do . $f; done\n",
+        _D + "a.sh": "umask 000\n", _D + "b.sh": "umask 077\n",
+    },
+    "drop-ins in the order of patterns": {
+        _P: "umask 027\nfor f in /etc/profile.d/*.sh /etc/profile.d/a.local; do . $f; done\n",
+        _D + "a.local": "umask 077\n", _D + "b.sh": "umask 000\n",
+    },
+    "drop-ins that are listed only": {
+        _P: "umask 027\nfor f in /etc/profile.d/*.sh; do echo $f; done\n",
+        _D + "a.sh": "umask 000\n",
+    },
+    "drop-ins behind a pipe": {
+        _P: "umask 027\nls /etc/profile.d/*.sh | while read f; do . $f; done\n",
+        _D + "a.sh": "umask 000\n",
+    },
+    "drop-ins of ls": {
+        _P: "umask 027\nfor f in $(ls /etc/profile.d/*.sh); do . $f; done\n",
+        _D + "a.sh": "umask 000\n",
+    },
+    "one drop-in by its name": {
+        _P: "umask 027\n. /etc/profile.d/a.sh\n", _D + "a.sh": "umask 077\n",
+        _D + "b.sh": "umask 000\n",
+    },
+    "two branches, as RHEL has": {
+        _P: "for i in /etc/profile.d/*.sh /etc/profile.d/sh.local ; do\n if [ -r \"$i\" ]; then\n"
+            "  if [ \"${-#*i}\" != \"$-\" ]; then\n   . \"$i\"\n  else\n   . \"$i\" >/dev/null\n"
+            "  fi\n fi\ndone\nunset i\n",
+        _D + "z.sh": "umask 000\n", _D + "sh.local": "umask 077\n",
+    },
+    "a drop-in that sources": {
+        _P: DEBIAN, _D + "a.sh": "umask 000\n. /etc/more\n", _D + "b.sh": "TMOUT=600\n",
+    },
+    "read-only, then sourced": {
+        _P: "TMOUT=600; readonly TMOUT\n. /etc/one\n", "/etc/one": "TMOUT=0\numask 077\n",
+    },
+    "a file that is not there": {_P: "umask 027\n[ -r /etc/profile.local ] && "
+                                     ". /etc/profile.local\n"},
     "a default in profile.d": {
         _P: "TMOUT=300\n" + DEBIAN, _D + "a.sh": "export TMOUT=${TMOUT:-0}\n",
     },

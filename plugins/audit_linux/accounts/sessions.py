@@ -27,14 +27,13 @@ from audit_core.api.sdk import (
 from audit_linux.accounts.passwords import LOGIN_DEFS, LoginDefs
 from audit_linux.accounts.shell_startup import (
     ENVIRONMENT,
-    STARTUP,
     Setting,
-    Startup,
     mask_of,
     seconds,
     timeouts,
     umasks,
 )
+from audit_linux.accounts.startup_files import STARTUP, Startup
 from audit_linux.pam import (
     PAM,
     Pam,
@@ -50,14 +49,14 @@ from audit_linux.passwd import ACCOUNTS, Account, Accounts
 
 def _detail(found: tuple[Setting, ...]) -> tuple[str, ...]:
     sure = {True: "", False: " ?"}
-    return capped(f"{s.path}: {s.text}{sure[s.sure]}" for s in found)
+    return capped(f"{s.path}: {s.runs or s.text}{sure[s.sure]}" for s in found)
 
 
 @check(
     "linux.session-timeout",
     needs=(STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT)),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )
 def session_timeout(
@@ -149,7 +148,7 @@ def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
     "linux.umask",
     needs=(STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=5,
+    version=6,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )
 def umask(

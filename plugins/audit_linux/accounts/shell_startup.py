@@ -1,136 +1,16 @@
-"""Start-up files of login shells: statements that set something, and whether they always run."""
+"""What a login shell makes of TMOUT and the umask: the values that it can end with."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
-from audit_core.api.sdk import (
-    Absent,
-    Answer,
-    Command,
-    FileEntry,
-    ParseError,
-    ReadFiles,
-    fact,
-    msg,
-    verbatim,
-)
-from audit_linux.accounts.shell_words import Simple, Word, simple_commands
-from audit_linux.config_files import whole_files
+from audit_core.api.sdk import Answer, Command, ParseError, fact, msg, shortened, verbatim
+from audit_linux.accounts.shell_words import Word
+from audit_linux.accounts.startup_files import Startup, Statement, command_of
 
 _DECLARE = frozenset({"export", "readonly", "declare", "typeset"})
-_PREFIXES = frozenset({"builtin", "command"})
-
-
-class Statement(Struct, frozen=True, kw_only=True):
-    """One simple command of a start-up file; `sure` when nothing decides whether it runs."""
-
-    path: str
-    words: tuple[Word, ...]
-    sure: bool
-
-
-class Startup(Struct, frozen=True, kw_only=True):
-    """The statements about TMOUT and umask, in the order in which a login shell meets them."""
-
-    statements: tuple[Statement, ...]
-
-
-_LEAVES = frozenset({"return", "exit", "exec", "logout"})
-_ABOUT = re.compile(r"\bTMOUT\b|\bumask\b")
-
-
-def _leaves(words: tuple[Word, ...]) -> bool:
-    """Whether what follows may not run."""
-    texts = [word.text for word in words]
-    if texts[0] == "exec":  # of redirections only, it goes on
-        return len(texts) > 1
-    return texts[0] in _LEAVES or (texts[0] == "set" and bool({"-e", "errexit"} & set(texts)))
-
-
-def _commands(file: FileEntry) -> tuple[Simple, ...]:
-    return tuple(simple_commands("\n".join(file.lines)))
-
-
-def _statements(
-    path: str, commands: Iterable[Simple], sure_file: bool
-) -> Iterator[tuple[bool, Statement]]:
-    """The statements, and whether each stands before the drop-ins run; none is sure behind a way
-    out."""
-    left, before = False, True
-    for simple in commands:
-        if any(_ABOUT.search(word.raw) or _ABOUT.search(word.text) for word in simple.words):
-            sure = sure_file and simple.sure and not left
-            yield before, Statement(path=path, words=simple.words, sure=sure)
-        left |= _leaves(simple.words)
-        before &= not _sources(simple)
-
-
-_MAIN = "/etc/profile"
-# Start-up files have some kilobytes; to divide a megabyte of words into commands takes seconds.
-_LARGEST = 128 << 10
-_DROP_INS = re.compile(r"/etc/profile\.d\b")
-
-
-def _sources(simple: Simple) -> bool:
-    """Whether a command of /etc/profile speaks of its drop-ins: from there on they run."""
-    return any(_DROP_INS.search(word.raw) for word in simple.words)
-
-
-def _rank(path: str) -> int:
-    return 1 if path.startswith("/etc/profile.d/") else 2
-
-
-def parse_startup(answer: Answer) -> Startup | Absent:
-    """What /etc/profile, its drop-ins and the system's bashrc say of TMOUT and umask, in order.
-
-    A drop-in runs surely only if /etc/profile speaks of profile.d, and from that line on; whether
-    a bashrc runs is up to the shell and the user.
-    """
-    files = whole_files(answer)
-    if isinstance(files, Absent):
-        return files
-    for file in files:
-        if len(file.data) > _LARGEST:
-            raise ParseError(msg("{path} is larger than {size} bytes", path=verbatim(file.path),
-                                 size=_LARGEST))  # fmt: skip
-    main = next((file for file in files if file.path == _MAIN), None)
-    commands = _commands(main) if main else ()
-    reads = any(map(_sources, commands))
-    own = list(_statements(_MAIN, commands, sure_file=True))
-    found = [statement for before, statement in own if before]
-    rest = [statement for before, statement in own if not before]
-    others = [file for file in files if file is not main]
-    for file in sorted(others, key=lambda b: (_rank(b.path), b.path)):
-        drop_in = _rank(file.path) == 1
-        if not drop_in:
-            found, rest = found + rest, []
-        elif not _DROP_IN.fullmatch(file.path):
-            continue
-        sure = drop_in and reads
-        found.extend(
-            statement for _, statement in _statements(file.path, _commands(file), sure_file=sure)
-        )
-    return Startup(statements=(*found, *rest))
-
-
-_DROP_IN = re.compile(r"/etc/profile\.d/(?:[^./][^/]*\.sh|sh\.local)", re.DOTALL)
-
-
-STARTUP = fact(
-    "linux.shell-startup",
-    Startup,
-    kind="host",
-    ask=ReadFiles(
-        paths=(_MAIN, "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"),
-        depth=1,
-        file_limit=_LARGEST,
-    ),
-    parse=parse_startup,
-)
 
 
 def parse_environment(answer: Answer) -> tuple[str, ...]:
@@ -152,31 +32,35 @@ ENVIRONMENT = fact(
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """One assignment: `text` as written, whether it surely runs, whether it is made read-only."""
+    """One assignment: `text` as written, whether it surely runs, whether it is made read-only.
+
+    `runs` is the command that runs a file which was not read, in the place of an assignment.
+    """
 
     path: str
     text: str
     sure: bool
     readonly: bool = False
+    runs: str = ""
 
 
 _HARMLESS = frozenset({"[", "[[", "test", "echo", "umask", "alias"})
-_ASSIGNS = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 _UNKNOWN = "?"
 
 
-def _command(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-    """The assignments in front of a command, and the command without `builtin` and `command`."""
-    at = next((n for n, w in enumerate(words) if not _ASSIGNS.match(w.raw)), len(words))
-    start = at
-    while start < len(words) and words[start].text in _PREFIXES:
-        start += 1
-    return words[:at], words[start:]
+def _unread(statement: Statement) -> Setting:
+    """Anything: the statement runs a file that was not read."""
+    runs = " ".join(word.raw for word in statement.words)
+    return Setting(path=statement.path, text=_UNKNOWN, sure=False, runs=shortened(runs))
 
 
 def _timeout(statement: Statement) -> Setting | None:
     """What a statement does to TMOUT; None where it leaves it as it is."""
-    first, words = _command(statement.words)
+    if statement.unread:
+        return _unread(statement)
+    if not any(map(_names, statement.words)):
+        return None
+    first, words = command_of(statement.words)
     if not words:
         return _assigned(statement, first) if first == statement.words else None
     name = words[0].text
@@ -236,7 +120,7 @@ def timeouts(startup: Startup) -> tuple[Setting, ...]:
     """
     left: list[Setting] = []
     for statement in startup.statements:
-        new = _timeout(statement) if any(map(_names, statement.words)) else None
+        new = _timeout(statement)
         if new is None or (left and left[0].readonly and left[0].sure):
             continue
         if new.text == "" and new.readonly:
@@ -293,7 +177,11 @@ def mask_of(text: str) -> int | None:
 
 def _masks(statement: Statement) -> Setting | None:
     """What a statement makes of the umask; None where it leaves it as it is."""
-    _, words = _command(statement.words)
+    if statement.unread:
+        return _unread(statement)
+    if not any("umask" in word.raw + word.text for word in statement.words):
+        return None
+    _, words = command_of(statement.words)
     if not any(word.text == "umask" for word in words[:-1]):
         quoted = any(re.search(r"\bumask\s+\S", word.text) for word in words)
         runs = quoted and words[0].text not in _HARMLESS
@@ -316,7 +204,7 @@ def umasks(startup: Startup) -> tuple[Setting, ...]:
     """The values of umask that a login shell can end with."""
     left: list[Setting] = []
     for statement in startup.statements:
-        new = _masks(statement) if any("umask" in w.raw + w.text for w in statement.words) else None
+        new = _masks(statement)
         if new is not None:
             left = [new] if new.sure else [*left, new]
     return tuple(left)

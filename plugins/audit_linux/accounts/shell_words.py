@@ -2,7 +2,8 @@
 
 Quotes, comments, continued lines, here-documents, redirections and reserved words are read as in
 POSIX.1-2017, "Shell Command Language", 2.2 to 2.10, with the additions of bash. A carriage return
-is an ordinary character. What is not followed: functions that are called, aliases, `eval`, `.`.
+is an ordinary character. What is not followed: functions that are called, aliases, `eval`.
+`.` is followed by `startup_files`.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ class Word(Struct, frozen=True, kw_only=True):
 class Simple(Struct, frozen=True, kw_only=True):
     """A simple command; `sure` where it runs whenever the script does.
 
-    The heads of `for`, `case` and `select` are given like commands. Commands in subshells are left
-    out: they change nothing outside.
+    `joined` is the operator in front of it, `!` where its result is turned round. `block` are the
+    numbers of the compound commands around it. The heads of `for`, `case` and `select` are given
+    like commands. Commands in subshells are left out: they change nothing outside.
     """
 
     words: tuple[Word, ...]
     sure: bool
+    joined: str = ";"
+    block: tuple[int, ...] = ()
 
 
 _OPERATOR = re.compile(r"&&|\|\||;;&|;;|;&|\|&|&(?!>)|\([ \t]*\)|[;|()\n]")
@@ -178,6 +182,9 @@ class _Script:
     def __init__(self) -> None:
         self.found: list[Simple] = []
         self._open: list[str] = []
+        self._block: list[int] = []
+        self._opened = 0
+        self._negated = False
         self._words: list[Word] = []
         self._before, self._list = ";", 0
         self._function = False
@@ -189,8 +196,10 @@ class _Script:
         if self._words or not word.bare:
             self._words.append(word)
         elif word.text in _CLOSE:
-            del self._open[-1:]
-        elif word.text not in _BETWEEN:
+            self._closes()
+        elif word.text in _BETWEEN:
+            self._negated |= word.text == "!"
+        else:
             self._begins(word)
 
     def _begins(self, word: Word) -> None:
@@ -206,7 +215,12 @@ class _Script:
     def _opens(self, kind: str) -> None:
         kind = "if" if self._before in _CONTINUES and kind != "(" else kind
         self._open.append("function" if self._function else kind)
+        self._opened += 1
+        self._block.append(self._opened)
         self._function = False
+
+    def _closes(self) -> None:
+        del self._open[-1:], self._block[-1:]
 
     def operator(self, sign: str) -> None:
         """Takes the next operator."""
@@ -224,18 +238,22 @@ class _Script:
     def _unbracket(self) -> None:
         if self._open[-1:] in (["("], ["function"]):
             self._end(";")
-            del self._open[-1:]
+            self._closes()
         elif self._open[-1:] == ["case"]:
             self._words = []  # a pattern
 
     def _end(self, sign: str) -> None:
         sure = not (set(self._open) - {"{"}) and self._before not in _CONTINUES
         if self._words and "(" not in self._open:
-            self.found.append(Simple(words=tuple(self._words), sure=sure and sign not in _APART))
+            self.found.append(Simple(
+                words=tuple(self._words), sure=sure and sign not in _APART,
+                joined="!" if self._negated else self._before, block=tuple(self._block),
+            ))  # fmt: skip
         if sign == "&":
             late = self.found[self._list :]
             self.found[self._list :] = [structs.replace(one, sure=False) for one in late]
         goes_on = sign == "\n" and not self._words and self._before in _CONTINUES
+        self._negated &= not self._words
         self._before, self._words = self._before if goes_on else sign, []
         if self._before not in _CONTINUES:
             self._list = len(self.found)

@@ -26,7 +26,8 @@ from audit_core.model import (
 )
 from audit_linux.accounts import account_checks, lockout, passwords, sessions
 from audit_linux.accounts.passwords import LOGIN_DEFS, PWHISTORY, PWQUALITY
-from audit_linux.accounts.shell_startup import ENVIRONMENT, STARTUP, Startup, parse_startup
+from audit_linux.accounts.shell_startup import ENVIRONMENT
+from audit_linux.accounts.startup_files import STARTUP, Startup, parse_startup
 from audit_linux.groups import GROUPS, parse_group
 from audit_linux.logs import log_rotation
 from audit_linux.logs.journald import JOURNAL_CONF
@@ -46,7 +47,7 @@ from audit_linux.ssh.sshd import RUNNING, SERVERS, SSHD, Servers, Sshd, parse_ss
 from audit_linux.sudo import sudo_checks
 from audit_linux.sudo.sudoers import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units
-from invented.answers import files
+from invented.answers import answers, files
 from invented.pam import EL, UNIX
 
 Make = Callable[..., Answer]
@@ -151,7 +152,7 @@ def test_passwords_that_no_setting_could_make_strong(pam: Any) -> None:
 
 
 def startup(text: str = "") -> Startup:
-    got = parse_startup(files({"/etc/profile": text}))
+    got = parse_startup(answers(files=files({"/etc/profile": text}), more=files({})))
     assert isinstance(got, Startup)
     return got
 

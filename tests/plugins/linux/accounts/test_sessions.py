@@ -6,16 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, ParseError, Platform, Verdict
+from audit_core.model import Absent, Answer, Answers, ParseError, Platform, Verdict
 from audit_linux.accounts.passwords import LoginDefs
 from audit_linux.accounts.sessions import session_timeout, umask
-from audit_linux.accounts.shell_startup import (
-    Startup,
-    parse_environment,
-    parse_startup,
-    timeouts,
-    umasks,
-)
+from audit_linux.accounts.shell_startup import parse_environment, timeouts, umasks
+from audit_linux.accounts.startup_files import Startup, parse_startup
 from audit_linux.pam import Pam, parse_pam
 from audit_linux.passwd import Account, Accounts
 
@@ -29,11 +24,11 @@ SOURCES = "for i in /etc/profile.d/*.sh; do\n  . $i\ndone\n"
 
 
 @pytest.fixture(scope="session")
-def startup(files: Make) -> Callable[[dict[str, str]], Startup]:
+def startup(files: Make, answers: Callable[..., Answers]) -> Callable[[dict[str, str]], Startup]:
     """Reads start-up files given as a mapping from path to text."""
 
     def make(contents: dict[str, str]) -> Startup:
-        got = parse_startup(files(contents))
+        got = parse_startup(answers(files=files(contents), more=files({})))
         assert isinstance(got, Startup)
         return got
 
@@ -43,16 +38,16 @@ def startup(files: Make) -> Callable[[dict[str, str]], Startup]:
 MakeStartup = Callable[[dict[str, str]], Startup]
 
 
-def test_recorded_debian(recording: Make) -> None:
-    got = parse_startup(recording("linux.shell-startup"))
+def test_recorded_debian(recording: Make, files: Make, answers: Callable[..., Answers]) -> None:
+    got = parse_startup(answers(files=recording("linux.shell-startup.files"), more=files({})))
     assert isinstance(got, Startup)
     assert timeouts(got) == ()
     assert umasks(got) == ()
     assert session_timeout.judge(got, ALICE, EL, ()).verdict is FAIL
 
 
-def test_no_start_up_file(answer: Make) -> None:
-    assert isinstance(parse_startup(answer("")), Absent)
+def test_no_start_up_file(files: Make, answers: Callable[..., Answers]) -> None:
+    assert isinstance(parse_startup(answers(files="", more=files({}))), Absent)
 
 
 TIMEOUT_IN_PROFILE = [
@@ -118,7 +113,7 @@ def test_timeout_in_profile(subtests: pytest.Subtests, startup: MakeStartup) -> 
         ({"/etc/profile.d/t.sh": "TMOUT=300\n"}, UNDETERMINED),
         ({"/etc/profile": SOURCES, "/etc/profile.d/t.csh": "TMOUT=300\n"}, FAIL),
         ({"/etc/profile": SOURCES, "/etc/profile.d/t.sh.bak": "TMOUT=300\n"}, FAIL),
-        ({"/etc/profile": SOURCES, "/etc/profile.d/sh.local": "TMOUT=300\n"}, PASS),
+        ({"/etc/profile": SOURCES, "/etc/profile.d/sh.local": "TMOUT=300\n"}, FAIL),
         ({"/etc/profile": "x", "/etc/bashrc": "TMOUT=300\n"}, UNDETERMINED),
         ({"/etc/profile": "TMOUT=300\n", "/etc/bash.bashrc": "TMOUT=0\n"}, UNDETERMINED),
         (
@@ -160,6 +155,39 @@ def test_timeout_over_files(
     contents: dict[str, str], verdict: Verdict, startup: MakeStartup
 ) -> None:
     assert session_timeout.judge(startup(contents), ALICE, EL, ()).verdict is verdict
+
+
+# What /etc/profile runs from elsewhere, behind TMOUT=300 and umask 027, and both verdicts.
+SOURCED = [
+    (". /other\n", {}, UNDETERMINED),
+    (". /opt/site/env.sh\n", {}, UNDETERMINED),
+    ("source $FILE\n", {}, UNDETERMINED),
+    ("for f in /etc/site.d/*; do . $f; done\n", {}, UNDETERMINED),
+    ("[ -r /etc/profile.local ] && . /etc/profile.local\n", {}, PASS),
+    (". /etc/profile.local\n", {"/etc/profile.local": "TMOUT=0; umask 000\n"}, FAIL),
+    (". /etc/a.sh\n", {"/etc/a.sh": ". /etc/b.sh", "/etc/b.sh": "TMOUT=0; umask 0\n"}, FAIL),
+    (". /etc/a.sh\n", {"/etc/a.sh": ". /etc/a.sh"}, UNDETERMINED),  # without an end
+    (". ~/.site; . $HOME/.x\n", {}, PASS),  # what a user sets for himself
+    (". /usr/share/bash-completion/bash_completion\n", {}, PASS),
+    ("[ a ] && . /other\nTMOUT=300; umask 027\n", {}, PASS),
+]
+
+
+def test_what_start_up_files_run(
+    subtests: pytest.Subtests, files: Make, answers: Callable[..., Answers], pam: Callable[..., Pam]
+) -> None:
+    for text, more, verdict in SOURCED:
+        with subtests.test(text):
+            profile = files({"/etc/profile": f"TMOUT=300\numask 027\n{text}"})
+            got = parse_startup(answers(files=profile, more=files(more)))
+            assert isinstance(got, Startup)
+            assert session_timeout.judge(got, ALICE, EL, ()).verdict is verdict
+            assert umask.judge(got, None, pam("# none\n")).verdict is verdict
+    closed = files({}, not_permitted="/etc/site")
+    profile = files({"/etc/profile": "TMOUT=300\n. /etc/site/profile\n"})
+    got = parse_startup(answers(files=profile, more=closed))
+    assert isinstance(got, Startup)
+    assert session_timeout.judge(got, ALICE, EL, ()).verdict is UNDETERMINED
 
 
 def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
