@@ -15,6 +15,7 @@ from audit_core.model import (
     Coverage,
     Message,
     Result,
+    SessionInfo,
     Severity,
     Status,
     Value,
@@ -90,8 +91,9 @@ class Words:
     def __init__(self, source: PackSource) -> None:
         self.source = source
         self.zh = source.lang == "zh"
-        self._fixed: dict[str, str] = {}
+        self._fixed: dict[tuple[str, str], str] = {}
         self._coded: dict[tuple[type, Enum], str] = {}
+        self._sessions: dict[SessionInfo, str] = {}
         index = source.results.index
         self._kinds = {kind.id: kind.title for kind in index.kinds}
         self._evidence_kinds = {kind.id: kind.title for kind in index.evidence_kinds}
@@ -99,9 +101,13 @@ class Words:
 
     def text(self, source: str) -> str:
         """A fixed text of this package in the pack's language."""
-        if source not in self._fixed:
-            self._fixed[source] = self.source.say(Message(id=source, domain="audit_excel"))
-        return self._fixed[source]
+        return self._without_values("audit_excel", source)
+
+    def _without_values(self, domain: str, id: str) -> str:
+        key = (domain, id)
+        if key not in self._fixed:
+            self._fixed[key] = self.source.say(Message(id=id, domain=domain))
+        return self._fixed[key]
 
     def _word(self, code: Enum, words: Mapping[Any, Message]) -> str:
         key = (type(code), code)  # codes of two kinds may be equal as texts
@@ -111,6 +117,8 @@ class Words:
 
     def say(self, message: Message) -> str:
         """`message` in the pack's language; what is empty is `none`, never a bare dash."""
+        if not message.args:
+            return self._without_values(message.domain, message.id)
         empty = {name: self.text("none") for name, v in message.args.items() if v in _EMPTY}
         return self.source.say(replace(message, args=message.args | empty) if empty else message)
 
@@ -189,6 +197,12 @@ class Words:
         """What kind of question it was, in words."""
         title = self._evidence_kinds.get(seen.kind)
         return seen.kind if title is None else self.say(title)
+
+    def session(self, seen: Evidence) -> str:
+        """Over which session it was asked, in words."""
+        if seen.how not in self._sessions:
+            self._sessions[seen.how] = self.say(seen.how.as_message())
+        return self._sessions[seen.how]
 
     def rights(self, seen: Evidence) -> str:
         """With which rights it was asked, in words."""

@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.pagebreak import Break
 
 from audit_core.text.escape import show
 from audit_excel.names import SheetNames, quoted
-from audit_excel.row_xml import RowFile, number_cell, text_cell
-from audit_excel.styles import FormattedText, Styles, height_of
+from audit_excel.row_xml import RowFile
+from audit_excel.styles import Styles, height_of
 
 MAX_ROWS = 1_000_000
 MAX_LINKS = 60_000
@@ -130,7 +129,7 @@ class Sheet:
         tab: str = "",
         keyed: bool = False,
     ) -> None:
-        self._book, self._widths, self._links, self._row = book, widths, 0, 0
+        self._book, self._widths, self._row = book, widths, 0
         self._points, self._tops = 0.0, list[float]()
         self._rows = book.files.enter_context(closing(RowFile()))
         self._raw: Any = book.workbook.create_sheet(name)
@@ -236,39 +235,32 @@ class Sheet:
 
     def _append(self, cells: Sequence[Cell | str | int], height: float, key: str = "") -> None:
         self._row += 1
+        formatted, number = self._book.styles.formatted, self._row
         made, lines = [], 1.0
-        for column, given in enumerate(cells):
+        if len(cells) > len(self._widths):
+            raise ValueError(f"{len(cells)} cells in {len(self._widths)} columns")
+        for given, letter, width in zip(cells, self._letters, self._widths, strict=False):
             cell = given if isinstance(given, Cell) else Cell(given)
-            shown = self._book.styles.formatted(cell.value, cell.style, self._widths[column])
+            shown = formatted(cell.value, cell.style, width)
             lines = max(lines, shown.lines)
-            made.append(self._cell(cell, shown, column))
+            made.append(f'<c r="{letter}{number}"{shown.xml}')
+            if cell.link is not None:
+                self._link(f"{letter}{number}", cell.link)
         if key:
-            made.append(
-                self._cell(Cell(key, "key"), self._book.styles.formatted(key, "key", 0), len(made))
-            )
+            made.append(f'<c r="{self._letters[len(made)]}{number}"{formatted(key, "key", 0).xml}')
         height = height or height_of(lines)
-        if self._row <= TOP_ROWS:
+        if number <= TOP_ROWS:
             self._tops.append(self._points)
         self._points += height
-        self._rows.add(self._row, height, "".join(made))
-
-    def _cell(self, cell: Cell, shown: FormattedText, column: int) -> str:
-        ref = f"{self._letters[column]}{self._row}"
-        if isinstance(cell.value, int):
-            return number_cell(ref, shown.style, cell.value)
-        if cell.link is not None and self._links < MAX_LINKS:
-            self._link(ref, cell.link)
-        return text_cell(ref, shown.style, shown.text)
+        self._rows.add(number, height, "".join(made))
 
     def _link(self, ref: str, link: Link) -> None:
-        if link.file is not None:
-            if not may_link(link.file):
-                return
-            target = Hyperlink(ref=ref, target=link.file)
-        else:
-            target = Hyperlink(ref=ref, location=f"{quoted(link.sheet)}!A{link.row}")
-        self._links += 1
-        self._raw[ref].hyperlink = target
+        if self._rows.links >= MAX_LINKS:
+            return
+        if link.file is None:
+            self._rows.link(ref, f"{quoted(link.sheet)}!A{link.row}")
+        elif may_link(link.file):
+            self._rows.link_file(ref, link.file)
 
     def choose(self, column: int, first: int, last: int, choices: tuple[str, ...]) -> None:
         """A list to pick from in rows `first` to `last` of `column`; empty stays allowed."""

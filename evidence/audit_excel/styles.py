@@ -12,6 +12,7 @@ from openpyxl.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
 from audit_excel.cells import cell, cell_of_lines
+from audit_excel.row_xml import number_cell, text_cell
 
 NARROW = "Calibri"
 """The font of digests in every language: 64 digits on one line."""
@@ -97,10 +98,9 @@ def font_of(lang: str) -> str:
 
 
 class FormattedText(NamedTuple):
-    """The text of a cell as it is shown, the number of its style, and how many lines it takes."""
+    """The XML of a cell after its reference, and how many lines its text takes."""
 
-    text: str
-    style: int
+    xml: str
     lines: float
 
 
@@ -132,7 +132,7 @@ class Styles:
         known = self._cache.get(key)
         if known is None:
             known = self._formatted(value, style, width)
-            self._room -= len(known.text) + 100
+            self._room -= len(known.xml) + 100
             if self._room > 0:
                 self._cache[key] = known
         return known
@@ -142,7 +142,10 @@ class Styles:
     ) -> FormattedText:
         made = cell_of_lines(value) if isinstance(value, tuple) else cell(str(value))
         lines = self.lines(made.text, style, width) if width and made.text else 1.0
-        return FormattedText(made.text, self._number(style, quoted=made.quoted), lines)
+        number = self._number(style, quoted=made.quoted)
+        if isinstance(value, int):
+            return FormattedText(number_cell(number, value), lines)
+        return FormattedText(text_cell(number, made.text), lines)
 
     def _number(self, style: str, *, quoted: bool) -> int:
         key = (style, quoted)

@@ -205,10 +205,6 @@ class View(Words):
             self.text("No evidence was collected from this object itself in this run"),
         )
 
-    def session(self, seen: Evidence) -> str:
-        """Over which session it was asked, in words."""
-        return self.say(seen.how.as_message())
-
     # --- findings and evidence
 
     def findings_of(self, conclusion: Conclusion) -> list[Finding]:

@@ -182,6 +182,8 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 
 def _value(value: Value, translate: Translate, sep: str) -> str:
+    if type(value) is str:  # most are: a pack shows hundreds of values of a host
+        return value
     match value:
         case tuple():
             texts = sep.join(_value(item, translate, sep) for item in value)

@@ -6,10 +6,9 @@ import hashlib
 import heapq
 import os
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +22,11 @@ _CHUNK = 1 << 20
 # thousand equal lines shrinks 150 times at most before the window of deflate is used up.
 RATIO = 200
 SMALL = 64 << 10
+_DIGESTS = tuple(
+    hashlib.new(method, usedforsecurity=False)
+    for method in ("md5", "sha256", *(("sm3",) if HAS_SM3 else ()))
+)
+"""Of nothing: copies begin faster than new ones, and a large pack takes 300,000."""
 Chunks = Callable[[], Iterator[bytes]]
 
 
@@ -59,14 +63,6 @@ def of_file(handle: IO[bytes]) -> Chunks:
     return pieces
 
 
-def _bomb(chunks: Chunks, size: int) -> bool:
-    if size <= SMALL:
-        return False
-    trial = zlib.compressobj(6, zlib.DEFLATED, -15)
-    small = sum(len(trial.compress(piece)) for piece in chunks()) + len(trial.flush())
-    return small * RATIO < size
-
-
 class _Line(Struct, frozen=True, array_like=True):
     """A file in the spool. `apart`: its name comes before one that was added earlier."""
 
@@ -86,25 +82,20 @@ class Archive:
 
     def add(self, name: str, chunks: Chunks, size: int) -> File:
         """Adds one member; `chunks` may be read twice."""
-        md5 = hashlib.md5(usedforsecurity=False)
-        sha256 = hashlib.sha256()
-        sm3 = hashlib.new("sm3") if HAS_SM3 else None
-        digests = (md5, sha256) if sm3 is None else (md5, sha256, sm3)
+        digests: list[Any] = []
 
         def hashed() -> Iterator[bytes]:
+            digests[:] = (digest.copy() for digest in _DIGESTS)
             for piece in chunks():
                 for digest in digests:
                     digest.update(piece)
                 yield piece
 
-        self._zip.add(name, hashed, size, packed=not _bomb(chunks, size))
-        file = File(
-            name=name,
-            size=size,
-            sha256=sha256.hexdigest(),
-            sm3=sm3.hexdigest() if sm3 else None,
-        )
-        self._list(file, md5.hexdigest())
+        # Small members are never bombs, however much they shrink.
+        self._zip.add(name, hashed, size, ratio=RATIO if size > SMALL else size + 1)
+        md5, sha256, *sm3 = (digest.hexdigest() for digest in digests)
+        file = File(name=name, size=size, sha256=sha256, sm3=sm3[0] if sm3 else None)
+        self._list(file, md5)
         return file
 
     def _list(self, file: File, md5: str) -> None:

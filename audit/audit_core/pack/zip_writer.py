@@ -17,6 +17,9 @@ from msgspec import Struct
 
 from audit_core.pack import zip_format as z
 
+_AT_ONCE = 1 << 20
+"""Bytes of a member that is written in one step: most are small, and each step costs."""
+
 
 class _Member(Struct, kw_only=True):
     name: bytes
@@ -37,23 +40,39 @@ class ZipWriter:
         self._at = handle.seek(0, os.SEEK_END)
 
     def add(
-        self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, packed: bool
+        self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, ratio: int
     ) -> None:
-        """Adds a member of `size` bytes; raises ValueError where `chunks` are more or fewer."""
-        method = z.DEFLATED if packed else z.STORED
-        member = _Member(name=name.encode("ascii"), method=method, size=size, start=self._at)
-        head = len(self._head(member))
-        self._handle.seek(self._at + head)
-        for piece in _packed(member, chunks()):
-            self._handle.write(piece)
-            member.packed += len(piece)
-        if member.size != size:  # its header may have been given too much or too little room
-            raise ValueError(f"{name}: {member.size} bytes, not {size}")
-        self._handle.seek(self._at)
-        self._handle.write(self._head(member))
-        self._at += head + member.packed
+        """Adds a member of `size` bytes; raises ValueError where `chunks` are more or fewer.
+
+        One that shrinks more than `ratio` times is stored as it is; its `chunks` are read again.
+        """
+        member = self._written(name, chunks, size, z.DEFLATED)
+        if member.packed * ratio < size:
+            member = self._written(name, chunks, size, z.STORED)
+        self._at += len(self._head(member)) + member.packed
         self._directory.write(self._entry(member))
         self._count += 1
+
+    def _written(
+        self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, method: int
+    ) -> _Member:
+        member = _Member(name=name.encode("ascii"), method=method, size=size, start=self._at)
+        pieces = _packed(member, chunks())
+        if size <= _AT_ONCE:
+            data = b"".join(pieces)
+            member.packed = len(data)
+            _check_size(member, size)
+            self._handle.seek(self._at)
+            self._handle.write(self._head(member) + data)
+            return member
+        self._handle.seek(self._at + len(self._head(member)))
+        for piece in pieces:
+            self._handle.write(piece)
+            member.packed += len(piece)
+        _check_size(member, size)
+        self._handle.seek(self._at)
+        self._handle.write(self._head(member))
+        return member
 
     def _head(self, member: _Member) -> bytes:
         kind = (0, member.method, *self._when)
@@ -94,6 +113,11 @@ class ZipWriter:
         count = min(count, z.MAX16)
         places = (min(size, z.MAX32), min(start, z.MAX32))
         return wide + z.END.pack(b"PK\x05\x06", 0, 0, count, count, *places, 0)
+
+
+def _check_size(member: _Member, size: int) -> None:
+    if member.size != size:  # its header may have been given too much or too little room
+        raise ValueError(f"{member.name.decode()}: {member.size} bytes, not {size}")
 
 
 def _packed(member: _Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
