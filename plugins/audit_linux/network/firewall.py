@@ -26,9 +26,11 @@ from audit_linux.network.listeners import within_declared
 from audit_linux.network.netfilter_model import (
     IPV4,
     IPV6,
+    MANY_PORTS,
     ON_THE_WAY_IN,
     Chain,
     Chains,
+    Rule,
     Ruleset,
     by_name,
     verdict_on,
@@ -44,6 +46,7 @@ from audit_linux.network.port_forwards import (
     Saved,
     together,
 )
+from audit_linux.network.reach import Question, TooLong, everywhere, reached, size
 from audit_linux.system.kernel import SYSCTL, ipv6_off
 
 _TOO_MANY = 500_000
@@ -130,7 +133,8 @@ def _handed_on(
     """What is handed on past the input chains; None where nobody looked."""
     if listed is None and known(saved[0]) is None:
         return None
-    return together(listed, *((known(one) or Saved()).published for one in saved))
+    every = together(listed, *((known(one) or Saved()).published for one in saved))
+    return tuple(one for one in every if not one.here)
 
 
 def _past_input(target: Target, published: tuple[Published, ...] | None) -> Message | None:
@@ -142,6 +146,53 @@ def _past_input(target: Target, published: tuple[Published, ...] | None) -> Mess
         return None
     return msg("Forwarded to containers or other hosts (DNAT) without passing an input chain, "
                "and not in allowed_ports: {ports}", ports=capped(others))  # fmt: skip
+
+
+def _before_input(seen: Ruleset) -> Message | None:
+    """That chains at the devices may refuse what the input chains let through."""
+    closing = any(
+        chain.at_the_device and ("drop" in (chain.policy, *(rule.verdict for rule in chain.rules)))
+        for chain in seen
+    )
+    return msg("Rules of the families netdev and bridge were not followed") if closing else None
+
+
+def _unsettled(chains: _Input) -> Message | None:
+    """That rules may let everybody in to any port, by conditions that were not evaluated.
+
+    Rules with a condition on who sends are left out: such a condition is what closes a port.
+    """
+    open_to = {
+        key: structs.replace(chain, rules=tuple(r for r in chain.rules if not _is_for_few(r)))
+        for key, chain in chains.chains.items()
+    }
+    port = _unnamed_port(chains.seen)
+    for packet in sorted(chains.packets):
+        try:
+            who = reached(Question(packet=packet, port=port, interface=""), open_to)
+        except TooLong:
+            return msg("The ruleset takes too long to follow")
+        if 2 * size(who.maybe) > size(everywhere(packet)):
+            return msg("Some rules may accept connections to any port: their conditions could not "
+                       "be evaluated")  # fmt: skip
+    return None
+
+
+def _is_for_few(rule: Rule) -> bool:
+    return rule.vague and rule.narrow and rule.verdict == "accept"
+
+
+_PORTS: tuple[int, ...] = (61613, 47119, 33331, *range(1031, 65536, 977))
+
+
+def _unnamed_port(seen: Ruleset) -> int:
+    """A port that no rule names but as one of very many."""
+    named = [
+        span for chain in seen for rule in chain.rules for values in rule.ports
+        for span in values.spans if span[1] - span[0] < MANY_PORTS
+    ]  # fmt: skip
+    free = (p for p in _PORTS if not any(low <= p <= high for low, high in named))
+    return next(free, _PORTS[0])
 
 
 class _Input(Struct, frozen=True, kw_only=True):
@@ -189,9 +240,10 @@ def _doubts(
 ) -> tuple[Message, ...]:
     """Reasons against a pass; for chains that refuse nothing only what was not listed."""
     if not chains.refused:
-        return present(unlisted)
+        return present(_before_input(chains.seen), unlisted)
     wide = _open_interfaces(chains.packets, chains.chains)
     return present(
+        _unsettled(chains),
         _past_input(target, published),
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,
@@ -216,7 +268,7 @@ def _doubts(
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(

@@ -18,7 +18,9 @@ from audit_linux.network.netfilter_model import (
     Chain,
     Rule,
     Ruleset,
+    Tracked,
     Values,
+    from_ports,
     ports_fit,
 )
 
@@ -27,8 +29,12 @@ LONGEST = 8192
 
 _TARGETS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETURN": "return"}
 # Targets that let the packet go on through the chain; an unknown target may be a chain.
-_GO_ON = frozenset({"LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "TRACE", "AUDIT", "SET"})
-_PROTOCOLS = {"tcp": TCP, "udp": UDP, "all": EVERY}
+_GO_ON = frozenset(
+    {"LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "TRACE", "AUDIT", "SET", "TCPMSS", "TCPOPTSTRIP",
+     "DSCP", "TOS", "TTL", "HL", "ECN", "CLASSIFY", "CONNSECMARK", "SECMARK", "TEE", "CHECKSUM",
+     "CT", "NOTRACK", "HMARK", "IDLETIMER", "LED", "RATEEST"}
+)  # fmt: skip
+_PROTOCOLS = {"tcp": TCP, "udp": UDP, "all": EVERY, "6": TCP, "17": UDP, "0": EVERY}
 _PORTS = ("--dport", "--dports", "--sport", "--sports", "--ports")
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
@@ -66,19 +72,53 @@ def _fits(option: str, value: str, other: bool, verdict: str) -> frozenset[str]:
         return EVERY if (value in _ANYWHERE) != other else NONE
     if option in ("--state", "--ctstate"):
         return EVERY if ("NEW" in value.split(",")) != other else NONE
-    if option in ("--dst-type", "--pkt-type"):
-        return EVERY if not other and value in ("LOCAL", "unicast") else NONE
-    if option in ("--limit", "--limit-burst"):
-        return EVERY if verdict == "accept" else NONE
-    return NONE
+    held = _known(option, value, other, verdict)
+    return EVERY if held else NONE
+
+
+# What a connection as it usually comes meets: to an address of this host, from one of a network,
+# in its first direction, not through IPsec.
+_USUAL = {
+    "--dst-type": "LOCAL", "--src-type": "UNICAST", "--pkt-type": "unicast",
+    "--ctdir": "ORIGINAL", "--pol": "none",
+}  # fmt: skip
+# Limits that a connection as it usually comes is below, and those that begin where it is above.
+_BELOW = frozenset({"--limit", "--hashlimit-upto", "--connlimit-upto"})
+_ABOVE = frozenset({"--hashlimit-above", "--connlimit-above"})
+
+
+def _known(option: str, value: str, other: bool, verdict: str) -> bool | None:
+    """Whether a connection as it usually comes meets a condition; None where that is not known."""
+    if option in _USUAL and (option != "--pol" or value == "none"):
+        return (value == _USUAL[option]) != other
+    if option in _ABOVE or (option in _BELOW and verdict != "drop"):
+        return (option in _BELOW) != other
+    # the first connection of an address is not its second one (`recent`)
+    if option == "--hitcount" and value.isdecimal() and int(value[:9]) > 1:
+        return False
+    if option == "--set" or option in _NOTES:
+        return True
+    return other if option in _UNUSUAL else None
 
 
 # What is about packets of a connection that exists, about notes, or true of every new connection.
-_NOTES = frozenset({"-m", "--match", "--comment", "--limit", "--limit-burst", "--validmark"})
-_OWN = frozenset({"LOCAL", "unicast"})
+_NOTES = frozenset(
+    {"-m", "--match", "--comment", "--limit-burst", "--validmark", "--name", "--rsource",
+     "--rdest", "--mask", "--seconds", "--hashlimit-burst",
+     "--hashlimit-mode", "--hashlimit-name", "--hashlimit-srcmask", "--hashlimit-dstmask",
+     "--hashlimit-htable-expire", "--hashlimit-htable-size", "--hashlimit-htable-max",
+     "--hashlimit-htable-gcinterval", "--connlimit-mask", "--connlimit-saddr", "--connlimit-daddr",
+     "--dir"}
+)  # fmt: skip
+# Conditions on who sends.
+_SENDERS = frozenset(
+    {"--match-set", "--mac-source", "--mark", "--pol", "--physdev-in", "--src-group", "--cgroup",
+     "--src-cc", "--source-country", "--transparent", "--helper", "--ctorigsrc", "--src-range",
+     "-s", "--string", "--hex-string", "--rcheck", "--update"}
+)  # fmt: skip
 # What no new connection of an ordinary client meets: ICMP, protocols besides TCP and UDP, a header
 # for routing, a source that the route back does not lead to (rpfilter --invert).
-_UNUSUAL = frozenset({"--icmp-type", "--icmpv6-type", "-p", "--rt-type", "--invert"})
+_UNUSUAL = frozenset({"--icmp-type", "--icmpv6-type", "-p", "--rt-type", "--invert", "-f"})
 
 
 def _spans(text: str) -> tuple[tuple[int, int], ...] | None:
@@ -107,36 +147,40 @@ def _asked(rule: Rule, option: str, value: str, other: bool) -> Rule:
     """`rule` with what a condition says of who reaches a port."""
     if option in _SPANS:
         return _with_spans(rule, option, value, other)
-    if option in ("--state", "--ctstate"):
-        new = ("NEW" in value.split(",")) != other
-        return rule if new else structs.replace(rule, may=NONE)
+    if option in ("--state", "--ctstate", "--ctstatus"):
+        return _tracked(rule, option, value, other)
+    if option in ("--sport", "--sports"):
+        spans = None if other else _port_spans(value)
+        return _met(rule, None if spans is None else from_ports(spans, rule.verdict))
     if option == "-p" and value in _PROTOCOLS:
         named = _PROTOCOLS[value]
         return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
-    if _is_unusual(option, value):
-        return rule if other else structs.replace(rule, may=NONE)
-    return rule if _is_usual(rule, option, value, other) else structs.replace(rule, vague=True)
+    narrow = rule.narrow or option in _SENDERS
+    return _met(rule, _known(option, value, other, rule.verdict), narrow=narrow)
 
 
-def _is_unusual(option: str, value: str) -> bool:
-    """Whether no new connection of an ordinary client meets the condition.
+def _tracked(rule: Rule, option: str, value: str, other: bool) -> Rule:
+    """`rule` with a condition on what conntrack says; DNAT and SNAT count among the states, too."""
+    words = frozenset(word.lower() for word in value.split(","))
+    what = "status" if option == "--ctstatus" else "state"
+    if what == "state" and words <= {"dnat", "snat"}:
+        what = "status"
+    asked = Tracked(what=what, words=words, other=other)
+    return structs.replace(rule, tracked=(*rule.tracked, asked))
 
-    The first connection of an address is not its second one (`recent`).
-    """
-    many = option == "--hitcount" and value.isdecimal() and int(value[:9]) > 1
-    return many or option in _UNUSUAL
 
-
-def _is_usual(rule: Rule, option: str, value: str, other: bool) -> bool:
-    """Whether the condition leaves no new connection to this host out."""
-    if option == "--dst-type":
-        return value in _OWN and not other
-    return option in _NOTES and (option != "--limit" or rule.verdict == "accept")
+def _met(rule: Rule, holds: bool | None, *, narrow: bool = False) -> Rule:
+    """`rule` with a condition that holds, does not, or may hold (None)."""
+    if holds is None:
+        return structs.replace(rule, vague=True, narrow=narrow)
+    return rule if holds else structs.replace(rule, may=NONE)
 
 
 _SPANS = {
     "-s": ("sources", _spans),
     "--src-range": ("sources", _spans),
+    "-d": ("targets", _spans),
+    "--dst-range": ("targets", _spans),
     "--dport": ("ports", _port_spans),
     "--dports": ("ports", _port_spans),
 }
@@ -147,7 +191,7 @@ def _with_spans(rule: Rule, option: str, value: str, other: bool) -> Rule:
     name, read = _SPANS[option]
     spans = read(value)
     if spans is None:
-        return structs.replace(rule, vague=True)
+        return structs.replace(rule, vague=True, narrow=rule.narrow or name == "sources")
     return structs.replace(rule, **{name: (*getattr(rule, name), Values(spans=spans, other=other))})
 
 
@@ -175,17 +219,18 @@ def _narrowed(rule: Rule, words: list[str]) -> Rule:
         elif option == "-i":
             rule = structs.replace(rule, on=(*rule.on, value))
         elif option == "--tcp-flags":
-            syn = values[1:] == ["SYN"]
-            rule = structs.replace(
-                rule,
-                fits=rule.fits & (TCP if syn and not other else NONE),
-                may=rule.may & (NONE if syn and other else TCP),
-                vague=rule.vague or not syn,
-            )
+            met = TCP if _met_by_syn(values) != other else NONE
+            rule = structs.replace(rule, fits=rule.fits & met, may=rule.may & met)
         else:
             fits = rule.fits & _fits(option, value, other, rule.verdict)
             rule = _asked(structs.replace(rule, fits=fits), option, value, other)
     return rule
+
+
+def _met_by_syn(values: list[str]) -> bool:
+    """Whether the first packet of a connection meets `--tcp-flags MASK SET`."""
+    mask, wanted = (frozenset(v.split(",")) for v in [*values, "", ""][:2])
+    return ({"SYN"} if mask & {"SYN", "ALL"} else set()) == wanted - {"NONE"}
 
 
 def _rule(words: list[str]) -> Rule:
@@ -196,6 +241,8 @@ def _rule(words: list[str]) -> Rule:
     target = words[at + 1]
     if target in _TARGETS:
         return _narrowed(Rule(verdict=_TARGETS[target]), words[:at])
+    if target == "NOTRACK" or (target == "CT" and "--notrack" in words[at:]):
+        return structs.replace(_narrowed(Rule(), words[:at]), loose=True)
     if target in _GO_ON:
         return Rule()
     verdict = "goto" if words[at] in ("-g", "--goto") else "jump"

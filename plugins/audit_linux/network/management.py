@@ -131,15 +131,27 @@ def _asked(listeners: tuple[Listener, ...], ipv6: bool) -> list[tuple[int, str]]
     return sorted(one for one in found if ipv6 or one[1] == "tcp4")
 
 
-def _ways(asked: list[tuple[int, str]], names: tuple[str, ...], chains: Chains) -> list[_Way]:
+def _ways(
+    asked: list[tuple[int, str]], names: tuple[str, ...], address: str | None, chains: Chains,
+) -> list[_Way]:  # fmt: skip
     ways = []
     for port, packet in asked:
+        to = _to(address, packet)
         for name in names or ("",):
-            who = reached(Question(packet=packet, port=port, interface=name), chains)
+            who = reached(Question(packet=packet, port=port, interface=name, to=to), chains)
             ways.append(
                 _Way(port=port, packet=packet, interface=name, sure=who.sure, maybe=who.maybe)
             )
     return ways
+
+
+def _to(address: str | None, packet: str) -> int | None:
+    """The declared address of the host as a number, where it is one of the family of `packet`."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return None
+    return int(found) if packet.endswith(str(found.version)) else None
 
 
 def _declared(target: Target) -> tuple[dict[str, Spans] | None, list[str]]:
@@ -194,9 +206,19 @@ def _elsewhere(sshd: Sshd | Absent | None, wrappers: bool | Absent) -> Iterator[
 def _handed_on(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
     """Rules that hand one of `ports` on to another machine or a container."""
     return [
-        row.text for row in rows
-        if not row.ports or ports & {int(p) for p in re.findall(r"\d{1,5}", row.ports)}
-    ]  # fmt: skip
+        row.text for row in rows if not row.here and (not row.ports or _names(row.ports, ports))
+    ]
+
+
+def _led_here(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
+    """Rules that lead another port to one of `ports`, or one of those to another port."""
+    found = (r for r in rows if r.here and (not r.ports or _names(f"{r.ports} {r.to}", ports)))
+    return [row.text for row in found]
+
+
+def _names(text: str, ports: set[int]) -> bool:
+    spans = re.findall(r"(\d{1,5})(?:-(\d{1,5}))?", text)
+    return any(int(low) <= port <= int(high or low) for low, high in spans for port in ports)
 
 
 @check(
@@ -217,7 +239,7 @@ def _handed_on(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
         known_or_absent(WRAPPERS),
     ),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip
@@ -255,7 +277,7 @@ def management_sources(
     seen = chains_seen(known(nft), known(iptables), known(ip6tables), tables)
     names = tuple(n for n in interfaces(settings or {}) if not _VIRTUAL.match(n))[:64]
     try:
-        ways = _ways(asked, names, by_name(seen))
+        ways = _ways(asked, names, target.address, by_name(seen))
     except TooLong:
         return undetermined(msg("The ruleset takes too long to follow"))
     handed = (known(listed) or (), *((known(one) or Saved()).published
@@ -275,8 +297,12 @@ def _unfollowed(
     ports: set[int],
 ) -> Iterator[Message]:
     """Rules that were not followed and may change who reaches a port."""
-    if any(chain.hook and chain.family in ("netdev", "bridge") for chain in seen):
+    if any(chain.at_the_device for chain in seen):
         yield msg("Rules of the families netdev and bridge were not followed")
+    led = dict.fromkeys(text for rows in handed for text in _led_here(rows, ports))
+    # what was led there is let in by a rule of its own: else the chains see the port it leads to
+    if led and any(asked.what == "status" for c in seen for r in c.rules for asked in r.tracked):
+        yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))
     told = dict.fromkeys(text for rows in handed for text in _handed_on(rows, ports))
     if told:
         yield msg("Handed on by DNAT: {ports}", ports=capped(told))

@@ -34,6 +34,18 @@ class Values(Struct, frozen=True, kw_only=True):
     other: bool = False
 
 
+class Tracked(Struct, frozen=True, kw_only=True):
+    """A condition on what conntrack says: `what` is `state` or `status`; `other`: all but these."""
+
+    what: str
+    words: frozenset[str]
+    other: bool = False
+
+    def holds(self, said: str) -> bool:
+        """Whether a connection of which conntrack says `said` meets it."""
+        return (said in self.words) != self.other
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """One rule. `verdict` is accept, drop, jump, goto, return or empty (it only counts).
 
@@ -42,15 +54,21 @@ class Rule(Struct, frozen=True, kw_only=True):
     patterns). `foreign`: it holds a condition that this tool cannot show.
 
     For the question who reaches a port: `may` are the packets that can meet its conditions on
-    protocol, family and state, `sources` and `ports` what it compares source addresses and
-    destination ports with; `vague`: it has further conditions, which may hold or not.
+    protocol and family, `sources`, `targets` and `ports` what it compares source addresses,
+    destination addresses and destination ports with, `tracked` its conditions on conntrack;
+    `vague`: it has further conditions, which may hold or not, `narrow`: one of these is about who
+    sends. `loose`: the connections that meet it are not tracked (notrack).
     """
 
     fits: frozenset[str] = EVERY
     may: frozenset[str] = EVERY
     sources: tuple[Values, ...] = ()
+    targets: tuple[Values, ...] = ()
     ports: tuple[Values, ...] = ()
+    tracked: tuple[Tracked, ...] = ()
     vague: bool = False
+    narrow: bool = False
+    loose: bool = False
     on: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
     verdict: str = ""
@@ -63,12 +81,12 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     def arrives(self, interface: str) -> bool:
         """True when the rule applies to packets that arrive on `interface` (empty: not named)."""
-        if self.on:
-            return any(_same(interface, name) for name in self.on)
-        return not any(_same(interface, name) for name in self.off)
+        named = not self.on or any(same(interface, name) for name in self.on)
+        return named and not any(same(interface, name) for name in self.off)
 
 
-def _same(interface: str, name: str) -> bool:
+def same(interface: str, name: str) -> bool:
+    """Whether `interface` is meant by `name`, which may be a pattern."""
     if name.endswith(("*", "+")):
         return interface.startswith(name[:-1]) and bool(interface)
     return interface == name
@@ -89,6 +107,27 @@ class Chain(Struct, frozen=True, kw_only=True):
     def packets(self) -> frozenset[str]:
         """The packets that the chain sees by its family."""
         return {"ip": IPV4, "ip6": IPV6, "inet": EVERY}.get(self.family, NONE)
+
+    @property
+    def at_the_device(self) -> bool:
+        """True for chains that see packets before those of the host do, and are not followed."""
+        return bool(self.hook) and (self.family in ("netdev", "bridge") or self.hook == "ingress")
+
+
+# Every client may choose its port; one that does not is given one of these (Linux, Windows).
+CHOSEN = ((32768, 60999), (49152, 65535))
+PRIVILEGED = 1023
+
+
+def from_ports(spans: Spans, verdict: str) -> bool | None:
+    """Whether a rule on source ports is met by connections that mean to get in; None: may be.
+
+    To be accepted a client may take any port, to be dropped it need not take a certain one.
+    """
+    given = any(low <= first and last <= high for low, high in spans for first, last in CHOSEN)
+    if verdict == "drop":
+        return None if any(high > PRIVILEGED for _, high in spans) else False
+    return True if given and verdict == "accept" else None
 
 
 Ruleset = tuple[Chain, ...]

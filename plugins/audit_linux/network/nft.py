@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct, structs
@@ -33,15 +33,25 @@ from audit_linux.network.netfilter_model import (
     Chain,
     Rule,
     Ruleset,
+    Tracked,
     Values,
+    from_ports,
     ports_fit,
+    same,
 )
 from audit_linux.network.reach import joined
 
 # Statements that do not choose packets; whatever is not known may choose.
-_NO_MATCH = frozenset({"counter", "log", "comment", "mangle", "notrack"})
+_NO_MATCH = frozenset(
+    {"counter", "log", "comment", "mangle", "notrack", "last", "secmark", "ct helper",
+     "ct timeout", "ct expectation"}
+)  # fmt: skip
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "6": TCP, "17": UDP, "th": EVERY}
 _FAMILIES = {"ip": IPV4, "ipv4": IPV4, "ip6": IPV6, "ipv6": IPV6}
+
+
+_FLAGS = ("tcp", "flags")
+_IN_BITS = {_FLAGS, ("ip", "frag-off")}
 
 
 def values_of(right: Any) -> list[Any]:
@@ -51,14 +61,20 @@ def values_of(right: Any) -> list[Any]:
 
 
 def subject(left: Any) -> tuple[str, str]:
-    """What a match looks at: (`meta`, `l4proto`), (`tcp`, `dport`), (`ct`, `state`) …"""
+    """What a match looks at: (`meta`, `l4proto`), (`tcp`, `dport`), (`ct`, `state`) …
+
+    Nothing for some bits of a field only, but for those of which the bits are known.
+    """
     if isinstance(left, dict) and isinstance(left.get("&"), list) and left["&"]:
-        left = left["&"][0]
+        found = subject(left["&"][0])
+        return found if found in _IN_BITS else ("", "")
     if not isinstance(left, dict) or len(left) != 1:
         return "", ""
     (kind, inner), *_ = left.items()
-    if not isinstance(inner, dict):
+    if not isinstance(inner, dict) or "tunnel" in inner:
         return "", ""
+    if kind == "fib" and "saddr" in values_of(inner.get("flags")):
+        return kind, f"{inner.get('result', '')} of source"
     if kind == "payload":
         return str(inner.get("protocol", "")), str(inner.get("field", ""))
     return kind, str(inner.get("key", inner.get("result", inner.get("name", ""))))
@@ -82,7 +98,7 @@ _Kinds = tuple[dict[str, frozenset[str]], frozenset[str]]
 
 def _kinds(about: str, field: str) -> _Kinds | None:
     """What the values of a match on a protocol or a family name, and among which packets."""
-    if (about, field) in (("meta", "protocol"), ("meta", "nfproto")):
+    if (about, field) in (("meta", "protocol"), ("meta", "nfproto"), ("ether", "type")):
         return _FAMILIES, EVERY
     if (about, field) == ("meta", "l4proto"):
         return _PROTOCOLS, EVERY
@@ -92,33 +108,65 @@ def _kinds(about: str, field: str) -> _Kinds | None:
 
 
 # A packet as it usually comes: a new connection to an address of this host, which no DNAT handed
-# on, from where the route back leads (`fib … oif missing` is false), without a routing header.
+# on, from where the route back leads (`fib … oif missing` is false), whole, without a routing
+# header.
 _USUAL = {
     ("ct", "state"): "new",
     ("ct", "status"): "-",
+    ("ct", "direction"): "original",
     ("fib", "type"): "local",
-    ("fib", "oif"): "True",
+    ("fib", "type of source"): "unicast",
+    ("fib", "oif of source"): "True",
     ("meta", "pkttype"): "host",
     ("exthdr", "rt"): "-",
+    ("ip", "frag-off"): "0",
 }
 
 
 def _fits(match: dict[str, Any], verdict: str) -> frozenset[str]:
     """The packets that meet `match` for sure."""
-    if match.get("op") not in ("==", "in", "!="):
-        return NONE
-    other, values = match["op"] == "!=", values_of(match.get("right"))
     about, field = subject(match.get("left"))
+    if (about, field) == _FLAGS:
+        return TCP if _met_by_syn(match) else NONE
+    if match.get("op") not in _PLAIN:
+        return NONE
+    other, values = match["op"] in _OTHER, values_of(match.get("right"))
     if kinds := _kinds(about, field):
         return _named(kinds, map(str, values), other)
     if field in ("dport", "sport"):
         return _PROTOCOLS.get(about, NONE) if ports_fit(_ports(values), verdict) != other else NONE
     if field == "saddr":
         return _FAMILIES.get(about, NONE) if _anywhere(values) != other else NONE
-    if (about, field) == ("tcp", "flags"):
-        return TCP if values == ["syn"] and not other else NONE
     usual = _USUAL.get((about, field))
     return EVERY if usual and (usual in map(str, values)) != other else NONE
+
+
+# `in` and `!`: some of the bits, or none of them.
+_PLAIN = ("==", "in", "!=", "!")
+_OTHER = ("!=", "!")
+
+
+def _bits(value: Any) -> frozenset[str]:
+    """The flags of `syn`, `["syn", "ack"]`, `{"|": ["syn", "ack"]}`; none for 0."""
+    inner = value.get("|", value) if isinstance(value, dict) else value
+    parts = inner if isinstance(inner, list) else [inner]
+    found = (_bits(p) if isinstance(p, dict) else frozenset({str(p)}) for p in parts)
+    return frozenset[str]().union(*found) - {"0"}
+
+
+def _met_by_syn(match: dict[str, Any]) -> bool | None:
+    """Whether the first packet of a connection, whose only flag is SYN, meets a match on flags."""
+    op, left, right = match.get("op"), match.get("left"), match.get("right")
+    if op not in _PLAIN:
+        return None
+    masked = isinstance(left, dict) and "&" in left
+    if masked or op in ("==", "!="):
+        seen = {"syn"} & (_bits(left["&"][1]) if masked and isinstance(left, dict) else {"syn"})
+        several = isinstance(right, dict) and "set" in right
+        met = any(seen == _bits(v) for v in (values_of(right) if several else [right]))
+    else:
+        met = "syn" in _bits(right)
+    return met != (op in _OTHER)
 
 
 # --- who reaches a port -------------------------------------------------------------------------
@@ -166,28 +214,64 @@ def _spans(match: dict[str, Any], read: Callable[[Any], tuple[int, int] | None])
 def _asked(rule: Rule, match: dict[str, Any]) -> Rule:
     """`rule` with what `match` says of who reaches a port."""
     about, field = subject(match.get("left"))
-    if field == "saddr" and about in _FAMILIES:
-        return _with(rule, "sources", _spans(match, _address), _FAMILIES[about])
+    if (field, about) in _ADDRESSES:
+        return _with(rule, _ADDRESSES[field, about], _spans(match, _address), _FAMILIES[about])
     if field == "dport" and about in _PROTOCOLS:
         return _with(rule, "ports", _spans(match, _port), _PROTOCOLS[about])
-    plain = match.get("op") in ("==", "in", "!=")
-    may = _passing(about, field, match) if plain else None
+    if field == "sport" and about in _PROTOCOLS:
+        return _met(structs.replace(rule, may=rule.may & _PROTOCOLS[about]), _from(rule, match))
+    if (about, field) == _FLAGS:
+        return _met(structs.replace(rule, may=rule.may & TCP), _met_by_syn(match))
+    plain = match.get("op") in _PLAIN
+    words = frozenset(str(v) for v in values_of(match.get("right")))
+    named = any(word.startswith("@") for word in words)
+    if plain and not named and (about, field) in _TRACKED:
+        asked = Tracked(what=field, words=words, other=match["op"] in _OTHER)
+        return structs.replace(rule, tracked=(*rule.tracked, asked))
+    may = _passing(about, field, match) if plain and not named else None
     if may is None and about in ("icmp", "icmpv6"):
         may = NONE
     if may is None:
+        narrow = rule.narrow or (about, field) in _SENDERS or about in ("socket", "ipsec")
+        rule = structs.replace(rule, vague=True, narrow=narrow)
+    of_family = _FAMILIES.get(about, EVERY)
+    return structs.replace(rule, may=rule.may & of_family & (EVERY if may is None else may))
+
+
+_ADDRESSES = {
+    (field, about): name for about in ("ip", "ip6")
+    for field, name in (("saddr", "sources"), ("daddr", "targets"))
+}  # fmt: skip
+_TRACKED = {("ct", "state"), ("ct", "status")}
+# What only some senders have.
+_SENDERS = {
+    ("ether", "saddr"), ("meta", "mark"), ("ct", "mark"), ("meta", "iifgroup"), ("meta", "iifkind"),
+    ("meta", "secpath"), ("ct", "saddr"), ("ct", "ip saddr"), ("ct", "ip6 saddr"),
+    ("meta", "sdif"), ("meta", "sdifname"), ("ct", "helper"),
+}  # fmt: skip
+
+
+def _met(rule: Rule, holds: bool | None) -> Rule:
+    """`rule` with a condition that holds, does not, or may hold (None)."""
+    if holds is None:
         return structs.replace(rule, vague=True)
-    return structs.replace(rule, may=rule.may & may)
+    return rule if holds else structs.replace(rule, may=NONE)
+
+
+def _from(rule: Rule, match: dict[str, Any]) -> bool | None:
+    values = _spans(match, _port)
+    if values is None or values.other:
+        return None
+    return from_ports(values.spans, rule.verdict)
 
 
 def _passing(about: str, field: str, match: dict[str, Any]) -> frozenset[str] | None:
     """The packets that may meet a comparison with plain values; None where that is not known."""
-    other, words = match["op"] == "!=", [str(v) for v in values_of(match.get("right"))]
+    other, words = match["op"] in _OTHER, [str(v) for v in values_of(match.get("right"))]
     if kinds := _kinds(about, field):
         return _named(kinds, words, other)
-    if (about, field) == ("tcp", "flags") and words == ["syn"]:
-        return NONE if other else TCP
     usual = _USUAL.get((about, field))
-    if usual is None or any(word.startswith("@") for word in words):
+    if usual is None:
         return None
     return EVERY if (usual in words) != other else NONE
 
@@ -202,7 +286,7 @@ def _named(kinds: _Kinds, words: Iterable[str], other: bool) -> frozenset[str]:
 def _with(rule: Rule, name: str, values: Values | None, packets: frozenset[str]) -> Rule:
     rule = structs.replace(rule, may=rule.may & packets)
     if values is None:
-        return structs.replace(rule, vague=True)
+        return structs.replace(rule, vague=True, narrow=rule.narrow or name == "sources")
     return structs.replace(rule, **{name: (*getattr(rule, name), values)})
 
 
@@ -210,15 +294,33 @@ _SETS = ("set", "map")
 _CHANGING = frozenset({"dynamic", "timeout"})
 
 
+def _filled_by_rules(items: tuple[dict[str, Any], ...]) -> set[tuple[str, str, str]]:
+    """The sets and maps to which rules add; nft 1.0.6 does not write that they are dynamic."""
+    found = set()
+    for rule in (item["rule"] for item in items if isinstance(item.get("rule"), dict)):
+        expr = rule.get("expr")
+        for one in expr if isinstance(expr, list) else ():
+            for key in _SETS:
+                added = one.get(key) if isinstance(one, dict) else None
+                name = added.get(key) if isinstance(added, dict) else None
+                if isinstance(name, str):
+                    family, table = str(rule.get("family")), str(rule.get("table"))
+                    found.add((family, table, name.removeprefix("@")))
+    return found
+
+
 def _named_sets(items: tuple[dict[str, Any], ...]) -> dict[tuple[str, ...], list[Any]]:
     """The elements of the named sets and maps; none of those that change by themselves."""
     found: dict[tuple[str, ...], list[Any]] = {}
+    filled = _filled_by_rules(items)
     for value in (item[kind] for item in items for kind in _SETS if kind in item):
         if not isinstance(value, dict):
             continue
         flags, elements = values_of(value.get("flags")), value.get("elem", [])
-        if isinstance(elements, list) and not _CHANGING & {str(flag) for flag in flags}:
-            found[_text(value, "family", "table", "name")] = [_bare(e) for e in elements]
+        changing = bool(_CHANGING & {str(flag) for flag in flags})
+        place = _text(value, "family", "table", "name")
+        if isinstance(elements, list) and not changing and place not in filled:
+            found[place] = [_bare(e) for e in elements]
     return found
 
 
@@ -252,14 +354,43 @@ def _narrowed(rule: Rule, key: str, value: Any) -> Rule:
     if key == "match":
         fits = fits & _fits(match, rule.verdict)
         rule = _asked(rule, match)
-    elif key == "limit":
-        fits = fits if rule.verdict == "accept" else NONE
-        rule = structs.replace(rule, vague=rule.vague or rule.verdict != "accept")
+    elif key in ("limit", "ct count", "set"):
+        held = _below(key, value, rule.verdict)
+        rule = _of_family(rule, value)
+        fits = fits if held else NONE
+        rule = _met(rule, held)
     elif key not in _NO_MATCH and key not in _VERDICTS:
         fits = NONE
         rule = structs.replace(rule, vague=True)
-    foreign = rule.foreign or (key == "xt" and rule.verdict != "drop")
-    return structs.replace(rule, fits=fits, foreign=foreign)
+    foreign, loose = rule.foreign or key == "xt", rule.loose or key == "notrack"
+    return structs.replace(rule, fits=fits, foreign=foreign, loose=loose)
+
+
+def _of_family(rule: Rule, added: Any) -> Rule:
+    """`rule` with the family of the address that its statement adds to a set."""
+    about, _ = subject(added.get("elem") if isinstance(added, dict) else None)
+    return structs.replace(rule, may=rule.may & _FAMILIES.get(about, EVERY))
+
+
+def _below(key: str, value: Any, verdict: str) -> bool | None:
+    """Whether a connection as it usually comes meets a limit: it is below it; None: it may.
+
+    What a rule without `over` drops are the first ones, and those beyond are let through.
+    """
+    if not isinstance(value, dict):
+        return None
+    if key == "set":  # adds an element; with a limit for each of them
+        inner = value.get("stmt") or []
+        if value.get("op") not in ("add", "update") or not isinstance(inner, list):
+            return None
+        held = [_below(k, v, verdict) for one in inner if isinstance(one, dict)
+                for k, v in one.items() if k not in _NO_MATCH]  # fmt: skip
+        return False if False in held else None if None in held else True
+    if key not in ("limit", "ct count"):
+        return None
+    if value.get("inv"):
+        return False
+    return None if verdict == "drop" else True
 
 
 def _arriving(rule: Rule, match: dict[str, Any]) -> Rule:
@@ -267,8 +398,10 @@ def _arriving(rule: Rule, match: dict[str, Any]) -> Rule:
     names = tuple(str(v) for v in values_of(match.get("right")))
     if match.get("op") == "!=":
         return structs.replace(rule, off=rule.off + names)
-    both = tuple(n for n in names if not rule.on or n in rule.on)
-    return structs.replace(rule, on=both, fits=rule.fits if both else NONE)
+    both = tuple(n for n in names if not rule.on or any(same(n, of) for of in rule.on))
+    if not both:
+        return structs.replace(rule, on=names, fits=NONE, may=NONE)
+    return structs.replace(rule, on=both)
 
 
 _VERDICTS = {"accept": "accept", "drop": "drop", "reject": "drop", "return": "return",
@@ -309,18 +442,50 @@ def _rules(expr: Any) -> list[Rule]:
     statements = [(key, value) for e in expr for key, value in e.items()]
     maps = [v for k, v in statements if k == "vmap" and isinstance(v, dict)]
     if len(maps) != 1 or not isinstance(maps[0].get("data"), dict):
-        return [_plain(statements)]
+        return [_plain(one) for one in _apart(statements)]
     return _elements(maps[0], [(k, v) for k, v in statements if k != "vmap"])
+
+
+_MOST_APART = 2000
+_Statements = list[tuple[str, Any]]
+
+
+def _apart(statements: _Statements) -> Iterator[_Statements]:
+    """`statements` once for each element of the first match on several fields at once."""
+    for at, (key, value) in enumerate(statements):
+        if key == "match" and isinstance(value, dict) and (rows := _fields(value)):
+            for row in rows:
+                yield [*statements[:at], *row, *statements[at + 1 :]]
+            return
+    yield statements
+
+
+def _fields(match: dict[str, Any]) -> list[_Statements]:
+    """The matches on single fields that each element stands for; nothing where that is not so."""
+    left = match.get("left")
+    parts = left.get("concat") if isinstance(left, dict) else None
+    rows = values_of(match.get("right"))
+    told = [row.get("concat") if isinstance(row, dict) else None for row in rows]
+    same = isinstance(parts, list) and all(
+        isinstance(row, list) and len(row) == len(parts) for row in told
+    )
+    if not same or not parts or match.get("op") not in ("==", "in") or len(rows) > _MOST_APART:
+        return []
+    return [
+        [("match", {"op": "==", "left": one, "right": value})
+         for one, value in zip(parts, row or (), strict=True)]
+        for row in told
+    ]  # fmt: skip
 
 
 def _elements(map_: dict[str, Any], rest: list[tuple[str, Any]]) -> list[Rule]:
     """A rule for each element of a verdict map, with the `rest` of its expression."""
-    found = []
+    found: list[Rule] = []
     for pair in values_of(map_["data"]):
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
             raise ParseError(msg("not a verdict map"))
         match = {"op": "==", "left": map_.get("key"), "right": pair[0]}
-        found.append(_plain([*rest, ("match", match), *pair[1].items()]))
+        found += map(_plain, _apart([*rest, ("match", match), *pair[1].items()]))
     return found
 
 

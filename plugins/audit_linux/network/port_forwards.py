@@ -29,12 +29,14 @@ from audit_linux.network.nft import ASKS, listing, subject, values_of
 class Published(Struct, frozen=True, kw_only=True):
     """A rule that changes the destination of what arrives (DNAT), as `docker run -p` makes it.
 
-    `ports` is as written (`8080`, `8000-8010`), empty where the rule names none.
+    `ports` is as written (`8080`, `8000-8010`), empty where the rule names none. `here`: it leads
+    to another port of this host (REDIRECT), which the input chains see.
     """
 
     protocol: str
     ports: str
     to: str = ""
+    here: bool = False
 
     @property
     def number(self) -> str:
@@ -66,13 +68,15 @@ def _told(ports: str) -> str:
 
 def _saved(words: list[str]) -> Iterator[Published]:
     """What `-A CHAIN … -j DNAT …` publishes: nothing that only this host itself can reach."""
-    if _option(words, "-j") != "DNAT" or words[1] == "OUTPUT":
+    target = _option(words, "-j")
+    if target not in ("DNAT", "REDIRECT") or words[1] == "OUTPUT":
         return
     if _OWN.match(_option(words, "-d")) or _option(words, "-i") == "lo":
         return
     ports = _told(_option(words, "--dport", "--dports").replace(":", "-"))
-    to = _option(words, "--to-destination")[:_TEXT]
-    yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to)
+    here = target == "REDIRECT"
+    to = (":" * here + _option(words, "--to-destination", "--to-ports"))[:_TEXT]
+    yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to, here=here)
 
 
 class Saved(Struct, frozen=True, kw_only=True):
@@ -145,18 +149,22 @@ def _listed(expr: Any) -> Iterator[Published]:
     if not isinstance(expr, list) or not all(isinstance(e, dict) for e in expr):
         raise ParseError(msg("not a rule"))
     statements = [(key, value) for e in expr for key, value in e.items()]
-    targets = [_to(value) for key, value in statements if _is_dnat(key, value)]
+    targets = [(key, value) for key, value in statements if _is_dnat(key, value)]
     seen = _conditions(statements)
     if targets and not _own_only(seen):
+        key, value = targets[0]
+        here = key == "redirect"
+        to = ":" * here + _to(value)
         protocol, ports = _asked_port(seen)
-        yield Published(protocol=protocol[:_TEXT], ports=_told(",".join(ports)), to=targets[0])
+        ports_ = _told(",".join(ports))
+        yield Published(protocol=protocol[:_TEXT], ports=ports_, to=to, here=here)
 
 
 _Conditions = dict[tuple[str, str], list[str]]
 
 
 def _is_dnat(key: str, value: Any) -> bool:
-    return key == "dnat" or (isinstance(value, dict) and value.get("name") == "DNAT")
+    return key in ("dnat", "redirect") or (isinstance(value, dict) and value.get("name") == "DNAT")
 
 
 def _own_only(seen: _Conditions) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_linux.network.netfilter_model import (
     DEEPEST,
@@ -18,6 +18,7 @@ from audit_linux.network.netfilter_model import (
     Chains,
     Rule,
     Spans,
+    Values,
 )
 
 _MOST_STEPS = 300_000  # rules and spans of addresses that are looked at for one question
@@ -93,34 +94,52 @@ def networks(spans: Spans, packet: str) -> list[str]:
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """A new connection: `packet` is `tcp4` or the like, `interface` empty for one not named."""
+    """A new connection: `packet` is `tcp4` or the like, `interface` empty for one not named.
+
+    `to` is an address of this host, None where none is known; `state` and `status` are what
+    conntrack says of it: `new` or `untracked`, `dnat` where its destination was changed.
+    """
 
     packet: str
     port: int
     interface: str
+    to: int | None = None
+    state: str = "new"
+    status: str = "-"
 
 
 class _Walk:
-    """One question put to the chains; `let` collects what a base chain accepts."""
+    """One question put to the chains; `let` collects what a base chain accepts, `loose` what it
+    excepts from tracking."""
 
     def __init__(self, question: Question, chains: Chains) -> None:
         self.question, self.chains = question, chains
         self.all = everywhere(question.packet)
         self.left = _MOST_STEPS
-        self.let = _NOBODY
+        self.let = self.loose = _NOBODY
 
     def matched(self, rule: Rule) -> Reached:
         """The addresses that meet `rule`."""
         q = self.question
         if q.packet not in rule.may or not rule.arrives(q.interface):
             return _NOBODY
-        port = ((q.port, q.port),)
-        if any(bool(common(port, asked.spans)) == asked.other for asked in rule.ports):
+        said = {"state": q.state, "status": q.status}
+        if not all(asked.holds(said[asked.what]) for asked in rule.tracked):
+            return _NOBODY
+        if not all(_holds(asked, q.port) for asked in rule.ports):
+            return _NOBODY
+        aimed = self.aimed(rule)
+        if not aimed and rule.verdict == "drop" and self.question.to is not None:
             return _NOBODY
         found = self.all
         for asked in rule.sources:
             found = without(found, asked.spans) if asked.other else common(found, asked.spans)
-        return Reached(sure=() if rule.vague else found, maybe=found)
+        return Reached(sure=() if rule.vague or not aimed else found, maybe=found)
+
+    def aimed(self, rule: Rule) -> bool:
+        """Whether the address of this host meets `rule`; it may have others besides."""
+        to = self.question.to
+        return all(to is not None and _holds(asked, to) for asked in rule.targets)
 
     def through(self, chain: Chain, came: Reached, deep: int = 0) -> Reached:
         """What of `came` is left at the end of `chain`; what it accepts is in `let`."""
@@ -131,11 +150,13 @@ class _Walk:
             self.left -= 1 + len(came.maybe) + len(came.sure)
             if self.left < 0:
                 raise TooLong
-            if not rule.verdict:
+            if not (rule.verdict or rule.loose):
                 continue
             met = self.matched(rule)
             hit = Reached(sure=common(came.sure, met.sure), maybe=common(came.maybe, met.maybe))
-            if not hit.maybe:
+            if rule.loose:
+                self.loose = _plus(self.loose, hit)
+            if not hit.maybe or not rule.verdict:
                 continue
             rest = Reached(sure=without(came.sure, met.maybe), maybe=without(came.maybe, met.sure))
             gone, back = self._ended(rule, chain, hit, deep)
@@ -158,14 +179,33 @@ class _Walk:
         return (back, _NOBODY) if rule.verdict == "goto" else (_NOBODY, back)
 
 
+def _holds(asked: Values, number: int) -> bool:
+    return any(low <= number <= high for low, high in asked.spans) != asked.other
+
+
 def _plus(one: Reached, other: Reached) -> Reached:
     return Reached(sure=joined(one.sure, other.sure), maybe=joined(one.maybe, other.maybe))
 
 
 def reached(question: Question, chains: Chains) -> Reached:
     """Who gets through all base chains on the way in; everybody where there is none."""
+    found, loose = _through_all(question, chains)
+    if not loose.maybe:
+        return found
+    other, _ = _through_all(structs.replace(question, state="untracked"), chains)
+    return Reached(
+        sure=joined(
+            common(found.sure, other.sure), common(other.sure, loose.sure),
+            without(found.sure, loose.maybe),
+        ),
+        maybe=joined(common(other.maybe, loose.maybe), without(found.maybe, loose.sure)),
+    )  # fmt: skip
+
+
+def _through_all(question: Question, chains: Chains) -> tuple[Reached, Reached]:
+    """Who gets through, and whose connections are not tracked."""
     every = everywhere(question.packet)
-    found = Reached(sure=every, maybe=every)
+    found, loose = Reached(sure=every, maybe=every), _NOBODY
     for chain in chains.values():
         if chain.hook not in ON_THE_WAY_IN or question.packet not in chain.packets:
             continue
@@ -173,4 +213,5 @@ def reached(question: Question, chains: Chains) -> Reached:
         end = walk.through(chain, Reached(sure=every, maybe=every))
         let = walk.let if chain.policy == "drop" else _plus(walk.let, end)
         found = Reached(sure=common(found.sure, let.sure), maybe=common(found.maybe, let.maybe))
-    return found
+        loose = _plus(loose, walk.loose)
+    return found, loose

@@ -144,7 +144,8 @@ def _dnat(rule: str, make: Make, table: str = "nat") -> list[str]:
         ("-A X -d ::1/128 -p tcp -m tcp --dport 1 -j DNAT --to-destination [fd00::1]:1", []),
         ("-A X -i lo -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
         ("-A OUTPUT -p tcp -m tcp --dport 1 -j DNAT --to-destination 10.0.0.2", []),
-        ("-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080", []),
+        ("-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080",
+         ["80/tcp -> :8080"]),
     ],
 )  # fmt: skip
 def test_dnat_in_the_words_of_iptables(rule: str, text: list[str], answer: Make) -> None:
@@ -258,6 +259,14 @@ def test_firewall_of_recordings(
          Verdict.FAIL),
         ("-P INPUT DROP\n-A INPUT -s 10.0.0.0/8 -j ACCEPT", Verdict.PASS),
         ("-P INPUT DROP\n-A INPUT -m recent --rcheck -j ACCEPT", Verdict.PASS),
+        # these narrow nothing, or nothing that could be evaluated
+        ("-P INPUT DROP\n-A INPUT -m ttl --ttl-gt 1 -j ACCEPT", Verdict.UNDETERMINED),
+        ("-P INPUT DROP\n-A INPUT -p tcp -d 10.1.2.3/32 -j ACCEPT", Verdict.UNDETERMINED),
+        ("-P INPUT DROP\n-A INPUT -m statistic --mode random -j ACCEPT", Verdict.UNDETERMINED),
+        ("-P INPUT DROP\n-A INPUT -m addrtype --src-type UNICAST -j ACCEPT", Verdict.FAIL),
+        # these let in a few
+        ("-P INPUT DROP\n-A INPUT -m set --match-set ops src -j ACCEPT", Verdict.PASS),
+        ("-P INPUT DROP\n-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j ACCEPT", Verdict.PASS),
         ("-P INPUT ACCEPT\n-A INPUT -p tcp -j DROP\n-A INPUT -p udp -j DROP", Verdict.PASS),
         ("-P INPUT ACCEPT\n-A INPUT -p tcp -j DROP", Verdict.FAIL),
     ],
@@ -513,3 +522,16 @@ def test_what_is_no_ruleset_is_refused(text: str, answer: Make) -> None:
 def test_a_listener_is_told_without_words_of_one_language() -> None:
     listener = Listener(protocol="tcp", address="0.0.0.0", port=22, process="sshd")
     assert listener.text == "22/tcp 0.0.0.0 (sshd)"
+
+
+def test_what_is_not_tracked_and_what_devices_refuse(answer: Make) -> None:
+    untracked = {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "untracked"}}
+    ruleset = _ruleset(answer(_nft(untracked, {"accept": None}, policy="drop")))
+    assert _judged(ruleset, None, None, ON).verdict is Verdict.PASS
+    loose = packets.Chain(tool="nft", family="inet", table="r", name="p", hook="prerouting",
+                          policy="accept", rules=(packets.Rule(loose=True),))  # fmt: skip
+    assert _judged((*ruleset, loose), None, None, ON).verdict is Verdict.UNDETERMINED
+    device = packets.Chain(tool="nft", family="netdev", table="d", name="i", hook="ingress",
+                           policy="drop")  # fmt: skip
+    assert _judged((), None, None, ON).verdict is Verdict.FAIL
+    assert _judged((device,), None, None, ON).verdict is Verdict.UNDETERMINED

@@ -41,6 +41,10 @@ def _inet(*rules: str, policy: str = "drop", more: str = "", flags: str = "") ->
     )
 
 
+def _raw(rule: str) -> str:
+    return f"table inet r {{ chain p {{ type filter hook prerouting priority raw;\n{rule}\n}}\n}}\n"
+
+
 RULES = {
     "nothing": "",
     "drop": _inet(),
@@ -77,7 +81,31 @@ RULES = {
       "tcp dport 2022 redirect to :22\n}\n}\n",
     "limit": _inet("tcp dport 22 limit rate 100/second burst 50 packets accept"),
     "state": _inet("ct state new tcp dport 22 accept", "ct state related tcp dport 2222 accept"),
-    "flags": _inet("tcp flags & (fin|syn|rst|ack) == syn tcp dport 22 accept"),
+    "flags": _inet("tcp flags & (fin|syn|rst|ack) == syn tcp dport 22 accept",
+                   "tcp flags & (syn|ack) != syn tcp dport 2222 accept"),
+    "fields at once": _inet(
+        "ip saddr . tcp dport @s accept", 'iifname . tcp dport vmap { "va" . 2222 : accept }',
+        more="set s { type ipv4_addr . inet_service; flags interval;\n"
+             "elements = { 10.9.1.0/25 . 20-30, 10.9.0.2 . 80 } }",
+    ),
+    "not tracked": _raw("ip saddr 10.9.1.0/24 tcp dport 22 notrack")
+    + _inet("ct state invalid drop", "tcp dport 22 ct state untracked accept",
+            "ct state new tcp dport 2222 accept"),
+    "not tracked and not new": _raw("tcp dport 22 notrack")
+    + _inet("ct state new tcp dport { 22, 2222 } accept"),
+    "limits that nobody is above": _inet(
+        "tcp dport 22 add @seen { ip saddr limit rate over 99/second burst 99 packets } drop",
+        "tcp dport 22 ct count over 99 drop", "limit rate over 99/second burst 99 packets drop",
+        "tcp dport 22 accept", "tcp dport 2222 ct count 99 accept",
+        more="set seen { type ipv4_addr; flags dynamic; size 99; }",
+    ),
+    "what every new connection meets": _inet(
+        "fib saddr type local drop", "ip frag-off & 0x1fff != 0 drop", "tcp sport 0-1023 drop",
+        "ether type ip tcp sport 1024-65535 tcp dport 22 accept",
+        "ct direction original ip6 daddr fd00:9::1 tcp dport 2222 accept",
+    ),
+    "interfaces twice": _inet('iifname "lo" iifname "va" tcp dport 22 accept',
+                              'iifname "v*" iifname != "va" tcp dport 2222 accept'),
 }  # fmt: skip
 
 
@@ -102,6 +130,19 @@ IPTABLES: dict[str, tuple[tuple[str, str], ...]] = {
         "-t raw -A PREROUTING ! -s 10.9.1.0/24 -p tcp --dport 22 -j DROP",
         "-t mangle -A PREROUTING -s 10.9.1.200 -p tcp --dport 22 -j DROP",
         "-t mangle -A INPUT -s 10.9.0.0/24 -p tcp --dport 2222 -j DROP")),
+    "iptables, what every new connection meets": tuple((f"iptables {rule}", "") for rule in (
+        "-P INPUT DROP", "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        "-t mangle -A PREROUTING -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1400",
+        "-A INPUT -p tcp --tcp-flags ALL NONE -j DROP", "-A INPUT -f -j DROP",
+        "-A INPUT ! -d 10.9.0.1/32 -j DROP",
+        "-A INPUT -p tcp -m connlimit --connlimit-above 99 -j REJECT",
+        "-A INPUT -p tcp --dport 22 -m hashlimit --hashlimit-above 99/sec --hashlimit-burst 99 "
+        "--hashlimit-mode srcip --hashlimit-name x -j DROP",
+        "-A INPUT -d 10.9.0.1/32 -p tcp --sport 1024:65535 --dport 22 -j ACCEPT")),
+    "iptables, not tracked": tuple((f"iptables {rule}", "") for rule in (
+        "-P INPUT DROP", "-t raw -A PREROUTING -s 10.9.1.0/24 -j CT --notrack",
+        "-A INPUT -p tcp --dport 22 -m conntrack --ctstate UNTRACKED -j ACCEPT",
+        "-A INPUT -p tcp --dport 2222 -m conntrack --ctstate NEW -j ACCEPT")),
     "ip6tables only": tuple((f"ip6tables {rule}", "") for rule in (
         "-A INPUT -p tcp --dport 22 ! -s fd00:9::/64 -j DROP",)),
     "legacy beside nft": (
@@ -131,7 +172,8 @@ for line in ("link set lo up", "link set vb up", *(
         f"addr add {s}/16 dev vb" + (" nodad" if ":" in s else "") for s in sources)):
     sh("ip", "-n", "b", *line.split(), check=True)
 for port in ports:
-    s = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=99)
+    s = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True,
+                             backlog=4096)
     globals()[f"s{port}"] = s
 CLIENT = '''
 import json, socket, sys
@@ -142,9 +184,12 @@ def one(asked):
         c.settimeout(0.2)
         try: c.bind((s, 0)); c.connect(("fd00:9::1" if six else "10.9.0.1", p)); return True
         except OSError: return False
-found = list(ThreadPoolExecutor(16).map(one, json.load(sys.stdin)))
-json.dump(found, sys.stdout)
+pool = ThreadPoolExecutor(16)
+for line in sys.stdin:
+    print(json.dumps(list(pool.map(one, json.loads(line)))), flush=True)
 '''
+clients = subprocess.Popen(["ip", "netns", "exec", "b", sys.executable, "-c", CLIENT], text=True,
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 out = {}
 SHOWN = {"json": "nft -j list ruleset", "text": "nft list ruleset", "iptables": "iptables -S",
          "ip6tables": "ip6tables -S", "saved": "iptables-save", "saved6": "ip6tables-save",
@@ -161,11 +206,12 @@ for name, text in rules.items():
     if done.returncode:
         out[name] = {"refused": done.stderr}; continue
     asked = [(s, p) for s in sources for p in ports]
-    got = sh("ip", "netns", "exec", "b", sys.executable, "-c", CLIENT, input=json.dumps(asked),
-             check=True)
+    print(json.dumps(asked), file=clients.stdin, flush=True)
+    got = json.loads(clients.stdout.readline())
     shown = {k: sh(*v.split()) for k, v in SHOWN.items() if old or k in ("json", "text")}
     out[name] = {"shown": {k: (d.stdout, d.stderr) for k, d in shown.items()},
-                 "got": [[*a, b] for a, b in zip(asked, json.loads(got.stdout))]}
+                 "got": [[*a, b] for a, b in zip(asked, got)]}
+clients.stdin.close(); clients.wait()
 json.dump(out, sys.stdout)
 """
 
@@ -211,7 +257,8 @@ def test_who_reaches_a_port_is_who_can_connect(subtests: Any) -> None:
             chains = by_name(_chains(one["shown"]))
             for source, port, came in one["got"]:
                 packet = "tcp6" if ":" in source else "tcp4"
-                question = Question(packet=packet, port=port, interface="va")
+                to = int(ipaddress.ip_address("fd00:9::1" if ":" in source else "10.9.0.1"))
+                question = Question(packet=packet, port=port, interface="va", to=to)
                 who, address = reached(question, chains), int(ipaddress.ip_address(source))
                 sure, maybe = (
                     any(low <= address <= high for low, high in spans)
@@ -265,3 +312,19 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
                 target, listeners, None, rules, None, sysctl, None, *4 * (None,), None, deny
             )
             assert judged.verdict is verdict
+
+
+def test_another_port_that_is_led_to_the_port_of_ssh(answer: Any) -> None:
+    target = Target(id="w", kind="host", object_type="server")
+    few = "-A INPUT -s 10.9.1.0/24 -p tcp -m tcp --dport 22 -j ACCEPT"
+    led = "*nat\n-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22\nCOMMIT\n"
+    saved = whole(port_forwards.parse_saved(answer(led), "iptables", "ip"))
+    for more, verdict in (
+        ((), Verdict.PASS),
+        (("-A INPUT -m conntrack --ctstatus DNAT -j ACCEPT",), Verdict.UNDETERMINED),
+    ):
+        judged = management.management_sources.judge(
+            target, _SSH, None, _filter(few, *more), None, _SYSCTL, None, saved, *3 * (None,),
+            None, False,
+        )  # fmt: skip
+        assert judged.verdict is verdict
