@@ -61,7 +61,7 @@ def read(path: Path, raw: bytes) -> Form:
     except InputError:
         raise
     except Exception as error:
-        raise refused(path.name, msg("it is no intact .xlsx file")) from error
+        raise refused(path.name, msg("it is not an intact .xlsx file")) from error
     return _Reader(path.name).form(book)
 
 
@@ -98,7 +98,7 @@ class _Reader:
             except Exception as error:
                 raise refused(sheet.title, msg("the worksheet cannot be read")) from error
         if not self._run:
-            raise refused(self._name, msg("no table to fill in of dengbao was found"))
+            raise refused(self._name, msg("no table of dengbao to fill in was found"))
         return Form(run=self._run, rows=tuple(rows))
 
     def _sheet(self, sheet: Any) -> Iterator[FormRow]:
@@ -190,7 +190,7 @@ class _Reader:
         if first is row:
             return False
         if [e.value for e in first.entries.values()] != [e.value for e in row.entries.values()]:
-            why = msg("the row stands there twice and says two things (first in {first})",
+            why = msg("the row appears twice with different content (first in {first})",
                       first=first.where)  # fmt: skip
             raise refused(row.where, why)
         return True
@@ -215,7 +215,7 @@ class _Reader:
             for code, word in field.choices.items()
         }
         if text.casefold() not in words:
-            why = msg("{text} is none of the words to choose from: {words}",
+            why = msg("{text} is not one of the values to choose from: {words}",
                       text=text[:80], words=tuple(words))  # fmt: skip
             raise refused(where, why)
         return words[text.casefold()]
@@ -294,7 +294,7 @@ def _day(text: str, where: str) -> str:
 
 
 def _no_day(text: str, where: str) -> str:
-    raise refused(where, msg("{text} is no day like 2026-11-29", text=text[:40]))
+    raise refused(where, msg("{text} is not a day like 2026-11-29", text=text[:40]))
 
 
 _MERGED = re.compile(rb'<(?:[A-Za-z0-9]+:)?mergeCell [^>]*?ref="([A-Z]+[0-9]+:[A-Z]+([0-9]+))"')

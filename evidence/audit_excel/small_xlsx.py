@@ -56,7 +56,7 @@ def load(path: Path, *, values: bool = False) -> tuple[Any, tuple[str, ...]]:
                 io.BytesIO(raw), rich_text=True, keep_links=False, data_only=values
             )
     except Exception as error:
-        raise refused(path.name, msg("it is no intact .xlsx file")) from error
+        raise refused(path.name, msg("it is not an intact .xlsx file")) from error
     said = dict.fromkeys(str(one.message) for one in told)
     return book, (*lost, *said)
 
@@ -94,7 +94,7 @@ def _cells(where: str, raw: bytes) -> Iterator[tuple[int, str]]:
             found.clear()
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        told = msg("it is no intact XML: {error}", error=verbatim(str(error)))
+        told = msg("it is not well-formed XML: {error}", error=verbatim(str(error)))
         raise refused(where, told) from error
     yield from found
 

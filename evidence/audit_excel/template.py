@@ -130,11 +130,11 @@ class _Check:
             if isinstance(cell, MergedCell):
                 raise refused(where, msg("merged cells are not accepted in or below a model row"))
             if row > found.row:
-                told = msg("something stands below the model row {row}; the table grows down there",
+                told = msg("there are cells below the model row {row}, where the table grows",
                            row=found.row)  # fmt: skip
                 raise refused(where, told)
             if column in found.fields and _is_formula(cell.value):
-                raise refused(where, msg("a formula stands in a column that is filled"))
+                raise refused(where, msg("a column that is filled contains a formula"))
             if isinstance(cell.value, ArrayFormula | DataTableFormula):
                 raise refused(where, msg("an array formula cannot be repeated in each row"))
 
@@ -189,7 +189,7 @@ def grid(sheet: Any, table: MappedTable, given: ReadMap, place: YamlPath) -> Gri
     for title, field in table.columns.items():
         at = [column for text, column in titles if text == " ".join(title.split())]
         if len(at) != 1:
-            expected = msg("a title that stands once in row {row} of {sheet}",
+            expected = msg("a title that appears once in row {row} of {sheet}",
                            row=table.header, sheet=sheet.title)  # fmt: skip
             given.document.fail((*place, "columns", title), expected, seen(title))
         fields[at[0]] = field

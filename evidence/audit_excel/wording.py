@@ -84,7 +84,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         for row in rows:
             yield f"{path.name}:{rows.line_num}", row
     except csv.Error as error:
-        raise refused(f"{path.name}:{rows.line_num}", msg("it is no CSV")) from error
+        raise refused(f"{path.name}:{rows.line_num}", msg("it is not a CSV file")) from error
 
 
 def _xlsx_rows(given: ReadMap, path: Path, told: WordingFile) -> Iterator[Row]:
@@ -106,7 +106,7 @@ def _checked(name: str, found: Iterator[tuple[str, str, str]]) -> dict[str, str]
         if not id or not text:
             raise refused(where, msg("clause or text is empty"))
         if texts.setdefault(id, text) != text:
-            raise refused(where, msg("{id} has another text further up", id=id[:40]))
+            raise refused(where, msg("{id} has another text above", id=id[:40]))
         if len(text) > MAX_TEXT:
             raise refused(where, msg("the text has more than {count} characters", count=MAX_TEXT))
         if len(texts) > MAX_ROWS:

@@ -42,7 +42,7 @@ def check(name: str, raw: bytes, *, most: int | None = None) -> None:
             _check_parts(name, archive, most or MAX_ALL)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError,
             ValueError, OSError) as error:  # fmt: skip
-        raise refused(name, msg("it is no intact .xlsx file")) from error
+        raise refused(name, msg("it is not an intact .xlsx file")) from error
 
 
 def refused(where: str, why: Message) -> InputError:
@@ -56,9 +56,9 @@ def _check_parts(name: str, archive: zipfile.ZipFile, most: int) -> None:
         raise refused(name, msg("it has more than {count} parts", count=MAX_PARTS))
     names = [part.filename.lower() for part in parts]
     if len(set(names)) < len(names):
-        raise refused(name, msg("a part of it stands in it twice"))
+        raise refused(name, msg("it contains a part twice"))
     if "[content_types].xml" not in names or "xl/workbook.xml" not in names:
-        raise refused(name, msg("it is no .xlsx workbook"))
+        raise refused(name, msg("it is not an .xlsx workbook"))
     if sum(part.file_size for part in parts) > most:
         raise refused(name, msg("unpacked it would have more than {count} bytes", count=most))
     for part in parts:
@@ -91,7 +91,7 @@ def _check_content(where: str, part: str, pieces: Iterator[bytes]) -> None:
         if not xml:
             continue
         if number == 0 and not piece.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-            raise refused(where, msg("it is no XML in UTF-8"))
+            raise refused(where, msg("it is not XML in UTF-8"))
         if _DTD.search(piece):
             raise refused(where, msg("document types and entities are not accepted"))
         if part == "[Content_Types].xml" and _MACRO_TYPE.search(piece):

@@ -57,7 +57,7 @@ def present(files: Files) -> Judgement:
     full = doubts.full(files.files)
     if not full:
         return doubts.no_content(files, wanted)
-    detail = msg("{count} of {all} files hold something", count=len(full), all=len(files.files))
+    detail = msg("{count} of {all} files have content", count=len(full), all=len(files.files))
     if files.listed:
         detail = msg("The backup program lists {count} backups", count=len(full))
     return passed(detail, expected=wanted)
@@ -115,7 +115,9 @@ def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | 
     over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400 + _ANYWHERE
     if clock - over <= allowed * 3600:
         return None
-    return msg("Its name says {day}: it may be the copy of an older backup", day=day.isoformat())
+    return msg(
+        "Its name has the date {day}: it may be the copy of an older backup", day=day.isoformat()
+    )
 
 
 def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) -> Message | None:
@@ -124,8 +126,12 @@ def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) ->
         for day in days(file.name):
             over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400
             if -2 * 86400 < clock - over <= allowed * 3600:
-                return msg("{name} says {day} by its name, and its time is older: its time may be "
-                           "that of the original", name=file.name, day=day.isoformat())  # fmt: skip
+                return msg(
+                    "The name of {name} has the date {day}, but its time is older: it may be the "
+                    "time of the original",
+                    name=file.name,
+                    day=day.isoformat(),
+                )
     return None
 
 
@@ -300,7 +306,7 @@ def known_hours(target: Target) -> float | None:
     severity=Severity.HIGH,
     version=3,
     when_absent=doubts.NO_FOLDER,
-    remedy=msg("Check the log of the backup job: the newest backup may have been cut short"),
+    remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )
 def plausible_size(
     files: Files,
@@ -384,7 +390,7 @@ def _doubts(
 ) -> Message | None:
     """Why the size of the newest generation is not known to be enough."""
     if small:
-        return msg("Sizes vary: full backups and increments may bear the same names")
+        return msg("Sizes vary: full and incremental backups may have the same names")
     doubtful = [f for f in runs[0].files if least is None or f.sparse]
     if why := doubts.doubtful(f for f in doubtful if not snapshot(f.name)):
         return why
@@ -486,8 +492,10 @@ def _head(ends: dict[str, Ends], name: str) -> bytes:
 
 def _bad(test: Tested) -> Message:
     if test.error:
-        return msg("{name} is damaged or cut: {error}", name=test.name, error=verbatim(test.error))
-    return msg("{name} is a dump without its last line: it was cut", name=test.name)
+        return msg(
+            "{name} is damaged or truncated: {error}", name=test.name, error=verbatim(test.error)
+        )
+    return msg("{name} is a dump without its last line: it is truncated", name=test.name)
 
 
 CHECKS = (present, fresh, enough_copies, plausible_size, whole)

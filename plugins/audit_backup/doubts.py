@@ -1,4 +1,4 @@
-"""What leaves a backup set open, and the judgement of a set that holds nothing."""
+"""What leaves a backup set open, and the judgement of a set without content."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def settled(files: Files, clock: int, latest: float) -> list[BackupFile]:
 
 
 def full(files: Iterable[BackupFile]) -> list[BackupFile]:
-    """Those that surely hold something."""
+    """Those that surely have content."""
     return [f for f in files if f.content is Content.FULL]
 
 
 def perhaps(files: Iterable[BackupFile]) -> list[BackupFile]:
-    """Those that may hold something."""
+    """Those that may have content."""
     return [f for f in files if f.content is not Content.EMPTY]
 
 
@@ -99,12 +99,12 @@ def unseen(files: Files) -> Message | None:
 
 
 def doubtful(files: Iterable[BackupFile]) -> Message | None:
-    """A message where it is not known whether files hold anything."""
+    """A message where it is not known whether files have content."""
     doubtful = [f for f in files if f.content in (Content.DOUBTFUL, Content.UNREAD)]
     if not doubtful:
         return None
     return msg(
-        "Whether these files hold anything is not known: {names}",
+        "Whether these files have content is not known: {names}",
         names=capped((f"{f.name} ({f.size})" for f in doubtful), sort=False),
     )
 
@@ -115,9 +115,9 @@ def repository(files: Files) -> Message | None:
     if not program:
         return None
     return msg(
-        "This is the directory of {program}: only {program} can tell which backups it holds and "
-        "from when. Declare `program` if it is restic, borg, pgbackrest or barman; otherwise "
-        "provide its own list",
+        "This is the directory of {program}: only {program} can list the backups in it "
+        "and their times. Declare `program` if it is restic, borg, pgbackrest or "
+        "barman; otherwise provide its own list",
         program=program,
     )
 
@@ -127,8 +127,8 @@ def by_list(files: Files) -> Message | None:
     if not files.listed:
         return None
     return msg(
-        "The list of the backup program does not tell this: provide the record of its own "
-        "check (restic check, borg check, pgbackrest verify, barman check-backup)"
+        "The list of the backup program does not show this: provide the record of its "
+        "own check (restic check, borg check, pgbackrest verify, barman check-backup)"
     )
 
 
@@ -146,11 +146,11 @@ def nothing(files: Files, wanted: Message) -> Judgement:
 
 
 def no_content(files: Files, wanted: Message) -> Judgement:
-    """The judgement of a set in which no file is known to hold anything."""
+    """The judgement of a set in which no file is known to have content."""
     if not files.files:
         return nothing(files, wanted)
     names = capped((f"{f.name} ({f.size})" for f in files.files), sort=False)
-    detail = msg("{count} files, and none that is known to hold anything: {names}",
+    detail = msg("{count} files, none of which is known to have content: {names}",
                  count=len(files.files), names=names)  # fmt: skip
     if why := unseen(files) or doubtful(files.files):
         return undetermined(detail, why, expected=wanted)

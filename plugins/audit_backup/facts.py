@@ -508,7 +508,7 @@ def parse_lists(answer: Answer) -> tuple[str, ...] | Absent:
         return Absent(reason=Reason.TRUNCATED, detail=detail)
     rows = [_LINE.fullmatch(line) for line in answer.lines if line]
     if not rows or None in rows:
-        raise ParseError(msg("not what ls prints"))
+        raise ParseError(msg("not output of ls"))
     return tuple(sorted(row[2] for row in rows if row and row[1] == "+"))
 
 

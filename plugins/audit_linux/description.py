@@ -37,7 +37,7 @@ def _servers(processes: tuple[Process, ...] | Absent) -> Iterator[AboutLine]:
     for title, pattern in _SERVERS:
         found = tuple(name for name in names if pattern.fullmatch(name))
         yield AboutLine(
-            title=title, value=msg("{names}", names=found or (msg("none seen running"),))
+            title=title, value=msg("{names}", names=found or (msg("none found running"),))
         )
 
 

@@ -478,8 +478,8 @@ def kernel_current(
                      "running", running=running)  # fmt: skip
         return failed(detail, expected=wanted)
     if known(restart):
-        detail = msg("needs-restarting says that core libraries or services were updated since the"
-                   " last start; kernel {running} is running", running=running)  # fmt: skip
+        detail = msg("needs-restarting reports that core libraries or services were updated since "
+"the last start; kernel {running} is running", running=running)  # fmt: skip
         return failed(detail, expected=wanted)
     if newest != running:
         detail = msg(

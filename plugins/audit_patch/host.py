@@ -118,7 +118,7 @@ def parse_release(answer: Answer) -> Release:
 
 def unheard_of(answer: Answer) -> Absent:
     """NOT_PRESENT: this package manager has no such thing."""
-    return not_present(msg("Package managers of this kind have no such thing"))
+    return not_present(msg("This package manager does not provide it"))
 
 
 def parse_updaters(answer: Answer) -> tuple[str, ...] | Absent:

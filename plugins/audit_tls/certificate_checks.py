@@ -191,7 +191,7 @@ def _lasts(cert: Certificate, days: int | None, most: int | None) -> Message:
     remedy=msg("Have certificates issued that name a CRL or an OCSP responder"),
 )
 def certificate_revocable(certificates: Certificates) -> Judgement:
-    """The certificates tell where it is published that they are revoked."""
+    """The certificates name where their revocation is published."""
     wanted = msg("a CRL distribution point or an OCSP responder, unless the certificate is valid "
                  "for a few days only")  # fmt: skip
     certs = (*certificates.own, *(c for c in certificates.path if not c.self_signed))

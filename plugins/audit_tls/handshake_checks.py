@@ -36,7 +36,7 @@ def _before_tls13(
 )
 def no_compression(seen: Handshakes) -> Judgement:
     """The endpoint does not compress what it encrypts (CRIME)."""
-    told = (msg("DEFLATE was offered and not taken"), msg("The server takes TLS compression"))
+    told = (msg("DEFLATE was offered and not accepted"), msg("The server accepts TLS compression"))
     good = None if seen.compression is None else not seen.compression
     return _before_tls13(seen, good, told=told, wanted=msg("no TLS compression"))
 
@@ -74,7 +74,7 @@ def extended_master_secret(seen: Handshakes) -> Judgement:
     remedy=msg("Disable the old versions, or update the TLS library"),
 )
 def fallback_signal(seen: Handshakes) -> Judgement:
-    """Nobody in between can make a client fall back to an older version."""
+    """A man in the middle cannot make a client fall back to an older version."""
     told = (msg("An unneeded fallback is rejected, or no older version is accepted"),
             msg("An unneeded fallback to an older version is accepted"))  # fmt: skip
     return _before_tls13(seen, seen.fallback, told=told, wanted=msg("RFC 7507"))

@@ -131,8 +131,8 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
 def _dropped(old: Iterable[Version]) -> tuple[Message, ...]:
     """How versions were rejected without an answer."""
     return tuple(
-        msg("{version}: {detail} each time, between handshakes that were accepted; so it is seen "
-            "from this collector", version=v.name, detail=_CAME[v.dropped])
+        msg("{version}: {detail} each time, between handshakes that were accepted, as "
+"observed from this collector", version=v.name, detail=_CAME[v.dropped])
         for v in old if v.dropped
     )  # fmt: skip
 

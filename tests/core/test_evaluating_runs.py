@@ -159,7 +159,7 @@ def test_a_check_that_writes_into_the_pipe_of_its_worker(toys: Toy) -> None:
     assert found["toy.second"] in (("pass", ""), ("undetermined", "fault"))
 
 
-STALE = "The stored results were made by other code, another policy or other answers"
+STALE = "The stored results come from other code, another policy or other answers"
 
 
 def test_stored_results_are_read_until_code_or_policy_changes(toys: Toy) -> None:

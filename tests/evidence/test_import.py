@@ -141,7 +141,7 @@ def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
     cases: dict[Callable[[Any], Any], str] = {
         cell("C4", "=1+1"): "待补充材料!C4: a formula",
         cell("C4", "#N/A", "e"): "待补充材料!C4: #N/A is an error value",
-        cell("B4", "maybe"): "待补充材料!B4: maybe is none of the words",
+        cell("B4", "maybe"): "待补充材料!B4: maybe is not one of the values",
         cell("E4", "soon"): "待补充材料!E4: soon is no day",
         cell("E4", "2026-02-30"): "待补充材料!E4: 2026-02-30 is no day",
         cell("C4", "x" * 4001): "待补充材料!C4: the text has more than 4000",
@@ -150,8 +150,8 @@ def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
         cell("C9", "lost"): "待补充材料!9: the row has no key",
         cell("C2", "renamed"): "待补充材料!2: the column 回答内容或不适用理由 is there 0 times",
         cell("C20000", "far"): "待补充材料!20000: it has too many rows",
-        cell("H2", "x"): "w.xlsx: no table to fill in",
-        twice: "待补充材料!6: the row stands there twice",
+        cell("H2", "x"): "w.xlsx: no table of dengbao to fill in",
+        twice: "待补充材料!6: the row appears twice",
         merged: "待补充材料!B4:B5: merged cells",
     }  # fmt: skip
     for change, text in cases.items():
@@ -229,7 +229,7 @@ def test_dangerous_files_are_refused_before_anything_is_read(
         packed(parts | {"xl/externalLinks/externalLink1.xml": b"<a/>"}): "links to other files",
         packed(parts | {"xl/connections.xml": b"<a/>"}): "links to other files",
         packed(parts | {sheet: bomb}): "document types and entities",
-        packed(parts | {sheet: parts[sheet].decode().encode("utf-16")}): "no XML in UTF-8",
+        packed(parts | {sheet: parts[sheet].decode().encode("utf-16")}): "not XML in UTF-8",
         packed(parts, more=[(sheet, b"<a/>")]): "twice",
         packed({}): "no .xlsx workbook",
         b"\xd0\xcf\x11\xe0" + bytes(100): "password",

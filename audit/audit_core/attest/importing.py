@@ -192,7 +192,9 @@ def _written(row: FormRow, source: Source) -> dict[str, Any]:
     }
 
 
-_NO_ANSWER = msg("choose an answer; one that was given is changed by another, not by emptying it")
+_NO_ANSWER = msg(
+    "choose an answer; to change a given answer, choose another one instead of clearing it"
+)
 
 
 def _evidence(named: str, folder: Path) -> tuple[list[tuple[str, str]], list[str]]:

@@ -1,7 +1,7 @@
 """The command `attest`: asks the open questions in the terminal and writes a file of answers.
 
 Each answer is written before the next question is asked, so that a session can be broken off at any
-time; the next one goes on with what is still open.
+time; the next one continues with the open questions.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def attest(context: Context) -> int:
                 written += 1
     except _Ended:
         say()
-    say(text("Answers written: {count}; the same command goes on with what is open",
+    say(text("Answers written: {count}; the same command continues with the open questions",
              count=written))  # fmt: skip
     return 0
 

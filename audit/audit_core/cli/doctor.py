@@ -103,7 +103,7 @@ def _target(context: Context, route: Route, requests: Sequence[Request], logins:
         return (route.target, "out of reach", say(error.detail))
     if not found.limited:
         return (route.target, "ok", say(told[0]))
-    told.append(msg("what it lacks is printed by: {command}",
+    told.append(msg("this command prints what is lacking: {command}",
                     command=_grants(context, session.info.user)))  # fmt: skip
     return (route.target, "limited", joint.join(map(say, told)))
 

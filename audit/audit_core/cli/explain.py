@@ -45,7 +45,7 @@ def print_in_full(context: Context, run: Run, results: Results, wanted: Filter) 
     say(context.text("Findings: {count}", count=count))
     say(
         context.text(
-            "Folders of evidence are those of a pack: dengbao pack {run} -o pack.zip writes one",
+            "Evidence folders are those of a pack; to write one: dengbao pack {run} -o pack.zip",
             run=run.id,
         )
     )

@@ -209,8 +209,8 @@ class _Commands:
             help=msg("maximum number of hosts asked at once (default: 16)"),
         )
         self._option(parser, "--partial", action="store_true",
-                     help=msg("go on without the targets for which a key, a secret, a tool or a "
-                          "host key is missing"))  # fmt: skip
+                     help=msg("continue without the targets for which a key, a secret, a tool or "
+                              "a host key is missing"))  # fmt: skip
         self._option(parser, "--quiet", action="store_true",
                      help=msg("no progress display, and no output where all is well"))  # fmt: skip
 
@@ -333,7 +333,7 @@ class _Commands:
         self._option(pack, "-o", "--output", type=Path, required=True, metavar="FILE",
                      help=msg("where to write the evidence pack (.zip)"))  # fmt: skip
         self._option(pack, "--template", type=Path, metavar="FILE",
-                     help=msg("an organisation's own document to fill, too"))  # fmt: skip
+                     help=msg("also fill this document of your own organisation"))  # fmt: skip
         self._option(pack, "--map", type=Path, metavar="FILE",
                      help=msg("what goes where in the template (YAML)"))  # fmt: skip
         self._key(pack)

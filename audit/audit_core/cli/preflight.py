@@ -23,15 +23,15 @@ def preflight(context: Context, chosen: Selection, routes: Routes) -> None:
     for number, lack in enumerate(lacks, 1):
         _tell(context, number, lack)
     if context.args.partial:
-        note(context.text("Goes on without them (--partial)"))
+        note(context.text("Continuing without them (--partial)"))
         return
     raise _stopped(lacks)
 
 
 def _stopped(lacks: Sequence[Lack]) -> DengbaoError:
     detail = msg(
-        "not started, nothing was stored: {count} problems, see above. Fix them, or go on without "
-        "these targets with --partial",
+        "not started, nothing was stored: {count} problems, see above. Fix them, or "
+        "continue without these targets with --partial",
         count=len(lacks),
     )
     return ToolMissing(detail) if all(lack.tool for lack in lacks) else ConfigError(detail)

@@ -78,7 +78,7 @@ def read_results(context: Context, run: Run) -> Results:
     if found is not None and found.run.sealed:
         note(
             context.text(
-                "The stored results were made by other code, another policy or other answers: "
+                "The stored results come from other code, another policy or other answers: "
                 "evaluated again"
             )
         )

@@ -93,7 +93,7 @@ def _print_words(context: Context, system: SystemConclusion) -> None:
                  problems=_counted(context, system.problems)))  # fmt: skip
     if system.missing:
         asked = ", ".join(one.question for one in system.missing[:_MISSING])
-        say(text("Missing, the greatest effect first: {asked} ({count} in all)", asked=asked,
+        say(text("Still open, greatest effect first: {asked} ({count} in all)", asked=asked,
                  count=system.missing_count))  # fmt: skip
     if grading.unverified or grading.confidence != "read":
         say(text("Unverified settings: {keys}", keys=", ".join(grading.unverified) or "-"))

@@ -89,7 +89,7 @@ def read_back(value: FactValue, fact: Fact) -> Got:
     before it is not believed.
     """
     if value.reason or value.detail is not None:
-        detail = value.detail or msg("Nothing was learned")
+        detail = value.detail or msg("No fact was obtained")
         reason = Reason(value.reason) if value.reason in set(Reason) else Reason.FAULT
         return Absent(reason=reason, detail=detail, evidence=value.evidence)
     try:

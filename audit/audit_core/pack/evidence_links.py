@@ -138,8 +138,8 @@ def unanswered(
             for step in conclusion.steps:
                 if step.answer is not None and step.answer not in answers:
                     detail = msg(
-                        "The conclusion on {clause} rests on the answer to {question}, which is "
-                        "missing", clause=conclusion.clause, question=step.answer.question,
+                        "The conclusion on {clause} is based on the answer to {question}, which is "
+"missing", clause=conclusion.clause, question=step.answer.question,
                     )  # fmt: skip
                     yield Problem(where=where, detail=detail)
 

@@ -64,24 +64,24 @@ def system_account_shells(
     *,
     services: Annotated[frozenset[str], Superset] = _OF_SERVICES,
 ) -> Judgement:
-    """Accounts of services have no login shell."""
+    """Service accounts have no login shell."""
     secrets = {secret.name: secret for secret in known(shadow) or ()}
     shells = _with_shell(accounts, secrets, moment(collected_at))
     bad = [a for a in shells if a.name in services or _password(a, secrets)]
     others = [a for a in shells if a not in bad]
-    expected = msg("accounts of services have nologin or false as their shell")
+    expected = msg("service accounts have the shell nologin or false")
     if bad:
-        detail = msg("Accounts of services with a login shell: {names}", names=_shells(bad))
+        detail = msg("Service accounts with a login shell: {names}", names=_shells(bad))
         return failed(detail, expected=expected)
     if others:
         detail = msg(
-            "Ask whether these accounts of services need their shell; their password is locked: "
-            "{names}",
+            "Ask whether these service accounts need their shell; their password is "
+            "locked: {names}",
             names=_shells(others),
         )
         return undetermined(detail, expected=expected)
     count = sum(1 for account in accounts.rows if _service(account))
-    seen = passed(msg("{count} accounts of services, none has a login shell", count=count),
+    seen = passed(msg("{count} service accounts, none with a login shell", count=count),
                   expected=expected)  # fmt: skip
     return seen_here(seen, sources, "passwd", also=capped(accounts.nis))
 
@@ -143,14 +143,16 @@ def root_groups(
     expected = msg("no members but administrators in: {names}", names=capped(groups_of_root))
     listed = _listed(accounts, groups)
     if beyond:
-        detail = msg("Groups that mean root, with members who are not administrators: {names}",
-                   names=beyond)  # fmt: skip
+        detail = msg(
+            "Groups that give root rights, with members who are not administrators: {names}",
+            names=beyond,
+        )
         return failed(*present(detail, _reasons(bad), listed), expected=expected)
     if serving:
-        detail = msg("Ask whether these services, whose accounts nobody logs in with, need groups "
-                     "that mean root: {names}", names=serving)  # fmt: skip
+        detail = msg("Ask whether these service accounts, which cannot log in, need groups that "
+"give root rights: {names}", names=serving)  # fmt: skip
         return undetermined(detail, listed, expected=expected)
-    none = msg("No account but administrators is in a group that means root")
+    none = msg("No account except administrators is in a group that gives root rights")
     return seen_here(passed(none, listed, expected=expected), sources, "passwd")
 
 

@@ -84,7 +84,7 @@ def trusted_hosts(trust: Trust, accounts: Accounts | Absent) -> Judgement:
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     far = [account.home for account in rows if account.has_shell and not usual_home(account.home)]
     if far:
-        unread = msg("Homes of accounts that were not looked into: {names}", names=capped(far))
+        unread = msg("Home directories that were not checked: {names}", names=capped(far))
         return undetermined(none, unread, expected=expected)
     return passed(none, expected=expected)
 

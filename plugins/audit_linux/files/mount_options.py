@@ -104,9 +104,9 @@ def mount_options(
     wanted: Annotated[frozenset[str], Superset] = WANTED,
     own: Annotated[frozenset[str], Superset] = frozenset(),
 ) -> Judgement:
-    """Setuid files and devices have no effect where everybody, or a plugged-in disk, writes.
+    """World-writable directories and removable disks are mounted with nosuid and nodev.
 
-    `own`: the paths that shall be mounts of their own; elsewhere one that is none is only told.
+    `own`: the paths that shall be mounts of their own; elsewhere one that is none is only named.
     """
     asked = sorted(pair.rpartition(":")[::2] for pair in wanted)
     expected = msg("{pairs}", pairs=capped(wanted))
@@ -124,7 +124,7 @@ def mount_options(
     rows = (
         (lacking, msg("Without the option: {names}", names=capped(lacking))),
         (later, msg("Mounted with it, but /etc/fstab lacks it: {names}", names=capped(later))),
-        (idle, msg("Written in /etc/fstab, but not in effect: {names}", names=capped(idle))),
+        (idle, msg("Set in /etc/fstab, but not in effect: {names}", names=capped(idle))),
     )
     told: tuple[Message, ...] = tuple(detail for names, detail in rows if names)
     if told:

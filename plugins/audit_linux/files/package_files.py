@@ -24,10 +24,10 @@ def _merged(path: str) -> str:
 def parse_lists(answer: Answer) -> frozenset[str] | Absent:
     """The paths of all packages below the folders of programs, without a leading /usr."""
     if not answer.stdout:
-        return not_present(msg("dpkg keeps no lists of files here"))
+        return not_present(msg("dpkg has no file lists on this host"))
     paths = frozenset(_merged(line) for line in answer.lines if line.startswith("/"))
     if "/bin/dpkg" not in paths:
-        raise ParseError(msg("the lists of dpkg do not name dpkg itself"))
+        raise ParseError(msg("the file lists of dpkg do not contain dpkg itself"))
     return paths
 
 

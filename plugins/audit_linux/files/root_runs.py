@@ -170,7 +170,7 @@ def parse_units_of_root(answer: Answer) -> tuple[Job, ...] | Partial:
     jobs = [job for name, file in chosen.items() for job in _unit_jobs(name, file)]
     problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
     if answer.truncated:
-        problems.append(msg("There are more units than fit into one answer"))
+        problems.append(msg("There are more units than one answer can hold"))
     return partial(tuple(jobs), problems)
 
 
@@ -305,8 +305,8 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
     ),
     severity=Severity.HIGH,
     remedy=msg(
-        "Make root the owner of the named programs and of all directories above them, and take the "
-        "write permission of others (chown root, chmod go-w)"
+        "Make root the owner of the named programs and of all directories above them, "
+        "and remove write permission for others (chown root, chmod go-w)"
     ),
 )
 def root_runs(
@@ -324,16 +324,17 @@ def root_runs(
     bad += [told for place in _PLACES for told in _place(place, others)]
     expected = msg("programs and directories above them that only root may change")
     if bad:
-        detail = msg("Root runs what others may change: {names}", names=capped(bad))
+        detail = msg("Root runs programs that others may change: {names}", names=capped(bad))
         return failed(detail, expected=expected)
     later = _changed_by_others(idle, others)
     deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
     unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
     told = (
-        (later, msg("Others may change what units run that are not started now: {names}",
+        (later, msg("Units that are not started now run programs that others may change: {names}",
                     names=capped(later))),
-        (deep, msg("Look at these directories, which lie too deep: {names}", names=capped(deep))),
-        (unclear, msg("Look at what these commands start: {names}", names=capped(unclear))),
+        (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
+                   names=capped(deep))),
+        (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
     )  # fmt: skip
     doubts = [message for wanted, message in told if wanted]
     count = msg("{count} commands that root runs were followed", count=len(jobs))

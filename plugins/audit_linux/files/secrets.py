@@ -192,7 +192,7 @@ def search(top: str = "") -> tuple[str, ...]:
 def _place(row: str) -> SecretFile:
     found = _FILE.fullmatch(row)
     if found is None:
-        raise ParseError(msg("not a file of the search: {line}", line=verbatim(row)))
+        raise ParseError(msg("not a result of the search: {line}", line=verbatim(row)))
     return SecretFile(kind=found[1], mode=int(found[2], 8), uid=int(found[3]), path=found[4])
 
 
@@ -238,7 +238,7 @@ def _far(accounts: Accounts | Absent) -> list[Message]:
     """That homes in other places were not searched, where there are any."""
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
-    text = msg("Homes of accounts that were not searched: {names}", names=capped(far))
+    text = msg("Home directories that were not searched: {names}", names=capped(far))
     return [text] if far else []
 
 
@@ -246,10 +246,10 @@ def _far(accounts: Accounts | Absent) -> list[Message]:
     "linux.private-files",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    remedy=msg("Make each file belong to its account and closed to others (chmod 600)"),
+    remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
 def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
-    """Private keys and files with secrets of accounts are closed to other accounts."""
+    """Private keys and files with secrets are closed to other accounts."""
     expected = msg("private keys and files with secrets that only their account may read")
     kept = [file for file in found.files if file.kind not in (_SETS, _MAYBE)]
     homes = dict(_homes(accounts))
@@ -297,7 +297,7 @@ def _home(path: str) -> str:
     ),
 )
 def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
-    """No passwords, tokens or unprotected keys lie in plain text in files of accounts."""
+    """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
     plain = [file for file in found.files if file.kind != _KEY]
     # What a start-up file sets every program of the account is handed; what others may read is out.
@@ -307,7 +307,7 @@ def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
         return failed(detail, expected=expected)
     doubts = _far(accounts)
     if plain:
-        text = msg("Whether these secrets may be kept in plain text is to be asked: {names}",
+        text = msg("Ask whether these secrets may be kept in plain text: {names}",
                    names=_labels(plain))  # fmt: skip
         doubts = [text, *doubts]
     if doubts:

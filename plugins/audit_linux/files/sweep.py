@@ -72,7 +72,7 @@ class Sweep(Struct, frozen=True, kw_only=True):
     `entries`: setuid and setgid files, and what everybody may write. `unowned`: files of numbers
     without a name. `owned`: directories and programs near the root that somebody else than root
     may change. `links`: symbolic links and where they lead. `as_root` is False where only what an
-    ordinary account can reach was seen. `tools`: whether getcap and getfacl were there.
+    ordinary account can reach was searched. `tools`: whether getcap and getfacl were there.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -203,9 +203,9 @@ def _gaps(answer: Answer, *, as_root: bool) -> Iterator[Message]:
         yield msg("The search of the file systems was ended after {seconds} seconds",
                   seconds=_SECONDS)  # fmt: skip
     if answer.truncated:
-        yield msg("The search of the file systems found more than fits into one answer")
+        yield msg("The search of the file systems found more than one answer can hold")
     if not as_root:
-        yield msg("Searched without root: only what an ordinary account can reach was seen")
+        yield msg("Searched without root rights: only what an ordinary account can reach")
 
 
 class _Reader:
@@ -270,7 +270,7 @@ class _Reader:
 
     def _unread(self, line: str) -> None:
         if not (self.problems or any(self.found.values()) or line.startswith("/")):
-            raise ParseError(msg("not what the search prints: {line}", line=verbatim(line)))
+            raise ParseError(msg("not output of the search: {line}", line=verbatim(line)))
         if len(self.problems) < 20:
             self.problems.append(msg("cannot read {line}", line=verbatim(line)))
 

@@ -94,7 +94,7 @@ def _not_seen(sweep: Sweep, mounts: Mounts | Absent) -> tuple[Message, ...]:
     if away:
         found.append(msg("Not searched, because not on local disks: {names}", names=capped(away)))
     if inside:
-        found.append(msg("Not searched, because storage of containers: {names}",
+        found.append(msg("Not searched, because they are storage of containers: {names}",
                          names=capped(inside)))  # fmt: skip
     return tuple(found)
 
@@ -138,7 +138,7 @@ def setuid_files(
     mounts: Mounts | Absent,
     packaged: frozenset[str] | Absent | None,
 ) -> Judgement:
-    """Programs that run with the rights of others are those that the system needs."""
+    """Only programs that the system needs are setuid or setgid."""
     there = [e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000]
     live = [e for e in there if not _inert(e.path, mounts)]
     wanted = declared(target, "setuid_files")
@@ -151,7 +151,7 @@ def setuid_files(
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
                      count=len(bad), names=_names(bad))  # fmt: skip
-        told = msg("Of no package: {names}", names=capped(e.path for e in alien))
+        told = msg("From no package: {names}", names=capped(e.path for e in alien))
         return failed(detail, *present(told if alien else None), expected=expected)
     if unknown:
         detail = msg("Ask whether these setuid or setgid programs are needed: {names}",
@@ -164,7 +164,7 @@ def setuid_files(
 
 def _expected(wanted: tuple[str, ...] | None) -> Message:
     if wanted is None:
-        return msg("only programs that the distribution installs so")
+        return msg("only programs to which the distribution gives file capabilities")
     return msg("only what setuid_files declares: {names}", names=capped(wanted) or ("-",))
 
 
@@ -189,26 +189,26 @@ def _surely_wrong(
     "linux.file-capabilities",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    remedy=msg("Take the capabilities from the named programs (setcap -r)"),
+    remedy=msg("Remove the file capabilities of the named programs (setcap -r)"),
 )
 def file_capabilities(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
-    """No program has capabilities that make root of whoever runs it."""
+    """No program has file capabilities that give root rights to whoever runs it."""
     live = [c for c in sweep.capable if not _inert(c.path, mounts)]
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
     if bad := [c for c in live if _surely_unneeded(c, wanted, open_folders)]:
-        detail = msg("{count} programs have capabilities that they should not have: {names}",
+        detail = msg("{count} programs have file capabilities that they should not have: {names}",
                      count=len(bad), names=_caps(bad))  # fmt: skip
         return failed(detail, expected=expected)
     if sweep.no_getcap:
         return undetermined(msg("getcap is missing: install libcap2-bin or libcap"),
                             expected=expected)  # fmt: skip
     if unknown := [c for c in live if wanted is None and _strong(c)]:
-        detail = msg("Ask whether these programs need their capabilities: {names}",
+        detail = msg("Ask whether these programs need their file capabilities: {names}",
                      names=_caps(unknown))  # fmt: skip
         return undetermined(detail, expected=expected)
-    fine = msg("Programs with capabilities: {names}", names=_caps(live) or ("-",))
+    fine = msg("Programs with file capabilities: {names}", names=_caps(live) or ("-",))
     return _settled(passed(fine, expected=expected), sweep, mounts)
 
 
@@ -234,19 +234,19 @@ def _caps(found: Iterable[Capable]) -> tuple[str, ...]:
     needs=_NEEDS,
     severity=Severity.HIGH,
     remedy=msg(
-        "Take the write permission of others from the named files (chmod o-w); set the sticky bit "
-        "on directories that all need (chmod +t)"
+        "Remove write permission for others from the named files (chmod o-w); set the "
+        "sticky bit on shared directories (chmod +t)"
     ),
 )
 def world_writable(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
-    """No file can be changed by everybody, and no directory without its sticky bit."""
+    """No file is world-writable, and no world-writable directory lacks the sticky bit."""
     expected = msg("no file with write permission for others, no such directory without sticky bit")
     open_ = [e for e in sweep.entries if e.bits & 0o002 and not _image(e.path, mounts)]
     if open_:
-        detail = msg("{count} paths that everybody may change: {names}", count=len(open_),
+        detail = msg("{count} world-writable paths: {names}", count=len(open_),
                      names=_names(sorted(open_, key=_folders_first)))  # fmt: skip
         return failed(detail, expected=expected)
-    none = msg("No file, and no directory without sticky bit, can be changed by everybody")
+    none = msg("No file is world-writable, and every world-writable directory has the sticky bit")
     return _settled(passed(none, expected=expected), sweep, mounts)
 
 
@@ -268,17 +268,19 @@ def _image(path: str, mounts: Mounts | Absent) -> bool:
 def unowned_files(
     target: Target, sweep: Sweep, mounts: Mounts | Absent, sources: Sources | Absent
 ) -> Judgement:
-    """Every file belongs to an account and a group that exist."""
-    expected = msg("an account and a group for every file")
+    """Every file has an owner and a group that exist."""
+    expected = msg("an existing owner and group for every file")
     found = [e for e in sweep.unowned if not _image(e.path, mounts)]
     if not found:
-        none = msg("No file belongs to a number without account or group")
+        none = msg("Every file has an existing owner and group")
         return _settled(passed(none, expected=expected), sweep, mounts)
-    detail = msg("{count} files belong to a number without account or group: {names}",
+    detail = msg("{count} files have an owner or group id that does not exist: {names}",
                  count=len(found), names=_names(found))  # fmt: skip
     told = known(sources)
     if told is None or told.passwd:
-        ask = msg("Ask whether the directory service that knows the accounts answered then")
+        ask = msg(
+            "Check whether the directory service that holds the accounts was answering at that time"
+        )
         return undetermined(detail, ask, expected=expected)
     return failed(detail, expected=expected)
 
@@ -293,7 +295,7 @@ _GUARDED = re.compile(r"/(?:etc|usr|boot|root|bin|sbin|lib\w*|var/spool/cron)(?:
     remedy=msg("Remove the named entries from the access lists (setfacl -x ENTRY PATH)"),
 )
 def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
-    """No access list lets accounts change files of the system."""
+    """No access list lets accounts change system files."""
     expected = msg("no entry with write permission on files of the system")
     named = [acl for acl in sweep.acls if not _image(acl.path, mounts)]
     bad = [acl for acl in named if _GUARDED.match(acl.path) and _lets_others(acl)]

@@ -112,7 +112,7 @@ def parse_marks(answer: Answer) -> tuple[Acl, ...] | Partial:
     """The paths that ls marks with a + for an access list; empty where there is none."""
     _check_complaints(answer)
     if not answer.lines:
-        raise ParseError(msg("not what ls prints"))
+        raise ParseError(msg("not output of ls"))
     rows, problems = read_rows(enumerate(answer.lines, 1), _seen)
     return partial(tuple(acl for acl in rows if acl is not None), problems)
 

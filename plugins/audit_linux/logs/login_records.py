@@ -216,7 +216,7 @@ def login_recording(
     audited: AuditedLogin | Absent | None,
     *daemons: Any,
 ) -> Judgement:
-    """The newest login left a record that outlives a restart."""
+    """The newest login left a record that survives a restart."""
     expected = msg("a record about a login in a text log, a journal on disk or the audit log, not "
                    "older than the newest login")  # fmt: skip
     when, login = known(journaled), _newest(known(logins))
@@ -291,7 +291,7 @@ def _seen(
 
 def _gaps(gaps: tuple[Message, ...], login: datetime | None) -> tuple[Message, ...]:
     """What is missing, and that without a known login nothing can be compared."""
-    none = msg("No login is known to compare with: log in once with a terminal and ask again")
+    none = msg("No login to compare with is known: log in once on a terminal and collect again")
     return (*gaps, none) if login is None and not gaps else gaps
 
 

@@ -187,7 +187,7 @@ def log_routing(
     tree: LogTree | Absent,
     audited: AuditedLogin | Absent | None,
 ) -> Judgement:
-    """The log daemons keep the records of logins and privilege, or send them away.
+    """The log daemons keep the records of logins and privilege, or send them to another host.
 
     Where they do not and auditd runs, its log may hold the same records: then nothing is certain.
     """
@@ -258,7 +258,7 @@ def _daemons(seen: _Seen, place: JournalStorage | None) -> tuple[Message, ...]:
     kept = {
         JournalStorage.DISK: msg("The journal is kept on disk")
         if _has_journal(seen.tree)
-        else msg("The journal shall be kept on disk, and no file of it was seen"),
+        else msg("The journal is configured to be kept on disk, but no file of it was found"),
         JournalStorage.MEMORY: msg("The journal is kept in memory only"),
         JournalStorage.NOWHERE: msg("The journal keeps no such records"),
     }

@@ -305,7 +305,7 @@ def _unfollowed(
         yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))
     told = dict.fromkeys(text for rows in handed for text in _handed_on(rows, ports))
     if told:
-        yield msg("Handed on by DNAT: {ports}", ports=capped(told))
+        yield msg("Forwarded by DNAT: {ports}", ports=capped(told))
 
 
 class _Answer(Struct, frozen=True, kw_only=True):

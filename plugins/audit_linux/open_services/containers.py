@@ -45,7 +45,7 @@ def _settings(file: ServiceFile | None) -> dict[str, Any]:
     remedy=msg("Remove -H tcp://… or set tlsverify with certificates of your own; use SSH instead"),
 )
 def docker_api(files: ServiceFiles, service: Service) -> ServiceState:
-    """The Docker API is not open over TCP to whoever has no certificate."""
+    """The Docker API is not open over TCP without a client certificate."""
     file = files.at(_DAEMON)
     doubts = unread((file,) if file else ())
     try:
@@ -67,7 +67,7 @@ def docker_api(files: ServiceFiles, service: Service) -> ServiceState:
         if doubts:
             told, doubts = (), told + doubts
     if not service.processes:
-        doubts += (msg("Port 2375 or 2376 is open; what answers was not found"),)
+        doubts += (msg("Port 2375 or 2376 is open; the service behind it was not identified"),)
     fine = msg("It listens on {names}", names=capped(hosts) or ("unix",))
     return ServiceState(open=told, doubts=doubts, fine=fine)
 

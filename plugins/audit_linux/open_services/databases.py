@@ -71,12 +71,16 @@ def _memcached(process: Running) -> str | None:
     remedy=msg("Set -l 127.0.0.1 and -U 0 in /etc/memcached.conf, or turn SASL on"),
 )
 def memcached_open(files: ServiceFiles, service: Service) -> ServiceState:
-    """Memcached lets nobody in from other hosts without a password."""
+    """Memcached accepts no connections from other hosts without a password."""
     bad = [text for p in service.processes or () if (text := _memcached(p))]
     told: tuple[Message, ...] = ()
     if bad and not service.only_loopback:
         told = (msg("It listens without a password: {names}", names=capped(bad)),)
-    doubts = () if service.processes else (msg("Port 11211 is open; what answers was not found"),)
+    doubts = (
+        ()
+        if service.processes
+        else (msg("Port 11211 is open; the service behind it was not identified"),)
+    )
     return ServiceState(open=told, doubts=doubts, fine=msg("Only this host, or with a password"))
 
 
@@ -123,7 +127,7 @@ def _mongod(file: ServiceFile) -> tuple[dict[str, str], bool]:
     remedy=msg("Create an administrator, then set security.authorization: enabled in mongod.conf"),
 )
 def mongodb_authorization(files: ServiceFiles, service: Service) -> ServiceState:
-    """MongoDB lets nobody in from other hosts without a login."""
+    """MongoDB accepts no connections from other hosts without a login."""
     own = files.matching(r"/etc/mongod(b)?\.conf")
     words = service.words
     if {"--auth", "--keyFile", "--clusterAuthMode"} & set(words):
@@ -163,7 +167,7 @@ def _without_login(files: tuple[ServiceFile, ...]) -> tuple[list[str], list[str]
 
 
 def _by_arguments(words: list[str]) -> Message:
-    return msg("Look at what the command line says: {names}", names=capped(words))
+    return msg("Check the command line: {names}", names=capped(words))
 
 
 # --- MySQL and MariaDB ---------------------------------------------------------------------------
@@ -194,7 +198,7 @@ def _skips(file: ServiceFile) -> bool:
     remedy=msg("Remove skip-grant-tables from my.cnf and restart the server"),
 )
 def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
-    """MySQL or MariaDB was not told to let everybody in (skip-grant-tables)."""
+    """MySQL or MariaDB does not run without access control (skip-grant-tables)."""
     own = files.matching(r"/etc/(mysql/)?my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*\.d/.*\.cnf")
     told: tuple[Message, ...] = ()
     bad = [f.path for f in own if _skips(f)]
@@ -222,10 +226,12 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     remedy=msg("Set xpack.security.enabled: true in elasticsearch.yml, and set the passwords"),
 )
 def elasticsearch_security(files: ServiceFiles, service: Service) -> ServiceState:
-    """Elasticsearch lets nobody in from other hosts without a login."""
+    """Elasticsearch accepts no requests from other hosts without a login."""
     own = files.matching(r"/etc/elasticsearch/elasticsearch\.yml")
     if not own:
-        return ServiceState(doubts=(msg("Port 9200 is open; what answers was not found"),))
+        return ServiceState(
+            doubts=(msg("Port 9200 is open; the service behind it was not identified"),)
+        )
     if service.only_loopback:
         return ServiceState(fine=msg("It listens on the loopback interface only"))
     values = dict(flattened(own[0]))

@@ -85,7 +85,7 @@ def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[Ser
     remedy=msg("Set anonymous_enable=NO (vsftpd), remove <Anonymous> (proftpd), set NoAnonymous"),
 )
 def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
-    """The FTP server lets nobody in without a password."""
+    """The FTP server accepts no anonymous logins."""
     names = {p.name for p in service.processes or ()}
     vsftpd = _main(files.matching(_VSFTPD), service.words) if _may(names, "vsftpd") else ()
     proftpd = files.matching(_PROFTPD) if _may(names, "proftpd") else ()
@@ -95,7 +95,7 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
         told = (msg("Anonymous logins are on in {paths}", paths=capped(bad)),)
     doubts = unread((*vsftpd, *proftpd, *pure))
     if unsure := _unsure_in(vsftpd, proftpd):
-        doubts += (msg("Look at the anonymous logins in {paths}", paths=capped(unsure)),)
+        doubts += (msg("Check the settings for anonymous logins in {paths}", paths=capped(unsure)),)
     have = {"vsftpd": vsftpd, "proftpd": proftpd, "pure-ftpd": pure}
     if lacking := [name for name, found in have.items() if name in names and not found]:
         doubts += (msg("No configuration was found of {names}", names=capped(lacking)),)

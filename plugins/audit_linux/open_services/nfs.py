@@ -93,7 +93,7 @@ def _line(line: str) -> Iterator[Export]:
     remedy=msg("Name the hosts in /etc/exports, remove no_root_squash, then run exportfs -ra"),
 )
 def nfs_exports(files: ServiceFiles, service: Service) -> ServiceState:
-    """NFS gives no directory to everybody for writing, and to no other root."""
+    """NFS exports no directory for writing to all hosts, and does not trust root of other hosts."""
     own = files.matching(r"/etc/exports|/etc/exports\.d/[^.].*\.exports")
     every = [e for f in own for e in _exports(f) if not e.kerberos and not is_loopback(e.client)]
     bad = [e.text for e in every if e.writable and (e.everybody or e.root_is_root)]

@@ -76,7 +76,7 @@ def _rules(file: ServiceFile) -> Iterator[Rule | str]:
 
 
 def _trusting(rules: list[Rule]) -> list[Rule]:
-    """The lines that let in without a password and can be reached."""
+    """The lines that require no password and can be reached."""
     return [
         rule for at, rule in enumerate(rules)
         if rule.method == "trust" and not any(before.covers(rule) for before in rules[:at])
@@ -91,7 +91,7 @@ def _trusting(rules: list[Rule]) -> list[Rule]:
     remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
 )
 def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
-    """PostgreSQL lets nobody in by trust, which asks for no password."""
+    """PostgreSQL does not use the method trust, which requires no password."""
     own = files.matching(r"/etc/postgresql/.*/pg_hba\.conf|/var/lib/pgsql/.*/?pg_hba\.conf")
     bad: list[str] = []
     elsewhere: list[str] = []
@@ -102,7 +102,7 @@ def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
         elsewhere += [row for row in rows if isinstance(row, str)]
     told: tuple[Message, ...] = ()
     if bad:
-        told = (msg("Lines that let in without a password: {names}", names=capped(bad)),)
+        told = (msg("Lines that require no password: {names}", names=capped(bad)),)
     doubts = unread(own)
     if elsewhere:
         doubts += (msg("Files that were not read: {names}", names=capped(elsewhere)),)

@@ -122,7 +122,7 @@ def _look(instance: Instance, files: ServiceFiles) -> ServiceReader:
     remedy=msg("Set requirepass or an ACL with passwords, bind 127.0.0.1 and protected-mode yes"),
 )
 def redis_password(files: ServiceFiles, service: Service) -> ServiceState:
-    """Redis lets nobody in from other hosts without a password."""
+    """Redis accepts no connections from other hosts without a password."""
     own = tuple(f for f in files.matching(_CONF) if "sentinel" not in f.path)
     instances = [Instance(path=f.path, rows=_rows(f)) for f in own if f.lines is not None]
     open_: list[str] = []
@@ -155,8 +155,8 @@ def _seen(
         told = (msg("Accounts that need no password: {names}", names=capped(open_)),)
     changed = [w for w in service.words if w.startswith("--")]
     rows = (
-        (doubtful, msg("No password, and only protected mode keeps others out, which does not in"
-                       " Redis before 7 where addresses are bound: {names}",
+        (doubtful, msg("No password is set, and only protected mode refuses other hosts; "
+                       "before Redis 7 it does not where addresses are bound: {names}",
                        names=capped(doubtful))),
         (missing, msg("Files that were not read: {names}", names=capped(missing))),
         (changed, msg("The command line changes the configuration: {names}",

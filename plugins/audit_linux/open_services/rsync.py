@@ -144,7 +144,7 @@ def modules(files: ServiceFiles) -> tuple[tuple[Module, ...], tuple[str, ...]]:
     remedy=msg("Set auth users and secrets file, read only = yes and hosts allow in rsyncd.conf"),
 )
 def rsync_modules(files: ServiceFiles, service: Service) -> ServiceState:
-    """No module of the rsync daemon takes files from whoever does not log in."""
+    """No module of the rsync daemon accepts files without a login."""
     found, missing = modules(files)
     naked = [m for m in found if m.without_login and not m.only_loopback]
     open_, limited = _writable(naked)

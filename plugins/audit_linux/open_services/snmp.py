@@ -118,15 +118,17 @@ _INCLUDES = ("includefile", "includedir", "includesearch")
     ),
 )
 def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
-    """SNMP answers nobody who only knows the community public or private."""
+    """SNMP does not answer to the communities public and private."""
     own = files.matching(_FILES)
     if not own and not service.processes:
-        return ServiceState(doubts=(msg("Port 161 is open; what answers there was not found"),))
+        return ServiceState(
+            doubts=(msg("Port 161 is open; the service behind it was not identified"),)
+        )
     rows = _rows(own)
     told: tuple[Message, ...] = ()
     known = _known_to_all(rows, service)
     if bad := [c.text for c in known if not c.few]:
-        told = (msg("Communities that everybody knows: {names}", names=capped(bad)),)
+        told = (msg("Well-known communities: {names}", names=capped(bad)),)
     if service.only_loopback:
         return ServiceState(
             doubts=unread(own), fine=msg("It listens on the loopback interface only")

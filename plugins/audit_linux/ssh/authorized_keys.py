@@ -120,7 +120,7 @@ def authorized_keys(
     *,
     min_rsa: Annotated[int, Up] = 2048,
 ) -> Judgement:
-    """Keys that open accounts over SSH are long enough, and only their owners may change them."""
+    """The authorized SSH keys of accounts are long enough, and only they may change the files."""
     expected = msg(
         "RSA keys of at least {bits} bits, no DSA keys; files that only their account may write",
         bits=min_rsa,
@@ -183,7 +183,7 @@ def _doubts(
             msg("Ask whether several people use one account: {names}", names=capped(several)),
         ),
         (elsewhere, msg("Keys that were not read: {names}", names=capped(elsewhere))),
-        (far, msg("Homes of accounts whose keys were not read: {names}", names=capped(far))),
+        (far, msg("Home directories whose keys were not read: {names}", names=capped(far))),
     )
     return [detail for wanted, detail in told if wanted]
 

@@ -40,8 +40,8 @@ class ShownServer(Struct, frozen=True, kw_only=True):
         if not differing:
             return None
         return msg(
-            "The server that was logged in to offers other algorithms than sshd -T tells ({names}):"
-            " it was not restarted, reads another file, or is another server",
+            "The server that was logged in to offers other algorithms than sshd -T lists "
+            "({names}): it was not restarted, reads another file, or is another server",
             names=capped(differing),
         )
 

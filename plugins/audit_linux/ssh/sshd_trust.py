@@ -57,7 +57,7 @@ _OWN = {
     remedy=msg("Set DisableForwarding yes in sshd_config; allow it in Match blocks where needed"),
 )
 def sshd_forwarding(server: Server) -> Judgement:
-    """The SSH server carries no connections past the firewall."""
+    """The SSH server does not forward connections past the firewall."""
     expected = msg("PermitTunnel no, GatewayPorts no; forwarding only where it is needed")
     values = {key: server.sshd.one(key).lower() for key in (*_PAST, *_OWN)}
     told = msg(

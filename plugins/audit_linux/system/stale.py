@@ -97,7 +97,7 @@ def replaced_code(mapped: tuple[Mapped, ...], processes: tuple[Process, ...]) ->
         detail = msg("Replaced or removed, and still in use: {names}", names=capped(known))
         return failed(detail, expected=expected)
     if stale:
-        gone = msg("Processes that came or went meanwhile: {names}",
+        gone = msg("Processes that started or ended during the check: {names}",
                    names=capped(f"{r.pid}: {r.path}" for r in stale))  # fmt: skip
         return undetermined(gone, expected=expected)
     none = msg("None of {count} processes runs code of a deleted file", count=len(processes))

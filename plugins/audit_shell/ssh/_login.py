@@ -217,17 +217,18 @@ _FAILED = {
     Kind.AGENT_KEY: msg("{where}: the login with the agent key failed: {error}"),
 }
 _KEY_REFUSED = msg(
-    "Only the server's log tells the cause (journalctl -u ssh): AllowUsers, DenyUsers, AllowGroups "
-    "or DenyGroups without {user}, a locked or expired account, a key that authorized_keys does "
-    "not hold, or files that others can write to "
-    "(as {user}: chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
+    "The cause is only in the server's log (journalctl -u ssh): AllowUsers, "
+    "DenyUsers, AllowGroups or DenyGroups without {user}, a locked or expired "
+    "account, a key that authorized_keys does not hold, or files that others can "
+    "write to (as {user}: chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
 )
 _REFUSED = {
     Kind.KEY: _KEY_REFUSED,
     Kind.AGENT_KEY: _KEY_REFUSED,
     Kind.PASSWORD: msg(
-        "Only the server's log tells the cause (journalctl -u ssh): a wrong password, AllowUsers, "
-        "DenyUsers, AllowGroups or DenyGroups without {user}, a locked account or an expired one"
+        "The cause is only in the server's log (journalctl -u ssh): a wrong password, "
+        "AllowUsers, DenyUsers, AllowGroups or DenyGroups without {user}, or a locked "
+        "or expired account"
     ),
 }
 _NOT_ENOUGH = {

@@ -22,7 +22,7 @@ def test_servers_of_the_host_are_named_and_those_of_containers_are_not() -> None
     assert told(tuple(SERVERS.make((*running, inside)))) == {
         "SSH server": "sshd",
         "Database": "mysqld, ora_pmon_ORCL",
-        "Web server": "none seen running",
+        "Web server": "none found running",
     }
     assert told(tuple(SERVERS.make(NOTHING))) == {}
 
