@@ -14,7 +14,8 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     administered; `admin_groups` are the groups of its administrators; `second_factor_at` is where
     the second factor is asked for, as with a bastion host; `file_sweep` is false where the file
     systems shall not be searched; `setuid_files` are all that may be setuid, setgid or have file
-    capabilities.
+    capabilities; with `verify_all_packages` the files of all packages are compared with the package
+    database, and not only those of the programs that intruders replace.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
@@ -29,6 +30,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     second_factor_at: str | None = None
     file_sweep: bool | None = None
     setuid_files: tuple[str, ...] | None = None
+    verify_all_packages: bool | None = None
 
 
 KINDS = (KindSettings(kind="host", settings=LinuxSettings),)

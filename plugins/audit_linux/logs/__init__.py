@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from audit_core.model import Check, Fact
 from audit_linux.logs import (
+    audit_rule_files,
     audit_rules,
     audited_logins,
     auditing,
@@ -26,12 +27,13 @@ from audit_linux.logs import (
 FACTS: tuple[Fact, ...] = (
     *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
     journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
-    *audited_logins.FACTS,
+    *audited_logins.FACTS, *audit_rule_files.FACTS,
     *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
     *log_space.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
-    *auditing.CHECKS, *audit_rules.CHECKS, *log_files.CHECKS, *log_rotation.CHECKS,
+    *auditing.CHECKS, *audit_rules.CHECKS, *audit_rule_files.CHECKS, *log_files.CHECKS,
+    *log_rotation.CHECKS,
     *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
     *routing.CHECKS, *rotation_runs.CHECKS, *log_space.CHECKS,
 )  # fmt: skip

@@ -27,9 +27,9 @@ from audit_linux.logs.auditing import NO_TOOLS, auditctl
 
 
 class AuditRule(Struct, frozen=True, kw_only=True):
-    """One loaded rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`.
+    """One rule. `lists` is e.g. `always,exit`; `fields` keeps operators: `auid>=1000`.
 
-    `unread`: its effect is not known.
+    `keys` are those that stand behind -k. `unread`: its effect is not known.
     """
 
     text: str
@@ -40,6 +40,7 @@ class AuditRule(Struct, frozen=True, kw_only=True):
     lists: str = ""
     syscalls: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
     @property
     def never(self) -> bool:
@@ -94,20 +95,23 @@ def _rule(line: str) -> AuditRule:
     first, value = options[0]
     fields = tuple(v for o, v in options if o in ("-F", "-C"))
     named = dict(f.split("=", 1) for f in fields if re.match(r"(path|dir|perm)=", f))
+    keys = tuple(v for o, v in options if o == "-k")
     perm = next((v for o, v in options if o == "-p"), named.get("perm", "rwxa"))
     if first == "-w":
         # A watch on a directory and one on a file look alike; both cover what is below.
-        return AuditRule(text=line, path=value, folder=True, perm=perm, lists="always,exit")
+        return AuditRule(text=line, path=value, folder=True, perm=perm,
+                         lists="always,exit", keys=keys)  # fmt: skip
     if first not in ("-a", "-A"):
         raise ParseError(msg("not an audit rule: {line}", line=verbatim(line)))
     calls = tuple(name for o, v in options if o == "-S" for name in v.split(","))
     return AuditRule(
         text=line, path=named.get("path", named.get("dir", "")), folder="dir" in named,
-        perm=perm, lists=value, syscalls=calls, fields=fields,
+        perm=perm, lists=value, syscalls=calls, fields=fields, keys=keys,
     )  # fmt: skip
 
 
-def _read(line: str) -> AuditRule:
+def read_rule(line: str) -> AuditRule:
+    """The rule of one line; `unread` where it has another form."""
     try:
         return _rule(line)
     except ParseError:
@@ -124,7 +128,7 @@ def parse_rules(answer: Answer) -> tuple[AuditRule, ...] | Partial:
         return ()
     if not lines or len(lines) > _MOST_RULES:
         raise ParseError(msg("auditctl -l listed {count} rules", count=len(lines)))
-    rules = tuple(_read(line) for line in lines)
+    rules = tuple(read_rule(line) for line in lines)
     unread = [rule.text for rule in rules if rule.unread]
     if len(unread) == len(rules):
         raise ParseError(msg("not an audit rule: {line}", line=verbatim(lines[0])))

@@ -13,6 +13,7 @@ from audit_linux.system import (
     kernel,
     mac,
     malware,
+    package_integrity,
     packages,
     residual,
     stale,
@@ -26,10 +27,10 @@ from audit_linux.system import (
 FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *mac.FACTS, *timesync.FACTS, *packages.FACTS,
     *malware.FACTS, *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
-    *sysctl_files.FACTS, *core_dumps.FACTS, *stale.FACTS,
+    *sysctl_files.FACTS, *core_dumps.FACTS, *stale.FACTS, *package_integrity.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *mac.CHECKS, *timesync.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
     *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
-    *sysctl_checks.CHECKS, *stale.CHECKS,
+    *sysctl_checks.CHECKS, *stale.CHECKS, *package_integrity.CHECKS,
 )  # fmt: skip

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from msgspec import structs
 
+from audit_core.api.sdk import msg
 from audit_core.api.testkit import whole
-from audit_core.model import Answer, Command, ParseError, Partial, Reason, Verdict
-from audit_linux.logs import audit_rules, auditing
+from audit_core.model import Absent, Answer, Command, ParseError, Partial, Reason, Verdict
+from audit_linux.logs import audit_rule_files, audit_rules, auditing
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
+from invented.answers import files
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
@@ -361,3 +365,43 @@ def test_the_tools_are_looked_for_where_usr_is_not_merged() -> None:
         assert [(ask.argv[0], ask.not_found) for ask in asked if isinstance(ask, Command)] == [
             ("/usr/sbin/auditctl", Reason.UNSUPPORTED), ("/sbin/auditctl", Reason.NOT_PRESENT),
         ]  # fmt: skip
+
+
+# --- written rules --------------------------------------------------------------------------------
+
+
+def test_written_rules_against_those_that_are_loaded(subtests: Any, recorded: Read) -> None:
+    now = whole(audit_rules.parse_rules(recorded("audit-rules")))
+    written = "".join(f"{rule.text}\n" for rule in now)
+    # As people write what auditctl lists otherwise.
+    written = written.replace(" -F key=", " -k ").replace("auid!=-1", "auid!=unset")
+    more = written + "-w /srv/data -p wa -k data\n"
+    folder, merged = "/etc/audit/rules.d/a.rules", "/etc/audit/audit.rules"
+    late, shut = "/etc/audit/rules.d/z.rules", Absent(reason=Reason.NOT_PERMITTED, detail=msg("x"))
+    spelled = tuple(structs.replace(r, syscalls=("openat",)) if "perm=x" in r.fields else r
+                    for r in now)  # fmt: skip
+    bare = (structs.replace(now[0], keys=(), path="/by/hand"), *now)
+    cases: list[tuple[str, dict[str, str], Any, Verdict]] = [
+        ("the same", {folder: written, merged: written}, now, Verdict.PASS),
+        ("no directory", {merged: written}, now, Verdict.PASS),
+        ("calls are written out", {folder: written}, spelled, Verdict.PASS),
+        ("not loaded", {folder: more, merged: written}, now, Verdict.FAIL),
+        ("nothing is loaded", {folder: written}, (), Verdict.FAIL),
+        ("only in audit.rules", {folder: written, merged: more}, now, Verdict.UNDETERMINED),
+        ("and loaded", {folder: written, merged: more}, (*now, now[0]), Verdict.UNDETERMINED),
+        ("loaded by hand", {folder: written}, bare, Verdict.UNDETERMINED),
+        ("switched off", {folder: written, late: "-e 0\n"}, now, Verdict.FAIL),
+        ("and on again", {folder: "-e 0\n", late: f"{written}-e 2\n"}, now, Verdict.PASS),
+        ("9 comes before 10", {"/etc/audit/rules.d/9.rules": f"{written}-e 2\n",
+                               "/etc/audit/rules.d/10.rules": "-e 0\n"}, now, Verdict.FAIL),
+        ("off, and not seen", {folder: f"{written}-e 0\n"}, shut, Verdict.FAIL),
+        ("not seen", {folder: written}, shut, Verdict.UNDETERMINED),
+        ("none at all", {folder: "-D\n-b 8192\n"}, (), Verdict.NOT_APPLICABLE),
+        ("nothing is written", {}, now, Verdict.UNDETERMINED),
+    ]  # fmt: skip
+    for name, held, loaded, verdict in cases:
+        with subtests.test(name):
+            found = audit_rule_files.parse_written(files(held))
+            told = None if isinstance(found, Absent) else whole(found)
+            judged = audit_rule_files.audit_rules_persistent.judge(told, loaded)
+            assert judged.verdict is verdict
