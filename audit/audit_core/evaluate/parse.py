@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import structs
@@ -33,8 +34,8 @@ from audit_core.model import (
     asked_of,
     json_safe,
     msg,
-    observation_digest,
 )
+from audit_core.model.requests import short_of
 from audit_core.plan import holds, request_of
 from audit_core.plan.answers import Observations, answer
 
@@ -67,7 +68,7 @@ def derive(fact: Fact, view: View, begin: Callable[[], None]) -> Known | Absent:
     assert fact.make is not None  # noqa: S101 (a fact is asked or made: `derive` sees to it)
     inputs = gather(fact.needs, view)
     begin()
-    return _made(inputs, fact.make, inputs.values, fact.id)
+    return _made(inputs, fact.make, inputs.values, lambda: fact.id)
 
 
 def _one(
@@ -76,16 +77,17 @@ def _one(
     """What `provider` makes of the answers to its requests."""
     if provider.ask is not None:
         inputs = fold([(provider.ask, _asked(provider.ask, observations, target))])
-        return _made(inputs, provider.parse, inputs.values, _name(provider.ask, target))
+        name = partial(_name, provider.ask, target)
+        return _made(inputs, provider.parse, inputs.values, name)
     asks = provider.asks
     inputs = fold((ask, _asked(asked_of(ask), observations, target)) for ask in asks.values())
     answers = Answers(target=target, named=dict(zip(asks, inputs.values, strict=True)))
-    return _made(inputs, provider.parse, (answers,), fact.id)
+    return _made(inputs, provider.parse, (answers,), lambda: fact.id)
 
 
 def _name(ask: Ask, target: Target) -> str:
     request = request_of(ask, target)
-    return "" if isinstance(request, Message) else request.short()
+    return "" if isinstance(request, Message) else short_of(request)
 
 
 def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Absent:
@@ -96,19 +98,24 @@ def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Abse
     observation = observations.find(request, target)
     if observation is not None:
         got = answer(request, observation, observations, target)
-        evidence = (observation_digest(observation),)
-        return got if isinstance(got, Absent) else Known(value=got, evidence=evidence)
+        evidence = (observations.digest(observation),)
+        if isinstance(got, Absent):
+            return structs.replace(got, evidence=evidence)
+        return Known(value=got, evidence=evidence)
     fault = observations.fault(target)
     if fault is not None:
         return Absent(reason=fault[0], detail=fault[1])
-    detail = msg("{asked}: not requested in this run", asked=request.short())
+    detail = msg("{asked}: not requested in this run", asked=short_of(request))
     return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 
 def _made(
-    inputs: Inputs, make: Callable[..., Any], values: tuple[Any, ...], name: str
+    inputs: Inputs, make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str]
 ) -> Known | Absent:
-    """What `make` returns for `values`; one that raises costs only this fact."""
+    """What `make` returns for `values`; one that raises costs only this fact.
+
+    `name` gives what its problems are about.
+    """
     if inputs.stop is not None:
         return structs.replace(inputs.stop, evidence=inputs.evidence)
     try:
@@ -118,18 +125,18 @@ def _made(
         return Absent(reason=Reason.FAULT, detail=detail, evidence=inputs.evidence)
 
 
-def _read(make: Callable[..., Any], values: tuple[Any, ...], name: str) -> Any:
+def _read(make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str]) -> Any:
     try:
         return make(*values)
     except ParseError as error:
-        return Absent(reason=Reason.UNPARSABLE, detail=about(name, error.detail))
+        return Absent(reason=Reason.UNPARSABLE, detail=about(name(), error.detail))
 
 
-def _result(value: Any, inputs: Inputs, name: str) -> Known | Absent:
+def _result(value: Any, inputs: Inputs, name: Callable[[], str]) -> Known | Absent:
     """`value` as a fact; raises what its messages raise where they cannot be stored."""
     gaps = inputs.gaps
     if isinstance(value, Partial):
-        told = (about(name, json_safe(detail)) for detail in value.problems)
+        told = (about(name(), json_safe(detail)) for detail in value.problems)
         gaps = capped((*gaps, *(Gap(why=INCOMPLETE, detail=detail) for detail in told)))
         value = value.value
     if isinstance(value, Absent):

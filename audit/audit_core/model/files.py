@@ -74,30 +74,66 @@ def decode_files(raw: bytes) -> tuple[FileEntry, ...]:
     while at < len(raw):
         end = raw.find(b"\n", at)
         head = _head(raw[at : end if end > 0 else len(raw)])
-        size = head.pop("bytes", None)
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0 or end < 0:
+        if head.length < 0 or end < 0:
             raise ParseError(msg("no file at byte {at}", at=at))
-        data = raw[end + 1 : end + 1 + size]
-        at = end + 1 + size + 1
-        if len(data) != size or raw[at - 1 : at] != b"\n":
+        data = raw[end + 1 : end + 1 + head.length]
+        at = end + 1 + head.length + 1
+        if len(data) != head.length or raw[at - 1 : at] != b"\n":
             raise ParseError(msg("the last file is incomplete"))
-        found.append(_entry(head, data))
+        found.append(head.entry(data))
     return tuple(found)
 
 
-def _head(line: bytes) -> dict[str, Any]:
+class _Head(Struct, frozen=True, kw_only=True):
+    """The line before the bytes of a file."""
+
+    path: str
+    status: FileStatus
+    size: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    modified: float = 0.0
+    length: int = msgspec.field(name="bytes", default=-1)
+
+    def entry(self, data: bytes) -> FileEntry:
+        """The file that has these bytes."""
+        return FileEntry(
+            path=self.path,
+            status=self.status,
+            size=self.size,
+            mode=self.mode,
+            uid=self.uid,
+            gid=self.gid,
+            modified=self.modified,
+            data=data,
+        )
+
+
+class _OwnHead(_Head, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As `encode_files` writes it today."""
+
+
+_decoder = msgspec.json.Decoder(_OwnHead)
+
+
+def _head(line: bytes) -> _Head:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _any_head(line)
+
+
+def _any_head(line: bytes) -> _Head:
+    """A head that msgspec refuses, such as one with lone surrogates for a name that is no UTF-8."""
     try:
         head = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ParseError(msg("not the header of a file")) from error
     if not isinstance(head, dict):
         raise ParseError(msg("not the header of a file"))
-    return head
-
-
-def _entry(head: dict[str, Any], data: bytes) -> FileEntry:
     try:
-        return msgspec.convert({**head, "data": data}, FileEntry, builtin_types=(bytes,))
+        return msgspec.convert(head, _Head)
     except msgspec.ValidationError as error:
         raise ParseError(
             msg("not the header of a file: {error}", error=verbatim(str(error)))

@@ -104,6 +104,19 @@ def _identity(request: Request) -> str:
 _known_identity = functools.lru_cache(maxsize=4096)(_identity)  # the same are asked of every host
 
 
+def short_of(request: Request) -> str:
+    """`request.short()`, made once for each request: every finding on every host asks for it."""
+    try:
+        return _known_short(request)
+    except TypeError:  # a field that cannot be hashed
+        return request.short()
+
+
+@functools.lru_cache(maxsize=4096)
+def _known_short(request: Request) -> str:
+    return request.short()
+
+
 @functools.cache
 def _defaults(type_: type[Request]) -> dict[str, Any]:
     """The defaults of the fields of `type_`, as plain data."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
 from msgspec import Struct
 
 from audit_core.model import (
@@ -26,6 +27,7 @@ from audit_core.model import (
     observation_digest,
     verbatim,
 )
+from audit_core.model.requests import short_of
 
 
 class Observations(Struct, frozen=True, kw_only=True):
@@ -33,13 +35,21 @@ class Observations(Struct, frozen=True, kw_only=True):
 
     `observations` are keyed by the target that was reached and the identity of the question;
     `parents` maps the parts of the group to what they are part of. `faults` tells by target why it
-    could not be reached: the reason, and what to tell.
+    could not be reached: the reason, and what to tell. `digests` holds those made so far.
     """
 
     observations: Mapping[tuple[str, str], Observation]
     blob: Callable[[str], bytes]
     parents: Mapping[str, str] = {}
     faults: Mapping[str, tuple[Reason, Message]] = {}
+    digests: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+
+    def digest(self, observation: Observation) -> str:
+        """The digest of an observation of these, made once."""
+        key = (observation.target, observation.identity)
+        if key not in self.digests:
+            self.digests[key] = observation_digest(observation)
+        return self.digests[key]
 
     def find(self, request: Request, target: Target) -> Observation | None:
         """The observation of `request`, asked of `target` or else of what it is part of."""
@@ -86,45 +96,42 @@ _DETAILS = {
 }
 
 
-def absent(reason: Reason, detail: Message, observation: Observation) -> Absent:
-    return Absent(reason=reason, detail=detail, evidence=(observation_digest(observation),))
-
-
 def _unanswered(request: Request, observation: Observation) -> Absent:
     status = observation.status
     reason = request.if_not_found() if status is Status.NOT_PRESENT else _STATUS_REASONS[status]
-    detail = filled(_DETAILS[status], asked=request.short())
+    detail = filled(_DETAILS[status], asked=short_of(request))
     if observation.detail is not None:
         detail = msg("{detail} ({why})", detail=detail, why=observation.detail)
-    return absent(reason, detail, observation)
+    return Absent(reason=reason, detail=detail)
 
 
 def answer(
     request: Request, observation: Observation, observations: Observations, target: Target
 ) -> Answer | Absent:
-    """The answer that a parser may see, or why there is none.
+    """The answer that a parser may see, or why there is none, without the evidence.
 
     `request` is the question as its fact puts it today; what it accepts decides, not what was
     accepted when it was asked.
     """
-    asked = request.short()
     if observation.status is not Status.ANSWERED:
         return _unanswered(request, observation)
     if observation.truncated and not request.partial_ok:
         detail = msg(
-            "{asked}: the answer was cut at {size} bytes", asked=asked, size=observation.stdout_size
+            "{asked}: the answer was cut at {size} bytes",
+            asked=short_of(request),
+            size=observation.stdout_size,
         )
-        return absent(Reason.TRUNCATED, detail, observation)
+        return Absent(reason=Reason.TRUNCATED, detail=detail)
     if "known-secret" in observation.redactions:
         # A password that is a common word, such as an account's name, was redacted there too.
         detail = msg(
             "{asked}: the answer contained a credential of this run, which was redacted",
-            asked=asked,
+            asked=short_of(request),
         )
-        return absent(Reason.UNPARSABLE, detail, observation)
+        return Absent(reason=Reason.UNPARSABLE, detail=detail)
     code, stderr = observation.exit_code, observations.blob(observation.stderr_sha256)
     if not request.accepts(code, truncated=observation.truncated):
-        return absent(Reason.UNPARSABLE, _ended(asked, code, stderr), observation)
+        return Absent(reason=Reason.UNPARSABLE, detail=_ended(short_of(request), code, stderr))
     return Answer(
         stdout=observations.blob(observation.stdout_sha256),
         stderr=stderr,
