@@ -32,6 +32,7 @@ class Sources(Struct, frozen=True, kw_only=True):
 
     passwd: tuple[str, ...] = ()
     sudoers: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
 
 
 # nss-systemd adds accounts of services, and root and nobody; + and - entries of compat are read
@@ -73,7 +74,9 @@ def parse_sources(answers: Answers) -> Sources | Absent:
             found[at : at + 1] = [f"sss ({domain})" for domain in domains]
         return capped(found)
 
-    return Sources(passwd=elsewhere("passwd"), sudoers=elsewhere("sudoers"))
+    # initgroups says where the groups of an account are sought, `group` where it is not set
+    group = dict.fromkeys((*elsewhere("group"), *elsewhere("initgroups")))
+    return Sources(passwd=elsewhere("passwd"), sudoers=elsewhere("sudoers"), group=tuple(group))
 
 
 ASKS: dict[str, NamedAsk] = {

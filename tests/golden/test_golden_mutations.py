@@ -71,6 +71,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "empty password": (_SHADOW, "bob:$y$:", "bob::", "no-empty-password"),
     "MD5": (_SHADOW, "bob:$y$:", "bob:$1$:", "password-hash"),
     "no expiry": (_SHADOW, "bob:$y$:20785:2:90:", "bob:$y$:20785:2:99999:", "password-age"),
+    "password of a default account": (_SHADOW, "daemon:*:", "daemon:$6$:", "default-accounts"),
+    "umask of sessions": ("linux.login-defs", "UMASK 027", "UMASK 000", "umask"),
     "docker group": ("linux.groups", "users:x:100:", "docker:x:100:bob", "root-groups"),
     "disk group": ("linux.groups", "disk:x:6:", "disk:x:6:bob", "root-groups"),
     "shadow group": ("linux.groups", "shadow:x:42:", "shadow:x:42:bob", "root-groups file-modes"),

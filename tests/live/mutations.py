@@ -127,7 +127,7 @@ _ACCOUNTS = (
           "password-age"),
     Mutation("default account with password", f"h=$(grep ^alice: {_SHADOW} | cut -d: -f2); "
              f'sed -i "s#^sync:[^:]*:#sync:$h:#" {_SHADOW}', (_SHADOW,),
-             "default-accounts password-age"),
+             "default-accounts"),
     _edit("PASS_MAX_DAYS", _DEFS, r"s/^(PASS_MAX_DAYS).*/\1 99999/", "password-age-default",
           "password-age-default"),
     _edit("UMASK of login.defs", _DEFS, r"s/^(UMASK).*/\1 000/", "umask", "umask"),

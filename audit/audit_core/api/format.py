@@ -77,6 +77,8 @@ def c_integer(text: str) -> int | None:
         return int(text, 8)
     if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]{1,12}", text):
         return int(text, 16)
+    if re.fullmatch(r"[+-]?0[0-9]+", text):  # 090 is no octal number
+        return None
     return integer(text.removeprefix("+"))
 
 

@@ -320,8 +320,10 @@ _DEFAULTS = frozenset({
     "linux.default-accounts",
     needs=(ACCOUNTS, known_or_absent(SHADOW), ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
-    remedy=msg("Remove the named accounts, or lock them and give them the shell nologin"),
+    version=4,
+    remedy=msg(
+        "Remove the named accounts, or lock them (usermod -L) and give them the shell nologin"
+    ),
 )
 def default_accounts(
     accounts: Accounts,
@@ -330,17 +332,19 @@ def default_accounts(
     *,
     accounts_named: Annotated[frozenset[str], Superset] = _DEFAULTS,
 ) -> Judgement:
-    """Default accounts cannot log in with a password."""
-    there = [a.name for a in accounts.rows if a.name in accounts_named]
-    usable = {a.name for a, _ in _usable(accounts, shadow)}
-    usable |= {a.name for a in accounts.rows if a.has_shell and a.field in ("empty", "other")}
-    active = [name for name in there if name in usable]
-    expected = msg("default accounts are removed, locked or without a login shell")
-    if active:
-        return failed(
-            msg("Default accounts that can log in: {names}", names=capped(active)),
-            expected=expected,
-        )
+    """Default accounts have no password that can be used."""
+    there = [a for a in accounts.rows if a.name in accounts_named]
+    secrets = {secret.name: secret for secret in known(shadow) or ()}
+    usable = [a for a in there if _has_password(a, secrets)]
+    expected = msg("default accounts are removed, or their passwords are locked")
+    # FTP, mail, su -s and forwarding over SSH take a password without asking for the shell.
+    rows = (
+        ([a.name for a in usable if a.has_shell], _can_log_in),
+        ([a.name for a in usable if not a.has_shell], _without_shell),
+    )
+    if usable:
+        bad = [template(capped(names)) for names, template in rows if names]
+        return failed(*bad, expected=expected)
     return _whole(
         accounts,
         sources,
@@ -349,6 +353,23 @@ def default_accounts(
             expected=expected,
         ),
     )
+
+
+def _has_password(account: Account, secrets: dict[str, Secret]) -> bool:
+    """Whether the account has a password that can be used, an empty one included."""
+    if account.field != "shadowed":
+        return account.field in ("empty", "other")
+    secret = secrets.get(account.name)
+    return secret is not None and secret.usable
+
+
+def _can_log_in(names: tuple[str, ...]) -> Message:
+    return msg("Default accounts that can log in: {names}", names=names)
+
+
+def _without_shell(names: tuple[str, ...]) -> Message:
+    return msg("Default accounts with a password, which services may take although they have no "
+               "login shell: {names}", names=names)  # fmt: skip
 
 
 _GENERIC = frozenset({
@@ -428,6 +449,7 @@ def stale_accounts(
     never = [name for name in never if name not in idle]
     expected = msg("last login at most {days} days ago", days=max_idle_days)
     unused = msg("No usable login record of: {names}", names=capped(never))
+    last = _last_logins(able, logins)
     if stale or idle:
         old = msg(
             "{count} accounts have not logged in for longer than allowed (days): {names}",
@@ -439,11 +461,18 @@ def stale_accounts(
             names=capped(f"{name} ({days})" for name, days in idle.items()),
         )
         rows = ((stale, old), (idle, fresh), (never, unused))
-        return failed(*(detail for wanted, detail in rows if wanted), expected=expected)
+        return failed(*(detail for wanted, detail in rows if wanted), *last, expected=expected)
     if never:
-        return undetermined(unused, expected=expected)
+        return undetermined(unused, *last, expected=expected)
     recent = msg("{count} accounts that can log in, all used recently", count=len(able))
-    return _whole(accounts, sources, passed(recent, expected=expected))
+    return _whole(accounts, sources, passed(recent, *last, expected=expected))
+
+
+def _last_logins(able: list[Account], logins: tuple[Login, ...]) -> list[Message]:
+    """When the accounts that can log in did so last, as far as that is recorded."""
+    days = {login.name: login.last[:10] for login in logins if login.last is not None}
+    told = [f"{a.name} ({days[a.name]})" for a in able if a.name in days]
+    return [msg("Last logins: {names}", names=capped(told))] if told else []
 
 
 def _never_used(

@@ -71,8 +71,9 @@ class LoginDefs(Struct, frozen=True, kw_only=True):
     searched: dict[str, str] = {}
 
     def integer(self, key: str) -> int | None:
-        """The number of `key` as shadow reads it; None where it is missing or no number."""
-        return c_integer(self.values.get(key, ""))
+        """The number of `key` as shadow reads it; None where it is missing or no int."""
+        value = c_integer(self.values.get(key, ""))
+        return value if value is not None and abs(value) < 1 << 31 else None
 
     def raw(self, key: str) -> str:
         """The text of `key` for a reader, `-` where it is not set."""
@@ -531,6 +532,7 @@ def _kept(seen: Reached, values: dict[str, str]) -> tuple[int, Message | None]:
     "linux.password-age-default",
     needs=LOGIN_DEFS,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Set PASS_MAX_DAYS 90 and PASS_MIN_DAYS 1 in /etc/login.defs"),
 )
 def password_age_default(

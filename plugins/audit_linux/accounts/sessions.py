@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -124,8 +125,13 @@ def _short(setting: Setting, most: int) -> bool:
     return value is not None and 0 < value <= most
 
 
-def _mask(text: str) -> int | None:
-    return int(text, 8) if re.fullmatch("[0-7]{1,4}", text) else None
+def pam_mask(text: str) -> int | None:
+    """The mask that pam_umask reads in a value, None where it leaves the umask as it is.
+
+    strtoul(3) with base 8: what follows the digits does not matter. Compared with pam_umask 1.5.2.
+    """
+    found = re.match(r"[ \t\r]*[+]?([0-7]{1,12})", text)
+    return int(found[1], 8) & 0o777 if found else None
 
 
 def _grouped(mask: int) -> int:
@@ -133,64 +139,124 @@ def _grouped(mask: int) -> int:
     return (mask & ~0o070) | ((mask >> 3) & 0o070)
 
 
-def _by_pam(seen: Reached, told: int | None) -> set[int | None]:
-    """The masks that pam_umask sets on this way; without it 022 of init, or nobody knows."""
+_AT_START = 0o022  # of processes that systemd and init start
+
+
+_AT_START = 0o022  # of processes that systemd and init start
+
+
+def _by_pam(seen: Reached, defs: LoginDefs | Absent | None) -> set[int | None]:
+    """The masks that pam_umask sets on this way; None where nobody knows.
+
+    Without it that of init holds, unless login(1) itself goes by login.defs.
+    """
     rules = [rule for rule in seen if rule.module == "pam_umask.so"]
+    own = rules[-1].option("umask") if rules else None
+    if own is None and isinstance(defs, Absent):
+        return {None}
+    text = own if own is not None else _told(defs)
+    mask = _AT_START if text is None else pam_mask(text)
+    given = _AT_START if mask is None else mask
     if not rules:
-        return {told if told == 0o022 else None}
-    own = rules[-1].option("umask")
-    mask = told if own is None else _mask(own)
-    grouped = mask is not None and "usergroups" in rules[-1].args
-    return {mask, _grouped(mask or 0)} if grouped else {mask}
+        return {given if given == _AT_START else None}
+    return {given, _grouped(given)} if "usergroups" in rules[-1].args else {given}
+
+
+def _told(defs: LoginDefs | Absent | None) -> str | None:
+    return defs.searched.get("umask") if isinstance(defs, LoginDefs) else None
 
 
 @check(
     "linux.umask",
-    needs=(STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM)),
+    needs=(
+        STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM),
+        known_or_absent(ACCOUNTS),
+    ),
     severity=Severity.LOW,
-    version=6,
+    version=7,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
-)
+)  # fmt: skip
 def umask(
     startup: Startup,
     defs: LoginDefs | Absent | None,
     pam: Pam | Absent,
+    accounts: Accounts | Absent,
     *,
     masked: int = 0o027,
 ) -> Judgement:
     """New files of users are not accessible to others by default."""
     expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
     found = umasks(startup)
-    values = [mask_of(s.text) for s in found]
-    detail = [msg("umask in start-up files (? where a condition decides): {settings}",
-                settings=_detail(found))] if found else []  # fmt: skip
-    if not isinstance(defs, Absent):
-        default = defs.raw("UMASK") if defs else "-"
-        detail.append(msg("UMASK in /etc/login.defs: {value}", value=default))
-    if not (found and found[0].sure):
-        values.extend(_defaults(defs, pam))
-    if any(value is None for value in values):
-        return undetermined(*detail, expected=expected)
-    good = {(value or 0) & masked == masked for value in values}
-    if len(good) == 2:
+    defaults = _defaults(defs, pam)
+    detail = [*_told_masks(found, defs)]
+    if open_to_all := _open(defs, defaults):
+        return failed(*detail, *open_to_all, expected=expected)
+    values = {mask_of(s.text) for s in found}
+    deaf = _other_shells(accounts)
+    if deaf or not (found and found[0].sure):
+        values |= defaults
+    good = {value is not None and value & masked == masked for value in values}
+    if deaf and good != {True}:
+        detail.append(msg("Accounts whose shell does not read /etc/profile: {names}", names=deaf))
+        values |= {None}
+    if None in values or len(good) == 2:
         return undetermined(*detail, expected=expected)
     return expect(good == {True}, detail=tuple(detail), expected=expected)
+
+
+def _told_masks(found: tuple[Setting, ...], defs: LoginDefs | Absent | None) -> Iterator[Message]:
+    if found:
+        yield msg("umask in start-up files (? where a condition decides): {settings}",
+                  settings=_detail(found))  # fmt: skip
+    if not isinstance(defs, Absent):
+        default = defs.raw("UMASK") if defs else "-"
+        yield msg("UMASK in /etc/login.defs: {value}", value=default)
+
+
+_OF_OTHERS = 0o002
+
+
+def _open(defs: LoginDefs | Absent | None, defaults: set[int | None]) -> list[Message]:
+    """What lets everybody change new files, whatever start-up files of shells say.
+
+    Sessions without a login shell, such as those of SFTP, keep the mask that PAM sets. useradd
+    makes homes by UMASK where HOME_MODE is not set (shadow 4.13).
+    """
+    found = []
+    if all(mask is not None and not mask & _OF_OTHERS for mask in defaults):
+        masks = capped(f"{mask:04o}" for mask in defaults if mask is not None)
+        found.append(msg("Sessions without a login shell, as those of SFTP, begin with umask "
+                         "{masks}: everybody may change their new files", masks=masks))  # fmt: skip
+    if isinstance(defs, LoginDefs) and not defs.integer("HOME_MODE"):
+        homes = defs.integer("UMASK")
+        if homes is not None and not homes & _OF_OTHERS:
+            found.append(msg("useradd makes homes that everybody may change (UMASK {value})",
+                             value=defs.raw("UMASK")))  # fmt: skip
+    return found
+
+
+# They run /etc/profile when they are login shells.
+_OF_PROFILE = _OBEYS | {"sh", "dash", "ash", "lksh", "pdksh", "yash", "busybox"}
+
+
+def _other_shells(accounts: Accounts | Absent) -> tuple[str, ...]:
+    """The accounts whose shell has other start-up files (csh, zsh, fish), or is not known."""
+    return capped(
+        f"{a.name} ({a.shell})"
+        for a in _rows(accounts)
+        if a.has_shell and a.shell and a.shell.rsplit("/", 1)[-1] not in _OF_PROFILE
+    )
 
 
 def _defaults(defs: LoginDefs | Absent | None, pam: Pam | Absent) -> set[int | None]:
     """The umasks before any start-up file, over SSH and on the console; None for an unknown one."""
     if isinstance(pam, Absent):
         return {None}
-    told: int | None = 0o022
-    if defs is not None:
-        told = (
-            None if isinstance(defs, Absent) else _mask(defs.searched.get("umask", "022").strip())
-        )
     try:
         ways = [w for s in entrances(pam) for w in paths(stack(pam, s, "session"), accepted)]
     except Unresolved:
-        return {told if told == 0o022 else None}
-    return {mask for way in ways for mask in _by_pam(way, told)}
+        return _by_pam((), defs)
+    return {mask for way in ways for mask in _by_pam(way, defs)}
 
 
 FACTS = (STARTUP, ENVIRONMENT)

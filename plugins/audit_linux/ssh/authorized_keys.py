@@ -59,7 +59,7 @@ _OPTIONS = re.compile(r'(?:[^\s"\\]|\\"?|"(?:[^"\\]|\\"?)*+")++[ \t]+')
 
 
 def authorized(line: str) -> PublicKey | None:
-    """The key that a line accepts; None where it accepts none, as for a certificate authority."""
+    """The key that a line accepts, that of an authority (cert-authority) among them; else None."""
     text = line.strip(" \t\r")
     if not text or text.startswith("#"):
         return None
@@ -107,6 +107,7 @@ _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
 @sshd_check(
     "linux.authorized-keys",
     severity=Severity.MEDIUM,
+    version=2,
     also=(known_or_absent(optional(AUTHORIZED)), known_or_absent(ACCOUNTS)),
     remedy=msg(
         "Replace weak keys (ssh-keygen -t ed25519), make each file belong to its account and "
@@ -162,6 +163,17 @@ def _foreign(names: tuple[str, ...]) -> Message:
     return msg("Files of keys that belong to another account: {names}", names=names)
 
 
+# What lets keys in besides files of accounts: certificates that an authority signed, programs.
+_SOURCES = {
+    "authorizedkeyscommand": "AuthorizedKeysCommand",
+    "trustedusercakeys": "TrustedUserCAKeys",
+}
+
+
+def _is_set(value: str) -> bool:
+    return value.lower() not in ("", "none")
+
+
 def _doubts(
     server: Server, found: tuple[KeyFile, ...], accounts: Accounts | Absent
 ) -> list[Message]:
@@ -173,8 +185,14 @@ def _doubts(
         for path in line.split()
         if path.lower() != "none"
     }
-    command = server.sshd.one("authorizedkeyscommand").lower() not in ("", "none")
-    elsewhere = sorted(places - _USUAL) + (["AuthorizedKeysCommand"] if command else [])
+    elsewhere = sorted(places - _USUAL) + [
+        spelled for key, spelled in _SOURCES.items() if _is_set(server.sshd.one(key))
+    ]
+    elsewhere += [
+        f"Match {one.criteria}: {one.key} {one.value}"
+        for one in server.overrides("authorizedkeysfile", *_SOURCES)
+        if _is_set(one.value)
+    ]
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
     told = (

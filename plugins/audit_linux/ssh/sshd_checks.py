@@ -102,19 +102,43 @@ def _lists(server: Server, key: str) -> list[list[str]]:
     return [_users(server.sshd, key), *(one.value.split() for one in inside)]
 
 
-def _shut_out(server: Server) -> bool:
+def _everywhere(pattern: str) -> bool:
+    """Whether a pattern of DenyUsers holds for every address."""
+    return pattern.partition("@")[2].strip("*") == ""
+
+
+def _by_users(server: Server) -> bool:
     """Whether DenyUsers or AllowUsers exclude root from every address, Match blocks or not."""
     denied = all(
-        any("@" not in p and _names_root(p) for p in each) for each in _lists(server, "denyusers")
+        any(_everywhere(p) and _names_root(p) for p in each) for each in _lists(server, "denyusers")
     )
     lists = _lists(server, "allowusers")
     return denied or (bool(lists[0]) and not any(_names_root(p) for each in lists for p in each))
 
 
+def _by_groups(server: Server) -> bool | None:
+    """Whether DenyGroups or AllowGroups exclude root; None where that is not known.
+
+    Another source than /etc/group may put root in further groups.
+    """
+    names = server.names
+    groups = names.groups_of.get("root", frozenset()) if names else frozenset()
+
+    def of_root(patterns: list[str]) -> bool:
+        return any(like(group, pattern) for group in groups for pattern in patterns)
+
+    if groups and all(of_root(each) for each in _lists(server, "denygroups")):
+        return True
+    lists = _lists(server, "allowgroups")
+    if not lists[0] or any(of_root(each) for each in lists):
+        return False
+    return True if groups and names and names.whole else None
+
+
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -129,13 +153,26 @@ def sshd_root_login(
     value = server.sshd.one("permitrootlogin")
     told = [value, *(o.value for o in server.overrides("permitrootlogin"))] if value else []
     weak = [each for each in told if not good("", each)]
-    if weak and _shut_out(server):
+    if weak and _by_users(server):
         detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
                    value=shortened(weak[0]))  # fmt: skip
         return server.settled(passed(detail, expected=expected))
+    excluded = _by_groups(server) if weak else False
+    if excluded is not False:
+        detail = msg("PermitRootLogin is {value}, but DenyGroups or AllowGroups exclude root",
+                   value=shortened(weak[0]))  # fmt: skip
+        if excluded:
+            return server.settled(passed(detail, expected=expected))
+        return undetermined(_OTHER_GROUPS, expected=expected)
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
         return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)
     return settings_as(server, ("permitrootlogin",), good, expected)
+
+
+_OTHER_GROUPS = msg(
+    "AllowGroups names no group of root in /etc/group; whether root is in one by another source "
+    "(nsswitch.conf) is not known: ask with `id root`"
+)
 
 
 @sshd_check(

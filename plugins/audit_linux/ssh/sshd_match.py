@@ -39,7 +39,7 @@ def parse_names(answers: Answers) -> Names:
     accounts, seen = _value(parse_passwd, answers["passwd"])
     groups, known = _value(parse_group, answers["group"]) if answers["group"] else (None, True)
     sources, told = _value(parse_sources, answers)
-    local = isinstance(sources, Sources) and not sources.passwd
+    local = isinstance(sources, Sources) and not (sources.passwd or sources.group)
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     listed = groups if isinstance(groups, Groups) else Groups(members={})
     return Names(

@@ -25,9 +25,10 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.groups import GROUPS, Groups
+from audit_linux.groups import GROUPS, Groups, groups_of
 from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
+from audit_linux.passwd import ACCOUNTS, Account, Accounts
 from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
@@ -287,9 +288,15 @@ def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
 
 @check(
     "linux.sudo-scope",
-    needs=(TARGET, optional(SUDOERS), known_or_absent(optional(GROUPS)), ELSEWHERE),
+    needs=(
+        TARGET,
+        optional(SUDOERS),
+        known_or_absent(optional(GROUPS)),
+        ELSEWHERE,
+        known_or_absent(ACCOUNTS),
+    ),
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"
@@ -300,6 +307,7 @@ def sudo_scope(
     sudoers: Sudoers | None,
     groups: Groups | Absent | None,
     sources: Sources | Absent,
+    accounts: Accounts | Absent,
     *,
     admins: Annotated[frozenset[str], Subset] = _ADMINS,
 ) -> Judgement:
@@ -311,8 +319,9 @@ def sudo_scope(
     beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
     expected = msg("full rights only for {admins}", admins=listed(admins))
     bad = [template(names=beyond[what]) for what, template in _EXCESS if beyond.get(what)]
+    rights = _rights(sudoers, known(accounts), known(groups))
     if bad:
-        return failed(*bad, expected=expected)
+        return failed(*bad, *rights, expected=expected)
     full = [*found.get(Risk.ROOT, []), *found.get(Risk.READS, [])]
     seen = msg(
         "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
@@ -320,8 +329,39 @@ def sudo_scope(
     doubts = [template(names=beyond[what]) for what, template in _DOUBTFUL if beyond.get(what)]
     doubts += [_unread(sudoers)] if sudoers.unread else []
     if doubts:
-        return undetermined(seen, *doubts, expected=expected)
-    return seen_here(passed(seen, expected=expected), sources, "sudoers", "passwd")
+        return undetermined(seen, *rights, *doubts, expected=expected)
+    return seen_here(passed(seen, *rights, expected=expected), sources, "sudoers", "passwd")
+
+
+_MOST_TOLD = 3  # commands of an account in the record
+
+
+def _rights(
+    sudoers: Sudoers, accounts: Accounts | None, groups: Groups | None
+) -> tuple[Message, ...]:
+    """What each account with a login shell may run through sudo, root left out."""
+    people = [a for a in accounts.rows if a.has_shell and a.uid] if accounts else []
+    of = groups_of(groups or Groups(members={}), ((a.name, a.gid) for a in people))
+    told = [f"{a.name}: {_commands(sudoers, _called(a, of[a.name], groups))}" for a in people]
+    if not told:
+        return ()
+    return (msg("What accounts with a login shell may run through sudo: {names}",
+                names=capped(told)),)  # fmt: skip
+
+
+def _called(account: Account, teams: frozenset[str], groups: Groups | None) -> frozenset[str]:
+    """How rules may name an account: itself, its groups, each by name or number."""
+    numbers = {groups.gids[name] for name in teams if name in groups.gids} if groups else set()
+    names = {account.name, f"#{account.uid}", *(f"%{name}" for name in teams)}
+    return frozenset(names | {f"%#{number}" for number in numbers | {account.gid}} | {"ALL"})
+
+
+def _commands(sudoers: Sudoers, called: frozenset[str]) -> str:
+    """The commands of the grants that are for one of these names; `!` in front of a denied one."""
+    found = [g for g in sudoers.grants if called & set(g.who)]
+    told = dict.fromkeys(f"({','.join(g.runas)}) {g.command}" for g in found)
+    more = f", +{len(told) - _MOST_TOLD}" if len(told) > _MOST_TOLD else ""
+    return ", ".join([*told][:_MOST_TOLD]) + more or "-"
 
 
 def _any_command(names: tuple[str, ...]) -> Message:

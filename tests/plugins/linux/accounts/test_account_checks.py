@@ -234,7 +234,10 @@ def test_password_age_knob_and_empty_shell() -> None:
 @pytest.mark.parametrize(
     ("account", "given", "verdict"),
     [
-        (who("games", shell="/usr/sbin/nologin"), secret("games"), PASS),
+        (who("games", shell="/usr/sbin/nologin"), secret("games"), FAIL),
+        (who("sync", shell="/bin/sync"), secret("sync", ""), FAIL),
+        (who("ftp", shell="/usr/sbin/nologin", field="other"), secret("ftp", locked=True), FAIL),
+        (who("daemon", shell="/usr/sbin/nologin"), secret("daemon", locked=True), PASS),
         (who("games"), secret("games", locked=True), PASS),
         (who("games"), secret("games"), FAIL),
         (who("games"), secret("games", ""), FAIL),
@@ -293,7 +296,8 @@ def test_stale_accounts_not_in_lastlog_are_not_passed() -> None:
     rows = some(who("a"), who("b"))
     both = mod.stale_accounts.judge(rows, old, NOW, (secret("b"),), LOCAL)
     assert both.verdict is FAIL
-    assert len(both.detail) == 2
+    assert len(both.detail) == 3
+    assert both.detail[2].args["names"] == ("b (2020-01-01)",)
     # Its line in /etc/shadow, which may say that it has ended, could not be read.
     assert mod.stale_accounts.judge(rows, old, NOW, (), LOCAL).verdict is UNDETERMINED
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from audit_core.model import Absent, Answer, Answers, ParseError, Platform, Verdict
-from audit_linux.accounts.passwords import LoginDefs
-from audit_linux.accounts.sessions import session_timeout, umask
+from audit_linux.accounts.passwords import LoginDefs, parse_login_defs
+from audit_linux.accounts.sessions import _defaults, session_timeout, umask
 from audit_linux.accounts.shell_startup import parse_environment, timeouts, umasks
 from audit_linux.accounts.startup_files import Startup, parse_startup
 from audit_linux.pam import Pam, parse_pam
 from audit_linux.passwd import Account, Accounts
+from recorded import login_defs as real
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -182,7 +184,7 @@ def test_what_start_up_files_run(
             got = parse_startup(answers(files=profile, more=files(more)))
             assert isinstance(got, Startup)
             assert session_timeout.judge(got, ALICE, EL, ()).verdict is verdict
-            assert umask.judge(got, None, pam("# none\n")).verdict is verdict
+            assert umask.judge(got, None, pam("# none\n"), ALICE).verdict is verdict
     closed = files({}, not_permitted="/etc/site")
     profile = files({"/etc/profile": "TMOUT=300\n. /etc/site/profile\n"})
     got = parse_startup(answers(files=profile, more=closed))
@@ -278,11 +280,16 @@ UMASK = [
     ("x\n", "027", WIRED, PASS),
     ("x\n", "027", "", UNDETERMINED),
     ("x\n", "026", WIRED, FAIL),
-    ("x\n", "junk", WIRED, UNDETERMINED),
+    ("x\n", "junk", WIRED, FAIL),  # 0022 stays
+    ("umask 027\n", "000", WIRED, FAIL),  # of SFTP
+    ("umask 027\n", "0x17", WIRED, FAIL),
+    ("umask 027\n", "022", WIRED, PASS),
+    ("umask 027\n", "000", "session optional pam_umask.so umask=027\n", PASS),
+    ("umask 027\n", "027", "session optional pam_umask.so umask=0\n", FAIL),
     ("x\n", "027", "session optional pam_umask.so umask=022\n", FAIL),
     ("x\n", "022", "session optional pam_umask.so umask=027\n", PASS),
     ("x\n", None, "session optional pam_umask.so umask=0077\n", PASS),
-    ("x\n", "022", "session optional pam_umask.so umask=x\n", UNDETERMINED),
+    ("x\n", "022", "session optional pam_umask.so umask=x\n", FAIL),
     # Tried on Debian 12: 0007 for a user whose group bears his name.
     ("x\n", "027", "session optional pam_umask.so usergroups\n", UNDETERMINED),
     ("x\n", "022", "session optional pam_umask.so usergroups\n", FAIL),
@@ -295,19 +302,50 @@ def test_umask(subtests: pytest.Subtests, startup: MakeStartup, pam: Callable[[s
         with subtests.test(profile[:80]):
             defs = None if default is None else LoginDefs(values={}, searched={"umask": default})
             judged = umask.judge(
-                startup({"/etc/profile": profile}), defs, pam(session or "# none\n")
+                startup({"/etc/profile": profile}), defs, pam(session or "# none\n"), ALICE
             )
             assert judged.verdict is verdict
+
+
+def test_umask_holds_only_for_shells_that_read_etc_profile(
+    startup: MakeStartup, pam: Callable[[str], Pam]
+) -> None:
+    given, wired = startup({"/etc/profile": "umask 027\n"}), pam(WIRED)
+    for shell, default, verdict in (
+        ("/bin/zsh", "022", UNDETERMINED), ("/usr/bin/fish", "022", UNDETERMINED),
+        ("/bin/tcsh", "027", PASS), ("/bin/dash", "022", PASS), ("", "022", PASS),
+        ("/usr/sbin/nologin", "022", PASS),
+    ):  # fmt: skip
+        bob = Account(name="b", uid=1, gid=1, home="/", shell=shell, field="shadowed")
+        defs = LoginDefs(values={}, searched={"umask": default})
+        assert umask.judge(given, defs, wired, Accounts(rows=(bob,))).verdict is verdict
+
+
+def test_login_defs_as_useradd_and_pam_umask_read_them(
+    subtests: pytest.Subtests, answer: Make, pam: Callable[[str], Pam]
+) -> None:
+    """Compared with what the programs did (`recorded/login_defs.py`)."""
+    for case in json.loads(real.READ.read_text())["cases"]:
+        with subtests.test(case["text"][:60]):
+            defs = parse_login_defs(answer(case["text"]))
+            ages = [defs.integer(f"PASS_{name}") for name in ("MIN_DAYS", "MAX_DAYS", "WARN_AGE")]
+            added = [case["added"][name] for name in ("min", "max", "warn")]
+            assert [None if age is None or age < 0 else str(age) for age in ages] == [
+                age or None for age in added
+            ]
+            for arguments, did in case["umask"].items():
+                stack = pam(f"session required pam_umask.so {arguments}\n")
+                assert _defaults(defs, stack) == {int(mask, 8) for mask in did.values()}
 
 
 def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -> None:
     half = parse_pam(files({"/etc/pam.d/sshd": WIRED, "/etc/pam.d/login": "# none\n"}))
     assert isinstance(half, Pam)
     defs = LoginDefs(values={}, searched={"umask": "027"})
-    judged = umask.judge(startup({"/etc/profile": "x\n"}), defs, half)
+    judged = umask.judge(startup({"/etc/profile": "x\n"}), defs, half, ALICE)
     assert judged.verdict is UNDETERMINED
 
 
 def test_umask_knob(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
     given = startup({"/etc/profile": "umask 022\n"})
-    assert umask.judge(given, None, pam(WIRED), masked=0o022).verdict is PASS
+    assert umask.judge(given, None, pam(WIRED), ALICE, masked=0o022).verdict is PASS

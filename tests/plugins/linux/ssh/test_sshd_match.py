@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from audit_core.model import Absent, Answer, Answers, Verdict
 from audit_linux.ssh import sshd_checks as checks
@@ -164,6 +166,35 @@ def test_a_server_with_other_files_is_not_judged_by_the_usual_ones() -> None:
     for usual, verdict in ((False, UNDETERMINED), (True, FAIL)):
         running = Running(set={}, other=other, usual=usual)
         assert checks.sshd_root_login.judge(USUAL, bad, None, running).verdict is verdict
+
+
+# Whether root was let in by OpenSSH 9.2p1 from the loopback address, which stands for any.
+GROUPS = {
+    "AllowGroups ops": False, "AllowGroups root": True, "AllowGroups ro*": True,
+    "AllowGroups r?ot ops": True, "AllowGroups ops\nAllowGroups root": True,
+    "DenyGroups root": False, "DenyGroups ro*": False, "DenyGroups ops": True,
+    "AllowGroups !root": False, "AllowGroups ROOT": False, "AllowGroups *": True,
+    "DenyUsers root@*": False, "DenyUsers root@10.0.0.0/8": True, "DenyUsers !root": True,
+    "AllowUsers root@127.0.0.1": True, "AllowUsers root\nDenyGroups root": False,
+    "AllowUsers root\nAllowGroups ops": False,
+    "AllowGroups ops\nMatch Address 127.0.0.1\n AllowGroups root": True,
+    "DenyGroups root\nMatch Address 127.0.0.1\n DenyGroups ops": True,
+}  # fmt: skip
+
+
+def test_root_that_groups_exclude(subtests: Any, files: Make) -> None:
+    whole = Names(groups_of={"root": frozenset({"root"})})
+    more = structs.replace(whole, whole=False)
+    for text, let_in in GROUPS.items():
+        with subtests.test(text):
+            told = _read(files, {MAIN: text})
+            values = {key: tuple(told.settings[key]) for key in told.settings}
+            sshd = Sshd(values=GOOD.values | {"permitrootlogin": ("yes",)} | values)
+            for names, verdict in ((whole, PASS), (more, UNDETERMINED)):
+                judged = checks.sshd_root_login.judge(USUAL, sshd, told, None, None, names)
+                # by a group that is known root is shut out whatever other groups it has
+                sure = "Deny" in text or names is whole
+                assert judged.verdict is (FAIL if let_in else PASS if sure else verdict)
 
 
 def test_words() -> None:

@@ -114,6 +114,13 @@ def test_authorized_keys(answer: Make) -> None:
     ):
         assert _judged((structs.replace(one, **change),), people) is verdict, change
     assert _judged((one,), people, authorizedkeyscommand="/usr/bin/sss_ssh") is UNDETERMINED
+    assert _judged((one,), people, trustedusercakeys="/etc/ssh/ca.pub") is UNDETERMINED
+    assert _judged((one,), people, trustedusercakeys="none") is PASS
+    block = Override(criteria="User x", key="authorizedkeysfile", value="/etc/keys/%u")
+    sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys")
+    matched = SshdFiles(overrides=(block,))
+    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 3, (one,), people)
+    assert judged.verdict is UNDETERMINED
     text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/var/lib/jenkins:/bin/bash\n"
     assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
     assert _judged((structs.replace(one, mode=0o666),), people, pubkeyauthentication="no") is PASS

@@ -27,6 +27,7 @@ from audit_core.model.files import encode_files
 from audit_linux.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import parse_pam
+from audit_linux.passwd import Account, Accounts
 from audit_linux.sudo.sudo_checks import sudo_password, sudo_scope
 from audit_linux.sudo.sudo_risks import Risk, risk
 from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
@@ -36,11 +37,38 @@ from invented.answers import TARGET
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 LOCAL = Sources()
+ALICE = Accounts(
+    rows=(
+        Account(name="root", uid=0, gid=0, home="/root", shell="/bin/bash", field="shadowed"),
+        Account(name="alice", uid=1001, gid=1001, home="/home/alice", shell="/bin/sh",
+                field="shadowed"),
+        Account(name="games", uid=5, gid=60, home="/", shell="/bin/false", field="shadowed"),
+    )
+)  # fmt: skip
 BASE = "Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n"
 
 
 def scoped(*facts: Any, **parameters: Any) -> Judgement:
-    return sudo_scope.judge(TARGET, *facts, **parameters)
+    return sudo_scope.judge(TARGET, *facts, ALICE, **parameters)
+
+
+def test_the_record_tells_the_rights_of_each_login_account(
+    read: Callable[..., Sudoers],
+) -> None:
+    groups = Groups(members={"sudo": (), "ops": ("alice",)}, gids={"sudo": 27, "ops": 900})
+    for rule, told in {
+        "": "-",
+        "alice ALL=(root) /bin/ls": "(root) /bin/ls",
+        "#1001 ALL=(root) /bin/ls": "(root) /bin/ls",
+        "%ops ALL=(ALL) NOPASSWD: ALL": "(ALL) ALL",
+        "%#900 ALL=(root) /bin/ls, !/bin/id": "(root) /bin/ls, (root) !/bin/id",
+        "%#1001 ALL=(bob) /bin/ls": "(bob) /bin/ls",
+        "ALL ALL=(root) /bin/a, /bin/b, /bin/c, /bin/d":
+            "(root) /bin/a, (root) /bin/b, (root) /bin/c, +1",
+    }.items():  # fmt: skip
+        judged = scoped(read(BASE + rule), groups, LOCAL)
+        rights = [d for d in judged.detail if d.id.startswith("What accounts with a login shell")]
+        assert rights[0].args["names"] == (f"alice: {told}",), rule
 
 
 @pytest.fixture(scope="session")
@@ -507,7 +535,7 @@ def test_declared_administrators(read: Read) -> None:
     rules = read(BASE + "%yunwei ALL=(ALL) ALL\n")
     target = structs.replace(TARGET, settings={"admin_groups": ["yunwei"]})
     assert scoped(rules, None, LOCAL).verdict is FAIL
-    judged = sudo_scope.judge(target, rules, Groups(members={"yunwei": ("eve",)}), LOCAL)
+    judged = sudo_scope.judge(target, rules, Groups(members={"yunwei": ("eve",)}), LOCAL, ALICE)
     assert judged.verdict is PASS
     assert judged.detail[0].args["names"] == ("%sudo: -", "%yunwei: eve")
 
