@@ -142,8 +142,8 @@ def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
         cell("C4", "=1+1"): "待补充材料!C4: a formula",
         cell("C4", "#N/A", "e"): "待补充材料!C4: #N/A is an error value",
         cell("B4", "maybe"): "待补充材料!B4: maybe is not one of the values",
-        cell("E4", "soon"): "待补充材料!E4: soon is no day",
-        cell("E4", "2026-02-30"): "待补充材料!E4: 2026-02-30 is no day",
+        cell("E4", "soon"): "待补充材料!E4: soon is not a day",
+        cell("E4", "2026-02-30"): "待补充材料!E4: 2026-02-30 is not a day",
         cell("C4", "x" * 4001): "待补充材料!C4: the text has more than 4000",
         cell("C4", "a\u202eb"): "待补充材料!C4: the character U+202E",
         cell("H4", "q/1/1"): "待补充材料!4: the row has no key",
@@ -198,7 +198,7 @@ def test_a_row_of_several_steps_tells_the_ones_that_were_changed() -> None:
     twice.active.append(
         ["不满足", *[None] * 2, "看过", *[None] * 3, row_mark("q/c/1@web1", [""] * 5)]
     )
-    assert why(twice).startswith("Sheet!3: the row stands there twice")
+    assert why(twice).startswith("Sheet!3: the row appears twice")
     lost = steps_row(("满足", "", "不满足"), "看过", "", "", "")
     lost.active["C1"] = "renamed"
     assert why(lost).startswith("Sheet!2: the column of step 3 is missing")
@@ -231,11 +231,11 @@ def test_dangerous_files_are_refused_before_anything_is_read(
         packed(parts | {sheet: bomb}): "document types and entities",
         packed(parts | {sheet: parts[sheet].decode().encode("utf-16")}): "not XML in UTF-8",
         packed(parts, more=[(sheet, b"<a/>")]): "twice",
-        packed({}): "no .xlsx workbook",
+        packed({}): "not an .xlsx workbook",
         b"\xd0\xcf\x11\xe0" + bytes(100): "password",
-        raw[:-30]: "no intact",
-        b"": "no intact",
-        raw.replace(b"<", b">")[:2000]: "no intact",
+        raw[:-30]: "not an intact",
+        b"": "not an intact",
+        raw.replace(b"<", b">")[:2000]: "not an intact",
     }  # fmt: skip
     for data, text in cases.items():
         with pytest.raises(InputError) as caught:
