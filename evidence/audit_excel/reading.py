@@ -75,7 +75,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     columns: Mapping[str, int]
 
 
-_Seen = dict[tuple[FormKind, str], FormRow]
+_RowsByKey = dict[tuple[FormKind, str], FormRow]
 
 
 class _Reader:
@@ -83,8 +83,8 @@ class _Reader:
         self._name = name
         self._cells = 0
         self._run = ""
-        self._rows_seen: _Seen = {}
-        self._parts_seen: _Seen = {}
+        self._rows_seen: _RowsByKey = {}
+        self._parts_seen: _RowsByKey = {}
         self._said: dict[str, Translator] = {}
 
     def form(self, book: Any) -> Form:
@@ -184,7 +184,7 @@ class _Reader:
             if not self._again(part, self._parts_seen):
                 yield part
 
-    def _again(self, row: FormRow, seen: _Seen) -> bool:
+    def _again(self, row: FormRow, seen: _RowsByKey) -> bool:
         """Whether the same row was there before; raises InputError where it said otherwise."""
         first = seen.setdefault((row.kind, row.key), row)
         if first is row:

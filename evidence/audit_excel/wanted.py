@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from audit_core.attest.questions import Asked as AskedStep
-from audit_core.attest.questions import Open, Question, grouped, question_id
+from audit_core.attest.questions import AskedStep, Open, Question, grouped, question_id
 from audit_core.model import Conclusion, Result, Target, msg
 from audit_core.model.attestations import AnswerState, StepAnswer
 from audit_core.model.forms import FormKind
@@ -26,7 +25,7 @@ AT_ONCE = 4
 """Steps of a row: with more, it would be higher than Excel shows."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class QuestionStep(Struct, frozen=True, kw_only=True):
     """A step that a row asks after, the id of its question, and the answer that counts."""
 
     question: str
@@ -42,7 +41,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """
 
     clause: Clause
-    steps: tuple[Asked, ...]
+    steps: tuple[QuestionStep, ...]
     conclusions: tuple[Conclusion, ...]
 
     @property
@@ -68,10 +67,10 @@ class _Row:
 
     def __init__(self, clause: Clause) -> None:
         self.clause = clause
-        self.steps: dict[str, Asked] = {}
+        self.steps: dict[str, QuestionStep] = {}
         self.conclusions: dict[tuple[str, str, str], Conclusion] = {}
 
-    def add(self, asked: Asked, conclusions: Iterable[Conclusion]) -> None:
+    def add(self, asked: QuestionStep, conclusions: Iterable[Conclusion]) -> None:
         self.steps.setdefault(asked.question, asked)
         self.conclusions |= {(c.catalog, c.clause, c.target): c for c in conclusions}
 
@@ -106,7 +105,7 @@ def _open(view: View) -> _Rows:
     for question in grouped(tuple(_asked(view))):
         clause = question.clause
         key = (clause.catalog, clause.id, question.id.partition("@")[2])
-        asked = Asked(question=question.id, step=question.step)
+        asked = QuestionStep(question=question.id, step=question.step)
         rows.setdefault(key, _Row(clause)).add(asked, _bears_on(question, by_key))
     return rows
 
@@ -144,7 +143,7 @@ def _unknown(view: View, conclusion: Conclusion) -> Wanted:
     clause = view.clause(conclusion)
     step = clause.steps[0]
     key = question_id((clause.catalog, clause.id, step.number), conclusion.target)
-    asked = Asked(question=key, step=step)
+    asked = QuestionStep(question=key, step=step)
     return Wanted(clause=clause, steps=(asked,), conclusions=(conclusion,))
 
 
@@ -162,7 +161,7 @@ def _answered(view: View) -> _Rows:
             key = (name.rpartition("/")[0], selector, *_shared(answer).values())
             number = int(name.rpartition("/")[2])
             step = replace(steps[told.number], number=number)  # as the question numbers it
-            asked = Asked(question=answer.question, step=step, answer=answer)
+            asked = QuestionStep(question=answer.question, step=step, answer=answer)
             rows.setdefault(key, _Row(clause)).add(asked, (conclusion,))
     return rows
 

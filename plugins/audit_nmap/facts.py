@@ -20,7 +20,7 @@ from audit_core.api.sdk import (
 from audit_nmap.listening import LISTENING
 from audit_nmap.ports import DEFAULT_RANGE, HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
 from audit_nmap.request import PortScan
-from audit_nmap.scan import Scan, SecondLook, read_scan
+from audit_nmap.scan import Scan, SecondCheck, read_scan
 
 _MAX_RATE = 300  # connections begun per second
 _MOST_DECLARED = 50
@@ -100,14 +100,14 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     return _seen_twice(address, found, _second_look(answer.stderr))
 
 
-def _second_look(raw: bytes) -> SecondLook:
+def _second_look(raw: bytes) -> SecondCheck:
     try:
-        return msgspec.json.decode(raw, type=SecondLook)
+        return msgspec.json.decode(raw, type=SecondCheck)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError(msg("not a second check: {error}", error=verbatim(str(error)))) from error
 
 
-def _seen_twice(address: str, scan: Scan, second: SecondLook) -> Ports:
+def _seen_twice(address: str, scan: Scan, second: SecondCheck) -> Ports:
     """What stands after the second look: its word counts where the two differ."""
     answered, unanswered = _numbers(second.answered), _numbers(second.unanswered)
     unconfirmed = scan.open & unanswered

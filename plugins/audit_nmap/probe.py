@@ -32,7 +32,7 @@ from audit_core.model import (
 )
 from audit_nmap.ports import ranges, read_ports
 from audit_nmap.request import PortScan
-from audit_nmap.scan import SecondLook, read_scan
+from audit_nmap.scan import SecondCheck, read_scan
 
 _MOST = 200  # open ports: where there are more, a device accepts every connection
 _PACE_S = 0.1  # limits on new connections commonly allow 20 a second
@@ -123,7 +123,7 @@ def _wanted(raw: bytes, address: str, ports: str, again: Ports) -> tuple[Ports, 
 def _second_look(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, open_: Ports, closed: Ports,
     until: float,
-) -> SecondLook:  # fmt: skip
+) -> SecondCheck:  # fmt: skip
     missed = _missed_at_once(str(address), sorted(open_, reverse=True)[:2], until)
     answered: dict[bool, list[int]] = {True: [], False: []}
     for port in sorted(open_ | closed):
@@ -132,7 +132,7 @@ def _second_look(
             break
         time.sleep(min(left, _PACE_S))
         answered[_answers(str(address), port, min(left, _WAIT_S))].append(port)
-    return SecondLook(
+    return SecondCheck(
         source=_source(address), answered=ranges(answered[True]),
         unanswered=ranges(answered[False]), limited=not missed.isdisjoint(answered[True]),
     )  # fmt: skip

@@ -23,7 +23,7 @@ class Scan(Struct, frozen=True, kw_only=True):
         return self.open | self.closed | self.silent
 
 
-class SecondLook(Struct, frozen=True, kw_only=True):
+class SecondCheck(Struct, frozen=True, kw_only=True):
     """The ports that took a plain connection after the scan, and those that did not, in nmap's
     words. `limited`: an open port did not take every one of a few connections at the pace of the
     scan. `source` is the collector's own address on the way there, empty where unknown."""

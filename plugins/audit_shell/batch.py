@@ -208,22 +208,22 @@ def frame_file(index: str, nonce: str, stat: bytes, body: bytes) -> bytes:
     return b"".join((*parts, frame(f"{index}.d", nonce, told, 0)))
 
 
-class _Frame(Struct):
+class _FramedOutput(Struct):
     body: bytes = b""
     exit_code: int | None = None
     closed: bool = False
     twice: bool = False
 
 
-def _frames(stream: bytes, nonce: str) -> dict[str, _Frame]:
+def _frames(stream: bytes, nonce: str) -> dict[str, _FramedOutput]:
     mark = re.compile(rb"\n%s (?:B ([0-9.sdf]+)|E ([0-9.sdf]+) ([0-9]*))\n" % nonce.encode())
-    frames: dict[str, _Frame] = {}
+    frames: dict[str, _FramedOutput] = {}
     opened, start = "", 0
     stream = _doubled(stream, nonce)
     for hit in mark.finditer(stream):
         if hit[1] is not None:
             opened, start = hit[1].decode(), hit.end()
-            frames[opened] = _Frame(twice=opened in frames)
+            frames[opened] = _FramedOutput(twice=opened in frames)
         elif opened == hit[2].decode():
             frame = frames[opened]
             frame.body, frame.closed = stream[start : hit.start()], True
@@ -352,7 +352,7 @@ def unframe(
     return Unframed(header=head, replies=replies, slow_s=slow_s)
 
 
-def _in_part(key: str, request: ReadFiles, out: dict[str, _Frame]) -> bool:
+def _in_part(key: str, request: ReadFiles, out: dict[str, _FramedOutput]) -> bool:
     return f"{key}.f{len(find_files.searches(request)) - 1}" not in out
 
 
@@ -365,8 +365,8 @@ def _reply(
     key: str,
     request: ShellRequest,
     head: Header | None,
-    out: dict[str, _Frame],
-    err: dict[str, _Frame],
+    out: dict[str, _FramedOutput],
+    err: dict[str, _FramedOutput],
     cut: Status,
 ) -> ScriptResponse | None:
     if head is None:  # then nothing tells how the rest was asked
@@ -390,8 +390,8 @@ def _reply(
 def _command_reply(
     key: str,
     limit: int,
-    out: dict[str, _Frame],
-    err: dict[str, _Frame],
+    out: dict[str, _FramedOutput],
+    err: dict[str, _FramedOutput],
     cut: Status,
     *,
     sudo: bool,
@@ -399,7 +399,7 @@ def _command_reply(
     frame = out.get(key)
     if frame is None:
         return None
-    errors = err.get(key, _Frame()).body
+    errors = err.get(key, _FramedOutput()).body
     body, truncated = frame.body[:limit], len(frame.body) > limit
     if frame.twice:
         return ScriptResponse(status=Status.MALFORMED, stdout=body, stderr=errors, detail=_TWICE)
@@ -428,8 +428,8 @@ def _command_reply(
 def _files_reply(
     key: str,
     request: ReadFiles,
-    out: dict[str, _Frame],
-    err: dict[str, _Frame],
+    out: dict[str, _FramedOutput],
+    err: dict[str, _FramedOutput],
     cut: Status,
     *,
     sudo: bool,
@@ -463,8 +463,8 @@ def _files_reply(
 def _file_reply(
     key: str,
     request: ReadFile,
-    out: dict[str, _Frame],
-    err: dict[str, _Frame],
+    out: dict[str, _FramedOutput],
+    err: dict[str, _FramedOutput],
     cut: Status,
     *,
     sudo: bool,
@@ -472,7 +472,7 @@ def _file_reply(
     stat = out.get(key + ".s")
     if stat is None:
         return None
-    told = stat.body + err.get(key + ".s", _Frame()).body
+    told = stat.body + err.get(key + ".s", _FramedOutput()).body
     if not stat.closed:
         return ScriptResponse(status=cut, stderr=told, truncated=True)
     if stat.exit_code != 0:
@@ -493,7 +493,7 @@ def _file_reply(
         return _changed(reply)
     if second is None or not second.closed:
         return structs.replace(reply, status=cut, exit_code=None)
-    return _verified(reply, second, err.get(key + ".d", _Frame()).body)
+    return _verified(reply, second, err.get(key + ".d", _FramedOutput()).body)
 
 
 def _size(stat: bytes) -> int:
@@ -524,7 +524,7 @@ def _lost(reply: ScriptResponse) -> ScriptResponse:
     return structs.replace(reply, status=Status.CHANGED, detail=VANISHED)
 
 
-def _verified(reply: ScriptResponse, second: _Frame, errors: bytes) -> ScriptResponse:
+def _verified(reply: ScriptResponse, second: _FramedOutput, errors: bytes) -> ScriptResponse:
     """`reply`, unless the file's digest taken after it was read is another one: it changed."""
     if second.exit_code is None:
         return structs.replace(reply, status=Status.MALFORMED, detail=NO_PROCESS)

@@ -38,7 +38,7 @@ class SshKeyExchange(Request, frozen=True, kw_only=True, tag="ssh-key-exchange")
         return msg("Algorithms and host keys that the SSH server shows in its key exchange")
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class StoredKeyExchange(Struct, frozen=True, kw_only=True):
     """The stored answer, as JSON: the lists as sent, and keys in base64 by the algorithm asked for.
 
     `unread`: the algorithms of keys that could not be looked at. `through`: the host in between.
@@ -82,7 +82,7 @@ _MOST_NAMES = 300
 def parse_key_exchange(answer: Answer) -> KeyExchange:
     """The lists without the marks that are no algorithms, and the host keys that were shown."""
     try:
-        shown = msgspec.json.decode(answer.stdout, type=Shown)
+        shown = msgspec.json.decode(answer.stdout, type=StoredKeyExchange)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ParseError(msg("not a key exchange: {error}", error=verbatim(str(error)))) from error
     algorithms = {
@@ -100,7 +100,7 @@ def parse_key_exchange(answer: Answer) -> KeyExchange:
     )
 
 
-def _names(shown: Shown, part: str) -> list[str]:
+def _names(shown: StoredKeyExchange, part: str) -> list[str]:
     told = shown.lists.get(part, [])[:_MOST_NAMES]
     return [name for name in told if not name.startswith(_MARKS)]
 

@@ -33,7 +33,7 @@ from .host import TARGETS, recorded
 
 CHECKS = tuple(plugins.load().checks.values())
 WEB = TARGETS[0]
-Seen = Mapping[tuple[str, str], Observation]
+Observations = Mapping[tuple[str, str], Observation]
 
 
 class Recorded:
@@ -41,7 +41,7 @@ class Recorded:
 
     faults: ClassVar[dict[tuple[str, str], FaultFrame]] = {}
 
-    def __init__(self, observations: Seen, put: bytes = b"") -> None:
+    def __init__(self, observations: Observations, put: bytes = b"") -> None:
         self.observations = observations
         self._put = put
 
@@ -59,7 +59,7 @@ def facts_of(bundle: Recorded) -> GroupFacts:
     return GroupFacts(group, bundle, SkippedSteps(), lambda step: None, shared, "")  # type: ignore[arg-type]
 
 
-def judged(observations: Seen, checks: Sequence[Check]) -> dict[str, Finding]:
+def judged(observations: Observations, checks: Sequence[Check]) -> dict[str, Finding]:
     facts = facts_of(Recorded(observations))
     return {
         c.id: judge.judge(

@@ -19,7 +19,7 @@ from audit_nmap.facts import Ports, ask, parse_ports
 from audit_nmap.offers import CONNECTORS
 from audit_nmap.ports import ranges
 from audit_nmap.request import PortScan
-from audit_nmap.scan import SecondLook
+from audit_nmap.scan import SecondCheck
 from core.fakes import ask_isolated
 
 pytestmark = pytest.mark.live
@@ -181,6 +181,6 @@ def test_open_but_not_at_the_pace_of_the_scan(
         address="127.0.0.1", ports=ranges(listeners), again=str(third), max_rate=9, timeout_s=60
     )
     reply = prober.scanned(asked)
-    second_look = msgspec.json.decode(reply.stderr, type=SecondLook)
+    second_look = msgspec.json.decode(reply.stderr, type=SecondCheck)
     assert (second_look.answered, second_look.unanswered) == (str(first), str(third))
     assert second_look.limited

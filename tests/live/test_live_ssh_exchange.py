@@ -33,8 +33,8 @@ from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh.host_keys import sshd_host_key_size
 from audit_linux.ssh.sshd import Servers, parse_sshd_t
 from audit_linux.ssh.sshd import Sshd as Settings
-from audit_linux.ssh.sshd_shown import ShownServer, shown_server
-from audit_shell.key_exchange import Shown, parse_key_exchange
+from audit_linux.ssh.sshd_offered import OfferedAlgorithms, shown_server
+from audit_shell.key_exchange import StoredKeyExchange, parse_key_exchange
 from audit_shell.ssh import SshAccess, SshTransport, _host_key, _server_keys
 from core.fakes import new_run, shell_route
 from live.patience import PATIENCE_S, eventually
@@ -88,13 +88,13 @@ def access(server: Sshd, **more: Any) -> SshAccess:
     )  # fmt: skip
 
 
-def told(way: SshAccess) -> Shown:
+def told(way: SshAccess) -> StoredKeyExchange:
     """What the server shows to a session that is logged in to it."""
     with SshTransport(way).open() as session:
         return session.key_exchange(PATIENCE_S)
 
 
-def read(shown: Shown) -> ShownServer:
+def read(shown: StoredKeyExchange) -> OfferedAlgorithms:
     """What the plugin of Linux makes of it."""
     return shown_server(parse_key_exchange(answer(msgspec.json.encode(shown))))
 
@@ -106,7 +106,7 @@ def answer(stdout: bytes) -> Answer:
     )  # fmt: skip
 
 
-def seen(check: Check, shown: ShownServer, programs: Servers = USUAL) -> Judgement:
+def seen(check: Check, shown: OfferedAlgorithms, programs: Servers = USUAL) -> Judgement:
     """What an account judges that may read nothing of the server's."""
     more = (None,) if check is sshd_host_key_size else ()
     return check.judge(programs, NONE, NONE, NONE, NONE, NONE, shown, *more)

@@ -29,7 +29,7 @@ class Open(Struct, frozen=True, kw_only=True):
 OpenAs = Callable[[Clause, Step, Target], Open | None]
 """How a step is open on an object; None where it is not."""
 
-Asked = tuple[Clause, Step, Target, Open]
+AskedStep = tuple[Clause, Step, Target, Open]
 """A step that is open on an object."""
 
 
@@ -127,7 +127,7 @@ def questions(
     )
 
 
-def grouped(asked: Sequence[Asked]) -> tuple[Question, ...]:
+def grouped(asked: Sequence[AskedStep]) -> tuple[Question, ...]:
     """What is `asked`, each question once, in this order."""
     root_of = roots({(c.catalog, c.id): c for c, *_ in asked}.values())
     found: dict[tuple[StepKey, str], _Found] = {}

@@ -22,18 +22,18 @@ from audit_core.store.answers import AnswersFolder
 from audit_core.store.runs import Run
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class GivenStatements(Struct, frozen=True, kw_only=True):
     """What the options name: answers and waivers, each None where no file was named."""
 
     answers: Given | None
     waivers: GivenWaivers | None
 
 
-def given(context: Context) -> Said:
+def given(context: Context) -> GivenStatements:
     """What the files of `--answers` and `--waivers` hold. Raises InputError."""
     paths: list[Path] = getattr(context.args, "answers", [])
     waived: list[Path] = getattr(context.args, "waivers", [])
-    return Said(
+    return GivenStatements(
         answers=read(context, paths) if paths else None,
         waivers=read_waivers(waived, redacting(context)) if waived else None,
     )
@@ -59,7 +59,7 @@ def today() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def take(context: Context, run: Run, profile: Profile, said: Said) -> None:
+def take(context: Context, run: Run, profile: Profile, said: GivenStatements) -> None:
     """What was `said` counts for `run` from here on, judged on the day of `--as-of`.
 
     What no option names stays as it was given before. Raises UsageError for a day before the
@@ -83,7 +83,7 @@ def take(context: Context, run: Run, profile: Profile, said: Said) -> None:
         tell_unused(context, profile, run.file.targets, answers.answers.answers)
 
 
-def _joined(folder: AnswersFolder, said: Said) -> AnswerSet:
+def _joined(folder: AnswersFolder, said: GivenStatements) -> AnswerSet:
     """What is stored, with what was said in the place of its part."""
     held = folder.load(folder.in_use().answers)
     base = held if said.answers is None else said.answers.answers

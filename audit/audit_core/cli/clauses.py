@@ -40,7 +40,7 @@ _SHORT = 3
 """Values shorter than this, numbers aside, stand in too many lines."""
 
 
-class _Place(Struct, frozen=True, kw_only=True):
+class _EvidenceLocation(Struct, frozen=True, kw_only=True):
     object: str
     file: str
     seen: Evidence
@@ -160,14 +160,14 @@ def _objects(results: Results, named: Iterable[str]) -> Iterator[str]:
         yield of[name]
 
 
-def _places(results: Results) -> Iterator[tuple[str, _Place]]:
+def _places(results: Results) -> Iterator[tuple[str, _EvidenceLocation]]:
     """Where each observation stands in a pack, by its digest."""
     # numbered as the pack does it, over all objects
     numbers, width = itertools.count(1), number_width(results)
     for entry in results.entries:
         for seen in results.observations_of(entry):
             file = evidence.shown(next(numbers), seen, width)
-            yield seen.digest, _Place(object=entry.object, file=file, seen=seen)
+            yield seen.digest, _EvidenceLocation(object=entry.object, file=file, seen=seen)
 
 
 def _target(
@@ -175,7 +175,7 @@ def _target(
     run: Run,
     made: Conclusion,
     findings: Mapping[str, Finding],
-    places: Mapping[str, _Place],
+    places: Mapping[str, _EvidenceLocation],
 ) -> ExplainedTarget:
     def told(ids: Iterable[str]) -> tuple[ExplainedFinding, ...]:
         return tuple(_finding(context, run, findings[i], places) for i in ids if i in findings)
@@ -199,7 +199,7 @@ def _target_step(step: StepResult, findings: tuple[ExplainedFinding, ...]) -> Ta
 
 
 def _finding(
-    context: Context, run: Run, f: Finding, places: Mapping[str, _Place]
+    context: Context, run: Run, f: Finding, places: Mapping[str, _EvidenceLocation]
 ) -> ExplainedFinding:
     values = tuple(v for v in dict.fromkeys(_values(f.detail)) if len(v) >= _SHORT or v.isdigit())
     return ExplainedFinding(
@@ -222,7 +222,7 @@ def _values(messages: Iterable[Message]) -> Iterator[str]:
                     yield str(one).strip("'\"")
 
 
-def _evidence(run: Run, place: _Place, values: Sequence[str]) -> ExplainedEvidence:
+def _evidence(run: Run, place: _EvidenceLocation, values: Sequence[str]) -> ExplainedEvidence:
     lines: tuple[str, ...] = ()
     if place.seen.stdout_size:
         with evidence.opened(run, place.object) as kept:

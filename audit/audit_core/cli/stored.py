@@ -35,7 +35,7 @@ def profile_of(context: Context, run: Run) -> Profile:
     return context.profile(getattr(context.args, "profile", None) or file.profile, file.extensions)
 
 
-def take_answers(context: Context, run: Run, given: answers.Said) -> None:
+def take_answers(context: Context, run: Run, given: answers.GivenStatements) -> None:
     """What `--answers`, `--waivers` and `--as-of` say counts for `run`."""
     answers.take(context, run, profile_of(context, run), given)
 

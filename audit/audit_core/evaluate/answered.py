@@ -19,11 +19,11 @@ from audit_core.model.attestations import (
 from audit_core.model.results import Clause
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class AnsweredStep(Struct, frozen=True, kw_only=True):
     """A step that somebody answered: the answer, the step by the checks alone, and with both."""
 
     answer: StepAnswer
-    seen: StepState
+    by_checks: StepState
     view: StepView
 
     @property
@@ -32,47 +32,47 @@ class Told(Struct, frozen=True, kw_only=True):
         return self.answer.state is AnswerState.COUNTS
 
 
-def told(
+def answered_steps(
     clause: Clause, target: Target, seen: Mapping[int, StepView], standing: Standing
-) -> dict[int, Told]:
+) -> dict[int, AnsweredStep]:
     """The steps of `clause` that somebody answered for `target`; `seen` is what checks say."""
     found = {}
     for step in clause.steps:
         if step.number in seen and (answer := standing.of(clause, step, target)) is not None:
-            found[step.number] = _told(answer, seen[step.number])
+            found[step.number] = _answered_step(answer, seen[step.number])
     return found
 
 
-def _told(answer: StepAnswer, seen: StepView) -> Told:
+def _answered_step(answer: StepAnswer, seen: StepView) -> AnsweredStep:
     if answer.state is not AnswerState.COUNTS:
-        return Told(answer=answer, seen=seen.state, view=seen)
+        return AnsweredStep(answer=answer, by_checks=seen.state, view=seen)
     view = answered(seen, answer.verdict)
     if view is None:
         answer = structs.replace(answer, state=AnswerState.CONTRADICTED)
-    return Told(answer=answer, seen=seen.state, view=view or seen)
+    return AnsweredStep(answer=answer, by_checks=seen.state, view=view or seen)
 
 
-def reasons(told: Mapping[int, Told]) -> list[Message]:
+def reasons(answers: Mapping[int, AnsweredStep]) -> list[Message]:
     """Why steps do not apply, as people said."""
     return [
         filled(NOT_APPLICABLE_BY,
                by=t.answer.by, date=t.answer.date, reason=_line(t.answer.reason))
-        for t in told.values()
+        for t in answers.values()
         if t.counts and t.answer.verdict is AnswerVerdict.NOT_APPLICABLE
     ]  # fmt: skip
 
 
-def remarks(told: Mapping[int, Told]) -> Iterator[Message]:
+def remarks(answers: Mapping[int, AnsweredStep]) -> Iterator[Message]:
     """What a reader must know of the answers: denials, contradictions, and what does not count."""
-    for number, one in told.items():
+    for number, one in answers.items():
         if (remark := _remark(number, one)) is not None:
             yield remark
 
 
-def _remark(number: int, told: Told) -> Message | None:
-    answer, by = told.answer, told.answer.by
+def _remark(number: int, step: AnsweredStep) -> Message | None:
+    answer, by = step.answer, step.answer.by
     if answer.state is AnswerState.CONTRADICTED:
-        return _contradicted(number, told)
+        return _contradicted(number, step)
     if answer.state is AnswerState.EXPIRED:
         return msg("Step {step} is open again: the answer of {by} held until {date}",
                    step=number, by=by, date=answer.valid_until)  # fmt: skip
@@ -88,12 +88,12 @@ def _remark(number: int, told: Told) -> Message | None:
         return msg("Step {step} is denied: the dates that {by} gave on {date} ({value}) break its "
                    "limit {limit}", step=number, by=by, date=answer.date,
                    value=_line(answer.value), limit=answer.limit)  # fmt: skip
-    return _denied(number, told) if answer.verdict is AnswerVerdict.DENIED else None
+    return _denied(number, step) if answer.verdict is AnswerVerdict.DENIED else None
 
 
-def _contradicted(number: int, told: Told) -> Message:
-    answer, by = told.answer, told.answer.by
-    if told.seen is StepState.DENIED:
+def _contradicted(number: int, step: AnsweredStep) -> Message:
+    answer, by = step.answer, step.answer.by
+    if step.by_checks is StepState.DENIED:
         return msg("CONTRADICTION at step {step}: {by} answered otherwise on {date}, but checks "
                    "failed; the answer does not count",
                    step=number, by=by, date=answer.date)  # fmt: skip
@@ -101,9 +101,9 @@ def _contradicted(number: int, told: Told) -> Message:
                "found counts", step=number, by=by, date=answer.date)  # fmt: skip
 
 
-def _denied(number: int, told: Told) -> Message:
-    answer, by = told.answer, told.answer.by
-    if told.seen in (StepState.AFFIRMED, StepState.NOT_APPLICABLE):
+def _denied(number: int, step: AnsweredStep) -> Message:
+    answer, by = step.answer, step.answer.by
+    if step.by_checks in (StepState.AFFIRMED, StepState.NOT_APPLICABLE):
         return msg("CONTRADICTION at step {step}: checks affirm it, but {by} denied it on {date}: "
                    "{text}", step=number, by=by, date=answer.date,
                    text=_line(answer.text))  # fmt: skip

@@ -86,8 +86,8 @@ def conclude(
     if clause.applies_to and target.object_type not in clause.applies_to:
         return _never(clause, target)
     seen = {n: step_view([s for s in statements if s.step == n]) for n in clause.rule.steps}
-    told = answered.told(clause, target, seen, standing)
-    views = seen | {n: one.view for n, one in told.items()}
+    answers = answered.answered_steps(clause, target, seen, standing)
+    views = seen | {n: one.view for n, one in answers.items()}
     words = unit_range(clause.rule, views)
     result, pending = printed(words, views.values())
     failed = [s.tally.severity for s in statements if s.tally.severity is not None]
@@ -101,12 +101,12 @@ def conclude(
         pending=pending,
         range=words,
         coverage=_coverage(clause, statements),
-        steps=tuple(_step(n, view, statements, told.get(n)) for n, view in views.items()),
+        steps=tuple(_step(n, view, statements, answers.get(n)) for n, view in views.items()),
         findings=tuple(sorted(listed)),
         finding_count=_count(statements),
         why=(
-            *_why(result, pending, views, statements, told),
-            *answered.remarks(told),
+            *_why(result, pending, views, statements, answers),
+            *answered.remarks(answers),
             *_aside(result, statements),
         ),
         severity=min(failed, key=lambda s: s.rank, default=None),
@@ -136,14 +136,14 @@ def _step(
     number: int,
     view: StepView,
     statements: Sequence[StepStatements],
-    told: answered.Told | None,
+    answer: answered.AnsweredStep | None,
 ) -> StepResult:
     own = dict.fromkeys(id for s in statements if s.step == number for id in s.tally.listed)
     return StepResult(
         number=number,
         state=view.state,
         findings=tuple(sorted(own)),
-        answer=None if told is None else told.answer,
+        answer=None if answer is None else answer.answer,
     )
 
 
@@ -162,19 +162,19 @@ def _why(
     pending: bool,
     views: Mapping[int, StepView],
     statements: Sequence[StepStatements],
-    told: Mapping[int, answered.Told],
+    answers: Mapping[int, answered.AnsweredStep],
 ) -> tuple[Message, ...]:
     decisive = [s for s in statements if s.role is not Role.SUPPORTS]
     if result is Result.NOT_APPLICABLE:
         given = [m for s in decisive for m in s.tally.detail]
-        given += answered.reasons(told)
+        given += answered.reasons(answers)
         return tuple(m for n, m in enumerate(given) if m not in given[:n])
     left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
     if pending:
         return (msg("Pending: steps {steps} can still improve the result", steps=left),)
     if result is not Result.NOT_ASSESSED:
         return ()
-    if any(one.counts for one in told.values()):
+    if any(one.counts for one in answers.values()):
         return (msg("Steps {steps} are still to be answered", steps=left),)
     return (_why_open(decisive),)
 

@@ -19,7 +19,7 @@ from audit_core.model.units import Step
 Key = tuple[str, str]
 
 
-class _Asked:
+class _OpenQuestion:
     """An open question while its objects are collected."""
 
     def __init__(self, first: StepKey) -> None:
@@ -50,7 +50,7 @@ class Effects:
         self._clauses = {(c.catalog, c.id): c for c in clauses}
         self._order = {key: n for n, key in enumerate(self._clauses)}
         self._roots = roots(clauses)
-        self._asked: dict[tuple[StepKey, str], _Asked] = {}
+        self._asked: dict[tuple[StepKey, str], _OpenQuestion] = {}
         self._objects: dict[Key, int] = {}
         self._known: dict[tuple[object, ...], _Change] = {}
 
@@ -76,9 +76,9 @@ class Effects:
         asked.drop[key] = max(before, change.drop) if worst else before + change.drop
         asked.rise[key] = asked.rise.get(key, 0.0) + change.rise
 
-    def _of(self, own: StepKey, selected: str) -> _Asked:
+    def _of(self, own: StepKey, selected: str) -> _OpenQuestion:
         key = (self._roots[own], selected)
-        asked = self._asked.setdefault(key, _Asked(own))
+        asked = self._asked.setdefault(key, _OpenQuestion(own))
         # A question has the id of the first clause that asks it.
         asked.first = min(asked.first, own, key=lambda k: (self._order[k[0], k[1]], k[2]))
         return asked
@@ -116,7 +116,7 @@ class Effects:
         return tuple(one for one, _ in ranked)
 
     def _missing(
-        self, asked: _Asked, selected: str, worth: Mapping[Key, float]
+        self, asked: _OpenQuestion, selected: str, worth: Mapping[Key, float]
     ) -> tuple[Missing, float]:
         """The question with its effect, and the effect of the answer that changes less."""
         worst = self._grading.aggregation is Aggregation.WORST

@@ -45,7 +45,7 @@ class Waived:
         clauses_of: Mapping[str, Clauses],
         now: datetime.datetime,
     ) -> None:
-        self._seen = [_Seen(waiver, targets) for waiver in waivers]
+        self._seen = [_WaiverMatches(waiver, targets) for waiver in waivers]
         self._strict, self._clauses_of, self._now = strict, clauses_of, now
 
     @property
@@ -67,7 +67,7 @@ class Waived:
         """What became of each waiver, in their order."""
         return tuple(self._result(one) for one in self._seen)
 
-    def _result(self, one: _Seen) -> WaiverResult:
+    def _result(self, one: _WaiverMatches) -> WaiverResult:
         faults = tuple(self._faults(one))
         return WaiverResult(
             waiver=one.waiver,
@@ -78,7 +78,7 @@ class Waived:
             count=len(one.findings) + len(one.conclusions),
         )
 
-    def _faults(self, one: _Seen) -> Iterator[WaiverFault]:
+    def _faults(self, one: _WaiverMatches) -> Iterator[WaiverFault]:
         waiver = one.waiver
         if datetime.datetime.fromisoformat(waiver.expires) <= self._now:
             yield WaiverFault.EXPIRED
@@ -95,7 +95,7 @@ class Waived:
         if not waiver.approver:
             yield WaiverFault.NO_APPROVER
 
-    def _is_strict(self, one: _Seen) -> bool:
+    def _is_strict(self, one: _WaiverMatches) -> bool:
         about = self._clauses_of.get(one.waiver.check, ()) if one.waiver.check else one.clauses
         return any(key in self._strict for key in about)
 
@@ -117,7 +117,7 @@ class Waived:
         return msg("It names no approver")
 
 
-class _Seen:
+class _WaiverMatches:
     """A waiver with what it is about."""
 
     def __init__(self, waiver: Waiver, targets: Mapping[str, Target]) -> None:

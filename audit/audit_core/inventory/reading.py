@@ -44,7 +44,7 @@ class _File(Struct, frozen=True, kw_only=True):
     scope: tuple[str, ...] | None = None
 
 
-class _Common(Struct, frozen=True, kw_only=True):
+class _TargetFields(Struct, frozen=True, kw_only=True):
     id: str | None = None
     object_type: str | None = None
     zone: str | None = None
@@ -144,9 +144,9 @@ class _Reader:
             address=self._address(place, kind, address, over.id), settings=settings,
         )  # fmt: skip
 
-    def _common(self, place: YamlPath, node: Node) -> _Common:
-        own = {k: e for k, e in node.value.items() if k in _Common.__struct_fields__}
-        common = self._document.convert(_Common, Node(own, node.line), place)
+    def _common(self, place: YamlPath, node: Node) -> _TargetFields:
+        own = {k: e for k, e in node.value.items() if k in _TargetFields.__struct_fields__}
+        common = self._document.convert(_TargetFields, Node(own, node.line), place)
         if len(place) == 2 and common.id is None:
             self._document.fail((*place, "id"), VALUE, NOTHING)
         for name in ("zone", "business_system", "owner"):
@@ -172,7 +172,7 @@ class _Reader:
         return f"{parent.id}/{name}"
 
     def _object_type(
-        self, place: YamlPath, common: _Common, kind: Kind, parent: Target | None
+        self, place: YamlPath, common: _TargetFields, kind: Kind, parent: Target | None
     ) -> str:
         given = common.object_type
         if given is not None:

@@ -108,7 +108,7 @@ def _about(simple: Simple) -> bool:
     return any(_ABOUT.search(word.raw) or _ABOUT.search(word.text) for word in simple.words)
 
 
-class _Place(Struct, kw_only=True):
+class _Position(Struct, kw_only=True):
     """Where the reading of one file is: what its loops run over, and what came before."""
 
     path: str
@@ -139,16 +139,16 @@ class _Walk:
     def file(self, path: str, *, sure: bool, depth: int = 0) -> None:
         """The statements of one file that was read."""
         self._left -= 1
-        place = _Place(path=path, sure=sure, depth=depth)
+        place = _Position(path=path, sure=sure, depth=depth)
         for simple in simple_commands("\n".join(self._files[path].lines)):
             if not self._follow(place, simple) and _about(simple):
                 self._say(place, simple, sure=place.sure and simple.sure)
             place.next(simple)
 
-    def _say(self, place: _Place, simple: Simple, *, sure: bool, unread: bool = False) -> None:
+    def _say(self, place: _Position, simple: Simple, *, sure: bool, unread: bool = False) -> None:
         self.found.append(Statement(path=place.path, words=simple.words, sure=sure, unread=unread))
 
-    def _follow(self, place: _Place, simple: Simple) -> bool:
+    def _follow(self, place: _Position, simple: Simple) -> bool:
         """Whether a command runs another file, whose statements are taken in here."""
         texts = [word.text for word in simple.words]
         if texts[0] == "for" and texts[2:3] == ["in"]:
@@ -164,7 +164,7 @@ class _Walk:
                 self._run(place, simple, one, looped=named != (name,))
         return True
 
-    def _run(self, place: _Place, simple: Simple, name: Word, *, looped: bool) -> None:
+    def _run(self, place: _Position, simple: Simple, name: Word, *, looped: bool) -> None:
         """One name or pattern that is run."""
         if looped and name.raw in place.ran:
             return
@@ -217,7 +217,7 @@ class _Walk:
                 yield path
 
 
-def _guarded(place: _Place, simple: Simple, path: str) -> bool:
+def _guarded(place: _Position, simple: Simple, path: str) -> bool:
     """Whether a file that exists is surely run: `[ -r FILE ] && . FILE`, or with `if`, alone."""
     before = place.before
     if before is None or before.block != simple.block or before.joined in ("!", "&&", "||", "|"):

@@ -49,7 +49,7 @@ _EVENTS = {
 _WEEK = 7 * DAY
 
 
-class _Seen(Struct, frozen=True, kw_only=True):
+class _Daemons(Struct, frozen=True, kw_only=True):
     """What is known of the log daemons of a host. None: it does not run, or says nothing."""
 
     rsyslog: Forwards | Absent | None
@@ -60,7 +60,7 @@ class _Seen(Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
 
 
-def _journal(seen: _Seen) -> JournalStorage | None:
+def _journal(seen: _Daemons) -> JournalStorage | None:
     """Where journald keeps records of all levels that matter; None where that is not known."""
     if not seen.journald:
         return JournalStorage.NOWHERE
@@ -78,14 +78,14 @@ def _journal(seen: _Seen) -> JournalStorage | None:
     return JournalStorage.MEMORY if memory else place
 
 
-def _deaf(seen: _Seen) -> bool:
+def _deaf(seen: _Daemons) -> bool:
     """True when rsyslog takes records from a socket that journald does not serve."""
     journal = known(seen.journal)
     hears = isinstance(seen.rsyslog, Forwards) and "imjournal" in seen.rsyslog.inputs
     return seen.journald and journal is not None and journal.forward is False and not hears
 
 
-def _routes(seen: _Seen) -> list[Route]:
+def _routes(seen: _Daemons) -> list[Route]:
     """Where each daemon puts records, without files that do not last or are links."""
     links = set() if isinstance(seen.tree, Absent) else set(seen.tree.links)
     read = [seen.rsyslog] if not _deaf(seen) else []
@@ -104,7 +104,7 @@ def _lasting(route: Route, links: set[str]) -> Route:
     )
 
 
-def _unwritten(seen: _Seen, routes: list[Route]) -> tuple[str, ...]:
+def _unwritten(seen: _Daemons, routes: list[Route]) -> tuple[str, ...]:
     """Files that shall hold records of logins, where none was written for a week.
 
     Whoever looks at a host logs in to it, so that there is a record of today.
@@ -195,7 +195,7 @@ def log_routing(
                    "machine")  # fmt: skip
     live = {p.name for p in running(processes, ("rsyslogd", "syslog-ng", *_OTHERS))}
     read = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
-    seen = _Seen(
+    seen = _Daemons(
         rsyslog=rsyslog if "rsyslogd" in live else None,
         syslog_ng=syslog_ng if "syslog-ng" in live else None,
         journal=journal,
@@ -253,7 +253,7 @@ def _facilities(routes: list[Route]) -> list[str]:
     return list(dict.fromkeys(route.facility for route in routes))
 
 
-def _daemons(seen: _Seen, place: JournalStorage | None) -> tuple[Message, ...]:
+def _daemons(seen: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
     """What the journal does, and what keeps rsyslog from hearing anything."""
     kept = {
         JournalStorage.DISK: msg("The journal is kept on disk")
@@ -272,7 +272,7 @@ def _daemons(seen: _Seen, place: JournalStorage | None) -> tuple[Message, ...]:
     )
 
 
-def _gaps(seen: _Seen, place: JournalStorage | None) -> tuple[Message, ...]:
+def _gaps(seen: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
     """What may keep records and was not looked at."""
     read = (seen.rsyslog, seen.syslog_ng)
     return present(

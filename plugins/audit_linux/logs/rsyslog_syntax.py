@@ -441,7 +441,7 @@ class Grammar:
 
     def _if(self, depth: int) -> Rule:
         self._take()
-        words = _Words(self._until_then())
+        words = _ConditionParser(self._until_then())
         condition = words.condition()
         then = self._block(depth)
         other: tuple[Statement, ...] = ()
@@ -554,7 +554,7 @@ _COMPARES = frozenset({
 _LEVELS = (frozenset({"and", "or"}), _COMPARES, frozenset({"+", "-", "&"}), frozenset("*/%"))
 
 
-class _Words:
+class _ConditionParser:
     """The words of one condition."""
 
     def __init__(self, tokens: list[Token]) -> None:

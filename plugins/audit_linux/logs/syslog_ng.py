@@ -29,10 +29,10 @@ def parse_syslog_ng(answer: Answer) -> Forwards | Absent:
     texts = {f.path: "\n".join(f.lines) for f in files}
     if _MAIN not in texts:
         raise ParseError(msg("conf.d without syslog-ng.conf"))
-    return _forwards(read(_Text(texts).whole(_MAIN, 0)))
+    return _forwards(read(_Preprocessor(texts).whole(_MAIN, 0)))
 
 
-class _Text:
+class _Preprocessor:
     """A configuration with includes and definitions (`@define`) in place."""
 
     def __init__(self, texts: dict[str, str]) -> None:

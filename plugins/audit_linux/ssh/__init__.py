@@ -14,7 +14,7 @@ from audit_linux.ssh import (
     sshd_checks,
     sshd_files,
     sshd_match,
-    sshd_shown,
+    sshd_offered,
     sshd_trust,
 )
 
@@ -22,7 +22,7 @@ FACTS: tuple[Fact, ...] = (
     *sshd.FACTS,
     *sshd_files.FACTS,
     sshd_match.NAMES,
-    *sshd_shown.FACTS,
+    *sshd_offered.FACTS,
     *host_keys.FACTS,
     *authorized_keys.FACTS,
 )

@@ -31,8 +31,8 @@ from audit_core.api.sdk import (
 from audit_linux.find_errors import refused
 from audit_linux.ssh.public_keys import PublicKey, public_key, weak
 from audit_linux.ssh.sshd import Sshd
+from audit_linux.ssh.sshd_offered import OfferedAlgorithms
 from audit_linux.ssh.sshd_server import Server, shown_check
-from audit_linux.ssh.sshd_shown import ShownServer
 
 
 class HostKeys(Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ HOST_KEYS = fact(
 )
 
 
-def _of_shown(shown: ShownServer, min_rsa: int) -> Judgement | None:
+def _of_shown(shown: OfferedAlgorithms, min_rsa: int) -> Judgement | None:
     """What the keys that the server shows say; None where it did not show the length of one.
 
     The name of every other type than RSA tells what it is (DSA, or the curve).

@@ -28,10 +28,10 @@ from audit_core.api.sdk import (
 from audit_linux.find_errors import refused
 
 DISTRIBUTION = "/usr/sbin/sshd"
-Asked = TypeVar("Asked", bound=Request)
+AnyRequest = TypeVar("AnyRequest", bound=Request)
 
 
-def plainly(request: Asked) -> Asked:
+def plainly(request: AnyRequest) -> AnyRequest:
     """The same request without the rights of root."""
     return structs.replace(request, privilege=Privilege.USER)
 

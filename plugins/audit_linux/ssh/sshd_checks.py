@@ -33,8 +33,8 @@ from audit_linux.pam import PAM, PROOF, Pam, Unresolved, paths, stack, wrong_pas
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_match import like
+from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
 from audit_linux.ssh.sshd_server import Server, sshd_check
-from audit_linux.ssh.sshd_shown import SHOWN, ShownServer
 
 
 def _matched(overrides: list[Override]) -> tuple[str, ...]:
@@ -404,7 +404,7 @@ def second_factor(
     server: Server,
     pam: Pam | Absent | None,
     target: Target,
-    shown: ShownServer | Absent | None,
+    shown: OfferedAlgorithms | Absent | None,
 ) -> Judgement:
     """Login over SSH requires two different factors on this host.
 
@@ -436,7 +436,7 @@ def second_factor(
 
 
 def _one_factor(
-    shown: ShownServer | Absent | None, detail: tuple[Message, ...], expected: Message
+    shown: OfferedAlgorithms | Absent | None, detail: tuple[Message, ...], expected: Message
 ) -> Judgement:
     """The judgement where one factor is enough on the host itself."""
     if isinstance(shown, Absent):

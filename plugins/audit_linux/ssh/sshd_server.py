@@ -44,7 +44,7 @@ from audit_linux.ssh.sshd import (
 )
 from audit_linux.ssh.sshd_files import FILES_SEEN, SSHD_FILES, SSHD_SET, Override, SshdFiles
 from audit_linux.ssh.sshd_match import NAMES, Names, concerns, in_force
-from audit_linux.ssh.sshd_shown import SHOWN, ShownServer
+from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
 
 # Match blocks and the times of files only take a pass away; what the server was started with may
 # also take a fail away.
@@ -74,7 +74,7 @@ class Server(Struct, frozen=True, kw_only=True):
     files: SshdFiles
     unread: str = ""
     names: Names | None = None
-    shown: ShownServer | None = None
+    shown: OfferedAlgorithms | None = None
 
     def overrides(self, *keys: str, of_root: bool = False) -> list[Override]:
         """What Match blocks set for `keys`, but for those that concern nobody, or not root."""
@@ -231,7 +231,7 @@ def shown_check(
             running: Running | Absent | None = None,
             times: SshdTimes | Absent | None = None,
             names: Names | Absent | None = None,
-            shown: ShownServer | Absent | None = None,
+            shown: OfferedAlgorithms | Absent | None = None,
             *more: Any,
             **parameters: Any,
         ) -> Judgement:

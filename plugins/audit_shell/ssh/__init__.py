@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from audit_core.model import Closing, ConnectError, Message, msg
 from audit_core.model.errors import ConfigError
-from audit_shell.key_exchange import Shown
+from audit_shell.key_exchange import StoredKeyExchange
 from audit_shell.scripts import Ended, ScriptReply
 from audit_shell.ssh._access import SshAccess, check
 from audit_shell.ssh._error_text import as_message, no_end, told
@@ -130,7 +130,7 @@ class SshSession(Closing):
             detail = no_end(deadline_s)
         return exchange.reply(ended, detail)
 
-    def key_exchange(self, seconds: float) -> Shown:
+    def key_exchange(self, seconds: float) -> StoredKeyExchange:
         """What the server shows to every client; one more connection where it has RSA keys."""
         return shown(self._link, time.monotonic() + seconds)
 

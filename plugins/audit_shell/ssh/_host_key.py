@@ -83,7 +83,7 @@ def host_key(sock: Any, algorithm: str, lists: Sequence[Sequence[str]], until: f
     kex = next((name for name in lists[0] if name in _STARTS), None)
     if kex is None:
         raise Unread
-    talk = _Talk(sock, until)
+    talk = _PacketStream(sock, until)
     talk.greet()
     ours = [[kex], [algorithm], *lists[2:8], [], []]
     named = b"".join(_string(",".join(names).encode()) for names in ours)
@@ -110,7 +110,7 @@ def _first_string(payload: bytes) -> bytes:
     return payload[4 : 4 + size]
 
 
-class _Talk:
+class _PacketStream:
     """Packets in plain text, as before the first keys (RFC 4253, 6)."""
 
     def __init__(self, sock: Any, until: float) -> None:

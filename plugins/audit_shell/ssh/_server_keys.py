@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from audit_shell.key_exchange import Shown
+from audit_shell.key_exchange import StoredKeyExchange
 from audit_shell.ssh import _library
 from audit_shell.ssh._error_text import plain
 from audit_shell.ssh._host_key import Unread, host_key
@@ -28,7 +28,7 @@ _PAUSES_S = (0.0, 1.0, 3.0)  # before each try of a server that may be busy
 _BUSY = (b"Exceeded MaxStartups", b"Not allowed at this time")
 
 
-def shown(link: Link, until: float) -> Shown:
+def shown(link: Link, until: float) -> StoredKeyExchange:
     """The lists of this connection, its host key, and the RSA key where there is one.
 
     A key that does not come by `until`, a moment of the monotonic clock, is `unread`.
@@ -43,7 +43,7 @@ def shown(link: Link, until: float) -> Shown:
             unread.append(algorithm)
         else:
             keys[_RSA] = blob
-    return Shown(
+    return StoredKeyExchange(
         server=plain(link.transport.remote_version), lists=lists, unread=unread,
         through="" if link.parent is None else link.parent.access.place,
         keys={type: base64.b64encode(blob).decode() for type, blob in keys.items()},

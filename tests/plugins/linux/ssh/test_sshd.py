@@ -29,7 +29,7 @@ from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh import sshd_checks as mod
 from audit_linux.ssh.sshd import Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_files import Override, SshdFiles, parse_sshd_files
-from audit_linux.ssh.sshd_shown import ShownServer
+from audit_linux.ssh.sshd_offered import OfferedAlgorithms
 from invented.answers import TARGET
 
 REFUSED = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="x"))
@@ -308,8 +308,8 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
     key = told(authenticationmethods="publickey")
     for shown, verdict in (
         (None, FAIL),  # this machine
-        (ShownServer(algorithms={}), FAIL),
-        (ShownServer(algorithms={}, through="bastion:22"), UNDETERMINED),
+        (OfferedAlgorithms(algorithms={}), FAIL),
+        (OfferedAlgorithms(algorithms={}, through="bastion:22"), UNDETERMINED),
         (REFUSED, UNDETERMINED),
     ):
         for sshd_, given in ((sshd, plain), (key, plain), (key, pam), (key, REFUSED)):

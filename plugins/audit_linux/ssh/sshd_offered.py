@@ -19,7 +19,7 @@ _COMPARED = ("kexalgorithms", "ciphers", "macs", "hostkeyalgorithms")
 _GSS = "gss-"
 
 
-class ShownServer(Struct, frozen=True, kw_only=True):
+class OfferedAlgorithms(Struct, frozen=True, kw_only=True):
     """What a server shows: the algorithms by the keyword that sets them, and its keys by type.
 
     `unread`: algorithms of host keys whose length was not looked at. `through`: the jump host over
@@ -53,11 +53,11 @@ class ShownServer(Struct, frozen=True, kw_only=True):
         return not seen <= told if key == "hostkeyalgorithms" else seen != told
 
 
-def shown_server(exchange: Any) -> ShownServer:
+def shown_server(exchange: Any) -> OfferedAlgorithms:
     """The exchange that the connector told, with its keys read."""
     read = {kind: public_key(kind, text) for kind, text in exchange.keys.items()}
     bad = tuple(kind for kind, key in read.items() if key is None)
-    return ShownServer(
+    return OfferedAlgorithms(
         algorithms=dict(exchange.algorithms),
         keys={kind: key for kind, key in read.items() if key is not None},
         unread=(*exchange.unread, *bad),
@@ -66,6 +66,10 @@ def shown_server(exchange: Any) -> ShownServer:
 
 
 SHOWN = derive(
-    "linux.sshd-shown", ShownServer, needs="shell.ssh-key-exchange", make=shown_server, kind="host"
+    "linux.sshd-shown",
+    OfferedAlgorithms,
+    needs="shell.ssh-key-exchange",
+    make=shown_server,
+    kind="host",
 )
 FACTS = (SHOWN,)

@@ -17,7 +17,7 @@ from audit_linux.ssh.host_keys import HostKeys, parse_host_keys, sshd_host_key_s
 from audit_linux.ssh.public_keys import PublicKey, public_key
 from audit_linux.ssh.sshd import Running, Servers, Sshd, parse_running_seen, parse_servers_seen
 from audit_linux.ssh.sshd_files import SshdFiles, parse_sshd_files, settings_of_files
-from audit_linux.ssh.sshd_shown import ShownServer
+from audit_linux.ssh.sshd_offered import OfferedAlgorithms
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -128,10 +128,12 @@ def test_lengths_are_those_that_ssh_keygen_tells(
         assert public_key(kind, encoded) is None
 
 
-def _shown(**names: str) -> ShownServer:
+def _shown(**names: str) -> OfferedAlgorithms:
     usual = {"kexalgorithms": "curve25519-sha256", "hostkeyalgorithms": "ssh-ed25519",
              "ciphers": "aes256-ctr", "macs": "hmac-sha2-256"}  # fmt: skip
-    return ShownServer(algorithms={k: tuple(v.split(",")) for k, v in (usual | names).items()})
+    return OfferedAlgorithms(
+        algorithms={k: tuple(v.split(",")) for k, v in (usual | names).items()}
+    )
 
 
 def test_what_the_server_shows_against_its_settings() -> None:
