@@ -4,7 +4,7 @@
 # make test-latest  runs them with the newest releases of everything, in an environment of its own
 # make bench        compares with other tools, as ratios in one run
 # make golden       writes the expected verdicts of the recorded host anew
-# make recordings   adds to the recorded host what BUNDLE=… holds of TARGET=…
+# make recordings   adds to the recorded host what BUNDLE=… holds of TARGET=… (for FACT=… only)
 # make docs         writes the generated pages and schemas of docs/ anew
 # make messages     brings the .po files in line with the source and compiles them
 # make lock         writes requirements/ anew, with the newest releases that pyproject.toml allows
@@ -89,7 +89,7 @@ golden: .venv/.dev messages
 	@UPDATE_GOLDEN=1 $(PYTEST) -q tests/golden
 
 recordings: .venv/.dev messages
-	@PYTHONPATH=tests $(BIN)/python -m golden.record "$(BUNDLE)" "$(TARGET)"
+	@PYTHONPATH=tests $(BIN)/python -m golden.record "$(BUNDLE)" "$(TARGET)" "$(FACT)"
 
 docs: .venv/.dev messages
 	@$(BIN)/python docs/coverage.py

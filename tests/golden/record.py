@@ -9,13 +9,16 @@ from golden import recordings
 from golden.host import asked
 
 
-def main(bundle: Path, target: str) -> None:
-    """Adds what `bundle` holds of `target`, and names each file that was written."""
-    for name in recordings.add(bundle, asked(), target):
+def main(bundle: Path, target: str, fact: str = "") -> None:
+    """Adds what `bundle` holds of `target` for `fact`, or for all; names each file written."""
+    wanted = tuple(
+        q for q in asked() if not fact or q.name == fact or q.name.startswith(f"{fact}.")
+    )
+    for name in recordings.add(bundle, wanted, target):
         sys.stdout.write(f"{name}\n")
     for file in recordings.left_over(asked()):
         sys.stdout.write(f"delete {file}: nothing asks this any more\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

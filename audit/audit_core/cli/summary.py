@@ -40,8 +40,8 @@ def print_summary(
     if context.args.command == "results":
         json = _next(context, "results", results.run.id, "--format", "json")
         options = "--target, --check, --clause, --severity, --verdict, --status"
-        line = "Filters: {options}; everything: {command}"
-        say(context.text(line, options=options, command=json))
+        say(context.text("Filters: {options}; everything: {command}",
+                         options=options, command=json))  # fmt: skip
         if not context.args.verbose:
             command = _next(context, "results", results.run.id, "--verbose", "--check", "CHECK")
             say(context.text("Why one of them: {command}", command=command))
