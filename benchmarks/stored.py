@@ -6,12 +6,13 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import structs
 
+from audit_core.api import plugins
 from audit_core.connectors import now
 from audit_core.model import Observation, Target
 from audit_core.store import frames
@@ -20,16 +21,19 @@ from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from benchmarks import ROOT, questions
 from benchmarks.clients import BIN, Clients
+from benchmarks.fleet import Recorded
 from benchmarks.hosts import Repeats, Say
 from benchmarks.processes import Job, Memory, run
 from benchmarks.servers import farm
 from benchmarks.table import Row, limited
+from golden import recordings
 
 _AIM_MS = 30
 _AIM_MB = 500
 _HOSTS = 500
 _FEW = 20
 _MANY, _MANY_S, _MANY_MB = 10_000, 300, 200
+_RECORDED = "debian-12-hard"
 _WHOLE = ("site", "network", "organisation")
 _ALWAYS = tuple(Target(id=id, kind=id, object_type=id) for id in _WHOLE)
 
@@ -59,18 +63,22 @@ def _real(say: Say) -> Iterator[tuple[Bundle, questions.Questions, Path]]:
 def cloned(bundle: Bundle, asked: questions.Questions, count: int, store: Store) -> Run:
     """A sealed run of `count` hosts that all gave the answers in `bundle`, at one site."""
     ids = [f"web{n:05d}" for n in range(count)]
-    work, started = asked.work, now()
-    made = store.create(RunFile(
-        schema=RUN_SCHEMA, id=f"20261123T080000Z-{count:06x}", started=started,
-        profile=asked.profile, profile_sha256=work.profile.sha256, inventory_sha256="",
-        dengbao="", plugins={}, targets=(*(questions.target(id) for id in ids), *_ALWAYS),
-    ))  # fmt: skip
+    made = _begun(ids, asked, store)
     frames_ = tuple(frames.read(bundle.path))
     for id in ids:
         copied = b"".join(_frame(frame, made.id, id) for frame in frames_)
         made.bundle_path(id).write_bytes(frames.MAGIC + copied)
     store.seal(made, now())
     return made
+
+
+def _begun(ids: Sequence[str], asked: questions.Questions, store: Store) -> Run:
+    """A run of the hosts `ids` at one site, of which nothing is stored yet."""
+    return store.create(RunFile(
+        schema=RUN_SCHEMA, id=f"20261123T080000Z-{len(ids):06x}", started=now(),
+        profile=asked.profile, profile_sha256=asked.work.profile.sha256, inventory_sha256="",
+        dengbao="", plugins={}, targets=(*(questions.target(id) for id in ids), *_ALWAYS),
+    ))  # fmt: skip
 
 
 _OF_TARGET: dict[str, type[Observation] | type[RoundFrame] | type[FaultFrame]] = {
@@ -91,18 +99,39 @@ def _frame(frame: frames.Frame, run: str, id: str) -> bytes:
     return frames.encode(frame.kind, payload)
 
 
+def fleet(folder: Path, count: int, store: Store) -> Run:
+    """A sealed run of `count` hosts that differ as `benchmarks.fleet` says."""
+    recorded = _recorded(folder)
+    asked = questions.asked(questions.WHOLE)
+    ids = [f"web{n:05d}" for n in range(count)]
+    made = _begun(ids, asked, store)
+    for number, id in enumerate(ids):
+        made.bundle_path(id).write_bytes(recorded.bundle(made.id, id, number))
+    store.seal(made, now())
+    return made
+
+
+def _recorded(folder: Path) -> Recorded:
+    """The answers of the hardened Debian 12 host that the tests use."""
+    host = Target(id="hard", kind="host", object_type="server")
+    path = folder / "recorded.bundle"
+    recordings.bundle(path, recordings.questions(plugins.load(), _RECORDED, host), host)
+    return Recorded(tuple(frames.read(path)))
+
+
 def many(_: Repeats, say: Say) -> Iterator[Row]:
-    """Evaluating 10,000 stored hosts."""
-    with _real(say) as (bundle, whole, folder):
+    """Evaluating 10,000 stored hosts that differ."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         say(f"writing {_MANY} bundles")
         store = Store(folder / "many")
-        made = cloned(bundle, whole, _MANY, store)
+        made = fleet(folder, _MANY, store)
         say("evaluating")
         argv = (str(BIN / "dengbao"), "evaluate", made.id, "--store", str(store.root))
         with Memory() as memory:
             cost = run([Job(argv=argv)], folder)
         assert cost.code < 64, f"dengbao evaluate ended with {cost.code}"
-    what = f"`dengbao evaluate` of {_MANY} stored hosts: "
+    what = f"`dengbao evaluate` of {_MANY} different stored hosts: "
     yield limited(f"{what}wall time", [cost.wall], _MANY_S, "s", 0)
     yield limited(f"{what}CPU of all processes / 2", [cost.cpu / 2], _MANY_S, "s", 0)
     yield limited(f"{what}peak memory of all its processes", [memory.peak_mb], _MANY_MB, "MB", 0)

@@ -6,6 +6,7 @@ import datetime
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from msgspec import Struct, structs
 
@@ -16,6 +17,7 @@ from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
+from audit_core.evaluate.memo import Memo
 from audit_core.evaluate.overall import Matter, overall
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.evaluate.tally import Tallies
@@ -36,7 +38,6 @@ from audit_core.model import (
     Tree,
     Verdict,
     json_safe,
-    observation_digest,
 )
 from audit_core.model.attestations import AnswerSet
 from audit_core.model.overall import SystemConclusion, WaiverResult
@@ -104,6 +105,7 @@ class Evaluator:
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
         self._shared = Shared(tree=tree, platforms=platforms)
         self._proposing = proposing(work.registry)
+        self._memo = Memo()
         self._sealed = run.seal is not None
         self._said, self._judged = _said(run)
         self._standing = Standing(self._said.answers, self._judged)
@@ -149,7 +151,7 @@ class Evaluator:
             object=group.root.id,
             findings=findings,
             conclusions=(),
-            observations=tuple(_evidence(o) for o in observations),
+            observations=tuple(_evidence(o, facts.digest(o)) for o in observations),
             facts=tuple(self._fact_values(group, facts, step)),
             targets=target_statuses(group, bundle, sealed=self._sealed),
             about=tuple(self._told(group.root, facts, skipped, step)),
@@ -187,7 +189,8 @@ class Evaluator:
     ) -> tuple[GroupFacts, Bundle | None]:
         step(step_name("bundle", "", group.root))
         bundle = self._run.bundle(group.root.id)
-        return GroupFacts(group, bundle, skipped, step, self._shared, self._file.started), bundle
+        begun, memo = self._file.started, self._memo
+        return GroupFacts(group, bundle, skipped, step, self._shared, begun, memo), bundle
 
     def conclude(self, found: ObjectResults, tallies: Tallies) -> ObjectResults:
         """`found` with the conclusions that `tallies` lead to."""
@@ -209,8 +212,9 @@ class Evaluator:
                     continue
                 # The facts first, so that a hanging parser is not attributed to the check.
                 inputs = facts.inputs(check.needs, target)
-                step(step_name("check", check.id, target))
-                found = judge.judge(check, target, inputs, values_on(profile, check, target))
+                begin = partial(step, step_name("check", check.id, target))
+                params = values_on(profile, check, target)
+                found = judge.judge(check, target, inputs, params, self._memo, begin)
                 looked_at = facts.looked_at(check.needs, target, inputs)
                 yield structs.replace(found, looked_at=looked_at)
         if group.root.object_type not in self._whole:
@@ -362,9 +366,9 @@ def _faults(file: RunFile, registry: Registry) -> tuple[Message, ...]:
     return (*file.faults, *(detail for detail in now if detail not in file.faults))
 
 
-def _evidence(o: Observation) -> Evidence:
+def _evidence(o: Observation, digest: str) -> Evidence:
     return Evidence(
-        digest=observation_digest(o),
+        digest=digest,
         target=o.target,
         kind=o.evidence_kind,
         asked=o.asked,

@@ -16,6 +16,7 @@ from audit_core import plan
 from audit_core.evaluate import parse
 from audit_core.evaluate.inputs import Got, Inputs, Members, gather
 from audit_core.evaluate.looked_at import LookedAt
+from audit_core.evaluate.memo import NOTHING_KEPT, Memo
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.model import (
     Absent,
@@ -26,6 +27,7 @@ from audit_core.model import (
     Message,
     Modified,
     Need,
+    Observation,
     PlatformQuestions,
     Reason,
     Target,
@@ -67,7 +69,8 @@ def _anywhere(need: Need) -> list[Fact]:
 class GroupFacts:
     """Facts of one group, learned once each.
 
-    `begun` is the collection time where nothing of the group was observed.
+    `begun` is the collection time where nothing of the group was observed, `memo` keeps what was
+    made of equal answers of other groups.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class GroupFacts:
         step: Step,
         shared: Shared,
         begun: str,
+        memo: Memo = NOTHING_KEPT,
     ) -> None:
         self._seen = observations_of(group, bundle)
         self._members = {t.id: t for t in group.members}
         self._skipped = skipped
         self._step = step
         self._shared = shared
+        self._memo = memo
         self._facts: dict[tuple[str, str], Got] = {}
         questions = group.platform or shared.platforms.get(group.root.kind)
         self._platform = answers.platform(self._seen, questions, group.root)
@@ -109,6 +114,10 @@ class GroupFacts:
             if target.kind == fact.kind
         }
 
+    def digest(self, observation: Observation) -> str:
+        """The digest of an observation of this group, made once."""
+        return self._seen.digest(observation)
+
     def known_of(self, target: Target) -> dict[str, Got]:
         """What was learned about `target` so far, by fact id, sorted."""
         found = {fact: got for (fact, about), got in self._facts.items() if about == target.id}
@@ -128,9 +137,9 @@ class GroupFacts:
             self._step(step_name("fact", fact.id, target))
 
         if fact.make is not None:
-            return parse.derive(fact, _View(self, target), begin)
+            return parse.derive(fact, _View(self, target), begin, self._memo)
         begin()
-        return parse.learn(fact, self._seen, target, self._platform)
+        return parse.learn(fact, self._seen, target, self._platform, self._memo, begin)
 
     def builtin(self, which: Builtin, target: Target) -> Any:
         """The value of a builtin need of `target`."""

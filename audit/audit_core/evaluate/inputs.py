@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct
 
+from audit_core.evaluate.looks import shared_part
 from audit_core.model import (
     Absent,
     Builtin,
@@ -21,6 +23,7 @@ from audit_core.model import (
     Need,
     OfParent,
     Optional_,
+    Platform,
     Reason,
     Target,
     msg,
@@ -62,7 +65,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """One value for each need, unless an absence in `stops` forbids to look at them.
 
     `gaps` tells what is missing of the values. `evidence` are digests, sorted; `sources` the ids
-    of the facts that `first_of` chose.
+    of the facts that `first_of` chose. All but the evidence follows from `objects`, taken as these
+    very objects, and from `signs`, by their value.
     """
 
     values: tuple[Any, ...]
@@ -70,6 +74,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     evidence: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    objects: tuple[Any, ...] = ()
+    signs: tuple[Hashable, ...] = ()
 
     @property
     def stop(self) -> Absent | None:
@@ -89,8 +95,18 @@ def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
     gaps: list[Gap] = []
     evidence: set[str] = set()
     sources: dict[str, None] = {}
+    objects: list[Any] = []
+    signs: list[Hashable] = []
     for need, got in pairs:
         evidence.update(got.evidence)
+        if isinstance(need, Builtin):
+            signs.append(_sign(got))
+        elif isinstance(got, Known):
+            objects += (got.value, got.incomplete)
+            signs.append(got.sources)
+        else:
+            objects.append(got.detail)
+            signs.append(got.reason)
         value, stop = _value(need, got)
         values.append(value)
         stops += [] if stop is None else [stop]
@@ -102,7 +118,17 @@ def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
         gaps=capped(gaps),
         evidence=tuple(sorted(evidence)),
         sources=tuple(sources),
+        objects=tuple(objects),
+        signs=tuple(signs),
     )
+
+
+def _sign(got: Got) -> Hashable:
+    """What stands for the value of a builtin need: a target without what is its own alone."""
+    value = got.value if isinstance(got, Known) else None
+    if isinstance(value, Target):
+        return msgspec.json.encode(shared_part(value), order="deterministic")
+    return tuple(sorted(value.values.items())) if isinstance(value, Platform) else value
 
 
 def about(what: str, detail: Message | str) -> Message:
@@ -142,6 +168,8 @@ def _gaps(got: Got, value: Any) -> list[Gap]:
 
 
 def _got(need: Need, view: View) -> Got:
+    if isinstance(need, Fact):  # nearly all are
+        return view.fact(need)
     if isinstance(need, Builtin):
         return Known(value=view.builtin(need))
     if isinstance(need, Complete):

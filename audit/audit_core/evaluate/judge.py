@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import structs
 
 from audit_core.evaluate.inputs import Gap, Inputs
+from audit_core.evaluate.looks import Looks, watched_inputs
+from audit_core.evaluate.memo import NOTHING_KEPT, Memo, Work
 from audit_core.model import (
     Absent,
     Check,
@@ -59,12 +61,34 @@ def judge(
     target: Target,
     inputs: Inputs,
     params: Mapping[str, Any],
+    memo: Memo = NOTHING_KEPT,
+    begin: Callable[[], None] = lambda: None,
 ) -> Finding:
     """The finding of `check` on `target`, given `inputs` for its needs.
 
     A fact that could not be had reaches the check only where it says `known_or_absent`. With such
     a gap, or with an incomplete fact, a check fails or is undetermined whatever it returns.
+    `begin` is called before the check is.
     """
+
+    def made(looks: Looks | None) -> Finding:
+        if looks is None:
+            return _sound(check, target, inputs, params)
+        values = watched_inputs(inputs.values, looks)
+        return _sound(check, target, structs.replace(inputs, values=values), params)
+
+    maker = ("judged", check.id)
+    key = memo.key(maker, inputs, params)
+    work = Work(maker=maker, key=key, make=made, used=inputs.objects)
+    found: Finding = memo.recalled(work, begin)
+    if found.why == Reason.FAULT.value:
+        return found
+    return structs.replace(
+        found, id=f"{check.id}@{target.id}", target=target.id, evidence=inputs.evidence
+    )
+
+
+def _sound(check: Check, target: Target, inputs: Inputs, params: Mapping[str, Any]) -> Finding:
     found = _judged(check, target, inputs, params)
     try:
         return _storable(found)

@@ -6,13 +6,13 @@ it. Of `first_of` it is the fact that was used.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Set
 
 from audit_core.model import (
     Each,
     EachPart,
     Fact,
-    FirstOf,
     Message,
     Modified,
     Need,
@@ -24,6 +24,7 @@ from audit_core.model import (
     facts_in,
 )
 from audit_core.model.facts import Provider
+from audit_core.model.requests import short_of
 from audit_core.plan import holds, request_of
 from audit_core.plan.answers import Observations
 
@@ -46,7 +47,13 @@ class LookedAt:
         return tuple(found)[:MOST]
 
     def _of_need(self, need: Need, target: Target, sources: Set[str]) -> str:
-        return next(filter(None, (self._of(f, target, sources) for f in _facts(need, sources))), "")
+        facts = _facts(need)
+        if sources and len(facts) > 1:  # of `first_of` the one that was used first
+            facts = tuple(sorted(facts, key=lambda f: f.id not in sources))
+        for fact in facts:
+            if place := self._of(fact, target, sources):
+                return place
+        return ""
 
     def _of(self, fact: Fact, target: Target, sources: Set[str]) -> str:
         key = (fact.id, target.id)
@@ -61,7 +68,7 @@ class LookedAt:
     def _asked(self, fact: Fact, target: Target) -> str:
         """What was asked for `fact`: what was answered before what was not."""
         seen = [
-            (observation.status is not Status.ANSWERED, request.short())
+            (observation.status is not Status.ANSWERED, short_of(request))
             for provider in fact.providers
             if holds(provider, self._platform)
             for request in _requests(provider, target)
@@ -78,14 +85,12 @@ def _requests(provider: Provider, target: Target) -> Iterator[Request]:
             yield request
 
 
-def _facts(need: Need, sources: Set[str]) -> Iterator[Fact]:
-    """The facts of `need` about the target itself, the one that was used first."""
+@functools.lru_cache(maxsize=4096)
+def _facts(need: Need) -> tuple[Fact, ...]:
+    """The facts of `need` about the target itself; several only of `first_of`."""
     inner = need
     while isinstance(inner, Modified):
         inner = inner.of
     if isinstance(inner, Each | EachPart | OfParent):
-        return
-    facts = [f for f in facts_in(inner) if isinstance(f, Fact)]
-    if isinstance(inner, FirstOf):
-        facts.sort(key=lambda f: f.id not in sources)
-    yield from facts
+        return ()
+    return tuple(f for f in facts_in(inner) if isinstance(f, Fact))

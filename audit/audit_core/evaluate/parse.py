@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from audit_core.evaluate.inputs import (
@@ -18,6 +18,8 @@ from audit_core.evaluate.inputs import (
     fold,
     gather,
 )
+from audit_core.evaluate.looks import Looks, watched_answer, watched_inputs, watched_target
+from audit_core.evaluate.memo import NOTHING_KEPT, Memo, Work
 from audit_core.model import (
     Absent,
     Answers,
@@ -30,24 +32,35 @@ from audit_core.model import (
     Platform,
     Provider,
     Reason,
+    Request,
     Target,
     asked_of,
     json_safe,
     msg,
 )
-from audit_core.model.requests import short_of
+from audit_core.model.requests import short_of, stored
 from audit_core.plan import holds, request_of
 from audit_core.plan.answers import Observations, answer
 
+Begin = Callable[[], None]
+
 
 def learn(
-    fact: Fact, observations: Observations, target: Target, platform: Platform
+    fact: Fact,
+    observations: Observations,
+    target: Target,
+    platform: Platform,
+    memo: Memo = NOTHING_KEPT,
+    begin: Begin = lambda: None,
 ) -> Known | Absent:
-    """`fact` about `target`: the first provider for this platform that is not unsupported."""
+    """`fact` about `target`: the first provider for this platform that is not unsupported.
+
+    `begin` is called before a parser is.
+    """
     fitting = [p for p in fact.providers if holds(p, platform)]
     last: Known | Absent | None = None
     for provider in fitting:
-        last = _one(fact, provider, observations, target)
+        last = _Provided(fact, provider, observations, target).learned(memo, begin)
         if isinstance(last, Known) or last.reason is not Reason.UNSUPPORTED:
             return last
     if last is not None:
@@ -63,66 +76,104 @@ def learn(
     return Absent(reason=Reason.UNSUPPORTED, detail=detail)
 
 
-def derive(fact: Fact, view: View, begin: Callable[[], None]) -> Known | Absent:
+def derive(fact: Fact, view: View, begin: Begin, memo: Memo = NOTHING_KEPT) -> Known | Absent:
     """A derived `fact` made of its needs; `begin` is called when they are there."""
     assert fact.make is not None  # noqa: S101 (a fact is asked or made: `derive` sees to it)
     inputs = gather(fact.needs, view)
-    begin()
-    return _made(inputs, fact.make, inputs.values, lambda: fact.id)
+    make, maker = fact.make, ("made", fact.id)
+
+    def made(looks: Looks | None) -> Known | Absent:
+        return _made(inputs, make, watched_inputs(inputs.values, looks), lambda: fact.id)
+
+    work = Work(maker=maker, key=memo.key(maker, inputs), make=made, used=inputs.objects)
+    found: Known | Absent = memo.recalled(work, begin)
+    return structs.replace(found, evidence=inputs.evidence)
 
 
-def _one(
-    fact: Fact, provider: Provider, observations: Observations, target: Target
-) -> Known | Absent:
-    """What `provider` makes of the answers to its requests."""
-    if provider.ask is not None:
-        inputs = fold([(provider.ask, _asked(provider.ask, observations, target))])
-        name = partial(_name, provider.ask, target)
-        return _made(inputs, provider.parse, inputs.values, name)
-    asks = provider.asks
-    inputs = fold((ask, _asked(asked_of(ask), observations, target)) for ask in asks.values())
-    answers = Answers(target=target, named=dict(zip(asks, inputs.values, strict=True)))
-    return _made(inputs, provider.parse, (answers,), lambda: fact.id)
+class _Provided:
+    """What one provider of a fact makes of the answers to its requests."""
 
+    def __init__(
+        self, fact: Fact, provider: Provider, observations: Observations, target: Target
+    ) -> None:
+        self._fact, self._provider = fact, provider
+        self._observations, self._target = observations, target
+        asked = [request_of(ask, target) for ask in provider.every_ask]
+        self._requests = [one for one in asked if isinstance(one, Request)]
+        self._whole = len(self._requests) == len(asked)
+        self._seen = [observations.find(one, target) for one in self._requests]
 
-def _name(ask: Ask, target: Target) -> str:
-    request = request_of(ask, target)
-    return "" if isinstance(request, Message) else short_of(request)
+    def learned(self, memo: Memo, begin: Begin) -> Known | Absent:
+        """The fact, read or recalled."""
+        maker = ("read", self._fact.id, id(self._provider))
+        key = (maker, *self._contents()) if self._whole and memo.may(maker) else None
+        there = [one for one in self._seen if one is not None]
+        size = sum(one.stdout_size for one in there)
+        work = Work(maker=maker, key=key, make=self._read, size=size)
+        found: Known | Absent = memo.recalled(work, begin)
+        evidence = tuple(sorted({self._observations.digest(one) for one in there}))
+        return structs.replace(found, evidence=evidence)
 
+    def _contents(self) -> Iterator[Hashable]:
+        """What is asked, where it depends on the target, and all that came of it."""
+        asks = self._provider.every_ask
+        for ask, request, seen in zip(asks, self._requests, self._seen, strict=True):
+            yield None if ask is request else msgspec.json.encode(stored(request))
+            yield self._observations.content(request, seen, self._target)
 
-def _asked(ask: Ask, observations: Observations, target: Target) -> Known | Absent:
-    """The answer to one request, or why there is none."""
-    request = request_of(ask, target)
-    if isinstance(request, Message):
-        return Absent(reason=Reason.NOT_COLLECTED, detail=request)
-    observation = observations.find(request, target)
-    if observation is not None:
-        got = answer(request, observation, observations, target)
-        evidence = (observations.digest(observation),)
+    def _read(self, looks: Looks | None) -> Known | Absent:
+        """What the parser makes of the answers, without evidence; of stand-ins for `looks`."""
+        provider = self._provider
+        asks = {"": provider.ask} if provider.ask is not None else provider.asks
+        inputs = fold((ask, self._asked(asked_of(ask), looks)) for ask in asks.values())
+        values = inputs.values
+        if provider.ask is None:
+            named = dict(zip(asks, values, strict=True))
+            target = self._target if looks is None else watched_target(self._target, looks)
+            values = (Answers(target=target, named=named),)
+        return _made(inputs, provider.parse, values, self._name)
+
+    def _name(self) -> str:
+        if self._provider.ask is None:
+            return self._fact.id
+        request = request_of(self._provider.ask, self._target)
+        return "" if isinstance(request, Message) else short_of(request)
+
+    def _asked(self, ask: Ask, looks: Looks | None) -> Known | Absent:
+        """The answer to one request, or why there is none, without evidence."""
+        request = request_of(ask, self._target)
+        if isinstance(request, Message):
+            return Absent(reason=Reason.NOT_COLLECTED, detail=request)
+        observation = self._observations.find(request, self._target)
+        if observation is None:
+            return self._not_asked(request)
+        got = answer(request, observation, self._observations, self._target)
         if isinstance(got, Absent):
-            return structs.replace(got, evidence=evidence)
-        return Known(value=got, evidence=evidence)
-    fault = observations.fault(target)
-    if fault is not None:
-        return Absent(reason=fault[0], detail=fault[1])
-    detail = msg("{asked}: not requested in this run", asked=short_of(request))
-    return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
+            return got
+        return Known(value=got if looks is None else watched_answer(got, looks, request.has_times))
+
+    def _not_asked(self, request: Request) -> Absent:
+        fault = self._observations.fault(self._target)
+        if fault is not None:
+            return Absent(reason=fault[0], detail=fault[1])
+        detail = msg("{asked}: not requested in this run", asked=short_of(request))
+        return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
 
 
 def _made(
     inputs: Inputs, make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str]
 ) -> Known | Absent:
-    """What `make` returns for `values`; one that raises costs only this fact.
+    """What `make` returns for `values`, without evidence; one that raises costs only this fact.
 
     `name` gives what its problems are about.
     """
     if inputs.stop is not None:
-        return structs.replace(inputs.stop, evidence=inputs.evidence)
+        return structs.replace(inputs.stop, evidence=())
     try:
         return _result(_read(make, values, name), inputs, name)
     except Exception as error:  # noqa: BLE001 (a plugin's fault is a value, not the end of a run)
         detail = msg("The parser failed with {error}", error=type(error).__name__)
-        return Absent(reason=Reason.FAULT, detail=detail, evidence=inputs.evidence)
+        return Absent(reason=Reason.FAULT, detail=detail)
 
 
 def _read(make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str]) -> Any:
@@ -140,21 +191,18 @@ def _result(value: Any, inputs: Inputs, name: Callable[[], str]) -> Known | Abse
         gaps = capped((*gaps, *(Gap(why=INCOMPLETE, detail=detail) for detail in told)))
         value = value.value
     if isinstance(value, Absent):
-        return _absence(
-            structs.replace(value, detail=json_safe(value.detail)), gaps, inputs.evidence
-        )
+        return _absence(structs.replace(value, detail=json_safe(value.detail)), gaps)
     return Known(
         value=value,
-        evidence=inputs.evidence,
         incomplete=tuple(gap.detail for gap in gaps),
         sources=inputs.sources,
     )
 
 
-def _absence(value: Absent, gaps: tuple[Gap, ...], evidence: tuple[str, ...]) -> Absent:
+def _absence(value: Absent, gaps: tuple[Gap, ...]) -> Absent:
     """`value`, but what was not seen in full is never not present."""
     if value.unknown or not gaps:
-        return Absent(reason=value.reason, detail=value.detail, evidence=evidence)
+        return Absent(reason=value.reason, detail=value.detail)
     why = gaps[0].why
     reason = Reason.UNPARSABLE if why == INCOMPLETE else Reason(why)
-    return Absent(reason=reason, detail=gaps[0].detail, evidence=evidence)
+    return Absent(reason=reason, detail=gaps[0].detail)

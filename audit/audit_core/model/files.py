@@ -7,7 +7,9 @@ counted after redaction, so that they always hold; a person can read the whole.
 from __future__ import annotations
 
 import enum
+import hashlib
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -82,6 +84,27 @@ def decode_files(raw: bytes) -> tuple[FileEntry, ...]:
             raise ParseError(msg("the last file is incomplete"))
         found.append(head.entry(data))
     return tuple(found)
+
+
+_TIMED = re.compile(
+    rb'(\{"path": "[^\n]*, "gid": \d+, )"modified": (?:0|[1-9]\d*)\.\d+, ("bytes": (\d+)\}\n)'
+)
+
+
+def timeless_digest(raw: bytes) -> str:
+    """SHA-256 (hex) of all that `encode_files` wrote but `modified`; empty for other bytes.
+
+    The lengths are in it, and no quote in a path stands without a backslash: so equal digests mean
+    that all else is equal.
+    """
+    digest, at = hashlib.sha256(), 0
+    while at < len(raw):
+        head = _TIMED.match(raw, at)
+        if head is None:
+            return ""
+        at = head.end() + int(head[3]) + 1
+        digest.update(head[1] + head[2] + raw[head.end() : at])
+    return digest.hexdigest() if at == len(raw) else ""
 
 
 class _Head(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Struct, structs
 
+from audit_core.model.files import timeless_digest
 from audit_core.model.messages import Message, msg
 
 
@@ -56,6 +57,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     evidence_title: ClassVar[Message | None] = None
     bounds: ClassVar[tuple[str, ...]] = ("timeout_s", "limit")
     waiting: ClassVar[frozenset[str]] = frozenset({*bounds, "partial_ok", "aside"})
+    has_times: ClassVar[bool] = False
 
     privilege: Privilege = Privilege.USER
     timeout_s: int = 20
@@ -89,6 +91,14 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
     def if_not_found(self) -> Reason:
         """The reason for absence where the requested thing does not exist."""
         return Reason.NOT_PRESENT
+
+    def timeless_digest(self, stdout: bytes) -> str:
+        """A digest of an answer but for times in it that few parsers look at; only `has_times`.
+
+        Equal for two answers only where a parser that looks at no `FileEntry.modified` cannot tell
+        them apart; empty where that cannot be said.
+        """
+        return ""
 
 
 def _identity(request: Request) -> str:
@@ -257,6 +267,7 @@ class ReadFiles(Request, frozen=True, kw_only=True, tag="files"):
     evidence_kind: ClassVar[str] = "files"
     evidence_title: ClassVar[Message] = msg("several files")
     bounds: ClassVar[tuple[str, ...]] = (*Request.bounds, "file_limit", "max_files")
+    has_times: ClassVar[bool] = True
     waiting: ClassVar[frozenset[str]] = Request.waiting | {*bounds}
 
     paths: tuple[str, ...] = ()
@@ -283,6 +294,10 @@ class ReadFiles(Request, frozen=True, kw_only=True, tag="files"):
     def short(self) -> str:
         """The first path, and that there are more."""
         return _first_of([*self.paths, *self.globs])
+
+    def timeless_digest(self, stdout: bytes) -> str:
+        """The digest of all but the times of the files."""
+        return timeless_digest(stdout)
 
 
 def merged(requests: Iterable[Request]) -> dict[str, Request]:

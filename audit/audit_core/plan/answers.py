@@ -6,7 +6,7 @@ and reaches no parser and no check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -43,6 +43,36 @@ class Observations(Struct, frozen=True, kw_only=True):
     parents: Mapping[str, str] = {}
     faults: Mapping[str, tuple[Reason, Message]] = {}
     digests: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+
+    def content(
+        self, request: Request, seen: Observation | None, target: Target
+    ) -> tuple[Hashable, ...]:
+        """All that a parser learns of the answer to `request`, but when and on which target.
+
+        Equal contents lead to equal facts, but for the times of files (`Request.timeless_digest`).
+        """
+        if seen is None:
+            fault = self.fault(target)
+            return () if fault is None else (fault[0], msgspec.json.encode(fault[1]))
+        detail = b"" if seen.detail is None else msgspec.json.encode(seen.detail)
+        return (
+            seen.status,
+            seen.exit_code,
+            seen.truncated,
+            seen.redactions,
+            detail,
+            seen.stderr_sha256,
+            self._bytes(request, seen),
+        )
+
+    def _bytes(self, request: Request, seen: Observation) -> str:
+        key = ("timeless", seen.stdout_sha256)
+        if seen.truncated or seen.status is not Status.ANSWERED or not request.has_times:
+            return seen.stdout_sha256
+        if key not in self.digests:
+            timeless = request.timeless_digest(self.blob(seen.stdout_sha256))
+            self.digests[key] = timeless or seen.stdout_sha256
+        return self.digests[key]
 
     def digest(self, observation: Observation) -> str:
         """The digest of an observation of these, made once."""
