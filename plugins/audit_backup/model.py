@@ -67,14 +67,12 @@ class Ends(Struct, frozen=True, kw_only=True):
 class Inside(Struct, frozen=True, kw_only=True):
     """What a small archive or SQL dump holds: members with content, statements with data.
 
-    `readable` is False where the program could not read it to its end. `schema`: of a dump only
-    the statements that make tables and roles, without a row.
+    `readable` is False where the program could not read it to its end.
     """
 
     holds: int
     readable: bool
     header: bool = False
-    schema: bool = False
 
 
 class Tested(Struct, frozen=True, kw_only=True):

@@ -64,8 +64,13 @@ def groups_of(groups: Groups, accounts: Iterable[tuple[str, int]]) -> dict[str, 
     return {account: frozenset(names) for account, names in found.items()}
 
 
+_LIMIT = 32 << 20  # as of accounts: a group for each of 200,000
 GROUPS = fact(
-    "linux.groups", Groups, kind="host", ask=ReadFile(path="/etc/group"), parse=parse_group
+    "linux.groups",
+    Groups,
+    kind="host",
+    ask=ReadFile(path="/etc/group", limit=_LIMIT),
+    parse=parse_group,
 )
 
 FACTS = (GROUPS,)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import enum
 import hashlib
 import hmac
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -76,6 +77,15 @@ def known_keys(paths: Iterable[str], host: str, port: int) -> tuple[KnownKey, ..
             if key is not None:
                 found.append(key)
     return tuple(found)
+
+
+def plain_keys(path: str) -> Iterator[tuple[str, str]]:
+    """The lines without a marker of one file: names as they stand there, and the fingerprint."""
+    for line in _lines(path):
+        fields = line.split()
+        if len(fields) > 2 and fields[0][0] not in "@#":
+            with contextlib.suppress(binascii.Error, ValueError):
+                yield fields[0], fingerprint(base64.b64decode(fields[2], validate=True))
 
 
 def judge(known: tuple[KnownKey, ...], type: str, blob: bytes) -> Trust:
@@ -178,7 +188,7 @@ def _parse(line: str, names: tuple[str, str], place: str) -> KnownKey | None:
 
 def _matches(names: str, name: str) -> bool:
     if names.startswith("|"):
-        return _matches_hashed(names, name)
+        return matches_hashed(names, name)
     hit = False
     for pattern in names.lower().split(","):
         if pattern.startswith("!"):
@@ -195,7 +205,8 @@ def matches_pattern(pattern: str, name: str) -> bool:
     return re.fullmatch("".join(parts), name) is not None
 
 
-def _matches_hashed(entry: str, name: str) -> bool:
+def matches_hashed(entry: str, name: str) -> bool:
+    """Whether a hashed name of known_hosts is `name`."""
     try:
         _, magic, salt, digest = entry.split("|")
         raw_salt = base64.b64decode(salt, validate=True)

@@ -230,3 +230,13 @@ def test_one_server_under_several_names_is_one_server(world: World) -> None:
     run = new_run(world.base / "other", hosts)
     world.collect(run, "it", access=elsewhere)
     assert world.seen("logins").total() == 6
+    # Under ports of its own each is another server, unless what is known of them is the same.
+    apart = {n: structs.replace(a, port=k) for k, (n, a) in enumerate(access.items(), 3)}
+    for same, logins in ((False, 6), (True, 3)):
+        world.connector = structs.replace(
+            world.connector,
+            identities=lambda a, same=same: ("key",) if same else (f"key {a.port}",),
+        )
+        before = world.seen("logins").total()
+        world.collect(new_run(world.base / f"same-{same}", hosts), "it", access=apart)
+        assert world.seen("logins").total() == before + logins

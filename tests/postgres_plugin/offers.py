@@ -38,17 +38,17 @@ def grants(what: Sequence[Grant], user: str, say: Callable[[Message], str]) -> s
 
 KINDS = (
     Kind(
-        id="example_db",
+        id="postgresql",
         title=msg("PostgreSQL server"),
         object_types=("server", "database"),
         needs_access=True,
-        access="example_db",
+        access="postgresql",
     ),
 )
 CONNECTORS = (
     Connector(
-        name="example_db",
-        kinds=("example_db",),
+        name="postgresql",
+        kinds=("postgresql",),
         accepts=(Query,),
         access=PostgresAccess,
         open="postgres_plugin.session:open",

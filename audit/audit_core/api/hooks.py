@@ -60,7 +60,8 @@ class Connector(Struct, frozen=True, kw_only=True):
     offered to a host in between; empty where nothing is offered. Without it the user and the
     references to secrets are the name. What three targets refused under one name is not tried on
     more; a login whose process ends before it tells counts as refused. Each target is logged in
-    to once.
+    to once. `identities(access)` names the server by what is known of it on this machine, such as
+    its host keys: an account counts as one under all addresses of a server. It contacts nobody.
     `grants(what, user, say)` is the text with the least rights for `user`, in the language of the
     other side, its remarks rendered by `say`. `isolated`: it runs in a process of its own with a
     limit on memory, as everything that uses a driver library or reads what strangers send.
@@ -81,6 +82,7 @@ class Connector(Struct, frozen=True, kw_only=True):
     open: str
     access: type[Struct] | None = None
     credentials: Callable[[Any], tuple[str, ...]] | None = None
+    identities: Callable[[Any], tuple[str, ...]] | None = None
     grants: Callable[[Sequence[Grant], str, Callable[[Message], str]], str] | None = None
     isolated: bool = False
     login_s: int = 60

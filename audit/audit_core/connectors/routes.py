@@ -96,7 +96,7 @@ class Routes:
         own, between = _credentials(connector, access.settings)
         places = self._places(access, target, direct=not between)
         if own:
-            own = (*own, _account(access, places))
+            own = (*own, _account(access, places), *_accounts(connector, access))
         return structs.replace(route, credentials=own, between=between, places=places)
 
     def _places(self, access: Access, target: Target, *, direct: bool) -> tuple[str, ...]:
@@ -196,6 +196,13 @@ def _credentials(connector: Connector, access: Any) -> tuple[tuple[str, ...], tu
         names = connector.credentials(access)
         return names[:1], names[1:]
     return (f"{getattr(access, 'user', '')} {', '.join(references(access)) or '-'}",), ()
+
+
+def _accounts(connector: Connector, access: Access) -> Iterator[str]:
+    """The account by each identity of its server: several addresses may lead to one server."""
+    user = getattr(access.settings, "user", "")
+    for identity in connector.identities(access.settings) if connector.identities else ():
+        yield f"{access.via} {user} of {identity}"
 
 
 def _account(access: Access, places: tuple[str, ...]) -> str:

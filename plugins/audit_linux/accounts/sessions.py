@@ -57,7 +57,7 @@ def _detail(found: tuple[Setting, ...]) -> tuple[str, ...]:
     "linux.session-timeout",
     needs=(STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT)),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )
 def session_timeout(
@@ -173,7 +173,7 @@ def _told(defs: LoginDefs | Absent | None) -> str | None:
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.LOW,
-    version=7,
+    version=8,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )  # fmt: skip
 def umask(

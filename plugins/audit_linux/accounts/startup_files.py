@@ -64,6 +64,7 @@ _ABOUT = re.compile(r"\bTMOUT\b|\bumask\b")
 _ASSIGNS = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 _PREFIXES = frozenset({"builtin", "command"})
 _SOURCES = frozenset({".", "source"})
+_RUN_BY_EVAL = re.compile(r"(?:^|[;&|(`{\s])(?:\.|source|cat)\s+\S")
 _TESTS = frozenset({"[", "[[", "test"})
 _EXISTS = frozenset({"-e", "-f", "-r", "-s"})
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
@@ -154,6 +155,9 @@ class _Walk:
         if texts[0] == "for" and texts[2:3] == ["in"]:
             place.loops[texts[1]] = simple.words[3:]
         _, words = command_of(simple.words)
+        if words[:1] and words[0].text == "eval" and _RUN_BY_EVAL.search(" ".join(texts[1:])):
+            self._say(place, simple, sure=False, unread=True)
+            return True
         if len(words) < 2 or words[0].text not in _SOURCES:
             return False
         name = words[2] if words[1].text == "--" and len(words) > 2 else words[1]

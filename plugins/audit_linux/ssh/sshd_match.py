@@ -20,7 +20,7 @@ from audit_core.api.sdk import (
 from audit_linux import nsswitch
 from audit_linux.groups import Groups, groups_of, parse_group
 from audit_linux.nsswitch import Sources, parse_sources
-from audit_linux.passwd import Accounts, parse_passwd
+from audit_linux.passwd import ACCOUNTS_LIMIT, Accounts, parse_passwd
 from audit_linux.ssh.sshd_files import Override, Term
 
 
@@ -64,8 +64,8 @@ NAMES = fact(
     Names,
     kind="host",
     asks={
-        "passwd": ReadFile(path="/etc/passwd"),
-        "group": optional(ReadFile(path="/etc/group")),
+        "passwd": ReadFile(path="/etc/passwd", limit=ACCOUNTS_LIMIT),
+        "group": optional(ReadFile(path="/etc/group", limit=ACCOUNTS_LIMIT)),
         **nsswitch.ASKS,
     },
     parse=parse_names,

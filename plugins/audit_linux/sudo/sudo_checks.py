@@ -225,7 +225,7 @@ def _unasked(pam: Pam | None) -> bool:
         known_or_absent(optional(GROUPS)),
     ),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -296,7 +296,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"
@@ -342,7 +342,13 @@ def _rights(
     """What each account with a login shell may run through sudo, root left out."""
     people = [a for a in accounts.rows if a.has_shell and a.uid] if accounts else []
     of = groups_of(groups or Groups(members={}), ((a.name, a.gid) for a in people))
-    told = [f"{a.name}: {_commands(sudoers, _called(a, of[a.name], groups))}" for a in people]
+    of_whom: dict[str, list[int]] = {}
+    for at, grant in enumerate(sudoers.grants):
+        for who in grant.who:
+            of_whom.setdefault(who, []).append(at)
+    told = [
+        f"{a.name}: {_commands(sudoers, of_whom, _called(a, of[a.name], groups))}" for a in people
+    ]
     if not told:
         return ()
     return (msg("What accounts with a login shell may run through sudo: {names}",
@@ -356,9 +362,10 @@ def _called(account: Account, teams: frozenset[str], groups: Groups | None) -> f
     return frozenset(names | {f"%#{number}" for number in numbers | {account.gid}} | {"ALL"})
 
 
-def _commands(sudoers: Sudoers, called: frozenset[str]) -> str:
+def _commands(sudoers: Sudoers, of_whom: dict[str, list[int]], called: frozenset[str]) -> str:
     """The commands of the grants that are for one of these names; `!` in front of a denied one."""
-    found = [g for g in sudoers.grants if called & set(g.who)]
+    places = sorted({at for name in called for at in of_whom.get(name, ())})
+    found = [sudoers.grants[at] for at in places]
     told = dict.fromkeys(f"({','.join(g.runas)}) {g.command}" for g in found)
     more = f", +{len(told) - _MOST_TOLD}" if len(told) > _MOST_TOLD else ""
     return ", ".join([*told][:_MOST_TOLD]) + more or "-"

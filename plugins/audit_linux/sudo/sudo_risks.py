@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import pairwise
+
+from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
 
 
 class Risk(enum.StrEnum):
@@ -225,11 +228,55 @@ def _fixed(name: str, written: list[str]) -> Risk:
     root = {
         "su": _becomes_root(args),
         "runuser": _becomes_root(args),
-        "passwd": args in ([], ["root"]),
+        "passwd": not args or "root" in args,
         "crontab": "-l" not in args,
         "sudoedit": keys,
+        "ip": "exec" in args and any(_stem(word) in _SHELLS for word in args),
+        "ssh": any(_RUNS.search(word) for word in args),
+        "scp": any(_RUNS.search(word) for word in args),
     }
-    return Risk.ROOT if root.get(name, name in _STDIN_TO_FILE and keys) else Risk.NONE
+    if root.get(name, name in _STDIN_TO_FILE and keys) or _makes_root(name, args):
+        return Risk.ROOT
+    return _reached(name, args)
+
+
+_RUNS = re.compile("(?i)(?:Proxy|Local|KnownHosts)Command[= ]")
+_SHELLS = _names("sh bash dash ash zsh ksh mksh csh tcsh fish")
+_OF_ACCOUNTS = _names("usermod useradd adduser addgroup groupmod gpasswd groupmems newusers")
+_GROUPS = ADMIN_GROUPS | ROOT_GROUPS.keys() | {"root"}
+_COPIES = _names("cp mv ln install rsync scp rcp")
+# They install or load what a file says.
+_LOADS = _names("insmod dpkg rpm snap ldconfig update-alternatives alternatives setcap systemctl")
+_WRITES = _COPIES | _names("""
+    tee dd sponge chmod chown chgrp setfacl patch truncate wget curl aria2c tar unzip cpio 7z 7za
+    7zr mount split csplit sed
+""")
+_USERS_PLACE = re.compile(r"(?:^|[=|:,@])/(?:home|tmp|var/tmp|dev/shm|run/user)/")
+_WHOLE_SYSTEM = frozenset({"/", "/etc", "/etc/", "/usr", "/root", "/boot", "/lib", "/bin"})
+
+
+def _makes_root(name: str, args: list[str]) -> bool:
+    """Whether an account gets the rights of root: a group that means root, or user id 0."""
+    if name not in _OF_ACCOUNTS:
+        return False
+    words = {part for word in args for part in re.split("[,=]", word)}
+    return bool(words & _GROUPS) or ("-u", "0") in pairwise(args) or "--uid=0" in args
+
+
+def _reached(name: str, args: list[str]) -> Risk:
+    """What a program does to the files that its fixed arguments name.
+
+    Where ordinary users may write, they choose what is read there, or put a link.
+    """
+    key = [word for word in args if _KEYS_TO_ALL.match(word) or word in _WHOLE_SYSTEM]
+    if any(_USERS_PLACE.search(word) for word in args):
+        if name in _LOADS or (name in _COPIES and args[-1] in key):
+            return Risk.REPLACEABLE
+        return Risk.UNSEEN
+    if name == "sed" and not any(re.match(r"-\w*i|--in-place", word) for word in args):
+        return Risk.NONE  # a script that is fixed shows what it shows
+    shown = any(_SECRETS.match(word) for word in args)
+    return Risk.UNSEEN if shown or (key and name in _WRITES) else Risk.NONE
 
 
 _EXEC = re.compile("-(?:exec|ok)(?:dir)?")
@@ -253,6 +300,8 @@ def _systemctl(args: list[str]) -> Risk:
     verb = next((word for word in args if not word.startswith("-")), "list-units")
     if verb == "edit":
         return Risk.ROOT
+    if any(_USERS_PLACE.search(word) for word in args):  # enable or link a unit of a user
+        return Risk.REPLACEABLE
     return Risk.PAGER if verb in _SHOWING and "--no-pager" not in args else Risk.NONE
 
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit_core.model import HostName
 from audit_core.model.errors import ConfigError
+from audit_shell.access import SshLogin
 from audit_shell.hostkeys import (
     KnownKey,
     Trust,
@@ -19,6 +21,7 @@ from audit_shell.hostkeys import (
     name_for,
     prefer,
 )
+from audit_shell.known_servers import identities
 
 # `ssh-keygen -t ed25519`, `-l` and `-H` of OpenSSH 9.2p1, Debian 12, 2026-11-23.
 BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIOEsJROWid5p4prP4JD4ydQwegZ0jmek2GawcAZqyuhj"
@@ -120,3 +123,24 @@ def test_known_types_come_first(tmp_path: Path) -> None:
     rsa_first = ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256")
     assert prefer(known, supported) == rsa_first
     assert prefer((), supported) == supported
+
+
+def test_two_names_of_one_server_have_its_keys_in_common(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(
+        f"# {KEY}\nweb1,10.0.0.1 {KEY}\n[gate]:2201 {KEY}\n{HASHED}\n@revoked old {KEY}\n"
+        f"*.example {KEY}\ndb1 ssh-ed25519 bad!\n"
+    )
+
+    def known(address: str, port: int = 22, name: str | None = None) -> tuple[str, ...]:
+        return identities(
+            SshLogin(user="a", agent=True, address=HostName(address), port=port, host_key_name=name,
+                     known_hosts=str(path))
+        )  # fmt: skip
+
+    one = (PRINT,)
+    assert known("web1") == known("10.0.0.1") == known("gate", 2201) == known("example.org") == one
+    assert known("192.0.2.1", name="WEB1") == one
+    assert known("web1", 2201) == known("old") == known("x.example") == known("db1") == ()
+    gone = SshLogin(user="a", agent=True, address=HostName("web1"), known_hosts="/none")
+    assert identities(gone) == ()

@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 
 from audit_core.api.testkit import whole
-from audit_core.model import Absent, Answer, ParseError, Partial, Reason
+from audit_core.model import Absent, Answer, ParseError, Partial, Reason, Request, asked_of
 from audit_linux.accounts.passwords import parse_login_defs
 from audit_linux.accounts.security_conf import parse_pwquality
-from audit_linux.groups import parse_group
+from audit_linux.groups import GROUPS, parse_group
 from audit_linux.passwd import (
+    ACCOUNTS,
+    LASTLOG,
+    SHADOW,
     parse_lastlog,
     parse_lastlog2,
     parse_passwd,
     parse_shadow,
 )
+from audit_linux.ssh.sshd_match import NAMES
 
 Make = Callable[..., Answer]
 
@@ -35,6 +39,15 @@ def test_recorded_accounts(recording: Make) -> None:
     assert not by_name["sync"].has_shell
     assert by_name["alice"].home == "/home/alice"
     assert {a.field for a in accounts.rows} == {"shadowed"}
+
+
+def test_hosts_with_200_000_accounts_are_read_whole() -> None:
+    """Of their files 17.6 MB (lastlog) is the largest answer."""
+    asked = [each.ask for fact in (ACCOUNTS, SHADOW, LASTLOG, GROUPS) for each in fact.providers]
+    names = [asked_of(ask) for ask in NAMES.providers[0].asks.values()]
+    large = [ask for ask in (*asked, *names[:2]) if isinstance(ask, Request)]
+    assert len(large) == 8
+    assert all(ask.limit >= 20 << 20 for ask in large)
 
 
 def test_recorded_shadow_has_schemes_and_no_hash(recording: Make) -> None:

@@ -52,6 +52,41 @@ def scoped(*facts: Any, **parameters: Any) -> Judgement:
     return sudo_scope.judge(TARGET, *facts, ALICE, **parameters)
 
 
+# Fixed arguments that make root of a user all the same, or may: found by trying such rules.
+FIXED = {
+    Risk.ROOT: (
+        "usermod -aG sudo bob", "usermod -a -G docker,users bob", "gpasswd -a bob wheel",
+        "useradd -o -u 0 x", "adduser bob sudo", "passwd -d root", "passwd --delete root",
+        "ip netns exec x /bin/sh", "ssh -o ProxyCommand=x h",
+    ),
+    Risk.REPLACEABLE: (
+        "cp /home/bob/x /etc/passwd", "mv /tmp/x /etc/sudoers", "ln -sf /home/bob/x /etc/cron.d/x",
+        "install -m 4755 /home/bob/x /usr/bin/x", "rsync -a /home/bob/ /etc/",
+        "dpkg -i /home/bob/x.deb", "rpm -U /tmp/x.rpm", "insmod /home/bob/x.ko",
+        "setcap cap_setuid+ep /home/bob/x", "ldconfig -f /home/bob/x",
+        "update-alternatives --set editor /home/bob/x", "systemctl enable /home/bob/x.service",
+    ),
+    Risk.UNSEEN: (
+        "chown bob /etc/shadow", "chmod 666 /etc/shadow", "chmod u+s /bin/bash",
+        "tar -xf /home/bob/x.tar -C /", "unzip /tmp/x.zip -d /", "mount /dev/sdb1 /etc",
+        "sed -i s/x/y/ /etc/passwd", "patch /etc/passwd /opt/p", "wget -O /etc/cron.d/x x",
+        "curl -o /etc/passwd x", "tcpdump -z /home/bob/x", "openssl enc -in /etc/shadow",
+        "sysctl -w kernel.core_pattern=|/home/bob/x", "tar -czf /backup/e.tgz /home/ /etc/",
+    ),
+    Risk.NONE: (
+        "apt-get update", "docker ps", "chown bob /srv/www", "sed -n p /etc/shadow", "reboot",
+        "tar -czf /backup/x.tgz /srv", "cp /srv/a /srv/b", "su - alice", "usermod -L bob",
+        "systemctl restart nginx", "passwd bob", "ip addr", "mount /mnt", "ssh web1 uptime",
+    ),
+}  # fmt: skip
+
+
+def test_fixed_arguments_that_make_root() -> None:
+    for what, commands in FIXED.items():
+        for command in commands:
+            assert risk(f"/usr/bin/{command}") is what, command
+
+
 def test_the_record_tells_the_rights_of_each_login_account(
     read: Callable[..., Sudoers],
 ) -> None:
