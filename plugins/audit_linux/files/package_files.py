@@ -1,7 +1,8 @@
-"""The programs that packages of Debian and its like brought, to tell what came otherwise.
+"""The programs that packages brought, to tell what came otherwise.
 
 dpkg(1) keeps the paths of each package in /var/lib/dpkg/info/PACKAGE.list, one a line, as the
 package names them: `/bin/su`, also where /bin is a link to /usr/bin.
+Of rpm(8) the owner of each setuid program is asked: `file PATH is not owned by any package`.
 """
 
 from __future__ import annotations
@@ -48,4 +49,35 @@ PACKAGED = fact(
     parse=parse_lists,
 )
 
-FACTS = (PACKAGED,)
+_ALIEN = re.compile(r"file (/.*) is not owned by any package")
+_NO_RPM = re.compile(rb"find: .{1,6}rpm.{1,6}: No such file or directory")
+
+
+def parse_alien(answer: Answer) -> frozenset[str] | Absent:
+    """The setuid programs that no package of rpm brought; NOT_PRESENT where rpm is missing."""
+    if _NO_RPM.search(answer.stderr):
+        return not_present(msg("There is no rpm"))
+    if b"error: " in answer.stderr or answer.truncated:
+        raise ParseError(msg("rpm could not tell to which packages files belong"))
+    found = (_ALIEN.fullmatch(line) for line in answer.lines if line)
+    return frozenset(hit[1] for hit in found if hit)
+
+
+# One call of rpm for all of them; it ends with the number of files that no package has.
+ALIEN = fact(
+    "linux.setuid-of-no-package",
+    frozenset[str],
+    kind="host",
+    ask=Command(
+        argv=(
+            "find", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/libexec", "/usr/games",
+            "/usr/local", "/opt", "-xdev", "-type", "f", "-perm", "/6000",
+            "-exec", "rpm", "-qf", "--qf", "", "{}", "+",
+        ),
+        ok=(0, 1),
+        timeout_s=60,
+    ),
+    parse=parse_alien,
+)  # fmt: skip
+
+FACTS = (PACKAGED, ALIEN)

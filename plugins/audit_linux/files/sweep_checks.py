@@ -26,7 +26,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.declared import declared
 from audit_linux.files.mounts import MOUNTS, Mounts
-from audit_linux.files.package_files import PACKAGED, of_no_package
+from audit_linux.files.package_files import ALIEN, PACKAGED, of_no_package
 from audit_linux.files.sweep import CONTAINERS, SWEEP, Acl, Capable, Entry, Sweep
 from audit_linux.nsswitch import ELSEWHERE, Sources
 from audit_linux.sudo.sudo_risks import starts_anything
@@ -124,9 +124,9 @@ def _place(path: str, open_folders: frozenset[str]) -> bool:
 
 @check(
     "linux.setuid-files",
-    needs=(*_NEEDS, known_or_absent(optional(PACKAGED))),
+    needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg(
         "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
         "the host needs"
@@ -137,6 +137,7 @@ def setuid_files(
     sweep: Sweep,
     mounts: Mounts | Absent,
     packaged: frozenset[str] | Absent | None,
+    unowned: frozenset[str] | Absent | None,
 ) -> Judgement:
     """Only programs that the system needs are setuid or setgid."""
     there = [e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000]
@@ -145,8 +146,7 @@ def setuid_files(
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
     unknown = [e for e in live if wanted is None and not _shipped(e.path)]
-    owned = known(packaged)
-    alien = [e for e in unknown if owned is not None and of_no_package(e.path, owned)]
+    alien = [e for e in unknown if _of_no_package(e.path, packaged, unowned)]
     bad = [e for e in live if _surely_wrong(e, wanted, open_folders) or e in alien]
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
@@ -160,6 +160,15 @@ def setuid_files(
     fine = msg("{count} setuid or setgid programs, all known: {names}", count=len(live),
                names=capped(e.path for e in live) or ("-",))  # fmt: skip
     return _settled(passed(fine, expected=expected), sweep, mounts)
+
+
+def _of_no_package(
+    path: str, packaged: frozenset[str] | Absent | None, unowned: frozenset[str] | Absent | None
+) -> bool:
+    """Whether `path` surely comes from no package, as dpkg tells, or rpm where there is no dpkg."""
+    if packaged is None:
+        return path in (known(unowned) or ())
+    return not isinstance(packaged, Absent) and of_no_package(path, packaged)
 
 
 def _expected(wanted: tuple[str, ...] | None) -> Message:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from audit_core.api.sdk import msg
 from audit_core.api.testkit import target_of
-from audit_core.model import Absent, Command, Message, ParseError, Partial, Verdict
+from audit_core.model import Absent, Command, Message, ParseError, Partial, Reason, Verdict
 from audit_linux.files import package_files, sweep_checks
 from audit_linux.files.mounts import Mount, Mounts, parse_mounts
 from audit_linux.files.sweep import SWEEP, Entry, Sweep, argv, parse_sweep
@@ -37,13 +38,17 @@ def searched(tree: Path, **more: object) -> Sweep | Partial:
 
 
 def verdicts(
-    sweep: Sweep, mounts: Mounts = ROOT, packaged: frozenset[str] | None = None, **settings: object
+    sweep: Sweep,
+    mounts: Mounts = ROOT,
+    packaged: frozenset[str] | Absent | None = None,
+    unowned: frozenset[str] | None = None,
+    **settings: object,
 ) -> dict[str, Verdict]:
     target = structs.replace(target_of("host"), settings=settings)
     found = {}
     for check in sweep_checks.CHECKS:
         more: tuple[Any, ...] = (Sources(),) if check.id == "linux.unowned-files" else ()
-        more = (packaged,) if check.id == "linux.setuid-files" else more
+        more = (packaged, unowned) if check.id == "linux.setuid-files" else more
         found[check.id.removeprefix("linux.")] = check.judge(target, sweep, mounts, *more).verdict
     return found
 
@@ -228,6 +233,26 @@ def test_setuid_programs_of_no_package_surely_are_too_many() -> None:
     with pytest.raises(ParseError):
         package_files.parse_lists(invented.answer("/opt/x\n"))
     assert isinstance(package_files.parse_lists(invented.answer("")), Absent)
+
+
+def test_setuid_programs_of_no_package_of_rpm() -> None:
+    # What find and rpm 4.18.0 print; `x` is of a package, which is why nothing is said of it.
+    told = "file /opt/x/tool is not owned by any package\n"
+    unowned = package_files.parse_alien(invented.answer(told, b"", 1))
+    assert unowned == frozenset({"/opt/x/tool"})
+    owned = Sweep(entries=(Entry(path="/opt/x/x", kind="f", bits=0o4755, uid=0, gid=0),))
+    sweep = Sweep(entries=(Entry(path="/opt/x/tool", kind="f", bits=0o4755, uid=0, gid=0),))
+    assert verdicts(sweep, unowned=unowned)["setuid-files"] is FAIL
+    assert verdicts(owned, unowned=unowned)["setuid-files"] is UNDETERMINED
+    # rpm that is installed beside dpkg knows no file at all
+    dpkg = frozenset({"/opt/x/tool"})
+    assert verdicts(sweep, packaged=dpkg, unowned=unowned)["setuid-files"] is UNDETERMINED
+    unread = Absent(reason=Reason.NOT_COLLECTED, detail=msg("x"))
+    assert verdicts(sweep, packaged=unread, unowned=unowned)["setuid-files"] is UNDETERMINED
+    gone = invented.answer("", b"find: 'rpm': No such file or directory\n", 1)
+    assert isinstance(package_files.parse_alien(gone), Absent)
+    with pytest.raises(ParseError):
+        package_files.parse_alien(invented.answer("", b"error: cannot open Packages database\n", 1))
 
 
 def test_the_search_can_be_switched_off() -> None:

@@ -76,8 +76,12 @@ def test_what_the_real_dpkg_tells(tmp_path: Path) -> None:
 
 
 def test_lines_of_rpm_and_what_was_not_read() -> None:
-    # Invented after rpm(8) and the output of rpm 4.14.
+    # The first four are lines of rpm 4.18.0; the others are invented after rpm(8).
     cases = (
+        ("S.5....T.  c /etc/aaa.conf\n.M.......    /usr/bin/bbb\n", P),
+        ("S.5....T.    /usr/bin/aaa\n", F),
+        ("missing   d /usr/share/doc/aaa/x\n", P),
+        ("package nosuch is not installed\n", P),
         ("S.5....T.    /usr/sbin/sshd\n", F),
         ("S.5....T.  c /etc/ssh/sshd_config\n.M...UG..    /usr/bin/x\n", P),
         ("S.5......  d /usr/share/man/man1/ls.1.gz\n", U),
