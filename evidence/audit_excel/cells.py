@@ -34,6 +34,14 @@ class CellText(NamedTuple):
 
 
 _XML_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+# Most texts: printable, short, composed, begun with a letter or a digit. Nothing in them is escaped
+# or cut, and no program takes them for a formula.
+_SAFE = re.compile(
+    r"[A-Za-z0-9\u4e00-\u9fff]"
+    r"[ -\[\]-~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u3001-\u3020\u4e00-\u9fff\uff01-\uff60]"
+    r"{0,999}"
+)
+_SAFE_LINES = 30
 _FORMULA_STARTS = tuple("=+-@＝＋－＠﹦﹢﹣﹫")
 
 
@@ -74,6 +82,10 @@ def _may_be_formula(raw: str) -> bool:
     return raw[0] in "\t\r" or raw.lstrip()[:1] in _FORMULA_STARTS
 
 
+def _safe(text: str) -> bool:
+    return _SAFE.fullmatch(text) is not None and "_x" not in text
+
+
 def _finish(shown: str, raw: str) -> CellText:
     # Escaped before it is cut: seven characters become thirteen.
     cut = _cut(_XML_ESCAPE.sub("_x005F_", shown), raw, MAX_UNITS)
@@ -83,11 +95,15 @@ def _finish(shown: str, raw: str) -> CellText:
 def cell(text: str) -> CellText:
     """`text` made visible, cut at :data:`MAX_UNITS` with size and SHA-256, and marked if it
     could be taken for a formula. A literal `_x000D_` keeps its meaning (ECMA-376, ST_Xstring)."""
+    if _safe(text):
+        return CellText(text)
     return _finish(show(text[: MAX_UNITS + 1]), text)
 
 
 def cell_of_lines(lines: Iterable[str]) -> CellText:
     """A cell with one line for each of `lines`: a newline in the data is escaped."""
     raw = tuple(lines)
+    if len(raw) <= _SAFE_LINES and all(map(_safe, raw)):
+        return CellText("\n".join(raw))
     clipped = (_cut(show(r[: MAX_LINE_UNITS + 1]), r, MAX_LINE_UNITS) for r in raw)
     return _finish("\n".join(clipped), "\n".join(raw))

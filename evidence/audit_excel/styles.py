@@ -179,13 +179,14 @@ def _columns(text: str, latin: float) -> float:
 
 
 def _wrapped(line: str, room: float, latin: float) -> int:
-    needed = _columns(line, latin)
+    needed = len(line) * latin if line.isascii() else _columns(line, latin)
     if needed <= room or " " not in line:
         return max(1, math.ceil(needed / room))
     lines, used = 1, 0.0
     for word in line.split(" "):
-        width = _columns(word, latin)
-        if used + width <= room or not word.isascii():  # East Asian text breaks anywhere
+        ascii = word.isascii()
+        width = len(word) * latin if ascii else _columns(word, latin)
+        if used + width <= room or not ascii:  # East Asian text breaks anywhere
             used += width + 1
         else:
             lines, used = lines + 1, width + 1

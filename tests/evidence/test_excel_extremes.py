@@ -22,6 +22,8 @@ from audit_core.model import (
     as_is,
     msg,
 )
+from audit_core.text.escape import show
+from audit_excel import cells
 from audit_excel import sheet as sheet_module
 from core.pack.workbook import (
     SHEETS,
@@ -233,6 +235,18 @@ def hostile_everywhere(results: Whole) -> Whole:
             for o in results.observations
         ),
     )  # fmt: skip
+
+
+def test_a_text_that_is_written_as_it_is_is_one_that_the_escapes_leave() -> None:
+    codes = (*range(0x400), *range(0x400, 0x10000, 31))
+    ends = ("", " ", "=", "_x000D_", "x000D_", "\\", "e\u0301", "a" * 1200)
+    texts = [f"{first}{chr(code)}{end}" for code in codes for first in ("", "a_", "经")
+             for end in (ends if code < 0x80 else ends[:1])]  # fmt: skip
+    safe = [text for text in texts if cells._safe(text)]
+    assert len(safe) > 1_500
+    assert all(cells.cell(text) == cells._finish(show(text), text) for text in safe)
+    for text in ("=1", "+1", "-1", "@a", "＝1", "\ta", "_x0041_", "a_x0041_", "a\u202e", "e\u0301"):
+        assert not cells._safe(text)
 
 
 def test_hostile_text_everywhere_stays_text(

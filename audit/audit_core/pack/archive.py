@@ -77,7 +77,7 @@ class Archive:
     def __init__(self, handle: IO[bytes], started: str) -> None:
         self._zip = ZipWriter(handle, zip_time(started))
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
-        self._greatest = ""
+        self._greatest, self._listed = "", 0
         self.count = 0
 
     def add(self, name: str, chunks: Chunks, size: int) -> File:
@@ -101,13 +101,17 @@ class Archive:
     def _list(self, file: File, md5: str) -> None:
         apart = file.name < self._greatest
         self._greatest = max(file.name, self._greatest)
-        self._spool.seek(0, os.SEEK_END)
-        self._spool.write(msgspec.json.encode(_Line(file, md5, apart)) + b"\n")
+        # Read with pread only, so that it is always written at its end.
+        self._listed += self._spool.write(msgspec.json.encode(_Line(file, md5, apart)) + b"\n")
         self.count += 1
+
+    def settle(self) -> None:
+        """The list is written: a process that is forked now must not write what is left of it."""
+        self._spool.flush()
 
     def mark(self) -> int:
         """The place in the list after the file added last."""
-        return self._spool.seek(0, os.SEEK_END)
+        return self._listed
 
     def listed(self, first: int = 0, last: int | None = None) -> Iterator[tuple[File, str]]:
         """The files between two marks with their MD5, in the order in which they were added."""

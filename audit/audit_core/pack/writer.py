@@ -117,7 +117,7 @@ def _replacing(out: Path) -> Iterator[IO[bytes]]:
     fd, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")  # made with mode 0600
     temporary = Path(name)
     try:
-        with os.fdopen(fd, "w+b") as handle:
+        with os.fdopen(fd, "w+b", 1 << 20) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -214,6 +214,7 @@ def _export(
     for name, exporter in sorted(exporters.items()):
         folder = top / f"exporter-{len(list(top.iterdir()))}"
         folder.mkdir()
+        archive.settle()
         try:
             paths = sorted(Path(p) for p in exporter.write(source, folder))
             names = [_export_name(taken, folder, path) for path in paths]

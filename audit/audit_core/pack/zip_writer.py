@@ -37,7 +37,7 @@ class ZipWriter:
         self._handle, self._when = handle, when
         self._directory = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the writer)
         self._count = 0
-        self._at = handle.seek(0, os.SEEK_END)
+        self._at = self._place = handle.seek(0, os.SEEK_END)
 
     def add(
         self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, ratio: int
@@ -62,17 +62,21 @@ class ZipWriter:
             data = b"".join(pieces)
             member.packed = len(data)
             _check_size(member, size)
-            self._handle.seek(self._at)
-            self._handle.write(self._head(member) + data)
+            self._write(self._at, self._head(member) + data)
             return member
-        self._handle.seek(self._at + len(self._head(member)))
+        end = self._at + len(self._head(member))
         for piece in pieces:
-            self._handle.write(piece)
+            self._write(end + member.packed, piece)
             member.packed += len(piece)
         _check_size(member, size)
-        self._handle.seek(self._at)
-        self._handle.write(self._head(member))
+        self._write(self._at, self._head(member))
         return member
+
+    def _write(self, at: int, data: bytes) -> None:
+        if at != self._place:  # looking for the place empties the buffer of the file
+            self._handle.seek(at)
+        self._handle.write(data)
+        self._place = at + len(data)
 
     def _head(self, member: _Member) -> bytes:
         kind = (0, member.method, *self._when)
