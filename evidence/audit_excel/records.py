@@ -31,6 +31,10 @@ WIDE_MATRIX = 12
 """Objects that still fit on a page side by side; more run over several pages."""
 
 
+MATRIX_WIDTHS, OBJECT_WIDTH = (12, 14, 30), 11
+"""Layer, control point, item, and each object: twelve stay readable side by side on paper."""
+
+
 def matrix(book: Book, view: View, plan: Plan, *, side_by_side: int) -> None:
     """Clauses against objects, one coloured word each; several sheets for many objects."""
     ids = list(view.by_object)
@@ -42,7 +46,9 @@ def _matrix(book: Book, view: View, sheets: TableSheets, ids: Sequence[str]) -> 
     found = {(c.catalog, c.clause, c.target): c for id in ids for c in view.by_object[id]}
     clauses = iter(view.used_clauses)
     for name in sheets.names:
-        sheet = Sheet(book, name, (16, 18, 34, *[14] * len(ids)), tab="2F75B5", keyed=True)
+        sheet = Sheet(
+            book, name, (*MATRIX_WIDTHS, *[OBJECT_WIDTH] * len(ids)), tab="2F75B5", keyed=True
+        )
         sheet.freeze(FIRST_ROW, 4)
         if len(ids) > WIDE_MATRIX:
             sheet.wide_on_paper(3, WIDE_MATRIX)

@@ -40,8 +40,12 @@ class Column(NamedTuple):
     date: bool = False
 
 
-PAPER_WIDTH = 138.0
-"""Characters that fit side by side on a landscape page of A4 at full size."""
+PAPER_WIDTH = 104.0
+"""Characters that fit side by side on a landscape page of A4 at full size.
+
+With Calibri it is 138. Programs without it measure columns by another font, up to a third wider:
+a page that is too narrow for its columns leaves the rest on a page of its own.
+"""
 
 KEY_WIDTH = 20.0
 """Of the last column of a table, which is hidden and holds the key of each row."""

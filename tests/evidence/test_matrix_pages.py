@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from openpyxl import Workbook
 
+from audit_excel.records import MATRIX_WIDTHS, OBJECT_WIDTH
 from audit_excel.sheet import Book, Sheet
 from audit_excel.styles import Styles
 
@@ -14,7 +15,7 @@ def test_many_objects_go_over_several_pages_beside_the_first_columns() -> None:
     with ExitStack() as files:
         book = Book(workbook=Workbook(), styles=Styles("en"), title="t", run="r", alarm="",
                     disclaimer="d", pages="p", rows={}, files=files, records={})  # fmt: skip
-        sheet = Sheet(book, "m", (16, 18, 34, *[14] * 30))
+        sheet = Sheet(book, "m", (*MATRIX_WIDTHS, *[OBJECT_WIDTH] * 30))
         sheet.freeze(4, 4)
         sheet.wide_on_paper(3, 12)
         raw = sheet.raw
