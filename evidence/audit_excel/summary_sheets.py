@@ -27,10 +27,10 @@ POINTS_PER_CM = 28.35
 MAX_BARS = 20
 """Objects in the chart; the table below it lists them all."""
 
-SECOND_PAGE = 850.0
+SECOND_PAGE = 880.0
 """Points from the top of an overview of many objects at which its second page has begun.
 
-With Calibri it begins at 640 and ends at 1280, with a wider font it begins at 850.
+With Calibri it begins at 640 and ends at 1280, with a wider font it begins near 870.
 """
 
 ROWS_ON_ONE_PAGE = 45
@@ -175,7 +175,7 @@ def _bars(sheet: Sheet, head: int, rows: int, title: str) -> BarChart:
     chart.y_axis.number_format = "0"
     chart.legend = Legend()
     chart.legend.position = "b"
-    chart.width, chart.height = 19, max(7.5, 3.2 + 0.55 * rows)
+    chart.width, chart.height = 19, max(7.5, 3.2 + 0.5 * rows)
     return chart
 
 
