@@ -52,7 +52,7 @@ def counted(values: Sequence[object]) -> int:
 
 
 def present(*messages: Message | None) -> tuple[Message, ...]:
-    """`messages` without the Nones."""
+    """`messages` as a tuple, without those that are None."""
     return tuple(m for m in messages if m is not None)
 
 

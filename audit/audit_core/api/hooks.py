@@ -139,7 +139,7 @@ def dengbao_facts() -> Iterable[Fact]:
 
 @hookspec
 def dengbao_checks() -> Iterable[Check]:
-    """Checks this plugin offers."""
+    """Returns the checks that this plugin offers."""
     raise NotImplementedError
 
 
@@ -151,13 +151,13 @@ def dengbao_kinds() -> Iterable[Kind | KindSettings]:
 
 @hookspec
 def dengbao_descriptions() -> Iterable[Description]:
-    """What is told of targets above their records."""
+    """Returns the lines that record sheets show about a target above its records."""
     raise NotImplementedError
 
 
 @hookspec
 def dengbao_connectors() -> Iterable[Connector]:
-    """Ways to ask targets."""
+    """Returns the connectors that this plugin offers."""
     raise NotImplementedError
 
 
@@ -199,7 +199,7 @@ def dengbao_locales() -> Iterable[Path]:
 
 
 def offers(*places: str) -> Callable[[], tuple[Any, ...]]:
-    """An implementation of a hook, which joins what stands at `places`, each `module:NAME`.
+    """An implementation of a hook that joins the offers at `places`, each `module:NAME`.
 
     The modules are imported when the hook is called, so that importing a plugin stays cheap::
 

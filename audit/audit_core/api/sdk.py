@@ -287,7 +287,7 @@ def known_or_absent(of: Source | Ask | Optional_ | Complete) -> KnownOrAbsent:
 
 
 def complete(of: Source) -> Complete:
-    """`of` where nothing of it is missing; an incomplete value stops the check, as no value does.
+    """The need `of`, which must be complete: an incomplete value stops the check, as no value does.
 
     For a check that fails because it did not find something: the row that could not be read may
     have been it. With `known_or_absent(complete(of))` beside `of` a check can tell.

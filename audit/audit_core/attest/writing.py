@@ -1,4 +1,4 @@
-"""Appends an answer to a file of answers; what stands in it stays byte by byte."""
+"""Appends an answer to a file of answers; what is in the file stays byte by byte."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def read_if_there(path: Path) -> bytes:
 
 
 def replace(path: Path, raw: bytes) -> None:
-    """`raw` takes the place of what stands in `path`, whole or not at all; raises StoreError."""
+    """Replaces the content of `path` by `raw`, whole or not at all; raises StoreError."""
     path = path.resolve()  # a link stays a link
     try:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600

@@ -104,7 +104,7 @@ def _drop_stdout() -> None:
 
 
 def entry() -> None:
-    """The console script."""
+    """Runs the command line in `sys.argv` and exits with its exit code."""
     _ready()
     try:
         code = main()

@@ -175,7 +175,7 @@ class Context:
 
     @cached_property
     def pool(self) -> Pool:
-        """The worker processes of isolated connectors; whoever uses it closes it."""
+        """The worker processes of isolated connectors; the caller closes the pool."""
         return Pool(self.registry.connectors.values())
 
     def routes(self, inventory: Inventory) -> Routes:

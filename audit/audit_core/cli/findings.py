@@ -38,7 +38,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     verdicts: frozenset[str] = frozenset()
 
     def finding(self, f: Finding) -> bool:
-        """Whether `f` is shown."""
+        """Whether the filters of the command line select the finding `f`."""
         return (
             _allows(self.targets, f.target)
             and (self.checks is None or f.check in self.checks)
@@ -47,7 +47,7 @@ class Filter(Struct, frozen=True, kw_only=True):
         )
 
     def conclusion(self, c: Conclusion) -> bool:
-        """Whether `c` is shown."""
+        """Whether the filters of the command line select the conclusion `c`."""
         return _allows(self.targets, c.target) and _allows(self.clauses, c.clause)
 
 

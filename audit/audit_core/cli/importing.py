@@ -25,7 +25,7 @@ _CODED = frozenset({"answer", "status", "retest", "risk"})
 
 
 def import_document(context: Context) -> int:
-    """Tells what a document changes of the answers of its run; `--yes` stores it."""
+    """Prints what a document changes of the answers of its run; `--yes` stores it."""
     path: Path = context.args.document
     raw = _bytes(path)
     form = _form(context, path, raw)

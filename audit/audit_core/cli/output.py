@@ -39,7 +39,7 @@ def tty(text: object) -> str:
 
 
 def complain(line: str) -> None:
-    """One line on stderr."""
+    """Prints one line on stderr."""
     with contextlib.suppress(
         OSError
     ):  # a closed terminal, a full disk: the error cannot be reported
@@ -119,5 +119,5 @@ def _console() -> Console:
 
 
 def say(line: str = "") -> None:
-    """One line on stdout."""
+    """Prints one line on stdout."""
     print(tty(line) if line else "")

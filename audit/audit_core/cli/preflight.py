@@ -1,4 +1,4 @@
-"""What is missing before a run is told as one list, and nothing is stored."""
+"""Lists what is missing before a run, in one list; nothing is stored."""
 
 from __future__ import annotations
 

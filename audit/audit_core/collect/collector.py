@@ -255,7 +255,7 @@ class _GroupRounds:
             self._close_all()
 
     def look_from_outside(self) -> None:
-        """Asks what nobody logs in for."""
+        """Sends the requests that need no login, such as port scans."""
         try:
             wanted = plan.main_round(self._group, self._platform())
             self._round(_MAIN, wanted, (False,))

@@ -108,7 +108,7 @@ class Lockouts:
             self._change.notify_all()
 
     def refused_later(self, names: Names) -> None:
-        """Counts a refusal of what was taken before, as by a server that was begun anew."""
+        """Counts a refusal of a credential that was accepted before, as after a server restart."""
         with self._change:
             self._refused.update(names.own)
 

@@ -135,11 +135,11 @@ class Routes:
         return structs.replace(route, places=(self._place(target.address, target, here=True),))
 
     def lacks(self, used: Iterable[Route]) -> tuple[Lack, ...]:
-        """What is missing before the targets of the `used` routes can be asked; nobody logs in."""
+        """What is missing before the targets of the `used` routes can be asked; makes no login."""
         return preflight.lacks(self._ways_of((r.target, r.connector) for r in used))
 
     def peers(self, targets: Iterable[Target]) -> Iterator[Peer]:
-        """The identities that the servers of `targets` show; nobody logs in to a target.
+        """The identities that the servers of `targets` show; makes no login to a target.
 
         Raises ToolMissing where a library that this needs is not installed.
         """

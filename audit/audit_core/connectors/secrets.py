@@ -55,7 +55,7 @@ class Secrets:
         self._values: dict[str, Secret] = {}
 
     def resolve(self, reference: str) -> Secret:
-        """The secret behind `reference`; ConfigError says why there is none."""
+        """The secret that `reference` names; raises ConfigError, which says why there is none."""
         with self._lock:  # one prompt at a time, and each only once
             if reference not in self._values:
                 self._values[reference] = _resolve(reference)
@@ -107,7 +107,7 @@ def _from_env(name: str) -> str:
 
 
 def read_private_file(path: str, *, create: str = "install -m 600 /dev/stdin") -> str:
-    """The text of a file that only its owner can read; ConfigError for any other.
+    """The text of a file that only its owner can read; raises ConfigError for any other file.
 
     `create` makes the file where there is none, with the path as its last word.
     """

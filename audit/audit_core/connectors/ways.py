@@ -28,7 +28,7 @@ class LiveWay:
         return resolve(name, self._scope)
 
     def secret(self, reference: str) -> str:
-        """The secret behind `reference`."""
+        """The secret that `reference` names; raises ConfigError where there is none."""
         return self._secrets.resolve(reference).reveal()
 
 
@@ -45,7 +45,7 @@ class SentWay(Struct, frozen=True, kw_only=True):
         return self.addresses[name]
 
     def secret(self, reference: str) -> str:
-        """The secret behind `reference`."""
+        """The secret that `reference` names, which was resolved before this was sent."""
         return self.secrets[reference]
 
     def __repr__(self) -> str:

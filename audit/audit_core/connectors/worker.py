@@ -104,7 +104,7 @@ class _Watched:
         self._way, self._offers = way, offers
 
     def secret(self, reference: str) -> str:
-        """The secret behind `reference`."""
+        """The secret that `reference` names; raises ConfigError where there is none."""
         self._offers()
         return self._way.secret(reference)
 

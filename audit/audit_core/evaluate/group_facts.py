@@ -41,7 +41,7 @@ from audit_core.store.bundles import Bundle
 
 
 class Shared(Struct, frozen=True, kw_only=True):
-    """What groups know of each other: all targets, and facts by (fact id, target id).
+    """What the groups of a run share: all targets, and facts by (fact id, target id).
 
     `platforms` are the questions of the first round, by kind, for groups that do not bring them.
     """
@@ -98,7 +98,7 @@ class GroupFacts:
         self._collected_at = min(times, default="") or begun
 
     def inputs(self, needs: Iterable[Need], target: Target) -> Inputs:
-        """What `needs` give from where `target` stands."""
+        """The values of `needs` for `target`, also from its parents, parts and other targets."""
         return gather(needs, _View(self, target))
 
     def looked_at(self, needs: Iterable[Need], target: Target, inputs: Inputs) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ _MOST_GAPS = 10
 
 
 class View(Protocol):
-    """The facts that can be had from where one target stands."""
+    """The facts that one target can use: its own, and those of parents, parts and other targets."""
 
     def builtin(self, which: Builtin) -> Any:
         """The value of a builtin need."""

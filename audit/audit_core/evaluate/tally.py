@@ -47,7 +47,7 @@ Tallies: TypeAlias = Mapping[str, Tally]
 
 
 def tallied(findings: Iterable[Statement]) -> dict[str, Tally]:
-    """`findings` counted by check."""
+    """How many of `findings` have which verdict, by check."""
     by_check: dict[str, list[Statement]] = {}
     for finding in findings:
         by_check.setdefault(finding.check, []).append(finding)

@@ -76,7 +76,7 @@ def _any(statements: Iterable[StepStatements], verdict: Verdict) -> bool:
 
 
 def unit_range(rule: UnitRule, steps: Mapping[int, StepView]) -> tuple[Result, ...]:
-    """Every word that is possible for a unit, the worst first; 不适用 stands last.
+    """Every word that is possible for a unit, the worst first and 不适用 last.
 
     The worst is where all open steps are denied, the best where all are affirmed.
     """

@@ -31,7 +31,7 @@ Clauses = Collection[tuple[str, str]]
 
 
 class Waived:
-    """Takes conclusions and findings one by one, and tells what became of each waiver.
+    """Takes conclusions and findings one by one, and returns what each waiver covers and lacks.
 
     `strict` are the clauses, by catalog and id, whose high-risk rule allows no mitigation,
     `clauses_of` those that a check decides. `now` is the time by which waivers expire.

@@ -31,7 +31,7 @@ class System(Struct, frozen=True, kw_only=True):
 
 
 class Inventory(Struct, frozen=True, kw_only=True):
-    """All targets, parts after their parents; how to reach them, by target id.
+    """All targets, parts after their parents, and how to reach each, by target id.
 
     `scope` are the networks that may be contacted; None where none were declared. `sha256` is that
     of the file; `THIS_MACHINE` stands for the one nobody wrote. `document` is the file, so that a

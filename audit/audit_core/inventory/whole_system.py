@@ -1,4 +1,4 @@
-"""Targets that nobody has to declare: objects of the whole system, and this machine."""
+"""Targets that need no declaration: objects of the whole system, and this machine."""
 
 from __future__ import annotations
 

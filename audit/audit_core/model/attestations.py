@@ -17,7 +17,7 @@ ANSWERS_SCHEMA = "dengbao/answers/1"
 
 
 class AnswerVerdict(enum.StrEnum):
-    """What an answer says of its step. VALUE: a value that nobody has judged yet."""
+    """The verdict of an answer on its step. VALUE: a value that was not judged yet."""
 
     AFFIRMED = "affirmed"
     DENIED = "denied"

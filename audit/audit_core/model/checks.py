@@ -21,7 +21,7 @@ class Severity(enum.StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the worst."""
+        """Its place in the order of severities, 0 for the worst."""
         return (Severity.HIGH, Severity.MEDIUM, Severity.LOW).index(self)
 
 

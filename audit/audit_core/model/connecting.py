@@ -36,7 +36,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class ConnectError(Exception):
-    """The target could not be reached or logged in to; `reason`, and `detail`, which tells why.
+    """Raised where a target could not be reached or logged in to, with `reason` and `detail`.
 
     `remedy` is what the user can do about it (a command to run), or None. `refused`: the other side
     refused what it was offered, or nobody knows whether it did; it counts towards lock-outs.

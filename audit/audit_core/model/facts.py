@@ -76,7 +76,7 @@ class KnownOrAbsent(Struct, frozen=True, kw_only=True):
 
 
 class Complete(Struct, frozen=True, kw_only=True):
-    """The value of `of` where nothing of it is missing, else an Absent."""
+    """The need `of`: its value where it is complete, else an Absent."""
 
     of: Any
 

@@ -19,14 +19,14 @@ class FormKind(enum.StrEnum):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A value that stands in a row, and its place in the document, such as `Issues!K7`."""
+    """A value in a row, and its place in the document, such as `Issues!K7`."""
 
     value: str
     where: str
 
 
 class FormRow(Struct, frozen=True, kw_only=True):
-    """A row that a person changed: `key` tells what it is about, `entries` are its values by field.
+    """A row that a person changed: `key` identifies its subject, `entries` are its values by field.
 
     Fields of a question are `answer` (a verdict of an answer), `text`, `by`, `date`, `evidence`.
     Its key is the id of the question. Fields of an issue are `responsible`, `due`, `status`,
@@ -43,7 +43,7 @@ class FormRow(Struct, frozen=True, kw_only=True):
         return self.entries[field].value if field in self.entries else ""
 
     def place(self, field: str) -> str:
-        """Where `field` stands; the row where it has no such field."""
+        """The place of `field` in the document; that of the row where it has no such field."""
         return self.entries[field].where if field in self.entries else self.where
 
 

@@ -102,14 +102,14 @@ class Kind(Struct, frozen=True, kw_only=True):
 
 
 class AboutLine(Struct, frozen=True, kw_only=True):
-    """A line about a target: what it tells, and what was seen."""
+    """A line about a target: its label, and the values that were found."""
 
     title: Message
     value: Message
 
 
 class Description(Struct, frozen=True, kw_only=True):
-    """What is told of each target of `kind` above its records, such as its operating system.
+    """The lines about each target of `kind` above its records, such as its operating system.
 
     `make` is pure and gets a value for each of `needs`. Nothing is asked for it that no check asks,
     so `known_or_absent` stands around each fact that may be missing. It is not called where a need
@@ -133,5 +133,5 @@ class KindSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """What tells it from other additions to the same kind."""
+        """What distinguishes it from other additions to the same kind."""
         return f"{self.kind} {self.settings.__module__}.{self.settings.__qualname__}"

@@ -67,7 +67,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
 
 
 class Observation(Struct, frozen=True, kw_only=True):
-    """The answer as received, without its bytes, which stand in the bundle under their digests.
+    """The answer as received, without its bytes, which the bundle holds under their digests.
 
     `target` is the one that was reached to ask. `request` is the request as it was asked, with its
     type tag: evidence, which evaluation never reads. `asked`, `identity`, `evidence_kind` and

@@ -65,7 +65,7 @@ class LayerConclusion(Struct, frozen=True, kw_only=True):
 
 
 class RiskState(enum.StrEnum):
-    """What is known of a high-risk rule.
+    """Whether a high-risk rule holds, as far as it was judged.
 
     ABSENT: its steps are affirmed. OPEN: a step is open. SUSPECTED: a step is denied, and nobody
     judged yet whether the rule holds. HOLDS, DISMISSED, MITIGATED: so a person judged.
@@ -80,7 +80,7 @@ class RiskState(enum.StrEnum):
 
 
 class JudgedRisk(Struct, frozen=True, kw_only=True):
-    """What a person judged of a high-risk rule, as it stands on the day of judging.
+    """The judgement of a person on a high-risk rule, as it is valid on the day of judging.
 
     `state` is `counts`, `expired`, or `refused` where the rule allows no mitigation.
     """

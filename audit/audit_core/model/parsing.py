@@ -6,7 +6,7 @@ from audit_core.model.messages import Message
 
 
 class ParseError(Exception):
-    """Raised by a parser for bytes that it cannot read with certainty: UNPARSABLE.
+    """Raised by a parser for bytes that it cannot read with certainty; the fact is UNPARSABLE.
 
     `detail` tells why; text of the target in it is `verbatim`.
     """

@@ -94,7 +94,7 @@ class Clause(Struct, frozen=True, kw_only=True):
 
 
 class CheckInfo(Struct, frozen=True, kw_only=True):
-    """What a reader needs to know of a check."""
+    """The description of a check for readers of results."""
 
     id: str
     title: Message
@@ -344,7 +344,7 @@ def number_width(results: Results) -> int:
 
 
 def total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
-    """The sum of `counts`."""
+    """The counts of all of `counts`, added up by result."""
     added: Counter[str] = Counter()
     for more in counts:
         added.update(more)

@@ -136,6 +136,6 @@ class Archive:
                 yield msgspec.json.decode(line, type=_Line)
 
     def close(self) -> None:
-        """Finishes the zip."""
+        """Writes the directory of the zip and closes the file."""
         with self._spool:
             self._zip.close()

@@ -1,4 +1,4 @@
-"""What stands in a pack besides the evidence: names, the manifest, and how digests are joined.
+"""What a pack holds besides the evidence: names, the manifest, and how digests are joined.
 
 PACK.zip
   evidence/NNNNN-DIGEST16/stdout.txt stderr.txt   what came back; a stream that was empty has none
@@ -79,7 +79,7 @@ def sums(files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
 
 
 def root(files: Iterable[tuple[str, str]]) -> str:
-    """The one digest that stands for all `files`, sorted by name: SHA-256 (hex) over their sums."""
+    """The root digest over all `files`, sorted by name: SHA-256 (hex) over their checksums."""
     digest = hashlib.sha256()
     for line in sums(files):
         digest.update(line)
@@ -98,10 +98,10 @@ def answers_name(sha256: str) -> str:
 
 
 def attachment_name(sha256: str) -> str:
-    """Where the attachment of an answer stands that has this digest (hex)."""
+    """The path in a pack of the attachment with this digest (hex)."""
     return f"answers/attachments/{sha256}"
 
 
 def object_name(sha256: str) -> str:
-    """Where what was found on the object stands whose file has this digest (hex)."""
+    """The path in a pack of the results of an object whose file has this digest (hex)."""
     return f"results/objects/{sha256}.json"

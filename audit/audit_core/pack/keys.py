@@ -138,7 +138,7 @@ def of_store(root: Path) -> SigningKey:
 
 
 def passing() -> SigningKey:
-    """A temporary key."""
+    """A signing key for one pack only, which is stored nowhere."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return _signing(Ed25519PrivateKey.generate())

@@ -85,7 +85,7 @@ class ReportBuilder:
         self.notes: list[Message] = []
 
     def wrong(self, detail: Message, where: str = "") -> None:
-        """Adds a problem."""
+        """Adds a problem to the report; `where` names the file or part."""
         self.extend((Problem(where=where, detail=detail),))
 
     def extend(self, problems: Iterable[Problem]) -> None:

@@ -20,7 +20,7 @@ from audit_core.text.system_errors import os_error
 
 
 def verify_run(run: Run) -> Report:
-    """What is wrong with `run`, if anything. Never raises for what stands on disk."""
+    """The report on `run`: what is wrong with it, if anything. Never raises for what is on disk."""
     out = ReportBuilder()
     for check in (_seal, _chain, _evidence, _answers):
         try:

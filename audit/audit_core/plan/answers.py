@@ -31,7 +31,7 @@ from audit_core.model.requests import short_of
 
 
 class Observations(Struct, frozen=True, kw_only=True):
-    """What a bundle holds about one group, and the bytes of the answers by their digests.
+    """What a bundle holds about one group, and the bytes of its answers by digest.
 
     `observations` are keyed by the target that was reached and the identity of the question;
     `parents` maps the parts of the group to what they are part of. `faults` tells by target why it

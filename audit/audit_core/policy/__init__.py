@@ -87,7 +87,7 @@ class Policy:
         return self._names("profiles/*.yaml", lambda path: path.stem)
 
     def catalogs(self) -> tuple[Catalog, ...]:
-        """All catalogs, by id."""
+        """All catalogs that are installed, sorted by id."""
         return tuple(self.catalog(id) for id in self.catalog_ids())
 
     def profiles(self) -> tuple[ProfileInfo, ...]:
@@ -102,7 +102,7 @@ class Policy:
         return self._catalogs[id]
 
     def mapping(self, id: str) -> _mappings.Mapping:
-        """The mapping of catalog `id` from all folders; empty where nobody maps it."""
+        """The mapping of catalog `id` from all folders; empty where there is none."""
         if id not in self._mappings:
             documents = []
             for index, folder in enumerate(self._dirs):

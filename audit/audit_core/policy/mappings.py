@@ -43,7 +43,7 @@ MappingFile = tuple[MappedClause, ...]
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
-    """The mapping of one catalog: what speaks for each clause, by step and check.
+    """The mapping of one catalog: the checks that are bound to each clause, by step.
 
     `lines` is where each (clause, check) stands; `twice` what was written more than once, where.
     """

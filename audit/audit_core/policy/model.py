@@ -99,7 +99,7 @@ class Catalog(Structure, frozen=True, kw_only=True):
 
 
 class Binding(Struct, frozen=True, kw_only=True):
-    """A check that speaks for a step of a clause, and what it decides of it.
+    """A check that is bound to a step of a clause, and what it can decide there.
 
     `step` is None for what supports the clause as a whole.
     """
@@ -141,7 +141,7 @@ class Where(Struct, frozen=True, kw_only=True):
     business_systems: tuple[str, ...] | None = None
 
     def holds(self, target: Target) -> bool:
-        """Whether `target` is meant."""
+        """Whether `target` meets every list that is given."""
         named = self.targets
         return (
             (named is None or any(_is_in(target.id, id) for id in named))
@@ -248,7 +248,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Something that lint found."""
+    """A problem that `dengbao profile lint` found in the policy data."""
 
     file: str
     line: int

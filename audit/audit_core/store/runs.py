@@ -80,7 +80,7 @@ def _bundle_name(target: str) -> str:
 
 
 class Run:
-    """One run on disk."""
+    """One stored run: its folder, stamp, bundles, seal and results."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -154,7 +154,7 @@ def _private(path: str, flags: int) -> int:
 
 
 class Store:
-    """The folder of runs."""
+    """The folder that holds all runs, and the signing key."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
