@@ -155,7 +155,7 @@ class Words:
         )
 
     def result(self, result: Result) -> str:
-        """`result` in words."""
+        """The word for `result` in the language of the workbook."""
         return self._word(result, RESULTS)
 
     def conclusion(self, conclusion: Conclusion) -> str:
@@ -164,15 +164,15 @@ class Words:
         return self.say(msg("{word} (pending)", word=word)) if conclusion.pending else word
 
     def verdict(self, verdict: Verdict) -> str:
-        """`verdict` in words."""
+        """The word for `verdict` in the language of the workbook."""
         return self._word(verdict, _VERDICTS)
 
     def severity(self, severity: Severity) -> str:
-        """`severity` in words."""
+        """The word for `severity` in the language of the workbook."""
         return self._word(severity, _SEVERITIES)
 
     def coverage(self, coverage: Coverage) -> str:
-        """`coverage` in words."""
+        """The word for `coverage` in the language of the workbook."""
         return self._word(coverage, _COVERAGES)
 
     def kind(self, kind: str) -> str:
@@ -222,7 +222,7 @@ class Words:
         return str(value) if isinstance(value, str | int | float) else repr(value)
 
     def says(self, messages: Sequence[Message]) -> str:
-        """`messages` as one sentence."""
+        """`messages` in the language of the workbook, joined by semicolons."""
         return self.semicolon.join(self.say(m) for m in messages)
 
     def methods(self, clause: Clause) -> str:

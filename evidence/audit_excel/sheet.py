@@ -234,7 +234,7 @@ class Sheet:
         self._append(cells, height, key)
 
     def gap(self) -> None:
-        """An empty row."""
+        """Adds an empty row to the sheet."""
         self._append([], 0)
 
     def _append(self, cells: Sequence[Cell | str | int], height: float, key: str = "") -> None:

@@ -95,7 +95,7 @@ _PART = re.compile(r"(?<=[-_.])a[a-z]$")  # split(1) names its parts aa, ab, …
 
 
 def days(name: str) -> list[date]:
-    """The days in `name`."""
+    """The dates that the file name `name` contains."""
     found = []
     for parts in _DAY.findall(name):
         try:

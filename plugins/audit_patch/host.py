@@ -102,7 +102,7 @@ def parse_builds(answers: Answers) -> Builds:
 
 
 def parse_release(answer: Answer) -> Release:
-    """The identification in /etc/os-release."""
+    """What /etc/os-release says of the distribution and its release."""
     rows = (_ASSIGNMENT.fullmatch(line) for line in answer.lines)
     found = {row[1]: row[2].strip().strip("\"'") for row in rows if row}
     if "ID" not in found:

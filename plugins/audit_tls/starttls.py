@@ -56,7 +56,7 @@ class Plain:
         return raw.rstrip(b"\r").decode("ascii", "replace")
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
+        """Returns the next `size` bytes; raises NotTls where that is more than is accepted."""
         if size > _CAP:
             raise NotTls(msg("{size} bytes announced before STARTTLS", size=size))
         while len(self._held) < size:

@@ -133,7 +133,7 @@ def faillock_settings(given: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def parse_faillock(answer: Answer) -> Settings:
-    """The settings of faillock.conf(5)."""
+    """The settings of faillock.conf(5) as pam_faillock reads them, by name."""
     given = [pair for line in answer.lines if (pair := _pair(line))]
     return Settings(values=faillock_settings(given))
 
@@ -153,5 +153,5 @@ def search_keys(lines: Iterable[str]) -> dict[str, str]:
 
 
 def parse_pwhistory(answer: Answer) -> Settings:
-    """The settings of pwhistory.conf(5)."""
+    """The settings of pwhistory.conf(5) as pam_pwhistory reads them, by name."""
     return Settings(values=search_keys(answer.lines))

@@ -33,7 +33,7 @@ _SPAN = re.compile(r"(\d{1,9}) ?([a-zA-Z]*)", re.ASCII)
 
 
 class JournalStorage(StrEnum):
-    """Where journald keeps records."""
+    """Where journald keeps records: on disk, in memory or nowhere."""
 
     DISK = "disk"
     MEMORY = "memory"

@@ -289,12 +289,12 @@ def _table(answer: Answer) -> tuple[dict[str, str], dict[str, list[Rule]]]:
 
 
 def parse_iptables4(answer: Answer) -> Ruleset | Absent:
-    """The IPv4 filter table."""
+    """The policies and rules of the IPv4 filter table."""
     return _parse(answer, "ip")
 
 
 def parse_iptables6(answer: Answer) -> Ruleset | Absent:
-    """The IPv6 filter table."""
+    """The policies and rules of the IPv6 filter table."""
     return _parse(answer, "ip6")
 
 

@@ -1,4 +1,4 @@
-"""The ruleset of nftables."""
+"""Reads the ruleset of nftables, as `nft` lists it."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def without(one: Spans, other: Spans) -> Spans:
 
 
 def size(spans: Spans) -> int:
-    """How many addresses."""
+    """The number of addresses in `spans`."""
     return sum(high - low + 1 for low, high in spans)
 
 

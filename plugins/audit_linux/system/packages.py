@@ -51,7 +51,7 @@ def parse_dpkg(answer: Answer) -> frozenset[str] | Partial:
 
 
 def parse_rpm(answer: Answer) -> frozenset[str] | Partial:
-    """Names of installed packages."""
+    """The names of installed packages, from `rpm -qa`."""
     return _packages(answer, _NAME)
 
 
