@@ -23,7 +23,7 @@ def named(seen):
 """
 
 
-class Told:
+class FailedRun:
     """One run over a host whose key is unknown and one whose port is closed."""
 
     def __init__(self, base: Path) -> None:
@@ -57,15 +57,15 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    return Told(tmp_path_factory.mktemp("told"))
+def told(tmp_path_factory: pytest.TempPathFactory) -> FailedRun:
+    return FailedRun(tmp_path_factory.mktemp("told"))
 
 
 ENGLISH = ("unknown host key ssh-ed25519", "Connection refused, nothing listens there")
 CHINESE = ("主机密钥 ssh-ed25519", "连接被拒绝，该端口无服务监听")
 
 
-def test_the_finding_is_in_the_language_of_whoever_reads_it(told: Told) -> None:
+def test_the_finding_is_in_the_language_of_whoever_reads_it(told: FailedRun) -> None:
     english, chinese = told.detail("en"), told.detail("zh")
     for own, other in zip(ENGLISH, CHINESE, strict=True):
         assert own in english
@@ -74,7 +74,7 @@ def test_the_finding_is_in_the_language_of_whoever_reads_it(told: Told) -> None:
         assert other not in english
 
 
-def test_the_command_and_the_workbook_speak_chinese(told: Told) -> None:
+def test_the_command_and_the_workbook_speak_chinese(told: FailedRun) -> None:
     for text in (told.run.stderr, told.workbook()):
         for own, other in zip(ENGLISH, CHINESE, strict=True):
             assert other in text
