@@ -1,4 +1,10 @@
-"""Where accounts and sudo rules come from besides the files of the host (LDAP, SSSD, NIS …)."""
+"""Where accounts and sudo rules come from besides the files of the host (LDAP, SSSD, NIS …).
+
+As glibc 2.36 reads nsswitch.conf (compared with getent): a name ends at white space or a colon and
+its case matters; of a database that is named twice the last line holds; `#` begins a comment only
+at the start of a line, so that `passwd: files # sss` asks sss, too; no line goes on in the next.
+sudo reads its own line: case does not matter there, and `#` begins a comment anywhere.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +47,25 @@ _FILES = frozenset({"files", "compat", "systemd", "mymachines"})
 _DOMAIN = re.compile(r"(?:^|\s)--domain[= ](\S+)")
 
 
+# Modules that may stand behind a `#`; any other word there is taken for a comment.
+_MODULES = frozenset({
+    "sss", "ldap", "ldapd", "nis", "nisplus", "winbind", "db", "extrausers", "altfiles", "hesiod",
+    "centrifydc", "lsass", "vas3", "vas4", "oslogin", "cache_oslogin", "homed", "libvirt", "unixd",
+    "aad", "himmelblau", "kanidm",
+})  # fmt: skip
+_LINE = re.compile(r"([^\s:]+)[\s:]+(.*)", re.DOTALL)
+
+
+def _asked(lines: Iterable[str], database: str) -> list[str]:
+    """The services that glibc asks for `database`; none where no line names it."""
+    rows = (_LINE.match(line.strip()) for line in lines if not line.lstrip().startswith("#"))
+    told = [row[2] for row in rows if row and row[1] == database]
+    before, _, behind = re.sub(r"\[[^\]]*\]", " ", told[-1] if told else "").partition("#")
+    return [*before.replace(":", " ").split(), *(w for w in behind.split() if w in _MODULES)]
+
+
 def _named(lines: Iterable[str], database: str) -> list[str]:
+    """The sources that sudo takes from its line."""
     found: list[str] = []
     for raw in lines:
         name, colon, services = raw.split("#", 1)[0].partition(":")
@@ -68,7 +92,8 @@ def parse_sources(answers: Answers) -> Sources | Absent:
     domains = None if answers["sssd"] is None else _domains(answers["sssd"].lines)
 
     def elsewhere(database: str) -> tuple[str, ...]:
-        found = [n for n in _named(lines, database) if n not in _FILES]
+        services = _named if database == "sudoers" else _asked
+        found = [n for n in services(lines, database) if n not in _FILES]
         if "sss" in found and domains is not None:
             at = found.index("sss")
             found[at : at + 1] = [f"sss ({domain})" for domain in domains]

@@ -228,7 +228,7 @@ class _Reader:
         if name in ("authenticate", "exempt_group", _TICKET):
             self.exempt.pop((scope, name), None)
             if off is (name == "authenticate") and (name != _TICKET or _for_ever(value)):
-                if kind == "!":  # for some commands only: which is not worked out
+                if kind == "!" and scope != "!ALL":  # for which commands is not worked out
                     raise _Unread
                 self.exempt[scope, name] = line
         elif name in _LOGGING:

@@ -39,6 +39,18 @@ DEBIAN = "passwd:         files systemd\ngroup: files systemd\n"
         ("#passwd: ldap\n  passwd :files\n", INIT, (), ()),
         ("passwd: files\r\n", INIT, (), ()),
         ("passwd: files extrausers\n", INIT, ("extrausers",), ()),
+        # As getent of glibc 2.36 was seen to read them.
+        ("passwd: files # ldap\n", INIT, ("ldap",), ()),
+        ("passwd: files # of the host\n", INIT, (), ()),
+        ("passwd ldap\n", INIT, ("ldap",), ()),
+        ("passwd\tldap\n", INIT, ("ldap",), ()),
+        ("passwd : ldap\n", INIT, ("ldap",), ()),
+        ("PASSWD: ldap\n", INIT, (), ()),
+        ("\ufeffpasswd: ldap\n", INIT, (), ()),
+        ("passwd: ldap\npasswd: files\n", INIT, (), ()),
+        ("passwd: files\npasswd: files ldap\n", INIT, ("ldap",), ()),
+        ("passwd: files[NOTFOUND=return]ldap\n", INIT, ("ldap",), ()),
+        ("passwd: files \\\n ldap\n", INIT, ("\\",), ()),
     ],
 )  # fmt: skip
 def test_sources(

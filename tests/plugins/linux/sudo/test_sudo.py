@@ -81,6 +81,13 @@ FIXED = {
 }  # fmt: skip
 
 
+def test_settings_for_all_commands_are_for_everybody(read: Callable[..., Sudoers]) -> None:
+    every = read(BASE + "Defaults!ALL !authenticate\n")
+    some = read(BASE + "Defaults!/usr/bin/vim !authenticate\n")
+    assert sudo_password.judge(every, LOCAL, None, Groups(members={})).verdict is FAIL
+    assert sudo_password.judge(some, LOCAL, None, Groups(members={})).verdict is UNDETERMINED
+
+
 def test_fixed_arguments_that_make_root() -> None:
     for what, commands in FIXED.items():
         for command in commands:
