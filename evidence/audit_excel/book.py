@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from openpyxl.writer.excel import ExcelWriter
 
 from audit_core.model.results import PackSource
-from audit_excel import lists, records, summary_sheets
+from audit_excel import lists, records, review_sheets, summary_sheets
 from audit_excel.parts import MAX_OBJECTS, Part, parts
 from audit_excel.plan import SIDE_BY_SIDE, make_plan
 from audit_excel.processes import spread
@@ -132,10 +132,12 @@ def _write(
         summary_sheets.overview(book, view, plan)
         records.matrix(book, view, plan, side_by_side=side_by_side)
         lists.issue_sheet(book, view, plan)
+        review_sheets.last_time_sheet(book, view, plan)
         lists.missing_sheet(book, view, plan)
         records.layer_sheets(book, view, plan)
         records.object_sheets(book, view, plan)
         lists.check_sheet(book, view, plan)
+        review_sheets.problem_sheet(book, view, plan)
         lists.asset_sheet(book, view, plan)
         lists.evidence_sheet(book, view, plan)
         summary_sheets.confirmation(book, view, plan)

@@ -9,6 +9,7 @@ or copies them.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -16,7 +17,8 @@ from msgspec.structs import replace
 
 from audit_core.model import Message, msg
 from audit_core.model.attestations import AnswerVerdict
-from audit_core.model.forms import FormKind
+from audit_core.model.forms import PENDING, FormKind
+from audit_excel.labels import RESULTS
 from audit_excel.record_text import ANSWERED
 
 MARK = "dengbao-form/1"
@@ -46,16 +48,28 @@ ANSWERS: dict[str, Message] = {v.value: ANSWERED[v] for v in AnswerVerdict}
 class Field(Struct, frozen=True, kw_only=True):
     """A column that people fill in; `choices` by code, where they pick from a list.
 
-    `per_step`: there is one for each step of a clause, `ID.NUMBER`, with the number in its title.
+    `shown` are codes that stand there and cannot be picked. `per_step`: there is one for each step
+    of a clause, `ID.NUMBER`, with the number in its title.
     """
 
     id: str
     title: Message
     width: float
     choices: Mapping[str, Message] = {}
+    shown: Mapping[str, Message] = {}
     date: bool = False
     per_step: bool = False
 
+    @property
+    def words(self) -> Mapping[str, Message]:
+        """Every word that may stand there, by its code."""
+        return {**self.shown, **self.choices}
+
+
+CONFORMITIES: dict[str, Message] = {result.value: word for result, word in RESULTS.items()}
+_PENDING = {
+    PENDING + result: msg("{word} (pending)", word=word) for result, word in CONFORMITIES.items()
+}
 
 _SAID = (
     Field(id="text", title=msg("What was found, or why it does not apply"), width=34),
@@ -66,6 +80,12 @@ _SAID = (
 FIELDS: dict[FormKind, tuple[Field, ...]] = {
     FormKind.QUESTION: (
         Field(id="answer", title=msg("Step {number}"), width=9, choices=ANSWERS, per_step=True),
+        *_SAID,
+    ),
+    FormKind.RECORD: (
+        Field(
+            id="conformity", title=msg("Conformity"), width=14, choices=CONFORMITIES, shown=_PENDING
+        ),
         *_SAID,
     ),
     FormKind.ISSUE: (
@@ -92,6 +112,15 @@ def read_head(text: str) -> tuple[FormKind, str, str] | None:
     if mark != MARK or len(parts) != 3 or parts[0] not in set(FormKind):
         return None
     return FormKind(parts[0]), parts[1], parts[2]
+
+
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def plain(text: str) -> str:
+    """`text` as it is meant: `_x000D_` is how the format spells a character (ECMA-376)."""
+    decoded = _ESCAPED.sub(lambda hit: chr(int(hit[1], 16)), text)
+    return decoded.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def row_mark(key: str, *values: Iterable[str]) -> str:

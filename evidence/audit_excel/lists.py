@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from audit_core.model import Finding, Target, msg
 from audit_core.model.attestations import IssueNote
 from audit_core.model.forms import FormKind
 from audit_core.model.results import Evidence
 from audit_excel import row_keys
-from audit_excel.fill_in import FIELDS, columns_of, head_mark, in_order, row_mark, step_field
+from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark, step_field
+from audit_excel.form_cells import fill_cells, fill_columns
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
 from audit_excel.record_text import seen
@@ -34,33 +35,8 @@ def _issue_columns(view: View) -> list[Column]:
         Column(text("Risk level"), 8),
         Column(text("High-risk rule"), 14),
         Column(text("Advice"), 34),
-        *_fill_columns(view, FormKind.ISSUE),
+        *fill_columns(view, FormKind.ISSUE),
     ]
-
-
-def _fill_columns(view: View, kind: FormKind, steps: int = 1) -> list[Column]:
-    """The columns of `kind` that people fill in; `steps` is the highest number of a step."""
-    return [
-        Column(view.say(title), field.width,
-               tuple(view.say(word) for word in field.choices.values()), field.date)
-        for _, title, field in columns_of(kind, steps)
-    ]  # fmt: skip
-
-
-def _fill_cells(
-    view: View,
-    kind: FormKind,
-    values: Mapping[str, str],
-    steps: int = 1,
-    asked: Container[str] = (),
-) -> list[Cell]:
-    """What stands in these columns: codes in words; of steps, only those in `asked` are asked."""
-    return [
-        Cell(view.say(field.choices[values[id]])
-             if values.get(id) in field.choices else values.get(id, ""),
-             "not_asked" if field.per_step and id not in asked else "fill_in")
-        for id, _, field in columns_of(kind, steps)
-    ]  # fmt: skip
 
 
 def _rules(view: View, issue: Issue) -> tuple[str, ...]:
@@ -103,7 +79,7 @@ def _issue_row(
         Cell(view.severity(issue.severity), issue.severity.value),
         Cell(_rules(view, issue), "centre"),
         Cell((view.say(issue.remedy) if issue.remedy else "",)),
-        *_fill_cells(view, FormKind.ISSUE, values),
+        *fill_cells(view, FormKind.ISSUE, values),
     ]
     return Row(row_mark(issue.key, in_order(FormKind.ISSUE, values)), cells)
 
@@ -169,7 +145,7 @@ def _missing_rows(view: View, plan: Plan, steps: int) -> Iterator[Row]:
             Cell(tuple(methods), "centre"),
             Cell(to_answer(view, row)),
             _conformity(view, row),
-            *_fill_cells(view, FormKind.QUESTION, filled_in(row), steps, asked),
+            *fill_cells(view, FormKind.QUESTION, filled_in(row), steps, asked),
             Cell(tuple(one.question for one in row.steps), "digest"),
         ]
         yield Row(marked(row), cells)
@@ -192,7 +168,7 @@ def missing_sheet(book: Book, view: View, plan: Plan) -> None:
         Column(text("No."), 5), Column(text("Object"), 16), Column(text("Control point"), 13),
         Column(text("Item"), 28), Column(text("Method"), 7), Column(text("What to provide"), 56),
         Column(text("Conformity"), 11),
-        *_fill_columns(view, FormKind.QUESTION, steps),
+        *fill_columns(view, FormKind.QUESTION, steps),
         Column(text("Question no."), 22),
     ]  # fmt: skip
     table(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
+from audit_core.model.review import RecordProblem
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
+from audit_excel.parts import NAME
 from audit_excel.sheet import MAX_ROWS, Link, TableSheets, reserve
 from audit_excel.view import View
 from audit_excel.wanted import Wanted, wanted
@@ -21,8 +25,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     overview: TableSheets
     matrix: tuple[TableSheets, ...]
     issues: TableSheets
+    last_time: TableSheets | None
     missing: TableSheets
     checks: TableSheets
+    problems: TableSheets | None
     assets: TableSheets
     evidence: TableSheets
     confirmation: TableSheets
@@ -30,6 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     objects: dict[str, TableSheets]
     issue_list: tuple[Issue, ...]
     wanted: tuple[Wanted, ...]
+    problem_list: tuple[RecordProblem, ...]
     record_rows: dict[tuple[str, str, str], Link]
 
 
@@ -41,6 +48,15 @@ def _record_rows(view: View, objects: dict[str, TableSheets]) -> dict[tuple[str,
     }
 
 
+def _problems(view: View) -> tuple[RecordProblem, ...]:
+    """What is to be rejected in the records, each once."""
+    found = {
+        (p.kind, p.target, p.catalog, p.clause, view.say(p.detail)): p
+        for p in view.source.problems()
+    }
+    return tuple(found.values())
+
+
 def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE_BY_SIDE) -> Plan:
     """The plan of the workbook of `view`; fixed names are taken before names of targets."""
     names, text = SheetNames(), view.text
@@ -50,13 +66,18 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
 
     found = tuple(issues(view))
     asked = wanted(view)
+    main = view.part.name == NAME
+    problems = _problems(view) if main else ()
+    before = view.source.last_time if main else ()
     blocks = max(1, -(-len(view.by_object) // side_by_side))
-    fixed = {
+    fixed: dict[str, Any] = {
         "cover": reserved(text("Cover")),
         "overview": reserved(text("Overview")),
         "issues": reserved(text("Issues"), len(found)),
+        "last_time": reserved(text("Issues of last time"), len(before)) if before else None,
         "missing": reserved(text("To be provided"), len(asked)),
         "checks": reserved(text("Check results"), len(view.found)),
+        "problems": reserved(text("Review of the records"), len(problems)) if problems else None,
         "assets": reserved(text("Assets"), len(view.targets)),
         "evidence": reserved(text("Evidence index"), len(view.observations)),
         "confirmation": reserved(text("Confirmation")),
@@ -66,5 +87,6 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
     objects = {id: reserved(view.name(id), len(cs)) for id, cs in view.by_object.items()}
     return Plan(
         **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=asked,
+        problem_list=problems,
         record_rows=_record_rows(view, objects),
     )  # fmt: skip

@@ -23,12 +23,13 @@ from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.forms import Entry, Form, FormKind, FormRow
 from audit_core.text.translate import Translator
-from audit_excel import xlsx
+from audit_excel import row_keys, xlsx
 from audit_excel.fill_in import (
     Field,
     columns_of,
     digest_of,
     in_order,
+    plain,
     question_keys,
     read_head,
     read_row,
@@ -45,9 +46,11 @@ MAX_STEPS = 20
 _GAP = 5_000
 """So many empty rows end a table; what stands below is refused, not overlooked."""
 
+_RECORD = msg("Result record")
+_NO_EDITS = msg("the record was changed: it is made from checks and answers. Put what you add into "
+                "the columns behind it")  # fmt: skip
 _NO_KEY = msg("the row has no key: fill in the rows that dengbao wrote, or copy them whole")
 
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
@@ -66,13 +69,17 @@ def read(path: Path, raw: bytes) -> Form:
 
 
 class _Head(Struct, frozen=True, kw_only=True):
-    """The head of a table: which it is, and in which columns (from 0) its fields and keys stand."""
+    """The head of a table: which it is, and in which columns (from 0) its fields and keys stand.
+
+    `record` is the column of the record of an item.
+    """
 
     kind: FormKind
     run: str
     lang: str
     key: int
     columns: Mapping[str, int]
+    record: int = -1
 
 
 _RowsByKey = dict[tuple[FormKind, str], FormRow]
@@ -86,6 +93,7 @@ class _Reader:
         self._rows_seen: _RowsByKey = {}
         self._parts_seen: _RowsByKey = {}
         self._said: dict[str, Translator] = {}
+        self._known: dict[str, dict[str, str]] = {}
 
     def form(self, book: Any) -> Form:
         """What stands in all tables of `book` that people fill in."""
@@ -136,29 +144,56 @@ class _Reader:
                     raise refused(where, msg("the tables are of different runs"))
                 self._run = run
                 columns = self._columns(title, number, cells, kind, lang)
-                return _Head(kind=kind, run=run, lang=lang, key=column, columns=columns)
+                return _Head(kind=kind, run=run, lang=lang, key=column, columns=columns,
+                             record=self._at(title, number, cells, _RECORD, lang)
+                             if kind is FormKind.RECORD else -1)  # fmt: skip
         return None
 
     def _columns(
         self, title: str, number: int, cells: Mapping[int, Any], kind: FormKind, lang: str
     ) -> dict[str, int]:
-        titles = [(_plain(c.value), n) for n, c in cells.items() if isinstance(c.value, str)]
         found = {}
         for id, said, field in columns_of(kind, MAX_STEPS):
-            name = self._say(said, lang)
-            at = [column for text, column in titles if text == name]
-            if len(at) > 1 or not (at or field.per_step):
-                told = msg("the column {name} is there {count} times", name=name, count=len(at))
-                raise refused(f"{title}!{number}", told)
-            if at:
-                found[id] = at[0]
+            at = self._at(title, number, cells, said, lang, optional=field.per_step)
+            if at >= 0:
+                found[id] = at
         return found
+
+    def _at(
+        self,
+        title: str,
+        number: int,
+        cells: Mapping[int, Any],
+        said: Message,
+        lang: str,
+        *,
+        optional: bool = False,
+    ) -> int:
+        """The column with that title; -1 where it is `optional` and not there."""
+        name = self._say(said, lang)
+        texts = ((n, cell.value) for n, cell in cells.items())
+        at = [n for n, text in texts if isinstance(text, str) and plain(text) == name]
+        if len(at) > 1 or not (at or optional):
+            told = msg("the column {name} is there {count} times", name=name, count=len(at))
+            raise refused(f"{title}!{number}", told)
+        return at[0] if at else -1
 
     def _say(self, message: Message, lang: str) -> str:
         if lang not in self._said:
             folder = Path(__file__).parent / "locale"
             self._said[lang] = Translator(lang, {"audit_excel": folder})
         return self._said[lang].say(message)
+
+    def _record(self, row: FormRow, digests: Sequence[str], text: str) -> Iterator[FormRow]:
+        """`row` where a person changed it; it stands on two sheets, and may be changed on one."""
+        key = row_keys.record_of(row.key)
+        if key is None or len(digests) != 2:
+            raise refused(row.where, _NO_KEY)
+        if digest_of([text]) != digests[1]:
+            raise refused(row.where, _NO_EDITS)
+        told = replace(row, key=key)
+        if _digest(told) != digests[0] and not self._again(told, self._rows_seen):
+            yield told
 
     # --- rows
 
@@ -178,6 +213,11 @@ class _Reader:
             for id, column in head.columns.items()
         }
         row = FormRow(kind=head.kind, key=mark[0], where=where, entries=entries)
+        if head.kind is FormKind.RECORD:
+            yield from self._record(
+                row, mark[1], plain(str(cells[head.record].value)) if head.record in cells else ""
+            )
+            return
         if self._again(row, self._rows_seen):
             return
         for part in _changed(row, mark[1]):
@@ -203,17 +243,23 @@ class _Reader:
         text = "" if cell is None else _text(cell, where)
         if text and field.date:
             text = _day(text, where)
-        if text and field.choices:
+        if text and field.words:
             text = self._choice(text, where, field)
         return Entry(value=text, where=where)
 
+    def _words(self, field: Field) -> dict[str, str]:
+        """The code of each word of `field`, in either language."""
+        if field.id not in self._known:
+            self._known[field.id] = {
+                self._say(word, lang).casefold(): code
+                for lang in ("en", "zh")
+                for code, word in field.words.items()
+            }
+        return self._known[field.id]
+
     def _choice(self, text: str, where: str, field: Field) -> str:
         """The code of the word `text`, in either language."""
-        words = {
-            self._say(word, lang).casefold(): code
-            for lang in ("en", "zh")
-            for code, word in field.choices.items()
-        }
+        words = self._words(field)
         if text.casefold() not in words:
             why = msg("{text} is not one of the values to choose from: {words}",
                       text=text[:80], words=tuple(words))  # fmt: skip
@@ -270,19 +316,13 @@ def _text(cell: Any, where: str) -> str:
         return value.strftime("%Y-%m-%d") if value.year >= 1000 else str(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = _plain(str(value))
+    text = plain(str(value))
     if len(text) > MAX_TEXT:
         raise refused(where, msg("the text has more than {count} characters", count=MAX_TEXT))
     bad = next((c for c in text if not (c.isprintable() or c in "\n\t")), None)
     if bad is not None:
         raise refused(where, msg("the character U+{code} is not accepted", code=f"{ord(bad):04X}"))
     return text
-
-
-def _plain(text: str) -> str:
-    """`text` as it is meant: `_x000D_` is how the format spells a character (ECMA-376)."""
-    decoded = _ESCAPED.sub(lambda hit: chr(int(hit[1], 16)), text)
-    return decoded.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _day(text: str, where: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audit_core.model import Conclusion, msg
+from audit_core.model.forms import PENDING, FormKind
 from audit_excel import row_keys
 from audit_excel.cells import cell_of_lines
+from audit_excel.fill_in import head_mark, in_order, plain, row_mark
+from audit_excel.form_cells import fill_cells, fill_columns
 from audit_excel.plan import Plan
 from audit_excel.record_text import failed_lines, record, seen_lines
 from audit_excel.sheet import (
@@ -74,14 +77,16 @@ def _mark(view: View, conclusion: Conclusion | None) -> Cell:
 
 def _columns(view: View, *, with_object: bool) -> list[Column]:
     text = view.text
+    conformity, *said = fill_columns(view, FormKind.RECORD)
     columns = [
         Column(text("No."), 6),
         Column(text("Control point"), 16),
         Column(text("Item"), 30),
         Column(text("Object"), 18),
         Column(text("Result record"), RECORD_WIDTH),
-        Column(text("Conformity"), 14),
+        conformity,
         Column(text("Evidence"), 17),
+        *said,
     ]
     return columns if with_object else columns[:3] + columns[4:]
 
@@ -139,8 +144,24 @@ def _rows(
             Cell(book.records[key], "record"),
             Cell(view.conclusion(conclusion), conclusion.conclusion.value),
             _evidence_cell(view, plan, conclusion),
+            *fill_cells(view, FormKind.RECORD, {})[1:],
         ]
-        yield Row(key, cells)
+        shown = cell_of_lines(book.records[key]).text
+        yield Row(row_mark(key, _as_written(conclusion), (plain(shown),)), cells)
+
+
+def _as_written(conclusion: Conclusion) -> Sequence[str]:
+    """What stands in the columns of a record that people may change."""
+    word = conclusion.conclusion.value
+    code = PENDING + word if conclusion.pending else word
+    return in_order(FormKind.RECORD, {"conformity": code})
+
+
+PRINTED = 7
+"""Columns of a record that are printed, one more where it names its object.
+
+What people fill in is in the record once it has been taken back.
+"""
 
 
 def _cut_note(view: View) -> str:
@@ -160,6 +181,8 @@ def object_sheets(book: Book, view: View, plan: Plan) -> None:
             rows=_rows(book, view, plan, conclusions, with_object=False),
             frozen=3,
             tab="70AD47",
+            key=head_mark(FormKind.RECORD, view.run.id, view.source.lang),
+            printed=PRINTED - 1,
         )  # fmt: skip
 
 
@@ -174,4 +197,6 @@ def layer_sheets(book: Book, view: View, plan: Plan) -> None:
             rows=_rows(book, view, plan, conclusions, with_object=True),
             frozen=4,
             tab="2F75B5",
+            key=head_mark(FormKind.RECORD, view.run.id, view.source.lang),
+            printed=PRINTED,
         )  # fmt: skip

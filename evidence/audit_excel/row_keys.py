@@ -18,6 +18,14 @@ def of_conclusion(conclusion: Conclusion) -> str:
     return _key("record", conclusion.target, conclusion.catalog, conclusion.clause)
 
 
+def record_of(key: str) -> str | None:
+    """`CATALOG/CLAUSE@OBJECT` of the key of a conclusion; None for anything else."""
+    parts = [part.replace("%7C", "|").replace("%25", "%") for part in key.split("|")]
+    if len(parts) != 4 or parts[0] != "record":
+        return None
+    return f"{parts[2]}/{parts[3]}@{parts[1]}"
+
+
 def of_finding(finding: Finding) -> str:
     """`finding|CHECK@TARGET`."""
     return _key("finding", finding.id)

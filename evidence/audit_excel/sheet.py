@@ -214,12 +214,16 @@ class Sheet:
         for column in range(kept + each, len(widths), each):
             raw.col_breaks.append(Break(id=column))
 
+    def print_columns(self, count: int) -> None:
+        """On paper the worksheet has its first `count` columns."""
+        self._raw.print_area = f"A1:{get_column_letter(count)}{max(self._row, 1)}"
+
     def filter(self, head: int) -> None:
         """A filter on the columns under row `head`, so that sorting takes the keys along."""
         last = get_column_letter(len(self._widths) + self._keyed)
         self._raw.auto_filter.ref = f"A{head}:{last}{max(self._row, head)}"
 
-    def wide(self, cell: Cell, *, columns: int | None = None) -> None:
+    def wide(self, cell: Cell, *, columns: int = 0) -> None:
         """One row with a single cell over `columns` columns (all of them by default)."""
         span = columns or len(self._widths)
         lines = self._book.styles.formatted(cell.value, cell.style, sum(self._widths[:span])).lines
@@ -295,19 +299,25 @@ def table(
     frozen: int = 0,
     tab: str = "",
     key: str = "key",
+    printed: int = 0,
 ) -> None:
-    """A titled table with frozen head and filter, over the worksheets of `sheets`."""
+    """A titled table with frozen head and filter, over the worksheets of `sheets`.
+
+    On paper it has its first `printed` columns; all of them for 0.
+    """
     source = iter(rows)
     for name in sheets.names:
         sheet = Sheet(book, name, [c.width for c in columns], tab=tab, keyed=True)
         sheet.freeze(FIRST_ROW, frozen + 1)
-        sheet.wide(Cell(title, "title"))
-        sheet.wide(Cell(tuple(info), "note"))
+        sheet.wide(Cell(title, "title"), columns=printed)
+        sheet.wide(Cell(tuple(info), "note"), columns=printed)
         sheet.row([Cell(c.title, "head") for c in columns], key=key)
         for _, row in zip(range(sheets.rows_each), source, strict=False):
             sheet.row(row.cells, key=row.key)
         sheet.filter(HEAD_ROW)
         _fill_in(sheet, columns)
+        if printed:
+            sheet.print_columns(printed)
 
 
 def _fill_in(sheet: Sheet, columns: Sequence[Column]) -> None:

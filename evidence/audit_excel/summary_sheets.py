@@ -126,16 +126,19 @@ def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
                 "and the due date"
             ),
         ),
+        (plan.last_time, text("What became of the issues of the run before")),
         (plan.missing, text("Material needed before these items can be concluded")),
         *((sheets, text("Records of this layer")) for sheets in plan.layers.values()),
         (plan.checks, text("The verdict of every check on every object")),
+        (plan.problems, text("What a reviewer would reject in the records")),
         (plan.assets, text("What was audited and how it was reached")),
         (plan.evidence, text("Every request with the digest of its answer")),
         (plan.confirmation, text("Files with digests, and signatures")),
     )
     for sheets, about in listed:
-        sheet.row([Cell(sheets.names[0], "link", Link(sheet=sheets.names[0])),
-                   about])  # fmt: skip
+        if sheets is not None:
+            name = sheets.names[0]
+            sheet.row([Cell(name, "link", Link(sheet=name)), about])
     about = view.say(msg("One record sheet for each of {count} objects; click a name in the "
                          "overview to open it", count=len(plan.objects)))  # fmt: skip
     sheet.row([Cell(view.text("Record sheets"), "label"), about])

@@ -1,4 +1,4 @@
-"""What a host says that it is: its operating system and kernel."""
+"""What a host says that it is: its operating system, name and kernel."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ def _system(platform: Platform) -> Iterator[AboutLine]:
         yield AboutLine(
             title=msg("Operating system"), value=msg("{system}", system=" ".join(known))
         )
+    if platform["host_name"] not in ("", _UNKNOWN):
+        name = msg("{name}", name=platform["host_name"])
+        yield AboutLine(title=msg("Host name"), value=name)
     if platform["kernel"] not in ("", _UNKNOWN):
         yield AboutLine(title=msg("Kernel"), value=msg("{kernel}", kernel=platform["kernel"]))
 

@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
 
 OS_RELEASE = ReadFile(path="/etc/os-release", limit=64 << 10)
 KERNEL = Command(argv=("uname", "-sr"))
+NODE = Command(argv=("uname", "-n"))
 _MANAGERS = {
     "/usr/bin/apt-get": "apt",
     "/usr/bin/dnf": "dnf",
@@ -27,7 +28,7 @@ _MANAGERS = {
 MANAGERS = Command(argv=("ls", "-d", *_MANAGERS), ok=(0, 1, 2))
 INIT = Command(argv=("ls", "-d", "/run/systemd/system", "/proc"), ok=(0, 1, 2))
 ROOT = Command(argv=("/usr/bin/id", "-u"), privilege=Privilege.ROOT)
-REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT, ROOT)
+REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT, ROOT, NODE)
 
 _FAMILIES = {
     "debian": "debian",
@@ -90,6 +91,7 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
     if OS_RELEASE in answers:
         release = _os_release(answers[OS_RELEASE].text)
     kernel = answers[KERNEL].text.strip()[:200] if KERNEL in answers else "unknown"
+    node = answers[NODE].text.strip()[:64] if NODE in answers else "unknown"  # Linux: 64 bytes
     manager = _manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown"
     init = _init(answers[INIT].text) if INIT in answers else "unknown"
     # Whether requests that need root run at all: through sudo, or because the login is root.
@@ -103,13 +105,23 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
         "package_manager": manager,  # apt dnf yum zypper apk unknown
         "init": init,  # systemd other unknown
         "kernel": kernel,
+        "host_name": node,
         "root": root,  # yes no unknown
     }
     return Platform(values=values)
 
 
 PLATFORM = PlatformQuestions(
-    names=("os_id", "os_family", "version_id", "package_manager", "init", "kernel", "root"),
+    names=(
+        "os_id",
+        "os_family",
+        "version_id",
+        "package_manager",
+        "init",
+        "kernel",
+        "host_name",
+        "root",
+    ),
     requests=REQUESTS,
     asked_with=(Command, ReadFile, ReadFiles),
     read=platform,

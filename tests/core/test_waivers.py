@@ -69,6 +69,9 @@ def test_waivers_change_nothing_and_audit_themselves(toys: Toy) -> None:
     }
     assert after["waivers"][0]["findings"] == ["toy.blue@localhost"]
     assert after["waivers"][3]["conclusions"] == ["1.0@localhost"]
+    told = toys("explain", "1.0", "latest", "--store", toys.base / "store", "--format", "json")
+    (explained,) = told.json["targets"]
+    assert [w["id"] for w in explained["waivers"]] == ["W-1", "W-4"]
     assert "no deviation was found" in after["waivers"][1]["detail"]
     for part in ("findings", "conclusions", "system", "observations"):
         assert after[part] == before[part], part

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from msgspec import Struct, structs
 
 from audit_core.attest.reading import Given, Redact, read_answers
+from audit_core.attest.record_rows import as_question
 from audit_core.attest.standing import covers
 from audit_core.model import Message, StepState, msg
 from audit_core.model.attestations import (
@@ -33,6 +34,7 @@ from audit_core.policy import Policy
 
 _SAID = {AnswerVerdict.NOT_APPLICABLE: "reason", AnswerVerdict.VALUE: "value"}
 _AT_ONCE = 100
+_ANSWER_FIELDS = ("answer", "text", "by", "date", "evidence")
 _BETWEEN = re.compile(r"[\n;；、]+")
 
 
@@ -67,10 +69,8 @@ def imported(
     form: Form, source: Source, present: AnswerSet, results: Results, policy: Policy, redact: Redact
 ) -> Imported:
     """What `form` changes of `present`; raises InputError with the place of what is wrong."""
-    questions = [row for row in form.rows if row.kind is FormKind.QUESTION]
     known = _Run(results)
-    for row in questions:
-        known.check_question(row)
+    questions = known.questions(form.rows)
     given = _read(questions, source, policy, redact)
     answers = _Answers(present, known)
     for row, answer in zip(questions, given.answers.answers, strict=True):
@@ -98,14 +98,43 @@ class _Run:
         self._targets = [t for t in results.targets if t.id in objects]
         self._issues = {f"check:{c.id}" for c in results.checks}
         self._issues |= {f"clause:{catalog}/{id}" for catalog, id in self._clauses}
+        self._conclusions = {(c.catalog, c.clause, c.target): c for c in results.conclusions}
         self._states = {
             (c.catalog, c.clause, step.number, c.target): step.state
-            for c in results.conclusions
+            for c in self._conclusions.values()
             for step in c.steps
             if step.answer is None
         }
 
-    def check_question(self, row: FormRow) -> None:
+    def questions(self, rows: Sequence[FormRow]) -> list[FormRow]:
+        """The rows that answer questions, those of records too; raises InputError for an unknown.
+
+        What is answered in two places has to be the same.
+        """
+        found: dict[str, FormRow] = {}
+        for row in rows:
+            if row.kind is FormKind.QUESTION:
+                self._check_question(row)
+            elif row.kind is FormKind.RECORD:
+                row = self._of_record(row)
+            else:
+                continue
+            first = found.setdefault(row.key, row)
+            if any(first[name] != row[name] for name in _ANSWER_FIELDS):
+                _refuse(row.where, msg("the same question is answered otherwise in {first}",
+                                       first=first.where))  # fmt: skip
+        return list(found.values())
+
+    def _of_record(self, row: FormRow) -> FormRow:
+        """The question that the record of `row` answers."""
+        name, _, object = row.key.partition("@")
+        catalog, _, clause = name.partition("/")
+        conclusion = self._conclusions.get((catalog, clause, object))
+        if conclusion is None:
+            _refuse(row.where, msg("the run has no record {key}", key=row.key[:200]))
+        return as_question(row, self._clauses[catalog, clause], conclusion, self._targets)
+
+    def _check_question(self, row: FormRow) -> None:
         """Raises InputError where the run asks no such question of any object."""
         name, _, selector = row.key.partition("@")
         catalog, clause, step = (*name.split("/"), "", "")[:3]

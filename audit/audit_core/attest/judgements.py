@@ -55,6 +55,17 @@ def fixed_by_retest(
     return frozenset(fixed | set(_noted(notes, collected)))
 
 
+def fixed_checks(notes: Iterable[IssueNote], collected: str) -> frozenset[str]:
+    """The checks of the issues that a note of the day `collected` or later says are all fixed."""
+    return frozenset(
+        note.issue.removeprefix("check:")
+        for note in notes
+        if note.issue.startswith("check:")
+        and note.retest == RetestResult.FIXED
+        and note.entered >= collected
+    )
+
+
 def _noted(notes: Iterable[IssueNote], collected: str) -> Iterator[tuple[str, str, str]]:
     for note in notes:
         kind, _, name = note.issue.partition(":")

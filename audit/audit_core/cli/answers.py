@@ -1,4 +1,4 @@
-"""The options `--answers` and `--as-of`: what people answered, taken into a run."""
+"""The options `--answers`, `--answers-of` and `--as-of`: what people answered, taken into a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from audit_core.model.attestations import AnswerSet, Attestation
 from audit_core.model.errors import UsageError
 from audit_core.policy import Profile
 from audit_core.policy.input_errors import nearest
-from audit_core.store.answers import AnswersFolder
+from audit_core.store.answers import AnswersFolder, attached
 from audit_core.store.runs import Run
 
 
@@ -30,13 +30,37 @@ class GivenStatements(Struct, frozen=True, kw_only=True):
 
 
 def given(context: Context) -> GivenStatements:
-    """What the files of `--answers` and `--waivers` hold. Raises InputError."""
+    """What `--answers`, `--answers-of` and `--waivers` name. Raises InputError, UsageError."""
     paths: list[Path] = getattr(context.args, "answers", [])
     waived: list[Path] = getattr(context.args, "waivers", [])
-    return GivenStatements(
+    said = GivenStatements(
         answers=read(context, paths) if paths else None,
         waivers=read_waivers(waived, redacting(context)) if waived else None,
     )
+    name = getattr(context.args, "answers_of", None)
+    return said if name is None else _with(said, context.store.find(name))
+
+
+def _with(said: GivenStatements, run: Run) -> GivenStatements:
+    """`said`, and what was said of `run`; of two answers of one day that in a file is taken.
+
+    Notes on issues stay with their run: they are about what was found there.
+    """
+    folder = AnswersFolder(run)
+    held = folder.load(folder.in_use().answers)
+    more = said.answers or Given(answers=AnswerSet(), blobs={})
+    new = {(a.question, a.entered) for a in more.answers.answers}
+    kept = tuple(a for a in held.answers if (a.question, a.entered) not in new)
+    answers = AnswerSet(
+        files=tuple(dict.fromkeys((*held.files, *more.answers.files))),
+        answers=(*kept, *more.answers.answers),
+        risks=(*held.risks, *more.answers.risks),
+        retests=(*held.retests, *more.answers.retests),
+    )
+    blobs = {digest: folder.attachment(digest) for digest in attached(answers) if digest not in
+             more.blobs} | more.blobs  # fmt: skip
+    waived = said.waivers or GivenWaivers(files=held.waiver_files, waivers=held.waivers)
+    return GivenStatements(answers=Given(answers=answers, blobs=blobs), waivers=waived)
 
 
 def read(context: Context, paths: list[Path]) -> Given:

@@ -6,13 +6,14 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from audit_core.attest.standing import covers
 from audit_core.cli import stored
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, say
 from audit_core.cli.system import NAMES
-from audit_core.model import Conclusion, Finding, Message, StepResult, msg
+from audit_core.model import Conclusion, Finding, Message, StepResult, Verdict, msg
 from audit_core.model.attestations import StepAnswer
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Clause, Evidence, Results, number_width
@@ -28,6 +29,7 @@ from audit_core.views.explain_view import (
     ExplainedFinding,
     ExplainedStep,
     ExplainedTarget,
+    ExplainedWaiver,
     ExplainView,
     TargetStep,
 )
@@ -145,7 +147,30 @@ def _targets(
         findings = {f.id: f for f in (*whole.findings, *whole.cited)}
         for c in whole.conclusions:
             if (c.catalog, c.clause) in clauses:
-                yield _target(context, run, c, findings, places)
+                told = _target(context, run, c, findings, places)
+                waivers = tuple(_waivers(results, c, findings))
+                yield structs.replace(told, waivers=waivers)
+
+
+def _waivers(
+    results: Results, made: Conclusion, findings: Mapping[str, Finding]
+) -> Iterator[ExplainedWaiver]:
+    """The waivers about that clause on that object, or about a check of it that failed there."""
+    known = {target.id: target for target in results.targets}
+    failed = [findings[id] for id in made.findings if id in findings]
+    where = [(f.target, f.check) for f in failed if f.verdict is Verdict.FAIL]
+    for given in results.waivers:
+        waiver = given.waiver
+        of_clause = waiver.clause == made.clause and waiver.catalog in ("", made.catalog)
+        about = [made.target] if of_clause else [t for t, c in where if c == waiver.check]
+        selectors = waiver.targets or ("",)
+        if any(covers(s, known[id]) for s in selectors for id in (*about, made.target) if about):
+            step = f" {waiver.step}" if waiver.step is not None else ""
+            yield ExplainedWaiver(
+                id=waiver.id, about=waiver.check or f"{waiver.clause}{step}", reason=waiver.reason,
+                approver=waiver.approver, ticket=waiver.ticket, expires=waiver.expires,
+                faults=given.faults,
+            )  # fmt: skip
 
 
 def _objects(results: Results, named: Iterable[str]) -> Iterator[str]:
@@ -301,6 +326,11 @@ def _target_lines(context: Context, view: ExplainView, target: ExplainedTarget) 
             yield _answer_line(context, step.answer)
         for finding in step.findings:
             yield from _finding_lines(context, finding)
+    for waiver in target.waivers:
+        faults = ", ".join(context.code(fault.value) for fault in waiver.faults)
+        yield text("  waived: {about}, approved by {approver} until {expires}: {reason}",
+                   about=waiver.about, approver=waiver.approver or "–", expires=waiver.expires,
+                   reason=waiver.reason) + (f" [{faults}]" if faults else "")  # fmt: skip
     if target.findings:
         yield text("  evidence for the clause as a whole:")
         for finding in target.findings:

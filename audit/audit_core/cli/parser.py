@@ -221,6 +221,9 @@ class _Commands:
                      help=msg("answers of people, YAML; they take the place of those given before "
                               "(may be repeated)"))  # fmt: skip
         if waivers:
+            self._option(parser, "--answers-of", metavar="RUN",
+                         help=msg("take over what was answered for an earlier run, its waivers "
+                                  "too; --answers adds to it"))  # fmt: skip
             self._option(parser, "--waivers", action="append", default=[], type=Path,
                          metavar="FILE",
                          help=msg("accepted deviations, YAML; they change no verdict, and take the "

@@ -10,9 +10,10 @@ from audit_core.cli import stored
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
 from audit_core.cli.parser import LINT_FOUND
-from audit_core.evaluate.record_lint import RecordProblem, record_problems
+from audit_core.evaluate.record_lint import record_problems
 from audit_core.model import msg
 from audit_core.model.errors import InputError
+from audit_core.model.review import RecordProblem
 from audit_core.policy.strict_yaml import MAX_BYTES, read_bytes
 from audit_core.text.translate import Translator
 from audit_core.views.cli_views import RECORD_LINT_VIEW, RecordLintView, RecordProblemRow

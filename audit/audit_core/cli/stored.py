@@ -13,6 +13,7 @@ from audit_core.cli import answers, explain, fail_on, findings, progress, summar
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
+from audit_core.evaluate.last_time import is_comparable
 from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError, ToolMissing, UsageError
 from audit_core.model.results import Results
@@ -218,10 +219,20 @@ def _packed(
             translator=context.translator,
             out=output,
             key=key,
+            before=_last_time(context, run, results),
         )
     for fault in packed.faults:
         note(context.translator.say(fault))
     return packed
+
+
+def _last_time(context: Context, run: Run, results: Results) -> Results | None:
+    """The stored results of the run before of the same objects, as they were concluded then."""
+    before = context.store.before(run)
+    if before is None:
+        return None
+    found = ResultsFolder(before.results_path(results.run.profile)).stored()
+    return found if found is not None and is_comparable(found, results) else None
 
 
 def _key(context: Context) -> SigningKey:

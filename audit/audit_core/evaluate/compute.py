@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
-from audit_core.attest.judgements import fixed_by_retest, standing_risks
+from audit_core.attest.judgements import fixed_by_retest, fixed_checks, standing_risks
 from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
@@ -269,7 +269,10 @@ class Evaluator:
     def overall(self, results: Results) -> tuple[SystemConclusion, ...]:
         """What each grading says of the system, from the conclusions on all objects."""
         profile = self._work.profile
+        fixed, unfixed = self._retested(results)
         matter = Matter(
+            fixed_findings=fixed,
+            unfixed_findings=unfixed,
             clauses=profile.clauses,
             targets=self._file.targets,
             rules=profile.risk_rules,
@@ -279,6 +282,15 @@ class Evaluator:
             ),
         )
         return overall(profile.gradings, matter, results.conclusions)
+
+    def _retested(self, results: Results) -> tuple[frozenset[str], frozenset[str]]:
+        """The failed findings whose check was noted as fixed, and the others; none is read else."""
+        checks = fixed_checks(self._said.issue_notes, self._file.started[:10])
+        if not checks:
+            return frozenset(), frozenset()
+        failed = {f.id: f.check in checks for f in results.findings if f.verdict is Verdict.FAIL}
+        fixed = frozenset(id for id, is_fixed in failed.items() if is_fixed)
+        return fixed, frozenset(failed) - fixed
 
     def waived(self, results: Results) -> tuple[WaiverResult, ...]:
         """What became of each waiver; nothing is read where there are none."""

@@ -17,6 +17,7 @@ from audit_core.evaluate.risks import Judged, RiskCounts, Risks
 from audit_core.evaluate.scores import Score, lack, mean, worst
 from audit_core.evaluate.scoring import score_of
 from audit_core.model import Conclusion, Message, Result, StepState, Target, msg
+from audit_core.model.attestations import AnswerState, AnswerVerdict, StepAnswer
 from audit_core.model.gradings import Aggregation, Grading, GradingKind, HighRiskRule
 from audit_core.model.overall import (
     Bounds,
@@ -35,13 +36,19 @@ Fixed = frozenset[tuple[str, str, str]]
 
 
 class Matter(Struct, frozen=True, kw_only=True):
-    """What a conclusion on the system rests on, beside the conclusions on clauses."""
+    """What a conclusion on the system rests on, beside the conclusions on clauses.
+
+    `fixed_findings` are the failed findings whose issue a re-test found fixed, `unfixed_findings`
+    the others that failed.
+    """
 
     clauses: tuple[Clause, ...]
     targets: tuple[Target, ...]
     rules: tuple[HighRiskRule, ...] = ()
     judged: Mapping[str, Judged] = {}
     fixed: Fixed = frozenset()
+    fixed_findings: frozenset[str] = frozenset()
+    unfixed_findings: frozenset[str] = frozenset()
 
 
 class _Unit:
@@ -100,12 +107,23 @@ class Overall:
             return
         known = self._matter.fixed
         fixed = any((c.catalog, c.clause, on) in known for on in (c.target, ""))
+        fixed = fixed or self._is_fixed(c)
         unit.add(c, score_of(self._grading, c), fixed)
         self._risks.add(unit.clause, c, fixed)
         self._effects.add(unit.clause, c)
         if c.conclusion in _BAD:
             self._problems += 1
             self._fixed += fixed
+
+    def _is_fixed(self, c: Conclusion) -> bool:
+        """Whether every step that is denied is so by findings alone that were found fixed."""
+        denied = [step for step in c.steps if step.state is StepState.DENIED]
+        return bool(denied) and all(
+            self._matter.fixed_findings.intersection(step.findings)
+            and not self._matter.unfixed_findings.intersection(step.findings)
+            and not _denies(step.answer)
+            for step in denied
+        )
 
     def concluded(self) -> SystemConclusion:
         """What is concluded of everything that was taken."""
@@ -178,6 +196,11 @@ class Overall:
             _layer(names[id], inside, _rate(self._grading, inside, scores))
             for id, inside in own.items()
         )
+
+
+def _denies(answer: StepAnswer | None) -> bool:
+    counts = answer is not None and answer.state is AnswerState.COUNTS
+    return answer is not None and counts and answer.verdict is AnswerVerdict.DENIED
 
 
 def _layer(name: Clause, units: Sequence[UnitConclusion], rate: Bounds | None) -> LayerConclusion:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import enum
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
-
 from audit_core.model import Conclusion, Finding, Message, Result, StepState, Verdict, as_is, msg
 from audit_core.model.attestations import AnswerState, AnswerVerdict, StepAnswer
 from audit_core.model.results import Clause, ObjectResults, Results
+from audit_core.model.review import ProblemKind, RecordProblem
 from audit_core.model.units import Step
 
 OLD_DAYS = 183
@@ -35,28 +33,6 @@ _EMPTY = re.compile(
 
 
 _STATES = {StepState.AFFIRMED: msg("affirmed"), StepState.DENIED: msg("denied")}
-
-
-class ProblemKind(enum.StrEnum):
-    """What is wrong with a record."""
-
-    REPEATS_CLAUSE = "repeats_clause"
-    CONTRADICTION = "contradiction"
-    NO_REASON = "no_reason"
-    NOT_SAMPLED = "not_sampled"
-    OLD_EVIDENCE = "old_evidence"
-    NOT_MENTIONED = "not_mentioned"
-    FOREIGN_NAME = "foreign_name"
-
-
-class RecordProblem(Struct, frozen=True, kw_only=True):
-    """One problem. `target` and `clause` are empty where it is about no single one of them."""
-
-    kind: ProblemKind
-    detail: Message
-    target: str = ""
-    catalog: str = ""
-    clause: str = ""
 
 
 Say = Callable[[Message], str]

@@ -12,10 +12,15 @@ from msgspec import Struct
 
 
 class FormKind(enum.StrEnum):
-    """What a row is about: a question of an assessment, or an issue that was found."""
+    """What a row is about: a question, an issue that was found, or the record of an item."""
 
     QUESTION = "question"
     ISSUE = "issue"
+    RECORD = "record"
+
+
+PENDING = "pending:"
+"""Before a result, where the word of a record says that answers may still better it."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -31,7 +36,9 @@ class FormRow(Struct, frozen=True, kw_only=True):
     Fields of a question are `answer` (a verdict of an answer), `text`, `by`, `date`, `evidence`.
     Its key is the id of the question. Fields of an issue are `responsible`, `due`, `status`,
     `retest`, `risk`, `note`. Its key is `check:ID`, or `clause:CATALOG/CLAUSE` where no single
-    check found it. Days are ISO 8601. What is empty was left empty, or emptied.
+    check found it. Fields of a record are `conformity` (a result, after `pending:` where it is
+    marked so) and those of a question but `answer`; its key is `CATALOG/CLAUSE@OBJECT`. Days are
+    ISO 8601. What is empty was left empty, or emptied.
     """
 
     kind: FormKind

@@ -28,6 +28,7 @@ from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
 from audit_core.model.overall import SystemConclusion, WaiverResult
 from audit_core.model.overrides import OverrideInfo
+from audit_core.model.review import IssueBefore, RecordProblem
 from audit_core.model.units import WHOLE_CLAUSE, Step, UnitRule
 
 INDEX_SCHEMA = "dengbao/results-index/1"
@@ -360,6 +361,9 @@ class PackSource:
     `digests(object)` are the names of the files of the evidence on that object, each with its MD5,
     SHA-256 and, where there is one, SM3; those that belong to no object are given for an empty
     name. `files` is their number, and `root_digest` the one digest that stands for them all.
+
+    `problems()` are what a reviewer would reject in the records. `last_time` are the issues of the
+    run `last_run`, the one before, and what became of them; empty where there is none.
     """
 
     def __init__(
@@ -372,6 +376,9 @@ class PackSource:
         root_digest: str,
         digests: Callable[[str], Iterable[tuple[str, dict[str, str]]]],
         files: int,
+        problems: Callable[[], Iterable[RecordProblem]] = tuple,
+        last_time: tuple[IssueBefore, ...] = (),
+        last_run: str = "",
     ) -> None:
         self.results = results
         self.lang = lang
@@ -380,6 +387,8 @@ class PackSource:
         self.root_digest = root_digest
         self.digests = digests
         self.files = files
+        self.problems = problems
+        self.last_time, self.last_run = last_time, last_run
 
 
 def encode_pieces(

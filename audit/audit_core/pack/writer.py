@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import os
 import stat
@@ -15,9 +16,12 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.api.hooks import Exporter
+from audit_core.evaluate.last_time import issues_before
+from audit_core.evaluate.record_lint import record_problems
 from audit_core.model import Message, filled, msg, named, verbatim
 from audit_core.model.errors import DengbaoError, InputError, StoreError
 from audit_core.model.results import PackSource, Results, encode, encode_pieces, number_width
+from audit_core.model.review import RecordProblem
 from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
 from audit_core.pack.archive import Archive, of_bytes, of_file
@@ -46,6 +50,7 @@ class _Job(Struct, frozen=True, kw_only=True):
     exporters: Mapping[str, Exporter]
     translator: Translator
     key: SigningKey
+    before: Results | None
 
 
 def write_pack(
@@ -57,8 +62,11 @@ def write_pack(
     translator: Translator,
     out: Path,
     key: SigningKey,
+    before: Results | None = None,
 ) -> Packed:
     """`out` is the pack of `run`, or, if this fails, what it was before.
+
+    `before` are the results of the run before, whose issues are followed up.
 
     Raises StoreError where `out` cannot be written, InputError where the run is not what was sealed
     or lacks evidence that `results` lists. An exporter that fails costs its own files only.
@@ -70,6 +78,7 @@ def write_pack(
         exporters=exporters,
         translator=translator,
         key=key,
+        before=before,
     )
     try:
         with _replacing(out) as handle, tempfile.TemporaryDirectory(
@@ -195,7 +204,16 @@ def _source(
         root_digest=d.root(archive.digests()),
         digests=digests,
         files=archive.count,
+        problems=partial(_problems, job.results),
+        last_time=() if job.before is None else issues_before(job.before, job.results),
+        last_run="" if job.before is None else job.before.run.id,
     )
+
+
+def _problems(results: Results) -> tuple[RecordProblem, ...]:
+    """What is to be rejected in the records on the day on which answers are judged."""
+    day = results.run.judged or results.run.started[:10]
+    return record_problems(results, datetime.date.fromisoformat(day))
 
 
 class _BadName(Exception):

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from audit_core.model import Result, StepState, Verdict
 from audit_core.model.attestations import StepAnswer
+from audit_core.model.waivers import WaiverFault
 
 EXPLAIN_VIEW = "dengbao/explain-view/1"
 
@@ -62,6 +63,18 @@ class TargetStep(Struct, frozen=True, kw_only=True):
     answer: StepAnswer | None
 
 
+class ExplainedWaiver(Struct, frozen=True, kw_only=True):
+    """A waiver that is about the clause, a step or a failed check of it; it changes nothing."""
+
+    id: str
+    about: str
+    reason: str
+    approver: str
+    ticket: str
+    expires: str
+    faults: tuple[WaiverFault, ...]
+
+
 class ExplainedTarget(Struct, frozen=True, kw_only=True):
     """The conclusion on a clause for an object. `findings` support it as a whole."""
 
@@ -74,6 +87,7 @@ class ExplainedTarget(Struct, frozen=True, kw_only=True):
     why: str
     steps: tuple[TargetStep, ...]
     findings: tuple[ExplainedFinding, ...]
+    waivers: tuple[ExplainedWaiver, ...] = ()
 
 
 class ExplainView(Struct, frozen=True, kw_only=True):

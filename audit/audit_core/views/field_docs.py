@@ -426,6 +426,8 @@ HERE: dict[str, str] = {
     "DifferenceRow.left": "What the first profile has; empty for nothing of that name.",
     "DifferenceRow.part": "`clause`, `check`, `parameter` or `override`.",
     "DifferenceRow.right": "What the second profile has; empty for nothing of that name.",
+    "ExplainedTarget.waivers": "Waivers that are about it; they change nothing.",
+    "ExplainedWaiver.about": "The check, or the clause and the step, that is waived.",
     "ExplainedEvidence.lines": "Lines of the output that hold most values of the record.",
     "ExplainedEvidence.file": "The file of the output in a pack of the run.",
     "Layer.concerns_all": "Whether each of its objects has a conclusion on every clause of it.",
