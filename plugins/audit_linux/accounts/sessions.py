@@ -152,7 +152,8 @@ def _by_pam(seen: Reached, defs: LoginDefs | Absent | None) -> set[int | None]:
     """
     rules = [rule for rule in seen if rule.module == "pam_umask.so"]
     own = rules[-1].option("umask") if rules else None
-    if own is None and isinstance(defs, Absent):
+    # Without /etc/login.defs that of the vendor may hold (/usr/etc, openSUSE), which is not read.
+    if own is None and (isinstance(defs, Absent) or (rules and defs is None)):
         return {None}
     text = own if own is not None else _told(defs)
     mask = _AT_START if text is None else pam_mask(text)

@@ -283,6 +283,7 @@ UMASK = [
     ("x\n", "027", WIRED, PASS),
     ("x\n", "027", "", UNDETERMINED),
     ("x\n", "026", WIRED, FAIL),
+    ("x\n", None, WIRED, UNDETERMINED),  # /usr/etc/login.defs of openSUSE
     ("x\n", "junk", WIRED, FAIL),  # 0022 stays
     ("umask 027\n", "000", WIRED, FAIL),  # of SFTP
     ("umask 027\n", "0x17", WIRED, FAIL),
