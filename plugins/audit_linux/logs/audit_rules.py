@@ -53,6 +53,11 @@ class AuditRule(Struct, frozen=True, kw_only=True):
         return all(_WIDE.fullmatch(f) for f in self.fields)
 
     @property
+    def only_32_bit(self) -> bool:
+        """True when it is about calls of 32-bit programs only: those of the system are not."""
+        return any(_ARCH_32.fullmatch(field) for field in self.fields)
+
+    @property
     def every_call(self) -> bool:
         """True when it is not limited to some system calls."""
         return not self.syscalls or "all" in self.syscalls
@@ -67,9 +72,11 @@ class AuditRule(Struct, frozen=True, kw_only=True):
         # Newer auditctl writes the calls out that a permission stands for.
         opened = "openat" in self.syscalls and any(f.startswith("perm=") for f in self.fields)
         calls = self.every_call or opened
-        return not self.never and "w" in self.perm and calls and self.covers(path)
+        recorded = not self.never and not self.only_32_bit
+        return recorded and "w" in self.perm and calls and self.covers(path)
 
 
+_ARCH_32 = re.compile(r"arch=(b32|i[3-6]86|arm)", re.ASCII)
 # Fields that choose no users, programs or outcomes: people's accounts begin at 500 or 1000, root
 # and the daemons act for nobody (-1), and a0=0 is the clock of the day.
 _WIDE = re.compile(
@@ -148,7 +155,7 @@ RULES = fact(
 def _calls(rule: AuditRule, name: str) -> bool:
     """True when `rule` records the call `name` of 64-bit programs whatever it is made on."""
     plain = not rule.path and not rule.never and rule.lists in ("always,exit", "exit,always")
-    return plain and bool({"all", name} & set(rule.syscalls)) and "arch=b32" not in rule.fields
+    return plain and bool({"all", name} & set(rule.syscalls)) and not rule.only_32_bit
 
 
 def _identity(rules: tuple[AuditRule, ...]) -> bool:
@@ -160,7 +167,8 @@ def _privilege(rules: tuple[AuditRule, ...]) -> bool:
     def about_sudo(rule: AuditRule) -> bool:
         run = rule.path in ("/usr/bin/sudo", "/bin/su", "/usr/bin/su") and "x" in rule.perm
         raised = any(f in ("euid=0", "uid!=euid", "auid!=euid") for f in rule.fields)
-        return (run and not rule.never) or (_calls(rule, "execve") and raised)
+        run = run and not rule.never and not rule.only_32_bit
+        return run or (_calls(rule, "execve") and raised)
 
     return any(r.watches("/etc/sudoers") or about_sudo(r) for r in rules)
 
@@ -210,7 +218,7 @@ def _silencer(rule: AuditRule) -> bool:
         alone = len(types) == len(rule.fields)
         return alone and all(sign != "=" or name in _CORE for sign, name in types)
     everything = rule.every_user and rule.every_call and not rule.path
-    return rule.never and everything and "filesystem" not in rule.lists
+    return rule.never and everything and not rule.only_32_bit and "filesystem" not in rule.lists
 
 
 def _doubtful(rule: AuditRule) -> bool:
@@ -220,7 +228,7 @@ def _doubtful(rule: AuditRule) -> bool:
     if "filesystem" in rule.lists:
         return rule.never and rule.fields not in (("fstype=tracefs",), ("fstype=debugfs",))
     one = any(_ONE_PROGRAM.fullmatch(f) for f in rule.fields)
-    return rule.never and not rule.every_user and not one
+    return rule.never and (rule.only_32_bit or not rule.every_user) and not one
 
 
 def _left(rule: AuditRule, silencers: list[AuditRule]) -> AuditRule | None:
@@ -239,7 +247,7 @@ def _recording(rules: tuple[AuditRule, ...]) -> tuple[AuditRule, ...]:
     """What each rule for every user records after the rules before it."""
     silencers: list[AuditRule] = []
     found = []
-    for rule in (r for r in rules if r.every_user):
+    for rule in (r for r in rules if r.every_user and not (r.never and r.only_32_bit)):
         if rule.never:
             silencers.append(rule)
         elif (left := _left(rule, silencers)) is not None:
@@ -263,7 +271,7 @@ def _names(topics: Iterable[str]) -> tuple[Message | str, ...]:
     "linux.audit-rules",
     needs=RULES,
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     when_absent=failed(NO_TOOLS),
     remedy=msg("Load rules for account files, sudo, clock changes and login records (audit.rules)"),
 )

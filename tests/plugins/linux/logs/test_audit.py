@@ -212,6 +212,15 @@ COVERED_BY_RULES = [
     (TIME.replace("a0=0x0", "exit=-EPERM"), "time", False),
     (TIME.replace("a0=0x0", "exe=/usr/bin/date"), "time", False),
     ("-a always,exit -S all -F path=/usr/bin/passwd -F perm=x\n", "time", False),
+    (
+        "".join(
+            f"-a always,exit -F arch=b32 -S all -F path=/etc/{name} -F perm=wa\n"
+            for name in ("passwd", "shadow", "group")
+        ),
+        "identity",
+        False,
+    ),
+    ("-a always,exit -F arch=b32 -S all -F path=/usr/bin/sudo -F perm=x\n", "privilege", False),
     ("-w /var/log/lastlog -p wa\n", "logins", True),
     ("-w /var/log -p wa\n", "logins", True),
     ("-w /var/log/lastlogs -p wa\n", "logins", False),
@@ -251,6 +260,7 @@ def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer
         "-a never,exit -S all -F auid=1001",
         "-a never,exit -S all -F uid=0",
         "-a never,filesystem -F fstype=0xEF53",
+        "-a never,exit -F arch=b32 -S all",
     ],
 )
 def test_a_rule_that_keeps_records_back_settles_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -281,6 +282,23 @@ def test_a_journal_that_forgets_early_is_not_kept(days: int, verdict: Verdict, f
         log_tree(journal_file(200)), None, NOW - 900 * DAY, conf, *sending
     )
     assert judgement.verdict is verdict
+
+
+def test_a_journal_on_disk_may_keep_longer_than_text_logs(files: Make) -> None:
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
+    short = (log_rotation.Rotation(paths=("/var/log/auth.log",), days=28, words=""),)
+    both = log_tree(log_file("auth.log"), journal_file(200))
+    cases: list[tuple[Any, Any, int, Verdict]] = [
+        (both, None, 900, Verdict.UNDETERMINED),
+        (both, None, 9, Verdict.UNDETERMINED),  # installed nine days ago
+        (log_tree(log_file("auth.log"), journal_file(20)), None, 900, Verdict.FAIL),
+        (both, journald.JournalConf(storage="volatile"), 9, Verdict.FAIL),
+        (both, journald.JournalConf(max_retention="30day"), 9, Verdict.FAIL),
+        (log_tree(log_file("auth.log")), None, 9, Verdict.FAIL),
+    ]
+    for tree, conf, days, verdict in cases:
+        judgement = remote_log.log_kept_or_sent.judge(tree, short, NOW - days * DAY, conf, *sending)
+        assert judgement.verdict is verdict
 
 
 def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(files: Make) -> None:
