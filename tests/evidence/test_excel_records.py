@@ -156,7 +156,7 @@ SESSIONS = [
             through=SessionInfo(connector="ssh", user="b", address="j:22"),
         ),
         "经 ssh、用户 a、地址 192.0.2.1:22、身份标识 SHA256:x、uid 7、"
-        "中转主机：经 ssh、用户 b、地址 j:22",
+        "经跳板机：经 ssh、用户 b、地址 j:22",
     ),
     (SessionInfo(connector="local", uid=0), "经 local、uid 0"),
     (SessionInfo(connector="ports"), "经 ports"),
