@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets, is_reference
-from audit_core.model import HostName, KeyFile, SecretRef, Target
+from audit_core.model import ConnectError, HostName, KeyFile, Message, Reason, SecretRef, Target
+from audit_core.model.errors import ConfigError
 from audit_core.model.schemas import marked
 
 
@@ -32,17 +33,32 @@ class LiveWay:
         return self._secrets.resolve(reference).reveal()
 
 
+class NoAddress(Struct, frozen=True, kw_only=True):
+    """Why there is no address for a name: it does not resolve, or it is `out_of_scope`."""
+
+    detail: Message
+    out_of_scope: bool
+
+
 class SentWay(Struct, frozen=True, kw_only=True):
-    """A `Way` as data, for another process: all that may be asked of it was resolved before."""
+    """A `Way` as data, for another process: all that may be asked of it was resolved before.
+
+    A name without an address is told of where it is asked for: a host in between may know it.
+    """
 
     target: Target
     access: Any
-    addresses: dict[str, str]
+    addresses: dict[str, str | NoAddress]
     secrets: dict[str, str]
 
     def address(self, name: str) -> str:
         """The address to connect to for `name`."""
-        return self.addresses[name]
+        found = self.addresses[name]
+        if isinstance(found, str):
+            return found
+        if found.out_of_scope:
+            raise ConfigError(found.detail)
+        raise ConnectError(Reason.UNREACHABLE, found.detail)
 
     def secret(self, reference: str) -> str:
         """The secret that `reference` names, which was resolved before this was sent."""
@@ -53,16 +69,25 @@ class SentWay(Struct, frozen=True, kw_only=True):
 
 
 def sent(way: LiveWay) -> SentWay:
-    """`way` as data. Raises what looking a name up, or a secret, raises."""
+    """`way` as data. Raises what a secret raises."""
     names = {*hosts(way.access)}
     if way.target.address is not None:
         names.add(way.target.address)
     return SentWay(
         target=way.target,
         access=way.access,
-        addresses={name: way.address(name) for name in sorted(names)},
+        addresses={name: _address(way, name) for name in sorted(names)},
         secrets={ref: way.secret(ref) for ref in references(way.access)},
     )
+
+
+def _address(way: LiveWay, name: str) -> str | NoAddress:
+    try:
+        return way.address(name)
+    except ConnectError as error:
+        return NoAddress(detail=error.detail, out_of_scope=False)
+    except ConfigError as error:
+        return NoAddress(detail=error.detail, out_of_scope=True)
 
 
 def references(access: Any) -> tuple[str, ...]:

@@ -1,0 +1,52 @@
+"""The files that drivers take for TLS: authorities, and our own key."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from audit_core.connectors.secrets import is_reference
+from audit_core.model import Closing, ConnectError, Reason, Way, msg
+
+# Debian and SUSE; RHEL and Kylin; Alpine. The first that is there holds.
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
+)  # fmt: skip
+
+
+def authorities(declared: str | None) -> str:
+    """The file with the authorities that may have issued the certificate of a server.
+
+    ConnectError where there is none.
+    """
+    usual = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    for path in (declared,) if declared is not None else usual:
+        if path and Path(path).is_file():
+            return path
+    if declared is not None:
+        why = msg("no certificates of authorities in {path}", path=declared)
+    else:
+        why = msg("this machine has no list of certificate authorities")
+    remedy = msg("Name the file with the certificate of the authority: tls_ca")
+    raise ConnectError(Reason.NOT_COLLECTED, why, remedy=remedy)
+
+
+class KeyText(Closing):
+    """The path of a private key: the file itself, or a file in memory with the text of a secret."""
+
+    def __init__(self, key: str | None, way: Way) -> None:
+        self.path = key
+        self._held: int | None = None
+        if key is not None and is_reference(key):
+            self._held = os.memfd_create("key", os.MFD_CLOEXEC)
+            os.fchmod(self._held, 0o600)  # drivers refuse a key that others may read
+            os.write(self._held, way.secret(key).encode())
+            self.path = f"/proc/self/fd/{self._held}"
+
+    def close(self) -> None:
+        """Forgets the text. May be called twice."""
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)

@@ -1,0 +1,46 @@
+"""A question in SQL."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from audit_core.model import Message, Request, msg
+
+EVERY = "*"
+"""As the database of a query: each database of the server to which the account may connect."""
+
+_SHOWN = 80
+
+
+class Query(Request, frozen=True, kw_only=True, tag="sql"):
+    """The rows of one read-only statement.
+
+    `database` is where it is asked: empty for the one that the connector logs in to, `EVERY` for
+    each. An answer of more than `rows` rows is cut. `label` names in records what is looked at, as
+    administrators know it (`pg_roles`). `grants` are the statements that let an account see all of
+    it, with `{user}` for its name.
+    """
+
+    evidence_kind: ClassVar[str] = "query"
+    evidence_title: ClassVar[Message] = msg("SQL query")
+    bounds: ClassVar[tuple[str, ...]] = (*Request.bounds, "rows")
+    waiting: ClassVar[frozenset[str]] = Request.waiting | {*bounds, "label", "grants"}
+
+    sql: str
+    database: str = ""
+    label: str = ""
+    grants: tuple[str, ...] = ()
+    rows: int = 20_000
+    limit: int = 4 << 20
+
+    def describe(self) -> str:
+        """The statement, and where it is asked if that is said."""
+        words = " ".join(self.sql.split())
+        return f"{self.database}: {words}" if self.database else words
+
+    def short(self) -> str:
+        """The label, else the beginning of the statement."""
+        if self.label:
+            return self.label
+        words = self.describe()
+        return words if len(words) <= _SHOWN else words[: _SHOWN - 2] + " …"

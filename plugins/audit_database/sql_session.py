@@ -1,0 +1,156 @@
+"""Sessions that ask SQL, whatever the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from audit_core.model import (
+    Closing,
+    ConnectError,
+    Message,
+    Permission,
+    Reason,
+    Reply,
+    Request,
+    SessionInfo,
+    Status,
+    msg,
+    verbatim,
+)
+from audit_database.query import EVERY, Query
+from audit_database.rows import encoded_columns, encoded_database, encoded_failure, encoded_row
+
+DATABASES = 64
+"""Of the databases of a server, as many as are asked one by one."""
+
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """The columns of a result, and its rows as they come in."""
+
+    columns: list[str]
+    each: Iterator[Sequence[Any]]
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """What an error of the driver means: the state of the answer; `lost`: so is the connection."""
+
+    status: Status
+    lost: bool = False
+
+
+class Server(Protocol):
+    """One logged-in server, as a plugin wraps its driver. Reading only, whatever the statement."""
+
+    info: SessionInfo
+
+    def databases(self) -> Sequence[str]:
+        """The databases that the account may connect to."""
+
+    def run(self, request: Query, database: str) -> Rows:
+        """The result of a statement in `database`, within the limits on time and locks."""
+
+    def failure(self, error: Exception) -> Failure | None:
+        """What `error` means; None for one that is not of the driver."""
+
+    def text(self, error: Exception) -> str:
+        """The words of the server or driver."""
+
+    def close(self) -> None:
+        """Ends all connections. May be called twice."""
+
+
+class SqlSession(Closing):
+    """Asks one statement after the other. One thread uses it at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self.info = server.info
+        self._server = server
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """The reply to each of `requests`, in order; ConnectError where the session is lost."""
+        for request in requests:
+            if isinstance(request, Query):
+                yield self._answer(request)
+            else:
+                yield Reply(request=request, status=Status.UNSUPPORTED)
+
+    def permitted(self, requests: Sequence[Request]) -> Permission:
+        """That the login works; each statement tells itself what it may not see."""
+        return Permission(detail=msg("logged in"))
+
+    def close(self) -> None:
+        """Ends the session. May be called twice."""
+        self._server.close()
+
+    def _answer(self, request: Query) -> Reply:
+        taken = _Taken(request)
+        try:
+            if request.database == EVERY:
+                self._every(request, taken)
+            else:
+                taken.rows(self._server.run(request, request.database))
+        except Exception as error:  # noqa: BLE001 (what is not of the driver is raised again)
+            return self._failed(request, error)
+        return Reply(request=request, stdout=b"".join(taken.lines), truncated=taken.full)
+
+    def _every(self, request: Query, taken: _Taken) -> None:
+        names = self._server.databases()
+        for name in names[:DATABASES]:
+            if taken.full:
+                return
+            try:
+                found = self._server.run(request, name)
+                taken.add(encoded_database(name))
+                taken.rows(found)
+            except Exception as error:
+                failure = self._server.failure(error)
+                if failure is None or failure.lost:
+                    raise
+                taken.add(encoded_failure(name, self._server.text(error)))
+        for name in names[DATABASES:]:
+            taken.add(encoded_failure(name, f"only the first {DATABASES} databases are asked"))
+
+    def _failed(self, request: Query, error: Exception) -> Reply:
+        failure = self._server.failure(error)
+        if failure is None:
+            raise error
+        told = told_by(self._server.text(error))
+        if failure.lost:
+            raise ConnectError(Reason.UNREACHABLE, told) from error
+        if failure.status is Status.NOT_PERMITTED and request.grants:
+            needed = "; ".join(request.grants).replace("{user}", self.info.user)
+            told = msg("{error}; it needs: {grants}", error=told, grants=needed)
+        return Reply(request=request, status=failure.status, detail=told)
+
+
+class _Taken:
+    """The lines of an answer, up to its limits; `full` where something had to be left out."""
+
+    def __init__(self, request: Query) -> None:
+        self.lines: list[bytes] = []
+        self.full = False
+        self._bytes, self._rows = request.limit, request.rows
+
+    def add(self, line: bytes) -> None:
+        self._bytes -= len(line)
+        if self._bytes < 0:
+            self.full = True
+        else:
+            self.lines.append(line)
+
+    def rows(self, found: Rows) -> None:
+        self.add(encoded_columns(found.columns))
+        for row in found.each:
+            if self._rows == 0 or self.full:
+                self.full = True
+                return
+            self._rows -= 1
+            self.add(encoded_row(row))
+
+
+def told_by(words: str) -> Message:
+    """What a server said, for the reader."""
+    return msg("{error}", error=verbatim(words.strip()[:500]))

@@ -1,0 +1,235 @@
+"""Checks of who may connect from where, and whether the connection is encrypted."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Judgement,
+    Message,
+    Severity,
+    check,
+    expect,
+    failed,
+    known,
+    known_or_absent,
+    msg,
+    not_applicable,
+    passed,
+    undetermined,
+)
+from audit_database.query import Query
+from audit_postgresql.accounts import ROLES, Role
+from audit_postgresql.client_auth import CLIENT_AUTH, ELSEWHERE, ClientAuth, Rule
+from audit_postgresql.server import MONITOR, SETTINGS, Settings, all_sessions, unseen
+
+
+class Protected(Struct, frozen=True, kw_only=True):
+    """How many sessions from other machines there are with and without TLS, by release of TLS."""
+
+    encrypted: bool
+    version: str | None
+    sessions: int
+
+
+PROTECTED, _PROTECTED_ROWS = all_sessions(
+    "postgresql.protected-sessions", Protected,
+    Query(
+        sql="SELECT s.ssl AS encrypted, s.version, count(*) AS sessions "
+            "FROM pg_catalog.pg_stat_ssl s JOIN pg_catalog.pg_stat_activity a USING (pid) "
+            "WHERE a.client_addr IS NOT NULL AND NOT a.client_addr <<= '127.0.0.0/8' "
+            "AND a.client_addr <> '::1' AND a.pid <> pg_catalog.pg_backend_pid() GROUP BY 1, 2",
+        label="pg_stat_ssl", grants=MONITOR,
+    ),
+)  # fmt: skip
+FACTS = (PROTECTED, _PROTECTED_ROWS)
+
+
+def _told(rules: tuple[Rule, ...] | list[Rule]) -> tuple[str, ...]:
+    return tuple(rule.text for rule in rules)
+
+
+@check(
+    "postgresql.hba-trust", needs=CLIENT_AUTH, severity=Severity.HIGH,
+    remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
+)  # fmt: skip
+def hba_trust(auth: ClientAuth) -> Judgement:
+    """Nobody is let in without proving who he is (trust in pg_hba.conf)."""
+    trusting = auth.by(("trust",))
+    if trusting:
+        return failed(msg("Rules that let in anybody: {rules}", rules=_told(trusting)))
+    methods = sorted({rule.auth_method or "" for rule in auth.admitting})
+    return passed(msg("Methods in use: {methods}", methods=", ".join(methods) or "-"))
+
+
+@check(
+    "postgresql.hba-methods", needs=CLIENT_AUTH, severity=Severity.HIGH,
+    remedy=msg("Use scram-sha-256; `password` sends it readable, `ident` believes the client"),
+)  # fmt: skip
+def hba_methods(auth: ClientAuth) -> Judgement:
+    """No password crosses the network readable, and no client is believed who he is."""
+    bad = [
+        rule for rule in auth.admitting
+        if (rule.auth_method == "password" and rule.remote and "plain" in rule.ways)
+        or (rule.auth_method == "ident" and rule.remote)
+    ]  # fmt: skip
+    if bad:
+        return failed(msg("Rules with weak methods: {rules}", rules=_told(bad)))
+    return passed(msg("No rule with password without TLS, and none with ident"))
+
+
+def _listens_here_only(settings: Settings) -> bool:
+    names = {name.strip() for name in settings.get("listen_addresses").split(",")}
+    return "listen_addresses" in settings.values and names <= {"", "localhost", "127.0.0.1", "::1"}
+
+
+_SAFE_VERSIONS = ("TLSv1.2", "TLSv1.3")
+
+
+@check(
+    "postgresql.tls-enforced", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)),
+    severity=Severity.HIGH,
+    remedy=msg(
+        "Set ssl = on and ssl_min_protocol_version = 'TLSv1.2', and write hostssl in place of host "
+        "in pg_hba.conf for every address but loopback"
+    ),
+)  # fmt: skip
+def tls_enforced(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
+    """Connections from other machines are taken over TLS 1.2 or later only."""
+    if _listens_here_only(settings):
+        listens = settings.get("listen_addresses") or "-"
+        return passed(msg("The server listens on loopback only: {listens}", listens=listens))
+    rules = known(auth)
+    remote = [] if rules is None else [rule for rule in rules.admitting if rule.remote]
+    plain = [rule for rule in remote if "plain" in rule.ways]
+    if plain:
+        return failed(msg("Rules that take connections without TLS: {rules}", rules=_told(plain)))
+    if rules is not None and not remote:
+        return passed(msg("No rule lets other machines in"))
+    return _tls_settings(settings, absent=isinstance(auth, Absent))
+
+
+def _tls_settings(settings: Settings, *, absent: bool) -> Judgement:
+    names = ("ssl", "ssl_min_protocol_version")
+    values = msg("{values}", values=", ".join(f"{n} = {settings.get(n) or '-'}" for n in names))
+    if "ssl" in settings.values and not settings.on("ssl"):
+        # without rules for other machines there would be nothing to protect
+        return undetermined(values) if absent else failed(values)
+    if hidden := unseen(settings, *names):
+        return hidden
+    if settings.get(names[1]) not in _SAFE_VERSIONS:
+        return failed(values)
+    if absent:
+        return undetermined(values, msg("Whether it is required stands in pg_hba.conf"))
+    return passed(values, msg("Every rule for other machines requires TLS"))
+
+
+@check(
+    "postgresql.tls-in-use", needs=PROTECTED, severity=Severity.HIGH,
+    remedy=msg("Require TLS in pg_hba.conf (hostssl), and sslmode=verify-full in the clients"),
+)  # fmt: skip
+def tls_in_use(found: tuple[Protected, ...]) -> Judgement:
+    """Every session from another machine is encrypted at the moment."""
+    plain = sum(row.sessions for row in found if not row.encrypted)
+    every = sum(row.sessions for row in found)
+    if plain:
+        return failed(
+            msg("{plain} of {every} sessions are not encrypted", plain=plain, every=every)
+        )
+    versions = ", ".join(sorted({row.version or "?" for row in found if row.encrypted}))
+    return passed(
+        msg("{every} sessions from other machines, all over TLS: {versions}",
+            every=every, versions=versions or "-")
+    )  # fmt: skip
+
+
+def _two_factors(rule: Rule) -> bool:
+    certificate = any(o.startswith("clientcert=") and "no" not in o for o in rule.options or ())
+    return certificate and rule.auth_method not in ("trust", "cert")
+
+
+@check(
+    "postgresql.second-factor", needs=CLIENT_AUTH, severity=Severity.MEDIUM,
+    remedy=msg("Add clientcert=verify-full to rules with scram-sha-256, or use a bastion"),
+)  # fmt: skip
+def second_factor(auth: ClientAuth) -> Judgement:
+    """Whoever comes from another machine proves himself by two factors."""
+    remote = [rule for rule in auth.admitting if rule.remote]
+    if not remote:
+        return not_applicable(msg("No rule lets other machines in"))
+    outside = [r for r in remote if r.auth_method in ELSEWHERE - {"cert"} and not _two_factors(r)]
+    single = [r for r in remote if r not in outside and not _two_factors(r)]
+    if single:
+        return failed(msg("Rules with one factor: {rules}", rules=_told(single)))
+    if outside:
+        return undetermined(msg("Factors are asked for elsewhere: {rules}", rules=_told(outside)))
+    return passed(msg("Certificate and password: {rules}", rules=_told(remote)))
+
+
+@check(
+    "postgresql.superuser-remote", needs=(CLIENT_AUTH, ROLES), severity=Severity.HIGH,
+    remedy=msg("Put a line `host all SUPERUSER all reject` before the others in pg_hba.conf"),
+)  # fmt: skip
+def superuser_remote(auth: ClientAuth, roles: tuple[Role, ...]) -> Judgement:
+    """No superuser is let in from all addresses."""
+    supers = [role.name for role in roles if role.superuser and role.login]
+    open_to = {name: _everywhere(auth, name) for name in supers}
+    bad = [f"{name}: {rule.text}" for name, rule in open_to.items() if rule is not None]
+    if bad:
+        return failed(msg("Superusers are let in from everywhere: {rules}", rules=tuple(bad)))
+    return passed(
+        msg("Superusers, none of whom is let in from everywhere: {names}", names=tuple(supers))
+    )
+
+
+def _everywhere(auth: ClientAuth, name: str) -> Rule | None:
+    """The rule by which `name` is let in from all addresses, before one that rejects him."""
+    for rule in auth.rules:
+        network = rule.network
+        wide = rule.address == "all" or (network is not None and network.prefixlen == 0)
+        if rule.type == "local" or not wide or not _names(rule, name):
+            continue
+        if not rule.admits:
+            return None  # of one kind of address; the other kind is as rare as it is wide
+        return rule
+    return None
+
+
+def _names(rule: Rule, name: str) -> bool:
+    users = rule.user_name or []
+    return "all" in users or name in users
+
+
+@check(
+    "postgresql.listen-addresses", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)),
+    severity=Severity.LOW,
+    remedy=msg("Name the networks of the clients in pg_hba.conf in place of all addresses"),
+)  # fmt: skip
+def listen_addresses(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
+    """Connections are taken from named networks only."""
+    listens: Message = msg(
+        "listen_addresses = {value}", value=settings.get("listen_addresses") or "-"
+    )
+    if _listens_here_only(settings):
+        return passed(listens)
+    rules = known(auth)
+    if rules is None:
+        return undetermined(listens)
+    wide = [rule for rule in rules.admitting if _is_wide(rule)]
+    if wide:
+        return failed(listens, msg("Rules for all addresses: {rules}", rules=_told(wide)))
+    return expect(True, detail=(listens, msg("No rule for all addresses")))
+
+
+def _is_wide(rule: Rule) -> bool:
+    network = rule.network
+    return rule.address == "all" or (
+        rule.type != "local" and network is not None and network.prefixlen == 0
+    )
+
+
+CHECKS = (
+    hba_trust, hba_methods, tls_enforced, tls_in_use, second_factor, superuser_remote,
+    listen_addresses,
+)  # fmt: skip

@@ -1,0 +1,216 @@
+"""Checks of accounts, their passwords, and what they may do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    TARGET,
+    Absent,
+    Judgement,
+    Message,
+    Severity,
+    Target,
+    Up,
+    check,
+    expect,
+    failed,
+    known,
+    known_or_absent,
+    listed,
+    msg,
+    not_applicable,
+    passed,
+    settings_of,
+    undetermined,
+)
+from audit_postgresql.accounts import MEMBERS, ROLES, SCHEMES, Member, Role, Scheme
+from audit_postgresql.client_auth import CLIENT_AUTH, ELSEWHERE, PASSWORDS, ClientAuth
+from audit_postgresql.kind import PostgresqlSettings
+from audit_postgresql.server import LOADED, SETTINGS, Settings, unseen
+
+
+@check(
+    "postgresql.role-names", needs=ROLES, severity=Severity.HIGH,
+    remedy=msg("Rename one of the roles: ALTER ROLE … RENAME TO …"),
+)  # fmt: skip
+def role_names(roles: tuple[Role, ...]) -> Judgement:
+    """No two roles have names that people take for the same."""
+    by_name: dict[str, list[str]] = {}
+    for role in roles:
+        by_name.setdefault(role.name.strip().casefold(), []).append(role.name)
+    same = [name for names in by_name.values() if len(names) > 1 for name in names]
+    if same:
+        return failed(msg("Roles with like names: {names}", names=listed(same)))
+    login = [role.name for role in roles if role.login]
+    return passed(msg("{count} roles may log in: {names}", count=len(login), names=listed(login)))
+
+
+@check(
+    "postgresql.password-scheme", needs=SCHEMES, severity=Severity.HIGH,
+    remedy=msg(
+        "Set password_encryption = 'scram-sha-256', reload, and set these passwords again with "
+        "\\password"
+    ),
+)  # fmt: skip
+def password_scheme(schemes: tuple[Scheme, ...]) -> Judgement:
+    """Every stored password is a salted SCRAM-SHA-256 hash."""
+    weak = [f"{role.name} ({role.scheme})" for role in schemes if role.scheme in ("md5", "other")]
+    expected = msg("scram-sha-256")
+    if weak:
+        return failed(msg("Kept otherwise: {names}", names=listed(weak)), expected=expected)
+    none = [role.name for role in schemes if role.scheme == "none"]
+    detail = [msg("{count} passwords are kept as scram-sha-256", count=len(schemes) - len(none))]
+    if none:
+        detail.append(msg("Without a password, so that none fits: {names}", names=listed(none)))
+    return passed(*detail, expected=expected)
+
+
+_POLICY = ("credcheck", "passwordcheck")
+
+
+def _asks_passwords(auth: ClientAuth | None) -> bool:
+    return auth is None or bool(auth.by(PASSWORDS))
+
+
+@check(
+    "postgresql.password-policy", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)),
+    severity=Severity.MEDIUM,
+    remedy=msg(
+        "Load credcheck (shared_preload_libraries) and set credcheck.password_min_length and the "
+        "classes of characters; or let people log in through a directory that enforces them"
+    ),
+)  # fmt: skip
+def password_policy(
+    settings: Settings, auth: ClientAuth | Absent, *, min_length: Annotated[int, Up] = 8
+) -> Judgement:
+    """The server refuses short and simple passwords."""
+    if not _asks_passwords(known(auth)):
+        return not_applicable(msg("No rule of pg_hba.conf asks for a password of the server"))
+    if hidden := unseen(settings, *LOADED):
+        return hidden
+    expected = msg("credcheck with at least {length} characters", length=min_length)
+    if settings.loads("credcheck"):
+        return _credcheck(settings, min_length, expected)
+    if settings.loads("passwordcheck"):
+        return undetermined(
+            msg("passwordcheck is loaded; it cannot see passwords that a client sends hashed"),
+            expected=expected,
+        )
+    return failed(msg("Neither credcheck nor passwordcheck is loaded"), expected=expected)
+
+
+_CLASSES = ("min_upper", "min_lower", "min_digit", "min_special")
+
+
+def _credcheck(settings: Settings, min_length: int, expected: Message) -> Judgement:
+    names = ("credcheck.password_min_length", *(f"credcheck.password_{c}" for c in _CLASSES))
+    if hidden := unseen(settings, *names):
+        return hidden
+    values = {name: _number(settings.get(name)) for name in names}
+    told = msg("{values}", values=", ".join(f"{name} = {n}" for name, n in values.items()))
+    length, *classes = values.values()
+    ok = length >= min_length and sum(n > 0 for n in classes) >= 2
+    return expect(ok, detail=told, expected=expected)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.lstrip("-").isdigit() else 0
+
+
+@check(
+    "postgresql.lockout", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)), severity=Severity.MEDIUM,
+    remedy=msg(
+        "Load credcheck and set credcheck.max_auth_failure, or let people log in through a "
+        "directory that locks accounts (ldap, radius, pam, gss)"
+    ),
+)  # fmt: skip
+def lockout(settings: Settings, auth: ClientAuth | Absent, *, attempts: int = 5) -> Judgement:
+    """An account is locked after repeated wrong passwords."""
+    rules = known(auth)
+    if not _asks_passwords(rules):
+        outside = [] if rules is None else [rule.text for rule in rules.by(ELSEWHERE)]
+        if outside:
+            return undetermined(
+                msg("Passwords are checked elsewhere, which locks accounts or does not: {rules}",
+                    rules=tuple(outside))
+            )  # fmt: skip
+        return not_applicable(msg("No rule of pg_hba.conf asks for a password"))
+    if hidden := unseen(settings, *LOADED):
+        return hidden
+    expected = msg("credcheck.max_auth_failure from 1 to {most}", most=attempts)
+    if not settings.loads("credcheck"):
+        return failed(
+            msg("The server itself locks no account, and credcheck is not loaded"),
+            expected=expected,
+        )
+    if hidden := unseen(settings, "credcheck.max_auth_failure"):
+        return hidden
+    most = _number(settings.get("credcheck.max_auth_failure"))
+    return expect(
+        0 < most <= attempts,
+        detail=msg("credcheck.max_auth_failure = {most}", most=most), expected=expected,
+    )  # fmt: skip
+
+
+@check(
+    "postgresql.default-superuser", needs=ROLES, severity=Severity.LOW,
+    remedy=msg("ALTER ROLE postgres RENAME TO …, or NOLOGIN where peers administer as others"),
+)  # fmt: skip
+def default_superuser(roles: tuple[Role, ...]) -> Judgement:
+    """The superuser that was made with the server has another name than postgres, or no login."""
+    first = next((role for role in roles if role.bootstrap), None)
+    if first is None:
+        return undetermined(msg("The first role of the server was not found"))
+    login = msg("may log in") if first.login else msg("may not log in")
+    return expect(
+        first.name != "postgres" or not first.login,
+        detail=msg("{name}: {login}", name=first.name, login=login),
+    )
+
+
+@check(
+    "postgresql.expired-roles", needs=ROLES, severity=Severity.MEDIUM,
+    remedy=msg("ALTER ROLE … NOLOGIN, or DROP ROLE: VALID UNTIL ends the password only"),
+)  # fmt: skip
+def expired_roles(roles: tuple[Role, ...]) -> Judgement:
+    """No role whose time is over may still log in."""
+    over = [f"{role.name} ({role.until})" for role in roles if role.login and role.expired]
+    if over:
+        return failed(msg("Expired, not locked: {names}", names=listed(over)))
+    return passed(msg("No role with LOGIN is past its VALID UNTIL"))
+
+
+@check(
+    "postgresql.powers", needs=(TARGET, ROLES, MEMBERS), severity=Severity.HIGH,
+    remedy=msg("Take the attribute or the membership away: ALTER ROLE … NOSUPERUSER, REVOKE …"),
+)  # fmt: skip
+def powers(target: Target, roles: tuple[Role, ...], members: tuple[Member, ...]) -> Judgement:
+    """Only declared administrators have rights over the whole server."""
+    administrators = settings_of(target, PostgresqlSettings).administrators
+    held = {
+        role.name: role.powers for role in roles
+        if role.login and role.powers and not role.bootstrap
+    }  # fmt: skip
+    for member in members:
+        held[member.name] = (*held.get(member.name, ()), member.of)
+    found = [f"{name} ({', '.join(what)})" for name, what in held.items()]
+    if not found:
+        return passed(msg("Only the first superuser has rights over the whole server"))
+    told = msg("Rights over the whole server: {names}", names=listed(found))
+    if administrators is None:
+        return undetermined(
+            told,
+            msg(
+                "Which of them are administrators is not declared in the inventory: administrators"
+            ),
+        )
+    more = [name for name in held if name not in administrators]
+    if more:
+        return failed(told, msg("Not declared as administrators: {names}", names=listed(more)))
+    return passed(told)
+
+
+CHECKS = (
+    role_names, password_scheme, password_policy, lockout, default_superuser, expired_roles, powers,
+)  # fmt: skip

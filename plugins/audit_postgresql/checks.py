@@ -1,0 +1,17 @@
+"""All checks of this package."""
+
+from __future__ import annotations
+
+from audit_postgresql import (
+    access_checks,
+    account_checks,
+    durability,
+    privileges,
+    recording,
+    release,
+)
+
+CHECKS = (
+    *account_checks.CHECKS, *access_checks.CHECKS, *privileges.CHECKS, *recording.CHECKS,
+    *durability.CHECKS, *release.CHECKS,
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""Who may connect from where, and how he proves who he is: pg_hba_file_rules.
+
+The first rule that fits a connection decides (pg_hba.conf(5)); so a rule behind one that is as wide
+is never reached. A row with an error stands for a line that the server could not read; it then goes
+on with the rules of before, and what holds is unknown.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Partial, derive, fact, msg, verbatim
+from audit_database.query import Query
+from audit_database.rows import rows_as
+from audit_postgresql.server import KIND
+
+PASSWORDS = frozenset({"password", "md5", "scram-sha-256"})
+ELSEWHERE = frozenset({"ldap", "radius", "pam", "bsd", "gss", "sspi", "cert", "oauth"})
+_KINDS = {
+    "host": frozenset({"ssl", "plain", "gss"}), "hostssl": frozenset({"ssl"}),
+    "hostnossl": frozenset({"plain", "gss"}), "hostgssenc": frozenset({"gss"}),
+    "hostnogssenc": frozenset({"ssl", "plain"}), "local": frozenset({"socket"}),
+}  # fmt: skip
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule. `address` is empty for sockets; options tell their names, and safe values only."""
+
+    line_number: int | None = None
+    type: str | None = None
+    database: list[str] | None = None
+    user_name: list[str] | None = None
+    address: str | None = None
+    netmask: str | None = None
+    auth_method: str | None = None
+    options: list[str] | None = None
+    error: str | None = None
+
+    @property
+    def ways(self) -> frozenset[str]:
+        """The ways to connect that fit it: socket, plain, ssl, gss."""
+        return _KINDS.get(self.type or "", frozenset())
+
+    @property
+    def admits(self) -> bool:
+        """Whether somebody may be let in by it."""
+        return self.auth_method != "reject"
+
+    @property
+    def network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+        """The addresses that fit; None for names, samenet and all."""
+        try:
+            mask = int(ipaddress.ip_address(self.netmask or ""))
+            return ipaddress.ip_network(f"{self.address}/{mask.bit_count()}", strict=False)
+        except ValueError:
+            return None
+
+    @property
+    def remote(self) -> bool:
+        """Whether connections from other machines may fit."""
+        network = self.network
+        if self.type == "local" or self.address == "samehost":
+            return False
+        return network is None or not network.is_loopback
+
+    @property
+    def text(self) -> str:
+        """The rule in the order of pg_hba.conf."""
+        words = (
+            self.type, ",".join(self.database or ()), ",".join(self.user_name or ()),
+            self._where(), self.auth_method, *(self.options or ()),
+        )  # fmt: skip
+        line = " ".join(filter(None, words))
+        return f"{self.line_number}: {line}" if self.line_number is not None else line
+
+    def _where(self) -> str:
+        network = self.network
+        return str(network) if network is not None else self.address or ""
+
+    def covers(self, other: Rule) -> bool:
+        """Whether every connection that fits `other` fits this one."""
+        return (
+            other.ways <= self.ways
+            and _as_wide(self.database, other.database, besides=("replication",))
+            and _as_wide(self.user_name, other.user_name)
+            and self._holds(other)
+        )
+
+    def _holds(self, other: Rule) -> bool:
+        if self.type == "local" or self.address == "all" or self.address == other.address:
+            return self.netmask == other.netmask or self.address in (None, "all")
+        mine, its = self.network, other.network
+        if mine is None or its is None or mine.version != its.version:
+            return False
+        return its.subnet_of(mine)  # type: ignore[arg-type]
+
+
+def _as_wide(
+    mine: list[str] | None, its: list[str] | None, *, besides: tuple[str, ...] = ()
+) -> bool:
+    """Whether the names `mine` fit whatever `its` fit; `all` fits everything but `besides`."""
+    names = set(its or ())
+    if "all" in (mine or ()):
+        return not names & set(besides) or set(besides) <= set(mine or ())
+    # a name with + / @ or a pattern fits more than one; equal words fit the same
+    return bool(names) and names <= set(mine or ())
+
+
+class ClientAuth(Struct, frozen=True, kw_only=True):
+    """The rules that a connection can reach, in order."""
+
+    rules: tuple[Rule, ...]
+
+    @property
+    def admitting(self) -> tuple[Rule, ...]:
+        """Those that may let somebody in."""
+        return tuple(rule for rule in self.rules if rule.admits)
+
+    def by(self, methods: Iterable[str]) -> tuple[Rule, ...]:
+        """Those of one of these methods."""
+        wanted = frozenset(methods)
+        return tuple(rule for rule in self.rules if rule.auth_method in wanted)
+
+
+def reachable(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules without those behind one that is as wide."""
+    found: list[Rule] = []
+    for rule in rules:
+        if not any(before.covers(rule) for before in found):
+            found.append(rule)
+    return tuple(found)
+
+
+# Options may hold passwords (ldapbindpasswd, radiussecrets): of others only the name is told.
+_SAFE = "^(clientcert|clientname|map|pamservice|ldaptls|ldapscheme|krb_realm|include_realm)="
+HBA_GRANTS = (
+    "GRANT SELECT ON pg_catalog.pg_hba_file_rules TO {user}",
+    "GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO {user}",
+)
+_ROWS = fact(
+    "postgresql.hba-rows", tuple[Rule, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT line_number, type, database, user_name, address, netmask, auth_method, "
+            f"ARRAY(SELECT CASE WHEN o ~ '{_SAFE}' THEN o ELSE split_part(o, '=', 1) END "
+            "FROM unnest(options) o) AS options, error "
+            "FROM pg_catalog.pg_hba_file_rules",
+        label="pg_hba_file_rules", grants=HBA_GRANTS,
+    ),
+    parse=rows_as(Rule),
+)  # fmt: skip
+
+
+def _made(rows: tuple[Rule, ...]) -> ClientAuth | Partial:
+    found = ClientAuth(rules=reachable(row for row in rows if row.error is None))
+    problems = tuple(
+        msg("the server cannot read line {line} of pg_hba.conf, so the rules of before may hold: "
+            "{error}", line=row.line_number or 0, error=verbatim(row.error))
+        for row in rows if row.error is not None
+    )  # fmt: skip
+    return Partial(value=found, problems=problems) if problems else found
+
+
+CLIENT_AUTH = derive("postgresql.client-auth", ClientAuth, needs=_ROWS, make=_made)
+
+FACTS = (_ROWS, CLIENT_AUTH)

@@ -1,0 +1,53 @@
+"""Why a server could not be logged in to, by the words of libpq. Pure.
+
+libpq tells no SQLSTATE of a connection that failed, and servers word their errors in their own
+language. So what libpq itself says is known by its words, and everything else that came from the
+server before it let us in counts as a refused login: the harm would be a locked account.
+"""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.model import ConnectError, Message, Reason, msg, verbatim
+
+_OURS = re.compile(
+    r"Connection refused|No route to host|Network is unreachable|timeout expired|timed out"
+    r"|server closed the connection|Connection reset|could not (?:connect|receive|send)"
+    r"|No such file or directory|could not translate|received invalid|expected authentication"
+    r"|protocol version|could not open"
+)
+_BUSY = re.compile(r"too many clients|remaining connection slots|starting up|shutting down|53300")
+_NO_TLS = re.compile(r"server does not support SSL|no encryption|SSL off")
+_TLS = re.compile(r"SSL error|certificate|SSL SYSCALL|root\.crt")
+_NO_DATABASE = re.compile(r'database "[^"]*" does not exist|permission denied for database')
+_NO_ENTRY = re.compile(r"no pg_hba\.conf entry|pg_hba\.conf rejects")
+
+
+def not_connected(words: str, place: str) -> ConnectError:
+    """What a failed connection to `place` means, by what libpq said of it."""
+    said = verbatim(words.strip()[:500])
+    if _NO_ENTRY.search(words):
+        why = msg("{place}: the server admits no such login: {error}", place=place, error=said)
+        remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
+        return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
+    if _NO_TLS.search(words):
+        why = msg("{place}: the server does not offer TLS: {error}", place=place, error=said)
+        remedy = msg("Enable TLS on the server; `tls: plain` sends the login readable")
+        return ConnectError(Reason.UNREACHABLE, why, remedy=remedy)
+    if _TLS.search(words):
+        why = msg("{place}: the server could not be verified: {error}", place=place, error=said)
+        return ConnectError(Reason.UNREACHABLE, why, remedy=_VERIFY)
+    if _OURS.search(words) or _BUSY.search(words):
+        why = msg("{place}: no connection: {error}", place=place, error=said)
+        return ConnectError(Reason.UNREACHABLE, why)
+    if _NO_DATABASE.search(words):
+        why = msg("{place}: the database cannot be used: {error}", place=place, error=said)
+        return ConnectError(Reason.NOT_PERMITTED, why)
+    why = msg("{place}: the login was refused: {error}", place=place, error=said)
+    return ConnectError(Reason.NOT_PERMITTED, why, refused=True)
+
+
+_VERIFY: Message = msg(
+    "Name the authority of its certificate (tls_ca) and the name in it (tls_name)"
+)

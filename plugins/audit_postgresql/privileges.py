@@ -1,0 +1,178 @@
+"""Rights on objects: what everybody may do, in each database."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Judgement,
+    Severity,
+    check,
+    fact,
+    failed,
+    known,
+    known_or_absent,
+    listed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_database.query import EVERY, Query
+from audit_database.rows import rows_as
+from audit_postgresql.server import KIND, SETTINGS, Settings, unseen
+
+
+class PublicSchema(Struct, frozen=True, kw_only=True):
+    """Whether everybody may make objects in the schema public; None where there is none."""
+
+    database: str
+    creates: bool | None
+
+
+class OpenObject(Struct, frozen=True, kw_only=True):
+    """A table, view or sequence on which everybody has rights, or somebody may pass rights on."""
+
+    database: str
+    name: str
+    grantee: str
+    rights: str
+    kind: Literal["public", "passed-on"]
+
+
+class Label(Struct, frozen=True, kw_only=True):
+    """How many objects carry labels of a provider."""
+
+    database: str
+    provider: str
+    count: int
+
+
+class PublicConnect(Struct, frozen=True, kw_only=True):
+    """A database to which everybody may connect."""
+
+    name: str
+
+
+PUBLIC_SCHEMA = fact(
+    "postgresql.public-schema", tuple[PublicSchema, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT (SELECT has_schema_privilege('public', n.oid, 'CREATE') "
+            "FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public') AS creates",
+        database=EVERY, label="has_schema_privilege",
+    ),
+    parse=rows_as(PublicSchema),
+)  # fmt: skip
+_SYSTEM = "'pg_catalog', 'information_schema', 'pg_toast'"
+OPEN_OBJECTS = fact(
+    "postgresql.open-objects", tuple[OpenObject, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT n.nspname || '.' || c.relname AS name, "
+            "CASE WHEN a.grantee = 0 THEN 'PUBLIC' "
+            "ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee, "
+            "string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS rights, "
+            "CASE WHEN a.grantee = 0 THEN 'public' ELSE 'passed-on' END AS kind "
+            "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, "
+            "LATERAL pg_catalog.aclexplode(c.relacl) a "
+            f"WHERE n.nspname NOT IN ({_SYSTEM}) AND n.nspname !~ '^pg_(temp|toast_temp)' "
+            "AND (a.grantee = 0 OR (a.is_grantable AND a.grantee <> c.relowner)) "
+            "GROUP BY 1, 2, a.grantee ORDER BY 1, 2",
+        database=EVERY, label="pg_class.relacl", rows=2000,
+    ),
+    parse=rows_as(OpenObject),
+)  # fmt: skip
+LABELS = fact(
+    "postgresql.labels", tuple[Label, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT provider, count(*) AS count FROM pg_catalog.pg_seclabels GROUP BY 1",
+        database=EVERY, label="pg_seclabels",
+    ),
+    parse=rows_as(Label),
+)  # fmt: skip
+PUBLIC_CONNECT = fact(
+    "postgresql.public-connect", tuple[PublicConnect, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT datname AS name FROM pg_catalog.pg_database WHERE datallowconn "
+            "AND NOT datistemplate AND has_database_privilege('public', oid, 'CONNECT') ORDER BY 1",
+        label="pg_database.datacl",
+    ),
+    parse=rows_as(PublicConnect),
+)  # fmt: skip
+FACTS = (PUBLIC_SCHEMA, OPEN_OBJECTS, LABELS, PUBLIC_CONNECT)
+
+
+@check(
+    "postgresql.public-schema", needs=PUBLIC_SCHEMA, severity=Severity.MEDIUM,
+    remedy=msg("REVOKE CREATE ON SCHEMA public FROM PUBLIC in each of these databases"),
+)  # fmt: skip
+def public_schema(found: tuple[PublicSchema, ...]) -> Judgement:
+    """In no database may everybody make objects in the schema public."""
+    bad = [row.database for row in found if row.creates]
+    if bad:
+        return failed(msg("Everybody may create in public of: {names}", names=listed(bad)))
+    return passed(msg("Looked at: {names}", names=listed(row.database for row in found)))
+
+
+def _objects(found: list[OpenObject]) -> tuple[str, ...]:
+    return listed(f"{o.database}: {o.name} ({o.grantee}: {o.rights})" for o in found)
+
+
+@check(
+    "postgresql.public-tables", needs=OPEN_OBJECTS, severity=Severity.HIGH,
+    remedy=msg("REVOKE ALL ON … FROM PUBLIC, and grant to the roles that need it"),
+)  # fmt: skip
+def public_tables(found: tuple[OpenObject, ...]) -> Judgement:
+    """No table, view or sequence is open to everybody."""
+    bad = [row for row in found if row.kind == "public"]
+    if bad:
+        return failed(msg("Open to everybody: {names}", names=_objects(bad)))
+    return passed(msg("No rights of PUBLIC on a table, view or sequence"))
+
+
+@check(
+    "postgresql.grant-option", needs=OPEN_OBJECTS, severity=Severity.MEDIUM,
+    remedy=msg("REVOKE GRANT OPTION FOR … ON … FROM …"),
+)  # fmt: skip
+def grant_option(found: tuple[OpenObject, ...]) -> Judgement:
+    """Nobody but the owner of a table may pass rights on it on."""
+    bad = [row for row in found if row.kind == "passed-on"]
+    if bad:
+        return failed(msg("May pass rights on: {names}", names=_objects(bad)))
+    return passed(msg("No grant option but that of owners"))
+
+
+@check(
+    "postgresql.public-connect", needs=PUBLIC_CONNECT, severity=Severity.LOW,
+    remedy=msg("REVOKE CONNECT ON DATABASE … FROM PUBLIC, and grant it to the roles that need it"),
+)  # fmt: skip
+def public_connect(found: tuple[PublicConnect, ...]) -> Judgement:
+    """No database but postgres takes every role."""
+    bad = [row.name for row in found if row.name != "postgres"]
+    if bad:
+        return failed(msg("Every role may connect to: {names}", names=listed(bad)))
+    return passed(msg("CONNECT is granted to named roles only"))
+
+
+@check(
+    "postgresql.labels", needs=(LABELS, known_or_absent(SETTINGS)), severity=Severity.LOW,
+    remedy=msg("Load sepgsql and label what is important, or state who decides it otherwise"),
+)  # fmt: skip
+def labels(found: tuple[Label, ...], settings: Settings | Absent) -> Judgement:
+    """Important objects carry security labels, and a provider enforces them."""
+    providers = sorted({row.provider for row in found})
+    if not providers:
+        return failed(msg("No object carries a security label"))
+    seen = known(settings)
+    told = msg("Objects with labels of: {names}", names=", ".join(providers))
+    if seen is None:
+        return undetermined(told)
+    if hidden := unseen(seen, "shared_preload_libraries"):
+        return hidden
+    if not any(seen.loads(name) for name in (*providers, "sepgsql")):
+        return failed(told, msg("Its library is not loaded, so that nothing enforces them"))
+    return passed(told)
+
+
+CHECKS = (public_schema, public_tables, grant_option, public_connect, labels)

@@ -1,0 +1,87 @@
+"""Until when releases are supported, as data.
+
+Source: https://www.postgresql.org/support/versioning/ and the release notes there. The dates of
+releases 10 to 17 and the minor releases of 2025-08-14 are certain; what came later may be newer.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    Judgement,
+    Severity,
+    check,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_postgresql.server import RELEASE, Release
+
+READ = "2025-08-14"
+ENDS = {
+    90: "2015-10-08", 91: "2016-10-27", 92: "2017-11-09", 93: "2018-11-08", 94: "2020-02-13",
+    95: "2021-02-11", 96: "2021-11-11", 10: "2022-11-10", 11: "2023-11-09", 12: "2024-11-21",
+    13: "2025-11-13", 14: "2026-11-12", 15: "2027-11-11", 16: "2028-11-09", 17: "2029-11-08",
+}  # fmt: skip
+"""The day of the last minor release of each major release; 9.6 is 96."""
+MINOR = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+"""The newest minor release of each major release at `READ`."""
+
+_ORIGINAL = "PostgreSQL"
+
+
+def _major(release: Release) -> int:
+    return release.major if release.number >= 100000 else release.number // 100 - 810
+
+
+def _shown(release: Release) -> str:
+    if release.number >= 100000:
+        return f"{release.major}.{release.number % 10000}"
+    return f"{release.number // 10000}.{release.number // 100 % 100}.{release.number % 100}"
+
+
+def _day(collected_at: str) -> str:
+    return datetime.datetime.fromisoformat(collected_at).date().isoformat()
+
+
+@check(
+    "postgresql.release-supported", needs=(RELEASE, COLLECTED_AT), severity=Severity.HIGH,
+    remedy=msg("Move to a release that still gets security fixes"),
+)  # fmt: skip
+def release_supported(release: Release, now: str) -> Judgement:
+    """The major release still gets security fixes."""
+    told = msg("{product} {release}", product=release.product, release=_shown(release))
+    if release.product != _ORIGINAL:
+        return undetermined(told, msg("The vendor decides until when it is supported"))
+    end = ENDS.get(_major(release))
+    if end is None:
+        return undetermined(told, msg("The end of its support is not known here"))
+    if end >= _day(now):
+        return passed(told, msg("supported until {end}", end=end))
+    if "(Debian" in release.text or "(Ubuntu" in release.text:
+        return undetermined(
+            told, msg("ended {end}; whether the distribution goes on, only the host tells", end=end)
+        )
+    return failed(told, msg("ended {end}", end=end))
+
+
+@check(
+    "postgresql.minor-release", needs=RELEASE, severity=Severity.HIGH,
+    remedy=msg("Install the newest minor release; it needs a restart only"),
+)  # fmt: skip
+def minor_release(release: Release) -> Judgement:
+    """The fixes of the minor releases that are known here are installed."""
+    told = msg("{product} {release}", product=release.product, release=_shown(release))
+    newest = MINOR.get(release.major) if release.product == _ORIGINAL else None
+    if newest is None:
+        return undetermined(told, msg("Which minor release is the newest is not known here"))
+    known = f"{release.major}.{newest}"
+    if release.number % 10000 < newest:
+        return failed(told, msg("{known} was out on {day}", known=known, day=READ))
+    return passed(told, msg("Not older than {known} of {day}", known=known, day=READ))
+
+
+CHECKS = (release_supported, minor_release)

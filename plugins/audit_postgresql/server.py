@@ -1,0 +1,172 @@
+"""What a server says of itself: release, settings, and what the account may see of them.
+
+A server answers less to an account with fewer rights, without saying so: an ordinary role is not
+shown the rows of pg_settings that only superusers and pg_read_all_settings may see, nor what other
+sessions do in pg_stat_activity. So whoever judges by a row that is missing asks `RIGHTS` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Answer,
+    Fact,
+    Judgement,
+    Message,
+    Partial,
+    derive,
+    fact,
+    msg,
+    partial,
+    undetermined,
+)
+from audit_database.query import Query
+from audit_database.rows import only_row, rows_as
+
+KIND = "postgresql"
+MONITOR = ("GRANT pg_monitor TO {user}",)
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """`number` as server_version_num (150018), `text` as version() tells it."""
+
+    number: int
+    text: str
+
+    @property
+    def product(self) -> str:
+        """The name at the beginning of `text`; products that descend from PostgreSQL differ."""
+        return self.text.split(" ", 1)[0].strip("(")
+
+    @property
+    def major(self) -> int:
+        """The major release: 15 of 150018; 9 of 90624."""
+        return self.number // 10000
+
+
+class Rights(Struct, frozen=True, kw_only=True):
+    """Whether the account sees all settings, and all sessions of others."""
+
+    settings: bool
+    sessions: bool
+
+
+class _Row(Struct, frozen=True, kw_only=True):
+    name: str
+    setting: str | None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Settings by name. Where not `whole`, one that is missing may be hidden from the account."""
+
+    values: dict[str, str]
+    whole: bool
+
+    def get(self, name: str) -> str:
+        """The value; empty where there is no such setting, or it is hidden."""
+        return self.values.get(name, "")
+
+    def on(self, name: str) -> bool:
+        """Whether a boolean setting is on."""
+        return self.get(name) == "on"
+
+    def loads(self, library: str) -> bool:
+        """Whether a library is loaded into every session."""
+        loaded = ",".join(self.get(name) for name in _LOADED)
+        names = (word.strip().strip('"').rsplit("/", 1)[-1] for word in loaded.split(","))
+        return library in {name.removesuffix(".so") for name in names}
+
+    def hidden(self, *names: str) -> tuple[str, ...]:
+        """Those of `names` whose value the account may not see."""
+        return () if self.whole else tuple(name for name in names if name not in self.values)
+
+
+_LOADED = ("shared_preload_libraries", "session_preload_libraries", "local_preload_libraries")
+LOADED = _LOADED
+"""The settings that name the libraries of every session."""
+
+_NAMES = (
+    *_LOADED, "password_encryption", "authentication_timeout", "idle_session_timeout",
+    "idle_in_transaction_session_timeout", "ssl", "ssl_min_protocol_version", "listen_addresses",
+    "port", "logging_collector", "log_destination", "log_connections", "log_disconnections",
+    "log_statement", "log_line_prefix", "log_timezone", "log_error_verbosity", "log_file_mode",
+    "log_rotation_age", "log_truncate_on_rotation", "log_filename", "log_min_duration_statement",
+    "fsync", "full_page_writes", "data_checksums", "archive_mode", "wal_level",
+    "synchronous_commit", "TimeZone",
+)  # fmt: skip
+_LIKE = ("credcheck.", "passwordcheck.", "auth_delay.", "pgaudit.")
+
+
+def _setting_query() -> Query:
+    # never all of them: primary_conninfo and archive_command may hold passwords
+    names = ", ".join(f"'{name}'" for name in _NAMES)
+    like = " OR ".join(f"name LIKE '{prefix}%'" for prefix in _LIKE)
+    return Query(
+        sql=f"SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ({names}) OR {like}",
+        label="pg_settings", grants=MONITOR,
+    )  # fmt: skip
+
+
+RELEASE = fact(
+    "postgresql.release", Release, kind=KIND,
+    ask=Query(
+        sql="SELECT pg_catalog.current_setting('server_version_num')::int AS number, "
+            "pg_catalog.version() AS text",
+        label="server_version",
+    ),
+    parse=only_row(Release),
+)  # fmt: skip
+RIGHTS = fact(
+    "postgresql.rights", Rights, kind=KIND,
+    ask=Query(
+        sql="SELECT pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') AS settings, "
+            "pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') AS sessions",
+        label="pg_has_role", aside=True, grants=MONITOR,
+    ),
+    parse=only_row(Rights),
+)  # fmt: skip
+_ROWS = fact(
+    "postgresql.setting-rows", tuple[_Row, ...], kind=KIND, ask=_setting_query(),
+    parse=rows_as(_Row),
+)  # fmt: skip
+SETTINGS = derive(
+    "postgresql.settings", Settings, needs=(_ROWS, RIGHTS),
+    make=lambda rows, rights: Settings(
+        values={row.name: row.setting or "" for row in rows}, whole=rights.settings
+    ),
+)  # fmt: skip
+
+NO_SETTINGS = msg("the account lacks the role pg_read_all_settings (GRANT pg_monitor)")
+NO_SESSIONS = msg("the account lacks the role pg_read_all_stats (GRANT pg_monitor)")
+
+
+def unseen(settings: Settings, *names: str) -> Judgement | None:
+    """Undetermined where one of the settings `names` is hidden from the account, else None."""
+    hidden = settings.hidden(*names)
+    if not hidden:
+        return None
+    return undetermined(
+        msg("{names} cannot be seen: {why}", names=", ".join(hidden), why=NO_SETTINGS)
+    )
+
+
+def all_sessions(id: str, type_: type[Struct], query: Query) -> tuple[Fact, Fact]:
+    """A fact of rows about sessions of others, and the fact that it is derived from.
+
+    It is incomplete where the account sees its own session only.
+    """
+    rows: Callable[[Answer], object] = rows_as(type_)
+    raw = fact(f"{id}-rows", tuple[type_, ...], kind=KIND, ask=query, parse=rows)  # type: ignore[valid-type]
+
+    def make(found: tuple[Struct, ...], rights: Rights) -> tuple[Struct, ...] | Partial:
+        problems: tuple[Message, ...] = () if rights.sessions else (NO_SESSIONS,)
+        return partial(found, problems)
+
+    whole = derive(id, tuple[type_, ...], needs=(raw, RIGHTS), make=make)  # type: ignore[valid-type]
+    return whole, raw
+
+
+FACTS = (RELEASE, RIGHTS, _ROWS, SETTINGS)
