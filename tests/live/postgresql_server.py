@@ -1,0 +1,112 @@
+"""A PostgreSQL server of its own: Debian's package, on loopback, stopped by pid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from live.patience import PATIENCE_S, eventually
+from live.tls_servers import free_port, issue, write
+
+PASSWORD = "Xq7-planted-pass-word"
+NOBODY = 65534
+
+
+class PostgresqlServer:
+    """The superuser is `postgres`, with PASSWORD; `settings` are those of postgresql.conf.
+
+    It offers TLS with a certificate for `localhost`, signed by what is in `ca`, and listens on
+    127.0.0.1 to 127.0.0.9.
+    """
+
+    def __init__(self, hba: str, *initdb: str, **settings: str) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not found:
+            pytest.skip("postgresql is not installed")
+        self._programs = found[-1].parent
+        self._drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        if os.geteuid():
+            self._drop = []
+        self.folder = Path(tempfile.mkdtemp(prefix="dbt-pg-"))
+        self.port = free_port()
+        self.log = self.folder / "log"
+        self.ca = self.folder / "ca.pem"
+        self._hba, self._initdb = hba, initdb
+        self._settings = {
+            "listen_addresses": ",".join(f"127.0.0.{n}" for n in range(1, 10)),
+            "fsync": "off", "port": str(self.port), "unix_socket_directories": str(self.folder),
+            "ssl": "on", "ssl_cert_file": str(self.folder / "server.pem"),
+            "ssl_key_file": str(self.folder / "server.pem"), **settings,
+        }  # fmt: skip
+
+    def __enter__(self) -> Self:
+        ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        write(self.ca, issue(ca_key, ca_key, ca=True))
+        certificate = write(self.folder / "server.pem", key, issue(key, ca_key))
+        certificate.chmod(0o600)
+        password = self.folder / "password"
+        password.write_text(PASSWORD)
+        for path in (self.folder, certificate, password):
+            self.give(path)
+        self._run("initdb", "-N", "-A", "scram-sha-256", "-U", "postgres", "--pwfile", password,
+                  *self._initdb)  # fmt: skip
+        (self.data / "pg_hba.conf").write_text(self._hba)
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in self._settings.items())
+        self._start()
+        return self
+
+    @property
+    def data(self) -> Path:
+        """The directory of the server."""
+        return self.folder / "data"
+
+    def give(self, path: Path) -> None:
+        """Makes `path` the server's own."""
+        if not os.geteuid():
+            os.chown(path, NOBODY, NOBODY)
+
+    def _run(self, program: str, *words: object) -> None:
+        argv = [*self._drop, str(self._programs / program), "-D", str(self.data), *map(str, words)]
+        subprocess.run(argv, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C"})
+
+    def _start(self) -> None:
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*self._drop, str(self._programs / "postgres"), "-D", str(self.data)],
+                stdout=log, stderr=log, cwd="/",
+            )  # fmt: skip
+        pid = self.data / "postmaster.pid"
+        ready = eventually(lambda: pid.exists() and "ready" in pid.read_text())
+        assert ready, self.log.read_text()
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+        shutil.rmtree(self.folder)
+
+    def sql(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """The rows of the last of `statements`, by the superuser over the socket."""
+        with psycopg.connect(
+            host=str(self.folder), port=self.port, user="postgres", password=PASSWORD,
+            dbname=database, autocommit=True,
+        ) as own:  # fmt: skip
+            for statement in statements:
+                cursor = own.execute(statement)
+            return list(cursor) if cursor.description else []
+
+    def entry(self, user: str, secret: str, address: str = "127.0.0.1") -> str:
+        """The inventory entry of the server, logged in to as `user` over verified TLS."""
+        return (
+            f"  - {{id: db, kind: postgresql, address: {address}, access: {{user: {user}, "
+            f"port: {self.port}, password: 'env:{secret}', tls_ca: {self.ca}, "
+            f"tls_name: localhost}}}}\n"
+        )

@@ -1,0 +1,143 @@
+"""Verdicts on real servers: a good one, a bad one, and what an account without rights gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.patience import eventually
+from live.postgresql_server import PASSWORD, PostgresqlServer
+from live.product import dengbao, environment
+
+pytestmark = pytest.mark.live
+
+GOOD_HBA = """\
+local all postgres scram-sha-256
+hostssl all postgres 0.0.0.0/0 reject
+hostssl all audit,plain 127.0.0.0/28 scram-sha-256
+hostssl all all 10.20.0.0/16 scram-sha-256 clientcert=verify-full
+hostssl replication standby 10.20.0.9/32 scram-sha-256 clientcert=verify-full
+"""
+GOOD = {
+    "ssl_min_protocol_version": "TLSv1.2", "log_connections": "on", "log_disconnections": "on",
+    "logging_collector": "on", "log_statement": "mod", "log_line_prefix": "%m %u@%d %h ",
+    "idle_session_timeout": "10min", "log_filename": "postgresql-%Y-%m-%d.log",
+    "archive_mode": "on", "archive_command": "/bin/true", "fsync": "on",
+    "shared_preload_libraries": "passwordcheck", "synchronous_commit": "off",
+}  # fmt: skip
+BAD_HBA = """\
+local all all trust
+host all all 0.0.0.0/0 password
+host all all 127.0.0.1/32 trust
+host replication all 0.0.0.0/0 scram-sha-256
+"""
+BAD = {
+    "ssl_min_protocol_version": "TLSv1", "password_encryption": "md5", "archive_mode": "on",
+    "archive_command": "/bin/false", "logging_collector": "on", "log_file_mode": "0666",
+    "log_filename": "postgresql-%a.log", "log_truncate_on_rotation": "on",
+}  # fmt: skip
+
+
+class Bank:
+    """A server with the account that `plan --grants` prints, and a role without rights."""
+
+    def __init__(self, server: PostgresqlServer, home: Path) -> None:
+        self.server, self.home = server, home
+        self.env = environment(home, GOOD=PASSWORD)
+
+    def grant(self) -> str:
+        """Makes the account as a user of dengbao would, and tells the statements."""
+        done = dengbao("plan", "gbt22239-l3", "-i", self.inventory("audit"), "--grants", "audit",
+                       env=self.env).ended(0)  # fmt: skip
+        statements = [line for line in done.stdout.splitlines() if line.endswith(";")]
+        self.server.sql(*statements, f"ALTER ROLE audit PASSWORD '{PASSWORD}'",
+                        f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'")  # fmt: skip
+        return done.stdout
+
+    def inventory(self, user: str) -> Path:
+        path = self.home / f"{user}.yaml"
+        path.write_text("targets:\n" + self.server.entry(user, "GOOD"))
+        return path
+
+    def verdicts(self, user: str) -> dict[str, str]:
+        """The verdict of each check without the name of the plugin."""
+        done = dengbao("run", "gbt22239-l3", "-i", self.inventory(user), "--store",
+                       self.home / f"store-{user}", "-o", self.home / f"{user}.zip",
+                       "--format", "json", env=self.env).ended(0)  # fmt: skip
+        found = {
+            f["check"].removeprefix("postgresql."): f["verdict"] for f in done.json["findings"]
+        }
+        self.details = {f["check"]: f["detail"] for f in done.json["findings"]}
+        return found
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with PostgresqlServer(GOOD_HBA, "--data-checksums", **GOOD) as server:
+        bank = Bank(server, tmp_path_factory.mktemp("good"))
+        bank.grant()
+        server.sql("SELECT pg_switch_wal()")
+        archived = "SELECT 1 FROM pg_stat_archiver WHERE archived_count > 0"
+        assert eventually(lambda: bool(server.sql(archived)))
+        yield bank
+
+
+def test_a_good_server(good: Bank) -> None:
+    found = good.verdicts("audit")
+    others = {name: verdict for name, verdict in found.items() if verdict != "pass"}
+    assert others == {
+        "default-superuser": "fail",  # it is still named postgres
+        "labels": "fail",  # no server here has a provider of labels
+        "lockout": "fail",  # credcheck is not packaged
+        "password-policy": "undetermined",  # passwordcheck cannot see what a client hashed
+        "standby": "fail",
+        "log-kept": "undetermined",  # the server is some seconds old
+    }
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with PostgresqlServer(BAD_HBA, **BAD) as server:
+        bank = Bank(server, tmp_path_factory.mktemp("bad"))
+        bank.grant()
+        server.sql(
+            "CREATE ROLE app LOGIN SUPERUSER PASSWORD 'x'", "CREATE ROLE \"APP\" LOGIN",
+            "CREATE ROLE left LOGIN VALID UNTIL '2020-01-01'", "CREATE DATABASE core",
+            "ALTER ROLE app SET log_statement = 'none'", "SELECT pg_switch_wal()",
+            "GRANT ALTER SYSTEM ON PARAMETER log_connections TO app",
+        )  # fmt: skip
+        server.sql(
+            "CREATE TABLE cards (pan text)", "GRANT SELECT ON cards TO PUBLIC",
+            "GRANT CREATE ON SCHEMA public TO PUBLIC", "CREATE TABLE t (a int)",
+            "GRANT SELECT ON t TO left WITH GRANT OPTION", database="core",
+        )  # fmt: skip
+        yield bank
+
+
+def test_a_bad_server(bad: Bank) -> None:
+    found = bad.verdicts("audit")
+    others = {name: verdict for name, verdict in found.items() if verdict != "fail"}
+    assert others == {
+        "release-supported": "pass",
+        "minor-release": "pass",
+        "powers": "undetermined",  # who administers is not declared
+        "tls-in-use": "pass",  # no session from another machine
+    }
+
+
+# What needs no more than a login: everything else of the catalogue is shown to every role.
+_ANY_ROLE = {
+    "expired-roles", "grant-option", "log-exceptions", "log-settings", "minor-release", "powers",
+    "public-connect", "public-schema", "public-tables", "release-supported", "role-names",
+    "archiving", "connection-log", "idle-timeout", "log-fields", "page-checksums",
+    "statement-log", "log-file-mode",
+}  # fmt: skip
+
+
+def test_an_account_without_rights_passes_nothing_that_it_cannot_see(good: Bank) -> None:
+    found = good.verdicts("plain")
+    assert {name for name, verdict in found.items() if verdict == "pass"} <= _ANY_ROLE
+    assert "pg_monitor" in good.details["postgresql.tls-in-use"]
+    assert "pg_hba_file_rules" in good.details["postgresql.hba-trust"]
