@@ -276,7 +276,7 @@ big = made("big", "endpoint", hellos({self.port}, server_name="big.example", lim
 class Postgresql(Case):
     """A connector that a third party wrote, with a real server."""
 
-    name = "postgresql"
+    name = "example_db"
 
     def prepare(self) -> None:
         pytest.importorskip("psycopg")
@@ -291,11 +291,11 @@ class Postgresql(Case):
         remark = "(SELECT shobj_description('audit'::regrole, 'pg_authid'))"
         self.source = f"""
 from postgres_plugin.query import Query
-plain = made("plain", "postgresql", Query(sql="SELECT 1 AS plain"))
-echo = made("echo", "postgresql", Query(sql="SELECT {remark} AS told"))
-error = made("error", "postgresql", Query(sql="SELECT CAST({remark} AS int)"))
-slow = made("slow", "postgresql", Query(sql="SELECT pg_sleep(600)", timeout_s=1))
-big = made("big", "postgresql", Query(sql="SELECT generate_series(1, 100000) AS n", limit=1000))
+plain = made("plain", "example_db", Query(sql="SELECT 1 AS plain"))
+echo = made("echo", "example_db", Query(sql="SELECT {remark} AS told"))
+error = made("error", "example_db", Query(sql="SELECT CAST({remark} AS int)"))
+slow = made("slow", "example_db", Query(sql="SELECT pg_sleep(600)", timeout_s=1))
+big = made("big", "example_db", Query(sql="SELECT generate_series(1, 100000) AS n", limit=1000))
 """
 
     def _start(self) -> None:
@@ -345,7 +345,7 @@ big = made("big", "postgresql", Query(sql="SELECT generate_series(1, 100000) AS 
 
     def _entry(self, id: str, address: str, port: int, secret: str) -> str:
         return (
-            f"  - {{id: {id}, kind: postgresql, address: {address}, access: "
+            f"  - {{id: {id}, kind: example_db, address: {address}, access: "
             f"{{user: audit, port: {port}, password: 'env:{secret}'}}}}\n"
         )
 

@@ -38,17 +38,17 @@ def grants(what: Sequence[Grant], user: str, say: Callable[[Message], str]) -> s
 
 KINDS = (
     Kind(
-        id="postgresql",
+        id="example_db",
         title=msg("PostgreSQL server"),
         object_types=("server", "database"),
         needs_access=True,
-        access="postgresql",
+        access="example_db",
     ),
 )
 CONNECTORS = (
     Connector(
-        name="postgresql",
-        kinds=("postgresql",),
+        name="example_db",
+        kinds=("example_db",),
         accepts=(Query,),
         access=PostgresAccess,
         open="postgres_plugin.session:open",

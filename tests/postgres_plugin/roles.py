@@ -39,7 +39,7 @@ def parse_roles(answer: Answer) -> tuple[Role, ...]:
 ROLES = fact(
     "postgres_plugin.roles",
     tuple[Role, ...],
-    kind="postgresql",
+    kind="example_db",
     ask=Query(sql="SELECT rolname, rolsuper FROM pg_roles WHERE rolcanlogin ORDER BY 1"),
     parse=parse_roles,
 )
@@ -59,7 +59,7 @@ def superusers(roles: tuple[Role, ...], *, most: int = 1) -> Judgement:
 REMARKS = fact(
     "postgres_plugin.remarks",
     str,
-    kind="postgresql",
+    kind="example_db",
     ask=Query(sql="SELECT shobj_description(oid, 'pg_authid') AS remark FROM pg_roles"),
     parse=lambda answer: answer.text,
 )

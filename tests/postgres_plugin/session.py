@@ -39,7 +39,7 @@ def open(way: Way) -> OneByOne:
     return OneByOne(
         answer,
         SessionInfo(
-            connector="postgresql",
+            connector="example_db",
             user=access.user,
             address=f"{info.hostaddr}:{info.port}",
             server=f"PostgreSQL {info.parameter_status('server_version')}",
