@@ -99,9 +99,8 @@ class PostgresqlServer:
             host=str(self.folder), port=self.port, user="postgres", password=PASSWORD,
             dbname=database, autocommit=True,
         ) as own:  # fmt: skip
-            for statement in statements:
-                cursor = own.execute(statement)
-            return list(cursor) if cursor.description else []
+            done = [own.execute(statement) for statement in statements]
+            return list(done[-1]) if done[-1].description else []
 
     def entry(self, user: str, secret: str, address: str = "127.0.0.1") -> str:
         """The inventory entry of the server, logged in to as `user` over verified TLS."""
