@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
 )
 from audit_tls.facts import HANDSHAKES
 from audit_tls.handshakes import Handshakes
+from audit_tls.report import Second
 
 
 def _before_tls13(
@@ -52,6 +53,26 @@ def secure_renegotiation(seen: Handshakes) -> Judgement:
     told = (msg("The server confirms secure renegotiation"),
             msg("The server does not confirm secure renegotiation"))  # fmt: skip
     return _before_tls13(seen, seen.renegotiation, told=told, wanted=msg("RFC 5746"))
+
+
+@check(
+    "tls.client-renegotiation",
+    needs=HANDSHAKES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Disable renegotiation that a client begins, or leave only TLS 1.3"),
+)
+def client_renegotiation(seen: Handshakes) -> Judgement:
+    """A client cannot make the server negotiate keys again and again in one connection."""
+    told = (msg("A second handshake inside a connection of TLS 1.2 was refused"),
+            msg("The server begins a second handshake inside a connection of TLS 1.2, whose cost "
+                "is the server's"))  # fmt: skip
+    wanted = msg("no renegotiation begun by a client")
+    settled = {Second.REFUSED: True, Second.BEGUN: False}
+    if seen.older is not False and seen.second not in settled:
+        detail = msg("A second handshake was not answered: {detail}", detail=seen.second_unseen)
+        return undetermined(detail, expected=wanted)
+    good = settled.get(seen.second) if seen.second is not None else None
+    return _before_tls13(seen, good, told=told, wanted=wanted)
 
 
 @check(
@@ -98,6 +119,6 @@ def key_exchange_signature(seen: Handshakes) -> Judgement:
 
 
 HANDSHAKE_CHECKS = (
-    no_compression, secure_renegotiation, extended_master_secret, fallback_signal,
-    key_exchange_signature,
+    no_compression, secure_renegotiation, client_renegotiation, extended_master_secret,
+    fallback_signal, key_exchange_signature,
 )  # fmt: skip

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, Answer
+from audit_core.api.sdk import Absent, Answer, Message, msg
 from audit_tls.endpoint import Support, version_of
 from audit_tls.outcomes import best_older, is_taken, report_of, taken_in, turned_down
 from audit_tls.reading import accepted_suite, alert_of, hello_of, share_of
-from audit_tls.report import Attempt, Report
+from audit_tls.report import Attempt, Report, Second
 from audit_tls.spoken import not_tls
 from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, VERSION_NAMES, is_signed, suites_of
 from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Narrow, ServerHello
@@ -21,7 +21,8 @@ class Handshakes(Struct, frozen=True, kw_only=True):
 
     `older`: a version before TLS 1.3 is accepted, None where that is open. `fallback`: an
     unneeded fallback is rejected, or there is nothing to fall back to. `signatures`: the weak
-    algorithms that were used to sign a key exchange of TLS 1.2.
+    algorithms that were used to sign a key exchange of TLS 1.2. `second`: what became of a second
+    handshake inside a connection of TLS 1.2, `second_unseen` why that did not come out.
     """
 
     older: bool | None
@@ -31,12 +32,15 @@ class Handshakes(Struct, frozen=True, kw_only=True):
     fallback: bool | None = None
     signatures: tuple[str, ...] = ()
     signatures_settled: bool = False
+    second: Second | None = None
+    second_unseen: Message | None = None
 
 
 _SIGNED = {
     0x0101: "RSA MD5", 0x0201: "RSA SHA-1", 0x0202: "DSA SHA-1", 0x0203: "ECDSA SHA-1",
 }  # fmt: skip
 _FALLBACK_ALERT = 86
+_UNTRIED = msg("no suite of TLS 1.2 was accepted that this client can finish a handshake with")
 
 
 def parse_handshakes(answer: Answer) -> Handshakes | Absent:
@@ -58,6 +62,8 @@ def parse_handshakes(answer: Answer) -> Handshakes | Absent:
         fallback=_fallback(report),
         signatures=_weakly_signed(report),
         signatures_settled=_signatures_settled(report),
+        second=report.renegotiation.second if report.renegotiation is not None else None,
+        second_unseen=report.renegotiation.detail if report.renegotiation is not None else _UNTRIED,
     )
 
 

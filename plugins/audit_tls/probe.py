@@ -1,5 +1,5 @@
 """The connector: asks an endpoint with plain hellos, one connection after another. No handshake of
-ours is finished but the two that verify the chain.
+ours is finished but those that verify the chain, and one to see whether it can be renegotiated.
 
 Bounds: every connection, and all of them together, end at a total deadline, whatever drips in;
 bytes are capped; connections are counted.
@@ -37,7 +37,17 @@ from audit_tls.reading import (
     is_tls,
     is_troubled,
 )
-from audit_tls.report import SCHEMA, Attempt, Ended, Outcome, Report, Stopped, TlsAddress, Trust
+from audit_tls.report import (
+    SCHEMA,
+    Attempt,
+    Ended,
+    Outcome,
+    Renegotiation,
+    Report,
+    Stopped,
+    TlsAddress,
+    Trust,
+)
 from audit_tls.request import TlsHellos
 from audit_tls.suites import (
     SSL3,
@@ -158,6 +168,7 @@ class Asker:
         self._known: tuple[int, tuple[int, ...]] | None = None  # an offer that was taken
         self._kinds: set[str] = set()  # certificate kinds whose chain has been read
         self._trusts: tuple[Trust, ...] = ()
+        self._renegotiation: Renegotiation | None = None
 
     def report(self) -> Report:
         """What was asked and answered; `stopped` where the bounds ended it."""
@@ -172,6 +183,7 @@ class Asker:
             schema=SCHEMA, address=self._where.address, port=self._where.port,
             server_name=self._where.name, starttls=self._where.starttls,
             attempts=tuple(self._attempts), trusts=self._trusts, stopped=stopped,
+            renegotiation=self._renegotiation,
         )  # fmt: skip
 
     def _ask_all(self) -> None:
@@ -193,6 +205,7 @@ class Asker:
         self._certificates(spoken, older)
         self._control()
         self._verify(older)
+        self._renegotiate()
         self._enumerates = True
         for version in spoken:
             self._enumerate(version)
@@ -402,6 +415,14 @@ class Asker:
         kinds = [k for k in ("ECDSA", "RSA") if k in taken]
         for kind in kinds if len(kinds) > 1 else [""]:
             self._trusts += (self._trust(kind),)
+
+    def _renegotiate(self) -> None:
+        """One handshake is finished, and a second one begun inside it."""
+        from audit_tls import renegotiation
+
+        suites = renegotiation.usable(self._taken(TLS12))
+        if suites:
+            self._renegotiation = renegotiation.renegotiate(self._where, self._next(), suites)
 
     def _trust(self, kind: str) -> Trust:
         from audit_tls import chain

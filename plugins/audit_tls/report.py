@@ -104,9 +104,25 @@ class Trust(Struct, frozen=True, kw_only=True):
     path: tuple[str, ...] = ()
 
 
+class Second(enum.StrEnum):
+    """What became of a second handshake that the client began inside a connection."""
+
+    BEGUN = "begun"  # the server answered with a hello
+    REFUSED = "refused"  # by an alert
+    UNSETTLED = "unsettled"
+
+
+class Renegotiation(Struct, frozen=True, kw_only=True):
+    """The answer to a client hello after a finished handshake of TLS 1.2; `alert` is its number."""
+
+    second: Second
+    alert: int | None = None
+    detail: Message | None = None
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """Everything that was asked of one endpoint, in order. `trusts` has one of each kind asked;
-    `starttls` is the protocol before TLS, or empty."""
+    `starttls` is the protocol before TLS, or empty; `renegotiation` None where it was not tried."""
 
     schema: str
     address: str
@@ -116,3 +132,4 @@ class Report(Struct, frozen=True, kw_only=True):
     trusts: tuple[Trust, ...] = ()
     stopped: Stopped = Stopped.NO
     starttls: str = ""
+    renegotiation: Renegotiation | None = None

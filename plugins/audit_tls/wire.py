@@ -187,24 +187,29 @@ def client_hello(
     *,
     narrow: Narrow = Narrow.NO,
     extended: bool = False,
+    verify: bytes | None = None,
 ) -> bytes:
     """One record with a ClientHello that offers `suites` in exactly `version`.
 
     `random` is 96 bytes: the client's random, a session id and an X25519 share, which nobody holds
     the private key of, for no handshake is ever finished. `extended`: with extensions even in
-    SSL 3.0, for servers that answer nobody without a name.
+    SSL 3.0, for servers that answer nobody without a name. `verify`: what the handshake before it
+    ended with, in a renegotiation (RFC 5746 3.5).
     """
     assert len(random) == 96  # noqa: S101 (a slip of the caller, not of a peer)
     written = TLS12 if version == TLS13 else version
     body = struct.pack(">H", written) + random[:32]
     body += _vector(1, random[32:64] if version == TLS13 else b"")
-    offered = list(suites) if version in (TLS13, TLCP) else [*suites, _SCSV]
+    signal = version not in (TLS13, TLCP) and verify is None
+    offered = [*suites, _SCSV] if signal else list(suites)
     if narrow is Narrow.FALLBACK:
         offered.append(_FALLBACK_SCSV)
     methods = b"\1\0" if narrow is Narrow.COMPRESSION else b"\0"
     body += _vector(2, _numbers(offered)) + _vector(1, methods)
     if version != SSL3 or extended:
         extensions = _extensions(version, server_name, random[64:96], narrow)
+        if verify is not None:
+            extensions += _extension(RENEGOTIATION, _vector(1, verify))
         body += _vector(2, extensions) if extensions else b""
     message = b"\1" + _vector(3, body)
     record = version if version in (SSL3, TLCP) else TLS10
@@ -281,10 +286,10 @@ class Flight:
                 msg("a handshake message of type {kind} before the server's hello", kind=kind)
             )
         if kind == _SERVER_HELLO and self.hello is None:
-            self.hello = _server_hello(body)
+            self.hello = read_hello(body)
             self.done = self.hello.version == TLS13
         elif kind == _CERTIFICATE:
-            self.certificates = _certificates(body)
+            self.certificates = read_certificates(body)
         elif kind == _KEY_EXCHANGE:
             self.key_exchange = body
         elif kind == _HELLO_DONE:
@@ -329,7 +334,8 @@ class _Reader:
         return len(self._body) - self._at
 
 
-def _server_hello(body: bytes) -> ServerHello:
+def read_hello(body: bytes) -> ServerHello:
+    """The body of a ServerHello; raises NotTls where it is none."""
     read = _Reader(body)
     version, random = read.number(2), read.take(32)
     read.vector(1)
@@ -350,7 +356,8 @@ def _server_hello(body: bytes) -> ServerHello:
     )  # fmt: skip
 
 
-def _certificates(body: bytes) -> tuple[bytes, ...]:
+def read_certificates(body: bytes) -> tuple[bytes, ...]:
+    """The certificates (DER) in the body of a Certificate message; NotTls where it is none."""
     read = _Reader(_Reader(body).vector(3))
     found = []
     while read.left:

@@ -24,7 +24,10 @@ from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, parse_endpoint
 from audit_tls.facts import FACTS
 from audit_tls.probe import asked
+from audit_tls.renegotiation import renegotiate, usable
+from audit_tls.report import TlsAddress
 from audit_tls.request import TlsHellos
+from audit_tls.suites import TLS12, authenticates_with, suite_name, suites_of
 from live.patience import PATIENCE_S
 from live.tls_servers import Material, answer, judge, make, peer, s_server, verdicts
 
@@ -48,7 +51,8 @@ def serve(material: Material) -> Iterator[Serve]:
         yield lambda cert, *options: running.enter_context(s_server(material, cert, *options))
 
 
-ALL_PASS = {check.id.removeprefix("tls."): P for check in CHECKS}
+# s_server ends a connection where its input has ended, as it has here
+ALL_PASS = {check.id.removeprefix("tls."): P for check in CHECKS} | {"client-renegotiation": U}
 
 
 # --- real servers ---------------------------------------------------------------------------------
@@ -97,7 +101,8 @@ def test_a_bad_server_fails(serve: Serve, material: Material) -> None:
         "certificate-valid": F, "key-strength": F, "signature-hash": P, "certificate-name": P,
         "certificate-trusted": F, "chain-order": P, "certificate-revocable": P,
         "certificate-lifetime": P, "no-compression": P, "secure-renegotiation": P,
-        "extended-master-secret": P, "fallback-signal": P, "key-exchange-signature": F,
+        "client-renegotiation": U, "extended-master-secret": P, "fallback-signal": P,
+        "key-exchange-signature": F,
     }  # fmt: skip
     assert judged["tls.no-old-versions"].detail[0].args["versions"] == ("TLS 1.0", "TLS 1.1")
     told = {m.id for m in judged["tls.key-strength"].detail}
@@ -296,3 +301,16 @@ def test_a_server_that_falls_silent_never_passes() -> None:
 def test_facts_share_one_request() -> None:
     asked = {f.providers[0].ask for f in FACTS}
     assert asked == {ask}
+
+
+def test_whether_a_client_can_begin_again(material: Material, subtests: Any) -> None:
+    options = ("-tls1_2", "-www", "-cipher", "ALL:@SECLEVEL=0")
+    for option, second in (("-client_renegotiation", "begun"), ("-no_renegotiation", "refused")):
+        with s_server(material, material.sha1, *options, option) as port:
+            where = TlsAddress(address="127.0.0.1", port=port, name="localhost")
+            for suite in usable(suites_of(TLS12)) if second == "begun" else (0xC02F,):
+                if authenticates_with(suite) != "RSA":
+                    continue
+                with subtests.test(suite_name(suite)):
+                    seen = renegotiate(where, time.monotonic() + PATIENCE_S, (suite,))
+                    assert seen.second == second

@@ -116,6 +116,7 @@ NO_CERTIFICATE = dict.fromkeys(
     ("certificate-valid", "key-strength", "signature-hash", "certificate-name", "chain-order",
      "certificate-trusted", "certificate-revocable", "certificate-lifetime"), U,
 )  # fmt: skip
+AGAIN = {"client-renegotiation": F}  # gnutls-serv lets clients begin again and again
 SETUPS: dict[str, tuple[Argv, dict[str, Verdict]]] = {
     "nginx": (nginx(GOOD), {}),
     "nginx, old versions": (
@@ -133,24 +134,29 @@ SETUPS: dict[str, tuple[Argv, dict[str, Verdict]]] = {
     ),
     "GnuTLS, as it comes but for old versions": (
         # it signs with SHA-1 where a client offers nothing else, as openssl s_client sees, too
-        gnutls("NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"), {"key-exchange-signature": F},
+        gnutls("NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"), {"key-exchange-signature": F, **AGAIN},
     ),
     "GnuTLS, no SHA-1": (
         gnutls("NORMAL:-VERS-TLS1.0:-VERS-TLS1.1:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1"),
-        {},
+        AGAIN,
     ),
     "GnuTLS, old versions": (
-        gnutls("NORMAL"), {"no-old-versions": F, "key-exchange-signature": F},
+        gnutls("NORMAL"), {"no-old-versions": F, "key-exchange-signature": F, **AGAIN},
     ),
     "GnuTLS, RC4 and 3DES": (
-        gnutls(f"NORMAL:{ONLY_12}:+3DES-CBC:+ARCFOUR-128:-SIGN-RSA-SHA1"), {"no-weak-suites": F},
+        gnutls(f"NORMAL:{ONLY_12}:+3DES-CBC:+ARCFOUR-128:-SIGN-RSA-SHA1"),
+        {"no-weak-suites": F, **AGAIN},
     ),
     "GnuTLS, anonymous": (
         gnutls(f"NORMAL:-KX-ALL:+ANON-ECDH:{ONLY_12}"),
-        {"offered": F, "no-weak-suites": F, "forward-secrecy": F, **NO_CERTIFICATE},
+        {"offered": F, "no-weak-suites": F, "forward-secrecy": F, "client-renegotiation": U,
+         **NO_CERTIFICATE},
     ),
     "HAProxy": (haproxy("ciphers ECDHE+AESGCM ssl-min-ver TLSv1.2"), {}),
-    "stunnel": (stunnel("sslVersionMin=TLSv1.2\nciphers=ECDHE+AESGCM"), {}),
+    # nobody listens behind it, so that it ends each connection
+    "stunnel": (
+        stunnel("sslVersionMin=TLSv1.2\nciphers=ECDHE+AESGCM"), {"client-renegotiation": U},
+    ),
 }  # fmt: skip
 
 
