@@ -45,7 +45,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -60,14 +60,26 @@ def present(files: Files) -> Judgement:
     detail = msg("{count} of {all} files have content", count=len(full), all=len(files.files))
     if files.listed:
         detail = msg("The backup program lists {count} backups", count=len(full))
+    if why := _no_full_backup(files):
+        return undetermined(detail, why, expected=wanted)
     return passed(detail, expected=wanted)
+
+
+def _no_full_backup(files: Files) -> Message | None:
+    """A message where all files are increments or logs of changes, which need a full backup."""
+    full = [] if files.listed else doubts.full(files.files)
+    if not full or not all(is_increment(f.name) for f in full):
+        return None
+    names = capped((f.name for f in full), sort=False)
+    return msg("Only increments or logs of changes, among them {names}: show where the full backup "
+               "is that they need", names=names)  # fmt: skip
 
 
 @check(
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -210,7 +222,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -244,6 +256,8 @@ def enough_copies(
     )  # fmt: skip
     noted = doubts.writing(files, clock)
     if apart >= needed:
+        if why := _no_full_backup(files):
+            return undetermined(detail, why, expected=wanted)
         prints = _prints(settled, known(digests) or {}, known(ends) or {})
         if distinct(full, {**inodes, **prints}) >= needed:
             return passed(detail, *noted, expected=wanted)
@@ -304,7 +318,7 @@ def known_hours(target: Target) -> float | None:
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )

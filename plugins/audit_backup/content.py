@@ -27,7 +27,15 @@ _OF_NOTHING = {
     b"REDIS0": 256, b"PGDMP": 4096, b"SQLite format 3": 4096, b"\xfebin": 256, b"XBSTCK01": 4096,
     b"QFI\xfb": 256 << 10, b"KDMV": 1 << 20, b"vhdxfile": 8 << 20, b"07070": 512,
     b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
+    b"\x1f\x9d": 512, b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
+    b"\xff\x06\x00\x00sNaPpY": 512,
 }  # fmt: skip
+_NAMELESS = 32  # bytes of a file of no known kind, which may be a header or a mark
+_ZEROS = 900  # gzip packs 1032 bytes into one at most, and only where all are the same
+# Skippable frames, with which parallel zstd and lz4 may begin.
+_SKIPPABLE = b"\x2a\x4d\x18"
+# Volumes of Bacula, Bareos and Amanda hold many backups or none: only their catalog tells.
+_VOLUMES = (b"BB01", b"BB02", b"BB03")
 
 
 def content(file: BackupFile, ends: Ends | None, inside: Inside | None) -> Content:
@@ -47,21 +55,47 @@ def content(file: BackupFile, ends: Ends | None, inside: Inside | None) -> Conte
 
 def _by_inside(inside: Inside) -> Content | None:
     if inside.holds:
-        return Content.FULL
+        return Content.DOUBTFUL if inside.schema else Content.FULL
     if inside.readable and inside.header:
         return Content.EMPTY
     return None if inside.readable else Content.DOUBTFUL
 
 
 def _by_size(file: BackupFile, ends: Ends) -> Content:
-    zeros = not any(ends.head)
-    if zeros and (names.is_tar(file.name) or file.size <= SMALL):
+    if not any(ends.head) or _is_something_else(file, ends) or _is_volume(ends.head):
         return Content.DOUBTFUL
     return Content.DOUBTFUL if file.size <= _may_hold_nothing(file, ends.head) else Content.FULL
 
 
+def _is_volume(head: bytes) -> bool:
+    return head[12:16] in _VOLUMES or head.startswith(b"AMANDA: ")
+
+
+def _is_something_else(file: BackupFile, ends: Ends) -> bool:
+    """Whether the file may be no backup: an error message or page, or an archive of zeros.
+
+    A small text is what a job that failed leaves: `mysqldump: Got error: 1045`.
+    """
+    head, tail = ends.head, ends.tail or b""
+    if head.startswith(b"\x1f\x8b") and len(tail) >= 4:
+        return int.from_bytes(tail[-4:], "little") >= _ZEROS * file.size
+    if names.is_packed(file.name):
+        known = plain_as(head) or encrypted_as(head) or head[1:4] == _SKIPPABLE
+        return not known and not head.startswith(_ZIP_END)
+    if encrypted_as(head) or not _is_text(head):
+        return False
+    page = head.lower().startswith((b"<!doctype html", b"<html"))
+    return page or file.size <= (SMALL if names.is_dump(file.name) else _TINY)
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the first bytes are those of a text."""
+    plain = sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in head)
+    return plain == len(head) or (min(head) >= 32 and plain * 4 >= len(head) * 3)
+
+
 def _may_hold_nothing(file: BackupFile, head: bytes) -> int:
-    """Up to what size a file of this kind may have no data; 0 where each byte is data.
+    """Up to what size a file of this kind may have no data.
 
     An SQL text in which no statement was looked for may be no more than its header.
     """
@@ -71,7 +105,8 @@ def _may_hold_nothing(file: BackupFile, head: bytes) -> int:
         return SMALL
     if names.is_archive(file.name) or plain_as(head) in _FORMATS_OF_NOTHING:
         return _TINY
-    return next((size for magic, size in _OF_NOTHING.items() if head.startswith(magic)), 0)
+    found = (size for magic, size in _OF_NOTHING.items() if head.startswith(magic))
+    return next(found, _NAMELESS)
 
 
 def _is_empty(file: BackupFile, ends: Ends) -> bool:

@@ -147,7 +147,7 @@ def ask_insides(target: Target) -> Command | Message:
             "-size", "+0", "-size", f"-{SMALL + 1}c",
             *_either(
                 _framed(_names(*_TAR_NAMES), _TAR, "-tvf"),
-                *(_framed(_names(*ends), *_GREP, program, "-aoE", "-m", "20", _STATEMENTS)
+                *(_framed(_names(*ends), *_GREP, program, "-aoE", "-m", "500", _STATEMENTS)
                   for program, ends in _TEXTS),
             ),
         ),
@@ -434,7 +434,9 @@ def _inside(name: str, text: str, ended: bool) -> Inside | None:
     headers = sum(line.startswith("-- ") for line in lines)
     if not lines:
         return None
-    return Inside(holds=len(lines) - headers, readable=ended, header=headers > 0)
+    statements = [line for line in lines if not line.startswith("-- ")]
+    schema = bool(statements) and all(line.startswith("CREATE ") for line in statements)
+    return Inside(holds=len(statements), readable=ended, header=headers > 0, schema=schema)
 
 
 def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:

@@ -67,12 +67,14 @@ class Ends(Struct, frozen=True, kw_only=True):
 class Inside(Struct, frozen=True, kw_only=True):
     """What a small archive or SQL dump holds: members with content, statements with data.
 
-    `readable` is False where the program could not read it to its end.
+    `readable` is False where the program could not read it to its end. `schema`: of a dump only
+    the statements that make tables and roles, without a row.
     """
 
     holds: int
     readable: bool
     header: bool = False
+    schema: bool = False
 
 
 class Tested(Struct, frozen=True, kw_only=True):

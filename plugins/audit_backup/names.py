@@ -18,7 +18,8 @@ _ASIDE = (
     ".b2sum", ".idx", ".index", ".done", ".ok", ".success", ".ready", ".complete", ".finished",
     ".failed", ".started", ".running", ".stamp", ".timestamp", ".marker", ".flag", ".notes",
     ".note", ".protected", ".readme", ".sh", ".snar", ".toc", ".manifest", ".lst", ".list",
-    ".minisig", ".status", ".state", ".touch",
+    ".minisig", ".status", ".state", ".touch", "-wal", "-shm", "-journal", ".crdownload",
+    ".inprogress", ".in_progress", ".uploading", ".aria2", ".wip", ".p7s", ".tsr",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
     r"(?:readme|notes?|lock|lockfile|manifest|index|latest|last|current|status|stamp|timestamp"
@@ -130,7 +131,11 @@ def snapshot(name: str) -> str:
     return top if rest and _SNAPSHOT.fullmatch(top) else ""
 
 
-_INCREMENT = re.compile(r"(?<![a-z])(?:inc|incr|incremental|diff|differential|binlog|wal|arch)")
+# Segments of PostgreSQL's and MySQL's logs of changes are named by a number.
+_INCREMENT = re.compile(
+    r"(?<![a-z])(?:inc|incr|incremental|diff|differential|binlog|wal|arch|archivelog)(?![a-z])"
+    r"|(?:^|/)[0-9a-f]{24}(?=\.|$)|(?:mysql|mariadb)-bin\.\d"
+)
 
 
 def is_increment(name: str) -> bool:

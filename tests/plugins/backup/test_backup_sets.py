@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from audit_backup import checks, facts, magic
 from audit_backup import content as contents
-from audit_backup.model import BackupFile, Content, Ends
+from audit_backup.model import BackupFile, Content, Ends, Files
 from audit_core.model import Absent, Answer, Command, Judgement, Partial, Target, Verdict
 
 ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -182,6 +182,58 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
     assert verdicts(tmp_path / "f")[4] is U
 
 
+def looked_at(folder: Path, **settings: Any) -> Files:
+    """The files in `folder` and what each holds."""
+    declared = {"rpo_hours": 26, **settings, "path": str(folder)}
+    where = Target(id="w/b", kind="backup_set", object_type="business_data", settings=declared)
+    listed = read(facts.FILES, where)
+    return facts.looked_into(listed, read(facts.ENDS, where), read(facts.INSIDES, where))
+
+
+def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
+    error = b"mysqldump: Got error: 1045: Access denied for user 'backup'@'localhost'\n"
+    page = b"<!DOCTYPE html><html><title>403 Forbidden</title>" + b"<p>x</p>" * 400
+    schema = HEADER + b"CREATE TABLE `t` (`a` int);\n" * 30 + TRAILER
+    held = {
+        "db_1.sql": error, "db_2.bak": error * 20, "db_3.dump": error, "db_4": error * 3,
+        "p_1.tar.gz": page, "p_2.gz": page, "p_3.zip": page, "p_4.sql": page, "p_5.bin": page,
+        "j_1.tar": b'{"error": "access denied"}' * 30, "l_1.ldif": b"version: 1\n",
+        "z_1.img": bytes(1 << 20), "z_2.img.gz": packed("gzip -c", bytes(16 << 20)),
+        "n_1.lzma": packed("xz --format=lzma -c", b""), "n_2.br": b"\x3b",
+        "n_3.sz": b"\xff\x06\x00\x00sNaPpY", "s_1.sql": schema,
+        "s_2.sql.gz": packed("gzip -c", schema),
+        "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
+        "a_1": b"AMANDA: TAPESTART DATE 20261128020000 TAPE DAILY-1\n" + bytes(32700),
+    }  # fmt: skip
+    for name, data in held.items():
+        put(tmp_path / name, data)
+    for name in ("db.db-wal", "b.tar.gz.crdownload", "b.tar.gz.inprogress"):
+        put(tmp_path / name, os.urandom(900))
+    files = looked_at(tmp_path)
+    assert {f.name: f.content for f in files.files} == dict.fromkeys(held, Content.DOUBTFUL)
+    assert len(files.aside) == 3
+    assert checks.present.judge(files).verdict is U
+    fine = {"t.cfg": b"hostname x\n" * 60, "d.sql": schema + rows(3), "b.bin": os.urandom(90),
+            "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900)}  # fmt: skip
+    for name, data in fine.items():
+        put(tmp_path / "fine" / name, data)
+    told = looked_at(tmp_path / "fine", pattern="*.*")
+    assert {f.name: f.content for f in told.files} == {
+        n: Content.FULL for n in fine if n != "t.cfg"
+    }
+    assert [f.name for f in told.unclear] == ["t.cfg"]
+
+
+def test_increments_alone_are_no_full_backup(tmp_path: Path) -> None:
+    for name in ("incr_1.bin", "db-diff-2.bin", "wal_3.bin", "binlog.4.bin", f"{'0' * 23}5"):
+        put(tmp_path / name, os.urandom(900))
+    put(tmp_path / "mysql-bin.000006", b"\xfebin" + os.urandom(900))
+    assert checks.present.judge(looked_at(tmp_path)).verdict is U
+    assert verdicts(tmp_path, copies=1)[2] is U
+    put(tmp_path / "archive_7.bin", os.urandom(900))
+    assert checks.present.judge(looked_at(tmp_path)).verdict is P
+
+
 def test_sizes_are_compared_within_one_series(tmp_path: Path) -> None:
     four = tmp_path / "four"
     for name, size in (("a", 1000), ("b", 20_000), ("c", 300_000), ("d", 1_000_000)):
@@ -284,6 +336,9 @@ def test_a_directory_of_a_backup_program_is_asked_of_the_program(
         "Barman": ["base/20261129T020000/backup.info", "wals/xlog.db"],
         "xtrabackup": ["xtrabackup_checkpoints", "ibdata1"],
         "duplicity": ["duplicity-full.20261129T020000Z.vol1.difftar.gz"],
+        "rdiff-backup": ["rdiff-backup-data/mirror_metadata.snapshot.gz", "a"],
+        "Duplicati": ["duplicati-b1.dblock.zip.aes", "duplicati-20261129T020000Z.dlist.zip.aes"],
+        "Veeam": ["JobD2026-11-28T020000.vib"],
     }
     for program, names in layouts.items():
         with subtests.test(program):
@@ -305,9 +360,9 @@ def test_rotated_files_are_one_series(tmp_path: Path) -> None:
 
 def test_a_copied_tree_keeps_the_times_of_its_originals(tmp_path: Path) -> None:
     for name in ("etc/hosts", "srv/data/a", "srv/b"):
-        put(tmp_path / name, b"content", 40 * NIGHT)
+        put(tmp_path / name, b"content" * 100, 40 * NIGHT)
     assert judged(tmp_path, depth=3)["fresh"].verdict is U
-    put(tmp_path / "srv/now", b"content")
+    put(tmp_path / "srv/now", b"content" * 100)
     put(tmp_path / "srv/empty.py", b"")  # may be empty in the original
     assert [judged(tmp_path, depth=3)[c].verdict for c in ("fresh", "size")] == [P, U]
     put(tmp_path / "srv/db.sql", b"")
