@@ -14,12 +14,13 @@ class Groups(Struct, frozen=True, kw_only=True):
     """The groups of /etc/group: the members that it names for each, and its number.
 
     Groups with one number have the same members. `unread` lines could not be read: who is in their
-    groups is not known.
+    groups is not known. `nis` are the entries that pull in groups of another source (compat).
     """
 
     members: dict[str, tuple[str, ...]]
     gids: dict[str, int] = {}
     unread: int = 0
+    nis: tuple[str, ...] = ()
 
 
 def _group(line: str) -> tuple[str, int, list[str]]:
@@ -35,7 +36,8 @@ def parse_group(answer: Answer) -> Groups | Partial:
     it is told, and the rest holds. White space before a member does not count. Rights go by the
     number, so that members of another group with the same number are members, too.
     """
-    lines = ((n, li.lstrip(SPACE)) for n, li in enumerate(answer.lines, 1))
+    lines = [(n, li.lstrip(SPACE)) for n, li in enumerate(answer.lines, 1)]
+    nis = tuple(li.split(":", 1)[0] for _, li in lines if li[:1] and li[0] in "+-")
     rows, problems = read_rows(((n, li) for n, li in lines if li and li[0] not in "+-#"), _group)
     gids: dict[str, int] = {}
     named: dict[int, list[str]] = {}
@@ -43,7 +45,8 @@ def parse_group(answer: Answer) -> Groups | Partial:
         gids.setdefault(name, number)
         named.setdefault(number, []).extend(members)
     members_of = {name: tuple(dict.fromkeys(named[number])) for name, number in gids.items()}
-    return partial(Groups(members=members_of, gids=gids, unread=len(problems)), problems)
+    found = Groups(members=members_of, gids=gids, unread=len(problems), nis=nis)
+    return partial(found, problems)
 
 
 def groups_of(groups: Groups, accounts: Iterable[tuple[str, int]]) -> dict[str, frozenset[str]]:

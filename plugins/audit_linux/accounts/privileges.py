@@ -115,6 +115,7 @@ def _members(accounts: Accounts, groups: Groups, name: str) -> set[str]:
     "linux.root-groups",
     needs=(TARGET, ACCOUNTS, GROUPS, ELSEWHERE),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg(
         "Take the named accounts out of these groups (gpasswd -d ACCOUNT GROUP), or declare "
         "admin_groups if they administer the host"
@@ -153,7 +154,10 @@ def root_groups(
 "give root rights: {names}", names=serving)  # fmt: skip
         return undetermined(detail, listed, expected=expected)
     none = msg("No account except administrators is in a group that gives root rights")
-    return seen_here(passed(none, listed, expected=expected), sources, "passwd")
+    return seen_here(
+        passed(none, listed, expected=expected), sources, "passwd", "group",
+        also=capped(dict.fromkeys((*accounts.nis, *groups.nis))),
+    )  # fmt: skip
 
 
 def _reasons(groups: Iterable[str]) -> Message | None:

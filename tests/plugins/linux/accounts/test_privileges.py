@@ -60,6 +60,12 @@ def test_groups_that_mean_root(answer: Make) -> None:
     assert verdict("disk:x:6:alice\nyunwei:x:70:alice\n", admin_groups=["yunwei"]) is PASS
     assert verdict("docker:x:50:netdata\n") is UNDETERMINED
     assert verdict("docker:x:50:netdata,gone\n") is FAIL
+    assert verdict("docker:x:50:\nsudo:x:27:alice\n+:::\n") is UNDETERMINED
+    some = whole(parse_group(answer("docker:x:50:\nsudo:x:27:alice\n")))
+    far = Sources(group=("ldap",))
+    assert root_groups.judge(TARGET, accounts, some, far).verdict is UNDETERMINED
+    pulled = structs.replace(accounts, nis=("+@ops",))
+    assert root_groups.judge(TARGET, pulled, some, LOCAL).verdict is UNDETERMINED
     told = root_groups.judge(
         TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL
     )
