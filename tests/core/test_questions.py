@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from audit_core.attest.questions import Open, Question, counted, questions, roots
 from audit_core.model import Target
+from audit_core.model.overall import Bounds, RiskResult, RiskState
 from audit_core.model.results import Clause
 from audit_core.model.units import Scope, Step, StepRef, UnitRule
 from audit_core.policy import Policy, load_policy
+from audit_core.views.question_view import questions_view, risks_to_judge
 from installed import registry
 
 SERVERS = tuple(Target(id=f"web{n}", kind="host", object_type="server") for n in range(20))
@@ -102,3 +106,24 @@ def test_what_repeats_another_question_is_not_asked_again() -> None:
         for c, other in zip(clauses[:2], "21", strict=True)
     )
     assert len(set(roots(in_a_circle).values())) == 1
+
+
+def test_a_person_is_asked_to_judge_the_risks_that_no_step_decides() -> None:
+    def risk(rule: str, state: RiskState, *clauses: str, mitigable: bool = False) -> RiskResult:
+        return RiskResult(rule=rule, catalog="c", title="题", title_en="it", clauses=clauses,
+                          mitigable=mitigable, state=state, count=Bounds(0, 1))  # fmt: skip
+
+    risks = (
+        risk("1", RiskState.SUSPECTED, "8.1", mitigable=True),
+        risk("2", RiskState.OPEN, "8.1"),  # its steps are asked
+        risk("A-1", RiskState.OPEN),
+        risk("3", RiskState.HOLDS, "8.1"),
+        risk("4", RiskState.ABSENT, "8.1"),
+    )
+    system = SimpleNamespace(risks=risks)
+    results: Any = SimpleNamespace(system=(system, system))
+    view = questions_view((), lang="en", profile="p", run="r", risks=risks_to_judge(results))
+    assert [(row.id, row.title, row.verdicts) for row in view.risks] == [
+        ("risk/1", "it", ("holds", "dismissed", "mitigated")),
+        ("risk/A-1", "it", ("holds", "dismissed")),
+    ]

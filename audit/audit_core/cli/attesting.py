@@ -28,7 +28,7 @@ from audit_core.model.attestations import AnswerState
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
-from audit_core.views.question_view import layer_of
+from audit_core.views.question_view import layer_of, risks_to_judge
 from audit_core.views.results_view import step_texts
 
 _VERDICTS = {"a": "affirmed", "d": "denied", "n": "not_applicable", "v": "value"}
@@ -55,6 +55,11 @@ def attest(context: Context) -> int:
         say()
     say(text("Answers written: {count}; the same command continues with the open questions",
              count=written))  # fmt: skip
+    if context.args.run is not None:
+        found = risks_to_judge(read_results(context, context.store.find(context.args.run)))
+        if found:
+            rules = ", ".join(risk.rule for risk in found)
+            say(text("Risks to judge, under risks: of a file of answers: {rules}", rules=rules))
     return 0
 
 

@@ -12,11 +12,12 @@ from audit_core.evaluate import profile_checks
 from audit_core.model import Role, Target, msg
 from audit_core.model.attestations import AnswerState
 from audit_core.model.errors import UsageError
+from audit_core.model.overall import RiskResult
 from audit_core.model.results import Clause, Results
 from audit_core.model.units import Step
 from audit_core.policy import Profile
 from audit_core.store.runs import Run
-from audit_core.views.question_view import layer_of, questions_view
+from audit_core.views.question_view import RiskRow, layer_of, questions_view, risks_to_judge
 from audit_core.views.results_view import step_texts
 
 _NAMED = 3  # targets that a row of the table names
@@ -25,17 +26,35 @@ _NAMED = 3  # targets that a row of the table names
 def open_questions(context: Context) -> int:
     """Prints the questions that are open, before a run or after one."""
     run = ""
+    risks: tuple[RiskResult, ...] = ()
     if context.args.run is None:
         found = before(context)
     else:
         stored = context.store.find(context.args.run)
         run, found = stored.id, after(context, stored)
+        risks = risks_to_judge(read_results(context, stored))
     name = context.args.profile
+    view = questions_view(found, lang=context.lang, profile=name, run=run, risks=risks)
     if context.args.format == "json":
-        print_json(questions_view(found, lang=context.lang, profile=name, run=run))
+        print_json(view)
     else:
         _print(context, name, found)
+        _print_risks(context, view.risks)
     return 0
+
+
+def _print_risks(context: Context, risks: tuple[RiskRow, ...]) -> None:
+    """The rules that a person has to judge; nothing where there are none."""
+    if not risks:
+        return
+    text = context.text
+    heads = (text("rule"), text("asked"), text("clause"), text("targets"), text("verdicts"))
+    rows = [
+        (risk.id, risk.title, ", ".join(risk.clauses), _targets(risk.targets),
+         ", ".join(verdict.value for verdict in risk.verdicts))
+        for risk in risks
+    ]  # fmt: skip
+    print_table(text("Risks to judge, under risks: of a file of answers"), heads, rows)
 
 
 def before(context: Context) -> tuple[Question, ...]:

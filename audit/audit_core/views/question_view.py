@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from audit_core.attest.questions import Question, StepKey, counted
 from audit_core.attest.validity import valid_days
-from audit_core.model.results import Clause
+from audit_core.model.attestations import RiskVerdict
+from audit_core.model.overall import RiskResult, RiskState
+from audit_core.model.results import Clause, Results
 from audit_core.model.units import Scope
 from audit_core.views.results_view import step_texts
 
@@ -49,6 +51,24 @@ class QuestionRow(Struct, frozen=True, kw_only=True):
     also: tuple[str, ...]
 
 
+class RiskRow(Struct, frozen=True, kw_only=True):
+    """A high-risk rule that a person has to judge, in the language of the command.
+
+    It is answered under `risks:` of a file of answers, not under `answers:`.
+    """
+
+    id: str
+    rule: str
+    catalog: str
+    title: str
+    condition: str
+    clauses: tuple[str, ...]
+    targets: tuple[str, ...]
+    state: RiskState
+    verdicts: tuple[RiskVerdict, ...]
+    major: str
+
+
 class QuestionCounts(Struct, frozen=True, kw_only=True):
     """How much people have to answer; each question is part of one row."""
 
@@ -66,12 +86,18 @@ class QuestionsView(Struct, frozen=True, kw_only=True):
     run: str
     counts: QuestionCounts
     questions: tuple[QuestionRow, ...]
+    risks: tuple[RiskRow, ...] = ()
 
 
 def questions_view(
-    found: tuple[Question, ...], *, lang: str, profile: str, run: str
+    found: tuple[Question, ...],
+    *,
+    lang: str,
+    profile: str,
+    run: str,
+    risks: tuple[RiskResult, ...] = (),
 ) -> QuestionsView:
-    """`found` as printed."""
+    """`found`, and the `risks` that a person has to judge, as printed."""
     counts = counted(found)
     return QuestionsView(
         schema=QUESTIONS_VIEW,
@@ -84,6 +110,34 @@ def questions_view(
             rows_each_object=counts.rows_each_object,
         ),
         questions=tuple(_row(question, lang) for question in found),
+        risks=tuple(_risk(risk, lang) for risk in risks),
+    )
+
+
+def risks_to_judge(results: Results) -> tuple[RiskResult, ...]:
+    """The rules that a person has to judge: suspected ones, and those that no step decides."""
+    found = {
+        (risk.catalog, risk.rule): risk
+        for system in results.system
+        for risk in system.risks
+        if risk.state is RiskState.SUSPECTED or (risk.state is RiskState.OPEN and not risk.clauses)
+    }
+    return tuple(found.values())
+
+
+def _risk(risk: RiskResult, lang: str) -> RiskRow:
+    allowed = [v for v in RiskVerdict if risk.mitigable or v is not RiskVerdict.MITIGATED]
+    return RiskRow(
+        id=f"risk/{risk.rule}",
+        rule=risk.rule,
+        catalog=risk.catalog,
+        title=risk.title if lang == "zh" or not risk.title_en else risk.title_en,
+        condition=risk.condition,
+        clauses=risk.clauses,
+        targets=risk.targets,
+        state=risk.state,
+        verdicts=tuple(allowed),
+        major=risk.major,
     )
 
 
