@@ -11,6 +11,7 @@ from audit_linux.logs import (
     audit_rules,
     audited_logins,
     auditing,
+    daemon_files,
     journald,
     log_files,
     log_reach,
@@ -26,7 +27,8 @@ from audit_linux.logs import (
 
 FACTS: tuple[Fact, ...] = (
     *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
-    journald.JOURNAL_CONF, *log_reach.FACTS, rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG,
+    journald.JOURNAL_CONF, *log_reach.FACTS, daemon_files.STARTED, rsyslog.RSYSLOG_FILES,
+    rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG_FILES, syslog_ng.SYSLOG_NG,
     *audited_logins.FACTS, *audit_rule_files.FACTS,
     *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
     *log_space.FACTS,

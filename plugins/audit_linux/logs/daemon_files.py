@@ -47,10 +47,10 @@ def parse_started(answer: Answer) -> tuple[Started, ...] | Partial:
 
 
 def _started(line: str) -> Started:
-    pid, *words = line.split()
-    if not words:
+    words = line.split()
+    if len(words) < 2:
         raise ParseError(msg("not a process: {line}", line=verbatim(line)))
-    return Started(pid=whole_number(pid), words=tuple(words))
+    return Started(pid=whole_number(words[0]), words=tuple(words[1:]))
 
 
 STARTED = fact(
