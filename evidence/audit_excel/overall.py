@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.model import Message, msg
+from audit_core.model import Message, as_is, cut_to, msg
 from audit_core.model.overall import Bounds, SystemConclusion, WaiverResult
 from audit_core.model.overrides import Change, OverrideInfo
 from audit_core.model.waivers import WaiverFault
@@ -93,7 +93,7 @@ def _waiver(view: View, given: WaiverResult) -> tuple[str, ...]:
     step = view.say(msg("step {step}", step=waiver.step)) if waiver.step is not None else ""
     about = " ".join(part for part in (waiver.check, waiver.clause, step) if part)
     faults = view.comma.join(view.say(_FAULTS[fault]) for fault in given.faults)
-    whom = _some(view, waiver.targets) or view.text("all")
+    whom = _some(view, waiver.targets) if waiver.targets else view.text("all")
     return (about, whom, waiver.reason, waiver.approver, waiver.ticket, waiver.expires,
             faults or view.text("none"))  # fmt: skip
 
@@ -117,12 +117,9 @@ def setting_heads(view: View) -> tuple[str, ...]:
 def _setting(view: View, info: OverrideInfo) -> tuple[str, ...]:
     told: Message = _CHANGES[info.change]
     return (f"{info.check} {info.parameter}", view.listed(info.before), view.listed(info.after),
-            view.say(told), _some(view, info.targets) or view.text("none"), info.reason,
+            view.say(told), _some(view, info.targets), info.reason,
             info.approver)  # fmt: skip
 
 
 def _some(view: View, ids: tuple[str, ...]) -> str:
-    named = view.comma.join(ids[:SEVERAL])
-    if len(ids) <= SEVERAL:
-        return named
-    return named + view.comma + view.say(msg("… {count} in all", count=len(ids)))
+    return view.say(as_is(cut_to(ids, SEVERAL)))

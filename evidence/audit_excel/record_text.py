@@ -10,8 +10,17 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from audit_core.api.format import counted
-from audit_core.model import Conclusion, Finding, Message, Result, Value, Verdict, msg
+from audit_core.model import (
+    Conclusion,
+    CutList,
+    Finding,
+    Message,
+    Result,
+    Value,
+    Verdict,
+    items_of,
+    msg,
+)
 from audit_core.model.attestations import (
     DENIED_BY,
     NOT_APPLICABLE_BY,
@@ -92,14 +101,15 @@ def _turned(parts: dict[str, list[str]]) -> dict[tuple[str, ...], tuple[str, ...
     return turned
 
 
-def _brief_message(view: View, message: Message, few: int = FEW) -> Message:
-    return replace(message, args={n: _cut(view, v, few) for n, v in message.args.items()})
+def _brief_message(message: Message, few: int = FEW) -> Message:
+    return replace(message, args={n: _cut(v, few) for n, v in message.args.items()})
 
 
-def _cut(view: View, value: Value, few: int) -> Value:
-    if isinstance(value, tuple) and len(value) > few + 1:
-        rest = msg("… {count} in all", count=counted(value))
-        return (*value[:few], view.source.say(rest))
+def _cut(value: Value, few: int) -> Value:
+    items = items_of(value)
+    if len(items) > few + 1:
+        more = value.more if isinstance(value, CutList) else 0
+        return CutList(items=items[:few], more=len(items) - few + more)
     if isinstance(value, str) and len(value) > SHORT:
         return value[: SHORT * 3 // 4] + "…"
     return value
@@ -117,12 +127,12 @@ def _shortened(view: View, finding: Finding) -> Finding:
 
     What did not fail leaves a demand that is too long to state to the check results.
     """
-    expected = _brief_message(view, finding.expected) if finding.expected else None
+    expected = _brief_message(finding.expected) if finding.expected else None
     failed = finding.verdict is Verdict.FAIL
     if expected != finding.expected and not failed:
         expected = None
     few = FEW_FAILED if failed else FEW
-    detail = tuple(_brief_message(view, m, few) for m in finding.detail)
+    detail = tuple(_brief_message(m, few) for m in finding.detail)
     return replace(finding, detail=detail, expected=expected)
 
 
@@ -167,7 +177,7 @@ def unmet(view: View, finding: Finding) -> str:
         return view.say(msg('It does not meet: "{title}"', title=title))
     return view.say(
         msg('It does not meet: "{title}" (expected: {expected})', title=title,
-            expected=view.say(_brief_message(view, finding.expected)))
+            expected=view.say(_brief_message(finding.expected)))
     )  # fmt: skip
 
 

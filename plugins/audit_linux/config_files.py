@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     ParseError,
     ReadFiles,
     Reason,
+    Values,
     capped,
     msg,
     not_present,
@@ -63,7 +64,7 @@ def _not_read(unread: Iterable[FileEntry]) -> Absent:
     return Absent(reason=reason, detail=detail)
 
 
-def _unsteady(paths: tuple[str, ...]) -> Message:
+def _unsteady(paths: Values) -> Message:
     return msg("Not read completely, or changed while being read: {paths}", paths=paths)
 
 

@@ -97,7 +97,7 @@ def parse_sources(answers: Answers) -> Sources | Absent:
         if "sss" in found and domains is not None:
             at = found.index("sss")
             found[at : at + 1] = [f"sss ({domain})" for domain in domains]
-        return capped(found)
+        return tuple(sorted(found))
 
     # initgroups says where the groups of an account are sought, `group` where it is not set
     group = dict.fromkeys((*elsewhere("group"), *elsewhere("initgroups")))
@@ -146,5 +146,8 @@ def seen_here(
     elsewhere = (*also, *(name for one in databases for name in getattr(told, one)))
     if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not elsewhere:
         return judgement
-    unseen = msg("Only local files of the host were checked, not: {sources}", sources=elsewhere)
+    unseen = msg(
+        "Only local files of the host were checked, not: {sources}",
+        sources=capped(elsewhere, sort=False),
+    )
     return undetermined(*judgement.detail, unseen, expected=judgement.expected)

@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     Message,
     Platform,
     Severity,
+    Values,
     capped,
     check,
     expect,
@@ -75,7 +76,7 @@ def _epoch(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def _names(updates: tuple[Update, ...]) -> tuple[str, ...]:
+def _names(updates: tuple[Update, ...]) -> Values:
     return capped((f"{u.name} {u.candidate}" for u in updates), sort=False)
 
 

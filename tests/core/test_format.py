@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from audit_core.api import format as api
-from audit_core.model import ParseError
+from audit_core.model import CutList, Message, ParseError, as_is
 
 
 def test_lists_are_cut_at_twenty_and_counted() -> None:
     names = [f"u{i:02}" for i in range(500)]
     assert api.capped(names[:20]) == tuple(names[:20])
-    assert api.capped(reversed(names[:21])) == (*names[:20], "+1")
-    for count in (0, 3, 20, 21, len(names)):
-        assert api.counted(api.capped(names[:count])) == count
+    cut = api.capped(reversed(names[:23]))
+    assert cut == CutList(items=tuple(names[:20]), more=3)
+    assert str(as_is(cut)).endswith("u18, u19, … 23 in all")
+    stored = msgspec.json.encode(as_is(api.capped_messages([as_is("x")] * 21)))
+    restored = msgspec.json.decode(stored, type=Message).args["text"]
+    assert isinstance(restored, CutList)
+    assert restored.count == 21
     assert api.capped(["b", "a", "b"], sort=False) == ("b", "a")
     assert api.capped(["x" * 201, 7]) == ("7", "x" * 200 + "…")
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from audit_core.model import Message, ParseError, msg, verbatim
+from audit_core.model import Message, ParseError, Values, cut_to, msg, verbatim
 
 CAP = 20
 """The most values that a message lists; the rest is counted."""
@@ -26,29 +26,18 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
-def capped(values: Iterable[object], *, sort: bool = True) -> tuple[str, ...]:
-    """The first 20 of `values` as text, each once, and `+N` for N more.
+def capped(values: Iterable[object], *, sort: bool = True) -> Values:
+    """`values` as text, each once; a `CutList` of the first 20 where there are more.
 
     They come in code point order, or as they are with `sort=False`. Long ones are shortened.
     """
     every = list(dict.fromkeys(map(str, values)))
-    chosen = sorted(every) if sort else every
-    more = (f"+{len(chosen) - CAP}",) if len(chosen) > CAP else ()
-    return (*map(shortened, chosen[:CAP]), *more)
+    return cut_to(map(shortened, sorted(every) if sort else every), CAP)
 
 
-def capped_messages(messages: Iterable[Message]) -> tuple[Message | str, ...]:
-    """The first 20 of `messages`, in their order, and `+N` for N more."""
-    every = tuple(messages)
-    more = (f"+{len(every) - CAP}",) if len(every) > CAP else ()
-    return (*every[:CAP], *more)
-
-
-def counted(values: Sequence[object]) -> int:
-    """How many values a list has, those included that `capped` only counted."""
-    last = str(values[-1]) if len(values) == CAP + 1 else ""
-    more = re.fullmatch(r"\+([0-9]{1,12})", last)
-    return CAP + int(more[1]) if more else len(values)
+def capped_messages(messages: Iterable[Message]) -> Values:
+    """`messages` in their order; a `CutList` of the first 20 where there are more."""
+    return cut_to(messages, CAP)
 
 
 def present(*messages: Message | None) -> tuple[Message, ...]:

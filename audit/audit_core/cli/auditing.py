@@ -62,9 +62,8 @@ def _summary(context: Context, profile: Profile, chosen: Selection) -> int:
     rows = []
     for identity, (privilege, request) in requests.items():
         purpose = checks.get(identity) or (text("what kind of system it is"),)
-        more = () if len(purpose) <= _PURPOSES else (f"+{len(purpose) - _PURPOSES}",)
         asked = _short(context.translator.say(request.as_message()))
-        what_for = ", ".join((*purpose[:_PURPOSES], *more))
+        what_for = context.few(purpose, _PURPOSES)
         rows.append((asked, what_for, context.code(privilege), targets[identity]))
     count = targets.total()
     title = text("Requests of {profile}: {kinds}, sent {count} times", profile=profile.id,

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets
 from audit_core.evaluate import Work, profile_checks
 from audit_core.inventory import Inventory, this_machine, with_system_objects
-from audit_core.model import ConnectError, Message, Target, msg
+from audit_core.model import ConnectError, Message, Target, as_is, cut_to, msg
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.policy.input_errors import YamlPath, nearest, one_of, seen
@@ -83,6 +83,10 @@ class Context:
         for name, value in values.items():
             detail = detail.replace("{" + name + "}", str(value))
         return detail
+
+    def few(self, names: Iterable[str], most: int) -> str:
+        """The first `most` of `names`, and how many they are where there are more."""
+        return self.translator.say(as_is(cut_to(names, most)))
 
     def code(self, code: str) -> str:
         """`code`, of this program or of what plugins offer, in words; itself where it has none."""

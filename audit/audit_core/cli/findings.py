@@ -10,7 +10,7 @@ from msgspec import Struct
 from audit_core.cli.context import Context
 from audit_core.cli.output import Colored, print_table
 from audit_core.cli.system import NAMES
-from audit_core.model import Conclusion, Finding, Severity, Verdict, msg
+from audit_core.model import Conclusion, CutList, Finding, Severity, Verdict, as_is, msg
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Results
 from audit_core.policy.input_errors import nearest
@@ -156,10 +156,10 @@ def _rows(
         Colored(told, code) if _ORDER[verdict] is Verdict.FAIL else told,
         f"{check}: {titles.get(check, '')}",
     )
-    sep = "、" if context.lang == "zh" else ", "
     for detail, (count, names) in problem.details.items():
-        more = (f"+{count - len(names)}",) if count > len(names) else ()
-        yield (*head, sep.join((*names, *more)), detail)
+        more = count - len(names)
+        few = CutList(items=tuple(names), more=more) if more else tuple(names)
+        yield (*head, context.translator.say(as_is(few)), detail)
         head = ("", "", "")
     if problem.others:
         yield (*head, f"+{problem.others}", context.text("other details: --format json"))

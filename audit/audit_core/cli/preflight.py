@@ -51,9 +51,7 @@ def _used(chosen: Selection, routes: Routes) -> list[Route]:
 
 def _tell(context: Context, number: int, lack: Lack) -> None:
     say = context.translator.say
-    shown = ", ".join(lack.targets[:_SHOWN])
-    more = len(lack.targets) - _SHOWN
-    targets = f"{shown} +{more}" if more > 0 else shown
+    targets = context.few(lack.targets, _SHOWN)
     note(f"{number}. {say(context.redactor.message(lack.detail))} [{targets}]")
     if lack.remedy is not None:
         note(f"   {say(lack.remedy)}:" if lack.command else f"   {say(lack.remedy)}")

@@ -133,7 +133,7 @@ def _print(context: Context, profile: str, found: tuple[Question, ...]) -> None:
             layer_of(question.clause, context.lang),
             ", ".join(map(context.code, question.step.methods)),
             step_texts(question.step, context.lang)[0],
-            _targets(question.targets),
+            context.few(question.targets, _NAMED),
             _became(context, question),
         )
         for question in found
@@ -150,8 +150,3 @@ def _became(context: Context, question: Question) -> str:
     if last is None:
         return ""
     return f"{last.by} {last.date}: {context.code(last.state.value)} ({last.valid_until})"
-
-
-def _targets(ids: tuple[str, ...]) -> str:
-    more = len(ids) - _NAMED
-    return ", ".join(ids[:_NAMED]) + (f" +{more}" if more > 0 else "")

@@ -6,7 +6,7 @@ import pwd
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from audit_core.cli.context import Context
@@ -88,7 +88,7 @@ def print_worst(context: Context, results: Results) -> None:
     rows = [
         (
             Colored(context.code(severity), severity),
-            _names(found),
+            context.few(dict.fromkeys(finding.target for finding in found), _NAMED),
             check,
             _short(joined(found[0].detail, context.translator.say, context.lang)),
         )
@@ -101,14 +101,6 @@ def print_worst(context: Context, results: Results) -> None:
                  shown=len(rows), groups=len(groups), count=count)  # fmt: skip
     if rows:
         print_table(title, heads, rows)
-
-
-def _names(found: Sequence[Finding]) -> str:
-    return _few(list(dict.fromkeys(finding.target for finding in found)))
-
-
-def _few(named: Sequence[str]) -> str:
-    return ", ".join(named[:_NAMED]) + (f" +{len(named) - _NAMED}" if len(named) > _NAMED else "")
 
 
 def _short(text: str) -> str:
@@ -163,7 +155,7 @@ def _overrides(context: Context, results: Results) -> None:
             say(text("The profile sets this for no target of the run: {what}", what=what))
         elif made.change is not Change.TIGHTENS:
             by = text(", approved by {approver}", approver=made.approver) if made.approver else ""
-            targets = _few(made.targets)
+            targets = context.few(made.targets, _NAMED)
             say(
                 text("Not the limit of the standard profile on {targets}: {what} ({reason}{by})",
                      targets=targets, what=what, reason=made.reason, by=by)

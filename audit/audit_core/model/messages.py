@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -39,7 +39,8 @@ class Verbatim(Struct, frozen=True, kw_only=True, tag="verbatim"):
 class Message(Struct, frozen=True, kw_only=True, tag="message"):
     """A message id (its English text with `{name}` places), values for them, and its domain.
 
-    A value may be a message itself, at most `MAX_DEPTH` levels of them. `domain` is the package
+    A value may be a message itself, at most `MAX_DEPTH` levels of them, or a list: a tuple where it
+    is whole, a `CutList` where only its start is kept. `domain` is the package
     whose translations know the id; an empty one has none, and the id is shown as it stands.
     """
 
@@ -56,7 +57,29 @@ class Message(Struct, frozen=True, kw_only=True, tag="message"):
 
 
 Item = Scalar | Message | Verbatim
-Value = Item | tuple[Item, ...]
+
+
+class CutList(Struct, frozen=True, kw_only=True, tag="cut_list"):
+    """The start of a list, and how many items more it has (at least one)."""
+
+    items: tuple[Item, ...]
+    more: int
+
+    @property
+    def count(self) -> int:
+        """How many items the whole list has."""
+        return len(self.items) + self.more
+
+
+Values = tuple[Item, ...] | CutList
+Value = Item | Values
+
+
+def cut_to(items: Iterable[Item], most: int) -> Values:
+    """`items` in their order: all of them where they are at most `most`, else the first `most`."""
+    every = tuple(items)
+    more = len(every) - most
+    return CutList(items=every[:most], more=more) if more > 0 else every
 
 
 def msg(text: str, /, **args: Value) -> Message:
@@ -80,9 +103,9 @@ def named(error: BaseException) -> Message:
     return msg("{name}: {error}", name=type(error).__name__, error=verbatim(str(error)))
 
 
-def as_is(text: str) -> Message:
-    """`text` in every language: a value, or something that was written."""
-    return Message(id="{text}", args={"text": text})
+def as_is(value: Value) -> Message:
+    """`value` in every language: a list, or something that was written."""
+    return Message(id="{text}", args={"text": value})
 
 
 def filled(message: Message, **args: Value) -> Message:
@@ -108,6 +131,8 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
     match value:
         case tuple() | list():
             return tuple(_changed(v, change) for v in value)
+        case CutList():
+            return CutList(items=_changed(value.items, change), more=value.more)
         case Message():
             return with_texts(value, change)
         case Verbatim():
@@ -128,17 +153,28 @@ def utf8(text: str) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
+def items_of(value: Value) -> tuple[Item, ...]:
+    """The items that a list keeps; none where `value` is no list."""
+    match value:
+        case tuple():
+            return value
+        case CutList():
+            return value.items
+    return ()
+
+
 def _too_deep(values: Any, left: int) -> bool:
     for value in values:
         if isinstance(value, Message):
             if left <= 0 or _too_deep(value.args.values(), left - 1):
                 return True
-        elif isinstance(value, tuple) and _too_deep(value, left):
+        elif _too_deep(items_of(value), left):
             return True
     return False
 
 
 _YES, _NO, _NONE = msg("yes"), msg("no"), msg("none")
+_CUT = msg("{items}, … {count} in all")
 
 # --- rendering ----------------------------------------------------------------------------------
 
@@ -188,6 +224,9 @@ def _value(value: Value, translate: Translate, sep: str) -> str:
         case tuple():
             texts = sep.join(_value(item, translate, sep) for item in value)
             return texts if value else _rendered(_NONE, translate, sep, _NESTED_MAX)
+        case CutList():
+            whole = filled(_CUT, items=value.items, count=value.count)
+            return _rendered(whole, translate, sep, _SHOWN_MAX)
         case Message():
             return _rendered(value, translate, sep, _NESTED_MAX)
         case Verbatim():

@@ -60,7 +60,7 @@ def _usable(
 
 def _whole(accounts: Accounts, sources: Sources | Absent, judgement: Judgement) -> Judgement:
     """`judgement`, but no pass where accounts exist that were not checked."""
-    return seen_here(judgement, sources, "passwd", also=capped(accounts.nis))
+    return seen_here(judgement, sources, "passwd", also=accounts.nis)
 
 
 _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))

@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     Severity,
     Superset,
     Target,
+    Values,
     capped,
     check,
     failed,
@@ -83,7 +84,7 @@ def system_account_shells(
     count = sum(1 for account in accounts.rows if _service(account))
     seen = passed(msg("{count} service accounts, none with a login shell", count=count),
                   expected=expected)  # fmt: skip
-    return seen_here(seen, sources, "passwd", also=capped(accounts.nis))
+    return seen_here(seen, sources, "passwd", also=accounts.nis)
 
 
 def _with_shell(accounts: Accounts, secrets: dict[str, Secret], now: datetime) -> list[Account]:
@@ -100,7 +101,7 @@ def _password(account: Account, secrets: dict[str, Secret]) -> bool:
     return account.field == "shadowed" and secret is not None and secret.usable
 
 
-def _shells(accounts: list[Account]) -> tuple[str, ...]:
+def _shells(accounts: list[Account]) -> Values:
     return capped(f"{account.name} ({account.shell or '/bin/sh'})" for account in accounts)
 
 
@@ -170,7 +171,7 @@ def _reasons(groups: Iterable[str]) -> Message | None:
     return msg("What their members can do: {reasons}", reasons=tuple(why)) if why else None
 
 
-def _told(members: dict[str, set[str]]) -> tuple[str, ...]:
+def _told(members: dict[str, set[str]]) -> Values:
     return capped(f"{name}: {', '.join(sorted(who))}" for name, who in members.items() if who)
 
 

@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     Platform,
     Severity,
     Up,
+    Values,
     capped,
     check,
     expect,
@@ -48,7 +49,7 @@ from audit_linux.pam import (
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
 
 
-def _detail(found: tuple[Setting, ...]) -> tuple[str, ...]:
+def _detail(found: tuple[Setting, ...]) -> Values:
     sure = {True: "", False: " ?"}
     return capped(f"{s.path}: {s.runs or s.text}{sure[s.sure]}" for s in found)
 
@@ -106,7 +107,7 @@ def _rows(accounts: Accounts | Absent) -> tuple[Account, ...]:
     return () if isinstance(accounts, Absent) else accounts.rows
 
 
-def _all_deaf(accounts: Accounts | Absent, platform: Platform) -> tuple[str, ...]:
+def _all_deaf(accounts: Accounts | Absent, platform: Platform) -> Values:
     return capped(f"{a.name} ({a.shell or '-'})" for a in _rows(accounts) if _deaf(a, platform))
 
 

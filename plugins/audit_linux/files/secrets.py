@@ -24,6 +24,7 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Severity,
+    Values,
     capped,
     check,
     fact,
@@ -230,7 +231,7 @@ SECRETS_SEEN = fact(
 _NEEDS = (first_of(SECRETS, SECRETS_SEEN), known_or_absent(ACCOUNTS))
 
 
-def _labels(files: Iterable[SecretFile]) -> tuple[str, ...]:
+def _labels(files: Iterable[SecretFile]) -> Values:
     return capped(f"{file.path} ({file.kind}, {file.mode:04o})" for file in files)
 
 
@@ -268,11 +269,11 @@ def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     return passed(count, expected=expected)
 
 
-def _bare(names: tuple[str, ...]) -> Message:
+def _bare(names: Values) -> Message:
     return msg("Open to others: {names}", names=names)
 
 
-def _foreign(names: tuple[str, ...]) -> Message:
+def _foreign(names: Values) -> Message:
     return msg("Owned by another account: {names}", names=names)
 
 

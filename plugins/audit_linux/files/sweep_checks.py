@@ -13,6 +13,7 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     Target,
+    Values,
     capped,
     check,
     failed,
@@ -177,7 +178,7 @@ def _expected(wanted: tuple[str, ...] | None) -> Message:
     return msg("only what setuid_files declares: {names}", names=capped(wanted) or ("-",))
 
 
-def _names(entries: Iterable[Entry]) -> tuple[str, ...]:
+def _names(entries: Iterable[Entry]) -> Values:
     return capped(entry.text for entry in entries)
 
 
@@ -234,7 +235,7 @@ def _strong(found: Capable) -> bool:
     return bool(_OF_ROOT.search(found.caps)) and not _shipped(found.path)
 
 
-def _caps(found: Iterable[Capable]) -> tuple[str, ...]:
+def _caps(found: Iterable[Capable]) -> Values:
     return capped(f"{one.path} {one.caps}" for one in found)
 
 
@@ -323,7 +324,7 @@ def _lets_others(acl: Acl) -> bool:
     return any(entry.split(":")[:2] not in (["user", "0"], ["group", "0"]) for entry in acl.entries)
 
 
-def _acls(found: Iterable[Acl]) -> tuple[str, ...]:
+def _acls(found: Iterable[Acl]) -> Values:
     return capped(f"{acl.path} {' '.join(acl.entries)}" for acl in found)
 
 

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from audit_core.api.sdk import (
     Absent,
     ParseError,
-    capped,
     fact,
     msg,
 )
@@ -125,8 +124,13 @@ def _forwards(grammar: Grammar) -> Forwards:
         for output in outputs if output.kind in _FORWARDING for place in output.places or ("",)
     }  # fmt: skip
     others = {o.kind for o in outputs} - _FORWARDING - _STAYING
-    return Forwards(forwards=tuple(found), unread=capped(unread), others=capped(sorted(others)),
-                    routes=routes, inputs=tuple(inputs))  # fmt: skip
+    return Forwards(
+        forwards=tuple(found),
+        unread=tuple(sorted(set(unread))),
+        others=tuple(sorted(others)),
+        routes=routes,
+        inputs=tuple(inputs),
+    )
 
 
 def _below(statements: Iterable[Statement]) -> Iterator[Statement]:
@@ -157,7 +161,7 @@ def _route(grammar: Grammar, inputs: dict[str, str], sample: Sample, unread: lis
         kept=tuple(dict.fromkeys(p for route in found for p in route.kept)),
         sent=tuple(dict.fromkeys(p for route in found for p in route.sent)),
         perhaps=tuple(dict.fromkeys(p for route in found for p in route.perhaps)),
-        doubts=capped(dict.fromkeys(doubts)),
+        doubts=tuple(sorted(set(doubts))),
     )  # fmt: skip
 
 

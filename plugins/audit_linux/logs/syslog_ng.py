@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from audit_core.api.sdk import Absent, ParseError, capped, fact, msg
+from audit_core.api.sdk import Absent, ParseError, fact, msg
 from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.daemon_files import in_use
@@ -83,8 +83,8 @@ def _forwards(named: Named) -> Forwards:
     return Forwards(
         forwards=tuple(Forward(target=host, every=_whole(routes, host), file=_MAIN)
                        for host in hosts),
-        unread=capped(named.unread),
-        others=capped(sorted(others)),
+        unread=tuple(sorted(named.unread)),
+        others=tuple(sorted(others)),
         routes=routes,
         inputs=tuple(sorted(taken)),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
     ReadFiles,
     Severity,
     Up,
+    Values,
     capped,
     fact,
     failed,
@@ -151,15 +152,15 @@ def _misplaced(found: tuple[KeyFile, ...], accounts: Accounts | Absent) -> list[
     return [told(capped(names)) for names, told in rows if names]
 
 
-def _weak_keys(names: tuple[str, ...]) -> Message:
+def _weak_keys(names: Values) -> Message:
     return msg("Keys that are too short or of a weak type: {names}", names=names)
 
 
-def _loose(names: tuple[str, ...]) -> Message:
+def _loose(names: Values) -> Message:
     return msg("Files of keys that others may write: {names}", names=names)
 
 
-def _foreign(names: tuple[str, ...]) -> Message:
+def _foreign(names: Values) -> Message:
     return msg("Files of keys that belong to another account: {names}", names=names)
 
 

@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     ReadFiles,
     Severity,
     Up,
+    Values,
     capped,
     fact,
     failed,
@@ -174,7 +175,7 @@ def _short(keys: Mapping[str, PublicKey], sshd: Sshd, min_rsa: int) -> dict[str,
     return {path: key for path, key in keys.items() if weak(key, min_rsa) and _used(key, sshd)}
 
 
-def _texts(keys: Mapping[str, PublicKey]) -> tuple[str, ...]:
+def _texts(keys: Mapping[str, PublicKey]) -> Values:
     return capped(f"{path}: {key.text}" for path, key in keys.items())
 
 

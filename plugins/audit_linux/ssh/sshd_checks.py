@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     Severity,
     Subset,
     Target,
+    Values,
     capped,
     expect,
     failed,
@@ -37,7 +38,7 @@ from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
 from audit_linux.ssh.sshd_server import Server, sshd_check
 
 
-def _matched(overrides: list[Override]) -> tuple[str, ...]:
+def _matched(overrides: list[Override]) -> Values:
     return capped(f"Match {o.criteria}: {spelled(o.key)} {o.value}" for o in overrides)
 
 
@@ -362,7 +363,7 @@ _ONE_PROOF = PROOF | {
 }  # fmt: skip
 
 
-def _of_stack(pam: Pam) -> tuple[tuple[str, ...], bool]:
+def _of_stack(pam: Pam) -> tuple[Values, bool]:
     """The one-time password modules of sshd's stack, and whether nothing else may ask for more."""
     ways = paths(stack(pam, "sshd", "auth"), wrong_password)
     modules = {rule.module for way in ways for rule in way}

@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Severity,
     Subset,
     Target,
+    Values,
     capped,
     check,
     failed,
@@ -273,12 +274,12 @@ def _by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, lis
     return found
 
 
-def _beyond(grants: list[Grant], admins: frozenset[str]) -> tuple[str, ...]:
+def _beyond(grants: list[Grant], admins: frozenset[str]) -> Values:
     """Those of `grants` that others than the administrators have, for a reader."""
     return capped(_told(grant) for grant in grants if set(grant.who) - admins - _ROOT)
 
 
-def _entitled(full: list[Grant], groups: Groups | None) -> tuple[str, ...]:
+def _entitled(full: list[Grant], groups: Groups | None) -> Values:
     """The groups in `full`, each with its members."""
     entitled = {who for grant in full for who in grant.who if who.startswith("%")}
     there = groups.members if groups else {}
@@ -371,22 +372,22 @@ def _commands(sudoers: Sudoers, of_whom: dict[str, list[int]], called: frozenset
     return ", ".join([*told][:_MOST_TOLD]) + more or "-"
 
 
-def _any_command(names: tuple[str, ...]) -> Message:
+def _any_command(names: Values) -> Message:
     return msg("Others may run any command as root: {names}", names=names)
 
 
-def _any_file(names: tuple[str, ...]) -> Message:
+def _any_file(names: Values) -> Message:
     return msg("Others may read any file as root, /etc/shadow among them: {names}", names=names)
 
 
-def _not_checked(names: tuple[str, ...]) -> Message:
+def _not_checked(names: Values) -> Message:
     return msg(
         "What these commands do, and who may change them, was not checked; look at them: {names}",
         names=names,
     )
 
 
-def _paged(names: tuple[str, ...]) -> Message:
+def _paged(names: Values) -> Message:
     return msg("The pager of these commands can start a shell before systemd 247: {names}",
                names=names)  # fmt: skip
 

@@ -11,6 +11,7 @@ from audit_core.api.sdk import (
     Judgement,
     Message,
     Severity,
+    Values,
     capped,
     check,
     failed,
@@ -45,7 +46,7 @@ def _silent(sudoers: Sudoers, scope: str) -> bool:
     )
 
 
-def _lines(sudoers: Sudoers, scopes: list[str]) -> tuple[str, ...]:
+def _lines(sudoers: Sudoers, scopes: list[str]) -> Values:
     return capped(dict.fromkeys(s.line for s in sudoers.logging if s.scope in scopes))
 
 

@@ -15,7 +15,6 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Severity,
-    capped,
     check,
     fact,
     failed,
@@ -74,7 +73,7 @@ def _mandatory(lines: list[str]) -> Mandatory:
             found = re.match(r"\s*SELINUX\s*=\s*(\w+)", value)
             configured = found[1].lower() if found else configured
         elif path == _LSM:
-            others = capped(name for name in value.split(",") if name not in _KNOWN)
+            others = tuple(sorted(set(value.split(",")) - _KNOWN))
         elif path == _APPARMOR and value.endswith(")"):
             loaded += 1
             enforced += value.endswith((" (enforce)", " (kill)"))

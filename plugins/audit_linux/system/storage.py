@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     Partial,
     ReadFiles,
     Severity,
+    Values,
     capped,
     check,
     complete,
@@ -151,7 +152,7 @@ def _holding(place: MountedPath, mounts: tuple[Mount, ...]) -> Mount | None:
     return by_name or next((m for m in mounts if m.place == place.mounted), None)
 
 
-def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> tuple[str, ...]:
+def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> Values:
     return capped(f"{m.place} ({m.device})" for m in mounts if m.encrypted is encrypted)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from audit_core.model import ConnectError, Lack, Way, msg
+from audit_core.model import ConnectError, Lack, Way, cut_to, msg
 from audit_core.model.errors import ConfigError
 from audit_shell import hostkeys
 from audit_shell.access import JumpLogin, SshLogin
@@ -79,9 +79,8 @@ def _host_keys(ways: Iterable[Way]) -> Iterator[Lack]:
     found = {access: key for access, key in results(_shown, unknown) if key is not None}
     if found:
         told = [f"{access.place} {key}".strip() for access, key in found.items()]
-        more = f", +{len(told) - _SHOWN}" if len(told) > _SHOWN else ""
         detail = msg("unknown host keys: {count} ({keys})",
-                     count=len(told), keys=", ".join(told[:_SHOWN]) + more)  # fmt: skip
+                     count=len(told), keys=cut_to(told, _SHOWN))  # fmt: skip
         targets = tuple(id for access in found for id in unknown[access])
         yield Lack(targets=targets, detail=detail, unknown_peer=True)
 

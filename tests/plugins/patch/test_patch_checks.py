@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import audit_patch
-from audit_core.model import Absent, Judgement, Platform, Reason, Verdict, msg
+from audit_core.model import Absent, CutList, Judgement, Platform, Reason, Verdict, msg
 from audit_patch import checks
 from audit_patch.model import (
     Automatic,
@@ -238,7 +238,7 @@ def test_what_is_pending_is_named_and_counted() -> None:
         checks.security_updates, security, apt_lists(1), APT, BOOKWORM, NOW, None
     ).detail[0]
     assert detail.args["count"] == 25
-    assert detail.args["names"] == (*(f"p{i} 1" for i in range(20)), "+5")
+    assert detail.args["names"] == CutList(items=tuple(f"p{i} 1" for i in range(20)), more=5)
 
 
 def test_a_stricter_age_is_kept() -> None:
