@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from audit_core.model import Conclusion, Result, msg
+from audit_core.model import Conclusion, Result, Target, msg
 from audit_core.model.gradings import Grading, GradingKind
 from audit_core.model.results import Clause
 from audit_excel import overall
@@ -28,7 +28,6 @@ _PARTLY = Result.PARTLY_CONFORMING
 
 def cell_value(view: View, field: CellField, object: str = "") -> Value:
     """What `field` holds, of the run or of `object`."""
-    target = view.targets.get(object)
     match field:
         case CellField.CONCLUSIONS:
             return tuple(line for lines in overall.conclusions(view) for line in lines)
@@ -47,13 +46,22 @@ def cell_value(view: View, field: CellField, object: str = "") -> Value:
         CellField.ALARM: view.alarm,
         CellField.DISCLAIMER: view.disclaimer,
         CellField.OBJECT: view.name(object),
-        CellField.OBJECT_TYPE: view.object_type(target.object_type) if target else "",
-        CellField.ADDRESS: (target.address or "") if target else "",
-        CellField.ZONE: (target.zone or "") if target else "",
-        CellField.BUSINESS_SYSTEM: (target.business_system or "") if target else "",
-        CellField.OWNER: (target.owner or "") if target else "",
+        **_of_target(view, view.targets.get(object)),
     }
-    return (texts[field],) if texts[field] else ()
+    return (texts[field],) if texts.get(field) else ()
+
+
+def _of_target(view: View, target: Target | None) -> dict[CellField, str]:
+    """What the inventory says of an object; nothing of one that it does not hold."""
+    if target is None:
+        return {}
+    return {
+        CellField.OBJECT_TYPE: view.object_type(target.object_type),
+        CellField.ADDRESS: target.address or "",
+        CellField.ZONE: target.zone or "",
+        CellField.BUSINESS_SYSTEM: target.business_system or "",
+        CellField.OWNER: target.owner or "",
+    }
 
 
 class Columns:

@@ -73,13 +73,24 @@ def _counted(context: Context, count: Count) -> str:
 
 
 def _print_words(context: Context, system: SystemConclusion) -> None:
-    text, zh, grading = context.text, context.lang == "zh", system.grading
-    score = grading.score_zh if zh else grading.score_en
+    _print_score(context, system)
+    _print_grade(context, system)
+    _print_open(context, system)
+
+
+def _print_score(context: Context, system: SystemConclusion) -> None:
+    text, grading = context.text, system.grading
+    score = grading.score_zh if context.lang == "zh" else grading.score_en
     say(text("{score}: {bounds}; settled: {decided} of {total} clauses", score=score,
              bounds=percent(system.score) or "-", decided=system.units_decided,
              total=system.units_total))  # fmt: skip
+
+
+def _print_grade(context: Context, system: SystemConclusion) -> None:
+    """The word for the system, those that are still possible, and why."""
+    text, zh = context.text, context.lang == "zh"
     word = grade_word(system, context.translator)
-    names = {g.id: g.zh if zh else g.en for g in grading.grades}
+    names = {g.id: g.zh if zh else g.en for g in system.grading.grades}
     possible = ("、" if zh else ", ").join(names[id] for id in system.range)
     if word:
         say(text("Conclusion: {word}; possible: {possible}", word=word, possible=possible))
@@ -87,6 +98,11 @@ def _print_words(context: Context, system: SystemConclusion) -> None:
         say(text("Conclusion: none yet; possible: {possible}", possible=possible))
     if system.why:
         say(joined(system.why, context.translator.say, context.lang))
+
+
+def _print_open(context: Context, system: SystemConclusion) -> None:
+    """Risks, the questions that are missing, and the settings that nobody verified."""
+    text, grading = context.text, system.grading
     if system.risks:
         say(text("Major risks: {major}; high risks: {high}; problems found first: {problems}",
                  major=_number(system.major_risks), high=_number(system.high_risks),

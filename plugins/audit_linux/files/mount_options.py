@@ -8,6 +8,7 @@ and nodev; `defaults` takes nothing back.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from msgspec import Struct
@@ -108,44 +109,89 @@ def mount_options(
 
     `own`: the paths that shall be mounts of their own; elsewhere one that is none is only named.
     """
-    asked = sorted(pair.rpartition(":")[::2] for pair in wanted)
     expected = msg("{pairs}", pairs=capped(wanted))
     lines = {line.path: line for line in (fstab if isinstance(fstab, tuple) else ())}
-    seen = [(path, option, mount) for path, option in asked if (mount := _mount(mounts, path))]
-    seen += [(m.path, option, m) for m in mounts.rows if _REMOVABLE.fullmatch(m.path)
-             for option in ("nosuid", "nodev")]  # fmt: skip
-    lacking = [_text(p, o, m) for p, o, m in seen if o not in m.options
-               and (p == m.path or p in own or p in lines)]  # fmt: skip
-    shared = [_text(p, o, m) for p, o, m in seen if o not in m.options]
-    later = [f"{p}: {o}" for p, o, m in seen if o in m.options and p == m.path
-             and p in lines and not lines[p].has(o)]  # fmt: skip
-    idle = [f"{p}: {o}" for p, o, m in seen if o not in m.options and p in lines
-            and lines[p].has(o)]  # fmt: skip
+    seen = list(_pairs(mounts, wanted, lines))
+    if told := _wrong(seen, own):
+        return failed(*told, expected=expected)
+    if shared := [pair.text for pair in seen if not pair.there]:
+        detail = msg("No mounts of their own, and without the option; whether the site asks for it "
+                     "is to be asked: {names}", names=capped(shared))  # fmt: skip
+        return undetermined(detail, expected=expected)
+    fine = msg("{names}", names=capped(pair.name for pair in seen) or ("-",))
+    return passed(fine, expected=expected) if seen else undetermined(fine, expected=expected)
+
+
+class _Pair(Struct, frozen=True, kw_only=True):
+    """An option that a path shall have, the mount that decides, and the path's line of fstab."""
+
+    path: str
+    option: str
+    mount: Mount
+    line: Line | None
+
+    @property
+    def there(self) -> bool:
+        """Whether the option is in effect."""
+        return self.option in self.mount.options
+
+    @property
+    def own(self) -> bool:
+        """Whether the path is a mount of its own."""
+        return self.path == self.mount.path
+
+    @property
+    def written(self) -> bool:
+        """Whether fstab gives the option."""
+        return self.line is not None and self.line.has(self.option)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the option is in effect after the next boot, too, so far as fstab says."""
+        return self.line is None or self.written
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}: {self.option}"
+
+    @property
+    def text(self) -> str:
+        """`/tmp: nosuid`, or `/tmp (in /): nosuid` where it is no mount of its own."""
+        return self.name if self.own else f"{self.path} (in {self.mount.path}): {self.option}"
+
+
+def _pairs(mounts: Mounts, wanted: frozenset[str], lines: Mapping[str, Line]) -> Iterator[_Pair]:
+    """What is wanted of the paths that are there, and of what was plugged in."""
+    asked = sorted(pair.rpartition(":")[::2] for pair in wanted)
+    removable = [mount.path for mount in mounts.rows if _REMOVABLE.fullmatch(mount.path)]
+    every = (*asked, *((path, option) for path in removable for option in ("nosuid", "nodev")))
+    for path, option in every:
+        mount = mounts.at(path) if path in removable else _mount(mounts, path)
+        if mount is not None:
+            yield _Pair(path=path, option=option, mount=mount, line=lines.get(path))
+
+
+def _wrong(seen: list[_Pair], own: frozenset[str]) -> tuple[Message, ...]:
+    """The options that lack, now or after the next boot."""
+    lacking = [p.text for p in seen if not p.there and (p.own or p.path in own or p.line)]
+    later = [p.name for p in seen if p.there and p.own and not p.lasting]
+    idle = [p.name for p in seen if p.written and not p.there]
     rows = (
         (lacking, msg("Without the option: {names}", names=capped(lacking))),
         (later, msg("Mounted with it, but /etc/fstab lacks it: {names}", names=capped(later))),
         (idle, msg("Set in /etc/fstab, but not in effect: {names}", names=capped(idle))),
     )
-    told: tuple[Message, ...] = tuple(detail for names, detail in rows if names)
-    if told:
-        return failed(*told, expected=expected)
-    if shared:
-        detail = msg("No mounts of their own, and without the option; whether the site asks for it "
-                     "is to be asked: {names}", names=capped(shared))  # fmt: skip
-        return undetermined(detail, expected=expected)
-    fine = msg("{names}", names=capped(f"{p}: {o}" for p, o, _ in seen) or ("-",))
-    return passed(fine, expected=expected) if seen else undetermined(fine, expected=expected)
+    return _of_some(rows)
+
+
+def _of_some(rows: tuple[tuple[list[str], Message], ...]) -> tuple[Message, ...]:
+    return tuple(detail for names, detail in rows if names)
 
 
 def _mount(mounts: Mounts, path: str) -> Mount | None:
     """The mount that decides for `path`; None where only one of its own would."""
     found = mounts.at(path)
     return found if found and (found.path == path or path in _OF_EVERYBODY) else None
-
-
-def _text(path: str, option: str, mount: Mount) -> str:
-    """`/tmp: nosuid`, or `/tmp (in /): nosuid` where it is no mount of its own."""
-    return f"{path}: {option}" if path == mount.path else f"{path} (in {mount.path}): {option}"
 
 
 FACTS = (FSTAB,)

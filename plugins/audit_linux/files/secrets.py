@@ -205,19 +205,24 @@ def parse_secrets(answer: Answer) -> Secrets | Partial | Absent:
     """The files that were found; incomplete where a directory or a file was closed."""
     text = answer.stdout.decode("utf-8", "surrogateescape")
     rows, problems = read_rows(enumerate(text.split("\0")[:_MOST_ROWS][:-1] or [], 1), _place)
-    errors = [line for line in answer.stderr.splitlines() if line]
-    closed = [line for line in errors if not any(harmless in line for harmless in _HARMLESS)]
-    tools = any(tool.encode() in line for line in errors for tool in (_GREP, _SED))
-    if closed or tools or answer.truncated:
+    if answer.truncated or any(map(_hides, answer.stderr.splitlines())):
         problems.append(msg("Some files were not searched for secrets"))
     if not rows:
         detail = msg("Some files were not searched for secrets")
         return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
-    found = Secrets(
-        files=tuple(sorted((r for r in rows if r.kind != "d"), key=lambda r: (r.path, r.kind))),
-        folders={row.path: row.mode for row in rows if row.kind == "d"},
-    )
-    return partial(found, problems)
+    return partial(_sorted(rows), problems)
+
+
+def _hides(line: bytes) -> bool:
+    """Whether a complaint of the search may stand for files that were not looked at."""
+    of_tool = any(tool.encode() in line for tool in (_GREP, _SED))
+    return bool(line) and (of_tool or not any(harmless in line for harmless in _HARMLESS))
+
+
+def _sorted(rows: Iterable[SecretFile]) -> Secrets:
+    folders = {row.path: row.mode for row in rows if row.kind == "d"}
+    files = (row for row in rows if row.kind != "d")
+    return Secrets(files=tuple(sorted(files, key=lambda r: (r.path, r.kind))), folders=folders)
 
 
 _ASK = Command(

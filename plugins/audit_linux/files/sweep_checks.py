@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from audit_core.api.sdk import (
@@ -22,7 +22,6 @@ from audit_core.api.sdk import (
     msg,
     optional,
     passed,
-    present,
     undetermined,
 )
 from audit_linux.declared import declared
@@ -141,8 +140,7 @@ def setuid_files(
     unowned: frozenset[str] | Absent | None,
 ) -> Judgement:
     """Only programs that the system needs are setuid or setgid."""
-    there = [e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000]
-    live = [e for e in there if not _inert(e.path, mounts)]
+    live = [e for e in _setuid(sweep) if not _inert(e.path, mounts)]
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
@@ -152,8 +150,7 @@ def setuid_files(
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
                      count=len(bad), names=_names(bad))  # fmt: skip
-        told = msg("From no package: {names}", names=capped(e.path for e in alien))
-        return failed(detail, *present(told if alien else None), expected=expected)
+        return failed(detail, *_of_none(alien), expected=expected)
     if unknown:
         detail = msg("Ask whether these setuid or setgid programs are needed: {names}",
                      names=_names(unknown))  # fmt: skip
@@ -170,6 +167,15 @@ def _of_no_package(
     if packaged is None:
         return path in (known(unowned) or ())
     return not isinstance(packaged, Absent) and of_no_package(path, packaged)
+
+
+def _setuid(sweep: Sweep) -> Iterator[Entry]:
+    return (e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000)
+
+
+def _of_none(alien: list[Entry]) -> tuple[Message, ...]:
+    told = msg("From no package: {names}", names=capped(e.path for e in alien))
+    return (told,) if alien else ()
 
 
 def _expected(wanted: tuple[str, ...] | None) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -249,13 +250,18 @@ def _elsewhere(
     live = [d for name, d in told.items() if isinstance(processes, Absent)
             or running(processes, (name,))]  # fmt: skip
     closed = tuple(daemon.detail for daemon in live if isinstance(daemon, Absent))
-    routes = [r for d in live if isinstance(d, Forwards) for r in d.routes if r.facility in LOGINS]
-    places = dict.fromkeys(p for r in routes for p in (*r.kept, *r.sent, *r.perhaps))
+    places = _places(daemon for daemon in live if isinstance(daemon, Forwards))
     names = [p for p in places if p not in _FILES and _may_hold(p, tree, login)]
     if names:
         away = msg("Records about logins go to {places}, which were not read", places=capped(names))
         return (*closed, away)
     return closed
+
+
+def _places(daemons: Iterable[Forwards]) -> dict[str, None]:
+    """Where records of logins go, or may go."""
+    routes = [r for daemon in daemons for r in daemon.routes if r.facility in LOGINS]
+    return dict.fromkeys(p for r in routes for p in (*r.kept, *r.sent, *r.perhaps))
 
 
 def _may_hold(place: str, tree: LogTree | Absent, login: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
 
@@ -113,15 +113,22 @@ def _unwritten(seen: _Daemons, routes: list[Route]) -> tuple[str, ...]:
         return ()
     since = seen.tree.now - _WEEK
     live = [f.path for f in seen.tree.files if not f.folder and f.size and f.changed >= since]
-    found: dict[str, None] = {}
-    for facility in LOGINS:
-        own = [route for route in routes if route.facility == facility]
-        places = dict.fromkeys(place for route in own for place in (*route.kept, *route.sent))
-        names = [place.removeprefix("/var/log/") for place in places]
-        below = all(place.startswith("/var/log/") for place in places)
-        if below and not any(is_log(path, name) for path in live for name in names):
-            found.update(dict.fromkeys(places))
-    return tuple(found)
+    every = [_places(route for route in routes if route.facility == one) for one in LOGINS]
+    stale = (places for places in every if not _written(places, live))
+    return tuple(dict.fromkeys(place for places in stale for place in places))
+
+
+def _places(routes: Iterable[Route]) -> list[str]:
+    """Where records are kept or sent, each place once."""
+    return list(dict.fromkeys(p for route in routes for p in (*route.kept, *route.sent)))
+
+
+def _written(places: list[str], live: list[str]) -> bool:
+    """Whether one of `places` is among the `live` files of /var/log, or one lies elsewhere."""
+    if not all(place.startswith("/var/log/") for place in places):
+        return True
+    names = [place.removeprefix("/var/log/") for place in places]
+    return any(is_log(path, name) for path in live for name in names)
 
 
 def _best(routes: Iterable[Route]) -> Fate:
@@ -193,29 +200,17 @@ def log_routing(
     """
     expected = msg("records of auth and authpriv in a file, in a journal on disk, or on another "
                    "machine")  # fmt: skip
-    live = {p.name for p in running(processes, ("rsyslogd", "syslog-ng", *_OTHERS))}
-    read = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
-    seen = _Daemons(
-        rsyslog=rsyslog if "rsyslogd" in live else None,
-        syslog_ng=syslog_ng if "syslog-ng" in live else None,
-        journal=journal,
-        journald=bool(running(processes, ("systemd-journald",))),
-        tree=tree,
-        others=tuple(sorted(name for name in live if not _rules(read.get(name)))),
-    )
+    seen = _seen(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
     routes, place = _routes(seen), _journal(seen)
     detail = (*_daemons(seen, place), *(_told(f, routes) for f in _facilities(routes)))
     journal_seen = place is JournalStorage.DISK and _has_journal(tree)
-    settled = journal_seen or all(
-        route.fate in (Fate.KEPT, Fate.SENT) for route in routes if route.facility in LOGINS
-    )
     if not journal_seen and (lost := _lost(routes)):
         beside = _audit_trail(processes, audited, tree)
         gaps = (*lost, *beside, *_gaps(seen, place), *detail)
         sure = place is not JournalStorage.DISK and not beside and not _gaps(seen, place)
         return (failed if sure else undetermined)(*gaps, expected=expected)
     stale = () if journal_seen else _unwritten(seen, routes)
-    if settled and not stale:
+    if (journal_seen or _sure(routes)) and not stale:
         return passed(*detail, expected=expected)
     old = (msg("Nothing was written for {days} days to {files}", days=7, files=stale),)
     return undetermined(*(old if stale else _gaps(seen, place)), *detail, expected=expected)
@@ -235,6 +230,30 @@ def _audit_trail(
     ask = msg("Ask whether the audit log also holds failed logins, use of privilege and account "
               "changes (ausearch -m USER_AUTH,USER_CMD,ADD_USER)")  # fmt: skip
     return present(audited.told, ask)
+
+
+def _seen(
+    processes: tuple[Process, ...],
+    read: Mapping[str, Forwards | Absent | None],
+    journal: JournalConf | Absent | None,
+    tree: LogTree | Absent,
+) -> _Daemons:
+    """What is known of the daemons that run; `read` are the rules by the daemon's name."""
+    live = {p.name for p in running(processes, (*read, *_OTHERS))}
+    return _Daemons(
+        rsyslog=read["rsyslogd"] if "rsyslogd" in live else None,
+        syslog_ng=read["syslog-ng"] if "syslog-ng" in live else None,
+        journal=journal,
+        journald=bool(running(processes, ("systemd-journald",))),
+        tree=tree,
+        others=tuple(sorted(name for name in live if not _rules(read.get(name)))),
+    )
+
+
+def _sure(routes: list[Route]) -> bool:
+    """Whether all records of logins are surely kept or sent."""
+    own = (route for route in routes if route.facility in LOGINS)
+    return all(route.fate in (Fate.KEPT, Fate.SENT) for route in own)
 
 
 def _has_journal(tree: LogTree | Absent) -> bool:

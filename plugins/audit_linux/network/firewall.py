@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
@@ -59,12 +61,21 @@ def chains_seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     iptables is iptables-legacy, both tell the same chains.
     """
     listed = tuple(chain for table in tables for chain in table or ())
-    shown = {(c.family, c.table) for c in listed if c.tool == "iptables"}
-    foreign = {(c.family, c.table) for c in nft or () if any(r.foreign for r in c.rules)}
-    ours = (c for c in nft or () if (c.family, c.table) not in shown & foreign)
-    own = {structs.replace(c, tool="") for c in listed if c.tool == "iptables"}
-    more = (c for c in listed if c.tool == "iptables" or structs.replace(c, tool="") not in own)
-    return tuple(dict.fromkeys((*ours, *more)))
+    own = [chain for chain in listed if chain.tool == "iptables"]
+    return tuple(dict.fromkeys((*_whole(nft or (), own), *_not_told(own, listed))))
+
+
+def _whole(nft: Ruleset, own: list[Chain]) -> Iterator[Chain]:
+    """The chains of `nft` but those of tables that it cannot show and iptables itself shows."""
+    shown = {(c.family, c.table) for c in own}
+    foreign = {(c.family, c.table) for c in nft if any(rule.foreign for rule in c.rules)}
+    return (c for c in nft if (c.family, c.table) not in shown & foreign)
+
+
+def _not_told(own: list[Chain], listed: Ruleset) -> Iterator[Chain]:
+    """Those of iptables itself, and those of other tools that it does not tell, in their order."""
+    told = {structs.replace(c, tool="") for c in own}
+    return (c for c in listed if c.tool == "iptables" or structs.replace(c, tool="") not in told)
 
 
 def chains_of(*saved: Saved | Absent | None) -> Ruleset:

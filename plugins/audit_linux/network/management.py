@@ -262,10 +262,7 @@ def management_sources(
 ) -> Judgement:
     """The ports over which this host is administered can be reached from few addresses only."""
     gaps = tuple(gap.detail for gap in (nft, iptables) if isinstance(gap, Absent))
-    settings = known(sysctl)
-    asked = _asked(listeners, settings is not None and not ipv6_off(settings))
-    if isinstance(ip6tables, Absent):
-        asked = [one for one in asked if one[1] == "tcp4"]
+    asked = _asked(listeners, _ipv6(known(sysctl)) and not isinstance(ip6tables, Absent))
     allowed, bad = _declared(target)
     if bad:
         return undetermined(msg("admin_sources: not a network: {entries}", entries=capped(bad)))
@@ -275,13 +272,12 @@ def management_sources(
         return undetermined(*gaps)
     tables = chains_of(saved, saved6, legacy, legacy6)
     seen = chains_seen(known(nft), known(iptables), known(ip6tables), tables)
-    names = tuple(n for n in interfaces(settings or {}) if not _VIRTUAL.match(n))[:64]
+    names = _real_interfaces(known(sysctl) or {})
     try:
         ways = _ways(asked, names, target.address, by_name(seen))
     except TooLong:
         return undetermined(msg("The ruleset takes too long to follow"))
-    handed = (known(listed) or (), *((known(one) or Saved()).published
-                                     for one in (saved, saved6, legacy, legacy6)))  # fmt: skip
+    handed = (known(listed) or (), *_published(saved, saved6, legacy, legacy6))
     unlisted = legacy_unlisted(seen, (saved, saved6), (legacy, legacy6))
     unfollowed = (*present(unlisted), *_unfollowed(seen, handed, {port for port, _ in asked}))
     beyond = _beyond(ways, allowed, most)
@@ -289,6 +285,20 @@ def management_sources(
         _Answer(ways=tuple(ways), surely=beyond[0], maybe=beyond[1]),
         unfollowed, tuple(_elsewhere(sshd, wrappers)), allowed is None,
     )  # fmt: skip
+
+
+def _ipv6(settings: dict[str, str] | None) -> bool:
+    """Whether the kernel is known to speak IPv6."""
+    return settings is not None and not ipv6_off(settings)
+
+
+def _real_interfaces(settings: dict[str, str]) -> tuple[str, ...]:
+    return tuple(name for name in interfaces(settings) if not _VIRTUAL.match(name))[:64]
+
+
+def _published(*saved: Saved | Absent | None) -> Iterator[tuple[Published, ...]]:
+    """What each tool's saved rules hand on."""
+    return ((known(one) or Saved()).published for one in saved)
 
 
 def _unfollowed(

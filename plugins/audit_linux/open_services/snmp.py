@@ -133,19 +133,27 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
         return ServiceState(
             doubts=unread(own), fine=msg("It listens on the loopback interface only")
         )
-    elsewhere = [" ".join(row) for row in rows if row[0] in _INCLUDES]
     other = [row for p in service.processes or () if (row := _other(p.words))]
-    doubts = unread(own)
-    if few := [c.text for c in known if c.few]:
-        doubts += (msg("Ask whether communities that everybody knows may stay, which only read and "
-                       "only for these addresses: {names}", names=capped(few)),)  # fmt: skip
-    if elsewhere or other:
-        doubts += (msg("Files that were not read: {names}", names=capped([*elsewhere, *other])),)
+    doubts = (*unread(own), *_to_ask(known), *_not_read(rows, other))
     fine = msg("No community named public or private in {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     if other:
         told, doubts = (), told + doubts
     return ServiceState(open=told, doubts=doubts, fine=fine)
+
+
+def _to_ask(known: list[Community]) -> tuple[Message, ...]:
+    """What to ask about communities that everybody knows and few may use."""
+    few = [c.text for c in known if c.few]
+    asked = msg("Ask whether communities that everybody knows may stay, which only read and "
+                "only for these addresses: {names}", names=capped(few))  # fmt: skip
+    return (asked,) if few else ()
+
+
+def _not_read(rows: list[list[str]], other: list[str]) -> tuple[Message, ...]:
+    """Files that are included, or named on the command line, and were not read."""
+    names = [*(" ".join(row) for row in rows if row[0] in _INCLUDES), *other]
+    return (msg("Files that were not read: {names}", names=capped(names)),) if names else ()
 
 
 def _known_to_all(rows: list[list[str]], service: Service) -> list[Community]:
