@@ -16,16 +16,10 @@ from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.daemon_files import in_use
 from audit_linux.logs.forwards import Forward, Forwards
 from audit_linux.logs.routes import LOGINS, SAMPLES, Route, Sample, by_every_name
+from audit_linux.logs.rsyslog_grammar import Grammar
 from audit_linux.logs.rsyslog_rules import Trial
-from audit_linux.logs.rsyslog_syntax import (
-    Grammar,
-    Output,
-    Rule,
-    Statement,
-    Token,
-    Unknown,
-    scan,
-)
+from audit_linux.logs.rsyslog_scanner import Token, scan
+from audit_linux.logs.rsyslog_statements import Output, Rule, Statement, Unknown
 
 _MAIN = "/etc/rsyslog.conf"
 # SUSE writes the sockets of changed roots to the second one at each start, and includes it.

@@ -23,7 +23,7 @@ from audit_linux.logs.routes import (
     selects,
     starts,
 )
-from audit_linux.logs.rsyslog_syntax import (
+from audit_linux.logs.rsyslog_statements import (
     Call,
     Chain,
     Enter,

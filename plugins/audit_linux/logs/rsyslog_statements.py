@@ -1,0 +1,95 @@
+"""What rules of rsyslog consist of: conditions, actions and where they lead."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+Value = str | int
+
+
+class Variable(Struct, frozen=True):
+    """A property of a record, such as `msg`, or a variable of the rules (`!x`, `.x`)."""
+
+    name: str
+
+
+class Literal(Struct, frozen=True):
+    """Text or a number; several of them are an array."""
+
+    values: tuple[Value, ...]
+
+
+class Call(Struct, frozen=True):
+    """A function with its arguments."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+
+
+class Negation(Struct, frozen=True):
+    """`times` times `not` before an operand."""
+
+    times: int
+    operand: Expression
+
+
+class Chain(Struct, frozen=True):
+    """Operands with the operators between them, which apply from left to right."""
+
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+
+
+class Selector(Struct, frozen=True):
+    """A selector of the old form: `auth,authpriv.*`."""
+
+    text: str
+
+
+class Filter(Struct, frozen=True):
+    """A property filter: `:msg, !contains, "text"`."""
+
+    name: str
+    operator: str
+    negated: bool
+    text: str
+
+
+Expression = Variable | Literal | Call | Negation | Chain | Selector | Filter
+
+
+class Output(Struct, frozen=True):
+    """An action. `backup`: it is done at times only. `file` is where it stands."""
+
+    kind: str
+    places: tuple[str, ...]
+    file: str
+    backup: bool = False
+
+
+class Stop(Struct, frozen=True):
+    """The record is not looked at any further."""
+
+
+class Enter(Struct, frozen=True):
+    """The rules of another ruleset come next."""
+
+    ruleset: str
+
+
+class Rule(Struct, frozen=True):
+    """Statements under a condition; `text` is how it stands. A condition None is not read."""
+
+    condition: Expression | None
+    text: str
+    then: tuple[Statement, ...]
+    other: tuple[Statement, ...] = ()
+
+
+class Unknown(Struct, frozen=True):
+    """What was not read: anything may be done there."""
+
+    text: str
+
+
+Statement = Output | Stop | Enter | Rule | Unknown
