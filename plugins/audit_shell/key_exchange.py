@@ -1,8 +1,8 @@
 """What an SSH server shows to every client before a login: its algorithms and its host keys.
 
-The lists come from the connection that is logged in to, whose key exchange signs them. An RSA key,
-whose name does not tell its length, is looked at in a connection of its own, in which nobody logs
-in; the names of all other types tell enough.
+The lists come from the connection that is logged in to, whose key exchange signs them. The name of
+an RSA key does not tell its length. OpenSSH tells all its keys after the login; of another server
+the key is looked at in a connection of its own, in which nobody logs in.
 """
 
 from __future__ import annotations

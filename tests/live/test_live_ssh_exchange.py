@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -35,7 +36,7 @@ from audit_linux.ssh.sshd import Servers, parse_sshd_t
 from audit_linux.ssh.sshd import Sshd as Settings
 from audit_linux.ssh.sshd_offered import OfferedAlgorithms, shown_server
 from audit_shell.key_exchange import StoredKeyExchange, parse_key_exchange
-from audit_shell.ssh import SshAccess, SshTransport, _host_key, _server_keys
+from audit_shell.ssh import SshAccess, SshTransport, _host_key, _library, _server_keys
 from core.fakes import new_run, shell_route
 from live.patience import PATIENCE_S, eventually
 from live.sshd import Sshd, program
@@ -122,7 +123,27 @@ def test_weak_algorithms_are_told_without_any_rights(weak: Sshd) -> None:
     assert seen(strong.sshd_kex, found).detail[0].args["weak"] == ("diffie-hellman-group1-sha1",)
 
 
-def test_a_busy_server_is_asked_again(weak: Sshd) -> None:
+def test_keys_that_the_server_told_after_the_login_cost_no_connection(
+    weak: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SshTransport(access(weak)).open() as session:
+        session.run(b"true\n", deadline_s=PATIENCE_S, limit=100)
+        monkeypatch.setattr(_server_keys, "_connected", None)
+        shown = session.key_exchange(PATIENCE_S)
+    assert seen(sshd_host_key_size, read(shown)).detail[0].args["names"] == (
+        "ssh-dss",
+        "ssh-rsa 1024",
+    )
+    begin = struct.pack(">I", 23) + b"hostkeys-00@openssh.com\0"
+    for more, keys in (
+        (b"\0\0\0\1a\0\0\0\0", (b"a", b"")), (b"", ()), (b"\0\0\0\2a", ()), (b"\0\0", ()),
+    ):  # fmt: skip
+        assert _library._told_keys(begin + more) == keys
+    assert _library._told_keys(struct.pack(">I", 23) + b"hostkeys-prove-0@x.com\0\0") == ()
+
+
+def test_a_busy_server_is_asked_again(weak: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_library, "host_keys", lambda _: ())
     waiting: list[socket.socket] = []
 
     def taken() -> bool:

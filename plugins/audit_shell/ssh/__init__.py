@@ -131,7 +131,10 @@ class SshSession(Closing):
         return exchange.reply(ended, detail)
 
     def key_exchange(self, seconds: float) -> StoredKeyExchange:
-        """What the server shows to every client; one more connection where it has RSA keys."""
+        """What the server shows to every client.
+
+        One more connection where it has an RSA key and did not tell it after the login.
+        """
         return shown(self._link, time.monotonic() + seconds)
 
     def _kill_all(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import struct
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _PACKET_MAX = 256 << 10  # as OpenSSH: PACKET_MAX_SIZE; the library itself would read 4 GiB
 _BANNER_MAX = 16 << 10
 _FIRST_MAX = 64
+_HOST_KEYS = b"hostkeys-00@openssh.com"
 _IMPORTING = threading.Lock()
 
 
@@ -75,6 +77,15 @@ def offered(transport: paramiko.Transport, list: str) -> tuple[str, ...]:
     return tuple(lists.get(list, ()))
 
 
+def host_keys(transport: paramiko.Transport) -> tuple[bytes, ...]:
+    """All host keys of the server, as it told them after the login; empty where it did not.
+
+    OpenSSH does so since 6.8 (PROTOCOL, 2.5), with what it sends first of all to a new login.
+    """
+    keys: tuple[bytes, ...] = transport.host_keys  # type: ignore[attr-defined]
+    return keys
+
+
 def said_first(transport: paramiko.Transport) -> bytes:
     """The first bytes that the server sent, at most 64, whatever it is."""
     said: bytes = transport.packetizer.said_first  # type: ignore[attr-defined]
@@ -111,7 +122,29 @@ def _client() -> type[paramiko.Transport]:
                 self.offers = named
             return named
 
+        host_keys: tuple[bytes, ...] = ()
+
+        def _parse_global_request(self, m: Any) -> Any:
+            self.host_keys = _told_keys(m.get_remainder()) or self.host_keys
+            return super()._parse_global_request(m)
+
     return Client
+
+
+def _told_keys(request: bytes) -> tuple[bytes, ...]:
+    """The keys in the global request that tells them; none in another, or in a broken one."""
+    head = struct.pack(">I", len(_HOST_KEYS)) + _HOST_KEYS
+    at, keys = len(head) + 1, list[bytes]()  # after the name: whether a reply is wanted
+    if not request.startswith(head):
+        return ()
+    while at < len(request):
+        size = int.from_bytes(request[at : at + 4])
+        key = request[at + 4 : at + 4 + size]
+        if len(request) - at < 4 or len(key) < size:
+            return ()
+        keys.append(key)
+        at += 4 + size
+    return tuple(keys)
 
 
 @functools.cache

@@ -31,14 +31,15 @@ _BUSY = (b"Exceeded MaxStartups", b"Not allowed at this time")
 def shown(link: Link, until: float) -> StoredKeyExchange:
     """The lists of this connection, its host key, and the RSA key where there is one.
 
-    A key that does not come by `until`, a moment of the monotonic clock, is `unread`.
+    What the server told after the login spares a connection of its own for the RSA key. A key that
+    does not come by `until`, a moment of the monotonic clock, is `unread`.
     """
     lists = {ours: list(_library.offered(link.transport, name)) for ours, name in _LISTS.items()}
     own = link.transport.get_remote_server_key()
-    keys, unread = {own.get_name(): own.asbytes()}, []
+    keys, unread = {own.get_name(): own.asbytes()}, list[str]()
     algorithm = next((name for name in _BY_RSA if name in lists["host_keys"]), None)
     if algorithm is not None and _RSA not in keys:
-        blob = _key(link, algorithm, lists, until)
+        blob = _told(link) or _key(link, algorithm, lists, until)
         if blob is None:
             unread.append(algorithm)
         else:
@@ -48,6 +49,12 @@ def shown(link: Link, until: float) -> StoredKeyExchange:
         through="" if link.parent is None else link.parent.access.place,
         keys={type: base64.b64encode(blob).decode() for type, blob in keys.items()},
     )  # fmt: skip
+
+
+def _told(link: Link) -> bytes | None:
+    """The RSA key among those that the server told after the login; the first is in use."""
+    begin = len(_RSA).to_bytes(4) + _RSA.encode()
+    return next((key for key in _library.host_keys(link.transport) if key.startswith(begin)), None)
 
 
 def _key(link: Link, algorithm: str, lists: Mapping[str, list[str]], until: float) -> bytes | None:
