@@ -25,6 +25,7 @@ from audit_core.api.sdk import (
     Provider,
     Severity,
     Target,
+    Values,
     capped,
     check,
     fact,
@@ -183,7 +184,7 @@ def package_integrity(verified: Verified) -> Judgement:
     return passed(whole if verified.whole else core, expected=expected)
 
 
-def _paths(rows: Iterator[Differing]) -> tuple[str, ...]:
+def _paths(rows: Iterator[Differing]) -> Values:
     return capped(row.path for row in rows)
 
 
