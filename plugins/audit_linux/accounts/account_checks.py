@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     Severity,
     Subset,
     Superset,
+    Values,
     capped,
     check,
     expect,
@@ -363,11 +364,11 @@ def _has_password(account: Account, secrets: dict[str, Secret]) -> bool:
     return secret is not None and secret.usable
 
 
-def _can_log_in(names: tuple[str, ...]) -> Message:
+def _can_log_in(names: Values) -> Message:
     return msg("Default accounts that can log in: {names}", names=names)
 
 
-def _without_shell(names: tuple[str, ...]) -> Message:
+def _without_shell(names: Values) -> Message:
     return msg("Default accounts with a password, which services may take although they have no "
                "login shell: {names}", names=names)  # fmt: skip
 

@@ -241,7 +241,7 @@ def _open(defs: LoginDefs | Absent | None, defaults: set[int | None]) -> list[Me
 _OF_PROFILE = _OBEYS | {"sh", "dash", "ash", "lksh", "pdksh", "yash", "busybox"}
 
 
-def _other_shells(accounts: Accounts | Absent) -> tuple[str, ...]:
+def _other_shells(accounts: Accounts | Absent) -> Values:
     """The accounts whose shell has other start-up files (csh, zsh, fish), or is not known."""
     return capped(
         f"{a.name} ({a.shell})"
