@@ -50,7 +50,7 @@ def _print_risks(context: Context, risks: tuple[RiskRow, ...]) -> None:
     text = context.text
     heads = (text("rule"), text("asked"), text("clause"), text("targets"), text("verdicts"))
     rows = [
-        (risk.id, risk.title, ", ".join(risk.clauses), _targets(risk.targets),
+        (risk.id, risk.title, ", ".join(risk.clauses), context.few(risk.targets, _NAMED),
          ", ".join(verdict.value for verdict in risk.verdicts))
         for risk in risks
     ]  # fmt: skip

@@ -131,7 +131,7 @@ HERE: dict[str, str] = {
     "QuestionsView.counts": "How much there is to answer.",
     "RiskRow.id": "`risk/RULE`, as `missing` of the results names it.",
     "RiskRow.rule": "Number of the rule; `risks:` of a file of answers names it.",
-    "RiskRow.title": f"What it is about. {_LANGUAGE}",
+    "RiskRow.title": f"What it is about. {LANGUAGE}",
     "RiskRow.clauses": "Ids of the clauses that name it; none where it is a person's alone.",
     "RiskRow.state": "`suspected`: a step of its clauses is denied; `open`: no step decides it.",
     "RiskRow.targets": "Objects where its steps are denied; at most 50.",

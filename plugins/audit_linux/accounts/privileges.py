@@ -157,7 +157,7 @@ def root_groups(
     none = msg("No account except administrators is in a group that gives root rights")
     return seen_here(
         passed(none, listed, expected=expected), sources, "passwd", "group",
-        also=capped(dict.fromkeys((*accounts.nis, *groups.nis))),
+        also=tuple(dict.fromkeys((*accounts.nis, *groups.nis))),
     )  # fmt: skip
 
 
