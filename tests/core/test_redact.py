@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit_core.store.redact import redact
+from audit_core.store.redact import Redactor, redact
 
 KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\nBBBB\n-----END OPENSSH PRIVATE KEY-----\n"
 TABLE = [
@@ -59,3 +59,12 @@ def test_known_secrets_go_wherever_they_stand() -> None:
 def test_ten_megabytes_on_one_line_take_no_quadratic_time() -> None:
     assert redact(b"password" * 1_250_000).rules == ()
     assert redact(b"-----BEGIN PRIVATE KEY-----" * 100_000).rules == ("private-key",)
+
+
+def test_a_text_that_was_clean_is_cut_once_its_secret_is_known() -> None:
+    known: list[bytes] = []
+    redactor = Redactor(lambda: tuple(known))
+    assert redactor.text("as pl4inw0rd") == "as pl4inw0rd"
+    known.append(b"pl4inw0rd")
+    for _ in range(2):
+        assert redactor.text("as pl4inw0rd") == "as [redacted:known-secret]"

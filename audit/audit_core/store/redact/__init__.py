@@ -21,6 +21,7 @@ from audit_core.store.redact._assigned import without_assigned
 from audit_core.store.redact._shapes import RULES, Cut
 
 _SHORTEST = 4
+_MOST_TEXTS = 256
 _ELLIPSES = ("…", "...")
 
 
@@ -45,13 +46,25 @@ class Redactor:
     ) -> None:
         self._secrets = secrets
         self._rules = rules
+        self._texts: dict[tuple[str, tuple[bytes, ...]], str] = {}
 
     def __call__(self, data: bytes, *, cut: bool = False) -> Redacted:
         """`data` without secrets; `cut` as for `redact`."""
         return redact(data, self._secrets(), self._rules, cut=cut)
 
     def text(self, text: str) -> str:
-        """`text` without secrets; one that ends with an ellipsis was cut, perhaps within one."""
+        """`text` without secrets; one that ends with an ellipsis was cut, perhaps within one.
+
+        Texts come again with each answer (how it was asked), so that the last ones are kept.
+        """
+        key = (text, self._secrets())
+        if key not in self._texts:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            self._texts[key] = self._text(text)
+        return self._texts[key]
+
+    def _text(self, text: str) -> str:
         mark = next((mark for mark in _ELLIPSES if text.endswith(mark)), "")
         raw = text.removesuffix(mark).encode("utf-8", "backslashreplace")
         return self(raw, cut=bool(mark)).data.decode("utf-8", "replace") + mark
@@ -73,6 +86,8 @@ def redact(
     `rules` are looked for beside those of the core. `cut` says that `data` may end in the middle:
     of a secret, too.
     """
+    if not data:  # most complaints of programs
+        return Redacted(data=data, rules=())
     wide = _wide(data)
     if wide is not None:
         inner = redact(data.decode(wide, "surrogatepass").encode("utf-8", "surrogatepass"),
