@@ -31,6 +31,7 @@ def test_1_only_where_what_fail_on_asks_for_holds(toys: Toy) -> None:
     toys.run().ended(0)
     expected = {
         "high": 1, "low": 1, "undetermined": 1, "1.0": 1, "1.1": 0, "new": 1, "1.1,undetermined": 1,
+        "toy/1.0": 1,
     }  # fmt: skip
     found = {w: toys("results", "latest", *store, "--fail-on", w).code for w in expected}
     assert found == expected

@@ -81,7 +81,7 @@ def test_no_sudoers_line_for_a_target_without_sudo(bare: dict[str, str], tmp_pat
     lines = []
     for sudo in ("per-command", "none"):
         path.write_text(text.format(sudo=sudo))
-        words = ("plan", "gbt22239-l3", "-i", path, "--grants", "audit")
+        words = ("plan", "--sudoers", "audit", "gbt22239-l3", "-i", path)  # as --grants
         lines.append(dengbao(*words, env=bare).ended(0).stdout.count("NOPASSWD"))
     assert lines[0] > 10
     assert lines[1] == 0

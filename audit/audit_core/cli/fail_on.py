@@ -26,10 +26,14 @@ class FailOn(Struct, frozen=True, kw_only=True):
 
 
 def read(words: Iterable[str], profile: Profile) -> FailOn:
-    """`words` (comma-separated, several) as a condition; raises UsageError for an unknown one."""
-    given = {word for one in words for word in one.split(",") if word}
+    """`words` (comma-separated, several) as a condition; raises UsageError for an unknown one.
+
+    A clause may stand behind its catalog and a slash, as it is printed where several are assessed.
+    """
     severities = {s.value: s for s in Severity}
     clauses = {c.id: None for c in profile.clauses}
+    longer = {f"{c.catalog}/{c.id}": c.id for c in profile.clauses}
+    given = {longer.get(word, word) for one in words for word in one.split(",") if word}
     for word in sorted(given - {NEW, UNDETERMINED, *severities, *clauses}):
         raise UsageError(
             msg(

@@ -259,7 +259,7 @@ class _Commands:
         self._scope(plan)
         self._option(plan, "--verbose", action="store_true",
                      help=msg("print every request on every target"))  # fmt: skip
-        self._option(plan, "--grants", nargs="?", const="dengbao", metavar="USER",
+        self._option(plan, "--grants", "--sudoers", nargs="?", const="dengbao", metavar="USER",
                      help=msg("print the least privileges that USER needs on the targets "
                               "(default: dengbao)"))  # fmt: skip
         self._format(plan)
