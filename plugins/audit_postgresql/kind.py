@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import Kind, Schema, msg
+from collections.abc import Iterable
+from typing import Any
+
+from audit_core.api.sdk import Kind, Part, Propose, Schema, Target, msg
 
 
 class PostgresqlSettings(Schema, frozen=True, kw_only=True):
@@ -12,6 +15,18 @@ class PostgresqlSettings(Schema, frozen=True, kw_only=True):
     """
 
     administrators: tuple[str, ...] | None = None
+
+
+_PORT = 5432
+
+
+def servers(target: Target, listeners: Any) -> Iterable[Part]:
+    """A server where the host listens at the port of PostgreSQL, loopback included."""
+    for item in listeners or ():
+        if item.protocol == "tcp" and item.port == _PORT:
+            why = msg("The host listens: {socket}", socket=item.text)
+            yield Part(id="postgresql", settings={}, why=why)
+            return
 
 
 POSTGRESQL = Kind(
@@ -25,6 +40,7 @@ POSTGRESQL = Kind(
     alone=True,
     needs_access=True,
     access="postgresql",
+    propose=(Propose(parent="host", needs=("linux.listeners",), make=servers),),
 )
 
 KINDS = (POSTGRESQL,)

@@ -1,7 +1,9 @@
 """Until when releases are supported, as data.
 
-Source: https://www.postgresql.org/support/versioning/ and the release notes there. The dates of
-releases 10 to 17 and the minor releases of 2025-08-14 are certain; what came later may be newer.
+The ends are those of https://www.postgresql.org/support/versioning/ (12 to 16 and before also as
+endoflife.date has them; 17 and 18 by the rule there: the second Thursday of November, five years
+after the first release). The minor releases are those that postgresql.org announced at `READ`: a
+server may be older than what came since, never older than what is told here.
 """
 
 from __future__ import annotations
@@ -20,14 +22,15 @@ from audit_core.api.sdk import (
 )
 from audit_postgresql.server import RELEASE, Release
 
-READ = "2025-08-14"
+READ = "2025-11-13"
 ENDS = {
     90: "2015-10-08", 91: "2016-10-27", 92: "2017-11-09", 93: "2018-11-08", 94: "2020-02-13",
     95: "2021-02-11", 96: "2021-11-11", 10: "2022-11-10", 11: "2023-11-09", 12: "2024-11-21",
     13: "2025-11-13", 14: "2026-11-12", 15: "2027-11-11", 16: "2028-11-09", 17: "2029-11-08",
+    18: "2030-11-14",
 }  # fmt: skip
 """The day of the last minor release of each major release; 9.6 is 96."""
-MINOR = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+MINOR = {13: 23, 14: 20, 15: 15, 16: 11, 17: 7, 18: 1}
 """The newest minor release of each major release at `READ`."""
 
 _ORIGINAL = "PostgreSQL"

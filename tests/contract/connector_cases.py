@@ -273,10 +273,11 @@ big = made("big", "endpoint", hellos({self.port}, server_name="big.example", lim
         )
 
 
-class Postgresql(Case):
-    """A connector that a third party wrote, with a real server."""
+class ExampleDatabase(Case):
+    """A connector that a third party wrote, with a real PostgreSQL server."""
 
     name = "example_db"
+    query = "postgres_plugin.query"
 
     def prepare(self) -> None:
         pytest.importorskip("psycopg")
@@ -290,12 +291,12 @@ class Postgresql(Case):
             own.execute(f"COMMENT ON ROLE audit IS '{PASSWORD}'")
         remark = "(SELECT shobj_description('audit'::regrole, 'pg_authid'))"
         self.source = f"""
-from postgres_plugin.query import Query
-plain = made("plain", "example_db", Query(sql="SELECT 1 AS plain"))
-echo = made("echo", "example_db", Query(sql="SELECT {remark} AS told"))
-error = made("error", "example_db", Query(sql="SELECT CAST({remark} AS int)"))
-slow = made("slow", "example_db", Query(sql="SELECT pg_sleep(600)", timeout_s=1))
-big = made("big", "example_db", Query(sql="SELECT generate_series(1, 100000) AS n", limit=1000))
+from {self.query} import Query
+plain = made("plain", "{self.name}", Query(sql="SELECT 1 AS plain"))
+echo = made("echo", "{self.name}", Query(sql="SELECT {remark} AS told"))
+error = made("error", "{self.name}", Query(sql="SELECT CAST({remark} AS int)"))
+slow = made("slow", "{self.name}", Query(sql="SELECT pg_sleep(600)", timeout_s=1))
+big = made("big", "{self.name}", Query(sql="SELECT generate_series(1, 100000) AS n", limit=1000))
 """
 
     def _start(self) -> None:
@@ -378,4 +379,20 @@ def _tell_password(connection: socket.socket, number: int) -> None:
     connection.sendall(b"E" + struct.pack("!I", len(said) + 4) + said)
 
 
-CASES: tuple[type[Case], ...] = (Ssh, Local, Ports, Tls, Postgresql)
+class Postgresql(ExampleDatabase):
+    """The connector of audit_postgresql, without TLS, so that what is said can be planted."""
+
+    name = "postgresql"
+    query = "audit_database.query"
+
+    def install(self, site: Path, *checks: str) -> Path:
+        return Case.install(self, site, *checks)
+
+    def _entry(self, id: str, address: str, port: int, secret: str) -> str:
+        return (
+            f"  - {{id: {id}, kind: postgresql, address: {address}, access: "
+            f"{{user: audit, port: {port}, tls: plain, password: 'env:{secret}'}}}}\n"
+        )
+
+
+CASES: tuple[type[Case], ...] = (Ssh, Local, Ports, Tls, ExampleDatabase, Postgresql)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from contract.connector_cases import PASSWORD, Postgresql
+from contract.connector_cases import PASSWORD, ExampleDatabase
 from core import toy
 from live.product import dengbao, environment
 
 pytestmark = pytest.mark.live
 
 
-class Roles(Postgresql):
+class Roles(ExampleDatabase):
     """The plugin with a profile of its own checks."""
 
     def install(self, site: Path, *checks: str) -> Path:
