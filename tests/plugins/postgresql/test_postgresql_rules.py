@@ -15,6 +15,11 @@ def rule(type_: str, database: str, user: str, address: str, mask: str, method: 
                 address=address or None, netmask=mask or None, auth_method=method)  # fmt: skip
 
 
+def _rule(words: tuple[str, ...], method: str) -> Rule:
+    type_, database, user, address, mask = words
+    return rule(type_, database, user, address, mask, method)
+
+
 ANY4, NONE4 = "0.0.0.0", "0.0.0.0"
 HOST32 = "255.255.255.255"
 
@@ -43,7 +48,7 @@ HOST32 = "255.255.255.255"
 def test_which_rules_are_reached(
     before: tuple[str, ...], then: tuple[str, ...], reached: bool
 ) -> None:
-    rules = (rule(*before, "scram-sha-256"), rule(*then, "trust"))
+    rules = (_rule(before, "scram-sha-256"), _rule(then, "trust"))
     assert (rules[1] in reachable(rules)) is reached
 
 

@@ -1,0 +1,159 @@
+"""One session with a real server: what it refuses, how it ends, and the ways to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from audit_core.model import ConnectError, HostName, KeyFile, Reply, Status
+from audit_database.access import Tls
+from audit_database.query import EVERY, Query
+from audit_postgresql import session
+from audit_postgresql.access import PostgresqlAccess
+from audit_shell.access import JumpLogin
+from live.patience import eventually
+from live.postgresql_server import PASSWORD, PostgresqlServer
+from live.sshd import Sshd
+
+pytestmark = pytest.mark.live
+
+HBA = """\
+local all all scram-sha-256
+hostssl all all 127.0.0.0/8 scram-sha-256
+"""
+
+
+class Here:
+    """A way to the server; names are what they resolve to."""
+
+    target: Any = None
+
+    def __init__(self, access: PostgresqlAccess) -> None:
+        self.access = access
+
+    def address(self, name: str) -> str:
+        return {"localhost": "127.0.0.1"}.get(name, name)
+
+    def secret(self, reference: str) -> str:
+        return {"env:GOOD": PASSWORD, "env:BAD": "wrong"}[reference]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    # 5 slots, 3 of them for superusers
+    with PostgresqlServer(HBA, max_connections="5", superuser_reserved_connections="3") as started:
+        started.sql(
+            f"CREATE ROLE audit LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE closed",
+            "REVOKE CONNECT ON DATABASE closed FROM PUBLIC", "CREATE TABLE held (a int)",
+            "GRANT SELECT ON held TO audit", 'CREATE DATABASE "dbname=x host=evil.test"',
+        )  # fmt: skip
+        yield started
+
+
+def way(server: PostgresqlServer, **changed: Any) -> Here:
+    access = {"user": "audit", "password": "env:GOOD", "address": "localhost",
+              "port": server.port, "tls_ca": str(server.ca), **changed}  # fmt: skip
+    return Here(PostgresqlAccess(**access))
+
+
+def asked(server: PostgresqlServer, *requests: Query, **changed: Any) -> list[Reply]:
+    with session.open(way(server, **changed)) as opened:
+        return list(opened.ask(requests))
+
+
+def test_statements_only_read(server: PostgresqlServer) -> None:
+    statements = (
+        "CREATE TABLE made (a int)", "SELECT 1; DROP TABLE held", "SET TRANSACTION READ WRITE",
+        "DO $$ BEGIN SET TRANSACTION READ WRITE; CREATE TABLE made (a int); END $$",
+    )  # fmt: skip
+    asked(server, *(Query(sql=sql) for sql in statements), user="postgres")
+    assert server.sql("SELECT to_regclass('made') IS NULL, to_regclass('held') IS NULL") == [
+        (True, False)
+    ]
+
+
+def test_limits(server: PostgresqlServer) -> None:
+    many = "SELECT generate_series(1, 100000) AS n"
+    slow, rows, size, none, missing = asked(
+        server, Query(sql="SELECT pg_sleep(60)", timeout_s=1), Query(sql=many, rows=3),
+        Query(sql=many, limit=100), Query(sql="SELECT 1 AS one WHERE false"),
+        Query(sql="SELECT * FROM nowhere"),
+    )  # fmt: skip
+    assert slow.status is Status.TIMED_OUT
+    assert rows.truncated
+    assert rows.stdout.splitlines()[1:] == [b"[1]", b"[2]", b"[3]"]
+    assert size.truncated
+    assert len(size.stdout) <= 100
+    assert (none.status, none.stdout.splitlines()[1:]) == (Status.ANSWERED, [])
+    assert missing.status is Status.NOT_PRESENT
+
+
+def test_each_database_that_takes_the_account(server: PostgresqlServer) -> None:
+    (reply,) = asked(server, Query(sql="SELECT 1 AS one", database=EVERY))
+    assert b'{"database": "postgres"}' in reply.stdout
+    assert b'{"database": "dbname=x host=evil.test"}' in reply.stdout  # a name, no address
+    assert b"closed" not in reply.stdout
+
+
+def test_a_lock_is_not_waited_for(server: PostgresqlServer) -> None:
+    with psycopg.connect(host=str(server.folder), port=server.port, user="postgres",
+                         password=PASSWORD, dbname="postgres") as own:  # fmt: skip
+        own.execute("LOCK TABLE held")
+        (reply,) = asked(server, Query(sql="SELECT * FROM public.held", timeout_s=20))
+        own.rollback()
+    assert reply.status is Status.TIMED_OUT
+
+
+def test_a_session_that_is_ended_is_told(server: PostgresqlServer) -> None:
+    with session.open(way(server)) as opened:
+        server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'audit'")
+        with pytest.raises(ConnectError) as told:
+            list(opened.ask((Query(sql="SELECT 1"),)))
+    assert not told.value.refused
+
+
+def test_a_full_server_refuses_no_login(server: PostgresqlServer) -> None:
+    def gone() -> bool:
+        return server.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'audit'") == [(0,)]
+
+    assert eventually(gone)
+    with session.open(way(server)), session.open(way(server)), pytest.raises(ConnectError) as told:
+        session.open(way(server))
+    assert not told.value.refused
+
+
+@pytest.mark.parametrize(
+    ("changed", "refused"),
+    [
+        ({"password": "env:BAD"}, True),
+        ({"tls": Tls.PLAIN}, True),  # pg_hba.conf admits none without TLS
+        ({"tls_name": "other.test"}, False),
+        ({"tls_ca": None}, False),  # not one of this machine's authorities
+        ({"port": 1}, False),
+    ],
+)
+def test_why_there_is_no_login(
+    server: PostgresqlServer, changed: dict[str, Any], refused: bool
+) -> None:
+    with pytest.raises(ConnectError) as told:
+        session.open(way(server, **changed))
+    assert told.value.refused is refused
+    assert PASSWORD not in str(told.value.detail)
+
+
+def test_a_socket_and_a_jump_host(server: PostgresqlServer) -> None:
+    question = Query(sql="SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    (local,) = asked(server, question, socket=str(server.folder))
+    assert local.stdout.splitlines()[1:] == [b"[false]"]
+    with Sshd() as jump:
+        login = JumpLogin(user=jump.user, address=HostName("localhost"), port=jump.port,
+                          key=KeyFile(str(jump.client_key)), known_hosts=str(jump.known_hosts),
+                          host_key_name="127.0.0.1")  # fmt: skip
+        with session.open(way(server, jump=login)) as opened:
+            (far,) = opened.ask((question,))
+            assert opened.info.through is not None
+            assert far.stdout.splitlines()[1:] == [b"[true]"]
+        assert jump.log.read_text().count("Accepted publickey") == 1
