@@ -204,7 +204,8 @@ def test_a_record_states_what_people_said_with_author_and_date(
 ) -> None:
     at = next(c for c in small_results.conclusions if c.target == "web1" and c.open_steps)
     said = StepAnswer(
-        question="q", verdict=AnswerVerdict.AFFIRMED, state=AnswerState.COUNTS, by="=张三",
+        question=f"{at.catalog}/{at.clause}/1", verdict=AnswerVerdict.AFFIRMED,
+        state=AnswerState.COUNTS, by="=张三",
         date="2026-11-20", entered="2026-11-21", valid_until="2027-05-22",
         text="重置须经\n书面审批", attachments=(
             Attachment(name="form.pdf", sha256="ab" * 32, stored="ab" * 32, size=1),

@@ -37,7 +37,7 @@ class AccessReader:
         connector = self._connector(place, node, kind)
         schema = connector.access
         assert schema is not None  # noqa: S101 (only such connectors are chosen)
-        settings = schema(**self._fields(place, node, schema))
+        settings = schema(**self._fields(place, node, schema, kind))
         return Access(via=connector.name, settings=self._checked(place, settings, address))
 
     def _connector(self, place: YamlPath, node: Node, kind: Kind) -> Connector:
@@ -59,13 +59,15 @@ class AccessReader:
             self._document.fail((*place, "via"), one_of(known), got, hint)
         return known[name]
 
-    def _fields(self, place: YamlPath, node: Node, schema: type[Struct]) -> dict[str, Any]:
+    def _fields(
+        self, place: YamlPath, node: Node, schema: type[Struct], kind: Kind
+    ) -> dict[str, Any]:
         known, found = fields(schema), {}
         for key, entry in node.value.items():
             if key == "via":
                 continue
             if key not in known:
-                self._keys.unknown(entry.line, place, key, (*known, "via"))
+                self._keys.unknown(entry.line, place, key, (*known, "via"), reached=kind)
             found[key] = self._document.convert(known[key].type, entry.node, (*place, key))
         for name, field in known.items():
             if field.required and name not in found:

@@ -52,11 +52,20 @@ class Keys:
         """The kinds that targets of `kind` may have parts of, by key."""
         return self.registry.kinds.parts_of(kind)
 
-    def unknown(self, line: int, place: YamlPath, key: str, known: Iterable[str]) -> NoReturn:
-        """Refuses `key` at `place`, where only `known` are."""
+    def unknown(
+        self,
+        line: int,
+        place: YamlPath,
+        key: str,
+        known: Iterable[str],
+        *,
+        reached: Kind | None = None,
+    ) -> NoReturn:
+        """Refuses `key` at `place`, where only `known` are; in the access to the kind `reached`."""
         every = sorted(known)
         expected = msg("one of the keys {keys}", keys=tuple(every))
-        self._document.fail_at(line, (*place, key), expected, seen(key), self._hint(key, every))
+        hint = self._hint(key, every, reached)
+        self._document.fail_at(line, (*place, key), expected, seen(key), hint)
 
     def unknown_kind(self, line: int, place: YamlPath, id: str) -> NoReturn:
         """Refuses `id` as the kind of a target."""
@@ -70,9 +79,13 @@ class Keys:
         expected = msg("one of {known}", known=known)
         self._document.fail_at(line, (*place, "kind"), expected, seen(id), hint)
 
-    def _hint(self, key: str, known: list[str]) -> Message:
+    def _hint(self, key: str, known: list[str], reached: Kind | None) -> Message:
         owners = [id for id, kind in self.kinds.items() if key in self.settings(kind)]
-        owners += [name for name, c in self.registry.connectors.items() if _has(c.access, key)]
+        owners += [
+            name
+            for name, connector in self.registry.connectors.items()
+            if _has(connector.access, key) and (reached is None or reached.id in connector.kinds)
+        ]
         if owners:
             return msg("; it belongs to {owners}", owners=tuple(owners))
         word = nearest(key, known)

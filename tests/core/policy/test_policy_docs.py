@@ -27,8 +27,10 @@ def test_the_inventories_are_inventories(tmp_path: Path) -> None:
     path.write_text(quick, encoding="utf-8")
     ids = [t.id for t in load_inventory(path, registry()).targets]
     assert ids == ["web1", "web1/tls:443", "app1", "db1", "db1/backup:db"]
-    (text,) = blocks("en/inventory.md")
-    path.write_text(text, encoding="utf-8")
+    hosts, databases = blocks("en/inventory.md")
+    path.write_text(databases, encoding="utf-8")
+    assert [t.kind for t in load_inventory(path, registry()).targets] == ["postgresql"]
+    path.write_text(hosts, encoding="utf-8")
     inventory = load_inventory(path, registry())
     assert [t.id for t in inventory.targets] == [
         "web1", "web1/tls:443", "web1/backup:db", "db1", "this-machine", "dc1",
