@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _MACOS = """
 import importlib, os, pkgutil, select, signal, socket, sys, types
+import zoneinfo  # the standard library cannot load it where the platform is not that of its build
 
 sys.modules["_scproxy"] = types.SimpleNamespace(_get_proxy_settings=dict, _get_proxies=dict)
 for module, starts in (

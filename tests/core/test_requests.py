@@ -87,6 +87,8 @@ def _other(value: Any) -> Any:
             return not value
         case int():
             return value + 5
+        case str():
+            return value + "?"
         case tuple():
             return (*value, 77)
         case Reason():

@@ -80,12 +80,10 @@ class Keys:
         self._document.fail_at(line, (*place, "kind"), expected, seen(id), hint)
 
     def _hint(self, key: str, known: list[str], reached: Kind | None) -> Message:
+        connectors = {n: c for n, c in self.registry.connectors.items() if _has(c.access, key)}
+        near = [n for n, c in connectors.items() if reached is not None and reached.id in c.kinds]
         owners = [id for id, kind in self.kinds.items() if key in self.settings(kind)]
-        owners += [
-            name
-            for name, connector in self.registry.connectors.items()
-            if _has(connector.access, key) and (reached is None or reached.id in connector.kinds)
-        ]
+        owners += near or connectors
         if owners:
             return msg("; it belongs to {owners}", owners=tuple(owners))
         word = nearest(key, known)
