@@ -10,7 +10,6 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     check,
-    expect,
     failed,
     known,
     known_or_absent,
@@ -112,7 +111,7 @@ def tls_enforced(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
 
 def _tls_settings(settings: Settings, *, absent: bool) -> Judgement:
     names = ("ssl", "ssl_min_protocol_version")
-    values = msg("{values}", values=", ".join(f"{n} = {settings.get(n) or '-'}" for n in names))
+    values = settings.told(*names)
     if "ssl" in settings.values and not settings.on("ssl"):
         # without rules for other machines there would be nothing to protect
         return undetermined(values) if absent else failed(values)
@@ -186,9 +185,7 @@ def superuser_remote(auth: ClientAuth, roles: tuple[Role, ...]) -> Judgement:
 def _everywhere(auth: ClientAuth, name: str) -> Rule | None:
     """The rule by which `name` is let in from all addresses, before one that rejects him."""
     for rule in auth.rules:
-        network = rule.network
-        wide = rule.address == "all" or (network is not None and network.prefixlen == 0)
-        if rule.type == "local" or not wide or not _names(rule, name):
+        if not rule.everywhere or not _names(rule, name):
             continue
         if not rule.admits:
             return None  # of one kind of address; the other kind is as rare as it is wide
@@ -216,17 +213,10 @@ def listen_addresses(settings: Settings, auth: ClientAuth | Absent) -> Judgement
     rules = known(auth)
     if rules is None:
         return undetermined(listens)
-    wide = [rule for rule in rules.admitting if _is_wide(rule)]
+    wide = [rule for rule in rules.admitting if rule.everywhere]
     if wide:
         return failed(listens, msg("Rules for all addresses: {rules}", rules=_told(wide)))
-    return expect(True, detail=(listens, msg("No rule for all addresses")))
-
-
-def _is_wide(rule: Rule) -> bool:
-    network = rule.network
-    return rule.address == "all" or (
-        rule.type != "local" and network is not None and network.prefixlen == 0
-    )
+    return passed(listens, msg("No rule for all addresses"))
 
 
 CHECKS = (

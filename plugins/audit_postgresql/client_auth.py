@@ -67,6 +67,12 @@ class Rule(Struct, frozen=True, kw_only=True):
         return network is None or not network.is_loopback
 
     @property
+    def everywhere(self) -> bool:
+        """Whether connections from all addresses, of IPv4 or IPv6, fit."""
+        network = self.network
+        return self.address == "all" or (network is not None and network.prefixlen == 0)
+
+    @property
     def text(self) -> str:
         """The rule in the order of pg_hba.conf."""
         words = (

@@ -127,7 +127,7 @@ def page_checksums(settings: Settings) -> Judgement:
     names = ("data_checksums", "fsync", "full_page_writes")
     if hidden := unseen(settings, *names):
         return hidden
-    told = msg("{values}", values=", ".join(f"{n} = {settings.get(n) or '-'}" for n in names))
+    told = settings.told(*names)
     return passed(told) if all(settings.on(name) for name in names) else failed(told)
 
 

@@ -11,7 +11,6 @@ from audit_core.api.sdk import (
     DAY,
     Down,
     Judgement,
-    Message,
     Severity,
     Up,
     check,
@@ -109,11 +108,6 @@ def _destinations(settings: Settings) -> set[str]:
     return {word.strip() for word in settings.get("log_destination").split(",")}
 
 
-def _told(settings: Settings, *names: str) -> Message:
-    pairs = (f"{name} = {settings.get(name) or '-'}" for name in names)
-    return msg("{values}", values=", ".join(pairs))
-
-
 def _logs_connections(value: str) -> bool:
     # a list of what is logged since release 18: receipt, authentication, authorization, all
     return bool({word.strip() for word in value.split(",")} & {"on", "all", "authentication"})
@@ -128,7 +122,7 @@ def connection_log(settings: Settings) -> Judgement:
     names = ("log_connections", "log_disconnections")
     if hidden := unseen(settings, *names):
         return hidden
-    told = _told(settings, *names, "log_destination", "logging_collector")
+    told = settings.told(*names, "log_destination", "logging_collector")
     if not _logs_connections(settings.get(names[0])) or not settings.on(names[1]):
         return failed(told)
     if settings.on("logging_collector") or not _destinations(settings) <= _FILES:
@@ -164,7 +158,7 @@ def statement_log(settings: Settings) -> Judgement:
     if hidden := unseen(settings, "log_statement"):
         return hidden
     if statement in ("mod", "all"):
-        return passed(_told(settings, "log_statement"), expected=expected)
+        return passed(settings.told("log_statement"), expected=expected)
     if hidden := unseen(settings, *LOADED):
         return hidden
     if settings.loads("pgaudit"):
@@ -172,14 +166,14 @@ def statement_log(settings: Settings) -> Judgement:
             return hidden
         classes = _audited(settings.get("pgaudit.log"))
         lacking = _CLASSES - classes - ({"role", "ddl"} if statement == "ddl" else set())
-        told = _told(settings, "pgaudit.log", "log_statement")
+        told = settings.told("pgaudit.log", "log_statement")
         if not lacking:
             return passed(told, expected=expected)
         return failed(
             told, msg("Not recorded: {classes}", classes=", ".join(sorted(lacking))),
             expected=expected,
         )  # fmt: skip
-    told = _told(settings, "log_statement")
+    told = settings.told("log_statement")
     return failed(told, msg("pgaudit is not loaded"), expected=expected)
 
 
@@ -226,7 +220,7 @@ def log_fields(settings: Settings) -> Judgement:
     names = ("log_line_prefix", "log_destination", "log_error_verbosity")
     if hidden := unseen(settings, *names):
         return hidden
-    told = _told(settings, *names)
+    told = settings.told(*names)
     prefix = re.sub(r"%-?\d+", "%", settings.get(names[0]))  # a width may stand before the letter
     lacking = [name for name, escapes in _FIELDS.items() if not any(e in prefix for e in escapes)]
     terse = settings.get(names[2]) == "terse"
@@ -255,7 +249,7 @@ def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 
     if hidden := unseen(settings, *names):
         return hidden
     if settings.on(names[1]) and "%Y" not in settings.get(names[0]):
-        return failed(told, _told(settings, *names), msg("Older files are overwritten"))
+        return failed(told, settings.told(*names), msg("Older files are overwritten"))
     return undetermined(told, msg("Whether older ones are kept elsewhere is not known"))
 
 
@@ -268,7 +262,7 @@ def log_file_mode(settings: Settings) -> Judgement:
     names = ("logging_collector", "log_file_mode")
     if hidden := unseen(settings, *names):
         return hidden
-    told = _told(settings, *names)
+    told = settings.told(*names)
     if not settings.on(names[0]):
         return undetermined(told, msg("The host decides where the files are, and whose"))
     mode = int(settings.get(names[1]) or "0", 8)
@@ -312,7 +306,7 @@ def idle_timeout(
     if hidden := unseen(settings, "idle_session_timeout"):
         return hidden
     value = int(settings.get("idle_session_timeout") or 0)  # milliseconds
-    told = _told(settings, "idle_session_timeout")
+    told = settings.told("idle_session_timeout")
     never = [
         f"{o.role or '*'} @ {o.database or '*'}" for o in overrides
         if o.name == "idle_session_timeout" and o.value.strip("'\"").startswith("0")

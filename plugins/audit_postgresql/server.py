@@ -79,6 +79,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         names = (word.strip().strip('"').rsplit("/", 1)[-1] for word in loaded.split(","))
         return library in {name.removesuffix(".so") for name in names}
 
+    def told(self, *names: str) -> Message:
+        """The settings `names` with their values, for a record; `-` where there is none."""
+        pairs = (f"{name} = {self.get(name) or '-'}" for name in names)
+        return msg("{values}", values=", ".join(pairs))
+
     def hidden(self, *names: str) -> tuple[str, ...]:
         """Those of `names` whose value the account may not see."""
         return () if self.whole else tuple(name for name in names if name not in self.values)
