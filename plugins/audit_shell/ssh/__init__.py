@@ -3,7 +3,8 @@
 Limits that the library lacks are set here: deadlines hold in total, not per read; both streams
 are read while the script is written, packets and banners are bounded, and no thread is left behind.
 
-Beside it `preflight` tells what is missing before a login, and `peers` which keys servers show.
+Beside it `preflight` tells what is missing before a login, `peers` which keys servers show, and
+`jump` lets other connectors connect through a host.
 The modules, each importing only those below: this one, `_login` and `_server_keys`, `_trust`,
 `_exchange` and `_host_key`, `_link` and `_credentials`, `_certificates`, `_library`,
 `_access`, `_error_text`.

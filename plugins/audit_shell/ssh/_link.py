@@ -114,16 +114,22 @@ def dial(access: SshAccess, parent: Link | None) -> Link:
 
 def channel(access: SshAccess, parent: Link) -> Any:
     """A connection that the jump host `parent` makes; ConnectError where it does not."""
+    return tcp_through(
+        parent, access.host, access.port, where=access.where, timeout_s=access.connect_timeout_s
+    )
+
+
+def tcp_through(jump: Link, host: str, port: int, *, where: str, timeout_s: float) -> Any:
+    """A channel to `port` of `host`, which `jump` connects to; `where` names it in errors."""
     try:
-        with Watchdog(parent.cut, access.connect_timeout_s):
-            return parent.transport.open_channel(
-                "direct-tcpip", (access.host, access.port), ("127.0.0.1", 0),
-                timeout=access.connect_timeout_s,
-            )  # fmt: skip
+        with Watchdog(jump.cut, timeout_s):
+            return jump.transport.open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout_s
+            )
     except Exception as error:
         detail = msg(
             "{where}: the jump host {jump} did not connect: {error}",
-            where=access.where, jump=parent.access.where, error=told(error),
+            where=where, jump=jump.access.where, error=told(error),
         )  # fmt: skip
         raise ConnectError(Reason.UNREACHABLE, detail) from error
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from audit_core.model import Closing, ConnectError, Reason, SessionInfo, msg
+from audit_core.model import Closing, ConnectError, SessionInfo
 from audit_shell.ssh._access import SshAccess, check
-from audit_shell.ssh._error_text import told
-from audit_shell.ssh._link import Watchdog
+from audit_shell.ssh._link import tcp_through
 from audit_shell.ssh._login import reach
 
 _CONNECT_S = 10.0
@@ -28,18 +27,8 @@ class JumpHost(Closing):
 
     def channel(self, host: str, port: int) -> Any:
         """A connection that the host makes to `port` of `host`; ConnectError where it does not."""
-        transport = self._link.transport
-        try:
-            with Watchdog(self._link.cut, _CONNECT_S + 1):
-                return transport.open_channel(
-                    "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=_CONNECT_S
-                )
-        except Exception as error:
-            detail = msg(
-                "{where}: the jump host {jump} did not connect: {error}",
-                where=f"{host}:{port}", jump=self._link.access.where, error=told(error),
-            )  # fmt: skip
-            raise ConnectError(Reason.UNREACHABLE, detail) from error
+        where = f"{host}:{port}"
+        return tcp_through(self._link, host, port, where=where, timeout_s=_CONNECT_S)
 
     def close(self) -> None:
         """Ends the login. May be called twice."""
