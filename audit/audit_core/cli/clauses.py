@@ -18,6 +18,7 @@ from audit_core.model.attestations import StepAnswer
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Clause, Evidence, Results, number_width
 from audit_core.model.units import Step, UnitRule
+from audit_core.model.waivers import Waiver
 from audit_core.pack import evidence
 from audit_core.policy.input_errors import nearest
 from audit_core.policy.model import Binding
@@ -157,20 +158,27 @@ def _waivers(
 ) -> Iterator[ExplainedWaiver]:
     """The waivers about that clause on that object, or about a check of it that failed there."""
     known = {target.id: target for target in results.targets}
-    failed = [findings[id] for id in made.findings if id in findings]
-    where = [(f.target, f.check) for f in failed if f.verdict is Verdict.FAIL]
+    there = [findings[id] for id in made.findings if id in findings]
+    failed = [finding for finding in there if finding.verdict is Verdict.FAIL]
     for given in results.waivers:
         waiver = given.waiver
-        of_clause = waiver.clause == made.clause and waiver.catalog in ("", made.catalog)
-        about = [made.target] if of_clause else [t for t, c in where if c == waiver.check]
         selectors = waiver.targets or ("",)
-        if any(covers(s, known[id]) for s in selectors for id in (*about, made.target) if about):
+        concerned = _concerned(waiver, made, failed)
+        if any(covers(selector, known[id]) for selector in selectors for id in concerned):
             step = f" {waiver.step}" if waiver.step is not None else ""
             yield ExplainedWaiver(
                 id=waiver.id, about=waiver.check or f"{waiver.clause}{step}", reason=waiver.reason,
                 approver=waiver.approver, ticket=waiver.ticket, expires=waiver.expires,
                 faults=given.faults,
             )  # fmt: skip
+
+
+def _concerned(waiver: Waiver, made: Conclusion, failed: Iterable[Finding]) -> tuple[str, ...]:
+    """The targets one of which `waiver` has to cover to be about `made`; none where none can."""
+    if waiver.clause == made.clause and waiver.catalog in ("", made.catalog):
+        return (made.target,)
+    about = [finding.target for finding in failed if finding.check == waiver.check]
+    return (*about, made.target) if about else ()
 
 
 def _objects(results: Results, named: Iterable[str]) -> Iterator[str]:
@@ -308,33 +316,49 @@ def _step_lines(context: Context, step: ExplainedStep) -> Iterator[str]:
 
 
 def _target_lines(context: Context, view: ExplainView, target: ExplainedTarget) -> Iterator[str]:
-    text, say_ = context.text, context.translator.say
-    words = " … ".join(say_(NAMES[r]) for r in target.range)
-    pending = text(", pending") if target.pending else ""
-    head = f"{target.catalog} {target.clause} @ {target.target}: {say_(NAMES[target.conclusion])}"
-    yield f"{head}{pending} ({words})" if len(target.range) > 1 else head
+    yield _conclusion_line(context, target)
     if target.why:
         yield f"  {target.why}"
     questions = {(c.catalog, c.clause, s.number): s for c in view.clauses for s in c.steps}
     for step in target.steps:
-        yield f"  {step.number}. {context.code(step.state.value)}"
         known = questions.get((target.catalog, target.clause, step.number))
-        if step.state.value == "open" and known is not None:
-            yield text("     open: {question} (bring: {bring})", question=known.question,
-                       bring=known.bring)  # fmt: skip
-        if step.answer is not None:
-            yield _answer_line(context, step.answer)
-        for finding in step.findings:
-            yield from _finding_lines(context, finding)
+        yield from _settled_lines(context, step, known)
     for waiver in target.waivers:
-        faults = ", ".join(context.code(fault.value) for fault in waiver.faults)
-        yield text("  waived: {about}, approved by {approver} until {expires}: {reason}",
-                   about=waiver.about, approver=waiver.approver or "–", expires=waiver.expires,
-                   reason=waiver.reason) + (f" [{faults}]" if faults else "")  # fmt: skip
+        yield _waiver_line(context, waiver)
     if target.findings:
-        yield text("  evidence for the clause as a whole:")
+        yield context.text("  evidence for the clause as a whole:")
         for finding in target.findings:
             yield from _finding_lines(context, finding)
+
+
+def _conclusion_line(context: Context, target: ExplainedTarget) -> str:
+    say_ = context.translator.say
+    words = " … ".join(say_(NAMES[r]) for r in target.range)
+    pending = context.text(", pending") if target.pending else ""
+    head = f"{target.catalog} {target.clause} @ {target.target}: {say_(NAMES[target.conclusion])}"
+    return f"{head}{pending} ({words})" if len(target.range) > 1 else head
+
+
+def _settled_lines(
+    context: Context, step: TargetStep, known: ExplainedStep | None
+) -> Iterator[str]:
+    """What became of one step on a target, with its question where it is open."""
+    yield f"  {step.number}. {context.code(step.state.value)}"
+    if step.state.value == "open" and known is not None:
+        yield context.text("     open: {question} (bring: {bring})", question=known.question,
+                           bring=known.bring)  # fmt: skip
+    if step.answer is not None:
+        yield _answer_line(context, step.answer)
+    for finding in step.findings:
+        yield from _finding_lines(context, finding)
+
+
+def _waiver_line(context: Context, waiver: ExplainedWaiver) -> str:
+    faults = ", ".join(context.code(fault.value) for fault in waiver.faults)
+    told = context.text("  waived: {about}, approved by {approver} until {expires}: {reason}",
+                        about=waiver.about, approver=waiver.approver or "–",
+                        expires=waiver.expires, reason=waiver.reason)  # fmt: skip
+    return f"{told} [{faults}]" if faults else told
 
 
 def _answer_line(context: Context, answer: StepAnswer) -> str:

@@ -182,13 +182,18 @@ def _masks(statement: Statement) -> Setting | None:
     if not any("umask" in word.raw + word.text for word in statement.words):
         return None
     _, words = command_of(statement.words)
-    if not any(word.text == "umask" for word in words[:-1]):
-        quoted = any(re.search(r"\bumask\s+\S", word.text) for word in words)
-        runs = quoted and words[0].text not in _HARMLESS
-        return Setting(path=statement.path, text=_UNKNOWN, sure=False) if runs else None
-    if words[0].text != "umask":
-        harmless = words[0].text in _HARMLESS
-        return None if harmless else Setting(path=statement.path, text=_UNKNOWN, sure=False)
+    if words[:1] and words[0].text == "umask" and len(words) > 1:
+        return _given(statement, words)
+    if not words or words[0].text in _HARMLESS:
+        return None
+    with_value = any(word.text == "umask" for word in words[:-1])
+    quoted = any(re.search(r"\bumask\s+\S", word.text) for word in words)
+    runs = with_value or quoted
+    return Setting(path=statement.path, text=_UNKNOWN, sure=False) if runs else None
+
+
+def _given(statement: Statement, words: tuple[Word, ...]) -> Setting | None:
+    """What the command `umask` with arguments sets; None where it only shows or refuses."""
     given = [word for word in words[1:] if word.text not in ("-S", "-p", "--")]
     if not given or (given[0].plain and _refused(given[0].text)):
         return None

@@ -121,6 +121,11 @@ class _Position(Struct, kw_only=True):
     first: bool = False
     blocks: set[tuple[int, ...]] = set()
 
+    def named_by(self, name: Word) -> tuple[Word, ...] | None:
+        """The word itself, or what a loop gives its variable; None where no loop does."""
+        loop = None if name.plain else _VARIABLE.fullmatch(name.text)
+        return self.loops.get(loop[1] or loop[2]) if loop else (name,)
+
     def next(self, simple: Simple) -> None:
         """Goes on behind a command."""
         self.before, self.first = simple, simple.block not in self.blocks
@@ -161,8 +166,7 @@ class _Walk:
         if len(words) < 2 or words[0].text not in _SOURCES:
             return False
         name = words[2] if words[1].text == "--" and len(words) > 2 else words[1]
-        loop = _VARIABLE.fullmatch(name.text)
-        named = place.loops.get(loop[1] or loop[2]) if loop and not name.plain else (name,)
+        named = place.named_by(name)
         for one in named or (name,):
             if not _OWN.match(one.text):
                 self._run(place, simple, one, looped=named != (name,))
@@ -174,18 +178,14 @@ class _Walk:
             return
         place.ran.add(name.raw)
         of_drop_ins = _DROP_INS in name.raw
-        # such a loop asks only whether it may read the file; dash knows no `source`
-        sure = "." in [word.text for word in simple.words] and (
-            simple.sure or (looped and of_drop_ins) or _guarded(place, simple, name.text)
-        )
-        text = f"{_DROP_INS}*.sh" if of_drop_ins and not name.plain else name.text
         self._looped |= looped and of_drop_ins
-        paths = self._matching(text)
+        paths = self._matching(f"{_DROP_INS}*.sh" if of_drop_ins and not name.plain else name.text)
         if paths is None or place.depth >= _DEEPEST or self._left < len(paths):
             self._say(place, simple, sure=False, unread=True)
             return
+        sure = place.sure and _surely_run(place, simple, name, looped=looped and of_drop_ins)
         for path in paths:
-            self.file(path, sure=place.sure and sure, depth=place.depth + 1)
+            self.file(path, sure=sure, depth=place.depth + 1)
 
     def _matching(self, pattern: str) -> list[str] | None:
         """The files that a name or a pattern stands for; None where that is not known."""
@@ -195,6 +195,10 @@ class _Walk:
             return None
         if pattern in self._files:
             return [pattern] if self._files[pattern].status is FileStatus.READ else None
+        return self._not_there(pattern)
+
+    def _not_there(self, pattern: str) -> list[str] | None:
+        """The files that a pattern stands for, or a name that was not read; None if not known."""
         folder, _, name = pattern.rpartition("/")
         of_drop_ins, wild = folder + "/" == _DROP_INS, re.search(r"[*?\[]", pattern)
         if of_drop_ins and wild:
@@ -219,6 +223,14 @@ class _Walk:
             name = path.removeprefix(_DROP_INS)
             if path.startswith(_DROP_INS) and "/" not in name and not name.startswith("."):
                 yield path
+
+
+def _surely_run(place: _Position, simple: Simple, name: Word, *, looped: bool) -> bool:
+    """Whether every shell runs a file that exists; `looped` is the loop over the drop-ins."""
+    if "." not in [word.text for word in simple.words]:  # dash knows no `source`
+        return False
+    # such a loop asks only whether it may read the file
+    return simple.sure or looped or _guarded(place, simple, name.text)
 
 
 def _guarded(place: _Position, simple: Simple, path: str) -> bool:

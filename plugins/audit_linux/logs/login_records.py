@@ -225,17 +225,27 @@ def login_recording(
     last = next(iter(known(samples) or ()), None)
     trail = known(audited) or AuditedLogin()
     detail = (*_seen(last, when, login, lasting), *present(trail.told))
-    kept = (last.at if last else None, when if lasting is True else None, trail.at)
-    if any(_is_newer(record, login) for record in kept):
+    if _is_kept(last, when if lasting is True else None, trail, login):
         return passed(*detail, expected=expected)
-    unseen = not trail.readable or any(isinstance(x, Absent) for x in (samples, journaled, audited))
+    unseen = not trail.readable or bool(_told_gaps(samples, journaled, audited))
     if login is None or unseen or (isinstance(lasting, Absent) and _is_newer(when, login)):
-        told = (samples, journaled, tree, logins, audited)
-        gaps = tuple(g.detail for g in told if isinstance(g, Absent))
+        gaps = _told_gaps(samples, journaled, tree, logins, audited)
         return undetermined(*detail, *_gaps(gaps, login), expected=expected)
     if elsewhere := _elsewhere(tree, login, *daemons):
         return undetermined(*detail, *elsewhere, expected=expected)
     return failed(*detail, expected=expected)
+
+
+def _is_kept(
+    last: Sample | None, journaled: datetime | None, trail: AuditedLogin, login: datetime | None
+) -> bool:
+    """Whether one of the records that survive a restart is of the newest login, or later."""
+    records = (last.at if last else None, journaled, trail.at)
+    return any(_is_newer(record, login) for record in records)
+
+
+def _told_gaps(*values: Any) -> tuple[Message, ...]:
+    return tuple(value.detail for value in values if isinstance(value, Absent))
 
 
 def _elsewhere(

@@ -222,13 +222,17 @@ def _asked(rule: Rule, match: dict[str, Any]) -> Rule:
         return _met(structs.replace(rule, may=rule.may & _PROTOCOLS[about]), _from(rule, match))
     if (about, field) == _FLAGS:
         return _met(structs.replace(rule, may=rule.may & TCP), _met_by_syn(match))
-    plain = match.get("op") in _PLAIN
     words = frozenset(str(v) for v in values_of(match.get("right")))
-    named = any(word.startswith("@") for word in words)
-    if plain and not named and (about, field) in _TRACKED:
+    if match.get("op") not in _PLAIN or any(word.startswith("@") for word in words):
+        return _for_packets(rule, about, field, None)
+    if (about, field) in _TRACKED:
         asked = Tracked(what=field, words=words, other=match["op"] in _OTHER)
         return structs.replace(rule, tracked=(*rule.tracked, asked))
-    may = _passing(about, field, match) if plain and not named else None
+    return _for_packets(rule, about, field, _passing(about, field, match))
+
+
+def _for_packets(rule: Rule, about: str, field: str, may: frozenset[str] | None) -> Rule:
+    """`rule` for the packets that `may` meet a match; vague where they are not known (None)."""
     if may is None and about in ("icmp", "icmpv6"):
         may = NONE
     if may is None:

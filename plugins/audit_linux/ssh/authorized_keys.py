@@ -180,20 +180,7 @@ def _doubts(
 ) -> list[Message]:
     """What may open accounts besides what was read."""
     several = [f"{f.path} ({len(f.keys)})" for f in found if len(f.keys) > 1]
-    places = {
-        path.removeprefix("%h/")
-        for line in server.sshd.values.get("authorizedkeysfile", ())
-        for path in line.split()
-        if path.lower() != "none"
-    }
-    elsewhere = sorted(places - _USUAL) + [
-        spelled for key, spelled in _SOURCES.items() if _is_set(server.sshd.one(key))
-    ]
-    elsewhere += [
-        f"Match {one.criteria}: {one.key} {one.value}"
-        for one in server.overrides("authorizedkeysfile", *_SOURCES)
-        if _is_set(one.value)
-    ]
+    elsewhere = _elsewhere(server)
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
     told = (
@@ -205,6 +192,23 @@ def _doubts(
         (far, msg("Home directories whose keys were not read: {names}", names=capped(far))),
     )
     return [detail for wanted, detail in told if wanted]
+
+
+def _elsewhere(server: Server) -> list[str]:
+    """Where the server takes keys from, for all or for some, besides the usual files."""
+    places = {
+        path.removeprefix("%h/")
+        for line in server.sshd.values.get("authorizedkeysfile", ())
+        for path in line.split()
+        if path.lower() != "none"
+    }
+    sources = [spelled for key, spelled in _SOURCES.items() if _is_set(server.sshd.one(key))]
+    for_some = [
+        f"Match {one.criteria}: {one.key} {one.value}"
+        for one in server.overrides("authorizedkeysfile", *_SOURCES)
+        if _is_set(one.value)
+    ]
+    return [*sorted(places - _USUAL), *sources, *for_some]
 
 
 FACTS = (AUTHORIZED,)

@@ -224,20 +224,26 @@ def _fixed(name: str, written: list[str]) -> Risk:
         return Risk.UNSEEN
     if name == "systemctl":
         return _systemctl(args)
-    keys = any(_KEYS_TO_ALL.match(word) for word in args)
-    root = {
-        "su": _becomes_root(args),
-        "runuser": _becomes_root(args),
-        "passwd": not args or "root" in args,
-        "crontab": "-l" not in args,
-        "sudoedit": keys,
-        "ip": "exec" in args and any(_stem(word) in _SHELLS for word in args),
-        "ssh": any(_RUNS.search(word) for word in args),
-        "scp": any(_RUNS.search(word) for word in args),
-    }
-    if root.get(name, name in _STDIN_TO_FILE and keys) or _makes_root(name, args):
+    if _becomes_root(name, args) or _makes_root(name, args):
         return Risk.ROOT
     return _reached(name, args)
+
+
+def _becomes_root(name: str, args: list[str]) -> bool:
+    """Whether the arguments let a program start a shell or a program as root, or rewrite a file
+    that decides who is root."""
+    if name in ("su", "runuser"):
+        return _is_for_root(args)
+    if name in ("ssh", "scp"):
+        return any(_RUNS.search(word) for word in args)
+    if name == "passwd":
+        return not args or "root" in args
+    if name == "crontab":
+        return "-l" not in args
+    if name == "ip":
+        return "exec" in args and any(_stem(word) in _SHELLS for word in args)
+    writes = name == "sudoedit" or name in _STDIN_TO_FILE
+    return writes and any(_KEYS_TO_ALL.match(word) for word in args)
 
 
 _RUNS = re.compile("(?i)(?:Proxy|Local|KnownHosts)Command[= ]")
@@ -268,15 +274,19 @@ def _reached(name: str, args: list[str]) -> Risk:
 
     Where ordinary users may write, they choose what is read there, or put a link.
     """
-    key = [word for word in args if _KEYS_TO_ALL.match(word) or word in _WHOLE_SYSTEM]
     if any(_USERS_PLACE.search(word) for word in args):
-        if name in _LOADS or (name in _COPIES and args[-1] in key):
-            return Risk.REPLACEABLE
-        return Risk.UNSEEN
+        replaces = name in _LOADS or (name in _COPIES and _is_key(args[-1]))
+        return Risk.REPLACEABLE if replaces else Risk.UNSEEN
     if name == "sed" and not any(re.match(r"-\w*i|--in-place", word) for word in args):
         return Risk.NONE  # a script that is fixed shows what it shows
-    shown = any(_SECRETS.match(word) for word in args)
-    return Risk.UNSEEN if shown or (key and name in _WRITES) else Risk.NONE
+    writes = name in _WRITES and any(_is_key(word) for word in args)
+    shows = any(_SECRETS.match(word) for word in args)
+    return Risk.UNSEEN if writes or shows else Risk.NONE
+
+
+def _is_key(word: str) -> bool:
+    """Whether who writes this file has the host."""
+    return word in _WHOLE_SYSTEM or _KEYS_TO_ALL.match(word) is not None
 
 
 _EXEC = re.compile("-(?:exec|ok)(?:dir)?")
@@ -305,7 +315,7 @@ def _systemctl(args: list[str]) -> Risk:
     return Risk.PAGER if verb in _SHOWING and "--no-pager" not in args else Risk.NONE
 
 
-def _becomes_root(args: list[str]) -> bool:
+def _is_for_root(args: list[str]) -> bool:
     """Whether su(1) is for root here: its user is the first word that is no option."""
     users = [word for word in args if not word.startswith("-")]
     return not users or users[0] == "root" or any("=" in u and "root" in u for u in args)

@@ -223,7 +223,7 @@ class _Reader:
             self._setting(kind, kind + scope, setting, line)
 
     def _setting(self, kind: str, scope: str, setting: re.Match[str], line: str) -> None:
-        """Remember a setting that takes the password away; the last one of a scope holds."""
+        """Remember a setting that sudo's rules or its log depend on; the last of a scope holds."""
         off, name, value = len(setting[1]) % 2 == 1, setting[2], (setting[4] or "").strip('"')
         if name in ("authenticate", "exempt_group", _TICKET):
             self.exempt.pop((scope, name), None)
@@ -234,7 +234,7 @@ class _Reader:
         elif name in _LOGGING:
             kept = LogSetting(scope=scope, name=name, value=None if off else value, line=line)
             self.logging[scope, name] = kept
-        elif name == "setenv" or (name == "env_keep" and _PRELOAD.search(value)):
+        elif _keeps_preload(name, value):
             if not off and setting[3] != "-=":
                 self.preload[line] = line
         elif value not in _EXPECTED.get(name, (value,)):
@@ -368,6 +368,11 @@ def _name(read: str) -> str:
 
 def _negated(bare: str, times: int) -> str:
     return f"!{bare}" if times % 2 else bare
+
+
+def _keeps_preload(name: str, value: str) -> bool:
+    """Whether a setting lets users hand a library to what sudo starts."""
+    return name == "setenv" or (name == "env_keep" and _PRELOAD.search(value) is not None)
 
 
 def _for_ever(minutes: str) -> bool:

@@ -171,20 +171,24 @@ def package_integrity(verified: Verified) -> Judgement:
         detail = msg("{count} programs or libraries differ from their packages: {names}",
                      count=len(changed), names=capped(changed))  # fmt: skip
         return failed(detail, expected=expected)
+    if doubts := _doubts(rows, programs):
+        return undetermined(*doubts, expected=expected)
+    whole = msg("No program differs from the package database of this host (all packages)")
+    core = msg("No program differs from the package database of this host (packages of programs "
+               "that log in, give rights, show and record)")  # fmt: skip
+    return passed(whole if verified.whole else core, expected=expected)
+
+
+def _doubts(rows: list[Differing], programs: list[Differing]) -> tuple[Message, ...]:
+    """What may hide a changed program: files that are missing, were not compared, or differ."""
     other = [row.path for row in rows if row.changed]
-    doubts = present(
+    return present(
         _told(msg("Missing, though their packages are installed: {names}",
                   names=_paths(row for row in programs if row.marks == "missing"))),
         _told(msg("Could not be compared, for which root is needed: {names}",
                   names=_paths(row for row in programs if row.unread))),
         _told(msg("Other files of packages that were changed: {names}", names=capped(other))),
     )  # fmt: skip
-    if doubts:
-        return undetermined(*doubts, expected=expected)
-    whole = msg("No program differs from the package database of this host (all packages)")
-    core = msg("No program differs from the package database of this host (packages of programs "
-               "that log in, give rights, show and record)")  # fmt: skip
-    return passed(whole if verified.whole else core, expected=expected)
 
 
 def _paths(rows: Iterator[Differing]) -> Values:
