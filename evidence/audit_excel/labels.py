@@ -260,7 +260,7 @@ class Words:
         return tuple(line for line in (head, gist, f"※ {note}" if note else "") if line)
 
     def tally(self, counts: Counts) -> str:
-        """`counts` in one line."""
+        """How often each result occurs, in one line."""
         return self.semicolon.join(f"{self.result(r)} {counts[r]}" for r in Result)
 
 

@@ -82,7 +82,7 @@ def waivers(view: View) -> list[tuple[str, ...]]:
 
 
 def waiver_heads(view: View) -> tuple[str, ...]:
-    """The heads of `waivers`."""
+    """The column titles of the table of waivers."""
     text = view.text
     return (text("Waived"), text("Objects"), text("Reason"), text("Approved by"),
             text("Ticket"), text("Expires"), text("Faults"))  # fmt: skip
@@ -108,7 +108,7 @@ def settings(view: View) -> list[tuple[str, ...]]:
 
 
 def setting_heads(view: View) -> tuple[str, ...]:
-    """The heads of `settings`."""
+    """The column titles of the table of changed settings."""
     text = view.text
     return (text("Setting"), text("Before"), text("After"), text("Effect"), text("Objects"),
             text("Reason"), text("Approved by"))  # fmt: skip

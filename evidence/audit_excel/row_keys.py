@@ -14,7 +14,7 @@ def _key(*parts: str) -> str:
 
 
 def of_conclusion(conclusion: Conclusion) -> str:
-    """`record|OBJECT|CATALOG|CLAUSE`."""
+    """The key of a row of the records: `record|OBJECT|CATALOG|CLAUSE`."""
     return _key("record", conclusion.target, conclusion.catalog, conclusion.clause)
 
 
@@ -27,20 +27,20 @@ def record_of(key: str) -> str | None:
 
 
 def of_finding(finding: Finding) -> str:
-    """`finding|CHECK@TARGET`."""
+    """The key of a row about a finding: `finding|CHECK@TARGET`."""
     return _key("finding", finding.id)
 
 
 def of_clause(clause: Clause) -> str:
-    """`clause|CATALOG|CLAUSE`."""
+    """The key of a row about a clause: `clause|CATALOG|CLAUSE`."""
     return _key("clause", clause.catalog, clause.id)
 
 
 def of_target(target: Target) -> str:
-    """`target|ID`."""
+    """The key of a row about a target: `target|ID`."""
     return _key("target", target.id)
 
 
 def of_observation(seen: Evidence) -> str:
-    """`observation|DIGEST`."""
+    """The key of a row about an observation: `observation|DIGEST`."""
     return _key("observation", seen.digest)

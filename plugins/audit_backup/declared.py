@@ -55,7 +55,7 @@ def as_root(target: Target) -> bool | Message:
 
 
 def rpo_hours(target: Target) -> float | Message:
-    """The declared recovery point objective in hours."""
+    """The declared recovery point objective in hours; a message where it is not usable."""
     value = target.settings.get("rpo_hours")
     if value is None:
         return msg("Declare `rpo_hours`, the recovery point objective of this backup set in hours")

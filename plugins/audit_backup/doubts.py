@@ -41,12 +41,12 @@ def settled(files: Files, clock: int, latest: float) -> list[BackupFile]:
 
 
 def full(files: Iterable[BackupFile]) -> list[BackupFile]:
-    """Those that surely have content."""
+    """The files that certainly have content."""
     return [f for f in files if f.content is Content.FULL]
 
 
 def perhaps(files: Iterable[BackupFile]) -> list[BackupFile]:
-    """Those that may have content."""
+    """The files that have content or may have it."""
     return [f for f in files if f.content is not Content.EMPTY]
 
 
@@ -133,7 +133,9 @@ def by_list(files: Files) -> Message | None:
 
 
 def nothing(files: Files, wanted: Message) -> Judgement:
-    """The judgement of an empty set."""
+    """The judgement of a set in which no backup was found: failed, or undetermined where files
+    may not have been seen.
+    """
     if why := unseen(files):
         return undetermined(NO_FILE, why, expected=wanted)
     if files.listed:

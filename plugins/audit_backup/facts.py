@@ -319,7 +319,7 @@ _INLINE = 4096
 
 
 def parse_files(answer: Answer) -> Files | Partial | Absent:
-    """The files of the set, newest first."""
+    """The files of the set, newest first; Partial where a row could not be read."""
     if absent := _refusal(answer):
         return absent
     rows = enumerate(_records(answer), 1)

@@ -24,11 +24,12 @@ class Generation(Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> int:
+        """The bytes of all parts."""
         return sum(f.size for f in self.files)
 
 
 def generations(files: Iterable[BackupFile], rpo_hours: float | None) -> tuple[Generation, ...]:
-    """The generations, newest first.
+    """The files grouped into generations of the backup, newest first.
 
     Dumps of one night are the parts of one generation: a quarter of the objective keeps them
     together and keeps nightly ones apart. Copies that were made at once are told apart by the days

@@ -1,4 +1,4 @@
-"""The values of a backup set."""
+"""The values that describe a backup set: its files, their content and their metadata."""
 
 from __future__ import annotations
 

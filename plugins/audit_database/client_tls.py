@@ -46,7 +46,7 @@ class KeyText(Closing):
             self.path = f"/proc/self/fd/{self._held}"
 
     def close(self) -> None:
-        """Forgets the text. May be called twice."""
+        """Closes the memory that holds the text. May be called twice."""
         held, self._held = self._held, None
         if held is not None:
             os.close(held)

@@ -1,4 +1,4 @@
-"""A question in SQL."""
+"""The request type `Query`: one read-only SQL statement and the limits of its answer."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Reach(Closing):
 
     @property
     def through(self) -> SessionInfo | None:
-        """The host in between."""
+        """The session on the jump host; None where the server is reached directly."""
         return None if self._tunnel is None else self._tunnel.info
 
     @property

@@ -1,4 +1,4 @@
-"""Sessions that ask SQL, whatever the driver."""
+"""Sessions that ask SQL, the same for each driver."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Server(Protocol):
         """What `error` means; None for one that is not of the driver."""
 
     def text(self, error: Exception) -> str:
-        """The words of the server or driver."""
+        """The error text of the server or the driver."""
 
     def close(self) -> None:
         """Ends all connections. May be called twice."""
@@ -152,5 +152,5 @@ class _Taken:
 
 
 def told_by(words: str) -> Message:
-    """What a server said, for the reader."""
+    """The error text of a server as a message: verbatim, at most 500 characters."""
     return msg("{error}", error=verbatim(words.strip()[:500]))

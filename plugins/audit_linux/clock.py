@@ -8,5 +8,5 @@ CLOCK = Command(argv=("date", "+%s"), aside=True)
 
 
 def seconds(answer: Answer) -> int:
-    """The seconds since 1970 that `CLOCK` answered."""
+    """The seconds since 1970 in an answer to `CLOCK`; raises ParseError for anything else."""
     return whole_number(answer.text.strip(), most=1 << 40)

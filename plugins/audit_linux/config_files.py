@@ -87,7 +87,7 @@ class ConfigPaths(Struct, frozen=True, kw_only=True):
 
     @property
     def request(self) -> ReadFiles:
-        """The request for all of them."""
+        """The request that reads all these files and folders."""
         names = () if self.pattern == "*" else (self.pattern,)
         return ReadFiles(paths=(*self.files, *self.folders), depth=1, names=names)
 

@@ -1,4 +1,4 @@
-"""What the inventory declares of a host."""
+"""The settings of a host in the inventory that the checks of this plugin use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error output of find(1) and grep(1)."""
+"""What find(1) and grep(1) write to stderr, and which paths they could not read."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         return self.actions.get(outcome, self.actions.get("default", "bad"))
 
     def option(self, name: str) -> str | None:
-        """The value of the last `name=value` argument."""
+        """The value of the last argument `name=value`; None where there is none."""
         values = [a.partition("=")[2] for a in self.args if a.startswith(name + "=")]
         return values[-1] if values else None
 

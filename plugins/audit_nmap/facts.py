@@ -51,7 +51,7 @@ class Ports(Struct, frozen=True, kw_only=True):
 
     @property
     def scanned(self) -> frozenset[int]:
-        """All ports that were tried."""
+        """The ports that were tried, whatever they answered."""
         return self.open | self.closed | self.silent
 
 

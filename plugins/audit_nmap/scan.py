@@ -19,7 +19,7 @@ class Scan(Struct, frozen=True, kw_only=True):
 
     @property
     def scanned(self) -> frozenset[int]:
-        """All ports that were tried."""
+        """The ports that were tried, whatever they answered."""
         return self.open | self.closed | self.silent
 
 

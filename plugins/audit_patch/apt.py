@@ -275,7 +275,7 @@ def parse_esm(answers: Answers) -> Esm | Partial | Absent:
 
 
 def no_esm(answer: Answer) -> Absent:
-    """Only Ubuntu has lists of Ubuntu Pro."""
+    """Absent: only Ubuntu has package lists of Ubuntu Pro."""
     return not_present(msg("The host holds no lists of Ubuntu Pro (ESM)"))
 
 

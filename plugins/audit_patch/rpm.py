@@ -316,7 +316,7 @@ def parse_caches(answers: Answers) -> Metadata | Absent:
 
 
 def sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
-    """Settings by (file, section)."""
+    """The settings of each (file, section), keys and values in lower case."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     section = before = ""
     for path, text in grep_rows(answer):
@@ -350,7 +350,7 @@ def parse_fixed(answer: Answer) -> tuple[str, ...] | Absent:
 
 
 def parse_sources(answer: Answer) -> Sources | Absent:
-    """The enabled repositories by their id."""
+    """The enabled repositories by their section names; Absent where dnf refused."""
     if refused := refused_by(answer):
         return refused
     names = sorted({section for _, section in repositories(answer)})

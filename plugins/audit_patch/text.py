@@ -1,4 +1,4 @@
-"""Small readers that several parsers share."""
+"""Readers of small text formats that the parsers of this plugin share."""
 
 from __future__ import annotations
 

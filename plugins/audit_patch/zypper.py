@@ -122,7 +122,7 @@ def parse_patches(answer: Answer) -> Security | Partial:
 
 
 def parse_sources(answer: Answer) -> Sources | Absent:
-    """The enabled repositories by their alias."""
+    """The enabled repositories by their aliases; Absent where zypper refused."""
     if refused := refused_by(answer):
         return refused
     names = sorted({section for _, section in repositories(answer)})

@@ -1,4 +1,4 @@
-"""All checks of this package."""
+"""The list of all checks of this package."""
 
 from __future__ import annotations
 

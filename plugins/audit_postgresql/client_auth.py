@@ -60,7 +60,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     @property
     def remote(self) -> bool:
-        """Whether connections from other machines may fit."""
+        """Whether the rule may apply to connections from other machines."""
         network = self.network
         if self.type == "local" or self.address == "samehost":
             return False
@@ -74,7 +74,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The rule in the order of pg_hba.conf."""
+        """The rule as in pg_hba.conf, behind its line number where that is known."""
         words = (
             self.type, ",".join(self.database or ()), ",".join(self.user_name or ()),
             self._where(), self.auth_method, *(self.options or ()),
@@ -122,11 +122,11 @@ class ClientAuth(Struct, frozen=True, kw_only=True):
 
     @property
     def admitting(self) -> tuple[Rule, ...]:
-        """Those that may let somebody in."""
+        """The rules that may let somebody in."""
         return tuple(rule for rule in self.rules if rule.admits)
 
     def by(self, methods: Iterable[str]) -> tuple[Rule, ...]:
-        """Those of one of these methods."""
+        """The rules whose method is one of `methods`."""
         wanted = frozenset(methods)
         return tuple(rule for rule in self.rules if rule.auth_method in wanted)
 

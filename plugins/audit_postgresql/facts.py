@@ -1,4 +1,4 @@
-"""All facts of this package."""
+"""The list of all facts of this package."""
 
 from __future__ import annotations
 

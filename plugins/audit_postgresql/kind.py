@@ -9,7 +9,7 @@ from audit_core.api.sdk import Kind, Part, Propose, Schema, Target, msg
 
 
 class PostgresqlSettings(Schema, frozen=True, kw_only=True):
-    """What the inventory declares of a server.
+    """The settings of a PostgreSQL server in the inventory.
 
     `administrators` are the roles that administer it, beside the one that was made with it.
     """

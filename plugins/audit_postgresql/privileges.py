@@ -51,7 +51,7 @@ class Label(Struct, frozen=True, kw_only=True):
 
 
 class PublicConnect(Struct, frozen=True, kw_only=True):
-    """A database to which everybody may connect."""
+    """A database to which every role may connect."""
 
     name: str
 

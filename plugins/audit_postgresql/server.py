@@ -70,7 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.values.get(name, "")
 
     def on(self, name: str) -> bool:
-        """Whether a boolean setting is on."""
+        """Whether the boolean setting `name` is on; False where it was not shown."""
         return self.get(name) == "on"
 
     def loads(self, library: str) -> bool:

@@ -92,7 +92,7 @@ class Login(AccessSchema, frozen=True, kw_only=True):
 
 
 class JumpLogin(Login, frozen=True, kw_only=True):
-    """The host to go through."""
+    """The login on the jump host."""
 
     address: HostName
 
@@ -110,7 +110,7 @@ class SshLogin(Login, frozen=True, kw_only=True):
 
 
 class LocalAccess(AccessSchema, frozen=True, kw_only=True):
-    """This machine, over no network."""
+    """Access to this machine itself, over no network."""
 
     reaches_here: ClassVar[bool] = True
 

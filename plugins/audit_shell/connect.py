@@ -15,7 +15,7 @@ from audit_shell.ssh import SshAccess, SshSession, SshTransport
 
 
 def open_local(way: Way) -> ShellSession:
-    """A session on this machine."""
+    """A session on this machine, through its local shell."""
     settings: LocalAccess = way.access
     return ShellSession(LocalTransport().open(), sudo=settings.sudo is Sudo.PER_COMMAND)
 
@@ -35,7 +35,7 @@ class SshShell(ShellSession):
         self._session = session
 
     def key_exchange(self, request: SshKeyExchange) -> Reply:
-        """What the server shows to every client."""
+        """The algorithms and host keys that the server sends to every client."""
         shown = self._session.key_exchange(request.timeout_s)
         stdout = msgspec.json.encode(shown)
         return Reply(request=request, status=Status.ANSWERED, exit_code=0, stdout=stdout)
@@ -54,7 +54,7 @@ def ssh_access(settings: SshLogin, way: Way) -> SshAccess:
 
 
 def jump_access(login: JumpLogin, way: Way) -> SshAccess:
-    """How to reach a host in between."""
+    """How the jump host `login` is reached."""
     return _access(login, way.address(login.address), None)
 
 

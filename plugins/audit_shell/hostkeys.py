@@ -138,7 +138,7 @@ def is_authority(known: tuple[KnownKey, ...], blob: bytes) -> bool:
 
 
 def is_revoked(known: tuple[KnownKey, ...], blob: bytes) -> bool:
-    """Whether the key `blob` is revoked."""
+    """Whether known_hosts marks the key `blob` as revoked."""
     return any(k.marker == "@revoked" and k.blob == blob for k in known)
 
 

@@ -30,11 +30,11 @@ class SshKeyExchange(Request, frozen=True, kw_only=True, tag="ssh-key-exchange")
     limit: int = 256 << 10
 
     def describe(self) -> str:
-        """What is looked at."""
+        """The messages of the SSH protocol that are read, by name."""
         return "SSH_MSG_KEXINIT, SSH_MSG_KEXDH_REPLY"
 
     def as_message(self) -> Message:
-        """What is looked at, in words."""
+        """What is read, for the reader of a record."""
         return msg("Algorithms and host keys that the SSH server shows in its key exchange")
 
 

@@ -13,7 +13,7 @@ _SHOWN = 200
 
 
 def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
-    """The reason, and the output as evidence."""
+    """Why the login ran no script, with what it printed as evidence."""
     match told.ended:
         case Ended.DEADLINE:
             detail = msg(

@@ -44,7 +44,9 @@ class ScriptSession(Protocol):
     """A login that runs scripts. One thread uses it at a time."""
 
     @property
-    def info(self) -> SessionInfo: ...
+    def info(self) -> SessionInfo:
+        """How and as whom the session was opened."""
+        ...
 
     def run(self, script: bytes, *, deadline_s: float, limit: int) -> ScriptReply:
         """The reply of `/bin/sh -s` fed with `script`; at most `limit` bytes a stream are kept.
@@ -71,5 +73,5 @@ class Transport(Protocol):
     """Knows how to open sessions to one host."""
 
     def open(self) -> ScriptSession:
-        """An open session; raises ConnectError."""
+        """An open session for scripts; raises ConnectError."""
         ...

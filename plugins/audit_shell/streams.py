@@ -16,11 +16,11 @@ class Capped:
         return min(self._limit - len(self._data) + 1, 1 << 20)
 
     def add(self, data: bytes) -> None:
-        """Keep what fits of `data`."""
+        """Keeps as much of `data` as the limit allows; `over` says whether bytes were dropped."""
         fits = self._limit - len(self._data)
         self._data += data[:fits]
         self.over = self.over or len(data) > fits
 
     def value(self) -> bytes:
-        """What was kept."""
+        """The bytes that were kept."""
         return bytes(self._data)

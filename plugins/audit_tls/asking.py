@@ -1,4 +1,4 @@
-"""What is asked of a TLS endpoint."""
+"""The request that asks an endpoint, from its settings in the inventory."""
 
 from __future__ import annotations
 

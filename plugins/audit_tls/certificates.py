@@ -73,7 +73,7 @@ def _chain(ders: tuple[bytes, ...], *, two: bool) -> _Chain:
 
 
 def parse_certificates(answer: Answer) -> Certificates | Absent:
-    """The certificates that were sent, each once."""
+    """The certificates that the endpoint sent, each once."""
     report = report_of(answer)
     if (missing := not_tls(report)) is not None:
         return missing
@@ -163,7 +163,7 @@ _WORST = (Outcome.UNTRUSTED, Outcome.UNSETTLED, Outcome.TRUSTED)
 
 
 def parse_trust(answer: Answer) -> Chains | Absent:
-    """How the collector's OpenSSL verified the chains."""
+    """The results of the verification of the chains by the collector's OpenSSL."""
     report = report_of(answer)
     if (missing := not_tls(report)) is not None:
         return missing

@@ -98,7 +98,7 @@ def parse_endpoint(answer: Answer) -> Endpoint | Absent:
 
 
 def version_of(report: Report, version: int) -> Version:
-    """What the attempts show of one version."""
+    """The support for one protocol version, with suites, as the attempts show it."""
     taken, turned = taken_in(report, version), turned_down(report, version)
     everything = frozenset(suites_of(version))
     support = Support.NO if turned >= everything else Support.UNSETTLED

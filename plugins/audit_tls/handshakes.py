@@ -1,4 +1,4 @@
-"""How handshakes before TLS 1.3 are protected."""
+"""How handshakes of TLS 1.2 and older are protected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connector of this package."""
+"""What this package offers: its connector."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _CLIENT_SSL = 0x0800
 
 
 class Use(enum.StrEnum):
-    """What such an answer says of TLS."""
+    """What a plaintext greeting says about TLS on this port."""
 
     NEVER = "never"  # the protocol goes on in plain text
     STARTTLS = "starttls"  # it may turn to TLS where it is asked to

@@ -92,7 +92,7 @@ def open(way: Way) -> Session:
 
 
 def asked(request: Request) -> Reply:
-    """The report of one endpoint as JSON."""
+    """The reply with the report of one endpoint as JSON."""
     assert isinstance(request, TlsHellos)  # noqa: S101 (nothing else is accepted)
     try:
         address = str(ipaddress.ip_address(request.address))
@@ -153,7 +153,7 @@ def _asks_for(kind: str, suite: int) -> bool:
 
 
 class Asker:
-    """One endpoint, asked within its bounds."""
+    """Asks one endpoint within its limits of connections and time."""
 
     def __init__(self, where: TlsAddress, most: int, seconds: float) -> None:
         self._where, self._left = where, most

@@ -36,7 +36,7 @@ def _flight(reply: str) -> Flight:
 
 
 def hello_of(attempt: Attempt) -> ServerHello | None:
-    """The server's hello, if there is one."""
+    """The ServerHello of the attempt; None where none came."""
     return flight_of(attempt).hello
 
 

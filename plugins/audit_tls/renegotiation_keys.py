@@ -89,7 +89,7 @@ def _by_prime(share: bytes) -> tuple[bytes, bytes]:
 
 
 class Protection:
-    """Records in one direction."""
+    """The keys that protect the records of one direction, and their count."""
 
     def __init__(self, suite: int, mac: bytes, key: bytes, iv: bytes) -> None:
         self._name, self._mac, self._key, self._iv = suite_name(suite), mac, key, iv
@@ -107,7 +107,7 @@ class Protection:
         return cls(suite, *parts[::2]), cls(suite, *parts[1::2])
 
     def seal(self, kind: int, plain: bytes) -> bytes:
-        """A whole record with `plain`."""
+        """The encrypted record, with its header, that carries `plain`."""
         body = self._sealed(kind, plain)
         self._count += 1
         return bytes([kind]) + b"\3\3" + len(body).to_bytes(2, "big") + body

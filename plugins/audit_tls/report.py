@@ -27,12 +27,12 @@ class TlsAddress(Struct, frozen=True, kw_only=True):
 
     @property
     def socket(self) -> tuple[str, int]:
-        """What a connection is made to."""
+        """Address and port for `socket.create_connection`."""
         return self.address, self.port
 
 
 class Ended(enum.StrEnum):
-    """How one connection ended."""
+    """How a connection to the endpoint ended."""
 
     ANSWERED = "answered"  # a hello or an alert came, whole
     CLOSED = "closed"  # the peer closed before either
@@ -61,12 +61,12 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
     @property
     def suites(self) -> frozenset[int]:
-        """The suites that were offered."""
+        """The cipher suites that the client hello offered."""
         return frozenset(int(self.offered[i : i + 4], 16) for i in range(0, len(self.offered), 4))
 
 
 class Outcome(enum.StrEnum):
-    """How the verification of the chain ended."""
+    """The result of the verification of a certificate chain."""
 
     TRUSTED = "trusted"
     UNTRUSTED = "untrusted"
@@ -74,7 +74,7 @@ class Outcome(enum.StrEnum):
 
 
 class Stopped(enum.StrEnum):
-    """Why asking ended before everything was asked."""
+    """Why probing ended before everything was asked."""
 
     NO = ""
     NO_CONNECTION = "no_connection"

@@ -1,4 +1,4 @@
-"""The question how an endpoint speaks TLS."""
+"""The request type `TlsHellos`: which endpoint is asked, and with which limits."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _INSTEAD = {
 
 
 def instead(plain: Plain) -> Message:
-    """What speaks in place of TLS."""
+    """Which protocol answers in place of TLS, for the reader."""
     return filled(_INSTEAD[plain.use], protocol=plain.protocol, words=plain.words)
 
 

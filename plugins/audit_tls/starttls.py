@@ -39,7 +39,7 @@ class Plain:
         self._total = 0
 
     def send(self, data: bytes) -> None:
-        """Sends `data`, before the deadline."""
+        """Sends `data`; raises TimeoutError at the deadline."""
         self._peer.settimeout(max(0.01, self._until - time.monotonic()))
         self._peer.sendall(data)
 

@@ -56,7 +56,7 @@ class Connections:
         return was > 0
 
     def close(self) -> None:
-        """Closes what was opened ahead."""
+        """Closes the connections that were opened ahead."""
         while self._ahead:
             self._ahead.popleft().close()
 

@@ -99,7 +99,7 @@ def _group_name(group: str) -> str | Message:
 
 
 def stopped(endpoint: Endpoint) -> tuple[Message, ...]:
-    """Why probing ended early, if it did."""
+    """Why probing ended early; empty where everything was asked."""
     return (_STOPPED[endpoint.stopped],) if endpoint.stopped in _STOPPED else ()
 
 

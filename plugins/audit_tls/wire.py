@@ -86,7 +86,7 @@ class NotTls(Trouble):
 
 
 class Late(Trouble, TimeoutError):
-    """The peer took too long."""
+    """The peer did not answer before the deadline."""
 
 
 class Closed(Trouble, ConnectionResetError):
@@ -250,7 +250,7 @@ class Flight:
 
     @property
     def over(self) -> bool:
-        """Whether no more readable data will follow."""
+        """Whether nothing more that can be read will follow."""
         return self.alert is not None or self.done
 
     def _record(self, kind: int, body: bytes) -> None:

@@ -51,7 +51,7 @@ class WrittenWaiver(Struct, frozen=True, kw_only=True):
 
 
 class WrittenWaivers(Struct, frozen=True, kw_only=True):
-    """A file of waivers."""
+    """The content of one file of waivers."""
 
     waivers: tuple[WrittenWaiver, ...]
 

@@ -102,6 +102,7 @@ class Problem:
         self.details: dict[str, tuple[int, list[str]]] = {}
 
     def add(self, detail: str, target: str) -> None:
+        """Counts one finding with this detail, and keeps a few details and targets to print."""
         self.count += 1
         if detail not in self.details and len(self.details) == _DETAILS:
             return

@@ -65,7 +65,7 @@ def _zh(context: Context, zh: str, en: str) -> str:
 
 
 def profiles(context: Context) -> int:
-    """Every profile."""
+    """Prints a row for every profile; returns the exit code."""
     rows = [
         ProfileRow(id=p.id, title=_zh(context, p.title, p.title_en), extends=p.extends or "")
         for p in context.policy.profiles()

@@ -22,7 +22,7 @@ class Names(Struct, frozen=True, kw_only=True):
 
     @property
     def every(self) -> frozenset[str]:
-        """All of them."""
+        """The own names and those of hosts in between."""
         return self.own | self.between
 
     def refused(self, how: Login) -> frozenset[str]:

@@ -101,7 +101,7 @@ def watched_answer(real: Answer, looks: Looks, has_times: bool) -> Answer:
 
 
 def watched_target(real: Target, looks: Looks) -> Target:
-    """A stand-in for `real`."""
+    """A target equal to `real` that notes in `looks` what is read of it."""
     fields = {name: getattr(shared_part(real), name) for name in Target.__struct_fields__}
     return _Target(**fields, looks=looks, real=real)
 

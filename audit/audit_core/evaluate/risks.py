@@ -38,7 +38,7 @@ class RiskCounts(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, risks: Iterable[RiskResult]) -> RiskCounts:
-        """The counts of `risks`."""
+        """How many of `risks` are high and major, and how many of these are fixed."""
         high = tuple(risks)
         major = [r for r in high if r.major]
         return cls(

@@ -61,7 +61,7 @@ class Schedule(Generic[T]):
         heapq.heappush(self._again, number)
 
     def again(self, number: int) -> None:
-        """Starts the object again."""
+        """Puts the object into the queue once more."""
         heapq.heappush(self._again, number)
 
     def made(self, number: int, outcome: T) -> Iterator[tuple[frozenset[str], T]]:

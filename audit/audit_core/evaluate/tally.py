@@ -33,7 +33,7 @@ class Tally(Struct, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
-        """The number of findings."""
+        """The number of findings, of all verdicts."""
         return sum(self.counts.values())
 
     @property

@@ -103,7 +103,7 @@ class Worker:
 
     @property
     def step(self) -> str:
-        """The step begun last."""
+        """The parser or check that the worker began last."""
         return self._steps.last()
 
     def end(self) -> None:

@@ -80,7 +80,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
 
 
 class Conclusion(Struct, frozen=True, kw_only=True):
-    """Clause × object.
+    """The conclusion for one clause on one object.
 
     `range` is every word that is still possible, the worst first. `pending` (待定) says that
     `conclusion` is the worst of several. The texts of `steps` stand in the clause. It rests on

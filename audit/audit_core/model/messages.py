@@ -194,7 +194,7 @@ def render(message: Message, translate: Translate, *, sep: str = ", ") -> str:
 
 
 def english(message: Message) -> str:
-    """`message` in English."""
+    """`message` with its arguments, in English."""
     return render(message, lambda _, id: id)
 
 

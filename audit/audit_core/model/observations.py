@@ -1,4 +1,4 @@
-"""Answers as received. Pure."""
+"""Observations: answers as received, with when, how and as whom. Pure."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ class ReadFile(Request, frozen=True, kw_only=True, tag="file"):
     path: str
 
     def describe(self) -> str:
-        """The path."""
+        """The path of the file, as one line for people."""
         return self.path
 
 

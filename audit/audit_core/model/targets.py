@@ -1,4 +1,4 @@
-"""What is audited. Pure."""
+"""Targets: the things that are audited, and their parts. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """One thing audited.
+    """One audited thing: a host, a database, a TLS endpoint, …
 
     `kind` is the id of a kind that a plugin offers, `object_type` what it is to the assessor
     (测评对象类型), an id of a catalog. `settings` is what the inventory declares, as plain data.

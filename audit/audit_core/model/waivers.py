@@ -1,4 +1,4 @@
-"""Accepted deviations. Pure data."""
+"""Waivers: accepted deviations, approved until a day. Pure data."""
 
 from __future__ import annotations
 

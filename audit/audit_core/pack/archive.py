@@ -48,7 +48,7 @@ def zip_time(started: str) -> tuple[int, int]:
 
 
 def of_bytes(data: bytes) -> Chunks:
-    """`data` in one piece."""
+    """A function that yields `data` in one piece."""
     return lambda: iter((data,))
 
 

@@ -119,7 +119,7 @@ class AnswerLinks(Struct, frozen=True, kw_only=True):
     answers: tuple[_Answer, ...]
 
     def keys(self) -> frozenset[AnswerKey]:
-        """Which answers there are."""
+        """The keys of all answers."""
         return frozenset(
             AnswerKey(question=a.question, by=a.by, entered=a.entered) for a in self.answers
         )

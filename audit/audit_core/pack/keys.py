@@ -41,7 +41,7 @@ def fingerprint(public: Ed25519PublicKey) -> str:
 
 
 def public_pem(public: Ed25519PublicKey) -> bytes:
-    """`public` as PEM (SubjectPublicKeyInfo)."""
+    """The public key in PEM form (SubjectPublicKeyInfo, RFC 7468)."""
     from cryptography.hazmat.primitives import serialization as s
 
     return public.public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)

@@ -36,7 +36,7 @@ REPORT_VIEW = "dengbao/report-view/1"
 
 
 class ProblemView(Struct, frozen=True, kw_only=True):
-    """A problem, as printed."""
+    """One problem in the JSON output of `dengbao verify`."""
 
     where: str
     detail: str
@@ -89,7 +89,7 @@ class ReportBuilder:
         self.extend((Problem(where=where, detail=detail),))
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Adds several problems."""
+        """Adds several problems; those above the limit are only counted."""
         for problem in problems:
             if len(self._problems) < MOST:
                 self._problems.append(problem)
@@ -97,7 +97,7 @@ class ReportBuilder:
                 self._more += 1
 
     def report(self, subject: str, signer: str | None = None, trusted: bool = False) -> Report:
-        """The report on `subject`."""
+        """The finished report on `subject`."""
         problems = tuple(self._problems)
         if self._more:
             detail = msg("{count} more problems are not listed", count=self._more)

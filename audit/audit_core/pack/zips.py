@@ -77,7 +77,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
     @property
     def head(self) -> bytes:
-        """Its local header."""
+        """The local file header of this member (APPNOTE 4.3.7)."""
         kind = (self.flags, self.method, *self.when)
         return z.local_head(self.raw, kind, self.crc, self.packed, self.size)
 

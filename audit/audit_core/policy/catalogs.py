@@ -43,7 +43,7 @@ _COLUMNS = {
 
 
 class CatalogFile(Structure, frozen=True, kw_only=True):
-    """`catalog.yaml` as written."""
+    """The structure of `catalog.yaml`."""
 
     id: str
     title: Bilingual

@@ -53,7 +53,7 @@ class Mapping(Struct, frozen=True, kw_only=True):
     twice: tuple[tuple[str, int, Message], ...]
 
     def of(self, clause: str) -> Roles:
-        """What speaks for `clause`."""
+        """The checks of `clause` with their roles; empty where none is mapped."""
         return self.checks.get(clause, {})
 
 

@@ -192,7 +192,7 @@ class BundleWriter:
         self._file.close()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file of the bundle."""
         self._file.close()
 
 

@@ -133,7 +133,7 @@ class Appender:
             left = left[os.write(self._fd, left) :]
 
     def append(self, kind: str, payload: bytes) -> None:
-        """Adds one frame."""
+        """Adds one frame to the file; raises StoreError where it cannot be written."""
         try:
             self._write(encode(kind, payload))
         except OSError as error:

@@ -312,7 +312,7 @@ def _waiver(w: WaiverResult, t: Translator) -> WaiverView:
 
 
 def joined(messages: tuple[Message, ...], say: Callable[[Message], str], lang: str) -> str:
-    """`messages` as one text."""
+    """`messages` as one text, with the semicolon of the language between them."""
     return ("；" if lang == "zh" else "; ").join(say(m) for m in messages)
 
 
@@ -418,7 +418,7 @@ def wanted(step: Step, lang: str) -> Message:
 
 
 def catalog_view(catalog: Catalog) -> CatalogView:
-    """`catalog` as printed."""
+    """The JSON view of `catalog`."""
     return CatalogView(
         schema=CATALOG_VIEW,
         catalog=catalog.id,

@@ -64,7 +64,7 @@ class Mounts(Struct, frozen=True, kw_only=True):
     rows: tuple[Mount, ...]
 
     def at(self, path: str) -> Mount | None:
-        """The mount that `path` lies in."""
+        """The mounted file system that `path` is on; None where no mount is known above it."""
         best = None
         for row in self.rows:
             inside = path == row.path or path.startswith(row.path.rstrip("/") + "/")

@@ -47,7 +47,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`/usr/bin/x 4755 uid 0 gid 0`."""
+        """The entry for a reader: `/usr/bin/x 4755 uid 0 gid 0`."""
         return f"{self.path} {self.bits:04o} uid {self.uid} gid {self.gid}"
 
 
@@ -111,7 +111,7 @@ def _told(mark: str) -> tuple[str, str]:
 
 
 def argv(*starts: str) -> tuple[str, ...]:
-    """The argv of the sweep below `starts`."""
+    """The argv of find(1) that searches below `starts`."""
     types = _any(*(("-fstype", name) for name in LOCAL))
     left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
     closed = ("-type", "d", *_any(("!", *types), left_out), "-prune")

@@ -48,7 +48,7 @@ class AuditedLogin(Struct, frozen=True, kw_only=True):
 
     @property
     def told(self) -> Message | None:
-        """The record in one line."""
+        """The newest record in one line; None where there is no record."""
         if self.at is None:
             return None
         return msg("Newest record of a login in the audit log: {time} {type} {result}",

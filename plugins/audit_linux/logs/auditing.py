@@ -167,7 +167,7 @@ def audit_process_owner(
 
 
 class AuditdConf(Struct, frozen=True, kw_only=True):
-    """auditd.conf, keys and values in lower case."""
+    """The settings of auditd.conf, keys and values in lower case."""
 
     values: dict[str, str]
 

@@ -1,4 +1,4 @@
-"""How journald is set up."""
+"""The settings of journald, and whether it keeps its journal on disk."""
 
 from __future__ import annotations
 

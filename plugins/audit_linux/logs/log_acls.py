@@ -33,7 +33,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`uid 1001 rw-`."""
+        """The entry for a reader: `uid 1001 rw-`."""
         whose = f"{'gid' if self.group else 'uid'} {self.id} {self.rights}"
         return f"{whose} (default)" if self.later else whose
 

@@ -1,4 +1,4 @@
-"""Are log records sent to another machine."""
+"""Whether log records are sent to another machine."""
 
 from __future__ import annotations
 

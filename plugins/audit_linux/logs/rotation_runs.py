@@ -1,4 +1,4 @@
-"""Whether logrotate still runs.
+"""Whether logrotate is started by cron or a timer, and when it last ran.
 
 logrotate 3.21 writes its state file anew at the end of every run, also of one that rotated nothing
 or met errors: the time of that file is that of the last run.

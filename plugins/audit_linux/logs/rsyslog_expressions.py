@@ -25,7 +25,7 @@ _LEVELS = (frozenset({"and", "or"}), _COMPARES, frozenset({"+", "-", "&"}), froz
 
 
 class ConditionParser:
-    """The words of one condition."""
+    """Parses the tokens of one RainerScript condition into an expression."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens, self._at = tokens, 0
@@ -33,6 +33,7 @@ class ConditionParser:
         self.text = " ".join(shown)[:200]
 
     def condition(self) -> Expression:
+        """The parsed condition; raises Refused at a token that does not fit."""
         found = self._level(0, 0)
         if self._at < len(self._tokens):
             raise self._refused()

@@ -81,7 +81,7 @@ class Refused(Exception):
 
 
 def joined(text: str) -> str:
-    """The lines as the scanner gets them."""
+    """The text with trailing blanks cut and lines that end in a backslash joined."""
     bare = (line.rstrip(" \t\r\f\v") for line in text.split("\n"))
     return "".join(line[:-1] if line.endswith("\\") else f"{line}\n" for line in bare)
 

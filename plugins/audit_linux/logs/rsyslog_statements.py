@@ -20,14 +20,14 @@ class Literal(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A function with its arguments."""
+    """A call of a function with its arguments."""
 
     name: str
     arguments: tuple[Expression, ...]
 
 
 class Negation(Struct, frozen=True):
-    """`times` times `not` before an operand."""
+    """An operand with `not` before it, `times` times."""
 
     times: int
     operand: Expression
@@ -41,7 +41,7 @@ class Chain(Struct, frozen=True):
 
 
 class Selector(Struct, frozen=True):
-    """A selector of the old form: `auth,authpriv.*`."""
+    """A selector of the old (sysklogd) form: `auth,authpriv.*`."""
 
     text: str
 
@@ -72,7 +72,7 @@ class Stop(Struct, frozen=True):
 
 
 class Enter(Struct, frozen=True):
-    """The rules of another ruleset come next."""
+    """The statement `call`: continue with the rules of another ruleset."""
 
     ruleset: str
 

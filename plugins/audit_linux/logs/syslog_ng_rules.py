@@ -23,7 +23,7 @@ _MOST_STEPS = 20_000
 
 
 class Word(Struct, frozen=True):
-    """A word or a string."""
+    """A word or a quoted string of the configuration."""
 
     text: str
     quoted: bool = False
@@ -303,7 +303,7 @@ def _message(text: str | None, told: str) -> bool | None:
 
 
 def both(left: bool | None, right: bool | None) -> bool | None:
-    """Whether both hold."""
+    """True where both are true, False where one is false, None (not known) otherwise."""
     if False in (left, right):
         return False
     return None if None in (left, right) else True
@@ -331,7 +331,7 @@ class Trial:
         self.doubts: dict[str, None] = dict.fromkeys(named.unread)
 
     def run(self) -> Route:
-        """Where the record goes."""
+        """The route of the sample record through all log paths."""
         going: bool | None = None if self._named.unread else True
         taken: bool | None = False
         for fallback in (False, True):

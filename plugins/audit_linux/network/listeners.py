@@ -55,7 +55,7 @@ class Listener(Struct, frozen=True, kw_only=True):
 
     @property
     def number(self) -> str:
-        """`22/tcp`."""
+        """Port and protocol: `22/tcp`."""
         return f"{self.port}/{self.protocol}"
 
     @property

@@ -45,7 +45,7 @@ class Published(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`8080/tcp -> 172.17.0.2:80`."""
+        """The forwarded port for a reader: `8080/tcp -> 172.17.0.2:80`."""
         return f"{self.number} -> {self.to}" if self.to else self.number
 
 

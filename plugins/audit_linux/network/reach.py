@@ -25,7 +25,7 @@ _MOST_STEPS = 300_000  # rules and spans of addresses that are looked at for one
 
 
 class TooLong(Exception):
-    """The ruleset takes too long to follow."""
+    """Following the rule set takes more steps than are allowed."""
 
 
 class Reached(Struct, frozen=True, kw_only=True):

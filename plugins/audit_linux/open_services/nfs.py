@@ -33,7 +33,7 @@ class Export(Struct, frozen=True, kw_only=True):
 
     @property
     def everybody(self) -> bool:
-        """Whether any host may mount it."""
+        """Whether any host may mount the export."""
         return self.client in ("", "*", "0.0.0.0/0", "0.0.0.0/0.0.0.0", "::/0")
 
     @property
@@ -56,7 +56,7 @@ class Export(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`/srv/data *(rw,no_root_squash)`."""
+        """The export for a reader: `/srv/data *(rw,no_root_squash)`."""
         return f"{self.path} {self.client or '*'}({','.join(self.options)})"
 
 

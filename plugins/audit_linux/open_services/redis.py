@@ -40,7 +40,7 @@ class Instance(Struct, frozen=True, kw_only=True):
 
     @property
     def port(self) -> str:
-        """The port; 0 is none."""
+        """The TCP port as written, 6379 where none is set; `0` where TCP is off."""
         return (self.last("port") or ("6379",))[0]
 
     @property

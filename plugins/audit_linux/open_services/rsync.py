@@ -61,13 +61,13 @@ class Module(Struct, frozen=True, kw_only=True):
 
     @property
     def only_loopback(self) -> bool:
-        """Whether `hosts allow` names this host only."""
+        """Whether `hosts allow` names loopback addresses only."""
         words = _split(self.limits)
         return bool(words) and all(map(is_loopback, words))
 
     @property
     def text(self) -> str:
-        """`[backup] /srv/backup`."""
+        """The module for a reader: `[backup] /srv/backup`."""
         return f"[{self.name}] {self.values.get('path', '')}"
 
 

@@ -51,7 +51,7 @@ class ServiceFile(Struct, frozen=True, kw_only=True):
 
 
 class ServiceFiles(Struct, frozen=True, kw_only=True):
-    """The configuration files that exist."""
+    """The configuration files of a service that exist on the host."""
 
     files: tuple[ServiceFile, ...]
 
@@ -194,7 +194,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class ServiceState(Struct, frozen=True, kw_only=True):
-    """What the configuration of a service says.
+    """What the configuration of one service allows.
 
     `open` is certain while the service runs; `doubts` are what could not be seen; `fine` is what
     was looked at.

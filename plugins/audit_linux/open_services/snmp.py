@@ -37,7 +37,7 @@ class Community(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`rwcommunity public default`."""
+        """The directive for a reader: `rwcommunity public default`."""
         return f"{self.directive} {self.name} {self.source}"
 
     @property

@@ -51,7 +51,7 @@ class KeyFile(Struct, frozen=True, kw_only=True):
 
     @property
     def home(self) -> str:
-        """The home directory that it lies in."""
+        """The home directory that the file lies in."""
         return self.path.rsplit("/.ssh/", 1)[0]
 
 

@@ -17,7 +17,7 @@ class PublicKey(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """Type and length for a reader."""
+        """Type and length of the key for a reader: `ssh-rsa 2048`."""
         return self.kind if self.bits is None else f"{self.kind} {self.bits}"
 
 

@@ -108,7 +108,7 @@ class Sshd(Struct, frozen=True, kw_only=True):
         return self.values.get(key, ("",))[0]
 
     def algorithms(self, key: str) -> tuple[str, ...]:
-        """The comma-separated names under `key`."""
+        """The names in the comma-separated list under `key`."""
         return tuple(name for name in self.one(key).split(",") if name)
 
 

@@ -1,4 +1,4 @@
-"""What sudo records of its use.
+"""Whether sudo records the commands that it runs, and where.
 
 sudo 1.9.13 writes a record of every command to syslog (authpriv.notice), or to a file as well.
 `!log_allowed`, `!syslog` and `syslog_goodpri=none` end that; the last setting counts. PAM still

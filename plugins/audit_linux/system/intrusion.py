@@ -1,4 +1,4 @@
-"""Intrusion detection and file integrity monitoring."""
+"""Agents for intrusion detection and file integrity monitoring, and whether they run."""
 
 from __future__ import annotations
 

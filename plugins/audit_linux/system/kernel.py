@@ -179,7 +179,7 @@ def _by_interface(sysctl: dict[str, str], family: str, name: str) -> dict[str, s
 
 
 def interfaces(sysctl: dict[str, str]) -> tuple[str, ...]:
-    """The network interfaces but for the loopback."""
+    """The names of the network interfaces, without the loopback interface."""
     return tuple(sorted(_by_interface(sysctl, "ipv4", "forwarding")))
 
 

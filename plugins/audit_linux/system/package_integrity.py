@@ -50,12 +50,12 @@ class Differing(Struct, frozen=True, kw_only=True):
 
     @property
     def changed(self) -> bool:
-        """Whether its content differs."""
+        """Whether the content of the file differs from the package."""
         return "5" in self.marks
 
     @property
     def unread(self) -> bool:
-        """Whether its content could not be compared."""
+        """Whether the content of the file could not be compared."""
         return not self.changed and self.marks[2:3] == "?"
 
 

@@ -1,4 +1,4 @@
-"""Residual memory: dumps of crashed programs."""
+"""Memory that is left behind in core dumps of crashed programs."""
 
 from __future__ import annotations
 

@@ -47,12 +47,12 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """`fs.suid_dumpable = 0, /etc/sysctl.d/x.conf: 2`."""
+        """Both values for a reader: `fs.suid_dumpable = 0, /etc/sysctl.d/x.conf: 2`."""
         to = f", {self.boot.path}: {self.boot.value}" if isinstance(self.boot, Assigned) else ""
         return f"{self.key} = {self.live}{to}"
 
     def good(self, value: str) -> bool:
-        """Whether `value` is as it should be."""
+        """Whether `value` is one of the expected values of this key."""
         return value in SETTINGS[self.key].wanted
 
     @property

@@ -38,7 +38,7 @@ class SysctlFile(Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> str:
-        """The directory that it lies in."""
+        """The directory that the file lies in."""
         return self.path.rpartition("/")[0]
 
     @property

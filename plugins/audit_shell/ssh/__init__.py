@@ -82,7 +82,7 @@ class SshTransport:
         self._refused: ConnectError | None = None
 
     def open(self) -> SshSession:
-        """An open session.
+        """A logged-in session.
 
         ConnectError is about the host; ConfigError about our own side (a key file that cannot be
         read, a reference without a secret), before anything was sent; ToolMissing without paramiko.
@@ -132,7 +132,7 @@ class SshSession(Closing):
         return exchange.reply(ended, detail)
 
     def key_exchange(self, seconds: float) -> StoredKeyExchange:
-        """What the server shows to every client.
+        """The algorithms and host keys that the server sends to every client.
 
         One more connection where it has an RSA key and did not tell it after the login.
         """

@@ -36,12 +36,12 @@ class SshAccess(Struct, frozen=True, kw_only=True):
 
     @property
     def where(self) -> str:
-        """`user@host:port`."""
+        """User and place for a reader: `user@host:port`."""
         return f"{self.user}@{self.place}"
 
     @property
     def place(self) -> str:
-        """`host:port`."""
+        """Host and port for a reader: `host:port`, `[::1]:22`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 

@@ -25,7 +25,7 @@ _AGENT_S = 20.0
 
 
 class Kind(enum.Enum):
-    """The kind of a credential."""
+    """How a credential proves the identity of the user."""
 
     KEY = "key"
     PASSWORD = "password"  # noqa: S105 (no password)

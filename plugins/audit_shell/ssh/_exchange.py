@@ -127,7 +127,7 @@ class Exchange:
                 self._channel.close()
 
     def reply(self, ended: Ended, detail: Message | None) -> ScriptReply:
-        """What came in, with how it ended."""
+        """The output that came in, with how the script ended."""
         return ScriptReply(
             stdout=self._out.value(), stderr=self._err.value(), ended=ended,
             exit_code=self._code, detail=detail,

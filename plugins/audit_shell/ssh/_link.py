@@ -68,7 +68,7 @@ class Link:
 
     @property
     def parent(self) -> Link | None:
-        """The connection to the jump host."""
+        """The connection to the jump host; None where there is none."""
         return self._parent
 
     @property

@@ -29,7 +29,7 @@ _SHOW_S = 10.0
 
 
 def lacks(ways: Sequence[Way]) -> Iterator[Lack]:
-    """What is missing for these ways."""
+    """What the collector lacks to log in these ways: credentials, host keys, jump hosts."""
     yield from _credentials(ways)
     yield from _host_keys(ways)
     yield from _jumps(ways)
