@@ -32,7 +32,7 @@ from audit_tls.certs import NAMES, WHOLE, Certificate
 from audit_tls.endpoint import Endpoint
 from audit_tls.facts import CERTIFICATES, ENDPOINT, TRUST
 from audit_tls.lifetimes import SOURCE, most_days, short_days
-from audit_tls.report import Outcome
+from audit_tls.report import UNKNOWN_ISSUER, Outcome, Trust
 from audit_tls.version_checks import group_names, stopped
 from audit_tls.wire import GROUP_NAMES, WEAK_GROUPS
 
@@ -398,7 +398,7 @@ def certificate_name(certificates: Certificates) -> Judgement:
     "tls.certificate-trusted",
     needs=(TRUST, TARGET),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Use a certificate of a trusted authority and send its whole chain"),
 )
 def certificate_trusted(chains: Chains, target: Target) -> Judgement:
@@ -419,16 +419,29 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
         return undetermined(detail, expected=wanted)
     if not trust.anchors:
         return undetermined(detail, msg("This collector has no trust anchors"), expected=wanted)
-    if target.settings.get("trust") == "private" and trust.code in _UNKNOWN_ISSUER:
+    if _holds(trust) is False:
+        return failed(*_broken(trust), detail, expected=wanted)
+    if target.settings.get("trust") == "private" and trust.code in UNKNOWN_ISSUER:
         private = msg("A private authority is declared (trust: private): provide its "
                       "certificate policy and how clients are made to trust it")  # fmt: skip
         return undetermined(detail, private, expected=wanted)
     return failed(detail, expected=wanted)
 
 
-# X509_V_ERR: unable to get issuer (2, 20), self-signed leaf (18) or in chain (19), unable to
-# verify the leaf (21). An expired or revoked certificate is no matter of whose authority it is.
-_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+def _holds(trust: Trust) -> bool | None:
+    """Whether the chain holds but for its authority, which is not known here; None: open."""
+    if trust.within is None or trust.within.code in UNKNOWN_ISSUER:
+        return None
+    return trust.within.code == 0
+
+
+def _broken(trust: Trust) -> tuple[Message, ...]:
+    if trust.within is None:
+        return ()
+    detail = msg("Even with the issuer that was sent taken for an authority, the chain is not "
+                 "verified: {detail} (code {code})", detail=trust.within.detail,
+                 code=trust.within.code)  # fmt: skip
+    return (detail,)
 
 
 CHECKS = (

@@ -13,25 +13,40 @@ from typing import Any
 from msgspec.structs import replace
 
 from audit_core.api.sdk import msg, verbatim
+from audit_tls.certs import read_certificate
 from audit_tls.report import Outcome, TlsAddress, Trust
+from audit_tls.sent import issued, leads_on, own_of
 from audit_tls.starttls import begin
 from audit_tls.wire import Closed, Late, Trouble, is_name, why
 
 _CAP = 1536 << 10
+_MOST = 20
 # An anonymous handshake succeeds without any certificate and must not be possible. The rare ones
 # are left out because some servers reject a hello with more than 64 suites.
 _NOT = "!aNULL:!PSK:!SRP:!CAMELLIA:!ARIA:!SEED:!IDEA:!AESCCM"
 
 
-def handshake(where: TlsAddress, until: float, kind: str, *, verify: bool) -> Trust:
+def tops(sent: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Those of a chain in DER, as sent, that lead from the server's own upwards and end there."""
+    certs = tuple(map(read_certificate, sent[:_MOST]))
+    own = own_of(certs, two=False)
+    path = (*own, *leads_on(own, certs))
+    last = {c.sha256 for c in path if not any(issued(other, c) for other in path)}
+    return tuple(der for der, c in zip(sent, certs, strict=False) if c.sha256 in last)
+
+
+def handshake(
+    where: TlsAddress, until: float, kind: str, *, verify: bool, anchors: tuple[bytes, ...] = ()
+) -> Trust:
     """What OpenSSL says of the chain of `where`; with `verify=False` only the chain counts.
 
     `kind`: `RSA` or `ECDSA` asks for a certificate of this kind, which TLS 1.3 has no way to.
+    `anchors`: what is trusted in place of this machine's store, DER.
     """
-    context = _context(kind, verify=verify)
-    anchors, store = _anchors(context)
+    context = _context(kind, verify=verify, anchors=anchors)
+    count, store = _anchors(context)
     bare = Trust(
-        outcome=Outcome.UNSETTLED, anchors=anchors, store=store, library=ssl.OPENSSL_VERSION,
+        outcome=Outcome.UNSETTLED, anchors=count, store=store, library=ssl.OPENSSL_VERSION,
         kind=kind,
     )  # fmt: skip
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -57,7 +72,7 @@ def handshake(where: TlsAddress, until: float, kind: str, *, verify: bool) -> Tr
     )
 
 
-def _context(kind: str, *, verify: bool) -> ssl.SSLContext:
+def _context(kind: str, *, verify: bool, anchors: tuple[bytes, ...]) -> ssl.SSLContext:
     # level 0: keys and hashes have checks of their own, here only the chain is asked about
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -67,7 +82,11 @@ def _context(kind: str, *, verify: bool) -> ssl.SSLContext:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-    context.load_default_certs()
+    if anchors:
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an issuer may be none's own
+        context.load_verify_locations(cadata=b"".join(anchors))
+    else:
+        context.load_default_certs()
     return context
 
 

@@ -19,6 +19,7 @@ from audit_tls.reading import (
 )
 from audit_tls.report import Ended, Report, Stopped
 from audit_tls.spoken import not_tls
+from audit_tls.ssl2 import is_server_hello
 from audit_tls.suites import (
     TLCP,
     TLS13,
@@ -47,7 +48,8 @@ class Version(Struct, frozen=True, kw_only=True):
     `weak_settled`: every weak suite was either taken or turned down. `forward`: a suite with
     forward secrecy is taken, is not, or None where that did not come out. `unsettling`: how the
     attempts ended that say nothing, each in a word. `dropped`: `closed` or `reset`, where that is
-    how the version was turned down.
+    how the version was turned down. `preferred`: a suite without forward secrecy that the server
+    took from an offer in which suites with it that it takes, too, came first; empty for none.
     """
 
     name: str
@@ -58,12 +60,14 @@ class Version(Struct, frozen=True, kw_only=True):
     forward: bool | None = None
     unsettling: tuple[str, ...] = ()
     dropped: str = ""
+    preferred: str = ""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
     """What the endpoint negotiates. `groups` and `prime_bits` are those seen, not all it has.
 
-    `unsettled`: the versions in which it did not come out whether weak groups are taken.
+    `unsettled`: the versions in which it did not come out whether weak groups are taken. `ssl2`:
+    whether a hello of SSL 2.0 was answered with one, None where it was not sent.
     """
 
     server_name: str
@@ -72,6 +76,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     prime_bits: tuple[int, ...] = ()
     unsettled: tuple[str, ...] = ()
     stopped: Stopped = Stopped.NO
+    ssl2: Support | None = None
 
 
 _NOTHING = msg("The endpoint rejected every handshake; declare server_name if it needs one")
@@ -94,7 +99,20 @@ def parse_endpoint(answer: Answer) -> Endpoint | Absent:
         prime_bits=tuple(sorted({s.prime_bits for s in shares if s.prime_bits is not None})),
         unsettled=unsettled,
         stopped=report.stopped,
+        ssl2=_ssl2(report),
     )
+
+
+# Nobody who speaks SSL 2.0 ends the connection, or answers in another way, at a hello of it.
+_ANSWERED = (Ended.ANSWERED, Ended.CLOSED, Ended.RESET, Ended.NOT_TLS)
+
+
+def _ssl2(report: Report) -> Support | None:
+    if report.ssl2 is None:
+        return None
+    if is_server_hello(bytes.fromhex(report.ssl2.reply)):
+        return Support.YES
+    return Support.NO if report.ssl2.ended in _ANSWERED else Support.UNSETTLED
 
 
 def version_of(report: Report, version: int) -> Version:
@@ -114,7 +132,20 @@ def version_of(report: Report, version: int) -> Version:
         forward=True if taken & forward else False if forward <= turned else None,
         unsettling=_unsettling(report, version),
         dropped="" if yes or support is not Support.NO else _drops(report, version),
+        preferred=_preferred(report, version, taken & forward),
     )
+
+
+def _preferred(report: Report, version: int, forward: frozenset[int]) -> str:
+    """The suite without forward secrecy taken before one of `forward` that stood ahead of it."""
+    for attempt in report.attempts:
+        suite = accepted_suite(attempt) if attempt.version == version else None
+        if suite is None or suite in forward or attempt.narrow is not Narrow.NO:
+            continue
+        ahead = attempt.order[: attempt.order.index(suite)]
+        if not forward.isdisjoint(ahead):
+            return suite_name(suite)
+    return ""
 
 
 def _fallen_back_to(report: Report, version: int) -> bool:

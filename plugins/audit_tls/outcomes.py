@@ -20,11 +20,8 @@ def report_of(answer: Answer) -> Report:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError(msg("not a report: {error}", error=verbatim(str(error)))) from error
     chain = [der for trust in report.trusts for der in trust.chain]
-    if (
-        report.schema != SCHEMA
-        or not all(map(_sound, report.attempts))
-        or not all(map(_hex, chain))
-    ):
+    held = [*chain, report.ssl2.reply] if report.ssl2 is not None else chain
+    if report.schema != SCHEMA or not all(map(_sound, report.attempts)) or not all(map(_hex, held)):
         raise ParseError(msg("not a report of this prober"))
     return report
 

@@ -27,6 +27,7 @@ from audit_core.model import (
     Way,
     msg,
 )
+from audit_tls import ssl2
 from audit_tls.plaintext import plain_protocol
 from audit_tls.reading import (
     accepted_suite,
@@ -39,6 +40,7 @@ from audit_tls.reading import (
 )
 from audit_tls.report import (
     SCHEMA,
+    UNKNOWN_ISSUER,
     Attempt,
     Ended,
     Outcome,
@@ -47,6 +49,7 @@ from audit_tls.report import (
     Stopped,
     TlsAddress,
     Trust,
+    Within,
 )
 from audit_tls.request import TlsHellos
 from audit_tls.suites import (
@@ -169,6 +172,7 @@ class Asker:
         self._kinds: set[str] = set()  # certificate kinds whose chain has been read
         self._trusts: tuple[Trust, ...] = ()
         self._renegotiation: Renegotiation | None = None
+        self._ssl2: Attempt | None = None
 
     def report(self) -> Report:
         """What was asked and answered; `stopped` where the bounds ended it."""
@@ -183,7 +187,7 @@ class Asker:
             schema=SCHEMA, address=self._where.address, port=self._where.port,
             server_name=self._where.name, starttls=self._where.starttls,
             attempts=tuple(self._attempts), trusts=self._trusts, stopped=stopped,
-            renegotiation=self._renegotiation,
+            renegotiation=self._renegotiation, ssl2=self._ssl2,
         )  # fmt: skip
 
     def _ask_all(self) -> None:
@@ -191,6 +195,7 @@ class Asker:
         spoken = [v for v in _ORDER if self._speaks(v)]
         if not spoken:
             return
+        self._ask_ssl2()
         # what was dropped before anything was taken can be asked between what is taken now
         spoken += [v for v in self._early(spoken) if self._speaks(v)]
         self._control()
@@ -210,6 +215,15 @@ class Asker:
         for version in spoken:
             self._enumerate(version)
         self._control()  # the last refusals count only where something is taken after them
+
+    def _ask_ssl2(self) -> None:
+        reply, ended, detail = talk(
+            self._where, self._connections, ssl2.client_hello(os.urandom(16)), until=self._next(),
+            each=self._pace, left=self._left, enough=lambda flight: (flight.over, HELLO_CAP),
+        )  # fmt: skip
+        self._ssl2 = Attempt(
+            version=ssl2.SSL2, offered="", ended=ended, reply=reply[:64].hex(), detail=detail
+        )
 
     def _control(self) -> None:
         """Checks whether offers were rejected, or whether the endpoint no longer answers."""
@@ -430,8 +444,21 @@ class Asker:
         found = chain.handshake(self._where, self._next(), kind, verify=True)
         if found.outcome is Outcome.UNTRUSTED:
             seen = chain.handshake(self._where, self._next(), kind, verify=False)
-            return msgspec.structs.replace(found, chain=seen.chain)
+            within = self._within(seen.chain, kind) if found.code in UNKNOWN_ISSUER else None
+            return msgspec.structs.replace(found, chain=seen.chain, within=within)
         return found
+
+    def _within(self, chain: tuple[str, ...], kind: str) -> Within | None:
+        """Whether the chain holds where its last issuer is taken for an authority."""
+        from audit_tls import chain as verifier
+
+        tops = verifier.tops(tuple(map(bytes.fromhex, chain)))
+        if not tops:
+            return None
+        found = verifier.handshake(self._where, self._next(), kind, verify=True, anchors=tops)
+        if found.outcome is Outcome.UNSETTLED:
+            return None
+        return Within(code=found.code, detail=found.detail)
 
 
 def _by_exchange(suites: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

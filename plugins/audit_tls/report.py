@@ -62,7 +62,12 @@ class Attempt(Struct, frozen=True, kw_only=True):
     @property
     def suites(self) -> frozenset[int]:
         """The cipher suites that the client hello offered."""
-        return frozenset(int(self.offered[i : i + 4], 16) for i in range(0, len(self.offered), 4))
+        return frozenset(self.order)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The suites as they stood in the offer."""
+        return tuple(int(self.offered[i : i + 4], 16) for i in range(0, len(self.offered), 4))
 
 
 class Outcome(enum.StrEnum):
@@ -83,6 +88,18 @@ class Stopped(enum.StrEnum):
     SILENCE = "silence"
 
 
+class Within(Struct, frozen=True, kw_only=True):
+    """Whether a chain holds in itself: an X509_V_ERR number, 0 for none, and its words."""
+
+    code: int
+    detail: Message | None = None
+
+
+# X509_V_ERR: unable to get issuer (2, 20), self-signed leaf (18) or in chain (19), unable to
+# verify the leaf (21). An expired or revoked certificate is no matter of whose authority it is.
+UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+
+
 class Trust(Struct, frozen=True, kw_only=True):
     """Verification by the collector's OpenSSL against the collector's trust store.
 
@@ -90,7 +107,9 @@ class Trust(Struct, frozen=True, kw_only=True):
     the certificates of the store; the name is not part of it. `chain` is DER in
     hex, as the server sent it to this client. `kind`: the only kind of certificate that was asked
     for, or empty for the server's own choice. `path`: the SHA-256 of each certificate of the chain
-    that was verified, the server's own first.
+    that was verified, the server's own first. `within`: what OpenSSL says of the chain where the
+    authority is not known, and the last issuer that was sent is taken for one; None where that
+    was not tried.
     """
 
     outcome: Outcome
@@ -102,6 +121,7 @@ class Trust(Struct, frozen=True, kw_only=True):
     chain: tuple[str, ...] = ()
     kind: str = ""
     path: tuple[str, ...] = ()
+    within: Within | None = None
 
 
 class Second(enum.StrEnum):
@@ -122,7 +142,8 @@ class Renegotiation(Struct, frozen=True, kw_only=True):
 
 class Report(Struct, frozen=True, kw_only=True):
     """Everything that was asked of one endpoint, in order. `trusts` has one of each kind asked;
-    `starttls` is the protocol before TLS, or empty; `renegotiation` None where it was not tried."""
+    `starttls` is the protocol before TLS, or empty; `renegotiation` and `ssl2`, a hello of
+    SSL 2.0, are None where they were not tried."""
 
     schema: str
     address: str
@@ -133,3 +154,4 @@ class Report(Struct, frozen=True, kw_only=True):
     stopped: Stopped = Stopped.NO
     starttls: str = ""
     renegotiation: Renegotiation | None = None
+    ssl2: Attempt | None = None

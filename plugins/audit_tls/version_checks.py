@@ -22,7 +22,8 @@ from audit_tls.spoken import Spoken, instead
 from audit_tls.suites import VERSION_NAMES, suite_name
 from audit_tls.wire import alert_name
 
-_OLD = ("SSLv3", "TLS 1.0", "TLS 1.1")
+_SSL2 = "SSLv2"
+_OLD = (_SSL2, "SSLv3", "TLS 1.0", "TLS 1.1")
 _TLCP = "TLCP 1.1"
 _SHOWN = 10
 
@@ -103,17 +104,24 @@ def stopped(endpoint: Endpoint) -> tuple[Message, ...]:
     return (_STOPPED[endpoint.stopped],) if endpoint.stopped in _STOPPED else ()
 
 
+def _ssl2(endpoint: Endpoint) -> tuple[Version, ...]:
+    """SSL 2.0 as a version; none where probing was whole and did not ask for it."""
+    if endpoint.ssl2 is None and not endpoint.stopped:
+        return ()
+    return (Version(name=_SSL2, support=endpoint.ssl2 or Support.UNSETTLED),)
+
+
 @check(
     "tls.no-old-versions",
     needs=ENDPOINT,
     severity=Severity.HIGH,
-    version=3,
-    remedy=msg("Disable SSLv3, TLS 1.0 and TLS 1.1; enable TLS 1.2 and TLS 1.3"),
+    version=4,
+    remedy=msg("Disable SSLv2, SSLv3, TLS 1.0 and TLS 1.1; enable TLS 1.2 and TLS 1.3"),
 )
 def no_old_versions(endpoint: Endpoint) -> Judgement:
-    """The endpoint does not accept SSLv3, TLS 1.0 or TLS 1.1."""
+    """The endpoint does not accept SSLv2, SSLv3, TLS 1.0 or TLS 1.1."""
     wanted = msg("none of {versions}", versions=_OLD)
-    old = [v for v in endpoint.versions if v.name in _OLD]
+    old = [*_ssl2(endpoint), *(v for v in endpoint.versions if v.name in _OLD)]
     seen = _names(v for v in old if v.support is Support.YES)
     if seen:
         detail = msg("Old versions are accepted: {versions}", versions=seen)
@@ -200,22 +208,32 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     return passed(detail, *map(_accepts, spoken), expected=wanted)
 
 
+def _prefers(version: Version) -> Message:
+    return msg(
+        "{version}: the server takes {suite}, which has no forward secrecy, although the client "
+        "offers accepted suites that have it first",
+        version=version.name, suite=version.preferred,
+    )  # fmt: skip
+
+
 @check(
     "tls.forward-secrecy",
     needs=ENDPOINT,
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Offer ECDHE suites, and prefer them"),
 )
 def forward_secrecy(endpoint: Endpoint) -> Judgement:
-    """Every accepted version of TLS offers suites with forward secrecy."""
-    wanted = msg("ECDHE or DHE suites in every accepted version")
+    """Every accepted version of TLS offers suites with forward secrecy, and none before them."""
+    wanted = msg("ECDHE or DHE suites in every accepted version, and preferred")
     # TLCP is left out: its common suites have none by their standard
     spoken = [v for v in endpoint.versions if v.support is Support.YES and v.name != _TLCP]
     without = _names(v for v in spoken if v.forward is False)
     if without:
         detail = msg("No suite with forward secrecy is accepted in {versions}", versions=without)
         return failed(detail, expected=wanted)
+    if preferring := [v for v in spoken if v.preferred]:
+        return failed(*map(_prefers, preferring), expected=wanted)
     # TLS 1.3 has nothing else
     unsettled = [v for v in endpoint.versions if v.support is Support.UNSETTLED]
     open_ = (

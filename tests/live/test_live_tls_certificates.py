@@ -125,8 +125,8 @@ def test_chains(material: Material, folder: Path, certs: tuple[Any, ...], truste
 @pytest.mark.parametrize(
     ("certs", "trusted"),
     [((LEAF, MIDDLE), P), ((LEAF,), U), ((LEAF, ENDED_MIDDLE), F),
-     ((leaf("other", OTHER_KEY), OTHER_ROOT), U)],
-    ids=["whole", "gap", "expired middle", "other root"],
+     ((leaf("other", OTHER_KEY), OTHER_ROOT), U), ((leaf("other", KEY), OTHER_ROOT), F)],
+    ids=["whole", "gap", "expired middle", "other root", "forged"],
 )  # fmt: skip
 def test_chains_of_a_private_authority(
     material: Material, folder: Path, certs: tuple[Any, ...], trusted: Verdict

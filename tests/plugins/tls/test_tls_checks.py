@@ -20,7 +20,7 @@ from audit_tls.certificates import Certificates, Chains
 from audit_tls.certs import WHOLE, Certificate
 from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, Support, Version
-from audit_tls.report import Outcome, Stopped, Trust
+from audit_tls.report import Outcome, Stopped, Trust, Within
 from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
 from audit_tls.version_checks import forward_secrecy, no_old_versions, no_weak_suites
 
@@ -106,6 +106,7 @@ def test_no_weak_suites(seen: Endpoint, verdict: Verdict) -> None:
         (endpoint("unnyyn"), U),  # it may be spoken, and without forward secrecy
         (endpoint("nunyyn", {"TLS 1.2": {"forward": False}}), F),
         (endpoint("nnnyuu"), P),
+        (endpoint("nnnyyn", {"TLS 1.2": {"preferred": "TLS_RSA_WITH_AES_128_GCM_SHA256"}}), F),
     ],
 )
 def test_forward_secrecy(seen: Endpoint, verdict: Verdict) -> None:
@@ -278,9 +279,11 @@ def target(**settings: Any) -> Target:
     return Target(id="e", kind="endpoint", object_type="server", settings=settings)
 
 
-def trust(outcome: Outcome, code: int = 0, anchors: int = 140, unverified: int = 0) -> Chains:
-    detail = as_is("words")
-    worst = Trust(outcome=outcome, code=code, detail=detail, anchors=anchors, store="/etc/ssl")
+def trust(
+    outcome: Outcome, code: int = 0, anchors: int = 140, unverified: int = 0, **more: Any
+) -> Chains:
+    held: dict[str, Any] = {"detail": as_is("words"), "store": "/etc/ssl", **more}
+    worst = Trust(outcome=outcome, code=code, anchors=anchors, **held)
     return Chains(worst=worst, unverified=unverified)
 
 
@@ -299,6 +302,9 @@ def trust(outcome: Outcome, code: int = 0, anchors: int = 140, unverified: int =
         (trust(Outcome.UNSETTLED), {}, U),
         (trust(Outcome.TRUSTED, unverified=1), {}, U),
         (trust(Outcome.UNTRUSTED, 18, unverified=1), {}, F),
+        (trust(Outcome.UNTRUSTED, 20, within=Within(code=0)), {"trust": "private"}, U),
+        (trust(Outcome.UNTRUSTED, 20, within=Within(code=20)), {"trust": "private"}, U),
+        (trust(Outcome.UNTRUSTED, 20, within=Within(code=26)), {"trust": "private"}, F),
     ],
 )
 def test_certificate_trusted(seen: Chains, settings: dict[str, Any], verdict: Verdict) -> None:
