@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from audit_core.model import ConnectError, Message, Reason, msg, verbatim
+from audit_core.model import ConnectError, Reason, msg, verbatim
+from audit_database.connect_errors import no_connection, no_tls, not_verified, refused
 
 _OURS = re.compile(
     r"Connection refused|No route to host|Network is unreachable|timeout expired|timed out"
@@ -32,22 +33,12 @@ def not_connected(words: str, place: str) -> ConnectError:
         remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if _NO_TLS.search(words):
-        why = msg("{place}: the server does not offer TLS: {error}", place=place, error=said)
-        remedy = msg("Enable TLS on the server; `tls: plain` sends the login readable")
-        return ConnectError(Reason.UNREACHABLE, why, remedy=remedy)
+        return no_tls(place, words)
     if _TLS.search(words):
-        why = msg("{place}: the server could not be verified: {error}", place=place, error=said)
-        return ConnectError(Reason.UNREACHABLE, why, remedy=_VERIFY)
+        return not_verified(place, words)
     if _OURS.search(words) or _BUSY.search(words):
-        why = msg("{place}: no connection: {error}", place=place, error=said)
-        return ConnectError(Reason.UNREACHABLE, why)
+        return no_connection(place, words)
     if _NO_DATABASE.search(words):
         why = msg("{place}: the database cannot be used: {error}", place=place, error=said)
         return ConnectError(Reason.NOT_PERMITTED, why)
-    why = msg("{place}: the login was refused: {error}", place=place, error=said)
-    return ConnectError(Reason.NOT_PERMITTED, why, refused=True)
-
-
-_VERIFY: Message = msg(
-    "Name the authority of its certificate (tls_ca) and the name in it (tls_name)"
-)
+    return refused(place, words)

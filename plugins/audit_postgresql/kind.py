@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-from audit_core.api.sdk import Kind, Part, Propose, Schema, Target, msg
+from audit_core.api.sdk import Kind, Schema, msg
+from audit_database.listeners import proposed
 
 
 class PostgresqlSettings(Schema, frozen=True, kw_only=True):
@@ -15,18 +13,6 @@ class PostgresqlSettings(Schema, frozen=True, kw_only=True):
     """
 
     administrators: tuple[str, ...] | None = None
-
-
-_PORT = 5432
-
-
-def servers(target: Target, listeners: Any) -> Iterable[Part]:
-    """A server where the host listens at the port of PostgreSQL, loopback included."""
-    for item in listeners or ():
-        if item.protocol == "tcp" and item.port == _PORT:
-            why = msg("The host listens: {socket}", socket=item.text)
-            yield Part(id="postgresql", settings={}, why=why)
-            return
 
 
 POSTGRESQL = Kind(
@@ -40,7 +26,7 @@ POSTGRESQL = Kind(
     alone=True,
     needs_access=True,
     access="postgresql",
-    propose=(Propose(parent="host", needs=("linux.listeners",), make=servers),),
+    propose=(proposed("postgresql", 5432),),
 )
 
 KINDS = (POSTGRESQL,)

@@ -19,8 +19,10 @@ from typing import ClassVar
 import pytest
 
 from core.toy import OFFERS, install, policy
+from hostile.mysql_packets import greeting, packet
 from hostile.ssh_servers import SERVER_KEY, Server, playing
 from live.island import USER, Island, need_namespaces
+from live.mysql_server import MysqlServer
 from live.patience import PATIENCE_S, eventually
 from live.tls_servers import Material, free_port, peer
 
@@ -399,4 +401,72 @@ class Postgresql(ExampleDatabase):
         )
 
 
-CASES: tuple[type[Case], ...] = (Ssh, Local, Ports, Tls, ExampleDatabase, Postgresql)
+class Mysql(Case):
+    """The connector of audit_mysql with a real MariaDB server, without TLS as the one above."""
+
+    name = "mysql"
+
+    def prepare(self) -> None:
+        self._log = Path(self.stack.enter_context(tempfile.TemporaryDirectory())) / "general"
+        self._log.parent.chmod(0o777)
+        addresses = ",".join(f"127.0.0.{n}" for n in range(1, 10))
+        self._server = self.stack.enter_context(
+            MysqlServer(f"--bind-address={addresses}", "--general-log=1",
+                        f"--general-log-file={self._log}")
+        )  # fmt: skip
+        self._server.sql(
+            f"CREATE USER audit IDENTIFIED BY '{PASSWORD}'", "CREATE DATABASE app",
+            "CREATE TABLE app.told (told TEXT)", f"INSERT INTO app.told VALUES ('{PASSWORD}')",
+            "CREATE VIEW app.many AS SELECT seq FROM mysql.seq_1_to_100000",
+            "CREATE FUNCTION app.tell() RETURNS INT BEGIN "
+            f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{PASSWORD}'; RETURN 1; END",
+            "GRANT SELECT, EXECUTE ON app.* TO audit",
+        )  # fmt: skip
+        self.source = """
+from audit_database.query import Query
+def asked(name, sql, **more):
+    return made(name, "mysql", Query(sql="SELECT " + sql, **more))
+plain = asked("plain", "1 AS plain")
+echo = asked("echo", "told FROM app.told")
+error = asked("error", "app.tell()")
+slow = asked("slow", "SLEEP(600)", timeout_s=1)
+big = asked("big", "seq FROM app.many", limit=1000)
+"""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return self._entry(id, address, self._server.port, secret)
+
+    def _entry(self, id: str, address: str, port: int, secret: str) -> str:
+        return (
+            f"  - {{id: {id}, kind: mysql, address: {address}, access: "
+            f"{{user: audit, port: {port}, tls: plain, password: 'env:{secret}'}}}}\n"
+        )
+
+    def _logged(self, words: str) -> int:
+        return self._log.read_bytes().count(words.encode())
+
+    def asked(self) -> int:
+        return self._logged("SELECT 1 AS plain")
+
+    def contacts(self) -> int:
+        return self._logged("Connect\t")
+
+    def refused(self) -> int:
+        return self._logged("Access denied for user")
+
+    @contextlib.contextmanager
+    def echoing(self) -> Iterator[str]:
+        """Knows the password, and tells it in its refusal."""
+
+        def tell(connection: socket.socket, number: int) -> None:
+            connection.settimeout(PATIENCE_S)
+            connection.sendall(greeting(0))
+            connection.recv(1000)
+            denied = struct.pack("<BH", 0xFF, 1045) + b"#28000Access denied: " + PASSWORD.encode()
+            connection.sendall(packet(2, denied))
+
+        with peer(tell) as port:
+            yield self._entry("echoing", "127.0.0.1", port, "GOOD")
+
+
+CASES: tuple[type[Case], ...] = (Ssh, Local, Ports, Tls, ExampleDatabase, Postgresql, Mysql)

@@ -1,0 +1,174 @@
+"""What a server says of itself: product, release, settings; and what the account may see.
+
+Settings are shown to every account. Accounts and rights are asked of the tables of the schema
+mysql, which refuse whoever lacks the right: the views of information_schema show less without
+saying so. Sessions of others are asked where the own session proves that they are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Answer,
+    Message,
+    ParseError,
+    Platform,
+    PlatformQuestions,
+    Request,
+    derive,
+    fact,
+    msg,
+)
+from audit_database.query import Query
+from audit_database.rows import only_row, rows_as
+
+KIND = "mysql"
+MARIADB, MYSQL = "mariadb", "mysql"
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """`version` as VERSION() tells it (10.11.6-MariaDB-0+deb12u1); `comment` says who built it."""
+
+    version: str
+    comment: str | None = None
+
+    @property
+    def product(self) -> str:
+        """`mariadb`, or `mysql` for MySQL and what descends from it."""
+        words = f"{self.version} {self.comment}".lower()
+        return MARIADB if "mariadb" in words else MYSQL
+
+    @property
+    def name(self) -> str:
+        """The name of the product for people."""
+        return "MariaDB" if self.product == MARIADB else "MySQL"
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the version: 10, 11, 6. Some servers put 5.5.5- before theirs."""
+        words = self.version.removeprefix("5.5.5-").split("-", 1)[0].split(".")
+        return tuple(int(word) for word in words if word.isascii() and word.isdigit())
+
+    @property
+    def series(self) -> str:
+        """The release series: 10.11."""
+        return ".".join(str(n) for n in self.numbers[:2])
+
+
+RELEASE_QUERY = Query(
+    sql="SELECT VERSION() AS version, @@GLOBAL.version_comment AS comment", label="VERSION()"
+)
+
+
+def _platform(answers: Mapping[Request, Answer]) -> Platform:
+    try:
+        release = only_row(Release)(answers[RELEASE_QUERY])
+    except (KeyError, ParseError):
+        return Platform()
+    return Platform(values={"product": release.product})
+
+
+PLATFORM = PlatformQuestions(
+    names=("product",), requests=(RELEASE_QUERY,), asked_with=(Query,), read=_platform
+)
+
+
+class _Row(Struct, frozen=True, kw_only=True):
+    Variable_name: str
+    Value: str | None = None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Global variables by name, in lower case; a server shows them to every account."""
+
+    values: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """The value; empty where there is no such setting."""
+        return self.values.get(name, "")
+
+    def on(self, name: str) -> bool:
+        """Whether a switch is on."""
+        return self.get(name).upper() in ("ON", "1", "YES", "TRUE")
+
+    def number(self, name: str) -> int | None:
+        """The value as a whole number; None where it is none."""
+        text = self.get(name).split(".", 1)[0]
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def told(self, *names: str) -> Message:
+        """The settings `names` with their values, for a record; `-` where there is none."""
+        pairs = (f"{name} = {self.get(name) or '-'}" for name in names)
+        return msg("{values}", values=", ".join(pairs))
+
+
+_NAMES = (
+    "audit_log_policy", "audit_log_format", "audit_log_connection_policy",
+    "audit_log_statement_policy", "authentication_policy", "bind_address", "binlog_checksum",
+    "binlog_encryption", "binlog_expire_logs_seconds", "binlog_rows_query_log_events",
+    "default_authentication_plugin", "default_password_lifetime", "default_table_encryption",
+    "disconnect_on_expired_password", "encrypt_binlog", "encrypt_tmp_disk_tables",
+    "encrypt_tmp_files", "expire_logs_days", "general_log", "have_ssl",
+    "innodb_checksum_algorithm", "innodb_doublewrite", "innodb_encrypt_log",
+    "innodb_encrypt_tables", "innodb_flush_log_at_trx_commit", "innodb_redo_log_encrypt",
+    "innodb_undo_log_encrypt", "interactive_timeout", "local_infile", "log_bin", "log_error",
+    "log_error_verbosity", "log_output", "log_warnings", "max_password_errors",
+    "old_passwords", "password_history", "password_reuse_check_interval",
+    "password_reuse_interval", "performance_schema", "port", "read_only",
+    "require_secure_transport", "secure_auth", "secure_file_priv", "skip_name_resolve",
+    "skip_networking", "ssl_cert", "ssl_cipher", "strict_password_validation",
+    "super_read_only", "sync_binlog", "tls_version", "version_ssl_library", "wait_timeout",
+)  # fmt: skip
+_LIKE = (
+    r"connection\_control%", "simple_password_check%", "cracklib%", r"validate\_password%",
+    r"server\_audit%",
+)  # fmt: skip
+
+
+def _settings_query() -> Query:
+    # never all of them: report_password and the like hold secrets
+    names = ", ".join(f"'{name}'" for name in _NAMES)
+    like = " OR ".join(f"Variable_name LIKE '{words}'" for words in _LIKE)
+    # loc_info is what an unloaded plugin leaves; dictionaries of words are paths
+    return Query(
+        sql=f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names}) OR {like}",
+        label="SHOW GLOBAL VARIABLES",
+    )
+
+
+class Plugin(Struct, frozen=True, kw_only=True):
+    """A plugin of the server, and whether it is ACTIVE."""
+
+    name: str
+    status: str
+    type: str
+
+    @property
+    def active(self) -> bool:
+        """Whether it works."""
+        return self.status == "ACTIVE"
+
+
+RELEASE = fact("mysql.release", Release, kind=KIND, ask=RELEASE_QUERY, parse=only_row(Release))
+_ROWS = fact(
+    "mysql.setting-rows", tuple[_Row, ...], kind=KIND, ask=_settings_query(), parse=rows_as(_Row)
+)
+SETTINGS = derive(
+    "mysql.settings", Settings, needs=_ROWS,
+    make=lambda rows: Settings(values={r.Variable_name.lower(): r.Value or "" for r in rows}),
+)  # fmt: skip
+PLUGINS = fact(
+    "mysql.plugins", tuple[Plugin, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT PLUGIN_NAME AS name, PLUGIN_STATUS AS status, PLUGIN_TYPE AS type "
+            "FROM information_schema.PLUGINS WHERE PLUGIN_TYPE IN "
+            "('AUDIT', 'AUTHENTICATION', 'PASSWORD VALIDATION', 'ENCRYPTION') ORDER BY 1",
+        label="information_schema.PLUGINS",
+    ),
+    parse=rows_as(Plugin),
+)  # fmt: skip
+
+FACTS = (RELEASE, _ROWS, SETTINGS, PLUGINS)
