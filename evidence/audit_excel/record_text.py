@@ -306,7 +306,35 @@ def record(view: View, conclusion: Conclusion, *, book: str = "") -> tuple[str, 
 def seen_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The lines of its findings, the worst first: the height of a row is limited."""
     found = sorted(view.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
-    return tuple(_lines(view, found, conclusion.target))
+    if not conclusion.rolled_up:
+        return tuple(_lines(view, found, conclusion.target))
+    own = [f for f in found if _is_of(f, conclusion.target)]
+    return (*_lines(view, own, conclusion.target), *_rolled_up(view, conclusion, found))
+
+
+def _is_of(finding: Finding, object: str) -> bool:
+    return finding.target == object or finding.target.startswith(f"{object}/")
+
+
+def _rolled_up(view: View, conclusion: Conclusion, found: list[Finding]) -> Iterator[str]:
+    """A line for each check that was made of other objects: how many meet it, which do not."""
+    by_check: dict[str, list[Finding]] = {}
+    for f in found:
+        if not _is_of(f, conclusion.target):
+            by_check.setdefault(f.check, []).append(f)
+    for check, some in by_check.items():
+        counts = conclusion.rolled_up.get(check, {})
+        concerned = sum(n for verdict, n in counts.items() if verdict is not Verdict.NOT_APPLICABLE)
+        if not concerned:
+            continue
+        info = view.checks.get(check)
+        title = view.say(info.title).rstrip(_STOPS) if info else check
+        head = msg("{title}: {passed} of {count} ({kind})", title=title,
+                   passed=counts.get(Verdict.PASS, 0), count=concerned,
+                   kind=view.kind_of(some[0].target))  # fmt: skip
+        open_ = [f for f in some if f.verdict in (Verdict.FAIL, Verdict.UNDETERMINED)]
+        told = _lines(view, open_[:FEW_FAILED], conclusion.target)
+        yield view.semicolon.join((view.say(head), *(line.rstrip(_STOPS) for line in told)))
 
 
 def answer_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
@@ -365,7 +393,11 @@ def _short(text: str) -> str:
 def failed_lines(view: View, conclusion: Conclusion) -> int:
     """How many of the first lines are about what failed."""
     failed = [f for f in view.findings_of(conclusion) if f.verdict is Verdict.FAIL]
-    return len(_lines(view, failed, conclusion.target))
+    if not conclusion.rolled_up:
+        return len(_lines(view, failed, conclusion.target))
+    own = [f for f in failed if _is_of(f, conclusion.target)]
+    others = {f.check for f in failed if not _is_of(f, conclusion.target)}
+    return len(_lines(view, own, conclusion.target)) + len(others)
 
 
 def _open_lines(view: View, conclusion: Conclusion, book: str) -> tuple[str, ...]:

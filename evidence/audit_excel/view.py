@@ -59,6 +59,8 @@ class View(Words):
         self.checks = {c.id: c for c in results.checks}
         self.statuses = {s.target: s for entry in part.entries for s in entry.targets}
         self.targets = members(results.targets, {entry.object for entry in part.entries})
+        titles = {k.id: self.say(k.title) for k in results.index.kinds}
+        self._kind_words = {t.id: titles.get(t.kind, t.kind) for t in results.targets}
         self._digits = number_width(results)
         self._take([results.object(entry) for entry in part.entries])
         self.by_object, self.by_layer = self._grouped()
@@ -174,6 +176,10 @@ class View(Words):
     def name(self, id: str) -> str:
         """The object `id` as people call it; ids that nobody gave are shown as a word."""
         return self._names.get(id, id)
+
+    def kind_of(self, id: str) -> str:
+        """What kind of target `id` is, in words."""
+        return self._kind_words.get(id, "")
 
     def about(self, id: str) -> str:
         """What the object `id` is, in one line."""

@@ -102,7 +102,7 @@ def test_explain_goes_from_the_rule_to_the_evidence(
     assert {f["check"] for f in found} >= {"linux.uid-unique", "linux.no-empty-password"}
     assert main(["explain", "8.1.4.1x"]) == 64
     assert main(["explain", "smart-finance/5.1", "--lang", "en"]) == 0
-    assert "a) Mobile payment: is it offered" in capsys.readouterr().out
+    assert "Which system offers the service" in capsys.readouterr().out
 
 
 def test_catalog_show_leaves_a_level_or_a_layer(
@@ -134,7 +134,7 @@ def test_both_directions_of_a_crosswalk_are_shown(capsys: pytest.CaptureFixture[
         return {(r["clause"], r["other"]) for r in json.loads(capsys.readouterr().out)}
 
     there = pairs("smart-finance", "gbt22239-2019")
-    assert len(there) == 142
+    assert len(there) == 134
     assert pairs("gbt22239-2019", "smart-finance") == {(b, a) for a, b in there}
 
 

@@ -148,8 +148,13 @@ def _steps(
     """Each step that counts, with each object that it applies to."""
     for clause in clauses:
         steps = [s for s in clause.steps if s.number in clause.rule.steps]
-        fitting = [t for t in objects if t.object_type in clause.applies_to]
-        yield from ((clause, step, target) for step in steps for target in fitting)
+        fitting = [t for t in objects if t.object_type in clause.applies_to and not t.left_out]
+        yield from (
+            (clause, step, target)
+            for step in steps
+            for target in fitting
+            if step.asks(target.object_type)
+        )
 
 
 def _question(asked: _Found, selected: str) -> Question:

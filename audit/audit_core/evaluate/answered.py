@@ -38,6 +38,8 @@ def answered_steps(
     """The steps of `clause` that somebody answered for `target`; `seen` is what checks say."""
     found = {}
     for step in clause.steps:
+        if not step.asks(target.object_type):
+            continue
         if step.number in seen and (answer := standing.of(clause, step, target)) is not None:
             found[step.number] = _answered_step(answer, seen[step.number])
     return found

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from audit_core.attest.standing import Standing
 from audit_core.evaluate import answered
 from audit_core.evaluate.tally import Tallies
@@ -54,26 +56,27 @@ def assess(
     tallies: Tallies,
     bindings: Bindings,
     standing: Standing = _NOBODY,
+    *,
+    rolls_up: bool = False,
 ) -> tuple[Conclusion, ...]:
     """The conclusions on the object `target`: one for each clause that concerns it, in order.
 
-    `tallies` count the findings on the object and its parts by check; for an object of the whole
-    system they count those on every target. `standing` are the answers of people.
+    `tallies` count the findings on the object and its parts by check, and those on other targets
+    that count for it. `standing` are the answers of people. With `rolls_up` each conclusion says
+    how many of the findings of each check have which verdict.
     """
-    return tuple(
-        conclude(
-            clause,
-            target,
-            [
-                StepStatements(step=b.step, role=b.role, tally=tallies[b.check])
-                for b in bindings.get((clause.catalog, clause.id), ())
-                if b.check in tallies
-            ],
-            standing,
-        )
-        for clause in clauses
-        if concerns(clause, target)
-    )
+    made = []
+    for clause in clauses:
+        if not concerns(clause, target):
+            continue
+        bound = [b for b in bindings.get((clause.catalog, clause.id), ()) if b.check in tallies]
+        said = [StepStatements(step=b.step, role=b.role, tally=tallies[b.check]) for b in bound]
+        one = conclude(clause, target, said, standing)
+        if rolls_up and not target.left_out:
+            counts = {b.check: tallies[b.check].counts for b in bound}
+            one = structs.replace(one, rolled_up=counts)
+        made.append(one)
+    return tuple(made)
 
 
 def conclude(
@@ -84,8 +87,19 @@ def conclude(
 ) -> Conclusion:
     """The conclusion of `clause` on `target` from what is said about its steps there."""
     if clause.applies_to and target.object_type not in clause.applies_to:
-        return _never(clause, target)
-    seen = {n: step_view([s for s in statements if s.step == n]) for n in clause.rule.steps}
+        return _not_applicable(
+            clause, target, msg("Clauses of this kind never apply to an object of this type")
+        )
+    if target.left_out:
+        left_out = msg("Declared in the inventory as not there: {reason}", reason=target.left_out)
+        return _not_applicable(clause, target, left_out)
+    unasked = {s.number for s in clause.steps if not s.asks(target.object_type)}
+    seen = {
+        n: StepView(state=StepState.NOT_APPLICABLE)
+        if n in unasked
+        else step_view([s for s in statements if s.step == n])
+        for n in clause.rule.steps
+    }
     answers = answered.answered_steps(clause, target, seen, standing)
     views = seen | {n: one.view for n, one in answers.items()}
     words = unit_range(clause.rule, views)
@@ -113,7 +127,7 @@ def conclude(
     )
 
 
-def _never(clause: Clause, target: Target) -> Conclusion:
+def _not_applicable(clause: Clause, target: Target, why: Message) -> Conclusion:
     return Conclusion(
         catalog=clause.catalog,
         clause=clause.id,
@@ -123,7 +137,7 @@ def _never(clause: Clause, target: Target) -> Conclusion:
         range=(Result.NOT_APPLICABLE,),
         coverage=Coverage.NONE,
         findings=(),
-        why=(msg("Clauses of this kind never apply to an object of this type"),),
+        why=(why,),
     )
 
 

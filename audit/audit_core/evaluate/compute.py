@@ -16,6 +16,7 @@ from audit_core.attest.judgements import fixed_by_retest, fixed_checks, standing
 from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
+from audit_core.evaluate.gathering import EVERYTHING, Gathered, Gatherings
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.memo import Memo
 from audit_core.evaluate.overall import Matter, overall
@@ -99,7 +100,9 @@ class Evaluator:
         self._checks, self._unknown = profile_checks(work.profile, work.registry)
         self._groups = plan.groups(self._file.targets, ())
         self._bindings = assess.by_clause(work.profile.bindings)
-        self._whole = {o.object_type for o in work.profile.system_objects}
+        self._gatherings = Gatherings(
+            work.profile.gatherings, self._file.targets, work.profile.system_objects
+        )
         self._by_id = {target.id: target for target in self._file.targets}
         self._crossing = crossing(self._checks)
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
@@ -111,9 +114,18 @@ class Evaluator:
         self._standing = Standing(self._said.answers, self._judged)
         self.objects = tuple(group.root for group in self._groups)
 
-    def is_whole(self, number: int) -> bool:
-        """Whether the conclusions on that object rest on the findings on every object."""
-        return self.objects[number].object_type in self._whole
+    def gathers(self, number: int) -> bool:
+        """Whether the conclusions on that object rest on findings on other objects."""
+        return self._gatherings.gathers(self.objects[number])
+
+    def gathered(self, number: int, findings: Iterable[Finding]) -> Gathered:
+        """For which objects the findings on that one count."""
+        return self._gatherings.gathered(findings, self._groups[number].members)
+
+    def gathered_for(self, object: str, totals: Gathered) -> Tallies:
+        """What `totals` of all objects hold for that one."""
+        every = self._gatherings.everything(self._by_id[object])
+        return totals.get(EVERYTHING if every else object, {})
 
     def object_of(self, finding: str) -> str:
         """The object that the finding of that id is on, or on a part of."""
@@ -195,7 +207,10 @@ class Evaluator:
     def conclude(self, found: ObjectResults, tallies: Tallies) -> ObjectResults:
         """`found` with the conclusions that `tallies` lead to."""
         profile, target = self._work.profile, self._by_id[found.object]
-        made = assess.assess(profile.clauses, target, tallies, self._bindings, self._standing)
+        rolls_up = self._gatherings.rolls_up(target)
+        made = assess.assess(
+            profile.clauses, target, tallies, self._bindings, self._standing, rolls_up=rolls_up
+        )
         return structs.replace(found, conclusions=made)
 
     def _findings(
@@ -217,7 +232,7 @@ class Evaluator:
                 found = judge.judge(check, target, inputs, params, self._memo, begin)
                 looked_at = facts.looked_at(check.needs, target, inputs)
                 yield structs.replace(found, looked_at=looked_at)
-        if group.root.object_type not in self._whole:
+        if not self._gatherings.everything(group.root):
             yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
 
     def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:

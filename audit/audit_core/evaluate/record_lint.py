@@ -188,6 +188,10 @@ def _without_reason(
 def _not_sampled(results: Results) -> Iterator[RecordProblem]:
     """Object types that clauses apply to and of which the run has no target."""
     there = {t.object_type for t in results.targets}
+    for object in results.index.system_objects:
+        # one of these stands for the others
+        stand_in = {object.object_type, *object.unless}
+        there |= stand_in if there & stand_in else set()
     wanted: dict[str, int] = {}
     for clause in results.clauses:
         for type in clause.applies_to:

@@ -19,9 +19,10 @@ from msgspec import Struct, structs
 
 from audit_core.api.forks import processors
 from audit_core.evaluate.compute import Evaluator, Work
+from audit_core.evaluate.gathering import EVERYTHING, Gathered, add
 from audit_core.evaluate.schedule import Schedule
 from audit_core.evaluate.skipped import SkippedSteps, Step, can_be_skipped, step_name
-from audit_core.evaluate.tally import Tallies, Tally, added, tallied
+from audit_core.evaluate.tally import tallied
 from audit_core.evaluate.workers import Handler, Worker
 from audit_core.model import Finding, Message, errors, json_safe, msg
 from audit_core.model.errors import ConfigError, DengbaoError
@@ -54,16 +55,17 @@ class _Broken(Struct, frozen=True):
 
 
 class _Outcome(Struct, frozen=True, kw_only=True):
-    """What a worker made of one object: its entry, or, for one of the whole system, its findings.
+    """What a worker made of one object: its entry, or, for one that gathers others, its findings.
 
-    `shared` is what others need of it, `broken` an error of the worker instead.
+    `gathered` is for which objects its findings count. `shared` is what others need of it, `broken`
+    an error of the worker instead.
     """
 
     shared: bytes = b""
 
     entry: ObjectEntry | None = None
     found: ObjectResults | None = None
-    tallies: dict[str, Tally] = {}
+    gathered: Gathered = {}
     broken: _Broken | None = None
 
 
@@ -95,15 +97,15 @@ def evaluate(
     evaluator.with_shared(outcome.shared for outcome in shared)
     entries: dict[str, ObjectEntry] = {}
     found: list[ObjectResults] = []
-    totals: dict[str, Tally] = {}
+    totals: Gathered = {}
     for done, outcome in enumerate(pool.outcomes(range(count), hung), 1):
         on_done(done, count)
         if outcome.entry is not None:
             entries[outcome.entry.object] = outcome.entry
         elif outcome.found is not None:
             found.append(outcome.found)
-        for check, tally in outcome.tallies.items():
-            totals[check] = added(totals[check], tally) if check in totals else tally
+        for object, tallies in outcome.gathered.items():
+            add(totals.setdefault(object, {}), tallies)
     for entry in _concluded(evaluator, folder, tuple(entries.values()), found, totals):
         entries[entry.object] = entry
     index = evaluator.index([entries[o.id] for o in evaluator.objects])
@@ -133,14 +135,14 @@ def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step
     if order.share:
         return _Outcome(shared=evaluator.share(number, skipped, step))
     found = evaluator.look(number, skipped, step)
-    tallies = tallied(found.findings)
-    if evaluator.is_whole(number):
-        return _Outcome(found=found, tallies=tallies)
+    gathered = evaluator.gathered(number, found.findings)
+    if evaluator.gathers(number):
+        return _Outcome(found=found, gathered=gathered)
     step(step_name("conclude", "", target))
-    found = evaluator.conclude(found, tallies)
+    found = evaluator.conclude(found, gathered.get(EVERYTHING) or tallied(found.findings))
     step(step_name("store", "", target))
     entry = evaluator.entry(found, *folder.add(found), whole=False)
-    return _Outcome(entry=entry, tallies=tallies)
+    return _Outcome(entry=entry, gathered=gathered)
 
 
 def _slowed(step: Step, pause_s: float) -> Step:
@@ -159,10 +161,12 @@ def _concluded(
     folder: ResultsFolder,
     entries: Iterable[ObjectEntry],
     found: Sequence[ObjectResults],
-    totals: Tallies,
+    totals: Gathered,
 ) -> Iterator[ObjectEntry]:
-    """The entries of the objects of the whole system, which are concluded last."""
-    concluded = [evaluator.conclude(one, totals) for one in found]
+    """The entries of the objects that gather what was found on others: they are concluded last."""
+    concluded = [
+        evaluator.conclude(one, evaluator.gathered_for(one.object, totals)) for one in found
+    ]
     named = {id for one in concluded for c in one.conclusions for id in c.findings}
     known = {f.id: f for f in _named(evaluator, folder, entries, found, named)}
     for one in concluded:

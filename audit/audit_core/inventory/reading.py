@@ -126,7 +126,7 @@ class _Reader:
         common = self._common(place, node)
         settings = self._settings(place, node, kind)
         id = self._id(place, common.id, kind, parent, settings)
-        object_type = self._object_type(place, common, kind, parent)
+        object_type = self._object_type(place, common, kind, parent, settings)
         if common.address is not None:
             self._values.address((*place, "address"), common.address)
         over = parent or Target(id="", kind="", object_type="")
@@ -142,6 +142,7 @@ class _Reader:
             owner=common.owner or over.owner or system.owner,
             tags=common.tags or over.tags,
             address=self._address(place, kind, address, over.id), settings=settings,
+            left_out=str(settings.get(kind.left_out) or ""),
         )  # fmt: skip
 
     def _common(self, place: YamlPath, node: Node) -> _TargetFields:
@@ -172,8 +173,9 @@ class _Reader:
         return f"{parent.id}/{name}"
 
     def _object_type(
-        self, place: YamlPath, common: _TargetFields, kind: Kind, parent: Target | None
-    ) -> str:
+        self, place: YamlPath, common: _TargetFields, kind: Kind, parent: Target | None,
+        settings: Mapping[str, Any],
+    ) -> str:  # fmt: skip
         given = common.object_type
         if given is not None:
             if given not in kind.object_types:
@@ -182,6 +184,8 @@ class _Reader:
                 expected = one_of(kind.object_types)
                 self._document.fail((*place, "object_type"), expected, seen(given), hint)
             return given
+        if kind.type_of is not None:
+            return kind.type_of(settings)
         if kind.object_type is not None:
             return kind.object_type
         inherited = parent is not None and parent.object_type in kind.object_types

@@ -31,12 +31,12 @@ def this_machine(registry: Registry) -> Inventory:
 
 
 def with_system_objects(inventory: Inventory, objects: Iterable[SystemObject]) -> Inventory:
-    """`inventory` with each of `objects` for which it declares no target of that object type.
+    """`inventory` with each of `objects` that no target it declares stands for.
 
     Raises InputError where a target of another type has the id of one.
     """
     declared = {target.object_type for target in inventory.targets}
-    added = [o for o in objects if o.object_type not in declared]
+    added = [o for o in objects if declared.isdisjoint((o.object_type, *o.unless))]
     for each in added:
         _refuse_id(inventory, each)
     made = (Target(id=o.id, kind=o.object_type, object_type=o.object_type) for o in added)

@@ -85,7 +85,8 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     `range` is every word that is still possible, the worst first. `pending` (待定) says that
     `conclusion` is the worst of several. The texts of `steps` stand in the clause. It rests on
     `finding_count` findings; of each check `findings` names those with the worst verdicts, where
-    there are more than fifty.
+    there are more than fifty. `rolled_up` counts them by check and verdict where the object gathers
+    what was found on others.
     """
 
     catalog: str
@@ -99,6 +100,7 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     steps: tuple[StepResult, ...] = ()
     findings: tuple[str, ...]
     finding_count: int = 0
+    rolled_up: dict[str, dict[Verdict, int]] = {}
     why: tuple[Message, ...] = ()
     severity: Severity | None = None
 

@@ -53,7 +53,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     """A kind of target: what it may be to the assessor, what the inventory may say of it.
 
     `object_types` are the ids of the object types that it may be. Where the inventory names none
-    it is `object_type`; without one, what its parent is, or the first of them.
+    it is `object_type`; without one, what its parent is, or the first of them. `type_of` tells it
+    from the settings instead.
 
     `settings` is the schema of what the inventory declares of it, beside `id` or under `settings`.
     Other plugins may add to it with :class:`KindSettings`. `example` holds settings that it takes.
@@ -68,13 +69,18 @@ class Kind(Struct, frozen=True, kw_only=True):
     reaches it where `via` names none. `here` is the access to this machine, for the kind that is
     audited where there is no inventory. `platform` is what the first round asks of it, to settle
     the names that its providers are guarded by (`when`).
+
+    `left_out` names the setting that gives the reason where something is declared that is not
+    there, such as a service that is not offered: no clause applies to it then.
     """
 
     id: str
     title: Message
     object_types: tuple[str, ...]
     object_type: str | None = None
+    type_of: Callable[[Mapping[str, Any]], str] | None = None
     settings: type[Struct] | None = None
+    left_out: str = ""
     example: dict[str, Any] = {}
     parents: tuple[str, ...] = ()
     part_key: str = ""

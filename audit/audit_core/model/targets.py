@@ -13,6 +13,7 @@ class Target(Struct, frozen=True, kw_only=True):
     `kind` is the id of a kind that a plugin offers, `object_type` what it is to the assessor
     (测评对象类型), an id of a catalog. `settings` is what the inventory declares, as plain data.
     `host_name` is the name that was declared where `address` is what it was looked up as.
+    `left_out` is the reason where the inventory declares it as something that is not there.
     """
 
     id: str
@@ -26,3 +27,4 @@ class Target(Struct, frozen=True, kw_only=True):
     address: str | None = None
     host_name: str | None = None
     settings: dict[str, Any] = {}
+    left_out: str = ""

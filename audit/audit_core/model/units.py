@@ -39,7 +39,8 @@ class Step(Struct, frozen=True, kw_only=True):
     is never asked. `repeats` is the same question in another unit. `settles` is None where the
     standard's steps are not known and this step stands for the whole clause. `scope` says for how
     much one answer holds, unless somebody answers otherwise. `limit` is the part of `threshold`
-    that dates are held to, such as `age<=365d`.
+    that dates are held to, such as `age<=365d`. `applies_to` are the object types that it is asked
+    of, empty for all that its clause concerns.
     """
 
     number: int = 1
@@ -53,6 +54,7 @@ class Step(Struct, frozen=True, kw_only=True):
     answer: str = ""
     settles: SettledBy | None = None
     scope: Scope = Scope.TARGET
+    applies_to: tuple[str, ...] = ()
     probe_hint: str = ""
     repeats: StepRef | None = None
     duplicate_of: int | None = None
@@ -62,6 +64,10 @@ class Step(Struct, frozen=True, kw_only=True):
     limit: str = ""
     source: str = ""
     note: str = ""
+
+    def asks(self, object_type: str) -> bool:
+        """Whether it is asked of objects of that type."""
+        return not self.applies_to or object_type in self.applies_to
 
 
 class UnitRule(Struct, frozen=True, kw_only=True):

@@ -82,7 +82,7 @@ def load_catalog(folder: Path) -> Catalog:
         source=about.source, confidence=_detail(about.confidence), licence=about.licence,
         clauses=clauses, twins=twins, crosswalk=crosswalk, scopes=about.scopes,
         layers=about.layers, object_types=about.object_types,
-        system_objects=about.system_objects, sha256=files.sha256(),
+        system_objects=about.system_objects, gatherings=about.gatherings, sha256=files.sha256(),
         gradings=gradings, risk_rules=risk_rules,
     )  # fmt: skip
 

@@ -27,6 +27,13 @@ def check_layers(document: Document, about: Structure) -> None:
             _type(document, ("layers", index, "objects", at), type, types)
     for index, object in enumerate(about.system_objects):
         _type(document, ("system_objects", index, "object_type"), object.object_type, types)
+        for at, type in enumerate(object.unless):
+            _type(document, ("system_objects", index, "unless", at), type, types)
+    for index, gathering in enumerate(about.gatherings):
+        _type(document, ("gatherings", index, "object_type"), gathering.object_type, types)
+        if bool(gathering.own) != bool(gathering.theirs):
+            expected = msg("own and theirs, or neither")
+            document.fail(("gatherings", index), expected, msg("one of them"))
 
 
 def _named(document: Document, key: str, named: Sequence[Named | Layer | SystemObject]) -> None:

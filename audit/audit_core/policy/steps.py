@@ -16,10 +16,10 @@ ANSWERS = ("yes_no", "value", "date", "file")
 METHODS = ("interview", "examine", "test")
 STEP_COLUMNS = (
     "level", "unit", "clause", "step", "method", "question_zh", "question_en", "bring_zh",
-    "bring_en", "answer", "settles", "scope", "probe_hint", "source", "note", "freshness_days",
-    "threshold", "limit", "affirmed_if_zh", "affirmed_if_en",
+    "bring_en", "answer", "settles", "scope", "applies_to", "probe_hint", "source", "note",
+    "freshness_days", "threshold", "limit", "affirmed_if_zh", "affirmed_if_en",
 )  # fmt: skip
-_OPTIONAL = ("scope", "freshness_days", "threshold", "limit")
+_OPTIONAL = ("scope", "applies_to", "freshness_days", "threshold", "limit")
 STEP_REQUIRED = tuple(c for c in STEP_COLUMNS if c not in _OPTIONAL)
 RULE_COLUMNS = (
     "level", "unit", "clause", "steps", "distinct_steps", "conforms_if", "partial_possible", "note",
@@ -70,7 +70,7 @@ def read_steps(rows: Iterable[Row], clauses: Mapping[str, Clause]) -> dict[str, 
     places: dict[tuple[str, int], Row] = {}
     for row in rows:
         clause = _clause_of(row, clauses)
-        step = _step(row, len(found.get(clause.id, ())) + 1)
+        step = _step(row, len(found.get(clause.id, ())) + 1, clause)
         places[clause.id, step.number] = row
         found[clause.id] = (*found.get(clause.id, ()), step)
     units = {c.unit: found[c.id] for c in clauses.values() if c.id in found and c.unit}
@@ -92,7 +92,7 @@ def _clause_of(row: Row, clauses: Mapping[str, Clause]) -> Clause:
     return clause
 
 
-def _step(row: Row, number: int) -> Step:
+def _step(row: Row, number: int, clause: Clause) -> Step:
     if row["step"] != str(number):
         expected = msg("step {number}, the next of this clause", number=number)
         _refuse(row, "step", expected, row["step"])
@@ -108,10 +108,19 @@ def _step(row: Row, number: int) -> Step:
         answer=_word(row, "answer", row["answer"], ANSWERS),
         settles=SettledBy(_word(row, "settles", row["settles"], tuple(SettledBy))),
         scope=_scope(row),
+        applies_to=_applies_to(row, clause),
         probe_hint=row["probe_hint"], threshold=row.get("threshold", ""),
         limit=_limit(row),
         freshness_days=_days(row), source=row["source"], **_note(row),
     )  # fmt: skip
+
+
+def _applies_to(row: Row, clause: Clause) -> tuple[str, ...]:
+    """The object types that the step is asked of; those of its clause where the cell is empty."""
+    known = clause.applies_to
+    return tuple(
+        _word(row, "applies_to", word, known) for word in row.get("applies_to", "").split()
+    )
 
 
 def _limit(row: Row) -> str:

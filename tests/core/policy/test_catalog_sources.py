@@ -18,6 +18,7 @@ import audit_profiles
 from audit_core.evaluate.assess import assess
 from audit_core.model import Result, Target
 from audit_core.policy import load_policy
+from audit_service.kinds import Service
 
 CATALOGS = Path(audit_profiles.__file__).parent / "catalogs"
 
@@ -42,7 +43,7 @@ WITHOUT_UNIT_ROW = {
 SMART_FINANCE = (47, "c29fadf35a0e4180")  # (id, gist, how it can be assessed)
 # (clause, clause of GB/T 22239). Of the 178 pairs of the source those are left out whose checks say
 # nothing of the clause: settings of a host, say, of an interface or of a metadata system.
-CROSSWALK = (142, "d9488e2306cec046")
+CROSSWALK = (134, "4420eae5140aaf0c")
 FINANCE_ITEMS = (41, "173cd54314cc7069")  # JR/T 0071.2: (id, gist, how it can be assessed)
 CRYPTOGRAPHY = (
     41,
@@ -167,13 +168,18 @@ def test_the_finance_items_and_the_units_of_cryptography_are_whole() -> None:
     assert digest((r["id"], r["control_point"], r["attribute"]) for r in rows) == CRYPTOGRAPHY
 
 
-def test_services_of_the_draft_are_asked_one_by_one() -> None:
-    steps = table("smart-finance", "steps.csv")
-    for clause in EXAMPLES:
-        asked = [row for row in steps if row["clause"] == clause]
-        for letter in "abc":
-            assert any(row["question_zh"].startswith(f"{letter}）") for row in asked)
-            assert any(row["question_en"].startswith(f"{letter}) ") for row in asked)
+def test_services_of_the_draft_are_objects_one_by_one() -> None:
+    policy = load_policy([CATALOGS.parent])
+    catalog = policy.catalog("smart-finance")
+    clauses = {c.id: c for c in catalog.clauses}
+    assert [t for id in EXAMPLES for t in clauses[id].applies_to[1:]] == list(Service)
+    whole = {o.object_type: o.unless for o in catalog.system_objects}
+    for id, words in EXAMPLES.items():
+        group, *services = clauses[id].applies_to
+        assert whole[group] == tuple(services)
+        names = "".join(t.zh for t in catalog.object_types if t.id in services)
+        assert len(services) == 3
+        assert sum(word in names or word == "申请审批" for word in words) >= 2
 
 
 def test_no_probe_supports_a_clause_about_services() -> None:
@@ -184,8 +190,10 @@ def test_no_probe_supports_a_clause_about_services() -> None:
         if (b.clause, b.check) != ("6.3.2", "linux.stored-secrets")
     }  # fmt: skip
     # what a host, an endpoint or a port scan shows says nothing of these
-    nothing = {*EXAMPLES, "6.1c", "6.3.2", "6.3.3", "7.2.3", "8.3.4a"}
+    nothing = {"6.1c", "6.3.2", "6.3.3", "7.2.3", "8.3.4a"}
     assert not found & nothing
+    services = [b for b in policy.profile("smart-finance", {}).bindings if b.clause in EXAMPLES]
+    assert {b.check.split(".")[0] for b in services} == {"service", "tls"}
     interfaces = [b for b in policy.profile("smart-finance", {}).bindings if b.clause == "6.4.3"]
     assert {b.check.split(".")[0] for b in interfaces} == {"tls"}
 
@@ -196,5 +204,5 @@ def test_lettered_items_of_the_draft_are_rows_or_examples_of_one() -> None:
     assert {id for id in rows if id[-1].isalpha()} == lettered
     for clause, words in EXAMPLES.items():
         assert all(word in rows[clause]["gist"] for word in words)
-        assert "items a to c are examples of the service" in rows[clause]["note"]
+        assert "each lettered service is an object of its own" in rows[clause]["note"]
     assert not HEADS & set(rows)

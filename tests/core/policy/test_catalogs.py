@@ -173,14 +173,27 @@ def test_every_numbered_clause_of_smart_finance_is_there(smart: tuple[Clause, ..
     for clause in smart:
         assert clause.confidence == "draft for comment, numbering may change"
         assert clause.attribute in ("auto", "both", "attest")
-        assert "organisation" in clause.applies_to
+        # the thirteen object types of 等保 are none of its own
+        assert not {"server", "database", "application"} & set(clause.applies_to)
         assert (clause.level, clause.unit) == (None, None)
 
 
-def test_what_only_people_attest_concerns_the_organisation(smart: tuple[Clause, ...]) -> None:
+def test_each_clause_of_smart_finance_concerns_what_it_speaks_of(
+    smart: tuple[Clause, ...],
+) -> None:
+    data = ("business_data", "personal_information")
+    others = {
+        "6.1a": data, "6.1b": data, "6.1c": data, "6.1d": data, "6.2.4": data,
+        "6.2.1": (*data, "business_system"), "6.2.2": ("business_system",),
+        "6.2.3": ("business_system",), "7.2.1": ("terminals",), "7.2.2": ("zone",),
+        "7.2.3": ("network",), "7.2.5": ("hosts",),
+    }  # fmt: skip
     for clause in smart:
+        if clause.id.startswith("5."):
+            assert len(clause.applies_to) == 4
+        else:
+            assert clause.applies_to == others.get(clause.id, ("organisation",))
         if clause.attribute == "attest":
-            assert clause.applies_to == ("organisation",)
             assert "test" not in clause.methods
 
 
@@ -196,7 +209,8 @@ def test_the_crosswalk_leads_to_clauses_of_level_3(policy: Policy) -> None:
 def test_principles_and_services_are_supported_only(policy: Policy) -> None:
     for binding in policy.profile("smart-finance", {}).bindings:
         if binding.clause[0] in "45":
-            assert binding.role is Role.SUPPORTS
+            # a pass affirms none of them: people answer for the service as a whole
+            assert binding.role is not Role.SETTLES
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_clause_without_step_data_is_one_step(gbt: dict[str, Clause]) -> None:
 def test_questions_of_the_smart_finance_draft() -> None:
     clauses = load_catalog(SHIPPED / "smart-finance").clauses
     steps = [step for clause in clauses for step in clause.steps]
-    assert len(steps) == 146
+    assert len(steps) == 138
     assert len(clauses) == 47
     assert all(step.freshness_days for step in steps)
     assert sum(step.settles is SettledBy.MACHINE for step in steps) == 35

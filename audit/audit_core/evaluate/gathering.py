@@ -1,0 +1,106 @@
+"""For which objects the findings on other targets count. PURE.
+
+A catalog says it of object types (`Gathering`): a host counts for the system that it belongs to, an
+endpoint for the service that is offered there. Objects of the whole system that nobody declared,
+and those of a type without such rules, count everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from audit_core.evaluate.tally import Tally, added, tallied
+from audit_core.model import Finding, Target
+from audit_core.model.names import Gathering, SystemObject
+
+EVERYTHING = ""
+"""In the place of an object: all that count what is found on any target."""
+
+_COMMON = frozenset({"id", "zone", "business_system", "owner", "tags"})
+
+Gathered = dict[str, dict[str, Tally]]
+"""Tallies by check, for each object that gathers what is found elsewhere."""
+
+
+def values_of(target: Target, key: str) -> frozenset[str]:
+    """The values that `target` has under `key`, one of its own fields or a setting."""
+    held = getattr(target, key) if key in _COMMON else target.settings.get(key)
+    if held is None:
+        return frozenset()
+    return frozenset(map(str, held)) if isinstance(held, list | tuple) else frozenset({str(held)})
+
+
+class Gatherings:
+    """The objects among `targets` that gather what is found on others, and what each gathers."""
+
+    def __init__(
+        self,
+        rules: Iterable[Gathering],
+        targets: Sequence[Target],
+        whole: Iterable[SystemObject],
+    ) -> None:
+        by_type: dict[str, list[Gathering]] = {}
+        for rule in rules:
+            by_type.setdefault(rule.object_type, []).append(rule)
+        implied = {(o.id, o.object_type) for o in whole}
+        types = {type for _, type in implied}
+        self._everything: set[str] = set()
+        self._by_value: dict[tuple[str, str], list[str]] = {}
+        self._rolling = frozenset(by_type)
+        for target in targets:
+            mine = by_type.get(target.object_type, [])
+            every = any(not rule.own for rule in mine) or (
+                target.object_type in types
+                and (not mine or (target.id, target.object_type) in implied)
+            )
+            if every:
+                self._everything.add(target.id)
+            for rule in () if every else mine:
+                for value in values_of(target, rule.own):
+                    self._by_value.setdefault((rule.theirs, value), []).append(target.id)
+        self._keys = frozenset(key for key, _ in self._by_value)
+        self._some = {id for ids in self._by_value.values() for id in ids}
+
+    def everything(self, object: Target) -> bool:
+        """Whether all that is found counts for `object`."""
+        return object.id in self._everything
+
+    def gathers(self, object: Target) -> bool:
+        """Whether anything that is found elsewhere may count for `object`."""
+        return object.id in self._everything or object.id in self._some
+
+    def rolls_up(self, object: Target) -> bool:
+        """Whether the catalog says what is gathered for objects of this type."""
+        return object.object_type in self._rolling
+
+    def of(self, target: Target) -> Iterator[str]:
+        """The objects for which what is found on `target` counts, not those of everything."""
+        for key in self._keys:
+            for value in values_of(target, key):
+                yield from self._by_value.get((key, value), ())
+
+    def gathered(self, findings: Iterable[Finding], members: Sequence[Target]) -> Gathered:
+        """What `findings` on `members`, an object and its parts, count for, by gathering object.
+
+        They count for the object itself, too, where it gathers others.
+        """
+        listed = tuple(findings)
+        found: Gathered = {EVERYTHING: tallied(listed)} if self._everything else {}
+        own = members[0].id
+        by_object = {own: list(listed)} if own in self._some else {}
+        for finding in listed if self._keys else ():
+            for id in self._above(finding.target, members):
+                if id != own:
+                    by_object.setdefault(id, []).append(finding)
+        return found | {id: tallied(some) for id, some in by_object.items()}
+
+    def _above(self, target: str, members: Sequence[Target]) -> dict[str, None]:
+        """The objects that gather the target of that id, or one that it is a part of."""
+        above = (m for m in members if target == m.id or target.startswith(f"{m.id}/"))
+        return dict.fromkeys(id for member in above for id in self.of(member))
+
+
+def add(to: dict[str, Tally], more: Mapping[str, Tally]) -> None:
+    """Adds `more` to what is counted in `to`, by check."""
+    for check, tally in more.items():
+        to[check] = added(to[check], tally) if check in to else tally
