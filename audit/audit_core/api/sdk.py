@@ -310,8 +310,8 @@ def known(value: T | Absent | None) -> T | None:
 
 def partial(value: T, problems: Iterable[Message]) -> T | Partial:
     """For parsers: `value`, which is incomplete where there are `problems`."""
-    told = tuple(problems)
-    return Partial(value=value, problems=told) if told else value
+    found = tuple(problems)
+    return Partial(value=value, problems=found) if found else value
 
 
 _MOST_UNREAD = 1000

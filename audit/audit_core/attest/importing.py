@@ -209,11 +209,11 @@ def _written(row: FormRow, source: Source) -> dict[str, Any]:
     if date > source.today.isoformat():
         _refuse(row.place("date"), msg("{date} is in the future", date=date))
     files, documents = _evidence(row["evidence"], source.path.parent)
-    said = row["text"] + (f"〔{'；'.join(documents)}〕" if documents else "")
+    cell_text = row["text"] + (f"〔{'；'.join(documents)}〕" if documents else "")
     return {
         "question": row.key,
         "verdict": verdict,
-        _SAID.get(AnswerVerdict(verdict), "text"): said,
+        _SAID.get(AnswerVerdict(verdict), "text"): cell_text,
         "by": row["by"] or source.by,
         "date": date,
         "entered": source.today.isoformat(),
@@ -273,16 +273,16 @@ class _Answers:
 
     def take_issue(self, row: FormRow, source: Source) -> None:
         fields = ("responsible", "due", "status", "retest", "risk", "note", "harm")
-        told = {name: row[name] for name in fields}
+        values = {name: row[name] for name in fields}
         last = self._issue_notes.get(row.key)
         before = {name: getattr(last, name) if last else "" for name in fields}
-        if told == before:
+        if values == before:
             return
         self._issue_notes[row.key] = IssueNote(
-            issue=row.key, by=source.by, entered=source.today.isoformat(), where=row.where, **told
+            issue=row.key, by=source.by, entered=source.today.isoformat(), where=row.where, **values
         )
         self._changes.append(
-            Change(where=row.where, key=row.key, before=_filled(before), after=_filled(told))
+            Change(where=row.where, key=row.key, before=_filled(before), after=_filled(values))
         )
 
     def done(self, source: Source, blobs: dict[str, bytes]) -> Imported:
@@ -307,8 +307,8 @@ def _same(row: FormRow, before: dict[str, str], after: dict[str, str]) -> bool:
 def _told(answer: Attestation) -> dict[str, str]:
     """What a person said in `answer`, by field."""
     files = "；".join(f"{f.name} {f.sha256[:16]}" for f in answer.attachments)
-    said = answer.reason or answer.value or answer.text
-    return _filled({"answer": answer.verdict.value, "text": said, "by": answer.by,
+    answer_text = answer.reason or answer.value or answer.text
+    return _filled({"answer": answer.verdict.value, "text": answer_text, "by": answer.by,
                     "date": answer.date, "evidence": files})  # fmt: skip
 
 

@@ -40,8 +40,8 @@ def dates_in(value: str) -> tuple[datetime.date, ...] | None:
         return None
 
 
-def is_broken(limit: Limit, dates: tuple[datetime.date, ...], seen: datetime.date) -> bool:
+def is_broken(limit: Limit, dates: tuple[datetime.date, ...], day: datetime.date) -> bool:
     """Whether `dates`, sorted, break `limit` on the day on which the fact was `seen`."""
     newest = dates[-limit.count :]
     gaps = [(later - before).days for before, later in itertools.pairwise(newest)]
-    return max([(seen - newest[-1]).days, *gaps]) > limit.days
+    return max([(day - newest[-1]).days, *gaps]) > limit.days

@@ -488,8 +488,8 @@ def _beside(document: Document, place: YamlPath, folder: Path, name: str) -> byt
             document.fail(place, msg("a file in the directory of the file of answers"), seen(name))
         return _read_regular(document, place, path)
     except (OSError, ValueError) as error:
-        told = os_error(error) if isinstance(error, OSError) else seen(name)
-        document.fail(place, msg("a file that can be read"), told)
+        error_text = os_error(error) if isinstance(error, OSError) else seen(name)
+        document.fail(place, msg("a file that can be read"), error_text)
 
 
 def _read_regular(document: Document, place: YamlPath, path: Path) -> bytes:

@@ -22,12 +22,12 @@ _INDENTS = ("  ", "", "    ")
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """An answer as a person typed it; `said` is its text, reason or value. Dates are ISO 8601."""
+    """An answer as a person typed it; `text` is its text, reason or value. Dates are ISO 8601."""
 
     question: str
     verdict: str
-    said_as: str
-    said: str
+    text_key: str
+    text: str
     by: str
     date: str
     entered: str
@@ -35,12 +35,12 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 def drafted(
-    question: str, verdict: str, said: str, by: str, date: str, today: datetime.date
+    question: str, verdict: str, text: str, by: str, date: str, today: datetime.date
 ) -> Draft:
     """The draft of an answer entered `today`."""
-    said_as = {"not_applicable": "reason", "value": "value"}.get(verdict, "text")
+    text_key = {"not_applicable": "reason", "value": "value"}.get(verdict, "text")
     return Draft(
-        question=question, verdict=verdict, said_as=said_as, said=said, by=by, date=date,
+        question=question, verdict=verdict, text_key=text_key, text=text, by=by, date=date,
         entered=today.isoformat(),
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def _block(draft: Draft, indent: str) -> bytes:
     lines = [
         f"- question: {_text(draft.question)}",
         f"  verdict: {draft.verdict}",
-        f"  {draft.said_as}: {_text(draft.said)}",
+        f"  {draft.text_key}: {_text(draft.text)}",
         f"  by: {_text(draft.by)}",
         f"  date: {draft.date}",
         f"  entered: {draft.entered}",

@@ -33,22 +33,22 @@ def given(context: Context) -> GivenStatements:
     """What `--answers`, `--answers-of` and `--waivers` name. Raises InputError, UsageError."""
     paths: list[Path] = getattr(context.args, "answers", [])
     waived: list[Path] = getattr(context.args, "waivers", [])
-    said = GivenStatements(
+    given = GivenStatements(
         answers=read(context, paths) if paths else None,
         waivers=read_waivers(waived, redacting(context)) if waived else None,
     )
     name = getattr(context.args, "answers_of", None)
-    return said if name is None else _with(said, context.store.find(name))
+    return given if name is None else _with(given, context.store.find(name))
 
 
-def _with(said: GivenStatements, run: Run) -> GivenStatements:
+def _with(given: GivenStatements, run: Run) -> GivenStatements:
     """`said`, and what was said of `run`; of two answers of one day that in a file is taken.
 
     Notes on issues stay with their run: they are about what was found there.
     """
     folder = AnswersFolder(run)
     held = folder.load(folder.in_use().answers)
-    more = said.answers or Given(answers=AnswerSet(), blobs={})
+    more = given.answers or Given(answers=AnswerSet(), blobs={})
     new = {(a.question, a.entered) for a in more.answers.answers}
     kept = tuple(a for a in held.answers if (a.question, a.entered) not in new)
     answers = AnswerSet(
@@ -59,7 +59,7 @@ def _with(said: GivenStatements, run: Run) -> GivenStatements:
     )
     blobs = {digest: folder.attachment(digest) for digest in attached(answers) if digest not in
              more.blobs} | more.blobs  # fmt: skip
-    waived = said.waivers or GivenWaivers(files=held.waiver_files, waivers=held.waivers)
+    waived = given.waivers or GivenWaivers(files=held.waiver_files, waivers=held.waivers)
     return GivenStatements(answers=Given(answers=answers, blobs=blobs), waivers=waived)
 
 
@@ -83,15 +83,15 @@ def today() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def take(context: Context, run: Run, profile: Profile, said: GivenStatements) -> None:
+def take(context: Context, run: Run, profile: Profile, given: GivenStatements) -> None:
     """What was `said` counts for `run` from here on, judged on the day of `--as-of`.
 
     What no option names stays as it was given before. Raises UsageError for a day before the
     collection, StoreError where nothing can be stored.
     """
     as_of: datetime.date | None = getattr(context.args, "as_of", None)
-    answers = said.answers
-    if answers is None and said.waivers is None and as_of is None:
+    answers = given.answers
+    if answers is None and given.waivers is None and as_of is None:
         return
     folder, collected = AnswersFolder(run), run.file.started[:10]
     judged = collected if as_of is None else as_of.isoformat()
@@ -99,19 +99,19 @@ def take(context: Context, run: Run, profile: Profile, said: GivenStatements) ->
         detail = msg("--as-of: a day not before the collection on {collected} is needed, not {day}",
                      collected=collected, day=judged)  # fmt: skip
         raise UsageError(detail)
-    if answers is None and said.waivers is None:
+    if answers is None and given.waivers is None:
         folder.use(None, {}, judged)
         return
-    folder.use(_joined(folder, said), {} if answers is None else answers.blobs, judged)
+    folder.use(_joined(folder, given), {} if answers is None else answers.blobs, judged)
     if answers is not None:
         tell_unused(context, profile, run.file.targets, answers.answers.answers)
 
 
-def _joined(folder: AnswersFolder, said: GivenStatements) -> AnswerSet:
+def _joined(folder: AnswersFolder, given: GivenStatements) -> AnswerSet:
     """What is stored, with what was said in the place of its part."""
     held = folder.load(folder.in_use().answers)
-    base = held if said.answers is None else said.answers.answers
-    waived = said.waivers
+    base = held if given.answers is None else given.answers.answers
+    waived = given.waivers
     return structs.replace(
         base,
         issue_notes=held.issue_notes,  # no file of answers holds them

@@ -46,7 +46,7 @@ _SHORT = 3
 class _EvidenceLocation(Struct, frozen=True, kw_only=True):
     object: str
     file: str
-    seen: Evidence
+    evidence: Evidence
 
 
 def explain(context: Context) -> int:
@@ -148,9 +148,9 @@ def _targets(
         findings = {f.id: f for f in (*whole.findings, *whole.cited)}
         for c in whole.conclusions:
             if (c.catalog, c.clause) in clauses:
-                told = _target(context, run, c, findings, places)
+                shown_target = _target(context, run, c, findings, places)
                 waivers = tuple(_waivers(results, c, findings))
-                yield structs.replace(told, waivers=waivers)
+                yield structs.replace(shown_target, waivers=waivers)
 
 
 def _waivers(
@@ -198,9 +198,9 @@ def _places(results: Results) -> Iterator[tuple[str, _EvidenceLocation]]:
     # numbered as the pack does it, over all objects
     numbers, width = itertools.count(1), number_width(results)
     for entry in results.entries:
-        for seen in results.observations_of(entry):
-            file = evidence.shown(next(numbers), seen, width)
-            yield seen.digest, _EvidenceLocation(object=entry.object, file=file, seen=seen)
+        for item in results.observations_of(entry):
+            file = evidence.shown(next(numbers), item, width)
+            yield item.digest, _EvidenceLocation(object=entry.object, file=file, evidence=item)
 
 
 def _target(
@@ -257,11 +257,11 @@ def _values(messages: Iterable[Message]) -> Iterator[str]:
 
 def _evidence(run: Run, place: _EvidenceLocation, values: Sequence[str]) -> ExplainedEvidence:
     lines: tuple[str, ...] = ()
-    if place.seen.stdout_size:
+    if place.evidence.stdout_size:
         with evidence.opened(run, place.object) as kept:
-            lines = tuple(_matching(kept.get(place.seen.stdout_sha256), values))
+            lines = tuple(_matching(kept.get(place.evidence.stdout_sha256), values))
     return ExplainedEvidence(
-        digest=place.seen.digest, asked=place.seen.asked, file=place.file, lines=lines
+        digest=place.evidence.digest, asked=place.evidence.asked, file=place.file, lines=lines
     )
 
 
@@ -355,26 +355,26 @@ def _settled_lines(
 
 def _waiver_line(context: Context, waiver: ExplainedWaiver) -> str:
     faults = ", ".join(context.code(fault.value) for fault in waiver.faults)
-    told = context.text("  waived: {about}, approved by {approver} until {expires}: {reason}",
+    line = context.text("  waived: {about}, approved by {approver} until {expires}: {reason}",
                         about=waiver.about, approver=waiver.approver or "–",
                         expires=waiver.expires, reason=waiver.reason)  # fmt: skip
-    return f"{told} [{faults}]" if faults else told
+    return f"{line} [{faults}]" if faults else line
 
 
 def _answer_line(context: Context, answer: StepAnswer) -> str:
     return context.text(
-        "     answer of {by}, {date}, valid until {valid_until}: {verdict} ({state}) {said}",
+        "     answer of {by}, {date}, valid until {valid_until}: {verdict} ({state}) {text}",
         by=answer.by, date=answer.date, valid_until=answer.valid_until,
         verdict=context.code(answer.verdict.value), state=context.code(answer.state.value),
-        said=answer.text or answer.reason or answer.value,
+        text=answer.text or answer.reason or answer.value,
     )  # fmt: skip
 
 
 def _finding_lines(context: Context, finding: ExplainedFinding) -> Iterator[str]:
     verdict = context.code(finding.verdict.value)
     yield f"     {finding.check} @ {finding.target}: {verdict}: {finding.detail}"
-    for seen in finding.evidence:
-        yield f"       {seen.digest}"
-        yield f"       {seen.file}  ({seen.asked})"
-        for line in seen.lines:
+    for item in finding.evidence:
+        yield f"       {item.digest}"
+        yield f"       {item.file}  ({item.asked})"
+        for line in item.lines:
             yield f"         {line}"

@@ -95,17 +95,17 @@ def _target(context: Context, route: Route, requests: Sequence[Request], logins:
             return (route.target, "out of reach", say(session))
         with contextlib.closing(session):
             found = session.permitted(tuple(merged(requests).values()))
-            told = [msg("{how}; {allowed}", how=session.info.as_message(), allowed=found.detail)]
+            notes = [msg("{how}; {allowed}", how=session.info.as_message(), allowed=found.detail)]
     except ConnectError as error:
         why = [error.detail, *([error.remedy] if error.remedy is not None else [])]
         return (route.target, "out of reach", joint.join(map(say, why)))
     except ConfigError as error:
         return (route.target, "out of reach", say(error.detail))
     if not found.limited:
-        return (route.target, "ok", say(told[0]))
-    told.append(msg("this command prints what is lacking: {command}",
+        return (route.target, "ok", say(notes[0]))
+    notes.append(msg("this command prints what is lacking: {command}",
                     command=_grants(context, session.info.user)))  # fmt: skip
-    return (route.target, "limited", joint.join(map(say, told)))
+    return (route.target, "limited", joint.join(map(say, notes)))
 
 
 def _grants(context: Context, user: str) -> str:

@@ -70,8 +70,8 @@ def _entries(results: Results) -> Iterator[tuple[ObjectEntry, Numbered]]:
         yield (
             entry,
             {
-                seen.digest: (evidence.folder(next(numbers), seen, width), seen)
-                for seen in results.observations_of(entry)
+                item.digest: (evidence.folder(next(numbers), item, width), item)
+                for item in results.observations_of(entry)
             },
         )
 
@@ -152,20 +152,20 @@ def _fact(context: Context, fact: Fact, value: FactValue | None) -> Iterator[str
         yield _field(text("code"), places, "    ")
 
 
-def _answer(context: Context, folder: str, seen: Evidence) -> Iterator[str]:
+def _answer(context: Context, folder: str, evidence: Evidence) -> Iterator[str]:
     text = context.text
-    yield _field(f"{text('request')} ({context.code(seen.privilege)})", seen.asked, "    ")
-    ended = "" if seen.exit_code is None else f", {text('exit code')} {seen.exit_code}"
-    detail = "" if seen.detail is None else f": {context.translator.say(seen.detail)}"
-    yield _field(text("status"), f"{context.code(seen.status)}{ended}{detail}", "      ")
+    yield _field(f"{text('request')} ({context.code(evidence.privilege)})", evidence.asked, "    ")
+    ended = "" if evidence.exit_code is None else f", {text('exit code')} {evidence.exit_code}"
+    detail = "" if evidence.detail is None else f": {context.translator.say(evidence.detail)}"
+    yield _field(text("status"), f"{context.code(evidence.status)}{ended}{detail}", "      ")
     yield _field(text("evidence"), folder, "      ")
 
 
-def _streams(context: Context, seen: Evidence, stored: Stored) -> Iterator[str]:
-    if seen.stderr_size:
-        yield from _stream(context, "stderr", stored.get(seen.stderr_sha256))
-    if seen.stdout_size:
-        yield from _stream(context, "stdout", stored.get(seen.stdout_sha256))
+def _streams(context: Context, evidence: Evidence, stored: Stored) -> Iterator[str]:
+    if evidence.stderr_size:
+        yield from _stream(context, "stderr", stored.get(evidence.stderr_sha256))
+    if evidence.stdout_size:
+        yield from _stream(context, "stdout", stored.get(evidence.stdout_sha256))
 
 
 def _stream(context: Context, name: str, data: bytes) -> Iterator[str]:

@@ -151,10 +151,10 @@ def _rows(
 ) -> Iterator[tuple[str, ...]]:
     verdict, severity, check = key
     code = _SEVERITIES[severity].value
-    told = context.code(code)
+    code_text = context.code(code)
     head = (
         context.code(_ORDER[verdict].value),
-        Colored(told, code) if _ORDER[verdict] is Verdict.FAIL else told,
+        Colored(code_text, code) if _ORDER[verdict] is Verdict.FAIL else code_text,
         f"{check}: {titles.get(check, '')}",
     )
     for detail, (count, names) in problem.details.items():

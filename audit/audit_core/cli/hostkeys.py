@@ -67,13 +67,13 @@ def _reviewed(context: Context, peers: Sequence[Peer]) -> list[Peer]:
 
 
 def _show(context: Context, peer: Peer) -> None:
-    told = context.translator.say
+    translate = context.translator.say
     key = f"{peer.kind} {peer.bits} {peer.fingerprint}" if peer.fingerprint else ""
-    state = told(_WORDS[peer.state])
+    state = translate(_WORDS[peer.state])
     say("  ".join(filter(None, (", ".join(peer.targets[:5]), peer.place, key, state))))
     for detail in (peer.detail, peer.remedy):
         if detail is not None:
-            say(f"    {told(detail)}")
+            say(f"    {translate(detail)}")
 
 
 def _confirmed(context: Context, unknown: Sequence[Peer]) -> bool:

@@ -96,14 +96,14 @@ def _show(context: Context, run: Run, found: Imported) -> None:
 
 
 def _difference(context: Context, change: Change) -> str:
-    said = []
+    notes = []
     for name in dict.fromkeys((*change.after, *change.before)):
         before, after = change.before.get(name, ""), change.after.get(name, "")
         if before != after:
             was = f"{_word(context, name, before)} → " if before else ""
-            said.append(f"{_title(context, name)}: {was}{_word(context, name, after) or '–'}")
-    said += [context.translator.say(note) for note in change.notes]
-    return "; ".join(said)
+            notes.append(f"{_title(context, name)}: {was}{_word(context, name, after) or '–'}")
+    notes += [context.translator.say(note) for note in change.notes]
+    return "; ".join(notes)
 
 
 def _title(context: Context, name: str) -> str:

@@ -100,11 +100,11 @@ def lint(context: Context) -> int:
     for name in names:  # what cannot be built at all is an error with its line
         profile_checks(context.profile(name), context.registry)
     found = [p for name in names for p in context.policy.lint(name, context.registry.checks)]
-    told = [
+    fields = [
         LintProblem(file=str(p.file), line=p.line, detail=context.translator.say(p.detail))
         for p in found
     ]
-    problems = tuple(dict.fromkeys(told))
+    problems = tuple(dict.fromkeys(fields))
     if context.args.format == "json":
         print_json(LintView(schema=LINT_VIEW, problems=problems))
     else:
@@ -166,8 +166,8 @@ _TIGHTENED = {
 def _tightened(context: Context, parameter: ParameterRow) -> str:
     """The default, and which way a profile that extends another may change it."""
     fixed = msg("{default} (no stricter direction; changing it needs a reason)")
-    told = _TIGHTENED.get(parameter.tightens or "", fixed)
-    return context.translator.say(filled(told, default=parameter.default))
+    direction = _TIGHTENED.get(parameter.tightens or "", fixed)
+    return context.translator.say(filled(direction, default=parameter.default))
 
 
 def _check_view(context: Context, c: Check) -> CheckView:

@@ -296,8 +296,8 @@ def _template(context: Context) -> dict[str, Exporter]:
         known.update(exporter.suffixes)
         if path.suffix.lower() in exporter.suffixes:
             opened = exporter.template(path, map_path)
-            for told in opened.notes:
-                note(context.translator.say(told))
+            for template_note in opened.notes:
+                note(context.translator.say(template_note))
             name = f"{exporter.name} {path.name}"
             return {name: Exporter(name=name, write=opened.write)}
     raise InputError(

@@ -115,11 +115,11 @@ def _blind(context: Context, results: Results, run: Run) -> None:
     parts = sep.join(f"{context.code(w)} {n}" for w, n in sorted(why.items()))
     say(context.text("Not determined: {count} ({parts})", count=why.total(), parts=parts))
     if any(entry.root_refused for entry in results.entries):
-        told = context.text(
+        line = context.text(
             "Requests that need root can be allowed in /etc/sudoers.d/dengbao on the targets; "
             "this command prints the file:"
         )
-        say(f"{told} {_grants(context, run, results)}")
+        say(f"{line} {_grants(context, run, results)}")
 
 
 def _targets(context: Context, results: Results) -> None:
@@ -185,8 +185,8 @@ def _login(run: Run, results: Results) -> str:
     """The account of the first target that lacked rights, else USER."""
     for entry in (entry for entry in results.entries if entry.root_refused):
         bundle = run.bundle(entry.object)
-        for seen in bundle.observations.values() if bundle is not None else ():
-            if name := seen.how.user or _name(seen.how.uid):
+        for observation in bundle.observations.values() if bundle is not None else ():
+            if name := observation.how.user or _name(observation.how.uid):
                 return name
     return "USER"
 

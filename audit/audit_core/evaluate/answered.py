@@ -33,25 +33,25 @@ class AnsweredStep(Struct, frozen=True, kw_only=True):
 
 
 def answered_steps(
-    clause: Clause, target: Target, seen: Mapping[int, StepView], standing: Standing
+    clause: Clause, target: Target, views: Mapping[int, StepView], standing: Standing
 ) -> dict[int, AnsweredStep]:
-    """The steps of `clause` that somebody answered for `target`; `seen` is what checks say."""
+    """The steps of `clause` that somebody answered for `target`; `views` is what checks say."""
     found = {}
     for step in clause.steps:
         if not step.asks(target.object_type):
             continue
-        if step.number in seen and (answer := standing.of(clause, step, target)) is not None:
-            found[step.number] = _answered_step(answer, seen[step.number])
+        if step.number in views and (answer := standing.of(clause, step, target)) is not None:
+            found[step.number] = _answered_step(answer, views[step.number])
     return found
 
 
-def _answered_step(answer: StepAnswer, seen: StepView) -> AnsweredStep:
+def _answered_step(answer: StepAnswer, step: StepView) -> AnsweredStep:
     if answer.state is not AnswerState.COUNTS:
-        return AnsweredStep(answer=answer, by_checks=seen.state, view=seen)
-    view = answered(seen, answer.verdict)
+        return AnsweredStep(answer=answer, by_checks=step.state, view=step)
+    view = answered(step, answer.verdict)
     if view is None:
         answer = structs.replace(answer, state=AnswerState.CONTRADICTED)
-    return AnsweredStep(answer=answer, by_checks=seen.state, view=view or seen)
+    return AnsweredStep(answer=answer, by_checks=step.state, view=view or step)
 
 
 def reasons(answers: Mapping[int, AnsweredStep]) -> list[Message]:

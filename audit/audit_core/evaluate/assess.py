@@ -94,14 +94,14 @@ def conclude(
         left_out = msg("Declared in the inventory as not there: {reason}", reason=target.left_out)
         return _not_applicable(clause, target, left_out)
     unasked = {s.number for s in clause.steps if not s.asks(target.object_type)}
-    seen = {
+    step_views = {
         n: StepView(state=StepState.NOT_APPLICABLE)
         if n in unasked
         else step_view([s for s in statements if s.step == n])
         for n in clause.rule.steps
     }
-    answers = answered.answered_steps(clause, target, seen, standing)
-    views = seen | {n: one.view for n, one in answers.items()}
+    answers = answered.answered_steps(clause, target, step_views, standing)
+    views = step_views | {n: one.view for n, one in answers.items()}
     words = unit_range(clause.rule, views)
     result, pending = printed(words, views.values())
     failed = [s.tally.severity for s in statements if s.tally.severity is not None]

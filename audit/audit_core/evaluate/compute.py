@@ -191,10 +191,10 @@ class Evaluator:
         for target in group.members:
             asked = facts.known_of(target)
             more = {f.id: facts.learn(f, target) for f in self._proposing.get(target.kind, ())}
-            told = asked | {id: got for id, got in more.items() if isinstance(got, Known)}
-            for id in sorted(told):
+            inputs = asked | {id: got for id, got in more.items() if isinstance(got, Known)}
+            for id in sorted(inputs):
                 step(step_name("fact", id, target))
-                yield stored(id, target.id, told[id])
+                yield stored(id, target.id, inputs[id])
 
     def _facts(
         self, group: plan.Group, skipped: SkippedSteps, step: Step

@@ -61,9 +61,9 @@ class Effects:
         if len(c.range) < 2:
             return
         steps = {step.number: step for step in clause.steps}
-        for seen in c.steps:
-            if seen.state is StepState.OPEN and seen.number in steps:
-                self._take(clause, steps[seen.number], c)
+        for result in c.steps:
+            if result.state is StepState.OPEN and result.number in steps:
+                self._take(clause, steps[result.number], c)
 
     def _take(self, clause: Clause, step: Step, c: Conclusion) -> None:
         own = (clause.catalog, clause.id, step.number)

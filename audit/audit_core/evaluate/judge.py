@@ -104,13 +104,13 @@ def _named(error: Exception) -> str:
 def _storable(finding: Finding) -> Finding:
     """`finding` as it will be read back; raises what its encoding raises."""
     expected = finding.expected
-    told = structs.replace(
+    shortened = structs.replace(
         finding,
         detail=tuple(json_safe(m) for m in finding.detail),
         expected=None if expected is None else json_safe(expected),
         params={},
     )
-    read_back = msgspec.json.decode(msgspec.json.encode(told), type=Finding)
+    read_back = msgspec.json.decode(msgspec.json.encode(shortened), type=Finding)
     return structs.replace(read_back, params=finding.params)
 
 
@@ -127,11 +127,11 @@ def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, A
 
 def _with_gaps(judgement: Judgement, gaps: tuple[Gap, ...]) -> Judgement:
     """`judgement` of a check with gaps: a fail stays, a pass becomes undetermined."""
-    told = tuple(gap.detail for gap in gaps)
+    details = tuple(gap.detail for gap in gaps)
     if judgement.verdict is Verdict.FAIL:
-        return structs.replace(judgement, detail=(*judgement.detail, *told))
+        return structs.replace(judgement, detail=(*judgement.detail, *details))
     return structs.replace(
-        judgement, verdict=Verdict.UNDETERMINED, detail=(*told, *judgement.detail)
+        judgement, verdict=Verdict.UNDETERMINED, detail=(*details, *judgement.detail)
     )
 
 

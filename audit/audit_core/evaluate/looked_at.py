@@ -67,7 +67,7 @@ class LookedAt:
 
     def _asked(self, fact: Fact, target: Target) -> str:
         """What was asked for `fact`: what was answered before what was not."""
-        seen = [
+        rows = [
             (observation.status is not Status.ANSWERED, short_of(request))
             for provider in fact.providers
             if holds(provider, self._platform)
@@ -75,7 +75,7 @@ class LookedAt:
             if not request.aside
             if (observation := self._observations.find(request, target)) is not None
         ]
-        return min(seen, key=lambda pair: pair[0])[1] if seen else ""
+        return min(rows, key=lambda pair: pair[0])[1] if rows else ""
 
 
 def _requests(provider: Provider, target: Target) -> Iterator[Request]:

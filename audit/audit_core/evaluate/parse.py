@@ -117,9 +117,9 @@ class _Provided:
     def _contents(self) -> Iterator[Hashable]:
         """What is asked, where it depends on the target, and all that came of it."""
         asks = self._provider.every_ask
-        for ask, request, seen in zip(asks, self._requests, self._seen, strict=True):
+        for ask, request, observation in zip(asks, self._requests, self._seen, strict=True):
             yield None if ask is request else msgspec.json.encode(stored(request))
-            yield self._observations.content(request, seen, self._target)
+            yield self._observations.content(request, observation, self._target)
 
     def _read(self, looks: Looks | None) -> Known | Absent:
         """What the parser makes of the answers, without evidence; of stand-ins for `looks`."""
@@ -187,8 +187,8 @@ def _result(value: Any, inputs: Inputs, name: Callable[[], str]) -> Known | Abse
     """`value` as a fact; raises what its messages raise where they cannot be stored."""
     gaps = inputs.gaps
     if isinstance(value, Partial):
-        told = (about(name(), json_safe(detail)) for detail in value.problems)
-        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, detail=detail) for detail in told)))
+        problems = (about(name(), json_safe(detail)) for detail in value.problems)
+        gaps = capped((*gaps, *(Gap(why=INCOMPLETE, detail=detail) for detail in problems)))
         value = value.value
     if isinstance(value, Absent):
         return _absence(structs.replace(value, detail=json_safe(value.detail)), gaps)

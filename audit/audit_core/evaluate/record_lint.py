@@ -80,18 +80,18 @@ def _of_answers(
     for made, number, answer in _answers(whole):
         clause = clauses[made.catalog, made.clause]
         step = next((s for s in clause.steps if s.number == number), Step())
-        said = answer.text or answer.reason or answer.value
+        record = answer.text or answer.reason or answer.value
         if answer.verdict is AnswerVerdict.NOT_APPLICABLE and says_nothing(answer.reason):
             detail = msg("Step {step} does not apply, without a reason ({by})",
                          step=number, by=answer.by)  # fmt: skip
             yield _at(ProblemKind.NO_REASON, made, detail)
-        elif says_nothing(said):
+        elif says_nothing(record):
             detail = msg("The record of step {step} names no fact: {text}",
-                         step=number, text=repr(said[:80]))  # fmt: skip
+                         step=number, text=repr(record[:80]))  # fmt: skip
             yield _at(ProblemKind.REPEATS_CLAUSE, made, detail)
-        elif repeats(said, _wordings(clause, step)):
+        elif repeats(record, _wordings(clause, step)):
             detail = msg("The record of step {step} repeats the clause or the question: {text}",
-                         step=number, text=repr(said[:80]))  # fmt: skip
+                         step=number, text=repr(record[:80]))  # fmt: skip
             yield _at(ProblemKind.REPEATS_CLAUSE, made, detail)
         if answer.state is AnswerState.EXPIRED:
             detail = msg("The answer of {by} to step {step} was valid until {day}",
@@ -126,16 +126,16 @@ def says_nothing(text: str) -> bool:
 
 def repeats(text: str, wordings: Iterable[str]) -> bool:
     """Whether `text` is one of `wordings`, a piece of one, or nearly one."""
-    said = _letters(text)
-    if len(said) < _LEAST:
+    letters = _letters(text)
+    if len(letters) < _LEAST:
         return False
-    return any(_alike(said, _letters(wording)) for wording in wordings if wording)
+    return any(_alike(letters, _letters(wording)) for wording in wordings if wording)
 
 
-def _alike(said: str, wording: str) -> bool:
-    if said == wording or (said in wording and 2 * len(said) >= len(wording)):
+def _alike(record: str, wording: str) -> bool:
+    if record == wording or (record in wording and 2 * len(record) >= len(wording)):
         return True
-    matcher = difflib.SequenceMatcher(a=said[:400], b=wording[:400], autojunk=False)
+    matcher = difflib.SequenceMatcher(a=record[:400], b=wording[:400], autojunk=False)
     return matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
 
 
@@ -146,7 +146,7 @@ def _contradictions(
     whole: ObjectResults, clauses: Mapping[tuple[str, str], Clause]
 ) -> Iterator[RecordProblem]:
     """Answers that checks contradict, and one question with two answers on one object."""
-    told: dict[tuple[str, str, int], tuple[Conclusion, StepState]] = {}
+    first_use: dict[tuple[str, str, int], tuple[Conclusion, StepState]] = {}
     units = {c.unit: c for c in clauses.values() if c.unit}
     for made in whole.conclusions:
         clause = clauses[made.catalog, made.clause]
@@ -157,7 +157,7 @@ def _contradictions(
                              by=step.answer.by, step=step.number, checks=step.findings)  # fmt: skip
                 yield _at(ProblemKind.CONTRADICTION, made, detail)
             key = _question(clause, steps.get(step.number, Step()), units)
-            first, state = told.setdefault(key, (made, step.state))
+            first, state = first_use.setdefault(key, (made, step.state))
             if {state, step.state} == {StepState.AFFIRMED, StepState.DENIED}:
                 detail = msg("Step {step} is {state}, the same question in {clause} is not",
                              step=step.number, state=_STATES[step.state],
@@ -200,19 +200,21 @@ def _not_sampled(results: Results) -> Iterator[RecordProblem]:
     for type, count in wanted.items():
         if type not in there:
             named = names.get(type)
-            said = (
+            label = (
                 as_is(type)
                 if named is None
                 else msg("{detail}", detail=named.en, detail_zh=named.zh)
             )
             detail = msg("No object of the type {type} in the sample; {count} clauses apply to it",
-                         type=said, count=count)  # fmt: skip
+                         type=label, count=count)  # fmt: skip
             yield RecordProblem(kind=ProblemKind.NOT_SAMPLED, detail=detail)
 
 
 def _old(whole: ObjectResults, as_of: datetime.date) -> Iterator[RecordProblem]:
     """The oldest observation of an object, where it is too old on the day `as_of`."""
-    days = [datetime.date.fromisoformat(seen.ended[:10]) for seen in whole.observations]
+    days = [
+        datetime.date.fromisoformat(observation.ended[:10]) for observation in whole.observations
+    ]
     if days and (as_of - min(days)).days > OLD_DAYS:
         detail = msg("Evidence is of {day}, {days} days old; {most} at most",
                      day=min(days).isoformat(), days=(as_of - min(days)).days,

@@ -52,16 +52,16 @@ def _nothing(target: Target, *, sealed: bool) -> TargetStatus:
 def _own(target: Target, bundle: Bundle, *, cut: bool) -> TargetStatus | None:
     """What `bundle` says of `target` itself; None where it says nothing."""
     asked: dict[str, list[Observation]] = {}
-    for seen in bundle.observations.values():
-        if seen.target == target.id:
-            asked.setdefault(seen.how.connector, []).append(seen)
+    for observation in bundle.observations.values():
+        if observation.target == target.id:
+            asked.setdefault(observation.how.connector, []).append(observation)
     faults = {f.connector: f for f in bundle.faults.values() if f.target == target.id}
     ways = [_over(target, asked.get(c, ()), faults.get(c)) for c in {**asked, **faults}]
     if not ways:
         return None
     if cut:
-        said = msg("The collection of this target was cut off")
-        ways.append(_status(target, TargetState.PARTLY_ANSWERED, Reason.NOT_COLLECTED, said))
+        detail = msg("The collection of this target was cut off")
+        ways.append(_status(target, TargetState.PARTLY_ANSWERED, Reason.NOT_COLLECTED, detail))
     return _worst(ways, log_in_failed=any(_nothing_came(asked, f) for f in faults.values()))
 
 
@@ -84,21 +84,23 @@ def _nothing_came(asked: dict[str, list[Observation]], fault: FaultFrame) -> boo
 
 def _over(target: Target, asked: Iterable[Observation], fault: FaultFrame | None) -> TargetStatus:
     """The status of `target` over one connector."""
-    seen = tuple(asked)
-    lost = [o for o in seen if o.status not in _ANSWERED]
-    state = TargetState.PARTLY_ANSWERED if len(lost) < len(seen) else TargetState.NOT_REACHED
+    observations = tuple(asked)
+    lost = [o for o in observations if o.status not in _ANSWERED]
+    state = (
+        TargetState.PARTLY_ANSWERED if len(lost) < len(observations) else TargetState.NOT_REACHED
+    )
     if fault is not None:
         return _status(target, state, fault.reason, fault.detail, fault.remedy)
     if not lost:
         return TargetStatus(target=target.id, state=TargetState.REACHED)
     first = lost[0]
-    said = first.detail or msg("no answer")
+    detail = first.detail or msg("no answer")
     if state is TargetState.PARTLY_ANSWERED:
-        said = msg(
+        detail = msg(
             "{count} of {all} requests got no answer, the first of them {asked}",
-            count=len(lost), all=len(seen), asked=first.asked,
+            count=len(lost), all=len(observations), asked=first.asked,
         )  # fmt: skip
-    return _status(target, state, first.status, said)
+    return _status(target, state, first.status, detail)
 
 
 def _status(

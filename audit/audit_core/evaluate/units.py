@@ -64,11 +64,11 @@ def answered(view: StepView, verdict: AnswerVerdict) -> StepView | None:
 
     A denial always counts. Nothing a person says betters what a check denied or found to exist.
     """
-    said = _SAID.get(verdict, view.state)
-    if said is StepState.DENIED or said is view.state:
-        return StepView(state=said)
-    possible = said is StepState.AFFIRMED or view.may_not_apply
-    return StepView(state=said) if view.state is StepState.OPEN and possible else None
+    state = _SAID.get(verdict, view.state)
+    if state is StepState.DENIED or state is view.state:
+        return StepView(state=state)
+    possible = state is StepState.AFFIRMED or view.may_not_apply
+    return StepView(state=state) if view.state is StepState.OPEN and possible else None
 
 
 def _any(statements: Iterable[StepStatements], verdict: Verdict) -> bool:

@@ -96,9 +96,9 @@ class Worker:
 
     def stood_still(self) -> int:
         """How many times in a row the worker was found at the same step."""
-        seen = self._steps.seen()
-        self._still = self._still + 1 if seen == self._last_seen else 0
-        self._last_seen = seen
+        state = self._steps.seen()
+        self._still = self._still + 1 if state == self._last_seen else 0
+        self._last_seen = state
         return self._still
 
     @property

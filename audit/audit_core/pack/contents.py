@@ -106,10 +106,10 @@ def _keep(name: str, raw: bytes, found: Contents) -> Message | None:
     if hit is None:
         found.kept[name] = raw
         return None
-    seen = evidence_links.record(raw)
-    if isinstance(seen, Message):
-        return seen
-    found.records[name.rpartition("/")[0]] = seen
+    record = evidence_links.record(raw)
+    if isinstance(record, Message):
+        return record
+    found.records[name.rpartition("/")[0]] = record
     if not hit[1].endswith("-" + found.files[name].sha256[:16]):
         return msg("It is not in the directory named by its digest")
     return None

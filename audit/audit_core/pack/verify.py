@@ -114,10 +114,10 @@ def _listed(found: Contents, manifest: d.Manifest, out: ReportBuilder) -> None:
         if name not in known:
             out.wrong(msg("It is not in the manifest"), name)
     for file in manifest.files:
-        seen = found.files.get(file.name)
-        if seen is None:
+        actual = found.files.get(file.name)
+        if actual is None:
             out.wrong(msg("It is missing or could not be read"), file.name)
-        elif _differs(seen, file):
+        elif _differs(actual, file):
             out.wrong(msg("It is not the file that the manifest lists"), file.name)
     if [name for name in found.names if name in known] != [*expected, *d.TAIL]:
         out.wrong(msg("The files are not in the order of the manifest"))
@@ -126,10 +126,10 @@ def _listed(found: Contents, manifest: d.Manifest, out: ReportBuilder) -> None:
     )
 
 
-def _differs(seen: d.File, told: d.File) -> bool:
-    if seen.sm3 is not None and told.sm3 not in (None, seen.sm3):
+def _differs(actual: d.File, listed: d.File) -> bool:
+    if actual.sm3 is not None and listed.sm3 not in (None, actual.sm3):
         return True
-    return (seen.size, seen.sha256) != (told.size, told.sha256)
+    return (actual.size, actual.sha256) != (listed.size, listed.sha256)
 
 
 def _roots(manifest: d.Manifest, out: ReportBuilder) -> None:

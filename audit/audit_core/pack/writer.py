@@ -157,9 +157,9 @@ def _add_records(archive: Archive, job: _Job) -> dict[str, tuple[int, int]]:
     for entry in results.entries:
         begun = archive.mark()
         with evidence.opened(job.run, entry.object) as stored:
-            for seen in results.observations_of(entry):
-                folder = evidence.folder(next(numbers), seen, width)
-                for name, data in evidence.files(stored, seen, folder):
+            for item in results.observations_of(entry):
+                folder = evidence.folder(next(numbers), item, width)
+                for name, data in evidence.files(stored, item, folder):
                     _add(archive, name, data)
         marks[entry.object] = begun, archive.mark()
     begun = archive.mark()

@@ -111,8 +111,8 @@ class ZipWriter:
     def _end(self, size: int) -> bytes:
         start, count, wide = self._at, self._count, b""
         if count > z.MAX16 or max(size, start) > z.WIDE:
-            told = (45, 45, 0, 0, count, count, size, start)
-            wide = z.END64.pack(b"PK\x06\x06", 44, *told)
+            fields = (45, 45, 0, 0, count, count, size, start)
+            wide = z.END64.pack(b"PK\x06\x06", 44, *fields)
             wide += z.LOCATOR.pack(b"PK\x06\x07", 0, start + size, 1)
         count = min(count, z.MAX16)
         places = (min(size, z.MAX32), min(start, z.MAX32))

@@ -124,12 +124,12 @@ class Zip:
         if len(raw) != z.END.size or not raw.startswith(b"PK\x05\x06"):
             raise NotZip(msg("Not a zip as dengbao writes it: its end record is not at the end"))
         _, disk, disk2, here, count, size, start, comment = z.END.unpack(raw)
-        told = (here, count, size, start)
+        fields = (here, count, size, start)
         if self._at(at - z.LOCATOR.size, 4) == b"PK\x06\x07":
             at -= z.END64.size + z.LOCATOR.size
             count, size, start = self._end64(at)
         clipped = (min(count, z.MAX16),) * 2 + (min(size, z.MAX32), min(start, z.MAX32))
-        if disk or disk2 or comment or told != clipped or start + size != at:
+        if disk or disk2 or comment or fields != clipped or start + size != at:
             raise NotZip(msg("The end of the zip is cut off or wrong"))
         return count, size, start
 

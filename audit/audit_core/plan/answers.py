@@ -45,33 +45,37 @@ class Observations(Struct, frozen=True, kw_only=True):
     digests: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
 
     def content(
-        self, request: Request, seen: Observation | None, target: Target
+        self, request: Request, observation: Observation | None, target: Target
     ) -> tuple[Hashable, ...]:
         """All that a parser learns of the answer to `request`, but when and on which target.
 
         Equal contents lead to equal facts, but for the times of files (`Request.timeless_digest`).
         """
-        if seen is None:
+        if observation is None:
             fault = self.fault(target)
             return () if fault is None else (fault[0], msgspec.json.encode(fault[1]))
-        detail = b"" if seen.detail is None else msgspec.json.encode(seen.detail)
+        detail = b"" if observation.detail is None else msgspec.json.encode(observation.detail)
         return (
-            seen.status,
-            seen.exit_code,
-            seen.truncated,
-            seen.redactions,
+            observation.status,
+            observation.exit_code,
+            observation.truncated,
+            observation.redactions,
             detail,
-            seen.stderr_sha256,
-            self._bytes(request, seen),
+            observation.stderr_sha256,
+            self._bytes(request, observation),
         )
 
-    def _bytes(self, request: Request, seen: Observation) -> str:
-        key = ("timeless", seen.stdout_sha256)
-        if seen.truncated or seen.status is not Status.ANSWERED or not request.has_times:
-            return seen.stdout_sha256
+    def _bytes(self, request: Request, observation: Observation) -> str:
+        key = ("timeless", observation.stdout_sha256)
+        if (
+            observation.truncated
+            or observation.status is not Status.ANSWERED
+            or not request.has_times
+        ):
+            return observation.stdout_sha256
         if key not in self.digests:
-            timeless = request.timeless_digest(self.blob(seen.stdout_sha256))
-            self.digests[key] = timeless or seen.stdout_sha256
+            timeless = request.timeless_digest(self.blob(observation.stdout_sha256))
+            self.digests[key] = timeless or observation.stdout_sha256
         return self.digests[key]
 
     def digest(self, observation: Observation) -> str:

@@ -156,12 +156,12 @@ def _note(row: Row) -> dict[str, Any]:
     """
     remarks: list[str] = []
     rules: list[str] = []
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for part in filter(None, row["note"].split("; ")):
         if hit := _SAME.fullmatch(part):
-            told["repeats"] = StepRef(unit=hit[1], step=int(hit[2]))
+            fields["repeats"] = StepRef(unit=hit[1], step=int(hit[2]))
         elif hit := _DUPLICATE.fullmatch(part):
-            told["duplicate_of"] = int(hit[1])
+            fields["duplicate_of"] = int(hit[1])
         elif hit := _HIGH_RISK.fullmatch(part):
             rules.append(hit[1])
         elif part.startswith(("same question as", "dup_of", "high-risk rule")):
@@ -169,7 +169,7 @@ def _note(row: Row) -> dict[str, Any]:
             _refuse(row, "note", expected, part)
         elif not _RULE_IN_WORDS.fullmatch(part):
             remarks.append(part)
-    return {**told, "note": "; ".join(remarks), "high_risk_rules": tuple(rules)}
+    return {**fields, "note": "; ".join(remarks), "high_risk_rules": tuple(rules)}
 
 
 def _references(

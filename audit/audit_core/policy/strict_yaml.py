@@ -185,8 +185,8 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> InputError:
         return wrong(file, line, (), msg("printable text"), msg("a control character"))
     detail = msg("{file}:{line}: {place}: invalid YAML: {problem}",
                file=file, line=line)  # fmt: skip
-    told = yaml_problem(getattr(error, "problem", None))
-    return InputError(filled(detail, place=dotted(()), problem=told))
+    problem = yaml_problem(getattr(error, "problem", None))
+    return InputError(filled(detail, place=dotted(()), problem=problem))
 
 
 class _Builder:

@@ -133,5 +133,5 @@ def _keep(path: Path, data: bytes) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    told = os_error(error) if isinstance(error, OSError) else verbatim(str(error))
-    return InputError(msg("{path}: cannot be read: {error}", path=str(path), error=told))
+    error_text = os_error(error) if isinstance(error, OSError) else verbatim(str(error))
+    return InputError(msg("{path}: cannot be read: {error}", path=str(path), error=error_text))

@@ -17,10 +17,10 @@ OWN = Path(__file__).parent / "locale"
 
 def default_language(env: dict[str, str] | None = None) -> str:
     """`zh` where the locale is Chinese, else `en`."""
-    seen = os.environ if env is None else env
+    variables = os.environ if env is None else env
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if seen.get(name):
-            return "zh" if seen[name].lower().startswith("zh") else "en"
+        if variables.get(name):
+            return "zh" if variables[name].lower().startswith("zh") else "en"
     return "en"
 
 

@@ -293,8 +293,8 @@ def _head(results: Results, translator: Translator) -> ResultsView:
 
 def _system(s: SystemConclusion, t: Translator) -> SystemView:
     known = {name: getattr(s, name) for name in s.__struct_fields__}
-    told = {"say": grade_word(s, t), "why": joined(s.why, t.say, t.lang)}
-    return SystemView(**known | told)
+    texts = {"say": grade_word(s, t), "why": joined(s.why, t.say, t.lang)}
+    return SystemView(**known | texts)
 
 
 def grade_word(s: SystemConclusion, t: Translator) -> str:
@@ -391,11 +391,11 @@ def _conclusion(
     )
 
 
-def _step(seen: StepResult, step: Step | None, lang: str) -> StepView:
+def _step(result: StepResult, step: Step | None, lang: str) -> StepView:
     view = StepView(
-        number=seen.number, state=seen.state, findings=seen.findings, answer=seen.answer
+        number=result.number, state=result.state, findings=result.findings, answer=result.answer
     )
-    if step is None or seen.state is not StepState.OPEN:
+    if step is None or result.state is not StepState.OPEN:
         return view
     question, bring, affirmed_if = step_texts(step, lang)
     return structs.replace(view, question=question, bring=bring, affirmed_if=affirmed_if)
