@@ -17,13 +17,13 @@ from audit_excel.view import View
 class Issue(Struct, frozen=True, kw_only=True):
     """A problem, the objects that have it and the conclusions it bears on.
 
-    `key` is `check:ID` or `clause:CATALOG/CLAUSE`. `seen` says what was found, for the objects or
+    `key` is `check:ID` or `clause:CATALOG/CLAUSE`. `places` says what was found, for the objects or
     their parts that it names.
     """
 
     key: str
     problem: str
-    seen: tuple[tuple[str, tuple[str, ...]], ...]
+    places: tuple[tuple[str, tuple[str, ...]], ...]
     objects: tuple[str, ...]
     severity: Severity
     conclusions: tuple[Conclusion, ...]
@@ -53,16 +53,16 @@ def _object(view: View, finding: Finding, related: list[Conclusion]) -> str:
 def _of_check(
     view: View, check: str, failed: list[Finding], related: dict[str, list[Conclusion]]
 ) -> Issue:
-    seen: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     for f in failed:
-        seen.setdefault(found_of(view, f), []).append(f.target)
+        places.setdefault(found_of(view, f), []).append(f.target)
     conclusions = {
         (c.catalog, c.clause, c.target): c for f in failed for c in related.get(f.id, ())
     }
     return Issue(
         key=f"check:{check}",
         problem=unmet(view, failed[0]),
-        seen=tuple((text, tuple(targets)) for text, targets in seen.items()),
+        places=tuple((text, tuple(targets)) for text, targets in places.items()),
         objects=tuple(dict.fromkeys(_object(view, f, related.get(f.id, [])) for f in failed)),
         severity=min((f.severity for f in failed), key=lambda s: s.rank),
         conclusions=tuple(conclusions.values()),
@@ -73,15 +73,15 @@ def _of_check(
 
 def _of_clause(view: View, conclusions: list[Conclusion]) -> Issue:
     first = conclusions[0]
-    seen: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     for c in conclusions:
-        seen.setdefault(_why(view, c), []).append(c.target)
+        places.setdefault(_why(view, c), []).append(c.target)
     severities = [c.severity or Severity.LOW for c in conclusions]
     clause = view.clause(first)
     return Issue(
         key=f"clause:{first.catalog}/{first.clause}",
         problem=view.say(msg("The item {item} is not met", item=" ".join(view.item(clause)[:2]))),
-        seen=tuple((text, tuple(targets)) for text, targets in seen.items()),
+        places=tuple((text, tuple(targets)) for text, targets in places.items()),
         objects=tuple(c.target for c in conclusions),
         severity=min(severities, key=lambda s: s.rank),
         conclusions=tuple(conclusions),

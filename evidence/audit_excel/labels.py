@@ -70,7 +70,7 @@ _STATUSES = {
     Status.FAULT: msg("fault of the tool"),
     Status.UNSUPPORTED: msg("not supported on this platform"),
 }
-_BY_STATUS = {status.value: said.id for status, said in _STATUSES.items()}
+_BY_STATUS = {status.value: label.id for status, label in _STATUSES.items()}
 _RIGHTS = {"user": msg("login user"), "root": msg("root")}
 _METHODS = {
     "interview": msg("interview"),
@@ -188,28 +188,28 @@ class Words:
         """The name of `named` in the pack's language."""
         return named.zh if self.zh else named.en
 
-    def status(self, seen: Evidence) -> str:
+    def status(self, evidence: Evidence) -> str:
         """How asking ended, in words."""
-        known = _BY_STATUS.get(seen.status)
-        return self.text(known) if known else seen.status
+        known = _BY_STATUS.get(evidence.status)
+        return self.text(known) if known else evidence.status
 
-    def asked(self, seen: Evidence) -> str:
+    def asked(self, evidence: Evidence) -> str:
         """What kind of question it was, in words."""
-        title = self._evidence_kinds.get(seen.kind)
-        return seen.kind if title is None else self.say(title)
+        title = self._evidence_kinds.get(evidence.kind)
+        return evidence.kind if title is None else self.say(title)
 
-    def session(self, seen: Evidence) -> str:
+    def session(self, evidence: Evidence) -> str:
         """Over which session it was asked, in words."""
-        if seen.how not in self._sessions:
-            self._sessions[seen.how] = self.say(seen.how.as_message())
-        return self._sessions[seen.how]
+        if evidence.how not in self._sessions:
+            self._sessions[evidence.how] = self.say(evidence.how.as_message())
+        return self._sessions[evidence.how]
 
-    def rights(self, seen: Evidence) -> str:
+    def rights(self, evidence: Evidence) -> str:
         """With which rights it was asked, in words."""
-        if not seen.how.user and seen.how.uid is None:
+        if not evidence.how.user and evidence.how.uid is None:
             return self.text("without login")
-        known = _RIGHTS.get(seen.privilege)
-        return self.text(known.id) if known else seen.privilege
+        known = _RIGHTS.get(evidence.privilege)
+        return self.text(known.id) if known else evidence.privilege
 
     def listed(self, value: object) -> str:
         """A setting or a parameter as text: lists as lists are written, whole numbers whole."""

@@ -94,9 +94,10 @@ def _recorded(issue: Issue, retest: IssueNote | None) -> dict[str, str]:
 def _seen_lines(view: View, issue: Issue) -> list[str]:
     """What was found, with the objects it was found on."""
     lines = [
-        f"[{view.comma.join(_named(view, targets))}] {text}" for text, targets in issue.seen[:SEEN]
+        f"[{view.comma.join(_named(view, targets))}] {text}"
+        for text, targets in issue.places[:SEEN]
     ]
-    if (more := len(issue.seen) - SEEN) > 0:
+    if (more := len(issue.places) - SEEN) > 0:
         lines.append(view.say(msg("{count} more are in the check results", count=more)))
     return lines
 
@@ -247,7 +248,7 @@ def _asset_row(view: View, plan: Plan, number: int, target: Target) -> Row:
         view.object_type(target.object_type),
         target.parent or "",
         Cell(view.reached(target.id), "text" if view.carried_out(target.id) else "nonconforming"),
-        *[Cell(told or "", "text" if told else "fill_in") for told in declared],
+        *[Cell(text or "", "text" if text else "fill_in") for text in declared],
         Cell(settings),
     ]
     return Row(row_keys.of_target(target), cells)
@@ -276,50 +277,50 @@ def asset_sheet(book: Book, view: View, plan: Plan) -> None:
 # --- evidence -------------------------------------------------------------------------------------
 
 
-def _answered(view: View, seen: Evidence) -> tuple[str, ...]:
-    exit_code = [] if seen.exit_code is None else [
-        view.say(msg("exit code {code}", code=seen.exit_code))
+def _answered(view: View, evidence: Evidence) -> tuple[str, ...]:
+    exit_code = [] if evidence.exit_code is None else [
+        view.say(msg("exit code {code}", code=evidence.exit_code))
     ]  # fmt: skip
-    cut = [view.text("truncated at the size limit")] if seen.truncated else []
-    rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(seen.redactions)))]
-    detail = [] if seen.detail is None else [view.say(seen.detail)]
-    sizes = [f"{name} {size} B" for name, _, size in _streams(seen)]
+    cut = [view.text("truncated at the size limit")] if evidence.truncated else []
+    rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(evidence.redactions)))]
+    detail = [] if evidence.detail is None else [view.say(evidence.detail)]
+    sizes = [f"{name} {size} B" for name, _, size in _streams(evidence)]
     return (
-        view.status(seen),
+        view.status(evidence),
         *exit_code,
         *sizes,
         *cut,
-        *(rules if seen.redactions else []),
+        *(rules if evidence.redactions else []),
         *detail,
     )
 
 
-def _streams(seen: Evidence) -> list[tuple[str, str, int]]:
-    streams = [("stdout", seen.stdout_sha256, seen.stdout_size),
-               ("stderr", seen.stderr_sha256, seen.stderr_size)]  # fmt: skip
+def _streams(evidence: Evidence) -> list[tuple[str, str, int]]:
+    streams = [("stdout", evidence.stdout_sha256, evidence.stdout_size),
+               ("stderr", evidence.stderr_sha256, evidence.stderr_size)]  # fmt: skip
     return [stream for stream in streams if stream[2]]
 
 
-def _digests(view: View, seen: Evidence) -> tuple[str, ...]:
-    shown = [(name, digest) for name, digest, _ in _streams(seen)]
-    shown.append((view.text("record"), seen.digest.removeprefix("sha256:")))
+def _digests(view: View, evidence: Evidence) -> tuple[str, ...]:
+    shown = [(name, digest) for name, digest, _ in _streams(evidence)]
+    shown.append((view.text("record"), evidence.digest.removeprefix("sha256:")))
     return tuple(f"{name} {digest}" for name, digest in shown)
 
 
-def _evidence_row(view: View, number: int, seen: Evidence) -> Row:
-    path = view.source.evidence_path(number, seen)
+def _evidence_row(view: View, number: int, evidence: Evidence) -> Row:
+    path = view.source.evidence_path(number, evidence)
     cells: list[Cell | str | int] = [
         Cell(view.evidence_number(number), "centre"),
-        seen.target,
-        Cell((view.asked(seen), seen.asked), "record"),
-        Cell(view.rights(seen), "centre"),
-        Cell((view.moment(seen.started), view.moment(seen.ended)), "digest"),
-        Cell(_answered(view, seen)),
-        Cell(view.session(seen), "digest"),
-        Cell(_digests(view, seen), "digest"),
+        evidence.target,
+        Cell((view.asked(evidence), evidence.asked), "record"),
+        Cell(view.rights(evidence), "centre"),
+        Cell((view.moment(evidence.started), view.moment(evidence.ended)), "digest"),
+        Cell(_answered(view, evidence)),
+        Cell(view.session(evidence), "digest"),
+        Cell(_digests(view, evidence), "digest"),
         Cell(path, "digest_link", Link(file=path)),
     ]  # fmt: skip
-    return Row(row_keys.of_observation(seen), cells)
+    return Row(row_keys.of_observation(evidence), cells)
 
 
 def evidence_sheet(book: Book, view: View, plan: Plan) -> None:

@@ -72,8 +72,8 @@ def _range(bounds: Bounds) -> str:
 
 def _counted(view: View, count: Bounds | int, fixed: int) -> str:
     """A number as first found, and how many of them were found fixed."""
-    told = str(count) if isinstance(count, int) else _range(count)
-    return view.say(msg("{count} ({fixed} fixed)", count=told, fixed=fixed)) if fixed else told
+    text = str(count) if isinstance(count, int) else _range(count)
+    return view.say(msg("{count} ({fixed} fixed)", count=text, fixed=fixed)) if fixed else text
 
 
 def waivers(view: View) -> list[tuple[str, ...]]:
@@ -115,9 +115,9 @@ def setting_heads(view: View) -> tuple[str, ...]:
 
 
 def _setting(view: View, info: OverrideInfo) -> tuple[str, ...]:
-    told: Message = _CHANGES[info.change]
+    change: Message = _CHANGES[info.change]
     return (f"{info.check} {info.parameter}", view.listed(info.before), view.listed(info.after),
-            view.say(told), _some(view, info.targets), info.reason,
+            view.say(change), _some(view, info.targets), info.reason,
             info.approver)  # fmt: skip
 
 

@@ -33,9 +33,9 @@ class Part(Struct, frozen=True, kw_only=True):
     ) -> tuple[tuple[int, Evidence], ...]:
         """The observations of each object with their numbers in the run, from 1."""
         return tuple(
-            (first + n, seen)
+            (first + n, item)
             for first, of_one in zip(self.before, observations, strict=True)
-            for n, seen in enumerate(of_one, 1)
+            for n, item in enumerate(of_one, 1)
         )
 
 

@@ -136,9 +136,9 @@ class _Reader:
 
     def _head(self, title: str, number: int, cells: Mapping[int, Any]) -> _Head | None:
         for column, cell in cells.items():
-            told = read_head(cell.value) if isinstance(cell.value, str) else None
-            if told is not None:
-                kind, lang, run = told
+            head = read_head(cell.value) if isinstance(cell.value, str) else None
+            if head is not None:
+                kind, lang, run = head
                 where = f"{title}!{get_column_letter(column + 1)}{number}"
                 if self._run not in ("", run):
                     raise refused(where, msg("the tables are of different runs"))
@@ -153,8 +153,8 @@ class _Reader:
         self, title: str, number: int, cells: Mapping[int, Any], kind: FormKind, lang: str
     ) -> dict[str, int]:
         found = {}
-        for id, said, field in columns_of(kind, MAX_STEPS):
-            at = self._at(title, number, cells, said, lang, optional=field.per_step)
+        for id, title_, field in columns_of(kind, MAX_STEPS):
+            at = self._at(title, number, cells, title_, lang, optional=field.per_step)
             if at >= 0:
                 found[id] = at
         return found
@@ -164,18 +164,18 @@ class _Reader:
         title: str,
         number: int,
         cells: Mapping[int, Any],
-        said: Message,
+        column: Message,
         lang: str,
         *,
         optional: bool = False,
     ) -> int:
         """The column with that title; -1 where it is `optional` and not there."""
-        name = self._say(said, lang)
+        name = self._say(column, lang)
         texts = ((n, cell.value) for n, cell in cells.items())
         at = [n for n, text in texts if isinstance(text, str) and plain(text) == name]
         if len(at) > 1 or not (at or optional):
-            told = msg("the column {name} is there {count} times", name=name, count=len(at))
-            raise refused(f"{title}!{number}", told)
+            problem = msg("the column {name} is there {count} times", name=name, count=len(at))
+            raise refused(f"{title}!{number}", problem)
         return at[0] if at else -1
 
     def _say(self, message: Message, lang: str) -> str:
@@ -191,9 +191,9 @@ class _Reader:
             raise refused(row.where, _NO_KEY)
         if digest_of([text]) != digests[1]:
             raise refused(row.where, _NO_EDITS)
-        told = replace(row, key=key)
-        if _digest(told) != digests[0] and not self._again(told, self._rows_seen):
-            yield told
+        keyed = replace(row, key=key)
+        if _digest(keyed) != digests[0] and not self._again(keyed, self._rows_seen):
+            yield keyed
 
     # --- rows
 
@@ -224,9 +224,9 @@ class _Reader:
             if not self._again(part, self._parts_seen):
                 yield part
 
-    def _again(self, row: FormRow, seen: _RowsByKey) -> bool:
+    def _again(self, row: FormRow, rows: _RowsByKey) -> bool:
         """Whether the same row was there before; raises InputError where it said otherwise."""
-        first = seen.setdefault((row.kind, row.key), row)
+        first = rows.setdefault((row.kind, row.key), row)
         if first is row:
             return False
         if [e.value for e in first.entries.values()] != [e.value for e in row.entries.values()]:
@@ -282,8 +282,8 @@ def _changed(row: FormRow, digests: Sequence[str]) -> Iterator[FormRow]:
     pairs = list(zip(parts, digests, strict=True))
     changed = [part for part, digest in pairs if _digest(part) != digest]
     # A step that nobody answered stays open, but words without any answer are not passed over.
-    told = [p for p, digest in pairs if p in changed and (p["answer"] or digest != blank)]
-    yield from told if told or any(p["answer"] for p in parts) else changed[:1]
+    written = [p for p, digest in pairs if p in changed and (p["answer"] or digest != blank)]
+    yield from written if written or any(p["answer"] for p in parts) else changed[:1]
 
 
 def _refuse_other_steps(row: FormRow, asked: Container[str]) -> None:

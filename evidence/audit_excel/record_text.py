@@ -235,8 +235,8 @@ def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
 
 def _places(view: View, finding: Finding) -> list[str]:
     """What to name as looked at; nothing where a message says itself what was not answered."""
-    told = bool(finding.detail) and finding.detail[0].id.startswith("{asked}")
-    if told or finding.why == "not_collected":
+    has_question = bool(finding.detail) and finding.detail[0].id.startswith("{asked}")
+    if has_question or finding.why == "not_collected":
         return []
     return [place.replace(" …", " 等") if view.zh else place for place in finding.looked_at]
 
@@ -297,8 +297,8 @@ def record(view: View, conclusion: Conclusion, *, book: str = "") -> tuple[str, 
 
     `book` is the file with the list of questions, where the record stands in another one.
     """
-    told = (*seen_lines(view, conclusion), *answer_lines(view, conclusion))
-    return (*numbered(view, told), *_open_lines(view, conclusion, book)) or (
+    lines = (*seen_lines(view, conclusion), *answer_lines(view, conclusion))
+    return (*numbered(view, lines), *_open_lines(view, conclusion, book)) or (
         view.text("NOTHING RECORDED: this result has no evidence"),
     )
 
@@ -341,11 +341,11 @@ def answer_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """What people said of its steps: how it was assessed, by whom, when, and what they found."""
     steps = {step.number: step for step in view.clause(conclusion).steps}
     alike: dict[tuple[str, ...], list[tuple[Step, StepAnswer]]] = {}
-    for told in conclusion.steps:
-        answer = told.answer
-        if answer is not None and told.number in steps and answer.state in _SHOWN:
+    for result in conclusion.steps:
+        answer = result.answer
+        if answer is not None and result.number in steps and answer.state in _SHOWN:
             key = (answer.by, answer.date, answer.valid_until, _said(view, answer))
-            alike.setdefault(key, []).append((steps[told.number], answer))
+            alike.setdefault(key, []).append((steps[result.number], answer))
     return tuple(_answer_line(view, group) for group in alike.values())
 
 
@@ -364,9 +364,9 @@ def _answer_line(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
 
 def _said(view: View, answer: StepAnswer) -> str:
     parts = (answer.text, answer.reason, answer.value)
-    said = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
+    text = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
     files = view.comma.join(f"{f.name} (sha256 {f.sha256[:16]}…)" for f in answer.attachments)
-    return said + (
+    return text + (
         view.semicolon + view.say(msg("attached: {files}", files=files)) if files else ""
     )
 
@@ -381,9 +381,9 @@ def _words(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
         words.setdefault(word, []).append(str(step.number))
     if len(words) == 1:
         return next(iter(words))
-    told = (msg("step {number}: {word}", number=view.comma.join(numbers), word=word)
+    lines = (msg("step {number}: {word}", number=view.comma.join(numbers), word=word)
             for word, numbers in words.items())  # fmt: skip
-    return view.says(tuple(told))
+    return view.says(tuple(lines))
 
 
 def _short(text: str) -> str:

@@ -77,7 +77,7 @@ def _mark(view: View, conclusion: Conclusion | None) -> Cell:
 
 def _columns(view: View, *, with_object: bool) -> list[Column]:
     text = view.text
-    conformity, *said = fill_columns(view, FormKind.RECORD)
+    conformity, *others = fill_columns(view, FormKind.RECORD)
     columns = [
         Column(text("No."), 6),
         Column(text("Control point"), 16),
@@ -86,7 +86,7 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
         Column(text("Result record"), RECORD_WIDTH),
         conformity,
         Column(text("Evidence"), 17),
-        *said,
+        *others,
     ]
     return columns if with_object else columns[:3] + columns[4:]
 
@@ -114,16 +114,16 @@ def _record(book: Book, view: View, conclusion: Conclusion) -> tuple[str, ...]:
     needed = [book.styles.lines(line, "record", RECORD_WIDTH) for line in shown]
     if height_of(sum(needed)) < MAX_POINTS:
         return lines
-    seen, keep = len(seen_lines(view, conclusion)), max(failed_lines(view, conclusion), 1)
-    cut = seen
+    line_count, keep = len(seen_lines(view, conclusion)), max(failed_lines(view, conclusion), 1)
+    cut = line_count
     while cut > keep and height_of(sum(needed) + 1) >= MAX_POINTS:
         cut -= 1
         needed.pop(cut)
-    if cut >= seen:
+    if cut >= line_count:
         return lines
     rest = msg("{count} more lines, none of a failed check, are in the check results",
-               count=seen - cut)  # fmt: skip
-    return (*lines[:cut], view.say(rest), *lines[seen:])
+               count=line_count - cut)  # fmt: skip
+    return (*lines[:cut], view.say(rest), *lines[line_count:])
 
 
 def _rows(

@@ -72,8 +72,8 @@ def _problem(view: View, issue: IssueBefore) -> tuple[str, ...]:
         return (view.say(issue.title) if issue.title else name, mark)
     catalog, _, clause = name.partition("/")
     known = view.clauses.get((catalog, clause))
-    said = " ".join(view.item(known)[:2]) if known else clause
-    return (view.say(msg("The item {item} is not met", item=said)),)
+    label = " ".join(view.item(known)[:2]) if known else clause
+    return (view.say(msg("The item {item} is not met", item=label)),)
 
 
 def _result(view: View, issue: IssueBefore) -> Cell:
@@ -113,8 +113,8 @@ def _noted(view: View, issue: IssueBefore) -> Iterator[str]:
         (msg("Note on the retest"), note.note, {}),
     ):
         if value:
-            said = view.say(words[value]) if value in words else value
-            yield f"{view.say(title)}{'：' if view.zh else ': '}{said}"
+            label = view.say(words[value]) if value in words else value
+            yield f"{view.say(title)}{'：' if view.zh else ': '}{label}"
     yield f"{note.by} {note.entered}"
 
 

@@ -41,6 +41,6 @@ def of_target(target: Target) -> str:
     return _key("target", target.id)
 
 
-def of_observation(seen: Evidence) -> str:
+def of_observation(evidence: Evidence) -> str:
     """The key of a row about an observation: `observation|DIGEST`."""
-    return _key("observation", seen.digest)
+    return _key("observation", evidence.digest)

@@ -33,8 +33,8 @@ class SameZip(zipfile.ZipFile):
 def moment(text: str) -> datetime.datetime:
     """A time (ISO 8601) as the properties of a workbook hold it: UTC, without a zone."""
     try:
-        told = datetime.datetime.fromisoformat(text)
-        zoned = told if told.tzinfo else told.replace(tzinfo=datetime.UTC)
+        day = datetime.datetime.fromisoformat(text)
+        zoned = day if day.tzinfo else day.replace(tzinfo=datetime.UTC)
         return zoned.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
     except (ValueError, OverflowError):
         return datetime.datetime(*EPOCH)  # noqa: DTZ001 (the file format knows no zone)

@@ -12,11 +12,11 @@ MAX_SESSIONS = 6
 
 
 def sessions(
-    seen: Iterable[Evidence], moment: Callable[[str], str], say: Callable[[Message], str]
+    observations: Iterable[Evidence], moment: Callable[[str], str], say: Callable[[Message], str]
 ) -> tuple[str, ...]:
     """A line for each session of `seen`: over what, when, and how many answers; empty for none."""
     by_how: dict[SessionInfo, list[Evidence]] = {}
-    for evidence in seen:
+    for evidence in observations:
         by_how.setdefault(evidence.how, []).append(evidence)
     lines = [_line(how, group, moment, say) for how, group in list(by_how.items())[:MAX_SESSIONS]]
     if len(by_how) > MAX_SESSIONS:

@@ -35,8 +35,8 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(xlsx.MAX_FILE + 1)
     except OSError as error:
-        told = msg("{path}: cannot be read: {error}", path=str(path), error=os_error(error))
-        raise InputError(told) from error
+        problem = msg("{path}: cannot be read: {error}", path=str(path), error=os_error(error))
+        raise InputError(problem) from error
 
 
 def load(path: Path, *, values: bool = False) -> tuple[Any, tuple[str, ...]]:
@@ -50,15 +50,15 @@ def load(path: Path, *, values: bool = False) -> tuple[Any, tuple[str, ...]]:
         _count(path.name, archive)
         lost = sorted({n for n in archive.namelist() if n.lower().startswith(_DRAWN)})
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             book = openpyxl.load_workbook(
                 io.BytesIO(raw), rich_text=True, keep_links=False, data_only=values
             )
     except Exception as error:
         raise refused(path.name, msg("it is not an intact .xlsx file")) from error
-    said = dict.fromkeys(str(one.message) for one in told)
-    return book, (*lost, *said)
+    texts = dict.fromkeys(str(one.message) for one in warned)
+    return book, (*lost, *texts)
 
 
 def _count(name: str, archive: zipfile.ZipFile) -> None:
@@ -69,8 +69,8 @@ def _count(name: str, archive: zipfile.ZipFile) -> None:
             for cells, place in _cells(f"{name}: {part}", archive.read(part)):
                 left -= cells
                 if left < 0:
-                    told = msg("it has more than {count} cells", count=MAX_CELLS)
-                    raise refused(" ".join((f"{name}: {part}", place)).strip(), told)
+                    problem = msg("it has more than {count} cells", count=MAX_CELLS)
+                    raise refused(" ".join((f"{name}: {part}", place)).strip(), problem)
 
 
 def _cells(where: str, raw: bytes) -> Iterator[tuple[int, str]]:
@@ -94,8 +94,8 @@ def _cells(where: str, raw: bytes) -> Iterator[tuple[int, str]]:
             found.clear()
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        told = msg("it is not well-formed XML: {error}", error=verbatim(str(error)))
-        raise refused(where, told) from error
+        problem = msg("it is not well-formed XML: {error}", error=verbatim(str(error)))
+        raise refused(where, problem) from error
     yield from found
 
 

@@ -107,8 +107,8 @@ def cover(book: Book, view: View, plan: Plan) -> None:
     for name, value in _facts(view):
         sheet.row([Cell(name, "label"), Cell(value, "text" if value else "fill_in")])
     for fault in view.run.faults:
-        told = view.say(fault)
-        sheet.row([Cell(view.text("Fault during the run"), "label"), Cell(told, "nonconforming")])
+        text = view.say(fault)
+        sheet.row([Cell(view.text("Fault during the run"), "label"), Cell(text, "nonconforming")])
     _contents(view, plan, sheet)
 
 
@@ -241,10 +241,10 @@ def overview(book: Book, view: View, plan: Plan) -> None:
 
 def _conclusions(view: View, sheet: Sheet) -> None:
     """What each grading says of the whole system."""
-    told = list(overall.conclusions(view))
-    if told:
+    rows = list(overall.conclusions(view))
+    if rows:
         sheet.wide(Cell(view.text("Conclusion on the system"), "section"), columns=7)
-    for lines in told:
+    for lines in rows:
         sheet.wide(Cell(lines, "text"), columns=7)
 
 
@@ -262,7 +262,7 @@ def _exceptions(view: View, sheet: Sheet) -> None:
             sheet.wide(Cell(title, "section"), columns=7)
             sheet.row([Cell(head, "head") for head in heads])
             for row in rows:
-                sheet.row([Cell((told,)) for told in row])
+                sheet.row([Cell((cell,)) for cell in row])
 
 
 def _severity_line(plan: Plan, view: View) -> str:
@@ -399,15 +399,15 @@ def _files(view: View, sheet: Sheet) -> None:
     files = _digests(view)
     for name, digests in islice(files, MAX_FILES):
         found = (digests.get(kind, "") for kind in ("md5", "sha256", "sm3"))
-        sheet.row([Cell(told, "digest") for told in (name, *found)])
+        sheet.row([Cell(value, "digest") for value in (name, *found)])
     if left := sum(1 for _ in files):
         more = msg("{count} more files are listed in SHA256SUMS", count=left)
         sheet.wide(Cell(view.say(more), "alarm"))
     if not view.part.only:
-        told = text(
+        value = text(
             "The files of the other objects are listed in their workbooks, all files in SHA256SUMS"
         )
-        sheet.wide(Cell(told, "note"))
+        sheet.wide(Cell(value, "note"))
 
 
 def _digests(view: View) -> Iterator[tuple[str, dict[str, str]]]:

@@ -94,14 +94,14 @@ class _Check:
         self._book, self._name, self._given = book, name, given
 
     def all(self) -> None:
-        told = self._given.map
-        for at, cell in enumerate(told.cells):
+        map_ = self._given.map
+        for at, cell in enumerate(map_.cells):
             sheet = self._sheet(cell.sheet, ("cells", at, "sheet"))
             self._cell(sheet, cell.cell, ("cells", at, "cell"))
-        for at, table in enumerate(told.tables):
+        for at, table in enumerate(map_.tables):
             self._table(table, ("tables", at))
-        if told.objects is not None:
-            self._objects(told.objects)
+        if map_.objects is not None:
+            self._objects(map_.objects)
         self._apart()
 
     def _sheet(self, name: str, place: YamlPath) -> Any:
@@ -130,24 +130,24 @@ class _Check:
             if isinstance(cell, MergedCell):
                 raise refused(where, msg("merged cells are not accepted in or below a model row"))
             if row > found.row:
-                told = msg("there are cells below the model row {row}, where the table grows",
+                problem = msg("there are cells below the model row {row}, where the table grows",
                            row=found.row)  # fmt: skip
-                raise refused(where, told)
+                raise refused(where, problem)
             if column in found.fields and _is_formula(cell.value):
                 raise refused(where, msg("a column that is filled contains a formula"))
             if isinstance(cell.value, ArrayFormula | DataTableFormula):
                 raise refused(where, msg("an array formula cannot be repeated in each row"))
 
-    def _objects(self, told: ObjectSheets) -> None:
-        self._table(told, ("objects",))
-        sheet = self._book[told.sheet]
-        for at, cell in enumerate(told.cells):
+    def _objects(self, sheets: ObjectSheets) -> None:
+        self._table(sheets, ("objects",))
+        sheet = self._book[sheets.sheet]
+        for at, cell in enumerate(sheets.cells):
             self._cell(sheet, cell.cell, ("objects", "cells", at, "cell"))
         if sheet.tables:
             where = f"{self._name}: {sheet.title}!{next(iter(sheet.tables.values())).ref}"
             raise refused(where, msg("a model sheet may not hold an Excel table"))
-        names = (f"{told.sheet}!".casefold(), f"{quoted(told.sheet)}!".casefold())
-        for where, formula in self._formulas(but=told.sheet):
+        names = (f"{sheets.sheet}!".casefold(), f"{quoted(sheets.sheet)}!".casefold())
+        for where, formula in self._formulas(but=sheets.sheet):
             if any(name in formula.casefold() for name in names):
                 raise refused(where, msg("it refers to the model sheet, which will be gone"))
 
@@ -164,16 +164,16 @@ class _Check:
 
     def _apart(self) -> None:
         """One table a sheet, and none on the model sheet."""
-        told, used = self._given.map, set[str]()
-        if told.objects is not None:
-            used.add(told.objects.sheet)
-        for at, table in enumerate(told.tables):
+        map_, used = self._given.map, set[str]()
+        if map_.objects is not None:
+            used.add(map_.objects.sheet)
+        for at, table in enumerate(map_.tables):
             if table.sheet in used:
                 expected = msg("a sheet with one table only")
                 self._given.document.fail(("tables", at, "sheet"), expected, seen(table.sheet))
             used.add(table.sheet)
-        for at, cell in enumerate(told.cells):
-            if told.objects is not None and cell.sheet == told.objects.sheet:
+        for at, cell in enumerate(map_.cells):
+            if map_.objects is not None and cell.sheet == map_.objects.sheet:
                 expected = msg("a sheet that is there once: cells of it belong under objects")
                 self._given.document.fail(("cells", at, "sheet"), expected, seen(cell.sheet))
 
@@ -218,8 +218,8 @@ class _Filling:
         for cell in self._map.cells:
             self._put(self._book[cell.sheet], cell.cell, cell_value(whole, cell.field))
         tables = [_Rows(self, self._book[t.sheet], self._grid(t)) for t in self._map.tables]
-        told = self._map.objects
-        model = self._book[told.sheet] if told is not None else None
+        sheets = self._map.objects
+        model = self._book[sheets.sheet] if sheets is not None else None
         names = _names(self._book, model)
         for entry in self._source.results.entries:
             view = self._view((entry,), (before,))
@@ -228,8 +228,8 @@ class _Filling:
             conclusions = view.by_object.get(entry.object, [])
             for rows in tables:
                 rows.add(columns, conclusions)
-            if told is not None and conclusions:
-                self._object(told, model, names, view, columns, entry.object)
+            if sheets is not None and conclusions:
+                self._object(sheets, model, names, view, columns, entry.object)
         for rows in tables:
             rows.close()
         if model is not None and len(self._book.worksheets) > 1:
@@ -239,9 +239,9 @@ class _Filling:
         own = self._template.wording
         clauses = self._source.results.clauses
         if own and not any(c.id in own or (c.unit or "") in own for c in clauses):
-            told = self._map.wording
+            wording = self._map.wording
             raise refused(
-                told.file if told else "",
+                wording.file if wording else "",
                 msg("none of its texts is of a clause or unit of the run"),
             )
 
@@ -253,13 +253,13 @@ class _Filling:
         return grid(self._book[table.sheet], table, self._given, ())
 
     def _object(
-        self, told: ObjectSheets, model: Any, names: SheetNames, view: View, columns: Columns,
+        self, sheets: ObjectSheets, model: Any, names: SheetNames, view: View, columns: Columns,
         object: str,
     ) -> None:  # fmt: skip
         sheet = _copied(self._book, model, names.take(view.name(object)))
-        for cell in told.cells:
+        for cell in sheets.cells:
             self._put(sheet, cell.cell, cell_value(view, cell.field, object))
-        rows = _Rows(self, sheet, self._grid(told))
+        rows = _Rows(self, sheet, self._grid(sheets))
         rows.add(columns, view.by_object[object])
         rows.close()
 
@@ -271,9 +271,9 @@ class _Filling:
         """Puts text or a number into `cell`; text is never taken for a formula or an error."""
         self._left -= 1
         if self._left < 0:
-            told = msg("more than {count} cells would be filled: pack fewer objects or columns",
+            problem = msg("more than {count} cells would be filled: pack fewer objects or columns",
                        count=MAX_WRITTEN)  # fmt: skip
-            raise InputError(told)
+            raise InputError(problem)
         if isinstance(value, float):
             cell.value = int(value) if value.is_integer() else value
             return

@@ -75,7 +75,7 @@ class View(Words):
         self.findings = {f.id: f for o in objects for f in (*o.cited, *o.findings)}
         self._cited = {f.id for o in objects for f in o.cited} - {f.id for f in self.found}
         self.observations = self.part.numbered(o.observations for o in objects)
-        self._evidence = {seen.digest: number for number, seen in self.observations}
+        self._evidence = {evidence.digest: number for number, evidence in self.observations}
         self._rows = {number: row for row, (number, _) in enumerate(self.observations)}
 
     def _grouped(self) -> tuple[dict[str, list[Conclusion]], dict[str, list[Conclusion]]]:
@@ -106,10 +106,10 @@ class View(Words):
     def _by_whole(self) -> dict[str, list[Evidence]]:
         # Observations of a part count for the object that it belongs to.
         looked: dict[str, list[Evidence]] = defaultdict(list)
-        for _, seen in self.observations:
-            target = self.targets.get(seen.target)
-            whole = target.parent if target and target.parent else seen.target
-            looked[whole].append(seen)
+        for _, evidence in self.observations:
+            target = self.targets.get(evidence.target)
+            whole = target.parent if target and target.parent else evidence.target
+            looked[whole].append(evidence)
         return dict(looked)
 
     def _named(self) -> dict[str, str]:
@@ -200,8 +200,8 @@ class View(Words):
         """What the object `id` is as it was seen: its system, servers, accounts; a line each."""
         colon = "：" if self.zh else ": "
         return tuple(
-            f"{self.say(told.title)}{colon}{self.say(told.value)}"
-            for told in self._told.get(id, ())
+            f"{self.say(answer.title)}{colon}{self.say(answer.value)}"
+            for answer in self._told.get(id, ())
         )
 
     def seen_over(self, id: str) -> tuple[str, ...]:

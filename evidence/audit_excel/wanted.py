@@ -153,14 +153,14 @@ def _answered(view: View) -> _Rows:
     for conclusion in view.conclusions:
         clause = view.clause(conclusion)
         steps = {step.number: step for step in clause.steps}
-        for told in conclusion.steps:
-            answer = told.answer
+        for result in conclusion.steps:
+            answer = result.answer
             if answer is None or answer.state is not AnswerState.COUNTS:
                 continue
             name, _, selector = answer.question.partition("@")
             key = (name.rpartition("/")[0], selector, *_shared(answer).values())
             number = int(name.rpartition("/")[2])
-            step = replace(steps[told.number], number=number)  # as the question numbers it
+            step = replace(steps[result.number], number=number)  # as the question numbers it
             asked = QuestionStep(question=answer.question, step=step, answer=answer)
             rows.setdefault(key, _Row(clause)).add(asked, (conclusion,))
     return rows
@@ -203,8 +203,8 @@ def _step_lines(view: View, step: Step) -> Iterator[str]:
 def filled_in(row: Wanted) -> dict[str, str]:
     """What stands in the columns that people fill in, by their ids: what was answered."""
     answers = {asked.step.number: asked.answer for asked in row.steps if asked.answer is not None}
-    told = {step_field("answer", n): answer.verdict.value for n, answer in answers.items()}
-    return told | (_shared(row.answer) if row.answer is not None else {})
+    verdicts = {step_field("answer", n): answer.verdict.value for n, answer in answers.items()}
+    return verdicts | (_shared(row.answer) if row.answer is not None else {})
 
 
 def _shared(answer: StepAnswer) -> dict[str, str]:
@@ -219,9 +219,9 @@ def _shared(answer: StepAnswer) -> dict[str, str]:
 
 def marked(row: Wanted) -> str:
     """The hidden cell of `row`: its key, and for each step what stands in its columns."""
-    told = filled_in(row)
+    filled = filled_in(row)
     each = (
-        {**told, "answer": told.get(step_field("answer", asked.step.number), "")}
+        {**filled, "answer": filled.get(step_field("answer", asked.step.number), "")}
         for asked in row.steps
     )
     return row_mark(row.key, *(in_order(FormKind.QUESTION, values) for values in each))

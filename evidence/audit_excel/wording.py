@@ -26,25 +26,25 @@ Row = tuple[str, Sequence[str]]
 
 def read_wording(given: ReadMap) -> dict[str, str]:
     """The texts by clause or unit, nothing where the map names no file; raises InputError."""
-    told = given.map.wording
-    if told is None:
+    wording = given.map.wording
+    if wording is None:
         return {}
-    path = given.path.parent / told.file
+    path = given.path.parent / wording.file
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
-        _check_columns(given, told, wanted=False)
+        _check_columns(given, wording, wanted=False)
         return _checked(path.name, _of_yaml(path))
-    _check_columns(given, told, wanted=True)
+    _check_columns(given, wording, wanted=True)
     if suffix == ".csv":
-        return _checked(path.name, _of_table(_csv_rows(path), path.name, told))
+        return _checked(path.name, _of_table(_csv_rows(path), path.name, wording))
     if suffix == ".xlsx":
-        return _checked(path.name, _of_table(_xlsx_rows(given, path, told), path.name, told))
+        return _checked(path.name, _of_table(_xlsx_rows(given, path, wording), path.name, wording))
     expected = msg("a file .xlsx, .csv or .yaml")
-    return given.document.fail(("wording", "file"), expected, seen(told.file))
+    return given.document.fail(("wording", "file"), expected, seen(wording.file))
 
 
-def _check_columns(given: ReadMap, told: WordingFile, *, wanted: bool) -> None:
-    for key, value in (("id", told.id), ("text", told.text)):
+def _check_columns(given: ReadMap, wording: WordingFile, *, wanted: bool) -> None:
+    for key, value in (("id", wording.id), ("text", wording.text)):
         if wanted and value is None:
             given.document.fail(("wording", key), msg("the title of a column"), NOTHING)
         if not wanted and value is not None:
@@ -57,10 +57,12 @@ def _of_yaml(path: Path) -> Iterator[tuple[str, str, str]]:
         yield f"{path.name}:{document.line((id,))}", id, text
 
 
-def _of_table(rows: Iterator[Row], name: str, told: WordingFile) -> Iterator[tuple[str, str, str]]:
+def _of_table(
+    rows: Iterator[Row], name: str, wording: WordingFile
+) -> Iterator[tuple[str, str, str]]:
     where, titles = next(rows, (name, ()))
     at = []
-    for title in (told.id or "", told.text or ""):
+    for title in (wording.id or "", wording.text or ""):
         found = [n for n, one in enumerate(titles) if one.strip() == title]
         if len(found) != 1:
             why = msg("the column {name} is there {count} times", name=title, count=len(found))
@@ -87,9 +89,9 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         raise refused(f"{path.name}:{rows.line_num}", msg("it is not a CSV file")) from error
 
 
-def _xlsx_rows(given: ReadMap, path: Path, told: WordingFile) -> Iterator[Row]:
+def _xlsx_rows(given: ReadMap, path: Path, wording: WordingFile) -> Iterator[Row]:
     book, _ = small_xlsx.load(path, values=True)
-    name = told.sheet or book.sheetnames[0]
+    name = wording.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         given.document.fail(("wording", "sheet"), one_of(book.sheetnames), seen(name))
     by_row: dict[int, dict[int, str]] = {}
