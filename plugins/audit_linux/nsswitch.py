@@ -59,8 +59,8 @@ _LINE = re.compile(r"([^\s:]+)[\s:]+(.*)", re.DOTALL)
 def _asked(lines: Iterable[str], database: str) -> list[str]:
     """The services that glibc asks for `database`; none where no line names it."""
     rows = (_LINE.match(line.strip()) for line in lines if not line.lstrip().startswith("#"))
-    told = [row[2] for row in rows if row and row[1] == database]
-    before, _, behind = re.sub(r"\[[^\]]*\]", " ", told[-1] if told else "").partition("#")
+    texts = [row[2] for row in rows if row and row[1] == database]
+    before, _, behind = re.sub(r"\[[^\]]*\]", " ", texts[-1] if texts else "").partition("#")
     return [*before.replace(":", " ").split(), *(w for w in behind.split() if w in _MODULES)]
 
 
@@ -79,8 +79,8 @@ def _domains(lines: Iterable[str]) -> list[str] | None:
     rows = [line.split(None, 1) for line in lines if line.strip()]
     if not any(row[0] == "1" for row in rows):  # /proc hides the processes of others
         return None
-    told = [_DOMAIN.search(row[1]) for row in rows if row[0] != "1" and len(row) == 2]
-    return [found[1] for found in told if found and found[1] != "implicit_files"]
+    domains = [_DOMAIN.search(row[1]) for row in rows if row[0] != "1" and len(row) == 2]
+    return [found[1] for found in domains if found and found[1] != "implicit_files"]
 
 
 def parse_sources(answers: Answers) -> Sources | Absent:
@@ -142,8 +142,8 @@ def seen_here(
     `databases` are `passwd`, `sudoers` or both; `also` names further sources. Where the sources
     are not known, the engine lets nothing pass.
     """
-    told = known(sources) or Sources()
-    elsewhere = (*also, *(name for one in databases for name in getattr(told, one)))
+    services = known(sources) or Sources()
+    elsewhere = (*also, *(name for one in databases for name in getattr(services, one)))
     if judgement.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE) or not elsewhere:
         return judgement
     unseen = msg(

@@ -105,8 +105,8 @@ def _line(text: str) -> Line:
     kind = words[0][1].lower().removeprefix("-")
     if kind == "@include" and len(words) == 2:
         return Line(kind=kind, control="", module=words[1][1].rsplit("/", 1)[-1])
-    bracketed, told = words[1] if len(words) > 1 else (False, "required")
-    control = f"[{told}]" if bracketed else told.lower()
+    bracketed, control_word = words[1] if len(words) > 1 else (False, "required")
+    control = f"[{control_word}]" if bracketed else control_word.lower()
     if kind not in _TYPES or len(words) < 3:
         return Line(kind=kind if kind in _TYPES else "", control=control, module=MUST_FAIL)
     return Line(
@@ -243,14 +243,14 @@ Reached = tuple[Rule, ...]
 class Way(Struct, frozen=True, kw_only=True):
     """One way through a stack: the rules that ran, and whether libpam answers success."""
 
-    seen: Reached
+    rules: Reached
     granted: bool
 
 
 class _Path(Struct, kw_only=True):
     """A way so far: whether something failed, whether something succeeded, whether it has ended."""
 
-    seen: Reached = ()
+    rules: Reached = ()
     failed: bool = False
     proven: bool = False
     ended: bool = False
@@ -264,11 +264,11 @@ def _step(path: _Path, rule: Rule, outcome: str) -> tuple[_Path, int]:
     failed = bad or (path.failed and action != "reset")
     proven = (taken and not failed) or (path.proven and action != "reset")
     ended = action == "die" or (action == "done" and not path.failed)
-    return _Path(seen=(*path.seen, rule), failed=failed, proven=proven, ended=ended), skip
+    return _Path(rules=(*path.rules, rule), failed=failed, proven=proven, ended=ended), skip
 
 
 def _left(path: _Path) -> _Path:
-    return _Path(seen=path.seen, failed=path.failed, proven=path.proven)
+    return _Path(rules=path.rules, failed=path.failed, proven=path.proven)
 
 
 def _results(rule: Rule, outcomes: Outcomes) -> tuple[str, ...]:
@@ -278,7 +278,7 @@ def _results(rule: Rule, outcomes: Outcomes) -> tuple[str, ...]:
 
 def _beyond(path: _Path) -> _Path:
     """`path` after a jump over more rules than follow: libpam takes it for a failure."""
-    return _Path(seen=path.seen, failed=True, ended=path.ended)
+    return _Path(rules=path.rules, failed=True, ended=path.ended)
 
 
 def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> list[_Path]:
@@ -306,12 +306,12 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
 def ways(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Way, ...]:
     """Each way the stack can go when modules return `outcomes`, and what comes of it."""
     done = _run(rules, 0, _Path(), outcomes)
-    return tuple(Way(seen=path.seen, granted=path.proven and not path.failed) for path in done)
+    return tuple(Way(rules=path.rules, granted=path.proven and not path.failed) for path in done)
 
 
 def paths(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Reached, ...]:
     """The rules that run, once for each way the stack can go when modules return `outcomes`."""
-    found = {tuple(id(rule) for rule in way.seen): way.seen for way in ways(rules, outcomes)}
+    found = {tuple(id(rule) for rule in way.rules): way.rules for way in ways(rules, outcomes)}
     return tuple(found.values())
 
 

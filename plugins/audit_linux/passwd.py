@@ -255,8 +255,8 @@ def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial:
     lines = answer.lines
     if not lines or not lines[0].startswith("Username"):
         raise ParseError(msg("the output of lastlog has no heading"))
-    told = ((number, line.rstrip()) for number, line in enumerate(lines, 1))
-    rows, problems = read_rows((row for row in told if row[0] > 1 and row[1]), _login)
+    numbered = ((number, line.rstrip()) for number, line in enumerate(lines, 1))
+    rows, problems = read_rows((row for row in numbered if row[0] > 1 and row[1]), _login)
     return partial(tuple(rows), problems)
 
 

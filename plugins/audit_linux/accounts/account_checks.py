@@ -225,12 +225,12 @@ def password_hash(
         return undetermined(detail, expected=expected)
     if not hashed:
         return _whole(accounts, sources, not_applicable(msg("No account has a stored password")))
-    seen = listed({s.scheme for s in hashed})
+    schemes = listed({s.scheme for s in hashed})
     return _whole(
         accounts,
         sources,
         passed(
-            msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=seen),
+            msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=schemes),
             expected=expected,
         ),
     )
@@ -472,8 +472,8 @@ def stale_accounts(
 def _last_logins(able: list[Account], logins: tuple[Login, ...]) -> list[Message]:
     """When the accounts that can log in did so last, as far as that is recorded."""
     days = {login.name: login.last[:10] for login in logins if login.last is not None}
-    told = [f"{a.name} ({days[a.name]})" for a in able if a.name in days]
-    return [msg("Last logins: {names}", names=capped(told))] if told else []
+    labels = [f"{a.name} ({days[a.name]})" for a in able if a.name in days]
+    return [msg("Last logins: {names}", names=capped(labels))] if labels else []
 
 
 def _never_used(

@@ -98,8 +98,8 @@ def _seconds(name: str, text: str) -> int:
 
 def _word(rule: Rule, conf: dict[str, str], name: str) -> str:
     given = [arg.partition("=")[::2] for arg in rule.args]
-    told = faillock_settings(given) if rule.module == "pam_faillock.so" else dict(given)
-    return told.get(name, conf.get(name, ""))
+    arguments = faillock_settings(given) if rule.module == "pam_faillock.so" else dict(given)
+    return arguments.get(name, conf.get(name, ""))
 
 
 def _option(rule: Rule, conf: dict[str, str], name: str) -> int:
@@ -138,12 +138,14 @@ def _lock(rules: list[Rule], conf: dict[str, str]) -> Lock:
 
 def _folder(rule: Rule, conf: dict[str, str]) -> str:
     """Where this rule keeps or seeks the counts; raises Unresolved where that may not be there."""
-    told = _word(rule, conf, "dir").rstrip("/")
-    folder = "/run/" + told.removeprefix("/var/run/") if told.startswith("/var/run/") else told
+    written = _word(rule, conf, "dir").rstrip("/")
+    folder = (
+        "/run/" + written.removeprefix("/var/run/") if written.startswith("/var/run/") else written
+    )
     if folder.rpartition("/")[0] not in _ABOVE:
         detail = msg("faillock keeps its counts in {path}; whether it can write there is not "
                      "known",
-                   path=shortened(told))  # fmt: skip
+                   path=shortened(written))  # fmt: skip
         raise Unresolved(detail)
     return folder
 
@@ -197,7 +199,7 @@ def _of(
         return {None}
     locked = list(ways(rules, _when_locked(modules)))
     granted = {way.granted for way in locked}
-    first = [r for way in locked if not way.granted for r in _first_refusal(way.seen, modules)]
+    first = [r for way in locked if not way.granted for r in _first_refusal(way.rules, modules)]
     if not first:
         return {None}
     counting = [r for way in failing for r in way if r.module in modules and _counts(r)]
@@ -205,9 +207,9 @@ def _of(
     return found | {None} if True in granted or False in counted else found
 
 
-def _first_refusal(seen: Iterable[Rule], modules: tuple[str, ...]) -> list[Rule]:
+def _first_refusal(reached: Iterable[Rule], modules: tuple[str, ...]) -> list[Rule]:
     """The rule of `modules` that refuses a locked account on this way, if one does."""
-    return [rule for rule in seen if rule.module in modules and _denies(rule)][:1]
+    return [rule for rule in reached if rule.module in modules and _denies(rule)][:1]
 
 
 def _placed(rules: list[Rule], conf: dict[str, str]) -> Lock | None:
@@ -406,10 +408,10 @@ def _by_locks(
 
 def _all_told(found: dict[str, set[Lock | None]]) -> list[Message]:
     return [
-        told
+        detail
         for service, locks in found.items()
         for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
-        for told in _told(service, lock)
+        for detail in _told(service, lock)
     ]
 
 

@@ -179,23 +179,23 @@ def _old(platform: Platform, module: str) -> bool:
 
 def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Quality:
     """What this quality module asks of a password; Unresolved for a value that is no number."""
-    old, told = _old(platform, rule.module), _told(rule, settings)
-    credits = [_number(told, name, int(old)) for name in _CREDITS]
-    length = _number(told, "minlen", 9 if old else 8) - sum(c for c in credits if c > 0)
+    old, options = _old(platform, rule.module), _told(rule, settings)
+    credits = [_number(options, name, int(old)) for name in _CREDITS]
+    length = _number(options, "minlen", 9 if old else 8) - sum(c for c in credits if c > 0)
     needed = sum(-c for c in credits if c < 0)
-    classes = max(_number(told, "minclass", 0), sum(c < 0 for c in credits))
+    classes = max(_number(options, "minclass", 0), sum(c < 0 for c in credits))
     return Quality(
         module=rule.module,
         length=max(length, needed, 6),  # 6 is PWQ_BASE_MIN_LENGTH, and cracklib's own floor
         classes=min(classes, 4),  # PWQ_NUM_CLASSES
-        for_root="enforce_for_root" in told,
+        for_root="enforce_for_root" in options,
     )
 
 
-def _acts(seen: Reached, at: int, settings: dict[str, str]) -> bool:
-    rule = seen[at]
+def _acts(reached: Reached, at: int, settings: dict[str, str]) -> bool:
+    rule = reached[at]
     on = rule.module == "pam_cracklib.so" or _number(_told(rule, settings), "enforcing", 1) != 0
-    if not on or not enforced(seen, at):
+    if not on or not enforced(reached, at):
         return False
     installed(rule)
     return True
@@ -222,9 +222,9 @@ _EVALUATED = frozenset({
 })  # fmt: skip
 
 
-def _more(seen: Reached, evaluated: frozenset[str] = _EVALUATED) -> Message | None:
+def _more(reached: Reached, evaluated: frozenset[str] = _EVALUATED) -> Message | None:
     """A message that modules on this way have rules that are not evaluated; None without any."""
-    others = {rule.module for rule in seen if rule.module not in evaluated}
+    others = {rule.module for rule in reached if rule.module not in evaluated}
     if not others:
         return None
     return msg(
@@ -234,10 +234,10 @@ def _more(seen: Reached, evaluated: frozenset[str] = _EVALUATED) -> Message | No
     )
 
 
-def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
-    found = [_own(rule, platform) for rule in seen if rule.module == "pam_unix.so"]
-    for at, rule in enumerate(seen):
-        if rule.module in _QUALITY and _acts(seen, at, settings):
+def _strictest(reached: Reached, settings: dict[str, str], platform: Platform) -> Quality:
+    found = [_own(rule, platform) for rule in reached if rule.module == "pam_unix.so"]
+    for at, rule in enumerate(reached):
+        if rule.module in _QUALITY and _acts(reached, at, settings):
             found.append(quality_of(rule, settings, platform))
     if not found:
         raise Unresolved(msg("No PAM module that sets local passwords was found"))
@@ -247,14 +247,14 @@ def _strictest(seen: Reached, settings: dict[str, str], platform: Platform) -> Q
         length=best.length,
         classes=max(q.classes for q in found),
         for_root=best.for_root,
-        unknown=_more(seen),
+        unknown=_more(reached),
     )
 
 
-def _on_way(seen: Reached, settings: dict[str, str], platform: Platform) -> Quality:
+def _on_way(reached: Reached, settings: dict[str, str], platform: Platform) -> Quality:
     """What is asked on this way; nothing, with the reason, where that is not certain."""
     try:
-        return _strictest(seen, settings, platform)
+        return _strictest(reached, settings, platform)
     except Unresolved as error:
         return Quality(module="-", length=0, classes=0, for_root=False, unknown=error.detail)
 
@@ -469,17 +469,17 @@ def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
     )
 
 
-def _remembered(seen: Reached, settings: dict[str, str]) -> int:
+def _remembered(reached: Reached, settings: dict[str, str]) -> int:
     most = 0
-    for at, rule in enumerate(seen):
-        if rule.module == "pam_pwhistory.so" and enforced(seen, at):
+    for at, rule in enumerate(reached):
+        if rule.module == "pam_pwhistory.so" and enforced(reached, at):
             installed(rule)
             if rule.option("conf") is not None:
                 raise Unresolved(
                     msg("{module} reads another configuration file (conf=)", module=rule.module)
                 )
-            told = scanned(settings.get("remember", ""))
-            most = max(most, _value(rule, {}, "remember", 10 if told is None else told))
+            number = scanned(settings.get("remember", ""))
+            most = max(most, _value(rule, {}, "remember", 10 if number is None else number))
         if rule.module == "pam_unix.so":
             most = max(most, _value(rule, {}, "remember", 0))
     return most
@@ -500,13 +500,13 @@ def password_history(
     remember: Annotated[int, Up] = 5,
 ) -> Judgement:
     """Recent passwords cannot be used again."""
-    told = _STRICTEST if isinstance(settings, Absent) else settings
+    assumed = _STRICTEST if isinstance(settings, Absent) else settings
     expected = msg("at least {count} earlier passwords", count=remember)
     try:
         ways = _changes(pam)
     except Unresolved as error:
         return _unresolved(error)
-    counts = [_kept(way, told.values if told else {}) for way in ways]
+    counts = [_kept(way, assumed.values if assumed else {}) for way in ways]
     least = min((kept for kept, more in counts if more is None), default=None)
     unknown = next((more for kept, more in counts if more is not None and kept < remember), None)
     if unknown is not None and (least is None or least >= remember):
@@ -520,10 +520,10 @@ def password_history(
     return seen_here(_sure(judged, settings), sources, "passwd")
 
 
-def _kept(seen: Reached, values: dict[str, str]) -> tuple[int, Message | None]:
+def _kept(reached: Reached, values: dict[str, str]) -> tuple[int, Message | None]:
     """How many passwords are surely remembered on this way, and why it may be more."""
     try:
-        return _remembered(seen, values), _more(seen, _EVALUATED | {"pam_passwdqc.so"})
+        return _remembered(reached, values), _more(reached, _EVALUATED | {"pam_passwdqc.so"})
     except Unresolved as error:
         return 0, error.detail
 

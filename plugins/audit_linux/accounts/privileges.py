@@ -82,9 +82,9 @@ def system_account_shells(
         )
         return undetermined(detail, expected=expected)
     count = sum(1 for account in accounts.rows if _service(account))
-    seen = passed(msg("{count} service accounts, none with a login shell", count=count),
+    judgement = passed(msg("{count} service accounts, none with a login shell", count=count),
                   expected=expected)  # fmt: skip
-    return seen_here(seen, sources, "passwd", also=accounts.nis)
+    return seen_here(judgement, sources, "passwd", also=accounts.nis)
 
 
 def _with_shell(accounts: Accounts, secrets: dict[str, Secret], now: datetime) -> list[Account]:

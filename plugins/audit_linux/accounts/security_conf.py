@@ -103,9 +103,9 @@ def _faillock_accepts(name: str, value: str) -> bool:
     if name == "dir":
         return value.startswith("/")
     if name in ("fail_interval", "unlock_time", "root_unlock_time"):
-        told = scanned(value)
+        number = scanned(value)
         return (value == "never" and name != "fail_interval") or (
-            told is not None and told <= _MAX_INTERVAL
+            number is not None and number <= _MAX_INTERVAL
         )
     return name != "deny" or scanned(value) is not None
 

@@ -146,12 +146,12 @@ _AT_START = 0o022  # of processes that systemd and init start
 _AT_START = 0o022  # of processes that systemd and init start
 
 
-def _by_pam(seen: Reached, defs: LoginDefs | Absent | None) -> set[int | None]:
+def _by_pam(reached: Reached, defs: LoginDefs | Absent | None) -> set[int | None]:
     """The masks that pam_umask sets on this way; None where nobody knows.
 
     Without it that of init holds, unless login(1) itself goes by login.defs.
     """
-    rules = [rule for rule in seen if rule.module == "pam_umask.so"]
+    rules = [rule for rule in reached if rule.module == "pam_umask.so"]
     own = rules[-1].option("umask") if rules else None
     # Without /etc/login.defs that of the vendor may hold (/usr/etc, openSUSE), which is not read.
     if own is None and (isinstance(defs, Absent) or (rules and defs is None)):

@@ -238,10 +238,10 @@ def _guarded(place: _Position, simple: Simple, path: str) -> bool:
     before = place.before
     if before is None or before.block != simple.block or before.joined in ("!", "&&", "||", "|"):
         return False
-    program, *told = [word.text for word in before.words]
-    if program not in _TESTS or [t for t in told if t not in ("]", "]]")][1:] != [path]:
+    program, *arguments = [word.text for word in before.words]
+    if program not in _TESTS or [t for t in arguments if t not in ("]", "]]")][1:] != [path]:
         return False
-    if told[0] not in _EXISTS:
+    if arguments[0] not in _EXISTS:
         return False
     if not simple.block:
         return simple.joined == "&&" and before.sure

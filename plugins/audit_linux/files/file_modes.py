@@ -261,13 +261,13 @@ def file_modes(
         )
         return failed(detail, *_readers(peopled), expected=expected)
     core = [_label(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
-    seen = msg("{count} paths checked, among them {names}", count=len(found), names=capped(core))
+    count = msg("{count} paths checked, among them {names}", count=len(found), names=capped(core))
     doubts = _acls(found)
     if _hidden(modes, inside) or len(core) < 2:
         doubts.append(msg("Some paths could not be accessed"))
     if doubts:
-        return undetermined(seen, *doubts, expected=expected)
-    return passed(seen, expected=expected)
+        return undetermined(count, *doubts, expected=expected)
+    return passed(count, expected=expected)
 
 
 @check(
@@ -283,11 +283,11 @@ def home_modes(
     accounts: Accounts, modes: Modes, sources: Sources | Absent, *, forbidden: int = 0o027
 ) -> Judgement:
     """The home directory of every account that can log in is not open to others."""
-    seen = {mode.path: mode for mode in modes.found}
+    by_path = {mode.path: mode for mode in modes.found}
     homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
-    found = [(seen[home], uid) for home, uid in homes if home in seen]
+    found = [(by_path[home], uid) for home, uid in homes if home in by_path]
     bad = [_label(mode) for mode, uid in found if mode.bits & forbidden or mode.uid not in (0, uid)]
-    unseen = [home for home, _ in homes if home not in seen]
+    unseen = [home for home, _ in homes if home not in by_path]
     expected = msg("no permissions in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
     if bad:
         detail = msg("Home directories with excess permissions: {count} ({names})",

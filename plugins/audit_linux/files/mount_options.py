@@ -111,15 +111,15 @@ def mount_options(
     """
     expected = msg("{pairs}", pairs=capped(wanted))
     lines = {line.path: line for line in (fstab if isinstance(fstab, tuple) else ())}
-    seen = list(_pairs(mounts, wanted, lines))
-    if told := _wrong(seen, own):
-        return failed(*told, expected=expected)
-    if shared := [pair.text for pair in seen if not pair.there]:
+    pairs = list(_pairs(mounts, wanted, lines))
+    if details := _wrong(pairs, own):
+        return failed(*details, expected=expected)
+    if shared := [pair.text for pair in pairs if not pair.there]:
         detail = msg("No mounts of their own, and without the option; whether the site asks for it "
                      "is to be asked: {names}", names=capped(shared))  # fmt: skip
         return undetermined(detail, expected=expected)
-    fine = msg("{names}", names=capped(pair.name for pair in seen) or ("-",))
-    return passed(fine, expected=expected) if seen else undetermined(fine, expected=expected)
+    fine = msg("{names}", names=capped(pair.name for pair in pairs) or ("-",))
+    return passed(fine, expected=expected) if pairs else undetermined(fine, expected=expected)
 
 
 class _Pair(Struct, frozen=True, kw_only=True):
@@ -171,11 +171,11 @@ def _pairs(mounts: Mounts, wanted: frozenset[str], lines: Mapping[str, Line]) ->
             yield _Pair(path=path, option=option, mount=mount, line=lines.get(path))
 
 
-def _wrong(seen: list[_Pair], own: frozenset[str]) -> tuple[Message, ...]:
+def _wrong(pairs: list[_Pair], own: frozenset[str]) -> tuple[Message, ...]:
     """The options that lack, now or after the next boot."""
-    lacking = [p.text for p in seen if not p.there and (p.own or p.path in own or p.line)]
-    later = [p.name for p in seen if p.there and p.own and not p.lasting]
-    idle = [p.name for p in seen if p.written and not p.there]
+    lacking = [p.text for p in pairs if not p.there and (p.own or p.path in own or p.line)]
+    later = [p.name for p in pairs if p.there and p.own and not p.lasting]
+    idle = [p.name for p in pairs if p.written and not p.there]
     rows = (
         (lacking, msg("Without the option: {names}", names=capped(lacking))),
         (later, msg("Mounted with it, but /etc/fstab lacks it: {names}", names=capped(later))),

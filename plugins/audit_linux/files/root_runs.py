@@ -321,7 +321,7 @@ def root_runs(
     started, idle = _by_start(known(unit_files) or (), known(units))
     jobs = [*(known(cron) or ()), *started, *_sudo_jobs(known(sudoers))]
     bad = _changed_by_others(jobs, others)
-    bad += [told for place in _PLACES for told in _place(place, others)]
+    bad += [rows for place in _PLACES for rows in _place(place, others)]
     expected = msg("programs and directories above them that only root may change")
     if bad:
         detail = msg("Root runs programs that others may change: {names}", names=capped(bad))
@@ -329,14 +329,14 @@ def root_runs(
     later = _changed_by_others(idle, others)
     deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
     unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
-    told = (
+    rows = (
         (later, msg("Units that are not started now run programs that others may change: {names}",
                     names=capped(later))),
         (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
                    names=capped(deep))),
         (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
     )  # fmt: skip
-    doubts = [message for wanted, message in told if wanted]
+    doubts = [message for wanted, message in rows if wanted]
     count = msg("{count} commands that root runs were followed", count=len(jobs))
     if doubts:
         return undetermined(count, *doubts, expected=expected)

@@ -262,8 +262,8 @@ def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     bare = [file for file in kept if found.open(file, 0o007)]
     foreign = [f for f in kept if f.uid not in (0, homes.get(_home(f.path), f.uid))]
     if bare or foreign:
-        told = ((bare, _bare), (foreign, _foreign))
-        return failed(*(say(_labels(names)) for names, say in told if names), expected=expected)
+        rows = ((bare, _bare), (foreign, _foreign))
+        return failed(*(say(_labels(names)) for names, say in rows if names), expected=expected)
     shared = [file for file in kept if found.open(file, 0o070)]
     doubts = _far(accounts)
     if shared:

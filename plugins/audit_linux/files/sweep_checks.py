@@ -109,11 +109,11 @@ def _hidden(mounts: Mounts | Absent) -> tuple[str, ...]:
 def _settled(judgement: Judgement, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
     """`judgement` with what was left out; undetermined where a local file system was left out."""
     hidden = _hidden(mounts)
-    told = (*judgement.detail, *_not_seen(sweep, mounts))
+    detail_ = (*judgement.detail, *_not_seen(sweep, mounts))
     if hidden:
         detail = msg("Local file systems that were not searched: {names}", names=capped(hidden))
-        return undetermined(*told, detail, expected=judgement.expected)
-    return passed(*told, expected=judgement.expected)
+        return undetermined(*detail_, detail, expected=judgement.expected)
+    return passed(*detail_, expected=judgement.expected)
 
 
 def _place(path: str, open_folders: frozenset[str]) -> bool:
@@ -174,8 +174,8 @@ def _setuid(sweep: Sweep) -> Iterator[Entry]:
 
 
 def _of_none(alien: list[Entry]) -> tuple[Message, ...]:
-    told = msg("From no package: {names}", names=capped(e.path for e in alien))
-    return (told,) if alien else ()
+    detail = msg("From no package: {names}", names=capped(e.path for e in alien))
+    return (detail,) if alien else ()
 
 
 def _expected(wanted: tuple[str, ...] | None) -> Message:
@@ -292,8 +292,8 @@ def unowned_files(
         return _settled(passed(none, expected=expected), sweep, mounts)
     detail = msg("{count} files have an owner or group id that does not exist: {names}",
                  count=len(found), names=_names(found))  # fmt: skip
-    told = known(sources)
-    if told is None or told.passwd:
+    services = known(sources)
+    if services is None or services.passwd:
         ask = msg(
             "Check whether the directory service that holds the accounts was answering at that time"
         )

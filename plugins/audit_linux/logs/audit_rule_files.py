@@ -69,10 +69,10 @@ def parse_written(answer: Answer) -> WrittenRules | Partial | Absent:
     enabled = [line.split()[1:2] for line in folder or merged if line.split()[0] == "-e"]
     rules = _rules(folder), _rules(merged)
     unread = [rule.text for rule in (*rules[0], *rules[1]) if rule.unread]
-    told = msg("Rules that could not be read: {rules}", rules=capped(unread))
+    doubt = msg("Rules that could not be read: {rules}", rules=capped(unread))
     written = WrittenRules(folder=rules[0], merged=rules[1],
                            enabled="".join(enabled[-1]) if enabled else "")  # fmt: skip
-    return partial(written, (told,) if unread else ())
+    return partial(written, (doubt,) if unread else ())
 
 
 def _natural(path: str) -> list[str]:

@@ -139,8 +139,8 @@ def parse_rules(answer: Answer) -> tuple[AuditRule, ...] | Partial:
     unread = [rule.text for rule in rules if rule.unread]
     if len(unread) == len(rules):
         raise ParseError(msg("not an audit rule: {line}", line=verbatim(lines[0])))
-    told = msg("Rules that could not be read: {rules}", rules=capped(unread))
-    return partial(rules, (told,) if unread else ())
+    doubt = msg("Rules that could not be read: {rules}", rules=capped(unread))
+    return partial(rules, (doubt,) if unread else ())
 
 
 _MOST_RULES = 5000  # the largest published rule sets have some hundreds

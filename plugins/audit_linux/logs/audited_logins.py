@@ -47,7 +47,7 @@ class AuditedLogin(Struct, frozen=True, kw_only=True):
     readable: bool = True
 
     @property
-    def told(self) -> Message | None:
+    def as_message(self) -> Message | None:
         """The newest record in one line; None where there is no record."""
         if self.at is None:
             return None

@@ -41,13 +41,13 @@ class Entry(Struct, frozen=True, kw_only=True):
 class Acl(Struct, frozen=True, kw_only=True):
     """The access list of one path; `path` is below /var/log, empty for the folder itself.
 
-    `told` is False where only its presence was seen (without getfacl). `mask` are then the most
-    that it can grant on a file.
+    `entries_known` is False where only its presence was seen (without getfacl). `mask` is then the
+    most that it can grant on a file.
     """
 
     path: str
     entries: tuple[Entry, ...] = ()
-    told: bool = True
+    entries_known: bool = True
     folder: bool = False
     mask: str = ""
 
@@ -97,7 +97,7 @@ def _marked(line: str) -> Acl:
     row = _LS.fullmatch(line)
     if row is None:
         raise ParseError(msg("not a line of ls: {line}", line=verbatim(line)))
-    return Acl(path=_below(row[3]), told=False, folder=row[1] == "d", mask=row[2])
+    return Acl(path=_below(row[3]), entries_known=False, folder=row[1] == "d", mask=row[2])
 
 
 def parse_getfacl(answer: Answer) -> tuple[Acl, ...] | Partial:

@@ -289,7 +289,7 @@ def _untold(acls: tuple[Acl, ...]) -> list[str]:
     """Lists of which only the + was seen; on a file that others may read one without w is none."""
     return [
         f"/var/log/{acl.path}" for acl in acls
-        if not acl.told and (acl.folder or _PRIVATE.match(acl.path) or "w" in acl.mask)
+        if not acl.entries_known and (acl.folder or _PRIVATE.match(acl.path) or "w" in acl.mask)
     ]  # fmt: skip
 
 

@@ -192,26 +192,26 @@ def log_oldest(
     reaches = _reaches(tree, known(audit))
     if not reaches:
         return _nothing(audit, expected)
-    told = tuple(msg("{log}: records go back at least {days} days", log=r.log, days=r.least)
+    details = tuple(msg("{log}: records go back at least {days} days", log=r.log, days=r.least)
                  for r in reaches)  # fmt: skip
     short = [r for r in reaches if r.least < min_days]
     elsewhere = _elsewhere(rotations, auditd)
     if not short and _moved(auditd):
-        return undetermined(*told, *elsewhere, expected=expected)
+        return undetermined(*details, *elsewhere, expected=expected)
     if not short:
-        return passed(*told, expected=expected)
+        return passed(*details, expected=expected)
     if since is None:
         unknown = msg("When this host was installed is not known")
-        return undetermined(*told, unknown, expected=expected)
+        return undetermined(*details, unknown, expected=expected)
     age = (tree.now - since) // DAY
     if age < min_days:
         return not_applicable(
-            *told, _installed(age), msg("linux.log-retention checks the configuration")
+            *details, _installed(age), msg("linux.log-retention checks the configuration")
         )
     host = _installed(age)
     if any(r.most < min_days for r in short) and not elsewhere:
-        return failed(*told, host, expected=expected)
-    return undetermined(*told, host, *elsewhere, expected=expected)
+        return failed(*details, host, expected=expected)
+    return undetermined(*details, host, *elsewhere, expected=expected)
 
 
 def _nothing(audit: tuple[LogFile, ...] | Absent | None, expected: Message) -> Judgement:

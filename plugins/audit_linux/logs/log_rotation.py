@@ -219,18 +219,18 @@ def _by_stanzas(
     keeping: dict[str, Rotation | None], links: tuple[str, ...], min_days: int, expected: Message
 ) -> Judgement:
     """What the stanzas of the logs that are there come to."""
-    told = tuple(_kept(name, rotation) for name, rotation in keeping.items())
+    details = tuple(_kept(name, rotation) for name, rotation in keeping.items())
     # Without a stanza nothing throws the file away, or something does that was not asked.
     days = [r.days if r is not None else None for r in keeping.values()]
     if any(d is not None and d < min_days for d in days):
-        return failed(*told, expected=expected)
+        return failed(*details, expected=expected)
     if None in days:
-        return undetermined(*told, expected=expected)
+        return undetermined(*details, expected=expected)
     if linked := [name for name in SECURITY_LOGS if name in links]:
         away = msg("These are symbolic links whose targets were not checked: {names}",
                    names=tuple(linked))  # fmt: skip
-        return undetermined(*told, away, expected=expected)
-    return passed(*told, expected=expected)
+        return undetermined(*details, away, expected=expected)
+    return passed(*details, expected=expected)
 
 
 _NOT_READ = msg("The configuration of log retention was not read")

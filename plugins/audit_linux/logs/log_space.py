@@ -116,12 +116,12 @@ _RECORDS = frozenset({
 def log_links(links: frozenset[str]) -> Judgement:
     """No log of logins or of the system is a link to /dev/null."""
     expected = msg("no link to /dev/null")
-    told = capped(f"/var/log/{path}" for path in sorted(links))
+    names = capped(f"/var/log/{path}" for path in sorted(links))
     lost = capped(f"/var/log/{path}" for path in sorted(links & _RECORDS))
     if lost:
         return failed(msg("Links to /dev/null: {paths}", paths=lost), expected=expected)
     if links:
-        return passed(msg("Other logs are links to /dev/null: {paths}", paths=told))
+        return passed(msg("Other logs are links to /dev/null: {paths}", paths=names))
     return passed(msg("No log is a link to /dev/null"), expected=expected)
 
 

@@ -224,7 +224,7 @@ def login_recording(
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
     last = next(iter(known(samples) or ()), None)
     trail = known(audited) or AuditedLogin()
-    detail = (*_seen(last, when, login, lasting), *present(trail.told))
+    detail = (*_seen(last, when, login, lasting), *present(trail.as_message))
     if _is_kept(last, when if lasting is True else None, trail, login):
         return passed(*detail, expected=expected)
     unseen = not trail.readable or bool(_told_gaps(samples, journaled, audited))
@@ -256,8 +256,8 @@ def _elsewhere(
     processes: tuple[Process, ...] | Absent,
 ) -> tuple[Message, ...]:
     """Where else a daemon that runs may have put the record of `login`."""
-    told = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
-    live = [d for name, d in told.items() if isinstance(processes, Absent)
+    daemons = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
+    live = [d for name, d in daemons.items() if isinstance(processes, Absent)
             or running(processes, (name,))]  # fmt: skip
     closed = tuple(daemon.detail for daemon in live if isinstance(daemon, Absent))
     places = _places(daemon for daemon in live if isinstance(daemon, Forwards))

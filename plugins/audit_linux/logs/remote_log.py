@@ -103,8 +103,8 @@ def log_remote(
 ) -> Judgement:
     """System log records, including those about logins, are sent to another machine."""
     expected = msg("a running log daemon that forwards auth records to a host other than itself")
-    told = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
-    live = {d: fs for d, fs in told.items() if fs is not None and running(processes, (d,))}
+    daemons = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
+    live = {d: fs for d, fs in daemons.items() if fs is not None and running(processes, (d,))}
     if _uploads(upload, units, target):
         detail = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload or ""))
         return passed(detail, expected=expected)

@@ -60,13 +60,13 @@ class Runs(Struct, frozen=True, kw_only=True):
 
 def parse_runs(answers: Answers) -> Runs | Absent:
     """The time of the state file, and whether the program is there."""
-    seen, found = answers["files"], {}
-    for line in seen.lines:
+    state_files, found = answers["files"], {}
+    for line in state_files.lines:
         row = re.fullmatch(r"(\d{1,12})_(/.*)", line, re.ASCII)
         if row is None:
             raise ParseError(msg("not a time stamp: {line}", line=verbatim(line)))
         found[row[2]] = int(row[1])
-    if b"Permission denied" in seen.stderr and not found.keys() & set(_STATES):
+    if b"Permission denied" in state_files.stderr and not found.keys() & set(_STATES):
         detail = msg("Cannot read {paths}", paths=_STATES)
         return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
     up = re.match(r"(\d{1,12})\.\d", answers["uptime"].text, re.ASCII)

@@ -137,7 +137,7 @@ def contains(text: str | None, needle: str) -> bool | None:
         return True if not needle else None
     if any(needle in piece for piece in text.split(WORD)):
         return True
-    if WORD not in text or any(needle in told for told in _vocabulary()):
+    if WORD not in text or any(needle in text_ for text_ in _vocabulary()):
         return False
     first, *rest = needle.split(" ")
     if not rest:
@@ -167,30 +167,30 @@ def _halves(word: str) -> tuple[str, str]:
     return before, after.rpartition(WORD)[2]
 
 
-def _is(word: str, told: str) -> bool:
+def _is(word: str, wanted: str) -> bool:
     if WORD not in word:
-        return word == told
+        return word == wanted
     before, after = _halves(word)
-    name = told.removeprefix(before).removesuffix(after)
-    return bool(name and told == f"{before}{name}{after}" and _NAME.fullmatch(name))
+    name = wanted.removeprefix(before).removesuffix(after)
+    return bool(name and wanted == f"{before}{name}{after}" and _NAME.fullmatch(name))
 
 
-def _ends(word: str, told: str) -> bool:
+def _ends(word: str, wanted: str) -> bool:
     if WORD not in word:
-        return word.endswith(told)
+        return word.endswith(wanted)
     after = _halves(word)[1]
-    if after.endswith(told):
+    if after.endswith(wanted):
         return True
-    return told.endswith(after) and bool(_NAME.fullmatch(told.removesuffix(after)))
+    return wanted.endswith(after) and bool(_NAME.fullmatch(wanted.removesuffix(after)))
 
 
-def _starts(word: str, told: str) -> bool:
+def _starts(word: str, wanted: str) -> bool:
     if WORD not in word:
-        return word.startswith(told)
+        return word.startswith(wanted)
     before = _halves(word)[0]
-    if before.startswith(told):
+    if before.startswith(wanted):
         return True
-    return told.startswith(before) and bool(_NAME.fullmatch(told.removeprefix(before)))
+    return wanted.startswith(before) and bool(_NAME.fullmatch(wanted.removeprefix(before)))
 
 
 def starts(text: str | None, needle: str) -> bool | None:
@@ -200,16 +200,16 @@ def starts(text: str | None, needle: str) -> bool | None:
     head = text.partition(WORD)[0]
     if head.startswith(needle):
         return True
-    if any(needle.strip() in told for told in _vocabulary()):
+    if any(needle.strip() in known_text for known_text in _vocabulary()):
         return False
     return None if WORD in text and needle.startswith(head) else False
 
 
-def equals(text: str | None, told: str) -> bool | None:
+def equals(text: str | None, wanted: str) -> bool | None:
     """Whether a record of `text` is `told`; None where unknown words decide."""
     if text is None or WORD in text:
-        return False if starts(text, told) is False else None
-    return text == told
+        return False if starts(text, wanted) is False else None
+    return text == wanted
 
 
 # --- selectors of facility and severity ----------------------------------------------------------
@@ -228,10 +228,10 @@ def selects(selector: str, facility: str, severity: str) -> bool | None:
             return None
         number = FACILITIES[facility]
         if any(name == "*" or FACILITIES[name] == number for name in every):
-            told = _taken(priority, SEVERITIES[severity], chosen)
-            if told is None:
+            takes = _taken(priority, SEVERITIES[severity], chosen)
+            if takes is None:
                 return None
-            chosen = told
+            chosen = takes
     return chosen
 
 

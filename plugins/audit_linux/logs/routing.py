@@ -60,37 +60,37 @@ class _Daemons(Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
 
 
-def _journal(seen: _Daemons) -> JournalStorage | None:
+def _journal(daemons: _Daemons) -> JournalStorage | None:
     """Where journald keeps records of all levels that matter; None where that is not known."""
-    if not seen.journald:
+    if not daemons.journald:
         return JournalStorage.NOWHERE
-    if isinstance(seen.journal, Absent):
+    if isinstance(daemons.journal, Absent):
         return None
-    conf = seen.journal or JournalConf()
+    conf = daemons.journal or JournalConf()
     if conf.store_level < SEVERITIES["info"]:
         return JournalStorage.NOWHERE
-    if isinstance(seen.tree, Absent):
+    if isinstance(daemons.tree, Absent):
         with_, without = conf.place(folder=True), conf.place(folder=False)
         return with_ if with_ is without else None
-    folder = any(f.folder and f.path == "journal" for f in seen.tree.files)
+    folder = any(f.folder and f.path == "journal" for f in daemons.tree.files)
     place = conf.place(folder=folder)
-    memory = place is JournalStorage.DISK and seen.tree.filesystem in ("tmpfs", "ramfs")
+    memory = place is JournalStorage.DISK and daemons.tree.filesystem in ("tmpfs", "ramfs")
     return JournalStorage.MEMORY if memory else place
 
 
-def _deaf(seen: _Daemons) -> bool:
+def _deaf(daemons: _Daemons) -> bool:
     """True when rsyslog takes records from a socket that journald does not serve."""
-    journal = known(seen.journal)
-    hears = isinstance(seen.rsyslog, Forwards) and "imjournal" in seen.rsyslog.inputs
-    return seen.journald and journal is not None and journal.forward is False and not hears
+    journal = known(daemons.journal)
+    hears = isinstance(daemons.rsyslog, Forwards) and "imjournal" in daemons.rsyslog.inputs
+    return daemons.journald and journal is not None and journal.forward is False and not hears
 
 
-def _routes(seen: _Daemons) -> list[Route]:
+def _routes(daemons: _Daemons) -> list[Route]:
     """Where each daemon puts records, without files that do not last or are links."""
-    links = set() if isinstance(seen.tree, Absent) else set(seen.tree.links)
-    read = [seen.rsyslog] if not _deaf(seen) else []
-    told = [d for d in (*read, seen.syslog_ng) if isinstance(d, Forwards)]
-    return [_lasting(route, links) for daemon in told for route in daemon.routes]
+    links = set() if isinstance(daemons.tree, Absent) else set(daemons.tree.links)
+    read = [daemons.rsyslog] if not _deaf(daemons) else []
+    forwards = [d for d in (*read, daemons.syslog_ng) if isinstance(d, Forwards)]
+    return [_lasting(route, links) for daemon in forwards for route in daemon.routes]
 
 
 def _lasting(route: Route, links: set[str]) -> Route:
@@ -104,15 +104,15 @@ def _lasting(route: Route, links: set[str]) -> Route:
     )
 
 
-def _unwritten(seen: _Daemons, routes: list[Route]) -> tuple[str, ...]:
+def _unwritten(daemons: _Daemons, routes: list[Route]) -> tuple[str, ...]:
     """Files that shall hold records of logins, where none was written for a week.
 
     Whoever looks at a host logs in to it, so that there is a record of today.
     """
-    if isinstance(seen.tree, Absent):
+    if isinstance(daemons.tree, Absent):
         return ()
-    since = seen.tree.now - _WEEK
-    live = [f.path for f in seen.tree.files if not f.folder and f.size and f.changed >= since]
+    since = daemons.tree.now - _WEEK
+    live = [f.path for f in daemons.tree.files if not f.folder and f.size and f.changed >= since]
     every = [_places(route for route in routes if route.facility == one) for one in LOGINS]
     stale = (places for places in every if not _written(places, live))
     return tuple(dict.fromkeys(place for places in stale for place in places))
@@ -200,20 +200,20 @@ def log_routing(
     """
     expected = msg("records of auth and authpriv in a file, in a journal on disk, or on another "
                    "machine")  # fmt: skip
-    seen = _seen(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
-    routes, place = _routes(seen), _journal(seen)
-    detail = (*_daemons(seen, place), *(_told(f, routes) for f in _facilities(routes)))
+    daemons = _seen(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
+    routes, place = _routes(daemons), _journal(daemons)
+    detail = (*_daemons(daemons, place), *(_told(f, routes) for f in _facilities(routes)))
     journal_seen = place is JournalStorage.DISK and _has_journal(tree)
     if not journal_seen and (lost := _lost(routes)):
         beside = _audit_trail(processes, audited, tree)
-        gaps = (*lost, *beside, *_gaps(seen, place), *detail)
-        sure = place is not JournalStorage.DISK and not beside and not _gaps(seen, place)
+        gaps = (*lost, *beside, *_gaps(daemons, place), *detail)
+        sure = place is not JournalStorage.DISK and not beside and not _gaps(daemons, place)
         return (failed if sure else undetermined)(*gaps, expected=expected)
-    stale = () if journal_seen else _unwritten(seen, routes)
+    stale = () if journal_seen else _unwritten(daemons, routes)
     if (journal_seen or _sure(routes)) and not stale:
         return passed(*detail, expected=expected)
     old = (msg("Nothing was written for {days} days to {files}", days=7, files=stale),)
-    return undetermined(*(old if stale else _gaps(seen, place)), *detail, expected=expected)
+    return undetermined(*(old if stale else _gaps(daemons, place)), *detail, expected=expected)
 
 
 def _audit_trail(
@@ -229,7 +229,7 @@ def _audit_trail(
         return ()
     ask = msg("Ask whether the audit log also holds failed logins, use of privilege and account "
               "changes (ausearch -m USER_AUTH,USER_CMD,ADD_USER)")  # fmt: skip
-    return present(audited.told, ask)
+    return present(audited.as_message, ask)
 
 
 def _seen(
@@ -272,33 +272,35 @@ def _facilities(routes: list[Route]) -> list[str]:
     return list(dict.fromkeys(route.facility for route in routes))
 
 
-def _daemons(seen: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
+def _daemons(daemons: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
     """What the journal does, and what keeps rsyslog from hearing anything."""
     kept = {
         JournalStorage.DISK: msg("The journal is kept on disk")
-        if _has_journal(seen.tree)
+        if _has_journal(daemons.tree)
         else msg("The journal is configured to be kept on disk, but no file of it was found"),
         JournalStorage.MEMORY: msg("The journal is kept in memory only"),
         JournalStorage.NOWHERE: msg("The journal keeps no such records"),
     }
-    none = not seen.journald and seen.rsyslog is seen.syslog_ng is None and not seen.others
+    none = (
+        not daemons.journald and daemons.rsyslog is daemons.syslog_ng is None and not daemons.others
+    )
     return present(
-        kept.get(place) if place and seen.journald else None,
+        kept.get(place) if place and daemons.journald else None,
         msg("No log daemon is running") if none else None,
         msg("rsyslog gets no records: ForwardToSyslog=no, and imjournal is not loaded")
-        if _deaf(seen) and seen.rsyslog is not None
+        if _deaf(daemons) and daemons.rsyslog is not None
         else None,
     )
 
 
-def _gaps(seen: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
+def _gaps(daemons: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
     """What may keep records and was not looked at."""
-    read = (seen.rsyslog, seen.syslog_ng)
+    read = (daemons.rsyslog, daemons.syslog_ng)
     return present(
         *(daemon.detail for daemon in read if isinstance(daemon, Absent)),
         msg("Where the journal is kept is not known") if place is None else None,
-        msg("{names} is running, whose rules are not read", names=seen.others)
-        if seen.others
+        msg("{names} is running, whose rules are not read", names=daemons.others)
+        if daemons.others
         else None,
     )
 

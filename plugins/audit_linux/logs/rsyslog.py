@@ -65,10 +65,10 @@ def _included(texts: dict[str, str], place: str) -> list[tuple[str, str]] | None
 
 def _module(token: Token) -> tuple[str, dict[str, tuple[str, ...]]] | None:
     """The name and the parameters of a module that is loaded."""
-    told = "".join(token.values.get("load", ())) if token.kind == "module" else ""
+    path = "".join(token.values.get("load", ())) if token.kind == "module" else ""
     if token.kind == "directive" and token.text.lower().startswith("$modload "):
-        told = token.text.split(None, 1)[-1]
-    name = told.strip().rpartition("/")[2].removesuffix(".so").lower()
+        path = token.text.split(None, 1)[-1]
+    name = path.strip().rpartition("/")[2].removesuffix(".so").lower()
     return (name, token.values) if name else None
 
 
@@ -147,8 +147,8 @@ def _route(grammar: Grammar, inputs: dict[str, str], sample: Sample, unread: lis
     found = [Trial(grammar.rulesets, sample, source).run(ruleset) for source, ruleset in ways]
     doubts = [doubt for route in found for doubt in route.doubts]
     if grammar.refused is not None:
-        told = f"{grammar.refused.file}: {grammar.refused.text}"
-        doubts.append(told.strip()[:200])
+        detail = f"{grammar.refused.file}: {grammar.refused.text}"
+        doubts.append(detail.strip()[:200])
     doubts += unread if not found else []  # one of them may load an input
     return Route(
         event=sample.event, facility=sample.facility,

@@ -133,12 +133,12 @@ class Grammar:
         if kind == "if":
             return [self._if(depth)]
         if kind in ("selector", "filter"):
-            told = self._take().text
-            condition = Selector(told) if kind == "selector" else _filter(told)
-            return [Rule(condition, told, self._block(depth))]
+            text = self._take().text
+            condition = Selector(text) if kind == "selector" else _filter(text)
+            return [Rule(condition, text, self._block(depth))]
         if kind == "foreach":
-            told = self._skipped("do")
-            return [Rule(None, told, self._block(depth))]
+            text = self._skipped("do")
+            return [Rule(None, text, self._block(depth))]
         if kind in ("set", "reset", "unset", "reload_lookup_table"):
             self._skipped("sign", ")" if kind == "reload_lookup_table" else ";")
             return []
@@ -216,8 +216,8 @@ def _filter(text: str) -> Filter:
     found = _FILTER.fullmatch(text)
     if found is None:
         raise ParseError(msg("not a property filter: {text}", text=verbatim(text)))
-    told = found[4].replace('\\"', '"').replace("\\\\", "\\")
-    return Filter(found[1].lower(), found[3].lower(), bool(found[2]), told)
+    value = found[4].replace('\\"', '"').replace("\\\\", "\\")
+    return Filter(found[1].lower(), found[3].lower(), bool(found[2]), value)
 
 
 _OLD_HOST = re.compile(r"@@?(?:\([^)]{0,40}\))?(\[[0-9a-f:.%]{1,60}\]|[^\s:;#@()]{1,255})", FLAGS)

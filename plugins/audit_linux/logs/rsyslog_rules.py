@@ -139,21 +139,21 @@ class Trial:
             return self._filter(condition)
         return _truth(self._value(condition))
 
-    def _filter(self, told: Filter) -> bool | None:
-        compare = _FILTERS.get(told.operator)
-        plain = re.fullmatch(r"[\w /:-]*", told.text, re.ASCII)
-        if compare is None or ("regex" in told.operator and not plain):
+    def _filter(self, filter_: Filter) -> bool | None:
+        compare = _FILTERS.get(filter_.operator)
+        plain = re.fullmatch(r"[\w /:-]*", filter_.text, re.ASCII)
+        if compare is None or ("regex" in filter_.operator and not plain):
             return None
-        found = self._compare(compare, told.name, told.text)
-        return found if found is None or not told.negated else not found
+        found = self._compare(compare, filter_.name, filter_.text)
+        return found if found is None or not filter_.negated else not found
 
-    def _compare(self, sign: str, name: str, told: Value | None) -> bool | None:
+    def _compare(self, sign: str, name: str, operand: Value | None) -> bool | None:
         """A property against one value; None where it is not known, or only in part."""
-        if told is None:
+        if operand is None:
             return None
         if name == _MESSAGE:
-            return _message(sign, self._sample.text, str(told), self._source)
-        found = {_ordered(sign, value, told) for value in self._known.get(name, ())}
+            return _message(sign, self._sample.text, str(operand), self._source)
+        found = {_ordered(sign, value, operand) for value in self._known.get(name, ())}
         return found.pop() if len(found) == 1 else None
 
     def _value(self, expression: Expression) -> Value | None:
@@ -248,28 +248,28 @@ def _either(sign: str, left: bool | None, right: bool | None) -> Value | None:
 
 def _any(found: list[bool | None], sign: str) -> Value | None:
     """Whether one of several options holds; of `!=` whether none does."""
-    told = True if True in found else None if None in found else False
-    if told is None:
+    truth = True if True in found else None if None in found else False
+    if truth is None:
         return None
-    return int(told ^ (sign in _UNLIKE))
+    return int(truth ^ (sign in _UNLIKE))
 
 
-def _message(sign: str, text: str | None, told: str, source: str) -> bool | None:
+def _message(sign: str, text: str | None, operand: str, source: str) -> bool | None:
     """A comparison of the text of a record, which begins with a blank where a socket took it."""
     if sign.endswith("_i"):
-        sign, text, told = sign[:-2], text.lower() if text else text, told.lower()
+        sign, text, operand = sign[:-2], text.lower() if text else text, operand.lower()
     if sign == "contains":
-        return contains(text, told)
+        return contains(text, operand)
     test = {"startswith": starts, "==": equals}.get(sign)
     blank = text if text is None or source == "imjournal" else f" {text}"
-    return None if test is None else test(blank, told)
+    return None if test is None else test(blank, operand)
 
 
-def _text(compare: str, value: str, told: str) -> bool | None:
+def _text(compare: str, value: str, operand: str) -> bool | None:
     if compare.endswith("_i"):
-        compare, value, told = compare[:-2], value.lower(), told.lower()
+        compare, value, operand = compare[:-2], value.lower(), operand.lower()
     test = _TEXT.get(compare)
-    return None if test is None else test(value, told)
+    return None if test is None else test(value, operand)
 
 
 _TEXT: dict[str, Callable[[str, str], bool]] = {
@@ -284,12 +284,12 @@ _ORDER: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def _ordered(sign: str, value: Value | None, told: Value | None) -> bool | None:
+def _ordered(sign: str, value: Value | None, operand: Value | None) -> bool | None:
     """A comparison of values: of numbers where both are such, else of text."""
-    if value is None or told is None:
+    if value is None or operand is None:
         return None
     if sign not in _ORDER:
-        return _text(sign, str(value), str(told))
-    numbers = [v if isinstance(v, int) else _as_number(v) for v in (value, told)]
-    plain = all(str(number) == str(v) for number, v in zip(numbers, (value, told), strict=True))
+        return _text(sign, str(value), str(operand))
+    numbers = [v if isinstance(v, int) else _as_number(v) for v in (value, operand)]
+    plain = all(str(number) == str(v) for number, v in zip(numbers, (value, operand), strict=True))
     return _ORDER[sign](*numbers) if plain else None

@@ -88,10 +88,10 @@ def joined(text: str) -> str:
 
 def _plain(quoted: str) -> str:
     def one(found: re.Match[str]) -> str:
-        told = found[1]
-        if told[0] in "xX" and len(told) == 3:
-            return chr(int(told[1:], 16))
-        return chr(int(told, 8) & 255) if told[0] in "01234567" else _PLAIN.get(told, told)
+        escape = found[1]
+        if escape[0] in "xX" and len(escape) == 3:
+            return chr(int(escape[1:], 16))
+        return chr(int(escape, 8) & 255) if escape[0] in "01234567" else _PLAIN.get(escape, escape)
 
     return _ESCAPE.sub(one, quoted[1:-1])
 
@@ -162,8 +162,8 @@ class _Scanner:
                 values.setdefault(name, [])
             elif kind == "string":
                 values.setdefault(name, []).append(_plain(text))
-        told = {key: tuple(value) for key, value in values.items()}
-        return Token(opening.rstrip("( \n\t").lower(), opening, self._file, told)
+        parameters = {key: tuple(value) for key, value in values.items()}
+        return Token(opening.rstrip("( \n\t").lower(), opening, self._file, parameters)
 
     def _keyword(self, word: str) -> Iterator[Token]:
         yield Token(word, word, self._file)

@@ -273,28 +273,28 @@ def _within(words: list[str], numbers: dict[str, int], own: str) -> bool | None:
 
 
 def _numbered(word: str, numbers: dict[str, int]) -> int | None:
-    told = word.lower()
-    return int(told) if re.fullmatch(r"\d{1,3}", told, re.ASCII) else numbers.get(told)
+    lower = word.lower()
+    return int(lower) if re.fullmatch(r"\d{1,3}", lower, re.ASCII) else numbers.get(lower)
 
 
-def _program(program: str, told: str, flags: set[str], *, whole: bool) -> bool | None:
+def _program(program: str, pattern: str, flags: set[str], *, whole: bool) -> bool | None:
     if whole and "prefix" in flags:
-        return program.startswith(told)
+        return program.startswith(pattern)
     if whole:
-        return told in program if "substring" in flags else told == program
+        return pattern in program if "substring" in flags else pattern == program
     # Without repeats a pattern takes no time; others are not tried.
-    if not re.fullmatch(r"[\w^$|()./ -]{1,500}", told, re.ASCII):
+    if not re.fullmatch(r"[\w^$|()./ -]{1,500}", pattern, re.ASCII):
         return None
     try:
-        return re.search(told, program) is not None
+        return re.search(pattern, program) is not None
     except re.error:
         return None
 
 
-def _message(text: str | None, told: str) -> bool | None:
+def _message(text: str | None, pattern: str) -> bool | None:
     """Whether a pattern of plain alternatives matches the text of a record."""
     found: bool | None = False
-    for part in told.split("|"):
+    for part in pattern.split("|"):
         if not re.fullmatch(r"\^?[\w :;=,/@-]+", part, re.ASCII):
             return None
         here = starts(text, part[1:]) if part.startswith("^") else contains(text, part)

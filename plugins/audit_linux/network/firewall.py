@@ -54,7 +54,7 @@ from audit_linux.system.kernel import SYSCTL, ipv6_off
 _TOO_MANY = 500_000
 
 
-def chains_seen(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
+def input_chains(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     """Every chain once: what iptables itself shows stands for it where nft cannot show it whole.
 
     nft lists the tables that iptables-nft made, its matches as words without a meaning. Where
@@ -74,8 +74,10 @@ def _whole(nft: Ruleset, own: list[Chain]) -> Iterator[Chain]:
 
 def _not_told(own: list[Chain], listed: Ruleset) -> Iterator[Chain]:
     """Those of iptables itself, and those of other tools that it does not tell, in their order."""
-    told = {structs.replace(c, tool="") for c in own}
-    return (c for c in listed if c.tool == "iptables" or structs.replace(c, tool="") not in told)
+    of_iptables = {structs.replace(c, tool="") for c in own}
+    return (
+        c for c in listed if c.tool == "iptables" or structs.replace(c, tool="") not in of_iptables
+    )
 
 
 def chains_of(*saved: Saved | Absent | None) -> Ruleset:
@@ -85,7 +87,7 @@ def chains_of(*saved: Saved | Absent | None) -> Ruleset:
 
 
 def legacy_unlisted(
-    seen: Ruleset,
+    chains: Ruleset,
     saved: tuple[Saved | Absent | None, ...],
     legacy: tuple[Saved | Absent | None, ...],
 ) -> Message | None:
@@ -93,20 +95,20 @@ def legacy_unlisted(
 
     `saved` and `legacy` are those of IPv4 and of IPv6.
     """
-    told = {c.family for c in seen if c.tool == "iptables-legacy" and not c.table}
+    families = {c.family for c in chains if c.tool == "iptables-legacy" and not c.table}
     for family, own, old in zip(("ip", "ip6"), saved, legacy, strict=True):
-        there = family in told or (known(own) or Saved()).more
+        there = family in families or (known(own) or Saved()).more
         if there and known(old) is None:
             return msg("iptables-legacy also holds rules, which were not listed")
     return None
 
 
-def _opaque(seen: Ruleset) -> bool:
+def _opaque(chains: Ruleset) -> bool:
     """True when a rule lets packets on by a condition that nft cannot show."""
-    tables = {(c.family, c.table) for c in seen if c.hook == "input"}
+    tables = {(c.family, c.table) for c in chains if c.hook == "input"}
     return any(
         rule.foreign and rule.verdict in ("accept", "jump", "goto")
-        for chain in seen if (chain.family, chain.table) in tables
+        for chain in chains if (chain.family, chain.table) in tables
         for rule in chain.rules
     )  # fmt: skip
 
@@ -159,11 +161,11 @@ def _past_input(target: Target, published: tuple[Published, ...] | None) -> Mess
                "and not in allowed_ports: {ports}", ports=capped(others))  # fmt: skip
 
 
-def _before_input(seen: Ruleset) -> Message | None:
+def _before_input(chains: Ruleset) -> Message | None:
     """That chains at the devices may refuse what the input chains let through."""
     closing = any(
         chain.at_the_device and ("drop" in (chain.policy, *(rule.verdict for rule in chain.rules)))
-        for chain in seen
+        for chain in chains
     )
     return msg("Rules of the families netdev and bridge were not followed") if closing else None
 
@@ -177,7 +179,7 @@ def _unsettled(chains: _Input) -> Message | None:
         key: structs.replace(chain, rules=tuple(r for r in chain.rules if not _is_for_few(r)))
         for key, chain in chains.chains.items()
     }
-    port = _unnamed_port(chains.seen)
+    port = _unnamed_port(chains.ruleset)
     for packet in sorted(chains.packets):
         try:
             who = reached(Question(packet=packet, port=port, interface=""), open_to)
@@ -196,10 +198,10 @@ def _is_for_few(rule: Rule) -> bool:
 _PORTS: tuple[int, ...] = (61613, 47119, 33331, *range(1031, 65536, 977))
 
 
-def _unnamed_port(seen: Ruleset) -> int:
+def _unnamed_port(chains: Ruleset) -> int:
     """A port that no rule names but as one of very many."""
     named = [
-        span for chain in seen for rule in chain.rules for values in rule.ports
+        span for chain in chains for rule in chain.rules for values in rule.ports
         for span in values.spans if span[1] - span[0] < MANY_PORTS
     ]  # fmt: skip
     free = (p for p in _PORTS if not any(low <= p <= high for low, high in named))
@@ -209,7 +211,7 @@ def _unnamed_port(seen: Ruleset) -> int:
 class _Input(Struct, frozen=True, kw_only=True):
     """What was seen of the input chains, and the packets for which they are judged."""
 
-    seen: Ruleset
+    ruleset: Ruleset
     chains: Chains
     packets: frozenset[str]
     ipv6: str
@@ -222,8 +224,8 @@ class _Input(Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> Message:
         """Each input chain, and what disable_ipv6 says."""
-        told = (_told(c, self.chains) for c in self.seen if c.hook == "input")
-        return msg("Input chains: {chains}; disable_ipv6={state}", chains=capped_messages(told),
+        lines = (_told(c, self.chains) for c in self.ruleset if c.hook == "input")
+        return msg("Input chains: {chains}; disable_ipv6={state}", chains=capped_messages(lines),
                    state=self.ipv6)  # fmt: skip
 
 
@@ -234,10 +236,10 @@ def _input(
     settings: dict[str, str],
 ) -> _Input:
     """IPv6 counts where all of it was seen; that IPv4 is open is certain without it."""
-    seen = chains_seen(nft, *(known(table) for table in tables))
+    ruleset = input_chains(nft, *(known(table) for table in tables))
     return _Input(
-        seen=seen,
-        chains=by_name(seen),
+        ruleset=ruleset,
+        chains=by_name(ruleset),
         packets=IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6,
         ipv6=settings.get("net.ipv6.conf.all.disable_ipv6", "-"),
     )
@@ -251,7 +253,7 @@ def _doubts(
 ) -> tuple[Message, ...]:
     """Reasons against a pass; for chains that refuse nothing only what was not listed."""
     if not chains.refused:
-        return present(_before_input(chains.seen), unlisted)
+        return present(_before_input(chains.ruleset), unlisted)
     wide = _open_interfaces(chains.packets, chains.chains)
     return present(
         _unsettled(chains),
@@ -259,7 +261,7 @@ def _doubts(
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,
         msg("nft does not show the conditions of some rules that accept packets")
-        if _opaque(chains.seen) else None,
+        if _opaque(chains.ruleset) else None,
         unlisted,
     )  # fmt: skip
 
@@ -302,11 +304,14 @@ def firewall_input(
     tables = (iptables, ip6tables, chains_of(saved, saved6, legacy, legacy6))
     chains = _input(nft, tables, only_ipv4, known(sysctl) or {})
     published = _handed_on(known(listed), saved, saved6, legacy, legacy6)
-    told = msg("Forwarded by DNAT without passing an input chain: {ports}",
+    note = msg("Forwarded by DNAT without passing an input chain: {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
-    every = (chains.summary, told) if published else (chains.summary,)
+    every = (chains.summary, note) if published else (chains.summary,)
     doubts = _doubts(
-        chains, target, published, legacy_unlisted(chains.seen, (saved, saved6), (legacy, legacy6))
+        chains,
+        target,
+        published,
+        legacy_unlisted(chains.ruleset, (saved, saved6), (legacy, legacy6)),
     )
     if doubts:
         return undetermined(*every, *doubts, expected=expected)

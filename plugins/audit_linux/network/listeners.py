@@ -209,14 +209,14 @@ def listening_allowed(
 ) -> Judgement:
     """Every listening port that is reachable from outside is on the declared list."""
     exposed = _exposed(listeners)
-    seen = msg("{count} sockets reachable from outside: {sockets}", count=len(exposed),
+    sockets = msg("{count} sockets reachable from outside: {sockets}", count=len(exposed),
                sockets=capped(i.text for i in exposed))  # fmt: skip
     entries = declared(target, "allowed_ports")
     if entries is None:
-        return undetermined(seen, msg("Declare allowed_ports of this target, e.g. 22/tcp"))
+        return undetermined(sockets, msg("Declare allowed_ports of this target, e.g. 22/tcp"))
     ranges, bad = _ranges(entries)
     if bad:
-        return undetermined(seen, msg("allowed_ports: not a port like 22/tcp or 8000-8010/tcp: "
+        return undetermined(sockets, msg("allowed_ports: not a port like 22/tcp or 8000-8010/tcp: "
                                       "{entries}", entries=capped(bad)))  # fmt: skip
     expected = msg("only {entries}", entries=capped(entries))
     extra = [i for i in exposed if not _within(i, ranges)]
@@ -225,8 +225,8 @@ def listening_allowed(
                    sockets=capped(i.text for i in extra))  # fmt: skip
         return failed(detail, expected=expected)
     if forwards_unseen(known(processes) or ()):
-        return undetermined(seen, FORWARDS_UNSEEN, expected=expected)
-    return passed(seen, expected=expected)
+        return undetermined(sockets, FORWARDS_UNSEEN, expected=expected)
+    return passed(sockets, expected=expected)
 
 
 # Plain-text logins and transfers, r-services, RPC, NetBIOS and SMB, NFS, desktops, data stores

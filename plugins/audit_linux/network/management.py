@@ -34,7 +34,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.network.firewall import chains_of, chains_seen, legacy_unlisted
+from audit_linux.network.firewall import chains_of, input_chains, legacy_unlisted
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.listeners import LISTENERS, Listener
 from audit_linux.network.netfilter_model import Chains, Ruleset, Spans, by_name
@@ -109,8 +109,8 @@ class _Way(Struct, frozen=True, kw_only=True):
         """`22/tcp eth0: 10.0.0.0/8`; what only may get through stands in brackets."""
         sure = networks(self.sure, self.packet)[:8]
         maybe = networks(without(self.maybe, self.sure), self.packet)[:8]
-        told = ", ".join([*sure, *(f"({net})" for net in maybe)]) or "-"
-        return f"{self.port}/tcp {self.interface or '*'}: {told}"
+        sources = ", ".join([*sure, *(f"({net})" for net in maybe)]) or "-"
+        return f"{self.port}/tcp {self.interface or '*'}: {sources}"
 
 
 def _packets(item: Listener) -> tuple[str, ...]:
@@ -271,15 +271,15 @@ def management_sources(
     if gaps:
         return undetermined(*gaps)
     tables = chains_of(saved, saved6, legacy, legacy6)
-    seen = chains_seen(known(nft), known(iptables), known(ip6tables), tables)
+    ruleset = input_chains(known(nft), known(iptables), known(ip6tables), tables)
     names = _real_interfaces(known(sysctl) or {})
     try:
-        ways = _ways(asked, names, target.address, by_name(seen))
+        ways = _ways(asked, names, target.address, by_name(ruleset))
     except TooLong:
         return undetermined(msg("The ruleset takes too long to follow"))
     handed = (known(listed) or (), *_published(saved, saved6, legacy, legacy6))
-    unlisted = legacy_unlisted(seen, (saved, saved6), (legacy, legacy6))
-    unfollowed = (*present(unlisted), *_unfollowed(seen, handed, {port for port, _ in asked}))
+    unlisted = legacy_unlisted(ruleset, (saved, saved6), (legacy, legacy6))
+    unfollowed = (*present(unlisted), *_unfollowed(ruleset, handed, {port for port, _ in asked}))
     beyond = _beyond(ways, allowed, most)
     return _judged(
         _Answer(ways=tuple(ways), surely=beyond[0], maybe=beyond[1]),
@@ -302,20 +302,20 @@ def _published(*saved: Saved | Absent | None) -> Iterator[tuple[Published, ...]]
 
 
 def _unfollowed(
-    seen: Ruleset,
+    ruleset: Ruleset,
     handed: tuple[tuple[Published, ...], ...],
     ports: set[int],
 ) -> Iterator[Message]:
     """Rules that were not followed and may change who reaches a port."""
-    if any(chain.at_the_device for chain in seen):
+    if any(chain.at_the_device for chain in ruleset):
         yield msg("Rules of the families netdev and bridge were not followed")
     led = dict.fromkeys(text for rows in handed for text in _led_here(rows, ports))
     # what was led there is let in by a rule of its own: else the chains see the port it leads to
-    if led and any(asked.what == "status" for c in seen for r in c.rules for asked in r.tracked):
+    if led and any(asked.what == "status" for c in ruleset for r in c.rules for asked in r.tracked):
         yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))
-    told = dict.fromkeys(text for rows in handed for text in _handed_on(rows, ports))
-    if told:
-        yield msg("Forwarded by DNAT: {ports}", ports=capped(told))
+    forwarded = dict.fromkeys(text for rows in handed for text in _handed_on(rows, ports))
+    if forwarded:
+        yield msg("Forwarded by DNAT: {ports}", ports=capped(forwarded))
 
 
 class _Answer(Struct, frozen=True, kw_only=True):

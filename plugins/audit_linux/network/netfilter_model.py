@@ -41,9 +41,9 @@ class Tracked(Struct, frozen=True, kw_only=True):
     words: frozenset[str]
     other: bool = False
 
-    def holds(self, said: str) -> bool:
+    def holds(self, value: str) -> bool:
         """Whether a connection of which conntrack says `said` meets it."""
-        return (said in self.words) != self.other
+        return (value in self.words) != self.other
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -161,9 +161,9 @@ def _met_by_syn(match: dict[str, Any]) -> bool | None:
         return None
     masked = isinstance(left, dict) and "&" in left
     if masked or op in ("==", "!="):
-        seen = {"syn"} & (_bits(left["&"][1]) if masked and isinstance(left, dict) else {"syn"})
+        flags = {"syn"} & (_bits(left["&"][1]) if masked and isinstance(left, dict) else {"syn"})
         several = isinstance(right, dict) and "set" in right
-        met = any(seen == _bits(v) for v in (values_of(right) if several else [right]))
+        met = any(flags == _bits(v) for v in (values_of(right) if several else [right]))
     else:
         met = "syn" in _bits(right)
     return met != (op in _OTHER)
@@ -469,16 +469,16 @@ def _fields(match: dict[str, Any]) -> list[_Statements]:
     left = match.get("left")
     parts = left.get("concat") if isinstance(left, dict) else None
     rows = values_of(match.get("right"))
-    told = [row.get("concat") if isinstance(row, dict) else None for row in rows]
+    parts_of_rows = [row.get("concat") if isinstance(row, dict) else None for row in rows]
     same = isinstance(parts, list) and all(
-        isinstance(row, list) and len(row) == len(parts) for row in told
+        isinstance(row, list) and len(row) == len(parts) for row in parts_of_rows
     )
     if not same or not parts or match.get("op") not in ("==", "in") or len(rows) > _MOST_APART:
         return []
     return [
         [("match", {"op": "==", "left": one, "right": value})
          for one, value in zip(parts, row or (), strict=True)]
-        for row in told
+        for row in parts_of_rows
     ]  # fmt: skip
 
 
@@ -589,10 +589,10 @@ def listing(answers: Answers) -> Listing | Absent:
             raise
         return Listing(items=())
     asleep, doubtful = _asleep(items, outline)
-    told = msg("Whether these tables are dormant is not known: {names}", names=capped(doubtful))
+    detail = msg("Whether these tables are dormant is not known: {names}", names=capped(doubtful))
     return Listing(
         items=tuple(item for item in items if _place(item) not in asleep),
-        problems=(told,) * bool(doubtful),
+        problems=(detail,) * bool(doubtful),
     )
 
 

@@ -134,8 +134,8 @@ def _conditions(statements: list[tuple[str, Any]]) -> dict[tuple[str, str], list
     found = {}
     for key, value in statements:
         if key == "match" and isinstance(value, dict) and value.get("op") in ("==", "in"):
-            told = [_written(v) for v in values_of(value.get("right"))]
-            found[subject(value.get("left"))] = told
+            values = [_written(v) for v in values_of(value.get("right"))]
+            found[subject(value.get("left"))] = values
     return found
 
 
@@ -150,12 +150,12 @@ def _listed(expr: Any) -> Iterator[Published]:
         raise ParseError(msg("not a rule"))
     statements = [(key, value) for e in expr for key, value in e.items()]
     targets = [(key, value) for key, value in statements if _is_dnat(key, value)]
-    seen = _conditions(statements)
-    if targets and not _own_only(seen):
+    conditions = _conditions(statements)
+    if targets and not _own_only(conditions):
         key, value = targets[0]
         here = key == "redirect"
         to = ":" * here + _to(value)
-        protocol, ports = _asked_port(seen)
+        protocol, ports = _asked_port(conditions)
         ports_ = _told(",".join(ports))
         yield Published(protocol=protocol[:_TEXT], ports=ports_, to=to, here=here)
 
@@ -167,18 +167,25 @@ def _is_dnat(key: str, value: Any) -> bool:
     return key in ("dnat", "redirect") or (isinstance(value, dict) and value.get("name") == "DNAT")
 
 
-def _own_only(seen: _Conditions) -> bool:
+def _own_only(conditions: _Conditions) -> bool:
     """Whether only this host itself can reach it."""
-    address = [v for (_, field), told in seen.items() if field == "daddr" for v in told]
-    arrival = [v for (_, field), told in seen.items() if field in ("iif", "iifname") for v in told]
+    address = [v for (_, field), values in conditions.items() if field == "daddr" for v in values]
+    arrival = [
+        v
+        for (_, field), values in conditions.items()
+        if field in ("iif", "iifname")
+        for v in values
+    ]
     return arrival == ["lo"] or (bool(address) and all(_OWN.match(a) for a in address))
 
 
-def _asked_port(seen: _Conditions) -> tuple[str, list[str]]:
+def _asked_port(conditions: _Conditions) -> tuple[str, list[str]]:
     """The protocol and the ports of what arrives, empty where the rule names none."""
-    ports = next(((a, told) for (a, field), told in seen.items() if field == "dport"), ("", []))
+    ports = next(
+        ((a, values) for (a, field), values in conditions.items() if field == "dport"), ("", [])
+    )
     named = ports[0] if ports[0] in ("tcp", "udp") else ""
-    return named or next(iter(seen.get(("meta", "l4proto"), [])), ""), ports[1]
+    return named or next(iter(conditions.get(("meta", "l4proto"), [])), ""), ports[1]
 
 
 def parse_listed(answers: Answers) -> tuple[Published, ...] | Partial | Absent:

@@ -123,8 +123,8 @@ class _Walk:
         q = self.question
         if q.packet not in rule.may or not rule.arrives(q.interface):
             return _NOBODY
-        said = {"state": q.state, "status": q.status}
-        if not all(asked.holds(said[asked.what]) for asked in rule.tracked):
+        conntrack = {"state": q.state, "status": q.status}
+        if not all(asked.holds(conntrack[asked.what]) for asked in rule.tracked):
             return _NOBODY
         if not all(_holds(asked, q.port) for asked in rule.ports):
             return _NOBODY

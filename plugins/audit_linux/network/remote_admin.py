@@ -36,8 +36,8 @@ _NO_SERVER = undetermined(
 
 def _ssh_ports(sshd: Sshd) -> frozenset[str]:
     """`22/tcp` for each port of the effective configuration."""
-    told = (*sshd.values.get("port", ()), *sshd.values.get("listenaddress", ()))
-    ends = [re.search(r"(?:^|:)(\d{1,5})$", value, re.ASCII) for value in told]
+    addresses = (*sshd.values.get("port", ()), *sshd.values.get("listenaddress", ()))
+    ends = [re.search(r"(?:^|:)(\d{1,5})$", value, re.ASCII) for value in addresses]
     return frozenset(f"{end[1]}/tcp" for end in ends if end)
 
 

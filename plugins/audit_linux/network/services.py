@@ -76,12 +76,12 @@ def _started(
 def _detail(
     processes: tuple[Process, ...] | Absent,
     units: Units | Absent | None,
-    seen: list[str],
+    running: list[str],
     active: list[str],
     started: list[str],
 ) -> tuple[Message, ...]:
     """What was found in the lists that could be read."""
-    ran = msg("Running processes: {names}", names=capped(seen))
+    ran = msg("Running processes: {names}", names=capped(running))
     runs = msg("Active units: {names}", names=capped(active))
     boots = msg("Enabled at boot: {names}", names=capped(started))
     links = msg("systemd is not process 1 here: judged by processes and rc links")
@@ -115,15 +115,15 @@ def risky_services(
 ) -> Judgement:
     """No high-risk network service is running or starts at boot."""
     wanted = denied - set(declared(target, "needed_services") or ())
-    seen = _running(known(processes) or (), wanted)
+    running = _running(known(processes) or (), wanted)
     booted = known(units)
     active = _found(booted.active, wanted) if booted else []
     started = _started(units, known(links) or frozenset(), wanted)
-    detail = _detail(processes, units, seen, active, started)
+    detail = _detail(processes, units, running, active, started)
     if not detail:
         return undetermined(msg("Neither processes nor units could be read"))
     expected = msg("none of {count} names, or declared in needed_services", count=len(wanted))
-    return expect(not (seen or active or started), detail=detail, expected=expected)
+    return expect(not (running or active or started), detail=detail, expected=expected)
 
 
 CHECKS = (risky_services,)

@@ -61,15 +61,15 @@ def docker_api(files: ServiceFiles, service: Service) -> ServiceState:
         w in ("--tlsverify", "--tlsverify=true", "--tlsverify=1") for w in service.words
     )
     over_tcp = [host for host in hosts if host.startswith("tcp:")]
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if over_tcp and not verified:
-        told = (msg("Open without a client certificate: {names}", names=capped(over_tcp)),)
+        certain = (msg("Open without a client certificate: {names}", names=capped(over_tcp)),)
         if doubts:
-            told, doubts = (), told + doubts
+            certain, doubts = (), certain + doubts
     if not service.processes:
         doubts += (msg("Port 2375 or 2376 is open; the service behind it was not identified"),)
     fine = msg("It listens on {names}", names=capped(hosts) or ("unix",))
-    return ServiceState(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=certain, doubts=doubts, fine=fine)
 
 
 CHECKS = (docker_api,)

@@ -73,15 +73,15 @@ def _memcached(process: Running) -> str | None:
 def memcached_open(files: ServiceFiles, service: Service) -> ServiceState:
     """Memcached accepts no connections from other hosts without a password."""
     bad = [text for p in service.processes or () if (text := _memcached(p))]
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if bad and not service.only_loopback:
-        told = (msg("It listens without a password: {names}", names=capped(bad)),)
+        certain = (msg("It listens without a password: {names}", names=capped(bad)),)
     doubts = (
         ()
         if service.processes
         else (msg("Port 11211 is open; the service behind it was not identified"),)
     )
-    return ServiceState(open=told, doubts=doubts, fine=msg("Only this host, or with a password"))
+    return ServiceState(open=certain, doubts=doubts, fine=msg("Only this host, or with a password"))
 
 
 # --- MongoDB -------------------------------------------------------------------------------------
@@ -135,18 +135,18 @@ def mongodb_authorization(files: ServiceFiles, service: Service) -> ServiceState
     bad, unsure = _without_login(own)
     named = [w for w in words if w.startswith(("--bind_ip", "--noauth", "--config", "-f"))]
     other = named and not any(f.path in words for f in own)
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if bad and not service.only_loopback:
-        told = (msg("Open to other hosts without authorization: {paths}", paths=capped(bad)),)
+        certain = (msg("Open to other hosts without authorization: {paths}", paths=capped(bad)),)
     doubts = unread(own)
     if unsure and not service.only_loopback:
         doubts += (msg("No authorization, and no address is set in {paths}",
                        paths=capped(unsure)),)  # fmt: skip
     if other:
-        doubts, told = (*told, *doubts, _by_arguments(named)), ()
+        doubts, certain = (*certain, *doubts, _by_arguments(named)), ()
     fine = msg("Authorization is on, or only this host is let in: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    return ServiceState(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=certain, doubts=doubts, fine=fine)
 
 
 def _without_login(files: tuple[ServiceFile, ...]) -> tuple[list[str], list[str]]:
@@ -200,19 +200,19 @@ def _skips(file: ServiceFile) -> bool:
 def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     """MySQL or MariaDB does not run without access control (skip-grant-tables)."""
     own = files.matching(r"/etc/(mysql/)?my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*\.d/.*\.cnf")
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     bad = [f.path for f in own if _skips(f)]
     words = service.words
     if any(w.replace("_", "-").startswith("--skip-grant-tables") for w in words):
         bad.append("--skip-grant-tables")
     if bad:
-        told = (msg("skip-grant-tables is set: {paths}", paths=capped(bad)),)
+        certain = (msg("skip-grant-tables is set: {paths}", paths=capped(bad)),)
     other = [w for w in words if w.startswith(("--defaults-file", "--defaults-extra-file"))]
     doubts = unread(own)
     if other:
         doubts += (_by_arguments(other),)
     fine = msg("No skip-grant-tables in {paths}", paths=capped(f.path for f in own))
-    return ServiceState(open=told, doubts=doubts, fine=fine if own else None)
+    return ServiceState(open=certain, doubts=doubts, fine=fine if own else None)
 
 
 # --- Elasticsearch -------------------------------------------------------------------------------
@@ -236,13 +236,13 @@ def elasticsearch_security(files: ServiceFiles, service: Service) -> ServiceStat
         return ServiceState(fine=msg("It listens on the loopback interface only"))
     values = dict(flattened(own[0]))
     enabled = values.get("xpack.security.enabled", "").lower()
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     doubts = unread(own)
     if enabled == "false":
-        told = (msg("xpack.security.enabled is false in {path}", path=own[0].path),)
+        certain = (msg("xpack.security.enabled is false in {path}", path=own[0].path),)
     elif enabled != "true" and not doubts:
         doubts = (msg("xpack.security.enabled is not set: it is off before Elasticsearch 8"),)
-    return ServiceState(open=told, doubts=doubts, fine=msg("xpack.security.enabled is true"))
+    return ServiceState(open=certain, doubts=doubts, fine=msg("xpack.security.enabled is true"))
 
 
 CHECKS = (memcached_open, mongodb_authorization, mysql_grant_tables, elasticsearch_security)

@@ -90,9 +90,9 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     vsftpd = _main(files.matching(_VSFTPD), service.words) if _may(names, "vsftpd") else ()
     proftpd = files.matching(_PROFTPD) if _may(names, "proftpd") else ()
     pure = files.matching(_PURE) if _may(names, "pure-ftpd") else ()
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if bad := _open_in(vsftpd, proftpd, pure):
-        told = (msg("Anonymous logins are on in {paths}", paths=capped(bad)),)
+        certain = (msg("Anonymous logins are on in {paths}", paths=capped(bad)),)
     doubts = unread((*vsftpd, *proftpd, *pure))
     if unsure := _unsure_in(vsftpd, proftpd):
         doubts += (msg("Check the settings for anonymous logins in {paths}", paths=capped(unsure)),)
@@ -102,7 +102,7 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     fine = _fine((*vsftpd, *proftpd, *pure))
     # Without a process it is not known which of the installed servers answers on port 21.
     return ServiceState(
-        open=told if names else (), doubts=doubts if names else told + doubts, fine=fine
+        open=certain if names else (), doubts=doubts if names else certain + doubts, fine=fine
     )
 
 

@@ -39,20 +39,22 @@ class Export(Struct, frozen=True, kw_only=True):
     @property
     def writable(self) -> bool:
         """Whether it may be written to; the last of `rw` and `ro` holds."""
-        said = [option for option in self.options if option in ("rw", "ro")]
-        return bool(said) and said[-1] == "rw"
+        written = [option for option in self.options if option in ("rw", "ro")]
+        return bool(written) and written[-1] == "rw"
 
     @property
     def root_is_root(self) -> bool:
         """Whether root of the client is root here."""
-        said = [o for o in self.options if o in ("root_squash", "no_root_squash", "all_squash")]
-        return "no_root_squash" in said and said[-1] == "no_root_squash"
+        written = [o for o in self.options if o in ("root_squash", "no_root_squash", "all_squash")]
+        return "no_root_squash" in written and written[-1] == "no_root_squash"
 
     @property
     def kerberos(self) -> bool:
         """Whether every way in asks for a ticket."""
-        said = [o.removeprefix("sec=").split(":") for o in self.options if o.startswith("sec=")]
-        return bool(said) and all(name.startswith("krb5") for names in said for name in names)
+        flavours = [o.removeprefix("sec=").split(":") for o in self.options if o.startswith("sec=")]
+        return bool(flavours) and all(
+            name.startswith("krb5") for names in flavours for name in names
+        )
 
     @property
     def text(self) -> str:
@@ -98,9 +100,9 @@ def nfs_exports(files: ServiceFiles, service: Service) -> ServiceState:
     every = [e for f in own for e in _exports(f) if not e.kerberos and not is_loopback(e.client)]
     bad = [e.text for e in every if e.writable and (e.everybody or e.root_is_root)]
     unsure = [e.text for e in every if e.text not in bad and (e.everybody or e.root_is_root)]
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if bad:
-        told = (msg("Everybody can write, or root of another host is root: {names}",
+        certain = (msg("Everybody can write, or root of another host is root: {names}",
                     names=capped(bad)),)  # fmt: skip
     doubts = unread(own)
     if unsure:
@@ -108,7 +110,7 @@ def nfs_exports(files: ServiceFiles, service: Service) -> ServiceState:
             msg("Everybody can read, or root of another host can: {names}", names=capped(unsure)),
         )
     fine = msg("{count} exports, none for everybody", count=len(every))
-    return ServiceState(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=certain, doubts=doubts, fine=fine)
 
 
 CHECKS = (nfs_exports,)

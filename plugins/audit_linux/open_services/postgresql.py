@@ -100,15 +100,15 @@ def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
         bad += [f"{file.path}: {rule.text}"
                 for rule in _trusting([r for r in rows if isinstance(r, Rule)])]  # fmt: skip
         elsewhere += [row for row in rows if isinstance(row, str)]
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if bad:
-        told = (msg("Lines that require no password: {names}", names=capped(bad)),)
+        certain = (msg("Lines that require no password: {names}", names=capped(bad)),)
     doubts = unread(own)
     if elsewhere:
         doubts += (msg("Files that were not read: {names}", names=capped(elsewhere)),)
-        told, doubts = (), told + doubts  # an earlier line may take them away
+        certain, doubts = (), certain + doubts  # an earlier line may take them away
     fine = msg("No trust in {paths}", paths=capped(f.path for f in own)) if own else None
-    return ServiceState(open=told, doubts=doubts, fine=fine)
+    return ServiceState(open=certain, doubts=doubts, fine=fine)
 
 
 CHECKS = (postgresql_trust,)

@@ -89,8 +89,8 @@ def _naked(accounts: dict[str, tuple[str, ...]], password: bool) -> list[str]:
     """The accounts that need no password; a new one is off until it is switched on."""
     rules = {"default": accounts.get("default", ()), **accounts}
     return [
-        name for name, said in rules.items()
-        if not (_asks(said, password) if name == "default" else _asks(("off", *said), True))
+        name for name, words in rules.items()
+        if not (_asks(words, password) if name == "default" else _asks(("off", *words), True))
     ]  # fmt: skip
 
 
@@ -103,8 +103,8 @@ class ServiceReader(Struct, frozen=True, kw_only=True):
 
 def _look(instance: Instance, files: ServiceFiles) -> ServiceReader:
     missing = [row[1] for row in instance.rows if row[0] == "include" and len(row) > 1]
-    said = instance.last("requirepass")
-    password, accounts = bool(said and said[0]), _accounts(instance.rows)
+    requirepass = instance.last("requirepass")
+    password, accounts = bool(requirepass and requirepass[0]), _accounts(instance.rows)
     named = instance.last("aclfile")
     if named and named[0]:
         file = files.at(named[0])
@@ -129,15 +129,15 @@ def redis_password(files: ServiceFiles, service: Service) -> ServiceState:
     doubtful: list[str] = []
     missing: list[str] = []
     for one in instances:
-        seen = _look(one, files)
-        missing += seen.missing
-        if not seen.naked or one.only_loopback or one.port == "0":
+        reader = _look(one, files)
+        missing += reader.missing
+        if not reader.naked or one.only_loopback or one.port == "0":
             continue
-        text = f"{one.path}: {', '.join(seen.naked)}"
+        text = f"{one.path}: {', '.join(reader.naked)}"
         # Protected mode concerns the account `default` only.
-        guarded = one.protected and set(seen.naked) == {"default"}
+        guarded = one.protected and set(reader.naked) == {"default"}
         if not guarded:
-            (doubtful if seen.missing else open_).append(text)
+            (doubtful if reader.missing else open_).append(text)
         elif one.last("bind") is not None:
             doubtful.append(text)
     return _seen(open_, doubtful, missing, own, service)
@@ -150,9 +150,9 @@ def _seen(
     own: tuple[ServiceFile, ...],
     service: Service,
 ) -> ServiceState:
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if open_:
-        told = (msg("Accounts that need no password: {names}", names=capped(open_)),)
+        certain = (msg("Accounts that need no password: {names}", names=capped(open_)),)
     changed = [w for w in service.words if w.startswith("--")]
     rows = (
         (doubtful, msg("No password is set, and only protected mode refuses other hosts; "
@@ -165,8 +165,9 @@ def _seen(
     doubts = unread(own) + tuple(detail for names, detail in rows if names)
     fine = msg("A password is needed, or no other host is let in: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    return ServiceState(open=told if not changed else (), doubts=doubts + (told if changed else ()),
-                fine=fine)  # fmt: skip
+    if changed:
+        return ServiceState(doubts=doubts + certain, fine=fine)
+    return ServiceState(open=certain, doubts=doubts, fine=fine)
 
 
 CHECKS = (redis_password,)

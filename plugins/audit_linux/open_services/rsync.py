@@ -150,11 +150,11 @@ def rsync_modules(files: ServiceFiles, service: Service) -> ServiceState:
     open_, limited = _writable(naked)
     readable = [m.text for m in naked if m.on("readonly", True) and not m.on("writeonly", False)]
     other = [w for w in service.words if w.startswith("--config")]
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     if open_:
-        told = (msg("Everybody can write without a login: {names}", names=capped(open_)),)
+        certain = (msg("Everybody can write without a login: {names}", names=capped(open_)),)
     if service.only_loopback:
-        told = ()
+        certain = ()
     rows = (
         (limited, msg("Only the address decides who can write: {names}", names=capped(limited))),
         (readable, msg("Everybody can read without a login: {names}", names=capped(readable))),
@@ -163,9 +163,9 @@ def rsync_modules(files: ServiceFiles, service: Service) -> ServiceState:
     )
     doubts = tuple(detail for names, detail in rows if names)
     if other:
-        told, doubts = (), told + doubts
+        certain, doubts = (), certain + doubts
     fine = msg("{count} modules, each with auth users or for this host only", count=len(found))
-    return ServiceState(open=told, doubts=doubts + unread(files.matching(_MAIN)), fine=fine)
+    return ServiceState(open=certain, doubts=doubts + unread(files.matching(_MAIN)), fine=fine)
 
 
 def _writable(naked: list[Module]) -> tuple[list[str], list[str]]:

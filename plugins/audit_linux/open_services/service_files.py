@@ -236,8 +236,8 @@ def service_check(
             if argument and service.processes:
                 daemons = tuple(p for p in service.processes if argument in p.words)
                 service = structs.replace(service, processes=daemons)
-            seen = look(known(files) or ServiceFiles(files=()), service)
-            return _judged(seen, service, expected)
+            state = look(known(files) or ServiceFiles(files=()), service)
+            return _judged(state, service, expected)
 
         # A signature that follows `look` would hide the three needs.
         del judge.__wrapped__
@@ -260,21 +260,21 @@ def _service(
     return Service(processes=own, listeners=here)
 
 
-def _judged(seen: ServiceState, service: Service, expected: Message) -> Judgement:
+def _judged(state: ServiceState, service: Service, expected: Message) -> Judgement:
     if service.runs is False:
-        if seen.open:
+        if state.open:
             still = msg("It does not run now")
-            return undetermined(*seen.open, still, expected=expected)
+            return undetermined(*state.open, still, expected=expected)
         return not_applicable(msg("No such service runs, and nothing listens on its port"))
-    if seen.open and service.runs:
-        return failed(*seen.open, expected=expected)
-    doubts = (*seen.open, *seen.doubts)
+    if state.open and service.runs:
+        return failed(*state.open, expected=expected)
+    doubts = (*state.open, *state.doubts)
     if service.runs is None:
         doubts = (*doubts, msg("Whether it runs is not known"))
-    if doubts or seen.fine is None:
+    if doubts or state.fine is None:
         nothing = () if doubts else (msg("It runs, but its configuration was not found"),)
         return undetermined(*doubts, *nothing, expected=expected)
-    return passed(seen.fine, expected=expected)
+    return passed(state.fine, expected=expected)
 
 
 # --- how the looks read --------------------------------------------------------------------------

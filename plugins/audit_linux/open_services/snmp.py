@@ -125,10 +125,10 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
             doubts=(msg("Port 161 is open; the service behind it was not identified"),)
         )
     rows = _rows(own)
-    told: tuple[Message, ...] = ()
+    certain: tuple[Message, ...] = ()
     known = _known_to_all(rows, service)
     if bad := [c.text for c in known if not c.few]:
-        told = (msg("Well-known communities: {names}", names=capped(bad)),)
+        certain = (msg("Well-known communities: {names}", names=capped(bad)),)
     if service.only_loopback:
         return ServiceState(
             doubts=unread(own), fine=msg("It listens on the loopback interface only")
@@ -138,8 +138,8 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     fine = msg("No community named public or private in {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     if other:
-        told, doubts = (), told + doubts
-    return ServiceState(open=told, doubts=doubts, fine=fine)
+        certain, doubts = (), certain + doubts
+    return ServiceState(open=certain, doubts=doubts, fine=fine)
 
 
 def _to_ask(known: list[Community]) -> tuple[Message, ...]:

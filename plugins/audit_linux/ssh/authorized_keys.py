@@ -149,7 +149,7 @@ def _misplaced(found: tuple[KeyFile, ...], accounts: Accounts | Absent) -> list[
     loose = [f"{f.path} ({f.mode:04o})" for f in found if f.mode & 0o022]
     foreign = [f.path for f in found if f.uid not in (0, homes.get(f.home, f.uid))]
     rows = ((loose, _loose), (foreign, _foreign))
-    return [told(capped(names)) for names, told in rows if names]
+    return [describe(capped(names)) for names, describe in rows if names]
 
 
 def _weak_keys(names: Values) -> Message:
@@ -183,7 +183,7 @@ def _doubts(
     elsewhere = _elsewhere(server)
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
-    told = (
+    doubts = (
         (
             several,
             msg("Ask whether several people use one account: {names}", names=capped(several)),
@@ -191,7 +191,7 @@ def _doubts(
         (elsewhere, msg("Keys that were not read: {names}", names=capped(elsewhere))),
         (far, msg("Home directories whose keys were not read: {names}", names=capped(far))),
     )
-    return [detail for wanted, detail in told if wanted]
+    return [detail for wanted, detail in doubts if wanted]
 
 
 def _elsewhere(server: Server) -> list[str]:

@@ -90,14 +90,14 @@ def _of_shown(shown: OfferedAlgorithms, min_rsa: int) -> Judgement | None:
     if short := [key.text for key in keys.values() if _surely_weak(key, min_rsa)]:
         detail = msg("Host keys that are too short or of a weak type: {names}", names=capped(short))
         return failed(detail, _SHOWN)
-    told = [key.text for key in keys.values() if "-cert-" not in key.kind]
+    labels = [key.text for key in keys.values() if "-cert-" not in key.kind]
     if any(key.kind == "ssh-rsa" and key.bits is None for key in keys.values()):
         return None
     if strange := [kind for kind in kinds if not kind.startswith(_FIXED)]:
         return undetermined(
             msg("Host keys whose length was not read: {names}", names=capped(strange))
         )
-    return passed(msg("Host keys: {names}", names=capped(told)), _SHOWN)
+    return passed(msg("Host keys: {names}", names=capped(labels)), _SHOWN)
 
 
 def _surely_weak(key: PublicKey, min_rsa: int) -> bool:
@@ -145,23 +145,23 @@ def sshd_host_key_size(
     return server.settled(structs.replace(judged, expected=expected))
 
 
-def _of_pairs(server: Server, told: HostKeys | None, min_rsa: int) -> Judgement:
+def _of_pairs(server: Server, keys: HostKeys | None, min_rsa: int) -> Judgement:
     """What the key pairs of the server say, by the paths that its settings name."""
     paths = server.sshd.values.get("hostkey", ())
-    if told is None or (server.shown is not None and not paths):
+    if keys is None or (server.shown is not None and not paths):
         return undetermined(msg("The host keys of the server were not read"))
-    named = paths or tuple(told.keys)
+    named = paths or tuple(keys.keys)
     # Of the keys that are named by default, those that do not exist are passed over.
-    used = {path: told.keys[path] for path in named if path in told.keys}
-    seen = {path: key for path, key in used.items() if key is not None}
-    if short := _short(seen, server.sshd, min_rsa):
+    used = {path: keys.keys[path] for path in named if path in keys.keys}
+    readable = {path: key for path, key in used.items() if key is not None}
+    if short := _short(readable, server.sshd, min_rsa):
         detail = msg("Host keys that are too short or of a weak type: {names}", names=_texts(short))
         return failed(detail)
     unread = _unread(named, used)
     if unread or not used:
         detail = msg("Host keys whose length was not read: {names}", names=capped(unread or named))
         return undetermined(detail)
-    return passed(msg("Host keys: {names}", names=_texts(seen)))
+    return passed(msg("Host keys: {names}", names=_texts(readable)))
 
 
 def _unread(named: tuple[str, ...], used: Mapping[str, PublicKey | None]) -> list[str]:

@@ -140,8 +140,8 @@ def parse_sshd_t(answer: Answer) -> Sshd | Partial:
     missing = {"port", "permitrootlogin", "ciphers", "macs", "maxauthtries"} - set(values)
     if missing:
         raise ParseError(msg("sshd -T did not list {names}", names=tuple(sorted(missing))))
-    told = {key: tuple(each) for key, each in values.items()}
-    return partial(Sshd(values=told, unread=bool(problems)), problems)
+    settings = {key: tuple(each) for key, each in values.items()}
+    return partial(Sshd(values=settings, unread=bool(problems)), problems)
 
 
 SSHD = fact(
@@ -191,9 +191,9 @@ def parse_running(answer: Answer) -> Running:
         raise ParseError(msg("ps reported an error: {line}", line=verbatim(answer.stderr)))
     given: dict[str, list[str]] = {}
     other: list[str] = []
-    seen = [_process(line) for line in answer.lines if line.strip()]
-    listening = [(at, line) for at, line in seen if _listens(line)]
-    if not listening and seen:
+    processes = [_process(line) for line in answer.lines if line.strip()]
+    listening = [(at, line) for at, line in processes if _listens(line)]
+    if not listening and processes:
         other.append(PER_CONNECTION)
     usual = not listening
     for _, line in listening:
@@ -202,7 +202,7 @@ def parse_running(answer: Answer) -> Running:
             other.append(line)
         else:
             usual = True
-    known = {key: tuple(told) for key, told in given.items()}
+    known = {key: tuple(values_) for key, values_ in given.items()}
     started = min((at for at, _ in listening), default=None)
     return Running(set=known, other=tuple(dict.fromkeys(other)), started=started, usual=usual)
 
@@ -286,13 +286,13 @@ def parse_running_seen(answer: Answer) -> Running | Absent:
     rows = [_NUMBERED.fullmatch(line) for line in answer.lines if line.strip()]
     if None in rows:
         raise ParseError(msg("not a line of ps: {line}", line=verbatim(answer.text)))
-    told = [(row[1], row[2]) for row in rows if row]
-    if not any(number == "1" for number, _ in told):
+    pairs = [(row[1], row[2]) for row in rows if row]
+    if not any(number == "1" for number, _ in pairs):
         return Absent(
             reason=Reason.NOT_PERMITTED,
             detail=msg("/proc hides the processes of others from the login"),
         )
-    kept = [line for number, line in told if number != "1" or _listens(_process(line)[1])]
+    kept = [line for number, line in pairs if number != "1" or _listens(_process(line)[1])]
     return parse_running(
         structs.replace(answer, stdout="\n".join(kept).encode("utf-8", "surrogateescape"))
     )
@@ -378,9 +378,11 @@ def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[S
     """Both as the running server has them: a value of its command line is the one that holds."""
     if running is None:
         return servers, sshd
-    told = {key: (_plain(values),) for key, values in running.set.items()}
+    settings = {key: (_plain(values),) for key, values in running.set.items()}
     others = (*servers.others, *running.other)
-    return structs.replace(servers, others=others), structs.replace(sshd, values=sshd.values | told)
+    return structs.replace(servers, others=others), structs.replace(
+        sshd, values=sshd.values | settings
+    )
 
 
 def _plain(values: tuple[str, ...]) -> str:

@@ -129,8 +129,8 @@ def _strong(
             unknown = msg("{key} adds to the default of the release, which is not known", key=key)
             return undetermined(unknown, expected=expected)
         names = tuple(shortened(name) for name in offered)
-        told = msg("{key}: {names}", key=key, names=names)
-        return server.settled(passed(told, *source, expected=expected))
+        offered_names = msg("{key}: {names}", key=key, names=names)
+        return server.settled(passed(offered_names, *source, expected=expected))
 
     judge.__doc__ = title.id
     version = 5 if key == "kexalgorithms" else 4

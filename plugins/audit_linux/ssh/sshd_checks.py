@@ -152,8 +152,8 @@ def sshd_root_login(
 
     expected = msg("PermitRootLogin {allowed}", allowed=listed(allowed))
     value = server.sshd.one("permitrootlogin")
-    told = [value, *(o.value for o in server.overrides("permitrootlogin"))] if value else []
-    weak = [each for each in told if not good("", each)]
+    values = [value, *(o.value for o in server.overrides("permitrootlogin"))] if value else []
+    weak = [each for each in values if not good("", each)]
     if weak and _by_users(server):
         detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
                    value=shortened(weak[0]))  # fmt: skip
@@ -202,8 +202,8 @@ def sshd_pam(server: Server) -> Judgement:
     """The SSH server uses PAM, so that account lock-out and account rules take effect."""
     expected = msg("UsePAM yes")
     # sshd -T leaves out what it was built without.
-    told = not server.sshd.unread and not server.sshd.from_files
-    if "usepam" not in server.sshd.values and told:
+    complete = not server.sshd.unread and not server.sshd.from_files
+    if "usepam" not in server.sshd.values and complete:
         return failed(msg("The SSH server is built without PAM"), expected=expected)
     return settings_as(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
 
@@ -426,9 +426,9 @@ def second_factor(
         return server.settled(passed(detail, otp, expected=expected))
     place = target.settings.get("second_factor_at")
     if isinstance(place, str) and place:
-        told = msg("The second factor is declared to be asked for at {place}; check it there",
+        declared = msg("The second factor is declared to be asked for at {place}; check it there",
                    place=verbatim(place))  # fmt: skip
-        return undetermined(detail, otp, told, expected=expected)
+        return undetermined(detail, otp, declared, expected=expected)
     enough = _key_alone(server.sshd) or (none and _one_is_enough(server.sshd))
     if enough and not changed:
         return _one_factor(shown, (detail, otp), expected)

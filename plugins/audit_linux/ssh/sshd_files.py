@@ -85,18 +85,18 @@ def words(raw: str) -> tuple[str, list[str]]:
     found = _KEYWORD.match(line)
     if line.startswith("#") or not found:
         return ("" if line.startswith("#") else line.lower()), []
-    told, at = [], found.end()
+    words, at = [], found.end()
     while piece := _PIECE.match(line, at):
         if piece[1].startswith("#"):
             break
-        told.append(_QUOTED.sub(lambda quoted: quoted[1] or "", piece[1]))
+        words.append(_QUOTED.sub(lambda quoted: quoted[1] or "", piece[1]))
         at = piece.end()
-    return found[1].lower(), told
+    return found[1].lower(), words
 
 
-def _terms(told: list[str]) -> tuple[Term, ...]:
+def _terms(words: list[str]) -> tuple[Term, ...]:
     """The criteria of a Match line."""
-    found, waiting = [], told[::-1]
+    found, waiting = [], words[::-1]
     while waiting:
         name, equals, argument = waiting.pop().partition("=")
         alone = name.lower() in ("all", "invalid-user")
@@ -116,17 +116,17 @@ class _Reader:
         self.foreign: dict[str, None] = {}
         self.settings: dict[str, list[str]] = {}
 
-    def read(self, path: str, outer: tuple[Term, ...], told: str, depth: int) -> None:
+    def read(self, path: str, outer: tuple[Term, ...], text: str, depth: int) -> None:
         """The settings of one file; `outer` and `told` are the block that includes it."""
         if path not in self._files or depth > _DEEPEST or len(self.overrides) > _MOST:
             self.foreign[path] = None
             return
-        terms, criteria = outer, told
+        terms, criteria = outer, text
         for raw in self._files[path].lines:
             key, values = words(raw)
             if key == "match":
                 terms = (*outer, *_terms(values))
-                criteria = " ".join([*((told,) if told else ()), *values])
+                criteria = " ".join([*((text,) if text else ()), *values])
             elif key == "include":
                 for included in self._included(values):
                     self.read(included, terms, criteria, depth + 1)
@@ -214,9 +214,9 @@ def settings_of_files(files: SshdFiles) -> Sshd | Absent:
         names = msg("Included files were not read: {names}", names=capped(files.foreign))
         return Absent(reason=Reason.NOT_PERMITTED, detail=names)
     values = {
-        key: told if key in _ADDING else told[:1]
-        for key, told in files.settings.items()
-        if not told[0].startswith("-")
+        key: written if key in _ADDING else written[:1]
+        for key, written in files.settings.items()
+        if not written[0].startswith("-")
     }
     return Sshd(values=_DEFAULTS | values, from_files=True)
 

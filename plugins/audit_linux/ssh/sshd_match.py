@@ -36,15 +36,15 @@ class Names(Struct, frozen=True, kw_only=True):
 
 def parse_names(answers: Answers) -> Names:
     """The accounts of /etc/passwd with their groups in /etc/group."""
-    accounts, seen = _value(parse_passwd, answers["passwd"])
+    accounts, accounts_read = _value(parse_passwd, answers["passwd"])
     groups, known = _value(parse_group, answers["group"]) if answers["group"] else (None, True)
-    sources, told = _value(parse_sources, answers)
+    sources, sources_read = _value(parse_sources, answers)
     local = isinstance(sources, Sources) and not (sources.passwd or sources.group)
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     listed = groups if isinstance(groups, Groups) else Groups(members={})
     return Names(
         groups_of=groups_of(listed, ((row.name, row.gid) for row in rows)),
-        whole=seen and known and told and local and not getattr(accounts, "nis", ()),
+        whole=accounts_read and known and sources_read and local and not getattr(accounts, "nis", ()),
     )
 
 
@@ -155,7 +155,7 @@ def in_force(overrides: Iterable[Override]) -> list[Override]:
     for one in overrides:
         terms = frozenset(one.terms) - {("all", "")}
         before = earlier.setdefault(one.key, [])
-        if one.key in _LISTS or not any(told <= terms for told in before):
+        if one.key in _LISTS or not any(criteria <= terms for criteria in before):
             left.append(one)
         before.append(terms)
     return left

@@ -46,11 +46,11 @@ class OfferedAlgorithms(Struct, frozen=True, kw_only=True):
         )
 
     def _differs(self, key: str, sshd: Sshd) -> bool:
-        told = {name for name in sshd.algorithms(key) if not name.startswith(_GSS)}
-        if sshd.from_files or not told or sshd.one(key).startswith(("+", "-", "^")):
+        names = {name for name in sshd.algorithms(key) if not name.startswith(_GSS)}
+        if sshd.from_files or not names or sshd.one(key).startswith(("+", "-", "^")):
             return False  # the settings do not tell the whole list
-        seen = {name for name in self.algorithms.get(key, ()) if not name.startswith(_GSS)}
-        return not seen <= told if key == "hostkeyalgorithms" else seen != told
+        offered = {name for name in self.algorithms.get(key, ()) if not name.startswith(_GSS)}
+        return not offered <= names if key == "hostkeyalgorithms" else offered != names
 
 
 def shown_server(exchange: Any) -> OfferedAlgorithms:

@@ -235,19 +235,21 @@ def shown_check(
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
-            seen, told, there = known(shown), known(sshd), known(programs)
-            if seen is None and (there is None or told is None or isinstance(running, Absent)):
+            key_exchange, settings, there = known(shown), known(sshd), known(programs)
+            if key_exchange is None and (
+                there is None or settings is None or isinstance(running, Absent)
+            ):
                 return _unasked(programs, sshd)
             there = there or Servers(distribution=True, others=())
-            why = None if seen else _not_judged(there, told, known(running))
+            why = None if key_exchange else _not_judged(there, settings, known(running))
             if why is not None:
                 return undetermined(why)
             server = _server(
-                there, told or _NO_SETTINGS, known(files), known(running), known(times)
+                there, settings or _NO_SETTINGS, known(files), known(running), known(times)
             )
-            server = structs.replace(server, names=_names(names), shown=seen)
+            server = structs.replace(server, names=_names(names), shown=key_exchange)
             judgement = judge(server, *more, **parameters)
-            return judgement if seen else _marked(judgement, server.sshd)
+            return judgement if key_exchange else _marked(judgement, server.sshd)
 
         return check(
             id, needs=(*_SHOWN_NEEDS, *also), severity=severity, version=version, remedy=remedy

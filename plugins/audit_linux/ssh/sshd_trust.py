@@ -60,20 +60,20 @@ def sshd_forwarding(server: Server) -> Judgement:
     """The SSH server does not forward connections past the firewall."""
     expected = msg("PermitTunnel no, GatewayPorts no; forwarding only where it is needed")
     values = {key: server.sshd.one(key).lower() for key in (*_PAST, *_OWN)}
-    told = msg(
+    detail = msg(
         "Settings: {names}", names=capped(f"{spelled(k)} {v or '-'}" for k, v in values.items())
     )
     if server.sshd.one("disableforwarding").lower() == "yes" and not server.overrides(*values):
-        return server.settled(passed(told, expected=expected))
+        return server.settled(passed(detail, expected=expected))
     if any(values[key] and values[key] not in off for key, off in _PAST.items()):
-        return failed(told, expected=expected)
+        return failed(detail, expected=expected)
     if loosened := _loosened(server):
-        return failed(told, loosened, expected=expected)
+        return failed(detail, loosened, expected=expected)
     free = any(values[key] not in off for key, off in _OWN.items())
     if free or server.overrides(*values) or not all(values.values()):
         ask = msg("Ask whether connections need to be forwarded through this host")
-        return undetermined(told, ask, expected=expected)
-    return server.settled(passed(told, expected=expected))
+        return undetermined(detail, ask, expected=expected)
+    return server.settled(passed(detail, expected=expected))
 
 
 def _loosened(server: Server) -> Message | None:

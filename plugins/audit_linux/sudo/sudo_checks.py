@@ -48,8 +48,8 @@ _MOST_LATER = 200
 
 def _as_root(grant: Grant) -> bool:
     """Whether root is among the users; the last entry about root holds, as sudo reads lists."""
-    told = [user for user in grant.runas if user.lstrip("!") in ("root", "ALL")]
-    return bool(told) and not told[-1].startswith("!")
+    names = [user for user in grant.runas if user.lstrip("!") in ("root", "ALL")]
+    return bool(names) and not names[-1].startswith("!")
 
 
 def _mighty(grant: Grant) -> bool:
@@ -65,10 +65,10 @@ class _Order:
     """Which grants a later one overrules: of those that match, sudo takes the last."""
 
     def __init__(self, sudoers: Sudoers, groups: Groups | Absent | None) -> None:
-        told = known(groups)
-        self._members = told.members if told else {}
+        known_groups = known(groups)
+        self._members = known_groups.members if known_groups else {}
         # Who may be in a group that was not read: its rules may overrule any other.
-        self._unread = isinstance(groups, Absent) or bool(told and told.unread)
+        self._unread = isinstance(groups, Absent) or bool(known_groups and known_groups.unread)
         self._later: dict[str, list[tuple[int, Grant]]] = {}
         for at, grant in enumerate(sudoers.grants):
             if grant.always:
@@ -248,14 +248,14 @@ def sudo_password(
         opened.append(msg("The PAM stack of sudo asks for no password"))
     if opened:
         return failed(*opened, expected=expected)
-    seen = msg(
+    count = msg(
         "{count} rules of sudoers, none gives root without a password", count=len(sudoers.grants)
     )
     fixed = msg(
         "No password required, but the effect is fixed: {names}",
         names=capped(free.get(Risk.NONE, [])),
     )
-    detail = (seen, fixed) if Risk.NONE in free else (seen,)
+    detail = (count, fixed) if Risk.NONE in free else (count,)
     doubts = _doubts(sudoers, free, known(pam))
     if doubts:
         return undetermined(*doubts, expected=expected)
@@ -324,14 +324,14 @@ def sudo_scope(
     if bad:
         return failed(*bad, *rights, expected=expected)
     full = [*found.get(Risk.ROOT, []), *found.get(Risk.READS, [])]
-    seen = msg(
+    detail = msg(
         "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
     )
     doubts = [template(names=beyond[what]) for what, template in _DOUBTFUL if beyond.get(what)]
     doubts += [_unread(sudoers)] if sudoers.unread else []
     if doubts:
-        return undetermined(seen, *rights, *doubts, expected=expected)
-    return seen_here(passed(seen, *rights, expected=expected), sources, "sudoers", "passwd")
+        return undetermined(detail, *rights, *doubts, expected=expected)
+    return seen_here(passed(detail, *rights, expected=expected), sources, "sudoers", "passwd")
 
 
 _MOST_TOLD = 3  # commands of an account in the record
@@ -347,13 +347,13 @@ def _rights(
     for at, grant in enumerate(sudoers.grants):
         for who in grant.who:
             of_whom.setdefault(who, []).append(at)
-    told = [
+    details = [
         f"{a.name}: {_commands(sudoers, of_whom, _called(a, of[a.name], groups))}" for a in people
     ]
-    if not told:
+    if not details:
         return ()
     return (msg("What accounts with a login shell may run through sudo: {names}",
-                names=capped(told)),)  # fmt: skip
+                names=capped(details)),)  # fmt: skip
 
 
 def _called(account: Account, teams: frozenset[str], groups: Groups | None) -> frozenset[str]:
@@ -367,9 +367,9 @@ def _commands(sudoers: Sudoers, of_whom: dict[str, list[int]], called: frozenset
     """The commands of the grants that are for one of these names; `!` in front of a denied one."""
     places = sorted({at for name in called for at in of_whom.get(name, ())})
     found = [sudoers.grants[at] for at in places]
-    told = dict.fromkeys(f"({','.join(g.runas)}) {g.command}" for g in found)
-    more = f", +{len(told) - _MOST_TOLD}" if len(told) > _MOST_TOLD else ""
-    return ", ".join([*told][:_MOST_TOLD]) + more or "-"
+    commands = dict.fromkeys(f"({','.join(g.runas)}) {g.command}" for g in found)
+    more = f", +{len(commands) - _MOST_TOLD}" if len(commands) > _MOST_TOLD else ""
+    return ", ".join([*commands][:_MOST_TOLD]) + more or "-"
 
 
 def _any_command(names: Values) -> Message:

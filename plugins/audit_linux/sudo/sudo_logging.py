@@ -26,23 +26,23 @@ from audit_linux.sudo.sudoers import SUDOERS, LogSetting, Sudoers
 
 def _in_force(settings: tuple[LogSetting, ...], scope: str) -> dict[str, str | None]:
     """The settings of a scope, those for everybody below them."""
-    told = {s.name: s.value for s in settings if not s.scope}
-    return told | {s.name: s.value for s in settings if s.scope == scope}
+    values = {s.name: s.value for s in settings if not s.scope}
+    return values | {s.name: s.value for s in settings if s.scope == scope}
 
 
-def _records(told: dict[str, str | None], what: str, priority: str) -> bool:
+def _records(values: dict[str, str | None], what: str, priority: str) -> bool:
     """Whether a record of what was allowed, or denied, is written somewhere."""
-    if told.get(what, "") is None:
+    if values.get(what, "") is None:
         return False
-    to_syslog = told.get("syslog", "") is not None and told.get(priority) != "none"
-    return to_syslog or told.get("logfile") is not None
+    to_syslog = values.get("syslog", "") is not None and values.get(priority) != "none"
+    return to_syslog or values.get("logfile") is not None
 
 
 def _silent(sudoers: Sudoers, scope: str) -> bool:
-    told = _in_force(sudoers.logging, scope)
+    values = _in_force(sudoers.logging, scope)
     return not (
-        _records(told, "log_allowed", "syslog_goodpri")
-        and _records(told, "log_denied", "syslog_badpri")
+        _records(values, "log_allowed", "syslog_goodpri")
+        and _records(values, "log_denied", "syslog_badpri")
     )
 
 
@@ -52,15 +52,15 @@ def _lines(sudoers: Sudoers, scopes: list[str]) -> Values:
 
 def _places(sudoers: Sudoers) -> tuple[Message, ...]:
     """Where records go."""
-    told = _in_force(sudoers.logging, "")
-    facility = told.get("syslog", "") or "authpriv"
+    values = _in_force(sudoers.logging, "")
+    facility = values.get("syslog", "") or "authpriv"
     return present(
         msg("sudo writes to syslog ({facility})", facility=facility)
-        if told.get("syslog", "") is not None
+        if values.get("syslog", "") is not None
         else None,
-        msg("sudo writes to {file}", file=told["logfile"]) if told.get("logfile") else None,
+        msg("sudo writes to {file}", file=values["logfile"]) if values.get("logfile") else None,
         msg("sudo records what is shown in a session (log_output)")
-        if told.get("log_output") is not None
+        if values.get("log_output") is not None
         else None,
     )
 

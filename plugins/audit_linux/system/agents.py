@@ -100,10 +100,10 @@ def judged(
     named = _products(target, products, setting)
     expected = msg("a known agent, or one declared in {setting}, running under a system account",
                    setting=setting)  # fmt: skip
-    if seen := running(processes, named):
-        names = capped({named[p.name] for p in seen})
+    if running_names := running(processes, named):
+        names = capped({named[p.name] for p in running_names})
         detail = msg("Found by process name: {processes}; products: {products}",
-                     processes=capped(process_labels(seen)), products=names)  # fmt: skip
+                     processes=capped(process_labels(running_names)), products=names)  # fmt: skip
         return passed(detail, expected=expected)
     none = msg("None of {count} processes has the name of a known or declared agent",
                count=len(processes))  # fmt: skip

@@ -57,8 +57,8 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
         services=_systemd(files, "system.conf", "defaultlimitcore"),
         storage=_systemd(files, "coredump.conf", "storage"),
     )
-    told = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
-    return partial(value, told)
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    return partial(value, problems)
 
 
 def _limits(files: dict[str, FileEntry]) -> tuple[str, tuple[str, ...]]:

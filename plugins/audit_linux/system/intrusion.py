@@ -121,9 +121,9 @@ def file_integrity(
     expected = msg("an AIDE or Tripwire database at most {days} days old, or a process that "
                    "monitors files",
                    days=max_age_days)  # fmt: skip
-    seen = running(processes, MONITORS)
-    if seen:
-        detail = msg("Found: {processes}", processes=capped(process_labels(seen)))
+    monitors = running(processes, MONITORS)
+    if monitors:
+        detail = msg("Found: {processes}", processes=capped(process_labels(monitors)))
         return passed(detail, expected=expected)
     if maybe := running(processes, MAY_WATCH):
         detail = msg("{processes} is running; whether it monitors files is not known",
@@ -133,8 +133,8 @@ def file_integrity(
         detail = msg("No AIDE or Tripwire database and no process that monitors files")
         return failed(detail, expected=expected)
     ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
-    told = (msg("{path}: {days} days old", path=path, days=age) for path, age in ages)
-    detail = msg("Baselines: {baselines}", baselines=capped_messages(told))
+    details = (msg("{path}: {days} days old", path=path, days=age) for path, age in ages)
+    detail = msg("Baselines: {baselines}", baselines=capped_messages(details))
     if min(age for _, age in ages) > max_age_days:
         return failed(detail, expected=expected)
     # A database alone does not show that anything is compared with it.

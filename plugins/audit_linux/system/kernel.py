@@ -54,8 +54,8 @@ def parse_sysctl(answers: Answers) -> dict[str, str] | Partial:
     values, unread = _named(answers["settings"], KEYS)
     if "kernel.randomize_va_space" not in {*values, *unread}:
         raise ParseError(msg("the kernel settings were not read completely"))
-    told = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
-    return partial(values | _of_interfaces(answers["interfaces"].lines), (told,) * bool(unread))
+    problem = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
+    return partial(values | _of_interfaces(answers["interfaces"].lines), (problem,) * bool(unread))
 
 
 def _named(answer: Answer, keys: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
@@ -155,8 +155,8 @@ MORE = tuple(key for key in SETTINGS if key not in KEYS)
 def parse_more(answer: Answer) -> dict[str, str] | Partial:
     """Values by key of `MORE`; a key that this kernel does not have is missing."""
     values, unread = _named(answer, MORE)
-    told = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
-    return partial(values, (told,) * bool(unread))
+    problem = msg("Settings that exist but cannot be read: {keys}", keys=capped(unread))
+    return partial(values, (problem,) * bool(unread))
 
 
 def _asked(keys: tuple[str, ...]) -> ReadFiles:
@@ -225,18 +225,18 @@ def kernel_hardening(sysctl: dict[str, str], *, keys: frozenset[str] = REQUIRED)
     if unknown:
         return undetermined(msg("No required value is defined for {keys}", keys=capped(unknown)))
     wanted_keys = keys - _V6 if ipv6_off(sysctl) else keys
-    seen = {key: sysctl[key] for key in wanted_keys if key in sysctl}
-    wrong = [f"{k} = {v}" for k, v in seen.items() if v not in SETTINGS[k].wanted]
+    values = {key: sysctl[key] for key in wanted_keys if key in sysctl}
+    wrong = [f"{k} = {v}" for k, v in values.items() if v not in SETTINGS[k].wanted]
     if keys & _REDIRECTS:
         wrong += _redirected(sysctl)
     detail = msg("{settings}; not as expected: {wrong}",
-               settings=capped(f"{k} = {v}" for k, v in seen.items()),
+               settings=capped(f"{k} = {v}" for k, v in values.items()),
                wrong=capped(wrong))  # fmt: skip
     wanted = capped(f"{k} = {'/'.join(SETTINGS[k].wanted)}" for k in keys)
     expected = msg("{settings}", settings=wanted)
-    if not wrong and (missing := wanted_keys - set(seen)):
-        told = msg("This kernel does not provide {keys}", keys=capped(missing))
-        return undetermined(detail, told, expected=expected)
+    if not wrong and (missing := wanted_keys - set(values)):
+        not_provided = msg("This kernel does not provide {keys}", keys=capped(missing))
+        return undetermined(detail, not_provided, expected=expected)
     return expect(not wrong, detail=detail, expected=expected)
 
 

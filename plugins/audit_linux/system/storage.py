@@ -133,9 +133,9 @@ def parse_places(answer: Answer) -> tuple[MountedPath, ...] | Partial:
         raise ParseError(msg("df did not report every path"))
     rows = [(path, _DF.fullmatch(line)) for path, line in zip(paths, lines, strict=True)]
     unread = [path for path, row in rows if row is None]
-    told = msg("the output of df for these paths cannot be read: {paths}", paths=capped(unread))
+    problem = msg("the output of df for these paths cannot be read: {paths}", paths=capped(unread))
     found = tuple(MountedPath(path=p, source=row[1], mounted=row[2]) for p, row in rows if row)
-    return partial(found, (told,) if unread else ())
+    return partial(found, (problem,) if unread else ())
 
 
 PLACES = fact(
@@ -166,18 +166,18 @@ def _listed(mounts: tuple[Mount, ...], encrypted: bool) -> Values:
 def data_encrypted(places: tuple[MountedPath, ...], mounts: tuple[Mount, ...]) -> Judgement:
     """The data mounts are on encrypted block devices."""
     expected = msg("dm-crypt (LUKS) beneath each path of data_mounts")
-    seen = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=_listed(mounts, True),
+    summary = msg("Encrypted: {crypt}; not encrypted: {plain}", crypt=_listed(mounts, True),
                plain=_listed(mounts, False))  # fmt: skip
     holding = {place: _holding(place, mounts) for place in places}
     # lsblk does not show network shares, memory file systems and volumes of ZFS.
     unknown = [f"{p.path} ({p.source})" for p, m in holding.items() if m is None]
     bare = [f"{p.path} ({p.source})" for p, m in holding.items() if m and not m.encrypted]
     if bare:
-        return failed(seen, msg("Not encrypted: {paths}", paths=capped(bare)), expected=expected)
+        return failed(summary, msg("Not encrypted: {paths}", paths=capped(bare)), expected=expected)
     if unknown:
         detail = msg("Not on a block device of this host: {paths}", paths=capped(unknown))
-        return undetermined(seen, detail, expected=expected)
-    return passed(seen, expected=expected)
+        return undetermined(summary, detail, expected=expected)
+    return passed(summary, expected=expected)
 
 
 class Swap(Struct, frozen=True, kw_only=True):
@@ -200,13 +200,13 @@ def parse_swaps(answers: Answers) -> tuple[Swap, ...] | Partial:
     if not lines or not lines[0].startswith("Filename"):
         raise ParseError(msg("not the list of swap areas"))
     links = _links(answers["links"].text)
-    told = {file.path: file.text.strip() for file in answers["devices"].files}
+    texts = {file.path: file.text.strip() for file in answers["devices"].files}
 
     def read(line: str) -> Swap:
         path, kind = [*line.split(), "", ""][:2]
         if not path.startswith("/") or kind not in ("partition", "file"):
             raise ParseError(msg("not a swap area: {line}", line=verbatim(line)))
-        return Swap(path=path, kind=kind, uuid=_uuid(_resolved(path, links), told))
+        return Swap(path=path, kind=kind, uuid=_uuid(_resolved(path, links), texts))
 
     rows, problems = read_rows(enumerate(lines[1:], 2), read)
     return partial(tuple(rows), problems)
@@ -232,12 +232,12 @@ def _resolved(path: str, links: dict[str, str]) -> str:
 _MOST_LINKS = 40  # as the kernel
 
 
-def _uuid(path: str, told: dict[str, str]) -> str:
+def _uuid(path: str, texts: dict[str, str]) -> str:
     device = f"{_BLOCK}/{path.rpartition('/')[2]}"
     # compressed memory may be told to write what does not fit to a disk
-    if told.get(f"{device}/backing_dev", "none") not in ("", "none"):
+    if texts.get(f"{device}/backing_dev", "none") not in ("", "none"):
         return "backed"
-    return told.get(f"{device}/dm/uuid") or "-"
+    return texts.get(f"{device}/dm/uuid") or "-"
 
 
 SWAPS = fact(

@@ -156,12 +156,12 @@ def _told(drifts: list[Drift], keys: frozenset[str]) -> list[Message]:
             ),
         ),
     )
-    return [told for names, told in rows if names]
+    return [detail for names, detail in rows if names]
 
 
 def _doubts(files: SysctlFiles, drifts: list[Drift]) -> list[Message]:
     unread = [d.key for d in drifts if d.unknown]
-    told = (
+    rows = (
         (
             unread,
             msg("Not certain, because a file was not read or init is not known: {keys}",
@@ -173,7 +173,7 @@ def _doubts(files: SysctlFiles, drifts: list[Drift]) -> list[Message]:
                 paths=capped(files.scripts)),
         ),
     )  # fmt: skip
-    return [detail for wanted, detail in told if wanted]
+    return [detail for wanted, detail in rows if wanted]
 
 
 CHECKS = (settings_persistent,)

@@ -91,13 +91,13 @@ def parse_files(answer: Answer) -> SysctlFiles | Partial:
         raise ParseError(msg("Cannot look into {paths}", paths=capped(closed)))
     files = tuple(_file(there[path]) for path in there if _configures(path))
     ufw = _ufw(there)
-    told = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
     value = SysctlFiles(
         files=(*files, *ufw),
         cmdline=_from_cmdline(there[_CMDLINE].text if _CMDLINE in there else ""),
         scripts=tuple(path for path in _SCRIPTS if path in there and _mentions(there[path])),
     )
-    return partial(value, told)
+    return partial(value, problems)
 
 
 def _configures(path: str) -> bool:

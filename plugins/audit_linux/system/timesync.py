@@ -86,12 +86,12 @@ def _timedatectl(lines: list[str], status: list[str]) -> Sync | None:
 
 def parse_timesync(answers: Answers) -> tuple[Sync, ...]:
     """What each time service that answered says, the ones that tell an offset first."""
-    told = (
+    fields = (
         _chrony(_lines(answers["chrony"]), seconds(answers["clock"])),
         _ntpq(_lines(answers["ntpq"])),
         _timedatectl(_lines(answers["timedatectl"]), _lines(answers["timesync"])),
     )
-    known = tuple(sync for sync in told if sync is not None)
+    known = tuple(sync for sync in fields if sync is not None)
     # systemd repeats the kernel's flag; the daemon that disciplines the clock knows better.
     return tuple(s for s in known if s.service != "systemd") or known
 
@@ -159,8 +159,8 @@ def time_sync(
     near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
     fresh = sync.age_s is None or sync.age_s <= max_age_s
     age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
-    told = (_told(sync),) if sync.age_s is None else (_told(sync), age)
-    return expect(near and fresh, detail=told, expected=expected)
+    detail = (_told(sync),) if sync.age_s is None else (_told(sync), age)
+    return expect(near and fresh, detail=detail, expected=expected)
 
 
 def _unsynchronised(

@@ -119,9 +119,9 @@ def _tpm(files: Mapping[str, FileEntry], places: Mapping[str, int]) -> str:
     chips = sorted(path for path in places if re.fullmatch(rf"{_TPM}/tpm[0-9].*", path))
     if not chips:
         return ""
-    told = files.get(f"{chips[-1]}/tpm_version_major")
-    read = told is not None and told.status is FileStatus.READ
-    return told.text.strip()[:40] if told is not None and read else "1"
+    version = files.get(f"{chips[-1]}/tpm_version_major")
+    read = version is not None and version.status is FileStatus.READ
+    return version.text.strip()[:40] if version is not None and read else "1"
 
 
 def _ima(text: str) -> str:

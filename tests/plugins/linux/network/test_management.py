@@ -230,8 +230,8 @@ def _chains(shown: dict[str, tuple[str, str]]) -> Ruleset:
     told = {name: made(out, err.encode()) for name, (out, err) in shown.items()}
     listed = whole(nft.parse_nft(answers(json=told["json"], text=told["text"])))
     if "saved" not in told:
-        return firewall.chains_seen(listed)
-    return firewall.chains_seen(
+        return firewall.input_chains(listed)
+    return firewall.input_chains(
         listed,
         whole(iptables.parse_iptables4(told["iptables"])),
         whole(iptables.parse_iptables6(told["ip6tables"])),
