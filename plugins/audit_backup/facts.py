@@ -568,7 +568,7 @@ def looked_into(
         return Files(files=archives, complete=True, listed=True)
     ends, insides = known(ends) or {}, known(insides) or {}
     made = {folder.name: folder.at for folder in files.folders}
-    told = [
+    details = [
         structs.replace(
             file,
             at=made.get(names.snapshot(file.name), file.at),
@@ -576,7 +576,7 @@ def looked_into(
         )
         for file in files.files
     ]
-    return structs.replace(files, files=tuple(sorted(told, key=lambda f: (-f.at, f.name))))
+    return structs.replace(files, files=tuple(sorted(details, key=lambda f: (-f.at, f.name))))
 
 
 SET = derive(

@@ -84,8 +84,8 @@ def parse_archives(answer: Answer) -> tuple[BackupFile, ...] | Absent:
         return _refused(answer)
     try:
         shape, read = _READERS[str(program)]
-        told = json.loads(answer.text)
-        found = _apart(read(told)) if isinstance(told, shape) else None
+        output = json.loads(answer.text)
+        found = _apart(read(output)) if isinstance(output, shape) else None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ParseError(msg("not the list of {program}", program=program)) from error
     if found is None:
@@ -124,26 +124,26 @@ def _moment(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _restic(told: list[Mapping[str, Any]] | None) -> Iterator[BackupFile]:
-    for row in told or []:
+def _restic(output: list[Mapping[str, Any]] | None) -> Iterator[BackupFile]:
+    for row in output or []:
         yield _backup(f"{row['hostname']} {' '.join(row['paths'])}", _moment(row["time"]))
 
 
-def _borg(told: Mapping[str, Any]) -> Iterator[BackupFile]:
-    for row in told["archives"]:
+def _borg(output: Mapping[str, Any]) -> Iterator[BackupFile]:
+    for row in output["archives"]:
         yield _backup(re.sub(r"[-_.:T\d]*\d[-_.:T\d]*$", "", row["name"]), _moment(row["time"]))
 
 
-def _pgbackrest(told: list[Mapping[str, Any]]) -> Iterator[BackupFile]:
-    for stanza in told:
+def _pgbackrest(output: list[Mapping[str, Any]]) -> Iterator[BackupFile]:
+    for stanza in output:
         for row in stanza["backup"]:
             if not row.get("error"):
                 size = int(row["info"]["size"])
                 yield _backup(f"{stanza['name']} {row['type']}", row["timestamp"]["stop"], size)
 
 
-def _barman(told: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[BackupFile]:
-    for server, rows in told.items():
+def _barman(output: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[BackupFile]:
+    for server, rows in output.items():
         for row in rows:
             # Warnings of barman stand beside the servers, as texts.
             if isinstance(row, dict) and row["status"] in ("DONE", "WAITING_FOR_WALS"):

@@ -117,13 +117,13 @@ class SqlSession(Closing):
         failure = self._server.failure(error)
         if failure is None:
             raise error
-        told = told_by(self._server.text(error))
+        error_text = told_by(self._server.text(error))
         if failure.lost:
-            raise ConnectError(Reason.UNREACHABLE, told) from error
+            raise ConnectError(Reason.UNREACHABLE, error_text) from error
         if failure.status is Status.NOT_PERMITTED and request.grants:
             needed = "; ".join(request.grants).replace("{user}", self.info.user)
-            told = msg("{error}; it needs: {grants}", error=told, grants=needed)
-        return Reply(request=request, status=failure.status, detail=told)
+            error_text = msg("{error}; it needs: {grants}", error=error_text, grants=needed)
+        return Reply(request=request, status=failure.status, detail=error_text)
 
 
 class _Taken:

@@ -161,11 +161,11 @@ def allowed_ports(
         detail = msg("Open and not declared: {ports}", ports=_listed(beyond))
         return failed(detail, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
     inside = _inside(ports, listening)
-    told = (_open(ports), *_joined(ports, inside))
+    details = (_open(ports), *_joined(ports, inside))
     if maybe := _unsettled(ports.silent - allowed, inside):
         why = (_filtered(maybe, inside), *_second_look(ports), _scanned(ports))
-        return undetermined(*told, *why, expected=wanted)
-    return passed(*told, _scanned(ports), expected=wanted)
+        return undetermined(*details, *why, expected=wanted)
+    return passed(*details, _scanned(ports), expected=wanted)
 
 
 def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
@@ -200,17 +200,17 @@ def no_high_risk_ports(
         detail = msg("High-risk ports are open: {ports}", ports=_listed(bad))
         return failed(detail, *_second_look(ports), _scanned(ports), expected=wanted)
     inside = _inside(ports, listening)
-    told = _joined(ports, inside)
+    details = _joined(ports, inside)
     if maybe := _unsettled(listed & ports.silent, inside):
-        why = (*told, *_second_look(ports), _scanned(ports))
+        why = (*details, *_second_look(ports), _scanned(ports))
         return undetermined(_filtered(maybe, inside), *why, expected=wanted)
     if unseen := _unsettled(listed - ports.scanned, inside):
         detail = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))
-        return undetermined(detail, _open(ports), *told, _scanned(ports), expected=wanted)
+        return undetermined(detail, _open(ports), *details, _scanned(ports), expected=wanted)
     if listed & ports.closed != listed:
         detail = msg("High-risk ports that answered as closed, or on which the host does not "
                      "listen: {ports}", ports=_listed(listed))  # fmt: skip
-        return passed(detail, *told, _scanned(ports), expected=wanted)
+        return passed(detail, *details, _scanned(ports), expected=wanted)
     detail = msg("High-risk ports answered as closed: {ports}", ports=_listed(listed))
     return passed(detail, _open(ports), _scanned(ports), expected=wanted)
 

@@ -79,22 +79,22 @@ _STATES = {"open": "open", "closed": "closed"}
 def _collect(host: Any, scanned: frozenset[int]) -> Scan:
     """Every scanned port by what is known of it; raises ParseError unless each is told once."""
     found: dict[str, set[int]] = {"open": set(), "closed": set(), "silent": set()}
-    table, told = _only(host, "ports"), 0
+    table, count = _only(host, "ports"), 0
     for port in table.findall("port"):
         if port.get("protocol") != "tcp":
             raise ParseError(msg("a port that is not TCP"))
         numbers = _ports_of(port.get("portid"), "portid")
         state = str(_only(port, "state").get("state"))
         found[_STATES.get(state, "silent")] |= numbers
-        told += len(numbers)
+        count += len(numbers)
     extras = table.findall("extraports")
     rest = scanned.difference(*found.values())
     for extra in extras:
         numbers = _extra(extra, rest if len(extras) == 1 else None)
         found[_STATES.get(str(extra.get("state")), "silent")] |= numbers
-        told += len(numbers)
+        count += len(numbers)
     everything = frozenset[int]().union(*found.values())
-    if everything != scanned or told != len(scanned):
+    if everything != scanned or count != len(scanned):
         raise ParseError(msg("the reported ports are not the ports scanned"))
     return Scan(**{state: frozenset(ports) for state, ports in found.items()})
 

@@ -114,8 +114,8 @@ def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Mess
 def _published(metadata: Metadata, sources: Sources) -> float:
     """When what the host holds was published: the newest of it where every source tells."""
     names = {s.name for s in sources.items}
-    told = [x.published for x in metadata.listings if x.source in names and x.published]
-    return max(told) if told else _dates(metadata, sources)[0]
+    times = [x.published for x in metadata.listings if x.source in names and x.published]
+    return max(times) if times else _dates(metadata, sources)[0]
 
 
 def _stale(
@@ -244,8 +244,8 @@ def _pro_only(
             count=len(esm.updates), names=_names(esm.updates),
         )  # fmt: skip
     fresh = now - max_published_days * DAY
-    seen = [] if esm is None else [s for s, at in esm.published.items() if at >= fresh]
-    unseen = tuple(f"esm-{service}" for service in lacking if service not in seen)
+    current = [] if esm is None else [s for s, at in esm.published.items() if at >= fresh]
+    unseen = tuple(f"esm-{service}" for service in lacking if service not in current)
     if not unseen:
         return None
     return msg("Whether fixes exist that only Ubuntu Pro provides ({services}) is not known: "

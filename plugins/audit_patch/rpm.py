@@ -134,14 +134,14 @@ def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
 
 
 def _matches(
-    pattern: re.Pattern[str], rows: list[str], told: Callable[[Verbatim], Message]
+    pattern: re.Pattern[str], rows: list[str], problem: Callable[[Verbatim], Message]
 ) -> tuple[list[re.Match[str]], list[Message]]:
     """Each row as `pattern` reads it, and what is `told` of the rows that it does not fit."""
 
     def read(row: str) -> re.Match[str]:
         match = pattern.fullmatch(row)
         if match is None:
-            raise ParseError(told(verbatim(row)))
+            raise ParseError(problem(verbatim(row)))
         return match
 
     return read_rows(enumerate(rows, 1), read)
@@ -267,8 +267,8 @@ def _of_five(answer: Answer) -> tuple[list[Update], list[Message]]:
     matches, problems = _matches(
         _FIVE_ROW, rows, lambda line: msg("not a line of updateinfo: {line}", line=line)
     )
-    told = [m for m in matches if m["kind"] in ("security", "unknown")]
-    updates = [Update(name=m["id"], candidate=m["package"]) for m in told]
+    security = [m for m in matches if m["kind"] in ("security", "unknown")]
+    updates = [Update(name=m["id"], candidate=m["package"]) for m in security]
     return updates, [*complaints, *problems]
 
 

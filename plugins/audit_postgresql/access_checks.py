@@ -111,7 +111,7 @@ def tls_enforced(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
 
 def _tls_settings(settings: Settings, *, absent: bool) -> Judgement:
     names = ("ssl", "ssl_min_protocol_version")
-    values = settings.told(*names)
+    values = settings.as_message(*names)
     if "ssl" in settings.values and not settings.on("ssl"):
         # without rules for other machines there would be nothing to protect
         return undetermined(values) if absent else failed(values)

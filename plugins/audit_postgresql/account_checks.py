@@ -108,10 +108,10 @@ def _credcheck(settings: Settings, min_length: int, expected: Message) -> Judgem
     if hidden := unseen(settings, *names):
         return hidden
     values = {name: _number(settings.get(name)) for name in names}
-    told = msg("{values}", values=", ".join(f"{name} = {n}" for name, n in values.items()))
+    detail = msg("{values}", values=", ".join(f"{name} = {n}" for name, n in values.items()))
     length, *classes = values.values()
     ok = length >= min_length and sum(n > 0 for n in classes) >= 2
-    return expect(ok, detail=told, expected=expected)
+    return expect(ok, detail=detail, expected=expected)
 
 
 def _number(text: str) -> int:
@@ -197,18 +197,18 @@ def powers(target: Target, roles: tuple[Role, ...], members: tuple[Member, ...])
     found = [f"{name} ({', '.join(what)})" for name, what in held.items()]
     if not found:
         return passed(msg("Only the first superuser has rights over the whole server"))
-    told = msg("Rights over the whole server: {names}", names=listed(found))
+    detail = msg("Rights over the whole server: {names}", names=listed(found))
     if administrators is None:
         return undetermined(
-            told,
+            detail,
             msg(
                 "Which of them are administrators is not declared in the inventory: administrators"
             ),
         )
     more = [name for name in held if name not in administrators]
     if more:
-        return failed(told, msg("Not declared as administrators: {names}", names=listed(more)))
-    return passed(told)
+        return failed(detail, msg("Not declared as administrators: {names}", names=listed(more)))
+    return passed(detail)
 
 
 CHECKS = (

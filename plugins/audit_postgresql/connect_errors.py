@@ -26,10 +26,10 @@ _NO_ENTRY = re.compile(r"no pg_hba\.conf entry|pg_hba\.conf rejects")
 
 
 def not_connected(words: str, place: str) -> ConnectError:
-    """What a failed connection to `place` means, by what libpq said of it."""
-    said = verbatim(words.strip()[:500])
+    """What a failed connection to `place` means, by what libpq error_text of it."""
+    error_text = verbatim(words.strip()[:500])
     if _NO_ENTRY.search(words):
-        why = msg("{place}: the server admits no such login: {error}", place=place, error=said)
+        why = msg("{place}: the server admits no such login: {error}", place=place, error=error_text)
         remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if _NO_TLS.search(words):
@@ -39,6 +39,6 @@ def not_connected(words: str, place: str) -> ConnectError:
     if _OURS.search(words) or _BUSY.search(words):
         return no_connection(place, words)
     if _NO_DATABASE.search(words):
-        why = msg("{place}: the database cannot be used: {error}", place=place, error=said)
+        why = msg("{place}: the database cannot be used: {error}", place=place, error=error_text)
         return ConnectError(Reason.NOT_PERMITTED, why)
     return refused(place, words)

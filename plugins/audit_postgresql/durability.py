@@ -87,14 +87,14 @@ def archiving(
         return failed(msg("Nothing was archived yet; {count} attempts failed",
                           count=archiver.failed))  # fmt: skip
     age = rounded_up(archiver.archived_s, HOUR)
-    told = msg("Archived {hours} hours ago; {count} attempts failed so far",
+    detail = msg("Archived {hours} hours ago; {count} attempts failed so far",
                hours=age, count=archiver.failed)  # fmt: skip
     if archiver.failed_s is not None and archiver.failed_s < archiver.archived_s:
-        return failed(told, msg("The last attempt failed"))
+        return failed(detail, msg("The last attempt failed"))
     expected = msg("at most {hours} hours", hours=hours)
     if archiver.archived_s > hours * HOUR:
-        return failed(told, expected=expected)
-    return passed(told, expected=expected)
+        return failed(detail, expected=expected)
+    return passed(detail, expected=expected)
 
 
 @check(
@@ -112,10 +112,10 @@ def standby(
         return failed(msg("No standby server follows this one"))
     names = listed(f"{s.name or '?'} {s.address or ''} {s.sync_state or ''}".strip() for s in live)
     late = [s for s in live if s.lag_s is not None and s.lag_s > lag_s]
-    told = msg("Standby servers: {names}", names=names)
+    detail = msg("Standby servers: {names}", names=names)
     if len(late) == len(live):
-        return failed(told, msg("All are more than {seconds} s behind", seconds=lag_s))
-    return passed(told)
+        return failed(detail, msg("All are more than {seconds} s behind", seconds=lag_s))
+    return passed(detail)
 
 
 @check(
@@ -127,8 +127,8 @@ def page_checksums(settings: Settings) -> Judgement:
     names = ("data_checksums", "fsync", "full_page_writes")
     if hidden := unseen(settings, *names):
         return hidden
-    told = settings.told(*names)
-    return passed(told) if all(settings.on(name) for name in names) else failed(told)
+    detail = settings.as_message(*names)
+    return passed(detail) if all(settings.on(name) for name in names) else failed(detail)
 
 
 @check(

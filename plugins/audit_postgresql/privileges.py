@@ -164,15 +164,15 @@ def labels(found: tuple[Label, ...], settings: Settings | Absent) -> Judgement:
     providers = sorted({row.provider for row in found})
     if not providers:
         return failed(msg("No object carries a security label"))
-    seen = known(settings)
-    told = msg("Objects with labels of: {names}", names=", ".join(providers))
-    if seen is None:
-        return undetermined(told)
-    if hidden := unseen(seen, "shared_preload_libraries"):
+    shown = known(settings)
+    detail = msg("Objects with labels of: {names}", names=", ".join(providers))
+    if shown is None:
+        return undetermined(detail)
+    if hidden := unseen(shown, "shared_preload_libraries"):
         return hidden
-    if not any(seen.loads(name) for name in (*providers, "sepgsql")):
-        return failed(told, msg("Its library is not loaded, so that nothing enforces them"))
-    return passed(told)
+    if not any(shown.loads(name) for name in (*providers, "sepgsql")):
+        return failed(detail, msg("Its library is not loaded, so that nothing enforces them"))
+    return passed(detail)
 
 
 CHECKS = (public_schema, public_tables, grant_option, public_connect, labels)

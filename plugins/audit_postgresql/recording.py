@@ -122,12 +122,12 @@ def connection_log(settings: Settings) -> Judgement:
     names = ("log_connections", "log_disconnections")
     if hidden := unseen(settings, *names):
         return hidden
-    told = settings.told(*names, "log_destination", "logging_collector")
+    detail = settings.as_message(*names, "log_destination", "logging_collector")
     if not _logs_connections(settings.get(names[0])) or not settings.on(names[1]):
-        return failed(told)
+        return failed(detail)
     if settings.on("logging_collector") or not _destinations(settings) <= _FILES:
-        return passed(told)
-    return undetermined(told, msg("The host decides where the standard error of the server goes"))
+        return passed(detail)
+    return undetermined(detail, msg("The host decides where the standard error of the server goes"))
 
 
 _STATEMENTS = frozenset({"ddl", "mod", "all"})
@@ -158,7 +158,7 @@ def statement_log(settings: Settings) -> Judgement:
     if hidden := unseen(settings, "log_statement"):
         return hidden
     if statement in ("mod", "all"):
-        return passed(settings.told("log_statement"), expected=expected)
+        return passed(settings.as_message("log_statement"), expected=expected)
     if hidden := unseen(settings, *LOADED):
         return hidden
     if settings.loads("pgaudit"):
@@ -166,15 +166,15 @@ def statement_log(settings: Settings) -> Judgement:
             return hidden
         classes = _audited(settings.get("pgaudit.log"))
         lacking = _CLASSES - classes - ({"role", "ddl"} if statement == "ddl" else set())
-        told = settings.told("pgaudit.log", "log_statement")
+        detail = settings.as_message("pgaudit.log", "log_statement")
         if not lacking:
-            return passed(told, expected=expected)
+            return passed(detail, expected=expected)
         return failed(
-            told, msg("Not recorded: {classes}", classes=", ".join(sorted(lacking))),
+            detail, msg("Not recorded: {classes}", classes=", ".join(sorted(lacking))),
             expected=expected,
         )  # fmt: skip
-    told = settings.told("log_statement")
-    return failed(told, msg("pgaudit is not loaded"), expected=expected)
+    detail = settings.as_message("log_statement")
+    return failed(detail, msg("pgaudit is not loaded"), expected=expected)
 
 
 _OFF = frozenset({"off", "none", "", "false", "0"})
@@ -220,13 +220,13 @@ def log_fields(settings: Settings) -> Judgement:
     names = ("log_line_prefix", "log_destination", "log_error_verbosity")
     if hidden := unseen(settings, *names):
         return hidden
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     prefix = re.sub(r"%-?\d+", "%", settings.get(names[0]))  # a width may stand before the letter
     lacking = [name for name, escapes in _FIELDS.items() if not any(e in prefix for e in escapes)]
     terse = settings.get(names[2]) == "terse"
     if lacking and not _destinations(settings) <= _ROWS:
-        return failed(told, msg("The prefix does not tell: {names}", names=", ".join(lacking)))
-    return failed(told) if terse else passed(told)
+        return failed(detail, msg("The prefix does not tell: {names}", names=", ".join(lacking)))
+    return failed(detail) if terse else passed(detail)
 
 
 @check(
@@ -240,17 +240,17 @@ def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 
     if files.oldest_s is None or files.newest_s is None:
         return failed(msg("The log directory is empty"))
     oldest = rounded_down(files.oldest_s, DAY)
-    told = msg(
+    detail = msg(
         "{count} files; the oldest was last written {days} days ago", count=files.count, days=oldest
     )
     if oldest >= days:
-        return passed(told)
+        return passed(detail)
     names = ("log_filename", "log_truncate_on_rotation")
     if hidden := unseen(settings, *names):
         return hidden
     if settings.on(names[1]) and "%Y" not in settings.get(names[0]):
-        return failed(told, settings.told(*names), msg("Older files are overwritten"))
-    return undetermined(told, msg("Whether older ones are kept elsewhere is not known"))
+        return failed(detail, settings.as_message(*names), msg("Older files are overwritten"))
+    return undetermined(detail, msg("Whether older ones are kept elsewhere is not known"))
 
 
 @check(
@@ -262,11 +262,11 @@ def log_file_mode(settings: Settings) -> Judgement:
     names = ("logging_collector", "log_file_mode")
     if hidden := unseen(settings, *names):
         return hidden
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     if not settings.on(names[0]):
-        return undetermined(told, msg("The host decides where the files are, and whose"))
+        return undetermined(detail, msg("The host decides where the files are, and whose"))
     mode = int(settings.get(names[1]) or "0", 8)
-    return failed(told) if mode & 0o027 else passed(told)
+    return failed(detail) if mode & 0o027 else passed(detail)
 
 
 _RECORDING = re.compile(r"log_|logging_|pgaudit\.|credcheck\.")
@@ -306,16 +306,16 @@ def idle_timeout(
     if hidden := unseen(settings, "idle_session_timeout"):
         return hidden
     value = int(settings.get("idle_session_timeout") or 0)  # milliseconds
-    told = settings.told("idle_session_timeout")
+    detail = settings.as_message("idle_session_timeout")
     never = [
         f"{o.role or '*'} @ {o.database or '*'}" for o in overrides
         if o.name == "idle_session_timeout" and o.value.strip("'\"").startswith("0")
     ]  # fmt: skip
     if not 0 < value <= minutes * 60_000:
-        return failed(told)
+        return failed(detail)
     if never:
-        return undetermined(told, msg("Never ended: {names}", names=listed(never)))
-    return passed(told)
+        return undetermined(detail, msg("Never ended: {names}", names=listed(never)))
+    return passed(detail)
 
 
 CHECKS = (

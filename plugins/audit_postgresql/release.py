@@ -56,19 +56,20 @@ def _day(collected_at: str) -> str:
 )  # fmt: skip
 def release_supported(release: Release, now: str) -> Judgement:
     """The major release still gets security fixes."""
-    told = msg("{product} {release}", product=release.product, release=_shown(release))
+    detail = msg("{product} {release}", product=release.product, release=_shown(release))
     if release.product != _ORIGINAL:
-        return undetermined(told, msg("The vendor decides until when it is supported"))
+        return undetermined(detail, msg("The vendor decides until when it is supported"))
     end = ENDS.get(_major(release))
     if end is None:
-        return undetermined(told, msg("The end of its support is not known here"))
+        return undetermined(detail, msg("The end of its support is not known here"))
     if end >= _day(now):
-        return passed(told, msg("supported until {end}", end=end))
+        return passed(detail, msg("supported until {end}", end=end))
     if "(Debian" in release.text or "(Ubuntu" in release.text:
         return undetermined(
-            told, msg("ended {end}; whether the distribution goes on, only the host tells", end=end)
+            detail,
+            msg("ended {end}; whether the distribution goes on, only the host tells", end=end),
         )
-    return failed(told, msg("ended {end}", end=end))
+    return failed(detail, msg("ended {end}", end=end))
 
 
 @check(
@@ -77,14 +78,14 @@ def release_supported(release: Release, now: str) -> Judgement:
 )  # fmt: skip
 def minor_release(release: Release) -> Judgement:
     """The fixes of the minor releases that are known here are installed."""
-    told = msg("{product} {release}", product=release.product, release=_shown(release))
+    detail = msg("{product} {release}", product=release.product, release=_shown(release))
     newest = MINOR.get(release.major) if release.product == _ORIGINAL else None
     if newest is None:
-        return undetermined(told, msg("Which minor release is the newest is not known here"))
+        return undetermined(detail, msg("Which minor release is the newest is not known here"))
     known = f"{release.major}.{newest}"
     if release.number % 10000 < newest:
-        return failed(told, msg("{known} was out on {day}", known=known, day=READ))
-    return passed(told, msg("Not older than {known} of {day}", known=known, day=READ))
+        return failed(detail, msg("{known} was out on {day}", known=known, day=READ))
+    return passed(detail, msg("Not older than {known} of {day}", known=known, day=READ))
 
 
 CHECKS = (release_supported, minor_release)

@@ -79,7 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         names = (word.strip().strip('"').rsplit("/", 1)[-1] for word in loaded.split(","))
         return library in {name.removesuffix(".so") for name in names}
 
-    def told(self, *names: str) -> Message:
+    def as_message(self, *names: str) -> Message:
         """The settings `names` with their values, for a record; `-` where there is none."""
         pairs = (f"{name} = {self.get(name) or '-'}" for name in names)
         return msg("{values}", values=", ".join(pairs))

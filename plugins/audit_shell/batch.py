@@ -203,9 +203,9 @@ def frame_file(index: str, nonce: str, stat: bytes, body: bytes) -> bytes:
     """A file's `body` as the script frames it on stdout, after what `stat` said of it."""
     if not stat.startswith(b"regular"):
         return frame(f"{index}.s", nonce, stat, 0 if b"|" in stat else 1)
-    told = hashlib.sha256(body).hexdigest().encode() + b"  -"
+    trailer = hashlib.sha256(body).hexdigest().encode() + b"  -"
     parts = frame(f"{index}.s", nonce, stat, 0), frame(index, nonce, body, 0)
-    return b"".join((*parts, frame(f"{index}.d", nonce, told, 0)))
+    return b"".join((*parts, frame(f"{index}.d", nonce, trailer, 0)))
 
 
 class _FramedOutput(Struct):
@@ -472,11 +472,11 @@ def _file_reply(
     stat = out.get(key + ".s")
     if stat is None:
         return None
-    told = stat.body + err.get(key + ".s", _FramedOutput()).body
+    notes = stat.body + err.get(key + ".s", _FramedOutput()).body
     if not stat.closed:
-        return ScriptResponse(status=cut, stderr=told, truncated=True)
+        return ScriptResponse(status=cut, stderr=notes, truncated=True)
     if stat.exit_code != 0:
-        return _unread(ScriptResponse(status=cut, exit_code=stat.exit_code, stderr=told))
+        return _unread(ScriptResponse(status=cut, exit_code=stat.exit_code, stderr=notes))
     if not stat.body.startswith(b"regular"):
         kind = stat.body.partition(b"|")[0].decode("ascii", "replace")
         detail = _KINDS.get(kind, msg("{kind}", kind=verbatim(kind)))
@@ -530,10 +530,10 @@ def _verified(reply: ScriptResponse, second: _FramedOutput, errors: bytes) -> Sc
         return structs.replace(reply, status=Status.MALFORMED, detail=NO_PROCESS)
     if second.exit_code != 0:
         return _lost(_unread(structs.replace(reply, exit_code=second.exit_code, stderr=errors)))
-    seen = hashlib.sha256(reply.stdout).hexdigest().encode()
+    digest = hashlib.sha256(reply.stdout).hexdigest().encode()
     last = second.body.rstrip(b"\n").rpartition(b"\n")[2]
-    told = last.removeprefix(b"\\").split(b" ")[0]
-    return reply if seen == told else _changed(reply)
+    name = last.removeprefix(b"\\").split(b" ")[0]
+    return reply if digest == name else _changed(reply)
 
 
 def _changed(reply: ScriptResponse) -> ScriptResponse:

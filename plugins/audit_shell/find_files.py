@@ -70,7 +70,7 @@ def _search(
         "-exec", _BASE64, "--", "{}", ";", "-printf", r"\0+\0",
         "-exec", _SUM, "-z", "--", "{}", "+", "-o", "-printf", r"\0-\0",
     )  # fmt: skip
-    told = (
+    printed = (
         "-type", "f", "(", "-readable", "(", "-size", f"-{request.file_limit + 1}c",
         "-printf", "f" + _RECORD, "(", *read, ")", "-o", "-printf", "b" + _RECORD, ")",
         "-o", "-printf", "n" + _RECORD, ")", "-o", "-printf", "o" + _RECORD,
@@ -79,7 +79,7 @@ def _search(
                    "-printf", "c" + _RECORD, "-prune")  # fmt: skip
     argv = (
         _FIND, "-L", *starts, "-maxdepth", str(deepest), "-regextype", "posix-extended",
-        "(", "-type", "d", "(", *entered, *looked_into, ")", "-o", *chosen, "(", *told, ")", ")",
+        "(", "-type", "d", "(", *entered, *looked_into, ")", "-o", *chosen, "(", *printed, ")", ")",
     )  # fmt: skip
     return Search(starts=starts, deepest=deepest, argv=argv, files=files, folders=folders)
 
@@ -174,7 +174,7 @@ class _Reader:
         if tail and not cut:
             raise Unreadable(msg("the last record is incomplete"))
         self._cut = cut
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
         self.files: list[FileEntry] = []
         self.digests: dict[str, str] = {}
 
@@ -198,7 +198,7 @@ class _Reader:
 
     def _entry(self, head: re.Match[bytes]) -> None:
         mark, kind, path = head[1], head[2], _path(head[10])
-        self.told.add(path)
+        self.reported.add(path)
         if mark == b"d" or (mark == b"c" and int(head[9]) >= self._search.deepest):
             return  # of a directory at the deepest level nothing was wanted
         status = _STATUS.get(mark, FileStatus.NOT_REGULAR)
@@ -240,7 +240,7 @@ def read_stream(search: Search, stdout: bytes, stderr: bytes, *, cut: bool) -> F
     reader.read()
     complaints = dict(_complaints(stderr, search))
     for start in search.starts:
-        known = start in reader.told or start in complaints
+        known = start in reader.reported or start in complaints
         if not (known or cut or any(_within(c, start) for c in complaints)):
             raise Unreadable(msg("find did not report {path}", path=start))
     missing = [FileEntry(path=path, status=status) for path, status in complaints.items()]

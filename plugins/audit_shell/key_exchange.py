@@ -101,8 +101,8 @@ def parse_key_exchange(answer: Answer) -> KeyExchange:
 
 
 def _names(shown: StoredKeyExchange, part: str) -> list[str]:
-    told = shown.lists.get(part, [])[:_MOST_NAMES]
-    return [name for name in told if not name.startswith(_MARKS)]
+    names = shown.lists.get(part, [])[:_MOST_NAMES]
+    return [name for name in names if not name.startswith(_MARKS)]
 
 
 KEY_EXCHANGE = fact(

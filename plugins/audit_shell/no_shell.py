@@ -12,9 +12,9 @@ A_SHELL = msg(
 _SHOWN = 200
 
 
-def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
+def not_run(reply: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Message]:
     """Why the login ran no script, with what it printed as evidence."""
-    match told.ended:
+    match reply.ended:
         case Ended.DEADLINE:
             detail = msg(
                 "The account's login runs no shell script: nothing came within {seconds} s",
@@ -30,19 +30,19 @@ def not_run(told: ScriptReply, seconds: float, limit: int) -> tuple[Reason, Mess
         case Ended.CLOSED:
             detail = msg("The connection was closed after the login, before a script ran")
             return Reason.UNREACHABLE, detail
-    words = b"\n".join(filter(None, (told.stdout.strip(), told.stderr.strip())))
+    words = b"\n".join(filter(None, (reply.stdout.strip(), reply.stderr.strip())))
     output = verbatim(words, most=_SHOWN)
     if words:
         detail = msg(
             "The account's login runs no shell script: it ended with exit status {code} and "
             "printed {output}",
-            code=told.exit_code,
+            code=reply.exit_code,
             output=output,
         )
         return Reason.NOT_PERMITTED, detail
     detail = msg(
         "The account's login runs no shell script: it ended with exit status {code} and "
         "printed nothing",
-        code=told.exit_code,
+        code=reply.exit_code,
     )
     return Reason.NOT_PERMITTED, detail

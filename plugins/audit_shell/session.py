@@ -64,13 +64,15 @@ class ShellSession(Closing):
 
     def _ask(self, asked: Sequence[batch.ShellRequest]) -> Iterator[Reply]:
         started, begun, all_s = now(), time.monotonic(), seconds(asked)
-        told, got = self._run(asked, all_s, _limit(asked))
+        script_reply, got = self._run(asked, all_s, _limit(asked))
         replies = dict(zip(asked, got.replies, strict=True))
         if got.slow_s is not None:
             self._ask_side_by_side(replies, begun + all_s)
         ended = now()
         for request, reply in replies.items():
-            raw = reply or batch.ScriptResponse(status=_cut(told), detail=_broke(told))
+            raw = reply or batch.ScriptResponse(
+                status=_cut(script_reply), detail=_broke(script_reply)
+            )
             if reply is None and got.slow_s is not None:
                 raw = batch.ScriptResponse(
                     status=Status.TIMED_OUT,
@@ -116,13 +118,13 @@ class ShellSession(Closing):
     ) -> tuple[ScriptReply, batch.Unframed]:  # fmt: skip
         nonce = secrets.token_hex(16)
         script = batch.render(asked, nonce, sudo=self._sudo, watch=watch)
-        told = self._scripts.run(script, deadline_s=deadline_s, limit=limit)
-        got = batch.unframe(asked, nonce, told.stdout, told.stderr, cut=_cut(told))
+        reply = self._scripts.run(script, deadline_s=deadline_s, limit=limit)
+        got = batch.unframe(asked, nonce, reply.stdout, reply.stderr, cut=_cut(reply))
         if got.header is None:
-            reason, detail = not_run(told, deadline_s, limit)
+            reason, detail = not_run(reply, deadline_s, limit)
             raise ConnectError(reason, detail, remedy=A_SHELL)
         self.info = structs.replace(self.info, uid=got.header.uid)
-        return told, got
+        return reply, got
 
     def permitted(self, requests: Sequence[Request]) -> Permission:
         """How many of the commands that need root sudo would run."""
@@ -154,12 +156,12 @@ class ShellSession(Closing):
         self._scripts.close()
 
 
-def _cut(told: ScriptReply) -> Status:
-    return Status.TIMED_OUT if told.ended is Ended.DEADLINE else Status.NO_REPLY
+def _cut(reply: ScriptReply) -> Status:
+    return Status.TIMED_OUT if reply.ended is Ended.DEADLINE else Status.NO_REPLY
 
 
-def _broke(told: ScriptReply) -> Message:
-    return told.detail or msg("the script ended before it was asked")
+def _broke(reply: ScriptReply) -> Message:
+    return reply.detail or msg("the script ended before it was asked")
 
 
 def _limit(requests: Sequence[batch.ShellRequest]) -> int:

@@ -154,13 +154,13 @@ def certificate_lifetime(certificates: Certificates, target: Target) -> Judgemen
     if trust == "private":
         return not_applicable(msg("A private authority is declared (trust: private)"))
     left = [(c, *_lifetime(c)) for c in certificates.own]
-    told = tuple(_lasts(*row) for row in left if _is_long(*row[1:]))
-    if told and trust == "public":
-        return failed(*told, expected=wanted)
-    if told:
+    details = tuple(_lasts(*row) for row in left if _is_long(*row[1:]))
+    if details and trust == "public":
+        return failed(*details, expected=wanted)
+    if details:
         declare = msg("Declare trust: public, or trust: private where the site's own authority "
                       "issued it")  # fmt: skip
-        return undetermined(*told, declare, expected=wanted)
+        return undetermined(*details, declare, expected=wanted)
     unread = [c for c, days, _ in left if days is None]
     if unread or certificates.unseen:
         return undetermined(*_unread(unread), *_unseen(certificates), expected=wanted)
@@ -197,16 +197,16 @@ def certificate_revocable(certificates: Certificates) -> Judgement:
     certs = (*certificates.own, *(c for c in certificates.path if not c.self_signed))
     without = [c for c in certs if c.revocation == () and not _is_short(c)]
     if without:
-        told = (msg("Certificate {label} names neither a CRL nor an OCSP responder",
+        details = (msg("Certificate {label} names neither a CRL nor an OCSP responder",
                     label=_label(c)) for c in without[:_SHOWN])  # fmt: skip
-        return failed(*told, expected=wanted)
+        return failed(*details, expected=wanted)
     unread = [c for c in certs if c.revocation is None]
     if unread or certificates.unseen or certificates.unread:
         gaps = (*_unread(unread), *_unseen(certificates), *_unread_more(certificates))
         return undetermined(*gaps, expected=wanted)
-    told = (msg("Certificate {label} names {what}", label=_label(c), what=c.revocation or "-")
+    details = (msg("Certificate {label} names {what}", label=_label(c), what=c.revocation or "-")
             for c in certs[:_SHOWN])  # fmt: skip
-    return passed(*told, expected=wanted)
+    return passed(*details, expected=wanted)
 
 
 def _is_short(cert: Certificate) -> bool:
@@ -311,8 +311,8 @@ def _not_known(strength: _Strengths, endpoint: Endpoint) -> tuple[Message, ...]:
         names = group_names(odd)
         return (msg("The strength of these groups is not known: {groups}", groups=names),)
     unread = [c for c, strong in strength if strong is None]
-    told = [_key(c) for c in unread if c.key is not None]
-    return (*told, *_unread(c for c in unread if c.key is None))
+    labels = [_key(c) for c in unread if c.key is not None]
+    return (*labels, *_unread(c for c in unread if c.key is None))
 
 
 def _groups_open(endpoint: Endpoint) -> tuple[Message, ...]:

@@ -137,9 +137,9 @@ def _unseen(
     if any(chain.two and len(chain.own) < 2 for chain in chains):
         yield "TLCP"
     asked = [*best_older(report), *([TLS13] if taken_in(report, TLS13) else [])]
-    seen = {_KINDS.get((c.key or "").split(" ", maxsplit=1)[0]) for c in own}
+    kinds = {_KINDS.get((c.key or "").split(" ", maxsplit=1)[0]) for c in own}
     for kind in ("RSA", "ECDSA", "EdDSA", "DSS"):
-        if kind not in seen and not all(_has_none(report, v, kind) for v in asked):
+        if kind not in kinds and not all(_has_none(report, v, kind) for v in asked):
             yield kind
 
 

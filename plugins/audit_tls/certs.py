@@ -86,8 +86,8 @@ class _Reading:
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # noqa: BLE001 (a panic of the Rust side is no Exception)
-            told = verbatim(f"{type(error).__name__}: {error}")
-            self._problems.append(filled(what, error=told))
+            error_text = verbatim(f"{type(error).__name__}: {error}")
+            self._problems.append(filled(what, error=error_text))
             return None
 
     def everything(self, der: bytes) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _extensions(cert: Any) -> dict[str, Any]:
     constraints, usage = value(x509.BasicConstraints), value(x509.KeyUsage)
     own, authority = value(x509.SubjectKeyIdentifier), value(x509.AuthorityKeyIdentifier)
     access = value(x509.AuthorityInformationAccess) or ()
-    told = {
+    fields = {
         "crl": value(x509.CRLDistributionPoints) or value(x509.FreshestCRL),
         "ocsp": any(a.access_method == AuthorityInformationAccessOID.OCSP for a in access),
         "no check": value(x509.OCSPNoCheck),
@@ -143,7 +143,7 @@ def _extensions(cert: Any) -> dict[str, Any]:
         "usages": None if usage is None else tuple(u for u in _USAGES if getattr(usage, u)),
         "key_id": own.digest.hex() if own is not None else None,
         "authority_id": named.hex() if named else None,
-        "revocation": tuple(word for word, there in told.items() if there),
+        "revocation": tuple(word for word, there in fields.items() if there),
     }
 
 

@@ -18,15 +18,15 @@ from audit_tls.report import Second
 
 
 def _before_tls13(
-    seen: Handshakes, good: bool | None, *, told: tuple[Message, Message], wanted: Message
+    handshakes: Handshakes, good: bool | None, *, outcomes: tuple[Message, Message], wanted: Message
 ) -> Judgement:
     """PASS or FAIL with the first or second of `told`; TLS 1.3 alone has no such weakness."""
-    if seen.older is False:
+    if handshakes.older is False:
         return passed(msg("Only TLS 1.3 is accepted, which is protected by design"),
                       expected=wanted)  # fmt: skip
     if good is None:
         return undetermined(msg("The handshakes did not show it"), expected=wanted)
-    return passed(told[0], expected=wanted) if good else failed(told[1], expected=wanted)
+    return passed(outcomes[0], expected=wanted) if good else failed(outcomes[1], expected=wanted)
 
 
 @check(
@@ -35,11 +35,14 @@ def _before_tls13(
     severity=Severity.MEDIUM,
     remedy=msg("Disable TLS compression"),
 )
-def no_compression(seen: Handshakes) -> Judgement:
+def no_compression(handshakes: Handshakes) -> Judgement:
     """The endpoint does not compress what it encrypts (CRIME)."""
-    told = (msg("DEFLATE was offered and not accepted"), msg("The server accepts TLS compression"))
-    good = None if seen.compression is None else not seen.compression
-    return _before_tls13(seen, good, told=told, wanted=msg("no TLS compression"))
+    outcomes = (
+        msg("DEFLATE was offered and not accepted"),
+        msg("The server accepts TLS compression"),
+    )
+    good = None if handshakes.compression is None else not handshakes.compression
+    return _before_tls13(handshakes, good, outcomes=outcomes, wanted=msg("no TLS compression"))
 
 
 @check(
@@ -48,11 +51,13 @@ def no_compression(seen: Handshakes) -> Judgement:
     severity=Severity.MEDIUM,
     remedy=msg("Update the TLS library, and enable secure renegotiation (RFC 5746)"),
 )
-def secure_renegotiation(seen: Handshakes) -> Judgement:
+def secure_renegotiation(handshakes: Handshakes) -> Judgement:
     """A renegotiation is bound to the handshake before it."""
-    told = (msg("The server confirms secure renegotiation"),
+    outcomes = (msg("The server confirms secure renegotiation"),
             msg("The server does not confirm secure renegotiation"))  # fmt: skip
-    return _before_tls13(seen, seen.renegotiation, told=told, wanted=msg("RFC 5746"))
+    return _before_tls13(
+        handshakes, handshakes.renegotiation, outcomes=outcomes, wanted=msg("RFC 5746")
+    )
 
 
 @check(
@@ -61,18 +66,20 @@ def secure_renegotiation(seen: Handshakes) -> Judgement:
     severity=Severity.MEDIUM,
     remedy=msg("Disable renegotiation that a client begins, or leave only TLS 1.3"),
 )
-def client_renegotiation(seen: Handshakes) -> Judgement:
+def client_renegotiation(handshakes: Handshakes) -> Judgement:
     """A client cannot make the server negotiate keys again and again in one connection."""
-    told = (msg("A second handshake inside a connection of TLS 1.2 was refused"),
+    outcomes = (msg("A second handshake inside a connection of TLS 1.2 was refused"),
             msg("The server begins a second handshake inside a connection of TLS 1.2, whose cost "
                 "is the server's"))  # fmt: skip
     wanted = msg("no renegotiation begun by a client")
     settled = {Second.REFUSED: True, Second.BEGUN: False}
-    if seen.older is not False and seen.second not in settled:
-        detail = msg("A second handshake was not answered: {detail}", detail=seen.second_unseen)
+    if handshakes.older is not False and handshakes.second not in settled:
+        detail = msg(
+            "A second handshake was not answered: {detail}", detail=handshakes.second_unseen
+        )
         return undetermined(detail, expected=wanted)
-    good = settled.get(seen.second) if seen.second is not None else None
-    return _before_tls13(seen, good, told=told, wanted=wanted)
+    good = settled.get(handshakes.second) if handshakes.second is not None else None
+    return _before_tls13(handshakes, good, outcomes=outcomes, wanted=wanted)
 
 
 @check(
@@ -81,11 +88,13 @@ def client_renegotiation(seen: Handshakes) -> Judgement:
     severity=Severity.LOW,
     remedy=msg("Update the TLS library, so that it supports the extended master secret"),
 )
-def extended_master_secret(seen: Handshakes) -> Judgement:
+def extended_master_secret(handshakes: Handshakes) -> Judgement:
     """Session keys are bound to the whole handshake."""
-    told = (msg("The server confirms the extended master secret"),
+    outcomes = (msg("The server confirms the extended master secret"),
             msg("The server does not confirm the extended master secret"))  # fmt: skip
-    return _before_tls13(seen, seen.master_secret, told=told, wanted=msg("RFC 7627"))
+    return _before_tls13(
+        handshakes, handshakes.master_secret, outcomes=outcomes, wanted=msg("RFC 7627")
+    )
 
 
 @check(
@@ -94,11 +103,11 @@ def extended_master_secret(seen: Handshakes) -> Judgement:
     severity=Severity.LOW,
     remedy=msg("Disable the old versions, or update the TLS library"),
 )
-def fallback_signal(seen: Handshakes) -> Judgement:
+def fallback_signal(handshakes: Handshakes) -> Judgement:
     """A man in the middle cannot make a client fall back to an older version."""
-    told = (msg("An unneeded fallback is rejected, or no older version is accepted"),
+    outcomes = (msg("An unneeded fallback is rejected, or no older version is accepted"),
             msg("An unneeded fallback to an older version is accepted"))  # fmt: skip
-    return _before_tls13(seen, seen.fallback, told=told, wanted=msg("RFC 7507"))
+    return _before_tls13(handshakes, handshakes.fallback, outcomes=outcomes, wanted=msg("RFC 7507"))
 
 
 @check(
@@ -107,15 +116,15 @@ def fallback_signal(seen: Handshakes) -> Judgement:
     severity=Severity.MEDIUM,
     remedy=msg("Leave out SHA-1 and MD5 among the signature algorithms"),
 )
-def key_exchange_signature(seen: Handshakes) -> Judgement:
+def key_exchange_signature(handshakes: Handshakes) -> Judgement:
     """The server signs its key exchange in TLS 1.2 with neither MD5 nor SHA-1."""
     wanted = msg("RFC 9155")
-    if seen.signatures:
+    if handshakes.signatures:
         return failed(msg("The server signs its key exchange with {algorithms}",
-                          algorithms=seen.signatures), expected=wanted)  # fmt: skip
-    told = (msg("The server does not sign with SHA-1 or MD5"), wanted)
-    good = True if seen.signatures_settled else None
-    return _before_tls13(seen, good, told=told, wanted=wanted)
+                          algorithms=handshakes.signatures), expected=wanted)  # fmt: skip
+    outcomes = (msg("The server does not sign with SHA-1 or MD5"), wanted)
+    good = True if handshakes.signatures_settled else None
+    return _before_tls13(handshakes, good, outcomes=outcomes, wanted=wanted)
 
 
 HANDSHAKE_CHECKS = (

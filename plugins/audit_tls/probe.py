@@ -443,9 +443,9 @@ class Asker:
 
         found = chain.handshake(self._where, self._next(), kind, verify=True)
         if found.outcome is Outcome.UNTRUSTED:
-            seen = chain.handshake(self._where, self._next(), kind, verify=False)
-            within = self._within(seen.chain, kind) if found.code in UNKNOWN_ISSUER else None
-            return msgspec.structs.replace(found, chain=seen.chain, within=within)
+            handshake = chain.handshake(self._where, self._next(), kind, verify=False)
+            within = self._within(handshake.chain, kind) if found.code in UNKNOWN_ISSUER else None
+            return msgspec.structs.replace(found, chain=handshake.chain, within=within)
         return found
 
     def _within(self, chain: tuple[str, ...], kind: str) -> Within | None:

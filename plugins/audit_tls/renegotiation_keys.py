@@ -159,17 +159,17 @@ class Protection:
 
     def _cbc_sealed(self, kind: int, plain: bytes) -> bytes:
         hash_ = {20: "sha1", 32: "sha256", 48: "sha384"}[len(self._mac)]
-        told = plain + hmac.digest(self._mac, self._head(kind, len(plain)) + plain, hash_)
-        pad = 15 - len(told) % 16
+        signed = plain + hmac.digest(self._mac, self._head(kind, len(plain)) + plain, hash_)
+        pad = 15 - len(signed) % 16
         iv = os.urandom(16)
         writer = self._cbc(iv).encryptor()
-        return iv + bytes(writer.update(told + bytes([pad]) * (pad + 1)) + writer.finalize())
+        return iv + bytes(writer.update(signed + bytes([pad]) * (pad + 1)) + writer.finalize())
 
     def _cbc_opened(self, body: bytes) -> bytes:
         """Without its MAC being tried: nothing rests on more than the kind of message."""
         reader = self._cbc(body[:16]).decryptor()
-        told = bytes(reader.update(body[16:]) + reader.finalize())
-        return told[: len(told) - 1 - told[-1] - len(self._mac)] if told else b""
+        plain = bytes(reader.update(body[16:]) + reader.finalize())
+        return plain[: len(plain) - 1 - plain[-1] - len(self._mac)] if plain else b""
 
 
 def _sizes(name: str) -> tuple[int, int, int]:

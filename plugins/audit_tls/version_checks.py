@@ -122,9 +122,9 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
     """The endpoint does not accept SSLv2, SSLv3, TLS 1.0 or TLS 1.1."""
     wanted = msg("none of {versions}", versions=_OLD)
     old = [*_ssl2(endpoint), *(v for v in endpoint.versions if v.name in _OLD)]
-    seen = _names(v for v in old if v.support is Support.YES)
-    if seen:
-        detail = msg("Old versions are accepted: {versions}", versions=seen)
+    accepted = _names(v for v in old if v.support is Support.YES)
+    if accepted:
+        detail = msg("Old versions are accepted: {versions}", versions=accepted)
         return failed(detail, _spoken(endpoint), expected=wanted)
     open_ = [v for v in old if v.support is not Support.NO]
     if open_:

@@ -20,9 +20,9 @@ def told(error: BaseException) -> Item:
     return verbatim(plain(str(error) or type(error).__name__))
 
 
-def as_message(told: Item) -> Message:
+def as_message(item: Item) -> Message:
     """`told` as a message of its own."""
-    return told if isinstance(told, Message) else Message(id="{text}", args={"text": told})
+    return item if isinstance(item, Message) else Message(id="{text}", args={"text": item})
 
 
 def plain(text: str) -> str:

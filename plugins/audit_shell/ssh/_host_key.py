@@ -24,11 +24,11 @@ _MOST_PACKETS = 20
 
 
 class Unread(Exception):
-    """No host key came; `said` is what the server said first."""
+    """No host key came; `banner` is what the server sent first."""
 
-    def __init__(self, said: bytes = b"") -> None:
-        super().__init__(said)
-        self.said = said
+    def __init__(self, banner: bytes = b"") -> None:
+        super().__init__(banner)
+        self.banner = banner
 
 
 class _Start(Struct, frozen=True, kw_only=True):
@@ -122,16 +122,16 @@ class _PacketStream:
         The server comes first: one that turns us away resets the connection once it heard us, and
         its words would be lost.
         """
-        said = b""
-        while len(said) < _FIRST_MAX:
-            line = self._line(_FIRST_MAX - len(said))
+        banner = b""
+        while len(banner) < _FIRST_MAX:
+            line = self._line(_FIRST_MAX - len(banner))
             if line.startswith(b"SSH-"):
                 self._sock.sendall(_VERSION)
                 return
-            said += line
+            banner += line
             if not line.endswith(b"\n"):
                 break
-        raise Unread(said)
+        raise Unread(banner)
 
     def _line(self, most: int) -> bytes:
         line = b""

@@ -86,10 +86,10 @@ def host_keys(transport: paramiko.Transport) -> tuple[bytes, ...]:
     return keys
 
 
-def said_first(transport: paramiko.Transport) -> bytes:
+def first_bytes(transport: paramiko.Transport) -> bytes:
     """The first bytes that the server sent, at most 64, whatever it is."""
-    said: bytes = transport.packetizer.said_first  # type: ignore[attr-defined]
-    return said
+    banner: bytes = transport.packetizer.first_bytes  # type: ignore[attr-defined]
+    return banner
 
 
 def host_key_types() -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _packetizer() -> type[paramiko.packet.Packetizer]:
 
     class Bounded(paramiko.packet.Packetizer):  # type: ignore[misc,name-defined]
         banner = 0
-        said_first = b""
+        first_bytes = b""
 
         def read_all(self, n: int, check_rekey: bool = False) -> bytes:
             if n > _PACKET_MAX:
@@ -165,7 +165,7 @@ def _packetizer() -> type[paramiko.packet.Packetizer]:
         def _read_timeout(self, timeout: float) -> bytes:
             data: bytes = super()._read_timeout(timeout)
             self.banner += len(data)
-            self.said_first = (self.said_first + data)[:_FIRST_MAX]
+            self.first_bytes = (self.first_bytes + data)[:_FIRST_MAX]
             if self.banner > _BANNER_MAX:
                 raise paramiko.SSHException(f": more than {_BANNER_MAX} bytes without one")
             return data

@@ -150,7 +150,7 @@ _TURNED_AWAY = {
 def _no_ssh(link: Link, error: Exception) -> ConnectError:
     """Why no keys were exchanged; nothing was offered yet."""
     where = link.access.where
-    first = _library.said_first(link.transport)
+    first = _library.first_bytes(link.transport)
     for words, (detail, remedy) in _TURNED_AWAY.items():
         if first.startswith(words):
             return _Busy(Reason.UNREACHABLE, filled(detail, where=where), remedy=remedy)

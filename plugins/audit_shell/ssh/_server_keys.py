@@ -70,7 +70,7 @@ def _key(link: Link, algorithm: str, lists: Mapping[str, list[str]], until: floa
         try:
             return _asked(link, algorithm, list(lists.values()), min(left, _EACH_S))
         except Unread as error:
-            if not error.said.startswith(_BUSY):
+            if not error.banner.startswith(_BUSY):
                 return None
         except Exception:  # noqa: BLE001 (a library's, or the system's: no key came)
             return None

@@ -62,8 +62,12 @@ def _waits(access: SshAccess, targets: Sequence[str], jump: SshAccess, state: Pe
     if state is PeerState.UNREACHABLE:
         detail = msg("{where}: it is reached through {jump}, which is unreachable",
                      where=access.where, jump=jump.where)  # fmt: skip
-    told = _unreached(access.place, targets, detail)
-    return structs.replace(told, state=PeerState.WAITS) if state is PeerState.UNKNOWN else told
+    unreached = _unreached(access.place, targets, detail)
+    return (
+        structs.replace(unreached, state=PeerState.WAITS)
+        if state is PeerState.UNKNOWN
+        else unreached
+    )
 
 
 def _direct(access: SshAccess, targets: Sequence[str]) -> list[Peer]:

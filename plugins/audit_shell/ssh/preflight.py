@@ -78,9 +78,9 @@ def _host_keys(ways: Iterable[Way]) -> Iterator[Lack]:
                 unknown.setdefault(access, []).append(way.target.id)
     found = {access: key for access, key in results(_shown, unknown) if key is not None}
     if found:
-        told = [f"{access.place} {key}".strip() for access, key in found.items()]
+        labels = [f"{access.place} {key}".strip() for access, key in found.items()]
         detail = msg("unknown host keys: {count} ({keys})",
-                     count=len(told), keys=cut_to(told, _SHOWN))  # fmt: skip
+                     count=len(labels), keys=cut_to(labels, _SHOWN))  # fmt: skip
         targets = tuple(id for access in found for id in unknown[access])
         yield Lack(targets=targets, detail=detail, unknown_peer=True)
 
