@@ -26,10 +26,12 @@ _NO_ENTRY = re.compile(r"no pg_hba\.conf entry|pg_hba\.conf rejects")
 
 
 def not_connected(words: str, place: str) -> ConnectError:
-    """What a failed connection to `place` means, by what libpq error_text of it."""
+    """What a failed connection to `place` means, by what libpq reports."""
     error_text = verbatim(words.strip()[:500])
     if _NO_ENTRY.search(words):
-        why = msg("{place}: the server admits no such login: {error}", place=place, error=error_text)
+        why = msg(
+            "{place}: the server admits no such login: {error}", place=place, error=error_text
+        )
         remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if _NO_TLS.search(words):

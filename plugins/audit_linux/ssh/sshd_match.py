@@ -37,20 +37,18 @@ class Names(Struct, frozen=True, kw_only=True):
 def parse_names(answers: Answers) -> Names:
     """The accounts of /etc/passwd with their groups in /etc/group."""
     accounts, accounts_read = _value(parse_passwd, answers["passwd"])
-    groups, groups_read = _value(parse_group, answers["group"]) if answers["group"] else (None, True)
+    groups, groups_read = None, True
+    if answers["group"]:
+        groups, groups_read = _value(parse_group, answers["group"])
     sources, sources_read = _value(parse_sources, answers)
     local = isinstance(sources, Sources) and not (sources.passwd or sources.group)
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     listed = groups if isinstance(groups, Groups) else Groups(members={})
     return Names(
         groups_of=groups_of(listed, ((row.name, row.gid) for row in rows)),
-        whole=all((accounts_read, groups_read, sources_read, local))
+        whole=accounts_read and groups_read and sources_read and local
         and not getattr(accounts, "nis", ()),
-        and known
-        and sources_read
-        and local
-        and not getattr(accounts, "nis", ()),
-    )
+    )  # fmt: skip
 
 
 def _value(parse: Any, given: Any) -> tuple[Any, bool]:
