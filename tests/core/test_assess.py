@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from audit_core.evaluate import assess
-from audit_core.evaluate.tally import LISTED, added, tallied
+from audit_core.evaluate.tally import LISTED, Totals, tallied
 from audit_core.evaluate.units import StepStatements, StepView, printed, unit_range
 from audit_core.model import (
     Conclusion,
@@ -351,9 +351,10 @@ def test_what_is_found_counts_by_the_bindings_of_its_check() -> None:
 
 
 def test_of_very_many_findings_the_worst_are_named_and_all_counted() -> None:
-    one = tallied(finding(P, "c", f"a{n:03d}") for n in range(80))["c"]
-    two = tallied(finding(F if n else U, "c", f"b{n:03d}") for n in range(3))["c"]
-    both = added(one, two)
+    totals = Totals()
+    totals.add(tallied(finding(P, "c", f"a{n:03d}") for n in range(80)))
+    totals.add(tallied(finding(F if n else U, "c", f"b{n:03d}") for n in range(3)))
+    both = totals.tallies()["c"]
     assert both.counts == {P: 80, F: 2, U: 1}
     assert both.listed[:3] == ("c@b001", "c@b002", "c@b000")
     assert len(both.listed) == LISTED

@@ -9,13 +9,24 @@ from typing import Any
 from msgspec import structs
 
 from audit_core.api.plugins import load
-from audit_core.evaluate.overall import Matter, overall
+from audit_core.evaluate.overall import Matter, Overalls
+from audit_core.evaluate.retests import Fixed, Retests, counted
 from audit_core.evaluate.units import StepView, printed, unit_range
-from audit_core.model import Conclusion, Coverage, Result, StepResult, StepState, Target
+from audit_core.model import (
+    Conclusion,
+    Coverage,
+    Finding,
+    Result,
+    Severity,
+    StepResult,
+    StepState,
+    Target,
+    Verdict,
+)
 from audit_core.model.attestations import AnswerState, AnswerVerdict, StepAnswer
 from audit_core.model.gradings import Aggregation, BlockedBy, Grade, Grading, HighRiskRule
 from audit_core.model.overall import Bounds, Count, JudgedRisk, RiskState, SystemConclusion
-from audit_core.model.results import Clause
+from audit_core.model.results import Clause, ObjectResults
 from audit_core.model.units import Scope, Step, UnitRule
 from audit_core.policy import load_policy
 
@@ -69,13 +80,26 @@ def target(id: str) -> Target:
 
 
 def of(
-    clauses: Sequence[Clause], found: Iterable[Conclusion], grading: Grading = RATE, **more: Any
+    clauses: Sequence[Clause],
+    found: Iterable[Conclusion],
+    grading: Grading = RATE,
+    *,
+    fixed: Fixed = frozenset(),
+    **more: Any,
 ) -> SystemConclusion:
     listed = tuple(found)
     targets = tuple(target(id) for id in dict.fromkeys(c.target for c in listed))
     matter = Matter(clauses=tuple(clauses), targets=targets, **more)
-    (made,) = overall([grading], matter, listed)
+    all_ = Overalls([grading], matter)
+    all_.add(counted(an_object(listed), Retests(clauses=fixed)))
+    (made,) = all_.concluded()
     return made
+
+
+def an_object(conclusions: tuple[Conclusion, ...], *findings: Finding) -> ObjectResults:
+    return ObjectResults(
+        schema="", object="", findings=findings, conclusions=conclusions, observations=()
+    )
 
 
 # --- worked examples ----------------------------------------------------------------------------
@@ -178,6 +202,33 @@ def test_a_retest_is_kept_apart_from_the_first_result() -> None:
     got = of(clauses, found, fixed=fixed)
     assert (got.problems, got.score) == (Count(first=6, fixed=3), Bounds(0, 0))
     assert [u.fixed for u in got.units] == [2, 1, 0]
+
+
+def test_a_clause_is_fixed_where_every_check_that_denies_it_was() -> None:
+    failed = [finding("umask"), finding("age"), finding("keys", Verdict.PASS)]
+    retests = Retests(checks=frozenset({"umask"}))
+    for named, fixed in (
+        (("umask@h",), True),
+        (("umask@h", "keys@h"), True),
+        (("umask@h", "age@h"), False),
+        (("keys@h",), False),
+        ((), False),
+    ):
+        denied = on(a_clause("0"), "h", X)
+        steps = tuple(structs.replace(s, findings=named) for s in denied.steps)
+        one = an_object((structs.replace(denied, steps=steps),), *failed)
+        assert [c.fixed for c in counted(one, retests)] == [fixed], named
+        assert [c.fixed for c in counted(one, Retests())] == [False], named
+        person = tuple(structs.replace(s, answer=answer("")) for s in steps)
+        one = an_object((structs.replace(denied, steps=person),), *failed)
+        assert [c.fixed for c in counted(one, retests)] == [False], named
+
+
+def finding(check: str, verdict: Verdict = Verdict.FAIL) -> Finding:
+    return Finding(
+        id=f"{check}@h", check=check, check_version=1, target="h", verdict=verdict,
+        severity=Severity.LOW, why="", detail=(), expected=None, evidence=(),
+    )  # fmt: skip
 
 
 def test_the_edition_of_2021_by_hand() -> None:

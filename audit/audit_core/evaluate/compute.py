@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -19,9 +19,10 @@ from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.gathering import EVERYTHING, Gathered, Gatherings
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.memo import Memo
-from audit_core.evaluate.overall import Matter, overall
+from audit_core.evaluate.overall import Matter, Overalls
+from audit_core.evaluate.retests import Counted, Retests, counted
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
-from audit_core.evaluate.tally import Tallies
+from audit_core.evaluate.tally import Tallies, Totals
 from audit_core.evaluate.target_status import target_statuses
 from audit_core.evaluate.waived import Waived
 from audit_core.inventory.suggest import proposing
@@ -41,7 +42,7 @@ from audit_core.model import (
     json_safe,
 )
 from audit_core.model.attestations import AnswerSet
-from audit_core.model.overall import SystemConclusion, WaiverResult
+from audit_core.model.overall import WaiverResult
 from audit_core.model.results import (
     INDEX_SCHEMA,
     OBJECT_SCHEMA,
@@ -112,6 +113,7 @@ class Evaluator:
         self._sealed = run.seal is not None
         self._said, self._judged = _said(run)
         self._standing = Standing(self._said.answers, self._judged)
+        self._retests = _retests(self._said, self._file.started[:10])
         self.objects = tuple(group.root for group in self._groups)
 
     def gathers(self, number: int) -> bool:
@@ -122,10 +124,11 @@ class Evaluator:
         """For which objects the findings on that one count."""
         return self._gatherings.gathered(findings, self._groups[number].members)
 
-    def gathered_for(self, object: str, totals: Gathered) -> Tallies:
+    def gathered_for(self, object: str, totals: Mapping[str, Totals]) -> Tallies:
         """What `totals` of all objects hold for that one."""
         every = self._gatherings.everything(self._by_id[object])
-        return totals.get(EVERYTHING if every else object, {})
+        found = totals.get(EVERYTHING if every else object)
+        return {} if found is None else found.tallies()
 
     def object_of(self, finding: str) -> str:
         """The object that the finding of that id is on, or on a part of."""
@@ -281,31 +284,20 @@ class Evaluator:
             overrides=override_infos(profile, self._file.targets),
         )
 
-    def overall(self, results: Results) -> tuple[SystemConclusion, ...]:
-        """What each grading says of the system, from the conclusions on all objects."""
+    def overall(self) -> Overalls:
+        """What each grading will say of the system, once all conclusions are added."""
         profile = self._work.profile
-        fixed, unfixed = self._retested(results)
         matter = Matter(
-            fixed_findings=fixed,
-            unfixed_findings=unfixed,
             clauses=profile.clauses,
             targets=self._file.targets,
             rules=profile.risk_rules,
             judged=standing_risks(self._said.risks, self._judged),
-            fixed=fixed_by_retest(
-                self._said.retests, self._file.started[:10], self._said.issue_notes
-            ),
         )
-        return overall(profile.gradings, matter, results.conclusions)
+        return Overalls(profile.gradings, matter)
 
-    def _retested(self, results: Results) -> tuple[frozenset[str], frozenset[str]]:
-        """The failed findings whose check was noted as fixed, and the others; none is read else."""
-        checks = fixed_checks(self._said.issue_notes, self._file.started[:10])
-        if not checks:
-            return frozenset(), frozenset()
-        failed = {f.id: f.check in checks for f in results.findings if f.verdict is Verdict.FAIL}
-        fixed = frozenset(id for id, is_fixed in failed.items() if is_fixed)
-        return fixed, frozenset(failed) - fixed
+    def counted(self, found: ObjectResults) -> tuple[Counted, ...]:
+        """The conclusions in `found` as `overall` takes them."""
+        return counted(found, self._retests)
 
     def waived(self, results: Results) -> tuple[WaiverResult, ...]:
         """What became of each waiver; nothing is read where there are none."""
@@ -353,6 +345,14 @@ def _said(run: Run) -> tuple[AnswerSet, str]:
     folder = AnswersFolder(run)
     in_use = folder.in_use()
     return folder.load(in_use.answers), in_use.judged
+
+
+def _retests(said: AnswerSet, collected: str) -> Retests:
+    """What re-tests after the day `collected` found fixed."""
+    return Retests(
+        clauses=fixed_by_retest(said.retests, collected, said.issue_notes),
+        checks=fixed_checks(said.issue_notes, collected),
+    )
 
 
 def _refused_root(evidence: Evidence) -> bool:

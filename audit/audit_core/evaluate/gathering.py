@@ -7,9 +7,9 @@ and those of a type without such rules, count everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from audit_core.evaluate.tally import Tally, added, tallied
+from audit_core.evaluate.tally import Tally, tallied
 from audit_core.model import Finding, Target
 from audit_core.model.names import Gathering, SystemObject
 
@@ -98,9 +98,3 @@ class Gatherings:
         """The objects that gather the target of that id, or one that it is a part of."""
         above = (m for m in members if target == m.id or target.startswith(f"{m.id}/"))
         return dict.fromkeys(id for member in above for id in self.of(member))
-
-
-def add(to: dict[str, Tally], more: Mapping[str, Tally]) -> None:
-    """Adds `more` to what is counted in `to`, by check."""
-    for check, tally in more.items():
-        to[check] = added(to[check], tally) if check in to else tally

@@ -1,6 +1,6 @@
 """From the conclusions on clauses to units, layers and the system, by the rules of a grading. PURE.
 
-Conclusions are looked at one by one, so that those of a large run need not be in memory at once.
+Conclusions are taken one by one, so that those of a large run need not be in memory at once.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from msgspec import Struct
 from audit_core.evaluate.effects import Effects
 from audit_core.evaluate.folding import ORDER, Range, mixed, printed, worst_of
 from audit_core.evaluate.grading import graded
+from audit_core.evaluate.retests import Counted
 from audit_core.evaluate.risks import Judged, RiskCounts, Risks
 from audit_core.evaluate.scores import Score, lack, mean, worst
 from audit_core.evaluate.scoring import score_of
 from audit_core.model import Conclusion, Message, Result, StepState, Target, msg
-from audit_core.model.attestations import AnswerState, AnswerVerdict, StepAnswer
 from audit_core.model.gradings import Aggregation, Grading, GradingKind, HighRiskRule
 from audit_core.model.overall import (
     Bounds,
@@ -31,24 +31,15 @@ from audit_core.model.results import Clause
 _LISTED = 100
 _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
 Key = tuple[str, str]
-Fixed = frozenset[tuple[str, str, str]]
-"""Catalog, clause and object (empty for all) of what a re-test found fixed."""
 
 
 class Matter(Struct, frozen=True, kw_only=True):
-    """What a conclusion on the system rests on, beside the conclusions on clauses.
-
-    `fixed_findings` are the failed findings whose issue a re-test found fixed, `unfixed_findings`
-    the others that failed.
-    """
+    """What a conclusion on the system rests on, beside the conclusions on clauses."""
 
     clauses: tuple[Clause, ...]
     targets: tuple[Target, ...]
     rules: tuple[HighRiskRule, ...] = ()
     judged: Mapping[str, Judged] = {}
-    fixed: Fixed = frozenset()
-    fixed_findings: frozenset[str] = frozenset()
-    unfixed_findings: frozenset[str] = frozenset()
 
 
 class _Unit:
@@ -93,37 +84,25 @@ class Overall:
     """Takes the conclusions on clauses one by one, and gives that on the system by one grading."""
 
     def __init__(self, grading: Grading, matter: Matter) -> None:
-        self._grading, self._matter = grading, matter
+        self._grading = grading
         clauses = [c for c in matter.clauses if c.catalog == grading.catalog]
         self._units = {(c.catalog, c.id): _Unit(c) for c in clauses}
         self._risks = Risks(matter.rules, clauses, matter.judged, grading.catalog)
         self._effects = Effects(grading, clauses, {t.id: t for t in matter.targets})
         self._problems = self._fixed = 0
 
-    def add(self, c: Conclusion) -> None:
+    def add(self, one: Counted) -> None:
         """Takes a conclusion into account; one of another catalog is passed over."""
+        c, fixed = one.conclusion, one.fixed
         unit = self._units.get((c.catalog, c.clause))
         if unit is None:
             return
-        known = self._matter.fixed
-        fixed = any((c.catalog, c.clause, on) in known for on in (c.target, ""))
-        fixed = fixed or self._is_fixed(c)
         unit.add(c, score_of(self._grading, c), fixed)
         self._risks.add(unit.clause, c, fixed)
         self._effects.add(unit.clause, c)
         if c.conclusion in _BAD:
             self._problems += 1
             self._fixed += fixed
-
-    def _is_fixed(self, c: Conclusion) -> bool:
-        """Whether every step that is denied is so by findings alone that were found fixed."""
-        denied = [step for step in c.steps if step.state is StepState.DENIED]
-        return bool(denied) and all(
-            self._matter.fixed_findings.intersection(step.findings)
-            and not self._matter.unfixed_findings.intersection(step.findings)
-            and not _denies(step.answer)
-            for step in denied
-        )
 
     def concluded(self) -> SystemConclusion:
         """What is concluded of everything that was taken."""
@@ -198,11 +177,6 @@ class Overall:
         )
 
 
-def _denies(answer: StepAnswer | None) -> bool:
-    counts = answer is not None and answer.state is AnswerState.COUNTS
-    return answer is not None and counts and answer.verdict is AnswerVerdict.DENIED
-
-
 def _layer(name: Clause, units: Sequence[UnitConclusion], rate: Bounds | None) -> LayerConclusion:
     words = mixed([u.range for u in units])
     word, pending = printed(words, any(u.conclusion in _BAD for u in units))
@@ -273,12 +247,18 @@ def _deduction(grading: Grading, layers: Mapping[str, Sequence[tuple[float, Scor
     return _percent(*bounds)
 
 
-def overall(
-    gradings: Iterable[Grading], matter: Matter, conclusions: Iterable[Conclusion]
-) -> tuple[SystemConclusion, ...]:
-    """What each of `gradings` says of the system, from the `conclusions` on its clauses."""
-    made = [Overall(grading, matter) for grading in gradings]
-    for conclusion in conclusions:
-        for one in made:
-            one.add(conclusion)
-    return tuple(one.concluded() for one in made)
+class Overalls:
+    """Takes the conclusions on clauses, object by object, for each of `gradings`."""
+
+    def __init__(self, gradings: Iterable[Grading], matter: Matter) -> None:
+        self._made = [Overall(grading, matter) for grading in gradings]
+
+    def add(self, conclusions: Iterable[Counted]) -> None:
+        """Takes the conclusions on one object into account."""
+        for conclusion in conclusions:
+            for one in self._made:
+                one.add(conclusion)
+
+    def concluded(self) -> tuple[SystemConclusion, ...]:
+        """What each grading says of everything that was taken."""
+        return tuple(one.concluded() for one in self._made)

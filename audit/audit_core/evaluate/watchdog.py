@@ -11,7 +11,7 @@ from __future__ import annotations
 import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -19,10 +19,11 @@ from msgspec import Struct, structs
 
 from audit_core.api.forks import processors
 from audit_core.evaluate.compute import Evaluator, Work
-from audit_core.evaluate.gathering import EVERYTHING, Gathered, add
+from audit_core.evaluate.gathering import EVERYTHING, Gathered
+from audit_core.evaluate.retests import Counted
 from audit_core.evaluate.schedule import Schedule
 from audit_core.evaluate.skipped import SkippedSteps, Step, can_be_skipped, step_name
-from audit_core.evaluate.tally import tallied
+from audit_core.evaluate.tally import Totals, tallied
 from audit_core.evaluate.workers import Handler, Worker
 from audit_core.model import Finding, Message, errors, json_safe, msg
 from audit_core.model.errors import ConfigError, DengbaoError
@@ -57,13 +58,13 @@ class _Broken(Struct, frozen=True):
 class _Outcome(Struct, frozen=True, kw_only=True):
     """What a worker made of one object: its entry, or, for one that gathers others, its findings.
 
-    `gathered` is for which objects its findings count. `shared` is what others need of it, `broken`
-    an error of the worker instead.
+    `counted` are its conclusions, `gathered` is for which objects its findings count. `shared` is
+    what others need of it, `broken` an error of the worker instead.
     """
 
     shared: bytes = b""
-
     entry: ObjectEntry | None = None
+    counted: tuple[Counted, ...] = ()
     found: ObjectResults | None = None
     gathered: Gathered = {}
     broken: _Broken | None = None
@@ -95,22 +96,15 @@ def evaluate(
     numbers = evaluator.shared_by()
     shared = list(pool.outcomes(numbers, hung, share=True)) if numbers else []
     evaluator.with_shared(outcome.shared for outcome in shared)
-    entries: dict[str, ObjectEntry] = {}
-    found: list[ObjectResults] = []
-    totals: Gathered = {}
+    everything = _Everything(evaluator)
     for done, outcome in enumerate(pool.outcomes(range(count), hung), 1):
         on_done(done, count)
-        if outcome.entry is not None:
-            entries[outcome.entry.object] = outcome.entry
-        elif outcome.found is not None:
-            found.append(outcome.found)
-        for object, tallies in outcome.gathered.items():
-            add(totals.setdefault(object, {}), tallies)
-    for entry in _concluded(evaluator, folder, tuple(entries.values()), found, totals):
-        entries[entry.object] = entry
-    index = evaluator.index([entries[o.id] for o in evaluator.objects])
-    made = Results(index, folder.load)
-    system, waivers = evaluator.overall(made), evaluator.waived(made)
+        everything.add(outcome)
+    for one in _concluded(evaluator, folder, everything):
+        everything.add_concluded(one, evaluator.entry(one, *folder.add(one), whole=True))
+    index = evaluator.index([everything.entries[o.id] for o in evaluator.objects])
+    waivers = evaluator.waived(Results(index, folder.load))
+    system = everything.overall.concluded()
     return folder.finish(structs.replace(index, system=system, waivers=waivers))
 
 
@@ -142,7 +136,7 @@ def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step
     found = evaluator.conclude(found, gathered.get(EVERYTHING) or tallied(found.findings))
     step(step_name("store", "", target))
     entry = evaluator.entry(found, *folder.add(found), whole=False)
-    return _Outcome(entry=entry, gathered=gathered)
+    return _Outcome(entry=entry, counted=evaluator.counted(found), gathered=gathered)
 
 
 def _slowed(step: Step, pause_s: float) -> Step:
@@ -156,39 +150,61 @@ def _slowed(step: Step, pause_s: float) -> Step:
 # --- in the parent --------------------------------------------------------------------------------
 
 
+class _Everything:
+    """What is kept of the outcomes of all objects.
+
+    They are added up while the workers go on: reading 10,000 results again took two minutes.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self.entries: dict[str, ObjectEntry] = {}
+        self.gathering: list[ObjectResults] = []
+        self.totals: dict[str, Totals] = {}
+        self.overall = evaluator.overall()
+
+    def add(self, outcome: _Outcome) -> None:
+        if outcome.entry is not None:
+            self.entries[outcome.entry.object] = outcome.entry
+        elif outcome.found is not None:
+            self.gathering.append(outcome.found)
+        for object, tallies in outcome.gathered.items():
+            self.totals.setdefault(object, Totals()).add(tallies)
+        self.overall.add(outcome.counted)
+
+    def add_concluded(self, object: ObjectResults, entry: ObjectEntry) -> None:
+        self.entries[entry.object] = entry
+        self.overall.add(self._evaluator.counted(object))
+
+
 def _concluded(
-    evaluator: Evaluator,
-    folder: ResultsFolder,
-    entries: Iterable[ObjectEntry],
-    found: Sequence[ObjectResults],
-    totals: Gathered,
-) -> Iterator[ObjectEntry]:
-    """The entries of the objects that gather what was found on others: they are concluded last."""
+    evaluator: Evaluator, folder: ResultsFolder, everything: _Everything
+) -> Iterator[ObjectResults]:
+    """The objects that gather what was found on others: they are concluded last.
+
+    Each comes with the findings on others that its conclusions name.
+    """
     concluded = [
-        evaluator.conclude(one, evaluator.gathered_for(one.object, totals)) for one in found
+        evaluator.conclude(one, evaluator.gathered_for(one.object, everything.totals))
+        for one in everything.gathering
     ]
     named = {id for one in concluded for c in one.conclusions for id in c.findings}
-    known = {f.id: f for f in _named(evaluator, folder, entries, found, named)}
+    known = {f.id: f for f in _named(evaluator, folder, everything, named)}
     for one in concluded:
         wanted = {id for c in one.conclusions for id in c.findings}
         wanted -= {finding.id for finding in one.findings}
-        whole = structs.replace(one, cited=tuple(known[id] for id in sorted(wanted)))
-        yield evaluator.entry(whole, *folder.add(whole), whole=True)
+        yield structs.replace(one, cited=tuple(known[id] for id in sorted(wanted)))
 
 
 def _named(
-    evaluator: Evaluator,
-    folder: ResultsFolder,
-    entries: Iterable[ObjectEntry],
-    found: Sequence[ObjectResults],
-    ids: set[str],
+    evaluator: Evaluator, folder: ResultsFolder, everything: _Everything, ids: set[str]
 ) -> Iterator[Finding]:
     """The findings of these ids, wherever they stand."""
     objects = {evaluator.object_of(id) for id in ids}
-    for entry in entries:
+    for entry in tuple(everything.entries.values()):
         if entry.object in objects:
             yield from (f for f in findings_in(folder.load(entry)) if f.id in ids)
-    yield from (f for one in found for f in one.findings if f.id in ids)
+    yield from (f for one in everything.gathering for f in one.findings if f.id in ids)
 
 
 class _Pool:
@@ -257,11 +273,13 @@ class _Pool:
         except msgspec.MsgspecError:  # a check wrote to the pipe: what else did it?
             self._lost(worker)
             return
-        self._busy.remove(worker)
-        self._idle.append(worker)
         if outcome.broken is not None:
             raise _again(outcome.broken)
-        yield from self._schedule.made(worker.number, outcome)
+        number = worker.number
+        self._busy.remove(worker)
+        self._idle.append(worker)
+        self._begin()  # the worker goes on while its outcome is counted
+        yield from self._schedule.made(number, outcome)
 
     def _look(self) -> None:
         """Kills workers that make no progress for too long.
