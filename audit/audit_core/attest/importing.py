@@ -32,7 +32,7 @@ from audit_core.model.forms import Form, FormKind, FormRow
 from audit_core.model.results import Results
 from audit_core.policy import Policy
 
-_SAID = {AnswerVerdict.NOT_APPLICABLE: "reason", AnswerVerdict.VALUE: "value"}
+_TEXT_KEYS = {AnswerVerdict.NOT_APPLICABLE: "reason", AnswerVerdict.VALUE: "value"}
 _AT_ONCE = 100
 _ANSWER_FIELDS = ("answer", "text", "by", "date", "evidence")
 _BETWEEN = re.compile(r"[\n;；、]+")
@@ -183,14 +183,14 @@ def _read(rows: Sequence[FormRow], source: Source, policy: Policy, redact: Redac
         try:
             given = read(answer for _, answer in some)
         except InputError:
-            _tell_which(some, read)
+            _refuse_unreadable(some, read)
             raise
         answers += given.answers.answers
         blobs |= given.blobs
     return Given(answers=AnswerSet(answers=tuple(answers)), blobs=blobs)
 
 
-def _tell_which(some: Iterable[tuple[FormRow, dict[str, Any]]], read: Any) -> None:
+def _refuse_unreadable(some: Iterable[tuple[FormRow, dict[str, Any]]], read: Any) -> None:
     for row, answer in some:
         try:
             read([answer])
@@ -213,7 +213,7 @@ def _written(row: FormRow, source: Source) -> dict[str, Any]:
     return {
         "question": row.key,
         "verdict": verdict,
-        _SAID.get(AnswerVerdict(verdict), "text"): cell_text,
+        _TEXT_KEYS.get(AnswerVerdict(verdict), "text"): cell_text,
         "by": row["by"] or source.by,
         "date": date,
         "entered": source.today.isoformat(),
@@ -257,7 +257,7 @@ class _Answers:
     def take(self, row: FormRow, answer: Attestation) -> None:
         same = [a for a in self._answers if a.question == answer.question]
         last = max(same, key=lambda a: (a.entered, a.date), default=None)
-        if last is not None and _same(row, _told(last), _told(answer)):
+        if last is not None and _same(row, _answer_fields(last), _answer_fields(answer)):
             return
         answer = structs.replace(answer, where=row.where)
         # Of two answers of one day the later one is meant; the store keeps the set with the other.
@@ -267,8 +267,8 @@ class _Answers:
         against = self._known.against(answer)
         notes = (msg("CONTRADICTION: checks say otherwise on {targets}", targets=against),)
         self._changes.append(
-            Change(where=row.where, key=row.key, before=_told(last) if last else {},
-                   after=_told(answer), notes=notes if against else ())
+            Change(where=row.where, key=row.key, before=_answer_fields(last) if last else {},
+                   after=_answer_fields(answer), notes=notes if against else ())
         )  # fmt: skip
 
     def take_issue(self, row: FormRow, source: Source) -> None:
@@ -304,7 +304,7 @@ def _same(row: FormRow, before: dict[str, str], after: dict[str, str]) -> bool:
     return all(before.get(n) == after.get(n) for n in {*before, *after} - aside)
 
 
-def _told(answer: Attestation) -> dict[str, str]:
+def _answer_fields(answer: Attestation) -> dict[str, str]:
     """What a person said in `answer`, by field."""
     files = "；".join(f"{f.name} {f.sha256[:16]}" for f in answer.attachments)
     answer_text = answer.reason or answer.value or answer.text

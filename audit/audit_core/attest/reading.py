@@ -39,9 +39,9 @@ from audit_core.policy import Catalog, Policy
 from audit_core.policy.input_errors import (
     NOTHING,
     YamlPath,
+    as_quoted,
     nearest,
     one_of,
-    seen,
     wrong_id,
     wrong_text,
 )
@@ -232,7 +232,7 @@ class _Reader:
             ids = [r.id for r in rules]
             hint = nearest(written.rule, ids)
             document.fail((*place, "rule"), msg("the number of a high-risk rule"),
-                          seen(written.rule), hint)  # fmt: skip
+                          as_quoted(written.rule), hint)  # fmt: skip
         if written.verdict is RiskVerdict.MITIGATED and not rule.mitigable:
             expected = msg("holds or dismissed (rule {rule} allows no mitigation)", rule=rule.id)
             document.fail((*place, "verdict"), expected, as_is(written.verdict.value))
@@ -259,10 +259,10 @@ class _Reader:
         if not catalog:
             ids = [clause.id for c in known for clause in c.clauses]
             hint = nearest(written.clause, ids)
-            document.fail((*place, "clause"), msg("a clause"), seen(written.clause), hint)
+            document.fail((*place, "clause"), msg("a clause"), as_quoted(written.clause), hint)
         wrong = wrong_id(written.target)
         if wrong is not None:
-            document.fail((*place, "target"), wrong, seen(written.target))
+            document.fail((*place, "target"), wrong, as_quoted(written.target))
         _check_days(document, place, written, self._last)
         self.retests.append(
             Retest(
@@ -283,7 +283,7 @@ class _Reader:
     ) -> list[Catalog]:
         ids = self._policy.catalog_ids()
         if written.catalog is not None and written.catalog not in ids:
-            document.fail((*place, "catalog"), one_of(ids), seen(written.catalog),
+            document.fail((*place, "catalog"), one_of(ids), as_quoted(written.catalog),
                           nearest(written.catalog, ids))  # fmt: skip
         return [self._policy.catalog(id) for id in ids if written.catalog in (None, id)]
 
@@ -349,7 +349,7 @@ class _Reader:
         digest = hashlib.sha256(data).hexdigest()
         if digest != written.sha256:
             document.fail((*place, "sha256"), msg("that of the file, {digest}", digest=digest),
-                          seen(written.sha256))  # fmt: skip
+                          as_quoted(written.sha256))  # fmt: skip
         stored, rules = self._redact(data) if _is_plain(data) else (data, ())
         key = hashlib.sha256(stored).hexdigest()
         self.blobs[key] = stored
@@ -381,20 +381,22 @@ class _Steps:
         parts = name.split("/")
         if len(parts) != 3 or (at and not selector):
             document.fail(place, msg("the id of a question, CATALOG/CLAUSE/STEP@WHOM"),
-                          seen(question))  # fmt: skip
+                          as_quoted(question))  # fmt: skip
         catalog, clause, step = parts
         ids = self._policy.catalog_ids()
         if catalog not in ids:
-            document.fail(place, msg("the id of a catalog"), seen(catalog), nearest(catalog, ids))
+            document.fail(
+                place, msg("the id of a catalog"), as_quoted(catalog), nearest(catalog, ids)
+            )
         known = self._of(catalog)
         clauses = {key[1] for key in known}
         if clause not in clauses:
             expected = msg("a clause of {catalog}", catalog=catalog)
-            document.fail(place, expected, seen(clause), nearest(clause, clauses))
+            document.fail(place, expected, as_quoted(clause), nearest(clause, clauses))
         key = (catalog, clause, int(step) if step.isascii() and step.isdigit() else 0)
         if len(step) > 3 or key not in known:
             numbers = sorted(k[2] for k in known if k[1] == clause)
-            document.fail(place, one_of(map(str, numbers)), seen(step))
+            document.fail(place, one_of(map(str, numbers)), as_quoted(step))
         self._check_selector(document, place, catalog, selector)
         return known[key], selector
 
@@ -424,13 +426,13 @@ class _Steps:
         if not colon:
             wrong = wrong_id(selector) if selector else None
             if wrong is not None:
-                document.fail(place, wrong, seen(selector))
+                document.fail(place, wrong, as_quoted(selector))
             return
         if name not in GROUPS:
-            document.fail(place, one_of(GROUPS), seen(name), nearest(name, GROUPS))
+            document.fail(place, one_of(GROUPS), as_quoted(name), nearest(name, GROUPS))
         types = tuple(t.id for t in self._policy.catalog(catalog).object_types)
         if name == "object_type" and value not in types:
-            document.fail(place, one_of(types), seen(value), nearest(value, types))
+            document.fail(place, one_of(types), as_quoted(value), nearest(value, types))
         if not value:
             document.fail(place, msg("a value"), NOTHING)
 
@@ -454,7 +456,7 @@ def _check_words(document: Document, place: YamlPath, written: WrittenAnswer) ->
 
 def _check_dates(document: Document, place: YamlPath, value: str) -> None:
     if dates_in(value) is None:
-        document.fail(place, msg("days like 2026-11-29, with commas between"), seen(value))
+        document.fail(place, msg("days like 2026-11-29, with commas between"), as_quoted(value))
 
 
 def _check_days(document: Document, place: YamlPath, written: _Dated, last: str) -> None:
@@ -462,7 +464,7 @@ def _check_days(document: Document, place: YamlPath, written: _Dated, last: str)
     _not_before(document, (*place, "entered"), written.entered, written.date)
     if written.entered > last:
         document.fail((*place, "entered"), msg("a day that is not in the future"),
-                      seen(written.entered))  # fmt: skip
+                      as_quoted(written.entered))  # fmt: skip
     expires, superseded = getattr(written, "expires", None), getattr(written, "superseded", None)
     if expires is not None:
         _not_before(document, (*place, "expires"), expires, written.date)
@@ -473,7 +475,7 @@ def _check_days(document: Document, place: YamlPath, written: _Dated, last: str)
 
 def _not_before(document: Document, place: YamlPath, day: str, first: str) -> None:
     if day < first:
-        document.fail(place, msg("a day not before {first}", first=first), seen(day))
+        document.fail(place, msg("a day not before {first}", first=first), as_quoted(day))
 
 
 # --- attachments --------------------------------------------------------------------------------
@@ -485,10 +487,12 @@ def _beside(document: Document, place: YamlPath, folder: Path, name: str) -> byt
     inside = not Path(name).is_absolute() and ".." not in Path(name).parts
     try:
         if not inside or not path.resolve().is_relative_to(folder.resolve()):
-            document.fail(place, msg("a file in the directory of the file of answers"), seen(name))
+            document.fail(
+                place, msg("a file in the directory of the file of answers"), as_quoted(name)
+            )
         return _read_regular(document, place, path)
     except (OSError, ValueError) as error:
-        error_text = os_error(error) if isinstance(error, OSError) else seen(name)
+        error_text = os_error(error) if isinstance(error, OSError) else as_quoted(name)
         document.fail(place, msg("a file that can be read"), error_text)
 
 
@@ -497,7 +501,7 @@ def _read_regular(document: Document, place: YamlPath, path: Path) -> bytes:
     with os.fdopen(handle, "rb") as stream:
         info = os.fstat(handle)
         if not stat.S_ISREG(info.st_mode):
-            document.fail(place, msg("a regular file"), seen(path.name))
+            document.fail(place, msg("a regular file"), as_quoted(path.name))
         data = stream.read(MAX_ATTACHMENT + 1)
     if len(data) > MAX_ATTACHMENT:
         most = msg("at most {count} bytes", count=MAX_ATTACHMENT)

@@ -17,7 +17,7 @@ from audit_core.model.attestations import AnswerFile
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid
 from audit_core.model.waivers import Waiver
-from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen, wrong_id
+from audit_core.policy.input_errors import NOTHING, YamlPath, as_quoted, nearest, one_of, wrong_id
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 
 
@@ -81,7 +81,7 @@ def read_waivers(paths: Sequence[Path], redact: Redact) -> GivenWaivers:
             place: YamlPath = ("waivers", index)
             _check(document, place, written)
             if written.id in found:
-                document.fail((*place, "id"), msg("each id once"), seen(written.id))
+                document.fail((*place, "id"), msg("each id once"), as_quoted(written.id))
             where = f"{path.name}:{document.line(place)}"
             found[written.id] = _waiver(written, where, text)
     return GivenWaivers(files=tuple(files), waivers=tuple(found.values()))
@@ -113,7 +113,7 @@ def _check(document: Document, place: YamlPath, written: WrittenWaiver) -> None:
         document.fail((*place, "step"), expected, as_is(str(written.step)))
     if written.expires[:10] < written.approved:
         expected = msg("a time not before {first}", first=written.approved)
-        document.fail((*place, "expires"), expected, seen(written.expires))
+        document.fail((*place, "expires"), expected, as_quoted(written.expires))
     for at, selector in enumerate(written.targets):
         _check_selector(document, (*place, "targets", at), selector)
 
@@ -121,9 +121,9 @@ def _check(document: Document, place: YamlPath, written: WrittenWaiver) -> None:
 def _check_selector(document: Document, place: YamlPath, selector: str) -> None:
     name, colon, value = selector.partition(":")
     if colon and name not in GROUPS:
-        document.fail(place, one_of(GROUPS), seen(name), nearest(name, GROUPS))
+        document.fail(place, one_of(GROUPS), as_quoted(name), nearest(name, GROUPS))
     wrong = None if colon else wrong_id(selector)
     if wrong is not None:
-        document.fail(place, wrong, seen(selector))
+        document.fail(place, wrong, as_quoted(selector))
     if colon and not value:
         document.fail(place, msg("a value"), NOTHING)

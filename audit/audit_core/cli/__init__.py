@@ -36,7 +36,7 @@ def _guarded(words: list[str], lang: str) -> int:
     try:
         return _carried_out(words, lang)
     except DengbaoError as error:
-        complain(_told(error, lang))
+        complain(_error_line(error, lang))
         return error.exit_code
     except KeyboardInterrupt:
         complain(_interrupted(words, lang))
@@ -53,7 +53,7 @@ def _guarded(words: list[str], lang: str) -> int:
         return 74
 
 
-def _told(error: DengbaoError, lang: str) -> str:
+def _error_line(error: DengbaoError, lang: str) -> str:
     """The line of `error`; plugins bring the Chinese of their own messages."""
     from audit_core.text.translate import Translator
 
@@ -111,7 +111,7 @@ def entry() -> None:
     except KeyboardInterrupt:
         code = 130
     except Exception:  # noqa: BLE001 (Python would end with 1, and 1 is a verdict)
-        code = _told_fault()
+        code = _fault_lines()
     if code == 130:
         # A thread that waits for a target would keep the process alive for half a minute.
         with contextlib.suppress(OSError, AttributeError):
@@ -121,7 +121,7 @@ def entry() -> None:
     sys.exit(code)
 
 
-def _told_fault() -> int:
+def _fault_lines() -> int:
     import traceback
 
     traceback.print_exc()

@@ -237,7 +237,7 @@ def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
         with contextlib.closing(context.pool):
             collector.collect(chosen.groups)
         context.store.seal(made, now())
-    _tell_faults(context, made, chosen)
+    _print_faults(context, made, chosen)
 
 
 def _warn(context: Context, chosen: Selection) -> None:
@@ -258,7 +258,7 @@ def _warn(context: Context, chosen: Selection) -> None:
         note(context.translator.say(fault.detail))
 
 
-def _tell_faults(context: Context, made: Run, chosen: Selection) -> None:
+def _print_faults(context: Context, made: Run, chosen: Selection) -> None:
     say_message = context.translator.say
     for group in chosen.groups:
         bundle = made.bundle(group.root.id)

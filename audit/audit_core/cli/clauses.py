@@ -210,7 +210,7 @@ def _target(
     findings: Mapping[str, Finding],
     places: Mapping[str, _EvidenceLocation],
 ) -> ExplainedTarget:
-    def told(ids: Iterable[str]) -> tuple[ExplainedFinding, ...]:
+    def explained(ids: Iterable[str]) -> tuple[ExplainedFinding, ...]:
         return tuple(_finding(context, run, findings[i], places) for i in ids if i in findings)
 
     of_steps = {id for step in made.steps for id in step.findings}
@@ -222,8 +222,8 @@ def _target(
         pending=made.pending,
         range=made.range,
         why=joined(made.why, context.translator.say, context.lang),
-        steps=tuple(_target_step(step, told(step.findings)) for step in made.steps),
-        findings=told(id for id in made.findings if id not in of_steps),
+        steps=tuple(_target_step(step, explained(step.findings)) for step in made.steps),
+        findings=explained(id for id in made.findings if id not in of_steps),
     )
 
 
@@ -291,13 +291,13 @@ def _lines(context: Context, view: ExplainView) -> Iterator[str]:
             yield from _step_lines(context, step)
         if clause.checks:
             yield text("  evidence for the clause as a whole: {checks}",
-                       checks=", ".join(_said(context, clause.checks)))  # fmt: skip
+                       checks=", ".join(_check_lines(context, clause.checks)))  # fmt: skip
     for target in view.targets:
         yield ""
         yield from _target_lines(context, view, target)
 
 
-def _said(context: Context, bound: Iterable[str]) -> Iterator[str]:
+def _check_lines(context: Context, bound: Iterable[str]) -> Iterator[str]:
     for one in bound:
         check, _, role = one.rpartition(" ")
         yield f"{check} ({context.code(role)})"
@@ -312,7 +312,7 @@ def _step_lines(context: Context, step: ExplainedStep) -> Iterator[str]:
     yield text("     bring: {bring}; affirmed if: {affirmed_if}", bring=step.bring,
                affirmed_if=step.affirmed_if)  # fmt: skip
     if step.checks:
-        yield f"     {', '.join(_said(context, step.checks))}"
+        yield f"     {', '.join(_check_lines(context, step.checks))}"
 
 
 def _target_lines(context: Context, view: ExplainView, target: ExplainedTarget) -> Iterator[str]:

@@ -25,7 +25,7 @@ from audit_core.inventory import Inventory, this_machine, with_system_objects
 from audit_core.model import ConnectError, Message, Target, as_is, cut_to, msg
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
-from audit_core.policy.input_errors import YamlPath, nearest, one_of, seen
+from audit_core.policy.input_errors import YamlPath, as_quoted, nearest, one_of
 from audit_core.store.redact import Redactor
 from audit_core.store.runs import RUN_SCHEMA, RunFile, Store, default_store
 from audit_core.text.translate import Translator
@@ -128,11 +128,11 @@ class Context:
             if given not in known:
                 place: YamlPath = ("system", "extensions", index)
                 hint = nearest(given, known)
-                inventory.document.fail(place, one_of(known), seen(given), hint)
+                inventory.document.fail(place, one_of(known), as_quoted(given), hint)
 
     def chosen(self, profile: Profile, inventory: Inventory) -> Selection:
         """The targets that `-t` leaves and what is asked about them."""
-        self._tell_level(profile, inventory)
+        self._note_level(profile, inventory)
         inventory = with_system_objects(inventory, profile.system_objects)
         whole = {o.object_type for o in profile.system_objects}
         targets = self.only(inventory.targets, whole)
@@ -146,7 +146,7 @@ class Context:
         """Those of `targets` that `-t` leaves, and those of the object types in `whole`."""
         return _only(targets, getattr(self.args, "target", []), whole)
 
-    def _tell_level(self, profile: Profile, inventory: Inventory) -> None:
+    def _note_level(self, profile: Profile, inventory: Inventory) -> None:
         declared = inventory.system.level
         asked = max((c.level for c in profile.clauses if c.level is not None), default=None)
         if declared is not None and asked is not None and asked < declared:

@@ -21,7 +21,7 @@ def preflight(context: Context, chosen: Selection, routes: Routes) -> None:
     if not lacks:
         return
     for number, lack in enumerate(lacks, 1):
-        _tell(context, number, lack)
+        _print_lack(context, number, lack)
     if context.args.partial:
         note(context.text("Continuing without them (--partial)"))
         return
@@ -49,7 +49,7 @@ def _used(chosen: Selection, routes: Routes) -> list[Route]:
     return list(used.values())
 
 
-def _tell(context: Context, number: int, lack: Lack) -> None:
+def _print_lack(context: Context, number: int, lack: Lack) -> None:
     say = context.translator.say
     targets = context.few(lack.targets, _SHOWN)
     note(f"{number}. {say(context.redactor.message(lack.detail))} [{targets}]")

@@ -54,7 +54,7 @@ def _evaluated(context: Context, run: Run) -> Results:
                 "changed"
             )
         )
-    _tell_incomplete(context, found)
+    _warn_incomplete(context, found)
     return found
 
 
@@ -89,11 +89,11 @@ def read_results(context: Context, run: Run) -> Results:
         detail = msg("The results are not stored: {error}", error=error.detail)
         note(context.translator.say(detail))
         found = evaluation.evaluate(run, work, ResultsFolder(context.temporary_folder()))
-    _tell_incomplete(context, found)
+    _warn_incomplete(context, found)
     return found
 
 
-def _tell_incomplete(context: Context, found: Results) -> None:
+def _warn_incomplete(context: Context, found: Results) -> None:
     if not found.run.sealed:
         note(
             context.text(

@@ -9,7 +9,7 @@ from audit_core.model.overall import Bounds, Count, LayerConclusion, SystemConcl
 from audit_core.model.results import Results
 from audit_core.views.results_view import grade_word, joined
 
-_MISSING = 5
+_MOST_QUESTIONS = 5
 NAMES = {
     Result.CONFORMING: msg("conforming"),
     Result.PARTLY_CONFORMING: msg("partly"),
@@ -108,7 +108,7 @@ def _print_open(context: Context, system: SystemConclusion) -> None:
                  major=_number(system.major_risks), high=_number(system.high_risks),
                  problems=_counted(context, system.problems)))  # fmt: skip
     if system.missing:
-        asked = ", ".join(one.question for one in system.missing[:_MISSING])
+        asked = ", ".join(one.question for one in system.missing[:_MOST_QUESTIONS])
         say(text("Still open, greatest effect first: {asked} ({count} in all)", asked=asked,
                  count=system.missing_count))  # fmt: skip
     if grading.unverified or grading.confidence != "read":

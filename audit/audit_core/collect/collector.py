@@ -93,7 +93,7 @@ class Collector:
         if not wanted:
             return
         self.logins.remember(self._logins_before(wanted))
-        waiting = _seen_from_outside_later(wanted, self.routes)
+        waiting = _scanned_after_logins(wanted, self.routes)
         self._each(wanted, lambda group: self._one(group, ends=group.root.id not in waiting))
         self._each([g for g in wanted if g.root.id in waiting], self._rest)
 
@@ -204,7 +204,7 @@ class Collector:
         return self._stop.is_set()
 
 
-def _seen_from_outside_later(groups: Sequence[plan.Group], routes: ByTarget) -> set[str]:
+def _scanned_after_logins(groups: Sequence[plan.Group], routes: ByTarget) -> set[str]:
     """The groups at an address where another group is logged in to, by the id of their root.
 
     They are scanned when all logins are made: sshd since OpenSSH 9.8 turns away whoever connects

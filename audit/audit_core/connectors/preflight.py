@@ -30,7 +30,7 @@ def lacks(ways: Iterable[tuple[Connector, Sequence[LiveWay]]]) -> tuple[Lack, ..
         tools = [_tool(need, targets) for need in connector.needs if missing(need)]
         found += [*tools, *_secrets(reached)]
         if not tools:
-            found += _told(connector, reached)
+            found += _reported_by(connector, reached)
     return _merged(found)
 
 
@@ -66,7 +66,7 @@ def _secrets(ways: Iterable[LiveWay]) -> Iterator[Lack]:
                 yield Lack(targets=(way.target.id,), detail=error.detail, command=error.command)
 
 
-def _told(connector: Connector, ways: Sequence[LiveWay]) -> list[Lack]:
+def _reported_by(connector: Connector, ways: Sequence[LiveWay]) -> list[Lack]:
     """The problems that the connector reports; a connector that fails reports none."""
     if connector.preflight is None:
         return []

@@ -111,9 +111,9 @@ class Evaluator:
         self._proposing = proposing(work.registry)
         self._memo = Memo()
         self._sealed = run.seal is not None
-        self._said, self._judged = _said(run)
-        self._standing = Standing(self._said.answers, self._judged)
-        self._retests = _retests(self._said, self._file.started[:10])
+        self._statements, self._judged = _statements_of(run)
+        self._standing = Standing(self._statements.answers, self._judged)
+        self._retests = _retests(self._statements, self._file.started[:10])
         self.objects = tuple(group.root for group in self._groups)
 
     def gathers(self, number: int) -> bool:
@@ -169,10 +169,10 @@ class Evaluator:
             observations=tuple(_evidence(o, facts.digest(o)) for o in observations),
             facts=tuple(self._fact_values(group, facts, step)),
             targets=target_statuses(group, bundle, sealed=self._sealed),
-            about=tuple(self._told(group.root, facts, skipped, step)),
+            about=tuple(self._descriptions(group.root, facts, skipped, step)),
         )
 
-    def _told(
+    def _descriptions(
         self, target: Target, facts: GroupFacts, skipped: SkippedSteps, step: Step
     ) -> Iterable[AboutLine]:
         """What plugins tell of an object; a description that fails costs only itself."""
@@ -280,7 +280,7 @@ class Evaluator:
             evidence_kinds=tuple(self._evidence_kinds()),
             object_types=profile.object_types,
             system_objects=profile.system_objects,
-            issue_notes=self._said.issue_notes,
+            issue_notes=self._statements.issue_notes,
             overrides=override_infos(profile, self._file.targets),
         )
 
@@ -291,7 +291,7 @@ class Evaluator:
             clauses=profile.clauses,
             targets=self._file.targets,
             rules=profile.risk_rules,
-            judged=standing_risks(self._said.risks, self._judged),
+            judged=standing_risks(self._statements.risks, self._judged),
         )
         return Overalls(profile.gradings, matter)
 
@@ -301,7 +301,7 @@ class Evaluator:
 
     def waived(self, results: Results) -> tuple[WaiverResult, ...]:
         """What became of each waiver; nothing is read where there are none."""
-        if not self._said.waivers:
+        if not self._statements.waivers:
             return ()
         profile = self._work.profile
         mitigable = {r.id: r.mitigable for r in profile.risk_rules}
@@ -315,7 +315,7 @@ class Evaluator:
             if binding.role is not Role.SUPPORTS:
                 key = (binding.catalog, binding.clause)
                 clauses_of.setdefault(binding.check, set()).add(key)
-        found = Waived(self._said.waivers, self._by_id, strict, clauses_of, self._now())
+        found = Waived(self._statements.waivers, self._by_id, strict, clauses_of, self._now())
         for conclusion in results.conclusions:
             found.conclusion(conclusion)
         for finding in results.findings if found.wants_findings else ():
@@ -340,7 +340,7 @@ class Evaluator:
         return (KindInfo(id=id, title=title) for id, title in sorted(titles.items()))
 
 
-def _said(run: Run) -> tuple[AnswerSet, str]:
+def _statements_of(run: Run) -> tuple[AnswerSet, str]:
     """What people said of `run`, and the day on which it is judged."""
     folder = AnswersFolder(run)
     in_use = folder.in_use()

@@ -110,12 +110,12 @@ class Effects:
         """The open questions and the rules to be judged, the greatest effect first."""
         worth = self._worth(scores)
         asked = self._asked.items()
-        found = [self._missing(one, selected, worth) for (_, selected), one in asked]
+        found = [self._effect_of(one, selected, worth) for (_, selected), one in asked]
         found += [(_to_judge(risk), 0.0) for risk in risks if _is_open(risk)]
         ranked = sorted(found, key=lambda m: (-m[0].points, -m[1], not m[0].risk, m[0].question))
         return tuple(one for one, _ in ranked)
 
-    def _missing(
+    def _effect_of(
         self, asked: _OpenQuestion, selected: str, worth: Mapping[Key, float]
     ) -> tuple[Missing, float]:
         """The question with its effect, and the effect of the answer that changes less."""

@@ -235,11 +235,11 @@ def _members(members: Members) -> Known:
     return Known(
         value=members,
         evidence=tuple(sorted({digest for _, got in members for digest in got.evidence})),
-        incomplete=tuple(m for target, got in members for m in _missing(target, got)),
+        incomplete=tuple(m for target, got in members for m in _gaps_on(target, got)),
     )
 
 
-def _missing(target: Target, got: Got) -> tuple[Message, ...]:
+def _gaps_on(target: Target, got: Got) -> tuple[Message, ...]:
     """What could not be looked at on `target`, with its name."""
     detail = got.incomplete if isinstance(got, Known) else (got.detail,) * got.unknown
     return tuple(about(target.id, one) for one in detail)

@@ -52,7 +52,7 @@ def step_view(statements: Sequence[StepStatements]) -> StepView:
     return StepView(state=StepState.OPEN if passed else StepState.NOT_APPLICABLE)
 
 
-_SAID = {
+_STATE_OF = {
     AnswerVerdict.AFFIRMED: StepState.AFFIRMED,
     AnswerVerdict.DENIED: StepState.DENIED,
     AnswerVerdict.NOT_APPLICABLE: StepState.NOT_APPLICABLE,
@@ -64,7 +64,7 @@ def answered(view: StepView, verdict: AnswerVerdict) -> StepView | None:
 
     A denial always counts. Nothing a person says betters what a check denied or found to exist.
     """
-    state = _SAID.get(verdict, view.state)
+    state = _STATE_OF.get(verdict, view.state)
     if state is StepState.DENIED or state is view.state:
         return StepView(state=state)
     possible = state is StepState.AFFIRMED or view.may_not_apply

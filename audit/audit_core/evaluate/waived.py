@@ -45,34 +45,34 @@ class Waived:
         clauses_of: Mapping[str, Clauses],
         now: datetime.datetime,
     ) -> None:
-        self._seen = [_WaiverMatches(waiver, targets) for waiver in waivers]
+        self._matches = [_WaiverMatches(waiver, targets) for waiver in waivers]
         self._strict, self._clauses_of, self._now = strict, clauses_of, now
 
     @property
     def wants_findings(self) -> bool:
         """Whether some waiver is about a check."""
-        return any(one.waiver.check for one in self._seen)
+        return any(one.waiver.check for one in self._matches)
 
     def conclusion(self, c: Conclusion) -> None:
         """Takes a conclusion into account."""
-        for one in self._seen:
+        for one in self._matches:
             one.conclusion(c)
 
     def finding(self, f: Finding) -> None:
         """Takes a finding into account."""
-        for one in self._seen:
+        for one in self._matches:
             one.finding(f)
 
     def results(self) -> tuple[WaiverResult, ...]:
         """What became of each waiver, in their order."""
-        return tuple(self._result(one) for one in self._seen)
+        return tuple(self._result(one) for one in self._matches)
 
     def _result(self, one: _WaiverMatches) -> WaiverResult:
         faults = tuple(self._faults(one))
         return WaiverResult(
             waiver=one.waiver,
             faults=faults,
-            detail=tuple(self._told(fault, one.waiver) for fault in faults),
+            detail=tuple(self._fault_message(fault, one.waiver) for fault in faults),
             findings=tuple(one.findings[:_LISTED]),
             conclusions=tuple(one.conclusions[:_LISTED]),
             count=len(one.findings) + len(one.conclusions),
@@ -99,7 +99,7 @@ class Waived:
         about = self._clauses_of.get(one.waiver.check, ()) if one.waiver.check else one.clauses
         return any(key in self._strict for key in about)
 
-    def _told(self, fault: WaiverFault, waiver: Waiver) -> Message:
+    def _fault_message(self, fault: WaiverFault, waiver: Waiver) -> Message:
         match fault:
             case WaiverFault.EXPIRED:
                 return msg("It expired at {time}", time=waiver.expires)

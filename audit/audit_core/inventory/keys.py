@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from audit_core.api.plugins import Registry
 from audit_core.model import Kind, Message, msg
-from audit_core.policy.input_errors import SILENT, YamlPath, nearest, seen
+from audit_core.policy.input_errors import SILENT, YamlPath, as_quoted, nearest
 from audit_core.policy.strict_yaml import Document
 
 
@@ -65,7 +65,7 @@ class Keys:
         every = sorted(known)
         expected = msg("one of the keys {keys}", keys=tuple(every))
         hint = self._hint(key, every, reached)
-        self._document.fail_at(line, (*place, key), expected, seen(key), hint)
+        self._document.fail_at(line, (*place, key), expected, as_quoted(key), hint)
 
     def unknown_kind(self, line: int, place: YamlPath, id: str) -> NoReturn:
         """Refuses `id` as the kind of a target."""
@@ -77,7 +77,7 @@ class Keys:
         elif hint == SILENT:
             hint = self._left_out()
         expected = msg("one of {known}", known=known)
-        self._document.fail_at(line, (*place, "kind"), expected, seen(id), hint)
+        self._document.fail_at(line, (*place, "kind"), expected, as_quoted(id), hint)
 
     def _hint(self, key: str, known: list[str], reached: Kind | None) -> Message:
         connectors = {n: c for n, c in self.registry.connectors.items() if _has(c.access, key)}

@@ -18,7 +18,7 @@ from audit_core.inventory.model import Access, Inventory, System
 from audit_core.inventory.values import Values, networks
 from audit_core.model import AccessSchema, Kind, Target, as_is, msg
 from audit_core.model.kinds import COMMON_KEYS
-from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen, wrong_id
+from audit_core.policy.input_errors import NOTHING, YamlPath, as_quoted, nearest, one_of, wrong_id
 from audit_core.policy.strict_yaml import Document, Entry, Node, load_bytes, read_bytes, wanted
 
 HERE = "127.0.0.1"
@@ -155,7 +155,7 @@ class _Reader:
         for index, tag in enumerate(common.tags):
             wrong = wrong_id(tag)
             if wrong is not None:
-                self._document.fail((*place, "tags", index), wrong, seen(tag))
+                self._document.fail((*place, "tags", index), wrong, as_quoted(tag))
         return common
 
     def _id(
@@ -182,7 +182,7 @@ class _Reader:
                 # with another type its clauses would not apply
                 hint = nearest(given, kind.object_types)
                 expected = one_of(kind.object_types)
-                self._document.fail((*place, "object_type"), expected, seen(given), hint)
+                self._document.fail((*place, "object_type"), expected, as_quoted(given), hint)
             return given
         if kind.type_of is not None:
             return kind.type_of(settings)

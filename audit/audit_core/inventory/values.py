@@ -8,7 +8,7 @@ import unicodedata
 
 from audit_core.model import msg
 from audit_core.model.schemas import is_host
-from audit_core.policy.input_errors import NOTHING, YamlPath, seen, wrong_id, wrong_text
+from audit_core.policy.input_errors import NOTHING, YamlPath, as_quoted, wrong_id, wrong_text
 from audit_core.policy.strict_yaml import Document
 
 TEXT_MAX = 200
@@ -33,7 +33,7 @@ def networks(document: Document, scope: tuple[str, ...] | None) -> Networks | No
             found.append(ipaddress.ip_network(text))
         except ValueError:
             expected = msg("a network like 10.0.0.0/8")
-            document.fail(("scope", index), expected, seen(text))
+            document.fail(("scope", index), expected, as_quoted(text))
     return found
 
 
@@ -51,24 +51,24 @@ class Values:
         """Refuses an id that is none, or that is there already under `under`."""
         wrong = wrong_id(id)
         if wrong is not None:
-            self._document.fail(place, wrong, seen(shown if shown is not None else id))
+            self._document.fail(place, wrong, as_quoted(shown if shown is not None else id))
         key = unicodedata.normalize("NFKC", f"{under or ''}/{shown or id}").casefold()
         if key in self._seen:
             expected = msg("each id once ({other} is there)", other=self._seen[key])
-            self._document.fail(place, expected, seen(shown or id))
+            self._document.fail(place, expected, as_quoted(shown or id))
         self._seen[key] = shown or id
 
     def plain_text(self, place: YamlPath, text: str | None) -> None:
         """Refuses text that could not stand in a record."""
         wrong = wrong_text(text, TEXT_MAX) if text is not None else None
         if wrong is not None:
-            self._document.fail(place, wrong, seen(text or ""))
+            self._document.fail(place, wrong, as_quoted(text or ""))
 
     def host(self, place: YamlPath, name: str) -> None:
         """Refuses what is no host name and no address."""
         if not is_host(name):
             # text that looks like a login may contain a password and is not repeated
-            got = msg("a login") if "@" in name else seen(name)
+            got = msg("a login") if "@" in name else as_quoted(name)
             self._document.fail(place, msg("a host name (ASCII) or an address"), got)
 
     def address(self, place: YamlPath, address: str) -> None:
@@ -81,9 +81,11 @@ class Values:
         if isinstance(literal, ipaddress.IPv6Address) and literal.ipv4_mapped is not None:
             literal = literal.ipv4_mapped
         if literal.is_unspecified or literal.is_multicast or str(literal) == "255.255.255.255":
-            self._document.fail(place, msg("the address of one host"), seen(address))
+            self._document.fail(place, msg("the address of one host"), as_quoted(address))
         if self._networks is not None and not any(literal in net for net in self._networks):
-            self._document.fail(place, msg("an address inside the declared scope"), seen(address))
+            self._document.fail(
+                place, msg("an address inside the declared scope"), as_quoted(address)
+            )
 
     def reference(self, place: YamlPath, text: str | None) -> None:
         """Refuses what is no reference to a secret; never repeats it."""

@@ -12,7 +12,7 @@ from audit_core.inventory.reading import read_inventory
 from audit_core.model import Target, msg
 from audit_core.model.errors import ConfigError
 from audit_core.model.names import SystemObject
-from audit_core.policy.input_errors import YamlPath, seen
+from audit_core.policy.input_errors import YamlPath, as_quoted
 from audit_core.policy.strict_yaml import load_bytes
 
 NAME = "localhost"
@@ -50,4 +50,4 @@ def _refuse_id(inventory: Inventory, object: SystemObject) -> None:
         expected = msg(
             "another id (this one is reserved for the {name} as a whole)", name=object.id
         )
-        inventory.document.fail(place, expected, seen(object.id))
+        inventory.document.fail(place, expected, as_quoted(object.id))

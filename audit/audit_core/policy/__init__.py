@@ -20,7 +20,7 @@ from audit_core.policy import mappings as _mappings
 from audit_core.policy import profiles as _profiles
 from audit_core.policy import selecting
 from audit_core.policy.declared import build_check
-from audit_core.policy.input_errors import SILENT, YamlPath, nearest, quoted, seen
+from audit_core.policy.input_errors import SILENT, YamlPath, as_quoted, nearest, quoted
 from audit_core.policy.lint import lint_profile
 from audit_core.policy.model import (
     Binding,
@@ -197,7 +197,7 @@ class Policy:
             layer = _profiles.read_layer(path)
             self._own_id(layer, path)
             if layer.file.id in {other.file.id for other in layers}:
-                layer.document.fail(("id",), msg("each profile once"), seen(layer.file.id))
+                layer.document.fail(("id",), msg("each profile once"), as_quoted(layer.file.id))
             layers.insert(0, layer)
             path = self._parent(layer, path)
             if path is not None:
@@ -234,10 +234,10 @@ class Policy:
             theirs = folder / "profiles" / f"{id}.yaml"
             if theirs.is_file() and not theirs.samefile(path):
                 expected = msg("an id that no other profile has")
-                layer.document.fail(("id",), expected, seen(id))
+                layer.document.fail(("id",), expected, as_quoted(id))
             if path.parent == folder / "profiles" and path.stem != id:
                 expected = msg("the name of the file, {name}", name=repr(path.stem))
-                layer.document.fail(("id",), expected, seen(id))
+                layer.document.fail(("id",), expected, as_quoted(id))
 
     def _parent(self, layer: _profiles.Layer, path: Path) -> Path | None:
         wanted = layer.file.extends
@@ -246,12 +246,14 @@ class Policy:
         if wanted.endswith((".yaml", ".yml")):
             parent = path.parent / wanted
             if not parent.is_file():
-                layer.document.fail(("extends",), msg("a profile file that exists"), seen(wanted))
+                layer.document.fail(
+                    ("extends",), msg("a profile file that exists"), as_quoted(wanted)
+                )
             return parent
         if wanted not in self.profile_ids():
             hint = nearest(wanted, self.profile_ids())
             expected = msg("the id of a profile")
-            layer.document.fail(("extends",), expected, seen(wanted), hint)
+            layer.document.fail(("extends",), expected, as_quoted(wanted), hint)
         return self._profile_path(wanted)
 
 
@@ -263,7 +265,7 @@ def _no_crossing(
             "{where}: expected {expected}, got {got}{hint}",
             where=crossing.where,
             expected=expected,
-            got=seen(got),
+            got=as_quoted(got),
             hint=nearest(got, known),
         )
     )
@@ -274,7 +276,7 @@ def _must_end(layer: _profiles.Layer, read: list[Path]) -> None:
     if read[-1] in read[:-1]:
         chain = " -> ".join(path.name for path in read[read.index(read[-1]) :])
         expected = msg("a profile that does not extend itself")
-        layer.document.fail(("extends",), expected, seen(chain))
+        layer.document.fail(("extends",), expected, as_quoted(chain))
     if len(read) > _CHAIN_MAX:
         expected = msg("at most {count} profiles one over another", count=_CHAIN_MAX)
         layer.document.fail(("extends",), expected, msg("more"))
@@ -354,7 +356,7 @@ class _Assembly:
                     place = ("catalogs", index, "catalog")
                     hint = nearest(use.catalog, ids)
                     expected = msg("the id of a catalog")
-                    layer.document.fail(place, expected, seen(use.catalog), hint)
+                    layer.document.fail(place, expected, as_quoted(use.catalog), hint)
                 catalog = self._policy.catalog(use.catalog)
                 taken = selecting.taken(
                     layer.document, ("catalogs", index), use, catalog, self._extensions
@@ -371,7 +373,7 @@ class _Assembly:
             for index, written in enumerate(layer.file.checks):
                 if any(written.id == other.id for other in self._declared):
                     place = ("checks", index, "id")
-                    layer.document.fail(place, msg("each check once"), seen(written.id))
+                    layer.document.fail(place, msg("each check once"), as_quoted(written.id))
                 self._declared.append(_profiles.declared(layer, index, self._checks))
                 for at, target in enumerate(written.clauses):
                     spoken_at: YamlPath = ("checks", index, "clauses", at)
@@ -379,7 +381,9 @@ class _Assembly:
                     step = self._step(layer, spoken_at, key, target)
                     spoken = self._declared_for.setdefault(key, {})
                     if (step, written.id) in spoken:
-                        layer.document.fail(spoken_at, msg("each clause once"), seen(target.clause))
+                        layer.document.fail(
+                            spoken_at, msg("each clause once"), as_quoted(target.clause)
+                        )
                     spoken[step, written.id] = target.role
 
     def _step(
@@ -406,7 +410,7 @@ class _Assembly:
             expected = msg("a clause of this profile")
             if keys:
                 expected = msg("a catalog, too (several have this clause)")
-            layer.document.fail((*place, "clause"), expected, seen(target.clause), hint)
+            layer.document.fail((*place, "clause"), expected, as_quoted(target.clause), hint)
         return keys[0]
 
     def _bindings(self, clause: Clause) -> list[Binding]:

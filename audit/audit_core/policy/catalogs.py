@@ -19,7 +19,7 @@ from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
 from audit_core.policy import gradings as _gradings
 from audit_core.policy import steps as _steps
-from audit_core.policy.input_errors import nearest, one_of, quoted, seen, wrong_text
+from audit_core.policy.input_errors import as_quoted, nearest, one_of, quoted, wrong_text
 from audit_core.policy.layers import check_layers, concerned, no_object
 from audit_core.policy.model import (
     Bilingual,
@@ -60,11 +60,11 @@ def load_catalog(folder: Path) -> Catalog:
     about = document.convert(CatalogFile)
     if about.id != folder.name:
         expected = msg("the name of the directory, {name}", name=repr(folder.name))
-        document.fail(("id",), expected, seen(about.id))
+        document.fail(("id",), expected, as_quoted(about.id))
     for lang in ("zh", "en"):
         wrong = wrong_text(getattr(about.title, lang), _TITLE_MAX)
         if wrong is not None:
-            document.fail(("title", lang), wrong, seen(getattr(about.title, lang)))
+            document.fail(("title", lang), wrong, as_quoted(getattr(about.title, lang)))
     check_layers(document, about)
     english = _english(files)
     rows = tuple(files.rows("clauses.csv", required=("id", "gist")))

@@ -16,7 +16,7 @@ import msgspec
 
 from audit_core.model import Check, Fact, Judgement, Message, Scalar, Value, Verdict, msg
 from audit_core.model.errors import InputError
-from audit_core.policy.input_errors import nearest, one_of, seen
+from audit_core.policy.input_errors import as_quoted, nearest, one_of
 from audit_core.policy.model import Comparator, DeclaredCheck
 
 _SUBJECT_MAX = 1000
@@ -72,7 +72,7 @@ def _refuse(
             name=declared.id,
             what=what,
             expected=expected,
-            got=seen(got),
+            got=as_quoted(got),
             hint=nearest(got, known),
         )
     )

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from audit_core.model import Message, as_is, msg
 from audit_core.model.errors import InputError
 from audit_core.model.gradings import Aggregation, Grading, GradingKind, HighRiskRule
-from audit_core.policy.input_errors import YamlPath, nearest, one_of, quoted, seen, wrong_id
+from audit_core.policy.input_errors import YamlPath, as_quoted, nearest, one_of, quoted, wrong_id
 from audit_core.policy.steps import Row
 from audit_core.policy.strict_yaml import Document
 
@@ -49,9 +49,9 @@ def read_gradings(
         place: YamlPath = ("gradings", index)
         wrong = wrong_id(grading.id)
         if wrong is not None:
-            document.fail((*place, "id"), wrong, seen(grading.id))
+            document.fail((*place, "id"), wrong, as_quoted(grading.id))
         if any(grading.id == other.id for other in found[:index]):
-            document.fail((*place, "id"), msg("each id once"), seen(grading.id))
+            document.fail((*place, "id"), msg("each id once"), as_quoted(grading.id))
         check_shares(document, place, grading.partial_weight, grading.coverage)
         _check_grades(document, place, grading)
         _check_layers(document, place, grading, layers)
@@ -93,7 +93,7 @@ def _check_layers(
     named += [(("layer_weights", layer), layer) for layer in grading.layer_weights]
     for at, layer in named:
         if layer not in layers:
-            document.fail((*place, *at), one_of(layers), seen(layer), nearest(layer, layers))
+            document.fail((*place, *at), one_of(layers), as_quoted(layer), nearest(layer, layers))
 
 
 def read_weights(rows: Iterable[Row], clauses: Collection[str]) -> dict[str, float]:
@@ -186,5 +186,5 @@ def check_settings(
     for index, one in enumerate(settings):
         place: YamlPath = ("gradings", index)
         if one.id not in known:
-            document.fail((*place, "id"), one_of(known), seen(one.id), nearest(one.id, known))
+            document.fail((*place, "id"), one_of(known), as_quoted(one.id), nearest(one.id, known))
         check_shares(document, place, one.partial_weight, one.coverage)

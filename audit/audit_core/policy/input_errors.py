@@ -22,7 +22,7 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def seen(text: str) -> Message:
+def as_quoted(text: str) -> Message:
     """What was written, quoted."""
     return as_is(quoted(text))
 

@@ -8,7 +8,14 @@ from typing import NoReturn
 from audit_core.model import msg
 from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
-from audit_core.policy.input_errors import YamlPath, nearest, one_of, seen, wrong_id, wrong_text
+from audit_core.policy.input_errors import (
+    YamlPath,
+    as_quoted,
+    nearest,
+    one_of,
+    wrong_id,
+    wrong_text,
+)
 from audit_core.policy.model import Layer, Structure
 from audit_core.policy.strict_yaml import Document
 
@@ -40,18 +47,18 @@ def _named(document: Document, key: str, named: Sequence[Named | Layer | SystemO
     for index, one in enumerate(named):
         wrong = wrong_id(one.id)
         if wrong is not None:
-            document.fail((key, index, "id"), wrong, seen(one.id))
+            document.fail((key, index, "id"), wrong, as_quoted(one.id))
         if any(one.id == other.id for other in named[:index]):
-            document.fail((key, index, "id"), msg("each id once"), seen(one.id))
+            document.fail((key, index, "id"), msg("each id once"), as_quoted(one.id))
         for lang in ("zh", "en"):
             wrong = wrong_text(getattr(one, lang), _NAME_MAX)
             if wrong is not None:
-                document.fail((key, index, lang), wrong, seen(getattr(one, lang)))
+                document.fail((key, index, lang), wrong, as_quoted(getattr(one, lang)))
 
 
 def _type(document: Document, place: YamlPath, type: str, known: tuple[str, ...]) -> None:
     if type not in known:
-        document.fail(place, one_of(known), seen(type), nearest(type, known))
+        document.fail(place, one_of(known), as_quoted(type), nearest(type, known))
 
 
 def concerned(layer: Layer, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

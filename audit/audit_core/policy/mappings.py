@@ -10,7 +10,7 @@ from msgspec import Struct
 from audit_core.model import Message, Role, msg
 from audit_core.model.results import Clause
 from audit_core.model.units import SettledBy, Step
-from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen, wrong_id
+from audit_core.policy.input_errors import NOTHING, YamlPath, as_quoted, nearest, one_of, wrong_id
 from audit_core.policy.model import Catalog, EquivalentClause, Fit
 from audit_core.policy.strict_yaml import Document
 
@@ -175,12 +175,12 @@ def step_of(
         elif role is Role.SUPPORTS:
             return None
     if step not in numbers:
-        got = NOTHING if step is None else seen(str(step))
+        got = NOTHING if step is None else as_quoted(str(step))
         document.fail((*place, "step"), one_of(map(str, numbers)), got)
     known = next(s for s in clause.steps if s.number == step)
     if role is Role.SETTLES and not may_settle(known):
         expected = msg("can_deny or supports (this step needs a person)")
-        document.fail((*place, "role"), expected, seen(role.value))
+        document.fail((*place, "role"), expected, as_quoted(role.value))
     return step
 
 
@@ -195,13 +195,13 @@ class _Reader:
         if item.clause not in self._clauses:
             hint = nearest(item.clause, self._clauses)
             what = msg("a clause of this catalog")
-            document.fail((index, "clause"), what, seen(item.clause), hint)
+            document.fail((index, "clause"), what, as_quoted(item.clause), hint)
         held = self.checks.setdefault(item.clause, {})
         for at, mapped in enumerate(item.checks):
             place: YamlPath = (index, "checks", at)
             wrong = wrong_id(mapped.check)
             if wrong is not None:
-                document.fail((*place, "check"), wrong, seen(mapped.check))
+                document.fail((*place, "check"), wrong, as_quoted(mapped.check))
             clause = self._clauses[item.clause]
             step = step_of(document, place, clause, mapped.step, mapped.role)
             self._take(held, item.clause, (step, mapped.check), mapped.role,

@@ -18,10 +18,10 @@ from audit_core.policy.gradings import GradingSettings
 from audit_core.policy.input_errors import (
     NOTHING,
     YamlPath,
+    as_quoted,
     nearest,
     one_of,
     quoted,
-    seen,
     wrong_id,
     wrong_text,
 )
@@ -111,12 +111,12 @@ def read_layer(path: Path) -> Layer:
 def _named(document: Document, place: YamlPath, id: str, title: Bilingual) -> None:
     wrong = wrong_id(id)
     if wrong is not None:
-        document.fail((*place, "id"), wrong, seen(id))
+        document.fail((*place, "id"), wrong, as_quoted(id))
     for lang in ("zh", "en"):
         text = getattr(title, lang)
         wrong = wrong_text(text, _TITLE_MAX)
         if wrong is not None:
-            document.fail((*place, "title", lang), wrong, seen(text))
+            document.fail((*place, "title", lang), wrong, as_quoted(text))
 
 
 # --- parameters ---------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _check_where(layer: Layer, at: YamlPath, written: WrittenOverride) -> None:
         text = getattr(written, name)
         wrong = wrong_text(text, _REASON_MAX)
         if wrong is not None and layer.document.at((*at, name)) is not None:
-            layer.document.fail((*at, name), wrong, seen(text))
+            layer.document.fail((*at, name), wrong, as_quoted(text))
 
 
 def _accounted_for(
@@ -229,14 +229,14 @@ def _must_be_mapped(
     if id not in mapped:
         known = {*checks, *mapped}
         expected = msg("the id of a check")
-        layer.document.fail(place, expected, seen(id), nearest(id, known))
+        layer.document.fail(place, expected, as_quoted(id), nearest(id, known))
 
 
 def _parameter(layer: Layer, check: Check, name: str, place: YamlPath) -> Parameter:
     parameters = {parameter.name: parameter for parameter in check.parameters}
     if name not in parameters:
         expected = one_of(sorted(parameters)) if parameters else msg("no parameters")
-        layer.document.fail(place, expected, seen(name), nearest(name, parameters))
+        layer.document.fail(place, expected, as_quoted(name), nearest(name, parameters))
     return parameters[name]
 
 
@@ -286,7 +286,7 @@ def check_target(
     if target.catalog is not None and target.catalog not in catalogs:
         hint = nearest(target.catalog, catalogs)
         expected = one_of(catalogs)
-        layer.document.fail((*place, "catalog"), expected, seen(target.catalog), hint)
+        layer.document.fail((*place, "catalog"), expected, as_quoted(target.catalog), hint)
 
 
 # --- declared checks ----------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def declared(layer: Layer, index: int, checks: Mapping[str, Check]) -> DeclaredC
     place: YamlPath = ("checks", index)
     _named(document, place, written.id, written.title)
     if written.id in checks:
-        document.fail((*place, "id"), msg("an id that no plugin uses"), seen(written.id))
+        document.fail((*place, "id"), msg("an id that no plugin uses"), as_quoted(written.id))
     given = [c for c in Comparator if getattr(written, c.value) is not UNSET]
     if len(given) != 1:
         expected = msg("exactly one of {known}", known=tuple(Comparator))

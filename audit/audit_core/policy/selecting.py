@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from audit_core.model import msg
 from audit_core.model.results import Clause
-from audit_core.policy.input_errors import NOTHING, YamlPath, nearest, one_of, seen
+from audit_core.policy.input_errors import NOTHING, YamlPath, as_quoted, nearest, one_of
 from audit_core.policy.model import Catalog, CatalogUse
 from audit_core.policy.strict_yaml import Document
 
@@ -61,7 +61,7 @@ def _each(
         document.fail(place, msg("at least one value"), msg("none"))
     for at, word in enumerate(given or ()):
         if word not in names:
-            document.fail((*place, at), one_of(names), seen(word), nearest(word, names))
+            document.fail((*place, at), one_of(names), as_quoted(word), nearest(word, names))
 
 
 def _levels(
@@ -74,10 +74,12 @@ def _levels(
         return lambda clause: clause.level == wanted.get(clause.attribute, wanted["G"])
     written = str(use.level) if use.level is not None else None
     if there and written not in there:
-        got = seen(written) if written else NOTHING
+        got = as_quoted(written) if written else NOTHING
         document.fail((*place, "level"), one_of(there), got)
     if not there and written:
-        document.fail((*place, "level"), msg("no level (this catalog has none)"), seen(written))
+        document.fail(
+            (*place, "level"), msg("no level (this catalog has none)"), as_quoted(written)
+        )
     return lambda clause: clause.level == use.level
 
 
@@ -88,16 +90,16 @@ def _grade(
     place, text = (*place, "grade"), use.grade or ""
     hit = _GRADE.fullmatch(text)
     if hit is None:
-        document.fail(place, msg("a grade like S3A3G3"), seen(text))
+        document.fail(place, msg("a grade like S3A3G3"), as_quoted(text))
     levels = dict(zip("SAG", map(int, hit.groups()), strict=True))
     if levels["G"] != max(levels["S"], levels["A"]):
         expected = msg("G as the higher of S and A, which is the level of the system")
-        document.fail(place, expected, seen(text))
+        document.fail(place, expected, as_quoted(text))
     for level in levels.values():
         if str(level) not in there:
             document.fail(place, msg("levels of this catalog: {levels}", levels=tuple(there)),
-                          seen(text))  # fmt: skip
+                          as_quoted(text))  # fmt: skip
     if use.level not in (None, levels["G"]):
         expected = msg("the level that the grade gives, {level}", level=levels["G"])
-        document.fail((*place[:-1], "level"), expected, seen(str(use.level)))
+        document.fail((*place[:-1], "level"), expected, as_quoted(str(use.level)))
     return levels

@@ -27,10 +27,10 @@ from audit_core.policy.input_errors import (
     NOTHING,
     SILENT,
     YamlPath,
+    as_quoted,
     dotted,
     nearest,
     one_of,
-    seen,
 )
 from audit_core.policy.yaml_errors import yaml_problem
 from audit_core.text.system_errors import os_error
@@ -67,7 +67,7 @@ class Node:
             return msg("a mapping")
         if isinstance(self.value, list):
             return msg("a list")
-        return NOTHING if self.plain and self.value == "" else seen(self.value)
+        return NOTHING if self.plain and self.value == "" else as_quoted(self.value)
 
 
 class Entry(typing.NamedTuple):
@@ -218,9 +218,9 @@ class _Builder:
     def _node(self, event: Any, stack: list[_Open]) -> Node | None:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            self.refuse(line, msg("no anchors and aliases"), seen(event.anchor))
+            self.refuse(line, msg("no anchors and aliases"), as_quoted(event.anchor))
         if getattr(event, "tag", None) is not None:
-            self.refuse(line, msg("no tags"), seen(event.tag))
+            self.refuse(line, msg("no tags"), as_quoted(event.tag))
         if isinstance(event, yaml.DocumentStartEvent) and (event.tags or event.version):
             self.refuse(line, msg("no directives"), msg("one"))
         if isinstance(event, yaml.ScalarEvent):
@@ -269,7 +269,7 @@ class _Open:
         if not isinstance(node.value, str):
             builder.refuse(node.line, msg("a plain key"), node.shown(), self._place)
         if node.plain and node.value == "<<":
-            builder.refuse(node.line, msg("no merge keys"), seen("<<"), self._place)
+            builder.refuse(node.line, msg("no merge keys"), as_quoted("<<"), self._place)
         if node.value in self._node.value:
             first = self._node.value[node.value].line
             place = (*self._place, node.value)
@@ -445,7 +445,7 @@ def _struct(doc: Document, kind: type[msgspec.Struct], node: Node, place: YamlPa
         field = fields.get(key)
         if field is None:
             known = msg("one of the keys {keys}", keys=tuple(sorted(fields)))
-            doc.fail_at(entry.line, (*place, key), known, seen(key), nearest(key, fields))
+            doc.fail_at(entry.line, (*place, key), known, as_quoted(key), nearest(key, fields))
         values[field.name] = _convert(doc, field.type, entry.node, (*place, key))
     for name, field in fields.items():
         if field.required and field.name not in values:
