@@ -133,7 +133,7 @@ def _write(
         records.matrix(book, view, plan, side_by_side=side_by_side)
         lists.issue_sheet(book, view, plan)
         review_sheets.last_time_sheet(book, view, plan)
-        lists.missing_sheet(book, view, plan)
+        lists.questions_sheet(book, view, plan)
         records.layer_sheets(book, view, plan)
         records.object_sheets(book, view, plan)
         lists.check_sheet(book, view, plan)

@@ -71,7 +71,7 @@ _PENDING = {
     PENDING + result: msg("{word} (pending)", word=word) for result, word in CONFORMITIES.items()
 }
 
-_SAID = (
+_ANSWER_TEXT_FIELDS = (
     Field(id="text", title=msg("What was found, or why it does not apply"), width=34),
     Field(id="by", title=msg("Answered by"), width=11),
     Field(id="date", title=msg("Date of the fact"), width=12, date=True),
@@ -80,13 +80,13 @@ _SAID = (
 FIELDS: dict[FormKind, tuple[Field, ...]] = {
     FormKind.QUESTION: (
         Field(id="answer", title=msg("Step {number}"), width=9, choices=ANSWERS, per_step=True),
-        *_SAID,
+        *_ANSWER_TEXT_FIELDS,
     ),
     FormKind.RECORD: (
         Field(
             id="conformity", title=msg("Conformity"), width=14, choices=CONFORMITIES, shown=_PENDING
         ),
-        *_SAID,
+        *_ANSWER_TEXT_FIELDS,
     ),
     FormKind.ISSUE: (
         Field(id="harm", title=msg("Analysis of the harm"), width=22),

@@ -14,7 +14,7 @@ from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark, step_fiel
 from audit_excel.form_cells import fill_cells, fill_columns
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
-from audit_excel.record_text import seen
+from audit_excel.record_text import finding_text
 from audit_excel.sheet import Book, Cell, Column, Link, Row, table
 from audit_excel.view import View
 from audit_excel.wanted import Wanted, filled_in, marked, of_whom, to_answer
@@ -60,7 +60,7 @@ def _items(view: View, issue: Issue) -> tuple[str, ...]:
 NAMED_OBJECTS = 12
 """Objects of an issue that its row names; the check results have them all."""
 
-SEEN = 8
+MOST_PLACES = 8
 """Ways in which an issue shows that its row tells."""
 
 
@@ -73,7 +73,7 @@ def _issue_row(
     values = _recorded(issue, known.get(issue.key))
     cells: list[Cell | str | int] = [
         Cell(f"T{number:03d}", "link_centre" if link else "centre", link),
-        Cell((issue.problem, *_seen_lines(view, issue), *check), "record"),
+        Cell((issue.problem, *_place_lines(view, issue), *check), "record"),
         Cell(_named(view, issue.objects)),
         Cell(_items(view, issue)),
         Cell(view.severity(issue.severity), issue.severity.value),
@@ -91,13 +91,13 @@ def _recorded(issue: Issue, retest: IssueNote | None) -> dict[str, str]:
     return {field.id: getattr(retest, field.id) for field in FIELDS[FormKind.ISSUE]}
 
 
-def _seen_lines(view: View, issue: Issue) -> list[str]:
+def _place_lines(view: View, issue: Issue) -> list[str]:
     """What was found, with the objects it was found on."""
     lines = [
         f"[{view.comma.join(_named(view, targets))}] {text}"
-        for text, targets in issue.places[:SEEN]
+        for text, targets in issue.places[:MOST_PLACES]
     ]
-    if (more := len(issue.places) - SEEN) > 0:
+    if (more := len(issue.places) - MOST_PLACES) > 0:
         lines.append(view.say(msg("{count} more are in the check results", count=more)))
     return lines
 
@@ -131,7 +131,7 @@ def issue_sheet(book: Book, view: View, plan: Plan) -> None:
 # --- what people must bring -----------------------------------------------------------------------
 
 
-def _missing_rows(view: View, plan: Plan, steps: int) -> Iterator[Row]:
+def _question_rows(view: View, plan: Plan, steps: int) -> Iterator[Row]:
     for number, row in enumerate(plan.wanted, 1):
         clause, first = row.clause, row.conclusions[0]
         record = plan.record_rows[first.catalog, first.clause, first.target]
@@ -161,7 +161,7 @@ def _conformity(view: View, row: Wanted) -> Cell:
     return Cell(tuple(f"{word} {count}" for (word, _), count in words.items()), "centre")
 
 
-def missing_sheet(book: Book, view: View, plan: Plan) -> None:
+def questions_sheet(book: Book, view: View, plan: Plan) -> None:
     """The questions to people, each once for everything that one answer holds for."""
     text = view.text
     steps = max((one.step.number for row in plan.wanted for one in row.steps), default=1)
@@ -182,7 +182,7 @@ def missing_sheet(book: Book, view: View, plan: Plan) -> None:
               text("Fill in the yellow columns; dengbao import takes them back. Rows may be "
                    "sorted, filtered and hidden"),
               view.disclaimer],
-        columns=columns, rows=_missing_rows(view, plan, steps), frozen=2, tab=_RED_TAB,
+        columns=columns, rows=_question_rows(view, plan, steps), frozen=2, tab=_RED_TAB,
         key=head_mark(FormKind.QUESTION, view.run.id, view.source.lang),
     )  # fmt: skip
 
@@ -209,7 +209,7 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
         Cell((title, f"{finding.check} v{finding.check_version}")),
         Cell(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
         Cell(view.severity(finding.severity), "centre"),
-        Cell((seen(view, finding),), "record"),
+        Cell((finding_text(view, finding),), "record"),
         Cell(_params(view, finding), "record"),
         Cell(tuple(view.items_of.get(finding.id, ())), "record"),
         Cell(lines, "link_centre" if link else "centre", link),

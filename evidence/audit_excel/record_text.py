@@ -43,7 +43,7 @@ _REASONS = {
     "unsupported": msg("not supported on this platform"),
     "fault": msg("fault of the tool"),
 }
-_TOLD = frozenset({"inconclusive", "incomplete", "reason_given"})
+_EXPLAINED = frozenset({"inconclusive", "incomplete", "reason_given"})
 """Codes that add nothing: the finding says what its reason is."""
 _ORDER = {
     Verdict.FAIL: 0,
@@ -62,7 +62,7 @@ ANSWERED = {
     AnswerVerdict.VALUE: msg("value"),
 }
 _IN_ANSWERS = (DENIED_BY.id, NOT_APPLICABLE_BY.id)
-TOLD_MOST = 400
+MOST_TEXT = 400
 """Characters of an answer that a record shows; the pack has it all."""
 
 FEW = 4
@@ -118,7 +118,7 @@ def _cut(value: Value, few: int) -> Value:
 def _reason(view: View, finding: Finding) -> str:
     """Why `finding` is not determined, its code in words first."""
     known = _REASONS.get(finding.why)
-    code = view.say(known) if known else "" if finding.why in _TOLD else finding.why
+    code = view.say(known) if known else "" if finding.why in _EXPLAINED else finding.why
     return view.semicolon.join(part for part in (code, view.says(finding.detail)) if part)
 
 
@@ -136,7 +136,7 @@ def _shortened(view: View, finding: Finding) -> Finding:
     return replace(finding, detail=detail, expected=expected)
 
 
-def seen(view: View, finding: Finding) -> str:
+def finding_text(view: View, finding: Finding) -> str:
     """What was seen and expected, as a record states it."""
     if finding.verdict is Verdict.UNDETERMINED:
         body = view.say(msg("not determined because: {why}", why=_reason(view, finding)))
@@ -213,15 +213,15 @@ def _end(view: View, finding: Finding) -> str:
     return view.say(msg("requirement not met: {expected}", expected=demand))
 
 
-def _told(view: View, finding: Finding) -> Finding:
-    """`finding` as a record tells it: shortened, without what only repeats that it is not there."""
+def _for_record(view: View, finding: Finding) -> Finding:
+    """`finding` as a record states it: shortened, without what only repeats that it is absent."""
     return _whole(_shortened(view, finding))
 
 
 def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
     """A line for each finding; findings that say the same share one, of several parts too."""
     alike: dict[_Line, dict[str, list[str]]] = {}
-    for f in _joined(view, [_told(view, f) for f in findings]):
+    for f in _joined(view, [_for_record(view, f) for f in findings]):
         what = view.says(f.detail) or _bare(view, f)
         parts = alike.setdefault(_Line(f.verdict, what, _end(view, f)), {})
         parts.setdefault("" if f.target == object else f.target, []).extend(_places(view, f))
@@ -297,13 +297,13 @@ def record(view: View, conclusion: Conclusion, *, book: str = "") -> tuple[str, 
 
     `book` is the file with the list of questions, where the record stands in another one.
     """
-    lines = (*seen_lines(view, conclusion), *answer_lines(view, conclusion))
+    lines = (*finding_lines(view, conclusion), *answer_lines(view, conclusion))
     return (*numbered(view, lines), *_open_lines(view, conclusion, book)) or (
         view.text("NOTHING RECORDED: this result has no evidence"),
     )
 
 
-def seen_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
+def finding_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     """The lines of its findings, the worst first: the height of a row is limited."""
     found = sorted(view.findings_of(conclusion), key=lambda f: _ORDER[f.verdict])
     if not conclusion.rolled_up:
@@ -344,7 +344,7 @@ def answer_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:
     for result in conclusion.steps:
         answer = result.answer
         if answer is not None and result.number in steps and answer.state in _SHOWN:
-            key = (answer.by, answer.date, answer.valid_until, _said(view, answer))
+            key = (answer.by, answer.date, answer.valid_until, _answer_text(view, answer))
             alike.setdefault(key, []).append((steps[result.number], answer))
     return tuple(_answer_line(view, group) for group in alike.values())
 
@@ -359,10 +359,10 @@ def _answer_line(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
                by=answer.by, date=answer.date, until=answer.valid_until)  # fmt: skip
     words = _words(view, group)
     mark = f"〔{words}〕" if view.zh else f"[{words}]"
-    return f"{view.say(head)}{'：' if view.zh else ': '}{_said(view, answer)} {mark}"
+    return f"{view.say(head)}{'：' if view.zh else ': '}{_answer_text(view, answer)} {mark}"
 
 
-def _said(view: View, answer: StepAnswer) -> str:
+def _answer_text(view: View, answer: StepAnswer) -> str:
     parts = (answer.text, answer.reason, answer.value)
     text = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
     files = view.comma.join(f"{f.name} (sha256 {f.sha256[:16]}…)" for f in answer.attachments)
@@ -387,7 +387,7 @@ def _words(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= TOLD_MOST else text[: TOLD_MOST - 1] + "…"
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
 
 
 def failed_lines(view: View, conclusion: Conclusion) -> int:

@@ -11,7 +11,7 @@ from audit_excel.cells import cell_of_lines
 from audit_excel.fill_in import head_mark, in_order, plain, row_mark
 from audit_excel.form_cells import fill_cells, fill_columns
 from audit_excel.plan import Plan
-from audit_excel.record_text import failed_lines, record, seen_lines
+from audit_excel.record_text import failed_lines, finding_lines, record
 from audit_excel.sheet import (
     FIRST_ROW,
     HEAD_ROW,
@@ -114,7 +114,7 @@ def _record(book: Book, view: View, conclusion: Conclusion) -> tuple[str, ...]:
     needed = [book.styles.lines(line, "record", RECORD_WIDTH) for line in shown]
     if height_of(sum(needed)) < MAX_POINTS:
         return lines
-    line_count, keep = len(seen_lines(view, conclusion)), max(failed_lines(view, conclusion), 1)
+    line_count, keep = len(finding_lines(view, conclusion)), max(failed_lines(view, conclusion), 1)
     cut = line_count
     while cut > keep and height_of(sum(needed) + 1) >= MAX_POINTS:
         cut -= 1
@@ -171,7 +171,7 @@ def _cut_note(view: View) -> str:
 def object_sheets(book: Book, view: View, plan: Plan) -> None:
     """One record sheet per object."""
     for id, conclusions in view.by_object.items():
-        info = [view.about(id), *view.facts(id), *view.seen_over(id),
+        info = [view.about(id), *view.facts(id), *view.sessions_text(id),
                 view.tally(count(conclusions)), _cut_note(view), view.disclaimer]  # fmt: skip
         table(
             book, plan.objects[id],

@@ -22,7 +22,7 @@ from openpyxl.writer.excel import ExcelWriter
 from audit_core.model import Conclusion, Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import ObjectEntry, PackSource
-from audit_core.policy.input_errors import YamlPath, one_of, seen
+from audit_core.policy.input_errors import YamlPath, as_quoted, one_of
 from audit_excel import small_xlsx
 from audit_excel.cells import cell_of_lines
 from audit_excel.names import SheetNames, quoted
@@ -107,7 +107,7 @@ class _Check:
     def _sheet(self, name: str, place: YamlPath) -> Any:
         names = [sheet.title for sheet in self._book.worksheets]
         if name not in names:
-            self._given.document.fail(place, one_of(names), seen(name))
+            self._given.document.fail(place, one_of(names), as_quoted(name))
         return self._book[name]
 
     def _cell(self, sheet: Any, cell: str, place: YamlPath) -> None:
@@ -116,9 +116,9 @@ class _Check:
         if isinstance(found, MergedCell):
             first = next(str(r).partition(":")[0] for r in sheet.merged_cells.ranges if cell in r)
             expected = msg("the first cell of a merged range ({first})", first=first)
-            self._given.document.fail(place, expected, seen(cell))
+            self._given.document.fail(place, expected, as_quoted(cell))
         if found is not None and _is_formula(found.value):
-            self._given.document.fail(place, msg("a cell without a formula"), seen(cell))
+            self._given.document.fail(place, msg("a cell without a formula"), as_quoted(cell))
 
     def _table(self, table: MappedTable, place: YamlPath) -> None:
         sheet = self._sheet(table.sheet, (*place, "sheet"))
@@ -170,12 +170,12 @@ class _Check:
         for at, table in enumerate(map_.tables):
             if table.sheet in used:
                 expected = msg("a sheet with one table only")
-                self._given.document.fail(("tables", at, "sheet"), expected, seen(table.sheet))
+                self._given.document.fail(("tables", at, "sheet"), expected, as_quoted(table.sheet))
             used.add(table.sheet)
         for at, cell in enumerate(map_.cells):
             if map_.objects is not None and cell.sheet == map_.objects.sheet:
                 expected = msg("a sheet that is there once: cells of it belong under objects")
-                self._given.document.fail(("cells", at, "sheet"), expected, seen(cell.sheet))
+                self._given.document.fail(("cells", at, "sheet"), expected, as_quoted(cell.sheet))
 
 
 def grid(sheet: Any, table: MappedTable, given: ReadMap, place: YamlPath) -> Grid:
@@ -191,7 +191,7 @@ def grid(sheet: Any, table: MappedTable, given: ReadMap, place: YamlPath) -> Gri
         if len(at) != 1:
             expected = msg("a title that appears once in row {row} of {sheet}",
                            row=table.header, sheet=sheet.title)  # fmt: skip
-            given.document.fail((*place, "columns", title), expected, seen(title))
+            given.document.fail((*place, "columns", title), expected, as_quoted(title))
         fields[at[0]] = field
     return Grid(header=table.header, row=table.row or table.header + 1, fields=fields)
 

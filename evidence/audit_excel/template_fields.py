@@ -34,7 +34,7 @@ def cell_value(view: View, field: CellField, object: str = "") -> Value:
         case CellField.FACTS:
             return view.facts(object)
         case CellField.SESSIONS:
-            return view.seen_over(object)
+            return view.sessions_text(object)
         case CellField.COUNTS:
             return (view.tally(count(view.by_object.get(object, ()))),)
     texts = {

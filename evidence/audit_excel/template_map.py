@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from audit_core.model import msg
 from audit_core.model.schemas import Valid, YamlPath
-from audit_core.policy.input_errors import NOTHING, seen
+from audit_core.policy.input_errors import NOTHING, as_quoted
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
 
 LAST_ROW = 1_048_576
@@ -183,7 +183,7 @@ def read_map(path: Path) -> ReadMap:
     for at, cell in enumerate(found.cells):
         if cell.field in OF_OBJECT:
             expected = msg("a field of the run: fields of an object belong under objects")
-            document.fail(("cells", at, "field"), expected, seen(cell.field.value))
+            document.fail(("cells", at, "field"), expected, as_quoted(cell.field.value))
     for at, table in enumerate(found.tables):
         _check_rows(document, ("tables", at), table)
     if found.objects is not None:
@@ -196,4 +196,4 @@ def _check_rows(document: Document, place: YamlPath, table: MappedTable | Object
         document.fail((*place, "columns"), msg("at least one"), msg("none"))
     if table.row is not None and table.row <= table.header:
         expected = msg("a row below the titles in row {row}", row=table.header)
-        document.fail((*place, "row"), expected, seen(str(table.row)))
+        document.fail((*place, "row"), expected, as_quoted(str(table.row)))

@@ -204,7 +204,7 @@ class View(Words):
             for answer in self._told.get(id, ())
         )
 
-    def seen_over(self, id: str) -> tuple[str, ...]:
+    def sessions_text(self, id: str) -> tuple[str, ...]:
         """Over which sessions, as whom and when `id` and its parts were looked at."""
         lines = sessions(self._looked.get(id, ()), self.moment, self.say)
         return lines or (

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audit_core.model import msg
-from audit_core.policy.input_errors import NOTHING, one_of, seen
+from audit_core.policy.input_errors import NOTHING, as_quoted, one_of
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
 from audit_excel import small_xlsx
 from audit_excel.template_map import ReadMap, WordingFile
@@ -40,7 +40,7 @@ def read_wording(given: ReadMap) -> dict[str, str]:
     if suffix == ".xlsx":
         return _checked(path.name, _of_table(_xlsx_rows(given, path, wording), path.name, wording))
     expected = msg("a file .xlsx, .csv or .yaml")
-    return given.document.fail(("wording", "file"), expected, seen(wording.file))
+    return given.document.fail(("wording", "file"), expected, as_quoted(wording.file))
 
 
 def _check_columns(given: ReadMap, wording: WordingFile, *, wanted: bool) -> None:
@@ -48,7 +48,9 @@ def _check_columns(given: ReadMap, wording: WordingFile, *, wanted: bool) -> Non
         if wanted and value is None:
             given.document.fail(("wording", key), msg("the title of a column"), NOTHING)
         if not wanted and value is not None:
-            given.document.fail(("wording", key), msg("no column for a yaml file"), seen(value))
+            given.document.fail(
+                ("wording", key), msg("no column for a yaml file"), as_quoted(value)
+            )
 
 
 def _of_yaml(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -93,7 +95,7 @@ def _xlsx_rows(given: ReadMap, path: Path, wording: WordingFile) -> Iterator[Row
     book, _ = small_xlsx.load(path, values=True)
     name = wording.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
-        given.document.fail(("wording", "sheet"), one_of(book.sheetnames), seen(name))
+        given.document.fail(("wording", "sheet"), one_of(book.sheetnames), as_quoted(name))
     by_row: dict[int, dict[int, str]] = {}
     for (row, column), cell in sorted(book[name]._cells.items()):
         if cell.value is not None:
