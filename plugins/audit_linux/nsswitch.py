@@ -131,7 +131,7 @@ ELSEWHERE = known_or_absent(SOURCES)
 """What checks need that fail on what the files of the host show, whatever other sources say."""
 
 
-def seen_here(
+def unless_more_sources(
     judgement: Judgement,
     sources: Sources | Absent,
     *databases: str,

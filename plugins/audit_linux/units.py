@@ -52,8 +52,8 @@ def parse_units(answers: Answers) -> Units | Partial | Absent:
     if loaded.exit_code or files.exit_code or not (loaded.stdout and files.stdout):
         # systemctl ignores the question in a chroot, with status 0
         raise ParseError(msg("the output of systemctl is incomplete"))
-    units, unread = read_rows(_told(loaded.lines), _unit)
-    unit_files, more = read_rows(_told(files.lines), _unit_file)
+    units, unread = read_rows(_numbered_lines(loaded.lines), _unit)
+    unit_files, more = read_rows(_numbered_lines(files.lines), _unit_file)
     return partial(_units(units, unit_files), [*unread, *more])
 
 
@@ -69,7 +69,7 @@ def _units(units: list[tuple[str, str, str]], files: list[tuple[str, str]]) -> U
 _RUNS = ("active", "activating", "reloading")
 
 
-def _told(lines: list[str]) -> Iterator[tuple[int, str]]:
+def _numbered_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
     """The lines with text and their numbers, without the marks that systemctl puts before them."""
     plain = ((number, line.lstrip("●*× ")) for number, line in enumerate(lines, 1))
     return ((number, line) for number, line in plain if line.strip())

@@ -29,7 +29,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.passwd import (
     ACCOUNTS,
     EPOCH,
@@ -61,7 +61,7 @@ def _usable(
 
 def _whole(accounts: Accounts, sources: Sources | Absent, judgement: Judgement) -> Judgement:
     """`judgement`, but no pass where accounts exist that were not checked."""
-    return seen_here(judgement, sources, "passwd", also=accounts.nis)
+    return unless_more_sources(judgement, sources, "passwd", also=accounts.nis)
 
 
 _NO_PASSWORDS = not_applicable(msg("No account that can log in has a usable password"))

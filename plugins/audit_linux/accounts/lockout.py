@@ -35,7 +35,7 @@ from audit_linux.accounts.security_conf import (
     parse_faillock,
     scanned,
 )
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import (
     PAM,
     Outcomes,
@@ -230,7 +230,7 @@ def locks_of(pam: Pam, service: str, conf: dict[str, str]) -> set[Lock | None]:
     return _of(_TALLY, rules, conf) if found == {None} else found
 
 
-def _told(service: str, lock: Lock | None) -> tuple[Message, ...]:
+def _details(service: str, lock: Lock | None) -> tuple[Message, ...]:
     if lock is None:
         return (msg("{service}: failed logins never lock an account", service=service),)
     how = msg(
@@ -307,7 +307,7 @@ def _without(pam: Pam | None, over_ssh: Message | None, expected: Message) -> Ju
         never = [service for service in entrances(pam) if _never(pam, service)] if pam else []
     except Unresolved:
         never = []
-    detail = present(*(_told(service, None)[0] for service in never), over_ssh)
+    detail = present(*(_details(service, None)[0] for service in never), over_ssh)
     if detail:
         return failed(*detail, expected=expected)
     return undetermined(SETTINGS_UNREAD if pam else _STACKS_UNREAD, expected=expected)
@@ -366,7 +366,7 @@ def login_lockout(
     least = _Least(deny=max_deny, unlock=min_unlock, interval=min_interval)
     elsewhere = _elsewhere(known(sshd))
     judgement = _by_locks(found, least, present(without), present(elsewhere), expected)
-    return seen_here(judgement, sources, "passwd")
+    return unless_more_sources(judgement, sources, "passwd")
 
 
 class _Least(Struct, frozen=True, kw_only=True):
@@ -385,7 +385,7 @@ def _by_locks(
     expected: Message,
 ) -> Judgement:
     """What the locks of each service come to, beside what else is `bad` or doubtful."""
-    detail = _all_told(found)
+    detail = _all_details(found)
     verdicts = [
         {_good(k, least.deny, least.unlock, least.interval) for k in locks}
         for locks in found.values()
@@ -406,12 +406,12 @@ def _by_locks(
     return passed(*detail, expected=expected)
 
 
-def _all_told(found: dict[str, set[Lock | None]]) -> list[Message]:
+def _all_details(found: dict[str, set[Lock | None]]) -> list[Message]:
     return [
         detail
         for service, locks in found.items()
         for lock in sorted(locks, key=lambda k: (k is not None, str(k)))
-        for detail in _told(service, lock)
+        for detail in _details(service, lock)
     ]
 
 

@@ -45,7 +45,7 @@ from audit_linux.accounts.security_conf import (
     scanned,
     search_keys,
 )
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import (
     LOCAL_PROOF,
     PAM,
@@ -158,7 +158,7 @@ def _number(settings: dict[str, str], name: str, default: int) -> int:
     return value
 
 
-def _told(rule: Rule, settings: dict[str, str]) -> dict[str, str]:
+def _options(rule: Rule, settings: dict[str, str]) -> dict[str, str]:
     """What the module goes by: arguments before files. pam_pwquality passes over those it refuses,
     pam_cracklib reads no file."""
     given = [arg.partition("=")[::2] for arg in rule.args]
@@ -179,7 +179,7 @@ def _old(platform: Platform, module: str) -> bool:
 
 def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Quality:
     """What this quality module asks of a password; Unresolved for a value that is no number."""
-    old, options = _old(platform, rule.module), _told(rule, settings)
+    old, options = _old(platform, rule.module), _options(rule, settings)
     credits = [_number(options, name, int(old)) for name in _CREDITS]
     length = _number(options, "minlen", 9 if old else 8) - sum(c for c in credits if c > 0)
     needed = sum(-c for c in credits if c < 0)
@@ -194,7 +194,7 @@ def quality_of(rule: Rule, settings: dict[str, str], platform: Platform) -> Qual
 
 def _acts(reached: Reached, at: int, settings: dict[str, str]) -> bool:
     rule = reached[at]
-    on = rule.module == "pam_cracklib.so" or _number(_told(rule, settings), "enforcing", 1) != 0
+    on = rule.module == "pam_cracklib.so" or _number(_options(rule, settings), "enforcing", 1) != 0
     if not on or not enforced(reached, at):
         return False
     installed(rule)
@@ -403,7 +403,7 @@ def password_length_floor(
     except Unresolved as error:
         return _unresolved(error)
     judged = _agreed([_on_weakest(each, lambda q: _long(q, minimum), settings) for each in found])
-    return seen_here(_sure(judged, settings, *_bound(found)), sources, "passwd")
+    return unless_more_sources(_sure(judged, settings, *_bound(found)), sources, "passwd")
 
 
 def _long(quality: Quality, minimum: int) -> Judgement:
@@ -444,7 +444,7 @@ def password_quality(
         return _mixed(quality, min_length, min_classes)
 
     judged = _agreed([_on_weakest(each, judge, settings) for each in found])
-    return seen_here(_sure(judged, settings, *_bound(found)), sources, "passwd")
+    return unless_more_sources(_sure(judged, settings, *_bound(found)), sources, "passwd")
 
 
 def _mixed(quality: Quality, min_length: int, min_classes: int) -> Judgement:
@@ -517,7 +517,7 @@ def password_history(
         detail=msg("{count} earlier passwords are remembered", count=kept),
         expected=expected,
     )
-    return seen_here(_sure(judged, settings), sources, "passwd")
+    return unless_more_sources(_sure(judged, settings), sources, "passwd")
 
 
 def _kept(reached: Reached, values: dict[str, str]) -> tuple[int, Message | None]:

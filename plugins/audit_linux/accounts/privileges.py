@@ -29,7 +29,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.declared import declared
 from audit_linux.groups import GROUPS, Groups, groups_of
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.passwd import ACCOUNTS, SHADOW, Account, Accounts, Secret, moment
 from audit_linux.processes import FIRST_PERSON
 from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
@@ -84,7 +84,7 @@ def system_account_shells(
     count = sum(1 for account in accounts.rows if _service(account))
     judgement = passed(msg("{count} service accounts, none with a login shell", count=count),
                   expected=expected)  # fmt: skip
-    return seen_here(judgement, sources, "passwd", also=accounts.nis)
+    return unless_more_sources(judgement, sources, "passwd", also=accounts.nis)
 
 
 def _with_shell(accounts: Accounts, secrets: dict[str, Secret], now: datetime) -> list[Account]:
@@ -140,8 +140,8 @@ def root_groups(
     }
     services = {account.name for account in accounts.rows if not account.has_shell}
     bad = {name: who - services for name, who in there.items() if who - services}
-    beyond = _told(bad)
-    serving = _told({name: who & services for name, who in there.items()})
+    beyond = _labels(bad)
+    serving = _labels({name: who & services for name, who in there.items()})
     expected = msg("no members but administrators in: {names}", names=capped(groups_of_root))
     listed = _listed(accounts, groups)
     if beyond:
@@ -155,7 +155,7 @@ def root_groups(
 "give root rights: {names}", names=serving)  # fmt: skip
         return undetermined(detail, listed, expected=expected)
     none = msg("No account except administrators is in a group that gives root rights")
-    return seen_here(
+    return unless_more_sources(
         passed(none, listed, expected=expected), sources, "passwd", "group",
         also=tuple(dict.fromkeys((*accounts.nis, *groups.nis))),
     )  # fmt: skip
@@ -171,7 +171,7 @@ def _reasons(groups: Iterable[str]) -> Message | None:
     return msg("What their members can do: {reasons}", reasons=tuple(why)) if why else None
 
 
-def _told(members: dict[str, set[str]]) -> Values:
+def _labels(members: dict[str, set[str]]) -> Values:
     return capped(f"{name}: {', '.join(sorted(who))}" for name, who in members.items() if who)
 
 

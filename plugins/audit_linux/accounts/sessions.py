@@ -156,7 +156,7 @@ def _by_pam(reached: Reached, defs: LoginDefs | Absent | None) -> set[int | None
     # Without /etc/login.defs that of the vendor may hold (/usr/etc, openSUSE), which is not read.
     if own is None and (isinstance(defs, Absent) or (rules and defs is None)):
         return {None}
-    text = own if own is not None else _told(defs)
+    text = own if own is not None else _declared_umask(defs)
     mask = _AT_START if text is None else pam_mask(text)
     given = _AT_START if mask is None else mask
     if not rules:
@@ -164,7 +164,7 @@ def _by_pam(reached: Reached, defs: LoginDefs | Absent | None) -> set[int | None
     return {given, _grouped(given)} if "usergroups" in rules[-1].args else {given}
 
 
-def _told(defs: LoginDefs | Absent | None) -> str | None:
+def _declared_umask(defs: LoginDefs | Absent | None) -> str | None:
     return defs.searched.get("umask") if isinstance(defs, LoginDefs) else None
 
 
@@ -190,7 +190,7 @@ def umask(
     expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
     found = umasks(startup)
     defaults = _defaults(defs, pam)
-    detail = [*_told_masks(found, defs)]
+    detail = [*_mask_doubts(found, defs)]
     if open_to_all := _open(defs, defaults):
         return failed(*detail, *open_to_all, expected=expected)
     values = {mask_of(s.text) for s in found}
@@ -206,7 +206,7 @@ def umask(
     return expect(good == {True}, detail=tuple(detail), expected=expected)
 
 
-def _told_masks(found: tuple[Setting, ...], defs: LoginDefs | Absent | None) -> Iterator[Message]:
+def _mask_doubts(found: tuple[Setting, ...], defs: LoginDefs | Absent | None) -> Iterator[Message]:
     if found:
         yield msg("umask in start-up files (? where a condition decides): {settings}",
                   settings=_detail(found))  # fmt: skip

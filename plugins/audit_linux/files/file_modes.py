@@ -33,7 +33,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.find_errors import refused
 from audit_linux.groups import GROUPS, Groups
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.passwd import ACCOUNTS, Accounts
 
 
@@ -297,7 +297,7 @@ def home_modes(
     doubts = _home_doubts([mode for mode, _ in found], unseen)
     if doubts:
         return undetermined(fine, *doubts, expected=expected)
-    return seen_here(passed(fine, expected=expected), sources, "passwd")
+    return unless_more_sources(passed(fine, expected=expected), sources, "passwd")
 
 
 def _home_doubts(found: list[Mode], unseen: list[str]) -> list[Message]:

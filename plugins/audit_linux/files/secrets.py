@@ -148,7 +148,7 @@ def _sets(value: str, unlike: str) -> tuple[str, ...]:
     return ("-exec", _SED, "-nE", *(word for line in script for word in ("-e", line)), "{}", ";")
 
 
-def _told(kind: str) -> tuple[str, ...]:
+def _record(kind: str) -> tuple[str, ...]:
     return "-printf", f"{kind} %m %U %p\\0"
 
 
@@ -171,22 +171,22 @@ def search(top: str = "") -> tuple[str, ...]:
     kinds = [
         part
         for kind, by, name, pattern in _KINDS
-        for part in ("-o", by, name, *_grep(pattern), *_told(kind))
+        for part in ("-o", by, name, *_grep(pattern), *_record(kind))
     ]
     keys = (
         "-o", "-path", "*/.ssh/*", *_grep("PRIVATE KEY-----", "-qF"),
-        "(", *_grep(_OPENSSH_PLAIN, "-qF"), *_told(_PLAIN_KEY),
-        "-o", *_grep(_PEM), "-not", *_grep("ENCRYPTED", "-qF"), *_told(_PLAIN_KEY),
-        "-o", *_told(_KEY), ")",
+        "(", *_grep(_OPENSSH_PLAIN, "-qF"), *_record(_PLAIN_KEY),
+        "-o", *_grep(_PEM), "-not", *_grep("ENCRYPTED", "-qF"), *_record(_PLAIN_KEY),
+        "-o", *_record(_KEY), ")",
     )  # fmt: skip
     return (
         "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", "-maxdepth", _DEEP,
-        "-type", "d", "(", *elsewhere, "-prune", "-o", *_told("d"), ")",
+        "-type", "d", "(", *elsewhere, "-prune", "-o", *_record("d"), ")",
         "-o", "-type", "f", "-size", f"-{_BIG}",
         "(", *startup, "(", *_grep(rf"^{_B}*{_NAME}{_VALUE}"),
         "-o", *_grep(f"{_EXPORT}{_NAME}{_VALUE}", "-qiE"), ")",
-        "(", *_sets(_STRONG, f"({_NO_VALUE}|{_PLACEHOLDER})"), *_told(_SETS),
-        "-o", *_sets(_VALUE, _NO_VALUE), *_told(_MAYBE), ")", *kinds, *keys, ")",
+        "(", *_sets(_STRONG, f"({_NO_VALUE}|{_PLACEHOLDER})"), *_record(_SETS),
+        "-o", *_sets(_VALUE, _NO_VALUE), *_record(_MAYBE), ")", *kinds, *keys, ")",
     )  # fmt: skip
 
 

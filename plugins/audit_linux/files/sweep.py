@@ -106,7 +106,7 @@ def _any(*tests: tuple[str, ...]) -> tuple[str, ...]:
 _SPECIAL = _any(("!", "-gid", "0"), ("!", "-uid", "0"), ("-perm", "/6133"))
 
 
-def _told(mark: str) -> tuple[str, str]:
+def _printed(mark: str) -> tuple[str, str]:
     return ("-printf", rf"\0{mark} {_RECORD}")
 
 
@@ -121,12 +121,12 @@ def argv(*starts: str) -> tuple[str, ...]:
     )
     looked_at = (
         # Few files are not of root: the names of users are looked up for them only.
-        _any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")) + _told("U"),
-        ("-type", "f", "-perm", "/6000", *_told("S")),
-        ("-perm", "-0002", *open_, *_told("W")),
+        _any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")) + _printed("U"),
+        ("-type", "f", "-perm", "/6000", *_printed("S")),
+        ("-perm", "-0002", *open_, *_printed("W")),
         (*_any(("-type", "d"), ("-type", "f", "-perm", "/0111")),
          *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
-         "(", *near, *_told("O"), ")"),  # in brackets: find puts a bare -path before all else
+         "(", *near, *_printed("O"), ")"),  # in brackets: find puts a bare -path before all else
         # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.
         ("-type", "l", "(", "-lname", "/[!uelbp]*",
          "(", *near, "-printf", r"\0L %l\0%p\0", ")", ")"),

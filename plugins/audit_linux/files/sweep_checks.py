@@ -85,7 +85,7 @@ def _inert(path: str, mounts: Mounts | Absent) -> bool:
     return at is not None and (at.nosuid or at.image)
 
 
-def _not_seen(sweep: Sweep, mounts: Mounts | Absent) -> tuple[Message, ...]:
+def _left_out(sweep: Sweep, mounts: Mounts | Absent) -> tuple[Message, ...]:
     """What the search left out, for the reader of a pass."""
     rows = mounts.rows if isinstance(mounts, Mounts) else ()
     away = [f"{row.path} ({row.type})" for row in rows if row.left_out]
@@ -109,7 +109,7 @@ def _hidden(mounts: Mounts | Absent) -> tuple[str, ...]:
 def _settled(judgement: Judgement, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
     """`judgement` with what was left out; undetermined where a local file system was left out."""
     hidden = _hidden(mounts)
-    detail_ = (*judgement.detail, *_not_seen(sweep, mounts))
+    detail_ = (*judgement.detail, *_left_out(sweep, mounts))
     if hidden:
         detail = msg("Local file systems that were not searched: {names}", names=capped(hidden))
         return undetermined(*detail_, detail, expected=judgement.expected)

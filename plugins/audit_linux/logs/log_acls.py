@@ -55,7 +55,7 @@ class Acl(Struct, frozen=True, kw_only=True):
 _TOP = "/var/log"
 _ENTRY = re.compile(r"(default:)?(user|group|mask|other):([0-9]{0,10}):([r-][w-][x-])(?:\s+#.*)?")
 _LS = re.compile(r"([-d])[-rwxsStT]{3}([-rwxsS]{3})[-rwxtT]{3}\+ +[0-9]+ +[0-9]+ +[0-9]+ .*?(/.*)")
-_SEEN = re.compile(r"[-d][-rwxsStT]{9}[.+]? ")
+_LS_LINE = re.compile(r"[-d][-rwxsStT]{9}[.+]? ")
 _HARMLESS = (b": Permission denied", b": No such file or directory")
 
 
@@ -113,13 +113,13 @@ def parse_marks(answer: Answer) -> tuple[Acl, ...] | Partial:
     _check_complaints(answer)
     if not answer.lines:
         raise ParseError(msg("not output of ls"))
-    rows, problems = read_rows(enumerate(answer.lines, 1), _seen)
+    rows, problems = read_rows(enumerate(answer.lines, 1), _acl_of_ls)
     return partial(tuple(acl for acl in rows if acl is not None), problems)
 
 
-def _seen(line: str) -> Acl | None:
+def _acl_of_ls(line: str) -> Acl | None:
     """The access list that a line of ls tells of, if it does."""
-    if not _SEEN.match(line):
+    if not _LS_LINE.match(line):
         raise ParseError(msg("not a line of ls: {line}", line=verbatim(line)))
     return _marked(line) if line[10] == "+" else None
 

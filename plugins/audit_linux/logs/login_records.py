@@ -188,7 +188,7 @@ def _newest(logins: tuple[Login, ...] | None) -> datetime | None:
     return max(times, default=None)
 
 
-def _told(name: Message, at: datetime) -> Message:
+def _at_time(name: Message, at: datetime) -> Message:
     return msg("{what}: {time}", what=name, time=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
@@ -224,12 +224,12 @@ def login_recording(
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
     last = next(iter(known(samples) or ()), None)
     trail = known(audited) or AuditedLogin()
-    detail = (*_seen(last, when, login, lasting), *present(trail.as_message))
+    detail = (*_newest_records(last, when, login, lasting), *present(trail.as_message))
     if _is_kept(last, when if lasting is True else None, trail, login):
         return passed(*detail, expected=expected)
-    unseen = not trail.readable or bool(_told_gaps(samples, journaled, audited))
+    unseen = not trail.readable or bool(_gap_details(samples, journaled, audited))
     if login is None or unseen or (isinstance(lasting, Absent) and _is_newer(when, login)):
-        gaps = _told_gaps(samples, journaled, tree, logins, audited)
+        gaps = _gap_details(samples, journaled, tree, logins, audited)
         return undetermined(*detail, *_gaps(gaps, login), expected=expected)
     if elsewhere := _elsewhere(tree, login, *daemons):
         return undetermined(*detail, *elsewhere, expected=expected)
@@ -244,7 +244,7 @@ def _is_kept(
     return any(_is_newer(record, login) for record in records)
 
 
-def _told_gaps(*values: Any) -> tuple[Message, ...]:
+def _gap_details(*values: Any) -> tuple[Message, ...]:
     return tuple(value.detail for value in values if isinstance(value, Absent))
 
 
@@ -290,7 +290,7 @@ def _is_newer(record: datetime | None, login: datetime | None) -> bool:
     return record is not None and login is not None and record >= login - _SLACK
 
 
-def _seen(
+def _newest_records(
     last: Sample | None,
     journaled: datetime | None,
     login: datetime | None,
@@ -299,8 +299,8 @@ def _seen(
     in_journal = msg("Newest record of a login program in the journal")
     return present(
         msg("Newest record: {record}", record=last.text) if last else None,
-        _told(in_journal, journaled) if journaled else None,
-        _told(msg("Newest login (lastlog)"), login) if login else None,
+        _at_time(in_journal, journaled) if journaled else None,
+        _at_time(msg("Newest login (lastlog)"), login) if login else None,
         msg("The journal is kept in memory only") if lasting is False else None,
     ) or (msg("No record about a login was found"),)
 

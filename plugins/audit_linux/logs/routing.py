@@ -138,7 +138,7 @@ def _best(routes: Iterable[Route]) -> Fate:
     )
 
 
-def _told(facility: str, routes: list[Route]) -> Message:
+def _facility_text(facility: str, routes: list[Route]) -> Message:
     """What becomes of the records of a facility."""
     own = [route for route in routes if route.facility == facility]
     doubts = capped(dict.fromkeys(d for route in own for d in (*route.doubts, *route.perhaps)))
@@ -200,9 +200,9 @@ def log_routing(
     """
     expected = msg("records of auth and authpriv in a file, in a journal on disk, or on another "
                    "machine")  # fmt: skip
-    daemons = _seen(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
+    daemons = _daemon_state(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
     routes, place = _routes(daemons), _journal(daemons)
-    detail = (*_daemons(daemons, place), *(_told(f, routes) for f in _facilities(routes)))
+    detail = (*_daemons(daemons, place), *(_facility_text(f, routes) for f in _facilities(routes)))
     journal_seen = place is JournalStorage.DISK and _has_journal(tree)
     if not journal_seen and (lost := _lost(routes)):
         beside = _audit_trail(processes, audited, tree)
@@ -232,7 +232,7 @@ def _audit_trail(
     return present(audited.as_message, ask)
 
 
-def _seen(
+def _daemon_state(
     processes: tuple[Process, ...],
     read: Mapping[str, Forwards | Absent | None],
     journal: JournalConf | Absent | None,

@@ -62,7 +62,7 @@ def input_chains(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     """
     listed = tuple(chain for table in tables for chain in table or ())
     own = [chain for chain in listed if chain.tool == "iptables"]
-    return tuple(dict.fromkeys((*_whole(nft or (), own), *_not_told(own, listed))))
+    return tuple(dict.fromkeys((*_whole(nft or (), own), *_not_repeated(own, listed))))
 
 
 def _whole(nft: Ruleset, own: list[Chain]) -> Iterator[Chain]:
@@ -72,7 +72,7 @@ def _whole(nft: Ruleset, own: list[Chain]) -> Iterator[Chain]:
     return (c for c in nft if (c.family, c.table) not in shown & foreign)
 
 
-def _not_told(own: list[Chain], listed: Ruleset) -> Iterator[Chain]:
+def _not_repeated(own: list[Chain], listed: Ruleset) -> Iterator[Chain]:
     """Those of iptables itself, and those of other tools that it does not tell, in their order."""
     of_iptables = {structs.replace(c, tool="") for c in own}
     return (
@@ -122,7 +122,7 @@ def _refused(packet: str, interface: str, chains: Chains) -> bool:
     )
 
 
-def _told(chain: Chain, chains: Chains) -> Message:
+def _chain_text(chain: Chain, chains: Chains) -> Message:
     every = {verdict_on(packet, "", chain, chains) for packet in chain.packets}
     name = f"{chain.tool} {chain.family} {chain.table} {chain.name}"
     count = len(chain.rules)
@@ -224,7 +224,7 @@ class _Input(Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> Message:
         """Each input chain, and what disable_ipv6 says."""
-        lines = (_told(c, self.chains) for c in self.ruleset if c.hook == "input")
+        lines = (_chain_text(c, self.chains) for c in self.ruleset if c.hook == "input")
         return msg("Input chains: {chains}; disable_ipv6={state}", chains=capped_messages(lines),
                    state=self.ipv6)  # fmt: skip
 

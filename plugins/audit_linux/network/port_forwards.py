@@ -62,7 +62,7 @@ def _option(words: list[str], *names: str) -> str:
     return ""
 
 
-def _told(ports: str) -> str:
+def _short_ports(ports: str) -> str:
     return ports if len(ports) <= _MOST_PORTS else ""
 
 
@@ -73,7 +73,7 @@ def _saved(words: list[str]) -> Iterator[Published]:
         return
     if _OWN.match(_option(words, "-d")) or _option(words, "-i") == "lo":
         return
-    ports = _told(_option(words, "--dport", "--dports").replace(":", "-"))
+    ports = _short_ports(_option(words, "--dport", "--dports").replace(":", "-"))
     here = target == "REDIRECT"
     to = (":" * here + _option(words, "--to-destination", "--to-ports"))[:_TEXT]
     yield Published(protocol=_option(words, "-p")[:_TEXT], ports=ports, to=to, here=here)
@@ -156,7 +156,7 @@ def _listed(expr: Any) -> Iterator[Published]:
         here = key == "redirect"
         to = ":" * here + _to(value)
         protocol, ports = _asked_port(conditions)
-        ports_ = _told(",".join(ports))
+        ports_ = _short_ports(",".join(ports))
         yield Published(protocol=protocol[:_TEXT], ports=ports_, to=to, here=here)
 
 

@@ -140,10 +140,10 @@ def redis_password(files: ServiceFiles, service: Service) -> ServiceState:
             (doubtful if reader.missing else open_).append(text)
         elif one.last("bind") is not None:
             doubtful.append(text)
-    return _seen(open_, doubtful, missing, own, service)
+    return _service_state(open_, doubtful, missing, own, service)
 
 
-def _seen(
+def _service_state(
     open_: list[str],
     doubtful: list[str],
     missing: list[str],

@@ -27,7 +27,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.declared import declared
 from audit_linux.groups import GROUPS, Groups, groups_of
-from audit_linux.nsswitch import ELSEWHERE, Sources, seen_here
+from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
 from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
@@ -57,7 +57,7 @@ def _mighty(grant: Grant) -> bool:
     return _as_root(grant) or bool(_GROUPS_OF_ROOT & set(grant.groups))
 
 
-def _told(grant: Grant) -> str:
+def _grant_text(grant: Grant) -> str:
     return f"{','.join(w for w in grant.who if w not in _ROOT)} = {grant.command}"
 
 
@@ -119,7 +119,7 @@ def _free(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[s
     for at, grant in _of_others(sudoers):
         if grant.no_password and not order.overruled(at, grant, denied=False):
             what = Risk.ROOT if grant.setenv else risk(grant.command)
-            found.setdefault(what, []).append(_told(grant))
+            found.setdefault(what, []).append(_grant_text(grant))
     return found
 
 
@@ -240,7 +240,7 @@ def sudo_password(
 ) -> Judgement:
     """Nobody becomes root through sudo without a password."""
     if sudoers is None:
-        return seen_here(_NO_SUDO, sources, "sudoers")
+        return unless_more_sources(_NO_SUDO, sources, "sudoers")
     free = _free(sudoers, groups)
     expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
     opened = _open(sudoers, free)
@@ -259,7 +259,7 @@ def sudo_password(
     doubts = _doubts(sudoers, free, known(pam))
     if doubts:
         return undetermined(*doubts, expected=expected)
-    return seen_here(passed(*detail, expected=expected), sources, "sudoers")
+    return unless_more_sources(passed(*detail, expected=expected), sources, "sudoers")
 
 
 def _by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[Grant]]:
@@ -276,7 +276,7 @@ def _by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, lis
 
 def _beyond(grants: list[Grant], admins: frozenset[str]) -> Values:
     """Those of `grants` that others than the administrators have, for a reader."""
-    return capped(_told(grant) for grant in grants if set(grant.who) - admins - _ROOT)
+    return capped(_grant_text(grant) for grant in grants if set(grant.who) - admins - _ROOT)
 
 
 def _entitled(full: list[Grant], groups: Groups | None) -> Values:
@@ -314,7 +314,7 @@ def sudo_scope(
 ) -> Judgement:
     """Only root and the administrators' groups may run any command through sudo."""
     if sudoers is None:
-        return seen_here(_NO_SUDO, sources, "sudoers")
+        return unless_more_sources(_NO_SUDO, sources, "sudoers")
     admins |= {f"%{name}" for name in declared(target, "admin_groups") or ()}
     found = _by_risk(sudoers, groups)
     beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
@@ -331,10 +331,12 @@ def sudo_scope(
     doubts += [_unread(sudoers)] if sudoers.unread else []
     if doubts:
         return undetermined(detail, *rights, *doubts, expected=expected)
-    return seen_here(passed(detail, *rights, expected=expected), sources, "sudoers", "passwd")
+    return unless_more_sources(
+        passed(detail, *rights, expected=expected), sources, "sudoers", "passwd"
+    )
 
 
-_MOST_TOLD = 3  # commands of an account in the record
+_MOST_COMMANDS = 3  # commands of an account in the record
 
 
 def _rights(
@@ -368,8 +370,8 @@ def _commands(sudoers: Sudoers, of_whom: dict[str, list[int]], called: frozenset
     places = sorted({at for name in called for at in of_whom.get(name, ())})
     found = [sudoers.grants[at] for at in places]
     commands = dict.fromkeys(f"({','.join(g.runas)}) {g.command}" for g in found)
-    more = f", +{len(commands) - _MOST_TOLD}" if len(commands) > _MOST_TOLD else ""
-    return ", ".join([*commands][:_MOST_TOLD]) + more or "-"
+    more = f", +{len(commands) - _MOST_COMMANDS}" if len(commands) > _MOST_COMMANDS else ""
+    return ", ".join([*commands][:_MOST_COMMANDS]) + more or "-"
 
 
 def _any_command(names: Values) -> Message:

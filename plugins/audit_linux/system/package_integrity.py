@@ -183,11 +183,12 @@ def _doubts(rows: list[Differing], programs: list[Differing]) -> tuple[Message, 
     """What may hide a changed program: files that are missing, were not compared, or differ."""
     other = [row.path for row in rows if row.changed]
     return present(
-        _told(msg("Missing, though their packages are installed: {names}",
+        _unless_empty(msg("Missing, though their packages are installed: {names}",
                   names=_paths(row for row in programs if row.marks == "missing"))),
-        _told(msg("Could not be compared, for which root is needed: {names}",
+        _unless_empty(msg("Could not be compared, for which root is needed: {names}",
                   names=_paths(row for row in programs if row.unread))),
-        _told(msg("Other files of packages that were changed: {names}", names=capped(other))),
+        _unless_empty(msg("Other files of packages that were changed: {names}",
+                          names=capped(other))),
     )  # fmt: skip
 
 
@@ -195,7 +196,7 @@ def _paths(rows: Iterator[Differing]) -> Values:
     return capped(row.path for row in rows)
 
 
-def _told(detail: Message) -> Message | None:
+def _unless_empty(detail: Message) -> Message | None:
     return detail if detail.args.get("names") else None
 
 

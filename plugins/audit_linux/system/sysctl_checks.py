@@ -116,7 +116,7 @@ def settings_persistent(
     live = {**sysctl, **(known(more) or {})}
     drifts = _drifts(live, files, platform["init"], keys)
     expected = msg("the same values in /proc/sys and in sysctl.d")
-    found = _told(drifts, keys)
+    found = _drift_details(drifts, keys)
     if found and not files.scripts and isinstance(boot, Boot):
         return failed(*found, expected=expected)
     doubts = [*found, *_doubts(files, drifts)]
@@ -140,7 +140,7 @@ def _drifts(
     return [Drift(key=key, live=live[key], boot=at_boot(files, key, init)) for key in chosen]
 
 
-def _told(drifts: list[Drift], keys: frozenset[str]) -> list[Message]:
+def _drift_details(drifts: list[Drift], keys: frozenset[str]) -> list[Message]:
     lost = [d.text for d in drifts if d.lost]
     idle = [d.text for d in drifts if d.not_applied]
     unset = [d.text for d in drifts if d.unset and d.key in keys]

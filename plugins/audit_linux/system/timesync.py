@@ -120,7 +120,7 @@ TIMESYNC = fact(
 )
 
 
-def _told(sync: Sync) -> Message:
+def _sync_text(sync: Sync) -> Message:
     if sync.offset_s is None:
         return msg("{service} reports that the clock is synchronised, without an offset",
                    service=sync.service)  # fmt: skip
@@ -154,12 +154,12 @@ def time_sync(
     if not daemons and all(s.service == "systemd" for s in good):
         # The kernel keeps its flag for hours after the service was stopped.
         idle = msg("No time service is running (looked for {names})", names=DAEMONS)
-        return undetermined(*map(_told, good), idle, expected=expected)
+        return undetermined(*map(_sync_text, good), idle, expected=expected)
     sync = next((s for s in good if s.offset_s is not None), good[0])
     near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
     fresh = sync.age_s is None or sync.age_s <= max_age_s
     age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
-    detail = (_told(sync),) if sync.age_s is None else (_told(sync), age)
+    detail = (_sync_text(sync),) if sync.age_s is None else (_sync_text(sync), age)
     return expect(near and fresh, detail=detail, expected=expected)
 
 
