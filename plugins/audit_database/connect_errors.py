@@ -13,13 +13,15 @@ def no_connection(place: str, words: str) -> ConnectError:
     """There is no connection to `place`; `words` are those of the driver or the system."""
     return ConnectError(
         Reason.UNREACHABLE,
-        msg("{place}: no connection: {error}", place=place, error=_said(words)),
+        msg("{place}: no connection: {error}", place=place, error=_error_text(words)),
     )
 
 
 def no_tls(place: str, words: str) -> ConnectError:
     """The server at `place` speaks without TLS only."""
-    why = msg("{place}: the server does not offer TLS: {error}", place=place, error=_said(words))
+    why = msg(
+        "{place}: the server does not offer TLS: {error}", place=place, error=_error_text(words)
+    )
     if not words:
         why = msg("{place}: the server does not offer TLS", place=place)
     remedy = msg("Enable TLS on the server; `tls: plain` sends the login readable")
@@ -28,15 +30,17 @@ def no_tls(place: str, words: str) -> ConnectError:
 
 def not_verified(place: str, words: str) -> ConnectError:
     """TLS failed, or the certificate is not one that is accepted."""
-    why = msg("{place}: the server could not be verified: {error}", place=place, error=_said(words))
+    why = msg(
+        "{place}: the server could not be verified: {error}", place=place, error=_error_text(words)
+    )
     return ConnectError(Reason.UNREACHABLE, why, remedy=_VERIFY)
 
 
 def refused(place: str, words: str) -> ConnectError:
     """The login was refused, which counts."""
-    why = msg("{place}: the login was refused: {error}", place=place, error=_said(words))
+    why = msg("{place}: the login was refused: {error}", place=place, error=_error_text(words))
     return ConnectError(Reason.NOT_PERMITTED, why, refused=True)
 
 
-def _said(words: str) -> Verbatim:
+def _error_text(words: str) -> Verbatim:
     return verbatim(words.strip()[:500])

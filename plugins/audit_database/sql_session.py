@@ -117,7 +117,7 @@ class SqlSession(Closing):
         failure = self._server.failure(error)
         if failure is None:
             raise error
-        error_text = told_by(self._server.text(error))
+        error_text = error_message(self._server.text(error))
         if failure.lost:
             raise ConnectError(Reason.UNREACHABLE, error_text) from error
         if failure.status is Status.NOT_PERMITTED and request.grants:
@@ -151,6 +151,6 @@ class _Taken:
             self.add(encoded_row(row))
 
 
-def told_by(words: str) -> Message:
+def error_message(words: str) -> Message:
     """The error text of a server as a message: verbatim, at most 500 characters."""
     return msg("{error}", error=verbatim(words.strip()[:500]))

@@ -99,7 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         text = self.get(name).split(".", 1)[0]
         return int(text) if text.isascii() and text.isdigit() else None
 
-    def told(self, *names: str) -> Message:
+    def as_message(self, *names: str) -> Message:
         """The settings `names` with their values, for a record; `-` where there is none."""
         pairs = (f"{name} = {self.get(name) or '-'}" for name in names)
         return msg("{values}", values=", ".join(pairs))

@@ -97,7 +97,7 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     found = read_scan(answer.stdout, address, asked.ports)
     if isinstance(found, Absent):
         return found
-    return _seen_twice(address, found, _second_look(answer.stderr))
+    return _after_second_scan(address, found, _second_look(answer.stderr))
 
 
 def _second_look(raw: bytes) -> SecondCheck:
@@ -107,7 +107,7 @@ def _second_look(raw: bytes) -> SecondCheck:
         raise ParseError(msg("not a second check: {error}", error=verbatim(str(error)))) from error
 
 
-def _seen_twice(address: str, scan: Scan, second: SecondCheck) -> Ports:
+def _after_second_scan(address: str, scan: Scan, second: SecondCheck) -> Ports:
     """What stands after the second look: its word counts where the two differ."""
     answered, unanswered = _numbers(second.answered), _numbers(second.unanswered)
     unconfirmed = scan.open & unanswered

@@ -45,7 +45,7 @@ PROTECTED, _PROTECTED_ROWS = all_sessions(
 FACTS = (PROTECTED, _PROTECTED_ROWS)
 
 
-def _told(rules: tuple[Rule, ...] | list[Rule]) -> tuple[str, ...]:
+def _texts(rules: tuple[Rule, ...] | list[Rule]) -> tuple[str, ...]:
     return tuple(rule.text for rule in rules)
 
 
@@ -57,7 +57,7 @@ def hba_trust(auth: ClientAuth) -> Judgement:
     """Nobody is let in without proving who he is (trust in pg_hba.conf)."""
     trusting = auth.by(("trust",))
     if trusting:
-        return failed(msg("Rules that let in anybody: {rules}", rules=_told(trusting)))
+        return failed(msg("Rules that let in anybody: {rules}", rules=_texts(trusting)))
     methods = sorted({rule.auth_method or "" for rule in auth.admitting})
     return passed(msg("Methods in use: {methods}", methods=", ".join(methods) or "-"))
 
@@ -74,7 +74,7 @@ def hba_methods(auth: ClientAuth) -> Judgement:
         or (rule.auth_method == "ident" and rule.remote)
     ]  # fmt: skip
     if bad:
-        return failed(msg("Rules with weak methods: {rules}", rules=_told(bad)))
+        return failed(msg("Rules with weak methods: {rules}", rules=_texts(bad)))
     return passed(msg("No rule with password without TLS, and none with ident"))
 
 
@@ -103,7 +103,7 @@ def tls_enforced(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
     remote = [] if rules is None else [rule for rule in rules.admitting if rule.remote]
     plain = [rule for rule in remote if "plain" in rule.ways]
     if plain:
-        return failed(msg("Rules that take connections without TLS: {rules}", rules=_told(plain)))
+        return failed(msg("Rules that take connections without TLS: {rules}", rules=_texts(plain)))
     if rules is not None and not remote:
         return passed(msg("No rule lets other machines in"))
     return _tls_settings(settings, absent=isinstance(auth, Absent))
@@ -160,10 +160,10 @@ def second_factor(auth: ClientAuth) -> Judgement:
     outside = [r for r in remote if r.auth_method in ELSEWHERE - {"cert"} and not _two_factors(r)]
     single = [r for r in remote if r not in outside and not _two_factors(r)]
     if single:
-        return failed(msg("Rules with one factor: {rules}", rules=_told(single)))
+        return failed(msg("Rules with one factor: {rules}", rules=_texts(single)))
     if outside:
-        return undetermined(msg("Factors are asked for elsewhere: {rules}", rules=_told(outside)))
-    return passed(msg("Certificate and password: {rules}", rules=_told(remote)))
+        return undetermined(msg("Factors are asked for elsewhere: {rules}", rules=_texts(outside)))
+    return passed(msg("Certificate and password: {rules}", rules=_texts(remote)))
 
 
 @check(
@@ -215,7 +215,7 @@ def listen_addresses(settings: Settings, auth: ClientAuth | Absent) -> Judgement
         return undetermined(listens)
     wide = [rule for rule in rules.admitting if rule.everywhere]
     if wide:
-        return failed(listens, msg("Rules for all addresses: {rules}", rules=_told(wide)))
+        return failed(listens, msg("Rules for all addresses: {rules}", rules=_texts(wide)))
     return passed(listens, msg("No rule for all addresses"))
 
 

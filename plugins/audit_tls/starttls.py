@@ -88,7 +88,7 @@ def _words(text: str) -> Verbatim:
     return verbatim("".join(c if c.isprintable() else "?" for c in text[:_WORDS]))
 
 
-def _as_told(text: str) -> Message:
+def _server_words(text: str) -> Message:
     return msg("{words}", words=_words(text))
 
 
@@ -109,7 +109,7 @@ def _expect(plain: Plain, code: str, other: type[Trouble] = NotServed) -> list[s
     """The texts of a reply with `code`; `other` is what another reply means, but for 4xx."""
     found, texts = _reply(plain)
     if found != code:
-        raise (NotServed if found[0] == "4" else other)(_as_told(f"{found} {texts[-1]}"))
+        raise (NotServed if found[0] == "4" else other)(_server_words(f"{found} {texts[-1]}"))
     return texts
 
 
@@ -132,14 +132,16 @@ def _imap(plain: Plain) -> None:
     while line.startswith("* "):
         line = plain.line()
     if not line.upper().startswith("A1 OK"):
-        raise Declined(_as_told(line)) if line.startswith("a1 ") else NotTls(_as_told(line))
+        raise (
+            Declined(_server_words(line)) if line.startswith("a1 ") else NotTls(_server_words(line))
+        )
 
 
 def _imap_greeting(greeting: str) -> Trouble:
     """What a greeting means that is not OK; after PREAUTH no TLS can begin (RFC 9051 7.1.4)."""
     word = greeting.upper()
     kind = Declined if word.startswith("* PREAUTH") else NotServed
-    return (kind if word.startswith("* ") else NotTls)(_as_told(greeting))
+    return (kind if word.startswith("* ") else NotTls)(_server_words(greeting))
 
 
 def _pop3(plain: Plain) -> None:
@@ -147,7 +149,7 @@ def _pop3(plain: Plain) -> None:
         plain.send(sent)
         line = plain.line()
         if not line.startswith("+OK"):
-            raise (refused if line.startswith("-ERR") else NotTls)(_as_told(line))
+            raise (refused if line.startswith("-ERR") else NotTls)(_server_words(line))
 
 
 def _ftp(plain: Plain) -> None:
@@ -192,7 +194,7 @@ def _postgres(plain: Plain) -> None:
     plain.send(b"\0\0\0\x08\x04\xd2\x16\x2f")
     found = plain.take(1)
     if found == b"N":
-        raise Declined(_as_told("N"))
+        raise Declined(_server_words("N"))
     if found == b"E":
         raise NotServed(msg("PostgreSQL reports an error in place of an answer"))
     if found != b"S":

@@ -138,8 +138,8 @@ def test_keys_that_the_server_told_after_the_login_cost_no_connection(
     for more, keys in (
         (b"\0\0\0\1a\0\0\0\0", (b"a", b"")), (b"", ()), (b"\0\0\0\2a", ()), (b"\0\0", ()),
     ):  # fmt: skip
-        assert _library._told_keys(begin + more) == keys
-    assert _library._told_keys(struct.pack(">I", 23) + b"hostkeys-prove-0@x.com\0\0") == ()
+        assert _library._sent_keys(begin + more) == keys
+    assert _library._sent_keys(struct.pack(">I", 23) + b"hostkeys-prove-0@x.com\0\0") == ()
 
 
 def test_a_busy_server_is_asked_again(weak: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from audit_core.model.errors import ConfigError
 from audit_shell.key_exchange import StoredKeyExchange
 from audit_shell.scripts import Ended, ScriptReply
 from audit_shell.ssh._access import SshAccess, check
-from audit_shell.ssh._error_text import as_message, no_end, told
+from audit_shell.ssh._error_text import as_message, no_end, text_of
 from audit_shell.ssh._exchange import Exchange
 from audit_shell.ssh._link import GRACE_S, Link, Watchdog
 from audit_shell.ssh._login import reach
@@ -120,7 +120,7 @@ class SshSession(Closing):
                 ended, detail = exchange.carry_out(deadline)
             except Exception as error:  # noqa: BLE001 (the library passes on whatever broke in it)
                 late = time.monotonic() >= deadline
-                ended, detail = Ended.DEADLINE if late else Ended.CLOSED, as_message(told(error))
+                ended, detail = Ended.DEADLINE if late else Ended.CLOSED, as_message(text_of(error))
         if watchdog.fired and ended is Ended.CLOSED:  # closed by us, not by the server
             ended = Ended.DEADLINE
         with Watchdog(self._link.cut, _KILL_S + GRACE_S):

@@ -6,12 +6,12 @@ from audit_core.model import Item, Message, msg, verbatim
 from audit_core.text.system_errors import os_error
 from audit_shell.scripts import no_end, too_much
 
-__all__ = ["GONE", "as_message", "no_end", "plain", "told", "too_much"]
+__all__ = ["GONE", "as_message", "no_end", "plain", "text_of", "too_much"]
 
 GONE = msg("the server closed the connection")
 
 
-def told(error: BaseException) -> Item:
+def text_of(error: BaseException) -> Item:
     """The text of `error`: our own, the system's, or a library's as a short line of ASCII."""
     if isinstance(error, EOFError):
         return GONE
@@ -21,7 +21,7 @@ def told(error: BaseException) -> Item:
 
 
 def as_message(item: Item) -> Message:
-    """`told` as a message of its own."""
+    """`item` as a message of its own."""
     return item if isinstance(item, Message) else Message(id="{text}", args={"text": item})
 
 

@@ -125,13 +125,13 @@ def _client() -> type[paramiko.Transport]:
         host_keys: tuple[bytes, ...] = ()
 
         def _parse_global_request(self, m: Any) -> Any:
-            self.host_keys = _told_keys(m.get_remainder()) or self.host_keys
+            self.host_keys = _sent_keys(m.get_remainder()) or self.host_keys
             return super()._parse_global_request(m)
 
     return Client
 
 
-def _told_keys(request: bytes) -> tuple[bytes, ...]:
+def _sent_keys(request: bytes) -> tuple[bytes, ...]:
     """The keys in the global request that tells them; none in another, or in a broken one."""
     head = struct.pack(">I", len(_HOST_KEYS)) + _HOST_KEYS
     at, keys = len(head) + 1, list[bytes]()  # after the name: whether a reply is wanted

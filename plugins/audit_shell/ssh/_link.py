@@ -15,7 +15,7 @@ from audit_core.model import ConnectError, Message, Reason, SessionInfo, msg
 from audit_core.text.system_errors import os_error
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
-from audit_shell.ssh._error_text import plain, told
+from audit_shell.ssh._error_text import plain, text_of
 
 if TYPE_CHECKING:
     import paramiko
@@ -129,7 +129,7 @@ def tcp_through(jump: Link, host: str, port: int, *, where: str, timeout_s: floa
     except Exception as error:
         detail = msg(
             "{where}: the jump host {jump} did not connect: {error}",
-            where=where, jump=jump.access.where, error=told(error),
+            where=where, jump=jump.access.where, error=text_of(error),
         )  # fmt: skip
         raise ConnectError(Reason.UNREACHABLE, detail) from error
 

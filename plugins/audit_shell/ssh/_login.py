@@ -11,7 +11,7 @@ from audit_shell import hostkeys
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
 from audit_shell.ssh._credentials import Credential, Kind, credential
-from audit_shell.ssh._error_text import plain, told
+from audit_shell.ssh._error_text import plain, text_of
 from audit_shell.ssh._link import Link, Watchdog, dial
 from audit_shell.ssh._trust import verified
 
@@ -155,7 +155,7 @@ def _no_ssh(link: Link, error: Exception) -> ConnectError:
         if first.startswith(words):
             return _Busy(Reason.UNREACHABLE, filled(detail, where=where), remedy=remedy)
     detail = msg("{where}: no usable SSH server: {error}",
-                 where=where, error=told(error))  # fmt: skip
+                 where=where, error=text_of(error))  # fmt: skip
     return ConnectError(Reason.UNREACHABLE, detail)
 
 
@@ -255,7 +255,7 @@ def _authenticate(link: Link, offer: Credential) -> None:
         # A server that hangs up while it looks at a credential (MaxAuthTries 1) has refused it:
         # counted so, for the harm is a locked account.
         refused = isinstance(error, library.AuthenticationException | EOFError | OSError)
-        detail = filled(_FAILED[offer.kind], where=where, error=told(error))
+        detail = filled(_FAILED[offer.kind], where=where, error=text_of(error))
         remedy = _REFUSED[offer.kind] if refused else None
         if remedy is not None:
             remedy = filled(remedy, user=link.access.user)

@@ -39,7 +39,7 @@ def shown(link: Link, until: float) -> StoredKeyExchange:
     keys, unread = {own.get_name(): own.asbytes()}, list[str]()
     algorithm = next((name for name in _BY_RSA if name in lists["host_keys"]), None)
     if algorithm is not None and _RSA not in keys:
-        blob = _told(link) or _key(link, algorithm, lists, until)
+        blob = _rsa_key_sent(link) or _key(link, algorithm, lists, until)
         if blob is None:
             unread.append(algorithm)
         else:
@@ -51,7 +51,7 @@ def shown(link: Link, until: float) -> StoredKeyExchange:
     )  # fmt: skip
 
 
-def _told(link: Link) -> bytes | None:
+def _rsa_key_sent(link: Link) -> bytes | None:
     """The RSA key among those that the server told after the login; the first is in use."""
     begin = len(_RSA).to_bytes(4) + _RSA.encode()
     return next((key for key in _library.host_keys(link.transport) if key.startswith(begin)), None)
