@@ -283,6 +283,21 @@ def _sudo_jobs(sudoers: Sudoers | None) -> Iterator[Job]:
             yield Job(where=f"sudo {','.join(grant.who)}", programs=tuple(_started(words)))
 
 
+def _sudo_places(sudoers: Sudoers | None, others: Others) -> Iterator[str]:
+    """The files of variables and directories of programs of sudo that others may change.
+
+    A directory of secure_path that does not begin with `/` is where the user stands.
+    """
+    for file in sudoers.env_files if sudoers else ():
+        if (who := others.of(file)) is not None:
+            yield f"sudo env_file: {who}"
+    for folder in sudoers.secure_path if sudoers else ():
+        if not folder.startswith("/"):
+            yield f"sudo secure_path: '{folder}'"
+        elif (who := others.of(folder) or others.of(f"{folder}/*")) is not None:
+            yield f"sudo secure_path: {who}"
+
+
 def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
     found: list[str] = []
     for job in jobs:
@@ -304,6 +319,7 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
         known_or_absent(optional(SUDOERS)),
     ),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"
@@ -322,9 +338,11 @@ def root_runs(
     jobs = [*(known(cron) or ()), *started, *_sudo_jobs(known(sudoers))]
     bad = _changed_by_others(jobs, others)
     bad += [rows for place in _PLACES for rows in _place(place, others)]
+    bad += _sudo_places(known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
-        detail = msg("Root runs programs that others may change: {names}", names=capped(bad))
+        detail = msg("Root runs programs, or reads settings, that others may change: {names}",
+                     names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
     later = _changed_by_others(idle, others)
     deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]

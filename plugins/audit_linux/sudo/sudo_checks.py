@@ -31,7 +31,8 @@ from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
 from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
-from audit_linux.sudo.sudo_risks import Risk, risk
+from audit_linux.sudo.sudo_environment import Passed, follows
+from audit_linux.sudo.sudo_risks import Risk, program_name, risk
 from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
 
 _NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
@@ -118,8 +119,7 @@ def _free(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[s
     order = _Order(sudoers, groups)
     for at, grant in _of_others(sudoers):
         if grant.no_password and not order.overruled(at, grant, denied=False):
-            what = Risk.ROOT if grant.setenv else risk(grant.command)
-            found.setdefault(what, []).append(_grant_text(grant))
+            found.setdefault(_gives(sudoers, grant), []).append(_grant_text(grant))
     return found
 
 
@@ -137,7 +137,7 @@ def _granted(pam: Pam | None) -> set[bool]:
 
 def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
     """Grants that certainly give root without a password."""
-    preload = sudoers.preload if free else ()
+    preload = _loading(sudoers, free=True)
     rows = (
         (sudoers.exempt, msg("Root without a password: {names}", names=capped(sudoers.exempt))),
         (
@@ -168,8 +168,54 @@ def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
     return [detail for wanted, detail in rows if wanted]
 
 
+def _reached(passed: Passed, grants: list[Grant]) -> bool | None:
+    """Whether what a line passes reaches one of `grants`; None where that was not worked out."""
+    if not passed.scope or passed.scope == ">root":
+        return bool(grants)
+    names = set(passed.scope[1:].split(","))
+    if not passed.scope.startswith(":") or any(n[:1] in "%+!" or n.isupper() for n in names):
+        return None if grants else False
+    who = {name for grant in grants for name in grant.who}
+    if who & (names | {"ALL"}):
+        return True
+    return None if any(name[:1] in ("%", "+") for name in who) else False
+
+
+def _grants(sudoers: Sudoers, *, free: bool) -> list[Grant]:
+    found = (g for _, g in _of_others(sudoers) if not g.command.startswith("!"))
+    return [g for g in found if g.no_password or not free]
+
+
+def _loading(sudoers: Sudoers, *, free: bool) -> tuple[str, ...]:
+    """The lines that surely let a user load a library into what others than root may run."""
+    grants = _grants(sudoers, free=free)
+    found = (p.line for p in sudoers.passed if p.loads and _reached(p, grants))
+    return tuple(dict.fromkeys(found))
+
+
+def _perhaps(sudoers: Sudoers, grants: list[Grant]) -> tuple[str, ...]:
+    """The lines that may make commands run code of their user."""
+    found = (p.line for p in sudoers.passed if _reached(p, grants) is not False)
+    return tuple(dict.fromkeys(found))
+
+
+def _gives(sudoers: Sudoers, grant: Grant) -> Risk:
+    """What a grant gives, with the variables that its user may set."""
+    passed_on = [p for p in sudoers.passed if p.variables and _reached(p, [grant])]
+    program = program_name(grant.command)
+    if grant.setenv or any(follows(program, p.variables) for p in passed_on):
+        return Risk.ROOT
+    return risk(grant.command)
+
+
+def _handed_on(lines: tuple[str, ...]) -> Message:
+    return msg("Variables or directories of users are passed on and may make these commands run "
+               "their code: {names}", names=capped(lines))  # fmt: skip
+
+
 def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> list[Message]:
     """Grants that may give root without a password and were not checked."""
+    handed = _perhaps(sudoers, _grants(sudoers, free=True))
     rows = [
         (
             Risk.UNSEEN in free,
@@ -192,6 +238,7 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
                 names=capped(free.get(Risk.PAGER, [])),
             ),
         ),
+        (bool(handed and free), _handed_on(handed)),
         (bool(sudoers.unread), _unread(sudoers)),
     ]
     try:
@@ -226,7 +273,7 @@ def _unasked(pam: Pam | None) -> bool:
         known_or_absent(optional(GROUPS)),
     ),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -265,11 +312,11 @@ def sudo_password(
 def _by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[Grant]]:
     """What others than root may run as root, by what it gives; ROOT is any command."""
     found: dict[Risk, list[Grant]] = {}
-    order = _Order(sudoers, groups)
+    order, loading = _Order(sudoers, groups), _loading(sudoers, free=False)
     for at, grant in _of_others(sudoers):
         if grant.command.startswith("!") or order.overruled(at, grant, denied=True):
             continue
-        what = Risk.ROOT if grant.setenv or sudoers.preload else risk(grant.command)
+        what = Risk.ROOT if loading else _gives(sudoers, grant)
         found.setdefault(Risk.ROOT if what is Risk.REPLACEABLE else what, []).append(grant)
     return found
 
@@ -297,7 +344,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> Values:
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.MEDIUM,
-    version=8,
+    version=9,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"
@@ -328,6 +375,9 @@ def sudo_scope(
         "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
     )
     doubts = [template(names=beyond[what]) for what, template in _DOUBTFUL if beyond.get(what)]
+    few = [g for what in found for g in found[what] if set(g.who) - admins - _ROOT]
+    handed = _perhaps(sudoers, few)
+    doubts += [_handed_on(handed)] if handed else []
     doubts += [_unread(sudoers)] if sudoers.unread else []
     if doubts:
         return undetermined(detail, *rights, *doubts, expected=expected)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
+from audit_linux.sudo.containers import Reach, is_engine, reach
 
 
 class Risk(enum.StrEnum):
@@ -73,16 +74,22 @@ _ARGUMENTS = _names("""
     tmate top torify torsocks truncate tshark umount unshare unsquashfs unzip update-alternatives
     useradd usermod uudecode vagrant valgrind virsh virt-install volatility watch wget wireshark
     xargs xdotool xelatex xetex xxd yarn yash yum zip zsoelim zypper
+    podman-remote isula buildah crun incus lxc-attach lxc-execute lxc-start lxc-create pct oc
+    microk8s k0s minikube singularity apptainer toolbox distrobox schroot bwrap proot arch-chroot
+    cgexec numactl unbuffer chronic ifne pee entr gosu su-exec setuidgid chpst dbus-run-session
+    eatmydata faketime trickle lxc-usernsexec run0
 """)
 # Ruled by files of the site (hooks, make files, playbooks), whatever the arguments are.
 _BY_FILES = _names("""
     make gmake git npm npx yarn pip gem bundle rake composer ansible ansible-playbook cmake
-    docker-compose terraform vagrant puppet salt-call logrotate run-parts tmate chroot nsenter
-    unshare systemd-nspawn
+    docker-compose terraform vagrant puppet salt-call logrotate run-parts tmate chroot unshare
+    systemd-nspawn schroot bwrap proot arch-chroot
 """)
 _WRAPPERS = _names("""
     env timeout nice ionice nohup stdbuf setsid taskset time chrt flock strace ltrace watch xargs
-    systemd-run cpulimit choom setarch fakeroot start-stop-daemon sudo prlimit
+    systemd-run cpulimit choom setarch fakeroot start-stop-daemon sudo prlimit cgexec numactl
+    unbuffer chronic ifne pee entr gosu su-exec setuidgid chpst dbus-run-session eatmydata faketime
+    trickle run0
 """)
 _STARTERS = _WRAPPERS | {"find"}
 _PAGERS = _names("journalctl loginctl timedatectl resolvectl networkctl bootctl")
@@ -133,6 +140,12 @@ def risk(command: str) -> Risk:
     if not words or len(words) > _MOST_WORDS or _nested(words) > _MOST_NESTED:
         return Risk.UNSEEN
     return _program(words[0], words[1:])
+
+
+def program_name(command: str) -> str:
+    """The name of the program of a command of sudoers, without its folder and version."""
+    words = command.lstrip("!").split(None, 1)
+    return _stem(_plain(words[0])) if words else ""
 
 
 def _nested(words: list[str]) -> int:
@@ -220,6 +233,8 @@ def _fixed(name: str, written: list[str]) -> Risk:
         return _wrapped(name, written)
     if name == "find":
         return _worst([_named(command) for command in _of_find(written)])
+    if is_engine(name):
+        return _OF_ENGINES[reach(name, args, of_users=_USERS_PLACE)]
     if name in _BY_FILES:
         return Risk.UNSEEN
     if name == "systemctl":
@@ -287,6 +302,12 @@ def _reached(name: str, args: list[str]) -> Risk:
 def _is_key(word: str) -> bool:
     """Whether who writes this file has the host."""
     return word in _WHOLE_SYSTEM or _KEYS_TO_ALL.match(word) is not None
+
+
+_OF_ENGINES = {
+    Reach.HOST: Risk.ROOT, Reach.MANIFEST: Risk.REPLACEABLE, Reach.OPEN: Risk.UNSEEN,
+    Reach.NONE: Risk.NONE,
+}  # fmt: skip
 
 
 _EXEC = re.compile("-(?:exec|ok)(?:dir)?")

@@ -28,6 +28,7 @@ from audit_core.api.sdk import (
     not_present,
 )
 from audit_linux.config_files import files_below
+from audit_linux.sudo.sudo_environment import Environment, Passed
 
 # The vendor's file counts where there is no other (openSUSE).
 _MAINS = ("/etc/sudoers", "/usr/etc/sudoers")
@@ -70,14 +71,18 @@ class Sudoers(Struct, frozen=True, kw_only=True):
     """What /etc/sudoers and its drop-ins grant, in their order: of those that match the last holds.
 
     `exempt` are Defaults lines that switch authentication off, or that keep one password valid
-    for a day or for ever. `preload` are those that let LD_PRELOAD or all variables through.
+    for a day or for ever. `passed` are those that hand variables or directories of users to
+    commands. `env_files` are files with variables for every command, `secure_path` the directories
+    in which commands without a path are looked for.
     `logging` are settings of what sudo records, the last of each scope; scope "" is everybody.
     `unread` are lines or files that were not understood or not read: what they grant is unknown.
     """
 
     grants: tuple[Grant, ...]
     exempt: tuple[str, ...] = ()
-    preload: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    env_files: tuple[str, ...] = ()
+    secure_path: tuple[str, ...] = ()
     logging: tuple[LogSetting, ...] = ()
     unread: tuple[str, ...] = ()
 
@@ -171,7 +176,6 @@ _FOLDED = re.compile(r"\s*,\s*")
 _DEFAULTS = re.compile(r"Defaults(?:([:@>!])\s*((?:\"[^\"]*\"|\\.|[^\s\"\\])+))?\s+(.*)", re.DOTALL)
 _NOT_ROOT = r"(?!root(?:,|$))[a-z_][a-z0-9_-]*(?:,(?!root(?:,|$))[a-z_][a-z0-9_-]*)*"
 _SETTING = re.compile(r"(!*)\s*([a-z0-9_]+)\s*(?:(\+=|-=|=)\s*(.*))?", re.DOTALL)
-_PRELOAD = re.compile(r"(?:^|[\s\"])(?:LD_(?:PRELOAD|LIBRARY_PATH|AUDIT)|LD_\*|\*)(?:$|[\s\"=])")
 
 
 _LOGGING = frozenset({
@@ -191,7 +195,7 @@ class _Reader:
         self.aliases: dict[str, list[str]] = {}
         self.specs: list[str] = []
         self.exempt: dict[tuple[str, str], str] = {}
-        self.preload: dict[str, str] = {}
+        self.environment = Environment()
         self.logging: dict[tuple[str, str], LogSetting] = {}
         self.unread: list[str] = []
 
@@ -226,7 +230,7 @@ class _Reader:
         """Remember a setting that sudo's rules or its log depend on; the last of a scope holds."""
         off, name, value = len(setting[1]) % 2 == 1, setting[2], (setting[4] or "").strip('"')
         if name in ("authenticate", "exempt_group", _TICKET):
-            self.exempt.pop((scope, name), None)
+            self._forget(scope, name)
             if off is (name == "authenticate") and (name != _TICKET or _for_ever(value)):
                 if kind == "!" and scope != "!ALL":  # for which commands is not worked out
                     raise _Unread
@@ -234,11 +238,16 @@ class _Reader:
         elif name in _LOGGING:
             kept = LogSetting(scope=scope, name=name, value=None if off else value, line=line)
             self.logging[scope, name] = kept
-        elif _keeps_preload(name, value):
-            if not off and setting[3] != "-=":
-                self.preload[line] = line
+        elif self.environment.takes(scope, name, None if off else value, setting[3] or "", line):
+            pass
         elif value not in _EXPECTED.get(name, (value,)):
             raise _Unread
+
+    def _forget(self, scope: str, name: str) -> None:
+        """What was set before: a line for all holds for those, too, that had one of their own."""
+        for other, what in [*self.exempt]:
+            if what == name and (other == scope or not (scope or other.startswith("!"))):
+                del self.exempt[other, what]
 
     def expand(self, kind: str, members: list[str], depth: int = 0) -> list[str]:
         """The members with aliases resolved; what an alias excludes, its negation includes."""
@@ -370,11 +379,6 @@ def _negated(bare: str, times: int) -> str:
     return f"!{bare}" if times % 2 else bare
 
 
-def _keeps_preload(name: str, value: str) -> bool:
-    """Whether a setting lets users hand a library to what sudo starts."""
-    return name == "setenv" or (name == "env_keep" and _PRELOAD.search(value) is not None)
-
-
 def _for_ever(minutes: str) -> bool:
     if not re.fullmatch(r"[+-]?[0-9]{1,9}(?:\.[0-9]*)?", minutes):
         raise _Unread
@@ -480,7 +484,9 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
     return Sudoers(
         grants=tuple(grants),
         exempt=tuple(dict.fromkeys(reader.exempt.values())),
-        preload=tuple(reader.preload),
+        passed=tuple(dict.fromkeys(reader.environment.passed())),
+        env_files=reader.environment.files(),
+        secure_path=reader.environment.path(),
         logging=tuple(reader.logging.values()),
         unread=tuple(reader.unread),
     )

@@ -85,6 +85,16 @@ def test_what_root_runs() -> None:
     for runas, expected in ((("root",), FAIL), (("www",), PASS)):
         grant = Grant(who=("bob",), runas=runas, command="/opt/tool -x", no_password=True)
         assert verdict(bad, sudoers=Sudoers(grants=(grant,))) is expected
+    writable = structs.replace(bad, entries=(entry("/etc/environment", 0o666, kind="f"),))
+    for more, expected in (
+        ({"env_files": ("/etc/environment",)}, FAIL),
+        ({"env_files": ("/etc/sudo.env",)}, PASS),
+        ({"secure_path": ("/usr/bin", "/opt/bin")}, FAIL),
+        ({"secure_path": ("/usr/bin", "/tmp")}, FAIL),
+        ({"secure_path": ("/usr/bin", ".")}, FAIL),
+        ({"secure_path": ("/usr/sbin", "/usr/bin", "/snap/bin")}, PASS),
+    ):
+        assert verdict(writable, sudoers=Sudoers(grants=(), **more)) is expected, more
     assert verdict(structs.replace(FINE, owned=(entry("/etc/cron.daily/x", uid=9),))) is FAIL
     assert verdict(FINE, jobs(x="@daily root /tmp/x\n")) is FAIL
     assert verdict(FINE, jobs(x="@daily root /opt/a/b/c/d/e/f\n")) is UNDETERMINED

@@ -235,7 +235,10 @@ RULES = [
     ("Defaults timestamp_timeout=soon", UNDETERMINED, UNDETERMINED),
     ("Defaults timestamp_timeout=-1\nDefaults timestamp_timeout=5", PASS, PASS),
     ("Defaults !authenticate\nDefaults authenticate", PASS, PASS),
-    ("Defaults:bob !authenticate\nDefaults authenticate", FAIL, PASS),
+    # Of a line for all and one for some the later holds, but for commands (sudo 1.9.13).
+    ("Defaults:bob !authenticate\nDefaults authenticate", PASS, PASS),
+    ("Defaults authenticate\nDefaults:bob !authenticate", FAIL, PASS),
+    ("Defaults!ALL !authenticate\nDefaults authenticate", FAIL, PASS),
     ("Defaults:bob, eve !authenticate", FAIL, PASS),
     ("Defaults>oracle !authenticate", PASS, PASS),
     ("Defaults>oracle,root !authenticate", FAIL, PASS),
@@ -274,6 +277,92 @@ RULES = [
     ("bob ALL=/usr/bin/vim", PASS, FAIL),
     ("%wheel ALL=/usr/bin/vim", PASS, PASS),
 ]
+
+
+# Which variables reach a command: each line was put to sudo 1.9.13 (`sudo NAME=x /usr/bin/env`).
+FREE, SCRIPT = "bob ALL=NOPASSWD: /usr/bin/id", "bob ALL=NOPASSWD: /usr/bin/python3 /opt/x.py"
+ENVIRONMENT = [
+    ('Defaults env_keep += "LD_*"', FREE, FAIL, FAIL),
+    ('Defaults env_keep += "*_P*"', FREE, FAIL, FAIL),  # LD_PRELOAD among them
+    ('Defaults env_keep += "LD_PRELOAD"\nDefaults env_keep = "FOO"', FREE, PASS, PASS),
+    ('Defaults env_keep += "LD_PRELOAD"\nDefaults !env_keep', FREE, PASS, PASS),
+    ('Defaults env_keep += "LD_PRELOAD"\nDefaults env_keep -= "LD_PRELOAD"', FREE, PASS, PASS),
+    ('Defaults env_keep += "LD_PRELOAD"\nDefaults env_keep -= "LD_*"', FREE, FAIL, FAIL),
+    ('Defaults env_keep += "LD_PRELOAD=/x"', FREE, PASS, PASS),
+    ('Defaults env_keep += "PYTHON?ATH LD_[P]RELOAD"', FREE, PASS, PASS),
+    ('Defaults env_keep += "LANG DISPLAY http_proxy SSH_AUTH_SOCK"', FREE, PASS, PASS),
+    ('Defaults env_keep += "PYTHONPATH"', FREE, UNDETERMINED, UNDETERMINED),
+    ('Defaults env_keep += "PYTHONPATH"', SCRIPT, FAIL, FAIL),
+    ('Defaults env_keep += "PERL5OPT"', SCRIPT, UNDETERMINED, UNDETERMINED),
+    ('Defaults env_keep += "PYTHONPATH"', "", PASS, PASS),
+    ('Defaults env_check += "LD_LIBRARY_PATH"', FREE, UNDETERMINED, UNDETERMINED),
+    ("Defaults !env_reset", FREE, UNDETERMINED, UNDETERMINED),
+    ("Defaults !env_reset", "", PASS, PASS),
+    ("Defaults !env_reset\nDefaults env_reset", FREE, PASS, PASS),
+    ("Defaults:bob !env_reset\nDefaults env_reset", FREE, PASS, PASS),
+    ("Defaults!/usr/bin/id !env_reset", FREE, UNDETERMINED, UNDETERMINED),
+    ("Defaults>root !env_reset", FREE, UNDETERMINED, UNDETERMINED),
+    ("Defaults:bob !env_reset", FREE, UNDETERMINED, UNDETERMINED),
+    ("Defaults:eve !env_reset", FREE, PASS, PASS),
+    ('Defaults !env_reset\nDefaults env_keep += "LD_PRELOAD"', FREE, UNDETERMINED, UNDETERMINED),
+    ('Defaults !env_reset\nDefaults env_delete -= "LD_*"', FREE, FAIL, FAIL),
+    ('Defaults !env_reset\nDefaults env_delete -= "LD_PRELOAD"', FREE, UNDETERMINED, UNDETERMINED),
+    ("Defaults !env_reset, !env_delete", FREE, FAIL, FAIL),
+    ('Defaults !env_reset\nDefaults env_delete = "FOO"', FREE, FAIL, FAIL),
+    ("Defaults !env_delete", FREE, PASS, PASS),
+    ("Defaults setenv\nDefaults !setenv", FREE, PASS, PASS),
+    ("Defaults env_file=/home/bob/env", FREE, FAIL, FAIL),
+    ("Defaults env_file=/etc/environment", FREE, PASS, PASS),
+    ('Defaults secure_path="/usr/bin:/tmp"', FREE, UNDETERMINED, UNDETERMINED),
+    ('Defaults secure_path="/usr/bin:."', FREE, UNDETERMINED, UNDETERMINED),
+    ('Defaults secure_path="/usr/sbin:/usr/bin"', FREE, PASS, PASS),
+]
+
+
+def test_variables_of_users(subtests: pytest.Subtests, read: Read) -> None:
+    for line, rule, password, scope in ENVIRONMENT:
+        with subtests.test(line[:80] + rule[:20]):
+            got = read(f"{BASE}{line}\n{rule}\n")
+            assert sudo_password.judge(got, LOCAL, None, None).verdict is password
+            assert scoped(got, None, LOCAL).verdict is scope
+
+
+# Container engines with fixed arguments; invented.
+ENGINES = {
+    Risk.ROOT: (
+        "docker run -it -v /\\:/host alpine sh", "docker run -it --privileged alpine sh",
+        "docker run --rm --pid host -it alpine sh", "docker exec *", "podman", "lxc-attach",
+        "docker run -v /var/run/docker.sock\\:/var/run/docker.sock -it docker sh",
+        "ctr run -t --privileged docker.io/x a sh", "kubectl edit deployment web",
+        "kubectl debug node/n1 -it --image=x", "nsenter -t 1 -m -u sh",
+        "nsenter --target 1 --mount", "machinectl shell", "machinectl shell root@.host",
+        "lxc config edit", "virsh edit vm", "gosu root bash", "run0",
+    ),
+    Risk.REPLACEABLE: (
+        "docker compose -f /home/bob/c.yml up", "docker build /home/bob",
+        "kubectl apply -f /home/bob/x.yaml", "virsh define /tmp/vm.xml",
+    ),
+    Risk.UNSEEN: (
+        "docker exec web sh", "docker exec -it web bash", "docker run --rm -v /srv\\:/d backup",
+        "docker cp web\\:/x /etc/passwd", "podman exec -it web sh", "kubectl exec -it pod -- sh",
+        "kubectl get secret -o yaml", "lxc exec web -- bash", "lxc-attach -n web", "pct enter 100",
+        "ctr tasks exec -t a sh", "crictl exec -it a sh", "runc exec a sh", "isula exec -it a sh",
+        "machinectl shell web", "nsenter -t 1 -m -- /usr/bin/id", "docker-compose up -d",
+        "docker compose up -d", "docker run --privileged alpine sh",
+    ),
+    Risk.NONE: (
+        "docker ps -a", "docker container ls", "docker logs web", "docker restart web",
+        "kubectl -n web get pods", "lxc list", "machinectl list", "virsh start vm",
+        "docker compose ps",
+    ),
+}  # fmt: skip
+
+
+def test_container_engines(subtests: pytest.Subtests) -> None:
+    for wanted, commands in ENGINES.items():
+        for command in commands:
+            with subtests.test(command):
+                assert risk(f"/usr/bin/{command}") is wanted
 
 
 def test_rules(subtests: pytest.Subtests, read: Read) -> None:
