@@ -48,7 +48,7 @@ def _compile(source: Path, target: Path) -> None:
 
 def update_messages(root: Path) -> None:
     """Each package's .po holds the texts of its source, by module, with the translations it had."""
-    texts_of = _source_texts(root / "audit/audit_core/text/sources.py")
+    texts_of = _source_texts(root / "audit/audit_core/text/message_sources.py")
     for home in ROOTS:
         for package in sorted(p for p in root.glob(f"{home}/audit_*") if p.is_dir()):
             found = list(package.rglob(f"locale/*/LC_MESSAGES/{package.name}.po"))

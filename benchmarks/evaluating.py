@@ -23,7 +23,7 @@ def _look(run: Run, work: evaluate.Work) -> None:
     """Evaluates every object in this process, without storing anything."""
     evaluator = evaluate.Evaluator(run, work)
     for number, _ in enumerate(evaluator.objects):
-        encode(evaluator.look(number, evaluate.SkippedSteps(), lambda name: None))
+        encode(evaluator.evaluate_object(number, evaluate.SkippedSteps(), lambda name: None))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from audit_core.api.texts import text_problems
 from audit_core.model import Message, english, msg, verbatim
 from audit_core.model.messages import MAX_DEPTH
 from audit_core.text import translate
-from audit_core.text.sources import source_texts
+from audit_core.text.message_sources import source_texts
 
 
 def test_every_package_speaks_chinese() -> None:

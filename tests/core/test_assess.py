@@ -12,7 +12,7 @@ from msgspec import structs
 
 from audit_core.evaluate import assess
 from audit_core.evaluate.tally import LISTED, Totals, tallied
-from audit_core.evaluate.units import StepStatements, StepView, printed, unit_range
+from audit_core.evaluate.units import StepStatements, StepView, printed_word, unit_range
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -163,7 +163,7 @@ def test_units_worked_by_hand() -> None:
             got = unit_range(rule, steps)
             assert list(got) == words, (text, states)
             pending = len(words) > 1 and "d" in states
-            assert printed(got, steps.values()) == (expected, pending), (text, states)
+            assert printed_word(got, steps.values()) == (expected, pending), (text, states)
 
 
 def test_a_unit_that_is_never_partly_conforming() -> None:

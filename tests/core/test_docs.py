@@ -19,7 +19,7 @@ from audit_core.cli import parser
 from audit_core.inventory import System, load_inventory
 from audit_core.model.kinds import COMMON_KEYS
 from audit_core.store.redact import redact
-from audit_core.text.sources import source_texts
+from audit_core.text.message_sources import source_texts
 from audit_core.text.translate import Translator
 from installed import registry
 

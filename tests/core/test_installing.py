@@ -86,7 +86,7 @@ def asked(extras: tuple[str, ...] | None) -> list[str]:
 def texts(tmp_path: Path) -> Path:
     """The folder of translations of a tree with the program that compiles them."""
     shutil.copy(ROOT / "hatch_build.py", tmp_path)
-    sources = "audit/audit_core/text/sources.py"
+    sources = "audit/audit_core/text/message_sources.py"
     (tmp_path / sources).parent.mkdir(parents=True)
     shutil.copy(ROOT / sources, tmp_path / sources)
     folder = tmp_path / "plugins/audit_new/locale/zh/LC_MESSAGES"

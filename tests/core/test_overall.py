@@ -11,7 +11,7 @@ from msgspec import structs
 from audit_core.api.plugins import load
 from audit_core.evaluate.overall import Matter, Overalls
 from audit_core.evaluate.retests import Fixed, Retests, counted
-from audit_core.evaluate.units import StepView, printed, unit_range
+from audit_core.evaluate.units import StepView, printed_word, unit_range
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -56,7 +56,7 @@ def on(clause: Clause, target: str, *states: StepState, values: Sequence[str] = 
         for n, s in enumerate(states, 1)
     }
     words = unit_range(clause.rule, views)
-    word, pending = printed(words, views.values())
+    word, pending = printed_word(words, views.values())
     told = dict(enumerate(values, 1))
     return Conclusion(
         catalog=clause.catalog, clause=clause.id, unit=None, target=target, conclusion=word,

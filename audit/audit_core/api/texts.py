@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from audit_core.text.sources import computed_ids, source_texts
+from audit_core.text.message_sources import computed_ids, source_texts
 from audit_core.text.translate import read_catalog
 
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")

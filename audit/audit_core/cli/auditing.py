@@ -225,7 +225,7 @@ def _prepared(context: Context, chosen: Selection) -> None:
 def _carry_out(context: Context, made: Run, chosen: Selection) -> None:
     _warn(context, chosen)
     total = [g.root.id for g in chosen.groups if planning.everything(g)]
-    with made.lock(), progress.shown(context, total) as on_event:
+    with made.lock(), progress.display(context, total) as on_event:
         collector = Collector(
             made,
             context.routes(chosen.inventory).by_target(chosen.targets),

@@ -199,7 +199,7 @@ def _places(results: Results) -> Iterator[tuple[str, _EvidenceLocation]]:
     numbers, width = itertools.count(1), number_width(results)
     for entry in results.entries:
         for item in results.observations_of(entry):
-            file = evidence.shown(next(numbers), item, width)
+            file = evidence.main_file(next(numbers), item, width)
             yield item.digest, _EvidenceLocation(object=entry.object, file=file, evidence=item)
 
 

@@ -11,7 +11,7 @@ from audit_core.cli.parser import PROFILE_TEST_FAILED
 from audit_core.evaluate import evaluate, profile_checks
 from audit_core.model.results import Results
 from audit_core.policy.cases import Cases, Outcome, outcomes, read_cases
-from audit_core.policy.diff import differences, settings, shown, where_text
+from audit_core.policy.diff import cell_text, differences, settings, where_text
 from audit_core.policy.model import Profile
 from audit_core.policy.overrides import plain
 from audit_core.store.results import ResultsFolder
@@ -31,7 +31,7 @@ def resolved(context: Context) -> int:
     found = context.profile(context.args.name)
     rows = [
         SettingRow(
-            check=s.check, parameter=s.parameter, value=shown(s.value),
+            check=s.check, parameter=s.parameter, value=cell_text(s.value),
             stricter=s.tightens or "none", where="*", source="profile" if s.set else "default",
             reason="", approver="",
         )
@@ -44,7 +44,7 @@ def resolved(context: Context) -> int:
 def _overridden(profile: Profile) -> list[SettingRow]:
     return [
         SettingRow(
-            check=c.check, parameter=c.parameter, value=shown(plain(c.after)),
+            check=c.check, parameter=c.parameter, value=cell_text(plain(c.after)),
             stricter=c.tightens or "none", where=where_text(o), source=c.change.value,
             reason=o.reason, approver=o.approver,
         )

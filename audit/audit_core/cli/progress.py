@@ -23,7 +23,7 @@ _STAGES = {
 
 
 @contextmanager
-def shown(context: Context, targets: list[str]) -> Iterator[Callable[[Event], None]]:
+def display(context: Context, targets: list[str]) -> Iterator[Callable[[Event], None]]:
     """The function to call with each event while the display is active."""
     if context.args.quiet:
         yield lambda event: None

@@ -14,7 +14,7 @@ from msgspec import structs
 from audit_core.attest.standing import Standing
 from audit_core.evaluate import answered
 from audit_core.evaluate.tally import Tallies
-from audit_core.evaluate.units import StepStatements, StepView, printed, step_view, unit_range
+from audit_core.evaluate.units import StepStatements, StepView, printed_word, step_view, unit_range
 from audit_core.model import (
     Conclusion,
     Coverage,
@@ -103,7 +103,7 @@ def conclude(
     answers = answered.answered_steps(clause, target, step_views, standing)
     views = step_views | {n: one.view for n, one in answers.items()}
     words = unit_range(clause.rule, views)
-    result, pending = printed(words, views.values())
+    result, pending = printed_word(words, views.values())
     failed = [s.tally.severity for s in statements if s.tally.severity is not None]
     listed = dict.fromkeys(id for s in statements for id in s.tally.listed)
     return Conclusion(

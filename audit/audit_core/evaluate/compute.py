@@ -154,7 +154,7 @@ class Evaluator:
         """What `share` gave of all objects is known from here on."""
         self._shared = structs.replace(self._shared, facts=unpacked(packs, self._crossing))
 
-    def look(self, number: int, skipped: SkippedSteps, step: Step) -> ObjectResults:
+    def evaluate_object(self, number: int, skipped: SkippedSteps, step: Step) -> ObjectResults:
         """What is found on the object of that number, without conclusions."""
         group = self._groups[number]
         facts, bundle = self._facts(group, skipped, step)

@@ -59,7 +59,7 @@ def _mixture(ranges: Collection[Range]) -> bool:
     return bool(good and bad) and len(good | bad) > 1
 
 
-def printed(words: Range, denied: bool) -> tuple[Result, bool]:
+def printed_word(words: Range, denied: bool) -> tuple[Result, bool]:
     """The word to print, and whether it is pending: as for a unit on one object."""
     if len(words) == 1:
         return words[0], False

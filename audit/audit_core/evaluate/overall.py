@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from audit_core.evaluate.effects import Effects
-from audit_core.evaluate.folding import ORDER, Range, mixed, printed, worst_of
+from audit_core.evaluate.folding import ORDER, Range, mixed, printed_word, worst_of
 from audit_core.evaluate.grading import graded
 from audit_core.evaluate.retests import Counted
 from audit_core.evaluate.risks import Judged, RiskCounts, Risks
@@ -150,7 +150,7 @@ class Overall:
 
     def _unit(self, unit: _Unit, score: Score | None) -> UnitConclusion:
         words = unit.range(self._grading.aggregation)
-        word, pending = printed(words, unit.denied)
+        word, pending = printed_word(words, unit.denied)
         return UnitConclusion(
             catalog=unit.clause.catalog,
             clause=unit.clause.id,
@@ -179,7 +179,7 @@ class Overall:
 
 def _layer(name: Clause, units: Sequence[UnitConclusion], rate: Bounds | None) -> LayerConclusion:
     words = mixed([u.range for u in units])
-    word, pending = printed(words, any(u.conclusion in _BAD for u in units))
+    word, pending = printed_word(words, any(u.conclusion in _BAD for u in units))
     return LayerConclusion(
         id=name.layer_id,
         zh=name.layer,

@@ -115,7 +115,7 @@ def _may_conform(rule: UnitRule, affirmed: _Steps, denied: _Steps, open_: _Steps
     return bool(best or denied) and rule.holds(best, denied)
 
 
-def printed(words: tuple[Result, ...], steps: Iterable[StepView]) -> tuple[Result, bool]:
+def printed_word(words: tuple[Result, ...], steps: Iterable[StepView]) -> tuple[Result, bool]:
     """The word to print for the range `words`, and whether it is pending (待定).
 
     未测 while no step is denied and several words are possible; else the worst word.

@@ -128,7 +128,7 @@ def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step
     skipped = SkippedSteps(frozenset(order.skipped))
     if order.share:
         return _Outcome(shared=evaluator.share(number, skipped, step))
-    found = evaluator.look(number, skipped, step)
+    found = evaluator.evaluate_object(number, skipped, step)
     gathered = evaluator.gathered(number, found.findings)
     if evaluator.gathers(number):
         return _Outcome(found=found, gathered=gathered)

@@ -54,7 +54,7 @@ class AccessReader:
         if name is None and len(known) == 1:
             (name,) = known
         if not isinstance(name, str) or name not in known:
-            got = via.node.shown() if via is not None else NOTHING
+            got = via.node.quoted_value() if via is not None else NOTHING
             hint = nearest(name, known) if via is not None and isinstance(name, str) else SILENT
             self._document.fail((*place, "via"), one_of(known), got, hint)
         return known[name]
@@ -95,7 +95,7 @@ def refuse(document: Document, place: YamlPath, settings: Any) -> None:
     for refusal in settings.refusals() if isinstance(settings, Schema) else ():
         where = (*place, *refusal.place)
         node = document.at(where)
-        got = refusal.got or (node.shown() if node is not None else NOTHING)
+        got = refusal.got or (node.quoted_value() if node is not None else NOTHING)
         document.fail(where, refusal.expected, got)
     for name in fields(type(settings)):
         held = getattr(settings, name)

@@ -71,7 +71,7 @@ def folder(number: int, observation: Evidence, width: int) -> str:
     return f"evidence/{number:0{width}}-{hex_of(observation.digest)[:16]}"
 
 
-def shown(number: int, observation: Evidence, width: int) -> str:
+def main_file(number: int, observation: Evidence, width: int) -> str:
     """The file that shows what came back: the output, or where it was empty the record."""
     file = "stdout.txt" if observation.stdout_size else "observation.json"
     return f"{folder(number, observation, width)}/{file}"

@@ -199,7 +199,7 @@ def _source(
     return PackSource(
         job.results,
         lang=lang,
-        evidence_path=partial(evidence.shown, width=number_width(job.results)),
+        evidence_path=partial(evidence.main_file, width=number_width(job.results)),
         say=job.translator.say,
         root_digest=d.root(archive.digests()),
         digests=digests,

@@ -89,7 +89,7 @@ def _bound(profile: Profile) -> dict[str, str]:
 
 
 def _values(profile: Profile, checks: Mapping[str, Check]) -> dict[str, str]:
-    return {f"{s.check} {s.parameter}": shown(s.value) for s in settings(profile, checks)}
+    return {f"{s.check} {s.parameter}": cell_text(s.value) for s in settings(profile, checks)}
 
 
 def _overrides(profile: Profile) -> dict[str, str]:
@@ -99,7 +99,7 @@ def _overrides(profile: Profile) -> dict[str, str]:
 def _override(override: Override) -> Iterator[tuple[str, str]]:
     for change in override.changes:
         name = f"{change.check} {change.parameter} ({where_text(override)})"
-        yield name, shown(plain(change.after))
+        yield name, cell_text(plain(change.after))
 
 
 def where_text(override: Override) -> str:
@@ -108,7 +108,7 @@ def where_text(override: Override) -> str:
     return "; ".join(f"{name}: {', '.join(given)}" for name, given in lists if given) or "*"
 
 
-def shown(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """A value in one cell."""
     many = isinstance(value, Iterable) and not isinstance(value, str)
     return ", ".join(map(str, value)) if many else str(value)

@@ -338,4 +338,4 @@ def _plain_operand(document: Document, place: YamlPath, value: Any) -> None:
             at = (*place, index) if isinstance(value, tuple) else place
             node = document.at(at)
             expected = msg("a text, number, true or false")
-            document.fail(at, expected, node.shown() if node else NOTHING)
+            document.fail(at, expected, node.quoted_value() if node else NOTHING)

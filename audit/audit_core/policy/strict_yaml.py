@@ -61,7 +61,7 @@ class Node:
         """Whether nothing, `~` or `null` was written, without quotes."""
         return self.plain and self.value in _NULLS
 
-    def shown(self) -> Message:
+    def quoted_value(self) -> Message:
         """What was written, for an error message: quoted, escaped and cut."""
         if isinstance(self.value, dict):
             return msg("a mapping")
@@ -267,7 +267,7 @@ class _Open:
 
     def _take_key(self, node: Node, builder: _Builder) -> None:
         if not isinstance(node.value, str):
-            builder.refuse(node.line, msg("a plain key"), node.shown(), self._place)
+            builder.refuse(node.line, msg("a plain key"), node.quoted_value(), self._place)
         if node.plain and node.value == "<<":
             builder.refuse(node.line, msg("no merge keys"), as_quoted("<<"), self._place)
         if node.value in self._node.value:
@@ -307,7 +307,7 @@ def _narrowed(doc: Document, kind: Any, node: Node, place: YamlPath) -> Any:
     for rule in typing.get_args(kind)[1:]:
         if isinstance(rule, Valid) and not rule.holds(value):
             got = rule.got(value) if rule.got is not None else None
-            shown = as_is(str(value)) if isinstance(value, int | float) else node.shown()
+            shown = as_is(str(value)) if isinstance(value, int | float) else node.quoted_value()
             doc.fail_at(node.line, place, rule.expected, got or shown)
     return value
 
@@ -326,7 +326,7 @@ def _plain(doc: Document, kind: Any, node: Node, place: YamlPath) -> Any:
     try:
         return read(node)
     except ValueError:
-        doc.fail_at(node.line, place, expected, node.shown())
+        doc.fail_at(node.line, place, expected, node.quoted_value())
 
 
 def _text(node: Node) -> str:
@@ -406,13 +406,13 @@ def _shape(kind: Any) -> type:
 def _choice(doc: Document, node: Node, place: YamlPath, known: dict[str, Any]) -> Any:
     if not isinstance(node.value, str) or node.value not in known:
         hint = nearest(node.value, known) if isinstance(node.value, str) else SILENT
-        doc.fail_at(node.line, place, one_of(known), node.shown(), hint)
+        doc.fail_at(node.line, place, one_of(known), node.quoted_value(), hint)
     return known[node.value]
 
 
 def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: YamlPath) -> Any:
     if not isinstance(node.value, list):
-        doc.fail_at(node.line, place, msg("a list"), node.shown())
+        doc.fail_at(node.line, place, msg("a list"), node.quoted_value())
     args = typing.get_args(kind)
     if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
         if len(node.value) != len(args):
@@ -426,7 +426,7 @@ def _sequence(doc: Document, kind: Any, origin: Any, node: Node, place: YamlPath
 
 def _mapping(doc: Document, kind: Any, node: Node, place: YamlPath) -> dict[str, Any]:
     if not isinstance(node.value, dict):
-        doc.fail_at(node.line, place, msg("a mapping"), node.shown())
+        doc.fail_at(node.line, place, msg("a mapping"), node.quoted_value())
     return {
         key: _convert(doc, kind, entry.node, (*place, key)) for key, entry in node.value.items()
     }
@@ -439,7 +439,7 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
 
 def _struct(doc: Document, kind: type[msgspec.Struct], node: Node, place: YamlPath) -> Any:
     if not isinstance(node.value, dict):
-        doc.fail_at(node.line, place, msg("a mapping"), node.shown())
+        doc.fail_at(node.line, place, msg("a mapping"), node.quoted_value())
     fields, values = _fields(kind), {}
     for key, entry in node.value.items():
         field = fields.get(key)

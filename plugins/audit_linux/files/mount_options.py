@@ -141,14 +141,14 @@ class _Pair(Struct, frozen=True, kw_only=True):
         return self.path == self.mount.path
 
     @property
-    def written(self) -> bool:
+    def in_fstab(self) -> bool:
         """Whether fstab gives the option."""
         return self.line is not None and self.line.has(self.option)
 
     @property
     def lasting(self) -> bool:
         """Whether the option is in effect after the next boot, too, so far as fstab says."""
-        return self.line is None or self.written
+        return self.line is None or self.in_fstab
 
     @property
     def name(self) -> str:
@@ -175,7 +175,7 @@ def _wrong(pairs: list[_Pair], own: frozenset[str]) -> tuple[Message, ...]:
     """The options that lack, now or after the next boot."""
     lacking = [p.text for p in pairs if not p.there and (p.own or p.path in own or p.line)]
     later = [p.name for p in pairs if p.there and p.own and not p.lasting]
-    idle = [p.name for p in pairs if p.written and not p.there]
+    idle = [p.name for p in pairs if p.in_fstab and not p.there]
     rows = (
         (lacking, msg("Without the option: {names}", names=capped(lacking))),
         (later, msg("Mounted with it, but /etc/fstab lacks it: {names}", names=capped(later))),

@@ -76,7 +76,7 @@ _PIECE = re.compile(r"""[ \t]*((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\[\\"' ]|
 _QUOTED = re.compile(r"""\\([\\"' ])|["']""")
 
 
-def words(raw: str) -> tuple[str, list[str]]:
+def keyword_of(raw: str) -> tuple[str, list[str]]:
     """The keyword of a line in lower case, and its words; an empty keyword where it sets nothing.
 
     A line that has quotes without an end has no words.
@@ -123,7 +123,7 @@ class _Reader:
             return
         terms, criteria = outer, text
         for raw in self._files[path].lines:
-            key, values = words(raw)
+            key, values = keyword_of(raw)
             if key == "match":
                 terms = (*outer, *_terms(values))
                 criteria = " ".join([*((text,) if text else ()), *values])

@@ -24,7 +24,7 @@ from audit_shell.ssh._error_text import as_message, no_end, text_of
 from audit_shell.ssh._exchange import Exchange
 from audit_shell.ssh._link import GRACE_S, Link, Watchdog
 from audit_shell.ssh._login import reach
-from audit_shell.ssh._server_keys import shown
+from audit_shell.ssh._server_keys import key_exchange
 
 __all__ = ["SshAccess", "SshSession", "SshTransport"]
 
@@ -136,7 +136,7 @@ class SshSession(Closing):
 
         One more connection where it has an RSA key and did not tell it after the login.
         """
-        return shown(self._link, time.monotonic() + seconds)
+        return key_exchange(self._link, time.monotonic() + seconds)
 
     def _kill_all(self) -> bool:
         """Kill what runs in this login, from a second channel; whether that could be done."""

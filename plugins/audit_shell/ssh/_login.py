@@ -102,11 +102,11 @@ def _in_time(link: Link) -> Iterator[None]:
 
 def _shake_hands(link: Link, known: tuple[hostkeys.KnownKey, ...]) -> None:
     """Agree on keys with the server, and make sure that it is the one that is known."""
-    key = shown(link, hostkeys.prefer(known, _library.host_key_types()))
+    key = host_key(link, hostkeys.prefer(known, _library.host_key_types()))
     link.host_key = verified(link.access, known, key)
 
 
-def shown(link: Link, types: tuple[str, ...]) -> paramiko.PKey:
+def host_key(link: Link, types: tuple[str, ...]) -> paramiko.PKey:
     """The host key that the server proves to hold, of one of these types, the first ones rather."""
     transport = link.transport
     _library.ask_for(transport, types)

@@ -28,7 +28,7 @@ _PAUSES_S = (0.0, 1.0, 3.0)  # before each try of a server that may be busy
 _BUSY = (b"Exceeded MaxStartups", b"Not allowed at this time")
 
 
-def shown(link: Link, until: float) -> StoredKeyExchange:
+def key_exchange(link: Link, until: float) -> StoredKeyExchange:
     """The lists of this connection, its host key, and the RSA key where there is one.
 
     What the server told after the login spares a connection of its own for the RSA key. A key that

@@ -18,7 +18,7 @@ from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
 from audit_shell.ssh._at_once import results
 from audit_shell.ssh._link import Link, Watchdog, channel, connect
-from audit_shell.ssh._login import reach, shown
+from audit_shell.ssh._login import host_key, reach
 from audit_shell.ssh._trust import doubtful, known_hosts_file, line_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def key_of(
     link = opened()
     try:
         with Watchdog(link.cut, link.access.login_timeout_s):
-            key = shown(link, types)
+            key = host_key(link, types)
             return key, _library.offered(link.transport, "server_key_algo_list")
     finally:
         link.close()

@@ -15,7 +15,7 @@ from msgspec import structs
 from audit_core.model import Absent, Answer, Answers, Verdict
 from audit_linux.ssh import sshd_checks as checks
 from audit_linux.ssh.sshd import Running, Servers, Sshd
-from audit_linux.ssh.sshd_files import SshdFiles, parse_sshd_files, words
+from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
 from audit_linux.ssh.sshd_match import Names, fits, parse_names
 
 Make = Callable[..., Answer]
@@ -206,7 +206,7 @@ def test_words() -> None:
         "": ("", []),
         "AllowUsers a\\ b": ("allowusers", ["a b"]),
     }.items():
-        assert words(raw) == told, raw
+        assert keyword_of(raw) == told, raw
 
 
 def test_names_of_accounts_and_groups(
