@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct
 
 from audit_core.model import (
@@ -20,6 +21,9 @@ from audit_core.model import (
     msg,
     verbatim,
 )
+from audit_database.data.dialect import Dialect
+from audit_database.data.requests import Sample
+from audit_database.data.sampling import Asking, sampled
 from audit_database.query import EVERY, Query
 from audit_database.rows import encoded_columns, encoded_database, encoded_failure, encoded_row
 
@@ -63,17 +67,23 @@ class Server(Protocol):
 
 
 class SqlSession(Closing):
-    """Asks one statement after the other. One thread uses it at a time."""
+    """Asks one statement after the other. One thread uses it at a time.
 
-    def __init__(self, server: Server) -> None:
+    With a `dialect` it also looks at the rows of tables, and tells counts.
+    """
+
+    def __init__(self, server: Server, dialect: Dialect | None = None) -> None:
         self.info = server.info
         self._server = server
+        self._dialect = dialect
 
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
         """The reply to each of `requests`, in order; ConnectError where the session is lost."""
         for request in requests:
             if isinstance(request, Query):
                 yield self._answer(request)
+            elif isinstance(request, Sample) and self._dialect is not None:
+                yield self._counted(request, sampled(request, self._dialect, self._asking()))
             else:
                 yield Reply(request=request, status=Status.UNSUPPORTED)
 
@@ -96,6 +106,32 @@ class SqlSession(Closing):
             return self._failed(request, error)
         return Reply(request=request, stdout=b"".join(taken.lines), truncated=taken.full)
 
+    def _counted(self, request: Request, lines: Iterator[bytes]) -> Reply:
+        found = b""
+        try:
+            for line in lines:
+                if len(found) + len(line) > request.limit:
+                    return Reply(request=request, stdout=found, truncated=True)
+                found += line
+        except msgspec.ValidationError as error:  # a catalogue unlike that of the product
+            return Reply(request=request, status=Status.MALFORMED, detail=told_by(str(error)))
+        except Exception as error:  # noqa: BLE001 (what is not of the driver is raised again)
+            return self._failed(request, error)
+        return Reply(request=request, stdout=found)
+
+    def _asking(self) -> Asking:
+        def failed(error: Exception) -> tuple[Status, str] | None:
+            failure = self._server.failure(error)
+            if failure is None or failure.lost:
+                return None
+            return failure.status, self._server.text(error)
+
+        def rows(query: Query) -> tuple[list[str], Iterator[Sequence[Any]]]:
+            found = self._server.run(query, query.database)
+            return found.columns, found.each
+
+        return Asking(rows=rows, failed=failed)
+
     def _every(self, request: Query, taken: _Taken) -> None:
         names = self._server.databases()
         for name in names[:DATABASES]:
@@ -113,15 +149,16 @@ class SqlSession(Closing):
         for name in names[DATABASES:]:
             taken.add(encoded_failure(name, f"only the first {DATABASES} databases are asked"))
 
-    def _failed(self, request: Query, error: Exception) -> Reply:
+    def _failed(self, request: Request, error: Exception) -> Reply:
         failure = self._server.failure(error)
         if failure is None:
             raise error
         error_text = error_message(self._server.text(error))
         if failure.lost:
             raise ConnectError(Reason.UNREACHABLE, error_text) from error
-        if failure.status is Status.NOT_PERMITTED and request.grants:
-            needed = "; ".join(request.grants).replace("{user}", self.info.user)
+        grants = request.grants if isinstance(request, Query) else ()
+        if failure.status is Status.NOT_PERMITTED and grants:
+            needed = "; ".join(grants).replace("{user}", self.info.user)
             error_text = msg("{error}; it needs: {grants}", error=error_text, grants=needed)
         return Reply(request=request, status=failure.status, detail=error_text)
 

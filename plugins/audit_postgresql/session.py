@@ -18,6 +18,7 @@ from audit_database.reach import Reach
 from audit_database.sql_session import Failure, Rows, SqlSession
 from audit_postgresql.access import PostgresqlAccess
 from audit_postgresql.connect_errors import not_connected
+from audit_postgresql.dialect import DIALECT
 
 _CONNECT_S = 10
 _LOCK_S = 2
@@ -29,7 +30,7 @@ _DATABASES = (
 
 def open(way: Way) -> SqlSession:
     """A session in read-only transactions, over one login for each database that is asked."""
-    return SqlSession(_Server(way))
+    return SqlSession(_Server(way), DIALECT)
 
 
 class _Server:
@@ -107,8 +108,14 @@ class _Server:
     def _connection(self, database: str) -> psycopg.Connection[Any]:
         name = database or self._access.database
         if name not in self._held:
+            self._leave_others()
             self._held[name] = self._connected(name)
         return self._held[name]
+
+    def _leave_others(self) -> None:
+        """At most two connections are open: the account's limit may be small."""
+        for other in set(self._held) - {self._access.database}:
+            self._held.pop(other).close()
 
     def _connected(self, database: str) -> psycopg.Connection[Any]:
         try:

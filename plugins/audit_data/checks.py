@@ -1,0 +1,7 @@
+"""All checks of this package."""
+
+from __future__ import annotations
+
+from audit_data import definitions, sensitive_checks
+
+CHECKS = (*sensitive_checks.CHECKS, *definitions.CHECKS)

@@ -1,0 +1,114 @@
+"""Whether the values of a declared column are stored as declared. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from audit_core.api.sdk import Message, msg
+from audit_data.certainty import Certainty, certainty
+from audit_data.kind import DeclaredColumn, Grade, Protection
+from audit_data.sample import KINDS_TOLD, percent
+from audit_database.data.answer import Column, Found
+from audit_database.data.identify import Data
+from audit_database.data.passwords import SALTED, WEAK
+
+
+class Outcome(enum.StrEnum):
+    """GOOD and BAD are certain; EMPTY: there is nothing to protect; OPEN: a person has to look."""
+
+    GOOD = "good"
+    BAD = "bad"
+    EMPTY = "empty"
+    OPEN = "open"
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The outcome for one column, and what was seen."""
+
+    outcome: Outcome
+    text: Message
+
+
+def _told(outcome: Outcome, column: Column, why: Message) -> Told:
+    return Told(outcome=outcome, text=msg("{column}: {why}", column=column.full_name, why=why))
+
+
+def in_clear(declared: DeclaredColumn, column: Column) -> tuple[Data, Found] | None:
+    """The kind of data that lies in `column` in clear for certain; None where none does."""
+    kinds = [kind for kind in Data if certainty(column, kind) is Certainty.CERTAIN]
+    wanted = [declared.data] if declared.data is not None and declared.data in column.found else []
+    # of numbers without meaning, one in ten has the right check digit
+    sure = [kind for kind in wanted if _is_no_chance(column.found[kind])]
+    kinds = [*sure, *kinds]
+    return (kinds[0], column.found[kinds[0]]) if kinds else None
+
+
+def _is_no_chance(found: Found) -> bool:
+    return found.shaped == 0 or found.count * 2 > found.shaped
+
+
+def stored(declared: DeclaredColumn, column: Column) -> Told:
+    """Whether the values of `column` are kept as the inventory declares."""
+    if not column.read:
+        return _told(Outcome.OPEN, column, msg("not looked at"))
+    if declared.protection is Protection.PLAIN and declared.held_grade in (Grade.C2, Grade.C3):
+        return _told(Outcome.BAD, column, msg("declared to be stored in clear, class {grade}",
+                                              grade=str(declared.held_grade)))  # fmt: skip
+    if column.values == 0:
+        return _told(Outcome.EMPTY, column, msg("no values"))
+    if declared.data is Data.PASSWORD:
+        return password(column)
+    clear = in_clear(declared, column)
+    if clear is not None and declared.protection is not Protection.PLAIN:
+        return _clear(declared, column, *clear)
+    return _by_look(declared, column)
+
+
+def _clear(declared: DeclaredColumn, column: Column, kind: Data, found: Found) -> Told:
+    seen = msg(
+        "{count} of {values} values ({share} %) are {kind} in clear, e.g. {specimen}",
+        count=found.count, values=column.values, share=percent(found.count, column.values),
+        kind=KINDS_TOLD[kind], specimen=found.specimen,
+    )  # fmt: skip
+    if declared.protection is Protection.SYNTHETIC:
+        return _told(Outcome.OPEN, column, msg("{seen}; declared as made up, which nobody can "
+                                               "see", seen=seen))  # fmt: skip
+    return _told(Outcome.BAD, column, seen)
+
+
+def _by_look(declared: DeclaredColumn, column: Column) -> Told:
+    rest = column.values - column.opaque - column.masked - column.digests
+    looks = msg(
+        "of {values} values {opaque} look like ciphertext, {masked} are masked, {digests} may be "
+        "short digests, {other} are neither",
+        values=column.values, opaque=column.opaque, masked=column.masked,
+        digests=column.digests, other=rest,
+    )  # fmt: skip
+    kept = {
+        Protection.ENCRYPTED: column.opaque,
+        Protection.MASKED: column.masked + column.opaque,
+        Protection.HASHED: column.digests + column.opaque,
+        Protection.PLAIN: column.values,
+        Protection.SYNTHETIC: 0,
+        None: column.opaque + column.masked,
+    }[declared.protection]
+    return _told(Outcome.GOOD if kept == column.values else Outcome.OPEN, column, looks)
+
+
+def password(column: Column) -> Told:
+    """Whether the passwords in `column` are salted hashes of a scheme that is made for them."""
+    if not column.read:
+        return _told(Outcome.OPEN, column, msg("not looked at"))
+    if not column.schemes:
+        return _told(Outcome.EMPTY, column, msg("no values"))
+    names = ", ".join(f"{name} {count}" for name, count in sorted(column.schemes.items()))
+    seen = msg("passwords by scheme: {schemes}", schemes=names)
+    if WEAK & set(column.schemes):
+        return _told(Outcome.BAD, column, seen)
+    if set(column.schemes) <= SALTED | {"masked"}:
+        return _told(Outcome.GOOD, column, seen)
+    if column.repeated and "digest" in column.schemes:
+        seen = msg("{seen}; equal digests come more than once, as without salt", seen=seen)
+    return _told(Outcome.OPEN, column, seen)

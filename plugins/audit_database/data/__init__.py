@@ -1,0 +1,3 @@
+"""What is in the tables of a database: sensitive values counted, rules of data quality. Run by a
+session, beside the driver: a value is looked at there and forgotten, only counts go on.
+"""

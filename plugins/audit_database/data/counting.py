@@ -1,0 +1,109 @@
+"""Counts what the values of one column are."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+
+from audit_database.data import names, passwords
+from audit_database.data.answer import Column, Found
+from audit_database.data.identify import Data, Hit, Look, look_at
+
+_MOST = 999  # different values that are told apart
+_SHORT_CODE = range(3, 5)
+
+
+class Counter:
+    """The counts of one column, value by value. No value is kept."""
+
+    def __init__(self, column: Column, declared: Data | None) -> None:
+        suggested = names.held_by(column.name)
+        self._column = column
+        self._is_password = declared is Data.PASSWORD or "password" in suggested
+        self._is_cvn = declared is Data.CVN or "cvn" in suggested
+        self._looks = dict.fromkeys(Look, 0)
+        self._values = 0
+        self._found: dict[Data, _Kind] = {}
+        self._candidates: Tally[Data] = Tally()
+        self._shaped: Tally[Data] = Tally()
+        self._schemes: Tally[str] = Tally()
+        self._plain: set[int] = set()
+        self._numbers: set[int] = set()
+        self._repeated = False
+
+    def add(self, value: object) -> None:
+        """Takes one value into account."""
+        seen = look_at(value)
+        if seen.look is Look.EMPTY:
+            self._looks[Look.EMPTY] += 1
+            return
+        self._values += 1
+        text = str(value)
+        self._note_repeated(text)
+        if seen.candidates:
+            self._candidates.update(set(seen.candidates))
+            self._shaped.update(set(seen.shaped))
+        if self._is_password:
+            self._password(text, seen.look)
+        hits = seen.hits or self._by_name(text)
+        if not hits:
+            self._looks[seen.look] += 1
+        for kind, hit in {hit.kind: hit for hit in hits}.items():
+            self._found.setdefault(kind, _Kind()).add(hit)
+
+    def _note_repeated(self, text: str) -> None:
+        number = hash(text)
+        self._repeated = self._repeated or number in self._numbers
+        if len(self._numbers) < _MOST:
+            self._numbers.add(number)
+
+    def _by_name(self, text: str) -> tuple[Hit, ...]:
+        if self._is_cvn and text.isdecimal() and len(text) in _SHORT_CODE:
+            return (Hit(kind=Data.CVN, whole=True, specimen="*" * len(text), number=hash(text)),)
+        return ()
+
+    def _password(self, text: str, look: Look) -> None:
+        found = "masked" if look is Look.MASKED else passwords.scheme(text.strip())
+        self._schemes[found] += 1
+        if found == "plain" and len(self._plain) < 2:
+            self._plain.add(0 if passwords.is_common(text.strip()) else hash(text))
+
+    def column(self) -> Column:
+        """The counts so far."""
+        old, looks = self._column, self._looks
+        found = {
+            str(kind): each.found(self._candidates[kind], self._shaped[kind])
+            for kind, each in self._found.items()
+        }
+        return Column(
+            schema=old.schema, table=old.table, name=old.name, type=old.type, length=old.length,
+            read=True, values=self._values, empty=looks[Look.EMPTY], masked=looks[Look.MASKED],
+            opaque=looks[Look.OPAQUE], digests=looks[Look.DIGEST], other=looks[Look.OTHER],
+            found=found, schemes=self._told_schemes(), repeated=self._repeated,
+        )  # fmt: skip
+
+    def _told_schemes(self) -> dict[str, int]:
+        found = dict(self._schemes)
+        # one word in all rows, such as EXTERNAL, says that the password is kept elsewhere
+        if len(self._plain) == 1 and 0 not in self._plain:
+            found["unknown"] = found.get("unknown", 0) + found.pop("plain")
+        return found
+
+
+class _Kind:
+    def __init__(self) -> None:
+        self.count = self.whole = 0
+        self.numbers: set[int] = set()
+        self.specimen = ""
+
+    def add(self, hit: Hit) -> None:
+        self.count += 1
+        self.whole += hit.whole
+        self.specimen = self.specimen or hit.specimen
+        if len(self.numbers) < _MOST:
+            self.numbers.add(hit.number)
+
+    def found(self, candidates: int, shaped: int) -> Found:
+        return Found(
+            count=self.count, whole=self.whole, different=len(self.numbers),
+            candidates=candidates, shaped=shaped, specimen=self.specimen,
+        )  # fmt: skip

@@ -1,0 +1,85 @@
+"""How PostgreSQL is asked for tables and samples of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audit_database.data.dialect import Listed
+
+_PAGE = 8192
+_ROWS_A_PAGE = 10  # fewer than most tables have: the sample is rather too large
+_WHOLE = 200 * _PAGE  # up to here the first rows come from all over the table
+
+# Dates, truth values, addresses and floating point numbers hold nothing that is looked for.
+_LOOKED_INTO = ("text", "varchar", "bpchar", "int8", "numeric", "json", "jsonb", "xml", "bytea",
+                "hstore", "citext", "_text", "_varchar")  # fmt: skip
+
+
+class _Postgresql:
+    """See `audit_database.data.dialect.Dialect`."""
+
+    def quoted(self, *names: str) -> str:
+        """Names in double quotes, joined by dots. NUL is in no name of the catalogue."""
+        return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+    def catalogue(self) -> str:
+        """The columns of everything in pg_class that has rows; partitions are in their table."""
+        types = ", ".join(f"'{name}'" for name in _LOOKED_INTO)
+        return f"""
+SELECT n.nspname AS schema, c.relname AS table,
+  CASE WHEN c.relkind = 'v' THEN 'view' WHEN c.relkind = 'f' THEN 'foreign' ELSE 'table' END
+    AS holds,
+  a.attname AS column, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+  CASE WHEN a.atttypmod < 4 THEN NULL WHEN t.typname IN ('varchar', 'bpchar')
+    THEN a.atttypmod - 4 WHEN t.typname = 'numeric' THEN (a.atttypmod - 4) >> 16 END AS length,
+  COALESCE(b.typname, t.typname) IN ({types}) AS looked_into,
+  pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+    AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
+  NOT pg_catalog.row_security_active(c.oid) AS whole,
+  -- functions that tell the size wait for locks
+  c.relpages::int8 * 8192 AS size
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND NOT c.relispartition
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+ORDER BY 1, 2, a.attnum"""
+
+    def sees_all_tables(self) -> str:
+        """Every role sees all of pg_class."""
+        return "SELECT true"
+
+    def sample(self, columns: Sequence[Listed], rows: int) -> str:
+        """Random pages of a large table, the first rows of a small one; of long texts the start."""
+        table = columns[0]
+        chosen = ", ".join(self._start(column) for column in columns)
+        share = ""
+        if self.is_sampled(table.size):
+            pages = 100 * (rows / _ROWS_A_PAGE) * _PAGE / table.size
+            share = f" TABLESAMPLE SYSTEM ({min(100.0, max(pages, 0.0001)):.4f})"
+        return f"SELECT {chosen} FROM {self.quoted(table.schema, table.table)}{share} LIMIT {rows}"
+
+    def _start(self, column: Listed) -> str:
+        name = self.quoted(column.column)
+        text = name if column.type == "bytea" else f"{name}::text"
+        return f"pg_catalog.substring({text}, 1, 4096)"
+
+    def is_sampled(self, size: int) -> bool:
+        """Whether the table is larger than what is read anyway."""
+        return size > _WHOLE
+
+    def grants(self, database: str, schemas: Sequence[str], user: str) -> tuple[str, ...]:
+        """SELECT on what is there now; later tables need it again, or ALTER DEFAULT PRIVILEGES."""
+        if not schemas:
+            return (f"GRANT pg_read_all_data TO {user}",)
+        return tuple(
+            statement for name in map(self.quoted, schemas) for statement in (
+                f"GRANT USAGE ON SCHEMA {name} TO {user}",
+                f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {user}",
+            )
+        )  # fmt: skip
+
+
+DIALECT = _Postgresql()
