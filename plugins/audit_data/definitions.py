@@ -52,8 +52,8 @@ def _defined(target: Target, sample: Sampled, element: str) -> set[tuple[str, st
 
 
 @check(
-    "data.same-definitions", needs=(TARGET, each("database_data", SAMPLE)), severity=Severity.MEDIUM,
-    kind="database_data",
+    "data.same-definitions", needs=(TARGET, each("database_data", SAMPLE)), kind="database_data",
+    severity=Severity.MEDIUM,
     remedy=msg("Give the column one type and length in all databases, by the data standard"),
 )  # fmt: skip
 def same_definitions(target: Target, every: tuple[tuple[Target, Known | Absent], ...]) -> Judgement:

@@ -10,7 +10,7 @@ import pytest
 
 from live.postgresql_server import PASSWORD, PostgresqlServer
 from live.product import Done, dengbao, environment
-from plugins.data import customers
+from live import customers
 
 pytestmark = pytest.mark.live
 
@@ -77,7 +77,8 @@ class Bank:
             + re.search(r"access: (\{.*\})\}", entry)[1]  # type: ignore[index]
             + "\n    data:\n"
             + "".join(
-                f"      - database: {name}\n        environment: production\n        columns:\n{COLUMNS}"
+                f"      - database: {name}\n        environment: production\n"
+                f"        columns:\n{COLUMNS}"
                 for name in ("good", "bad")
             )
             + "      - {database: dev, environment: test, schemas: [public]}\n"

@@ -13,7 +13,7 @@ from audit_database.data.answer import Column
 from audit_database.data.counting import Counter
 from audit_database.data.identify import Data, Look, look_at
 from audit_database.data.names import held_by, is_log
-from plugins.data import customers
+from live import customers
 
 ID, CARD = "11010519491231002X", "6222021234567890128"  # of GB 11643, and made up
 
@@ -28,7 +28,8 @@ def test_values_in_clear() -> None:
         "4111111111111111": {Data.BANK_CARD}, "4111 1111 1111 1111": {Data.BANK_CARD},
         "4111111111111112": set(), "411111111111111": set(),
         "13800138000": {Data.PHONE}, "+86 138-0013-8000": {Data.PHONE}, "12800138000": set(),
-        "王小明": {Data.NAME}, "欧阳修": {Data.NAME}, "王先生": set(), "王*明": set(), "中国": set(),
+        "王小明": {Data.NAME}, "欧阳修": {Data.NAME}, "王先生": set(), "王*明": set(),
+        "中国": set(),
         "zhang.san@bank.example.cn": {Data.EMAIL},
         "北京市朝阳区建国路88号": {Data.ADDRESS}, "朝阳区分行": set(),
         "91350100M000100Y43": {Data.CREDIT_CODE}, "91350100M000100Y44": set(),
@@ -80,21 +81,22 @@ def test_no_value_is_in_what_is_told() -> None:
 
 def test_names_of_columns() -> None:
     held = {
-        "id_no": {"id_card"}, "certNo": {"id_card"}, "身份证号": {"id_card"}, "cardNo": {"bank_card"},
+        "id_no": {"id_card"}, "certNo": {"id_card"}, "身份证号": {"id_card"},
+        "cardNo": {"bank_card"},
         "cust_name": {"name"}, "file_name": set(), "mobilePhone": {"phone"}, "pwd": {"password"},
         "password_updated_at": set(), "cvv2": {"cvn"}, "order_id": set(), "email": {"email"},
     }  # fmt: skip
     assert {name: set(held_by(name)) for name in held} == held
-    assert [is_log(name) for name in ("app_log", "operLog", "logs_2025", "catalog", "blog_post")] == [
-        True, True, True, False, False,
-    ]  # fmt: skip
+    names = ("app_log", "operLog", "logs_2025", "catalog", "blog_post")
+    assert [name for name in names if is_log(name)] == ["app_log", "operLog", "logs_2025"]
 
 
 def test_passwords() -> None:
     md5 = hashlib.md5(b"123456", usedforsecurity=False).hexdigest()
     other = hashlib.sha256(b"salt and word").hexdigest()
     schemes = {
-        "$2b$12$" + "a" * 53: "bcrypt", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$aGFzaA": "argon2",
+        "$2b$12$" + "a" * 53: "bcrypt",
+        "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$aGFzaA": "argon2",
         "pbkdf2_sha256$600000$salt$hashhashhashhash": "pbkdf2", "{SSHA}" + "a" * 32: "salted",
         "$1$salt$hashhashhash": "md5-crypt", "*" + "A" * 40: "unsalted", md5: "unsalted",
         md5.upper(): "unsalted", other: "digest", "Admin@123": "plain", "{noop}secret": "plain",
@@ -105,10 +107,12 @@ def test_passwords() -> None:
 
 def _meaningless(chance: random.Random) -> dict[str, list[object]]:
     """Columns of 500 ordinary values each."""
-    many = range(500)
-    start = 1_700_000_000
+    many, start = range(500), 1_700_000_000
+    day = chance.randint
+    states = ("成功", "失败", "处理中", "已关闭", "高", "黄金会员")
+    cities = ("石家庄", "温州", "常州", "徐州", "广州", "成都", "武汉", "安庆", "上海")
     return {
-        "order_id": [f"2025{chance.randint(101, 1231):04}{chance.randint(0, 10**10):010}" for _ in many],
+        "order_id": [f"2025{day(101, 1231):04}{day(0, 10**10):010}" for _ in many],
         "serial16": [chance.randint(10**15, 10**16 - 1) for _ in many],
         "serial18": [chance.randint(10**17, 10**18 - 1) for _ in many],
         "snowflake": [chance.randint(6 * 10**18, 7 * 10**18) for _ in many],
@@ -125,9 +129,8 @@ def _meaningless(chance: random.Random) -> dict[str, list[object]]:
         "amount": [f"{chance.randint(0, 10**14)}.{chance.randint(0, 99):02}" for _ in many],
         "ratio": [repr(chance.random()) for _ in many],
         "long_number": [chance.randint(10**10, 10**11 - 1) for _ in many],
-        "status": [chance.choice(("成功", "失败", "处理中", "已关闭", "高", "黄金会员")) for _ in many],
-        "city": [chance.choice(("石家庄", "温州", "常州", "徐州", "广州", "成都", "武汉", "安庆", "上海"))
-                 for _ in many],
+        "status": [chance.choice(states) for _ in many],
+        "city": [chance.choice(cities) for _ in many],
         "note": [f"order {chance.randint(10**9, 10**10)} paid at {start + n}" for n in many],
     }  # fmt: skip
 
