@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from live import customers
 from live.postgresql_server import PASSWORD, PostgresqlServer
 from live.product import Done, dengbao, environment
-from live import customers
 
 pytestmark = pytest.mark.live
 
