@@ -114,7 +114,7 @@ class SqlSession(Closing):
                     return Reply(request=request, stdout=found, truncated=True)
                 found += line
         except msgspec.ValidationError as error:  # a catalogue unlike that of the product
-            return Reply(request=request, status=Status.MALFORMED, detail=told_by(str(error)))
+            return Reply(request=request, status=Status.MALFORMED, detail=error_message(str(error)))
         except Exception as error:  # noqa: BLE001 (what is not of the driver is raised again)
             return self._failed(request, error)
         return Reply(request=request, stdout=found)
