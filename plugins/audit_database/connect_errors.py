@@ -24,7 +24,7 @@ def no_tls(place: str, words: str) -> ConnectError:
     )
     if not words:
         why = msg("{place}: the server does not offer TLS", place=place)
-    remedy = msg("Enable TLS on the server; `tls: plain` sends the login readable")
+    remedy = msg("Enable TLS on the server; `tls: plain` sends the login in clear text")
     return ConnectError(Reason.UNREACHABLE, why, remedy=remedy)
 
 

@@ -102,7 +102,7 @@ def only_row(type_: type[S]) -> Callable[[Answer], S]:
         if isinstance(found, Partial):
             raise ParseError(found.problems[0])
         if len(found) != 1:
-            raise ParseError(msg("{count} rows in place of one", count=len(found)))
+            raise ParseError(msg("{count} rows instead of one", count=len(found)))
         return found[0]
 
     return parse
@@ -131,13 +131,13 @@ def _rows(answer: Answer) -> Iterator[dict[str, Any] | Message]:
             case list(values) if columns is not None and len(values) == len(columns):
                 yield asked | dict(zip(columns, values, strict=True))
             case _:
-                raise ParseError(msg("not the rows that were asked for"))
+                raise ParseError(msg("not the requested rows"))
     if columns is None and answer.stdout == b"":
-        raise ParseError(msg("not the rows that were asked for"))
+        raise ParseError(msg("not the requested rows"))
 
 
 def _value(line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ParseError(msg("not the rows that were asked for")) from error
+        raise ParseError(msg("not the requested rows")) from error

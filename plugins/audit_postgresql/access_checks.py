@@ -51,23 +51,25 @@ def _texts(rules: tuple[Rule, ...] | list[Rule]) -> tuple[str, ...]:
 
 @check(
     "postgresql.hba-trust", needs=CLIENT_AUTH, severity=Severity.HIGH,
-    remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
+    remedy=msg("Replace trust with scram-sha-256, or with peer on local lines; "
+               "then reload the server"),
 )  # fmt: skip
 def hba_trust(auth: ClientAuth) -> Judgement:
-    """Nobody is let in without proving who he is (trust in pg_hba.conf)."""
+    """No client is admitted without authentication (trust in pg_hba.conf)."""
     trusting = auth.by(("trust",))
     if trusting:
-        return failed(msg("Rules that let in anybody: {rules}", rules=_texts(trusting)))
+        return failed(msg("Rules that require no authentication: {rules}", rules=_texts(trusting)))
     methods = sorted({rule.auth_method or "" for rule in auth.admitting})
     return passed(msg("Methods in use: {methods}", methods=", ".join(methods) or "-"))
 
 
 @check(
     "postgresql.hba-methods", needs=CLIENT_AUTH, severity=Severity.HIGH,
-    remedy=msg("Use scram-sha-256; `password` sends it readable, `ident` believes the client"),
+    remedy=msg("Use scram-sha-256; `password` sends the password in clear text, "
+               "`ident` trusts the client"),
 )  # fmt: skip
 def hba_methods(auth: ClientAuth) -> Judgement:
-    """No password crosses the network readable, and no client is believed who he is."""
+    """No password crosses the network in clear text, and no rule trusts what the client says."""
     bad = [
         rule for rule in auth.admitting
         if (rule.auth_method == "password" and rule.remote and "plain" in rule.ways)
@@ -95,7 +97,7 @@ _SAFE_VERSIONS = ("TLSv1.2", "TLSv1.3")
     ),
 )  # fmt: skip
 def tls_enforced(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
-    """Connections from other machines are taken over TLS 1.2 or later only."""
+    """Connections from other machines are accepted over TLS 1.2 or later only."""
     if _listens_here_only(settings):
         listens = settings.get("listen_addresses") or "-"
         return passed(msg("The server listens on loopback only: {listens}", listens=listens))
@@ -103,9 +105,11 @@ def tls_enforced(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
     remote = [] if rules is None else [rule for rule in rules.admitting if rule.remote]
     plain = [rule for rule in remote if "plain" in rule.ways]
     if plain:
-        return failed(msg("Rules that take connections without TLS: {rules}", rules=_texts(plain)))
+        return failed(
+            msg("Rules that accept connections without TLS: {rules}", rules=_texts(plain))
+        )
     if rules is not None and not remote:
-        return passed(msg("No rule lets other machines in"))
+        return passed(msg("No rule allows connections from other machines"))
     return _tls_settings(settings, absent=isinstance(auth, Absent))
 
 
@@ -120,7 +124,7 @@ def _tls_settings(settings: Settings, *, absent: bool) -> Judgement:
     if settings.get(names[1]) not in _SAFE_VERSIONS:
         return failed(values)
     if absent:
-        return undetermined(values, msg("Whether it is required stands in pg_hba.conf"))
+        return undetermined(values, msg("Whether encryption is required is set in pg_hba.conf"))
     return passed(values, msg("Every rule for other machines requires TLS"))
 
 
@@ -129,7 +133,7 @@ def _tls_settings(settings: Settings, *, absent: bool) -> Judgement:
     remedy=msg("Require TLS in pg_hba.conf (hostssl), and sslmode=verify-full in the clients"),
 )  # fmt: skip
 def tls_in_use(found: tuple[Protected, ...]) -> Judgement:
-    """Every session from another machine is encrypted at the moment."""
+    """Every current session from another machine is encrypted."""
     plain = sum(row.sessions for row in found if not row.encrypted)
     every = sum(row.sessions for row in found)
     if plain:
@@ -153,16 +157,21 @@ def _two_factors(rule: Rule) -> bool:
     remedy=msg("Add clientcert=verify-full to rules with scram-sha-256, or use a bastion"),
 )  # fmt: skip
 def second_factor(auth: ClientAuth) -> Judgement:
-    """Whoever comes from another machine proves himself by two factors."""
+    """Logins from other machines require two authentication factors."""
     remote = [rule for rule in auth.admitting if rule.remote]
     if not remote:
-        return not_applicable(msg("No rule lets other machines in"))
+        return not_applicable(msg("No rule allows connections from other machines"))
     outside = [r for r in remote if r.auth_method in ELSEWHERE - {"cert"} and not _two_factors(r)]
     single = [r for r in remote if r not in outside and not _two_factors(r)]
     if single:
         return failed(msg("Rules with one factor: {rules}", rules=_texts(single)))
     if outside:
-        return undetermined(msg("Factors are asked for elsewhere: {rules}", rules=_texts(outside)))
+        return undetermined(
+            msg(
+                "Rules that leave authentication to an external system: {rules}",
+                rules=_texts(outside),
+            )
+        )
     return passed(msg("Certificate and password: {rules}", rules=_texts(remote)))
 
 
@@ -171,14 +180,14 @@ def second_factor(auth: ClientAuth) -> Judgement:
     remedy=msg("Put a line `host all SUPERUSER all reject` before the others in pg_hba.conf"),
 )  # fmt: skip
 def superuser_remote(auth: ClientAuth, roles: tuple[Role, ...]) -> Judgement:
-    """No superuser is let in from all addresses."""
+    """No superuser may log in from every address."""
     supers = [role.name for role in roles if role.superuser and role.login]
     open_to = {name: _everywhere(auth, name) for name in supers}
     bad = [f"{name}: {rule.text}" for name, rule in open_to.items() if rule is not None]
     if bad:
-        return failed(msg("Superusers are let in from everywhere: {rules}", rules=tuple(bad)))
+        return failed(msg("Superusers may log in from every address: {rules}", rules=tuple(bad)))
     return passed(
-        msg("Superusers, none of whom is let in from everywhere: {names}", names=tuple(supers))
+        msg("Superusers, none of whom may log in from every address: {names}", names=tuple(supers))
     )
 
 
@@ -201,10 +210,10 @@ def _names(rule: Rule, name: str) -> bool:
 @check(
     "postgresql.listen-addresses", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)),
     severity=Severity.LOW,
-    remedy=msg("Name the networks of the clients in pg_hba.conf in place of all addresses"),
+    remedy=msg("List the networks of the clients in pg_hba.conf instead of all addresses"),
 )  # fmt: skip
 def listen_addresses(settings: Settings, auth: ClientAuth | Absent) -> Judgement:
-    """Connections are taken from named networks only."""
+    """Connections are accepted from listed networks only."""
     listens: Message = msg(
         "listen_addresses = {value}", value=settings.get("listen_addresses") or "-"
     )

@@ -35,13 +35,13 @@ from audit_postgresql.server import LOADED, SETTINGS, Settings, unseen
     remedy=msg("Rename one of the roles: ALTER ROLE … RENAME TO …"),
 )  # fmt: skip
 def role_names(roles: tuple[Role, ...]) -> Judgement:
-    """No two roles have names that people take for the same."""
+    """No two roles have names that are easily confused."""
     by_name: dict[str, list[str]] = {}
     for role in roles:
         by_name.setdefault(role.name.strip().casefold(), []).append(role.name)
     same = [name for names in by_name.values() if len(names) > 1 for name in names]
     if same:
-        return failed(msg("Roles with like names: {names}", names=listed(same)))
+        return failed(msg("Roles with similar names: {names}", names=listed(same)))
     login = [role.name for role in roles if role.login]
     return passed(msg("{count} roles may log in: {names}", count=len(login), names=listed(login)))
 
@@ -58,11 +58,18 @@ def password_scheme(schemes: tuple[Scheme, ...]) -> Judgement:
     weak = [f"{role.name} ({role.scheme})" for role in schemes if role.scheme in ("md5", "other")]
     expected = msg("scram-sha-256")
     if weak:
-        return failed(msg("Kept otherwise: {names}", names=listed(weak)), expected=expected)
+        return failed(
+            msg("Not stored as scram-sha-256: {names}", names=listed(weak)), expected=expected
+        )
     none = [role.name for role in schemes if role.scheme == "none"]
-    detail = [msg("{count} passwords are kept as scram-sha-256", count=len(schemes) - len(none))]
+    detail = [msg("{count} passwords are stored as scram-sha-256", count=len(schemes) - len(none))]
     if none:
-        detail.append(msg("Without a password, so that none fits: {names}", names=listed(none)))
+        detail.append(
+            msg(
+                "Without a stored password, so that no password is accepted: {names}",
+                names=listed(none),
+            )
+        )
     return passed(*detail, expected=expected)
 
 
@@ -94,7 +101,7 @@ def password_policy(
         return _credcheck(settings, min_length, expected)
     if settings.loads("passwordcheck"):
         return undetermined(
-            msg("passwordcheck is loaded; it cannot see passwords that a client sends hashed"),
+            msg("passwordcheck is loaded; it cannot check passwords that a client sends hashed"),
             expected=expected,
         )
     return failed(msg("Neither credcheck nor passwordcheck is loaded"), expected=expected)
@@ -132,7 +139,8 @@ def lockout(settings: Settings, auth: ClientAuth | Absent, *, attempts: int = 5)
         outside = [] if rules is None else [rule.text for rule in rules.by(ELSEWHERE)]
         if outside:
             return undetermined(
-                msg("Passwords are checked elsewhere, which locks accounts or does not: {rules}",
+                msg("Passwords are verified by an external system; "
+                    "check there whether it locks accounts: {rules}",
                     rules=tuple(outside))
             )  # fmt: skip
         return not_applicable(msg("No rule of pg_hba.conf asks for a password"))
@@ -158,10 +166,10 @@ def lockout(settings: Settings, auth: ClientAuth | Absent, *, attempts: int = 5)
     remedy=msg("ALTER ROLE postgres RENAME TO …, or NOLOGIN where peers administer as others"),
 )  # fmt: skip
 def default_superuser(roles: tuple[Role, ...]) -> Judgement:
-    """The superuser that was made with the server has another name than postgres, or no login."""
+    """The initial superuser is renamed from postgres, or may not log in."""
     first = next((role for role in roles if role.bootstrap), None)
     if first is None:
-        return undetermined(msg("The first role of the server was not found"))
+        return undetermined(msg("The initial superuser was not found"))
     login = msg("may log in") if first.login else msg("may not log in")
     return expect(
         first.name != "postgres" or not first.login,
@@ -174,10 +182,10 @@ def default_superuser(roles: tuple[Role, ...]) -> Judgement:
     remedy=msg("ALTER ROLE … NOLOGIN, or DROP ROLE: VALID UNTIL ends the password only"),
 )  # fmt: skip
 def expired_roles(roles: tuple[Role, ...]) -> Judgement:
-    """No role whose time is over may still log in."""
+    """No expired role may still log in."""
     over = [f"{role.name} ({role.until})" for role in roles if role.login and role.expired]
     if over:
-        return failed(msg("Expired, not locked: {names}", names=listed(over)))
+        return failed(msg("Expired but may still log in: {names}", names=listed(over)))
     return passed(msg("No role with LOGIN is past its VALID UNTIL"))
 
 
@@ -186,7 +194,7 @@ def expired_roles(roles: tuple[Role, ...]) -> Judgement:
     remedy=msg("Take the attribute or the membership away: ALTER ROLE … NOSUPERUSER, REVOKE …"),
 )  # fmt: skip
 def powers(target: Target, roles: tuple[Role, ...], members: tuple[Member, ...]) -> Judgement:
-    """Only declared administrators have rights over the whole server."""
+    """Only declared administrators have server-wide rights."""
     administrators = settings_of(target, PostgresqlSettings).administrators
     held = {
         role.name: role.powers for role in roles
@@ -196,8 +204,8 @@ def powers(target: Target, roles: tuple[Role, ...], members: tuple[Member, ...])
         held[member.name] = (*held.get(member.name, ()), member.of)
     found = [f"{name} ({', '.join(what)})" for name, what in held.items()]
     if not found:
-        return passed(msg("Only the first superuser has rights over the whole server"))
-    detail = msg("Rights over the whole server: {names}", names=listed(found))
+        return passed(msg("Only the initial superuser has server-wide rights"))
+    detail = msg("Roles with server-wide rights: {names}", names=listed(found))
     if administrators is None:
         return undetermined(
             detail,

@@ -2,7 +2,7 @@
 
 The first rule that fits a connection decides (pg_hba.conf(5)); so a rule behind one that is as wide
 is never reached. A row with an error stands for a line that the server could not read; it then goes
-on with the rules of before, and what holds is unknown.
+on with the rules that it read before, and which those are is unknown.
 """
 
 from __future__ import annotations
@@ -162,8 +162,8 @@ _ROWS = fact(
 def _made(rows: tuple[Rule, ...]) -> ClientAuth | Partial:
     found = ClientAuth(rules=reachable(row for row in rows if row.error is None))
     problems = tuple(
-        msg("the server cannot read line {line} of pg_hba.conf, so the rules of before may hold: "
-            "{error}", line=row.line_number or 0, error=verbatim(row.error))
+        msg("the server cannot read line {line} of pg_hba.conf, so earlier rules may still be "
+            "in force: {error}", line=row.line_number or 0, error=verbatim(row.error))
         for row in rows if row.error is not None
     )  # fmt: skip
     return Partial(value=found, problems=problems) if problems else found

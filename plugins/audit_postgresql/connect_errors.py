@@ -30,7 +30,7 @@ def not_connected(words: str, place: str) -> ConnectError:
     error_text = verbatim(words.strip()[:500])
     if _NO_ENTRY.search(words):
         why = msg(
-            "{place}: the server admits no such login: {error}", place=place, error=error_text
+            "{place}: pg_hba.conf allows no such login: {error}", place=place, error=error_text
         )
         remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)

@@ -71,23 +71,23 @@ FACTS = (ARCHIVER, STANDBYS, _STANDBY_ROWS)
 
 @check(
     "postgresql.archiving", needs=(SETTINGS, ARCHIVER), severity=Severity.HIGH,
-    remedy=msg("Find out in the log of the server why archive_command fails"),
+    remedy=msg("Look up in the server log why archive_command fails"),
 )  # fmt: skip
 def archiving(
     settings: Settings, archiver: Archiver, *, hours: Annotated[int, Down] = 24
 ) -> Judgement:
-    """The archive of the log of changes is fresh, and nothing failed since."""
+    """The WAL archive is up to date, and no attempt has failed since."""
     if hidden := unseen(settings, "archive_mode"):
         return hidden
     if settings.get("archive_mode") == "off":
-        return not_applicable(msg("Changes are not archived (archive_mode = off)"))
+        return not_applicable(msg("WAL is not archived (archive_mode = off)"))
     if archiver.standby and settings.get("archive_mode") != "always":
-        return not_applicable(msg("A standby server, which does not archive"))
+        return not_applicable(msg("This is a standby server, which does not archive"))
     if archiver.archived_s is None:
         return failed(msg("Nothing was archived yet; {count} attempts failed",
                           count=archiver.failed))  # fmt: skip
     age = rounded_up(archiver.archived_s, HOUR)
-    detail = msg("Archived {hours} hours ago; {count} attempts failed so far",
+    detail = msg("Last archived {hours} hours ago; {count} attempts failed in all",
                hours=age, count=archiver.failed)  # fmt: skip
     if archiver.failed_s is not None and archiver.failed_s < archiver.archived_s:
         return failed(detail, msg("The last attempt failed"))
@@ -104,7 +104,7 @@ def archiving(
 def standby(
     archiver: Archiver, found: tuple[Standby, ...], *, lag_s: Annotated[int, Down] = 60
 ) -> Judgement:
-    """A standby server follows this one without lag."""
+    """A standby server follows this one without delay."""
     if archiver.standby:
         return not_applicable(msg("This is a standby server itself"))
     live = [s for s in found if s.state == "streaming"]
@@ -123,7 +123,7 @@ def standby(
     remedy=msg("Stop the server and run pg_checksums --enable; set fsync and full_page_writes on"),
 )  # fmt: skip
 def page_checksums(settings: Settings) -> Judgement:
-    """Damage of stored pages is noticed: checksums, fsync and full_page_writes are on."""
+    """Damaged data pages are detected: checksums, fsync and full_page_writes are on."""
     names = ("data_checksums", "fsync", "full_page_writes")
     if hidden := unseen(settings, *names):
         return hidden
@@ -133,19 +133,19 @@ def page_checksums(settings: Settings) -> Judgement:
 
 @check(
     "postgresql.replication-tls", needs=CLIENT_AUTH, severity=Severity.HIGH,
-    remedy=msg("Write hostssl in place of host in the lines for replication in pg_hba.conf"),
+    remedy=msg("Use hostssl instead of host in the replication lines of pg_hba.conf"),
 )  # fmt: skip
 def replication_tls(auth: ClientAuth) -> Judgement:
-    """Standby servers on other machines are fed over TLS only."""
+    """Replication to other machines uses TLS only."""
     remote = [
         rule for rule in auth.admitting
         if rule.remote and "replication" in (rule.database or ())
     ]  # fmt: skip
     if not remote:
-        return not_applicable(msg("No rule lets standby servers of other machines in"))
+        return not_applicable(msg("No rule allows standby servers on other machines"))
     plain = [rule.text for rule in remote if "plain" in rule.ways]
     if plain:
-        return failed(msg("Rules that take connections without TLS: {rules}", rules=tuple(plain)))
+        return failed(msg("Rules that accept connections without TLS: {rules}", rules=tuple(plain)))
     return passed(msg("Rules: {rules}", rules=tuple(rule.text for rule in remote)))
 
 

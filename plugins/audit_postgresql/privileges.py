@@ -108,11 +108,13 @@ FACTS = (PUBLIC_SCHEMA, OPEN_OBJECTS, LABELS, PUBLIC_CONNECT)
     remedy=msg("REVOKE CREATE ON SCHEMA public FROM PUBLIC in each of these databases"),
 )  # fmt: skip
 def public_schema(found: tuple[PublicSchema, ...]) -> Judgement:
-    """In no database may everybody make objects in the schema public."""
+    """PUBLIC may not create objects in the schema public of any database."""
     bad = [row.database for row in found if row.creates]
     if bad:
-        return failed(msg("Everybody may create in public of: {names}", names=listed(bad)))
-    return passed(msg("Looked at: {names}", names=listed(row.database for row in found)))
+        return failed(
+            msg("PUBLIC may create objects in the schema public of: {names}", names=listed(bad))
+        )
+    return passed(msg("Checked: {names}", names=listed(row.database for row in found)))
 
 
 def _objects(found: list[OpenObject]) -> tuple[str, ...]:
@@ -124,10 +126,10 @@ def _objects(found: list[OpenObject]) -> tuple[str, ...]:
     remedy=msg("REVOKE ALL ON … FROM PUBLIC, and grant to the roles that need it"),
 )  # fmt: skip
 def public_tables(found: tuple[OpenObject, ...]) -> Judgement:
-    """No table, view or sequence is open to everybody."""
+    """No table, view or sequence is granted to PUBLIC."""
     bad = [row for row in found if row.kind == "public"]
     if bad:
-        return failed(msg("Open to everybody: {names}", names=_objects(bad)))
+        return failed(msg("Granted to PUBLIC: {names}", names=_objects(bad)))
     return passed(msg("No rights of PUBLIC on a table, view or sequence"))
 
 
@@ -136,11 +138,11 @@ def public_tables(found: tuple[OpenObject, ...]) -> Judgement:
     remedy=msg("REVOKE GRANT OPTION FOR … ON … FROM …"),
 )  # fmt: skip
 def grant_option(found: tuple[OpenObject, ...]) -> Judgement:
-    """Nobody but the owner of a table may pass rights on it on."""
+    """Only owners may grant rights on their tables to others."""
     bad = [row for row in found if row.kind == "passed-on"]
     if bad:
-        return failed(msg("May pass rights on: {names}", names=_objects(bad)))
-    return passed(msg("No grant option but that of owners"))
+        return failed(msg("With grant option: {names}", names=_objects(bad)))
+    return passed(msg("No grant options other than those of owners"))
 
 
 @check(
@@ -148,7 +150,7 @@ def grant_option(found: tuple[OpenObject, ...]) -> Judgement:
     remedy=msg("REVOKE CONNECT ON DATABASE … FROM PUBLIC, and grant it to the roles that need it"),
 )  # fmt: skip
 def public_connect(found: tuple[PublicConnect, ...]) -> Judgement:
-    """No database but postgres takes every role."""
+    """No database other than postgres accepts every role."""
     bad = [row.name for row in found if row.name != "postgres"]
     if bad:
         return failed(msg("Every role may connect to: {names}", names=listed(bad)))
@@ -157,7 +159,8 @@ def public_connect(found: tuple[PublicConnect, ...]) -> Judgement:
 
 @check(
     "postgresql.labels", needs=(LABELS, known_or_absent(SETTINGS)), severity=Severity.LOW,
-    remedy=msg("Load sepgsql and label what is important, or state who decides it otherwise"),
+    remedy=msg("Load sepgsql and label important objects, or state "
+               "which other mechanism controls access"),
 )  # fmt: skip
 def labels(found: tuple[Label, ...], settings: Settings | Absent) -> Judgement:
     """Important objects carry security labels, and a provider enforces them."""
@@ -171,7 +174,9 @@ def labels(found: tuple[Label, ...], settings: Settings | Absent) -> Judgement:
     if hidden := unseen(shown, "shared_preload_libraries"):
         return hidden
     if not any(shown.loads(name) for name in (*providers, "sepgsql")):
-        return failed(detail, msg("Its library is not loaded, so that nothing enforces them"))
+        return failed(
+            detail, msg("The library of the provider is not loaded, so nothing enforces the labels")
+        )
     return passed(detail)
 
 

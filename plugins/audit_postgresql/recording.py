@@ -118,7 +118,7 @@ def _logs_connections(value: str) -> bool:
     remedy=msg("Set log_connections = on and log_disconnections = on, and reload"),
 )  # fmt: skip
 def connection_log(settings: Settings) -> Judgement:
-    """Each login and its end is written to the log."""
+    """Each login and each end of a session is logged."""
     names = ("log_connections", "log_disconnections")
     if hidden := unseen(settings, *names):
         return hidden
@@ -127,7 +127,7 @@ def connection_log(settings: Settings) -> Judgement:
         return failed(detail)
     if settings.on("logging_collector") or not _destinations(settings) <= _FILES:
         return passed(detail)
-    return undetermined(detail, msg("The host decides where the standard error of the server goes"))
+    return undetermined(detail, msg("Where standard error goes is set on the host; check it there"))
 
 
 _STATEMENTS = frozenset({"ddl", "mod", "all"})
@@ -152,7 +152,7 @@ def _audited(value: str) -> frozenset[str]:
     remedy=msg("Load pgaudit and set pgaudit.log = 'role, ddl, write', or set log_statement = mod"),
 )  # fmt: skip
 def statement_log(settings: Settings) -> Judgement:
-    """Changes of rights, of tables and of data are written to the log."""
+    """Changes of privileges, table structures and data are logged."""
     statement = settings.get("log_statement")
     expected = msg("log_statement = mod or all, or pgaudit.log with role, ddl and write")
     if hidden := unseen(settings, "log_statement"):
@@ -185,14 +185,14 @@ _OFF = frozenset({"off", "none", "", "false", "0"})
     remedy=msg("ALTER ROLE … RESET …, ALTER DATABASE … RESET …"),
 )  # fmt: skip
 def log_exceptions(found: tuple[Override, ...]) -> Judgement:
-    """No role and no database is left out of the log."""
+    """Logging is not reduced for any role or database."""
     off = [
         f"{o.role or '*'} @ {o.database or '*'}: {o.name} = {o.value}"
         for o in found if o.name != "idle_session_timeout" and _takes_away(o)
     ]  # fmt: skip
     if off:
-        return failed(msg("Logged less than the others: {names}", names=listed(off)))
-    return passed(msg("No role or database has settings of its own that take records away"))
+        return failed(msg("Settings that reduce logging: {names}", names=listed(off)))
+    return passed(msg("No role or database has settings of its own that reduce logging"))
 
 
 def _takes_away(override: Override) -> bool:
@@ -216,7 +216,7 @@ _FIELDS = {
     remedy=msg("Set log_line_prefix = '%m [%p] %q%u@%d %h ', and log_error_verbosity = default"),
 )  # fmt: skip
 def log_fields(settings: Settings) -> Judgement:
-    """Each record tells when, who, in which database and from where."""
+    """Each log record has time, user, database and source address."""
     names = ("log_line_prefix", "log_destination", "log_error_verbosity")
     if hidden := unseen(settings, *names):
         return hidden
@@ -225,16 +225,17 @@ def log_fields(settings: Settings) -> Judgement:
     lacking = [name for name, escapes in _FIELDS.items() if not any(e in prefix for e in escapes)]
     terse = settings.get(names[2]) == "terse"
     if lacking and not _destinations(settings) <= _ROWS:
-        return failed(detail, msg("The prefix does not tell: {names}", names=", ".join(lacking)))
+        return failed(detail, msg("log_line_prefix lacks: {names}", names=", ".join(lacking)))
     return failed(detail) if terse else passed(detail)
 
 
 @check(
     "postgresql.log-kept", needs=(SETTINGS, LOG_FILES), severity=Severity.MEDIUM,
-    remedy=msg("Keep the files for six months: log_filename with the date, or send them away"),
+    remedy=msg("Keep the files for six months: log_filename with the date, "
+               "or forward them to a log server"),
 )  # fmt: skip
 def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 180) -> Judgement:
-    """The log of the server reaches back six months."""
+    """The server log is kept for six months."""
     if not settings.on("logging_collector"):
         return undetermined(msg("The server does not keep the files itself (logging_collector)"))
     if files.oldest_s is None or files.newest_s is None:
@@ -250,7 +251,7 @@ def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 
         return hidden
     if settings.on(names[1]) and "%Y" not in settings.get(names[0]):
         return failed(detail, settings.as_message(*names), msg("Older files are overwritten"))
-    return undetermined(detail, msg("Whether older ones are kept elsewhere is not known"))
+    return undetermined(detail, msg("Whether older log files are kept elsewhere is not known"))
 
 
 @check(
@@ -264,7 +265,9 @@ def log_file_mode(settings: Settings) -> Judgement:
         return hidden
     detail = settings.as_message(*names)
     if not settings.on(names[0]):
-        return undetermined(detail, msg("The host decides where the files are, and whose"))
+        return undetermined(
+            detail, msg("Location and owner of the files are set on the host; check them there")
+        )
     mode = int(settings.get(names[1]) or "0", 8)
     return failed(detail) if mode & 0o027 else passed(detail)
 
@@ -280,12 +283,12 @@ _RECORDING = re.compile(r"log_|logging_|pgaudit\.|credcheck\.")
 def log_settings(release: Release, granted: tuple[Granted, ...] | None) -> Judgement:
     """Only superusers may change what is recorded."""
     if granted is None and (release.major >= 15 or release.product != "PostgreSQL"):
-        return undetermined(msg("Rights on settings (pg_parameter_acl) were not told"))
+        return undetermined(msg("Rights on settings (pg_parameter_acl) could not be read"))
     if granted is None:
-        return passed(msg("Before release 15 rights on settings cannot be given away"))
+        return passed(msg("Before release 15 rights on settings cannot be granted"))
     bad = [f"{g.role}: {g.right} {g.setting}" for g in granted if _RECORDING.match(g.setting)]
     if bad:
-        return failed(msg("Given away: {names}", names=listed(bad)))
+        return failed(msg("Granted to others: {names}", names=listed(bad)))
     return passed(msg("No role has rights on settings of the log"))
 
 
@@ -300,7 +303,7 @@ def idle_timeout(
     *,
     minutes: Annotated[int, Down] = 30,
 ) -> Judgement:
-    """A session that does nothing is ended by the server."""
+    """The server ends idle sessions."""
     if release.major < 14:
         return failed(msg("Release {major} has no such setting", major=release.major))
     if hidden := unseen(settings, "idle_session_timeout"):
@@ -314,7 +317,7 @@ def idle_timeout(
     if not 0 < value <= minutes * 60_000:
         return failed(detail)
     if never:
-        return undetermined(detail, msg("Never ended: {names}", names=listed(never)))
+        return undetermined(detail, msg("Without an idle timeout: {names}", names=listed(never)))
     return passed(detail)
 
 

@@ -52,13 +52,13 @@ def _day(collected_at: str) -> str:
 
 @check(
     "postgresql.release-supported", needs=(RELEASE, COLLECTED_AT), severity=Severity.HIGH,
-    remedy=msg("Move to a release that still gets security fixes"),
+    remedy=msg("Upgrade to a release that still gets security fixes"),
 )  # fmt: skip
 def release_supported(release: Release, now: str) -> Judgement:
     """The major release still gets security fixes."""
     detail = msg("{product} {release}", product=release.product, release=_shown(release))
     if release.product != _ORIGINAL:
-        return undetermined(detail, msg("The vendor decides until when it is supported"))
+        return undetermined(detail, msg("The vendor determines how long it is supported"))
     end = ENDS.get(_major(release))
     if end is None:
         return undetermined(detail, msg("The end of its support is not known here"))
@@ -67,9 +67,13 @@ def release_supported(release: Release, now: str) -> Judgement:
     if "(Debian" in release.text or "(Ubuntu" in release.text:
         return undetermined(
             detail,
-            msg("ended {end}; whether the distribution goes on, only the host tells", end=end),
+            msg(
+                "support ended {end}; whether the distribution still maintains it "
+                "has to be checked on the host",
+                end=end,
+            ),
         )
-    return failed(detail, msg("ended {end}", end=end))
+    return failed(detail, msg("support ended {end}", end=end))
 
 
 @check(
@@ -77,15 +81,17 @@ def release_supported(release: Release, now: str) -> Judgement:
     remedy=msg("Install the newest minor release; it needs a restart only"),
 )  # fmt: skip
 def minor_release(release: Release) -> Judgement:
-    """The fixes of the minor releases that are known here are installed."""
+    """The newest minor release known here is installed."""
     detail = msg("{product} {release}", product=release.product, release=_shown(release))
     newest = MINOR.get(release.major) if release.product == _ORIGINAL else None
     if newest is None:
         return undetermined(detail, msg("Which minor release is the newest is not known here"))
     known = f"{release.major}.{newest}"
     if release.number % 10000 < newest:
-        return failed(detail, msg("{known} was out on {day}", known=known, day=READ))
-    return passed(detail, msg("Not older than {known} of {day}", known=known, day=READ))
+        return failed(detail, msg("{known} had been released by {day}", known=known, day=READ))
+    return passed(
+        detail, msg("Not older than {known}, the newest known on {day}", known=known, day=READ)
+    )
 
 
 CHECKS = (release_supported, minor_release)
