@@ -45,7 +45,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -79,7 +79,7 @@ def _no_full_backup(files: Files) -> Message | None:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -222,7 +222,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -318,7 +318,7 @@ def known_hours(target: Target) -> float | None:
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     when_absent=doubts.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )

@@ -8,11 +8,13 @@ nothing is what bzip2 1.0.8 writes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from audit_backup import names
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Inside
+from audit_backup.packed_sizes import is_one_byte
 
 SMALL = 64 << 10  # up to here archives are looked into; a larger one holds something
 _TINY = 512  # a compressed file below this may be one of nothing but headers
@@ -30,8 +32,12 @@ _OF_NOTHING = {
     b"\x1f\x9d": 512, b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
     b"\xff\x06\x00\x00sNaPpY": 512,
 }  # fmt: skip
+# How a small configuration file begins, and no message of a job that failed.
+_SETTING = re.compile(
+    rb"(?!(?i:err|fail|exit|status|code|ret|msg|mess))[A-Za-z_][\w.-]* ?="
+    rb"|\[[A-Za-z][\w.: -]*\]\r?\n"
+)
 _NAMELESS = 32  # bytes of a file of no known kind, which may be a header or a mark
-_ZEROS = 900  # gzip packs 1032 bytes into one at most, and only where all are the same
 # Skippable frames, with which parallel zstd and lz4 may begin.
 _SKIPPABLE = b"\x2a\x4d\x18"
 # Volumes of Bacula, Bareos and Amanda hold many backups or none: only their catalog tells.
@@ -77,14 +83,16 @@ def _is_something_else(file: BackupFile, ends: Ends) -> bool:
     A small text is what a job that failed leaves: `mysqldump: Got error: 1045`.
     """
     head, tail = ends.head, ends.tail or b""
-    if head.startswith(b"\x1f\x8b") and len(tail) >= 4:
-        return int.from_bytes(tail[-4:], "little") >= _ZEROS * file.size
+    if is_one_byte(file.size, head, tail):
+        return True
     if names.is_packed(file.name):
         known = plain_as(head) or encrypted_as(head) or head[1:4] == _SKIPPABLE
         return not known and not head.startswith(_ZIP_END)
     if encrypted_as(head) or not _is_text(head):
         return False
     page = head.lower().startswith((b"<!doctype html", b"<html"))
+    if file.size > _NAMELESS and _SETTING.match(head) and not names.is_dump(file.name):
+        return False
     return page or file.size <= (SMALL if names.is_dump(file.name) else _TINY)
 
 

@@ -194,11 +194,19 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
     error = b"mysqldump: Got error: 1045: Access denied for user 'backup'@'localhost'\n"
     page = b"<!DOCTYPE html><html><title>403 Forbidden</title>" + b"<p>x</p>" * 400
     schema = HEADER + b"CREATE TABLE `t` (`a` int);\n" * 30 + TRAILER
+    zeros = bytes(4 << 20)
+    put(tmp_path / "z" / "zeros", zeros)
+    zstd_of_a_file = packed(f"zstd -qc {tmp_path}/z/zeros", b"")  # its header has the size
+    shutil.rmtree(tmp_path / "z")
     held = {
         "db_1.sql": error, "db_2.bak": error * 20, "db_3.dump": error, "db_4": error * 3,
         "p_1.tar.gz": page, "p_2.gz": page, "p_3.zip": page, "p_4.sql": page, "p_5.bin": page,
         "j_1.tar": b'{"error": "access denied"}' * 30, "l_1.ldif": b"version: 1\n",
-        "z_1.img": bytes(1 << 20), "z_2.img.gz": packed("gzip -c", bytes(16 << 20)),
+        "z_1.img": bytes(1 << 20), "z_2.img.gz": packed("gzip -c", zeros),
+        "z_3.img.xz": packed("xz -c", zeros), "z_4.img.zst": packed("zstd -qc", zeros),
+        "z_5.img.zst": zstd_of_a_file, "z_6.img.lz4": packed("lz4 -qc", zeros),
+        "z_7.xz": packed("xz -T2 --block-size=1MiB -c", zeros),
+        "c_1.env": b"status=1 cannot connect to the server\n",
         "n_1.lzma": packed("xz --format=lzma -c", b""), "n_2.br": b"\x3b",
         "n_3.sz": b"\xff\x06\x00\x00sNaPpY", "s_1.sql": schema,
         "s_2.sql.gz": packed("gzip -c", schema),
@@ -214,7 +222,10 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
     assert len(files.aside) == 3
     assert checks.present.judge(files).verdict is U
     fine = {"t.cfg": b"hostname x\n" * 60, "d.sql": schema + rows(3), "b.bin": os.urandom(90),
-            "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900)}  # fmt: skip
+            "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900),
+            "host.i": b"[client]\nhost = db1\nport = 3306\nuser = b\n",
+            "s.env": b"HOST=db1\nPORT=3306\nDATA=/srv/data\nUSER=b\n",
+            "x.bin.xz": packed("xz -c", os.urandom(900) + bytes(9000))}  # fmt: skip
     for name, data in fine.items():
         put(tmp_path / "fine" / name, data)
     told = looked_at(tmp_path / "fine", pattern="*.*")
