@@ -12,11 +12,13 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    Absent,
     Answer,
     Fact,
     Judgement,
     Message,
     Partial,
+    Reason,
     derive,
     fact,
     msg,
@@ -161,12 +163,14 @@ def unseen(settings: Settings, *names: str) -> Judgement | None:
 def all_sessions(id: str, type_: type[Struct], query: Query) -> tuple[Fact, Fact]:
     """A fact of rows about sessions of others, and the fact that it is derived from.
 
-    It is incomplete where the account sees its own session only.
+    Where the account sees its own session only, it is incomplete, or NOT_PERMITTED without a row.
     """
     rows: Callable[[Answer], object] = rows_as(type_)
     raw = fact(f"{id}-rows", tuple[type_, ...], kind=KIND, ask=query, parse=rows)  # type: ignore[valid-type]
 
-    def make(found: tuple[Struct, ...], rights: Rights) -> tuple[Struct, ...] | Partial:
+    def make(found: tuple[Struct, ...], rights: Rights) -> tuple[Struct, ...] | Partial | Absent:
+        if not (found or rights.sessions):
+            return Absent(reason=Reason.NOT_PERMITTED, detail=NO_SESSIONS)
         problems: tuple[Message, ...] = () if rights.sessions else (NO_SESSIONS,)
         return partial(found, problems)
 

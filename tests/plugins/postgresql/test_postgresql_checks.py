@@ -70,6 +70,7 @@ class Bank:
             f["check"].removeprefix("postgresql."): f["verdict"] for f in done.json["findings"]
         }
         self.details = {f["check"]: f["detail"] for f in done.json["findings"]}
+        self.why = {f["check"]: f["why"] for f in done.json["findings"]}
         return found
 
 
@@ -139,5 +140,7 @@ _ANY_ROLE = {
 def test_an_account_without_rights_passes_nothing_that_it_cannot_see(good: Bank) -> None:
     found = good.verdicts("plain")
     assert {name for name, verdict in found.items() if verdict == "pass"} <= _ANY_ROLE
-    assert "pg_monitor" in good.details["postgresql.tls-in-use"]
+    for name in ("tls-in-use", "standby"):
+        assert good.why[f"postgresql.{name}"] == "not_permitted"
+        assert "pg_monitor" in good.details[f"postgresql.{name}"]
     assert "pg_hba_file_rules" in good.details["postgresql.hba-trust"]
