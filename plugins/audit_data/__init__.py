@@ -9,6 +9,6 @@ from __future__ import annotations
 from audit_core.api.hooks import locale_beside, offers
 
 dengbao_kinds = offers("audit_data.kind:KINDS")
-dengbao_facts = offers("audit_data.sample:FACTS")
+dengbao_facts = offers("audit_data.sample:FACTS", "audit_data.quality:FACTS")
 dengbao_checks = offers("audit_data.checks:CHECKS")
 dengbao_locales = locale_beside(__file__)

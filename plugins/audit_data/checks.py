@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from audit_data import definitions, sensitive_checks
+from audit_data import definitions, quality, sensitive_checks
 
-CHECKS = (*sensitive_checks.CHECKS, *definitions.CHECKS)
+CHECKS = (*sensitive_checks.CHECKS, *definitions.CHECKS, *quality.CHECKS)

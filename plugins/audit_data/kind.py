@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from audit_core.api.sdk import Kind, Refusal, Schema, Valid, msg
+from audit_data.declared_rules import DeclaredRule, Name
 from audit_database.access import DatabaseName
 from audit_database.data.identify import Data
 from audit_database.data.requests import Place
@@ -52,11 +53,6 @@ def usual_grade(data: Data) -> Grade:
     return _GRADES.get(data, Grade.C2)
 
 
-def _is_name(name: str) -> bool:
-    return name.isprintable() and 0 < len(name) <= 128
-
-
-Name = Annotated[str, Valid(holds=_is_name, expected=msg("a name of the database"))]
 Rows = Annotated[
     int, Valid(holds=lambda n: 10 <= n <= 5000, expected=msg("a whole number from 10 to 5000"))
 ]
@@ -99,7 +95,7 @@ class DataSetSettings(Schema, frozen=True, kw_only=True):
     """The data in one database of a server.
 
     `schemas` limits what is looked at; all are where none is named. `rows` are taken of each table.
-    `log_tables` are logs by other names than log.
+    `log_tables` are logs by other names than log. `rules` are those of data quality.
     """
 
     database: DatabaseName
@@ -108,9 +104,24 @@ class DataSetSettings(Schema, frozen=True, kw_only=True):
     columns: tuple[DeclaredColumn, ...] = ()
     log_tables: tuple[Name, ...] = ()
     rows: Rows = 500
+    rules: tuple[DeclaredRule, ...] = ()
 
     def refusals(self) -> Iterable[Refusal]:
-        """A column declared twice."""
+        """A column or a rule declared twice, and a rule that lacks something."""
+        yield from self._column_refusals()
+        titles = set()
+        for index, rule in enumerate(self.rules):
+            place = ("rules", index)
+            for name in rule.missing():
+                yield Refusal(place=(*place, name), expected=msg("a value"), got=msg("nothing"))
+            if (wrong := rule.wrong()) is not None:
+                yield Refusal(place=place, expected=wrong)
+            if rule.title in titles:
+                yield Refusal(place=place, expected=msg("rules with different names (name)"),
+                              got=msg("it again"))  # fmt: skip
+            titles.add(rule.title)
+
+    def _column_refusals(self) -> Iterable[Refusal]:
         seen = set()
         for index, each in enumerate(self.columns):
             key = (each.schema, each.table, each.column)

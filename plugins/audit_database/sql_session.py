@@ -23,6 +23,7 @@ from audit_core.model import (
 )
 from audit_database.data.dialect import Dialect
 from audit_database.data.requests import Sample
+from audit_database.data.rules import Rules, applied
 from audit_database.data.sampling import Asking, sampled
 from audit_database.query import EVERY, Query
 from audit_database.rows import encoded_columns, encoded_database, encoded_failure, encoded_row
@@ -84,6 +85,8 @@ class SqlSession(Closing):
                 yield self._answer(request)
             elif isinstance(request, Sample) and self._dialect is not None:
                 yield self._counted(request, sampled(request, self._dialect, self._asking()))
+            elif isinstance(request, Rules) and self._dialect is not None:
+                yield self._counted(request, applied(request, self._dialect, self._asking()))
             else:
                 yield Reply(request=request, status=Status.UNSUPPORTED)
 

@@ -37,7 +37,9 @@ SELECT n.nspname AS schema, c.relname AS table,
     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
   NOT pg_catalog.row_security_active(c.oid) AS whole,
   -- functions that tell the size wait for locks
-  c.relpages::int8 * 8192 AS size
+  c.relpages::int8 * 8192 AS size,
+  EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid
+          AND i.indkey[0] = a.attnum) AS indexed
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -55,20 +57,24 @@ ORDER BY 1, 2, a.attnum"""
         """Random pages of a large table, the first rows of a small one; of long texts the start."""
         table = columns[0]
         chosen = ", ".join(self._start(column) for column in columns)
-        share = ""
-        if self.is_sampled(table.size):
-            pages = 100 * (rows / _ROWS_A_PAGE) * _PAGE / table.size
-            share = f" TABLESAMPLE SYSTEM ({min(100.0, max(pages, 0.0001)):.4f})"
-        return f"SELECT {chosen} FROM {self.quoted(table.schema, table.table)}{share} LIMIT {rows}"
+        pages = ""
+        if self.is_sampled(table.size, rows):
+            share = 100 * (rows / _ROWS_A_PAGE) * _PAGE / table.size
+            pages = f" TABLESAMPLE SYSTEM ({max(share, 0.0001):.4f})"
+        return f"SELECT {chosen} FROM {self.quoted(table.schema, table.table)}{pages} LIMIT {rows}"
 
     def _start(self, column: Listed) -> str:
         name = self.quoted(column.column)
         text = name if column.type == "bytea" else f"{name}::text"
         return f"pg_catalog.substring({text}, 1, 4096)"
 
-    def is_sampled(self, size: int) -> bool:
+    def is_sampled(self, size: int, rows: int) -> bool:
         """Whether the table is larger than what is read anyway."""
-        return size > _WHOLE
+        return size > max(_WHOLE, rows // _ROWS_A_PAGE * _PAGE)
+
+    def utc_now(self) -> str:
+        """The time in UTC."""
+        return "SELECT CURRENT_TIMESTAMP AT TIME ZONE 'UTC' AS utc"
 
     def grants(self, database: str, schemas: Sequence[str], user: str) -> tuple[str, ...]:
         """SELECT on what is there now; later tables need it again, or ALTER DEFAULT PRIVILEGES."""

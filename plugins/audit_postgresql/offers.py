@@ -8,6 +8,7 @@ from audit_core.api.hooks import Connector, Grant, Requirement
 from audit_core.api.sdk import Message, msg
 from audit_database.access import credentials
 from audit_database.data.requests import Sample
+from audit_database.data.rules import Rules
 from audit_database.grants import granted, granted_tables
 from audit_database.query import Query
 from audit_postgresql.access import PostgresqlAccess
@@ -42,9 +43,9 @@ def _tables(what: Sequence[Grant], user: str, say: Callable[[Message], str]) -> 
 
 CONNECTORS = (
     Connector(
-        name="postgresql", kinds=("postgresql",), accepts=(Query, Sample), access=PostgresqlAccess,
-        open="audit_postgresql.session:open", credentials=credentials, grants=grants,
-        isolated=True, login_s=40,
+        name="postgresql", kinds=("postgresql",), accepts=(Query, Sample, Rules),
+        access=PostgresqlAccess, open="audit_postgresql.session:open", credentials=credentials,
+        grants=grants, isolated=True, login_s=40,
         needs=(
             Requirement(name="psycopg", module="psycopg", pip="dengbao[postgresql]",
                         use=msg("PostgreSQL servers (extra postgresql)")),

@@ -22,8 +22,8 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     `type` is that of the product, `length` its longest text or its digits. `looked_into`: values of
     this type may hold what is looked for. `readable`: the account may read the column. `whole`: no
-    rule hides rows from it. `size` is that of the table in bytes, as far as the
-    server knows it without looking; 0 where it does not.
+    rule hides rows from it. `size` is that of the table in bytes, as far as the server knows it
+    without looking; 0 where it does not. `indexed`: an index begins with the column.
     """
 
     schema: str
@@ -36,6 +36,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     readable: bool
     whole: bool
     size: int
+    indexed: bool
 
 
 class Dialect(Protocol):
@@ -53,8 +54,11 @@ class Dialect(Protocol):
     def sample(self, columns: Sequence[Listed], rows: int) -> str:
         """About `rows` rows of `columns`, all of one table, without reading all of a large one."""
 
-    def is_sampled(self, size: int) -> bool:
-        """Whether `sample` looks at some pages of a table of `size` bytes only."""
+    def is_sampled(self, size: int, rows: int) -> bool:
+        """Whether `sample` looks for `rows` at some pages of a table of `size` bytes only."""
+
+    def utc_now(self) -> str:
+        """One row with the time in UTC, as a time without zone."""
 
     def grants(self, database: str, schemas: Sequence[str], user: str) -> tuple[str, ...]:
         """What lets `user` (quoted) read all tables of these schemas; of every schema if none."""

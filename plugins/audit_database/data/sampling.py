@@ -161,7 +161,8 @@ class _Sampling:
             return _FAILED.get(failed[0], State.FAILED), count, failed[1]
         if count:
             return State.READ, count, ""
-        return State.SPARSE if self._dialect.is_sampled(columns[0].size) else State.EMPTY, 0, ""
+        parts = self._dialect.is_sampled(columns[0].size, self._request.rows)
+        return State.SPARSE if parts else State.EMPTY, 0, ""
 
     def _count(self, row: Sequence[Any], counters: dict[str, Counter]) -> None:
         for value, counter in zip(row, counters.values(), strict=True):

@@ -21,6 +21,25 @@ COLUMNS = """\
           - {table: customer, column: id_no, data: id_card, protection: encrypted, element: id_no}
           - {table: customer, column: phone, data: phone, protection: masked}
 """
+RULES = """\
+        rules:
+          - {rule: filled, table: account, column: owner}
+          - {rule: format, table: account, column: kind, pattern: "[A-Z]+"}
+          - {rule: codes, table: account, column: kind, codes: [A, B], at_most: 0.1}
+          - {rule: check, table: account, column: code, data: credit_code}
+          - {rule: unique, table: account, column: code}
+          - {rule: gaps, table: account, column: id}
+          - {rule: reference, table: account, column: owner, of_table: customer, of_column: id}
+          - {rule: fresh, table: account, column: changed, minutes: 60}
+          - {rule: current, table: account, column: valid_until}
+          - {rule: sum, table: account, column: balance, figure: balances}
+          - {rule: sql, name: debts, about: accuracy, sql: SELECT count(*) FROM public.account WHERE
+             balance < 0}
+"""
+ACCOUNT = (
+    "CREATE TABLE account (id int, owner int, kind text, code text, changed timestamptz, "
+    "valid_until date, balance numeric(12,2))"
+)
 
 
 def _rows(table: str, *columns: Iterable[object]) -> str:
@@ -53,6 +72,9 @@ class Bank:
             "FROM generate_series(1, 3) n",
             "CREATE TABLE app_log (at timestamptz, line text)",
             "INSERT INTO app_log SELECT now(), 'paid ' || n FROM generate_series(1, 9) n",
+            ACCOUNT, "INSERT INTO account SELECT n, n, 'A', c, now(), now() + interval '1 y', 10 "
+            f"FROM unnest(ARRAY{customers.credit_codes(MANY)}) WITH ORDINALITY AS c (c, n) "
+            f"WHERE n < {MANY}",
             "CREATE VIEW clear AS SELECT 1/0 AS harm", "CREATE TABLE nothing (a text)",
             database="good",
         )  # fmt: skip
@@ -61,6 +83,9 @@ class Bank:
             _rows("customer", number, ids, phones, cards),
             "CREATE TABLE staff (login text, password text)",
             "INSERT INTO staff SELECT n, md5('123456') FROM generate_series(1, 3) n",
+            ACCOUNT, "INSERT INTO account SELECT 2 * n, NULL, 'x', '6222020000000000000', "
+            "now() - interval '1 day', '2020-01-01', -1 FROM generate_series(1, 3) n",
+            "INSERT INTO account (owner, changed) VALUES (999, now() - interval '2 days')",
             "CREATE TABLE oper_log (line text)",
             _rows("oper_log", [f"user {i} logged in" for i in ids]),
             "CREATE TABLE pay (track2 text)", _rows("pay", [f"{c}=25121011234" for c in cards]),
@@ -78,7 +103,7 @@ class Bank:
             + "\n    data:\n"
             + "".join(
                 f"      - database: {name}\n        environment: production\n"
-                f"        columns:\n{COLUMNS}"
+                f"        columns:\n{COLUMNS}{RULES}"
                 for name in ("good", "bad")
             )
             + "      - {database: dev, environment: test, schemas: [public]}\n"
@@ -122,6 +147,10 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
 def test_verdicts(bank: Bank) -> None:
     done = bank.run("audit")
     found = _verdicts(done)
+    rules = ("accurate", "filled", "linked", "fresh", "current")
+    assert {found["good"].pop(name) for name in rules} == {"pass"}, done.stdout
+    assert {found["bad"].pop(name) for name in rules} == {"fail"}
+    assert found["good"].pop("same-figures") == found["bad"].pop("same-figures") == "fail"
     fine = {"passwords": "pass", "forbidden": "pass", "logs": "pass", "undeclared": "pass",
             "protected": "pass", "no-real-values": "not_applicable"}  # fmt: skip
     assert found["good"] == fine | {"same-definitions": "fail"}  # bytea there, varchar(18) here
@@ -129,6 +158,7 @@ def test_verdicts(bank: Bank) -> None:
         "no-real-values": "not_applicable", "same-definitions": "fail",
     }  # fmt: skip
     assert found["dev"]["no-real-values"] == "fail"
+    assert found["dev"]["filled"] == "undetermined"  # no rule is declared
     assert found["masked"]["no-real-values"] == "pass"
     values = (*customers.id_cards(MANY), *customers.bank_cards(MANY), *customers.phones(MANY))
     stored = b"".join(path.read_bytes() for path in (bank.home / "audit").rglob("*.bundle"))

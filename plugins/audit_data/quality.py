@@ -1,0 +1,248 @@
+"""Data quality: each declared rule against its threshold, figures of several databases compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    TARGET,
+    Absent,
+    Judgement,
+    Known,
+    Message,
+    Severity,
+    Target,
+    check,
+    each,
+    fact,
+    failed,
+    listed,
+    msg,
+    passed,
+    settings_of,
+    undetermined,
+)
+from audit_data.declared_rules import About, DeclaredRule
+from audit_data.kind import DataSetSettings
+from audit_data.sample import percent
+from audit_data.stored import Outcome, Told
+from audit_database.data.rules import BY_ROW, Kind, Result, Rules, State, results
+
+
+def _ask(target: Target) -> Rules | Message:
+    settings = settings_of(target, DataSetSettings)
+    if not settings.rules:
+        return msg("No rule of data quality is declared (rules)")
+    return Rules(database=settings.database, rules=tuple(rule.made() for rule in settings.rules))
+
+
+RESULTS = fact(
+    "data.rules", tuple[Result, ...], kind="database_data", ask=_ask, parse=results
+)  # fmt: skip
+FACTS = (RESULTS,)
+
+_WHY = {
+    State.MISSING: msg("no such table or column is seen"),
+    State.SEVERAL: msg("several schemas have the table: name one (schema)"),
+    State.NOT_PERMITTED: msg("may not be read; it needs GRANT SELECT on the table"),
+    State.HIDDEN_ROWS: msg("a view, or a table whose rows a policy may hide"),
+    State.TOO_LARGE: msg("too large to be read as a whole, and no index begins with the column"),
+    State.BUSY: msg("locked, or too slow"),
+    State.FAILED: msg("the statement failed"),
+}
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    """A declared rule and what it gave."""
+
+    declared: DeclaredRule
+    result: Result
+
+    def told(self) -> Told:
+        """Whether the rule holds, and with what numbers."""
+        outcome, text = self._judged()
+        name = self.declared.title
+        return Told(outcome=outcome, text=msg("{rule}: {why}", rule=name, why=text))
+
+    def _judged(self) -> tuple[Outcome, Message]:
+        if self.result.state is not State.APPLIED:
+            why = _WHY[self.result.state]
+            if self.result.why:
+                why = msg("{why}: {error}", why=why, error=self.result.why)
+            return Outcome.OPEN, why
+        if self.declared.rule in BY_ROW:
+            return self._by_row()
+        return self._fresh() if self.declared.rule is Kind.FRESH else self._counted()
+
+    def _by_row(self) -> tuple[Outcome, Message]:
+        result, most = self.result, self.declared.at_most
+        text = msg(
+            "{bad} of {checked} values break it ({share} %), at most {most} % may",
+            bad=result.bad, checked=result.checked, share=percent(result.bad, result.checked),
+            most=f"{100 * most:g}",
+        )  # fmt: skip
+        if result.specimen:
+            text = msg("{text}; shape of the first: {specimen}", text=text,
+                       specimen=result.specimen)  # fmt: skip
+        if not result.whole:
+            text = msg("{text}; a sample", text=text)
+        if result.checked == 0:
+            return Outcome.OPEN, msg("no values")
+        if result.bad > most * result.checked:
+            # one bad value in a sample is one in the table; a share of a sample is about that share
+            return Outcome.BAD, text
+        # where no value may break it, a sample does not show that none does
+        return (Outcome.GOOD if result.whole or most > 0 else Outcome.OPEN), text
+
+    def _counted(self) -> tuple[Outcome, Message]:
+        bad, most = self.result.bad, self.declared.at_most
+        text = msg("{bad} break it, at most {most} may", bad=bad, most=f"{most:g}")
+        return (Outcome.BAD if bad > most else Outcome.GOOD), text
+
+    def _fresh(self) -> tuple[Outcome, Message]:
+        result, minutes = self.result, self.declared.minutes or 0
+        if result.checked == 0:
+            return Outcome.OPEN, msg("no values")
+        if result.age_s is None or result.age_utc_s is None:
+            return Outcome.OPEN, msg("the newest value is no time")
+        ages = (result.age_s, result.age_utc_s)
+        text = msg("the newest value is {age} minutes old, at most {minutes}",
+                   age=f"{ages[0] / 60:.0f}", minutes=minutes)  # fmt: skip
+        late = [age > minutes * 60 for age in ages]
+        if min(ages) < -_AHEAD_S:
+            return Outcome.OPEN, msg("{text}; it lies in the future, or in another time zone",
+                                     text=text)  # fmt: skip
+        if all(late):
+            return Outcome.BAD, text
+        if any(late):
+            return Outcome.OPEN, msg("{text}; in UTC {age} minutes: the column has no time zone",
+                                     text=text, age=f"{ages[1] / 60:.0f}")  # fmt: skip
+        return Outcome.GOOD, text
+
+
+_AHEAD_S = 300
+
+
+def _applied(
+    target: Target, found: Sequence[Result], kinds: Iterable[Kind], about: About
+) -> Iterator[Applied]:
+    wanted = tuple(kinds)
+    by_name = {result.name: result for result in found}
+    for declared in settings_of(target, DataSetSettings).rules:
+        mine = declared.rule in wanted or (
+            declared.rule is Kind.SQL and declared.about is about
+        )  # fmt: skip
+        if mine and declared.title in by_name:
+            yield Applied(declared=declared, result=by_name[declared.title])
+
+
+def _judged(rules: Iterable[Applied]) -> Judgement:
+    told = [rule.told() for rule in rules]
+    if not told:
+        return undetermined(msg("No rule of this sort is declared (rules)"))
+    bad = [each.text for each in told if each.outcome is Outcome.BAD]
+    still_open = [each.text for each in told if each.outcome is Outcome.OPEN]
+    good = [each.text for each in told if each.outcome is Outcome.GOOD]
+    if bad:
+        return failed(*bad, *still_open, *good)
+    return undetermined(*still_open, *good) if still_open else passed(*good)
+
+
+_REMEDY = msg("Correct the rows, and let the source refuse such values")
+
+
+@check(
+    "data.accurate", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
+)  # fmt: skip
+def accurate(target: Target, found: tuple[Result, ...]) -> Judgement:
+    """Values have the declared format, the right check digit and a known code."""
+    kinds = (Kind.FORMAT, Kind.CHECK, Kind.CODES)
+    return _judged(_applied(target, found, kinds, About.ACCURACY))
+
+
+@check(
+    "data.filled", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
+)  # fmt: skip
+def filled_(target: Target, found: tuple[Result, ...]) -> Judgement:
+    """Mandatory columns hold values."""
+    return _judged(_applied(target, found, (Kind.FILLED,), About.COMPLETENESS))
+
+
+@check(
+    "data.linked", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
+)  # fmt: skip
+def linked(target: Target, found: tuple[Result, ...]) -> Judgement:
+    """No row is an orphan, is there twice or is missing from a sequence."""
+    kinds = (Kind.REFERENCE, Kind.UNIQUE, Kind.GAPS)
+    return _judged(_applied(target, found, kinds, About.COMPLETENESS))
+
+
+@check(
+    "data.fresh", needs=(TARGET, RESULTS), severity=Severity.MEDIUM,
+    remedy=msg("Find out why the copy or the source lags"),
+)  # fmt: skip
+def fresh(target: Target, found: tuple[Result, ...]) -> Judgement:
+    """The newest rows are as new as declared."""
+    return _judged(_applied(target, found, (Kind.FRESH,), About.TIMELINESS))
+
+
+@check(
+    "data.current", needs=(TARGET, RESULTS), severity=Severity.MEDIUM,
+    remedy=msg("Ask the customers for current documents, and limit what they may do until then"),
+)  # fmt: skip
+def current(target: Target, found: tuple[Result, ...]) -> Judgement:
+    """Documents that have to be valid, such as identity cards, have not expired."""
+    return _judged(_applied(target, found, (Kind.CURRENT,), About.TIMELINESS))
+
+
+@check(
+    "data.same-figures", needs=(TARGET, RESULTS, each("database_data", RESULTS)),
+    severity=Severity.MEDIUM, remedy=msg("Reconcile the databases, and find out where they part"),
+)  # fmt: skip
+def same_figures(
+    target: Target,
+    found: tuple[Result, ...],
+    every: tuple[tuple[Target, Known | Absent], ...],
+) -> Judgement:
+    """Figures of several databases agree, such as their number of customers."""
+    own = [rule for rule in settings_of(target, DataSetSettings).rules if rule.figure]
+    statements = _judged(_applied(target, found, (), About.CONSISTENCY))
+    told = [_compared(rule, every) for rule in own]
+    if not told:
+        return statements
+    bad = [each.text for each in told if each.outcome is Outcome.BAD]
+    doubts = [each.text for each in told if each.outcome is Outcome.OPEN]
+    if bad:
+        return failed(*bad, *doubts)
+    if doubts:
+        return undetermined(*doubts)
+    return passed(*(each.text for each in told))
+
+
+def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]) -> Told:
+    figures: list[tuple[str, Decimal]] = []
+    for other, known in every:
+        if not isinstance(known, Known):
+            continue
+        names = {
+            each.title for each in settings_of(other, DataSetSettings).rules
+            if each.figure == rule.figure
+        }  # fmt: skip
+        figures += [
+            (other.id, Decimal(result.figure)) for result in known.value
+            if result.name in names and result.figure is not None
+        ]  # fmt: skip
+    told = listed(f"{place}: {figure:f}" for place, figure in figures)
+    text = msg("{figure}: {figures}", figure=rule.figure or "", figures=told)
+    if len(figures) < 2:
+        return Told(outcome=Outcome.OPEN, text=msg("{text}; it is known at one place only",
+                                                   text=text))  # fmt: skip
+    values = [figure for _, figure in figures]
+    apart = max(values) - min(values) > Decimal(str(rule.tolerance))
+    return Told(outcome=Outcome.BAD if apart else Outcome.GOOD, text=text)
+
+
+CHECKS = (accurate, filled_, linked, fresh, current, same_figures)
