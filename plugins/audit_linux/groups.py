@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -23,10 +24,11 @@ class Groups(Struct, frozen=True, kw_only=True):
     nis: tuple[str, ...] = ()
 
 
-def _group(line: str) -> tuple[str, int, list[str]]:
+@functools.lru_cache(maxsize=4096)  # most lines are those of the distribution, on every host
+def _group(line: str) -> tuple[str, int, tuple[str, ...]]:
     name, _, number, named = [*line.rstrip("\r").split(":", 3), "", "", ""][:4]
     members = [member.lstrip(SPACE) for member in named.split(",")]
-    return name, id_number(number), [member for member in members if member]
+    return name, id_number(number), tuple(member for member in members if member)
 
 
 def parse_group(answer: Answer) -> Groups | Partial:

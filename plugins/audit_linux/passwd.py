@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -118,6 +119,7 @@ def _rows(answer: Answer) -> list[tuple[int, str]]:
     return lines
 
 
+@functools.lru_cache(maxsize=4096)  # most lines are those of the distribution, on every host
 def _account(line: str) -> Account:
     """One line as glibc reads it: what is missing is empty, the shell is the rest of the line."""
     name, secret, uid, gid, _, home, shell = [*line.rstrip("\r").split(":", 6), *[""] * 6][:7]

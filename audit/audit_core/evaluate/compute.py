@@ -158,7 +158,7 @@ class Evaluator:
         """What is found on the object of that number, without conclusions."""
         group = self._groups[number]
         facts, bundle = self._facts(group, skipped, step)
-        findings = tuple(_plain(f) for f in self._findings(group, facts, skipped, step))
+        findings = tuple(self._findings(group, facts, skipped, step))
         step(step_name("evidence", "", group.root))
         observations = () if bundle is None else tuple(bundle.observations.values())
         return ObjectResults(
@@ -234,7 +234,9 @@ class Evaluator:
                 params = values_on(profile, check, target)
                 found = judge.judge(check, target, inputs, params, self._memo, begin)
                 looked_at = facts.looked_at(check.needs, target, inputs)
-                yield structs.replace(found, looked_at=looked_at)
+                # As plain data, sets sorted: JSON has no sets.
+                plain_ = {name: plain(value) for name, value in found.params.items()}
+                yield structs.replace(found, looked_at=looked_at, params=plain_)
         if not self._gatherings.everything(group.root):
             yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
 
@@ -357,12 +359,6 @@ def _retests(said: AnswerSet, collected: str) -> Retests:
 
 def _refused_root(evidence: Evidence) -> bool:
     return (evidence.status, evidence.privilege) == (Status.NOT_PERMITTED, Privilege.ROOT)
-
-
-def _plain(finding: Finding) -> Finding:
-    """`finding` with its parameters as plain data, sets sorted: JSON has no sets."""
-    params = {name: plain(value) for name, value in finding.params.items()}
-    return structs.replace(finding, params=params)
 
 
 def stamp(run: Run, work: Work) -> RunStamp:

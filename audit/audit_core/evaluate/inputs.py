@@ -99,19 +99,24 @@ def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
     signs: list[Hashable] = []
     for need, got in pairs:
         evidence.update(got.evidence)
-        if isinstance(need, Builtin):
-            signs.append(_sign(got))
-        elif isinstance(got, Known):
-            objects += (got.value, got.incomplete)
-            signs.append(got.sources)
-        else:
-            objects.append(got.detail)
-            signs.append(got.reason)
-        value, stop = _value(need, got)
+        if isinstance(got, Known):
+            values.append(got.value)
+            gaps += [Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete]
+            sources |= dict.fromkeys(got.sources)
+            if isinstance(need, Builtin):
+                signs.append(_sign(got.value))
+            else:
+                objects += (got.value, got.incomplete)
+                signs.append(got.sources)
+            continue
+        objects.append(got.detail)
+        signs.append(got.reason)
+        value, stop = _without(need, got)
         values.append(value)
-        stops += [] if stop is None else [stop]
-        gaps += _gaps(got, value)
-        sources |= dict.fromkeys(got.sources if isinstance(got, Known) else ())
+        if stop is not None:
+            stops.append(stop)
+        if isinstance(value, Absent):
+            gaps.append(Gap(why=got.reason.value, detail=got.detail))
     return Inputs(
         values=tuple(values),
         stops=tuple(stops),
@@ -123,12 +128,14 @@ def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
     )
 
 
-def _sign(got: Got) -> Hashable:
+def _sign(value: Any) -> Hashable:
     """What stands for the value of a builtin need: a target without what is its own alone."""
-    value = got.value if isinstance(got, Known) else None
     if isinstance(value, Target):
         return msgspec.json.encode(shared_part(value), order="deterministic")
-    return tuple(sorted(value.values.items())) if isinstance(value, Platform) else value
+    if isinstance(value, Platform):
+        return tuple(sorted(value.values.items()))
+    found: Hashable = value
+    return found
 
 
 def about(what: str, detail: Message | str) -> Message:
@@ -151,20 +158,12 @@ def capped(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     return (*once[:_MOST_GAPS], rest)
 
 
-def _value(need: Any, got: Got) -> tuple[Any, Absent | None]:
-    """The value for one need, and the absence that stops what needs it, if it does."""
-    if isinstance(got, Known):
-        return got.value, None
+def _without(need: Any, got: Absent) -> tuple[Any, Absent | None]:
+    """What stands for the value of a need that is absent, or the absence that stops the check."""
     lenient = need.of if isinstance(need, KnownOrAbsent) else need
     if isinstance(lenient, Optional_) and not got.unknown:
         return None, None
     return (got, None) if isinstance(need, KnownOrAbsent) else (None, got)
-
-
-def _gaps(got: Got, value: Any) -> list[Gap]:
-    if isinstance(got, Known):
-        return [Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete]
-    return [Gap(why=got.reason.value, detail=got.detail)] if isinstance(value, Absent) else []
 
 
 def _got(need: Need, view: View) -> Got:

@@ -98,7 +98,8 @@ class _Provided:
     ) -> None:
         self._fact, self._provider = fact, provider
         self._observations, self._target = observations, target
-        asked = [request_of(ask, target) for ask in provider.every_ask]
+        self._asks = provider.every_ask
+        asked = [request_of(ask, target) for ask in self._asks]
         self._requests = [one for one in asked if isinstance(one, Request)]
         self._whole = len(self._requests) == len(asked)
         self._seen = [observations.find(one, target) for one in self._requests]
@@ -116,8 +117,7 @@ class _Provided:
 
     def _contents(self) -> Iterator[Hashable]:
         """What is asked, where it depends on the target, and all that came of it."""
-        asks = self._provider.every_ask
-        for ask, request, observation in zip(asks, self._requests, self._seen, strict=True):
+        for ask, request, observation in zip(self._asks, self._requests, self._seen, strict=True):
             yield None if ask is request else msgspec.json.encode(stored(request))
             yield self._observations.content(request, observation, self._target)
 

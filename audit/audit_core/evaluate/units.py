@@ -7,6 +7,7 @@ unit, never take one away.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -80,6 +81,12 @@ def unit_range(rule: UnitRule, steps: Mapping[int, StepView]) -> tuple[Result, .
 
     The worst is where all open steps are denied, the best where all are affirmed.
     """
+    return _range_of(rule, tuple(steps.items()))
+
+
+@functools.lru_cache(maxsize=8192)  # hosts have few states of a unit between them
+def _range_of(rule: UnitRule, steps_: tuple[tuple[int, StepView], ...]) -> tuple[Result, ...]:
+    steps = dict(steps_)
     by_state = {s: frozenset(n for n, v in steps.items() if v.state is s) for s in StepState}
     affirmed, denied = by_state[StepState.AFFIRMED], by_state[StepState.DENIED]
     open_ = by_state[StepState.OPEN]

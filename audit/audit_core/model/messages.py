@@ -128,6 +128,8 @@ def json_safe(message: Message) -> Message:
 
 
 def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    if type(value) is str:  # most are: a host has some 2,000 values
+        return change(value)
     match value:
         case tuple() | list():
             return tuple(_changed(v, change) for v in value)
@@ -146,6 +148,8 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
 
 def utf8(text: str) -> str:
     """`text` with bytes of the target that were not UTF-8 spelt `\\xff`: JSON cannot hold them."""
+    if type(text) is str and text.isascii():  # as nearly all texts are
+        return text
     try:
         raw = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half of a pair, as JSON can write it
@@ -165,6 +169,8 @@ def items_of(value: Value) -> tuple[Item, ...]:
 
 def _too_deep(values: Any, left: int) -> bool:
     for value in values:
+        if type(value) is str:
+            continue
         if isinstance(value, Message):
             if left <= 0 or _too_deep(value.args.values(), left - 1):
                 return True

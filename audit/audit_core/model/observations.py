@@ -99,8 +99,10 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 def observation_digest(observation: Observation) -> str:
     """`sha256:` and the digest under which the bundle holds this observation."""
-    raw = msgspec.json.encode(observation, order="sorted")
-    return "sha256:" + hashlib.sha256(raw).hexdigest()
+    return "sha256:" + hashlib.sha256(_encode(observation)).hexdigest()
+
+
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Answer(Struct, frozen=True, kw_only=True):
