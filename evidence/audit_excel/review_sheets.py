@@ -15,11 +15,11 @@ NAMED = 12
 """Targets of a state that a row names; the others are counted."""
 
 _BECAME: dict[Became, Message] = {
-    Became.CLOSED: msg("mended"),
-    Became.OPEN: msg("not mended"),
+    Became.CLOSED: msg("fixed"),
+    Became.OPEN: msg("not fixed"),
     Became.NOT_RETESTED: msg("not re-tested"),
 }
-_SOME = msg("mended in part")
+_SOME = msg("partly fixed")
 _STYLES = {Became.CLOSED: "conforming", Became.OPEN: "nonconforming"}
 _PROBLEMS: dict[ProblemKind, Message] = {
     ProblemKind.REPEATS_CLAUSE: msg("record repeats the clause or names no fact"),
@@ -130,7 +130,7 @@ def problem_sheet(book: Book, view: View, plan: Plan) -> None:
     rows = (_row(view, n, p) for n, p in enumerate(plan.problem_list, 1))
     table(
         book, plan.problems, title=text("Review of the records"),
-        info=[text("What a reviewer would reject; mend it before this is handed over "
+        info=[text("What a reviewer would reject; fix it before this is handed over "
                    "(dengbao lint prints it, too)")],
         columns=columns, rows=rows, frozen=2, tab="7F7F7F",
     )  # fmt: skip

@@ -85,7 +85,7 @@ def _asks_passwords(auth: ClientAuth | None) -> bool:
     severity=Severity.MEDIUM,
     remedy=msg(
         "Load credcheck (shared_preload_libraries) and set credcheck.password_min_length and the "
-        "classes of characters; or let people log in through a directory that enforces them"
+        "classes of characters; or authenticate people through a directory that enforces them"
     ),
 )  # fmt: skip
 def password_policy(
@@ -128,7 +128,7 @@ def _number(text: str) -> int:
 @check(
     "postgresql.lockout", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)), severity=Severity.MEDIUM,
     remedy=msg(
-        "Load credcheck and set credcheck.max_auth_failure, or let people log in through a "
+        "Load credcheck and set credcheck.max_auth_failure, or authenticate people through a "
         "directory that locks accounts (ldap, radius, pam, gss)"
     ),
 )  # fmt: skip

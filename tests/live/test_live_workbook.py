@@ -104,7 +104,7 @@ class Walk:
     def audit(self, *words: object) -> Done:
         return self("run", "walk", "-i", self.inventory, "--quiet", *words)
 
-    def mend(self, id: str, login_defs: bytes = STRONG) -> None:
+    def fix(self, id: str, login_defs: bytes = STRONG) -> None:
         """The host has other settings from now on."""
         (self.hosts[id].folder / "etc" / "login.defs").write_bytes(login_defs)
 
@@ -143,9 +143,9 @@ def hosts() -> Iterator[dict[str, Island]]:
 
 @pytest.fixture
 def walk(hosts: dict[str, Island], tmp_path: Path) -> Walk:
-    """A store of its own; web1 is as it was before anybody mended it."""
+    """A store of its own; web1 is as it was before anybody fixed it."""
     made = Walk(tmp_path, hosts)
-    made.mend("web1", WEAK)
+    made.fix("web1", WEAK)
     return made
 
 
@@ -233,8 +233,8 @@ def test_three_people_finish_a_pack_with_the_workbook(walk: Walk) -> None:
     assert walk.index["system"][0]["problems"] == {"first": 1, "fixed": 1}  # 1（1个已整改）
     assert "Nothing differs" in walk.taken_over()
 
-    # The host is mended and audited again, with what was answered: the issue closes.
-    walk.mend("web1")
+    # The host is fixed and audited again, with what was answered: the issue closes.
+    walk.fix("web1")
     walk.audit("--answers-of", "latest").ended(0)
     assert "is of the run" in one_line(
         walk("import", walk.workbook, "--by", "赵六", "--run", "latest"), 65
@@ -244,13 +244,13 @@ def test_three_people_finish_a_pack_with_the_workbook(walk: Walk) -> None:
     assert walk.word == ("conforming", False)
     assert rows(book, ISSUES) == []
     (last,) = rows(book, LAST_TIME)
-    assert (last["Result of this run"], last["Object"]) == ("mended", "mended: web1")
+    assert (last["Result of this run"], last["Object"]) == ("fixed", "fixed: web1")
     assert last["Responsible"] == "王五"
     walk("verify", walk.base / "pack.zip").ended(0)
 
 
 def test_the_same_by_yaml_alone(walk: Walk) -> None:
-    walk.mend("web1")
+    walk.fix("web1")
     walk.audit().ended(0)
     asked = walk("questions", "walk", "latest", "--format", "json").ended(0).json["questions"]
     assert len(asked) == 4  # one for all servers, one for each

@@ -179,7 +179,7 @@ def no_empty_password(
 _STRONG = frozenset({
     "$y$", "$gy$", "$sm3y$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$",
 })  # fmt: skip
-# MD5, NT, PBKDF1 with SHA-1, and bcrypt as it was before its faults were mended.
+# MD5, NT, PBKDF1 with SHA-1, and bcrypt as it was before its faults were fixed.
 _WEAK = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"})
 
 

@@ -1,4 +1,4 @@
-"""Files that let users of other hosts in without a password: hosts.equiv(5), .rhosts, .shosts."""
+"""Files that allow logins from other hosts without a password: hosts.equiv(5), .rhosts, .shosts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ TRUST_SEEN = fact(
     remedy=msg("Remove the named files"),
 )
 def trusted_hosts(trust: Trust, accounts: Accounts | Absent) -> Judgement:
-    """No file lets users of other hosts in without a password."""
+    """No file allows users of other hosts to log in without a password."""
     expected = msg("no hosts.equiv, .rhosts or .shosts")
     bad = [f"{path}: {', '.join(entries)}" for path, entries in trust.entries.items() if entries]
     if bad:

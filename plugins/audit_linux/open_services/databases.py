@@ -144,7 +144,7 @@ def mongodb_authorization(files: ServiceFiles, service: Service) -> ServiceState
                        paths=capped(unsure)),)  # fmt: skip
     if other:
         doubts, certain = (*certain, *doubts, _by_arguments(named)), ()
-    fine = msg("Authorization is on, or only this host is let in: {paths}",
+    fine = msg("Authorization is on, or only this host may connect: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     return ServiceState(open=certain, doubts=doubts, fine=fine)
 

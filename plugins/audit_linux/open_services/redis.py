@@ -163,7 +163,7 @@ def _service_state(
                       names=capped(changed))),
     )  # fmt: skip
     doubts = unread(own) + tuple(detail for names, detail in rows if names)
-    fine = msg("A password is needed, or no other host is let in: {paths}",
+    fine = msg("A password is needed, or only this host may connect: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     if changed:
         return ServiceState(doubts=doubts + certain, fine=fine)
