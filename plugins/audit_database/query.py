@@ -18,7 +18,8 @@ class Query(Request, frozen=True, kw_only=True, tag="sql"):
     `database` is where it is asked: empty for the one that the connector logs in to, `EVERY` for
     each. An answer of more than `rows` rows is cut. `label` names in records what is looked at, as
     administrators know it (`pg_roles`). `grants` are the statements that let an account see all of
-    it, with `{user}` for its name.
+    it, with `{user}` for its name. Of an answer whose columns the server chooses (SHOW …) only
+    `columns` are kept, each with the name that it is to have: the others may hold data.
     """
 
     evidence_kind: ClassVar[str] = "query"
@@ -28,6 +29,7 @@ class Query(Request, frozen=True, kw_only=True, tag="sql"):
 
     sql: str
     database: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
     label: str = ""
     grants: tuple[str, ...] = ()
     rows: int = 20_000

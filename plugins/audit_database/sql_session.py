@@ -173,6 +173,7 @@ class _Taken:
         self.lines: list[bytes] = []
         self.full = False
         self._bytes, self._rows = request.limit, request.rows
+        self._kept = dict(request.columns)
 
     def add(self, line: bytes) -> None:
         self._bytes -= len(line)
@@ -182,13 +183,15 @@ class _Taken:
             self.lines.append(line)
 
     def rows(self, found: Rows) -> None:
-        self.add(encoded_columns(found.columns))
+        places = [n for n, name in enumerate(found.columns) if not self._kept or name in self._kept]
+        names = [found.columns[n] for n in places]
+        self.add(encoded_columns([self._kept.get(name, name) for name in names]))
         for row in found.each:
             if self._rows == 0 or self.full:
                 self.full = True
                 return
             self._rows -= 1
-            self.add(encoded_row(row))
+            self.add(encoded_row([row[n] for n in places]))
 
 
 def error_message(words: str) -> Message:

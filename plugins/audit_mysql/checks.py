@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import Check
+from audit_mysql import (
+    access_checks,
+    account_checks,
+    durability,
+    recording,
+    release,
+    right_checks,
+)
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS = (
+    *account_checks.CHECKS, *access_checks.CHECKS, *right_checks.CHECKS, *recording.CHECKS,
+    *durability.CHECKS, *release.CHECKS,
+)  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from audit_mysql import server
+from audit_mysql import access_checks, accounts, durability, object_rights, server
 
-FACTS = (*server.FACTS,)
+FACTS = (
+    *server.FACTS, *accounts.FACTS, *object_rights.FACTS, *access_checks.FACTS, *durability.FACTS,
+)  # fmt: skip

@@ -119,7 +119,7 @@ _NAMES = (
     "old_passwords", "password_history", "password_reuse_check_interval",
     "password_reuse_interval", "performance_schema", "port", "read_only",
     "require_secure_transport", "secure_auth", "secure_file_priv", "skip_name_resolve",
-    "skip_networking", "ssl_cert", "ssl_cipher", "strict_password_validation",
+    "skip_grant_tables", "skip_networking", "ssl_cert", "ssl_cipher", "strict_password_validation",
     "super_read_only", "sync_binlog", "tls_version", "version_ssl_library", "wait_timeout",
 )  # fmt: skip
 _LIKE = (
@@ -132,7 +132,6 @@ def _settings_query() -> Query:
     # never all of them: report_password and the like hold secrets
     names = ", ".join(f"'{name}'" for name in _NAMES)
     like = " OR ".join(f"Variable_name LIKE '{words}'" for words in _LIKE)
-    # loc_info is what an unloaded plugin leaves; dictionaries of words are paths
     return Query(
         sql=f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names}) OR {like}",
         label="SHOW GLOBAL VARIABLES",
@@ -152,13 +151,19 @@ class Plugin(Struct, frozen=True, kw_only=True):
         return self.status == "ACTIVE"
 
 
+def _value(row: _Row) -> str:
+    # MySQL tells two things apart there: no directory at all, and no limit to one
+    none = "NULL" if row.Variable_name.lower() == "secure_file_priv" else ""
+    return none if row.Value is None else row.Value
+
+
 RELEASE = fact("mysql.release", Release, kind=KIND, ask=RELEASE_QUERY, parse=only_row(Release))
 _ROWS = fact(
     "mysql.setting-rows", tuple[_Row, ...], kind=KIND, ask=_settings_query(), parse=rows_as(_Row)
 )
 SETTINGS = derive(
     "mysql.settings", Settings, needs=_ROWS,
-    make=lambda rows: Settings(values={r.Variable_name.lower(): r.Value or "" for r in rows}),
+    make=lambda rows: Settings(values={r.Variable_name.lower(): _value(r) for r in rows}),
 )  # fmt: skip
 PLUGINS = fact(
     "mysql.plugins", tuple[Plugin, ...], kind=KIND,

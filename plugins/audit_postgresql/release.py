@@ -8,18 +8,8 @@ server may be older than what came since, never older than what is told here.
 
 from __future__ import annotations
 
-import datetime
-
-from audit_core.api.sdk import (
-    COLLECTED_AT,
-    Judgement,
-    Severity,
-    check,
-    failed,
-    msg,
-    passed,
-    undetermined,
-)
+from audit_core.api.sdk import COLLECTED_AT, Judgement, Severity, check, msg, undetermined
+from audit_database.release import newest_minor, supported_until
 from audit_postgresql.server import RELEASE, Release
 
 READ = "2025-11-13"
@@ -46,10 +36,6 @@ def _shown(release: Release) -> str:
     return f"{release.number // 10000}.{release.number // 100 % 100}.{release.number % 100}"
 
 
-def _day(collected_at: str) -> str:
-    return datetime.datetime.fromisoformat(collected_at).date().isoformat()
-
-
 @check(
     "postgresql.release-supported", needs=(RELEASE, COLLECTED_AT), severity=Severity.HIGH,
     remedy=msg("Upgrade to a release that still gets security fixes"),
@@ -59,21 +45,8 @@ def release_supported(release: Release, now: str) -> Judgement:
     detail = msg("{product} {release}", product=release.product, release=_shown(release))
     if release.product != _ORIGINAL:
         return undetermined(detail, msg("The vendor determines how long it is supported"))
-    end = ENDS.get(_major(release))
-    if end is None:
-        return undetermined(detail, msg("The end of its support is not known here"))
-    if end >= _day(now):
-        return passed(detail, msg("supported until {end}", end=end))
-    if "(Debian" in release.text or "(Ubuntu" in release.text:
-        return undetermined(
-            detail,
-            msg(
-                "support ended {end}; whether the distribution still maintains it "
-                "has to be checked on the host",
-                end=end,
-            ),
-        )
-    return failed(detail, msg("support ended {end}", end=end))
+    packaged = "(Debian" in release.text or "(Ubuntu" in release.text
+    return supported_until(detail, ENDS.get(_major(release)), now, packaged=packaged)
 
 
 @check(
@@ -84,14 +57,8 @@ def minor_release(release: Release) -> Judgement:
     """The newest minor release known here is installed."""
     detail = msg("{product} {release}", product=release.product, release=_shown(release))
     newest = MINOR.get(release.major) if release.product == _ORIGINAL else None
-    if newest is None:
-        return undetermined(detail, msg("Which minor release is the newest is not known here"))
-    known = f"{release.major}.{newest}"
-    if release.number % 10000 < newest:
-        return failed(detail, msg("{known} had been released by {day}", known=known, day=READ))
-    return passed(
-        detail, msg("Not older than {known}, the newest known on {day}", known=known, day=READ)
-    )
+    series, number = str(release.major), release.number % 10000
+    return newest_minor(detail, number, newest, series, READ, packaged=False)
 
 
 CHECKS = (release_supported, minor_release)

@@ -13,6 +13,7 @@ import pymysql
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from audit_mysql.access import MysqlAccess
 from live.patience import PATIENCE_S, eventually
 from live.tls_servers import free_port, issue, write
 
@@ -24,8 +25,24 @@ _SMALL = (
 )  # fmt: skip
 
 
+class Here:
+    """A way to the server; names are what they resolve to."""
+
+    target: Any = None
+
+    def __init__(self, access: MysqlAccess) -> None:
+        self.access = access
+
+    def address(self, name: str) -> str:
+        return {"localhost": "127.0.0.1"}.get(name, name)
+
+    def secret(self, reference: str) -> str:
+        return {"env:GOOD": PASSWORD, "env:BAD": "wrong", "env:口令": "口令"}[reference]
+
+
 class MysqlServer:
-    """`root` has no password and comes from this machine; `options` are those of mariadbd.
+    """`root` has no password and comes from this machine; `options` are those of mariadbd,
+    in which `{folder}` is a directory of its own with a file `keys` for file_key_management.
 
     It offers TLS with a certificate for `localhost`, signed by what is in `ca`. A second server
     takes the data of the first as it was made: `like`.
@@ -40,18 +57,26 @@ class MysqlServer:
         self.folder = Path(tempfile.mkdtemp(prefix="dbt-my-"))
         self.port = free_port()
         self.log = self.folder / "log.err"
+        self.log.touch()
         self.ca = self.folder / "ca.pem"
         self.socket = self.folder / "s"
+        self._held: pymysql.Connection[Any] | None = None
         self._like, self._options = like, options
 
     def __enter__(self) -> Self:
         ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         write(self.ca, issue(ca_key, ca_key, ca=True))
         certificate = write(self.folder / "server.pem", key, issue(key, ca_key))
-        for path in (self.folder, certificate, self.ca):
+        keys = self.folder / "keys"
+        keys.write_text(f"1;{'0123456789abcdef' * 4}\n")
+        for path in (self.folder, certificate, self.ca, self.log, keys):
             self._give(path)
         self._make()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _make(self) -> None:
@@ -80,17 +105,18 @@ class MysqlServer:
 
     def start(self, *more: str) -> None:
         """Starts it on its data, with `more` options."""
-        pem = self.folder / "server.pem"
-        with self.log.open("ab") as log:
+        pem, ready = self.folder / "server.pem", b"ready for connections"
+        before = self.log.read_bytes().count(ready)
+        with (self.folder / "out").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._drop, "mariadbd", "--no-defaults", f"--datadir={self.data}",
                  f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
                  f"--ssl-cert={pem}", f"--ssl-key={pem}", f"--pid-file={self.folder / 'pid'}",
-                 "--skip-name-resolve", *_SMALL, *self._options, *more],
+                 f"--log-error={self.log}",
+                 "--skip-name-resolve", *_SMALL, *more,
+                 *(option.format(folder=self.folder) for option in self._options)],
                 stdout=log, stderr=log, cwd="/",
             )  # fmt: skip
-        ready = b"ready for connections"
-        before = self.log.read_bytes().count(ready)
         assert eventually(
             lambda: self.log.read_bytes().count(ready) > before or self._process.poll() is not None
         )
@@ -98,6 +124,8 @@ class MysqlServer:
 
     def stop(self) -> None:
         """Ends it."""
+        if self._held is not None:
+            self._held.close()
         self._process.terminate()
         self._process.wait(PATIENCE_S)
 
@@ -107,14 +135,27 @@ class MysqlServer:
 
     def connection(self) -> pymysql.Connection[Any]:
         """A session of root over the socket."""
-        return pymysql.connect(user="root", unix_socket=str(self.socket), autocommit=True)
+        return pymysql.connect(
+            user="root", unix_socket=str(self.socket), autocommit=True, ssl_disabled=True
+        )
+
+    def without_root(self) -> None:
+        """Drops all accounts named root; what is asked later goes through a session from before."""
+        self._held = self.connection()
+        self.sql(*(f"DROP USER root@'{host}'" for (host,) in self.sql(
+            "SELECT Host FROM mysql.global_priv WHERE User = 'root'")))  # fmt: skip
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """The rows of the last of `statements`, by root."""
-        with self.connection() as own, own.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return list(cursor.fetchall())
+        own = self._held or self.connection()
+        try:
+            with own.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return list(cursor.fetchall())
+        finally:
+            if own is not self._held:
+                own.close()
 
     def entry(self, user: str, secret: str, address: str = "127.0.0.1") -> str:
         """The inventory entry of the server, logged in to as `user` over verified TLS."""

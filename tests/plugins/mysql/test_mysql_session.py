@@ -17,27 +17,12 @@ from audit_mysql import session
 from audit_mysql.access import MysqlAccess
 from audit_shell.access import JumpLogin
 from hostile.mysql_packets import OK, greeting, packet
-from live.mysql_server import PASSWORD, MysqlServer
+from live.mysql_server import PASSWORD, Here, MysqlServer
 from live.patience import eventually
 from live.sshd import Sshd
 from live.tls_servers import Material, peer
 
 pytestmark = pytest.mark.live
-
-
-class Here:
-    """A way to the server; names are what they resolve to."""
-
-    target: Any = None
-
-    def __init__(self, access: MysqlAccess) -> None:
-        self.access = access
-
-    def address(self, name: str) -> str:
-        return {"localhost": "127.0.0.1"}.get(name, name)
-
-    def secret(self, reference: str) -> str:
-        return {"env:GOOD": PASSWORD, "env:BAD": "wrong", "env:口令": "口令"}[reference]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,220 @@
+"""Checks of who may connect from where, and whether the connection is encrypted."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Absent,
+    Judgement,
+    Message,
+    Severity,
+    check,
+    derive,
+    expect,
+    fact,
+    failed,
+    known,
+    known_or_absent,
+    listed,
+    msg,
+    not_applicable,
+    partial,
+    passed,
+    undetermined,
+)
+from audit_database.query import Query
+from audit_database.rows import only_row, rows_as
+from audit_mysql.accounts import ACCOUNTS, Account, usable
+from audit_mysql.rights import SESSIONS as SESSIONS_GRANTS
+from audit_mysql.server import KIND, SETTINGS, Settings
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """How many sessions there are of a way to connect (TCP/IP, SSL/TLS, Socket); `own`: ours."""
+
+    way: str | None
+    sessions: int
+    own: int
+
+
+class Asker(Struct, frozen=True, kw_only=True):
+    """The account that asks, as the server matched it; empty where it looks at no accounts."""
+
+    account: str
+
+
+_UNCOUNTED = msg("performance_schema is off, so that sessions are not counted by their way")
+
+
+def _counted(rows: tuple[Session, ...]) -> object:
+    """Incomplete where not even the session that asks is among them."""
+    return partial(rows, () if any(row.own for row in rows) else (_UNCOUNTED,))
+
+
+_SESSION_ROWS = fact(
+    "mysql.session-rows", tuple[Session, ...], kind=KIND,
+    ask=Query(
+        sql="SELECT CONNECTION_TYPE AS way, COUNT(*) AS sessions, "
+            "CAST(SUM(PROCESSLIST_ID = CONNECTION_ID()) AS SIGNED) AS own "
+            "FROM performance_schema.threads "
+            "WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL GROUP BY 1 ORDER BY 1",
+        label="performance_schema.threads", grants=SESSIONS_GRANTS,
+    ),
+    parse=rows_as(Session),
+)  # fmt: skip
+SESSIONS = derive(
+    "mysql.sessions", tuple[Session, ...], needs=_SESSION_ROWS, make=_counted
+)  # fmt: skip
+ASKER = fact(
+    "mysql.asker", Asker, kind=KIND,
+    ask=Query(sql="SELECT CURRENT_USER() AS account", label="CURRENT_USER()"),
+    parse=only_row(Asker),
+)  # fmt: skip
+FACTS = (_SESSION_ROWS, SESSIONS, ASKER)
+
+_UNCHECKED = frozenset({"@", "skip-grants user@skip-grants host"})
+
+
+@check(
+    "mysql.grant-tables", needs=(SETTINGS, ASKER), severity=Severity.HIGH,
+    remedy=msg("Start the server without skip-grant-tables"),
+)  # fmt: skip
+def grant_tables(settings: Settings, asker: Asker) -> Judgement:
+    """The server looks at accounts and rights (it runs without skip-grant-tables)."""
+    off = settings.on("skip_grant_tables") or asker.account in _UNCHECKED
+    told = settings.told("skip_grant_tables")
+    return expect(not off, detail=msg("{told}; logged in as {account}", told=told,
+                                      account=asker.account))  # fmt: skip
+
+
+def here_only(settings: Settings) -> bool:
+    """Whether no connection from another machine is taken."""
+    addresses = {word.strip() for word in settings.get("bind_address").split(",")}
+    loopback = bool(addresses) and addresses <= {"localhost", "127.0.0.1", "::1"}
+    return settings.on("skip_networking") or loopback
+
+
+_SAFE = frozenset({"TLSv1.2", "TLSv1.3"})
+
+
+def _versions(settings: Settings) -> set[str]:
+    return {word.strip() for word in settings.get("tls_version").split(",") if word.strip()}
+
+
+@check(
+    "mysql.tls-enforced", needs=(SETTINGS, known_or_absent(ACCOUNTS)), severity=Severity.HIGH,
+    remedy=msg(
+        "Set ssl_cert, ssl_key, require_secure_transport = ON and tls_version = TLSv1.2,TLSv1.3"
+    ),
+)  # fmt: skip
+def tls_enforced(settings: Settings, accounts: tuple[Account, ...] | Absent) -> Judgement:
+    """Connections from other machines are taken over TLS 1.2 or later only."""
+    if here_only(settings):
+        return passed(settings.told("bind_address", "skip_networking"))
+    names = ("have_ssl", "ssl_cert", "require_secure_transport", "tls_version")
+    told = settings.told(*names)
+    # MySQL 8.4 has have_ssl no more, and makes a certificate by itself
+    if settings.get("have_ssl").upper() in ("DISABLED", "NO"):
+        return failed(told)
+    if not _versions(settings):
+        return undetermined(told, msg("The server does not tell which releases of TLS it takes"))
+    if _versions(settings) - _SAFE:
+        return failed(told)
+    if settings.on("require_secure_transport"):
+        return passed(told)
+    return _by_account(told, known(accounts))
+
+
+def _by_account(told: Message, accounts: tuple[Account, ...] | None) -> Judgement:
+    if accounts is None:
+        return undetermined(told, msg("Whether each account has to use TLS stands in its record"))
+    plain = [a for a in usable(accounts) if a.remote and not a.tls]
+    if plain:
+        found = listed(account.name for account in plain)
+        return failed(told, msg("Accounts that may connect without TLS: {names}", names=found))
+    return passed(told, msg("Every account for other machines has to use TLS"))
+
+
+_WEAK = re.compile(
+    r"(?<![!-])\b(?:NULL|aNULL|eNULL|EXP\w*|RC4|DES|3DES|MD5|LOW)\b|DES-CBC|RC4-|-MD5"
+)
+
+
+@check(
+    "mysql.tls-ciphers", needs=SETTINGS, severity=Severity.MEDIUM,
+    remedy=msg("Set ssl_cipher to suites with AES-GCM or ChaCha20, or leave it to the library"),
+)  # fmt: skip
+def tls_ciphers(settings: Settings) -> Judgement:
+    """No weak cipher is offered."""
+    names = ("ssl_cipher", "version_ssl_library")
+    told = settings.told(*names)
+    if settings.get("have_ssl").upper() in ("DISABLED", "NO"):
+        return not_applicable(told)
+    ciphers = settings.get("ssl_cipher")
+    weak = sorted({word for word in ciphers.split(":") if _WEAK.search(word)})
+    if weak:
+        return failed(told, msg("Weak: {names}", names=", ".join(weak)))
+    if not ciphers and not re.match(r"OpenSSL (?:1\.1|[3-9])", settings.get(names[1])):
+        return undetermined(told, msg("What the library of the server offers is not known"))
+    return passed(told)
+
+
+@check(
+    "mysql.tls-in-use", needs=SESSIONS, severity=Severity.HIGH,
+    remedy=msg("Set require_secure_transport = ON, and let clients verify the certificate"),
+)  # fmt: skip
+def tls_in_use(found: tuple[Session, ...]) -> Judgement:
+    """Every session over the network is encrypted at the moment."""
+    plain = sum(row.sessions for row in found if row.way == "TCP/IP")
+    every = sum(row.sessions for row in found if row.way in ("TCP/IP", "SSL/TLS"))
+    if plain:
+        return failed(
+            msg("{plain} of {every} sessions are not encrypted", plain=plain, every=every)
+        )
+    return passed(msg("{every} sessions over the network, all over TLS", every=every))
+
+
+@check(
+    "mysql.second-factor", needs=ACCOUNTS, severity=Severity.MEDIUM,
+    remedy=msg("ALTER USER … REQUIRE X509 beside the password, or use a bastion"),
+)  # fmt: skip
+def second_factor(accounts: tuple[Account, ...]) -> Judgement:
+    """Whoever comes from another machine proves himself by two factors."""
+    remote = [a for a in usable(accounts) if a.remote]
+    if not remote:
+        return not_applicable(msg("No account may come from other machines"))
+    # several ways of one account are alternatives, not factors
+    both = [a for a in remote if (a.tls or 0) >= 2 and not a.free]
+    outside = [a for a in remote if a not in both and any(not w.by_password for w in a.ways)]
+    single = [a for a in remote if a not in both and a not in outside]
+    if single:
+        found = listed(account.name for account in single)
+        return failed(msg("Accounts with one factor: {names}", names=found))
+    if outside:
+        found = listed(f"{a.name} ({a.methods})" for a in outside)
+        return undetermined(msg("Factors are asked for elsewhere: {names}", names=found))
+    return passed(msg("Certificate and password: {names}", names=listed(a.name for a in both)))
+
+
+@check(
+    "mysql.account-hosts", needs=(SETTINGS, ACCOUNTS), severity=Severity.LOW,
+    remedy=msg("RENAME USER … TO …@NETWORK; name the networks of the clients in place of %"),
+)  # fmt: skip
+def account_hosts(settings: Settings, accounts: tuple[Account, ...]) -> Judgement:
+    """Accounts may come from named networks only."""
+    told = settings.told("bind_address", "skip_networking")
+    if here_only(settings):
+        return passed(told)
+    wide = [account for account in usable(accounts) if account.everywhere]
+    if wide:
+        found = listed(account.name for account in wide)
+        return failed(told, msg("From everywhere: {names}", names=found))
+    return passed(told, msg("No account may come from everywhere"))
+
+
+CHECKS = (
+    grant_tables, tls_enforced, tls_ciphers, tls_in_use, second_factor, account_hosts,
+)  # fmt: skip

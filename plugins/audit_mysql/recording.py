@@ -1,0 +1,194 @@
+"""What a server records of who did what. The general log is none: whoever may end it can hide."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import (
+    Judgement,
+    Message,
+    Severity,
+    check,
+    expect,
+    failed,
+    msg,
+    not_applicable,
+    passed,
+    undetermined,
+)
+from audit_mysql.server import PLUGINS, SETTINGS, Plugin, Settings
+
+_SERVER_AUDIT = "SERVER_AUDIT"
+# of the type AUDIT by what they hook into only
+_NO_AUDITS = frozenset({"audit_null", "query_response_time_audit", "sql_error_log"})
+_EXPECTED = msg("an audit plugin that is loaded and on (server_audit, audit_log)")
+
+
+def _audits(plugins: tuple[Plugin, ...]) -> list[str]:
+    found = [p.name for p in plugins if p.type == "AUDIT" and p.active]
+    return [name for name in found if name.lower() not in _NO_AUDITS]
+
+
+def _of_mariadb(plugins: tuple[Plugin, ...]) -> bool:
+    return any(p.name.upper() == _SERVER_AUDIT and p.active for p in plugins)
+
+
+@check(
+    "mysql.audit-on", needs=(SETTINGS, PLUGINS), severity=Severity.HIGH,
+    remedy=msg(
+        "MariaDB: INSTALL SONAME 'server_audit', and server_audit_logging = ON in the "
+        "configuration; MySQL: load audit_log, or put an audit appliance before the server and "
+        "attest it"
+    ),
+)  # fmt: skip
+def audit_on(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
+    """An audit plugin is loaded and on."""
+    if _of_mariadb(plugins):
+        return expect(
+            settings.on("server_audit_logging"), detail=settings.told("server_audit_logging"),
+            expected=_EXPECTED,
+        )  # fmt: skip
+    found = _audits(plugins)
+    told = settings.told("general_log")
+    if not found:
+        return failed(msg("No audit plugin is active"), told, expected=_EXPECTED)
+    return _other(settings, found)
+
+
+def _other(settings: Settings, found: list[str]) -> Judgement:
+    told = msg("Active: {names}", names=", ".join(found))
+    policy = settings.get("audit_log_policy").upper()
+    if policy == "NONE":
+        return failed(told, settings.told("audit_log_policy"), expected=_EXPECTED)
+    if policy in ("ALL", "LOGINS", "QUERIES"):
+        return passed(told, settings.told("audit_log_policy"), expected=_EXPECTED)
+    return undetermined(told, msg("Its filters stand in tables of its own"), expected=_EXPECTED)
+
+
+def _no_audit(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement | None:
+    """What is to say where MariaDB's plugin does not record, else None."""
+    if _of_mariadb(plugins) and settings.on("server_audit_logging"):
+        return None
+    found = _audits(plugins)
+    if found and not _of_mariadb(plugins):
+        return undetermined(msg("What {names} records is not asked", names=", ".join(found)))
+    return failed(msg("No audit plugin records anything"))
+
+
+@check(
+    "mysql.audit-exceptions", needs=(SETTINGS, PLUGINS), severity=Severity.HIGH,
+    remedy=msg("SET GLOBAL server_audit_excl_users = '', server_audit_incl_users = ''"),
+)  # fmt: skip
+def audit_exceptions(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
+    """The audit leaves no account out."""
+    if none := _no_audit(settings, plugins):
+        return none
+    names = ("server_audit_incl_users", "server_audit_excl_users")
+    return expect(
+        not any(settings.get(name).strip() for name in names), detail=settings.told(*names),
+        expected=msg("both empty"),
+    )  # fmt: skip
+
+
+_WHOLE = frozenset({"CONNECT", "QUERY"})
+_PARTS = frozenset({"CONNECT", "QUERY_DDL", "QUERY_DML", "QUERY_DCL"})
+_WITHOUT_READS = frozenset({"CONNECT", "QUERY_DDL", "QUERY_DML_NO_SELECT", "QUERY_DCL"})
+
+
+@check(
+    "mysql.audit-events", needs=(SETTINGS, PLUGINS), severity=Severity.MEDIUM,
+    remedy=msg("SET GLOBAL server_audit_events = 'CONNECT,QUERY_DDL,QUERY_DML,QUERY_DCL'"),
+)  # fmt: skip
+def audit_events(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
+    """Logins, changes of rights, of tables and of data are audited."""
+    if none := _no_audit(settings, plugins):
+        return none
+    told = settings.told("server_audit_events", "server_audit_query_log_limit")
+    events = {word.strip().upper() for word in settings.get("server_audit_events").split(",")} - {
+        ""
+    }
+    expected = msg("CONNECT with QUERY, or with QUERY_DDL, QUERY_DML and QUERY_DCL; empty is all")
+    wholes = (_WHOLE, _PARTS, _WITHOUT_READS)
+    ok = not events or any(whole <= events for whole in wholes)
+    return expect(ok, detail=told, expected=expected)
+
+
+@check(
+    "mysql.audit-fields", needs=(SETTINGS, PLUGINS), severity=Severity.LOW,
+    remedy=msg("Use server_audit, whose records have these fields"),
+)  # fmt: skip
+def audit_fields(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
+    """Each record tells when, who, from where, what and with which result."""
+    if none := _no_audit(settings, plugins):
+        return none
+    told = settings.told("server_audit_output_type")
+    fields = msg("server_audit writes time, host, user, address, operation, object, return code")
+    return passed(told, fields)
+
+
+_KEEPING = (
+    "server_audit_output_type", "server_audit_file_rotations", "server_audit_file_rotate_size",
+)  # fmt: skip
+_SMALL = 64 << 20
+
+
+@check(
+    "mysql.audit-kept", needs=(SETTINGS, PLUGINS), severity=Severity.MEDIUM,
+    remedy=msg(
+        "Send the records away (server_audit_output_type = syslog, or a collector of the files), "
+        "or raise server_audit_file_rotations and server_audit_file_rotate_size"
+    ),
+)  # fmt: skip
+def audit_kept(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
+    """The records of the audit are kept for six months."""
+    if none := _no_audit(settings, plugins):
+        return none
+    told = settings.told(*_KEEPING)
+    if settings.get(_KEEPING[0]) == "syslog":
+        return undetermined(told, msg("The host decides how long the system log is kept"))
+    kept = _kept_bytes(settings)
+    if kept is not None and kept < _SMALL:
+        few = msg("At most {size} bytes are kept: rarely six months", size=kept)
+        return undetermined(told, few)
+    return undetermined(told, msg("How old the first file is, only the host tells"))
+
+
+def _kept_bytes(settings: Settings) -> int | None:
+    rotations, size = (settings.number(name) for name in _KEEPING[1:])
+    return None if not rotations or size is None else (rotations + 1) * size
+
+
+@check(
+    "mysql.error-log", needs=SETTINGS, severity=Severity.LOW,
+    remedy=msg("Set log_error to a file, and log_warnings = 2 (MySQL: log_error_verbosity = 3)"),
+)  # fmt: skip
+def error_log(settings: Settings) -> Judgement:
+    """The server writes errors, and logins that failed, to a log."""
+    names = ("log_error", "log_warnings", "log_error_verbosity")
+    told: Message = settings.told(*names)
+    levels = [settings.number(name) for name in names[1:]]
+    if levels == [None, None]:
+        return undetermined(told)
+    enough = (levels[0] or 0) >= 2 or (levels[1] or 0) >= 2
+    if not enough:
+        return failed(told, expected=msg("log_warnings 2, log_error_verbosity 2"))
+    return passed(told)
+
+
+@check(
+    "mysql.binlog-kept", needs=SETTINGS, severity=Severity.MEDIUM,
+    remedy=msg("SET GLOBAL binlog_expire_logs_seconds = 1209600 (twice the time between backups)"),
+)  # fmt: skip
+def binlog_kept(settings: Settings, *, days: int = 7) -> Judgement:
+    """Changes are kept until the next full backup has them."""
+    if not settings.on("log_bin"):
+        return not_applicable(settings.told("log_bin"))
+    told = settings.told("binlog_expire_logs_seconds", "expire_logs_days")
+    seconds = settings.number("binlog_expire_logs_seconds") or round(
+        float(settings.get("expire_logs_days") or 0) * 86400
+    )
+    expected = msg("for ever (0), or at least {days} days", days=days)
+    return expect(seconds == 0 or seconds >= days * 86400, detail=told, expected=expected)
+
+
+CHECKS = (
+    audit_on, audit_exceptions, audit_events, audit_fields, audit_kept, error_log, binlog_kept,
+)  # fmt: skip

@@ -1,0 +1,255 @@
+"""Checks of rights: over the whole server, over its own tables, over the data of others."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+
+from audit_core.api.sdk import (
+    TARGET,
+    Judgement,
+    Message,
+    Severity,
+    Target,
+    check,
+    expect,
+    failed,
+    listed,
+    msg,
+    passed,
+    settings_of,
+    undetermined,
+)
+from audit_mysql.access_checks import ASKER, Asker
+from audit_mysql.accounts import DATA, POWERFUL, Account
+from audit_mysql.kind import MysqlSettings
+from audit_mysql.object_rights import (
+    DYNAMIC,
+    GIVEN,
+    HOLDERS,
+    OBJECT_RIGHTS,
+    RIGHTS_IN_USE,
+    WRITING,
+    Given,
+    Holder,
+    ObjectRight,
+)
+from audit_mysql.server import MYSQL, RELEASE, SETTINGS, Release, Settings
+
+_EXPECTED = msg("declared administrators only")
+
+
+def _administrators(target: Target) -> frozenset[str] | None:
+    declared = settings_of(target, MysqlSettings).administrators
+    return None if declared is None else frozenset(declared)
+
+
+def _is_one(account: Account, administrators: frozenset[str]) -> bool:
+    return bool({account.user, account.name} & administrators)
+
+
+def _by_declaration(
+    target: Target, found: dict[str, bool], text: Message, none: Message
+) -> Judgement:
+    """Judges names that have rights; the value says whether one is a declared administrator."""
+    if not found:
+        return passed(none)
+    if _administrators(target) is None:
+        more = msg("Which of them are administrators is not declared: administrators")
+        return undetermined(text, more, expected=_EXPECTED)
+    others = [name for name, declared in found.items() if not declared]
+    if others:
+        told = msg("Not declared as administrators: {names}", names=listed(others))
+        return failed(text, told, expected=_EXPECTED)
+    return passed(text, expected=_EXPECTED)
+
+
+def _holding(holders: Iterable[Holder], rights: frozenset[str]) -> list[Holder]:
+    return [holder for holder in holders if holder.rights & rights]
+
+
+def _told(holders: list[Holder], rights: frozenset[str]) -> tuple[str, ...]:
+    return listed(f"{h.account.name} ({', '.join(sorted(h.rights & rights))})" for h in holders)
+
+
+def _declared(target: Target, holders: list[Holder]) -> dict[str, bool]:
+    administrators = _administrators(target) or frozenset()
+    return {h.account.name: _is_one(h.account, administrators) for h in holders}
+
+
+_POWERS = POWERFUL | DYNAMIC
+_NOBODY = msg("No account that may log in has rights over the whole server")
+_ASKED_FOR = frozenset({"PROCESS"})  # what our own account needs
+
+
+@check(
+    "mysql.powers", needs=(TARGET, HOLDERS, ASKER), severity=Severity.HIGH,
+    remedy=msg("REVOKE … ON *.* FROM …, or take the role away"),
+)  # fmt: skip
+def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgement:
+    """Only declared administrators have rights over the whole server."""
+    found = [
+        holder for holder in _holding(holders, _POWERS)
+        if holder.account.name != asker.account or holder.rights & _POWERS != _ASKED_FOR
+    ]  # fmt: skip
+    told = msg("Rights over the whole server: {names}", names=_told(found, _POWERS))
+    return _by_declaration(target, _declared(target, found), told, _NOBODY)
+
+
+@check(
+    "mysql.admin-hosts", needs=HOLDERS, severity=Severity.HIGH,
+    remedy=msg("RENAME USER … TO …@ADDRESS, with the address of a bastion"),
+)  # fmt: skip
+def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
+    """No account with rights over the whole server may come from everywhere."""
+    rights = _POWERS - _ASKED_FOR
+    found = _holding(holders, rights)
+    bad = [holder for holder in found if holder.account.everywhere]
+    if bad:
+        return failed(msg("May come from everywhere: {names}", names=_told(bad, rights)))
+    if not found:
+        return passed(_NOBODY)
+    return passed(msg("With rights over the whole server: {names}", names=_told(found, rights)))
+
+
+@check(
+    "mysql.wide-rights", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.MEDIUM,
+    remedy=msg("REVOKE ALL ON *.* FROM …, and GRANT what is needed on each schema or table"),
+)  # fmt: skip
+def wide_rights(
+    target: Target, holders: tuple[Holder, ...], objects: tuple[ObjectRight, ...]
+) -> Judgement:
+    """Only declared administrators have rights on the data of every schema."""
+    found = _holding(holders, DATA)
+    told = list(_told(found, DATA))
+    names = _declared(target, found)
+    administrators = _administrators(target) or frozenset()
+    for right in objects:
+        if not right.object and set(right.db) <= {"%"} and right.held:
+            told.append(f"{right.who}: {right.where}")
+            names[right.who] = bool({right.user, right.who} & administrators)
+    none = msg("Rights on data are given by schema, table or column")
+    text = msg("On the data of every schema: {names}", names=listed(told))
+    return _by_declaration(target, names, text, none)
+
+
+@check(
+    "mysql.system-tables", needs=(TARGET, RIGHTS_IN_USE), severity=Severity.HIGH,
+    remedy=msg("REVOKE … ON mysql.* FROM …: whoever writes there gives himself every right"),
+)  # fmt: skip
+def system_tables(target: Target, objects: tuple[ObjectRight, ...]) -> Judgement:
+    """Only declared administrators may write to the tables with accounts and rights."""
+    found = [r for r in objects if _fits("mysql", r.db) and r.held & WRITING]
+    administrators = _administrators(target) or frozenset()
+    names = {r.who: bool({r.user, r.who} & administrators) for r in found}
+    told = listed(f"{r.who}: {r.where} ({r.rights})" for r in found)
+    none = msg("No right to write in the schema mysql, but global ones")
+    return _by_declaration(target, names, msg("May write: {names}", names=told), none)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether the schema `name` fits a pattern of GRANT: % any text, _ a character, \\ escapes."""
+    words = re.findall(r"\\.|.", pattern, re.DOTALL)
+    wild = {"%": "*", "_": "?"}
+    made = "".join(wild.get(w, _literal(w[-1])) for w in words)
+    return fnmatch.fnmatchcase(name, made.lower())
+
+
+def _literal(letter: str) -> str:
+    return f"[{letter}]" if letter in "*?[" else letter
+
+
+@check(
+    "mysql.grant-option", needs=(TARGET, HOLDERS, RIGHTS_IN_USE, GIVEN), severity=Severity.MEDIUM,
+    remedy=msg("REVOKE GRANT OPTION ON … FROM …, REVOKE ADMIN OPTION FOR … FROM …"),
+)  # fmt: skip
+def grant_option(
+    target: Target,
+    holders: tuple[Holder, ...],
+    objects: tuple[ObjectRight, ...],
+    given: tuple[Given, ...],
+) -> Judgement:
+    """Only declared administrators may pass rights on."""
+    option = frozenset({"GRANT OPTION"})
+    found = _holding(holders, option)
+    names = _declared(target, found)
+    told = [f"{holder.account.name}: *.*" for holder in found]
+    administrators = _administrators(target) or frozenset()
+    passed_on = [(r.user, r.who, r.where) for r in objects if "GRANT" in r.held]
+    passed_on += [(g.user, f"{g.user}@{g.host}", g.role or g.right) for g in given if g.admin]
+    for user, who, where in passed_on:
+        told.append(f"{who}: {where}")
+        names.setdefault(who, bool({user, who} & administrators))
+    none = msg("No account may pass rights on")
+    text = msg("May pass rights on: {names}", names=listed(told))
+    return _by_declaration(target, names, text, none)
+
+
+@check(
+    "mysql.public-rights", needs=OBJECT_RIGHTS, severity=Severity.HIGH,
+    remedy=msg("REVOKE ALL ON … FROM PUBLIC, and delete the rights of '' (schema test)"),
+)  # fmt: skip
+def public_rights(objects: tuple[ObjectRight, ...]) -> Judgement:
+    """No schema, table or routine is open to everybody."""
+    bad = [right for right in objects if right.public and right.held]
+    if bad:
+        found = listed(f"{r.who}: {r.where} ({r.rights})" for r in bad)
+        return failed(msg("Open to everybody: {names}", names=found))
+    return passed(msg("No rights of anonymous users or of PUBLIC on a schema, table or routine"))
+
+
+@check(
+    "mysql.audit-holders", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
+    remedy=msg("REVOKE SUPER … FROM …; REVOKE INSERT, DELETE ON mysql.plugin FROM …"),
+)  # fmt: skip
+def audit_holders(
+    target: Target, holders: tuple[Holder, ...], objects: tuple[ObjectRight, ...]
+) -> Judgement:
+    """Only declared administrators can end or change the audit of the server."""
+    rights = frozenset({"SUPER", "SYSTEM_VARIABLES_ADMIN", "AUDIT_ADMIN"})
+    found = _holding(holders, rights)
+    names, told = _declared(target, found), [*_told(found, rights)]
+    administrators = _administrators(target) or frozenset()
+    for right in objects:
+        if _fits("mysql", right.db) and right.object in ("", "plugin") and right.held & WRITING:
+            told.append(f"{right.who}: {right.where}")
+            names.setdefault(right.who, bool({right.user, right.who} & administrators))
+    none = msg("No account that may log in can change the audit")
+    text = msg("Can change the audit: {names}", names=listed(told))
+    return _by_declaration(target, names, text, none)
+
+
+@check(
+    "mysql.file-access", needs=(RELEASE, SETTINGS, HOLDERS), severity=Severity.HIGH,
+    remedy=msg("Set secure_file_priv to a directory of its own; REVOKE FILE ON *.* FROM …"),
+)  # fmt: skip
+def file_access(release: Release, settings: Settings, holders: tuple[Holder, ...]) -> Judgement:
+    """No account can read or write files of the host outside one directory."""
+    place = settings.get("secure_file_priv")
+    told = settings.told("secure_file_priv")
+    holding = _holding(holders, frozenset({"FILE"}))
+    # without a value MySQL opens no file at all, MariaDB every one
+    if place not in ("", "/") and (place != "NULL" or release.product == MYSQL):
+        return passed(told)
+    if not holding:
+        return passed(told, msg("No account that may log in has FILE"))
+    found = listed(holder.account.name for holder in holding)
+    return failed(told, msg("Every file that the server may open, by: {names}", names=found))
+
+
+@check(
+    "mysql.local-infile", needs=SETTINGS, severity=Severity.LOW,
+    remedy=msg("SET GLOBAL local_infile = OFF, and in the configuration file"),
+)  # fmt: skip
+def local_infile(settings: Settings) -> Judgement:
+    """The server does not ask clients for their files (LOAD DATA LOCAL)."""
+    if "local_infile" not in settings.values:
+        return undetermined(msg("The server does not tell local_infile"))
+    return expect(not settings.on("local_infile"), detail=settings.told("local_infile"))
+
+
+CHECKS = (
+    powers, admin_hosts, wide_rights, system_tables, grant_option, public_rights, audit_holders,
+    file_access, local_infile,
+)  # fmt: skip
