@@ -43,8 +43,6 @@ def newest_minor(
         )
     older = msg("{known} had been released by {day}", known=known, day=read)
     if packaged:
-        more = msg(
-            "Whether the distribution has added the fixes has to be checked on the host"
-        )
+        more = msg("Whether the distribution has added the fixes has to be checked on the host")
         return undetermined(detail, older, more)
     return failed(detail, older)

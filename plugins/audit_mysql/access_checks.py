@@ -85,8 +85,8 @@ _UNCHECKED = frozenset({"@", "skip-grants user@skip-grants host"})
 def grant_tables(settings: Settings, asker: Asker) -> Judgement:
     """The server looks at accounts and rights (it runs without skip-grant-tables)."""
     off = settings.on("skip_grant_tables") or asker.account in _UNCHECKED
-    told = settings.told("skip_grant_tables")
-    return expect(not off, detail=msg("{told}; logged in as {account}", told=told,
+    detail = settings.as_message("skip_grant_tables")
+    return expect(not off, detail=msg("{values}; logged in as {account}", values=detail,
                                       account=asker.account))  # fmt: skip
 
 
@@ -113,29 +113,29 @@ def _versions(settings: Settings) -> set[str]:
 def tls_enforced(settings: Settings, accounts: tuple[Account, ...] | Absent) -> Judgement:
     """Connections from other machines are taken over TLS 1.2 or later only."""
     if here_only(settings):
-        return passed(settings.told("bind_address", "skip_networking"))
+        return passed(settings.as_message("bind_address", "skip_networking"))
     names = ("have_ssl", "ssl_cert", "require_secure_transport", "tls_version")
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     # MySQL 8.4 has have_ssl no more, and makes a certificate by itself
     if settings.get("have_ssl").upper() in ("DISABLED", "NO"):
-        return failed(told)
+        return failed(detail)
     if not _versions(settings):
-        return undetermined(told, msg("The server does not tell which releases of TLS it takes"))
+        return undetermined(detail, msg("The server does not tell which releases of TLS it takes"))
     if _versions(settings) - _SAFE:
-        return failed(told)
+        return failed(detail)
     if settings.on("require_secure_transport"):
-        return passed(told)
-    return _by_account(told, known(accounts))
+        return passed(detail)
+    return _by_account(detail, known(accounts))
 
 
-def _by_account(told: Message, accounts: tuple[Account, ...] | None) -> Judgement:
+def _by_account(detail: Message, accounts: tuple[Account, ...] | None) -> Judgement:
     if accounts is None:
-        return undetermined(told, msg("Whether each account has to use TLS stands in its record"))
+        return undetermined(detail, msg("Whether each account has to use TLS stands in its record"))
     plain = [a for a in usable(accounts) if a.remote and not a.tls]
     if plain:
         found = listed(account.name for account in plain)
-        return failed(told, msg("Accounts that may connect without TLS: {names}", names=found))
-    return passed(told, msg("Every account for other machines has to use TLS"))
+        return failed(detail, msg("Accounts that may connect without TLS: {names}", names=found))
+    return passed(detail, msg("Every account for other machines has to use TLS"))
 
 
 _WEAK = re.compile(
@@ -150,16 +150,16 @@ _WEAK = re.compile(
 def tls_ciphers(settings: Settings) -> Judgement:
     """No weak cipher is offered."""
     names = ("ssl_cipher", "version_ssl_library")
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     if settings.get("have_ssl").upper() in ("DISABLED", "NO"):
-        return not_applicable(told)
+        return not_applicable(detail)
     ciphers = settings.get("ssl_cipher")
     weak = sorted({word for word in ciphers.split(":") if _WEAK.search(word)})
     if weak:
-        return failed(told, msg("Weak: {names}", names=", ".join(weak)))
+        return failed(detail, msg("Weak: {names}", names=", ".join(weak)))
     if not ciphers and not re.match(r"OpenSSL (?:1\.1|[3-9])", settings.get(names[1])):
-        return undetermined(told, msg("What the library of the server offers is not known"))
-    return passed(told)
+        return undetermined(detail, msg("What the library of the server offers is not known"))
+    return passed(detail)
 
 
 @check(
@@ -205,14 +205,14 @@ def second_factor(accounts: tuple[Account, ...]) -> Judgement:
 )  # fmt: skip
 def account_hosts(settings: Settings, accounts: tuple[Account, ...]) -> Judgement:
     """Accounts may come from named networks only."""
-    told = settings.told("bind_address", "skip_networking")
+    detail = settings.as_message("bind_address", "skip_networking")
     if here_only(settings):
-        return passed(told)
+        return passed(detail)
     wide = [account for account in usable(accounts) if account.everywhere]
     if wide:
         found = listed(account.name for account in wide)
-        return failed(told, msg("From everywhere: {names}", names=found))
-    return passed(told, msg("No account may come from everywhere"))
+        return failed(detail, msg("From everywhere: {names}", names=found))
+    return passed(detail, msg("No account may come from everywhere"))
 
 
 CHECKS = (

@@ -129,25 +129,25 @@ def password_policy(
         if f"validate_password{dot}policy" in settings.values:
             return _validated(settings, dot, min_length, expected)
     if _active(plugins, "cracklib_password_check"):
-        told = msg("cracklib_password_check is active; its dictionary decides what is refused")
-        return undetermined(told, expected=expected)
+        detail = msg("cracklib_password_check is active; its dictionary decides what is refused")
+        return undetermined(detail, expected=expected)
     return failed(msg("No plugin or component checks new passwords"), expected=expected)
 
 
 def _simple(settings: Settings, min_length: int, expected: Message) -> Judgement:
     values = [settings.number(name) or 0 for name in _SIMPLE]
-    told = settings.told(*_SIMPLE, "strict_password_validation")
+    detail = settings.as_message(*_SIMPLE, "strict_password_validation")
     # without strict validation a hash may be set that nobody could look at
     strict = settings.on("strict_password_validation")
     ok = values[0] >= min_length and min(values[1:3]) >= 1 and strict
-    return expect(ok, detail=told, expected=expected)
+    return expect(ok, detail=detail, expected=expected)
 
 
 def _validated(settings: Settings, dot: str, min_length: int, expected: Message) -> Judgement:
     names = [f"validate_password{dot}{name}" for name in ("policy", "length")]
     policy, length = settings.get(names[0]).upper(), settings.number(names[1]) or 0
     ok = policy in ("MEDIUM", "STRONG", "1", "2") and length >= min_length
-    return expect(ok, detail=settings.told(*names), expected=expected)
+    return expect(ok, detail=settings.as_message(*names), expected=expected)
 
 
 @check(
@@ -167,15 +167,17 @@ def password_lifetime(
     expected = msg("at most {days} days", days=days)
     old = [a for a in mine if a.age_s is not None and a.age_s > days * DAY]
     never = [a for a in mine if not 0 < _lifetime(a, default) <= days]
-    told = settings.told("default_password_lifetime")
+    detail = settings.as_message("default_password_lifetime")
     if old:
         ages = listed(f"{a.name} ({rounded_down(a.age_s or 0, DAY)})" for a in old)
-        return failed(told, msg("Days since the password was set: {names}", names=ages),
+        return failed(detail, msg("Days since the password was set: {names}", names=ages),
                       expected=expected)  # fmt: skip
     if never:
-        return failed(told, msg("No change is asked for in time: {names}", names=names(never)),
+        return failed(detail, msg("No change is asked for in time: {names}", names=names(never)),
                       expected=expected)  # fmt: skip
-    return passed(told, msg("{count} accounts with passwords", count=len(mine)), expected=expected)
+    return passed(
+        detail, msg("{count} accounts with passwords", count=len(mine)), expected=expected
+    )
 
 
 def _lifetime(account: Account, default: int | None) -> int:
@@ -192,13 +194,13 @@ def _lifetime(account: Account, default: int | None) -> int:
 def password_reuse(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     """Passwords that were used before are refused."""
     if _active(plugins, "password_reuse_check"):
-        return passed(settings.told("password_reuse_check_interval"))
+        return passed(settings.as_message("password_reuse_check_interval"))
     own = ("password_history", "password_reuse_interval")
-    told = settings.told(*own)
+    detail = settings.as_message(*own)
     if any((settings.number(name) or 0) > 0 for name in own):
-        return passed(told)
+        return passed(detail)
     if own[0] in settings.values:
-        return failed(told)
+        return failed(detail)
     return failed(msg("Nothing keeps passwords from being used again"))
 
 
@@ -217,21 +219,21 @@ def lockout(
     if "max_password_errors" in settings.values:
         most = settings.number("max_password_errors") or 0
         return expect(
-            0 < most <= attempts, detail=settings.told("max_password_errors"),
+            0 < most <= attempts, detail=settings.as_message("max_password_errors"),
             expected=msg("1 to {most}", most=attempts),
         )  # fmt: skip
     name = "connection_control_failed_connections_threshold"
     if _active(plugins, "connection_control"):
         most = settings.number(name) or 0
         return expect(
-            0 < most <= attempts, detail=settings.told(name),
+            0 < most <= attempts, detail=settings.as_message(name),
             expected=msg("1 to {most}", most=attempts),
         )  # fmt: skip
-    told = msg("connection_control is not active")
+    detail = msg("connection_control is not active")
     if release.numbers >= (8, 0, 19):
         more = msg("FAILED_LOGIN_ATTEMPTS of single accounts is not asked")
-        return undetermined(told, more)
-    return failed(told, msg("{product} {series} locks no account by itself",
+        return undetermined(detail, more)
+    return failed(detail, msg("{product} {series} locks no account by itself",
                             product=release.name, series=release.series))  # fmt: skip
 
 
@@ -242,17 +244,17 @@ def lockout(
 def idle_timeout(settings: Settings, *, minutes: Annotated[int, Down] = 30) -> Judgement:
     """A session that does nothing is ended by the server."""
     names = ("interactive_timeout", "wait_timeout")
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     expected = msg("at most {seconds} s", seconds=minutes * 60)
     interactive, others = (settings.number(name) for name in names)
     if interactive is None or others is None:
-        return undetermined(told, expected=expected)
+        return undetermined(detail, expected=expected)
     if interactive > minutes * 60:
-        return failed(told, expected=expected)
+        return failed(detail, expected=expected)
     if others > minutes * 60:
         more = msg("wait_timeout holds for graphical clients, and for pools of applications")
-        return undetermined(told, more, expected=expected)
-    return passed(told, expected=expected)
+        return undetermined(detail, more, expected=expected)
+    return passed(detail, expected=expected)
 
 
 _FACTORY = frozenset({"root", "admin", "mysql", "test"})

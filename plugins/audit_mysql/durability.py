@@ -133,8 +133,8 @@ FACTS = (CHANNELS, FOLLOWERS, TABLESPACES)
 )  # fmt: skip
 def binlog(settings: Settings) -> Judgement:
     """Changes are kept in the binary log, from which a backup is brought up to date."""
-    told = settings.told("log_bin")
-    return passed(told) if settings.on("log_bin") else failed(told)
+    detail = settings.as_message("log_bin")
+    return passed(detail) if settings.on("log_bin") else failed(detail)
 
 
 @check(
@@ -144,12 +144,12 @@ def binlog(settings: Settings) -> Judgement:
 def durable_writes(settings: Settings) -> Judgement:
     """What was committed is on the disk."""
     names = ("innodb_flush_log_at_trx_commit", "sync_binlog", "log_bin")
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     commit, sync = (settings.number(name) for name in names[:2])
     if commit is None:
-        return undetermined(told)
+        return undetermined(detail)
     ok = commit in (1, 3) and (sync == 1 or not settings.on("log_bin"))
-    return passed(told) if ok else failed(told)
+    return passed(detail) if ok else failed(detail)
 
 
 @check(
@@ -160,12 +160,12 @@ def durable_writes(settings: Settings) -> Judgement:
 def page_checksums(settings: Settings) -> Judgement:
     """Damage of stored pages and of the binary log is noticed."""
     names = ("innodb_checksum_algorithm", "innodb_doublewrite", "binlog_checksum")
-    told = settings.told(*names)
+    detail = settings.as_message(*names)
     if not settings.get(names[0]) or not settings.get(names[2]):
-        return undetermined(told)
+        return undetermined(detail)
     weak = settings.get(names[0]).lower() in ("none", "strict_none")
     bad = weak or settings.get(names[1]).upper() == "OFF" or settings.get(names[2]) == "NONE"
-    return failed(told) if bad else passed(told)
+    return failed(detail) if bad else passed(detail)
 
 
 @check(
@@ -176,11 +176,11 @@ def replication(found: tuple[Channel, ...], *, lag_s: Annotated[int, Down] = 60)
     """A replica follows its source without lag."""
     if not found:
         return not_applicable(msg("This server follows no other"))
-    told = msg("Sources: {names}", names=listed(channel.text for channel in found))
+    detail = msg("Sources: {names}", names=listed(channel.text for channel in found))
     bad = [c for c in found if {c.io, c.sql} != {"Yes"} or c.lag_s is None or c.lag_s > lag_s]
     if bad:
-        return failed(told, expected=msg("both threads, at most {seconds} s", seconds=lag_s))
-    return passed(told)
+        return failed(detail, expected=msg("both threads, at most {seconds} s", seconds=lag_s))
+    return passed(detail)
 
 
 @check(
@@ -195,10 +195,10 @@ def replication_tls(found: tuple[Channel, ...]) -> Judgement:
     if plain:
         return failed(msg("Without TLS from: {names}", names=listed(plain)))
     loose = [channel.host for channel in found if channel.verified != "Yes"]
-    told = msg("Over TLS from: {names}", names=listed(channel.host for channel in found))
+    detail = msg("Over TLS from: {names}", names=listed(channel.host for channel in found))
     if loose:
-        return passed(told, msg("Certificate not verified: {names}", names=listed(loose)))
-    return passed(told)
+        return passed(detail, msg("Certificate not verified: {names}", names=listed(loose)))
+    return passed(detail)
 
 
 @check(
@@ -209,9 +209,9 @@ def replica_read_only(settings: Settings, found: tuple[Channel, ...]) -> Judgeme
     """A replica takes changes from its source only."""
     if not found:
         return not_applicable(msg("This server follows no other"))
-    told = settings.told("read_only", "super_read_only")
+    detail = settings.as_message("read_only", "super_read_only")
     switches = ("read_only", "super_read_only")
-    return passed(told) if any(settings.on(name) for name in switches) else failed(told)
+    return passed(detail) if any(settings.on(name) for name in switches) else failed(detail)
 
 
 @check(
@@ -249,7 +249,7 @@ def encryption(
     settings: Settings, plugins: tuple[Plugin, ...], tablespaces: Tablespaces | Absent
 ) -> Judgement:
     """Tables, logs of changes and the binary log are encrypted on the disk."""
-    told = settings.told(*(name for name in _ENCRYPTED if name in settings.values))
+    detail = settings.as_message(*(name for name in _ENCRYPTED if name in settings.values))
     keys = [plugin.name for plugin in plugins if plugin.type in _KEYS and plugin.active]
     found = known(tablespaces)
     ours = ("innodb_encrypt_tables", "innodb_encrypt_log")
@@ -257,13 +257,13 @@ def encryption(
     written = not settings.on("log_bin") or settings.on("encrypt_binlog")
     volume = msg("Whether the volume is encrypted, only the host tells")
     if not (on and written and keys):
-        return undetermined(told, volume)
+        return undetermined(detail, volume)
     if found is None or found.encrypted is None:
-        return undetermined(told, msg("Which tablespaces are encrypted was not told"))
+        return undetermined(detail, msg("Which tablespaces are encrypted is not known"))
     if found.plain:
         more = msg("{count} tablespaces are not encrypted yet", count=found.plain)
-        return undetermined(told, more, volume)
-    return passed(told, msg("{count} tablespaces, all encrypted", count=found.encrypted))
+        return undetermined(detail, more, volume)
+    return passed(detail, msg("{count} tablespaces, all encrypted", count=found.encrypted))
 
 
 CHECKS = (

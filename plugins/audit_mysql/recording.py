@@ -43,24 +43,24 @@ def audit_on(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     """An audit plugin is loaded and on."""
     if _of_mariadb(plugins):
         return expect(
-            settings.on("server_audit_logging"), detail=settings.told("server_audit_logging"),
+            settings.on("server_audit_logging"), detail=settings.as_message("server_audit_logging"),
             expected=_EXPECTED,
         )  # fmt: skip
     found = _audits(plugins)
-    told = settings.told("general_log")
+    detail = settings.as_message("general_log")
     if not found:
-        return failed(msg("No audit plugin is active"), told, expected=_EXPECTED)
+        return failed(msg("No audit plugin is active"), detail, expected=_EXPECTED)
     return _other(settings, found)
 
 
 def _other(settings: Settings, found: list[str]) -> Judgement:
-    told = msg("Active: {names}", names=", ".join(found))
+    detail = msg("Active: {names}", names=", ".join(found))
     policy = settings.get("audit_log_policy").upper()
     if policy == "NONE":
-        return failed(told, settings.told("audit_log_policy"), expected=_EXPECTED)
+        return failed(detail, settings.as_message("audit_log_policy"), expected=_EXPECTED)
     if policy in ("ALL", "LOGINS", "QUERIES"):
-        return passed(told, settings.told("audit_log_policy"), expected=_EXPECTED)
-    return undetermined(told, msg("Its filters stand in tables of its own"), expected=_EXPECTED)
+        return passed(detail, settings.as_message("audit_log_policy"), expected=_EXPECTED)
+    return undetermined(detail, msg("Its filters stand in tables of its own"), expected=_EXPECTED)
 
 
 def _no_audit(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement | None:
@@ -83,7 +83,7 @@ def audit_exceptions(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgeme
         return none
     names = ("server_audit_incl_users", "server_audit_excl_users")
     return expect(
-        not any(settings.get(name).strip() for name in names), detail=settings.told(*names),
+        not any(settings.get(name).strip() for name in names), detail=settings.as_message(*names),
         expected=msg("both empty"),
     )  # fmt: skip
 
@@ -101,14 +101,14 @@ def audit_events(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     """Logins, changes of rights, of tables and of data are audited."""
     if none := _no_audit(settings, plugins):
         return none
-    told = settings.told("server_audit_events", "server_audit_query_log_limit")
+    detail = settings.as_message("server_audit_events", "server_audit_query_log_limit")
     events = {word.strip().upper() for word in settings.get("server_audit_events").split(",")} - {
         ""
     }
     expected = msg("CONNECT with QUERY, or with QUERY_DDL, QUERY_DML and QUERY_DCL; empty is all")
     wholes = (_WHOLE, _PARTS, _WITHOUT_READS)
     ok = not events or any(whole <= events for whole in wholes)
-    return expect(ok, detail=told, expected=expected)
+    return expect(ok, detail=detail, expected=expected)
 
 
 @check(
@@ -119,9 +119,9 @@ def audit_fields(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     """Each record tells when, who, from where, what and with which result."""
     if none := _no_audit(settings, plugins):
         return none
-    told = settings.told("server_audit_output_type")
+    detail = settings.as_message("server_audit_output_type")
     fields = msg("server_audit writes time, host, user, address, operation, object, return code")
-    return passed(told, fields)
+    return passed(detail, fields)
 
 
 _KEEPING = (
@@ -141,14 +141,14 @@ def audit_kept(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     """The records of the audit are kept for six months."""
     if none := _no_audit(settings, plugins):
         return none
-    told = settings.told(*_KEEPING)
+    detail = settings.as_message(*_KEEPING)
     if settings.get(_KEEPING[0]) == "syslog":
-        return undetermined(told, msg("The host decides how long the system log is kept"))
+        return undetermined(detail, msg("The host decides how long the system log is kept"))
     kept = _kept_bytes(settings)
     if kept is not None and kept < _SMALL:
         few = msg("At most {size} bytes are kept: rarely six months", size=kept)
-        return undetermined(told, few)
-    return undetermined(told, msg("How old the first file is, only the host tells"))
+        return undetermined(detail, few)
+    return undetermined(detail, msg("How old the first file is, only the host tells"))
 
 
 def _kept_bytes(settings: Settings) -> int | None:
@@ -163,14 +163,14 @@ def _kept_bytes(settings: Settings) -> int | None:
 def error_log(settings: Settings) -> Judgement:
     """The server writes errors, and logins that failed, to a log."""
     names = ("log_error", "log_warnings", "log_error_verbosity")
-    told: Message = settings.told(*names)
+    detail: Message = settings.as_message(*names)
     levels = [settings.number(name) for name in names[1:]]
     if levels == [None, None]:
-        return undetermined(told)
+        return undetermined(detail)
     enough = (levels[0] or 0) >= 2 or (levels[1] or 0) >= 2
     if not enough:
-        return failed(told, expected=msg("log_warnings 2, log_error_verbosity 2"))
-    return passed(told)
+        return failed(detail, expected=msg("log_warnings 2, log_error_verbosity 2"))
+    return passed(detail)
 
 
 @check(
@@ -180,13 +180,13 @@ def error_log(settings: Settings) -> Judgement:
 def binlog_kept(settings: Settings, *, days: int = 7) -> Judgement:
     """Changes are kept until the next full backup has them."""
     if not settings.on("log_bin"):
-        return not_applicable(settings.told("log_bin"))
-    told = settings.told("binlog_expire_logs_seconds", "expire_logs_days")
+        return not_applicable(settings.as_message("log_bin"))
+    detail = settings.as_message("binlog_expire_logs_seconds", "expire_logs_days")
     seconds = settings.number("binlog_expire_logs_seconds") or round(
         float(settings.get("expire_logs_days") or 0) * 86400
     )
     expected = msg("for ever (0), or at least {days} days", days=days)
-    return expect(seconds == 0 or seconds >= days * 86400, detail=told, expected=expected)
+    return expect(seconds == 0 or seconds >= days * 86400, detail=detail, expected=expected)
 
 
 CHECKS = (

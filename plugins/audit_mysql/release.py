@@ -3,7 +3,7 @@
 MySQL: endoflife.date as of 2026-04-21 (extended support; for innovation releases the day of the
 next). MariaDB: endoflife.date as of 2023-05-10 for 10.11 and before; what came since is recalled
 from mariadb.org and unverified, as are the minor releases of MariaDB. A server may be older than
-what came later, never older than what is told here.
+what came later, never older than what is detail here.
 """
 
 from __future__ import annotations

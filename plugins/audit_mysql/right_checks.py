@@ -60,8 +60,8 @@ def _by_declaration(
         return undetermined(text, more, expected=_EXPECTED)
     others = [name for name, declared in found.items() if not declared]
     if others:
-        told = msg("Not declared as administrators: {names}", names=listed(others))
-        return failed(text, told, expected=_EXPECTED)
+        detail = msg("Not declared as administrators: {names}", names=listed(others))
+        return failed(text, detail, expected=_EXPECTED)
     return passed(text, expected=_EXPECTED)
 
 
@@ -93,8 +93,8 @@ def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgeme
         holder for holder in _holding(holders, _POWERS)
         if holder.account.name != asker.account or holder.rights & _POWERS != _ASKED_FOR
     ]  # fmt: skip
-    told = msg("Rights over the whole server: {names}", names=_told(found, _POWERS))
-    return _by_declaration(target, _declared(target, found), told, _NOBODY)
+    detail = msg("Rights over the whole server: {names}", names=_told(found, _POWERS))
+    return _by_declaration(target, _declared(target, found), detail, _NOBODY)
 
 
 @check(
@@ -122,15 +122,15 @@ def wide_rights(
 ) -> Judgement:
     """Only declared administrators have rights on the data of every schema."""
     found = _holding(holders, DATA)
-    told = list(_told(found, DATA))
+    detail = list(_told(found, DATA))
     names = _declared(target, found)
     administrators = _administrators(target) or frozenset()
     for right in objects:
         if not right.object and set(right.db) <= {"%"} and right.held:
-            told.append(f"{right.who}: {right.where}")
+            detail.append(f"{right.who}: {right.where}")
             names[right.who] = bool({right.user, right.who} & administrators)
     none = msg("Rights on data are given by schema, table or column")
-    text = msg("On the data of every schema: {names}", names=listed(told))
+    text = msg("On the data of every schema: {names}", names=listed(detail))
     return _by_declaration(target, names, text, none)
 
 
@@ -143,9 +143,9 @@ def system_tables(target: Target, objects: tuple[ObjectRight, ...]) -> Judgement
     found = [r for r in objects if _fits("mysql", r.db) and r.held & WRITING]
     administrators = _administrators(target) or frozenset()
     names = {r.who: bool({r.user, r.who} & administrators) for r in found}
-    told = listed(f"{r.who}: {r.where} ({r.rights})" for r in found)
+    detail = listed(f"{r.who}: {r.where} ({r.rights})" for r in found)
     none = msg("No right to write in the schema mysql, but global ones")
-    return _by_declaration(target, names, msg("May write: {names}", names=told), none)
+    return _by_declaration(target, names, msg("May write: {names}", names=detail), none)
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -174,15 +174,15 @@ def grant_option(
     option = frozenset({"GRANT OPTION"})
     found = _holding(holders, option)
     names = _declared(target, found)
-    told = [f"{holder.account.name}: *.*" for holder in found]
+    detail = [f"{holder.account.name}: *.*" for holder in found]
     administrators = _administrators(target) or frozenset()
     passed_on = [(r.user, r.who, r.where) for r in objects if "GRANT" in r.held]
     passed_on += [(g.user, f"{g.user}@{g.host}", g.role or g.right) for g in given if g.admin]
     for user, who, where in passed_on:
-        told.append(f"{who}: {where}")
+        detail.append(f"{who}: {where}")
         names.setdefault(who, bool({user, who} & administrators))
     none = msg("No account may pass rights on")
-    text = msg("May pass rights on: {names}", names=listed(told))
+    text = msg("May pass rights on: {names}", names=listed(detail))
     return _by_declaration(target, names, text, none)
 
 
@@ -209,14 +209,14 @@ def audit_holders(
     """Only declared administrators can end or change the audit of the server."""
     rights = frozenset({"SUPER", "SYSTEM_VARIABLES_ADMIN", "AUDIT_ADMIN"})
     found = _holding(holders, rights)
-    names, told = _declared(target, found), [*_told(found, rights)]
+    names, detail = _declared(target, found), [*_told(found, rights)]
     administrators = _administrators(target) or frozenset()
     for right in objects:
         if _fits("mysql", right.db) and right.object in ("", "plugin") and right.held & WRITING:
-            told.append(f"{right.who}: {right.where}")
+            detail.append(f"{right.who}: {right.where}")
             names.setdefault(right.who, bool({right.user, right.who} & administrators))
     none = msg("No account that may log in can change the audit")
-    text = msg("Can change the audit: {names}", names=listed(told))
+    text = msg("Can change the audit: {names}", names=listed(detail))
     return _by_declaration(target, names, text, none)
 
 
@@ -227,15 +227,15 @@ def audit_holders(
 def file_access(release: Release, settings: Settings, holders: tuple[Holder, ...]) -> Judgement:
     """No account can read or write files of the host outside one directory."""
     place = settings.get("secure_file_priv")
-    told = settings.told("secure_file_priv")
+    detail = settings.as_message("secure_file_priv")
     holding = _holding(holders, frozenset({"FILE"}))
     # without a value MySQL opens no file at all, MariaDB every one
     if place not in ("", "/") and (place != "NULL" or release.product == MYSQL):
-        return passed(told)
+        return passed(detail)
     if not holding:
-        return passed(told, msg("No account that may log in has FILE"))
+        return passed(detail, msg("No account that may log in has FILE"))
     found = listed(holder.account.name for holder in holding)
-    return failed(told, msg("Every file that the server may open, by: {names}", names=found))
+    return failed(detail, msg("Every file that the server may open, by: {names}", names=found))
 
 
 @check(
@@ -246,7 +246,7 @@ def local_infile(settings: Settings) -> Judgement:
     """The server does not ask clients for their files (LOAD DATA LOCAL)."""
     if "local_infile" not in settings.values:
         return undetermined(msg("The server does not tell local_infile"))
-    return expect(not settings.on("local_infile"), detail=settings.told("local_infile"))
+    return expect(not settings.on("local_infile"), detail=settings.as_message("local_infile"))
 
 
 CHECKS = (
