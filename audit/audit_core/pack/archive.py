@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.pack.documents import HAS_SM3, File
-from audit_core.pack.zip_writer import ZipWriter
+from audit_core.pack.zip_writer import Written, ZipWriter
 
 _CHUNK = 1 << 20
 # A reader rejects members that expand more than RATIO times, as zip bombs do; what
@@ -64,21 +64,43 @@ def of_file(handle: IO[bytes]) -> Chunks:
 
 
 class _Line(Struct, frozen=True, array_like=True):
-    """A file in the spool. `apart`: its name comes before one that was added earlier."""
+    """A file in the spool, and how it stands in the zip."""
 
     file: File
     md5: str
-    apart: bool
+    how: Written
 
 
 class Archive:
     """A zip being written. Its list of files is kept in a temporary file, not in memory."""
 
     def __init__(self, handle: IO[bytes], started: str) -> None:
+        self._handle, self._started = handle, started
         self._zip = ZipWriter(handle, zip_time(started))
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
-        self._greatest, self._listed = "", 0
+        self._listed = 0
         self.count = 0
+
+    def part(self) -> Archive:
+        """An archive for another process to fill, in a temporary file, for `take`."""
+        return Archive(tempfile.TemporaryFile(), self._started)
+
+    def take(self, part: Archive) -> None:
+        """Adds the files of `part`, which another process has filled and settled."""
+        part._listed = os.fstat(part._spool.fileno()).st_size
+        listed = ((line.file.name, line.file.size, line.how) for line in self._taken(part))
+        self._zip.take(part._handle, listed)
+
+    def _taken(self, part: Archive) -> Iterator[_Line]:
+        for line in part._lines():
+            self._list(line)
+            yield line
+
+    def discard(self) -> None:
+        """Closes the temporary files of a part, whatever it holds."""
+        self._zip.discard()
+        self._handle.close()
+        self._spool.close()
 
     def add(self, name: str, chunks: Chunks, size: int) -> File:
         """Adds one member; `chunks` may be read twice."""
@@ -92,22 +114,21 @@ class Archive:
                 yield piece
 
         # Small members are never bombs, however much they shrink.
-        self._zip.add(name, hashed, size, ratio=RATIO if size > SMALL else size + 1)
+        how = self._zip.add(name, hashed, size, ratio=RATIO if size > SMALL else size + 1)
         md5, sha256, *sm3 = (digest.hexdigest() for digest in digests)
         file = File(name=name, size=size, sha256=sha256, sm3=sm3[0] if sm3 else None)
-        self._list(file, md5)
+        self._list(_Line(file, md5, how))
         return file
 
-    def _list(self, file: File, md5: str) -> None:
-        apart = file.name < self._greatest
-        self._greatest = max(file.name, self._greatest)
+    def _list(self, line: _Line) -> None:
         # Read with pread only, so that it is always written at its end.
-        self._listed += self._spool.write(msgspec.json.encode(_Line(file, md5, apart)) + b"\n")
+        self._listed += self._spool.write(msgspec.json.encode(line) + b"\n")
         self.count += 1
 
     def settle(self) -> None:
-        """The list is written: a process that is forked now must not write what is left of it."""
+        """Everything is written: a process that is forked now must not write what is left."""
         self._spool.flush()
+        self._handle.flush()
 
     def mark(self) -> int:
         """The place in the list after the file added last."""
@@ -119,9 +140,16 @@ class Archive:
 
     def digests(self) -> Iterator[tuple[str, str]]:
         """The names of all files with their SHA-256, sorted by name."""
-        in_order = ((x.file.name, x.file.sha256) for x in self._lines() if not x.apart)
-        apart = sorted((x.file.name, x.file.sha256) for x in self._lines() if x.apart)
-        return heapq.merge(in_order, apart)
+        apart = sorted(pair for pair, in_order in self._named() if not in_order)
+        return heapq.merge((pair for pair, in_order in self._named() if in_order), apart)
+
+    def _named(self) -> Iterator[tuple[tuple[str, str], bool]]:
+        """Name and SHA-256 of each file, and whether no name before it comes after it."""
+        greatest = ""
+        for line in self._lines():
+            in_order = line.file.name >= greatest
+            greatest = max(line.file.name, greatest)
+            yield (line.file.name, line.file.sha256), in_order
 
     def _lines(self, first: int = 0, last: int | None = None) -> Iterator[_Line]:
         end = self.mark() if last is None else last

@@ -20,12 +20,20 @@ from audit_core.evaluate.last_time import issues_before
 from audit_core.evaluate.record_lint import record_problems
 from audit_core.model import Message, filled, msg, named, verbatim
 from audit_core.model.errors import DengbaoError, InputError, StoreError
-from audit_core.model.results import PackSource, Results, encode, encode_pieces, number_width
+from audit_core.model.results import (
+    ObjectEntry,
+    PackSource,
+    Results,
+    encode,
+    encode_pieces,
+    number_width,
+)
 from audit_core.model.review import RecordProblem
 from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
 from audit_core.pack.archive import Archive, of_bytes, of_file
 from audit_core.pack.keys import SigningKey, public_pem
+from audit_core.pack.spreading import Place, add_each
 from audit_core.store.answers import AnswersFolder, attached
 from audit_core.store.frames import sync_folder
 from audit_core.store.runs import Run, check_seal, file_digest
@@ -150,21 +158,15 @@ def _fill(
         return manifest, archive.count, tuple(failed.values())
 
 
-def _add_records(archive: Archive, job: _Job) -> dict[str, tuple[int, int]]:
+def _add_records(archive: Archive, job: _Job) -> dict[str, Place]:
     """Where the evidence of each object stands in the list of files; of what is none, under ``."""
-    results, marks = job.results, {}
-    numbers, width = itertools.count(1), number_width(results)
-    for entry in results.entries:
-        begun = archive.mark()
-        with evidence.opened(job.run, entry.object) as stored:
-            for item in results.observations_of(entry):
-                folder = evidence.folder(next(numbers), item, width)
-                for name, data in evidence.files(stored, item, folder):
-                    _add(archive, name, data)
-        marks[entry.object] = begun, archive.mark()
+    results = job.results
+    before = itertools.accumulate((entry.observations for entry in results.entries), initial=0)
+    items = tuple(zip(results.entries, before, strict=False))
+    places = add_each(archive, items, partial(_add_evidence, job, number_width(results)))
+    marks = {entry.object: place for (entry, _), place in zip(items, places, strict=True)}
     begun = archive.mark()
-    for entry in results.entries:
-        _add(archive, d.object_name(entry.sha256), results.load(entry))
+    add_each(archive, results.entries, partial(_add_object, results))
     _add_answers(archive, job)
     _add(archive, d.RESULTS, encode(results.index))
     for name in (d.RUN, d.SEAL):
@@ -172,6 +174,20 @@ def _add_records(archive: Archive, job: _Job) -> dict[str, tuple[int, int]]:
         if name == d.RUN or path.exists():
             _add(archive, name, path.read_bytes())
     return marks | {"": (begun, archive.mark())}
+
+
+def _add_evidence(job: _Job, width: int, archive: Archive, item: tuple[ObjectEntry, int]) -> None:
+    """The evidence on one object; `item` says how many observations there are before."""
+    entry, before = item
+    with evidence.opened(job.run, entry.object) as stored:
+        for number, seen in enumerate(job.results.observations_of(entry), before + 1):
+            folder = evidence.folder(number, seen, width)
+            for name, data in evidence.files(stored, seen, folder):
+                _add(archive, name, data)
+
+
+def _add_object(results: Results, archive: Archive, entry: ObjectEntry) -> None:
+    _add(archive, d.object_name(entry.sha256), results.load(entry))
 
 
 def _add_answers(archive: Archive, job: _Job) -> None:
@@ -188,9 +204,7 @@ def _add(archive: Archive, name: str, data: bytes) -> None:
     archive.add(name, of_bytes(data), len(data))
 
 
-def _source(
-    archive: Archive, job: _Job, lang: str, marks: Mapping[str, tuple[int, int]]
-) -> PackSource:
+def _source(archive: Archive, job: _Job, lang: str, marks: Mapping[str, Place]) -> PackSource:
     def digests(object: str) -> Iterator[tuple[str, dict[str, str]]]:
         for file, md5 in archive.listed(*marks[object]):
             sm3 = {"sm3": file.sm3} if file.sm3 is not None else {}

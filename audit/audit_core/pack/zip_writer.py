@@ -10,7 +10,7 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from msgspec import Struct
@@ -19,6 +19,14 @@ from audit_core.pack import zip_format as z
 
 _AT_ONCE = 1 << 20
 """Bytes of a member that is written in one step: most are small, and each step costs."""
+
+
+class Written(Struct, frozen=True, array_like=True):
+    """How a member was written: method, checksum, and its size in the zip without the header."""
+
+    method: int
+    crc: int
+    packed: int
 
 
 class _Member(Struct, kw_only=True):
@@ -41,7 +49,7 @@ class ZipWriter:
 
     def add(
         self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, ratio: int
-    ) -> None:
+    ) -> Written:
         """Adds a member of `size` bytes; raises ValueError where `chunks` are more or fewer.
 
         One that shrinks more than `ratio` times is stored as it is; its `chunks` are read again.
@@ -49,6 +57,25 @@ class ZipWriter:
         member = self._written(name, chunks, size, z.DEFLATED)
         if member.packed * ratio < size:
             member = self._written(name, chunks, size, z.STORED)
+        self._enter(member)
+        return Written(member.method, member.crc, member.packed)
+
+    def take(self, data: IO[bytes], members: Iterable[tuple[str, int, Written]]) -> None:
+        """Adds `members`, by name and size, which another writer has written to `data`, in order.
+
+        They are all that stands in `data`.
+        """
+        data.seek(0)
+        self._handle.seek(self._at)
+        shutil.copyfileobj(data, self._handle, _AT_ONCE)
+        for name, size, how in members:
+            self._enter(_Member(
+                name=name.encode("ascii"), method=how.method, size=size, start=self._at,
+                crc=how.crc, packed=how.packed,
+            ))  # fmt: skip
+        self._place = self._at
+
+    def _enter(self, member: _Member) -> None:
         self._at += len(self._head(member)) + member.packed
         self._directory.write(self._entry(member))
         self._count += 1
@@ -107,6 +134,10 @@ class ZipWriter:
             self._handle.seek(self._at)
             shutil.copyfileobj(self._directory, self._handle, 1 << 20)
             self._handle.write(self._end(size))
+
+    def discard(self) -> None:
+        """Closes what the directory is kept in; the zip stays without one."""
+        self._directory.close()
 
     def _end(self, size: int) -> bytes:
         start, count, wide = self._at, self._count, b""
