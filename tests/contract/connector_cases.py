@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import enum
 import os
 import shutil
@@ -469,4 +470,69 @@ big = asked("big", "seq FROM app.many", limit=1000)
             yield self._entry("echoing", "127.0.0.1", port, "GOOD")
 
 
-CASES: tuple[type[Case], ...] = (Ssh, Local, Ports, Tls, ExampleDatabase, Postgresql, Mysql)
+class Opened:
+    """Counts how often a file is opened, by inotify(7)."""
+
+    _OPEN = 0x20
+
+    def __init__(self, path: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert libc.inotify_add_watch(self._descriptor, os.fsencode(path), self._OPEN) >= 0
+        self._count = 0
+
+    def count(self) -> int:
+        """How often so far. Equal events that wait are told as one: it is read often enough."""
+        with contextlib.suppress(BlockingIOError):
+            while found := os.read(self._descriptor, 4096):
+                self._count += len(found) // 16
+        return self._count
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class RegisterFiles(Case):
+    """The connector of audit_register, which reads a file of this machine."""
+
+    name = "register"
+    exempt = {  # noqa: RUF012
+        Point.SECRET: "it is given no secret and logs in nowhere",
+        Point.LOCKOUT: "nobody logs in to a file",
+        Point.SCOPE: "it contacts no network at all",
+        Point.GRANTS: "it needs no rights on a target",
+    }
+
+    def prepare(self) -> None:
+        self._file = self.folder / "registers.csv"
+        heads = "date,body,chair,minutes,system,by,removed,start,end,staff_no"
+        row = "2026-01-31,other,1001,yes,core,1001,0,2026-01-31 08:00,2026-01-31 20:00,1001"
+        rows = "\n".join([heads, *[row] * 40])
+        self._file.write_text(f"{rows}\n", encoding="utf-8")
+        self._opened = self.stack.enter_context(contextlib.closing(Opened(self._file)))
+        self.source = """
+from audit_register.request import RegisterRows
+def rows(name, register, **more):
+    return made(name, "meetings_register", RegisterRows(register=register, **more))
+plain = rows("plain", "meetings")
+slow = rows("slow", "reviews", timeout_s=0)
+big = rows("big", "duty", limit=600)
+"""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return f"  - {{id: {id}, kind: meetings_register, access: {{file: {self._file}}}}}\n"
+
+    def asked(self) -> int:
+        return self._opened.count()
+
+
+CASES: tuple[type[Case], ...] = (
+    Ssh,
+    Local,
+    Ports,
+    Tls,
+    ExampleDatabase,
+    Postgresql,
+    Mysql,
+    RegisterFiles,
+)

@@ -178,7 +178,8 @@ def loaded(text: str) -> Any:
 
 
 def test_every_file_that_is_shipped_holds_to_the_schema_that_it_names() -> None:
-    files = list(SHIPPED.rglob("*.yaml"))
+    # starter files are for a folder of the user, where `dengbao schema` writes the schemas
+    files = [path for path in SHIPPED.rglob("*.yaml") if "starters" not in path.parts]
     assert len(files) >= 15
     for path in files:
         text = path.read_text(encoding="utf-8")

@@ -55,10 +55,12 @@ def _carried_out(context: Context) -> int:
         importing,
         questions,
         record_lint,
+        starting,
         stored,
     )
 
     commands = {
+        "init": starting.init,
         "run": auditing.run,
         "collect": auditing.collect,
         "plan": auditing.plan,

@@ -146,6 +146,7 @@ class _Commands:
         self._t = t
 
     def add_all(self) -> None:
+        self._init()
         self._run()
         self._plan()
         self._questions()
@@ -232,6 +233,15 @@ class _Commands:
             self._option(parser, "--as-of", type=_day(self._t), metavar="DAY",
                          help=msg("judge answers on this day (default: that of the "
                                   "collection)"))  # fmt: skip
+
+    def _init(self) -> None:
+        made = self._command(
+            "init", msg("write an inventory, registers and answers with examples to begin with")
+        )
+        self._option(made, "profile", metavar="PROFILE", help=msg("id of a profile"))
+        self._option(made, "folder", nargs="?", type=Path, metavar="DIR",
+                     help=msg("where to write them (default: a directory named as the "
+                              "profile)"))  # fmt: skip
 
     def _run(self) -> None:
         run = self._command("run", msg("collect, evaluate and pack"))

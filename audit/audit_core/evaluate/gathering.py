@@ -16,7 +16,7 @@ from audit_core.model.names import Gathering, SystemObject
 EVERYTHING = ""
 """In the place of an object: all that count what is found on any target."""
 
-_COMMON = frozenset({"id", "zone", "business_system", "owner", "tags"})
+_COMMON = frozenset({"id", "object_type", "zone", "business_system", "owner", "tags"})
 
 Gathered = dict[str, dict[str, Tally]]
 """Tallies by check, for each object that gathers what is found elsewhere."""
@@ -24,6 +24,8 @@ Gathered = dict[str, dict[str, Tally]]
 
 def values_of(target: Target, key: str) -> frozenset[str]:
     """The values that `target` has under `key`, one of its own fields or a setting."""
+    if not key:
+        return frozenset()
     held = getattr(target, key) if key in _COMMON else target.settings.get(key)
     if held is None:
         return frozenset()
@@ -49,15 +51,16 @@ class Gatherings:
         self._rolling = frozenset(by_type)
         for target in targets:
             mine = by_type.get(target.object_type, [])
-            every = any(not rule.own for rule in mine) or (
+            every = any(not rule.own and not rule.of for rule in mine) or (
                 target.object_type in types
                 and (not mine or (target.id, target.object_type) in implied)
             )
             if every:
                 self._everything.add(target.id)
             for rule in () if every else mine:
-                for value in values_of(target, rule.own):
-                    self._by_value.setdefault((rule.theirs, value), []).append(target.id)
+                found = [(rule.theirs, value) for value in values_of(target, rule.own)]
+                for key in (*found, *(("object_type", type) for type in rule.of)):
+                    self._by_value.setdefault(key, []).append(target.id)
         self._keys = frozenset(key for key, _ in self._by_value)
         self._some = {id for ids in self._by_value.values() for id in ids}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, structs
@@ -11,7 +12,7 @@ from audit_core.inventory.keys import Keys, fields
 from audit_core.inventory.model import Access
 from audit_core.inventory.values import Values
 from audit_core.model import HostName, KeyFile, Kind, Schema, SecretRef, msg
-from audit_core.model.schemas import marked
+from audit_core.model.schemas import LocalFile, marked
 from audit_core.policy.input_errors import NOTHING, SILENT, YamlPath, nearest, one_of
 from audit_core.policy.strict_yaml import Document, Node, wanted
 
@@ -82,6 +83,10 @@ class AccessReader:
                 HostName: self._values.address,
             }[marker]
             check((*place, *where), text)
+        here = Path(self._document.file).parent
+        for (name, *_), _, text in marked(settings, (LocalFile,)):
+            self._values.plain_text((*place, str(name)), text)
+            settings = structs.replace(settings, **{str(name): str(here / Path(text).expanduser())})
         if "address" in fields(type(settings)) and settings.address is None:
             if address is None:
                 self._document.fail((*place, "address"), msg("an address to log in to"), NOTHING)

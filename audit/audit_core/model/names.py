@@ -17,12 +17,14 @@ class Gathering(Struct, frozen=True, kw_only=True):
     """What is found elsewhere counts for each object of a type: on targets with a value in common.
 
     `own` names what is looked at of the object, `theirs` what of the targets: `id`, `zone`,
-    `business_system`, `owner`, `tags` or a setting. Both empty: every target counts.
+    `business_system`, `owner`, `tags` or a setting. Targets of the object types in `of` count for
+    each. Without any of these every target counts.
     """
 
     object_type: str
     own: str = ""
     theirs: str = ""
+    of: tuple[str, ...] = ()
 
 
 class SystemObject(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What the schemas of settings and of access are made of. Pure.
 
 A schema is a frozen Struct. Its fields have the types of `policy.strict_yaml`, types of this module
-that say more, and, for access, the markers `SecretRef`, `KeyFile` and `HostName`.
+that say more, and, for access, the markers `SecretRef`, `KeyFile`, `HostName` and `LocalFile`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ KeyFile = NewType("KeyFile", str)
 
 HostName = NewType("HostName", str)
 """Marks a field that is a host to contact: a name or an address, which has to be in the scope."""
+
+LocalFile = NewType("LocalFile", str)
+"""Marks a field that is a file of this machine; a relative path is seen from the inventory."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

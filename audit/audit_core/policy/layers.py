@@ -38,6 +38,8 @@ def check_layers(document: Document, about: Structure) -> None:
             _type(document, ("system_objects", index, "unless", at), type, types)
     for index, gathering in enumerate(about.gatherings):
         _type(document, ("gatherings", index, "object_type"), gathering.object_type, types)
+        for at, type in enumerate(gathering.of):
+            _type(document, ("gatherings", index, "of", at), type, types)
         if bool(gathering.own) != bool(gathering.theirs):
             expected = msg("own and theirs, or neither")
             document.fail(("gatherings", index), expected, msg("one of them"))

@@ -99,6 +99,7 @@ ANYWHERE: dict[str, str] = {
     "plugins": "Versions of the plugins, by name.",
     "policy": "SHA-256 (hex) of each catalog and profile, by id.",
     "privilege": "`user` or `root` on the target; `collector` for probes from outside.",
+    "of": "Object types whose targets all count.",
     "own": "What of the object is compared: `id`, `zone`, a setting; empty: all targets count.",
     "probe_hint": "What a read-only probe can ask; may be empty.",
     "problems": "What is not as it must be; empty where all is well.",

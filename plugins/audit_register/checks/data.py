@@ -1,0 +1,242 @@
+"""Data owners and classes, interfaces, and agreements on data that leaves the institution."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    Down,
+    Judgement,
+    Message,
+    Severity,
+    Up,
+    check,
+    each,
+    failed,
+    msg,
+    not_applicable,
+    undetermined,
+)
+from audit_register.facts import BY_REGISTER, Row, Table
+from audit_register.rules import (
+    UNREAD,
+    Registers,
+    age,
+    date_of,
+    day_of,
+    each_row,
+    judged,
+    rows_in,
+    share,
+)
+
+DATA, INTERFACES, PARTNERS = (BY_REGISTER[id] for id in ("data", "interfaces", "partners"))
+_EMPTY = msg("The register has no rows")
+
+
+@check(
+    "register.data-sets-listed",
+    needs=(each("data_register", DATA), each("data_set", "service.data_set")),
+    kind="data_register",
+    severity=Severity.MEDIUM,
+    remedy=msg("Enter each data set of the inventory in the register"),
+)
+def data_sets_listed(registers: Registers, data_sets: Registers) -> Judgement:
+    """Each data set of the inventory is in the register."""
+    rows = rows_in(registers)
+    if rows is None:
+        return undetermined(UNREAD)
+    listed = {str(row["data"]) for row in rows}
+    lacking = [target.id for target, _ in data_sets if target.id not in listed]
+    return judged(
+        (msg("The data set {name} is not in the register", name=name) for name in lacking),
+        msg("{count} data sets in the register, those of the inventory among them",
+            count=len(rows)),
+    )  # fmt: skip
+
+
+@check(
+    "register.metadata-managed",
+    needs=DATA,
+    severity=Severity.LOW,
+    remedy=msg("Bring the data sets into the metadata system"),
+)
+def metadata_managed(table: Table, *, min_percent: Annotated[int, Up] = 100) -> Judgement:
+    """The metadata of the data sets are managed, to the share that is wanted (ours: all)."""
+    if not table.rows:
+        return failed(_EMPTY)
+    without = [row for row in table.rows if not row["metadata"]]
+    managed = len(table.rows) - len(without)
+    summary = msg("{part} of {whole} data sets ({share} %) are in the metadata system",
+                  part=managed, whole=len(table.rows),
+                  share=share(managed, len(table.rows)))  # fmt: skip
+    expected = msg("at least {percent} %", percent=min_percent)
+    if managed * 100 >= min_percent * len(table.rows):
+        return judged((), summary, expected)
+    wrong = each_row(table, without, lambda row: msg("not in the metadata system"))
+    return judged([summary, *wrong], summary, expected)
+
+
+@check(
+    "register.data-purged",
+    needs=(DATA, COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Delete what is kept for too long, and record the day"),
+)
+def data_purged(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+    """Data past its time of keeping is deleted, at least once in the period (ours: a year)."""
+    today = day_of(now)
+
+    def wrong(row: Row) -> Message | None:
+        if row["retention_days"] is None:
+            return msg("no time of keeping")
+        days = age(row, "purged", today)
+        if days is None:
+            return msg("never purged")
+        return msg("purged {days} days ago", days=days) if days > max_days else None
+
+    expected = msg("a time of keeping, purged at most {days} days ago", days=max_days)
+    summary = msg("{count} data sets, all purged", count=len(table.rows))
+    return judged(each_row(table, table.rows, wrong), summary, expected)
+
+
+@check(
+    "register.interfaces-controlled",
+    needs=INTERFACES,
+    severity=Severity.HIGH,
+    remedy=msg("Authenticate, encrypt, watch and limit each interface"),
+)
+def interfaces_controlled(table: Table) -> Judgement:
+    """Each interface asks who calls, is encrypted, watched and limited."""
+
+    def wrong(row: Row) -> Message | None:
+        lacking = [
+            table.title(column)
+            for column in ("encrypted", "monitored", "limited")
+            if row[column] is False
+        ]
+        if row["authentication"] == "none":
+            lacking.insert(0, table.title("authentication"))
+        return msg("without {controls}", controls=tuple(lacking)) if lacking else None
+
+    if not table.rows:
+        return failed(_EMPTY)
+    summary = msg("{count} interfaces, all four controls on each", count=len(table.rows))
+    return judged(each_row(table, table.rows, wrong), summary)
+
+
+@check(
+    "register.interfaces-available",
+    needs=INTERFACES,
+    severity=Severity.MEDIUM,
+    remedy=msg("Find out what broke the interface"),
+)
+def interfaces_available(table: Table, *, min_percent: Annotated[float, Up] = 99.9) -> Judgement:
+    """Each interface was available in 30 days as much as is wanted (ours: 99.9 %)."""
+
+    def wrong(row: Row) -> Message | None:
+        if row["availability"] is None:
+            return msg("no figure")
+        low = row["availability"] < min_percent
+        return msg("available {percent} %", percent=f"{row['availability']:g}") if low else None
+
+    if not table.rows:
+        return failed(_EMPTY)
+    expected = msg("at least {percent} %", percent=f"{min_percent:g}")
+    summary = msg("{count} interfaces, all available", count=len(table.rows))
+    return judged(each_row(table, table.rows, wrong), summary, expected)
+
+
+@check(
+    "register.interfaces-listed",
+    needs=(
+        each("interfaces_register", INTERFACES),
+        each("endpoint", "service.endpoint"),
+    ),
+    kind="interfaces_register",
+    severity=Severity.MEDIUM,
+    remedy=msg("Register the interfaces behind each endpoint (column entry)"),
+)
+def interfaces_listed(registers: Registers, endpoints: Registers) -> Judgement:
+    """Each endpoint of the inventory has an interface in the register, and each entry exists."""
+    there = {target.id for target, _ in endpoints}
+    rows = rows_in(registers)
+    if rows is None:
+        return undetermined(UNREAD)
+    entries = {str(row["entry"]) for row in rows if row["entry"]}
+    wrong = [
+        *(msg("The endpoint {name} has no interface in the register", name=name)
+          for name in sorted(there - entries)),
+        *(msg("The entry {name} is no endpoint of the inventory", name=name)
+          for name in sorted(entries - there)),
+    ]  # fmt: skip
+    return judged(wrong, msg("{count} endpoints, each with its interfaces", count=len(there)))
+
+
+@check(
+    "register.agreements-valid",
+    needs=(PARTNERS, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Renew the agreement, or end the exchange"),
+)
+def agreements_valid(table: Table, now: str) -> Judgement:
+    """Each partner has an agreement of confidentiality and one of security that are in force."""
+    today = day_of(now)
+
+    def wrong(row: Row) -> Message | None:
+        for column in ("confidentiality_until", "security_until"):
+            until = date_of(row, column)
+            if until is None:
+                return msg("{column} is empty", column=table.title(column))
+            if until < today:
+                return msg("{column}: {date} is over", column=table.title(column),
+                           date=until.isoformat())  # fmt: skip
+        return None
+
+    if not table.rows:
+        return not_applicable(msg("No partner is in the register"))
+    summary = msg("{count} partners, both agreements in force with each", count=len(table.rows))
+    return judged(each_row(table, table.rows, wrong), summary)
+
+
+@check(
+    "register.agreements-clauses",
+    needs=PARTNERS,
+    severity=Severity.MEDIUM,
+    remedy=msg("Agree on the fields and on who answers for a breach"),
+)
+def agreements_clauses(table: Table) -> Judgement:
+    """Each agreement names the fields, and who answers for a breach."""
+
+    def wrong(row: Row) -> Message | None:
+        if not row["fields"]:
+            return msg("no fields are agreed")
+        return None if row["liability"] else msg("nobody answers for a breach")
+
+    if not table.rows:
+        return not_applicable(msg("No partner is in the register"))
+    summary = msg("{count} partners, fields and liability agreed with each", count=len(table.rows))
+    return judged(each_row(table, table.rows, wrong), summary)
+
+
+@check(
+    "register.partners-assessed",
+    needs=PARTNERS,
+    severity=Severity.MEDIUM,
+    remedy=msg("Assess the impact before personal data is given out"),
+)
+def partners_assessed(table: Table) -> Judgement:
+    """The impact was assessed for each partner."""
+    if not table.rows:
+        return not_applicable(msg("No partner is in the register"))
+    wrong = each_row(
+        table, table.rows, lambda row: None if row["assessed"] else msg("not assessed")
+    )
+    return judged(wrong, msg("{count} partners, all assessed", count=len(table.rows)))
+
+
+CHECKS = (
+    data_sets_listed, metadata_managed, data_purged, interfaces_controlled, interfaces_available,
+    interfaces_listed, agreements_valid, agreements_clauses, partners_assessed,
+)  # fmt: skip

@@ -1,0 +1,243 @@
+"""Policies, meetings, assessments, certificates and drills."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    Check,
+    Down,
+    Judgement,
+    Message,
+    Severity,
+    check,
+    complete,
+    each,
+    failed,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_register.facts import BY_REGISTER, Row, Table
+from audit_register.rules import (
+    UNREAD,
+    Registers,
+    age,
+    date_of,
+    day_of,
+    each_row,
+    judged,
+    newest,
+    recent,
+    rows_in,
+    unrecorded,
+)
+
+POLICIES, MEETINGS, ASSESSMENTS, DRILLS = (
+    BY_REGISTER[id] for id in ("policies", "meetings", "assessments", "drills")
+)
+_REVIEW = msg("Review the policies that are due, and record it")
+_MEET = msg("Hold the meeting, and keep its minutes")
+_ASSESS = msg("Have it assessed, and record number and date")
+_DRILL = msg("Hold the drill, and record how it went")
+
+
+def _of(table: Table, column: str, word: str) -> list[Row]:
+    return [row for row in table.rows if row[column] == word]
+
+
+def _policies(table: Table, rows: list[Row], now: str, most: int) -> Judgement:
+    today = day_of(now)
+
+    def late(row: Row) -> Message | None:
+        days = age(row, "reviewed", today)
+        if days is None or days <= most:
+            return None
+        return msg("reviewed {days} days ago", days=days)
+
+    expected = msg("reviewed at most {days} days ago", days=most)
+    if not rows:
+        return unrecorded(msg("No such policy is in the register"), expected)
+    wrong = each_row(table, rows, late)
+    return judged(wrong, msg("{count} policies, all reviewed", count=len(rows)), expected)
+
+
+@check("register.policies-reviewed", needs=(POLICIES, COLLECTED_AT), severity=Severity.MEDIUM,
+       remedy=_REVIEW)  # fmt: skip
+def policies_reviewed(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+    """The policies of security were reviewed within the period (ours: a year)."""
+    return _policies(table, _of(table, "topic", "security"), now, max_days)
+
+
+@check("register.data-policies-reviewed", needs=(POLICIES, COLLECTED_AT),
+       severity=Severity.MEDIUM, remedy=_REVIEW)  # fmt: skip
+def data_policies(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+    """The policies of data governance were reviewed within the period (ours: a year)."""
+    return _policies(table, _of(table, "topic", "data"), now, max_days)
+
+
+@check("register.obligations-reviewed", needs=(POLICIES, COLLECTED_AT),
+       severity=Severity.MEDIUM, remedy=_REVIEW)  # fmt: skip
+def obligations(table: Table, now: str, *, max_days: Annotated[int, Down] = 183) -> Judgement:
+    """The list of laws and supervisory papers was reviewed within the period (half a year)."""
+    return _policies(table, _of(table, "topic", "compliance"), now, max_days)
+
+
+@check("register.recovery-plan-reviewed", needs=(POLICIES, COLLECTED_AT),
+       severity=Severity.MEDIUM, remedy=_REVIEW)  # fmt: skip
+def recovery_plan(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+    """The recovery plan was reviewed within the period (ours: a year)."""
+    return _policies(table, _of(table, "topic", "recovery"), now, max_days)
+
+
+def _meeting(id: str, body: str, what: Message) -> Check:
+    @check(id, needs=(complete(MEETINGS), COLLECTED_AT), severity=Severity.MEDIUM, remedy=_MEET)
+    def met(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+        """The body met within the period, and minutes were kept (ours: a year)."""
+        today, rows = day_of(now), _of(table, "body", body)
+        told = recent(rows, "date", today, max_days, what)
+        last = newest(rows, "date", today)
+        if last is not None and last["minutes"] is False:
+            return failed(*told.detail, msg("No minutes were kept"), expected=told.expected)
+        return told
+
+    return met
+
+
+leading_group = _meeting("register.leading-group-met", "leading_group",
+                         msg("Meeting of the leading group"))  # fmt: skip
+data_committee = _meeting("register.data-committee-met", "data_governance",
+                          msg("Meeting of the committee of data governance"))  # fmt: skip
+management_review = _meeting("register.management-review-held", "management_review",
+                             msg("Management review"))  # fmt: skip
+
+
+@check(
+    "register.systems-assessed",
+    needs=(
+        each("assessments_register", ASSESSMENTS),
+        each("system", "service.system"),
+        COLLECTED_AT,
+    ),
+    kind="assessments_register",
+    severity=Severity.HIGH,
+    remedy=_ASSESS,
+)
+def systems_assessed(
+    registers: Registers,
+    systems: Registers,
+    now: str,
+    *,
+    max_days: Annotated[int, Down] = 365,
+) -> Judgement:
+    """Each system was assessed for classified protection within the year that the clause asks."""
+    today, every = day_of(now), rows_in(registers)
+    if every is None:
+        return undetermined(UNREAD)
+    rows = [row for row in every if row["kind"] == "classified_protection"]
+    names = {str(row["system"]): None for row in rows} | {t.id: None for t, _ in systems}
+    if not names:
+        return unrecorded(msg("No assessment is in the register"))
+    late = []
+    for name in names:
+        what = msg("Assessment of {system}", system=name)
+        one = recent([r for r in rows if r["system"] == name], "date", today, max_days, what)
+        late += list(one.detail[:1]) if one.verdict != "pass" else []
+    summary = msg("{systems} were assessed within {days} days", systems=tuple(names),
+                  days=max_days)  # fmt: skip
+    return judged(late, summary, msg("at most {days} days ago", days=max_days))
+
+
+@check("register.certificates-valid", needs=(ASSESSMENTS, COLLECTED_AT), severity=Severity.HIGH,
+       remedy=msg("Renew the filing or the licence"))  # fmt: skip
+def certificates_valid(
+    table: Table, now: str, *, filing_days: Annotated[int, Down] = 1096
+) -> Judgement:
+    """Filings and licences are in force (a filing for three years: letter 1846 of 2025)."""
+    today = day_of(now)
+    filings = _of(table, "kind", "filing")
+
+    def wrong(row: Row) -> Message | None:
+        until = date_of(row, "valid_until")
+        days = age(row, "date", today) or 0
+        if until is not None and until < today:
+            return msg("valid until {date} only", date=until.isoformat())
+        if row["kind"] == "filing" and days > filing_days:
+            return msg("filed {days} days ago", days=days)
+        return None
+
+    if not filings:
+        return unrecorded(msg("No filing is in the register"))
+    rows = [*filings, *_of(table, "kind", "licence")]
+    return judged(each_row(table, rows, wrong), msg("{count} filings and licences, all in force",
+                                                    count=len(rows)))  # fmt: skip
+
+
+def _assessed(id: str, kind: str, what: Message) -> Check:
+    @check(
+        id, needs=(complete(ASSESSMENTS), COLLECTED_AT), severity=Severity.MEDIUM, remedy=_ASSESS
+    )
+    def assessed(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+        """The assessment was made within the period, and states no high risk (a year)."""
+        today, rows = day_of(now), _of(table, "kind", kind)
+        told = recent(rows, "date", today, max_days, what)
+        last = newest(rows, "date", today)
+        if last is not None and (last["high_risks"] or 0) > 0:
+            risks = msg("It states {count} high risks", count=int(last["high_risks"]))
+            return failed(*told.detail, risks, expected=told.expected)
+        return told
+
+    return assessed
+
+
+cryptography = _assessed("register.cryptography-assessed", "cryptography",
+                         msg("Assessment of cryptography"))  # fmt: skip
+compliance = _assessed("register.compliance-reviewed", "compliance", msg("Compliance review"))
+personal = _assessed("register.personal-information-assessed", "personal_information",
+                     msg("Assessment or audit of personal information"))  # fmt: skip
+financial = _assessed("register.financial-information-reviewed", "financial_information",
+                      msg("Review of personal financial information"))  # fmt: skip
+
+
+@check("register.restore-drilled", needs=(complete(DRILLS), COLLECTED_AT), severity=Severity.HIGH,
+       remedy=_DRILL)  # fmt: skip
+def restore_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+    """A restore was tried within the year (JR/T 0071.2), worked and kept to the RTO."""
+    today, rows = day_of(now), _of(table, "kind", "restore")
+    told = recent(rows, "date", today, max_days, msg("Restore drill"))
+    last = newest(rows, "date", today)
+    if last is None:
+        return told
+    if last["passed"] is False:
+        return failed(*told.detail, msg("It did not succeed"), expected=told.expected)
+    took, rto = last["minutes"], last["rto_minutes"]
+    if took is not None and rto is not None and took > rto:
+        over = msg("It took {took} minutes, the RTO is {rto}", took=f"{took:g}", rto=f"{rto:g}")
+        return failed(*told.detail, over, expected=told.expected)
+    return told
+
+
+@check("register.emergency-drilled", needs=(complete(DRILLS), COLLECTED_AT),
+       severity=Severity.MEDIUM, remedy=_DRILL)  # fmt: skip
+def emergency_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+    """An emergency and an attack were drilled within the period (ours: a year)."""
+    today = day_of(now)
+    told = [
+        recent(_of(table, "kind", kind), "date", today, max_days, what)
+        for kind, what in (("emergency", msg("Emergency drill")), ("attack", msg("Attack drill")))
+    ]
+    late = [detail for one in told if one.verdict == "fail" for detail in one.detail]
+    expected = msg("at most {days} days ago", days=max_days)
+    if late:
+        return failed(*late, expected=expected)
+    if any(one.verdict != "pass" for one in told):
+        return undetermined(*(detail for one in told for detail in one.detail), expected=expected)
+    return passed(*(detail for one in told for detail in one.detail), expected=expected)
+
+
+CHECKS = (
+    policies_reviewed, data_policies, obligations, recovery_plan, leading_group, data_committee,
+    management_review, systems_assessed, certificates_valid, cryptography, compliance, personal,
+    financial, restore_drilled, emergency_drilled,
+)  # fmt: skip

@@ -1,0 +1,268 @@
+"""Security products, the duty roster, scans and vulnerability work."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    Check,
+    Down,
+    Judgement,
+    Message,
+    Severity,
+    Up,
+    check,
+    complete,
+    msg,
+    not_applicable,
+    passed,
+)
+from audit_register.facts import BY_REGISTER, Row, Table
+from audit_register.rules import (
+    age,
+    date_of,
+    day_of,
+    each_row,
+    judged,
+    label,
+    no_gap,
+    share,
+    unrecorded,
+)
+
+PRODUCTS, DUTY, SCANS = (BY_REGISTER[id] for id in ("products", "duty", "scans"))
+_INLINE = ("firewall", "ips", "waf")
+_NETWORK = (*_INLINE, "traffic_analysis")
+_ENDPOINT = msg("Install the agent where it is missing, and record the figures of the console")
+
+
+def _of(table: Table, categories: Iterable[str]) -> list[Row]:
+    wanted = set(categories)
+    return [row for row in table.rows if row["category"] in wanted]
+
+
+@check(
+    "register.network-defence",
+    needs=PRODUCTS,
+    severity=Severity.HIGH,
+    remedy=msg("Install what blocks and what detects, and let it block"),
+)
+def network_defence(table: Table) -> Judgement:
+    """What blocks and what detects is there, and a firewall, IPS or WAF blocks."""
+    rows = _of(table, _NETWORK)
+    there = {str(row["category"]) for row in rows}
+    if "firewall" not in there:
+        return unrecorded(msg("No firewall is in the register"))
+    if not there & {"ips", "traffic_analysis"}:
+        return unrecorded(msg("Nothing that detects intrusions is in the register"))
+    if "waf" not in there:
+        return unrecorded(msg("Nothing that protects applications (WAF) is in the register"))
+    wrong = each_row(
+        table,
+        _of(table, _INLINE),
+        lambda row: None if row["mode"] == "block" else msg("it does not block"),
+    )
+    return judged(wrong, msg("{count} products: {names}", count=len(rows),
+                             names=tuple(label(table, row) for row in rows)))  # fmt: skip
+
+
+@check(
+    "register.signatures-current",
+    needs=(PRODUCTS, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Update the signatures, renew the licence"),
+)
+def signatures_current(
+    table: Table, now: str, *, max_days: Annotated[int, Down] = 179
+) -> Judgement:
+    """Signatures and licences in the network are current (2025 guide: half a year)."""
+    today, rows = day_of(now), _of(table, _NETWORK)
+
+    def wrong(row: Row) -> Message | None:
+        until = date_of(row, "licence_until")
+        if until is not None and until < today:
+            return msg("the licence ended on {date}", date=until.isoformat())
+        days = age(row, "signatures", today)
+        if days is None:
+            return msg("no date of signatures") if row["category"] != "firewall" else None
+        return msg("signatures are {days} days old", days=days) if days > max_days else None
+
+    if not rows:
+        return unrecorded(msg("No product of the network is in the register"))
+    expected = msg("signatures at most {days} days old", days=max_days)
+    summary = msg("{count} products, all current", count=len(rows))
+    return judged(each_row(table, rows, wrong), summary, expected)
+
+
+def _covered(table: Table, categories: tuple[str, ...], percent: int) -> Judgement:
+    rows = _of(table, categories)
+    expected = msg("{percent} % covered", percent=percent)
+    lacking = [c for c in categories if c not in {row["category"] for row in rows}]
+    if lacking:
+        words = dict(_CATEGORIES)
+        return unrecorded(
+            msg("Not in the register: {names}",
+                names=tuple(msg("{detail}", detail=c, detail_zh=words[c]) for c in lacking)),
+            expected,
+        )  # fmt: skip
+
+    def wrong(row: Row) -> Message | None:
+        covered, total = row["covered"], row["total"]
+        if covered is None or total is None:
+            return msg("no figures")
+        if covered * 100 >= percent * total:
+            return None
+        return msg("{part} of {whole} covered ({share} %)", part=f"{covered:g}",
+                   whole=f"{total:g}", share=share(int(covered), int(total)))  # fmt: skip
+
+    figures = tuple(
+        msg("{product}: {part} of {whole}", product=label(table, row),
+            part=f"{row['covered']:g}", whole=f"{row['total']:g}")
+        for row in rows
+        if row["covered"] is not None and row["total"] is not None
+    )  # fmt: skip
+    return judged(each_row(table, rows, wrong), msg("Covered: {figures}", figures=figures),
+                  expected)  # fmt: skip
+
+
+_CATEGORIES = {
+    "host_antivirus": "主机防病毒", "hids": "主机入侵检测", "terminal_antivirus": "终端防病毒",
+    "admission": "终端准入", "terminal_management": "终端管理",
+}  # fmt: skip
+
+
+@check("register.terminals-covered", needs=PRODUCTS, severity=Severity.HIGH, remedy=_ENDPOINT)
+def terminals_covered(table: Table, *, min_percent: Annotated[int, Up] = 100) -> Judgement:
+    """Admission, management and anti-virus cover the terminals (ours: all)."""
+    return _covered(table, ("admission", "terminal_management", "terminal_antivirus"), min_percent)
+
+
+@check("register.hosts-covered", needs=PRODUCTS, severity=Severity.HIGH, remedy=_ENDPOINT)
+def hosts_covered(table: Table, *, min_percent: Annotated[int, Up] = 100) -> Judgement:
+    """Anti-virus and intrusion detection cover the hosts (ours: all)."""
+    return _covered(table, ("host_antivirus", "hids"), min_percent)
+
+
+def _signatures(id: str, category: str) -> Check:
+    @check(id, needs=(PRODUCTS, COLLECTED_AT), severity=Severity.HIGH,
+           remedy=msg("Update the signatures"))  # fmt: skip
+    def current(table: Table, now: str, *, max_days: Annotated[int, Down] = 30) -> Judgement:
+        """The anti-virus signatures of the console are current (2025 guide: 30 days)."""
+        today, rows = day_of(now), _of(table, (category,))
+        expected = msg("signatures at most {days} days old", days=max_days)
+        if not rows:
+            return not_applicable(msg("No such product is in the register"))
+
+        def wrong(row: Row) -> Message | None:
+            days = age(row, "signatures", today)
+            if days is None:
+                return msg("no date of signatures")
+            return msg("signatures are {days} days old", days=days) if days > max_days else None
+
+        summary = msg("{count} products, all current", count=len(rows))
+        return judged(each_row(table, rows, wrong), summary, expected)
+
+    return current
+
+
+terminal_signatures = _signatures("register.terminal-signatures", "terminal_antivirus")
+host_signatures = _signatures("register.host-signatures", "host_antivirus")
+
+
+@check(
+    "register.fraud-engine-alive",
+    needs=(PRODUCTS, COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Find out why the anti-fraud system records nothing"),
+)
+def fraud_engine(table: Table, now: str, *, max_days: Annotated[int, Down] = 1) -> Judgement:
+    """The anti-fraud system recorded an event within the period (ours: a day)."""
+    today, rows = day_of(now), _of(table, ("anti_fraud",))
+    if not rows:
+        return unrecorded(msg("No anti-fraud system is in the register"))
+
+    def wrong(row: Row) -> Message | None:
+        days = age(row, "last_event", today)
+        if days is None:
+            return msg("no event")
+        return msg("the last event was {days} days ago", days=days) if days > max_days else None
+
+    expected = msg("an event at most {days} days ago", days=max_days)
+    return judged(each_row(table, rows, wrong), msg("{count} systems, all alive", count=len(rows)),
+                  expected)  # fmt: skip
+
+
+def _moment(row: Row, column: str) -> datetime.datetime | None:
+    text = row[column]
+    return datetime.datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+@check(
+    "register.duty-without-gap",
+    needs=(complete(DUTY), COLLECTED_AT),
+    severity=Severity.HIGH,
+    remedy=msg("Fill the gap in the roster"),
+)
+def duty_without_gap(table: Table, now: str, *, min_days: Annotated[int, Up] = 7) -> Judgement:
+    """Somebody is on duty at every hour of the days before the audit (24 h: the clause)."""
+    spans = sorted(
+        (start, end)
+        for row in table.rows
+        if (start := _moment(row, "start")) is not None
+        and (end := _moment(row, "end")) is not None
+        and end > start
+    )
+    # The roster is in the time of the institution: the last day is left out.
+    until = datetime.datetime.combine(day_of(now), datetime.time())
+    begin = until - datetime.timedelta(days=min_days)
+    gaps, at = [], begin
+    for start, end in spans:
+        if start > at and at < until:
+            gaps.append((at, min(start, until)))
+        at = max(at, end)
+    if at < until:
+        gaps.append((at, until))
+    form = "%Y-%m-%d %H:%M"
+    detail = [msg("Nobody is on duty from {start} to {end}", start=start.strftime(form),
+                  end=end.strftime(form)) for start, end in gaps]  # fmt: skip
+    if detail:
+        return judged(detail, detail[0])
+    return passed(msg("{days} days without a gap, {count} shifts", days=min_days,
+                      count=len(table.rows)))  # fmt: skip
+
+
+@check(
+    "register.internet-scanned",
+    needs=(complete(SCANS), COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Test the internet systems each quarter, and record it"),
+)
+def scanned(
+    table: Table, now: str, *, max_days: Annotated[int, Down] = 92, times: Annotated[int, Up] = 4
+) -> Judgement:
+    """Internet systems were tested each quarter (the clause), four times in a row (ours)."""
+    rows = [row for row in table.rows if row["kind"] == "scan"]
+    return no_gap(rows, "date", day_of(now), max_days, times, msg("Security tests"))
+
+
+@check(
+    "register.vulnerabilities-hunted",
+    needs=(complete(SCANS), COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Look for vulnerabilities each half year, and record it"),
+)
+def hunted(
+    table: Table, now: str, *, max_days: Annotated[int, Down] = 183, times: Annotated[int, Up] = 2
+) -> Judgement:
+    """Vulnerabilities were looked for each half year (the clause), twice in a row (ours)."""
+    rows = [row for row in table.rows if row["kind"] == "hunt"]
+    return no_gap(rows, "date", day_of(now), max_days, times, msg("Vulnerability work"))
+
+
+CHECKS = (
+    network_defence, signatures_current, terminals_covered, hosts_covered, terminal_signatures,
+    host_signatures, fraud_engine, duty_without_gap, scanned, hunted,
+)  # fmt: skip

@@ -1,0 +1,163 @@
+"""The rows of a register as a fact."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from msgspec import Struct
+
+from audit_core.api.sdk import (
+    Answer,
+    Fact,
+    Message,
+    ParseError,
+    Partial,
+    fact,
+    msg,
+    partial,
+    verbatim,
+)
+from audit_register.columns import Column, Register
+from audit_register.ready import BY_ID, REGISTERS
+from audit_register.request import RegisterRows
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A row: its number in the file, and its values by column; what is empty is None."""
+
+    number: int
+    cells: dict[str, Any]
+
+    def __getitem__(self, column: str) -> Any:
+        return self.cells.get(column)
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """What a register holds. `sha256` is that of the file, `sheet` empty where it has none.
+
+    `masked`: personal data was cut from it before it was stored.
+    """
+
+    register: str
+    file: str
+    sha256: str
+    sheet: str = ""
+    rows: tuple[Row, ...] = ()
+    masked: bool = False
+
+    def title(self, column: str) -> Message:
+        """The head of that column, for the reader."""
+        return BY_ID[self.register].column(column).title()
+
+
+def _values(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ParseError(msg("not the rows of a register")) from error
+
+
+class _Reader:
+    """Puts the lines of an answer together."""
+
+    def __init__(self, register: Register) -> None:
+        self._register = register
+        self._known = {column.id for column in register.columns}
+        self.rows: list[Row] = []
+        self.wrong: list[Message] = []
+        self.masked, self.left = False, 0
+
+    def head(self, line: str) -> dict[str, Any]:
+        """What the first line says of the file; ParseError where it is none."""
+        match _values(line):
+            case {"file": str(), "sha256": str(), "sheet": str(), "columns": list(columns)} as head:
+                if all(isinstance(c, str) and c in self._known for c in columns):
+                    return dict(head)
+        raise ParseError(msg("not the rows of a register"))
+
+    def line(self, columns: list[str], line: str) -> None:
+        """Takes a row, or what is said after the rows."""
+        match _values(line):
+            case [int(number), list(values)] if len(values) == len(columns):
+                cells = dict(zip(columns, values, strict=True))
+                self.rows.append(Row(number=number, cells=cells))
+            case {"wrong": list(wrong), "left": int(left), "masked": bool(masked)}:
+                self.masked, self.left = masked, left
+                self.wrong += [self._wrong(one) for one in wrong]
+            case _:
+                raise ParseError(msg("not the rows of a register"))
+
+    def _wrong(self, one: Any) -> Message:
+        match one:
+            case {"row": int(row), "at": int(at), "column": str(id), "text": str(text)} if (
+                id in self._known
+            ):
+                return _wrong_cell(row, at, self._register.column(id), text)
+        raise ParseError(msg("not the rows of a register"))
+
+
+_WANTED = {
+    "date": msg("a date like 2026-01-31"),
+    "time": msg("a time like 2026-01-31 08:00"),
+    "number": msg("a number"),
+    "yes_no": msg("yes or no"),
+    "list": msg("a list"),
+    "text": msg("a text"),
+}
+
+
+def _letters(at: int) -> str:
+    """The name of the column at `at` (from 0) as spreadsheets write it."""
+    name, at = "", at + 1
+    while at:
+        at, rest = divmod(at - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+def _wrong_cell(row: int, at: int, column: Column, text: str) -> Message:
+    if column.choices:
+        wanted = msg("one of {words}", words=tuple(f"{id} ({zh})" for id, zh in column.choices))
+    else:
+        wanted = _WANTED[column.holds]
+    return msg("cell {cell} ({column}) holds {text}, not {wanted}", cell=f"{_letters(at)}{row}",
+               column=column.title(), text=verbatim(text), wanted=wanted)  # fmt: skip
+
+
+_TOLD = 10
+
+
+def _table(register: Register, answer: Answer) -> Table | Partial:
+    lines = answer.lines
+    if not lines:
+        raise ParseError(msg("not the rows of a register"))
+    reader = _Reader(register)
+    head = reader.head(lines[0])
+    for line in lines[1:]:
+        reader.line(head["columns"], line)
+    table = Table(
+        register=register.id, file=head["file"], sha256=head["sha256"], sheet=head["sheet"],
+        rows=tuple(reader.rows), masked=reader.masked,
+    )  # fmt: skip
+    problems = list(reader.wrong[:_TOLD])
+    if reader.left > len(problems):
+        more = reader.left - len(problems)
+        problems.append(msg("{count} more cells cannot be read", count=more))
+    if answer.truncated:
+        problems.append(msg("the rows after {count} were cut off", count=len(reader.rows)))
+    return partial(table, problems)
+
+
+def _fact(register: Register) -> Fact:
+    def parse(answer: Answer) -> Table | Partial:
+        return _table(register, answer)
+
+    return fact(
+        f"register.{register.id}", Table, kind=register.kind,
+        ask=RegisterRows(register=register.id), parse=parse,
+    )  # fmt: skip
+
+
+BY_REGISTER = {register.id: _fact(register) for register in REGISTERS}
+FACTS = tuple(BY_REGISTER.values())

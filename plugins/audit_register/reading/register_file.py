@@ -1,0 +1,159 @@
+"""The rows of a register in a file, whatever its format. Unreadable says why there are none."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+from typing import Any
+
+from audit_core.api.sdk import Message, msg
+from audit_core.model import cut_to
+from audit_register.columns import Column, Register, missing
+from audit_register.reading import csv_file, yaml_file
+from audit_register.reading.cells import WrongCell, hidden, masked, value_of
+from audit_register.reading.grid import Formula, Grid, Row, Unreadable
+from audit_register.reading.xlsx_file import Workbook
+
+HEAD_ROWS = 20
+"""Rows among which the heads are looked for: titles and notes may stand above."""
+
+_MOST_WRONG = 200
+
+
+class OutOfTime(Exception):
+    """The reading took too long."""
+
+
+class RegisterFile:
+    """Reads `register` from `raw`, the bytes of the file `name`, until `deadline` (monotonic)."""
+
+    def __init__(
+        self, register: Register, name: str, raw: bytes, *, rows: int, deadline: float,
+        sheet: str = "",
+    ) -> None:  # fmt: skip
+        self._register, self._name, self._raw = register, name, raw
+        self._most, self._deadline, self._wanted = rows, deadline, sheet
+        self._cut = False
+
+    def lines(self, about: dict[str, Any]) -> Iterator[bytes]:
+        """The answer: `about` with the sheet and the columns, then each row, then what is wrong."""
+        grid, heads, rows = self._table()
+        columns = self._columns(heads)
+        about = {**about, "sheet": grid.sheet, "columns": [c.id for c, _ in columns]}
+        yield _line(about)
+        wrong: list[dict[str, Any]] = []
+        for count, (number, cells) in enumerate(rows):
+            if count >= self._most:
+                detail = msg("it has more than {count} rows: keep only the period that is audited, "
+                             "or split it", count=self._most)  # fmt: skip
+                raise Unreadable(detail)
+            if count % 500 == 0 and time.monotonic() > self._deadline:
+                raise OutOfTime
+            values = self._values(grid, columns, number, cells, wrong)
+            if values is not None:
+                yield _line([number, values])
+        yield _line({"wrong": wrong[:_MOST_WRONG], "left": len(wrong), "masked": self._cut})
+
+    def _table(self) -> tuple[Grid, list[str], Iterator[Row]]:
+        suffix = PurePath(self._name).suffix.lower()
+        if suffix == ".csv":
+            return self._with_heads(csv_file.grid_of(self._raw))
+        if suffix in (".yaml", ".yml"):
+            return self._with_heads(yaml_file.grid_of(self._raw, self._name))
+        if suffix == ".xlsx":
+            return self._sheet(Workbook(self._raw))
+        raise Unreadable(msg("its name does not end in .csv, .xlsx or .yaml"))
+
+    def _sheet(self, book: Workbook) -> tuple[Grid, list[str], Iterator[Row]]:
+        """The sheet that was named, else the first one with the heads."""
+        if self._wanted and self._wanted not in book.sheets:
+            detail = msg("there is no sheet {sheet}; there are {sheets}", sheet=self._wanted,
+                         sheets=cut_to(book.sheets, 10))  # fmt: skip
+            raise Unreadable(detail)
+        first: Unreadable | None = None
+        for sheet in (self._wanted,) if self._wanted else book.sheets:
+            try:
+                grid, heads, rows = self._with_heads(book.grid(sheet))
+            except Unreadable as error:
+                first = first or error
+                continue
+            row, rows = _peek(rows)
+            start = row[0] - 1 if row else 1
+            for _, last, name in book.merged(sheet):
+                if last >= start:
+                    detail = msg("sheet {sheet}: the cells {cells} are merged; write the value "
+                                 "into each of them", sheet=sheet, cells=name)  # fmt: skip
+                    raise Unreadable(detail)
+            return grid, heads, rows
+        raise first or Unreadable(msg("it has no worksheet"))
+
+    def _with_heads(self, grid: Grid) -> tuple[Grid, list[str], Iterator[Row]]:
+        """`grid`, its heads, and the rows below that are not empty."""
+        best: list[str] = []
+        lacking: tuple[Column, ...] = self._register.columns
+        for _, cells in itertools.islice(grid.rows, HEAD_ROWS):
+            heads = ["" if cell is None else str(cell) for cell in cells]
+            found = missing(self._register.columns, heads)
+            if not found:
+                return grid, heads, (row for row in grid.rows if any(c is not None for c in row[1]))
+            if len(found) < len(lacking):
+                best, lacking = heads, found
+        raise Unreadable(self._no_heads(grid, best, lacking))
+
+    def _no_heads(self, grid: Grid, heads: list[str], lacking: Iterable[Column]) -> Message:
+        columns = cut_to((column.title() for column in lacking), 20)
+        there = cut_to((hidden(head)[0][:40] for head in heads if head), 20)
+        if grid.sheet:
+            return msg("sheet {sheet}: the columns {columns} are missing; there are {there}",
+                       sheet=grid.sheet, columns=columns, there=there or "-")  # fmt: skip
+        return msg("the columns {columns} are missing; there are {there}", columns=columns,
+                   there=there or "-")  # fmt: skip
+
+    def _columns(self, heads: list[str]) -> list[tuple[Column, int]]:
+        """Each column that is there, and where; Unreadable where two heads name one."""
+        found = []
+        for column in self._register.columns:
+            places = [n for n, head in enumerate(heads) if column.named(head)]
+            if len(places) > 1:
+                raise Unreadable(msg("the column {column} is there twice", column=column.title()))
+            found += [(column, places[0])] if places else []
+        return found
+
+    def _values(
+        self, grid: Grid, columns: list[tuple[Column, int]], number: int, cells: list[object],
+        wrong: list[dict[str, Any]],
+    ) -> list[Any] | None:  # fmt: skip
+        """The values of a row; None where a cell does not hold what its column holds.
+
+        Such a row is left out: a value that cannot be read is not an empty one.
+        """
+        values: list[Any] = []
+        before = len(wrong)
+        for column, at in columns:
+            cell = cells[at] if at < len(cells) else None
+            if isinstance(cell, Formula):
+                raise Unreadable(
+                    msg("{place}: it holds a formula; write its value instead",
+                        place=grid.place(number, at))
+                )  # fmt: skip
+            try:
+                value, cut = masked(column, value_of(column, cell))
+            except WrongCell:
+                wrong.append({"row": number, "at": at, "column": column.id,
+                              "text": hidden(str(cell))[0][:40]})  # fmt: skip
+                continue
+            self._cut = self._cut or cut
+            values.append(value)
+        return values if len(wrong) == before else None
+
+
+def _peek(rows: Iterator[Row]) -> tuple[Row | None, Iterator[Row]]:
+    first = next(rows, None)
+    return first, rows if first is None else itertools.chain((first,), rows)
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False).encode() + b"\n"

@@ -1,0 +1,177 @@
+"""A model bank conforms to every clause; each single fault turns its own clauses and no others."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.model import Result, StepState
+from audit_register.ready import BY_ID, REGISTERS
+
+from .bank import STARTER, TODAY, Bank, changed, starter, words
+
+Edit = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    return Bank()
+
+
+def day(ago: int) -> str:
+    return (TODAY - datetime.timedelta(days=ago)).isoformat()
+
+
+def cell(row: int, column: int, value: str) -> Edit:
+    """The register with `value` in that row (1 is below the heads) and column (from 1)."""
+
+    def edit(text: str) -> str:
+        lines = [line.split(",") for line in text.split("\n")]
+        lines[row][column - 1] = value
+        return "\n".join(map(",".join, lines))
+
+    return edit
+
+
+def without(row: int) -> Edit:
+    def edit(text: str) -> str:
+        lines = text.split("\n")
+        del lines[row]
+        return "\n".join(lines)
+
+    return edit
+
+
+def replaced(old: str, new: str) -> Edit:
+    return lambda text: text.replace(old, new, 1)
+
+
+OLD = day(800)
+# what is changed in which file, and the clauses that turn: those that rest on it, and no others
+FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
+    ("no fraud event for two days", "products", cell(9, 7, day(2)), {"4.1"}),
+    ("a list of laws of last year", "policies", cell(3, 4, day(184)), {"4.4"}),
+    ("a filing that ended", "assessments", cell(2, 5, day(1)), {"4.4"}),
+    ("a filing of four years ago", "assessments", cell(2, 4, day(1097)), {"4.4"}),
+    ("no compliance review for a year", "assessments", cell(5, 4, OLD), {"4.4"}),
+    ("rights reviewed long ago", "reviews", cell(1, 1, day(184)), {"6.2.2"}),
+    ("a recovery plan of two years ago", "policies", cell(4, 4, OLD), {"6.2.3"}),
+    ("a restore drill that failed", "drills", cell(1, 4, "否"), {"6.2.3"}),
+    ("a restore drill beyond the RTO", "drills", cell(1, 5, "61"), {"6.2.3"}),
+    ("no committee of data for a year", "meetings", cell(2, 1, OLD), {"6.3.1"}),
+    ("old policies of data", "policies", cell(2, 4, OLD), {"6.3.1"}),
+    ("data never purged", "data", cell(1, 7, ""), {"6.3.2"}),
+    ("data outside of the metadata system", "data", cell(1, 5, "否"), {"6.3.3"}),
+    ("a data set that is not listed", "data", cell(1, 1, "others"), {"6.3.4"}),
+    ("an owner who left", "data", cell(1, 4, "1009"), {"6.3.1", "6.3.4"}),
+    ("an owner nobody knows", "data", cell(1, 4, "7777"), {"6.3.1", "6.3.4"}),
+    ("an interface that is there twice", "interfaces", cell(2, 1, "open-payment"), {"6.4.1"}),
+    ("an interface that breaks", "interfaces", cell(1, 9, "99.5"), {"6.4.1"}),
+    ("an agreement that ended", "partners", cell(1, 2, day(1)), {"6.4.2"}),
+    ("nobody answers for a breach", "partners", cell(1, 5, "否"), {"6.4.2"}),
+    ("a partner who was not assessed", "partners", cell(1, 6, ""), {"6.4.2"}),
+    ("an interface that asks for nothing", "interfaces", cell(2, 5, "无"), {"6.4.3"}),
+    ("an interface in the clear", "interfaces", cell(1, 6, "否"), {"6.4.3"}),
+    ("an entry that does not exist", "interfaces", cell(1, 3, "web9/tls:443"), {"6.4.3"}),
+    ("no leading group for a year", "meetings", cell(1, 1, OLD), {"7.1.1"}),
+    ("a leading group without minutes", "meetings", cell(1, 4, "否"), {"7.1.1"}),
+    ("somebody was not trained", "staff", cell(1, 8, OLD), {"7.1.2"}),
+    ("no attack drill for a year", "drills", cell(3, 1, OLD), {"7.1.2"}),
+    ("an assessment of 366 days ago", "assessments", cell(1, 4, day(366)), {"7.1.3"}),
+    ("an assessment of another system", "assessments", cell(1, 2, "hr"), {"7.1.3"}),
+    ("an overdue issue of the assessment", "actions", cell(1, 9, ""), {"7.1.3", "8.3.4a"}),
+    ("no assessment of personal information", "assessments", cell(6, 4, OLD), {"7.1.4"}),
+    ("cryptography with a high risk", "assessments", cell(4, 7, "1"), {"7.1.5"}),
+    ("no review of financial information", "assessments", cell(7, 4, OLD), {"7.1.6"}),
+    ("terminals without agent", "products", cell(7, 8, "319"), {"7.2.1"}),
+    ("old signatures on terminals", "products", cell(6, 5, day(31)), {"7.2.1"}),
+    ("a firewall that lets all through", "products", cell(1, 4, "告警"), {"7.2.3"}),
+    ("signatures of half a year ago", "products", cell(2, 5, day(180)), {"7.2.3"}),
+    ("a licence that ended", "products", cell(1, 6, day(1)), {"7.2.3"}),
+    ("a night without duty", "duty", without(10), {"7.2.3"}),
+    ("a quarter without a test", "scans", cell(3, 1, day(106)), {"7.2.4"}),
+    ("half a year without a hunt", "scans", cell(6, 1, day(190)), {"7.2.4"}),
+    ("an overdue finding of a scan", "actions", cell(5, 9, ""), {"7.2.4", "8.3.4a"}),
+    ("a host without anti-virus", "products", cell(4, 8, "13"), {"7.2.5"}),
+    ("old signatures on hosts", "products", cell(4, 5, day(31)), {"7.2.5"}),
+    ("an old security policy", "policies", cell(1, 4, OLD), {"7.2.6"}),
+    ("no internal check for a quarter", "evaluations", cell(3, 1, day(93)), {"8.1.1.1"}),
+    ("somebody signed nothing", "staff", cell(2, 7, ""), {"8.1.1.2"}),
+    ("a return that was late", "returns", cell(2, 3, day(9)), {"8.1.2"}),
+    ("a return without a receipt", "returns", cell(1, 4, ""), {"8.1.2"}),
+    ("a complaint that was answered late", "complaints", cell(1, 9, day(60)), {"8.2"}),
+    ("a complaint that is open too long", "complaints", cell(3, 2, day(16)), {"8.2"}),
+    ("a complaint without a cause", "complaints", cell(1, 5, ""), {"8.2"}),
+    ("no survey for a year", "surveys", cell(1, 1, OLD), {"8.3.1"}),
+    ("a survey of ten", "surveys", cell(1, 2, "10"), {"8.3.1"}),
+    ("no self-evaluation for a year", "evaluations", cell(1, 1, OLD), {"8.3.2"}),
+    ("an issue without a re-test", "actions", cell(3, 10, ""), {"8.3.4a"}),
+    ("no management review for a year", "meetings", cell(3, 1, OLD), {"8.3.4b"}),
+)  # fmt: skip
+INVENTORY: tuple[tuple[str, Edit, set[str]], ...] = (
+    ("a service without a system", replaced("systems: [core]", "systems: []"), {"5.1"}),
+    ("a service on a system that is not there",
+     lambda text: re.sub(r"(service: loan_approval.*)systems: \[core\]", r"\1systems: [x]", text),
+     {"5.3"}),
+    ("zones that overlap", replaced("10.2.0.0/16", "10.1.128.0/17"), {"7.2.2"}),
+    ("a host in another zone", replaced("address: 10.1.0.5, access: {via", "address: 10.2.0.5, "
+     "access: {via"), {"7.2.2"}),
+)  # fmt: skip
+
+
+def test_the_good_bank_conforms_to_every_clause(bank: Bank) -> None:
+    made = bank.concluded()
+    assert len({clause for clause, _ in made}) == 47
+    bad = {k: (w, [str(m) for m in made[k].why]) for k, w in words(made).items()
+           if w is not Result.CONFORMING}  # fmt: skip
+    # services that are not offered do not apply
+    assert {w for w, _ in bad.values()} == {Result.NOT_APPLICABLE}
+    assert {key[0][0] for key in bad} == {"5"}
+    # no clause rests on people alone where a register speaks: the step is denied by a fault below
+    assert made["8.2", "organisation"].steps[1].state is StepState.AFFIRMED
+
+
+def test_each_single_fault_turns_its_own_clauses(bank: Bank, subtests: pytest.Subtests) -> None:
+    good = bank.concluded()
+    for name, register, edit, clauses in FAULTS:
+        with subtests.test(name):
+            assert changed(good, bank.concluded({f"registers/{register}.csv": edit})) == clauses
+    for name, edit, clauses in INVENTORY:
+        with subtests.test(name):
+            assert changed(good, bank.concluded({"inventory.yaml": edit})) == clauses
+    for accounts in (("root", "sunqi"), ("root", "nobody-knows")):
+        with subtests.test(accounts[1]):
+            assert changed(good, bank.concluded(accounts=accounts)) == {"6.2.2"}
+
+
+def test_every_other_clause_turns_with_what_a_person_denies(bank: Bank) -> None:
+    turned = [*(fault[3] for fault in FAULTS), *(fault[2] for fault in INVENTORY)]
+    by_machine = set().union(*turned)
+    assert len(by_machine) >= 30
+    good = bank.concluded()
+    for clause in bank.profile.clauses:
+        if clause.id not in by_machine:
+            made = changed(good, bank.concluded(denied=[(clause.id, 1)]))
+            assert made == {clause.id}
+
+
+def test_what_cannot_be_read_denies_nothing_and_affirms_nothing(bank: Bank) -> None:
+    good = bank.concluded()
+    bad = bank.concluded({"registers/complaints.csv": cell(1, 9, "somewhen")})
+    assert changed(good, bad) == set()
+    assert bad["8.2", "organisation"].steps[1].state is StepState.AFFIRMED  # by a person
+    assert good["8.2", "organisation"].coverage == bad["8.2", "organisation"].coverage
+
+
+def test_the_starter_files_have_the_heads_of_the_registers() -> None:
+    for lang in ("zh", "en"):
+        names = {path.stem for path in (STARTER / lang / "registers").glob("*.csv")}
+        assert names == set(BY_ID)
+        for register in REGISTERS:
+            heads = starter(lang, f"registers/{register.id}.csv").split("\n")[0].split(",")
+            assert heads == [c.zh if lang == "zh" else c.en for c in register.columns]
+    good = words(Bank("en").concluded())
+    assert set(good.values()) == {Result.CONFORMING, Result.NOT_APPLICABLE}

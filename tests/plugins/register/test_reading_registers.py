@@ -1,0 +1,183 @@
+"""Reading registers: each file that is not as it must be gets one message, with its place."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from audit_core.api.sdk import Answer, Partial
+from audit_core.api.testkit import target_of
+from audit_core.model import english
+from audit_register.facts import BY_REGISTER, Table
+from audit_register.reading.cells import hidden
+from audit_register.reading.grid import Unreadable
+from audit_register.reading.register_file import OutOfTime, RegisterFile
+from audit_register.ready import BY_ID, REGISTERS
+
+GOOD = "日期,会议,主持人工号,有纪要\n2026-01-31,网络安全与信息化领导小组,1001,是\n"
+
+
+def lines(raw: bytes, name: str = "m.csv", *, register: str = "meetings", **more: object) -> bytes:
+    settings = {"rows": 100, "deadline": time.monotonic() + 60, **more}
+    file = RegisterFile(BY_ID[register], name, raw, **settings)  # type: ignore[arg-type]
+    return b"".join(file.lines({"file": name, "sha256": "0" * 64}))
+
+
+def parsed(raw: bytes, register: str = "meetings") -> Table | Partial:
+    answer = Answer(
+        stdout=raw, stderr=b"", exit_code=0, truncated=False,
+        collected_at="2026-02-01T00:00:00Z", target=target_of(BY_ID[register].kind),
+    )  # fmt: skip
+    (provider,) = BY_REGISTER[register].providers
+    found = provider.parse(answer)
+    assert isinstance(found, Table | Partial)
+    return found
+
+
+def table(raw: bytes, name: str = "m.csv", *, register: str = "meetings", **more: object) -> Table:
+    found = parsed(lines(raw, name, register=register, **more), register)
+    assert isinstance(found, Table), found
+    return found
+
+
+def xlsx(*rows: tuple[object, ...], merge: str = "", sheet: str = "会议") -> bytes:
+    book = openpyxl.Workbook()
+    notes = book.worksheets[0]
+    notes.title = "说明"
+    notes.append(["请在下一张表填写"])
+    made = book.create_sheet(sheet)
+    for row in rows:
+        made.append(list(row))
+    if merge:
+        made.merge_cells(merge)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_one_register_in_every_format() -> None:
+    import datetime
+
+    heads = ("Date *", "Body", "Chair (staff number)", "Minutes kept", "Remarks")
+    row = (datetime.datetime(2026, 1, 31), "leading_group", 1001, True, "x")  # noqa: DTZ001
+    yaml = "- {date: 2026-01-31, body: leading_group, chair: 1001, minutes: yes}\n"
+    english_csv = "Date;Body;Chair (staff number);Minutes kept\n2026/1/31;leading_group;1001;yes\n"
+    want = {"date": "2026-01-31", "body": "leading_group", "chair": "1001", "minutes": True}
+    for raw, name in (
+        (GOOD.encode(), "m.csv"), (GOOD.encode("utf-8-sig"), "m.csv"),
+        (GOOD.encode("gb18030"), "m.CSV"), (english_csv.encode(), "m.csv"),
+        (yaml.encode(), "m.yaml"), (xlsx(("会议台账",), (), heads, row), "m.xlsx"),
+    ):  # fmt: skip
+        found = table(raw, name)
+        assert [r.cells for r in found.rows] == [want], name
+    assert table(xlsx(heads, row), "m.xlsx").sheet == "会议"
+
+
+BAD = {
+    "the columns Date, Chair (staff number) are missing; there are Body, Minutes kept":
+        b"Body,Minutes kept\nleading_group,yes\n",
+    "line 1 is UTF-8, line 3 is not": (GOOD.encode() + "2026-01-31,其他,1001,是\n".encode("gbk")),
+    "line 2 is neither UTF-8 nor GB18030": b"a,b\n\x80\xff\xff\n",
+    "it is UTF-16 or no text": "日期".encode("utf-16"),
+    "line 2: it is no CSV": b'Date,Body\n"2026\n',
+    "its name does not end in": b"",
+}  # fmt: skip
+
+
+def told(raw: bytes, name: str, sheet: str = "") -> str:
+    with pytest.raises(Unreadable) as caught:
+        lines(raw, name, sheet=sheet)
+    detail = english(caught.value.detail)
+    assert "\n" not in detail
+    return detail
+
+
+def test_bad_files_get_one_message_with_the_place() -> None:
+    for words, raw in BAD.items():
+        assert words in told(raw, "m.txt" if words.startswith("its name") else "m.csv")
+    heads = ("日期", "会议", "主持人工号", "有纪要")
+    row = ("2026-01-31", "其他", "1001", "是")
+    merged = xlsx(heads, row, row, merge="C2:C3")
+    assert "sheet 会议: the cells C2:C3 are merged" in told(merged, "m.xlsx")
+    formula = xlsx(heads, ("=TODAY()", *row[1:]))
+    assert "sheet 会议, cell A2: it holds a formula" in told(formula, "m.xlsx")
+    assert "there is no sheet 六月; there are 说明, 会议" in told(
+        xlsx(heads, row), "m.xlsx", sheet="六月"
+    )
+    assert "sheet 说明: the columns Date" in told(xlsx(row), "m.xlsx")
+    assert "not an intact" in told(b"PK\x03\x04", "m.xlsx")
+    assert "an old .xls" in told(b"\xd0\xcf\x11\xe0", "m.xlsx")
+    assert "more than 100 rows" in told(GOOD.encode() + b"2026-01-31,x,1,1\n" * 101, "m.csv")
+    twice = "日期,日期,会议,主持人工号,有纪要\n"
+    assert "the column Date is there twice" in told(twice.encode(), "m.csv")
+    assert "no list of mappings" in told(b"a: 1\n", "m.yaml")
+    assert "m.yaml:2" in told(b"- [\n", "m.yaml")
+    with pytest.raises(OutOfTime):
+        lines(GOOD.encode(), deadline=0.0)
+
+
+def test_entities_in_a_workbook_are_refused() -> None:
+    out = io.BytesIO(xlsx(("日期",)))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("xl/evil.xml", '<!DOCTYPE x [<!ENTITY a "b">]><x/>')
+    assert "entities are not accepted" in told(out.getvalue(), "m.xlsx")
+
+
+def test_wrong_cells_are_told_and_the_rest_is_kept() -> None:
+    raw = GOOD + "31/01/26,其他,1002,是\n2026-02-30,某会议,1003,也许\n"
+    found = parsed(lines(raw.encode()))
+    assert isinstance(found, Partial)
+    assert len(found.value.rows) == 1  # a value that cannot be read is not an empty one
+    assert [english(p).partition(" holds")[0] for p in found.problems] == [
+        "cell A3 (Date)", "cell A4 (Date)", "cell B4 (Body)", "cell D4 (Minutes kept)",
+    ]  # fmt: skip
+
+
+def test_personal_data_is_cut_before_anything_is_stored() -> None:
+    raw = (
+        "工号,姓名,部门,岗位,系统账户,离职日期,保密协议签署日期,最近培训日期\n"
+        "1001,欧阳小明,电话13812345678,身份证11010519491231002X,ouyang,,,\n"
+    )
+    out = lines(raw.encode(), register="staff")
+    for secret in ("13812345678", "11010519491231002X", "\\u9633\\u5c0f"):
+        assert secret.encode() not in out
+    (row,) = table(raw.encode(), register="staff").rows
+    assert row["name"] == "欧**"
+    assert row["accounts"] == ["ouyang"]
+    # numbers that are none of a person stay
+    assert hidden("订单 20260131123456 6222021234567890123") == (
+        "订单 20260131123456 6222021234567890123", False,
+    )  # fmt: skip
+    assert hidden("卡 4111111111111111")[1]
+
+
+def test_every_ready_register_has_heads_of_its_own() -> None:
+    for register in REGISTERS:
+        heads = [h for c in register.columns for h in (c.zh, c.en)]
+        assert len(set(heads)) == len(heads), register.id
+        for column in register.columns:
+            assert [c for c in register.columns if c.named(column.en)] == [column]
+            assert [c for c in register.columns if c.named(column.zh)] == [column]
+        assert set(register.key) <= {c.id for c in register.columns}
+
+
+def test_the_file_is_a_regular_one(tmp_path: Path) -> None:
+    import os
+
+    from audit_register.request import RegisterRows
+    from audit_register.session import _answered
+
+    os.mkfifo(tmp_path / "f.csv")
+    request = RegisterRows(register="meetings")
+    assert _answered(request, tmp_path / "f.csv", "").status == "not_regular"
+    assert _answered(request, tmp_path / "none.csv", "").status == "unreachable"
+    (tmp_path / "m.csv").write_text(GOOD, encoding="utf-8")
+    answered = _answered(request, tmp_path / "m.csv", "")
+    assert isinstance(parsed(answered.stdout), Table)
+    cut = _answered(RegisterRows(register="meetings", limit=200), tmp_path / "m.csv", "")
+    assert cut.truncated
