@@ -17,10 +17,10 @@ from audit_core.api.sdk import Answer, Partial
 from audit_core.attest.standing import Standing
 from audit_core.cli.starting import dated
 from audit_core.evaluate.assess import assess, by_clause
-from audit_core.evaluate.gathering import EVERYTHING, Gatherings, add
+from audit_core.evaluate.gathering import EVERYTHING, Gatherings
 from audit_core.evaluate.inputs import Got, gather
 from audit_core.evaluate.judge import judge
-from audit_core.evaluate.tally import tallied
+from audit_core.evaluate.tally import Tallies, Totals, tallied
 from audit_core.inventory import with_system_objects
 from audit_core.inventory.reading import read_inventory
 from audit_core.model import Builtin, Check, Conclusion, Fact, Finding, Known, Result, Target, Tree
@@ -121,22 +121,23 @@ class Bank:
     ) -> dict[tuple[str, str], Conclusion]:  # fmt: skip
         gatherings = Gatherings(self.profile.gatherings, targets, self.profile.system_objects)
         roots = [t for t in targets if t.parent is None]
-        totals: dict[str, dict[str, Any]] = {}
+        totals: dict[str, Totals] = {}
         by_root: dict[str, list[Finding]] = {}
         for finding in findings:
             by_root.setdefault(finding.target, []).append(finding)
         for root in roots:
             for id, tallies in gatherings.gathered(by_root.get(root.id, ()), (root,)).items():
-                add(totals.setdefault(id, {}), tallies)
+                totals.setdefault(id, Totals()).add(tallies)
         standing = self._answers(set(denied))
         made = {}
         for root in roots:
             if not gatherings.gathers(root):
-                tallies = tallied(by_root.get(root.id, ()))
+                mine: Tallies = tallied(by_root.get(root.id, ()))
             else:
                 every = gatherings.everything(root)
-                tallies = totals.get(EVERYTHING if every else root.id, {})
-            for one in assess(self.profile.clauses, root, tallies, self._bindings, standing):
+                found = totals.get(EVERYTHING if every else root.id)
+                mine = {} if found is None else found.tallies()
+            for one in assess(self.profile.clauses, root, mine, self._bindings, standing):
                 made[one.clause, root.id] = one
         return made
 
