@@ -44,10 +44,15 @@ _STATES = frozenset({
 })  # fmt: skip
 
 
+def is_booted_without_systemd(answer: Answer) -> bool:
+    """Whether systemctl says that systemd is not process 1 here."""
+    return _NOT_BOOTED in answer.stderr
+
+
 def parse_units(answers: Answers) -> Units | Partial | Absent:
     """Units from `systemctl list-units` and `list-unit-files`; NOT_PRESENT without systemd."""
     loaded, files = answers["units"], answers["files"]
-    if loaded is None or files is None or _NOT_BOOTED in loaded.stderr:
+    if loaded is None or files is None or is_booted_without_systemd(loaded):
         return not_present(msg("systemd is not process 1 here"))
     if loaded.exit_code or files.exit_code or not (loaded.stdout and files.stdout):
         # systemctl ignores the question in a chroot, with status 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from audit_core.model import Check, Fact
 from audit_linux import groups, nsswitch, pam, passwd
 from audit_linux.accounts import (
+    access_conf,
     account_checks,
     lockout,
     passwords,
@@ -18,9 +19,9 @@ from audit_linux.accounts import (
 
 FACTS: tuple[Fact, ...] = (
     pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
-    *sessions.FACTS, *trusted_hosts.FACTS,
+    *sessions.FACTS, *trusted_hosts.FACTS, *access_conf.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *account_checks.CHECKS, *privileges.CHECKS, *passwords.CHECKS, *lockout.CHECKS,
-    *sessions.CHECKS, *trusted_hosts.CHECKS,
+    *sessions.CHECKS, *trusted_hosts.CHECKS, *access_conf.CHECKS,
 )  # fmt: skip

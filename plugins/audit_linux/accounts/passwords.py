@@ -24,13 +24,16 @@ from audit_core.api.sdk import (
     c_integer,
     capped,
     check,
+    derive,
     expect,
     fact,
     failed,
+    first_of,
     integer,
     known,
     known_or_absent,
     msg,
+    not_present,
     optional,
     passed,
     shortened,
@@ -102,6 +105,30 @@ LOGIN_DEFS = fact(
     kind="host",
     ask=ReadFile(path="/etc/login.defs"),
     parse=parse_login_defs,
+)
+
+
+# openSUSE keeps that of the vendor here; it counts as a whole, and only where there is no other.
+_VENDOR_DEFS = fact(
+    "linux.vendor-login-defs-file",
+    LoginDefs,
+    kind="host",
+    ask=ReadFile(path="/usr/etc/login.defs"),
+    parse=parse_login_defs,
+)
+
+
+def _of_vendor(own: LoginDefs | Absent | None, vendor: LoginDefs) -> LoginDefs | Absent:
+    if own is None:
+        return vendor
+    return own if isinstance(own, Absent) else not_present(msg("/etc/login.defs is there"))
+
+
+VENDOR_LOGIN_DEFS = derive(
+    "linux.vendor-login-defs",
+    LoginDefs,
+    needs=(known_or_absent(optional(LOGIN_DEFS)), _VENDOR_DEFS),
+    make=_of_vendor,
 )
 
 
@@ -530,9 +557,9 @@ def _kept(reached: Reached, values: dict[str, str]) -> tuple[int, Message | None
 
 @check(
     "linux.password-age-default",
-    needs=LOGIN_DEFS,
+    needs=first_of(LOGIN_DEFS, VENDOR_LOGIN_DEFS),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Set PASS_MAX_DAYS 90 and PASS_MIN_DAYS 1 in /etc/login.defs"),
 )
 def password_age_default(
@@ -559,5 +586,5 @@ def password_age_default(
     return failed(detail, expected=expected)
 
 
-FACTS = (LOGIN_DEFS, PWQUALITY, PWHISTORY)
+FACTS = (LOGIN_DEFS, _VENDOR_DEFS, VENDOR_LOGIN_DEFS, PWQUALITY, PWHISTORY)
 CHECKS = (password_length_floor, password_quality, password_history, password_age_default)

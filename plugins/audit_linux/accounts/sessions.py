@@ -20,13 +20,14 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
+    first_of,
     known_or_absent,
     msg,
     optional,
     passed,
     undetermined,
 )
-from audit_linux.accounts.passwords import LOGIN_DEFS, LoginDefs
+from audit_linux.accounts.passwords import LOGIN_DEFS, VENDOR_LOGIN_DEFS, LoginDefs
 from audit_linux.accounts.shell_startup import (
     ENVIRONMENT,
     Setting,
@@ -153,7 +154,6 @@ def _by_pam(reached: Reached, defs: LoginDefs | Absent | None) -> set[int | None
     """
     rules = [rule for rule in reached if rule.module == "pam_umask.so"]
     own = rules[-1].option("umask") if rules else None
-    # Without /etc/login.defs that of the vendor may hold (/usr/etc, openSUSE), which is not read.
     if own is None and (isinstance(defs, Absent) or (rules and defs is None)):
         return {None}
     text = own if own is not None else _declared_umask(defs)
@@ -171,11 +171,12 @@ def _declared_umask(defs: LoginDefs | Absent | None) -> str | None:
 @check(
     "linux.umask",
     needs=(
-        STARTUP, known_or_absent(optional(LOGIN_DEFS)), known_or_absent(PAM),
+        STARTUP, known_or_absent(optional(first_of(LOGIN_DEFS, VENDOR_LOGIN_DEFS))),
+        known_or_absent(PAM),
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.LOW,
-    version=8,
+    version=9,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )  # fmt: skip
 def umask(
@@ -212,7 +213,7 @@ def _mask_doubts(found: tuple[Setting, ...], defs: LoginDefs | Absent | None) ->
                   settings=_detail(found))  # fmt: skip
     if not isinstance(defs, Absent):
         default = defs.raw("UMASK") if defs else "-"
-        yield msg("UMASK in /etc/login.defs: {value}", value=default)
+        yield msg("UMASK in login.defs: {value}", value=default)
 
 
 _OF_OTHERS = 0o002

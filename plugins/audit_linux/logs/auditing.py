@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from audit_core.api.sdk import (
     Absent,
     ParseError,
     Severity,
+    Up,
     capped,
     check,
     complete,
@@ -42,11 +44,19 @@ NO_TOOLS = msg("The audit tools are not installed (no auditctl)")
 
 
 class AuditStatus(Struct, frozen=True, kw_only=True):
-    """The kernel's audit state: enabled 0 off, 1 on, 2 on and locked until reboot."""
+    """The kernel's audit state: enabled 0 off, 1 on, 2 on and locked until reboot.
+
+    `lost`: records that were dropped since the last boot. `failure`: what happens where a record
+    cannot be written, 0 nothing, 1 a message, 2 the kernel stops. `backlog_limit`: how many may
+    wait, `rate_limit`: how many a second, 0 without limit. None where it was not printed.
+    """
 
     enabled: int
     pid: int
     lost: int
+    failure: int | None = None
+    backlog_limit: int | None = None
+    rate_limit: int | None = None
 
 
 def parse_status(answer: Answer) -> AuditStatus:
@@ -55,8 +65,15 @@ def parse_status(answer: Answer) -> AuditStatus:
     values = dict(pairs)
     if len(values) != len(pairs) or not {"enabled", "pid"} <= set(values):
         raise ParseError(msg("no audit status"))
-    return AuditStatus(enabled=whole_number(values["enabled"], most=2), pid=int(values["pid"]),
-                       lost=int(values.get("lost", "0")))  # fmt: skip
+    numbers = {name: int(value) for name, value in values.items()}
+    return AuditStatus(
+        enabled=whole_number(values["enabled"], most=2),
+        pid=numbers["pid"],
+        lost=numbers.get("lost", 0),
+        failure=numbers.get("failure", numbers.get("flag")),  # audit 2.2 says flag
+        backlog_limit=numbers.get("backlog_limit"),
+        rate_limit=numbers.get("rate_limit"),
+    )
 
 
 def auditctl(option: str, parse: Parser, *, limit: int = 1 << 20) -> tuple[Provider, ...]:
@@ -136,6 +153,30 @@ def audit_locked(status: AuditStatus) -> Judgement:
     """The audit rules are locked until the next reboot."""
     detail = msg("enabled {enabled}", enabled=status.enabled)
     return expect(status.enabled == 2, detail=detail, expected=msg("enabled 2"))
+
+
+@check(
+    "linux.audit-losses",
+    needs=STATUS,
+    severity=Severity.MEDIUM,
+    when_absent=failed(NO_TOOLS),
+    remedy=msg("Add -b 8192, -f 1 and -r 0 to the audit rules, and audit_backlog_limit=8192 to the "
+               "kernel command line"),
+)  # fmt: skip
+def audit_losses(status: AuditStatus, *, min_backlog: Annotated[int, Up] = 8192) -> Judgement:
+    """The kernel has dropped no audit record since its start, and does not drop them silently."""
+    expected = msg("lost 0, failure 1 or 2, rate_limit 0, backlog_limit of at least {least}",
+                   least=min_backlog)  # fmt: skip
+    values = {"lost": status.lost, "failure": status.failure, "rate_limit": status.rate_limit,
+              "backlog_limit": status.backlog_limit}  # fmt: skip
+    detail = msg("{settings}", settings=tuple(f"{k} {v}" for k, v in values.items()
+                                              if v is not None))  # fmt: skip
+    short = status.backlog_limit is not None and status.backlog_limit < min_backlog
+    if status.lost or status.failure == 0 or status.rate_limit or short:
+        return failed(detail, expected=expected)
+    if None in values.values():
+        return undetermined(detail, expected=expected)
+    return passed(detail, expected=expected)
 
 
 @check(
@@ -245,5 +286,5 @@ def _at_least(text: str, least: int) -> bool:
 
 FACTS = (STATUS, AUDITD_CONF)
 CHECKS = (
-    audit_daemon, audit_enabled, audit_locked, audit_process_owner, audit_storage,
+    audit_daemon, audit_enabled, audit_locked, audit_losses, audit_process_owner, audit_storage,
 )  # fmt: skip

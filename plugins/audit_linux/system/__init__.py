@@ -16,6 +16,7 @@ from audit_linux.system import (
     package_integrity,
     packages,
     residual,
+    service_umask,
     stale,
     storage,
     sysctl_checks,
@@ -28,9 +29,11 @@ FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *mac.FACTS, *timesync.FACTS, *packages.FACTS,
     *malware.FACTS, *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
     *sysctl_files.FACTS, *core_dumps.FACTS, *stale.FACTS, *package_integrity.FACTS,
+    *service_umask.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *mac.CHECKS, *timesync.CHECKS, *packages.CHECKS, *malware.CHECKS, *intrusion.CHECKS,
     *trust.CHECKS, *storage.CHECKS, *kernel.CHECKS, *residual.CHECKS,
     *sysctl_checks.CHECKS, *stale.CHECKS, *package_integrity.CHECKS,
+    *service_umask.CHECKS,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """What keeps dumps of crashed programs: limits.conf(5), coredump.conf(5), systemd-system.conf(5).
 
 pam_limits reads limits.conf and then limits.d/*.conf by name; a line is `domain type item value`,
-and the last one for a domain holds. `*` is everybody but root. systemd reads the first file of its
+and the last one for a domain holds. `*` is everybody but root; a `-` in place of the type and
+nothing behind it frees a domain of all limits. systemd reads the first file of its
 name and then the drop-ins by name, of which the one in the first directory counts; the last
 assignment holds, an empty one is the default.
 """
@@ -68,6 +69,8 @@ def _limits(files: dict[str, FileEntry]) -> tuple[str, tuple[str, ...]]:
     for path in (_LIMITS[0], *named):
         for line in files[path].lines if path in files else ():
             words = line.split("#", 1)[0].split()
+            if len(words) == 2 and words[1] == "-":
+                others[words[0].lower()] = "-"
             if len(words) != 4 or words[2].lower() != "core":
                 continue
             domain, kind, _, value = (word.lower() for word in words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from audit_core.api.sdk import (
     Absent,
     Judgement,
@@ -15,6 +17,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.pam import PAM, Pam, Rule, Unresolved, accepted, entrances, paths, stack
 from audit_linux.system import core_dumps as dumps
 from audit_linux.system.core_dumps import DUMP_SETTINGS, DumpSettings
 from audit_linux.system.kernel import SYSCTL
@@ -24,15 +27,17 @@ _NOWHERE = ("", "|/bin/false", "|/usr/bin/false", "|/bin/true", "|/usr/bin/true"
 
 @check(
     "linux.core-dumps",
-    needs=(SYSCTL, known_or_absent(DUMP_SETTINGS)),
+    needs=(SYSCTL, known_or_absent(DUMP_SETTINGS), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg(
         "Set fs.suid_dumpable=0 and kernel.core_pattern=|/bin/false, or Storage=none in "
         "coredump.conf"
     ),
 )
-def core_dumps(sysctl: dict[str, str], settings: DumpSettings | Absent) -> Judgement:
+def core_dumps(
+    sysctl: dict[str, str], settings: DumpSettings | Absent, pam: Pam | Absent
+) -> Judgement:
     """Programs that handle credentials leave no memory dump on disk."""
     pattern, suid = sysctl.get("kernel.core_pattern"), sysctl.get("fs.suid_dumpable")
     expected = msg("fs.suid_dumpable 0 and a core_pattern that keeps no dump")
@@ -47,7 +52,30 @@ def core_dumps(sysctl: dict[str, str], settings: DumpSettings | Absent) -> Judge
         return passed(detail, expected=expected)
     if isinstance(settings, Absent):
         return undetermined(detail, expected=expected)
-    return _kept(pattern, settings, detail, expected)
+    return _kept(pattern, _in_force(settings, pam), detail, expected)
+
+
+def _in_force(settings: DumpSettings, pam: Pam | Absent) -> DumpSettings:
+    """The settings without the limits of logins where PAM does not surely set them."""
+    if settings.logins and not (isinstance(pam, Pam) and _limited(pam)):
+        return structs.replace(settings, logins=_NO_MODULE)
+    return settings
+
+
+_NO_MODULE = "- (no pam_limits)"
+
+
+def _limited(pam: Pam) -> bool:
+    """Whether pam_limits runs in each session over SSH and on the console, with its usual files."""
+    try:
+        every = [w for s in entrances(pam) for w in paths(stack(pam, s, "session"), accepted)]
+    except Unresolved:
+        return False
+    return all(any(map(_is_limits, way)) for way in every)
+
+
+def _is_limits(rule: Rule) -> bool:
+    return rule.module == "pam_limits.so" and rule.option("conf") is None
 
 
 def _kept(pattern: str, settings: DumpSettings, detail: Message, expected: Message) -> Judgement:

@@ -15,6 +15,7 @@ from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Command, Message, Partial, Reason, Verdict
 from audit_linux.files.mount_options import mount_options, parse_fstab
 from audit_linux.files.mounts import Mounts, parse_mounts
+from audit_linux.pam import Line, Pam
 from audit_linux.processes import Process
 from audit_linux.system.core_dumps import DumpSettings, parse_dump_settings
 from audit_linux.system.residual import core_dumps
@@ -26,6 +27,14 @@ P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 NONE = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="none"))
 BY_SYSTEMD = "|/usr/lib/systemd/systemd-coredump %P %u"
 STAR = "* hard core 0\n"
+
+
+def parse_service(session: str) -> tuple[Line, ...]:
+    module, *args = session.split()
+    return (Line(kind="session", control="required", module=module, args=tuple(args)),)
+
+
+LIMITS = Pam(services={"sshd": parse_service("pam_limits.so")})
 
 
 def test_dumps_by_limits_and_systemd(subtests: Any, files: Make) -> None:
@@ -46,16 +55,22 @@ def test_dumps_by_limits_and_systemd(subtests: Any, files: Make) -> None:
         ({limits: f"{STAR}@dev hard core unlimited\n", **zero}, "core", U),
         ({limits: STAR, system: "DefaultLimitCORE=0:infinity\n"}, "core", U),
         ({limits: "# * hard core 0\n"}, "core", U),
+        ({limits: f"{STAR}backup -\n", **zero}, "core", U),
         ({limits: STAR, **zero}, "|/usr/share/apport/apport %p", U),
     ]
     for contents, pattern, verdict in cases:
         settings = whole(parse_dump_settings(files(contents)))
         values = {"kernel.core_pattern": pattern, "fs.suid_dumpable": "0"}
         with subtests.test(f"{contents} {pattern}"):
-            assert core_dumps.judge(values, settings).verdict is verdict
+            assert core_dumps.judge(values, settings, LIMITS).verdict is verdict
+            if verdict is P and limits in contents:
+                for session in ("pam_unix.so", "pam_limits.so conf=/etc/x"):
+                    other = Pam(services={"sshd": parse_service(session)})
+                    assert core_dumps.judge(values, settings, other).verdict is not P
+                assert core_dumps.judge(values, settings, NONE).verdict is U
     values = {"kernel.core_pattern": BY_SYSTEMD, "fs.suid_dumpable": "1"}
-    assert core_dumps.judge(values, DumpSettings(storage="none")).verdict is F
-    assert core_dumps.judge({**values, "fs.suid_dumpable": "0"}, NONE).verdict is U
+    assert core_dumps.judge(values, DumpSettings(storage="none"), LIMITS).verdict is F
+    assert core_dumps.judge({**values, "fs.suid_dumpable": "0"}, NONE, LIMITS).verdict is U
     assert isinstance(parse_dump_settings(files({}, not_permitted=limits)), Partial)
 
 

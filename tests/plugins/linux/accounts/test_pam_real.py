@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,19 @@ from hypothesis import strategies as st
 
 from audit_linux.pam import Pam, Rule, parse_pam, stack, ways
 from invented.answers import files
-
-_LIBRARY = ctypes.CDLL(ctypes.util.find_library("pam") or "libpam.so.0")
-_TALK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
-)
-
-
-class _Conversation(ctypes.Structure):
-    _fields_ = (("talk", _TALK), ("data", ctypes.c_void_p))
-
-
-_SILENT = _Conversation(_TALK(lambda *_: 19), None)  # PAM_CONV_ERR: nobody answers
+from recorded.libpam import LIBRARY, SILENT
 
 
 def _by_libpam(folder: Path) -> bool:
     """Whether pam_authenticate(3) succeeds for the service in `folder`."""
     handle = ctypes.c_void_p()
     place = str(folder).encode()
-    started = _LIBRARY.pam_start_confdir(
-        b"service", b"root", ctypes.byref(_SILENT), place, ctypes.byref(handle)
+    started = LIBRARY.pam_start_confdir(
+        b"service", b"root", ctypes.byref(SILENT), place, ctypes.byref(handle)
     )
     assert started == 0
-    result = _LIBRARY.pam_authenticate(handle, 0)
-    _LIBRARY.pam_end(handle, result)
+    result = LIBRARY.pam_authenticate(handle, 0)
+    LIBRARY.pam_end(handle, result)
     return bool(result == 0)
 
 
@@ -64,9 +52,7 @@ _LINE = st.one_of(
 )  # fmt: skip
 
 
-@pytest.mark.skipif(
-    not hasattr(_LIBRARY, "pam_start_confdir"), reason="Linux-PAM is older than 1.4"
-)
+@pytest.mark.skipif(not hasattr(LIBRARY, "pam_start_confdir"), reason="Linux-PAM is older than 1.4")
 @given(
     service=st.lists(_LINE, min_size=1, max_size=5),
     sub=st.lists(_RULE, min_size=1, max_size=3),

@@ -7,7 +7,17 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Absent, Answer, Answers, ParseError, Platform, Verdict
+from audit_core.model import (
+    Absent,
+    Answer,
+    Answers,
+    Message,
+    ParseError,
+    Platform,
+    Reason,
+    Verdict,
+)
+from audit_linux.accounts import passwords
 from audit_linux.accounts.passwords import LoginDefs, parse_login_defs
 from audit_linux.accounts.sessions import _defaults, session_timeout, umask
 from audit_linux.accounts.shell_startup import parse_environment, timeouts, umasks
@@ -353,3 +363,13 @@ def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -
 def test_umask_knob(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
     given = startup({"/etc/profile": "umask 022\n"})
     assert umask.judge(given, None, pam(WIRED), ALICE, masked=0o022).verdict is PASS
+
+
+def test_login_defs_of_the_vendor() -> None:
+    vendor = LoginDefs(values={"UMASK": "027"})
+    gone = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="none"))
+    make = passwords.VENDOR_LOGIN_DEFS.make
+    assert make is not None
+    assert make(None, vendor) is vendor
+    assert make(gone, vendor) is gone
+    assert isinstance(make(LoginDefs(values={}), vendor), Absent)

@@ -63,13 +63,17 @@ def test_owner(processes: tuple[Process, ...], verdict: Verdict) -> None:
 
 def test_status_of_a_recording(recorded: Read) -> None:
     status = auditing.parse_status(recorded("audit-status-off"))
-    assert status == AuditStatus(enabled=0, pid=0, lost=0)
+    assert status == AuditStatus(
+        enabled=0, pid=0, lost=0, failure=1, backlog_limit=64, rate_limit=0
+    )
 
 
 def test_status_in_the_old_form(answer: Make) -> None:
     # invented after RHEL 6
     text = "AUDIT_STATUS: enabled=2 flag=1 pid=812 rate_limit=0 backlog_limit=320 lost=4 backlog=0"
-    assert auditing.parse_status(answer(text)) == AuditStatus(enabled=2, pid=812, lost=4)
+    assert auditing.parse_status(answer(text)) == AuditStatus(
+        enabled=2, pid=812, lost=4, failure=1, backlog_limit=320, rate_limit=0
+    )
 
 
 @pytest.mark.parametrize("text", ["", "No rules", "enabled 1\n", "enabled 7\npid 1\n",
@@ -415,3 +419,19 @@ def test_written_rules_against_those_that_are_loaded(subtests: Any, recorded: Re
             told = None if isinstance(found, Absent) else whole(found)
             judged = audit_rule_files.audit_rules_persistent.judge(told, loaded)
             assert judged.verdict is verdict
+
+
+def test_lost_records() -> None:
+    kept = AuditStatus(enabled=1, pid=9, lost=0, failure=1, backlog_limit=8192, rate_limit=0)
+    for change, verdict in (
+        ({}, Verdict.PASS),
+        ({"failure": 2}, Verdict.PASS),
+        ({"lost": 1}, Verdict.FAIL),
+        ({"failure": 0}, Verdict.FAIL),
+        ({"rate_limit": 50}, Verdict.FAIL),
+        ({"backlog_limit": 64}, Verdict.FAIL),
+        ({"failure": None}, Verdict.UNDETERMINED),
+        ({"failure": None, "lost": 3}, Verdict.FAIL),
+    ):
+        status = structs.replace(kept, **change)
+        assert auditing.audit_losses.judge(status).verdict is verdict, change

@@ -124,4 +124,4 @@ def test_interfaces_with_dots_in_their_names(files: Make, answers: MakeAll) -> N
 def test_core_dumps(suid: str | None, pattern: str, verdict: Verdict) -> None:
     values = {"kernel.core_pattern": pattern} | ({} if suid is None else {"fs.suid_dumpable": suid})
     gone = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="none"))
-    assert residual.core_dumps.judge(values, gone).verdict is verdict
+    assert residual.core_dumps.judge(values, gone, gone).verdict is verdict
