@@ -8,12 +8,15 @@ from typing import Any
 from audit_core.api.sdk import Part, Propose, Target, msg
 
 
-def proposed(id: str, port: int) -> Propose:
-    """Proposes the part `id` where the host listens at TCP `port`, loopback included."""
+def proposed(id: str, port: int, *programs: str) -> Propose:
+    """Proposes the part `id` where the host listens at TCP `port`, loopback included.
+
+    A process of one of `programs` is one at any port; the port then has to be written in `access`.
+    """
 
     def servers(target: Target, listeners: Any) -> Iterable[Part]:
         for item in listeners or ():
-            if item.protocol == "tcp" and item.port == port:
+            if item.protocol == "tcp" and (item.port == port or item.process in programs):
                 yield Part(
                     id=id, settings={}, why=msg("The host listens: {socket}", socket=item.text)
                 )

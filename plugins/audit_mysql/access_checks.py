@@ -167,9 +167,9 @@ def tls_ciphers(settings: Settings) -> Judgement:
     remedy=msg("Set require_secure_transport = ON, and let clients verify the certificate"),
 )  # fmt: skip
 def tls_in_use(found: tuple[Session, ...]) -> Judgement:
-    """Every session over the network is encrypted at the moment."""
-    plain = sum(row.sessions for row in found if row.way == "TCP/IP")
-    every = sum(row.sessions for row in found if row.way in ("TCP/IP", "SSL/TLS"))
+    """Every session over the network, beside our own, is encrypted at the moment."""
+    plain = sum(row.sessions - row.own for row in found if row.way == "TCP/IP")
+    every = plain + sum(row.sessions - row.own for row in found if row.way == "SSL/TLS")
     if plain:
         return failed(
             msg("{plain} of {every} sessions are not encrypted", plain=plain, every=every)

@@ -70,9 +70,8 @@ def account_names(accounts: tuple[Account, ...]) -> Judgement:
     same = [name for found in by_name.values() if len(found) > 1 for name in sorted(found)]
     if same:
         return failed(msg("Users with like names: {names}", names=listed(same)))
-    return passed(
-        msg("User names: {names}", names=listed(sorted(f.pop() for f in by_name.values())))
-    )
+    users = sorted(found.pop() for found in by_name.values())
+    return passed(msg("User names: {names}", names=listed(user or "''" for user in users)))
 
 
 @check(

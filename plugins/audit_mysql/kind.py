@@ -28,7 +28,7 @@ MYSQL = Kind(
     needs_access=True,
     access="mysql",
     platform=PLATFORM,
-    propose=(proposed("mysql", 3306),),
+    propose=(proposed("mysql", 3306, "mysqld", "mariadbd"),),
 )
 
 KINDS = (MYSQL,)

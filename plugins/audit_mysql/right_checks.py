@@ -22,13 +22,14 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_mysql.access_checks import ASKER, Asker
-from audit_mysql.accounts import DATA, POWERFUL, Account
+from audit_mysql.accounts import ACCOUNTS, DATA, POWERFUL, Account
 from audit_mysql.kind import MysqlSettings
 from audit_mysql.object_rights import (
     DYNAMIC,
     GIVEN,
     HOLDERS,
     OBJECT_RIGHTS,
+    PUBLIC,
     RIGHTS_IN_USE,
     WRITING,
     Given,
@@ -70,7 +71,12 @@ def _holding(holders: Iterable[Holder], rights: frozenset[str]) -> list[Holder]:
 
 
 def _told(holders: list[Holder], rights: frozenset[str]) -> tuple[str, ...]:
-    return listed(f"{h.account.name} ({', '.join(sorted(h.rights & rights))})" for h in holders)
+    return listed(f"{h.account.name} ({_words(h.rights, rights)})" for h in holders)
+
+
+def _words(held: frozenset[str], rights: frozenset[str]) -> str:
+    # who has all of them was given ALL
+    return "ALL PRIVILEGES" if held >= POWERFUL else ", ".join(sorted(held & rights))
 
 
 def _declared(target: Target, holders: list[Holder]) -> dict[str, bool]:
@@ -134,18 +140,27 @@ def wide_rights(
     return _by_declaration(target, names, text, none)
 
 
+_CHANGING = frozenset({"INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"})
+
+
 @check(
-    "mysql.system-tables", needs=(TARGET, RIGHTS_IN_USE), severity=Severity.HIGH,
+    "mysql.system-tables", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
     remedy=msg("REVOKE … ON mysql.* FROM …: whoever writes there gives himself every right"),
 )  # fmt: skip
-def system_tables(target: Target, objects: tuple[ObjectRight, ...]) -> Judgement:
+def system_tables(
+    target: Target, holders: tuple[Holder, ...], objects: tuple[ObjectRight, ...]
+) -> Judgement:
     """Only declared administrators may write to the tables with accounts and rights."""
-    found = [r for r in objects if _fits("mysql", r.db) and r.held & WRITING]
+    found = _holding(holders, _CHANGING)
+    names, detail = _declared(target, found), [*_told(found, _CHANGING)]
     administrators = _administrators(target) or frozenset()
-    names = {r.who: bool({r.user, r.who} & administrators) for r in found}
-    detail = listed(f"{r.who}: {r.where} ({r.rights})" for r in found)
-    none = msg("No right to write in the schema mysql, but global ones")
-    return _by_declaration(target, names, msg("May write: {names}", names=detail), none)
+    for right in objects:
+        if _fits("mysql", right.db) and right.held & WRITING:
+            detail.append(f"{right.who}: {right.where} ({right.rights})")
+            names.setdefault(right.who, bool({right.user, right.who} & administrators))
+    none = msg("No account that may log in may write in the schema mysql")
+    text = msg("May write: {names}", names=listed(detail))
+    return _by_declaration(target, names, text, none)
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -187,15 +202,16 @@ def grant_option(
 
 
 @check(
-    "mysql.public-rights", needs=OBJECT_RIGHTS, severity=Severity.HIGH,
+    "mysql.public-rights", needs=(ACCOUNTS, OBJECT_RIGHTS), severity=Severity.HIGH,
     remedy=msg("REVOKE ALL ON … FROM PUBLIC, and delete the rights of '' (schema test)"),
 )  # fmt: skip
-def public_rights(objects: tuple[ObjectRight, ...]) -> Judgement:
+def public_rights(accounts: tuple[Account, ...], objects: tuple[ObjectRight, ...]) -> Judgement:
     """No schema, table or routine is open to everybody."""
-    bad = [right for right in objects if right.public and right.held]
+    bad = [f"{r.who}: {r.where} ({r.rights})" for r in objects if r.public and r.held]
+    everybody = [a for a in accounts if a.user == PUBLIC and a.role and a.held]
+    bad += [f"{PUBLIC}: *.* ({', '.join(sorted(account.held))})" for account in everybody]
     if bad:
-        found = listed(f"{r.who}: {r.where} ({r.rights})" for r in bad)
-        return failed(msg("Open to everybody: {names}", names=found))
+        return failed(msg("Open to everybody: {names}", names=listed(bad)))
     return passed(msg("No rights of anonymous users or of PUBLIC on a schema, table or routine"))
 
 
@@ -207,7 +223,8 @@ def audit_holders(
     target: Target, holders: tuple[Holder, ...], objects: tuple[ObjectRight, ...]
 ) -> Judgement:
     """Only declared administrators can end or change the audit of the server."""
-    rights = frozenset({"SUPER", "SYSTEM_VARIABLES_ADMIN", "AUDIT_ADMIN"})
+    # writing to mysql.plugin ends a plugin with the next start
+    rights = frozenset({"SUPER", "SYSTEM_VARIABLES_ADMIN", "AUDIT_ADMIN", "INSERT", "DELETE"})
     found = _holding(holders, rights)
     names, detail = _declared(target, found), [*_told(found, rights)]
     administrators = _administrators(target) or frozenset()

@@ -26,7 +26,7 @@ POSTGRESQL = Kind(
     alone=True,
     needs_access=True,
     access="postgresql",
-    propose=(proposed("postgresql", 5432),),
+    propose=(proposed("postgresql", 5432, "postgres", "postmaster"),),
 )
 
 KINDS = (POSTGRESQL,)

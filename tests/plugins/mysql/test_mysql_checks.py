@@ -202,7 +202,7 @@ def test_an_account_without_rights_passes_nothing_that_it_cannot_see(good: Bank)
     for check, grant in (
         ("anonymous-accounts", "GRANT SELECT ON mysql.global_priv"),
         ("standby", "GRANT SLAVE MONITOR"),
-        ("tls-in-use", "performance_schema.threads"), ("public-rights", "mysql.procs_priv"),
+        ("tls-in-use", "performance_schema.threads"), ("public-rights", "mysql.global_priv"),
         ("powers", "mysql.global_priv"), ("encryption", "GRANT PROCESS"),
     ):  # fmt: skip
         assert grant in good.details[f"mysql.{check}"]

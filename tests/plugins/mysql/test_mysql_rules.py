@@ -6,6 +6,7 @@ import pytest
 from pymysql.err import OperationalError
 
 from audit_core.api.sdk import Absent, Judgement, Partial, Verdict, msg
+from audit_core.api.testkit import target_of
 from audit_core.model import Reason
 from audit_mysql import access_checks, account_checks, recording, release, right_checks
 from audit_mysql.access_checks import Asker, Session
@@ -67,6 +68,16 @@ def test_roles_of_roles_and_rights_of_everybody() -> None:
     public = account(user="PUBLIC", host="", role=1, methods="", access=str(1 << 15))
     (holder,) = _holders((account(), public), ())
     assert "SUPER" in holder.rights
+
+
+def test_rights_on_the_whole_server_reach_its_own_tables() -> None:
+    target = target_of("mysql")
+    writer = Holder(account=account(), rights=frozenset({"INSERT"}))
+    for judge in (right_checks.system_tables.judge, right_checks.audit_holders.judge):
+        assert judge(target, (writer,), ()).verdict is FAIL
+        assert judge(target, (), ()).verdict is PASS
+    public = account(user="PUBLIC", host="", role=1, methods="", access="1")
+    assert right_checks.public_rights.judge((public,), ()).verdict is FAIL
 
 
 def test_patterns_of_schemas() -> None:
@@ -143,6 +154,8 @@ def test_sessions_that_are_not_counted() -> None:
     assert access_checks._counted((mine,)) == (mine,)
     plain = Session(way="TCP/IP", sessions=2, own=0)
     assert access_checks.tls_in_use.judge((mine, plain)).verdict is FAIL
+    ours = Session(way="TCP/IP", sessions=1, own=1)
+    assert access_checks.tls_in_use.judge((ours,)).verdict is PASS
 
 
 def test_ciphers() -> None:
