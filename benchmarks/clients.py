@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from audit_core.collect import Collector
-from audit_core.connectors import Route, now
+from audit_core.connectors import ByTarget, Route, now
 from audit_core.model import Command, ReadFile, ReadFiles
+from audit_core.store.redact import Redactor
 from audit_core.store.runs import RUN_SCHEMA, Run, RunFile, Store
 from audit_shell.scripts import ScriptReply, ScriptSession, Transport
 from audit_shell.session import ShellSession
@@ -111,7 +112,7 @@ class Clients:
         routes = {h.id: _route(transport(h), h.id) for h in self.hosts}
         first = self.hosts[0]
         routes[first.id] = _route(_Hearing(transport(first), scripts), first.id)
-        Collector(made, routes).collect(self._groups)
+        self._collector(made, routes).collect(self._groups)
         for host in self.hosts:
             bundle = made.bundle(host.id)
             assert bundle is not None
@@ -140,7 +141,12 @@ class Clients:
         """`collect` without the command around it: a new run, its bundles durable on disk."""
         made = new_run(self.store, self.hosts, self.asked.profile)
         routes = {host.id: _route(transport(host), host.id) for host in self.hosts}
-        return cost_of(lambda: Collector(made, routes).collect(self._groups))
+        return cost_of(lambda: self._collector(made, routes).collect(self._groups))
+
+    def _collector(self, made: Run, routes: ByTarget) -> Collector:
+        """As the command makes it: what a run keeps of equal answers is new in each."""
+        redactor = Redactor(rules=self.asked.registry.redaction)
+        return Collector(made, routes, redactor=redactor)
 
     def command(self) -> Cost:
         """The whole command `dengbao collect`, from starting Python to the sealed run."""

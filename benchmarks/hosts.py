@@ -1,4 +1,11 @@
-"""Asking hosts over SSH: dengbao against one `ssh HOST sh -s`, and against pytest-testinfra."""
+"""Asking hosts over SSH: dengbao against one `ssh HOST sh -s`, and against pytest-testinfra.
+
+ssh is fed with the very same scripts and writes what comes to a file. It does less: it does not
+tell the answers apart, cut secrets out, take digests or wait for the disk. The default of OpenSSH
+9.2 for agreeing on keys costs it some 90 ms of CPU, which dengbao does not spend; the rows named
+`curve25519` compare without that. All hosts are this machine and give nearly equal answers, and a
+run looks for secrets in equal content only once: hosts that differ cost more.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +20,7 @@ from benchmarks.servers import Host, farm, slowly
 from benchmarks.table import Row, compared, limited
 
 _AIM = 1.3
+_CPU_AIM = 1.0  # of collecting from many hosts
 _EXECS = 3
 _RTT_MS = 20
 _OLD_KEX = ("-o", "KexAlgorithms=curve25519-sha256")
@@ -84,9 +92,10 @@ def _against_ssh(what: str, clients: Clients, times: int, say: Say) -> Iterator[
         walls = _walls(costs[name])
         yield compared(f"{what}: {told}", walls, _walls(ssh), named="ssh", aim=_AIM)
     for name, told in _TOLD.items():
+        aim = _CPU_AIM if name == "collector" and count > 1 else None
         yield compared(
             f"{what}: CPU of the client per host, {told}", _cpu_ms(costs[name], count),
-            _cpu_ms(ssh, count), named="ssh", unit="ms", digits=0,
+            _cpu_ms(ssh, count), named="ssh", unit="ms", digits=0, aim=aim,
         )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ class Questions(Struct, frozen=True, kw_only=True):
 
 
 def target(id: str) -> Target:
-    """The host `id`."""
-    return Target(id=id, kind="host", object_type="server")
+    """The host `id`, without the sweep of its file system, which `benchmarks/sweep.py` measures."""
+    return Target(id=id, kind="host", object_type="server", settings={"file_sweep": False})
 
 
 def asked(profile: str) -> Questions:

@@ -18,12 +18,14 @@ class RedactionRule(Struct, frozen=True, kw_only=True):
 
     Its last group is what is cut, or all of it where it has none; `[redacted:NAME]` takes its
     place. A pattern begins with letters that are rare, has no unbounded repetition that could
-    match the same text in two ways, and does not match its own mark (`DONE`).
+    match the same text in two ways, and does not match its own mark (`DONE`). `first` is a pattern
+    that costs less and holds in every text in which `pattern` does: it is looked for before.
     """
 
     name: str
     signs: tuple[bytes, ...]
     pattern: re.Pattern[bytes]
+    first: re.Pattern[bytes] | None = None
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[a-z][a-z0-9-]*", self.name) is None:

@@ -25,7 +25,7 @@ from audit_core.model.errors import InputError
 from audit_core.model.files import encode_files
 from audit_core.model.requests import stored
 from audit_core.store import frames
-from audit_core.store.redact import Redacted, Redactor
+from audit_core.store.redact import Part, Redacted, Redactor
 
 STDERR_LIMIT = 64 << 10
 """Bytes of stderr that are kept of each answer."""
@@ -100,12 +100,7 @@ class BundleWriter:
 
     def add(self, target: str, reply: Reply, stamp: Stamp) -> Observation:
         """Stores `reply` of `target` and returns the observation that stands for it."""
-        broken = reply.status is not Status.ANSWERED
-        if reply.files is None:
-            out = self._cut(reply.stdout, cut=broken or reply.truncated)
-        else:
-            out = self._files(reply.files)
-        err = self._cut(reply.stderr, cut=broken or len(reply.stderr) >= STDERR_LIMIT)
+        out, err = self._clean(reply)
         observation = Observation(
             target=target,
             request=stored(reply.request),
@@ -130,16 +125,24 @@ class BundleWriter:
         self._file.append("obs", msgspec.json.encode(observation, order="sorted"))
         return observation
 
-    def _files(self, files: tuple[FileEntry, ...]) -> Redacted:
-        """`files` as one text, each redacted by itself: the sizes in it hold afterwards."""
-        kept, rules = [], []
-        for file in files:
-            name = self._cut(file.path.encode("utf-8", "surrogateescape"))
-            body = self._cut(file.data)
-            rules += [*name.rules, *body.rules]
-            path = name.data.decode("utf-8", "surrogateescape")
-            kept.append(structs.replace(file, path=path, data=body.data))
-        return Redacted(data=encode_files(kept), rules=tuple(rules))
+    def _clean(self, reply: Reply) -> tuple[Redacted, Redacted]:
+        """What may be stored of the two streams of `reply`.
+
+        Of files each name and content is redacted by itself: the sizes in the text hold afterwards.
+        """
+        broken = reply.status is not Status.ANSWERED
+        err = Part(reply.stderr, broken or len(reply.stderr) >= STDERR_LIMIT)
+        if reply.files is None:
+            out, err_clean = self._cut.each((Part(reply.stdout, broken or reply.truncated), err))
+            return out, err_clean
+        names = [Part(file.path.encode("utf-8", "surrogateescape")) for file in reply.files]
+        bodies = [Part(file.data) for file in reply.files]
+        *told, err_clean = self._cut.each((*names, *bodies, err))
+        clean = zip(reply.files, told[: len(names)], told[len(names) :], strict=True)
+        data = encode_files(_as_told(file, name, body) for file, name, body in clean)
+        return Redacted(
+            data=data, rules=tuple(rule for one in told for rule in one.rules)
+        ), err_clean
 
     def _blob(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
@@ -194,6 +197,14 @@ class BundleWriter:
     def close(self) -> None:
         """Closes the file of the bundle."""
         self._file.close()
+
+
+def _as_told(file: FileEntry, name: Redacted, body: Redacted) -> FileEntry:
+    """`file` under the name and with the content that were redacted."""
+    if not (name.rules or body.rules):
+        return file
+    path = name.data.decode("utf-8", "surrogateescape")
+    return structs.replace(file, path=path, data=body.data)
 
 
 class Bundle:

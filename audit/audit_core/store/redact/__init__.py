@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import codecs
+import hashlib
 import html
 import json
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
 
 from audit_core.model import Message, RedactionRule, with_texts
-from audit_core.store.redact._assigned import without_assigned
+from audit_core.store.redact._assigned import STEMS, without_assigned
 from audit_core.store.redact._shapes import RULES, Cut
 
 _SHORTEST = 4
 _MOST_TEXTS = 256
+_MOST_CLEAN = 16384
 _ELLIPSES = ("…", "...")
 
 
@@ -32,11 +34,20 @@ class Redacted(Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
 
 
+class Part(Struct, frozen=True):
+    """Bytes to redact. `cut` says that they may end in the middle: of a secret, too."""
+
+    data: bytes
+    cut: bool = False
+
+
 class Redactor:
     """Redacts everything before it is stored or shown.
 
     `secrets` are those of this run, asked for each time: one may be resolved later. `rules` are
     those that plugins offer.
+
+    The digests of what held no secret are kept: hosts of one owner have mostly equal files.
     """
 
     def __init__(
@@ -45,12 +56,35 @@ class Redactor:
         rules: tuple[RedactionRule, ...] = (),
     ) -> None:
         self._secrets = secrets
-        self._rules = rules
+        self._every = (*RULES, *rules)
         self._texts: dict[tuple[str, tuple[bytes, ...]], str] = {}
+        self._clean: tuple[tuple[bytes, ...], set[bytes]] = ((), set())
 
     def __call__(self, data: bytes, *, cut: bool = False) -> Redacted:
         """`data` without secrets; `cut` as for `redact`."""
-        return redact(data, self._secrets(), self._rules, cut=cut)
+        return self.each((Part(data, cut),))[0]
+
+    def each(self, parts: Sequence[Part]) -> list[Redacted]:
+        """Each of `parts` without secrets. Those of one answer together cost less."""
+        secrets = self._secrets()
+        clean = self._clean_with(secrets)
+        told = [Redacted(data=part.data, rules=()) for part in parts]
+        digests = [_digest(part) for part in parts]
+        left = [n for n, digest in enumerate(digests) if digest not in clean]
+        found = _redacted([parts[n] for n in left], secrets, self._every) if left else ()
+        for n, redacted in zip(left, found, strict=True):
+            told[n] = redacted
+            if not redacted.rules:
+                clean.add(digests[n])
+        return told
+
+    def _clean_with(self, secrets: tuple[bytes, ...]) -> set[bytes]:
+        """The digests of what was clean while `secrets` were those of the run."""
+        held, clean = self._clean
+        if held != secrets or len(clean) > _MOST_CLEAN:
+            clean = set()
+            self._clean = (secrets, clean)
+        return clean
 
     def text(self, text: str) -> str:
         """`text` without secrets; one that ends with an ellipsis was cut, perhaps within one.
@@ -58,11 +92,12 @@ class Redactor:
         Texts come again with each answer (how it was asked), so that the last ones are kept.
         """
         key = (text, self._secrets())
-        if key not in self._texts:
+        clean = self._texts.get(key)
+        if clean is None:
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.clear()
-            self._texts[key] = self._text(text)
-        return self._texts[key]
+            clean = self._texts[key] = self._text(text)
+        return clean
 
     def _text(self, text: str) -> str:
         mark = next((mark for mark in _ELLIPSES if text.endswith(mark)), "")
@@ -83,21 +118,48 @@ def redact(
 ) -> Redacted:
     """`data` without the `secrets` this run holds and without what looks like one.
 
-    `rules` are looked for beside those of the core. `cut` says that `data` may end in the middle:
-    of a secret, too.
+    `rules` are looked for beside those of the core. `cut` is as in `Part`.
     """
-    if not data:  # most complaints of programs
-        return Redacted(data=data, rules=())
-    wide = _wide(data)
-    if wide is not None:
-        inner = redact(data.decode(wide, "surrogatepass").encode("utf-8", "surrogatepass"),
-                       secrets, rules, cut=cut)  # fmt: skip
-        if not inner.rules:
-            return Redacted(data=data, rules=())
-        text = inner.data.decode("utf-8", "surrogatepass")
-        return Redacted(data=text.encode(wide, "surrogatepass"), rules=inner.rules)
-    data, used = _without_known(data, secrets, cut=cut)
-    return _without_likely(data, used, (*RULES, *rules))
+    return _redacted([Part(data, cut)], secrets, (*RULES, *rules))[0]
+
+
+def _digest(part: Part) -> bytes:
+    return hashlib.sha256(part.data).digest() + (b"cut" if part.cut else b"")
+
+
+def _redacted(
+    parts: Sequence[Part], secrets: tuple[bytes, ...], every: tuple[RedactionRule, ...]
+) -> list[Redacted]:
+    """Each of `parts` without `secrets`, and without what a rule or the name of a value tells.
+
+    What is to be looked for in each is found out for all together first: most parts are small, and
+    almost none holds a secret.
+    """
+    codes = [_wide(part.data) for part in parts]
+    texts = [_narrow(part, code) for part, code in zip(parts, codes, strict=True)]
+    held = _held(secrets, b"\n".join(texts))
+    known = [
+        _without_known(text, secrets if part.cut else held, cut=part.cut)
+        for part, text in zip(parts, texts, strict=True)
+    ]
+    likely = _likely(b"\n".join(one.data for one in known).lower(), every)
+    done = (_without_likely(one, likely) for one in known)
+    return [_widened(*one) for one in zip(parts, codes, done, strict=True)]
+
+
+def _narrow(part: Part, code: str | None) -> bytes:
+    """The bytes of `part` as UTF-8 where they are text of that other `code`."""
+    if code is None:
+        return part.data
+    return part.data.decode(code, "surrogatepass").encode("utf-8", "surrogatepass")
+
+
+def _widened(part: Part, code: str | None, done: Redacted) -> Redacted:
+    """`done` in the code of `part`; its very bytes where nothing was cut."""
+    if code is None or not done.rules:
+        return Redacted(data=done.data if done.rules else part.data, rules=done.rules)
+    text = done.data.decode("utf-8", "surrogatepass")
+    return Redacted(data=text.encode(code, "surrogatepass"), rules=done.rules)
 
 
 def _wide(data: bytes) -> str | None:
@@ -108,9 +170,13 @@ def _wide(data: bytes) -> str | None:
     return None
 
 
-def _without_known(
-    data: bytes, secrets: tuple[bytes, ...], *, cut: bool
-) -> tuple[bytes, tuple[str, ...]]:
+def _held(secrets: tuple[bytes, ...], data: bytes) -> tuple[bytes, ...]:
+    """All `secrets` where one of them stands in `data`, else none."""
+    forms = (form for secret in secrets for form in _forms(secret))
+    return secrets if any(form in data for form in forms) else ()
+
+
+def _without_known(data: bytes, secrets: tuple[bytes, ...], *, cut: bool) -> Redacted:
     found = False
     for secret in secrets:
         for form in _forms(secret) if len(secret) >= _SHORTEST else ():
@@ -120,7 +186,7 @@ def _without_known(
         size = _begun(data, form)
         if size:
             data, found = data[:-size] + b"[redacted:known-secret]", True
-    return data, ("known-secret",) if found else ()
+    return Redacted(data=data, rules=("known-secret",) if found else ())
 
 
 def _begun(data: bytes, secret: bytes) -> int:
@@ -164,16 +230,38 @@ def _in_base64(secret: bytes) -> Iterator[bytes]:
         yield letters[(0, 2, 3)[shift] : len(letters) - (0, 4, 4)[len(bytes(shift) + secret) % 3]]
 
 
-def _without_likely(
-    data: bytes, used: tuple[str, ...], every: tuple[RedactionRule, ...]
-) -> Redacted:
-    rules, small = list(used), data.lower()
-    for rule in every:
-        if any(sign in small for sign in rule.signs):
+class _Likely(Struct, frozen=True, kw_only=True):
+    """The rules of which a sign was seen, with those signs, and the stems of names of secrets."""
+
+    rules: tuple[tuple[RedactionRule, tuple[bytes, ...]], ...]
+    stems: tuple[bytes, ...]
+
+
+def _likely(small: bytes, every: tuple[RedactionRule, ...]) -> _Likely:
+    """What may be in texts that are `small` together, in small letters."""
+    seen = {sign for sign in {sign for rule in every for sign in rule.signs} if sign in small}
+    rules = ((rule, tuple(sign for sign in rule.signs if sign in seen)) for rule in every)
+    return _Likely(
+        rules=tuple(rule for rule in rules if rule[1]),
+        stems=tuple(stem for stem in STEMS if stem in small),
+    )
+
+
+def _without_likely(known: Redacted, likely: _Likely) -> Redacted:
+    data, rules, small = known.data, list(known.rules), known.data.lower()
+    for rule, signs in likely.rules:
+        if any(sign in small for sign in signs) and _may_hold(rule, data):
             data, count = rule.pattern.subn(Cut(rule), data)
             if count:
                 rules.append(rule.name)
-    rest = without_assigned(data, data.lower() if rules else small)
-    if rest is not data:
-        rules.append("assigned-secret")
-    return Redacted(data=rest, rules=tuple(dict.fromkeys(rules)))
+    # Marks of what was cut have names of secrets in them, too.
+    if rules or any(stem in small for stem in likely.stems):
+        rest = without_assigned(data, data.lower() if rules else small)
+        if rest is not data:
+            rules.append("assigned-secret")
+            data = rest
+    return Redacted(data=data, rules=tuple(dict.fromkeys(rules)))
+
+
+def _may_hold(rule: RedactionRule, data: bytes) -> bool:
+    return rule.first is None or rule.first.search(data) is not None

@@ -24,8 +24,9 @@ class Cut:
         return whole[: start - hit.start()] + self._mark + whole[end - hit.start() :]
 
 
-def _rule(name: str, pattern: bytes, *signs: bytes) -> RedactionRule:
-    return RedactionRule(name=name, signs=signs, pattern=re.compile(pattern))
+def _rule(name: str, pattern: bytes, *signs: bytes, first: bytes | None = None) -> RedactionRule:
+    cheap = None if first is None else re.compile(first)
+    return RedactionRule(name=name, signs=signs, pattern=re.compile(pattern), first=cheap)
 
 
 _VALUE = rb"(" + QUOTED + rb"|[^\s\0]+)"
@@ -77,12 +78,14 @@ _HASHES = (
     _rule("crypt-hash", rb"md5(?<!\wmd5)[0-9a-f]{32}(?!\w)", b"md5"),  # PostgreSQL
     # DES in an account database, and in an htpasswd file
     _rule(
-        "crypt-hash", rb"(?m)^[^\s:\0]{1,64}:" + _DES + rb"([./A-Za-z0-9]{13})(?=:)", b":"
+        "crypt-hash", rb"(?m)^[^\s:\0]{1,64}:" + _DES + rb"([./A-Za-z0-9]{13})(?=:)", b":",
+        first=rb":[./A-Za-z0-9]{13}:",
     ),
     _rule(
         "crypt-hash",
         rb"(?m)^[^\s:\0]{1,64}:" + _DES + rb"(?=[./A-Za-z]*[0-9])([./A-Za-z0-9]{13})(?=\r?$)",
         b":",
+        first=rb"(?m):[./A-Za-z0-9]{13}\r?$",
     ),
 )  # fmt: skip
 _TOKENS = (
@@ -139,6 +142,7 @@ _COMMANDS = (
         rb"(?m)^(?!#)[^\s:\0]{1,255}:(?:[0-9]{2,5}|\*):[A-Za-z_*][^\s:\0]{0,62}:"
         rb"[A-Za-z_*][^\s:\0]{0,62}:" + DONE + rb"([^\s\0]+)$",
         b":",
+        first=rb":(?:[0-9]{2,5}|\*):[A-Za-z_*][^\s:\0]{0,62}:[A-Za-z_*]",
     ),
 )  # fmt: skip
 _DIRECTIVES = (
