@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import select
+import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from audit_core.model import Message, msg
@@ -19,6 +18,32 @@ if TYPE_CHECKING:
     import paramiko
 
 _SHELL = "exec /bin/sh -s"
+_CHUNK = 32 << 10
+_PACKET = 32 << 10
+_LOOK_S = 0.2  # while the server takes no more of the script
+
+
+class _Stream(Capped):
+    """One stream as the connection's own thread hands it over: a channel's buffer to the library.
+
+    Its own buffer wakes the reader at each packet, of which a host sends several for each question.
+    """
+
+    def __init__(self, limit: int, wake: threading.Event) -> None:
+        super().__init__(limit)
+        self._wake = wake
+        self.ended = False
+
+    def feed(self, data: bytes) -> None:
+        """Keeps `data`; wakes whoever waits once it is too much."""
+        self.add(data)
+        if self.over:
+            self._wake.set()
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self.ended = True
+        self._wake.set()
 
 
 class Exchange:
@@ -26,71 +51,62 @@ class Exchange:
 
     def __init__(self, link: Link, script: bytes, limit: int) -> None:
         self._link = link
-        self._left = memoryview(script)
-        self._fed = False
+        self._script = script
         self._limit = limit
-        self._out, self._err = Capped(limit), Capped(limit)
+        self._wake = threading.Event()
+        self._out, self._err = _Stream(limit, self._wake), _Stream(limit, self._wake)
         self._channel: paramiko.Channel | None = None
         self._code: int | None = None
 
     def carry_out(self, deadline: float) -> tuple[Ended, Message | None]:
         """How it ended and why; raises whatever the library does when the connection breaks."""
         channel = self._channel = self._opened(deadline)
+        # Nothing can have come yet: the server starts nothing before it is asked to.
+        channel.in_buffer = self._out  # type: ignore[assignment]
+        channel.in_stderr_buffer = self._err  # type: ignore[assignment]
         channel.exec_command(_SHELL)
-        channel.settimeout(0.0)
-        ready = select.poll()
-        ready.register(channel.fileno(), select.POLLIN)
-        while not self._turn(channel):
-            if self._out.over or self._err.over:
-                return Ended.LIMIT, too_much(self._limit)
+        self._feed(channel, deadline)
+        while not self._over():
+            if self._out.ended and self._err.ended:
+                return self._status(channel, deadline)
             wait = deadline - time.monotonic()
             if wait <= 0:
                 return Ended.DEADLINE, None
-            # Nothing wakes us when the window for the rest of the script opens: look again soon.
-            ready.poll(1000 * min(wait, wait if self._fed else 0.02))
-        return self._status(channel, deadline)
+            self._wake.wait(wait)
+            self._wake.clear()
+        return Ended.LIMIT, too_much(self._limit)
+
+    def _over(self) -> bool:
+        return self._out.over or self._err.over
 
     def _opened(self, deadline: float) -> paramiko.Channel:
         """A channel; asked for again while the server still clears away the last (MaxSessions)."""
         refused = library().ChannelException
+        window = 2 * (self._limit + _PACKET)  # all that is kept fits in, so that no reply is needed
         pause = 0.005
         while True:
             wait = max(0.0, deadline - time.monotonic())
             try:
-                return self._link.transport.open_session(timeout=wait)
+                return self._link.transport.open_session(
+                    window_size=window, max_packet_size=_PACKET, timeout=wait
+                )
             except refused:
                 if pause > 1.0 or pause > wait:
                     raise
                 time.sleep(pause)
                 pause *= 2
 
-    def _turn(self, channel: paramiko.Channel) -> bool:
-        """Move what can be moved without waiting; whether both streams are at their end."""
-        self._feed(channel)
-        out_ended = self._drain(channel.recv, self._out)
-        err_ended = self._drain(channel.recv_stderr, self._err)
-        return out_ended and err_ended
-
-    def _feed(self, channel: paramiko.Channel) -> None:
-        if self._fed:
-            return
-        with contextlib.suppress(OSError):  # no window yet (TimeoutError); or the shell is gone
-            while self._left:
-                self._left = self._left[channel.send(self._left[: 32 << 10].tobytes()) :]
+    def _feed(self, channel: paramiko.Channel, deadline: float) -> None:
+        """Sends the script; the rest stays unsent where the shell is gone, or for other reasons."""
+        left = memoryview(self._script)
+        channel.settimeout(_LOOK_S)
+        with contextlib.suppress(OSError):  # the shell is gone
+            while left and not self._over() and time.monotonic() < deadline:
+                with contextlib.suppress(TimeoutError):  # no window for more yet
+                    left = left[channel.send(left[:_CHUNK].tobytes()) :]
+                if self._out.ended and self._err.ended:
+                    return
             channel.shutdown_write()
-            self._fed = True
-
-    def _drain(self, read: Callable[[int], bytes], kept: Capped) -> bool:
-        """Read all there is; whether the stream is at its end."""
-        while not kept.over:
-            try:
-                data = read(kept.room())
-            except TimeoutError:
-                return False
-            if not data:
-                return True
-            kept.add(data)
-        return False
 
     def _status(self, channel: paramiko.Channel, deadline: float) -> tuple[Ended, Message | None]:
         """The streams have ended: wait for the exit status, which may never come."""

@@ -18,6 +18,8 @@ from audit_core.model.errors import ToolMissing
 if TYPE_CHECKING:
     import paramiko
 
+_READ = 64 << 10
+_LOOK_S = 1.0  # how often a thread that waits for the server looks whether it is to end
 _PACKET_MAX = 256 << 10  # as OpenSSH: PACKET_MAX_SIZE; the library itself would read 4 GiB
 _BANNER_MAX = 16 << 10
 _FIRST_MAX = 64
@@ -62,8 +64,28 @@ def _without(name: str) -> Iterator[None]:
 
 def transport(sock: Any) -> paramiko.Transport:
     """A client on `sock`, for which `ask_for` must be called before it starts."""
-    made: paramiko.Transport = _client()(sock, packetizer_class=_packetizer())
+    ahead: Any = _ReadAhead(sock)
+    made: paramiko.Transport = _client()(ahead, packetizer_class=_packetizer())
     return made
+
+
+class _ReadAhead:
+    """A socket that is read in large pieces: the library asks for each packet in two or three."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._held, self._at = b"", 0
+
+    def recv(self, most: int) -> bytes:
+        """At most `most` bytes of what came; as of a socket, empty at the end of the stream."""
+        if self._at == len(self._held):
+            self._held, self._at = self._sock.recv(_READ), 0
+        data: bytes = self._held[self._at : self._at + most]
+        self._at += len(data)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 def ask_for(transport: paramiko.Transport, host_key_types: tuple[str, ...]) -> None:
@@ -103,11 +125,15 @@ def _client() -> type[paramiko.Transport]:
     ours, theirs = "curve25519-sha256", "curve25519-sha256@libssh.org"  # RFC 8731: the same
     names = library().Transport._preferred_kex
     engines = library().Transport._kex_info
+    ciphers = library().Transport._preferred_ciphers
 
     class Client(library().Transport):  # type: ignore[misc]
         # The library knows the method by its older name only, and some servers by the newer one.
         _preferred_kex = names if ours in names else (ours, *names)
         _kex_info = engines if ours in engines else {**engines, ours: engines[theirs]}
+        # The library compares a MAC byte by byte in Python, which is half of what a packet costs.
+        _preferred_ciphers = tuple(sorted(ciphers, key=lambda name: "gcm" not in name))
+        _active_check_timeout = _LOOK_S
         host_key_types: tuple[str, ...] = ()
         offers: Mapping[str, Any] = MappingProxyType({})
 
@@ -155,12 +181,18 @@ def _packetizer() -> type[paramiko.packet.Packetizer]:
     class Bounded(paramiko.packet.Packetizer):  # type: ignore[misc,name-defined]
         banner = 0
         first_bytes = b""
+        completed = False
 
         def read_all(self, n: int, check_rekey: bool = False) -> bytes:
             if n > _PACKET_MAX:
                 raise paramiko.SSHException("a packet larger than SSH allows")
             data: bytes = super().read_all(n, check_rekey)
             return data
+
+        def complete_handshake(self) -> None:
+            if not self.completed:  # called for each packet
+                super().complete_handshake()
+                self.completed = True
 
         def _read_timeout(self, timeout: float) -> bytes:
             data: bytes = super()._read_timeout(timeout)

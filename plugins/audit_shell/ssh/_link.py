@@ -99,6 +99,9 @@ class Link:
 
     def hang_up(self) -> None:
         """Closes this connection and ends its threads; that to the jump host stays."""
+        if self._parent is None:  # wakes the thread that waits for the server
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
         self.transport.close()
         if self.transport.ident is not None:
             self.transport.join(_JOIN_S)
