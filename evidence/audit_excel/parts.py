@@ -12,6 +12,9 @@ from audit_core.model.results import Evidence, ObjectEntry, Results
 MAX_OBJECTS = 40
 """Objects in one workbook. LibreOffice takes about a second for each of them to open it."""
 
+WITHOUT_SHEET = 3
+"""As many times more objects are in one workbook where most of them have no sheet."""
+
 NAME = "workbook.xlsx"
 
 
@@ -45,7 +48,9 @@ def parts(results: Results, most: int = MAX_OBJECTS) -> tuple[Part, ...]:
     The first holds the objects of the whole system. The others follow business systems.
     """
     before = _before(results.entries)
-    if len(results.entries) <= most:
+    # Objects without conclusions have no sheet of their own.
+    with_sheet = sum(bool(entry.conclusions) for entry in results.entries)
+    if with_sheet <= most and len(results.entries) <= most * WITHOUT_SHEET:
         return (_part(NAME, results.entries, before),)
     systems = {t.id: t.business_system or "" for t in results.targets}
     by_system: dict[str, list[ObjectEntry]] = {}

@@ -71,6 +71,9 @@ FEW = 4
 FEW_FAILED = 10
 """As `FEW`, of what failed; the list of issues has them all, too."""
 
+SINGLE = 2
+"""Findings of a check on other objects that are stated one by one; more are counted."""
+
 PLACES = 2
 """Files or commands that a line names."""
 
@@ -327,6 +330,9 @@ def _rolled_up(view: View, conclusion: Conclusion, found: list[Finding]) -> Iter
         concerned = sum(n for verdict, n in counts.items() if verdict is not Verdict.NOT_APPLICABLE)
         if not concerned:
             continue
+        if concerned <= SINGLE:  # a value says more than a count
+            yield from _lines(view, some, conclusion.target)
+            continue
         info = view.checks.get(check)
         title = view.say(info.title).rstrip(_STOPS) if info else check
         head = msg("{title}: {passed} of {count} ({kind})", title=title,
@@ -396,8 +402,8 @@ def failed_lines(view: View, conclusion: Conclusion) -> int:
     if not conclusion.rolled_up:
         return len(_lines(view, failed, conclusion.target))
     own = [f for f in failed if _is_of(f, conclusion.target)]
-    others = {f.check for f in failed if not _is_of(f, conclusion.target)}
-    return len(_lines(view, own, conclusion.target)) + len(others)
+    others = [f for f in failed if not _is_of(f, conclusion.target)]
+    return len(_lines(view, own, conclusion.target)) + len({(f.check, f.target) for f in others})
 
 
 def _open_lines(view: View, conclusion: Conclusion, book: str) -> tuple[str, ...]:

@@ -238,9 +238,25 @@ REVIEWS = Register(
         _column("removed", "收回权限数", "Rights taken back", _NUMBER),
     ),
 )  # fmt: skip
+PERFORMANCE = Register(
+    id="performance", zh="性能与时限台账", en="Response times, capacity and service times",
+    key=("date", "kind", "name"),
+    columns=(
+        _column("date", "日期", "Date", _DATE),
+        _one_of("kind", "类别", "Kind", interface="接口", capacity="容量", service_time="办理时限"),
+        _column("name", "名称", "Name"),
+        _may("p95_ms", "P95响应时间（毫秒）", "P95 (ms)", _NUMBER),
+        _may("p95_target_ms", "P95目标（毫秒）", "P95 target (ms)", _NUMBER),
+        _may("errors", "错误率（%）", "Errors (%)", _NUMBER),
+        _may("errors_target", "错误率目标（%）", "Error target (%)", _NUMBER),
+        _may("peak", "高峰占用（%）", "Peak use (%)", _NUMBER),
+        _may("kept", "时限达成率（%）", "Kept in time (%)", _NUMBER),
+        _may("kept_target", "时限达成目标（%）", "Target (%)", _NUMBER),
+    ),
+)  # fmt: skip
 
 REGISTERS = (
     STAFF, DATA, INTERFACES, PARTNERS, PRODUCTS, DUTY, POLICIES, MEETINGS, ASSESSMENTS, SCANS,
-    DRILLS, COMPLAINTS, SURVEYS, EVALUATIONS, RETURNS, ACTIONS, REVIEWS,
+    DRILLS, COMPLAINTS, SURVEYS, EVALUATIONS, RETURNS, ACTIONS, REVIEWS, PERFORMANCE,
 )  # fmt: skip
 BY_ID = {register.id: register for register in REGISTERS}

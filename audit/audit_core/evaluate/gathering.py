@@ -62,7 +62,6 @@ class Gatherings:
                 for key in (*found, *(("object_type", type) for type in rule.of)):
                     self._by_value.setdefault(key, []).append(target.id)
         self._keys = frozenset(key for key, _ in self._by_value)
-        self._some = {id for ids in self._by_value.values() for id in ids}
 
     def everything(self, object: Target) -> bool:
         """Whether all that is found counts for `object`."""
@@ -70,7 +69,7 @@ class Gatherings:
 
     def gathers(self, object: Target) -> bool:
         """Whether anything that is found elsewhere may count for `object`."""
-        return object.id in self._everything or object.id in self._some
+        return object.id in self._everything or object.object_type in self._rolling
 
     def rolls_up(self, object: Target) -> bool:
         """Whether the catalog says what is gathered for objects of this type."""
@@ -90,7 +89,7 @@ class Gatherings:
         listed = tuple(findings)
         found: Gathered = {EVERYTHING: tallied(listed)} if self._everything else {}
         own = members[0].id
-        by_object = {own: list(listed)} if own in self._some else {}
+        by_object = {own: list(listed)} if members[0].object_type in self._rolling else {}
         for finding in listed if self._keys else ():
             for id in self._above(finding.target, members):
                 if id != own:

@@ -1,12 +1,21 @@
 """The checks of registers, by subject."""
 
-from audit_register.checks import data, kept, organisation, people, security, service_quality
+from audit_register.checks import (
+    data,
+    kept,
+    organisation,
+    people,
+    performance,
+    security,
+    service_quality,
+)
 
 CHECKS = (
     *kept.CHECKS,
     *people.CHECKS,
     *data.CHECKS,
     *organisation.CHECKS,
+    *performance.CHECKS,
     *security.CHECKS,
     *service_quality.CHECKS,
 )

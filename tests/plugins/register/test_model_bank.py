@@ -53,6 +53,11 @@ OLD = day(800)
 # what is changed in which file, and the clauses that turn: those that rest on it, and no others
 FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("no fraud event for two days", "products", cell(9, 7, day(2)), {"4.1"}),
+    ("an interface beyond its target", "performance", cell(2, 4, "501"), {"4.2"}),
+    ("an interface that breaks too often", "performance", cell(1, 6, "0.2"), {"4.2"}),
+    ("an old figure", "performance", cell(1, 1, day(8)), {"4.2"}),
+    ("a line that is full", "performance", cell(3, 8, "51"), {"4.2"}),
+    ("times that are not kept", "performance", cell(4, 9, "90"), {"4.2"}),
     ("a list of laws of last year", "policies", cell(3, 4, day(184)), {"4.4"}),
     ("a filing that ended", "assessments", cell(2, 5, day(1)), {"4.4"}),
     ("a filing of four years ago", "assessments", cell(2, 4, day(1097)), {"4.4"}),

@@ -1,0 +1,125 @@
+"""How fast the services answer, how full systems are, and whether promised times are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    Down,
+    Judgement,
+    Message,
+    Severity,
+    check,
+    complete,
+    msg,
+)
+from audit_register.facts import BY_REGISTER, Row, Table
+from audit_register.rules import age, day_of, each_row, judged, newest, unrecorded
+
+PERFORMANCE = BY_REGISTER["performance"]
+_NO_TARGET = msg("no target is declared")
+_NO_FIGURE = msg("no figure")
+
+
+def _newest(table: Table, kind: str, now: str) -> list[Row]:
+    """The newest row of each name."""
+    rows = [row for row in table.rows if row["kind"] == kind]
+    names = dict.fromkeys(str(row["name"]) for row in rows)
+    last = (newest([r for r in rows if str(r["name"]) == n], "date", day_of(now)) for n in names)
+    return [row for row in last if row is not None]
+
+
+def _judged(
+    table: Table, kind: str, now: str, most: int, wrong: Callable[[Row], Message | None]
+) -> Judgement:
+    rows = _newest(table, kind, now)
+    if not rows:
+        return unrecorded(msg("No such figure is in the register"))
+    today = day_of(now)
+
+    def problem(row: Row) -> Message | None:
+        days = age(row, "date", today) or 0
+        if days > most:
+            return msg("the newest figure is {days} days old", days=days)
+        return wrong(row)
+
+    names = tuple(str(row["name"]) for row in rows)
+    expected = msg("figures at most {days} days old, within their targets", days=most)
+    summary = msg("As wanted: {names}", names=names)
+    return judged(each_row(table, rows, problem), summary, expected)
+
+
+def _above(row: Row, figure: str, target: str) -> Message | None:
+    if row[figure] is None:
+        return _NO_FIGURE
+    if row[target] is None:
+        return _NO_TARGET
+    if row[figure] <= row[target]:
+        return None
+    return msg("{figure}, the target is {target}", figure=f"{row[figure]:g}",
+               target=f"{row[target]:g}")  # fmt: skip
+
+
+@check(
+    "register.responses-in-time",
+    needs=(complete(PERFORMANCE), COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Find out what is slow or breaks, and measure again"),
+)
+def responses(table: Table, now: str, *, max_days: Annotated[int, Down] = 7) -> Judgement:
+    """Interfaces answer within the declared targets (none in the clause), as measured in a week."""
+    return _judged(
+        table, "interface", now, max_days,
+        lambda row: _above(row, "p95_ms", "p95_target_ms")
+        or _above(row, "errors", "errors_target"),
+    )  # fmt: skip
+
+
+@check(
+    "register.capacity-left",
+    needs=(complete(PERFORMANCE), COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Add capacity, or spread the load"),
+)
+def capacity(
+    table: Table,
+    now: str,
+    *,
+    max_percent: Annotated[int, Down] = 50,
+    max_days: Annotated[int, Down] = 30,
+) -> Judgement:
+    """Systems and lines have room at peak (JR/T 0071.2: at most half is used)."""
+
+    def full(row: Row) -> Message | None:
+        if row["peak"] is None:
+            return _NO_FIGURE
+        over = row["peak"] > max_percent
+        return msg("{percent} % are used at peak", percent=f"{row['peak']:g}") if over else None
+
+    return _judged(table, "capacity", now, max_days, full)
+
+
+@check(
+    "register.service-times-kept",
+    needs=(complete(PERFORMANCE), COLLECTED_AT),
+    severity=Severity.MEDIUM,
+    remedy=msg("Find out what takes too long, and publish times that can be kept"),
+)
+def service_times(table: Table, now: str, *, max_days: Annotated[int, Down] = 90) -> Judgement:
+    """Promised times are kept to the declared share (none in the clause)."""
+
+    def short(row: Row) -> Message | None:
+        if row["kept"] is None:
+            return _NO_FIGURE
+        if row["kept_target"] is None:
+            return _NO_TARGET
+        below = row["kept"] < row["kept_target"]
+        return msg("kept in {percent} %, the target is {target} %", percent=f"{row['kept']:g}",
+                   target=f"{row['kept_target']:g}") if below else None  # fmt: skip
+
+    return _judged(table, "service_time", now, max_days, short)
+
+
+CHECKS = (responses, capacity, service_times)
