@@ -233,3 +233,38 @@ def test_a_record_states_what_people_said_with_author_and_date(
         assert ("=张三" in row[3]) is bool(told), row[3]
         assert told in row[3]
         assert len(row[3]) < 2000
+
+
+def test_a_rolled_up_record_counts_what_others_meet_and_names_who_does_not(
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
+) -> None:
+    hosts = [t.id for t in small_results.targets if t.kind == "host"]
+    (old,) = [f for f in small_results.findings if f.id == f"ssh.root-login@{hosts[0]}"]
+    verdicts = [Verdict.FAIL, *[Verdict.PASS] * 3]
+    made_up = [
+        replace(old, id=f"c{n}@{hosts[0]}", check="ssh.root-login", verdict=verdict,
+                target=f"{hosts[0]}" if n == 0 else f"host{n}")
+        for n, verdict in enumerate(verdicts)
+    ]  # fmt: skip
+    first = next(c for c in small_results.conclusions if c.target == "org")
+    ids = tuple(f.id for f in made_up)
+
+    def record(some: int) -> str:
+        counts = {"ssh.root-login": {Verdict.FAIL: 1, Verdict.PASS: some - 1}}
+        rolled = replace(first, findings=ids[:some], finding_count=some, rolled_up=counts)
+        others = tuple(c for c in small_results.conclusions if c is not first)
+        whole = replace(
+            small_results, conclusions=(rolled, *others),
+            findings=(*small_results.findings, *made_up),
+        )  # fmt: skip
+        folder = tmp_path / str(some)
+        folder.mkdir()
+        made = written(make_source(whole), folder)
+        return records(made, "org")[first.clause][0]
+
+    assert record(4).startswith(
+        f"1）SSH 不允许 root 用口令登录：4 个（主机）中 3 个符合；[{hosts[0]}] 经核查"
+    )
+    # one or two are stated by their values
+    assert "个符合" not in record(2)
+    assert f"[{hosts[0]}] 经核查" in record(2)
