@@ -23,9 +23,11 @@ class SameZip(zipfile.ZipFile):
         return info
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any, **__: Any) -> None:
+        """Writes a member with the fixed time."""
         super().writestr(self.info(zinfo_or_arcname), data)
 
     def write(self, filename: Any, arcname: Any = None, *_: Any, **__: Any) -> None:
+        """Copies a file as a member with the fixed time."""
         with self.open(self.info(str(arcname)), "w") as target:
             target.write(Path(filename).read_bytes())
 

@@ -56,15 +56,29 @@ class Statement(Protocol):
     """A statement on a subject: of a check in a finding, of a person in an attestation."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The id of the finding."""
+        ...
+
     @property
-    def check(self) -> str: ...
+    def check(self) -> str:
+        """The id of the check."""
+        ...
+
     @property
-    def verdict(self) -> Verdict: ...
+    def verdict(self) -> Verdict:
+        """The verdict of the check on the object."""
+        ...
+
     @property
-    def severity(self) -> Severity: ...
+    def severity(self) -> Severity:
+        """How much a failure weighs."""
+        ...
+
     @property
-    def detail(self) -> tuple[Message, ...]: ...
+    def detail(self) -> tuple[Message, ...]:
+        """The observed values, for the reader."""
+        ...
 
 
 class StepResult(Struct, frozen=True, kw_only=True):

@@ -117,10 +117,14 @@ class Way(Protocol):
     """
 
     @property
-    def target(self) -> Target: ...
+    def target(self) -> Target:
+        """The target that is reached this way."""
+        ...
 
     @property
-    def access(self) -> Any: ...
+    def access(self) -> Any:
+        """The access settings of the inventory, as the connector's schema."""
+        ...
 
     def address(self, name: str) -> str:
         """The address to connect to for a host name or address, looked up once.
@@ -143,7 +147,9 @@ class Session(Protocol):
     """One open way to a target. One thread uses it at a time."""
 
     @property
-    def info(self) -> SessionInfo: ...
+    def info(self) -> SessionInfo:
+        """How and as whom the session was opened."""
+        ...
 
     def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
         """The reply to each of `requests`, in any order, as it comes in.

@@ -42,7 +42,9 @@ class Row(Protocol):
 
     def __getitem__(self, column: str) -> str: ...
 
-    def get(self, column: str, default: str) -> str: ...
+    def get(self, column: str, default: str) -> str:
+        """The cell in `column`, or `default` where it is empty."""
+        ...
 
 
 def parse_rule(text: str) -> tuple[tuple[int, ...], ...] | None:

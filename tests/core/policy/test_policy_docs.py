@@ -29,7 +29,8 @@ def test_the_inventories_are_inventories(tmp_path: Path) -> None:
     assert ids == ["web1", "web1/tls:443", "app1", "db1", "db1/backup:db"]
     hosts, databases, data, rules, services = blocks("en/inventory.md")
     kinds = {
-        databases: ["postgresql"], data: ["postgresql", "database_data", "database_data"],
+        databases: ["postgresql", "host", "postgresql", "host", "mysql"],
+        data: ["postgresql", "database_data", "database_data"],
         data.replace("        log_tables", f"{rules}        log_tables"): [
             "postgresql", "database_data", "database_data",
         ],
