@@ -86,7 +86,7 @@ class Totals:
             total.add(tally)
 
     def tallies(self) -> Tallies:
-        """Everything that was added, by key."""
+        """Everything that was added, by the id of the check."""
         return {check: total.tally() for check, total in self._checks.items()}
 
 
