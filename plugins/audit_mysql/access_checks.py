@@ -111,7 +111,7 @@ def _versions(settings: Settings) -> set[str]:
     ),
 )  # fmt: skip
 def tls_enforced(settings: Settings, accounts: tuple[Account, ...] | Absent) -> Judgement:
-    """Connections from other machines are taken over TLS 1.2 or later only."""
+    """Connections from other machines are accepted over TLS 1.2 or later only."""
     if here_only(settings):
         return passed(settings.as_message("bind_address", "skip_networking"))
     names = ("have_ssl", "ssl_cert", "require_secure_transport", "tls_version")
@@ -120,7 +120,9 @@ def tls_enforced(settings: Settings, accounts: tuple[Account, ...] | Absent) -> 
     if settings.get("have_ssl").upper() in ("DISABLED", "NO"):
         return failed(detail)
     if not _versions(settings):
-        return undetermined(detail, msg("The server does not tell which releases of TLS it takes"))
+        return undetermined(
+            detail, msg("The server does not show which versions of TLS it accepts")
+        )
     if _versions(settings) - _SAFE:
         return failed(detail)
     if settings.on("require_secure_transport"):
@@ -130,7 +132,7 @@ def tls_enforced(settings: Settings, accounts: tuple[Account, ...] | Absent) -> 
 
 def _by_account(detail: Message, accounts: tuple[Account, ...] | None) -> Judgement:
     if accounts is None:
-        return undetermined(detail, msg("Whether each account has to use TLS stands in its record"))
+        return undetermined(detail, msg("Whether each account has to use TLS is set in its record"))
     plain = [a for a in usable(accounts) if a.remote and not a.tls]
     if plain:
         found = listed(account.name for account in plain)
@@ -167,7 +169,7 @@ def tls_ciphers(settings: Settings) -> Judgement:
     remedy=msg("Set require_secure_transport = ON, and let clients verify the certificate"),
 )  # fmt: skip
 def tls_in_use(found: tuple[Session, ...]) -> Judgement:
-    """Every session over the network, beside our own, is encrypted at the moment."""
+    """Every current session over the network, except our own, is encrypted."""
     plain = sum(row.sessions - row.own for row in found if row.way == "TCP/IP")
     every = plain + sum(row.sessions - row.own for row in found if row.way == "SSL/TLS")
     if plain:
@@ -182,10 +184,10 @@ def tls_in_use(found: tuple[Session, ...]) -> Judgement:
     remedy=msg("ALTER USER … REQUIRE X509 beside the password, or use a bastion"),
 )  # fmt: skip
 def second_factor(accounts: tuple[Account, ...]) -> Judgement:
-    """Whoever comes from another machine proves himself by two factors."""
+    """Logins from other machines require two authentication factors."""
     remote = [a for a in usable(accounts) if a.remote]
     if not remote:
-        return not_applicable(msg("No account may come from other machines"))
+        return not_applicable(msg("No account may log in from other machines"))
     # several ways of one account are alternatives, not factors
     both = [a for a in remote if (a.tls or 0) >= 2 and not a.free]
     outside = [a for a in remote if a not in both and any(not w.by_password for w in a.ways)]
@@ -195,24 +197,26 @@ def second_factor(accounts: tuple[Account, ...]) -> Judgement:
         return failed(msg("Accounts with one factor: {names}", names=found))
     if outside:
         found = listed(f"{a.name} ({a.methods})" for a in outside)
-        return undetermined(msg("Factors are asked for elsewhere: {names}", names=found))
+        return undetermined(
+            msg("Accounts that leave authentication to an external system: {names}", names=found)
+        )
     return passed(msg("Certificate and password: {names}", names=listed(a.name for a in both)))
 
 
 @check(
     "mysql.account-hosts", needs=(SETTINGS, ACCOUNTS), severity=Severity.LOW,
-    remedy=msg("RENAME USER … TO …@NETWORK; name the networks of the clients in place of %"),
+    remedy=msg("RENAME USER … TO …@NETWORK; list the networks of the clients instead of %"),
 )  # fmt: skip
 def account_hosts(settings: Settings, accounts: tuple[Account, ...]) -> Judgement:
-    """Accounts may come from named networks only."""
+    """Accounts may log in from listed networks only."""
     detail = settings.as_message("bind_address", "skip_networking")
     if here_only(settings):
         return passed(detail)
     wide = [account for account in usable(accounts) if account.everywhere]
     if wide:
         found = listed(account.name for account in wide)
-        return failed(detail, msg("From everywhere: {names}", names=found))
-    return passed(detail, msg("No account may come from everywhere"))
+        return failed(detail, msg("May log in from every address: {names}", names=found))
+    return passed(detail, msg("No account may log in from every address"))
 
 
 CHECKS = (

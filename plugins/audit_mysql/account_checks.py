@@ -49,7 +49,7 @@ def anonymous_accounts(accounts: tuple[Account, ...]) -> Judgement:
     remedy=msg("ALTER USER … IDENTIFIED BY …, or ACCOUNT LOCK"),
 )  # fmt: skip
 def empty_passwords(accounts: tuple[Account, ...]) -> Judgement:
-    """No account can be logged in to without a password or another proof."""
+    """No account may log in without a password or another proof of identity."""
     bad = [account for account in accounts if account.free]
     if bad:
         return failed(msg("Without a password: {names}", names=names(bad)))
@@ -63,13 +63,13 @@ def empty_passwords(accounts: tuple[Account, ...]) -> Judgement:
     remedy=msg("RENAME USER … TO …"),
 )  # fmt: skip
 def account_names(accounts: tuple[Account, ...]) -> Judgement:
-    """No two accounts have names that people take for the same."""
+    """No two accounts have names that are easily confused."""
     by_name: dict[str, set[str]] = {}
     for account in usable(accounts):
         by_name.setdefault(account.user.strip().casefold(), set()).add(account.user)
     same = [name for found in by_name.values() if len(found) > 1 for name in sorted(found)]
     if same:
-        return failed(msg("Users with like names: {names}", names=listed(same)))
+        return failed(msg("Users with similar names: {names}", names=listed(same)))
     users = sorted(found.pop() for found in by_name.values())
     return passed(msg("User names: {names}", names=listed(user or "''" for user in users)))
 
@@ -82,16 +82,16 @@ def account_names(accounts: tuple[Account, ...]) -> Judgement:
     ),
 )  # fmt: skip
 def password_scheme(accounts: tuple[Account, ...]) -> Judgement:
-    """No password is kept as an unsalted SHA-1 hash, nor as a hash from before MySQL 4.1."""
+    """No password is stored as an unsalted SHA-1 hash, nor as a hash from before MySQL 4.1."""
     bad = [
         f"{account.name} ({way.plugin or 'mysql_native_password'})"
         for account in usable(accounts) for way in account.ways
         if way.kept in ("set", "old") and (way.kept == "old" or not PASSWORDS.get(way.plugin, True))
     ]  # fmt: skip
     if bad:
-        return failed(msg("Kept by SHA-1 without salt, or weaker: {names}", names=listed(bad)))
+        return failed(msg("Stored as SHA-1 without salt, or weaker: {names}", names=listed(bad)))
     kept = {w.plugin for a in usable(accounts) for w in a.ways if w.kept == "set"}
-    return passed(msg("Kept by: {names}", names=", ".join(sorted(kept)) or "-"))
+    return passed(msg("Stored as: {names}", names=", ".join(sorted(kept)) or "-"))
 
 
 def _active(plugins: tuple[Plugin, ...], name: str) -> bool:
@@ -172,7 +172,7 @@ def password_lifetime(
         return failed(detail, msg("Days since the password was set: {names}", names=ages),
                       expected=expected)  # fmt: skip
     if never:
-        return failed(detail, msg("No change is asked for in time: {names}", names=names(never)),
+        return failed(detail, msg("No change is required in time: {names}", names=names(never)),
                       expected=expected)  # fmt: skip
     return passed(
         detail, msg("{count} accounts with passwords", count=len(mine)), expected=expected
@@ -241,7 +241,7 @@ def lockout(
     remedy=msg("SET GLOBAL interactive_timeout = 1800, wait_timeout = 1800"),
 )  # fmt: skip
 def idle_timeout(settings: Settings, *, minutes: Annotated[int, Down] = 30) -> Judgement:
-    """A session that does nothing is ended by the server."""
+    """The server ends idle sessions."""
     names = ("interactive_timeout", "wait_timeout")
     detail = settings.as_message(*names)
     expected = msg("at most {seconds} s", seconds=minutes * 60)
@@ -264,7 +264,7 @@ _FACTORY = frozenset({"root", "admin", "mysql", "test"})
     remedy=msg("RENAME USER root@localhost TO …, and lock or drop the others"),
 )  # fmt: skip
 def default_accounts(accounts: tuple[Account, ...]) -> Judgement:
-    """No account with a name from the factory can be logged in to."""
+    """No account with a default name may log in."""
     found = [a for a in usable(accounts) if a.user.lower() in _FACTORY]
     if found:
         return failed(msg("May log in: {names}", names=names(found)))

@@ -60,7 +60,7 @@ def _other(settings: Settings, found: list[str]) -> Judgement:
         return failed(detail, settings.as_message("audit_log_policy"), expected=_EXPECTED)
     if policy in ("ALL", "LOGINS", "QUERIES"):
         return passed(detail, settings.as_message("audit_log_policy"), expected=_EXPECTED)
-    return undetermined(detail, msg("Its filters stand in tables of its own"), expected=_EXPECTED)
+    return undetermined(detail, msg("Its filters are in tables of its own"), expected=_EXPECTED)
 
 
 def _no_audit(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement | None:
@@ -78,7 +78,7 @@ def _no_audit(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement | No
     remedy=msg("SET GLOBAL server_audit_excl_users = '', server_audit_incl_users = ''"),
 )  # fmt: skip
 def audit_exceptions(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
-    """The audit leaves no account out."""
+    """The audit covers every account."""
     if none := _no_audit(settings, plugins):
         return none
     names = ("server_audit_incl_users", "server_audit_excl_users")
@@ -116,7 +116,7 @@ def audit_events(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     remedy=msg("Use server_audit, whose records have these fields"),
 )  # fmt: skip
 def audit_fields(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
-    """Each record tells when, who, from where, what and with which result."""
+    """Each record has time, user, source, event and result."""
     if none := _no_audit(settings, plugins):
         return none
     detail = settings.as_message("server_audit_output_type")
@@ -143,12 +143,12 @@ def audit_kept(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
         return none
     detail = settings.as_message(*_KEEPING)
     if settings.get(_KEEPING[0]) == "syslog":
-        return undetermined(detail, msg("The host decides how long the system log is kept"))
+        return undetermined(detail, msg("How long the system log is kept is set on the host"))
     kept = _kept_bytes(settings)
     if kept is not None and kept < _SMALL:
         few = msg("At most {size} bytes are kept: rarely six months", size=kept)
         return undetermined(detail, few)
-    return undetermined(detail, msg("How old the first file is, only the host tells"))
+    return undetermined(detail, msg("The age of the oldest file has to be checked on the host"))
 
 
 def _kept_bytes(settings: Settings) -> int | None:

@@ -48,7 +48,7 @@ def _told(release: Release) -> Message:
 
 @check(
     "mysql.release-supported", needs=(RELEASE, COLLECTED_AT), severity=Severity.HIGH,
-    remedy=msg("Move to a series that still gets security fixes"),
+    remedy=msg("Upgrade to a series that still gets security fixes"),
 )  # fmt: skip
 def release_supported(release: Release, now: str) -> Judgement:
     """The release series still gets security fixes."""
@@ -61,7 +61,7 @@ def release_supported(release: Release, now: str) -> Judgement:
     remedy=msg("Install the newest release of the series; it needs a restart only"),
 )  # fmt: skip
 def minor_release(release: Release) -> Judgement:
-    """The fixes of the releases that are known here are installed."""
+    """The newest release known here is installed."""
     product, series = release.product, release.series
     newest = MINOR[product].get(series) if len(release.numbers) > 2 else None
     number = release.numbers[2] if len(release.numbers) > 2 else 0

@@ -85,7 +85,7 @@ def _declared(target: Target, holders: list[Holder]) -> dict[str, bool]:
 
 
 _POWERS = POWERFUL | DYNAMIC
-_NOBODY = msg("No account that may log in has rights over the whole server")
+_NOBODY = msg("No account that may log in has server-wide rights")
 _ASKED_FOR = frozenset({"PROCESS"})  # what our own account needs
 
 
@@ -94,12 +94,12 @@ _ASKED_FOR = frozenset({"PROCESS"})  # what our own account needs
     remedy=msg("REVOKE … ON *.* FROM …, or take the role away"),
 )  # fmt: skip
 def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgement:
-    """Only declared administrators have rights over the whole server."""
+    """Only declared administrators have server-wide rights."""
     found = [
         holder for holder in _holding(holders, _POWERS)
         if holder.account.name != asker.account or holder.rights & _POWERS != _ASKED_FOR
     ]  # fmt: skip
-    detail = msg("Rights over the whole server: {names}", names=_told(found, _POWERS))
+    detail = msg("Server-wide rights: {names}", names=_told(found, _POWERS))
     return _by_declaration(target, _declared(target, found), detail, _NOBODY)
 
 
@@ -108,15 +108,15 @@ def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgeme
     remedy=msg("RENAME USER … TO …@ADDRESS, with the address of a bastion"),
 )  # fmt: skip
 def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
-    """No account with rights over the whole server may come from everywhere."""
+    """No account with server-wide rights may log in from every address."""
     rights = _POWERS - _ASKED_FOR
     found = _holding(holders, rights)
     bad = [holder for holder in found if holder.account.everywhere]
     if bad:
-        return failed(msg("May come from everywhere: {names}", names=_told(bad, rights)))
+        return failed(msg("May log in from every address: {names}", names=_told(bad, rights)))
     if not found:
         return passed(_NOBODY)
-    return passed(msg("With rights over the whole server: {names}", names=_told(found, rights)))
+    return passed(msg("With server-wide rights: {names}", names=_told(found, rights)))
 
 
 @check(
@@ -145,7 +145,8 @@ _CHANGING = frozenset({"INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"})
 
 @check(
     "mysql.system-tables", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
-    remedy=msg("REVOKE … ON mysql.* FROM …: whoever writes there gives himself every right"),
+    remedy=msg("REVOKE … ON mysql.* FROM …: an account that may write there can grant "
+               "itself every right"),
 )  # fmt: skip
 def system_tables(
     target: Target, holders: tuple[Holder, ...], objects: tuple[ObjectRight, ...]
@@ -185,7 +186,7 @@ def grant_option(
     objects: tuple[ObjectRight, ...],
     given: tuple[Given, ...],
 ) -> Judgement:
-    """Only declared administrators may pass rights on."""
+    """Only declared administrators may grant their rights to others."""
     option = frozenset({"GRANT OPTION"})
     found = _holding(holders, option)
     names = _declared(target, found)
@@ -196,8 +197,8 @@ def grant_option(
     for user, who, where in passed_on:
         detail.append(f"{who}: {where}")
         names.setdefault(who, bool({user, who} & administrators))
-    none = msg("No account may pass rights on")
-    text = msg("May pass rights on: {names}", names=listed(detail))
+    none = msg("No account has the grant option")
+    text = msg("With grant option: {names}", names=listed(detail))
     return _by_declaration(target, names, text, none)
 
 
@@ -206,12 +207,12 @@ def grant_option(
     remedy=msg("REVOKE ALL ON … FROM PUBLIC, and delete the rights of '' (schema test)"),
 )  # fmt: skip
 def public_rights(accounts: tuple[Account, ...], objects: tuple[ObjectRight, ...]) -> Judgement:
-    """No schema, table or routine is open to everybody."""
+    """No schema, table or routine is granted to everybody."""
     bad = [f"{r.who}: {r.where} ({r.rights})" for r in objects if r.public and r.held]
     everybody = [a for a in accounts if a.user == PUBLIC and a.role and a.held]
     bad += [f"{PUBLIC}: *.* ({', '.join(sorted(account.held))})" for account in everybody]
     if bad:
-        return failed(msg("Open to everybody: {names}", names=listed(bad)))
+        return failed(msg("Granted to everybody: {names}", names=listed(bad)))
     return passed(msg("No rights of anonymous users or of PUBLIC on a schema, table or routine"))
 
 
@@ -262,7 +263,7 @@ def file_access(release: Release, settings: Settings, holders: tuple[Holder, ...
 def local_infile(settings: Settings) -> Judgement:
     """The server does not ask clients for their files (LOAD DATA LOCAL)."""
     if "local_infile" not in settings.values:
-        return undetermined(msg("The server does not tell local_infile"))
+        return undetermined(msg("The server does not show local_infile"))
     return expect(not settings.on("local_infile"), detail=settings.as_message("local_infile"))
 
 
