@@ -9,6 +9,7 @@ target where no more processes can be started they may not, and silence would lo
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import shlex
@@ -148,6 +149,7 @@ def stream_room(request: ShellRequest) -> int:
     return request.limit
 
 
+@functools.lru_cache(maxsize=4096)  # the same are asked of every host, mostly in the same order
 def call_line(index: int, request: ShellRequest) -> str:
     """The lines of the script that ask `request` as number `index`."""
     root = request.privilege is Privilege.ROOT

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import fnmatch
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,7 @@ class Search(Struct, frozen=True, kw_only=True):
     folders: str
 
 
+@functools.lru_cache(maxsize=1024)  # the same are asked of every host, each several times
 def searches(request: ReadFiles) -> tuple[Search, ...]:
     """The calls of find that answer `request`: one for its paths, one for each glob."""
     globbed = (_globbed(request, glob) for glob in request.globs)

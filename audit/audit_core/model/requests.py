@@ -122,6 +122,19 @@ def short_of(request: Request) -> str:
         return request.short()
 
 
+def described(request: Request) -> str:
+    """`request.describe()`, made once for each request: every answer of every host holds it."""
+    try:
+        return _known_description(request)
+    except TypeError:  # a field that cannot be hashed
+        return request.describe()
+
+
+@functools.lru_cache(maxsize=4096)
+def _known_description(request: Request) -> str:
+    return request.describe()
+
+
 @functools.lru_cache(maxsize=4096)
 def _known_short(request: Request) -> str:
     return request.short()

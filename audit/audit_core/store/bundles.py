@@ -23,7 +23,7 @@ from audit_core.model import (
 )
 from audit_core.model.errors import InputError
 from audit_core.model.files import encode_files
-from audit_core.model.requests import stored
+from audit_core.model.requests import described, stored
 from audit_core.store import frames
 from audit_core.store.redact import Part, Redacted, Redactor
 
@@ -104,7 +104,7 @@ class BundleWriter:
         observation = Observation(
             target=target,
             request=stored(reply.request),
-            asked=reply.request.describe(),
+            asked=described(reply.request),
             identity=reply.request.identity(),
             evidence_kind=reply.request.evidence_kind,
             privilege=reply.request.privilege.value,

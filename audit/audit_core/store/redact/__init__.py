@@ -11,6 +11,7 @@ import codecs
 import hashlib
 import html
 import json
+import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -23,7 +24,8 @@ from audit_core.store.redact._shapes import RULES, Cut
 
 _SHORTEST = 4
 _MOST_TEXTS = 256
-_MOST_CLEAN = 16384
+_MOST_KNOWN = 16384
+_MOST_BYTES = 4 << 20
 _ELLIPSES = ("…", "...")
 
 
@@ -41,13 +43,32 @@ class Part(Struct, frozen=True):
     cut: bool = False
 
 
+class _Known(Struct, kw_only=True):
+    """What was searched while `secrets` were those of the run; None for what held no secret."""
+
+    secrets: tuple[bytes, ...]
+    found: dict[bytes, Redacted | None] = {}
+    held: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to begin anew."""
+        return len(self.found) > _MOST_KNOWN or self.held > _MOST_BYTES
+
+    def keep(self, digest: bytes, redacted: Redacted) -> None:
+        """Keeps what is left of the part of that digest."""
+        self.found[digest] = redacted if redacted.rules else None
+        self.held += len(redacted.data) if redacted.rules else 0
+
+
 class Redactor:
     """Redacts everything before it is stored or shown.
 
     `secrets` are those of this run, asked for each time: one may be resolved later. `rules` are
     those that plugins offer.
 
-    The digests of what held no secret are kept: hosts of one owner have mostly equal files.
+    What was found is kept by the digest of what was searched, without what was cut: hosts of one
+    owner have mostly equal files.
     """
 
     def __init__(
@@ -58,7 +79,8 @@ class Redactor:
         self._secrets = secrets
         self._every = (*RULES, *rules)
         self._texts: dict[tuple[str, tuple[bytes, ...]], str] = {}
-        self._clean: tuple[tuple[bytes, ...], set[bytes]] = ((), set())
+        self._known = _Known(secrets=())
+        self._one = threading.Lock()
 
     def __call__(self, data: bytes, *, cut: bool = False) -> Redacted:
         """`data` without secrets; `cut` as for `redact`."""
@@ -67,24 +89,20 @@ class Redactor:
     def each(self, parts: Sequence[Part]) -> list[Redacted]:
         """Each of `parts` without secrets. Those of one answer together cost less."""
         secrets = self._secrets()
-        clean = self._clean_with(secrets)
-        told = [Redacted(data=part.data, rules=()) for part in parts]
         digests = [_digest(part) for part in parts]
-        left = [n for n, digest in enumerate(digests) if digest not in clean]
-        found = _redacted([parts[n] for n in left], secrets, self._every) if left else ()
-        for n, redacted in zip(left, found, strict=True):
-            told[n] = redacted
-            if not redacted.rules:
-                clean.add(digests[n])
-        return told
-
-    def _clean_with(self, secrets: tuple[bytes, ...]) -> set[bytes]:
-        """The digests of what was clean while `secrets` were those of the run."""
-        held, clean = self._clean
-        if held != secrets or len(clean) > _MOST_CLEAN:
-            clean = set()
-            self._clean = (secrets, clean)
-        return clean
+        with self._one:  # hosts that are asked at once answer at once, and mostly the same
+            if self._known.secrets != secrets or self._known.is_full:
+                self._known = _Known(secrets=secrets)
+            known = self._known
+            left = {d: p for d, p in zip(digests, parts, strict=True) if d not in known.found}
+            if left:
+                found = _redacted(tuple(left.values()), secrets, self._every)
+                for digest, redacted in zip(left, found, strict=True):
+                    known.keep(digest, redacted)
+            return [
+                known.found[digest] or Redacted(data=part.data, rules=())
+                for digest, part in zip(digests, parts, strict=True)
+            ]
 
     def text(self, text: str) -> str:
         """`text` without secrets; one that ends with an ellipsis was cut, perhaps within one.
